@@ -1,0 +1,1 @@
+//! The HTTP contract of kubelease: routes, authentication, shapes, problems.

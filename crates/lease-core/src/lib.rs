@@ -1,0 +1,1 @@
+//! What may be leased, for how long, and what is kept of it: decisions without IO.

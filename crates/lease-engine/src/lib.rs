@@ -1,0 +1,1 @@
+//! Issues leases and takes them back, step by step.

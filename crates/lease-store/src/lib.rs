@@ -1,0 +1,1 @@
+//! Where definitions and leases are kept: records over a key-value port.

@@ -1,0 +1,2 @@
+//! Runs the components of a Spin manifest as Spin does, for development and tests.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What Kubernetes and the built components say: tests against the real parts.

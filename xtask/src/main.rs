@@ -1,0 +1,2 @@
+//! The one tool.
+fn main() {}
