@@ -1,1 +1,9 @@
 //! A local Kubernetes control plane and a running kubelease, for tests and for the first five minutes.
+//!
+//! Nothing here knows what kubelease is made of: it is reached over HTTP, and its state through the
+//! host's directory. Whatever is started ends with its owner, even when that is killed ([`process`]).
+#![expect(clippy::missing_errors_doc, reason = "test support: an error ends the test and says why")]
+
+pub mod host;
+pub mod process;
+pub mod wait;

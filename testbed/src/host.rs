@@ -1,0 +1,260 @@
+//! The hosts that can run a Spin manifest: dev-host, and Spin itself.
+//!
+//! A test is written once and [`from_env`] says who runs it. A test that needs what only dev-host can
+//! do asks [`Host::dev_host`] for it, and is counted as ignored where there is none (see
+//! [`crate::harness`]).
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::{Keeper, Process, tail};
+use crate::wait::{eventually, not_yet};
+
+/// What a host is asked to run.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The manifest, `spin.toml`; the components are where it says.
+    pub manifest: PathBuf,
+    /// What the host keeps between runs, and the logs.
+    pub state_dir: PathBuf,
+    /// Stores and TLS, in Spin's own format.
+    pub runtime_config: Option<PathBuf>,
+    /// Application variables, handed over in the environment: a command line is public.
+    pub variables: Vec<(String, String)>,
+    /// Where to listen; a free loopback port if none.
+    pub listen: Option<SocketAddr>,
+}
+
+/// A program that serves a Spin application.
+pub trait Host: Send + Sync {
+    /// What to call it in messages.
+    fn name(&self) -> &'static str;
+
+    /// Serves `app` until the answer is dropped or the `keeper` gone; returns once it listens.
+    fn start(&self, app: &App, keeper: &Keeper) -> Result<Running>;
+
+    /// Access to what this host offers beyond Spin, if it does.
+    fn dev_host(&self) -> Option<&DevHost> {
+        None
+    }
+}
+
+/// This workspace's own host, built.
+#[derive(Clone, Debug)]
+pub struct DevHost {
+    /// The executable.
+    pub program: PathBuf,
+}
+
+impl DevHost {
+    /// The executable beside our own, as Cargo builds them into one directory.
+    pub fn built() -> Result<Self> {
+        let own = env::current_exe().context("could not find our own executable")?;
+        let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
+        let program = directory.unwrap_or(&own).join("dev-host");
+        ensure!(
+            program.is_file(),
+            "{} is not there: `cargo build -p dev-host` makes it, and `cargo xtask test` does so \
+             first",
+            program.display()
+        );
+        Ok(Self { program })
+    }
+}
+
+impl Host for DevHost {
+    fn name(&self) -> &'static str {
+        "dev-host"
+    }
+
+    fn start(&self, app: &App, keeper: &Keeper) -> Result<Running> {
+        serve(self.name(), &self.program, app, keeper)
+    }
+
+    fn dev_host(&self) -> Option<&DevHost> {
+        Some(self)
+    }
+}
+
+/// A released Spin.
+#[derive(Clone, Debug)]
+pub struct Spin {
+    /// The executable: a path, or a name to look up.
+    pub program: PathBuf,
+}
+
+impl Host for Spin {
+    fn name(&self) -> &'static str {
+        "spin"
+    }
+
+    fn start(&self, app: &App, keeper: &Keeper) -> Result<Running> {
+        serve(self.name(), &self.program, app, keeper)
+    }
+}
+
+/// The host that `KUBELEASE_HOST` names, `dev-host` (the default) or `spin`; `KUBELEASE_SPIN` is the
+/// path of the latter.
+pub fn from_env() -> Result<Box<dyn Host>> {
+    match env::var(HOST_VARIABLE).as_deref() {
+        Err(_) | Ok("dev-host") => Ok(Box::new(DevHost::built()?)),
+        Ok("spin") => {
+            let program = env::var_os(SPIN_VARIABLE).unwrap_or_else(|| "spin".into());
+            Ok(Box::new(Spin { program: program.into() }))
+        }
+        Ok(other) => bail!("`{HOST_VARIABLE}` is `dev-host` or `spin`, not `{other}`"),
+    }
+}
+
+/// A host that serves an application.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    process: Process,
+    log_dir: PathBuf,
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it listens, as a URL without a path or a final slash.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The host's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Fails, with the end of its log, once the host has exited.
+    pub fn check(&self) -> Result<()> {
+        self.process.check()
+    }
+
+    /// Everything that the host and the components have printed, over all runs in this state directory.
+    pub fn log(&self) -> Result<String> {
+        let mut files = fs::read_dir(&self.log_dir)
+            .and_then(|entries| {
+                entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>()
+            })
+            .with_context(|| format!("could not list {}", self.log_dir.display()))?;
+        files.sort();
+        files.iter().map(|file| read(file)).collect()
+    }
+
+    /// What one component has printed, both streams.
+    pub fn component_log(&self, component: &str) -> Result<String> {
+        ["stdout", "stderr"]
+            .map(|stream| self.log_dir.join(format!("{component}_{stream}.txt")))
+            .iter()
+            .filter(|file| file.exists())
+            .map(|file| read(file))
+            .collect()
+    }
+
+    /// Asks the host to end, and waits until it has.
+    pub fn stop(self) -> Result<()> {
+        self.process.stop()
+    }
+
+    /// Ends the host as `kill -9` does.
+    pub fn kill(self) -> Result<()> {
+        self.process.kill()
+    }
+}
+
+/// A loopback address that nobody listened on just now.
+pub fn free_port() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr()?)
+}
+
+/// Runs `program up`; dev-host takes the flags of `spin up`.
+fn serve(name: &'static str, program: &Path, app: &App, keeper: &Keeper) -> Result<Running> {
+    if let Some(address) = app.listen {
+        return serve_on(address, name, program, app, keeper);
+    }
+    for _ in 1..PORT_ATTEMPTS {
+        match serve_on(free_port()?, name, program, app, keeper) {
+            // Somebody was faster than we.
+            Err(error) if format!("{error:#}").contains("in use") => {}
+            result => return result,
+        }
+    }
+    serve_on(free_port()?, name, program, app, keeper)
+}
+
+fn serve_on(
+    address: SocketAddr,
+    name: &'static str,
+    program: &Path,
+    app: &App,
+    keeper: &Keeper,
+) -> Result<Running> {
+    let log_dir = app.state_dir.join("logs");
+    let console = log_dir.join("host.txt");
+    let earlier = fs::read(&console).map_or(0, |log| log.len());
+    let process = keeper.spawn(name, &mut command(address, program, app, &log_dir), &console)?;
+
+    let ready = format!("Serving http://{address}");
+    eventually(&format!("starting {name}"), START_TIMEOUT, || {
+        // Only its own words prove that it is this process that has the port.
+        let log = fs::read(&console)?;
+        if String::from_utf8_lossy(&log[earlier..]).contains(&ready) {
+            return Ok(());
+        }
+        process.check()?;
+        Err(not_yet(format!("`{ready}` is not among its last words:\n{}", tail(&console))))
+    })?;
+    Ok(Running { address, process, log_dir })
+}
+
+fn command(address: SocketAddr, program: &Path, app: &App, log_dir: &Path) -> Command {
+    let mut command = Command::new(program);
+    // The caller's own settings are none of the application's.
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("SPIN_") {
+            command.env_remove(name);
+        }
+    }
+    for (name, value) in &app.variables {
+        command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
+    }
+    command.args(["up", "--quiet"]);
+    command.arg("-f").arg(&app.manifest);
+    command.arg("--listen").arg(address.to_string());
+    command.arg("--state-dir").arg(&app.state_dir);
+    command.arg("--log-dir").arg(log_dir);
+    if let Some(file) = &app.runtime_config {
+        command.arg("--runtime-config-file").arg(file);
+    }
+    command
+}
+
+fn read(file: &Path) -> Result<String> {
+    let bytes = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Selects the host.
+pub const HOST_VARIABLE: &str = "KUBELEASE_HOST";
+
+/// Where Spin is.
+pub const SPIN_VARIABLE: &str = "KUBELEASE_SPIN";
+
+/// Enough to compile the components on a slow machine.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+const PORT_ATTEMPTS: usize = 5;

@@ -1,0 +1,238 @@
+//! Child processes that end with us, whatever ends us.
+//!
+//! A test runner is interrupted, killed or crashes, and statics are never dropped: no destructor can
+//! be relied on. So a [`Keeper`] starts a small shell beside us that waits for its standard input to
+//! close, which the kernel does for us however we go. It then ends every child still running and
+//! removes their scratch directory. Children and keeper have process groups of their own, so that
+//! Ctrl-C, which the terminal sends to the whole foreground group, reaches us alone and they end in
+//! order. What a child starts belongs to its group and ends with it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
+};
+
+/// Ends processes and removes their scratch directory once its last owner is gone.
+#[derive(Clone, Debug)]
+pub struct Keeper(Arc<Inner>);
+
+impl Keeper {
+    /// Makes a scratch directory that only this user can read, and starts watching over it.
+    pub fn new() -> Result<Self> {
+        let scratch = tempfile::Builder::new()
+            .prefix("kubelease-")
+            .tempdir()
+            .context("could not make a scratch directory")?;
+        let mut shell = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(scratch.path())
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("could not start `sh`")?;
+        let orders = Mutex::new(shell.stdin.take());
+        Ok(Self(Arc::new(Inner { scratch: scratch.keep(), shell: Mutex::new(shell), orders })))
+    }
+
+    /// The directory that is removed when all is over.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.0.scratch
+    }
+
+    /// Starts `command` with nothing to read, appending whatever it prints to `log`.
+    ///
+    /// Were we killed in the microseconds between the start and the note to the keeper, the child
+    /// would be left behind.
+    pub fn spawn(&self, name: &str, command: &mut Command, log: &Path) -> Result<Process> {
+        let output = append(log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stderr(output.try_clone()?)
+            .stdout(output)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("could not start {}", command.get_program().display()))?;
+        let process = Process {
+            name: name.to_owned(),
+            pid: Pid::from_child(&child),
+            child,
+            log: log.to_owned(),
+            keeper: self.clone(),
+            reaped: false,
+        };
+        self.0.order("add", process.pid)?;
+        Ok(process)
+    }
+}
+
+/// A running child process; dropping it ends it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    pid: Pid,
+    child: Child,
+    log: PathBuf,
+    keeper: Keeper,
+    reaped: bool,
+}
+
+impl Process {
+    /// The process id, which is also that of its group.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where everything it prints goes.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Fails, with the end of the log, once the process has exited.
+    pub fn check(&self) -> Result<()> {
+        match self.exited()? {
+            None => Ok(()),
+            Some(how) => bail!("{} {how}; its last words:\n{}", self.name, tail(&self.log)),
+        }
+    }
+
+    /// Asks the process and all that it started to end, and sees to it that they do.
+    pub fn stop(mut self) -> Result<()> {
+        self.end(GRACE)
+    }
+
+    /// Ends the process and all that it started at once, as a crash or `kill -9` would.
+    pub fn kill(mut self) -> Result<()> {
+        self.end(Duration::ZERO)
+    }
+
+    /// Says how the process ended, and leaves it a zombie so that its id stays its own until [`Self::end`].
+    fn exited(&self) -> Result<Option<String>> {
+        let peek = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(self.pid), peek)
+            .with_context(|| format!("could not ask after {}", self.name))?;
+        Ok(status.as_ref().map(describe))
+    }
+
+    fn end(&mut self, grace: Duration) -> Result<()> {
+        if self.reaped {
+            return Ok(());
+        }
+        if !grace.is_zero() {
+            self.signal(Signal::TERM)?;
+            let deadline = Instant::now() + grace;
+            while self.exited()?.is_none() && Instant::now() < deadline {
+                std::thread::sleep(POLL);
+            }
+        }
+        self.signal(Signal::KILL)?;
+        self.keeper.0.order("drop", self.pid)?;
+        self.child.wait().with_context(|| format!("could not wait for {}", self.name))?;
+        self.reaped = true;
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process_group(self.pid, signal)
+            .with_context(|| format!("could not signal {}", self.name))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Err(error) = self.end(GRACE) {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+/// The last lines of a log, for an error message.
+#[must_use]
+pub fn tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+#[derive(Debug)]
+struct Inner {
+    scratch: PathBuf,
+    shell: Mutex<Child>,
+    orders: Mutex<Option<ChildStdin>>,
+}
+
+impl Inner {
+    fn order(&self, word: &str, group: Pid) -> Result<()> {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let pipe = orders.as_mut().context("the keeper's pipe is open until it is dropped")?;
+        writeln!(pipe, "{word} {}", group.as_raw_pid()).context("the keeper is gone")
+    }
+}
+
+impl Drop for Inner {
+    /// Waits until the scratch directory is gone.
+    fn drop(&mut self) {
+        drop(self.orders.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        if let Err(error) = self.shell.get_mut().unwrap_or_else(PoisonError::into_inner).wait() {
+            eprintln!("could not wait for the keeper: {error}");
+        }
+    }
+}
+
+fn append(log: &Path) -> Result<File> {
+    let open = || -> io::Result<File> {
+        if let Some(directory) = log.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        OpenOptions::new().create(true).append(true).open(log)
+    };
+    open().with_context(|| format!("could not open {}", log.display()))
+}
+
+fn describe(status: &WaitIdStatus) -> String {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+/// Reads `add GROUP` and `drop GROUP` until end of file, ends the groups left, newest first, and
+/// removes the directory `$1`. A group has five seconds between TERM and KILL.
+const KEEPER: &str = r#"
+groups=
+while read -r word group; do
+    case $word in
+        add) groups="$group $groups" ;;
+        drop) kept=; for g in $groups; do [ "$g" = "$group" ] || kept="$kept $g"; done; groups=$kept ;;
+    esac
+done
+for g in $groups; do kill -s TERM -- "-$g"; done
+tries=50
+for g in $groups; do
+    while [ "$tries" -gt 0 ] && kill -s 0 -- "-$g"; do sleep 0.1; tries=$((tries - 1)); done
+    kill -s KILL -- "-$g"
+done
+rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
+"#;
+
+/// How long a process may take to end when asked, as in [`KEEPER`].
+const GRACE: Duration = Duration::from_secs(5);
+
+const POLL: Duration = Duration::from_millis(5);
+
+const TAIL_LINES: usize = 20;
