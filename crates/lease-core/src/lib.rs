@@ -1,1 +1,26 @@
-//! What may be leased, for how long, and what is kept of it: decisions without IO.
+//! What may be leased, for how long, and what is kept of it: the decisions of kubelease.
+//!
+//! This crate decides and does nothing else. It has no IO, no async, no clock and no randomness: the
+//! time, new ids and nonces are arguments, and its dependency list is the proof. It knows nothing of
+//! HTTP routes, of Kubernetes' API, or of where its records are kept.
+
+mod dynamic_secret;
+mod lease;
+mod names;
+mod seal;
+mod target;
+mod ttl;
+mod url;
+
+pub use dynamic_secret::{
+    Account, DefinitionError, DynamicSecret, MAX_NAMESPACES, NamespaceError, Terms,
+};
+pub use lease::{Lease, LeaseId, LeaseState};
+pub use names::{DynamicSecretName, NameError, Namespace, ServiceAccountName, TargetName};
+pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
+pub use target::{
+    ClusterCredential, CredentialError, MAX_CREDENTIAL_BYTES, MissingPermission, Target,
+    TargetCheck,
+};
+pub use ttl::{DurationError, MAX_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
+pub use url::{ApiServerUrl, UrlError};

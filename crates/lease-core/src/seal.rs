@@ -1,0 +1,244 @@
+//! How what is secret is kept: sealed under a key derived from the installation's master key.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// The bytes of randomness that [`Keyring::seal`] takes; with this many, random nonces never meet.
+pub const NONCE_BYTES: usize = 24;
+
+/// The installation's root key: 32 bytes, written in base64. What is used is derived from it.
+pub struct MasterKey(Zeroizing<[u8; MASTER_KEY_BYTES]>);
+
+/// The keys of an installation: one that seals, and those that still open what they sealed.
+#[derive(Debug)]
+pub struct Keyring {
+    current: SealingKey,
+    previous: Vec<SealingKey>,
+}
+
+/// Something sealed: it can be stored, and says nothing but which key opens it.
+///
+/// Written `1.<key id>.<base64 of nonce and ciphertext>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sealed {
+    key: KeyId,
+    nonce: [u8; NONCE_BYTES],
+    ciphertext: Vec<u8>,
+}
+
+/// Why a text is not a master key. The text itself is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a master key is {MASTER_KEY_BYTES} bytes written in base64 (`openssl rand -base64 32` makes one)"
+)]
+pub struct KeyError;
+
+/// Why something sealed does not open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Sealed under a master key that is neither the current nor a previous one.
+    #[error("it was sealed under a master key that is not configured any more")]
+    UnknownKey,
+    /// The key fits, but the text or its context is not what was sealed.
+    #[error("it is not what was sealed, or was sealed for something else")]
+    Forged,
+    /// Not written as [`Sealed`] is.
+    #[error("it is not written as sealed text is")]
+    Malformed,
+}
+
+impl MasterKey {
+    /// Reads a key from base64.
+    ///
+    /// # Errors
+    /// Fails unless it is exactly 32 bytes.
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        let bytes = Zeroizing::new(BASE64.decode(text.trim()).map_err(|_| KeyError)?);
+        bytes.as_slice().try_into().map(|key| Self(Zeroizing::new(key))).map_err(|_| KeyError)
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(redacted)")
+    }
+}
+
+impl Keyring {
+    /// Seals with `current`; opens with it and with each of `previous`.
+    #[must_use]
+    pub fn new(current: &MasterKey, previous: &[MasterKey]) -> Self {
+        Self {
+            current: SealingKey::derive(current),
+            previous: previous.iter().map(SealingKey::derive).collect(),
+        }
+    }
+
+    /// Seals `secret` for `context`, the parts that say what it belongs to. A `nonce` is used once.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
+    pub fn seal(&self, secret: &[u8], context: &[&str], nonce: [u8; NONCE_BYTES]) -> Sealed {
+        let payload = Payload { msg: secret, aad: &encode(context) };
+        // Unwrap safety: encryption into a `Vec` fails only past 256 GiB, the cipher's own limit.
+        let ciphertext = self.current.cipher().encrypt(&XNonce::from(nonce), payload).unwrap();
+        Sealed { key: self.current.id, nonce, ciphertext }
+    }
+
+    /// Opens what was sealed for the same `context`.
+    ///
+    /// # Errors
+    /// Fails where no configured key sealed it, or where text or context differ from what was sealed.
+    pub fn open(&self, sealed: &Sealed, context: &[&str]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let key = std::iter::once(&self.current)
+            .chain(&self.previous)
+            .find(|key| key.id == sealed.key)
+            .ok_or(OpenError::UnknownKey)?;
+        let payload = Payload { msg: &sealed.ciphertext, aad: &encode(context) };
+        key.cipher()
+            .decrypt(&XNonce::from(sealed.nonce), payload)
+            .map(Zeroizing::new)
+            .map_err(|_| OpenError::Forged)
+    }
+}
+
+impl TryFrom<String> for Sealed {
+    type Error = OpenError;
+
+    fn try_from(text: String) -> Result<Self, OpenError> {
+        let mut parts = text.split('.');
+        let (Some(FORMAT), Some(key), Some(body), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(OpenError::Malformed);
+        };
+        let key = u64::from_str_radix(key, 16).map_err(|_| OpenError::Malformed)?;
+        let body = BASE64.decode(body).map_err(|_| OpenError::Malformed)?;
+        let (nonce, ciphertext) = body.split_first_chunk().ok_or(OpenError::Malformed)?;
+        Ok(Self { key: KeyId(key), nonce: *nonce, ciphertext: ciphertext.to_vec() })
+    }
+}
+
+impl From<Sealed> for String {
+    fn from(sealed: Sealed) -> Self {
+        let body = BASE64.encode([sealed.nonce.as_slice(), &sealed.ciphertext].concat());
+        format!("{FORMAT}.{:016x}.{body}", sealed.key.0)
+    }
+}
+
+/// Which key sealed something; derived from the key, and tells nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KeyId(u64);
+
+/// A key for sealing alone, so that no other use of the master key weakens it.
+struct SealingKey {
+    id: KeyId,
+    key: Zeroizing<[u8; 32]>,
+}
+
+impl SealingKey {
+    fn derive(master: &MasterKey) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(None, master.0.as_ref());
+        let mut key = Zeroizing::new([0; 32]);
+        let mut id = [0; 8];
+        // Unwrap safety: HKDF fails only past 255 blocks of output.
+        hkdf.expand(b"kubelease seal v1", key.as_mut()).unwrap();
+        hkdf.expand(b"kubelease seal key id v1", &mut id).unwrap();
+        Self { id: KeyId(u64::from_be_bytes(id)), key }
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(self.key.as_ref().into())
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingKey({:016x}, redacted)", self.id.0)
+    }
+}
+
+/// Each part with its length before it, so that no two lists of parts are the same bytes.
+fn encode(context: &[&str]) -> Vec<u8> {
+    context.iter().fold(Vec::new(), |mut bytes, part| {
+        bytes.extend((part.len() as u64).to_be_bytes());
+        bytes.extend(part.as_bytes());
+        bytes
+    })
+}
+
+const MASTER_KEY_BYTES: usize = 32;
+
+/// The version of [`Sealed`]'s text form.
+const FORMAT: &str = "1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn master(byte: u8) -> MasterKey {
+        MasterKey(Zeroizing::new([byte; MASTER_KEY_BYTES]))
+    }
+
+    fn ring(current: u8, previous: &[u8]) -> Keyring {
+        let previous: Vec<_> = previous.iter().map(|&byte| master(byte)).collect();
+        Keyring::new(&master(current), &previous)
+    }
+
+    #[test]
+    fn only_the_same_key_and_context_open_what_was_sealed() {
+        let sealed = ring(1, &[]).seal(b"hunter2", &["prod", "https://a"], [7; NONCE_BYTES]);
+        for (keys, context, opened) in [
+            (ring(1, &[]), ["prod", "https://a"], Ok(b"hunter2".as_slice())),
+            (ring(2, &[1]), ["prod", "https://a"], Ok(b"hunter2".as_slice())),
+            (ring(2, &[]), ["prod", "https://a"], Err(OpenError::UnknownKey)),
+            (ring(1, &[]), ["prod", "https://b"], Err(OpenError::Forged)),
+            (ring(1, &[]), ["prodh", "ttps://a"], Err(OpenError::Forged)),
+        ] {
+            let got = keys.open(&sealed, &context);
+            assert_eq!(got.as_ref().map(|v| v.as_slice()), opened.as_ref().copied(), "{context:?}");
+        }
+    }
+
+    #[test]
+    fn a_changed_bit_does_not_open() {
+        let keys = ring(1, &[]);
+        let sealed = keys.seal(b"hunter2", &["prod"], [7; NONCE_BYTES]);
+        for index in 0..sealed.ciphertext.len() {
+            let mut changed = sealed.clone();
+            changed.ciphertext[index] ^= 1;
+            assert_eq!(keys.open(&changed, &["prod"]), Err(OpenError::Forged), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn sealed_text_is_read_as_it_was_written() {
+        let sealed = ring(1, &[]).seal(b"hunter2", &["prod"], [7; NONCE_BYTES]);
+        let text = String::from(sealed.clone());
+        assert!(!text.contains("hunter2"));
+        assert_eq!(Sealed::try_from(text), Ok(sealed));
+        for text in ["", "1", "2.0.AAAA", "1.x.AAAA", "1.0.AAAA", "1.0.?", "1.0.AAAA.x"] {
+            assert_eq!(Sealed::try_from(text.to_owned()), Err(OpenError::Malformed), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_master_key_is_32_bytes_and_is_never_printed() {
+        let text = BASE64.encode([b'k'; 32]);
+        let key =
+            MasterKey::from_base64(&format!("{text}\n")).expect("a trailing newline is no matter");
+        assert_eq!(format!("{key:?}"), "MasterKey(redacted)");
+        assert!(!format!("{:?}", Keyring::new(&key, &[])).contains("107"), "107 is `k`");
+        for text in ["", "a2V5", &BASE64.encode([0; 31]), &BASE64.encode([0; 33]), "not base64!"] {
+            assert_eq!(MasterKey::from_base64(text).err(), Some(KeyError), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Where an API server is.
+
+use http::Uri;
+use serde::{Deserialize, Serialize};
+
+/// The base address of an API server: `https://host[:port][/prefix]`, or `http://` on loopback.
+///
+/// Kept in one form (lower-case host, no default port, no trailing slash), so that equal addresses are
+/// equal texts: a stored credential is sealed to this text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ApiServerUrl(String);
+
+/// Why a text is not the address of an API server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not `scheme://host`.
+    #[error("a target's url is written `https://host[:port][/prefix]`")]
+    Malformed,
+    /// A user and password before the host.
+    #[error("a target's url carries no user or password; the credential goes into `auth`")]
+    UserInfo,
+    /// A `?query` or a `#fragment`.
+    #[error("a target's url has no query and no fragment")]
+    Query,
+    /// `http://` to another machine.
+    #[error(
+        "a target's url is `https://`; `http://` is allowed to `127.0.0.1` and `localhost` only"
+    )]
+    Insecure,
+    /// An IPv6 address in brackets.
+    #[error(
+        "a target's url names its host by DNS name or IPv4 address: Spin cannot verify TLS for `[…]`"
+    )]
+    Ipv6Literal,
+    /// Over [`MAX_URL_BYTES`].
+    #[error("a target's url has at most {MAX_URL_BYTES} bytes")]
+    TooLong,
+}
+
+impl ApiServerUrl {
+    /// The address, without a slash at its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ApiServerUrl {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, UrlError> {
+        if text.len() > MAX_URL_BYTES {
+            return Err(UrlError::TooLong);
+        }
+        // `Uri` drops a fragment in silence.
+        if text.contains(['?', '#']) {
+            return Err(UrlError::Query);
+        }
+        let uri: Uri = text.parse().map_err(|_| UrlError::Malformed)?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(UrlError::Malformed);
+        };
+        if authority.as_str().contains('@') {
+            return Err(UrlError::UserInfo);
+        }
+        let host = authority.host().to_ascii_lowercase();
+        if host.starts_with('[') {
+            return Err(UrlError::Ipv6Literal);
+        }
+        let default_port = match scheme {
+            "https" => 443,
+            "http" if LOOPBACK.contains(&host.as_str()) => 80,
+            "http" => return Err(UrlError::Insecure),
+            _ => return Err(UrlError::Malformed),
+        };
+        let port = explicit_port(authority, &host)?.filter(|&port| port != default_port);
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let path = uri.path().trim_end_matches('/');
+        if !is_host(&host) || !is_prefix(path) {
+            return Err(UrlError::Malformed);
+        }
+        Ok(Self(format!("{scheme}://{host}{port}{path}")))
+    }
+}
+
+impl From<ApiServerUrl> for String {
+    fn from(url: ApiServerUrl) -> Self {
+        url.0
+    }
+}
+
+impl std::fmt::Display for ApiServerUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The port written after the host; `host:` and a port that is no number are malformed.
+fn explicit_port(authority: &http::uri::Authority, host: &str) -> Result<Option<u16>, UrlError> {
+    match authority.as_str().get(host.len()..) {
+        Some("") => Ok(None),
+        Some(_) => match authority.port_u16() {
+            Some(port) if port > 0 => Ok(Some(port)),
+            _ => Err(UrlError::Malformed),
+        },
+        None => Err(UrlError::Malformed),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    host.split('.').all(|part| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    })
+}
+
+/// A prefix is joined with API paths as text, so nothing in it may be read twice: no `.`, `..`, `//`, `%`.
+fn is_prefix(path: &str) -> bool {
+    path.split('/').skip(1).all(|part| {
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:".contains(&b))
+    })
+}
+
+/// The hosts that plain HTTP may go to. Nothing leaves the machine on the way there.
+const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// The longest address that is kept: a host is at most 253 bytes, the rest is room for a proxy's prefix.
+pub const MAX_URL_BYTES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_addresses_are_kept_as_equal_texts() {
+        for (given, kept) in [
+            ("https://api.example.com", "https://api.example.com"),
+            ("https://API.Example.com:443/", "https://api.example.com"),
+            ("HTTPS://api.example.com:6443", "https://api.example.com:6443"),
+            ("https://10.0.0.1:6443/", "https://10.0.0.1:6443"),
+            (
+                "https://rancher.example.com/k8s/clusters/c-1/",
+                "https://rancher.example.com/k8s/clusters/c-1",
+            ),
+            ("http://127.0.0.1:8001", "http://127.0.0.1:8001"),
+            ("http://localhost:80", "http://localhost"),
+        ] {
+            let url = ApiServerUrl::try_from(given.to_owned()).map(String::from);
+            assert_eq!(url.as_deref(), Ok(kept), "{given}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_address_is_told_what_is_wrong() {
+        for (given, error) in [
+            ("", UrlError::Malformed),
+            ("api.example.com", UrlError::Malformed),
+            ("/api", UrlError::Malformed),
+            ("ftp://api.example.com", UrlError::Malformed),
+            ("https://", UrlError::Malformed),
+            ("https://api.example.com:", UrlError::Malformed),
+            ("https://api.example.com:0", UrlError::Malformed),
+            ("https://api.example.com:99999", UrlError::Malformed),
+            ("https://api..example.com", UrlError::Malformed),
+            ("https://exa mple.com", UrlError::Malformed),
+            ("https://api.example.com/a//b", UrlError::Malformed),
+            ("https://api.example.com/../b", UrlError::Malformed),
+            ("https://api.example.com/%2e%2e", UrlError::Malformed),
+            ("https://user:pw@api.example.com", UrlError::UserInfo),
+            ("https://api.example.com?x=1", UrlError::Query),
+            ("https://api.example.com#x", UrlError::Query),
+            ("http://api.example.com", UrlError::Insecure),
+            ("http://127.0.0.1.example.com", UrlError::Insecure),
+            ("https://[::1]:6443", UrlError::Ipv6Literal),
+            (&format!("https://{}.example.com", "a".repeat(1024)), UrlError::TooLong),
+        ] {
+            assert_eq!(ApiServerUrl::try_from(given.to_owned()), Err(error), "{given}");
+        }
+    }
+}
