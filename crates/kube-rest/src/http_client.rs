@@ -1,0 +1,55 @@
+//! How requests leave: the one port of this crate.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+
+/// Sends one request and waits for the whole answer.
+#[expect(async_fn_in_trait, reason = "a component runs on one thread: futures need not be `Send`")]
+pub trait HttpClient {
+    /// Sends `request` within `limits`. Redirects are answers like any other and are not followed.
+    ///
+    /// # Errors
+    /// Fails where no whole answer came; the server may have acted all the same.
+    async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        limits: &Limits,
+    ) -> Result<Response<Vec<u8>>, TransportError>;
+}
+
+/// How long and how large an exchange may become. Nothing else bounds it: Spin waits 600 s by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Until the TCP connection stands.
+    pub connect: Duration,
+    /// From the start until the answer's first byte.
+    pub first_byte: Duration,
+    /// From the start until the answer's last byte.
+    pub total: Duration,
+    /// The largest body of an answer, in bytes.
+    pub answer_bytes: usize,
+}
+
+/// Why no whole answer came. The texts name no header and no body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// The name did not resolve, or nothing listens there.
+    #[error("nothing answered at the address: {0}")]
+    Unreachable(String),
+    /// The certificate was not accepted, on either side.
+    #[error("no TLS connection could be agreed: {0}")]
+    Tls(String),
+    /// The host's `allowed_outbound_hosts` or block list does not cover the address.
+    #[error("the host does not allow requests to the address: {0}")]
+    Denied(String),
+    /// One of [`Limits`]' times ran out.
+    #[error("no whole answer came in time: {0}")]
+    Timeout(String),
+    /// The answer is larger than [`Limits::answer_bytes`].
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The connection broke, or what came is not HTTP.
+    #[error("the exchange broke off: {0}")]
+    Broken(String),
+}
