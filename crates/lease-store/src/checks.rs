@@ -1,0 +1,103 @@
+//! What the last check of each target saw.
+
+use chrono::{DateTime, Utc};
+use lease_core::{Target, TargetCheck, TargetName};
+use serde::{Deserialize, Serialize};
+
+use crate::{KeyValue, StoreError, record};
+
+/// The last check of each target, under a key of its own: a slow check that wrote the target's record
+/// would bring back a credential that was replaced meanwhile.
+pub struct Checks<'a, K> {
+    store: &'a K,
+}
+
+impl<'a, K: KeyValue> Checks<'a, K> {
+    /// The checks in `store`.
+    pub fn new(store: &'a K) -> Self {
+        Self { store }
+    }
+
+    /// Keeps `check` as the last one of `target`.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn put(&self, target: &Target, check: &TargetCheck) -> Result<(), StoreError> {
+        let key = key(&target.name);
+        let value = record::write(&key, &Checked { of: target.updated_at, check })?;
+        Ok(self.store.set_many(&[(key, value)])?)
+    }
+
+    /// The last check of `target` as it is now; one of what it was before is not told.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn last(&self, target: &Target) -> Result<Option<TargetCheck>, StoreError> {
+        let key = key(&target.name);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
+        let checked: Checked<TargetCheck> = record::read(&key, &bytes)?;
+        Ok((checked.of == target.updated_at).then_some(checked.check))
+    }
+}
+
+/// Where the last check of a target is kept.
+pub(crate) fn key(name: &TargetName) -> String {
+    format!("target-check.{name}")
+}
+
+#[derive(Serialize, Deserialize)]
+struct Checked<C> {
+    /// When the target that was checked was last put.
+    of: DateTime<Utc>,
+    check: C,
+}
+
+#[cfg(test)]
+mod tests {
+    use lease_core::{ApiServerUrl, ClusterCredential, Keyring, MasterKey, NONCE_BYTES};
+
+    use super::*;
+    use crate::{Definitions, MemoryStore};
+
+    fn target(second: i64) -> Target {
+        let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        Target::new(
+            "prod".parse().expect("a good name"),
+            ApiServerUrl::try_from("https://a.example".to_owned()).expect("a good url"),
+            &ClusterCredential::try_from("t0ken".to_owned()).expect("a good token"),
+            &Keyring::new(&key.expect("32 bytes"), &[]),
+            [0; NONCE_BYTES],
+            DateTime::from_timestamp(second, 0).expect("in range"),
+        )
+    }
+
+    #[test]
+    fn a_check_is_told_only_of_the_target_it_was_made_of() {
+        let store = MemoryStore::default();
+        let checks = Checks::new(&store);
+        let check = TargetCheck {
+            checked_at: DateTime::UNIX_EPOCH,
+            reachable: true,
+            problem: None,
+            version: None,
+            username: None,
+            groups: vec![],
+            missing_permissions: vec![],
+        };
+        checks.put(&target(1), &check).expect("puts");
+        assert_eq!(checks.last(&target(1)).expect("reads"), Some(check));
+        assert_eq!(checks.last(&target(2)).expect("reads"), None, "the target was put anew");
+    }
+
+    #[test]
+    fn a_check_goes_with_its_target() {
+        let store = MemoryStore::default();
+        let targets = Definitions::new(&store);
+        targets.put(&target(1)).expect("puts");
+        let keys = store.keys();
+        let check = r#"{"v":1,"value":{}}"#.as_bytes().to_vec();
+        store.set_many(&[(key(&target(1).name), check)]).expect("writes");
+        assert!(targets.delete(&target(1).name).expect("deletes"));
+        assert_eq!(store.keys(), ["count.target"], "before: {keys:?}");
+    }
+}

@@ -1,0 +1,260 @@
+//! Targets and dynamic secrets: found by name, listed in the order in which they were first put.
+
+use std::marker::PhantomData;
+
+use lease_core::{DynamicSecret, DynamicSecretName, Target, TargetName};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{KeyValue, StoreError, checks, counter, record};
+
+/// Something that is defined by an administrator and has a name.
+pub trait Definition: Serialize + DeserializeOwned {
+    /// Its kind of name.
+    type Name: AsRef<str> + ?Sized;
+
+    /// What its keys begin with.
+    const KIND: &'static str;
+
+    /// Its name.
+    fn name(&self) -> &Self::Name;
+
+    /// The keys of what is kept about the definition of this name, and goes when it goes.
+    fn satellites(_name: &Self::Name) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The definitions of one kind.
+pub struct Definitions<'a, K, D> {
+    store: &'a K,
+    kind: PhantomData<fn() -> D>,
+}
+
+/// A part of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page<D> {
+    /// The definitions, in the order in which they were first put.
+    pub items: Vec<D>,
+    /// Where the next part begins; absent where there is none.
+    pub next: Option<u64>,
+}
+
+impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
+    /// The definitions of this kind in `store`.
+    pub fn new(store: &'a K) -> Self {
+        Self { store, kind: PhantomData }
+    }
+
+    /// The definition of this name, if there is one.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn get(&self, name: &D::Name) -> Result<Option<D>, StoreError> {
+        Ok(self.find(name.as_ref())?.map(|entry| entry.definition))
+    }
+
+    /// Puts `definition` under its name, in place of one that is there.
+    ///
+    /// A new name takes the next number of the list, which is never given again: so a replica that lists
+    /// at the same time can miss it for a moment, and can never show it twice or lose another.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer; the definition may be there all the same.
+    pub fn put(&self, definition: &D) -> Result<(), StoreError> {
+        let name = definition.name().as_ref();
+        let number = match self.find(name)? {
+            Some(entry) => entry.number,
+            None => self.store.increment(&Self::counter())?,
+        };
+        let key = Self::key(name);
+        let value = record::write(&key, &Entry { number, definition })?;
+        // Both, even where the number was listed already: a deletion may come between.
+        self.store.set_many(&[(Self::slot(number), name.as_bytes().to_vec()), (key, value)])?;
+        Ok(())
+    }
+
+    /// Deletes the definition of this name, and says whether there was one.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer; the definition may be gone all the same.
+    pub fn delete(&self, name: &D::Name) -> Result<bool, StoreError> {
+        let Some(entry) = self.find(name.as_ref())? else { return Ok(false) };
+        let mut keys = vec![Self::key(name.as_ref()), Self::slot(entry.number)];
+        keys.extend(D::satellites(name));
+        self.store.delete_many(&keys)?;
+        Ok(true)
+    }
+
+    /// At most `limit` definitions from the `from`th number on.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn list(&self, from: u64, limit: usize) -> Result<Page<D>, StoreError> {
+        let last = counter::read(self.store, &Self::counter())?;
+        let mut items = Vec::new();
+        for number in from.max(1)..=last {
+            if let Some(definition) = self.numbered(number)? {
+                if items.len() == limit {
+                    return Ok(Page { items, next: Some(number) });
+                }
+                items.push(definition);
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+
+    /// Every definition.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn all(&self) -> Result<Vec<D>, StoreError> {
+        Ok(self.list(1, usize::MAX)?.items)
+    }
+
+    fn numbered(&self, number: u64) -> Result<Option<D>, StoreError> {
+        let Some(name) = self.store.get(&Self::slot(number))? else { return Ok(None) };
+        let entry = self.find(&String::from_utf8_lossy(&name))?;
+        // Two replicas that put one new name at once give it two numbers; the record says which counts.
+        Ok(entry.filter(|entry| entry.number == number).map(|entry| entry.definition))
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Entry<D>>, StoreError> {
+        let key = Self::key(name);
+        self.store.get(&key)?.map(|bytes| record::read(&key, &bytes)).transpose()
+    }
+
+    fn key(name: &str) -> String {
+        format!("{}.{name}", D::KIND)
+    }
+
+    fn slot(number: u64) -> String {
+        format!("{}-list.{number}", D::KIND)
+    }
+
+    fn counter() -> String {
+        format!("count.{}", D::KIND)
+    }
+}
+
+impl Definition for Target {
+    type Name = TargetName;
+    const KIND: &'static str = "target";
+
+    fn name(&self) -> &TargetName {
+        &self.name
+    }
+
+    fn satellites(name: &TargetName) -> Vec<String> {
+        vec![checks::key(name)]
+    }
+}
+
+impl Definition for DynamicSecret {
+    type Name = DynamicSecretName;
+    const KIND: &'static str = "dynamic-secret";
+
+    fn name(&self) -> &DynamicSecretName {
+        &self.name
+    }
+}
+
+/// A definition with its number in the list.
+#[derive(Serialize, Deserialize)]
+struct Entry<D> {
+    number: u64,
+    definition: D,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStore;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Thing(String, u32);
+
+    impl Definition for Thing {
+        type Name = str;
+        const KIND: &'static str = "thing";
+
+        fn name(&self) -> &str {
+            &self.0
+        }
+    }
+
+    fn thing(name: &str, value: u32) -> Thing {
+        Thing(name.to_owned(), value)
+    }
+
+    fn names(things: &[Thing]) -> Vec<&str> {
+        things.iter().map(|thing| thing.0.as_str()).collect()
+    }
+
+    #[test]
+    fn a_list_has_the_order_of_first_puts_and_no_gaps() {
+        let store = MemoryStore::default();
+        let things = Definitions::<_, Thing>::new(&store);
+        for name in ["c", "a", "b"] {
+            things.put(&thing(name, 1)).expect("puts");
+        }
+        things.put(&thing("c", 2)).expect("puts again");
+        assert_eq!(things.get("c").expect("reads"), Some(thing("c", 2)));
+        assert_eq!(names(&things.all().expect("lists")), ["c", "a", "b"]);
+
+        assert!(things.delete("a").expect("deletes"));
+        assert!(!things.delete("a").expect("deletes nothing"));
+        assert_eq!(things.get("a").expect("reads"), None);
+        things.put(&thing("a", 3)).expect("puts anew");
+        assert_eq!(names(&things.all().expect("lists")), ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn pages_make_up_the_list() {
+        let store = MemoryStore::default();
+        let things = Definitions::<_, Thing>::new(&store);
+        for name in ["a", "b", "c", "d", "e"] {
+            things.put(&thing(name, 1)).expect("puts");
+        }
+        things.delete("b").expect("deletes");
+        for (from, limit, shown, next) in [
+            (0, 2, ["a", "c"].as_slice(), Some(4)),
+            (4, 2, &["d", "e"], None),
+            (0, 4, &["a", "c", "d", "e"], None),
+            (6, 2, &[], None),
+            (u64::MAX, 2, &[], None),
+        ] {
+            let page = things.list(from, limit).expect("lists");
+            assert_eq!((names(&page.items), page.next), (shown.to_vec(), next), "from {from}");
+        }
+    }
+
+    #[test]
+    fn one_name_put_by_two_replicas_at_once_is_listed_once() {
+        let store = MemoryStore::default();
+        let things = Definitions::<_, Thing>::new(&store);
+        things.put(&thing("a", 1)).expect("puts");
+        // The other replica saw no `a` either, and took the next number for it.
+        store.increment("count.thing").expect("counts");
+        let entry = Entry { number: 2, definition: thing("a", 2) };
+        let entry = record::write("thing.a", &entry).expect("writes");
+        let slot = ("thing-list.2".to_owned(), b"a".to_vec());
+        store.set_many(&[slot, ("thing.a".to_owned(), entry)]).expect("writes");
+        assert_eq!(things.all().expect("lists"), [thing("a", 2)]);
+    }
+
+    #[test]
+    fn a_put_that_races_a_deletion_is_listed_or_gone_never_half() {
+        let store = MemoryStore::default();
+        let things = Definitions::<_, Thing>::new(&store);
+        things.put(&thing("a", 1)).expect("puts");
+        // The put has read the record, then the deletion comes, then the put writes.
+        let number = things.find("a").expect("reads").expect("is there").number;
+        things.delete("a").expect("deletes");
+        let entry = Entry { number, definition: thing("a", 2) };
+        let entry = record::write("thing.a", &entry).expect("writes");
+        let slot = (format!("thing-list.{number}"), b"a".to_vec());
+        store.set_many(&[slot, ("thing.a".to_owned(), entry)]).expect("writes");
+        assert_eq!(things.all().expect("lists"), [thing("a", 2)]);
+    }
+}

@@ -1,0 +1,79 @@
+//! How a value is written: JSON with a version before it.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::KeyValueError;
+
+/// Why something could not be stored or found.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store did not answer.
+    #[error("could not reach the store")]
+    KeyValue(#[from] KeyValueError),
+    /// A record of another version of kubelease. It is left as it is: dropping it could lose a lease.
+    #[error("the record `{key}` is of version {version}, and this kubelease knows {VERSION}")]
+    Version {
+        /// Where it is.
+        key: String,
+        /// What it says.
+        version: u32,
+    },
+    /// A record that cannot be read.
+    #[error("the record `{key}` cannot be read")]
+    Broken {
+        /// Where it is.
+        key: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Writes a record.
+pub(crate) fn write<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(&Versioned { v: VERSION, value })
+        .map_err(|source| StoreError::Broken { key: key.to_owned(), source })
+}
+
+/// Reads a record.
+pub(crate) fn read<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    let broken = |source| StoreError::Broken { key: key.to_owned(), source };
+    // The version first, by itself: the rest of another version need not have our shape.
+    let Version { v: version } = serde_json::from_slice(bytes).map_err(broken)?;
+    if version != VERSION {
+        return Err(StoreError::Version { key: key.to_owned(), version });
+    }
+    let record: Versioned<T> = serde_json::from_slice(bytes).map_err(broken)?;
+    Ok(record.value)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<T> {
+    v: u32,
+    value: T,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+/// The version of every record that this kubelease writes.
+const VERSION: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_another_version_is_refused_and_named() {
+        let bytes = write("k", &"text").expect("writes");
+        assert_eq!(read::<String>("k", &bytes).expect("reads"), "text");
+        let error = read::<String>("k", br#"{"v":2,"other":"shape"}"#).unwrap_err();
+        assert!(matches!(&error, StoreError::Version { key, version: 2 } if key == "k"), "{error}");
+        for bytes in [b"".as_slice(), b"{}", b"text", br#"{"v":1}"#, br#"{"v":1,"value":7}"#] {
+            let error = read::<String>("k", bytes).unwrap_err();
+            assert!(matches!(error, StoreError::Broken { .. }), "{error}");
+        }
+    }
+}
