@@ -1,0 +1,95 @@
+//! The engine, and what all its operations share.
+
+use kube_rest::Api;
+use lease_core::{ClusterCredential, DynamicSecret, Keyring, Lease, LeaseId, OpenError, Target};
+use lease_store::{Checks, Definitions, Leases, StoreError};
+
+use crate::Ports;
+
+/// All that kubelease does, over the ports of where it runs.
+pub struct Engine<P> {
+    pub(crate) ports: P,
+    pub(crate) keys: Keyring,
+}
+
+/// What a put did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Put<D> {
+    /// There was none of that name.
+    Created(D),
+    /// It stands in place of another.
+    Replaced(D),
+}
+
+impl<P: Ports> Engine<P> {
+    /// An engine that seals and opens with `keys`.
+    pub fn new(ports: P, keys: Keyring) -> Self {
+        Self { ports, keys }
+    }
+
+    /// The lease of this id, if there is one and it is not forgotten.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn lease(&self, id: LeaseId) -> Result<Option<Lease>, StoreError> {
+        self.leases().get(id)
+    }
+
+    /// The time by the host's clock.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.ports.now()
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// Fails where it does not.
+    pub fn probe_store(&self) -> Result<(), StoreError> {
+        // Any key would do: that there is an answer is the answer.
+        self.targets().list(0, 0).map(drop)
+    }
+
+    pub(crate) fn targets(&self) -> Definitions<'_, P::Store, Target> {
+        Definitions::new(self.ports.store())
+    }
+
+    pub(crate) fn dynamic_secrets(&self) -> Definitions<'_, P::Store, DynamicSecret> {
+        Definitions::new(self.ports.store())
+    }
+
+    pub(crate) fn checks(&self) -> Checks<'_, P::Store> {
+        Checks::new(self.ports.store())
+    }
+
+    pub(crate) fn leases(&self) -> Leases<'_, P::Store> {
+        Leases::new(self.ports.store())
+    }
+
+    pub(crate) fn credential(&self, target: &Target) -> Result<ClusterCredential, OpenError> {
+        target.credential(&self.keys)
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.ports.random(&mut bytes);
+        bytes
+    }
+}
+
+impl<D> Put<D> {
+    /// What was put.
+    pub fn definition(&self) -> &D {
+        match self {
+            Put::Created(definition) | Put::Replaced(definition) => definition,
+        }
+    }
+
+    pub(crate) fn new(existed: bool, definition: D) -> Self {
+        if existed { Put::Replaced(definition) } else { Put::Created(definition) }
+    }
+}
+
+/// The API server of `target`, as the bearer of its credential.
+pub(crate) fn api<'a>(target: &'a Target, credential: &'a ClusterCredential) -> Api<'a> {
+    Api::new(target.url.as_str(), credential.expose())
+}
