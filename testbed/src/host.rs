@@ -30,6 +30,34 @@ pub struct App {
     pub listen: Option<SocketAddr>,
 }
 
+impl App {
+    /// Everything that the host and the components have printed, over all runs in this state directory.
+    pub fn log(&self) -> Result<String> {
+        let directory = self.log_dir();
+        let mut files = fs::read_dir(&directory)
+            .and_then(|entries| {
+                entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>()
+            })
+            .with_context(|| format!("could not list {}", directory.display()))?;
+        files.sort();
+        files.iter().map(|file| read(file)).collect()
+    }
+
+    /// What one component has printed, both streams.
+    pub fn component_log(&self, component: &str) -> Result<String> {
+        ["stdout", "stderr"]
+            .map(|stream| self.log_dir().join(format!("{component}_{stream}.txt")))
+            .iter()
+            .filter(|file| file.exists())
+            .map(|file| read(file))
+            .collect()
+    }
+
+    fn log_dir(&self) -> PathBuf {
+        self.state_dir.join("logs")
+    }
+}
+
 /// A program that serves a Spin application.
 pub trait Host: Send + Sync {
     /// What to call it in messages.
@@ -116,7 +144,6 @@ pub fn from_env() -> Result<Box<dyn Host>> {
 pub struct Running {
     address: SocketAddr,
     process: Process,
-    log_dir: PathBuf,
 }
 
 impl Running {
@@ -141,27 +168,6 @@ impl Running {
     /// Fails, with the end of its log, once the host has exited.
     pub fn check(&self) -> Result<()> {
         self.process.check()
-    }
-
-    /// Everything that the host and the components have printed, over all runs in this state directory.
-    pub fn log(&self) -> Result<String> {
-        let mut files = fs::read_dir(&self.log_dir)
-            .and_then(|entries| {
-                entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>()
-            })
-            .with_context(|| format!("could not list {}", self.log_dir.display()))?;
-        files.sort();
-        files.iter().map(|file| read(file)).collect()
-    }
-
-    /// What one component has printed, both streams.
-    pub fn component_log(&self, component: &str) -> Result<String> {
-        ["stdout", "stderr"]
-            .map(|stream| self.log_dir.join(format!("{component}_{stream}.txt")))
-            .iter()
-            .filter(|file| file.exists())
-            .map(|file| read(file))
-            .collect()
     }
 
     /// Asks the host to end, and waits until it has.
@@ -203,10 +209,9 @@ fn serve_on(
     app: &App,
     keeper: &Keeper,
 ) -> Result<Running> {
-    let log_dir = app.state_dir.join("logs");
-    let console = log_dir.join("host.txt");
+    let console = app.log_dir().join("host.txt");
     let earlier = fs::read(&console).map_or(0, |log| log.len());
-    let process = keeper.spawn(name, &mut command(address, program, app, &log_dir), &console)?;
+    let process = keeper.spawn(name, &mut command(address, program, app), &console)?;
 
     let ready = format!("Serving http://{address}");
     eventually(&format!("starting {name}"), START_TIMEOUT, || {
@@ -218,10 +223,10 @@ fn serve_on(
         process.check()?;
         Err(not_yet(format!("`{ready}` is not among its last words:\n{}", tail(&console))))
     })?;
-    Ok(Running { address, process, log_dir })
+    Ok(Running { address, process })
 }
 
-fn command(address: SocketAddr, program: &Path, app: &App, log_dir: &Path) -> Command {
+fn command(address: SocketAddr, program: &Path, app: &App) -> Command {
     let mut command = Command::new(program);
     // The caller's own settings are none of the application's.
     for (name, _) in env::vars_os() {
@@ -236,7 +241,7 @@ fn command(address: SocketAddr, program: &Path, app: &App, log_dir: &Path) -> Co
     command.arg("-f").arg(&app.manifest);
     command.arg("--listen").arg(address.to_string());
     command.arg("--state-dir").arg(&app.state_dir);
-    command.arg("--log-dir").arg(log_dir);
+    command.arg("--log-dir").arg(app.log_dir());
     if let Some(file) = &app.runtime_config {
         command.arg("--runtime-config-file").arg(file);
     }

@@ -2,8 +2,16 @@
 //!
 //! Nothing here knows what kubelease is made of: it is reached over HTTP, and its state through the
 //! host's directory. Whatever is started ends with its owner, even when that is killed ([`process`]).
+
 #![expect(clippy::missing_errors_doc, reason = "test support: an error ends the test and says why")]
 
+pub mod command;
+pub mod control_plane;
+pub mod harness;
 pub mod host;
+pub mod http;
+pub mod kubelease;
+pub mod namespace;
 pub mod process;
+pub mod random;
 pub mod wait;

@@ -15,7 +15,7 @@ fn a_host_is_told_what_to_serve_and_its_secrets_in_private() -> Result<()> {
     app.runtime_config = Some("tls.toml".into());
     let running = pretender().start(&app, &keeper)?;
 
-    let told = running.log()?;
+    let told = app.log()?;
     let expected = format!(
         "up --quiet -f spin.toml --listen {} --state-dir {1} --log-dir {1}/logs \
          --runtime-config-file tls.toml\nhush\n",
@@ -44,7 +44,7 @@ fn a_port_lost_to_another_is_replaced() -> Result<()> {
     let mut app = app(&keeper, script);
     app.variables.push(("marks".into(), keeper.scratch().display().to_string()));
     let running = pretender().start(&app, &keeper)?;
-    assert!(running.log()?.contains("already in use"));
+    assert!(app.log()?.contains("already in use"));
     running.check()
 }
 

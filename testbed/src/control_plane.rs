@@ -1,0 +1,326 @@
+//! A Kubernetes control plane on loopback: API server, store, two controllers, no nodes.
+//!
+//! RBAC is on, service-account tokens are issued and checked as in any cluster, and every request is
+//! in an audit log. Deletions are real: the namespace controller empties a deleted namespace. Garbage
+//! is collected only when asked for, so that a test of our own deletions cannot pass thanks to
+//! somebody else's.
+
+mod assets;
+mod pki;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+pub use self::assets::Assets;
+use self::pki::{ADMIN, CA, Pki, SERVER, SERVICE_ACCOUNTS};
+use crate::host::free_port;
+use crate::http::Http;
+use crate::process::{Keeper, Process, tail};
+use crate::wait::{Unmet, eventually, not_yet};
+
+/// A running control plane; it ends with this value, or with our process.
+pub struct ControlPlane {
+    // Dropped in this order: each before what it needs.
+    controllers: Process,
+    api_server: Process,
+    etcd: Process,
+    admin: Http,
+    anonymous: Http,
+    url: String,
+    ca: String,
+    kubeconfig: PathBuf,
+    audit_log: PathBuf,
+    assets: Assets,
+}
+
+/// How a control plane differs from that of the tests.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where the cluster lives on between runs; by default it goes with the control plane.
+    pub state_dir: Option<PathBuf>,
+    /// Whether what loses its owner is deleted.
+    pub collects_garbage: bool,
+}
+
+impl ControlPlane {
+    /// Starts an empty cluster, building its programs first if need be.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&Options::default())
+    }
+
+    /// Starts a cluster, new or as it was left in the state directory.
+    pub fn start_with(options: &Options) -> Result<Self> {
+        let assets = Assets::prepare()?;
+        let keeper = Keeper::new()?;
+        let home = options.state_dir.clone().unwrap_or_else(|| keeper.scratch().to_owned());
+        let launch = Launch { assets, keeper, pki: Pki::load_or_create(&home.join("pki"))?, home };
+
+        let etcd = launch.etcd(options.state_dir.is_some())?;
+        let (api_server, address) = launch.api_server()?;
+        let url = format!("https://{address}");
+        let ca = launch.pki.read(CA)?;
+        let [certificate, key] = [launch.pki.read(ADMIN[0])?, launch.pki.read(ADMIN[1])?];
+        let admin = Http::with_certificate(&url, &ca, &certificate, &key)?;
+        let anonymous = Http::trusting(&url, &ca)?;
+        let kubeconfig = launch.kubeconfig(&url)?;
+        let controllers = launch.controllers(&kubeconfig, options.collects_garbage)?;
+        let audit_log = launch.home.join(AUDIT_LOG);
+        let assets = launch.assets;
+
+        let it = Self {
+            controllers,
+            api_server,
+            etcd,
+            admin,
+            anonymous,
+            url,
+            ca,
+            kubeconfig,
+            audit_log,
+            assets,
+        };
+        eventually("starting the control plane", START_TIMEOUT, || it.ready())?;
+        Ok(it)
+    }
+
+    /// Where the API server is, as a URL without a path.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the API server listens.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca
+    }
+
+    /// A kubeconfig with the administrator's certificate.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The programs it runs, and kubectl.
+    #[must_use]
+    pub fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
+    /// The API as its administrator.
+    #[must_use]
+    pub fn admin(&self) -> &Http {
+        &self.admin
+    }
+
+    /// The API as nobody.
+    #[must_use]
+    pub fn anonymous(&self) -> &Http {
+        &self.anonymous
+    }
+
+    /// The API as the bearer of `token`, and without a client certificate, which would outrank it.
+    #[must_use]
+    pub fn as_token(&self, token: &str) -> Http {
+        self.anonymous.bearing(token)
+    }
+
+    /// What the API server says of `token` to others: the `status` of a `TokenReview`.
+    pub fn token_review(&self, token: &str) -> Result<Value> {
+        let review = json!({
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": { "token": token },
+        });
+        let mut answer =
+            self.admin.post("/apis/authentication.k8s.io/v1/tokenreviews", &review)?.ok()?;
+        Ok(answer["status"].take())
+    }
+
+    /// Who the API server takes the bearer of `token` for: the `userInfo` of a `SelfSubjectReview`.
+    pub fn self_subject_review(&self, token: &str) -> Result<Value> {
+        let review =
+            json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let mut answer = self.as_token(token).post(path, &review)?.ok()?;
+        Ok(answer["status"]["userInfo"].take())
+    }
+
+    /// The requests that concern `namespace`, as the API server has audited them when answered.
+    pub fn audited(&self, namespace: &str) -> Result<Vec<Value>> {
+        let log = fs::read_to_string(&self.audit_log).context("could not read the audit log")?;
+        let mut events = Vec::new();
+        // The last line may still be in the writing.
+        for line in log.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let event: Value = serde_json::from_str(line).context("the audit log is not JSON")?;
+            if event["objectRef"]["namespace"] == namespace {
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+
+    /// The end of each program's log, for the report of a failure.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        [&self.etcd, &self.api_server, &self.controllers]
+            .map(|process| format!("{}:\n{}\n", process.log().display(), tail(process.log())))
+            .concat()
+    }
+
+    /// The controllers are at work once they have filled what is aggregated.
+    fn ready(&self) -> Result<(), Unmet> {
+        self.controllers.check()?;
+        let view = self.admin.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")?.ok()?;
+        match view["rules"].as_array().map_or(&[][..], Vec::as_slice) {
+            [] => Err(not_yet("the cluster role `view` is empty")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is needed to start the programs.
+struct Launch {
+    assets: Assets,
+    keeper: Keeper,
+    pki: Pki,
+    home: PathBuf,
+}
+
+impl Launch {
+    /// etcd listens on sockets in the scratch directory, which nobody else may enter.
+    fn etcd(&self, durable: bool) -> Result<Process> {
+        let mut etcd = Command::new(&self.assets.etcd);
+        etcd.current_dir(self.keeper.scratch());
+        etcd.arg("--data-dir").arg(self.home.join("etcd"));
+        etcd.args(["--name", "etcd", "--log-level", "warn"]);
+        etcd.args(["--listen-client-urls", "unix://client:0"]);
+        etcd.args(["--advertise-client-urls", "unix://client:0"]);
+        etcd.args(["--listen-peer-urls", "unix://peer:0"]);
+        etcd.args(["--initial-advertise-peer-urls", "unix://peer:0"]);
+        etcd.args(["--initial-cluster", "etcd=unix://peer:0"]);
+        if !durable {
+            etcd.arg("--unsafe-no-fsync");
+        }
+        self.spawn("etcd", &mut etcd)
+    }
+
+    /// On the port of the last run, if that is known and free, so that its URL stays the same.
+    fn api_server(&self) -> Result<(Process, SocketAddr)> {
+        let note = self.home.join("address");
+        let mut wanted = fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok());
+        for _ in 0..PORT_ATTEMPTS {
+            let address = wanted.take().map_or_else(free_port, Ok)?;
+            let process = self.spawn("kube-apiserver", &mut self.api_server_command(address)?)?;
+            let api = Http::trusting(&format!("https://{address}"), &self.pki.read(CA)?)?;
+            let bound = eventually("starting kube-apiserver", START_TIMEOUT, || {
+                if let Err(error) = process.check() {
+                    // Somebody was faster than we.
+                    let lost = error.to_string().contains("address already in use");
+                    return if lost { Ok(false) } else { Err(error.into()) };
+                }
+                match api.get("/readyz?verbose") {
+                    Ok(answer) if answer.status == 200 => Ok(true),
+                    Ok(answer) => Err(not_yet(format!("{answer:?}"))),
+                    Err(error) => Err(not_yet(format!("{error:#}"))),
+                }
+            })?;
+            if bound {
+                fs::write(&note, address.to_string())?;
+                return Ok((process, address));
+            }
+        }
+        bail!("lost {PORT_ATTEMPTS} free ports in a row to others")
+    }
+
+    fn api_server_command(&self, address: SocketAddr) -> Result<Command> {
+        let policy = self.home.join("audit-policy.json");
+        fs::write(&policy, audit_policy().to_string())?;
+        let mut command = Command::new(&self.assets.kube_apiserver);
+        command.arg(format!(
+            "--etcd-servers=unix://{}",
+            self.keeper.scratch().join("client:0").display()
+        ));
+        command.arg(format!("--bind-address={}", address.ip()));
+        command.arg(format!("--secure-port={}", address.port()));
+        // There is nobody to tell where we are.
+        command.args(["--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]);
+        command.args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24"]);
+        command.arg(format!("--service-account-issuer={ISSUER}"));
+        for (flag, file) in [
+            ("tls-cert-file", self.pki.file(SERVER[0])),
+            ("tls-private-key-file", self.pki.file(SERVER[1])),
+            ("client-ca-file", self.pki.file(CA)),
+            ("service-account-key-file", self.pki.file(SERVICE_ACCOUNTS[0])),
+            ("service-account-signing-key-file", self.pki.file(SERVICE_ACCOUNTS[1])),
+            ("audit-policy-file", policy),
+            ("audit-log-path", self.home.join(AUDIT_LOG)),
+        ] {
+            command.arg(format!("--{flag}={}", file.display()));
+        }
+        Ok(command)
+    }
+
+    fn controllers(&self, kubeconfig: &Path, collects_garbage: bool) -> Result<Process> {
+        let mut command = Command::new(&self.assets.kube_controller_manager);
+        command.arg("--kubeconfig").arg(kubeconfig);
+        command.args(["--leader-elect=false", "--secure-port=0"]);
+        let garbage = if collects_garbage { ",garbage-collector-controller" } else { "" };
+        command.arg(format!(
+            "--controllers=clusterrole-aggregation-controller,namespace-controller{garbage}"
+        ));
+        self.spawn("kube-controller-manager", &mut command)
+    }
+
+    /// A kubeconfig is YAML, and so is JSON.
+    fn kubeconfig(&self, url: &str) -> Result<PathBuf> {
+        let file = self.home.join("admin.kubeconfig");
+        let [certificate, key] = ADMIN.map(|name| self.pki.file(name));
+        let config = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "kubelease",
+            "clusters": [{
+                "name": "kubelease",
+                "cluster": { "server": url, "certificate-authority": self.pki.file(CA) },
+            }],
+            "users": [{
+                "name": "admin",
+                "user": { "client-certificate": certificate, "client-key": key },
+            }],
+            "contexts": [{ "name": "kubelease", "context": { "cluster": "kubelease", "user": "admin" } }],
+        });
+        fs::write(&file, format!("{config:#}\n"))?;
+        Ok(file)
+    }
+
+    fn spawn(&self, name: &str, command: &mut Command) -> Result<Process> {
+        self.keeper.spawn(name, command, &self.home.join(format!("{name}.log")))
+    }
+}
+
+/// Who asked what and how it was answered, never what was said: that holds tokens.
+fn audit_policy() -> Value {
+    json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{ "level": "Metadata" }],
+    })
+}
+
+/// What tokens name as their issuer, and their audience by default.
+pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+const AUDIT_LOG: &str = "audit.log";
+
+/// Seconds on an idle machine, more where everything is being compiled.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
+
+const PORT_ATTEMPTS: usize = 5;

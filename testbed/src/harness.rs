@@ -1,0 +1,177 @@
+//! Runs tests that share one control plane, and counts honestly what a host cannot show.
+//!
+//! A package of such tests has one target with `harness = false`:
+//! ```no_run
+//! use anyhow::Result;
+//! use testbed::harness::{Case, run, tests};
+//!
+//! fn a_lease_survives_a_restart(case: &Case) -> Result<()> {
+//!     let namespace = case.namespace()?;
+//!     let kubelease = case.kubelease()?;
+//!     // …
+//!     kubelease.restart()
+//! }
+//!
+//! fn a_lease_ends_on_time(case: &Case) -> Result<()> {
+//!     let dev_host = case.needs_dev_host("Spin's clock cannot be set")?;
+//!     // …
+//! #   Ok(())
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     run(tests![a_lease_survives_a_restart, a_lease_ends_on_time])
+//! }
+//! ```
+//! The command line is that of every Rust test. A function left out of [`tests!`] is dead code, of
+//! which the compiler warns.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Result, anyhow};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::control_plane::ControlPlane;
+use crate::host::{self, DevHost, Host};
+use crate::kubelease::{Kubelease, Settings};
+use crate::namespace::Namespace;
+
+/// The name of a test, and the test.
+pub type Test = (&'static str, fn(&Case<'_>) -> Result<()>);
+
+/// Runs the tests that the command line selects; the control plane starts with the first of them.
+#[must_use]
+pub fn run<const N: usize>(tests: [Test; N]) -> ExitCode {
+    let stage = Arc::new(OnceLock::new());
+    let trials = tests.map(|(name, test)| {
+        let stage = Arc::clone(&stage);
+        Trial::ignorable_test(name, move || {
+            let stage = stage.get_or_init(|| Stage::set().map_err(|error| format!("{error:#}")));
+            perform(stage.as_ref()?, test)
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+/// Makes of functions the list for [`run`].
+#[doc(inline)]
+pub use crate::__tests as tests;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    ($($test:path),* $(,)?) => { [$((stringify!($test), $test as fn(&$crate::harness::Case<'_>) -> _)),*] };
+}
+
+/// What a single test works with. All it has made is reported should the test fail, and removed after.
+pub struct Case<'s> {
+    stage: &'s Stage,
+    namespaces: Mutex<Vec<Arc<Namespace>>>,
+    kubeleases: Mutex<Vec<Arc<Kubelease<'s>>>>,
+}
+
+impl<'s> Case<'s> {
+    /// The control plane of all tests.
+    #[must_use]
+    pub fn control_plane(&self) -> &'s ControlPlane {
+        &self.stage.control_plane
+    }
+
+    /// The host of all tests.
+    #[must_use]
+    pub fn host(&self) -> &'s dyn Host {
+        self.stage.host.as_ref()
+    }
+
+    /// A new namespace.
+    pub fn namespace(&self) -> Result<Arc<Namespace>> {
+        let namespace = Arc::new(Namespace::create(self.control_plane())?);
+        keep(&self.namespaces, &namespace);
+        Ok(namespace)
+    }
+
+    /// Settings of a kubelease that knows the control plane's CA.
+    pub fn settings(&self) -> Result<Settings> {
+        Settings::new(self.control_plane().ca_pem())
+    }
+
+    /// A new kubelease with an empty store.
+    pub fn kubelease(&self) -> Result<Arc<Kubelease<'s>>> {
+        self.kubelease_with(self.settings()?)
+    }
+
+    /// A new kubelease with an empty store, told other things than usual.
+    pub fn kubelease_with(&self, settings: Settings) -> Result<Arc<Kubelease<'s>>> {
+        let kubelease = Arc::new(Kubelease::start(self.host(), settings)?);
+        keep(&self.kubeleases, &kubelease);
+        Ok(kubelease)
+    }
+
+    /// Ends the test, counted as ignored, when the host is not dev-host, without which it `cannot` be done.
+    pub fn needs_dev_host(&self, cannot: &'static str) -> Result<&'s DevHost> {
+        self.host().dev_host().ok_or_else(|| anyhow!(Ignored(cannot)))
+    }
+
+    fn report(&self) {
+        for namespace in self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            match namespace.dump(self.control_plane()) {
+                Ok(dump) => eprintln!("{dump}"),
+                Err(error) => eprintln!("{error:#}"),
+            }
+        }
+        for kubelease in self.kubeleases.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            match kubelease.log() {
+                Ok(log) => eprintln!("kubelease:\n{log}"),
+                Err(error) => eprintln!("{error:#}"),
+            }
+        }
+    }
+}
+
+fn keep<T>(list: &Mutex<Vec<Arc<T>>>, item: &Arc<T>) {
+    list.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(item));
+}
+
+fn perform(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Completion, Failed> {
+    let case = Case { stage, namespaces: Mutex::default(), kubeleases: Mutex::default() };
+    match catch_unwind(AssertUnwindSafe(|| test(&case))) {
+        Ok(Ok(())) => Ok(Completion::Completed),
+        Ok(Err(error)) => {
+            if let Some(Ignored(cannot)) = error.downcast_ref() {
+                return Ok(Completion::ignored_with(cannot));
+            }
+            case.report();
+            Err(format!("{error:?}").into())
+        }
+        Err(panic) => {
+            case.report();
+            resume_unwind(panic)
+        }
+    }
+}
+
+/// What all tests of a run share.
+struct Stage {
+    control_plane: ControlPlane,
+    host: Box<dyn Host>,
+}
+
+impl Stage {
+    fn set() -> Result<Self> {
+        Ok(Self { host: host::from_env()?, control_plane: ControlPlane::start()? })
+    }
+}
+
+/// Why a test was not done; not an error, but it takes the way of one.
+#[derive(Debug)]
+struct Ignored(&'static str);
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Ignored {}

@@ -1,0 +1,184 @@
+//! A running kubelease: the project's own manifest on a host, set up for one cluster.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+
+use crate::host::{App, Host, Running};
+use crate::http::Http;
+use crate::process::Keeper;
+use crate::random;
+
+/// What kubelease is told when it starts.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Application variables, among them [`ADMIN_TOKEN`], [`MASTER_KEY`] and [`SWEEP_TOKEN`].
+    pub variables: Vec<(String, String)>,
+    /// The CA, in PEM, of the API servers on 127.0.0.1.
+    pub ca: String,
+    /// More of the runtime configuration, such as another store.
+    pub runtime_config: String,
+}
+
+impl Settings {
+    /// New secrets, and a cluster on loopback whose CA this is.
+    pub fn new(ca: &str) -> Result<Self> {
+        let variables = [
+            (ADMIN_TOKEN, random::token()?),
+            (MASTER_KEY, random::key()?),
+            (SWEEP_TOKEN, random::token()?),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        Ok(Self { variables, ca: ca.to_owned(), runtime_config: String::new() })
+    }
+
+    /// The same with a variable set, or set anew.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with a variable not set.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self
+    }
+
+    /// The value of a variable; empty when it is not set.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> &str {
+        let found = self.variables.iter().find(|(other, _)| other == name);
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// A kubelease whose store outlives restarts and goes with this value.
+pub struct Kubelease<'h> {
+    host: &'h dyn Host,
+    now: Mutex<Now>,
+    state_dir: PathBuf,
+    keeper: Keeper,
+}
+
+/// What a restart changes.
+struct Now {
+    settings: Settings,
+    app: App,
+    running: Option<Running>,
+}
+
+impl<'h> Kubelease<'h> {
+    /// Starts one with an empty store on a free port.
+    pub fn start(host: &'h dyn Host, settings: Settings) -> Result<Self> {
+        let keeper = Keeper::new()?;
+        let state_dir = keeper.scratch().join("state");
+        let app = app(&settings, &state_dir)?;
+        let now = Mutex::new(Now { running: Some(host.start(&app, &keeper)?), settings, app });
+        Ok(Self { host, now, state_dir, keeper })
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.now().settings.clone()
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> Result<String> {
+        Ok(self.now().running.as_ref().context("kubelease is not running")?.url())
+    }
+
+    /// The API as the first administrator.
+    pub fn admin(&self) -> Result<Http> {
+        Ok(self.anonymous()?.bearing(self.settings().variable(ADMIN_TOKEN)))
+    }
+
+    /// The API as nobody.
+    pub fn anonymous(&self) -> Result<Http> {
+        Ok(Http::plain(&self.url()?))
+    }
+
+    /// Ends it and starts it again with the same store.
+    pub fn restart(&self) -> Result<()> {
+        self.restart_with(self.settings())
+    }
+
+    /// Ends it and starts it again with the same store, told other things.
+    pub fn restart_with(&self, settings: Settings) -> Result<()> {
+        let mut now = self.now();
+        if let Some(running) = now.running.take() {
+            running.stop()?;
+        }
+        now.app = app(&settings, &self.state_dir)?;
+        now.settings = settings;
+        now.running = Some(self.host.start(&now.app, &self.keeper)?);
+        Ok(())
+    }
+
+    /// Ends it as `kill -9` does; [`Self::restart`] starts it again.
+    pub fn kill(&self) -> Result<()> {
+        self.now().running.take().context("kubelease is not running")?.kill()
+    }
+
+    /// What the host keeps: the store, and the logs.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Everything that the host and the components have printed so far.
+    pub fn log(&self) -> Result<String> {
+        self.now().app.log()
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The workspace's manifest, whose components `cargo xtask build` has built.
+#[must_use]
+pub fn manifest() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml").into()
+}
+
+/// The project's manifest with its state in `state_dir`, to which a runtime configuration is written.
+pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
+    let write = || {
+        fs::create_dir_all(state_dir)?;
+        fs::write(state_dir.join("ca.crt"), &settings.ca)?;
+        let file = state_dir.join("runtime-config.toml");
+        fs::write(&file, format!("{CLIENT_TLS}\n{}", settings.runtime_config))?;
+        Ok::<_, std::io::Error>(file)
+    };
+    let runtime_config =
+        write().with_context(|| format!("could not write to {}", state_dir.display()))?;
+    Ok(App {
+        manifest: manifest(),
+        state_dir: state_dir.to_owned(),
+        runtime_config: Some(runtime_config),
+        variables: settings.variables.clone(),
+        listen: None,
+    })
+}
+
+/// The secret of the first administrator.
+pub const ADMIN_TOKEN: &str = "admin_token";
+
+/// What stored secrets are sealed with: 32 bytes in base64.
+pub const MASTER_KEY: &str = "master_key";
+
+/// The secret that starts a sweep.
+pub const SWEEP_TOKEN: &str = "sweep_token";
+
+/// A relative path is relative to the file it is in.
+const CLIENT_TLS: &str = r#"[[client_tls]]
+component_ids = ["kubelease", "cleanup-job"]
+hosts = ["127.0.0.1"]
+ca_roots_file = "ca.crt"
+"#;

@@ -1,0 +1,117 @@
+//! A namespace per test, and what tests put into it.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::control_plane::ControlPlane;
+use crate::http::Http;
+use crate::random;
+
+/// A namespace of a random name, deleted when dropped.
+///
+/// After a crash `kubectl delete namespace --selector kubelease.dev/testbed` finds what is left.
+pub struct Namespace {
+    name: String,
+    admin: Http,
+}
+
+impl Namespace {
+    /// Makes one in `cluster`.
+    pub fn create(cluster: &ControlPlane) -> Result<Self> {
+        let admin = cluster.admin().clone();
+        let name = format!("test-{}", random::suffix()?);
+        let labels = json!({ LABEL: "true" });
+        admin
+            .post("/api/v1/namespaces", &json!({ "metadata": { "name": name, "labels": labels } }))?
+            .expect(201)?;
+        Ok(Self { name, admin })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where objects of a kind are: `resources` is the plural, `api` is `v1` or `GROUP/VERSION`.
+    #[must_use]
+    pub fn path(&self, api: &str, resources: &str) -> String {
+        let root = if api.contains('/') { "apis" } else { "api" };
+        format!("/{root}/{api}/namespaces/{}/{resources}", self.name)
+    }
+
+    /// Creates an object as the administrator.
+    pub fn create_object(&self, api: &str, resources: &str, object: &Value) -> Result<Value> {
+        self.admin.post(&self.path(api, resources), object)?.expect(201)
+    }
+
+    /// Creates a service account.
+    pub fn service_account(&self, name: &str) -> Result<Value> {
+        self.create_object("v1", "serviceaccounts", &json!({ "metadata": { "name": name } }))
+    }
+
+    /// Creates a role that allows what `rules` say, and binds it to a service account of this namespace.
+    pub fn allow(&self, account: &str, role: &str, rules: &Value) -> Result<()> {
+        self.create_object(
+            RBAC,
+            "roles",
+            &json!({ "metadata": { "name": role }, "rules": rules }),
+        )?;
+        let binding = json!({
+            "metadata": { "name": format!("{role}-{account}") },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role },
+            "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": self.name }],
+        });
+        self.create_object(RBAC, "rolebindings", &binding)?;
+        Ok(())
+    }
+
+    /// A token of a service account, asked for by the administrator.
+    pub fn token_for(&self, account: &str) -> Result<String> {
+        let path = format!("{}/{account}/token", self.path("v1", "serviceaccounts"));
+        let answer = self
+            .admin
+            .post(&path, &json!({ "spec": { "expirationSeconds": 3600 } }))?
+            .expect(201)?;
+        let token = answer["status"]["token"].as_str().context("a TokenRequest without a token")?;
+        Ok(token.to_owned())
+    }
+
+    /// The names of what is in it and of who asked for what, for the report of a failure.
+    pub fn dump(&self, cluster: &ControlPlane) -> Result<String> {
+        let mut report = vec![format!("namespace {}:", self.name)];
+        for (api, resources) in DUMPED {
+            let list = self.admin.get(&self.path(api, resources))?.ok()?;
+            for item in list["items"].as_array().context("a list without items")? {
+                report.push(format!("  {resources}/{}", text(&item["metadata"]["name"])));
+            }
+        }
+        for event in cluster.audited(&self.name)? {
+            let [who, verb] = [&event["user"]["username"], &event["verb"]].map(text);
+            let code = &event["responseStatus"]["code"];
+            report.push(format!("  {code} {who} {verb} {}", text(&event["requestURI"])));
+        }
+        Ok(report.join("\n"))
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let deleted = self.admin.delete(&format!("/api/v1/namespaces/{}", self.name));
+        if let Err(error) = deleted.and_then(|reply| reply.ok()) {
+            eprintln!("could not delete namespace {}: {error:#}", self.name);
+        }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Marks what a test has made.
+pub const LABEL: &str = "kubelease.dev/testbed";
+
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
+
+const DUMPED: [(&str, &str); 4] =
+    [("v1", "serviceaccounts"), ("v1", "secrets"), (RBAC, "roles"), (RBAC, "rolebindings")];

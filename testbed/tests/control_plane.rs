@@ -1,0 +1,119 @@
+//! The control plane is a real one: accounts, rights, tokens and deletions are as in any cluster.
+
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testbed::command;
+use testbed::control_plane::ControlPlane;
+use testbed::namespace::Namespace;
+use testbed::wait::{Unmet, eventually, not_yet};
+
+#[test]
+fn a_token_is_its_account_and_no_more() -> Result<()> {
+    let cluster = cluster()?;
+    let namespace = Namespace::create(cluster)?;
+    namespace.service_account("reader")?;
+    let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["list"] }]);
+    namespace.allow("reader", "secret-reader", &rules)?;
+    let token = namespace.token_for("reader")?;
+    let account = format!("system:serviceaccount:{}:reader", namespace.name());
+
+    assert_eq!(cluster.self_subject_review(&token)?["username"], account);
+    let review = cluster.token_review(&token)?;
+    assert_eq!(review["authenticated"], true, "{review}");
+    assert_eq!(review["user"]["username"], account, "{review}");
+
+    let reader = cluster.as_token(&token);
+    let secrets = namespace.path("v1", "secrets");
+    eventually("the right to list", PATIENCE, || match reader.get(&secrets)?.status {
+        200 => Ok(()),
+        other => Err(not_yet(other)),
+    })?;
+    reader.get(&namespace.path("v1", "pods"))?.expect(403)?;
+    reader.anonymous().get(&secrets)?.expect(403)?;
+    cluster.as_token("nonsense").get(&secrets)?.expect(401)?;
+    Ok(())
+}
+
+#[test]
+fn a_namespace_is_really_deleted() -> Result<()> {
+    let cluster = cluster()?;
+    let namespace = Namespace::create(cluster)?;
+    namespace.service_account("somebody")?;
+    let path = format!("/api/v1/namespaces/{}", namespace.name());
+    drop(namespace);
+    eventually("the end of a namespace", PATIENCE, || match cluster.admin().get(&path)?.status {
+        404 => Ok(()),
+        _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+    })
+}
+
+#[test]
+fn nothing_collects_garbage() -> Result<()> {
+    let cluster = cluster()?;
+    let namespace = Namespace::create(cluster)?;
+    let owner = namespace.service_account("owner")?;
+    let [owner_name, uid] = ["name", "uid"].map(|field| owner["metadata"][field].clone());
+    let reference =
+        json!({ "apiVersion": "v1", "kind": "ServiceAccount", "name": owner_name, "uid": uid });
+    let dependent = json!({ "metadata": { "name": "owned", "ownerReferences": [reference] } });
+    namespace.create_object("v1", "secrets", &dependent)?;
+    let paths = [
+        namespace.path("v1", "serviceaccounts") + "/owner",
+        namespace.path("v1", "secrets") + "/owned",
+    ];
+    cluster.admin().delete(&paths[0])?.ok()?;
+    cluster.admin().get(&paths[0])?.expect(404)?;
+
+    // The controllers are seen to have been at work since.
+    let bystander = Namespace::create(cluster)?;
+    let path = format!("/api/v1/namespaces/{}", bystander.name());
+    drop(bystander);
+    eventually("the end of a namespace", PATIENCE, || match cluster.admin().get(&path)?.status {
+        404 => Ok(()),
+        _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+    })?;
+    cluster.admin().get(&paths[1])?.expect(200)?;
+    Ok(())
+}
+
+#[test]
+fn every_request_is_audited_and_no_token_with_it() -> Result<()> {
+    let cluster = cluster()?;
+    let namespace = Namespace::create(cluster)?;
+    namespace.service_account("somebody")?;
+    let token = namespace.token_for("somebody")?;
+    let events = eventually("the audit event", PATIENCE, || {
+        let events = cluster.audited(namespace.name())?;
+        let issued = |event: &Value| event["objectRef"]["subresource"] == "token";
+        if events.iter().any(issued) { Ok(events) } else { Err(not_yet(format!("{events:?}"))) }
+    })?;
+    assert!(!format!("{events:?}").contains(&token));
+    let dump = namespace.dump(cluster)?;
+    assert!(dump.contains("  serviceaccounts/somebody\n"), "{dump}");
+    assert!(dump.contains("  201 kubelease-admin create "), "{dump}");
+    Ok(())
+}
+
+#[test]
+fn kubectl_is_the_administrator_with_the_kubeconfig() -> Result<()> {
+    let cluster = cluster()?;
+    let mut kubectl = Command::new(&cluster.assets().kubectl);
+    kubectl.arg("--kubeconfig").arg(cluster.kubeconfig()).args(["auth", "whoami", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&command::output(&mut kubectl)?)?;
+    assert_eq!(answer["status"]["userInfo"]["username"], "kubelease-admin");
+    Ok(())
+}
+
+/// One for all tests. Nothing drops it: that it ends all the same is its keeper's doing.
+fn cluster() -> Result<&'static ControlPlane> {
+    static CLUSTER: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
+    let cluster =
+        CLUSTER.get_or_init(|| ControlPlane::start().map_err(|error| format!("{error:?}")));
+    cluster.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
