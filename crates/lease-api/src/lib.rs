@@ -1,1 +1,27 @@
-//! The HTTP contract of kubelease: routes, authentication, shapes, problems.
+//! The HTTP contract of kubelease: routes, authentication, shapes, problems. Spoken once, here.
+//!
+//! Requests come as `http` types and go as `http` types; who carries them is not known here. Each
+//! request is a whole life: nothing is kept between two.
+
+mod auth;
+mod body;
+mod dynamic_secrets;
+mod health;
+mod input;
+mod leases;
+mod list;
+mod problem;
+mod respond;
+mod routes;
+mod serve;
+mod settings;
+mod sweep;
+mod targets;
+#[cfg(test)]
+mod testing;
+
+pub use body::{Body, BodyError, MAX_BODY_BYTES};
+pub use routes::{Access, Route, leases_routes, sweep_routes};
+pub use serve::{leases, sweep};
+pub use settings::{SettingsError, Variables};
+pub use sweep::{SweepError, sweep_now};

@@ -24,6 +24,8 @@ pub struct Target {
 }
 
 /// The bearer token that kubelease itself has in a cluster. It is never printed.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
 pub struct ClusterCredential(Zeroizing<String>);
 
 /// Why a text cannot be a bearer token. The text itself is not repeated.

@@ -48,6 +48,12 @@ pub enum TtlError {
 }
 
 impl Ttl {
+    /// One hour.
+    pub const HOUR: Ttl = Ttl(HOUR);
+
+    /// One day.
+    pub const DAY: Ttl = Ttl(DAY);
+
     /// Grants what was asked for, or `default` where nothing was, within [`MIN_TOKEN_TTL`] and `max`.
     ///
     /// # Errors

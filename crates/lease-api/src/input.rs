@@ -1,0 +1,132 @@
+//! How the body of a request becomes one of our shapes.
+
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::problem::Problem;
+use crate::{Body, MAX_BODY_BYTES};
+
+/// Reads a body as JSON of one shape.
+///
+/// # Errors
+/// 400 for what is no JSON, 422 naming the field that does not fit. What the body held is not repeated:
+/// it may hold a credential in the wrong place.
+pub(crate) async fn json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
+    read(&body.read(MAX_BODY_BYTES).await?)
+}
+
+/// The same, where no body stands for an empty object.
+pub(crate) async fn optional_json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
+    let bytes = body.read(MAX_BODY_BYTES).await?;
+    read(if bytes.trim_ascii().is_empty() { b"{}" } else { &bytes })
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(error.path());
+        match error.inner().classify() {
+            Category::Data => Problem::field(pointer, without_values(&error.inner().to_string())),
+            _ => malformed(error.inner()),
+        }
+    })?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    let detail = format!("the body is not JSON: see line {line}, column {column}");
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_json", detail)
+}
+
+/// A JSON pointer (RFC 6901). The names of our fields need no escape; others come as they are sent.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    let segments = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", escape(key))),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    segments.collect()
+}
+
+/// A message of serde's without the value that it quotes, nor the place in the text.
+fn without_values(message: &str) -> String {
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+    match message.split_once(", expected ") {
+        Some((quote, expected)) if quotes.iter().any(|q| quote.starts_with(q)) => {
+            format!("expected {expected}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it reads is looked at")]
+    struct Shape {
+        count: u32,
+        #[serde(default)]
+        names: Vec<lease_core::Namespace>,
+        #[serde(default)]
+        auth: Option<Auth>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it reads is looked at")]
+    enum Auth {
+        Token { token: String },
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_and_not_repeated() {
+        for (body, status, detail) in [
+            (r#"{"count":1}"#, 200, ""),
+            (r#"{"count":1,"auth":{"type":"token","token":"t"}}"#, 200, ""),
+            ("", 400, "not JSON"),
+            ("canary", 400, "not JSON"),
+            ("{\"count\":1", 400, "not JSON"),
+            ("{\"count\":1}x", 400, "not JSON"),
+            ("{\"count\":1,}", 400, "not JSON"),
+            ("\u{0}", 400, "not JSON"),
+            ("[]", 422, "expected struct Shape"),
+            ("{}", 422, "missing field `count`"),
+            (r#"{"count":1,"canery":2}"#, 422, "unknown field `canery`"),
+            (r#"{"count":1,"count":2}"#, 422, "duplicate field `count`"),
+            (r#"{"count":"canary"}"#, 422, "`count`: expected u32"),
+            (r#"{"count":-1}"#, 422, "`count`: expected u32"),
+            (r#"{"count":1,"names":["a","Canary"]}"#, 422, "`names.1`: a namespace is 1 to 63"),
+            (r#"{"count":1,"auth":"canary"}"#, 422, "`auth`: expected"),
+            (r#"{"count":1,"auth":{"type":"canary"}}"#, 422, "`auth.type`: expected `token`"),
+            (r#"{"count":1,"auth":{"type":"token","tokn":"canary"}}"#, 422, "unknown field `tokn`"),
+            (r#"{"count":1,"auth":{"type":"token","token":["canary"]}}"#, 422, "expected a string"),
+        ] {
+            match read::<Shape>(body.as_bytes()) {
+                Ok(_) => assert_eq!(status, 200, "{body}"),
+                Err(problem) => {
+                    let told = serde_json::to_string(&problem.told).expect("serialises");
+                    assert_eq!(problem.status.as_u16(), status, "{body}: {told}");
+                    assert!(problem.told.detail.contains(detail), "{body}: {told}");
+                    assert!(!told.to_lowercase().contains("canary"), "{body}: {told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_and_does_no_harm() {
+        let body = format!("{{\"count\":{}", "[".repeat(60_000));
+        assert!(read::<Shape>(body.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! Lists, page by page.
+
+use lease_engine::Page;
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// Which part of a list is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) from: u64,
+    pub(crate) limit: usize,
+}
+
+/// A part of a list. `next_cursor` is absent at the end.
+#[derive(Serialize)]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl Window {
+    /// Reads `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// Names the parameter that does not fit, or is none of ours.
+    pub(crate) fn read(query: &Query<'_>) -> Result<Self, Problem> {
+        let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+        let from = query.number("cursor", 1..=u64::MAX)?.unwrap_or(1);
+        // Unwrap safety: it is at most `MAX_LIMIT`.
+        Ok(Self { from, limit: usize::try_from(limit).unwrap() })
+    }
+}
+
+impl<T> List<T> {
+    /// A page as it is shown.
+    pub(crate) fn of<D>(page: Page<D>, show: impl FnMut(D) -> T) -> Self {
+        let items = page.items.into_iter().map(show).collect();
+        Self { items, next_cursor: page.next.map(|next| next.to_string()) }
+    }
+}
+
+/// The query of a request.
+pub(crate) struct Query<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Query<'a> {
+    /// Reads a query that may hold the parameters `known`, each once.
+    ///
+    /// # Errors
+    /// Names a parameter that is none of them: one that is misspelt would be ignored in silence.
+    pub(crate) fn read(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
+        let mut pairs: Vec<(&str, &str)> = vec![];
+        for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            if !known.contains(&name) || pairs.iter().any(|(seen, _)| *seen == name) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let detail = format!("the query takes each of these once: {known}");
+                return Err(Problem::unprocessable("invalid_query", detail));
+            }
+            pairs.push((name, value));
+        }
+        Ok(Self(pairs))
+    }
+
+    fn number(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<Option<u64>, Problem> {
+        let Some((_, value)) = self.0.iter().find(|(known, _)| *known == name) else {
+            return Ok(None);
+        };
+        let number = value.parse().ok().filter(|number| range.contains(number));
+        number.map(Some).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            let detail = format!("`{name}` is a whole number from {least} to {most}");
+            Problem::unprocessable("invalid_query", detail)
+        })
+    }
+}
+
+/// How many items a page has where nothing is said.
+const DEFAULT_LIMIT: u64 = 100;
+
+/// How many it has at most.
+const MAX_LIMIT: u64 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_read_or_refused_with_what_would_be_right() {
+        for (query, window) in [
+            (None, Some((1, 100))),
+            (Some(""), Some((1, 100))),
+            (Some("limit=1"), Some((1, 1))),
+            (Some("limit=500&cursor=7"), Some((7, 500))),
+            (Some("limit=0"), None),
+            (Some("limit=501"), None),
+            (Some("limit=ten"), None),
+            (Some("limit"), None),
+            (Some("cursor=-1"), None),
+            (Some("cursor=0"), None),
+            (Some("limit=1&limit=2"), None),
+            (Some("Limit=1"), None),
+            (Some("force=true"), None),
+        ] {
+            let got =
+                Query::read(query, &["limit", "cursor"]).and_then(|query| Window::read(&query));
+            let got = got.map(|window| (window.from, window.limit));
+            assert_eq!(got.as_ref().ok(), window.as_ref(), "{query:?}");
+            assert!(got.err().is_none_or(|problem| problem.status.as_u16() == 422), "{query:?}");
+        }
+    }
+}

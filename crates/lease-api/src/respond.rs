@@ -1,0 +1,45 @@
+//! How answers are written.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// An answer with a JSON body.
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Vec<u8>> {
+    write(status, "application/json", value)
+}
+
+/// An answer without a body.
+pub(crate) fn no_content() -> Response<Vec<u8>> {
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+impl Problem {
+    /// The problem as an answer. Whoever handles it logs the cause: it is not told.
+    pub(crate) fn into_response(self) -> Response<Vec<u8>> {
+        let mut response = write(self.status, "application/problem+json", &self.told);
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+fn write<T: Serialize>(
+    status: StatusCode,
+    content_type: &'static str,
+    value: &T,
+) -> Response<Vec<u8>> {
+    // Unwrap safety: our shapes have text keys and no fallible `Serialize`.
+    let mut response = Response::new(serde_json::to_vec(value).unwrap());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Whatever a cache on the way keeps, it may hand to another: RFC 9111 §5.2.2.5.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,165 @@
+//! The routes: one table for each component, and how a path finds its row.
+
+use http::Method;
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path; `{…}` stands for one segment.
+    pub path: &'static str,
+    /// Who may ask.
+    pub access: Access,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: it tells nothing.
+    Anybody,
+    /// The administrator.
+    Administrator,
+    /// The administrator, or whoever holds the sweep token.
+    Sweeper,
+}
+
+/// What a route does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Live,
+    Ready,
+    ListTargets,
+    PutTarget,
+    ShowTarget,
+    DeleteTarget,
+    CheckTarget,
+    ListDynamicSecrets,
+    PutDynamicSecret,
+    ShowDynamicSecret,
+    DeleteDynamicSecret,
+    IssueLease,
+    ShowLease,
+    Sweep,
+}
+
+/// The routes of the main component.
+#[must_use]
+pub fn leases_routes() -> Vec<Route> {
+    use Access::{Administrator, Anybody};
+    use Endpoint as To;
+    let target = "/api/v1/targets/{name}";
+    let secret = "/api/v1/dynamic-secrets/{name}";
+    [
+        (Method::GET, "/livez", Anybody, To::Live),
+        (Method::GET, "/readyz", Anybody, To::Ready),
+        (Method::GET, "/api/v1/targets", Administrator, To::ListTargets),
+        (Method::PUT, target, Administrator, To::PutTarget),
+        (Method::GET, target, Administrator, To::ShowTarget),
+        (Method::DELETE, target, Administrator, To::DeleteTarget),
+        (Method::POST, "/api/v1/targets/{name}/check", Administrator, To::CheckTarget),
+        (Method::GET, "/api/v1/dynamic-secrets", Administrator, To::ListDynamicSecrets),
+        (Method::PUT, secret, Administrator, To::PutDynamicSecret),
+        (Method::GET, secret, Administrator, To::ShowDynamicSecret),
+        (Method::DELETE, secret, Administrator, To::DeleteDynamicSecret),
+        (Method::POST, "/api/v1/dynamic-secrets/{name}/leases", Administrator, To::IssueLease),
+        (Method::GET, "/api/v1/leases/{lease_id}", Administrator, To::ShowLease),
+    ]
+    .map(Route::new)
+    .to_vec()
+}
+
+/// The routes of the cleanup job.
+#[must_use]
+pub fn sweep_routes() -> Vec<Route> {
+    [(Method::POST, "/api/v1/sweep", Access::Sweeper, Endpoint::Sweep)].map(Route::new).to_vec()
+}
+
+/// What a path and method lead to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// A route, and what stands for its one `{…}`.
+    Route(Route, &'a str),
+    /// The path is one of ours, but takes these methods.
+    OtherMethods(Vec<Method>),
+    /// The path is none of ours.
+    Nothing,
+}
+
+/// Finds the route for a path, which is compared as it came: Spin strips slashes for its own routing only,
+/// and `//livez` is not `/livez`.
+pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> Found<'a> {
+    let mut methods = vec![];
+    for route in routes {
+        if let Some(parameter) = parameter(route.path, path) {
+            if route.method == method {
+                return Found::Route(route, parameter);
+            }
+            methods.push(route.method);
+        }
+    }
+    if methods.is_empty() { Found::Nothing } else { Found::OtherMethods(methods) }
+}
+
+impl Route {
+    fn new(row: (Method, &'static str, Access, Endpoint)) -> Self {
+        let (method, path, access, endpoint) = row;
+        Self { method, path, access, endpoint }
+    }
+}
+
+/// What stands in `path` for the one `{…}` of `pattern`, or nothing for none; `None` if they differ.
+fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let mut parameter = "";
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (Some(wanted), Some(given)) if wanted.starts_with('{') && !given.is_empty() => {
+                parameter = given;
+            }
+            (Some(wanted), Some(given)) if wanted == given => {}
+            (None, None) => return Some(parameter),
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_compared_as_it_came() {
+        for (method, path, endpoint) in [
+            (Method::GET, "/livez", Some((Endpoint::Live, ""))),
+            (Method::GET, "/api/v1/targets", Some((Endpoint::ListTargets, ""))),
+            (Method::GET, "/api/v1/targets/prod", Some((Endpoint::ShowTarget, "prod"))),
+            (Method::GET, "/api/v1/targets/pr%6fd", Some((Endpoint::ShowTarget, "pr%6fd"))),
+            (Method::POST, "/api/v1/targets/check/check", Some((Endpoint::CheckTarget, "check"))),
+            (Method::GET, "/", None),
+            (Method::GET, "", None),
+            (Method::GET, "//livez", None),
+            (Method::GET, "/livez/", None),
+            (Method::GET, "/LIVEZ", None),
+            (Method::GET, "/api/v1/targets/", None),
+            (Method::GET, "/api/v1/targets/prod/", None),
+            (Method::GET, "/api/v1//targets", None),
+            (Method::GET, "/api/v1/targets/{name}/x", None),
+            (Method::GET, "/api/v1/sweep", None),
+        ] {
+            let found = match find(leases_routes(), &method, path) {
+                Found::Route(route, parameter) => Some((route.endpoint, parameter)),
+                Found::OtherMethods(methods) => panic!("{path}: only {methods:?}"),
+                Found::Nothing => None,
+            };
+            assert_eq!(found, endpoint, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_tells_its_methods() {
+        let found = find(leases_routes(), &Method::PATCH, "/api/v1/targets/prod");
+        assert_eq!(found, Found::OtherMethods(vec![Method::PUT, Method::GET, Method::DELETE]));
+    }
+}

@@ -1,0 +1,267 @@
+//! From a request to its answer: configured? known? let in? then done.
+
+use std::error::Error;
+
+use http::header::{ALLOW, HeaderValue};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use lease_engine::{Engine, Ports};
+
+use crate::auth::admit;
+use crate::list::Query;
+use crate::problem::Problem;
+use crate::routes::{Endpoint, Found, Route, find, leases_routes, sweep_routes};
+use crate::settings::Settings;
+use crate::{Body, Variables, dynamic_secrets, health, leases as lease_handlers, targets};
+
+/// Answers a request to the main component.
+pub async fn leases<P: Ports>(
+    ports: P,
+    variables: &Variables,
+    head: Parts,
+    body: impl Body,
+) -> Response<Vec<u8>> {
+    serve(leases_routes(), ports, variables, head, body).await
+}
+
+/// Answers a request to the cleanup job.
+pub async fn sweep<P: Ports>(
+    ports: P,
+    variables: &Variables,
+    head: Parts,
+    body: impl Body,
+) -> Response<Vec<u8>> {
+    serve(sweep_routes(), ports, variables, head, body).await
+}
+
+async fn serve<P: Ports>(
+    routes: Vec<Route>,
+    ports: P,
+    variables: &Variables,
+    head: Parts,
+    body: impl Body,
+) -> Response<Vec<u8>> {
+    let found = find(routes, &head.method, head.uri.path());
+    // The route's own path: what the client sent might hold anything.
+    let route = match &found {
+        Found::Route(route, _) => route.path,
+        Found::OtherMethods(_) | Found::Nothing => "-",
+    };
+    let method = head.method.clone();
+    match answer(found, ports, variables, &head, body).await {
+        Ok(response) => response,
+        Err(problem) => {
+            if let Some(cause) = &problem.cause {
+                let (status, code) = (problem.status.as_u16(), problem.told.code);
+                log::error!("{method} {route}: {status} {code}: {}", chain(&**cause));
+            }
+            problem.into_response()
+        }
+    }
+}
+
+async fn answer<P: Ports>(
+    found: Found<'_>,
+    ports: P,
+    variables: &Variables,
+    head: &Parts,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let settings = Settings::read(variables);
+    if let Found::Route(Route { endpoint, .. }, _) = &found {
+        match endpoint {
+            Endpoint::Live => return Ok(health::live()),
+            Endpoint::Ready => return health::ready(ports, settings),
+            _ => {}
+        }
+    }
+    let settings = settings?;
+    let (route, parameter) = match found {
+        Found::Route(route, parameter) => (route, parameter),
+        Found::OtherMethods(methods) => return Err(method_not_allowed(&methods)),
+        Found::Nothing => return Err(Problem::not_found("unknown_path", "nothing is here")),
+    };
+    admit(&head.headers, &settings, route.access)?;
+    let engine = Engine::new(ports, settings.keys);
+    dispatch(&engine, route.endpoint, parameter, head.uri.query(), body).await
+}
+
+async fn dispatch<P: Ports>(
+    engine: &Engine<P>,
+    endpoint: Endpoint,
+    parameter: &str,
+    query: Option<&str>,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let lists = matches!(endpoint, Endpoint::ListTargets | Endpoint::ListDynamicSecrets);
+    let query = Query::read(query, if lists { &["limit", "cursor"] } else { &[] })?;
+    match endpoint {
+        Endpoint::Live | Endpoint::Ready => Ok(health::live()),
+        Endpoint::ListTargets => targets::list(engine, &query),
+        Endpoint::PutTarget => targets::put(engine, parameter, body).await,
+        Endpoint::ShowTarget => targets::show(engine, parameter),
+        Endpoint::DeleteTarget => targets::delete(engine, parameter),
+        Endpoint::CheckTarget => targets::check(engine, parameter).await,
+        Endpoint::ListDynamicSecrets => dynamic_secrets::list(engine, &query),
+        Endpoint::PutDynamicSecret => dynamic_secrets::put(engine, parameter, body).await,
+        Endpoint::ShowDynamicSecret => dynamic_secrets::show(engine, parameter),
+        Endpoint::DeleteDynamicSecret => dynamic_secrets::delete(engine, parameter),
+        Endpoint::IssueLease => lease_handlers::issue(engine, parameter, body).await,
+        Endpoint::ShowLease => lease_handlers::show(engine, parameter),
+        Endpoint::Sweep => crate::sweep::sweep_once(engine),
+    }
+}
+
+fn method_not_allowed(methods: &[http::Method]) -> Problem {
+    let methods: Vec<_> = methods.iter().map(http::Method::as_str).collect();
+    let methods = methods.join(", ");
+    let detail = format!("this path takes {methods}");
+    // Unwrap safety: method names are header values.
+    let allow = HeaderValue::try_from(methods).unwrap();
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).with(ALLOW, allow)
+}
+
+/// An error with all that is behind it, on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ADMIN, Installation, SWEEP};
+    use crate::{Access, BodyError};
+
+    fn concrete(path: &str) -> String {
+        path.replace("{name}", "prod").replace("{lease_id}", &"0".repeat(32))
+    }
+
+    #[test]
+    fn every_route_refuses_a_stranger_and_reads_no_body_of_his() {
+        for route in [leases_routes(), sweep_routes()].concat() {
+            if route.access == Access::Anybody {
+                continue;
+            }
+            for (credential, challenge) in [
+                (None, r#"Bearer realm="kubelease""#),
+                (Some("Bearer "), r#"Bearer realm="kubelease""#),
+                (Some("Basic YWRtaW46YWRtaW4="), r#"Bearer realm="kubelease""#),
+                (Some("Bearer wrong"), "invalid_token"),
+            ] {
+                let app = Installation::default();
+                let path = concrete(route.path);
+                let answer = app.send_unread(route.method.as_str(), &path, credential);
+                assert_eq!(answer.status, 401, "{} {path} as {credential:?}", route.method);
+                assert_eq!(answer.header("content-type"), "application/problem+json");
+                assert!(answer.header("www-authenticate").contains(challenge), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sweep_token_opens_the_sweep_and_nothing_else() {
+        for route in [leases_routes(), sweep_routes()].concat() {
+            let app = Installation::default();
+            let path = concrete(route.path);
+            let answer = app.send(route.method.as_str(), &path, SWEEP, "{}");
+            let refused = answer.status == 401;
+            assert_eq!(refused, route.access == Access::Administrator, "{} {path}", route.method);
+        }
+    }
+
+    #[test]
+    fn without_its_variables_only_livez_answers() {
+        for (name, value) in [
+            ("admin_token", ""),
+            ("admin_token", "short"),
+            ("master_key", ""),
+            ("master_key", "AA=="),
+        ] {
+            let mut app = Installation::default();
+            match name {
+                "admin_token" => app.variables.admin_token = value.to_owned(),
+                _ => app.variables.master_key = value.to_owned(),
+            }
+            assert_eq!(app.send("GET", "/livez", "", "").status, 200);
+            let ready = app.send("GET", "/readyz", "", "");
+            assert_eq!(ready.status, 503);
+            assert!(
+                ready.json["detail"].to_string().contains(&format!("`{name}`")),
+                "{}",
+                ready.json
+            );
+            for credential in [ADMIN, "", value] {
+                for path in ["/api/v1/targets", "/api/v1/targets/prod", "/nowhere"] {
+                    let answer = app.send("GET", path, credential, "");
+                    assert_eq!(answer.status, 503, "{path}, `{name}` {value:?}");
+                    assert_eq!(answer.json["code"], "not_configured");
+                }
+                assert_eq!(app.send("POST", "/api/v1/sweep", credential, "").status, 503);
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_paths_methods_and_parameters_are_refused() {
+        let app = Installation::default();
+        for (method, path, status, code) in [
+            ("GET", "/", 404, "unknown_path"),
+            ("GET", "/api/v1/nowhere", 404, "unknown_path"),
+            ("GET", "/livez/", 404, "unknown_path"),
+            ("POST", "/livez", 405, "method_not_allowed"),
+            ("PATCH", "/api/v1/targets/prod", 405, "method_not_allowed"),
+            ("GET", "/api/v1/targets?limt=5", 422, "invalid_query"),
+            ("DELETE", "/api/v1/targets/prod?force=true", 422, "invalid_query"),
+            ("GET", "/api/v1/targets/Prod", 422, "invalid_name"),
+            ("GET", "/api/v1/targets/..%2f", 422, "invalid_name"),
+            ("GET", "/api/v1/leases/nope", 404, "unknown_lease"),
+        ] {
+            let answer = app.send(method, path, ADMIN, "");
+            assert_eq!(
+                (answer.status, &answer.json["code"]),
+                (status, &code.into()),
+                "{method} {path}"
+            );
+        }
+        assert_eq!(app.send("POST", "/livez", "", "").header("allow"), "GET");
+    }
+
+    #[test]
+    fn a_body_that_does_not_come_whole_changes_nothing() {
+        for (error, status) in
+            [(BodyError::TooLarge, 413), (BodyError::TooSlow, 408), (BodyError::Broken, 400)]
+        {
+            let app = Installation::default();
+            let answer = app.send_broken("PUT", "/api/v1/targets/prod", error);
+            assert_eq!(answer.status, status, "{error}");
+            assert_eq!(app.send("GET", "/api/v1/targets/prod", ADMIN, "").status, 404);
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_down_is_told_and_is_no_panic() {
+        let app = Installation::default();
+        app.store.set_down(true);
+        for route in leases_routes() {
+            let path = concrete(route.path);
+            let body = match route.endpoint {
+                Endpoint::PutTarget => {
+                    r#"{"url":"https://a.example","auth":{"type":"token","token":"t"}}"#
+                }
+                Endpoint::PutDynamicSecret => {
+                    r#"{"target":"prod","account":{"type":"existing","name":"d"},"namespaces":["a"]}"#
+                }
+                _ => "",
+            };
+            let answer = app.send(route.method.as_str(), &path, ADMIN, body);
+            let expected = if route.endpoint == Endpoint::Live { 200 } else { 503 };
+            assert_eq!(answer.status, expected, "{} {path}: {}", route.method, answer.json);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The sweep, by whichever trigger it comes.
+
+use http::{Response, StatusCode};
+use lease_engine::{Engine, Ports, StoreError, SweepReport};
+use serde::Serialize;
+
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::{SettingsError, Variables, respond};
+
+/// Why a sweep could not be made, for the log of whoever triggered it.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// kubelease is not configured.
+    #[error("kubelease is not configured")]
+    Settings(#[from] SettingsError),
+    /// The store failed.
+    #[error("the sweep stopped")]
+    Store(#[from] StoreError),
+}
+
+/// Sweeps once, for a trigger that is no HTTP request: a clock or a command, which the host admits.
+///
+/// # Errors
+/// Fails where kubelease is not configured, or where the store fails.
+pub fn sweep_now<P: Ports>(ports: P, variables: &Variables) -> Result<SweepReport, SweepError> {
+    let settings = Settings::read(variables)?;
+    Ok(Engine::new(ports, settings.keys).sweep()?)
+}
+
+/// `POST /api/v1/sweep`
+pub(crate) fn sweep_once<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
+    let SweepReport { forgotten, more } = engine.sweep()?;
+    Ok(respond::json(StatusCode::OK, &ReportJson { forgotten, more }))
+}
+
+#[derive(Serialize)]
+struct ReportJson {
+    forgotten: usize,
+    more: bool,
+}
