@@ -66,10 +66,8 @@ impl Problem {
 
     /// One field of the body does not fit.
     pub(crate) fn field(pointer: String, detail: String) -> Self {
-        let mut problem = Self::unprocessable(
-            "invalid_field",
-            format!("`{}`: {detail}", pointer.trim_start_matches('/')),
-        );
+        let field = pointer.trim_start_matches('/').replace('/', ".");
+        let mut problem = Self::unprocessable("invalid_field", format!("`{field}`: {detail}"));
         if pointer.is_empty() {
             problem.told.detail.clone_from(&detail);
         }

@@ -35,7 +35,7 @@ pub(crate) fn variables() -> Variables {
 pub(crate) struct Installation {
     pub(crate) variables: Variables,
     pub(crate) store: Rc<MemoryStore>,
-    answers: Rc<RefCell<VecDeque<Result<(u16, String), TransportError>>>>,
+    answers: Rc<Answers>,
     now: Cell<i64>,
     random: Rc<Cell<u8>>,
 }
@@ -225,7 +225,10 @@ impl Ports for TestPorts {
     }
 }
 
-struct TestHttp(Rc<RefCell<VecDeque<Result<(u16, String), TransportError>>>>);
+struct TestHttp(Rc<Answers>);
+
+/// What the API server will answer: a status and a body, or nothing.
+type Answers = RefCell<VecDeque<Result<(u16, String), TransportError>>>;
 
 impl HttpClient for TestHttp {
     async fn send(
