@@ -1,0 +1,307 @@
+//! `allowed_outbound_hosts`: which requests a component may send.
+//!
+//! Where the supported versions of Spin differ, this is as strict as the strictest: an entry that resolves
+//! to nothing makes the whole list invalid, as up to 4.0.2, and an IPv6 address needs its port named.
+
+use std::ops::Range;
+
+use anyhow::{Context as _, bail, ensure};
+use ip_network::IpNetwork;
+use url::{Host, Url};
+
+use crate::variables::{Template, Variables};
+
+/// The entries of one component, all variables resolved.
+#[derive(Debug, PartialEq)]
+pub struct AllowedHosts(Vec<Entry>);
+
+impl AllowedHosts {
+    /// Resolves the entries now; one that is invalid spoils them all.
+    pub fn resolve(entries: &[Template], variables: &Variables) -> anyhow::Result<Self> {
+        let values = variables.all()?;
+        let value = |name: &str| values.get(name).cloned().context("unknown variable");
+        let entries = entries.iter().map(|entry| Entry::parse(&entry.render(value)?));
+        Ok(Self(entries.collect::<anyhow::Result<_>>()?))
+    }
+
+    /// Checks what can be checked before anything runs: entries whose variables all have defaults.
+    pub fn validate(entry: &Template, variables: &Variables) -> anyhow::Result<()> {
+        match entry.render(|name| variables.default_of(name)) {
+            // As Spin does: an empty default means that the value will come from elsewhere.
+            Ok(text) if entry.names().next().is_some() && EMPTY.contains(&text.as_str()) => Ok(()),
+            Ok(text) => Entry::parse(&text).map(drop),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether a request may go to `url`.
+    pub fn allows(&self, url: &Url) -> bool {
+        self.0.iter().any(|entry| entry.allows(url))
+    }
+
+    /// Whether the application may call itself.
+    pub fn allows_self(&self) -> bool {
+        let web = |scheme: &Scheme| scheme.allows("http") || scheme.allows("https");
+        let own = |host: &HostPattern| matches!(host, HostPattern::Any | HostPattern::Own);
+        self.0.iter().any(|entry| web(&entry.scheme) && own(&entry.host))
+    }
+}
+
+/// One entry, `scheme://host[:port]`.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    scheme: Scheme,
+    host: HostPattern,
+    ports: Ports,
+}
+
+impl Entry {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        Self::parse_parts(text.trim())
+            .with_context(|| format!("`{text}` is no allowed outbound host"))
+    }
+
+    fn parse_parts(text: &str) -> anyhow::Result<Self> {
+        let (scheme, rest) =
+            text.split_once("://").context("it must be `<scheme>://<host>[:<port>]`")?;
+        let (host, port) = match rest.rsplit_once(':') {
+            None => (rest, ""),
+            Some((host, port)) => {
+                let (port, path) = port.split_once('/').unwrap_or((port, ""));
+                ensure!(path.is_empty(), "it must not have a path");
+                (host, port)
+            }
+        };
+        Ok(Self {
+            ports: Ports::parse(port, scheme)?,
+            scheme: Scheme::parse(scheme)?,
+            host: HostPattern::parse(host)?,
+        })
+    }
+
+    fn allows(&self, url: &Url) -> bool {
+        self.scheme.allows(url.scheme())
+            && url.host().is_some_and(|host| self.host.allows(&host.to_owned()))
+            && self.ports.allows(url.port().or_else(|| well_known_port(url.scheme())))
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Scheme {
+    Any,
+    Named(String),
+}
+
+impl Scheme {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        ensure!(text.chars().all(char::is_alphabetic), "a scheme has only letters, or is `*`");
+        Ok(Self::Named(text.to_owned()))
+    }
+
+    fn allows(&self, scheme: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Named(name) => name == scheme,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum HostPattern {
+    Any,
+    /// `*.example.com`, kept as `.example.com`.
+    Subdomains(String),
+    /// The application itself.
+    Own,
+    Exact(Host),
+    /// Matches addresses in URLs, never what a name resolves to.
+    Network(IpNetwork),
+}
+
+impl HostPattern {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let text = text.trim();
+        match text {
+            "*" => return Ok(Self::Any),
+            "self" | "self.alt" => return Ok(Self::Own),
+            _ => {}
+        }
+        if let Ok(network) = IpNetwork::from_str_truncate(text) {
+            return Ok(Self::Network(network));
+        }
+        let text = text.strip_suffix('/').unwrap_or(text);
+        ensure!(!text.contains('/'), "it must not have a path");
+        ensure!(
+            text != SERVICE_CHAINING && !text.ends_with(&format!(".{SERVICE_CHAINING}")),
+            "dev-host has no service chaining"
+        );
+        if let Some(domain) = text.strip_prefix("*.") {
+            ensure!(!domain.contains('*'), "`*` may only come first");
+            let Host::Domain(domain) = Host::parse(domain)? else {
+                bail!("after `*.` there must be a domain");
+            };
+            return Ok(Self::Subdomains(format!(".{domain}")));
+        }
+        ensure!(!text.contains('*'), "`*` stands for whole subdomains only");
+        Ok(Self::Exact(Host::parse(text)?))
+    }
+
+    fn allows(&self, host: &Host) -> bool {
+        match (self, host) {
+            (Self::Any, _) => true,
+            (Self::Subdomains(suffix), Host::Domain(domain)) => domain.ends_with(suffix),
+            (Self::Exact(exact), host) => exact == host,
+            (Self::Network(network), Host::Ipv4(address)) => network.contains(*address),
+            (Self::Network(network), Host::Ipv6(address)) => network.contains(*address),
+            (Self::Subdomains(_) | Self::Network(_) | Self::Own, _) => false,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Ports {
+    Any,
+    One(u16),
+    Range(Range<u16>),
+}
+
+impl Ports {
+    fn parse(text: &str, scheme: &str) -> anyhow::Result<Self> {
+        let number = |text: &str| {
+            text.parse().with_context(|| format!("`{text}` is no port number, range or `*`"))
+        };
+        match text {
+            "" => well_known_port(scheme)
+                .map(Self::One)
+                .with_context(|| format!("the scheme `{scheme}` has no default port: name one")),
+            "*" => Ok(Self::Any),
+            _ => match text.split_once("..") {
+                Some((start, end)) => Ok(Self::Range(number(start)?..number(end)?)),
+                None => number(text).map(Self::One),
+            },
+        }
+    }
+
+    fn allows(&self, port: Option<u16>) -> bool {
+        match (self, port) {
+            (Self::Any, _) => true,
+            (_, None) => false,
+            (Self::One(one), Some(port)) => *one == port,
+            (Self::Range(range), Some(port)) => range.contains(&port),
+        }
+    }
+}
+
+fn well_known_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        "mqtt" => Some(1883),
+        "mysql" => Some(3306),
+        "postgres" => Some(5432),
+        "redis" => Some(6379),
+        _ => None,
+    }
+}
+
+/// What a template may come to at the start when its variables are empty by default.
+const EMPTY: [&str; 3] = ["", "http://", "https://"];
+
+/// The domain under which components of one application call each other in Spin.
+const SERVICE_CHAINING: &str = "spin.internal";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+
+    #[test]
+    fn an_entry_allows_what_it_says() {
+        for (entry, url, allowed) in [
+            ("https://a.example", "https://a.example/path?q", true),
+            ("https://a.example", "https://A.Example/", true),
+            ("https://a.example/", "https://a.example/", true),
+            ("https://a.example", "http://a.example/", false),
+            ("https://a.example", "https://a.example:8443/", false),
+            ("https://a.example:8443", "https://a.example:8443/", true),
+            ("https://a.example:443", "https://a.example/", true),
+            ("https://a.example:*", "https://a.example:1/", true),
+            ("https://a.example:8000..9000", "https://a.example:8000/", true),
+            ("https://a.example:8000..9000", "https://a.example:8999/", true),
+            ("https://a.example:8000..9000", "https://a.example:9000/", false),
+            ("*://a.example:*", "http://a.example/", true),
+            ("https://*.example", "https://a.example/", true),
+            ("https://*.example", "https://a.b.example/", true),
+            ("https://*.example", "https://example/", false),
+            ("https://*.example", "https://notexample/", false),
+            ("https://*", "https://anything/", true),
+            ("*://*:*", "http://127.0.0.1:1/", true),
+            ("http://127.0.0.1:80", "http://127.0.0.1/", true),
+            ("http://127.0.0.0/8", "http://127.1.2.3/", true),
+            ("http://127.0.0.0/8", "http://localhost/", false),
+            ("http://[::1]:80", "http://[::1]/", true),
+            ("http://self", "http://self/", false),
+        ] {
+            let entry = Entry::parse(entry).unwrap();
+            assert_eq!(entry.allows(&url.parse().unwrap()), allowed, "{entry:?} and {url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused() {
+        for wrong in [
+            "",
+            "*",
+            "example",
+            "http://",
+            "http://a.example/path",
+            "http://a.example:80/path",
+            "http://a.*.example",
+            "http://*.*.example",
+            "http://a.example:port",
+            "http://a.example:99999",
+            "custom://a.example",
+            "ht-tp://a.example",
+            "{http,https}://a.example",
+            "insecure:allow-all",
+            "http://[::1]",
+            "http://api.spin.internal",
+            "http://*.spin.internal",
+        ] {
+            assert!(Entry::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_application_may_call_itself_only_where_it_says_so() {
+        for (entry, own) in [
+            ("http://self", true),
+            ("http://self.alt", true),
+            ("*://*:*", true),
+            ("http://a", false),
+        ] {
+            assert_eq!(
+                AllowedHosts(vec![Entry::parse(entry).unwrap()]).allows_self(),
+                own,
+                "{entry}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_spoils_the_list_but_not_the_start() {
+        let defaults = BTreeMap::from([("url".to_owned(), Some(String::new()))]);
+        let variables = Variables::new(defaults, HashMap::new(), vec![]).unwrap();
+        let entries: Vec<_> =
+            ["https://a.example", "{{ url }}"].map(|text| variables.template(text).unwrap()).into();
+        for entry in &entries {
+            AllowedHosts::validate(entry, &variables).unwrap();
+        }
+        assert!(AllowedHosts::resolve(&entries, &variables).is_err());
+        assert!(AllowedHosts::resolve(&entries[..1], &variables).is_ok());
+    }
+}

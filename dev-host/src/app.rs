@@ -1,0 +1,230 @@
+//! An application, loaded: its components compiled, and all that they share.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use http::uri::Authority;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use wasmtime::component::{InstancePre, Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use crate::allowed_hosts::AllowedHosts;
+use crate::client_tls::TlsConfigs;
+use crate::engine;
+use crate::guest::{self, Guest};
+use crate::key_value::{KeyValue, Stores};
+use crate::logs::Logs;
+use crate::manifest::{self, Manifest};
+use crate::outbound::{Connections, Limits, Outbound};
+use crate::runtime_config::RuntimeConfig;
+use crate::variables::{Provider, Template, Variables, from_flags};
+
+/// What the command line says of how to run an application.
+pub struct Options {
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// The runtime configuration, if there is one.
+    pub runtime_config: Option<PathBuf>,
+    /// Where the default store and the logs live; empty for nowhere.
+    pub state_dir: Option<PathBuf>,
+    /// Where the components' output goes; empty for nowhere.
+    pub log_dir: Option<PathBuf>,
+    /// Whether to keep the components' output off the console.
+    pub quiet: bool,
+    /// The `--variable` flags.
+    pub variables: Vec<String>,
+    /// The most linear memory one instance may have.
+    pub max_instance_memory: Option<usize>,
+    /// How long one instance may compute.
+    pub compute_limit: Duration,
+}
+
+/// An application that can be run.
+pub struct App {
+    components: HashMap<String, Component>,
+    logs: Logs,
+    variables: Arc<Variables>,
+    stores: Arc<Stores>,
+    connections: Arc<Connections>,
+    max_instance_memory: Option<usize>,
+    compute_limit: Duration,
+}
+
+impl App {
+    /// Checks the configuration and compiles the components, all at once.
+    pub async fn load(options: &Options, manifest: &Manifest) -> anyhow::Result<Self> {
+        let config = match &options.runtime_config {
+            Some(path) => RuntimeConfig::read(path)?,
+            None => RuntimeConfig::default(),
+        };
+        let manifest_dir = parent(&options.manifest);
+        let config_dir = options.runtime_config.as_deref().map_or(manifest_dir, parent);
+        let default = Some(std::path::absolute(manifest_dir.join(".spin"))?);
+        let state_dir = directory(options.state_dir.as_ref(), config.state_dir.as_ref(), default)?;
+        let default = state_dir.as_ref().map(|dir| dir.join("logs"));
+        let log_dir = directory(options.log_dir.as_ref(), config.log_dir.as_ref(), default)?;
+
+        let mut providers = vec![from_flags(&options.variables)?];
+        providers.extend(config.providers()?);
+        providers.push(Provider::default_env());
+        let variables =
+            Variables::new(manifest.defaults()?, manifest.component_variables(), providers)?;
+        variables.ensure_required_resolve()?;
+
+        let stores = Stores::new(config.key_value_store, config_dir, state_dir.as_deref())?;
+        let limits = Limits {
+            blocked: config.outbound_networking.block_networks.into(),
+            permits: config
+                .outbound_http
+                .max_concurrent_requests
+                .map(|max| Arc::new(Semaphore::new(max + 1))),
+        };
+        let tls = TlsConfigs::load(&config.client_tls, config_dir)?;
+        let connections = Connections::new(&config.outbound_http, tls, limits);
+
+        let engine = engine::start()?;
+        let linker = engine::linker(&engine)?;
+        let mut compiling = JoinSet::new();
+        for (id, component) in manifest.components()? {
+            let prepared = Prepared::check(component, &variables, &stores)
+                .with_context(|| format!("in component `{id}`"))?;
+            let (engine, linker, id) = (engine.clone(), linker.clone(), id.to_owned());
+            let source = manifest_dir.join(&component.source);
+            compiling.spawn_blocking(move || {
+                let compiled = prepared.compile(&engine, &linker, &source)?;
+                anyhow::Ok((id, compiled))
+            });
+        }
+        let components =
+            compiling.join_all().await.into_iter().collect::<anyhow::Result<HashMap<_, _>>>()?;
+        Ok(Self {
+            components,
+            logs: Logs::new(log_dir, options.quiet)?,
+            variables: Arc::new(variables),
+            stores: Arc::new(stores),
+            connections: Arc::new(connections),
+            max_instance_memory: options.max_instance_memory.or(config.max_instance_memory),
+            compute_limit: options.compute_limit,
+        })
+    }
+
+    /// The component with this id, ready to be instantiated.
+    pub fn pre(&self, id: &str) -> anyhow::Result<&InstancePre<Guest>> {
+        Ok(&self.component(id)?.pre)
+    }
+
+    /// A store for one new instance of a component; `own_address` is where the application listens.
+    pub fn store(&self, id: &str, own_address: Option<Authority>) -> anyhow::Result<Store<Guest>> {
+        let component = self.component(id)?;
+        let (stdout, stderr) = self.logs.open(id)?;
+        let mut wasi = WasiCtx::builder();
+        // Nothing of our own environment, no directory, no network: only what the manifest gives.
+        wasi.envs(&component.prepared.environment).arg(id).stdout(stdout).stderr(stderr);
+        let id: Arc<str> = id.into();
+        let guest = Guest {
+            component: id.clone(),
+            table: ResourceTable::new(),
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound {
+                component: id,
+                connections: self.connections.clone(),
+                entries: component.prepared.allowed_outbound_hosts.clone(),
+                variables: self.variables.clone(),
+                own_address,
+                allowed: Arc::new(OnceLock::new()),
+            },
+            key_value: KeyValue {
+                stores: self.stores.clone(),
+                labels: component.prepared.labels.clone(),
+            },
+            variables: self.variables.clone(),
+            limits: guest::Limits { max_memory: self.max_instance_memory },
+        };
+        let mut store = Store::new(component.pre.engine(), guest);
+        store.limiter_async(|guest| &mut guest.limits);
+        engine::limit_computing(&mut store, self.compute_limit);
+        Ok(store)
+    }
+
+    fn component(&self, id: &str) -> anyhow::Result<&Component> {
+        self.components.get(id).with_context(|| format!("there is no component `{id}`"))
+    }
+}
+
+/// A component and what it may do.
+struct Component {
+    pre: InstancePre<Guest>,
+    prepared: Prepared,
+}
+
+/// What the manifest gives a component.
+struct Prepared {
+    environment: Vec<(String, String)>,
+    allowed_outbound_hosts: Arc<[Template]>,
+    labels: crate::key_value::Labels,
+}
+
+impl Prepared {
+    fn check(
+        component: &manifest::Component,
+        variables: &Variables,
+        stores: &Stores,
+    ) -> anyhow::Result<Self> {
+        for label in component.key_value_stores() {
+            ensure!(stores.is_defined(label), "unknown key_value_stores label `{label}`");
+        }
+        let entry = |text: &String| {
+            let entry = variables.template(text)?;
+            AllowedHosts::validate(&entry, variables)?;
+            anyhow::Ok(entry)
+        };
+        let entries = component.allowed_outbound_hosts.iter().map(entry);
+        Ok(Self {
+            environment: component.environment.clone().into_iter().collect(),
+            allowed_outbound_hosts: entries.collect::<anyhow::Result<_>>()?,
+            labels: Arc::new(component.key_value_stores().map(str::to_owned).collect()),
+        })
+    }
+
+    fn compile(
+        self,
+        engine: &Engine,
+        linker: &Linker<Guest>,
+        source: &Path,
+    ) -> anyhow::Result<Component> {
+        ensure!(source.is_file(), "there is no `{}`: is it built?", source.display());
+        let pre = wasmtime::component::Component::from_file(engine, source)
+            .and_then(|component| linker.instantiate_pre(&component))
+            .map_err(anyhow::Error::from)
+            .with_context(|| format!("could not load `{}`", source.display()))?;
+        Ok(Component { pre, prepared: self })
+    }
+}
+
+/// What the flag says, else the file, else the default. An empty path means nowhere.
+fn directory(
+    flag: Option<&PathBuf>,
+    file: Option<&PathBuf>,
+    default: Option<PathBuf>,
+) -> anyhow::Result<Option<PathBuf>> {
+    match flag.or(file) {
+        Some(path) if path.as_os_str().is_empty() => Ok(None),
+        Some(path) => Ok(Some(std::path::absolute(path)?)),
+        None => Ok(default),
+    }
+}
+
+/// The directory of a file; that of a bare name is the current one.
+fn parent(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,90 @@
+//! wasmtime, set up as Spin sets it up.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap,
+    UpdateDeadline,
+};
+
+use crate::bindings::Imports;
+use crate::guest::Guest;
+
+/// The engine, ticking.
+pub fn start() -> anyhow::Result<Engine> {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()?));
+    let engine = Engine::new(&config)?;
+    let ticking = engine.clone();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(TICK);
+            ticking.increment_epoch();
+        }
+    });
+    Ok(engine)
+}
+
+/// Everything a component may import: WASI 0.2, and what is in `wit/`.
+pub fn linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+/// Traps the guest once it has computed for `limit` in all.
+///
+/// Spin lets a guest compute for ever; no component may rely on that. Time spent waiting does not count.
+/// Until then a guest that loops keeps its thread, as in Spin.
+pub fn limit_computing(store: &mut Store<Guest>, limit: Duration) {
+    let mut left = limit.as_nanos() / TICK.as_nanos();
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |_| {
+        // Called at the first check of the epoch after it changed, so about once in a tick of computing.
+        let Some(next) = left.checked_sub(1) else { return Err(Trap::Interrupt.into()) };
+        left = next;
+        Ok(UpdateDeadline::Continue(1))
+    });
+}
+
+/// Spin's pool (`crates/core`): so many instances at once, and one more fails at once.
+fn pool() -> anyhow::Result<PoolingAllocationConfig> {
+    let instances = env("SPIN_MAX_INSTANCE_COUNT", 1000)?;
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(env("SPIN_WASMTIME_INSTANCE_COUNT", instances)?)
+        .total_memories(env("SPIN_WASMTIME_TOTAL_MEMORIES", instances)?)
+        .total_tables(env("SPIN_WASMTIME_TOTAL_TABLES", 2 * instances)?)
+        .total_stacks(env("SPIN_WASMTIME_TOTAL_STACKS", instances)?)
+        .total_core_instances(env("SPIN_WASMTIME_TOTAL_CORE_INSTANCES", 4 * instances)?)
+        .table_elements(100_000)
+        .max_component_instance_size(10 << 20)
+        .max_core_instance_size(10 << 20)
+        .max_core_instances_per_component(200)
+        .max_tables_per_component(64)
+        .max_memories_per_component(32)
+        .max_tables_per_module(2)
+        .max_memories_per_module(2)
+        .max_memory_size(4 << 30)
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(512 << 10);
+    Ok(pool)
+}
+
+fn env<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    name: &str,
+    default: T,
+) -> anyhow::Result<T> {
+    match std::env::var(name) {
+        Ok(value) => value.parse().with_context(|| format!("`{name}` must be a number")),
+        Err(_) => Ok(default),
+    }
+}
+
+/// How fine computing time is measured.
+const TICK: Duration = Duration::from_millis(10);

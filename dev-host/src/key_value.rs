@@ -1,0 +1,139 @@
+//! Key-value stores with Spin's semantics, the weak ones included.
+//!
+//! Nothing here may be stronger than Spin: a component that is right only because this host is kinder
+//! would lose data in production. Each oddity is marked where it is reproduced.
+
+mod host;
+mod redis;
+mod sqlite;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use self::host::KeyValue;
+use crate::runtime_config::StoreConfig;
+
+/// The stores of an application by label, opened at their first use.
+pub struct Stores(HashMap<String, Arc<dyn Manager>>);
+
+impl Stores {
+    /// The configured stores, and `default` in the state directory if nothing else is said of it.
+    ///
+    /// Without a state directory the default store lives in memory and ends with the process.
+    pub fn new(
+        configured: HashMap<String, StoreConfig>,
+        config_dir: &Path,
+        state_dir: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let mut stores: HashMap<String, Arc<dyn Manager>> = HashMap::new();
+        let default = state_dir.map(|dir| dir.join(DEFAULT_FILE));
+        stores.insert(DEFAULT_LABEL.to_owned(), Arc::new(sqlite::Database::new(default)?));
+        for (label, config) in configured {
+            let manager: Arc<dyn Manager> = match config {
+                StoreConfig::Spin { path } => {
+                    let path: Option<PathBuf> = path.map(|path| config_dir.join(path));
+                    Arc::new(sqlite::Database::new(path)?)
+                }
+                StoreConfig::Redis { url } => Arc::new(redis::Redis::new(&url)?),
+            };
+            stores.insert(label, manager);
+        }
+        Ok(Self(stores))
+    }
+
+    /// Whether a component may name `label` in its manifest.
+    pub fn is_defined(&self, label: &str) -> bool {
+        self.0.contains_key(label)
+    }
+
+    async fn open(&self, label: &str) -> Result<Arc<dyn Store>, Error> {
+        self.0.get(label).ok_or(Error::NoSuchStore)?.open(label).await
+    }
+}
+
+/// Why a store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The label has no store.
+    #[error("no such store")]
+    NoSuchStore,
+    /// The component's manifest does not name the label.
+    #[error("access denied")]
+    AccessDenied,
+    /// Anything the backend says; the guest sees the text.
+    #[error("{0}")]
+    Other(String),
+    /// The store is unusable until the process ends; the guest is trapped.
+    #[error("the key-value store is poisoned: an earlier increment met a value that is no counter")]
+    Poisoned,
+}
+
+/// A handle on a store, as a guest holds it.
+pub struct Bucket(Arc<dyn Store>);
+
+/// A compare-and-swap in progress, as a guest holds it.
+pub struct Cas {
+    swap: Arc<dyn CompareAndSwap>,
+    /// The handle it was made from, which a failed swap makes the next one from.
+    bucket: u32,
+    key: String,
+}
+
+/// What a label stands for.
+#[async_trait]
+trait Manager: Send + Sync {
+    async fn open(&self, label: &str) -> Result<Arc<dyn Store>, Error>;
+}
+
+/// One opened store.
+#[async_trait]
+trait Store: Send + Sync {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error>;
+    async fn delete(&self, key: &str) -> Result<(), Error>;
+    async fn exists(&self, key: &str) -> Result<bool, Error>;
+    async fn keys(&self) -> Result<Vec<String>, Error>;
+    async fn get_many(&self, keys: Vec<String>) -> Result<Vec<(String, Option<Vec<u8>>)>, Error>;
+    async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error>;
+    async fn delete_many(&self, keys: Vec<String>) -> Result<(), Error>;
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Error>;
+    async fn compare_and_swap(&self, key: &str) -> Result<Arc<dyn CompareAndSwap>, Error>;
+}
+
+/// The two steps of an optimistic change.
+#[async_trait]
+trait CompareAndSwap: Send + Sync {
+    async fn current(&self) -> Result<Option<Vec<u8>>, Error>;
+    /// `Ok(false)` is what the guest sees as `cas-failed`.
+    async fn swap(&self, value: Vec<u8>) -> Result<bool, Error>;
+}
+
+/// Which labels one component may open.
+pub type Labels = Arc<HashSet<String>>;
+
+/// Refuses an answer larger than Spin would buffer for a guest.
+fn within_limit<T>(answer: T, bytes: usize) -> Result<T, Error> {
+    if bytes > MAX_ANSWER {
+        return Err(Error::Other(format!("query result exceeds limit of {MAX_ANSWER} bytes")));
+    }
+    Ok(answer)
+}
+
+/// Logs what a backend said, and hands it to the guest in the same words.
+fn backend_failed(error: impl std::fmt::Debug) -> Error {
+    let text = format!("{error:?}");
+    eprintln!("dev-host: key-value error: {text}");
+    Error::Other(text)
+}
+
+/// The label every application has.
+const DEFAULT_LABEL: &str = "default";
+
+/// The file of the default store, in the state directory.
+const DEFAULT_FILE: &str = "sqlite_key_value.db";
+
+/// The most that one answer may hold (`MAX_HOST_BUFFERED_BYTES` in Spin's `crates/world`).
+const MAX_ANSWER: usize = 128 << 20;

@@ -1,0 +1,158 @@
+//! What a guest sends out: which requests may go, over which connections, and what it learns of failures.
+
+mod body;
+mod connect;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri, header};
+use http_body_util::BodyExt as _;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use self::body::BetweenBytes;
+pub use self::connect::Limits;
+use self::connect::{ConnectOptions, Connector};
+use crate::allowed_hosts::AllowedHosts;
+use crate::client_tls::TlsConfigs;
+use crate::runtime_config::OutboundHttp;
+use crate::variables::{Template, Variables};
+
+/// The connections of an application.
+///
+/// All components share them: one that is open is used again for the same scheme and authority, whoever
+/// opened it and with whatever client certificate.
+pub struct Connections {
+    client: Client<Connector, WasiBody>,
+    tls: TlsConfigs,
+    limits: Limits,
+}
+
+impl Connections {
+    /// No connection yet.
+    pub fn new(config: &OutboundHttp, tls: TlsConfigs, limits: Limits) -> Self {
+        let mut builder = Client::builder(TokioExecutor::new());
+        if !config.connection_pooling {
+            builder.pool_max_idle_per_host(0);
+        }
+        Self { client: builder.build(Connector), tls, limits }
+    }
+}
+
+/// What one instance may send.
+#[derive(Clone)]
+pub struct Outbound {
+    /// The component's id, to which TLS settings belong.
+    pub component: Arc<str>,
+    /// The application's connections.
+    pub connections: Arc<Connections>,
+    /// The component's `allowed_outbound_hosts`.
+    pub entries: Arc<[Template]>,
+    /// The application's variables, which the entries may name.
+    pub variables: Arc<Variables>,
+    /// Where the application itself listens, if it does.
+    pub own_address: Option<Authority>,
+    /// The entries as they were at the instance's first request; none if they could not be resolved.
+    pub allowed: Arc<OnceLock<Option<AllowedHosts>>>,
+}
+
+type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+
+impl WasiHttpHooks for Outbound {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _trouble: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let outbound = self.clone();
+        Box::new(async move {
+            let request = outbound.permit(request)?;
+            let response = outbound.send(request, options.unwrap_or_default()).await?;
+            Ok((response, Box::new(async { Ok(()) }) as Box<_>))
+        })
+    }
+}
+
+impl Outbound {
+    /// The request as it will go out, if it may.
+    fn permit(&self, mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
+        let own = match request.uri().authority() {
+            // A bare path comes as an address without a host.
+            Some(authority) => authority.host().is_empty() || authority.host() == "self.alt",
+            None => true,
+        };
+        let allowed = self.allowed_hosts().is_some_and(|hosts| {
+            if own {
+                hosts.allows_self()
+            } else {
+                request.uri().to_string().parse().is_ok_and(|url| hosts.allows(&url))
+            }
+        });
+        if !allowed {
+            eprintln!(
+                "dev-host: component `{}` may not send requests to `{}`: see its allowed_outbound_hosts",
+                self.component,
+                request.uri().authority().map_or("itself", Authority::as_str)
+            );
+            return Err(Error::HttpRequestDenied);
+        }
+        if own {
+            let path = request.uri().path_and_query().cloned();
+            *request.uri_mut() = self.own_uri(path).ok_or(Error::HttpRequestUriInvalid)?;
+        }
+        // hyper makes the header anew from the URI.
+        request.headers_mut().remove(header::HOST);
+        Ok(request)
+    }
+
+    fn allowed_hosts(&self) -> Option<&AllowedHosts> {
+        let resolve = || {
+            AllowedHosts::resolve(&self.entries, &self.variables)
+                .inspect_err(|error| {
+                    eprintln!(
+                        "dev-host: allowed_outbound_hosts of `{}`: {error:#}",
+                        self.component
+                    );
+                })
+                .ok()
+        };
+        self.allowed.get_or_init(resolve).as_ref()
+    }
+
+    fn own_uri(&self, path: Option<PathAndQuery>) -> Option<Uri> {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority.clone_from(&self.own_address);
+        parts.path_and_query = path.or_else(|| Some(PathAndQuery::from_static("/")));
+        Uri::from_parts(parts).ok()
+    }
+
+    async fn send(
+        &self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Response<WasiBody>, Error> {
+        let Connections { client, tls, limits } = &*self.connections;
+        let host = request.uri().host().unwrap_or_default();
+        let connect = ConnectOptions {
+            tls: tls.get(&self.component, host),
+            limits: limits.clone(),
+            timeout: options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
+        };
+        let exchange = connect.scope(client.request(request));
+        let response =
+            tokio::time::timeout(options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT), exchange)
+                .await
+                .map_err(|_| Error::ConnectionReadTimeout)?
+                .map_err(|error| connect::to_guest(&error))?;
+        let between = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        Ok(response.map(|body| BetweenBytes::new(body, between).boxed_unsync()))
+    }
+}
+
+/// What each of the three timeouts is when the guest does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
