@@ -5,6 +5,7 @@
 
 #![expect(clippy::missing_errors_doc, reason = "test support: an error ends the test and says why")]
 
+pub mod cache;
 pub mod command;
 pub mod control_plane;
 pub mod harness;
@@ -14,4 +15,5 @@ pub mod kubelease;
 pub mod namespace;
 pub mod process;
 pub mod random;
+pub mod redis;
 pub mod wait;

@@ -1,0 +1,46 @@
+//! A Redis of our own, durable as the documentation asks for.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::host::free_port;
+use crate::process::{Keeper, Process};
+use crate::wait::{eventually, not_yet};
+
+/// A running Redis that writes each change to disk before it answers; it ends with this value.
+pub struct Redis {
+    address: SocketAddr,
+    _process: Process,
+    _keeper: Keeper,
+}
+
+impl Redis {
+    /// Starts an empty one on a free loopback port; `redis-server` must be installed.
+    pub fn start() -> Result<Self> {
+        let keeper = Keeper::new()?;
+        let address = free_port()?;
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
+            .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--maxmemory-policy", "noeviction", "--dir"])
+            .arg(keeper.scratch());
+        let process = keeper.spawn("redis-server", &mut command, &keeper.scratch().join("log"))?;
+        eventually("starting redis-server", START_TIMEOUT, || {
+            process.check()?;
+            std::net::TcpStream::connect(address).map(drop).map_err(not_yet)
+        })?;
+        Ok(Self { address, _process: process, _keeper: keeper })
+    }
+
+    /// Where it listens, as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+}
+
+const START_TIMEOUT: Duration = Duration::from_secs(20);
