@@ -51,13 +51,12 @@ pub struct Options {
 impl ControlPlane {
     /// Starts an empty cluster, building its programs first if need be.
     pub fn start() -> Result<Self> {
-        Self::start_with(&Options::default())
+        Self::start_with(&Options::default(), Keeper::new()?)
     }
 
     /// Starts a cluster, new or as it was left in the state directory.
-    pub fn start_with(options: &Options) -> Result<Self> {
+    pub fn start_with(options: &Options, keeper: Keeper) -> Result<Self> {
         let assets = Assets::prepare()?;
-        let keeper = Keeper::new()?;
         let home = options.state_dir.clone().unwrap_or_else(|| keeper.scratch().to_owned());
         let launch = Launch { assets, keeper, pki: Pki::load_or_create(&home.join("pki"))?, home };
 
@@ -95,7 +94,7 @@ impl ControlPlane {
         &self.url
     }
 
-    /// Where the API server listens.
+    /// The certificate authority that the API server's certificate is from.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca

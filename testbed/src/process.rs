@@ -27,6 +27,16 @@ pub struct Keeper(Arc<Inner>);
 impl Keeper {
     /// Makes a scratch directory that only this user can read, and starts watching over it.
     pub fn new() -> Result<Self> {
+        Self::start(Stdio::null())
+    }
+
+    /// The same, and `lock` stays locked until everything has ended, even when we are killed.
+    pub fn holding(lock: File) -> Result<Self> {
+        // A file lock belongs to all who have the open file, here as an output that is never used.
+        Self::start(lock.into())
+    }
+
+    fn start(output: Stdio) -> Result<Self> {
         let scratch = tempfile::Builder::new()
             .prefix("kubelease-")
             .tempdir()
@@ -36,7 +46,7 @@ impl Keeper {
             .arg(scratch.path())
             .current_dir("/")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()

@@ -4,14 +4,13 @@
 //! is built stays in the user's cache directory. A program that `KUBEBUILDER_ASSETS` holds is used
 //! from there; envtest's collection lacks kube-controller-manager, so each is looked up by itself.
 
-use std::env;
-use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::command;
+use crate::{cache, command};
 
 /// Where each program is.
 #[derive(Clone, Debug)]
@@ -56,16 +55,11 @@ fn prepare(program: &Program) -> Result<PathBuf> {
             return Ok(given);
         }
     }
-    let directory = cache()?.join(format!(
-        "kubernetes-{}-etcd-{}",
-        version(KUBERNETES)?,
-        version(ETCD_SERVER)?
-    ));
+    let versions = format!("kubernetes-{}-etcd-{}", version(KUBERNETES)?, version(ETCD_SERVER)?);
+    let directory = cache::directory(&versions)?;
     let built = directory.join(program.name);
     if !built.is_file() {
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("could not make {}", directory.display()))?;
-        let _lock = lock(&directory, program)?;
+        let _lock = cache::lock(&directory)?;
         if !built.is_file() {
             build(program, &directory)?;
         }
@@ -96,30 +90,6 @@ fn build(program: &Program, directory: &Path) -> Result<()> {
     )?;
     fs::rename(&output, directory.join(program.name))?;
     Ok(())
-}
-
-/// One builds, the others wait; the lock goes with the process that holds it.
-fn lock(directory: &Path, program: &Program) -> Result<File> {
-    let path = directory.join("lock");
-    let file = File::create(&path).with_context(|| format!("could not make {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            eprintln!("waiting for another process to build {}", program.name);
-            file.lock()?;
-        }
-        Err(TryLockError::Error(error)) => return Err(error.into()),
-    }
-    Ok(file)
-}
-
-fn cache() -> Result<PathBuf> {
-    let base = match (env::var_os("XDG_CACHE_HOME"), env::home_dir()) {
-        (Some(cache), _) if Path::new(&cache).is_absolute() => cache.into(),
-        (_, Some(home)) => home.join(".cache"),
-        _ => bail!("neither XDG_CACHE_HOME nor a home directory is known"),
-    };
-    Ok(base.join("kubelease"))
 }
 
 fn version(module: &str) -> Result<&'static str> {
