@@ -165,6 +165,11 @@ impl ControlPlane {
         Ok(events)
     }
 
+    /// Fails, with the end of its log, once any of its programs has exited.
+    pub fn check(&self) -> Result<()> {
+        [&self.etcd, &self.api_server, &self.controllers].into_iter().try_for_each(Process::check)
+    }
+
     /// The end of each program's log, for the report of a failure.
     #[must_use]
     pub fn last_words(&self) -> String {

@@ -16,8 +16,10 @@ use crate::random;
 pub struct Settings {
     /// Application variables, among them [`ADMIN_TOKEN`], [`MASTER_KEY`] and [`SWEEP_TOKEN`].
     pub variables: Vec<(String, String)>,
-    /// The CA, in PEM, of the API servers on 127.0.0.1.
-    pub ca: String,
+    /// The host name of the clusters whose certificates are from [`Self::ca`].
+    pub cluster_host: String,
+    /// A CA in PEM; without one, that host is treated as any other.
+    pub ca: Option<String>,
     /// More of the runtime configuration, such as another store.
     pub runtime_config: String,
 }
@@ -31,7 +33,12 @@ impl Settings {
             (SWEEP_TOKEN, random::token()?),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        Ok(Self { variables, ca: ca.to_owned(), runtime_config: String::new() })
+        Ok(Self {
+            variables,
+            cluster_host: "127.0.0.1".to_owned(),
+            ca: Some(ca.to_owned()),
+            runtime_config: String::new(),
+        })
     }
 
     /// The same with a variable set, or set anew.
@@ -151,9 +158,13 @@ pub fn manifest() -> PathBuf {
 pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
     let write = || {
         fs::create_dir_all(state_dir)?;
-        fs::write(state_dir.join("ca.crt"), &settings.ca)?;
+        let mut config = settings.runtime_config.clone();
+        if let Some(ca) = &settings.ca {
+            fs::write(state_dir.join("ca.crt"), ca)?;
+            config += &client_tls(&settings.cluster_host);
+        }
         let file = state_dir.join("runtime-config.toml");
-        fs::write(&file, format!("{CLIENT_TLS}\n{}", settings.runtime_config))?;
+        fs::write(&file, config)?;
         Ok::<_, std::io::Error>(file)
     };
     let runtime_config =
@@ -167,6 +178,18 @@ pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
     })
 }
 
+/// A relative path is relative to the file it is in.
+fn client_tls(host: &str) -> String {
+    format!(
+        r#"
+[[client_tls]]
+component_ids = ["kubelease", "cleanup-job"]
+hosts = ["{host}"]
+ca_roots_file = "ca.crt"
+"#
+    )
+}
+
 /// The secret of the first administrator.
 pub const ADMIN_TOKEN: &str = "admin_token";
 
@@ -175,10 +198,3 @@ pub const MASTER_KEY: &str = "master_key";
 
 /// The secret that starts a sweep.
 pub const SWEEP_TOKEN: &str = "sweep_token";
-
-/// A relative path is relative to the file it is in.
-const CLIENT_TLS: &str = r#"[[client_tls]]
-component_ids = ["kubelease", "cleanup-job"]
-hosts = ["127.0.0.1"]
-ca_roots_file = "ca.crt"
-"#;

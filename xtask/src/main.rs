@@ -1,2 +1,81 @@
-//! The one tool.
-fn main() {}
+//! `cargo xtask`: the one tool of this repository.
+
+mod build;
+mod check;
+mod control_plane;
+mod test;
+mod up;
+mod wasm_target;
+mod workspace;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Up(options) => up::up(&options),
+        Task::Test(options) => test::test(&options),
+        Task::Check => check::check(),
+        Task::Build => build::components(),
+        Task::ControlPlane => control_plane::control_plane(),
+    }
+}
+
+/// Whatever is needed and missing is prepared first: the wasm target, the cluster's programs.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The one tool of this repository"
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Start a cluster and kubelease, lease a token, show that it works, and go on serving.
+    Up(up::Options),
+    /// Run all tests.
+    Test(test::Options),
+    /// Check format, lints, documentation, dependencies and the release build.
+    Check,
+    /// Build the components, optimized.
+    Build,
+    /// Start a cluster alone and print where its kubeconfig is.
+    ControlPlane,
+}
+
+/// Who runs the components.
+#[derive(Args)]
+struct HostOptions {
+    /// The host that runs the components.
+    #[arg(long, value_enum, default_value_t = HostKind::DevHost)]
+    host: HostKind,
+
+    /// Where Spin is, for `--host spin`.
+    #[arg(long, value_name = "PATH", default_value = "spin")]
+    spin: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum HostKind {
+    /// This workspace's own.
+    DevHost,
+    /// Spin, 3.6 to 4.1.
+    Spin,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,42 @@
+//! Building what the hosts run, and the host.
+
+use std::process::Command;
+
+use anyhow::Result;
+use testbed::command;
+
+use crate::wasm_target::{self, TARGET};
+use crate::workspace::{self, cargo};
+
+/// Builds both components where `spin.toml` looks for them.
+pub fn components() -> Result<()> {
+    wasm_target::prepare()?;
+    command::run("building the components", &mut release(&COMPONENTS))
+}
+
+/// Builds the component that the tests of dev-host run.
+pub fn probe() -> Result<()> {
+    wasm_target::prepare()?;
+    command::run("building the probe", &mut release(&["probe"]))
+}
+
+/// Builds dev-host beside this program.
+pub fn dev_host() -> Result<()> {
+    command::run("building dev-host", cargo("build").args(["--package", "dev-host"]))
+}
+
+/// The packages that are compiled for wasm.
+pub const WASM_PACKAGES: [&str; 4] = ["kubelease", "cleanup-job", "spin-ports", "probe"];
+
+/// In the workspace's own `target/`, whatever directory the rest is built in.
+fn release(packages: &[&str]) -> Command {
+    let mut cargo = cargo("build");
+    cargo.args(["--release", "--target", TARGET, "--target-dir"]);
+    cargo.arg(workspace::root().join("target"));
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    cargo
+}
+
+const COMPONENTS: [&str; 2] = ["kubelease", "cleanup-job"];

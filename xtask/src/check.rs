@@ -1,0 +1,57 @@
+//! What must hold before a change is looked at.
+
+use std::process::Command;
+
+use anyhow::Result;
+use testbed::command;
+
+use crate::build;
+use crate::build::WASM_PACKAGES;
+use crate::wasm_target::{self, TARGET};
+use crate::workspace::{cargo, root};
+
+/// Format, lints, documentation, dependencies, release build.
+pub fn check() -> Result<()> {
+    wasm_target::prepare()?;
+    command::run("checking the format", cargo("fmt").args(["--all", "--", "--check"]))?;
+    command::run("checking the lints", &mut clippy(&["--all-targets"]))?;
+    command::run("checking the lints of what is compiled for wasm", &mut clippy(&for_wasm()))?;
+    command::run("checking the documentation", &mut doc(&[]))?;
+    command::run("checking the documentation of what is compiled for wasm", &mut doc(&for_wasm()))?;
+    dependencies()?;
+    // A test build can hide a feature that is missing.
+    build::components()
+}
+
+fn clippy(arguments: &[&str]) -> Command {
+    let mut clippy = cargo("clippy");
+    clippy.args(arguments).args(["--", "--deny", "warnings"]);
+    clippy
+}
+
+fn doc(arguments: &[&str]) -> Command {
+    let mut doc = cargo("doc");
+    doc.args(["--no-deps", "--document-private-items"])
+        .args(arguments)
+        .env("RUSTDOCFLAGS", "--deny warnings");
+    doc
+}
+
+fn for_wasm() -> Vec<&'static str> {
+    let packages = WASM_PACKAGES.iter().flat_map(|package| ["--package", package]);
+    ["--target", TARGET].into_iter().chain(packages).collect()
+}
+
+/// Its compilation takes minutes, so cargo-deny is used where it is installed.
+fn dependencies() -> Result<()> {
+    if command::output(Command::new("cargo-deny").arg("--version")).is_err() {
+        eprintln!("not checking the dependencies: `cargo install cargo-deny --locked` would");
+        return Ok(());
+    }
+    command::run(
+        "checking the dependencies",
+        Command::new("cargo-deny")
+            .args(["check", "bans", "licenses", "sources"])
+            .current_dir(root()),
+    )
+}

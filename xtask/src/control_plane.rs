@@ -1,0 +1,30 @@
+//! A cluster alone.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::Result;
+use testbed::control_plane::ControlPlane;
+
+/// Starts an empty cluster, prints its kubeconfig, and ends it at Ctrl-C.
+pub fn control_plane() -> Result<()> {
+    let cluster = ControlPlane::start()?;
+    println!("{}", cluster.kubeconfig().display());
+    eprintln!("{} is ready; Ctrl-C ends it", cluster.url());
+    until_interrupted(|| cluster.check())?;
+    eprintln!("ending");
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or for the first failure of `check`.
+pub fn until_interrupted(check: impl Fn() -> Result<()>) -> Result<()> {
+    let (interrupt, interrupted) = mpsc::channel();
+    ctrlc::set_handler(move || {
+        // An error means that nobody waits any more: we are on our way out.
+        let _ = interrupt.send(());
+    })?;
+    while interrupted.recv_timeout(Duration::from_secs(1)).is_err() {
+        check()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What `cargo xtask up` keeps between runs.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
+use testbed::wait::{eventually, not_yet};
+
+/// A directory that only its owner may enter.
+pub struct State(PathBuf);
+
+impl State {
+    /// Makes the directory if need be.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let make = || {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            directory.canonicalize()
+        };
+        Ok(Self(make().with_context(|| format!("could not make {}", directory.display()))?))
+    }
+
+    /// Makes us the only ones who use it. After a crash the last run takes some seconds to end.
+    pub fn lock(&self) -> Result<File> {
+        let file = File::create(self.path("lock"))?;
+        let what = format!("waiting for another `cargo xtask up` in {} to end", self.0.display());
+        eventually(&what, LAST_RUN_ENDS, || match file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(not_yet("use another --state-dir")),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        })?;
+        Ok(file)
+    }
+
+    /// A file or directory in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// What the file `name` holds; the first time, what `make` returns, for our eyes only.
+    pub fn secret(&self, name: &str, make: fn() -> Result<String>) -> Result<String> {
+        let path = self.path(name);
+        if !path.exists() {
+            // Complete or not there; readable by its owner alone, as tempfile makes its files.
+            let mut file = NamedTempFile::new_in(&self.0)?;
+            file.write_all(make()?.as_bytes())?;
+            file.persist(&path)?;
+        }
+        fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
+    }
+}
+
+/// More than the testbed's keeper waits before it kills.
+const LAST_RUN_ENDS: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_secret_is_made_once_and_is_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::open(&directory.path().join("state")).unwrap();
+        assert_eq!(state.secret("key", || Ok("first".into())).unwrap(), "first");
+        assert_eq!(state.secret("key", || Ok("second".into())).unwrap(), "first");
+        for (path, mode) in [(state.path("key"), 0o600), (state.path("."), 0o700)] {
+            let permissions = fs::metadata(&path).unwrap().permissions();
+            assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn two_do_not_use_it_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::open(directory.path()).unwrap();
+        let first = state.lock().unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| state.lock());
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(!second.is_finished());
+            drop(first);
+            second.join().unwrap().unwrap();
+        });
+    }
+}
