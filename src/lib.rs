@@ -1,1 +1,16 @@
-//! kubelease.
+//! kubelease: leases short-lived Kubernetes credentials over HTTP.
+//!
+//! This component answers every route but the sweep's. It hands over to `lease-api` with Spin's ports.
+
+use wasi::exports::http::incoming_handler::Guest;
+use wasi::http::types::{IncomingRequest, ResponseOutparam};
+
+struct Kubelease;
+
+impl Guest for Kubelease {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        spin_ports::serve(request, out, lease_api::leases);
+    }
+}
+
+wasi::http::proxy::export!(Kubelease);

@@ -1,1 +1,28 @@
-//! The ports of kubelease on Spin: key-value, outbound HTTP, time, entropy, variables.
+//! The ports of kubelease on Spin: key-value, HTTP both ways, time, entropy, variables and logs.
+//!
+//! This crate only runs as WebAssembly, on a host that offers what Spin 3.6 does. Spin bounds nothing
+//! by itself, neither times nor sizes: whatever waits or grows here has its limit here. The crate
+//! decides nothing about leases, and knows neither routes nor answers.
+
+pub mod cron;
+
+mod answer;
+mod body;
+mod headers;
+mod http_client;
+mod logger;
+mod method;
+mod ports;
+mod request;
+mod serve;
+mod store;
+mod variables;
+mod wait;
+
+pub use body::IncomingBody;
+pub use http_client::Http;
+pub use logger::log_to_stderr;
+pub use ports::SpinPorts;
+pub use serve::serve;
+pub use store::Store;
+pub use variables::{VariablesError, variables};

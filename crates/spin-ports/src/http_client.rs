@@ -1,0 +1,138 @@
+//! How requests leave, by `wasi:http/outgoing-handler`.
+
+use std::fmt::Display;
+
+use http::request::Parts;
+use http::uri::{self, Authority, PathAndQuery};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use kube_rest::{HttpClient, Limits, TransportError};
+use wasi::http::outgoing_handler;
+use wasi::http::types::{ErrorCode, IncomingResponse, OutgoingRequest, RequestOptions, Scheme};
+
+use crate::body::{self, ReadError};
+use crate::wait::{nanoseconds, until, within};
+use crate::{headers, method};
+
+/// The host's HTTP client, within limits: by itself Spin waits 600 s for each step.
+#[derive(Default)]
+pub struct Http;
+
+impl HttpClient for Http {
+    async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        limits: &Limits,
+    ) -> Result<Response<Vec<u8>>, TransportError> {
+        let (mut head, body) = request.into_parts();
+        let exchanges = async {
+            if body.is_empty() {
+                return exchange(&head, &body, limits).await;
+            }
+            // With HTTP/2 the host writes head and body apart, and the body would wait for the server's
+            // delayed acknowledgement of the head: 40 ms. The interim answer acknowledges at once.
+            head.headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+            let answer = exchange(&head, &body, limits).await?;
+            if answer.status() != StatusCode::EXPECTATION_FAILED {
+                return Ok(answer);
+            }
+            // Something on the way does not know the header, and has not acted (RFC 9110 §10.1.1).
+            head.headers.remove(header::EXPECT);
+            exchange(&head, &body, limits).await
+        };
+        let answer = within(limits.total, exchanges).await;
+        answer.unwrap_or_else(|| Err(TransportError::Timeout(format!("{:?} in all", limits.total))))
+    }
+}
+
+/// Sends a request once and reads the whole answer.
+async fn exchange(
+    head: &Parts,
+    body: &[u8],
+    limits: &Limits,
+) -> Result<Response<Vec<u8>>, TransportError> {
+    let request = outgoing(head, body)?;
+    let sent = outgoing_handler::handle(request, Some(options(limits)?)).map_err(failed)?;
+    let came = until(|| sent.subscribe(), || sent.get()).await;
+    // The host says `Err` where the answer was taken before, which it was not.
+    let came = came.map_err(|()| broken("the host has no answer"))?.map_err(failed)?;
+    read(&came, limits.answer_bytes).await
+}
+
+/// The request as the host takes it, its body written and ended.
+fn outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportError> {
+    let mut fields = head.headers.clone();
+    if !body.is_empty() {
+        fields.insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    let request = OutgoingRequest::new(headers::fields(&fields).map_err(broken)?);
+    let plain = head.uri.scheme() == Some(&uri::Scheme::HTTP);
+    let scheme = if plain { Scheme::Http } else { Scheme::Https };
+    let authority = head.uri.authority().map(Authority::as_str);
+    let path = head.uri.path_and_query().map(PathAndQuery::as_str);
+    request
+        .set_method(&method::to_host(&head.method))
+        .and_then(|()| request.set_scheme(Some(&scheme)))
+        .and_then(|()| request.set_authority(authority))
+        .and_then(|()| request.set_path_with_query(path))
+        .map_err(|()| broken("the host does not take the address"))?;
+    if !body.is_empty() {
+        let writer = request.body().map_err(|()| broken("the host takes no body"))?;
+        body::write(writer, body).map_err(broken)?;
+    }
+    Ok(request)
+}
+
+fn options(limits: &Limits) -> Result<RequestOptions, TransportError> {
+    let options = RequestOptions::new();
+    options
+        .set_connect_timeout(Some(nanoseconds(limits.connect)))
+        .and_then(|()| options.set_first_byte_timeout(Some(nanoseconds(limits.first_byte))))
+        .and_then(|()| options.set_between_bytes_timeout(Some(nanoseconds(limits.first_byte))))
+        .map_err(|()| broken("the host knows no timeouts"))?;
+    Ok(options)
+}
+
+/// The whole answer. `came` outlives its body: a host may end the exchange with it.
+async fn read(came: &IncomingResponse, limit: usize) -> Result<Response<Vec<u8>>, TransportError> {
+    let mut answer = Response::new(Vec::new());
+    *answer.status_mut() = StatusCode::from_u16(came.status()).map_err(broken)?;
+    *answer.headers_mut() = headers::map(&came.headers()).map_err(broken)?;
+    let body = came.consume().map_err(|()| broken("the host has no body"))?;
+    let declared = body::declared(answer.headers());
+    let read = body::read(body, declared, limit).await;
+    *answer.body_mut() = read.map_err(|error| match error {
+        ReadError::TooLarge => TransportError::TooLarge(limit),
+        ReadError::Broken(Some(code)) => failed(code),
+        ReadError::Broken(None) => broken("within the body"),
+    })?;
+    Ok(answer)
+}
+
+/// What the host's error is to us, and its name; what else it holds may be a stack of the host.
+#[expect(clippy::needless_pass_by_value, reason = "it is an argument of `map_err`")]
+fn failed(code: ErrorCode) -> TransportError {
+    let told = format!("{code:?}");
+    let name = told.trim_start_matches("ErrorCode::").split('(').next().unwrap_or_default();
+    let kind = match code {
+        ErrorCode::DnsError(_)
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused => TransportError::Unreachable,
+        ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_) => TransportError::Tls,
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => TransportError::Denied,
+        ErrorCode::DnsTimeout
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => TransportError::Timeout,
+        _ => TransportError::Broken,
+    };
+    kind(name.to_owned())
+}
+
+fn broken(what: impl Display) -> TransportError {
+    TransportError::Broken(what.to_string())
+}

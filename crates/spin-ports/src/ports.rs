@@ -1,0 +1,37 @@
+//! All ports in one.
+
+use chrono::{DateTime, Utc};
+use lease_engine::Ports;
+use wasi::random::random::get_random_bytes;
+
+use crate::{Http, Store};
+
+/// The ports of a component that Spin runs.
+#[derive(Default)]
+pub struct SpinPorts {
+    store: Store,
+    http: Http,
+}
+
+impl Ports for SpinPorts {
+    type Store = Store;
+    type Http = Http;
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn http(&self) -> &Http {
+        &self.http
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where everything else has it from")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        // A host that has no randomness traps: the request ends, and nothing guessable leaves it.
+        bytes.copy_from_slice(&get_random_bytes(bytes.len() as u64));
+    }
+}
