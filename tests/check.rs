@@ -1,0 +1,72 @@
+//! What a check of a target tells.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testbed::harness::Case;
+use testbed::wait::{eventually, not_yet};
+
+use crate::fake::{Deed, Fake};
+use crate::setup::Leasing;
+
+pub fn a_check_names_who_we_are_and_what_is_missing(case: &Case) -> Result<()> {
+    let leasing = Leasing::set_up(case)?;
+    let admin = leasing.admin()?;
+    let namespace = leasing.namespace.name();
+    let check = || admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200);
+
+    let seen = check()?;
+    assert_eq!(seen["ok"], true, "{seen}");
+    assert_eq!(seen["reachable"], true);
+    assert_eq!(seen["problem"], Value::Null);
+    assert_eq!(seen["username"], format!("system:serviceaccount:{namespace}:broker"));
+    let version = case.control_plane().admin().get("/version")?.ok()?;
+    assert_eq!(seen["version"], version["gitVersion"]);
+    assert_eq!(seen["missing_permissions"], json!([]));
+    let shown = admin.get("/api/v1/targets/local")?.expect(200)?;
+    assert_eq!(shown["last_check"], seen, "it is kept, and shown");
+
+    // The right is taken away, and the check says which, and where.
+    let binding = leasing.namespace.path("rbac.authorization.k8s.io/v1", "rolebindings");
+    case.control_plane().admin().delete(&format!("{binding}/mint-broker"))?.ok()?;
+    let missing = json!([{
+        "verb": "create",
+        "resource": "serviceaccounts/token",
+        "name": "deployer",
+        "namespace": namespace,
+    }]);
+    eventually("seeing that the right is gone", Duration::from_secs(10), || {
+        let seen = check()?;
+        if seen["ok"] == false && seen["missing_permissions"] == missing {
+            Ok(())
+        } else {
+            Err(not_yet(seen))
+        }
+    })
+}
+
+pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result<()> {
+    let leasing = Leasing::set_up(case)?;
+    let admin = leasing.admin()?;
+    let mut wrong = leasing.target(case.control_plane().url());
+    wrong["auth"]["token"] = json!("wrong-canary");
+    let away = format!("http://{}", testbed::host::free_port()?);
+    let unknown_ca = case.control_plane().url().replace("127.0.0.1", "localhost");
+    for (target, reachable, problem) in [
+        (wrong, true, "does not accept the target's credential"),
+        (leasing.target(&away), false, "nothing answered at the address"),
+        (leasing.target(&unknown_ca), false, "no TLS connection could be agreed"),
+        (leasing.target(&Fake::start(Deed::Close)?.url()), false, "the exchange broke off"),
+        (leasing.target(&Fake::answering(200, "canary")?.url()), true, "not a Kubernetes API server"),
+        (leasing.target(&Fake::answering(502, "canary")?.url()), true, "502"),
+    ] {
+        admin.put("/api/v1/targets/local", &target)?.expect(200)?;
+        let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        assert_eq!((&seen["ok"], &seen["reachable"]), (&json!(false), &json!(reachable)), "{seen}");
+        let told = seen["problem"].as_str().unwrap_or_default();
+        assert!(told.contains(problem) && !told.contains("canary"), "{told:?} should tell {problem:?}");
+    }
+    admin.post("/api/v1/targets/nowhere/check", &json!({}))?.expect(404)?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! What the variables do.
+
+use anyhow::Result;
+use serde_json::json;
+use testbed::harness::Case;
+use testbed::kubelease::{ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN};
+
+use crate::setup::Leasing;
+
+pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
+    let good = case.settings()?;
+    let kubelease = case.kubelease_with(good.clone())?;
+    for (settings, named) in [
+        (good.clone().without(ADMIN_TOKEN), "`admin_token` is not set"),
+        (good.clone().with(ADMIN_TOKEN, ""), "`admin_token` is not set"),
+        (good.clone().with(ADMIN_TOKEN, "too-short-canary"), "`admin_token` is malformed"),
+        (good.clone().without(MASTER_KEY), "`master_key` is not set"),
+        (good.clone().with(MASTER_KEY, "not-base64-canary"), "`master_key` is malformed"),
+        (good.clone().with(MASTER_KEY, "AAAA"), "`master_key` is malformed"),
+        (good.clone().with("previous_master_keys", "canary"), "`previous_master_keys` is malformed"),
+        (good.clone().with(SWEEP_TOKEN, "canary"), "`sweep_token` is malformed"),
+    ] {
+        kubelease.restart_with(settings.clone())?;
+        let anonymous = kubelease.anonymous()?;
+        anonymous.get("/livez")?.expect(200)?;
+        let told = anonymous.get("/readyz")?.expect(503)?;
+        assert!(told["detail"].to_string().contains(named), "{told}");
+        assert!(!told.to_string().contains("canary"), "{told}");
+        for token in ["", settings.variable(ADMIN_TOKEN), good.variable(ADMIN_TOKEN)] {
+            let bearer = [("authorization", format!("Bearer {token}"))];
+            let headers: Vec<_> = bearer.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            for (method, path) in
+                [("GET", "/api/v1/targets"), ("POST", "/api/v1/sweep"), ("GET", "/nowhere")]
+            {
+                let told = anonymous.send(method, path, &headers, &[])?.expect(503)?;
+                assert_eq!(told["code"], "not_configured", "{path}");
+            }
+        }
+    }
+    kubelease.restart_with(good.clone().without(SWEEP_TOKEN))?;
+    kubelease.anonymous()?.get("/readyz")?.expect(200)?;
+    kubelease.admin()?.get("/api/v1/targets")?.expect(200)?;
+    for value in ["Bearer ", "Bearer"] {
+        let nobody = kubelease.anonymous()?;
+        nobody.send("POST", "/api/v1/sweep", &[("authorization", value)], &[])?.expect(401)?;
+    }
+    Ok(())
+}
+
+pub fn a_previous_master_key_still_opens_what_it_sealed(case: &Case) -> Result<()> {
+    let leasing = Leasing::set_up(case)?;
+    let first = leasing.kubelease.settings();
+    let rotated = case.settings()?.with(ADMIN_TOKEN, first.variable(ADMIN_TOKEN));
+
+    leasing.kubelease.restart_with(rotated.clone())?;
+    let told = leasing.issue(&json!({}))?.expect(503)?;
+    assert_eq!(told["code"], "credential_unreadable");
+
+    let both = rotated.clone().with("previous_master_keys", first.variable(MASTER_KEY));
+    leasing.kubelease.restart_with(both)?;
+    leasing.issue(&json!({}))?.expect(201)?;
+
+    // Put again, it is sealed under the new key, and the old one can go.
+    let target = leasing.target(case.control_plane().url());
+    leasing.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+    leasing.kubelease.restart_with(rotated)?;
+    leasing.issue(&json!({}))?.expect(201)?;
+    Ok(())
+}

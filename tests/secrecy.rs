@@ -1,0 +1,74 @@
+//! What is never written down.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use testbed::harness::Case;
+use testbed::kubelease::{ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN};
+
+use crate::fake::Fake;
+use crate::setup::Leasing;
+
+pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
+    let leasing = Leasing::set_up(case)?;
+    let admin = leasing.admin()?;
+    let lease = leasing.issue(&json!({}))?.expect(201)?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).context("a text");
+    let (token, id) = (text(&lease["token"])?, text(&lease["lease_id"])?);
+
+    // Failures of every kind are logged, and some have secrets near them.
+    let misplaced = "misplaced-canary-0123456789abcdef";
+    admin.put("/api/v1/targets/bad", &json!({ "url": misplaced, "auth": misplaced }))?.expect(422)?;
+    admin.get(&format!("/api/v1/leases/{misplaced}"))?.expect(404)?;
+    admin.bearing(misplaced).get("/api/v1/targets")?.expect(401)?;
+    let answered = "answered-canary-0123456789abcdef";
+    for status in [201, 403, 500] {
+        let fake = Fake::answering(status, answered)?;
+        admin.put("/api/v1/targets/local", &leasing.target(&fake.url()))?.expect(200)?;
+        leasing.issue(&json!({}))?.expect(502)?;
+        admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    }
+    admin.post("/api/v1/sweep", &json!({}))?.expect(200)?;
+
+    let settings = leasing.kubelease.settings();
+    let secrets = [
+        ("the leased token", token.as_str()),
+        ("the signature of the leased token", token.rsplit('.').next().context("a signature")?),
+        ("kubelease's own credential", &leasing.broker_token),
+        ("the administrator's token", settings.variable(ADMIN_TOKEN)),
+        ("the master key", settings.variable(MASTER_KEY)),
+        ("the sweep's token", settings.variable(SWEEP_TOKEN)),
+        ("what was misplaced", misplaced),
+        ("what the cluster said", answered),
+    ];
+    let written = files(leasing.kubelease.state_dir())?;
+    // The search can find: what is not secret is there.
+    assert!(written.iter().any(|(_, bytes)| holds(bytes, &id)), "the lease is stored");
+    assert!(written.iter().any(|(_, bytes)| holds(bytes, "target_bad_answer")), "failures are logged");
+    for (what, secret) in secrets {
+        for (path, bytes) in &written {
+            assert!(!holds(bytes, secret), "{what} is in {path}");
+        }
+    }
+    Ok(())
+}
+
+/// Every file below a directory, with its bytes.
+fn files(directory: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut found = vec![];
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push((path.display().to_string(), fs::read(&path)?));
+        }
+    }
+    Ok(found)
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

@@ -1,0 +1,80 @@
+//! What most tests begin with: a namespace with an account to lease, and a kubelease that may.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testbed::harness::Case;
+use testbed::http::{Http, Reply};
+use testbed::kubelease::{Kubelease, Settings};
+use testbed::namespace::Namespace;
+
+/// A kubelease with target `local` and dynamic secret `ci`: the account `deployer` of one namespace.
+pub struct Leasing<'s> {
+    pub namespace: Arc<Namespace>,
+    pub kubelease: Arc<Kubelease<'s>>,
+    /// The credential that kubelease has in the cluster.
+    pub broker_token: String,
+}
+
+/// Where `ci` is leased.
+pub const LEASES: &str = "/api/v1/dynamic-secrets/ci/leases";
+
+impl<'s> Leasing<'s> {
+    /// Everything as it should be.
+    pub fn set_up(case: &Case<'s>) -> Result<Self> {
+        Self::set_up_with(case, case.settings()?)
+    }
+
+    /// The same, told other things than usual.
+    pub fn set_up_with(case: &Case<'s>, settings: Settings) -> Result<Self> {
+        let namespace = case.namespace()?;
+        namespace.service_account("deployer")?;
+        let broker_token = broker(&namespace)?;
+        let kubelease = case.kubelease_with(settings)?;
+        let leasing = Self { namespace, kubelease, broker_token };
+        let url = case.control_plane().url();
+        leasing.admin()?.put("/api/v1/targets/local", &leasing.target(url))?.expect(201)?;
+        leasing.admin()?.put("/api/v1/dynamic-secrets/ci", &leasing.secret())?.expect(201)?;
+        Ok(leasing)
+    }
+
+    /// kubelease's API, as its administrator.
+    pub fn admin(&self) -> Result<Http> {
+        self.kubelease.admin()
+    }
+
+    /// A lease of `ci`.
+    pub fn issue(&self, request: &Value) -> Result<Reply> {
+        self.admin()?.post(LEASES, request)
+    }
+
+    /// The definition of a target at `url`, with the broker's token.
+    pub fn target(&self, url: &str) -> Value {
+        json!({ "url": url, "auth": { "type": "token", "token": self.broker_token } })
+    }
+
+    /// The definition of `ci`.
+    pub fn secret(&self) -> Value {
+        json!({
+            "target": "local",
+            "account": { "type": "existing", "name": "deployer" },
+            "namespaces": [self.namespace.name()],
+            "default_ttl": "1h",
+            "max_ttl": "24h",
+        })
+    }
+}
+
+/// The token of an account that may do what kubelease needs for `deployer`, and nothing else.
+pub fn broker(namespace: &Namespace) -> Result<String> {
+    namespace.service_account("broker")?;
+    let rules = json!([{
+        "apiGroups": [""],
+        "resources": ["serviceaccounts/token"],
+        "resourceNames": ["deployer"],
+        "verbs": ["create"],
+    }]);
+    namespace.allow("broker", "mint", &rules)?;
+    namespace.token_for("broker")
+}

@@ -1,1 +1,0 @@
-//! What Kubernetes and the built components say: tests against the real parts.

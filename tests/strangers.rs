@@ -1,0 +1,60 @@
+//! Who is not let in, on the running components.
+
+use anyhow::Result;
+use serde_json::json;
+use testbed::harness::Case;
+use testbed::kubelease::{ADMIN_TOKEN, SWEEP_TOKEN};
+
+use crate::setup::Leasing;
+
+pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
+    let leasing = Leasing::set_up(case)?;
+    let anonymous = leasing.kubelease.anonymous()?;
+    let admin_token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
+    let before = leasing.admin()?.get("/api/v1/targets")?.expect(200)?;
+    let credentials: [&[(&str, &str)]; 7] = [
+        &[],
+        &[("authorization", "Bearer ")],
+        &[("authorization", "Bearer wrong")],
+        &[("authorization", &format!("Basic {admin_token}"))],
+        &[("authorization", &format!("Bearer {}", &admin_token[1..]))],
+        &[("authorization", &format!("Bearer {admin_token}x"))],
+        &[("authorization", "Bearer wrong"), ("authorization", &format!("Bearer {admin_token}"))],
+    ];
+    for route in lease_api::leases_routes().into_iter().chain(lease_api::sweep_routes()) {
+        if route.access == lease_api::Access::Anybody {
+            anonymous.send(route.method.as_str(), route.path, &[], &[])?.expect(200)?;
+            continue;
+        }
+        let path = route.path.replace("{name}", "local").replace("{lease_id}", &"0".repeat(32));
+        for headers in &credentials {
+            let reply = anonymous.send(route.method.as_str(), &path, headers, b"{}")?;
+            assert_eq!(reply.status, 401, "{reply:?} as {} headers", headers.len());
+            assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
+            assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+        }
+        let sweeper = anonymous.bearing(leasing.kubelease.settings().variable(SWEEP_TOKEN));
+        let refused = sweeper.send(route.method.as_str(), &path, &[], b"{}")?.status == 401;
+        assert_eq!(refused, route.access == lease_api::Access::Administrator, "{path}");
+    }
+    assert_eq!(leasing.admin()?.get("/api/v1/targets")?.expect(200)?, before, "nothing has changed");
+    Ok(())
+}
+
+pub fn headers_that_claim_to_be_the_hosts_change_nothing(case: &Case) -> Result<()> {
+    let leasing = Leasing::set_up(case)?;
+    let claims = [
+        ("spin-path-info", "/livez"),
+        ("spin-full-url", "http://localhost/livez"),
+        ("spin-client-addr", "127.0.0.1:1"),
+        ("spin-matched-route", "/livez"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-http-method-override", "GET"),
+    ];
+    let anonymous = leasing.kubelease.anonymous()?;
+    let body = json!({}).to_string();
+    anonymous.send("POST", crate::setup::LEASES, &claims, body.as_bytes())?.expect(401)?;
+    let lease = leasing.admin()?.send("POST", crate::setup::LEASES, &claims, body.as_bytes())?;
+    lease.expect(201)?;
+    Ok(())
+}
