@@ -4,6 +4,7 @@
 //! request is a whole life: nothing is kept between two.
 
 mod auth;
+mod bearer;
 mod body;
 mod dynamic_secrets;
 mod health;

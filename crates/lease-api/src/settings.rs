@@ -4,7 +4,7 @@ use std::fmt;
 
 use lease_core::{Keyring, MasterKey};
 
-use crate::auth::BearerToken;
+use crate::bearer::BearerToken;
 
 /// The variables as they are set: each empty where it is not. They are checked before anything else.
 #[derive(Default, Clone)]
