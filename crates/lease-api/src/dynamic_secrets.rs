@@ -3,7 +3,6 @@
 mod json;
 
 use http::{Response, StatusCode};
-use lease_core::DynamicSecretName;
 use lease_engine::{Engine, Ports, Put};
 
 use self::json::{DynamicSecretInput, DynamicSecretJson};
@@ -17,7 +16,7 @@ pub(crate) async fn put<P: Ports>(
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name = parse(name)?;
+    let name = input::name(name)?;
     let input: DynamicSecretInput = input::json(body).await?;
     Ok(match engine.put_dynamic_secret(input.define(name)?)? {
         Put::Created(secret) => {
@@ -29,7 +28,7 @@ pub(crate) async fn put<P: Ports>(
 
 /// `GET /api/v1/dynamic-secrets/{name}`
 pub(crate) fn show<P: Ports>(engine: &Engine<P>, name: &str) -> Result<Response<Vec<u8>>, Problem> {
-    let secret = engine.dynamic_secret(&parse(name)?)?;
+    let secret = engine.dynamic_secret(&input::name(name)?)?;
     Ok(respond::json(StatusCode::OK, &DynamicSecretJson::from(secret)))
 }
 
@@ -48,18 +47,8 @@ pub(crate) fn delete<P: Ports>(
     engine: &Engine<P>,
     name: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    engine.delete_dynamic_secret(&parse(name)?)?;
+    engine.delete_dynamic_secret(&input::name(name)?)?;
     Ok(respond::no_content())
-}
-
-/// The name of a dynamic secret in a path.
-///
-/// # Errors
-/// 422, saying what a name is.
-pub(crate) fn parse(name: &str) -> Result<DynamicSecretName, Problem> {
-    name.parse().map_err(|error: lease_core::NameError| {
-        Problem::unprocessable("invalid_name", error.to_string())
-    })
 }
 
 #[cfg(test)]

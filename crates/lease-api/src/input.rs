@@ -1,11 +1,23 @@
-//! How the body of a request becomes one of our shapes.
+//! How what a request says becomes our names and shapes.
+
+use std::str::FromStr;
 
 use http::StatusCode;
+use lease_core::NameError;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::problem::Problem;
 use crate::{Body, MAX_BODY_BYTES};
+
+/// Reads a name out of a path.
+///
+/// # Errors
+/// 422, saying what such a name is.
+pub(crate) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, Problem> {
+    text.parse()
+        .map_err(|error: NameError| Problem::unprocessable("invalid_name", error.to_string()))
+}
 
 /// Reads a body as JSON of one shape.
 ///

@@ -9,7 +9,7 @@ use lease_engine::{Engine, IssueRequest, Ports};
 
 use self::json::{IssueInput, IssuedJson, LeaseJson};
 use crate::problem::Problem;
-use crate::{Body, dynamic_secrets, input, respond};
+use crate::{Body, input, respond};
 
 /// `POST /api/v1/dynamic-secrets/{name}/leases`
 pub(crate) async fn issue<P: Ports>(
@@ -17,7 +17,7 @@ pub(crate) async fn issue<P: Ports>(
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let secret = dynamic_secrets::parse(name)?;
+    let secret = input::name(name)?;
     let IssueInput { ttl, namespace } = input::optional_json(body).await?;
     let issued = engine.issue(&secret, IssueRequest { ttl, namespace }).await?;
     // Unwrap safety: an id is hexadecimal digits.

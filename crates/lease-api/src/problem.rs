@@ -176,10 +176,7 @@ impl From<TargetError> for Problem {
 impl From<DynamicSecretError> for Problem {
     fn from(error: DynamicSecretError) -> Self {
         match error {
-            DynamicSecretError::Unknown(name) => Self::not_found(
-                "unknown_dynamic_secret",
-                format!("there is no dynamic secret `{name}`"),
-            ),
+            DynamicSecretError::Unknown(name) => unknown_dynamic_secret(&name),
             DynamicSecretError::UnknownTarget(name) => Self::field(
                 "/target".to_owned(),
                 format!("there is no target `{name}`; put it first"),
@@ -192,10 +189,7 @@ impl From<DynamicSecretError> for Problem {
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
-            IssueError::UnknownSecret(name) => Self::not_found(
-                "unknown_dynamic_secret",
-                format!("there is no dynamic secret `{name}`"),
-            ),
+            IssueError::UnknownSecret(name) => unknown_dynamic_secret(&name),
             IssueError::UnknownTarget { .. } => {
                 Self::new(StatusCode::CONFLICT, "target_missing", format!("{error}"))
             }
@@ -227,6 +221,11 @@ impl From<IssueError> for Problem {
             IssueError::Store(error) => error.into(),
         }
     }
+}
+
+fn unknown_dynamic_secret(name: &lease_core::DynamicSecretName) -> Problem {
+    let detail = format!("there is no dynamic secret `{name}`");
+    Problem::not_found("unknown_dynamic_secret", detail)
 }
 
 fn unopened(target: &lease_core::TargetName) -> Problem {

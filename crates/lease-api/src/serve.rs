@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_store_that_is_down_is_told_and_is_no_panic() {
         let app = Installation::default();
-        app.store.set_down(true);
+        app.ports.store.set_down(true);
         for route in leases_routes() {
             let path = concrete(route.path);
             let body = match route.endpoint {

@@ -3,7 +3,6 @@
 mod json;
 
 use http::{Response, StatusCode};
-use lease_core::TargetName;
 use lease_engine::{Engine, Ports, Put, TargetDefinition};
 
 use self::json::{CheckJson, TargetInput, TargetJson};
@@ -17,7 +16,7 @@ pub(crate) async fn put<P: Ports>(
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name = parse(name)?;
+    let name = input::name(name)?;
     let input: TargetInput = input::json(body).await?;
     let definition = TargetDefinition { name, url: input.url, credential: input.auth.credential() };
     Ok(match engine.put_target(definition)? {
@@ -28,7 +27,7 @@ pub(crate) async fn put<P: Ports>(
 
 /// `GET /api/v1/targets/{name}`
 pub(crate) fn show<P: Ports>(engine: &Engine<P>, name: &str) -> Result<Response<Vec<u8>>, Problem> {
-    let (target, check) = engine.target(&parse(name)?)?;
+    let (target, check) = engine.target(&input::name(name)?)?;
     Ok(respond::json(StatusCode::OK, &TargetJson::of(target, check)))
 }
 
@@ -48,7 +47,7 @@ pub(crate) fn delete<P: Ports>(
     engine: &Engine<P>,
     name: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    engine.delete_target(&parse(name)?)?;
+    engine.delete_target(&input::name(name)?)?;
     Ok(respond::no_content())
 }
 
@@ -57,14 +56,8 @@ pub(crate) async fn check<P: Ports>(
     engine: &Engine<P>,
     name: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let check = engine.check_target(&parse(name)?).await?;
+    let check = engine.check_target(&input::name(name)?).await?;
     Ok(respond::json(StatusCode::OK, &CheckJson::from(check)))
-}
-
-fn parse(name: &str) -> Result<TargetName, Problem> {
-    name.parse().map_err(|error: lease_core::NameError| {
-        Problem::unprocessable("invalid_name", error.to_string())
-    })
 }
 
 #[cfg(test)]
@@ -157,7 +150,7 @@ mod tests {
             "checked_at": "2026-11-22T07:00:00Z",
             "ok": false,
             "reachable": false,
-            "problem": "nothing answered at the address: no network in tests",
+            "problem": "nothing answered at the address: the script is at its end",
             "version": null,
             "username": null,
             "groups": [],

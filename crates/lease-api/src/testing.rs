@@ -1,15 +1,12 @@
 //! An installation for tests: a store in memory, a set clock, an API server that answers as told.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::rc::Rc;
-
 use chrono::{DateTime, Utc};
 use futures::executor::block_on;
 use http::{Request, Response};
-use kube_rest::{HttpClient, Limits, TransportError};
+use kube_rest::TransportError;
 use lease_engine::Ports;
-use lease_store::{KeyValue, MemoryStore};
+use lease_engine::testing::{Answer as ApiAnswer, TestPorts, token};
+use lease_store::KeyValue;
 use serde_json::Value;
 
 use crate::{Body, BodyError, Variables};
@@ -34,21 +31,14 @@ pub(crate) fn variables() -> Variables {
 /// An installation: what outlives a request.
 pub(crate) struct Installation {
     pub(crate) variables: Variables,
-    pub(crate) store: Rc<MemoryStore>,
-    answers: Rc<Answers>,
-    now: Cell<i64>,
-    random: Rc<Cell<u8>>,
+    pub(crate) ports: TestPorts,
 }
 
 impl Default for Installation {
     fn default() -> Self {
-        Self {
-            variables: variables(),
-            store: Rc::default(),
-            answers: Rc::default(),
-            now: Cell::new(1_795_330_800), // 2026-11-22T07:00:00Z
-            random: Rc::default(),
-        }
+        let ports = TestPorts::default();
+        ports.set_now("2026-11-22T07:00:00Z".parse::<DateTime<Utc>>().expect("a time"));
+        Self { variables: variables(), ports }
     }
 }
 
@@ -94,40 +84,30 @@ impl Installation {
         issued: i64,
         expires: i64,
     ) -> String {
-        let claims = serde_json::json!({
-            "sub": format!("system:serviceaccount:{namespace}:{account}"),
-            "aud": ["https://kubernetes.default.svc"],
-            "iat": issued,
-            "exp": expires,
-            "jti": "5a0f",
-        });
-        let key = jsonwebtoken::EncodingKey::from_secret(b"test");
-        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key);
-        let token = token.expect("encodes");
-        self.reply(201, &serde_json::json!({"status": {"token": token}}).to_string());
-        token
+        self.ports.http.script([ApiAnswer::token(namespace, account, issued, expires)]);
+        token(namespace, account, issued, expires)
     }
 
     /// The next call of the API is answered so.
     pub(crate) fn reply(&self, code: u16, body: &str) {
-        self.answers.borrow_mut().push_back(Ok((code, body.to_owned())));
+        self.ports.http.script([ApiAnswer::Reply(code, body.to_owned())]);
     }
 
     /// The next call of the API is not answered in time.
     pub(crate) fn time_out(&self) {
         let error = TransportError::Timeout("first byte".to_owned());
-        self.answers.borrow_mut().push_back(Err(error));
+        self.ports.http.script([ApiAnswer::Fail(error)]);
     }
 
     /// A second passes.
     pub(crate) fn tick(&self) {
-        self.now.set(self.now.get() + 1);
+        self.ports.set_now(self.ports.now() + chrono::TimeDelta::seconds(1));
     }
 
     /// All that is in the store, as text.
     pub(crate) fn stored(&self) -> String {
-        let value = |key: &String| self.store.get(key).expect("reads").unwrap_or_default();
-        let keys = self.store.keys();
+        let value = |key: &String| self.ports.store.get(key).expect("reads").unwrap_or_default();
+        let keys = self.ports.store.keys();
         keys.iter().map(|key| String::from_utf8_lossy(&value(key)).into_owned()).collect()
     }
 
@@ -143,12 +123,7 @@ impl Installation {
             request = request.header("authorization", credential);
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
-        let ports = TestPorts {
-            store: Rc::clone(&self.store),
-            http: TestHttp(Rc::clone(&self.answers)),
-            now: self.now.get(),
-            random: Rc::clone(&self.random),
-        };
+        let ports = self.ports.clone();
         let response = if path.starts_with("/api/v1/sweep") {
             block_on(crate::sweep(ports, &self.variables, head, body))
         } else {
@@ -193,51 +168,5 @@ struct Unread;
 impl Body for Unread {
     async fn read(self, _limit: usize) -> Result<Vec<u8>, BodyError> {
         panic!("the body of a stranger is read")
-    }
-}
-
-struct TestPorts {
-    store: Rc<MemoryStore>,
-    http: TestHttp,
-    now: i64,
-    random: Rc<Cell<u8>>,
-}
-
-impl Ports for TestPorts {
-    type Store = MemoryStore;
-    type Http = TestHttp;
-
-    fn store(&self) -> &MemoryStore {
-        &self.store
-    }
-
-    fn http(&self) -> &TestHttp {
-        &self.http
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.now, 0).expect("in range")
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        self.random.set(self.random.get() + 1);
-        bytes.fill(self.random.get());
-    }
-}
-
-struct TestHttp(Rc<Answers>);
-
-/// What the API server will answer: a status and a body, or nothing.
-type Answers = RefCell<VecDeque<Result<(u16, String), TransportError>>>;
-
-impl HttpClient for TestHttp {
-    async fn send(
-        &self,
-        _request: Request<Vec<u8>>,
-        _limits: &Limits,
-    ) -> Result<Response<Vec<u8>>, TransportError> {
-        let unreachable = || Err(TransportError::Unreachable("no network in tests".to_owned()));
-        let (code, body) = self.0.borrow_mut().pop_front().unwrap_or_else(unreachable)?;
-        Ok(Response::builder().status(code).body(body.into_bytes()).expect("a response"))
     }
 }

@@ -159,7 +159,8 @@ mod tests {
     use kube_rest::TransportError;
 
     use super::*;
-    use crate::testing::{Answer, block_on, engine_with_secret};
+    use crate::fixtures::{block_on, engine_with_secret};
+    use crate::testing::Answer;
 
     const VERSION: &str = r#"{"gitVersion":"v1.36.3"}"#;
     const ME: &str = r#"{"status":{"userInfo":{"username":"system:serviceaccount:kubelease:broker","groups":["g"]}}}"#;

@@ -152,11 +152,14 @@ fn warnings(asked: Ttl, issued_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use kube_rest::TransportError;
     use lease_core::{NamespaceError, TtlError};
 
     use super::*;
-    use crate::testing::{Answer, block_on, engine_with_secret, token};
+    use crate::fixtures::{block_on, engine_with_secret};
+    use crate::testing::{Answer, token};
 
     fn ask(ttl: Option<&str>, namespace: Option<&str>) -> IssueRequest {
         IssueRequest {
@@ -175,7 +178,7 @@ mod tests {
         assert_eq!(issued.lease.expires_at.timestamp(), 4600, "the token's own `exp`");
         assert_eq!(engine.lease(issued.lease.id).expect("reads"), Some(issued.lease));
         assert_eq!(engine.ports.store.writes() - writes, 2, "durable writes");
-        assert_eq!(engine.ports.http.sent(), 1, "calls of the API");
+        assert_eq!(engine.ports.http.bearers().len(), 1, "calls of the API");
     }
 
     #[test]
@@ -196,7 +199,7 @@ mod tests {
         let unknown = "cd".parse().expect("a good name");
         let unknown = block_on(engine.issue(&unknown, ask(None, None))).expect_err("none");
         assert!(matches!(unknown, IssueError::UnknownSecret(_)));
-        assert_eq!(engine.ports.http.sent(), 0);
+        assert_eq!(engine.ports.http.bearers().len(), 0);
     }
 
     #[test]
@@ -246,7 +249,8 @@ mod tests {
     #[test]
     fn a_token_that_cannot_be_recorded_is_not_handed_on() {
         let engine = engine_with_secret(vec![Answer::token("apps", "deployer", 1000, 4600)]);
-        engine.ports.http.on_send(|store| store.set_down(true));
+        let store = Rc::clone(&engine.ports.store);
+        engine.ports.http.on_send(move || store.set_down(true));
         let ci = "ci".parse().expect("a good name");
         let error = block_on(engine.issue(&ci, ask(None, None))).expect_err("no store");
         assert!(matches!(error, IssueError::Store(_)), "{error}");

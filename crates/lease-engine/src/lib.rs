@@ -8,12 +8,14 @@ mod check;
 mod dynamic_secrets;
 mod engine;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod issue;
 mod ports;
 mod sweep;
 mod targets;
-#[cfg(test)]
-mod testing;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use dynamic_secrets::DynamicSecretDefinition;
 pub use engine::{Engine, Put};

@@ -86,8 +86,11 @@ impl<P: Ports> Engine<P> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, TimeDelta};
+
     use super::*;
-    use crate::testing::{Answer, block_on, engine, engine_with_secret, prod};
+    use crate::fixtures::{block_on, engine, engine_with_secret, prod};
+    use crate::testing::Answer;
 
     fn name() -> TargetName {
         "prod".parse().expect("a good name")
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn a_known_credential_is_kept_for_its_address_and_never_sent_to_another() {
         let engine = engine_with_secret(vec![Answer::token("apps", "deployer", 1000, 4600)]);
-        engine.ports.now.set(1_795_000_060);
+        engine.ports.set_now(DateTime::UNIX_EPOCH + TimeDelta::minutes(1));
         let kept = engine.put_target(prod("https://a.example", None)).expect("keeps");
         assert!(matches!(&kept, Put::Replaced(target) if target.updated_at > target.created_at));
         let moved = engine.put_target(prod("https://b.example", None)).expect_err("asks anew");
