@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use http::uri::Authority;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use wasmtime::component::{InstancePre, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
@@ -17,11 +16,11 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::allowed_hosts::AllowedHosts;
 use crate::client_tls::TlsConfigs;
 use crate::engine;
-use crate::guest::{self, Guest};
+use crate::guest::{Guest, MemoryLimit};
 use crate::key_value::{KeyValue, Stores};
 use crate::logs::Logs;
 use crate::manifest::{self, Manifest};
-use crate::outbound::{Connections, Limits, Outbound};
+use crate::outbound::{Connections, Outbound};
 use crate::runtime_config::RuntimeConfig;
 use crate::variables::{Provider, Template, Variables, from_flags};
 
@@ -78,33 +77,11 @@ impl App {
         variables.ensure_required_resolve()?;
 
         let stores = Stores::new(config.key_value_store, config_dir, state_dir.as_deref())?;
-        let limits = Limits {
-            blocked: config.outbound_networking.block_networks.into(),
-            permits: config
-                .outbound_http
-                .max_concurrent_requests
-                .map(|max| Arc::new(Semaphore::new(max + 1))),
-        };
         let tls = TlsConfigs::load(&config.client_tls, config_dir)?;
-        let connections = Connections::new(&config.outbound_http, tls, limits);
-
-        let engine = engine::start()?;
-        let linker = engine::linker(&engine)?;
-        let mut compiling = JoinSet::new();
-        for (id, component) in manifest.components()? {
-            let prepared = Prepared::check(component, &variables, &stores)
-                .with_context(|| format!("in component `{id}`"))?;
-            let (engine, linker, id) = (engine.clone(), linker.clone(), id.to_owned());
-            let source = manifest_dir.join(&component.source);
-            compiling.spawn_blocking(move || {
-                let compiled = prepared.compile(&engine, &linker, &source)?;
-                anyhow::Ok((id, compiled))
-            });
-        }
-        let components =
-            compiling.join_all().await.into_iter().collect::<anyhow::Result<HashMap<_, _>>>()?;
+        let blocked = config.outbound_networking.block_networks.into();
+        let connections = Connections::new(&config.outbound_http, tls, blocked);
         Ok(Self {
-            components,
+            components: compile(manifest, manifest_dir, &variables, &stores).await?,
             logs: Logs::new(log_dir, options.quiet)?,
             variables: Arc::new(variables),
             stores: Arc::new(stores),
@@ -119,13 +96,20 @@ impl App {
         Ok(&self.component(id)?.pre)
     }
 
-    /// A store for one new instance of a component; `own_address` is where the application listens.
-    pub fn store(&self, id: &str, own_address: Option<Authority>) -> anyhow::Result<Store<Guest>> {
+    /// A store for one new instance of a component.
+    ///
+    /// `arguments` are its command line; `own_address` is where the application listens, if it does.
+    pub fn store(
+        &self,
+        id: &str,
+        arguments: &[&str],
+        own_address: Option<Authority>,
+    ) -> anyhow::Result<Store<Guest>> {
         let component = self.component(id)?;
         let (stdout, stderr) = self.logs.open(id)?;
         let mut wasi = WasiCtx::builder();
         // Nothing of our own environment, no directory, no network: only what the manifest gives.
-        wasi.envs(&component.prepared.environment).arg(id).stdout(stdout).stderr(stderr);
+        wasi.envs(&component.prepared.environment).args(arguments).stdout(stdout).stderr(stderr);
         let id: Arc<str> = id.into();
         let guest = Guest {
             component: id.clone(),
@@ -145,10 +129,10 @@ impl App {
                 labels: component.prepared.labels.clone(),
             },
             variables: self.variables.clone(),
-            limits: guest::Limits { max_memory: self.max_instance_memory },
+            memory: MemoryLimit(self.max_instance_memory),
         };
         let mut store = Store::new(component.pre.engine(), guest);
-        store.limiter_async(|guest| &mut guest.limits);
+        store.limiter_async(|guest| &mut guest.memory);
         engine::limit_computing(&mut store, self.compute_limit);
         Ok(store)
     }
@@ -156,6 +140,34 @@ impl App {
     fn component(&self, id: &str) -> anyhow::Result<&Component> {
         self.components.get(id).with_context(|| format!("there is no component `{id}`"))
     }
+}
+
+/// Checks all components and compiles those that a trigger calls, side by side.
+async fn compile(
+    manifest: &Manifest,
+    dir: &Path,
+    variables: &Variables,
+    stores: &Stores,
+) -> anyhow::Result<HashMap<String, Component>> {
+    let engine = engine::start()?;
+    let linker = engine::linker(&engine)?;
+    let triggers = manifest.triggers()?;
+    let called = triggers.components()?;
+    let mut compiling = JoinSet::new();
+    for (id, component) in manifest.components() {
+        let source = dir.join(&component.source);
+        // Also a component that nobody calls must be in order: Spin would not start without it.
+        let prepared = Prepared::check(component, &source, variables, stores)
+            .with_context(|| format!("in component `{id}`"))?;
+        if called.contains(&id) {
+            let (engine, linker, id) = (engine.clone(), linker.clone(), id.to_owned());
+            compiling.spawn_blocking(move || {
+                let compiled = prepared.compile(&engine, &linker, &source)?;
+                anyhow::Ok((id, compiled))
+            });
+        }
+    }
+    compiling.join_all().await.into_iter().collect()
 }
 
 /// A component and what it may do.
@@ -174,9 +186,11 @@ struct Prepared {
 impl Prepared {
     fn check(
         component: &manifest::Component,
+        source: &Path,
         variables: &Variables,
         stores: &Stores,
     ) -> anyhow::Result<Self> {
+        ensure!(source.is_file(), "there is no `{}`: is it built?", source.display());
         for label in component.key_value_stores() {
             ensure!(stores.is_defined(label), "unknown key_value_stores label `{label}`");
         }
@@ -199,7 +213,6 @@ impl Prepared {
         linker: &Linker<Guest>,
         source: &Path,
     ) -> anyhow::Result<Component> {
-        ensure!(source.is_file(), "there is no `{}`: is it built?", source.display());
         let pre = wasmtime::component::Component::from_file(engine, source)
             .and_then(|component| linker.instantiate_pre(&component))
             .map_err(anyhow::Error::from)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap,
+    Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap,
     UpdateDeadline,
 };
 
@@ -17,6 +17,9 @@ use crate::guest::Guest;
 pub fn start() -> anyhow::Result<Engine> {
     let mut config = Config::new();
     config.epoch_interruption(true);
+    // As Spin does, in the user's cache directory: a component is compiled once, not at every start.
+    // Without such a directory it is compiled each time.
+    config.cache(Cache::from_file(None).ok());
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()?));
     let engine = Engine::new(&config)?;
     let ticking = engine.clone();
@@ -38,7 +41,7 @@ pub fn linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
     Ok(linker)
 }
 
-/// Traps the guest once it has computed for `limit` in all.
+/// Traps the guest once it has computed for `limit` in all; a tick in which it ran at all counts whole.
 ///
 /// Spin lets a guest compute for ever; no component may rely on that. Time spent waiting does not count.
 /// Until then a guest that loops keeps its thread, as in Spin.
@@ -46,7 +49,6 @@ pub fn limit_computing(store: &mut Store<Guest>, limit: Duration) {
     let mut left = limit.as_nanos() / TICK.as_nanos();
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        // Called at the first check of the epoch after it changed, so about once in a tick of computing.
         let Some(next) = left.checked_sub(1) else { return Err(Trap::Interrupt.into()) };
         left = next;
         Ok(UpdateDeadline::Continue(1))

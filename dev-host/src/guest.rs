@@ -28,7 +28,7 @@ pub struct Guest {
     /// Variables that it reads.
     pub variables: Arc<Variables>,
     /// Memory that it may have.
-    pub limits: Limits,
+    pub memory: MemoryLimit,
 }
 
 impl WasiView for Guest {
@@ -43,21 +43,18 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// How large an instance may grow.
-pub struct Limits {
-    /// Bytes of linear memory.
-    pub max_memory: Option<usize>,
-}
+/// The most bytes of linear memory that an instance may have, if that is limited.
+pub struct MemoryLimit(pub Option<usize>);
 
 #[async_trait]
-impl ResourceLimiterAsync for Limits {
+impl ResourceLimiterAsync for MemoryLimit {
     async fn memory_growing(
         &mut self,
         _current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let granted = self.max_memory.is_none_or(|max| desired <= max);
+        let granted = self.0.is_none_or(|max| desired <= max);
         if !granted {
             eprintln!(
                 "dev-host: an instance may not grow to {desired} bytes: see max_instance_memory"

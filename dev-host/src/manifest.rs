@@ -197,16 +197,9 @@ impl Manifest {
         Ok(triggers)
     }
 
-    /// The components that the triggers name, each once.
-    pub fn components(&self) -> anyhow::Result<BTreeMap<&str, &Component>> {
-        let triggers = self.triggers()?;
-        let ids = triggers.components()?;
-        Ok(self
-            .component
-            .iter()
-            .filter(|(id, _)| ids.contains(&id.as_str()))
-            .map(|(id, component)| (id.as_str(), component))
-            .collect())
+    /// All components, by id, also those that no trigger names.
+    pub fn components(&self) -> impl Iterator<Item = (&str, &Component)> {
+        self.component.iter().map(|(id, component)| (id.as_str(), component))
     }
 
     /// The variables and their defaults.
@@ -230,7 +223,8 @@ impl Manifest {
 }
 
 impl Triggers {
-    fn components(&self) -> anyhow::Result<Vec<&str>> {
+    /// The ids of the components that they call.
+    pub fn components(&self) -> anyhow::Result<Vec<&str>> {
         match self {
             Self::Http(triggers) => {
                 triggers.iter().filter_map(|trigger| trigger.component().transpose()).collect()
@@ -282,9 +276,10 @@ mod tests {
     "#;
 
     #[test]
-    fn only_components_that_a_trigger_names_are_run() {
+    fn a_valid_manifest_says_what_it_runs() {
         let manifest = Manifest::parse(VALID).unwrap();
-        assert_eq!(manifest.components().unwrap().into_keys().collect::<Vec<_>>(), ["api"]);
+        assert_eq!(manifest.triggers().unwrap().components().unwrap(), ["api"]);
+        assert_eq!(manifest.components().map(|(id, _)| id).collect::<Vec<_>>(), ["api", "unused"]);
         assert_eq!(manifest.defaults().unwrap()["token"], None);
     }
 

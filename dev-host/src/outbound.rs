@@ -11,14 +11,14 @@ use http::{Request, Response, Uri, header};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::body::BetweenBytes;
-pub use self::connect::Limits;
-use self::connect::{ConnectOptions, Connector};
+use self::connect::{ConnectOptions, Connector, Limits};
 use crate::allowed_hosts::AllowedHosts;
 use crate::client_tls::TlsConfigs;
-use crate::runtime_config::OutboundHttp;
+use crate::runtime_config::{BlockedNetwork, OutboundHttp};
 use crate::variables::{Template, Variables};
 
 /// The connections of an application.
@@ -33,12 +33,13 @@ pub struct Connections {
 
 impl Connections {
     /// No connection yet.
-    pub fn new(config: &OutboundHttp, tls: TlsConfigs, limits: Limits) -> Self {
+    pub fn new(config: &OutboundHttp, tls: TlsConfigs, blocked: Arc<[BlockedNetwork]>) -> Self {
+        let permits = config.max_concurrent_requests.map(|max| Arc::new(Semaphore::new(max + 1)));
         let mut builder = Client::builder(TokioExecutor::new());
         if !config.connection_pooling {
             builder.pool_max_idle_per_host(0);
         }
-        Self { client: builder.build(Connector), tls, limits }
+        Self { client: builder.build(Connector), tls, limits: Limits { blocked, permits } }
     }
 }
 

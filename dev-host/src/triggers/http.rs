@@ -165,7 +165,7 @@ impl Server {
     ) -> anyhow::Result<Answer> {
         headers::append(&mut request, found, client)?;
         let pre = self.components.get(id).context("no such component")?;
-        let mut store = self.app.store(id, Some(self.own_address.clone()))?;
+        let mut store = self.app.store(id, &[], Some(self.own_address.clone()))?;
         // One instance more than the pool has room for fails here.
         let proxy = pre.instantiate_async(&mut store).await?;
         let (sender, response) = oneshot::channel();

@@ -1,0 +1,151 @@
+//! Requests on their way out.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testbed::host::free_port;
+
+use crate::support::{Case, Serving, server::Server};
+
+pub fn a_request_goes_only_where_the_manifest_allows(case: &Case) -> Result<()> {
+    let server = Server::plain()?;
+    let port = server.address.port();
+    let probe =
+        case.probe()?.edit("*://127.0.0.1:*", &format!("http://127.0.0.1:{port}")).start()?;
+    for (request, allowed) in [
+        (json!({"authority": format!("127.0.0.1:{port}")}), true),
+        (json!({"authority": format!("localhost:{port}")}), false),
+        (json!({"authority": "127.0.0.1:1"}), false),
+        (json!({"authority": "127.0.0.1"}), false),
+        (json!({"authority": format!("127.0.0.1:{port}"), "scheme": "https"}), false),
+        (json!({"authority": null}), false),
+    ] {
+        let result = fetch(&probe, request.clone())?;
+        let expected = if allowed { Value::Null } else { json!("HttpRequestDenied") };
+        assert_eq!(result["error"], expected, "{request}");
+    }
+    Ok(())
+}
+
+pub fn the_host_header_comes_from_the_uri_and_redirects_are_not_followed(
+    case: &Case,
+) -> Result<()> {
+    let server = Server::plain()?;
+    let probe = case.probe()?.start()?;
+    let result = fetch(
+        &probe,
+        json!({"method": "POST", "authority": server.address, "path": "/p", "body": "sent",
+               "headers": [["x-two", "first"], ["x-two", "second"]]}),
+    )?;
+    let told: Value = serde_json::from_str(result["body"].as_str().unwrap_or_default())?;
+    assert_eq!((&told["request"]["method"], &told["body"]), (&json!("POST"), &json!("sent")));
+    let headers = told["request"]["headers"].as_array().into_iter().flatten();
+    let of =
+        |name| headers.clone().filter(|h| h[0] == name).map(|h| h[1].clone()).collect::<Vec<_>>();
+    assert_eq!(of("host"), [json!(server.address)]);
+    assert_eq!(of("x-two"), ["first", "second"]);
+    assert_eq!(of("transfer-encoding"), ["chunked"]);
+    assert_eq!(of("user-agent"), Vec::<Value>::new(), "the host adds nothing of its own");
+
+    let redirected = fetch(&probe, json!({"authority": server.address, "path": "/redirect"}))?;
+    assert_eq!(redirected["status"], 302);
+    Ok(())
+}
+
+pub fn the_application_can_call_itself_where_it_may(case: &Case) -> Result<()> {
+    let probe = case.probe()?.edit("*://127.0.0.1:*", "http://self").start()?;
+    for authority in [Value::Null, json!("self.alt")] {
+        let result = fetch(&probe, json!({"authority": authority, "path": "/own?q"}))?;
+        assert_eq!(result["status"], 200, "{authority}: {result}");
+        let told: Value = serde_json::from_str(result["body"].as_str().unwrap_or_default())?;
+        assert_eq!(told[0]["path"], "/own?q", "{authority}");
+        assert_eq!(told[0]["authority"], json!(probe.address), "{authority}");
+    }
+    Ok(())
+}
+
+pub fn failures_have_spins_names(case: &Case) -> Result<()> {
+    let server = Server::plain()?;
+    let probe = case.probe()?.edit("*://127.0.0.1:*", "*://*:*").start()?;
+    for (request, name) in [
+        (json!({"authority": free_port()?}), "ConnectionRefused"),
+        (json!({"authority": "no-such-host.invalid"}), "DnsError"),
+        (json!({"authority": server.address, "path": "/close"}), "HttpProtocolError"),
+        (json!({"authority": garbage()?}), "HttpProtocolError"),
+        (json!({"authority": server.address, "scheme": "https"}), "TlsProtocolError"),
+    ] {
+        let result = fetch(&probe, request.clone())?;
+        assert_eq!(result["error"], name, "{request}");
+    }
+    Ok(())
+}
+
+pub fn blocked_networks_are_checked_after_the_name(case: &Case) -> Result<()> {
+    let server = Server::plain()?;
+    let blocked = "[outbound_networking]\nblock_networks = ['private']";
+    let probe =
+        case.probe()?.edit("*://127.0.0.1:*", "*://*:*").runtime_config(blocked)?.start()?;
+    for host in ["127.0.0.1", "localhost"] {
+        let authority = format!("{host}:{}", server.address.port());
+        let result = fetch(&probe, json!({"authority": authority}))?;
+        assert_eq!(result["error"], "DestinationIpProhibited", "{host}");
+    }
+    assert_eq!(server.connections(), 0);
+    Ok(())
+}
+
+pub fn connections_are_used_again_by_later_instances(case: &Case) -> Result<()> {
+    let server = Server::plain()?;
+    let probe = case.probe()?.start()?;
+    for _ in 0..3 {
+        assert_eq!(fetch(&probe, json!({"authority": server.address}))?["status"], 200);
+    }
+    assert_eq!(server.connections(), 1);
+    Ok(())
+}
+
+pub fn an_outbound_table_without_pooling_turns_it_off(case: &Case) -> Result<()> {
+    for (table, connections) in
+        [("[outbound_http]", 3), ("[outbound_http]\nconnection_pooling = true", 1)]
+    {
+        let server = Server::plain()?;
+        let probe = case.probe()?.runtime_config(table)?.start()?;
+        for _ in 0..3 {
+            assert_eq!(fetch(&probe, json!({"authority": server.address}))?["status"], 200);
+        }
+        assert_eq!(server.connections(), connections, "{table}");
+    }
+    Ok(())
+}
+
+pub fn one_connection_more_than_the_limit_is_open_at_once(case: &Case) -> Result<()> {
+    let server = Server::plain()?;
+    let probe =
+        case.probe()?.runtime_config("[outbound_http]\nmax_concurrent_requests = 1")?.start()?;
+    let slow = json!({"authority": server.address, "path": "/slow"});
+    let results = probe.step(json!({"step": "fetch", "requests": [slow, slow, slow, slow]}))?;
+    for result in results.as_array().into_iter().flatten() {
+        assert_eq!(result["status"], 200, "{results}");
+    }
+    assert_eq!((server.connections(), server.most_connections()), (4, 2));
+    Ok(())
+}
+
+fn fetch(probe: &Serving, request: Value) -> Result<Value> {
+    Ok(probe.step(json!({"step": "fetch", "requests": [request]}))?[0].take())
+}
+
+/// A server that does not speak HTTP.
+fn garbage() -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // The client hangs up as soon as it sees this.
+            let _ = stream.write_all(b"this is no HTTP\r\n\r\n");
+        }
+    });
+    Ok(address)
+}

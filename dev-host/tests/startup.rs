@@ -1,0 +1,72 @@
+//! Starting, and refusing to start.
+
+use std::process::Command;
+
+use anyhow::Result;
+use testbed::host::free_port;
+
+use crate::support::{Case, Probe};
+
+pub fn port_zero_is_any_free_port(case: &Case) -> Result<()> {
+    let probe = case.probe()?;
+    let mut command = probe.command()?;
+    command.args(["--listen", "127.0.0.1:0"]);
+    let probe = probe.launch_as_told(command)?;
+    assert_ne!(probe.address.port(), 0);
+    assert_eq!(probe.http.get("/")?.status, 200);
+    probe.process.stop()
+}
+
+pub fn a_taken_port_is_an_error_or_the_next_one(case: &Case) -> Result<()> {
+    let first = case.probe()?.start()?;
+    let listen = |command: &mut Command| {
+        command.arg("--listen").arg(first.address.to_string());
+    };
+    let second = case.probe()?;
+    let mut command = second.command()?;
+    listen(&mut command);
+    fails(command, "in use")?;
+
+    let mut command = second.command()?;
+    listen(&mut command);
+    command.arg("--find-free-port");
+    let second = second.launch_as_told(command)?;
+    assert_ne!(second.address, first.address);
+    assert_eq!(second.http.get("/")?.status, 200);
+    Ok(())
+}
+
+pub fn what_is_missing_is_named(case: &Case) -> Result<()> {
+    let valid = || case.probe();
+    let label = r#"key_value_stores = ["nowhere"]"#;
+    for (probe, complaint) in [
+        (valid()?.edit(r#"key_value_stores = ["default"]"#, label), "nowhere"),
+        (valid()?.edit("secret = {", "unset = { required = true }\nsecret = {"), "unset"),
+        (valid()?.edit("source = ", "surplus_key = 1\nsource = "), "surplus_key"),
+        (valid()?.edit("probe.wasm", "absent.wasm"), "absent.wasm"),
+        (
+            valid()?.edit(
+                "[variables]",
+                "[component.unused]\nsource = 'absent-too.wasm'\n\n[variables]",
+            ),
+            "absent-too.wasm",
+        ),
+        (valid()?.edit("*://127.0.0.1:*", "http://127.0.0.1/path"), "127.0.0.1/path"),
+        (valid()?.edit("{{ greeting }}", "{{ undeclared }}"), "undeclared"),
+        (valid()?.runtime_config("surplus_table = 1")?, "surplus_table"),
+    ] {
+        let probe: Probe<'_> = probe;
+        let mut command = probe.command()?;
+        command.arg("--listen").arg(free_port()?.to_string());
+        fails(command, complaint)?;
+    }
+    Ok(())
+}
+
+fn fails(mut command: Command, complaint: &str) -> Result<()> {
+    let output = command.output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it started without complaint about {complaint}");
+    assert!(said.contains(complaint), "{complaint} is not in: {said}");
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! A server for the probe to call, with or without TLS.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body::Frame;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, channel::Channel};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+/// It tells what it was asked, unless the path asks for something else.
+pub struct Server {
+    /// Where it listens, on loopback.
+    pub address: SocketAddr,
+    connections: Arc<Connections>,
+    _runtime: Runtime,
+}
+
+#[derive(Default)]
+struct Connections {
+    all: AtomicUsize,
+    open: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Server {
+    /// Without TLS.
+    pub fn plain() -> Result<Self> {
+        Self::start(None)
+    }
+
+    /// With TLS.
+    pub fn tls(config: ServerConfig) -> Result<Self> {
+        Self::start(Some(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    fn start(tls: Option<TlsAcceptor>) -> Result<Self> {
+        let runtime = Runtime::new()?;
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let address = listener.local_addr()?;
+        let connections = Arc::new(Connections::default());
+        let counted = connections.clone();
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (tls, counted) = (tls.clone(), counted.clone());
+                tokio::spawn(async move {
+                    counted.all.fetch_add(1, Ordering::SeqCst);
+                    let open = counted.open.fetch_add(1, Ordering::SeqCst) + 1;
+                    counted.most.fetch_max(open, Ordering::SeqCst);
+                    match tls {
+                        None => serve(stream, 0).await,
+                        // A failed handshake is the client's to report.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                let certificates =
+                                    stream.get_ref().1.peer_certificates().map_or(0, <[_]>::len);
+                                serve(stream, certificates).await;
+                            }
+                        }
+                    }
+                    counted.open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        Ok(Self { address, connections, _runtime: runtime })
+    }
+
+    /// How many connections there have been.
+    pub fn connections(&self) -> usize {
+        self.connections.all.load(Ordering::SeqCst)
+    }
+
+    /// How many there were at once.
+    pub fn most_connections(&self) -> usize {
+        self.connections.most.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, certificates: usize) {
+    let service = service_fn(move |request| answer(request, certificates));
+    // A client that goes away is no failure of a test.
+    let _ =
+        Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    certificates: usize,
+) -> Result<Response<BoxBody<Bytes, Infallible>>> {
+    match request.uri().path() {
+        "/redirect" => {
+            let response = Response::builder().status(302).header(header::LOCATION, "/");
+            Ok(response.body(Full::default().boxed())?)
+        }
+        "/close" => Err(anyhow!("the connection closes")),
+        "/stall" => {
+            let (mut sender, body) = Channel::new(1);
+            tokio::spawn(async move {
+                let _ = sender.send(Frame::data(Bytes::from_static(b"begun"))).await;
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            });
+            Ok(Response::new(body.boxed()))
+        }
+        "/slow" => {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            Ok(Response::new(Full::default().boxed()))
+        }
+        path => {
+            let headers: Vec<_> = request
+                .headers()
+                .iter()
+                .map(|(name, value)| [name.as_str(), value.to_str().unwrap_or("?")])
+                .collect();
+            let told = json!({
+                "method": request.method().as_str(),
+                "path": path,
+                "authority": request.uri().authority().map(|authority| authority.as_str()),
+                "version": format!("{:?}", request.version()),
+                "headers": headers,
+                "certificates": certificates,
+            });
+            let body = request.into_body().collect().await?.to_bytes();
+            let told = json!({"request": told, "body": String::from_utf8_lossy(&body)});
+            Ok(Response::new(Full::from(told.to_string()).boxed()))
+        }
+    }
+}
