@@ -3,10 +3,16 @@
 //! Three triggers can start it: a request to its route, a command, a schedule. It hands over to
 //! `lease-api` with Spin's ports.
 
+#[expect(
+    unsafe_code,
+    reason = "an export that is generated here is `unsafe extern`, and only that"
+)]
+mod cron;
+
 use std::process;
 
 use anyhow::Result;
-use spin_ports::{SpinPorts, cron};
+use spin_ports::SpinPorts;
 use wasi::exports::cli::run;
 use wasi::exports::http::incoming_handler;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -29,15 +35,7 @@ impl run::Guest for CleanupJob {
     }
 }
 
-impl cron::Guest for CleanupJob {
-    fn handle_cron_event(_: cron::Metadata) -> Result<(), cron::Error> {
-        sweep().map_err(|error| {
-            log::error!("{error:#}");
-            cron::Error::Other("the sweep failed; the component's log tells why".to_owned())
-        })
-    }
-}
-
+/// One sweep, for a trigger that is no request.
 fn sweep() -> Result<()> {
     spin_ports::log_to_stderr();
     let report = lease_api::sweep_now(SpinPorts::default(), &spin_ports::variables()?)?;
@@ -48,4 +46,3 @@ fn sweep() -> Result<()> {
 
 wasi::http::proxy::export!(CleanupJob);
 wasi::cli::command::export!(CleanupJob);
-cron::export_cron!(CleanupJob);

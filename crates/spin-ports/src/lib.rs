@@ -4,8 +4,6 @@
 //! by itself, neither times nor sizes: whatever waits or grows here has its limit here. The crate
 //! decides nothing about leases, and knows neither routes nor answers.
 
-pub mod cron;
-
 mod answer;
 mod body;
 mod headers;

@@ -1,0 +1,22 @@
+//! The entry for Spin's cron trigger.
+
+use spin_sdk::wit_bindgen;
+
+use crate::{CleanupJob, sweep};
+
+wit_bindgen::generate!({
+    path: "wit",
+    world: "spin-cron",
+    runtime_path: "spin_sdk::wit_bindgen::rt",
+});
+
+impl Guest for CleanupJob {
+    fn handle_cron_event(_: Metadata) -> Result<(), Error> {
+        sweep().map_err(|error| {
+            log::error!("{error:#}");
+            Error::Other("the sweep failed; the component's log tells why".to_owned())
+        })
+    }
+}
+
+export!(CleanupJob);
