@@ -61,7 +61,7 @@ impl ControlPlane {
         let launch = Launch { assets, keeper, pki: Pki::load_or_create(&home.join("pki"))?, home };
 
         let etcd = launch.etcd(options.state_dir.is_some())?;
-        let (api_server, address) = launch.api_server()?;
+        let (api_server, address) = launch.api_server(&etcd)?;
         let url = format!("https://{address}");
         let ca = launch.pki.read(CA)?;
         let [certificate, key] = [launch.pki.read(ADMIN[0])?, launch.pki.read(ADMIN[1])?];
@@ -216,7 +216,7 @@ impl Launch {
     }
 
     /// On the port of the last run, if that is known and free, so that its URL stays the same.
-    fn api_server(&self) -> Result<(Process, SocketAddr)> {
+    fn api_server(&self, etcd: &Process) -> Result<(Process, SocketAddr)> {
         let note = self.home.join("address");
         let mut wanted = fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok());
         for _ in 0..PORT_ATTEMPTS {
@@ -224,6 +224,7 @@ impl Launch {
             let process = self.spawn("kube-apiserver", &mut self.api_server_command(address)?)?;
             let api = Http::trusting(&format!("https://{address}"), &self.pki.read(CA)?)?;
             let bound = eventually("starting kube-apiserver", START_TIMEOUT, || {
+                etcd.check()?;
                 if let Err(error) = process.check() {
                     // Somebody was faster than we.
                     let lost = error.to_string().contains("address already in use");
@@ -257,6 +258,7 @@ impl Launch {
         command.args(["--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]);
         command.args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24"]);
         command.arg(format!("--service-account-issuer={ISSUER}"));
+        command.args(["--audit-log-maxsize=100", "--audit-log-maxbackup=1"]);
         for (flag, file) in [
             ("tls-cert-file", self.pki.file(SERVER[0])),
             ("tls-private-key-file", self.pki.file(SERVER[1])),

@@ -151,7 +151,8 @@ impl<'h> Kubelease<'h> {
 /// The workspace's manifest, whose components `cargo xtask build` has built.
 #[must_use]
 pub fn manifest() -> PathBuf {
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml").into()
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).join("spin.toml")
 }
 
 /// The project's manifest with its state in `state_dir`, to which a runtime configuration is written.

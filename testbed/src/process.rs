@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
 };
@@ -149,15 +150,19 @@ impl Process {
             }
         }
         self.signal(Signal::KILL)?;
-        self.keeper.0.order("drop", self.pid)?;
+        // In this order: a process id is free for others once the process is waited for.
+        let told = self.keeper.0.order("drop", self.pid);
         self.child.wait().with_context(|| format!("could not wait for {}", self.name))?;
         self.reaped = true;
-        Ok(())
+        told
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        kill_process_group(self.pid, signal)
-            .with_context(|| format!("could not signal {}", self.name))
+        match kill_process_group(self.pid, signal) {
+            // All have exited already: some systems say so, others that we may not signal a zombie.
+            Ok(()) | Err(Errno::SRCH | Errno::PERM) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("could not signal {}", self.name)),
+        }
     }
 }
 

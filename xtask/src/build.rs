@@ -21,8 +21,11 @@ pub fn probe() -> Result<()> {
 }
 
 /// Builds dev-host beside this program.
+///
+/// Not with `--package`: on its own, its dependencies would get other features than in a build of the
+/// whole workspace, and be compiled twice.
 pub fn dev_host() -> Result<()> {
-    command::run("building dev-host", cargo("build").args(["--package", "dev-host"]))
+    command::run("building dev-host", cargo("build").args(["--bin", "dev-host"]))
 }
 
 /// The packages that are compiled for wasm.

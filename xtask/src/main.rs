@@ -9,17 +9,25 @@ mod wasm_target;
 mod workspace;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-fn main() -> Result<()> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
         Task::Up(options) => up::up(&options),
         Task::Test(options) => test::test(&options),
         Task::Check => check::check(),
         Task::Build => build::components(),
         Task::ControlPlane => control_plane::control_plane(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Returned from here, it would be printed with a backtrace.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

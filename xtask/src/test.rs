@@ -26,7 +26,10 @@ pub struct Options {
 pub fn test(options: &Options) -> Result<()> {
     build::components()?;
     build::probe()?;
-    build::dev_host()?;
+    if !options.rest.is_empty() {
+        // Without a selection the tests of dev-host have Cargo build it.
+        build::dev_host()?;
+    }
     Assets::prepare()?;
     prepare_redis()?;
 

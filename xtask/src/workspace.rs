@@ -6,7 +6,8 @@ use std::process::Command;
 
 /// The workspace's root.
 pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
 }
 
 /// Cargo, with the workspace's toolchain, in its root.
