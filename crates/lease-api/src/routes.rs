@@ -162,4 +162,34 @@ mod tests {
         let found = find(leases_routes(), &Method::PATCH, "/api/v1/targets/prod");
         assert_eq!(found, Found::OtherMethods(vec![Method::PUT, Method::GET, Method::DELETE]));
     }
+
+    #[test]
+    fn the_openapi_document_has_these_routes_and_no_others() {
+        let document = include_str!("../../../docs/openapi.json");
+        let document: serde_json::Value = serde_json::from_str(document).expect("JSON");
+        let mut documented = vec![];
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("operations") {
+                if method != "parameters" {
+                    // Who may ask: nobody need show anything, or the sweep token will do, or neither.
+                    let schemes = operation.get("security").and_then(|schemes| schemes.as_array());
+                    documented.push((path.clone(), method.to_uppercase(), schemes.map(Vec::len)));
+                }
+            }
+        }
+        let ours = leases_routes().into_iter().chain(sweep_routes());
+        let mut ours: Vec<_> = ours
+            .map(|route| {
+                let schemes = match route.access {
+                    Access::Anybody => Some(0),
+                    Access::Administrator => None,
+                    Access::Sweeper => Some(2),
+                };
+                (route.path.to_owned(), route.method.to_string(), schemes)
+            })
+            .collect();
+        ours.sort();
+        documented.sort();
+        assert_eq!(documented, ours);
+    }
 }
