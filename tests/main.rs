@@ -9,6 +9,7 @@ mod configuration;
 mod fake;
 mod lease;
 mod persistence;
+mod ports_http;
 mod secrecy;
 mod setup;
 mod strangers;
@@ -36,6 +37,12 @@ fn main() -> ExitCode {
         persistence::a_restart_keeps_everything,
         persistence::a_kill_loses_nothing_that_was_answered,
         persistence::redis_keeps_everything_too,
+        ports_http::a_body_is_announced_and_repeated_only_where_that_is_refused,
+        ports_http::whatever_does_not_come_is_waited_for_only_so_long,
+        ports_http::an_answer_is_read_up_to_its_limit_and_no_further,
+        ports_http::a_list_that_the_host_does_not_hold_is_sent_whole,
+        ports_http::every_value_of_a_header_is_seen,
+        ports_http::nothing_waits_for_a_delayed_acknowledgement,
         secrecy::nothing_secret_is_stored_or_logged,
         strangers::every_route_refuses_a_stranger,
         strangers::headers_that_claim_to_be_the_hosts_change_nothing,

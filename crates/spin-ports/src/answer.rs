@@ -1,25 +1,39 @@
 //! An answer, sent.
 
+use std::time::Duration;
+
 use http::{Response, StatusCode, header};
 use wasi::http::types::{Fields, OutgoingResponse, ResponseOutparam};
 
-use crate::body::{self, WriteError};
+use crate::body::{WriteError, Writer};
 use crate::headers::{self, HeaderError};
+use crate::wait::within;
 
 /// Sends `answer`. What cannot be sent is logged, and is a 500 to the client.
-pub(crate) fn send(out: ResponseOutparam, answer: Response<Vec<u8>>) {
-    let response = outgoing(answer).unwrap_or_else(|error| {
-        log::error!("the answer cannot be sent: {error}");
-        let failure = OutgoingResponse::new(Fields::new());
-        // The host knows 500; and should it not, it says 200 to a request that may have been done.
-        _ = failure.set_status_code(500);
-        failure
-    });
-    ResponseOutparam::set(out, Ok(response));
+pub(crate) async fn send(out: ResponseOutparam, answer: Response<Vec<u8>>) {
+    match begin(answer) {
+        Ok((response, rest)) => {
+            ResponseOutparam::set(out, Ok(response));
+            if let Some(rest) = rest
+                && !matches!(within(REST_TIMEOUT, rest.write()).await, Some(Ok(())))
+            {
+                log::warn!("the client did not take the whole answer");
+            }
+        }
+        Err(error) => {
+            log::error!("the answer cannot be sent: {error}");
+            let failure = OutgoingResponse::new(Fields::new());
+            // Every host knows 500.
+            _ = failure.set_status_code(500);
+            ResponseOutparam::set(out, Ok(failure));
+        }
+    }
 }
 
-/// The response as the host takes it, its body written and ended before the head can leave.
-fn outgoing(answer: Response<Vec<u8>>) -> Result<OutgoingResponse, AnswerError> {
+/// The response as the host takes it, and what of its body has to follow its head.
+///
+/// Commonly nothing: it is all written and ended before, and leaves with the head.
+fn begin(answer: Response<Vec<u8>>) -> Result<(OutgoingResponse, Option<Rest>), AnswerError> {
     let (mut head, bytes) = answer.into_parts();
     // RFC 9110 §8.6: never with a 204.
     if head.status != StatusCode::NO_CONTENT {
@@ -27,8 +41,27 @@ fn outgoing(answer: Response<Vec<u8>>) -> Result<OutgoingResponse, AnswerError> 
     }
     let response = OutgoingResponse::new(headers::fields(&head.headers)?);
     response.set_status_code(head.status.as_u16()).map_err(|()| AnswerError::Status)?;
-    body::write(response.body().map_err(|()| WriteError::Refused)?, &bytes)?;
-    Ok(response)
+    let writer = Writer::of(response.body().map_err(|()| WriteError::Refused)?)?;
+    let written = bytes.len() - writer.write_now(&bytes)?.len();
+    if written == bytes.len() {
+        writer.finish()?;
+        return Ok((response, None));
+    }
+    Ok((response, Some(Rest { writer, bytes, written })))
+}
+
+/// What is left of a body.
+struct Rest {
+    writer: Writer,
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Rest {
+    async fn write(self) -> Result<(), WriteError> {
+        self.writer.write(&self.bytes[self.written..]).await?;
+        self.writer.finish()
+    }
 }
 
 /// Why an answer cannot be sent.
@@ -41,3 +74,6 @@ enum AnswerError {
     #[error(transparent)]
     Body(#[from] WriteError),
 }
+
+/// How long a client may take over the rest of an answer that the host does not hold whole.
+const REST_TIMEOUT: Duration = Duration::from_secs(30);

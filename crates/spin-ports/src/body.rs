@@ -1,11 +1,11 @@
-//! Bodies: read no further than a limit, written before anything leaves.
+//! Bodies: read no further than a limit, and written before the head leaves.
 
 use std::time::Duration;
 
 use http::{HeaderMap, header};
 use lease_api::{Body, BodyError};
-use wasi::http::types::{self, ErrorCode, OutgoingBody};
-use wasi::io::streams::StreamError;
+use wasi::http::types::{self, OutgoingBody};
+use wasi::io::streams::{OutputStream, StreamError};
 
 use crate::wait::{until, within};
 
@@ -20,7 +20,7 @@ impl Body for IncomingBody {
         match within(BODY_TIMEOUT, read(self.body, self.declared, limit)).await {
             None => Err(BodyError::TooSlow),
             Some(Err(ReadError::TooLarge)) => Err(BodyError::TooLarge),
-            Some(Err(ReadError::Broken(_))) => Err(BodyError::Broken),
+            Some(Err(ReadError::Broken)) => Err(BodyError::Broken),
             Some(Ok(bytes)) => Ok(bytes),
         }
     }
@@ -35,8 +35,8 @@ pub(crate) fn declared(headers: &HeaderMap) -> Option<usize> {
 pub(crate) enum ReadError {
     /// It is longer than it may be.
     TooLarge,
-    /// It broke off; the host may know why.
-    Broken(Option<ErrorCode>),
+    /// It broke off. What the host says of it may hold a stack of the host, and is left there.
+    Broken,
 }
 
 /// Reads a body of at most `limit` bytes.
@@ -51,7 +51,7 @@ pub(crate) async fn read(
     if declared.is_some_and(|length| length > limit) {
         return Err(ReadError::TooLarge);
     }
-    let stream = body.stream().map_err(|()| ReadError::Broken(None))?;
+    let stream = body.stream().map_err(|()| ReadError::Broken)?;
     let mut bytes = Vec::with_capacity(declared.unwrap_or_default());
     loop {
         let room = limit - bytes.len();
@@ -67,40 +67,68 @@ pub(crate) async fn read(
             Ok(chunk) if chunk.len() > room => return Err(ReadError::TooLarge),
             Ok(chunk) => bytes.extend(chunk),
             Err(StreamError::Closed) => return Ok(bytes),
-            Err(StreamError::LastOperationFailed(error)) => {
-                return Err(ReadError::Broken(types::http_error_code(&error)));
-            }
+            Err(StreamError::LastOperationFailed(_)) => return Err(ReadError::Broken),
         }
     }
 }
 
-/// Writes and ends a body of which nothing is sent yet, and waits for nobody.
-///
-/// Spin does not set `TCP_NODELAY`: what is written after the head has gone waits some 40 ms for the
-/// other side's delayed acknowledgement. Until then the host holds 2 MiB of it (`wasmtime-wasi-http`),
-/// many times what is ever sent here.
-pub(crate) fn write(body: OutgoingBody, mut bytes: &[u8]) -> Result<(), WriteError> {
-    let stream = body.write().map_err(|()| WriteError::Refused)?;
-    while !bytes.is_empty() {
-        let room = stream.check_write().map_err(|_| WriteError::Refused)?;
-        let (chunk, rest) = bytes.split_at(bytes.len().min(room.try_into().unwrap_or(usize::MAX)));
-        if chunk.is_empty() {
-            return Err(WriteError::TooLarge);
-        }
-        stream.write(chunk).map_err(|_| WriteError::Refused)?;
-        bytes = rest;
+/// A body that is being written.
+pub(crate) struct Writer {
+    // The stream is the body's child, and goes first.
+    stream: OutputStream,
+    body: OutgoingBody,
+}
+
+impl Writer {
+    pub(crate) fn of(body: OutgoingBody) -> Result<Self, WriteError> {
+        let stream = body.write().map_err(|()| WriteError::Refused)?;
+        Ok(Self { stream, body })
     }
-    drop(stream);
-    OutgoingBody::finish(body, None).map_err(|_| WriteError::Refused)
+
+    /// Writes what the host takes without waiting, and answers with what remains.
+    ///
+    /// Of a body whose head has not left yet the host takes 2 MiB (`wasmtime-wasi-http`). Whatever is
+    /// written after the head has left waits for the other side's delayed acknowledgement, 40 ms, as
+    /// Spin does not set `TCP_NODELAY`.
+    pub(crate) fn write_now<'b>(&self, mut bytes: &'b [u8]) -> Result<&'b [u8], WriteError> {
+        while !bytes.is_empty() {
+            let room = self.stream.check_write().map_err(|_| WriteError::Broken)?;
+            let length = bytes.len().min(room.try_into().unwrap_or(usize::MAX));
+            if length == 0 {
+                break;
+            }
+            self.stream.write(&bytes[..length]).map_err(|_| WriteError::Broken)?;
+            bytes = &bytes[length..];
+        }
+        Ok(bytes)
+    }
+
+    /// Writes everything, as the other side takes it.
+    pub(crate) async fn write(&self, mut bytes: &[u8]) -> Result<(), WriteError> {
+        while !bytes.is_empty() {
+            let written = || {
+                let rest = self.write_now(bytes);
+                Some(rest).filter(|rest| !matches!(rest, Ok(rest) if rest.len() == bytes.len()))
+            };
+            bytes = until(|| self.stream.subscribe(), written).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the body; one that is dropped instead is broken off.
+    pub(crate) fn finish(self) -> Result<(), WriteError> {
+        drop(self.stream);
+        OutgoingBody::finish(self.body, None).map_err(|_| WriteError::Broken)
+    }
 }
 
 /// Why a body was not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
-    #[error("the body is larger than the host holds")]
-    TooLarge,
-    #[error("the host does not take the body")]
+    #[error("the host does not take a body")]
     Refused,
+    #[error("the body broke off")]
+    Broken,
 }
 
 /// How long a client may take over the body of a request, which is small.

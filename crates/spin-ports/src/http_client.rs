@@ -9,7 +9,7 @@ use kube_rest::{HttpClient, Limits, TransportError};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{ErrorCode, IncomingResponse, OutgoingRequest, RequestOptions, Scheme};
 
-use crate::body::{self, ReadError};
+use crate::body::{self, ReadError, WriteError, Writer};
 use crate::wait::{nanoseconds, until, within};
 use crate::{headers, method};
 
@@ -76,8 +76,13 @@ fn outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportError
         .and_then(|()| request.set_path_with_query(path))
         .map_err(|()| broken("the host does not take the address"))?;
     if !body.is_empty() {
-        let writer = request.body().map_err(|()| broken("the host takes no body"))?;
-        body::write(writer, body).map_err(broken)?;
+        let outgoing_body = request.body().map_err(|()| broken(WriteError::Refused))?;
+        let writer = Writer::of(outgoing_body).map_err(broken)?;
+        // What the API is sent is a fraction of what the host takes.
+        if !writer.write_now(body).map_err(broken)?.is_empty() {
+            return Err(broken("the request is larger than the host takes at once"));
+        }
+        writer.finish().map_err(broken)?;
     }
     Ok(request)
 }
@@ -87,7 +92,8 @@ fn options(limits: &Limits) -> Result<RequestOptions, TransportError> {
     options
         .set_connect_timeout(Some(nanoseconds(limits.connect)))
         .and_then(|()| options.set_first_byte_timeout(Some(nanoseconds(limits.first_byte))))
-        .and_then(|()| options.set_between_bytes_timeout(Some(nanoseconds(limits.first_byte))))
+        // A stalled body is ours to give up: not every host can say that this is what happened.
+        .and_then(|()| options.set_between_bytes_timeout(Some(nanoseconds(limits.total))))
         .map_err(|()| broken("the host knows no timeouts"))?;
     Ok(options)
 }
@@ -102,8 +108,7 @@ async fn read(came: &IncomingResponse, limit: usize) -> Result<Response<Vec<u8>>
     let read = body::read(body, declared, limit).await;
     *answer.body_mut() = read.map_err(|error| match error {
         ReadError::TooLarge => TransportError::TooLarge(limit),
-        ReadError::Broken(Some(code)) => failed(code),
-        ReadError::Broken(None) => broken("within the body"),
+        ReadError::Broken => broken("within the body"),
     })?;
     Ok(answer)
 }

@@ -14,7 +14,7 @@ pub fn serve(
     handler: impl AsyncFnOnce(SpinPorts, &Variables, Parts, IncomingBody) -> Response<Vec<u8>>,
 ) {
     log_to_stderr();
-    answer::send(out, spin_executor::run(handle(incoming, handler)));
+    spin_executor::run(async { answer::send(out, handle(incoming, handler).await).await });
 }
 
 async fn handle(
