@@ -1,6 +1,7 @@
 //! Checking a target: does it answer, who are we there, what may we not do?
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 
 use futures::{StreamExt, future, stream};
 use kube_rest::{Api, Error, ResourceAttributes};
@@ -103,13 +104,17 @@ impl<P: Ports> Engine<P> {
             (place, account, answer)
         });
         // In order, so that two checks of the same state tell the same.
-        let answers: Vec<_> = stream::iter(asked).buffered(REVIEWS_AT_ONCE).collect().await;
+        let mut answers = pin!(stream::iter(asked).buffered(REVIEWS_AT_ONCE));
         let mut missing = vec![];
-        for (place, account, answer) in answers {
+        while let Some((place, account, answer)) = answers.next().await {
             match answer {
                 Ok(review) if review.allowed => {}
                 Ok(_) => missing.push(missing_token_creation(Some(place), Some(&account))),
-                Err(error) => problem = Some(told(&error)),
+                Err(error) => {
+                    problem = Some(told(&error));
+                    // Where one does not answer in time, each of the others could take as long.
+                    break;
+                }
             }
         }
         (missing, problem)
@@ -199,6 +204,29 @@ mod tests {
         assert_eq!(missing, [missing_token_creation(Some(apps), Some(&deployer))]);
         let granted = vec![reply(200, VERSION), reply(201, ME), reply(201, NO), reply(201, YES)];
         assert_eq!(check(granted).missing_permissions, []);
+    }
+
+    #[test]
+    fn a_cluster_that_stops_answering_is_not_asked_on() {
+        let late = || Answer::Fail(TransportError::Timeout("first byte".to_owned()));
+        let mut answers = vec![reply(200, VERSION), reply(201, ME), reply(201, NO)];
+        answers.extend((0..200).map(|_| late()));
+        let engine = engine_with_secret(answers);
+        let namespaces = (0..200).map(|i| format!("n{i}").parse().expect("a good name")).collect();
+        let hour = lease_core::Ttl::HOUR;
+        let ci = "ci".parse().expect("a good name");
+        let secret = engine.dynamic_secret(&ci).expect("is there");
+        let definition = crate::DynamicSecretDefinition {
+            name: ci,
+            target: secret.target,
+            account: secret.account,
+            terms: lease_core::Terms::new(namespaces, hour, hour).expect("good terms"),
+        };
+        engine.put_dynamic_secret(definition).expect("puts");
+        let check = block_on(engine.check_target(&"prod".parse().expect("a good name")));
+        let problem = check.expect("checks").problem.unwrap_or_default();
+        assert!(problem.contains("no whole answer came in time"), "{problem}");
+        assert!(engine.ports.http.bearers().len() <= 3 + 2 * REVIEWS_AT_ONCE, "it gave up");
     }
 
     #[test]
