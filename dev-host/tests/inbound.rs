@@ -130,16 +130,21 @@ pub fn a_header_that_is_not_utf8_is_an_error(case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// The host does not set `TCP_NODELAY`: the second small piece waits for the client's delayed
-/// acknowledgement of the first. A client that hurries would hide what is slow in production.
-pub fn a_response_written_in_two_pieces_waits_for_the_client(case: &Case) -> Result<()> {
+/// The host does not set `TCP_NODELAY`: a small piece waits for the client's delayed acknowledgement of
+/// the one before. A host that hurried would hide what is slow in production.
+pub fn a_response_in_small_pieces_waits_for_the_client(case: &Case) -> Result<()> {
     let probe = case.probe()?.start()?;
     let mut stream = BufReader::new(TcpStream::connect(probe.address)?);
+    let steps = r#"[{"step": "respond", "end": "pieces"}]"#;
     let mut slowest = Duration::ZERO;
     // A new connection acknowledges quickly; the stall shows once it is in use.
     for _ in 0..20 {
         let start = Instant::now();
-        stream.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+        let length = steps.len();
+        write!(
+            stream.get_mut(),
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{steps}"
+        )?;
         read_chunked(&mut stream)?;
         slowest = slowest.max(start.elapsed());
     }

@@ -34,7 +34,7 @@ pub fn a_trap_ends_one_request_with_an_empty_500(case: &Case) -> Result<()> {
 pub fn a_trap_after_the_response_started_ends_the_body_normally(case: &Case) -> Result<()> {
     let probe = case.probe()?.start()?;
     let steps =
-        json!([{"step": "count"}, {"step": "respond", "unfinished": true}, {"step": "trap"}]);
+        json!([{"step": "count"}, {"step": "respond", "end": "unfinished"}, {"step": "trap"}]);
     assert_eq!(probe.steps(&steps)?, json!([1]), "the client takes it for whole");
     Ok(())
 }

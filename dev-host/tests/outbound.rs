@@ -20,9 +20,9 @@ pub fn a_request_goes_only_where_the_manifest_allows(case: &Case) -> Result<()> 
         (json!({"authority": "127.0.0.1:1"}), false),
         (json!({"authority": "127.0.0.1"}), false),
         (json!({"authority": format!("127.0.0.1:{port}"), "scheme": "https"}), false),
-        (json!({"authority": null}), false),
+        (json!({"authority": "self.alt"}), false),
     ] {
-        let result = fetch(&probe, request.clone())?;
+        let result = fetch(&probe, &request)?;
         let expected = if allowed { Value::Null } else { json!("HttpRequestDenied") };
         assert_eq!(result["error"], expected, "{request}");
     }
@@ -36,7 +36,7 @@ pub fn the_host_header_comes_from_the_uri_and_redirects_are_not_followed(
     let probe = case.probe()?.start()?;
     let result = fetch(
         &probe,
-        json!({"method": "POST", "authority": server.address, "path": "/p", "body": "sent",
+        &json!({"method": "POST", "authority": server.address, "path": "/p", "body": "sent",
                "headers": [["x-two", "first"], ["x-two", "second"]]}),
     )?;
     let told: Value = serde_json::from_str(result["body"].as_str().unwrap_or_default())?;
@@ -49,20 +49,18 @@ pub fn the_host_header_comes_from_the_uri_and_redirects_are_not_followed(
     assert_eq!(of("transfer-encoding"), ["chunked"]);
     assert_eq!(of("user-agent"), Vec::<Value>::new(), "the host adds nothing of its own");
 
-    let redirected = fetch(&probe, json!({"authority": server.address, "path": "/redirect"}))?;
+    let redirected = fetch(&probe, &json!({"authority": server.address, "path": "/redirect"}))?;
     assert_eq!(redirected["status"], 302);
     Ok(())
 }
 
 pub fn the_application_can_call_itself_where_it_may(case: &Case) -> Result<()> {
     let probe = case.probe()?.edit("*://127.0.0.1:*", "http://self").start()?;
-    for authority in [Value::Null, json!("self.alt")] {
-        let result = fetch(&probe, json!({"authority": authority, "path": "/own?q"}))?;
-        assert_eq!(result["status"], 200, "{authority}: {result}");
-        let told: Value = serde_json::from_str(result["body"].as_str().unwrap_or_default())?;
-        assert_eq!(told[0]["path"], "/own?q", "{authority}");
-        assert_eq!(told[0]["authority"], json!(probe.address), "{authority}");
-    }
+    let result = fetch(&probe, &json!({"authority": "self.alt", "path": "/own?q"}))?;
+    assert_eq!(result["status"], 200, "{result}");
+    let told: Value = serde_json::from_str(result["body"].as_str().unwrap_or_default())?;
+    assert_eq!(told[0]["path"], "/own?q");
+    assert_eq!(told[0]["authority"], json!(probe.address));
     Ok(())
 }
 
@@ -76,7 +74,7 @@ pub fn failures_have_spins_names(case: &Case) -> Result<()> {
         (json!({"authority": garbage()?}), "HttpProtocolError"),
         (json!({"authority": server.address, "scheme": "https"}), "TlsProtocolError"),
     ] {
-        let result = fetch(&probe, request.clone())?;
+        let result = fetch(&probe, &request)?;
         assert_eq!(result["error"], name, "{request}");
     }
     Ok(())
@@ -89,7 +87,7 @@ pub fn blocked_networks_are_checked_after_the_name(case: &Case) -> Result<()> {
         case.probe()?.edit("*://127.0.0.1:*", "*://*:*").runtime_config(blocked)?.start()?;
     for host in ["127.0.0.1", "localhost"] {
         let authority = format!("{host}:{}", server.address.port());
-        let result = fetch(&probe, json!({"authority": authority}))?;
+        let result = fetch(&probe, &json!({"authority": authority}))?;
         assert_eq!(result["error"], "DestinationIpProhibited", "{host}");
     }
     assert_eq!(server.connections(), 0);
@@ -100,7 +98,7 @@ pub fn connections_are_used_again_by_later_instances(case: &Case) -> Result<()> 
     let server = Server::plain()?;
     let probe = case.probe()?.start()?;
     for _ in 0..3 {
-        assert_eq!(fetch(&probe, json!({"authority": server.address}))?["status"], 200);
+        assert_eq!(fetch(&probe, &json!({"authority": server.address}))?["status"], 200);
     }
     assert_eq!(server.connections(), 1);
     Ok(())
@@ -113,7 +111,7 @@ pub fn an_outbound_table_without_pooling_turns_it_off(case: &Case) -> Result<()>
         let server = Server::plain()?;
         let probe = case.probe()?.runtime_config(table)?.start()?;
         for _ in 0..3 {
-            assert_eq!(fetch(&probe, json!({"authority": server.address}))?["status"], 200);
+            assert_eq!(fetch(&probe, &json!({"authority": server.address}))?["status"], 200);
         }
         assert_eq!(server.connections(), connections, "{table}");
     }
@@ -133,7 +131,7 @@ pub fn one_connection_more_than_the_limit_is_open_at_once(case: &Case) -> Result
     Ok(())
 }
 
-fn fetch(probe: &Serving, request: Value) -> Result<Value> {
+fn fetch(probe: &Serving, request: &Value) -> Result<Value> {
     Ok(probe.step(json!({"step": "fetch", "requests": [request]}))?[0].take())
 }
 

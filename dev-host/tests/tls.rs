@@ -60,6 +60,24 @@ pub fn http2_is_spoken_where_the_server_offers_it(case: &Case) -> Result<()> {
     Ok(())
 }
 
+/// The host does not set `TCP_NODELAY`: head and body leave apart, and the body waits for the server's
+/// delayed acknowledgement of the head. A host that hurried would hide what is slow in production.
+pub fn a_body_over_http2_waits_for_the_server(case: &Case) -> Result<()> {
+    let ca = Ca::new()?;
+    let server = Server::tls(ca.server(&[b"h2"], false)?)?;
+    let probe = configured(probe(case)?, &ca, "probe", "localhost", false)?.start()?;
+    let mut slowest = 0;
+    for _ in 0..20 {
+        let authority = format!("localhost:{}", server.address.port());
+        let request =
+            json!({"method": "POST", "scheme": "https", "authority": authority, "body": "small"});
+        let result = probe.step(json!({"step": "fetch", "requests": [request]}))?;
+        slowest = slowest.max(result[0]["ms"].as_u64().unwrap_or_default());
+    }
+    assert!(slowest >= 35, "all answers came within {slowest} ms");
+    Ok(())
+}
+
 fn probe(case: &Case) -> Result<Probe<'_>> {
     Ok(case.probe()?.edit("*://127.0.0.1:*", "https://localhost:*"))
 }

@@ -123,11 +123,7 @@ async fn tell(response: IncomingResponse) -> Value {
             Ok(Some(chunk)) => body.extend(chunk),
             Ok(None) => break,
             Err(error) => {
-                // The rest of the text is the host's own affair.
-                let text = error.to_debug_string();
-                let name =
-                    text.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| !word.is_empty());
-                told["body_error"] = json!([name, text]);
+                told["body_error"] = error.to_debug_string().into();
                 break;
             }
         }

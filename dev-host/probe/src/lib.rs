@@ -8,12 +8,14 @@ mod fetch;
 mod key_value;
 mod steps;
 
+use std::time::Duration;
+
 use futures::SinkExt as _;
 use serde_json::Value;
 use spin_sdk::http::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
 use spin_sdk::http_component;
 
-use self::steps::{Step, Steps};
+use self::steps::{End, Step, Steps};
 
 /// Answers with the results as they are at the first `respond`, or at the end.
 #[http_component]
@@ -26,36 +28,43 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         match serde_json::from_slice(&body) {
             Ok(list) => list,
             Err(error) => {
-                respond(out, &Value::String(error.to_string()), false).await;
+                respond(out, &Value::String(error.to_string()), End::Whole).await;
                 return;
             }
         }
     };
     let mut out = Some(out);
     for step in list {
-        if let Step::Respond { unfinished } = step
-            && let Some(out) = out.take()
-        {
-            respond(out, &steps.results(), unfinished).await;
-        } else {
-            steps.take(step).await;
+        match (step, out.take()) {
+            (Step::Respond { end }, Some(out)) => respond(out, &steps.results(), end).await,
+            (step, kept) => {
+                out = kept;
+                steps.take(step).await;
+            }
         }
     }
     if let Some(out) = out {
-        respond(out, &steps.results(), false).await;
+        respond(out, &steps.results(), End::Whole).await;
     }
 }
 
-/// Sends the whole answer, or all of it but its end.
-async fn respond(out: ResponseOutparam, results: &Value, unfinished: bool) {
+/// Answers with the results. The client may be gone meanwhile; the steps go on.
+async fn respond(out: ResponseOutparam, results: &Value, end: End) {
     let headers = Fields::from_list(&[("content-type".to_owned(), b"application/json".to_vec())]);
     let response = OutgoingResponse::new(headers.expect("one valid header"));
-    let mut body = response.take_body();
+    let mut body = Box::pin(response.take_body());
     out.set(response);
-    // The client may be gone; the steps go on.
     let _ = body.send(results.to_string().into_bytes()).await;
-    if unfinished {
-        std::mem::forget(body);
+    match end {
+        End::Whole => {}
+        End::Pieces => {
+            for _ in 0..3 {
+                // Long enough for the host to send what it has.
+                fetch::sleep(Duration::from_millis(2)).await;
+                let _ = body.send(b" ".to_vec()).await;
+            }
+        }
+        End::Unfinished => std::mem::forget(body),
     }
 }
 

@@ -33,10 +33,10 @@ pub enum Step {
     Fetch { requests: Vec<Fetch> },
     /// Use a key-value store.
     KeyValue(KeyValue),
-    /// Answer now with the results so far, and go on; or leave the answer without its end.
+    /// Answer now with the results so far, and go on.
     Respond {
         #[serde(default)]
-        unfinished: bool,
+        end: End,
     },
     /// Compute for ever.
     Loop,
@@ -46,6 +46,19 @@ pub enum Step {
     Exit { code: i32 },
     /// Fail as a job.
     Fail,
+}
+
+/// How an answer ends.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// At once.
+    #[default]
+    Whole,
+    /// With some blanks, sent one by one.
+    Pieces,
+    /// Never.
+    Unfinished,
 }
 
 /// The steps taken, and what came of them.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{Request, Response, header};
 use http_body::Frame;
 use http_body_util::combinators::BoxBody;
@@ -129,7 +130,7 @@ async fn answer(
             let told = json!({
                 "method": request.method().as_str(),
                 "path": path,
-                "authority": request.uri().authority().map(|authority| authority.as_str()),
+                "authority": request.uri().authority().map(Authority::as_str),
                 "version": format!("{:?}", request.version()),
                 "headers": headers,
                 "certificates": certificates,
