@@ -43,16 +43,16 @@ pub fn a_component_goes_on_after_its_response(case: &Case) -> Result<()> {
     let probe = case.probe()?.start()?;
     let start = Instant::now();
     probe.steps(
-        &json!([{"step": "respond"}, {"step": "sleep", "ms": 1000}, set("after", "done")]),
+        &json!([{"step": "respond"}, {"step": "sleep", "ms": 2000}, set("after", "done")]),
     )?;
-    assert!(start.elapsed() < Duration::from_millis(900), "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(1900), "it took {:?}", start.elapsed());
     assert_eq!(get(&probe, "after")?, Value::Null);
     eventually_set(&probe, "after")
 }
 
 pub fn a_component_goes_on_after_the_client_has_gone(case: &Case) -> Result<()> {
     let probe = case.probe()?.start()?;
-    let steps = json!([set("before", "done"), {"step": "sleep", "ms": 1000}, set("after", "done")])
+    let steps = json!([set("before", "done"), {"step": "sleep", "ms": 2000}, set("after", "done")])
         .to_string();
     let mut stream = TcpStream::connect(probe.address)?;
     write!(stream, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{steps}", steps.len())?;

@@ -28,15 +28,8 @@ use tokio_rustls::TlsAcceptor;
 pub struct Server {
     /// Where it listens, on loopback.
     pub address: SocketAddr,
-    connections: Arc<Connections>,
+    connections: Arc<AtomicUsize>,
     _runtime: Runtime,
-}
-
-#[derive(Default)]
-struct Connections {
-    all: AtomicUsize,
-    open: AtomicUsize,
-    most: AtomicUsize,
 }
 
 impl Server {
@@ -54,15 +47,13 @@ impl Server {
         let runtime = Runtime::new()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
-        let connections = Arc::new(Connections::default());
+        let connections = Arc::new(AtomicUsize::new(0));
         let counted = connections.clone();
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (tls, counted) = (tls.clone(), counted.clone());
+                counted.fetch_add(1, Ordering::SeqCst);
+                let tls = tls.clone();
                 tokio::spawn(async move {
-                    counted.all.fetch_add(1, Ordering::SeqCst);
-                    let open = counted.open.fetch_add(1, Ordering::SeqCst) + 1;
-                    counted.most.fetch_max(open, Ordering::SeqCst);
                     match tls {
                         None => serve(stream, 0).await,
                         // A failed handshake is the client's to report.
@@ -74,7 +65,6 @@ impl Server {
                             }
                         }
                     }
-                    counted.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
@@ -83,12 +73,7 @@ impl Server {
 
     /// How many connections there have been.
     pub fn connections(&self) -> usize {
-        self.connections.all.load(Ordering::SeqCst)
-    }
-
-    /// How many there were at once.
-    pub fn most_connections(&self) -> usize {
-        self.connections.most.load(Ordering::SeqCst)
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
