@@ -121,7 +121,7 @@ pub fn every_value_of_a_header_is_seen(case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// Spin sets no `TCP_NODELAY`: what leaves in two pieces waits 40 ms at the least, every time.
+/// Spin sets no `TCP_NODELAY`: what leaves in two pieces waits 40 ms, if not every single time.
 pub fn nothing_waits_for_a_delayed_acknowledgement(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
@@ -129,21 +129,23 @@ pub fn nothing_waits_for_a_delayed_acknowledgement(case: &Case) -> Result<()> {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://"))?;
     stream.set_nodelay(true)?;
     for (what, request, status) in [
-        ("an answer", "GET /livez HTTP/1.1".to_owned(), "200"),
+        ("an answer", "GET /api/v1/dynamic-secrets/ci HTTP/1.1".to_owned(), "200"),
         ("a call of the API server", format!("POST {LEASES} HTTP/1.1\r\ncontent-length: 2"), "201"),
     ] {
         let body = if request.starts_with("POST") { "{}" } else { "" };
         let request =
             format!("{request}\r\nhost: kubelease\r\nauthorization: Bearer {token}\r\n\r\n{body}");
-        let mut fastest = Duration::MAX;
-        for _ in 0..30 {
+        let mut times = Vec::new();
+        for _ in 0..31 {
             let began = Instant::now();
             stream.write_all(request.as_bytes())?;
             let answer = read_message(&mut stream)?;
-            fastest = fastest.min(began.elapsed());
+            times.push(began.elapsed());
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         }
-        assert!(fastest < Duration::from_millis(38), "{what} takes {fastest:?} at best");
+        times.sort();
+        // Not the slower ones: a busy machine takes its time too.
+        assert!(times[10] < Duration::from_millis(38), "{what} takes {times:?}");
     }
     Ok(())
 }
