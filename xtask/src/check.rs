@@ -44,14 +44,21 @@ fn for_wasm() -> Vec<&'static str> {
 
 /// Its compilation takes minutes, so cargo-deny is used where it is installed.
 fn dependencies() -> Result<()> {
-    if command::output(Command::new("cargo-deny").arg("--version")).is_err() {
+    if command::output(deny().arg("--version")).is_err() {
         eprintln!("not checking the dependencies: `cargo install cargo-deny --locked` would");
         return Ok(());
     }
-    command::run(
-        "checking the dependencies",
-        Command::new("cargo-deny")
-            .args(["check", "bans", "licenses", "sources"])
-            .current_dir(root()),
-    )
+    let rules = ["check", "bans", "licenses", "sources"];
+    command::run("checking the dependencies", deny().args(rules))?;
+    if command::output(deny().args(["fetch", "db"])).is_err() {
+        eprintln!("not checking for known vulnerabilities: their list is out of reach");
+        return Ok(());
+    }
+    command::run("checking for known vulnerabilities", deny().args(["check", "advisories"]))
+}
+
+fn deny() -> Command {
+    let mut deny = Command::new("cargo-deny");
+    deny.current_dir(root());
+    deny
 }

@@ -34,7 +34,7 @@ pub fn test(options: &Options) -> Result<()> {
     prepare_redis()?;
 
     let mut tests = cargo("test");
-    tests.args(&options.rest);
+    tests.arg("--no-fail-fast").args(&options.rest);
     if options.host.host == HostKind::Spin {
         tests.env(HOST_VARIABLE, "spin").env(SPIN_VARIABLE, &options.host.spin);
     }

@@ -89,6 +89,9 @@ pub fn up(options: &Options) -> Result<()> {
         local.as_ref().map_or(Ok(()), ControlPlane::check)
     })?;
     eprintln!("ending");
+    if options.kubeconfig.is_some() {
+        eprintln!("the namespace `{}` stays in the cluster", demo::NAMESPACE);
+    }
     running.stop()
 }
 

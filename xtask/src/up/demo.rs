@@ -100,7 +100,8 @@ const VIEWER: &str = "viewer";
 
 const BROKER: &str = "kubelease";
 
-const NAMESPACE: &str = "kubelease-demo";
+/// Where all of it is.
+pub const NAMESPACE: &str = "kubelease-demo";
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
