@@ -3,8 +3,6 @@
 use self::generated::{Error, Guest, Metadata};
 
 mod generated {
-    #![expect(clippy::pedantic, reason = "generated")]
-
     spin_sdk::wit_bindgen::generate!({
         path: "wit",
         world: "spin-cron",

@@ -55,7 +55,7 @@ pub async fn sleep(time: Duration) {
         if monotonic_clock::now() >= end {
             return Poll::Ready(());
         }
-        token = wake_on(monotonic_clock::subscribe_instant(end), context);
+        token = Some(wake_on(monotonic_clock::subscribe_instant(end), context));
         Poll::Pending
     })
     .await;
@@ -101,7 +101,7 @@ async fn send(fetch: &Fetch) -> Result<IncomingResponse, String> {
         if let Some(response) = response.get() {
             return Poll::Ready(response.expect("taken once"));
         }
-        token = wake_on(response.subscribe(), context);
+        token = Some(wake_on(response.subscribe(), context));
         Poll::Pending
     })
     .await;
@@ -139,8 +139,8 @@ fn name_of(error: &ErrorCode) -> String {
     text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_owned()
 }
 
-fn wake_on(pollable: Pollable, context: &Context) -> Option<CancelOnDropToken> {
-    Some(spin_executor::push_waker_and_get_token(pollable, context.waker().clone()).into())
+fn wake_on(pollable: Pollable, context: &Context) -> CancelOnDropToken {
+    spin_executor::push_waker_and_get_token(pollable, context.waker().clone()).into()
 }
 
 fn get() -> String {
