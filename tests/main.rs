@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod check;
+mod cleanup_job;
 mod configuration;
 mod fake;
 mod lease;
@@ -28,6 +29,8 @@ fn main() -> ExitCode {
         bad_input::what_the_dynamic_secret_does_not_cover_is_refused,
         check::a_check_names_who_we_are_and_what_is_missing,
         check::a_check_of_a_cluster_that_does_not_answer_says_why,
+        cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
+        cleanup_job::the_cleanup_job_runs_by_a_schedule,
         configuration::without_its_variables_only_livez_answers,
         configuration::a_previous_master_key_still_opens_what_it_sealed,
         lease::a_leased_token_is_the_accounts_and_no_more,

@@ -1,5 +1,6 @@
 //! One request, from the host and back to it.
 
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use lease_api::Variables;
@@ -25,22 +26,42 @@ async fn handle(
         Ok(head) => head,
         Err(error) => {
             log::warn!("a request cannot be read: {error}");
-            return empty(StatusCode::BAD_REQUEST);
+            let status = StatusCode::BAD_REQUEST;
+            return problem(status, "malformed_request", "the request's head is malformed");
         }
     };
-    let Ok(body) = incoming.consume() else { return empty(StatusCode::INTERNAL_SERVER_ERROR) };
-    let body = IncomingBody { body, declared: body::declared(&head.headers) };
-    match variables() {
-        Ok(variables) => handler(SpinPorts::default(), &variables, head, body).await,
+    let variables = match variables() {
+        Ok(variables) => variables,
         Err(error) => {
             log::error!("{error}");
-            empty(StatusCode::SERVICE_UNAVAILABLE)
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return problem(
+                status,
+                "variables_unavailable",
+                "the host does not tell the variables",
+            );
         }
-    }
+    };
+    // It can be taken once, which is here.
+    let Ok(body) = incoming.consume() else {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return problem(status, "internal_error", "the request has no body");
+    };
+    let body = IncomingBody { body, declared: body::declared(&head.headers) };
+    handler(SpinPorts::default(), &variables, head, body).await
 }
 
-fn empty(status: StatusCode) -> Response<Vec<u8>> {
-    let mut response = Response::new(Vec::new());
+/// What the handler cannot answer, as it is not reached; in the same form (RFC 9457).
+fn problem(status: StatusCode, code: &str, detail: &str) -> Response<Vec<u8>> {
+    let title = status.canonical_reason().unwrap_or_default();
+    let number = status.as_u16();
+    let body = format!(
+        r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{detail}"}}"#
+    );
+    let mut response = Response::new(body.into_bytes());
     *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
