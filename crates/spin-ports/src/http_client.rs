@@ -87,13 +87,13 @@ fn outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportError
     Ok(request)
 }
 
+/// The host's own timeouts. None between the bytes of a body: `send` gives a stalled one up, and not every
+/// host could say that this is what happened.
 fn options(limits: &Limits) -> Result<RequestOptions, TransportError> {
     let options = RequestOptions::new();
     options
         .set_connect_timeout(Some(nanoseconds(limits.connect)))
         .and_then(|()| options.set_first_byte_timeout(Some(nanoseconds(limits.first_byte))))
-        // A stalled body is ours to give up: not every host can say that this is what happened.
-        .and_then(|()| options.set_between_bytes_timeout(Some(nanoseconds(limits.total))))
         .map_err(|()| broken("the host knows no timeouts"))?;
     Ok(options)
 }
