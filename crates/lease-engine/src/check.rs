@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 
+use chrono::TimeDelta;
 use futures::{StreamExt, future, stream};
 use kube_rest::{Api, Error, ResourceAttributes};
 use lease_core::{
@@ -21,9 +22,7 @@ impl<P: Ports> Engine<P> {
     /// Fails where there is no such target, its credential does not open, or the store fails.
     pub async fn check_target(&self, name: &TargetName) -> Result<TargetCheck, TargetError> {
         let target = self.known_target(name)?;
-        let credential = self
-            .credential(&target)
-            .map_err(|source| TargetError::Unopened { target: name.clone(), source })?;
+        let credential = self.opened(&target)?;
         let needs = self.needs(&target)?;
         let check = self.look(&api(&target, &credential), needs).await;
         self.checks().put(&target, &check)?;
@@ -106,8 +105,13 @@ impl<P: Ports> Engine<P> {
         // In order, so that two checks of the same state tell the same.
         let mut answers = pin!(stream::iter(asked).buffered(REVIEWS_AT_ONCE));
         let mut missing = vec![];
+        let began = self.ports.now();
         while let Some((place, account, answer)) = answers.next().await {
             match answer {
+                _ if self.ports.now() - began > REVIEWS_TIME => {
+                    problem = Some("the API server is too slow to be asked everything".to_owned());
+                    break;
+                }
                 Ok(review) if review.allowed => {}
                 Ok(_) => missing.push(missing_token_creation(Some(place), Some(&account))),
                 Err(error) => {
@@ -155,6 +159,9 @@ fn told(error: &Error) -> String {
 
 /// The most permissions that one check asks about.
 const MAX_REVIEWS: usize = 256;
+
+/// How long it goes on asking; each answer may take [`kube_rest::LIMITS`].
+const REVIEWS_TIME: TimeDelta = TimeDelta::seconds(30);
 
 /// How many it asks about side by side.
 const REVIEWS_AT_ONCE: usize = 8;

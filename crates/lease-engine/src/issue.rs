@@ -57,8 +57,8 @@ impl<P: Ports> Engine<P> {
     }
 
     async fn create_token(&self, target: &Target, plan: &Plan) -> Result<IssuedToken, IssueError> {
-        let credential = self
-            .credential(target)
+        let credential = target
+            .credential(&self.keys)
             .map_err(|source| IssueError::Unopened { target: target.name.clone(), source })?;
         let spec = TokenSpec { audiences: vec![], expiration_seconds: plan.ttl.seconds() };
         api(target, &credential)

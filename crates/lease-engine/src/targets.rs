@@ -27,15 +27,14 @@ impl<P: Ports> Engine<P> {
         let now = self.ports.now();
         let existing = self.targets().get(&name)?;
         let existed = existing.is_some();
-        let mut target = match (credential, &existing) {
-            (Some(credential), _) => {
-                Target::new(name, url, &credential, &self.keys, self.random(), now)
-            }
-            (None, Some(known)) if known.url == url => known.clone(),
+        let credential = match (credential, &existing) {
+            (Some(credential), _) => credential,
+            (None, Some(known)) if known.url == url => self.opened(known)?,
             (None, _) => return Err(TargetError::CredentialRequired { target: name, url }),
         };
+        // One that is kept is sealed anew too: an earlier master key can then go.
+        let mut target = Target::new(name, url, &credential, &self.keys, self.random(), now);
         target.created_at = existing.map_or(now, |known| known.created_at);
-        target.updated_at = now;
         self.targets().put(&target)?;
         Ok(Put::new(existed, target))
     }
@@ -77,6 +76,11 @@ impl<P: Ports> Engine<P> {
             return Err(TargetError::InUse { target: name.clone(), by });
         }
         if self.targets().delete(name)? { Ok(()) } else { Err(TargetError::Unknown(name.clone())) }
+    }
+
+    pub(crate) fn opened(&self, target: &Target) -> Result<ClusterCredential, TargetError> {
+        let unopened = |source| TargetError::Unopened { target: target.name.clone(), source };
+        target.credential(&self.keys).map_err(unopened)
     }
 
     pub(crate) fn known_target(&self, name: &TargetName) -> Result<Target, TargetError> {
