@@ -38,7 +38,7 @@ impl run::Guest for CleanupJob {
 /// One sweep, for a trigger that is no request.
 fn sweep() -> Result<()> {
     spin_ports::log_to_stderr();
-    let report = lease_api::sweep_now(SpinPorts::default(), &spin_ports::variables()?)?;
+    let report = lease_api::sweep_now(SpinPorts::default(), &spin_ports::variables())?;
     let more = if report.more { ", and there are more" } else { "" };
     log::info!("forgot {} leases{more}", report.forgotten);
     Ok(())

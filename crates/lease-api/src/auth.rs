@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn only_the_right_token_in_the_right_place_comes_in() {
-        let settings = Settings::read(&variables()).expect("good variables");
+        let settings = Settings::read(&Ok(variables())).expect("good variables");
         let bearer = |token: &str| vec![format!("Bearer {token}")];
         for (values, administrator, sweeper) in [
             (bearer(ADMIN), Some(Caller::Administrator), Some(Caller::Administrator)),
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn an_empty_sweep_token_admits_nobody() {
         let variables = crate::Variables { sweep_token: String::new(), ..variables() };
-        let settings = Settings::read(&variables).expect("good variables");
+        let settings = Settings::read(&Ok(variables)).expect("good variables");
         for value in ["Bearer", "Bearer ", "Bearer \t", ""] {
             let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a value"))]);
             assert!(admit(&headers, &settings, Access::Sweeper).is_err(), "{value:?}");

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use http::StatusCode;
 use lease_core::NameError;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -27,6 +28,11 @@ pub(crate) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, Problem
 pub(crate) async fn json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
     read(&body.read(MAX_BODY_BYTES).await?)
 }
+
+/// The body of a route that takes none: nothing, or an empty object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
 
 /// The same, where no body stands for an empty object.
 pub(crate) async fn optional_json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
@@ -69,7 +75,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 fn without_values(message: &str) -> String {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
-    match message.split_once(", expected ") {
+    match message.rsplit_once(", expected ") {
         Some((quote, expected)) if quotes.iter().any(|q| quote.starts_with(q)) => {
             format!("expected {expected}")
         }
@@ -79,8 +85,6 @@ fn without_values(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -117,6 +121,7 @@ mod tests {
             (r#"{"count":1,"canery":2}"#, 422, "unknown field `canery`"),
             (r#"{"count":1,"count":2}"#, 422, "duplicate field `count`"),
             (r#"{"count":"canary"}"#, 422, "`count`: expected u32"),
+            (r#"{"count":"x, expected canary"}"#, 422, "`count`: expected u32"),
             (r#"{"count":-1}"#, 422, "`count`: expected u32"),
             (r#"{"count":1,"names":["a","Canary"]}"#, 422, "`names.1`: a namespace is 1 to 63"),
             (r#"{"count":1,"auth":"canary"}"#, 422, "`auth`: expected"),

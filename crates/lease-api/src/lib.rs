@@ -23,6 +23,6 @@ mod testing;
 
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use routes::{Access, Route, leases_routes, sweep_routes};
-pub use serve::{leases, sweep};
+pub use serve::{leases, malformed, sweep};
 pub use settings::{SettingsError, Variables};
 pub use sweep::{SweepError, sweep_now};

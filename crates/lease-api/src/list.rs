@@ -24,7 +24,7 @@ impl Window {
     /// Reads `limit` and `cursor`.
     ///
     /// # Errors
-    /// Names the parameter that does not fit, or is none of ours.
+    /// Says what the query takes.
     pub(crate) fn read(query: &Query<'_>) -> Result<Self, Problem> {
         let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         let from = query.number("cursor", 1..=u64::MAX)?.unwrap_or(1);
@@ -48,7 +48,7 @@ impl<'a> Query<'a> {
     /// Reads a query that may hold the parameters `known`, each once.
     ///
     /// # Errors
-    /// Names a parameter that is none of them: one that is misspelt would be ignored in silence.
+    /// Refuses one that is none of them: misspelt, it would be ignored in silence.
     pub(crate) fn read(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
         let mut pairs: Vec<(&str, &str)> = vec![];
         for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {

@@ -12,22 +12,31 @@ use crate::list::Query;
 use crate::problem::Problem;
 use crate::routes::{Endpoint, Found, Route, find, leases_routes, sweep_routes};
 use crate::settings::Settings;
-use crate::{Body, Variables, dynamic_secrets, health, leases as lease_handlers, targets};
+use crate::{
+    Body, SettingsError, Variables, dynamic_secrets, health, leases as lease_handlers, targets,
+};
 
 /// Answers a request to the main component.
 pub async fn leases<P: Ports>(
     ports: P,
-    variables: &Variables,
+    variables: &Result<Variables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
     serve(leases_routes(), ports, variables, head, body).await
 }
 
+/// Answers a request whose head cannot be read.
+#[must_use]
+pub fn malformed() -> Response<Vec<u8>> {
+    let detail = "the method, path or headers are malformed";
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_request", detail).into_response()
+}
+
 /// Answers a request to the cleanup job.
 pub async fn sweep<P: Ports>(
     ports: P,
-    variables: &Variables,
+    variables: &Result<Variables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
@@ -37,7 +46,7 @@ pub async fn sweep<P: Ports>(
 async fn serve<P: Ports>(
     routes: Vec<Route>,
     ports: P,
-    variables: &Variables,
+    variables: &Result<Variables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
@@ -63,7 +72,7 @@ async fn serve<P: Ports>(
 async fn answer<P: Ports>(
     found: Found<'_>,
     ports: P,
-    variables: &Variables,
+    variables: &Result<Variables, SettingsError>,
     head: &Parts,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
@@ -101,14 +110,14 @@ async fn dispatch<P: Ports>(
         Endpoint::PutTarget => targets::put(engine, parameter, body).await,
         Endpoint::ShowTarget => targets::show(engine, parameter),
         Endpoint::DeleteTarget => targets::delete(engine, parameter),
-        Endpoint::CheckTarget => targets::check(engine, parameter).await,
+        Endpoint::CheckTarget => targets::check(engine, parameter, body).await,
         Endpoint::ListDynamicSecrets => dynamic_secrets::list(engine, &query),
         Endpoint::PutDynamicSecret => dynamic_secrets::put(engine, parameter, body).await,
         Endpoint::ShowDynamicSecret => dynamic_secrets::show(engine, parameter),
         Endpoint::DeleteDynamicSecret => dynamic_secrets::delete(engine, parameter),
         Endpoint::IssueLease => lease_handlers::issue(engine, parameter, body).await,
         Endpoint::ShowLease => lease_handlers::show(engine, parameter),
-        Endpoint::Sweep => crate::sweep::sweep_once(engine),
+        Endpoint::Sweep => crate::sweep::sweep_once(engine, body).await,
     }
 }
 
@@ -208,6 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn variables_that_cannot_be_read_are_not_taken_for_unset() {
+        let app = Installation::default();
+        *app.unreadable.borrow_mut() = Some("admin_token");
+        assert_eq!(app.send("GET", "/livez", "", "").status, 200);
+        let ready = app.send("GET", "/readyz", "", "");
+        assert_eq!(ready.status, 503);
+        assert!(ready.json["detail"].to_string().contains("does not tell"), "{}", ready.json);
+        let refused = app.send("GET", "/api/v1/targets", ADMIN, "");
+        assert_eq!((refused.status, &refused.json["code"]), (503, &"not_configured".into()));
+    }
+
+    #[test]
     fn unknown_paths_methods_and_parameters_are_refused() {
         let app = Installation::default();
         for (method, path, status, code) in [
@@ -221,8 +242,10 @@ mod tests {
             ("GET", "/api/v1/targets/Prod", 422, "invalid_name"),
             ("GET", "/api/v1/targets/..%2f", 422, "invalid_name"),
             ("GET", "/api/v1/leases/nope", 404, "unknown_lease"),
+            ("POST", "/api/v1/sweep", 422, "invalid_field"),
+            ("POST", "/api/v1/targets/prod/check", 422, "invalid_field"),
         ] {
-            let answer = app.send(method, path, ADMIN, "");
+            let answer = app.send(method, path, ADMIN, r#"{"dry_run":true}"#);
             assert_eq!(
                 (answer.status, &answer.json["code"]),
                 (status, &code.into()),
@@ -238,8 +261,13 @@ mod tests {
             [(BodyError::TooLarge, 413), (BodyError::TooSlow, 408), (BodyError::Broken, 400)]
         {
             let app = Installation::default();
-            let answer = app.send_broken("PUT", "/api/v1/targets/prod", error);
-            assert_eq!(answer.status, status, "{error}");
+            for route in [leases_routes(), sweep_routes()].concat() {
+                if route.method == http::Method::PUT || route.method == http::Method::POST {
+                    let path = concrete(route.path);
+                    let answer = app.send_broken(route.method.as_str(), &path, error);
+                    assert_eq!(answer.status, status, "{path}: {error}");
+                }
+            }
             assert_eq!(app.send("GET", "/api/v1/targets/prod", ADMIN, "").status, 404);
         }
     }

@@ -25,6 +25,10 @@ pub enum SettingsError {
     /// A required variable is not set.
     #[error("the variable `{0}` is not set: {1}")]
     Missing(&'static str, &'static str),
+    /// The host could not tell what a variable is set to. That is not the same as unset: the next request
+    /// may find it set.
+    #[error("the host does not tell what the variable `{0}` is set to")]
+    Unreadable(&'static str),
     /// A variable is set to something else than it should be.
     #[error("the variable `{0}` is malformed: {1}")]
     Malformed(&'static str, &'static str),
@@ -43,7 +47,10 @@ impl Settings {
     ///
     /// # Errors
     /// Names the first that does not fit, and what would.
-    pub(crate) fn read(variables: &Variables) -> Result<Self, SettingsError> {
+    pub(crate) fn read(
+        variables: &Result<Variables, SettingsError>,
+    ) -> Result<Self, SettingsError> {
+        let variables = variables.as_ref().map_err(Clone::clone)?;
         let administrator = bearer("admin_token", &variables.admin_token)?
             .ok_or(SettingsError::Missing("admin_token", TOKEN_RULE))?;
         let sweeper = bearer("sweep_token", &variables.sweep_token)?;
@@ -114,7 +121,7 @@ mod tests {
         for (row, (break_one, error)) in cases.into_iter().enumerate() {
             let mut variables = variables();
             break_one(&mut variables);
-            let told = Settings::read(&variables).err().map(|error| error.to_string());
+            let told = Settings::read(&Ok(variables)).err().map(|error| error.to_string());
             match (&told, error) {
                 (None, None) => {}
                 (Some(told), Some(error)) => {
@@ -127,7 +134,7 @@ mod tests {
 
     #[test]
     fn variables_are_never_printed() {
-        let printed = format!("{:?} {:?}", variables(), Settings::read(&variables()));
+        let printed = format!("{:?} {:?}", variables(), Settings::read(&Ok(variables())));
         assert!(!printed.contains(&variables().admin_token), "{printed}");
         assert!(!printed.contains(&variables().master_key), "{printed}");
     }

@@ -4,9 +4,10 @@ use http::{Response, StatusCode};
 use lease_engine::{Engine, Ports, StoreError, SweepReport};
 use serde::Serialize;
 
+use crate::input::Nothing;
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::{SettingsError, Variables, respond};
+use crate::{Body, SettingsError, Variables, input, respond};
 
 /// Why a sweep could not be made, for the log of whoever triggered it.
 #[derive(Debug, thiserror::Error)]
@@ -23,13 +24,20 @@ pub enum SweepError {
 ///
 /// # Errors
 /// Fails where kubelease is not configured, or where the store fails.
-pub fn sweep_now<P: Ports>(ports: P, variables: &Variables) -> Result<SweepReport, SweepError> {
+pub fn sweep_now<P: Ports>(
+    ports: P,
+    variables: &Result<Variables, SettingsError>,
+) -> Result<SweepReport, SweepError> {
     let settings = Settings::read(variables)?;
     Ok(Engine::new(ports, settings.keys).sweep()?)
 }
 
 /// `POST /api/v1/sweep`
-pub(crate) fn sweep_once<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
+pub(crate) async fn sweep_once<P: Ports>(
+    engine: &Engine<P>,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let Nothing {} = input::optional_json(body).await?;
     let SweepReport { forgotten, more } = engine.sweep()?;
     Ok(respond::json(StatusCode::OK, &ReportJson { forgotten, more }))
 }

@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use lease_engine::{Engine, Ports, Put, TargetDefinition};
 
 use self::json::{CheckJson, TargetInput, TargetJson};
+use crate::input::Nothing;
 use crate::list::{List, Query, Window};
 use crate::problem::Problem;
 use crate::{Body, input, respond};
@@ -55,7 +56,9 @@ pub(crate) fn delete<P: Ports>(
 pub(crate) async fn check<P: Ports>(
     engine: &Engine<P>,
     name: &str,
+    body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
+    let Nothing {} = input::optional_json(body).await?;
     let check = engine.check_target(&input::name(name)?).await?;
     Ok(respond::json(StatusCode::OK, &CheckJson::from(check)))
 }

@@ -1,5 +1,7 @@
 //! An installation for tests: a store in memory, a set clock, an API server that answers as told.
 
+use std::cell::RefCell;
+
 use chrono::{DateTime, Utc};
 use futures::executor::block_on;
 use http::{Request, Response};
@@ -9,7 +11,7 @@ use lease_engine::testing::{Answer as ApiAnswer, TestPorts, token};
 use lease_store::KeyValue;
 use serde_json::Value;
 
-use crate::{Body, BodyError, Variables};
+use crate::{Body, BodyError, SettingsError, Variables};
 
 pub(crate) const ADMIN: &str = "admin-0123456789abcdef0123456789abcdef";
 pub(crate) const SWEEP: &str = "sweep-0123456789abcdef0123456789abcdef";
@@ -32,13 +34,15 @@ pub(crate) fn variables() -> Variables {
 pub(crate) struct Installation {
     pub(crate) variables: Variables,
     pub(crate) ports: TestPorts,
+    /// A variable that the host cannot tell.
+    pub(crate) unreadable: RefCell<Option<&'static str>>,
 }
 
 impl Default for Installation {
     fn default() -> Self {
         let ports = TestPorts::default();
         ports.set_now("2026-11-22T07:00:00Z".parse::<DateTime<Utc>>().expect("a time"));
-        Self { variables: variables(), ports }
+        Self { variables: variables(), ports, unreadable: RefCell::default() }
     }
 }
 
@@ -124,10 +128,14 @@ impl Installation {
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
         let ports = self.ports.clone();
+        let variables = match *self.unreadable.borrow() {
+            Some(name) => Err(SettingsError::Unreadable(name)),
+            None => Ok(self.variables.clone()),
+        };
         let response = if path.starts_with("/api/v1/sweep") {
-            block_on(crate::sweep(ports, &self.variables, head, body))
+            block_on(crate::sweep(ports, &variables, head, body))
         } else {
-            block_on(crate::leases(ports, &self.variables, head, body))
+            block_on(crate::leases(ports, &variables, head, body))
         };
         Answer::of(&response)
     }

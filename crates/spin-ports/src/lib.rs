@@ -23,4 +23,4 @@ pub use logger::log_to_stderr;
 pub use ports::SpinPorts;
 pub use serve::serve;
 pub use store::Store;
-pub use variables::{VariablesError, variables};
+pub use variables::variables;

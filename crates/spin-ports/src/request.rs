@@ -15,6 +15,8 @@ pub(crate) enum RequestError {
     Method,
     #[error("it has no path, or a malformed one")]
     Path,
+    #[error("its body was taken before")]
+    Body,
     #[error(transparent)]
     Header(#[from] HeaderError),
 }
