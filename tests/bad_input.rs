@@ -25,7 +25,13 @@ pub fn malformed_requests_are_answered_and_change_nothing(case: &Case) -> Result
         ("PUT", "/api/v1/targets/new", "url=x", 400, "invalid_json"),
         ("PUT", "/api/v1/targets/new", deep.as_str(), 422, "invalid_field"),
         ("PUT", "/api/v1/targets/new", "[]", 422, "invalid_field"),
-        ("PUT", "/api/v1/targets/new", r#"{"url":"https://a.example","x":1}"#, 422, "invalid_field"),
+        (
+            "PUT",
+            "/api/v1/targets/new",
+            r#"{"url":"https://a.example","x":1}"#,
+            422,
+            "invalid_field",
+        ),
         ("PUT", "/api/v1/targets/new", r#"{"url":"ftp://a.example"}"#, 422, "invalid_field"),
         ("PUT", "/api/v1/targets/New", good.as_str(), 422, "invalid_name"),
         ("PUT", "/api/v1/targets/a.b", good.as_str(), 422, "invalid_name"),
@@ -83,12 +89,15 @@ pub fn a_huge_body_is_refused_before_it_is_read(case: &Case) -> Result<()> {
         let mut stream = open(&leasing, length)?;
         let chunk = [b' '; 0x1000];
         for _ in 0..20 {
-            let sent = if length.starts_with("transfer") {
-                stream.write_all(b"1000\r\n").and_then(|()| stream.write_all(&chunk)).and_then(|()| stream.write_all(b"\r\n"))
+            let written = if length.starts_with("transfer") {
+                stream
+                    .write_all(b"1000\r\n")
+                    .and_then(|()| stream.write_all(&chunk))
+                    .and_then(|()| stream.write_all(b"\r\n"))
             } else {
                 stream.write_all(&chunk)
             };
-            if sent.is_err() {
+            if written.is_err() {
                 break;
             }
         }

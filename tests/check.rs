@@ -58,14 +58,21 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
         (leasing.target(&away), false, "nothing answered at the address"),
         (leasing.target(&unknown_ca), false, "no TLS connection could be agreed"),
         (leasing.target(&Fake::start(Deed::Close)?.url()), false, "the exchange broke off"),
-        (leasing.target(&Fake::answering(200, "canary")?.url()), true, "not a Kubernetes API server"),
+        (
+            leasing.target(&Fake::answering(200, "canary")?.url()),
+            true,
+            "not a Kubernetes API server",
+        ),
         (leasing.target(&Fake::answering(502, "canary")?.url()), true, "502"),
     ] {
         admin.put("/api/v1/targets/local", &target)?.expect(200)?;
         let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
         assert_eq!((&seen["ok"], &seen["reachable"]), (&json!(false), &json!(reachable)), "{seen}");
         let told = seen["problem"].as_str().unwrap_or_default();
-        assert!(told.contains(problem) && !told.contains("canary"), "{told:?} should tell {problem:?}");
+        assert!(
+            told.contains(problem) && !told.contains("canary"),
+            "{told:?} should tell {problem:?}"
+        );
     }
     admin.post("/api/v1/targets/nowhere/check", &json!({}))?.expect(404)?;
     Ok(())

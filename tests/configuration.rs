@@ -17,7 +17,10 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
         (good.clone().without(MASTER_KEY), "`master_key` is not set"),
         (good.clone().with(MASTER_KEY, "not-base64-canary"), "`master_key` is malformed"),
         (good.clone().with(MASTER_KEY, "AAAA"), "`master_key` is malformed"),
-        (good.clone().with("previous_master_keys", "canary"), "`previous_master_keys` is malformed"),
+        (
+            good.clone().with("previous_master_keys", "canary"),
+            "`previous_master_keys` is malformed",
+        ),
         (good.clone().with(SWEEP_TOKEN, "canary"), "`sweep_token` is malformed"),
     ] {
         kubelease.restart_with(settings.clone())?;
@@ -28,7 +31,8 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
         assert!(!told.to_string().contains("canary"), "{told}");
         for token in ["", settings.variable(ADMIN_TOKEN), good.variable(ADMIN_TOKEN)] {
             let bearer = [("authorization", format!("Bearer {token}"))];
-            let headers: Vec<_> = bearer.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let headers: Vec<_> =
+                bearer.iter().map(|(name, value)| (*name, value.as_str())).collect();
             for (method, path) in
                 [("GET", "/api/v1/targets"), ("POST", "/api/v1/sweep"), ("GET", "/nowhere")]
             {
@@ -60,8 +64,9 @@ pub fn a_previous_master_key_still_opens_what_it_sealed(case: &Case) -> Result<(
     leasing.kubelease.restart_with(both)?;
     leasing.issue(&json!({}))?.expect(201)?;
 
-    // Put again, it is sealed under the new key, and the old one can go.
-    let target = leasing.target(case.control_plane().url());
+    // Put again, even without its token, it is sealed under the new key, and the old one can go.
+    let mut target = leasing.target(case.control_plane().url());
+    target["auth"] = json!({ "type": "token" });
     leasing.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
     leasing.kubelease.restart_with(rotated)?;
     leasing.issue(&json!({}))?.expect(201)?;

@@ -50,7 +50,8 @@ impl Fake {
     /// One that answers with a status and a body.
     pub fn answering(status: u16, body: &str) -> Result<Self> {
         let length = body.len();
-        let head = format!("HTTP/1.1 {status} Answer\r\ncontent-length: {length}\r\nconnection: close");
+        let head =
+            format!("HTTP/1.1 {status} Answer\r\ncontent-length: {length}\r\nconnection: close");
         Self::start(Deed::Say(format!("{head}\r\n\r\n{body}")))
     }
 
@@ -72,7 +73,7 @@ fn serve(mut stream: TcpStream, deed: &Deed, asked: &AtomicUsize) -> std::io::Re
         Deed::Say(answer) => stream.write_all(answer.as_bytes()),
         Deed::Flood(head) => {
             stream.write_all(head.as_bytes())?;
-            let lots = [b' '; 64 * 1024];
+            let lots = vec![b' '; 64 * 1024];
             for _ in 0..FLOOD_CHUNKS {
                 stream.write_all(&lots)?;
             }

@@ -54,7 +54,7 @@ pub fn whatever_does_not_come_is_waited_for_only_so_long(case: &Case) -> Result<
     }
     let stalled = Server::start(|_| "HTTP/1.1 201 Created\r\ncontent-length: 10\r\n\r\n{")?;
     for (what, address, seconds) in
-        [("a connection", full, 4..9), ("the rest of an answer", stalled.address, 19..25)]
+        [("a connection", full, 4..14), ("the rest of an answer", stalled.address, 19..29)]
     {
         aim(&leasing, address)?;
         let began = Instant::now();
@@ -82,7 +82,7 @@ pub fn an_answer_is_read_up_to_its_limit_and_no_further(case: &Case) -> Result<(
         aim(&leasing, server.address)?;
         let began = Instant::now();
         assert_eq!(leasing.issue(&json!({}))?.expect(502)?["code"], code, "{told}");
-        assert!(began.elapsed() < Duration::from_secs(5), "{told}");
+        assert!(began.elapsed() < Duration::from_secs(14), "{told}");
     }
     let log = leasing.kubelease.log()?;
     assert_eq!(log.matches("the answer is larger than 1048576 bytes").count(), 2, "{log}");

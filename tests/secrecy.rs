@@ -20,12 +20,16 @@ pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
 
     // Failures of every kind are logged, and some have secrets near them.
     let misplaced = "misplaced-canary-0123456789abcdef";
-    admin.put("/api/v1/targets/bad", &json!({ "url": misplaced, "auth": misplaced }))?.expect(422)?;
+    admin
+        .put("/api/v1/targets/bad", &json!({ "url": misplaced, "auth": misplaced }))?
+        .expect(422)?;
     admin.get(&format!("/api/v1/leases/{misplaced}"))?.expect(404)?;
     admin.bearing(misplaced).get("/api/v1/targets")?.expect(401)?;
     let answered = "answered-canary-0123456789abcdef";
-    for status in [201, 403, 500] {
-        let fake = Fake::answering(status, answered)?;
+    let reflected =
+        json!({ "kind": "Status", "reason": "Forbidden", "message": answered }).to_string();
+    for (status, body) in [(201, answered), (403, answered), (500, answered), (403, &reflected)] {
+        let fake = Fake::answering(status, body)?;
         admin.put("/api/v1/targets/local", &leasing.target(&fake.url()))?.expect(200)?;
         leasing.issue(&json!({}))?.expect(502)?;
         admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
@@ -46,7 +50,10 @@ pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
     let written = files(leasing.kubelease.state_dir())?;
     // The search can find: what is not secret is there.
     assert!(written.iter().any(|(_, bytes)| holds(bytes, &id)), "the lease is stored");
-    assert!(written.iter().any(|(_, bytes)| holds(bytes, "target_bad_answer")), "failures are logged");
+    assert!(
+        written.iter().any(|(_, bytes)| holds(bytes, "target_bad_answer")),
+        "failures are logged"
+    );
     for (what, secret) in secrets {
         for (path, bytes) in &written {
             assert!(!holds(bytes, secret), "{what} is in {path}");

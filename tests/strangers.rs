@@ -30,14 +30,20 @@ pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
         for headers in &credentials {
             let reply = anonymous.send(route.method.as_str(), &path, headers, b"{}")?;
             assert_eq!(reply.status, 401, "{reply:?} as {} headers", headers.len());
-            assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
+            assert!(
+                reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer"))
+            );
             assert_eq!(reply.header("content-type"), Some("application/problem+json"));
         }
         let sweeper = anonymous.bearing(leasing.kubelease.settings().variable(SWEEP_TOKEN));
         let refused = sweeper.send(route.method.as_str(), &path, &[], b"{}")?.status == 401;
         assert_eq!(refused, route.access == lease_api::Access::Administrator, "{path}");
     }
-    assert_eq!(leasing.admin()?.get("/api/v1/targets")?.expect(200)?, before, "nothing has changed");
+    assert_eq!(
+        leasing.admin()?.get("/api/v1/targets")?.expect(200)?,
+        before,
+        "nothing has changed"
+    );
     Ok(())
 }
 

@@ -67,7 +67,10 @@ pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &Case) -> Resul
         assert_eq!(told["code"], code, "{url}: {told}");
         assert!(!told.to_string().contains("canary"), "{told}");
     }
-    assert!(!leasing.kubelease.log()?.contains("canary"), "what a server says stays out of the log");
+    assert!(
+        !leasing.kubelease.log()?.contains("canary"),
+        "what a server says stays out of the log"
+    );
     Ok(())
 }
 
@@ -85,7 +88,7 @@ pub fn a_server_that_says_too_much_or_nothing_is_given_up(case: &Case) -> Result
         let told = leasing.issue(&json!({}))?.expect(status)?;
         assert_eq!(told["code"], code, "{told}");
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(25), "{code} after {took:?}");
+        assert!(took < Duration::from_secs(29), "{code} after {took:?}");
         assert_eq!(fake.asked(), 1, "an unknown outcome is not tried again: {code}");
     }
     Ok(())
@@ -102,6 +105,10 @@ pub fn a_redirect_is_not_followed(case: &Case) -> Result<()> {
     leasing.admin()?.put("/api/v1/targets/local", &leasing.target(&here.url()))?.expect(200)?;
     let told: Value = leasing.issue(&json!({}))?.expect(502)?;
     assert_eq!(told["code"], "target_refused");
-    assert_eq!((here.asked(), elsewhere.asked()), (1, 0), "the credential goes where it is meant to go");
+    assert_eq!(
+        (here.asked(), elsewhere.asked()),
+        (1, 0),
+        "the credential goes where it is meant to go"
+    );
     Ok(())
 }

@@ -12,10 +12,7 @@ wit_bindgen::generate!({
 
 impl Guest for CleanupJob {
     fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-        sweep().map_err(|error| {
-            log::error!("{error:#}");
-            Error::Other("the sweep failed; the component's log tells why".to_owned())
-        })
+        sweep().map_err(|_| Error::Other("the component's log tells why".to_owned()))
     }
 }
 

@@ -136,7 +136,7 @@ pub fn a_response_in_small_pieces_waits_for_the_client(case: &Case) -> Result<()
     let probe = case.probe()?.start()?;
     let mut stream = BufReader::new(TcpStream::connect(probe.address)?);
     let steps = r#"[{"step": "respond", "end": "pieces"}]"#;
-    let mut slowest = Duration::ZERO;
+    let mut times = Vec::new();
     // A new connection acknowledges quickly; the stall shows once it is in use.
     for _ in 0..20 {
         let start = Instant::now();
@@ -146,9 +146,11 @@ pub fn a_response_in_small_pieces_waits_for_the_client(case: &Case) -> Result<()
             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{steps}"
         )?;
         read_chunked(&mut stream)?;
-        slowest = slowest.max(start.elapsed());
+        times.push(start.elapsed());
     }
-    assert!(slowest >= Duration::from_millis(35), "all answers came within {slowest:?}");
+    times.sort();
+    // One slow answer might be the machine's doing; most of them are not.
+    assert!(times[5] >= Duration::from_millis(35), "{times:?}");
     Ok(())
 }
 

@@ -42,16 +42,16 @@ pub fn a_component_goes_on_after_its_response(case: &Case) -> Result<()> {
     let probe = case.probe()?.start()?;
     let start = Instant::now();
     probe.steps(
-        &json!([{"step": "respond"}, {"step": "sleep", "ms": 2000}, set("after", "done")]),
+        &json!([{"step": "respond"}, {"step": "sleep", "ms": 5000}, set("after", "done")]),
     )?;
-    assert!(start.elapsed() < Duration::from_millis(1900), "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(4900), "it took {:?}", start.elapsed());
     assert_eq!(get(&probe, "after")?, Value::Null);
     eventually_set(&probe, "after")
 }
 
 pub fn a_component_goes_on_after_the_client_has_gone(case: &Case) -> Result<()> {
     let probe = case.probe()?.start()?;
-    let steps = json!([set("before", "done"), {"step": "sleep", "ms": 2000}, set("after", "done")])
+    let steps = json!([set("before", "done"), {"step": "sleep", "ms": 5000}, set("after", "done")])
         .to_string();
     let mut stream = TcpStream::connect(probe.address)?;
     write!(stream, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{steps}", steps.len())?;
@@ -68,13 +68,13 @@ pub fn one_instance_too_many_is_an_error_at_once(case: &Case) -> Result<()> {
     let probe = probe.launch(command)?;
     for _ in 0..2 {
         // It answers and stays.
-        let steps = json!([{"step": "respond"}, {"step": "sleep", "ms": 3000}]);
+        let steps = json!([{"step": "respond"}, {"step": "sleep", "ms": 8000}]);
         probe.http.post("/", &steps)?.expect(200)?;
     }
     let start = Instant::now();
     let reply = probe.http.get("/")?;
     assert_eq!((reply.status, &*reply.body), (500, &b""[..]));
-    assert!(start.elapsed() < Duration::from_secs(2), "it queued for {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(6), "it queued for {:?}", start.elapsed());
     eventually("having room again", Duration::from_secs(20), || match probe.http.get("/")?.status {
         200 => Ok(()),
         status => Err(not_yet(status)),

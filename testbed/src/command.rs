@@ -1,5 +1,6 @@
 //! Programs that run in the foreground and may take their time.
 
+use std::io;
 use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -9,8 +10,13 @@ use anyhow::{Context, Result, ensure};
 
 /// Says what is going on, runs `command` to its end, and keeps saying that it still runs.
 ///
-/// Its own output goes where ours does. All of ours goes to the standard error.
+/// All of this goes to the standard error, its own output too.
 pub fn run(doing: &str, command: &mut Command) -> Result<()> {
+    show(doing, command.stdout(io::stderr()))
+}
+
+/// The same, but what it prints is the answer and goes where it would.
+pub fn show(doing: &str, command: &mut Command) -> Result<()> {
     eprintln!("{doing}");
     let program = command.get_program().display().to_string();
     let status = patiently(doing, || command.status())

@@ -156,7 +156,11 @@ impl Running {
     /// Where it listens, as a URL without a path or a final slash.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
     }
 
     /// The host's process id.
@@ -189,7 +193,8 @@ pub fn free_port() -> Result<SocketAddr> {
 
 /// Runs `program up`; dev-host takes the flags of `spin up`.
 fn serve(name: &'static str, program: &Path, app: &App, keeper: &Keeper) -> Result<Running> {
-    if let Some(address) = app.listen {
+    // Port 0 stands for any that is free, and real Spin would not tell which it took.
+    if let Some(address) = app.listen.filter(|address| address.port() != 0) {
         return serve_on(address, name, program, app, keeper);
     }
     for _ in 1..PORT_ATTEMPTS {

@@ -7,8 +7,9 @@
 //! Ctrl-C, which the terminal sends to the whole foreground group, reaches us alone and they end in
 //! order. What a child starts belongs to its group and ends with it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -40,6 +41,7 @@ impl Keeper {
     fn start(output: Stdio) -> Result<Self> {
         let scratch = tempfile::Builder::new()
             .prefix("kubelease-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .context("could not make a scratch directory")?;
         let mut shell = Command::new("sh")

@@ -9,9 +9,11 @@ mod wasm_target;
 mod workspace;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use testbed::command;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
@@ -67,6 +69,20 @@ struct HostOptions {
     /// Where Spin is, for `--host spin`.
     #[arg(long, value_name = "PATH", default_value = "spin")]
     spin: PathBuf,
+}
+
+impl HostOptions {
+    /// Spin, where tests will find it in whatever directory they run; it must be there and run.
+    fn spin_program(&self) -> Result<PathBuf> {
+        let program = match self.spin.canonicalize() {
+            Ok(path) if self.spin.components().count() > 1 => path,
+            _ => self.spin.clone(),
+        };
+        let version = command::output(Command::new(&program).arg("--version"))
+            .context("`--host spin` needs Spin 3.6 to 4.1 on the PATH, or `--spin PATH`")?;
+        eprintln!("using {}", version.trim());
+        Ok(program)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

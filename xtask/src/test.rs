@@ -24,6 +24,10 @@ pub struct Options {
 
 /// Prepares all that the tests need and runs them; theirs is the last word.
 pub fn test(options: &Options) -> Result<()> {
+    let spin = match options.host.host {
+        HostKind::Spin => Some(options.host.spin_program()?),
+        HostKind::DevHost => None,
+    };
     build::components()?;
     build::probe()?;
     if !options.rest.is_empty() {
@@ -35,10 +39,10 @@ pub fn test(options: &Options) -> Result<()> {
 
     let mut tests = cargo("test");
     tests.arg("--no-fail-fast").args(&options.rest);
-    if options.host.host == HostKind::Spin {
-        tests.env(HOST_VARIABLE, "spin").env(SPIN_VARIABLE, &options.host.spin);
+    if let Some(spin) = spin {
+        tests.env(HOST_VARIABLE, "spin").env(SPIN_VARIABLE, spin);
     }
-    command::run("testing", &mut tests)
+    command::show("testing", &mut tests)
 }
 
 /// The tests of the Redis store talk to a real one.

@@ -58,7 +58,7 @@ pub fn up(options: &Options) -> Result<()> {
     // What is declared later ends earlier: kubelease before its cluster.
     let mut local = None;
     let cluster = match &options.kubeconfig {
-        Some(file) => Cluster::of(file, options.context.as_deref())?,
+        Some(file) => Cluster::of(file, options.context.as_deref(), &state)?,
         None => Cluster::local(local.insert(start_cluster(&state, &keeper)?)),
     };
     let settings = settings(&state, &cluster)?;
@@ -97,17 +97,20 @@ pub fn up(options: &Options) -> Result<()> {
 
 /// Builds and finds what will be run.
 fn prepare(options: &Options) -> Result<Box<dyn Host>> {
+    // Missing, it is told before minutes of building.
+    let spin = match options.host.host {
+        HostKind::Spin => Some(Spin { program: options.host.spin_program()? }),
+        HostKind::DevHost => None,
+    };
     build::components()?;
     if options.kubeconfig.is_none() {
         Assets::prepare()?;
     }
-    Ok(match &options.host {
-        HostOptions { host: HostKind::DevHost, .. } => {
-            build::dev_host()?;
-            Box::new(DevHost::built()?)
-        }
-        HostOptions { host: HostKind::Spin, spin } => Box::new(Spin { program: spin.clone() }),
-    })
+    if let Some(spin) = spin {
+        return Ok(Box::new(spin));
+    }
+    build::dev_host()?;
+    Ok(Box::new(DevHost::built()?))
 }
 
 fn start_cluster(state: &State, keeper: &Keeper) -> Result<ControlPlane> {
@@ -145,9 +148,9 @@ fn instructions(url: &str, state: &State, cluster: &Cluster) -> String {
         "\
 kubelease serves {url}. To lease a token yourself:
 
-  curl --silent {url}/api/v1/dynamic-secrets/{}/leases \\
-      --header \"authorization: Bearer $(cat {})\" \\
-      --header 'content-type: application/json' --data '{{\"ttl\":\"15m\"}}'
+  printf 'authorization: Bearer %s' \"$(cat {})\" |
+      curl --silent --header @- --data '{{\"ttl\":\"15m\"}}' \\
+      {url}/api/v1/dynamic-secrets/{}/leases
 
 and to use what that answers as `token`:
 
@@ -155,8 +158,8 @@ and to use what that answers as `token`:
       --token … auth whoami
 
 Ctrl-C ends it all.",
-        demo::DEPLOYER,
         state.path(ADMIN_TOKEN).display(),
+        demo::DEPLOYER,
         cluster.kubectl_path().display(),
         cluster.url,
     )

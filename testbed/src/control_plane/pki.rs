@@ -1,8 +1,8 @@
 //! The certificates and keys of a control plane: a CA of its own, and what it has signed.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -42,7 +42,10 @@ pub const SERVICE_ACCOUNTS: [&str; 2] = ["sa.pub", "sa.key"];
 fn create(directory: &Path) -> Result<()> {
     let parent = directory.parent().context("no parent directory")?;
     fs::create_dir_all(parent)?;
-    let unfinished = tempfile::Builder::new().prefix(".pki-").tempdir_in(parent)?;
+    let unfinished = tempfile::Builder::new()
+        .prefix(".pki-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(parent)?;
     let write = |name: &str, text: &str| -> Result<()> {
         let mut options = OpenOptions::new();
         let mut file =

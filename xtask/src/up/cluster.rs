@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use testbed::command;
 use testbed::control_plane::{Assets, ControlPlane};
 
+use super::state::State;
+
 /// Where a cluster is, and the administrator's way in.
 pub struct Cluster {
     kubectl: PathBuf,
-    context: Option<String>,
     /// The administrator's kubeconfig.
     pub kubeconfig: PathBuf,
     /// The API server's URL.
@@ -28,7 +29,6 @@ impl Cluster {
     pub fn local(control_plane: &ControlPlane) -> Self {
         Self {
             kubectl: control_plane.assets().kubectl.clone(),
-            context: None,
             kubeconfig: control_plane.kubeconfig().to_owned(),
             url: control_plane.url().to_owned(),
             ca: Some(control_plane.ca_pem().to_owned()),
@@ -36,20 +36,20 @@ impl Cluster {
     }
 
     /// The cluster that a kubeconfig names; kubectl reads it, as it is kubectl's.
-    pub fn of(kubeconfig: &Path, context: Option<&str>) -> Result<Self> {
-        let mut it = Self {
-            kubectl: Assets::kubectl()?,
-            context: context.map(str::to_owned),
-            kubeconfig: kubeconfig
-                .canonicalize()
-                .with_context(|| format!("could not find {}", kubeconfig.display()))?,
-            url: String::new(),
-            ca: None,
-        };
-        let view = ["config", "view", "--minify", "--raw", "--flatten", "--output=json"];
-        let config = serde_json::from_str(&command::output(it.kubectl().args(view))?)?;
-        (it.url, it.ca) = endpoint(&config)?;
-        Ok(it)
+    ///
+    /// What it says of this one context goes into a kubeconfig in `state`, for whoever goes on with it.
+    pub fn of(kubeconfig: &Path, context: Option<&str>, state: &State) -> Result<Self> {
+        let kubectl = Assets::kubectl()?;
+        let mut view = Command::new(&kubectl);
+        view.args(["config", "view", "--minify", "--raw", "--flatten", "--output=json"]);
+        view.arg("--kubeconfig").arg(kubeconfig);
+        if let Some(context) = context {
+            view.arg("--context").arg(context);
+        }
+        let config = command::output(&mut view)?;
+        let (url, ca) = endpoint(&serde_json::from_str(&config)?)?;
+        let kubeconfig = state.write("kubeconfig", &config)?;
+        Ok(Self { kubectl, kubeconfig, url, ca })
     }
 
     /// The host in the URL, without a port.
@@ -105,9 +105,6 @@ impl Cluster {
     fn kubectl(&self) -> Command {
         let mut kubectl = Command::new(&self.kubectl);
         kubectl.arg("--kubeconfig").arg(&self.kubeconfig);
-        if let Some(context) = &self.context {
-            kubectl.arg("--context").arg(context);
-        }
         kubectl
     }
 }
@@ -121,6 +118,12 @@ fn endpoint(config: &Value) -> Result<(String, Option<String>)> {
         "the kubeconfig skips the verification of {url}, and no Spin application can do that: \
          give it the cluster's CA"
     );
+    for option in ["proxy-url", "tls-server-name"] {
+        ensure!(
+            cluster[option].is_null(),
+            "the kubeconfig reaches {url} by `{option}`, and no Spin application can do that"
+        );
+    }
     let ca = match cluster["certificate-authority-data"].as_str() {
         Some(data) => Some(String::from_utf8(BASE64_STANDARD.decode(data)?)?),
         None => None,
@@ -143,6 +146,8 @@ mod tests {
             (json!({ "server": url, "certificate-authority-data": "UEVN" }), found(Some("PEM"))),
             (json!({ "server": url, "certificate-authority-data": "?" }), None),
             (json!({ "server": url, "insecure-skip-tls-verify": true }), None),
+            (json!({ "server": url, "tls-server-name": "k8s" }), None),
+            (json!({ "server": url, "proxy-url": "http://proxy" }), None),
             (json!({}), None),
         ] {
             assert_eq!(endpoint(&cluster(described.clone())).ok(), expected, "{described}");
@@ -160,7 +165,6 @@ mod tests {
         ] {
             let cluster = Cluster {
                 kubectl: PathBuf::new(),
-                context: None,
                 kubeconfig: PathBuf::new(),
                 url: url.to_owned(),
                 ca: None,

@@ -44,12 +44,19 @@ impl State {
     pub fn secret(&self, name: &str, make: fn() -> Result<String>) -> Result<String> {
         let path = self.path(name);
         if !path.exists() {
-            // Complete or not there; readable by its owner alone, as tempfile makes its files.
-            let mut file = NamedTempFile::new_in(&self.0)?;
-            file.write_all(make()?.as_bytes())?;
-            file.persist(&path)?;
+            self.write(name, &make()?)?;
         }
         fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
+    }
+
+    /// Writes the file `name`, for our eyes only.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        // Complete or not there; readable by its owner alone, as tempfile makes its files.
+        let mut file = NamedTempFile::new_in(&self.0)?;
+        file.write_all(text.as_bytes())?;
+        let path = self.path(name);
+        file.persist(&path)?;
+        Ok(path)
     }
 }
 
