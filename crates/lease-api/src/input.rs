@@ -31,13 +31,13 @@ pub(crate) async fn json<T: DeserializeOwned>(body: impl Body) -> Result<T, Prob
 
 /// The body of a route that takes none: nothing, or an empty object.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an empty object, or no body")]
 pub(crate) struct Nothing {}
 
-/// The same, where no body stands for an empty object.
+/// The same, where no body stands for an empty object, as `null` does: some clients cannot send none.
 pub(crate) async fn optional_json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
     let bytes = body.read(MAX_BODY_BYTES).await?;
-    read(if bytes.trim_ascii().is_empty() { b"{}" } else { &bytes })
+    read(if matches!(bytes.trim_ascii(), b"" | b"null") { b"{}" } else { &bytes })
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

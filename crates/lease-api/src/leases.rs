@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn an_empty_body_asks_for_the_defaults() {
-        for body in ["", "  \n", "{}"] {
+        for body in ["", "  \n", "{}", "null"] {
             let app = Installation::with_dynamic_secret();
             app.grant("apps", "deployer", 1000, 4600);
             let issued = app.send("POST", LEASES, ADMIN, body);

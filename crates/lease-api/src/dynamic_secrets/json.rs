@@ -9,7 +9,7 @@ use crate::problem::Problem;
 
 /// What an administrator says of a dynamic secret.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `target`, `account` and `namespaces`")]
 pub(crate) struct DynamicSecretInput {
     target: TargetName,
     account: Account,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a caller asks for.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `ttl` and `namespace`, or no body")]
 pub(crate) struct IssueInput {
     pub(crate) ttl: Option<Ttl>,
     pub(crate) namespace: Option<Namespace>,

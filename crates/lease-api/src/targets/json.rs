@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an administrator says of a target.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `url` and `auth`")]
 pub(crate) struct TargetInput {
     pub(crate) url: ApiServerUrl,
     pub(crate) auth: AuthInput,
