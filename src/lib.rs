@@ -9,7 +9,7 @@ struct Kubelease;
 
 impl Guest for Kubelease {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve(request, out, lease_api::leases);
+        spin_ports::serve(&request, out, lease_api::leases);
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use testbed::harness::Case;
 use testbed::kubelease::ADMIN_TOKEN;
 
@@ -35,7 +35,7 @@ pub fn a_body_is_announced_and_repeated_only_where_that_is_refused(case: &Case) 
     leasing.issue(&json!({}))?.expect(502)?;
     assert_eq!(server.seen().len(), 2, "a refusal of what was not announced is an answer");
 
-    leasing.admin()?.post("/api/v1/targets/local/check", &Value::Null)?.expect(200)?;
+    leasing.admin()?.send("POST", "/api/v1/targets/local/check", &[], b"")?.expect(200)?;
     let get = server.seen().into_iter().find(|request| request.starts_with("GET "));
     let get = get.context("`GET /version` is part of a check")?;
     assert!(!announced(&get), "there is nothing to announce: {get}");

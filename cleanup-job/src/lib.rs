@@ -22,7 +22,7 @@ struct CleanupJob;
 
 impl incoming_handler::Guest for CleanupJob {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve(request, out, lease_api::sweep);
+        spin_ports::serve(&request, out, lease_api::sweep);
     }
 }
 
@@ -45,7 +45,7 @@ fn sweep() -> Result<(), SweepError> {
 
 /// An error with all that is behind it. (`anyhow` would do it for 47 kB of backtraces.)
 fn chain(error: &dyn Error) -> String {
-    let errors = std::iter::successors(Some(error), |error| error.source());
+    let errors = std::iter::successors(Some(error), |&error| error.source());
     errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

@@ -9,7 +9,7 @@ use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, request, varia
 
 /// Hands a request over to `handler` and sends what it answers.
 pub fn serve(
-    incoming: IncomingRequest,
+    incoming: &IncomingRequest,
     out: ResponseOutparam,
     handler: impl AsyncFnOnce(
         SpinPorts,
@@ -20,7 +20,7 @@ pub fn serve(
 ) {
     log_to_stderr();
     spin_executor::run(async {
-        let answer = match read(&incoming) {
+        let answer = match read(incoming) {
             Ok((head, body)) => handler(SpinPorts::default(), &variables(), head, body).await,
             Err(error) => {
                 log::warn!("a request cannot be read: {error}");
