@@ -56,13 +56,17 @@ impl<P: Ports> Engine<P> {
                 .into_iter()
                 .any(|failure| !matches!(failure, Some(Error::Transport(_)))),
             problem: None,
-            version: version.as_ref().ok().map(|version| version.git_version.clone()),
+            version: version.as_ref().ok().map(|version| bounded(&version.git_version)),
             username: None,
             groups: vec![],
             missing_permissions: vec![],
         };
         match me {
-            Ok(me) => (check.username, check.groups) = (Some(me.username), me.groups),
+            Ok(me) => {
+                check.username = Some(bounded(&me.username));
+                check.groups =
+                    me.groups.iter().take(MAX_GROUPS).map(|group| bounded(group)).collect();
+            }
             // Before Kubernetes 1.28 no one is told who they are; that we are let in is seen below.
             Err(error) if error.status().is_some_and(kube_rest::Status::is_not_found) => {}
             Err(error) => check.problem = Some(told(&error)),
@@ -157,6 +161,17 @@ fn told(error: &Error) -> String {
     }
 }
 
+/// What a server says of itself is kept, and shown in every list: not more than anyone means to say.
+fn bounded(text: &str) -> String {
+    text.chars().take(MAX_CHARACTERS).collect()
+}
+
+/// The longest text of a server that is kept: a subdomain, and what Kubernetes puts before it.
+const MAX_CHARACTERS: usize = 320;
+
+/// The most groups that are kept; a service account is in three.
+const MAX_GROUPS: usize = 64;
+
 /// The most permissions that one check asks about.
 const MAX_REVIEWS: usize = 256;
 
@@ -200,6 +215,19 @@ mod tests {
         assert_eq!(check.version.as_deref(), Some("v1.36.3"));
         assert_eq!(check.username.as_deref(), Some("system:serviceaccount:kubelease:broker"));
         assert_eq!(check.missing_permissions, []);
+    }
+
+    #[test]
+    fn a_server_that_says_too_much_of_us_is_cut_short() {
+        let long = "x".repeat(100_000);
+        let me = serde_json::json!({"status": {"userInfo": {
+            "username": long, "groups": vec!["g"; 1000],
+        }}});
+        let version = format!(r#"{{"gitVersion":"{long}"}}"#);
+        let check = check(vec![reply(200, &version), reply(201, &me.to_string()), reply(201, YES)]);
+        assert_eq!(check.username.map(|name| name.len()), Some(MAX_CHARACTERS));
+        assert_eq!(check.version.map(|version| version.len()), Some(MAX_CHARACTERS));
+        assert_eq!(check.groups.len(), MAX_GROUPS);
     }
 
     #[test]

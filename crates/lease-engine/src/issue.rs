@@ -132,6 +132,8 @@ fn wrong(plan: &Plan, claims: &TokenClaims) -> Option<&'static str> {
         Some("it is of another account")
     } else if claims.expires_at <= claims.issued_at {
         Some("it ends before it begins")
+    } else if claims.id.as_ref().is_some_and(|id| id.len() > MAX_ID_BYTES) {
+        Some("its id is too long")
     } else {
         None
     }
@@ -149,6 +151,9 @@ fn warnings(asked: Ttl, issued_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> 
     let (given, asked) = (given.num_seconds(), asked.num_seconds());
     vec![format!("the API server {change} the token to {given} seconds; {asked} were asked for")]
 }
+
+/// The longest id of a token that is kept. Kubernetes' are UUIDs.
+const MAX_ID_BYTES: usize = 256;
 
 #[cfg(test)]
 mod tests {
