@@ -33,7 +33,7 @@ pub enum UrlError {
         "a target's url names its host by DNS name or IPv4 address: Spin cannot verify TLS for `[…]`"
     )]
     Ipv6Literal,
-    /// Over [`MAX_URL_BYTES`].
+    /// Longer than any address that is kept.
     #[error("a target's url has at most {MAX_URL_BYTES} bytes")]
     TooLong,
 }
