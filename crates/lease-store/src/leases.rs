@@ -37,8 +37,9 @@ impl<'a, K: KeyValue> Leases<'a, K> {
     /// # Errors
     /// Fails where the store does not answer; the lease may be kept all the same.
     pub fn add(&self, lease: &Lease, now: DateTime<Utc>) -> Result<(), StoreError> {
-        // Never under a day that a sweep has finished, however far back the cluster's clock is.
-        let day = lease.expires_at.max(now).date_naive();
+        // Never under a day that a sweep has finished, however far back the cluster's clock is, or ahead
+        // the host's once was.
+        let day = lease.expires_at.max(now).date_naive().max(self.progress()?.day);
         let number = self.store.increment(&count(day))?;
         let key = key(lease.id);
         let value = record::write(&key, lease)?;
@@ -210,6 +211,18 @@ mod tests {
         let writes = store.writes();
         assert_eq!(sweep(), (0, false));
         assert_eq!(store.writes(), writes, "an idle sweep writes nothing");
+    }
+
+    #[test]
+    fn a_lease_issued_after_a_sweep_by_a_clock_far_ahead_is_still_forgotten() {
+        let store = MemoryStore::default();
+        let leases = Leases::new(&store);
+        leases.forget_ended(at("2027-12-01T00:00:00Z"), 10).expect("sweeps");
+        let lease = lease(1, "2026-11-22T12:00:00Z");
+        leases.add(&lease, at("2026-11-22T11:00:00Z")).expect("adds");
+        assert!(leases.get(lease.id).expect("reads").is_some());
+        leases.forget_ended(at("2028-01-01T00:00:00Z"), 10).expect("sweeps");
+        assert_eq!(leases.get(lease.id).expect("reads"), None);
     }
 
     #[test]
