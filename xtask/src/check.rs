@@ -59,6 +59,7 @@ fn dependencies() -> Result<()> {
 
 fn deny() -> Command {
     let mut deny = Command::new("cargo-deny");
-    deny.current_dir(root());
+    // Without this, only the root package would be looked at.
+    deny.arg("--workspace").current_dir(root());
     deny
 }
