@@ -8,13 +8,16 @@ use testbed::command;
 use crate::wasm_target::{self, TARGET};
 use crate::workspace::{self, cargo};
 
-/// Builds both components where `spin.toml` looks for them.
+/// Builds both components where `spin.toml` looks for them: in the workspace's own `target/`, whatever
+/// directory the rest is built in.
 pub fn components() -> Result<()> {
     wasm_target::prepare()?;
-    command::run("building the components", &mut release(&COMPONENTS))
+    let mut cargo = release(&["kubelease", "cleanup-job"]);
+    cargo.arg("--target-dir").arg(workspace::root().join("target"));
+    command::run("building the components", &mut cargo)
 }
 
-/// Builds the component that the tests of dev-host run.
+/// Builds the component that the tests of dev-host run, where they look for it: beside themselves.
 pub fn probe() -> Result<()> {
     wasm_target::prepare()?;
     command::run("building the probe", &mut release(&["probe"]))
@@ -31,15 +34,11 @@ pub fn dev_host() -> Result<()> {
 /// The packages that are compiled for wasm.
 pub const WASM_PACKAGES: [&str; 4] = ["kubelease", "cleanup-job", "spin-ports", "probe"];
 
-/// In the workspace's own `target/`, whatever directory the rest is built in.
 fn release(packages: &[&str]) -> Command {
     let mut cargo = cargo("build");
-    cargo.args(["--release", "--target", TARGET, "--target-dir"]);
-    cargo.arg(workspace::root().join("target"));
+    cargo.args(["--release", "--target", TARGET]);
     for package in packages {
         cargo.args(["--package", package]);
     }
     cargo
 }
-
-const COMPONENTS: [&str; 2] = ["kubelease", "cleanup-job"];
