@@ -1,15 +1,16 @@
 //! A request together with the answer it will have.
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use http::{Method, Request, header};
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, HttpClient, Limits, Status};
+use crate::error::AnswerError;
+use crate::{Authorization, Error, HttpClient, Limits, Status};
 
-/// The limits of every call.
+/// The limits of every call but lists.
 ///
 /// The API server answers what is asked of it here in milliseconds, but its own admission webhooks may
 /// take ten seconds each by default. An answer is one small object.
@@ -24,20 +25,39 @@ pub const LIMITS: Limits = Limits {
 #[must_use = "a call does nothing until it is sent"]
 pub struct Call<T> {
     request: Result<Request<Vec<u8>>, Error>,
-    answer: PhantomData<fn() -> T>,
+    limits: &'static Limits,
+    decode: Decode<T>,
 }
 
-impl<T: DeserializeOwned> Call<T> {
+/// Reads an answer that says yes.
+pub(crate) type Decode<T> = fn(&Response<Vec<u8>>) -> serde_json::Result<T>;
+
+impl<T> Call<T> {
     /// Sends the call and reads its answer.
     ///
     /// # Errors
-    /// Fails as [`Error`] says; after [`Error::Transport`] the API server may have acted all the same.
+    /// Fails as [`Error`] says; [`Error::is_unknown_outcome`] tells whether the API server may have acted
+    /// all the same.
     pub async fn send(self, http: &impl HttpClient) -> Result<T, Error> {
-        let response = http.send(self.request?, &LIMITS).await.map_err(Error::Transport)?;
+        self.send_dated(http).await.map(|(answer, _)| answer)
+    }
+
+    /// As [`Call::send`], with the time of the answer by the server's own clock (its `Date` header, in
+    /// whole seconds), where it told one.
+    ///
+    /// # Errors
+    /// As [`Call::send`].
+    pub async fn send_dated(
+        self,
+        http: &impl HttpClient,
+    ) -> Result<(T, Option<DateTime<Utc>>), Error> {
+        let response = http.send(self.request?, self.limits).await.map_err(Error::Transport)?;
         if !response.status().is_success() {
-            return Err(Error::Refused(Status::read(response.status(), response.body())));
+            return Err(Error::Refused(Status::read(&response)));
         }
-        serde_json::from_slice(response.body()).map_err(Error::Unreadable)
+        let answer = (self.decode)(&response)
+            .map_err(|error| Error::Unreadable(AnswerError::from(&error)))?;
+        Ok((answer, date(response.headers())))
     }
 
     /// The request that would be sent.
@@ -48,37 +68,120 @@ impl<T: DeserializeOwned> Call<T> {
         self.request
     }
 
-    pub(crate) fn get(uri: Result<String, Error>, bearer: &str) -> Self {
-        Self::new(Method::GET, uri, bearer, Vec::new())
+    pub(crate) fn within(self, limits: &'static Limits) -> Self {
+        Self { limits, ..self }
     }
 
-    pub(crate) fn post(uri: Result<String, Error>, bearer: &str, body: &impl Serialize) -> Self {
+    pub(crate) fn decoded_by(self, decode: Decode<T>) -> Self {
+        Self { decode, ..self }
+    }
+}
+
+impl<T: DeserializeOwned> Call<T> {
+    pub(crate) fn get(uri: Result<String, Error>, authorization: Authorization<'_>) -> Self {
+        Self::new(Method::GET, uri, authorization, None)
+    }
+
+    pub(crate) fn with_body(
+        method: Method,
+        media_type: &'static str,
+        uri: Result<String, Error>,
+        authorization: Authorization<'_>,
+        body: &impl Serialize,
+    ) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self::new(Method::POST, uri, bearer, body),
-            Err(error) => Self { request: Err(Error::Unreadable(error)), answer: PhantomData },
+            Ok(body) => Self::new(method, uri, authorization, Some((media_type, body))),
+            Err(_) => Self::failed(Error::Improper("the payload cannot be written as JSON")),
         }
     }
 
-    fn new(method: Method, uri: Result<String, Error>, bearer: &str, body: Vec<u8>) -> Self {
+    /// A call that is refused before it is sent.
+    pub(crate) fn failed(error: Error) -> Self {
+        Self { request: Err(error), limits: &LIMITS, decode: json }
+    }
+
+    fn new(
+        method: Method,
+        uri: Result<String, Error>,
+        authorization: Authorization<'_>,
+        body: Option<(&'static str, Vec<u8>)>,
+    ) -> Self {
         let request = uri.and_then(|uri| {
             let mut request = Request::builder()
                 .method(method)
                 .uri(uri)
-                .header(header::ACCEPT, "application/json")
-                .header(header::AUTHORIZATION, sensitive(format!("Bearer {bearer}"))?);
-            if !body.is_empty() {
-                request = request.header(header::CONTENT_TYPE, "application/json");
+                .header(header::ACCEPT, HeaderValue::from_static("application/json"));
+            if let Some((name, value)) = authorization.header()? {
+                request = request.header(name, value);
             }
+            if let Some((media_type, _)) = body {
+                request = request.header(header::CONTENT_TYPE, media_type);
+            }
+            let body = body.map(|(_, body)| body).unwrap_or_default();
             request.body(body).map_err(Error::Request)
         });
-        Self { request, answer: PhantomData }
+        Self { request, limits: &LIMITS, decode: json }
     }
 }
 
-/// A header value that `Debug` does not print.
-fn sensitive(value: String) -> Result<http::HeaderValue, Error> {
-    let mut value =
-        http::HeaderValue::try_from(value).map_err(|error| Error::Request(error.into()))?;
-    value.set_sensitive(true);
-    Ok(value)
+fn json<T: DeserializeOwned>(response: &Response<Vec<u8>>) -> serde_json::Result<T> {
+    serde_json::from_slice(response.body())
+}
+
+/// The `Date` of an answer (RFC 9110 §5.6.7; the obsolete forms are not read).
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Answered, now};
+    use crate::{Api, TransportError};
+
+    const VERSION: &str = r#"{"gitVersion":"v1.36.3"}"#;
+
+    fn version() -> Call<crate::Version> {
+        Api::new("https://10.0.0.1", Authorization::Bearer("t0ken")).version()
+    }
+
+    #[test]
+    fn the_time_of_the_server_is_told_where_it_told_it() {
+        for (date, seconds) in [
+            (Some("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777)),
+            (Some("Wed, 25 Nov 2026 02:28:15 GMT"), Some(1_795_573_695)),
+            (Some("Sunday, 06-Nov-94 08:49:37 GMT"), None),
+            (Some("yesterday"), None),
+            (None, None),
+        ] {
+            let mut response = Response::builder().status(200);
+            if let Some(date) = date {
+                response = response.header("date", date);
+            }
+            let http = Answered::with(response.body(VERSION.into()).expect("an answer"));
+            let (version, told) = now(version().send_dated(&http)).expect("answers");
+            assert_eq!(version.git_version, "v1.36.3");
+            assert_eq!(told.map(|told| told.timestamp()), seconds, "{date:?}");
+        }
+    }
+
+    #[test]
+    fn each_failure_is_told_from_the_others() {
+        let http = Answered::failing(TransportError::Timeout("first byte".to_owned()));
+        assert!(now(version().send(&http)).expect_err("no answer").is_timeout());
+        let error = now(version().send(&Answered::json(403, "{}"))).expect_err("refused");
+        assert!(error.status().is_some_and(Status::is_forbidden), "{error}");
+        let error = now(version().send(&Answered::json(200, r#"{"gitVersion":["canary"]}"#)));
+        let error = error.expect_err("no version");
+        assert!(matches!(error, Error::Unreadable(_)), "{error}");
+        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_sent_stops_every_call() {
+        let authorization = Authorization::Header { name: "host", value: "x" };
+        let error = Api::new("https://10.0.0.1", authorization).version().into_request();
+        assert!(matches!(error, Err(Error::Improper(_))), "{error:?}");
+    }
 }

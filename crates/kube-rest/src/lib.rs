@@ -2,22 +2,27 @@
 //!
 //! This crate turns intent into `http::Request<Vec<u8>>` and bytes into answers. Payloads are written by
 //! hand here. One trait with one method sends ([`HttpClient`]), and the crate does not care how. It knows
-//! nothing of leases, of storage or of time.
+//! nothing of leases, of storage or of time, and reads no data of any secret.
 
 mod api;
+mod authorization;
 mod call;
 mod claims;
 mod error;
 mod http_client;
 mod review;
 mod status;
+#[cfg(test)]
+mod testing;
 mod token;
+mod uri;
 
 pub use api::{Api, Version};
+pub use authorization::Authorization;
 pub use call::{Call, LIMITS};
 pub use claims::{Audience, ClaimsError, TokenClaims};
-pub use error::Error;
+pub use error::{AnswerError, Error};
 pub use http_client::{HttpClient, Limits, TransportError};
 pub use review::{AccessReview, ResourceAttributes, UserInfo};
-pub use status::Status;
+pub use status::{MAX_RETRY_AFTER, Status};
 pub use token::{IssuedToken, TokenSpec};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Api, Call};
+
 /// Who the API server takes us for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "SelfReview")]
@@ -25,7 +27,10 @@ pub struct AccessReview {
 pub struct ResourceAttributes<'a> {
     /// As `create`.
     pub verb: &'a str,
-    /// As `serviceaccounts`, of the core API group.
+    /// As `rbac.authorization.k8s.io`; empty for the core group.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub group: &'a str,
+    /// As `serviceaccounts`.
     pub resource: &'a str,
     /// As `token`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,21 +43,34 @@ pub struct ResourceAttributes<'a> {
     pub name: Option<&'a str>,
 }
 
+impl Api<'_> {
+    /// Who the API server takes us for. Kubernetes 1.28 and later; open to all who are authenticated.
+    pub fn who_am_i(&self) -> Call<UserInfo> {
+        let path = self.path(&["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]);
+        self.post(path, &SelfReviewRequest::NEW)
+    }
+
+    /// Whether we may do something. Open to all who are authenticated.
+    pub fn may_i(&self, what: &ResourceAttributes<'_>) -> Call<AccessReview> {
+        let path = self.path(&["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]);
+        self.post(path, &AccessReviewRequest::of(what))
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SelfReviewRequest {
+struct SelfReviewRequest {
     api_version: &'static str,
     kind: &'static str,
 }
 
 impl SelfReviewRequest {
-    pub(crate) const NEW: Self =
-        Self { api_version: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+    const NEW: Self = Self { api_version: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AccessReviewRequest<'a> {
+struct AccessReviewRequest<'a> {
     api_version: &'static str,
     kind: &'static str,
     spec: AccessReviewSpec<'a>,
@@ -65,7 +83,7 @@ struct AccessReviewSpec<'a> {
 }
 
 impl<'a> AccessReviewRequest<'a> {
-    pub(crate) fn of(what: &'a ResourceAttributes<'a>) -> Self {
+    fn of(what: &'a ResourceAttributes<'a>) -> Self {
         Self {
             api_version: "authorization.k8s.io/v1",
             kind: "SelfSubjectAccessReview",
@@ -117,7 +135,58 @@ impl From<SelfAccessReview> for AccessReview {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::testing::{api, sent};
+
+    #[test]
+    fn each_question_is_the_request_that_kubernetes_documents() {
+        let line = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews".to_owned();
+        let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        assert_eq!(sent(api().who_am_i()), (line, "json", body));
+
+        let token = ResourceAttributes {
+            verb: "create",
+            group: "",
+            resource: "serviceaccounts",
+            subresource: Some("token"),
+            namespace: Some("apps"),
+            name: Some("deployer"),
+        };
+        let bind = ResourceAttributes {
+            verb: "bind",
+            group: "rbac.authorization.k8s.io",
+            resource: "clusterroles",
+            subresource: None,
+            namespace: None,
+            name: Some("view"),
+        };
+        for (what, attributes) in [
+            (
+                token,
+                json!({
+                    "verb": "create", "resource": "serviceaccounts", "subresource": "token",
+                    "namespace": "apps", "name": "deployer",
+                }),
+            ),
+            (
+                bind,
+                json!({
+                    "verb": "bind", "group": "rbac.authorization.k8s.io",
+                    "resource": "clusterroles", "name": "view",
+                }),
+            ),
+        ] {
+            let line = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned();
+            let body = json!({
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            });
+            assert_eq!(sent(api().may_i(&what)), (line, "json", body));
+        }
+    }
 
     #[test]
     fn answers_of_a_real_server_are_read() {

@@ -1,6 +1,8 @@
 //! What Kubernetes says when it says no.
 
-use http::StatusCode;
+use std::time::Duration;
+
+use http::{Response, StatusCode, header};
 use serde::Deserialize;
 
 /// A refusal: Kubernetes' `Status` object, or what is known of one that carried no such object.
@@ -15,16 +17,41 @@ pub struct Status {
     pub code: StatusCode,
     /// Kubernetes' machine-readable reason, as `Forbidden`; empty where it gave none that we know.
     pub reason: &'static str,
+    /// How long it asks us to wait, at most [`MAX_RETRY_AFTER`]; in whole seconds.
+    pub retry_after: Option<Duration>,
+    namespace_terminating: bool,
 }
+
+/// The longest that a server can make us wait.
+///
+/// Kubernetes' own flow control asks for one second. Longer than a minute is longer than whoever asks us
+/// waits, and a server could otherwise put a retry off for ever.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 impl Status {
     /// Reads a refusal. A proxy's error page is one too: it has a code and nothing else to say.
     #[must_use]
-    pub fn read(code: StatusCode, body: &[u8]) -> Self {
-        let status: RawStatus = serde_json::from_slice(body).unwrap_or_default();
-        let known =
-            REASONS.iter().find(|known| status.kind == "Status" && **known == status.reason);
-        Self { code, reason: known.copied().unwrap_or_default() }
+    pub fn read(response: &Response<Vec<u8>>) -> Self {
+        let status: RawStatus = serde_json::from_slice(response.body()).unwrap_or_default();
+        let status = if status.kind == "Status" { status } else { RawStatus::default() };
+        let known = REASONS.iter().find(|known| **known == status.reason);
+        let details = status.details.unwrap_or_default();
+        // A date is ignored: it would have to be told from our own clock, which may be another.
+        let asked = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .or(details.retry_after_seconds.filter(|seconds| *seconds > 0));
+        Self {
+            code: response.status(),
+            reason: known.copied().unwrap_or_default(),
+            retry_after: asked.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER)),
+            namespace_terminating: details
+                .causes
+                .iter()
+                .flatten()
+                .any(|cause| cause.reason == "NamespaceTerminating"),
+        }
     }
 
     /// The credential was not accepted.
@@ -52,6 +79,45 @@ impl Status {
         self.is("Invalid", StatusCode::UNPROCESSABLE_ENTITY)
     }
 
+    /// Kubernetes itself says that a precondition does not hold: another UID, another version.
+    ///
+    /// A 409 without its word says nothing of the object, and may not end a lease.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.reason == "Conflict"
+    }
+
+    /// Kubernetes itself says that there is an object of this name already.
+    #[must_use]
+    pub fn is_already_exists(&self) -> bool {
+        self.reason == "AlreadyExists"
+    }
+
+    /// What was asked to be continued is too long ago (410): the list begins anew.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.reason == "Gone" || self.is("Expired", StatusCode::GONE)
+    }
+
+    /// We, or all together, ask too much.
+    #[must_use]
+    pub fn is_too_many_requests(&self) -> bool {
+        self.is("TooManyRequests", StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// The server, or what stands before it, failed; what was asked may have been done.
+    #[must_use]
+    pub fn is_server_fault(&self) -> bool {
+        let reasons = ["InternalError", "ServerTimeout", "ServiceUnavailable", "Timeout"];
+        self.code.is_server_error() || reasons.contains(&self.reason)
+    }
+
+    /// The object was refused because its namespace is being deleted, and everything in it with it.
+    #[must_use]
+    pub fn is_namespace_terminating(&self) -> bool {
+        self.namespace_terminating
+    }
+
     /// The reason decides where there is one: several reasons share a code.
     fn is(&self, reason: &str, code: StatusCode) -> bool {
         if self.reason.is_empty() { self.code == code } else { self.reason == reason }
@@ -69,6 +135,20 @@ impl std::fmt::Display for Status {
 #[serde(default)]
 struct RawStatus {
     kind: String,
+    reason: String,
+    details: Option<RawDetails>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct RawDetails {
+    retry_after_seconds: Option<u64>,
+    causes: Option<Vec<RawCause>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawCause {
     reason: String,
 }
 
@@ -103,28 +183,111 @@ mod tests {
         "message":"serviceaccounts \"deployer\" is forbidden: User \"system:serviceaccount:kubelease:broker\" cannot create resource \"serviceaccounts/token\" in API group \"\" in the namespace \"apps\"",
         "reason":"Forbidden","details":{"name":"deployer","kind":"serviceaccounts"},"code":403}"#;
 
+    /// As it answered the create of an account in a namespace that was being deleted.
+    const TERMINATING: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"serviceaccounts \"late\" is forbidden: unable to create new content in namespace apps because it is being terminated",
+        "reason":"Forbidden","details":{"name":"late","kind":"serviceaccounts","causes":[
+        {"reason":"NamespaceTerminating","message":"namespace apps is being terminated","field":"metadata.namespace"}]},
+        "code":403}"#;
+
+    /// As it answered a DELETE whose UID was another.
+    const CONFLICT: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"Operation cannot be fulfilled on ServiceAccount \"f1\": the UID in the precondition (nope) does not match the UID in record (9f151a2a-1b8c-4104-aff3-3f2813bc6979). The object might have been deleted and then recreated",
+        "reason":"Conflict","details":{"name":"f1","kind":"ServiceAccount"},"code":409}"#;
+
+    /// As it answered the second create of a name.
+    const EXISTS: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"clusterroles.rbac.authorization.k8s.io \"a1\" already exists","reason":"AlreadyExists",
+        "details":{"name":"a1","group":"rbac.authorization.k8s.io","kind":"clusterroles"},"code":409}"#;
+
+    fn status(code: u16, retry_after: Option<&str>, body: &str) -> Status {
+        let mut response = Response::builder().status(code);
+        if let Some(seconds) = retry_after {
+            response = response.header("retry-after", seconds);
+        }
+        Status::read(&response.body(body.as_bytes().to_vec()).expect("an answer"))
+    }
+
+    /// Every question, by the name of what it asks.
+    fn answers(status: &Status) -> Vec<&'static str> {
+        [
+            ("unauthorized", status.is_unauthorized()),
+            ("forbidden", status.is_forbidden()),
+            ("not found", status.is_not_found()),
+            ("invalid", status.is_invalid()),
+            ("conflict", status.is_conflict()),
+            ("exists", status.is_already_exists()),
+            ("expired", status.is_expired()),
+            ("too many", status.is_too_many_requests()),
+            ("fault", status.is_server_fault()),
+            ("terminating", status.is_namespace_terminating()),
+        ]
+        .into_iter()
+        .filter_map(|(question, yes)| yes.then_some(question))
+        .collect()
+    }
+
     #[test]
     fn the_reason_decides_before_the_code() {
-        for (code, body, unauthorized, forbidden, not_found) in [
-            (403, FORBIDDEN, false, true, false),
-            (403, "<html>no</html>", false, true, false),
-            (401, "", true, false, false),
-            (404, r#"{"kind":"Status","reason":"NotFound"}"#, false, false, true),
-            (404, "404 page not found", false, false, false),
-            (403, r#"{"kind":"Status","reason":"Expired"}"#, false, false, false),
-            (404, r#"{"kind":"Pod","reason":"NotFound"}"#, false, false, false),
+        let reason = |reason| format!(r#"{{"kind":"Status","reason":"{reason}"}}"#);
+        for (code, body, yes) in [
+            (403, FORBIDDEN, &["forbidden"][..]),
+            (403, TERMINATING, &["forbidden", "terminating"]),
+            (403, &TERMINATING.replace(r#""Status""#, r#""Pod""#), &["forbidden"]),
+            (403, "<html>no</html>", &["forbidden"]),
+            (401, "", &["unauthorized"]),
+            (404, &reason("NotFound"), &["not found"]),
+            (404, "404 page not found", &[]),
+            (403, &reason("Expired"), &["expired"]),
+            (404, r#"{"kind":"Pod","reason":"NotFound"}"#, &[]),
+            (409, CONFLICT, &["conflict"]),
+            (409, EXISTS, &["exists"]),
+            (409, "<html>", &[]),
+            (410, &reason("Expired"), &["expired"]),
+            (410, &reason("Gone"), &["expired"]),
+            (410, "", &["expired"]),
+            (422, &reason("Invalid"), &["invalid"]),
+            (429, &reason("TooManyRequests"), &["too many"]),
+            (429, "Too many requests, please try again later.", &["too many"]),
+            (500, &reason("ServerTimeout"), &["fault"]),
+            (503, "", &["fault"]),
+            (504, &reason("Timeout"), &["fault"]),
+            (500, &reason("Forbidden"), &["forbidden", "fault"]),
         ] {
-            let status = Status::read(StatusCode::from_u16(code).expect("a code"), body.as_bytes());
-            let got = (status.is_unauthorized(), status.is_forbidden(), status.is_not_found());
-            assert_eq!(got, (unauthorized, forbidden, not_found), "{code} {body}");
+            assert_eq!(answers(&status(code, None, body)), yes, "{code} {body}");
+        }
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_minute_at_most() {
+        let details = |seconds: &str| {
+            format!(
+                r#"{{"kind":"Status","reason":"ServerTimeout","details":{{"retryAfterSeconds":{seconds}}}}}"#
+            )
+        };
+        for (header, body, seconds) in [
+            (None, String::new(), None),
+            (Some("1"), String::new(), Some(1)),
+            (Some("1"), details("5"), Some(1)),
+            (None, details("5"), Some(5)),
+            (None, details("0"), None),
+            (None, details("100000"), Some(60)),
+            (Some("0"), String::new(), Some(0)),
+            (Some("61"), String::new(), Some(60)),
+            (Some("99999999999999999999"), String::new(), None),
+            (Some("-1"), String::new(), None),
+            (Some("Wed, 25 Nov 2026 02:28:15 GMT"), details("5"), Some(5)),
+        ] {
+            let asked = status(503, header, &body).retry_after.map(|after| after.as_secs());
+            assert_eq!(asked, seconds, "{header:?} {body}");
         }
     }
 
     #[test]
     fn nothing_that_the_server_writes_freely_is_kept() {
-        let body = br#"{"kind":"Status","reason":"canary","message":"canary"}"#;
-        for body in [body.as_slice(), FORBIDDEN.replace("apps", "canary").as_bytes(), b"canary"] {
-            let status = Status::read(StatusCode::FORBIDDEN, body);
+        let body = r#"{"kind":"Status","reason":"canary","message":"canary"}"#;
+        for body in [body, &FORBIDDEN.replace("apps", "canary"), "canary"] {
+            let status = status(403, None, body);
             let told = format!("{status} {status:?}");
             assert!(status.is_forbidden() && !told.contains("canary"), "{told}");
         }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, TokenClaims};
+use crate::{Api, Call, Error, TokenClaims};
 
 /// What token is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,16 +48,40 @@ impl fmt::Debug for IssuedToken {
     }
 }
 
+impl Api<'_> {
+    /// Asks for a token of a service account (`TokenRequest`).
+    ///
+    /// Needs `create` on `serviceaccounts/token`. Never send it as a dry run: it answers with a real
+    /// token.
+    pub fn create_token(
+        &self,
+        namespace: &str,
+        service_account: &str,
+        spec: &TokenSpec,
+    ) -> Call<IssuedToken> {
+        let path = self.path(&[
+            "api",
+            "v1",
+            "namespaces",
+            namespace,
+            "serviceaccounts",
+            service_account,
+            "token",
+        ]);
+        self.post(path, &TokenRequest::of(spec))
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct TokenRequest<'a> {
+struct TokenRequest<'a> {
     api_version: &'static str,
     kind: &'static str,
     spec: &'a TokenSpec,
 }
 
 impl<'a> TokenRequest<'a> {
-    pub(crate) fn of(spec: &'a TokenSpec) -> Self {
+    fn of(spec: &'a TokenSpec) -> Self {
         Self { api_version: "authentication.k8s.io/v1", kind: "TokenRequest", spec }
     }
 }
@@ -80,17 +104,52 @@ impl From<TokenAnswer> for IssuedToken {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::testing::{answered, api, refused, sent};
+
+    fn spec() -> TokenSpec {
+        TokenSpec { audiences: vec![], expiration_seconds: 3600 }
+    }
+
+    #[test]
+    fn a_token_request_is_as_kubernetes_documents() {
+        let body = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"audiences": [], "expirationSeconds": 3600},
+        });
+        let line = "POST /api/v1/namespaces/apps/serviceaccounts/deployer/token".to_owned();
+        assert_eq!(sent(api().create_token("apps", "deployer", &spec())), (line, "json", body));
+    }
+
+    #[test]
+    fn no_name_can_change_whose_token_it_is() {
+        for name in ["", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "ä", "a\r\nb"] {
+            for call in
+                [api().create_token(name, "x", &spec()), api().create_token("x", name, &spec())]
+            {
+                let error = refused(call);
+                assert!(matches!(&error, Error::Segment(n) if n == name), "{name:?}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn the_token_of_a_real_answer_is_read_and_not_printed() {
         // As kube-apiserver 1.36.3 answered, the token cut.
         let answer = r#"{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1",
-            "metadata":{"name":"deployer","namespace":"apps","creationTimestamp":"2026-11-22T06:50:00Z"},
-            "spec":{"audiences":["https://kubernetes.default.svc"],"expirationSeconds":3600,
-            "boundObjectRef":null},
-            "status":{"token":"eyJhbGciOi.J9.x","expirationTimestamp":"2026-11-22T07:50:00Z"}}"#;
-        let token: IssuedToken = serde_json::from_str(answer).expect("reads");
+            "metadata":{"name":"a1","namespace":"apps","uid":"f75f4218-cc17-4167-9214-4b111d6e7ac9",
+            "creationTimestamp":"2026-11-25T02:28:09Z","managedFields":[{"manager":"kubelease",
+            "operation":"Update","apiVersion":"authentication.k8s.io/v1","time":"2026-11-25T02:28:09Z",
+            "fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:audiences":{},"f:boundObjectRef":{
+            "f:apiVersion":{},"f:kind":{},"f:name":{},"f:uid":{}},"f:expirationSeconds":{}}},
+            "subresource":"token"}]},"spec":{"audiences":["https://kubernetes.default.svc"],
+            "expirationSeconds":600,"boundObjectRef":{"kind":"Secret","apiVersion":"v1","name":"s1",
+            "uid":"9362aa50-0173-43cb-afe2-14ef934d8a81"}},
+            "status":{"token":"eyJhbGciOi.J9.x","expirationTimestamp":"2026-11-25T02:38:09Z"}}"#;
+        let call = api().create_token("apps", "a1", &spec());
+        let token = answered(call, 201, answer).expect("reads");
         assert_eq!(token.expose(), "eyJhbGciOi.J9.x");
         assert_eq!(format!("{token:?}"), "IssuedToken(redacted)");
     }

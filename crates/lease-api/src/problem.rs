@@ -282,7 +282,7 @@ fn cluster(error: IssueError) -> Problem {
                 ),
             ),
             Kube::Unreadable(_) | Kube::Token(_) => bad_answer(target),
-            Kube::Request(_) | Kube::Segment(_) => (
+            Kube::Request(_) | Kube::Segment(_) | Kube::Improper(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal_error",
                 "the request to the target could not be written".to_owned(),

@@ -134,7 +134,7 @@ type Need = (Namespace, ServiceAccountName);
 
 fn token_creation<'a>(namespace: Option<&'a str>, name: Option<&'a str>) -> ResourceAttributes<'a> {
     let (verb, resource, subresource) = ("create", "serviceaccounts", Some("token"));
-    ResourceAttributes { verb, resource, subresource, namespace, name }
+    ResourceAttributes { verb, group: "", resource, subresource, namespace, name }
 }
 
 fn missing_token_creation(

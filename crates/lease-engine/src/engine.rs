@@ -1,6 +1,6 @@
 //! The engine, and what all its operations share.
 
-use kube_rest::Api;
+use kube_rest::{Api, Authorization};
 use lease_core::{ClusterCredential, DynamicSecret, Keyring, Lease, LeaseId, Target};
 use lease_store::{Checks, Definitions, KeyValue, Leases, StoreError};
 
@@ -88,5 +88,5 @@ impl<D> Put<D> {
 
 /// The API server of `target`, as the bearer of its credential.
 pub(crate) fn api<'a>(target: &'a Target, credential: &'a ClusterCredential) -> Api<'a> {
-    Api::new(target.url.as_str(), credential.expose())
+    Api::new(target.url.as_str(), Authorization::Bearer(credential.expose()))
 }
