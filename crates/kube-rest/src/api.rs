@@ -6,7 +6,7 @@ use http::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Authorization, Call, Error, uri};
+use crate::{Authorization, Call, Error, Kind, uri};
 
 /// The API server at one address, and what each request shows it.
 pub struct Api<'a> {
@@ -39,6 +39,34 @@ impl<'a> Api<'a> {
         uri::path(self.base, segments)
     }
 
+    /// Where the objects of a kind are: in one namespace, or in all where none is named.
+    pub(crate) fn collection(&self, kind: Kind, namespace: Option<&str>) -> Result<String, Error> {
+        let (group, version) = kind.api_version().split_once('/').unwrap_or(("", "v1"));
+        let mut segments =
+            if group.is_empty() { vec!["api", version] } else { vec!["apis", group, version] };
+        if let Some(namespace) = namespace {
+            if !kind.is_namespaced() {
+                return Err(Error::Improper(NEEDLESS_NAMESPACE));
+            }
+            segments.extend(["namespaces", namespace]);
+        }
+        segments.push(kind.plural());
+        self.path(&segments)
+    }
+
+    /// Where one object is.
+    pub(crate) fn item(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<String, Error> {
+        if namespace.is_none() && kind.is_namespaced() {
+            return Err(Error::Improper(NO_NAMESPACE));
+        }
+        uri::path(&self.collection(kind, namespace)?, &[name])
+    }
+
     pub(crate) fn get<T: DeserializeOwned>(&self, uri: Result<String, Error>) -> Call<T> {
         Call::get(uri, self.authorization)
     }
@@ -67,6 +95,9 @@ impl fmt::Debug for Api<'_> {
         write!(f, "Api({}, {:?})", self.base, self.authorization)
     }
 }
+
+pub(crate) const NO_NAMESPACE: &str = "an object of this kind is in a namespace, and none is named";
+const NEEDLESS_NAMESPACE: &str = "an object of this kind is in no namespace, and one is named";
 
 #[cfg(test)]
 mod tests {
