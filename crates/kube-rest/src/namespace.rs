@@ -1,0 +1,115 @@
+//! Namespaces: what may be asked of one before anything is put into it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::stored::RawMetadata;
+use crate::{Api, Call};
+
+/// A namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Answer")]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// What tells it from another of its name. That of `kube-system` tells a cluster from another.
+    pub uid: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Since when it is being deleted.
+    pub deletion_timestamp: Option<DateTime<Utc>>,
+    /// Whether it takes no more objects.
+    pub is_terminating: bool,
+}
+
+impl Api<'_> {
+    /// Reads a namespace. Needs `get` on it.
+    pub fn namespace(&self, name: &str) -> Call<Namespace> {
+        self.get(self.path(&["api", "v1", "namespaces", name]))
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    kind: String,
+    metadata: RawMetadata,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    phase: String,
+}
+
+impl TryFrom<Answer> for Namespace {
+    type Error = &'static str;
+
+    fn try_from(Answer { kind, metadata, status }: Answer) -> Result<Self, Self::Error> {
+        if kind != "Namespace" || metadata.uid.is_empty() {
+            return Err("it is no namespace");
+        }
+        let deletion_timestamp = metadata.deletion_timestamp;
+        Ok(Self {
+            name: metadata.name,
+            uid: metadata.uid,
+            labels: metadata.labels.unwrap_or_default(),
+            deletion_timestamp,
+            is_terminating: deletion_timestamp.is_some() || status.phase == "Terminating",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::testing::{answered, api, refused, sent};
+
+    /// As kube-apiserver 1.36.3 answered.
+    const NAMESPACE: &str = r#"{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"apps",
+        "uid":"d6ec03df-d488-49c3-bdb1-268e74880e66","resourceVersion":"233",
+        "creationTimestamp":"2026-11-25T02:27:39Z","labels":{"kubernetes.io/metadata.name":"apps"},
+        "managedFields":[{"manager":"kubelease","operation":"Update","apiVersion":"v1",
+        "time":"2026-11-25T02:27:39Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{".":{},
+        "f:kubernetes.io/metadata.name":{}}}}}]},"spec":{"finalizers":["kubernetes"]},
+        "status":{"phase":"Active"}}"#;
+
+    #[test]
+    fn a_namespace_is_read() {
+        let line = "GET /api/v1/namespaces/apps".to_owned();
+        assert_eq!(sent(api().namespace("apps")), (line, "", Value::Null));
+        assert!(matches!(refused(api().namespace("a/b")), crate::Error::Segment(_)));
+        let namespace = answered(api().namespace("apps"), 200, NAMESPACE).expect("reads");
+        assert_eq!(namespace.name, "apps");
+        assert_eq!(namespace.uid, "d6ec03df-d488-49c3-bdb1-268e74880e66");
+        assert_eq!(namespace.labels["kubernetes.io/metadata.name"], "apps");
+        assert!(!namespace.is_terminating);
+    }
+
+    #[test]
+    fn one_that_is_being_deleted_takes_no_more() {
+        let deleted = r#""deletionTimestamp":"2026-11-25T02:28:15Z","labels""#;
+        for answer in [
+            NAMESPACE.replace(r#""Active""#, r#""Terminating""#),
+            NAMESPACE.replacen(r#""labels""#, deleted, 1),
+        ] {
+            let namespace = answered(api().namespace("apps"), 200, &answer).expect("reads");
+            assert!(namespace.is_terminating, "{answer}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_passes_for_a_namespace() {
+        for (from, to) in [
+            (r#""Namespace""#, r#""Pod""#),
+            (r#""uid":"d6ec03df-d488-49c3-bdb1-268e74880e66""#, r#""uid":"""#),
+        ] {
+            let answer = NAMESPACE.replace(from, to);
+            answered(api().namespace("apps"), 200, &answer).expect_err(to);
+        }
+    }
+}
