@@ -21,6 +21,33 @@ pub struct TokenClaims {
     /// Its own id; absent before Kubernetes 1.29.
     #[serde(rename = "jti")]
     pub id: Option<String>,
+    /// Who issued it.
+    #[serde(rename = "iss")]
+    pub issuer: Option<String>,
+    /// What it is bound to.
+    #[serde(rename = "kubernetes.io")]
+    pub private: Option<PrivateClaims>,
+}
+
+/// The claims that Kubernetes alone makes: what must still exist, so that the token is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PrivateClaims {
+    /// Where it all is.
+    pub namespace: Option<String>,
+    /// The account.
+    #[serde(rename = "serviceaccount")]
+    pub service_account: Option<ObjectClaim>,
+    /// The secret, where it is bound to one.
+    pub secret: Option<ObjectClaim>,
+}
+
+/// An object by name and UID.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ObjectClaim {
+    /// Its name.
+    pub name: String,
+    /// What tells it from another of its name.
+    pub uid: String,
 }
 
 /// One audience or several: RFC 7519 §4.1.3 allows both.
@@ -60,6 +87,27 @@ impl TokenClaims {
             .and_then(|rest| rest.split_once(':'))
             .is_some_and(|account| account == (namespace, service_account))
     }
+
+    /// The UID of its account, where it says one.
+    #[must_use]
+    pub fn account_uid(&self) -> Option<&str> {
+        Some(&self.private.as_ref()?.service_account.as_ref()?.uid)
+    }
+
+    /// The UID of the secret that it is bound to, if it is to one.
+    #[must_use]
+    pub fn secret_uid(&self) -> Option<&str> {
+        Some(&self.private.as_ref()?.secret.as_ref()?.uid)
+    }
+
+    /// Who may accept it.
+    #[must_use]
+    pub fn audiences(&self) -> &[String] {
+        match &self.audience {
+            Audience::One(audience) => std::slice::from_ref(audience),
+            Audience::Several(audiences) => audiences,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +133,33 @@ mod tests {
         assert_eq!(claims.id.as_deref(), Some("5a0f"));
         let audience = Audience::Several(vec!["https://kubernetes.default.svc".to_owned()]);
         assert_eq!(claims.audience, audience);
+    }
+
+    /// The claims of a token of kube-apiserver 1.36.3 that is bound to a secret.
+    const BOUND: &str = r#"{"aud":["https://kubernetes.default.svc"],"exp":1795574289,"iat":1795573689,
+        "iss":"https://kubernetes.default.svc","jti":"015de030-21a5-4e0d-a9d2-fdb5405c0b0b",
+        "kubernetes.io":{"namespace":"apps","secret":{"name":"s1","uid":"9362aa50-0173-43cb-afe2-14ef934d8a81"},
+        "serviceaccount":{"name":"a1","uid":"f75f4218-cc17-4167-9214-4b111d6e7ac9"}},
+        "nbf":1795573689,"sub":"system:serviceaccount:apps:a1"}"#;
+
+    #[test]
+    fn what_a_token_ends_with_is_told() {
+        let claims: TokenClaims = serde_json::from_str(BOUND).expect("reads");
+        assert_eq!(claims.account_uid(), Some("f75f4218-cc17-4167-9214-4b111d6e7ac9"));
+        assert_eq!(claims.secret_uid(), Some("9362aa50-0173-43cb-afe2-14ef934d8a81"));
+        assert_eq!(claims.issuer.as_deref(), Some("https://kubernetes.default.svc"));
+        assert_eq!(claims.private.and_then(|p| p.namespace).as_deref(), Some("apps"));
+        let plain = TokenClaims::read_unverified(TOKEN).expect("reads");
+        assert_eq!((plain.account_uid(), plain.secret_uid()), (None, None));
+    }
+
+    #[test]
+    fn one_audience_is_as_good_as_a_list_of_one() {
+        for (aud, want) in [(r#""a""#, &["a"][..]), (r#"["a","b"]"#, &["a", "b"]), ("[]", &[])] {
+            let claims = BOUND.replace(r#"["https://kubernetes.default.svc"]"#, aud);
+            let claims: TokenClaims = serde_json::from_str(&claims).expect("reads");
+            assert_eq!(claims.audiences(), want, "{aud}");
+        }
     }
 
     #[test]

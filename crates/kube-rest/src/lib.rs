@@ -23,12 +23,13 @@ mod stored;
 #[cfg(test)]
 mod testing;
 mod token;
+mod token_review;
 mod uri;
 
 pub use api::{Api, Version};
 pub use authorization::Authorization;
 pub use call::{Call, LIMITS};
-pub use claims::{Audience, ClaimsError, TokenClaims};
+pub use claims::{Audience, ClaimsError, ObjectClaim, PrivateClaims, TokenClaims};
 pub use delete::Deletion;
 pub use error::{AnswerError, Error};
 pub use http_client::{HttpClient, Limits, TransportError};
@@ -40,4 +41,5 @@ pub use patch::{AnnotationPatch, LeaseRenewal};
 pub use review::{AccessReview, ResourceAttributes, UserInfo};
 pub use status::{MAX_RETRY_AFTER, Status};
 pub use stored::{Stored, StoredRoleRef, StoredSubject};
-pub use token::{IssuedToken, TokenSpec};
+pub use token::{BoundObject, IssuedToken, TokenSpec};
+pub use token_review::TokenReview;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, Call, Error, TokenClaims};
+use crate::{Api, Call, Error, Kind, TokenClaims, uri};
 
 /// What token is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +16,28 @@ pub struct TokenSpec {
     pub audiences: Vec<String>,
     /// Its life in seconds. Under 600 is refused; over the server's own maximum is shortened in silence.
     pub expiration_seconds: u32,
+    /// What it ends with, besides its account, with which each token ends.
+    #[serde(rename = "boundObjectRef", skip_serializing_if = "Option::is_none")]
+    pub bound_object: Option<BoundObject>,
+    /// The UID that the account must have, else the request is a conflict ([`Error::is_conflict`]).
+    ///
+    /// A server may be too old to look at it, so the claims of the token must be compared too.
+    #[serde(skip)]
+    pub account_uid: Option<String>,
+}
+
+/// An object that a token ends with, in the namespace of its account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundObject {
+    /// As `Secret`.
+    pub kind: String,
+    /// As `v1`.
+    pub api_version: String,
+    /// Its name.
+    pub name: String,
+    /// The UID that it must have, else the request is a conflict.
+    pub uid: String,
 }
 
 /// A service-account token: delivered once, in one response; never stored, never logged.
@@ -48,6 +70,19 @@ impl fmt::Debug for IssuedToken {
     }
 }
 
+impl BoundObject {
+    /// The Secret of this name and UID.
+    #[must_use]
+    pub fn secret(name: &str, uid: &str) -> Self {
+        Self {
+            kind: Kind::Secret.name().to_owned(),
+            api_version: Kind::Secret.api_version().to_owned(),
+            name: name.to_owned(),
+            uid: uid.to_owned(),
+        }
+    }
+}
+
 impl Api<'_> {
     /// Asks for a token of a service account (`TokenRequest`).
     ///
@@ -59,15 +94,8 @@ impl Api<'_> {
         service_account: &str,
         spec: &TokenSpec,
     ) -> Call<IssuedToken> {
-        let path = self.path(&[
-            "api",
-            "v1",
-            "namespaces",
-            namespace,
-            "serviceaccounts",
-            service_account,
-            "token",
-        ]);
+        let account = self.item(Kind::ServiceAccount, Some(namespace), service_account);
+        let path = account.and_then(|account| uri::path(&account, &["token"]));
         self.post(path, &TokenRequest::of(spec))
     }
 }
@@ -77,12 +105,20 @@ impl Api<'_> {
 struct TokenRequest<'a> {
     api_version: &'static str,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
     spec: &'a TokenSpec,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    uid: &'a str,
 }
 
 impl<'a> TokenRequest<'a> {
     fn of(spec: &'a TokenSpec) -> Self {
-        Self { api_version: "authentication.k8s.io/v1", kind: "TokenRequest", spec }
+        let metadata = spec.account_uid.as_deref().map(|uid| Metadata { uid });
+        Self { api_version: "authentication.k8s.io/v1", kind: "TokenRequest", metadata, spec }
     }
 }
 
@@ -110,17 +146,38 @@ mod tests {
     use crate::testing::{answered, api, refused, sent};
 
     fn spec() -> TokenSpec {
-        TokenSpec { audiences: vec![], expiration_seconds: 3600 }
+        TokenSpec {
+            audiences: vec![],
+            expiration_seconds: 3600,
+            bound_object: None,
+            account_uid: None,
+        }
     }
 
     #[test]
-    fn a_token_request_is_as_kubernetes_documents() {
-        let body = json!({
+    fn a_token_request_names_what_the_token_ends_with() {
+        let plain = json!({
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
             "spec": {"audiences": [], "expirationSeconds": 3600},
         });
-        let line = "POST /api/v1/namespaces/apps/serviceaccounts/deployer/token".to_owned();
-        assert_eq!(sent(api().create_token("apps", "deployer", &spec())), (line, "json", body));
+        let bound = TokenSpec {
+            audiences: vec!["https://a".to_owned()],
+            expiration_seconds: 600,
+            bound_object: Some(BoundObject::secret("s1", "u1")),
+            account_uid: Some("u2".to_owned()),
+        };
+        let bound_body = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "metadata": {"uid": "u2"},
+            "spec": {
+                "audiences": ["https://a"], "expirationSeconds": 600,
+                "boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": "s1", "uid": "u1"},
+            },
+        });
+        for (spec, body) in [(spec(), plain), (bound, bound_body)] {
+            let line = "POST /api/v1/namespaces/apps/serviceaccounts/deployer/token".to_owned();
+            assert_eq!(sent(api().create_token("apps", "deployer", &spec)), (line, "json", body));
+        }
     }
 
     #[test]

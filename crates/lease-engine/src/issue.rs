@@ -60,7 +60,12 @@ impl<P: Ports> Engine<P> {
         let credential = target
             .credential(&self.keys)
             .map_err(|source| IssueError::Unopened { target: target.name.clone(), source })?;
-        let spec = TokenSpec { audiences: vec![], expiration_seconds: plan.ttl.seconds() };
+        let spec = TokenSpec {
+            audiences: vec![],
+            expiration_seconds: plan.ttl.seconds(),
+            bound_object: None,
+            account_uid: None,
+        };
         api(target, &credential)
             .create_token(plan.namespace.as_str(), plan.service_account.as_str(), &spec)
             .send(self.ports.http())
