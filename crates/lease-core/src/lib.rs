@@ -7,6 +7,7 @@
 mod dynamic_secret;
 mod lease;
 mod names;
+mod rbac;
 mod seal;
 mod target;
 mod ttl;
