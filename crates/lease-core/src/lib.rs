@@ -7,7 +7,7 @@
 mod dynamic_secret;
 mod lease;
 mod names;
-mod rbac;
+pub mod rbac;
 mod seal;
 mod target;
 mod ttl;
@@ -17,7 +17,9 @@ pub use dynamic_secret::{
     Account, DefinitionError, DynamicSecret, MAX_NAMESPACES, NamespaceError, Terms,
 };
 pub use lease::{Lease, LeaseId, LeaseState};
-pub use names::{DynamicSecretName, NameError, Namespace, ServiceAccountName, TargetName};
+pub use names::{
+    DynamicSecretName, NameError, Namespace, RoleName, ServiceAccountName, TargetName,
+};
 pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
 pub use target::{
     ClusterCredential, CredentialError, MAX_CREDENTIAL_BYTES, MissingPermission, Target,

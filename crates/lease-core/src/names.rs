@@ -17,6 +17,9 @@ pub enum NameError {
          begins and ends with a letter or digit"
     )]
     Subdomain(&'static str),
+    /// Not a name that RBAC gives a role.
+    #[error("a {0} is 1 to 253 letters, digits or any of `-._:@~`, and neither `.` nor `..`")]
+    PathSegment(&'static str),
 }
 
 /// Defines a name: a text with one private field, one fallible constructor, and a `Deserialize` that
@@ -88,6 +91,12 @@ name! {
     /// The name of a Kubernetes `ServiceAccount`: an RFC 1123 subdomain.
     ServiceAccountName, "service account name", subdomain
 }
+name! {
+    /// The name of a `Role` or `ClusterRole`: what may stand between two `/` of a path, such as `system:node`.
+    ///
+    /// Kubernetes allows every character but `/` and `%`; those that roles are named with are allowed here.
+    RoleName, "role name", path_segment
+}
 
 fn label(text: String, noun: &'static str) -> Result<String, NameError> {
     if is_label(&text) { Ok(text) } else { Err(NameError::Label(noun)) }
@@ -100,6 +109,16 @@ fn subdomain(text: String, noun: &'static str) -> Result<String, NameError> {
         Ok(text)
     } else {
         Err(NameError::Subdomain(noun))
+    }
+}
+
+fn path_segment(text: String, noun: &'static str) -> Result<String, NameError> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"-._:@~".contains(&b);
+    let bounded = (1..=MAX_SUBDOMAIN_BYTES).contains(&text.len());
+    if bounded && text != "." && text != ".." && text.bytes().all(good) {
+        Ok(text)
+    } else {
+        Err(NameError::PathSegment(noun))
     }
 }
 
@@ -117,7 +136,7 @@ fn has_label_shape(text: &str) -> bool {
 /// The longest RFC 1123 label (RFC 1035 §2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
 
-/// The longest RFC 1123 subdomain that Kubernetes accepts as an object's name.
+/// The longest name that Kubernetes accepts for an object, an RFC 1123 subdomain or a path segment.
 const MAX_SUBDOMAIN_BYTES: usize = 253;
 
 #[cfg(test)]
@@ -168,6 +187,35 @@ mod tests {
             (&format!("{longest}.a"), false),
         ] {
             assert_eq!(text.parse::<ServiceAccountName>().is_ok(), good, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_role_name_stays_in_its_place_in_a_path() {
+        let longest = "a".repeat(253);
+        let too_long = "a".repeat(254);
+        for (text, good) in [
+            ("view", true),
+            ("system:node", true),
+            ("system::leader-locking-kube-scheduler", true),
+            ("Team_A@x~1.b", true),
+            ("...", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("", false),
+            (".", false),
+            ("..", false),
+            ("a/b", false),
+            ("a%2fb", false),
+            ("a?b", false),
+            ("a#b", false),
+            ("a b", false),
+            ("a\\b", false),
+            ("*", false),
+            ("rôle", false),
+            ("view\n", false),
+        ] {
+            assert_eq!(text.parse::<RoleName>().is_ok(), good, "{text:?}");
         }
     }
 

@@ -1,0 +1,207 @@
+//! One rule of RBAC, as `rbac.authorization.k8s.io/v1` has it.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::fields::Fields;
+use super::node::Node;
+use super::rules::RulesError;
+
+/// A `PolicyRule`: what may be done to what. Equality is as written, in order.
+///
+/// Any rule that an API server answers can be held; only [`Rules`](super::Rules) promises one that it
+/// would accept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyRule {
+    /// Groups of the API, where the core group is the empty text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub api_groups: Vec<String>,
+    /// Resources and, behind a `/`, subresources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// What may be done.
+    pub verbs: Vec<String>,
+    /// The only names it may be done to; none stands for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resource_names: Vec<String>,
+    /// Paths that are no resources, in place of groups and resources.
+    #[serde(rename = "nonResourceURLs", skip_serializing_if = "Vec::is_empty")]
+    pub non_resource_urls: Vec<String>,
+}
+
+/// What is wrong with a rule, or with a field of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RuleProblem {
+    /// Not a map.
+    #[error("a rule is a map")]
+    NotAMap,
+    /// A field that no rule has.
+    #[error(
+        "no such field: a rule has `apiGroups`, `resources`, `verbs`, `resourceNames` or \
+         `nonResourceURLs`"
+    )]
+    Unknown,
+    /// Not a list.
+    #[error("this is a list of texts")]
+    NotAList,
+    /// Not a text.
+    #[error("this is a text")]
+    NotAText,
+    /// A list that is too long.
+    #[error("a list has at most {MAX_ENTRIES} entries")]
+    TooMany,
+    /// A text that no request could match.
+    #[error("this is 1 to {MAX_ENTRY_BYTES} ASCII characters without blanks, quotes, `,` or `\\`")]
+    Entry,
+    /// The same, where case counts too.
+    #[error(
+        "this is 1 to {MAX_ENTRY_BYTES} lower-case letters, digits or any of `*./:_-`, as \
+         Kubernetes writes it"
+    )]
+    LowerCaseEntry,
+    /// The core group by its nickname.
+    #[error("the core group is written as the empty text `\"\"`")]
+    Core,
+    /// Not a path.
+    #[error("this is a path that begins with `/`, or `*`")]
+    Url,
+    /// Nothing may be done.
+    #[error("a rule needs at least one verb")]
+    NoVerbs,
+    /// To the resources of which group?
+    #[error("a rule for resources needs at least one group; the core group is `\"\"`")]
+    NoGroups,
+    /// To what?
+    #[error("a rule needs at least one resource, or `nonResourceURLs`")]
+    NoResources,
+    /// Two rules in one.
+    #[error("a rule is for `nonResourceURLs` or for resources, not for both")]
+    Both,
+    /// Not in one namespace.
+    #[error(
+        "`nonResourceURLs` belong to no namespace: they need a ClusterRole and scope `cluster`"
+    )]
+    UrlInRole,
+}
+
+impl PolicyRule {
+    /// Reads the shape of a rule that stands at `at`; whether it is accepted is not asked yet.
+    pub(super) fn read(node: Node, at: &str) -> Result<Self, RulesError> {
+        let mut fields =
+            Fields::of(node).ok_or_else(|| RulesError::at(at.to_owned(), RuleProblem::NotAMap))?;
+        let mut list = |name: &str| texts(fields.take(name), &format!("{at}.{name}"));
+        let rule = Self {
+            api_groups: list("apiGroups")?,
+            resources: list("resources")?,
+            verbs: list("verbs")?,
+            resource_names: list("resourceNames")?,
+            non_resource_urls: list("nonResourceURLs")?,
+        };
+        match fields.unknown() {
+            Some(name) => Err(RulesError::at(format!("{at}.{name}"), RuleProblem::Unknown)),
+            None => Ok(rule),
+        }
+    }
+
+    /// Whether Kubernetes would accept it in a `ClusterRole` (its `ValidatePolicyRule`), and every text
+    /// in it could match a request.
+    pub(super) fn check(&self, at: &str) -> Result<(), RulesError> {
+        self.check_shape().map_err(|problem| RulesError::at(at.to_owned(), problem))?;
+        let each = |name: &str, list: &[String], check: fn(&str) -> Result<(), RuleProblem>| {
+            if list.len() > MAX_ENTRIES {
+                return Err(RulesError::at(format!("{at}.{name}"), RuleProblem::TooMany));
+            }
+            list.iter().enumerate().try_for_each(|(i, text)| {
+                check(text).map_err(|problem| RulesError::at(format!("{at}.{name}[{i}]"), problem))
+            })
+        };
+        each("apiGroups", &self.api_groups, group)?;
+        each("resources", &self.resources, lower_case)?;
+        each("verbs", &self.verbs, lower_case)?;
+        each("resourceNames", &self.resource_names, visible)?;
+        each("nonResourceURLs", &self.non_resource_urls, url)
+    }
+
+    fn check_shape(&self) -> Result<(), RuleProblem> {
+        let no_resource = self.api_groups.is_empty()
+            && self.resources.is_empty()
+            && self.resource_names.is_empty();
+        match (self.non_resource_urls.is_empty(), no_resource) {
+            _ if self.verbs.is_empty() => Err(RuleProblem::NoVerbs),
+            (false, false) => Err(RuleProblem::Both),
+            (true, _) if self.resources.is_empty() => Err(RuleProblem::NoResources),
+            (true, _) if self.api_groups.is_empty() => Err(RuleProblem::NoGroups),
+            (false, true) | (true, _) => Ok(()),
+        }
+    }
+
+    /// How many single grants it makes: each verb on each resource of each group, and on each path.
+    pub(super) fn grants(&self) -> usize {
+        let resources = self.api_groups.len().saturating_mul(self.resources.len());
+        let what = resources.saturating_add(self.non_resource_urls.len());
+        what.saturating_mul(self.verbs.len())
+    }
+
+    /// How long its texts are together.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { api_groups, resources, verbs, resource_names, non_resource_urls } = self;
+        let lists = [api_groups, resources, verbs, resource_names, non_resource_urls];
+        lists.into_iter().flatten().map(String::len).sum()
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let node = Node::deserialize(deserializer)?;
+        Self::read(node, "rule").map_err(serde::de::Error::custom)
+    }
+}
+
+fn texts(node: Node, at: &str) -> Result<Vec<String>, RulesError> {
+    let list = match node {
+        Node::Null => return Ok(Vec::new()),
+        Node::List(list) => list,
+        Node::Text(_) | Node::Map(_) => {
+            return Err(RulesError::at(at.to_owned(), RuleProblem::NotAList));
+        }
+    };
+    let text = |(i, node)| match node {
+        Node::Text(text) => Ok(text),
+        _ => Err(RulesError::at(format!("{at}[{i}]"), RuleProblem::NotAText)),
+    };
+    list.into_iter().enumerate().map(text).collect()
+}
+
+fn group(text: &str) -> Result<(), RuleProblem> {
+    match text {
+        "" => Ok(()),
+        // To Kubernetes it is another group, one that does not exist.
+        "core" => Err(RuleProblem::Core),
+        _ => lower_case(text),
+    }
+}
+
+/// RBAC compares by the letter, and requests come in lower case: `GET` would grant nothing.
+pub(super) fn lower_case(text: &str) -> Result<(), RuleProblem> {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"*./:_-".contains(&b);
+    let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
+    fits.then_some(()).ok_or(RuleProblem::LowerCaseEntry)
+}
+
+/// An empty name would match the requests that name nothing, such as lists.
+fn visible(text: &str) -> Result<(), RuleProblem> {
+    let good = |b: u8| b.is_ascii_graphic() && !b"\"'`,\\".contains(&b);
+    let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
+    fits.then_some(()).ok_or(RuleProblem::Entry)
+}
+
+pub(super) fn url(text: &str) -> Result<(), RuleProblem> {
+    visible(text)?;
+    (text == "*" || text.starts_with('/')).then_some(()).ok_or(RuleProblem::Url)
+}
+
+/// The longest text in a rule: as long as the name of an object may be.
+pub const MAX_ENTRY_BYTES: usize = 253;
+
+/// The longest list in a rule; `view`, the longest that people copy, has lists of a dozen.
+pub const MAX_ENTRIES: usize = 128;

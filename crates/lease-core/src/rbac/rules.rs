@@ -1,0 +1,163 @@
+//! The rules of a role that is made for a lease.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::RoleKind;
+use super::fields::Fields;
+use super::node::Node;
+use super::rule::{PolicyRule, RuleProblem};
+use super::yaml::{MAX_TEXT_BYTES, TextError, documents};
+
+/// Rules that Kubernetes would accept, at least one. Equality is as sent: in order, nothing merged.
+///
+/// Read from JSON's list of rules, or from a text of YAML or JSON, with or without the key `rules`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Rules(Vec<PolicyRule>);
+
+/// Why rules cannot be kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RulesError {
+    /// The text is not read.
+    #[error(transparent)]
+    Text(TextError),
+    /// Neither a list nor a text of one.
+    #[error(
+        "rules are a list, or a text of YAML or JSON that holds one list, with or without the key \
+         `rules` above it"
+    )]
+    NotRules,
+    /// None, or too many.
+    #[error("there are 1 to {MAX_RULES} rules")]
+    Count,
+    /// Their texts are too long together.
+    #[error("the texts of all rules are at most {MAX_TEXT_BYTES} bytes together")]
+    TooLarge,
+    /// They say too much.
+    #[error("the rules are at most {MAX_GRANTS} single grants (groups × resources × verbs)")]
+    TooManyGrants,
+    /// A rule or a field does not fit.
+    #[error("`{at}`: {problem}")]
+    At {
+        /// Where, such as `rules[2].verbs`, counted from 0.
+        at: String,
+        /// What is wrong there.
+        problem: RuleProblem,
+    },
+}
+
+impl RulesError {
+    pub(super) fn at(at: String, problem: RuleProblem) -> Self {
+        Self::At { at, problem }
+    }
+}
+
+impl Rules {
+    /// Rules that Kubernetes would accept in a `ClusterRole`.
+    ///
+    /// # Errors
+    /// Names the rule and the field that does not fit, and what would.
+    pub fn new(rules: Vec<PolicyRule>) -> Result<Self, RulesError> {
+        if !(1..=MAX_RULES).contains(&rules.len()) {
+            return Err(RulesError::Count);
+        }
+        for (i, rule) in rules.iter().enumerate() {
+            rule.check(&format!("rules[{i}]"))?;
+        }
+        if rules.iter().map(PolicyRule::bytes).sum::<usize>() > MAX_TEXT_BYTES {
+            return Err(RulesError::TooLarge);
+        }
+        bounded(rules).map(Self)
+    }
+
+    /// Whether they may stand in a role of this kind.
+    ///
+    /// # Errors
+    /// Names the rule that needs a `ClusterRole`.
+    pub fn fit(&self, kind: RoleKind) -> Result<(), RulesError> {
+        let urls = |rule: &PolicyRule| !rule.non_resource_urls.is_empty();
+        match (kind, self.0.iter().position(urls)) {
+            (RoleKind::Role, Some(i)) => {
+                let at = format!("rules[{i}].nonResourceURLs");
+                Err(RulesError::at(at, RuleProblem::UrlInRole))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The rules, in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[PolicyRule] {
+        &self.0
+    }
+
+    /// Rules in a list, or in a text of one.
+    pub(super) fn from_node(node: Node) -> Result<Self, RulesError> {
+        match node {
+            Node::Text(text) => text.parse(),
+            node => Self::new(read(node)?),
+        }
+    }
+}
+
+impl FromStr for Rules {
+    type Err = RulesError;
+
+    /// Reads YAML or JSON: one list of rules, or one map that has nothing but `rules`.
+    fn from_str(text: &str) -> Result<Self, RulesError> {
+        let documents = documents(text).map_err(RulesError::Text)?;
+        let mut said = documents.into_iter().filter(|document| !document.is_null());
+        let (Some(node), None) = (said.next(), said.next()) else {
+            return Err(RulesError::NotRules);
+        };
+        let Some(mut fields) = Fields::of(node.clone()) else { return Self::new(read(node)?) };
+        let rules = fields.take("rules");
+        if fields.unknown().is_some() {
+            return Err(RulesError::NotRules);
+        }
+        Self::new(read(rules)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rules {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_node(Node::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The rules of a role that an API server answered: any number, none where they are `null`, and whatever
+/// it accepted, to be looked through for [`dangers`](super::dangers).
+///
+/// # Errors
+/// Refuses what is no list of rules, a field that no rule has (a later version's, which might grant
+/// what nobody looked at), and more grants than can be looked at.
+pub fn live_rules(rules: serde_json::Value) -> Result<Vec<PolicyRule>, RulesError> {
+    match serde_json::from_value(rules) {
+        Ok(Node::Null) => Ok(Vec::new()),
+        Ok(node) => bounded(read(node)?),
+        Err(_) => Err(RulesError::NotRules),
+    }
+}
+
+fn read(node: Node) -> Result<Vec<PolicyRule>, RulesError> {
+    let Node::List(list) = node else { return Err(RulesError::NotRules) };
+    let rule = |(i, node)| PolicyRule::read(node, &format!("rules[{i}]"));
+    list.into_iter().enumerate().map(rule).collect()
+}
+
+fn bounded(rules: Vec<PolicyRule>) -> Result<Vec<PolicyRule>, RulesError> {
+    let grants = rules.iter().map(PolicyRule::grants).fold(0, usize::saturating_add);
+    if grants > MAX_GRANTS { Err(RulesError::TooManyGrants) } else { Ok(rules) }
+}
+
+/// The most rules of a role that is made for a lease: such a role says little, and can be read.
+pub const MAX_RULES: usize = 64;
+
+/// The most single grants that are looked through. `admin` with all its parts has about a thousand; lists
+/// multiply, and without a bound a short text could ask for billions of looks.
+pub const MAX_GRANTS: usize = 65_536;
+
+#[cfg(test)]
+mod tests;
