@@ -1,14 +1,21 @@
 //! What a lease may do in a cluster: RBAC rules, roles and manifests, and which of them are dangerous.
 
+mod catalogue;
+mod danger;
 mod fields;
+mod grant;
 mod node;
 mod role;
 mod rule;
 mod rules;
+mod waiver;
 mod yaml;
 
+pub use danger::{Danger, Harm, dangers, dangers_of_role};
+pub use grant::WaiverError;
 pub use node::KeyError;
 pub use role::{RoleKind, RoleRef};
 pub use rule::{MAX_ENTRIES, MAX_ENTRY_BYTES, PolicyRule, RuleProblem};
 pub use rules::{MAX_GRANTS, MAX_RULES, Rules, RulesError, live_rules};
+pub use waiver::{MAX_WAIVERS, NotWaived, Waiver, Waivers, WaiversError};
 pub use yaml::{MAX_TEXT_BYTES, TextError, TextProblem};

@@ -55,8 +55,8 @@ pub enum RuleProblem {
     Entry,
     /// The same, where case counts too.
     #[error(
-        "this is 1 to {MAX_ENTRY_BYTES} lower-case letters, digits or any of `*./:_-`, as \
-         Kubernetes writes it"
+        "this is 1 to {MAX_ENTRY_BYTES} lower-case letters, digits, `*`, `.` or `-`, in a resource \
+         also `/` and `_`, in a verb also `:` and `_`, as Kubernetes writes it"
     )]
     LowerCaseEntry,
     /// The core group by its nickname.
@@ -116,8 +116,8 @@ impl PolicyRule {
             })
         };
         each("apiGroups", &self.api_groups, group)?;
-        each("resources", &self.resources, lower_case)?;
-        each("verbs", &self.verbs, lower_case)?;
+        each("resources", &self.resources, resource)?;
+        each("verbs", &self.verbs, verb)?;
         each("resourceNames", &self.resource_names, visible)?;
         each("nonResourceURLs", &self.non_resource_urls, url)
     }
@@ -172,18 +172,27 @@ fn texts(node: Node, at: &str) -> Result<Vec<String>, RulesError> {
     list.into_iter().enumerate().map(text).collect()
 }
 
-fn group(text: &str) -> Result<(), RuleProblem> {
+/// `/` parts a group from a resource wherever both are written as one.
+pub(super) fn group(text: &str) -> Result<(), RuleProblem> {
     match text {
         "" => Ok(()),
         // To Kubernetes it is another group, one that does not exist.
         "core" => Err(RuleProblem::Core),
-        _ => lower_case(text),
+        _ => word(text, b".*-"),
     }
 }
 
+pub(super) fn resource(text: &str) -> Result<(), RuleProblem> {
+    word(text, b".*-_/")
+}
+
+pub(super) fn verb(text: &str) -> Result<(), RuleProblem> {
+    word(text, b".*-_:")
+}
+
 /// RBAC compares by the letter, and requests come in lower case: `GET` would grant nothing.
-pub(super) fn lower_case(text: &str) -> Result<(), RuleProblem> {
-    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"*./:_-".contains(&b);
+fn word(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || signs.contains(&b);
     let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
     fits.then_some(()).ok_or(RuleProblem::LowerCaseEntry)
 }

@@ -1,0 +1,153 @@
+//! Sets that must be refused unless they are waived, and sets that must not be.
+
+use super::super::{Rules, Waiver, Waivers};
+use super::*;
+use crate::rbac::RoleKind;
+
+mod dangerous;
+
+use dangerous::DANGEROUS;
+
+/// One rule, written as `groups | resources | verbs`, or `urls | verbs`; several are parted by `;`.
+fn rules(text: &str) -> Rules {
+    let list = |text: &str| -> Vec<String> {
+        text.trim().split(',').map(|t| t.trim().replace("core", "")).collect()
+    };
+    let rule = |text: &str| match text.split('|').collect::<Vec<_>>().as_slice() {
+        [groups, resources, verbs] => PolicyRule {
+            api_groups: list(groups),
+            resources: list(resources),
+            verbs: list(verbs),
+            ..PolicyRule::default()
+        },
+        [urls, verbs] => PolicyRule {
+            non_resource_urls: list(urls),
+            verbs: list(verbs),
+            ..PolicyRule::default()
+        },
+        _ => panic!("{text}"),
+    };
+    Rules::new(text.split(';').map(rule).collect()).unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+fn waivers(texts: &[&str]) -> Waivers {
+    let parse = |text: &&str| text.parse::<Waiver>().unwrap_or_else(|e| panic!("{text}: {e}"));
+    Waivers::new(texts.iter().map(parse).collect()).expect("each once")
+}
+
+#[test]
+fn a_dangerous_set_is_refused_until_all_of_it_is_waived() {
+    assert!(DANGEROUS.len() >= 60);
+    for (set, harm, needed) in DANGEROUS {
+        let rules = rules(set);
+        let left = waivers(&[]).check_rules(rules.as_slice()).expect_err(set);
+        assert!(left.0.iter().all(|danger| danger.harm() == *harm), "{set}: {left}");
+        assert_eq!(waivers(needed).check_rules(rules.as_slice()), Ok(()), "{set}");
+        for i in 0..needed.len() {
+            let without = [&needed[..i], &needed[i + 1..]].concat();
+            assert!(waivers(&without).check_rules(rules.as_slice()).is_err(), "{set}: {without:?}");
+        }
+        let found = dangers(rules.as_slice());
+        assert_eq!(waivers(needed).idle(&found).count(), 0, "{set}");
+        // What the error says is what is needed.
+        let said: Vec<String> = left.0.iter().map(Danger::waiver).collect();
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        assert_eq!(waivers(&said).check_rules(rules.as_slice()), Ok(()), "{set}: {said:?}");
+        for text in said {
+            assert!(left.to_string().contains(&format!("\"{text}\"")), "{set}: {left}");
+        }
+    }
+}
+
+#[test]
+fn a_harmless_set_passes() {
+    let harmless = [
+        "core|pods|get,list,watch",
+        "core|pods/log|get",
+        "core|pods/status|get",
+        "core|pods|delete",
+        "core|pods/eviction|create",
+        "core|pods/ephemeralcontainers|get",
+        "core|configmaps|get,list,watch,create,update,patch,delete",
+        "core|events|create,patch",
+        "core|services,endpoints|get,list,watch",
+        "core|serviceaccounts|get,list",
+        "core|nodes|get,list,watch",
+        "core|nodes/metrics,nodes/stats|get",
+        "core|namespaces|get,list",
+        "core|persistentvolumeclaims|create,delete",
+        "core|persistentvolumes|get",
+        "core|resourcequotas,limitranges|get",
+        "apps|deployments,statefulsets,daemonsets,replicasets|get,list,watch,delete",
+        "apps|deployments/scale|get,update,patch",
+        "apps|deployments/status|get",
+        "batch|jobs,cronjobs|get,list,delete",
+        "autoscaling|horizontalpodautoscalers|create,update",
+        "networking.k8s.io|ingresses|create,update",
+        "networking.k8s.io|networkpolicies|get",
+        "policy|poddisruptionbudgets|create",
+        "rbac.authorization.k8s.io|roles,rolebindings|get,list,watch",
+        "admissionregistration.k8s.io|mutatingwebhookconfigurations|get",
+        "certificates.k8s.io|certificatesigningrequests|get,list",
+        "coordination.k8s.io|leases|get,list",
+        "authentication.k8s.io|tokenreviews,selfsubjectreviews|create",
+        "authorization.k8s.io|subjectaccessreviews,selfsubjectaccessreviews|create",
+        "metrics.k8s.io|pods,nodes|get,list",
+        // Others' resources of the same names.
+        "example.com|secrets|get,list,watch,create",
+        "metrics.k8s.io|pods|create",
+        "example.com|roles|create",
+        "example.com|widgets,widgets/status|get,create,update,patch,delete",
+        "/healthz,/readyz,/livez,/version,/metrics|get",
+        "/logsearch|get",
+    ];
+    for set in harmless {
+        let found = dangers(rules(set).as_slice());
+        assert!(found.is_empty(), "{set}: {found:?}");
+    }
+}
+
+#[test]
+fn names_do_not_make_a_secret_harmless() {
+    let text =
+        r#"[{"apiGroups":[""],"resources":["secrets"],"resourceNames":["a"],"verbs":["get"]}]"#;
+    let found = dangers(text.parse::<Rules>().expect("good rules").as_slice());
+    assert_eq!(found.iter().map(Danger::waiver).collect::<Vec<_>>(), ["core/secrets:get"]);
+}
+
+#[test]
+fn roles_that_hold_much_are_refused_by_name() {
+    use RoleKind::{ClusterRole, Role};
+    for (kind, name, dangerous) in [
+        (ClusterRole, "cluster-admin", true),
+        (ClusterRole, "admin", true),
+        (ClusterRole, "edit", true),
+        (ClusterRole, "system:node", true),
+        (ClusterRole, "system:aggregate-to-edit", true),
+        (ClusterRole, "system:controller:job-controller", true),
+        (ClusterRole, "view", false),
+        (ClusterRole, "deployer", false),
+        (ClusterRole, "edits", false),
+        (ClusterRole, "systems", false),
+        (Role, "system::leader-locking-kube-scheduler", true),
+        (Role, "admin", false),
+        (Role, "deployer", false),
+    ] {
+        let role = RoleRef { kind, name: name.parse().expect("a good name") };
+        let danger = dangers_of_role(&role);
+        assert_eq!(danger.is_some(), dangerous, "{kind} {name}");
+        if let Some(danger) = danger {
+            assert_eq!(danger.waiver(), format!("role:{name}"));
+        }
+    }
+}
+
+#[test]
+fn a_danger_says_what_harm_it_does() {
+    let found = dangers(rules("core|secrets|get").as_slice());
+    let told = found.first().expect("a danger").to_string();
+    assert_eq!(
+        told,
+        "`core/secrets:get`: it reaches Secrets, which hold the credentials of others"
+    );
+}

@@ -1,0 +1,176 @@
+//! What an operator allows although it is dangerous.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::danger::{Danger, dangers, dangers_of_role};
+use super::grant::{Grant, WaiverError};
+use super::{PolicyRule, RoleRef};
+
+/// One danger that is allowed, by its one text: `core/secrets:get`, `nonResourceURLs/logs:get`, `role:edit`.
+///
+/// It waives the danger of the same text. `*` as the verb of a named resource waives all of its verbs
+/// (`core/secrets:*`); every other `*` is the wildcard itself, and waives only that (`*/*:*` does not waive
+/// `core/secrets:get`). `role:edit` waives all that a role of that name holds, now and later.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Waiver(Grant);
+
+impl Waiver {
+    /// Whether it allows a danger.
+    #[must_use]
+    pub fn covers(&self, danger: &Danger) -> bool {
+        self.0 == *danger.grant() || self.0.is_every_verb_of(danger.grant())
+    }
+
+    fn covers_role(&self, role: &RoleRef) -> bool {
+        matches!(&self.0, Grant::Role(name) if *name == role.name)
+    }
+}
+
+impl FromStr for Waiver {
+    type Err = WaiverError;
+
+    fn from_str(text: &str) -> Result<Self, WaiverError> {
+        text.parse().map(Self)
+    }
+}
+
+impl TryFrom<String> for Waiver {
+    type Error = WaiverError;
+
+    fn try_from(text: String) -> Result<Self, WaiverError> {
+        text.parse()
+    }
+}
+
+impl From<Waiver> for String {
+    fn from(waiver: Waiver) -> Self {
+        waiver.to_string()
+    }
+}
+
+impl fmt::Display for Waiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The `allow_dangerous` of a dynamic secret: waivers, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Waiver>", into = "Vec<Waiver>")]
+pub struct Waivers(Vec<Waiver>);
+
+/// Why waivers cannot be kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WaiversError {
+    /// Too many.
+    #[error("`allow_dangerous` has at most {MAX_WAIVERS} entries")]
+    TooMany,
+    /// One twice.
+    #[error("`allow_dangerous` has `{0}` twice")]
+    Twice(Waiver),
+}
+
+/// Dangers that nobody waived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotWaived(
+    /// At least one.
+    pub Vec<Danger>,
+);
+
+impl Waivers {
+    /// Waivers, in the order in which they are written.
+    ///
+    /// # Errors
+    /// Refuses more than can be meant, and one that is there twice.
+    pub fn new(waivers: Vec<Waiver>) -> Result<Self, WaiversError> {
+        if waivers.len() > MAX_WAIVERS {
+            return Err(WaiversError::TooMany);
+        }
+        let twice = |(i, waiver)| waivers[..i].contains(waiver);
+        match waivers.iter().enumerate().position(twice) {
+            Some(i) => Err(WaiversError::Twice(waivers[i].clone())),
+            None => Ok(Self(waivers)),
+        }
+    }
+
+    /// The waivers, in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Waiver] {
+        &self.0
+    }
+
+    /// Lets rules pass that hold no danger, or none that is not waived.
+    ///
+    /// # Errors
+    /// Names every danger that is left.
+    pub fn check_rules(&self, rules: &[PolicyRule]) -> Result<(), NotWaived> {
+        self.check(dangers(rules))
+    }
+
+    /// Lets a role pass that is bound by name, with the rules it holds where they could be read
+    /// ([`live_rules`](super::live_rules)).
+    ///
+    /// # Errors
+    /// Names every danger that is left. Where the role's name is waived, none is.
+    pub fn check_role(&self, role: &RoleRef, rules: &[PolicyRule]) -> Result<(), NotWaived> {
+        if self.0.iter().any(|waiver| waiver.covers_role(role)) {
+            return Ok(());
+        }
+        self.check(dangers_of_role(role).into_iter().chain(dangers(rules)).collect())
+    }
+
+    /// The waivers that waive none of these dangers: misspelt, or left over.
+    pub fn idle<'a>(&'a self, dangers: &'a [Danger]) -> impl Iterator<Item = &'a Waiver> {
+        self.0.iter().filter(|waiver| !dangers.iter().any(|danger| waiver.covers(danger)))
+    }
+
+    fn check(&self, mut dangers: Vec<Danger>) -> Result<(), NotWaived> {
+        dangers.retain(|danger| !self.0.iter().any(|waiver| waiver.covers(danger)));
+        if dangers.is_empty() { Ok(()) } else { Err(NotWaived(dangers)) }
+    }
+}
+
+impl TryFrom<Vec<Waiver>> for Waivers {
+    type Error = WaiversError;
+
+    fn try_from(waivers: Vec<Waiver>) -> Result<Self, WaiversError> {
+        Self::new(waivers)
+    }
+}
+
+impl From<Waivers> for Vec<Waiver> {
+    fn from(waivers: Waivers) -> Self {
+        waivers.0
+    }
+}
+
+impl fmt::Display for NotWaived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(MAX_SHOWN)];
+        f.write_str("dangerous, and not waived: ")?;
+        for (i, danger) in shown.iter().enumerate() {
+            write!(f, "{}{danger}", if i == 0 { "" } else { "; " })?;
+        }
+        match self.0.len() - shown.len() {
+            0 => f.write_str(". What is meant is allowed by ")?,
+            more => write!(f, "; and {more} more. What is meant is allowed, beside those, by ")?,
+        }
+        let waivers: Vec<String> = shown.iter().map(|d| format!("\"{}\"", d.waiver())).collect();
+        write!(f, "`\"allow_dangerous\":[{}]`", waivers.join(","))
+    }
+}
+
+impl std::error::Error for NotWaived {}
+
+/// The most waivers of one dynamic secret: whoever needs more waives a role by its name.
+pub const MAX_WAIVERS: usize = 128;
+
+/// The most dangers that an error spells out: enough to act on, short enough to read.
+const MAX_SHOWN: usize = 16;
+
+#[cfg(test)]
+mod tests;

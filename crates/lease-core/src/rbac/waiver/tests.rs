@@ -1,0 +1,157 @@
+//! What a waiver waives, and what it does not.
+
+use serde_json::json;
+
+use super::super::live_rules;
+use super::*;
+use crate::rbac::RoleKind;
+
+fn waivers(texts: &[&str]) -> Waivers {
+    serde_json::from_value(json!(texts)).expect("good waivers")
+}
+
+fn found(group: &str, resource: &str, verb: &str) -> Vec<Danger> {
+    let rule = json!([{"apiGroups": [group], "resources": [resource], "verbs": [verb]}]);
+    dangers(&live_rules(rule).expect("good rules"))
+}
+
+#[test]
+fn a_waiver_has_one_text() {
+    for (text, good) in [
+        ("core/secrets:get", true),
+        ("core/pods/exec:create", true),
+        ("core/*/exec:create", true),
+        ("*/*:*", true),
+        ("rbac.authorization.k8s.io/roles:bind", true),
+        ("core/users:impersonate:user-info", true),
+        ("nonResourceURLs/*:get", true),
+        ("nonResourceURLs/logs:get", true),
+        ("nonResourceURLs/Logs/a:b:get", true),
+        ("role:cluster-admin", true),
+        ("role:system:node", true),
+        ("", false),
+        ("*", false),
+        ("secrets:get", false),
+        ("/secrets:get", false),
+        ("core/secrets", false),
+        ("core/secrets:", false),
+        ("core/:get", false),
+        ("core/secrets:GET", false),
+        ("Core/secrets:get", false),
+        (" core/secrets:get", false),
+        ("core/secrets:get\n", false),
+        ("core/secrets:get,list", false),
+        ("core/secrets/name?:get", false),
+        ("?/secrets:get", false),
+        ("nonResourceURLs*:get", false),
+        ("nonResourceURLs:get", false),
+        ("nonResourceURLs/a b:get", false),
+        ("nonResourceURLs?:get", false),
+        ("role:", false),
+        ("role:*", false),
+        ("role:a/b", false),
+        ("role:..", false),
+        ("clusterrole:admin", false),
+    ] {
+        let read = text.parse::<Waiver>();
+        assert_eq!(read.is_ok(), good, "{text:?}");
+        if let Ok(waiver) = read {
+            assert_eq!(waiver.to_string(), text);
+            assert_eq!(serde_json::to_value(&waiver).expect("serialises"), json!(text));
+        }
+    }
+}
+
+#[test]
+fn only_every_verb_of_a_named_resource_waives_more_than_itself() {
+    for (waiver, (group, resource, verb), waives) in [
+        ("core/secrets:get", ("", "secrets", "get"), true),
+        ("core/secrets:get", ("", "secrets", "list"), false),
+        ("core/secrets:*", ("", "secrets", "get"), true),
+        ("core/secrets:*", ("", "secrets", "*"), true),
+        ("core/secrets:get", ("", "secrets", "*"), false),
+        ("core/pods:*", ("", "pods", "create"), true),
+        ("core/pods:*", ("", "pods/exec", "create"), false),
+        ("core/pods/*:*", ("", "pods/exec", "create"), false),
+        ("core/*:*", ("", "secrets", "get"), false),
+        ("core/*:*", ("", "*", "*"), true),
+        ("core/*:*", ("", "*", "get"), false),
+        ("*/secrets:*", ("", "secrets", "get"), false),
+        ("*/*:*", ("*", "*", "*"), true),
+        ("*/*:*", ("*", "*", "get"), false),
+        ("*/*:*", ("", "secrets", "get"), false),
+        ("extensions/deployments:create", ("apps", "deployments", "create"), false),
+        ("role:secrets", ("", "secrets", "get"), false),
+    ] {
+        let found = found(group, resource, verb);
+        let covers = waiver.parse::<Waiver>().expect("a good waiver").covers(&found[0]);
+        assert_eq!(covers, waives, "{waiver} of {}", found[0]);
+    }
+}
+
+#[test]
+fn a_role_is_waived_by_name_or_by_all_that_it_holds() {
+    let held = json!([{"apiGroups": [""], "resources": ["pods", "secrets"], "verbs": ["get"]}]);
+    let held = live_rules(held).expect("good rules");
+    for (name, rules, allowed, left) in [
+        ("view", [].as_slice(), [].as_slice(), [].as_slice()),
+        ("edit", &[], &[], &["role:edit"]),
+        ("edit", &[], &["role:edit"], &[]),
+        ("edit", &[], &["role:admin"], &["role:edit"]),
+        ("edit", held.as_slice(), &[], &["role:edit", "core/secrets:get"]),
+        ("edit", &held, &["role:edit"], &[]),
+        ("edit", &held, &["core/secrets:get"], &["role:edit"]),
+        ("deployer", &held, &[], &["core/secrets:get"]),
+        ("deployer", &held, &["core/secrets:get"], &[]),
+        ("deployer", &held, &["role:deployer"], &[]),
+    ] {
+        let role = RoleRef { kind: RoleKind::ClusterRole, name: name.parse().expect("a name") };
+        let checked = waivers(allowed).check_role(&role, rules);
+        let said = checked.err().map(|left| left.0).unwrap_or_default();
+        let said: Vec<String> = said.iter().map(Danger::waiver).collect();
+        assert_eq!(said, left, "{name} with {} rules, {allowed:?}", rules.len());
+    }
+}
+
+#[test]
+fn what_only_an_api_server_can_say_is_not_repeated_and_not_waived() {
+    let found = found("Canary/x", "ca:nary\"", "impersonate canary");
+    let said = NotWaived(found).to_string();
+    assert!(said.contains("?/?:?") && !said.to_lowercase().contains("canary"), "{said}");
+}
+
+#[test]
+fn an_error_names_what_would_allow_it_and_stays_short() {
+    let verbs: Vec<String> = (0..1000).map(|i| format!("v{i}")).collect();
+    let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
+    let rules = live_rules(rules).expect("good rules");
+    let said = waivers(&[]).check_rules(&rules).unwrap_err().to_string();
+    assert!(said.contains("; and 984 more. ") && said.len() < 4096, "{said}");
+
+    let said = NotWaived(found("", "secrets", "get")).to_string();
+    assert_eq!(
+        said,
+        "dangerous, and not waived: `core/secrets:get`: it reaches Secrets, which hold the \
+         credentials of others. What is meant is allowed by `\"allow_dangerous\":[\"core/secrets:get\"]`"
+    );
+}
+
+#[test]
+fn waivers_are_few_each_once_and_known_to_be_of_use() {
+    let many: Vec<String> = (0..=MAX_WAIVERS).map(|i| format!("core/secrets:v{i}")).collect();
+    for (texts, error) in [
+        (json!([]), None),
+        (json!(["core/secrets:get", "role:edit"]), None),
+        (json!(["role:edit", "role:edit"]), Some("`allow_dangerous` has `role:edit` twice")),
+        (json!(many), Some("at most 128 entries")),
+        (json!(["canary"]), Some("a waiver is `group/resource:verb`")),
+    ] {
+        let read = serde_json::from_value::<Waivers>(texts.clone());
+        let told = read.err().map(|error| error.to_string());
+        assert_eq!(told.is_some(), error.is_some(), "{texts}: {told:?}");
+        assert!(told.unwrap_or_default().contains(error.unwrap_or_default()), "{texts}");
+    }
+    let all = waivers(&["core/secrets:get", "core/secret:get"]);
+    let idle: Vec<String> = all.idle(&found("", "secrets", "get")).map(Waiver::to_string).collect();
+    assert_eq!(idle, ["core/secret:get"]);
+}
