@@ -2,7 +2,8 @@
 //!
 //! This crate decides and does nothing else. It has no IO, no async, no clock and no randomness: the
 //! time, new ids and nonces are arguments, and its dependency list is the proof. It knows nothing of
-//! HTTP routes, of Kubernetes' API, or of where its records are kept.
+//! HTTP routes, of requests to Kubernetes' API, or of where its records are kept. RBAC's rules it knows:
+//! they say what is leased.
 
 mod dynamic_secret;
 mod lease;

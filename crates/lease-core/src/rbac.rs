@@ -4,7 +4,9 @@ mod catalogue;
 mod danger;
 mod fields;
 mod grant;
+mod manifest;
 mod node;
+mod object;
 mod role;
 mod rule;
 mod rules;
@@ -13,6 +15,7 @@ mod yaml;
 
 pub use danger::{Danger, Harm, dangers, dangers_of_role};
 pub use grant::WaiverError;
+pub use manifest::{FieldProblem, Manifest, ManifestError};
 pub use node::KeyError;
 pub use role::{RoleKind, RoleRef};
 pub use rule::{MAX_ENTRIES, MAX_ENTRY_BYTES, PolicyRule, RuleProblem};

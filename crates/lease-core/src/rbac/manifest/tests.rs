@@ -1,0 +1,173 @@
+//! Which files are manifests, and what is refused in others, by name.
+
+use super::*;
+use crate::rbac::MAX_TEXT_BYTES;
+
+const ROLE: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: reader
+  namespace: apps
+rules:
+- apiGroups: [\"\"]
+  resources: [pods]
+  verbs: [get, list]
+";
+
+const BINDING: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: readers
+  namespace: apps
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: reader
+subjects:
+- kind: ServiceAccount
+  name: nobody
+  namespace: nowhere
+";
+
+fn namespaced() -> String {
+    format!("{ROLE}---\n{BINDING}")
+}
+
+/// A `ClusterRole`, bound by a `RoleBinding`.
+fn cluster_role() -> String {
+    namespaced().replace("kind: Role\n", "kind: ClusterRole\n")
+}
+
+fn cluster_wide() -> String {
+    let bound = cluster_role().replace("kind: RoleBinding", "kind: ClusterRoleBinding");
+    bound.replace("  namespace: apps\n", "")
+}
+
+fn list() -> String {
+    let item = |object: &str| format!("- {}\n", object.trim_end().replace('\n', "\n  "));
+    format!(
+        "apiVersion: v1\nkind: List\nmetadata:\n  resourceVersion: ''\nitems:\n{}{}",
+        item(BINDING),
+        item(ROLE)
+    )
+}
+
+#[test]
+fn one_role_and_one_binding_to_it_are_a_manifest() {
+    let json = r#"{"apiVersion":"v1","kind":"List","items":[
+        {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"reader"},
+         "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get","list"]}]},
+        {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"x"},
+         "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"reader"}}]}"#;
+    let apart = cluster_role().replacen("  namespace: apps\n", "", 1);
+    let dry_run = namespaced().replace(
+        "  name: reader\n  namespace",
+        "  creationTimestamp: null\n  name: reader\n  namespace",
+    );
+    let no_subjects = namespaced().split("subjects:").next().expect("a part").to_owned();
+    for (text, kind, cluster_wide) in [
+        (namespaced(), RoleKind::Role, false),
+        (format!("---\n{BINDING}---\n{ROLE}---\n"), RoleKind::Role, false),
+        (cluster_role(), RoleKind::ClusterRole, false),
+        (apart, RoleKind::ClusterRole, false),
+        (cluster_wide(), RoleKind::ClusterRole, true),
+        (list(), RoleKind::Role, false),
+        (json.to_owned(), RoleKind::ClusterRole, true),
+        (dry_run, RoleKind::Role, false),
+        (no_subjects, RoleKind::Role, false),
+    ] {
+        let manifest: Manifest = text.parse().unwrap_or_else(|e| panic!("{text}\n{e}"));
+        let got = (manifest.role_kind(), manifest.cluster_wide());
+        assert_eq!(got, (kind, cluster_wide), "{text}");
+        let verbs = &manifest.rules().as_slice()[0].verbs;
+        assert_eq!(verbs, &["get", "list"], "{text}");
+        // It is shown and stored as it was given.
+        let stored = serde_json::to_string(&manifest).expect("serialises");
+        assert_eq!(stored, serde_json::to_string(&text).expect("serialises"));
+        assert_eq!(serde_json::from_str::<Manifest>(&stored).expect("reads"), manifest);
+    }
+}
+
+#[test]
+fn what_is_not_meant_is_refused_by_name() {
+    let role = |from: &str, to: &str| format!("{}---\n{BINDING}", ROLE.replacen(from, to, 1));
+    let binding = |from: &str, to: &str| format!("{ROLE}---\n{}", BINDING.replacen(from, to, 1));
+    let with = |object: &str| format!("{}---\n{object}", namespaced());
+    let metadata = |field: &str| role("metadata:\n", &format!("metadata:\n  {field}\n"));
+    let both = |from: &str, to: &str| namespaced().replace(from, to);
+    for (text, error) in [
+        (String::new(), "exactly one Role or ClusterRole"),
+        (BINDING.to_owned(), "exactly one Role or ClusterRole"),
+        (with(ROLE), "exactly one Role or ClusterRole"),
+        (ROLE.to_owned(), "exactly one RoleBinding"),
+        (with(BINDING), "exactly one RoleBinding"),
+        (with("apiVersion: v1\nkind: ServiceAccount\n"), "`ServiceAccount` is no part"),
+        (with("apiVersion: v1\nkind: Secret\nstringData: {a: canary}\n"), "`Secret` is no part"),
+        (with("kind: canary canary\n"), "`(unreadable)` is no part"),
+        (with("kind: List\napiVersion: v1\nitems: [{kind: List}]\n"), "`List` is no part"),
+        (with("canary"), "holds objects"),
+        (with("a: canary"), "holds objects"),
+        (with("[canary]"), "holds objects"),
+        (metadata("labels: {a: canary}"), "`Role.metadata.labels`: a manifest must not"),
+        (metadata("labels: {}"), "`Role.metadata.labels`: a manifest must not"),
+        (metadata("annotations: {a: canary}"), "`Role.metadata.annotations`: a manifest must not"),
+        (metadata("finalizers: [canary]"), "`Role.metadata.finalizers`: a manifest must not"),
+        (metadata("ownerReferences: []"), "`Role.metadata.ownerReferences`: a manifest must not"),
+        (metadata("generateName: canary"), "`Role.metadata.generateName`: a manifest must not"),
+        (metadata("creationTimestamp: canary"), "`Role.metadata.creationTimestamp`: a manifest"),
+        (role("  name: reader\n", ""), "`Role.metadata.name`: this is the name"),
+        (role("name: reader", "name: canary/a"), "`Role.metadata.name`: this is the name"),
+        (role("namespace: apps", "namespace: Canary"), "`Role.metadata.namespace`: this is the"),
+        (role("rules:", "aggregationRule: {}\nrules:"), "`Role.aggregationRule`: a manifest must"),
+        (role("rules:", "status: {}\nrules:"), "`Role.status`: a manifest must"),
+        (role("/v1", "/v1beta1"), "`Role.apiVersion`: this is `rbac"),
+        (role("rbac.authorization.k8s.io/v1", "v1"), "`Role.apiVersion`: this is `rbac"),
+        (role("  verbs: [get, list]", ""), "Role: `rules[0]`: a rule needs at least one verb"),
+        (role("  verbs: [get, list]", "  verbs: [yes]"), "YAML may take this for"),
+        (role("  verbs: [get, list]", "  verb: [get]"), "Role: `rules[0].verb`: no such field"),
+        (role("rules:", "rules: canary\nx:"), "`Role.rules`: this is a list"),
+        (
+            role("\n- apiGroups: [\"\"]\n  resources: [pods]\n  verbs: [get, list]", ""),
+            "1 to 64 rules",
+        ),
+        (
+            role("apiGroups: [\"\"]\n  resources: [pods]", "nonResourceURLs: [/a]"),
+            "Role: `rules[0].nonResourceURLs`: `nonResourceURLs` belong to no namespace",
+        ),
+        (binding("apiVersion", "apiVersio"), "`RoleBinding.apiVersion`: this is `rbac"),
+        (binding("metadata:", "metadata:\n  labels: {}"), "`RoleBinding.metadata.labels`: a mani"),
+        (binding("subjects:", "subject:"), "`RoleBinding.subject`: a manifest must not"),
+        (binding("subjects:", "subjects: canary\nx:"), "`RoleBinding.subjects`: this is a list"),
+        (binding("  apiGroup: rbac.authorization.k8s.io\n", ""), "`RoleBinding.roleRef.apiGroup`"),
+        (binding("apiGroup: rbac", "apiGroup: canary"), "`RoleBinding.roleRef.apiGroup`: this is"),
+        (binding("name: reader\n", "name: canary\n"), "`RoleBinding.roleRef` names the role"),
+        (binding("kind: Role\n", "kind: ClusterRole\n"), "`RoleBinding.roleRef` names the role"),
+        (binding("kind: Role\n", "kind: canary\n"), "`RoleBinding.roleRef.kind`: this is `Role`"),
+        (binding("  kind: Role\n", "  kind: Role\n  uid: a\n"), "`RoleBinding.roleRef.uid`"),
+        (binding("namespace: apps", "namespace: other"), "in the same namespace"),
+        (both("kind: RoleBinding", "kind: ClusterRoleBinding"), "never a Role"),
+        (
+            cluster_wide()
+                .replace("rules:", "aggregationRule:\n  clusterRoleSelectors: []\nrules:"),
+            "`ClusterRole.aggregationRule`: a manifest must not",
+        ),
+        (list().replace("items:", "kinds: a\nitems:"), "`List.kinds`: a manifest must not"),
+        (list().replace("apiVersion: v1\n", ""), "`List.apiVersion`: this is `v1`"),
+        (list().replace("items:", "item:"), "`List.items`: this is a list"),
+        (list().replace("resourceVersion: ''", "continue: a"), "`List.metadata.continue`: a mani"),
+        (with("a: &a [x]\nb: [*a, *a]\n"), "anchors"),
+        (format!("{}# {}", namespaced(), "a".repeat(MAX_TEXT_BYTES)), "longer than 65536 bytes"),
+    ] {
+        let told = text.parse::<Manifest>().expect_err(&text).to_string();
+        assert!(told.contains(error), "{text}\n{told}");
+        assert!(!told.to_lowercase().contains("canary"), "{text}\n{told}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_no_text_is_refused() {
+    let told = serde_json::from_str::<Manifest>(r#"{"kind":"Role"}"#).unwrap_err().to_string();
+    assert!(told.contains("a manifest is a text"), "{told}");
+}
