@@ -6,6 +6,8 @@
 //! they say what is leased.
 
 mod dynamic_secret;
+mod label;
+mod labels;
 mod lease;
 mod names;
 pub mod rbac;
@@ -28,3 +30,6 @@ pub use target::{
 };
 pub use ttl::{DurationError, MAX_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
 pub use url::{ApiServerUrl, UrlError};
+
+pub use label::{LabelError, LabelKey, LabelValue};
+pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};

@@ -126,7 +126,7 @@ fn is_label(text: &str) -> bool {
     text.len() <= MAX_LABEL_BYTES && has_label_shape(text)
 }
 
-fn has_label_shape(text: &str) -> bool {
+pub(crate) fn has_label_shape(text: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = text.as_bytes();
     matches!((bytes.first(), bytes.last()), (Some(&a), Some(&z)) if alphanumeric(a) && alphanumeric(z))
@@ -137,7 +137,7 @@ fn has_label_shape(text: &str) -> bool {
 const MAX_LABEL_BYTES: usize = 63;
 
 /// The longest name that Kubernetes accepts for an object, an RFC 1123 subdomain or a path segment.
-const MAX_SUBDOMAIN_BYTES: usize = 253;
+pub(crate) const MAX_SUBDOMAIN_BYTES: usize = 253;
 
 #[cfg(test)]
 mod tests {
