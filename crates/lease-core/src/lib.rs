@@ -12,6 +12,7 @@ mod lease;
 mod names;
 pub mod rbac;
 mod seal;
+mod selector;
 mod target;
 mod ttl;
 mod url;
@@ -33,3 +34,6 @@ pub use url::{ApiServerUrl, UrlError};
 
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
+pub use selector::{
+    MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
+};
