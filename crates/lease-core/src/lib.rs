@@ -11,6 +11,7 @@ mod labels;
 mod lease;
 mod names;
 pub mod rbac;
+mod namespaces;
 mod seal;
 mod selector;
 mod target;
@@ -34,6 +35,7 @@ pub use url::{ApiServerUrl, UrlError};
 
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
+pub use namespaces::{Decision, NamespaceMatch, NamespacePattern, Namespaces, NamespacesError};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
 };

@@ -1,0 +1,64 @@
+//! Where leases are given, in words.
+
+use super::{NamespaceMatch, Namespaces};
+
+impl Namespaces {
+    /// Where leases are given, for a sentence: `` `a`, `b` and 7 more ``.
+    #[must_use]
+    pub fn examples(&self) -> String {
+        let mut said: Vec<String> =
+            self.literal.iter().take(MAX_EXAMPLES).map(|name| format!("`{name}`")).collect();
+        if let more @ 1.. = self.literal.len().saturating_sub(MAX_EXAMPLES) {
+            said.push(format!("{more} more"));
+        }
+        if self.every {
+            said.push("any but `kube-*`, `default` and the broker's own".to_owned());
+        }
+        let selected = "those that `namespace_selector` matches".to_owned();
+        match (self.selector.is_some(), self.matching) {
+            (true, Some(NamespaceMatch::All)) => format!("of {} {selected}", listed(&said)),
+            (true, _) => {
+                said.push(selected);
+                listed(&said)
+            }
+            (false, _) => listed(&said),
+        }
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(items: &[String]) -> String {
+    match items.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => items.concat(),
+    }
+}
+
+/// How many names a sentence gives: enough to recognise the kind, and one line of a terminal.
+const MAX_EXAMPLES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEAM_A: &str = r#""namespace_selector":{"matchLabels":{"team":"a"}}"#;
+
+    #[test]
+    fn a_sentence_says_where_leases_are_given() {
+        let ten: Vec<_> = (0..10).map(|i| format!(r#""n{i}""#)).collect();
+        let any = format!(r#"{{"namespaces":["a"],{TEAM_A},"namespace_match":"any"}}"#);
+        let all = format!(r#"{{"namespaces":["a","b"],{TEAM_A},"namespace_match":"all"}}"#);
+        for (json, says) in [
+            (r#"{"namespaces":["a"]}"#, "`a`"),
+            (r#"{"namespaces":["a","b","c"]}"#, "`a`, `b` and `c`"),
+            (&format!(r#"{{"namespaces":[{}]}}"#, ten.join(",")), "`n6`, `n7` and 2 more"),
+            (r#"{"namespaces":["kube-system","*"]}"#, "`kube-system` and any but `kube-*`"),
+            (&format!("{{{TEAM_A}}}"), "those that `namespace_selector` matches"),
+            (&any, "`a` and those that `namespace_selector` matches"),
+            (&all, "of `a` and `b` those that `namespace_selector` matches"),
+        ] {
+            let said = serde_json::from_str::<Namespaces>(json).expect(json).examples();
+            assert!(said.contains(says), "{json}: {said}");
+        }
+    }
+}
