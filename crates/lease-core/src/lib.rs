@@ -5,6 +5,7 @@
 //! HTTP routes, of requests to Kubernetes' API, or of where its records are kept. RBAC's rules it knows:
 //! they say what is leased.
 
+mod audiences;
 mod dynamic_secret;
 mod label;
 mod labels;
@@ -33,6 +34,7 @@ pub use target::{
 pub use ttl::{DurationError, MAX_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
 pub use url::{ApiServerUrl, UrlError};
 
+pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
 pub use namespaces::{Decision, NamespaceMatch, NamespacePattern, Namespaces, NamespacesError};
