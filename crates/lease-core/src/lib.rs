@@ -10,6 +10,7 @@ mod dynamic_secret;
 mod label;
 mod labels;
 mod lease;
+mod name_template;
 mod names;
 pub mod rbac;
 mod namespaces;
@@ -37,6 +38,9 @@ pub use url::{ApiServerUrl, UrlError};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
+pub use name_template::{
+    MAX_RANDOM_BYTES, MAX_TEMPLATE_BYTES, NameParts, NameTemplate, TemplateError,
+};
 pub use namespaces::{Decision, NamespaceMatch, NamespacePattern, Namespaces, NamespacesError};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
