@@ -10,6 +10,7 @@ mod dynamic_secret;
 mod label;
 mod labels;
 mod lease;
+mod metadata;
 mod name_template;
 mod names;
 pub mod rbac;
@@ -38,6 +39,10 @@ pub use url::{ApiServerUrl, UrlError};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
+pub use metadata::{
+    Description, MAX_DESCRIPTION_CHARS, MAX_MAX_LIVE_LEASES, MAX_TAG_BYTES, MAX_TAGS,
+    MaxLiveLeases, MetadataError, Tag, Tags,
+};
 pub use name_template::{
     MAX_RANDOM_BYTES, MAX_TEMPLATE_BYTES, NameParts, NameTemplate, TemplateError,
 };
