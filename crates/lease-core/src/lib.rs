@@ -10,6 +10,7 @@ mod dynamic_secret;
 mod label;
 mod labels;
 mod lease;
+mod lifetimes;
 mod metadata;
 mod name_template;
 mod names;
@@ -39,6 +40,7 @@ pub use url::{ApiServerUrl, UrlError};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
+pub use lifetimes::{Lifetimes, LifetimesError};
 pub use metadata::{
     Description, MAX_DESCRIPTION_CHARS, MAX_MAX_LIVE_LEASES, MAX_TAG_BYTES, MAX_TAGS,
     MaxLiveLeases, MetadataError, Tag, Tags,
@@ -50,3 +52,4 @@ pub use namespaces::{Decision, NamespaceMatch, NamespacePattern, Namespaces, Nam
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
 };
+pub use ttl::MIN_LEASE_TTL;

@@ -12,6 +12,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// so no lease of one may be shorter.
 pub const MIN_TOKEN_TTL: Ttl = Ttl(10 * MINUTE);
 
+/// The shortest lease of an account whose token can be ended early.
+///
+/// For ten seconds the API server accepts a token again that it has just accepted (its
+/// `TokenSuccessCacheTTL`), also once the account is gone. A shorter lease would be shorter in name only.
+pub const MIN_LEASE_TTL: Ttl = Ttl(10);
+
 /// The longest lifetime any lease is given: 768 hours, which operators know from Vault's system maximum.
 pub const MAX_TTL: Ttl = Ttl(768 * HOUR);
 
@@ -37,13 +43,13 @@ pub enum TtlError {
         /// The most that would be granted.
         max: Ttl,
     },
-    /// Shorter than a token can be.
-    #[error(
-        "a ttl of {asked} is less than {MIN_TOKEN_TTL}, the shortest life that Kubernetes gives a token"
-    )]
+    /// Shorter than such a lease can be made to be.
+    #[error("a ttl of {asked} is less than {min}, the shortest that such a lease can be")]
     TooShort {
         /// What was asked for.
         asked: Ttl,
+        /// The least that would be granted.
+        min: Ttl,
     },
 }
 
@@ -63,7 +69,7 @@ impl Ttl {
         if asked > max {
             Err(TtlError::TooLong { asked, max })
         } else if asked < MIN_TOKEN_TTL {
-            Err(TtlError::TooShort { asked })
+            Err(TtlError::TooShort { asked, min: MIN_TOKEN_TTL })
         } else {
             Ok(asked)
         }
@@ -75,6 +81,15 @@ impl Ttl {
     /// Fails for zero, negatives, and what does not fit.
     pub fn from_seconds(seconds: i64) -> Result<Ttl, DurationError> {
         u32::try_from(seconds).ok().filter(|&s| s > 0).map(Ttl).ok_or(DurationError)
+    }
+
+    /// The seconds to ask a token for that is to live this long.
+    ///
+    /// Less than [`MIN_TOKEN_TTL`] would be refused: a shorter lease is ended by deleting what its token
+    /// is bound to.
+    #[must_use]
+    pub fn token_seconds(self) -> u32 {
+        self.max(MIN_TOKEN_TTL).0
     }
 
     /// The number of seconds, never zero.
@@ -239,6 +254,14 @@ mod tests {
         ] {
             let ttl = serde_json::from_str::<Ttl>(json).ok().map(Ttl::seconds);
             assert_eq!(ttl, seconds, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_never_asked_for_less_than_kubernetes_gives() {
+        for (ttl, asked) in [(1, 600), (10, 600), (599, 600), (600, 600), (601, 601), (7200, 7200)]
+        {
+            assert_eq!(Ttl(ttl).token_seconds(), asked, "{ttl} s");
         }
     }
 
