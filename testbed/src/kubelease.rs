@@ -1,11 +1,14 @@
 //! A running kubelease: the project's own manifest on a host, set up for one cluster.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 
+use crate::control_plane::ClientCertificate;
 use crate::host::{App, Host, Running};
 use crate::http::Http;
 use crate::process::Keeper;
@@ -20,6 +23,8 @@ pub struct Settings {
     pub cluster_host: String,
     /// A CA in PEM; without one, that host is treated as any other.
     pub ca: Option<String>,
+    /// What is shown to that host; it needs [`Self::ca`].
+    pub client_certificate: Option<ClientCertificate>,
     /// More of the runtime configuration, such as another store.
     pub runtime_config: String,
 }
@@ -37,6 +42,7 @@ impl Settings {
             variables,
             cluster_host: "127.0.0.1".to_owned(),
             ca: Some(ca.to_owned()),
+            client_certificate: None,
             runtime_config: String::new(),
         })
     }
@@ -163,6 +169,11 @@ pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
         if let Some(ca) = &settings.ca {
             fs::write(state_dir.join("ca.crt"), ca)?;
             config += &client_tls(&settings.cluster_host);
+            if let Some(client) = &settings.client_certificate {
+                fs::write(state_dir.join("client.crt"), &client.certificate)?;
+                write_private(&state_dir.join("client.key"), &client.key)?;
+                config += CLIENT_CERTIFICATE;
+            }
         }
         let file = state_dir.join("runtime-config.toml");
         fs::write(&file, config)?;
@@ -191,6 +202,18 @@ ca_roots_file = "ca.crt"
     )
 }
 
+/// It may be there from an earlier start.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(file)?.write_all(text.as_bytes())
+}
+
+/// More of the table before it.
+const CLIENT_CERTIFICATE: &str = r#"client_cert_file = "client.crt"
+client_private_key_file = "client.key"
+"#;
+
 /// The secret of the first administrator.
 pub const ADMIN_TOKEN: &str = "admin_token";
 
@@ -199,3 +222,29 @@ pub const MASTER_KEY: &str = "master_key";
 
 /// The secret that starts a sweep.
 pub const SWEEP_TOKEN: &str = "sweep_token";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_certificate_is_in_the_runtime_configuration() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = Settings::new("the CA").unwrap();
+        let config = |settings: &Settings| {
+            let app = app(settings, directory.path()).unwrap();
+            fs::read_to_string(app.runtime_config.unwrap()).unwrap()
+        };
+        assert!(!config(&settings).contains("client_cert_file"));
+        let [certificate, key] = ["the certificate", "the key"].map(str::to_owned);
+        settings.client_certificate = Some(ClientCertificate { certificate, key });
+        // Twice, as in a restart.
+        config(&settings);
+        let config = config(&settings);
+        let end = "client_cert_file = \"client.crt\"\nclient_private_key_file = \"client.key\"\n";
+        assert!(config.ends_with(end), "{config}");
+        for (file, text) in [("client.crt", "the certificate"), ("client.key", "the key")] {
+            assert_eq!(fs::read_to_string(directory.path().join(file)).unwrap(), text);
+        }
+    }
+}

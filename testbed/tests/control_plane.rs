@@ -108,6 +108,91 @@ fn kubectl_is_the_administrator_with_the_kubeconfig() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_certificate_is_whom_it_names_and_no_more() -> Result<()> {
+    let cluster = cluster()?;
+    let client = cluster.client_certificate("somebody", Some("some-group"))?;
+    let api = cluster.as_certificate(&client)?;
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let answer = api.post(path, &json!({}))?.expect(201)?;
+    let user = &answer["status"]["userInfo"];
+    assert_eq!(user["username"], "somebody", "{user}");
+    assert!(user["groups"].to_string().contains("some-group"), "{user}");
+    api.get("/api/v1/namespaces")?.expect(403)?;
+    // A certificate on the connection outranks what the request bears.
+    let namespace = Namespace::create(cluster)?;
+    namespace.service_account("other")?;
+    let both = api.bearing(&namespace.token_for("other")?);
+    let answer = both.post(path, &json!({}))?.expect(201)?;
+    assert_eq!(answer["status"]["userInfo"]["username"], "somebody", "{answer}");
+    Ok(())
+}
+
+#[test]
+fn a_proxy_adds_its_own_account() -> Result<()> {
+    let cluster = cluster()?;
+    let namespace = Namespace::create(cluster)?;
+    namespace.service_account("gateway")?;
+    let proxy = cluster.proxy(&namespace.token_for("gateway")?)?;
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let answer = proxy.http().post(path, &json!({}))?.expect(201)?;
+    let account = format!("system:serviceaccount:{}:gateway", namespace.name());
+    assert_eq!(answer["status"]["userInfo"]["username"], account, "{answer}");
+    let http = proxy.http();
+    drop(proxy);
+    assert!(http.get("/version").is_err(), "the proxy goes on");
+    Ok(())
+}
+
+#[test]
+fn a_second_cluster_has_nothing_in_common_with_the_first() -> Result<()> {
+    let [first, second] = [cluster()?, &ControlPlane::start_bare()?];
+    assert_ne!(first.url(), second.url());
+    assert_ne!(first.ca_pem(), second.ca_pem());
+    let path = "/api/v1/namespaces/kube-system";
+    let [a, b] = [first, second].map(|it| it.admin().get(path).and_then(|answer| answer.ok()));
+    let [a, b] = [a?, b?].map(|it| it["metadata"]["uid"].clone());
+    assert!(a.is_string() && b.is_string() && a != b, "{a} {b}");
+    let namespace = Namespace::create(first)?;
+    namespace.service_account("somebody")?;
+    let token = namespace.token_for("somebody")?;
+    first.as_token(&token).get("/version")?.expect(200)?;
+    second.as_token(&token).get("/version")?.expect(401)?;
+    Ok(())
+}
+
+#[test]
+fn a_manifest_is_read_applied_and_deleted() -> Result<()> {
+    let cluster = cluster()?;
+    let namespace = Namespace::create(cluster)?;
+    let account = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {}\n",
+            namespace.name()
+        )
+    };
+    let manifest = [account("a"), account("b")].join("---\n");
+    let path = namespace.path("v1", "serviceaccounts");
+    let names = |list: &[Value]| -> Vec<String> {
+        list.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let listed = || -> Result<Vec<String>> {
+        let list = cluster.admin().get(&path)?.ok()?;
+        Ok(names(list["items"].as_array().unwrap()))
+    };
+
+    assert_eq!(names(&cluster.objects(&manifest)?), ["a", "b"]);
+    assert_eq!(listed()?, [""; 0]);
+    cluster.apply(&manifest)?;
+    cluster.apply(&manifest)?;
+    assert_eq!(listed()?, ["a", "b"]);
+    cluster.unapply(&manifest)?;
+    cluster.unapply(&manifest)?;
+    assert_eq!(listed()?, [""; 0]);
+    assert!(cluster.apply("kind: Nonsense").is_err());
+    Ok(())
+}
+
 /// One for all tests. Nothing drops it: that it ends all the same is its keeper's doing.
 fn cluster() -> Result<&'static ControlPlane> {
     static CLUSTER: OnceLock<Result<ControlPlane, String>> = OnceLock::new();

@@ -116,7 +116,8 @@ fn prepare(options: &Options) -> Result<Box<dyn Host>> {
 fn start_cluster(state: &State, keeper: &Keeper) -> Result<ControlPlane> {
     eprintln!("starting a cluster");
     let home = state.path("control-plane");
-    let options = control_plane::Options { state_dir: Some(home), collects_garbage: true };
+    let options =
+        control_plane::Options { state_dir: Some(home), collects_garbage: true, bare: false };
     ControlPlane::start_with(&options, keeper.clone())
 }
 
@@ -131,6 +132,7 @@ fn settings(state: &State, cluster: &Cluster) -> Result<Settings> {
         variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
         cluster_host: cluster.host()?.to_owned(),
         ca: cluster.ca.clone(),
+        client_certificate: None,
         runtime_config: String::new(),
     })
 }

@@ -1,5 +1,8 @@
 //! The certificates and keys of a control plane: a CA of its own, and what it has signed.
+//!
+//! The CA's key is kept beside the rest: a test signs certificates for callers of its own invention.
 
+use std::fmt;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -31,9 +34,32 @@ impl Pki {
         let file = self.file(name);
         fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))
     }
+
+    /// Signs a certificate for a client of this name, a member of `group`.
+    pub fn client(&self, name: &str, group: Option<&str>) -> Result<ClientCertificate> {
+        let key = self.read(CA_KEY).context("a CA made by an earlier version cannot sign")?;
+        let ca = Issuer::new(ca(), KeyPair::from_pem(&key)?);
+        client(name, group, &ca)
+    }
+}
+
+/// A certificate for a client and its private key, both in PEM.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    /// The certificate alone; the CA is that of the control plane.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientCertificate(redacted)")
+    }
 }
 
 pub const CA: &str = "ca.crt";
+const CA_KEY: &str = "ca.key";
 pub const SERVER: [&str; 2] = ["apiserver.crt", "apiserver.key"];
 pub const ADMIN: [&str; 2] = ["admin.crt", "admin.key"];
 pub const SERVICE_ACCOUNTS: [&str; 2] = ["sa.pub", "sa.key"];
@@ -54,28 +80,21 @@ fn create(directory: &Path) -> Result<()> {
     };
 
     let key = KeyPair::generate()?;
-    let mut params = subject("kubelease development CA", None);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    write(CA, &params.self_signed(&key)?.pem())?;
-    let ca = Issuer::new(params, key);
+    write(CA, &ca().self_signed(&key)?.pem())?;
+    write(CA_KEY, &key.serialize_pem())?;
+    let ca = Issuer::new(ca(), key);
 
     let mut server = subject("kube-apiserver", None);
     server.subject_alt_names = vec![
         rcgen::SanType::IpAddress([127, 0, 0, 1].into()),
         rcgen::SanType::DnsName("localhost".try_into()?),
     ];
+    let server = signed(server, ExtendedKeyUsagePurpose::ServerAuth, &ca)?;
     // A member of this group is let through before RBAC is asked.
-    let admin = subject("kubelease-admin", Some("system:masters"));
-    for (mut params, usage, [certificate, private]) in [
-        (server, ExtendedKeyUsagePurpose::ServerAuth, SERVER),
-        (admin, ExtendedKeyUsagePurpose::ClientAuth, ADMIN),
-    ] {
-        params.extended_key_usages = vec![usage];
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        let key = KeyPair::generate()?;
-        write(certificate, &params.signed_by(&key, &ca)?.pem())?;
-        write(private, &key.serialize_pem())?;
+    let admin = client("kubelease-admin", Some("system:masters"), &ca)?;
+    for ([certificate, private], signed) in [(SERVER, server), (ADMIN, admin)] {
+        write(certificate, &signed.certificate)?;
+        write(private, &signed.key)?;
     }
 
     let [public, private] = SERVICE_ACCOUNTS;
@@ -84,6 +103,31 @@ fn create(directory: &Path) -> Result<()> {
     write(private, &key.serialize_pem())?;
 
     Ok(fs::rename(unfinished.keep(), directory)?)
+}
+
+/// What the CA says of itself; with its key, enough to sign in its name.
+fn ca() -> CertificateParams {
+    let mut params = subject("kubelease development CA", None);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    params
+}
+
+/// Kubernetes takes the common name for the user, the organization for a group.
+fn client(name: &str, group: Option<&str>, ca: &Issuer<'_, KeyPair>) -> Result<ClientCertificate> {
+    signed(subject(name, group), ExtendedKeyUsagePurpose::ClientAuth, ca)
+}
+
+fn signed(
+    mut params: CertificateParams,
+    usage: ExtendedKeyUsagePurpose,
+    ca: &Issuer<'_, KeyPair>,
+) -> Result<ClientCertificate> {
+    params.extended_key_usages = vec![usage];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, ca)?.pem();
+    Ok(ClientCertificate { certificate, key: key.serialize_pem() })
 }
 
 fn subject(name: &str, group: Option<&str>) -> CertificateParams {
