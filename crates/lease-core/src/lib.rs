@@ -16,6 +16,7 @@ mod name_template;
 mod names;
 pub mod rbac;
 mod namespaces;
+pub mod permissions;
 mod seal;
 mod selector;
 mod target;

@@ -1,0 +1,351 @@
+//! What kubelease's account in a cluster must be allowed to do, for each kind of lease, and no more.
+//!
+//! The one source for three readers: the check of a target, which asks the API server about each
+//! [`Access`]; the files in `deploy/rbac`; and the tests, which take each away in turn.
+//!
+//! Secrets are never read or listed, nothing may `escalate` or `impersonate`, and `bind` names its role.
+
+/// A kind of lease, as far as it matters to what its making and its end need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode<'a> {
+    /// A revocable token of an existing account.
+    Existing {
+        /// The account's name.
+        account: &'a str,
+    },
+    /// A token of an existing account that is bound to nothing.
+    ExistingPlain {
+        /// The account's name.
+        account: &'a str,
+    },
+    /// A new account with a role that is there, bound in the lease's namespace.
+    TemporaryRole {
+        /// What is bound.
+        role: BoundRole<'a>,
+    },
+    /// A new account with a role made for it, from rules or a manifest; what that role allows, kubelease's
+    /// account must be allowed too.
+    TemporaryRules,
+    /// A new account with a `ClusterRole` that is there, bound in the whole cluster.
+    ClusterRole {
+        /// The role's name.
+        role: &'a str,
+    },
+    /// A new account with a `ClusterRole` made for it; as with [`Self::TemporaryRules`].
+    ClusterRules,
+}
+
+/// A role that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoundRole<'a> {
+    /// One of the lease's namespace.
+    Role(&'a str),
+    /// One of the cluster.
+    ClusterRole(&'a str),
+}
+
+/// Where something must be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// In the namespace of the lease.
+    Namespace,
+    /// In the whole cluster: a `ClusterRole` bound by a `ClusterRoleBinding`.
+    Cluster,
+}
+
+/// What must be allowed on one kind of object: a rule of RBAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permission<'a> {
+    /// Where.
+    pub scope: Scope,
+    /// The API group; empty for the core's.
+    pub group: &'static str,
+    /// The plural, and a subresource after `/`.
+    pub resource: &'static str,
+    /// The verbs, each of them needed.
+    pub verbs: &'static [&'static str],
+    /// The one object it is needed for, where that is known beforehand.
+    pub name: Option<&'a str>,
+    /// What for, in a few words.
+    pub why: &'static str,
+}
+
+/// One question to the API server: the `resourceAttributes` of an access review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access<'a> {
+    /// Where.
+    pub scope: Scope,
+    /// The API group; empty for the core's.
+    pub group: &'static str,
+    /// The plural.
+    pub resource: &'static str,
+    /// What of the object, if not the object.
+    pub subresource: Option<&'static str>,
+    /// The verb.
+    pub verb: &'static str,
+    /// The object's name; none stands for all.
+    pub name: Option<&'a str>,
+}
+
+impl<'a> Permission<'a> {
+    /// The questions that together ask for this permission.
+    pub fn accesses(self) -> impl Iterator<Item = Access<'a>> {
+        let (resource, subresource) = match self.resource.split_once('/') {
+            Some((resource, subresource)) => (resource, Some(subresource)),
+            None => (self.resource, None),
+        };
+        let Self { scope, group, verbs, name, .. } = self;
+        verbs.iter().map(move |verb| Access { scope, group, resource, subresource, verb, name })
+    }
+}
+
+/// All that leases of this kind need, from the first read to the last deletion.
+///
+/// `selects_namespaces` says whether the dynamic secret finds its namespaces by their labels.
+#[must_use]
+pub fn needed(mode: Mode<'_>, selects_namespaces: bool) -> Vec<Permission<'_>> {
+    let mut all = vec![IDENTITY];
+    if selects_namespaces {
+        all.push(LABELS);
+    }
+    match mode {
+        Mode::ExistingPlain { account } => all.extend(tokens_of(account)),
+        Mode::Existing { account } => {
+            all.extend(tokens_of(account));
+            all.extend([BOUND_SECRETS, LEASES]);
+        }
+        Mode::TemporaryRole { role } => {
+            all.extend([ACCOUNTS, TOKENS, BINDINGS, bind(Scope::Namespace, role)]);
+        }
+        Mode::TemporaryRules => all.extend([ACCOUNTS, TOKENS, BINDINGS, ROLES]),
+        Mode::ClusterRole { role } => {
+            let role = BoundRole::ClusterRole(role);
+            all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, bind(Scope::Cluster, role)]);
+        }
+        Mode::ClusterRules => all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, CLUSTER_ROLES]),
+    }
+    all
+}
+
+fn tokens_of(account: &str) -> [Permission<'_>; 2] {
+    [
+        Permission {
+            scope: Scope::Namespace,
+            group: CORE,
+            resource: "serviceaccounts",
+            verbs: &["get"],
+            name: Some(account),
+            why: "to know the account by its UID",
+        },
+        Permission { name: Some(account), ..TOKENS },
+    ]
+}
+
+/// Lets the broker grant what it need not hold.
+fn bind(scope: Scope, role: BoundRole<'_>) -> Permission<'_> {
+    let (resource, name) = match role {
+        BoundRole::Role(name) => ("roles", name),
+        BoundRole::ClusterRole(name) => ("clusterroles", name),
+    };
+    Permission {
+        scope,
+        group: RBAC,
+        resource,
+        verbs: &["bind"],
+        name: Some(name),
+        why: "to bind this role, and no other, to accounts of leases",
+    }
+}
+
+/// The label that says who looks after an object; ours says `kubelease`.
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+
+/// The label that says which lease an object belongs to, in 32 hexadecimal digits.
+pub const LEASE_LABEL: &str = "kubelease.dev/lease";
+
+/// The type of the Secrets that tokens are bound to; they have no data.
+pub const LEASE_SECRET_TYPE: &str = "kubelease.dev/lease";
+
+const CORE: &str = "";
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+const IDENTITY: Permission<'static> = Permission {
+    scope: Scope::Cluster,
+    group: CORE,
+    resource: "namespaces",
+    verbs: &["get"],
+    name: Some("kube-system"),
+    why: "to know the cluster by the UID of this namespace",
+};
+
+/// Reading a namespace can be allowed inside of it, without reading all.
+const LABELS: Permission<'static> = Permission {
+    scope: Scope::Namespace,
+    group: CORE,
+    resource: "namespaces",
+    verbs: &["get"],
+    name: None,
+    why: "only for a `namespace_selector`: to read the labels of this namespace",
+};
+
+const TOKENS: Permission<'static> = Permission {
+    scope: Scope::Namespace,
+    group: CORE,
+    resource: "serviceaccounts/token",
+    verbs: &["create"],
+    name: None,
+    why: "to ask for tokens",
+};
+
+/// A Secret without data, which a token is bound to and ends with. It is never read: who may read or
+/// list these may read all.
+const BOUND_SECRETS: Permission<'static> = Permission {
+    scope: Scope::Namespace,
+    group: CORE,
+    resource: "secrets",
+    verbs: &["create", "delete"],
+    name: None,
+    why: "to bind a token to an empty Secret, and to end it by deleting that",
+};
+
+const LEASES: Permission<'static> = Permission {
+    scope: Scope::Namespace,
+    group: "coordination.k8s.io",
+    resource: "leases",
+    verbs: &["create", "get", "list", "patch", "delete"],
+    name: None,
+    why: "to find that Secret again, and to say how long",
+};
+
+const ACCOUNTS: Permission<'static> = Permission {
+    scope: Scope::Namespace,
+    group: CORE,
+    resource: "serviceaccounts",
+    verbs: &["create", "get", "list", "patch", "delete"],
+    name: None,
+    why: "an account for each lease",
+};
+
+const BINDINGS: Permission<'static> = Permission {
+    scope: Scope::Namespace,
+    group: RBAC,
+    resource: "rolebindings",
+    verbs: &["create", "get", "list", "delete"],
+    name: None,
+    why: "what the account of a lease may do",
+};
+
+const ROLES: Permission<'static> = Permission {
+    scope: Scope::Namespace,
+    group: RBAC,
+    resource: "roles",
+    verbs: &["create", "get", "list", "delete"],
+    name: None,
+    why: "a role for each lease; never more than kubelease may do itself",
+};
+
+const CLUSTER_BINDINGS: Permission<'static> =
+    Permission { scope: Scope::Cluster, resource: "clusterrolebindings", ..BINDINGS };
+
+const CLUSTER_ROLES: Permission<'static> =
+    Permission { scope: Scope::Cluster, resource: "clusterroles", ..ROLES };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODES: [Mode<'static>; 7] = [
+        Mode::Existing { account: "deployer" },
+        Mode::ExistingPlain { account: "deployer" },
+        Mode::TemporaryRole { role: BoundRole::Role("deployer") },
+        Mode::TemporaryRole { role: BoundRole::ClusterRole("view") },
+        Mode::TemporaryRules,
+        Mode::ClusterRole { role: "view" },
+        Mode::ClusterRules,
+    ];
+
+    fn accesses(mode: Mode<'_>) -> Vec<Access<'_>> {
+        needed(mode, true).into_iter().flat_map(Permission::accesses).collect()
+    }
+
+    #[test]
+    fn nothing_reads_secrets_or_goes_around_rbac() {
+        for mode in MODES {
+            for access in accesses(mode) {
+                let reads =
+                    access.resource == "secrets" && !["create", "delete"].contains(&access.verb);
+                let around = ["escalate", "impersonate", "*", "deletecollection", "update"]
+                    .contains(&access.verb);
+                let binds_any = access.verb == "bind" && access.name.is_none();
+                assert!(!reads && !around && !binds_any, "{mode:?}: {access:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_cluster_scopes_write_cluster_wide() {
+        for mode in MODES {
+            let cluster_wide = matches!(mode, Mode::ClusterRole { .. } | Mode::ClusterRules);
+            let writes = accesses(mode)
+                .iter()
+                .any(|access| access.scope == Scope::Cluster && access.verb == "create");
+            assert_eq!(writes, cluster_wide, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_existing_accounts_are_of_the_named_one_alone() {
+        for mode in MODES {
+            let named = matches!(mode, Mode::Existing { .. } | Mode::ExistingPlain { .. })
+                .then_some("deployer");
+            for access in accesses(mode).iter().filter(|a| a.subresource == Some("token")) {
+                assert_eq!(access.name, named, "{mode:?}: {access:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_created_can_be_deleted() {
+        for mode in MODES {
+            let all = accesses(mode);
+            for made in all.iter().filter(|a| a.verb == "create" && a.subresource.is_none()) {
+                let ended = Access { verb: "delete", ..*made };
+                assert!(all.contains(&ended), "{mode:?}: {made:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_permission_is_asked_for_once() {
+        for mode in MODES {
+            let all = accesses(mode);
+            for (at, access) in all.iter().enumerate() {
+                assert!(!all[..at].contains(access), "{mode:?}: {access:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_are_read_only_where_namespaces_are_selected() {
+        for mode in MODES {
+            let without = needed(mode, false);
+            assert_eq!(needed(mode, true).len(), without.len() + 1, "{mode:?}");
+            assert!(!without.contains(&LABELS), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_question_names_resource_and_subresource() {
+        let asked: Vec<_> = TOKENS.accesses().collect();
+        let expected = Access {
+            scope: Scope::Namespace,
+            group: "",
+            resource: "serviceaccounts",
+            subresource: Some("token"),
+            verb: "create",
+            name: None,
+        };
+        assert_eq!(asked, [expected]);
+    }
+}
