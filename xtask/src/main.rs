@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod control_plane;
+mod deploy;
 mod test;
 mod up;
 mod wasm_target;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::test(&options),
         Task::Check => check::check(),
         Task::Build => build::components(),
+        Task::DeployManifests(options) => deploy::manifests(&options),
         Task::ControlPlane => control_plane::control_plane(),
     };
     match result {
@@ -55,6 +57,8 @@ enum Task {
     Check,
     /// Build the components, optimized.
     Build,
+    /// Write `deploy/`: the least RBAC for each kind of lease, and the admission policy.
+    DeployManifests(deploy::Options),
     /// Start a cluster alone and print where its kubeconfig is.
     ControlPlane,
 }

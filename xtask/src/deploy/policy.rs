@@ -1,0 +1,49 @@
+//! The admission policy: a text for people, with the names that the code has.
+
+use lease_core::permissions::{LEASE_LABEL, LEASE_SECRET_TYPE, MANAGED_BY_LABEL};
+
+use super::example;
+
+/// The policy and its binding.
+pub fn file() -> String {
+    let username =
+        format!("system:serviceaccount:{}:{}", example::BROKER_NAMESPACE, example::BROKER);
+    let mut text = include_str!("admission-policy.yaml").to_owned();
+    for (place, value) in [
+        ("{{username}}", username.as_str()),
+        ("{{broker_namespace}}", example::BROKER_NAMESPACE),
+        ("{{namespace}}", example::NAMESPACE),
+        ("{{account}}", example::ACCOUNT),
+        ("{{role}}", example::ROLE),
+        ("{{managed_by}}", MANAGED_BY_LABEL),
+        ("{{lease}}", LEASE_LABEL),
+        ("{{secret_type}}", LEASE_SECRET_TYPE),
+        ("{{random}}", RANDOM),
+        ("{{powerful}}", POWERFUL),
+        ("{{guarded}}", GUARDED),
+    ] {
+        text = text.replace(place, value);
+    }
+    text
+}
+
+/// How the names of all objects of a lease end: 80 random bits.
+const RANDOM: &str = "-[0-9a-f]{20}$";
+
+/// Keys of labels and annotations that Kubernetes, or a provider's identity service, acts upon.
+const POWERFUL: &str = "^([^/]*[.])?(kubernetes[.]io|k8s[.]io|amazonaws[.]com|gke[.]io|azure[.]com|azure[.]workload[.]identity)/";
+
+/// What this very policy guards against kubelease, and so may not be given away by it.
+const GUARDED: &str =
+    "^(secrets|serviceaccounts|roles|rolebindings|clusterroles|clusterrolebindings)(/|$)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_filled() {
+        let text = file();
+        assert!(!text.contains("{{") && !text.contains("}}"), "{text}");
+    }
+}

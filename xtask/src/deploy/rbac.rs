@@ -1,0 +1,236 @@
+//! The least RBAC for each kind of lease, from `lease_core::permissions`.
+
+use std::fmt::Write;
+
+use lease_core::permissions::{BoundRole, Mode, Permission, Scope, needed};
+
+use super::example::{ACCOUNT, BROKER, BROKER_NAMESPACE, NAMESPACE, ROLE};
+
+/// Every file: its path below `deploy/`, and its text.
+pub fn files() -> Vec<(String, String)> {
+    FILES.iter().map(|file| (format!("rbac/{}.yaml", file.name), text(file))).collect()
+}
+
+struct File {
+    /// Also that of its roles, after `kubelease-`.
+    name: &'static str,
+    /// What it is for, and what to replace, each a line.
+    head: &'static [&'static str],
+    parts: &'static [Part],
+}
+
+/// Roles that go together; a later one holds only what those before it do not.
+struct Part {
+    /// What its roles' names add to the file's.
+    suffix: &'static str,
+    /// What to say of it.
+    head: &'static [&'static str],
+    mode: Mode<'static>,
+    selects_namespaces: bool,
+    /// Where accounts of leases are given what kubelease must have itself.
+    grants: Option<Scope>,
+}
+
+const FILES: [File; 5] = [
+    File {
+        name: "existing",
+        head: &[
+            "Revocable tokens of an existing account.",
+            "",
+            "Replace `apps`, the namespace of the account, and `deployer`, the account. For more accounts, add",
+            "their names to both `resourceNames`; for more namespaces, repeat the Role and its binding.",
+        ],
+        parts: &[Part {
+            suffix: "",
+            head: &[],
+            mode: Mode::Existing { account: ACCOUNT },
+            selects_namespaces: false,
+            grants: None,
+        }],
+    },
+    File {
+        name: "existing-plain",
+        head: &[
+            "Tokens of an existing account that cannot be ended early (`\"revocable\": false`).",
+            "",
+            "Replace `apps`, the namespace of the account, and `deployer`, the account. For more accounts, add",
+            "their names to both `resourceNames`; for more namespaces, repeat the Role and its binding.",
+        ],
+        parts: &[Part {
+            suffix: "",
+            head: &[],
+            mode: Mode::ExistingPlain { account: ACCOUNT },
+            selects_namespaces: false,
+            grants: None,
+        }],
+    },
+    File {
+        name: "temporary-role",
+        head: &[
+            "An account for each lease, with a role that is there, bound in the lease's namespace.",
+            "",
+            "Replace `apps`, the namespace to lease in, and `view`, the ClusterRole to bind; for a Role, `roles`",
+            "takes the place of `clusterroles`. For more namespaces, repeat the Role and its binding.",
+        ],
+        parts: &[Part {
+            suffix: "",
+            head: &[],
+            mode: Mode::TemporaryRole { role: BoundRole::ClusterRole(ROLE) },
+            selects_namespaces: true,
+            grants: None,
+        }],
+    },
+    File {
+        name: "temporary-rules",
+        head: &[
+            "An account for each lease, with a role made from rules or a manifest.",
+            "",
+            "Replace `apps`, the namespace to lease in, and the last rule by what the rules of your dynamic",
+            "secrets allow: kubelease can give only what it has. For more namespaces, repeat the Role and its",
+            "binding.",
+        ],
+        parts: &[Part {
+            suffix: "",
+            head: &[],
+            mode: Mode::TemporaryRules,
+            selects_namespaces: true,
+            grants: Some(Scope::Namespace),
+        }],
+    },
+    File {
+        name: "temporary-cluster",
+        head: &[
+            "An account for each lease, with a ClusterRole bound in the whole cluster (`\"scope\": \"cluster\"`).",
+            "",
+            "Replace `apps`, the namespace of the leases' accounts, and `view`, the ClusterRole to bind. For more",
+            "namespaces, repeat the Role and its binding.",
+        ],
+        parts: &[
+            Part {
+                suffix: "",
+                head: &[],
+                mode: Mode::ClusterRole { role: ROLE },
+                selects_namespaces: true,
+                grants: None,
+            },
+            Part {
+                suffix: "-rules",
+                head: &[
+                    "Only where the ClusterRole is made from rules or a manifest; leave it out otherwise. Replace the",
+                    "last rule by what the rules of your dynamic secrets allow: kubelease can give only what it has.",
+                ],
+                mode: Mode::ClusterRules,
+                selects_namespaces: true,
+                grants: Some(Scope::Cluster),
+            },
+        ],
+    },
+];
+
+fn text(file: &File) -> String {
+    let mut head = file.head.to_vec();
+    head.extend(ALL_FILES);
+    let mut text = comment("", &head);
+    let mut earlier: Vec<Permission<'_>> = Vec::new();
+    let mut documents = Vec::new();
+    for part in file.parts {
+        let all = needed(part.mode, part.selects_namespaces);
+        let new: Vec<_> =
+            all.iter().filter(|permission| !earlier.contains(permission)).copied().collect();
+        let name = format!("kubelease-{}{}", file.name, part.suffix);
+        let mut head = comment("", part.head);
+        for scope in [Scope::Cluster, Scope::Namespace] {
+            let mut rules: String =
+                new.iter().filter(|permission| permission.scope == scope).map(rule).collect();
+            if part.grants == Some(scope) {
+                rules += GRANTS;
+            }
+            if !rules.is_empty() {
+                documents.push(std::mem::take(&mut head) + &role(scope, &name, &rules));
+                documents.push(binding(scope, &name));
+            }
+        }
+        earlier.extend(new);
+    }
+    text += &documents.join("---\n");
+    text
+}
+
+fn comment(indent: &str, lines: &[&str]) -> String {
+    lines.iter().fold(String::new(), |mut text, line| {
+        // Unwrap safety: a String takes whatever is written.
+        writeln!(text, "{}", format!("{indent}# {line}").trim_end()).unwrap();
+        text
+    })
+}
+
+fn role(scope: Scope, name: &str, rules: &str) -> String {
+    let (prefix, namespace) = place(scope);
+    format!(
+        "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {prefix}Role
+metadata:
+  name: {name}
+{namespace}  labels:
+    app.kubernetes.io/name: kubelease
+rules:
+{rules}"
+    )
+}
+
+fn binding(scope: Scope, name: &str) -> String {
+    let (prefix, namespace) = place(scope);
+    format!(
+        "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {prefix}RoleBinding
+metadata:
+  name: {name}
+{namespace}  labels:
+    app.kubernetes.io/name: kubelease
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {prefix}Role
+  name: {name}
+subjects:
+  - kind: ServiceAccount
+    name: {BROKER}
+    namespace: {BROKER_NAMESPACE}
+"
+    )
+}
+
+fn place(scope: Scope) -> (&'static str, String) {
+    match scope {
+        Scope::Cluster => ("Cluster", String::new()),
+        Scope::Namespace => ("", format!("  namespace: {NAMESPACE}\n")),
+    }
+}
+
+fn rule(permission: &Permission<'_>) -> String {
+    let Permission { group, resource, verbs, name, why, .. } = permission;
+    let name = name.map_or_else(String::new, |name| format!("    resourceNames: [\"{name}\"]\n"));
+    comment("  ", &[why])
+        + &format!("  - apiGroups: [\"{group}\"]\n    resources: [\"{resource}\"]\n{name}")
+        + &format!("    verbs: [\"{}\"]\n", verbs.join("\", \""))
+}
+
+/// The end of each head.
+const ALL_FILES: [&str; 8] = [
+    "",
+    "`kubelease` in the namespace `kubelease` is kubelease's own account in this cluster; replace both where",
+    "it has another name.",
+    "",
+    "Whoever holds that account's credential can ask for tokens of whatever account it may, and read Secrets",
+    "that it may delete: apply `deploy/admission-policy.yaml` too.",
+    "",
+    "Generated by `cargo xtask deploy-manifests` from `crates/lease-core/src/permissions.rs`.",
+];
+
+const GRANTS: &str = "  \
+  # what the roles of leases may allow: an example
+  - apiGroups: [\"\"]
+    resources: [\"pods\"]
+    verbs: [\"get\", \"list\", \"watch\"]
+";
