@@ -8,6 +8,7 @@
 pub mod cache;
 pub mod command;
 pub mod control_plane;
+pub mod deploy;
 pub mod harness;
 pub mod host;
 pub mod http;

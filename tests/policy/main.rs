@@ -1,0 +1,145 @@
+//! The files of `deploy/`: with them kubelease's account can do what a lease needs, and nothing else.
+//!
+//! We are that account here, by its token, at a real API server; kubelease itself is not needed.
+
+mod broker;
+mod escapes;
+mod lease;
+mod modes;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use self::broker::Broker;
+use self::escapes::Strangers;
+use self::lease::Lease;
+use self::modes::MODES;
+
+#[test]
+fn with_its_rbac_and_the_policy_each_mode_works() -> Result<()> {
+    for (file, mode) in MODES {
+        let broker = Broker::new()?;
+        let (_rbac, _policy) = (broker.with_rbac(file)?, broker.with_policy()?);
+        mode(&broker, &Lease::new()?).context(file)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn without_any_one_verb_of_its_rbac_a_mode_fails() -> Result<()> {
+    for (file, mode) in MODES {
+        let broker = Broker::new()?;
+        let rbac = broker.with_rbac(file)?;
+        let objects = broker.cluster.objects(rbac.manifest())?;
+        for role in objects.iter().filter(|object| object["rules"].is_array()) {
+            for (rule, verb) in verbs(role) {
+                let less = without(role, rule, &verb)?;
+                let what = format!("{file}: {} without `{verb}`", role["rules"][rule]["resources"]);
+
+                broker.replace_role(&less)?;
+                broker.until(&role["rules"][rule], &verb, false)?;
+                let error = mode(&broker, &Lease::new()?).err();
+                let error = error.with_context(|| format!("{what} is enough"))?;
+                // It fails for that reason, and not for one of the test's own.
+                ensure!(format!("{error:#}").contains("answered 403"), "{what}: {error:#}");
+                broker.replace_role(role)?;
+                broker.until(&role["rules"][rule], &verb, true)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_policy_stops_each_escape_whatever_rbac_allows() -> Result<()> {
+    let broker = Broker::new()?;
+    let strangers = Strangers::new(&broker)?;
+    let _policy = broker.with_policy()?;
+    broker.with_every_right()?;
+    let ours = Lease::new()?;
+    ours.create_all(&broker)?;
+    let before = strangers.seen()?;
+
+    for escape in escapes::all(&broker, &ours)? {
+        let answer = broker.http.json(escape.method, &escape.path, &escape.body)?;
+        let refused = answer.status == 403 && format!("{answer:?}").contains(POLICY);
+        ensure!(refused, "{} is not stopped by the policy: {answer:?}", escape.name);
+        // Nobody else is against it, so that a mistake in the request is not taken for a refusal.
+        let (path, body) = escape.dry_run();
+        let tried = broker.cluster.admin().json(escape.method, &path, &body)?;
+        tried.ok().with_context(|| format!("{}, by the administrator", escape.name))?;
+    }
+    assert_eq!(strangers.seen()?, before);
+    Ok(())
+}
+
+#[test]
+fn without_any_one_validation_the_policy_lets_an_escape_pass() -> Result<()> {
+    let broker = Broker::new()?;
+    let _strangers = Strangers::new(&broker)?;
+    let deployed = broker.with_policy()?;
+    broker.with_every_right()?;
+    let ours = Lease::new()?;
+    ours.create_all(&broker)?;
+    let escapes = escapes::all(&broker, &ours)?;
+
+    let policy = broker.cluster.objects(deployed.manifest())?.swap_remove(0);
+    let all = policy["spec"]["validations"].as_array().context("no validations")?;
+    for (at, validation) in all.iter().enumerate() {
+        let mut less = policy.clone();
+        less["spec"]["validations"].as_array_mut().context("no validations")?.remove(at);
+        broker.replace_policy(&less)?;
+        let mut passed = 0;
+        for escape in &escapes {
+            let (path, body) = escape.dry_run();
+            let answer = broker.http.json(escape.method, &path, &body)?;
+            passed += usize::from((200..300).contains(&answer.status));
+        }
+        ensure!(passed > 0, "no escape needs this to be stopped: {}", validation["message"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_policy_lets_questions_pass() -> Result<()> {
+    let broker = Broker::new()?;
+    let _policy = broker.with_policy()?;
+    let pods = json!({ "resourceAttributes": { "verb": "get", "resource": "pods" } });
+    for (path, spec) in [
+        ("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})),
+        ("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", pods),
+        (
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+            json!({ "namespace": "default" }),
+        ),
+    ] {
+        broker.http.post(path, &json!({ "spec": spec }))?.expect(201)?;
+    }
+    Ok(())
+}
+
+/// Each verb of each rule, by the rule's place.
+fn verbs(role: &Value) -> Vec<(usize, String)> {
+    let rules = role["rules"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate();
+    rules
+        .flat_map(|(at, rule)| {
+            let verbs = rule["verbs"].as_array().map_or(&[][..], Vec::as_slice).iter();
+            verbs.filter_map(move |verb| Some((at, verb.as_str()?.to_owned())))
+        })
+        .collect()
+}
+
+/// The role without a verb of a rule, or without the rule, which may not be without verbs.
+fn without(role: &Value, at: usize, verb: &str) -> Result<Value> {
+    let mut less = role.clone();
+    let rules = less["rules"].as_array_mut().context("no rules")?;
+    let verbs = rules[at]["verbs"].as_array_mut().context("no verbs")?;
+    verbs.retain(|other| *other != verb);
+    if verbs.is_empty() {
+        rules.remove(at);
+    }
+    Ok(less)
+}
+
+/// How an answer begins that comes from the policy.
+const POLICY: &str = "ValidatingAdmissionPolicy '";
