@@ -93,20 +93,43 @@ impl Keyring {
         Sealed { key: self.current.id, nonce, ciphertext }
     }
 
+    /// Whether something is sealed under the current key; otherwise it is time to seal it anew.
+    #[must_use]
+    pub fn seals_currently(&self, sealed: &Sealed) -> bool {
+        sealed.key == self.current.id
+    }
+
     /// Opens what was sealed for the same `context`.
     ///
     /// # Errors
     /// Fails where no configured key sealed it, or where text or context differ from what was sealed.
     pub fn open(&self, sealed: &Sealed, context: &[&str]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let key = std::iter::once(&self.current)
-            .chain(&self.previous)
-            .find(|key| key.id == sealed.key)
-            .ok_or(OpenError::UnknownKey)?;
+        let key = self.all().find(|key| key.id == sealed.key).ok_or(OpenError::UnknownKey)?;
         let payload = Payload { msg: &sealed.ciphertext, aad: &encode(context) };
         key.cipher()
             .decrypt(&XNonce::from(sealed.nonce), payload)
             .map(Zeroizing::new)
             .map_err(|_| OpenError::Forged)
+    }
+
+    /// Whether there are earlier keys, and so perhaps what they sealed or signed.
+    #[must_use]
+    pub fn has_previous(&self) -> bool {
+        !self.previous.is_empty()
+    }
+
+    /// Which master key is current: it tells nothing of the key.
+    #[must_use]
+    pub fn current_id(&self) -> String {
+        self.current.id()
+    }
+
+    pub(crate) fn current(&self) -> &SealingKey {
+        &self.current
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &SealingKey> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
@@ -138,21 +161,38 @@ impl From<Sealed> for String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct KeyId(u64);
 
-/// A key for sealing alone, so that no other use of the master key weakens it.
-struct SealingKey {
+/// What is derived from one master key: a key for each use, so that no use weakens another.
+pub(crate) struct SealingKey {
     id: KeyId,
     key: Zeroizing<[u8; 32]>,
+    mac: Zeroizing<[u8; 32]>,
+    installation: [u8; 8],
 }
 
 impl SealingKey {
     fn derive(master: &MasterKey) -> Self {
         let hkdf = Hkdf::<Sha256>::new(None, master.0.as_ref());
         let mut key = Zeroizing::new([0; 32]);
-        let mut id = [0; 8];
+        let mut mac = Zeroizing::new([0; 32]);
+        let (mut id, mut installation) = ([0; 8], [0; 8]);
         // Unwrap safety: HKDF fails only past 255 blocks of output.
         hkdf.expand(b"kubelease seal v1", key.as_mut()).unwrap();
+        hkdf.expand(b"kubelease mac v1", mac.as_mut()).unwrap();
         hkdf.expand(b"kubelease seal key id v1", &mut id).unwrap();
-        Self { id: KeyId(u64::from_be_bytes(id)), key }
+        hkdf.expand(b"kubelease installation v1", &mut installation).unwrap();
+        Self { id: KeyId(u64::from_be_bytes(id)), key, mac, installation }
+    }
+
+    pub(crate) fn id(&self) -> String {
+        format!("{:016x}", self.id.0)
+    }
+
+    pub(crate) fn mac_key(&self) -> &[u8; 32] {
+        &self.mac
+    }
+
+    pub(crate) fn installation(&self) -> String {
+        format!("{:016x}", u64::from_be_bytes(self.installation))
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -167,7 +207,7 @@ impl fmt::Debug for SealingKey {
 }
 
 /// Each part with its length before it, so that no two lists of parts are the same bytes.
-fn encode(context: &[&str]) -> Vec<u8> {
+pub(crate) fn encode(context: &[&str]) -> Vec<u8> {
     context.iter().fold(Vec::new(), |mut bytes, part| {
         bytes.extend((part.len() as u64).to_be_bytes());
         bytes.extend(part.as_bytes());

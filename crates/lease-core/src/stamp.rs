@@ -1,0 +1,417 @@
+//! How what is made for a lease is marked, so that it can be found again and proved to be ours.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::seal::{Keyring, encode};
+use crate::{ClusterIdentity, DynamicSecretName, LeaseId, Mode, Namespace, ObjectKind, TargetName};
+
+/// What every object that is made for a lease says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The target it was made on.
+    pub target: TargetName,
+    /// What kind of credential it is.
+    pub mode: Mode,
+    /// The dynamic secret it is an issue of.
+    pub dynamic_secret: DynamicSecretName,
+    /// Who asked for it.
+    pub requester: String,
+    /// When it was begun.
+    pub issued_at: DateTime<Utc>,
+    /// When it ends if it is not renewed.
+    pub deadline: DateTime<Utc>,
+    /// When it ends at the latest.
+    pub latest_end: DateTime<Utc>,
+    /// Which request it answers, where that was named: see [`Keyring::request_key`].
+    pub request: Option<String>,
+    /// The account whose tokens it gives, where the object is not that account.
+    pub account: Option<String>,
+    /// Who may accept its tokens.
+    pub audiences: Vec<String>,
+    /// The UID of the Secret that the token is bound to, on what shows it to operators.
+    pub secret_uid: Option<String>,
+}
+
+/// The object that carries a stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearer<'a> {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Where it is; absent for what belongs to the whole cluster.
+    pub namespace: Option<&'a Namespace>,
+    /// Its name.
+    pub name: &'a str,
+    /// The cluster it is in.
+    pub cluster: &'a ClusterIdentity,
+}
+
+/// Labels and annotations of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// What it can be listed by.
+    pub labels: BTreeMap<String, String>,
+    /// What else it says.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Stamp {
+    /// The marks of this stamp on `bearer`, signed: whoever lacks the master key cannot make them for
+    /// another object, another name, or another cluster.
+    #[must_use]
+    pub fn mark(&self, bearer: &Bearer<'_>, keys: &Keyring) -> Marks {
+        let mut marks = self.unsigned(&keys.installation());
+        let mac = keys.sign(&bearer.encode(&marks));
+        marks.annotations.insert(MAC.to_owned(), mac);
+        marks
+    }
+
+    fn unsigned(&self, installation: &str) -> Marks {
+        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let labels = [
+            (MANAGED_BY, MANAGER.to_owned()),
+            (LEASE, self.lease.to_string()),
+            (INSTALLATION, installation.to_owned()),
+            (TARGET, self.target.to_string()),
+            (DYNAMIC_SECRET, self.dynamic_secret.to_string()),
+        ];
+        let mut annotations = vec![
+            (MODE, self.mode.as_str().to_owned()),
+            (REQUESTER, self.requester.clone()),
+            (ISSUED_AT, time(self.issued_at)),
+            (DEADLINE, time(self.deadline)),
+            (LATEST_END, time(self.latest_end)),
+        ];
+        let audiences = (!self.audiences.is_empty()).then(|| self.audiences.join(" "));
+        for (key, value) in [
+            (REQUEST, &self.request),
+            (ACCOUNT, &self.account),
+            (AUDIENCES, &audiences),
+            (SECRET_UID, &self.secret_uid),
+        ] {
+            annotations.extend(value.clone().map(|value| (key, value)));
+        }
+        let own = |(key, value): (&str, String)| (key.to_owned(), value);
+        Marks {
+            labels: labels.into_iter().map(own).collect(),
+            annotations: annotations.into_iter().map(own).collect(),
+        }
+    }
+}
+
+impl Marks {
+    /// When the lease ends, as the marks say.
+    #[must_use]
+    pub fn deadline(&self) -> Option<DateTime<Utc>> {
+        self.annotations.get(DEADLINE)?.parse().ok()
+    }
+
+    /// Whether they were signed under the current master key; otherwise it is time to sign them anew.
+    #[must_use]
+    pub fn are_current(&self, keys: &Keyring) -> bool {
+        self.annotations.get(MAC).is_some_and(|mac| keys.is_current(mac))
+    }
+
+    /// Whether it can be told that they are not ours: unless they name our lease and a key that is not
+    /// configured any more, which we may have signed with.
+    #[must_use]
+    pub fn are_ours_to_judge(&self, lease: LeaseId, keys: &Keyring) -> bool {
+        let names_lease = self.labels.get(LEASE).is_some_and(|id| *id == lease.to_string());
+        let key = self.annotations.get(MAC).and_then(|mac| mac.split('.').nth(1));
+        !names_lease || key.is_none_or(|key| keys.all().any(|known| known.id() == key))
+    }
+
+    /// What is to be changed of them so that they say another end, signed under the current master key.
+    ///
+    /// All else they say stays, also what an earlier key was named by.
+    #[must_use]
+    pub fn with_deadline(
+        &self,
+        deadline: DateTime<Utc>,
+        bearer: &Bearer<'_>,
+        keys: &Keyring,
+    ) -> BTreeMap<String, String> {
+        let mut marks = self.clone();
+        let deadline = deadline.to_rfc3339_opts(SecondsFormat::Secs, true);
+        marks.annotations.insert(DEADLINE.to_owned(), deadline.clone());
+        let mac = keys.sign(&bearer.encode(&marks));
+        BTreeMap::from([(DEADLINE.to_owned(), deadline), (MAC.to_owned(), mac)])
+    }
+}
+
+impl Bearer<'_> {
+    /// Whether `marks`, as they were read on this object, are ours and for `lease`.
+    ///
+    /// A copy of them on another object is not, and one whose text was changed is not.
+    #[must_use]
+    pub fn is_proved(&self, lease: LeaseId, marks: &Marks, keys: &Keyring) -> bool {
+        let label = |key: &str| marks.labels.get(key).map(String::as_str);
+        label(MANAGED_BY) == Some(MANAGER)
+            && label(LEASE) == Some(lease.to_string().as_str())
+            && marks.annotations.get(MAC).is_some_and(|mac| keys.verifies(&self.encode(marks), mac))
+    }
+
+    /// All that a MAC vouches for: what is marked, and every mark of ours but the MAC itself.
+    fn encode(&self, marks: &Marks) -> Vec<u8> {
+        let ours = |(key, _): &(&String, &String)| key.starts_with(PREFIX) && *key != MAC;
+        let labels: Vec<_> = marks.labels.iter().filter(ours).collect();
+        let annotations: Vec<_> = marks.annotations.iter().filter(ours).collect();
+        let (labels_count, kind) = (labels.len().to_string(), self.kind.as_str());
+        let mut parts = vec![
+            FORMAT,
+            kind,
+            self.namespace.map_or("", Namespace::as_str),
+            self.name,
+            self.cluster.namespace.as_str(),
+            self.cluster.uid.as_str(),
+            labels_count.as_str(),
+        ];
+        for (key, value) in labels.into_iter().chain(annotations) {
+            parts.extend([key.as_str(), value.as_str()]);
+        }
+        encode(&parts)
+    }
+}
+
+impl Keyring {
+    /// Which installation made something: derived from the master key, and tells nothing of it.
+    #[must_use]
+    pub fn installation(&self) -> String {
+        self.current().installation()
+    }
+
+    /// What names one request of one caller for one dynamic secret, as an `Idempotency-Key` does.
+    ///
+    /// It is a MAC: keys may be guessable, and it is shown in the cluster.
+    #[must_use]
+    pub fn request_key(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> String {
+        let parts = ["kubelease request v1", caller, secret.as_str(), key];
+        hex(&mac(self.current().mac_key(), &encode(&parts)).finalize().into_bytes()[..16])
+    }
+
+    /// The same under each key, the current first: a request is known again after the key has changed.
+    #[must_use]
+    pub fn request_keys(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> Vec<String> {
+        let parts = ["kubelease request v1", caller, secret.as_str(), key];
+        let keys = self.all().map(|k| mac(k.mac_key(), &encode(&parts)).finalize().into_bytes());
+        keys.map(|bytes| hex(&bytes[..16])).collect()
+    }
+
+    /// Whether `mac` was made with the current master key; otherwise it is time to sign anew.
+    #[must_use]
+    pub fn is_current(&self, mac: &str) -> bool {
+        mac.starts_with(&format!("1.{}.", self.current().id()))
+    }
+
+    fn sign(&self, message: &[u8]) -> String {
+        let key = self.current();
+        let code = mac(key.mac_key(), message).finalize().into_bytes();
+        format!("1.{}.{}", key.id(), hex(&code))
+    }
+
+    fn verifies(&self, message: &[u8], text: &str) -> bool {
+        let mut parts = text.split('.');
+        let (Some("1"), Some(id), Some(code), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return false;
+        };
+        let Some(code) = unhex(code) else { return false };
+        let mut keys = self.all().filter(|key| key.id() == id);
+        // Compares in constant time.
+        keys.any(|key| mac(key.mac_key(), message).verify_slice(&code).is_ok())
+    }
+}
+
+fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
+    // Unwrap safety: HMAC takes a key of any length.
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(message);
+    mac
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a `String` does not fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.len().is_multiple_of(2)
+        && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if !digits {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
+}
+
+/// The label by which all that kubelease made is listed (Kubernetes' recommended labels).
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Its value.
+pub const MANAGER: &str = "kubelease";
+
+/// The label with the lease's id.
+pub const LEASE: &str = "kubelease.dev/lease";
+
+/// The annotation with the MAC.
+pub const MAC: &str = "kubelease.dev/mac";
+
+/// What all our own keys begin with; nobody else's labels of a lease may.
+pub(crate) const PREFIX: &str = "kubelease.dev/";
+
+const INSTALLATION: &str = "kubelease.dev/installation";
+const TARGET: &str = "kubelease.dev/target";
+const DYNAMIC_SECRET: &str = "kubelease.dev/dynamic-secret";
+const MODE: &str = "kubelease.dev/mode";
+const REQUESTER: &str = "kubelease.dev/requester";
+const ISSUED_AT: &str = "kubelease.dev/issued-at";
+const DEADLINE: &str = "kubelease.dev/deadline";
+const LATEST_END: &str = "kubelease.dev/latest-end";
+const REQUEST: &str = "kubelease.dev/request";
+const ACCOUNT: &str = "kubelease.dev/account";
+const AUDIENCES: &str = "kubelease.dev/audiences";
+const SECRET_UID: &str = "kubelease.dev/secret-uid";
+
+/// The version of what a MAC vouches for.
+const FORMAT: &str = "kubelease stamp v1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MasterKey;
+
+    fn keys(current: &str, previous: &[&str]) -> Keyring {
+        let key = |text: &str| MasterKey::from_base64(&format!("{}=", text.repeat(43)));
+        let previous: Vec<_> = previous.iter().map(|text| key(text).expect("32 bytes")).collect();
+        Keyring::new(&key(current).expect("32 bytes"), &previous)
+    }
+
+    fn stamp() -> Stamp {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("in range");
+        Stamp {
+            lease: LeaseId::new([7; 16]),
+            target: "prod".parse().expect("a good name"),
+            mode: Mode::TemporaryInNamespace,
+            dynamic_secret: "ci".parse().expect("a good name"),
+            requester: "administrator".to_owned(),
+            issued_at: at(1000),
+            deadline: at(1600),
+            latest_end: at(9000),
+            request: None,
+            account: None,
+            audiences: vec![],
+            secret_uid: None,
+        }
+    }
+
+    fn cluster(uid: &str) -> ClusterIdentity {
+        let namespace = "kube-system".parse().expect("a good name");
+        ClusterIdentity { namespace, uid: uid.to_owned() }
+    }
+
+    #[test]
+    fn only_the_marked_object_of_the_same_cluster_is_proved() {
+        let (here, there) = (cluster("u1"), cluster("u2"));
+        let apps: Namespace = "apps".parse().expect("a good name");
+        let web: Namespace = "web".parse().expect("a good name");
+        let own = Bearer {
+            kind: ObjectKind::ServiceAccount,
+            namespace: Some(&apps),
+            name: "ci-1",
+            cluster: &here,
+        };
+        let marks = stamp().mark(&own, &keys("A", &[]));
+        let lease = stamp().lease;
+        for (bearer, lease, keyring, proved) in [
+            (own, lease, keys("A", &[]), true),
+            (own, lease, keys("E", &["A"]), true),
+            (own, lease, keys("E", &[]), false),
+            (own, LeaseId::new([8; 16]), keys("A", &[]), false),
+            (Bearer { name: "ci-2", ..own }, lease, keys("A", &[]), false),
+            (Bearer { namespace: Some(&web), ..own }, lease, keys("A", &[]), false),
+            (Bearer { namespace: None, ..own }, lease, keys("A", &[]), false),
+            (Bearer { kind: ObjectKind::Role, ..own }, lease, keys("A", &[]), false),
+            (Bearer { cluster: &there, ..own }, lease, keys("A", &[]), false),
+        ] {
+            assert_eq!(bearer.is_proved(lease, &marks, &keyring), proved, "{bearer:?}");
+        }
+    }
+
+    #[test]
+    fn a_changed_added_or_removed_mark_is_noticed() {
+        let here = cluster("u1");
+        let own =
+            Bearer { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
+        let keyring = keys("A", &[]);
+        let marks = stamp().mark(&own, &keyring);
+        let lease = stamp().lease;
+        let ours = |key: &&String| key.starts_with(PREFIX) || *key == MANAGED_BY;
+        for key in marks.labels.keys().filter(ours) {
+            let mut changed = marks.clone();
+            changed.labels.insert(key.clone(), "other".to_owned());
+            assert!(!own.is_proved(lease, &changed, &keyring), "{key} changed");
+            changed.labels.remove(key);
+            assert!(!own.is_proved(lease, &changed, &keyring), "{key} removed");
+        }
+        for key in marks.annotations.keys() {
+            let mut changed = marks.clone();
+            changed.annotations.insert(key.clone(), "other".to_owned());
+            assert!(!own.is_proved(lease, &changed, &keyring), "{key} changed");
+            changed.annotations.remove(key);
+            assert!(!own.is_proved(lease, &changed, &keyring), "{key} removed");
+        }
+        let mut added = marks.clone();
+        added.annotations.insert("kubelease.dev/secret-uid".to_owned(), "u".to_owned());
+        assert!(!own.is_proved(lease, &added, &keyring), "an annotation of ours added");
+        // What others note on it is their matter.
+        let mut noted = marks;
+        noted.labels.insert("team".to_owned(), "a".to_owned());
+        assert!(own.is_proved(lease, &noted, &keyring), "a stranger's label");
+    }
+
+    #[test]
+    fn a_mac_tells_whether_it_is_time_to_sign_anew() {
+        let here = cluster("u1");
+        let own =
+            Bearer { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
+        let mac = stamp().mark(&own, &keys("A", &[])).annotations[MAC].clone();
+        assert!(keys("A", &["E"]).is_current(&mac));
+        assert!(!keys("E", &["A"]).is_current(&mac));
+    }
+
+    #[test]
+    fn another_end_is_signed_with_all_that_stays() {
+        let here = cluster("u1");
+        let own =
+            Bearer { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
+        let mut marks = stamp().mark(&own, &keys("A", &[]));
+        let later = DateTime::from_timestamp(5000, 0).expect("in range");
+        let rotated = keys("E", &["A"]);
+        assert!(!marks.are_current(&rotated));
+        marks.annotations.extend(marks.with_deadline(later, &own, &rotated));
+        assert!(own.is_proved(stamp().lease, &marks, &keys("E", &[])), "by the new key alone");
+        assert_eq!((marks.deadline(), marks.are_current(&rotated)), (Some(later), true));
+    }
+
+    #[test]
+    fn a_request_is_of_one_caller_and_one_secret_and_survives_a_new_key() {
+        let keyring = keys("A", &[]);
+        let name = |text: &str| text.parse::<DynamicSecretName>().expect("a good name");
+        let own = keyring.request_key("alice", &name("ci"), "k");
+        for (caller, secret, key) in
+            [("bob", "ci", "k"), ("alice", "cd", "k"), ("alice", "ci", "l"), ("alic", "eci", "k")]
+        {
+            assert_ne!(keyring.request_key(caller, &name(secret), key), own, "{caller} {secret}");
+        }
+        assert!(keys("E", &["A"]).request_keys("alice", &name("ci"), "k").contains(&own));
+    }
+}
