@@ -6,24 +6,105 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{ApiServerUrl, Keyring, Namespace, OpenError, Sealed, TargetName};
+use crate::{
+    ApiServerUrl, Description, HeaderName, Keyring, OpenError, Sealed, TargetName, UrlError,
+    VariableName,
+};
 
-/// A cluster, and the credential that kubelease has there.
+/// A cluster, and how kubelease reaches it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Its name here.
     pub name: TargetName,
     /// Where its API server is.
     pub url: ApiServerUrl,
-    /// The credential, sealed for this name and url: under another of either it does not open.
-    credential: Sealed,
+    /// How kubelease shows there who it is.
+    auth: TargetAuth,
+    /// Whom the host trusts to vouch for the API server.
+    pub ca: TrustedCa,
+    /// What an administrator says of it.
+    pub description: Description,
+    /// Whether no lease is issued there. What is out is taken back all the same.
+    pub disabled: bool,
+    /// Whether it was deleted, and stays only until the last of its leases has ended.
+    pub retired: bool,
     /// When it was first put.
     pub created_at: DateTime<Utc>,
     /// When it was last put.
     pub updated_at: DateTime<Utc>,
 }
 
-/// The bearer token that kubelease itself has in a cluster. It is never printed.
+/// How kubelease shows a cluster who it is, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum TargetAuth {
+    /// By a bearer token, sealed for this name and url: under another of either it does not open.
+    Token {
+        /// The token.
+        token: Sealed,
+    },
+    /// By a bearer token in a variable of the application; nothing is kept here.
+    Variable {
+        /// The variable.
+        variable: VariableName,
+    },
+    /// Not at all: a gateway at the url adds its own account.
+    Gateway {
+        /// What the gateway itself asks to see, where it asks for something.
+        header: Option<GatewayHeader>,
+    },
+    /// By the client certificate that the host's `[[client_tls]]` names.
+    ClientCertificate,
+}
+
+/// A header that a gateway asks to see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayHeader {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value, sealed as a token is.
+    value: Sealed,
+}
+
+/// What an administrator says of how kubelease shows who it is. What is secret and left out is what is
+/// known already.
+#[derive(Debug)]
+pub enum NewAuth {
+    /// By this bearer token.
+    Token(Option<ClusterCredential>),
+    /// By the bearer token in this variable.
+    Variable(VariableName),
+    /// By nothing but perhaps this header.
+    Gateway(Option<(HeaderName, Option<ClusterCredential>)>),
+    /// By a client certificate of the host's.
+    ClientCertificate,
+}
+
+/// How a request shows who sends it.
+#[derive(Debug)]
+pub enum Authentication {
+    /// By a bearer token.
+    Bearer(ClusterCredential),
+    /// By a bearer token in this variable, which the host tells.
+    Variable(VariableName),
+    /// By a header.
+    Header(HeaderName, ClusterCredential),
+    /// By nothing that kubelease sends.
+    Nothing,
+}
+
+/// Whom the host trusts to vouch for an API server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustedCa {
+    /// The public authorities that the host knows.
+    System,
+    /// The authority of the cluster, in a file that the host's runtime configuration names.
+    #[default]
+    Custom,
+}
+
+/// A secret that kubelease itself has with a cluster: a bearer token, or a gateway's. It is never printed.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub struct ClusterCredential(Zeroizing<String>);
@@ -33,66 +114,160 @@ pub struct ClusterCredential(Zeroizing<String>);
 #[error("a token is 1 to {MAX_CREDENTIAL_BYTES} visible ASCII characters without spaces")]
 pub struct CredentialError;
 
-/// What the last check of a target saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetCheck {
-    /// When it was made.
-    pub checked_at: DateTime<Utc>,
-    /// Whether the API server answered at all, be it with a refusal.
-    pub reachable: bool,
-    /// What went wrong, for an operator; absent where nothing did.
-    pub problem: Option<String>,
-    /// The API server's version, as `v1.36.3`.
-    pub version: Option<String>,
-    /// Who we are there, as the API server says.
-    pub username: Option<String>,
-    /// The groups it counts us in.
-    pub groups: Vec<String>,
-    /// What we would need and may not do.
-    pub missing_permissions: Vec<MissingPermission>,
-}
-
-/// One thing that a dynamic secret needs and that the target's credential may not do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MissingPermission {
-    /// The verb, as RBAC writes it.
-    pub verb: String,
-    /// The resource, as RBAC writes it: `serviceaccounts/token`.
-    pub resource: String,
-    /// The one object it is needed for; absent where it is needed for any.
-    pub name: Option<String>,
-    /// Where it is needed; absent where it is needed everywhere.
-    pub namespace: Option<Namespace>,
+/// Why a target cannot be kept as it was put.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// A secret was left out, and none is known for this address.
+    #[error("a secret is required, since none is known for this url")]
+    SecretRequired,
+    /// The secret that is known does not open.
+    #[error("the secret that is known cannot be opened")]
+    Unopened(#[from] OpenError),
+    /// A certificate is shown in TLS only.
+    #[error("a client certificate needs an `https://` url")]
+    NoTls,
+    /// Something of ours would be sent in clear.
+    #[error(transparent)]
+    Url(#[from] UrlError),
 }
 
 impl Target {
-    /// A target whose credential is sealed with `nonce`, which is used for nothing else.
-    #[must_use]
-    pub fn new(
+    /// A target as it is put, in place of `known`, where there is one. A `nonce` is used once.
+    ///
+    /// # Errors
+    /// Asks for a secret where none is known for this address: one that is known for another is never sent
+    /// to it. Refuses to send one in clear to another machine.
+    pub fn put(
         name: TargetName,
         url: ApiServerUrl,
-        credential: &ClusterCredential,
+        auth: NewAuth,
+        known: Option<&Target>,
         keys: &Keyring,
         nonce: [u8; crate::NONCE_BYTES],
         now: DateTime<Utc>,
-    ) -> Self {
-        let credential = keys.seal(credential.expose().as_bytes(), &context(&name, &url), nonce);
-        Self { name, url, credential, created_at: now, updated_at: now }
+    ) -> Result<Self, AuthError> {
+        if !url.is_private() && !matches!(auth, NewAuth::Gateway(None)) {
+            return Err(UrlError::Insecure.into());
+        }
+        // One that is kept is sealed anew too: an earlier master key can then go.
+        let seal = |secret: &ClusterCredential| {
+            keys.seal(secret.expose().as_bytes(), &context(&name, &url), nonce)
+        };
+        if matches!(auth, NewAuth::ClientCertificate) && !url.as_str().starts_with("https://") {
+            return Err(AuthError::NoTls);
+        }
+        let created_at = known.map_or(now, |known| known.created_at);
+        let known = known.filter(|known| known.url == url);
+        let auth = match auth {
+            NewAuth::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
+            NewAuth::Token(None) => match known.map(|known| known.authentication(keys)) {
+                Some(Ok(Authentication::Bearer(token))) => {
+                    TargetAuth::Token { token: seal(&token) }
+                }
+                Some(Err(error)) => return Err(error.into()),
+                _ => return Err(AuthError::SecretRequired),
+            },
+            NewAuth::Variable(variable) => TargetAuth::Variable { variable },
+            NewAuth::Gateway(None) => TargetAuth::Gateway { header: None },
+            NewAuth::Gateway(Some((name, Some(value)))) => {
+                TargetAuth::Gateway { header: Some(GatewayHeader { name, value: seal(&value) }) }
+            }
+            NewAuth::Gateway(Some((name, None))) => {
+                match known.map(|known| known.authentication(keys)) {
+                    Some(Ok(Authentication::Header(old, value))) if old == name => {
+                        let header = Some(GatewayHeader { name, value: seal(&value) });
+                        TargetAuth::Gateway { header }
+                    }
+                    Some(Err(error)) => return Err(error.into()),
+                    _ => return Err(AuthError::SecretRequired),
+                }
+            }
+            NewAuth::ClientCertificate => TargetAuth::ClientCertificate,
+        };
+        Ok(Self {
+            auth,
+            ca: TrustedCa::default(),
+            description: Description::default(),
+            disabled: false,
+            retired: false,
+            created_at,
+            updated_at: now,
+            name,
+            url,
+        })
     }
 
-    /// The credential, opened.
+    /// How kubelease shows there who it is.
+    #[must_use]
+    pub fn auth(&self) -> &TargetAuth {
+        &self.auth
+    }
+
+    /// The same, with what is secret opened.
     ///
     /// # Errors
     /// Fails where the master key has changed, or where the record is not what was stored.
-    pub fn credential(&self, keys: &Keyring) -> Result<ClusterCredential, OpenError> {
-        let bytes = keys.open(&self.credential, &context(&self.name, &self.url))?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::Forged)?;
-        Ok(ClusterCredential(Zeroizing::new(text.to_owned())))
+    pub fn authentication(&self, keys: &Keyring) -> Result<Authentication, OpenError> {
+        let open = |sealed| {
+            let bytes = keys.open(sealed, &context(&self.name, &self.url))?;
+            let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::Forged)?;
+            Ok(ClusterCredential(Zeroizing::new(text.to_owned())))
+        };
+        Ok(match &self.auth {
+            TargetAuth::Token { token } => Authentication::Bearer(open(token)?),
+            TargetAuth::Variable { variable } => Authentication::Variable(variable.clone()),
+            TargetAuth::Gateway { header: Some(GatewayHeader { name, value }) } => {
+                Authentication::Header(name.clone(), open(value)?)
+            }
+            TargetAuth::Gateway { header: None } | TargetAuth::ClientCertificate => {
+                Authentication::Nothing
+            }
+        })
+    }
+
+    /// The same target with its secret sealed under the current key, where that is another than now.
+    ///
+    /// # Errors
+    /// Fails where the secret does not open.
+    pub fn resealed(
+        &self,
+        keys: &Keyring,
+        nonce: [u8; crate::NONCE_BYTES],
+    ) -> Result<Option<Self>, OpenError> {
+        let sealed = match &self.auth {
+            TargetAuth::Token { token } => token,
+            TargetAuth::Gateway { header: Some(header) } => &header.value,
+            _ => return Ok(None),
+        };
+        if keys.seals_currently(sealed) {
+            return Ok(None);
+        }
+        let context = context(&self.name, &self.url);
+        let sealed = keys.seal(&keys.open(sealed, &context)?, &context, nonce);
+        let mut target = self.clone();
+        match &mut target.auth {
+            TargetAuth::Token { token } => *token = sealed,
+            TargetAuth::Gateway { header: Some(header) } => header.value = sealed,
+            _ => {}
+        }
+        Ok(Some(target))
+    }
+}
+
+impl TargetAuth {
+    /// The kind, as it is written.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            TargetAuth::Token { .. } | TargetAuth::Variable { .. } => "token",
+            TargetAuth::Gateway { .. } => "gateway",
+            TargetAuth::ClientCertificate => "client_certificate",
+        }
     }
 }
 
 impl ClusterCredential {
-    /// The token itself. It goes into one `Authorization` header and nowhere else.
+    /// The secret itself. It goes into one header and nowhere else.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -137,30 +312,107 @@ mod tests {
         Keyring::new(&key.expect("32 bytes"), &[])
     }
 
-    fn target() -> Target {
-        let token = ClusterCredential::try_from("canary".to_owned()).expect("a good token");
-        let url = ApiServerUrl::try_from("https://a.example".to_owned()).expect("a good url");
+    fn secret(text: &str) -> ClusterCredential {
+        ClusterCredential::try_from(text.to_owned()).expect("a good token")
+    }
+
+    fn put(url: &str, auth: NewAuth, known: Option<&Target>) -> Result<Target, AuthError> {
+        let url = ApiServerUrl::try_from(url.to_owned()).expect("a good url");
         let name = "prod".parse().expect("a good name");
-        Target::new(name, url, &token, &keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH)
+        Target::put(name, url, auth, known, &keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH)
+    }
+
+    fn target() -> Target {
+        put("https://a.example", NewAuth::Token(Some(secret("canary"))), None).expect("puts")
+    }
+
+    fn header() -> HeaderName {
+        "x-gateway-key".parse().expect("a good name")
+    }
+
+    fn shown(target: &Target) -> Option<String> {
+        match target.authentication(&keys()).expect("opens") {
+            Authentication::Bearer(secret) | Authentication::Header(_, secret) => {
+                Some(secret.expose().to_owned())
+            }
+            Authentication::Variable(_) | Authentication::Nothing => None,
+        }
     }
 
     #[test]
-    fn a_stored_target_shows_nothing_of_its_credential() {
-        let target = target();
-        let stored = serde_json::to_string(&target).expect("serialises");
-        assert!(!stored.contains("canary"), "{stored}");
-        let read: Target = serde_json::from_str(&stored).expect("reads back");
-        assert_eq!(read, target);
-        assert_eq!(read.credential(&keys()).expect("opens").expose(), "canary");
+    fn a_stored_target_shows_nothing_of_its_secret() {
+        let gateway = NewAuth::Gateway(Some((header(), Some(secret("canary")))));
+        for target in [target(), put("https://gateway", gateway, None).expect("puts")] {
+            let stored = serde_json::to_string(&target).expect("serialises");
+            assert!(!stored.contains("canary"), "{stored}");
+            let read: Target = serde_json::from_str(&stored).expect("reads back");
+            assert_eq!(read, target);
+            assert_eq!(shown(&read).as_deref(), Some("canary"));
+        }
     }
 
     #[test]
-    fn a_credential_cannot_be_moved_to_another_target() {
+    fn a_secret_cannot_be_moved_to_another_target() {
         let stored = serde_json::to_string(&target()).expect("serialises");
         for (from, to) in [("a.example", "b.example"), (r#""prod""#, r#""test""#)] {
             let moved: Target = serde_json::from_str(&stored.replace(from, to)).expect("reads");
-            assert_eq!(moved.credential(&keys()).err(), Some(OpenError::Forged), "{from} => {to}");
+            let error = moved.authentication(&keys()).err();
+            assert_eq!(error, Some(OpenError::Forged), "{from} => {to}");
         }
+    }
+
+    #[test]
+    fn a_secret_left_out_is_the_one_that_is_known_for_this_very_use() {
+        let token = target();
+        let gateway = NewAuth::Gateway(Some((header(), Some(secret("g")))));
+        let gateway = put("https://a.example", gateway, None).expect("puts");
+        let other = "x-other".parse::<HeaderName>().expect("a good name");
+        for (url, auth, known, kept) in [
+            ("https://a.example", NewAuth::Token(None), Some(&token), Some("canary")),
+            ("https://b.example", NewAuth::Token(None), Some(&token), None),
+            ("https://a.example", NewAuth::Token(None), Some(&gateway), None),
+            ("https://a.example", NewAuth::Token(None), None, None),
+            (
+                "https://a.example",
+                NewAuth::Gateway(Some((header(), None))),
+                Some(&gateway),
+                Some("g"),
+            ),
+            ("https://a.example", NewAuth::Gateway(Some((other, None))), Some(&gateway), None),
+            ("https://a.example", NewAuth::Gateway(Some((header(), None))), Some(&token), None),
+        ] {
+            let told = format!("{url} {auth:?} after {known:?}");
+            let put = put(url, auth, known);
+            assert_eq!(put.as_ref().ok().and_then(shown).as_deref(), kept, "{told}");
+            assert!(kept.is_some() || put == Err(AuthError::SecretRequired), "{told}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_ours_is_sent_in_clear_to_another_machine() {
+        for (url, auth, good) in [
+            ("http://a.example", NewAuth::Token(Some(secret("t"))), false),
+            ("http://a.example", NewAuth::ClientCertificate, false),
+            ("http://127.0.0.1:8001", NewAuth::ClientCertificate, false),
+            ("http://a.example", NewAuth::Gateway(None), true),
+            ("http://a.example", NewAuth::Gateway(Some((header(), Some(secret("t"))))), false),
+            ("http://127.0.0.1:8001", NewAuth::Token(Some(secret("t"))), true),
+            ("https://a.example", NewAuth::ClientCertificate, true),
+        ] {
+            let told = format!("{url} {auth:?}");
+            assert_eq!(put(url, auth, None).is_ok(), good, "{told}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_key_sealed_is_sealed_anew_once() {
+        let old = target();
+        let key = MasterKey::from_base64("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=");
+        let previous = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        let new = Keyring::new(&key.expect("32 bytes"), &[previous.expect("32 bytes")]);
+        let resealed = old.resealed(&new, [2; NONCE_BYTES]).expect("opens").expect("is older");
+        assert_eq!(resealed.resealed(&new, [3; NONCE_BYTES]).expect("opens"), None);
+        assert_eq!(old.resealed(&keys(), [3; NONCE_BYTES]).expect("opens"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-/// The base address of an API server: `https://host[:port][/prefix]`, or `http://` on loopback.
+/// The base address of an API server: `https://host[:port][/prefix]`, or `http://` to what is trusted.
 ///
 /// Kept in one form (lower-case host, no default port, no trailing slash), so that equal addresses are
 /// equal texts: a stored credential is sealed to this text.
@@ -25,7 +25,8 @@ pub enum UrlError {
     Query,
     /// `http://` to another machine.
     #[error(
-        "a target's url is `https://`; `http://` is allowed to `127.0.0.1` and `localhost` only"
+        "a target's url is `https://`; `http://` is allowed to `127.0.0.1` and `localhost`, and to a \
+         gateway, to which nothing secret is sent"
     )]
     Insecure,
     /// An IPv6 address in brackets.
@@ -43,6 +44,28 @@ impl ApiServerUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The address without its prefix: what TLS and a host's rules are about.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let authority = self.0.find("://").map_or(0, |colon| colon + 3);
+        let prefix = self.0[authority..].find('/').map_or(self.0.len(), |slash| authority + slash);
+        &self.0[..prefix]
+    }
+
+    /// The host alone.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let authority = self.origin().split_once("://").map_or("", |(_, authority)| authority);
+        authority.split_once(':').map_or(authority, |(host, _)| host)
+    }
+
+    /// Whether nobody on the way can read what is sent there: by TLS, or since it does not leave the
+    /// machine.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.0.starts_with("https://") || LOOPBACK.contains(&self.host())
     }
 }
 
@@ -70,8 +93,7 @@ impl TryFrom<String> for ApiServerUrl {
         }
         let default_port = match scheme {
             "https" => 443,
-            "http" if LOOPBACK.contains(&host.as_str()) => 80,
-            "http" => return Err(UrlError::Insecure),
+            "http" => 80,
             _ => return Err(UrlError::Malformed),
         };
         let port = explicit_port(authority, &host)?.filter(|&port| port != default_port);
@@ -155,6 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn what_leaves_the_machine_in_clear_is_not_private() {
+        for (given, origin, host, private) in [
+            ("https://a.example/x/y", "https://a.example", "a.example", true),
+            ("https://a.example:6443", "https://a.example:6443", "a.example", true),
+            ("http://127.0.0.1:8001/x", "http://127.0.0.1:8001", "127.0.0.1", true),
+            ("http://localhost", "http://localhost", "localhost", true),
+            ("http://a.example", "http://a.example", "a.example", false),
+            (
+                "http://127.0.0.1.a.example",
+                "http://127.0.0.1.a.example",
+                "127.0.0.1.a.example",
+                false,
+            ),
+        ] {
+            let url = ApiServerUrl::try_from(given.to_owned()).expect("a good url");
+            assert_eq!((url.origin(), url.host(), url.is_private()), (origin, host, private));
+        }
+    }
+
+    #[test]
     fn each_wrong_address_is_told_what_is_wrong() {
         for (given, error) in [
             ("", UrlError::Malformed),
@@ -173,8 +215,6 @@ mod tests {
             ("https://user:pw@api.example.com", UrlError::UserInfo),
             ("https://api.example.com?x=1", UrlError::Query),
             ("https://api.example.com#x", UrlError::Query),
-            ("http://api.example.com", UrlError::Insecure),
-            ("http://127.0.0.1.example.com", UrlError::Insecure),
             ("https://[::1]:6443", UrlError::Ipv6Literal),
             (&format!("https://{}.example.com", "a".repeat(1024)), UrlError::TooLong),
         ] {
