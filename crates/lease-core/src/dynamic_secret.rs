@@ -3,241 +3,304 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{DynamicSecretName, MAX_TTL, MIN_TOKEN_TTL, Namespace, ServiceAccountName, TargetName};
-use crate::{Ttl, TtlError};
+use crate::rbac::{NotWaived, PolicyRule, Waivers};
+use crate::{
+    Account, Annotations, Audiences, Description, DynamicSecretName, Grant, Labels, Lifetimes,
+    LifetimesError, MAX_TTL, MaxLiveLeases, Mode, NameTemplate, NamespaceMatch, NamespacePattern,
+    NamespaceSelector, Namespaces, NamespacesError, Scope, Tags, TargetName, Ttl,
+};
 
-/// The most namespaces that one dynamic secret names.
-pub const MAX_NAMESPACES: usize = 256;
-
-/// What may be leased on a target: an account, where, and for how long.
+/// What may be leased on a target: whose token, where, for how long and on which terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicSecret {
     /// Its name here.
     pub name: DynamicSecretName,
-    /// The target it is for.
-    pub target: TargetName,
-    /// Whose token is leased.
-    pub account: Account,
-    /// Where, and for how long.
-    pub terms: Terms,
+    /// What it says.
+    pub definition: Definition,
+    /// Whether its target was put with it, under its own name.
+    pub inline_target: bool,
     /// When it was first put.
     pub created_at: DateTime<Utc>,
     /// When it was last put.
     pub updated_at: DateTime<Utc>,
 }
 
-/// Whose token is leased.
+/// What a dynamic secret says: parts that hold together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Account {
-    /// A `ServiceAccount` that exists in each of the namespaces.
-    Existing {
-        /// Its name.
-        name: ServiceAccountName,
-    },
+#[serde(try_from = "DefinitionParts", into = "DefinitionParts")]
+pub struct Definition {
+    parts: DefinitionParts,
+    namespaces: Namespaces,
+    lifetimes: Lifetimes,
 }
 
-/// Where and for how long leases are given: at least one namespace, and a default within the maximum.
+/// The parts of a definition as they are written, each good by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RawTerms", into = "RawTerms")]
-pub struct Terms {
-    namespaces: Vec<Namespace>,
-    default_ttl: Ttl,
-    max_ttl: Ttl,
+#[serde(deny_unknown_fields, expecting = "an object with `target`, `account` and `namespaces`")]
+pub struct DefinitionParts {
+    /// The target it is for.
+    pub target: TargetName,
+    /// Whose token is leased.
+    pub account: Account,
+    /// The namespaces that a lease may name; `*` stands for most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Vec<NamespacePattern>>,
+    /// Which labels a namespace has that a lease may name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<NamespaceSelector>,
+    /// Whether either is enough, or both are needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_match: Option<NamespaceMatch>,
+    /// The lifetime where none is asked for.
+    #[serde(default)]
+    pub default_ttl: Option<Ttl>,
+    /// The longest lifetime, counted from the first issue.
+    #[serde(default)]
+    pub max_ttl: Option<Ttl>,
+    /// Who may accept the tokens.
+    #[serde(default)]
+    pub audiences: Audiences,
+    /// How many leases may live at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_live_leases: Option<MaxLiveLeases>,
+    /// The dangers that were weighed and accepted.
+    #[serde(default)]
+    pub allow_dangerous: Waivers,
+    /// What the names of the leased objects begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_template: Option<NameTemplate>,
+    /// What else the leased objects are labelled with.
+    #[serde(default)]
+    pub labels: Labels,
+    /// What else is noted on them.
+    #[serde(default)]
+    pub annotations: Annotations,
+    /// What an administrator says of it.
+    #[serde(default)]
+    pub description: Description,
+    /// By what it is grouped.
+    #[serde(default)]
+    pub tags: Tags,
+    /// Whether nothing is issued of it. What is out is taken back all the same.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Whether its deletion must be forced.
+    #[serde(default)]
+    pub delete_protection: bool,
+    /// What becomes of its leases when what it grants is changed.
+    #[serde(default)]
+    pub on_change: OnChange,
 }
 
-/// Why terms cannot be kept.
+/// What becomes of leases when what they were made from is changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnChange {
+    /// They live on as they were issued.
+    #[default]
+    Keep,
+    /// They are taken back.
+    Revoke,
+}
+
+/// Why parts do not hold together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
-    /// None, or too many.
-    #[error("`namespaces` names 1 to {MAX_NAMESPACES} namespaces")]
-    NamespaceCount,
-    /// One name twice.
-    #[error("`namespaces` names `{0}` twice")]
-    NamespaceTwice(Namespace),
-    /// The maximum is over the installation's own.
-    #[error("`max_ttl` is at most {MAX_TTL}, and {0} is more")]
-    MaxTooLong(Ttl),
-    /// A lease by default would be refused.
-    #[error("`default_ttl` is at most `max_ttl`, and {default} is more than {max}")]
-    DefaultOverMax {
-        /// The default.
-        default: Ttl,
-        /// The maximum.
-        max: Ttl,
-    },
-    /// A lease by default would be shorter than a token can be.
+    /// The namespaces do not.
+    #[error(transparent)]
+    Namespaces(#[from] NamespacesError),
+    /// The lifetimes do not.
+    #[error(transparent)]
+    Lifetimes(#[from] LifetimesError),
+    /// An existing account of the same name elsewhere may be anybody's.
     #[error(
-        "`default_ttl` is at least {MIN_TOKEN_TTL}, the shortest life that Kubernetes gives a token; {0} is less"
+        "an `existing` account goes with `namespaces` that are named; with `*` or a selector it could be \
+         anybody's account of that name"
     )]
-    DefaultTooShort(Ttl),
+    ExistingAnywhere,
+    /// It would grant what nobody has weighed.
+    #[error(transparent)]
+    Dangerous(#[from] NotWaived),
 }
 
-/// Why a namespace is not granted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NamespaceError {
-    /// None was named, and more than one is allowed.
-    #[error("a lease must name one of the namespaces that are allowed")]
-    Required,
-    /// One was named that is not allowed.
-    #[error("namespace `{0}` is not allowed")]
-    NotAllowed(Namespace),
-}
-
-impl Terms {
-    /// Terms that hold together.
+impl Definition {
+    /// The definition that these parts make.
     ///
     /// # Errors
-    /// Names the field that does not fit, and what would.
-    pub fn new(
-        namespaces: Vec<Namespace>,
-        default_ttl: Ttl,
-        max_ttl: Ttl,
-    ) -> Result<Self, DefinitionError> {
-        if !(1..=MAX_NAMESPACES).contains(&namespaces.len()) {
-            return Err(DefinitionError::NamespaceCount);
+    /// Says which part does not fit, and what would.
+    pub fn new(parts: DefinitionParts) -> Result<Self, DefinitionError> {
+        let namespaces = Namespaces::new(
+            parts.namespaces.clone(),
+            parts.namespace_selector.clone(),
+            parts.namespace_match,
+        )?;
+        if matches!(parts.account, Account::Existing { .. }) && namespaces.literal_only().is_none()
+        {
+            return Err(DefinitionError::ExistingAnywhere);
         }
-        let twice = |(i, namespace)| namespaces[..i].contains(namespace);
-        if let Some(i) = namespaces.iter().enumerate().position(twice) {
-            return Err(DefinitionError::NamespaceTwice(namespaces[i].clone()));
-        }
-        if max_ttl > MAX_TTL {
-            return Err(DefinitionError::MaxTooLong(max_ttl));
-        }
-        if default_ttl > max_ttl {
-            return Err(DefinitionError::DefaultOverMax { default: default_ttl, max: max_ttl });
-        }
-        if default_ttl < MIN_TOKEN_TTL {
-            return Err(DefinitionError::DefaultTooShort(default_ttl));
-        }
-        Ok(Self { namespaces, default_ttl, max_ttl })
+        parts.check_dangers()?;
+        // What is said bounds what is not: a default alone may be longer than our maximum, and so on.
+        let max = parts.max_ttl;
+        let max = max.unwrap_or(DEFAULT_MAX_TTL.max(parts.default_ttl.unwrap_or(DEFAULT_TTL)));
+        let default = parts.default_ttl.unwrap_or(DEFAULT_TTL.min(max));
+        let revocable = parts.is_revocable();
+        let lifetimes = Lifetimes::new(default, max, revocable, MAX_TTL)?;
+        let parts = DefinitionParts { default_ttl: Some(default), max_ttl: Some(max), ..parts };
+        Ok(Self { parts, namespaces, lifetimes })
     }
 
-    /// The namespace of a lease: the one asked for, if it is allowed; the only one, if none is.
-    ///
-    /// # Errors
-    /// Refuses a namespace that is not allowed, and a request that leaves a choice open.
-    pub fn choose_namespace(&self, asked: Option<Namespace>) -> Result<Namespace, NamespaceError> {
-        match (asked, self.namespaces.as_slice()) {
-            (Some(asked), allowed) if allowed.contains(&asked) => Ok(asked),
-            (Some(asked), _) => Err(NamespaceError::NotAllowed(asked)),
-            (None, [only]) => Ok(only.clone()),
-            (None, _) => Err(NamespaceError::Required),
-        }
-    }
-
-    /// The lifetime of a lease: what is asked for, or the default, within the maximum.
-    ///
-    /// # Errors
-    /// Refuses what lies outside; it never shortens in silence.
-    pub fn grant_ttl(&self, asked: Option<Ttl>) -> Result<Ttl, TtlError> {
-        Ttl::grant(asked, self.default_ttl, self.max_ttl)
-    }
-
-    /// The namespaces that leases may name.
+    /// Its parts, with the lifetimes that were left out.
     #[must_use]
-    pub fn namespaces(&self) -> &[Namespace] {
+    pub fn parts(&self) -> &DefinitionParts {
+        &self.parts
+    }
+
+    /// Where leases may be.
+    #[must_use]
+    pub fn namespaces(&self) -> &Namespaces {
         &self.namespaces
     }
 
-    /// The lifetime where none is asked for.
+    /// For how long.
     #[must_use]
-    pub fn default_ttl(&self) -> Ttl {
-        self.default_ttl
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
     }
 
-    /// The longest lifetime.
+    /// What kind of credential its leases are.
     #[must_use]
-    pub fn max_ttl(&self) -> Ttl {
-        self.max_ttl
+    pub fn mode(&self) -> Mode {
+        match &self.parts.account {
+            Account::Existing { revocable: false, .. } => Mode::Plain,
+            Account::Existing { .. } => Mode::Existing,
+            Account::Temporary(temporary) if temporary.scope() == Scope::Cluster => {
+                Mode::TemporaryInCluster
+            }
+            Account::Temporary(_) => Mode::TemporaryInNamespace,
+        }
+    }
+
+    /// Whether leases of `other` are as good as ours: nothing that is granted differs.
+    #[must_use]
+    pub fn grants_as(&self, other: &Self) -> bool {
+        let granted = |definition: &Self| {
+            let parts = &definition.parts;
+            (parts.target.clone(), parts.account.clone(), parts.audiences.clone())
+        };
+        granted(self) == granted(other)
+            && self.namespaces == other.namespaces
+            && self.lifetimes == other.lifetimes
+    }
+
+    /// Whether the rules of a role that is bound, as they were read from a cluster, were weighed.
+    ///
+    /// # Errors
+    /// Names what was not.
+    pub fn check_role(&self, rules: &[PolicyRule]) -> Result<(), NotWaived> {
+        match &self.parts.account {
+            Account::Temporary(temporary) => match temporary.grant() {
+                Grant::Role(role) => self.parts.allow_dangerous.check_role(role, rules),
+                Grant::Rules(_) | Grant::Manifest(_) => Ok(()),
+            },
+            Account::Existing { .. } => Ok(()),
+        }
     }
 }
 
-/// [`Terms`] as they are stored, before they are checked.
-#[derive(Serialize, Deserialize)]
-struct RawTerms {
-    namespaces: Vec<Namespace>,
-    default_ttl: Ttl,
-    max_ttl: Ttl,
+impl DefinitionParts {
+    fn is_revocable(&self) -> bool {
+        !matches!(self.account, Account::Existing { revocable: false, .. })
+    }
+
+    fn check_dangers(&self) -> Result<(), NotWaived> {
+        let Account::Temporary(temporary) = &self.account else { return Ok(()) };
+        match temporary.grant() {
+            // Its rules are looked through where they can be read.
+            Grant::Role(role) => self.allow_dangerous.check_role(role, &[]),
+            Grant::Rules(rules) => self.allow_dangerous.check_rules(rules.as_slice()),
+            Grant::Manifest(manifest) => {
+                self.allow_dangerous.check_rules(manifest.rules().as_slice())
+            }
+        }
+    }
 }
 
-impl TryFrom<RawTerms> for Terms {
+impl TryFrom<DefinitionParts> for Definition {
     type Error = DefinitionError;
 
-    fn try_from(raw: RawTerms) -> Result<Self, DefinitionError> {
-        Self::new(raw.namespaces, raw.default_ttl, raw.max_ttl)
+    fn try_from(parts: DefinitionParts) -> Result<Self, DefinitionError> {
+        Self::new(parts)
     }
 }
 
-impl From<Terms> for RawTerms {
-    fn from(terms: Terms) -> Self {
-        let Terms { namespaces, default_ttl, max_ttl } = terms;
-        Self { namespaces, default_ttl, max_ttl }
+impl From<Definition> for DefinitionParts {
+    fn from(definition: Definition) -> Self {
+        definition.parts
     }
 }
+
+/// The lifetime where nothing is said.
+const DEFAULT_TTL: Ttl = Ttl::HOUR;
+
+/// The maximum where nothing is said.
+const DEFAULT_MAX_TTL: Ttl = Ttl::DAY;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn namespaces(names: &[&str]) -> Vec<Namespace> {
-        names.iter().map(|name| name.parse().expect("a good name")).collect()
-    }
-
-    fn ttl(text: &str) -> Ttl {
-        text.parse().expect("a good duration")
+    fn read(json: &str) -> Result<Definition, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn terms_that_could_not_be_kept_are_refused_when_they_are_put() {
-        let many: Vec<String> = (0..=MAX_NAMESPACES).map(|i| format!("n{i}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        for (names, default, max, error) in [
-            (["a", "b"].as_slice(), "1h", "24h", None),
-            (&["a"], "10m", "10m", None),
-            (&["a"], "1h", "768h", None),
-            (&[], "1h", "24h", Some(DefinitionError::NamespaceCount)),
-            (&many, "1h", "24h", Some(DefinitionError::NamespaceCount)),
-            (
-                &["a", "b", "a"],
-                "1h",
-                "24h",
-                Some(DefinitionError::NamespaceTwice(namespaces(&["a"])[0].clone())),
-            ),
-            (&["a"], "1h", "769h", Some(DefinitionError::MaxTooLong(ttl("769h")))),
-            (
-                &["a"],
-                "2h",
-                "1h",
-                Some(DefinitionError::DefaultOverMax { default: ttl("2h"), max: ttl("1h") }),
-            ),
-            (&["a"], "599s", "1h", Some(DefinitionError::DefaultTooShort(ttl("599s")))),
+    fn parts_that_do_not_hold_together_are_told_what_would() {
+        let existing = r#""account":{"type":"existing","name":"d"}"#;
+        let plain = r#""account":{"type":"existing","name":"d","revocable":false}"#;
+        let view = r#""account":{"type":"temporary","scope":"namespace",
+            "role":{"kind":"ClusterRole","name":"view"}}"#;
+        let edit = view.replace("view", "edit");
+        for (account, rest, error) in [
+            (existing, r#""namespaces":["apps"]"#, None),
+            (view, r#""namespaces":["*"]"#, None),
+            (view, r#""namespace_selector":{"matchLabels":{"team":"a"}}"#, None),
+            (existing, r#""namespaces":["*"]"#, Some("named")),
+            (existing, r#""namespace_selector":{"matchLabels":{"team":"a"}}"#, Some("named")),
+            (existing, r#""default_ttl":"60s","namespaces":["apps"]"#, None),
+            (plain, r#""default_ttl":"60s","namespaces":["apps"]"#, Some("10m")),
+            (view, r#""default_ttl":"2h","max_ttl":"1h","namespaces":["a"]"#, Some("max_ttl")),
+            (view, r#""max_ttl":"769h","namespaces":["a"]"#, Some("max_ttl")),
+            (edit.as_str(), r#""namespaces":["a"]"#, Some("allow_dangerous")),
+            (view, r#""namespaces":[]"#, Some("namespaces")),
         ] {
-            let terms = Terms::new(namespaces(names), ttl(default), ttl(max));
-            assert_eq!(terms.err(), error, "{} namespaces, {default}, {max}", names.len());
+            let json = format!(r#"{{"target":"prod",{account},{rest}}}"#);
+            match (read(&json), error) {
+                (Ok(definition), None) => {
+                    let written = serde_json::to_string(&definition).expect("serialises");
+                    assert_eq!(read(&written).as_ref(), Ok(&definition), "{written}");
+                }
+                (Err(told), Some(error)) => assert!(told.contains(error), "{json}: {told}"),
+                (read, error) => panic!("{json}: {read:?}, expected {error:?}"),
+            }
         }
     }
 
     #[test]
-    fn a_namespace_may_be_left_out_only_where_there_is_no_choice() {
-        for (allowed, asked, chosen) in [
-            (["a"].as_slice(), None, Some("a")),
-            (&["a"], Some("a"), Some("a")),
-            (&["a"], Some("b"), None),
-            (&["a", "b"], None, None),
-            (&["a", "b"], Some("b"), Some("b")),
+    fn lifetimes_that_are_left_out_fit_those_that_are_said() {
+        for (said, default, max) in [
+            ("", "1h", "24h"),
+            (r#","max_ttl":1800"#, "30m", "30m"),
+            (r#","default_ttl":"90m","max_ttl":"2d""#, "1h30m", "2d"),
+            (r#","default_ttl":"2d""#, "2d", "2d"),
         ] {
-            let terms = Terms::new(namespaces(allowed), ttl("1h"), ttl("1h")).expect("good terms");
-            let asked = asked.map(|name| namespaces(&[name])[0].clone());
-            let got = terms.choose_namespace(asked.clone()).ok();
-            assert_eq!(got.as_ref().map(Namespace::as_str), chosen, "{allowed:?}, asked {asked:?}");
+            let json = format!(
+                r#"{{"target":"prod","account":{{"type":"existing","name":"d"}},"namespaces":["a"]{said}}}"#
+            );
+            let definition = read(&json).expect("reads");
+            let told = |ttl: Option<Ttl>| ttl.map(|ttl| ttl.to_string());
+            let parts = definition.parts();
+            assert_eq!(told(parts.default_ttl).as_deref(), Some(default), "{said}");
+            assert_eq!(told(parts.max_ttl).as_deref(), Some(max), "{said}");
         }
-    }
-
-    #[test]
-    fn stored_terms_are_checked_when_they_are_read() {
-        let stored = r#"{"namespaces":["a"],"default_ttl":"2h","max_ttl":"1h"}"#;
-        let error = serde_json::from_str::<Terms>(stored).unwrap_err().to_string();
-        assert!(error.contains("`default_ttl` is at most `max_ttl`"), "{error}");
     }
 }

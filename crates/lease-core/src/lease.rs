@@ -1,14 +1,16 @@
 //! One issue of a dynamic secret.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{DynamicSecretName, Namespace, ServiceAccountName, TargetName};
+use crate::{
+    ClusterIdentity, DynamicSecretName, LeaseId, Namespace, ServiceAccountName, TargetName,
+};
 
 /// What is kept of a lease: all but its token.
+///
+/// It holds whatever renewing and ending it needs, so that neither a change nor the deletion of what it
+/// was made from can keep it from being taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// Its id.
@@ -17,91 +19,222 @@ pub struct Lease {
     pub dynamic_secret: DynamicSecretName,
     /// The target its token is good for.
     pub target: TargetName,
+    /// The cluster that the target led to when it was issued.
+    pub cluster: ClusterIdentity,
+    /// What kind of credential it is.
+    pub mode: Mode,
     /// Where its account is.
     pub namespace: Namespace,
     /// The account it is a token of.
     pub service_account: ServiceAccountName,
-    /// The token's own id, under which the API server's audit log knows it; absent before Kubernetes 1.29.
-    pub jti: Option<String>,
-    /// When its token was issued, by the cluster's clock.
+    /// The account's UID, once it is known: every token is asked for by it.
+    pub account_uid: Option<String>,
+    /// Who may accept its tokens; none stands for the API server itself.
+    pub audiences: Vec<String>,
+    /// Who asked for it: a caller's stable id.
+    pub requester: String,
+    /// How far its issue has come.
+    pub phase: Phase,
+    /// When it was begun, by the host's clock.
+    pub begun_at: DateTime<Utc>,
+    /// When its issuer gives up, by the host's clock: no token is answered later.
+    pub issue_deadline: DateTime<Utc>,
+    /// When its first token was issued, by the cluster's clock; provisional while it is pending.
     pub issued_at: DateTime<Utc>,
-    /// When its token ends, by the cluster's clock.
+    /// When it ends if it is not renewed, by the cluster's clock; provisional while it is pending.
     pub expires_at: DateTime<Utc>,
+    /// When it ends at the latest, however often it is renewed.
+    pub latest_end: DateTime<Utc>,
+    /// What is made for it in the cluster, in the order in which it is ended; none for a plain token.
+    pub objects: Vec<LeasedObject>,
+    /// Its token's own id, under which the API server's audit log knows it; absent before Kubernetes 1.29.
+    pub jti: Option<String>,
     /// What its holder should know.
     pub warnings: Vec<String>,
 }
 
-/// The id of a lease: 128 random bits, written as 32 hexadecimal digits.
+/// What kind of credential a lease is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct LeaseId(u128);
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// A token of an existing account, bound to nothing: it ends when its `exp` says so, and no sooner.
+    Plain,
+    /// A token of an existing account, bound to a Secret of its own, with which it ends.
+    Existing,
+    /// An account of its own with rights in one namespace.
+    TemporaryInNamespace,
+    /// An account of its own with rights in the whole cluster.
+    TemporaryInCluster,
+}
 
-/// A text that is not the id of any lease.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a lease id is 32 lower-case hexadecimal digits")]
-pub struct LeaseIdError;
+/// How far the issue of a lease has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It was recorded before anything was made for it. Nobody has a token of it.
+    Pending,
+    /// All was made and found as it should be; its holder may have the token.
+    Active,
+}
+
+/// One object in the cluster that was made for a lease, or was about to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeasedObject {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Where it is; absent for what belongs to the whole cluster.
+    pub namespace: Option<Namespace>,
+    /// Its name.
+    pub name: String,
+    /// Its UID, where its creation was answered to us: that is proof that it is ours.
+    pub uid: Option<String>,
+}
+
+/// The kinds of objects that leases are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ObjectKind {
+    /// An account of its own.
+    ServiceAccount,
+    /// What a token of an existing account is bound to.
+    Secret,
+    /// What shows such a token to operators, and can be listed.
+    Lease,
+    /// Generated rights in a namespace.
+    Role,
+    /// Generated rights in the cluster.
+    ClusterRole,
+    /// What gives rights in a namespace to the account.
+    RoleBinding,
+    /// What gives rights in the cluster to the account.
+    ClusterRoleBinding,
+}
+
+/// Why a lease has ended, or is about to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// It was asked for.
+    Revoked,
+    /// Its time was over.
+    Expired,
+    /// It was never answered: its issue failed or stopped.
+    Failed,
+    /// Its cluster is gone, or what was made for it was deleted by others.
+    Lost,
+}
+
+/// That the end of a lease is decided, and not yet carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Why.
+    pub why: EndReason,
+    /// Since when, by the host's clock.
+    pub since: DateTime<Utc>,
+    /// What stands in the way, as an operator should know it; absent where nothing is known to.
+    pub obstacle: Option<String>,
+}
+
+/// That a lease has ended, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// Why.
+    pub why: EndReason,
+    /// When that was confirmed, by the host's clock.
+    pub at: DateTime<Utc>,
+    /// What an administrator said of it, where one did.
+    pub note: Option<String>,
+}
 
 /// Where a lease is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaseState {
+    /// Its issue is under way.
+    Pending,
     /// Its token is good.
     Active,
-    /// Its token has ended by itself.
+    /// Its end is decided, or its time over, and something of it may still be in the cluster.
+    Revoking,
+    /// It was taken back.
+    Revoked,
+    /// Its time was over, and nothing is left of it.
     Expired,
+    /// Its issue came to nothing, and nothing is left of it.
+    Failed,
+    /// It ended without our doing: its cluster is gone, or others deleted what it was made of.
+    Lost,
 }
 
 impl Lease {
-    /// Where the lease is in its life at `now`.
+    /// Where the lease is in its life at `now`, when its end is `expires_at` with all renewals.
     #[must_use]
-    pub fn state(&self, now: DateTime<Utc>) -> LeaseState {
-        if now < self.expires_at { LeaseState::Active } else { LeaseState::Expired }
+    pub fn state(
+        &self,
+        expires_at: DateTime<Utc>,
+        closing: Option<&Closing>,
+        ending: Option<&Ending>,
+        now: DateTime<Utc>,
+    ) -> LeaseState {
+        match (ending, closing, self.phase) {
+            (Some(ending), ..) => ending.why.into(),
+            (None, None, Phase::Pending) => LeaseState::Pending,
+            (None, None, Phase::Active) if now < expires_at => LeaseState::Active,
+            // A plain token has ended by itself; what others are bound to is still to be deleted.
+            (None, None, Phase::Active) if self.mode == Mode::Plain => LeaseState::Expired,
+            (None, Some(_), _) | (None, None, Phase::Active) => LeaseState::Revoking,
+        }
     }
+}
 
-    /// How long its token was given, in seconds.
+impl Mode {
+    /// Whether its token is bound to something whose deletion ends it.
     #[must_use]
-    pub fn ttl_seconds(&self) -> i64 {
-        (self.expires_at - self.issued_at).num_seconds()
+    pub fn is_revocable(self) -> bool {
+        self != Mode::Plain
     }
-}
 
-impl LeaseId {
-    /// An id of these random bytes.
+    /// As it is written.
     #[must_use]
-    pub fn new(random: [u8; 16]) -> Self {
-        Self(u128::from_be_bytes(random))
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Plain => "plain",
+            Mode::Existing => "existing",
+            Mode::TemporaryInNamespace => "temporary_in_namespace",
+            Mode::TemporaryInCluster => "temporary_in_cluster",
+        }
     }
 }
 
-impl fmt::Display for LeaseId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+impl ObjectKind {
+    /// Whether it is in a namespace, and not of the whole cluster.
+    #[must_use]
+    pub fn is_namespaced(self) -> bool {
+        !matches!(self, ObjectKind::ClusterRole | ObjectKind::ClusterRoleBinding)
+    }
+
+    /// As Kubernetes writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ObjectKind::ServiceAccount => "ServiceAccount",
+            ObjectKind::Secret => "Secret",
+            ObjectKind::Lease => "Lease",
+            ObjectKind::Role => "Role",
+            ObjectKind::ClusterRole => "ClusterRole",
+            ObjectKind::RoleBinding => "RoleBinding",
+            ObjectKind::ClusterRoleBinding => "ClusterRoleBinding",
+        }
     }
 }
 
-impl FromStr for LeaseId {
-    type Err = LeaseIdError;
-
-    fn from_str(text: &str) -> Result<Self, LeaseIdError> {
-        // One id has one text: `from_str_radix` alone would take a sign and upper case.
-        let digits =
-            text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let id = u128::from_str_radix(text, 16).map_err(|_| LeaseIdError)?;
-        if digits { Ok(Self(id)) } else { Err(LeaseIdError) }
-    }
-}
-
-impl TryFrom<String> for LeaseId {
-    type Error = LeaseIdError;
-
-    fn try_from(text: String) -> Result<Self, LeaseIdError> {
-        text.parse()
-    }
-}
-
-impl From<LeaseId> for String {
-    fn from(id: LeaseId) -> Self {
-        id.to_string()
+impl From<EndReason> for LeaseState {
+    fn from(why: EndReason) -> Self {
+        match why {
+            EndReason::Revoked => Self::Revoked,
+            EndReason::Expired => Self::Expired,
+            EndReason::Failed => Self::Failed,
+            EndReason::Lost => Self::Lost,
+        }
     }
 }
 
@@ -109,34 +242,56 @@ impl From<LeaseId> for String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_id_has_one_text() {
-        let id = LeaseId::new([0x0a; 16]);
-        assert_eq!(id.to_string(), "0a".repeat(16));
-        assert_eq!("0a".repeat(16).parse(), Ok(id));
-        for text in
-            ["", "0", &"0A".repeat(16), &"0a".repeat(15), &format!("+{}", "0".repeat(31)), "zz"]
-        {
-            assert_eq!(text.parse::<LeaseId>(), Err(LeaseIdError), "{text:?}");
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("in range")
+    }
+
+    fn lease(mode: Mode, phase: Phase) -> Lease {
+        Lease {
+            id: LeaseId::new([1; 16]),
+            dynamic_secret: "ci".parse().expect("a good name"),
+            target: "prod".parse().expect("a good name"),
+            cluster: ClusterIdentity {
+                namespace: "kube-system".parse().expect("a good name"),
+                uid: "0d3f7c3a".to_owned(),
+            },
+            mode,
+            namespace: "apps".parse().expect("a good name"),
+            service_account: "deployer".parse().expect("a good name"),
+            account_uid: None,
+            audiences: vec![],
+            requester: "administrator".to_owned(),
+            phase,
+            begun_at: at(1000),
+            issue_deadline: at(1030),
+            issued_at: at(1000),
+            expires_at: at(1600),
+            latest_end: at(9000),
+            objects: vec![],
+            jti: None,
+            warnings: vec![],
         }
     }
 
     #[test]
-    fn a_lease_has_expired_at_the_very_second_its_token_ends() {
-        let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("in range");
-        let lease = Lease {
-            id: LeaseId::new([1; 16]),
-            dynamic_secret: "ci".parse().expect("a good name"),
-            target: "prod".parse().expect("a good name"),
-            namespace: "apps".parse().expect("a good name"),
-            service_account: "deployer".parse().expect("a good name"),
-            jti: None,
-            issued_at: at(1000),
-            expires_at: at(1600),
-            warnings: vec![],
-        };
-        assert_eq!(lease.ttl_seconds(), 600);
-        assert_eq!(lease.state(at(1599)), LeaseState::Active);
-        assert_eq!(lease.state(at(1600)), LeaseState::Expired);
+    fn a_lease_is_where_its_last_record_says() {
+        use LeaseState::{Active, Expired, Lost, Pending, Revoked, Revoking};
+        let closing = Closing { why: EndReason::Revoked, since: at(1), obstacle: None };
+        let ending = |why| Some(Ending { why, at: at(1), note: None });
+        let closing = Some(closing);
+        for (mode, phase, closing, ending, now, state) in [
+            (Mode::Existing, Phase::Pending, &None, None, 1000, Pending),
+            (Mode::Existing, Phase::Active, &None, None, 1599, Active),
+            (Mode::Existing, Phase::Active, &None, None, 1600, Revoking),
+            (Mode::Plain, Phase::Active, &None, None, 1600, Expired),
+            (Mode::Existing, Phase::Active, &closing, None, 1000, Revoking),
+            (Mode::Existing, Phase::Active, &closing, ending(EndReason::Revoked), 1000, Revoked),
+            (Mode::Existing, Phase::Active, &None, ending(EndReason::Expired), 1000, Expired),
+            (Mode::Existing, Phase::Pending, &None, ending(EndReason::Lost), 1000, Lost),
+        ] {
+            let lease = lease(mode, phase);
+            let got = lease.state(lease.expires_at, closing.as_ref(), ending.as_ref(), at(now));
+            assert_eq!(got, state, "{mode:?} {phase:?} {closing:?} {ending:?} at {now}");
+        }
     }
 }

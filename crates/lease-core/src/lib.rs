@@ -5,42 +5,43 @@
 //! HTTP routes, of requests to Kubernetes' API, or of where its records are kept. RBAC's rules it knows:
 //! they say what is leased.
 
+mod account;
 mod audiences;
+mod cluster;
 mod dynamic_secret;
+mod header_name;
 mod label;
 mod labels;
 mod lease;
+mod lease_id;
 mod lifetimes;
 mod metadata;
 mod name_template;
 mod names;
-pub mod rbac;
 mod namespaces;
 pub mod permissions;
+mod plan;
+pub mod rbac;
 mod seal;
 mod selector;
+mod stamp;
 mod target;
+mod target_check;
 mod ttl;
 mod url;
+mod variable;
 
-pub use dynamic_secret::{
-    Account, DefinitionError, DynamicSecret, MAX_NAMESPACES, NamespaceError, Terms,
-};
-pub use lease::{Lease, LeaseId, LeaseState};
-pub use names::{
-    DynamicSecretName, NameError, Namespace, RoleName, ServiceAccountName, TargetName,
-};
-pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
-pub use target::{
-    ClusterCredential, CredentialError, MAX_CREDENTIAL_BYTES, MissingPermission, Target,
-    TargetCheck,
-};
-pub use ttl::{DurationError, MAX_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
-pub use url::{ApiServerUrl, UrlError};
-
+pub use account::{Account, Grant, GrantError, Scope, Temporary};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
+pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};
+pub use dynamic_secret::{Definition, DefinitionError, DefinitionParts, DynamicSecret, OnChange};
+pub use header_name::{HeaderName, HeaderNameError};
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
+pub use lease::{
+    Closing, EndReason, Ending, Lease, LeaseState, LeasedObject, Mode, ObjectKind, Phase,
+};
+pub use lease_id::{LeaseId, LeaseIdError};
 pub use lifetimes::{Lifetimes, LifetimesError};
 pub use metadata::{
     Description, MAX_DESCRIPTION_CHARS, MAX_MAX_LIVE_LEASES, MAX_TAG_BYTES, MAX_TAGS,
@@ -49,8 +50,24 @@ pub use metadata::{
 pub use name_template::{
     MAX_RANDOM_BYTES, MAX_TEMPLATE_BYTES, NameParts, NameTemplate, TemplateError,
 };
-pub use namespaces::{Decision, NamespaceMatch, NamespacePattern, Namespaces, NamespacesError};
+pub use names::{
+    DynamicSecretName, NameError, Namespace, RoleName, ServiceAccountName, TargetName,
+};
+pub use namespaces::{
+    Decision, MAX_NAMESPACES, NamespaceError, NamespaceMatch, NamespacePattern, Namespaces,
+    NamespacesError,
+};
+pub use plan::{Granted, IssueRequest, Naming, NotGranted, Plan, PlannedBody, PlannedObject};
+pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
 };
-pub use ttl::MIN_LEASE_TTL;
+pub use stamp::{Bearer, LEASE, MAC, MANAGED_BY, MANAGER, Marks, Stamp};
+pub use target::{
+    AuthError, Authentication, ClusterCredential, CredentialError, GatewayHeader,
+    MAX_CREDENTIAL_BYTES, NewAuth, Target, TargetAuth, TrustedCa,
+};
+pub use target_check::{MissingPermission, SecretCheck, TargetCheck};
+pub use ttl::{DurationError, MAX_TTL, MIN_LEASE_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
+pub use url::{ApiServerUrl, UrlError};
+pub use variable::{VariableName, VariableNameError, VariableOrigins, VariableOriginsError};

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MAX_NAMESPACES, NameError, Namespace, NamespaceError, NamespaceSelector};
+use crate::{NameError, Namespace, NamespaceSelector};
+
+/// The most namespaces that one dynamic secret names.
+pub const MAX_NAMESPACES: usize = 256;
 
 /// Where leases are given: by name, by `*`, by a selector, or by names and a selector together.
 ///
@@ -53,6 +56,17 @@ pub enum Decision {
     Refused,
     /// Its labels decide: read them now, and ask [`Namespaces::allows_labels`].
     AskLabels,
+}
+
+/// Why a namespace is not granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NamespaceError {
+    /// None was named, and more than one is allowed.
+    #[error("a lease must name one of the namespaces that are allowed")]
+    Required,
+    /// One was named that is not allowed.
+    #[error("namespace `{0}` is not allowed")]
+    NotAllowed(Namespace),
 }
 
 /// Why a definition of namespaces is not taken.

@@ -26,6 +26,9 @@ pub enum Mode<'a> {
     /// A new account with a role made for it, from rules or a manifest; what that role allows, kubelease's
     /// account must be allowed too.
     TemporaryRules,
+    /// A new account with a `ClusterRole` made for it and bound in the lease's namespace alone, as a manifest
+    /// may say; otherwise as [`Self::TemporaryRules`].
+    TemporaryClusterRole,
     /// A new account with a `ClusterRole` that is there, bound in the whole cluster.
     ClusterRole {
         /// The role's name.
@@ -118,6 +121,7 @@ pub fn needed(mode: Mode<'_>, selects_namespaces: bool) -> Vec<Permission<'_>> {
             all.extend([ACCOUNTS, TOKENS, BINDINGS, bind(Scope::Namespace, role)]);
         }
         Mode::TemporaryRules => all.extend([ACCOUNTS, TOKENS, BINDINGS, ROLES]),
+        Mode::TemporaryClusterRole => all.extend([ACCOUNTS, TOKENS, BINDINGS, CLUSTER_ROLES]),
         Mode::ClusterRole { role } => {
             let role = BoundRole::ClusterRole(role);
             all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, bind(Scope::Cluster, role)]);
@@ -255,12 +259,13 @@ const CLUSTER_ROLES: Permission<'static> =
 mod tests {
     use super::*;
 
-    const MODES: [Mode<'static>; 7] = [
+    const MODES: [Mode<'static>; 8] = [
         Mode::Existing { account: "deployer" },
         Mode::ExistingPlain { account: "deployer" },
         Mode::TemporaryRole { role: BoundRole::Role("deployer") },
         Mode::TemporaryRole { role: BoundRole::ClusterRole("view") },
         Mode::TemporaryRules,
+        Mode::TemporaryClusterRole,
         Mode::ClusterRole { role: "view" },
         Mode::ClusterRules,
     ];
@@ -286,7 +291,10 @@ mod tests {
     #[test]
     fn only_cluster_scopes_write_cluster_wide() {
         for mode in MODES {
-            let cluster_wide = matches!(mode, Mode::ClusterRole { .. } | Mode::ClusterRules);
+            let cluster_wide = matches!(
+                mode,
+                Mode::ClusterRole { .. } | Mode::ClusterRules | Mode::TemporaryClusterRole
+            );
             let writes = accesses(mode)
                 .iter()
                 .any(|access| access.scope == Scope::Cluster && access.verb == "create");

@@ -54,11 +54,17 @@ pub enum TtlError {
 }
 
 impl Ttl {
+    /// One second.
+    pub const SECOND: Ttl = Ttl(1);
+
     /// One hour.
     pub const HOUR: Ttl = Ttl(HOUR);
 
     /// One day.
     pub const DAY: Ttl = Ttl(DAY);
+
+    /// One year.
+    pub const YEAR: Ttl = Ttl(365 * DAY);
 
     /// Grants what was asked for, or `default` where nothing was, within [`MIN_TOKEN_TTL`] and `max`.
     ///

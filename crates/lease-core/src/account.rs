@@ -1,0 +1,237 @@
+//! Whose token is leased.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ServiceAccountName;
+use crate::rbac::{Manifest, RoleKind, RoleRef, Rules, RulesError};
+
+/// Whose token is leased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Account {
+    /// A `ServiceAccount` that exists in each of the namespaces.
+    Existing {
+        /// Its name.
+        name: ServiceAccountName,
+        /// Whether each token is bound to a Secret of its own, with which it ends.
+        #[serde(default = "revocable")]
+        revocable: bool,
+    },
+    /// A `ServiceAccount` of the lease's own.
+    Temporary(Temporary),
+}
+
+/// An account that is made for one lease, and what it may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawTemporary", into = "RawTemporary")]
+pub struct Temporary {
+    scope: Scope,
+    grant: Grant,
+}
+
+/// Where a temporary account has its rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// In the namespace of the lease.
+    Namespace,
+    /// In the whole cluster.
+    Cluster,
+}
+
+/// What a temporary account may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// What a role that exists says.
+    Role(RoleRef),
+    /// What these rules say; a role is made of them for each lease.
+    Rules(Rules),
+    /// What the role of this manifest says; it is made for each lease.
+    Manifest(Manifest),
+}
+
+/// Why a temporary account cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// None of them, or several.
+    #[error("a temporary account has exactly one of `role`, `rules` and `manifest`")]
+    ExactlyOne,
+    /// A Role is of one namespace.
+    #[error(
+        "`scope` is `cluster`, which needs a `ClusterRole`; a `Role` gives rights in one namespace"
+    )]
+    RoleInCluster,
+    /// The manifest binds elsewhere than the scope says.
+    #[error("`scope` is `{scope}`, and the manifest holds a `{binding}`")]
+    Binding {
+        /// The scope, as it is written.
+        scope: &'static str,
+        /// What binds.
+        binding: &'static str,
+    },
+    /// A rule cannot be given there.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+}
+
+impl Temporary {
+    /// An account that may in `scope` what `grant` says.
+    ///
+    /// # Errors
+    /// Refuses what Kubernetes would refuse for each lease.
+    pub fn new(scope: Scope, grant: Grant) -> Result<Self, GrantError> {
+        match &grant {
+            Grant::Role(role) if scope == Scope::Cluster && role.kind == RoleKind::Role => {
+                return Err(GrantError::RoleInCluster);
+            }
+            Grant::Rules(rules) => rules.fit(scope.role_kind())?,
+            Grant::Manifest(manifest) => {
+                if manifest.cluster_wide() != (scope == Scope::Cluster) {
+                    let binding =
+                        if manifest.cluster_wide() { "ClusterRoleBinding" } else { "RoleBinding" };
+                    return Err(GrantError::Binding { scope: scope.as_str(), binding });
+                }
+            }
+            Grant::Role(_) => {}
+        }
+        Ok(Self { scope, grant })
+    }
+
+    /// Where it has its rights.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// What it may.
+    #[must_use]
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+impl Scope {
+    /// The kind of role that gives rights there.
+    #[must_use]
+    pub fn role_kind(self) -> RoleKind {
+        match self {
+            Scope::Namespace => RoleKind::Role,
+            Scope::Cluster => RoleKind::ClusterRole,
+        }
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Namespace => "namespace",
+            Scope::Cluster => "cluster",
+        }
+    }
+}
+
+/// [`Temporary`] as it is written, before it is checked.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTemporary {
+    scope: Scope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<RoleRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<Rules>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    manifest: Option<Manifest>,
+}
+
+impl TryFrom<RawTemporary> for Temporary {
+    type Error = GrantError;
+
+    fn try_from(raw: RawTemporary) -> Result<Self, GrantError> {
+        let grant = match (raw.role, raw.rules, raw.manifest) {
+            (Some(role), None, None) => Grant::Role(role),
+            (None, Some(rules), None) => Grant::Rules(rules),
+            (None, None, Some(manifest)) => Grant::Manifest(manifest),
+            _ => return Err(GrantError::ExactlyOne),
+        };
+        Self::new(raw.scope, grant)
+    }
+}
+
+impl From<Temporary> for RawTemporary {
+    fn from(temporary: Temporary) -> Self {
+        let Temporary { scope, grant } = temporary;
+        let (mut role, mut rules, mut manifest) = (None, None, None);
+        match grant {
+            Grant::Role(it) => role = Some(it),
+            Grant::Rules(it) => rules = Some(it),
+            Grant::Manifest(it) => manifest = Some(it),
+        }
+        Self { scope, role, rules, manifest }
+    }
+}
+
+/// Tokens that can be taken back are what is leased where nothing else is said.
+fn revocable() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_read_as_it_is_written_or_refused_with_what_would_be_right() {
+        let rules = r#""rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]"#;
+        let paths = r#""rules":[{"nonResourceURLs":["/metrics"],"verbs":["get"]}]"#;
+        for (account, error) in [
+            (r#"{"type":"existing","name":"d","revocable":true}"#.to_owned(), None),
+            (r#"{"type":"existing","name":"d","revocable":false}"#.to_owned(), None),
+            (
+                r#"{"type":"temporary","scope":"namespace","role":{"kind":"ClusterRole","name":"view"}}"#
+                    .to_owned(),
+                None,
+            ),
+            (format!(r#"{{"type":"temporary","scope":"cluster",{rules}}}"#), None),
+            (format!(r#"{{"type":"temporary","scope":"cluster",{paths}}}"#), None),
+            (
+                format!(r#"{{"type":"temporary","scope":"namespace",{paths}}}"#),
+                Some("nonResourceURLs"),
+            ),
+            (r#"{"type":"temporary","scope":"namespace"}"#.to_owned(), Some("exactly one of")),
+            (
+                format!(
+                    r#"{{"type":"temporary","scope":"namespace",{rules},"role":{{"kind":"Role","name":"r"}}}}"#
+                ),
+                Some("exactly one of"),
+            ),
+            (
+                r#"{"type":"temporary","scope":"cluster","role":{"kind":"Role","name":"r"}}"#
+                    .to_owned(),
+                Some("needs a `ClusterRole`"),
+            ),
+            (format!(r#"{{"type":"temporary","scope":"pod",{rules}}}"#), Some("unknown variant")),
+            (format!(r#"{{"type":"temporary",{rules}}}"#), Some("missing field `scope`")),
+            (
+                format!(r#"{{"type":"temporary","scope":"cluster","x":1,{rules}}}"#),
+                Some("unknown field `x`"),
+            ),
+            (r#"{"type":"existing","name":"d","x":1}"#.to_owned(), Some("unknown field `x`")),
+            (r#"{"type":"external","name":"d"}"#.to_owned(), Some("unknown variant")),
+        ] {
+            match (serde_json::from_str::<Account>(&account), error) {
+                (Ok(read), None) => {
+                    let written = serde_json::to_string(&read).expect("serialises");
+                    let again = serde_json::from_str(&written).expect("reads");
+                    assert_eq!(read, again, "{account}");
+                }
+                (Err(told), Some(error)) => {
+                    assert!(told.to_string().contains(error), "{account}: {told}");
+                }
+                (read, error) => panic!("{account}: {read:?}, expected {error:?}"),
+            }
+        }
+        let default: Account =
+            serde_json::from_str(r#"{"type":"existing","name":"d"}"#).expect("reads");
+        assert!(matches!(default, Account::Existing { revocable: true, .. }));
+    }
+}

@@ -1,0 +1,330 @@
+//! What is made for a lease, before any of it is.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::rbac::{RoleKind, RoleRef, Rules};
+use crate::{
+    Account, Audience, AudienceError, DynamicSecret, Grant, LeaseId, LeasedObject, Mode, NameParts,
+    Namespace, NamespaceError, ObjectKind, Scope, ServiceAccountName, Ttl, TtlError,
+};
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IssueRequest {
+    /// For how long; the default of the dynamic secret where absent.
+    pub ttl: Option<Ttl>,
+    /// Where; may be absent where the dynamic secret leaves no choice.
+    pub namespace: Option<Namespace>,
+    /// Who may accept the token; the default of the dynamic secret where absent.
+    pub audiences: Option<Vec<Audience>>,
+}
+
+/// What of it is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// For how long.
+    pub ttl: Ttl,
+    /// For how long at the most, with all renewals.
+    pub max_ttl: Ttl,
+    /// Where; whether its labels fit is still to be seen where there is a selector.
+    pub namespace: Namespace,
+    /// Who may accept the token; none stands for the API server itself.
+    pub audiences: Vec<Audience>,
+}
+
+/// Why it is not granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotGranted {
+    /// Nothing is issued of it.
+    #[error("it is disabled")]
+    Disabled,
+    /// Not there.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// Not for so long.
+    #[error(transparent)]
+    Ttl(#[from] TtlError),
+    /// Not for them.
+    #[error(transparent)]
+    Audience(#[from] AudienceError),
+}
+
+/// What is made for one lease, in the rounds in which it may be made side by side.
+///
+/// Nothing here relies on an owner being collected: every object is named, so that each can be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What kind of credential it is.
+    pub mode: Mode,
+    /// Where its account is.
+    pub namespace: Namespace,
+    /// The account whose token is asked for.
+    pub service_account: ServiceAccountName,
+    /// What comes first: it gives no right yet.
+    pub first: Vec<PlannedObject>,
+    /// What comes second, side by side with the token.
+    pub second: Vec<PlannedObject>,
+    /// The life that is asked of the token, in seconds.
+    pub token_seconds: u32,
+}
+
+/// One object to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedObject {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Where it is; absent for what belongs to the whole cluster.
+    pub namespace: Option<Namespace>,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub body: PlannedBody,
+}
+
+/// What an object holds beside its marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannedBody {
+    /// Nothing: an account, or the Secret that a token is bound to.
+    Nothing,
+    /// Who holds a token of an existing account, and for how long.
+    Holder,
+    /// Rights.
+    Rules(Rules),
+    /// Who has the rights of which role; the subject is the lease's own account.
+    Binding(RoleRef),
+}
+
+/// What the names of a lease's objects are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Naming<'a> {
+    /// The lease.
+    pub id: LeaseId,
+    /// Which of the names of this lease: another where a stranger has the one before.
+    pub attempt: u8,
+    /// Who asked.
+    pub identity: &'a str,
+    /// What is known of who asked.
+    pub claims: &'a BTreeMap<String, String>,
+    /// When it was begun.
+    pub now: DateTime<Utc>,
+}
+
+impl DynamicSecret {
+    /// What is granted of `request`; `installation_max` bounds every lease of the installation.
+    ///
+    /// # Errors
+    /// Says what is not granted, and what would be. It never shortens in silence.
+    pub fn grant(
+        &self,
+        request: IssueRequest,
+        installation_max: Ttl,
+    ) -> Result<Granted, NotGranted> {
+        let parts = self.definition.parts();
+        if parts.disabled {
+            return Err(NotGranted::Disabled);
+        }
+        let namespace = self.definition.namespaces().choose(request.namespace)?;
+        let lifetimes = self.definition.lifetimes();
+        let ttl = lifetimes.grant(
+            request.ttl,
+            self.definition.mode().is_revocable(),
+            installation_max,
+        )?;
+        let max_ttl = lifetimes.max_ttl().min(installation_max);
+        let audiences = parts.audiences.grant(request.audiences)?;
+        Ok(Granted { ttl, max_ttl, namespace, audiences })
+    }
+
+    /// What is made for a lease of what is `granted`.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
+    pub fn plan(&self, granted: &Granted, naming: &Naming<'_>) -> Plan {
+        let parts = self.definition.parts();
+        let parts_of_name = NameParts {
+            dynamic_secret: &self.name,
+            identity: naming.identity,
+            claims: naming.claims,
+            now_unix: naming.now.timestamp(),
+        };
+        let template = parts.name_template.clone().unwrap_or_default();
+        let random = naming.id.random_part(naming.attempt);
+        let name = template.render(&parts_of_name, &random);
+        let object = |kind: ObjectKind, body| PlannedObject {
+            kind,
+            namespace: kind.is_namespaced().then(|| granted.namespace.clone()),
+            name: name.clone(),
+            body,
+        };
+        let (service_account, first, second) = match &parts.account {
+            Account::Existing { name: account, revocable: false } => {
+                (account.clone(), vec![], vec![])
+            }
+            Account::Existing { name: account, revocable: true } => (
+                account.clone(),
+                vec![object(ObjectKind::Secret, PlannedBody::Nothing)],
+                vec![object(ObjectKind::Lease, PlannedBody::Holder)],
+            ),
+            Account::Temporary(temporary) => {
+                let mut first = vec![object(ObjectKind::ServiceAccount, PlannedBody::Nothing)];
+                let made = |kind: RoleKind, rules: &Rules| {
+                    // Unwrap safety: a rendered name is an RFC 1123 label.
+                    let role = RoleRef { kind, name: name.parse().unwrap() };
+                    (role, Some(object(role_object(kind), PlannedBody::Rules(rules.clone()))))
+                };
+                let (role, generated) = match temporary.grant() {
+                    Grant::Role(role) => (role.clone(), None),
+                    Grant::Rules(rules) => made(temporary.scope().role_kind(), rules),
+                    Grant::Manifest(manifest) => made(manifest.role_kind(), manifest.rules()),
+                };
+                first.extend(generated);
+                let binding = match temporary.scope() {
+                    Scope::Namespace => ObjectKind::RoleBinding,
+                    Scope::Cluster => ObjectKind::ClusterRoleBinding,
+                };
+                // Unwrap safety: as above.
+                (name.parse().unwrap(), first, vec![object(binding, PlannedBody::Binding(role))])
+            }
+        };
+        Plan {
+            mode: self.definition.mode(),
+            namespace: granted.namespace.clone(),
+            service_account,
+            first,
+            second,
+            token_seconds: granted.ttl.token_seconds(),
+        }
+    }
+}
+
+impl Plan {
+    /// All that is to be made, as it is recorded before.
+    #[must_use]
+    pub fn objects(&self) -> Vec<LeasedObject> {
+        self.first.iter().chain(&self.second).map(PlannedObject::unmade).collect()
+    }
+}
+
+impl PlannedObject {
+    fn unmade(&self) -> LeasedObject {
+        let PlannedObject { kind, namespace, name, .. } = self.clone();
+        LeasedObject { kind, namespace, name, uid: None }
+    }
+}
+
+fn role_object(kind: RoleKind) -> ObjectKind {
+    match kind {
+        RoleKind::Role => ObjectKind::Role,
+        RoleKind::ClusterRole => ObjectKind::ClusterRole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD_RULES: &str = r#""rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]"#;
+
+    fn secret(account: &str, rest: &str) -> DynamicSecret {
+        let json = format!(
+            r#"{{"target":"prod","account":{account},"namespaces":["apps"],"max_ttl":"2h"{rest}}}"#
+        );
+        DynamicSecret {
+            name: "ci".parse().expect("a good name"),
+            definition: serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}")),
+            inline_target: false,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn plan(secret: &DynamicSecret, ttl: &str) -> Plan {
+        let request = IssueRequest { ttl: ttl.parse().ok(), ..IssueRequest::default() };
+        let granted = secret.grant(request, Ttl::DAY).expect("grants");
+        let naming = Naming {
+            id: LeaseId::new([0xab; 16]),
+            attempt: 0,
+            identity: "administrator",
+            claims: &BTreeMap::new(),
+            now: DateTime::UNIX_EPOCH,
+        };
+        secret.plan(&granted, &naming)
+    }
+
+    #[test]
+    fn each_mode_makes_its_objects_in_two_rounds_and_nothing_that_gives_rights_in_the_first() {
+        use ObjectKind::{
+            ClusterRole, ClusterRoleBinding, Lease, Role, RoleBinding, Secret, ServiceAccount,
+        };
+        let bound = r#"{"type":"existing","name":"d"}"#;
+        let unbound = r#"{"type":"existing","name":"d","revocable":false}"#;
+        let role = r#"{"type":"temporary","scope":"namespace","role":{"kind":"Role","name":"r"}}"#;
+        let view =
+            r#"{"type":"temporary","scope":"cluster","role":{"kind":"ClusterRole","name":"view"}}"#;
+        let rules = format!(r#"{{"type":"temporary","scope":"namespace",{POD_RULES}}}"#);
+        let wide = format!(r#"{{"type":"temporary","scope":"cluster",{POD_RULES}}}"#);
+        for (account, mode, first, second) in [
+            (bound, Mode::Existing, vec![Secret], vec![Lease]),
+            (unbound, Mode::Plain, vec![], vec![]),
+            (role, Mode::TemporaryInNamespace, vec![ServiceAccount], vec![RoleBinding]),
+            (&rules, Mode::TemporaryInNamespace, vec![ServiceAccount, Role], vec![RoleBinding]),
+            (view, Mode::TemporaryInCluster, vec![ServiceAccount], vec![ClusterRoleBinding]),
+            (
+                &wide,
+                Mode::TemporaryInCluster,
+                vec![ServiceAccount, ClusterRole],
+                vec![ClusterRoleBinding],
+            ),
+        ] {
+            let plan = plan(&secret(account, ""), "1h");
+            let kinds =
+                |objects: &[PlannedObject]| objects.iter().map(|o| o.kind).collect::<Vec<_>>();
+            assert_eq!((plan.mode, kinds(&plan.first)), (mode, first), "{account}");
+            assert_eq!(kinds(&plan.second), second, "{account}");
+            for object in plan.first.iter().chain(&plan.second) {
+                assert_eq!(object.namespace.is_some(), object.kind.is_namespaced(), "{object:?}");
+                assert!(object.name.ends_with("-abababababababababab"), "{object:?}");
+            }
+            let own = mode != Mode::Plain && mode != Mode::Existing;
+            assert_eq!(plan.service_account.as_str() == "d", !own, "{account}");
+        }
+    }
+
+    #[test]
+    fn a_binding_is_to_the_role_that_was_made_for_it() {
+        let rules = format!(r#"{{"type":"temporary","scope":"namespace",{POD_RULES}}}"#);
+        let plan = plan(&secret(&rules, ""), "1h");
+        let PlannedBody::Binding(role) = &plan.second[0].body else { panic!("no binding") };
+        assert_eq!((role.kind, role.name.as_str()), (RoleKind::Role, plan.first[1].name.as_str()));
+    }
+
+    #[test]
+    fn a_short_lease_asks_for_the_shortest_token_there_is() {
+        let bound = r#"{"type":"existing","name":"d"}"#;
+        for (ttl, seconds) in [("60s", 600), ("10m", 600), ("90m", 5400)] {
+            assert_eq!(plan(&secret(bound, ""), ttl).token_seconds, seconds, "{ttl}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_granted_is_refused_before_anything_is_planned() {
+        let bound = r#"{"type":"existing","name":"d"}"#;
+        let unbound = r#"{"type":"existing","name":"d","revocable":false}"#;
+        let ttl = |text: &str| Some(text.parse::<Ttl>().expect("a good duration"));
+        for (account, rest, asked, granted) in [
+            (bound, "", ttl("60s"), true),
+            (unbound, "", ttl("60s"), false),
+            (bound, "", ttl("3h"), false),
+            (bound, "", ttl("5s"), false),
+            (bound, r#","disabled":true"#, None, false),
+        ] {
+            let request = IssueRequest { ttl: asked, ..IssueRequest::default() };
+            let got = secret(account, rest).grant(request, Ttl::DAY);
+            assert_eq!(got.is_ok(), granted, "{account} {rest} {asked:?}: {got:?}");
+        }
+        let request = IssueRequest { ttl: ttl("90m"), ..IssueRequest::default() };
+        let lowered = secret(bound, "").grant(request, Ttl::HOUR);
+        assert!(matches!(lowered, Err(NotGranted::Ttl(TtlError::TooLong { max: Ttl::HOUR, .. }))));
+    }
+}
