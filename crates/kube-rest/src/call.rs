@@ -25,7 +25,7 @@ pub const LIMITS: Limits = Limits {
 #[must_use = "a call does nothing until it is sent"]
 pub struct Call<T> {
     request: Result<Request<Vec<u8>>, Error>,
-    limits: &'static Limits,
+    limits: Limits,
     decode: Decode<T>,
 }
 
@@ -51,13 +51,19 @@ impl<T> Call<T> {
         self,
         http: &impl HttpClient,
     ) -> Result<(T, Option<DateTime<Utc>>), Error> {
-        let response = http.send(self.request?, self.limits).await.map_err(Error::Transport)?;
+        let response = http.send(self.request?, &self.limits).await.map_err(Error::Transport)?;
         if !response.status().is_success() {
             return Err(Error::Refused(Status::read(&response)));
         }
         let answer = (self.decode)(&response)
             .map_err(|error| Error::Unreadable(AnswerError::from(&error)))?;
         Ok((answer, date(response.headers())))
+    }
+
+    /// The same call, given up after `total` where that is sooner.
+    pub fn within(mut self, total: Duration) -> Self {
+        self.limits.total = self.limits.total.min(total);
+        self
     }
 
     /// The request that would be sent.
@@ -68,7 +74,7 @@ impl<T> Call<T> {
         self.request
     }
 
-    pub(crate) fn within(self, limits: &'static Limits) -> Self {
+    pub(crate) fn limited(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
@@ -97,7 +103,7 @@ impl<T: DeserializeOwned> Call<T> {
 
     /// A call that is refused before it is sent.
     pub(crate) fn failed(error: Error) -> Self {
-        Self { request: Err(error), limits: &LIMITS, decode: json }
+        Self { request: Err(error), limits: LIMITS, decode: json }
     }
 
     fn new(
@@ -120,7 +126,7 @@ impl<T: DeserializeOwned> Call<T> {
             let body = body.map(|(_, body)| body).unwrap_or_default();
             request.body(body).map_err(Error::Request)
         });
-        Self { request, limits: &LIMITS, decode: json }
+        Self { request, limits: LIMITS, decode: json }
     }
 }
 

@@ -62,7 +62,7 @@ impl Api<'_> {
         }
         query.extend(next.map(|next| ("continue", next)));
         let path = self.collection(kind, namespace);
-        self.get(path.map(|path| uri::query(path, &query))).within(&LIST_LIMITS)
+        self.get(path.map(|path| uri::query(path, &query))).limited(LIST_LIMITS)
     }
 }
 

@@ -9,7 +9,7 @@ pub(crate) fn path(base: &str, segments: &[&str]) -> Result<String, Error> {
     let mut uri = base.to_owned();
     for segment in segments {
         // Names of roles may hold `:`.
-        let good = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"-._:@~".contains(&b);
         if matches!(*segment, "" | "." | "..") || !segment.bytes().all(good) {
             return Err(Error::Segment((*segment).to_owned()));
         }
