@@ -54,21 +54,24 @@ struct Checked<C> {
 
 #[cfg(test)]
 mod tests {
-    use lease_core::{ApiServerUrl, ClusterCredential, Keyring, MasterKey, NONCE_BYTES};
+    use lease_core::{ApiServerUrl, ClusterCredential, Keyring, MasterKey, NONCE_BYTES, NewAuth};
 
     use super::*;
     use crate::{Definitions, MemoryStore};
 
     fn target(second: i64) -> Target {
         let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-        Target::new(
+        let token = ClusterCredential::try_from("t0ken".to_owned()).expect("a good token");
+        Target::put(
             "prod".parse().expect("a good name"),
             ApiServerUrl::try_from("https://a.example".to_owned()).expect("a good url"),
-            &ClusterCredential::try_from("t0ken".to_owned()).expect("a good token"),
+            NewAuth::Token(Some(token)),
+            None,
             &Keyring::new(&key.expect("32 bytes"), &[]),
             [0; NONCE_BYTES],
             DateTime::from_timestamp(second, 0).expect("in range"),
         )
+        .expect("holds together")
     }
 
     #[test]
@@ -83,6 +86,8 @@ mod tests {
             username: None,
             groups: vec![],
             missing_permissions: vec![],
+            cluster: None,
+            dynamic_secrets: vec![],
         };
         checks.put(&target(1), &check).expect("puts");
         assert_eq!(checks.last(&target(1)).expect("reads"), Some(check));
@@ -95,7 +100,7 @@ mod tests {
         let targets = Definitions::new(&store);
         targets.put(&target(1)).expect("puts");
         let keys = store.keys();
-        let check = r#"{"v":1,"value":{}}"#.as_bytes().to_vec();
+        let check = r#"{"v":2,"value":{}}"#.as_bytes().to_vec();
         store.set_many(&[(key(&target(1).name), check)]).expect("writes");
         assert!(targets.delete(&target(1).name).expect("deletes"));
         assert_eq!(store.keys(), ["count.target"], "before: {keys:?}");

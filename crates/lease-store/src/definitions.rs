@@ -6,7 +6,7 @@ use lease_core::{DynamicSecret, DynamicSecretName, Target, TargetName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyValue, StoreError, checks, counter, record};
+use crate::{KeyValue, Log, StoreError, checks, clusters, counter, keys, record};
 
 /// Something that is defined by an administrator and has a name.
 pub trait Definition: Serialize + DeserializeOwned {
@@ -18,6 +18,22 @@ pub trait Definition: Serialize + DeserializeOwned {
 
     /// Its name.
     fn name(&self) -> &Self::Name;
+
+    /// What is kept from the first put of a number on, beside the definition and longer than it.
+    ///
+    /// # Errors
+    /// Fails where it cannot be written.
+    fn lasting(&self, _number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        Ok(None)
+    }
+
+    /// What becomes of that when the definition goes.
+    ///
+    /// # Errors
+    /// Fails where it cannot be read.
+    fn outlived(_number: u64, _bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        Ok(None)
+    }
 
     /// The keys of what is kept about the definition of this name, and goes when it goes.
     fn satellites(_name: &Self::Name) -> Vec<String> {
@@ -61,17 +77,46 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails where the store does not answer; the definition may be there all the same.
-    pub fn put(&self, definition: &D) -> Result<(), StoreError> {
+    pub fn put(&self, definition: &D) -> Result<u64, StoreError> {
         let name = definition.name().as_ref();
-        let number = match self.find(name)? {
-            Some(entry) => entry.number,
-            None => self.store.increment(&Self::counter())?,
-        };
         let key = Self::key(name);
-        let value = record::write(&key, &Entry { number, definition })?;
-        // Both, even where the number was listed already: a deletion may come between.
-        self.store.set_many(&[(Self::slot(number), name.as_bytes().to_vec()), (key, value)])?;
-        Ok(())
+        let mut known = self.find(name)?.map(|entry| entry.number);
+        loop {
+            let (number, is_new) = match known.take() {
+                Some(number) if self.lasts(definition, number)? => (number, false),
+                _ => (self.store.increment(&Self::counter())?, true),
+            };
+            let value = record::write(&key, &Entry { number, definition })?;
+            // Both, even where the number was listed already: a deletion may come between.
+            let slot = (Self::slot(number), name.as_bytes().to_vec());
+            let mut entries = vec![slot, (key.clone(), value)];
+            if is_new {
+                entries.extend(definition.lasting(number)?);
+            }
+            self.store.set_many(&entries)?;
+            // What goes with a number goes with it for ever. A deletion says so first and deletes then, and
+            // we have written first and look now: one of us sees the other.
+            if self.lasts(definition, number)? {
+                return Ok(number);
+            }
+            self.store.delete_many(&[Self::slot(number)])?;
+        }
+    }
+
+    /// Whether what is kept beside a definition of this number is there, and was not given up.
+    fn lasts(&self, definition: &D, number: u64) -> Result<bool, StoreError> {
+        let Some((key, _)) = definition.lasting(number)? else { return Ok(true) };
+        let Some(bytes) = self.store.get(&key)? else { return Ok(false) };
+        let outlived = D::outlived(number, &bytes)?;
+        Ok(outlived.is_none_or(|(_, outlived)| outlived != bytes))
+    }
+
+    /// The definition of this name and its number, if there is one.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn entry(&self, name: &D::Name) -> Result<Option<(u64, D)>, StoreError> {
+        Ok(self.find(name.as_ref())?.map(|entry| (entry.number, entry.definition)))
     }
 
     /// Deletes the definition of this name, and says whether there was one.
@@ -80,6 +125,12 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// Fails where the store does not answer; the definition may be gone all the same.
     pub fn delete(&self, name: &D::Name) -> Result<bool, StoreError> {
         let Some(entry) = self.find(name.as_ref())? else { return Ok(false) };
+        if let Some((key, _)) = entry.definition.lasting(entry.number)?
+            && let Some(bytes) = self.store.get(&key)?
+            && let Some(outlived) = D::outlived(entry.number, &bytes)?
+        {
+            self.store.set_many(&[outlived])?;
+        }
         let mut keys = vec![Self::key(name.as_ref()), Self::slot(entry.number)];
         keys.extend(D::satellites(name));
         self.store.delete_many(&keys)?;
@@ -132,7 +183,8 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
         format!("{}-list.{number}", D::KIND)
     }
 
-    fn counter() -> String {
+    /// What counts the names that were put.
+    pub(crate) fn counter() -> String {
         format!("count.{}", D::KIND)
     }
 }
@@ -146,7 +198,7 @@ impl Definition for Target {
     }
 
     fn satellites(name: &TargetName) -> Vec<String> {
-        vec![checks::key(name)]
+        vec![checks::key(name), clusters::key(name)]
     }
 }
 
@@ -156,6 +208,19 @@ impl Definition for DynamicSecret {
 
     fn name(&self) -> &DynamicSecretName {
         &self.name
+    }
+
+    fn lasting(&self, number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        let key = keys::log(number);
+        let value = record::write(&key, &Log::of(self))?;
+        Ok(Some((key, value)))
+    }
+
+    fn outlived(number: u64, bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        let key = keys::log(number);
+        let log: Log = record::read(&key, bytes)?;
+        let value = record::write(&key, &Log { retired: true, ..log })?;
+        Ok(Some((key, value)))
     }
 }
 

@@ -4,16 +4,29 @@
 //! knows how things are kept. It does not know what Kubernetes or HTTP are, and it never reads a clock.
 
 mod checks;
+mod claims;
+mod clusters;
 mod counter;
 mod definitions;
 mod key_value;
+mod keys;
 mod leases;
 mod memory;
+mod passes;
 mod record;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
+mod summary;
 
 pub use checks::Checks;
+pub use claims::{Claim, ClaimKey, ClaimKeyError, Claimed, Claiming};
+pub use clusters::{Accounts, Clusters};
 pub use definitions::{Definition, Definitions, Page};
 pub use key_value::{KeyValue, KeyValueError};
-pub use leases::{Forgotten, Leases, RETENTION};
+pub use leases::{
+    Batch, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
+    Summary, Task, Times, Which,
+};
 pub use memory::MemoryStore;
+pub use passes::{Pass, Passes};
 pub use record::StoreError;

@@ -1,4 +1,4 @@
-//! A store for tests: it lives in memory, and counts what it is asked to write.
+//! A store for tests: it lives in memory, and counts what it is asked.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -9,11 +9,18 @@ use crate::{KeyValue, KeyValueError};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     entries: RefCell<BTreeMap<String, Vec<u8>>>,
+    reads: Cell<usize>,
     writes: Cell<usize>,
     down: Cell<bool>,
 }
 
 impl MemoryStore {
+    /// How many keys were read.
+    #[must_use]
+    pub fn reads(&self) -> usize {
+        self.reads.get()
+    }
+
     /// How many durable writes there were.
     #[must_use]
     pub fn writes(&self) -> usize {
@@ -44,7 +51,9 @@ impl MemoryStore {
 
 impl KeyValue for MemoryStore {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
-        Ok(self.answer()?.borrow().get(key).cloned())
+        let entries = self.answer()?;
+        self.reads.set(self.reads.get() + 1);
+        Ok(entries.borrow().get(key).cloned())
     }
 
     fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError> {

@@ -59,7 +59,7 @@ struct Version {
 }
 
 /// The version of every record that this kubelease writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -69,9 +69,9 @@ mod tests {
     fn a_record_of_another_version_is_refused_and_named() {
         let bytes = write("k", &"text").expect("writes");
         assert_eq!(read::<String>("k", &bytes).expect("reads"), "text");
-        let error = read::<String>("k", br#"{"v":2,"other":"shape"}"#).unwrap_err();
-        assert!(matches!(&error, StoreError::Version { key, version: 2 } if key == "k"), "{error}");
-        for bytes in [b"".as_slice(), b"{}", b"text", br#"{"v":1}"#, br#"{"v":1,"value":7}"#] {
+        let error = read::<String>("k", br#"{"v":3,"other":"shape"}"#).unwrap_err();
+        assert!(matches!(&error, StoreError::Version { key, version: 3 } if key == "k"), "{error}");
+        for bytes in [b"".as_slice(), b"{}", b"text", br#"{"v":2}"#, br#"{"v":2,"value":7}"#] {
             let error = read::<String>("k", bytes).unwrap_err();
             assert!(matches!(error, StoreError::Broken { .. }), "{error}");
         }

@@ -1,0 +1,101 @@
+//! The logs: one for each dynamic secret that ever was, as long as something of it is left.
+
+use lease_core::{DynamicSecret, DynamicSecretName};
+use serde::{Deserialize, Serialize};
+
+use crate::definitions::{Definition, Definitions};
+use crate::summary::Tree;
+use crate::{Held, KeyValue, Leases, StoreError, Which, counter, keys};
+
+/// What a log is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// The dynamic secret, by the name that it had.
+    pub dynamic_secret: DynamicSecretName,
+    /// Whether that is gone, and the log goes when nothing of it is left.
+    pub retired: bool,
+    /// Up to which number its leases are to be taken back; none where it is zero.
+    pub revoke_up_to: u64,
+}
+
+impl<K: KeyValue> Leases<'_, K> {
+    /// All logs, by number.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn logs(&self) -> Result<Vec<(u64, Log)>, StoreError> {
+        let last = counter::read(self.store, &Definitions::<'_, K, DynamicSecret>::counter())?;
+        let mut logs = vec![];
+        for number in 1..=last {
+            if let Some(log) = self.read(&keys::log(number))? {
+                logs.push((number, log));
+            }
+        }
+        Ok(logs)
+    }
+
+    /// Notes that all leases of a log that have a number by now are to be taken back.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn revoke_all(&self, number: u64) -> Result<(), StoreError> {
+        let Some(log) = self.read::<Log>(&keys::log(number))? else { return Ok(()) };
+        let last = counter::read(self.store, &keys::count(Which::Secret(number)))?;
+        self.write(keys::log(number), &Log { revoke_up_to: last, ..log })
+    }
+
+    /// Notes that they are taken back, or being so, unless more were noted meanwhile.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn revoked_all(&self, number: u64, up_to: u64) -> Result<(), StoreError> {
+        match self.read::<Log>(&keys::log(number))? {
+            Some(log) if log.revoke_up_to == up_to => {
+                self.write(keys::log(number), &Log { revoke_up_to: 0, ..log })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// At most `limit` leases of a log that are to be taken back, and whose end is not decided yet.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn marked(&self, log: u64, up_to: u64, limit: usize) -> Result<Vec<Held>, StoreError> {
+        let mut tree = Tree::read(self.store, Which::Secret(log))?;
+        let mut marked = vec![];
+        let mut from = 1;
+        while let Some(number) = tree.next(from)?.filter(|number| *number <= up_to) {
+            let held = self.held(crate::Place { log, number })?;
+            let open = |held: &Held| held.closing.is_none() && held.ending.is_none();
+            let ends = |held: &Held| held.lease.mode.is_revocable();
+            marked.extend(held.filter(|held| open(held) && ends(held)));
+            if marked.len() == limit {
+                break;
+            }
+            from = number + 1;
+        }
+        Ok(marked)
+    }
+
+    /// Drops a log whose dynamic secret is gone, if nothing of it is left.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn drop_if_done(&self, number: u64, log: &Log) -> Result<(), StoreError> {
+        let tree = Tree::read(self.store, Which::Secret(number))?;
+        if !log.retired || !tree.is_done() {
+            return Ok(());
+        }
+        let mut gone = tree.last_keys();
+        gone.push(keys::log(number));
+        Ok(self.store.delete_many(&gone)?)
+    }
+}
+
+impl Log {
+    /// The log of a dynamic secret that is put.
+    pub(crate) fn of(secret: &DynamicSecret) -> Self {
+        Self { dynamic_secret: secret.name().clone(), retired: false, revoke_up_to: 0 }
+    }
+}

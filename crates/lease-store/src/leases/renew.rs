@@ -1,0 +1,49 @@
+//! Renewing a lease: each renewal has a number, and none is overwritten.
+
+use chrono::{DateTime, Utc};
+use lease_core::LeaseId;
+
+use super::held::Renewed;
+use super::issue::FenceError;
+use crate::{Held, KeyValue, Leases, StoreError, keys, record};
+
+/// A renewal that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    id: LeaseId,
+    number: u64,
+    missing: Vec<u64>,
+    /// The latest end that is known: no renewal ends sooner.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl<K: KeyValue> Leases<'_, K> {
+    /// Takes a number for a renewal: one durable write.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn begin_renewal(&self, held: &Held) -> Result<Renewal, StoreError> {
+        let id = held.lease.id;
+        let number = self.store.increment(&keys::renewals(id))?;
+        let Renewed { expires_at, missing } = self.renewed(&held.lease, number - 1)?;
+        Ok(Renewal { id, number, missing, expires_at })
+    }
+
+    /// Records the new end, before the new token is answered, and says which end stands: one durable write.
+    ///
+    /// # Errors
+    /// Fails where the end of the lease was decided meanwhile. Nothing is to be answered then.
+    pub fn confirm_renewal(
+        &self,
+        renewal: &Renewal,
+        expires_at: DateTime<Utc>,
+    ) -> Result<DateTime<Utc>, FenceError> {
+        let Renewal { id, number, missing, expires_at: known } = renewal;
+        let expires_at = expires_at.max(*known);
+        let key = keys::renewal(*id, *number);
+        let value = record::write(&key, &Renewed { expires_at, missing: missing.clone() })?;
+        self.store.set_many(&[(key, value)])?;
+        let closed = self.is_there(&keys::end_fence(*id))? || self.is_closing(*id)?;
+        if closed { Err(FenceError::Fenced) } else { Ok(expires_at) }
+    }
+}

@@ -1,0 +1,160 @@
+//! One node of a summary.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How many numbers a leaf is about, and how many nodes a node above.
+///
+/// A leaf is read and written whole with each batch of what is due, so it stays below 4 KiB; three levels
+/// reach over 262,144 numbers that live at once before the root itself becomes large.
+pub(crate) const FANOUT: u64 = 64;
+
+#[cfg(not(feature = "testing"))]
+fn fanout() -> u64 {
+    FANOUT
+}
+
+#[cfg(feature = "testing")]
+fn fanout() -> u64 {
+    super::fanout::get()
+}
+
+/// What is known of one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(i64, bool, Option<i64>)", into = "(i64, bool, Option<i64>)")]
+pub(crate) struct Entry {
+    /// When it is to be looked at next, in seconds since 1970.
+    pub(crate) look: i64,
+    /// Whether its lease is not known to have ended.
+    pub(crate) live: bool,
+    /// Since when it has been seen without a record.
+    pub(crate) noticed: Option<i64>,
+}
+
+/// What is known of the numbers of one leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leaf {
+    /// All numbers below are known: those that are not among the entries are done with.
+    pub(crate) up_to: u64,
+    pub(crate) entries: BTreeMap<u64, Entry>,
+}
+
+/// What is known of the nodes below one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Branch {
+    /// All numbers below are known: nodes of them that are not among the entries are done with.
+    pub(crate) up_to: u64,
+    pub(crate) entries: BTreeMap<u64, Fact>,
+}
+
+/// What is said of a node in the one above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, i64, u64)", into = "(u64, i64, u64)")]
+pub(crate) struct Fact {
+    /// Up to which number it knows.
+    pub(crate) up_to: u64,
+    /// When the first of it is to be looked at.
+    pub(crate) look: i64,
+    /// How many of it are not known to have ended.
+    pub(crate) live: u64,
+}
+
+impl Leaf {
+    /// One that knows nothing yet of the numbers from `first` on.
+    pub(crate) fn empty(first: u64) -> Self {
+        Self { up_to: first, entries: BTreeMap::new() }
+    }
+
+    pub(crate) fn fact(&self) -> Fact {
+        let live = self.entries.values().filter(|entry| entry.live).count() as u64;
+        let look = self.entries.values().map(|entry| entry.look).min().unwrap_or(NEVER);
+        Fact { up_to: self.up_to, look, live }
+    }
+}
+
+impl Branch {
+    /// One that knows nothing yet of the numbers from `first` on.
+    pub(crate) fn empty(first: u64) -> Self {
+        Self { up_to: first, entries: BTreeMap::new() }
+    }
+
+    /// What is said of it above. A node below that knows less than this one is to be looked at now, and
+    /// each number that it does not know counts as live.
+    pub(crate) fn fact(&self, end_below: fn(u64) -> u64) -> Fact {
+        let mut fact = Fact { up_to: self.up_to, look: NEVER, live: 0 };
+        for (index, below) in &self.entries {
+            let gap = self.gap(end_below(*index), below.up_to);
+            fact.live += below.live + gap;
+            fact.look = fact.look.min(if gap > 0 { 0 } else { below.look });
+        }
+        fact
+    }
+
+    /// How many numbers this node vouches for that the node below, which ends at `end`, does not know.
+    pub(crate) fn gap(&self, end: u64, known: u64) -> u64 {
+        end.min(self.up_to).saturating_sub(known)
+    }
+
+    /// How many leases may live, of the numbers up to `last`: an upper bound for ever.
+    pub(crate) fn live_up_to(&self, last: u64, end_below: fn(u64) -> u64) -> u64 {
+        self.fact(end_below).live + (last + 1).saturating_sub(self.up_to)
+    }
+}
+
+/// The leaf that a number is in.
+pub(crate) fn leaf_of(number: u64) -> u64 {
+    number / fanout()
+}
+
+/// The branch that a leaf is in.
+pub(crate) fn branch_of(leaf: u64) -> u64 {
+    leaf / fanout()
+}
+
+/// The first number of a leaf; numbers begin at one.
+pub(crate) fn first_of_leaf(leaf: u64) -> u64 {
+    (leaf * fanout()).max(1)
+}
+
+/// The first number after a leaf.
+pub(crate) fn end_of_leaf(leaf: u64) -> u64 {
+    (leaf + 1) * fanout()
+}
+
+/// The first number of a branch.
+pub(crate) fn first_of_branch(branch: u64) -> u64 {
+    (branch * fanout() * fanout()).max(1)
+}
+
+/// The first number after a branch.
+pub(crate) fn end_of_branch(branch: u64) -> u64 {
+    (branch + 1) * fanout() * fanout()
+}
+
+impl From<(i64, bool, Option<i64>)> for Entry {
+    fn from((look, live, noticed): (i64, bool, Option<i64>)) -> Self {
+        Self { look, live, noticed }
+    }
+}
+
+impl From<Entry> for (i64, bool, Option<i64>) {
+    fn from(entry: Entry) -> Self {
+        (entry.look, entry.live, entry.noticed)
+    }
+}
+
+impl From<(u64, i64, u64)> for Fact {
+    fn from((up_to, look, live): (u64, i64, u64)) -> Self {
+        Self { up_to, look, live }
+    }
+}
+
+impl From<Fact> for (u64, i64, u64) {
+    fn from(fact: Fact) -> Self {
+        (fact.up_to, fact.look, fact.live)
+    }
+}
+
+/// Nothing is to be looked at.
+const NEVER: i64 = i64::MAX;
