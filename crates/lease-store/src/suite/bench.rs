@@ -1,0 +1,205 @@
+//! A dynamic secret of its own in a store, with leases that are issued, renewed and swept step by step.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{DynamicSecret, EndReason, Ending, Lease, LeaseId, Mode, ObjectKind, Phase};
+
+use super::watched::Watched;
+use crate::{
+    Claim, ClaimKey, Claiming, Definitions, Held, KeyValue, Leases, Log, Numbered, Place, Summary,
+    Task, Times, Which,
+};
+
+/// When all of it begins.
+pub(super) const T0: i64 = 1_800_000_000;
+
+/// How long an issue may take.
+pub(super) const ISSUE: i64 = 30;
+
+/// How long a lease lasts.
+pub(super) const TTL: i64 = 600;
+
+pub(super) const TIMES: Times =
+    Times { landing: TimeDelta::seconds(75), retention: TimeDelta::days(7) };
+
+/// When all issues that were begun at [`T0`] are settled.
+pub(super) const SETTLED: i64 = T0 + ISSUE + 75;
+
+/// A dynamic secret of its own.
+pub(super) struct Bench<'a, K> {
+    pub(super) store: Watched<'a, K>,
+    pub(super) secret: DynamicSecret,
+    pub(super) log: u64,
+}
+
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).expect("in range")
+}
+
+impl<'a, K: KeyValue> Bench<'a, K> {
+    pub(super) fn new(inner: &'a K) -> Self {
+        let store = Watched::new(inner);
+        let name = format!("s-{}", inner.increment("count.suite").expect("counts"));
+        let secret: DynamicSecret = serde_json::from_value(serde_json::json!({
+            "name": name,
+            "definition": {
+                "target": "prod",
+                "account": {"type": "existing", "name": "deployer"},
+                "namespaces": ["apps"],
+            },
+            "inline_target": false,
+            "created_at": at(T0),
+            "updated_at": at(T0),
+        }))
+        .expect("a good definition");
+        let log = Definitions::new(&store).put(&secret).expect("puts");
+        store.counts();
+        Self { store, secret, log }
+    }
+
+    /// The leases as this replica sees them: counted, and interrupted.
+    pub(super) fn leases(&self) -> Leases<'_, Watched<'a, K>> {
+        Leases::new(&self.store)
+    }
+
+    /// The leases as another replica sees them.
+    pub(super) fn others(&self) -> Leases<'a, K> {
+        Leases::new(self.store.inner)
+    }
+
+    pub(super) fn place(&self, number: u64) -> Place {
+        Place { log: self.log, number }
+    }
+
+    /// A lease of a new id that is begun at [`T0`].
+    pub(super) fn lease(&self, mode: Mode) -> Lease {
+        self.lease_at(mode, T0)
+    }
+
+    pub(super) fn lease_at(&self, mode: Mode, begun: i64) -> Lease {
+        let number = self.store.inner.increment("count.suite").expect("counts");
+        let id = LeaseId::new((u128::from(number) << 64 | u128::from(self.log)).to_be_bytes());
+        serde_json::from_value(serde_json::json!({
+            "id": id,
+            "dynamic_secret": self.secret.name,
+            "target": "prod",
+            "cluster": {"namespace": "kube-system", "uid": "c"},
+            "mode": mode,
+            "namespace": "apps",
+            "service_account": "deployer",
+            "account_uid": null,
+            "audiences": [],
+            "requester": "somebody",
+            "phase": Phase::Pending,
+            "begun_at": at(begun),
+            "issue_deadline": at(begun + ISSUE),
+            "issued_at": at(begun),
+            "expires_at": at(begun + TTL),
+            "latest_end": at(begun + 100 * TTL),
+            "objects": [
+                {"kind": ObjectKind::Secret, "namespace": "apps", "name": id, "uid": null},
+            ],
+            "jti": null,
+            "warnings": [],
+        }))
+        .expect("a good lease")
+    }
+
+    /// A request of its own.
+    pub(super) fn key(&self) -> ClaimKey {
+        let number = self.store.inner.increment("count.suite").expect("counts");
+        ClaimKey::try_from(format!("{number:064x}")).expect("a good key")
+    }
+
+    /// Claims a request that nobody else has.
+    pub(super) fn claim(&self, key: &ClaimKey) -> Claim {
+        match self.leases().claim(key, "f", at(T0), TimeDelta::seconds(105)).expect("claims") {
+            Claiming::Mine(claim) => claim,
+            other => panic!("not ours: {other:?}"),
+        }
+    }
+
+    /// A number, whatever lives.
+    pub(super) fn number(&self) -> Numbered {
+        self.leases().number(self.log, None, at(T0)).expect("gives a number")
+    }
+
+    /// A whole issue.
+    pub(super) fn issue(&self, mode: Mode, claim: Option<&Claim>) -> Held {
+        let lease = self.lease(mode);
+        self.issue_as(&self.number(), &lease, claim)
+    }
+
+    pub(super) fn issue_as(
+        &self,
+        numbered: &Numbered,
+        lease: &Lease,
+        claim: Option<&Claim>,
+    ) -> Held {
+        let active = active(lease);
+        let leases = self.leases();
+        if lease.mode == Mode::Plain {
+            leases.record_plain(numbered, &active, claim).expect("records");
+        } else {
+            leases.begin(numbered, lease, claim).expect("begins");
+            leases.complete(numbered.place(), &active, claim).expect("completes");
+        }
+        Held::new(numbered.place(), active)
+    }
+
+    /// One batch, as another replica carries it out: every end that is due succeeds.
+    pub(super) fn batch(&self, which: Which, now: i64, limit: usize) -> Option<Summary> {
+        batch(&self.others(), which, now, limit)
+    }
+
+    /// Sweeps the log once: what became of it.
+    pub(super) fn sweep(&self, now: i64) -> Summary {
+        self.batch(Which::Secret(self.log), now, 100).unwrap_or_default()
+    }
+
+    /// What the sweep would end by `now`, without ending it.
+    pub(super) fn due(&self, now: i64) -> Vec<Task> {
+        let due = self.others().due(Which::Secret(self.log), at(now), 100, TIMES);
+        due.expect("reads").map_or_else(Vec::new, |mut batch| batch.close().expect("closes"))
+    }
+
+    /// The lease at a place.
+    pub(super) fn held(&self, place: Place) -> Held {
+        self.others().held(place).expect("reads").expect("is there")
+    }
+
+    /// Marks the log as one whose dynamic secret is gone, and drops it where nothing of it is left.
+    pub(super) fn drop_log(&self) {
+        for (number, log) in self.others().logs().expect("reads") {
+            if number == self.log {
+                self.others().drop_if_done(number, &log).expect("drops");
+            }
+        }
+    }
+
+    /// What the log is of, while it is there.
+    pub(super) fn log_record(&self) -> Option<Log> {
+        let mut logs = self.others().logs().expect("reads").into_iter();
+        logs.find(|(number, _)| *number == self.log).map(|(_, log)| log)
+    }
+}
+
+pub(super) fn batch<K: KeyValue>(
+    leases: &Leases<'_, K>,
+    which: Which,
+    now: i64,
+    limit: usize,
+) -> Option<Summary> {
+    let mut batch = leases.due(which, at(now), limit, TIMES).expect("reads")?;
+    for task in batch.close().expect("closes") {
+        batch.done(&task, ending(task.why, now));
+    }
+    Some(batch.finish().expect("finishes"))
+}
+
+pub(super) fn active(pending: &Lease) -> Lease {
+    Lease { phase: Phase::Active, ..pending.clone() }
+}
+
+pub(super) fn ending(why: EndReason, now: i64) -> Ending {
+    Ending { why, at: at(now), note: None }
+}

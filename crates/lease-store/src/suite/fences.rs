@@ -1,0 +1,455 @@
+//! Each pair of a writer and a closer, whole within one another, at every step of either.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use chrono::TimeDelta;
+use lease_core::{Closing, EndReason, Mode};
+
+use super::bench::{Bench, SETTLED, T0, TTL, active, at, batch};
+use super::watched::Watched;
+use crate::{Claiming, Definitions, FenceError, KeyValue, Leases, Which};
+
+/// Runs `second` within `first`, before each of its operations and after the last.
+///
+/// `prepare` makes the two anew each time, and what is to hold of them afterwards.
+fn everywhere<'a, K: KeyValue>(
+    store: &'a K,
+    prepare: impl Fn(&Bench<'a, K>) -> (Action<'a, K>, Box<dyn FnOnce() + 'a>, Check<'a, K>),
+) {
+    for operations in 0.. {
+        let bench = Bench::new(store);
+        let (first, second, check) = prepare(&bench);
+        let second = Rc::new(RefCell::new(Some(second)));
+        let within = second.clone();
+        let run = |second: &RefCell<Option<Box<dyn FnOnce() + 'a>>>| {
+            if let Some(second) = second.borrow_mut().take() {
+                second();
+            }
+        };
+        bench.store.interrupt(operations, move || run(&within));
+        first(&bench);
+        let last = bench.store.was_not_interrupted();
+        run(&second);
+        check(&bench, operations);
+        if last {
+            assert!(operations > 1, "it was interrupted everywhere");
+            return;
+        }
+    }
+}
+
+type Action<'a, K> = Box<dyn FnOnce(&Bench<'a, K>) + 'a>;
+type Check<'a, K> = Box<dyn FnOnce(&Bench<'a, K>, usize) + 'a>;
+
+/// What came of a step that the other one is to be judged by.
+fn noted<T: 'static>() -> (impl Fn(T) + 'static, impl FnOnce() -> T + 'static) {
+    let told = Rc::new(RefCell::new(None));
+    let ask = told.clone();
+    (
+        move |value| *told.borrow_mut() = Some(value),
+        move || ask.borrow_mut().take().expect("it was run"),
+    )
+}
+
+fn went_well(result: Result<(), FenceError>) -> bool {
+    match result {
+        Ok(()) => true,
+        Err(FenceError::Fenced) => false,
+        Err(FenceError::Store(error)) => panic!("{error}"),
+    }
+}
+
+pub(super) fn an_issue_begins_or_its_number_is_void<K: KeyValue>(store: &K) {
+    begins_or_void(store, Mode::Existing);
+}
+
+pub(super) fn a_plain_token_is_recorded_or_its_number_is_void<K: KeyValue>(store: &K) {
+    begins_or_void(store, Mode::Plain);
+}
+
+fn begins_or_void<K: KeyValue>(store: &K, mode: Mode) {
+    for writer_is_first in [true, false] {
+        everywhere(store, |bench| {
+            let numbered = bench.number();
+            bench.sweep(T0);
+            let lease = bench.lease(mode);
+            let (others, log, place) = (bench.others(), bench.log, numbered.place());
+            let (told, began) = noted::<bool>();
+            let write = move |leases: &dyn Fn(
+                &crate::Numbered,
+                &lease_core::Lease,
+            ) -> Result<(), FenceError>| {
+                told(went_well(leases(&numbered, &lease)));
+            };
+            let check: Check<'_, K> = Box::new(move |bench, operations| {
+                let row = format!("{mode:?}, writer first: {writer_is_first}, {operations}");
+                let began = began();
+                let held = bench.held(place);
+                assert_eq!(began, held.ending.is_none(), "{row}");
+                if began {
+                    // Whatever the sweep has seen: it looks there again by the end.
+                    bench.sweep(T0 + 90);
+                    bench.sweep(T0 + 2 * TTL);
+                    assert!(bench.held(place).ending.is_some(), "{row}: is found by its end");
+                }
+            });
+            if writer_is_first {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    write(&|numbered, lease| match mode {
+                        Mode::Plain => bench.leases().record_plain(numbered, &active(lease), None),
+                        _ => bench.leases().begin(numbered, lease, None),
+                    });
+                });
+                let second = move || _ = batch(&others, Which::Secret(log), T0 + 75, 100);
+                (first, Box::new(second), check)
+            } else {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    batch(&bench.leases(), Which::Secret(log), T0 + 75, 100);
+                });
+                let second = move || {
+                    write(&|numbered, lease| match mode {
+                        Mode::Plain => others.record_plain(numbered, &active(lease), None),
+                        _ => others.begin(numbered, lease, None),
+                    });
+                };
+                (first, Box::new(second), check)
+            }
+        });
+    }
+}
+
+pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
+    for writer_is_first in [true, false] {
+        everywhere(store, |bench| {
+            let numbered = bench.number();
+            let pending = bench.lease(Mode::Existing);
+            bench.leases().begin(&numbered, &pending, None).expect("begins");
+            bench.sweep(T0);
+            let (others, log, place) = (bench.others(), bench.log, numbered.place());
+            let (told, completed) = noted::<bool>();
+            let active = active(&pending);
+            let check: Check<'_, K> = Box::new(move |bench, operations| {
+                let completed = completed();
+                let held = bench.held(place);
+                let open = held.ending.is_none() && held.closing.is_none();
+                let row = format!("writer first: {writer_is_first}, {operations}");
+                assert!(!completed || open, "{row}: answered and ended");
+                // A retry may have answered it: it is no more its issuer's to end.
+                let decided = held.ending.is_none() || held.closing.is_some();
+                assert!(decided, "{row}: ended and not decided");
+                bench.sweep(T0 + TTL);
+                assert!(bench.held(place).ending.is_some(), "{row}: is found by its end");
+            });
+            if writer_is_first {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    told(went_well(bench.leases().complete(place, &active, None)));
+                });
+                let second = move || _ = batch(&others, Which::Secret(log), SETTLED, 100);
+                (first, Box::new(second), check)
+            } else {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    batch(&bench.leases(), Which::Secret(log), SETTLED, 100);
+                });
+                let second = move || told(went_well(others.complete(place, &active, None)));
+                (first, Box::new(second), check)
+            }
+        });
+    }
+}
+
+pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
+    let end = T0 + 3 * TTL;
+    for writer_is_first in [true, false] {
+        everywhere(store, |bench| {
+            let held = bench.issue(Mode::Existing, None);
+            bench.sweep(T0);
+            let renewal = bench.leases().begin_renewal(&held).expect("begins");
+            let (others, log, place) = (bench.others(), bench.log, held.place);
+            let (told, renewed) = noted::<bool>();
+            let check: Check<'_, K> = Box::new(move |bench, operations| {
+                let row = format!("writer first: {writer_is_first}, {operations}");
+                let renewed = renewed();
+                assert!(
+                    !renewed || bench.held(place).closing.is_none(),
+                    "{row}: renewed and ended"
+                );
+                bench.sweep(end);
+                assert!(bench.held(place).ending.is_some(), "{row}: is found by its end");
+            });
+            if writer_is_first {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    told(went_well(bench.leases().confirm_renewal(&renewal, at(end)).map(drop)));
+                });
+                let second = move || _ = batch(&others, Which::Secret(log), T0 + TTL, 100);
+                (first, Box::new(second), check)
+            } else {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    batch(&bench.leases(), Which::Secret(log), T0 + TTL, 100);
+                });
+                let second = move || {
+                    told(went_well(others.confirm_renewal(&renewal, at(end)).map(drop)));
+                };
+                (first, Box::new(second), check)
+            }
+        });
+    }
+}
+
+pub(super) fn a_postponed_end_is_found_or_refused<K: KeyValue>(store: &K) {
+    let drain = |bench: &Bench<'_, K>, now| {
+        while bench.batch(Which::Work, now, 100).is_some_and(|summary| summary.more) {}
+    };
+    everywhere(store, |bench| {
+        drain(bench, T0);
+        let held = bench.issue(Mode::Existing, None);
+        bench.sweep(T0);
+        let (others, place) = (bench.others(), held.place);
+        let (told, postponed) = noted::<bool>();
+        let first: Action<'_, K> = Box::new(move |bench| {
+            let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None };
+            told(went_well(bench.leases().postpone(&held, &closing)));
+        });
+        // Noticed, and given up in the same breath, as after a long stall.
+        let second = move || {
+            batch(&others, Which::Work, T0 + 10, 100);
+            batch(&others, Which::Work, T0 + 100, 100);
+        };
+        let check: Check<'_, K> = Box::new(move |bench, operations| {
+            if postponed() {
+                drain(bench, T0 + 200);
+                let ending = bench.held(place).ending;
+                assert_eq!(ending.map(|e| e.why), Some(EndReason::Revoked), "{operations}");
+            }
+        });
+        (first, Box::new(second), check)
+    });
+}
+
+pub(super) fn an_issue_is_found_or_its_log_is_gone<K: KeyValue>(store: &K) {
+    for mode in [Mode::Existing, Mode::Plain] {
+        everywhere(store, |bench| {
+            let (inner, name) = (bench.store.inner, bench.secret.name.clone());
+            let (others, log) = (bench.others(), bench.log);
+            let lease = bench.lease(mode);
+            let id = lease.id;
+            let (told, issued) = noted::<bool>();
+            let first: Action<'_, K> = Box::new(move |bench| {
+                let leases = bench.leases();
+                let numbered = leases.number(bench.log, None, at(T0)).expect("gives one");
+                told(went_well(match mode {
+                    Mode::Plain => leases.record_plain(&numbered, &active(&lease), None),
+                    _ => leases.begin(&numbered, &lease, None),
+                }));
+            });
+            let second = move || {
+                let secrets = Definitions::<_, lease_core::DynamicSecret>::new(inner);
+                assert!(secrets.delete(&name).expect("deletes"));
+                for (number, record) in others.logs().expect("reads") {
+                    if number == log {
+                        others.drop_if_done(number, &record).expect("drops");
+                    }
+                }
+            };
+            let check: Check<'_, K> = Box::new(move |bench, operations| {
+                if issued() {
+                    assert!(bench.log_record().is_some(), "{mode:?} {operations}: it has a log");
+                    bench.sweep(T0 + 2 * TTL);
+                    let held = bench.others().find(id).expect("reads").expect("is there");
+                    assert!(held.ending.is_some(), "{mode:?} {operations}: is found by its end");
+                }
+            });
+            (first, Box::new(second), check)
+        });
+    }
+}
+
+pub(super) fn a_definition_that_is_put_has_a_log_that_stays<K: KeyValue>(store: &K) {
+    everywhere(store, |bench| {
+        let (inner, secret) = (bench.store.inner, bench.secret.clone());
+        let name = secret.name.clone();
+        let (others, log) = (bench.others(), bench.log);
+        let first: Action<'_, K> = Box::new(move |bench| {
+            Definitions::new(&bench.store).put(&secret).expect("puts");
+        });
+        let second = move || {
+            let secrets = Definitions::<_, lease_core::DynamicSecret>::new(inner);
+            assert!(secrets.delete(&name).expect("deletes"));
+            let logs = others.logs().expect("reads");
+            for (number, record) in logs.into_iter().filter(|(number, _)| *number == log) {
+                others.drop_if_done(number, &record).expect("drops");
+            }
+        };
+        let check: Check<'_, K> = Box::new(move |bench, operations| {
+            let secrets = Definitions::<_, lease_core::DynamicSecret>::new(bench.store.inner);
+            let entry = secrets.entry(&bench.secret.name).expect("reads");
+            let Some((number, _)) = entry else { return };
+            let logs = bench.others().logs().expect("reads");
+            let log = logs.into_iter().find(|(log, _)| *log == number);
+            let stays = log.is_some_and(|(_, log)| !log.retired);
+            assert!(stays, "{operations}: log {number} of what is defined stays");
+        });
+        (first, Box::new(second), check)
+    });
+}
+
+pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
+    for (mode, writer_is_first) in
+        [(Mode::Existing, true), (Mode::Existing, false), (Mode::Plain, true), (Mode::Plain, false)]
+    {
+        everywhere(store, |bench| {
+            let key = bench.key();
+            let claim = bench.claim(&key);
+            let stale = TimeDelta::seconds(105);
+            // The rival was met once already, long ago.
+            let met = bench.others().claim(&key, "f", at(T0), stale).expect("claims");
+            assert_eq!(met, Claiming::Busy { since: at(T0) });
+            let (ours, its) = (bench.number(), bench.number());
+            let (lease, other) = (bench.lease(mode), bench.lease(Mode::Plain));
+            let (id, other_id) = (lease.id, other.id);
+            let others = bench.others();
+            let (told, recorded) = noted::<bool>();
+            let (claims, claimed) = noted();
+            let issue = move |record: &dyn Fn(&Issuing<'_>) -> Result<(), FenceError>| {
+                told(went_well(record(&(&ours, &lease, &claim))));
+            };
+            let rival = key.clone();
+            // Who comes second issues a lease of its own, where the first is given up.
+            let follow = move |claiming: Claiming, record: &dyn Fn(&Issuing<'_>)| {
+                if let Claiming::Mine(claim) = &claiming {
+                    record(&(&its, &active(&other), claim));
+                }
+                claims(claiming);
+            };
+            let check: Check<'_, K> = Box::new(move |bench, operations| {
+                let row = format!("{mode:?}, writer first: {writer_is_first}, {operations}");
+                let counts = match (recorded(), claimed()) {
+                    (false, Claiming::Mine(_)) => other_id,
+                    (_, Claiming::Held(claimed)) if claimed.id == id => id,
+                    both => panic!("{row}: {both:?}"),
+                };
+                let claimed = bench.leases().claimed(&key).expect("reads");
+                // One that failed is passed over, and who met it before it did is told so when it asks.
+                let failed = bench.others().find(id).expect("reads");
+                let failed = failed.is_some_and(|held| held.ending.is_some());
+                let expected = (counts != id || !failed).then_some(counts);
+                assert_eq!(claimed.map(|claimed| claimed.id), expected, "{row}");
+            });
+            if writer_is_first {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    issue(&|(numbered, lease, claim)| {
+                        record(&bench.leases(), numbered, lease, claim)
+                    });
+                });
+                let second = move || {
+                    let claiming = others.claim(&rival, "f", at(T0 + 200), stale).expect("claims");
+                    follow(claiming, &|(numbered, lease, claim)| {
+                        assert!(went_well(record(&others, numbered, lease, claim)));
+                    });
+                };
+                (first, Box::new(second), check)
+            } else {
+                let first: Action<'_, K> = Box::new(move |bench| {
+                    let leases = bench.leases();
+                    let claiming = leases.claim(&rival, "f", at(T0 + 200), stale).expect("claims");
+                    follow(claiming, &|(numbered, lease, claim)| {
+                        assert!(went_well(record(&leases, numbered, lease, claim)));
+                    });
+                });
+                let second = move || {
+                    issue(&|(numbered, lease, claim)| record(&others, numbered, lease, claim));
+                };
+                (first, Box::new(second), check)
+            }
+        });
+    }
+}
+
+/// What is recorded: under which number, which lease, for which request.
+type Issuing<'a> = (&'a crate::Numbered, &'a lease_core::Lease, &'a crate::Claim);
+
+fn record<K: KeyValue>(
+    leases: &Leases<'_, K>,
+    numbered: &crate::Numbered,
+    lease: &lease_core::Lease,
+    claim: &crate::Claim,
+) -> Result<(), FenceError> {
+    match lease.mode {
+        Mode::Plain => leases.record_plain(numbered, &active(lease), Some(claim)),
+        _ => leases.begin(numbered, lease, Some(claim)),
+    }
+}
+
+/// One sweep looks at a number, another gives it up and finds a record after all, and an issuer records it,
+/// each within the one before.
+pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
+    let gives_up = T0 + 75;
+    for (of_first, of_second) in
+        (0..12).flat_map(|first| (0..12).map(move |second| (first, second)))
+    {
+        let bench = Bench::new(store);
+        let which = Which::Secret(bench.log);
+        let numbered = bench.number();
+        bench.sweep(T0);
+        let lease = active(&bench.lease(Mode::Plain));
+        let (place, inner, others) = (numbered.place(), bench.store.inner, bench.others());
+        let (told, recorded) = noted::<bool>();
+        let issuer = move || told(went_well(others.record_plain(&numbered, &lease, None)));
+        let second = move || {
+            let second = Watched::new(inner);
+            second.interrupt(of_second, issuer);
+            batch(&Leases::new(&second), which, gives_up, 100);
+        };
+        bench.store.interrupt(of_first, second);
+        batch(&bench.leases(), which, gives_up, 100);
+        if bench.store.was_not_interrupted() {
+            continue;
+        }
+        let Some(held) = bench.others().held(place).expect("reads") else { continue };
+        if held.ending.is_none() && recorded() {
+            bench.sweep(T0 + 90);
+            bench.sweep(T0 + 2 * TTL);
+            let ended = bench.held(place).ending.is_some();
+            assert!(ended, "{of_first} {of_second}: what was recorded is found by its end");
+        }
+    }
+}
+
+pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
+    for (mode, fence) in [
+        (Mode::Plain, "void"),
+        (Mode::Plain, "claim"),
+        (Mode::Plain, "none"),
+        (Mode::Existing, "issue"),
+        (Mode::Existing, "none"),
+    ] {
+        let bench = Bench::new(store);
+        let claim = bench.claim(&bench.key());
+        let numbered = bench.number();
+        let pending = bench.lease(mode);
+        if mode != Mode::Plain {
+            bench.leases().begin(&numbered, &pending, Some(&claim)).expect("begins");
+        }
+        match fence {
+            "void" => bench.others().void(&numbered, at(T0)).expect("gives up"),
+            "claim" => bench.others().release(&claim).expect("gives up"),
+            "issue" => {
+                let fence = crate::keys::issue_fence(pending.id);
+                let value = crate::record::write(&fence, &at(SETTLED)).expect("writes");
+                store.set_many(&[(fence, value)]).expect("writes");
+            }
+            _ => {}
+        }
+        // Its issuer records it, and is gone before it looks.
+        bench.store.stop_after(1);
+        let active = active(&pending);
+        match mode {
+            Mode::Plain => _ = bench.leases().record_plain(&numbered, &active, Some(&claim)),
+            _ => _ = bench.leases().complete(numbered.place(), &active, Some(&claim)),
+        }
+        let held = bench.held(numbered.place());
+        assert_eq!(held.lease.phase, lease_core::Phase::Active);
+        let may = bench.others().may_answer(&held, Some(&claim)).expect("reads");
+        assert_eq!(may, fence == "none", "{mode:?} behind the fence `{fence}`");
+    }
+}

@@ -1,0 +1,265 @@
+//! Who acts: each does what `lease-engine` does, in its order, with one account in place of all objects.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{
+    Closing, EndReason, Ending, Lease, LeaseId, LeaseState, LeasedObject, Mode, ObjectKind, Phase,
+};
+use lease_store::{ClaimKey, Claimed, Claiming, FenceError, Held, Leases, Place, Times, Which};
+
+use crate::port::{Answer, NoAnswer, Port, Said};
+use crate::random::Random;
+
+/// What is the same for all actors of a schedule.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    pub times: Times,
+    pub issue: TimeDelta,
+    pub stale: TimeDelta,
+    pub cap: u32,
+    pub batch: usize,
+    pub logs: Vec<u64>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub id: LeaseId,
+    pub log: u64,
+    pub plain: bool,
+    pub ttl: i64,
+    pub key: Option<usize>,
+}
+
+/// How it came out is told on the way; none where it stopped.
+type Outcome = Option<()>;
+
+pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outcome {
+    let leases = Leases::new(port);
+    let deadline = port.now() + terms.issue;
+    let is_late = || port.now() > deadline;
+    let mut claim = None;
+    if let Some(key) = ask.key {
+        let key = ClaimKey::try_from(format!("{key:x}")).expect("a good key");
+        let mut waits = 0;
+        claim = loop {
+            match leases.claim(&key, "f", port.now(), terms.stale).ok()? {
+                Claiming::Mine(claim) => break Some(claim),
+                Claiming::Held(claimed) => return issue_again(port, ask, &claimed, deadline),
+                Claiming::Busy { .. } if waits < 4 => waits += 1,
+                Claiming::Busy { .. } => return None,
+            }
+            port.pause()?;
+        };
+    }
+    let claim = claim.as_ref();
+    let release = || match claim {
+        Some(claim) => leases.release(claim).ok(),
+        None => Some(()),
+    };
+    let Ok(numbered) = leases.number(ask.log, Some(terms.cap), port.now()) else {
+        port.tell(Said::Note("refused"));
+        return release();
+    };
+    let place = numbered.place();
+    let mut lease = pending(ask, port.now(), deadline);
+    if ask.plain {
+        port.pause()?;
+        if is_late() || random.happens(50) {
+            leases.void(&numbered, port.now()).ok()?;
+            return release();
+        }
+        lease.phase = Phase::Active;
+        leases.record_plain(&numbered, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
+        if !is_late() {
+            port.tell(answer(&lease, place, lease.expires_at, ask.key));
+        }
+        return Some(());
+    }
+    leases.begin(&numbered, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
+    let Ok(uid) = make(port, &mut lease, is_late) else {
+        // What came of it is not known: it is undone as far as it can be, and left to the sweep.
+        return undo(port, lease.id);
+    };
+    if is_late() || uid.is_none() {
+        undo(port, lease.id)?;
+        return leases.fail(place, lease.id, port.now(), None).ok();
+    }
+    lease.phase = Phase::Active;
+    leases.complete(place, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
+    if !is_late() {
+        port.tell(answer(&lease, place, lease.expires_at, ask.key));
+    }
+    Some(())
+}
+
+/// The account's UID; none where it gives no token.
+fn make(
+    port: &Port,
+    lease: &mut Lease,
+    is_late: impl Fn() -> bool,
+) -> Result<Option<u64>, NoAnswer> {
+    if is_late() {
+        return Ok(None);
+    }
+    let Some(uid) = port.create(lease.id)? else { return Ok(None) };
+    lease.objects[0].uid = Some(uid.to_string());
+    if is_late() {
+        return Ok(None);
+    }
+    Ok(port.mint(lease.id, uid)?.then_some(uid))
+}
+
+fn undo(port: &Port, id: LeaseId) -> Outcome {
+    match port.read(id).ok()? {
+        Some(uid) => port.remove(id, uid),
+        None => Some(()),
+    }
+}
+
+fn issue_again(port: &Port, ask: &Ask, claimed: &Claimed, deadline: DateTime<Utc>) -> Outcome {
+    let leases = Leases::new(port);
+    let held = leases.held(claimed.place).ok()??;
+    if held.state(port.now()) != LeaseState::Active {
+        return None;
+    }
+    if held.lease.mode == Mode::Plain {
+        port.pause()?;
+    } else if !port.mint(held.lease.id, uid_of(&held.lease)?).ok()? {
+        return None;
+    }
+    if leases.may_answer(&held, Some(&claimed.claim)).ok()? && port.now() <= deadline {
+        port.tell(Said::Note("answered again"));
+        port.tell(answer(&held.lease, held.place, held.expires_at, ask.key));
+    }
+    Some(())
+}
+
+pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
+    let leases = Leases::new(port);
+    let deadline = port.now() + terms.issue;
+    let held = leases.find(id).ok()??;
+    let now = port.now();
+    if held.lease.mode == Mode::Plain || held.state(now) != LeaseState::Active {
+        return None;
+    }
+    let renewal = leases.begin_renewal(&held).ok()?;
+    let end = (now + TimeDelta::seconds(ttl)).max(renewal.expires_at);
+    port.pause()?;
+    if !port.mint(id, uid_of(&held.lease)?).ok()? {
+        return None;
+    }
+    let confirmed = leases.confirm_renewal(&renewal, end);
+    let stands = confirmed.map_err(|error| fenced(port, &error)).ok()?;
+    if port.now() <= deadline {
+        port.tell(Said::Note("renewed"));
+        port.tell(answer(&held.lease, held.place, stands, None));
+    }
+    Some(())
+}
+
+pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> Outcome {
+    let leases = Leases::new(port);
+    let held = leases.find(id).ok()??;
+    if held.ending.is_some() || held.lease.mode == Mode::Plain {
+        return None;
+    }
+    port.tell(Said::Revokes(id));
+    let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
+    if !random.happens(200) && carry_out(port, terms, &held) {
+        leases.finish(&held, &Ending { why, at: port.now(), note: None }).ok()?;
+        port.tell(Said::Note("revoked"));
+        port.tell(Said::Revoked(id));
+        return Some(());
+    }
+    let obstacle = Some("the cluster does not answer".to_owned());
+    let closing = Closing { why, since: port.now(), obstacle };
+    leases.postpone(&held, &closing).map_err(|error| fenced(port, &error)).ok()?;
+    port.tell(Said::Note("postponed"));
+    port.tell(Said::Revoked(id));
+    Some(())
+}
+
+/// Whether nothing of it is left.
+fn carry_out(port: &Port, terms: &Terms, held: &Held) -> bool {
+    let lease = &held.lease;
+    let settled = lease.issue_deadline + terms.times.landing;
+    if lease.phase == Phase::Pending && port.now() < settled {
+        return false;
+    }
+    let gone = match uid_of(lease) {
+        Some(uid) => port.remove(lease.id, uid),
+        None => undo(port, lease.id),
+    };
+    gone.is_some()
+}
+
+pub fn sweep(port: &Port, terms: &Terms, random: &mut Random) -> Outcome {
+    let logs = terms.logs.iter().map(|log| Which::Secret(*log));
+    for which in std::iter::once(Which::Work).chain(logs) {
+        for _ in 0..8 {
+            let leases = Leases::new(port);
+            let due = leases.due(which, port.now(), terms.batch, terms.times).ok()?;
+            let Some(mut batch) = due else { break };
+            for task in batch.close().ok()? {
+                if !random.happens(100) && carry_out(port, terms, &task.held) {
+                    batch.done(&task, Ending { why: task.why, at: port.now(), note: None });
+                } else {
+                    batch.later(&task, port.now() + TimeDelta::seconds(5));
+                }
+            }
+            if !batch.finish().ok()?.more {
+                break;
+            }
+        }
+    }
+    Some(())
+}
+
+fn fenced(port: &Port, error: &FenceError) {
+    if matches!(error, FenceError::Fenced) {
+        port.tell(Said::Note("fenced"));
+    }
+}
+
+fn uid_of(lease: &Lease) -> Option<u64> {
+    lease.objects.first()?.uid.as_ref()?.parse().ok()
+}
+
+fn answer(lease: &Lease, place: Place, ends: DateTime<Utc>, key: Option<usize>) -> Said {
+    let plain = lease.mode == Mode::Plain;
+    Said::Answers(Answer { id: lease.id, place, ends: ends.timestamp(), plain, key })
+}
+
+fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
+    let account = LeasedObject {
+        kind: ObjectKind::ServiceAccount,
+        namespace: None,
+        name: ask.id.to_string(),
+        uid: None,
+    };
+    let ends = now + TimeDelta::seconds(ask.ttl);
+    Lease {
+        id: ask.id,
+        dynamic_secret: "ci".parse().expect("a good name"),
+        target: "prod".parse().expect("a good name"),
+        cluster: lease_core::ClusterIdentity {
+            namespace: "kube-system".parse().expect("a good name"),
+            uid: "c".to_owned(),
+        },
+        mode: if ask.plain { Mode::Plain } else { Mode::TemporaryInNamespace },
+        namespace: "apps".parse().expect("a good name"),
+        service_account: "a".parse().expect("a good name"),
+        account_uid: None,
+        audiences: vec![],
+        requester: "somebody".to_owned(),
+        phase: Phase::Pending,
+        begun_at: now,
+        issue_deadline: deadline,
+        issued_at: now,
+        expires_at: ends,
+        latest_end: ends + TimeDelta::days(1),
+        objects: if ask.plain { vec![] } else { vec![account] },
+        jti: None,
+        warnings: vec![],
+    }
+}
