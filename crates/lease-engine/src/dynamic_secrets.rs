@@ -1,42 +1,87 @@
 //! Putting, showing and deleting dynamic secrets.
 
-use lease_core::{Account, DynamicSecret, DynamicSecretName, TargetName, Terms};
+use lease_core::rbac::{RoleKind, live_rules};
+use lease_core::{
+    Account, Definition, DynamicSecret, DynamicSecretName, Grant, Namespace, OnChange, Target,
+    Temporary,
+};
 use lease_store::Page;
 
-use crate::{DynamicSecretError, Engine, Ports, Put, StoreError};
+use crate::config::ISSUE_TIME;
+use crate::objects::role_kind;
+use crate::{
+    DynamicSecretError, Engine, LeaseFilter, Ports, Put, RevokeError, StoreError, TargetDefinition,
+    TargetError,
+};
 
 /// What an administrator says of a dynamic secret.
 #[derive(Debug)]
 pub struct DynamicSecretDefinition {
     /// Its name.
     pub name: DynamicSecretName,
-    /// The target it is for.
-    pub target: TargetName,
-    /// Whose token is leased.
-    pub account: Account,
-    /// Where, and for how long.
-    pub terms: Terms,
+    /// What it says.
+    pub definition: Definition,
+    /// Its target, where that is put with it; the definition names it.
+    pub target: Option<TargetDefinition>,
+}
+
+/// What came of deleting a dynamic secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretDeletion {
+    /// It is gone, and none of its leases lives.
+    Gone,
+    /// It is gone, and the sweep goes on taking back its leases.
+    Revoking,
 }
 
 impl<P: Ports> Engine<P> {
-    /// Puts a dynamic secret.
+    /// Puts a dynamic secret, and says what its administrator should know.
+    ///
+    /// A role that it binds is read where that is allowed, and looked through as generated rules are.
     ///
     /// # Errors
-    /// Fails where its target does not exist.
-    pub fn put_dynamic_secret(
+    /// Fails where its target does not exist, where it would lease kubelease's own account, or where the
+    /// role that it binds grants what nobody has weighed.
+    pub async fn put_dynamic_secret(
         &self,
         definition: DynamicSecretDefinition,
-    ) -> Result<Put<DynamicSecret>, DynamicSecretError> {
-        let DynamicSecretDefinition { name, target, account, terms } = definition;
-        if self.targets().get(&target)?.is_none() {
-            return Err(DynamicSecretError::UnknownTarget(target));
+    ) -> Result<(Put<DynamicSecret>, Vec<String>), DynamicSecretError> {
+        let DynamicSecretDefinition { name, definition, target } = definition;
+        let max = self.config.max_ttl;
+        if definition.lifetimes().max_ttl() > max {
+            return Err(DynamicSecretError::MaxTooLong { max });
+        }
+        let existing = self.dynamic_secrets().entry(&name)?;
+        let inline =
+            target.map(|target| self.inline_target(target, existing.as_ref())).transpose()?;
+        let inline_target = inline.is_some();
+        let target = match &inline {
+            Some(target) => target.clone(),
+            None => self.usable_target(&definition)?,
+        };
+        let warnings = self.look_at_target(&definition, &target).await?;
+        // Nothing is written before all of it is found good.
+        if let Some(target) = inline {
+            self.targets().put(&target)?;
         }
         let now = self.ports.now();
-        let existing = self.dynamic_secrets().get(&name)?;
-        let created_at = existing.as_ref().map_or(now, |secret| secret.created_at);
-        let secret = DynamicSecret { name, target, account, terms, created_at, updated_at: now };
-        self.dynamic_secrets().put(&secret)?;
-        Ok(Put::new(existing.is_some(), secret))
+        let created_at = existing.as_ref().map_or(now, |(_, secret)| secret.created_at);
+        let secret = DynamicSecret { name, definition, inline_target, created_at, updated_at: now };
+        let changed = existing
+            .as_ref()
+            .filter(|(_, before)| !before.definition.grants_as(&secret.definition))
+            .filter(|_| secret.definition.parts().on_change == OnChange::Revoke);
+        if let Some((log, _)) = changed {
+            // Noted before and after: should this stop between, the same put again would find no change.
+            self.leases().revoke_all(*log)?;
+        }
+        let log = self.dynamic_secrets().put(&secret)?;
+        if changed.is_some() {
+            self.leases().revoke_all(log)?;
+            let filter = LeaseFilter::of_secret(&secret.name);
+            self.revoke_first(&filter).await.map_err(in_store)?;
+        }
+        Ok((Put::new(existing.is_some(), secret), warnings))
     }
 
     /// The dynamic secret of this name.
@@ -62,18 +107,165 @@ impl<P: Ports> Engine<P> {
         self.dynamic_secrets().list(from, limit)
     }
 
-    /// Deletes a dynamic secret. What was leased of it stays as it is, and ends when it ends.
+    /// Deletes a dynamic secret; with `revoke`, its leases are taken back.
     ///
     /// # Errors
-    /// Fails where there is none.
-    pub fn delete_dynamic_secret(
+    /// Refuses one that is protected unless `force` is said, and one with live leases unless they are to be
+    /// taken back.
+    pub async fn delete_dynamic_secret(
         &self,
         name: &DynamicSecretName,
-    ) -> Result<(), DynamicSecretError> {
-        if self.dynamic_secrets().delete(name)? {
-            Ok(())
-        } else {
-            Err(DynamicSecretError::Unknown(name.clone()))
+        force: bool,
+        revoke: bool,
+    ) -> Result<SecretDeletion, DynamicSecretError> {
+        let unknown = || DynamicSecretError::Unknown(name.clone());
+        let (log, secret) = self.dynamic_secrets().entry(name)?.ok_or_else(unknown)?;
+        if secret.definition.parts().delete_protection && !force {
+            return Err(DynamicSecretError::Protected(name.clone()));
+        }
+        let filter = LeaseFilter::of_secret(name);
+        if !revoke {
+            if self.has_live_leases(&filter)? {
+                return Err(DynamicSecretError::LiveLeases(name.clone()));
+            }
+            self.dynamic_secrets().delete(name)?;
+            self.drop_inline_target(&secret).await?;
+            return Ok(SecretDeletion::Gone);
+        }
+        // What is out is noted to be taken back, before and after the last may have been issued.
+        self.leases().revoke_all(log)?;
+        self.dynamic_secrets().delete(name)?;
+        self.leases().revoke_all(log)?;
+        self.revoke_first(&filter).await.map_err(in_store)?;
+        self.drop_inline_target(&secret).await?;
+        let live = self.has_live_leases(&filter)?;
+        Ok(if live { SecretDeletion::Revoking } else { SecretDeletion::Gone })
+    }
+
+    /// A target that came with a dynamic secret goes with it, once none of its leases lives.
+    async fn drop_inline_target(&self, secret: &DynamicSecret) -> Result<(), DynamicSecretError> {
+        let name = &secret.definition.parts().target;
+        if !secret.inline_target {
+            return Ok(());
+        }
+        match self.delete_target(name, true).await {
+            // Another dynamic secret has come to use it: it stays.
+            Ok(_) | Err(TargetError::Unknown(_) | TargetError::InUse { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The target that a dynamic secret brings along, as it would be put under its name.
+    fn inline_target(
+        &self,
+        target: TargetDefinition,
+        existing: Option<&(u64, DynamicSecret)>,
+    ) -> Result<Target, DynamicSecretError> {
+        let own = existing.is_some_and(|(_, secret)| secret.inline_target);
+        if !own && self.targets().get(&target.name)?.is_some() {
+            return Err(DynamicSecretError::TargetNameTaken(target.name));
+        }
+        let (Put::Created(target) | Put::Replaced(target)) = self.prepare_target(target)?;
+        Ok(target)
+    }
+
+    fn usable_target(&self, definition: &Definition) -> Result<Target, DynamicSecretError> {
+        let name = &definition.parts().target;
+        let target = self.targets().get(name)?.filter(|target| !target.retired);
+        target.ok_or_else(|| DynamicSecretError::UnknownTarget(name.clone()))
+    }
+
+    /// What can be seen of the target of a definition now.
+    async fn look_at_target(
+        &self,
+        definition: &Definition,
+        target: &Target,
+    ) -> Result<Vec<String>, DynamicSecretError> {
+        match &definition.parts().account {
+            Account::Existing { name, .. } => {
+                let known = self.clusters().get(&target.name)?;
+                let own = known.and_then(|known| known.own_account());
+                let is_own = own.is_some_and(|(namespace, own)| {
+                    own == *name && definition.namespaces().literal().contains(&namespace)
+                });
+                if is_own {
+                    return Err(DynamicSecretError::OwnAccount(target.name.clone()));
+                }
+                Ok(vec![])
+            }
+            Account::Temporary(temporary) => self.look_at_role(definition, temporary, target).await,
+        }
+    }
+
+    /// Looks through the rules of a role that is bound, in each namespace that is named.
+    async fn look_at_role(
+        &self,
+        definition: &Definition,
+        temporary: &Temporary,
+        target: &Target,
+    ) -> Result<Vec<String>, DynamicSecretError> {
+        let Grant::Role(role) = temporary.grant() else { return Ok(vec![]) };
+        let places: Vec<Option<&Namespace>> = match role.kind {
+            RoleKind::ClusterRole => vec![None],
+            RoleKind::Role => {
+                definition.namespaces().literal().iter().take(MAX_ROLES_READ).map(Some).collect()
+            }
+        };
+        let all = role.kind == RoleKind::ClusterRole
+            || (definition.namespaces().literal_only().is_some()
+                && definition.namespaces().literal().len() <= MAX_ROLES_READ);
+        let unread = |why: &str| {
+            format!(
+                "the rules of {} `{}` were not looked through: {why}",
+                role.kind.as_str(),
+                role.name
+            )
+        };
+        let mut warnings = vec![];
+        if !all {
+            warnings.push(unread("not in every namespace that leases may name"));
+        }
+        let Ok(connection) = self.connect(target) else {
+            warnings.push(unread("the target cannot be opened"));
+            return Ok(warnings);
+        };
+        let deadline = self.ports.now() + ISSUE_TIME;
+        for place in places {
+            let kind = role_kind(role.kind);
+            let place = place.map(Namespace::as_str);
+            let name = role.name.to_string();
+            match connection.ask_once(deadline, connection.api().read(kind, place, &name)).await {
+                Ok(stored) => match live_rules(stored.rules.unwrap_or_default()) {
+                    Ok(rules) => definition
+                        .check_role(&rules)
+                        .map_err(|error| DynamicSecretError::Role(error.into()))?,
+                    Err(_) => warnings.push(unread("they cannot be read")),
+                },
+                Err(error) if error.is_not_found() => {
+                    warnings.push(unread("it does not exist yet"));
+                }
+                Err(error) if error.status().is_some_and(kube_rest::Status::is_forbidden) => {
+                    warnings.push(unread("kubelease may not read it"));
+                }
+                Err(_) => warnings.push(unread("the target did not answer")),
+            }
+        }
+        Ok(warnings)
+    }
+}
+
+/// Only the store can fail where what cannot be ended now is left to the sweep.
+fn in_store(error: RevokeError) -> DynamicSecretError {
+    match error {
+        RevokeError::Store(error) => DynamicSecretError::Store(error),
+        RevokeError::Unknown(id) | RevokeError::Plain(id) | RevokeError::Busy(id) => {
+            unreachable!("lease {id} was left to the sweep")
         }
     }
 }
+
+/// How many namespaces are looked into for a role of one name.
+const MAX_ROLES_READ: usize = 16;
+
+#[cfg(test)]
+mod tests;

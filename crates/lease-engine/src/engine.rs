@@ -1,15 +1,15 @@
 //! The engine, and what all its operations share.
 
-use kube_rest::{Api, Authorization};
-use lease_core::{ClusterCredential, DynamicSecret, Keyring, Lease, LeaseId, Target};
-use lease_store::{Checks, Definitions, KeyValue, Leases, StoreError};
+use lease_core::{DynamicSecret, Keyring, Target};
+use lease_store::{Accounts, Checks, Clusters, Definitions, KeyValue, Leases, StoreError, Times};
 
-use crate::Ports;
+use crate::{Config, Ports};
 
 /// All that kubelease does, over the ports of where it runs.
 pub struct Engine<P> {
     pub(crate) ports: P,
     pub(crate) keys: Keyring,
+    pub(crate) config: Config,
 }
 
 /// What a put did.
@@ -22,17 +22,9 @@ pub enum Put<D> {
 }
 
 impl<P: Ports> Engine<P> {
-    /// An engine that seals and opens with `keys`.
-    pub fn new(ports: P, keys: Keyring) -> Self {
-        Self { ports, keys }
-    }
-
-    /// The lease of this id, if there is one and it is not forgotten.
-    ///
-    /// # Errors
-    /// Fails where the store does not answer.
-    pub fn lease(&self, id: LeaseId) -> Result<Option<Lease>, StoreError> {
-        self.leases().get(id)
+    /// An engine that seals, signs and opens with `keys`, within what `config` allows.
+    pub fn new(ports: P, keys: Keyring, config: Config) -> Self {
+        Self { ports, keys, config }
     }
 
     /// The time by the host's clock.
@@ -62,8 +54,20 @@ impl<P: Ports> Engine<P> {
         Checks::new(self.ports.store())
     }
 
+    pub(crate) fn clusters(&self) -> Clusters<'_, P::Store> {
+        Clusters::new(self.ports.store())
+    }
+
+    pub(crate) fn accounts(&self) -> Accounts<'_, P::Store> {
+        Accounts::new(self.ports.store())
+    }
+
     pub(crate) fn leases(&self) -> Leases<'_, P::Store> {
         Leases::new(self.ports.store())
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        Times { landing: self.config.landing, retention: self.config.retention }
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
@@ -84,9 +88,4 @@ impl<D> Put<D> {
     pub(crate) fn new(existed: bool, definition: D) -> Self {
         if existed { Put::Replaced(definition) } else { Put::Created(definition) }
     }
-}
-
-/// The API server of `target`, as the bearer of its credential.
-pub(crate) fn api<'a>(target: &'a Target, credential: &'a ClusterCredential) -> Api<'a> {
-    Api::new(target.url.as_str(), Authorization::Bearer(credential.expose()))
 }

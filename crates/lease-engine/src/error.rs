@@ -1,10 +1,137 @@
 //! Why an operation was not done. The cause is the `source`; it is for the log, not for the caller.
 
+use std::fmt;
+
 use lease_core::{
-    ApiServerUrl, DynamicSecretName, Namespace, NamespaceError, OpenError, ServiceAccountName,
-    TargetName, TtlError,
+    AuthError, DefinitionError, DynamicSecretName, LeaseId, Namespace, NotGranted, OpenError,
+    ServiceAccountName, TargetName, VariableName,
 };
 use lease_store::StoreError;
+
+/// Why a cluster could not be asked, or said no.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The target's credential does not open.
+    #[error("the credential of target `{target}` cannot be opened")]
+    Unopened {
+        /// The target.
+        target: TargetName,
+        /// Why.
+        source: OpenError,
+    },
+    /// The target's variable is of no use.
+    #[error("the variable `{variable}` of target `{target}` {what}")]
+    Variable {
+        /// The target.
+        target: TargetName,
+        /// The variable.
+        variable: VariableName,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The API server refused or failed; the reason is the source.
+    #[error("could not {doing} on target `{target}`")]
+    Kubernetes {
+        /// The target.
+        target: TargetName,
+        /// What was being done.
+        doing: Doing,
+        /// Why.
+        source: kube_rest::Error,
+    },
+    /// Another cluster answers than before.
+    #[error("target `{target}` leads to another cluster than before")]
+    Changed {
+        /// The target.
+        target: TargetName,
+    },
+    /// The answer is not what was asked for. Nothing of it is delivered.
+    #[error("target `{target}` answered with something else than was asked for: {what}")]
+    WrongAnswer {
+        /// The target.
+        target: TargetName,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A name that belongs to the lease alone is somebody else's.
+    #[error("on target `{target}` the names of the lease are taken")]
+    Taken {
+        /// The target.
+        target: TargetName,
+    },
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
+/// What was being done in a cluster, as RBAC would name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doing {
+    /// The verb.
+    pub verb: &'static str,
+    /// The resource, with its API group where it is not the core one.
+    pub resource: &'static str,
+    /// The one object it was about, where it has a name worth telling.
+    pub name: Option<String>,
+    /// Where; absent for what belongs to the whole cluster.
+    pub namespace: Option<Namespace>,
+}
+
+impl Doing {
+    pub(crate) fn new(verb: &'static str, resource: &'static str) -> Self {
+        Self { verb, resource, name: None, namespace: None }
+    }
+
+    pub(crate) fn at(self, namespace: Option<&Namespace>) -> Self {
+        Self { namespace: namespace.cloned(), ..self }
+    }
+
+    pub(crate) fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` `{}`", self.verb, self.resource)?;
+        if let Some(name) = &self.name {
+            write!(f, " of `{name}`")?;
+        }
+        if let Some(namespace) = &self.namespace {
+            write!(f, " in namespace `{namespace}`")?;
+        }
+        Ok(())
+    }
+}
+
+impl ClusterError {
+    pub(crate) fn kubernetes(
+        target: &lease_core::Target,
+        doing: Doing,
+        source: kube_rest::Error,
+    ) -> Self {
+        Self::Kubernetes { target: target.name.clone(), doing, source }
+    }
+
+    /// What an operator is told of it: nothing of what a server wrote.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Kubernetes { target, doing, source } => match source.status() {
+                Some(status) if status.is_forbidden() => {
+                    format!("kubelease may not {doing} on target `{target}`")
+                }
+                Some(status) if status.is_unauthorized() => {
+                    format!("target `{target}` does not accept the credential that kubelease has")
+                }
+                Some(status) => format!("target `{target}` refused to {doing}: {status}"),
+                None => format!("target `{target}` cannot be reached"),
+            },
+            Self::Store(_) => "the store failed".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
 
 /// Why a target was not put, deleted or checked.
 #[derive(Debug, thiserror::Error)]
@@ -12,13 +139,19 @@ pub enum TargetError {
     /// There is none of this name.
     #[error("there is no target `{0}`")]
     Unknown(TargetName),
-    /// No credential was given, and none is known for this address.
-    #[error("target `{target}` needs a credential for `{url}`")]
-    CredentialRequired {
+    /// How it is to be reached does not hold together.
+    #[error("target `{target}` cannot be put so")]
+    Auth {
         /// The target.
         target: TargetName,
-        /// Its new address.
-        url: ApiServerUrl,
+        /// Why.
+        source: AuthError,
+    },
+    /// Another target of the same origin is reached in another way.
+    #[error("target `{other}` has the same origin and another `auth`")]
+    OriginShared {
+        /// The other.
+        other: TargetName,
     },
     /// Dynamic secrets are for it.
     #[error("target `{target}` is used by {} dynamic secrets", .by.len())]
@@ -28,14 +161,15 @@ pub enum TargetError {
         /// They.
         by: Vec<DynamicSecretName>,
     },
-    /// Its credential does not open.
-    #[error("the credential of target `{target}` cannot be opened")]
-    Unopened {
-        /// The target.
-        target: TargetName,
-        /// Why.
-        source: OpenError,
-    },
+    /// Leases of it live.
+    #[error("leases of target `{0}` live")]
+    LiveLeases(TargetName),
+    /// Its cluster has not changed, or not to what was said.
+    #[error("that is not the cluster that was seen")]
+    NotSeen(TargetName),
+    /// It could not be asked.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The store failed.
     #[error("could not read or write the store")]
     Store(#[from] StoreError),
@@ -50,12 +184,36 @@ pub enum DynamicSecretError {
     /// The target it is for does not exist.
     #[error("there is no target `{0}`")]
     UnknownTarget(TargetName),
+    /// A target of its name is there that did not come with it.
+    #[error("there is a target `{0}` that did not come with the dynamic secret")]
+    TargetNameTaken(TargetName),
+    /// It would lease kubelease's own account.
+    #[error("the account is the one that kubelease itself has on target `{0}`")]
+    OwnAccount(TargetName),
+    /// The role that it binds grants what nobody has weighed.
+    #[error("the role grants what is dangerous")]
+    Role(#[source] DefinitionError),
+    /// Its lifetimes are over the installation's own maximum.
+    #[error("`max_ttl` is at most {max}, the maximum of this installation")]
+    MaxTooLong {
+        /// The installation's maximum.
+        max: lease_core::Ttl,
+    },
+    /// It is protected, and its deletion was not forced.
+    #[error("dynamic secret `{0}` is protected")]
+    Protected(DynamicSecretName),
+    /// Leases of it live, and are not to be taken back.
+    #[error("leases of dynamic secret `{0}` live")]
+    LiveLeases(DynamicSecretName),
+    /// Its inline target could not be put.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The store failed.
     #[error("could not read or write the store")]
     Store(#[from] StoreError),
 }
 
-/// Why no lease was issued.
+/// Why no lease was issued, or issued again.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// There is no such dynamic secret.
@@ -69,53 +227,121 @@ pub enum IssueError {
         /// The target.
         target: TargetName,
     },
-    /// It does not cover the namespace, or a choice is left open.
-    #[error("dynamic secret `{secret}` gives no lease there")]
-    Namespace {
-        /// The dynamic secret.
-        secret: DynamicSecretName,
-        /// What it does cover.
-        allowed: Vec<Namespace>,
-        /// Why.
-        source: NamespaceError,
-    },
-    /// It does not grant the time.
+    /// Nothing is issued on the target.
+    #[error("target `{0}` is disabled")]
+    TargetDisabled(TargetName),
+    /// It does not grant what was asked for.
     #[error("dynamic secret `{secret}` gives no such lease")]
-    Ttl {
+    NotGranted {
         /// The dynamic secret.
         secret: DynamicSecretName,
+        /// What it would give.
+        namespaces: String,
         /// Why.
-        source: TtlError,
+        source: NotGranted,
     },
-    /// The target's credential does not open.
-    #[error("the credential of target `{target}` cannot be opened")]
-    Unopened {
+    /// It would lease kubelease's own account.
+    #[error("the account is the one that kubelease itself has on target `{0}`")]
+    OwnAccount(TargetName),
+    /// As many leases live as may.
+    #[error("dynamic secret `{secret}` has its {cap} leases")]
+    Full {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// How many may live.
+        cap: u32,
+    },
+    /// The account does not exist.
+    #[error(
+        "on target `{target}` there is no service account `{account}` in namespace `{namespace}`"
+    )]
+    NoAccount {
         /// The target.
         target: TargetName,
-        /// Why.
-        source: OpenError,
-    },
-    /// The API server refused or failed; the reason is the source.
-    #[error("could not create a token of `{namespace}/{service_account}` on target `{target}`")]
-    Kubernetes {
-        /// The target.
-        target: TargetName,
-        /// Where the account is.
+        /// Where.
         namespace: Namespace,
         /// The account.
-        service_account: ServiceAccountName,
-        /// Why.
-        source: kube_rest::Error,
+        account: ServiceAccountName,
     },
-    /// The API server gave a token that is not what was asked for. It is not delivered.
-    #[error("target `{target}` answered with a token that was not asked for: {what}")]
-    WrongToken {
-        /// The target.
-        target: TargetName,
-        /// What is wrong with it.
-        what: &'static str,
+    /// The same request is under way.
+    #[error("a request of this `Idempotency-Key` is under way")]
+    InProgress,
+    /// The key was used for another request.
+    #[error("this `Idempotency-Key` was used for another request")]
+    KeyReused,
+    /// The lease of this key has ended.
+    #[error("lease `{0}` of this `Idempotency-Key` has ended")]
+    Ended(LeaseId),
+    /// The lease of this key lives too short for another token.
+    #[error("lease `{0}` of this `Idempotency-Key` ends too soon for another token")]
+    EndsTooSoon(LeaseId),
+    /// It took longer than it may. What was made is undone.
+    #[error("the issue took too long")]
+    TooLate,
+    /// The cluster could not be asked, said no, or answered with something else.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The store failed. If a token was made, it is not delivered.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
+/// Why a lease was not taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// There is none of this id.
+    #[error("there is no lease `{0}`")]
+    Unknown(LeaseId),
+    /// Its token is bound to nothing.
+    #[error("lease `{0}` is a plain token")]
+    Plain(LeaseId),
+    /// Somebody was faster; trying again tells what stands now.
+    #[error("lease `{0}` is being changed")]
+    Busy(LeaseId),
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
+/// Why a lease was not renewed.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// There is none of this id.
+    #[error("there is no lease `{0}`")]
+    Unknown(LeaseId),
+    /// Its token is bound to nothing.
+    #[error("lease `{0}` is a plain token")]
+    Plain(LeaseId),
+    /// It has ended, is ending, or is not answered yet.
+    #[error("lease `{0}` is not active")]
+    NotActive(LeaseId),
+    /// It took longer than it may. The lease ends no sooner than before.
+    #[error("the renewal took too long")]
+    TooLate,
+    /// It lives as long as it may.
+    #[error("lease `{0}` is at its latest end")]
+    AtLatestEnd(LeaseId),
+    /// More was asked for than may be.
+    #[error("a ttl of {asked} is more than the maximum of {max}")]
+    TooLong {
+        /// What was asked for.
+        asked: lease_core::Ttl,
+        /// The most that would be granted.
+        max: lease_core::Ttl,
     },
-    /// The store failed. If a token was made, it is not delivered, and ends by itself.
+    /// Less was asked for than a lease may live.
+    #[error(transparent)]
+    TooShort(lease_core::TtlError),
+    /// Its target or dynamic secret is disabled.
+    #[error("lease `{0}` is of a dynamic secret or target that is disabled")]
+    Disabled(LeaseId),
+    /// Its target is gone.
+    #[error("target `{0}` does not exist")]
+    UnknownTarget(TargetName),
+    /// The cluster could not be asked, said no, or answered with something else.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The store failed.
     #[error("could not read or write the store")]
     Store(#[from] StoreError),
 }

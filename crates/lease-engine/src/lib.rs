@@ -1,27 +1,48 @@
-//! What kubelease does: it puts definitions, checks targets, issues leases and sweeps.
+//! What kubelease does: it puts definitions, checks targets, issues leases, takes them back and sweeps.
 //!
 //! Each operation reads, decides by `lease-core`, acts by `kube-rest` and records by `lease-store`, in an
 //! order that leaves nothing out of sight if it stops anywhere. The crate owns the ports for time and
-//! entropy. It knows nothing of HTTP routes, of callers, or of Spin.
+//! entropy. It knows nothing of HTTP routes, of how callers are known, or of Spin.
 
+mod announce;
 mod check;
+mod clusters;
+mod config;
+mod connection;
+mod create;
 mod dynamic_secrets;
+mod end;
 mod engine;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod identity;
 mod issue;
+mod leases;
+mod objects;
 mod ports;
+mod renew;
+mod revoke;
 mod sweep;
 mod targets;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod token;
 
-pub use dynamic_secrets::DynamicSecretDefinition;
+pub use clusters::WriteOff;
+pub use config::{Config, DEFAULT_LANDING, DEFAULT_RETENTION};
+pub use dynamic_secrets::{DynamicSecretDefinition, SecretDeletion};
+pub use end::Obstacle;
 pub use engine::{Engine, Put};
-pub use error::{DynamicSecretError, IssueError, TargetError};
-pub use issue::{IssueRequest, Issued};
-pub use lease_store::{Page, StoreError};
-pub use ports::Ports;
+pub use error::{
+    ClusterError, Doing, DynamicSecretError, IssueError, RenewError, RevokeError, TargetError,
+};
+pub use issue::{Issued, Requester};
+pub use lease_store::{Held, LeasePage, Page, Place, StoreError};
+pub use leases::{BulkRevocation, LeaseFilter};
+pub use objects::SECRET_TYPE;
+pub use ports::{Ports, VariableError};
+pub use renew::Renewal;
+pub use revoke::Revocation;
 pub use sweep::SweepReport;
-pub use targets::TargetDefinition;
+pub use targets::{KnownTarget, TargetDefinition, TargetDeletion};

@@ -1,10 +1,14 @@
 //! What the engine needs from where it runs.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use kube_rest::HttpClient;
+use lease_core::VariableName;
 use lease_store::KeyValue;
 
-/// Storage, network, time and entropy.
+/// Storage, network, time, entropy, and what the operator has set.
+#[expect(async_fn_in_trait, reason = "a component runs on one thread: futures need not be `Send`")]
 pub trait Ports {
     /// The key-value store.
     type Store: KeyValue;
@@ -22,4 +26,18 @@ pub trait Ports {
 
     /// Fills `bytes` with what no one can guess.
     fn random(&self, bytes: &mut [u8]);
+
+    /// Waits.
+    async fn sleep(&self, time: Duration);
+
+    /// The token that a variable holds; none where it is not set.
+    ///
+    /// # Errors
+    /// Fails where the host cannot tell.
+    fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError>;
 }
+
+/// The host could not tell what a variable is set to. What it says of it is in the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the host does not tell what the variable is set to")]
+pub struct VariableError;

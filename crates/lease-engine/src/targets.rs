@@ -1,9 +1,12 @@
 //! Putting, showing and deleting targets.
 
-use lease_core::{ApiServerUrl, ClusterCredential, Target, TargetCheck, TargetName};
+use lease_core::{
+    ApiServerUrl, Description, KnownCluster, NewAuth, Target, TargetAuth, TargetCheck, TargetName,
+    TrustedCa,
+};
 use lease_store::Page;
 
-use crate::{Engine, Ports, Put, StoreError, TargetError};
+use crate::{Engine, LeaseFilter, Ports, Put, RevokeError, StoreError, TargetError};
 
 /// What an administrator says of a target.
 #[derive(Debug)]
@@ -12,8 +15,34 @@ pub struct TargetDefinition {
     pub name: TargetName,
     /// Where its API server is.
     pub url: ApiServerUrl,
-    /// The credential; absent where the one that is known is to be kept.
-    pub credential: Option<ClusterCredential>,
+    /// How kubelease shows there who it is.
+    pub auth: NewAuth,
+    /// Whom the host trusts to vouch for the API server.
+    pub ca: TrustedCa,
+    /// What an administrator says of it.
+    pub description: Description,
+    /// Whether nothing is issued there.
+    pub disabled: bool,
+}
+
+/// A target, and what is known of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KnownTarget {
+    /// The target.
+    pub target: Target,
+    /// What its last check saw.
+    pub check: Option<TargetCheck>,
+    /// The cluster it leads to, once it was met.
+    pub cluster: Option<KnownCluster>,
+}
+
+/// What came of deleting a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetDeletion {
+    /// It is gone.
+    Gone,
+    /// It goes when the last of its leases has ended; nothing is issued there.
+    Retired,
 }
 
 impl<P: Ports> Engine<P> {
@@ -21,131 +50,114 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Asks for a credential where none is known for this address: one that is known for another is
-    /// never sent to it.
+    /// never sent to it. Refuses another way to the origin of another target: connections are shared by
+    /// origin, and a client certificate on one outranks the bearer of the other.
     pub fn put_target(&self, definition: TargetDefinition) -> Result<Put<Target>, TargetError> {
-        let TargetDefinition { name, url, credential } = definition;
-        let now = self.ports.now();
-        let existing = self.targets().get(&name)?;
-        let existed = existing.is_some();
-        let credential = match (credential, &existing) {
-            (Some(credential), _) => credential,
-            (None, Some(known)) if known.url == url => self.opened(known)?,
-            (None, _) => return Err(TargetError::CredentialRequired { target: name, url }),
-        };
-        // One that is kept is sealed anew too: an earlier master key can then go.
-        let mut target = Target::new(name, url, &credential, &self.keys, self.random(), now);
-        target.created_at = existing.map_or(now, |known| known.created_at);
-        self.targets().put(&target)?;
-        Ok(Put::new(existed, target))
+        let put = self.prepare_target(definition)?;
+        self.targets().put(put.definition())?;
+        Ok(put)
     }
 
-    /// The target of this name, and what its last check saw.
+    /// A target as it would be put.
+    pub(crate) fn prepare_target(
+        &self,
+        definition: TargetDefinition,
+    ) -> Result<Put<Target>, TargetError> {
+        let TargetDefinition { name, url, auth, ca, description, disabled } = definition;
+        let existing = self.targets().get(&name)?;
+        let mut target = Target::put(
+            name.clone(),
+            url,
+            auth,
+            existing.as_ref(),
+            &self.keys,
+            self.random(),
+            self.ports.now(),
+        )
+        .map_err(|source| TargetError::Auth { target: name, source })?;
+        (target.ca, target.description, target.disabled) = (ca, description, disabled);
+        let shares = |other: &Target| {
+            other.name != target.name && other.auth().kind() != target.auth().kind() && {
+                // A host's certificates are per host name, whatever the port.
+                let certificate =
+                    [other, &target].map(|one| *one.auth() == TargetAuth::ClientCertificate);
+                if certificate.contains(&true) {
+                    other.url.host() == target.url.host()
+                } else {
+                    other.url.origin() == target.url.origin()
+                }
+            }
+        };
+        if let Some(other) = self.targets().all()?.into_iter().find(shares) {
+            return Err(TargetError::OriginShared { other: other.name });
+        }
+        Ok(Put::new(existing.is_some_and(|target| !target.retired), target))
+    }
+
+    /// The target of this name, and what is known of it.
     ///
     /// # Errors
     /// Fails where there is none.
-    pub fn target(&self, name: &TargetName) -> Result<(Target, Option<TargetCheck>), TargetError> {
-        let target = self.known_target(name)?;
-        let check = self.checks().last(&target)?;
-        Ok((target, check))
+    pub fn target(&self, name: &TargetName) -> Result<KnownTarget, TargetError> {
+        Ok(self.with_what_is_known(self.known_target(name)?)?)
     }
 
-    /// At most `limit` targets from the `from`th on, each with what its last check saw.
+    /// At most `limit` targets from the `from`th on, each with what is known of it.
     ///
     /// # Errors
     /// Fails where the store does.
-    pub fn list_targets(
-        &self,
-        from: u64,
-        limit: usize,
-    ) -> Result<Page<(Target, Option<TargetCheck>)>, StoreError> {
+    pub fn list_targets(&self, from: u64, limit: usize) -> Result<Page<KnownTarget>, StoreError> {
         let Page { items, next } = self.targets().list(from, limit)?;
-        let with_check = |target: Target| Ok((self.checks().last(&target)?, target));
-        let items: Result<Vec<_>, StoreError> = items.into_iter().map(with_check).collect();
-        let items = items?.into_iter().map(|(check, target)| (target, check)).collect();
-        Ok(Page { items, next })
+        let items = items.into_iter().map(|target| self.with_what_is_known(target));
+        Ok(Page { items: items.collect::<Result<_, _>>()?, next })
     }
 
-    /// Deletes a target that no dynamic secret is for.
+    /// Deletes a target that no dynamic secret is for; with `revoke`, after its leases.
     ///
     /// # Errors
-    /// Names the dynamic secrets that are for it.
-    pub fn delete_target(&self, name: &TargetName) -> Result<(), TargetError> {
+    /// Names the dynamic secrets that are for it. Refuses where leases of it live and are not to be revoked.
+    pub async fn delete_target(
+        &self,
+        name: &TargetName,
+        revoke: bool,
+    ) -> Result<TargetDeletion, TargetError> {
+        let mut target = self.known_target(name)?;
         let secrets = self.dynamic_secrets().all()?.into_iter();
-        let by: Vec<_> = secrets.filter(|s| s.target == *name).map(|s| s.name).collect();
+        let uses = |secret: &lease_core::DynamicSecret| secret.definition.parts().target == *name;
+        let by: Vec<_> = secrets.filter(uses).map(|secret| secret.name).collect();
         if !by.is_empty() {
             return Err(TargetError::InUse { target: name.clone(), by });
         }
-        if self.targets().delete(name)? { Ok(()) } else { Err(TargetError::Unknown(name.clone())) }
-    }
-
-    pub(crate) fn opened(&self, target: &Target) -> Result<ClusterCredential, TargetError> {
-        let unopened = |source| TargetError::Unopened { target: target.name.clone(), source };
-        target.credential(&self.keys).map_err(unopened)
+        if self.has_live_leases(&LeaseFilter::of_target(name))? {
+            if !revoke {
+                return Err(TargetError::LiveLeases(name.clone()));
+            }
+            target.retired = true;
+            self.targets().put(&target)?;
+            self.revoke_first(&LeaseFilter::of_target(name)).await.map_err(
+                |error| match error {
+                    RevokeError::Store(error) => TargetError::Store(error),
+                    _ => TargetError::LiveLeases(name.clone()),
+                },
+            )?;
+            if self.has_live_leases(&LeaseFilter::of_target(name))? {
+                return Ok(TargetDeletion::Retired);
+            }
+        }
+        self.targets().delete(name)?;
+        Ok(TargetDeletion::Gone)
     }
 
     pub(crate) fn known_target(&self, name: &TargetName) -> Result<Target, TargetError> {
         self.targets().get(name)?.ok_or_else(|| TargetError::Unknown(name.clone()))
     }
+
+    fn with_what_is_known(&self, target: Target) -> Result<KnownTarget, StoreError> {
+        let check = self.checks().last(&target)?;
+        let cluster = self.clusters().get(&target.name)?;
+        Ok(KnownTarget { target, check, cluster })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::{DateTime, TimeDelta};
-
-    use super::*;
-    use crate::fixtures::{block_on, engine, engine_with_secret, prod};
-    use crate::testing::Answer;
-
-    fn name() -> TargetName {
-        "prod".parse().expect("a good name")
-    }
-
-    #[test]
-    fn a_known_credential_is_kept_for_its_address_and_never_sent_to_another() {
-        let engine = engine_with_secret(vec![Answer::token("apps", "deployer", 1000, 4600)]);
-        engine.ports.set_now(DateTime::UNIX_EPOCH + TimeDelta::minutes(1));
-        let kept = engine.put_target(prod("https://a.example", None)).expect("keeps");
-        assert!(matches!(&kept, Put::Replaced(target) if target.updated_at > target.created_at));
-        let moved = engine.put_target(prod("https://b.example", None)).expect_err("asks anew");
-        assert!(matches!(moved, TargetError::CredentialRequired { .. }), "{moved}");
-
-        let ci = "ci".parse().expect("a good name");
-        block_on(engine.issue(&ci, crate::IssueRequest::default())).expect("issues");
-        assert_eq!(engine.ports.http.bearers(), ["Bearer t0ken"]);
-        assert_eq!(engine.target(&name()).expect("reads").0.url.as_str(), "https://a.example");
-    }
-
-    #[test]
-    fn a_new_target_needs_a_credential() {
-        let engine = engine(vec![]);
-        let error = engine.put_target(prod("https://a.example", None)).expect_err("asks");
-        assert!(matches!(error, TargetError::CredentialRequired { .. }), "{error}");
-        assert!(matches!(engine.target(&name()), Err(TargetError::Unknown(_))));
-        let put = engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
-        assert!(matches!(put, Put::Created(_)));
-    }
-
-    #[test]
-    fn a_target_in_use_is_not_deleted() {
-        let engine = engine_with_secret(vec![]);
-        let error = engine.delete_target(&name()).expect_err("in use");
-        assert!(
-            matches!(&error, TargetError::InUse { by, .. } if by[0].as_str() == "ci"),
-            "{error}"
-        );
-        engine.delete_dynamic_secret(&"ci".parse().expect("a good name")).expect("deletes");
-        engine.delete_target(&name()).expect("deletes");
-        assert!(matches!(engine.delete_target(&name()), Err(TargetError::Unknown(_))));
-    }
-
-    #[test]
-    fn nothing_of_a_credential_is_in_the_store() {
-        let engine = engine(vec![]);
-        engine.put_target(prod("https://a.example", Some("secret-canary"))).expect("puts");
-        for key in engine.ports.store.keys() {
-            let value = lease_store::KeyValue::get(&*engine.ports.store, &key).expect("reads");
-            let value = String::from_utf8_lossy(&value.expect("is there")).into_owned();
-            assert!(!value.contains("canary"), "{key}: {value}");
-        }
-    }
-}
+mod tests;

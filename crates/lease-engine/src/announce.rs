@@ -1,0 +1,93 @@
+//! What is written on the object of a lease that can be listed: when it ends, signed.
+
+use chrono::{DateTime, Utc};
+use kube_rest::{AnnotationPatch, LeaseRenewal};
+use lease_core::{
+    Bearer, Lease, LeasedObject, Marks, Mode, ObjectKind, PlannedBody, PlannedObject,
+};
+
+use crate::connection::Connection;
+use crate::create::{Proof, marks};
+use crate::objects::{kind, resource, seconds};
+use crate::{ClusterError, Doing, Engine, Ports};
+
+impl<P: Ports> Engine<P> {
+    /// Writes the end that `change` makes of what is written now, if it makes one, with a new MAC.
+    ///
+    /// Whoever finds the object without its record ends it by what it says, so it says a later end before
+    /// anybody relies on that.
+    pub(crate) async fn announce(
+        &self,
+        connection: &Connection<'_, P>,
+        lease: &Lease,
+        change: impl Fn(&Marks) -> Option<DateTime<Utc>>,
+        deadline: DateTime<Utc>,
+    ) -> Result<(), ClusterError> {
+        let Some(object) = lease.objects.iter().find(|object| is_listed(lease, object)) else {
+            return Ok(());
+        };
+        let wrong =
+            |what| ClusterError::WrongAnswer { target: connection.target.name.clone(), what };
+        let failed = |verb, source| {
+            let doing = Doing::new(verb, resource(object.kind));
+            ClusterError::kubernetes(connection.target, doing.at(object.namespace.as_ref()), source)
+        };
+        let (kind, place) = (kind(object.kind), lease.namespace.as_str());
+        let bearer = Bearer {
+            kind: object.kind,
+            namespace: object.namespace.as_ref(),
+            name: &object.name,
+            cluster: &lease.cluster,
+        };
+        for _ in 0..TRIES {
+            let read =
+                connection.ask(deadline, |api| api.read(kind, Some(place), &object.name)).await;
+            let read = read.map_err(|source| failed("get", source))?;
+            let proof = Proof { lease: lease.id, cluster: &lease.cluster, keys: &self.keys };
+            if object.uid.as_ref() != Some(&read.uid) || !proof.of(&planned(object), &read) {
+                return Err(wrong("what was made for the lease is not there any more"));
+            }
+            let marks = marks(&read);
+            let Some(end) = change(&marks) else { return Ok(()) };
+            let annotations = marks.with_deadline(end, &bearer, &self.keys);
+            let now = self.ports.now();
+            let patch = AnnotationPatch {
+                uid: &read.uid,
+                resource_version: &read.resource_version,
+                annotations: &annotations,
+                renewal: (object.kind == ObjectKind::Lease).then(|| LeaseRenewal {
+                    renew_time: now,
+                    lease_duration_seconds: seconds(now, end),
+                }),
+            };
+            let api = connection.api();
+            let call = api.patch_annotations(kind, place, &object.name, &patch);
+            match connection.ask_once(deadline, call).await {
+                Ok(_) => return Ok(()),
+                // Somebody else was faster: what that wrote may reach further than ours.
+                Err(error) if error.is_conflict() || error.is_unknown_outcome() => {}
+                Err(source) => return Err(failed("patch", source)),
+            }
+        }
+        Err(wrong("what was made for the lease changes too fast"))
+    }
+}
+
+/// Whether the object is the one of its lease that can be listed and says when it ends.
+fn is_listed(lease: &Lease, object: &LeasedObject) -> bool {
+    match lease.mode {
+        Mode::Plain => false,
+        Mode::Existing => object.kind == ObjectKind::Lease,
+        Mode::TemporaryInNamespace | Mode::TemporaryInCluster => {
+            object.kind == ObjectKind::ServiceAccount
+        }
+    }
+}
+
+fn planned(object: &LeasedObject) -> PlannedObject {
+    let LeasedObject { kind, namespace, name, .. } = object.clone();
+    PlannedObject { kind, namespace, name, body: PlannedBody::Nothing }
+}
+
+/// How often it is tried where others write at once.
+const TRIES: u32 = 5;

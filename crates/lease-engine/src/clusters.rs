@@ -1,0 +1,107 @@
+//! What an administrator says of a cluster that has changed, or is gone.
+
+use chrono::DateTime;
+use lease_core::{EndReason, Ending, KnownCluster, TargetName};
+use lease_store::{Held, Place};
+
+use crate::{Engine, LeaseFilter, Ports, TargetError};
+
+/// How far the leases of a cluster that is gone are written off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteOff {
+    /// How many leases have ended as lost.
+    pub ended: usize,
+    /// Whether there are more: the same call goes on.
+    pub more: bool,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Takes the cluster of this UID for the true one, where two were seen.
+    ///
+    /// Where it is the new one, leases of the old one stay as they are until they are written off: nothing
+    /// of them is found there.
+    ///
+    /// # Errors
+    /// Fails where that is neither the cluster that was known nor the one that was seen.
+    pub fn accept_cluster(
+        &self,
+        name: &TargetName,
+        uid: &str,
+    ) -> Result<KnownCluster, TargetError> {
+        self.known_target(name)?;
+        let not_seen = || TargetError::NotSeen(name.clone());
+        let known = self.clusters().get(name)?.ok_or_else(not_seen)?;
+        let changed = known.changed.clone().ok_or_else(not_seen)?;
+        let identity = match uid {
+            uid if uid == changed.found.uid => changed.found,
+            uid if uid == known.identity.uid => known.identity,
+            _ => return Err(not_seen()),
+        };
+        // Looked at anew before anything is issued by it.
+        let of = DateTime::UNIX_EPOCH;
+        let accepted = KnownCluster { identity, of, changed: None, ..known };
+        self.clusters().put(name, &accepted)?;
+        Ok(accepted)
+    }
+
+    /// Ends the leases of a cluster that is gone for good as lost, as many as one call may.
+    ///
+    /// Where another cluster was accepted in its place, leases of that one stay as they are, as long as any
+    /// of the one before live.
+    ///
+    /// # Errors
+    /// Fails where there is no such target.
+    pub fn write_off(&self, name: &TargetName, reason: &str) -> Result<WriteOff, TargetError> {
+        self.known_target(name)?;
+        let known = self.clusters().get(name)?.filter(|known| known.changed.is_none());
+        if let Some(known) = known {
+            let before = |held: &Held| held.lease.cluster != known.identity;
+            let done = self.write_off_some(name, reason, before)?;
+            if done.ended > 0 {
+                return Ok(done);
+            }
+        }
+        let done = self.write_off_some(name, reason, |_| true)?;
+        if !done.more {
+            // Whatever answers there next is a new cluster.
+            self.clusters().delete(name)?;
+        }
+        Ok(done)
+    }
+
+    fn write_off_some(
+        &self,
+        name: &TargetName,
+        reason: &str,
+        meant: impl Fn(&Held) -> bool,
+    ) -> Result<WriteOff, TargetError> {
+        let filter = LeaseFilter::of_target(name);
+        let mut from: Option<Place> = None;
+        let mut ended = 0;
+        loop {
+            let page = self.live_leases(&filter, from, PAGE)?;
+            for held in page.items.into_iter().filter(&meant) {
+                if ended == WRITE_OFF_LIMIT {
+                    return Ok(WriteOff { ended, more: true });
+                }
+                let note = Some(reason.to_owned());
+                let ending = Ending { why: EndReason::Lost, at: self.ports.now(), note };
+                self.leases().finish(&held, &ending)?;
+                ended += 1;
+            }
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return Ok(WriteOff { ended, more: false }),
+            }
+        }
+    }
+}
+
+/// How many leases one call writes off: a write each.
+const WRITE_OFF_LIMIT: usize = 1000;
+
+/// How many are read at once.
+const PAGE: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! A target, opened: whom to ask, and how to show who asks.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use kube_rest::{Api, Authorization, Call, Error, TransportError};
+use lease_core::{Authentication, ClusterCredential, HeaderName, Target};
+use serde::de::DeserializeOwned;
+
+use crate::{ClusterError, Engine, Ports};
+
+/// The API server of a target, as the bearer of what kubelease has for it.
+pub(crate) struct Connection<'e, P> {
+    ports: &'e P,
+    pub(crate) target: &'e Target,
+    shown: Shown,
+}
+
+/// What a request carries.
+enum Shown {
+    Bearer(ClusterCredential),
+    Header(HeaderName, ClusterCredential),
+    Nothing,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Opens what a request to `target` must carry.
+    ///
+    /// # Errors
+    /// Fails where it does not open, or its variable is not set, or may not be sent there.
+    pub(crate) fn connect<'e>(
+        &'e self,
+        target: &'e Target,
+    ) -> Result<Connection<'e, P>, ClusterError> {
+        let name = || target.name.clone();
+        let unopened = |source| ClusterError::Unopened { target: name(), source };
+        let shown = match target.authentication(&self.keys).map_err(unopened)? {
+            Authentication::Bearer(token) => Shown::Bearer(token),
+            Authentication::Header(header, value) => Shown::Header(header, value),
+            Authentication::Nothing => Shown::Nothing,
+            Authentication::Variable(variable) => {
+                let cannot = |what| ClusterError::Variable {
+                    target: name(),
+                    variable: variable.clone(),
+                    what,
+                };
+                if !self.config.origins.allow(&variable, &target.url) {
+                    return Err(cannot("is not bound to the target's url by `target_origins`"));
+                }
+                let text = self.ports.variable(&variable);
+                let text = text.map_err(|_| cannot("cannot be read"))?.unwrap_or_default();
+                let token = ClusterCredential::try_from(text);
+                Shown::Bearer(token.map_err(|_| cannot("holds no token"))?)
+            }
+        };
+        Ok(Connection { ports: &self.ports, target, shown })
+    }
+}
+
+impl<P: Ports> Connection<'_, P> {
+    pub(crate) fn api(&self) -> Api<'_> {
+        let authorization = match &self.shown {
+            Shown::Bearer(token) => Authorization::Bearer(token.expose()),
+            Shown::Header(name, value) => {
+                Authorization::Header { name: name.as_str(), value: value.expose() }
+            }
+            Shown::Nothing => Authorization::None,
+        };
+        Api::new(self.target.url.as_str(), authorization)
+    }
+
+    /// Asks once, and waits no longer than until `deadline`.
+    pub(crate) async fn ask_once<T: DeserializeOwned>(
+        &self,
+        deadline: DateTime<Utc>,
+        call: Call<T>,
+    ) -> Result<T, Error> {
+        let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(LEAST_WAIT);
+        call.within(left).send(self.ports.http()).await
+    }
+
+    /// Asks, and again where the API server is busy or fails or the connection breaks, as often and as late as is reasonable.
+    ///
+    /// For what may be done twice: reads, deletions by UID, tokens that nobody has.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        deadline: DateTime<Utc>,
+        call: impl Fn(&Api<'_>) -> Call<T>,
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            match self.ask_once(deadline, call(&self.api())).await {
+                Err(error) if error.is_retryable() || is_broken(&error) => {
+                    if !self.pause(tries, &error, deadline).await {
+                        return Err(error);
+                    }
+                    tries += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Waits.
+    pub(crate) async fn rest(&self, time: Duration) {
+        self.ports.sleep(time).await;
+    }
+
+    /// Waits before the next of several tries, as long as the API server asks for; says whether there is one.
+    pub(crate) async fn pause(&self, tries: u32, error: &Error, deadline: DateTime<Utc>) -> bool {
+        let asked = error.status().and_then(|status| status.retry_after);
+        let pause = asked.unwrap_or(FIRST_PAUSE * 2_u32.pow(tries.min(MAX_TRIES)));
+        let ends = self.ports.now() + pause;
+        let may = tries < MAX_TRIES && ends < deadline;
+        if may {
+            self.ports.sleep(pause).await;
+        }
+        may
+    }
+}
+
+/// Whether the connection went. An API server that refuses one of two requests on it for want of a good
+/// credential, or that stops, takes the other along.
+fn is_broken(error: &Error) -> bool {
+    matches!(error, Error::Transport(TransportError::Broken(_)))
+}
+
+/// How often an API server that is busy or fails is asked again.
+const MAX_TRIES: u32 = 4;
+
+/// The first pause where it does not say how long; each later one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A deadline that has passed still leaves a call that must be made, such as an undoing, this long.
+const LEAST_WAIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

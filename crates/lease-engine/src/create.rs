@@ -1,0 +1,121 @@
+//! Making one object, and knowing afterwards whether it is there.
+
+use chrono::{DateTime, Utc};
+use kube_rest::{Call, Error, Object, Stored};
+use lease_core::{Bearer, ClusterIdentity, Keyring, LeaseId, Marks, PlannedObject};
+
+use crate::connection::Connection;
+use crate::objects::{kind, resource};
+use crate::{Doing, Ports};
+
+/// What came of making an object.
+#[derive(Debug)]
+pub(crate) enum Made {
+    /// It is there, as it was sent.
+    Ours {
+        /// Its UID.
+        uid: String,
+    },
+    /// It is there, and not as it was sent: something on the way has changed it.
+    Altered {
+        /// Its UID.
+        uid: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// It is certainly not there.
+    Refused(Error),
+    /// Nobody can say yet whether it is there.
+    Unknown(Error),
+    /// Somebody else has the name.
+    Taken,
+}
+
+/// What tells our objects from others.
+#[derive(Clone, Copy)]
+pub(crate) struct Proof<'a> {
+    pub(crate) lease: LeaseId,
+    pub(crate) cluster: &'a ClusterIdentity,
+    pub(crate) keys: &'a Keyring,
+}
+
+impl Proof<'_> {
+    /// Whether what was read under this name is ours and of this lease.
+    pub(crate) fn of(&self, planned: &PlannedObject, stored: &Stored) -> bool {
+        let bearer = Bearer {
+            kind: planned.kind,
+            namespace: planned.namespace.as_ref(),
+            name: &planned.name,
+            cluster: self.cluster,
+        };
+        bearer.is_proved(self.lease, &marks(stored), self.keys)
+    }
+}
+
+/// The labels and annotations of what was read.
+pub(crate) fn marks(stored: &Stored) -> Marks {
+    Marks { labels: stored.labels.clone(), annotations: stored.annotations.clone() }
+}
+
+impl<P: Ports> Connection<'_, P> {
+    /// Makes `object`.
+    ///
+    /// It is sent again where the outcome is unknown: its name is this lease's alone, so the API server
+    /// itself says whether it is there already, and reading it says whose it is.
+    pub(crate) async fn make(
+        &self,
+        planned: &PlannedObject,
+        object: &Object,
+        proof: Proof<'_>,
+        deadline: DateTime<Utc>,
+    ) -> Made {
+        let (mut tries, mut in_doubt) = (0, false);
+        loop {
+            let error = match self.ask_once(deadline, self.api().create(object, false)).await {
+                Ok(stored) => return judge(&stored, object),
+                Err(error) => error,
+            };
+            if error.is_already_exists() {
+                match self.ask(deadline, |api| read(api, planned)).await {
+                    Ok(stored) if proof.of(planned, &stored) => return judge(&stored, object),
+                    Ok(_) => return Made::Taken,
+                    // It went while we looked; the name may be free now.
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) => return Made::Unknown(error),
+                }
+            }
+            in_doubt |= error.is_unknown_outcome();
+            if !(error.is_retryable() || error.is_unknown_outcome() || error.is_already_exists())
+                || !self.pause(tries, &error, deadline).await
+            {
+                return if in_doubt { Made::Unknown(error) } else { Made::Refused(error) };
+            }
+            tries += 1;
+        }
+    }
+}
+
+/// How an object is read whose creation was not answered. A Secret is never read: see
+/// [`kube_rest::Api::read_by_dry_delete`].
+pub(crate) fn read(api: &kube_rest::Api<'_>, object: &PlannedObject) -> Call<Stored> {
+    let namespace = object.namespace.as_ref().map(lease_core::Namespace::as_str);
+    match object.kind {
+        lease_core::ObjectKind::Secret => {
+            api.read_by_dry_delete(namespace.unwrap_or_default(), &object.name)
+        }
+        other => api.read(kind(other), namespace, &object.name),
+    }
+}
+
+fn judge(stored: &Stored, sent: &Object) -> Made {
+    let uid = stored.uid.clone();
+    match stored.mismatch(sent) {
+        None => Made::Ours { uid },
+        Some(what) => Made::Altered { uid, what },
+    }
+}
+
+/// What was being done, for whoever is told that it failed.
+pub(crate) fn creating(planned: &PlannedObject) -> Doing {
+    Doing::new("create", resource(planned.kind)).at(planned.namespace.as_ref())
+}

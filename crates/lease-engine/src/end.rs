@@ -1,0 +1,235 @@
+//! Ending what was made for a lease: only what is provably ours, and done only once it is gone.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::future;
+use kube_rest::{Deletion, Error};
+use lease_core::{
+    ClusterIdentity, Keyring, LeaseId, LeasedObject, ObjectKind, PlannedBody, PlannedObject,
+};
+
+use crate::connection::Connection;
+use crate::create::{Proof, marks, read};
+use crate::objects::{kind, resource};
+use crate::{ClusterError, Doing, Engine, Ports};
+
+/// What keeps a lease from being ended now. It is kept with the lease, and tried again for ever.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// The cluster could not be asked, or said no.
+    Cluster(ClusterError),
+    /// A finalizer of somebody's holds an object; what it is bound to lives for 60 s more.
+    Held {
+        /// What is held.
+        kind: ObjectKind,
+    },
+    /// The target does not exist any more.
+    NoTarget,
+    /// Something of its name is signed under a master key that is not configured any more: it may be ours.
+    Unproved {
+        /// What it is.
+        kind: ObjectKind,
+    },
+    /// Its issue may still be under way, or a request of it may still land.
+    Unsettled,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Obstacle::Cluster(error) => f.write_str(&error.told()),
+            Obstacle::Held { kind } => {
+                write!(f, "a finalizer holds the {}; it ends when that is removed", kind.as_str())
+            }
+            Obstacle::NoTarget => f.write_str(
+                "the target does not exist any more; put it again under its name, and it goes on",
+            ),
+            Obstacle::Unproved { kind } => write!(
+                f,
+                "the {} of the lease is signed under a master key that is not configured any more; name it \
+                 in `previous_master_keys`",
+                kind.as_str()
+            ),
+            Obstacle::Unsettled => f.write_str(
+                "a request of its issue may still take effect; it is looked at again soon",
+            ),
+        }
+    }
+}
+
+impl Obstacle {
+    /// Whether the cluster did not answer at all: nothing else can be ended there now either.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Obstacle::Cluster(ClusterError::Kubernetes { source, .. }) => {
+                matches!(source, Error::Transport(_))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What became of one object.
+enum Gone {
+    /// We saw it go.
+    Deleted,
+    /// Nothing of ours is there. Whether that counts depends on where we looked.
+    Absent,
+}
+
+/// What is to be ended: the objects of one lease, in one cluster.
+#[derive(Clone, Copy)]
+pub(crate) struct Ending<'a> {
+    pub(crate) lease: LeaseId,
+    pub(crate) cluster: &'a ClusterIdentity,
+    pub(crate) objects: &'a [LeasedObject],
+}
+
+impl<P: Ports> Engine<P> {
+    /// Deletes the objects side by side, and returns once nothing of ours is left.
+    ///
+    /// That an object is not found counts only where the cluster's identity was read in the same round:
+    /// another cluster at the same address has none of our objects either.
+    ///
+    /// # Errors
+    /// Says what stands in the way of one of them; the others are deleted all the same.
+    pub(crate) async fn end(
+        &self,
+        connection: &Connection<'_, P>,
+        ending: Ending<'_>,
+        deadline: DateTime<Utc>,
+    ) -> Result<(), Obstacle> {
+        if ending.objects.is_empty() {
+            return Ok(());
+        }
+        let deletions = ending
+            .objects
+            .iter()
+            .map(|object| delete(connection, ending, object, &self.keys, deadline));
+        let (identity, gone) = future::join(
+            self.read_identity(connection, &ending.cluster.namespace, deadline),
+            future::join_all(deletions),
+        )
+        .await;
+        let mut absent = false;
+        // All have been tried; one obstacle is told, and the next try tells the next.
+        for gone in gone {
+            absent |= matches!(gone?, Gone::Absent);
+        }
+        if !absent {
+            return Ok(());
+        }
+        match identity {
+            Ok(found) if found == *ending.cluster => Ok(()),
+            Ok(found) => Err(Obstacle::Cluster(self.stranger(connection, found)?)),
+            Err(error) => Err(Obstacle::Cluster(error)),
+        }
+    }
+
+    /// Another cluster than the lease's answered: nothing there is ours to judge by.
+    fn stranger(
+        &self,
+        connection: &Connection<'_, P>,
+        found: ClusterIdentity,
+    ) -> Result<ClusterError, Obstacle> {
+        let target = &connection.target.name;
+        let cluster = |error: lease_store::StoreError| Obstacle::Cluster(error.into());
+        if let Some(known) = self.clusters().get(target).map_err(cluster)?
+            && known.changed.is_none()
+            && known.identity != found
+        {
+            self.note_change(connection, known, found).map_err(Obstacle::Cluster)?;
+        }
+        Ok(ClusterError::Changed { target: target.clone() })
+    }
+}
+
+/// Deletes one object, if it is ours.
+async fn delete<P: Ports>(
+    connection: &Connection<'_, P>,
+    ending: Ending<'_>,
+    object: &LeasedObject,
+    keys: &Keyring,
+    deadline: DateTime<Utc>,
+) -> Result<Gone, Obstacle> {
+    let uid = match &object.uid {
+        Some(uid) => uid.clone(),
+        None => match prove(connection, ending, object, keys, deadline).await? {
+            Some(uid) => uid,
+            None => return Ok(Gone::Absent),
+        },
+    };
+    let namespace = object.namespace.as_ref().map(lease_core::Namespace::as_str);
+    let kind = kind(object.kind);
+    for look in 0..=LOOKS {
+        let deletion =
+            connection.ask(deadline, |api| api.delete(kind, namespace, &object.name, &uid)).await;
+        match deletion {
+            Ok(Deletion::Gone) => return Ok(Gone::Deleted),
+            // We saw it go, or somebody has made another under its name: ours is gone either way.
+            Err(error) if is_absent(&error) => {
+                return Ok(if look == 0 { Gone::Absent } else { Gone::Deleted });
+            }
+            Err(source) => {
+                let doing =
+                    Doing::new("delete", resource(object.kind)).at(object.namespace.as_ref());
+                let error = ClusterError::kubernetes(connection.target, doing, source);
+                return Err(Obstacle::Cluster(error));
+            }
+            Ok(Deletion::Terminating { .. }) if look < LOOKS => connection.rest(PAUSE).await,
+            Ok(Deletion::Terminating { .. }) => {}
+        }
+    }
+    Err(Obstacle::Held { kind: object.kind })
+}
+
+/// The UID of an object whose creation was not answered, if it is there and ours.
+async fn prove<P: Ports>(
+    connection: &Connection<'_, P>,
+    ending: Ending<'_>,
+    object: &LeasedObject,
+    keys: &Keyring,
+    deadline: DateTime<Utc>,
+) -> Result<Option<String>, Obstacle> {
+    let planned = PlannedObject {
+        kind: object.kind,
+        namespace: object.namespace.clone(),
+        name: object.name.clone(),
+        body: PlannedBody::Nothing,
+    };
+    match connection.ask(deadline, |api| read(api, &planned)).await {
+        Ok(stored) => {
+            let proof = Proof { lease: ending.lease, cluster: ending.cluster, keys };
+            if proof.of(&planned, &stored) {
+                return Ok(Some(stored.uid));
+            }
+            // With a key of ours it is a stranger's for sure, and ours is not there.
+            if marks(&stored).are_ours_to_judge(ending.lease, keys) {
+                return Ok(None);
+            }
+            Err(Obstacle::Unproved { kind: object.kind })
+        }
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(source) => {
+            let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
+            let doing = Doing::new(verb, resource(object.kind)).at(object.namespace.as_ref());
+            Err(Obstacle::Cluster(ClusterError::kubernetes(connection.target, doing, source)))
+        }
+    }
+}
+
+/// Whether the API server itself says that there is no such object, or none of this UID.
+fn is_absent(error: &Error) -> bool {
+    error.is_not_found() || error.is_conflict()
+}
+
+/// How often an object that a finalizer holds is looked at again within one operation.
+const LOOKS: u32 = 3;
+
+/// How long between two looks.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// How long the ending of one lease may take.
+pub(crate) const END_TIME: TimeDelta = TimeDelta::seconds(20);

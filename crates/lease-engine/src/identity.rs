@@ -1,0 +1,124 @@
+//! Which cluster a target leads to, and whether it still does.
+
+use chrono::{DateTime, Utc};
+use futures::future;
+use lease_core::{ChangedCluster, ClusterIdentity, KnownCluster, Namespace, Target};
+
+use crate::connection::Connection;
+use crate::{ClusterError, Doing, Engine, Ports};
+
+impl<P: Ports> Engine<P> {
+    /// The cluster that the target leads to, learnt once for each put of the target.
+    ///
+    /// # Errors
+    /// Fails where it cannot be told, or is another than it was.
+    pub(crate) async fn meet(
+        &self,
+        connection: &Connection<'_, P>,
+        namespace: &Namespace,
+        deadline: DateTime<Utc>,
+    ) -> Result<KnownCluster, ClusterError> {
+        let target = connection.target;
+        let known = self.clusters().get(&target.name)?;
+        if let Some(known) = &known {
+            if known.changed.is_some() {
+                return Err(ClusterError::Changed { target: target.name.clone() });
+            }
+            if known.of == target.updated_at {
+                return Ok(known.clone());
+            }
+        }
+        let anchor = known.as_ref().map(|known| known.identity.namespace.clone());
+        let api = connection.api();
+        let (identity, me) = future::join(
+            self.identify(connection, anchor.as_ref(), namespace, deadline),
+            connection.ask_once(deadline, api.who_am_i()),
+        )
+        .await;
+        let identity = identity?;
+        let changed = known.as_ref().is_some_and(|known| known.identity != identity);
+        let met = KnownCluster {
+            identity,
+            of: target.updated_at,
+            username: username(connection.target, me)?,
+            changed: None,
+        };
+        if let (Some(known), true) = (known, changed) {
+            self.note_change(connection, known, met.identity)?;
+            return Err(ClusterError::Changed { target: target.name.clone() });
+        }
+        self.clusters().put(&target.name, &met)?;
+        Ok(met)
+    }
+
+    /// The UID of `kube-system`; where that is not readable, of the lease's own namespace.
+    async fn identify(
+        &self,
+        connection: &Connection<'_, P>,
+        anchor: Option<&Namespace>,
+        own: &Namespace,
+        deadline: DateTime<Utc>,
+    ) -> Result<ClusterIdentity, ClusterError> {
+        let system = system_namespace();
+        let first = self.read_identity(connection, anchor.unwrap_or(&system), deadline).await;
+        match first {
+            Err(ClusterError::Kubernetes { source, .. })
+                if anchor.is_none()
+                    && source.status().is_some_and(kube_rest::Status::is_forbidden) =>
+            {
+                self.read_identity(connection, own, deadline).await
+            }
+            other => other,
+        }
+    }
+
+    /// The UID that a namespace has now.
+    pub(crate) async fn read_identity(
+        &self,
+        connection: &Connection<'_, P>,
+        namespace: &Namespace,
+        deadline: DateTime<Utc>,
+    ) -> Result<ClusterIdentity, ClusterError> {
+        let read = connection.ask(deadline, |api| api.namespace(namespace.as_str())).await;
+        let read = read.map_err(|source| {
+            let doing = Doing::new("get", "namespaces").named(namespace.as_str());
+            ClusterError::kubernetes(connection.target, doing, source)
+        })?;
+        Ok(ClusterIdentity { namespace: namespace.clone(), uid: read.uid })
+    }
+
+    /// Records that another cluster is there than `known`, so that nobody issues or ends anything by it.
+    pub(crate) fn note_change(
+        &self,
+        connection: &Connection<'_, P>,
+        known: KnownCluster,
+        found: ClusterIdentity,
+    ) -> Result<(), ClusterError> {
+        let target = &connection.target.name;
+        log::warn!("target `{target}` leads to another cluster than before");
+        let changed = ChangedCluster { found, since: self.ports.now() };
+        Ok(self.clusters().put(target, &KnownCluster { changed: Some(changed), ..known })?)
+    }
+}
+
+/// Who we are there. Only a cluster that is too old to be asked may leave that open: our own account is
+/// never leased, and must be known for that.
+fn username(
+    target: &Target,
+    me: Result<kube_rest::UserInfo, kube_rest::Error>,
+) -> Result<Option<String>, ClusterError> {
+    match me {
+        Ok(me) => Ok(Some(me.username)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(source) => {
+            let doing = Doing::new("create", "selfsubjectreviews.authentication.k8s.io");
+            Err(ClusterError::kubernetes(target, doing, source))
+        }
+    }
+}
+
+/// The namespace that every cluster has and nobody deletes.
+fn system_namespace() -> Namespace {
+    // Unwrap safety: it is a label.
+    "kube-system".parse().unwrap()
+}

@@ -1,0 +1,114 @@
+//! The same lease for the same request.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use lease_core::{DynamicSecret, LeaseState, MIN_TOKEN_TTL, Mode};
+use lease_store::{ClaimKey, Claimed, Claiming};
+
+use super::{Issued, Requester};
+use crate::config::ISSUE_TIME;
+use crate::{Engine, IssueError, Ports};
+
+impl<P: Ports> Engine<P> {
+    /// Whether a request is new, known, or under way elsewhere. What was `asked` tells it from another
+    /// request under the same key.
+    pub(super) async fn claim(
+        &self,
+        requester: &Requester,
+        secret: &DynamicSecret,
+        asked: &str,
+        key: &str,
+    ) -> Result<Claiming, IssueError> {
+        // Both are named by MACs, and each pair by one master key, the current first.
+        let named = |text| self.keys.request_keys(&requester.id, &secret.name, text);
+        let mut pairs = named(key).into_iter().map(claim_key).zip(named(asked));
+        // Unwrap safety: the current key is always there.
+        let (current, fingerprint) = pairs.next().unwrap();
+        // A request that was first made under an earlier master key is known by that.
+        for (key, fingerprint) in pairs {
+            if let Some(claimed) = self.leases().claimed(&key)? {
+                return same_request(claimed, &fingerprint);
+            }
+        }
+        let stale = ISSUE_TIME + self.config.landing;
+        let mut waits = 0;
+        loop {
+            let claiming = self.leases().claim(&current, &fingerprint, self.ports.now(), stale)?;
+            match claiming {
+                Claiming::Busy { .. } if waits < WAITS => {
+                    waits += 1;
+                    self.ports.sleep(WAIT).await;
+                }
+                Claiming::Held(claimed) => return same_request(claimed, &fingerprint),
+                claiming => return Ok(claiming),
+            }
+        }
+    }
+
+    /// Another token of a lease that was issued for the same request, never past its end.
+    ///
+    /// It is a token of what was leased then, wherever the dynamic secret leads now.
+    pub(super) async fn issue_again(
+        &self,
+        secret: &DynamicSecret,
+        claimed: &Claimed,
+        deadline: DateTime<Utc>,
+    ) -> Result<Issued, IssueError> {
+        let held = self.leases().held(claimed.place)?;
+        let mut held = held.ok_or(IssueError::InProgress)?;
+        let (id, now) = (held.lease.id, self.ports.now());
+        match held.state(now) {
+            LeaseState::Active => {}
+            LeaseState::Pending => return Err(IssueError::InProgress),
+            LeaseState::Revoking
+            | LeaseState::Revoked
+            | LeaseState::Expired
+            | LeaseState::Failed
+            | LeaseState::Lost => return Err(IssueError::Ended(id)),
+        }
+        let target = self.issuing_target(&secret.name, &held.lease.target)?;
+        let connection = self.connect(&target)?;
+        self.meet(&connection, &held.lease.namespace, deadline).await?;
+        let left = u32::try_from((held.expires_at - now).num_seconds()).unwrap_or_default();
+        let seconds = if held.lease.mode != Mode::Plain {
+            left.max(MIN_TOKEN_TTL.seconds())
+        } else if left < MIN_TOKEN_TTL.seconds() {
+            return Err(IssueError::EndsTooSoon(id));
+        } else {
+            left
+        };
+        let minted = connection.mint(&held.lease, seconds, deadline).await?;
+        if held.lease.mode == Mode::Plain && minted.claims.expires_at > held.expires_at {
+            // Clocks differ: it cannot be taken back, and may not outlive the lease.
+            return Err(IssueError::EndsTooSoon(id));
+        }
+        if !self.leases().may_answer(&held, Some(&claimed.claim))? {
+            return Err(IssueError::Ended(id));
+        }
+        if self.is_late(deadline) {
+            return Err(IssueError::TooLate);
+        }
+        held.lease.jti = minted.claims.id;
+        Ok(Issued { held, token: minted.token, again: true })
+    }
+}
+
+fn same_request(claimed: Claimed, fingerprint: &str) -> Result<Claiming, IssueError> {
+    if claimed.claim.fingerprint == fingerprint {
+        Ok(Claiming::Held(claimed))
+    } else {
+        Err(IssueError::KeyReused)
+    }
+}
+
+fn claim_key(text: String) -> ClaimKey {
+    // Unwrap safety: it is hexadecimal digits.
+    ClaimKey::try_from(text).unwrap()
+}
+
+/// How often a request that is under way elsewhere is waited for.
+const WAITS: u32 = 10;
+
+/// How long each time: an issue takes some tens of milliseconds.
+const WAIT: Duration = Duration::from_millis(100);

@@ -1,0 +1,131 @@
+//! Renewing a lease: a new end, on record in the cluster first, and a new token of the same account.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kube_rest::IssuedToken;
+use lease_core::{
+    Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks, Mode, Ttl, TtlError,
+};
+use lease_store::{FenceError, Held};
+
+use crate::config::ISSUE_TIME;
+use crate::connection::Connection;
+use crate::token::Minted;
+use crate::{ClusterError, Engine, Ports, RenewError};
+
+/// A lease that was renewed, and its new token.
+#[derive(Debug)]
+pub struct Renewal {
+    /// What is kept of it.
+    pub held: Held,
+    /// What is not.
+    pub token: IssuedToken,
+    /// What its holder should know of this renewal.
+    pub warnings: Vec<String>,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Renews a lease for `ttl` from now, or for as long as it was first issued for.
+    ///
+    /// It never ends sooner than before, and never later than its dynamic secret allowed when it was issued.
+    ///
+    /// # Errors
+    /// Refuses a plain token, and whatever has begun to end.
+    pub async fn renew(&self, id: LeaseId, ttl: Option<Ttl>) -> Result<Renewal, RenewError> {
+        let deadline = self.ports.now() + ISSUE_TIME;
+        let mut held = self.leases().find(id)?.ok_or(RenewError::Unknown(id))?;
+        let now = self.ports.now();
+        let wanted = wanted(&held, ttl, now)?;
+        self.is_enabled(&held.lease)?;
+        let target = self.targets().get(&held.lease.target)?;
+        let target = target.ok_or_else(|| RenewError::UnknownTarget(held.lease.target.clone()))?;
+        if target.disabled || target.retired {
+            return Err(RenewError::Disabled(id));
+        }
+        let connection = self.connect(&target)?;
+        self.meet(&connection, &held.lease.namespace, deadline).await?;
+
+        let renewal = self.leases().begin_renewal(&held)?;
+        let end = wanted.max(renewal.expires_at);
+        let minted = match self.extend(&connection, &held.lease, end, deadline).await {
+            Ok(minted) => minted,
+            Err(error) => {
+                // Its number says nothing then, and is not looked for ever after.
+                _ = self.leases().confirm_renewal(&renewal, renewal.expires_at);
+                return Err(error.into());
+            }
+        };
+        let end = end.min(minted.claims.expires_at);
+        let confirmed = self.leases().confirm_renewal(&renewal, end);
+        held.expires_at = confirmed.map_err(|error| match error {
+            FenceError::Fenced => RenewError::NotActive(id),
+            FenceError::Store(error) => error.into(),
+        })?;
+        if self.is_late(deadline) {
+            return Err(RenewError::TooLate);
+        }
+        let warnings = warnings(&held, ttl, now);
+        held.lease.jti = minted.claims.id;
+        Ok(Renewal { held, token: minted.token, warnings })
+    }
+
+    /// Announces the new end, and asks for a token that reaches it.
+    async fn extend(
+        &self,
+        connection: &Connection<'_, P>,
+        lease: &Lease,
+        end: DateTime<Utc>,
+        deadline: DateTime<Utc>,
+    ) -> Result<Minted, ClusterError> {
+        let later = |marks: &Marks| marks.deadline().is_none_or(|known| known < end).then_some(end);
+        self.announce(connection, lease, later, deadline).await?;
+        // To the whole second above: tokens count from whole seconds, and the lease could not reach its end.
+        let left = ((end - self.ports.now()).num_milliseconds() + 999) / 1000;
+        let left = u32::try_from(left).unwrap_or_default().max(MIN_TOKEN_TTL.seconds());
+        connection.mint(lease, left, deadline).await
+    }
+
+    /// Whether its dynamic secret still gives leases; one that is gone has none to renew.
+    fn is_enabled(&self, lease: &Lease) -> Result<(), RenewError> {
+        let secret = self.dynamic_secrets().get(&lease.dynamic_secret)?;
+        let enabled = secret.is_some_and(|secret| !secret.definition.parts().disabled);
+        if enabled { Ok(()) } else { Err(RenewError::Disabled(lease.id)) }
+    }
+}
+
+/// The end that is asked for, within what is allowed.
+fn wanted(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Result<DateTime<Utc>, RenewError> {
+    let lease = &held.lease;
+    if lease.mode == Mode::Plain {
+        return Err(RenewError::Plain(lease.id));
+    }
+    if held.state(now) != LeaseState::Active {
+        return Err(RenewError::NotActive(lease.id));
+    }
+    let first = (lease.expires_at - lease.issued_at).num_seconds();
+    let first = Ttl::from_seconds(first).unwrap_or(MIN_LEASE_TTL);
+    let asked = ttl.unwrap_or(first);
+    let max = (lease.latest_end - lease.issued_at).num_seconds();
+    let max = Ttl::from_seconds(max).unwrap_or(MIN_LEASE_TTL);
+    if asked > max {
+        return Err(RenewError::TooLong { asked, max });
+    }
+    if asked < MIN_LEASE_TTL {
+        return Err(RenewError::TooShort(TtlError::TooShort { asked, min: MIN_LEASE_TTL }));
+    }
+    if held.expires_at >= lease.latest_end {
+        return Err(RenewError::AtLatestEnd(lease.id));
+    }
+    Ok((now + TimeDelta::from(asked)).min(lease.latest_end))
+}
+
+fn warnings(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Vec<String> {
+    let asked = ttl.map_or(TimeDelta::zero(), TimeDelta::from);
+    if now + asked <= held.expires_at {
+        return vec![];
+    }
+    let end = held.expires_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    vec![format!("the lease ends at {end} at the latest, which is sooner than was asked for")]
+}
+
+#[cfg(test)]
+mod tests;

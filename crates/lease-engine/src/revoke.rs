@@ -1,0 +1,108 @@
+//! Taking a lease back.
+
+use lease_core::{Closing, EndReason, Ending as Ended, LeaseId, LeaseState, Mode, Phase};
+use lease_store::{FenceError, Held};
+
+use crate::end::{END_TIME, Ending, Obstacle};
+use crate::{Engine, Ports, RevokeError, StoreError};
+
+/// What came of taking a lease back.
+#[derive(Debug)]
+pub enum Revocation {
+    /// Nothing of it is left.
+    Done(Held),
+    /// Something stands in the way. The sweep goes on with it, for ever.
+    Begun(Held),
+}
+
+impl<P: Ports> Engine<P> {
+    /// Takes a lease back: what was made for it is deleted, side by side.
+    ///
+    /// Asked again it tells how it stands, and tries again where it is not done.
+    ///
+    /// # Errors
+    /// Refuses a plain token, which nothing can end.
+    pub async fn revoke(&self, id: LeaseId) -> Result<Revocation, RevokeError> {
+        let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
+        if held.ending.is_some() {
+            return Ok(Revocation::Done(held));
+        }
+        if held.lease.mode == Mode::Plain {
+            return match held.state(self.ports.now()) {
+                LeaseState::Expired => Ok(Revocation::Done(held)),
+                _ => Err(RevokeError::Plain(id)),
+            };
+        }
+        let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
+        self.take_back(held, why).await
+    }
+
+    /// Ends a lease for `why`, or records that it is to be ended.
+    pub(crate) async fn take_back(
+        &self,
+        mut held: Held,
+        why: EndReason,
+    ) -> Result<Revocation, RevokeError> {
+        match self.carry_out(&held).await {
+            Ok(()) => {
+                let ending = Ended { why, at: self.ports.now(), note: None };
+                self.leases().finish(&held, &ending)?;
+                held.ending = Some(ending);
+                Ok(Revocation::Done(held))
+            }
+            Err(obstacle) => {
+                log::warn!("lease {}: {obstacle}", held.lease.id);
+                let now = self.ports.now();
+                let closing = Closing { why, since: now, obstacle: Some(obstacle.to_string()) };
+                let closing = self.put_off(&held, closing)?;
+                held.closing = Some(closing);
+                Ok(Revocation::Begun(held))
+            }
+        }
+    }
+
+    /// Records that a lease is to be ended and could not be; what is on record already is only brought up
+    /// to date.
+    fn put_off(&self, held: &Held, closing: Closing) -> Result<Closing, RevokeError> {
+        let id = held.lease.id;
+        let Some(known) = &held.closing else {
+            return match self.leases().postpone(held, &closing) {
+                Ok(()) => Ok(closing),
+                Err(FenceError::Fenced) => Err(RevokeError::Busy(id)),
+                Err(FenceError::Store(error)) => Err(error.into()),
+            };
+        };
+        let closing = Closing { why: known.why, since: known.since, ..closing };
+        self.note_obstacle(held, &closing)?;
+        Ok(closing)
+    }
+
+    /// Keeps what stands in the way now, where that is something else than before.
+    pub(crate) fn note_obstacle(&self, held: &Held, closing: &Closing) -> Result<(), StoreError> {
+        if held.closing.as_ref().is_some_and(|known| known.obstacle != closing.obstacle) {
+            self.leases().note_obstacle(held.lease.id, closing)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what was made for the lease.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub(crate) async fn carry_out(&self, held: &Held) -> Result<(), Obstacle> {
+        let lease = &held.lease;
+        let now = self.ports.now();
+        if lease.phase == Phase::Pending && now < lease.issue_deadline + self.config.landing {
+            return Err(Obstacle::Unsettled);
+        }
+        let cluster = |error: StoreError| Obstacle::Cluster(error.into());
+        let target = self.targets().get(&lease.target).map_err(cluster)?;
+        let target = target.ok_or(Obstacle::NoTarget)?;
+        let connection = self.connect(&target).map_err(Obstacle::Cluster)?;
+        let ending = Ending { lease: lease.id, cluster: &lease.cluster, objects: &lease.objects };
+        self.end(&connection, ending, now + END_TIME).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

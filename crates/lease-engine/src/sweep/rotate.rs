@@ -1,0 +1,95 @@
+//! What an earlier master key sealed or signed, sealed and signed anew, so that the key can go.
+
+use chrono::{DateTime, Utc};
+use lease_core::{LeaseState, Marks};
+use lease_store::{Held, Pass, Passes, Place};
+
+use crate::config::ISSUE_TIME;
+use crate::{Engine, LeaseFilter, Ports, StoreError};
+
+impl<P: Ports> Engine<P> {
+    /// Seals the secrets of targets anew.
+    pub(super) fn reseal(&self) -> Result<usize, StoreError> {
+        let mut resealed = 0;
+        for target in self.targets().all()? {
+            match target.resealed(&self.keys, self.random()) {
+                Ok(None) => {}
+                Ok(Some(resealed_target)) => {
+                    // Unless it was put anew, or deleted, since it was read.
+                    if self.targets().get(&target.name)?.is_some_and(|now| now == target) {
+                        self.targets().put(&resealed_target)?;
+                        resealed += 1;
+                    }
+                }
+                Err(error) => log::error!("target `{}`: {error}", target.name),
+            }
+        }
+        Ok(resealed)
+    }
+
+    /// Signs the listed objects of active leases anew, a part with each sweep, until all are.
+    ///
+    /// Only while there is an earlier key, and only what was issued by then has its signature.
+    pub(super) async fn resign(&self, stop: DateTime<Utc>) -> Result<usize, StoreError> {
+        if !self.keys.has_previous() {
+            return Ok(0);
+        }
+        let passes = Passes::new(self.ports.store());
+        let name = format!("resign.{}", self.keys.current_id());
+        let mut pass = passes.get(&name)?;
+        if pass.done || self.ports.now() >= stop {
+            return Ok(0);
+        }
+        let state = Some(LeaseState::Active);
+        let filter = LeaseFilter { state, ..LeaseFilter::default() };
+        let page = self.list_leases(&filter, pass.at, PAGE)?;
+        let mut resigned = 0;
+        for held in &page.items {
+            if self.ports.now() >= stop {
+                pass.at = Some(held.place);
+                passes.put(&name, &pass)?;
+                return Ok(resigned);
+            }
+            match self.resign_one(held).await {
+                Some(true) => resigned += 1,
+                Some(false) => {}
+                None => pass.incomplete = true,
+            }
+        }
+        passes.put(&name, &next(pass, page.next))?;
+        Ok(resigned)
+    }
+
+    /// Whether the listed object of a lease was signed anew; none where that has to be tried again.
+    async fn resign_one(&self, held: &Held) -> Option<bool> {
+        let lease = &held.lease;
+        let deadline = self.ports.now() + ISSUE_TIME;
+        let target = self.targets().get(&lease.target).ok()??;
+        let connection = self.connect(&target).ok()?;
+        let changed = std::cell::Cell::new(false);
+        let same_end = |marks: &Marks| {
+            let old = !marks.are_current(&self.keys);
+            changed.set(old);
+            old.then(|| marks.deadline().unwrap_or(held.expires_at))
+        };
+        match self.announce(&connection, lease, same_end, deadline).await {
+            Ok(()) => Some(changed.get()),
+            Err(error) => {
+                log::warn!("lease {} is not signed anew yet: {}", lease.id, error.told());
+                None
+            }
+        }
+    }
+}
+
+/// How far the pass has come: at its end it is done, or begins again where something was left out.
+fn next(pass: Pass, at: Option<Place>) -> Pass {
+    match at {
+        Some(_) => Pass { at, ..pass },
+        None if pass.incomplete => Pass::default(),
+        None => Pass { at, done: true, ..pass },
+    }
+}
+
+/// How many leases one sweep looks at for this: a call or two each.
+const PAGE: usize = 50;
