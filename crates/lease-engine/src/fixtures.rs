@@ -1,44 +1,293 @@
-//! Engines for our own tests.
+//! Engines for our own tests, over one cluster in memory.
 
-use lease_core::{Account, ApiServerUrl, ClusterCredential, Keyring, MasterKey, Terms};
+use std::task::{Context, Poll, Waker};
 
-use crate::testing::{Answer, TestPorts};
-use crate::{DynamicSecretDefinition, Engine, TargetDefinition};
+use chrono::TimeDelta;
+use kube_rest::TokenClaims;
+use lease_core::{
+    ApiServerUrl, ClusterCredential, Description, IssueRequest, Keyring, Lease, LeaseId,
+    LeaseState, MasterKey, NewAuth, TrustedCa,
+};
+use serde_json::{Value, json};
 
-pub(crate) use futures::executor::block_on;
+use crate::testing::TestPorts;
+use crate::{
+    Config, DynamicSecretDefinition, Engine, Held, IssueError, Issued, Ports, Requester,
+    Revocation, SweepReport, TargetDefinition,
+};
 
-/// An engine whose API server gives these answers, one a request.
-pub(crate) fn engine(answers: Vec<Answer>) -> Engine<TestPorts> {
-    let ports = TestPorts::default();
-    ports.http.script(answers);
-    let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-    Engine::new(ports, Keyring::new(&key.expect("32 bytes"), &[]))
+/// Runs to the end. Unlike an executor it can run within itself, where a test lets a rival come between.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        // Whatever is waited for is ready when it is asked again.
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
 }
 
-/// The same with target `prod` and dynamic secret `ci`: `apps/deployer`, 1 h by default, 24 h at most.
-pub(crate) fn engine_with_secret(answers: Vec<Answer>) -> Engine<TestPorts> {
-    let engine = engine(answers);
+/// A kind of lease: its name, and the account that a dynamic secret of it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mode(&'static str, pub(crate) &'static str);
+
+impl std::fmt::Debug for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+pub(crate) const PLAIN: Mode =
+    Mode("plain", r#"{"type":"existing","name":"deployer","revocable":false}"#);
+pub(crate) const EXISTING: Mode = Mode("existing", r#"{"type":"existing","name":"deployer"}"#);
+pub(crate) const ROLE: Mode = Mode(
+    "role",
+    r#"{"type":"temporary","scope":"namespace","role":{"kind":"ClusterRole","name":"view"}}"#,
+);
+pub(crate) const CLUSTER_ROLE: Mode = Mode(
+    "cluster role",
+    r#"{"type":"temporary","scope":"cluster","role":{"kind":"ClusterRole","name":"view"}}"#,
+);
+pub(crate) const RULES: Mode = Mode(
+    "rules",
+    r#"{"type":"temporary","scope":"namespace",
+        "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]}"#,
+);
+pub(crate) const CLUSTER_RULES: Mode = Mode(
+    "cluster rules",
+    r#"{"type":"temporary","scope":"cluster",
+        "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]}"#,
+);
+pub(crate) const MANIFEST: Mode = Mode(
+    "manifest",
+    r#"{"type":"temporary","scope":"namespace","manifest":"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: a\nrules:\n- apiGroups: ['']\n  resources: [pods]\n  verbs: [list]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  name: a\nroleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: ClusterRole\n  name: a\nsubjects: []\n"}"#,
+);
+
+/// Every kind whose leases leave something in the cluster.
+pub(crate) const BOUND: [Mode; 6] = [EXISTING, ROLE, CLUSTER_ROLE, RULES, CLUSTER_RULES, MANIFEST];
+
+/// Every kind.
+pub(crate) const ALL: [Mode; 7] =
+    [PLAIN, EXISTING, ROLE, CLUSTER_ROLE, RULES, CLUSTER_RULES, MANIFEST];
+
+/// An engine, and nothing put.
+pub(crate) fn engine() -> Engine<TestPorts> {
+    let ports = TestPorts::default();
+    ports.set_now("2026-11-22T07:00:00Z".parse().expect("a time"));
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    ports.http.put(json!({
+        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": "view"}, "rules": rules,
+    }));
+    Engine::new(ports, keys("A"), Config::default())
+}
+
+/// A keyring with this letter, repeated, for a master key.
+pub(crate) fn keys(letter: &str) -> Keyring {
+    Keyring::new(&master_key(letter), &[])
+}
+
+pub(crate) fn master_key(letter: &str) -> MasterKey {
+    MasterKey::from_base64(&format!("{}A=", letter.repeat(42))).expect("32 bytes")
+}
+
+/// The same as another instance would be: nothing but what is outside is kept.
+pub(crate) fn restarted(engine: &Engine<TestPorts>) -> Engine<TestPorts> {
+    Engine::new(engine.ports.clone(), keys("A"), engine.config.clone())
+}
+
+/// An engine with target `prod` and dynamic secret `ci`, both met before: in `apps`, 1 h by default, 24 h at
+/// most, with more members of its definition as `rest` says.
+pub(crate) fn with_secret(Mode(name, account): Mode, rest: &str) -> Engine<TestPorts> {
+    let engine = engine();
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
-    let terms = |default: &str, max: &str| {
-        let namespaces = vec!["apps".parse().expect("a good name")];
-        Terms::new(namespaces, default.parse().expect("good"), max.parse().expect("good"))
-    };
-    let definition = DynamicSecretDefinition {
-        name: "ci".parse().expect("a good name"),
-        target: "prod".parse().expect("a good name"),
-        account: Account::Existing { name: "deployer".parse().expect("a good name") },
-        terms: terms("1h", "24h").expect("good terms"),
-    };
-    engine.put_dynamic_secret(definition).expect("puts");
+    put_secret(&engine, account, rest);
+    block_on(engine.check_target(&name_of("prod"))).expect(name);
+    engine.ports.http.forget();
     engine
+}
+
+/// The same after a first lease was issued and taken back: all is known that can be.
+pub(crate) fn warm(mode: Mode) -> Engine<TestPorts> {
+    let engine = with_secret(mode, "");
+    let issued = issue(&engine).expect("issues");
+    if mode != PLAIN {
+        revoke(&engine, issued.held.lease.id);
+    }
+    engine.ports.http.forget();
+    engine
+}
+
+pub(crate) fn put_secret(engine: &Engine<TestPorts>, account: &str, rest: &str) {
+    block_on(engine.put_dynamic_secret(secret(account, rest))).expect("puts");
+}
+
+/// A definition of dynamic secret `ci`.
+pub(crate) fn secret(account: &str, rest: &str) -> DynamicSecretDefinition {
+    // A member that is said in `rest` stands in place of ours.
+    let mut json: Value = serde_json::from_str(&format!(
+        r#"{{"target":"prod","account":{account},"namespaces":["apps"],"default_ttl":"1h",
+            "max_ttl":"24h"}}"#
+    ))
+    .unwrap_or_else(|error| panic!("{account}: {error}"));
+    let rest: Value = serde_json::from_str(&format!("{{{rest}}}")).expect("good members");
+    for (key, value) in rest.as_object().expect("an object") {
+        json[key] = value.clone();
+    }
+    DynamicSecretDefinition {
+        name: name_of("ci"),
+        definition: serde_json::from_value(json).expect("a good definition"),
+        target: None,
+    }
 }
 
 /// A definition of target `prod`.
 pub(crate) fn prod(url: &str, credential: Option<&str>) -> TargetDefinition {
-    let token = |text: &str| ClusterCredential::try_from(text.to_owned()).expect("a good token");
+    target("prod", url, NewAuth::Token(credential.map(token)))
+}
+
+pub(crate) fn target(name: &str, url: &str, auth: NewAuth) -> TargetDefinition {
     TargetDefinition {
-        name: "prod".parse().expect("a good name"),
+        name: name_of(name),
         url: ApiServerUrl::try_from(url.to_owned()).expect("a good url"),
-        credential: credential.map(token),
+        auth,
+        ca: TrustedCa::default(),
+        description: Description::default(),
+        disabled: false,
     }
+}
+
+pub(crate) fn token(text: &str) -> ClusterCredential {
+    ClusterCredential::try_from(text.to_owned()).expect("a good token")
+}
+
+pub(crate) fn name_of<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("a good name")
+}
+
+pub(crate) fn requester() -> Requester {
+    Requester { id: "administrator".to_owned() }
+}
+
+/// A lease as it is given where nothing is asked for.
+pub(crate) fn issue(engine: &Engine<TestPorts>) -> Result<Issued, IssueError> {
+    issue_for(engine, IssueRequest::default(), None)
+}
+
+/// A lease of so many seconds.
+pub(crate) fn issue_of(engine: &Engine<TestPorts>, ttl: &str) -> Result<Issued, IssueError> {
+    issue_for(engine, asked(ttl), None)
+}
+
+pub(crate) fn asked(ttl: &str) -> IssueRequest {
+    IssueRequest { ttl: Some(name_of(ttl)), ..IssueRequest::default() }
+}
+
+pub(crate) fn issue_for(
+    engine: &Engine<TestPorts>,
+    request: IssueRequest,
+    key: Option<&str>,
+) -> Result<Issued, IssueError> {
+    block_on(engine.issue(&requester(), &name_of("ci"), request, key))
+}
+
+/// Takes a lease back; whether that is done.
+pub(crate) fn revoke(engine: &Engine<TestPorts>, id: LeaseId) -> bool {
+    matches!(block_on(engine.revoke(id)).expect("revokes"), Revocation::Done(_))
+}
+
+pub(crate) fn sweep(engine: &Engine<TestPorts>) -> SweepReport {
+    block_on(engine.sweep()).expect("sweeps")
+}
+
+/// Time passes.
+pub(crate) fn pass(engine: &Engine<TestPorts>, seconds: i64) {
+    engine.ports.set_now(engine.ports.now() + TimeDelta::seconds(seconds));
+}
+
+/// As long passes as an issue that has stopped is left alone, and the sweep runs twice.
+pub(crate) fn sweep_what_stopped(engine: &Engine<TestPorts>) {
+    pass(engine, 30 + 75 + 1);
+    sweep(engine);
+    pass(engine, 76);
+    sweep(engine);
+}
+
+/// A lease as it stands.
+pub(crate) fn held(engine: &Engine<TestPorts>, id: LeaseId) -> Held {
+    engine.lease(id).expect("reads").expect("is there")
+}
+
+pub(crate) fn state(engine: &Engine<TestPorts>, id: LeaseId) -> LeaseState {
+    held(engine, id).state(engine.ports.now())
+}
+
+/// All leases on record.
+pub(crate) fn all_leases(engine: &Engine<TestPorts>) -> Vec<Held> {
+    engine.list_leases(&crate::LeaseFilter::default(), None, 1000).expect("lists").items
+}
+
+/// All leases whose end is not confirmed; a plain one ends by itself.
+pub(crate) fn live(engine: &Engine<TestPorts>) -> Vec<Held> {
+    let now = engine.ports.now();
+    let ended = [LeaseState::Revoked, LeaseState::Expired, LeaseState::Failed, LeaseState::Lost];
+    let mut leases = all_leases(engine);
+    leases.retain(|held| !ended.contains(&held.state(now)));
+    leases
+}
+
+/// What requests have left in the cluster, as `Role apps/name`.
+pub(crate) fn made(engine: &Engine<TestPorts>) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let line = |object: Value| {
+        let metadata = &object["metadata"];
+        format!(
+            "{} {}/{}",
+            text(&object["kind"]),
+            text(&metadata["namespace"]),
+            text(&metadata["name"])
+        )
+    };
+    engine.ports.http.made().into_iter().map(line).collect()
+}
+
+/// The kinds of what requests have left in the cluster, in order.
+pub(crate) fn kinds(engine: &Engine<TestPorts>) -> Vec<String> {
+    let mut kinds: Vec<_> = engine
+        .ports
+        .http
+        .made()
+        .iter()
+        .map(|object| object["kind"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    kinds.sort();
+    kinds
+}
+
+/// What is written of a lease's object, as it is in the cluster.
+pub(crate) fn object_of(engine: &Engine<TestPorts>, lease: &Lease, kind: &str) -> Value {
+    let object = lease.objects.iter().find(|object| object.kind.as_str() == kind);
+    let object = object.expect("is one of its objects");
+    let namespace = object.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+    let found = engine.ports.http.object(kind, &namespace, &object.name);
+    found.unwrap_or_else(|| panic!("there is no {kind} {namespace}/{}", object.name))
+}
+
+pub(crate) fn claims(issued: &Issued) -> TokenClaims {
+    issued.token.claims().expect("has claims")
+}
+
+/// The whole of an error, cause by cause, as a log has it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

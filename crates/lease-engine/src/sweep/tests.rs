@@ -1,0 +1,253 @@
+use lease_core::LeaseState;
+
+use super::*;
+use crate::fixtures::{
+    ALL, BOUND, PLAIN, RULES, all_leases, block_on, held, issue, issue_of, keys, live, made,
+    master_key, pass, prod, put_secret, restarted, state, sweep, target, warm,
+};
+use crate::testing::Fault;
+
+#[test]
+fn what_is_due_ends_and_what_is_not_stays() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let short = issue_of(&engine, "10m").expect("issues");
+        let long = issue_of(&engine, "2h").expect("issues");
+        pass(&engine, 601);
+        let report = sweep(&engine);
+        assert_eq!((report.due, report.ended, report.postponed), (1, 1, 0), "{mode:?}");
+        assert_eq!(state(&engine, short.held.lease.id), LeaseState::Expired, "{mode:?}");
+        assert!(!engine.ports.http.accepts(short.token.expose()), "{mode:?}");
+        assert_eq!(state(&engine, long.held.lease.id), LeaseState::Active, "{mode:?}");
+        assert!(engine.ports.http.accepts(long.token.expose()), "{mode:?}");
+        assert_eq!(made(&engine).len(), long.held.lease.objects.len(), "{mode:?}");
+    }
+}
+
+#[test]
+fn an_idle_sweep_writes_nothing_and_asks_nobody() {
+    for mode in ALL {
+        let engine = warm(mode);
+        issue_of(&engine, "2h").expect("issues");
+        for _ in 0..3 {
+            pass(&engine, 200);
+            sweep(&engine);
+        }
+        let before = (engine.ports.store.writes(), engine.ports.http.calls());
+        pass(&engine, 60);
+        assert_eq!(sweep(&engine), SweepReport::default(), "{mode:?}");
+        assert_eq!((engine.ports.store.writes(), engine.ports.http.calls()), before, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_plain_token_ends_by_itself() {
+    let engine = warm(PLAIN);
+    let id = issue(&engine).expect("issues").held.lease.id;
+    pass(&engine, 3601);
+    assert_eq!(state(&engine, id), LeaseState::Expired, "also before the sweep");
+    let calls = engine.ports.http.calls();
+    sweep(&engine);
+    assert_eq!(state(&engine, id), LeaseState::Expired);
+    assert_eq!(engine.ports.http.calls(), calls, "there is nothing to be done");
+}
+
+#[test]
+fn what_cannot_be_ended_now_is_tried_again_and_not_too_often() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let id = issue(&engine).expect("issues").held.lease.id;
+        pass(&engine, 3601);
+        engine.ports.http.fail_all(Fault::Unreachable, |_| true);
+        let report = sweep(&engine);
+        assert_eq!((report.due, report.ended, report.postponed), (1, 0, 1), "{mode:?}");
+        assert_eq!(state(&engine, id), LeaseState::Revoking, "{mode:?}");
+        let closing = held(&engine, id).closing.expect("is closing");
+        let told = closing.obstacle.expect("an obstacle");
+        assert_eq!(told, "target `prod` cannot be reached", "{mode:?}");
+        let calls = engine.ports.http.calls();
+        assert_eq!(sweep(&engine).due, 0, "{mode:?}: not at once");
+        assert_eq!(engine.ports.http.calls(), calls, "{mode:?}");
+        let mut tries = 0;
+        for _ in 0..720 {
+            pass(&engine, 60);
+            tries += sweep(&engine).due;
+        }
+        assert!((40..110).contains(&tries), "{mode:?}: {tries} tries in twelve hours");
+        engine.ports.http.heal();
+        pass(&engine, 900);
+        assert_eq!(sweep(&engine).ended, 1, "{mode:?}");
+        assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?}");
+    }
+}
+
+#[test]
+fn one_cluster_that_does_not_answer_keeps_no_other_lease_alive() {
+    let engine = warm(RULES);
+    let kept = issue(&engine).expect("issues").held.lease;
+    let other = issue(&engine).expect("issues").held.lease;
+    let name = kept.service_account.to_string();
+    engine.ports.http.fail_all(Fault::Lose, move |sent| sent.path.ends_with(&name));
+    pass(&engine, 3601);
+    let report = sweep(&engine);
+    assert_eq!((report.ended, report.postponed), (1, 1));
+    assert_eq!(state(&engine, other.id), LeaseState::Expired);
+    assert_eq!(state(&engine, kept.id), LeaseState::Revoking);
+}
+
+#[test]
+fn an_ended_lease_is_seen_for_its_retention_and_then_forgotten() {
+    for mode in ALL {
+        let engine = warm(mode);
+        let id = issue(&engine).expect("issues").held.lease.id;
+        pass(&engine, 3601);
+        sweep(&engine);
+        pass(&engine, 6 * 86400);
+        sweep(&engine);
+        assert_eq!(state(&engine, id), LeaseState::Expired, "{mode:?}");
+        pass(&engine, 86400 + 3602);
+        let mut forgotten = sweep(&engine).forgotten;
+        forgotten += sweep(&engine).forgotten;
+        assert_eq!(forgotten, 2, "{mode:?}: it and the first one");
+        assert_eq!(all_leases(&engine), [], "{mode:?}");
+        let text = id.to_string();
+        let keys = engine.ports.store.keys();
+        assert!(keys.iter().all(|key| !key.contains(&text)), "{mode:?}: {keys:?}");
+    }
+}
+
+#[test]
+fn two_sweeps_at_once_end_each_lease_once() {
+    use futures::future::join;
+    for mode in BOUND {
+        let engine = warm(mode);
+        for _ in 0..5 {
+            issue(&engine).expect("issues");
+        }
+        pass(&engine, 3601);
+        let other = restarted(&engine);
+        let (one, two) = block_on(join(engine.sweep(), other.sweep()));
+        assert!(one.expect("sweeps").ended + two.expect("sweeps").ended >= 5, "{mode:?}");
+        assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?}");
+        for held in all_leases(&engine) {
+            let why = held.ending.expect("has ended").why;
+            let expired =
+                matches!(why, lease_core::EndReason::Expired | lease_core::EndReason::Revoked);
+            assert!(expired, "{mode:?}: {why:?}");
+        }
+    }
+}
+
+#[test]
+fn more_than_one_batch_is_swept() {
+    let engine = warm(RULES);
+    for _ in 0..BATCH + 20 {
+        issue(&engine).expect("issues");
+    }
+    pass(&engine, 3601);
+    let mut ended = 0;
+    for _ in 0..5 {
+        ended += sweep(&engine).ended;
+    }
+    assert_eq!(ended, BATCH + 20);
+    assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));
+}
+
+#[test]
+fn a_sweep_stops_at_its_budget_and_the_next_goes_on() {
+    let engine = warm(RULES);
+    for _ in 0..BATCH + 20 {
+        issue(&engine).expect("issues");
+    }
+    pass(&engine, 3601);
+    let ports = engine.ports.clone();
+    engine.ports.http.on_call(move |_, _| {
+        use crate::Ports as _;
+        ports.set_now(ports.now() + TimeDelta::milliseconds(100));
+    });
+    let first = sweep(&engine);
+    assert!(first.more && first.ended < BATCH + 20, "{first:?}");
+    for _ in 0..5 {
+        sweep(&engine);
+    }
+    assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));
+}
+
+#[test]
+fn what_an_earlier_master_key_sealed_is_sealed_anew() {
+    let engine = warm(RULES);
+    let id = issue(&engine).expect("issues").held.lease.id;
+    let both = lease_core::Keyring::new(&master_key("E"), &[master_key("A")]);
+    let engine = Engine::new(engine.ports.clone(), both, engine.config.clone());
+    assert_eq!(sweep(&engine).resealed, 1);
+    assert_eq!(sweep(&engine).resealed, 0);
+    // The first key can go: the target opens, and the lease, whose UIDs are on record, ends.
+    let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone());
+    assert!(crate::fixtures::revoke(&engine, id));
+    issue(&engine).expect("issues");
+    let sent = engine.ports.http.bearers();
+    assert!(sent.iter().all(|bearer| bearer == "Bearer t0ken"), "{sent:?}");
+}
+
+#[test]
+fn a_sweep_fails_with_the_store_and_the_next_makes_up_for_it() {
+    let engine = warm(RULES);
+    issue(&engine).expect("issues");
+    pass(&engine, 3601);
+    engine.ports.store.set_down(true);
+    block_on(engine.sweep()).expect_err("the store is down");
+    engine.ports.store.set_down(false);
+    sweep(&engine);
+    assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));
+}
+
+#[test]
+fn a_target_that_does_not_open_is_told_and_keeps_no_other_from_being_swept() {
+    let engine = warm(RULES);
+    let id = issue(&engine).expect("issues").held.lease.id;
+    engine
+        .put_target(target("other", "https://b.example", prod("https://b.example", Some("t")).auth))
+        .expect("puts");
+    put_secret(&engine, RULES.1, "");
+    let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone());
+    pass(&engine, 3601);
+    let report = sweep(&engine);
+    assert_eq!((report.due, report.postponed, report.resealed), (1, 1, 0));
+    let told = held(&engine, id).closing.and_then(|closing| closing.obstacle).expect("told");
+    assert_eq!(told, "the credential of target `prod` cannot be opened");
+}
+
+#[test]
+fn what_an_earlier_master_key_signed_is_signed_anew_once() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        for _ in 0..3 {
+            issue(&engine).expect("issues");
+        }
+        let listed = |engine: &Engine<crate::testing::TestPorts>| {
+            let marks = engine.ports.http.made().into_iter().filter_map(|object| {
+                let listed = ["ServiceAccount", "Lease"].contains(&object["kind"].as_str()?);
+                let mac = object["metadata"]["annotations"]["kubelease.dev/mac"].as_str()?;
+                listed.then(|| engine.keys.is_current(mac))
+            });
+            marks.collect::<Vec<_>>()
+        };
+        let both = lease_core::Keyring::new(&master_key("E"), &[master_key("A")]);
+        let engine = Engine::new(engine.ports.clone(), both, engine.config.clone());
+        assert_eq!(listed(&engine), [false; 3], "{mode:?}");
+        // One of them cannot be signed now: it is tried again.
+        engine.ports.http.fail_once(Fault::Forbid, |sent| sent.method == "PATCH");
+        for _ in 0..3 {
+            sweep(&engine);
+        }
+        assert_eq!(listed(&engine), [true; 3], "{mode:?}");
+        let calls = engine.ports.http.calls();
+        sweep(&engine);
+        assert_eq!(engine.ports.http.calls(), calls, "{mode:?}: it is done");
+        let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone());
+        for held in live(&engine) {
+            let renewed = block_on(engine.renew(held.lease.id, None));
+            assert!(renewed.is_ok(), "{mode:?}: {renewed:?}");
+        }
+    }
+}

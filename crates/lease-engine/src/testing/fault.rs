@@ -1,0 +1,53 @@
+//! What goes wrong with a request.
+
+use std::fmt;
+
+use super::Sent;
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is refused: 403.
+    Forbid,
+    /// It is refused for now: 429, and these seconds in `Retry-After`.
+    Busy(u64),
+    /// The server fails before it does anything: this status, and no reason.
+    Fail(u16),
+    /// It is done, and a gateway answers with this status.
+    FailAfter(u16),
+    /// Nothing listens.
+    Unreachable,
+    /// It is not done, and no answer comes in time.
+    Lose,
+    /// It is done, and no answer comes in time.
+    LoseAnswer,
+    /// It is done, and the exchange breaks off.
+    BreakAnswer,
+    /// No answer comes in time, and it is done when [`FakeCluster::land`](super::FakeCluster::land) says.
+    Late,
+}
+
+/// Which requests a fault is for.
+pub(super) struct Rule {
+    pub(super) meets: Box<dyn Fn(&Sent) -> bool>,
+    pub(super) fault: Fault,
+    /// How often yet; none for ever.
+    pub(super) left: Option<usize>,
+}
+
+impl Rule {
+    /// Whether it is for this request; it is used up by that.
+    pub(super) fn takes(&mut self, sent: &Sent) -> bool {
+        if self.left == Some(0) || !(self.meets)(sent) {
+            return false;
+        }
+        self.left = self.left.map(|left| left - 1);
+        true
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rule({:?}, {:?})", self.fault, self.left)
+    }
+}

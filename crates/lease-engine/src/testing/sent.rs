@@ -1,0 +1,128 @@
+//! Requests, as they were sent and as authorizers see them.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, Method, Request};
+use serde_json::Value;
+
+/// A request that was sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The how manyth, from 0.
+    pub number: usize,
+    /// In which round, from 1: one more than that of the last answer that was there when it was sent.
+    pub round: usize,
+    /// The method.
+    pub method: Method,
+    /// The path, without the query.
+    pub path: String,
+    /// The query.
+    pub query: BTreeMap<String, String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; null where there is none.
+    pub body: Value,
+}
+
+/// What a request is about, as RBAC names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// As `create`.
+    pub verb: &'static str,
+    /// As `serviceaccounts/token` or `roles.rbac.authorization.k8s.io`.
+    pub resource: String,
+    /// Where; absent for what is in no namespace.
+    pub namespace: Option<String>,
+    /// Which object, where the path names one.
+    pub name: Option<String>,
+}
+
+impl Sent {
+    pub(super) fn new(number: usize, round: usize, request: Request<Vec<u8>>) -> Self {
+        let (head, body) = request.into_parts();
+        let pair = |pair: &str| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key.to_owned(), value.to_owned())
+        };
+        Self {
+            number,
+            round,
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().into_iter().flat_map(|q| q.split('&')).map(pair).collect(),
+            headers: head.headers,
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        }
+    }
+
+    /// Method and path, as `GET /version`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The `Authorization` header.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&str> {
+        self.headers.get("authorization")?.to_str().ok()
+    }
+
+    /// Whether it asks for this, as RBAC names it.
+    #[must_use]
+    pub fn asks(&self, verb: &str, resource: &str) -> bool {
+        self.access().is_some_and(|access| access.verb == verb && access.resource == resource)
+    }
+
+    /// Whether it is a try that leaves nothing.
+    #[must_use]
+    pub fn is_dry(&self) -> bool {
+        self.query.contains_key("dryRun") || self.body.get("dryRun").is_some()
+    }
+
+    /// What it is about; none for what everybody may ask.
+    #[must_use]
+    pub fn access(&self) -> Option<Access> {
+        let segments: Vec<_> = self.path.split('/').filter(|part| !part.is_empty()).collect();
+        let (group, rest) = match &segments[..] {
+            ["api", "v1", rest @ ..] => ("", rest),
+            ["apis", group, "v1", rest @ ..] => (*group, rest),
+            _ => return None,
+        };
+        if matches!(group, "authentication.k8s.io" | "authorization.k8s.io") {
+            return None;
+        }
+        let (namespace, plural, name, subresource) = match *rest {
+            ["namespaces", name] => (None, "namespaces", Some(name), None),
+            ["namespaces", namespace, plural] => (Some(namespace), plural, None, None),
+            ["namespaces", namespace, plural, name] => (Some(namespace), plural, Some(name), None),
+            ["namespaces", namespace, plural, name, sub] => {
+                (Some(namespace), plural, Some(name), Some(sub))
+            }
+            [plural] => (None, plural, None, None),
+            [plural, name] => (None, plural, Some(name), None),
+            _ => return None,
+        };
+        let verb = match (self.method.as_str(), name) {
+            ("POST", _) => "create",
+            ("GET", Some(_)) => "get",
+            ("GET", None) => "list",
+            ("DELETE", _) => "delete",
+            ("PATCH", _) => "patch",
+            _ => return None,
+        };
+        let resource = resource(group, plural, subresource);
+        Some(Access {
+            verb,
+            resource,
+            namespace: namespace.map(str::to_owned),
+            name: name.map(str::to_owned),
+        })
+    }
+}
+
+/// The resource as RBAC's errors write it.
+pub(super) fn resource(group: &str, plural: &str, subresource: Option<&str>) -> String {
+    let subresource = subresource.map(|sub| format!("/{sub}")).unwrap_or_default();
+    let group = if group.is_empty() { String::new() } else { format!(".{group}") };
+    format!("{plural}{subresource}{group}")
+}

@@ -1,0 +1,138 @@
+//! Which request is answered by what.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::answer::Reply;
+use super::object::time;
+use super::sent::{Access, Sent};
+use super::token::{Subject, claims, encode};
+use super::world::{World, unknown};
+
+/// What a cluster is beside its objects.
+pub(super) struct Server<'a> {
+    pub(super) username: &'a str,
+    pub(super) allows: &'a dyn Fn(&Access) -> bool,
+    pub(super) webhook: Option<&'a dyn Fn(&mut Value)>,
+    /// What forges the claims of tokens, where something does.
+    pub(super) forger: Option<&'a dyn Fn(&mut Value)>,
+    /// The longest life that a token is given (`--service-account-max-token-expiration`).
+    pub(super) longest: Option<u64>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Server<'_> {
+    pub(super) fn serve(&self, world: &mut World, sent: &Sent) -> Reply {
+        let Some(access) = sent.access() else { return self.serve_all(sent) };
+        if !(self.allows)(&access) {
+            let Access { verb, resource, namespace, .. } = &access;
+            let place = namespace.as_deref().unwrap_or("the cluster");
+            let message = format!("User cannot {verb} resource \"{resource}\" in {place}");
+            return Reply::refusal(403, "Forbidden", &message);
+        }
+        match (access.verb, access.resource.as_str()) {
+            ("create", "serviceaccounts/token") => self.token(world, &access, sent),
+            ("create", _) => world.create(&access, sent, self.webhook, self.now),
+            ("get", _) => world.read(&access),
+            ("delete", _) => world.delete(&access, sent, self.now),
+            ("patch", _) => world.patch(&access, sent),
+            _ => unknown(),
+        }
+    }
+
+    /// What everybody may ask.
+    fn serve_all(&self, sent: &Sent) -> Reply {
+        match (sent.method.as_str(), sent.path.as_str()) {
+            ("GET", "/version") => Reply::json(200, &json!({"gitVersion": "v1.36.3"})),
+            ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews") => Reply::json(
+                201,
+                &json!({
+                    "kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1",
+                    "metadata": {"creationTimestamp": time(self.now)},
+                    "status": {"userInfo": {
+                        "username": self.username,
+                        "groups": ["system:serviceaccounts", "system:authenticated"],
+                    }},
+                }),
+            ),
+            ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") => {
+                let asked = &sent.body["spec"]["resourceAttributes"];
+                let text = |key: &str| asked[key].as_str().map(str::to_owned);
+                let group = text("group").unwrap_or_default();
+                let plural = text("resource").unwrap_or_default();
+                let subresource = text("subresource");
+                let access = Access {
+                    verb: verb(&text("verb").unwrap_or_default()),
+                    resource: super::sent::resource(&group, &plural, subresource.as_deref()),
+                    namespace: text("namespace"),
+                    name: text("name"),
+                };
+                let allowed = (self.allows)(&access);
+                Reply::json(
+                    201,
+                    &json!({
+                        "kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
+                        "metadata": {}, "spec": sent.body["spec"], "status": {"allowed": allowed},
+                    }),
+                )
+            }
+            _ => unknown(),
+        }
+    }
+
+    fn token(&self, world: &mut World, access: &Access, sent: &Sent) -> Reply {
+        let namespace = access.namespace.as_deref().unwrap_or_default();
+        let name = access.name.as_deref().unwrap_or_default();
+        let find = |kind: &str, name: &str| {
+            let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+            world.objects.get(&key).filter(|kept| !kept.is_terminating())
+        };
+        let Some(account) = find("ServiceAccount", name) else {
+            return Reply::not_found("serviceaccounts", name);
+        };
+        let account_uid = account.uid().to_owned();
+        if sent.body["metadata"]["uid"].as_str().is_some_and(|asked| asked != account_uid) {
+            return Reply::conflict("serviceaccounts", name, "the UID does not match");
+        }
+        let spec = &sent.body["spec"];
+        let asked = spec["expirationSeconds"].as_u64().unwrap_or(3600);
+        if asked < 600 {
+            let message = "spec.expirationSeconds: may not specify a duration less than 10 minutes";
+            return Reply::refusal(422, "Invalid", message);
+        }
+        let bound = &spec["boundObjectRef"];
+        let bound_name = bound["name"].as_str().unwrap_or_default();
+        let mut secret = None;
+        if bound.is_object() {
+            let Some(kept) = find("Secret", bound_name) else {
+                return Reply::not_found("secrets", bound_name);
+            };
+            if bound["uid"].as_str().is_some_and(|asked| asked != kept.uid()) {
+                return Reply::conflict("Secret", bound_name, "the UID does not match");
+            }
+            secret = Some((bound_name, kept.uid().to_owned()));
+        }
+        let seconds = asked.min(self.longest.unwrap_or(u64::MAX));
+        let subject = Subject {
+            namespace,
+            account: name,
+            account_uid: &account_uid,
+            secret: secret.as_ref().map(|(name, uid)| (*name, uid.as_str())),
+        };
+        let number = world.next();
+        let mut claims = claims(&subject, &spec["audiences"], self.now, seconds, number);
+        if let Some(forger) = self.forger {
+            forger(&mut claims);
+        }
+        let mut answer = sent.body.clone();
+        answer["spec"]["expirationSeconds"] = json!(seconds);
+        let end = self.now + chrono::TimeDelta::seconds(i64::try_from(seconds).unwrap_or_default());
+        answer["status"] = json!({"token": encode(&claims), "expirationTimestamp": time(end)});
+        Reply::json(201, &answer)
+    }
+}
+
+fn verb(text: &str) -> &'static str {
+    let known = ["create", "get", "list", "delete", "patch", "bind", "escalate", "watch", "update"];
+    known.into_iter().find(|verb| *verb == text).unwrap_or("other")
+}

@@ -1,0 +1,184 @@
+//! One cluster's objects, and what becomes of them by requests.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::answer::Reply;
+use super::object::{Kept, Key, admit, kind, time, uid};
+use super::patch::merge;
+use super::sent::{Access, Sent};
+
+/// The objects of one cluster. Clusters differ in all their UIDs.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) objects: BTreeMap<Key, Kept>,
+    /// Counts what was ever made or changed; what it is now is the last version.
+    pub(super) count: u64,
+}
+
+impl World {
+    /// A new number, for a UID or a version.
+    pub(super) fn next(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+
+    pub(super) fn create(
+        &mut self,
+        access: &Access,
+        sent: &Sent,
+        webhook: Option<&dyn Fn(&mut Value)>,
+        now: DateTime<Utc>,
+    ) -> Reply {
+        let Some(kind) = kind(&access.resource) else { return unknown() };
+        let namespace = access.namespace.clone().unwrap_or_default();
+        if kind.is_namespaced() && !self.has_namespace(&namespace) {
+            return Reply::not_found("namespaces", &namespace);
+        }
+        let mut object = sent.body.clone();
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let spec_ok = object["kind"] == kind.name()
+            && object["apiVersion"] == kind.api_version()
+            && !name.is_empty()
+            && object["metadata"].get("namespace").is_none_or(|told| *told == namespace);
+        if !spec_ok {
+            return Reply::refusal(400, "BadRequest", "the object does not match the path");
+        }
+        if let Some(webhook) = webhook {
+            webhook(&mut object);
+        }
+        let key = (kind.name().to_owned(), namespace, name);
+        if self.objects.contains_key(&key) {
+            let message = format!("{} \"{}\" already exists", access.resource, key.2);
+            return Reply::refusal(409, "AlreadyExists", &message);
+        }
+        let number = self.next();
+        admit(&mut object, number, now);
+        if sent.is_dry() {
+            if let Some(metadata) = object["metadata"].as_object_mut() {
+                metadata.remove("resourceVersion");
+            }
+            return Reply::json(201, &object);
+        }
+        self.objects.insert(key, Kept { json: object.clone(), requested: true });
+        Reply::json(201, &object)
+    }
+
+    pub(super) fn read(&self, access: &Access) -> Reply {
+        match self.objects.get(&key(access)) {
+            Some(kept) => Reply::json(200, &kept.json),
+            None => missing(access),
+        }
+    }
+
+    pub(super) fn delete(&mut self, access: &Access, sent: &Sent, now: DateTime<Utc>) -> Reply {
+        let key = key(access);
+        let Some(kept) = self.objects.get_mut(&key) else { return missing(access) };
+        let asked = sent.body["preconditions"]["uid"].as_str();
+        if let Some(asked) = asked.or(sent.query.get("uid").map(String::as_str))
+            && asked != kept.uid()
+        {
+            let why = format!("the UID in the precondition ({asked}) does not match");
+            return Reply::conflict(&access.resource, &key.2, &why);
+        }
+        if sent.is_dry() {
+            let mut shown = kept.clone();
+            let orphans = [sent.query.get("propagationPolicy").map(String::as_str)]
+                .contains(&Some("Orphan"))
+                || sent.body["propagationPolicy"] == "Orphan";
+            if !orphans && !shown.is_held() {
+                return gone(&key, kept);
+            }
+            let mut finalizers = shown.json["metadata"]["finalizers"].as_array().cloned();
+            if orphans {
+                finalizers.get_or_insert_default().push(json!("orphan"));
+            }
+            shown.json["metadata"]["finalizers"] = json!(finalizers);
+            shown.terminate(now);
+            return Reply::json(200, &shown.json);
+        }
+        if kept.is_held() {
+            if !kept.is_terminating() {
+                kept.terminate(now);
+            }
+            return Reply::json(200, &kept.json);
+        }
+        let reply = gone(&key, kept);
+        self.objects.remove(&key);
+        self.count += 1;
+        reply
+    }
+
+    pub(super) fn patch(&mut self, access: &Access, sent: &Sent) -> Reply {
+        let number = self.next();
+        let Some(kept) = self.objects.get_mut(&key(access)) else { return missing(access) };
+        let name = access.name.clone().unwrap_or_default();
+        let metadata = &sent.body["metadata"];
+        if metadata["resourceVersion"].as_str().is_some_and(|asked| asked != kept.version()) {
+            return Reply::conflict(&access.resource, &name, "the object has been modified");
+        }
+        if metadata["uid"].as_str().is_some_and(|asked| asked != kept.uid()) {
+            return Reply::refusal(422, "Invalid", "metadata.uid: field is immutable");
+        }
+        merge(&mut kept.json, &sent.body);
+        kept.json["metadata"]["resourceVersion"] = json!(number.to_string());
+        Reply::json(200, &kept.json)
+    }
+
+    pub(super) fn has_namespace(&self, name: &str) -> bool {
+        self.objects.contains_key(&("Namespace".to_owned(), String::new(), name.to_owned()))
+    }
+
+    /// Puts an object that no request of ours made, in place of one that is there; its UID.
+    pub(super) fn put(&mut self, mut object: Value, now: DateTime<Utc>) -> String {
+        let number = self.next();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let key = (
+            text(&object["kind"]),
+            text(&object["metadata"]["namespace"]),
+            text(&object["metadata"]["name"]),
+        );
+        let metadata = &mut object["metadata"];
+        let known = metadata["uid"].as_str().map(str::to_owned);
+        let own = known.unwrap_or_else(|| uid(number));
+        metadata["uid"] = json!(own);
+        metadata["resourceVersion"] = json!(number.to_string());
+        metadata["creationTimestamp"] = json!(time(now));
+        self.objects.insert(key, Kept { json: object, requested: false });
+        own
+    }
+}
+
+fn key(access: &Access) -> Key {
+    let kind = match access.resource.as_str() {
+        "namespaces" => "Namespace",
+        other => kind(other).map_or("", kube_rest::Kind::name),
+    };
+    let own = |text: &Option<String>| text.clone().unwrap_or_default();
+    (kind.to_owned(), own(&access.namespace), own(&access.name))
+}
+
+/// An account is shown as it was; of the others it is only said that they are gone.
+fn gone((kind, _, name): &Key, kept: &Kept) -> Reply {
+    if kind == "ServiceAccount" {
+        return Reply::json(200, &kept.json);
+    }
+    Reply::json(
+        200,
+        &json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+            "details": {"name": name, "uid": kept.uid()},
+        }),
+    )
+}
+
+fn missing(access: &Access) -> Reply {
+    Reply::not_found(&access.resource, access.name.as_deref().unwrap_or_default())
+}
+
+/// What the API server answers where there is nothing: text, and no reason.
+pub(super) fn unknown() -> Reply {
+    Reply { code: 404, body: "404 page not found".to_owned(), retry_after: None }
+}
