@@ -1,4 +1,4 @@
-//! cleanup-job: forgets what has ended.
+//! cleanup-job: takes back what has expired.
 //!
 //! Three triggers can start it: a request to its route, a command, a schedule. It hands over to
 //! `lease-api` with Spin's ports.
@@ -36,10 +36,16 @@ impl run::Guest for CleanupJob {
 /// One sweep, for a trigger that is no request. The log tells what came of it.
 fn sweep() -> Result<(), SweepError> {
     spin_ports::log_to_stderr();
-    let report = lease_api::sweep_now(SpinPorts::default(), &spin_ports::variables())
+    let variables = spin_ports::variables();
+    let report = spin_ports::run(lease_api::sweep_now(SpinPorts::default(), &variables))
         .inspect_err(|error| log::error!("{}", chain(error)))?;
-    let more = if report.more { ", and there are more" } else { "" };
-    log::info!("forgot {} leases{more}", report.forgotten);
+    let more = if report.more { ", and there is more to do" } else { "" };
+    log::info!(
+        "ended {} of {} leases that were due, forgot {}{more}",
+        report.ended,
+        report.due,
+        report.forgotten
+    );
     Ok(())
 }
 

@@ -1,10 +1,13 @@
 //! All ports in one.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use lease_engine::Ports;
+use lease_core::VariableName;
+use lease_engine::{Ports, VariableError};
 use wasi::random::random::get_random_bytes;
 
-use crate::{Http, Store};
+use crate::{Http, Store, variables, wait};
 
 /// The ports of a component that Spin runs.
 #[derive(Default)]
@@ -33,5 +36,13 @@ impl Ports for SpinPorts {
     fn random(&self, bytes: &mut [u8]) {
         // A host that has no randomness traps: the request ends, and nothing guessable leaves it.
         bytes.copy_from_slice(&get_random_bytes(bytes.len() as u64));
+    }
+
+    async fn sleep(&self, time: Duration) {
+        wait::sleep(time).await;
+    }
+
+    fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
+        variables::of_target(name)
     }
 }

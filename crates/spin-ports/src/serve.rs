@@ -31,6 +31,11 @@ pub fn serve(
     });
 }
 
+/// Runs to its end what is no request, such as a sweep by a schedule.
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    spin_executor::run(future)
+}
+
 /// The head of a request, and its body unread.
 fn read(incoming: &IncomingRequest) -> Result<(Parts, IncomingBody), request::RequestError> {
     let head = request::head(incoming)?;

@@ -1,6 +1,8 @@
 //! What the operator has set.
 
 use lease_api::{SettingsError, Variables};
+use lease_core::VariableName;
+use lease_engine::VariableError;
 use spin_sdk::variables::{self, Error};
 
 /// The application's variables as they are now, each empty where it is not set.
@@ -13,16 +15,34 @@ pub fn variables() -> Result<Variables, SettingsError> {
         master_key: get("master_key")?,
         previous_master_keys: get("previous_master_keys")?,
         sweep_token: get("sweep_token")?,
+        max_lease_ttl: get("max_lease_ttl")?,
+        landing_time: get("landing_time")?,
+        lease_retention: get("lease_retention")?,
+        target_origins: get("target_origins")?,
     })
 }
 
+/// The token of a target that the operator keeps in a variable; none where it is not set.
+///
+/// # Errors
+/// Fails where the host cannot tell.
+pub(crate) fn of_target(name: &VariableName) -> Result<Option<String>, VariableError> {
+    let value = read(name.as_str()).map_err(|()| VariableError)?;
+    Ok(value.filter(|value| !value.is_empty()))
+}
+
 fn get(name: &'static str) -> Result<String, SettingsError> {
+    let value = read(name).map_err(|()| SettingsError::Unreadable(name))?;
+    Ok(value.unwrap_or_default())
+}
+
+fn read(name: &str) -> Result<Option<String>, ()> {
     match variables::get(name) {
-        Ok(value) => Ok(value),
-        Err(Error::Undefined(_)) => Ok(String::new()),
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Undefined(_)) => Ok(None),
         Err(Error::InvalidName(cause) | Error::Provider(cause) | Error::Other(cause)) => {
             log::error!("the host does not tell variable `{name}`: {cause}");
-            Err(SettingsError::Unreadable(name))
+            Err(())
         }
     }
 }

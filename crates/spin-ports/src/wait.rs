@@ -43,7 +43,8 @@ pub(crate) fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
-async fn sleep(time: Duration) {
+/// Waits, and lets the futures beside it go on.
+pub(crate) async fn sleep(time: Duration) {
     let end = monotonic_clock::now().saturating_add(nanoseconds(time));
     until(
         || monotonic_clock::subscribe_instant(end),
