@@ -18,6 +18,17 @@ pub(crate) enum Caller {
     Sweeper,
 }
 
+impl Caller {
+    /// A stable id: what a lease is on record for, and what an `Idempotency-Key` belongs to.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Caller::Anybody => "anybody",
+            Caller::Administrator => "administrator",
+            Caller::Sweeper => "sweeper",
+        }
+    }
+}
+
 /// Who sent these headers, if they may come in.
 ///
 /// # Errors

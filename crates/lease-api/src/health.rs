@@ -4,7 +4,7 @@ use http::{Response, StatusCode};
 use lease_engine::{Engine, Ports};
 use serde_json::json;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::respond;
 use crate::settings::{Settings, SettingsError};
 
@@ -19,9 +19,8 @@ pub(crate) fn ready<P: Ports>(
     ports: P,
     settings: Result<Settings, SettingsError>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let settings = settings.map_err(|error| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_configured", error.to_string())
-    })?;
-    Engine::new(ports, settings.keys).probe_store()?;
+    let settings =
+        settings.map_err(|error| Problem::new(Code::NotConfigured, error.to_string()))?;
+    Engine::new(ports, settings.keys, settings.config).probe_store()?;
     Ok(respond::json(StatusCode::OK, &json!({"status": "ready"})))
 }

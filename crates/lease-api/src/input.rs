@@ -1,14 +1,17 @@
 //! How what a request says becomes our names and shapes.
 
+mod unique;
+
 use std::str::FromStr;
 
-use http::StatusCode;
 use lease_core::NameError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::problem::Problem;
+use self::unique::Unique;
+use crate::problem::{Code, Problem};
 use crate::{Body, MAX_BODY_BYTES};
 
 /// Reads a name out of a path.
@@ -16,8 +19,7 @@ use crate::{Body, MAX_BODY_BYTES};
 /// # Errors
 /// 422, saying what such a name is.
 pub(crate) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, Problem> {
-    text.parse()
-        .map_err(|error: NameError| Problem::unprocessable("invalid_name", error.to_string()))
+    text.parse().map_err(|error: NameError| Problem::new(Code::InvalidName, error.to_string()))
 }
 
 /// Reads a body as JSON of one shape.
@@ -40,29 +42,41 @@ pub(crate) async fn optional_json<T: DeserializeOwned>(body: impl Body) -> Resul
     read(if matches!(bytes.trim_ascii(), b"" | b"null") { b"{}" } else { &bytes })
 }
 
+/// Reads a part of a body that was JSON already.
+///
+/// # Errors
+/// 422 naming the field that does not fit.
+pub(crate) fn value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| misfit(&error))
+}
+
+/// JSON first, and then our shape: serde's JSON reader alone takes some of what does not fit for no JSON.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
-        match error.inner().classify() {
-            Category::Data => Problem::field(pointer, without_values(&error.inner().to_string())),
-            _ => malformed(error.inner()),
-        }
+    let json = serde_path_to_error::deserialize(&mut deserializer);
+    let Unique(json) = json.map_err(|error| match error.inner().classify() {
+        Category::Data => misfit(&error),
+        _ => malformed(error.inner()),
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
-    Ok(value)
+    // By derive a list would do for an object, its fields in the order in which we happen to have them.
+    value(if json.is_array() { Value::Null } else { json })
+}
+
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    Problem::field(pointer(error.path()), without_values(&error.inner().to_string()))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
     let detail = format!("the body is not JSON: see line {line}, column {column}");
-    Problem::new(StatusCode::BAD_REQUEST, "invalid_json", detail)
+    Problem::new(Code::InvalidJson, detail)
 }
 
 /// A JSON pointer (RFC 6901). The names of our fields need no escape; others come as they are sent.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
-    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    let escape = |key: &str| shown(key).replace('~', "~0").replace('/', "~1");
     let segments = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(format!("/{index}")),
         Segment::Map { key } => Some(format!("/{}", escape(key))),
@@ -79,9 +93,31 @@ fn without_values(message: &str) -> String {
         Some((quote, expected)) if quotes.iter().any(|q| quote.starts_with(q)) => {
             format!("expected {expected}")
         }
-        _ => message.to_owned(),
+        _ => without_long_key(message),
     }
 }
+
+/// The same of a name that is none of ours.
+fn without_long_key(message: &str) -> String {
+    for kind in ["unknown field `", "duplicate field `"] {
+        let Some(rest) = message.strip_prefix(kind) else { continue };
+        let ends = ["`, expected", "`, there are no fields", "`"];
+        let end = ends.iter().find_map(|end| rest.rfind(end)).unwrap_or(rest.len());
+        return format!("{kind}{}{}", shown(&rest[..end]), &rest[end..]);
+    }
+    message.to_owned()
+}
+
+/// As much of a name as finds its place. A token that stands where a name should is not told whole.
+fn shown(key: &str) -> String {
+    match key.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key.to_owned(),
+    }
+}
+
+/// Longer than any name of ours, and than most keys of labels.
+const MAX_SHOWN_CHARS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +132,14 @@ mod tests {
         names: Vec<lease_core::Namespace>,
         #[serde(default)]
         auth: Option<Auth>,
+        #[serde(default)]
+        kind: Kind,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    enum Kind {
+        #[default]
+        One,
     }
 
     #[derive(Debug, Deserialize)]
@@ -117,6 +161,7 @@ mod tests {
             ("{\"count\":1,}", 400, "not JSON"),
             ("\u{0}", 400, "not JSON"),
             ("[]", 422, "expected struct Shape"),
+            (r#"[1,[],null,"One"]"#, 422, "expected struct Shape"),
             ("{}", 422, "missing field `count`"),
             (r#"{"count":1,"canery":2}"#, 422, "unknown field `canery`"),
             (r#"{"count":1,"count":2}"#, 422, "duplicate field `count`"),
@@ -124,6 +169,9 @@ mod tests {
             (r#"{"count":"x, expected canary"}"#, 422, "`count`: expected u32"),
             (r#"{"count":-1}"#, 422, "`count`: expected u32"),
             (r#"{"count":1,"names":["a","Canary"]}"#, 422, "`names.1`: a namespace is 1 to 63"),
+            (r#"{"count":1,"kind":7}"#, 422, "`kind`: expected"),
+            (r#"{"count":1,"kind":null}"#, 422, "`kind`: expected"),
+            (r#"{"count":1,"kind":"canary"}"#, 422, "`kind`: expected `One`"),
             (r#"{"count":1,"auth":"canary"}"#, 422, "`auth`: expected"),
             (r#"{"count":1,"auth":{"type":"canary"}}"#, 422, "`auth.type`: expected `token`"),
             (r#"{"count":1,"auth":{"type":"token","tokn":"canary"}}"#, 422, "unknown field `tokn`"),
@@ -138,6 +186,23 @@ mod tests {
                     assert!(!told.to_lowercase().contains("canary"), "{body}: {told}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_place_of_a_name_is_not_told_whole() {
+        let token = format!("{}canary", "x".repeat(64));
+        for body in [
+            format!(r#"{{"count":1,"{token}":1}}"#),
+            format!(r#"{{"{token}":1,"{token}":2}}"#),
+            format!(r#"{{"count":1,"auth":{{"type":"token","{token}":1}}}}"#),
+            format!(
+                r#"{{"count":1,"auth":{{"type":"token","token":"t","`, expected {token}":1}}}}"#
+            ),
+        ] {
+            let told = read::<Shape>(body.as_bytes()).expect_err("does not fit").told;
+            let told = serde_json::to_string(&told).expect("serialises");
+            assert!(told.contains("xxxx") && !told.contains("canary"), "{body}: {told}");
         }
     }
 

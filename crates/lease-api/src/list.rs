@@ -3,7 +3,7 @@
 use lease_engine::Page;
 use serde::Serialize;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Which part of a list is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,10 +26,18 @@ impl Window {
     /// # Errors
     /// Says what the query takes.
     pub(crate) fn read(query: &Query<'_>) -> Result<Self, Problem> {
-        let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         let from = query.number("cursor", 1..=u64::MAX)?.unwrap_or(1);
+        Ok(Self { from, limit: Self::limit(query)? })
+    }
+
+    /// Reads `limit` alone.
+    ///
+    /// # Errors
+    /// Says what it may be.
+    pub(crate) fn limit(query: &Query<'_>) -> Result<usize, Problem> {
+        let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         // Unwrap safety: it is at most `MAX_LIMIT`.
-        Ok(Self { from, limit: usize::try_from(limit).unwrap() })
+        Ok(usize::try_from(limit).unwrap())
     }
 }
 
@@ -56,11 +64,31 @@ impl<'a> Query<'a> {
             if !known.contains(&name) || pairs.iter().any(|(seen, _)| *seen == name) {
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 let detail = format!("the query takes each of these once: {known}");
-                return Err(Problem::unprocessable("invalid_query", detail));
+                return Err(Problem::new(Code::InvalidQuery, detail));
             }
             pairs.push((name, value));
         }
         Ok(Self(pairs))
+    }
+
+    /// The text of a parameter, if it is there.
+    pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// Whether something is said to be so; left out, it is not.
+    ///
+    /// # Errors
+    /// Refuses what is neither `true` nor `false`.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Problem> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => {
+                let detail = format!("`{name}` is `true` or `false`");
+                Err(Problem::new(Code::InvalidQuery, detail))
+            }
+        }
     }
 
     fn number(
@@ -68,23 +96,21 @@ impl<'a> Query<'a> {
         name: &'static str,
         range: std::ops::RangeInclusive<u64>,
     ) -> Result<Option<u64>, Problem> {
-        let Some((_, value)) = self.0.iter().find(|(known, _)| *known == name) else {
-            return Ok(None);
-        };
+        let Some(value) = self.text(name) else { return Ok(None) };
         let number = value.parse().ok().filter(|number| range.contains(number));
         number.map(Some).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
             let detail = format!("`{name}` is a whole number from {least} to {most}");
-            Problem::unprocessable("invalid_query", detail)
+            Problem::new(Code::InvalidQuery, detail)
         })
     }
 }
 
 /// How many items a page has where nothing is said.
-const DEFAULT_LIMIT: u64 = 100;
+pub(crate) const DEFAULT_LIMIT: u64 = 100;
 
 /// How many it has at most.
-const MAX_LIMIT: u64 = 500;
+pub(crate) const MAX_LIMIT: u64 = 500;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! How answers are written.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -9,6 +10,11 @@ use crate::problem::Problem;
 /// An answer with a JSON body.
 pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Vec<u8>> {
     write(status, "application/json", value)
+}
+
+/// A time as it is shown: RFC 3339, UTC, whole seconds.
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// An answer without a body.

@@ -28,52 +28,80 @@ pub enum Access {
 /// What a route does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
+    /// Says that the component runs.
     Live,
+    /// Says whether it can work.
     Ready,
+    /// Does something, for whoever is let in.
+    Operation(Operation),
+}
+
+/// What is done for whoever is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
     ListTargets,
     PutTarget,
     ShowTarget,
     DeleteTarget,
     CheckTarget,
+    ShowRuntimeConfig,
+    AcceptCluster,
+    WriteOffTarget,
     ListDynamicSecrets,
     PutDynamicSecret,
     ShowDynamicSecret,
     DeleteDynamicSecret,
     IssueLease,
+    ListLeases,
+    RevokeLeases,
     ShowLease,
+    RevokeLease,
+    RenewLease,
     Sweep,
 }
 
 /// The routes of the main component.
 #[must_use]
 pub fn leases_routes() -> Vec<Route> {
-    use Access::{Administrator, Anybody};
-    use Endpoint as To;
+    use Operation as To;
+    let open =
+        [("/livez", Endpoint::Live), ("/readyz", Endpoint::Ready)].map(|(path, endpoint)| Route {
+            method: Method::GET,
+            path,
+            access: Access::Anybody,
+            endpoint,
+        });
     let target = "/api/v1/targets/{name}";
     let secret = "/api/v1/dynamic-secrets/{name}";
-    [
-        (Method::GET, "/livez", Anybody, To::Live),
-        (Method::GET, "/readyz", Anybody, To::Ready),
-        (Method::GET, "/api/v1/targets", Administrator, To::ListTargets),
-        (Method::PUT, target, Administrator, To::PutTarget),
-        (Method::GET, target, Administrator, To::ShowTarget),
-        (Method::DELETE, target, Administrator, To::DeleteTarget),
-        (Method::POST, "/api/v1/targets/{name}/check", Administrator, To::CheckTarget),
-        (Method::GET, "/api/v1/dynamic-secrets", Administrator, To::ListDynamicSecrets),
-        (Method::PUT, secret, Administrator, To::PutDynamicSecret),
-        (Method::GET, secret, Administrator, To::ShowDynamicSecret),
-        (Method::DELETE, secret, Administrator, To::DeleteDynamicSecret),
-        (Method::POST, "/api/v1/dynamic-secrets/{name}/leases", Administrator, To::IssueLease),
-        (Method::GET, "/api/v1/leases/{lease_id}", Administrator, To::ShowLease),
+    let lease = "/api/v1/leases/{lease_id}";
+    let administrators = [
+        (Method::GET, "/api/v1/targets", To::ListTargets),
+        (Method::PUT, target, To::PutTarget),
+        (Method::GET, target, To::ShowTarget),
+        (Method::DELETE, target, To::DeleteTarget),
+        (Method::POST, "/api/v1/targets/{name}/check", To::CheckTarget),
+        (Method::POST, "/api/v1/targets/{name}/cluster", To::AcceptCluster),
+        (Method::GET, "/api/v1/targets/{name}/runtime-config", To::ShowRuntimeConfig),
+        (Method::POST, "/api/v1/targets/{name}/write-off", To::WriteOffTarget),
+        (Method::GET, "/api/v1/dynamic-secrets", To::ListDynamicSecrets),
+        (Method::PUT, secret, To::PutDynamicSecret),
+        (Method::GET, secret, To::ShowDynamicSecret),
+        (Method::DELETE, secret, To::DeleteDynamicSecret),
+        (Method::POST, "/api/v1/dynamic-secrets/{name}/leases", To::IssueLease),
+        (Method::GET, "/api/v1/leases", To::ListLeases),
+        (Method::POST, "/api/v1/leases/revoke", To::RevokeLeases),
+        (Method::GET, lease, To::ShowLease),
+        (Method::DELETE, lease, To::RevokeLease),
+        (Method::POST, "/api/v1/leases/{lease_id}/renew", To::RenewLease),
     ]
-    .map(Route::new)
-    .to_vec()
+    .map(|(method, path, operation)| Route::new(method, path, Access::Administrator, operation));
+    open.into_iter().chain(administrators).collect()
 }
 
 /// The routes of the cleanup job.
 #[must_use]
 pub fn sweep_routes() -> Vec<Route> {
-    [(Method::POST, "/api/v1/sweep", Access::Sweeper, Endpoint::Sweep)].map(Route::new).to_vec()
+    vec![Route::new(Method::POST, "/api/v1/sweep", Access::Sweeper, Operation::Sweep)]
 }
 
 /// What a path and method lead to.
@@ -103,9 +131,8 @@ pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> Fo
 }
 
 impl Route {
-    fn new(row: (Method, &'static str, Access, Endpoint)) -> Self {
-        let (method, path, access, endpoint) = row;
-        Self { method, path, access, endpoint }
+    fn new(method: Method, path: &'static str, access: Access, operation: Operation) -> Self {
+        Self { method, path, access, endpoint: Endpoint::Operation(operation) }
     }
 }
 
@@ -131,12 +158,16 @@ mod tests {
 
     #[test]
     fn a_path_is_compared_as_it_came() {
+        let to = |operation, parameter| Some((Endpoint::Operation(operation), parameter));
         for (method, path, endpoint) in [
             (Method::GET, "/livez", Some((Endpoint::Live, ""))),
-            (Method::GET, "/api/v1/targets", Some((Endpoint::ListTargets, ""))),
-            (Method::GET, "/api/v1/targets/prod", Some((Endpoint::ShowTarget, "prod"))),
-            (Method::GET, "/api/v1/targets/pr%6fd", Some((Endpoint::ShowTarget, "pr%6fd"))),
-            (Method::POST, "/api/v1/targets/check/check", Some((Endpoint::CheckTarget, "check"))),
+            (Method::GET, "/api/v1/targets", to(Operation::ListTargets, "")),
+            (Method::GET, "/api/v1/targets/prod", to(Operation::ShowTarget, "prod")),
+            (Method::GET, "/api/v1/targets/pr%6fd", to(Operation::ShowTarget, "pr%6fd")),
+            (Method::POST, "/api/v1/targets/check/check", to(Operation::CheckTarget, "check")),
+            (Method::POST, "/api/v1/leases/revoke", to(Operation::RevokeLeases, "")),
+            (Method::DELETE, "/api/v1/leases/revoke", to(Operation::RevokeLease, "revoke")),
+            (Method::POST, "/api/v1/leases/7/renew", to(Operation::RenewLease, "7")),
             (Method::GET, "/", None),
             (Method::GET, "", None),
             (Method::GET, "//livez", None),

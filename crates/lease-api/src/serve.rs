@@ -2,15 +2,15 @@
 
 use std::error::Error;
 
+use http::Response;
 use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
-use http::{Response, StatusCode};
-use lease_engine::{Engine, Ports};
+use lease_engine::{Engine, Ports, Requester};
 
-use crate::auth::admit;
+use crate::auth::{Caller, admit};
 use crate::list::Query;
-use crate::problem::Problem;
-use crate::routes::{Endpoint, Found, Route, find, leases_routes, sweep_routes};
+use crate::problem::{Code, Problem};
+use crate::routes::{Endpoint, Found, Operation, Route, find, leases_routes, sweep_routes};
 use crate::settings::Settings;
 use crate::{
     Body, SettingsError, Variables, dynamic_secrets, health, leases as lease_handlers, targets,
@@ -30,7 +30,7 @@ pub async fn leases<P: Ports>(
 #[must_use]
 pub fn malformed() -> Response<Vec<u8>> {
     let detail = "the method, path or headers are malformed";
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_request", detail).into_response()
+    Problem::new(Code::MalformedRequest, detail).into_response()
 }
 
 /// Answers a request to the cleanup job.
@@ -77,47 +77,71 @@ async fn answer<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let settings = Settings::read(variables);
-    if let Found::Route(Route { endpoint, .. }, _) = &found {
-        match endpoint {
-            Endpoint::Live => return Ok(health::live()),
-            Endpoint::Ready => return health::ready(ports, settings),
-            _ => {}
-        }
-    }
-    let settings = settings?;
     let (route, parameter) = match found {
         Found::Route(route, parameter) => (route, parameter),
-        Found::OtherMethods(methods) => return Err(method_not_allowed(&methods)),
-        Found::Nothing => return Err(Problem::not_found("unknown_path", "nothing is here")),
+        Found::OtherMethods(methods) => {
+            settings?;
+            return Err(method_not_allowed(&methods));
+        }
+        Found::Nothing => {
+            settings?;
+            return Err(Problem::new(Code::UnknownPath, "nothing is here"));
+        }
     };
-    admit(&head.headers, &settings, route.access)?;
-    let engine = Engine::new(ports, settings.keys);
-    dispatch(&engine, route.endpoint, parameter, head.uri.query(), body).await
+    let operation = match route.endpoint {
+        Endpoint::Live => return Ok(health::live()),
+        Endpoint::Ready => return health::ready(ports, settings),
+        Endpoint::Operation(operation) => operation,
+    };
+    let settings = settings?;
+    let caller = admit(&head.headers, &settings, route.access)?;
+    let engine = Engine::new(ports, settings.keys, settings.config);
+    dispatch(&engine, caller, operation, parameter, head, body).await
 }
 
 async fn dispatch<P: Ports>(
     engine: &Engine<P>,
-    endpoint: Endpoint,
+    caller: Caller,
+    operation: Operation,
     parameter: &str,
-    query: Option<&str>,
+    head: &Parts,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let lists = matches!(endpoint, Endpoint::ListTargets | Endpoint::ListDynamicSecrets);
-    let query = Query::read(query, if lists { &["limit", "cursor"] } else { &[] })?;
-    match endpoint {
-        Endpoint::Live | Endpoint::Ready => Ok(health::live()),
-        Endpoint::ListTargets => targets::list(engine, &query),
-        Endpoint::PutTarget => targets::put(engine, parameter, body).await,
-        Endpoint::ShowTarget => targets::show(engine, parameter),
-        Endpoint::DeleteTarget => targets::delete(engine, parameter),
-        Endpoint::CheckTarget => targets::check(engine, parameter, body).await,
-        Endpoint::ListDynamicSecrets => dynamic_secrets::list(engine, &query),
-        Endpoint::PutDynamicSecret => dynamic_secrets::put(engine, parameter, body).await,
-        Endpoint::ShowDynamicSecret => dynamic_secrets::show(engine, parameter),
-        Endpoint::DeleteDynamicSecret => dynamic_secrets::delete(engine, parameter),
-        Endpoint::IssueLease => lease_handlers::issue(engine, parameter, body).await,
-        Endpoint::ShowLease => lease_handlers::show(engine, parameter),
-        Endpoint::Sweep => crate::sweep::sweep_once(engine, body).await,
+    let query = Query::read(head.uri.query(), parameters(operation))?;
+    match operation {
+        Operation::ListTargets => targets::list(engine, &query),
+        Operation::PutTarget => targets::put(engine, parameter, body).await,
+        Operation::ShowTarget => targets::show(engine, parameter),
+        Operation::DeleteTarget => targets::delete(engine, parameter, &query).await,
+        Operation::CheckTarget => targets::check(engine, parameter, body).await,
+        Operation::ShowRuntimeConfig => targets::runtime_config(engine, parameter),
+        Operation::AcceptCluster => targets::accept_cluster(engine, parameter, body).await,
+        Operation::WriteOffTarget => targets::write_off(engine, parameter, body).await,
+        Operation::ListDynamicSecrets => dynamic_secrets::list(engine, &query),
+        Operation::PutDynamicSecret => dynamic_secrets::put(engine, parameter, body).await,
+        Operation::ShowDynamicSecret => dynamic_secrets::show(engine, parameter),
+        Operation::DeleteDynamicSecret => dynamic_secrets::delete(engine, parameter, &query).await,
+        Operation::IssueLease => {
+            let requester = Requester { id: caller.id().to_owned() };
+            lease_handlers::issue(engine, &requester, parameter, &head.headers, body).await
+        }
+        Operation::ListLeases => lease_handlers::list(engine, &query),
+        Operation::RevokeLeases => lease_handlers::revoke_many(engine, body).await,
+        Operation::ShowLease => lease_handlers::show(engine, parameter),
+        Operation::RevokeLease => lease_handlers::revoke(engine, parameter).await,
+        Operation::RenewLease => lease_handlers::renew(engine, parameter, body).await,
+        Operation::Sweep => crate::sweep::sweep_once(engine, body).await,
+    }
+}
+
+/// What the query of a route may hold.
+fn parameters(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::ListTargets | Operation::ListDynamicSecrets => &["limit", "cursor"],
+        Operation::ListLeases => lease_handlers::LIST_QUERY,
+        Operation::DeleteDynamicSecret => &["force", "revoke"],
+        Operation::DeleteTarget => &["revoke"],
+        _ => &[],
     }
 }
 
@@ -127,7 +151,7 @@ fn method_not_allowed(methods: &[http::Method]) -> Problem {
     let detail = format!("this path takes {methods}");
     // Unwrap safety: method names are header values.
     let allow = HeaderValue::try_from(methods).unwrap();
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).with(ALLOW, allow)
+    Problem::new(Code::MethodNotAllowed, detail).with(ALLOW, allow)
 }
 
 /// An error with all that is behind it, on one line.
@@ -149,6 +173,23 @@ mod tests {
 
     fn concrete(path: &str) -> String {
         path.replace("{name}", "prod").replace("{lease_id}", &"0".repeat(32))
+    }
+
+    /// A body that fits.
+    fn body_of(endpoint: Endpoint) -> &'static str {
+        let Endpoint::Operation(operation) = endpoint else { return "" };
+        match operation {
+            Operation::PutTarget => {
+                r#"{"url":"https://a.example","auth":{"type":"token","token":"t"}}"#
+            }
+            Operation::PutDynamicSecret => {
+                r#"{"target":"prod","account":{"type":"existing","name":"d"},"namespaces":["a"]}"#
+            }
+            Operation::AcceptCluster => r#"{"uid":"u"}"#,
+            Operation::WriteOffTarget => r#"{"reason":"gone"}"#,
+            Operation::RevokeLeases => r#"{"target":"prod"}"#,
+            _ => "",
+        }
     }
 
     #[test]
@@ -239,11 +280,18 @@ mod tests {
             ("PATCH", "/api/v1/targets/prod", 405, "method_not_allowed"),
             ("GET", "/api/v1/targets?limt=5", 422, "invalid_query"),
             ("DELETE", "/api/v1/targets/prod?force=true", 422, "invalid_query"),
+            ("DELETE", "/api/v1/targets/prod?revoke=yes", 422, "invalid_query"),
+            ("POST", "/api/v1/leases/revoke?target=prod", 422, "invalid_query"),
+            ("PUT", "/api/v1/leases/revoke", 405, "method_not_allowed"),
+            ("GET", "/api/v1/leases/", 404, "unknown_path"),
             ("GET", "/api/v1/targets/Prod", 422, "invalid_name"),
             ("GET", "/api/v1/targets/..%2f", 422, "invalid_name"),
             ("GET", "/api/v1/leases/nope", 404, "unknown_lease"),
             ("POST", "/api/v1/sweep", 422, "invalid_field"),
             ("POST", "/api/v1/targets/prod/check", 422, "invalid_field"),
+            ("POST", "/api/v1/targets/Prod/cluster", 422, "invalid_name"),
+            ("POST", "/api/v1/targets/Prod/write-off", 422, "invalid_name"),
+            ("GET", "/api/v1/targets/Prod/runtime-config", 422, "invalid_name"),
         ] {
             let answer = app.send(method, path, ADMIN, r#"{"dry_run":true}"#);
             assert_eq!(
@@ -276,20 +324,15 @@ mod tests {
     fn a_store_that_is_down_is_told_and_is_no_panic() {
         let app = Installation::default();
         app.ports.store.set_down(true);
-        for route in leases_routes() {
+        for route in [leases_routes(), sweep_routes()].concat() {
             let path = concrete(route.path);
-            let body = match route.endpoint {
-                Endpoint::PutTarget => {
-                    r#"{"url":"https://a.example","auth":{"type":"token","token":"t"}}"#
-                }
-                Endpoint::PutDynamicSecret => {
-                    r#"{"target":"prod","account":{"type":"existing","name":"d"},"namespaces":["a"]}"#
-                }
-                _ => "",
-            };
+            let body = body_of(route.endpoint);
             let answer = app.send(route.method.as_str(), &path, ADMIN, body);
             let expected = if route.endpoint == Endpoint::Live { 200 } else { 503 };
             assert_eq!(answer.status, expected, "{} {path}: {}", route.method, answer.json);
+            if expected == 503 {
+                assert_eq!(answer.json["code"], "store_unavailable", "{} {path}", route.method);
+            }
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use lease_core::{Keyring, MasterKey};
+use chrono::TimeDelta;
+use lease_core::{Keyring, MAX_TTL, MIN_LEASE_TTL, MasterKey, Ttl, VariableOrigins};
+use lease_engine::{Config, DEFAULT_LANDING, DEFAULT_RETENTION};
 
 use crate::bearer::BearerToken;
 
@@ -17,6 +19,14 @@ pub struct Variables {
     pub previous_master_keys: String,
     /// The bearer token of whoever calls the sweep, at least 32 bytes; empty admits nobody.
     pub sweep_token: String,
+    /// The longest lifetime of any lease, as `768h`.
+    pub max_lease_ttl: String,
+    /// How long a request that was given up may still take effect in a cluster, as `75s`.
+    pub landing_time: String,
+    /// How long an ended lease can still be seen, as `7d`.
+    pub lease_retention: String,
+    /// Which variable may be sent where: `target_prod=https://10.0.0.1:6443 …`.
+    pub target_origins: String,
 }
 
 /// Why one cannot work with the variables as they are set. Names them, and repeats none.
@@ -40,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) administrator: BearerToken,
     pub(crate) sweeper: Option<BearerToken>,
     pub(crate) keys: Keyring,
+    pub(crate) config: Config,
 }
 
 impl Settings {
@@ -61,7 +72,8 @@ impl Settings {
             .split(',')
             .filter_map(|text| master_key("previous_master_keys", text).transpose())
             .collect();
-        Ok(Self { administrator, sweeper, keys: Keyring::new(&current, &previous?) })
+        let keys = Keyring::new(&current, &previous?);
+        Ok(Self { administrator, sweeper, keys, config: config(variables)? })
     }
 }
 
@@ -69,6 +81,35 @@ impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Variables(redacted)")
     }
+}
+
+fn config(variables: &Variables) -> Result<Config, SettingsError> {
+    let max_ttl = duration("max_lease_ttl", &variables.max_lease_ttl, MIN_LEASE_TTL, MAX_TTL)?;
+    let landing = duration("landing_time", &variables.landing_time, Ttl::SECOND, Ttl::HOUR)?;
+    let retention = duration("lease_retention", &variables.lease_retention, Ttl::HOUR, Ttl::YEAR)?;
+    let origins = VariableOrigins::parse(&variables.target_origins)
+        .map_err(|_| SettingsError::Malformed("target_origins", ORIGINS_RULE))?;
+    Ok(Config {
+        max_ttl: max_ttl.unwrap_or(MAX_TTL),
+        landing: landing.map_or(DEFAULT_LANDING, TimeDelta::from),
+        retention: retention.map_or(DEFAULT_RETENTION, TimeDelta::from),
+        origins,
+    })
+}
+
+fn duration(
+    name: &'static str,
+    text: &str,
+    least: Ttl,
+    most: Ttl,
+) -> Result<Option<Ttl>, SettingsError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let malformed = || SettingsError::Malformed(name, DURATION_RULE);
+    let ttl: Ttl = text.parse().map_err(|_| malformed())?;
+    if (least..=most).contains(&ttl) { Ok(Some(ttl)) } else { Err(malformed()) }
 }
 
 fn bearer(name: &'static str, text: &str) -> Result<Option<BearerToken>, SettingsError> {
@@ -90,6 +131,11 @@ fn master_key(name: &'static str, text: &str) -> Result<Option<MasterKey>, Setti
 const TOKEN_RULE: &str = "at least 32 visible ASCII characters without spaces; \
                           `openssl rand -hex 32` makes one";
 
+const DURATION_RULE: &str = "a duration like `90s`, `15m`, `1h30m` or `2d`: `max_lease_ttl` from 10s to \
+                             768h, `landing_time` from 1s to 1h, `lease_retention` from 1h to 1 year";
+
+const ORIGINS_RULE: &str = "`target_NAME=https://host:port`, several separated by spaces or commas";
+
 const KEY_RULE: &str = "32 bytes in base64; `openssl rand -base64 32` makes one";
 
 #[cfg(test)]
@@ -100,7 +146,7 @@ mod tests {
     #[test]
     fn each_variable_that_does_not_fit_is_named_and_not_repeated() {
         type Break = fn(&mut Variables);
-        let cases: [(Break, Option<&str>); 13] = [
+        let cases: [(Break, Option<&str>); 33] = [
             (|_| {}, None),
             (|v| v.sweep_token.clear(), None),
             (|v| v.previous_master_keys = format!("{0},{0}\n", v.master_key), None),
@@ -117,6 +163,35 @@ mod tests {
                 Some("`previous_master_keys` is mal"),
             ),
             (|v| v.sweep_token = "canary".to_owned(), Some("`sweep_token` is malformed")),
+            (|v| v.max_lease_ttl = "768h".to_owned(), None),
+            (|v| v.max_lease_ttl = " 10s\n".to_owned(), None),
+            (|v| v.max_lease_ttl = "769h".to_owned(), Some("`max_lease_ttl` is malformed")),
+            (|v| v.max_lease_ttl = "9s".to_owned(), Some("`max_lease_ttl` is malformed")),
+            (|v| v.max_lease_ttl = "canary".to_owned(), Some("from 10s to 768h")),
+            (|v| v.landing_time = "1h".to_owned(), None),
+            (|v| v.landing_time = "61m".to_owned(), Some("`landing_time` is malformed")),
+            (|v| v.landing_time = "0".to_owned(), Some("`landing_time` is malformed")),
+            (|v| v.landing_time = "canary".to_owned(), Some("from 1s to 1h")),
+            (|v| v.lease_retention = "365d".to_owned(), None),
+            (|v| v.lease_retention = "366d".to_owned(), Some("`lease_retention` is malformed")),
+            (|v| v.lease_retention = "59m".to_owned(), Some("`lease_retention` is malformed")),
+            (|v| v.lease_retention = "canary".to_owned(), Some("from 1h to 1 year")),
+            (
+                |v| v.target_origins = "target_a=https://a.example, target_b=http://b".to_owned(),
+                None,
+            ),
+            (|v| v.target_origins = "canary".to_owned(), Some("`target_origins` is malformed")),
+            (|v| v.target_origins = "admin_token=https://canary".to_owned(), Some("`target_NAME=")),
+            (|v| v.target_origins = "target_a=canary".to_owned(), Some("`target_origins` is mal")),
+            (
+                |v| v.target_origins = "target_a=https://a target_a=https://canary".to_owned(),
+                Some("`target_origins` is malformed"),
+            ),
+            (|v| v.target_origins = "target_=https://canary".to_owned(), Some("`target_origins`")),
+            (
+                |v| v.target_origins = "target_a=https://u:canary@a".to_owned(),
+                Some("`target_origins`"),
+            ),
         ];
         for (row, (break_one, error)) in cases.into_iter().enumerate() {
             let mut variables = variables();
@@ -129,6 +204,26 @@ mod tests {
                 }
                 _ => panic!("row {row}: told {told:?}, expected {error:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default_and_what_is_set_holds() {
+        let config = |variables| Settings::read(&Ok(variables)).expect("good variables").config;
+        assert_eq!(config(variables()), Config::default());
+        let set = config(Variables {
+            max_lease_ttl: "2h".to_owned(),
+            landing_time: "90s".to_owned(),
+            lease_retention: "1h".to_owned(),
+            target_origins: "target_a=https://a.example:6443".to_owned(),
+            ..variables()
+        });
+        assert_eq!(set.max_ttl.seconds(), 7200);
+        assert_eq!((set.landing, set.retention), (TimeDelta::seconds(90), TimeDelta::hours(1)));
+        let variable = "target_a".to_owned().try_into().expect("a variable");
+        for (url, allowed) in [("https://a.example:6443/x", true), ("https://a.example", false)] {
+            let url = url.to_owned().try_into().expect("a url");
+            assert_eq!(set.origins.allow(&variable, &url), allowed, "{url}");
         }
     }
 

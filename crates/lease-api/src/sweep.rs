@@ -24,12 +24,12 @@ pub enum SweepError {
 ///
 /// # Errors
 /// Fails where kubelease is not configured, or where the store fails.
-pub fn sweep_now<P: Ports>(
+pub async fn sweep_now<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
 ) -> Result<SweepReport, SweepError> {
     let settings = Settings::read(variables)?;
-    Ok(Engine::new(ports, settings.keys).sweep()?)
+    Ok(Engine::new(ports, settings.keys, settings.config).sweep().await?)
 }
 
 /// `POST /api/v1/sweep`
@@ -38,12 +38,27 @@ pub(crate) async fn sweep_once<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let Nothing {} = input::optional_json(body).await?;
-    let SweepReport { forgotten, more } = engine.sweep()?;
-    Ok(respond::json(StatusCode::OK, &ReportJson { forgotten, more }))
+    let report = engine.sweep().await?;
+    Ok(respond::json(StatusCode::OK, &ReportJson::of(&report)))
 }
 
+/// What a sweep did.
 #[derive(Serialize)]
 struct ReportJson {
+    due: usize,
+    ended: usize,
+    postponed: usize,
+    voided: usize,
     forgotten: usize,
+    resealed: usize,
+    resigned: usize,
     more: bool,
+}
+
+impl ReportJson {
+    fn of(report: &SweepReport) -> Self {
+        let SweepReport { due, ended, postponed, voided, forgotten, resealed, resigned, more } =
+            *report;
+        Self { due, ended, postponed, voided, forgotten, resealed, resigned, more }
+    }
 }

@@ -1,72 +1,65 @@
 //! The shapes of dynamic secrets.
 
-use chrono::SecondsFormat;
-use lease_core::{Account, DynamicSecret, DynamicSecretName, Namespace, TargetName, Terms, Ttl};
+use lease_core::{Definition, DefinitionParts, DynamicSecret, DynamicSecretName};
 use lease_engine::DynamicSecretDefinition;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::problem::Problem;
-
-/// What an administrator says of a dynamic secret.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `target`, `account` and `namespaces`")]
-pub(crate) struct DynamicSecretInput {
-    target: TargetName,
-    account: Account,
-    namespaces: Vec<Namespace>,
-    default_ttl: Option<Ttl>,
-    max_ttl: Option<Ttl>,
-}
+use crate::respond::time;
+use crate::targets::json::TargetInput;
+use crate::{Body, input};
 
 /// A dynamic secret as it is shown.
 #[derive(Serialize)]
 pub(crate) struct DynamicSecretJson {
     name: DynamicSecretName,
-    target: TargetName,
-    account: Account,
-    namespaces: Vec<Namespace>,
-    default_ttl: Ttl,
-    max_ttl: Ttl,
+    #[serde(flatten)]
+    parts: DefinitionParts,
+    inline_target: bool,
     created_at: String,
     updated_at: String,
+    /// What an administrator should know of it; only told when it is put.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
-impl DynamicSecretInput {
-    /// The definition of this name.
-    ///
-    /// # Errors
-    /// 422 where its terms do not hold together.
-    pub(crate) fn define(
-        self,
-        name: DynamicSecretName,
-    ) -> Result<DynamicSecretDefinition, Problem> {
-        // What is said bounds what is not: a default alone may be longer than our maximum, and so on.
-        let max =
-            self.max_ttl.unwrap_or(DEFAULT_MAX_TTL.max(self.default_ttl.unwrap_or(DEFAULT_TTL)));
-        let default = self.default_ttl.unwrap_or(DEFAULT_TTL.min(max));
-        let terms = Terms::new(self.namespaces, default, max)
-            .map_err(|error| Problem::unprocessable("invalid_terms", error.to_string()))?;
-        Ok(DynamicSecretDefinition { name, target: self.target, account: self.account, terms })
-    }
+/// Reads what an administrator says of the dynamic secret of this name.
+///
+/// `target` is the name of one, or a whole one, which is then put under the dynamic secret's own name.
+///
+/// # Errors
+/// 400 for what is no JSON, 422 naming the field that does not fit.
+pub(crate) async fn read(
+    name: DynamicSecretName,
+    body: impl Body,
+) -> Result<DynamicSecretDefinition, Problem> {
+    let mut json: Value = input::json(body).await?;
+    let target = match json.get_mut("target") {
+        Some(inline @ Value::Object(_)) => {
+            let target: TargetInput =
+                input::value(inline.take()).map_err(|problem| problem.within("/target"))?;
+            target.check().map_err(|problem| problem.within("/target"))?;
+            *inline = Value::String(name.to_string());
+            // Unwrap safety: both are RFC 1123 labels.
+            Some(target.define(name.as_str().parse().unwrap()))
+        }
+        _ => None,
+    };
+    let parts: DefinitionParts = input::value(json)?;
+    let definition = Definition::new(parts).map_err(Problem::from)?;
+    Ok(DynamicSecretDefinition { name, definition, target })
 }
 
-impl From<DynamicSecret> for DynamicSecretJson {
-    fn from(secret: DynamicSecret) -> Self {
+impl DynamicSecretJson {
+    pub(crate) fn of(secret: DynamicSecret, warnings: Vec<String>) -> Self {
         Self {
-            namespaces: secret.terms.namespaces().to_vec(),
-            default_ttl: secret.terms.default_ttl(),
-            max_ttl: secret.terms.max_ttl(),
-            created_at: secret.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            updated_at: secret.updated_at.to_rfc3339_opts(SecondsFormat::Secs, true),
             name: secret.name,
-            target: secret.target,
-            account: secret.account,
+            parts: secret.definition.into(),
+            inline_target: secret.inline_target,
+            created_at: time(secret.created_at),
+            updated_at: time(secret.updated_at),
+            warnings,
         }
     }
 }
-
-/// The default lifetime where a definition names none: that of `kubectl create token`.
-const DEFAULT_TTL: Ttl = Ttl::HOUR;
-
-/// The longest lifetime where a definition names none: a working day, and what managed clusters grant.
-const DEFAULT_MAX_TTL: Ttl = Ttl::DAY;

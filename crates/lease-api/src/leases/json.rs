@@ -1,75 +1,128 @@
 //! The shapes of leases.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use lease_core::{
-    DynamicSecretName, Lease, LeaseId, LeaseState, Namespace, ServiceAccountName, TargetName, Ttl,
+    DynamicSecretName, EndReason, LeaseId, LeaseState, LeasedObject, Mode, Namespace,
+    ServiceAccountName, TargetName,
 };
-use lease_engine::Issued;
-use serde::{Deserialize, Serialize};
+use lease_engine::{Held, Issued, Renewal};
+use serde::Serialize;
 
-/// What a caller asks for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `ttl` and `namespace`, or no body")]
-pub(crate) struct IssueInput {
-    pub(crate) ttl: Option<Ttl>,
-    pub(crate) namespace: Option<Namespace>,
-}
+use crate::respond::time;
 
-/// A lease with its token: the one answer that holds one.
+/// A lease with its token: the only answers that hold one.
 #[derive(Serialize)]
 pub(crate) struct IssuedJson<'a> {
     #[serde(flatten)]
-    lease: Facts<'a>,
+    lease: LeaseJson<'a>,
     token: &'a str,
 }
 
-/// A lease as it is shown afterwards.
+/// A lease as it is shown.
 #[derive(Serialize)]
 pub(crate) struct LeaseJson<'a> {
-    #[serde(flatten)]
-    lease: Facts<'a>,
-    state: LeaseState,
-}
-
-#[derive(Serialize)]
-struct Facts<'a> {
     lease_id: LeaseId,
     dynamic_secret: &'a DynamicSecretName,
     target: &'a TargetName,
+    mode: Mode,
+    /// Whether it can be taken back before it expires.
+    revocable: bool,
+    state: LeaseState,
     namespace: &'a Namespace,
     service_account: &'a ServiceAccountName,
+    audiences: &'a [String],
+    requester: &'a str,
     jti: Option<&'a str>,
     issued_at: String,
     expires_at: String,
+    max_expires_at: String,
     ttl_seconds: i64,
-    warnings: &'a [String],
+    objects: Vec<ObjectJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closing: Option<ClosingJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<EndedJson<'a>>,
+    warnings: Vec<&'a str>,
+}
+
+/// Something that was made for it in the cluster.
+#[derive(Serialize)]
+struct ObjectJson<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a Namespace>,
+    name: &'a str,
+}
+
+/// That it is to end, and what stands in the way.
+#[derive(Serialize)]
+struct ClosingJson<'a> {
+    why: EndReason,
+    since: String,
+    reason: Option<&'a str>,
+}
+
+/// That it has ended.
+#[derive(Serialize)]
+struct EndedJson<'a> {
+    why: EndReason,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
 }
 
 impl<'a> IssuedJson<'a> {
-    pub(crate) fn of(issued: &'a Issued) -> Self {
-        Self { lease: Facts::of(&issued.lease), token: issued.token.expose() }
+    pub(crate) fn of(issued: &'a Issued, now: DateTime<Utc>) -> Self {
+        Self { lease: LeaseJson::of(&issued.held, now), token: issued.token.expose() }
+    }
+
+    pub(crate) fn renewed(renewal: &'a Renewal, now: DateTime<Utc>) -> Self {
+        let mut lease = LeaseJson::of(&renewal.held, now);
+        lease.warnings.extend(renewal.warnings.iter().map(String::as_str));
+        Self { lease, token: renewal.token.expose() }
     }
 }
 
 impl<'a> LeaseJson<'a> {
-    pub(crate) fn of(lease: &'a Lease, now: DateTime<Utc>) -> Self {
-        Self { lease: Facts::of(lease), state: lease.state(now) }
-    }
-}
-
-impl<'a> Facts<'a> {
-    fn of(lease: &'a Lease) -> Self {
+    pub(crate) fn of(held: &'a Held, now: DateTime<Utc>) -> Self {
+        let lease = &held.lease;
         Self {
             lease_id: lease.id,
             dynamic_secret: &lease.dynamic_secret,
             target: &lease.target,
+            mode: lease.mode,
+            revocable: lease.mode.is_revocable(),
+            state: held.state(now),
             namespace: &lease.namespace,
             service_account: &lease.service_account,
+            audiences: &lease.audiences,
+            requester: &lease.requester,
             jti: lease.jti.as_deref(),
-            issued_at: lease.issued_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            expires_at: lease.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            ttl_seconds: lease.ttl_seconds(),
-            warnings: &lease.warnings,
+            issued_at: time(lease.issued_at),
+            expires_at: time(held.expires_at),
+            max_expires_at: time(lease.latest_end),
+            ttl_seconds: (held.expires_at - lease.issued_at).num_seconds(),
+            objects: lease.objects.iter().map(ObjectJson::of).collect(),
+            closing: held.closing.as_ref().filter(|_| held.ending.is_none()).map(|closing| {
+                ClosingJson {
+                    why: closing.why,
+                    since: time(closing.since),
+                    reason: closing.obstacle.as_deref(),
+                }
+            }),
+            ended: held.ending.as_ref().map(|ending| EndedJson {
+                why: ending.why,
+                at: time(ending.at),
+                note: ending.note.as_deref(),
+            }),
+            warnings: lease.warnings.iter().map(String::as_str).collect(),
         }
+    }
+}
+
+impl<'a> ObjectJson<'a> {
+    fn of(object: &'a LeasedObject) -> Self {
+        let LeasedObject { kind, namespace, name, .. } = object;
+        Self { kind: kind.as_str(), namespace: namespace.as_ref(), name }
     }
 }

@@ -1,25 +1,48 @@
 //! The shapes of targets.
 
-use chrono::SecondsFormat;
 use lease_core::{
-    ApiServerUrl, ClusterCredential, MissingPermission, Target, TargetCheck, TargetName,
+    ApiServerUrl, ClusterCredential, Description, DynamicSecretName, HeaderName, KnownCluster,
+    MissingPermission, NewAuth, SecretCheck, Target, TargetAuth, TargetCheck, TargetName,
+    TrustedCa, VariableName,
 };
+use lease_engine::{KnownTarget, TargetDefinition};
 use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+use crate::respond::time;
 
 /// What an administrator says of a target.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `url` and `auth`")]
 pub(crate) struct TargetInput {
-    pub(crate) url: ApiServerUrl,
-    pub(crate) auth: AuthInput,
+    url: ApiServerUrl,
+    auth: AuthInput,
+    #[serde(default)]
+    ca: TrustedCa,
+    #[serde(default)]
+    description: Description,
+    #[serde(default)]
+    disabled: bool,
 }
 
 /// How kubelease authenticates there.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum AuthInput {
-    /// By a bearer token; without one, by the one that is known.
-    Token { token: Option<ClusterCredential> },
+enum AuthInput {
+    /// By a bearer token: this one, the one in a variable, or the one that is known.
+    Token { token: Option<ClusterCredential>, variable: Option<VariableName> },
+    /// By whatever the gateway at the url adds.
+    Gateway { header: Option<HeaderInput> },
+    /// By the host's client certificate.
+    ClientCertificate {},
+}
+
+/// A header that a gateway asks for; without a value, the one that is known.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderInput {
+    name: HeaderName,
+    value: Option<ClusterCredential>,
 }
 
 /// A target as it is shown.
@@ -28,15 +51,51 @@ pub(crate) struct TargetJson {
     name: TargetName,
     url: ApiServerUrl,
     auth: AuthJson,
+    ca: TrustedCa,
+    description: Description,
+    disabled: bool,
+    /// Whether it goes when the last of its leases has ended.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleting: bool,
     created_at: String,
     updated_at: String,
+    cluster: Option<ClusterJson>,
     last_check: Option<CheckJson>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum AuthJson {
-    Token,
+    Token {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        variable: Option<VariableName>,
+    },
+    Gateway {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        header: Option<HeaderJson>,
+    },
+    ClientCertificate,
+}
+
+#[derive(Serialize)]
+struct HeaderJson {
+    name: HeaderName,
+}
+
+/// Which cluster a target leads to.
+#[derive(Serialize)]
+pub(crate) struct ClusterJson {
+    namespace: String,
+    uid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<ChangedJson>,
+}
+
+/// That another was seen there.
+#[derive(Serialize)]
+struct ChangedJson {
+    found_uid: String,
+    since: String,
 }
 
 /// What a check saw. `ok` says that nothing is missing.
@@ -49,40 +108,120 @@ pub(crate) struct CheckJson {
     version: Option<String>,
     username: Option<String>,
     groups: Vec<String>,
+    cluster_uid: Option<String>,
     missing_permissions: Vec<MissingPermission>,
+    dynamic_secrets: Vec<SecretCheckJson>,
 }
 
-impl AuthInput {
-    pub(crate) fn credential(self) -> Option<ClusterCredential> {
-        let Self::Token { token } = self;
-        token
+#[derive(Serialize)]
+struct SecretCheckJson {
+    dynamic_secret: DynamicSecretName,
+    issue: bool,
+    take_back: bool,
+    missing_permissions: Vec<MissingPermission>,
+    problem: Option<String>,
+}
+
+impl TargetInput {
+    /// The definition of this name.
+    pub(crate) fn define(self, name: TargetName) -> TargetDefinition {
+        let Self { url, auth, ca, description, disabled } = self;
+        let auth = match auth {
+            AuthInput::Token { variable: Some(variable), .. } => NewAuth::Variable(variable),
+            AuthInput::Token { token, variable: None } => NewAuth::Token(token),
+            AuthInput::Gateway { header } => {
+                NewAuth::Gateway(header.map(|HeaderInput { name, value }| (name, value)))
+            }
+            AuthInput::ClientCertificate {} => NewAuth::ClientCertificate,
+        };
+        TargetDefinition { name, url, auth, ca, description, disabled }
+    }
+
+    /// Refuses a token that is given in two ways.
+    ///
+    /// # Errors
+    /// 422 where it is.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        if matches!(self.auth, AuthInput::Token { token: Some(_), variable: Some(_) }) {
+            let detail = "`token` or `variable`, not both".to_owned();
+            return Err(Problem::field("/auth".to_owned(), detail));
+        }
+        Ok(())
     }
 }
 
 impl TargetJson {
-    pub(crate) fn of(target: Target, check: Option<TargetCheck>) -> Self {
+    pub(crate) fn of(known: KnownTarget) -> Self {
+        let KnownTarget { target, check, cluster } = known;
+        let auth = AuthJson::of(target.auth());
+        let Target {
+            name, url, ca, description, disabled, retired, created_at, updated_at, ..
+        } = target;
         Self {
-            created_at: target.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            updated_at: target.updated_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            name: target.name,
-            url: target.url,
-            auth: AuthJson::Token,
+            name,
+            url,
+            auth,
+            ca,
+            description,
+            disabled,
+            deleting: retired,
+            created_at: time(created_at),
+            updated_at: time(updated_at),
+            cluster: cluster.map(ClusterJson::from),
             last_check: check.map(CheckJson::from),
+        }
+    }
+}
+
+impl AuthJson {
+    fn of(auth: &TargetAuth) -> Self {
+        match auth {
+            TargetAuth::Token { .. } => Self::Token { variable: None },
+            TargetAuth::Variable { variable } => Self::Token { variable: Some(variable.clone()) },
+            TargetAuth::Gateway { header } => Self::Gateway {
+                header: header.as_ref().map(|header| HeaderJson { name: header.name.clone() }),
+            },
+            TargetAuth::ClientCertificate => Self::ClientCertificate,
+        }
+    }
+}
+
+impl From<KnownCluster> for ClusterJson {
+    fn from(known: KnownCluster) -> Self {
+        Self {
+            namespace: known.identity.namespace.to_string(),
+            uid: known.identity.uid,
+            changed: known.changed.map(|changed| ChangedJson {
+                found_uid: changed.found.uid,
+                since: time(changed.since),
+            }),
         }
     }
 }
 
 impl From<TargetCheck> for CheckJson {
     fn from(check: TargetCheck) -> Self {
+        let well = |secret: &SecretCheck| secret.issue && secret.take_back;
         Self {
-            checked_at: check.checked_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            ok: check.problem.is_none() && check.missing_permissions.is_empty(),
+            checked_at: time(check.checked_at),
+            ok: check.problem.is_none()
+                && check.missing_permissions.is_empty()
+                && check.dynamic_secrets.iter().all(well),
             reachable: check.reachable,
             problem: check.problem,
             version: check.version,
             username: check.username,
             groups: check.groups,
+            cluster_uid: check.cluster,
             missing_permissions: check.missing_permissions,
+            dynamic_secrets: check.dynamic_secrets.into_iter().map(SecretCheckJson::from).collect(),
         }
+    }
+}
+
+impl From<SecretCheck> for SecretCheckJson {
+    fn from(check: SecretCheck) -> Self {
+        let SecretCheck { dynamic_secret, issue, take_back, missing_permissions, problem } = check;
+        Self { dynamic_secret, issue, take_back, missing_permissions, problem }
     }
 }

@@ -1,0 +1,96 @@
+//! JSON whose shape is not known yet, where no object says the same name twice.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Any JSON. Of two fields of one name a reader on the way might look at the other than we do.
+pub(super) struct Unique(pub(super) Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyJson).map(Self)
+    }
+}
+
+struct AnyJson;
+
+impl<'de> Visitor<'de> for AnyJson {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = vec![];
+        while let Some(Unique(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some((name, Unique(value))) = fields.next_entry::<String, Unique>()? {
+            if map.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+            }
+            map.insert(name, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_read_as_it_is_but_for_what_is_said_twice() {
+        for (text, good) in [
+            (r#"{"a":[1,-2,0.5,"x",null,true,{"b":{}}]}"#, true),
+            ("null", true),
+            (r#"{"a":1,"b":{"a":1}}"#, true),
+            (r#"{"a":1,"a":1}"#, false),
+            (r#"{"a":[{"b":1,"c":2,"b":3}]}"#, false),
+            (r#"{"a":1,"\u0061":2}"#, false),
+        ] {
+            let read = serde_json::from_str::<Unique>(text).map(|Unique(value)| value);
+            match (read, good) {
+                (Ok(value), true) => {
+                    assert_eq!(Ok(value), serde_json::from_str(text).map_err(drop));
+                }
+                (Err(error), false) => {
+                    assert!(error.to_string().contains("duplicate field"), "{error}");
+                }
+                (read, _) => panic!("{text}: {read:?}"),
+            }
+        }
+    }
+}

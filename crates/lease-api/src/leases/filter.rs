@@ -1,0 +1,143 @@
+//! Which leases are meant, and where a page of them begins.
+
+use std::str::FromStr;
+
+use lease_core::{LeaseState, NameError};
+use lease_engine::{LeaseFilter, Place};
+use serde::Deserialize as _;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+
+use crate::list::Query;
+use crate::problem::{Code, Problem};
+
+/// What a query narrows a list to.
+///
+/// # Errors
+/// 422, naming the parameter that does not fit.
+pub(super) fn filter(query: &Query<'_>) -> Result<LeaseFilter, Problem> {
+    Ok(LeaseFilter {
+        dynamic_secret: name(query, "dynamic_secret")?,
+        target: name(query, "target")?,
+        namespace: name(query, "namespace")?,
+        state: query.text("state").map(state).transpose()?,
+    })
+}
+
+/// Where a page begins.
+///
+/// # Errors
+/// 422 for what no page was ended with.
+pub(super) fn cursor(query: &Query<'_>) -> Result<Option<Place>, Problem> {
+    let wrong = || Problem::new(Code::InvalidQuery, format!("`cursor` {CURSOR_RULE}"));
+    query.text("cursor").map(|text| place(text).ok_or_else(wrong)).transpose()
+}
+
+/// Reads a place as it is [`written`]; nothing where it is none.
+pub(super) fn place(text: &str) -> Option<Place> {
+    let (log, number) = text.split_once('.')?;
+    let place = Place { log: log.parse().ok()?, number: number.parse().ok()? };
+    // One place has one text: `parse` alone would take a sign and leading zeros.
+    (written(place) == text).then_some(place)
+}
+
+/// The place as a cursor: `LOG.NUMBER`.
+pub(super) fn written(place: Place) -> String {
+    format!("{}.{}", place.log, place.number)
+}
+
+/// What a cursor is.
+pub(super) const CURSOR_RULE: &str = "is the `next_cursor` of the page before";
+
+fn name<N: FromStr<Err = NameError>>(
+    query: &Query<'_>,
+    parameter: &'static str,
+) -> Result<Option<N>, Problem> {
+    let wrong = |error| Problem::new(Code::InvalidQuery, format!("`{parameter}`: {error}"));
+    query.text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
+}
+
+fn state(text: &str) -> Result<LeaseState, Problem> {
+    LeaseState::deserialize(StrDeserializer::<ValueError>::new(text)).map_err(|_| {
+        let states = "`pending`, `active`, `revoking`, `revoked`, `expired`, `failed` or `lost`";
+        Problem::new(Code::InvalidQuery, format!("`state` is {states}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[&str] = super::super::LIST_QUERY;
+
+    #[test]
+    fn a_list_is_narrowed_by_what_is_said_and_refuses_the_rest() {
+        let secret = || Some("ci".parse().expect("a name"));
+        let state = |state| LeaseFilter { state: Some(state), ..LeaseFilter::default() };
+        for (query, filter_or_told) in [
+            ("", Ok(LeaseFilter::default())),
+            ("limit=5&cursor=1.2", Ok(LeaseFilter::default())),
+            (
+                "dynamic_secret=ci&state=active",
+                Ok(LeaseFilter { dynamic_secret: secret(), ..state(LeaseState::Active) }),
+            ),
+            (
+                "target=prod&namespace=apps",
+                Ok(LeaseFilter {
+                    target: Some("prod".parse().expect("a name")),
+                    namespace: Some("apps".parse().expect("a name")),
+                    ..LeaseFilter::default()
+                }),
+            ),
+            ("state=pending", Ok(state(LeaseState::Pending))),
+            ("state=revoking", Ok(state(LeaseState::Revoking))),
+            ("state=revoked", Ok(state(LeaseState::Revoked))),
+            ("state=expired", Ok(state(LeaseState::Expired))),
+            ("state=failed", Ok(state(LeaseState::Failed))),
+            ("state=lost", Ok(state(LeaseState::Lost))),
+            ("state=Active", Err("`state` is `pending`")),
+            ("state=", Err("`state` is `pending`")),
+            ("dynamic_secret=Ci", Err("`dynamic_secret`: a dynamic secret name is 1 to 63")),
+            ("target=a%2db", Err("`target`: a target name is 1 to 63")),
+            ("namespace=", Err("`namespace`: a namespace is 1 to 63")),
+            ("namespace=*", Err("`namespace`: a namespace is 1 to 63")),
+            ("states=active", Err("the query takes each of these once: dynamic_secret")),
+            ("state=active&state=lost", Err("the query takes each of these once")),
+        ] {
+            let read = Query::read(Some(query), KNOWN).and_then(|query| filter(&query));
+            match (read, filter_or_told) {
+                (Ok(read), Ok(wanted)) => assert_eq!(read, wanted, "{query}"),
+                (Err(problem), Err(told)) => {
+                    assert_eq!(problem.told.code, "invalid_query", "{query}");
+                    assert!(problem.told.detail.contains(told), "{query}: {problem:?}");
+                }
+                (read, wanted) => panic!("{query}: {read:?}, expected {wanted:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_it_is_written_and_nothing_else_is() {
+        for place in [Place { log: 0, number: 0 }, Place { log: 7, number: u64::MAX }] {
+            assert_eq!(super::place(&written(place)), Some(place));
+        }
+        for text in [
+            "",
+            ".",
+            "1",
+            "1.",
+            ".1",
+            "1.2.3",
+            "+1.2",
+            "01.2",
+            "1.-2",
+            " 1.2",
+            "18446744073709551616.1",
+        ] {
+            assert_eq!(place(text), None, "{text:?}");
+            let query = format!("cursor={text}");
+            let told = Query::read(Some(&query), KNOWN).and_then(|query| cursor(&query));
+            let told = told.expect_err("no cursor").told;
+            assert!(told.detail.contains("`next_cursor` of the page before"), "{text:?}: {told:?}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `POST /api/v1/leases/{lease_id}/renew`
+
+use http::{Response, StatusCode};
+use lease_core::Ttl;
+use lease_engine::{Engine, Ports};
+use serde::Deserialize;
+
+use super::json::IssuedJson;
+use super::lease_id;
+use crate::problem::Problem;
+use crate::{Body, input, respond};
+
+/// What a holder asks for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with `ttl`, or no body")]
+struct RenewInput {
+    ttl: Option<Ttl>,
+}
+
+/// `POST /api/v1/leases/{lease_id}/renew`
+pub(crate) async fn renew<P: Ports>(
+    engine: &Engine<P>,
+    id: &str,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let id = lease_id(id)?;
+    let RenewInput { ttl } = input::optional_json(body).await?;
+    let renewal = engine.renew(id, ttl).await?;
+    Ok(respond::json(StatusCode::OK, &IssuedJson::renewed(&renewal, engine.now())))
+}

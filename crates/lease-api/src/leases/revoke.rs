@@ -1,0 +1,81 @@
+//! `DELETE /api/v1/leases/{lease_id}` and `POST /api/v1/leases/revoke`
+
+use http::{Response, StatusCode};
+use lease_core::{DynamicSecretName, LeaseState, Namespace, TargetName};
+use lease_engine::{Engine, LeaseFilter, Ports, Revocation};
+use serde::{Deserialize, Serialize};
+
+use super::filter::{CURSOR_RULE, place, written};
+use super::json::LeaseJson;
+use super::lease_id;
+use crate::list::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::problem::{Code, Problem};
+use crate::{Body, input, respond};
+
+/// `DELETE /api/v1/leases/{lease_id}`
+pub(crate) async fn revoke<P: Ports>(
+    engine: &Engine<P>,
+    id: &str,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let (status, held) = match engine.revoke(lease_id(id)?).await? {
+        Revocation::Done(held) => (StatusCode::OK, held),
+        Revocation::Begun(held) => (StatusCode::ACCEPTED, held),
+    };
+    Ok(respond::json(status, &LeaseJson::of(&held, engine.now())))
+}
+
+/// Which leases are to be taken back: what is left out does not matter, but something must be said.
+#[derive(Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object with one or more of `dynamic_secret`, `target`, `namespace` and `state`"
+)]
+struct RevokeInput {
+    dynamic_secret: Option<DynamicSecretName>,
+    target: Option<TargetName>,
+    namespace: Option<Namespace>,
+    state: Option<LeaseState>,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct RevokedJson {
+    revoked: usize,
+    revoking: usize,
+    not_revocable: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// `POST /api/v1/leases/revoke`
+pub(crate) async fn revoke_many<P: Ports>(
+    engine: &Engine<P>,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let input: RevokeInput = input::json(body).await?;
+    let RevokeInput { dynamic_secret, target, namespace, state, limit, cursor } = input;
+    let filter = LeaseFilter { dynamic_secret, target, namespace, state };
+    if filter == LeaseFilter::default() {
+        let detail = "say which leases: by `dynamic_secret`, `target`, `namespace` or `state`";
+        return Err(Problem::new(Code::FilterRequired, detail));
+    }
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let detail = format!("a whole number from 1 to {MAX_LIMIT}");
+        return Err(Problem::field("/limit".to_owned(), detail));
+    }
+    let wrong = || Problem::field("/cursor".to_owned(), CURSOR_RULE.to_owned());
+    let from = cursor.as_deref().map(|text| place(text).ok_or_else(wrong)).transpose()?;
+    // Unwrap safety: it is at most `MAX_LIMIT`.
+    let done = engine.revoke_leases(&filter, from, usize::try_from(limit).unwrap()).await?;
+    let status = if done.revoking > 0 { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let json = RevokedJson {
+        revoked: done.revoked,
+        revoking: done.revoking,
+        not_revocable: done.plain,
+        next_cursor: done.next.map(written),
+    };
+    Ok(respond::json(status, &json))
+}

@@ -1,0 +1,70 @@
+//! What is wrong with a cluster, or on the way to it.
+
+use kube_rest::Error as Kube;
+use lease_core::TargetName;
+use lease_engine::ClusterError;
+
+use super::target::unopened;
+use super::{Code, Problem, store};
+
+impl From<ClusterError> for Problem {
+    /// The cluster refused, failed or did not answer. What it said goes to the log, never to the caller.
+    fn from(error: ClusterError) -> Self {
+        let problem = match &error {
+            ClusterError::Unopened { target, .. } => unopened(target),
+            ClusterError::Variable { .. } => {
+                Self::new(Code::CredentialUnreadable, error.to_string())
+            }
+            ClusterError::Changed { target } => Self::new(
+                Code::ClusterChanged,
+                format!(
+                    "target `{target}` leads to another cluster than before; nothing is issued there until \
+                     `POST /api/v1/targets/{target}/cluster` says which is the true one"
+                ),
+            ),
+            ClusterError::Taken { .. } => Self::new(Code::LeaseNameTaken, error.to_string()),
+            ClusterError::WrongAnswer { target, what } => Self::new(
+                Code::TargetBadAnswer,
+                format!(
+                    "target `{target}` answered with something else than was asked for: {what}"
+                ),
+            ),
+            ClusterError::Kubernetes { target, source, .. } => {
+                let (code, detail) = kubernetes(target, source, &error);
+                Self::new(code, detail)
+            }
+            ClusterError::Store(source) => store(source),
+        };
+        problem.because(error)
+    }
+}
+
+fn kubernetes(target: &TargetName, source: &Kube, error: &ClusterError) -> (Code, String) {
+    match source {
+        source if source.is_timeout() => {
+            (Code::TargetTimeout, format!("target `{target}` did not answer in time"))
+        }
+        Kube::Refused(status) if status.is_unauthorized() => {
+            (Code::TargetUnauthorized, error.told())
+        }
+        Kube::Refused(status) if status.is_namespace_terminating() => (
+            Code::NamespaceTerminating,
+            format!("{}: the namespace is being deleted", error.told()),
+        ),
+        Kube::Refused(status) if status.is_forbidden() => (Code::TargetForbidden, error.told()),
+        Kube::Refused(_) => (Code::TargetRefused, error.told()),
+        Kube::Transport(_) => (
+            Code::TargetUnreachable,
+            format!(
+                "target `{target}` cannot be reached; `POST /api/v1/targets/{target}/check` tells why"
+            ),
+        ),
+        Kube::Unreadable(_) | Kube::Token(_) => (
+            Code::TargetBadAnswer,
+            format!("target `{target}` answered with something else than was asked for"),
+        ),
+        Kube::Request(_) | Kube::Segment(_) | Kube::Improper(_) => {
+            (Code::InternalError, "the request to the target could not be written".to_owned())
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Why no lease is issued.
+
+use lease_core::{AudienceError, DynamicSecretName, NamespaceError, NotGranted, TtlError};
+use lease_engine::IssueError;
+
+use super::target::own_account;
+use super::{Code, Problem, RETRY_SOON, dynamic_secret};
+
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::UnknownSecret(name) => dynamic_secret::unknown(&name),
+            IssueError::UnknownTarget { .. } => Self::new(Code::TargetMissing, error.to_string()),
+            IssueError::TargetDisabled(target) => {
+                Self::new(Code::TargetDisabled, format!("target `{target}` is disabled"))
+            }
+            IssueError::NotGranted { secret, namespaces, source } => {
+                not_granted(&secret, &namespaces, source)
+            }
+            IssueError::OwnAccount(target) => own_account(&target),
+            IssueError::Full { secret, cap } => Self::new(
+                Code::TooManyLeases,
+                format!(
+                    "dynamic secret `{secret}` has the {cap} live leases that it may have; one must end \
+                     first"
+                ),
+            )
+            .retry_after(RETRY_WHEN_FULL),
+            IssueError::NoAccount { .. } => Self::new(Code::AccountNotFound, error.to_string()),
+            IssueError::InProgress => Self::new(
+                Code::RequestInProgress,
+                "a request of this `Idempotency-Key` is under way; send it again to learn what came of it",
+            )
+            .retry_after(RETRY_SOON),
+            IssueError::KeyReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "this `Idempotency-Key` was used for another request; use a new one",
+            ),
+            IssueError::Ended(id) => Self::new(
+                Code::LeaseEnded,
+                format!("lease `{id}` of this `Idempotency-Key` has ended; use a new one"),
+            ),
+            IssueError::EndsTooSoon(id) => Self::new(
+                Code::LeaseEndsTooSoon,
+                format!(
+                    "lease `{id}` of this `Idempotency-Key` is a plain token with too little time left for \
+                     another token; use a new key"
+                ),
+            ),
+            IssueError::TooLate => Self::new(
+                Code::IssueTooSlow,
+                "the lease could not be issued in time, and nothing of it was handed out",
+            )
+            .retry_after(RETRY_SOON),
+            IssueError::Cluster(error) => error.into(),
+            IssueError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted) -> Problem {
+    match source {
+        NotGranted::Disabled => {
+            Problem::new(Code::Disabled, format!("dynamic secret `{secret}` is disabled"))
+        }
+        NotGranted::Namespace(NamespaceError::Required) => {
+            Problem::new(Code::NamespaceRequired, format!("`namespace` is required: {namespaces}"))
+        }
+        NotGranted::Namespace(NamespaceError::NotAllowed(name)) => Problem::new(
+            Code::NamespaceNotAllowed,
+            format!("dynamic secret `{secret}` does not cover namespace `{name}`"),
+        ),
+        NotGranted::Ttl(source) => ttl(&source, &format!("dynamic secret `{secret}`: ")),
+        NotGranted::Audience(source @ AudienceError::NotAllowed(_)) => {
+            Problem::new(Code::AudienceNotAllowed, format!("dynamic secret `{secret}`: {source}"))
+        }
+        NotGranted::Audience(source) => Problem::field("/audiences".to_owned(), source.to_string()),
+    }
+}
+
+/// A lifetime that is not granted.
+pub(super) fn ttl(error: &TtlError, of: &str) -> Problem {
+    let code = match error {
+        TtlError::TooLong { .. } => Code::TtlTooLong,
+        TtlError::TooShort { .. } => Code::TtlTooShort,
+    };
+    Problem::new(code, format!("{of}{error}"))
+}
+
+/// Seconds after which a place may be free: a sweep runs every ten.
+const RETRY_WHEN_FULL: u32 = 10;

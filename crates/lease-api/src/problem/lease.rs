@@ -1,0 +1,79 @@
+//! Why a lease is not shown, taken back or renewed.
+
+use lease_core::{LeaseId, LeaseIdError, TtlError};
+use lease_engine::{RenewError, RevokeError};
+
+use super::{Code, Problem, RETRY_SOON, issue};
+
+impl Problem {
+    /// There is no lease of this id, or no more: one that is forgotten cannot be told from one that never was.
+    pub(crate) fn unknown_lease(id: LeaseId) -> Self {
+        Self::new(Code::UnknownLease, format!("there is no lease `{id}`, or no more"))
+    }
+}
+
+impl From<LeaseIdError> for Problem {
+    fn from(error: LeaseIdError) -> Self {
+        Self::new(Code::UnknownLease, format!("no such lease: {error}"))
+    }
+}
+
+impl From<RevokeError> for Problem {
+    fn from(error: RevokeError) -> Self {
+        match error {
+            RevokeError::Unknown(id) => Self::unknown_lease(id),
+            RevokeError::Plain(id) => Self::new(
+                Code::NotRevocable,
+                format!(
+                    "lease `{id}` is a plain token (`\"revocable\":false`): nothing can take it back \
+                     before it expires, but deleting its account"
+                ),
+            ),
+            RevokeError::Busy(_) => {
+                Self::new(Code::LeaseBusy, "the lease is being changed; try again")
+                    .retry_after(RETRY_SOON)
+            }
+            RevokeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RenewError> for Problem {
+    fn from(error: RenewError) -> Self {
+        match error {
+            RenewError::Unknown(id) => Self::unknown_lease(id),
+            RenewError::Plain(id) => Self::new(
+                Code::NotRenewable,
+                format!(
+                    "lease `{id}` is a plain token (`\"revocable\":false`), which is not renewed"
+                ),
+            ),
+            RenewError::NotActive(id) => Self::new(
+                Code::LeaseNotActive,
+                format!("lease `{id}` has ended, is about to, or is not issued yet"),
+            ),
+            RenewError::TooLate => Self::new(
+                Code::IssueTooSlow,
+                "the lease could not be renewed in time, and no token of it was handed out",
+            )
+            .retry_after(RETRY_SOON),
+            RenewError::AtLatestEnd(id) => Self::new(
+                Code::LeaseAtMaximum,
+                format!(
+                    "lease `{id}` lives as long as it may: `max_ttl` counts from its first issue"
+                ),
+            ),
+            RenewError::TooLong { asked, max } => issue::ttl(&TtlError::TooLong { asked, max }, ""),
+            RenewError::TooShort(source) => issue::ttl(&source, ""),
+            RenewError::Disabled(id) => Self::new(
+                Code::Disabled,
+                format!("the dynamic secret or target of lease `{id}` is disabled or deleted"),
+            ),
+            RenewError::UnknownTarget(name) => {
+                Self::new(Code::TargetMissing, format!("there is no target `{name}`"))
+            }
+            RenewError::Cluster(error) => error.into(),
+            RenewError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What is wrong with a target.
+
+use lease_core::{AuthError, TargetName};
+use lease_engine::TargetError;
+
+use super::{Code, Problem};
+
+impl From<TargetError> for Problem {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Unknown(name) => {
+                Self::new(Code::UnknownTarget, format!("there is no target `{name}`"))
+            }
+            TargetError::Auth { target, source } => auth(&target, source),
+            TargetError::OriginShared { other } => Self::new(
+                Code::OriginShared,
+                format!(
+                    "target `{other}` has the same origin or host and another `auth`; connections are shared by \
+                     origin, and a client certificate on one outranks the bearer of the other: use the \
+                     same kind of `auth`, or another host name"
+                ),
+            ),
+            TargetError::InUse { target, by } => {
+                let shown: Vec<_> = by.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+                let more = match by.len() - shown.len() {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let shown = shown.join(", ");
+                let detail = format!(
+                    "dynamic secrets are for target `{target}`; delete them first: {shown}{more}"
+                );
+                Self::new(Code::TargetInUse, detail)
+            }
+            TargetError::LiveLeases(target) => Self::new(
+                Code::LiveLeases,
+                format!("leases of target `{target}` live; `?revoke=true` takes them back first"),
+            ),
+            TargetError::NotSeen(target) => Self::new(
+                Code::ClusterNotSeen,
+                format!(
+                    "target `{target}` is not between two clusters, or neither is that one; `GET \
+                     /api/v1/targets/{target}` shows which were seen: `cluster.uid` and \
+                     `cluster.changed.found_uid`"
+                ),
+            ),
+            TargetError::Cluster(error) => error.into(),
+            TargetError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn auth(target: &TargetName, error: AuthError) -> Problem {
+    match error {
+        AuthError::SecretRequired => Problem::new(
+            Code::CredentialRequired,
+            format!(
+                "`auth.token` is required (for a gateway `auth.header.value`): none of target `{target}` is \
+                 known for this url, and one for another url is never sent to it"
+            ),
+        ),
+        AuthError::Unopened(source) => unopened(target).because(source),
+        AuthError::NoTls => Problem::field("/url".to_owned(), error.to_string()),
+        AuthError::Url(ref error) => Problem::field("/url".to_owned(), error.to_string()),
+    }
+}
+
+/// The credential of a target was sealed under a master key that is not configured.
+pub(super) fn unopened(target: &TargetName) -> Problem {
+    let detail = format!(
+        "the credential of target `{target}` cannot be opened with the configured master keys; put the \
+         target again with it, or name the key it was sealed under in `previous_master_keys`"
+    );
+    Problem::new(Code::CredentialUnreadable, detail)
+}
+
+/// The account of kubelease itself is never leased.
+pub(super) fn own_account(target: &TargetName) -> Problem {
+    let detail = format!(
+        "the account is the one that kubelease itself has on target `{target}`, which is never leased"
+    );
+    Problem::new(Code::OwnAccount, detail)
+}
+
+/// How many names are told: enough to begin with.
+const SHOWN: usize = 10;
