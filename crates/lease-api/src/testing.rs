@@ -1,13 +1,14 @@
-//! An installation for tests: a store in memory, a set clock, an API server that answers as told.
+//! An installation for tests: a store in memory, a set clock, and a cluster in memory.
+
+mod document;
 
 use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
 use futures::executor::block_on;
 use http::{Request, Response};
-use kube_rest::TransportError;
 use lease_engine::Ports;
-use lease_engine::testing::{Answer as ApiAnswer, TestPorts, token};
+use lease_engine::testing::TestPorts;
 use lease_store::KeyValue;
 use serde_json::Value;
 
@@ -15,6 +16,19 @@ use crate::{Body, BodyError, SettingsError, Variables};
 
 pub(crate) const ADMIN: &str = "admin-0123456789abcdef0123456789abcdef";
 pub(crate) const SWEEP: &str = "sweep-0123456789abcdef0123456789abcdef";
+
+/// The account that the cluster in memory begins with.
+pub(crate) const EXISTING: &str = r#"{"type":"existing","name":"deployer"}"#;
+
+/// The same, and tokens that cannot be taken back.
+pub(crate) const PLAIN: &str = r#"{"type":"existing","name":"deployer","revocable":false}"#;
+
+/// An account of each lease's own.
+pub(crate) const TEMPORARY: &str = r#"{"type":"temporary","scope":"namespace",
+    "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]}"#;
+
+/// Where leases of `ci` are issued.
+const ISSUE: &str = "/api/v1/dynamic-secrets/ci/leases";
 
 /// Texts that are no name, as they can stand in a path.
 pub(crate) const MALFORMED_NAMES: [&str; 8] =
@@ -25,8 +39,8 @@ pub(crate) fn variables() -> Variables {
     Variables {
         admin_token: ADMIN.to_owned(),
         master_key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned(),
-        previous_master_keys: String::new(),
         sweep_token: SWEEP.to_owned(),
+        ..Variables::default()
     }
 }
 
@@ -55,57 +69,58 @@ impl Installation {
         app
     }
 
-    /// One with dynamic secret `ci` too: `apps/deployer`, 1 h by default, 24 h at most.
-    pub(crate) fn with_dynamic_secret() -> Self {
+    /// One with dynamic secret `ci` too: `apps/deployer`, 1 h by default, 24 h at most; `more` says more of it.
+    pub(crate) fn with_dynamic_secret(more: &str) -> Self {
         let app = Self::with_target();
-        let body = r#"{"target":"prod","account":{"type":"existing","name":"deployer"},
-            "namespaces":["apps"],"default_ttl":"1h","max_ttl":"24h"}"#;
-        assert_eq!(app.send("PUT", "/api/v1/dynamic-secrets/ci", ADMIN, body).status, 201);
+        app.put_dynamic_secret("ci", EXISTING, more);
         app
+    }
+
+    /// Puts a dynamic secret for `prod` in namespace `apps`.
+    pub(crate) fn put_dynamic_secret(&self, name: &str, account: &str, more: &str) {
+        let body =
+            format!(r#"{{"target":"prod","account":{account},"namespaces":["apps"]{more}}}"#);
+        let answer = self.send("PUT", &format!("/api/v1/dynamic-secrets/{name}"), ADMIN, &body);
+        assert!(matches!(answer.status, 200 | 201), "{body}: {}", answer.json);
+    }
+
+    /// Issues a lease of `ci`, as this body asks.
+    pub(crate) fn issue(&self, body: &str) -> Answer {
+        self.send("POST", ISSUE, ADMIN, body)
+    }
+
+    /// The same, with these values of `Idempotency-Key`.
+    pub(crate) fn issue_once(&self, keys: &[&str], body: &str) -> Answer {
+        let keys: Vec<_> = keys.iter().map(|key| ("idempotency-key", *key)).collect();
+        let credential = format!("Bearer {ADMIN}");
+        let headers = [&[("authorization", credential.as_str())], &keys[..]].concat();
+        self.request("POST", ISSUE, &headers, Sent(Ok(body.as_bytes().to_vec())))
     }
 
     /// Sends a request; an empty `token` sends no credential.
     pub(crate) fn send(&self, method: &str, path: &str, token: &str, body: &str) -> Answer {
-        let credential = (!token.is_empty()).then(|| format!("Bearer {token}"));
-        self.request(method, path, credential.as_deref(), Sent(Ok(body.as_bytes().to_vec())))
+        let credential = format!("Bearer {token}");
+        let headers = [("authorization", credential.as_str())];
+        let headers = if token.is_empty() { &[][..] } else { &headers };
+        self.request(method, path, headers, Sent(Ok(body.as_bytes().to_vec())))
     }
 
     /// Sends a request whose body must not be read.
     pub(crate) fn send_unread(&self, method: &str, path: &str, credential: Option<&str>) -> Answer {
-        self.request(method, path, credential, Unread)
+        let headers: Vec<_> =
+            credential.map(|value| ("authorization", value)).into_iter().collect();
+        self.request(method, path, &headers, Unread)
     }
 
     /// Sends a request whose body does not come whole.
     pub(crate) fn send_broken(&self, method: &str, path: &str, error: BodyError) -> Answer {
-        self.request(method, path, Some(&format!("Bearer {ADMIN}")), Sent(Err(error)))
+        let credential = format!("Bearer {ADMIN}");
+        self.request(method, path, &[("authorization", &credential)], Sent(Err(error)))
     }
 
-    /// The next call of the API is answered with a token, which is returned.
-    pub(crate) fn grant(
-        &self,
-        namespace: &str,
-        account: &str,
-        issued: i64,
-        expires: i64,
-    ) -> String {
-        self.ports.http.script([ApiAnswer::token(namespace, account, issued, expires)]);
-        token(namespace, account, issued, expires)
-    }
-
-    /// The next call of the API is answered so.
-    pub(crate) fn reply(&self, code: u16, body: &str) {
-        self.ports.http.script([ApiAnswer::Reply(code, body.to_owned())]);
-    }
-
-    /// The next call of the API is not answered in time.
-    pub(crate) fn time_out(&self) {
-        let error = TransportError::Timeout("first byte".to_owned());
-        self.ports.http.script([ApiAnswer::Fail(error)]);
-    }
-
-    /// A second passes.
-    pub(crate) fn tick(&self) {
-        self.ports.set_now(self.ports.now() + chrono::TimeDelta::seconds(1));
+    /// Time passes.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.ports.set_now(self.ports.now() + chrono::TimeDelta::seconds(seconds));
     }
 
     /// All that is in the store, as text.
@@ -119,14 +134,15 @@ impl Installation {
         &self,
         method: &str,
         path: &str,
-        credential: Option<&str>,
+        headers: &[(&str, &str)],
         body: impl Body,
     ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
-        if let Some(credential) = credential {
-            request = request.header("authorization", credential);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
+        let (asked, place) = (head.method.clone(), head.uri.path().to_owned());
         let ports = self.ports.clone();
         let variables = match *self.unreadable.borrow() {
             Some(name) => Err(SettingsError::Unreadable(name)),
@@ -137,7 +153,9 @@ impl Installation {
         } else {
             block_on(crate::leases(ports, &variables, head, body))
         };
-        Answer::of(&response)
+        let answer = Answer::of(&response);
+        document::check(&asked, &place, answer.status, &answer.json);
+        answer
     }
 }
 
@@ -154,6 +172,11 @@ impl Answer {
     /// The value of a header, or an empty text.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Where the lease is that it shows.
+    pub(crate) fn lease_path(&self) -> String {
+        format!("/api/v1/leases/{}", self.json["lease_id"].as_str().expect("a lease"))
     }
 
     fn of(response: &Response<Vec<u8>>) -> Self {
