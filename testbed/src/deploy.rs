@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
 use crate::wait::{eventually, not_yet};
@@ -41,12 +42,20 @@ impl Names<'_> {
 pub struct Deployed<'c> {
     cluster: &'c ControlPlane,
     manifest: String,
+    objects: Vec<Value>,
 }
 
 impl<'c> Deployed<'c> {
-    /// Applies `deploy/rbac/{file}.yaml`; once more with another namespace adds that.
+    /// Applies `deploy/rbac/{file}.yaml`, and waits until it counts; once more with another namespace adds
+    /// that.
     pub fn rbac(cluster: &'c ControlPlane, file: &str, names: &Names<'_>) -> Result<Self> {
-        Self::apply(cluster, rbac(file, names)?)
+        let it = Self::apply(cluster, rbac(file, names)?)?;
+        for role in it.objects.iter().filter(|object| object["rules"].is_array()) {
+            // A role and its binding are seen whole, or not at all.
+            let place = role["metadata"]["namespace"].as_str().unwrap_or(SYSTEM);
+            until(cluster, &names.username(), (&role["rules"][0], place, None), true)?;
+        }
+        Ok(it)
     }
 
     /// Applies the admission policy for leases in one namespace, and waits until it is in force.
@@ -75,24 +84,95 @@ impl<'c> Deployed<'c> {
         Ok(it)
     }
 
-    fn apply(cluster: &'c ControlPlane, manifest: String) -> Result<Self> {
-        cluster.apply(&manifest)?;
-        Ok(Self { cluster, manifest })
+    /// Creates objects of a test's own: roles and their bindings.
+    pub fn create(cluster: &'c ControlPlane, objects: Vec<Value>) -> Result<Self> {
+        // What was created goes should the next fail.
+        let mut it = Self { cluster, manifest: String::new(), objects: vec![] };
+        for object in objects {
+            let path = path(&object)?;
+            let (collection, _) = path.rsplit_once('/').context("a path")?;
+            it.objects.push(object.clone());
+            cluster.admin().post(collection, &object)?.expect(201)?;
+        }
+        Ok(it)
     }
 
-    /// What was applied.
+    fn apply(cluster: &'c ControlPlane, manifest: String) -> Result<Self> {
+        let objects = cluster.apply(&manifest)?;
+        Ok(Self { cluster, manifest, objects })
+    }
+
+    /// What was applied, as it is written; nothing for what was created.
     #[must_use]
     pub fn manifest(&self) -> &str {
         &self.manifest
+    }
+
+    /// The objects that it has made.
+    #[must_use]
+    pub fn objects(&self) -> &[Value] {
+        &self.objects
     }
 }
 
 impl Drop for Deployed<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.cluster.unapply(&self.manifest) {
-            eprintln!("could not delete what was deployed: {error:#}");
+        for object in &self.objects {
+            let deleted = path(object).and_then(|path| self.cluster.admin().delete(&path));
+            match deleted {
+                // The test may have deleted it, or its namespace.
+                Ok(reply) if matches!(reply.status, 200 | 202 | 404) => {}
+                Ok(reply) => eprintln!("could not delete what was deployed: {reply:?}"),
+                Err(error) => eprintln!("could not delete what was deployed: {error:#}"),
+            }
         }
     }
+}
+
+/// Where an object is that the files of `deploy/` may hold.
+pub fn path(object: &Value) -> Result<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).context("not a text");
+    let (api, kind) = (text(&object["apiVersion"])?, text(&object["kind"])?);
+    let plural = match kind.as_str() {
+        "Role" => "roles",
+        "RoleBinding" => "rolebindings",
+        "ClusterRole" => "clusterroles",
+        "ClusterRoleBinding" => "clusterrolebindings",
+        "ValidatingAdmissionPolicy" => "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicyBinding" => "validatingadmissionpolicybindings",
+        _ => bail!("`deploy/` has no {kind}"),
+    };
+    let name = text(&object["metadata"]["name"])?;
+    Ok(match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => format!("/apis/{api}/namespaces/{namespace}/{plural}/{name}"),
+        None => format!("/apis/{api}/{plural}/{name}"),
+    })
+}
+
+/// Waits until a verb of a rule, its first where none is named, is allowed to a user in a namespace, or no
+/// longer.
+pub fn until(
+    cluster: &ControlPlane,
+    username: &str,
+    (rule, namespace, verb): (&Value, &str, Option<&str>),
+    allowed: bool,
+) -> Result<()> {
+    let resource = rule["resources"][0].as_str().context("a rule without resources")?;
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let attributes = json!({
+        "verb": verb.or(rule["verbs"][0].as_str()).context("a rule without verbs")?,
+        "group": rule["apiGroups"][0],
+        "resource": resource,
+        "subresource": subresource,
+        "name": rule["resourceNames"][0].as_str().unwrap_or_default(),
+        "namespace": namespace,
+    });
+    let review = json!({ "spec": { "user": username, "resourceAttributes": attributes } });
+    eventually("a change of rights", PATIENCE, || {
+        let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+        let answer = cluster.admin().post(path, &review)?.expect(201)?;
+        if answer["status"]["allowed"] == allowed { Ok(()) } else { Err(not_yet(answer)) }
+    })
 }
 
 /// `deploy/rbac/{file}.yaml` with these names.
@@ -158,5 +238,8 @@ fn read(name: &str) -> Result<String> {
     fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))
 }
 
-/// A policy takes effect within about a second.
+/// What is allowed in the whole cluster is allowed in each namespace; this one is read everywhere.
+const SYSTEM: &str = "kube-system";
+
+/// A policy takes effect within about a second, rights within some hundredths of one.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -26,9 +26,11 @@
 //! which the compiler warns.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 
 use anyhow::{Result, anyhow};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -52,7 +54,10 @@ pub fn run<const N: usize>(tests: [Test; N]) -> ExitCode {
             perform(stage.as_ref()?, test)
         })
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    let mut arguments = Arguments::from_args();
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    arguments.test_threads.get_or_insert(TESTS_PER_CORE * cores);
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
 /// Makes of functions the list for [`run`].
@@ -163,6 +168,9 @@ impl Stage {
         Ok(Self { host: host::from_env()?, control_plane: ControlPlane::start()? })
     }
 }
+
+/// They mostly wait: for the API server to forget a token, for a deadline.
+const TESTS_PER_CORE: usize = 4;
 
 /// Why a test was not done; not an error, but it takes the way of one.
 #[derive(Debug)]

@@ -162,6 +162,9 @@ pub fn manifest() -> PathBuf {
 }
 
 /// The project's manifest with its state in `state_dir`, to which a runtime configuration is written.
+///
+/// Variables of targets are not in that manifest, which cannot know them; they are declared in a copy, as
+/// an operator would.
 pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
     let write = || {
         fs::create_dir_all(state_dir)?;
@@ -181,13 +184,37 @@ pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
     };
     let runtime_config =
         write().with_context(|| format!("could not write to {}", state_dir.display()))?;
+    let targets = settings.variables.iter().map(|(name, _)| name.as_str());
+    let targets: Vec<_> = targets.filter(|name| is_of_a_target(name)).collect();
+    let manifest = if targets.is_empty() { manifest() } else { declaring(&targets, state_dir)? };
     Ok(App {
-        manifest: manifest(),
+        manifest,
         state_dir: state_dir.to_owned(),
         runtime_config: Some(runtime_config),
         variables: settings.variables.clone(),
         listen: None,
     })
+}
+
+fn is_of_a_target(variable: &str) -> bool {
+    variable.starts_with("target_") && variable != "target_origins"
+}
+
+/// A copy of the manifest in which both components have these variables too.
+fn declaring(variables: &[&str], state_dir: &Path) -> Result<PathBuf> {
+    let own = manifest();
+    let built = own.with_file_name("target");
+    let mut text = fs::read_to_string(&own)?;
+    text = text.replace("source = \"target", &format!("source = \"{}", built.display()));
+    for name in variables {
+        let declared = format!("[variables]\n{name} = {{ default = \"\", secret = true }}\n");
+        text = text.replace("\n[variables]\n", &format!("\n{declared}"));
+        let given = format!(".variables]\n{name} = \"{{{{ {name} }}}}\"\n");
+        text = text.replace(".variables]\n", &given);
+    }
+    let copy = state_dir.join("spin.toml");
+    fs::write(&copy, text)?;
+    Ok(copy)
 }
 
 /// A relative path is relative to the file it is in.

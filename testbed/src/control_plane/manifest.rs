@@ -10,9 +10,15 @@ use super::ControlPlane;
 use crate::{command, random};
 
 impl ControlPlane {
-    /// Creates or updates the objects of a manifest, YAML or JSON, as the administrator.
-    pub fn apply(&self, manifest: &str) -> Result<()> {
-        self.kubectl(&["apply"], manifest).map(drop)
+    /// Creates or updates the objects of a manifest, YAML or JSON, as the administrator, and returns them.
+    pub fn apply(&self, manifest: &str) -> Result<Vec<Value>> {
+        let text = self.kubectl(&["apply", "--output=json"], manifest)?;
+        let mut list: Value = serde_json::from_str(&text)?;
+        match list["items"].take() {
+            Value::Array(items) => Ok(items),
+            // Of one object there is no list.
+            _ => Ok(vec![list]),
+        }
     }
 
     /// Deletes the objects of a manifest that are there, without waiting for their end.
