@@ -17,6 +17,14 @@ pub fn components() -> Result<()> {
     command::run("building the components", &mut cargo)
 }
 
+/// Builds the component that runs the tests of the store, where its manifest looks for it.
+pub fn store_suite() -> Result<()> {
+    wasm_target::prepare()?;
+    let mut cargo = release(&["store-suite"]);
+    cargo.arg("--target-dir").arg(workspace::root().join("target"));
+    command::run("building the tests of the store", &mut cargo)
+}
+
 /// Builds the component that the tests of dev-host run, where they look for it: beside themselves.
 pub fn probe() -> Result<()> {
     wasm_target::prepare()?;
@@ -32,7 +40,8 @@ pub fn dev_host() -> Result<()> {
 }
 
 /// The packages that are compiled for wasm.
-pub const WASM_PACKAGES: [&str; 4] = ["kubelease", "cleanup-job", "spin-ports", "probe"];
+pub const WASM_PACKAGES: [&str; 5] =
+    ["kubelease", "cleanup-job", "spin-ports", "probe", "store-suite"];
 
 fn release(packages: &[&str]) -> Command {
     let mut cargo = cargo("build");

@@ -30,6 +30,7 @@ pub fn test(options: &Options) -> Result<()> {
     };
     build::components()?;
     build::probe()?;
+    build::store_suite()?;
     if !options.rest.is_empty() {
         // Without a selection the tests of dev-host have Cargo build it.
         build::dev_host()?;
