@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod control_plane;
 mod deploy;
+mod mutants;
 mod test;
 mod up;
 mod wasm_target;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Task::Check => check::check(),
         Task::Build => build::components(),
         Task::DeployManifests(options) => deploy::manifests(&options),
+        Task::Mutants(options) => mutants::mutants(&options),
         Task::ControlPlane => control_plane::control_plane(),
     };
     match result {
@@ -59,6 +61,8 @@ enum Task {
     Build,
     /// Write `deploy/`: the least RBAC for each kind of lease, and the admission policy.
     DeployManifests(deploy::Options),
+    /// Put each known defect into a copy of the tree, and see that its test fails.
+    Mutants(mutants::Options),
     /// Start a cluster alone and print where its kubeconfig is.
     ControlPlane,
 }

@@ -1,0 +1,186 @@
+//! Defects that the tests must see: each is put into a copy of the tree, and its test must fail.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use testbed::command;
+
+use crate::workspace::{cargo, root};
+
+/// What `cargo xtask mutants` can be told.
+#[derive(Args)]
+pub struct Options {
+    /// The defects, by the names of their files; all, where none is named.
+    names: Vec<String>,
+}
+
+/// A defect, as its file tells it.
+#[derive(Debug, PartialEq, Eq)]
+struct Defect {
+    /// The test that must fail.
+    test: String,
+    /// The package that the test is of.
+    package: String,
+    /// What the test is told by the environment.
+    environment: Vec<(String, String)>,
+}
+
+/// Puts each defect into a copy of what is tracked, and requires that it builds and that its test fails.
+pub fn mutants(options: &Options) -> Result<()> {
+    let patches = patches(&options.names)?;
+    let scratch = tempfile::tempdir().context("could not make a scratch directory")?;
+    copy_tracked(scratch.path())?;
+    let mut missed = vec![];
+    for patch in &patches {
+        let name = name(patch);
+        let text = fs::read_to_string(patch).with_context(|| format!("could not read {name}"))?;
+        let defect = Defect::read(&text).with_context(|| format!("`{name}`"))?;
+        apply(scratch.path(), patch, &[]).with_context(|| format!("`{name}` does not apply"))?;
+        let seen = is_seen(scratch.path(), &name, &defect);
+        apply(scratch.path(), patch, &["--reverse"])?;
+        if !seen? {
+            eprintln!("NOT SEEN: {name}");
+            missed.push(name);
+        }
+    }
+    ensure!(missed.is_empty(), "defects that no test has seen: {}", missed.join(", "));
+    println!("{} defects, each seen by its test", patches.len());
+    Ok(())
+}
+
+/// Whether the test of a defect fails, as a test does, and not because it does not build.
+fn is_seen(tree: &Path, name: &str, defect: &Defect) -> Result<bool> {
+    let test = || {
+        let mut test = cargo("test");
+        // Colours would be between the words that are looked for.
+        test.current_dir(tree).args(["--color=never", "--package", &defect.package]);
+        test.arg("--target-dir").arg(target());
+        test
+    };
+    command::run(&format!("building {name}"), test().arg("--no-run"))?;
+    eprintln!("testing {name}");
+    let mut run = test();
+    run.arg(&defect.test).args(["--", "--test-threads=1"]);
+    run.envs(defect.environment.iter().map(|(name, value)| (name, value)));
+    let output = run.output().context("could not run `cargo test`")?;
+    // What a schedule prints of values is not always text.
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let of_test = |line: &&str| line.starts_with("test ") && line.contains(defect.test.as_str());
+    ensure!(
+        printed.lines().any(|line| of_test(&line)),
+        "there is no test `{}` in `{}`",
+        defect.test,
+        defect.package
+    );
+    Ok(!output.status.success() && printed.contains("test result: FAILED"))
+}
+
+impl Defect {
+    fn read(told: &str) -> Result<Self> {
+        let head = told.split("\n\n").next().unwrap_or_default();
+        let (mut test, mut package, mut environment) = (None, None, vec![]);
+        for line in head.lines() {
+            match line.split_once(": ") {
+                Some(("Fails", name)) => {
+                    let (of, name) = name.split_once(' ').context("`Fails: PACKAGE TEST`")?;
+                    package = Some(of.to_owned());
+                    test = Some(name.to_owned());
+                }
+                Some(("With", pair)) => {
+                    let (name, value) = pair.split_once('=').context("`With: NAME=VALUE`")?;
+                    environment.push((name.to_owned(), value.to_owned()));
+                }
+                _ => bail!("the first lines say `Fails:` and `With:`, not `{line}`"),
+            }
+        }
+        let (Some(test), Some(package)) = (test, package) else {
+            bail!("the first line says `Fails: PACKAGE TEST`");
+        };
+        Ok(Self { test, package, environment })
+    }
+}
+
+/// The files of the defects that are named, or all, in order.
+fn patches(names: &[String]) -> Result<Vec<PathBuf>> {
+    let directory = root().join("tests/seeded-defects");
+    if !names.is_empty() {
+        let patch = |name: &String| directory.join(format!("{name}.patch"));
+        return Ok(names.iter().map(patch).collect());
+    }
+    let mut all = vec![];
+    for entry in fs::read_dir(&directory).context("could not list the defects")? {
+        let path = entry.context("could not list the defects")?.path();
+        if path.extension().is_some_and(|extension| extension == "patch") {
+            all.push(path);
+        }
+    }
+    all.sort();
+    ensure!(!all.is_empty(), "there are no defects in {}", directory.display());
+    Ok(all)
+}
+
+fn name(patch: &Path) -> String {
+    patch.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Copies what is tracked, as it is in the work tree.
+fn copy_tracked(to: &Path) -> Result<()> {
+    let mut list = Command::new("git");
+    let files = command::output(list.args(["ls-files", "-z"]).current_dir(root()))?;
+    for file in files.split('\0').filter(|file| !file.is_empty()) {
+        let (from, to) = (root().join(file), to.join(file));
+        // One that was deleted is tracked until that is committed.
+        if from.is_file() {
+            fs::create_dir_all(to.parent().unwrap_or(&to))?;
+            fs::copy(&from, &to).with_context(|| format!("could not copy {file}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn apply(tree: &Path, patch: &Path, options: &[&str]) -> Result<()> {
+    let mut apply = Command::new("git");
+    apply.arg("apply").args(options).arg(patch).current_dir(tree);
+    // Where the scratch directory is within another repository, it would be that one's paths.
+    apply.env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(tree));
+    command::output(&mut apply).map(drop)
+}
+
+/// Kept between runs, and apart from what is built of the tree itself: Cargo takes one for the other.
+fn target() -> PathBuf {
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("mutants")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_lines_name_the_test_and_what_it_is_told() {
+        let text = "Fails: lease-store a_test\nWith: N=3\n\nWhy.\n\ndiff --git a/x b/x\n";
+        let defect = Defect {
+            test: "a_test".to_owned(),
+            package: "lease-store".to_owned(),
+            environment: vec![("N".to_owned(), "3".to_owned())],
+        };
+        assert_eq!(Defect::read(text).unwrap(), defect);
+        for text in ["", "Why.\n\nFails: a b\n", "Fails: one-word\n\n", "Fails: a b\nWith: N\n\n"] {
+            assert!(Defect::read(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_defect_says_what_it_breaks() {
+        for patch in patches(&[]).unwrap() {
+            let text = fs::read_to_string(&patch).unwrap();
+            let defect = Defect::read(&text);
+            assert!(defect.is_ok(), "{}: {defect:?}", patch.display());
+        }
+    }
+}
