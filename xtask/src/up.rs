@@ -6,6 +6,8 @@ mod state;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -84,6 +86,7 @@ pub fn up(options: &Options) -> Result<()> {
         println!("{}", instructions(&running.url(), &state, &cluster));
     }
 
+    sweep_on_a_timer(Http::plain(&running.url()).bearing(settings.variable(SWEEP_TOKEN)));
     until_interrupted(|| {
         running.check()?;
         local.as_ref().map_or(Ok(()), ControlPlane::check)
@@ -93,6 +96,17 @@ pub fn up(options: &Options) -> Result<()> {
         eprintln!("the namespace `{}` stays in the cluster", demo::NAMESPACE);
     }
     running.stop()
+}
+
+/// Has what is due taken back, as a schedule would.
+fn sweep_on_a_timer(sweeper: Http) {
+    thread::spawn(move || {
+        loop {
+            thread::sleep(SWEEP_EVERY);
+            // A sweep that fails says so in kubelease's log, and the next goes on.
+            _ = sweeper.post("/api/v1/sweep", &json!({}));
+        }
+    });
 }
 
 /// Builds and finds what will be run.
@@ -166,3 +180,6 @@ Ctrl-C ends it all.",
         cluster.url,
     )
 }
+
+/// Often enough that a lease of a minute ends within seconds of its time.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);

@@ -4,27 +4,33 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lease_core::permissions::{BoundRole, Mode, Permission, Scope, needed};
 use serde_json::{Value, json};
 use testbed::http::Http;
 use testbed::wait::{eventually, not_yet};
 
 use super::cluster::Cluster;
 
-/// Registers the cluster as [`TARGET`] and its two example accounts as dynamic secrets.
+/// Registers the cluster as [`TARGET`], and two examples of what can be leased there: an account of the
+/// lease's own that may look, and an account that exists and may change things.
 pub fn register(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<()> {
     cluster.apply(&objects(), scratch)?;
     let auth = json!({ "type": "token", "token": cluster.token_of(BROKER, NAMESPACE)? });
     let target = json!({ "url": cluster.url, "auth": auth });
     kubelease.put(&format!("/api/v1/targets/{TARGET}"), &target)?.ok()?;
-    for (account, default_ttl) in [(VIEWER, "1h"), (DEPLOYER, "15m")] {
+    let view = json!({ "kind": "ClusterRole", "name": VIEW });
+    for (name, default_ttl, account) in [
+        (VIEWER, "1h", json!({ "type": "temporary", "scope": "namespace", "role": view })),
+        (DEPLOYER, "15m", json!({ "type": "existing", "name": DEPLOYER })),
+    ] {
         let secret = json!({
             "target": TARGET,
-            "account": { "type": "existing", "name": account },
+            "account": account,
             "namespaces": [NAMESPACE],
             "default_ttl": default_ttl,
             "max_ttl": "24h",
         });
-        kubelease.put(&format!("/api/v1/dynamic-secrets/{account}"), &secret)?.ok()?;
+        kubelease.put(&format!("/api/v1/dynamic-secrets/{name}"), &secret)?.ok()?;
     }
     // It takes the cluster a moment to grant what we have just applied.
     eventually("checking the target", GRANTED, || {
@@ -39,37 +45,68 @@ pub fn lease(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<Stri
     let lease = kubelease.post(&path, &json!({ "ttl": "15m" }))?.expect(201)?;
     let token = lease["token"].as_str().context("a lease without a token")?;
     let greeting = cluster.whoami(token, scratch)?;
-    let account = format!("system:serviceaccount:{NAMESPACE}:{VIEWER}");
+    let account = lease["service_account"].as_str().context("a lease without an account")?;
+    let account = format!("system:serviceaccount:{NAMESPACE}:{account}");
     ensure!(greeting.contains(&account), "kubectl was not taken for {account}:\n{greeting}");
     Ok(greeting)
 }
 
-/// Two accounts to lease, and a broker that may ask for their tokens and for nothing else.
+/// An account to lease, and a broker that may do what both examples need and nothing else.
 fn objects() -> Value {
+    let view = BoundRole::ClusterRole(VIEW);
+    let modes = [Mode::TemporaryRole { role: view }, Mode::Existing { account: DEPLOYER }];
+    let needed: Vec<_> = modes.into_iter().flat_map(|mode| needed(mode, false)).collect();
+    let rules = |scope: Scope| -> Vec<Value> {
+        needed.iter().filter(|permission| permission.scope == scope).map(rule).collect()
+    };
     json!({
         "apiVersion": "v1",
         "kind": "List",
         "items": [
             { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
             account(BROKER),
-            account(VIEWER),
             account(DEPLOYER),
             {
                 "apiVersion": RBAC,
                 "kind": "Role",
                 "metadata": { "name": BROKER, "namespace": NAMESPACE },
-                "rules": [{
-                    "apiGroups": [""],
-                    "resources": ["serviceaccounts/token"],
-                    "resourceNames": [VIEWER, DEPLOYER],
-                    "verbs": ["create"],
-                }],
+                "rules": rules(Scope::Namespace),
+            },
+            {
+                "apiVersion": RBAC,
+                "kind": "ClusterRole",
+                "metadata": { "name": NAMESPACE },
+                "rules": rules(Scope::Cluster),
             },
             binding(BROKER, "Role", BROKER),
-            binding(VIEWER, "ClusterRole", "view"),
             binding(DEPLOYER, "ClusterRole", "edit"),
+            {
+                "apiVersion": RBAC,
+                "kind": "ClusterRoleBinding",
+                "metadata": { "name": NAMESPACE },
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "ClusterRole",
+                    "name": NAMESPACE,
+                },
+                "subjects": [
+                    { "kind": "ServiceAccount", "name": BROKER, "namespace": NAMESPACE },
+                ],
+            },
         ],
     })
+}
+
+fn rule(permission: &Permission<'_>) -> Value {
+    let mut rule = json!({
+        "apiGroups": [permission.group],
+        "resources": [permission.resource],
+        "verbs": permission.verbs,
+    });
+    if let Some(name) = permission.name {
+        rule["resourceNames"] = json!([name]);
+    }
+    rule
 }
 
 fn account(name: &str) -> Value {
@@ -96,7 +133,11 @@ pub const TARGET: &str = "local";
 /// An example that may change things.
 pub const DEPLOYER: &str = "deployer";
 
+/// An example that may only look.
 const VIEWER: &str = "viewer";
+
+/// What it may, in words of Kubernetes.
+const VIEW: &str = "view";
 
 const BROKER: &str = "kubelease";
 
