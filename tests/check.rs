@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use testbed::deploy;
 use testbed::harness::Case;
 use testbed::wait::{eventually, not_yet};
 
@@ -27,22 +28,22 @@ pub fn a_check_names_who_we_are_and_what_is_missing(case: &Case) -> Result<()> {
     let shown = admin.get("/api/v1/targets/local")?.expect(200)?;
     assert_eq!(shown["last_check"], seen, "it is kept, and shown");
 
-    // The right is taken away, and the check says which, and where.
-    let binding = leasing.namespace.path("rbac.authorization.k8s.io/v1", "rolebindings");
-    case.control_plane().admin().delete(&format!("{binding}/mint-broker"))?.ok()?;
-    let missing = json!([{
-        "verb": "create",
-        "resource": "serviceaccounts/token",
-        "name": "deployer",
-        "namespace": namespace,
-    }]);
-    eventually("seeing that the right is gone", Duration::from_secs(10), || {
+    // The rights are taken away, and the check says which, and where.
+    let binding = leasing.rbac.objects().iter().find(|object| object["kind"] == "RoleBinding");
+    let binding = deploy::path(binding.context("a binding")?)?;
+    case.control_plane().admin().delete(&binding)?.ok()?;
+    let missing = [("create", "serviceaccounts/token"), ("get", "serviceaccounts")];
+    let missing = missing.map(|(verb, resource)| {
+        let name = "deployer";
+        json!({ "verb": verb, "group": "", "resource": resource, "name": name, "namespace": namespace })
+    });
+    let missing = json!(missing);
+    eventually("seeing that the rights are gone", Duration::from_secs(10), || {
         let seen = check()?;
-        if seen["ok"] == false && seen["missing_permissions"] == missing {
-            Ok(())
-        } else {
-            Err(not_yet(seen))
-        }
+        let secret = &seen["dynamic_secrets"][0];
+        assert_eq!(secret["dynamic_secret"], "ci", "{seen}");
+        let told = seen["ok"] == false && secret["issue"] == false;
+        if told && seen["missing_permissions"] == missing { Ok(()) } else { Err(not_yet(seen)) }
     })
 }
 
@@ -57,7 +58,7 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
         (wrong, true, "does not accept the target's credential"),
         (leasing.target(&away), false, "nothing answered at the address"),
         (leasing.target(&unknown_ca), false, "no TLS connection could be agreed"),
-        (leasing.target(&Fake::start(Deed::Close)?.url()), false, "the exchange broke off"),
+        (leasing.target(&Fake::blunt(Deed::Close)?.url()), false, "the exchange broke off"),
         (
             leasing.target(&Fake::answering(200, "canary")?.url()),
             true,

@@ -8,14 +8,16 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use serde_json::json;
 
-/// A server on loopback, by plain HTTP, that does one thing to every connection. It ends with the test run.
+/// A server on loopback, by plain HTTP, that shows which cluster it is and then does one thing to every
+/// request. It ends with the test run.
 pub struct Fake {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
 }
 
-/// What it does once it has read the head of a request.
+/// What it does once it has read a request.
 #[derive(Clone)]
 pub enum Deed {
     /// Answers with these bytes, and closes.
@@ -33,6 +35,15 @@ pub enum Deed {
 impl Fake {
     /// One that does `deed`.
     pub fn start(deed: Deed) -> Result<Self> {
+        Self::listen(deed, true)
+    }
+
+    /// One that does `deed`, whatever is asked.
+    pub fn blunt(deed: Deed) -> Result<Self> {
+        Self::listen(deed, false)
+    }
+
+    fn listen(deed: Deed, introduces_itself: bool) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let asked = Arc::new(AtomicUsize::new(0));
@@ -41,7 +52,7 @@ impl Fake {
             for stream in listener.incoming().flatten() {
                 let (deed, counter) = (deed.clone(), Arc::clone(&counter));
                 // The client may go away in the middle: that is what some of the tests are for.
-                thread::spawn(move || drop(serve(stream, &deed, &counter)));
+                thread::spawn(move || drop(serve(stream, introduces_itself, &deed, &counter)));
             }
         });
         Ok(Self { address, asked })
@@ -60,24 +71,31 @@ impl Fake {
         format!("http://{}", self.address)
     }
 
-    /// How many requests it has read.
+    /// How many requests it has read beside those that [`introduction`] answers.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
 
-fn serve(mut stream: TcpStream, deed: &Deed, asked: &AtomicUsize) -> std::io::Result<()> {
-    read_head(&mut stream)?;
+fn serve(
+    mut stream: TcpStream,
+    introduces_itself: bool,
+    deed: &Deed,
+    asked: &AtomicUsize,
+) -> Result<()> {
+    let request = read_message(&mut stream)?;
+    if let Some(answer) = introduction(&request).filter(|_| introduces_itself) {
+        return Ok(stream.write_all(answer.as_bytes())?);
+    }
     asked.fetch_add(1, Ordering::SeqCst);
     match deed {
-        Deed::Say(answer) => stream.write_all(answer.as_bytes()),
+        Deed::Say(answer) => stream.write_all(answer.as_bytes())?,
         Deed::Flood(head) => {
             stream.write_all(head.as_bytes())?;
             let lots = vec![b' '; 64 * 1024];
             for _ in 0..FLOOD_CHUNKS {
                 stream.write_all(&lots)?;
             }
-            Ok(())
         }
         Deed::Drip(head) => {
             stream.write_all(head.as_bytes())?;
@@ -85,24 +103,49 @@ fn serve(mut stream: TcpStream, deed: &Deed, asked: &AtomicUsize) -> std::io::Re
                 stream.write_all(b" ")?;
                 thread::sleep(Duration::from_secs(1));
             }
-            Ok(())
         }
-        Deed::Nothing => {
-            thread::sleep(Duration::from_secs(PATIENCE_SECONDS));
-            Ok(())
-        }
-        Deed::Close => Ok(()),
-    }
-}
-
-fn read_head(stream: &mut TcpStream) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte)? == 1 {
-        head.push(byte[0]);
+        Deed::Nothing => thread::sleep(Duration::from_secs(PATIENCE_SECONDS)),
+        Deed::Close => {}
     }
     Ok(())
 }
+
+/// The answer to what is asked before a token of `deployer` is: which cluster this is, and which account.
+pub fn introduction(request: &str) -> Option<String> {
+    let (line, _) = request.split_once(" HTTP/1.1")?;
+    let created = "2026-01-01T00:00:00Z";
+    let metadata = |name: &str| json!({ "name": name, "uid": UID, "resourceVersion": "1", "creationTimestamp": created });
+    let body = if line == "GET /api/v1/namespaces/kube-system" {
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata("kube-system") })
+    } else if line.starts_with("GET ") && line.ends_with("/serviceaccounts/deployer") {
+        json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata("deployer") })
+    } else if line == "POST /apis/authentication.k8s.io/v1/selfsubjectreviews" {
+        json!({ "kind": "SelfSubjectReview", "status": { "userInfo": { "username": "fake" } } })
+    } else {
+        return None;
+    };
+    let (body, status) = (body.to_string(), if line.starts_with("GET") { 200 } else { 201 });
+    let head = format!("HTTP/1.1 {status} Answer\r\ncontent-length: {}", body.len());
+    Some(format!("{head}\r\nconnection: close\r\n\r\n{body}"))
+}
+
+/// A message with as much body as its head says.
+pub fn read_message(stream: &mut TcpStream) -> Result<String> {
+    let (mut message, mut byte) = (Vec::new(), [0]);
+    while !message.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        message.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&message).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.unwrap_or("0").parse()?];
+    stream.read_exact(&mut body)?;
+    message.extend(body);
+    Ok(String::from_utf8(message)?)
+}
+
+/// The UID of whatever it is asked for.
+const UID: &str = "8d3f6a55-6a5c-4a3c-9a53-0f9f6b7a1c11";
 
 /// 64 MiB, far more than any limit.
 const FLOOD_CHUNKS: usize = 1024;

@@ -4,18 +4,34 @@
 //! `spin.toml`. A scripted server stands in only for faults that a real one does not produce on demand.
 
 mod bad_input;
+mod broker;
+mod cap;
 mod check;
 mod cleanup_job;
 mod configuration;
 mod fake;
+mod finalizer;
+mod half_permitted;
+mod idempotency;
+mod kind;
 mod lease;
+mod listing;
+mod modes;
 mod persistence;
 mod ports_http;
+mod renewal;
+mod rounds;
+mod second_cluster;
 mod secrecy;
 mod setup;
+mod short;
+mod stores;
 mod strangers;
+mod strangers_objects;
 mod sweep;
 mod target_faults;
+mod targets_auth;
+mod terms;
 
 use std::process::ExitCode;
 
@@ -24,19 +40,49 @@ use testbed::harness::{run, tests};
 fn main() -> ExitCode {
     run(tests![
         bad_input::malformed_requests_are_answered_and_change_nothing,
+        bad_input::no_field_takes_what_it_should_not,
         bad_input::a_huge_body_is_refused_before_it_is_read,
         bad_input::a_slow_body_is_given_up,
         bad_input::what_the_dynamic_secret_does_not_cover_is_refused,
+        cap::a_hundred_at_once_do_not_exceed_it,
+        cap::nor_do_they_through_two_replicas_of_one_redis,
+        cap::existing_accounts_have_it_too,
         check::a_check_names_who_we_are_and_what_is_missing,
         check::a_check_of_a_cluster_that_does_not_answer_says_why,
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
         cleanup_job::the_cleanup_job_runs_by_a_schedule,
         configuration::without_its_variables_only_livez_answers,
         configuration::a_previous_master_key_still_opens_what_it_sealed,
+        finalizer::an_account_that_is_held_ends_when_it_is_let_go,
+        finalizer::so_does_a_secret,
+        half_permitted::existing,
+        half_permitted::plain,
+        half_permitted::role,
+        half_permitted::cluster_role_in_a_namespace,
+        half_permitted::cluster_role,
+        half_permitted::rules,
+        half_permitted::cluster_rules,
+        idempotency::the_same_request_gets_the_same_lease_and_a_fresh_token,
+        idempotency::twenty_at_once_make_one_lease,
+        idempotency::a_failed_issue_frees_its_key,
+        idempotency::a_plain_token_is_given_again_while_it_can_be,
         lease::a_leased_token_is_the_accounts_and_no_more,
         lease::a_lease_ends_when_its_token_says,
         lease::a_namespace_must_be_named_only_where_there_is_a_choice,
         lease::leases_at_once_are_all_different,
+        listing::leases_are_found_by_what_they_are,
+        listing::many_are_taken_back_page_by_page,
+        listing::what_leases_are_made_from_goes_only_with_them,
+        listing::a_change_keeps_what_is_out_or_takes_it_back,
+        modes::existing,
+        modes::role,
+        modes::cluster_role_in_a_namespace,
+        modes::cluster_role_in_the_cluster,
+        modes::rules_in_a_namespace,
+        modes::rules_in_the_cluster,
+        modes::manifest_in_a_namespace,
+        modes::manifest_in_the_cluster,
+        modes::a_plain_token_is_good_until_it_ends_and_says_so,
         persistence::a_restart_keeps_everything,
         persistence::a_kill_loses_nothing_that_was_answered,
         persistence::redis_keeps_everything_too,
@@ -46,13 +92,44 @@ fn main() -> ExitCode {
         ports_http::a_list_that_the_host_does_not_hold_is_sent_whole,
         ports_http::every_value_of_a_header_is_seen,
         ports_http::nothing_waits_for_a_delayed_acknowledgement,
+        renewal::an_existing_accounts_lease_is_renewed,
+        renewal::a_temporary_accounts_lease_is_renewed,
+        renewal::parallel_renewals_never_shorten,
+        rounds::an_existing_accounts_secret_comes_before_its_token,
+        rounds::a_temporary_account_and_its_role_come_before_what_gives_rights,
+        rounds::a_plain_token_is_one_call,
+        second_cluster::nothing_is_issued_or_ended_by_the_wrong_cluster,
+        second_cluster::where_kube_system_is_not_readable_the_leases_namespace_is_read,
         secrecy::nothing_secret_is_stored_or_logged,
+        stores::the_store_holds_what_it_promises_on_sqlite,
+        stores::the_store_holds_what_it_promises_on_redis,
+        short::existing,
+        short::role,
+        short::rules,
+        short::cluster_role,
+        short::cluster_manifest,
+        short::a_plain_token_cannot_be_short,
         strangers::every_route_refuses_a_stranger,
         strangers::headers_that_claim_to_be_the_hosts_change_nothing,
+        strangers_objects::existing,
+        strangers_objects::rules,
+        strangers_objects::cluster_rules,
         sweep::the_sweep_is_for_its_token_and_administrators,
         target_faults::a_refusal_of_the_real_api_server_is_told_by_its_kind,
         target_faults::a_server_that_is_none_is_told_from_one_that_is_away,
         target_faults::a_server_that_says_too_much_or_nothing_is_given_up,
         target_faults::a_redirect_is_not_followed,
+        targets_auth::kubectl_proxy_is_a_gateway,
+        targets_auth::a_client_certificate_is_shown_by_the_host,
+        targets_auth::a_variable_is_sent_to_its_own_origin_alone,
+        targets_auth::a_credential_is_replaced_without_touching_leases,
+        targets_auth::a_dynamic_secret_may_carry_its_target,
+        targets_auth::plain_http_is_for_loopback_and_gateways,
+        targets_auth::what_the_host_needs_is_told_and_the_host_takes_it,
+        terms::a_selector_reads_the_labels_that_a_namespace_has_now,
+        terms::a_star_does_not_mean_what_is_the_clusters_or_kubeleases,
+        terms::kubeleases_own_account_is_never_leased,
+        terms::a_token_is_for_whom_it_is_asked_for,
+        terms::objects_are_named_and_labelled_as_is_said,
     ])
 }

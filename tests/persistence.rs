@@ -38,12 +38,20 @@ pub fn redis_keeps_everything_too(case: &Case) -> Result<()> {
     let before = everything(&leasing, &id)?;
     leasing.kubelease.restart()?;
     assert_eq!(everything(&leasing, &id)?, before);
-    let items = leasing.admin()?.get("/api/v1/targets")?.expect(200)?["items"].take();
-    assert_eq!(items.as_array().context("a list")?.len(), 1);
-    leasing.admin()?.delete("/api/v1/dynamic-secrets/ci")?.expect(204)?;
-    leasing.admin()?.delete("/api/v1/targets/local")?.expect(204)?;
-    let empty = leasing.admin()?.get("/api/v1/targets")?.expect(200)?;
-    assert_eq!(empty, json!({ "items": [] }));
+    // What is deleted does not come back.
+    let admin = leasing.admin()?;
+    admin.put("/api/v1/targets/other", &leasing.target(case.control_plane().url()))?.expect(201)?;
+    let mut other = leasing.secret();
+    other["target"] = json!("other");
+    admin.put("/api/v1/dynamic-secrets/other", &other)?.expect(201)?;
+    admin.delete("/api/v1/dynamic-secrets/other")?.expect(204)?;
+    admin.delete("/api/v1/targets/other")?.expect(204)?;
+    leasing.kubelease.restart()?;
+    assert_eq!(everything(&leasing, &id)?, before);
+    for list in ["/api/v1/targets", "/api/v1/dynamic-secrets"] {
+        let items = leasing.admin()?.get(list)?.expect(200)?["items"].take();
+        assert_eq!(items.as_array().map(Vec::len), Some(1), "{items}");
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! How the components speak HTTP, both ways: what they send, how long they wait, how much they take.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -11,6 +11,7 @@ use serde_json::json;
 use testbed::harness::Case;
 use testbed::kubelease::ADMIN_TOKEN;
 
+use crate::fake::{introduction, read_message};
 use crate::setup::{LEASES, Leasing};
 
 pub fn a_body_is_announced_and_repeated_only_where_that_is_refused(case: &Case) -> Result<()> {
@@ -157,7 +158,7 @@ fn aim(leasing: &Leasing, address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// A server on loopback that keeps what it is sent. It ends with the test run.
+/// A server on loopback that shows which cluster it is, and keeps what else it is sent. It ends with the test run.
 struct Server {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
@@ -174,6 +175,10 @@ impl Server {
             let mut stalled = Vec::new();
             for mut stream in listener.incoming().flatten() {
                 let Ok(request) = read_message(&mut stream) else { continue };
+                if let Some(answer) = introduction(&request) {
+                    drop(stream.write_all(answer.as_bytes()));
+                    continue;
+                }
                 let answer = answer(&request);
                 keep.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 // The client may go away in the middle: that is what some of the tests are for.
@@ -187,7 +192,7 @@ impl Server {
         Ok(Self { address, seen })
     }
 
-    /// What it was sent.
+    /// What it was sent beside what [`introduction`] answers.
     fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -197,21 +202,6 @@ fn head(headers: &str) -> String {
     format!("HTTP/1.1 201 Created\r\n{headers}\r\n")
 }
 
-/// A message with as much body as its head says.
-fn read_message(stream: &mut TcpStream) -> Result<String> {
-    let (mut message, mut byte) = (Vec::new(), [0]);
-    while !message.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte)?;
-        message.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&message).to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let mut body = vec![0; length.unwrap_or("0").parse()?];
-    stream.read_exact(&mut body)?;
-    message.extend(body);
-    Ok(String::from_utf8(message)?)
-}
-
 const REFUSED: &str = "HTTP/1.1 417 Expectation Failed\r\nconnection: close\r\n\r\n";
 
-const FAILED: &str = "HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\n\r\n";
+const FAILED: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n";

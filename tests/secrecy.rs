@@ -30,9 +30,12 @@ pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
         json!({ "kind": "Status", "reason": "Forbidden", "message": answered }).to_string();
     for (status, body) in [(201, answered), (403, answered), (500, answered), (403, &reflected)] {
         let fake = Fake::answering(status, body)?;
-        admin.put("/api/v1/targets/local", &leasing.target(&fake.url()))?.expect(200)?;
-        leasing.issue(&json!({}))?.expect(502)?;
-        admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        admin.put("/api/v1/targets/fake", &leasing.target(&fake.url()))?.ok()?;
+        let mut secret = leasing.secret();
+        secret["target"] = json!("fake");
+        admin.put("/api/v1/dynamic-secrets/cd", &secret)?.ok()?;
+        admin.post("/api/v1/dynamic-secrets/cd/leases", &json!({}))?.expect(502)?;
+        admin.post("/api/v1/targets/fake/check", &json!({}))?.expect(200)?;
     }
     admin.post("/api/v1/sweep", &json!({}))?.expect(200)?;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use testbed::deploy::{Deployed, Names};
 use testbed::harness::Case;
 use testbed::http::{Http, Reply};
 use testbed::kubelease::{Kubelease, Settings};
@@ -15,6 +16,8 @@ pub struct Leasing<'s> {
     pub kubelease: Arc<Kubelease<'s>>,
     /// The credential that kubelease has in the cluster.
     pub broker_token: String,
+    /// What it may do there with that.
+    pub rbac: Deployed<'s>,
 }
 
 /// Where `ci` is leased.
@@ -30,9 +33,20 @@ impl<'s> Leasing<'s> {
     pub fn set_up_with(case: &Case<'s>, settings: Settings) -> Result<Self> {
         let namespace = case.namespace()?;
         namespace.service_account("deployer")?;
-        let broker_token = broker(&namespace)?;
+        namespace.service_account("broker")?;
+        let name = namespace.name();
+        let names = Names {
+            prefix: name,
+            broker_namespace: name,
+            broker: "broker",
+            namespace: name,
+            account: "deployer",
+            role: "none",
+        };
+        let rbac = Deployed::rbac(case.control_plane(), "existing-plain", &names)?;
+        let broker_token = namespace.token_for("broker")?;
         let kubelease = case.kubelease_with(settings)?;
-        let leasing = Self { namespace, kubelease, broker_token };
+        let leasing = Self { namespace, kubelease, broker_token, rbac };
         let url = case.control_plane().url();
         leasing.admin()?.put("/api/v1/targets/local", &leasing.target(url))?.expect(201)?;
         leasing.admin()?.put("/api/v1/dynamic-secrets/ci", &leasing.secret())?.expect(201)?;
@@ -58,23 +72,10 @@ impl<'s> Leasing<'s> {
     pub fn secret(&self) -> Value {
         json!({
             "target": "local",
-            "account": { "type": "existing", "name": "deployer" },
+            "account": { "type": "existing", "name": "deployer", "revocable": false },
             "namespaces": [self.namespace.name()],
             "default_ttl": "1h",
             "max_ttl": "24h",
         })
     }
-}
-
-/// The token of an account that may do what kubelease needs for `deployer`, and nothing else.
-pub fn broker(namespace: &Namespace) -> Result<String> {
-    namespace.service_account("broker")?;
-    let rules = json!([{
-        "apiGroups": [""],
-        "resources": ["serviceaccounts/token"],
-        "resourceNames": ["deployer"],
-        "verbs": ["create"],
-    }]);
-    namespace.allow("broker", "mint", &rules)?;
-    namespace.token_for("broker")
 }

@@ -22,7 +22,7 @@ pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Resu
     let told = leasing.issue(&json!({}))?.expect(502)?;
     assert_eq!(told["code"], "target_forbidden");
     let detail = told["detail"].as_str().context("a detail")?;
-    for part in ["`create`", "`serviceaccounts/token`", "`other`", leasing.namespace.name()] {
+    for part in ["`get`", "`serviceaccounts`", "`other`", leasing.namespace.name()] {
         assert!(detail.contains(part), "{detail} should name {part}");
     }
 

@@ -1,0 +1,374 @@
+//! A kubelease with the least rights for one kind of lease, and the admission policy on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use chrono::DateTime;
+use serde_json::{Value, json};
+use testbed::control_plane::ControlPlane;
+use testbed::deploy::{self, Deployed, Names};
+use testbed::harness::Case;
+use testbed::http::{Http, Reply};
+use testbed::kubelease::{Kubelease, Settings};
+use testbed::namespace::Namespace;
+use testbed::wait::{eventually, not_yet};
+
+use crate::kind::Kind;
+
+/// kubelease's account in a namespace of its own, and a kubelease with target `local` and one dynamic
+/// secret of one kind.
+pub struct Broker<'s> {
+    pub cluster: &'s ControlPlane,
+    pub kind: &'static Kind,
+    pub kubelease: Arc<Kubelease<'s>>,
+    /// Where leases are made; the account `deployer` is there, and a role to bind.
+    pub place: Arc<Namespace>,
+    /// Where nothing is leased.
+    pub elsewhere: Arc<Namespace>,
+    /// The credential that kubelease has in the cluster.
+    pub token: String,
+    home: Arc<Namespace>,
+    roles: Vec<Value>,
+    _deployed: [Deployed<'s>; 3],
+}
+
+impl<'s> Broker<'s> {
+    /// Everything as it should be.
+    pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
+        Self::with(case, kind, case.settings()?)
+    }
+
+    /// The same, told other things than usual.
+    pub fn with(case: &Case<'s>, kind: &'static Kind, settings: Settings) -> Result<Self> {
+        let cluster = case.control_plane();
+        let [home, place, elsewhere] = [case.namespace()?, case.namespace()?, case.namespace()?];
+        home.service_account(BROKER)?;
+        place.service_account("deployer")?;
+        let may =
+            |lists: &str| json!([{ "apiGroups": [""], "resources": [lists], "verbs": ["list"] }]);
+        place.allow("deployer", "reader", &may("configmaps"))?;
+
+        // What kubelease does not hold itself, so that it needs the right to bind it.
+        let role = format!("{}-role", home.name());
+        let role_object = |kind: &str, namespace: Option<&str>| {
+            json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": kind,
+                "metadata": { "name": role, "namespace": namespace },
+                "rules": may("services"),
+            })
+        };
+        let roles = [role_object("ClusterRole", None), role_object("Role", Some(place.name()))];
+        let bound_roles = Deployed::create(cluster, roles.into())?;
+
+        let names = Names {
+            prefix: home.name(),
+            broker_namespace: home.name(),
+            broker: BROKER,
+            namespace: place.name(),
+            account: "deployer",
+            role: &role,
+        };
+        let rbac = Deployed::rbac(cluster, kind.file, &names)?;
+        let bound = [format!("ClusterRole/{role}"), format!("Role/{}/{role}", place.name())];
+        let account = format!("{}/deployer", place.name());
+        let policy = Deployed::policy_for(
+            cluster,
+            &names,
+            &[&account],
+            &bound.each_ref().map(String::as_str),
+        )?;
+
+        let token = home.token_for(BROKER)?;
+        let kubelease = case.kubelease_with(settings)?;
+        let mut it = Self {
+            cluster,
+            kind,
+            kubelease,
+            place,
+            elsewhere,
+            token,
+            home,
+            roles: rbac
+                .objects()
+                .iter()
+                .filter(|object| object["rules"].is_array())
+                .cloned()
+                .collect(),
+            _deployed: [rbac, policy, bound_roles],
+        };
+        it.may_bind()?;
+        it.admin()?.put("/api/v1/targets/local", &it.target(cluster.url()))?.expect(201)?;
+        it.admin()?.put(&it.secret_path(), &it.secret())?.expect(201)?;
+        Ok(it)
+    }
+
+    /// `deploy/rbac` gives a `ClusterRole` for example; where a Role is bound instead, it is named so.
+    fn may_bind(&mut self) -> Result<()> {
+        if self.kind.name != "role" {
+            return Ok(());
+        }
+        let role = self.roles.iter_mut().find(|object| object["kind"] == "Role");
+        let role = role.context("a Role")?;
+        for rule in role["rules"].as_array_mut().context("rules")? {
+            if rule["resources"] == json!(["clusterroles"]) {
+                rule["resources"] = json!(["roles"]);
+            }
+        }
+        let role = role.clone();
+        self.replace(&role)?;
+        let bind = role["rules"].as_array().and_then(|rules| rules.last()).context("a rule")?;
+        self.until(bind, self.place.name(), None, true)
+    }
+
+    /// The roles that say what kubelease may.
+    pub fn roles(&self) -> &[Value] {
+        &self.roles
+    }
+
+    /// The name of the role that is bound, be it a Role or a `ClusterRole`.
+    pub fn role(&self) -> String {
+        format!("{}-role", self.home.name())
+    }
+
+    /// Puts a role in the place of that of its kind and name.
+    pub fn replace(&self, role: &Value) -> Result<()> {
+        let mut role = role.clone();
+        // Whatever it was since.
+        role["metadata"].as_object_mut().context("metadata")?.remove("resourceVersion");
+        self.cluster.admin().put(&deploy::path(&role)?, &role)?.ok().map(drop)
+    }
+
+    /// Waits until a verb of a rule is allowed to kubelease, or no longer.
+    pub fn until(
+        &self,
+        rule: &Value,
+        place: &str,
+        verb: Option<&str>,
+        allowed: bool,
+    ) -> Result<()> {
+        deploy::until(self.cluster, &self.username(), (rule, place, verb), allowed)
+    }
+
+    /// The user that kubelease is in the cluster.
+    pub fn username(&self) -> String {
+        format!("system:serviceaccount:{}:{BROKER}", self.home.name())
+    }
+
+    /// The namespace of kubelease's own account, `broker`.
+    pub fn home_name(&self) -> &str {
+        self.home.name()
+    }
+
+    /// kubelease's API, as its administrator.
+    pub fn admin(&self) -> Result<Http> {
+        self.kubelease.admin()
+    }
+
+    /// The name of the dynamic secret, which no other test has.
+    pub fn secret_name(&self) -> &str {
+        self.home.name()
+    }
+
+    /// The dynamic secret's path.
+    pub fn secret_path(&self) -> String {
+        format!("/api/v1/dynamic-secrets/{}", self.secret_name())
+    }
+
+    /// The definition of a target at `url`, with kubelease's token.
+    pub fn target(&self, url: &str) -> Value {
+        json!({ "url": url, "auth": { "type": "token", "token": self.token }, "ca": "custom" })
+    }
+
+    /// The definition of the dynamic secret.
+    pub fn secret(&self) -> Value {
+        json!({
+            "target": "local",
+            "account": (self.kind.account)(&self.role()),
+            "namespaces": [self.place.name()],
+            "default_ttl": "1h",
+            "max_ttl": "24h",
+        })
+    }
+
+    /// Asks for a lease.
+    pub fn issue(&self, request: &Value) -> Result<Reply> {
+        self.admin()?.post(&format!("{}/leases", self.secret_path()), request)
+    }
+
+    /// Asks for a lease with an `Idempotency-Key`.
+    pub fn issue_as(&self, key: &str, request: &Value) -> Result<Reply> {
+        let path = format!("{}/leases", self.secret_path());
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        self.admin()?.send("POST", &path, &headers, request.to_string().as_bytes())
+    }
+
+    /// A lease.
+    pub fn lease(&self, request: &Value) -> Result<Lease> {
+        Lease::of(self.issue(request)?.expect(201)?)
+    }
+
+    /// A lease as it stands.
+    pub fn shown(&self, lease: &Lease) -> Result<Value> {
+        self.admin()?.get(&lease.path())?.expect(200)
+    }
+
+    /// Takes a lease back.
+    pub fn revoke(&self, lease: &Lease) -> Result<Reply> {
+        self.admin()?.delete(&lease.path())
+    }
+
+    /// Sweeps once.
+    pub fn sweep(&self) -> Result<Value> {
+        self.admin()?.post("/api/v1/sweep", &json!({}))?.expect(200)
+    }
+
+    /// Sweeps until the state of a lease is this.
+    pub fn sweep_until(&self, lease: &Lease, state: &str, within: Duration) -> Result<Value> {
+        eventually(&format!("the lease's becoming {state}"), within, || {
+            let report = self.sweep()?;
+            let shown = self.shown(lease)?;
+            if shown["state"] == state {
+                Ok(shown)
+            } else {
+                Err(not_yet(format!("{shown} {report}")))
+            }
+        })
+    }
+
+    /// What the API server answers to the token's bearer.
+    pub fn may(&self, token: &str, path: &str) -> Result<u16> {
+        Ok(self.cluster.as_token(token).get(path)?.status)
+    }
+
+    /// Waits until the token may what it should, and so is let in.
+    pub fn until_let_in(&self, token: &str) -> Result<()> {
+        eventually("the token's being let in", PATIENCE, || {
+            match self.may(token, &self.place.path("v1", self.kind.lists))? {
+                200 => Ok(()),
+                other => Err(not_yet(other)),
+            }
+        })
+    }
+
+    /// Waits until the API server does not know the token's bearer any more.
+    pub fn until_refused(&self, token: &str, within: Duration) -> Result<()> {
+        eventually("the token's being refused", within, || {
+            match self.may(token, &self.place.path("v1", self.kind.lists))? {
+                401 => Ok(()),
+                other => Err(not_yet(other)),
+            }
+        })
+    }
+
+    /// What is in the place, and ours in the whole cluster: `KIND/NAME`, and the UID.
+    pub fn inventory(&self) -> Result<BTreeMap<String, String>> {
+        let mut all = BTreeMap::new();
+        for (api, plural, namespaced) in KINDS {
+            let path = if namespaced {
+                self.place.path(api, plural)
+            } else {
+                format!("/apis/{api}/{plural}")
+            };
+            let list = self.cluster.admin().get(&path)?.expect(200)?;
+            for item in list["items"].as_array().context("a list")? {
+                let name = item["metadata"]["name"].as_str().context("a name")?;
+                if namespaced || self.is_ours(name) {
+                    let uid = item["metadata"]["uid"].as_str().context("a UID")?;
+                    all.insert(format!("{plural}/{name}"), uid.to_owned());
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether a name is as those are that are made for leases of the dynamic secret.
+    pub fn is_ours(&self, name: &str) -> bool {
+        let own = name.strip_prefix(&format!("kubelease-{}-", self.secret_name()));
+        own.is_some_and(|random| random.len() == 20)
+    }
+
+    /// Where an object of a lease is, as the lease tells it.
+    pub fn object_path(&self, object: &Value) -> Result<String> {
+        let kind = object["kind"].as_str().context("a kind")?;
+        let (api, plural, namespaced) = KINDS
+            .into_iter()
+            .find(|(_, plural, _)| *plural == format!("{}s", kind.to_lowercase()))
+            .with_context(|| format!("nothing is known of {kind}"))?;
+        let name = object["name"].as_str().context("a name")?;
+        ensure!(namespaced == object["namespace"].is_string(), "{object}");
+        Ok(if namespaced {
+            format!("{}/{name}", self.place.path(api, plural))
+        } else {
+            format!("/apis/{api}/{plural}/{name}")
+        })
+    }
+
+    /// An object of a lease, as the administrator sees it.
+    pub fn object(&self, object: &Value) -> Result<Value> {
+        self.cluster.admin().get(&self.object_path(object)?)?.expect(200)
+    }
+}
+
+/// A lease as it was answered.
+pub struct Lease {
+    pub json: Value,
+    pub id: String,
+    pub token: String,
+}
+
+impl Lease {
+    /// What an answer holds.
+    pub fn of(json: Value) -> Result<Self> {
+        let text = |key: &str| json[key].as_str().map(str::to_owned).context(key.to_owned());
+        let (id, token) = (text("lease_id")?, text("token")?);
+        Ok(Self { json, id, token })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> String {
+        format!("/api/v1/leases/{}", self.id)
+    }
+
+    /// What was made for it.
+    pub fn objects(&self) -> &[Value] {
+        self.json["objects"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The account whose token it is.
+    pub fn account(&self) -> &str {
+        self.json["service_account"].as_str().unwrap_or_default()
+    }
+}
+
+/// A time of the API, in seconds since 1970.
+pub fn seconds(time: &Value) -> Result<i64> {
+    let time = time.as_str().context("a time")?;
+    let time = DateTime::parse_from_rfc3339(time).ok().context("RFC 3339")?;
+    Ok(time.timestamp())
+}
+
+/// Now, in the same.
+pub fn now() -> Result<i64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().try_into()?)
+}
+
+const BROKER: &str = "broker";
+
+/// What leases are made of: the API, the plural, and whether it is in a namespace.
+const KINDS: [(&str, &str, bool); 7] = [
+    ("v1", "serviceaccounts", true),
+    ("v1", "secrets", true),
+    ("coordination.k8s.io/v1", "leases", true),
+    (RBAC, "roles", true),
+    (RBAC, "rolebindings", true),
+    (RBAC, "clusterroles", false),
+    (RBAC, "clusterrolebindings", false),
+];
+
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
+
+/// Rights take effect within some tenths of a second; the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,228 @@
+//! kubelease without each single permission in turn: nothing half is left, and what stays goes on.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lease_core::permissions::{Access, BoundRole, Mode, Permission, Scope, needed};
+use serde_json::{Value, json};
+use testbed::harness::Case;
+
+use crate::broker::{Broker, Lease};
+use crate::kind::{self, Kind};
+
+pub fn existing(case: &Case) -> Result<()> {
+    each_permission(case, &kind::EXISTING, |_| Mode::Existing { account: "deployer" })
+}
+
+pub fn plain(case: &Case) -> Result<()> {
+    each_permission(case, &kind::PLAIN, |_| Mode::ExistingPlain { account: "deployer" })
+}
+
+pub fn role(case: &Case) -> Result<()> {
+    each_permission(case, &kind::ROLE, |role| Mode::TemporaryRole { role: BoundRole::Role(role) })
+}
+
+pub fn cluster_role_in_a_namespace(case: &Case) -> Result<()> {
+    each_permission(case, &kind::CLUSTER_ROLE_HERE, |role| Mode::TemporaryRole {
+        role: BoundRole::ClusterRole(role),
+    })
+}
+
+pub fn cluster_role(case: &Case) -> Result<()> {
+    each_permission(case, &kind::CLUSTER_ROLE, |role| Mode::ClusterRole { role })
+}
+
+pub fn rules(case: &Case) -> Result<()> {
+    each_permission(case, &kind::RULES, |_| Mode::TemporaryRules)
+}
+
+pub fn cluster_rules(case: &Case) -> Result<()> {
+    each_permission(case, &kind::CLUSTER_RULES, |_| Mode::ClusterRules)
+}
+
+fn each_permission(
+    case: &Case,
+    kind: &'static Kind,
+    mode: for<'a> fn(&'a str) -> Mode<'a>,
+) -> Result<()> {
+    let broker = Broker::new(case, kind)?;
+    let before = broker.inventory()?;
+    // With all of them it works, and the cluster is known by `kube-system` from now on.
+    let lease = broker.lease(&json!({ "ttl": "10m" }))?;
+    if kind.file != "existing-plain" {
+        broker.revoke(&lease)?.expect(200)?;
+    }
+    let role = broker.role();
+    let mut held: Vec<Lease> = vec![];
+    for access in needed(mode(&role), false).into_iter().flat_map(Permission::accesses) {
+        let left = without(&broker, access).with_context(|| format!("without {access:?}"))?;
+        held.extend(left);
+        let of_held = |name: &str| held.iter().any(|lease| name.ends_with(&lease.id[..20]));
+        let mut now = broker.inventory()?;
+        now.retain(|name, _| !of_held(name));
+        assert_eq!(now, before, "something is left without {access:?}");
+    }
+    // What could not be deleted ends now that it can.
+    for lease in &held {
+        broker.sweep_until(lease, "revoked", BACK)?;
+    }
+    assert_eq!(broker.inventory()?, before, "nothing is left");
+    Ok(())
+}
+
+/// What happens while something is not allowed; returns the lease that could not be ended, if any.
+fn without(broker: &Broker, access: Access<'_>) -> Result<Option<Lease>> {
+    let taken = Taken::away(broker, access)?;
+    let resource = resource(access);
+    the_check_names_it(broker, access, &resource)?;
+    let answer = if access.verb == "get" && access.name == Some("deployer") {
+        // It is read once for each dynamic secret.
+        let new = format!("/api/v1/dynamic-secrets/new-{}", broker.secret_name());
+        broker.admin()?.put(&new, &broker.secret())?.expect(201)?;
+        broker.admin()?.post(&format!("{new}/leases"), &json!({ "ttl": "10m" }))?
+    } else {
+        broker.issue(&json!({ "ttl": "10m" }))?
+    };
+    if fails_the_issue(access) {
+        let told = answer.expect(502)?;
+        assert_eq!(told["code"], "target_forbidden", "{told}");
+        names(&told["detail"], access, &resource)?;
+        taken.give_back()?;
+        // It was undone already, or is now.
+        broker.sweep()?;
+        return Ok(None);
+    }
+    let lease = Lease::of(answer.expect(201)?)?;
+    if access.verb == "patch" {
+        let renewed =
+            broker.admin()?.post(&format!("{}/renew", lease.path()), &json!({ "ttl": "20m" }))?;
+        names(&renewed.expect(502)?["detail"], access, &resource)?;
+    }
+    let mut held = None;
+    let revoked = broker.revoke(&lease)?;
+    if broker.kind.file == "existing-plain" {
+        revoked.expect(409)?;
+    } else if access.verb == "delete" {
+        let shown = revoked.expect(202)?;
+        assert_eq!(shown["state"], "revoking", "{shown}");
+        names(&shown["closing"]["reason"], access, &resource)?;
+        let report = broker.sweep()?;
+        assert_eq!(broker.shown(&lease)?["state"], "revoking", "{report}");
+        held = Some(lease);
+    } else {
+        revoked.expect(200)?;
+    }
+    taken.give_back()?;
+    Ok(held)
+}
+
+/// `get`, `list` and `patch` are for what comes later: finding, renewing.
+fn fails_the_issue(access: Access<'_>) -> bool {
+    match access.verb {
+        "create" | "bind" => true,
+        // The identity of the cluster, or an account by its name.
+        "get" => access.name.is_some(),
+        _ => false,
+    }
+}
+
+/// A check of the target tells what is missing, and for which dynamic secret.
+fn the_check_names_it(broker: &Broker, access: Access<'_>, resource: &str) -> Result<()> {
+    let check = broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    let missing = |list: &Value| {
+        list.as_array().is_some_and(|missing| {
+            missing.iter().any(|one| {
+                one["verb"] == access.verb
+                    && one["resource"] == resource
+                    && one["group"] == access.group
+            })
+        })
+    };
+    let all = check["dynamic_secrets"].as_array().context("a list")?;
+    let secret = all.iter().find(|secret| secret["dynamic_secret"] == broker.secret_name());
+    let secret = secret.context("the dynamic secret")?;
+    ensure!(missing(&check["missing_permissions"]), "not told: {check}");
+    ensure!(missing(&secret["missing_permissions"]), "not told: {check}");
+    ensure!(check["ok"] == false, "{check}");
+    if access.verb == "delete" {
+        ensure!(secret["take_back"] == false, "{check}");
+    }
+    if fails_the_issue(access) {
+        ensure!(secret["issue"] == false, "{check}");
+    }
+    Ok(())
+}
+
+fn resource(access: Access<'_>) -> String {
+    match access.subresource {
+        Some(subresource) => format!("{}/{subresource}", access.resource),
+        None => access.resource.to_owned(),
+    }
+}
+
+/// A refusal names what is missing; where a role may not be bound, it is the binding that was refused.
+fn names(told: &Value, access: Access<'_>, resource: &str) -> Result<()> {
+    let told = told.as_str().context("a reason")?;
+    let (verb, resource) = match access.verb {
+        "bind" => ("create", "bindings"),
+        verb => (verb, resource),
+    };
+    ensure!(told.contains(&format!("`{verb}`")), "`{verb}` is not named: {told}");
+    ensure!(told.contains(resource), "`{resource}` is not named: {told}");
+    Ok(())
+}
+
+/// A verb that is taken away from the rule that gave it.
+struct Taken<'b> {
+    broker: &'b Broker<'b>,
+    role: Value,
+    rule: Value,
+    verb: &'static str,
+}
+
+impl<'b> Taken<'b> {
+    fn away(broker: &'b Broker<'b>, access: Access<'_>) -> Result<Self> {
+        let kinds = match access.scope {
+            Scope::Namespace => "Role",
+            Scope::Cluster => "ClusterRole",
+        };
+        let wanted = resource(access);
+        let gives = |rule: &Value| {
+            rule["apiGroups"][0] == access.group
+                && rule["resources"][0] == wanted
+                && access.name.is_none_or(|name| rule["resourceNames"][0] == name)
+                && rule["verbs"].as_array().is_some_and(|all| all.iter().any(|v| v == access.verb))
+        };
+        for role in broker.roles().iter().filter(|role| role["kind"] == kinds) {
+            let rules = role["rules"].as_array().context("rules")?;
+            let Some(at) = rules.iter().position(gives) else { continue };
+            let (rule, mut less) = (rules[at].clone(), role.clone());
+            let verbs = less["rules"][at]["verbs"].as_array_mut().context("verbs")?;
+            verbs.retain(|verb| verb != access.verb);
+            if verbs.is_empty() {
+                less["rules"].as_array_mut().context("rules")?.remove(at);
+            }
+            let taken = Self { broker, role: role.clone(), rule, verb: access.verb };
+            broker.replace(&less)?;
+            taken.seen(false)?;
+            return Ok(taken);
+        }
+        anyhow::bail!("no rule of `deploy/rbac` gives it")
+    }
+
+    fn give_back(self) -> Result<()> {
+        self.broker.replace(&self.role)?;
+        self.seen(true)
+    }
+
+    fn seen(&self, allowed: bool) -> Result<()> {
+        let place = match self.rule["resourceNames"][0].as_str() {
+            Some("kube-system") => "kube-system",
+            _ => self.broker.place.name(),
+        };
+        self.broker.until(&self.rule, place, Some(self.verb), allowed)
+    }
+}
+
+/// A sweep tries again after some seconds, later the longer it lasts.
+const BACK: Duration = Duration::from_secs(40);

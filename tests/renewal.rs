@@ -1,0 +1,120 @@
+//! A lease is renewed: a new end, said in the cluster, and a new token.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use testbed::harness::Case;
+use testbed::http::Reply;
+use testbed::wait::{eventually, not_yet};
+
+use crate::broker::{Broker, Lease, now, seconds};
+use crate::kind::{self, Kind};
+
+pub fn an_existing_accounts_lease_is_renewed(case: &Case) -> Result<()> {
+    it_is_renewed(case, &kind::EXISTING, "Lease")
+}
+
+pub fn a_temporary_accounts_lease_is_renewed(case: &Case) -> Result<()> {
+    it_is_renewed(case, &kind::RULES, "ServiceAccount")
+}
+
+pub fn parallel_renewals_never_shorten(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::EXISTING)?;
+    let lease = broker.lease(&json!({ "ttl": "15m" }))?;
+    let answers: Vec<(u64, Reply)> = thread::scope(|scope| {
+        let renew = |minutes: u64| {
+            Ok((minutes, renew(&broker, &lease, &json!({ "ttl": format!("{minutes}m") }))?))
+        };
+        let asking: Vec<_> = (1..=8)
+            .map(|hours| scope.spawn(move || renew(if hours == 4 { 600 } else { hours * 20 })))
+            .collect();
+        asking.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Result<_>>()
+    })?;
+    let end = seconds(&broker.shown(&lease)?["expires_at"])?;
+    let begun = seconds(&lease.json["issued_at"])?;
+    assert!(end >= begun + 36_000, "the longest of them counts: {}", end - begun);
+    for (minutes, answer) in answers {
+        // Where many change the same object at once, one may be asked to try again; none is told a lie.
+        if answer.status != 200 {
+            assert_eq!(answer.expect(502)?["code"], "target_bad_answer");
+            continue;
+        }
+        let told = seconds(&answer.json()?["expires_at"])?;
+        assert!(
+            told <= end && told >= begun + i64::try_from(minutes)? * 60,
+            "{minutes}: {answer:?}"
+        );
+    }
+    let listed = broker.object(&lease.objects()[1])?;
+    assert!(seconds(&listed["metadata"]["annotations"]["kubelease.dev/deadline"])? >= end);
+    broker.revoke(&lease)?.expect(200)?;
+    Ok(())
+}
+
+fn it_is_renewed(case: &Case, kind: &'static Kind, listed: &str) -> Result<()> {
+    let broker = Broker::new(case, kind)?;
+    let before = broker.inventory()?;
+    let mut secret = broker.secret();
+    secret["max_ttl"] = json!("2h");
+    broker.admin()?.put(&broker.secret_path(), &secret)?.expect(200)?;
+    let lease = broker.lease(&json!({ "ttl": "20s" }))?;
+    let object = lease.objects().iter().find(|object| object["kind"] == listed);
+    let object = object.context("what is listed")?;
+    let deadline = || {
+        let annotations = broker.object(object)?["metadata"]["annotations"].take();
+        seconds(&annotations["kubelease.dev/deadline"])
+    };
+    let (first_end, first_deadline) = (seconds(&lease.json["expires_at"])?, deadline()?);
+    let uid = broker.object(object)?["metadata"]["uid"].take();
+
+    let renewed = Lease::of(renew(&broker, &lease, &json!({ "ttl": "1h" }))?.expect(200)?)?;
+    assert_eq!((&renewed.id, renewed.account()), (&lease.id, lease.account()));
+    assert_ne!(renewed.token, lease.token);
+    let end = seconds(&renewed.json["expires_at"])?;
+    assert!(end >= first_end + 3_500, "{} is not an hour later", renewed.json);
+    assert_eq!(seconds(&broker.shown(&lease)?["expires_at"])?, end);
+    assert!(deadline()? > first_deadline && deadline()? >= end, "it is said in the cluster");
+    let changed = broker.object(object)?;
+    assert_eq!(changed["metadata"]["uid"], uid, "the object is the same");
+    assert_eq!(listed == "Lease", changed["spec"]["renewTime"].is_string(), "{changed}");
+    broker.until_let_in(&renewed.token)?;
+
+    // Never shorter, never beyond `max_ttl` from the first issue.
+    let shorter = renew(&broker, &lease, &json!({ "ttl": "10m" }))?.expect(200)?;
+    assert!(seconds(&shorter["expires_at"])? >= end, "{shorter}");
+    assert_eq!(
+        renew(&broker, &lease, &json!({ "ttl": "3h" }))?.expect(422)?["code"],
+        "ttl_too_long"
+    );
+    assert_eq!(
+        renew(&broker, &lease, &json!({ "ttl": "9s" }))?.expect(422)?["code"],
+        "ttl_too_short"
+    );
+    let last = renew(&broker, &lease, &json!({ "ttl": "2h" }))?.expect(200)?;
+    assert_eq!(last["expires_at"], last["max_expires_at"], "{last}");
+    let more = renew(&broker, &lease, &json!({ "ttl": "1h" }))?.expect(409)?;
+    assert_eq!(more["code"], "lease_at_maximum");
+
+    // Its first end passes, and the sweep lets it live.
+    eventually("the first end's passing", Duration::from_secs(30), || {
+        let left = first_end - now()?;
+        if left < 0 { Ok(()) } else { Err(not_yet(format!("{left} s are left"))) }
+    })?;
+    assert_eq!(broker.sweep()?["ended"], 0);
+    broker.until_let_in(&renewed.token)?;
+    assert_eq!(broker.may(&lease.token, &broker.place.path("v1", broker.kind.lists))?, 200);
+
+    broker.revoke(&lease)?.expect(200)?;
+    assert_eq!(renew(&broker, &lease, &json!({}))?.expect(409)?["code"], "lease_not_active");
+    for token in [&lease.token, &renewed.token] {
+        broker.until_refused(token, Duration::from_secs(12))?;
+    }
+    assert_eq!(broker.inventory()?, before, "nothing is left");
+    Ok(())
+}
+
+fn renew(broker: &Broker, lease: &Lease, request: &Value) -> Result<Reply> {
+    broker.admin()?.post(&format!("{}/renew", lease.path()), request)
+}
