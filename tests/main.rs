@@ -3,6 +3,7 @@
 //! A real kube-apiserver, the built `.wasm` files, and a host that runs them by the project's own
 //! `spin.toml`. A scripted server stands in only for faults that a real one does not produce on demand.
 
+mod bad_fields;
 mod bad_input;
 mod broker;
 mod cap;
@@ -39,8 +40,10 @@ use testbed::harness::{run, tests};
 
 fn main() -> ExitCode {
     run(tests![
+        bad_fields::no_target_takes_it,
+        bad_fields::no_dynamic_secret_takes_it,
+        bad_fields::nothing_else_takes_it,
         bad_input::malformed_requests_are_answered_and_change_nothing,
-        bad_input::no_field_takes_what_it_should_not,
         bad_input::a_huge_body_is_refused_before_it_is_read,
         bad_input::a_slow_body_is_given_up,
         bad_input::what_the_dynamic_secret_does_not_cover_is_refused,

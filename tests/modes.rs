@@ -112,11 +112,8 @@ fn it_may_what_it_should_and_nothing_else(broker: &Broker, lease: &Lease) -> Res
     let bearer = broker.cluster.as_token(&lease.token);
     let account = format!("{}/{}", broker.place.path("v1", "serviceaccounts"), lease.account());
     let rbac = |plural| broker.place.path("rbac.authorization.k8s.io/v1", plural);
-    let named = |rest: Value| {
-        let mut object = json!({ "metadata": { "name": "more" } });
-        if let Some((object, rest)) = object.as_object_mut().zip(rest.as_object()) {
-            object.extend(rest.clone());
-        }
+    let named = |mut object: Value| {
+        object["metadata"] = json!({ "name": "more" });
         object
     };
     let role_ref =

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::harness::Case;
 use testbed::kubelease::ADMIN_TOKEN;
+use testbed::wait::{eventually, not_yet};
 
 use crate::fake::{introduction, read_message};
 use crate::setup::{LEASES, Leasing};
@@ -136,17 +137,23 @@ pub fn nothing_waits_for_a_delayed_acknowledgement(case: &Case) -> Result<()> {
         let body = if request.starts_with("POST") { "{}" } else { "" };
         let request =
             format!("{request}\r\nhost: kubelease\r\nauthorization: Bearer {token}\r\n\r\n{body}");
-        let mut times = Vec::new();
-        for _ in 0..31 {
-            let began = Instant::now();
-            stream.write_all(request.as_bytes())?;
-            let answer = read_message(&mut stream)?;
-            times.push(began.elapsed());
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-        }
-        times.sort();
-        // Not the slower ones: a busy machine takes its time too.
-        assert!(times[10] < Duration::from_millis(38), "{what} takes {times:?}");
+        // Not the slower ones, nor the first time: a busy machine takes its time too, but not always.
+        eventually(what, Duration::from_mins(1), || {
+            let mut times = Vec::new();
+            for _ in 0..31 {
+                let began = Instant::now();
+                stream.write_all(request.as_bytes())?;
+                let answer = read_message(&mut stream)?;
+                times.push(began.elapsed());
+                assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            }
+            times.sort();
+            if times[10] < Duration::from_millis(38) {
+                Ok(())
+            } else {
+                Err(not_yet(format!("{times:?}")))
+            }
+        })?;
     }
     Ok(())
 }

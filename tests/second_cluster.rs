@@ -84,10 +84,10 @@ pub fn where_kube_system_is_not_readable_the_leases_namespace_is_read(case: &Cas
     let broker = Broker::new(case, &kind::RULES)?;
     let role = broker.roles().iter().find(|role| role["kind"] == "ClusterRole");
     let mut role = role.context("a ClusterRole")?.clone();
-    let rule = role["rules"][0].clone();
+    let taken = role["rules"][0].take();
     role["rules"] = json!([]);
     broker.replace(&role)?;
-    broker.until(&rule, "kube-system", None, false)?;
+    broker.until(&taken, "kube-system", None, false)?;
 
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
     let shown = broker.admin()?.get("/api/v1/targets/local")?.expect(200)?;
