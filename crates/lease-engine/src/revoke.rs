@@ -6,6 +6,10 @@ use lease_store::{FenceError, Held};
 use crate::end::{END_TIME, Ending, Obstacle};
 use crate::{Engine, Ports, RevokeError, StoreError};
 
+/// How often the end of a lease is recorded anew where a sweep was faster, before the caller is told to
+/// come back.
+const POSTPONE_TRIES: usize = 3;
+
 /// What came of taking a lease back.
 #[derive(Debug)]
 pub enum Revocation {
@@ -62,15 +66,17 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Records that a lease is to be ended and could not be; what is on record already is only brought up
-    /// to date.
+    /// to date, so a record must not be left without an entry by which a sweep finds it.
     fn put_off(&self, held: &Held, closing: Closing) -> Result<Closing, RevokeError> {
-        let id = held.lease.id;
         let Some(known) = &held.closing else {
-            return match self.leases().postpone(held, &closing) {
-                Ok(()) => Ok(closing),
-                Err(FenceError::Fenced) => Err(RevokeError::Busy(id)),
-                Err(FenceError::Store(error)) => Err(error.into()),
-            };
+            for _ in 0..POSTPONE_TRIES {
+                match self.leases().postpone(held, &closing) {
+                    Ok(()) => return Ok(closing),
+                    Err(FenceError::Fenced) => {}
+                    Err(FenceError::Store(error)) => return Err(error.into()),
+                }
+            }
+            return Err(RevokeError::Busy(held.lease.id));
         };
         let closing = Closing { why: known.why, since: known.since, ..closing };
         self.note_obstacle(held, &closing)?;

@@ -1,4 +1,5 @@
 use lease_core::LeaseState;
+use lease_store::KeyValue;
 use serde_json::{Value, json};
 
 use super::*;
@@ -52,6 +53,21 @@ fn one_that_cannot_be_finished_costs_two_writes() {
         assert_eq!(state(&engine, id), LeaseState::Revoked, "{mode:?}");
         assert_eq!(made(&engine), [""; 0], "{mode:?}");
     }
+}
+
+#[test]
+fn one_that_a_sweep_took_for_dead_is_recorded_anew_and_found_before_its_end() {
+    let engine = warm(RULES);
+    let id = issue(&engine).expect("issues").held.lease.id;
+    // A sweep voided the number that the revocation is going to take.
+    let void = ("void.work.1".to_owned(), b"{}".to_vec());
+    engine.ports.store.set_many(&[void]).expect("the store answers");
+    engine.ports.http.fail_all(Fault::Unreachable, |_| true);
+    assert!(!revoke(&engine, id));
+    engine.ports.http.heal();
+    pass(&engine, 60);
+    assert_eq!(sweep(&engine).ended, 1);
+    assert_eq!(state(&engine, id), LeaseState::Revoked);
 }
 
 #[test]
