@@ -195,3 +195,21 @@ fn every_check_of_a_new_issue_is_made_again() {
         assert!(matches!(outcome, Err(IssueError::TargetDisabled(_))), "{mode:?}: {outcome:?}");
     }
 }
+
+#[test]
+fn an_end_that_was_decided_while_the_token_was_made_keeps_it_from_being_answered() {
+    for mode in BOUND {
+        let engine = with_secret(mode, "");
+        let id = again(&engine, "1h").expect("issues").held.lease.id;
+        let other = restarted(&engine);
+        engine.ports.http.on_call(move |http, sent| {
+            if sent.asks("create", "serviceaccounts/token") {
+                // Nothing is deleted yet, so that the token is still given.
+                http.fail_all(Fault::Unreachable, |sent| sent.method == "DELETE");
+                assert!(!revoke(&other, id));
+            }
+        });
+        let outcome = again(&engine, "1h");
+        assert!(matches!(outcome, Err(IssueError::Ended(_))), "{mode:?}: {outcome:?}");
+    }
+}

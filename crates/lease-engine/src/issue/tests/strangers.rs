@@ -239,3 +239,29 @@ fn another_name_is_taken_only_where_nothing_can_still_land_under_the_first() {
     assert_eq!(made(&engine), [""; 0]);
     assert_eq!(live(&engine), []);
 }
+
+#[test]
+fn a_sweep_leaves_what_a_stranger_made_under_the_name_of_what_never_came() {
+    for (mode, kind) in
+        [(EXISTING, "Secret"), (ROLE, "ServiceAccount"), (CLUSTER_RULES, "ClusterRole")]
+    {
+        let engine = warm(mode);
+        let http = engine.ports.http.clone();
+        http.fail_all(Fault::Lose, |sent| sent.method == "POST");
+        issue(&engine).expect_err("nothing is answered");
+        http.heal();
+        let sent = http.sent().into_iter().rev().find(|sent| sent.body["kind"] == kind);
+        // It has copied all that can be seen of ours, and says one thing else.
+        let mut object = sent.expect("was tried").body;
+        object["metadata"]["annotations"]["kubelease.dev/requester"] = json!("eve");
+        let (name, namespace) =
+            (object["metadata"]["name"].clone(), object["metadata"]["namespace"].clone());
+        let uid = http.put(object);
+        sweep_what_stopped(&engine);
+        let (name, namespace) =
+            (name.as_str().expect("a name"), namespace.as_str().unwrap_or_default());
+        let stands = http.object(kind, namespace, name).expect("still there");
+        assert_eq!(stands["metadata"]["uid"], uid.as_str(), "{mode:?}");
+        assert_eq!(live(&engine), [], "{mode:?}");
+    }
+}
