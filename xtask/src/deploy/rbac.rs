@@ -165,31 +165,15 @@ fn comment(indent: &str, lines: &[&str]) -> String {
 }
 
 fn role(scope: Scope, name: &str, rules: &str) -> String {
-    let (prefix, namespace) = place(scope);
-    format!(
-        "\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: {prefix}Role
-metadata:
-  name: {name}
-{namespace}  labels:
-    app.kubernetes.io/name: kubelease
-rules:
-{rules}"
-    )
+    let head = head(scope, "Role", name);
+    format!("{head}rules:\n{rules}")
 }
 
 fn binding(scope: Scope, name: &str) -> String {
-    let (prefix, namespace) = place(scope);
+    let (head, (prefix, _)) = (head(scope, "RoleBinding", name), place(scope));
     format!(
         "\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: {prefix}RoleBinding
-metadata:
-  name: {name}
-{namespace}  labels:
-    app.kubernetes.io/name: kubelease
-roleRef:
+{head}roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {prefix}Role
   name: {name}
@@ -197,6 +181,21 @@ subjects:
   - kind: ServiceAccount
     name: {BROKER}
     namespace: {BROKER_NAMESPACE}
+"
+    )
+}
+
+/// What a role and a binding begin with.
+fn head(scope: Scope, kind: &str, name: &str) -> String {
+    let (prefix, namespace) = place(scope);
+    format!(
+        "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {prefix}{kind}
+metadata:
+  name: {name}
+{namespace}  labels:
+    app.kubernetes.io/name: kubelease
 "
     )
 }
