@@ -1,5 +1,6 @@
 //! Why an operation was not done. The cause is the `source`; it is for the log, not for the caller.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use lease_core::{
@@ -70,7 +71,7 @@ pub struct Doing {
     /// The verb.
     pub verb: &'static str,
     /// The resource, with its API group where it is not the core one.
-    pub resource: &'static str,
+    pub resource: Cow<'static, str>,
     /// The one object it was about, where it has a name worth telling.
     pub name: Option<String>,
     /// Where; absent for what belongs to the whole cluster.
@@ -78,8 +79,8 @@ pub struct Doing {
 }
 
 impl Doing {
-    pub(crate) fn new(verb: &'static str, resource: &'static str) -> Self {
-        Self { verb, resource, name: None, namespace: None }
+    pub(crate) fn new(verb: &'static str, resource: impl Into<Cow<'static, str>>) -> Self {
+        Self { verb, resource: resource.into(), name: None, namespace: None }
     }
 
     pub(crate) fn at(self, namespace: Option<&Namespace>) -> Self {

@@ -1,5 +1,7 @@
 //! What a plan's objects are to Kubernetes.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use kube_rest::{AccountRef, Binding, Body, Kind, LeaseSpec, Object, RoleRef};
 use lease_core::rbac::{RoleKind, Rules};
@@ -88,15 +90,11 @@ impl Dress<'_> {
 }
 
 /// The resource of a kind, with its API group as RBAC writes it in an error.
-pub(crate) fn resource(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::ServiceAccount => "serviceaccounts",
-        ObjectKind::Secret => "secrets",
-        ObjectKind::Lease => "leases.coordination.k8s.io",
-        ObjectKind::Role => "roles.rbac.authorization.k8s.io",
-        ObjectKind::ClusterRole => "clusterroles.rbac.authorization.k8s.io",
-        ObjectKind::RoleBinding => "rolebindings.rbac.authorization.k8s.io",
-        ObjectKind::ClusterRoleBinding => "clusterrolebindings.rbac.authorization.k8s.io",
+pub(crate) fn resource(of: ObjectKind) -> Cow<'static, str> {
+    let kind = kind(of);
+    match kind.group() {
+        "" => kind.plural().into(),
+        group => format!("{}.{group}", kind.plural()).into(),
     }
 }
 

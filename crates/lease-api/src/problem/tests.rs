@@ -30,7 +30,7 @@ fn refused(code: u16, reason: &str, cause: &str) -> ClusterError {
 }
 
 fn kubernetes(source: Kube) -> ClusterError {
-    let doing = Doing { verb: "create", resource: "secrets", name: None, namespace: None };
+    let doing = Doing { verb: "create", resource: "secrets".into(), name: None, namespace: None };
     ClusterError::Kubernetes { target: target(), doing, source }
 }
 
