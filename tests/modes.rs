@@ -52,7 +52,7 @@ pub fn a_plain_token_is_good_until_it_ends_and_says_so(case: &Case) -> Result<()
     assert_eq!(broker.revoke(&lease)?.expect(409)?["code"], "not_revocable");
     let renew = broker.admin()?.post(&format!("{}/renew", lease.path()), &json!({}))?;
     assert_eq!(renew.expect(409)?["code"], "not_renewable");
-    assert_eq!(broker.sweep()?["ended"], 0);
+    assert_eq!(broker.sweep()?["done"], 0);
     broker.until_let_in(&lease.token)?;
     assert_eq!(broker.shown(&lease)?["state"], "active");
     assert_eq!(broker.inventory()?, before);

@@ -102,7 +102,7 @@ fn it_is_renewed(case: &Case, kind: &'static Kind, listed: &str) -> Result<()> {
         let left = first_end - now()?;
         if left < 0 { Ok(()) } else { Err(not_yet(format!("{left} s are left"))) }
     })?;
-    assert_eq!(broker.sweep()?["ended"], 0);
+    assert_eq!(broker.sweep()?["done"], 0);
     broker.until_let_in(&renewed.token)?;
     assert_eq!(broker.may(&lease.token, &broker.place.path("v1", broker.kind.lists))?, 200);
 

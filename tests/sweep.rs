@@ -15,7 +15,7 @@ pub fn the_sweep_is_for_its_token_and_administrators(case: &Case) -> Result<()> 
     for caller in [&sweeper, &leasing.admin()?] {
         let report = caller.post("/api/v1/sweep", &json!({}))?.expect(200)?;
         let nothing = json!({
-            "due": 0, "ended": 0, "postponed": 0, "voided": 0, "forgotten": 0, "resealed": 0,
+            "due": 0, "done": 0, "postponed": 0, "voided": 0, "forgotten": 0, "resealed": 0,
             "resigned": 0, "more": false,
         });
         assert_eq!(report, nothing, "what lives is kept");

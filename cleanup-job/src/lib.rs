@@ -42,7 +42,7 @@ fn sweep() -> Result<(), SweepError> {
     let more = if report.more { ", and there is more to do" } else { "" };
     log::info!(
         "ended {} of {} leases that were due, forgot {}{more}",
-        report.ended,
+        report.done,
         report.due,
         report.forgotten
     );

@@ -94,6 +94,7 @@ fn config(variables: &Variables) -> Result<Config, SettingsError> {
         landing: landing.map_or(DEFAULT_LANDING, TimeDelta::from),
         retention: retention.map_or(DEFAULT_RETENTION, TimeDelta::from),
         origins,
+        ..Config::default()
     })
 }
 

@@ -1,7 +1,7 @@
 //! The sweep, by whichever trigger it comes.
 
 use http::{Response, StatusCode};
-use lease_engine::{Engine, Ports, StoreError, SweepReport};
+use lease_engine::{Engine, Ports, StoreError, SweepOptions, SweepReport};
 use serde::Serialize;
 
 use crate::input::Nothing;
@@ -29,7 +29,7 @@ pub async fn sweep_now<P: Ports>(
     variables: &Result<Variables, SettingsError>,
 ) -> Result<SweepReport, SweepError> {
     let settings = Settings::read(variables)?;
-    Ok(Engine::new(ports, settings.keys, settings.config).sweep().await?)
+    Ok(Engine::new(ports, settings.keys, settings.config).sweep(SweepOptions::default()).await?)
 }
 
 /// `POST /api/v1/sweep`
@@ -38,7 +38,7 @@ pub(crate) async fn sweep_once<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let Nothing {} = input::optional_json(body).await?;
-    let report = engine.sweep().await?;
+    let report = engine.sweep(SweepOptions::default()).await?;
     Ok(respond::json(StatusCode::OK, &ReportJson::of(&report)))
 }
 
@@ -46,7 +46,7 @@ pub(crate) async fn sweep_once<P: Ports>(
 #[derive(Serialize)]
 struct ReportJson {
     due: usize,
-    ended: usize,
+    done: usize,
     postponed: usize,
     voided: usize,
     forgotten: usize,
@@ -57,8 +57,8 @@ struct ReportJson {
 
 impl ReportJson {
     fn of(report: &SweepReport) -> Self {
-        let SweepReport { due, ended, postponed, voided, forgotten, resealed, resigned, more } =
+        let SweepReport { due, done, postponed, voided, forgotten, resealed, resigned, more, .. } =
             *report;
-        Self { due, ended, postponed, voided, forgotten, resealed, resigned, more }
+        Self { due, done, postponed, voided, forgotten, resealed, resigned, more }
     }
 }

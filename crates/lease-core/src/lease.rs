@@ -47,6 +47,10 @@ pub struct Lease {
     pub latest_end: DateTime<Utc>,
     /// What is made for it in the cluster, in the order in which it is ended; none for a plain token.
     pub objects: Vec<LeasedObject>,
+    /// Until when a request of its issue whose outcome was not known may still take effect, by the host's
+    /// clock; absent where each was answered. It has not ended before, whatever was deleted by then.
+    #[serde(default)]
+    pub settles_at: Option<DateTime<Utc>>,
     /// Its token's own id, under which the API server's audit log knows it; absent before Kubernetes 1.29.
     pub jti: Option<String>,
     /// What its holder should know.
@@ -193,6 +197,12 @@ impl Mode {
         self != Mode::Plain
     }
 
+    /// The mode that is written so.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let all = [Mode::Plain, Mode::Existing, Mode::TemporaryInNamespace, Mode::TemporaryInCluster];
+        all.into_iter().find(|mode| mode.as_str() == text)
+    }
+
     /// As it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -268,6 +278,7 @@ mod tests {
             expires_at: at(1600),
             latest_end: at(9000),
             objects: vec![],
+            settles_at: None,
             jti: None,
             warnings: vec![],
         }

@@ -7,8 +7,10 @@
 
 mod account;
 mod audiences;
+mod clock;
 mod cluster;
 mod dynamic_secret;
+mod found;
 mod header_name;
 mod label;
 mod labels;
@@ -33,8 +35,10 @@ mod variable;
 
 pub use account::{Account, Grant, GrantError, Scope, Temporary};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
+pub use clock::ClusterClock;
 pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};
 pub use dynamic_secret::{Definition, DefinitionError, DefinitionParts, DynamicSecret, OnChange};
+pub use found::{FoundLease, FoundObject};
 pub use header_name::{HeaderName, HeaderNameError};
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
@@ -62,7 +66,7 @@ pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
 };
-pub use stamp::{Bearer, LEASE, MAC, MANAGED_BY, MANAGER, Marks, Stamp};
+pub use stamp::{Bearer, INSTALLATION, LEASE, MAC, MANAGED_BY, MANAGER, Marks, Stamp};
 pub use target::{
     AuthError, Authentication, ClusterCredential, CredentialError, GatewayHeader,
     MAX_CREDENTIAL_BYTES, NewAuth, Target, TargetAuth, TrustedCa,

@@ -71,6 +71,30 @@ impl Stamp {
         marks
     }
 
+    /// What marks say, whoever wrote them: whose they are must be proved first.
+    #[must_use]
+    pub fn read(marks: &Marks) -> Option<Self> {
+        let label = |key: &str| marks.labels.get(key).map(String::as_str);
+        let annotation = |key: &str| marks.annotations.get(key).map(String::as_str);
+        let own = |key: &str| annotation(key).map(str::to_owned);
+        let time = |key: &str| annotation(key)?.parse().ok();
+        let audiences = annotation(AUDIENCES).unwrap_or_default();
+        Some(Self {
+            lease: label(LEASE)?.parse().ok()?,
+            target: label(TARGET)?.parse().ok()?,
+            mode: Mode::from_text(annotation(MODE)?)?,
+            dynamic_secret: label(DYNAMIC_SECRET)?.parse().ok()?,
+            requester: own(REQUESTER)?,
+            issued_at: time(ISSUED_AT)?,
+            deadline: time(DEADLINE)?,
+            latest_end: time(LATEST_END)?,
+            request: own(REQUEST),
+            account: own(ACCOUNT),
+            audiences: audiences.split(' ').filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+            secret_uid: own(SECRET_UID),
+        })
+    }
+
     fn unsigned(&self, installation: &str) -> Marks {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let labels = [
@@ -185,6 +209,12 @@ impl Keyring {
         self.current().installation()
     }
 
+    /// The same of every key that is configured: what an earlier one has signed is still ours.
+    #[must_use]
+    pub fn installations(&self) -> Vec<String> {
+        self.all().map(crate::seal::SealingKey::installation).collect()
+    }
+
     /// What names one request of one caller for one dynamic secret, as an `Idempotency-Key` does.
     ///
     /// It is a MAC: keys may be guessable, and it is shown in the cluster.
@@ -259,6 +289,9 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Its value.
 pub const MANAGER: &str = "kubelease";
 
+/// The label that names the installation: see [`Keyring::installation`].
+pub const INSTALLATION: &str = "kubelease.dev/installation";
+
 /// The label with the lease's id.
 pub const LEASE: &str = "kubelease.dev/lease";
 
@@ -268,7 +301,6 @@ pub const MAC: &str = "kubelease.dev/mac";
 /// What all our own keys begin with; nobody else's labels of a lease may.
 pub(crate) const PREFIX: &str = "kubelease.dev/";
 
-const INSTALLATION: &str = "kubelease.dev/installation";
 const TARGET: &str = "kubelease.dev/target";
 const DYNAMIC_SECRET: &str = "kubelease.dev/dynamic-secret";
 const MODE: &str = "kubelease.dev/mode";

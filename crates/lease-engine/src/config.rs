@@ -14,6 +14,12 @@ pub struct Config {
     pub retention: TimeDelta,
     /// Which variable may be sent where.
     pub origins: VariableOrigins,
+    /// Whether what has expired is left alone; what is asked to be revoked is not.
+    pub hold_expired: bool,
+    /// How often the sweep is meant to run.
+    pub sweep_interval: TimeDelta,
+    /// How often each cluster is compared with the records.
+    pub reconcile_interval: TimeDelta,
 }
 
 impl Default for Config {
@@ -23,6 +29,9 @@ impl Default for Config {
             landing: DEFAULT_LANDING,
             retention: DEFAULT_RETENTION,
             origins: VariableOrigins::default(),
+            hold_expired: false,
+            sweep_interval: DEFAULT_SWEEP_INTERVAL,
+            reconcile_interval: DEFAULT_RECONCILE_INTERVAL,
         }
     }
 }
@@ -32,6 +41,12 @@ pub const DEFAULT_LANDING: TimeDelta = TimeDelta::seconds(75);
 
 /// Long enough to look back on over a holiday.
 pub const DEFAULT_RETENTION: TimeDelta = TimeDelta::days(7);
+
+/// A lease of a minute ends within seconds of its time.
+pub const DEFAULT_SWEEP_INTERVAL: TimeDelta = TimeDelta::seconds(10);
+
+/// A reconcile lists all that is ours in a cluster, which is nothing to ask for with each sweep.
+pub const DEFAULT_RECONCILE_INTERVAL: TimeDelta = TimeDelta::minutes(10);
 
 /// How long an issue may take, from the request to its answer; no token leaves later.
 pub(crate) const ISSUE_TIME: TimeDelta = TimeDelta::seconds(30);

@@ -1,7 +1,9 @@
 //! The engine, and what all its operations share.
 
 use lease_core::{DynamicSecret, Keyring, Target};
-use lease_store::{Accounts, Checks, Clusters, Definitions, KeyValue, Leases, StoreError, Times};
+use lease_store::{
+    Accounts, Checks, Clusters, Definitions, KeyValue, Leases, Notes, StoreError, Times,
+};
 
 use crate::{Config, Ports};
 
@@ -64,6 +66,10 @@ impl<P: Ports> Engine<P> {
 
     pub(crate) fn leases(&self) -> Leases<'_, P::Store> {
         Leases::new(self.ports.store())
+    }
+
+    pub(crate) fn notes(&self) -> Notes<'_, P::Store> {
+        Notes::new(self.ports.store())
     }
 
     pub(crate) fn times(&self) -> Times {

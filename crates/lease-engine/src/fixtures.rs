@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::testing::TestPorts;
 use crate::{
     Config, DynamicSecretDefinition, Engine, Held, IssueError, Issued, Ports, Requester,
-    Revocation, SweepReport, TargetDefinition,
+    Revocation, SweepOptions, SweepReport, TargetDefinition,
 };
 
 /// Runs to the end. Unlike an executor it can run within itself, where a test lets a rival come between.
@@ -201,7 +201,7 @@ pub(crate) fn revoke(engine: &Engine<TestPorts>, id: LeaseId) -> bool {
 }
 
 pub(crate) fn sweep(engine: &Engine<TestPorts>) -> SweepReport {
-    block_on(engine.sweep()).expect("sweeps")
+    block_on(engine.sweep(SweepOptions::default())).expect("sweeps")
 }
 
 /// Time passes.

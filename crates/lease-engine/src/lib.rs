@@ -16,12 +16,14 @@ mod engine;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod health;
 mod identity;
 mod issue;
 mod leases;
 mod objects;
 mod ports;
 mod renew;
+mod report;
 mod revoke;
 mod sweep;
 mod targets;
@@ -30,7 +32,9 @@ pub mod testing;
 mod token;
 
 pub use clusters::WriteOff;
-pub use config::{Config, DEFAULT_LANDING, DEFAULT_RETENTION};
+pub use config::{
+    Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
+};
 pub use dynamic_secrets::{DynamicSecretDefinition, SecretDeletion};
 pub use end::Obstacle;
 pub use engine::{Engine, Put};
@@ -44,5 +48,7 @@ pub use objects::SECRET_TYPE;
 pub use ports::{Ports, VariableError};
 pub use renew::Renewal;
 pub use revoke::Revocation;
-pub use sweep::SweepReport;
+pub use report::{
+    Failed, Reconciled, SweepHealth, SweepOptions, SweepReport, Swept, TargetState,
+};
 pub use targets::{KnownTarget, TargetDefinition, TargetDeletion};

@@ -11,28 +11,9 @@ use lease_core::{Closing, Ending, TargetName};
 use lease_store::{Batch, Log, Task, Which};
 
 use crate::leases::AT_ONCE;
-use crate::{Engine, LeaseFilter, Obstacle, Ports, Revocation, RevokeError, StoreError};
-
-/// What a sweep did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SweepReport {
-    /// How many leases were due to be ended.
-    pub due: usize,
-    /// How many of them are gone.
-    pub ended: usize,
-    /// How many could not be ended, and are tried again.
-    pub postponed: usize,
-    /// How many numbers were given up whose issuer had stopped.
-    pub voided: usize,
-    /// How many ended leases it forgot, their retention having passed.
-    pub forgotten: usize,
-    /// How many secrets it sealed anew under the current master key.
-    pub resealed: usize,
-    /// How many objects it signed anew under the current master key.
-    pub resigned: usize,
-    /// Whether it stopped at its budget and left some for the next.
-    pub more: bool,
-}
+use crate::{
+    Engine, LeaseFilter, Obstacle, Ports, Revocation, RevokeError, StoreError, SweepOptions, SweepReport,
+};
 
 /// One sweep that is under way.
 struct Sweep {
@@ -53,7 +34,7 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails where the store does not answer; what was done stays so, and the next sweep goes on. A record
     /// that cannot be read is logged and left, and holds up its own log alone.
-    pub async fn sweep(&self) -> Result<SweepReport, StoreError> {
+    pub async fn sweep(&self, options: SweepOptions) -> Result<SweepReport, StoreError> {
         let stop = self.ports.now() + SWEEP_TIME;
         let silent = RefCell::default();
         let mut sweep = Sweep { stop, silent, report: SweepReport::default() };
@@ -135,7 +116,7 @@ impl<P: Ports> Engine<P> {
             let since = task.held.closing.as_ref().map_or(now, |closing| closing.since);
             match outcome {
                 Ok(()) => {
-                    sweep.report.ended += 1;
+                    sweep.report.done += 1;
                     batch.done(&task, Ending { why: task.why, at: now, note: None });
                     continue;
                 }
@@ -183,7 +164,7 @@ impl<P: Ports> Engine<P> {
             while let Some(outcome) = outcomes.next().await {
                 sweep.report.due += 1;
                 match outcome {
-                    Ok(Revocation::Done(_)) => sweep.report.ended += 1,
+                    Ok(Revocation::Done(_)) => sweep.report.done += 1,
                     Ok(Revocation::Begun(_)) => sweep.report.postponed += 1,
                     Err(RevokeError::Store(error)) => return Err(error),
                     // Somebody else is at it, or was.

@@ -12,6 +12,7 @@ mod key_value;
 mod keys;
 mod leases;
 mod memory;
+mod notes;
 mod passes;
 mod record;
 #[cfg(any(test, feature = "testing"))]
@@ -28,5 +29,6 @@ pub use leases::{
     Summary, Task, Times, Which,
 };
 pub use memory::MemoryStore;
+pub use notes::{Note, Notes};
 pub use passes::{Pass, Passes};
 pub use record::StoreError;

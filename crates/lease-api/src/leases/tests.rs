@@ -192,7 +192,7 @@ fn a_lease_that_cannot_be_taken_back_now_says_why_and_goes_on() {
     app.ports.http.heal();
     app.pass(3600);
     let swept = app.send("POST", "/api/v1/sweep", ADMIN, "");
-    assert_eq!((swept.status, &swept.json["ended"]), (200, &json!(1)), "{}", swept.json);
+    assert_eq!((swept.status, &swept.json["done"]), (200, &json!(1)), "{}", swept.json);
     assert_eq!(app.send("GET", &path, ADMIN, "").json["state"], "revoked");
 }
 
@@ -239,7 +239,7 @@ fn a_lease_ends_in_the_sweep_and_is_forgotten_after_its_retention() {
     assert_eq!(app.send("GET", &path, ADMIN, "").json["state"], "revoking");
     let swept = app.send("POST", "/api/v1/sweep", ADMIN, "{}");
     let report = json!({
-        "due": 1, "ended": 1, "postponed": 0, "voided": 0, "forgotten": 0, "resealed": 0, "resigned": 0, "more": false,
+        "due": 1, "done": 1, "postponed": 0, "voided": 0, "forgotten": 0, "resealed": 0, "resigned": 0, "more": false,
     });
     assert_eq!((swept.status, &swept.json), (200, &report));
     let ended = app.send("GET", &path, ADMIN, "").json;

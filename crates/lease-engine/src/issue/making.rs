@@ -71,6 +71,7 @@ impl<'s> Making<'s> {
             expires_at: now + TimeDelta::from(granted.ttl),
             latest_end: now + TimeDelta::from(granted.max_ttl),
             objects: plan.objects(),
+            settles_at: None,
             jti: None,
             warnings: vec![],
         };

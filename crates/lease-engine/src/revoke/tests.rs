@@ -66,7 +66,7 @@ fn one_that_a_sweep_took_for_dead_is_recorded_anew_and_found_before_its_end() {
     assert!(!revoke(&engine, id));
     engine.ports.http.heal();
     pass(&engine, 60);
-    assert_eq!(sweep(&engine).ended, 1);
+    assert_eq!(sweep(&engine).done, 1);
     assert_eq!(state(&engine, id), LeaseState::Revoked);
 }
 
@@ -125,11 +125,11 @@ fn what_a_finalizer_holds_is_not_done() {
         pass(&engine, 60);
         let report = sweep(&engine);
         // In the log of its dynamic secret it may be due too.
-        assert!(report.ended == 0 && report.postponed >= 1, "{mode:?}: {report:?}");
+        assert!(report.done == 0 && report.postponed >= 1, "{mode:?}: {report:?}");
         assert_eq!(state(&engine, id), LeaseState::Revoking, "{mode:?}");
         engine.ports.http.change_made(|object| object["metadata"]["finalizers"] = json!([]));
         pass(&engine, 900);
-        assert_eq!(sweep(&engine).ended, 1, "{mode:?}");
+        assert_eq!(sweep(&engine).done, 1, "{mode:?}");
         assert_eq!(state(&engine, id), LeaseState::Revoked, "{mode:?}");
     }
 }
@@ -175,7 +175,7 @@ fn a_missing_permission_postpones_the_end_and_is_told() {
         }
         engine.ports.http.permit("delete", resource);
         pass(&engine, 900);
-        assert_eq!(sweep(&engine).ended, 1, "{mode:?} {resource}");
+        assert_eq!(sweep(&engine).done, 1, "{mode:?} {resource}");
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?} {resource}");
     }
 }

@@ -15,7 +15,7 @@ fn what_is_due_ends_and_what_is_not_stays() {
         let long = issue_of(&engine, "2h").expect("issues");
         pass(&engine, 601);
         let report = sweep(&engine);
-        assert_eq!((report.due, report.ended, report.postponed), (1, 1, 0), "{mode:?}");
+        assert_eq!((report.due, report.done, report.postponed), (1, 1, 0), "{mode:?}");
         assert_eq!(state(&engine, short.held.lease.id), LeaseState::Expired, "{mode:?}");
         assert!(!engine.ports.http.accepts(short.token.expose()), "{mode:?}");
         assert_eq!(state(&engine, long.held.lease.id), LeaseState::Active, "{mode:?}");
@@ -60,7 +60,7 @@ fn what_cannot_be_ended_now_is_tried_again_and_not_too_often() {
         pass(&engine, 3601);
         engine.ports.http.fail_all(Fault::Unreachable, |_| true);
         let report = sweep(&engine);
-        assert_eq!((report.due, report.ended, report.postponed), (1, 0, 1), "{mode:?}");
+        assert_eq!((report.due, report.done, report.postponed), (1, 0, 1), "{mode:?}");
         assert_eq!(state(&engine, id), LeaseState::Revoking, "{mode:?}");
         let closing = held(&engine, id).closing.expect("is closing");
         let told = closing.obstacle.expect("an obstacle");
@@ -76,7 +76,7 @@ fn what_cannot_be_ended_now_is_tried_again_and_not_too_often() {
         assert!((40..110).contains(&tries), "{mode:?}: {tries} tries in twelve hours");
         engine.ports.http.heal();
         pass(&engine, 900);
-        assert_eq!(sweep(&engine).ended, 1, "{mode:?}");
+        assert_eq!(sweep(&engine).done, 1, "{mode:?}");
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?}");
     }
 }
@@ -90,7 +90,7 @@ fn one_cluster_that_does_not_answer_keeps_no_other_lease_alive() {
     engine.ports.http.fail_all(Fault::Lose, move |sent| sent.path.ends_with(&name));
     pass(&engine, 3601);
     let report = sweep(&engine);
-    assert_eq!((report.ended, report.postponed), (1, 1));
+    assert_eq!((report.done, report.postponed), (1, 1));
     assert_eq!(state(&engine, other.id), LeaseState::Expired);
     assert_eq!(state(&engine, kept.id), LeaseState::Revoking);
 }
@@ -126,8 +126,8 @@ fn two_sweeps_at_once_end_each_lease_once() {
         }
         pass(&engine, 3601);
         let other = restarted(&engine);
-        let (one, two) = block_on(join(engine.sweep(), other.sweep()));
-        assert!(one.expect("sweeps").ended + two.expect("sweeps").ended >= 5, "{mode:?}");
+        let (one, two) = block_on(join(engine.sweep(SweepOptions::default()), other.sweep(SweepOptions::default())));
+        assert!(one.expect("sweeps").done + two.expect("sweeps").done >= 5, "{mode:?}");
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?}");
         for held in all_leases(&engine) {
             let why = held.ending.expect("has ended").why;
@@ -147,7 +147,7 @@ fn more_than_one_batch_is_swept() {
     pass(&engine, 3601);
     let mut ended = 0;
     for _ in 0..5 {
-        ended += sweep(&engine).ended;
+        ended += sweep(&engine).done;
     }
     assert_eq!(ended, BATCH + 20);
     assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));
@@ -166,7 +166,7 @@ fn a_sweep_stops_at_its_budget_and_the_next_goes_on() {
         ports.set_now(ports.now() + TimeDelta::milliseconds(100));
     });
     let first = sweep(&engine);
-    assert!(first.more && first.ended < BATCH + 20, "{first:?}");
+    assert!(first.more && first.done < BATCH + 20, "{first:?}");
     for _ in 0..5 {
         sweep(&engine);
     }
@@ -195,7 +195,7 @@ fn a_sweep_fails_with_the_store_and_the_next_makes_up_for_it() {
     issue(&engine).expect("issues");
     pass(&engine, 3601);
     engine.ports.store.set_down(true);
-    block_on(engine.sweep()).expect_err("the store is down");
+    block_on(engine.sweep(SweepOptions::default())).expect_err("the store is down");
     engine.ports.store.set_down(false);
     sweep(&engine);
     assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));

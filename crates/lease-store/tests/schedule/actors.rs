@@ -259,6 +259,7 @@ fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
         expires_at: ends,
         latest_end: ends + TimeDelta::days(1),
         objects: if ask.plain { vec![] } else { vec![account] },
+        settles_at: None,
         jti: None,
         warnings: vec![],
     }

@@ -124,7 +124,7 @@ fn a_crash_at_any_step_of_a_sweep_is_made_up_for_by_the_next() {
                 let lease = issue(&engine).expect("issues").held.lease;
                 pass(&engine, 3601);
                 engine.ports.die_at(step, death);
-                let _ = block_on(engine.sweep());
+                let _ = block_on(engine.sweep(crate::SweepOptions::default()));
                 if !engine.ports.revive() {
                     break;
                 }

@@ -1,0 +1,170 @@
+//! The time by a cluster's own clock, as far as it is known from its answers.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What is known of a cluster's clock.
+///
+/// What is due in a cluster is judged by that cluster's clock, since its API server judges the tokens by it.
+/// The host's clock only tells how much time has passed since the cluster last told its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterClock {
+    /// The last time that is believed.
+    believed: Reading,
+    /// What the cluster has said since it began to say a time that nothing explains.
+    jumped: Option<Reading>,
+}
+
+/// Two clocks, read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Reading {
+    host: DateTime<Utc>,
+    cluster: DateTime<Utc>,
+}
+
+impl ClusterClock {
+    /// What is known once the cluster has told its time for the first time.
+    #[must_use]
+    pub fn new(host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
+        Self { believed: Reading { host, cluster }, jumped: None }
+    }
+
+    /// The time by the cluster's clock, when the host's says `host`.
+    ///
+    /// `Date` headers are in whole seconds, and old by the time they are read: so little apart is not apart.
+    #[must_use]
+    pub fn at(&self, host: DateTime<Utc>) -> DateTime<Utc> {
+        host + self.offset()
+    }
+
+    /// By how much the cluster's clock is ahead of the host's.
+    fn offset(&self) -> TimeDelta {
+        let Reading { host, cluster } = self.believed;
+        let offset = cluster - host;
+        if offset.abs() <= RESOLUTION { TimeDelta::zero() } else { offset }
+    }
+
+    /// Whether the cluster says a later time than nothing explains. What that time would make due waits.
+    #[must_use]
+    pub fn has_jumped(&self) -> bool {
+        self.jumped.is_some()
+    }
+
+    /// What is known after the cluster has told its time once more.
+    ///
+    /// Where it is ahead of what has passed, that is believed only once it has gone on so for a while: the
+    /// lives of all leases hang on it. A clock that was put back is believed at once, for it ends nothing.
+    #[must_use]
+    pub fn told(&self, host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
+        let told = Reading { host, cluster };
+        let passed = match host - self.believed.host {
+            passed if passed >= TimeDelta::zero() => passed,
+            // The host's clock was put back: nobody knows how much has passed.
+            _ => MAX_HOLD,
+        };
+        if cluster - self.believed.cluster <= passed + TOLERANCE {
+            return Self { believed: told, jumped: None };
+        }
+        let since = self.jumped.unwrap_or(told);
+        // By either clock: the host's may stand still, or go back.
+        if host - since.host >= MAX_HOLD || cluster - since.cluster >= MAX_HOLD {
+            return Self { believed: told, jumped: None };
+        }
+        Self { believed: self.believed, jumped: Some(since) }
+    }
+
+    /// Whether it tells enough else than `known` to be kept in its place.
+    #[must_use]
+    pub fn differs(&self, known: &Self) -> bool {
+        self.offset() != known.offset() && (self.offset() - known.offset()).abs() > RESOLUTION
+            || self.jumped != known.jumped
+            || (self.believed.host - known.believed.host).abs() > REFRESH
+    }
+}
+
+/// As close as two clocks are compared.
+const RESOLUTION: TimeDelta = TimeDelta::milliseconds(1500);
+
+/// How much further a cluster's clock may go than the host's before that is a jump.
+const TOLERANCE: TimeDelta = TimeDelta::seconds(30);
+
+/// How long a jump is not believed, at most.
+const MAX_HOLD: TimeDelta = TimeDelta::minutes(10);
+
+/// How old what is kept may grow: clocks drift.
+const REFRESH: TimeDelta = TimeDelta::hours(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000_000 + seconds, 0).expect("in range")
+    }
+
+    fn seconds(clock: &ClusterClock, host: i64) -> i64 {
+        (clock.at(at(host)) - at(0)).num_seconds()
+    }
+
+    #[test]
+    fn time_is_the_cluster_s_whatever_the_host_says() {
+        for (apart, known) in [(0, 0), (1, 0), (-1, 0), (2, 2), (3600, 3600), (-31_536_000, -31_536_000)]
+        {
+            let clock = ClusterClock::new(at(0), at(apart));
+            assert_eq!(seconds(&clock, 10), 10 + known, "{apart} s apart");
+        }
+    }
+
+    #[test]
+    fn what_time_explains_is_believed_and_a_jump_is_not_for_a_while() {
+        // The host's clock and the cluster's, then whether it has jumped, and what the cluster's is at that.
+        let rows: [(i64, i64, bool, i64); 9] = [
+            (10, 10, false, 10),
+            (20, 50, false, 50),
+            // An hour ahead, ten minutes long.
+            (30, 3630, true, 60),
+            (40, 3640, true, 70),
+            (629, 4229, true, 659),
+            (630, 4230, false, 4230),
+            // Back again, at once.
+            (640, 640, false, 640),
+            // A jump that is taken back.
+            (650, 4250, true, 650),
+            (660, 660, false, 660),
+        ];
+        let mut clock = ClusterClock::new(at(0), at(0));
+        for (host, cluster, jumped, known) in rows {
+            clock = clock.told(at(host), at(cluster));
+            assert_eq!(
+                (clock.has_jumped(), seconds(&clock, host)),
+                (jumped, known),
+                "at {host}, told {cluster}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_s_clock_that_is_set_is_no_jump_of_the_cluster_s() {
+        for host in [3600, -3600, 31_536_000, -31_536_000] {
+            let clock = ClusterClock::new(at(0), at(0)).told(at(host), at(60));
+            assert!(!clock.has_jumped(), "{host}");
+            assert_eq!(seconds(&clock, host + 5), 65, "{host}");
+        }
+        // While a jump is held, the host's clock may not hold it for ever.
+        let clock = ClusterClock::new(at(0), at(0)).told(at(10), at(86_400));
+        assert!(clock.has_jumped());
+        assert!(clock.told(at(-90_000), at(86_990)).has_jumped());
+        assert!(!clock.told(at(-90_000), at(87_000)).has_jumped());
+    }
+
+    #[test]
+    fn only_news_is_kept() {
+        let known = ClusterClock::new(at(0), at(0));
+        for (host, cluster, news) in
+            [(10, 10, false), (10, 9, false), (10, 14, true), (10, 5, true), (3601, 3601, true), (9, 999, true)]
+        {
+            let told = known.told(at(host), at(cluster));
+            assert_eq!(told.differs(&known), news, "at {host}, told {cluster}");
+        }
+    }
+}

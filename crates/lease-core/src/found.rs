@@ -1,0 +1,273 @@
+//! What was found of ours in a cluster, and what can be told of a lease from that alone.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    Bearer, ClusterIdentity, Keyring, Lease, LeaseId, LeasedObject, Marks, Mode, Namespace,
+    ObjectKind, Phase, ServiceAccountName, Stamp,
+};
+
+/// An object that was listed by our labels, which anybody may have written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundObject {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Where it is; absent for what belongs to the whole cluster.
+    pub namespace: Option<Namespace>,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was created, by the cluster's clock.
+    pub created_at: DateTime<Utc>,
+    /// What it is marked with.
+    pub marks: Marks,
+}
+
+/// All that was found of one lease, each of it proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundLease {
+    id: LeaseId,
+    objects: Vec<(FoundObject, Stamp)>,
+}
+
+impl FoundObject {
+    /// The lease that it says it is of.
+    #[must_use]
+    pub fn lease(&self) -> Option<LeaseId> {
+        self.marks.labels.get(crate::LEASE)?.parse().ok()
+    }
+
+    /// What it says of its lease, if that is ours: signed by us for this very object, which came to be while
+    /// its issue could still make it.
+    ///
+    /// A MAC does not tell an object from another that somebody makes later under its name, with a copy of
+    /// its annotations. The API server sets the time of creation, and nobody else.
+    #[must_use]
+    pub fn stamp(
+        &self,
+        cluster: &ClusterIdentity,
+        keys: &Keyring,
+        longest_issue: TimeDelta,
+    ) -> Option<Stamp> {
+        let bearer = Bearer {
+            kind: self.kind,
+            namespace: self.namespace.as_ref(),
+            name: &self.name,
+            cluster,
+        };
+        if !bearer.is_proved(self.lease()?, &self.marks, keys) {
+            return None;
+        }
+        let stamp = Stamp::read(&self.marks)?;
+        let age = self.created_at - stamp.issued_at;
+        (age >= -SKEW && age <= longest_issue + SKEW).then_some(stamp)
+    }
+
+    /// Whether it is the object of its lease that can be listed, and says when it ends.
+    fn is_bearer(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Plain => false,
+            Mode::Existing => self.kind == ObjectKind::Lease,
+            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => {
+                self.kind == ObjectKind::ServiceAccount
+            }
+        }
+    }
+
+    fn leased(&self) -> LeasedObject {
+        LeasedObject {
+            kind: self.kind,
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            uid: Some(self.uid.clone()),
+        }
+    }
+}
+
+impl FoundLease {
+    /// A lease of which nothing was found yet.
+    #[must_use]
+    pub fn new(id: LeaseId) -> Self {
+        Self { id, objects: vec![] }
+    }
+
+    /// Adds what was found and proved.
+    pub fn add(&mut self, object: FoundObject, stamp: Stamp) {
+        self.objects.push((object, stamp));
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> LeaseId {
+        self.id
+    }
+
+    /// What it says of itself, as its bearer says it: only there are renewals announced.
+    #[must_use]
+    pub fn stamp(&self) -> Option<&Stamp> {
+        let bearer = |(object, stamp): &&(FoundObject, Stamp)| object.is_bearer(stamp.mode);
+        self.objects.iter().find(bearer).map(|(_, stamp)| stamp)
+    }
+
+    /// What was found of it, and with it the Secret that is never listed, in the order in which it is ended.
+    #[must_use]
+    pub fn objects(&self) -> Vec<LeasedObject> {
+        let mut objects: Vec<_> = self.secret().into_iter().collect();
+        objects.extend(self.objects.iter().map(|(object, _)| object.leased()));
+        objects
+    }
+
+    /// The Secret that its token is bound to: it has the name of what shows it, and that knows its UID.
+    fn secret(&self) -> Option<LeasedObject> {
+        self.objects.iter().find_map(|(object, stamp)| {
+            let uid = stamp.secret_uid.clone().filter(|_| object.is_bearer(stamp.mode))?;
+            Some(LeasedObject { kind: ObjectKind::Secret, uid: Some(uid), ..object.leased() })
+        })
+    }
+
+    /// The newest of it, by the cluster's clock.
+    #[must_use]
+    pub fn created_at(&self) -> Option<DateTime<Utc>> {
+        self.objects.iter().map(|(object, _)| object.created_at).max()
+    }
+
+    /// The lease as it would be on record; none where what says when it ends is not there.
+    #[must_use]
+    pub fn to_lease(&self, cluster: &ClusterIdentity) -> Option<Lease> {
+        let stamp = self.stamp()?;
+        let is_bearer = |(object, _): &&(FoundObject, Stamp)| object.is_bearer(stamp.mode);
+        let (bearer, _) = self.objects.iter().find(is_bearer)?;
+        let account = stamp.account.as_deref().unwrap_or(&bearer.name);
+        let own = bearer.kind == ObjectKind::ServiceAccount;
+        Some(Lease {
+            id: self.id,
+            dynamic_secret: stamp.dynamic_secret.clone(),
+            target: stamp.target.clone(),
+            cluster: cluster.clone(),
+            mode: stamp.mode,
+            namespace: bearer.namespace.clone()?,
+            service_account: account.parse::<ServiceAccountName>().ok()?,
+            account_uid: own.then(|| bearer.uid.clone()),
+            audiences: stamp.audiences.clone(),
+            requester: stamp.requester.clone(),
+            phase: Phase::Active,
+            begun_at: stamp.issued_at,
+            issue_deadline: stamp.issued_at,
+            issued_at: stamp.issued_at,
+            expires_at: stamp.deadline,
+            latest_end: stamp.latest_end,
+            objects: self.objects(),
+            settles_at: None,
+            jti: None,
+            warnings: vec![],
+        })
+    }
+}
+
+/// How far what an issuer takes for the cluster's clock may be from it: see [`crate::ClusterClock`].
+const SKEW: TimeDelta = TimeDelta::seconds(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MasterKey;
+
+    fn keys(text: &str) -> Keyring {
+        let key = MasterKey::from_base64(&format!("{}=", text.repeat(43))).expect("32 bytes");
+        Keyring::new(&key, &[])
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1000 + seconds, 0).expect("in range")
+    }
+
+    fn cluster() -> ClusterIdentity {
+        let namespace = "kube-system".parse().expect("a good name");
+        ClusterIdentity { namespace, uid: "u1".to_owned() }
+    }
+
+    fn stamp(mode: Mode) -> Stamp {
+        let existing = mode == Mode::Existing;
+        Stamp {
+            lease: LeaseId::new([7; 16]),
+            target: "prod".parse().expect("a good name"),
+            mode,
+            dynamic_secret: "ci".parse().expect("a good name"),
+            requester: "administrator".to_owned(),
+            issued_at: at(0),
+            deadline: at(600),
+            latest_end: at(9000),
+            request: Some("r".to_owned()),
+            account: existing.then(|| "deployer".to_owned()),
+            audiences: vec!["https://a.example".to_owned(), "b".to_owned()],
+            secret_uid: existing.then(|| "secret-uid".to_owned()),
+        }
+    }
+
+    fn found(kind: ObjectKind, mode: Mode, created: i64) -> FoundObject {
+        let namespace = kind.is_namespaced().then(|| "apps".parse().expect("a good name"));
+        let cluster = cluster();
+        let bearer =
+            Bearer { kind, namespace: namespace.as_ref(), name: "ci-1", cluster: &cluster };
+        let marks = stamp(mode).mark(&bearer, &keys("A"));
+        let uid = format!("{}-uid", kind.as_str());
+        FoundObject { kind, namespace, name: "ci-1".to_owned(), uid, created_at: at(created), marks }
+    }
+
+    #[test]
+    fn what_a_stamp_says_is_read_as_it_was_written() {
+        for mode in [Mode::Existing, Mode::TemporaryInNamespace, Mode::TemporaryInCluster] {
+            let object = found(ObjectKind::ServiceAccount, mode, 0);
+            let read = object.stamp(&cluster(), &keys("A"), TimeDelta::seconds(105));
+            assert_eq!(read, Some(stamp(mode)), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_was_made_later_or_elsewhere_is_not_ours() {
+        let object = |created| found(ObjectKind::ServiceAccount, Mode::TemporaryInNamespace, created);
+        let renamed = FoundObject { name: "ci-2".to_owned(), ..object(0) };
+        let mut changed = object(0);
+        changed.marks.annotations.insert("kubelease.dev/deadline".to_owned(), at(700).to_rfc3339());
+        for (what, object, key, ours) in [
+            ("as it was made", object(0), "A", true),
+            ("by another clock", object(-60), "A", true),
+            ("as late as it may land", object(165), "A", true),
+            ("later", object(166), "A", false),
+            ("before", object(-61), "A", false),
+            ("under another name", renamed, "A", false),
+            ("with another end", changed, "A", false),
+            ("of another installation", object(0), "E", false),
+        ] {
+            let proved = object.stamp(&cluster(), &keys(key), TimeDelta::seconds(105)).is_some();
+            assert_eq!(proved, ours, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_known_from_what_bears_its_end() {
+        use ObjectKind::{Lease as Shown, Role, RoleBinding, Secret, ServiceAccount};
+        let (existing, temporary) = (Mode::Existing, Mode::TemporaryInNamespace);
+        for (mode, kinds, objects) in [
+            (temporary, vec![ServiceAccount, Role, RoleBinding], Some(vec![ServiceAccount, Role, RoleBinding])),
+            (temporary, vec![ServiceAccount], Some(vec![ServiceAccount])),
+            (temporary, vec![Role, RoleBinding], None),
+            (existing, vec![Shown], Some(vec![Secret, Shown])),
+            (existing, vec![], None),
+        ] {
+            let mut lease = FoundLease::new(LeaseId::new([7; 16]));
+            for kind in &kinds {
+                lease.add(found(*kind, mode, 0), stamp(mode));
+            }
+            let known = lease.to_lease(&cluster());
+            let of = known.as_ref().map(|lease| lease.objects.iter().map(|o| o.kind).collect());
+            assert_eq!(of, objects, "{kinds:?}");
+            let Some(known) = known else { continue };
+            assert_eq!((known.expires_at, known.latest_end), (at(600), at(9000)));
+            assert!(known.objects.iter().all(|object| object.uid.is_some()));
+            let account = if mode == existing { "deployer" } else { "ci-1" };
+            assert_eq!(known.service_account.to_string(), account);
+        }
+    }
+}

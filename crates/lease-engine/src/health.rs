@@ -1,0 +1,73 @@
+//! Whether sweeps run as they should, and what a request does where they do not.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_store::Note;
+
+use crate::{Engine, Ports, StoreError, SweepHealth, SweepOptions, SweepReport, Swept};
+
+impl<P: Ports> Engine<P> {
+    /// Whether sweeps run as they should.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn sweep_health(&self) -> Result<SweepHealth, StoreError> {
+        let last = self.last_sweep()?;
+        let overdue = last.as_ref().is_some_and(|last| self.is_overdue(last));
+        Ok(SweepHealth { last, overdue, hold: self.config.hold_expired })
+    }
+
+    /// The last sweep; none in a new store.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn last_sweep(&self) -> Result<Option<Swept>, StoreError> {
+        self.notes().get(Note::Sweep)
+    }
+
+    /// Sweeps a little where no sweep has run for three intervals: what a request does after its answer.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn sweep_if_overdue(&self) -> Result<(), StoreError> {
+        if self.sweep_health()?.overdue {
+            self.sweep(SweepOptions::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether none has run for three intervals: one that is slow, or comes a little late, is not missing.
+    fn is_overdue(&self, last: &Swept) -> bool {
+        self.ports.now() - last.at > self.config.sweep_interval * 3
+    }
+
+    /// Keeps what a sweep did, for those that ask.
+    ///
+    /// One that did nothing is kept only so often that it can be seen that sweeps run: an idle one writes
+    /// nothing else.
+    pub(crate) fn keep_report(
+        &self,
+        last: Option<&Swept>,
+        began: DateTime<Utc>,
+        report: &SweepReport,
+    ) -> Result<(), StoreError> {
+        let now = self.ports.now();
+        let age = last.map(|last| (now - last.at).abs());
+        let is_news = last.is_none_or(|last| last.report != *report);
+        if !is_news && age.is_some_and(|age| age < self.config.sweep_interval + HALF_A_BEAT) {
+            return Ok(());
+        }
+        let success = report.is_success().then_some(now);
+        let reconciled = (report.reconciled.targets > 0).then_some(now);
+        let swept = Swept {
+            at: began,
+            took_ms: u64::try_from((now - began).num_milliseconds()).unwrap_or_default(),
+            last_success: success.or(last.and_then(|last| last.last_success)),
+            last_reconcile: reconciled.or(last.and_then(|last| last.last_reconcile)),
+            report: report.clone(),
+        };
+        self.notes().put(Note::Sweep, &swept)
+    }
+}
+
+/// A sweep that comes each interval writes with every second of its runs, which is less than three apart.
+const HALF_A_BEAT: TimeDelta = TimeDelta::seconds(2);

@@ -1,0 +1,103 @@
+//! What sweeps note for those that come after them: single records, of which the last write stands.
+
+use lease_core::TargetName;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{KeyValue, StoreError, record};
+
+/// What is noted. Losing one costs work and tells no untruth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note<'a> {
+    /// What the last sweep did.
+    Sweep,
+    /// Which sweep is at work on a target's leases, so that another does not do the same.
+    Turn(&'a TargetName),
+    /// The time by the target's own clock.
+    Clock(&'a TargetName),
+    /// That the target did not answer.
+    Silence(&'a TargetName),
+    /// How far comparing the target with the records has come.
+    Reconcile(&'a TargetName),
+}
+
+/// The notes in a store.
+pub struct Notes<'a, K> {
+    store: &'a K,
+}
+
+impl Note<'_> {
+    fn key(self) -> String {
+        match self {
+            Note::Sweep => "sweep".to_owned(),
+            Note::Turn(target) => format!("target-turn.{target}"),
+            Note::Clock(target) => format!("target-clock.{target}"),
+            Note::Silence(target) => format!("target-silence.{target}"),
+            Note::Reconcile(target) => format!("target-reconcile.{target}"),
+        }
+    }
+}
+
+impl<'a, K: KeyValue> Notes<'a, K> {
+    /// The notes in `store`.
+    pub fn new(store: &'a K) -> Self {
+        Self { store }
+    }
+
+    /// What is noted, if anything is.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn get<T: DeserializeOwned>(&self, note: Note<'_>) -> Result<Option<T>, StoreError> {
+        let key = note.key();
+        self.store.get(&key)?.map(|bytes| record::read(&key, &bytes)).transpose()
+    }
+
+    /// Notes `value` in place of what was noted before.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn put<T: Serialize>(&self, note: Note<'_>, value: &T) -> Result<(), StoreError> {
+        let key = note.key();
+        let value = record::write(&key, value)?;
+        Ok(self.store.set_many(&[(key, value)])?)
+    }
+
+    /// Notes nothing any more.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn delete(&self, note: Note<'_>) -> Result<(), StoreError> {
+        Ok(self.store.delete_many(&[note.key()])?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStore;
+
+    #[test]
+    fn each_note_is_kept_by_itself_until_it_is_deleted() {
+        let store = MemoryStore::default();
+        let notes = Notes::new(&store);
+        let (prod, other) = ("prod".parse().expect("good"), "other".parse().expect("good"));
+        let all = [
+            Note::Sweep,
+            Note::Turn(&prod),
+            Note::Turn(&other),
+            Note::Clock(&prod),
+            Note::Silence(&prod),
+            Note::Reconcile(&prod),
+        ];
+        for (number, note) in all.into_iter().enumerate() {
+            assert_eq!(notes.get::<usize>(note).expect("reads"), None, "{note:?}");
+            notes.put(note, &number).expect("writes");
+        }
+        for (number, note) in all.into_iter().enumerate() {
+            assert_eq!(notes.get(note).expect("reads"), Some(number), "{note:?}");
+            notes.delete(note).expect("deletes");
+            assert_eq!(notes.get::<usize>(note).expect("reads"), None, "{note:?}");
+        }
+    }
+}
