@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn time_is_the_cluster_s_whatever_the_host_says() {
-        for (apart, known) in [(0, 0), (1, 0), (-1, 0), (2, 2), (3600, 3600), (-31_536_000, -31_536_000)]
+        for (apart, known) in
+            [(0, 0), (1, 0), (-1, 0), (2, 2), (3600, 3600), (-31_536_000, -31_536_000)]
         {
             let clock = ClusterClock::new(at(0), at(apart));
             assert_eq!(seconds(&clock, 10), 10 + known, "{apart} s apart");
@@ -160,9 +161,14 @@ mod tests {
     #[test]
     fn only_news_is_kept() {
         let known = ClusterClock::new(at(0), at(0));
-        for (host, cluster, news) in
-            [(10, 10, false), (10, 9, false), (10, 14, true), (10, 5, true), (3601, 3601, true), (9, 999, true)]
-        {
+        for (host, cluster, news) in [
+            (10, 10, false),
+            (10, 9, false),
+            (10, 14, true),
+            (10, 5, true),
+            (3601, 3601, true),
+            (9, 999, true),
+        ] {
             let told = known.told(at(host), at(cluster));
             assert_eq!(told.differs(&known), news, "at {host}, told {cluster}");
         }

@@ -75,7 +75,9 @@ impl FoundObject {
         }
     }
 
-    fn leased(&self) -> LeasedObject {
+    /// The object as it is recorded of its lease.
+    #[must_use]
+    pub fn to_leased(&self) -> LeasedObject {
         LeasedObject {
             kind: self.kind,
             namespace: self.namespace.clone(),
@@ -114,7 +116,7 @@ impl FoundLease {
     #[must_use]
     pub fn objects(&self) -> Vec<LeasedObject> {
         let mut objects: Vec<_> = self.secret().into_iter().collect();
-        objects.extend(self.objects.iter().map(|(object, _)| object.leased()));
+        objects.extend(self.objects.iter().map(|(object, _)| object.to_leased()));
         objects
     }
 
@@ -122,7 +124,7 @@ impl FoundLease {
     fn secret(&self) -> Option<LeasedObject> {
         self.objects.iter().find_map(|(object, stamp)| {
             let uid = stamp.secret_uid.clone().filter(|_| object.is_bearer(stamp.mode))?;
-            Some(LeasedObject { kind: ObjectKind::Secret, uid: Some(uid), ..object.leased() })
+            Some(LeasedObject { kind: ObjectKind::Secret, uid: Some(uid), ..object.to_leased() })
         })
     }
 
@@ -148,7 +150,7 @@ impl FoundLease {
             mode: stamp.mode,
             namespace: bearer.namespace.clone()?,
             service_account: account.parse::<ServiceAccountName>().ok()?,
-            account_uid: own.then(|| bearer.uid.clone()),
+            account_uid: if own { Some(bearer.uid.clone()) } else { stamp.account_uid.clone() },
             audiences: stamp.audiences.clone(),
             requester: stamp.requester.clone(),
             phase: Phase::Active,
@@ -200,6 +202,7 @@ mod tests {
             latest_end: at(9000),
             request: Some("r".to_owned()),
             account: existing.then(|| "deployer".to_owned()),
+            account_uid: existing.then(|| "deployer-uid".to_owned()),
             audiences: vec!["https://a.example".to_owned(), "b".to_owned()],
             secret_uid: existing.then(|| "secret-uid".to_owned()),
         }
@@ -212,7 +215,14 @@ mod tests {
             Bearer { kind, namespace: namespace.as_ref(), name: "ci-1", cluster: &cluster };
         let marks = stamp(mode).mark(&bearer, &keys("A"));
         let uid = format!("{}-uid", kind.as_str());
-        FoundObject { kind, namespace, name: "ci-1".to_owned(), uid, created_at: at(created), marks }
+        FoundObject {
+            kind,
+            namespace,
+            name: "ci-1".to_owned(),
+            uid,
+            created_at: at(created),
+            marks,
+        }
     }
 
     #[test]
@@ -226,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_copy_that_was_made_later_or_elsewhere_is_not_ours() {
-        let object = |created| found(ObjectKind::ServiceAccount, Mode::TemporaryInNamespace, created);
+        let object =
+            |created| found(ObjectKind::ServiceAccount, Mode::TemporaryInNamespace, created);
         let renamed = FoundObject { name: "ci-2".to_owned(), ..object(0) };
         let mut changed = object(0);
         changed.marks.annotations.insert("kubelease.dev/deadline".to_owned(), at(700).to_rfc3339());
@@ -250,7 +261,11 @@ mod tests {
         use ObjectKind::{Lease as Shown, Role, RoleBinding, Secret, ServiceAccount};
         let (existing, temporary) = (Mode::Existing, Mode::TemporaryInNamespace);
         for (mode, kinds, objects) in [
-            (temporary, vec![ServiceAccount, Role, RoleBinding], Some(vec![ServiceAccount, Role, RoleBinding])),
+            (
+                temporary,
+                vec![ServiceAccount, Role, RoleBinding],
+                Some(vec![ServiceAccount, Role, RoleBinding]),
+            ),
             (temporary, vec![ServiceAccount], Some(vec![ServiceAccount])),
             (temporary, vec![Role, RoleBinding], None),
             (existing, vec![Shown], Some(vec![Secret, Shown])),
@@ -268,6 +283,7 @@ mod tests {
             assert!(known.objects.iter().all(|object| object.uid.is_some()));
             let account = if mode == existing { "deployer" } else { "ci-1" };
             assert_eq!(known.service_account.to_string(), account);
+            assert_eq!(known.account_uid.is_some_and(|uid| uid.ends_with("-uid")), true);
         }
     }
 }

@@ -199,7 +199,8 @@ impl Mode {
 
     /// The mode that is written so.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let all = [Mode::Plain, Mode::Existing, Mode::TemporaryInNamespace, Mode::TemporaryInCluster];
+        let all =
+            [Mode::Plain, Mode::Existing, Mode::TemporaryInNamespace, Mode::TemporaryInCluster];
         all.into_iter().find(|mode| mode.as_str() == text)
     }
 

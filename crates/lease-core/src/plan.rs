@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::rbac::{RoleKind, RoleRef, Rules};
 use crate::{
-    Account, Audience, AudienceError, DynamicSecret, Grant, LeaseId, LeasedObject, Mode, NameParts,
-    Namespace, NamespaceError, ObjectKind, Scope, ServiceAccountName, Ttl, TtlError,
+    Account, Audience, AudienceError, Definition, DynamicSecret, Grant, LeaseId, LeasedObject,
+    Mode, NameParts, Namespace, NamespaceError, ObjectKind, Scope, ServiceAccountName, Ttl,
+    TtlError,
 };
 
 /// What a caller asks for.
@@ -111,6 +112,30 @@ pub struct Naming<'a> {
     pub now: DateTime<Utc>,
 }
 
+impl Definition {
+    /// The kinds of objects that a lease of it is made of; see [`DynamicSecret::plan`].
+    #[must_use]
+    pub fn kinds(&self) -> Vec<ObjectKind> {
+        match &self.parts().account {
+            Account::Existing { revocable: false, .. } => vec![],
+            Account::Existing { revocable: true, .. } => {
+                vec![ObjectKind::Secret, ObjectKind::Lease]
+            }
+            Account::Temporary(temporary) => {
+                let generated = match temporary.grant() {
+                    Grant::Role(_) => None,
+                    Grant::Rules(_) => Some(temporary.scope().role_kind()),
+                    Grant::Manifest(manifest) => Some(manifest.role_kind()),
+                };
+                let mut kinds = vec![ObjectKind::ServiceAccount];
+                kinds.extend(generated.map(role_object));
+                kinds.push(binding_object(temporary.scope()));
+                kinds
+            }
+        }
+    }
+}
+
 impl DynamicSecret {
     /// What is granted of `request`; `installation_max` bounds every lease of the installation.
     ///
@@ -179,10 +204,7 @@ impl DynamicSecret {
                     Grant::Manifest(manifest) => made(manifest.role_kind(), manifest.rules()),
                 };
                 first.extend(generated);
-                let binding = match temporary.scope() {
-                    Scope::Namespace => ObjectKind::RoleBinding,
-                    Scope::Cluster => ObjectKind::ClusterRoleBinding,
-                };
+                let binding = binding_object(temporary.scope());
                 // Unwrap safety: as above.
                 (name.parse().unwrap(), first, vec![object(binding, PlannedBody::Binding(role))])
             }
@@ -210,6 +232,22 @@ impl PlannedObject {
     fn unmade(&self) -> LeasedObject {
         let PlannedObject { kind, namespace, name, .. } = self.clone();
         LeasedObject { kind, namespace, name, uid: None }
+    }
+}
+
+impl LeasedObject {
+    /// The object as it is looked for, whatever it holds.
+    #[must_use]
+    pub fn to_planned(&self) -> PlannedObject {
+        let LeasedObject { kind, namespace, name, .. } = self.clone();
+        PlannedObject { kind, namespace, name, body: PlannedBody::Nothing }
+    }
+}
+
+fn binding_object(scope: Scope) -> ObjectKind {
+    match scope {
+        Scope::Namespace => ObjectKind::RoleBinding,
+        Scope::Cluster => ObjectKind::ClusterRoleBinding,
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Stamp {
     pub request: Option<String>,
     /// The account whose tokens it gives, where the object is not that account.
     pub account: Option<String>,
+    /// The UID of that account: one that is made anew under its name gives no token.
+    pub account_uid: Option<String>,
     /// Who may accept its tokens.
     pub audiences: Vec<String>,
     /// The UID of the Secret that the token is bound to, on what shows it to operators.
@@ -90,7 +92,12 @@ impl Stamp {
             latest_end: time(LATEST_END)?,
             request: own(REQUEST),
             account: own(ACCOUNT),
-            audiences: audiences.split(' ').filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+            account_uid: own(ACCOUNT_UID),
+            audiences: audiences
+                .split(' ')
+                .filter(|one| !one.is_empty())
+                .map(str::to_owned)
+                .collect(),
             secret_uid: own(SECRET_UID),
         })
     }
@@ -115,6 +122,7 @@ impl Stamp {
         for (key, value) in [
             (REQUEST, &self.request),
             (ACCOUNT, &self.account),
+            (ACCOUNT_UID, &self.account_uid),
             (AUDIENCES, &audiences),
             (SECRET_UID, &self.secret_uid),
         ] {
@@ -310,6 +318,7 @@ const DEADLINE: &str = "kubelease.dev/deadline";
 const LATEST_END: &str = "kubelease.dev/latest-end";
 const REQUEST: &str = "kubelease.dev/request";
 const ACCOUNT: &str = "kubelease.dev/account";
+const ACCOUNT_UID: &str = "kubelease.dev/account-uid";
 const AUDIENCES: &str = "kubelease.dev/audiences";
 const SECRET_UID: &str = "kubelease.dev/secret-uid";
 
@@ -340,6 +349,7 @@ mod tests {
             latest_end: at(9000),
             request: None,
             account: None,
+            account_uid: None,
             audiences: vec![],
             secret_uid: None,
         }
