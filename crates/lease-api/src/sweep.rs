@@ -57,8 +57,9 @@ struct ReportJson {
 
 impl ReportJson {
     fn of(report: &SweepReport) -> Self {
-        let SweepReport { due, done, postponed, voided, forgotten, resealed, resigned, more, .. } =
-            *report;
+        let SweepReport {
+            due, done, postponed, voided, forgotten, resealed, resigned, more, ..
+        } = *report;
         Self { due, done, postponed, voided, forgotten, resealed, resigned, more }
     }
 }

@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kube_rest::{AnnotationPatch, LeaseRenewal};
-use lease_core::{
-    Bearer, Lease, LeasedObject, Marks, Mode, ObjectKind, PlannedBody, PlannedObject,
-};
+use lease_core::{Bearer, Lease, LeasedObject, Marks, Mode, ObjectKind};
 
 use crate::connection::Connection;
 use crate::create::{Proof, marks};
@@ -44,7 +42,7 @@ impl<P: Ports> Engine<P> {
                 connection.ask(deadline, |api| api.read(kind, Some(place), &object.name)).await;
             let read = read.map_err(|source| failed("get", source))?;
             let proof = Proof { lease: lease.id, cluster: &lease.cluster, keys: &self.keys };
-            if object.uid.as_ref() != Some(&read.uid) || !proof.of(&planned(object), &read) {
+            if object.uid.as_ref() != Some(&read.uid) || !proof.of(&object.to_planned(), &read) {
                 return Err(wrong("what was made for the lease is not there any more"));
             }
             let marks = marks(&read);
@@ -74,7 +72,7 @@ impl<P: Ports> Engine<P> {
 }
 
 /// Whether the object is the one of its lease that can be listed and says when it ends.
-fn is_listed(lease: &Lease, object: &LeasedObject) -> bool {
+pub(crate) fn is_listed(lease: &Lease, object: &LeasedObject) -> bool {
     match lease.mode {
         Mode::Plain => false,
         Mode::Existing => object.kind == ObjectKind::Lease,
@@ -82,11 +80,6 @@ fn is_listed(lease: &Lease, object: &LeasedObject) -> bool {
             object.kind == ObjectKind::ServiceAccount
         }
     }
-}
-
-fn planned(object: &LeasedObject) -> PlannedObject {
-    let LeasedObject { kind, namespace, name, .. } = object.clone();
-    PlannedObject { kind, namespace, name, body: PlannedBody::Nothing }
 }
 
 /// How often it is tried where others write at once.

@@ -12,7 +12,7 @@ use lease_core::{DynamicSecret, SecretCheck, Target, TargetCheck, TargetName};
 use self::ask::{Asked, Questions};
 use self::tell::{bounded, told};
 use crate::connection::Connection;
-use crate::{ClusterError, Engine, Ports, TargetError};
+use crate::{ClusterError, Engine, Ports, StoreError, TargetError};
 
 impl<P: Ports> Engine<P> {
     /// Checks a target, and keeps what was seen.
@@ -117,7 +117,7 @@ impl<P: Ports> Engine<P> {
         Ok(())
     }
 
-    fn secrets_of(&self, target: &Target) -> Result<Vec<DynamicSecret>, TargetError> {
+    pub(crate) fn secrets_of(&self, target: &Target) -> Result<Vec<DynamicSecret>, StoreError> {
         let mut secrets = self.dynamic_secrets().all()?;
         secrets.retain(|secret| secret.definition.parts().target == target.name);
         Ok(secrets)

@@ -1,5 +1,6 @@
 //! A target, opened: whom to ask, and how to show who asks.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,8 @@ pub(crate) struct Connection<'e, P> {
     ports: &'e P,
     pub(crate) target: &'e Target,
     shown: Shown,
+    calls: &'e Cell<u32>,
+    told: Cell<Option<(DateTime<Utc>, DateTime<Utc>)>>,
 }
 
 /// What a request carries.
@@ -53,7 +56,8 @@ impl<P: Ports> Engine<P> {
                 Shown::Bearer(token.map_err(|_| cannot("holds no token"))?)
             }
         };
-        Ok(Connection { ports: &self.ports, target, shown })
+        let (ports, calls, told) = (&self.ports, &self.calls, Cell::default());
+        Ok(Connection { ports, target, shown, calls, told })
     }
 }
 
@@ -76,7 +80,17 @@ impl<P: Ports> Connection<'_, P> {
         call: Call<T>,
     ) -> Result<T, Error> {
         let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(LEAST_WAIT);
-        call.within(left).send(self.ports.http()).await
+        self.calls.set(self.calls.get().saturating_add(1));
+        let (answer, date) = call.within(left).send_dated(self.ports.http()).await?;
+        if let Some(date) = date {
+            self.told.set(Some((self.ports.now(), date)));
+        }
+        Ok(answer)
+    }
+
+    /// The host's time and the target's own, when it answered last; none where it told none.
+    pub(crate) fn told(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        self.told.get()
     }
 
     /// Asks, and again where the API server is busy or fails or the connection breaks, as often and as late as is reasonable.

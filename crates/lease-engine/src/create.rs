@@ -15,6 +15,10 @@ pub(crate) enum Made {
     Ours {
         /// Its UID.
         uid: String,
+        /// When it was created, by the cluster's clock.
+        created_at: DateTime<Utc>,
+        /// Whether another try to make it, whose outcome is not known, may still take effect.
+        in_doubt: bool,
     },
     /// It is there, and not as it was sent: something on the way has changed it.
     Altered {
@@ -69,26 +73,30 @@ impl<P: Ports> Connection<'_, P> {
         proof: Proof<'_>,
         deadline: DateTime<Utc>,
     ) -> Made {
-        let (mut tries, mut in_doubt) = (0, false);
+        // How many tries there were, and of how many of them nobody knows what they did.
+        let (mut tries, mut unknown) = (0, 0);
         loop {
             let error = match self.ask_once(deadline, self.api().create(object, false)).await {
-                Ok(stored) => return judge(&stored, object),
+                Ok(stored) => return judge(&stored, object, unknown > 0),
                 Err(error) => error,
             };
             if error.is_already_exists() {
                 match self.ask(deadline, |api| read(api, planned)).await {
-                    Ok(stored) if proof.of(planned, &stored) => return judge(&stored, object),
+                    // It is one of those whose outcome was not known.
+                    Ok(stored) if proof.of(planned, &stored) => {
+                        return judge(&stored, object, unknown > 1);
+                    }
                     Ok(_) => return Made::Taken,
                     // It went while we looked; the name may be free now.
                     Err(error) if error.is_not_found() => {}
                     Err(error) => return Made::Unknown(error),
                 }
             }
-            in_doubt |= error.is_unknown_outcome();
+            unknown += u32::from(error.is_unknown_outcome());
             if !(error.is_retryable() || error.is_unknown_outcome() || error.is_already_exists())
                 || !self.pause(tries, &error, deadline).await
             {
-                return if in_doubt { Made::Unknown(error) } else { Made::Refused(error) };
+                return if unknown > 0 { Made::Unknown(error) } else { Made::Refused(error) };
             }
             tries += 1;
         }
@@ -107,10 +115,10 @@ pub(crate) fn read(api: &kube_rest::Api<'_>, object: &PlannedObject) -> Call<Sto
     }
 }
 
-fn judge(stored: &Stored, sent: &Object) -> Made {
+fn judge(stored: &Stored, sent: &Object, in_doubt: bool) -> Made {
     let uid = stored.uid.clone();
     match stored.mismatch(sent) {
-        None => Made::Ours { uid },
+        None => Made::Ours { uid, created_at: stored.creation_timestamp, in_doubt },
         Some(what) => Made::Altered { uid, what },
     }
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
 use kube_rest::{Deletion, Error};
-use lease_core::{
-    ClusterIdentity, Keyring, LeaseId, LeasedObject, ObjectKind, PlannedBody, PlannedObject,
-};
+use lease_core::{ClusterIdentity, Keyring, LeaseId, LeasedObject, ObjectKind};
 
 use crate::connection::Connection;
 use crate::create::{Proof, marks, read};
@@ -62,12 +60,12 @@ impl fmt::Display for Obstacle {
 impl Obstacle {
     /// Whether the cluster did not answer at all: nothing else can be ended there now either.
     pub(crate) fn is_silence(&self) -> bool {
-        match self {
-            Obstacle::Cluster(ClusterError::Kubernetes { source, .. }) => {
-                matches!(source, Error::Transport(_))
-            }
-            _ => false,
-        }
+        matches!(self, Obstacle::Cluster(error) if Self::is_silence_of(error))
+    }
+
+    /// The same of an error.
+    pub(crate) fn is_silence_of(error: &ClusterError) -> bool {
+        matches!(error, ClusterError::Kubernetes { source: Error::Transport(_), .. })
     }
 }
 
@@ -193,12 +191,7 @@ async fn prove<P: Ports>(
     keys: &Keyring,
     deadline: DateTime<Utc>,
 ) -> Result<Option<String>, Obstacle> {
-    let planned = PlannedObject {
-        kind: object.kind,
-        namespace: object.namespace.clone(),
-        name: object.name.clone(),
-        body: PlannedBody::Nothing,
-    };
+    let planned = object.to_planned();
     match connection.ask(deadline, |api| read(api, &planned)).await {
         Ok(stored) => {
             let proof = Proof { lease: ending.lease, cluster: ending.cluster, keys };

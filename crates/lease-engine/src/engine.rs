@@ -1,10 +1,13 @@
 //! The engine, and what all its operations share.
 
+use std::cell::Cell;
+
 use lease_core::{DynamicSecret, Keyring, Target};
 use lease_store::{
     Accounts, Checks, Clusters, Definitions, KeyValue, Leases, Notes, StoreError, Times,
 };
 
+use crate::config::ISSUE_TIME;
 use crate::{Config, Ports};
 
 /// All that kubelease does, over the ports of where it runs.
@@ -12,6 +15,8 @@ pub struct Engine<P> {
     pub(crate) ports: P,
     pub(crate) keys: Keyring,
     pub(crate) config: Config,
+    /// How many requests it has sent.
+    pub(crate) calls: Cell<u32>,
 }
 
 /// What a put did.
@@ -26,7 +31,7 @@ pub enum Put<D> {
 impl<P: Ports> Engine<P> {
     /// An engine that seals, signs and opens with `keys`, within what `config` allows.
     pub fn new(ports: P, keys: Keyring, config: Config) -> Self {
-        Self { ports, keys, config }
+        Self { ports, keys, config, calls: Cell::default() }
     }
 
     /// The time by the host's clock.
@@ -73,7 +78,8 @@ impl<P: Ports> Engine<P> {
     }
 
     pub(crate) fn times(&self) -> Times {
-        Times { landing: self.config.landing, retention: self.config.retention }
+        let Config { landing, retention, .. } = self.config;
+        Times { issue: ISSUE_TIME, landing, retention }
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {

@@ -60,6 +60,12 @@ pub enum ClusterError {
         /// The target.
         target: TargetName,
     },
+    /// Its clock was set while something was made by it.
+    #[error("the clock of target `{target}` is not what it was")]
+    Clock {
+        /// The target.
+        target: TargetName,
+    },
     /// The store failed.
     #[error("could not read or write the store")]
     Store(#[from] StoreError),
@@ -252,6 +258,9 @@ pub enum IssueError {
         /// How many may live.
         cap: u32,
     },
+    /// What is out on the target is not known yet.
+    #[error("target `{0}` is being compared with the records")]
+    Reconciling(TargetName),
     /// The account does not exist.
     #[error(
         "on target `{target}` there is no service account `{account}` in namespace `{namespace}`"

@@ -80,7 +80,9 @@ pub(crate) fn engine() -> Engine<TestPorts> {
         "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
         "metadata": {"name": "view"}, "rules": rules,
     }));
-    Engine::new(ports, keys("A"), Config::default())
+    // A cluster is compared where a test asks for it, and not on the way.
+    let config = Config { reconcile_interval: TimeDelta::days(400), ..Config::default() };
+    Engine::new(ports, keys("A"), config)
 }
 
 /// A keyring with this letter, repeated, for a master key.
@@ -104,6 +106,7 @@ pub(crate) fn with_secret(Mode(name, account): Mode, rest: &str) -> Engine<TestP
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
     put_secret(&engine, account, rest);
     block_on(engine.check_target(&name_of("prod"))).expect(name);
+    sweep_with(&engine, SweepOptions { dry_run: false, reconcile: true });
     engine.ports.http.forget();
     engine
 }
@@ -201,7 +204,11 @@ pub(crate) fn revoke(engine: &Engine<TestPorts>, id: LeaseId) -> bool {
 }
 
 pub(crate) fn sweep(engine: &Engine<TestPorts>) -> SweepReport {
-    block_on(engine.sweep(SweepOptions::default())).expect("sweeps")
+    sweep_with(engine, SweepOptions::default())
+}
+
+pub(crate) fn sweep_with(engine: &Engine<TestPorts>, options: SweepOptions) -> SweepReport {
+    block_on(engine.sweep(options)).expect("sweeps")
 }
 
 /// Time passes.

@@ -48,6 +48,7 @@ impl<P: Ports> Engine<P> {
             return Err(ClusterError::Changed { target: target.name.clone() });
         }
         self.clusters().put(&target.name, &met)?;
+        self.note_clock(connection)?;
         Ok(met)
     }
 

@@ -4,9 +4,11 @@ mod again;
 mod grant;
 mod making;
 
-use chrono::{DateTime, Utc};
-use kube_rest::IssuedToken;
-use lease_core::{DynamicSecret, DynamicSecretName, IssueRequest, OnChange};
+use chrono::{DateTime, TimeDelta, Utc};
+use kube_rest::{IssuedToken, TokenClaims};
+use lease_core::{
+    DynamicSecret, DynamicSecretName, IssueRequest, Lease, MIN_TOKEN_TTL, Marks, OnChange,
+};
 use lease_store::{Claim, Claiming, FenceError, Held, NumberError, Numbered, Place};
 
 use self::making::Failure;
@@ -59,6 +61,7 @@ impl<P: Ports> Engine<P> {
         let granted = self.granted(&secret, request)?;
         let connection = self.connect(&target)?;
         let known = self.meet(&connection, &granted.namespace, deadline).await?;
+        self.reconciled_for(&connection, name, deadline).await?;
         self.covered(&connection, &secret, &granted, &known, deadline).await?;
 
         let account =
@@ -83,6 +86,7 @@ impl<P: Ports> Engine<P> {
             self.leases().void(&numbered, self.ports.now())?;
             return Err(self.freed(claim, error)?);
         }
+        let known = (known, self.now_on(&target.name)?);
         let mut making =
             Making::plan(self, requester, (log, &secret), &granted, known, claim, deadline);
         making.lease.account_uid = account;
@@ -142,7 +146,7 @@ impl<P: Ports> Engine<P> {
                 return Err(error);
             }
         };
-        let active = making.settled(&minted.claims, self.ports.now());
+        let active = self.settle_end(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
             self.give_up(connection, &making, place, false).await?;
             return Err(IssueError::TooLate);
@@ -158,6 +162,40 @@ impl<P: Ports> Engine<P> {
         Ok(Issued { held, token: minted.token, again: false })
     }
 
+    /// The lease with its token's own times, which its object says too where they are shorter than planned.
+    async fn settle_end(
+        &self,
+        connection: &Connection<'_, P>,
+        making: &Making<'_>,
+        claims: &TokenClaims,
+    ) -> Result<Lease, IssueError> {
+        self.note_clock(connection)?;
+        let mut active = making.settled(claims);
+        active.warnings.extend(self.seldom_swept(&active));
+        let planned = making.lease.expires_at;
+        if active.expires_at < planned {
+            let sooner = |_: &Marks| Some(active.expires_at);
+            if let Err(error) = self.announce(connection, &active, sooner, making.deadline()).await
+            {
+                // Its account would live a little longer than its token.
+                log::warn!("lease {}: {error}", active.id);
+            }
+        }
+        Ok(active)
+    }
+
+    /// A word to whoever has a lease that is shorter than the sweeps are sure to end in time.
+    pub(crate) fn seldom_swept(&self, lease: &Lease) -> Option<String> {
+        let interval = self.config.sweep_interval;
+        let is_short = lease.expires_at - lease.issued_at < TimeDelta::from(MIN_TOKEN_TTL);
+        (lease.mode.is_revocable() && is_short && interval > SELDOM).then(|| {
+            format!(
+                "sweeps come every {} seconds: the token may be good for as long after the lease has ended",
+                interval.num_seconds()
+            )
+        })
+    }
+
     /// Undoes what was made. What cannot be undone now, or may still land, stays on record with every UID
     /// that is known, and the sweep ends it.
     async fn give_up(
@@ -168,7 +206,7 @@ impl<P: Ports> Engine<P> {
         unsettled: bool,
     ) -> Result<(), IssueError> {
         let undone = making.undo(self, connection).await.is_ok();
-        if undone && !unsettled {
+        if undone && !unsettled && making.lease.settles_at.is_none() {
             self.leases().fail(place, making.lease.id, self.ports.now(), None)?;
         } else {
             self.leases().amend(place, &making.lease, making.claim())?;
@@ -191,7 +229,7 @@ impl<P: Ports> Engine<P> {
                 return Err(self.freed(claim, error)?);
             }
         };
-        making.lease = making.settled(&minted.claims, self.ports.now());
+        making.lease = self.settle_end(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
             self.leases().void(numbered, self.ports.now())?;
             return Err(self.freed(claim, IssueError::TooLate)?);
@@ -229,6 +267,9 @@ fn fenced(error: FenceError) -> IssueError {
         FenceError::Store(error) => error.into(),
     }
 }
+
+/// Sweeps that come less often end a short lease later than its holder may expect.
+const SELDOM: TimeDelta = TimeDelta::seconds(30);
 
 #[cfg(test)]
 mod tests;

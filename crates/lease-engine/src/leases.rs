@@ -78,9 +78,11 @@ impl<P: Ports> Engine<P> {
         from: Option<Place>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
-        let now = self.ports.now();
+        let clocks = self.all_clocks()?;
         let logs = self.logs_of(filter)?;
-        self.leases().page(&logs, from, limit, EXAMINED, |held| filter.meets(held, held.state(now)))
+        self.leases().page(&logs, from, limit, EXAMINED, |held| {
+            filter.meets(held, held.state(clocks.of(&held.lease.target)))
+        })
     }
 
     /// The same of those that have not ended.
@@ -90,9 +92,10 @@ impl<P: Ports> Engine<P> {
         from: Option<Place>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
-        let now = self.ports.now();
+        let clocks = self.all_clocks()?;
         let logs = self.logs_of(filter)?;
         self.leases().page(&logs, from, limit, EXAMINED, |held| {
+            let now = clocks.of(&held.lease.target);
             is_live(held, now) && filter.meets(held, held.state(now))
         })
     }

@@ -6,6 +6,7 @@
 
 mod announce;
 mod check;
+mod clocks;
 mod clusters;
 mod config;
 mod connection;
@@ -22,6 +23,7 @@ mod issue;
 mod leases;
 mod objects;
 mod ports;
+mod reconcile;
 mod renew;
 mod report;
 mod revoke;
@@ -42,13 +44,11 @@ pub use error::{
     ClusterError, Doing, DynamicSecretError, IssueError, RenewError, RevokeError, TargetError,
 };
 pub use issue::{Issued, Requester};
-pub use lease_store::{Held, LeasePage, Page, Place, StoreError};
+pub use lease_store::{Clocks, Held, LeasePage, Page, Place, StoreError};
 pub use leases::{BulkRevocation, LeaseFilter};
 pub use objects::SECRET_TYPE;
 pub use ports::{Ports, VariableError};
 pub use renew::Renewal;
+pub use report::{Failed, Reconciled, SweepHealth, SweepOptions, SweepReport, Swept, TargetState};
 pub use revoke::Revocation;
-pub use report::{
-    Failed, Reconciled, SweepHealth, SweepOptions, SweepReport, Swept, TargetState,
-};
 pub use targets::{KnownTarget, TargetDefinition, TargetDeletion};

@@ -1,9 +1,12 @@
 //! Renewing a lease: a new end, on record in the cluster first, and a new token of the same account.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_rest::IssuedToken;
 use lease_core::{
-    Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks, Mode, Ttl, TtlError,
+    ClusterClock, Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks, Mode, Ttl,
+    TtlError,
 };
 use lease_store::{FenceError, Held};
 
@@ -33,8 +36,8 @@ impl<P: Ports> Engine<P> {
     pub async fn renew(&self, id: LeaseId, ttl: Option<Ttl>) -> Result<Renewal, RenewError> {
         let deadline = self.ports.now() + ISSUE_TIME;
         let mut held = self.leases().find(id)?.ok_or(RenewError::Unknown(id))?;
-        let now = self.ports.now();
-        let wanted = wanted(&held, ttl, now)?;
+        let now = self.now_on(&held.lease.target)?;
+        let asked = asked(&held, ttl, now)?;
         self.is_enabled(&held.lease)?;
         let target = self.targets().get(&held.lease.target)?;
         let target = target.ok_or_else(|| RenewError::UnknownTarget(held.lease.target.clone()))?;
@@ -45,9 +48,9 @@ impl<P: Ports> Engine<P> {
         self.meet(&connection, &held.lease.namespace, deadline).await?;
 
         let renewal = self.leases().begin_renewal(&held)?;
-        let end = wanted.max(renewal.expires_at);
-        let minted = match self.extend(&connection, &held.lease, end, deadline).await {
-            Ok(minted) => minted,
+        let extension = Extension { asked, least: renewal.expires_at, deadline };
+        let (end, minted) = match self.extend(&connection, &held.lease, extension).await {
+            Ok(extended) => extended,
             Err(error) => {
                 // Its number says nothing then, and is not looked for ever after.
                 _ = self.leases().confirm_renewal(&renewal, renewal.expires_at);
@@ -63,7 +66,8 @@ impl<P: Ports> Engine<P> {
         if self.is_late(deadline) {
             return Err(RenewError::TooLate);
         }
-        let warnings = warnings(&held, ttl, now);
+        let mut warnings = warnings(&held, ttl, now);
+        warnings.extend(self.seldom_swept(&held.lease));
         held.lease.jti = minted.claims.id;
         Ok(Renewal { held, token: minted.token, warnings })
     }
@@ -73,15 +77,28 @@ impl<P: Ports> Engine<P> {
         &self,
         connection: &Connection<'_, P>,
         lease: &Lease,
-        end: DateTime<Utc>,
-        deadline: DateTime<Utc>,
-    ) -> Result<Minted, ClusterError> {
-        let later = |marks: &Marks| marks.deadline().is_none_or(|known| known < end).then_some(end);
+        Extension { asked, least, deadline }: Extension,
+    ) -> Result<(DateTime<Utc>, Minted), ClusterError> {
+        let known = self.now_on(&lease.target)?;
+        // The object is read before it is changed, and with it the cluster's own time.
+        let now = || {
+            let told = connection.told().map(|(host, cluster)| ClusterClock::new(host, cluster));
+            told.map_or(known, |clock| clock.at(self.ports.now()))
+        };
+        let end = || (now() + asked).min(lease.latest_end).max(least);
+        let announced = Cell::new(end());
+        let later = |marks: &Marks| {
+            announced.set(end());
+            marks.deadline().is_none_or(|known| known < announced.get()).then_some(announced.get())
+        };
         self.announce(connection, lease, later, deadline).await?;
+        let end = announced.get();
         // To the whole second above: tokens count from whole seconds, and the lease could not reach its end.
-        let left = ((end - self.ports.now()).num_milliseconds() + 999) / 1000;
+        let left = ((end - now()).num_milliseconds() + 999) / 1000;
         let left = u32::try_from(left).unwrap_or_default().max(MIN_TOKEN_TTL.seconds());
-        connection.mint(lease, left, deadline).await
+        let minted = connection.mint(lease, left, deadline).await?;
+        self.note_clock(connection)?;
+        Ok((end, minted))
     }
 
     /// Whether its dynamic secret still gives leases; one that is gone has none to renew.
@@ -92,8 +109,18 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// The end that is asked for, within what is allowed.
-fn wanted(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Result<DateTime<Utc>, RenewError> {
+/// What a renewal is to come to.
+#[derive(Clone, Copy)]
+struct Extension {
+    /// For how long from now.
+    asked: TimeDelta,
+    /// The end that is known: it never ends sooner.
+    least: DateTime<Utc>,
+    deadline: DateTime<Utc>,
+}
+
+/// For how long a lease is to be renewed, where that is allowed.
+fn asked(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Result<TimeDelta, RenewError> {
     let lease = &held.lease;
     if lease.mode == Mode::Plain {
         return Err(RenewError::Plain(lease.id));
@@ -115,7 +142,7 @@ fn wanted(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Result<DateTime<
     if held.expires_at >= lease.latest_end {
         return Err(RenewError::AtLatestEnd(lease.id));
     }
-    Ok((now + TimeDelta::from(asked)).min(lease.latest_end))
+    Ok(TimeDelta::from(asked))
 }
 
 fn warnings(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Vec<String> {

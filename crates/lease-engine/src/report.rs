@@ -120,6 +120,19 @@ pub struct SweepHealth {
     pub hold: bool,
 }
 
+impl Reconciled {
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self { targets, orphans, removed, adopted, parked, lost, extended } = other;
+        self.targets += targets;
+        self.orphans += orphans;
+        self.removed += removed;
+        self.adopted += adopted;
+        self.parked += parked;
+        self.lost += lost;
+        self.extended += extended;
+    }
+}
+
 impl SweepReport {
     /// Whether nothing was left undone.
     #[must_use]

@@ -1,8 +1,10 @@
 //! Taking a lease back.
 
-use lease_core::{Closing, EndReason, Ending as Ended, LeaseId, LeaseState, Mode, Phase};
+use chrono::{DateTime, Utc};
+use lease_core::{Closing, EndReason, Ending as Ended, Lease, LeaseId, LeaseState, Mode, Phase};
 use lease_store::{FenceError, Held};
 
+use crate::connection::Connection;
 use crate::end::{END_TIME, Ending, Obstacle};
 use crate::{Engine, Ports, RevokeError, StoreError};
 
@@ -32,7 +34,7 @@ impl<P: Ports> Engine<P> {
             return Ok(Revocation::Done(held));
         }
         if held.lease.mode == Mode::Plain {
-            return match held.state(self.ports.now()) {
+            return match held.state(self.now_on(&held.lease.target)?) {
                 LeaseState::Expired => Ok(Revocation::Done(held)),
                 _ => Err(RevokeError::Plain(id)),
             };
@@ -65,6 +67,18 @@ impl<P: Ports> Engine<P> {
         }
     }
 
+    /// Leaves the end of a lease to the sweeps, without a try: its target does not answer.
+    pub(crate) fn leave_to_sweeps(
+        &self,
+        mut held: Held,
+        obstacle: String,
+    ) -> Result<Revocation, RevokeError> {
+        let (why, since) = (EndReason::Revoked, self.ports.now());
+        let closing = Closing { why, since, obstacle: Some(obstacle) };
+        held.closing = Some(self.put_off(&held, closing)?);
+        Ok(Revocation::Begun(held))
+    }
+
     /// Records that a lease is to be ended and could not be; what is on record already is only brought up
     /// to date, so a record must not be left without an entry by which a sweep finds it.
     fn put_off(&self, held: &Held, closing: Closing) -> Result<Closing, RevokeError> {
@@ -91,6 +105,23 @@ impl<P: Ports> Engine<P> {
         Ok(())
     }
 
+    /// Looks once more for what a request whose outcome was never known may have made, under the same names;
+    /// it is not over before that can come no more.
+    async fn end_late(
+        &self,
+        connection: &Connection<'_, P>,
+        lease: &Lease,
+        settles_at: DateTime<Utc>,
+    ) -> Result<(), Obstacle> {
+        let mut objects = lease.objects.clone();
+        for object in &mut objects {
+            object.uid = None;
+        }
+        let ending = Ending { lease: lease.id, cluster: &lease.cluster, objects: &objects };
+        self.end(connection, ending, self.ports.now() + END_TIME).await?;
+        if self.ports.now() < settles_at { Err(Obstacle::Unsettled) } else { Ok(()) }
+    }
+
     /// Deletes what was made for the lease.
     ///
     /// # Errors
@@ -106,7 +137,11 @@ impl<P: Ports> Engine<P> {
         let target = target.ok_or(Obstacle::NoTarget)?;
         let connection = self.connect(&target).map_err(Obstacle::Cluster)?;
         let ending = Ending { lease: lease.id, cluster: &lease.cluster, objects: &lease.objects };
-        self.end(&connection, ending, now + END_TIME).await
+        self.end(&connection, ending, now + END_TIME).await?;
+        match lease.settles_at {
+            Some(settles_at) => self.end_late(&connection, lease, settles_at).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The layout and its three rules (fences, summaries, the cap) are told in `docs/store.md`.
 
+mod adopt;
 mod end;
 mod held;
 mod issue;
@@ -9,8 +10,8 @@ mod list;
 mod logs;
 mod renew;
 mod sweep;
+mod times;
 
-use chrono::TimeDelta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ pub use self::list::LeasePage;
 pub use self::logs::Log;
 pub use self::renew::Renewal;
 pub use self::sweep::{Batch, Summary, Task};
+pub use self::times::{Clocks, Times};
 use crate::{KeyValue, StoreError, record};
 
 /// The leases of all dynamic secrets.
@@ -43,15 +45,6 @@ pub enum Which {
     Secret(u64),
     /// The revocations that could not be finished.
     Work,
-}
-
-/// How long things take that no request waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Times {
-    /// How long after an issue was given up its requests may still take effect.
-    pub landing: TimeDelta,
-    /// How long an ended lease can still be seen.
-    pub retention: TimeDelta,
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {

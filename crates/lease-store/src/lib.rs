@@ -25,7 +25,7 @@ pub use clusters::{Accounts, Clusters};
 pub use definitions::{Definition, Definitions, Page};
 pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
-    Batch, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
+    Batch, Clocks, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
     Summary, Task, Times, Which,
 };
 pub use memory::MemoryStore;

@@ -38,6 +38,17 @@ impl MemoryStore {
         self.entries.borrow().keys().cloned().collect()
     }
 
+    /// All that is in it.
+    #[must_use]
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        self.entries.borrow().clone()
+    }
+
+    /// Has it hold this and nothing else, as after a loss, or where a copy is put back.
+    pub fn replace(&self, contents: BTreeMap<String, Vec<u8>>) {
+        *self.entries.borrow_mut() = contents;
+    }
+
     fn answer(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
         if self.down.get() { Err(KeyValueError("down".to_owned())) } else { Ok(&self.entries) }
     }

@@ -11,8 +11,9 @@ use crate::{KeyValue, StoreError, record};
 pub enum Note<'a> {
     /// What the last sweep did.
     Sweep,
-    /// Which sweep is at work on a target's leases, so that another does not do the same.
-    Turn(&'a TargetName),
+    /// Which sweep is at work on a target's leases, or on those that were postponed, so that another does
+    /// not do the same.
+    Turn(Option<&'a TargetName>),
     /// The time by the target's own clock.
     Clock(&'a TargetName),
     /// That the target did not answer.
@@ -30,7 +31,8 @@ impl Note<'_> {
     fn key(self) -> String {
         match self {
             Note::Sweep => "sweep".to_owned(),
-            Note::Turn(target) => format!("target-turn.{target}"),
+            Note::Turn(Some(target)) => format!("target-turn.{target}"),
+            Note::Turn(None) => "turn".to_owned(),
             Note::Clock(target) => format!("target-clock.{target}"),
             Note::Silence(target) => format!("target-silence.{target}"),
             Note::Reconcile(target) => format!("target-reconcile.{target}"),
@@ -84,8 +86,9 @@ mod tests {
         let (prod, other) = ("prod".parse().expect("good"), "other".parse().expect("good"));
         let all = [
             Note::Sweep,
-            Note::Turn(&prod),
-            Note::Turn(&other),
+            Note::Turn(None),
+            Note::Turn(Some(&prod)),
+            Note::Turn(Some(&other)),
             Note::Clock(&prod),
             Note::Silence(&prod),
             Note::Reconcile(&prod),

@@ -87,8 +87,8 @@ impl<P: Ports> Engine<P> {
         let granted = secret.grant(request, self.config.max_ttl).ok()?;
         let requester = Requester { id: "check".to_owned() };
         let subject = (0, secret);
-        let making =
-            Making::plan(self, &requester, subject, &granted, known.clone(), None, deadline);
+        let known = (known.clone(), self.ports.now());
+        let making = Making::plan(self, &requester, subject, &granted, known, None, deadline);
         for (kind, object) in making.trials(self) {
             let call = connection.api().create(&object, true);
             match connection.ask_once(deadline, call).await {

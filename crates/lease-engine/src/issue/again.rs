@@ -57,7 +57,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Issued, IssueError> {
         let held = self.leases().held(claimed.place)?;
         let mut held = held.ok_or(IssueError::InProgress)?;
-        let (id, now) = (held.lease.id, self.ports.now());
+        let (id, now) = (held.lease.id, self.now_on(&held.lease.target)?);
         match held.state(now) {
             LeaseState::Active => {}
             LeaseState::Pending => return Err(IssueError::InProgress),
@@ -95,11 +95,9 @@ impl<P: Ports> Engine<P> {
 }
 
 fn same_request(claimed: Claimed, fingerprint: &str) -> Result<Claiming, IssueError> {
-    if claimed.claim.fingerprint == fingerprint {
-        Ok(Claiming::Held(claimed))
-    } else {
-        Err(IssueError::KeyReused)
-    }
+    // Of a lease that was found without its record it is not known any more what was asked for.
+    let is_same = [fingerprint, ""].contains(&claimed.claim.fingerprint.as_str());
+    if is_same { Ok(Claiming::Held(claimed)) } else { Err(IssueError::KeyReused) }
 }
 
 fn claim_key(text: String) -> ClaimKey {

@@ -31,6 +31,8 @@ pub(crate) struct Making<'s> {
     log: u64,
     /// What may be there, though nobody can say yet.
     in_doubt: Vec<ObjectKind>,
+    /// When nothing of it can land any more, by the host's clock.
+    settles_at: DateTime<Utc>,
 }
 
 /// Why it could not be made, and whether something of it may still come to be.
@@ -46,7 +48,7 @@ impl<'s> Making<'s> {
         requester: &'s Requester,
         (log, secret): (u64, &'s DynamicSecret),
         granted: &'s Granted,
-        known: KnownCluster,
+        (known, cluster_now): (KnownCluster, DateTime<Utc>),
         claim: Option<&'s Claim>,
         deadline: DateTime<Utc>,
     ) -> Self {
@@ -67,15 +69,17 @@ impl<'s> Making<'s> {
             phase: Phase::Pending,
             begun_at: now,
             issue_deadline: deadline,
-            issued_at: now,
-            expires_at: now + TimeDelta::from(granted.ttl),
-            latest_end: now + TimeDelta::from(granted.max_ttl),
+            issued_at: cluster_now,
+            expires_at: cluster_now + TimeDelta::from(granted.ttl),
+            latest_end: cluster_now + TimeDelta::from(granted.max_ttl),
             objects: plan.objects(),
             settles_at: None,
             jti: None,
             warnings: vec![],
         };
-        Self { lease, plan, secret, granted, requester, claim, attempt: 0, log, in_doubt: vec![] }
+        let settles_at = deadline + engine.config.landing;
+        let (attempt, in_doubt) = (0, vec![]);
+        Self { lease, plan, secret, granted, requester, claim, attempt, log, in_doubt, settles_at }
     }
 
     /// What of it can be made for trial: all but what is bound to something that is not there yet.
@@ -107,10 +111,11 @@ impl<'s> Making<'s> {
         place: Place,
     ) -> Result<Minted, Failure> {
         match self.make_once(engine, connection).await {
-            Err(failure) if failure.is_taken() && !failure.unsettled => {
+            Err(failure) if failure.may_do_anew() && self.lease.settles_at.is_none() => {
                 // What else was made goes, and another name is taken, on record before anything bears it.
                 self.undo(engine, connection).await.map_err(|_| failure)?;
                 self.rename(engine);
+                self.restamp(connection);
                 let amended = engine.leases().amend(place, &self.lease, self.claim);
                 amended.map_err(|error| Failure::settled(error.into()))?;
                 self.make_once(engine, connection).await
@@ -191,19 +196,10 @@ impl<'s> Making<'s> {
     }
 
     /// The lease with its token's own times, and a word where they are not what was asked for.
-    pub(super) fn settled(&self, claims: &TokenClaims, now: DateTime<Utc>) -> Lease {
+    pub(super) fn settled(&self, claims: &TokenClaims) -> Lease {
         let given = claims.expires_at - claims.issued_at;
-        let apart = claims.issued_at - now;
-        let mut warnings = warnings(self.lease.mode, self.granted.ttl, given);
-        // A sweep goes by the host's clock: an end by another would come hours early or late.
-        let is_close = apart.abs() <= MAX_APART;
-        let issued_at = if is_close { claims.issued_at } else { now };
-        if !is_close {
-            warnings.push(format!(
-                "the cluster's clock is {} seconds from ours; the times of the lease are by ours",
-                apart.num_seconds()
-            ));
-        }
+        let issued_at = claims.issued_at;
+        let warnings = warnings(self.lease.mode, self.granted.ttl, given);
         Lease {
             phase: Phase::Active,
             jti: claims.id.clone(),
@@ -258,7 +254,15 @@ impl<'s> Making<'s> {
         let target = || connection.target.name.clone();
         for (planned, made) in made {
             let (uid, error, unsettled) = match made {
-                Made::Ours { uid } => (Some(uid), None, false),
+                Made::Ours { uid, created_at, in_doubt } => {
+                    if in_doubt {
+                        self.lease.settles_at = Some(self.settles_at);
+                    }
+                    let apart = (created_at - self.lease.issued_at).abs();
+                    let error =
+                        (apart > MAX_APART).then(|| ClusterError::Clock { target: target() });
+                    (Some(uid), error, false)
+                }
                 Made::Altered { uid, what } => {
                     let error = ClusterError::WrongAnswer { target: target(), what };
                     (Some(uid), Some(error), false)
@@ -332,6 +336,14 @@ impl<'s> Making<'s> {
         self.lease.service_account = self.plan.service_account.clone();
     }
 
+    /// Goes by the time that the cluster has just told.
+    fn restamp<P: Ports>(&mut self, connection: &Connection<'_, P>) {
+        let Some((_, now)) = connection.told() else { return };
+        self.lease.issued_at = now;
+        self.lease.expires_at = now + TimeDelta::from(self.granted.ttl);
+        self.lease.latest_end = now + TimeDelta::from(self.granted.max_ttl);
+    }
+
     fn dress<P: Ports>(&self, engine: &'s Engine<P>) -> Dress<'_> {
         let parts = self.secret.definition.parts();
         Dress {
@@ -350,8 +362,13 @@ impl Failure {
         Self { error, unsettled: false }
     }
 
-    fn is_taken(&self) -> bool {
-        matches!(self.error, IssueError::Cluster(ClusterError::Taken { .. }))
+    /// Whether it may do with another name, or with another look at the clock.
+    fn may_do_anew(&self) -> bool {
+        let anew = matches!(
+            self.error,
+            IssueError::Cluster(ClusterError::Taken { .. } | ClusterError::Clock { .. })
+        );
+        anew && !self.unsettled
     }
 }
 
@@ -377,11 +394,12 @@ fn stamp(lease: &Lease, request: Option<String>) -> Stamp {
         mode: lease.mode,
         dynamic_secret: lease.dynamic_secret.clone(),
         requester: lease.requester.clone(),
-        issued_at: lease.begun_at,
+        issued_at: lease.issued_at,
         deadline: lease.expires_at,
         latest_end: lease.latest_end,
         request,
         account: listed.then(|| lease.service_account.to_string()),
+        account_uid: lease.account_uid.clone().filter(|_| listed),
         audiences: lease.audiences.clone(),
         secret_uid: secret.and_then(|secret| secret.uid.clone()),
     }
@@ -412,6 +430,6 @@ fn warnings(mode: Mode, asked: Ttl, given: TimeDelta) -> Vec<String> {
 /// What the holder of a plain token should know.
 const PLAIN: &str = "this token is bound to nothing: it cannot be taken back before it expires";
 
-/// How far a cluster's clock may be from ours before its times are not taken over. A token's own times are
-/// whole seconds, and clocks that are kept are closer than this.
+/// How far a cluster's clock may be from what it was taken for: by what an object says of the time of its
+/// issue and what the API server says of its creation, it is known again.
 const MAX_APART: TimeDelta = TimeDelta::seconds(30);

@@ -51,6 +51,7 @@ pub(super) struct State {
     pub(super) webhook: Option<Change>,
     pub(super) forger: Option<Change>,
     pub(super) longest: Option<u64>,
+    pub(super) ahead: TimeDelta,
     pub(super) username: String,
     pub(super) tokens: Vec<String>,
     pub(super) answered_round: usize,
@@ -72,6 +73,7 @@ impl FakeCluster {
             webhook: None,
             forger: None,
             longest: None,
+            ahead: TimeDelta::zero(),
             username: "system:serviceaccount:kubelease:broker".to_owned(),
             tokens: vec![],
             answered_round: 0,
@@ -118,7 +120,8 @@ impl FakeCluster {
     /// Does what is asked, and answers.
     pub(super) fn serve(&self, sent: &Sent) -> Reply {
         let mut state = self.state.borrow_mut();
-        let State { worlds, now_in, webhook, forger, longest, username, denied, .. } = &mut *state;
+        let State { worlds, now_in, webhook, forger, longest, ahead, username, denied, .. } =
+            &mut *state;
         let allows =
             |access: &Access| !denied.contains(&(access.verb.to_owned(), access.resource.clone()));
         let server = Server {
@@ -127,7 +130,7 @@ impl FakeCluster {
             webhook: webhook.as_deref(),
             forger: forger.as_deref(),
             longest: *longest,
-            now: self.clock.get(),
+            now: self.clock.get() + *ahead,
         };
         let reply = server.serve(&mut worlds[*now_in], sent);
         if sent.asks("create", "serviceaccounts/token") && reply.code == 201 {
@@ -135,6 +138,16 @@ impl FakeCluster {
             state.tokens.extend(answer["status"]["token"].as_str().map(str::to_owned));
         }
         reply
+    }
+
+    /// What it does, as it is answered, with the time by its own clock.
+    fn respond(&self, sent: &Sent) -> Result<Response<Vec<u8>>, TransportError> {
+        let now = self.clock.get() + self.state.borrow().ahead;
+        let mut response = self.serve(sent).into_response()?;
+        let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let date = date.parse().map_err(|_| TransportError::Broken("no date".to_owned()))?;
+        response.headers_mut().insert(http::header::DATE, date);
+        Ok(response)
     }
 
     fn fault_of(&self, sent: &Sent) -> Option<Fault> {
@@ -186,7 +199,7 @@ impl FakeCluster {
             Err(TransportError::Timeout("first byte".to_owned()))
         };
         match self.fault_of(sent) {
-            None => self.serve(sent).into_response(),
+            None => self.respond(sent),
             Some(Fault::Forbid) => Reply::refusal(403, "Forbidden", "forbidden").into_response(),
             Some(Fault::Busy(seconds)) => {
                 let reply = Reply::refusal(429, "TooManyRequests", "too many requests");

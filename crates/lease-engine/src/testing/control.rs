@@ -78,6 +78,11 @@ impl FakeCluster {
         self.state.borrow_mut().longest = Some(seconds);
     }
 
+    /// Sets its clock by so much ahead of the host's.
+    pub fn set_ahead(&self, ahead: chrono::TimeDelta) {
+        self.state.borrow_mut().ahead = ahead;
+    }
+
     /// Who we are there.
     pub fn set_username(&self, username: &str) {
         username.clone_into(&mut self.state.borrow_mut().username);

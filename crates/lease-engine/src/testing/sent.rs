@@ -42,7 +42,7 @@ impl Sent {
         let (head, body) = request.into_parts();
         let pair = |pair: &str| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (key.to_owned(), value.to_owned())
+            (key.to_owned(), decoded(value))
         };
         Self {
             number,
@@ -125,4 +125,16 @@ pub(super) fn resource(group: &str, plural: &str, subresource: Option<&str>) -> 
     let subresource = subresource.map(|sub| format!("/{sub}")).unwrap_or_default();
     let group = if group.is_empty() { String::new() } else { format!(".{group}") };
     format!("{plural}{subresource}{group}")
+}
+
+/// A value of a query as it was before it was percent-encoded.
+fn decoded(value: &str) -> String {
+    let mut parts = value.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        text.extend(u8::from_str_radix(code, 16).ok().map(char::from));
+        text.push_str(rest);
+    }
+    text
 }

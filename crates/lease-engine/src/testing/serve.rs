@@ -34,6 +34,7 @@ impl Server<'_> {
             ("create", "serviceaccounts/token") => self.token(world, &access, sent),
             ("create", _) => world.create(&access, sent, self.webhook, self.now),
             ("get", _) => world.read(&access),
+            ("list", _) => world.list(&access, sent),
             ("delete", _) => world.delete(&access, sent, self.now),
             ("patch", _) => world.patch(&access, sent),
             _ => unknown(),

@@ -73,6 +73,31 @@ impl World {
         }
     }
 
+    /// A page of what a selector selects; `continue` is how many were on the pages before.
+    pub(super) fn list(&self, access: &Access, sent: &Sent) -> Reply {
+        let Some(kind) = kind(&access.resource) else { return unknown() };
+        let number = |key: &str| sent.query.get(key).and_then(|text| text.parse::<usize>().ok());
+        let selector = sent.query.get("labelSelector").map_or("", String::as_str);
+        let selected = |(key, kept): &(&Key, &Kept)| {
+            key.0 == kind.name()
+                && access.namespace.as_ref().is_none_or(|namespace| key.1 == *namespace)
+                && selects(selector, &kept.json["metadata"]["labels"])
+        };
+        let all: Vec<_> = self.objects.iter().filter(selected).collect();
+        let (from, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(all.len()));
+        let end = all.len().min(from + limit);
+        let items: Vec<_> = all[from.min(end)..end].iter().map(|(_, kept)| &kept.json).collect();
+        let next = if end < all.len() { end.to_string() } else { String::new() };
+        Reply::json(
+            200,
+            &json!({
+                "kind": format!("{}List", kind.name()), "apiVersion": kind.api_version(),
+                "metadata": {"resourceVersion": self.count.to_string(), "continue": next},
+                "items": items,
+            }),
+        )
+    }
+
     pub(super) fn delete(&mut self, access: &Access, sent: &Sent, now: DateTime<Utc>) -> Reply {
         let key = key(access);
         let Some(kept) = self.objects.get_mut(&key) else { return missing(access) };
@@ -181,4 +206,29 @@ fn missing(access: &Access) -> Reply {
 /// What the API server answers where there is nothing: text, and no reason.
 pub(super) fn unknown() -> Reply {
     Reply { code: 404, body: "404 page not found".to_owned(), retry_after: None }
+}
+
+/// Whether labels meet a selector of the forms `a=b` and `a in (b,c)`, separated by commas.
+fn selects(selector: &str, labels: &Value) -> bool {
+    let mut rest = selector;
+    while !rest.is_empty() {
+        let (term, after) = match (rest.find(','), rest.find(" in (")) {
+            (Some(comma), Some(set)) if set < comma => {
+                rest.split_at(set + rest[set..].find(')').unwrap_or(0) + 1)
+            }
+            (Some(comma), _) => rest.split_at(comma),
+            (None, _) => (rest, ""),
+        };
+        rest = after.trim_start_matches(',');
+        let met = match term.split_once(" in (") {
+            Some((key, values)) => {
+                values.trim_end_matches(')').split(',').any(|value| labels[key] == value)
+            }
+            None => term.split_once('=').is_some_and(|(key, value)| labels[key] == value),
+        };
+        if !met {
+            return false;
+        }
+    }
+    true
 }

@@ -17,7 +17,7 @@ impl<K: KeyValue> Leases<'_, K> {
         let mut entries = vec![(key.clone(), record::write(&key, ending)?)];
         // Only a courtesy: what the summaries do not say, the sweep finds.
         let mut tree = Tree::read(self.store, Which::Secret(log))?;
-        entries.extend(tree.entries_of(number, super::sweep::ended(ending))?);
+        entries.extend(tree.entries_of(number, super::sweep::DONE)?);
         Ok(self.store.set_many(&entries)?)
     }
 

@@ -57,25 +57,40 @@ impl<K: KeyValue> Leases<'_, K> {
         }
     }
 
-    /// At most `limit` leases of a log that are to be taken back, and whose end is not decided yet.
+    /// At most `limit` leases of a log, from a number on, that are to be taken back and whose end is not
+    /// decided yet; and where the next are looked for.
     ///
     /// # Errors
     /// Fails where the store does not answer, or holds what cannot be read.
-    pub fn marked(&self, log: u64, up_to: u64, limit: usize) -> Result<Vec<Held>, StoreError> {
+    pub fn marked(
+        &self,
+        log: u64,
+        mut from: u64,
+        up_to: u64,
+        limit: usize,
+    ) -> Result<(Vec<Held>, Option<u64>), StoreError> {
         let mut tree = Tree::read(self.store, Which::Secret(log))?;
         let mut marked = vec![];
-        let mut from = 1;
         while let Some(number) = tree.next(from)?.filter(|number| *number <= up_to) {
+            if marked.len() == limit {
+                return Ok((marked, Some(number)));
+            }
             let held = self.held(crate::Place { log, number })?;
             let open = |held: &Held| held.closing.is_none() && held.ending.is_none();
             let ends = |held: &Held| held.lease.mode.is_revocable();
             marked.extend(held.filter(|held| open(held) && ends(held)));
-            if marked.len() == limit {
-                break;
-            }
             from = number + 1;
         }
-        Ok(marked)
+        Ok((marked, None))
+    }
+
+    /// Whether something of a log may live.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn may_live(&self, log: u64) -> Result<bool, StoreError> {
+        let tree = Tree::read(self.store, Which::Secret(log))?;
+        Ok(tree.live_up_to(tree.head()) > 0)
     }
 
     /// Drops a log whose dynamic secret is gone, if nothing of it is left.

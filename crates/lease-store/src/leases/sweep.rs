@@ -3,28 +3,34 @@
 mod forget;
 mod look;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use lease_core::{Closing, EndReason, Ending, LeaseId, Mode};
+use chrono::TimeDelta;
+use lease_core::{Closing, EndReason, Ending, Lease, LeaseId, Mode, TargetName};
 
 use self::look::Found;
 use super::held::Held;
+use super::times::Clocks;
 use crate::summary::{Changes, Entry, Tree};
 use crate::{KeyValue, Leases, StoreError, Times, Which, keys, record};
 
 /// What is due of one log, as much as one batch holds.
 ///
-/// First [`Batch::close`], then the ends that it answers are carried out in the cluster, then what came of
-/// each is told to [`Batch::done`] or [`Batch::later`], then [`Batch::finish`]. A batch that stops anywhere
-/// between is found again by the next sweep: nothing is noted before the last step.
+/// It was looked at with reads alone. What seems over is told by [`Batch::targets`], so that their clocks can
+/// be read ([`Batch::believe`]) and what must wait be held ([`Batch::hold`]). Then [`Batch::close`] decides,
+/// the ends that it answers are carried out in the cluster, what came of each is told to [`Batch::done`] or
+/// [`Batch::later`], and [`Batch::finish`] notes it. A batch that stops anywhere between is found again by the
+/// next sweep: nothing is noted before the last step.
 pub struct Batch<'a, K> {
     leases: Leases<'a, K>,
     which: Which,
-    now: DateTime<Utc>,
+    clocks: Clocks,
     times: Times,
     tree: Tree<'a, K>,
-    numbers: Vec<(u64, Option<Entry>)>,
+    void: Vec<u64>,
+    over: Vec<(u64, Held, EndReason)>,
+    tasks: Vec<Task>,
+    held: BTreeMap<TargetName, TimeDelta>,
     ended: BTreeMap<LeaseId, Ending>,
     fences: Vec<(String, Vec<u8>)>,
     forgotten: Vec<String>,
@@ -51,46 +57,92 @@ pub struct Summary {
     pub ended: usize,
     /// How many ended leases were forgotten.
     pub forgotten: usize,
+    /// How many are over and wait, since their targets are held.
+    pub held: usize,
     /// Whether more is due.
     pub more: bool,
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {
-    /// What is due of a log by `now`, about `limit` numbers; none where nothing is: two reads, and no write.
+    /// What is due of a log, about `limit` numbers; none where nothing is: two reads, and no write.
     ///
     /// # Errors
     /// Fails where the store does not answer, or holds what cannot be read.
     pub fn due(
         &self,
         which: Which,
-        now: DateTime<Utc>,
+        clocks: impl Into<Clocks>,
         limit: usize,
         times: Times,
     ) -> Result<Option<Batch<'a, K>>, StoreError> {
+        let clocks = clocks.into();
         let mut tree = Tree::read(self.store, which)?;
-        let due = tree.due(now.timestamp(), limit)?;
+        let due = tree.due(clocks.log().timestamp(), limit)?;
         // Where a node was read in vain, the one above knows less than it: that is mended.
         if due.numbers.is_empty() && tree.is_idle() {
             return Ok(None);
         }
-        let summary = Summary { more: due.more, ..Summary::default() };
-        Ok(Some(Batch {
+        let mut batch = Batch {
             leases: Leases { store: self.store },
             which,
-            now,
+            clocks,
             times,
             tree,
-            numbers: due.numbers,
+            void: vec![],
+            over: vec![],
+            tasks: vec![],
+            held: BTreeMap::new(),
             ended: BTreeMap::new(),
             fences: vec![],
             forgotten: vec![],
-            summary,
-        }))
+            summary: Summary { more: due.more, ..Summary::default() },
+        };
+        for (number, known) in due.numbers {
+            match batch.look(number, known)? {
+                Found::Noted => {}
+                Found::Void => batch.void.push(number),
+                Found::Over(held, why) => batch.over.push((number, *held, why)),
+                Found::Closing(held, why) => batch.tasks.push(Task { held: *held, why, number }),
+            }
+        }
+        Ok(Some(batch))
     }
 }
 
 impl<K: KeyValue> Batch<'_, K> {
-    /// Looks at all that is due, closes what is over, and answers with what is to be ended now.
+    /// The targets on which something seems to have expired.
+    #[must_use]
+    pub fn targets(&self) -> BTreeSet<TargetName> {
+        let expires = |(_, held, why): &&(u64, Held, EndReason)| {
+            *why == EndReason::Expired && held.lease.mode.is_revocable()
+        };
+        let expired = self.over.iter().filter(expires);
+        expired.map(|(_, held, _)| held.lease.target.clone()).collect()
+    }
+
+    /// What is over and what is to be gone on with, before anything is decided.
+    pub fn open(&self) -> impl Iterator<Item = &Held> {
+        let over = self.over.iter().map(|(_, held, _)| held);
+        over.chain(self.tasks.iter().map(|task| &task.held))
+    }
+
+    /// Whether more is due than this batch holds.
+    #[must_use]
+    pub fn is_more(&self) -> bool {
+        self.summary.more
+    }
+
+    /// Goes by these clocks from here on.
+    pub fn believe(&mut self, clocks: Clocks) {
+        self.clocks = clocks;
+    }
+
+    /// Leaves alone what has expired on a target, and has it looked at again after a while.
+    pub fn hold(&mut self, target: &TargetName, pause: TimeDelta) {
+        self.held.insert(target.clone(), pause);
+    }
+
+    /// Closes what is over, and answers with what is to be ended now.
     ///
     /// A fence is written before the record is read again, and a writer reads the fence after its record:
     /// one of them sees the other, at any speed.
@@ -98,41 +150,53 @@ impl<K: KeyValue> Batch<'_, K> {
     /// # Errors
     /// Fails where the store does; the next sweep finds the same again.
     pub fn close(&mut self) -> Result<Vec<Task>, StoreError> {
-        let (mut tasks, mut voids, mut over) = (vec![], vec![], vec![]);
-        for (number, known) in std::mem::take(&mut self.numbers) {
-            match self.look(number, known)? {
-                Found::Noted => {}
-                Found::Void => voids.push(number),
-                Found::Over(held, why) => over.push((number, *held, why)),
-                Found::Closing(held, why) => tasks.push(Task { held: *held, why, number }),
-            }
-        }
+        let mut tasks = std::mem::take(&mut self.tasks);
+        let mut over = std::mem::take(&mut self.over);
+        let voids = std::mem::take(&mut self.void);
         self.void(voids, &mut tasks, &mut over)?;
+        self.leave_held(&mut over);
         self.decide(over, &mut tasks)?;
         tasks.retain(|task| {
             // A plain token has ended by itself: there is nothing to be done in its cluster.
             let plain = task.held.lease.mode == Mode::Plain;
             if plain {
-                self.done(task, Ending { why: task.why, at: self.now, note: None });
+                self.done(task, Ending { why: task.why, at: self.clocks.host(), note: None });
             }
             !plain
         });
         Ok(tasks)
     }
 
+    fn leave_held(&mut self, over: &mut Vec<(u64, Held, EndReason)>) {
+        over.retain(|(number, held, why)| {
+            // A plain token ends by itself, and what was never answered may go.
+            let ends = *why == EndReason::Expired && held.lease.mode.is_revocable();
+            let Some(pause) = self.held.get(&held.lease.target).filter(|_| ends) else {
+                return true;
+            };
+            let look = self.clocks.log() + *pause;
+            self.tree.put(*number, Entry { look: look.timestamp(), live: true, noticed: None });
+            self.summary.held += 1;
+            false
+        });
+    }
+
     /// Notes that an end was carried out.
     pub fn done(&mut self, task: &Task, ending: Ending) {
         self.summary.ended += 1;
         match self.which {
-            Which::Secret(_) => self.tree.put(task.number, ended_in(&ending, self.times)),
+            Which::Secret(_) => {
+                let entry = self.ended_in(&task.held.lease, &ending);
+                self.tree.put(task.number, entry);
+            }
             Which::Work => self.drop_work(task.number),
         }
         self.ended.insert(task.held.lease.id, ending);
     }
 
-    /// Notes that an end could not be carried out now, and when it is to be tried again.
-    pub fn later(&mut self, task: &Task, look: DateTime<Utc>) {
-        self.look_again(task.number, look.timestamp());
+    /// Notes that an end could not be carried out now, and is to be tried again after a pause.
+    pub fn later(&mut self, task: &Task, pause: TimeDelta) {
+        self.look_again(task.number, (self.clocks.log() + pause).timestamp());
     }
 
     /// Forgets what ended long ago, and writes what was noted.
@@ -181,16 +245,16 @@ impl<K: KeyValue> Batch<'_, K> {
         }
         let write = |number: &u64| {
             let key = keys::void(self.which, *number);
-            let value = record::write(&key, &self.now)?;
+            let value = record::write(&key, &self.clocks.host())?;
             Ok((key, value))
         };
         let entries: Result<Vec<_>, StoreError> = voids.iter().map(write).collect();
         self.leases.store.set_many(&entries?)?;
         for number in voids {
-            match self.look_at_record(number)? {
+            match self.look_at_record(number, None)? {
                 None => {
                     self.summary.voided += 1;
-                    let look = (self.now + self.times.retention).timestamp();
+                    let look = (self.clocks.log() + self.times.retention).timestamp();
                     self.tree.put(number, Entry { look, live: false, noticed: None });
                 }
                 Some(Found::Closing(held, why)) => tasks.push(Task { held: *held, why, number }),
@@ -216,7 +280,7 @@ impl<K: KeyValue> Batch<'_, K> {
                 EndReason::Failed => keys::issue_fence(id),
                 _ => keys::end_fence(id),
             };
-            let value = record::write(&key, &self.now)?;
+            let value = record::write(&key, &self.clocks.host())?;
             Ok((key, value))
         };
         let fences: Result<Vec<_>, StoreError> = over.iter().map(fence).collect();
@@ -229,7 +293,8 @@ impl<K: KeyValue> Batch<'_, K> {
             };
             match self.is_still_over(&held, why) {
                 Ok(()) => {
-                    let closing = Closing { why, since: self.now, obstacle: None };
+                    let since = self.clocks.host();
+                    let closing = Closing { why, since, obstacle: None };
                     let key = keys::closing(held.lease.id);
                     decided.push((key.clone(), record::write(&key, &closing)?));
                     held.closing = Some(closing);
@@ -247,28 +312,29 @@ impl<K: KeyValue> Batch<'_, K> {
     /// Notes that a number is looked at again soon. Not at once: where many wait for their issuers, a batch
     /// that met the same again would never come to what is due behind them.
     fn look_soon(&mut self, number: u64, noticed: Option<i64>) {
-        let look = self.now.timestamp() + SOON;
+        let look = self.clocks.log().timestamp() + SOON;
         self.tree.put(number, Entry { look, live: true, noticed });
     }
 
     fn look_again(&mut self, number: u64, look: i64) {
         self.tree.put(number, Entry { look, live: true, noticed: None });
     }
+
+    /// What is noted of a lease that has ended: it is forgotten once it need not be seen any more, and no
+    /// object of it could say any more that it lives.
+    fn ended_in(&self, lease: &Lease, ending: &Ending) -> Entry {
+        let retained = self.clocks.ordered(ending.at + self.times.retention);
+        let look = if lease.mode.is_revocable() {
+            retained.max(self.clocks.ordered_of(&lease.target, lease.latest_end))
+        } else {
+            retained
+        };
+        Entry { look: look.timestamp(), live: false, noticed: None }
+    }
 }
 
-/// What is noted of a lease that has ended: when it may be forgotten is looked at then.
-pub(super) fn ended(ending: &Ending) -> Entry {
-    done(ending.at)
-}
-
-/// What is noted of what is over since then. It is looked at soon, by a sweep that knows the retention.
-pub(super) fn done(at: DateTime<Utc>) -> Entry {
-    Entry { look: at.timestamp(), live: false, noticed: None }
-}
-
-fn ended_in(ending: &Ending, times: Times) -> Entry {
-    Entry { look: (ending.at + times.retention).timestamp(), live: false, noticed: None }
-}
+/// What is noted of what is over. It is looked at soon, by a sweep that knows how long it is to be seen.
+pub(super) const DONE: Entry = Entry { look: 0, live: false, noticed: None };
 
 /// After how many seconds an issue that is under way is looked at again: less than the shortest lease lasts.
 const SOON: i64 = 5;

@@ -18,8 +18,11 @@ pub(super) const ISSUE: i64 = 30;
 /// How long a lease lasts.
 pub(super) const TTL: i64 = 600;
 
-pub(super) const TIMES: Times =
-    Times { landing: TimeDelta::seconds(75), retention: TimeDelta::days(7) };
+pub(super) const TIMES: Times = Times {
+    issue: TimeDelta::seconds(30),
+    landing: TimeDelta::seconds(75),
+    retention: TimeDelta::days(7),
+};
 
 /// When all issues that were begun at [`T0`] are settled.
 pub(super) const SETTLED: i64 = T0 + ISSUE + 75;

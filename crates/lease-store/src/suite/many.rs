@@ -35,7 +35,7 @@ pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     let later = T0 + TTL;
     let mut batch = bench.leases().due(which, at(later), 100, TIMES).expect("reads").expect("due");
     for task in batch.close().expect("closes") {
-        batch.later(&task, at(later) + TimeDelta::hours(1));
+        batch.later(&task, TimeDelta::hours(1));
     }
     let summary = batch.finish().expect("finishes");
     let (reads, writes) = bench.store.counts();

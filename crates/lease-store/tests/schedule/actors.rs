@@ -204,7 +204,7 @@ pub fn sweep(port: &Port, terms: &Terms, random: &mut Random) -> Outcome {
                 if !random.happens(100) && carry_out(port, terms, &task.held) {
                     batch.done(&task, Ending { why: task.why, at: port.now(), note: None });
                 } else {
-                    batch.later(&task, port.now() + TimeDelta::seconds(5));
+                    batch.later(&task, TimeDelta::seconds(5));
                 }
             }
             if !batch.finish().ok()?.more {
@@ -257,7 +257,7 @@ fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
         issue_deadline: deadline,
         issued_at: now,
         expires_at: ends,
-        latest_end: ends + TimeDelta::days(1),
+        latest_end: ends + TimeDelta::seconds(400),
         objects: if ask.plain { vec![] } else { vec![account] },
         settles_at: None,
         jti: None,

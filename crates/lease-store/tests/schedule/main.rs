@@ -236,6 +236,7 @@ fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
     let entries = entries.collect();
     let terms = Terms {
         times: Times {
+            issue: TimeDelta::seconds(14),
             landing: TimeDelta::seconds(random.one_of(&[0, 4, 4])),
             // Longer than a schedule lasts: from then on a request is a new one.
             retention: TimeDelta::seconds(1000),

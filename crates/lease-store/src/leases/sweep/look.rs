@@ -1,11 +1,11 @@
 //! What stands under a number that is due.
 
 use chrono::{DateTime, Utc};
-use lease_core::{EndReason, LeaseId, Phase};
+use lease_core::{EndReason, Lease, LeaseId, Phase};
 
-use super::{Batch, ended_in};
+use super::Batch;
 use crate::summary::Entry;
-use crate::{Held, KeyValue, Place, StoreError, Which, keys};
+use crate::{Held, KeyValue, Place, StoreError, Times, Which, keys};
 
 /// What was found under a number.
 pub(super) enum Found {
@@ -24,14 +24,14 @@ impl<K: KeyValue> Batch<'_, K> {
     pub(super) fn look(&mut self, number: u64, known: Option<Entry>) -> Result<Found, StoreError> {
         // The void first: a record that comes after it does not count.
         let void: Option<DateTime<Utc>> = self.leases.read(&keys::void(self.which, number))?;
-        if let Some(found) = self.look_at_record(number)? {
+        if let Some(found) = self.look_at_record(number, known)? {
             return Ok(found);
         }
-        let now = self.now.timestamp();
+        let now = self.clocks.log().timestamp();
         let noticed = known.and_then(|entry| entry.noticed);
         match (void, noticed) {
             (Some(at), _) => {
-                let look = (at + self.times.retention).timestamp();
+                let look = self.clocks.ordered(at + self.times.retention).timestamp();
                 if look <= now {
                     self.forgotten.push(keys::void(self.which, number));
                     self.tree.forget(number);
@@ -57,7 +57,11 @@ impl<K: KeyValue> Batch<'_, K> {
     }
 
     /// Looks at the record under a number; none where there is none.
-    pub(super) fn look_at_record(&mut self, number: u64) -> Result<Option<Found>, StoreError> {
+    pub(super) fn look_at_record(
+        &mut self,
+        number: u64,
+        known: Option<Entry>,
+    ) -> Result<Option<Found>, StoreError> {
         match self.which {
             Which::Secret(log) => match self.leases.record(Place { log, number })? {
                 Some(record) => {
@@ -67,49 +71,73 @@ impl<K: KeyValue> Batch<'_, K> {
                         self.look_at_ended(number, &held, record.claim.as_ref())?;
                         return Ok(Some(Found::Noted));
                     }
-                    Ok(Some(self.look_at_open(number, held)))
+                    Ok(Some(self.look_at_open(number, held, known)))
                 }
                 None => Ok(None),
             },
             Which::Work => match self.leases.read(&keys::record(Which::Work, number))? {
-                Some(id) => Ok(Some(self.look_at_work(number, id)?)),
+                Some(id) => Ok(Some(self.look_at_work(number, id, known)?)),
                 None => Ok(None),
             },
         }
     }
 
-    fn look_at_open(&mut self, number: u64, held: Held) -> Found {
-        let now = self.now;
-        let settled = held.lease.issue_deadline + self.times.landing;
-        let pending = held.lease.phase == Phase::Pending;
-        if pending && now < settled {
+    fn look_at_open(&mut self, number: u64, held: Held, known: Option<Entry>) -> Found {
+        let noticed = known.and_then(|entry| entry.noticed);
+        if !self.is_settled(&held.lease, noticed) {
             // Its issuer may be at work, and its requests may still land.
-            self.look_soon(number, None);
+            let noticed = noticed.unwrap_or(self.clocks.log().timestamp());
+            self.look_soon(number, Some(noticed));
             return Found::Noted;
         }
         if let Some(closing) = &held.closing {
             let why = closing.why;
             return Found::Closing(Box::new(held), why);
         }
-        if pending {
+        if held.lease.phase == Phase::Pending {
             return Found::Over(Box::new(held), EndReason::Failed);
         }
-        if now < held.expires_at {
-            self.look_again(number, held.expires_at.timestamp());
-            return Found::Noted;
+        match self.expires_in_future(&held) {
+            Some(look) => {
+                self.look_again(number, look);
+                Found::Noted
+            }
+            None => Found::Over(Box::new(held), EndReason::Expired),
         }
-        Found::Over(Box::new(held), EndReason::Expired)
     }
 
-    fn look_at_work(&mut self, number: u64, id: LeaseId) -> Result<Found, StoreError> {
+    /// Whether the issue of a lease is over for good: its issuer has given up, and nothing of it can land any
+    /// more. By the clock that the issuer went by, or by how long it has been seen to be under way: the host's
+    /// clock may have been put back since.
+    fn is_settled(&self, lease: &Lease, noticed: Option<i64>) -> bool {
+        let Times { issue, landing, .. } = self.times;
+        let seen = noticed.map(|noticed| noticed + (issue + landing).num_seconds());
+        lease.phase == Phase::Active
+            || self.clocks.host() >= lease.issue_deadline + landing
+            || seen.is_some_and(|over| over <= self.clocks.log().timestamp())
+    }
+
+    /// When a lease is to be looked at that has not expired by its target's clock.
+    fn expires_in_future(&self, held: &Held) -> Option<i64> {
+        let target = &held.lease.target;
+        let future = self.clocks.of(target) < held.expires_at;
+        future.then(|| self.clocks.ordered_of(target, held.expires_at).timestamp())
+    }
+
+    fn look_at_work(
+        &mut self,
+        number: u64,
+        id: LeaseId,
+        known: Option<Entry>,
+    ) -> Result<Found, StoreError> {
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
         let Some(held) = held else {
             self.drop_work(number);
             return Ok(Found::Noted);
         };
-        let settled = held.lease.issue_deadline + self.times.landing;
-        if held.lease.phase == Phase::Pending && self.now < settled {
-            self.look_soon(number, None);
+        let noticed = known.and_then(|entry| entry.noticed);
+        if !self.is_settled(&held.lease, noticed) {
+            self.look_soon(number, Some(noticed.unwrap_or(self.clocks.log().timestamp())));
             return Ok(Found::Noted);
         }
         let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
@@ -118,12 +146,10 @@ impl<K: KeyValue> Batch<'_, K> {
 
     /// What is still over when it is read again, behind the fence; otherwise when it is to be looked at.
     pub(super) fn is_still_over(&self, held: &Held, why: EndReason) -> Result<(), i64> {
-        let now = self.now;
         match why {
             EndReason::Failed if held.lease.phase == Phase::Pending => Ok(()),
-            EndReason::Failed => Err(now.timestamp()),
-            _ if held.expires_at > now => Err(held.expires_at.timestamp()),
-            _ => Ok(()),
+            EndReason::Failed => Err(self.clocks.log().timestamp()),
+            _ => self.expires_in_future(held).map_or(Ok(()), Err),
         }
     }
 
@@ -140,8 +166,8 @@ impl<K: KeyValue> Batch<'_, K> {
         claim: Option<&crate::Claim>,
     ) -> Result<(), StoreError> {
         let Some(ending) = &held.ending else { return Ok(()) };
-        let entry = ended_in(ending, self.times);
-        if entry.look > self.now.timestamp() {
+        let entry = self.ended_in(&held.lease, ending);
+        if entry.look > self.clocks.log().timestamp() {
             self.tree.put(number, entry);
             return Ok(());
         }

@@ -203,3 +203,47 @@ fn a_batch_holds_about_as_much_as_was_asked_for() {
     }
     assert_eq!((seen.len(), batches), (1000, 10));
 }
+
+#[test]
+fn what_the_summaries_have_lost_is_listed_again() {
+    let History { store, versions } = History::new();
+    // The last of three versions, without one of its nodes: whichever is lost, what lives is found.
+    let whole = versions.last().expect("three versions").clone();
+    let live: Vec<u64> = (1..=200).filter(|n| truth(*n).is_some_and(|(_, live)| live)).collect();
+    for lost in whole.keys() {
+        store.set_many(&whole.clone().into_iter().collect::<Vec<_>>()).expect("writes");
+        if lost == "summary.1.2.0" {
+            continue;
+        }
+        // As if all below were done with: the one above does not name it either.
+        store.delete_many(&[lost.clone()]).expect("deletes");
+        let level = if lost.starts_with("summary.1.0.") { 1 } else { 2 };
+        for (key, value) in &whole {
+            if key.starts_with(&format!("summary.1.{level}.")) {
+                let mut branch: Branch = record::read(key, value).expect("reads");
+                let index: u64 = lost.rsplit('.').next().and_then(|n| n.parse().ok()).expect("one");
+                branch.entries.remove(&index);
+                store.set_many(&[write_node(key.clone(), &branch).expect("writes")]).expect("sets");
+            }
+        }
+        let listed = |store: &MemoryStore| {
+            let mut tree = Tree::read(store, LOG).expect("reads");
+            let (mut numbers, mut from) = (vec![], 1);
+            while let Some(number) = tree.next(from).expect("reads") {
+                numbers.extend(truth(number).is_some_and(|(_, live)| live).then_some(number));
+                from = number + 1;
+            }
+            numbers
+        };
+        assert!(listed(&store).len() < live.len(), "without {lost} some are lost");
+        let mut from = Some(1);
+        while let Some(number) = from {
+            let mut tree = Tree::read(&store, LOG).expect("reads");
+            let lives = |number| Ok(truth(number).is_some_and(|(_, live)| live));
+            let (entries, next) = tree.rebuild(number, 50, lives).expect("reads");
+            store.set_many(&entries).expect("writes");
+            from = next;
+        }
+        assert_eq!(listed(&store), live, "without {lost}");
+    }
+}

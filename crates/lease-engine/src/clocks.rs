@@ -1,0 +1,67 @@
+//! The time by the clocks of targets, learnt from their answers.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use lease_core::{ClusterClock, TargetName};
+use lease_store::{Clocks, Note};
+
+use crate::connection::Connection;
+use crate::{Engine, Ports, StoreError};
+
+impl<P: Ports> Engine<P> {
+    /// The time by the clock of a target, as far as it is known; by the host's where it is not.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn now_on(&self, target: &TargetName) -> Result<DateTime<Utc>, StoreError> {
+        let now = self.ports.now();
+        Ok(self.clock(target)?.map_or(now, |clock| clock.at(now)))
+    }
+
+    pub(crate) fn clock(&self, target: &TargetName) -> Result<Option<ClusterClock>, StoreError> {
+        self.notes().get(Note::Clock(target))
+    }
+
+    /// Keeps the time that a target has told, if it has and that is news.
+    pub(crate) fn note_clock(
+        &self,
+        connection: &Connection<'_, P>,
+    ) -> Result<Option<ClusterClock>, StoreError> {
+        let target = &connection.target.name;
+        let known = self.clock(target)?;
+        let Some((host, cluster)) = connection.told() else { return Ok(known) };
+        let clock = match &known {
+            Some(known) => known.told(host, cluster),
+            None => ClusterClock::new(host, cluster),
+        };
+        if known.is_none_or(|known| clock.differs(&known)) {
+            self.notes().put(Note::Clock(target), &clock)?;
+        }
+        Ok(Some(clock))
+    }
+
+    /// This moment by the clocks of all targets.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn all_clocks(&self) -> Result<Clocks, StoreError> {
+        let targets = self.targets().all()?;
+        self.clocks(targets.iter().map(|target| &target.name))
+    }
+
+    /// This moment by every clock that is known of these targets.
+    pub(crate) fn clocks<'t>(
+        &self,
+        targets: impl IntoIterator<Item = &'t TargetName>,
+    ) -> Result<Clocks, StoreError> {
+        let now = self.ports.now();
+        let mut ahead = BTreeMap::new();
+        for target in targets {
+            if let Some(clock) = self.clock(target)? {
+                ahead.insert(target.clone(), clock.at(now) - now);
+            }
+        }
+        Ok(Clocks::new(now).with_targets(ahead))
+    }
+}

@@ -1,0 +1,196 @@
+//! Comparing what is ours in a cluster with what is on record, so that either can make up for the other.
+//!
+//! What is over goes, what lives and is not on record is recorded again, and a record of which nothing is
+//! left is closed. It is done now and then, when it is asked for, and before a target that is new to this
+//! store gives its first lease: the store may have been lost.
+
+mod compare;
+mod list;
+mod lost;
+mod orphans;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{DynamicSecret, DynamicSecretName, KnownCluster, Namespace, Target, TargetName};
+use lease_store::Note;
+use serde::{Deserialize, Serialize};
+
+use crate::config::ISSUE_TIME;
+use crate::connection::Connection;
+use crate::{ClusterError, Engine, IssueError, Ports, Reconciled, StoreError};
+
+/// How far a target has been compared with the records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// When it was compared to the end, by the host's clock; none where it never was.
+    pub(crate) at: Option<DateTime<Utc>>,
+    /// Where listing goes on.
+    resume: Option<list::Place>,
+    /// The dynamic secrets of leases that were found and could not be recorded, since they are not put.
+    waiting: Vec<DynamicSecretName>,
+    /// Whether more was to be deleted without a record than one run may.
+    pub(crate) is_tripped: bool,
+    /// How many leases were left alone.
+    pub(crate) parked: usize,
+    /// Up to where the numbers of logs have been looked at, whatever the summaries say.
+    rebuilt: Option<lease_store::Place>,
+}
+
+/// How a target is to be compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Nothing is changed.
+    pub(crate) dry_run: bool,
+    /// Somebody has asked for it: what one run may delete without a record, it deletes.
+    pub(crate) is_asked: bool,
+    /// When it stops, whatever is left.
+    pub(crate) stop: DateTime<Utc>,
+}
+
+/// What came of comparing a target.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) reconciled: Reconciled,
+    /// Whether it came to its end.
+    pub(crate) is_complete: bool,
+    /// Whether we may not list some of what is ours.
+    pub(crate) is_unlisted: bool,
+    /// Whether some is left alone until somebody asks for it.
+    pub(crate) is_tripped: bool,
+}
+
+/// One target that is being compared.
+pub(crate) struct Reconcile<'r, P> {
+    connection: &'r Connection<'r, P>,
+    known: KnownCluster,
+    /// The dynamic secrets that are put for it, with the numbers of their logs.
+    secrets: Vec<(u64, DynamicSecret)>,
+    terms: Terms,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Compares a target with the records before it gives a lease of a dynamic secret for the first time
+    /// since the store knows both.
+    ///
+    /// Otherwise a store that was lost would count its leases from nothing, and answer a request twice.
+    pub(crate) async fn reconciled_for(
+        &self,
+        connection: &Connection<'_, P>,
+        secret: &DynamicSecretName,
+        deadline: DateTime<Utc>,
+    ) -> Result<(), IssueError> {
+        let target = connection.target;
+        let progress = self.progress(&target.name)?;
+        if progress.at.is_some() && !progress.waiting.contains(secret) {
+            return Ok(());
+        }
+        let terms = Terms { dry_run: false, is_asked: false, stop: deadline - LEFT_TO_ISSUE };
+        let outcome = self.reconcile(connection, terms).await?;
+        let done = outcome.is_complete || self.progress(&target.name)?.at.is_some();
+        if done { Ok(()) } else { Err(IssueError::Reconciling(target.name.clone())) }
+    }
+
+    /// How far a target has been compared.
+    pub(crate) fn progress(&self, target: &TargetName) -> Result<Progress, StoreError> {
+        Ok(self.notes().get(Note::Reconcile(target))?.unwrap_or_default())
+    }
+
+    /// Whether it is time to compare a target again.
+    pub(crate) fn is_to_reconcile(&self, target: &TargetName) -> Result<bool, StoreError> {
+        let now = self.ports.now();
+        let at = self.progress(target)?.at;
+        // A clock that was put back is no reason to wait.
+        Ok(at.is_none_or(|at| at > now || now - at >= self.config.reconcile_interval))
+    }
+
+    /// Compares a target with the records.
+    ///
+    /// # Errors
+    /// Fails where the target does not answer, or is another cluster than before; what was done stays so.
+    pub(crate) async fn reconcile(
+        &self,
+        connection: &Connection<'_, P>,
+        terms: Terms,
+    ) -> Result<Outcome, ClusterError> {
+        let target = connection.target;
+        let secrets = self.numbered_secrets_of(target)?;
+        let namespace = known_namespace(&secrets);
+        let known = self.meet(connection, &namespace, terms.stop).await?;
+        let run = Reconcile { connection, known, secrets, terms };
+        let mut progress = self.progress(&target.name)?;
+        let listing = self.list(&run, progress.resume.take()).await?;
+        self.note_clock(connection)?;
+        let mut outcome = Outcome { is_unlisted: listing.is_refused, ..Outcome::default() };
+        let mut findings = self.compare(&run, &listing, &mut outcome.reconciled)?;
+        let settled = self.settle(&run, &mut findings, &mut progress, &mut outcome).await?;
+        let closed = self.close_lost(&run, &listing, &findings, &mut outcome.reconciled).await?;
+        let rebuilt = self.rebuild(&run, &mut progress)?;
+        outcome.is_tripped = progress.is_tripped;
+        outcome.is_complete = listing.resume.is_none() && settled && closed && rebuilt;
+        outcome.reconciled.targets = usize::from(outcome.is_complete);
+        if listing.resume.is_none() && settled {
+            progress.at = Some(self.ports.now());
+        }
+        progress.resume = listing.resume;
+        progress.parked = outcome.reconciled.parked;
+        if !terms.dry_run {
+            self.notes().put(Note::Reconcile(&target.name), &progress)?;
+        }
+        Ok(outcome)
+    }
+
+    fn numbered_secrets_of(
+        &self,
+        target: &Target,
+    ) -> Result<Vec<(u64, DynamicSecret)>, StoreError> {
+        let mut secrets = vec![];
+        for secret in self.secrets_of(target)? {
+            secrets.extend(self.dynamic_secrets().entry(&secret.name)?);
+        }
+        Ok(secrets)
+    }
+
+    /// Goes a part further through the numbers of the logs, whatever their summaries say; whether it has come
+    /// to the end.
+    fn rebuild(&self, run: &Reconcile<'_, P>, progress: &mut Progress) -> Result<bool, StoreError> {
+        if run.terms.dry_run {
+            return Ok(true);
+        }
+        let from = progress.rebuilt.take();
+        let logs = run.secrets.iter().map(|(log, _)| *log);
+        for log in logs.filter(|log| from.is_none_or(|from| *log >= from.log)) {
+            let mut number = from.filter(|from| from.log == log).map_or(1, |from| from.number);
+            while let Some(next) = self.leases().rebuild(log, number, NUMBERS)? {
+                number = next;
+                if self.ports.now() >= run.terms.stop || !run.terms.is_asked {
+                    progress.rebuilt = Some(lease_store::Place { log, number });
+                    return Ok(!run.terms.is_asked);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl<P: Ports> Reconcile<'_, P> {
+    /// How long after an issue was begun its objects may still come to be.
+    fn longest_issue(&self, landing: TimeDelta) -> TimeDelta {
+        ISSUE_TIME + landing
+    }
+}
+
+/// A namespace that we may look at, where the whole cluster may not be.
+fn known_namespace(secrets: &[(u64, DynamicSecret)]) -> Namespace {
+    let mut literal =
+        secrets.iter().flat_map(|(_, secret)| secret.definition.namespaces().literal());
+    // Unwrap safety: it is a label.
+    literal.next().cloned().unwrap_or_else(|| "default".parse().unwrap())
+}
+
+/// What of the time of an issue is left for the issue itself.
+const LEFT_TO_ISSUE: TimeDelta = TimeDelta::seconds(10);
+
+/// How many numbers of a log are looked at in one go.
+const NUMBERS: u64 = 5000;
+
+#[cfg(test)]
+mod tests;

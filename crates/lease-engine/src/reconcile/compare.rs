@@ -1,0 +1,136 @@
+//! What was listed, against what is on record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lease_core::{FoundLease, FoundObject, LeaseId, LeasedObject, Phase, Stamp};
+use lease_store::Held;
+
+use super::Reconcile;
+use super::list::Listing;
+use crate::announce::is_listed;
+use crate::{Engine, Ports, Reconciled, StoreError};
+
+/// What came of comparing.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// The leases of which something was found, and no record.
+    pub(super) unknown: BTreeMap<LeaseId, FoundLease>,
+    /// What is left of leases that have ended, or of their first names.
+    pub(super) left: BTreeMap<LeaseId, FoundLease>,
+    /// The leases on record whose objects are there.
+    pub(super) seen: BTreeSet<LeaseId>,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Compares each object that is proved to be ours with the record of its lease.
+    pub(super) fn compare(
+        &self,
+        run: &Reconcile<'_, P>,
+        listing: &Listing,
+        reconciled: &mut Reconciled,
+    ) -> Result<Findings, StoreError> {
+        let mut findings = Findings::default();
+        let longest = run.longest_issue(self.config.landing);
+        for object in &listing.objects {
+            let Some(stamp) = object.stamp(&run.known.identity, &self.keys, longest) else {
+                continue;
+            };
+            if stamp.target != run.connection.target.name {
+                continue;
+            }
+            match self.leases().find(stamp.lease)? {
+                None => add(&mut findings.unknown, object, stamp),
+                Some(held) if held.ending.is_some() => add(&mut findings.left, object, stamp),
+                Some(held) => {
+                    self.compare_live(run, held, (object, stamp), &mut findings, reconciled)?;
+                }
+            }
+        }
+        Ok(findings)
+    }
+
+    fn compare_live(
+        &self,
+        run: &Reconcile<'_, P>,
+        held: Held,
+        (object, stamp): (&FoundObject, Stamp),
+        findings: &mut Findings,
+        reconciled: &mut Reconciled,
+    ) -> Result<(), StoreError> {
+        let same = |known: &&LeasedObject| {
+            known.kind == object.kind
+                && known.namespace == object.namespace
+                && known.name == object.name
+        };
+        match held.lease.objects.iter().find(same) {
+            Some(known) if known.uid.as_ref() == Some(&object.uid) => {
+                if !is_listed(&held.lease, known) {
+                    return Ok(());
+                }
+                findings.seen.insert(held.lease.id);
+                self.extend_as_announced(run, &held, &stamp, reconciled)
+            }
+            // Somebody else's, or one that is looked for by name when the lease ends.
+            Some(_) => Ok(()),
+            // Its issuer may be about to record it.
+            None if held.lease.phase == Phase::Pending => Ok(()),
+            // What was not found when it was adopted.
+            None if held.lease.objects.iter().any(|known| known.name == object.name) => {
+                self.complete_record(run, held, object)
+            }
+            None => {
+                add(&mut findings.left, object, stamp);
+                Ok(())
+            }
+        }
+    }
+
+    /// A renewal is announced on the object before it is on record: where the store was rolled back, only the
+    /// announcement tells of it.
+    fn extend_as_announced(
+        &self,
+        run: &Reconcile<'_, P>,
+        held: &Held,
+        stamp: &Stamp,
+        reconciled: &mut Reconciled,
+    ) -> Result<(), StoreError> {
+        let end = stamp.deadline.min(held.lease.latest_end);
+        let is_active = held.lease.phase == Phase::Active && held.closing.is_none();
+        // A token's own times are whole seconds after the plan's.
+        if !is_active || end <= held.expires_at + SLACK {
+            return Ok(());
+        }
+        reconciled.extended += 1;
+        if run.terms.dry_run {
+            return Ok(());
+        }
+        let renewal = self.leases().begin_renewal(held)?;
+        match self.leases().confirm_renewal(&renewal, end) {
+            // Its end was decided meanwhile, and stands.
+            Ok(_) | Err(lease_store::FenceError::Fenced) => Ok(()),
+            Err(lease_store::FenceError::Store(error)) => Err(error),
+        }
+    }
+
+    fn complete_record(
+        &self,
+        run: &Reconcile<'_, P>,
+        held: Held,
+        object: &FoundObject,
+    ) -> Result<(), StoreError> {
+        if run.terms.dry_run {
+            return Ok(());
+        }
+        let mut lease = held.lease;
+        lease.objects.push(object.to_leased());
+        self.leases().complete_with(held.place, &lease)
+    }
+}
+
+/// How much later an announced end is no other end: it is planned in whole seconds, before the token is.
+const SLACK: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+
+fn add(leases: &mut BTreeMap<LeaseId, FoundLease>, object: &FoundObject, stamp: Stamp) {
+    let lease = leases.entry(stamp.lease).or_insert_with(|| FoundLease::new(stamp.lease));
+    lease.add(object.clone(), stamp);
+}

@@ -1,0 +1,202 @@
+//! Listing all that is ours in a cluster.
+
+use std::collections::{BTreeSet, HashSet};
+
+use kube_rest::{MAX_PAGE, Stored};
+use lease_core::{FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Mode, Namespace, ObjectKind};
+use serde::{Deserialize, Serialize};
+
+use super::Reconcile;
+use crate::create::marks;
+use crate::objects::{kind, resource};
+use crate::{ClusterError, Doing, Engine, Ports};
+
+/// All objects of a kind, in one namespace or in all.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Shelf {
+    pub(super) kind: ObjectKind,
+    /// None where it is of the whole cluster.
+    pub(super) namespace: Option<Namespace>,
+}
+
+/// Where listing goes on in another run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    kind: ObjectKind,
+    next: Option<String>,
+}
+
+/// What was listed. All of it claims to be ours, which is still to be proved.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) objects: Vec<FoundObject>,
+    /// What was listed from its begin to its end, so that what is not on it is not there.
+    pub(super) complete: HashSet<Shelf>,
+    /// Whether some of it may not be listed by us.
+    pub(super) is_refused: bool,
+    /// Where the next run goes on, if this one did not come to the end.
+    pub(super) resume: Option<Place>,
+}
+
+/// How the listing of a shelf has ended.
+enum Ended {
+    Whole,
+    Refused,
+    /// The time was over, at this place.
+    Stopped(Option<String>),
+}
+
+impl<P: Ports> Engine<P> {
+    /// Lists what leases of these dynamic secrets are made of, kind by kind and page by page.
+    pub(super) async fn list(
+        &self,
+        run: &Reconcile<'_, P>,
+        from: Option<Place>,
+    ) -> Result<Listing, ClusterError> {
+        let mut listing = Listing::default();
+        let kinds = kinds(run);
+        let first =
+            from.as_ref().and_then(|place| kinds.iter().position(|kind| *kind == place.kind));
+        let mut next = first.and(from).and_then(|place| place.next);
+        for kind in kinds.into_iter().skip(first.unwrap_or(0)) {
+            let whole = Shelf { kind, namespace: None };
+            let is_whole = next.is_none();
+            match self.list_shelf(run, &whole, next.take(), &mut listing).await? {
+                Ended::Whole if is_whole => _ = listing.complete.insert(whole),
+                Ended::Whole => {}
+                Ended::Stopped(next) => {
+                    listing.resume = Some(Place { kind, next });
+                    return Ok(listing);
+                }
+                Ended::Refused => self.list_namespaces(run, kind, &mut listing).await?,
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Lists a kind where that is not allowed for the whole cluster: in each namespace that is known by name.
+    async fn list_namespaces(
+        &self,
+        run: &Reconcile<'_, P>,
+        kind: ObjectKind,
+        listing: &mut Listing,
+    ) -> Result<(), ClusterError> {
+        let namespaces = run.secrets.iter().map(|(_, secret)| secret.definition.namespaces());
+        let literal: BTreeSet<_> = namespaces.clone().flat_map(|all| all.literal()).collect();
+        let is_all = namespaces.clone().all(|all| all.literal_only().is_some());
+        listing.is_refused |= !kind.is_namespaced() || !is_all;
+        for namespace in literal.into_iter().filter(|_| kind.is_namespaced()) {
+            let shelf = Shelf { kind, namespace: Some(namespace.clone()) };
+            match self.list_shelf(run, &shelf, None, listing).await? {
+                Ended::Whole => _ = listing.complete.insert(shelf),
+                Ended::Refused => listing.is_refused = true,
+                Ended::Stopped(_) => {
+                    listing.resume = Some(Place { kind, next: None });
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists a shelf to its end. A list that has become too old begins anew.
+    async fn list_shelf(
+        &self,
+        run: &Reconcile<'_, P>,
+        shelf: &Shelf,
+        mut next: Option<String>,
+        listing: &mut Listing,
+    ) -> Result<Ended, ClusterError> {
+        let selector = self.selector();
+        let (namespace, kind) = (shelf.namespace.as_ref(), kind(shelf.kind));
+        let (begin, mut limit, mut restarts) = (listing.objects.len(), MAX_PAGE, 0);
+        loop {
+            if self.ports.now() >= run.terms.stop || listing.objects.len() >= MAX_OBJECTS {
+                return Ok(Ended::Stopped(next));
+            }
+            let place = namespace.map(Namespace::as_str);
+            let page = run
+                .connection
+                .ask(run.terms.stop, |api| api.list(kind, place, &selector, limit, next.as_deref()))
+                .await;
+            match page {
+                Ok(page) => {
+                    listing.objects.extend(page.items.iter().filter_map(|item| found(shelf, item)));
+                    match page.next {
+                        None => return Ok(Ended::Whole),
+                        Some(more) => next = Some(more),
+                    }
+                }
+                Err(error) if error.status().is_some_and(kube_rest::Status::is_forbidden) => {
+                    return Ok(Ended::Refused);
+                }
+                Err(error) if is_expired(&error) && restarts < RESTARTS => {
+                    restarts += 1;
+                    next = None;
+                    listing.objects.truncate(begin);
+                }
+                Err(error) if is_too_large(&error) && limit > 1 => limit /= 4,
+                Err(source) => {
+                    let doing = Doing::new("list", resource(shelf.kind)).at(namespace);
+                    return Err(ClusterError::kubernetes(run.connection.target, doing, source));
+                }
+            }
+        }
+    }
+
+    /// What selects all that this installation has made, under any of its keys.
+    fn selector(&self) -> String {
+        let installations = self.keys.installations().join(",");
+        format!("{MANAGED_BY}={MANAGER},{INSTALLATION} in ({installations})")
+    }
+}
+
+/// The kinds that leases of a target's dynamic secrets are made of; Secrets are never listed.
+fn kinds<P>(run: &Reconcile<'_, P>) -> Vec<ObjectKind> {
+    let mut kinds = vec![];
+    for (_, secret) in &run.secrets {
+        kinds.extend(match secret.definition.mode() {
+            Mode::Plain => &[][..],
+            Mode::Existing => &[ObjectKind::Lease],
+            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => &[ObjectKind::ServiceAccount],
+        });
+        kinds.extend(
+            secret.definition.kinds().into_iter().filter(|kind| *kind != ObjectKind::Secret),
+        );
+    }
+    let all = [
+        ObjectKind::ServiceAccount,
+        ObjectKind::Lease,
+        ObjectKind::Role,
+        ObjectKind::ClusterRole,
+        ObjectKind::RoleBinding,
+        ObjectKind::ClusterRoleBinding,
+    ];
+    all.into_iter().filter(|kind| kinds.contains(kind)).collect()
+}
+
+fn found(shelf: &Shelf, stored: &Stored) -> Option<FoundObject> {
+    let namespace = stored.namespace.as_ref().map(|text| text.parse()).transpose().ok()?;
+    Some(FoundObject {
+        kind: shelf.kind,
+        namespace,
+        name: stored.name.clone(),
+        uid: stored.uid.clone(),
+        created_at: stored.creation_timestamp,
+        marks: marks(stored),
+    })
+}
+
+fn is_expired(error: &kube_rest::Error) -> bool {
+    error.status().is_some_and(kube_rest::Status::is_expired)
+}
+
+fn is_too_large(error: &kube_rest::Error) -> bool {
+    matches!(error, kube_rest::Error::Transport(kube_rest::TransportError::TooLarge(_)))
+}
+
+/// How many objects one run holds: some 1 KB each, and the memory of a component is small.
+const MAX_OBJECTS: usize = 30_000;
+
+/// How often a list that has become too old begins anew.
+const RESTARTS: u32 = 3;

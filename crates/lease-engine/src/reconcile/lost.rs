@@ -1,0 +1,126 @@
+//! Records of which nothing is left in the cluster.
+
+use lease_core::{EndReason, LeasedObject, Mode, ObjectKind, Phase};
+use lease_store::Held;
+
+use super::Reconcile;
+use super::compare::Findings;
+use super::list::{Listing, Shelf};
+use crate::announce::is_listed;
+use crate::{ClusterError, Doing, Engine, LeaseFilter, Ports, Reconciled, Revocation, RevokeError};
+
+impl<P: Ports> Engine<P> {
+    /// Closes the leases whose credential is gone without our doing; whether it came to the end.
+    ///
+    /// That an object is not on a list is only a reason to look: its absence is read by itself, and beside
+    /// the cluster's identity.
+    pub(super) async fn close_lost(
+        &self,
+        run: &Reconcile<'_, P>,
+        listing: &Listing,
+        findings: &Findings,
+        reconciled: &mut Reconciled,
+    ) -> Result<bool, ClusterError> {
+        let filter = LeaseFilter::of_target(&run.connection.target.name);
+        let mut from = None;
+        loop {
+            if self.ports.now() >= run.terms.stop {
+                return Ok(false);
+            }
+            let page = self.live_leases(&filter, from, PAGE)?;
+            for held in page.items {
+                let Some(bearer) = missing(run, listing, findings, &held) else { continue };
+                if self.is_gone(run, &held, bearer).await? {
+                    reconciled.lost += 1;
+                    self.close_as_lost(run, held).await?;
+                }
+            }
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return Ok(true),
+            }
+        }
+    }
+
+    async fn close_as_lost(&self, run: &Reconcile<'_, P>, held: Held) -> Result<(), ClusterError> {
+        if run.terms.dry_run {
+            return Ok(());
+        }
+        // What else is left of it goes as with any other end.
+        match self.take_back(held, EndReason::Lost).await {
+            Ok(Revocation::Done(_) | Revocation::Begun(_)) => Ok(()),
+            Err(RevokeError::Store(error)) => Err(error.into()),
+            // Somebody else has ended it meanwhile.
+            Err(RevokeError::Unknown(_) | RevokeError::Plain(_) | RevokeError::Busy(_)) => Ok(()),
+        }
+    }
+
+    /// Whether what gives a lease its life is not there any more.
+    async fn is_gone(
+        &self,
+        run: &Reconcile<'_, P>,
+        held: &Held,
+        bearer: &LeasedObject,
+    ) -> Result<bool, ClusterError> {
+        if !self.is_absent(run, bearer).await? {
+            return Ok(false);
+        }
+        // What shows a token to operators is not what it is bound to.
+        let secret = held.lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
+        match secret.filter(|_| held.lease.mode == Mode::Existing) {
+            Some(secret) => self.is_absent(run, secret).await,
+            None => Ok(true),
+        }
+    }
+
+    async fn is_absent(
+        &self,
+        run: &Reconcile<'_, P>,
+        object: &LeasedObject,
+    ) -> Result<bool, ClusterError> {
+        let planned = object.to_planned();
+        let connection = run.connection;
+        let deadline = run.terms.stop;
+        let (read, identity) = futures::future::join(
+            connection.ask(deadline, |api| crate::create::read(api, &planned)),
+            self.read_identity(connection, &run.known.identity.namespace, deadline),
+        )
+        .await;
+        if identity? != run.known.identity {
+            return Ok(false);
+        }
+        match read {
+            Ok(stored) => Ok(object.uid.as_ref().is_some_and(|uid| *uid != stored.uid)),
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(source) => {
+                let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
+                let doing = Doing::new(verb, crate::objects::resource(object.kind));
+                let doing = doing.at(object.namespace.as_ref());
+                Err(ClusterError::kubernetes(connection.target, doing, source))
+            }
+        }
+    }
+}
+
+/// The object of a lease that should have been on the list, and is not.
+fn missing<'h, P: Ports>(
+    run: &Reconcile<'_, P>,
+    listing: &Listing,
+    findings: &Findings,
+    held: &'h Held,
+) -> Option<&'h LeasedObject> {
+    let lease = &held.lease;
+    let expected = lease.phase == Phase::Active
+        && held.closing.is_none()
+        && lease.cluster == run.known.identity
+        && !findings.seen.contains(&lease.id);
+    let bearer =
+        lease.objects.iter().find(|object| is_listed(lease, object)).filter(|_| expected)?;
+    let kind = bearer.kind;
+    let listed = [None, bearer.namespace.clone()];
+    let is_listed = |namespace| listing.complete.contains(&Shelf { kind, namespace });
+    listed.into_iter().any(is_listed).then_some(bearer)
+}
+
+/// How many leases are read at once.
+const PAGE: usize = 100;

@@ -1,0 +1,126 @@
+//! What was found without a record: taken back into the store, or removed.
+
+use lease_core::{FoundLease, Lease};
+use lease_store::ClaimKey;
+
+use super::compare::Findings;
+use super::{Outcome, Progress, Reconcile};
+use crate::end::{END_TIME, Ending};
+use crate::{Engine, Ports, StoreError};
+
+/// What is to become of a lease that was found without a record.
+enum Fate {
+    /// It still lives.
+    Adopt(u64, Box<Lease>),
+    /// It is over, or of no use without what is missing of it.
+    Remove,
+    /// Nothing yet.
+    Wait,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Adopts what lives and removes what is over; whether it came to its end.
+    pub(super) async fn settle(
+        &self,
+        run: &Reconcile<'_, P>,
+        findings: &mut Findings,
+        progress: &mut Progress,
+        outcome: &mut Outcome,
+    ) -> Result<bool, StoreError> {
+        let mut remove: Vec<_> = std::mem::take(&mut findings.left).into_values().collect();
+        progress.waiting.clear();
+        for found in std::mem::take(&mut findings.unknown).into_values() {
+            if self.ports.now() >= run.terms.stop {
+                return Ok(false);
+            }
+            match self.fate(run, &found)? {
+                Fate::Remove => remove.push(found),
+                Fate::Wait => {
+                    outcome.reconciled.orphans += 1;
+                    outcome.reconciled.parked += 1;
+                    let waiting = found.stamp().map(|stamp| stamp.dynamic_secret.clone());
+                    progress.waiting.extend(waiting);
+                }
+                Fate::Adopt(log, lease) => {
+                    outcome.reconciled.orphans += 1;
+                    outcome.reconciled.adopted += 1;
+                    let request = found.stamp().and_then(|stamp| stamp.request.clone());
+                    let request = request.and_then(|text| ClaimKey::try_from(text).ok());
+                    if !run.terms.dry_run {
+                        self.leases().adopt(log, &lease, request.as_ref())?;
+                    }
+                }
+            }
+        }
+        progress.waiting.sort();
+        progress.waiting.dedup();
+        self.remove(run, remove, progress, outcome).await
+    }
+
+    fn fate(&self, run: &Reconcile<'_, P>, found: &FoundLease) -> Result<Fate, StoreError> {
+        let now = self.now_on(&run.connection.target.name)?;
+        if self.leases().has_ended(found.id())? {
+            return Ok(Fate::Remove);
+        }
+        let Some(stamp) = found.stamp() else {
+            // Without what bears its end it gives nobody anything, once no issuer can be at it any more.
+            let settled = found.created_at().map(|at| at + run.longest_issue(self.config.landing));
+            let is_settled = settled.is_none_or(|settled| settled < now);
+            return Ok(if is_settled { Fate::Remove } else { Fate::Wait });
+        };
+        if stamp.deadline <= now {
+            // It has expired, and that is held.
+            return Ok(if self.config.hold_expired { Fate::Wait } else { Fate::Remove });
+        }
+        let log = run.secrets.iter().find(|(_, secret)| secret.name == stamp.dynamic_secret);
+        Ok(match (log, found.to_lease(&run.known.identity)) {
+            (Some((log, _)), Some(lease)) => Fate::Adopt(*log, Box::new(lease)),
+            _ => Fate::Wait,
+        })
+    }
+
+    /// Removes what is over, by UID, as many as one run may.
+    ///
+    /// All of it was just read and proved; but no record of ours says that it is to go, so that a mistake
+    /// about many is to be seen before it is made.
+    async fn remove(
+        &self,
+        run: &Reconcile<'_, P>,
+        remove: Vec<FoundLease>,
+        progress: &mut Progress,
+        outcome: &mut Outcome,
+    ) -> Result<bool, StoreError> {
+        outcome.reconciled.orphans += remove.len();
+        let may = !progress.is_tripped || run.terms.is_asked;
+        progress.is_tripped = remove.len() > REMOVALS || (progress.is_tripped && !may);
+        let mut whole = true;
+        for (number, found) in remove.into_iter().enumerate() {
+            if !may || number >= REMOVALS {
+                outcome.reconciled.parked += 1;
+                continue;
+            }
+            if run.terms.dry_run {
+                outcome.reconciled.removed += 1;
+                continue;
+            }
+            if self.ports.now() >= run.terms.stop {
+                return Ok(false);
+            }
+            let objects = found.objects();
+            let ending =
+                Ending { lease: found.id(), cluster: &run.known.identity, objects: &objects };
+            match self.end(run.connection, ending, self.ports.now() + END_TIME).await {
+                Ok(()) => outcome.reconciled.removed += 1,
+                Err(obstacle) => {
+                    log::warn!("lease {}, which is not on record: {obstacle}", found.id());
+                    outcome.reconciled.parked += 1;
+                    whole = false;
+                }
+            }
+        }
+        Ok(whole)
+    }
+}
+
+/// How many leases one run removes that no record speaks of.
+pub(super) const REMOVALS: usize = 100;

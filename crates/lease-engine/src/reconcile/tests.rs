@@ -1,0 +1,345 @@
+use std::collections::BTreeMap;
+
+use lease_core::{EndReason, LeaseState};
+use serde_json::json;
+
+use super::orphans::REMOVALS;
+use crate::fixtures::{
+    ALL, BOUND, EXISTING, Mode, PLAIN, RULES, asked, block_on, held, issue, issue_for, issue_of,
+    kinds, made, name_of, pass, prod, put_secret, revoke, state, sweep, sweep_with, warm,
+};
+use crate::testing::{Answer, TestPorts};
+use crate::{Engine, IssueError, Reconciled, SweepOptions, SweepReport, TargetState};
+
+const RECONCILE: SweepOptions = SweepOptions { dry_run: false, reconcile: true };
+
+fn reconcile(engine: &Engine<TestPorts>) -> SweepReport {
+    sweep_with(engine, RECONCILE)
+}
+
+/// The store is lost, and an administrator puts back the definitions.
+fn lose_store(engine: &Engine<TestPorts>, mode: Mode) {
+    engine.ports.store.replace(BTreeMap::new());
+    engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
+    put_secret(engine, mode.1, "");
+}
+
+fn found(report: &SweepReport) -> (usize, usize, usize) {
+    let Reconciled { adopted, removed, lost, .. } = report.reconciled;
+    (adopted, removed, lost)
+}
+
+#[test]
+fn a_store_that_was_lost_comes_back_from_the_cluster() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let short = issue_of(&engine, "20m").expect("issues");
+        let long = issue_of(&engine, "2h").expect("issues");
+        pass(&engine, 600);
+        block_on(engine.renew(short.held.lease.id, Some(name_of("1h")))).expect("renews");
+        let before = held(&engine, short.held.lease.id);
+        lose_store(&engine, mode);
+        assert_eq!(found(&reconcile(&engine)), (2, 0, 0), "{mode:?}");
+        for lease in [&short, &long] {
+            let id = lease.held.lease.id;
+            assert_eq!(state(&engine, id), LeaseState::Active, "{mode:?}");
+            assert!(engine.ports.http.accepts(lease.token.expose()), "{mode:?}");
+        }
+        let after = held(&engine, short.held.lease.id);
+        assert_eq!(after.expires_at, before.expires_at, "{mode:?}: with its renewal");
+        for (of, before, after) in [
+            ("account", &before.lease.account_uid, &after.lease.account_uid),
+            (
+                "requester",
+                &Some(before.lease.requester.clone()),
+                &Some(after.lease.requester.clone()),
+            ),
+        ] {
+            assert!(mode == EXISTING || before == after, "{mode:?}: {of}");
+        }
+        assert_eq!(found(&reconcile(&engine)), (0, 0, 0), "{mode:?}: once");
+        let renewed = block_on(engine.renew(long.held.lease.id, None));
+        assert!(renewed.is_ok(), "{mode:?}: {renewed:?}");
+        assert!(revoke(&engine, long.held.lease.id), "{mode:?}");
+        assert!(!engine.ports.http.accepts(long.token.expose()), "{mode:?}");
+        pass(&engine, 3601);
+        assert_eq!(sweep(&engine).done, 1, "{mode:?}");
+        assert_eq!(kinds(&engine), Vec::<String>::new(), "{mode:?}");
+        assert_eq!(state(&engine, short.held.lease.id), LeaseState::Expired, "{mode:?}");
+    }
+}
+
+#[test]
+fn what_expired_while_the_store_was_lost_goes() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        issue_of(&engine, "10m").expect("issues");
+        lose_store(&engine, mode);
+        pass(&engine, 601);
+        assert_eq!(found(&reconcile(&engine)), (0, 1, 0), "{mode:?}");
+        assert_eq!(made(&engine), Vec::<String>::new(), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_new_store_knows_what_is_out_before_it_gives_its_first_lease() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        issue(&engine).expect("issues");
+        engine.ports.store.replace(BTreeMap::new());
+        engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
+        put_secret(&engine, mode.1, r#""max_live_leases":1"#);
+        let refused = issue(&engine).expect_err("is full");
+        assert!(matches!(refused, IssueError::Full { cap: 1, .. }), "{mode:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn leases_wait_for_their_dynamic_secret_to_be_put_back() {
+    let engine = warm(RULES);
+    let issued = issue(&engine).expect("issues");
+    engine.ports.store.replace(BTreeMap::new());
+    engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
+    let mut other = crate::fixtures::secret(RULES.1, "");
+    other.name = name_of("other");
+    block_on(engine.put_dynamic_secret(other)).expect("puts");
+    let report = reconcile(&engine);
+    assert_eq!((report.reconciled.orphans, report.reconciled.parked), (1, 1));
+    put_secret(&engine, RULES.1, r#""max_live_leases":1"#);
+    let refused = issue(&engine).expect_err("is full");
+    assert!(matches!(refused, IssueError::Full { .. }), "{refused:?}");
+    assert_eq!(state(&engine, issued.held.lease.id), LeaseState::Active);
+}
+
+#[test]
+fn a_request_has_its_lease_also_after_the_loss() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let first = issue_for(&engine, asked("1h"), Some("k")).expect("issues");
+        lose_store(&engine, mode);
+        let again = issue_for(&engine, asked("1h"), Some("k")).expect("issues");
+        assert_eq!(again.held.lease.id, first.held.lease.id, "{mode:?}");
+        assert!(again.again, "{mode:?}");
+    }
+}
+
+#[test]
+fn what_was_deleted_by_hand_is_closed_as_lost() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let lease = issue(&engine).expect("issues").held.lease;
+        for object in &lease.objects {
+            let namespace = object.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+            let bearer = ["ServiceAccount", "Lease", "Secret"].contains(&object.kind.as_str());
+            if bearer {
+                engine.ports.http.remove(object.kind.as_str(), &namespace, &object.name);
+            }
+        }
+        assert_eq!(found(&reconcile(&engine)), (0, 0, 1), "{mode:?}");
+        assert_eq!(held(&engine, lease.id).ending.expect("ended").why, EndReason::Lost, "{mode:?}");
+        assert_eq!(made(&engine), Vec::<String>::new(), "{mode:?}: the rest goes too");
+    }
+}
+
+#[test]
+fn a_lease_is_not_lost_as_long_as_its_token_is_good() {
+    // What shows it is gone; what it is bound to is there. Nor is a plain token ever lost.
+    let engine = warm(EXISTING);
+    let issued = issue(&engine).expect("issues");
+    let name = issued.held.lease.objects[0].name.clone();
+    assert!(engine.ports.http.remove("Lease", "apps", &name));
+    assert_eq!(found(&reconcile(&engine)), (0, 0, 0));
+    assert_eq!(state(&engine, issued.held.lease.id), LeaseState::Active);
+    let engine = warm(PLAIN);
+    let issued = issue(&engine).expect("issues");
+    assert_eq!(found(&reconcile(&engine)), (0, 0, 0));
+    assert_eq!(state(&engine, issued.held.lease.id), LeaseState::Active);
+}
+
+#[test]
+fn nothing_is_lost_by_a_list_that_is_not_whole() {
+    for answer in [
+        Answer::Reply(500, "{}".to_owned()),
+        Answer::Reply(200, r#"{"kind":"PodList","metadata":{},"items":[]}"#.to_owned()),
+        Answer::Reply(403, forbidden()),
+        Answer::Reply(200, empty_page("ServiceAccountList", "more")),
+    ] {
+        let engine = warm(RULES);
+        let lease = issue(&engine).expect("issues").held.lease;
+        engine.ports.http.on_call({
+            let answer = answer.clone();
+            move |cluster, sent| {
+                if sent.asks("list", "serviceaccounts") {
+                    cluster.script([answer.clone()]);
+                }
+            }
+        });
+        let engine = crate::fixtures::restarted(&engine);
+        // As one that asks for ever would, the last of them is stopped by the budget.
+        let ports = engine.ports.clone();
+        engine.ports.http.on_call(move |_, _| {
+            use crate::Ports as _;
+            ports.set_now(ports.now() + chrono::TimeDelta::milliseconds(200));
+        });
+        let report = reconcile(&engine);
+        assert_eq!(found(&report), (0, 0, 0), "{answer:?}");
+        assert_eq!(state(&engine, lease.id), LeaseState::Active, "{answer:?}");
+    }
+}
+
+fn forbidden() -> String {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "reason": "Forbidden", "code": 403})
+    .to_string()
+}
+
+fn empty_page(kind: &str, next: &str) -> String {
+    json!({"kind": kind, "metadata": {"continue": next}, "items": []}).to_string()
+}
+
+#[test]
+fn a_list_that_has_become_too_old_begins_anew() {
+    let engine = warm(RULES);
+    issue(&engine).expect("issues");
+    lose_store(&engine, RULES);
+    let expired = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "reason": "Expired", "code": 410});
+    let answers = std::cell::RefCell::new(vec![
+        Answer::Reply(410, expired.to_string()),
+        Answer::Reply(200, empty_page("ServiceAccountList", "0")),
+    ]);
+    engine.ports.http.on_call(move |cluster, sent| {
+        if sent.asks("list", "serviceaccounts") {
+            cluster.script(answers.borrow_mut().pop());
+        }
+    });
+    assert_eq!(found(&reconcile(&engine)), (1, 0, 0));
+}
+
+#[test]
+fn where_the_cluster_may_not_be_listed_its_namespaces_are() {
+    let engine = warm(RULES);
+    issue(&engine).expect("issues");
+    lose_store(&engine, RULES);
+    engine.ports.http.on_call(|cluster, sent| {
+        let whole = sent.access().is_some_and(|a| a.verb == "list" && a.namespace.is_none());
+        if whole {
+            cluster.script([Answer::Reply(403, forbidden())]);
+        }
+    });
+    let report = reconcile(&engine);
+    assert_eq!(found(&report), (1, 0, 0));
+    assert_eq!(report.targets.len(), 0, "all its namespaces are known by name");
+}
+
+#[test]
+fn what_a_lease_that_has_ended_has_left_goes_and_a_copy_of_it_stays() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let lease = issue(&engine).expect("issues").held.lease;
+        let ours = engine.ports.http.made();
+        assert!(revoke(&engine, lease.id), "{mode:?}");
+        // The same objects land late; of those that somebody makes from a copy, none is touched.
+        for object in &ours {
+            engine.ports.http.put(object.clone());
+        }
+        let report = reconcile(&engine);
+        assert_eq!(found(&report), (0, 1, 0), "{mode:?}");
+        pass(&engine, 3600);
+        let mut copies = vec![];
+        for mut object in ours {
+            let metadata = object["metadata"].as_object_mut().expect("an object");
+            metadata.remove("uid");
+            metadata.remove("creationTimestamp");
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            let metadata = &object["metadata"];
+            let place = (text(&metadata["namespace"]), text(&metadata["name"]));
+            copies.push((text(&object["kind"]), place.0, place.1));
+            engine.ports.http.put(object);
+        }
+        assert_eq!(found(&reconcile(&engine)), (0, 0, 0), "{mode:?}");
+        for (kind, namespace, name) in copies {
+            assert!(
+                engine.ports.http.object(&kind, &namespace, &name).is_some(),
+                "{mode:?}: {kind}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_more_is_removed_without_a_record_than_one_run_may() {
+    let engine = warm(EXISTING);
+    for _ in 0..REMOVALS + 20 {
+        issue_of(&engine, "10m").expect("issues");
+    }
+    lose_store(&engine, EXISTING);
+    pass(&engine, 601);
+    let report = sweep(&engine);
+    assert_eq!((report.reconciled.removed, report.reconciled.parked), (REMOVALS, 20));
+    assert_eq!(report.targets.get(&name_of("prod")), Some(&TargetState::OrphansParked));
+    pass(&engine, 601);
+    let report = sweep(&engine);
+    assert_eq!(
+        (report.reconciled.removed, report.reconciled.parked),
+        (0, 20),
+        "until it is asked for"
+    );
+    assert_eq!(report.targets.get(&name_of("prod")), Some(&TargetState::OrphansParked));
+    let report = reconcile(&engine);
+    assert_eq!((report.reconciled.removed, report.reconciled.parked), (20, 0));
+    assert!(report.targets.is_empty(), "{report:?}");
+    assert_eq!(made(&engine), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_that_was_rolled_back_forgets_nothing_that_lives() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let revoked = issue_of(&engine, "2h").expect("issues");
+        let renewed = issue_of(&engine, "30m").expect("issues");
+        let copy = engine.ports.store.contents();
+        assert!(revoke(&engine, revoked.held.lease.id));
+        let later = block_on(engine.renew(renewed.held.lease.id, Some(name_of("2h"))));
+        let later = later.expect("renews");
+        let new = issue_of(&engine, "2h").expect("issues");
+        engine.ports.store.replace(copy);
+        let report = reconcile(&engine);
+        assert_eq!(found(&report), (1, 0, 1), "{mode:?}");
+        assert_eq!(report.reconciled.extended, 1, "{mode:?}");
+        assert_eq!(state(&engine, new.held.lease.id), LeaseState::Active, "{mode:?}");
+        assert_eq!(state(&engine, revoked.held.lease.id), LeaseState::Lost, "{mode:?}");
+        let end = held(&engine, renewed.held.lease.id).expires_at;
+        assert!((end - later.held.expires_at).abs().num_seconds() <= 1, "{mode:?}: {end}");
+        pass(&engine, 1801);
+        sweep(&engine);
+        assert!(engine.ports.http.accepts(later.token.expose()), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_dry_run_tells_the_same_and_changes_nothing() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let lost = issue_of(&engine, "2h").expect("issues").held.lease;
+        lose_store(&engine, mode);
+        let (objects, keys) = (made(&engine), engine.ports.store.contents());
+        let report = sweep_with(&engine, SweepOptions { dry_run: true, reconcile: true });
+        assert_eq!(found(&report), (1, 0, 0), "{mode:?}");
+        assert_eq!(made(&engine), objects, "{mode:?}");
+        let leases = |key: &&String| key.starts_with("lease.") || key.starts_with("place.");
+        let contents = engine.ports.store.contents();
+        assert_eq!(contents.keys().filter(leases).count(), keys.keys().filter(leases).count());
+        assert!(engine.lease(lost.id).expect("reads").is_none(), "{mode:?}");
+    }
+}
+
+#[test]
+fn an_engine_without_leases_lists_and_finds_nothing() {
+    for mode in ALL {
+        let engine = warm(mode);
+        let report = reconcile(&engine);
+        assert_eq!(found(&report), (0, 0, 0), "{mode:?}");
+        assert_eq!(report.reconciled.targets, 1, "{mode:?}");
+    }
+}

@@ -1,0 +1,309 @@
+//! One log in a sweep: what is due of it is decided, carried out, and noted.
+
+use chrono::TimeDelta;
+use futures::{StreamExt, stream};
+use lease_core::{Closing, Ending, TargetName};
+use lease_store::{Batch, Held, Log, Task, Which};
+
+use super::{Group, Sweep};
+use crate::leases::AT_ONCE;
+use crate::{Engine, Obstacle, Ports, Revocation, RevokeError, StoreError};
+
+impl<P: Ports> Engine<P> {
+    /// Sweeps the logs of one target, one after the other.
+    pub(super) async fn sweep_group(&self, sweep: &Sweep, group: Group) -> Result<(), StoreError> {
+        let Group { target, logs } = group;
+        let target = target.as_ref();
+        if let Some(name) = target {
+            if sweep.is_lost_in_time && self.any_may_live(&logs)? {
+                self.looks_good(sweep, name).await?;
+            }
+            self.reconcile_in_sweep(sweep, name).await?;
+        }
+        for (number, log) in &logs {
+            left_if_unreadable(self.sweep_secret(sweep, target, *number, log).await)?;
+        }
+        self.ends_turn(sweep, target)
+    }
+
+    /// Goes on with what could not be ended when that was asked for, on whichever target.
+    pub(super) async fn sweep_work(&self, sweep: &Sweep) -> Result<(), StoreError> {
+        left_if_unreadable(self.sweep_log(sweep, None, Which::Work).await)?;
+        self.ends_turn(sweep, None)
+    }
+
+    fn any_may_live(&self, logs: &[(u64, Log)]) -> Result<bool, StoreError> {
+        for (number, _) in logs {
+            if self.leases().may_live(*number)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn sweep_secret(
+        &self,
+        sweep: &Sweep,
+        target: Option<&TargetName>,
+        number: u64,
+        log: &Log,
+    ) -> Result<(), StoreError> {
+        self.sweep_log(sweep, target, Which::Secret(number)).await?;
+        if log.revoke_up_to > 0 {
+            self.go_on_revoking(sweep, number, log).await?;
+        }
+        if log.retired {
+            self.leases().drop_if_done(number, log)?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_log(
+        &self,
+        sweep: &Sweep,
+        own: Option<&TargetName>,
+        which: Which,
+    ) -> Result<(), StoreError> {
+        loop {
+            if self.is_over(sweep) {
+                return Ok(());
+            }
+            let clocks = self.sweep_clocks(sweep, own)?;
+            let due = self.leases().due(which, clocks, BATCH, self.times())?;
+            let Some(mut batch) = due else { return Ok(()) };
+            if !self.prepare(sweep, own, &mut batch).await? {
+                return Ok(());
+            }
+            batch.believe(self.sweep_clocks(sweep, own)?);
+            let tasks = batch.close()?;
+            sweep.report.borrow_mut().due += tasks.len();
+            self.carry_out_all(sweep, &mut batch, tasks).await?;
+            let summary = batch.finish()?;
+            let mut report = sweep.report.borrow_mut();
+            report.voided += summary.voided;
+            report.forgotten += summary.forgotten;
+            report.held += summary.held;
+            if !summary.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Asks the targets of what is due what they say, and holds what must wait; whether the batch goes on.
+    ///
+    /// What is due on a target is judged by that target's own clock, so nothing expires on one that does not
+    /// tell it. The host's clock only says whom to ask.
+    async fn prepare(
+        &self,
+        sweep: &Sweep,
+        own: Option<&TargetName>,
+        batch: &mut Batch<'_, P::Store>,
+    ) -> Result<bool, StoreError> {
+        for target in batch.targets() {
+            if self.config.hold_expired {
+                batch.hold(&target, HOLD_PAUSE);
+                self.tell_waiting(sweep, batch, &target, None);
+            } else if !self.looks_good(sweep, &target).await? {
+                batch.hold(&target, SILENT_PAUSE);
+            }
+        }
+        let revocable = |held: &Held| held.lease.mode.is_revocable();
+        if !batch.open().any(revocable) {
+            return Ok(true);
+        }
+        // All of it waits for the one target, and is found again when that answers: nothing is noted.
+        if let Some(own) = own
+            && let Some(reason) = sweep.obstacle_of(own)
+        {
+            self.tell_waiting(sweep, batch, own, Some(&reason));
+            return Ok(false);
+        }
+        self.takes_turn(sweep, own)
+    }
+
+    /// Reports what waits on a target.
+    fn tell_waiting(
+        &self,
+        sweep: &Sweep,
+        batch: &Batch<'_, P::Store>,
+        target: &TargetName,
+        reason: Option<&str>,
+    ) {
+        let mut report = sweep.report.borrow_mut();
+        for held in batch.open().filter(|held| held.lease.target == *target) {
+            report.overdue(self.waits(held));
+            if let Some(reason) = reason {
+                report.due += 1;
+                report.postponed += 1;
+                report.failed(target, reason);
+            }
+        }
+    }
+
+    /// For how many seconds the end of a lease has been waited for.
+    pub(super) fn waits(&self, held: &Held) -> i64 {
+        let closing = held.closing.as_ref().map(|closing| self.ports.now() - closing.since);
+        let expired = self.now_on(&held.lease.target).map(|now| now - held.expires_at);
+        closing.or(expired.ok()).map_or(0, |waits| waits.num_seconds())
+    }
+
+    /// Whether the budget is used up.
+    pub(super) fn is_over(&self, sweep: &Sweep) -> bool {
+        let over = self.ports.now() >= sweep.stop || self.calls.get() >= sweep.last_call;
+        sweep.report.borrow_mut().more |= over;
+        over
+    }
+
+    /// Carries out the ends that are decided, several side by side.
+    async fn carry_out_all(
+        &self,
+        sweep: &Sweep,
+        batch: &mut Batch<'_, P::Store>,
+        tasks: Vec<Task>,
+    ) -> Result<(), StoreError> {
+        let tasks = tasks.into_iter().map(async |task| {
+            let outcome = self.carry_out_in(sweep, &task.held).await;
+            (task, outcome)
+        });
+        let mut outcomes = std::pin::pin!(stream::iter(tasks).buffer_unordered(AT_ONCE));
+        while let Some((task, outcome)) = outcomes.next().await {
+            let now = self.ports.now();
+            let pause = match outcome? {
+                Outcome::Done => {
+                    sweep.report.borrow_mut().done += 1;
+                    batch.done(&task, Ending { why: task.why, at: now, note: None });
+                    continue;
+                }
+                Outcome::NotTried => SILENT_PAUSE,
+                Outcome::Obstacle(obstacle) => {
+                    let since = task.held.closing.as_ref().map_or(now, |closing| closing.since);
+                    log::warn!("lease {}: {obstacle}", task.held.lease.id);
+                    let text = Some(obstacle.to_string());
+                    let closing = Closing { why: task.why, since, obstacle: text };
+                    self.note_obstacle(&task.held, &closing)?;
+                    let target = &task.held.lease.target;
+                    sweep.report.borrow_mut().failed(target, &obstacle.to_string());
+                    if obstacle.is_silence() { SILENT_PAUSE } else { self.backoff(now - since) }
+                }
+            };
+            let mut report = sweep.report.borrow_mut();
+            report.postponed += 1;
+            report.overdue(self.waits(&task.held));
+            batch.later(&task, pause);
+        }
+        Ok(())
+    }
+
+    async fn carry_out_in(&self, sweep: &Sweep, held: &Held) -> Result<Outcome, StoreError> {
+        let target = &held.lease.target;
+        if self.is_over(sweep) {
+            return Ok(Outcome::NotTried);
+        }
+        if let Some(reason) = sweep.obstacle_of(target) {
+            sweep.report.borrow_mut().failed(target, &reason);
+            return Ok(Outcome::NotTried);
+        }
+        match self.carry_out(held).await {
+            Ok(()) => Ok(Outcome::Done),
+            Err(obstacle) => {
+                if obstacle.is_silence() && sweep.obstacle_of(target).is_none() {
+                    sweep.lose(target);
+                    self.note_silence(sweep, target)?;
+                }
+                Ok(Outcome::Obstacle(obstacle))
+            }
+        }
+    }
+
+    /// How long to wait before the next try: the longer it lasts the longer, never more than ten minutes,
+    /// and not all at once.
+    fn backoff(&self, lasts: TimeDelta) -> TimeDelta {
+        let pause = (lasts / 4).clamp(MIN_BACKOFF, MAX_BACKOFF);
+        let [jitter] = self.random::<1>();
+        pause + pause * i32::from(jitter) / 1024
+    }
+
+    /// Takes back what is out of a dynamic secret that was deleted, or changed what it grants.
+    async fn go_on_revoking(
+        &self,
+        sweep: &Sweep,
+        number: u64,
+        log: &Log,
+    ) -> Result<(), StoreError> {
+        let (mut from, mut left) = (Some(1), false);
+        while let Some(first) = from {
+            if self.is_over(sweep) {
+                return Ok(());
+            }
+            let (marked, next) = self.leases().marked(number, first, log.revoke_up_to, BATCH)?;
+            let revoking = marked.into_iter().map(|held| self.revoke_in(sweep, held));
+            let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(AT_ONCE));
+            while let Some(outcome) = outcomes.next().await {
+                left |= !outcome?;
+            }
+            from = next;
+        }
+        if left {
+            return Ok(());
+        }
+        self.leases().revoked_all(number, log.revoke_up_to)
+    }
+
+    /// Takes one of them back; whether that is done, or on record to be gone on with.
+    async fn revoke_in(&self, sweep: &Sweep, held: Held) -> Result<bool, StoreError> {
+        // A target that is known not to answer is not asked once more for each lease.
+        let outcome = match sweep.obstacle_of(&held.lease.target) {
+            Some(reason) => self.leave_to_sweeps(held, reason),
+            None => self.revoke(held.lease.id).await,
+        };
+        let mut report = sweep.report.borrow_mut();
+        report.due += 1;
+        match outcome {
+            Ok(Revocation::Done(_)) => report.done += 1,
+            Ok(Revocation::Begun(held)) => {
+                report.postponed += 1;
+                let obstacle = held.closing.and_then(|closing| closing.obstacle);
+                report.failed(&held.lease.target, &obstacle.unwrap_or_default());
+            }
+            Err(RevokeError::Store(error)) => return Err(error),
+            Err(RevokeError::Busy(_)) => return Ok(false),
+            // Somebody else was faster.
+            Err(RevokeError::Unknown(_) | RevokeError::Plain(_)) => {}
+        }
+        Ok(true)
+    }
+}
+
+/// What came of one end.
+enum Outcome {
+    Done,
+    /// Another sweep does.
+    NotTried,
+    Obstacle(Obstacle),
+}
+
+/// Passes over what cannot be read, which no later sweep could read either.
+fn left_if_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+    match outcome {
+        Err(error @ (StoreError::Version { .. } | StoreError::Broken { .. })) => {
+            log::error!("a sweep has left a log: {error}");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// How many leases are decided on in one write.
+pub(super) const BATCH: usize = 100;
+
+/// How long what the operator holds is left alone before it is looked at again.
+const HOLD_PAUSE: TimeDelta = TimeDelta::seconds(30);
+
+/// How long what waits for another target than its log's is left alone.
+const SILENT_PAUSE: TimeDelta = TimeDelta::seconds(5);
+
+/// The shortest pause before an end is tried again.
+const MIN_BACKOFF: TimeDelta = TimeDelta::seconds(5);
+
+/// The longest.
+const MAX_BACKOFF: TimeDelta = TimeDelta::minutes(10);

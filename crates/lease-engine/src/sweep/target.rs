@@ -1,0 +1,204 @@
+//! One target in a sweep: whether it answers, what its clock says, and whose turn it is.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::TargetName;
+use lease_store::{Clocks, Note};
+use serde::{Deserialize, Serialize};
+
+use super::Sweep;
+use crate::{ClusterError, Engine, Obstacle, Ports, StoreError, TargetState};
+
+/// That a target did not answer: it is not asked again before a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Silence {
+    tries: u32,
+    until: DateTime<Utc>,
+}
+
+/// Which sweep is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Turn {
+    of: u64,
+    until: DateTime<Utc>,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Whether a target answers, as the cluster that it was; its clock is read with that. Once in a sweep.
+    pub(super) async fn looks_good(
+        &self,
+        sweep: &Sweep,
+        name: &TargetName,
+    ) -> Result<bool, StoreError> {
+        if let Some(reason) = sweep.looked.borrow().get(name) {
+            return Ok(reason.is_none());
+        }
+        let reason = self.ask_target(sweep, name).await?;
+        let is_good = reason.is_none();
+        sweep.looked.borrow_mut().insert(name.clone(), reason);
+        Ok(is_good)
+    }
+
+    /// What keeps a target from being asked, if anything does.
+    async fn ask_target(
+        &self,
+        sweep: &Sweep,
+        name: &TargetName,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(target) = sweep.targets.get(name) else {
+            return Ok(Some(Obstacle::NoTarget.to_string()));
+        };
+        if self.is_silent(name)? {
+            sweep.tell(name, TargetState::Silent);
+            return Ok(Some(unreachable(name)));
+        }
+        // One that was never met has no leases, or those that somebody has written off.
+        let Some(known) = self.clusters().get(name)? else { return Ok(None) };
+        let connection = match self.connect(target) {
+            Ok(connection) => connection,
+            Err(error) => return Ok(Some(told(&error))),
+        };
+        let deadline = self.ports.now() + LOOK_TIME;
+        let anchor = &known.identity.namespace;
+        match self.read_identity(&connection, anchor, deadline).await {
+            Ok(found) if found == known.identity => {}
+            Ok(found) => {
+                sweep.tell(name, TargetState::Changed);
+                if known.changed.is_none() {
+                    let noted = self.note_change(&connection, known, found);
+                    noted.map_err(store_only)?;
+                }
+                return Ok(Some(ClusterError::Changed { target: name.clone() }.told()));
+            }
+            Err(error) => {
+                if Obstacle::is_silence_of(&error) {
+                    self.note_silence(sweep, name)?;
+                }
+                return Ok(Some(told(&error)));
+            }
+        }
+        if self.notes().get::<Silence>(Note::Silence(name))?.is_some() {
+            self.notes().delete(Note::Silence(name))?;
+        }
+        let clock = self.note_clock(&connection)?;
+        if clock.is_some_and(|clock| clock.has_jumped()) {
+            sweep.tell(name, TargetState::ClockJumped);
+        }
+        Ok(None)
+    }
+
+    /// Whether a target is left alone, since it did not answer a short while ago.
+    fn is_silent(&self, name: &TargetName) -> Result<bool, StoreError> {
+        let now = self.ports.now();
+        let silence: Option<Silence> = self.notes().get(Note::Silence(name))?;
+        // One that lasts longer than any was noted by a clock that was set since.
+        Ok(silence.is_some_and(|silence| now < silence.until && silence.until <= now + MAX_SILENCE))
+    }
+
+    /// Notes that a target did not answer, and leaves it alone for longer each time.
+    pub(super) fn note_silence(&self, sweep: &Sweep, name: &TargetName) -> Result<(), StoreError> {
+        sweep.tell(name, TargetState::Silent);
+        let known: Option<Silence> = self.notes().get(Note::Silence(name))?;
+        let tries = known.map_or(0, |known| known.tries).saturating_add(1);
+        let pause = MIN_SILENCE * 2_i32.pow(tries.min(DOUBLINGS) - 1);
+        let [jitter] = self.random::<1>();
+        let until = self.ports.now() + pause - pause * i32::from(jitter) / 1024;
+        self.notes().put(Note::Silence(name), &Silence { tries, until })
+    }
+
+    /// Whether the leases of a target are this sweep's to work on: another that is at work on them goes on.
+    ///
+    /// It saves double work and no more; two at once do no harm.
+    pub(super) fn takes_turn(
+        &self,
+        sweep: &Sweep,
+        target: Option<&TargetName>,
+    ) -> Result<bool, StoreError> {
+        let now = self.ports.now();
+        let turn: Option<Turn> = self.notes().get(Note::Turn(target))?;
+        match turn {
+            Some(turn) if turn.of == sweep.me && turn.until > now + TURN / 2 => Ok(true),
+            Some(turn) if turn.of != sweep.me && now < turn.until && turn.until <= now + TURN => {
+                Ok(false)
+            }
+            _ => {
+                let turn = Turn { of: sweep.me, until: now + TURN };
+                self.notes().put(Note::Turn(target), &turn)?;
+                sweep.turns.borrow_mut().insert(target.cloned());
+                Ok(true)
+            }
+        }
+    }
+
+    /// Gives back the turn at a target, if it was taken.
+    pub(super) fn ends_turn(
+        &self,
+        sweep: &Sweep,
+        target: Option<&TargetName>,
+    ) -> Result<(), StoreError> {
+        if sweep.turns.borrow_mut().remove(&target.cloned()) {
+            self.notes().delete(Note::Turn(target))?;
+        }
+        Ok(())
+    }
+
+    /// This moment by the clocks of all targets, for a log that is ordered by that of `own`.
+    pub(super) fn sweep_clocks(
+        &self,
+        sweep: &Sweep,
+        own: Option<&TargetName>,
+    ) -> Result<Clocks, StoreError> {
+        let clocks = self.clocks(sweep.targets.keys())?;
+        Ok(match own {
+            Some(own) => clocks.ordering_by(own),
+            None => clocks,
+        })
+    }
+}
+
+impl Sweep {
+    /// What keeps a target from being asked, if it was looked at and something does.
+    pub(super) fn obstacle_of(&self, target: &TargetName) -> Option<String> {
+        self.looked.borrow().get(target).cloned().flatten()
+    }
+
+    /// Notes that a target did not answer while something was asked of it.
+    pub(super) fn lose(&self, target: &TargetName) {
+        self.looked.borrow_mut().insert(target.clone(), Some(unreachable(target)));
+    }
+
+    pub(super) fn tell(&self, target: &TargetName, state: TargetState) {
+        self.report.borrow_mut().targets.insert(target.clone(), state);
+    }
+}
+
+fn unreachable(target: &TargetName) -> String {
+    format!("target `{target}` cannot be reached")
+}
+
+fn told(error: &ClusterError) -> String {
+    log::warn!("a target cannot be swept: {error}");
+    error.told()
+}
+
+/// The store's own failure: what else went wrong is told otherwise.
+fn store_only(error: ClusterError) -> StoreError {
+    match error {
+        ClusterError::Store(error) => error,
+        other => StoreError::from(lease_store::KeyValueError(other.to_string())),
+    }
+}
+
+/// How long a target may take to say that it is there.
+const LOOK_TIME: TimeDelta = TimeDelta::seconds(8);
+
+/// How long a target that did not answer is left alone at first.
+const MIN_SILENCE: TimeDelta = TimeDelta::seconds(5);
+
+/// How often that is doubled: then it is a minute and a half.
+const DOUBLINGS: u32 = 5;
+
+/// The longest that it is left alone.
+const MAX_SILENCE: TimeDelta = TimeDelta::seconds(5 * 16);
+
+/// How long another sweep keeps away from what one has begun, should that have stopped.
+const TURN: TimeDelta = TimeDelta::seconds(10);

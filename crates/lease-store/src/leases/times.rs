@@ -1,0 +1,86 @@
+//! By which clock something is judged.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::TargetName;
+
+/// How long things take that no request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// How long an issue takes at most.
+    pub issue: TimeDelta,
+    /// How long after an issue was given up its requests may still take effect.
+    pub landing: TimeDelta,
+    /// How long an ended lease can still be seen.
+    pub retention: TimeDelta,
+}
+
+/// One moment, by every clock.
+///
+/// What expires is judged by the clock of its target. The numbers of a log are ordered by the clock of the
+/// target that its dynamic secret is for: the host's may be set to any other time while they wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clocks {
+    host: DateTime<Utc>,
+    log: TimeDelta,
+    /// By how much the clocks of targets are ahead of the host's; one that is not named is not.
+    targets: BTreeMap<TargetName, TimeDelta>,
+}
+
+impl Clocks {
+    /// The moment at which the host's clock says `host`, where all clocks say the same.
+    #[must_use]
+    pub fn new(host: DateTime<Utc>) -> Self {
+        Self { host, log: TimeDelta::zero(), targets: BTreeMap::new() }
+    }
+
+    /// The same, where these targets' clocks are ahead by this much.
+    #[must_use]
+    pub fn with_targets(self, targets: BTreeMap<TargetName, TimeDelta>) -> Self {
+        Self { targets, ..self }
+    }
+
+    /// The same, for a log that is ordered by the clock of `target`.
+    #[must_use]
+    pub fn ordering_by(self, target: &TargetName) -> Self {
+        Self { log: self.ahead(target), ..self }
+    }
+
+    /// By the host's clock.
+    #[must_use]
+    pub fn host(&self) -> DateTime<Utc> {
+        self.host
+    }
+
+    /// By the clock of a target.
+    #[must_use]
+    pub fn of(&self, target: &TargetName) -> DateTime<Utc> {
+        self.host + self.ahead(target)
+    }
+
+    /// By the clock that orders the log.
+    pub(crate) fn log(&self) -> DateTime<Utc> {
+        self.host + self.log
+    }
+
+    /// What the clock that orders the log says when the host's says `at`.
+    pub(crate) fn ordered(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at + self.log
+    }
+
+    /// What the clock that orders the log says when that of `target` says `at`.
+    pub(crate) fn ordered_of(&self, target: &TargetName, at: DateTime<Utc>) -> DateTime<Utc> {
+        at - self.ahead(target) + self.log
+    }
+
+    fn ahead(&self, target: &TargetName) -> TimeDelta {
+        self.targets.get(target).copied().unwrap_or_default()
+    }
+}
+
+impl From<DateTime<Utc>> for Clocks {
+    fn from(host: DateTime<Utc>) -> Self {
+        Self::new(host)
+    }
+}
