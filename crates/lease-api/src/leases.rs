@@ -24,7 +24,8 @@ use crate::respond;
 pub(crate) fn show<P: Ports>(engine: &Engine<P>, id: &str) -> Result<Response<Vec<u8>>, Problem> {
     let id = lease_id(id)?;
     let held = engine.lease(id)?.ok_or_else(|| Problem::unknown_lease(id))?;
-    Ok(respond::json(StatusCode::OK, &LeaseJson::of(&held, engine.now())))
+    let now = engine.now_on(&held.lease.target)?;
+    Ok(respond::json(StatusCode::OK, &LeaseJson::of(&held, now)))
 }
 
 /// `GET /api/v1/leases`
@@ -34,8 +35,9 @@ pub(crate) fn list<P: Ports>(
 ) -> Result<Response<Vec<u8>>, Problem> {
     let limit = Window::limit(query)?;
     let page = engine.list_leases(&filter(query)?, cursor(query)?, limit)?;
-    let now = engine.now();
-    let items: Vec<_> = page.items.iter().map(|held| LeaseJson::of(held, now)).collect();
+    let clocks = engine.all_clocks()?;
+    let json = |held| LeaseJson::of(held, clocks.of(&held.lease.target));
+    let items: Vec<_> = page.items.iter().map(json).collect();
     let list = List { items, next_cursor: page.next.map(filter::written) };
     Ok(respond::json(StatusCode::OK, &list))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn issue<P: Ports>(
     let location =
         HeaderValue::try_from(format!("/api/v1/leases/{}", issued.held.lease.id)).unwrap();
     let status = if issued.again { StatusCode::OK } else { StatusCode::CREATED };
-    let mut response = respond::json(status, &IssuedJson::of(&issued, engine.now()));
+    let mut response = respond::json(status, &IssuedJson::of(&issued));
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
 }

@@ -72,12 +72,14 @@ struct EndedJson<'a> {
 }
 
 impl<'a> IssuedJson<'a> {
-    pub(crate) fn of(issued: &'a Issued, now: DateTime<Utc>) -> Self {
-        Self { lease: LeaseJson::of(&issued.held, now), token: issued.token.expose() }
+    /// A lease is active when it is handed out.
+    pub(crate) fn of(issued: &'a Issued) -> Self {
+        let held = &issued.held;
+        Self { lease: LeaseJson::of(held, held.lease.issued_at), token: issued.token.expose() }
     }
 
-    pub(crate) fn renewed(renewal: &'a Renewal, now: DateTime<Utc>) -> Self {
-        let mut lease = LeaseJson::of(&renewal.held, now);
+    pub(crate) fn renewed(renewal: &'a Renewal) -> Self {
+        let mut lease = LeaseJson::of(&renewal.held, renewal.held.lease.issued_at);
         lease.warnings.extend(renewal.warnings.iter().map(String::as_str));
         Self { lease, token: renewal.token.expose() }
     }

@@ -26,5 +26,5 @@ pub(crate) async fn renew<P: Ports>(
     let id = lease_id(id)?;
     let RenewInput { ttl } = input::optional_json(body).await?;
     let renewal = engine.renew(id, ttl).await?;
-    Ok(respond::json(StatusCode::OK, &IssuedJson::renewed(&renewal, engine.now())))
+    Ok(respond::json(StatusCode::OK, &IssuedJson::renewed(&renewal)))
 }

@@ -21,7 +21,8 @@ pub(crate) async fn revoke<P: Ports>(
         Revocation::Done(held) => (StatusCode::OK, held),
         Revocation::Begun(held) => (StatusCode::ACCEPTED, held),
     };
-    Ok(respond::json(status, &LeaseJson::of(&held, engine.now())))
+    let now = engine.now_on(&held.lease.target)?;
+    Ok(respond::json(status, &LeaseJson::of(&held, now)))
 }
 
 /// Which leases are to be taken back: what is left out does not matter, but something must be said.

@@ -23,6 +23,7 @@ impl From<ClusterError> for Problem {
                 ),
             ),
             ClusterError::Taken { .. } => Self::new(Code::LeaseNameTaken, error.to_string()),
+            ClusterError::Clock { .. } => Self::new(Code::TargetBadAnswer, error.to_string()),
             ClusterError::WrongAnswer { target, what } => Self::new(
                 Code::TargetBadAnswer,
                 format!(

@@ -173,6 +173,8 @@ codes! {
         CredentialUnreadable = "credential_unreadable",
         /// The lease could not be issued in time.
         IssueTooSlow = "issue_too_slow",
+        /// What is out on the target is not known yet.
+        TargetReconciling = "target_reconciling",
         /// Somebody else is changing the lease.
         LeaseBusy = "lease_busy",
     }

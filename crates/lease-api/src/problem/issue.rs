@@ -26,6 +26,14 @@ impl From<IssueError> for Problem {
                 ),
             )
             .retry_after(RETRY_WHEN_FULL),
+            IssueError::Reconciling(target) => Self::new(
+                Code::TargetReconciling,
+                format!(
+                    "target `{target}` is new to this store, and what is out there is not known yet; try \
+                     again"
+                ),
+            )
+            .retry_after(RETRY_SOON),
             IssueError::NoAccount { .. } => Self::new(Code::AccountNotFound, error.to_string()),
             IssueError::InProgress => Self::new(
                 Code::RequestInProgress,

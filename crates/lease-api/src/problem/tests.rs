@@ -59,6 +59,7 @@ fn a_cluster_that_fails_is_told_of_by_kind_and_not_in_its_words() {
         (ClusterError::Changed { target: target() }, "cluster_changed", 409),
         (ClusterError::Taken { target: target() }, "lease_name_taken", 502),
         (ClusterError::WrongAnswer { target: target(), what: "it is" }, "target_bad_answer", 502),
+        (ClusterError::Clock { target: target() }, "target_bad_answer", 502),
         (refused(401, "Unauthorized", ""), "target_unauthorized", 502),
         (refused(403, "Forbidden", ""), "target_forbidden", 502),
         (refused(403, "Forbidden", "NamespaceTerminating"), "namespace_terminating", 409),
@@ -92,6 +93,7 @@ fn what_may_be_tried_again_says_when() {
     for (problem, code, status, seconds) in [
         (Problem::from(IssueError::InProgress), "request_in_progress", 409, Some("2")),
         (IssueError::TooLate.into(), "issue_too_slow", 503, Some("2")),
+        (IssueError::Reconciling(target()).into(), "target_reconciling", 503, Some("2")),
         (IssueError::Full { secret: secret(), cap: 7 }.into(), "too_many_leases", 409, Some("10")),
         (RevokeError::Busy(id()).into(), "lease_busy", 503, Some("2")),
         (IssueError::KeyReused.into(), "idempotency_key_reused", 422, None),
