@@ -136,6 +136,9 @@ pub struct Closing {
     pub since: DateTime<Utc>,
     /// What stands in the way, as an operator should know it; absent where nothing is known to.
     pub obstacle: Option<String>,
+    /// Under which number it was left to the sweeps, where it was.
+    #[serde(default)]
+    pub work: Option<u64>,
 }
 
 /// That a lease has ended, for ever.
@@ -288,7 +291,7 @@ mod tests {
     #[test]
     fn a_lease_is_where_its_last_record_says() {
         use LeaseState::{Active, Expired, Lost, Pending, Revoked, Revoking};
-        let closing = Closing { why: EndReason::Revoked, since: at(1), obstacle: None };
+        let closing = Closing { why: EndReason::Revoked, since: at(1), obstacle: None, work: None };
         let ending = |why| Some(Ending { why, at: at(1), note: None });
         let closing = Some(closing);
         for (mode, phase, closing, ending, now, state) in [

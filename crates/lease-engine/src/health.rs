@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_store::Note;
 
-use crate::{Engine, Ports, StoreError, SweepHealth, SweepOptions, SweepReport, Swept};
+use crate::{Engine, Ports, StoreError, SweepHealth, SweepReport, Swept};
 
 impl<P: Ports> Engine<P> {
     /// Whether sweeps run as they should.
@@ -29,10 +29,18 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails where the store does.
     pub async fn sweep_if_overdue(&self) -> Result<(), StoreError> {
-        if self.sweep_health()?.overdue {
-            self.sweep(SweepOptions::default()).await?;
+        let Some(last) = self.last_sweep()?.filter(|last| self.is_overdue(last)) else {
+            return Ok(());
+        };
+        let now = self.ports.now();
+        // Not with every request.
+        let since = last.stand_in.unwrap_or(last.at);
+        if now < since + self.config.sweep_interval && now >= since {
+            return Ok(());
         }
-        Ok(())
+        log::warn!("no sweep has run since {}: a request sweeps a little", last.at);
+        self.notes().put(Note::Sweep, &Swept { stand_in: Some(now), ..last })?;
+        self.sweep_a_little().await
     }
 
     /// Whether none has run for three intervals: one that is slow, or comes a little late, is not missing.
@@ -60,6 +68,7 @@ impl<P: Ports> Engine<P> {
         let reconciled = (report.reconciled.targets > 0).then_some(now);
         let swept = Swept {
             at: began,
+            stand_in: None,
             took_ms: u64::try_from((now - began).num_milliseconds()).unwrap_or_default(),
             last_success: success.or(last.and_then(|last| last.last_success)),
             last_reconcile: reconciled.or(last.and_then(|last| last.last_reconcile)),

@@ -59,7 +59,8 @@ impl<P: Ports> Engine<P> {
             Err(obstacle) => {
                 log::warn!("lease {}: {obstacle}", held.lease.id);
                 let now = self.ports.now();
-                let closing = Closing { why, since: now, obstacle: Some(obstacle.to_string()) };
+                let obstacle = Some(obstacle.to_string());
+                let closing = Closing { why, since: now, obstacle, work: None };
                 let closing = self.put_off(&held, closing)?;
                 held.closing = Some(closing);
                 Ok(Revocation::Begun(held))
@@ -74,7 +75,7 @@ impl<P: Ports> Engine<P> {
         obstacle: String,
     ) -> Result<Revocation, RevokeError> {
         let (why, since) = (EndReason::Revoked, self.ports.now());
-        let closing = Closing { why, since, obstacle: Some(obstacle) };
+        let closing = Closing { why, since, obstacle: Some(obstacle), work: None };
         held.closing = Some(self.put_off(&held, closing)?);
         Ok(Revocation::Begun(held))
     }
@@ -82,19 +83,26 @@ impl<P: Ports> Engine<P> {
     /// Records that a lease is to be ended and could not be; what is on record already is only brought up
     /// to date, so a record must not be left without an entry by which a sweep finds it.
     fn put_off(&self, held: &Held, closing: Closing) -> Result<Closing, RevokeError> {
-        let Some(known) = &held.closing else {
-            for _ in 0..POSTPONE_TRIES {
-                match self.leases().postpone(held, &closing) {
-                    Ok(()) => return Ok(closing),
-                    Err(FenceError::Fenced) => {}
-                    Err(FenceError::Store(error)) => return Err(error.into()),
+        let closing = match &held.closing {
+            None => closing,
+            Some(known) => {
+                let closing = Closing { obstacle: closing.obstacle, ..known.clone() };
+                // Its entry may have come so late that a sweep had given it up.
+                if !self.leases().is_void_work(known.work)? {
+                    self.note_obstacle(held, &closing)?;
+                    return Ok(closing);
                 }
+                closing
             }
-            return Err(RevokeError::Busy(held.lease.id));
         };
-        let closing = Closing { why: known.why, since: known.since, ..closing };
-        self.note_obstacle(held, &closing)?;
-        Ok(closing)
+        for _ in 0..POSTPONE_TRIES {
+            match self.leases().postpone(held, &closing) {
+                Ok(closing) => return Ok(closing),
+                Err(FenceError::Fenced) => {}
+                Err(FenceError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(RevokeError::Busy(held.lease.id))
     }
 
     /// Keeps what stands in the way now, where that is something else than before.

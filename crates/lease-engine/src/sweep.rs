@@ -26,6 +26,8 @@ struct Sweep {
     stop: DateTime<Utc>,
     /// At which count of requests it ends.
     last_call: u32,
+    /// How many leases are decided on in one write.
+    batch: usize,
     /// Whether nobody knows how much time has passed since the last one: all clocks are read anew.
     is_lost_in_time: bool,
     /// What tells this one from others.
@@ -54,19 +56,9 @@ impl<P: Ports> Engine<P> {
     /// Fails where the store does not answer; what was done stays so, and the next sweep goes on. A record
     /// that cannot be read is logged and left, and holds up its own log alone.
     pub async fn sweep(&self, options: SweepOptions) -> Result<SweepReport, StoreError> {
-        self.sweep_within(options, SWEEP_TIME, SWEEP_CALLS).await
-    }
-
-    /// The same within another budget.
-    pub(crate) async fn sweep_within(
-        &self,
-        options: SweepOptions,
-        time: TimeDelta,
-        calls: u32,
-    ) -> Result<SweepReport, StoreError> {
         let began = self.ports.now();
         let last = self.last_sweep()?;
-        let sweep = self.begin_sweep(options, last.as_ref(), began + time, calls)?;
+        let sweep = self.begin_sweep(options, last.as_ref(), SWEEP)?;
         let groups = self.groups(&sweep)?;
         if options.dry_run {
             self.look_only(&sweep, &groups)?;
@@ -82,19 +74,26 @@ impl<P: Ports> Engine<P> {
             (report.resealed, report.resigned) = (resealed, resigned);
         }
         let mut report = sweep.report.into_inner();
-        report.calls = self.calls.get() - (sweep.last_call - calls);
+        report.calls = self.calls.get() - (sweep.last_call - SWEEP.calls);
         if !options.dry_run {
             self.keep_report(last.as_ref(), began, &report)?;
         }
         Ok(report)
     }
 
+    /// Ends a few of the leases that are due, for a sweep that is missing.
+    pub(crate) async fn sweep_a_little(&self) -> Result<(), StoreError> {
+        let last = self.last_sweep()?;
+        let sweep = self.begin_sweep(SweepOptions::default(), last.as_ref(), A_LITTLE)?;
+        let groups = self.groups(&sweep)?;
+        self.sweep_groups(&sweep, groups).await
+    }
+
     fn begin_sweep(
         &self,
         options: SweepOptions,
         last: Option<&Swept>,
-        stop: DateTime<Utc>,
-        calls: u32,
+        budget: Budget,
     ) -> Result<Sweep, StoreError> {
         let now = self.ports.now();
         let passed = last.map(|last| now - last.at);
@@ -103,8 +102,9 @@ impl<P: Ports> Engine<P> {
         let targets = self.targets().all()?.into_iter();
         Ok(Sweep {
             options,
-            stop,
-            last_call: self.calls.get() + calls,
+            stop: now + budget.time,
+            last_call: self.calls.get() + budget.calls,
+            batch: budget.batch,
             is_lost_in_time: !is_usual,
             me: u64::from_le_bytes(self.random()),
             targets: targets.map(|target| (target.name.clone(), target)).collect(),
@@ -157,11 +157,22 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// How long one sweep goes on.
-const SWEEP_TIME: TimeDelta = TimeDelta::seconds(25);
+/// What one sweep may use up.
+#[derive(Clone, Copy)]
+struct Budget {
+    time: TimeDelta,
+    calls: u32,
+    batch: usize,
+}
 
-/// How many requests it sends.
-const SWEEP_CALLS: u32 = 20_000;
+/// Of a sweep: shorter than the time within which callers of its route give up.
+const SWEEP: Budget = Budget { time: TimeDelta::seconds(25), calls: 20_000, batch: BATCH };
+
+/// Of a request that sweeps in the place of a sweep.
+const A_LITTLE: Budget = Budget { time: TimeDelta::seconds(5), calls: 30, batch: 8 };
+
+/// How many leases are decided on in one write.
+const BATCH: usize = 100;
 
 /// How much longer than is usual two sweeps may be apart before the clocks are read anew.
 const LONG_PAUSE: TimeDelta = TimeDelta::minutes(5);

@@ -116,8 +116,8 @@ impl<'s> Making<'s> {
                 self.undo(engine, connection).await.map_err(|_| failure)?;
                 self.rename(engine);
                 self.restamp(connection);
-                let amended = engine.leases().amend(place, &self.lease, self.claim);
-                amended.map_err(|error| Failure::settled(error.into()))?;
+                let renamed = engine.leases().rename(place, &self.lease, self.claim);
+                renamed.map_err(|error| Failure::settled(super::fenced(error)))?;
                 self.make_once(engine, connection).await
             }
             made => made,

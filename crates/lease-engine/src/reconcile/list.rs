@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use kube_rest::{MAX_PAGE, Stored};
-use lease_core::{FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Mode, Namespace, ObjectKind};
+use lease_core::{FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Namespace, ObjectKind};
 use serde::{Deserialize, Serialize};
 
 use super::Reconcile;
@@ -54,11 +54,10 @@ impl<P: Ports> Engine<P> {
         from: Option<Place>,
     ) -> Result<Listing, ClusterError> {
         let mut listing = Listing::default();
-        let kinds = kinds(run);
-        let first =
-            from.as_ref().and_then(|place| kinds.iter().position(|kind| *kind == place.kind));
+        let expected = expected(run);
+        let first = from.as_ref().and_then(|at| LISTED.iter().position(|kind| *kind == at.kind));
         let mut next = first.and(from).and_then(|place| place.next);
-        for kind in kinds.into_iter().skip(first.unwrap_or(0)) {
+        for kind in LISTED.into_iter().skip(first.unwrap_or(0)) {
             let whole = Shelf { kind, namespace: None };
             let is_whole = next.is_none();
             match self.list_shelf(run, &whole, next.take(), &mut listing).await? {
@@ -68,6 +67,8 @@ impl<P: Ports> Engine<P> {
                     listing.resume = Some(Place { kind, next });
                     return Ok(listing);
                 }
+                // Of other kinds there may be something since before; whether we may look is not our need.
+                Ended::Refused if !expected.contains(&kind) => {}
                 Ended::Refused => self.list_namespaces(run, kind, &mut listing).await?,
             }
         }
@@ -151,28 +152,9 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// The kinds that leases of a target's dynamic secrets are made of; Secrets are never listed.
-fn kinds<P>(run: &Reconcile<'_, P>) -> Vec<ObjectKind> {
-    let mut kinds = vec![];
-    for (_, secret) in &run.secrets {
-        kinds.extend(match secret.definition.mode() {
-            Mode::Plain => &[][..],
-            Mode::Existing => &[ObjectKind::Lease],
-            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => &[ObjectKind::ServiceAccount],
-        });
-        kinds.extend(
-            secret.definition.kinds().into_iter().filter(|kind| *kind != ObjectKind::Secret),
-        );
-    }
-    let all = [
-        ObjectKind::ServiceAccount,
-        ObjectKind::Lease,
-        ObjectKind::Role,
-        ObjectKind::ClusterRole,
-        ObjectKind::RoleBinding,
-        ObjectKind::ClusterRoleBinding,
-    ];
-    all.into_iter().filter(|kind| kinds.contains(kind)).collect()
+/// The kinds that leases of a target's dynamic secrets are made of.
+fn expected<P>(run: &Reconcile<'_, P>) -> HashSet<ObjectKind> {
+    run.secrets.iter().flat_map(|(_, secret)| secret.definition.kinds()).collect()
 }
 
 fn found(shelf: &Shelf, stored: &Stored) -> Option<FoundObject> {
@@ -194,6 +176,16 @@ fn is_expired(error: &kube_rest::Error) -> bool {
 fn is_too_large(error: &kube_rest::Error) -> bool {
     matches!(error, kube_rest::Error::Transport(kube_rest::TransportError::TooLarge(_)))
 }
+
+/// All kinds that leases are made of, but for Secrets: who may list these may read them.
+const LISTED: [ObjectKind; 6] = [
+    ObjectKind::ServiceAccount,
+    ObjectKind::Lease,
+    ObjectKind::Role,
+    ObjectKind::ClusterRole,
+    ObjectKind::RoleBinding,
+    ObjectKind::ClusterRoleBinding,
+];
 
 /// How many objects one run holds: some 1 KB each, and the memory of a component is small.
 const MAX_OBJECTS: usize = 30_000;

@@ -343,3 +343,46 @@ fn an_engine_without_leases_lists_and_finds_nothing() {
         assert_eq!(report.reconciled.targets, 1, "{mode:?}");
     }
 }
+
+#[test]
+fn whatever_stops_while_it_compares_is_made_up_for() {
+    use crate::testing::Death;
+    for mode in [EXISTING, RULES, crate::fixtures::CLUSTER_RULES] {
+        for death in [Death::Before, Death::After, Death::Late] {
+            let mut step = 0;
+            loop {
+                let engine = warm(mode);
+                let kept = issue_of(&engine, "2h").expect("issues");
+                issue_of(&engine, "10m").expect("issues");
+                let hand = issue_of(&engine, "2h").expect("issues").held.lease;
+                let copy = engine.ports.store.contents();
+                lose_store(&engine, mode);
+                pass(&engine, 601);
+                engine.ports.die_at(step, death);
+                let _ = block_on(engine.sweep(RECONCILE));
+                let died = engine.ports.revive();
+                let row = format!("{mode:?}, step {step}, {death:?}");
+                let engine = crate::fixtures::restarted(&engine);
+                engine.ports.http.land();
+                pass(&engine, 106);
+                reconcile(&engine);
+                reconcile(&engine);
+                for id in [kept.held.lease.id, hand.id] {
+                    assert_eq!(state(&engine, id), LeaseState::Active, "{row}");
+                }
+                assert!(engine.ports.http.accepts(kept.token.expose()), "{row}");
+                assert_eq!(made(&engine).len(), 2 * hand.objects.len(), "{row}");
+                assert_eq!(crate::fixtures::live(&engine).len(), 2, "{row}");
+                // The same where one that is on record was deleted by hand.
+                engine.ports.store.replace(copy);
+                assert!(revoke(&engine, kept.held.lease.id), "{row}");
+                assert!(revoke(&engine, hand.id), "{row}");
+                if !died {
+                    break;
+                }
+                step += 1;
+            }
+            assert!(step > 5, "{mode:?}: {step} steps");
+        }
+    }
+}

@@ -180,7 +180,8 @@ fn an_end_that_is_decided_while_it_is_renewed_wins() {
                 http.fail_all(Fault::Unreachable, |sent| sent.method == "DELETE");
                 let held = other.leases().find(lease.id).expect("reads").expect("is there");
                 let why = lease_core::EndReason::Revoked;
-                let closing = lease_core::Closing { why, since: other.now(), obstacle: None };
+                let closing =
+                    lease_core::Closing { why, since: other.now(), obstacle: None, work: None };
                 other.leases().postpone(&held, &closing).expect("postpones");
             }
         });

@@ -69,7 +69,7 @@ impl<P: Ports> Engine<P> {
                 return Ok(());
             }
             let clocks = self.sweep_clocks(sweep, own)?;
-            let due = self.leases().due(which, clocks, BATCH, self.times())?;
+            let due = self.leases().due(which, clocks, sweep.batch, self.times())?;
             let Some(mut batch) = due else { return Ok(()) };
             if !self.prepare(sweep, own, &mut batch).await? {
                 return Ok(());
@@ -176,10 +176,12 @@ impl<P: Ports> Engine<P> {
                 }
                 Outcome::NotTried => SILENT_PAUSE,
                 Outcome::Obstacle(obstacle) => {
-                    let since = task.held.closing.as_ref().map_or(now, |closing| closing.since);
+                    let closing = task.held.closing.as_ref();
+                    let since = closing.map_or(now, |closing| closing.since);
+                    let work = closing.and_then(|closing| closing.work);
                     log::warn!("lease {}: {obstacle}", task.held.lease.id);
                     let text = Some(obstacle.to_string());
-                    let closing = Closing { why: task.why, since, obstacle: text };
+                    let closing = Closing { why: task.why, since, obstacle: text, work };
                     self.note_obstacle(&task.held, &closing)?;
                     let target = &task.held.lease.target;
                     sweep.report.borrow_mut().failed(target, &obstacle.to_string());
@@ -235,7 +237,8 @@ impl<P: Ports> Engine<P> {
             if self.is_over(sweep) {
                 return Ok(());
             }
-            let (marked, next) = self.leases().marked(number, first, log.revoke_up_to, BATCH)?;
+            let (marked, next) =
+                self.leases().marked(number, first, log.revoke_up_to, sweep.batch)?;
             let revoking = marked.into_iter().map(|held| self.revoke_in(sweep, held));
             let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(AT_ONCE));
             while let Some(outcome) = outcomes.next().await {
@@ -292,9 +295,6 @@ fn left_if_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError>
         outcome => outcome,
     }
 }
-
-/// How many leases are decided on in one write.
-pub(super) const BATCH: usize = 100;
 
 /// How long what the operator holds is left alone before it is looked at again.
 const HOLD_PAUSE: TimeDelta = TimeDelta::seconds(30);

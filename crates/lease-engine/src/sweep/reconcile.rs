@@ -35,6 +35,9 @@ impl<P: Ports> Engine<P> {
         };
         // What is due has the rest of the time.
         let stop = sweep.stop - TimeDelta::seconds(if is_asked { 3 } else { 12 });
+        if self.ports.now() >= stop {
+            return Ok(());
+        }
         let terms = Terms { dry_run: sweep.options.dry_run, is_asked, stop };
         match self.reconcile(&connection, terms).await {
             Ok(outcome) => {

@@ -1,13 +1,13 @@
 use lease_core::LeaseState;
 
-use super::log::BATCH;
 use super::*;
-use crate::TargetState;
 use crate::fixtures::{
-    ALL, BOUND, PLAIN, RULES, all_leases, block_on, issue, issue_of, keys, live, made, master_key,
-    name_of, pass, prod, put_secret, restarted, state, sweep, target, warm,
+    ALL, BOUND, PLAIN, RULES, all_leases, block_on, held, issue, issue_of, keys, live, made,
+    master_key, name_of, pass, prod, put_secret, restarted, revoke, state, sweep, sweep_with,
+    target, warm,
 };
 use crate::testing::Fault;
+use crate::{Config, TargetState};
 
 #[test]
 fn what_is_due_ends_and_what_is_not_stays() {
@@ -262,4 +262,190 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
             assert!(renewed.is_ok(), "{mode:?}: {renewed:?}");
         }
     }
+}
+
+#[test]
+fn what_is_due_is_judged_by_the_target_s_clock_whatever_the_host_says() {
+    let year = 365 * 86400;
+    for mode in BOUND {
+        for ahead in [3600, -3600, year, -year] {
+            let engine = warm(mode);
+            let issued = issue_of(&engine, "10m").expect("issues");
+            let id = issued.held.lease.id;
+            // The host's clock is set; the cluster's goes on.
+            engine.ports.http.set_ahead(TimeDelta::seconds(-ahead));
+            pass(&engine, ahead + 300);
+            sweep(&engine);
+            assert_eq!(
+                engine.lease(id).expect("reads").expect("is").ending,
+                None,
+                "{mode:?} {ahead}"
+            );
+            let now = engine.now_on(&name_of("prod")).expect("reads");
+            assert_eq!(held(&engine, id).state(now), LeaseState::Active, "{mode:?} {ahead}");
+            for _ in 0..31 {
+                pass(&engine, 10);
+                sweep(&engine);
+            }
+            assert!(
+                held(&engine, id).ending.is_some(),
+                "{mode:?}: {ahead}, ten seconds after its end"
+            );
+            let next = issue_of(&engine, "10m").expect("issues by the cluster's clock");
+            let lives = next.held.expires_at - next.held.lease.issued_at;
+            assert_eq!(lives.num_seconds(), 600, "{mode:?} {ahead}");
+        }
+    }
+}
+
+#[test]
+fn a_target_whose_clock_jumps_ends_nothing_by_it_for_ten_minutes() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let kept = issue_of(&engine, "1h").expect("issues").held.lease.id;
+        let asked = issue_of(&engine, "1h").expect("issues").held.lease.id;
+        let due = issue_of(&engine, "10m").expect("issues").held.lease.id;
+        engine.ports.http.set_ahead(TimeDelta::hours(2));
+        assert!(revoke(&engine, asked), "{mode:?}: what is asked for goes on");
+        pass(&engine, 601);
+        let report = sweep(&engine);
+        assert_eq!(
+            report.targets.get(&name_of("prod")),
+            Some(&TargetState::ClockJumped),
+            "{mode:?}"
+        );
+        let ends = |id| held(&engine, id).ending.is_some();
+        assert_eq!((ends(kept), ends(due)), (false, true), "{mode:?}: as if it had not jumped");
+        pass(&engine, 601);
+        sweep_with(&engine, SweepOptions { dry_run: false, reconcile: true });
+        sweep(&engine);
+        assert!(ends(kept), "{mode:?}: the new time is believed");
+    }
+}
+
+#[test]
+fn what_has_expired_is_held_and_what_is_asked_for_is_not() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        let id = issue_of(&engine, "10m").expect("issues").held.lease.id;
+        let asked = issue_of(&engine, "1h").expect("issues").held.lease.id;
+        let config = Config { hold_expired: true, ..engine.config.clone() };
+        let holding = Engine::new(engine.ports.clone(), keys("A"), config);
+        pass(&engine, 601);
+        let report = sweep(&holding);
+        assert_eq!((report.due, report.done, report.held), (0, 0, 1), "{mode:?}");
+        assert_eq!(report.oldest_overdue_seconds, Some(1), "{mode:?}");
+        assert!(revoke(&holding, asked), "{mode:?}");
+        assert_eq!(held(&engine, id).ending, None, "{mode:?}");
+        pass(&engine, 31);
+        assert_eq!(sweep(&engine).done, 1, "{mode:?}: it is let go");
+    }
+}
+
+#[test]
+fn a_dry_run_tells_what_is_due_and_does_nothing() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        issue_of(&engine, "10m").expect("issues");
+        issue_of(&engine, "1h").expect("issues");
+        pass(&engine, 605);
+        let before = (engine.ports.store.contents(), engine.ports.http.calls(), made(&engine));
+        let report = sweep_with(&engine, SweepOptions { dry_run: true, reconcile: false });
+        assert_eq!((report.due, report.done), (1, 0), "{mode:?}");
+        assert_eq!(report.oldest_overdue_seconds, Some(5), "{mode:?}");
+        let after = (engine.ports.store.contents(), engine.ports.http.calls(), made(&engine));
+        assert_eq!(after, before, "{mode:?}");
+    }
+}
+
+#[test]
+fn what_another_sweep_is_at_work_on_is_left_to_it() {
+    use futures::future::join;
+    for mode in BOUND {
+        let engine = warm(mode);
+        for _ in 0..20 {
+            issue_of(&engine, "10m").expect("issues");
+        }
+        pass(&engine, 300);
+        sweep(&engine);
+        pass(&engine, 301);
+        let calls = engine.ports.http.calls();
+        let other = restarted(&engine);
+        let options = SweepOptions::default();
+        let (one, two) = block_on(join(engine.sweep(options), other.sweep(options)));
+        let (one, two) = (one.expect("sweeps"), two.expect("sweeps"));
+        assert_eq!(one.done + two.done, 20, "{mode:?}");
+        let each = (engine.ports.http.calls() - calls) / 20;
+        assert!(each <= 4, "{mode:?}: {each} calls a lease, for two sweeps");
+        // One that has stopped holds nothing up for long.
+        issue_of(&engine, "10m").expect("issues");
+        pass(&engine, 601);
+        engine.ports.die_at(6, crate::testing::Death::Before);
+        let _ = block_on(engine.sweep(options));
+        assert!(engine.ports.revive(), "{mode:?}");
+        pass(&engine, 30);
+        sweep(&restarted(&engine));
+        assert_eq!(made(&engine), [""; 0], "{mode:?}");
+    }
+}
+
+#[test]
+fn where_no_sweep_runs_a_request_sweeps_a_little() {
+    let engine = warm(RULES);
+    for _ in 0..20 {
+        issue_of(&engine, "10m").expect("issues");
+    }
+    sweep(&engine);
+    pass(&engine, 30);
+    assert!(!engine.sweep_health().expect("reads").overdue);
+    let before = engine.ports.http.calls();
+    block_on(engine.sweep_if_overdue()).expect("looks");
+    assert_eq!(engine.ports.http.calls(), before);
+    pass(&engine, 600);
+    assert!(engine.sweep_health().expect("reads").overdue);
+    block_on(engine.sweep_if_overdue()).expect("sweeps");
+    let left = live(&engine).len();
+    assert!((1..20).contains(&left), "{left} are left");
+    // Not with every request, and the sweeps are missed all the same.
+    let before = engine.ports.http.calls();
+    block_on(engine.sweep_if_overdue()).expect("looks");
+    assert_eq!(engine.ports.http.calls(), before);
+    assert!(engine.sweep_health().expect("reads").overdue);
+    for _ in 0..5 {
+        pass(&engine, 11);
+        block_on(engine.sweep_if_overdue()).expect("sweeps");
+    }
+    assert_eq!(live(&engine).len(), 0);
+}
+
+#[test]
+fn one_target_that_does_not_answer_delays_no_other() {
+    let engine = warm(RULES);
+    let other =
+        target("dead", "https://dead.example", prod("https://dead.example", Some("t")).auth);
+    engine.put_target(other).expect("puts");
+    let mut dead = crate::fixtures::secret(RULES.1, r#""target":"dead""#);
+    dead.name = name_of("dead");
+    block_on(engine.put_dynamic_secret(dead)).expect("puts");
+    for _ in 0..10 {
+        let request = crate::fixtures::asked("10m");
+        let requester = crate::fixtures::requester();
+        block_on(engine.issue(&requester, &name_of("dead"), request, None)).expect("issues");
+    }
+    let id = issue_of(&engine, "10m").expect("issues").held.lease.id;
+    let is_dead = |sent: &crate::testing::Sent| {
+        sent.headers.get("host").is_some_and(|host| host == "dead.example")
+            || sent.authorization() == Some("Bearer t")
+    };
+    engine.ports.http.fail_all(Fault::Lose, is_dead);
+    pass(&engine, 601);
+    let began = engine.ports.now();
+    let report = sweep(&engine);
+    assert!(held(&engine, id).ending.is_some(), "{report:?}");
+    assert!((engine.ports.now() - began).num_seconds() <= 10, "it waits once");
+    assert_eq!((report.done, report.postponed), (1, 10), "{report:?}");
+    // While it is left alone, nothing waits for it at all.
+    let began = engine.ports.now();
+    sweep(&engine);
+    assert_eq!(engine.ports.now(), began);
 }

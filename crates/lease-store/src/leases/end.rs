@@ -27,17 +27,30 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails where the store does not answer, or where a sweep took us for dead: then it is not sure that
     /// anybody goes on, and it is to be asked again.
-    pub fn postpone(&self, held: &Held, closing: &Closing) -> Result<(), FenceError> {
+    pub fn postpone(&self, held: &Held, closing: &Closing) -> Result<Closing, FenceError> {
         let id = held.lease.id;
         let number = self.store.increment(&keys::count(Which::Work))?;
+        let closing = Closing { work: Some(number), ..closing.clone() };
         let (closing_key, work) = (keys::closing(id), keys::record(Which::Work, number));
         let entries = [
-            (closing_key.clone(), record::write(&closing_key, closing)?),
+            (closing_key.clone(), record::write(&closing_key, &closing)?),
             (work.clone(), record::write(&work, &id)?),
         ];
         self.store.set_many(&entries)?;
         let void = self.is_there(&keys::void(Which::Work, number))?;
-        if void { Err(FenceError::Fenced) } else { Ok(()) }
+        if void { Err(FenceError::Fenced) } else { Ok(closing) }
+    }
+
+    /// Whether a sweep has given up the number under which an end was left to the sweeps, so that only the end
+    /// of its time would find it.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn is_void_work(&self, number: Option<u64>) -> Result<bool, StoreError> {
+        match number {
+            Some(number) => self.is_there(&keys::void(Which::Work, number)),
+            None => Ok(false),
+        }
     }
 
     /// Keeps what stands in the way of an end that is decided.

@@ -109,7 +109,7 @@ impl<K: KeyValue> Leases<'_, K> {
         Ok(())
     }
 
-    /// Records a pending lease anew, with other names, before anything bears them.
+    /// Records a pending lease anew, with what is known of it by now.
     ///
     /// # Errors
     /// Fails where the store does; the record may be the old one or the new one.
@@ -121,6 +121,19 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<(), StoreError> {
         let record = Record { lease: pending.clone(), claim: claim.cloned() };
         self.write(keys::record(Which::Secret(place.log), place.number), &record)
+    }
+
+    /// Records a pending lease anew, with other names, before anything bears them.
+    ///
+    /// # Errors
+    /// Fails where its end was decided meanwhile, by the names that it had; nothing may be made then.
+    pub fn rename(
+        &self,
+        place: Place,
+        pending: &Lease,
+        claim: Option<&Claim>,
+    ) -> Result<(), FenceError> {
+        self.complete(place, pending, claim)
     }
 
     /// Records a lease as active, before its token is answered: one durable write.

@@ -294,7 +294,7 @@ impl<K: KeyValue> Batch<'_, K> {
             match self.is_still_over(&held, why) {
                 Ok(()) => {
                     let since = self.clocks.host();
-                    let closing = Closing { why, since, obstacle: None };
+                    let closing = Closing { why, since, obstacle: None, work: None };
                     let key = keys::closing(held.lease.id);
                     decided.push((key.clone(), record::write(&key, &closing)?));
                     held.closing = Some(closing);

@@ -41,7 +41,7 @@ pub(super) fn each_step_makes_as_many_durable_writes_as_it_may<K: KeyValue>(stor
 
     let held = bench.issue(Mode::Existing, None);
     writes();
-    let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None };
+    let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
     bench.leases().postpone(&held, &closing).expect("postpones");
     assert_eq!(writes(), 2, "revocation that cannot be finished");
 }

@@ -207,8 +207,9 @@ pub(super) fn a_postponed_end_is_found_or_refused<K: KeyValue>(store: &K) {
         let (others, place) = (bench.others(), held.place);
         let (told, postponed) = noted::<bool>();
         let first: Action<'_, K> = Box::new(move |bench| {
-            let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None };
-            told(went_well(bench.leases().postpone(&held, &closing)));
+            let closing =
+                Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
+            told(went_well(bench.leases().postpone(&held, &closing).map(drop)));
         });
         // Noticed, and given up in the same breath, as after a long stall.
         let second = move || {

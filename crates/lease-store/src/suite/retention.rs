@@ -141,7 +141,7 @@ pub(super) fn the_first_reason_for_an_end_stands<K: KeyValue>(store: &K) {
     let held = bench.issue(Mode::Existing, None);
     bench.sweep(T0);
     // It is to be taken back and cannot be; its time passes meanwhile.
-    let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None };
+    let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
     bench.leases().postpone(&held, &closing).expect("postpones");
     assert_eq!(bench.held(held.place).state(at(T0)), LeaseState::Revoking);
     bench.sweep(T0 + TTL);
@@ -186,7 +186,8 @@ pub(super) fn whatever_stops_while_it_ends_what_was_postponed_goes_on<K: KeyValu
         while bench.batch(Which::Work, T0, 100).is_some_and(|summary| summary.more) {}
         let held = bench.issue(Mode::Existing, None);
         bench.sweep(T0);
-        let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None };
+        let closing =
+            Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
         bench.leases().postpone(&held, &closing).expect("postpones");
         bench.store.stop_after(operations);
         let leases = bench.leases();

@@ -172,7 +172,7 @@ pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> O
         return Some(());
     }
     let obstacle = Some("the cluster does not answer".to_owned());
-    let closing = Closing { why, since: port.now(), obstacle };
+    let closing = Closing { why, since: port.now(), obstacle, work: None };
     leases.postpone(&held, &closing).map_err(|error| fenced(port, &error)).ok()?;
     port.tell(Said::Note("postponed"));
     port.tell(Said::Revoked(id));
