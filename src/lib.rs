@@ -1,6 +1,7 @@
 //! kubelease: leases short-lived Kubernetes credentials over HTTP.
 //!
-//! This component answers every route but the sweep's. It hands over to `lease-api` with Spin's ports.
+//! This component answers every route but the sweep's. It hands over to `lease-api` with Spin's
+//! ports, and where sweeps are missing does a little of their work once it has answered.
 
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -9,7 +10,7 @@ struct Kubelease;
 
 impl Guest for Kubelease {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve(&request, out, lease_api::leases);
+        spin_ports::serve(&request, out, lease_api::leases, lease_api::after_answer);
     }
 }
 

@@ -14,12 +14,11 @@ use testbed::wait::{eventually, not_yet};
 pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result<()> {
     let dev_host = case.needs_dev_host("Spin's command trigger is a plug-in")?;
     let keeper = Keeper::new()?;
-    let trigger = "[[trigger.command]]\ncomponent = \"cleanup-job\"\n";
     for (settings, succeeds, told) in [
         (case.settings()?, true, NOTHING_DUE),
         (case.settings()?.without(MASTER_KEY), false, "the variable `master_key` is not set"),
     ] {
-        let output = job(dev_host, &keeper, trigger, &settings)?.output()?;
+        let output = job(dev_host, &keeper, COMMAND, &settings).output()?;
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.success(), succeeds, "{log}");
         assert!(log.contains(told), "{log}");
@@ -30,12 +29,10 @@ pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result
 pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
     let dev_host = case.needs_dev_host("Spin's cron trigger is a plug-in")?;
     let keeper = Keeper::new()?;
-    let trigger =
-        "[[trigger.cron]]\ncomponent = \"cleanup-job\"\ncron_expression = \"* * * * * *\"\n";
     let log = keeper.scratch().join("log");
-    let mut command = job(dev_host, &keeper, trigger, &case.settings()?)?;
+    let mut command = job(dev_host, &keeper, CRON, &case.settings()?);
     let process = keeper.spawn("the scheduled job", &mut command, &log)?;
-    eventually("the second run", Duration::from_secs(30), || {
+    eventually("the second run", Duration::from_secs(60), || {
         process.check()?;
         let told = fs::read_to_string(&log)?;
         let runs = told.matches(NOTHING_DUE).count();
@@ -44,24 +41,37 @@ pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
     process.stop()
 }
 
+pub fn all_manifests_say_the_same(_: &Case) -> Result<()> {
+    let parts = |name: &str| {
+        let text = fs::read_to_string(kubelease::manifest().with_file_name(name))?;
+        let variables = text.split_once("[variables]").context("variables")?.1;
+        let (variables, _) = variables.split_once("\n\n").context("an end of them")?;
+        let (_, job) = text.split_once("[component.cleanup-job]").context("the job")?;
+        Ok::<_, anyhow::Error>((variables.to_owned(), job.to_owned()))
+    };
+    let own = parts("spin.toml")?;
+    for name in [CRON, COMMAND] {
+        assert_eq!(parts(name)?, own, "{name}");
+    }
+    Ok(())
+}
+
 /// What it says where there is nothing to do.
-const NOTHING_DUE: &str = "INFO cleanup_job: ended 0 of 0 leases that were due, forgot 0";
+const NOTHING_DUE: &str = "INFO cleanup_job: 0 leases were due";
 
-/// The project's own manifest with the cleanup job alone, started by `trigger`.
-fn job(dev_host: &DevHost, keeper: &Keeper, trigger: &str, settings: &Settings) -> Result<Command> {
-    let own = fs::read_to_string(kubelease::manifest())?;
-    let (application, _) = own.split_once("[[trigger.http]]").context("a trigger")?;
-    let (_, component) = own.split_once("[component.cleanup-job]").context("the job")?;
-    let target = kubelease::manifest().with_file_name("target");
-    let component = component.replace("target/", &format!("{}/", target.display()));
-    let manifest = keeper.scratch().join("job.toml");
-    fs::write(&manifest, format!("{application}{trigger}\n[component.cleanup-job]{component}"))?;
+/// The manifest for a schedule.
+const CRON: &str = "spin.cron.toml";
 
+/// The manifest for a command.
+const COMMAND: &str = "spin.job.toml";
+
+/// The cleanup job alone, as one of the project's manifests starts it.
+fn job(dev_host: &DevHost, keeper: &Keeper, manifest: &str, settings: &Settings) -> Command {
     let mut command = Command::new(&dev_host.program);
-    command.args(["up", "-f"]).arg(manifest);
+    command.args(["up", "-f"]).arg(kubelease::manifest().with_file_name(manifest));
     command.arg("--state-dir").arg(keeper.scratch().join("state"));
     for (name, value) in &settings.variables {
         command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
     }
-    Ok(command)
+    command
 }

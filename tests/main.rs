@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         check::a_check_of_a_cluster_that_does_not_answer_says_why,
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
         cleanup_job::the_cleanup_job_runs_by_a_schedule,
+        cleanup_job::all_manifests_say_the_same,
         configuration::without_its_variables_only_livez_answers,
         configuration::a_previous_master_key_still_opens_what_it_sealed,
         finalizer::an_account_that_is_held_ends_when_it_is_let_go,

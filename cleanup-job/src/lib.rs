@@ -12,7 +12,7 @@ mod cron;
 use std::error::Error;
 use std::process;
 
-use lease_api::SweepError;
+use lease_api::{SweepError, SweepReport};
 use spin_ports::SpinPorts;
 use wasi::exports::cli::run;
 use wasi::exports::http::incoming_handler;
@@ -22,7 +22,7 @@ struct CleanupJob;
 
 impl incoming_handler::Guest for CleanupJob {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve(&request, out, lease_api::sweep);
+        spin_ports::serve(&request, out, lease_api::sweep, async |_, _| ());
     }
 }
 
@@ -39,12 +39,11 @@ fn sweep() -> Result<(), SweepError> {
     let variables = spin_ports::variables();
     let report = spin_ports::run(lease_api::sweep_now(SpinPorts::default(), &variables))
         .inspect_err(|error| log::error!("{}", chain(error)))?;
+    let SweepReport { due, done, postponed, held, forgotten, .. } = report;
     let more = if report.more { ", and there is more to do" } else { "" };
     log::info!(
-        "ended {} of {} leases that were due, forgot {}{more}",
-        report.done,
-        report.due,
-        report.forgotten
+        "{due} leases were due: {done} have ended, {postponed} are tried again; {held} are held, {forgotten} \
+         were forgotten{more}"
     );
     Ok(())
 }

@@ -1,26 +1,58 @@
 //! Is it alive, and can it work?
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use lease_engine::{Engine, Ports};
+use serde::Serialize;
 use serde_json::json;
 
+use crate::auth::admit;
 use crate::problem::{Code, Problem};
 use crate::respond;
+use crate::routes::Access;
 use crate::settings::{Settings, SettingsError};
+use crate::sweep::json::{Degraded, SummaryJson, SweptJson};
 
 /// It answers, so it is alive.
 pub(crate) fn live() -> Response<Vec<u8>> {
     respond::json(StatusCode::OK, &json!({"status": "alive"}))
 }
 
-/// Whether it is configured and its store answers. Targets are not asked: one bad cluster must not take
-/// the others away.
+/// Whether it can work, and whether it does as it should.
+#[derive(Serialize)]
+struct ReadyJson<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    degraded: Vec<Degraded>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<SweepJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SweepJson<'a> {
+    Whole(SweptJson<'a>),
+    Summary(SummaryJson),
+}
+
+/// Whether it is configured and its store answers, and what the last sweep did: in numbers for anybody, whole
+/// for who may sweep. Targets are not asked, and a sweep that is missing takes nothing out of service: one bad
+/// cluster must not take the others away.
 pub(crate) fn ready<P: Ports>(
     ports: P,
     settings: Result<Settings, SettingsError>,
+    headers: &HeaderMap,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let settings =
         settings.map_err(|error| Problem::new(Code::NotConfigured, error.to_string()))?;
-    Engine::new(ports, settings.keys, settings.config).probe_store()?;
-    Ok(respond::json(StatusCode::OK, &json!({"status": "ready"})))
+    let may_see = admit(headers, &settings, Access::Sweeper).is_ok();
+    let engine = Engine::new(ports, settings.keys, settings.config);
+    engine.probe_store()?;
+    let health = engine.sweep_health()?;
+    let degraded = Degraded::all(&health);
+    let sweep = health.last.as_ref().map(|last| match may_see {
+        true => SweepJson::Whole(SweptJson::of(last)),
+        false => SweepJson::Summary(SummaryJson::of(last)),
+    });
+    let status = if degraded.is_empty() { "ready" } else { "degraded" };
+    Ok(respond::json(StatusCode::OK, &ReadyJson { status, degraded, sweep }))
 }

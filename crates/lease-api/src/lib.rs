@@ -22,7 +22,8 @@ mod targets;
 mod testing;
 
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
+pub use lease_engine::SweepReport;
 pub use routes::{Access, Route, leases_routes, sweep_routes};
 pub use serve::{leases, malformed, sweep};
 pub use settings::{SettingsError, Variables};
-pub use sweep::{SweepError, sweep_now};
+pub use sweep::{SweepError, after_answer, sweep_now};

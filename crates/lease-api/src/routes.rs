@@ -58,6 +58,7 @@ pub(crate) enum Operation {
     RevokeLease,
     RenewLease,
     Sweep,
+    ShowSweep,
 }
 
 /// The routes of the main component.
@@ -101,7 +102,9 @@ pub fn leases_routes() -> Vec<Route> {
 /// The routes of the cleanup job.
 #[must_use]
 pub fn sweep_routes() -> Vec<Route> {
-    vec![Route::new(Method::POST, "/api/v1/sweep", Access::Sweeper, Operation::Sweep)]
+    [(Method::POST, Operation::Sweep), (Method::GET, Operation::ShowSweep)]
+        .map(|(method, operation)| Route::new(method, "/api/v1/sweep", Access::Sweeper, operation))
+        .into()
 }
 
 /// What a path and method lead to.

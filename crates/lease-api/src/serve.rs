@@ -90,7 +90,7 @@ async fn answer<P: Ports>(
     };
     let operation = match route.endpoint {
         Endpoint::Live => return Ok(health::live()),
-        Endpoint::Ready => return health::ready(ports, settings),
+        Endpoint::Ready => return health::ready(ports, settings, &head.headers),
         Endpoint::Operation(operation) => operation,
     };
     let settings = settings?;
@@ -130,7 +130,8 @@ async fn dispatch<P: Ports>(
         Operation::ShowLease => lease_handlers::show(engine, parameter),
         Operation::RevokeLease => lease_handlers::revoke(engine, parameter).await,
         Operation::RenewLease => lease_handlers::renew(engine, parameter, body).await,
-        Operation::Sweep => crate::sweep::sweep_once(engine, body).await,
+        Operation::Sweep => crate::sweep::sweep_once(engine, &query, body).await,
+        Operation::ShowSweep => crate::sweep::show_sweep(engine),
     }
 }
 
@@ -141,6 +142,7 @@ fn parameters(operation: Operation) -> &'static [&'static str] {
         Operation::ListLeases => lease_handlers::LIST_QUERY,
         Operation::DeleteDynamicSecret => &["force", "revoke"],
         Operation::DeleteTarget => &["revoke"],
+        Operation::Sweep => &["dry_run", "reconcile"],
         _ => &[],
     }
 }
@@ -288,6 +290,12 @@ mod tests {
             ("GET", "/api/v1/targets/..%2f", 422, "invalid_name"),
             ("GET", "/api/v1/leases/nope", 404, "unknown_lease"),
             ("POST", "/api/v1/sweep", 422, "invalid_field"),
+            ("POST", "/api/v1/sweep?dry_run=yes", 422, "invalid_query"),
+            ("POST", "/api/v1/sweep?reconcile=", 422, "invalid_query"),
+            ("POST", "/api/v1/sweep?reconcil=true", 422, "invalid_query"),
+            ("GET", "/api/v1/sweep?dry_run=true", 422, "invalid_query"),
+            ("GET", "/api/v1/sweep", 404, "not_swept"),
+            ("PUT", "/api/v1/sweep", 405, "method_not_allowed"),
             ("POST", "/api/v1/targets/prod/check", 422, "invalid_field"),
             ("POST", "/api/v1/targets/Prod/cluster", 422, "invalid_name"),
             ("POST", "/api/v1/targets/Prod/write-off", 422, "invalid_name"),

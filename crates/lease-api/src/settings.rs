@@ -4,7 +4,9 @@ use std::fmt;
 
 use chrono::TimeDelta;
 use lease_core::{Keyring, MAX_TTL, MIN_LEASE_TTL, MasterKey, Ttl, VariableOrigins};
-use lease_engine::{Config, DEFAULT_LANDING, DEFAULT_RETENTION};
+use lease_engine::{
+    Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
+};
 
 use crate::bearer::BearerToken;
 
@@ -27,6 +29,12 @@ pub struct Variables {
     pub lease_retention: String,
     /// Which variable may be sent where: `target_prod=https://10.0.0.1:6443 …`.
     pub target_origins: String,
+    /// Whether what has expired is left alone: `true` or `false`.
+    pub hold_expired: String,
+    /// How often the sweep is meant to run, as `10s`.
+    pub sweep_interval: String,
+    /// How often each cluster is compared with the records, as `10m`.
+    pub reconcile_interval: String,
 }
 
 /// Why one cannot work with the variables as they are set. Names them, and repeats none.
@@ -87,6 +95,9 @@ fn config(variables: &Variables) -> Result<Config, SettingsError> {
     let max_ttl = duration("max_lease_ttl", &variables.max_lease_ttl, MIN_LEASE_TTL, MAX_TTL)?;
     let landing = duration("landing_time", &variables.landing_time, Ttl::SECOND, Ttl::HOUR)?;
     let retention = duration("lease_retention", &variables.lease_retention, Ttl::HOUR, Ttl::YEAR)?;
+    let sweeps = duration("sweep_interval", &variables.sweep_interval, Ttl::SECOND, Ttl::DAY)?;
+    let reconcile = &variables.reconcile_interval;
+    let reconciles = duration("reconcile_interval", reconcile, MIN_LEASE_TTL, Ttl::DAY)?;
     let origins = VariableOrigins::parse(&variables.target_origins)
         .map_err(|_| SettingsError::Malformed("target_origins", ORIGINS_RULE))?;
     Ok(Config {
@@ -94,8 +105,18 @@ fn config(variables: &Variables) -> Result<Config, SettingsError> {
         landing: landing.map_or(DEFAULT_LANDING, TimeDelta::from),
         retention: retention.map_or(DEFAULT_RETENTION, TimeDelta::from),
         origins,
-        ..Config::default()
+        hold_expired: flag("hold_expired", &variables.hold_expired)?,
+        sweep_interval: sweeps.map_or(DEFAULT_SWEEP_INTERVAL, TimeDelta::from),
+        reconcile_interval: reconciles.map_or(DEFAULT_RECONCILE_INTERVAL, TimeDelta::from),
     })
+}
+
+fn flag(name: &'static str, text: &str) -> Result<bool, SettingsError> {
+    match text.trim() {
+        "" | "false" => Ok(false),
+        "true" => Ok(true),
+        _ => Err(SettingsError::Malformed(name, "`true` or `false`")),
+    }
 }
 
 fn duration(
@@ -133,7 +154,8 @@ const TOKEN_RULE: &str = "at least 32 visible ASCII characters without spaces; \
                           `openssl rand -hex 32` makes one";
 
 const DURATION_RULE: &str = "a duration like `90s`, `15m`, `1h30m` or `2d`: `max_lease_ttl` from 10s to \
-                             768h, `landing_time` from 1s to 1h, `lease_retention` from 1h to 1 year";
+                             768h, `landing_time` from 1s to 1h, `lease_retention` from 1h to 1 year, \
+                             `sweep_interval` from 1s to 1d, `reconcile_interval` from 10s to 1d";
 
 const ORIGINS_RULE: &str = "`target_NAME=https://host:port`, several separated by spaces or commas";
 
@@ -147,7 +169,7 @@ mod tests {
     #[test]
     fn each_variable_that_does_not_fit_is_named_and_not_repeated() {
         type Break = fn(&mut Variables);
-        let cases: [(Break, Option<&str>); 33] = [
+        let cases: [(Break, Option<&str>); 43] = [
             (|_| {}, None),
             (|v| v.sweep_token.clear(), None),
             (|v| v.previous_master_keys = format!("{0},{0}\n", v.master_key), None),
@@ -177,6 +199,16 @@ mod tests {
             (|v| v.lease_retention = "366d".to_owned(), Some("`lease_retention` is malformed")),
             (|v| v.lease_retention = "59m".to_owned(), Some("`lease_retention` is malformed")),
             (|v| v.lease_retention = "canary".to_owned(), Some("from 1h to 1 year")),
+            (|v| v.hold_expired = "true\n".to_owned(), None),
+            (|v| v.hold_expired = "false".to_owned(), None),
+            (|v| v.hold_expired = "canary".to_owned(), Some("`hold_expired` is malformed: `true`")),
+            (|v| v.hold_expired = "1".to_owned(), Some("`hold_expired` is malformed")),
+            (|v| v.sweep_interval = "1d".to_owned(), None),
+            (|v| v.sweep_interval = "canary".to_owned(), Some("`sweep_interval` is malformed")),
+            (|v| v.sweep_interval = "0s".to_owned(), Some("`sweep_interval` is malformed")),
+            (|v| v.reconcile_interval = "10s".to_owned(), None),
+            (|v| v.reconcile_interval = "9s".to_owned(), Some("`reconcile_interval` is malformed")),
+            (|v| v.reconcile_interval = "2d".to_owned(), Some("`reconcile_interval` is malf")),
             (
                 |v| v.target_origins = "target_a=https://a.example, target_b=http://b".to_owned(),
                 None,
@@ -217,10 +249,16 @@ mod tests {
             landing_time: "90s".to_owned(),
             lease_retention: "1h".to_owned(),
             target_origins: "target_a=https://a.example:6443".to_owned(),
+            hold_expired: "true".to_owned(),
+            sweep_interval: "1m".to_owned(),
+            reconcile_interval: "1h".to_owned(),
             ..variables()
         });
         assert_eq!(set.max_ttl.seconds(), 7200);
         assert_eq!((set.landing, set.retention), (TimeDelta::seconds(90), TimeDelta::hours(1)));
+        assert!(set.hold_expired);
+        let intervals = (set.sweep_interval, set.reconcile_interval);
+        assert_eq!(intervals, (TimeDelta::minutes(1), TimeDelta::hours(1)));
         let variable = "target_a".to_owned().try_into().expect("a variable");
         for (url, allowed) in [("https://a.example:6443/x", true), ("https://a.example", false)] {
             let url = url.to_owned().try_into().expect("a url");

@@ -1,11 +1,14 @@
 //! The sweep, by whichever trigger it comes.
 
+pub(crate) mod json;
+
 use http::{Response, StatusCode};
 use lease_engine::{Engine, Ports, StoreError, SweepOptions, SweepReport};
-use serde::Serialize;
 
+use self::json::{ReportJson, SweptJson};
 use crate::input::Nothing;
-use crate::problem::Problem;
+use crate::list::Query;
+use crate::problem::{Code, Problem};
 use crate::settings::Settings;
 use crate::{Body, SettingsError, Variables, input, respond};
 
@@ -32,34 +35,35 @@ pub async fn sweep_now<P: Ports>(
     Ok(Engine::new(ports, settings.keys, settings.config).sweep(SweepOptions::default()).await?)
 }
 
+/// Sweeps a little where sweeps are missing; what a request does once it is answered.
+///
+/// What goes wrong is logged: there is nobody to be told.
+pub async fn after_answer<P: Ports>(ports: P, variables: &Result<Variables, SettingsError>) {
+    let Ok(settings) = Settings::read(variables) else { return };
+    let engine = Engine::new(ports, settings.keys, settings.config);
+    if let Err(error) = engine.sweep_if_overdue().await {
+        log::error!("a sweep after an answer stopped: {error}");
+    }
+}
+
 /// `POST /api/v1/sweep`
 pub(crate) async fn sweep_once<P: Ports>(
     engine: &Engine<P>,
+    query: &Query<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
+    let (dry_run, reconcile) = (query.flag("dry_run")?, query.flag("reconcile")?);
     let Nothing {} = input::optional_json(body).await?;
-    let report = engine.sweep(SweepOptions::default()).await?;
-    Ok(respond::json(StatusCode::OK, &ReportJson::of(&report)))
+    let report = engine.sweep(SweepOptions { dry_run, reconcile }).await?;
+    Ok(respond::json(StatusCode::OK, &ReportJson::of(&report, dry_run)))
 }
 
-/// What a sweep did.
-#[derive(Serialize)]
-struct ReportJson {
-    due: usize,
-    done: usize,
-    postponed: usize,
-    voided: usize,
-    forgotten: usize,
-    resealed: usize,
-    resigned: usize,
-    more: bool,
+/// `GET /api/v1/sweep`
+pub(crate) fn show_sweep<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
+    let none = || Problem::new(Code::NotSwept, "no sweep has run on this store yet");
+    let swept = engine.last_sweep()?.ok_or_else(none)?;
+    Ok(respond::json(StatusCode::OK, &SweptJson::of(&swept)))
 }
 
-impl ReportJson {
-    fn of(report: &SweepReport) -> Self {
-        let SweepReport {
-            due, done, postponed, voided, forgotten, resealed, resigned, more, ..
-        } = *report;
-        Self { due, done, postponed, voided, forgotten, resealed, resigned, more }
-    }
-}
+#[cfg(test)]
+mod tests;

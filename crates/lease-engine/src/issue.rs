@@ -172,8 +172,8 @@ impl<P: Ports> Engine<P> {
         self.note_clock(connection)?;
         let mut active = making.settled(claims);
         active.warnings.extend(self.seldom_swept(&active));
-        let planned = making.lease.expires_at;
-        if active.expires_at < planned {
+        // A token's times are whole seconds: what is closer was not shortened.
+        if active.expires_at + TimeDelta::seconds(2) < making.lease.expires_at {
             let sooner = |_: &Marks| Some(active.expires_at);
             if let Err(error) = self.announce(connection, &active, sooner, making.deadline()).await
             {

@@ -7,7 +7,9 @@ use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, request, variables};
 
-/// Hands a request over to `handler` and sends what it answers.
+/// Hands a request over to `handler`, sends what it answers, and then does `after`, for which nobody waits.
+///
+/// The host may end an instance while it does that: nothing may depend on it.
 pub fn serve(
     incoming: &IncomingRequest,
     out: ResponseOutparam,
@@ -17,17 +19,20 @@ pub fn serve(
         Parts,
         IncomingBody,
     ) -> Response<Vec<u8>>,
+    after: impl AsyncFnOnce(SpinPorts, &Result<Variables, SettingsError>),
 ) {
     log_to_stderr();
     spin_executor::run(async {
+        let variables = variables();
         let answer = match read(incoming) {
-            Ok((head, body)) => handler(SpinPorts::default(), &variables(), head, body).await,
+            Ok((head, body)) => handler(SpinPorts::default(), &variables, head, body).await,
             Err(error) => {
                 log::warn!("a request cannot be read: {error}");
                 lease_api::malformed()
             }
         };
         answer::send(out, answer).await;
+        after(SpinPorts::default(), &variables).await;
     });
 }
 

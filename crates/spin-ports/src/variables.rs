@@ -19,6 +19,9 @@ pub fn variables() -> Result<Variables, SettingsError> {
         landing_time: get("landing_time")?,
         lease_retention: get("lease_retention")?,
         target_origins: get("target_origins")?,
+        hold_expired: get("hold_expired")?,
+        sweep_interval: get("sweep_interval")?,
+        reconcile_interval: get("reconcile_interval")?,
     })
 }
 

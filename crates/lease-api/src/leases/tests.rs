@@ -239,13 +239,21 @@ fn a_lease_ends_in_the_sweep_and_is_forgotten_after_its_retention() {
     assert_eq!(app.send("GET", &path, ADMIN, "").json["state"], "revoking");
     let swept = app.send("POST", "/api/v1/sweep", ADMIN, "{}");
     let report = json!({
-        "due": 1, "done": 1, "postponed": 0, "voided": 0, "forgotten": 0, "resealed": 0, "resigned": 0, "more": false,
+        "due": 1, "done": 1, "postponed": 0, "held": 0, "voided": 0, "forgotten": 0, "resealed": 0,
+        "resigned": 0, "failed": [], "targets": {},
+        "reconciled": {
+            "targets": 0, "orphans": 0, "removed": 0, "adopted": 0, "parked": 0, "lost": 0, "extended": 0,
+        },
+        "calls": swept.json["calls"], "more": false,
     });
     assert_eq!((swept.status, &swept.json), (200, &report));
     let ended = app.send("GET", &path, ADMIN, "").json;
     let told = json!({"why": "expired", "at": "2026-11-22T07:01:00Z"});
     assert_eq!((&ended["state"], &ended["ended"]), (&json!("expired"), &told));
+    // Its object could say for a day that it lives.
     app.pass(2 * 3600);
+    assert_eq!(app.send("POST", "/api/v1/sweep", ADMIN, "").json["forgotten"], 0);
+    app.pass(22 * 3600);
     assert_eq!(app.send("POST", "/api/v1/sweep", ADMIN, "").json["forgotten"], 1);
     assert_eq!(code(&app.send("GET", &path, ADMIN, "")), (404, "unknown_lease"));
 }

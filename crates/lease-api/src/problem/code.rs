@@ -59,6 +59,8 @@ codes! {
         UnknownDynamicSecret = "unknown_dynamic_secret",
         /// No lease, or no more.
         UnknownLease = "unknown_lease",
+        /// No sweep has run yet.
+        NotSwept = "not_swept",
     }
     METHOD_NOT_ALLOWED {
         /// The path takes others.
