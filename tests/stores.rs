@@ -32,6 +32,7 @@ fn run_all(case: &Case, runtime_config: Option<&str>) -> Result<()> {
         runtime_config,
         variables: vec![],
         listen: None,
+        faults: None,
     };
     let running = case.host().start(&app, &keeper)?;
     let suite = Http::plain(&running.url());

@@ -16,6 +16,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::allowed_hosts::AllowedHosts;
 use crate::client_tls::TlsConfigs;
 use crate::engine;
+use crate::faults::Faults;
 use crate::guest::{Guest, MemoryLimit};
 use crate::key_value::{KeyValue, Stores};
 use crate::logs::Logs;
@@ -42,6 +43,8 @@ pub struct Options {
     pub max_instance_memory: Option<usize>,
     /// How long one instance may compute.
     pub compute_limit: Duration,
+    /// What goes wrong, where a test has that planned.
+    pub faults: Option<Faults>,
 }
 
 /// An application that can be run.
@@ -53,6 +56,7 @@ pub struct App {
     connections: Arc<Connections>,
     max_instance_memory: Option<usize>,
     compute_limit: Duration,
+    faults: Option<Faults>,
 }
 
 impl App {
@@ -88,6 +92,7 @@ impl App {
             connections: Arc::new(connections),
             max_instance_memory: options.max_instance_memory.or(config.max_instance_memory),
             compute_limit: options.compute_limit,
+            faults: options.faults.clone(),
         })
     }
 
@@ -110,6 +115,9 @@ impl App {
         let mut wasi = WasiCtx::builder();
         // Nothing of our own environment, no directory, no network: only what the manifest gives.
         wasi.envs(&component.prepared.environment).args(arguments).stdout(stdout).stderr(stderr);
+        if let Some(faults) = &self.faults {
+            wasi.wall_clock(faults.clock());
+        }
         let id: Arc<str> = id.into();
         let guest = Guest {
             component: id.clone(),
@@ -123,10 +131,12 @@ impl App {
                 variables: self.variables.clone(),
                 own_address,
                 allowed: Arc::new(OnceLock::new()),
+                faults: self.faults.clone(),
             },
             key_value: KeyValue {
                 stores: self.stores.clone(),
                 labels: component.prepared.labels.clone(),
+                faults: self.faults.clone(),
             },
             variables: self.variables.clone(),
             memory: MemoryLimit(self.max_instance_memory),

@@ -90,7 +90,7 @@ trait Manager: Send + Sync {
 
 /// One opened store.
 #[async_trait]
-trait Store: Send + Sync {
+pub trait Store: Send + Sync {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error>;
     async fn delete(&self, key: &str) -> Result<(), Error>;
@@ -105,7 +105,7 @@ trait Store: Send + Sync {
 
 /// The two steps of an optimistic change.
 #[async_trait]
-trait CompareAndSwap: Send + Sync {
+pub trait CompareAndSwap: Send + Sync {
     async fn current(&self) -> Result<Option<Vec<u8>>, Error>;
     /// `Ok(false)` is what the guest sees as `cas-failed`.
     async fn swap(&self, value: Vec<u8>) -> Result<bool, Error>;

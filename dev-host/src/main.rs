@@ -9,6 +9,7 @@ mod app;
 mod bindings;
 mod client_tls;
 mod engine;
+mod faults;
 mod guest;
 mod key_value;
 mod logs;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::app::{App, Options};
+use crate::faults::Faults;
 use crate::manifest::{Manifest, Triggers};
 use crate::triggers::{command, cron, http as http_trigger};
 
@@ -103,6 +105,9 @@ struct Up {
     /// How long one instance may compute, in milliseconds (Spin has no such limit)
     #[arg(long, env = "DEV_HOST_COMPUTE_LIMIT_MS", default_value_t = 30_000)]
     compute_limit_ms: u64,
+    /// A file that plans what goes wrong, and sets the guests' clock; for tests (Spin has nothing like it)
+    #[arg(long)]
+    faults: Option<PathBuf>,
 }
 
 impl Up {
@@ -118,6 +123,7 @@ impl Up {
             variables: self.variables.clone(),
             max_instance_memory: self.max_instance_memory,
             compute_limit: Duration::from_millis(self.compute_limit_ms),
+            faults: self.faults.clone().map(Faults::new),
         }
     }
 }

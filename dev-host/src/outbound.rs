@@ -18,6 +18,7 @@ use self::body::BetweenBytes;
 use self::connect::{ConnectOptions, Connector, Limits};
 use crate::allowed_hosts::AllowedHosts;
 use crate::client_tls::TlsConfigs;
+use crate::faults::Faults;
 use crate::runtime_config::{BlockedNetwork, OutboundHttp};
 use crate::variables::{Template, Variables};
 
@@ -58,6 +59,8 @@ pub struct Outbound {
     pub own_address: Option<Authority>,
     /// The entries as they were at the instance's first request; none if they could not be resolved.
     pub allowed: Arc<OnceLock<Option<AllowedHosts>>>,
+    /// What goes wrong, where a test has that planned.
+    pub faults: Option<Faults>,
 }
 
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
@@ -72,7 +75,11 @@ impl WasiHttpHooks for Outbound {
         let outbound = self.clone();
         Box::new(async move {
             let request = outbound.permit(request)?;
+            let fault = outbound.faults.as_ref().and_then(|faults| {
+                faults.next(&format!("http {} {}", request.method(), request.uri().path()))
+            });
             let response = outbound.send(request, options.unwrap_or_default()).await?;
+            Faults::done(fault);
             Ok((response, Box::new(async { Ok(()) }) as Box<_>))
         })
     }

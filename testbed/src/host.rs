@@ -28,6 +28,8 @@ pub struct App {
     pub variables: Vec<(String, String)>,
     /// Where to listen; a free loopback port if none.
     pub listen: Option<SocketAddr>,
+    /// The plan of what goes wrong, which dev-host alone can do.
+    pub faults: Option<PathBuf>,
 }
 
 impl App {
@@ -249,6 +251,9 @@ fn command(address: SocketAddr, program: &Path, app: &App) -> Command {
     command.arg("--log-dir").arg(app.log_dir());
     if let Some(file) = &app.runtime_config {
         command.arg("--runtime-config-file").arg(file);
+    }
+    if let Some(file) = &app.faults {
+        command.arg("--faults").arg(file);
     }
     command
 }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub client_certificate: Option<ClientCertificate>,
     /// More of the runtime configuration, such as another store.
     pub runtime_config: String,
+    /// Whether a test plans what goes wrong, in [`Kubelease::plan`]; only dev-host can do that.
+    pub faults: bool,
 }
 
 impl Settings {
@@ -44,6 +46,7 @@ impl Settings {
             ca: Some(ca.to_owned()),
             client_certificate: None,
             runtime_config: String::new(),
+            faults: false,
         })
     }
 
@@ -124,7 +127,8 @@ impl<'h> Kubelease<'h> {
     /// Ends it and starts it again with the same store, told other things.
     pub fn restart_with(&self, settings: Settings) -> Result<()> {
         let mut now = self.now();
-        if let Some(running) = now.running.take() {
+        // One that has died is only cleared away.
+        if let Some(running) = now.running.take().filter(|running| running.check().is_ok()) {
             running.stop()?;
         }
         now.app = app(&settings, &self.state_dir)?;
@@ -144,6 +148,18 @@ impl<'h> Kubelease<'h> {
         &self.state_dir
     }
 
+    /// Where it is planned what goes wrong; what was done is noted beside it, with another extension.
+    #[must_use]
+    pub fn plan(&self) -> PathBuf {
+        self.state_dir.join(FAULTS)
+    }
+
+    /// Whether it serves; what was planned may have ended it.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.now().running.as_ref().is_some_and(|running| running.check().is_ok())
+    }
+
     /// Everything that the host and the components have printed so far.
     pub fn log(&self) -> Result<String> {
         self.now().app.log()
@@ -153,6 +169,9 @@ impl<'h> Kubelease<'h> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The plan of what goes wrong, in the state directory.
+const FAULTS: &str = "faults.json";
 
 /// The workspace's manifest, whose components `cargo xtask build` has built.
 #[must_use]
@@ -193,6 +212,7 @@ pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
         runtime_config: Some(runtime_config),
         variables: settings.variables.clone(),
         listen: None,
+        faults: settings.faults.then(|| state_dir.join(FAULTS)),
     })
 }
 

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod command;
 pub mod control_plane;
 pub mod deploy;
+pub mod faulty;
 pub mod harness;
 pub mod host;
 pub mod http;

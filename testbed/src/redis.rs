@@ -1,10 +1,11 @@
 //! A Redis of our own, durable as the documentation asks for.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::host::free_port;
 use crate::process::{Keeper, Process};
@@ -34,6 +35,16 @@ impl Redis {
             std::net::TcpStream::connect(address).map(drop).map_err(not_yet)
         })?;
         Ok(Self { address, _process: process, _keeper: keeper })
+    }
+
+    /// Forgets all that is in it.
+    pub fn empty(&self) -> Result<()> {
+        let mut connection = std::net::TcpStream::connect(self.address)?;
+        connection.write_all(b"FLUSHALL\r\n")?;
+        let mut answer = [0; 5];
+        connection.read_exact(&mut answer)?;
+        ensure!(&answer == b"+OK\r\n", "Redis did not empty itself");
+        Ok(())
     }
 
     /// Where it listens, as a URL.

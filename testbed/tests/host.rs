@@ -65,6 +65,7 @@ fn app(keeper: &Keeper, script: &str) -> App {
         runtime_config: None,
         variables: vec![("script".into(), script.into())],
         listen: None,
+        faults: None,
     }
 }
 

@@ -6,6 +6,7 @@ use wasmtime::component::Resource;
 
 use super::{Bucket, Cas, Error, Labels, Store, Stores};
 use crate::bindings::{atomics, batch, key_value, store};
+use crate::faults::{Faults, faulty};
 use crate::guest::Guest;
 
 /// The stores, as far as one component may open them.
@@ -15,6 +16,8 @@ pub struct KeyValue {
     pub stores: Arc<Stores>,
     /// The labels in the component's `key_value_stores`.
     pub labels: Labels,
+    /// What goes wrong, where a test has that planned.
+    pub faults: Option<Faults>,
 }
 
 impl KeyValue {
@@ -22,7 +25,11 @@ impl KeyValue {
         if !self.labels.contains(label) {
             return Err(Error::AccessDenied);
         }
-        self.stores.open(label).await.map(Bucket)
+        let store = self.stores.open(label).await?;
+        Ok(Bucket(match &self.faults {
+            Some(faults) => faulty(store, faults.clone()),
+            None => store,
+        }))
     }
 }
 

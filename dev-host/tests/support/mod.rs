@@ -107,6 +107,7 @@ impl<'c> Probe<'c> {
             runtime_config: None,
             variables: vec![("secret".to_owned(), "s3cret".to_owned())],
             listen: None,
+            faults: None,
         };
         Ok(Self { case, manifest: manifest.replace(SOURCE, source), dir, app })
     }

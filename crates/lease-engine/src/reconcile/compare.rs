@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lease_core::{FoundLease, FoundObject, LeaseId, LeasedObject, Phase, Stamp};
+use lease_core::{FoundLease, FoundObject, Lease, LeaseId, LeasedObject, Phase, Stamp};
 use lease_store::Held;
 
 use super::Reconcile;
@@ -40,7 +40,11 @@ impl<P: Ports> Engine<P> {
             }
             match self.leases().find(stamp.lease)? {
                 None => add(&mut findings.unknown, object, stamp),
-                Some(held) if held.ending.is_some() => add(&mut findings.left, object, stamp),
+                Some(held) if held.ending.is_some() => {
+                    if may_be_left(&held.lease, object) {
+                        add(&mut findings.left, object, stamp);
+                    }
+                }
                 Some(held) => {
                     self.compare_live(run, held, (object, stamp), &mut findings, reconciled)?;
                 }
@@ -57,12 +61,7 @@ impl<P: Ports> Engine<P> {
         findings: &mut Findings,
         reconciled: &mut Reconciled,
     ) -> Result<(), StoreError> {
-        let same = |known: &&LeasedObject| {
-            known.kind == object.kind
-                && known.namespace == object.namespace
-                && known.name == object.name
-        };
-        match held.lease.objects.iter().find(same) {
+        match held.lease.objects.iter().find(|known| is_same(known, object)) {
             Some(known) if known.uid.as_ref() == Some(&object.uid) => {
                 if !is_listed(&held.lease, known) {
                     return Ok(());
@@ -125,6 +124,18 @@ impl<P: Ports> Engine<P> {
         lease.objects.push(object.to_leased());
         self.leases().complete_with(held.place, &lease)
     }
+}
+
+/// Whether an object can be what is left of a lease that has ended: not one of another UID than we saw made and
+/// go, unless a try to make it may have landed after that.
+fn may_be_left(lease: &Lease, object: &FoundObject) -> bool {
+    let known = lease.objects.iter().find(|known| is_same(known, object));
+    let seen = known.and_then(|known| known.uid.as_ref());
+    seen.is_none_or(|uid| *uid == object.uid) || lease.settles_at.is_some()
+}
+
+fn is_same(known: &LeasedObject, object: &FoundObject) -> bool {
+    known.kind == object.kind && known.namespace == object.namespace && known.name == object.name
 }
 
 /// How much later an announced end is no other end: it is planned in whole seconds, before the token is.

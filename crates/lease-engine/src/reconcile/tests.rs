@@ -245,7 +245,6 @@ fn what_a_lease_that_has_ended_has_left_goes_and_a_copy_of_it_stays() {
         }
         let report = reconcile(&engine);
         assert_eq!(found(&report), (0, 1, 0), "{mode:?}");
-        pass(&engine, 3600);
         let mut copies = vec![];
         for mut object in ours {
             let metadata = object["metadata"].as_object_mut().expect("an object");

@@ -1,0 +1,158 @@
+//! What goes wrong because a test asks for it. Spin has nothing of the kind: without `--faults` none of this
+//! is there.
+//!
+//! The test writes a plan into a file, which is read anew before each operation. A plan with another mark
+//! begins to count anew. Each operation is noted beside the file, so that a test can have each of them fail
+//! that it has once seen to be made.
+
+mod store;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+use wasmtime_wasi::HostWallClock;
+
+pub use self::store::faulty;
+
+/// What goes wrong, as a test has it planned; shared by all that may fail.
+#[derive(Clone)]
+pub struct Faults(Arc<Inner>);
+
+struct Inner {
+    plan: PathBuf,
+    trace: PathBuf,
+    count: Mutex<Count>,
+}
+
+/// How many operations there were since the plan got its mark.
+#[derive(Default)]
+struct Count {
+    mark: u64,
+    operations: u64,
+}
+
+/// The file.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    /// Another mark begins to count anew.
+    mark: u64,
+    /// By how many seconds the guests' clock is ahead.
+    clock_seconds: i64,
+    faults: Vec<Fault>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct Fault {
+    /// From which operation on, 1 being the first.
+    from: u64,
+    /// Up to which.
+    to: u64,
+    what: What,
+}
+
+/// What goes wrong with an operation.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// The host is killed before it is done.
+    KillBefore,
+    /// The host is killed once it is done, before the guest learns of it.
+    KillAfter,
+    /// It is not done, and fails.
+    Error,
+    /// The same, as where the disk is full.
+    Full,
+    /// The same, as where another has the database.
+    Locked,
+    /// It is done, and fails all the same.
+    Torn,
+    /// It is done late.
+    Slow,
+}
+
+impl Faults {
+    /// As the file of this name plans.
+    pub fn new(plan: PathBuf) -> Self {
+        let trace = plan.with_extension("trace");
+        Self(Arc::new(Inner { plan, trace, count: Mutex::default() }))
+    }
+
+    /// What goes wrong with the operation that comes now.
+    pub fn next(&self, what: &str) -> Option<What> {
+        let plan = self.plan();
+        let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
+        if count.mark != plan.mark {
+            *count = Count { mark: plan.mark, operations: 0 };
+        }
+        count.operations += 1;
+        let number = count.operations;
+        let trace = OpenOptions::new().create(true).append(true).open(&self.0.trace);
+        // What cannot be noted, a test misses.
+        let _ = trace.and_then(|mut file| writeln!(file, "{} {number} {what}", plan.mark));
+        let meets = |fault: &&Fault| (fault.from..=fault.to).contains(&number);
+        let what = plan.faults.iter().find(meets).map(|fault| fault.what);
+        if what == Some(What::KillBefore) {
+            die();
+        }
+        what
+    }
+
+    /// Dies after an operation, where that is planned for it.
+    pub fn done(what: Option<What>) {
+        if what == Some(What::KillAfter) {
+            die();
+        }
+    }
+
+    /// Waits, where an operation is to be late.
+    pub async fn wait(what: Option<What>) {
+        if what == Some(What::Slow) {
+            tokio::time::sleep(SLOW).await;
+        }
+    }
+
+    /// The guests' clock.
+    pub fn clock(&self) -> impl HostWallClock + use<> {
+        Clock(self.clone())
+    }
+
+    /// A file that is just being written is read again.
+    fn plan(&self) -> Plan {
+        (0..READS)
+            .find_map(|_| serde_json::from_slice(&fs::read(&self.0.plan).ok()?).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// The time, set ahead or back.
+struct Clock(Faults);
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    fn now(&self) -> Duration {
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ahead = self.0.plan().clock_seconds;
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 { real.saturating_sub(by) } else { real + by }
+    }
+}
+
+/// As `kill -9` ends it: nothing is flushed, and nobody is told.
+fn die() -> ! {
+    std::process::abort()
+}
+
+/// How late what is late is: later than the guests' deadline for a first byte is not needed.
+const SLOW: Duration = Duration::from_secs(2);
+
+/// How often a plan is read that is not whole.
+const READS: usize = 100;

@@ -1,0 +1,261 @@
+//! A proxy before an API server, in which everything can go wrong that can go wrong on the way.
+//!
+//! It speaks plain HTTP, as a proxy on the same machine may, and forwards by TLS.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::http::{Http, Reply};
+
+/// A proxy on loopback. It ends with the test run.
+#[derive(Clone)]
+pub struct FaultyProxy {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection is closed before anything is done.
+    DropBefore,
+    /// It is done, and the connection closed.
+    DropAfter,
+    /// It is done so late that whoever has sent it has gone away; [`FaultyProxy::land`] does it.
+    Late,
+    /// It is not done, and answered with a status that asks for another try after a second.
+    Status(u16),
+    /// It is done, and the answer ends in the middle.
+    Truncate,
+    /// It is done, and answered with something else.
+    WrongBody,
+    /// It is not done, and never answered.
+    BlackHole,
+}
+
+struct State {
+    upstream: Http,
+    /// Which requests since the last [`FaultyProxy::arm`] go wrong, 1 being the first.
+    armed: Option<(u64, u64, Fault)>,
+    count: u64,
+    /// Of a hundred requests, so many fail with 503, as a sequence of numbers has it.
+    failing: u64,
+    sequence: u64,
+    ahead: TimeDelta,
+    late: Vec<Message>,
+    asked: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Message {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl FaultyProxy {
+    /// One before the server that `upstream` is a client of, shown nobody's credential.
+    pub fn start(upstream: Http) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
+        let address = listener.local_addr()?;
+        let state = State {
+            upstream,
+            armed: None,
+            count: 0,
+            failing: 0,
+            sequence: 1,
+            ahead: TimeDelta::zero(),
+            late: vec![],
+            asked: vec![],
+        };
+        let proxy = Self { address, state: Arc::new(Mutex::new(state)) };
+        let serving = proxy.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let proxy = serving.clone();
+                // Whoever has sent something may go away at any time.
+                thread::spawn(move || drop(proxy.serve(stream)));
+            }
+        });
+        Ok(proxy)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Has the requests from the `from`th on to the `to`th go wrong, 1 being the next.
+    pub fn arm(&self, from: u64, to: u64, fault: Fault) {
+        let mut state = self.state();
+        (state.armed, state.count) = (Some((from, to, fault)), 0);
+    }
+
+    /// Nothing goes wrong any more; begins to count anew.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        (state.armed, state.count, state.failing) = (None, 0, 0);
+    }
+
+    /// Of a hundred requests, so many fail, in an order that the seed gives.
+    pub fn fail_some(&self, percent: u64, seed: u64) {
+        let mut state = self.state();
+        (state.failing, state.sequence) = (percent, seed | 1);
+    }
+
+    /// Sets the clock that answers are dated by, so many seconds ahead.
+    pub fn set_ahead(&self, seconds: i64) {
+        self.state().ahead = TimeDelta::seconds(seconds);
+    }
+
+    /// Leads to another server from now on.
+    pub fn lead_to(&self, upstream: Http) {
+        self.state().upstream = upstream;
+    }
+
+    /// Does what is late; says how much that was.
+    pub fn land(&self) -> usize {
+        let (late, upstream) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.late), state.upstream.clone())
+        };
+        // What came of it, nobody waits for.
+        late.iter().filter(|message| forward(&upstream, message).is_ok()).count()
+    }
+
+    /// What was asked since this was last asked for, as `GET /version`.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().asked)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Serves one connection, request by request.
+    fn serve(&self, mut stream: TcpStream) -> Result<()> {
+        stream.set_nodelay(true)?;
+        while let Some(message) = read(&mut stream)? {
+            let (fault, upstream, ahead) = self.next(&message);
+            match fault {
+                Some(Fault::DropBefore) => return Ok(()),
+                Some(Fault::BlackHole) => {
+                    thread::sleep(PATIENCE);
+                    return Ok(());
+                }
+                Some(Fault::Late) => {
+                    self.state().late.push(message);
+                    thread::sleep(PATIENCE);
+                    return Ok(());
+                }
+                Some(Fault::Status(code)) => {
+                    let body = failure(code);
+                    let head = format!("HTTP/1.1 {code} Fault\r\nretry-after: 1\r\n");
+                    answer(&mut stream, &head, body.as_bytes(), body.len())?;
+                    continue;
+                }
+                None | Some(Fault::DropAfter | Fault::Truncate | Fault::WrongBody) => {}
+            }
+            let reply = forward(&upstream, &message)?;
+            let date = (DateTime::<Utc>::from(SystemTime::now()) + ahead)
+                .format("%a, %d %b %Y %H:%M:%S GMT");
+            let head =
+                format!("HTTP/1.1 {} Answer\r\ndate: {date}\r\n{}", reply.status, kept(&reply));
+            let whole = reply.body.len();
+            match fault {
+                Some(Fault::DropAfter) => return Ok(()),
+                Some(Fault::Truncate) => {
+                    return answer(&mut stream, &head, &reply.body[..whole / 2], whole);
+                }
+                Some(Fault::WrongBody) => {
+                    let body = br#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"other"}}"#;
+                    answer(&mut stream, &head, body, body.len())?;
+                }
+                _ => answer(&mut stream, &head, &reply.body, whole)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to happen with the request that has come.
+    fn next(&self, message: &Message) -> (Option<Fault>, Http, TimeDelta) {
+        let mut state = self.state();
+        state.count += 1;
+        state.asked.push(format!("{} {}", message.method, message.path));
+        let number = state.count;
+        let armed = state.armed.filter(|(from, to, _)| (*from..=*to).contains(&number));
+        // Xorshift: the same order for the same seed.
+        state.sequence ^= state.sequence << 13;
+        state.sequence ^= state.sequence >> 7;
+        state.sequence ^= state.sequence << 17;
+        let fails = state.sequence % 100 < state.failing;
+        let fault = armed.map(|(.., fault)| fault).or(fails.then_some(Fault::Status(503)));
+        (fault, state.upstream.clone(), state.ahead)
+    }
+}
+
+/// One request; none where the connection has ended.
+fn read(stream: &mut TcpStream) -> Result<Option<Message>> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head)?;
+    let mut lines = head.lines();
+    let mut first = lines.next().context("a request line")?.split(' ');
+    let (method, path) = (first.next().context("a method")?, first.next().context("a path")?);
+    let headers: Vec<_> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect();
+    let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v);
+    if value("expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue")) {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let length = value("content-length").map_or(Ok(0), |length| length.parse())?;
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    let (method, path) = (method.to_owned(), path.to_owned());
+    Ok(Some(Message { method, path, headers, body }))
+}
+
+fn forward(upstream: &Http, message: &Message) -> Result<Reply> {
+    let hop_by_hop = ["host", "connection", "content-length", "expect", "transfer-encoding"];
+    let headers = message.headers.iter().filter(|(name, _)| !hop_by_hop.contains(&&**name));
+    let headers: Vec<_> = headers.map(|(name, value)| (&**name, &**value)).collect();
+    upstream.send(&message.method, &message.path, &headers, &message.body)
+}
+
+/// The headers of an answer that are for whoever has asked.
+fn kept(reply: &Reply) -> String {
+    let kept = ["content-type", "retry-after"].into_iter();
+    kept.filter_map(|name| Some(format!("{name}: {}\r\n", reply.header(name)?))).collect()
+}
+
+fn answer(stream: &mut TcpStream, head: &str, body: &[u8], length: usize) -> Result<()> {
+    let mut message = format!("{head}content-length: {length}\r\n\r\n").into_bytes();
+    message.extend_from_slice(body);
+    Ok(stream.write_all(&message)?)
+}
+
+/// A failure as the API server writes it.
+fn failure(code: u16) -> String {
+    format!(
+        r#"{{"kind":"Status","apiVersion":"v1","metadata":{{}},"status":"Failure","message":"as told","reason":"","code":{code}}}"#
+    )
+}
+
+/// Longer than anybody waits.
+const PATIENCE: Duration = Duration::from_secs(90);

@@ -1,0 +1,112 @@
+//! The auditor: what must hold after every fault, read from the API server and from the store's own file.
+//!
+//! It shares no code with what it audits. It knows the keys from `docs/store.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::kube::objects;
+
+/// What a test knows that the auditor cannot: which tokens it has, and what it was told.
+#[derive(Debug, Default)]
+pub struct Expectations {
+    /// The leases that it was answered, each with its token.
+    pub answered: Vec<(String, String)>,
+    /// Of these, those that must live.
+    pub alive: BTreeSet<String>,
+    /// Of these, those that must have ended.
+    pub over: BTreeSet<String>,
+}
+
+/// The store, as its file has it.
+pub struct Store(BTreeMap<String, Vec<u8>>);
+
+impl Store {
+    /// Reads the file of the default store in a host's state directory.
+    pub fn read(state_dir: &Path) -> Result<Self> {
+        let file = state_dir.join("sqlite_key_value.db");
+        let database = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut rows = database.prepare("SELECT key, value FROM spin_key_value")?;
+        let pairs = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self(pairs.collect::<Result<_, _>>()?))
+    }
+
+    fn value(&self, key: &str) -> Option<Value> {
+        let record: Value = serde_json::from_slice(self.0.get(key)?).ok()?;
+        Some(record["value"].clone())
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// All leases on record, by id, with their records.
+    pub fn leases(&self) -> BTreeMap<String, Value> {
+        let records = self.0.keys().filter(|key| key.starts_with("lease."));
+        let values = records.filter_map(|key| self.value(key));
+        let by_id = values.filter_map(|value| {
+            let id = value["lease"]["id"].as_str()?.to_owned();
+            Some((id, value))
+        });
+        by_id.collect()
+    }
+
+    /// Whether it is on record that a lease has ended.
+    pub fn has_ended(&self, id: &str) -> bool {
+        self.has(&format!("ended.{id}"))
+    }
+}
+
+/// Audits; the error names what does not hold.
+pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
+    let store = Store::read(bench.broker.kubelease.state_dir())?;
+    let leases = store.leases();
+    let found = objects(&bench.broker)?;
+    for look_alike in &bench.look_alikes {
+        ensure!(found.contains(look_alike), "I3: {look_alike:?} was touched");
+    }
+    for object in found.iter().filter(|object| !bench.look_alikes.contains(object)) {
+        let lives = leases.contains_key(&object.lease) && !store.has_ended(&object.lease);
+        ensure!(lives, "I2: {object:?} has no live record");
+    }
+    for (id, token) in &expected.answered {
+        let record =
+            leases.get(id).with_context(|| format!("I1, I6: lease {id} is not on record"))?;
+        ensure!(record["lease"]["phase"] == "active", "I1: lease {id} was answered: {record}");
+        let review = bench.broker.cluster.token_review(token)?;
+        let accepted = review["authenticated"] == true;
+        if expected.alive.contains(id) {
+            ensure!(!store.has_ended(id), "I9: lease {id} has ended");
+            ensure!(accepted, "I9: the token of lease {id} is refused: {review}");
+        }
+        if expected.over.contains(id) {
+            ensure!(store.has_ended(id), "I5, I10: lease {id} has not ended");
+            ensure!(!accepted, "I4: the token of lease {id} is accepted");
+            let left = found.iter().find(|object| object.lease == *id);
+            let left = left.filter(|object| !bench.look_alikes.contains(object));
+            ensure!(left.is_none(), "I5: of lease {id} there is {left:?}");
+        }
+    }
+    one_lease_a_key(&store, &leases)
+}
+
+/// I7: of all leases that say they are of one request, one at most counts.
+fn one_lease_a_key(store: &Store, leases: &BTreeMap<String, Value>) -> Result<()> {
+    let mut counting: BTreeMap<String, Vec<&String>> = BTreeMap::new();
+    for (id, record) in leases {
+        let ended = store.value(&format!("ended.{id}"));
+        let failed = ended.is_some_and(|ended| ended["why"] == "failed");
+        if let Some(key) = record["claim"]["key"].as_str().filter(|_| !failed) {
+            counting.entry(key.to_owned()).or_default().push(id);
+        }
+    }
+    for (key, ids) in counting {
+        ensure!(ids.len() == 1, "I7: request {key} has the leases {ids:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! A kubelease whose store, way to the cluster and clocks are in a test's hands.
+
+use std::cell::Cell;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use testbed::faulty::FaultyProxy;
+use testbed::harness::Case;
+use testbed::http::Reply;
+
+use crate::broker::Broker;
+use crate::kind::Kind;
+use crate::kube::{Found, look_alikes};
+
+/// A broker behind a proxy, and what in its cluster must never be touched.
+pub struct Bench<'s> {
+    pub broker: Broker<'s>,
+    pub proxy: FaultyProxy,
+    pub look_alikes: Vec<Found>,
+    mark: Cell<u64>,
+    clock: Cell<i64>,
+}
+
+impl<'s> Bench<'s> {
+    /// One of a kind of lease; nothing goes wrong yet.
+    pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
+        Self::with(case, kind, &[])
+    }
+
+    /// The same, told other things than usual.
+    pub fn with(case: &Case<'s>, kind: &'static Kind, more: &[(&str, &str)]) -> Result<Self> {
+        case.needs_dev_host("what goes wrong is planned through dev-host")?;
+        let mut settings = case.settings()?;
+        settings.faults = true;
+        // What was given up may land for a second only, so that a test need not wait long.
+        for (name, value) in [("landing_time", "1s")].iter().chain(more) {
+            settings.variables.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        let broker = Broker::with(case, kind, settings)?;
+        let proxy = FaultyProxy::start(broker.cluster.anonymous().clone())?;
+        let mut bench =
+            Self { broker, proxy, look_alikes: vec![], mark: Cell::new(0), clock: Cell::new(0) };
+        bench.define()?;
+        if kind.name != "plain" {
+            bench.look_alikes = look_alikes(&bench.broker)?;
+        }
+        Ok(bench)
+    }
+
+    /// Puts target and dynamic secret, as an administrator does after a loss.
+    pub fn define(&self) -> Result<()> {
+        let admin = self.broker.admin()?;
+        admin.put("/api/v1/targets/local", &self.broker.target(&self.proxy.url()))?.ok()?;
+        admin.put(&self.broker.secret_path(), &self.broker.secret())?.ok().map(drop)
+    }
+
+    /// Sets both clocks, the host's and the cluster's, so many seconds ahead.
+    pub fn set_clocks(&self, seconds: i64) -> Result<()> {
+        self.proxy.set_ahead(seconds);
+        self.set_host_clock(seconds)
+    }
+
+    /// Sets the host's clock alone.
+    pub fn set_host_clock(&self, seconds: i64) -> Result<()> {
+        self.clock.set(seconds);
+        self.plan(&json!([]))
+    }
+
+    /// Time passes.
+    pub fn pass(&self, seconds: i64) -> Result<()> {
+        self.set_clocks(self.clock.get() + seconds)
+    }
+
+    /// Begins to count operations anew, and has these faults.
+    pub fn plan(&self, faults: &Value) -> Result<()> {
+        self.mark.set(self.mark.get() + 1);
+        let plan = json!({
+            "mark": self.mark.get(), "clock_seconds": self.clock.get(), "faults": faults,
+        });
+        let file = self.broker.kubelease.plan();
+        let draft = file.with_extension("draft");
+        fs::write(&draft, plan.to_string())?;
+        fs::rename(&draft, &file).context("could not plan faults")
+    }
+
+    /// What was done since the last plan, as `read KEYS`, `write KEYS` and `http METHOD PATH`.
+    pub fn trace(&self) -> Result<Vec<String>> {
+        let file = self.broker.kubelease.plan().with_extension("trace");
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let prefix = format!("{} ", self.mark.get());
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+        Ok(lines.filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect())
+    }
+
+    /// Nothing goes wrong any more; a host that has died is started again.
+    pub fn recover(&self) -> Result<()> {
+        self.proxy.heal();
+        self.plan(&json!([]))?;
+        // A host that dies answers nobody, and is gone a moment later.
+        std::thread::sleep(Duration::from_millis(50));
+        if self.broker.kubelease.is_running() { Ok(()) } else { self.broker.kubelease.restart() }
+    }
+
+    /// The store is lost: the host begins on an empty one, and the definitions are put back.
+    pub fn lose_store(&self) -> Result<()> {
+        self.broker.kubelease.kill()?;
+        for suffix in ["", "-wal", "-shm"] {
+            let file = format!("sqlite_key_value.db{suffix}");
+            let file = self.broker.kubelease.state_dir().join(file);
+            if file.exists() {
+                fs::remove_file(file)?;
+            }
+        }
+        self.broker.kubelease.restart()?;
+        self.define()
+    }
+
+    /// Sweeps; `query` says how.
+    pub fn sweep(&self, query: &str) -> Result<Reply> {
+        self.broker.admin()?.send("POST", &format!("/api/v1/sweep{query}"), &[], b"")
+    }
+}

@@ -1,0 +1,283 @@
+//! What lasts longer than one operation.
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use testbed::faulty::{Fault, FaultyProxy};
+use testbed::harness::Case;
+use testbed::wait::{eventually, not_yet};
+
+use crate::auditor::{Expectations, audit};
+use crate::bench::Bench;
+use crate::broker::Lease;
+use crate::kind::{self, Kind};
+
+pub fn a_lease_of_a_minute_is_refused_in_time(case: &Case) -> Result<()> {
+    let benches: Result<Vec<_>> = BOUND.iter().map(|kind| Bench::new(case, kind)).collect();
+    let benches = benches?;
+    let mut leases = vec![];
+    for bench in &benches {
+        leases.push((bench, bench.broker.lease(&json!({ "ttl": "60s" }))?));
+    }
+    let issued = Instant::now();
+    while issued.elapsed() < Duration::from_secs(62) {
+        std::thread::sleep(Duration::from_secs(10));
+        for bench in &benches {
+            bench.sweep("")?.expect(200)?;
+        }
+    }
+    eventually("every token's being refused", Duration::from_secs(23), || {
+        for (bench, lease) in &leases {
+            bench.sweep("")?.expect(200)?;
+            let review = bench.broker.cluster.token_review(&lease.token)?;
+            if review["authenticated"] == true {
+                return Err(not_yet(format!("{}: {review}", bench.broker.kind.name)));
+            }
+        }
+        Ok(())
+    })
+}
+
+pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &Case) -> Result<()> {
+    let bench = Bench::new(case, &kind::ROLE)?;
+    let count = number("KUBELEASE_EXPIRIES", 150)?;
+    let mut expected = Expectations::default();
+    for _ in 0..count {
+        over(&mut expected, bench.broker.lease(&json!({ "ttl": "10m" }))?);
+    }
+    bench.proxy.arm(1, u64::MAX, Fault::DropBefore);
+    for _ in 0..9 {
+        bench.pass(8 * 3600)?;
+        let report = bench.sweep("")?.expect(200)?;
+        ensure!(report["targets"]["local"] == "silent" && report["done"] == 0, "{report}");
+    }
+    let waits = bench.sweep("")?.expect(200)?["oldest_overdue_seconds"].clone();
+    ensure!(waits.as_u64().is_some_and(|waits| waits > 70 * 3600), "{waits}");
+    bench.proxy.heal();
+    // It is asked again within a minute and a half.
+    bench.pass(90)?;
+    let (mut done, mut sweeps) = (0, 0);
+    while done < count {
+        let report = bench.sweep("")?.expect(200)?;
+        done += report["done"].as_u64().context("a number")?;
+        sweeps += 1;
+        ensure!(report["more"] == true || done >= count, "{done} of {count}: {report}");
+    }
+    println!("torture: {count} expiries after 72 h in {sweeps} sweeps");
+    audit(&bench, &expected)
+}
+
+pub fn a_third_of_all_requests_may_fail(case: &Case) -> Result<()> {
+    let bench = Bench::new(case, &kind::RULES)?;
+    let mut expected = Expectations::default();
+    bench.proxy.fail_some(30, number("KUBELEASE_TORTURE_SEED", 1)?);
+    let mut answers = [0; 2];
+    for round in 0..20 {
+        let issued = bench.broker.issue(&json!({ "ttl": "20m" }))?;
+        answers[usize::from(issued.status == 201)] += 1;
+        let Ok(lease) = issued.expect(201).and_then(Lease::of) else { continue };
+        let revoked = round % 2 == 0 && matches!(bench.broker.revoke(&lease)?.status, 200 | 202);
+        if revoked { over(&mut expected, lease) } else { alive(&mut expected, lease) }
+    }
+    bench.sweep("")?.expect(200)?;
+    bench.proxy.heal();
+    rest(&bench)?;
+    println!("torture: of 20 issues under 30 % failures {} were answered", answers[1]);
+    audit(&bench, &expected)
+}
+
+pub fn the_host_s_clock_may_say_anything(case: &Case) -> Result<()> {
+    let bench = Bench::new(case, &kind::EXISTING)?;
+    for clock in [3600, -3600, YEAR, -YEAR, 0] {
+        let mut expected = Expectations::default();
+        let short = bench.broker.lease(&json!({ "ttl": "10s" }))?;
+        let issued = Instant::now();
+        alive(&mut expected, bench.broker.lease(&json!({ "ttl": "20m" }))?);
+        // The cluster's own clock goes on as ever.
+        bench.set_host_clock(clock)?;
+        bench.sweep("")?.expect(200)?;
+        audit(&bench, &expected).with_context(|| format!("the host's clock is {clock} s ahead"))?;
+        let new = bench.broker.lease(&json!({ "ttl": "20m" }))?;
+        let lives = crate::broker::seconds(&new.json["expires_at"])? - crate::broker::now()?;
+        ensure!((1190..=1201).contains(&lives), "{clock}: a new one lives {lives} s");
+        alive(&mut expected, new);
+        std::thread::sleep(Duration::from_secs(12).saturating_sub(issued.elapsed()));
+        bench.sweep("")?.expect(200)?;
+        over(&mut expected, short);
+        audit(&bench, &expected).with_context(|| format!("{clock} s ahead, after its end"))?;
+    }
+    Ok(())
+}
+
+pub fn a_target_s_clock_that_jumps_is_not_believed_at_once(case: &Case) -> Result<()> {
+    let bench = Bench::new(case, &kind::RULES)?;
+    for jump in [3600, YEAR] {
+        let lease = bench.broker.lease(&json!({ "ttl": "20m" }))?;
+        bench.sweep("")?.expect(200)?;
+        let mut expected = Expectations::default();
+        let id = lease.id.clone();
+        alive(&mut expected, lease);
+        bench.proxy.set_ahead(jump);
+        let report = bench.sweep("?reconcile=true")?.expect(200)?;
+        ensure!(report["targets"]["local"] == "clock_jumped", "{report}");
+        audit(&bench, &expected)?;
+        // Ten minutes on it is believed.
+        bench.set_host_clock(601)?;
+        bench.proxy.set_ahead(jump + 601);
+        bench.sweep("?reconcile=true")?.expect(200)?;
+        bench.sweep("")?.expect(200)?;
+        expected.alive.clear();
+        expected.over.insert(id);
+        audit(&bench, &expected)?;
+        // A clock that is put back ends nothing.
+        bench.set_clocks(0)?;
+        bench.sweep("?reconcile=true")?.expect(200)?;
+    }
+    Ok(())
+}
+
+pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> {
+    let bench = Bench::new(case, &kind::ROLE)?;
+    let admin = bench.broker.admin()?;
+    let hole = FaultyProxy::start(bench.broker.cluster.anonymous().clone())?;
+    admin.put("/api/v1/targets/hole", &bench.broker.target(&hole.url()))?.expect(201)?;
+    let path = format!("/api/v1/dynamic-secrets/hole-{}", bench.broker.secret_name());
+    let mut secret = bench.broker.secret();
+    secret["target"] = json!("hole");
+    admin.put(&path, &secret)?.expect(201)?;
+    for _ in 0..10 {
+        admin.post(&format!("{path}/leases"), &json!({ "ttl": "10m" }))?.expect(201)?;
+    }
+    let mut expected = Expectations::default();
+    over(&mut expected, bench.broker.lease(&json!({ "ttl": "10m" }))?);
+    hole.arm(1, u64::MAX, Fault::BlackHole);
+    hole.set_ahead(605);
+    bench.pass(605)?;
+    let began = Instant::now();
+    let report = bench.sweep("")?.expect(200)?;
+    let first = began.elapsed();
+    ensure!(first < Duration::from_secs(12), "it took {first:?}: {report}");
+    ensure!(report["targets"]["hole"] == "silent", "{report}");
+    audit(&bench, &expected)?;
+    let began = Instant::now();
+    bench.sweep("")?.expect(200)?;
+    let next = began.elapsed();
+    ensure!(next < Duration::from_secs(2), "while it is left alone nothing waits: {next:?}");
+    hole.heal();
+    bench.pass(90)?;
+    hole.set_ahead(695);
+    let report = bench.sweep("")?.expect(200)?;
+    ensure!(report["done"] == 10, "{report}");
+    Ok(())
+}
+
+pub fn what_others_delete_is_closed_as_lost(case: &Case) -> Result<()> {
+    for kind in [&kind::RULES, &kind::CLUSTER_ROLE] {
+        let bench = Bench::new(case, kind)?;
+        let (account, binding) = (lease(&bench)?, lease(&bench)?);
+        delete(&bench, &account, "ServiceAccount")?;
+        delete(&bench, &binding, "Binding")?;
+        bench.sweep("?reconcile=true")?.expect(200)?;
+        let shown = bench.broker.shown(&account)?;
+        ensure!(shown["state"] == "lost", "{shown}");
+        let mut expected = Expectations::default();
+        over(&mut expected, account);
+        // Without its rights it is still somebody's account.
+        ensure!(bench.broker.shown(&binding)?["state"] == "active", "{}", kind.name);
+        bench.broker.revoke(&binding)?.expect(200)?;
+        over(&mut expected, binding);
+        audit(&bench, &expected)?;
+    }
+    Ok(())
+}
+
+pub fn a_namespace_that_is_made_anew_is_left_alone(case: &Case) -> Result<()> {
+    let bench = Bench::new(case, &kind::ROLE)?;
+    let (revoked, expired) = (lease(&bench)?, lease(&bench)?);
+    let mut strangers = vec![];
+    for lease in [&revoked, &expired] {
+        // All of it went with its namespace, and somebody has accounts of the same names in the new one.
+        for object in lease.objects() {
+            bench.broker.cluster.admin().delete(&bench.broker.object_path(object)?)?.ok()?;
+        }
+        let account = bench.broker.place.service_account(lease.account())?;
+        strangers.push(account["metadata"]["uid"].clone());
+    }
+    bench.broker.revoke(&revoked)?.expect(200)?;
+    bench.sweep("?reconcile=true")?.expect(200)?;
+    for (lease, uid) in [&revoked, &expired].into_iter().zip(strangers) {
+        let path =
+            format!("{}/{}", bench.broker.place.path("v1", "serviceaccounts"), lease.account());
+        let found = bench.broker.cluster.admin().get(&path)?.expect(200)?;
+        ensure!(found["metadata"]["uid"] == uid, "{found}");
+    }
+    ensure!(bench.broker.shown(&expired)?["state"] == "lost");
+    Ok(())
+}
+
+pub fn the_master_key_changes_under_load(case: &Case) -> Result<()> {
+    let bench = Bench::new(case, &kind::EXISTING)?;
+    let (kept, revoked) = (lease(&bench)?, lease(&bench)?);
+    let mut settings = bench.broker.kubelease.settings();
+    let old = settings.variable("master_key").to_owned();
+    settings = settings.without("master_key");
+    let new = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=".to_owned();
+    settings.variables.push(("master_key".to_owned(), new));
+    settings.variables.push(("previous_master_keys".to_owned(), old));
+    bench.broker.kubelease.restart_with(settings.clone())?;
+    let mut expected = Expectations::default();
+    alive(&mut expected, lease(&bench)?);
+    bench.broker.revoke(&revoked)?.expect(200)?;
+    over(&mut expected, revoked);
+    for _ in 0..3 {
+        bench.sweep("?reconcile=true")?.expect(200)?;
+    }
+    // The old key can go, as far as what is listed is concerned.
+    bench.broker.kubelease.restart_with(settings.without("previous_master_keys"))?;
+    let admin = bench.broker.admin()?;
+    admin.post(&format!("{}/renew", kept.path()), &json!({ "ttl": "30m" }))?.expect(200)?;
+    alive(&mut expected, kept);
+    bench.sweep("?reconcile=true")?.expect(200)?;
+    audit(&bench, &expected)
+}
+
+/// Every kind of lease that can be ended.
+const BOUND: [&Kind; 4] = [&kind::EXISTING, &kind::ROLE, &kind::RULES, &kind::CLUSTER_RULES];
+
+pub fn lease(bench: &Bench<'_>) -> Result<Lease> {
+    bench.broker.lease(&json!({ "ttl": "20m" }))
+}
+
+pub fn alive(expected: &mut Expectations, lease: Lease) {
+    expected.alive.insert(lease.id.clone());
+    expected.answered.push((lease.id, lease.token));
+}
+
+pub fn over(expected: &mut Expectations, lease: Lease) {
+    expected.over.insert(lease.id.clone());
+    expected.answered.push((lease.id, lease.token));
+}
+
+/// As long passes as anything may still land, and it sweeps twice.
+pub fn rest(bench: &Bench<'_>) -> Result<()> {
+    for _ in 0..2 {
+        bench.pass(40)?;
+        bench.sweep("")?.expect(200)?;
+    }
+    Ok(())
+}
+
+fn delete(bench: &Bench<'_>, lease: &Lease, kind: &str) -> Result<()> {
+    let is_meant = |object: &&Value| object["kind"].as_str().is_some_and(|is| is.ends_with(kind));
+    let object = lease.objects().iter().find(is_meant).context("such an object")?;
+    let path = bench.broker.object_path(object)?;
+    bench.broker.cluster.admin().delete(&path)?.ok().map(drop)
+}
+
+fn number(variable: &str, default: u64) -> Result<u64> {
+    env::var(variable).map_or(Ok(default), |text| text.parse()).context("a number")
+}
+
+const YEAR: i64 = 365 * 86400;

@@ -1,0 +1,131 @@
+//! What is done while something goes wrong.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::auditor::Expectations;
+use crate::bench::Bench;
+use crate::broker::Lease;
+
+/// An operation, at each step of which something can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Issue,
+    Renew,
+    Revoke,
+    Sweep,
+    Reconcile,
+}
+
+/// What an operation is done to.
+pub struct Prepared {
+    operation: Operation,
+    leases: Vec<Lease>,
+    key: String,
+}
+
+impl Operation {
+    /// As it is written in the name of a point.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Renew => "renew",
+            Self::Revoke => "revoke",
+            Self::Sweep => "sweep",
+            Self::Reconcile => "reconcile",
+        }
+    }
+
+    /// Makes what it is done to, while nothing goes wrong.
+    pub fn prepare(self, bench: &Bench<'_>, round: u64) -> Result<Prepared> {
+        let broker = &bench.broker;
+        let lease = |ttl: &str| broker.lease(&json!({ "ttl": ttl }));
+        let leases = match self {
+            Self::Issue => vec![],
+            Self::Renew | Self::Revoke => vec![lease("20m")?],
+            Self::Sweep | Self::Reconcile => vec![lease("10s")?, lease("20m")?],
+        };
+        if self == Self::Reconcile {
+            bench.lose_store()?;
+        }
+        if matches!(self, Self::Sweep | Self::Reconcile) {
+            bench.pass(15)?;
+        }
+        Ok(Prepared { operation: self, leases, key: format!("round-{round}") })
+    }
+}
+
+impl Prepared {
+    /// Does it; says what must hold once everything has come to rest, given what was answered.
+    pub fn perform(&self, bench: &Bench<'_>) -> Result<Expectations> {
+        let broker = &bench.broker;
+        let admin = broker.admin()?;
+        let mut expected = Expectations::default();
+        for lease in &self.leases {
+            expected.answered.push((lease.id.clone(), lease.token.clone()));
+        }
+        match self.operation {
+            Operation::Issue => {
+                let issued = broker.issue_as(&self.key, &json!({ "ttl": "20m" }));
+                if let Some(lease) = issued.ok().filter(|reply| reply.status == 201) {
+                    let lease = Lease::of(lease.json()?)?;
+                    expected.alive.insert(lease.id.clone());
+                    expected.answered.push((lease.id, lease.token));
+                }
+            }
+            Operation::Renew => {
+                let lease = &self.leases[0];
+                let path = format!("{}/renew", lease.path());
+                let renewed = admin.post(&path, &json!({ "ttl": "30m" }));
+                expected.alive.insert(lease.id.clone());
+                if let Some(renewed) = renewed.ok().filter(|reply| reply.status == 200) {
+                    let token = Lease::of(renewed.json()?)?.token;
+                    expected.answered.push((lease.id.clone(), token));
+                }
+            }
+            Operation::Revoke => {
+                let lease = &self.leases[0];
+                let revoked = broker.revoke(lease);
+                // 202 says that it is on record and goes on.
+                if revoked.is_ok_and(|reply| matches!(reply.status, 200 | 202)) {
+                    expected.over.insert(lease.id.clone());
+                }
+            }
+            Operation::Sweep | Operation::Reconcile => {
+                let query = if self.operation == Operation::Sweep { "" } else { "?reconcile=true" };
+                // Whether it came to its end or not, the next makes up for it.
+                drop(bench.sweep(query));
+                let [short, long] = &self.leases[..] else { return Ok(expected) };
+                if self.operation == Operation::Sweep {
+                    expected.over.insert(short.id.clone());
+                } else {
+                    // It was over before anybody knew of it: nothing of it is on record.
+                    expected.answered.remove(0);
+                }
+                expected.alive.insert(long.id.clone());
+            }
+        }
+        Ok(expected)
+    }
+
+    /// Asks once more, as whoever has got no answer does, and takes back all that lives.
+    pub fn finish(&self, bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
+        let broker = &bench.broker;
+        if self.operation == Operation::Issue {
+            let again = broker.issue_as(&self.key, &json!({ "ttl": "20m" }))?;
+            let again = Lease::of(again.ok().context("I7: the same request is answered")?)?;
+            let first = expected.answered.first();
+            anyhow::ensure!(
+                first.is_none_or(|(id, _)| *id == again.id),
+                "I7: the same request has lease {} and {}",
+                again.id,
+                first.map_or("", |(id, _)| id)
+            );
+            broker.revoke(&again)?.ok()?;
+        }
+        for id in &expected.alive {
+            broker.admin()?.delete(&format!("/api/v1/leases/{id}"))?.ok()?;
+        }
+        Ok(())
+    }
+}

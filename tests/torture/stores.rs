@@ -1,0 +1,200 @@
+//! A store that is lost, rolled back, or shared.
+
+use std::fs;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use testbed::harness::Case;
+use testbed::http::Http;
+use testbed::kubelease::Settings;
+use testbed::redis::Redis;
+
+use crate::auditor::{Expectations, audit};
+use crate::bench::Bench;
+use crate::broker::{Broker, Lease};
+use crate::experiments::{alive, lease, over};
+use crate::kind::{self, Kind};
+use crate::kube::objects;
+
+pub fn a_store_that_is_emptied_comes_back(case: &Case) -> Result<()> {
+    for kind in [&kind::EXISTING, &kind::RULES, &kind::CLUSTER_ROLE] {
+        let bench = Bench::new(case, kind)?;
+        let mut expected = Expectations::default();
+        let renewed = bench.broker.lease(&json!({ "ttl": "20s" }))?;
+        let path = format!("{}/renew", renewed.path());
+        bench.broker.admin()?.post(&path, &json!({ "ttl": "20m" }))?.expect(200)?;
+        alive(&mut expected, renewed);
+        alive(&mut expected, lease(&bench)?);
+        bench.broker.lease(&json!({ "ttl": "10s" }))?;
+        bench.pass(30)?;
+        bench.lose_store()?;
+        let told = bench.sweep("?reconcile=true&dry_run=true")?.expect(200)?;
+        let report = bench.sweep("?reconcile=true")?.expect(200)?;
+        ensure!(
+            told["reconciled"]["adopted"] == report["reconciled"]["adopted"],
+            "{told} {report}"
+        );
+        audit(&bench, &expected).with_context(|| format!("{}: {report}", kind.name))?;
+        // They end as if nothing had been.
+        for id in std::mem::take(&mut expected.alive) {
+            let path = format!("/api/v1/leases/{id}");
+            bench.broker.admin()?.delete(&path)?.expect(200)?;
+            expected.over.insert(id);
+        }
+        audit(&bench, &expected)?;
+    }
+    Ok(())
+}
+
+pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
+    for kind in [&kind::EXISTING, &kind::ROLE] {
+        let bench = Bench::new(case, kind)?;
+        let mut expected = Expectations::default();
+        let (renewed, revoked) = (lease(&bench)?, lease(&bench)?);
+        let kubelease = &bench.broker.kubelease;
+        let file = kubelease.state_dir().join("sqlite_key_value.db");
+        let copy = file.with_extension("copy");
+        // An hour ago, as far as the store is concerned.
+        bench.set_clocks(-3600)?;
+        kubelease.restart()?;
+        fs::copy(&file, &copy)?;
+        bench.set_clocks(0)?;
+        let path = format!("{}/renew", renewed.path());
+        bench.broker.admin()?.post(&path, &json!({ "ttl": "1h" }))?.expect(200)?;
+        bench.broker.revoke(&revoked)?.expect(200)?;
+        alive(&mut expected, renewed);
+        alive(&mut expected, lease(&bench)?);
+        kubelease.kill()?;
+        fs::copy(&copy, &file)?;
+        kubelease.restart()?;
+        let report = bench.sweep("?reconcile=true")?.expect(200)?;
+        let counts = &report["reconciled"];
+        ensure!(
+            counts["adopted"] == 1 && counts["lost"] == 1 && counts["extended"] == 1,
+            "{report}"
+        );
+        over(&mut expected, revoked);
+        audit(&bench, &expected)?;
+        // Past the end that the copy knew, the renewal stands.
+        bench.pass(1500)?;
+        bench.sweep("")?.expect(200)?;
+        let [(renewed, _), ..] = &expected.answered[..] else { continue };
+        let path = format!("/api/v1/leases/{renewed}");
+        let shown = bench.broker.admin()?.get(&path)?.expect(200)?;
+        ensure!(shown["state"] == "active", "{shown}");
+    }
+    Ok(())
+}
+
+pub fn two_hosts_on_one_redis_issue_and_sweep_at_full_rate(case: &Case) -> Result<()> {
+    let redis = Redis::start()?;
+    let pair = Pair::new(case, &redis, &kind::ROLE)?;
+    let leases = pair.load(Duration::from_secs(8), || Ok(()))?;
+    pair.all_end(&leases)?;
+    println!("torture: {} leases through two hosts on one Redis", leases.len());
+    Ok(())
+}
+
+pub fn a_redis_that_is_emptied_under_load_comes_back(case: &Case) -> Result<()> {
+    let redis = Redis::start()?;
+    let pair = Pair::new(case, &redis, &kind::RULES)?;
+    let leases = pair.load(Duration::from_secs(8), || {
+        thread::sleep(Duration::from_secs(4));
+        redis.empty()?;
+        pair.broker.admin()?.put("/api/v1/targets/local", &pair.target())?.ok()?;
+        pair.broker.admin()?.put(&pair.broker.secret_path(), &pair.broker.secret())?.ok()?;
+        Ok(())
+    })?;
+    pair.all_end(&leases)
+}
+
+/// Two hosts that share a store.
+struct Pair<'s> {
+    broker: Broker<'s>,
+    admins: [Http; 2],
+}
+
+impl<'s> Pair<'s> {
+    fn new(case: &Case<'s>, redis: &Redis, kind: &'static Kind) -> Result<Self> {
+        let mut settings: Settings = case.settings()?;
+        settings.runtime_config =
+            format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
+        settings.variables.push(("landing_time".to_owned(), "1s".to_owned()));
+        let broker = Broker::with(case, kind, settings.clone())?;
+        let second = case.kubelease_with(settings)?;
+        let admins = [broker.admin()?, second.admin()?];
+        Ok(Self { broker, admins })
+    }
+
+    fn target(&self) -> serde_json::Value {
+        self.broker.target(self.broker.cluster.url())
+    }
+
+    /// Both issue, revoke and sweep as fast as they can, while something happens; the leases that were answered
+    /// and not taken back.
+    fn load(
+        &self,
+        time: Duration,
+        happens: impl FnOnce() -> Result<()> + Send,
+    ) -> Result<Vec<Lease>> {
+        let until = Instant::now() + time;
+        let leases = Mutex::new(vec![]);
+        let path = format!("{}/leases", self.broker.secret_path());
+        thread::scope(|scope| {
+            for admin in &self.admins {
+                let (leases, path) = (&leases, &path);
+                scope.spawn(move || {
+                    while Instant::now() < until {
+                        drop(admin.send("POST", "/api/v1/sweep", &[], b""));
+                    }
+                });
+                scope.spawn(move || {
+                    let mut round = 0;
+                    while Instant::now() < until {
+                        round += 1;
+                        let issued = admin.post(path, &json!({ "ttl": "10m" }));
+                        let issued = issued.and_then(|reply| Lease::of(reply.expect(201)?));
+                        let Ok(lease) = issued else { continue };
+                        let revoked = round % 2 == 0 && admin.delete(&lease.path()).is_ok();
+                        if !revoked && let Ok(mut leases) = leases.lock() {
+                            leases.push(lease);
+                        }
+                    }
+                });
+            }
+            happens()
+        })?;
+        leases.into_inner().ok().context("no panic")
+    }
+
+    /// What was answered lives; taken back it is gone, and nothing is left.
+    fn all_end(&self, leases: &[Lease]) -> Result<()> {
+        ensure!(!leases.is_empty(), "something was answered");
+        let [one, other] = &self.admins;
+        one.send("POST", "/api/v1/sweep?reconcile=true", &[], b"")?.expect(200)?;
+        for lease in leases {
+            let review = self.broker.cluster.token_review(&lease.token)?;
+            ensure!(review["authenticated"] == true, "I9: {}: {review}", lease.id);
+            let shown = one.get(&lease.path())?.expect(200)?;
+            ensure!(shown["state"] == "active", "I6: {shown}");
+            other.delete(&lease.path())?.ok()?;
+        }
+        // An issue that was cut off is given up after half a minute.
+        thread::sleep(Duration::from_secs(32));
+        for _ in 0..2 {
+            one.send("POST", "/api/v1/sweep?reconcile=true", &[], b"")?.expect(200)?;
+        }
+        let live = other.get("/api/v1/leases?state=active")?.expect(200)?;
+        for lease in live["items"].as_array().context("a list")? {
+            // Of those nobody has got an answer.
+            let id = lease["lease_id"].as_str().context("an id")?;
+            other.delete(&format!("/api/v1/leases/{id}"))?.ok()?;
+        }
+        let left = objects(&self.broker)?;
+        ensure!(left.is_empty(), "I2: {left:?}");
+        Ok(())
+    }
+}
