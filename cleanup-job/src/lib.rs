@@ -22,7 +22,7 @@ struct CleanupJob;
 
 impl incoming_handler::Guest for CleanupJob {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve(&request, out, lease_api::sweep, async |_, _| ());
+        spin_ports::serve(&request, out, lease_api::sweep);
     }
 }
 

@@ -112,7 +112,13 @@ impl Prepared {
     pub fn finish(&self, bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
         let broker = &bench.broker;
         if self.operation == Operation::Issue {
-            let again = broker.issue_as(&self.key, &json!({ "ttl": "20m" }))?;
+            let ask = || broker.issue_as(&self.key, &json!({ "ttl": "20m" }));
+            let mut again = ask()?;
+            if again.status == 409 {
+                // Whoever had the key and died is given up for dead half a minute after it is first met.
+                bench.pass(33)?;
+                again = ask()?;
+            }
             let again = Lease::of(again.ok().context("I7: the same request is answered")?)?;
             let first = expected.answered.first();
             anyhow::ensure!(

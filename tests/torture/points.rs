@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use testbed::faulty::Fault;
 use testbed::harness::Case;
 
-use crate::auditor::audit;
+use crate::auditor::{Expectations, audit};
 use crate::bench::Bench;
 use crate::kind::{self, Kind};
-use crate::operation::Operation;
+use crate::operation::{Operation, Prepared};
 use crate::random::Random;
 
 pub fn an_issue_survives_everything(case: &Case) -> Result<()> {
@@ -158,8 +158,7 @@ fn points_of(bench: &Bench<'_>, operation: Operation) -> Result<Vec<Point>> {
     let trace = bench.trace()?;
     rest(bench)?;
     audit(bench, &expected).context("without any fault")?;
-    prepared.finish(bench, &expected)?;
-    bench.set_clocks(0)?;
+    end(bench, &prepared, &expected)?;
     let (mut points, mut request) = (vec![], 0);
     for (index, line) in trace.iter().enumerate() {
         let wrongs = match line.split(' ').next() {
@@ -191,7 +190,13 @@ fn try_point(bench: &Bench<'_>, operation: Operation, point: &Point, round: u64)
     bench.proxy.land();
     rest(bench)?;
     audit(bench, &expected)?;
-    prepared.finish(bench, &expected)?;
+    end(bench, &prepared, &expected)
+}
+
+/// What is made after this is made by the cluster's true time again, which tokens and objects are dated by.
+fn end(bench: &Bench<'_>, prepared: &Prepared, expected: &Expectations) -> Result<()> {
+    bench.set_clocks(0)?;
+    prepared.finish(bench, expected)?;
     bench.set_clocks(0)
 }
 

@@ -148,6 +148,7 @@ fn settings(state: &State, cluster: &Cluster) -> Result<Settings> {
         ca: cluster.ca.clone(),
         client_certificate: None,
         runtime_config: String::new(),
+        faults: false,
     })
 }
 

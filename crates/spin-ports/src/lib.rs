@@ -21,6 +21,6 @@ pub use body::IncomingBody;
 pub use http_client::Http;
 pub use logger::log_to_stderr;
 pub use ports::SpinPorts;
-pub use serve::{run, serve};
+pub use serve::{run, serve, serve_then};
 pub use store::Store;
 pub use variables::variables;

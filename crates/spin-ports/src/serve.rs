@@ -7,10 +7,24 @@ use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, request, variables};
 
-/// Hands a request over to `handler`, sends what it answers, and then does `after`, for which nobody waits.
+/// Hands a request over to `handler` and sends what it answers.
+pub fn serve(
+    incoming: &IncomingRequest,
+    out: ResponseOutparam,
+    handler: impl AsyncFnOnce(
+        SpinPorts,
+        &Result<Variables, SettingsError>,
+        Parts,
+        IncomingBody,
+    ) -> Response<Vec<u8>>,
+) {
+    serve_then(incoming, out, handler, async |_, _| ());
+}
+
+/// The same, and then `after`, for which nobody waits.
 ///
 /// The host may end an instance while it does that: nothing may depend on it.
-pub fn serve(
+pub fn serve_then(
     incoming: &IncomingRequest,
     out: ResponseOutparam,
     handler: impl AsyncFnOnce(

@@ -432,4 +432,4 @@ const PLAIN: &str = "this token is bound to nothing: it cannot be taken back bef
 
 /// How far a cluster's clock may be from what it was taken for: by what an object says of the time of its
 /// issue and what the API server says of its creation, it is known again.
-const MAX_APART: TimeDelta = TimeDelta::seconds(30);
+const MAX_APART: TimeDelta = TimeDelta::seconds(45);
