@@ -110,7 +110,8 @@ fn serve(
     Ok(())
 }
 
-/// The answer to what is asked before a token of `deployer` is: which cluster this is, and which account.
+/// The answer to what is asked before a token of `deployer` is: which cluster this is, what of ours there is in it,
+/// and which account.
 pub fn introduction(request: &str) -> Option<String> {
     let (line, _) = request.split_once(" HTTP/1.1")?;
     let created = "2026-01-01T00:00:00Z";
@@ -119,6 +120,8 @@ pub fn introduction(request: &str) -> Option<String> {
         json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata("kube-system") })
     } else if line.starts_with("GET ") && line.ends_with("/serviceaccounts/deployer") {
         json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata("deployer") })
+    } else if let Some(kind) = list_of_ours(line) {
+        json!({ "kind": kind, "metadata": { "resourceVersion": "1" }, "items": [] })
     } else if line == "POST /apis/authentication.k8s.io/v1/selfsubjectreviews" {
         json!({ "kind": "SelfSubjectReview", "status": { "userInfo": { "username": "fake" } } })
     } else {
@@ -127,6 +130,14 @@ pub fn introduction(request: &str) -> Option<String> {
     let (body, status) = (body.to_string(), if line.starts_with("GET") { 200 } else { 201 });
     let head = format!("HTTP/1.1 {status} Answer\r\ncontent-length: {}", body.len());
     Some(format!("{head}\r\nconnection: close\r\n\r\n{body}"))
+}
+
+/// The kind of the list that is asked for, where it is one of what is labelled as ours.
+fn list_of_ours(line: &str) -> Option<&'static str> {
+    let (path, query) = line.strip_prefix("GET ")?.split_once('?')?;
+    query.contains("labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkubelease").then_some(())?;
+    let (_, plural) = path.rsplit_once('/')?;
+    LISTS.iter().find(|(of, _)| *of == plural).map(|(_, kind)| *kind)
 }
 
 /// A message with as much body as its head says.
@@ -143,6 +154,15 @@ pub fn read_message(stream: &mut TcpStream) -> Result<String> {
     message.extend(body);
     Ok(String::from_utf8(message)?)
 }
+
+const LISTS: [(&str, &str); 6] = [
+    ("serviceaccounts", "ServiceAccountList"),
+    ("leases", "LeaseList"),
+    ("roles", "RoleList"),
+    ("rolebindings", "RoleBindingList"),
+    ("clusterroles", "ClusterRoleList"),
+    ("clusterrolebindings", "ClusterRoleBindingList"),
+];
 
 /// The UID of whatever it is asked for.
 const UID: &str = "8d3f6a55-6a5c-4a3c-9a53-0f9f6b7a1c11";
