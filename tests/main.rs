@@ -10,6 +10,7 @@ mod cap;
 mod check;
 mod cleanup_job;
 mod configuration;
+mod cronjob;
 mod fake;
 mod finalizer;
 mod half_permitted;
@@ -55,6 +56,8 @@ fn main() -> ExitCode {
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
         cleanup_job::the_cleanup_job_runs_by_a_schedule,
         cleanup_job::all_manifests_say_the_same,
+        cronjob::its_pods_are_such_as_a_restricted_namespace_takes,
+        cronjob::its_script_sweeps_and_fails_where_it_cannot,
         configuration::without_its_variables_only_livez_answers,
         configuration::a_previous_master_key_still_opens_what_it_sealed,
         finalizer::an_account_that_is_held_ends_when_it_is_let_go,
