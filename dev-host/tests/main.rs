@@ -4,6 +4,7 @@
 //! Spin needs a plugin for, are counted as ignored there. The probe must be built first:
 //! `cargo build --package probe --target wasm32-wasip2 --release`.
 
+mod faults;
 mod inbound;
 mod instances;
 mod key_value;
@@ -54,6 +55,9 @@ fn main() -> ExitCode {
         redis::a_swap_writes_and_reports_failure,
         redis::a_swap_does_not_overwrite_what_it_did_not_see,
         redis::reading_a_batch_fails_and_writing_one_works,
+        faults::an_operation_fails_as_planned_and_each_is_noted,
+        faults::a_host_is_killed_before_or_after_an_operation,
+        faults::the_guests_clock_is_set,
         variables::flags_go_before_files_and_the_environment,
         variables::a_component_gets_only_its_own,
         variables::allowed_hosts_follow_variables_and_an_empty_one_denies_all,

@@ -1,7 +1,7 @@
 //! What a request can ask for.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ pub enum Step {
     Print { text: String },
     /// Have and use so much memory.
     Memory { bytes: usize },
+    /// Tell the time, in seconds since 1970.
+    Time,
     /// Wait.
     Sleep { ms: u64 },
     /// Send requests, side by side.
@@ -105,6 +107,10 @@ impl Steps {
             Step::Memory { bytes } => {
                 let memory = vec![1_u8; bytes];
                 json!(std::hint::black_box(&memory).len())
+            }
+            Step::Time => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH);
+                json!(since.map_or(0, |since| since.as_secs()))
             }
             Step::Sleep { ms } => {
                 let start = Instant::now();

@@ -133,6 +133,12 @@ impl<'c> Probe<'c> {
         Ok(self)
     }
 
+    /// Has what is planned in a file go wrong.
+    pub fn faults(mut self, plan: &Path) -> Self {
+        self.app.faults = Some(plan.to_owned());
+        self
+    }
+
     /// The application's directory.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -211,9 +217,11 @@ impl Serving {
         Ok(self.steps(&Value::Array(vec![step]))?[0].take())
     }
 
-    /// The same application, stopped and started.
+    /// The same application, stopped and started; one that has died is only started.
     pub fn restart(self, case: &Case) -> Result<Self> {
-        self.running.stop()?;
+        if self.running.check().is_ok() {
+            self.running.stop()?;
+        }
         let running = case.host.start(&self.app, &case.keeper)?;
         let http = Http::plain(&running.url());
         Ok(Self { http, address: running.address(), running, app: self.app, dir: self.dir })
