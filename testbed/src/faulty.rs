@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
+use fastrand::Rng;
 
 use crate::http::{Http, Reply};
 
@@ -44,9 +45,9 @@ struct State {
     /// Which requests since the last [`FaultyProxy::arm`] go wrong, 1 being the first.
     armed: Option<(u64, u64, Fault)>,
     count: u64,
-    /// Of a hundred requests, so many fail with 503, as a sequence of numbers has it.
-    failing: u64,
-    sequence: u64,
+    /// Of a hundred requests, so many fail with 503, as these numbers have it.
+    failing: u8,
+    random: Rng,
     ahead: TimeDelta,
     late: Vec<Message>,
     asked: Vec<String>,
@@ -70,7 +71,7 @@ impl FaultyProxy {
             armed: None,
             count: 0,
             failing: 0,
-            sequence: 1,
+            random: Rng::with_seed(1),
             ahead: TimeDelta::zero(),
             late: vec![],
             asked: vec![],
@@ -106,9 +107,9 @@ impl FaultyProxy {
     }
 
     /// Of a hundred requests, so many fail, in an order that the seed gives.
-    pub fn fail_some(&self, percent: u64, seed: u64) {
+    pub fn fail_some(&self, percent: u8, seed: u64) {
         let mut state = self.state();
-        (state.failing, state.sequence) = (percent, seed | 1);
+        (state.failing, state.random) = (percent, Rng::with_seed(seed));
     }
 
     /// Sets the clock that answers are dated by, so many seconds ahead.
@@ -193,11 +194,7 @@ impl FaultyProxy {
         state.asked.push(format!("{} {}", message.method, message.path));
         let number = state.count;
         let armed = state.armed.filter(|(from, to, _)| (*from..=*to).contains(&number));
-        // Xorshift: the same order for the same seed.
-        state.sequence ^= state.sequence << 13;
-        state.sequence ^= state.sequence >> 7;
-        state.sequence ^= state.sequence << 17;
-        let fails = state.sequence % 100 < state.failing;
+        let fails = state.random.u8(..100) < state.failing;
         let fault = armed.map(|(.., fault)| fault).or(fails.then_some(Fault::Status(503)));
         (fault, state.upstream.clone(), state.ahead)
     }

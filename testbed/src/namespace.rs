@@ -1,6 +1,6 @@
 //! A namespace per test, and what tests put into it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
@@ -20,10 +20,7 @@ impl Namespace {
     pub fn create(cluster: &ControlPlane) -> Result<Self> {
         let admin = cluster.admin().clone();
         let name = format!("test-{}", random::suffix()?);
-        let labels = json!({ LABEL: "true" });
-        admin
-            .post("/api/v1/namespaces", &json!({ "metadata": { "name": name, "labels": labels } }))?
-            .expect(201)?;
+        Self::make(&admin, &name)?;
         Ok(Self { name, admin })
     }
 
@@ -77,13 +74,47 @@ impl Namespace {
         Ok(token.to_owned())
     }
 
+    /// Asks for its end. Nothing ends it, since no controller runs: it stays `Terminating`.
+    pub fn terminate(&self) -> Result<()> {
+        let terminating = self.admin.delete(&self.own_path())?.ok()?;
+        ensure!(terminating["status"]["phase"] == "Terminating", "{terminating}");
+        Ok(())
+    }
+
+    /// Does what a controller does with a namespace that is `Terminating`, and makes it again, empty.
+    pub fn make_anew(&self) -> Result<()> {
+        for (api, resources) in HELD {
+            for name in self.names(api, resources)? {
+                self.admin.delete(&format!("{}/{name}", self.path(api, resources)))?.ok()?;
+            }
+        }
+        let done = json!({ "metadata": { "name": self.name }, "spec": { "finalizers": [] } });
+        self.admin.put(&format!("{}/finalize", self.own_path()), &done)?.ok()?;
+        Self::make(&self.admin, &self.name)
+    }
+
+    fn own_path(&self) -> String {
+        format!("/api/v1/namespaces/{}", self.name)
+    }
+
+    fn make(admin: &Http, name: &str) -> Result<()> {
+        let namespace = json!({ "metadata": { "name": name, "labels": { LABEL: "true" } } });
+        admin.post("/api/v1/namespaces", &namespace)?.expect(201).map(drop)
+    }
+
+    /// The names of all objects of a kind.
+    fn names(&self, api: &str, resources: &str) -> Result<Vec<String>> {
+        let list = self.admin.get(&self.path(api, resources))?.ok()?;
+        let items = list["items"].as_array().context("a list without items")?;
+        Ok(items.iter().map(|item| text(&item["metadata"]["name"]).to_owned()).collect())
+    }
+
     /// The names of what is in it and of who asked for what, for the report of a failure.
     pub fn dump(&self, cluster: &ControlPlane) -> Result<String> {
         let mut report = vec![format!("namespace {}:", self.name)];
-        for (api, resources) in DUMPED {
-            let list = self.admin.get(&self.path(api, resources))?.ok()?;
-            for item in list["items"].as_array().context("a list without items")? {
-                report.push(format!("  {resources}/{}", text(&item["metadata"]["name"])));
+        for (api, resources) in HELD {
+            for name in self.names(api, resources)? {
+                report.push(format!("  {resources}/{name}"));
             }
         }
         for event in cluster.audited(&self.name)? {
@@ -97,7 +128,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let deleted = self.admin.delete(&format!("/api/v1/namespaces/{}", self.name));
+        let deleted = self.admin.delete(&self.own_path());
         if let Err(error) = deleted.and_then(|reply| reply.ok()) {
             eprintln!("could not delete namespace {}: {error:#}", self.name);
         }
@@ -113,5 +144,11 @@ pub const LABEL: &str = "kubelease.dev/testbed";
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
-const DUMPED: [(&str, &str); 4] =
-    [("v1", "serviceaccounts"), ("v1", "secrets"), (RBAC, "roles"), (RBAC, "rolebindings")];
+/// What tests and leases have in a namespace.
+const HELD: [(&str, &str); 5] = [
+    ("v1", "serviceaccounts"),
+    ("v1", "secrets"),
+    ("coordination.k8s.io/v1", "leases"),
+    (RBAC, "roles"),
+    (RBAC, "rolebindings"),
+];

@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::host::free_port;
 use crate::process::{Keeper, Process};
@@ -14,8 +15,8 @@ use crate::wait::{eventually, not_yet};
 /// A running Redis that writes each change to disk before it answers; it ends with this value.
 pub struct Redis {
     address: SocketAddr,
-    _process: Process,
-    _keeper: Keeper,
+    process: Mutex<Option<Process>>,
+    keeper: Keeper,
 }
 
 impl Redis {
@@ -23,18 +24,16 @@ impl Redis {
     pub fn start() -> Result<Self> {
         let keeper = Keeper::new()?;
         let address = free_port()?;
-        let mut command = Command::new("redis-server");
-        command
-            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-            .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
-            .args(["--maxmemory-policy", "noeviction", "--dir"])
-            .arg(keeper.scratch());
-        let process = keeper.spawn("redis-server", &mut command, &keeper.scratch().join("log"))?;
-        eventually("starting redis-server", START_TIMEOUT, || {
-            process.check()?;
-            std::net::TcpStream::connect(address).map(drop).map_err(not_yet)
-        })?;
-        Ok(Self { address, _process: process, _keeper: keeper })
+        let process = Mutex::new(Some(start(address, &keeper)?));
+        Ok(Self { address, process, keeper })
+    }
+
+    /// Ends it as `kill -9` does, and starts it again with what it has on disk.
+    pub fn restart(&self) -> Result<()> {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.take().context("Redis is not running")?.kill()?;
+        *process = Some(start(self.address, &self.keeper)?);
+        Ok(())
     }
 
     /// Forgets all that is in it.
@@ -52,6 +51,21 @@ impl Redis {
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
+}
+
+fn start(address: SocketAddr, keeper: &Keeper) -> Result<Process> {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
+        .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        .args(["--maxmemory-policy", "noeviction", "--dir"])
+        .arg(keeper.scratch());
+    let process = keeper.spawn("redis-server", &mut command, &keeper.scratch().join("log"))?;
+    eventually("starting redis-server", START_TIMEOUT, || {
+        process.check()?;
+        std::net::TcpStream::connect(address).map(drop).map_err(not_yet)
+    })?;
+    Ok(process)
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);

@@ -7,17 +7,17 @@
 //! own file, by code of its own.
 //!
 //! `cargo xtask test` runs a part of it, `cargo xtask torture --minutes N --seed S` as much as fits. A point is
-//! replayed by its name: `KUBELEASE_POINT='issue rules 12 kill_before' cargo test -p kubelease-tests --test torture
-//! points`.
+//! replayed by the name that a violation gives it: `cargo xtask torture --point 'issue rules 12 kill_before'`.
 
 mod auditor;
 mod bench;
 mod experiments;
 mod kube;
+mod namespaces;
 mod operation;
 mod points;
-mod random;
 mod stores;
+mod terms;
 
 // What is tested is made as in the other tests.
 #[expect(dead_code, reason = "not all of it is used here")]
@@ -45,11 +45,14 @@ fn main() -> ExitCode {
         experiments::a_target_s_clock_that_jumps_is_not_believed_at_once,
         experiments::a_target_that_answers_nothing_delays_no_other,
         experiments::what_others_delete_is_closed_as_lost,
-        experiments::a_namespace_that_is_made_anew_is_left_alone,
+        namespaces::in_a_namespace_that_terminates_leases_end_and_none_begins,
+        namespaces::what_is_in_a_namespace_that_was_made_anew_is_left_alone,
         experiments::the_master_key_changes_under_load,
         stores::a_store_that_is_emptied_comes_back,
         stores::a_store_that_is_rolled_back_comes_back,
         stores::two_hosts_on_one_redis_issue_and_sweep_at_full_rate,
+        stores::two_issuers_and_two_sweepers_share_a_host,
+        stores::a_redis_that_is_killed_under_load_has_lost_nothing,
         stores::a_redis_that_is_emptied_under_load_comes_back,
     ])
 }

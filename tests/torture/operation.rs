@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::auditor::Expectations;
 use crate::bench::Bench;
 use crate::broker::Lease;
+use crate::kind::{self, Kind};
 
 /// An operation, at each step of which something can go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,25 @@ impl Operation {
             Self::Sweep => "sweep",
             Self::Reconcile => "reconcile",
         }
+    }
+
+    /// The kinds of leases that it can be done to.
+    pub fn kinds(self) -> Vec<&'static Kind> {
+        let mut kinds = vec![
+            &kind::EXISTING,
+            &kind::ROLE,
+            &kind::CLUSTER_ROLE_HERE,
+            &kind::CLUSTER_ROLE,
+            &kind::RULES,
+            &kind::CLUSTER_RULES,
+            &kind::MANIFEST,
+            &kind::CLUSTER_MANIFEST,
+        ];
+        if self == Self::Issue {
+            // It is only issued: nothing else is done to the cluster for it.
+            kinds.push(&kind::PLAIN);
+        }
+        kinds
     }
 
     /// Makes what it is done to, while nothing goes wrong.
@@ -127,6 +147,10 @@ impl Prepared {
                 again.id,
                 first.map_or("", |(id, _)| id)
             );
+            if broker.kind.name == kind::PLAIN.name {
+                broker.revoke(&again)?.expect(409)?;
+                return Ok(());
+            }
             broker.revoke(&again)?.ok()?;
         }
         for id in &expected.alive {

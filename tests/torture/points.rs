@@ -1,19 +1,18 @@
 //! Every step of every operation, and everything that can go wrong with it.
 
-use std::env;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use fastrand::Rng;
 use serde_json::{Value, json};
 use testbed::faulty::Fault;
 use testbed::harness::Case;
 
 use crate::auditor::{Expectations, audit};
 use crate::bench::Bench;
-use crate::kind::{self, Kind};
+use crate::kind::Kind;
 use crate::operation::{Operation, Prepared};
-use crate::random::Random;
+use crate::terms::Terms;
 
 pub fn an_issue_survives_everything(case: &Case) -> Result<()> {
     survives(case, Operation::Issue)
@@ -34,9 +33,6 @@ pub fn a_sweep_survives_everything(case: &Case) -> Result<()> {
 pub fn a_reconcile_survives_everything(case: &Case) -> Result<()> {
     survives(case, Operation::Reconcile)
 }
-
-/// The kinds of leases that it is tried with.
-const KINDS: [&Kind; 4] = [&kind::EXISTING, &kind::ROLE, &kind::RULES, &kind::CLUSTER_RULES];
 
 /// Something that goes wrong at one step.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +62,13 @@ const REQUESTS: &[Wrong] = &[
     Wrong::Host("kill_after"),
     Wrong::Way("drop_before", Fault::DropBefore),
     Wrong::Way("drop_after", Fault::DropAfter),
-    Wrong::Way("busy", Fault::Status(429)),
-    Wrong::Way("failing", Fault::Status(500)),
+    Wrong::Way("status_401", Fault::Status(401)),
+    Wrong::Way("status_403", Fault::Status(403)),
+    Wrong::Way("status_404", Fault::Status(404)),
+    Wrong::Way("status_409", Fault::Status(409)),
+    Wrong::Way("status_429", Fault::Status(429)),
+    Wrong::Way("status_500", Fault::Status(500)),
+    Wrong::Way("status_503", Fault::Status(503)),
     Wrong::Way("truncated", Fault::Truncate),
     Wrong::Way("wrong_body", Fault::WrongBody),
     Wrong::Way("late", Fault::Late),
@@ -95,52 +96,36 @@ impl Point {
     }
 }
 
-/// How much of it is run.
-struct Terms {
-    seed: u64,
-    until: Option<Instant>,
-    only: Option<String>,
-}
-
-impl Terms {
-    fn read() -> Result<Self> {
-        let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>()).transpose();
-        let minutes = number(MINUTES).context("minutes")?;
-        // Each of the operations has its share of the time, side by side.
-        let until = minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
-        let seed = number(SEED).context("a seed")?.unwrap_or(1);
-        Ok(Self { seed, until, only: env::var(POINT).ok() })
-    }
-}
-
 fn survives(case: &Case, operation: Operation) -> Result<()> {
     let terms = Terms::read()?;
-    let mut random = Random::new(terms.seed ^ operation as u64);
+    let mut random = Rng::with_seed(terms.seed ^ operation as u64);
     let (mut known, mut run, mut violations) = (0, 0, vec![]);
-    let mut kinds = KINDS;
+    let mut kinds = operation.kinds();
     random.shuffle(&mut kinds);
-    // A part tries each operation with two kinds.
-    let all = terms.until.is_some() || terms.only.is_some();
-    for kind in kinds.into_iter().take(if all { kinds.len() } else { 2 }) {
+    if !terms.is_whole() {
+        kinds.truncate(KINDS_OF_A_PART);
+    }
+    let turns = u32::try_from(kinds.len())?;
+    for (turn, kind) in (1..).zip(kinds) {
         let bench = Bench::new(case, kind)?;
         let mut points = points_of(&bench, operation)?;
         known += points.len();
         random.shuffle(&mut points);
-        let mut left = if all { usize::MAX } else { PART };
+        let wanted = |point: &Point| match &terms.only {
+            Some(only) => *only == point.name(operation, kind),
+            None => terms.is_whole() || !point.is_slow(),
+        };
+        points.retain(wanted);
+        if !terms.is_whole() {
+            points.truncate(POINTS_OF_A_PART);
+        }
         for point in points {
-            let name = point.name(operation, kind);
-            let skipped = match (&terms.only, terms.until) {
-                (Some(only), _) => *only != name,
-                (None, Some(until)) => Instant::now() >= until,
-                (None, None) => left == 0 || point.is_slow(),
-            };
-            if skipped {
-                continue;
+            if terms.is_over(turn, turns) {
+                break;
             }
-            left -= 1;
             run += 1;
             if let Err(error) = try_point(&bench, operation, &point, run) {
-                violations.push(format!("{name}: {error:#}"));
+                violations.push(format!("{}: {error:#}", point.name(operation, kind)));
                 // What is left of it would be found again after the next.
                 break;
             }
@@ -220,9 +205,8 @@ fn tell(operation: Operation, known: usize, run: u64, violations: usize) {
 /// An issue is given up after half a minute, and what was given up may land for a second.
 const SETTLED: i64 = 35;
 
-/// How many points of each operation and kind are a part.
-const PART: usize = 8;
+/// With how many kinds of leases a part tries each operation.
+const KINDS_OF_A_PART: usize = 3;
 
-const MINUTES: &str = "KUBELEASE_TORTURE_MINUTES";
-const SEED: &str = "KUBELEASE_TORTURE_SEED";
-const POINT: &str = "KUBELEASE_POINT";
+/// How many points of each operation and kind are a part.
+const POINTS_OF_A_PART: usize = 14;

@@ -18,6 +18,7 @@ use crate::broker::{Broker, Lease};
 use crate::experiments::{alive, lease, over};
 use crate::kind::{self, Kind};
 use crate::kube::objects;
+use crate::terms::Terms;
 
 pub fn a_store_that_is_emptied_comes_back(case: &Case) -> Result<()> {
     for kind in [&kind::EXISTING, &kind::RULES, &kind::CLUSTER_ROLE] {
@@ -89,58 +90,85 @@ pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
     Ok(())
 }
 
+pub fn two_issuers_and_two_sweepers_share_a_host(case: &Case) -> Result<()> {
+    let pair = Pair::on_one_host(case, &kind::EXISTING)?;
+    let leases = pair.load(|| Ok(()))?;
+    pair.all_end(&leases)?;
+    println!("torture: {} leases by two issuers through one host", leases.len());
+    Ok(())
+}
+
 pub fn two_hosts_on_one_redis_issue_and_sweep_at_full_rate(case: &Case) -> Result<()> {
     let redis = Redis::start()?;
-    let pair = Pair::new(case, &redis, &kind::ROLE)?;
-    let leases = pair.load(Duration::from_secs(8), || Ok(()))?;
+    let pair = Pair::on(case, &redis, &kind::ROLE)?;
+    let leases = pair.load(|| Ok(()))?;
     pair.all_end(&leases)?;
     println!("torture: {} leases through two hosts on one Redis", leases.len());
     Ok(())
 }
 
-pub fn a_redis_that_is_emptied_under_load_comes_back(case: &Case) -> Result<()> {
+pub fn a_redis_that_is_killed_under_load_has_lost_nothing(case: &Case) -> Result<()> {
     let redis = Redis::start()?;
-    let pair = Pair::new(case, &redis, &kind::RULES)?;
-    let leases = pair.load(Duration::from_secs(8), || {
-        thread::sleep(Duration::from_secs(4));
-        redis.empty()?;
-        pair.broker.admin()?.put("/api/v1/targets/local", &pair.target())?.ok()?;
-        pair.broker.admin()?.put(&pair.broker.secret_path(), &pair.broker.secret())?.ok()?;
-        Ok(())
+    let pair = Pair::on(case, &redis, &kind::RULES)?;
+    let leases = pair.load(|| {
+        thread::sleep(pair.time / 2);
+        redis.restart()
     })?;
-    pair.all_end(&leases)
+    pair.all_end(&leases)?;
+    println!("torture: {} leases around a kill of Redis", leases.len());
+    Ok(())
 }
 
-/// Two hosts that share a store.
+pub fn a_redis_that_is_emptied_under_load_comes_back(case: &Case) -> Result<()> {
+    let redis = Redis::start()?;
+    let pair = Pair::on(case, &redis, &kind::RULES)?;
+    let leases = pair.load(|| {
+        thread::sleep(pair.time / 2);
+        redis.empty()?;
+        let admin = pair.broker.admin()?;
+        let target = pair.broker.target(pair.broker.cluster.url());
+        admin.put("/api/v1/targets/local", &target)?.ok()?;
+        admin.put(&pair.broker.secret_path(), &pair.broker.secret())?.ok()?;
+        Ok(())
+    })?;
+    pair.all_end(&leases)?;
+    println!("torture: {} leases around the loss of Redis' data", leases.len());
+    Ok(())
+}
+
+/// Two ways to one store, each with an issuer and a sweeper.
 struct Pair<'s> {
     broker: Broker<'s>,
     admins: [Http; 2],
+    time: Duration,
 }
 
 impl<'s> Pair<'s> {
-    fn new(case: &Case<'s>, redis: &Redis, kind: &'static Kind) -> Result<Self> {
-        let mut settings: Settings = case.settings()?;
+    fn on_one_host(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
+        let broker = Broker::with(case, kind, impatient(case)?)?;
+        let admins = [broker.admin()?, broker.admin()?];
+        Self::new(broker, admins)
+    }
+
+    fn on(case: &Case<'s>, redis: &Redis, kind: &'static Kind) -> Result<Self> {
+        let mut settings = impatient(case)?;
         settings.runtime_config =
             format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
-        settings.variables.push(("landing_time".to_owned(), "1s".to_owned()));
         let broker = Broker::with(case, kind, settings.clone())?;
         let second = case.kubelease_with(settings)?;
         let admins = [broker.admin()?, second.admin()?];
-        Ok(Self { broker, admins })
+        Self::new(broker, admins)
     }
 
-    fn target(&self) -> serde_json::Value {
-        self.broker.target(self.broker.cluster.url())
+    fn new(broker: Broker<'s>, admins: [Http; 2]) -> Result<Self> {
+        let (part, whole) = (Duration::from_secs(8), Duration::from_secs(60));
+        Ok(Self { broker, admins, time: Terms::read()?.part_or_whole(part, whole) })
     }
 
     /// Both issue, revoke and sweep as fast as they can, while something happens; the leases that were answered
     /// and not taken back.
-    fn load(
-        &self,
-        time: Duration,
-        happens: impl FnOnce() -> Result<()> + Send,
-    ) -> Result<Vec<Lease>> {
-        let until = Instant::now() + time;
+    fn load(&self, happens: impl FnOnce() -> Result<()> + Send) -> Result<Vec<Lease>> {
+        let until = Instant::now() + self.time;
         let leases = Mutex::new(vec![]);
         let path = format!("{}/leases", self.broker.secret_path());
         thread::scope(|scope| {
@@ -197,4 +225,9 @@ impl<'s> Pair<'s> {
         ensure!(left.is_empty(), "I2: {left:?}");
         Ok(())
     }
+}
+
+/// What was given up may land for a second only.
+fn impatient(case: &Case<'_>) -> Result<Settings> {
+    Ok(case.settings()?.with("landing_time", "1s"))
 }

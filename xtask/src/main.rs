@@ -6,6 +6,7 @@ mod control_plane;
 mod deploy;
 mod mutants;
 mod test;
+mod torture;
 mod up;
 mod wasm_target;
 mod workspace;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Task::Build => build::components(),
         Task::DeployManifests(options) => deploy::manifests(&options),
         Task::Mutants(options) => mutants::mutants(&options),
+        Task::Torture(options) => torture::torture(&options),
         Task::ControlPlane => control_plane::control_plane(),
     };
     match result {
@@ -63,6 +65,8 @@ enum Task {
     DeployManifests(deploy::Options),
     /// Put each known defect into a copy of the tree, and see that its test fails.
     Mutants(mutants::Options),
+    /// Let everything go wrong at every step, for as long as it may take.
+    Torture(torture::Options),
     /// Start a cluster alone and print where its kubeconfig is.
     ControlPlane,
 }

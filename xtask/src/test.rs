@@ -28,15 +28,7 @@ pub fn test(options: &Options) -> Result<()> {
         HostKind::Spin => Some(options.host.spin_program()?),
         HostKind::DevHost => None,
     };
-    build::components()?;
-    build::probe()?;
-    build::store_suite()?;
-    if !options.rest.is_empty() {
-        // Without a selection the tests of dev-host have Cargo build it.
-        build::dev_host()?;
-    }
-    Assets::prepare()?;
-    prepare_redis()?;
+    prepare(!options.rest.is_empty())?;
 
     let mut tests = cargo("test");
     tests.arg("--no-fail-fast").args(&options.rest);
@@ -46,19 +38,32 @@ pub fn test(options: &Options) -> Result<()> {
     command::show("testing", &mut tests)
 }
 
-/// The tests of the Redis store talk to a real one.
-fn prepare_redis() -> Result<()> {
-    if command::output(Command::new("redis-server").arg("--version")).is_ok() {
+/// Builds and installs what the tests need.
+///
+/// All tests at once have Cargo build dev-host; `selected` ones do not.
+pub fn prepare(selected: bool) -> Result<()> {
+    build::components()?;
+    build::probe()?;
+    build::store_suite()?;
+    if selected {
+        build::dev_host()?;
+    }
+    Assets::prepare()?;
+    PROGRAMS.into_iter().try_for_each(prepare_program)
+}
+
+fn prepare_program(program: &str) -> Result<()> {
+    if command::output(Command::new(program).arg("--version")).is_ok() {
         return Ok(());
     }
     let install = || {
         command::run("asking Debian for its packages", &mut apt(&["update"]))?;
-        command::run(
-            "installing redis-server",
-            &mut apt(&["install", "--no-install-recommends", "redis-server"]),
-        )
+        let mut install = apt(&["install", "--no-install-recommends", program]);
+        command::run(&format!("installing {program}"), &mut install)
     };
-    install().context("the tests need `redis-server` on the PATH, and only root can install it")
+    install().with_context(|| {
+        format!("the tests need `{program}` on the PATH, and only root can install it")
+    })
 }
 
 fn apt(arguments: &[&str]) -> Command {
@@ -66,3 +71,7 @@ fn apt(arguments: &[&str]) -> Command {
     apt.args(["--yes", "--quiet=2"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     apt
 }
+
+/// Programs that tests start, by the names of their packages: the tests of the Redis store talk to a real
+/// one, and the script of the `CronJob` calls the sweep by curl.
+const PROGRAMS: [&str; 2] = ["redis-server", "curl"];

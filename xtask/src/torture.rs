@@ -1,0 +1,47 @@
+//! Running the whole of what the tests run a part of: everything that can go wrong at every step.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use testbed::command;
+
+use crate::test;
+use crate::workspace::cargo;
+
+/// What `cargo xtask torture` can be told.
+#[derive(Args)]
+pub struct Options {
+    /// How long each operation is tried; all five are tried side by side.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_080))]
+    minutes: u64,
+
+    /// What all orders are made from; the same seed tries the same points in the same order.
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// The one point to run, as a violation names it: `issue rules 12 kill_before`.
+    #[arg(long, value_name = "NAME")]
+    point: Option<String>,
+}
+
+/// Prepares what the tests need, and runs those that are in `tests/torture` for as long as they may take.
+pub fn torture(options: &Options) -> Result<()> {
+    test::prepare(true)?;
+    let seed = match options.seed {
+        Some(seed) => seed,
+        None => SystemTime::now().duration_since(UNIX_EPOCH).context("a time")?.as_secs(),
+    };
+    eprintln!("the seed is {seed}");
+    let mut tests = cargo("test");
+    tests.args(["--package", "kubelease-tests", "--test", "torture"]);
+    tests.env("KUBELEASE_TORTURE_SEED", seed.to_string());
+    match &options.point {
+        Some(point) => tests.env("KUBELEASE_TORTURE_POINT", point).args(["--", "points::"]),
+        None => {
+            let minutes = options.minutes.to_string();
+            tests.env("KUBELEASE_TORTURE_MINUTES", minutes).args(["--", "--nocapture"])
+        }
+    };
+    command::show("torturing", &mut tests)
+}
