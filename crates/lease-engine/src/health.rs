@@ -12,7 +12,7 @@ impl<P: Ports> Engine<P> {
     /// Fails where the store does not answer.
     pub fn sweep_health(&self) -> Result<SweepHealth, StoreError> {
         let last = self.last_sweep()?;
-        let overdue = last.as_ref().is_some_and(|last| self.is_overdue(last));
+        let overdue = self.idle_since(last.as_ref())?.is_some_and(|since| self.is_overdue(since));
         Ok(SweepHealth { last, overdue, hold: self.config.hold_expired })
     }
 
@@ -29,23 +29,36 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails where the store does.
     pub async fn sweep_if_overdue(&self) -> Result<(), StoreError> {
-        let Some(last) = self.last_sweep()?.filter(|last| self.is_overdue(last)) else {
-            return Ok(());
-        };
         let now = self.ports.now();
-        // Not with every request.
-        let since = last.stand_in.unwrap_or(last.at);
-        if now < since + self.config.sweep_interval && now >= since {
+        let Some(since) = self.idle_since(self.last_sweep()?.as_ref())? else {
+            // From now on one is missed.
+            return self.notes().put(Note::FirstRequest, &now);
+        };
+        if !self.is_overdue(since) {
             return Ok(());
         }
-        log::warn!("no sweep has run since {}: a request sweeps a little", last.at);
-        self.notes().put(Note::Sweep, &Swept { stand_in: Some(now), ..last })?;
+        let stood_in: Option<DateTime<Utc>> = self.notes().get(Note::StandIn)?;
+        // Not with every request.
+        if stood_in.is_some_and(|at| (at..at + self.config.sweep_interval).contains(&now)) {
+            return Ok(());
+        }
+        log::warn!("no sweep has run since {since}: a request sweeps a little");
+        self.notes().put(Note::StandIn, &now)?;
         self.sweep_a_little().await
     }
 
+    /// Since when no sweep has run: since the last one, or the first request where there was none; unknown
+    /// before that.
+    fn idle_since(&self, last: Option<&Swept>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        match last {
+            Some(last) => Ok(Some(last.at)),
+            None => self.notes().get(Note::FirstRequest),
+        }
+    }
+
     /// Whether none has run for three intervals: one that is slow, or comes a little late, is not missing.
-    fn is_overdue(&self, last: &Swept) -> bool {
-        self.ports.now() - last.at > self.config.sweep_interval * 3
+    fn is_overdue(&self, since: DateTime<Utc>) -> bool {
+        self.ports.now() - since > self.config.sweep_interval * 3
     }
 
     /// Keeps what a sweep did, for those that ask.
@@ -68,7 +81,6 @@ impl<P: Ports> Engine<P> {
         let reconciled = (report.reconciled.targets > 0).then_some(now);
         let swept = Swept {
             at: began,
-            stand_in: None,
             took_ms: u64::try_from((now - began).num_milliseconds()).unwrap_or_default(),
             last_success: success.or(last.and_then(|last| last.last_success)),
             last_reconcile: reconciled.or(last.and_then(|last| last.last_reconcile)),

@@ -105,8 +105,6 @@ pub struct Swept {
     pub last_success: Option<DateTime<Utc>>,
     /// When the clusters were last compared with the records, by the host's clock.
     pub last_reconcile: Option<DateTime<Utc>>,
-    /// When a request last swept a little in the place of one that is missing, by the host's clock.
-    pub stand_in: Option<DateTime<Utc>>,
     /// What it did.
     pub report: SweepReport,
 }

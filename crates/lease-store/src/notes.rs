@@ -11,6 +11,10 @@ use crate::{KeyValue, StoreError, record};
 pub enum Note<'a> {
     /// What the last sweep did.
     Sweep,
+    /// When a request was served first, where no sweep has run yet.
+    FirstRequest,
+    /// When a request last did a little of what sweeps are for, since they were missing.
+    StandIn,
     /// Which sweep is at work on a target's leases, or on those that were postponed, so that another does
     /// not do the same.
     Turn(Option<&'a TargetName>),
@@ -31,6 +35,8 @@ impl Note<'_> {
     fn key(self) -> String {
         match self {
             Note::Sweep => "sweep".to_owned(),
+            Note::FirstRequest => "first-request".to_owned(),
+            Note::StandIn => "stand-in".to_owned(),
             Note::Turn(Some(target)) => format!("target-turn.{target}"),
             Note::Turn(None) => "turn".to_owned(),
             Note::Clock(target) => format!("target-clock.{target}"),
@@ -86,6 +92,8 @@ mod tests {
         let (prod, other) = ("prod".parse().expect("good"), "other".parse().expect("good"));
         let all = [
             Note::Sweep,
+            Note::FirstRequest,
+            Note::StandIn,
             Note::Turn(None),
             Note::Turn(Some(&prod)),
             Note::Turn(Some(&other)),

@@ -194,7 +194,7 @@ const LOOK_TIME: TimeDelta = TimeDelta::seconds(8);
 /// How long a target that did not answer is left alone at first.
 const MIN_SILENCE: TimeDelta = TimeDelta::seconds(5);
 
-/// How often that is doubled: then it is a minute and a half.
+/// How often that is doubled: then it is eighty seconds.
 const DOUBLINGS: u32 = 5;
 
 /// The longest that it is left alone.

@@ -2,8 +2,8 @@ use lease_core::LeaseState;
 
 use super::*;
 use crate::fixtures::{
-    ALL, BOUND, PLAIN, RULES, all_leases, block_on, held, issue, issue_of, keys, live, made,
-    master_key, name_of, pass, prod, put_secret, restarted, revoke, state, sweep, sweep_with,
+    ALL, BOUND, PLAIN, RULES, all_leases, block_on, engine, held, issue, issue_of, keys, live,
+    made, master_key, name_of, pass, prod, put_secret, restarted, revoke, state, sweep, sweep_with,
     target, warm,
 };
 use crate::testing::Fault;
@@ -416,6 +416,26 @@ fn where_no_sweep_runs_a_request_sweeps_a_little() {
         block_on(engine.sweep_if_overdue()).expect("sweeps");
     }
     assert_eq!(live(&engine).len(), 0);
+}
+
+#[test]
+fn where_no_sweep_has_ever_run_the_first_request_is_when_one_was_expected() {
+    let engine = engine();
+    engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
+    put_secret(&engine, RULES.1, "");
+    let look = || {
+        block_on(engine.sweep_if_overdue()).expect("looks");
+        engine.sweep_health().expect("reads").overdue
+    };
+    assert!(!look());
+    issue_of(&engine, "10m").expect("issues");
+    pass(&engine, 30);
+    assert!(!look());
+    pass(&engine, 600);
+    assert!(look());
+    assert_eq!(live(&engine).len(), 0, "the request has swept");
+    sweep(&engine);
+    assert!(!look());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What an issue of each kind costs, and what it leaves.
 
+use chrono::TimeDelta;
 use lease_core::{Bearer, Marks, ObjectKind};
 use serde_json::Value;
 
@@ -236,6 +237,28 @@ fn a_short_lease_has_a_token_of_ten_minutes_and_ends_before() {
     assert!(!engine.ports.http.accepts(issued.token.expose()));
     assert_eq!(made(&engine), [""; 0]);
     issue_of(&with_secret(PLAIN, ""), "30s").expect_err("it could not be ended");
+}
+
+#[test]
+fn a_short_lease_says_where_sweeps_come_too_seldom_for_it() {
+    for (interval, mode, ttl, is_told) in [
+        (30, RULES, "599s", false),
+        (31, RULES, "599s", true),
+        (31, EXISTING, "10s", true),
+        (31, RULES, "10m", false),
+        (3600, PLAIN, "10m", false),
+    ] {
+        let row = format!("{mode:?} for {ttl}, swept every {interval} s");
+        let mut engine = with_secret(mode, "");
+        engine.config.sweep_interval = TimeDelta::seconds(interval);
+        let issued = issue_of(&engine, ttl).expect("issues");
+        let says = |warnings: &[String]| {
+            warnings.iter().any(|told| told.contains(&format!("every {interval} seconds")))
+        };
+        assert_eq!(says(&issued.held.lease.warnings), is_told, "{row}");
+        let kept = held(&engine, issued.held.lease.id).lease.warnings;
+        assert_eq!(says(&kept), is_told, "{row}, as it is shown later");
+    }
 }
 
 #[test]
