@@ -120,6 +120,35 @@ impl FoundLease {
         objects
     }
 
+    /// The same in two rounds: what says when it ends goes last. Without that nothing would tell of the Secret,
+    /// or whose the rest is.
+    #[must_use]
+    pub fn rounds(&self) -> [Vec<LeasedObject>; 2] {
+        let is_bearer = |(object, stamp): &&(FoundObject, Stamp)| object.is_bearer(stamp.mode);
+        let bearer = self.objects.iter().find(is_bearer).map(|(object, _)| object.to_leased());
+        let (last, first) =
+            self.objects().into_iter().partition(|object| Some(object) == bearer.as_ref());
+        [first, last]
+    }
+
+    /// Whether all of it says that its time is over, with whatever renewals there were.
+    #[must_use]
+    pub fn is_over_for_good(&self, now: DateTime<Utc>) -> bool {
+        self.objects.iter().all(|(_, stamp)| stamp.latest_end <= now)
+    }
+
+    /// Where what says when it ends would be listed, each of which must have been seen whole for it to be known
+    /// that it is not there: the kind, and the namespace of all that was found, if that is in one.
+    #[must_use]
+    pub fn bearer_place(&self) -> Option<(ObjectKind, Option<&Namespace>)> {
+        let (object, stamp) = self.objects.first()?;
+        let kind = match stamp.mode {
+            Mode::Plain | Mode::Existing => ObjectKind::Lease,
+            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => ObjectKind::ServiceAccount,
+        };
+        Some((kind, object.namespace.as_ref()))
+    }
+
     /// The Secret that its token is bound to: it has the name of what shows it, and that knows its UID.
     fn secret(&self) -> Option<LeasedObject> {
         self.objects.iter().find_map(|(object, stamp)| {

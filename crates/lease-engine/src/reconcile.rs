@@ -121,7 +121,8 @@ impl<P: Ports> Engine<P> {
         self.note_clock(connection)?;
         let mut outcome = Outcome { is_unlisted: listing.is_refused, ..Outcome::default() };
         let mut findings = self.compare(&run, &listing, &mut outcome.reconciled)?;
-        let settled = self.settle(&run, &mut findings, &mut progress, &mut outcome).await?;
+        let settled =
+            self.settle(&run, (&listing, &mut findings), &mut progress, &mut outcome).await?;
         let closed = self.close_lost(&run, &listing, &findings, &mut outcome.reconciled).await?;
         let rebuilt = self.rebuild(&run, &mut progress)?;
         outcome.is_tripped = progress.is_tripped;

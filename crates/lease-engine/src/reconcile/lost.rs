@@ -5,7 +5,7 @@ use lease_store::Held;
 
 use super::Reconcile;
 use super::compare::Findings;
-use super::list::{Listing, Shelf};
+use super::list::Listing;
 use crate::announce::is_listed;
 use crate::{ClusterError, Doing, Engine, LeaseFilter, Ports, Reconciled, Revocation, RevokeError};
 
@@ -116,10 +116,7 @@ fn missing<'h, P: Ports>(
         && !findings.seen.contains(&lease.id);
     let bearer =
         lease.objects.iter().find(|object| is_listed(lease, object)).filter(|_| expected)?;
-    let kind = bearer.kind;
-    let listed = [None, bearer.namespace.clone()];
-    let is_listed = |namespace| listing.complete.contains(&Shelf { kind, namespace });
-    listed.into_iter().any(is_listed).then_some(bearer)
+    listing.is_whole(bearer.kind, bearer.namespace.as_ref()).then_some(bearer)
 }
 
 /// How many leases are read at once.

@@ -4,9 +4,10 @@ use lease_core::{FoundLease, Lease};
 use lease_store::ClaimKey;
 
 use super::compare::Findings;
+use super::list::Listing;
 use super::{Outcome, Progress, Reconcile};
 use crate::end::{END_TIME, Ending};
-use crate::{Engine, Ports, StoreError};
+use crate::{Engine, Obstacle, Ports, StoreError};
 
 /// What is to become of a lease that was found without a record.
 enum Fate {
@@ -23,7 +24,7 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn settle(
         &self,
         run: &Reconcile<'_, P>,
-        findings: &mut Findings,
+        (listing, findings): (&Listing, &mut Findings),
         progress: &mut Progress,
         outcome: &mut Outcome,
     ) -> Result<bool, StoreError> {
@@ -33,7 +34,7 @@ impl<P: Ports> Engine<P> {
             if self.ports.now() >= run.terms.stop {
                 return Ok(false);
             }
-            match self.fate(run, &found)? {
+            match self.fate(run, listing, &found)? {
                 Fate::Remove => remove.push(found),
                 Fate::Wait => {
                     outcome.reconciled.orphans += 1;
@@ -57,16 +58,25 @@ impl<P: Ports> Engine<P> {
         self.remove(run, remove, progress, outcome).await
     }
 
-    fn fate(&self, run: &Reconcile<'_, P>, found: &FoundLease) -> Result<Fate, StoreError> {
+    fn fate(
+        &self,
+        run: &Reconcile<'_, P>,
+        listing: &Listing,
+        found: &FoundLease,
+    ) -> Result<Fate, StoreError> {
         let now = self.now_on(&run.connection.target.name)?;
         if self.leases().has_ended(found.id())? {
             return Ok(Fate::Remove);
         }
         let Some(stamp) = found.stamp() else {
-            // Without what bears its end it gives nobody anything, once no issuer can be at it any more.
+            // Without what bears its end it gives nobody anything, once no issuer can be at it any more. But
+            // that is known only where all that could bear it was listed: else it may be of one that lives.
             let settled = found.created_at().map(|at| at + run.longest_issue(self.config.landing));
             let is_settled = settled.is_none_or(|settled| settled < now);
-            return Ok(if is_settled { Fate::Remove } else { Fate::Wait });
+            let bearer = found.bearer_place();
+            let is_alone = bearer.is_some_and(|(kind, place)| listing.is_whole(kind, place));
+            let is_of_no_use = (is_settled && is_alone) || found.is_over_for_good(now);
+            return Ok(if is_of_no_use { Fate::Remove } else { Fate::Wait });
         };
         if stamp.deadline <= now {
             // It has expired, and that is held.
@@ -106,10 +116,7 @@ impl<P: Ports> Engine<P> {
             if self.ports.now() >= run.terms.stop {
                 return Ok(false);
             }
-            let objects = found.objects();
-            let ending =
-                Ending { lease: found.id(), cluster: &run.known.identity, objects: &objects };
-            match self.end(run.connection, ending, self.ports.now() + END_TIME).await {
+            match self.end_found(run, &found).await {
                 Ok(()) => outcome.reconciled.removed += 1,
                 Err(obstacle) => {
                     log::warn!("lease {}, which is not on record: {obstacle}", found.id());
@@ -119,6 +126,16 @@ impl<P: Ports> Engine<P> {
             }
         }
         Ok(whole)
+    }
+
+    /// Ends what was found of a lease that is not on record, so that it can be found again wherever that stops.
+    async fn end_found(&self, run: &Reconcile<'_, P>, found: &FoundLease) -> Result<(), Obstacle> {
+        for objects in found.rounds() {
+            let ending =
+                Ending { lease: found.id(), cluster: &run.known.identity, objects: &objects };
+            self.end(run.connection, ending, self.ports.now() + END_TIME).await?;
+        }
+        Ok(())
     }
 }
 

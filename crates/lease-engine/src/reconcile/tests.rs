@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::orphans::REMOVALS;
 use crate::fixtures::{
-    ALL, BOUND, EXISTING, Mode, PLAIN, RULES, asked, block_on, held, issue, issue_for, issue_of,
-    kinds, made, name_of, pass, prod, put_secret, revoke, state, sweep, sweep_with, warm,
+    ALL, BOUND, CLUSTER_RULES, EXISTING, Mode, PLAIN, RULES, asked, block_on, held, issue,
+    issue_for, issue_of, kinds, made, name_of, pass, prod, put_secret, revoke, state, sweep,
+    sweep_with, warm,
 };
 use crate::testing::{Answer, TestPorts};
 use crate::{Engine, IssueError, Reconciled, SweepOptions, SweepReport, TargetState};
@@ -230,6 +231,49 @@ fn where_the_cluster_may_not_be_listed_its_namespaces_are() {
     let report = reconcile(&engine);
     assert_eq!(found(&report), (1, 0, 0));
     assert_eq!(report.targets.len(), 0, "all its namespaces are known by name");
+}
+
+#[test]
+fn a_lease_whose_account_was_not_listed_keeps_its_rights() {
+    for mode in [RULES, CLUSTER_RULES] {
+        let engine = warm(mode);
+        let issued = issue(&engine).expect("issues");
+        pass(&engine, 600);
+        let before = made(&engine);
+        lose_store(&engine, mode);
+        engine.ports.http.deny("list", "serviceaccounts");
+        let report = reconcile(&engine);
+        assert_eq!((found(&report), report.reconciled.parked), ((0, 0, 0), 1), "{mode:?}");
+        assert_eq!(made(&engine), before, "{mode:?}");
+        engine.ports.http.permit("list", "serviceaccounts");
+        assert_eq!(found(&reconcile(&engine)), (1, 0, 0), "{mode:?}");
+        assert!(revoke(&engine, issued.held.lease.id), "{mode:?}");
+        assert_eq!(made(&engine), [""; 0], "{mode:?}: it was known whole");
+    }
+}
+
+#[test]
+fn a_removal_that_stops_anywhere_is_gone_on_with() {
+    for mode in BOUND {
+        for number in 0..objects_of(mode) {
+            let engine = warm(mode);
+            let issued = issue_of(&engine, "10m").expect("issues");
+            let denied = crate::objects::resource(issued.held.lease.objects[number].kind);
+            pass(&engine, 601);
+            lose_store(&engine, mode);
+            engine.ports.http.deny("delete", &denied);
+            assert_eq!(found(&reconcile(&engine)), (0, 0, 0), "{mode:?} without {denied}");
+            engine.ports.http.permit("delete", &denied);
+            assert_eq!(found(&reconcile(&engine)), (0, 1, 0), "{mode:?} with {denied}");
+            assert_eq!(made(&engine), [""; 0], "{mode:?} with {denied}");
+            assert!(!engine.ports.http.accepts(issued.token.expose()), "{mode:?} with {denied}");
+        }
+    }
+}
+
+/// How many objects are made for a lease.
+fn objects_of(mode: Mode) -> usize {
+    issue(&warm(mode)).expect("issues").held.lease.objects.len()
 }
 
 #[test]

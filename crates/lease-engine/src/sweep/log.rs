@@ -174,6 +174,8 @@ impl<P: Ports> Engine<P> {
                     batch.done(&task, Ending { why: task.why, at: now, note: None });
                     continue;
                 }
+                // The next sweep goes on there.
+                Outcome::OutOfBudget => TimeDelta::zero(),
                 Outcome::NotTried => SILENT_PAUSE,
                 Outcome::Obstacle(obstacle) => {
                     let closing = task.held.closing.as_ref();
@@ -199,7 +201,7 @@ impl<P: Ports> Engine<P> {
     async fn carry_out_in(&self, sweep: &Sweep, held: &Held) -> Result<Outcome, StoreError> {
         let target = &held.lease.target;
         if self.is_over(sweep) {
-            return Ok(Outcome::NotTried);
+            return Ok(Outcome::OutOfBudget);
         }
         if let Some(reason) = sweep.obstacle_of(target) {
             sweep.report.borrow_mut().failed(target, &reason);
@@ -280,7 +282,9 @@ impl<P: Ports> Engine<P> {
 /// What came of one end.
 enum Outcome {
     Done,
-    /// Another sweep does.
+    /// There was no time left for it.
+    OutOfBudget,
+    /// Its target does not answer.
     NotTried,
     Obstacle(Obstacle),
 }
