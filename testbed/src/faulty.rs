@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 
 use crate::http::{Http, Reply};
+use crate::wait::{eventually, not_yet};
 
 /// A proxy on loopback. It ends with the test run.
 #[derive(Clone)]
@@ -50,6 +51,8 @@ struct State {
     random: Rng,
     ahead: TimeDelta,
     late: Vec<Message>,
+    /// How many are on their way to the server and back.
+    under_way: usize,
     asked: Vec<String>,
 }
 
@@ -74,6 +77,7 @@ impl FaultyProxy {
             random: Rng::with_seed(1),
             ahead: TimeDelta::zero(),
             late: vec![],
+            under_way: 0,
             asked: vec![],
         };
         let proxy = Self { address, state: Arc::new(Mutex::new(state)) };
@@ -132,6 +136,14 @@ impl FaultyProxy {
         late.iter().filter(|message| forward(&upstream, message).is_ok()).count()
     }
 
+    /// Waits until the server has answered all that is on its way, whoever is still there to hear it.
+    pub fn settle(&self) -> Result<()> {
+        eventually("the server's answers", PATIENCE, || match self.state().under_way {
+            0 => Ok(()),
+            left => Err(not_yet(left)),
+        })
+    }
+
     /// What was asked since this was last asked for, as `GET /version`.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
@@ -166,7 +178,10 @@ impl FaultyProxy {
                 }
                 None | Some(Fault::DropAfter | Fault::Truncate | Fault::WrongBody) => {}
             }
-            let reply = forward(&upstream, &message)?;
+            self.state().under_way += 1;
+            let reply = forward(&upstream, &message);
+            self.state().under_way -= 1;
+            let reply = reply?;
             let date = (DateTime::<Utc>::from(SystemTime::now()) + ahead)
                 .format("%a, %d %b %Y %H:%M:%S GMT");
             let head =

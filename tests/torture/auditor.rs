@@ -96,6 +96,8 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
             ensure!(left.is_none(), "I5: of lease {id} there is {left:?}");
         }
     }
+    let live = leases.keys().filter(|id| !store.has_ended(id)).count();
+    ensure!(bench.cap.is_none_or(|cap| live <= cap), "I8: {live} leases are live");
     one_lease_a_key(&store, &leases)
 }
 

@@ -19,6 +19,7 @@ pub struct Bench<'s> {
     pub broker: Broker<'s>,
     pub proxy: FaultyProxy,
     pub look_alikes: Vec<Found>,
+    pub cap: Option<usize>,
     mark: Cell<u64>,
     clock: Cell<i64>,
 }
@@ -26,22 +27,19 @@ pub struct Bench<'s> {
 impl<'s> Bench<'s> {
     /// One of a kind of lease; nothing goes wrong yet.
     pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
-        Self::with(case, kind, &[])
+        Self::with(case, kind, None)
     }
 
-    /// The same, told other things than usual.
-    pub fn with(case: &Case<'s>, kind: &'static Kind, more: &[(&str, &str)]) -> Result<Self> {
+    /// The same, in which no more than `cap` leases may live at once.
+    pub fn with(case: &Case<'s>, kind: &'static Kind, cap: Option<usize>) -> Result<Self> {
         case.needs_dev_host("what goes wrong is planned through dev-host")?;
-        let mut settings = case.settings()?;
-        settings.faults = true;
         // What was given up may land for a second only, so that a test need not wait long.
-        for (name, value) in [("landing_time", "1s")].iter().chain(more) {
-            settings.variables.push(((*name).to_owned(), (*value).to_owned()));
-        }
+        let mut settings = case.settings()?.with("landing_time", "1s");
+        settings.faults = true;
         let broker = Broker::with(case, kind, settings)?;
         let proxy = FaultyProxy::start(broker.cluster.anonymous().clone())?;
-        let mut bench =
-            Self { broker, proxy, look_alikes: vec![], mark: Cell::new(0), clock: Cell::new(0) };
+        let (mark, clock) = (Cell::new(0), Cell::new(0));
+        let mut bench = Self { broker, proxy, look_alikes: vec![], cap, mark, clock };
         bench.define()?;
         if kind.name != "plain" {
             bench.look_alikes = look_alikes(&bench.broker)?;
@@ -53,7 +51,9 @@ impl<'s> Bench<'s> {
     pub fn define(&self) -> Result<()> {
         let admin = self.broker.admin()?;
         admin.put("/api/v1/targets/local", &self.broker.target(&self.proxy.url()))?.ok()?;
-        admin.put(&self.broker.secret_path(), &self.broker.secret())?.ok().map(drop)
+        let mut secret = self.broker.secret();
+        secret["max_live_leases"] = json!(self.cap);
+        admin.put(&self.broker.secret_path(), &secret)?.ok().map(drop)
     }
 
     /// Sets both clocks, the host's and the cluster's, so many seconds ahead.
@@ -100,6 +100,8 @@ impl<'s> Bench<'s> {
         self.plan(&json!([]))?;
         // A host that dies answers nobody, and is gone a moment later.
         std::thread::sleep(Duration::from_millis(50));
+        // Time passes by the clocks alone, so what a dead host has sent is to land before that.
+        self.proxy.settle()?;
         if self.broker.kubelease.is_running() { Ok(()) } else { self.broker.kubelease.restart() }
     }
 

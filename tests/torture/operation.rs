@@ -156,6 +156,11 @@ impl Prepared {
         for id in &expected.alive {
             broker.admin()?.delete(&format!("/api/v1/leases/{id}"))?.ok()?;
         }
+        // Of those of which nothing was answered, nothing is known.
+        for lease in &self.leases {
+            let status = broker.revoke(lease)?.status;
+            anyhow::ensure!(matches!(status, 200 | 404), "lease {}: {status}", lease.id);
+        }
         Ok(())
     }
 }

@@ -43,7 +43,8 @@ pub fn dev_host() -> Result<()> {
 pub const WASM_PACKAGES: [&str; 5] =
     ["kubelease", "cleanup-job", "spin-ports", "probe", "store-suite"];
 
-fn release(packages: &[&str]) -> Command {
+/// An optimized build of some packages for wasm.
+pub fn release(packages: &[&str]) -> Command {
     let mut cargo = cargo("build");
     cargo.args(["--release", "--target", TARGET]);
     for package in packages {

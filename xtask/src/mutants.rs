@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use testbed::command;
 
+use crate::build;
+use crate::wasm_target::{self, TARGET};
 use crate::workspace::{cargo, root};
 
 /// What `cargo xtask mutants` can be told.
@@ -27,6 +29,8 @@ struct Defect {
     package: String,
     /// What the test is told by the environment.
     environment: Vec<(String, String)>,
+    /// Whether the test runs the built components.
+    components: bool,
 }
 
 /// Puts each defect into a copy of what is tracked, and requires that it builds and that its test fails.
@@ -62,6 +66,9 @@ fn is_seen(tree: &Path, name: &str, defect: &Defect) -> Result<bool> {
         test
     };
     command::run(&format!("building {name}"), test().arg("--no-run"))?;
+    if defect.components {
+        build_components(tree)?;
+    }
     eprintln!("testing {name}");
     let mut run = test();
     run.arg(&defect.test).args(["--", "--test-threads=1"]);
@@ -79,10 +86,29 @@ fn is_seen(tree: &Path, name: &str, defect: &Defect) -> Result<bool> {
     Ok(!output.status.success() && printed.contains("test result: FAILED"))
 }
 
+/// Builds the components of a tree, where its manifest looks for them, and the host beside the tests.
+fn build_components(tree: &Path) -> Result<()> {
+    wasm_target::prepare()?;
+    let mut components = build::release(&["kubelease", "cleanup-job"]);
+    components.current_dir(tree).arg("--target-dir").arg(target());
+    command::run("building its components", &mut components)?;
+    let place = Path::new(TARGET).join("release");
+    fs::create_dir_all(tree.join("target").join(&place))?;
+    for name in ["kubelease.wasm", "cleanup_job.wasm"] {
+        let file = place.join(name);
+        fs::copy(target().join(&file), tree.join("target").join(&file))
+            .with_context(|| format!("could not copy {}", file.display()))?;
+    }
+    let mut host = cargo("build");
+    host.current_dir(tree).args(["--bin", "dev-host", "--target-dir"]).arg(target());
+    command::run("building dev-host", &mut host)
+}
+
 impl Defect {
     fn read(told: &str) -> Result<Self> {
         let head = told.split("\n\n").next().unwrap_or_default();
         let (mut test, mut package, mut environment) = (None, None, vec![]);
+        let mut components = false;
         for line in head.lines() {
             match line.split_once(": ") {
                 Some(("Fails", name)) => {
@@ -94,13 +120,14 @@ impl Defect {
                     let (name, value) = pair.split_once('=').context("`With: NAME=VALUE`")?;
                     environment.push((name.to_owned(), value.to_owned()));
                 }
-                _ => bail!("the first lines say `Fails:` and `With:`, not `{line}`"),
+                Some(("Builds", "components")) => components = true,
+                _ => bail!("the first lines say `Fails:`, `With:` and `Builds:`, not `{line}`"),
             }
         }
         let (Some(test), Some(package)) = (test, package) else {
             bail!("the first line says `Fails: PACKAGE TEST`");
         };
-        Ok(Self { test, package, environment })
+        Ok(Self { test, package, environment, components })
     }
 }
 
@@ -168,9 +195,18 @@ mod tests {
             test: "a_test".to_owned(),
             package: "lease-store".to_owned(),
             environment: vec![("N".to_owned(), "3".to_owned())],
+            components: false,
         };
         assert_eq!(Defect::read(text).unwrap(), defect);
-        for text in ["", "Why.\n\nFails: a b\n", "Fails: one-word\n\n", "Fails: a b\nWith: N\n\n"] {
+        let built = Defect::read("Fails: tests a_test\nBuilds: components\n\nWhy.\n").unwrap();
+        assert!(built.components && built.environment.is_empty());
+        for text in [
+            "",
+            "Why.\n\nFails: a b\n",
+            "Fails: one-word\n\n",
+            "Fails: a b\nWith: N\n\n",
+            "Fails: a b\nBuilds: it\n\n",
+        ] {
             assert!(Defect::read(text).is_err(), "{text:?}");
         }
     }
