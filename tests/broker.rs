@@ -358,7 +358,7 @@ pub fn now() -> Result<i64> {
 const BROKER: &str = "broker";
 
 /// What leases are made of: the API, the plural, and whether it is in a namespace.
-const KINDS: [(&str, &str, bool); 7] = [
+pub const KINDS: [(&str, &str, bool); 7] = [
     ("v1", "serviceaccounts", true),
     ("v1", "secrets", true),
     ("coordination.k8s.io/v1", "leases", true),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, KINDS};
 
 /// An object, as far as it matters whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,16 +73,3 @@ pub fn look_alikes(broker: &Broker<'_>) -> Result<Vec<Found>> {
     }
     objects(broker)
 }
-
-/// What leases are made of: the API, the plural, and whether it is in a namespace.
-const KINDS: [(&str, &str, bool); 7] = [
-    ("v1", "serviceaccounts", true),
-    ("v1", "secrets", true),
-    ("coordination.k8s.io/v1", "leases", true),
-    (RBAC, "roles", true),
-    (RBAC, "rolebindings", true),
-    (RBAC, "clusterroles", false),
-    (RBAC, "clusterrolebindings", false),
-];
-
-const RBAC: &str = "rbac.authorization.k8s.io/v1";
