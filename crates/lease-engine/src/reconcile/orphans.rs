@@ -75,8 +75,9 @@ impl<P: Ports> Engine<P> {
             let is_settled = settled.is_none_or(|settled| settled < now);
             let bearer = found.bearer_place();
             let is_alone = bearer.is_some_and(|(kind, place)| listing.is_whole(kind, place));
-            let is_of_no_use = (is_settled && is_alone) || found.is_over_for_good(now);
-            return Ok(if is_of_no_use { Fate::Remove } else { Fate::Wait });
+            let is_of_no_use = is_settled && is_alone;
+            let is_over = found.is_over_for_good(now) && !self.config.hold_expired;
+            return Ok(if is_of_no_use || is_over { Fate::Remove } else { Fate::Wait });
         };
         if stamp.deadline <= now {
             // It has expired, and that is held.
