@@ -55,7 +55,9 @@ pub(crate) async fn sweep_once<P: Ports>(
     let (dry_run, reconcile) = (query.flag("dry_run")?, query.flag("reconcile")?);
     let Nothing {} = input::optional_json(body).await?;
     let report = engine.sweep(SweepOptions { dry_run, reconcile }).await?;
-    Ok(respond::json(StatusCode::OK, &ReportJson::of(&report, dry_run)))
+    let last_success = engine.last_sweep()?.and_then(|last| last.last_success);
+    let report = ReportJson::of(&report, dry_run).with_last_success(last_success);
+    Ok(respond::json(StatusCode::OK, &report))
 }
 
 /// `GET /api/v1/sweep`

@@ -244,7 +244,7 @@ fn a_lease_ends_in_the_sweep_and_is_forgotten_after_its_retention() {
         "reconciled": {
             "targets": 0, "orphans": 0, "removed": 0, "adopted": 0, "parked": 0, "lost": 0, "extended": 0,
         },
-        "calls": swept.json["calls"], "more": false,
+        "calls": swept.json["calls"], "more": false, "last_success": "2026-11-22T07:01:00Z",
     });
     assert_eq!((swept.status, &swept.json), (200, &report));
     let ended = app.send("GET", &path, ADMIN, "").json;

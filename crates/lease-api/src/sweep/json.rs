@@ -27,6 +27,9 @@ pub(super) struct ReportJson<'a> {
     reconciled: ReconciledJson,
     calls: u32,
     more: bool,
+    /// When a sweep last left nothing undone, this one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_success: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -121,7 +124,12 @@ impl<'a> ReportJson<'a> {
             },
             calls: report.calls,
             more: report.more,
+            last_success: None,
         }
+    }
+
+    pub(super) fn with_last_success(self, at: Option<DateTime<Utc>>) -> Self {
+        Self { last_success: at.map(time), ..self }
     }
 }
 
