@@ -31,6 +31,9 @@ pub(crate) struct Progress {
     pub(crate) is_tripped: bool,
     /// How many leases were left alone.
     pub(crate) parked: usize,
+    /// How often in a row some of it might not be listed.
+    #[serde(default)]
+    refusals: u32,
     /// Up to where the numbers of logs have been looked at, whatever the summaries say.
     rebuilt: Option<lease_store::Place>,
 }
@@ -65,6 +68,8 @@ pub(crate) struct Reconcile<'r, P> {
     /// The dynamic secrets that are put for it, with the numbers of their logs.
     secrets: Vec<(u64, DynamicSecret)>,
     terms: Terms,
+    /// When listing stops.
+    list_by: DateTime<Utc>,
 }
 
 impl<P: Ports> Engine<P> {
@@ -97,9 +102,15 @@ impl<P: Ports> Engine<P> {
     /// Whether it is time to compare a target again.
     pub(crate) fn is_to_reconcile(&self, target: &TargetName) -> Result<bool, StoreError> {
         let now = self.ports.now();
-        let at = self.progress(target)?.at;
+        let Progress { at, refusals, .. } = self.progress(target)?;
+        let interval = self.config.reconcile_interval;
+        let pause = match refusals {
+            0 => interval,
+            // A refusal may pass; where it does not, it is no reason to list all the time.
+            more => interval.min(MIN_PAUSE * 2_i32.pow(more.min(DOUBLINGS) - 1)),
+        };
         // A clock that was put back is no reason to wait.
-        Ok(at.is_none_or(|at| at > now || now - at >= self.config.reconcile_interval))
+        Ok(at.is_none_or(|at| at > now || now - at >= pause))
     }
 
     /// Compares a target with the records.
@@ -115,7 +126,10 @@ impl<P: Ports> Engine<P> {
         let secrets = self.numbered_secrets_of(target)?;
         let namespace = known_namespace(&secrets);
         let known = self.meet(connection, &namespace, terms.stop).await?;
-        let run = Reconcile { connection, known, secrets, terms };
+        let now = self.ports.now();
+        // What was listed is to be compared in this run too.
+        let list_by = now + (terms.stop - now) / 2;
+        let run = Reconcile { connection, known, secrets, terms, list_by };
         let mut progress = self.progress(&target.name)?;
         let listing = self.list(&run, progress.resume.take()).await?;
         self.note_clock(connection)?;
@@ -131,6 +145,8 @@ impl<P: Ports> Engine<P> {
         if listing.resume.is_none() && settled {
             progress.at = Some(self.ports.now());
         }
+        progress.refusals =
+            if listing.is_refused { progress.refusals.saturating_add(1) } else { 0 };
         progress.resume = listing.resume;
         progress.parked = outcome.reconciled.parked;
         if !terms.dry_run {
@@ -189,6 +205,12 @@ fn known_namespace(secrets: &[(u64, DynamicSecret)]) -> Namespace {
 
 /// What of the time of an issue is left for the issue itself.
 const LEFT_TO_ISSUE: TimeDelta = TimeDelta::seconds(10);
+
+/// How soon a target is compared again where some of it might not be listed.
+const MIN_PAUSE: TimeDelta = TimeDelta::seconds(30);
+
+/// How often that is doubled, at most: then it is more than a day, and no interval is longer.
+const DOUBLINGS: u32 = 13;
 
 /// How many numbers of a log are looked at in one go.
 const NUMBERS: u64 = 5000;

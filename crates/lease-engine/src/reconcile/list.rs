@@ -120,7 +120,7 @@ impl<P: Ports> Engine<P> {
         let (namespace, kind) = (shelf.namespace.as_ref(), kind(shelf.kind));
         let (begin, mut limit, mut restarts) = (listing.objects.len(), MAX_PAGE, 0);
         loop {
-            if self.ports.now() >= run.terms.stop || listing.objects.len() >= MAX_OBJECTS {
+            if self.ports.now() >= run.list_by || listing.objects.len() >= MAX_OBJECTS {
                 return Ok(Ended::Stopped(next));
             }
             let place = namespace.map(Namespace::as_str);
