@@ -32,7 +32,7 @@ pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
     let log = keeper.scratch().join("log");
     let mut command = job(dev_host, &keeper, CRON, &case.settings()?);
     let process = keeper.spawn("the scheduled job", &mut command, &log)?;
-    eventually("the second run", Duration::from_secs(60), || {
+    eventually("the second run", Duration::from_mins(1), || {
         process.check()?;
         let told = fs::read_to_string(&log)?;
         let runs = told.matches(NOTHING_DUE).count();

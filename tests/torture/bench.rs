@@ -88,7 +88,7 @@ impl<'s> Bench<'s> {
     /// What was done since the last plan, as `read KEYS`, `write KEYS` and `http METHOD PATH`.
     pub fn trace(&self) -> Result<Vec<String>> {
         let file = self.broker.kubelease.plan().with_extension("trace");
-        let text = fs::read_to_string(file).unwrap_or_default();
+        let text = fs::read_to_string(file).context("nothing was noted")?;
         let prefix = format!("{} ", self.mark.get());
         let lines = text.lines().filter_map(|line| line.strip_prefix(&prefix));
         Ok(lines.filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect())

@@ -94,7 +94,7 @@ fn idle_sweep(bench: &Bench<'_>) -> Result<Duration> {
 pub fn a_third_of_all_requests_may_fail(case: &Case) -> Result<()> {
     let bench = Bench::new(case, &kind::RULES)?;
     let terms = Terms::read()?;
-    let time = terms.part_or_whole(Duration::from_secs(20), Duration::from_secs(300));
+    let time = terms.part_or_whole(Duration::from_secs(20), Duration::from_mins(5));
     let mut expected = Expectations::default();
     bench.proxy.fail_some(30, terms.seed);
     let (began, mut asked, mut answered) = (Instant::now(), 0, 0);
@@ -104,11 +104,8 @@ pub fn a_third_of_all_requests_may_fail(case: &Case) -> Result<()> {
         let Ok(lease) = issued.expect(201).and_then(Lease::of) else { continue };
         answered += 1;
         let revoked = asked % 2 == 0 && matches!(bench.broker.revoke(&lease)?.status, 200 | 202);
-        if revoked {
-            over(&mut expected, lease)
-        } else {
-            alive(&mut expected, lease)
-        }
+        let noted = if revoked { over } else { alive };
+        noted(&mut expected, lease);
         bench.sweep("")?.expect(200)?;
     }
     bench.proxy.heal();
@@ -253,7 +250,9 @@ pub fn the_master_key_changes_under_load(case: &Case) -> Result<()> {
         result.map(|()| leases)
     })?;
     println!("torture: {} leases while the master key changed", under_load.len());
-    under_load.into_iter().for_each(|lease| alive(&mut expected, lease));
+    for lease in under_load {
+        alive(&mut expected, lease);
+    }
     over(&mut expected, revoked);
     bench.sweep("?reconcile=true")?.expect(200)?;
     // The old key can go, as far as what is listed is concerned.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use testbed::faulty::Fault;
@@ -155,6 +155,7 @@ fn points_of(bench: &Bench<'_>, operation: Operation) -> Result<Vec<Point>> {
         request += u64::from(line.starts_with("http"));
         points.extend(wrongs.iter().map(|wrong| Point { step: index + 1, request, wrong: *wrong }));
     }
+    ensure!(!points.is_empty(), "nothing was noted of what it does");
     Ok(points)
 }
 
@@ -191,7 +192,7 @@ fn rest(bench: &Bench<'_>) -> Result<()> {
     for _ in 0..2 {
         bench.pass(SETTLED)?;
         let report: Value = bench.sweep("")?.expect(200)?;
-        anyhow::ensure!(report["failed"] == json!([]), "the sweep says {report}");
+        ensure!(report["failed"] == json!([]), "the sweep says {report}");
     }
     Ok(())
 }

@@ -161,7 +161,7 @@ impl<'s> Pair<'s> {
     }
 
     fn new(broker: Broker<'s>, admins: [Http; 2]) -> Result<Self> {
-        let (part, whole) = (Duration::from_secs(8), Duration::from_secs(60));
+        let (part, whole) = (Duration::from_secs(8), Duration::from_mins(1));
         Ok(Self { broker, admins, time: Terms::read()?.part_or_whole(part, whole) })
     }
 

@@ -36,12 +36,11 @@ pub fn torture(options: &Options) -> Result<()> {
     let mut tests = cargo("test");
     tests.args(["--package", "kubelease-tests", "--test", "torture"]);
     tests.env("KUBELEASE_TORTURE_SEED", seed.to_string());
-    match &options.point {
-        Some(point) => tests.env("KUBELEASE_TORTURE_POINT", point).args(["--", "points::"]),
-        None => {
-            let minutes = options.minutes.to_string();
-            tests.env("KUBELEASE_TORTURE_MINUTES", minutes).args(["--", "--nocapture"])
-        }
-    };
+    if let Some(point) = &options.point {
+        tests.env("KUBELEASE_TORTURE_POINT", point).args(["--", "points::"]);
+    } else {
+        let minutes = options.minutes.to_string();
+        tests.env("KUBELEASE_TORTURE_MINUTES", minutes).args(["--", "--nocapture"]);
+    }
     command::show("torturing", &mut tests)
 }

@@ -49,9 +49,12 @@ pub(crate) fn ready<P: Ports>(
     engine.probe_store()?;
     let health = engine.sweep_health()?;
     let degraded = Degraded::all(&health);
-    let sweep = health.last.as_ref().map(|last| match may_see {
-        true => SweepJson::Whole(SweptJson::of(last)),
-        false => SweepJson::Summary(SummaryJson::of(last)),
+    let sweep = health.last.as_ref().map(|last| {
+        if may_see {
+            SweepJson::Whole(SweptJson::of(last))
+        } else {
+            SweepJson::Summary(SummaryJson::of(last))
+        }
     });
     let status = if degraded.is_empty() { "ready" } else { "degraded" };
     Ok(respond::json(StatusCode::OK, &ReadyJson { status, degraded, sweep }))

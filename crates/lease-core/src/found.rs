@@ -312,7 +312,7 @@ mod tests {
             assert!(known.objects.iter().all(|object| object.uid.is_some()));
             let account = if mode == existing { "deployer" } else { "ci-1" };
             assert_eq!(known.service_account.to_string(), account);
-            assert_eq!(known.account_uid.is_some_and(|uid| uid.ends_with("-uid")), true);
+            assert!(known.account_uid.is_some_and(|uid| uid.ends_with("-uid")));
         }
     }
 }

@@ -155,6 +155,11 @@ impl<P: Ports> Engine<P> {
         Ok(outcome)
     }
 
+    /// How long after an issue was begun its objects may still come to be.
+    fn longest_issue(&self) -> TimeDelta {
+        ISSUE_TIME + self.config.landing
+    }
+
     fn numbered_secrets_of(
         &self,
         target: &Target,
@@ -185,13 +190,6 @@ impl<P: Ports> Engine<P> {
             }
         }
         Ok(true)
-    }
-}
-
-impl<P: Ports> Reconcile<'_, P> {
-    /// How long after an issue was begun its objects may still come to be.
-    fn longest_issue(&self, landing: TimeDelta) -> TimeDelta {
-        ISSUE_TIME + landing
     }
 }
 

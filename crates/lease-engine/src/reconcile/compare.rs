@@ -30,7 +30,7 @@ impl<P: Ports> Engine<P> {
         reconciled: &mut Reconciled,
     ) -> Result<Findings, StoreError> {
         let mut findings = Findings::default();
-        let longest = run.longest_issue(self.config.landing);
+        let longest = self.longest_issue();
         for object in &listing.objects {
             let Some(stamp) = object.stamp(&run.known.identity, &self.keys, longest) else {
                 continue;

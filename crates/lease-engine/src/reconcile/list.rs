@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use kube_rest::{MAX_PAGE, Stored};
-use lease_core::{FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Namespace, ObjectKind};
+use lease_core::{
+    FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Namespace, Namespaces, ObjectKind,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Reconcile;
@@ -91,13 +93,13 @@ impl<P: Ports> Engine<P> {
         listing: &mut Listing,
     ) -> Result<(), ClusterError> {
         let namespaces = run.secrets.iter().map(|(_, secret)| secret.definition.namespaces());
-        let literal: BTreeSet<_> = namespaces.clone().flat_map(|all| all.literal()).collect();
+        let literal: BTreeSet<_> = namespaces.clone().flat_map(Namespaces::literal).collect();
         let is_all = namespaces.clone().all(|all| all.literal_only().is_some());
         listing.is_refused |= !kind.is_namespaced() || !is_all;
         for namespace in literal.into_iter().filter(|_| kind.is_namespaced()) {
-            let shelf = Shelf { kind, namespace: Some(namespace.clone()) };
-            match self.list_shelf(run, &shelf, None, listing).await? {
-                Ended::Whole => _ = listing.complete.insert(shelf),
+            let part = Shelf { kind, namespace: Some(namespace.clone()) };
+            match self.list_shelf(run, &part, None, listing).await? {
+                Ended::Whole => _ = listing.complete.insert(part),
                 Ended::Refused => listing.is_refused = true,
                 Ended::Stopped(_) => {
                     listing.resume = Some(Place { kind, next: None });
@@ -112,12 +114,12 @@ impl<P: Ports> Engine<P> {
     async fn list_shelf(
         &self,
         run: &Reconcile<'_, P>,
-        shelf: &Shelf,
+        of: &Shelf,
         mut next: Option<String>,
         listing: &mut Listing,
     ) -> Result<Ended, ClusterError> {
         let selector = self.selector();
-        let (namespace, kind) = (shelf.namespace.as_ref(), kind(shelf.kind));
+        let (namespace, kind) = (of.namespace.as_ref(), kind(of.kind));
         let (begin, mut limit, mut restarts) = (listing.objects.len(), MAX_PAGE, 0);
         loop {
             if self.ports.now() >= run.list_by || listing.objects.len() >= MAX_OBJECTS {
@@ -130,7 +132,7 @@ impl<P: Ports> Engine<P> {
                 .await;
             match page {
                 Ok(page) => {
-                    listing.objects.extend(page.items.iter().filter_map(|item| found(shelf, item)));
+                    listing.objects.extend(page.items.iter().filter_map(|item| found(of, item)));
                     match page.next {
                         None => return Ok(Ended::Whole),
                         Some(more) => next = Some(more),
@@ -146,7 +148,7 @@ impl<P: Ports> Engine<P> {
                 }
                 Err(error) if is_too_large(&error) && limit > 1 => limit /= 4,
                 Err(source) => {
-                    let doing = Doing::new("list", resource(shelf.kind)).at(namespace);
+                    let doing = Doing::new("list", resource(of.kind)).at(namespace);
                     return Err(ClusterError::kubernetes(run.connection.target, doing, source));
                 }
             }

@@ -48,10 +48,10 @@ impl<P: Ports> Engine<P> {
         }
         // What else is left of it goes as with any other end.
         match self.take_back(held, EndReason::Lost).await {
-            Ok(Revocation::Done(_) | Revocation::Begun(_)) => Ok(()),
             Err(RevokeError::Store(error)) => Err(error.into()),
-            // Somebody else has ended it meanwhile.
-            Err(RevokeError::Unknown(_) | RevokeError::Plain(_) | RevokeError::Busy(_)) => Ok(()),
+            // It is done or begun, or somebody else has ended it meanwhile.
+            Ok(Revocation::Done(_) | Revocation::Begun(_))
+            | Err(RevokeError::Unknown(_) | RevokeError::Plain(_) | RevokeError::Busy(_)) => Ok(()),
         }
     }
 

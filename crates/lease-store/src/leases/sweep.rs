@@ -116,8 +116,8 @@ impl<K: KeyValue> Batch<'_, K> {
         let expires = |(_, held, why): &&(u64, Held, EndReason)| {
             *why == EndReason::Expired && held.lease.mode.is_revocable()
         };
-        let expired = self.over.iter().filter(expires);
-        expired.map(|(_, held, _)| held.lease.target.clone()).collect()
+        let over = self.over.iter().filter(expires);
+        over.map(|(_, held, _)| held.lease.target.clone()).collect()
     }
 
     /// What is over and what is to be gone on with, before anything is decided.

@@ -14,6 +14,9 @@ use super::node::{
 };
 use crate::{KeyValue, StoreError, Which, counter, keys, record};
 
+/// What is to be written: each key with its value.
+type Written = Vec<(String, Vec<u8>)>;
+
 /// The summaries of one log: what was read of them, and what is to be written.
 pub(crate) struct Tree<'a, K> {
     store: &'a K,
@@ -308,7 +311,7 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         }
     }
 
-    fn written(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    fn written(&self) -> Result<Written, StoreError> {
         let mut entries = vec![];
         for (index, leaf) in &self.leaves {
             entries.push(write_node(keys::summary(self.log, LEAVES, *index), leaf)?);
@@ -330,7 +333,7 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         from: u64,
         limit: u64,
         mut lives: impl FnMut(u64) -> Result<bool, StoreError>,
-    ) -> Result<(Vec<(String, Vec<u8>)>, Option<u64>), StoreError> {
+    ) -> Result<(Written, Option<u64>), StoreError> {
         // What no summary knows yet is looked at by the next sweep anyway.
         let known = self.head.min(self.root.up_to - 1);
         let last = known.min(from + limit - 1);

@@ -216,7 +216,7 @@ fn what_the_summaries_have_lost_is_listed_again() {
             continue;
         }
         // As if all below were done with: the one above does not name it either.
-        store.delete_many(&[lost.clone()]).expect("deletes");
+        store.delete_many(std::slice::from_ref(lost)).expect("deletes");
         let level = if lost.starts_with("summary.1.0.") { 1 } else { 2 };
         for (key, value) in &whole {
             if key.starts_with(&format!("summary.1.{level}.")) {
