@@ -66,13 +66,7 @@ impl FoundObject {
 
     /// Whether it is the object of its lease that can be listed, and says when it ends.
     fn is_bearer(&self, mode: Mode) -> bool {
-        match mode {
-            Mode::Plain => false,
-            Mode::Existing => self.kind == ObjectKind::Lease,
-            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => {
-                self.kind == ObjectKind::ServiceAccount
-            }
-        }
+        mode.bearer() == Some(self.kind)
     }
 
     /// The object as it is recorded of its lease.
@@ -108,8 +102,12 @@ impl FoundLease {
     /// What it says of itself, as its bearer says it: only there are renewals announced.
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
-        let bearer = |(object, stamp): &&(FoundObject, Stamp)| object.is_bearer(stamp.mode);
-        self.objects.iter().find(bearer).map(|(_, stamp)| stamp)
+        self.bearer().map(|(_, stamp)| stamp)
+    }
+
+    /// What says when it ends, if that was found.
+    fn bearer(&self) -> Option<&(FoundObject, Stamp)> {
+        self.objects.iter().find(|(object, stamp)| object.is_bearer(stamp.mode))
     }
 
     /// What was found of it, and with it the Secret that is never listed, in the order in which it is ended.
@@ -124,8 +122,7 @@ impl FoundLease {
     /// or whose the rest is.
     #[must_use]
     pub fn rounds(&self) -> [Vec<LeasedObject>; 2] {
-        let is_bearer = |(object, stamp): &&(FoundObject, Stamp)| object.is_bearer(stamp.mode);
-        let bearer = self.objects.iter().find(is_bearer).map(|(object, _)| object.to_leased());
+        let bearer = self.bearer().map(|(object, _)| object.to_leased());
         let (last, first) =
             self.objects().into_iter().partition(|object| Some(object) == bearer.as_ref());
         [first, last]
@@ -137,16 +134,12 @@ impl FoundLease {
         self.objects.iter().all(|(_, stamp)| stamp.latest_end <= now)
     }
 
-    /// Where what says when it ends would be listed, each of which must have been seen whole for it to be known
-    /// that it is not there: the kind, and the namespace of all that was found, if that is in one.
+    /// Where what says when it ends would be: its kind, and the namespace, if what was found is in one. Otherwise
+    /// it may be in any.
     #[must_use]
     pub fn bearer_place(&self) -> Option<(ObjectKind, Option<&Namespace>)> {
         let (object, stamp) = self.objects.first()?;
-        let kind = match stamp.mode {
-            Mode::Plain | Mode::Existing => ObjectKind::Lease,
-            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => ObjectKind::ServiceAccount,
-        };
-        Some((kind, object.namespace.as_ref()))
+        Some((stamp.mode.bearer()?, object.namespace.as_ref()))
     }
 
     /// The Secret that its token is bound to: it has the name of what shows it, and that knows its UID.
@@ -166,9 +159,7 @@ impl FoundLease {
     /// The lease as it would be on record; none where what says when it ends is not there.
     #[must_use]
     pub fn to_lease(&self, cluster: &ClusterIdentity) -> Option<Lease> {
-        let stamp = self.stamp()?;
-        let is_bearer = |(object, _): &&(FoundObject, Stamp)| object.is_bearer(stamp.mode);
-        let (bearer, _) = self.objects.iter().find(is_bearer)?;
+        let (bearer, stamp) = self.bearer()?;
         let account = stamp.account.as_deref().unwrap_or(&bearer.name);
         let own = bearer.kind == ObjectKind::ServiceAccount;
         Some(Lease {

@@ -200,6 +200,18 @@ impl Mode {
         self != Mode::Plain
     }
 
+    /// The kind of the object that can be listed, and says when the lease ends; none where nothing is made.
+    #[must_use]
+    pub fn bearer(self) -> Option<ObjectKind> {
+        match self {
+            Mode::Plain => None,
+            Mode::Existing => Some(ObjectKind::Lease),
+            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => {
+                Some(ObjectKind::ServiceAccount)
+            }
+        }
+    }
+
     /// The mode that is written so.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let all =

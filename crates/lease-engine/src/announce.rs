@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kube_rest::{AnnotationPatch, LeaseRenewal};
-use lease_core::{Bearer, Lease, LeasedObject, Marks, Mode, ObjectKind};
+use lease_core::{Bearer, Lease, LeasedObject, Marks, ObjectKind};
 
 use crate::connection::Connection;
 use crate::create::{Proof, marks};
@@ -73,13 +73,7 @@ impl<P: Ports> Engine<P> {
 
 /// Whether the object is the one of its lease that can be listed and says when it ends.
 pub(crate) fn is_listed(lease: &Lease, object: &LeasedObject) -> bool {
-    match lease.mode {
-        Mode::Plain => false,
-        Mode::Existing => object.kind == ObjectKind::Lease,
-        Mode::TemporaryInNamespace | Mode::TemporaryInCluster => {
-            object.kind == ObjectKind::ServiceAccount
-        }
-    }
+    lease.mode.bearer() == Some(object.kind)
 }
 
 /// How often it is tried where others write at once.
