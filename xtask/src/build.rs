@@ -1,5 +1,6 @@
 //! Building what the hosts run, and the host.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -11,9 +12,15 @@ use crate::workspace::{self, cargo};
 /// Builds both components where `spin.toml` looks for them: in the workspace's own `target/`, whatever
 /// directory the rest is built in.
 pub fn components() -> Result<()> {
+    let root = workspace::root();
+    components_of(root, &root.join("target"))
+}
+
+/// Builds those of a copy of the workspace.
+pub fn components_of(tree: &Path, target: &Path) -> Result<()> {
     wasm_target::prepare()?;
     let mut cargo = release(&["kubelease", "cleanup-job"]);
-    cargo.arg("--target-dir").arg(workspace::root().join("target"));
+    cargo.current_dir(tree).arg("--target-dir").arg(target);
     command::run("building the components", &mut cargo)
 }
 
@@ -43,8 +50,7 @@ pub fn dev_host() -> Result<()> {
 pub const WASM_PACKAGES: [&str; 5] =
     ["kubelease", "cleanup-job", "spin-ports", "probe", "store-suite"];
 
-/// An optimized build of some packages for wasm.
-pub fn release(packages: &[&str]) -> Command {
+fn release(packages: &[&str]) -> Command {
     let mut cargo = cargo("build");
     cargo.args(["--release", "--target", TARGET]);
     for package in packages {

@@ -10,7 +10,7 @@ use clap::Args;
 use testbed::command;
 
 use crate::build;
-use crate::wasm_target::{self, TARGET};
+use crate::wasm_target::TARGET;
 use crate::workspace::{cargo, root};
 
 /// What `cargo xtask mutants` can be told.
@@ -88,10 +88,7 @@ fn is_seen(tree: &Path, name: &str, defect: &Defect) -> Result<bool> {
 
 /// Builds the components of a tree, where its manifest looks for them, and the host beside the tests.
 fn build_components(tree: &Path) -> Result<()> {
-    wasm_target::prepare()?;
-    let mut components = build::release(&["kubelease", "cleanup-job"]);
-    components.current_dir(tree).arg("--target-dir").arg(target());
-    command::run("building its components", &mut components)?;
+    build::components_of(tree, &target())?;
     let place = Path::new(TARGET).join("release");
     fs::create_dir_all(tree.join("target").join(&place))?;
     for name in ["kubelease.wasm", "cleanup_job.wasm"] {

@@ -49,20 +49,23 @@ pub fn prepare(selected: bool) -> Result<()> {
         build::dev_host()?;
     }
     Assets::prepare()?;
-    PROGRAMS.into_iter().try_for_each(prepare_program)
+    prepare_programs()
 }
 
-fn prepare_program(program: &str) -> Result<()> {
-    if command::output(Command::new(program).arg("--version")).is_ok() {
+fn prepare_programs() -> Result<()> {
+    let is_there = |program: &str| command::output(Command::new(program).arg("--version")).is_ok();
+    let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !is_there(program)).collect();
+    if missing.is_empty() {
         return Ok(());
     }
+    let names = missing.join(", ");
     let install = || {
         command::run("asking Debian for its packages", &mut apt(&["update"]))?;
-        let mut install = apt(&["install", "--no-install-recommends", program]);
-        command::run(&format!("installing {program}"), &mut install)
+        let mut install = apt(&["install", "--no-install-recommends"]);
+        command::run(&format!("installing {names}"), install.args(&missing))
     };
     install().with_context(|| {
-        format!("the tests need `{program}` on the PATH, and only root can install it")
+        format!("the tests need these on the PATH, and only root can install them: {names}")
     })
 }
 

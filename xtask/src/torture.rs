@@ -16,11 +16,12 @@ pub struct Options {
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_080))]
     minutes: u64,
 
-    /// What all orders are made from; the same seed tries the same points in the same order.
+    /// What all orders are made from. The steps themselves differ a little from run to run.
     #[arg(long)]
     seed: Option<u64>,
 
-    /// The one point to run, as a violation names it: `issue rules 12 kill_before`.
+    /// The one point to run, as a violation names it: `issue rules 12 kill_before`. Where the steps came in
+    /// another order, its neighbours are worth a try too.
     #[arg(long, value_name = "NAME")]
     point: Option<String>,
 }
