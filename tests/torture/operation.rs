@@ -26,6 +26,10 @@ pub struct Prepared {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Issue, Self::Renew, Self::Revoke, Self::Sweep, Self::Reconcile];
+
     /// As it is written in the name of a point.
     pub fn name(self) -> &'static str {
         match self {

@@ -102,7 +102,13 @@ fn survives(case: &Case, operation: Operation) -> Result<()> {
     let (mut known, mut run, mut violations) = (0, 0, vec![]);
     let mut kinds = operation.kinds();
     random.shuffle(&mut kinds);
-    if !terms.is_whole() {
+    if let Some(only) = &terms.only {
+        ensure!(Operation::ALL.iter().any(|of| is_any_of(*of, only)), "{only}: no such point");
+        kinds.retain(|kind| is_of(operation, kind, only));
+        if kinds.is_empty() {
+            return Ok(());
+        }
+    } else if !terms.is_whole() {
         kinds.truncate(KINDS_OF_A_PART);
     }
     let turns = u32::try_from(kinds.len())?;
@@ -133,7 +139,17 @@ fn survives(case: &Case, operation: Operation) -> Result<()> {
         }
     }
     tell(operation, known, run, violations.len());
+    ensure!(run > 0, "none of {known} points was run: is there no such one, or no time?");
     if violations.is_empty() { Ok(()) } else { bail!("{}", violations.join("\n")) }
+}
+
+/// Whether a point of this name is one of an operation, with whatever kind of lease.
+fn is_any_of(operation: Operation, point: &str) -> bool {
+    operation.kinds().into_iter().any(|kind| is_of(operation, kind, point))
+}
+
+fn is_of(operation: Operation, kind: &Kind, point: &str) -> bool {
+    point.starts_with(&format!("{} {} ", operation.name(), kind.name))
 }
 
 /// The steps of an operation that goes well, each with all that can go wrong with it.
