@@ -1,5 +1,7 @@
 //! Which cluster a target leads to, and whether it still does.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use futures::future;
 use lease_core::{ChangedCluster, ClusterIdentity, KnownCluster, Namespace, Target};
@@ -60,17 +62,22 @@ impl<P: Ports> Engine<P> {
         own: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Result<ClusterIdentity, ClusterError> {
-        let system = system_namespace();
-        let first = self.read_identity(connection, anchor.unwrap_or(&system), deadline).await;
-        match first {
-            Err(ClusterError::Kubernetes { source, .. })
-                if anchor.is_none()
-                    && source.status().is_some_and(kube_rest::Status::is_forbidden) =>
-            {
-                self.read_identity(connection, own, deadline).await
-            }
-            other => other,
+        if let Some(anchor) = anchor {
+            return self.read_identity(connection, anchor, deadline).await;
         }
+        let system = system_namespace();
+        let first = self.read_identity(connection, &system, deadline).await;
+        if !is_forbidden(&first) {
+            return first;
+        }
+        // What a cluster is known by is signed into all that is made there: known by something else, it would
+        // have nothing of ours. One refusal, which may pass, does not decide that.
+        connection.rest(PAUSE).await;
+        let second = self.read_identity(connection, &system, deadline).await;
+        if !is_forbidden(&second) {
+            return second;
+        }
+        self.read_identity(connection, own, deadline).await
     }
 
     /// The UID that a namespace has now.
@@ -102,6 +109,11 @@ impl<P: Ports> Engine<P> {
     }
 }
 
+fn is_forbidden(read: &Result<ClusterIdentity, ClusterError>) -> bool {
+    let Err(ClusterError::Kubernetes { source, .. }) = read else { return false };
+    source.status().is_some_and(kube_rest::Status::is_forbidden)
+}
+
 /// Who we are there. Only a cluster that is too old to be asked may leave that open: our own account is
 /// never leased, and must be known for that.
 fn username(
@@ -123,3 +135,6 @@ fn system_namespace() -> Namespace {
     // Unwrap safety: it is a label.
     "kube-system".parse().unwrap()
 }
+
+/// How long after a refusal it is asked again.
+const PAUSE: Duration = Duration::from_secs(1);

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::orphans::REMOVALS;
 use crate::fixtures::{
-    ALL, BOUND, CLUSTER_RULES, EXISTING, Mode, PLAIN, RULES, asked, block_on, held, issue,
-    issue_for, issue_of, kinds, made, name_of, pass, prod, put_secret, revoke, state, sweep,
+    ALL, BOUND, CLUSTER_RULES, EXISTING, Mode, PLAIN, RULES, all_leases, asked, block_on, held,
+    issue, issue_for, issue_of, kinds, made, name_of, pass, prod, put_secret, revoke, state, sweep,
     sweep_with, warm,
 };
-use crate::testing::{Answer, TestPorts};
+use crate::testing::{Answer, Fault, Sent, TestPorts};
 use crate::{Engine, IssueError, Reconciled, SweepOptions, SweepReport, TargetState};
 
 const RECONCILE: SweepOptions = SweepOptions { dry_run: false, reconcile: true };
@@ -252,6 +252,20 @@ fn a_lease_whose_account_was_not_listed_keeps_its_rights() {
         assert_eq!(found(&sweep(&engine)), (1, 0, 0), "{mode:?}: and before its usual time");
         assert!(revoke(&engine, issued.held.lease.id), "{mode:?}");
         assert_eq!(made(&engine), [""; 0], "{mode:?}: it was known whole");
+    }
+}
+
+#[test]
+fn one_refusal_does_not_make_another_cluster_of_the_one_that_it_was() {
+    for mode in BOUND {
+        let engine = warm(mode);
+        issue(&engine).expect("issues");
+        lose_store(&engine, mode);
+        let is_identity = |sent: &Sent| sent.path == "/api/v1/namespaces/kube-system";
+        engine.ports.http.fail_once(Fault::Forbid, is_identity);
+        reconcile(&engine);
+        assert_eq!(found(&reconcile(&engine)), (0, 0, 0), "{mode:?}: once");
+        assert_eq!(all_leases(&engine).len(), 1, "{mode:?}");
     }
 }
 
