@@ -8,7 +8,7 @@ use testbed::command;
 use crate::build;
 use crate::build::WASM_PACKAGES;
 use crate::wasm_target::{self, TARGET};
-use crate::workspace::{cargo, root};
+use crate::workspace::{cargo, clear_outer_cargo, root};
 
 /// Format, lints, documentation, dependencies, release build.
 pub fn check() -> Result<()> {
@@ -59,6 +59,7 @@ fn dependencies() -> Result<()> {
 
 fn deny() -> Command {
     let mut deny = Command::new("cargo-deny");
+    clear_outer_cargo(&mut deny);
     // Without this, only the root package would be looked at.
     deny.arg("--workspace").current_dir(root());
     deny

@@ -72,6 +72,7 @@ impl Toolchain {
     /// This toolchain's own Cargo and compiler, whatever directory they run in.
     fn cargo(&self) -> Command {
         let mut cargo = Command::new(self.sysroot.join("bin/cargo"));
+        workspace::clear_outer_cargo(&mut cargo);
         cargo.env("RUSTC", self.sysroot.join("bin/rustc"));
         cargo
     }
