@@ -1,7 +1,5 @@
 //! How what a request says becomes our names and shapes.
 
-mod unique;
-
 use std::str::FromStr;
 
 use lease_core::NameError;
@@ -9,8 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
+use unique_json::UniqueJson;
 
-use self::unique::Unique;
 use crate::problem::{Code, Problem};
 use crate::{Body, MAX_BODY_BYTES};
 
@@ -54,7 +52,7 @@ pub(crate) fn value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let json = serde_path_to_error::deserialize(&mut deserializer);
-    let Unique(json) = json.map_err(|error| match error.inner().classify() {
+    let UniqueJson(json) = json.map_err(|error| match error.inner().classify() {
         Category::Data => misfit(&error),
         _ => malformed(error.inner()),
     })?;

@@ -1,14 +1,25 @@
-//! JSON whose shape is not known yet, where no object says the same name twice.
+//! JSON of any shape in which no object has two fields of one name.
+//!
+//! RFC 8259 leaves open which of two such fields counts, and readers differ. A text that two readers on its
+//! way take for different things is refused as a whole. This crate knows JSON and nothing else.
+//!
+//! ```
+//! use unique_json::UniqueJson;
+//!
+//! assert!(serde_json::from_str::<UniqueJson>(r#"{"role":"viewer"}"#).is_ok());
+//! assert!(serde_json::from_str::<UniqueJson>(r#"{"role":"viewer","role":"admin"}"#).is_err());
+//! ```
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Any JSON. Of two fields of one name a reader on the way might look at the other than we do.
-pub(super) struct Unique(pub(super) Value);
+/// A JSON value in which no object, at any depth, has two fields of one name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UniqueJson(pub Value);
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for UniqueJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyJson).map(Self)
     }
@@ -49,7 +60,7 @@ impl<'de> Visitor<'de> for AnyJson {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = vec![];
-        while let Some(Unique(item)) = items.next_element()? {
+        while let Some(UniqueJson(item)) = items.next_element()? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -57,7 +68,7 @@ impl<'de> Visitor<'de> for AnyJson {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((name, Unique(value))) = fields.next_entry::<String, Unique>()? {
+        while let Some((name, UniqueJson(value))) = fields.next_entry::<String, UniqueJson>()? {
             if map.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
             }
@@ -81,7 +92,7 @@ mod tests {
             (r#"{"a":[{"b":1,"c":2,"b":3}]}"#, false),
             (r#"{"a":1,"\u0061":2}"#, false),
         ] {
-            let read = serde_json::from_str::<Unique>(text).map(|Unique(value)| value);
+            let read = serde_json::from_str::<UniqueJson>(text).map(|UniqueJson(value)| value);
             match (read, good) {
                 (Ok(value), true) => {
                     assert_eq!(Ok(value), serde_json::from_str(text).map_err(drop));

@@ -1,0 +1,167 @@
+//! Tokens that nobody has verified yet.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::DecodingKey;
+use serde_json::{Map, Value};
+use unique_json::UniqueJson;
+
+use crate::expectations::SigningAlgorithm;
+use crate::times::numeric_date;
+use crate::{Expectations, JwtError, KeySet, VerifiedClaims};
+
+/// The longest token that is looked at, in bytes. GitLab's grow with the groups of a user; none come near.
+pub const MAX_JWT_BYTES: usize = 16 * 1024;
+
+/// A token as it was shown: its claims are what its bearer would like us to believe.
+///
+/// They serve to find out whose keys could verify it, and to refuse what could not be let in anyway before
+/// it is sent to anybody.
+pub struct UnverifiedJwt<'a> {
+    text: &'a str,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+}
+
+impl<'a> UnverifiedJwt<'a> {
+    /// Reads a token in the compact serialisation (RFC 7515 §7.1).
+    ///
+    /// # Errors
+    /// Fails if it is too long, is not three parts of base64url, or if header or claims are no JSON object or have
+    /// two fields of one name at any depth: of those another reader might look at the other.
+    pub fn read(text: &'a str) -> Result<Self, JwtError> {
+        if text.len() > MAX_JWT_BYTES {
+            return Err(JwtError::TooLong);
+        }
+        let mut parts = text.split('.');
+        let (Some(header), Some(claims), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(JwtError::Malformed);
+        };
+        if signature.is_empty() || URL_SAFE_NO_PAD.decode(signature).is_err() {
+            return Err(JwtError::Malformed);
+        }
+        Ok(Self { text, header: read_object(header)?, claims: read_object(claims)? })
+    }
+
+    /// Returns the issuer that it names.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.text_claim("iss")
+    }
+
+    /// Returns the subject that it names.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.text_claim("sub")
+    }
+
+    /// Returns the audiences that it names: one, several, or none.
+    #[must_use]
+    pub fn audiences(&self) -> Vec<&str> {
+        audiences(&self.claims).unwrap_or_default()
+    }
+
+    /// Returns the time at which it says it ends.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.claims.get("exp").and_then(numeric_date)
+    }
+
+    /// Returns all that it claims.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// Verifies it by the keys of its issuer: only then its claims count.
+    ///
+    /// URLs, keys and certificates in its header are never looked at: the keys come from `keys` alone.
+    ///
+    /// # Errors
+    /// Fails with the first rule of `expected` that it breaks, the signature before any claim.
+    pub fn verify(
+        &self,
+        keys: &KeySet,
+        expected: &Expectations<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<VerifiedClaims, JwtError> {
+        let algorithm = self.algorithm(expected)?;
+        let key = keys.find(self.key_id()?, algorithm)?;
+        self.check_signature(&key, algorithm)?;
+        expected.check_claims(&self.claims, now)
+    }
+
+    /// Checks the signature by itself.
+    ///
+    /// `jsonwebtoken::decode` would look at claims too, by its own clock and by other rules than ours: it takes a
+    /// claim of the wrong type for a missing one, a list of issuers for an issuer, and skips `nbf`.
+    fn check_signature(
+        &self,
+        key: &DecodingKey,
+        algorithm: SigningAlgorithm,
+    ) -> Result<(), JwtError> {
+        let (message, signature) = self.text.rsplit_once('.').ok_or(JwtError::Malformed)?;
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm.into()) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(JwtError::Signature),
+        }
+    }
+
+    /// Returns the algorithm that its header names, if it is one of those that are allowed.
+    fn algorithm(&self, expected: &Expectations<'_>) -> Result<SigningAlgorithm, JwtError> {
+        self.check_header("JWT")?;
+        let named = self.header.get("alg").and_then(Value::as_str).ok_or(JwtError::Algorithm)?;
+        let algorithm: SigningAlgorithm = named.parse()?;
+        if expected.algorithms.contains(&algorithm) {
+            Ok(algorithm)
+        } else {
+            Err(JwtError::Algorithm)
+        }
+    }
+
+    /// Refuses what says that it is another kind of token than `kind`, and extensions that must be understood.
+    pub(crate) fn check_header(&self, kind: &str) -> Result<(), JwtError> {
+        if self.header.contains_key("crit") {
+            return Err(JwtError::Critical);
+        }
+        match self.header.get("typ") {
+            // RFC 7519 §5.1: compared without case; most issuers say `JWT`, and it may be left out.
+            None if kind == "JWT" => Ok(()),
+            Some(Value::String(typ)) if typ.eq_ignore_ascii_case(kind) => Ok(()),
+            _ => Err(JwtError::Type),
+        }
+    }
+
+    /// Returns the id of the key that it says it was signed with.
+    pub(crate) fn key_id(&self) -> Result<Option<&str>, JwtError> {
+        match self.header.get("kid") {
+            None => Ok(None),
+            Some(Value::String(id)) => Ok(Some(id)),
+            Some(_) => Err(JwtError::Malformed),
+        }
+    }
+
+    fn text_claim(&self, name: &str) -> Option<&str> {
+        self.claims.get(name)?.as_str()
+    }
+}
+
+/// Reads the audiences of claims: a text, or a list of texts (RFC 7519 §4.1.3).
+pub(crate) fn audiences(claims: &Map<String, Value>) -> Option<Vec<&str>> {
+    match claims.get("aud")? {
+        Value::String(one) => Some(vec![one]),
+        Value::Array(several) => several.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
+}
+
+fn read_object(part: &str) -> Result<Map<String, Value>, JwtError> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtError::Malformed)?;
+    match serde_json::from_slice(&bytes) {
+        Ok(UniqueJson(Value::Object(object))) => Ok(object),
+        _ => Err(JwtError::Malformed),
+    }
+}
