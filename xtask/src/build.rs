@@ -43,7 +43,7 @@ pub fn probe() -> Result<()> {
 /// Not with `--package`: on its own, its dependencies would get other features than in a build of the
 /// whole workspace, and be compiled twice.
 pub fn dev_host() -> Result<()> {
-    command::run("building dev-host", cargo("build").args(["--bin", "dev-host"]))
+    command::run("building dev-host", quiet("build").args(["--bin", "dev-host"]))
 }
 
 /// The packages that are compiled for wasm.
@@ -51,10 +51,44 @@ pub const WASM_PACKAGES: [&str; 5] =
     ["kubelease", "cleanup-job", "spin-ports", "probe", "store-suite"];
 
 fn release(packages: &[&str]) -> Command {
-    let mut cargo = cargo("build");
+    let mut cargo = quiet("build");
     cargo.args(["--release", "--target", TARGET]);
     for package in packages {
         cargo.args(["--package", package]);
     }
     cargo
+}
+
+/// Cargo without its progress bar, which would garble that of another beside it.
+fn quiet(subcommand: &str) -> Command {
+    let mut cargo = cargo(subcommand);
+    cargo.env("CARGO_TERM_PROGRESS_WHEN", "never");
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn tests_and_programs_share_what_they_are_built_of() {
+        let [program, tests] = ["normal,build", "normal,build,dev"].map(dependencies);
+        assert!(program.len() > 100, "{program:?}");
+        let twice: Vec<_> = program.difference(&tests).collect();
+        assert!(
+            twice.is_empty(),
+            "compiled twice, since a dev-dependency enables features that no dependency does: {twice:?}"
+        );
+    }
+
+    /// The crates of others that Cargo builds here, each with its features.
+    fn dependencies(edges: &str) -> BTreeSet<String> {
+        let mut tree = cargo("tree");
+        tree.args(["--offline", "--locked", "--no-dedupe", "--prefix=none", "--format={p} [{f}]"]);
+        let tree = command::output(tree.args(["--edges", edges])).unwrap();
+        let ours = format!("({}", workspace::root().display());
+        tree.lines().filter(|line| !line.contains(&ours)).map(str::to_owned).collect()
+    }
 }

@@ -5,10 +5,9 @@ mod document;
 use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
-use futures::executor::block_on;
 use http::{Request, Response};
 use lease_engine::Ports;
-use lease_engine::testing::TestPorts;
+use lease_engine::testing::{TestPorts, block_on};
 use lease_store::KeyValue;
 use serde_json::Value;
 

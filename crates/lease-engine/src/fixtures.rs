@@ -1,7 +1,5 @@
 //! Engines for our own tests, over one cluster in memory.
 
-use std::task::{Context, Poll, Waker};
-
 use chrono::TimeDelta;
 use kube_rest::TokenClaims;
 use lease_core::{
@@ -11,22 +9,11 @@ use lease_core::{
 use serde_json::{Value, json};
 
 use crate::testing::TestPorts;
+pub(crate) use crate::testing::block_on;
 use crate::{
     Config, DynamicSecretDefinition, Engine, Held, IssueError, Issued, Ports, Requester,
     Revocation, SweepOptions, SweepReport, TargetDefinition,
 };
-
-/// Runs to the end. Unlike an executor it can run within itself, where a test lets a rival come between.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        // Whatever is waited for is ready when it is asked again.
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-    }
-}
 
 /// A kind of lease: its name, and the account that a dynamic secret of it has.
 #[derive(Clone, Copy, PartialEq, Eq)]

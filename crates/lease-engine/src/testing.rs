@@ -1,6 +1,7 @@
 //! Ports for tests: a store in memory that can fail, a clock that is set, and a cluster in memory.
 
 mod answer;
+mod block_on;
 mod cluster;
 mod control;
 mod fault;
@@ -15,6 +16,7 @@ mod token;
 mod world;
 
 pub use answer::Answer;
+pub use block_on::block_on;
 /// The cluster, where it answers from a script.
 pub use cluster::FakeCluster as ScriptedHttp;
 pub use cluster::{DEPLOYER_UID, FakeCluster, SYSTEM_UID};

@@ -1,4 +1,4 @@
-use futures::executor::block_on;
+use lease_engine::testing::block_on;
 use serde_json::{Value, json};
 
 use crate::testing::{ADMIN, Installation, SWEEP, TEMPORARY};
