@@ -9,6 +9,11 @@ use testbed::command;
 use crate::wasm_target::{self, TARGET};
 use crate::workspace::{self, cargo};
 
+/// Builds what `cargo xtask up` runs: the components and, side by side with them, dev-host.
+pub fn all() -> Result<()> {
+    command::both(components, dev_host).map(drop)
+}
+
 /// Builds both components where `spin.toml` looks for them: in the workspace's own `target/`, whatever
 /// directory the rest is built in.
 pub fn components() -> Result<()> {

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Task::Up(options) => up::up(&options),
         Task::Test(options) => test::test(&options),
         Task::Check => check::check(),
-        Task::Build => build::components(),
+        Task::Build => build::all(),
         Task::DeployManifests(options) => deploy::manifests(&options),
         Task::Mutants(options) => mutants::mutants(&options),
         Task::Torture(options) => torture::torture(&options),
@@ -59,7 +59,7 @@ enum Task {
     Test(test::Options),
     /// Check format, lints, documentation, dependencies and the release build.
     Check,
-    /// Build the components, optimized.
+    /// Build the components, optimized, and the host that runs them in development.
     Build,
     /// Write `deploy/`: the least RBAC for each kind of lease, and the admission policy.
     DeployManifests(deploy::Options),

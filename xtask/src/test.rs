@@ -28,7 +28,7 @@ pub fn test(options: &Options) -> Result<()> {
         HostKind::Spin => Some(options.host.spin_program()?),
         HostKind::DevHost => None,
     };
-    prepare(!options.rest.is_empty())?;
+    prepare(&options.rest)?;
 
     let mut tests = cargo("test");
     tests.arg("--no-fail-fast").args(&options.rest);
@@ -38,18 +38,25 @@ pub fn test(options: &Options) -> Result<()> {
     command::show("testing", &mut tests)
 }
 
-/// Builds and installs what the tests need.
+/// Builds and installs what the tests need, and builds the tests that `selection` tells `cargo test`.
 ///
-/// All tests at once have Cargo build dev-host; `selected` ones do not.
-pub fn prepare(selected: bool) -> Result<()> {
-    build::components()?;
-    build::probe()?;
-    build::store_suite()?;
-    if selected {
+/// Side by side: what is compiled for wasm, what is compiled for this machine, and the cluster's programs.
+pub fn prepare(selection: &[String]) -> Result<()> {
+    let components = || {
+        build::components()?;
+        build::probe()?;
+        build::store_suite()
+    };
+    let tests = || {
+        // Told to test some packages, Cargo builds no program of another.
         build::dev_host()?;
-    }
-    Assets::prepare()?;
-    prepare_programs()
+        command::run("building the tests", cargo("test").arg("--no-run").args(selection))
+    };
+    let programs = || {
+        prepare_programs()?;
+        Assets::prepare()
+    };
+    command::both(programs, || command::both(components, tests)).map(drop)
 }
 
 fn prepare_programs() -> Result<()> {

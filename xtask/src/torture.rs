@@ -28,14 +28,16 @@ pub struct Options {
 
 /// Prepares what the tests need, and runs those that are in `tests/torture` for as long as they may take.
 pub fn torture(options: &Options) -> Result<()> {
-    test::prepare(true)?;
+    // Not by its package, for which other features would be built of what it stands on.
+    let selection = ["--test", "torture"].map(str::to_owned);
+    test::prepare(&selection)?;
     let seed = match options.seed {
         Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH).context("a time")?.as_secs(),
     };
     eprintln!("the seed is {seed}");
     let mut tests = cargo("test");
-    tests.args(["--package", "kubelease-tests", "--test", "torture"]);
+    tests.args(&selection);
     tests.env("KUBELEASE_TORTURE_SEED", seed.to_string());
     if let Some(point) = &options.point {
         tests.env("KUBELEASE_TORTURE_POINT", point).args(["--", "points::"]);
