@@ -259,6 +259,19 @@ mod tests {
         }
     }
 
+    /// What an earlier version has sealed must open, so these bytes never change. They were written with
+    /// `chacha20poly1305` 0.10, `hkdf` 0.12 and `sha2` 0.10.
+    #[test]
+    fn sealed_bytes_are_the_same_in_every_version() {
+        let keys = ring(1, &[]);
+        let sealed = keys.seal(b"hunter2", &["prod", "https://a"], [7; NONCE_BYTES]);
+        assert_eq!(
+            String::from(sealed),
+            "1.10e03125bb6d4b94.BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHr2QY2HBvNSIvDY6e0UXf5Z4HkT1hHsM="
+        );
+        assert_eq!(keys.current().installation(), "09aa316880b85865");
+    }
+
     #[test]
     fn sealed_text_is_read_as_it_was_written() {
         let sealed = ring(1, &[]).seal(b"hunter2", &["prod"], [7; NONCE_BYTES]);
