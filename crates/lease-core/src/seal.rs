@@ -196,7 +196,7 @@ impl SealingKey {
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(self.key.as_ref().into())
+        XChaCha20Poly1305::new((&*self.key).into())
     }
 }
 
