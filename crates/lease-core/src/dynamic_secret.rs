@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::rbac::{NotWaived, PolicyRule, Waivers};
+use crate::rbac::{Danger, NotWaived, PolicyRule, Reach, Waivers};
 use crate::{
     Account, Annotations, Audiences, Description, DynamicSecretName, Grant, Labels, Lifetimes,
     LifetimesError, MAX_TTL, MaxLiveLeases, Mode, NameTemplate, NamespaceMatch, NamespacePattern,
@@ -124,11 +124,18 @@ pub enum DefinitionError {
 }
 
 impl Definition {
-    /// The definition that these parts make.
+    /// The definition that these parts make, if nobody has to weigh what it grants.
     ///
     /// # Errors
     /// Says which part does not fit, and what would.
     pub fn new(parts: DefinitionParts) -> Result<Self, DefinitionError> {
+        let definition = Self::from_parts(parts)?;
+        definition.check_dangers()?;
+        Ok(definition)
+    }
+
+    /// The definition that these parts make, whatever it grants.
+    fn from_parts(parts: DefinitionParts) -> Result<Self, DefinitionError> {
         let namespaces = Namespaces::new(
             parts.namespaces.clone(),
             parts.namespace_selector.clone(),
@@ -138,7 +145,6 @@ impl Definition {
         {
             return Err(DefinitionError::ExistingAnywhere);
         }
-        parts.check_dangers()?;
         // What is said bounds what is not: a default alone may be longer than our maximum, and so on.
         let max = parts.max_ttl;
         let max = max.unwrap_or(DEFAULT_MAX_TTL.max(parts.default_ttl.unwrap_or(DEFAULT_TTL)));
@@ -192,36 +198,68 @@ impl Definition {
             && self.lifetimes == other.lifetimes
     }
 
-    /// Whether the rules of a role that is bound, as they were read from a cluster, were weighed.
+    /// Lets the rules pass of a role that is bound, as they were read from a cluster, if they were weighed.
     ///
     /// # Errors
     /// Names what was not.
     pub fn check_role(&self, rules: &[PolicyRule]) -> Result<(), NotWaived> {
+        self.check_grant(rules, self.reach())
+    }
+
+    /// Lets what is granted pass if it was weighed: rules of its own, or a role by its name.
+    ///
+    /// A definition that was put earlier may fail, since the list of what is dangerous grows.
+    ///
+    /// # Errors
+    /// Names what was not.
+    pub fn check_dangers(&self) -> Result<(), NotWaived> {
+        self.check_grant(&[], self.reach())
+    }
+
+    /// Where temporary accounts of its leases have their rights.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
         match &self.parts.account {
-            Account::Temporary(temporary) => match temporary.grant() {
-                Grant::Role(role) => self.parts.allow_dangerous.check_role(role, rules),
-                Grant::Rules(_) | Grant::Manifest(_) => Ok(()),
-            },
-            Account::Existing { .. } => Ok(()),
+            Account::Temporary(temporary) if temporary.scope() == Scope::Cluster => {
+                Reach::cluster()
+            }
+            Account::Temporary(_) | Account::Existing { .. } => Reach::namespaces(&self.namespaces),
         }
+    }
+
+    /// Lets a grant pass that was weighed for `reach`; `rules` are those of a role that is bound.
+    ///
+    /// # Errors
+    /// Names what was not.
+    pub fn check_grant(&self, rules: &[PolicyRule], reach: Reach) -> Result<(), NotWaived> {
+        let Account::Temporary(temporary) = &self.parts.account else { return Ok(()) };
+        let waivers = &self.parts.allow_dangerous;
+        match temporary.grant() {
+            Grant::Role(role) => waivers.check_role(role, rules, reach),
+            Grant::Rules(rules) => waivers.check_rules(rules.as_slice(), reach),
+            Grant::Manifest(manifest) => waivers.check_rules(manifest.rules().as_slice(), reach),
+        }
+    }
+
+    /// What of a grant is not refused in its reach, and still worth a warning; `rules` are those of a role
+    /// that is bound.
+    #[must_use]
+    pub fn cautions(&self, rules: &[PolicyRule]) -> Vec<Danger> {
+        let Account::Temporary(temporary) = &self.parts.account else { return vec![] };
+        let waivers = &self.parts.allow_dangerous;
+        let rules = match temporary.grant() {
+            Grant::Role(role) if waivers.waive_role(role) => return vec![],
+            Grant::Role(_) => rules,
+            Grant::Rules(rules) => rules.as_slice(),
+            Grant::Manifest(manifest) => manifest.rules().as_slice(),
+        };
+        waivers.cautions(rules, self.reach())
     }
 }
 
 impl DefinitionParts {
     fn is_revocable(&self) -> bool {
         !matches!(self.account, Account::Existing { revocable: false, .. })
-    }
-
-    fn check_dangers(&self) -> Result<(), NotWaived> {
-        let Account::Temporary(temporary) = &self.account else { return Ok(()) };
-        match temporary.grant() {
-            // Its rules are looked through where they can be read.
-            Grant::Role(role) => self.allow_dangerous.check_role(role, &[]),
-            Grant::Rules(rules) => self.allow_dangerous.check_rules(rules.as_slice()),
-            Grant::Manifest(manifest) => {
-                self.allow_dangerous.check_rules(manifest.rules().as_slice())
-            }
-        }
     }
 }
 
@@ -246,61 +284,4 @@ const DEFAULT_TTL: Ttl = Ttl::HOUR;
 const DEFAULT_MAX_TTL: Ttl = Ttl::DAY;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(json: &str) -> Result<Definition, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn parts_that_do_not_hold_together_are_told_what_would() {
-        let existing = r#""account":{"type":"existing","name":"d"}"#;
-        let plain = r#""account":{"type":"existing","name":"d","revocable":false}"#;
-        let view = r#""account":{"type":"temporary","scope":"namespace",
-            "role":{"kind":"ClusterRole","name":"view"}}"#;
-        let edit = view.replace("view", "edit");
-        for (account, rest, error) in [
-            (existing, r#""namespaces":["apps"]"#, None),
-            (view, r#""namespaces":["*"]"#, None),
-            (view, r#""namespace_selector":{"matchLabels":{"team":"a"}}"#, None),
-            (existing, r#""namespaces":["*"]"#, Some("named")),
-            (existing, r#""namespace_selector":{"matchLabels":{"team":"a"}}"#, Some("named")),
-            (existing, r#""default_ttl":"60s","namespaces":["apps"]"#, None),
-            (plain, r#""default_ttl":"60s","namespaces":["apps"]"#, Some("10m")),
-            (view, r#""default_ttl":"2h","max_ttl":"1h","namespaces":["a"]"#, Some("max_ttl")),
-            (view, r#""max_ttl":"769h","namespaces":["a"]"#, Some("max_ttl")),
-            (edit.as_str(), r#""namespaces":["a"]"#, Some("allow_dangerous")),
-            (view, r#""namespaces":[]"#, Some("namespaces")),
-        ] {
-            let json = format!(r#"{{"target":"prod",{account},{rest}}}"#);
-            match (read(&json), error) {
-                (Ok(definition), None) => {
-                    let written = serde_json::to_string(&definition).expect("serialises");
-                    assert_eq!(read(&written).as_ref(), Ok(&definition), "{written}");
-                }
-                (Err(told), Some(error)) => assert!(told.contains(error), "{json}: {told}"),
-                (read, error) => panic!("{json}: {read:?}, expected {error:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn lifetimes_that_are_left_out_fit_those_that_are_said() {
-        for (said, default, max) in [
-            ("", "1h", "24h"),
-            (r#","max_ttl":1800"#, "30m", "30m"),
-            (r#","default_ttl":"90m","max_ttl":"2d""#, "1h30m", "2d"),
-            (r#","default_ttl":"2d""#, "2d", "2d"),
-        ] {
-            let json = format!(
-                r#"{{"target":"prod","account":{{"type":"existing","name":"d"}},"namespaces":["a"]{said}}}"#
-            );
-            let definition = read(&json).expect("reads");
-            let told = |ttl: Option<Ttl>| ttl.map(|ttl| ttl.to_string());
-            let parts = definition.parts();
-            assert_eq!(told(parts.default_ttl).as_deref(), Some(default), "{said}");
-            assert_eq!(told(parts.max_ttl).as_deref(), Some(max), "{said}");
-        }
-    }
-}
+mod tests;

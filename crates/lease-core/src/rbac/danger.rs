@@ -1,11 +1,11 @@
-//! What is dangerous in rules and roles, and why.
+//! The dangers in rules and roles, found by the catalogue.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::catalogue::{harm_of_path, harm_of_resource, harm_of_role};
+use super::catalogue::{Condition, Row, rows};
 use super::grant::Grant;
-use super::{PolicyRule, RoleRef};
+use super::{Harm, PolicyRule, Reach, RoleKind, RoleRef};
 
 /// A grant that reaches further than it says, and the harm it can do.
 ///
@@ -14,75 +14,37 @@ use super::{PolicyRule, RoleRef};
 pub struct Danger {
     grant: Grant,
     harm: Harm,
+    because: &'static str,
 }
 
-/// The harm that a grant can do, after Kubernetes' [good practices for RBAC].
-///
-/// [good practices for RBAC]: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Harm {
-    /// A wildcard grants what nobody looked at, and what a later version or a new CRD brings.
-    Wildcard,
-    /// Secrets hold the credentials of others. A list or a watch answers their contents, a new one of a token
-    /// type is filled with the token of an account of choice, and a deletion answers what was deleted. Names
-    /// do not help: the one Secret that is named is one too.
-    Secrets,
-    /// Who enters a container acts as its account, and reads what is mounted into it; through `nodes/proxy`
-    /// in every container of the node, past admission and the audit log.
-    Enter,
-    /// Who makes pods chooses their account, mounts every Secret of the namespace, and may reach the node:
-    /// whatever makes pods (a Deployment, a `CronJob`, a Workflow) is as good as a pod.
-    Workload,
-    /// A token of an account is all that the account may do, for as long as the token lives.
-    Token,
-    /// Accounts carry annotations by which clouds give them rights, and their deletion ends the tokens of
-    /// others, other leases' too.
-    Account,
-    /// Nodes' labels and taints decide where pods of others run; their status and devices what those see.
-    Node,
-    /// The labels of a namespace switch off pod security; its end is the end of everything in it.
-    Namespace,
-    /// A `PersistentVolume` may be a path of the node's own disk, a storage class or driver any program's.
-    Storage,
-    /// Webhooks and policies of admission see every object, change it, or stop stopping it.
-    Admission,
-    /// An `APIService` hands requests, with their tokens' rights, to a server of choice; a CRD's end is the
-    /// end of all its objects.
-    ApiExtension,
-    /// A certificate that is asked for and signed is a user of any name and group, and cannot be revoked.
-    Certificate,
-    /// Who writes roles or bindings makes rights, within what RBAC itself stops.
-    Rbac,
-    /// `escalate` and `bind` switch off what RBAC itself stops.
-    Escalate,
-    /// Who impersonates is someone else, and may be an administrator.
-    Impersonate,
-    /// Addresses of services decide where requests of others go (CVE-2020-8554, CVE-2021-25740), and
-    /// network policies who may reach whom.
-    Traffic,
-    /// Quotas, priorities and flow control keep one from taking everything from the others.
-    Limits,
-    /// Who may use a permissive policy of pods, or change the runtime they have, can leave the container.
-    PodPolicy,
-    /// Who holds a lease leads a controller; and kubelease lists its own leases by such objects.
-    Leadership,
-    /// What the control plane keeps for itself.
-    ControlPlane,
-    /// Logs, profiles and switches of the API server itself.
-    ServerInternals,
-    /// A role that is known to hold several of these, or that belongs to the control plane.
-    Role,
+/// How much a danger matters where it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// It must be waived.
+    Refused,
+    /// It is worth knowing.
+    Warned,
 }
 
 impl Danger {
+    fn new(grant: Grant, harm: Harm) -> Self {
+        Self { grant, harm, because: harm.as_str() }
+    }
+
     pub(super) fn grant(&self) -> &Grant {
         &self.grant
     }
 
-    /// The harm it can do.
+    /// The kind of harm it can do.
     #[must_use]
     pub fn harm(&self) -> Harm {
         self.harm
+    }
+
+    /// What happens, as the end of a sentence that begins with "it".
+    #[must_use]
+    pub fn because(&self) -> &'static str {
+        self.because
     }
 
     /// The text of the waiver that allows it, such as `core/secrets:get`.
@@ -94,75 +56,113 @@ impl Danger {
 
 impl fmt::Display for Danger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: it {}", self.grant, self.harm)
+        write!(f, "`{}`: it {}", self.grant, self.because)
     }
 }
 
-impl fmt::Display for Harm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Wildcard => "is a wildcard, and grants what nobody looked at",
-            Self::Secrets => "reaches Secrets, which hold the credentials of others",
-            Self::Enter => "enters containers or nodes, and acts as the accounts in them",
-            Self::Workload => "runs pods as any account of the namespace, with its Secrets",
-            Self::Token => "makes tokens of other accounts",
-            Self::Account => "changes accounts, their rights in clouds, or ends their tokens",
-            Self::Node => "changes nodes, and so where pods of others run",
-            Self::Namespace => "changes namespaces, and so what pod security allows",
-            Self::Storage => "reaches disks of nodes and of others",
-            Self::Admission => "sees or changes what others write, or stops it being checked",
-            Self::ApiExtension => "changes what the API is and who serves it",
-            Self::Certificate => "leads to certificates of any user, which cannot be revoked",
-            Self::Rbac => "changes who may do what",
-            Self::Escalate => "switches off RBAC's protection against escalation",
-            Self::Impersonate => "acts as other users",
-            Self::Traffic => "directs the requests of others, or who may reach whom",
-            Self::Limits => "changes the limits that protect others",
-            Self::PodPolicy => "changes or chooses what pods may do to their node",
-            Self::Leadership => "takes the lead from controllers, or hides what is leased",
-            Self::ControlPlane => "changes what the control plane keeps for itself",
-            Self::ServerInternals => "reads or changes the inside of the API server",
-            Self::Role => "is a role that holds dangerous rights, or is the control plane's own",
-        })
-    }
-}
-
-/// The dangers of rules, each once, in the order of their texts.
+/// The dangers of rules that apply in `reach`, each once, in the order of their texts.
 ///
-/// Where the rules apply is not asked, and neither are `resourceNames`: a grant is judged by the worst it can be.
+/// `resourceNames` are not asked: a grant is judged by the worst it can be.
 #[must_use]
-pub fn dangers(rules: &[PolicyRule]) -> Vec<Danger> {
+pub fn dangers(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
+    find(rules, reach, Weight::Refused)
+}
+
+/// What of rules is not dangerous in `reach`, but would be elsewhere, and may do harm in the namespace itself.
+#[must_use]
+pub fn cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
+    find(rules, reach, Weight::Warned)
+}
+
+/// The danger that a role is by its name, whatever it holds.
+///
+/// `system:` is reserved for the control plane, in namespaces too.
+#[must_use]
+pub fn dangers_of_role(role: &RoleRef) -> Option<Danger> {
+    let name = role.name.as_str();
+    let user_facing =
+        role.kind == RoleKind::ClusterRole && matches!(name, "cluster-admin" | "admin" | "edit");
+    let dangerous = user_facing || name.starts_with("system:");
+    dangerous.then(|| Danger::new(Grant::Role(role.name.clone()), Harm::Role))
+}
+
+fn find(rules: &[PolicyRule], reach: Reach, wanted: Weight) -> Vec<Danger> {
     let mut found = BTreeSet::new();
     for rule in rules {
-        for verb in &rule.verbs {
-            found.extend(resources(rule, verb));
-            found.extend(paths(rule, verb));
+        for group in &rule.api_groups {
+            found.extend(in_group(rule, group, reach, wanted));
+        }
+        if wanted == Weight::Refused {
+            found.extend(in_paths(rule));
         }
     }
     found.into_iter().collect()
 }
 
-/// The danger that a role is by its name, whatever it holds.
-#[must_use]
-pub fn dangers_of_role(role: &RoleRef) -> Option<Danger> {
-    let harm = harm_of_role(role)?;
-    Some(Danger { grant: Grant::Role(role.name.clone()), harm })
-}
-
-fn resources(rule: &PolicyRule, verb: &str) -> impl Iterator<Item = Danger> {
-    let pairs = rule.api_groups.iter().flat_map(|g| rule.resources.iter().map(move |r| (g, r)));
-    pairs.filter_map(move |(group, resource)| {
-        let harm = harm_of_resource(group, resource, verb)?;
-        Some(Danger { grant: Grant::resource(group, resource, verb), harm })
+fn in_group(
+    rule: &PolicyRule,
+    group: &str,
+    reach: Reach,
+    wanted: Weight,
+) -> impl Iterator<Item = Danger> {
+    // A rule may hold thousands of grants: the rows of its group are sought once.
+    let rows: Vec<&Row> = rows().filter(|row| row.group == group).collect();
+    let pairs = rule.resources.iter().flat_map(|r| rule.verbs.iter().map(move |v| (r, v)));
+    pairs.filter_map(move |(resource, verb)| {
+        let grant = || Grant::resource(group, resource, verb);
+        if let Some(harm) = harm_anywhere(group, resource, verb) {
+            return (wanted == Weight::Refused).then(|| Danger::new(grant(), harm));
+        }
+        let row = rows.iter().find(|row| row.names(group, resource, verb))?;
+        let matters = row.weight(reach) == Some(wanted);
+        matters.then(|| Danger { grant: grant(), harm: row.harm, because: row.because })
     })
 }
 
-fn paths(rule: &PolicyRule, verb: &str) -> impl Iterator<Item = Danger> {
-    rule.non_resource_urls.iter().filter_map(move |url| {
+fn in_paths(rule: &PolicyRule) -> impl Iterator<Item = Danger> {
+    let pairs = rule.non_resource_urls.iter().flat_map(|u| rule.verbs.iter().map(move |v| (u, v)));
+    pairs.filter_map(|(url, verb)| {
         let harm = harm_of_path(url, verb)?;
-        Some(Danger { grant: Grant::url(url, verb), harm })
+        Some(Danger::new(Grant::url(url, verb), harm))
     })
 }
+
+/// The harm of wildcards, and of verbs that mean the same on every resource.
+fn harm_anywhere(group: &str, resource: &str, verb: &str) -> Option<Harm> {
+    if [group, resource, verb].iter().any(|text| text.contains('*')) {
+        return Some(Harm::Wildcard);
+    }
+    if matches!(verb, "escalate" | "bind") {
+        return Some(Harm::Escalate);
+    }
+    // Constrained impersonation has `impersonate:user-info`, `impersonate-on:user-info:list` and others.
+    verb.starts_with("impersonate").then_some(Harm::Impersonate)
+}
+
+/// The harm of a verb on a path that is no resource.
+fn harm_of_path(url: &str, verb: &str) -> Option<Harm> {
+    let under =
+        |root: &str| url.strip_prefix(root).is_some_and(|r| r.is_empty() || r.starts_with('/'));
+    match () {
+        () if url.contains('*') || verb.contains('*') => Some(Harm::Wildcard),
+        () if INTERNAL_PATHS.iter().any(|root| under(root)) => Some(Harm::ServerInternals),
+        () => None,
+    }
+}
+
+impl Row {
+    fn weight(&self, reach: Reach) -> Option<Weight> {
+        match self.condition {
+            Condition::Anywhere => Some(Weight::Refused),
+            Condition::KubeSystem => reach.has_kube_system().then_some(Weight::Refused),
+            Condition::Elections if reach.has_leases_of_others() => Some(Weight::Refused),
+            Condition::Elections => Some(Weight::Warned),
+        }
+    }
+}
+
+/// The API server's log files, its profiles and its switches.
+const INTERNAL_PATHS: &[&str] = &["/logs", "/debug"];
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::danger::{Danger, dangers, dangers_of_role};
+use super::danger::{Danger, cautions, dangers, dangers_of_role};
 use super::grant::{Grant, WaiverError};
-use super::{PolicyRule, RoleRef};
+use super::{PolicyRule, Reach, RoleRef};
 
 /// One danger that is allowed, by its one text: `core/secrets:get`, `nonResourceURLs/logs:get`, `role:edit`.
 ///
@@ -103,24 +103,43 @@ impl Waivers {
         &self.0
     }
 
-    /// Lets rules pass that hold no danger, or none that is not waived.
+    /// Lets rules pass that hold no danger in `reach`, or none that is not waived.
     ///
     /// # Errors
     /// Names every danger that is left.
-    pub fn check_rules(&self, rules: &[PolicyRule]) -> Result<(), NotWaived> {
-        self.check(dangers(rules))
+    pub fn check_rules(&self, rules: &[PolicyRule], reach: Reach) -> Result<(), NotWaived> {
+        self.check(dangers(rules, reach))
     }
 
-    /// Lets a role pass that is bound by name, with the rules it holds where they could be read
+    /// Lets a role pass that is bound by name in `reach`, with the rules it holds if they could be read
     /// ([`live_rules`](super::live_rules)).
     ///
     /// # Errors
-    /// Names every danger that is left. Where the role's name is waived, none is.
-    pub fn check_role(&self, role: &RoleRef, rules: &[PolicyRule]) -> Result<(), NotWaived> {
-        if self.0.iter().any(|waiver| waiver.covers_role(role)) {
+    /// Names every danger that is left. If the role's name is waived, none is.
+    pub fn check_role(
+        &self,
+        role: &RoleRef,
+        rules: &[PolicyRule],
+        reach: Reach,
+    ) -> Result<(), NotWaived> {
+        if self.waive_role(role) {
             return Ok(());
         }
-        self.check(dangers_of_role(role).into_iter().chain(dangers(rules)).collect())
+        self.check(dangers_of_role(role).into_iter().chain(dangers(rules, reach)).collect())
+    }
+
+    /// Returns if all that a role of this name holds is waived, now and later.
+    #[must_use]
+    pub fn waive_role(&self, role: &RoleRef) -> bool {
+        self.0.iter().any(|waiver| waiver.covers_role(role))
+    }
+
+    /// The [`cautions`] in rules that are not waived.
+    #[must_use]
+    pub fn cautions(&self, rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
+        let mut cautions = cautions(rules, reach);
+        cautions.retain(|caution| !self.waive(caution));
+        cautions
     }
 
     /// The waivers that waive none of these dangers: misspelt, or left over.
@@ -129,8 +148,12 @@ impl Waivers {
     }
 
     fn check(&self, mut dangers: Vec<Danger>) -> Result<(), NotWaived> {
-        dangers.retain(|danger| !self.0.iter().any(|waiver| waiver.covers(danger)));
+        dangers.retain(|danger| !self.waive(danger));
         if dangers.is_empty() { Ok(()) } else { Err(NotWaived(dangers)) }
+    }
+
+    fn waive(&self, danger: &Danger) -> bool {
+        self.0.iter().any(|waiver| waiver.covers(danger))
     }
 }
 

@@ -5,8 +5,19 @@ use super::*;
 use crate::rbac::RoleKind;
 
 mod dangerous;
+mod documented;
+mod listed;
 
 use dangerous::DANGEROUS;
+
+/// A namespace in which nothing but the account's own work is.
+fn apps() -> Reach {
+    Reach::namespace(&"apps".parse().expect("a good name"))
+}
+
+fn kube_system() -> Reach {
+    Reach::namespace(&"kube-system".parse().expect("a good name"))
+}
 
 /// One rule, written as `groups | resources | verbs`, or `urls | verbs`; several are parted by `;`.
 fn rules(text: &str) -> Rules {
@@ -40,19 +51,22 @@ fn a_dangerous_set_is_refused_until_all_of_it_is_waived() {
     assert!(DANGEROUS.len() >= 60);
     for (set, harm, needed) in DANGEROUS {
         let rules = rules(set);
-        let left = waivers(&[]).check_rules(rules.as_slice()).expect_err(set);
+        let left = waivers(&[]).check_rules(rules.as_slice(), apps()).expect_err(set);
         assert!(left.0.iter().all(|danger| danger.harm() == *harm), "{set}: {left}");
-        assert_eq!(waivers(needed).check_rules(rules.as_slice()), Ok(()), "{set}");
+        assert_eq!(waivers(needed).check_rules(rules.as_slice(), apps()), Ok(()), "{set}");
         for i in 0..needed.len() {
             let without = [&needed[..i], &needed[i + 1..]].concat();
-            assert!(waivers(&without).check_rules(rules.as_slice()).is_err(), "{set}: {without:?}");
+            assert!(
+                waivers(&without).check_rules(rules.as_slice(), apps()).is_err(),
+                "{set}: {without:?}"
+            );
         }
-        let found = dangers(rules.as_slice());
+        let found = dangers(rules.as_slice(), apps());
         assert_eq!(waivers(needed).idle(&found).count(), 0, "{set}");
         // What the error says is what is needed.
         let said: Vec<String> = left.0.iter().map(Danger::waiver).collect();
         let said: Vec<&str> = said.iter().map(String::as_str).collect();
-        assert_eq!(waivers(&said).check_rules(rules.as_slice()), Ok(()), "{set}: {said:?}");
+        assert_eq!(waivers(&said).check_rules(rules.as_slice(), apps()), Ok(()), "{set}: {said:?}");
         for text in said {
             assert!(left.to_string().contains(&format!("\"{text}\"")), "{set}: {left}");
         }
@@ -89,7 +103,15 @@ fn a_harmless_set_passes() {
         "rbac.authorization.k8s.io|roles,rolebindings|get,list,watch",
         "admissionregistration.k8s.io|mutatingwebhookconfigurations|get",
         "certificates.k8s.io|certificatesigningrequests|get,list",
-        "coordination.k8s.io|leases|get,list",
+        "coordination.k8s.io|leases|get,list,create,update,patch,delete",
+        // How something does is not what it is.
+        "kubevirt.io|virtualmachines/status,virtualmachines/finalizers|update,patch",
+        "helm.toolkit.fluxcd.io|helmreleases/status|patch",
+        "flowcontrol.apiserver.k8s.io|flowschemas/status|patch",
+        "certificates.k8s.io|certificatesigningrequests/finalizers|update",
+        // Gone since Kubernetes 1.25.
+        "policy|podsecuritypolicies|create,use",
+        "extensions|podsecuritypolicies|create,use",
         "authentication.k8s.io|tokenreviews,selfsubjectreviews|create",
         "authorization.k8s.io|subjectaccessreviews,selfsubjectaccessreviews|create",
         "metrics.k8s.io|pods,nodes|get,list",
@@ -102,7 +124,7 @@ fn a_harmless_set_passes() {
         "/logsearch|get",
     ];
     for set in harmless {
-        let found = dangers(rules(set).as_slice());
+        let found = dangers(rules(set).as_slice(), apps());
         assert!(found.is_empty(), "{set}: {found:?}");
     }
 }
@@ -111,7 +133,7 @@ fn a_harmless_set_passes() {
 fn names_do_not_make_a_secret_harmless() {
     let text =
         r#"[{"apiGroups":[""],"resources":["secrets"],"resourceNames":["a"],"verbs":["get"]}]"#;
-    let found = dangers(text.parse::<Rules>().expect("good rules").as_slice());
+    let found = dangers(text.parse::<Rules>().expect("good rules").as_slice(), apps());
     assert_eq!(found.iter().map(Danger::waiver).collect::<Vec<_>>(), ["core/secrets:get"]);
 }
 
@@ -144,10 +166,56 @@ fn roles_that_hold_much_are_refused_by_name() {
 
 #[test]
 fn a_danger_says_what_harm_it_does() {
-    let found = dangers(rules("core|secrets|get").as_slice());
+    let found = dangers(rules("core|secrets|get").as_slice(), apps());
     let told = found.first().expect("a danger").to_string();
     assert_eq!(
         told,
         "`core/secrets:get`: it reaches Secrets, which hold the credentials of others"
     );
+}
+
+#[test]
+fn some_grants_are_dangerous_only_where_the_control_plane_or_kubelease_has_its_own() {
+    let public = Reach::namespace(&"kube-public".parse().expect("a good name"));
+    let beside = apps().beside_existing_accounts();
+    let (map, lease) = ("core|configmaps|VERB", "coordination.k8s.io|leases|VERB");
+    let candidate = "coordination.k8s.io|leasecandidates|VERB";
+    for (set, reach, refused, warned) in [
+        (map, apps(), false, false),
+        (map, beside, false, false),
+        (map, public, false, false),
+        (map, kube_system(), true, false),
+        (map, Reach::cluster(), true, false),
+        (lease, apps(), false, true),
+        (lease, beside, true, false),
+        (lease, public, true, false),
+        (lease, kube_system(), true, false),
+        (lease, Reach::cluster(), true, false),
+        (candidate, apps(), false, true),
+        (candidate, kube_system(), true, false),
+        ("core|pods|VERB", apps(), true, false),
+        ("core|events|VERB", Reach::cluster(), false, false),
+        ("*|*|VERB", apps(), true, false),
+    ] {
+        for verb in ["create", "update", "patch"] {
+            let rules = rules(&set.replace("VERB", verb));
+            let found = (dangers(rules.as_slice(), reach), cautions(rules.as_slice(), reach));
+            let told = format!("{set} {verb} in {reach:?}: {found:?}");
+            assert_eq!((found.0.len(), found.1.len()), (refused.into(), warned.into()), "{told}");
+        }
+        let read = rules(&set.replace("VERB", "get,list,watch"));
+        assert!(cautions(read.as_slice(), reach).is_empty(), "{set}");
+        if !set.contains('*') {
+            assert!(dangers(read.as_slice(), reach).is_empty(), "{set}");
+        }
+    }
+}
+
+#[test]
+fn a_caution_that_is_waived_is_not_told() {
+    let rules = rules("coordination.k8s.io|leases|create,update");
+    let told = |texts: &[&str]| waivers(texts).cautions(rules.as_slice(), apps()).len();
+    assert_eq!(told(&[]), 2);
+    assert_eq!(told(&["coordination.k8s.io/leases:create"]), 1);
+    assert_eq!(told(&["coordination.k8s.io/leases:*"]), 0);
 }

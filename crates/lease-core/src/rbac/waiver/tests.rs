@@ -10,9 +10,13 @@ fn waivers(texts: &[&str]) -> Waivers {
     serde_json::from_value(json!(texts)).expect("good waivers")
 }
 
+fn apps() -> Reach {
+    Reach::namespace(&"apps".parse().expect("a good name"))
+}
+
 fn found(group: &str, resource: &str, verb: &str) -> Vec<Danger> {
     let rule = json!([{"apiGroups": [group], "resources": [resource], "verbs": [verb]}]);
-    dangers(&live_rules(rule).expect("good rules"))
+    dangers(&live_rules(rule).expect("good rules"), apps())
 }
 
 #[test]
@@ -106,7 +110,7 @@ fn a_role_is_waived_by_name_or_by_all_that_it_holds() {
         ("deployer", &held, &["role:deployer"], &[]),
     ] {
         let role = RoleRef { kind: RoleKind::ClusterRole, name: name.parse().expect("a name") };
-        let checked = waivers(allowed).check_role(&role, rules);
+        let checked = waivers(allowed).check_role(&role, rules, apps());
         let said = checked.err().map(|left| left.0).unwrap_or_default();
         let said: Vec<String> = said.iter().map(Danger::waiver).collect();
         assert_eq!(said, left, "{name} with {} rules, {allowed:?}", rules.len());
@@ -125,7 +129,7 @@ fn an_error_names_what_would_allow_it_and_stays_short() {
     let verbs: Vec<String> = (0..1000).map(|i| format!("v{i}")).collect();
     let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
     let rules = live_rules(rules).expect("good rules");
-    let said = waivers(&[]).check_rules(&rules).unwrap_err().to_string();
+    let said = waivers(&[]).check_rules(&rules, apps()).unwrap_err().to_string();
     assert!(said.contains("; and 984 more. ") && said.len() < 4096, "{said}");
 
     let said = NotWaived(found("", "secrets", "get")).to_string();

@@ -79,13 +79,13 @@ pub(super) const DANGEROUS: &[(&str, Harm, &[&str])] = &[
     ),
     (
         "helm.toolkit.fluxcd.io|helmreleases|patch",
-        Harm::Workload,
+        Harm::Controller,
         &["helm.toolkit.fluxcd.io/helmreleases:patch"],
     ),
     ("kubevirt.io|virtualmachines|create", Harm::Workload, &["kubevirt.io/virtualmachines:create"]),
     (
         "kustomize.toolkit.fluxcd.io|kustomizations|create",
-        Harm::Workload,
+        Harm::Controller,
         &["kustomize.toolkit.fluxcd.io/kustomizations:create"],
     ),
     ("jobset.x-k8s.io|jobsets|create", Harm::Workload, &["jobset.x-k8s.io/jobsets:create"]),
@@ -220,6 +220,11 @@ pub(super) const DANGEROUS: &[(&str, Harm, &[&str])] = &[
         &["certificates.k8s.io/certificatesigningrequests/approval:update"],
     ),
     (
+        "certificates.k8s.io|certificatesigningrequests/status|patch",
+        Harm::Certificate,
+        &["certificates.k8s.io/certificatesigningrequests/status:patch"],
+    ),
+    (
         "certificates.k8s.io|signers|approve",
         Harm::Certificate,
         &["certificates.k8s.io/signers:approve"],
@@ -264,13 +269,11 @@ pub(super) const DANGEROUS: &[(&str, Harm, &[&str])] = &[
         &["flowcontrol.apiserver.k8s.io/flowschemas:create"],
     ),
     ("node.k8s.io|runtimeclasses|create", Harm::PodPolicy, &["node.k8s.io/runtimeclasses:create"]),
-    ("policy|podsecuritypolicies|use", Harm::PodPolicy, &["policy/podsecuritypolicies:use"]),
     (
         "security.openshift.io|securitycontextconstraints|use",
         Harm::PodPolicy,
         &["security.openshift.io/securitycontextconstraints:use"],
     ),
-    ("coordination.k8s.io|leases|update", Harm::Leadership, &["coordination.k8s.io/leases:update"]),
     (
         "internal.apiserver.k8s.io|storageversions|update",
         Harm::ControlPlane,

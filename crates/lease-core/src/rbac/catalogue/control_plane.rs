@@ -1,0 +1,156 @@
+//! What the API server and the control plane go by: Kubernetes' own resources.
+
+use super::Condition::{Anywhere, Elections, KubeSystem};
+use super::Harm::{
+    Admission, ApiExtension, Certificate, ControlPlane, Identity, Leadership, Limits, Rbac, Traffic,
+};
+use super::Row;
+use super::Verbs::{Only, Write, WriteOrDelete};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        group: "admissionregistration.k8s.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "sees or changes what others write, or stops it being checked",
+        source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
+    },
+    Row {
+        group: "apiregistration.k8s.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: ApiExtension,
+        because: "hands requests for a part of the API to a server of choice",
+        source: "\
+                 https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
+    },
+    Row {
+        group: "apiextensions.k8s.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: ApiExtension,
+        because: "changes what the API is: the end of a definition is the end of all its objects",
+        source: "\
+                 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/",
+    },
+    Row {
+        group: "certificates.k8s.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Certificate,
+        because: "leads to certificates of any user, which cannot be revoked",
+        source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
+    },
+    Row {
+        group: "certificates.k8s.io",
+        resources: &["certificatesigningrequests/status"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Certificate,
+        because: "leads to certificates of any user, which cannot be revoked: signers write them \
+                 there",
+        source: "\
+                 https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/",
+    },
+    Row {
+        group: "certificates.k8s.io",
+        resources: &["signers"],
+        verbs: Only(&["approve", "sign", "attest"]),
+        condition: Anywhere,
+        harm: Certificate,
+        because: "leads to certificates of any user, which cannot be revoked",
+        source: "\
+                 https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/",
+    },
+    Row {
+        group: "rbac.authorization.k8s.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Rbac,
+        because: "changes who may do what",
+        source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
+    },
+    Row {
+        group: "",
+        resources: &["configmaps"],
+        verbs: WriteOrDelete,
+        condition: KubeSystem,
+        harm: Identity,
+        because: "changes configuration of the cluster itself, in `kube-system`: whom EKS takes \
+                 for an administrator (`aws-auth`), which front proxies are believed \
+                 (`extension-apiserver-authentication`), and DNS",
+        source: "https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html",
+    },
+    Row {
+        group: "",
+        resources: &["endpoints", "services", "services/status", "pods/status"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Traffic,
+        because: "directs the requests of others to addresses of choice",
+        source: "https://kubernetes.io/docs/concepts/services-networking/service/",
+    },
+    Row {
+        group: "discovery.k8s.io",
+        resources: &["endpointslices"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Traffic,
+        because: "directs the requests of others to addresses of choice",
+        source: "https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/",
+    },
+    Row {
+        group: "networking.k8s.io",
+        resources: &["servicecidrs", "ipaddresses"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Traffic,
+        because: "changes which addresses services have",
+        source: "https://kubernetes.io/docs/reference/networking/virtual-ips/",
+    },
+    Row {
+        group: "flowcontrol.apiserver.k8s.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Limits,
+        because: "changes whose requests the API server serves first",
+        source: "https://kubernetes.io/docs/concepts/cluster-administration/flow-control/",
+    },
+    Row {
+        group: "coordination.k8s.io",
+        resources: &["leases", "leasecandidates"],
+        verbs: WriteOrDelete,
+        condition: Elections,
+        harm: Leadership,
+        because: "takes the lead from controllers, tells which nodes are alive, or hides what \
+                 kubelease has leased",
+        source: "https://kubernetes.io/docs/concepts/architecture/leases/",
+    },
+    Row {
+        group: "internal.apiserver.k8s.io",
+        resources: &["storageversions", "storageversions/status"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: ControlPlane,
+        because: "changes what API servers believe of how objects are stored",
+        source: "\
+                 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/storage-version-v1alpha1/",
+    },
+    Row {
+        group: "storagemigration.k8s.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: ControlPlane,
+        because: "has the control plane write every object of a resource anew",
+        source: "\
+                 https://kubernetes.io/docs/tasks/manage-kubernetes-objects/storage-version-migration/",
+    },
+];

@@ -1,0 +1,313 @@
+//! Package managers, and controllers that apply what they find elsewhere, with their own rights.
+
+use super::Condition::Anywhere;
+use super::Harm::{Controller, Enter, Workload};
+use super::Row;
+use super::Verbs::{Any, Write, WriteOrDelete};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        group: "argoproj.io",
+        resources: &["applications"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Argo CD apply any object to any cluster that its project allows",
+        source: "\
+                 https://github.com/argoproj/argo-cd/blob/HEAD/docs/operator-manual/app-any-namespace.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["applicationsets"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Argo CD make applications of any project",
+        source: "\
+                 https://github.com/argoproj/argo-cd/blob/HEAD/docs/operator-manual/applicationset/Security.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["appprojects"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "changes which sources, clusters and resources Argo CD allows to whom",
+        source: "https://github.com/argoproj/argo-cd/blob/HEAD/docs/user-guide/projects.md",
+    },
+    Row {
+        group: "kustomize.toolkit.fluxcd.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "applies objects of choice, with the rights of the controller or of any account \
+                 of the namespace",
+        source: "\
+                 https://github.com/fluxcd/kustomize-controller/blob/HEAD/config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
+    },
+    Row {
+        group: "helm.toolkit.fluxcd.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "applies objects of choice, with the rights of the controller or of any account \
+                 of the namespace",
+        source: "\
+                 https://github.com/fluxcd/helm-controller/blob/HEAD/config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml",
+    },
+    Row {
+        group: "source.toolkit.fluxcd.io",
+        resources: &[
+            "gitrepositories",
+            "ocirepositories",
+            "helmrepositories",
+            "helmcharts",
+            "buckets",
+            "externalartifacts",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "changes where Flux fetches what it applies",
+        source: "https://github.com/fluxcd/source-controller/blob/HEAD/docs/spec/v1/README.md",
+    },
+    Row {
+        group: "image.toolkit.fluxcd.io",
+        resources: &["imageupdateautomations"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Flux push commits with its own Git credential",
+        source: "\
+                 https://github.com/fluxcd/image-automation-controller/blob/HEAD/config/crd/bases/image.toolkit.fluxcd.io_imageupdateautomations.yaml",
+    },
+    Row {
+        group: "helm.cattle.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "installs charts of choice, as an administrator",
+        source: "\
+                 https://github.com/k3s-io/helm-controller/blob/HEAD/pkg/crds/yaml/generated/helm.cattle.io_helmcharts.yaml",
+    },
+    Row {
+        group: "fleet.cattle.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Fleet apply objects of choice to every cluster that it manages",
+        source: "https://github.com/rancher/fleet/blob/HEAD/docs/design.md",
+    },
+    Row {
+        group: "operators.coreos.com",
+        resources: &[
+            "subscriptions",
+            "clusterserviceversions",
+            "installplans",
+            "catalogsources",
+            "operatorgroups",
+            "olmconfigs",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "installs operators with any rights: OLM grants what their manifest asks for",
+        source: "\
+                 https://github.com/operator-framework/operator-lifecycle-manager/blob/HEAD/doc/design/scoped-operator-install.md",
+    },
+    Row {
+        group: "olm.operatorframework.io",
+        resources: &["clusterextensions", "clustercatalogs", "clusterobjectsets"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "installs extensions of the cluster, or changes where they come from",
+        source: "\
+                 https://github.com/operator-framework/operator-controller/blob/HEAD/helm/olmv1/base/operator-controller/crd/experimental/olm.operatorframework.io_clusterextensions.yaml",
+    },
+    Row {
+        group: "pulumi.com",
+        resources: &["stacks", "programs"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "runs a program of choice as any account of the namespace, and deploys what it \
+                 says",
+        source: "\
+                 https://github.com/pulumi/pulumi-kubernetes-operator/blob/HEAD/deploy/crds/pulumi.com_stacks.yaml",
+    },
+    Row {
+        group: "auto.pulumi.com",
+        resources: &["workspaces", "updates"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs pods as any account of the namespace, and programs in them",
+        source: "\
+                 https://github.com/pulumi/pulumi-kubernetes-operator/blob/HEAD/deploy/crds/auto.pulumi.com_workspaces.yaml",
+    },
+    Row {
+        group: "redhatcop.redhat.io",
+        resources: &["namespaceconfigs", "groupconfigs", "userconfigs"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has an operator write templates of choice for namespaces, groups and users",
+        source: "\
+                 https://github.com/redhat-cop/namespace-configuration-operator/blob/HEAD/README.md",
+    },
+    Row {
+        group: "apiextensions.crossplane.io",
+        resources: &[
+            "compositeresourcedefinitions",
+            "compositions",
+            "compositionrevisions",
+            "environmentconfigs",
+            "managedresourcedefinitions",
+            "managedresourceactivationpolicies",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "changes what Crossplane makes of what others ask for, with its rights",
+        source: "\
+                 https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/apiextensions.crossplane.io_compositions.yaml",
+    },
+    Row {
+        group: "pkg.crossplane.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "installs packages in Crossplane, which run as pods and bring their own rights",
+        source: "\
+                 https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/pkg.crossplane.io_deploymentruntimeconfigs.yaml",
+    },
+    Row {
+        group: "ops.crossplane.io",
+        resources: &["operations", "cronoperations", "watchoperations"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has functions of Crossplane write objects, with its rights",
+        source: "\
+                 https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/ops.crossplane.io_operations.yaml",
+    },
+    Row {
+        group: "kubernetes.crossplane.io",
+        resources: &["objects", "observedobjectcollections", "providerconfigs"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Crossplane write any object, with the rights of its provider, which are \
+                 often an administrator's",
+        source: "https://github.com/crossplane-contrib/provider-kubernetes/blob/HEAD/README.md",
+    },
+    Row {
+        group: "kubernetes.m.crossplane.io",
+        resources: &[
+            "objects",
+            "observedobjectcollections",
+            "providerconfigs",
+            "clusterproviderconfigs",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Crossplane write any object, with the rights of its provider, which are \
+                 often an administrator's",
+        source: "\
+                 https://github.com/crossplane-contrib/provider-kubernetes/blob/HEAD/package/crds/kubernetes.m.crossplane.io_objects.yaml",
+    },
+    Row {
+        group: "helm.crossplane.io",
+        resources: &["releases", "providerconfigs"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Crossplane write any object, with the rights of its provider, which are \
+                 often an administrator's",
+        source: "\
+                 https://github.com/crossplane-contrib/provider-helm/blob/HEAD/package/crds/helm.crossplane.io_releases.yaml",
+    },
+    Row {
+        group: "helm.m.crossplane.io",
+        resources: &["releases", "providerconfigs", "clusterproviderconfigs"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Crossplane write any object, with the rights of its provider, which are \
+                 often an administrator's",
+        source: "\
+                 https://github.com/crossplane-contrib/provider-helm/blob/HEAD/package/crds/helm.m.crossplane.io_releases.yaml",
+    },
+    Row {
+        group: "policy.karmada.io",
+        resources: &[
+            "propagationpolicies",
+            "clusterpropagationpolicies",
+            "overridepolicies",
+            "clusteroverridepolicies",
+            "clustertaintpolicies",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "changes which objects Karmada writes to which clusters, and what is in them",
+        source: "\
+                 https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada/_crds/bases/policy/policy.karmada.io_overridepolicies.yaml",
+    },
+    Row {
+        group: "work.karmada.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has Karmada write any object to its clusters, with its own rights",
+        source: "\
+                 https://github.com/karmada-io/karmada/blob/HEAD/pkg/apis/work/v1alpha1/work_types.go",
+    },
+    Row {
+        group: "config.karmada.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Controller,
+        because: "changes what Karmada reads out of objects, or hands them to a server of choice",
+        source: "\
+                 https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada/_crds/bases/config/config.karmada.io_resourceinterpreterwebhookconfigurations.yaml",
+    },
+    Row {
+        group: "operator.karmada.io",
+        resources: &["karmadas"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "changes the control plane of Karmada, and the images it runs",
+        source: "\
+                 https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada-operator/templates/crd-operator.karmada.io_karmadas.yaml",
+    },
+    Row {
+        group: "cluster.karmada.io",
+        resources: &["clusters"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Controller,
+        because: "changes which clusters Karmada writes to, and at which address",
+        source: "https://github.com/karmada-io/karmada/blob/HEAD/pkg/apis/cluster/types.go",
+    },
+    Row {
+        group: "cluster.karmada.io",
+        resources: &["clusters/proxy"],
+        verbs: Any,
+        condition: Anywhere,
+        harm: Enter,
+        because: "reaches the API of every cluster that Karmada has joined",
+        source: "\
+                 https://github.com/karmada-io/karmada/blob/HEAD/artifacts/deploy/cluster-proxy-admin-rbac.yaml",
+    },
+];

@@ -1,0 +1,156 @@
+//! Policy engines and authenticators: what is admitted, and who is who.
+
+use super::Condition::Anywhere;
+use super::Harm::{Admission, Identity};
+use super::Row;
+use super::Verbs::WriteOrDelete;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        group: "templates.gatekeeper.sh",
+        resources: &["constrainttemplates"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes what is admitted to the cluster",
+        source: "https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/howto.md",
+    },
+    Row {
+        group: "constraints.gatekeeper.sh",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes what is admitted to the cluster",
+        source: "https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/howto.md",
+    },
+    Row {
+        group: "mutations.gatekeeper.sh",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes what others write, while they write it",
+        source: "\
+                 https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/mutation.md",
+    },
+    Row {
+        group: "config.gatekeeper.sh",
+        resources: &["configs"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "exempts namespaces from policies",
+        source: "\
+                 https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/exempt-namespaces.md",
+    },
+    Row {
+        group: "externaldata.gatekeeper.sh",
+        resources: &["providers"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "has a server of choice say what is admitted",
+        source: "\
+                 https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/externaldata.md",
+    },
+    Row {
+        group: "expansion.gatekeeper.sh",
+        resources: &["expansiontemplate"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes what is admitted to the cluster",
+        source: "\
+                 https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/expansion.md",
+    },
+    Row {
+        group: "syncset.gatekeeper.sh",
+        resources: &["syncsets"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes which objects policies see",
+        source: "\
+                 https://github.com/open-policy-agent/gatekeeper/blob/HEAD/charts/gatekeeper/crds/syncset-customresourcedefinition.yaml",
+    },
+    Row {
+        group: "connection.gatekeeper.sh",
+        resources: &["connections"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "sends what violates policies to a place of choice",
+        source: "\
+                 https://github.com/open-policy-agent/gatekeeper/blob/HEAD/charts/gatekeeper/crds/connection-customresourcedefinition.yaml",
+    },
+    Row {
+        group: "kyverno.io",
+        resources: &[
+            "policies",
+            "clusterpolicies",
+            "policyexceptions",
+            "cleanuppolicies",
+            "clustercleanuppolicies",
+            "globalcontextentries",
+            "updaterequests",
+        ],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes what is admitted, or has Kyverno write and delete objects with its own \
+                 rights",
+        source: "https://kyverno.io/docs/kyverno-policies/",
+    },
+    Row {
+        group: "policies.kyverno.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes what is admitted, or has Kyverno write and delete objects with its own \
+                 rights",
+        source: "\
+                 https://github.com/kyverno/kyverno/blob/HEAD/cmd/cli/kubectl-kyverno/data/crds/policies.kyverno.io_generatingpolicies.yaml",
+    },
+    Row {
+        group: "authentication.concierge.pinniped.dev",
+        resources: &["jwtauthenticators", "webhookauthenticators"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Identity,
+        because: "has a server of choice say who is which user of the cluster",
+        source: "\
+                 https://github.com/vmware-tanzu/pinniped/blob/HEAD/site/content/docs/howto/concierge/configure-concierge-webhook.md",
+    },
+    Row {
+        group: "config.concierge.pinniped.dev",
+        resources: &["credentialissuers"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Identity,
+        because: "changes where users of the cluster send their credentials",
+        source: "\
+                 https://github.com/vmware-tanzu/pinniped/blob/HEAD/deploy/concierge/config.concierge.pinniped.dev_credentialissuers.yaml",
+    },
+    Row {
+        group: "config.supervisor.pinniped.dev",
+        resources: &["federationdomains", "oidcclients"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Identity,
+        because: "changes who issues logins for clusters, and which clients get them",
+        source: "\
+                 https://github.com/vmware-tanzu/pinniped/blob/HEAD/deploy/supervisor/config.supervisor.pinniped.dev_federationdomains.yaml",
+    },
+    Row {
+        group: "idp.supervisor.pinniped.dev",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Identity,
+        because: "has a server of choice say who is which user of the clusters",
+        source: "\
+                 https://github.com/vmware-tanzu/pinniped/blob/HEAD/deploy/supervisor/idp.supervisor.pinniped.dev_oidcidentityproviders.yaml",
+    },
+];

@@ -1,0 +1,327 @@
+//! Operators that run pods for whoever writes their resources: jobs, servers, training, runners.
+
+use super::Condition::Anywhere;
+use super::Harm::{Admission, Controller, Workload};
+use super::Row;
+use super::Verbs::{Write, WriteOrDelete};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        group: "argoproj.io",
+        resources: &[
+            "workflows",
+            "workflowtemplates",
+            "cronworkflows",
+            "workflowtasksets",
+            "workflowartifactgctasks",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "https://github.com/argoproj/argo-workflows/blob/HEAD/docs/service-accounts.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["clusterworkflowtemplates"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "changes the pods that workflows of every namespace run",
+        source: "\
+                 https://github.com/argoproj/argo-workflows/blob/HEAD/docs/cluster-workflow-templates.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["workfloweventbindings"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs a workflow of choice whenever an event comes",
+        source: "https://github.com/argoproj/argo-workflows/blob/HEAD/docs/events.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["sensors"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs a pod and has it write any object, as any account of the namespace",
+        source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/service-accounts.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["eventsources"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs a pod as any account of the namespace, with its Secrets",
+        source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/service-accounts.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["eventbus"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that carry the events of others, and hands these to a server of \
+                 choice",
+        source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/eventbus/jetstream.md",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["rollouts"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/argoproj/argo-rollouts/blob/HEAD/manifests/crds/rollout-crd.yaml",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["experiments"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/argoproj/argo-rollouts/blob/HEAD/manifests/crds/experiment-crd.yaml",
+    },
+    Row {
+        group: "argoproj.io",
+        resources: &["analysisruns", "analysistemplates", "clusteranalysistemplates"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the Jobs that it describes, as any account of the namespace, and reads \
+                 its Secrets",
+        source: "https://github.com/argoproj/argo-rollouts/blob/HEAD/docs/analysis/job.md",
+    },
+    Row {
+        group: "tekton.dev",
+        resources: &["tasks", "taskruns", "pipelines", "pipelineruns", "customruns", "stepactions"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs pods of choice as any account of the namespace, with its Secrets",
+        source: "https://github.com/tektoncd/pipeline/blob/HEAD/docs/auth.md",
+    },
+    Row {
+        group: "tekton.dev",
+        resources: &["verificationpolicies"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Admission,
+        because: "changes whose signatures tasks and pipelines need",
+        source: "https://github.com/tektoncd/pipeline/blob/HEAD/docs/trusted-resources.md",
+    },
+    Row {
+        group: "triggers.tekton.dev",
+        resources: &[
+            "eventlisteners",
+            "triggers",
+            "triggertemplates",
+            "triggerbindings",
+            "clustertriggerbindings",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has an event from outside write objects, as any account of the namespace",
+        source: "https://github.com/tektoncd/triggers/blob/HEAD/docs/eventlisteners.md",
+    },
+    Row {
+        group: "triggers.tekton.dev",
+        resources: &["interceptors", "clusterinterceptors"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "has a server of choice see and change the events of others",
+        source: "https://github.com/tektoncd/triggers/blob/HEAD/docs/clusterinterceptors.md",
+    },
+    Row {
+        group: "serving.knative.dev",
+        resources: &["services", "configurations", "revisions"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/knative/serving/blob/HEAD/config/core/300-resources/service.yaml",
+    },
+    Row {
+        group: "sparkoperator.k8s.io",
+        resources: &["sparkapplications", "scheduledsparkapplications", "sparkconnects"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kubeflow/spark-operator/blob/HEAD/charts/spark-operator-chart/crds/sparkoperator.k8s.io_sparkapplications.yaml",
+    },
+    Row {
+        group: "batch.volcano.sh",
+        resources: &["jobs", "cronjobs"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/volcano-sh/volcano/blob/HEAD/config/crd/volcano/bases/batch.volcano.sh_jobs.yaml",
+    },
+    Row {
+        group: "flow.volcano.sh",
+        resources: &["jobflows", "jobtemplates"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/volcano-sh/volcano/blob/HEAD/config/crd/jobflow/bases/flow.volcano.sh_jobtemplates.yaml",
+    },
+    Row {
+        group: "trainer.kubeflow.org",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kubeflow/trainer/blob/HEAD/charts/kubeflow-trainer/templates/crd/trainer.kubeflow.org_trainingruntimes.yaml",
+    },
+    Row {
+        group: "kubeflow.org",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kubeflow/training-operator/blob/HEAD/docs/proposals/2170-kubeflow-training-v2/README.md",
+    },
+    Row {
+        group: "serving.kserve.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kserve/kserve/blob/HEAD/config/crd/full/serving.kserve.io_inferenceservices.yaml",
+    },
+    Row {
+        group: "actions.github.com",
+        resources: &[
+            "autoscalingrunnersets",
+            "autoscalinglisteners",
+            "ephemeralrunnersets",
+            "ephemeralrunners",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/actions/actions-runner-controller/blob/HEAD/charts/gha-runner-scale-set-controller/crds/actions.github.com_autoscalingrunnersets.yaml",
+    },
+    Row {
+        group: "actions.summerwind.dev",
+        resources: &["runners", "runnerdeployments", "runnerreplicasets", "runnersets"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/actions/actions-runner-controller/blob/HEAD/charts/actions-runner-controller/crds/actions.summerwind.dev_runnerdeployments.yaml",
+    },
+    Row {
+        group: "keda.sh",
+        resources: &["scaledjobs"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kedacore/keda/blob/HEAD/config/crd/bases/keda.sh_scaledjobs.yaml",
+    },
+    Row {
+        group: "datadoghq.com",
+        resources: &["extendeddaemonsets", "extendeddaemonsetreplicasets"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/DataDog/extendeddaemonset/blob/HEAD/config/crd/bases/v1/datadoghq.com_extendeddaemonsets.yaml",
+    },
+    Row {
+        group: "jobset.x-k8s.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kubernetes-sigs/jobset/blob/HEAD/charts/jobset/crds/jobset.x-k8s.io_jobsets.yaml",
+    },
+    Row {
+        group: "leaderworkerset.x-k8s.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kubernetes-sigs/lws/blob/HEAD/charts/lws/crds/leaderworkerset.x-k8s.io_leaderworkersets.yaml",
+    },
+    Row {
+        group: "disaggregatedset.x-k8s.io",
+        resources: &["disaggregatedsets"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/kubernetes-sigs/lws/blob/HEAD/charts/lws/crds/disaggregatedset.x-k8s.io_disaggregatedsets.yaml",
+    },
+    Row {
+        group: "ray.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/ray-project/kuberay/blob/HEAD/helm-chart/kuberay-operator/crds/ray.io_rayclusters.yaml",
+    },
+    Row {
+        group: "apps.kruise.io",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs pods of choice, changes those of others, or copies Secrets between \
+                 namespaces",
+        source: "\
+                 https://github.com/openkruise/kruise/blob/HEAD/config/crd/bases/apps.kruise.io_clonesets.yaml",
+    },
+];
