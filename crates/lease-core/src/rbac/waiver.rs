@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::danger::{Danger, cautions, dangers, dangers_of_role};
 use super::grant::{Grant, WaiverError};
+use super::yaml::MAX_TEXT_BYTES;
 use super::{PolicyRule, Reach, RoleRef};
 
 /// One danger that is allowed, by its one text: `core/secrets:get`, `nonResourceURLs/logs:get`, `role:edit`.
@@ -171,29 +172,61 @@ impl From<Waivers> for Vec<Waiver> {
     }
 }
 
+/// Tells every danger, those of one harm together, and what would allow them.
 impl fmt::Display for NotWaived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(MAX_SHOWN)];
+        let (shown, more) = self.0.split_at(self.shown());
         f.write_str("dangerous, and not waived: ")?;
-        for (i, danger) in shown.iter().enumerate() {
-            write!(f, "{}{danger}", if i == 0 { "" } else { "; " })?;
+        for (i, (because, dangers)) in by_harm(shown).into_iter().enumerate() {
+            let who = if dangers.len() == 1 { "it" } else { "each" };
+            let grants: Vec<String> = dangers.iter().map(|d| format!("`{}`", d.waiver())).collect();
+            let between = if i == 0 { "" } else { "; " };
+            write!(f, "{between}{}: {who} {because}", grants.join(", "))?;
         }
-        match self.0.len() - shown.len() {
-            0 => f.write_str(". What is meant is allowed by ")?,
-            more => write!(f, "; and {more} more. What is meant is allowed, beside those, by ")?,
+        if !more.is_empty() {
+            write!(f, "; and {} more", more.len())?;
+        }
+        if self.0.len() > MAX_WAIVERS {
+            return write!(
+                f,
+                ". These are more than `allow_dangerous` has entries ({MAX_WAIVERS}): \
+                 `group/resource:*` in it allows every verb of one resource"
+            );
         }
         let waivers: Vec<String> = shown.iter().map(|d| format!("\"{}\"", d.waiver())).collect();
-        write!(f, "`\"allow_dangerous\":[{}]`", waivers.join(","))
+        write!(f, ". What is meant is allowed by `\"allow_dangerous\":[{}]`", waivers.join(","))
     }
+}
+
+impl NotWaived {
+    /// How many dangers are told: all whose names together are no longer than rules may be. Lists multiply, so
+    /// that a few texts of a role could else make an answer of many megabytes.
+    fn shown(&self) -> usize {
+        let mut bytes = 0;
+        let fits = |danger: &&Danger| {
+            bytes += danger.waiver().len();
+            bytes <= MAX_TEXT_BYTES
+        };
+        self.0.iter().take_while(fits).count()
+    }
+}
+
+/// The dangers of each harm together, in the order in which the first of each stands.
+fn by_harm(dangers: &[Danger]) -> Vec<(&'static str, Vec<&Danger>)> {
+    let mut groups: Vec<(&'static str, Vec<&Danger>)> = vec![];
+    for danger in dangers {
+        match groups.iter_mut().find(|(because, _)| *because == danger.because()) {
+            Some((_, group)) => group.push(danger),
+            None => groups.push((danger.because(), vec![danger])),
+        }
+    }
+    groups
 }
 
 impl std::error::Error for NotWaived {}
 
 /// The most waivers of one dynamic secret: whoever needs more waives a role by its name.
 pub const MAX_WAIVERS: usize = 128;
-
-/// The most dangers that an error spells out: enough to act on, short enough to read.
-const MAX_SHOWN: usize = 16;
 
 #[cfg(test)]
 mod tests;
