@@ -263,11 +263,13 @@ impl DefinitionParts {
     }
 }
 
+/// A definition as it was kept. What it grants was weighed when it was put, and is weighed again for each
+/// lease: one that has become dangerous since must still be read, to be shown, changed and taken back.
 impl TryFrom<DefinitionParts> for Definition {
     type Error = DefinitionError;
 
     fn try_from(parts: DefinitionParts) -> Result<Self, DefinitionError> {
-        Self::new(parts)
+        Self::from_parts(parts)
     }
 }
 

@@ -46,6 +46,53 @@ fn parts_that_do_not_hold_together_are_told_what_would() {
 }
 
 #[test]
+fn a_definition_that_has_become_dangerous_is_still_read_and_no_longer_passes() {
+    let rules = |resource: &str| {
+        format!(
+            r#"{{"target":"prod","namespaces":["a"],"account":{{"type":"temporary","scope":"namespace",
+                "rules":[{{"apiGroups":[""],"resources":["{resource}"],"verbs":["get"]}}]}}}}"#
+        )
+    };
+    for (resource, dangerous) in [("pods", false), ("secrets", true)] {
+        let json = rules(resource);
+        assert_eq!(put(&json).is_err(), dangerous, "{resource}");
+        let kept = read(&json).expect("what was kept is read");
+        assert_eq!(kept.check_dangers().is_err(), dangerous, "{resource}");
+        assert_eq!(kept.check_role(&[]).is_err(), dangerous, "{resource}");
+    }
+}
+
+#[test]
+fn a_definition_is_weighed_where_it_applies() {
+    let definition = |scope: &str, namespaces: &str, resource: &str| {
+        format!(
+            r#"{{"target":"prod","namespaces":{namespaces},"account":{{"type":"temporary","scope":"{scope}",
+                "rules":[{{"apiGroups":["","coordination.k8s.io"],"resources":["{resource}"],
+                "verbs":["update"]}}]}}}}"#
+        )
+    };
+    for (scope, namespaces, resource, refused, cautions) in [
+        ("namespace", r#"["a"]"#, "configmaps", false, 0),
+        ("namespace", r#"["*"]"#, "configmaps", false, 0),
+        ("namespace", r#"["a","kube-system"]"#, "configmaps", true, 0),
+        ("cluster", r#"["a"]"#, "configmaps", true, 0),
+        ("namespace", r#"["a"]"#, "leases", false, 1),
+        ("namespace", r#"["*"]"#, "leases", false, 1),
+        ("namespace", r#"["kube-node-lease"]"#, "leases", true, 0),
+        ("cluster", r#"["a"]"#, "leases", true, 0),
+    ] {
+        let json = definition(scope, namespaces, resource);
+        let told = put(&json).err();
+        assert_eq!(told.is_some(), refused, "{json}: {told:?}");
+        let kept = read(&json).expect("what was kept is read");
+        assert_eq!(kept.cautions(&[]).len(), cautions, "{json}");
+        let beside = kept.reach().beside_existing_accounts();
+        let refused = refused || cautions > 0;
+        assert_eq!(kept.check_grant(&[], beside).is_err(), refused, "{json}");
+    }
+}
+
+#[test]
 fn lifetimes_that_are_left_out_fit_those_that_are_said() {
     for (said, default, max) in [
         ("", "1h", "24h"),
