@@ -8,6 +8,7 @@ use lease_core::{
 use lease_store::Page;
 
 use crate::config::ISSUE_TIME;
+use crate::elections::caution;
 use crate::objects::role_kind;
 use crate::{
     DynamicSecretError, Engine, LeaseFilter, Ports, Put, RevokeError, StoreError, TargetDefinition,
@@ -59,7 +60,8 @@ impl<P: Ports> Engine<P> {
             Some(target) => target.clone(),
             None => self.usable_target(&definition)?,
         };
-        let warnings = self.look_at_target(&definition, &target).await?;
+        let mut warnings = self.look_at_target(&definition, &target).await?;
+        warnings.extend(self.weigh_elections(&name, &definition)?);
         // Nothing is written before all of it is found good.
         if let Some(target) = inline {
             self.targets().put(&target)?;
@@ -195,6 +197,19 @@ impl<P: Ports> Engine<P> {
             }
             Account::Temporary(temporary) => self.look_at_role(definition, temporary, target).await,
         }
+    }
+
+    /// Weighs which coordination Leases may be written, by leases of this dynamic secret and beside them.
+    fn weigh_elections(
+        &self,
+        name: &DynamicSecretName,
+        definition: &Definition,
+    ) -> Result<Vec<String>, DynamicSecretError> {
+        if let Some(dangers) = self.unweighed_elections(name, definition, &[], None)? {
+            return Err(DynamicSecretError::Elections(dangers.into()));
+        }
+        let beside = self.elections_beside(name, definition)?;
+        Ok(caution(&definition.cautions(&[])).into_iter().chain(beside).collect())
     }
 
     /// Looks through the rules of a role that is bound, in each namespace that is named.

@@ -200,6 +200,9 @@ pub enum DynamicSecretError {
     /// The role that it binds grants what nobody has weighed.
     #[error("the role grants what is dangerous")]
     Role(#[source] DefinitionError),
+    /// Its accounts may write the coordination Leases that tell of leases of existing accounts.
+    #[error("its accounts may write coordination Leases of other leases")]
+    Elections(#[source] DefinitionError),
     /// Its lifetimes are over the installation's own maximum.
     #[error("`max_ttl` is at most {max}, the maximum of this installation")]
     MaxTooLong {

@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod create;
 mod dynamic_secrets;
+mod elections;
 mod end;
 mod engine;
 mod error;

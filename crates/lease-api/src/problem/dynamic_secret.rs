@@ -22,7 +22,9 @@ impl From<DynamicSecretError> for Problem {
                 ),
             ),
             DynamicSecretError::OwnAccount(target) => own_account(&target),
-            DynamicSecretError::Role(source) => source.into(),
+            DynamicSecretError::Role(source) | DynamicSecretError::Elections(source) => {
+                source.into()
+            }
             DynamicSecretError::MaxTooLong { max } => Self::field(
                 "/max_ttl".to_owned(),
                 format!("at most {max}, the maximum of this installation"),

@@ -1,0 +1,109 @@
+use lease_core::TargetName;
+
+use super::*;
+use crate::fixtures::{EXISTING, PLAIN, block_on, engine, name_of, prod, secret};
+use crate::testing::TestPorts;
+use crate::{DynamicSecretDefinition, DynamicSecretError, TargetDefinition};
+
+/// An operator that elects its leader.
+const OPERATOR: &str = r#"{"type":"temporary","scope":"namespace","rules":[
+    {"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":["create","get","update"]}]}"#;
+
+/// What waives all of it.
+const WAIVED: &str = r#","allow_dangerous":["coordination.k8s.io/leases:*"]"#;
+
+/// An engine with targets `prod` and `other`, which lead to one cluster if both were met.
+fn two_targets() -> Engine<TestPorts> {
+    let engine = engine();
+    for name in ["prod", "other"] {
+        let name: TargetName = name_of(name);
+        let target = TargetDefinition { name, ..prod("https://a.example", Some("t0ken")) };
+        engine.put_target(target).expect("puts");
+    }
+    engine
+}
+
+fn put(
+    engine: &Engine<TestPorts>,
+    name: &str,
+    account: &str,
+    rest: &str,
+) -> Result<Vec<String>, DynamicSecretError> {
+    let definition = DynamicSecretDefinition { name: name_of(name), ..secret(account, rest) };
+    block_on(engine.put_dynamic_secret(definition)).map(|(_, warnings)| warnings)
+}
+
+#[test]
+fn an_election_alone_in_its_namespace_is_a_warning() {
+    let engine = two_targets();
+    let warnings = put(&engine, "operator", OPERATOR, "").expect("puts");
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+    let named = "`coordination.k8s.io/leases:create`, `coordination.k8s.io/leases:update` may";
+    assert!(warning.starts_with(named), "{warning}");
+    assert_eq!(put(&engine, "operator", OPERATOR, &WAIVED[1..]).expect("puts"), [""; 0]);
+}
+
+#[test]
+fn an_election_is_refused_beside_leases_of_existing_accounts() {
+    for (account, theirs, mine, refused) in [
+        (EXISTING, r#""namespaces":["apps"]"#, r#""namespaces":["apps"]"#, true),
+        (EXISTING, r#""namespaces":["web","apps"]"#, r#""namespaces":["apps","db"]"#, true),
+        (EXISTING, r#""namespaces":["apps"]"#, r#""namespaces":["*"]"#, true),
+        (
+            EXISTING,
+            r#""namespaces":["apps"]"#,
+            r#""namespaces":null,"namespace_selector":{"matchLabels":{"a":"b"}}"#,
+            true,
+        ),
+        (EXISTING, r#""namespaces":["web"]"#, r#""namespaces":["apps"]"#, false),
+        // `*` does not mean it.
+        (EXISTING, r#""namespaces":["default"]"#, r#""namespaces":["*"]"#, false),
+        // A plain token leaves nothing in the cluster.
+        (PLAIN, r#""namespaces":["apps"]"#, r#""namespaces":["apps"]"#, false),
+    ] {
+        let engine = two_targets();
+        put(&engine, "deployer", account.1, theirs).expect("puts");
+        let outcome = put(&engine, "operator", OPERATOR, mine);
+        let told = format!("{mine} beside {theirs} of {account:?}: {outcome:?}");
+        assert_eq!(matches!(outcome, Err(DynamicSecretError::Elections(_))), refused, "{told}");
+        assert_eq!(outcome.is_ok(), !refused, "{told}");
+        let waived = put(&engine, "operator", OPERATOR, &format!("{mine}{WAIVED}"));
+        assert_eq!(waived.expect("it was weighed"), [""; 0], "{told}");
+    }
+}
+
+#[test]
+fn targets_of_one_cluster_are_seen_through() {
+    for met in [false, true] {
+        let engine = two_targets();
+        put(&engine, "deployer", EXISTING.1, r#""target":"other""#).expect("puts");
+        if met {
+            for name in ["prod", "other"] {
+                block_on(engine.check_target(&name_of(name))).expect("checks");
+            }
+        }
+        let outcome = put(&engine, "operator", OPERATOR, "");
+        assert_eq!(outcome.is_err(), met, "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_is_replaced_is_not_beside_what_replaces_it() {
+    let engine = two_targets();
+    put(&engine, "operator", EXISTING.1, "").expect("puts");
+    put(&engine, "operator", OPERATOR, "").expect("puts");
+    assert_eq!(put(&engine, "operator", EXISTING.1, "").expect("puts"), [""; 0]);
+}
+
+#[test]
+fn an_existing_account_is_warned_of_elections_beside_its_leases() {
+    let engine = two_targets();
+    put(&engine, "operator", OPERATOR, "").expect("puts");
+    let warnings = put(&engine, "deployer", EXISTING.1, "").expect("puts");
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+    assert!(warning.contains("leases of `operator` may write coordination Leases"), "{warning}");
+    let elsewhere = put(&engine, "deployer", EXISTING.1, r#""namespaces":["web"]"#);
+    assert_eq!(elsewhere.expect("puts"), [""; 0]);
+    put(&engine, "operator", OPERATOR, &WAIVED[1..]).expect("puts");
+    assert_eq!(put(&engine, "deployer", EXISTING.1, "").expect("puts"), [""; 0]);
+}
