@@ -5,6 +5,7 @@
 //! HTTP routes, of requests to Kubernetes' API, or of where its records are kept. RBAC's rules it knows:
 //! they say what is leased.
 
+mod accessor;
 mod account;
 mod audiences;
 mod clock;
@@ -12,6 +13,7 @@ mod cluster;
 mod dynamic_secret;
 mod found;
 mod header_name;
+mod identity;
 mod label;
 mod labels;
 mod lease;
@@ -33,6 +35,7 @@ mod ttl;
 mod url;
 mod variable;
 
+pub use accessor::{Accessor, AccessorError};
 pub use account::{Account, Grant, GrantError, Scope, Temporary};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use clock::ClusterClock;
@@ -40,6 +43,18 @@ pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};
 pub use dynamic_secret::{Definition, DefinitionError, DefinitionParts, DynamicSecret, OnChange};
 pub use found::{FoundLease, FoundObject};
 pub use header_name::{HeaderName, HeaderNameError};
+pub use identity::{
+    AccessTokenTerms, AccessTokenTermsError, Action, AuthMethod, AuthMethodInput, AuthMethodKind,
+    ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue, ClaimsMatch,
+    Denied, GrantDefinitionError, Identity, IdentityDefinitionError, IdentityGrant, IdentityInput,
+    IdentitySpec, IssuerUrl, IssuerUrlError, KeySource, KubernetesAuth, LeaseOwner, LeaseSubject,
+    MAX_ACCESS_TOKEN_TTL, MAX_PATTERN_BYTES, MAX_TOKEN_USES, MaxIssuesPerMinute,
+    MaxIssuesPerMinuteError, NamePattern, NamePatternError, NamePatterns, OidcAuth, OidcAuthError,
+    Permit, PutIdentity, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerPlace,
+    TokenAuth, TrustedIps, TrustedIpsError, authorize, is_secret_granted, parse_network,
+    requester_id,
+};
+pub use ipnet::IpNet;
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
 pub use lease::{
@@ -55,7 +70,7 @@ pub use name_template::{
     MAX_RANDOM_BYTES, MAX_TEMPLATE_BYTES, NameParts, NameTemplate, TemplateError,
 };
 pub use names::{
-    DynamicSecretName, NameError, Namespace, RoleName, ServiceAccountName, TargetName,
+    DynamicSecretName, IdentityName, NameError, Namespace, RoleName, ServiceAccountName, TargetName,
 };
 pub use namespaces::{
     Decision, MAX_NAMESPACES, NamespaceError, NamespaceMatch, NamespacePattern, Namespaces,

@@ -46,15 +46,13 @@ pub enum MetadataError {
     #[error("a tag is 1 to {MAX_TAG_BYTES} letters, digits, `.`, `_`, `:`, `/`, `=` or `-`")]
     Tag,
     /// Too many tags.
-    #[error("a dynamic secret has at most {MAX_TAGS} tags")]
+    #[error("there are at most {MAX_TAGS} tags")]
     TagCount,
     /// One tag twice.
     #[error("tag `{0}` is given twice")]
     TagTwice(Tag),
     /// No cap.
-    #[error(
-        "`max_live_leases` is 1 to {MAX_MAX_LIVE_LEASES}; to stop leases, disable the dynamic secret"
-    )]
+    #[error("`max_live_leases` is 1 to {MAX_MAX_LIVE_LEASES}; to stop leases, say `disabled`")]
     MaxLiveLeases,
 }
 

@@ -84,6 +84,10 @@ name! {
     DynamicSecretName, "dynamic secret name", label
 }
 name! {
+    /// The name of an identity: an RFC 1123 label, ours to choose.
+    IdentityName, "name of an identity", label
+}
+name! {
     /// The name of a Kubernetes namespace: an RFC 1123 label.
     Namespace, "namespace", label
 }

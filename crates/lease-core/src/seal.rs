@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
+use jwt_auth::AccessTokenKeys;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -124,6 +125,13 @@ impl Keyring {
         self.current.id()
     }
 
+    /// The keys by which access tokens are signed (the first) and known (all of them).
+    #[must_use]
+    pub fn access_token_keys(&self) -> AccessTokenKeys {
+        let keys = self.all().map(|key| (key.id(), key.access_token.clone()));
+        AccessTokenKeys::new(ACCESS_TOKEN_ISSUER.to_owned(), keys.collect())
+    }
+
     pub(crate) fn current(&self) -> &SealingKey {
         &self.current
     }
@@ -166,6 +174,7 @@ pub(crate) struct SealingKey {
     id: KeyId,
     key: Zeroizing<[u8; 32]>,
     mac: Zeroizing<[u8; 32]>,
+    access_token: Zeroizing<[u8; 32]>,
     installation: [u8; 8],
 }
 
@@ -174,13 +183,15 @@ impl SealingKey {
         let hkdf = Hkdf::<Sha256>::new(None, master.0.as_ref());
         let mut key = Zeroizing::new([0; 32]);
         let mut mac = Zeroizing::new([0; 32]);
+        let mut access_token = Zeroizing::new([0; 32]);
         let (mut id, mut installation) = ([0; 8], [0; 8]);
         // Unwrap safety: HKDF fails only past 255 blocks of output.
         hkdf.expand(b"kubelease seal v1", key.as_mut()).unwrap();
         hkdf.expand(b"kubelease mac v1", mac.as_mut()).unwrap();
+        hkdf.expand(b"kubelease access token v1", access_token.as_mut()).unwrap();
         hkdf.expand(b"kubelease seal key id v1", &mut id).unwrap();
         hkdf.expand(b"kubelease installation v1", &mut installation).unwrap();
-        Self { id: KeyId(u64::from_be_bytes(id)), key, mac, installation }
+        Self { id: KeyId(u64::from_be_bytes(id)), key, mac, access_token, installation }
     }
 
     pub(crate) fn id(&self) -> String {
@@ -214,6 +225,9 @@ pub(crate) fn encode(context: &[&str]) -> Vec<u8> {
         bytes
     })
 }
+
+/// The issuer of access tokens. Which installation it is the key tells: another one has another.
+const ACCESS_TOKEN_ISSUER: &str = "kubelease";
 
 const MASTER_KEY_BYTES: usize = 32;
 

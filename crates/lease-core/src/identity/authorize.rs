@@ -1,0 +1,85 @@
+//! Decisions: what an identity may do with a lease.
+
+use crate::{Action, DynamicSecretName, Identity, LeaseOwner, Namespace, Ttl};
+
+/// A lease, or the wish for one, as grants see it.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaseSubject<'a> {
+    /// The dynamic secret that it is an issue of.
+    pub dynamic_secret: &'a DynamicSecretName,
+    /// The namespace that it is in.
+    pub namespace: &'a Namespace,
+    /// True if the identity itself has asked for it.
+    pub is_own: bool,
+}
+
+/// That something may be done, and how far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Permit {
+    /// The longest lifetime of the lease, counted from its first issue; none if only its dynamic secret bounds
+    /// it.
+    pub max_ttl: Option<Ttl>,
+}
+
+/// The reason why something may not be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// No grant allows it.
+    #[error("no grant of the identity allows it")]
+    NotGranted,
+    /// The lease is somebody else's, and may not even be seen: it is to be answered as one that does not exist.
+    #[error("the lease is of somebody else")]
+    Hidden,
+}
+
+/// Decides if `identity` may do `action` with a lease.
+///
+/// Of several grants that allow it the one with the longest `max_ttl` counts: grants add up.
+///
+/// # Errors
+/// Says if the lease may be known to exist, at least.
+pub fn authorize(
+    identity: &Identity,
+    action: Action,
+    subject: &LeaseSubject<'_>,
+) -> Result<Permit, Denied> {
+    // Whoever holds a lease may give it back, whatever became of the grant that it was issued by.
+    if action == Action::Revoke && subject.is_own {
+        return Ok(Permit::default());
+    }
+    match longest(identity, action, subject) {
+        Some(permit) => Ok(permit),
+        None if subject.is_own || longest(identity, Action::Read, subject).is_some() => {
+            Err(Denied::NotGranted)
+        }
+        None => Err(Denied::Hidden),
+    }
+}
+
+/// Returns true if some grant of `identity` allows `action` for this dynamic secret, in whatever namespace.
+///
+/// It is asked before the dynamic secret is looked up, so that a stranger cannot find out which there are.
+#[must_use]
+pub fn is_secret_granted(
+    identity: &Identity,
+    action: Action,
+    dynamic_secret: &DynamicSecretName,
+) -> bool {
+    identity.grants().iter().any(|grant| grant.covers_secret(action, dynamic_secret))
+}
+
+/// The permit of all grants that allow the action, if one does.
+fn longest(identity: &Identity, action: Action, subject: &LeaseSubject<'_>) -> Option<Permit> {
+    let LeaseSubject { dynamic_secret, namespace, is_own } = *subject;
+    let grants = identity.grants().iter();
+    let allowing = grants.filter(|grant| {
+        grant.covers(action, dynamic_secret, namespace) && (is_own || grant.of == LeaseOwner::All)
+    });
+    // None is no bound, and so the longest.
+    let longer =
+        |a: Permit, b: Permit| Permit { max_ttl: a.max_ttl.zip(b.max_ttl).map(|(a, b)| a.max(b)) };
+    allowing.map(|grant| Permit { max_ttl: grant.max_ttl() }).reduce(longer)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Grants: what an identity may do, with leases of which dynamic secrets, in which namespaces.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DynamicSecretName, MIN_LEASE_TTL, NamePatterns, Namespace, Ttl};
+
+/// Something that an identity may do with leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Ask for a new lease.
+    Issue,
+    /// Look at a lease.
+    Read,
+    /// Extend a lease.
+    Renew,
+    /// Take a lease back. Its own an identity may always take back.
+    Revoke,
+}
+
+/// Whose leases a grant is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaseOwner {
+    /// Those that the identity asked for itself.
+    #[default]
+    Own,
+    /// Those of everybody.
+    All,
+}
+
+/// One grant. It narrows what a dynamic secret gives and never widens it.
+///
+/// All of `dynamic_secrets`, `namespaces` and `actions` have to be said: what is left out would be nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawGrant", into = "RawGrant")]
+pub struct IdentityGrant {
+    /// The dynamic secrets whose leases it is about.
+    pub dynamic_secrets: NamePatterns,
+    /// The namespaces in which these leases are.
+    pub namespaces: NamePatterns,
+    actions: Vec<Action>,
+    max_ttl: Option<Ttl>,
+    /// Whose leases may be read, renewed and revoked.
+    pub of: LeaseOwner,
+}
+
+/// The reason why a grant is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantDefinitionError {
+    /// No action.
+    #[error("`actions` names one or more of `issue`, `read`, `renew` and `revoke`")]
+    NoAction,
+    /// One action twice.
+    #[error("`actions` names an action twice")]
+    ActionTwice,
+    /// A maximum below which no lease can live.
+    #[error("`max_ttl` is at least {MIN_LEASE_TTL}, the shortest life of a lease")]
+    TooShort,
+}
+
+impl IdentityGrant {
+    /// The actions that are granted.
+    #[must_use]
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// The longest lifetime of a lease that is issued or renewed by this grant, if it says one.
+    #[must_use]
+    pub fn max_ttl(&self) -> Option<Ttl> {
+        self.max_ttl
+    }
+
+    /// Returns true if `action` is granted for leases of this dynamic secret, in whatever namespace.
+    #[must_use]
+    pub fn covers_secret(&self, action: Action, secret: &DynamicSecretName) -> bool {
+        self.actions.contains(&action) && self.dynamic_secrets.match_any(secret.as_str())
+    }
+
+    /// Returns true if `action` is granted for leases of this dynamic secret in this namespace.
+    #[must_use]
+    pub fn covers(
+        &self,
+        action: Action,
+        secret: &DynamicSecretName,
+        namespace: &Namespace,
+    ) -> bool {
+        self.covers_secret(action, secret) && self.namespaces.match_any(namespace.as_str())
+    }
+}
+
+impl Action {
+    /// The action as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Issue => "issue",
+            Action::Read => "read",
+            Action::Renew => "renew",
+            Action::Revoke => "revoke",
+        }
+    }
+}
+
+impl TryFrom<RawGrant> for IdentityGrant {
+    type Error = GrantDefinitionError;
+
+    fn try_from(raw: RawGrant) -> Result<Self, GrantDefinitionError> {
+        let RawGrant { dynamic_secrets, namespaces, actions, max_ttl, of } = raw;
+        if actions.is_empty() {
+            return Err(GrantDefinitionError::NoAction);
+        }
+        if (0..actions.len()).any(|i| actions[..i].contains(&actions[i])) {
+            return Err(GrantDefinitionError::ActionTwice);
+        }
+        if max_ttl.is_some_and(|max| max < MIN_LEASE_TTL) {
+            return Err(GrantDefinitionError::TooShort);
+        }
+        Ok(Self { dynamic_secrets, namespaces, actions, max_ttl, of })
+    }
+}
+
+impl From<IdentityGrant> for RawGrant {
+    fn from(grant: IdentityGrant) -> Self {
+        let IdentityGrant { dynamic_secrets, namespaces, actions, max_ttl, of } = grant;
+        Self { dynamic_secrets, namespaces, actions, max_ttl, of }
+    }
+}
+
+/// A grant as it is written, before it is checked.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object with `dynamic_secrets`, `namespaces` and `actions`"
+)]
+struct RawGrant {
+    dynamic_secrets: NamePatterns,
+    namespaces: NamePatterns,
+    actions: Vec<Action>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_ttl: Option<Ttl>,
+    #[serde(default)]
+    of: LeaseOwner,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_says_all_that_it_is_about() {
+        let whole = r#""dynamic_secrets":["ci-*"],"namespaces":["*"],"actions":["issue","read"]"#;
+        let rest = r#""dynamic_secrets":["a"],"namespaces":["b"]"#;
+        for (fields, says) in [
+            (whole.to_owned(), None),
+            (format!(r#"{whole},"max_ttl":"10s","of":"all""#), None),
+            (format!(r#"{whole},"of":"own""#), None),
+            (format!(r#"{whole},"max_ttl":"9s""#), Some("`max_ttl` is at least 10s")),
+            (format!(r#"{whole},"of":"everybody""#), Some("unknown variant")),
+            (format!(r#"{whole},"role":"x""#), Some("unknown field `role`")),
+            (rest.to_owned(), Some("missing field `actions`")),
+            (format!(r#"{rest},"actions":[]"#), Some("`actions` names one or more")),
+            (format!(r#"{rest},"actions":["read","read"]"#), Some("an action twice")),
+            (format!(r#"{rest},"actions":["write"]"#), Some("unknown variant")),
+            (
+                r#""namespaces":["a"],"actions":["read"]"#.to_owned(),
+                Some("missing field `dynamic_secrets`"),
+            ),
+            (
+                r#""dynamic_secrets":["a"],"actions":["read"]"#.to_owned(),
+                Some("missing field `namespaces`"),
+            ),
+        ] {
+            let json = format!("{{{fields}}}");
+            match (serde_json::from_str::<IdentityGrant>(&json).map_err(|e| e.to_string()), says) {
+                (Ok(grant), None) => {
+                    let written = serde_json::to_string(&grant).expect("serialises");
+                    assert_eq!(serde_json::from_str::<IdentityGrant>(&written).ok(), Some(grant));
+                }
+                (Err(error), Some(says)) => assert!(error.contains(says), "{json}: {error}"),
+                (read, _) => panic!("{json}: {read:?}, expected {says:?}"),
+            }
+        }
+    }
+}
