@@ -1,54 +1,123 @@
-//! Who asks.
+//! Who asks: settled by the head of a request, before its body is read.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester};
 
+use crate::bearer::BearerToken;
 use crate::problem::Problem;
 use crate::routes::Access;
-use crate::settings::Settings;
 
-/// Someone who has shown who they are. Only [`admit`] makes one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// Nobody in particular, where anybody may ask.
-    Anybody,
-    /// The administrator of the installation.
-    Administrator,
-    /// Whoever calls the sweep.
-    Sweeper,
+/// Someone who has been let in. Only [`admit`] makes one.
+#[derive(Debug)]
+pub(crate) struct Caller(Requester);
+
+/// The bearer tokens of the installation itself, each if it is set.
+#[derive(Debug)]
+pub(crate) struct InstallationTokens {
+    /// The first administrator's.
+    pub(crate) administrator: Option<BearerToken>,
+    /// That of whoever calls the sweep.
+    pub(crate) sweeper: Option<BearerToken>,
 }
 
 impl Caller {
-    /// A stable id: what a lease is on record for, and what an `Idempotency-Key` belongs to.
-    pub(crate) fn id(self) -> &'static str {
-        match self {
-            Caller::Anybody => "anybody",
-            Caller::Administrator => "administrator",
-            Caller::Sweeper => "sweeper",
-        }
+    /// The requester for whom the engine acts.
+    pub(crate) fn into_requester(self) -> Requester {
+        self.0
     }
 }
 
-/// Who sent these headers, if they may come in.
+/// Lets in who sent these headers, if they may use the route.
 ///
 /// # Errors
-/// 401 for whoever shows nothing, something else, or something that is not for here.
-pub(crate) fn admit(
-    headers: &HeaderMap,
-    settings: &Settings,
+/// 401 for whoever shows nothing, something else, or something that is not for here: the same for each. 403 for
+/// somebody who is known and may not use the route. 503 if nobody could be let in, since neither `admin_token` is set
+/// nor is there an administrator.
+pub(crate) fn admit<P: Ports>(
+    engine: &Engine<P>,
+    tokens: &InstallationTokens,
     access: Access,
+    headers: &HeaderMap,
+    origin: Origin,
 ) -> Result<Caller, Problem> {
-    if access == Access::Anybody {
-        return Ok(Caller::Anybody);
+    let has_header = headers.contains_key(AUTHORIZATION);
+    if access == Access::Anybody || (access == Access::Holder && !has_header) {
+        return Ok(Caller(Requester::nobody().from(origin)));
     }
-    let shown = bearer(headers).ok_or_else(Problem::unauthenticated)?;
-    if settings.administrator.admits(shown) {
-        return Ok(Caller::Administrator);
+    let refused = |problem| refuse(engine, tokens, problem);
+    let Some(shown) = bearer(headers) else { return Err(refused(Problem::unauthenticated())) };
+    if let Some(requester) = tokens.admit(shown, access) {
+        return Ok(Caller(requester.from(origin)));
     }
-    let sweeper = settings.sweeper.as_ref().filter(|_| access == Access::Sweeper);
-    match sweeper {
-        Some(token) if token.admits(shown) => Ok(Caller::Sweeper),
-        _ => Err(Problem::unknown_credential()),
+    let text = std::str::from_utf8(shown).unwrap_or_default();
+    let session = engine.authenticate(text, origin.address).map_err(|error| match error {
+        AuthenticationError::Store(error) => error.into(),
+        _ => refused(Problem::unknown_credential()),
+    })?;
+    let requester = Requester::identity(session).from(origin);
+    let may = match access {
+        Access::Anybody | Access::Identity | Access::Holder => true,
+        Access::Administrator | Access::Sweeper => requester.is_administrator(),
+    };
+    if may { Ok(Caller(requester)) } else { Err(Problem::for_administrators()) }
+}
+
+impl InstallationTokens {
+    /// Lets in who shows a token of the installation itself.
+    pub(crate) fn admit(&self, shown: &[u8], access: Access) -> Option<Requester> {
+        let admits =
+            |token: &Option<BearerToken>| token.as_ref().is_some_and(|token| token.admits(shown));
+        if admits(&self.administrator) {
+            return Some(Requester::first_administrator());
+        }
+        (access == Access::Sweeper && admits(&self.sweeper)).then(Requester::sweeper)
+    }
+
+    /// The same by the headers of a request.
+    pub(crate) fn admit_headers(&self, headers: &HeaderMap, access: Access) -> Option<Requester> {
+        self.admit(bearer(headers)?, access)
+    }
+
+    /// Refuses to work while nobody could be let in.
+    ///
+    /// # Errors
+    /// Names the variable that would help.
+    pub(crate) fn require_somebody<P: Ports>(
+        &self,
+        engine: &Engine<P>,
+    ) -> Result<(), RequireError> {
+        if self.administrator.is_some() || engine.has_administrator()? {
+            return Ok(());
+        }
+        Err(RequireError::Nobody)
+    }
+}
+
+/// The reason why nobody can be let in.
+pub(crate) enum RequireError {
+    /// `admin_token` is not set, and there is no administrator.
+    Nobody,
+    /// The store failed.
+    Store(lease_engine::StoreError),
+}
+
+impl From<lease_engine::StoreError> for RequireError {
+    fn from(error: lease_engine::StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The refusal of a request: that it is not configured if nobody could be let in at all.
+pub(crate) fn refuse<P: Ports>(
+    engine: &Engine<P>,
+    tokens: &InstallationTokens,
+    refusal: Problem,
+) -> Problem {
+    match tokens.require_somebody(engine) {
+        Ok(()) => refusal,
+        Err(RequireError::Nobody) => crate::settings::no_administrator().into(),
+        Err(RequireError::Store(error)) => error.into(),
     }
 }
 
@@ -64,49 +133,4 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 const SCHEME: &[u8] = b"Bearer ";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{ADMIN, SWEEP, variables};
-
-    #[test]
-    fn only_the_right_token_in_the_right_place_comes_in() {
-        let settings = Settings::read(&Ok(variables())).expect("good variables");
-        let bearer = |token: &str| vec![format!("Bearer {token}")];
-        for (values, administrator, sweeper) in [
-            (bearer(ADMIN), Some(Caller::Administrator), Some(Caller::Administrator)),
-            (bearer(SWEEP), None, Some(Caller::Sweeper)),
-            (
-                vec![format!("bearer  {ADMIN} ")],
-                Some(Caller::Administrator),
-                Some(Caller::Administrator),
-            ),
-            (vec![], None, None),
-            (bearer(""), None, None),
-            (bearer(&ADMIN[1..]), None, None),
-            (bearer(&format!("{ADMIN}x")), None, None),
-            (bearer(&ADMIN.to_uppercase()), None, None),
-            (vec![ADMIN.to_owned()], None, None),
-            (vec![format!("Basic {ADMIN}")], None, None),
-            (vec![format!("Bearer {ADMIN}"), format!("Bearer {ADMIN}")], None, None),
-        ] {
-            let mut headers = HeaderMap::new();
-            for value in &values {
-                headers.append(AUTHORIZATION, value.parse().expect("a header value"));
-            }
-            let admitted = |access| admit(&headers, &settings, access).ok();
-            assert_eq!(admitted(Access::Anybody), Some(Caller::Anybody), "{values:?}");
-            assert_eq!(admitted(Access::Administrator), administrator, "{values:?}");
-            assert_eq!(admitted(Access::Sweeper), sweeper, "{values:?}");
-        }
-    }
-
-    #[test]
-    fn an_empty_sweep_token_admits_nobody() {
-        let variables = crate::Variables { sweep_token: String::new(), ..variables() };
-        let settings = Settings::read(&Ok(variables)).expect("good variables");
-        for value in ["Bearer", "Bearer ", "Bearer \t", ""] {
-            let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a value"))]);
-            assert!(admit(&headers, &settings, Access::Sweeper).is_err(), "{value:?}");
-        }
-    }
-}
+mod tests;

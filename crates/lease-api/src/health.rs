@@ -5,11 +5,11 @@ use lease_engine::{Engine, Ports};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::auth::admit;
+use crate::auth::RequireError;
 use crate::problem::{Code, Problem};
 use crate::respond;
 use crate::routes::Access;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, no_administrator};
 use crate::sweep::json::{Degraded, SummaryJson, SweptJson};
 
 /// It answers, so it is alive.
@@ -44,9 +44,14 @@ pub(crate) fn ready<P: Ports>(
 ) -> Result<Response<Vec<u8>>, Problem> {
     let settings =
         settings.map_err(|error| Problem::new(Code::NotConfigured, error.to_string()))?;
-    let may_see = admit(headers, &settings, Access::Sweeper).is_ok();
+    // An access token is not looked at: a look at the health must not cost one of its uses.
+    let may_see = settings.tokens.admit_headers(headers, Access::Sweeper).is_some();
     let engine = Engine::new(ports, settings.keys, settings.config);
     engine.probe_store()?;
+    settings.tokens.require_somebody(&engine).map_err(|error| match error {
+        RequireError::Nobody => Problem::new(Code::NotConfigured, no_administrator().to_string()),
+        RequireError::Store(error) => error.into(),
+    })?;
     let health = engine.sweep_health()?;
     let degraded = Degraded::all(&health);
     let sweep = health.last.as_ref().map(|last| {

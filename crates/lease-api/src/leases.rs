@@ -8,7 +8,7 @@ mod revoke;
 
 pub(crate) use self::issue::issue;
 pub(crate) use self::renew::renew;
-pub(crate) use self::revoke::{revoke, revoke_many};
+pub(crate) use self::revoke::{revoke, revoke_many, revoked};
 
 use http::{Response, StatusCode};
 use lease_core::LeaseId;
@@ -23,7 +23,7 @@ use crate::respond;
 /// `GET /api/v1/leases/{lease_id}`
 pub(crate) fn show<P: Ports>(engine: &Engine<P>, id: &str) -> Result<Response<Vec<u8>>, Problem> {
     let id = lease_id(id)?;
-    let held = engine.lease(id)?.ok_or_else(|| Problem::unknown_lease(id))?;
+    let held = engine.read_lease(id)?;
     let now = engine.now_on(&held.lease.target)?;
     Ok(respond::json(StatusCode::OK, &LeaseJson::of(&held, now)))
 }
@@ -44,7 +44,7 @@ pub(crate) fn list<P: Ports>(
 
 /// What a list of leases can be narrowed by.
 pub(crate) const LIST_QUERY: &[&str] =
-    &["dynamic_secret", "target", "namespace", "state", "limit", "cursor"];
+    &["dynamic_secret", "target", "namespace", "state", "identity", "limit", "cursor"];
 
 fn lease_id(text: &str) -> Result<LeaseId, Problem> {
     Ok(text.parse::<LeaseId>()?)

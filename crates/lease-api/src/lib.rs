@@ -3,11 +3,14 @@
 //! Requests come as `http` types and go as `http` types; who carries them is not known here. Each
 //! request is a whole life: nothing is kept between two.
 
+mod access_tokens;
 mod auth;
 mod bearer;
 mod body;
+mod client_address;
 mod dynamic_secrets;
 mod health;
+mod identities;
 mod input;
 mod leases;
 mod list;

@@ -3,6 +3,7 @@
 mod cluster;
 mod code;
 mod dynamic_secret;
+mod identity;
 mod issue;
 mod lease;
 mod target;
@@ -83,6 +84,27 @@ impl Problem {
         let challenge = r#"Bearer realm="kubelease", error="invalid_token""#;
         Self::new(Code::InvalidToken, "the bearer token is not known here")
             .with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+
+    /// No grant of the caller allows it.
+    pub(crate) fn not_granted(action: &str, object: &str) -> Self {
+        let detail = format!(
+            "no grant lets this identity `{action}` {object}; `GET /api/v1/auth/token` shows what is granted"
+        );
+        Self::new(Code::NotGranted, detail)
+    }
+
+    /// The installation's own token was shown where an access token is meant.
+    pub(crate) fn not_an_access_token() -> Self {
+        Self::new(
+            Code::NotGranted,
+            "`admin_token` is no access token: it is changed by its variable",
+        )
+    }
+
+    /// The route is for administrators, and the caller is none.
+    pub(crate) fn for_administrators() -> Self {
+        Self::new(Code::NotGranted, "this is for administrators; this identity is none")
     }
 
     /// The same, of a part of the body.

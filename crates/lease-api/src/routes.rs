@@ -23,6 +23,10 @@ pub enum Access {
     Administrator,
     /// The administrator, or whoever holds the sweep token.
     Sweeper,
+    /// Anybody who is known: an identity that has logged in, or an administrator.
+    Identity,
+    /// Whoever shows an access token, in the header or in the body.
+    Holder,
 }
 
 /// What a route does.
@@ -59,6 +63,16 @@ pub(crate) enum Operation {
     RenewLease,
     Sweep,
     ShowSweep,
+    ListIdentities,
+    PutIdentity,
+    ShowIdentity,
+    DeleteIdentity,
+    MakeAccessToken,
+    RevokeIdentity,
+    RevokeAccessor,
+    ShowAccessToken,
+    RenewAccessToken,
+    RevokeAccessToken,
 }
 
 /// The routes of the main component.
@@ -75,6 +89,7 @@ pub fn leases_routes() -> Vec<Route> {
     let target = "/api/v1/targets/{name}";
     let secret = "/api/v1/dynamic-secrets/{name}";
     let lease = "/api/v1/leases/{lease_id}";
+    let identity = "/api/v1/identities/{name}";
     let administrators = [
         (Method::GET, "/api/v1/targets", To::ListTargets),
         (Method::PUT, target, To::PutTarget),
@@ -88,15 +103,31 @@ pub fn leases_routes() -> Vec<Route> {
         (Method::PUT, secret, To::PutDynamicSecret),
         (Method::GET, secret, To::ShowDynamicSecret),
         (Method::DELETE, secret, To::DeleteDynamicSecret),
+        (Method::GET, "/api/v1/identities", To::ListIdentities),
+        (Method::PUT, identity, To::PutIdentity),
+        (Method::GET, identity, To::ShowIdentity),
+        (Method::DELETE, identity, To::DeleteIdentity),
+        (Method::POST, "/api/v1/identities/{name}/tokens", To::MakeAccessToken),
+        (Method::POST, "/api/v1/identities/{name}/revoke", To::RevokeIdentity),
+        (Method::POST, "/api/v1/auth/accessors/{accessor}/revoke", To::RevokeAccessor),
+    ]
+    .map(|(method, path, operation)| Route::new(method, path, Access::Administrator, operation));
+    let identities = [
         (Method::POST, "/api/v1/dynamic-secrets/{name}/leases", To::IssueLease),
         (Method::GET, "/api/v1/leases", To::ListLeases),
         (Method::POST, "/api/v1/leases/revoke", To::RevokeLeases),
         (Method::GET, lease, To::ShowLease),
         (Method::DELETE, lease, To::RevokeLease),
         (Method::POST, "/api/v1/leases/{lease_id}/renew", To::RenewLease),
+        (Method::GET, "/api/v1/auth/token", To::ShowAccessToken),
     ]
-    .map(|(method, path, operation)| Route::new(method, path, Access::Administrator, operation));
-    open.into_iter().chain(administrators).collect()
+    .map(|(method, path, operation)| Route::new(method, path, Access::Identity, operation));
+    let holders = [
+        (Method::POST, "/api/v1/auth/token/renew", To::RenewAccessToken),
+        (Method::POST, "/api/v1/auth/token/revoke", To::RevokeAccessToken),
+    ]
+    .map(|(method, path, operation)| Route::new(method, path, Access::Holder, operation));
+    open.into_iter().chain(administrators).chain(identities).chain(holders).collect()
 }
 
 /// The routes of the cleanup job.
@@ -217,7 +248,9 @@ mod tests {
                 let schemes = match route.access {
                     Access::Anybody => Some(0),
                     Access::Administrator => None,
-                    Access::Sweeper => Some(2),
+                    Access::Sweeper | Access::Identity => Some(2),
+                    // By the header, or with no header by the body.
+                    Access::Holder => Some(3),
                 };
                 (route.path.to_owned(), route.method.to_string(), schemes)
             })

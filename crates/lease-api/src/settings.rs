@@ -3,17 +3,21 @@
 use std::fmt;
 
 use chrono::TimeDelta;
-use lease_core::{Keyring, MAX_TTL, MIN_LEASE_TTL, MasterKey, Ttl, VariableOrigins};
+use lease_core::{
+    IpNet, Keyring, MAX_TTL, MIN_LEASE_TTL, MasterKey, Ttl, VariableOrigins, parse_network,
+};
 use lease_engine::{
     Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
 };
 
+use crate::auth::InstallationTokens;
 use crate::bearer::BearerToken;
 
 /// The variables as they are set: each empty where it is not. They are checked before anything else.
 #[derive(Default, Clone)]
 pub struct Variables {
-    /// The first administrator's bearer token, at least 32 bytes.
+    /// The first administrator's bearer token, at least 32 bytes; may be empty once there is an identity that is an
+    /// administrator.
     pub admin_token: String,
     /// 32 bytes in base64: what every key is derived from.
     pub master_key: String,
@@ -35,6 +39,8 @@ pub struct Variables {
     pub sweep_interval: String,
     /// How often each cluster is compared with the records, as `10m`.
     pub reconcile_interval: String,
+    /// The proxies whose word on the client's address is believed: `10.0.0.0/8 2001:db8::/32`.
+    pub trusted_proxies: String,
 }
 
 /// Why one cannot work with the variables as they are set. Names them, and repeats none.
@@ -55,8 +61,8 @@ pub enum SettingsError {
 /// What the variables say, checked.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) administrator: BearerToken,
-    pub(crate) sweeper: Option<BearerToken>,
+    pub(crate) tokens: InstallationTokens,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) keys: Keyring,
     pub(crate) config: Config,
 }
@@ -70,8 +76,7 @@ impl Settings {
         variables: &Result<Variables, SettingsError>,
     ) -> Result<Self, SettingsError> {
         let variables = variables.as_ref().map_err(Clone::clone)?;
-        let administrator = bearer("admin_token", &variables.admin_token)?
-            .ok_or(SettingsError::Missing("admin_token", TOKEN_RULE))?;
+        let administrator = bearer("admin_token", &variables.admin_token)?;
         let sweeper = bearer("sweep_token", &variables.sweep_token)?;
         let current = master_key("master_key", &variables.master_key)?
             .ok_or(SettingsError::Missing("master_key", KEY_RULE))?;
@@ -81,8 +86,15 @@ impl Settings {
             .filter_map(|text| master_key("previous_master_keys", text).transpose())
             .collect();
         let keys = Keyring::new(&current, &previous?);
-        Ok(Self { administrator, sweeper, keys, config: config(variables)? })
+        let tokens = InstallationTokens { administrator, sweeper };
+        let trusted_proxies = networks("trusted_proxies", &variables.trusted_proxies)?;
+        Ok(Self { tokens, trusted_proxies, keys, config: config(variables)? })
     }
+}
+
+/// The error of an installation that lets nobody in: it has no `admin_token`, and no identity is an administrator.
+pub(crate) fn no_administrator() -> SettingsError {
+    SettingsError::Missing("admin_token", TOKEN_RULE)
 }
 
 impl fmt::Debug for Variables {
@@ -109,6 +121,14 @@ fn config(variables: &Variables) -> Result<Config, SettingsError> {
         sweep_interval: sweeps.map_or(DEFAULT_SWEEP_INTERVAL, TimeDelta::from),
         reconcile_interval: reconciles.map_or(DEFAULT_RECONCILE_INTERVAL, TimeDelta::from),
     })
+}
+
+fn networks(name: &'static str, text: &str) -> Result<Vec<IpNet>, SettingsError> {
+    let separator = |c: char| c.is_ascii_whitespace() || c == ',';
+    let texts = text.split(separator).filter(|text| !text.is_empty());
+    texts
+        .map(|text| parse_network(text).map_err(|_| SettingsError::Malformed(name, NETWORKS_RULE)))
+        .collect()
 }
 
 fn flag(name: &'static str, text: &str) -> Result<bool, SettingsError> {
@@ -159,6 +179,9 @@ const DURATION_RULE: &str = "a duration like `90s`, `15m`, `1h30m` or `2d`: `max
 
 const ORIGINS_RULE: &str = "`target_NAME=https://host:port`, several separated by spaces or commas";
 
+const NETWORKS_RULE: &str = "networks like `10.0.0.0/8` or `2001:db8::/32`, without bits behind the prefix, \
+                             several separated by spaces or commas";
+
 const KEY_RULE: &str = "32 bytes in base64; `openssl rand -base64 32` makes one";
 
 #[cfg(test)]
@@ -169,13 +192,17 @@ mod tests {
     #[test]
     fn each_variable_that_does_not_fit_is_named_and_not_repeated() {
         type Break = fn(&mut Variables);
-        let cases: [(Break, Option<&str>); 43] = [
+        let cases: [(Break, Option<&str>); 47] = [
             (|_| {}, None),
             (|v| v.sweep_token.clear(), None),
             (|v| v.previous_master_keys = format!("{0},{0}\n", v.master_key), None),
             (|v| v.admin_token.push('\n'), None),
-            (|v| v.admin_token.clear(), Some("`admin_token` is not set")),
-            (|v| v.admin_token = "\n".to_owned(), Some("`admin_token` is not set")),
+            (|v| v.admin_token.clear(), None),
+            (|v| v.admin_token = "\n".to_owned(), None),
+            (|v| v.trusted_proxies = "10.0.0.0/8, 192.0.2.7 2001:db8::/32\n".to_owned(), None),
+            (|v| v.trusted_proxies = "canary".to_owned(), Some("`trusted_proxies` is malformed")),
+            (|v| v.trusted_proxies = "10.0.0.1/8".to_owned(), Some("without bits behind")),
+            (|v| v.trusted_proxies = "10.0.0.0/8;canary".to_owned(), Some("networks like")),
             (|v| v.admin_token = "canary".repeat(5), Some("`admin_token` is malformed")),
             (|v| v.admin_token = "canary ".repeat(9), Some("`admin_token` is malformed")),
             (|v| v.master_key.clear(), Some("`master_key` is not set")),

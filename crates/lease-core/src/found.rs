@@ -173,6 +173,7 @@ impl FoundLease {
             account_uid: if own { Some(bearer.uid.clone()) } else { stamp.account_uid.clone() },
             audiences: stamp.audiences.clone(),
             requester: stamp.requester.clone(),
+            accessor: None,
             phase: Phase::Active,
             begun_at: stamp.issued_at,
             issue_deadline: stamp.issued_at,

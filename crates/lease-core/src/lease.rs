@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClusterIdentity, DynamicSecretName, LeaseId, Namespace, ServiceAccountName, TargetName,
+    Accessor, ClusterIdentity, DynamicSecretName, LeaseId, Namespace, ServiceAccountName,
+    TargetName,
 };
 
 /// What is kept of a lease: all but its token.
@@ -33,6 +34,9 @@ pub struct Lease {
     pub audiences: Vec<String>,
     /// Who asked for it: a caller's stable id.
     pub requester: String,
+    /// The access token by which it was asked for; none for who holds a token of the installation itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accessor: Option<Accessor>,
     /// How far its issue has come.
     pub phase: Phase,
     /// When it was begun, by the host's clock.
@@ -287,6 +291,7 @@ mod tests {
             account_uid: None,
             audiences: vec![],
             requester: "administrator".to_owned(),
+            accessor: None,
             phase,
             begun_at: at(1000),
             issue_deadline: at(1030),

@@ -11,8 +11,7 @@ use crate::config::ISSUE_TIME;
 use crate::elections::caution;
 use crate::objects::role_kind;
 use crate::{
-    DynamicSecretError, Engine, LeaseFilter, Ports, Put, RevokeError, StoreError, TargetDefinition,
-    TargetError,
+    DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetDefinition, TargetError,
 };
 
 /// What an administrator says of a dynamic secret.
@@ -81,7 +80,7 @@ impl<P: Ports> Engine<P> {
         if changed.is_some() {
             self.leases().revoke_all(log)?;
             let filter = LeaseFilter::of_secret(&secret.name);
-            self.revoke_first(&filter).await.map_err(in_store)?;
+            self.revoke_first(&filter).await?;
         }
         Ok((Put::new(existing.is_some(), secret), warnings))
     }
@@ -138,7 +137,7 @@ impl<P: Ports> Engine<P> {
         self.leases().revoke_all(log)?;
         self.dynamic_secrets().delete(name)?;
         self.leases().revoke_all(log)?;
-        self.revoke_first(&filter).await.map_err(in_store)?;
+        self.revoke_first(&filter).await?;
         self.drop_inline_target(&secret).await?;
         let live = self.has_live_leases(&filter)?;
         Ok(if live { SecretDeletion::Revoking } else { SecretDeletion::Gone })
@@ -266,16 +265,6 @@ impl<P: Ports> Engine<P> {
             }
         }
         Ok(warnings)
-    }
-}
-
-/// Only the store can fail where what cannot be ended now is left to the sweep.
-fn in_store(error: RevokeError) -> DynamicSecretError {
-    match error {
-        RevokeError::Store(error) => DynamicSecretError::Store(error),
-        RevokeError::Unknown(id) | RevokeError::Plain(id) | RevokeError::Busy(id) => {
-            unreachable!("lease {id} was left to the sweep")
-        }
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::cell::Cell;
 
-use lease_core::{DynamicSecret, Keyring, Target};
+use lease_core::{DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
-    Accounts, Checks, Clusters, Definitions, KeyValue, Leases, Notes, StoreError, Times,
+    Accounts, Checks, Clusters, Definitions, Expiring, KeyValue, Leases, Notes, Rates, StoreError,
+    Times, Tokens,
 };
 
 use crate::config::ISSUE_TIME;
-use crate::{Config, Ports};
+use crate::{Config, Ports, Requester};
 
 /// All that kubelease does, over the ports of where it runs.
 pub struct Engine<P> {
     pub(crate) ports: P,
     pub(crate) keys: Keyring,
     pub(crate) config: Config,
+    /// On whose behalf it does what it does.
+    pub(crate) requester: Requester,
     /// How many requests it has sent.
     pub(crate) calls: Cell<u32>,
 }
@@ -29,9 +32,21 @@ pub enum Put<D> {
 }
 
 impl<P: Ports> Engine<P> {
-    /// An engine that seals, signs and opens with `keys`, within what `config` allows.
+    /// An engine that seals, signs and opens with `keys`, within what `config` allows. It acts for nobody, who
+    /// may do nothing with leases, until [`acting_for`](Self::acting_for) says for whom.
     pub fn new(ports: P, keys: Keyring, config: Config) -> Self {
-        Self { ports, keys, config, calls: Cell::default() }
+        Self { ports, keys, config, requester: Requester::nobody(), calls: Cell::default() }
+    }
+
+    /// The same engine, acting for somebody. Only who has admitted a request may say for whom.
+    #[must_use]
+    pub fn acting_for(self, requester: Requester) -> Self {
+        Self { requester, ..self }
+    }
+
+    /// On whose behalf it acts.
+    pub fn requester(&self) -> &Requester {
+        &self.requester
     }
 
     /// The time by the host's clock.
@@ -55,6 +70,22 @@ impl<P: Ports> Engine<P> {
 
     pub(crate) fn dynamic_secrets(&self) -> Definitions<'_, P::Store, DynamicSecret> {
         Definitions::new(self.ports.store())
+    }
+
+    pub(crate) fn identities(&self) -> Definitions<'_, P::Store, Identity> {
+        Definitions::new(self.ports.store())
+    }
+
+    pub(crate) fn tokens(&self) -> Tokens<'_, P::Store> {
+        Tokens::new(self.ports.store())
+    }
+
+    pub(crate) fn rates(&self) -> Rates<'_, P::Store> {
+        Rates::new(self.ports.store())
+    }
+
+    pub(crate) fn expiring(&self) -> Expiring<'_, P::Store> {
+        Expiring::new(self.ports.store())
     }
 
     pub(crate) fn checks(&self) -> Checks<'_, P::Store> {

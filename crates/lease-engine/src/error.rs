@@ -1,13 +1,17 @@
 //! Why an operation was not done. The cause is the `source`; it is for the log, not for the caller.
 
+mod lease;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use lease_core::{
-    AuthError, DefinitionError, DynamicSecretName, LeaseId, Namespace, NotGranted, OpenError,
-    ServiceAccountName, TargetName, VariableName,
+    AuthError, DefinitionError, DynamicSecretName, IdentityDefinitionError, IdentityName, LeaseId,
+    Namespace, NotGranted, OpenError, ServiceAccountName, TargetName, VariableName,
 };
 use lease_store::StoreError;
+
+pub use self::lease::{ReadError, RenewError, RevokeError};
 
 /// Why a cluster could not be asked, or said no.
 #[derive(Debug, thiserror::Error)]
@@ -223,9 +227,56 @@ pub enum DynamicSecretError {
     Store(#[from] StoreError),
 }
 
+/// The reason why an identity was not put or deleted, or no access token of it made or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// There is none of this name.
+    #[error("there is no identity `{0}`")]
+    Unknown(IdentityName),
+    /// It does not hold together.
+    #[error(transparent)]
+    Definition(#[from] IdentityDefinitionError),
+    /// It is, or is to be, an administrator, and the requester may not manage those.
+    #[error("the requester may not manage administrators")]
+    Administrators,
+    /// It is disabled.
+    #[error("identity `{0}` is disabled")]
+    Disabled(IdentityName),
+    /// It has no login of type `token`.
+    #[error("identity `{0}` takes no access tokens that an administrator makes")]
+    NoTokens(IdentityName),
+    /// A token was to live longer than it may.
+    #[error("a ttl of {asked} is more than the maximum of {max}")]
+    TtlTooLong {
+        /// What was asked for.
+        asked: lease_core::Ttl,
+        /// The most that would be granted.
+        max: lease_core::Ttl,
+    },
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
 /// Why no lease was issued, or issued again.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
+    /// No grant of the requester allows it.
+    #[error("the requester is not granted leases of dynamic secret `{secret}` there")]
+    Denied {
+        /// The dynamic secret, which may not even exist.
+        secret: DynamicSecretName,
+        /// The namespace, if leases in others are granted.
+        namespace: Option<Namespace>,
+    },
+    /// The identity has asked for as many leases in this minute as it may.
+    #[error("the requester has asked for its {limit} leases in this minute")]
+    TooMany {
+        /// How many it may ask for.
+        limit: u32,
+        /// The number of seconds after which it may ask again.
+        retry_after: u32,
+    },
     /// There is no such dynamic secret.
     #[error("there is no dynamic secret `{0}`")]
     UnknownSecret(DynamicSecretName),
@@ -295,66 +346,6 @@ pub enum IssueError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// The store failed. If a token was made, it is not delivered.
-    #[error("could not read or write the store")]
-    Store(#[from] StoreError),
-}
-
-/// Why a lease was not taken back.
-#[derive(Debug, thiserror::Error)]
-pub enum RevokeError {
-    /// There is none of this id.
-    #[error("there is no lease `{0}`")]
-    Unknown(LeaseId),
-    /// Its token is bound to nothing.
-    #[error("lease `{0}` is a plain token")]
-    Plain(LeaseId),
-    /// Somebody was faster; trying again tells what stands now.
-    #[error("lease `{0}` is being changed")]
-    Busy(LeaseId),
-    /// The store failed.
-    #[error("could not read or write the store")]
-    Store(#[from] StoreError),
-}
-
-/// Why a lease was not renewed.
-#[derive(Debug, thiserror::Error)]
-pub enum RenewError {
-    /// There is none of this id.
-    #[error("there is no lease `{0}`")]
-    Unknown(LeaseId),
-    /// Its token is bound to nothing.
-    #[error("lease `{0}` is a plain token")]
-    Plain(LeaseId),
-    /// It has ended, is ending, or is not answered yet.
-    #[error("lease `{0}` is not active")]
-    NotActive(LeaseId),
-    /// It took longer than it may. The lease ends no sooner than before.
-    #[error("the renewal took too long")]
-    TooLate,
-    /// It lives as long as it may.
-    #[error("lease `{0}` is at its latest end")]
-    AtLatestEnd(LeaseId),
-    /// More was asked for than may be.
-    #[error("a ttl of {asked} is more than the maximum of {max}")]
-    TooLong {
-        /// What was asked for.
-        asked: lease_core::Ttl,
-        /// The most that would be granted.
-        max: lease_core::Ttl,
-    },
-    /// Less was asked for than a lease may live.
-    #[error(transparent)]
-    TooShort(lease_core::TtlError),
-    /// Its target or dynamic secret is disabled.
-    #[error("lease `{0}` is of a dynamic secret or target that is disabled")]
-    Disabled(LeaseId),
-    /// Its target is gone.
-    #[error("target `{0}` does not exist")]
-    UnknownTarget(TargetName),
-    /// The cluster could not be asked, said no, or answered with something else.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// The store failed.
     #[error("could not read or write the store")]
     Store(#[from] StoreError),
 }

@@ -69,7 +69,7 @@ pub(crate) fn engine() -> Engine<TestPorts> {
     }));
     // A cluster is compared where a test asks for it, and not on the way.
     let config = Config { reconcile_interval: TimeDelta::days(400), ..Config::default() };
-    Engine::new(ports, keys("A"), config)
+    Engine::new(ports, keys("A"), config).acting_for(requester())
 }
 
 /// A keyring with this letter, repeated, for a master key.
@@ -83,7 +83,8 @@ pub(crate) fn master_key(letter: &str) -> MasterKey {
 
 /// The same as another instance would be: nothing but what is outside is kept.
 pub(crate) fn restarted(engine: &Engine<TestPorts>) -> Engine<TestPorts> {
-    Engine::new(engine.ports.clone(), keys("A"), engine.config.clone())
+    let config = engine.config.clone();
+    Engine::new(engine.ports.clone(), keys("A"), config).acting_for(engine.requester.clone())
 }
 
 /// An engine with target `prod` and dynamic secret `ci`, both met before: in `apps`, 1 h by default, 24 h at
@@ -160,7 +161,7 @@ where
 }
 
 pub(crate) fn requester() -> Requester {
-    Requester { id: "administrator".to_owned() }
+    Requester::first_administrator()
 }
 
 /// A lease as it is given where nothing is asked for.
@@ -182,7 +183,7 @@ pub(crate) fn issue_for(
     request: IssueRequest,
     key: Option<&str>,
 ) -> Result<Issued, IssueError> {
-    block_on(engine.issue(&requester(), &name_of("ci"), request, key))
+    block_on(engine.issue(&name_of("ci"), request, key))
 }
 
 /// Takes a lease back; whether that is done.
@@ -213,7 +214,7 @@ pub(crate) fn sweep_what_stopped(engine: &Engine<TestPorts>) {
 
 /// A lease as it stands.
 pub(crate) fn held(engine: &Engine<TestPorts>, id: LeaseId) -> Held {
-    engine.lease(id).expect("reads").expect("is there")
+    engine.read_lease(id).expect("is there")
 }
 
 pub(crate) fn state(engine: &Engine<TestPorts>, id: LeaseId) -> LeaseState {

@@ -17,13 +17,6 @@ use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
 use crate::{Engine, IssueError, Ports};
 
-/// Who asks, and what is known of who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requester {
-    /// A stable id: the same for the same caller, whatever else changes.
-    pub id: String,
-}
-
 /// A lease, and the token that it is answered with.
 #[derive(Debug)]
 pub struct Issued {
@@ -46,12 +39,12 @@ impl<P: Ports> Engine<P> {
     /// Fails as [`IssueError`] says. No token is handed on then.
     pub async fn issue(
         &self,
-        requester: &Requester,
         name: &DynamicSecretName,
         request: IssueRequest,
         key: Option<&str>,
     ) -> Result<Issued, IssueError> {
         let deadline = self.ports.now() + ISSUE_TIME;
+        self.may_issue(name)?;
         let (log, secret) = self
             .dynamic_secrets()
             .entry(name)?
@@ -59,6 +52,7 @@ impl<P: Ports> Engine<P> {
         let target = self.issuing_target(&secret.name, &secret.definition.parts().target)?;
         let asked = asked(&request);
         let granted = self.granted(&secret, request)?;
+        self.count_issue()?;
         let connection = self.connect(&target)?;
         let known = self.meet(&connection, &granted.namespace, deadline).await?;
         self.reconciled_for(&connection, name, deadline).await?;
@@ -69,7 +63,7 @@ impl<P: Ports> Engine<P> {
 
         let claim = match key {
             None => None,
-            Some(key) => match self.claim(requester, &secret, &asked, key).await? {
+            Some(key) => match self.claim(&secret, &asked, key).await? {
                 Claiming::Mine(claim) => Some(claim),
                 Claiming::Held(claimed) => {
                     return self.issue_again(&secret, &claimed, deadline).await;
@@ -88,7 +82,7 @@ impl<P: Ports> Engine<P> {
         }
         let known = (known, self.now_on(&target.name)?);
         let mut making =
-            Making::plan(self, requester, (log, &secret), &granted, known, claim, deadline);
+            Making::plan(self, &self.requester, (log, &secret), &granted, known, claim, deadline);
         making.lease.account_uid = account;
         if making.lease.mode.is_revocable() {
             self.issue_bound(&connection, making, &numbered, claim).await

@@ -1,10 +1,14 @@
 //! Showing leases, and taking many back.
 
+use chrono::TimeDelta;
 use futures::{StreamExt, stream};
-use lease_core::{DynamicSecretName, LeaseId, LeaseState, Mode, Namespace, TargetName};
+use lease_core::{
+    Accessor, Action, Denied, DynamicSecretName, IdentityName, LeaseId, LeaseState, Mode,
+    Namespace, TargetName, requester_id,
+};
 use lease_store::{Held, LeasePage, Place};
 
-use crate::{Engine, Ports, Revocation, RevokeError, StoreError};
+use crate::{Engine, Ports, ReadError, Revocation, RevokeError, StoreError};
 
 /// Which leases are meant; what is left out does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +21,10 @@ pub struct LeaseFilter {
     pub namespace: Option<Namespace>,
     /// In this state.
     pub state: Option<LeaseState>,
+    /// Asked for by this requester.
+    pub requester: Option<String>,
+    /// Asked for with this access token, or one that it was renewed to.
+    pub accessor: Option<Accessor>,
 }
 
 /// What came of taking many leases back.
@@ -45,6 +53,12 @@ impl LeaseFilter {
         Self { dynamic_secret: Some(name.clone()), ..Self::default() }
     }
 
+    /// All leases of an identity, be it there or deleted.
+    #[must_use]
+    pub fn of_identity(name: &IdentityName) -> Self {
+        Self { requester: Some(requester_id(name)), ..Self::default() }
+    }
+
     fn meets(&self, held: &Held, state: LeaseState) -> bool {
         fn meets<T: PartialEq>(wanted: Option<&T>, is: &T) -> bool {
             wanted.is_none_or(|wanted| wanted == is)
@@ -54,19 +68,27 @@ impl LeaseFilter {
             && meets(self.target.as_ref(), &lease.target)
             && meets(self.namespace.as_ref(), &lease.namespace)
             && meets(self.state.as_ref(), &state)
+            && meets(self.requester.as_ref(), &lease.requester)
+            && (self.accessor.is_none() || self.accessor == lease.accessor)
     }
 }
 
 impl<P: Ports> Engine<P> {
-    /// The lease of this id, if there is one and it is not forgotten.
+    /// The lease of this id, if the requester may see it and it is not forgotten.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
-    pub fn lease(&self, id: LeaseId) -> Result<Option<Held>, StoreError> {
-        self.leases().find(id)
+    /// Says the same of a lease that the requester may not know of and of one that does not exist.
+    pub fn read_lease(&self, id: LeaseId) -> Result<Held, ReadError> {
+        let held = self.leases().find(id)?.ok_or(ReadError::Unknown(id))?;
+        match self.requester.authorize(Action::Read, &held) {
+            Ok(_) => Ok(held),
+            Err(Denied::Hidden) => Err(ReadError::Unknown(id)),
+            Err(Denied::NotGranted) => Err(ReadError::Denied(id)),
+        }
     }
 
-    /// At most `limit` leases that `filter` meets, from a place on, oldest first within a dynamic secret.
+    /// At most `limit` leases that `filter` meets and the requester may see, from a place on, oldest first within
+    /// a dynamic secret.
     ///
     /// A page looks at a bounded number of leases, so it may be short or empty and still go on.
     ///
@@ -78,10 +100,22 @@ impl<P: Ports> Engine<P> {
         from: Option<Place>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
+        let may_read = |held: &Held| self.requester.authorize(Action::Read, held).is_ok();
+        self.find_leases(filter, from, limit, may_read)
+    }
+
+    /// The same of those that `keep` keeps, whoever asks.
+    pub(crate) fn find_leases(
+        &self,
+        filter: &LeaseFilter,
+        from: Option<Place>,
+        limit: usize,
+        keep: impl Fn(&Held) -> bool,
+    ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
         let logs = self.logs_of(filter)?;
         self.leases().page(&logs, from, limit, EXAMINED, |held| {
-            filter.meets(held, held.state(clocks.of(&held.lease.target)))
+            filter.meets(held, held.state(clocks.of(&held.lease.target))) && keep(held)
         })
     }
 
@@ -92,11 +126,21 @@ impl<P: Ports> Engine<P> {
         from: Option<Place>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
+        self.live_leases_kept(filter, from, limit, |_| true)
+    }
+
+    fn live_leases_kept(
+        &self,
+        filter: &LeaseFilter,
+        from: Option<Place>,
+        limit: usize,
+        keep: impl Fn(&Held) -> bool,
+    ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
         let logs = self.logs_of(filter)?;
         self.leases().page(&logs, from, limit, EXAMINED, |held| {
             let now = clocks.of(&held.lease.target);
-            is_live(held, now) && filter.meets(held, held.state(now))
+            is_live(held, now) && filter.meets(held, held.state(now)) && keep(held)
         })
     }
 
@@ -114,7 +158,8 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// Takes back at most `limit` leases that `filter` meets, several side by side.
+    /// Takes back at most `limit` leases that `filter` meets and the requester may take back, several side by
+    /// side.
     ///
     /// # Errors
     /// Fails where the store does; what was taken back stays so.
@@ -123,9 +168,35 @@ impl<P: Ports> Engine<P> {
         filter: &LeaseFilter,
         from: Option<Place>,
         limit: usize,
-    ) -> Result<BulkRevocation, RevokeError> {
-        let page = self.live_leases(filter, from, limit)?;
-        let revoking = page.items.into_iter().map(async |held| self.revoke(held.lease.id).await);
+    ) -> Result<BulkRevocation, StoreError> {
+        let may_revoke = |held: &Held| self.requester.authorize(Action::Revoke, held).is_ok();
+        self.revoke_page(self.live_leases_kept(filter, from, limit, may_revoke)?).await
+    }
+
+    /// Takes back all that `filter` meets, as far as one request may, whoever has asked for that. Where more are
+    /// left, a bulk revocation goes on from `next`.
+    pub(crate) async fn revoke_all_of(
+        &self,
+        filter: &LeaseFilter,
+    ) -> Result<BulkRevocation, StoreError> {
+        let stop = self.ports.now() + REVOKE_TIME;
+        let mut all = BulkRevocation::default();
+        loop {
+            let page = self.live_leases(filter, all.next, FIRST)?;
+            let done = self.revoke_page(page).await?;
+            all.revoked += done.revoked;
+            all.revoking += done.revoking;
+            all.plain += done.plain;
+            all.next = done.next;
+            if all.next.is_none() || self.ports.now() >= stop {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Takes back the leases of a page, whoever has asked for that.
+    async fn revoke_page(&self, page: LeasePage) -> Result<BulkRevocation, StoreError> {
+        let revoking = page.items.into_iter().map(async |held| self.revoke_found(held).await);
         let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(AT_ONCE));
         let mut done = BulkRevocation { next: page.next, ..BulkRevocation::default() };
         while let Some(outcome) = outcomes.next().await {
@@ -134,16 +205,23 @@ impl<P: Ports> Engine<P> {
                 Ok(Revocation::Begun(_)) => done.revoking += 1,
                 Err(RevokeError::Plain(_)) => done.plain += 1,
                 // It went while we looked, or somebody else is at it.
-                Err(RevokeError::Unknown(_) | RevokeError::Busy(_)) => {}
-                Err(error) => return Err(error),
+                Err(RevokeError::Unknown(_) | RevokeError::Denied(_) | RevokeError::Busy(_)) => {}
+                Err(RevokeError::Store(error)) => return Err(error),
             }
         }
         Ok(done)
     }
 
     /// Takes back what `filter` meets, as much as one request may.
-    pub(crate) async fn revoke_first(&self, filter: &LeaseFilter) -> Result<(), RevokeError> {
-        self.revoke_leases(filter, None, FIRST).await.map(drop)
+    pub(crate) async fn revoke_first(&self, filter: &LeaseFilter) -> Result<(), StoreError> {
+        self.revoke_page(self.live_leases(filter, None, FIRST)?).await.map(drop)
+    }
+
+    /// Takes back a lease that was found on a page, as it is by now.
+    pub(crate) async fn revoke_found(&self, held: Held) -> Result<Revocation, RevokeError> {
+        let id = held.lease.id;
+        let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
+        self.revoke_held(held).await
     }
 
     fn logs_of(&self, filter: &LeaseFilter) -> Result<Vec<u64>, StoreError> {
@@ -158,6 +236,9 @@ impl<P: Ports> Engine<P> {
 fn is_live(held: &Held, now: chrono::DateTime<chrono::Utc>) -> bool {
     held.ending.is_none() && !(held.lease.mode == Mode::Plain && now >= held.expires_at)
 }
+
+/// How long one request takes leases back before it says how far it has come: less than clients wait.
+const REVOKE_TIME: TimeDelta = TimeDelta::seconds(15);
 
 /// How many leases a page looks at.
 const EXAMINED: usize = 1000;

@@ -2,8 +2,9 @@
 //!
 //! Each operation reads, decides by `lease-core`, acts by `kube-rest` and records by `lease-store`, in an
 //! order that leaves nothing out of sight if it stops anywhere. The crate owns the ports for time and
-//! entropy. It knows nothing of HTTP routes, of how callers are known, or of Spin.
+//! entropy, and acts for a [`Requester`]. It knows nothing of HTTP routes or of Spin.
 
+mod access_tokens;
 mod announce;
 mod check;
 mod clocks;
@@ -19,6 +20,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod health;
+mod identities;
 mod identity;
 mod issue;
 mod leases;
@@ -27,6 +29,7 @@ mod ports;
 mod reconcile;
 mod renew;
 mod report;
+mod requester;
 mod revoke;
 mod sweep;
 mod targets;
@@ -34,6 +37,7 @@ mod targets;
 pub mod testing;
 mod token;
 
+pub use access_tokens::{AuthenticationError, NewAccessToken, TokenAtMaximum};
 pub use clusters::WriteOff;
 pub use config::{
     Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
@@ -42,14 +46,16 @@ pub use dynamic_secrets::{DynamicSecretDefinition, SecretDeletion};
 pub use end::Obstacle;
 pub use engine::{Engine, Put};
 pub use error::{
-    ClusterError, Doing, DynamicSecretError, IssueError, RenewError, RevokeError, TargetError,
+    ClusterError, Doing, DynamicSecretError, IdentityError, IssueError, ReadError, RenewError,
+    RevokeError, TargetError,
 };
-pub use issue::{Issued, Requester};
+pub use issue::Issued;
 pub use lease_store::{Clocks, Held, LeasePage, Page, Place, StoreError};
 pub use leases::{BulkRevocation, LeaseFilter};
 pub use objects::SECRET_TYPE;
 pub use ports::{Ports, VariableError};
 pub use renew::Renewal;
 pub use report::{Failed, Reconciled, SweepHealth, SweepOptions, SweepReport, Swept, TargetState};
+pub use requester::{Authority, Origin, Requester, Session};
 pub use revoke::Revocation;
 pub use targets::{KnownTarget, TargetDefinition, TargetDeletion};

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_rest::IssuedToken;
 use lease_core::{
-    ClusterClock, Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks, Mode, Ttl,
-    TtlError,
+    Action, ClusterClock, Denied, Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks,
+    Mode, Ttl, TtlError,
 };
 use lease_store::{FenceError, Held};
 
@@ -36,6 +36,7 @@ impl<P: Ports> Engine<P> {
     pub async fn renew(&self, id: LeaseId, ttl: Option<Ttl>) -> Result<Renewal, RenewError> {
         let deadline = self.ports.now() + ISSUE_TIME;
         let mut held = self.leases().find(id)?.ok_or(RenewError::Unknown(id))?;
+        self.narrow_renewal(&mut held)?;
         let now = self.now_on(&held.lease.target)?;
         let asked = asked(&held, ttl, now)?;
         self.is_enabled(&held.lease)?;
@@ -70,6 +71,22 @@ impl<P: Ports> Engine<P> {
         warnings.extend(self.seldom_swept(&held.lease));
         held.lease.jti = minted.claims.id;
         Ok(Renewal { held, token: minted.token, warnings })
+    }
+
+    /// Lets no renewal go past what the grants of the requester allow.
+    fn narrow_renewal(&self, held: &mut Held) -> Result<(), RenewError> {
+        let id = held.lease.id;
+        let permit =
+            self.requester.authorize(Action::Renew, held).map_err(|denied| match denied {
+                Denied::Hidden => RenewError::Unknown(id),
+                Denied::NotGranted => RenewError::Denied(id),
+            })?;
+        if let Some(max) = permit.max_ttl {
+            let latest = held.lease.issued_at + TimeDelta::from(max);
+            // Never sooner than it ends already: a renewal shortens nothing.
+            held.lease.latest_end = held.lease.latest_end.min(latest).max(held.expires_at);
+        }
+        Ok(())
     }
 
     /// Announces the new end, and asks for a token that reaches it.

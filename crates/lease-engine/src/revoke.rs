@@ -1,7 +1,9 @@
 //! Taking a lease back.
 
 use chrono::{DateTime, Utc};
-use lease_core::{Closing, EndReason, Ending as Ended, Lease, LeaseId, LeaseState, Mode, Phase};
+use lease_core::{
+    Action, Closing, Denied, EndReason, Ending as Ended, Lease, LeaseId, LeaseState, Mode, Phase,
+};
 use lease_store::{FenceError, Held};
 
 use crate::connection::Connection;
@@ -27,9 +29,19 @@ impl<P: Ports> Engine<P> {
     /// Asked again it tells how it stands, and tries again where it is not done.
     ///
     /// # Errors
-    /// Refuses a plain token, which nothing can end.
+    /// Refuses a plain token, which nothing can end, and a lease that the requester may not take back.
     pub async fn revoke(&self, id: LeaseId) -> Result<Revocation, RevokeError> {
         let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
+        self.requester.authorize(Action::Revoke, &held).map_err(|denied| match denied {
+            Denied::Hidden => RevokeError::Unknown(id),
+            Denied::NotGranted => RevokeError::Denied(id),
+        })?;
+        self.revoke_held(held).await
+    }
+
+    /// Takes a lease back, whoever has asked for that.
+    pub(crate) async fn revoke_held(&self, held: Held) -> Result<Revocation, RevokeError> {
+        let id = held.lease.id;
         if held.ending.is_some() {
             return Ok(Revocation::Done(held));
         }

@@ -70,6 +70,7 @@ impl<P: Ports> Engine<P> {
             self.drop_retired_targets()?;
             let resealed = self.reseal()?;
             let resigned = self.resign(sweep.stop).await?;
+            self.expiring().forget(self.ports.now())?;
             let mut report = sweep.report.borrow_mut();
             (report.resealed, report.resigned) = (resealed, resigned);
         }

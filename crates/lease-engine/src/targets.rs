@@ -6,7 +6,7 @@ use lease_core::{
 };
 use lease_store::Page;
 
-use crate::{Engine, LeaseFilter, Ports, Put, RevokeError, StoreError, TargetError};
+use crate::{Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
 
 /// What an administrator says of a target.
 #[derive(Debug)]
@@ -134,12 +134,7 @@ impl<P: Ports> Engine<P> {
             }
             target.retired = true;
             self.targets().put(&target)?;
-            self.revoke_first(&LeaseFilter::of_target(name)).await.map_err(
-                |error| match error {
-                    RevokeError::Store(error) => TargetError::Store(error),
-                    _ => TargetError::LiveLeases(name.clone()),
-                },
-            )?;
+            self.revoke_first(&LeaseFilter::of_target(name)).await?;
             if self.has_live_leases(&LeaseFilter::of_target(name))? {
                 return Ok(TargetDeletion::Retired);
             }

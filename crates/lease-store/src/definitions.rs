@@ -1,12 +1,12 @@
-//! Targets and dynamic secrets: found by name, listed in the order in which they were first put.
+//! Targets, dynamic secrets and identities: found by name, listed in the order in which they were first put.
 
 use std::marker::PhantomData;
 
-use lease_core::{DynamicSecret, DynamicSecretName, Target, TargetName};
+use lease_core::{DynamicSecret, DynamicSecretName, Identity, IdentityName, Target, TargetName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyValue, Log, StoreError, checks, clusters, counter, keys, record};
+use crate::{KeyValue, Log, StoreError, checks, clusters, counter, keys, record, tokens};
 
 /// Something that is defined by an administrator and has a name.
 pub trait Definition: Serialize + DeserializeOwned {
@@ -35,8 +35,8 @@ pub trait Definition: Serialize + DeserializeOwned {
         Ok(None)
     }
 
-    /// The keys of what is kept about the definition of this name, and goes when it goes.
-    fn satellites(_name: &Self::Name) -> Vec<String> {
+    /// The keys of what is kept about the definition of this name and number, and goes when it goes.
+    fn satellites(_name: &Self::Name, _number: u64) -> Vec<String> {
         Vec::new()
     }
 }
@@ -132,7 +132,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
             self.store.set_many(&[outlived])?;
         }
         let mut keys = vec![Self::key(name.as_ref()), Self::slot(entry.number)];
-        keys.extend(D::satellites(name));
+        keys.extend(D::satellites(name, entry.number));
         self.store.delete_many(&keys)?;
         Ok(true)
     }
@@ -197,8 +197,21 @@ impl Definition for Target {
         &self.name
     }
 
-    fn satellites(name: &TargetName) -> Vec<String> {
+    fn satellites(name: &TargetName, _number: u64) -> Vec<String> {
         vec![checks::key(name), clusters::key(name)]
+    }
+}
+
+impl Definition for Identity {
+    type Name = IdentityName;
+    const KIND: &'static str = "identity";
+
+    fn name(&self) -> &IdentityName {
+        &self.name
+    }
+
+    fn satellites(_name: &IdentityName, number: u64) -> Vec<String> {
+        vec![tokens::all_revoked(number)]
     }
 }
 

@@ -8,21 +8,25 @@ mod claims;
 mod clusters;
 mod counter;
 mod definitions;
+mod expiring;
 mod key_value;
 mod keys;
 mod leases;
 mod memory;
 mod notes;
 mod passes;
+mod rates;
 mod record;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 mod summary;
+mod tokens;
 
 pub use checks::Checks;
 pub use claims::{Claim, ClaimKey, ClaimKeyError, Claimed, Claiming};
 pub use clusters::{Accounts, Clusters};
 pub use definitions::{Definition, Definitions, Page};
+pub use expiring::Expiring;
 pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
     Batch, Clocks, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
@@ -31,4 +35,6 @@ pub use leases::{
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};
 pub use passes::{Pass, Passes};
+pub use rates::Rates;
 pub use record::StoreError;
+pub use tokens::{TokenState, Tokens};

@@ -24,6 +24,8 @@ pub enum Note<'a> {
     Silence(&'a TargetName),
     /// How far comparing the target with the records has come.
     Reconcile(&'a TargetName),
+    /// The name of an identity that was an administrator when it was last put: a hint.
+    Administrator,
 }
 
 /// The notes in a store.
@@ -42,6 +44,7 @@ impl Note<'_> {
             Note::Clock(target) => format!("target-clock.{target}"),
             Note::Silence(target) => format!("target-silence.{target}"),
             Note::Reconcile(target) => format!("target-reconcile.{target}"),
+            Note::Administrator => "administrator".to_owned(),
         }
     }
 }
@@ -100,6 +103,7 @@ mod tests {
             Note::Clock(&prod),
             Note::Silence(&prod),
             Note::Reconcile(&prod),
+            Note::Administrator,
         ];
         for (number, note) in all.into_iter().enumerate() {
             assert_eq!(notes.get::<usize>(note).expect("reads"), None, "{note:?}");

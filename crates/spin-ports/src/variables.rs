@@ -22,6 +22,7 @@ pub fn variables() -> Result<Variables, SettingsError> {
         hold_expired: get("hold_expired")?,
         sweep_interval: get("sweep_interval")?,
         reconcile_interval: get("reconcile_interval")?,
+        trusted_proxies: get("trusted_proxies")?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use lease_core::{LeaseState, NameError};
+use lease_core::{LeaseState, NameError, requester_id};
 use lease_engine::{LeaseFilter, Place};
 use serde::Deserialize as _;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -20,6 +20,8 @@ pub(super) fn filter(query: &Query<'_>) -> Result<LeaseFilter, Problem> {
         target: name(query, "target")?,
         namespace: name(query, "namespace")?,
         state: query.text("state").map(state).transpose()?,
+        requester: name(query, "identity")?.as_ref().map(requester_id),
+        accessor: None,
     })
 }
 
@@ -88,6 +90,14 @@ mod tests {
                     ..LeaseFilter::default()
                 }),
             ),
+            (
+                "identity=bot",
+                Ok(LeaseFilter {
+                    requester: Some("identity:bot".to_owned()),
+                    ..LeaseFilter::default()
+                }),
+            ),
+            ("identity=Bot", Err("`identity`: a name of an identity is 1 to 63")),
             ("state=pending", Ok(state(LeaseState::Pending))),
             ("state=revoking", Ok(state(LeaseState::Revoking))),
             ("state=revoked", Ok(state(LeaseState::Revoked))),

@@ -3,7 +3,7 @@
 use http::header::{HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Response, StatusCode};
 use lease_core::{Audience, IssueRequest, Namespace, Ttl};
-use lease_engine::{Engine, Ports, Requester};
+use lease_engine::{Engine, Ports};
 use serde::Deserialize;
 
 use super::json::IssuedJson;
@@ -25,7 +25,6 @@ struct IssueInput {
 /// `POST /api/v1/dynamic-secrets/{name}/leases`
 pub(crate) async fn issue<P: Ports>(
     engine: &Engine<P>,
-    requester: &Requester,
     name: &str,
     headers: &HeaderMap,
     body: impl Body,
@@ -34,7 +33,7 @@ pub(crate) async fn issue<P: Ports>(
     let key = idempotency_key(headers)?;
     let IssueInput { ttl, namespace, audiences } = input::optional_json(body).await?;
     let request = IssueRequest { ttl, namespace, audiences };
-    let issued = engine.issue(requester, &secret, request, key).await?;
+    let issued = engine.issue(&secret, request, key).await?;
     // Unwrap safety: an id is hexadecimal digits.
     let location =
         HeaderValue::try_from(format!("/api/v1/leases/{}", issued.held.lease.id)).unwrap();

@@ -1,8 +1,10 @@
 //! `DELETE /api/v1/leases/{lease_id}` and `POST /api/v1/leases/revoke`
 
 use http::{Response, StatusCode};
-use lease_core::{DynamicSecretName, LeaseState, Namespace, TargetName};
-use lease_engine::{Engine, LeaseFilter, Ports, Revocation};
+use lease_core::{
+    DynamicSecretName, IdentityName, LeaseState, Namespace, TargetName, requester_id,
+};
+use lease_engine::{BulkRevocation, Engine, LeaseFilter, Ports, Revocation};
 use serde::{Deserialize, Serialize};
 
 use super::filter::{CURSOR_RULE, place, written};
@@ -29,13 +31,15 @@ pub(crate) async fn revoke<P: Ports>(
 #[derive(Deserialize)]
 #[serde(
     deny_unknown_fields,
-    expecting = "an object with one or more of `dynamic_secret`, `target`, `namespace` and `state`"
+    expecting = "an object with one or more of `dynamic_secret`, `target`, `namespace`, `state` and \
+                 `identity`"
 )]
 struct RevokeInput {
     dynamic_secret: Option<DynamicSecretName>,
     target: Option<TargetName>,
     namespace: Option<Namespace>,
     state: Option<LeaseState>,
+    identity: Option<IdentityName>,
     limit: Option<u64>,
     cursor: Option<String>,
 }
@@ -56,10 +60,13 @@ pub(crate) async fn revoke_many<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let input: RevokeInput = input::json(body).await?;
-    let RevokeInput { dynamic_secret, target, namespace, state, limit, cursor } = input;
-    let filter = LeaseFilter { dynamic_secret, target, namespace, state };
+    let RevokeInput { dynamic_secret, target, namespace, state, identity, limit, cursor } = input;
+    let requester = identity.as_ref().map(requester_id);
+    let filter =
+        LeaseFilter { dynamic_secret, target, namespace, state, requester, accessor: None };
     if filter == LeaseFilter::default() {
-        let detail = "say which leases: by `dynamic_secret`, `target`, `namespace` or `state`";
+        let detail =
+            "say which leases: by `dynamic_secret`, `target`, `namespace`, `state` or `identity`";
         return Err(Problem::new(Code::FilterRequired, detail));
     }
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
@@ -71,6 +78,11 @@ pub(crate) async fn revoke_many<P: Ports>(
     let from = cursor.as_deref().map(|text| place(text).ok_or_else(wrong)).transpose()?;
     // Unwrap safety: it is at most `MAX_LIMIT`.
     let done = engine.revoke_leases(&filter, from, usize::try_from(limit).unwrap()).await?;
+    Ok(revoked(&done))
+}
+
+/// What came of taking many leases back, as it is shown.
+pub(crate) fn revoked(done: &BulkRevocation) -> Response<Vec<u8>> {
     let status = if done.revoking > 0 { StatusCode::ACCEPTED } else { StatusCode::OK };
     let json = RevokedJson {
         revoked: done.revoked,
@@ -78,5 +90,5 @@ pub(crate) async fn revoke_many<P: Ports>(
         not_revocable: done.plain,
         next_cursor: done.next.map(written),
     };
-    Ok(respond::json(status, &json))
+    respond::json(status, &json)
 }

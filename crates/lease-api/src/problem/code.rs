@@ -43,8 +43,14 @@ codes! {
         Unauthenticated = "unauthenticated",
         /// One was shown that admits nobody here.
         InvalidToken = "invalid_token",
+        /// The access token lives as long as it may.
+        AccessTokenAtMaximum = "access_token_at_maximum",
     }
     FORBIDDEN {
+        /// No grant of the caller allows it.
+        NotGranted = "not_granted",
+        /// Administrators are managed by those who may do that.
+        AdministratorsProtected = "administrators_protected",
         /// The dynamic secret does not cover the namespace.
         NamespaceNotAllowed = "namespace_not_allowed",
         /// It would lease the account that kubelease itself has.
@@ -57,6 +63,8 @@ codes! {
         UnknownTarget = "unknown_target",
         /// No dynamic secret.
         UnknownDynamicSecret = "unknown_dynamic_secret",
+        /// No identity.
+        UnknownIdentity = "unknown_identity",
         /// No lease, or no more.
         UnknownLease = "unknown_lease",
         /// No sweep has run yet.
@@ -101,6 +109,8 @@ codes! {
         NotRevocable = "not_revocable",
         /// A plain token cannot be renewed.
         NotRenewable = "not_renewable",
+        /// No access tokens are made for the identity.
+        TokensNotAllowed = "tokens_not_allowed",
         /// The lease has ended, is ending, or is not issued yet.
         LeaseNotActive = "lease_not_active",
         /// The lease lives as long as it may.
@@ -141,6 +151,10 @@ codes! {
         AudienceNotAllowed = "audience_not_allowed",
         /// Nothing says which leases are meant.
         FilterRequired = "filter_required",
+    }
+    TOO_MANY_REQUESTS {
+        /// The identity has asked for as many leases in this minute as it may.
+        TooManyIssues = "too_many_issues",
     }
     INTERNAL_SERVER_ERROR {
         /// A bug of ours.

@@ -1,6 +1,8 @@
 //! Why no lease is issued.
 
-use lease_core::{AudienceError, DynamicSecretName, NamespaceError, NotGranted, TtlError};
+use lease_core::{
+    AudienceError, DynamicSecretName, Namespace, NamespaceError, NotGranted, TtlError,
+};
 use lease_engine::IssueError;
 
 use super::target::own_account;
@@ -9,6 +11,8 @@ use super::{Code, Problem, RETRY_SOON, dynamic_secret};
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
+            IssueError::Denied { secret, namespace } => denied(&secret, namespace.as_ref()),
+            IssueError::TooMany { limit, retry_after } => too_many(limit, retry_after),
             IssueError::UnknownSecret(name) => dynamic_secret::unknown(&name),
             IssueError::UnknownTarget { .. } => Self::new(Code::TargetMissing, error.to_string()),
             IssueError::TargetDisabled(target) => {
@@ -64,6 +68,25 @@ impl From<IssueError> for Problem {
             IssueError::Store(error) => error.into(),
         }
     }
+}
+
+/// No grant of the identity allows it. That is said before anything of the dynamic secret is.
+fn denied(secret: &DynamicSecretName, namespace: Option<&Namespace>) -> Problem {
+    let leases = format!("leases of dynamic secret `{secret}`");
+    let leases = match namespace {
+        Some(namespace) => format!("{leases} in namespace `{namespace}`"),
+        None => leases,
+    };
+    Problem::not_granted("issue", &leases)
+}
+
+/// The identity has asked for as many as it may in a minute.
+fn too_many(limit: u32, retry_after: u32) -> Problem {
+    Problem::new(
+        Code::TooManyIssues,
+        format!("this identity may ask for {limit} leases in a minute"),
+    )
+    .retry_after(retry_after)
 }
 
 fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted) -> Problem {

@@ -1,7 +1,7 @@
 //! Why a lease is not shown, taken back or renewed.
 
 use lease_core::{LeaseId, LeaseIdError, TtlError};
-use lease_engine::{RenewError, RevokeError};
+use lease_engine::{ReadError, RenewError, RevokeError};
 
 use super::{Code, Problem, RETRY_SOON, issue};
 
@@ -18,10 +18,21 @@ impl From<LeaseIdError> for Problem {
     }
 }
 
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unknown(id) => Self::unknown_lease(id),
+            ReadError::Denied(_) => Self::not_granted("read", "this lease"),
+            ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<RevokeError> for Problem {
     fn from(error: RevokeError) -> Self {
         match error {
             RevokeError::Unknown(id) => Self::unknown_lease(id),
+            RevokeError::Denied(_) => Self::not_granted("revoke", "this lease"),
             RevokeError::Plain(id) => Self::new(
                 Code::NotRevocable,
                 format!(
@@ -42,6 +53,7 @@ impl From<RenewError> for Problem {
     fn from(error: RenewError) -> Self {
         match error {
             RenewError::Unknown(id) => Self::unknown_lease(id),
+            RenewError::Denied(_) => Self::not_granted("renew", "this lease"),
             RenewError::Plain(id) => Self::new(
                 Code::NotRenewable,
                 format!(

@@ -7,9 +7,9 @@ use lease_core::{Account, DynamicSecret, Grant, IssueRequest, KnownCluster, Obje
 use super::ask::Asked;
 use super::tell::told;
 use crate::connection::Connection;
-use crate::issue::{Making, Requester};
+use crate::issue::Making;
 use crate::objects::role_kind;
-use crate::{Engine, Ports};
+use crate::{Engine, Ports, Requester};
 
 impl<P: Ports> Engine<P> {
     /// Tries what a lease of the dynamic secret would make in the first namespace that it names.
@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
         let request = IssueRequest { namespace: Some(namespace), ..IssueRequest::default() };
         // One that is disabled can be tried when it is enabled.
         let granted = secret.grant(request, self.config.max_ttl).ok()?;
-        let requester = Requester { id: "check".to_owned() };
+        let requester = Requester::check();
         let subject = (0, secret);
         let known = (known.clone(), self.ports.now());
         let making = Making::plan(self, &requester, subject, &granted, known, None, deadline);

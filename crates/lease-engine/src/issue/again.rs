@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use lease_core::{DynamicSecret, LeaseState, MIN_TOKEN_TTL, Mode};
 use lease_store::{ClaimKey, Claimed, Claiming};
 
-use super::{Issued, Requester};
+use super::Issued;
 use crate::config::ISSUE_TIME;
 use crate::{Engine, IssueError, Ports};
 
@@ -15,13 +15,12 @@ impl<P: Ports> Engine<P> {
     /// request under the same key.
     pub(super) async fn claim(
         &self,
-        requester: &Requester,
         secret: &DynamicSecret,
         asked: &str,
         key: &str,
     ) -> Result<Claiming, IssueError> {
         // Both are named by MACs, and each pair by one master key, the current first.
-        let named = |text| self.keys.request_keys(&requester.id, &secret.name, text);
+        let named = |text| self.keys.request_keys(&self.requester.id, &secret.name, text);
         let mut pairs = named(key).into_iter().map(claim_key).zip(named(asked));
         // Unwrap safety: the current key is always there.
         let (current, fingerprint) = pairs.next().unwrap();

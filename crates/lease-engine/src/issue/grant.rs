@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    Account, Decision, DynamicSecret, DynamicSecretName, Granted, IssueRequest, KnownCluster,
-    Namespace, NamespaceError, NotGranted, Target, TargetName,
+    Account, Action, Decision, DynamicSecret, DynamicSecretName, Granted, IssueRequest,
+    KnownCluster, LeaseSubject, Namespace, NamespaceError, NotGranted, Permit, Target, TargetName,
+    authorize, is_secret_granted,
 };
 
 use crate::connection::Connection;
-use crate::{ClusterError, Doing, Engine, IssueError, Ports};
+use crate::{Authority, ClusterError, Doing, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
     /// The target of the dynamic secret, if leases may be issued there.
@@ -22,12 +23,62 @@ impl<P: Ports> Engine<P> {
         if target.disabled { Err(IssueError::TargetDisabled(target.name)) } else { Ok(target) }
     }
 
+    /// Refuses a requester who may issue no lease of this name, whether there is such a dynamic secret or not.
+    pub(super) fn may_issue(&self, name: &DynamicSecretName) -> Result<(), IssueError> {
+        let may = match (self.requester.authority, &self.requester.session) {
+            (Authority::Administrator { .. }, _) => true,
+            (Authority::Granted, Some(session)) => {
+                is_secret_granted(&session.identity, Action::Issue, name)
+            }
+            _ => false,
+        };
+        if may { Ok(()) } else { Err(IssueError::Denied { secret: name.clone(), namespace: None }) }
+    }
+
+    /// The terms of the lease, within what the dynamic secret, the installation and the grants of the requester
+    /// allow.
     pub(super) fn granted(
         &self,
         secret: &DynamicSecret,
         request: IssueRequest,
     ) -> Result<Granted, IssueError> {
-        secret.grant(request, self.config.max_ttl).map_err(|source| not_granted(secret, source))
+        let asked = request.namespace.clone();
+        let namespace = secret.definition.namespaces().choose(asked);
+        let namespace = namespace.map_err(NotGranted::Namespace);
+        let namespace = namespace.map_err(|source| not_granted(secret, source))?;
+        let permit = self.permit_issue(secret, &namespace)?;
+        let most = permit.max_ttl.map_or(self.config.max_ttl, |max| max.min(self.config.max_ttl));
+        secret.grant(request, most).map_err(|source| not_granted(secret, source))
+    }
+
+    /// Counts an issue of an identity that may ask for so many in a minute.
+    ///
+    /// Only what would be granted is counted; revocations, renewals and sweeps never are.
+    pub(super) fn count_issue(&self) -> Result<(), IssueError> {
+        let Some(session) = &self.requester.session else { return Ok(()) };
+        let Some(limit) = session.identity.spec().max_issues_per_minute else { return Ok(()) };
+        let (number, now) = (session.token.identity_number, self.ports.now());
+        match self.rates().count_issue(number, limit.get(), now)? {
+            None => Ok(()),
+            Some(retry_after) => Err(IssueError::TooMany { limit: limit.get(), retry_after }),
+        }
+    }
+
+    /// The permit to issue a lease in this namespace.
+    fn permit_issue(
+        &self,
+        secret: &DynamicSecret,
+        namespace: &Namespace,
+    ) -> Result<Permit, IssueError> {
+        let Some(session) = &self.requester.session else { return Ok(Permit::default()) };
+        if self.requester.is_administrator() {
+            return Ok(Permit::default());
+        }
+        let subject = LeaseSubject { dynamic_secret: &secret.name, namespace, is_own: true };
+        authorize(&session.identity, Action::Issue, &subject).map_err(|_| IssueError::Denied {
+            secret: secret.name.clone(),
+            namespace: Some(namespace.clone()),
+        })
     }
 
     /// Whether the dynamic secret covers the namespace as it is now, and does not lease our own account.

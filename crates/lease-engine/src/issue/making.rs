@@ -1,7 +1,5 @@
 //! What is made for one lease, in two rounds, and undone where it cannot be finished.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
 use kube_rest::{Object, TokenClaims};
@@ -11,13 +9,12 @@ use lease_core::{
 };
 use lease_store::{Claim, Place};
 
-use super::Requester;
 use crate::connection::Connection;
 use crate::create::{Made, Proof, creating};
 use crate::end::{Ending, Obstacle};
 use crate::objects::Dress;
 use crate::token::Minted;
-use crate::{ClusterError, Engine, IssueError, Ports};
+use crate::{ClusterError, Engine, IssueError, Ports, Requester};
 
 /// A lease in the making.
 pub(crate) struct Making<'s> {
@@ -66,6 +63,7 @@ impl<'s> Making<'s> {
             account_uid: None,
             audiences: granted.audiences.iter().map(ToString::to_string).collect(),
             requester: requester.id.clone(),
+            accessor: requester.accessor(),
             phase: Phase::Pending,
             begun_at: now,
             issue_deadline: deadline,
@@ -379,8 +377,8 @@ fn plan(
     (id, attempt): (LeaseId, u8),
     now: DateTime<Utc>,
 ) -> Plan {
-    let claims = BTreeMap::new();
-    let naming = Naming { id, attempt, identity: &requester.id, claims: &claims, now };
+    let (identity, claims) = (requester.display_name(), requester.claims());
+    let naming = Naming { id, attempt, identity, claims: &claims, now };
     secret.plan(granted, &naming)
 }
 

@@ -51,7 +51,12 @@ impl<P: Ports> Engine<P> {
             Err(RevokeError::Store(error)) => Err(error.into()),
             // It is done or begun, or somebody else has ended it meanwhile.
             Ok(Revocation::Done(_) | Revocation::Begun(_))
-            | Err(RevokeError::Unknown(_) | RevokeError::Plain(_) | RevokeError::Busy(_)) => Ok(()),
+            | Err(
+                RevokeError::Unknown(_)
+                | RevokeError::Denied(_)
+                | RevokeError::Plain(_)
+                | RevokeError::Busy(_),
+            ) => Ok(()),
         }
     }
 

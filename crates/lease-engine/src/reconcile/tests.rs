@@ -390,7 +390,7 @@ fn a_dry_run_tells_the_same_and_changes_nothing() {
         let leases = |key: &&String| key.starts_with("lease.") || key.starts_with("place.");
         let contents = engine.ports.store.contents();
         assert_eq!(contents.keys().filter(leases).count(), keys.keys().filter(leases).count());
-        assert!(engine.lease(lost.id).expect("reads").is_none(), "{mode:?}");
+        assert!(engine.read_lease(lost.id).is_err(), "{mode:?}");
     }
 }
 

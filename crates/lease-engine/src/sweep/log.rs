@@ -259,7 +259,7 @@ impl<P: Ports> Engine<P> {
         // A target that is known not to answer is not asked once more for each lease.
         let outcome = match sweep.obstacle_of(&held.lease.target) {
             Some(reason) => self.leave_to_sweeps(held, reason),
-            None => self.revoke(held.lease.id).await,
+            None => self.revoke_found(held).await,
         };
         let mut report = sweep.report.borrow_mut();
         report.due += 1;
@@ -273,7 +273,7 @@ impl<P: Ports> Engine<P> {
             Err(RevokeError::Store(error)) => return Err(error),
             Err(RevokeError::Busy(_)) => return Ok(false),
             // Somebody else was faster.
-            Err(RevokeError::Unknown(_) | RevokeError::Plain(_)) => {}
+            Err(RevokeError::Unknown(_) | RevokeError::Denied(_) | RevokeError::Plain(_)) => {}
         }
         Ok(true)
     }

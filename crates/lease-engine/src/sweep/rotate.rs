@@ -24,6 +24,27 @@ impl<P: Ports> Engine<P> {
                 Err(error) => log::error!("target `{}`: {error}", target.name),
             }
         }
+        Ok(resealed + self.reseal_reviewers()?)
+    }
+
+    /// Seals the tokens of identities' reviewers anew.
+    fn reseal_reviewers(&self) -> Result<usize, StoreError> {
+        let mut resealed = 0;
+        let targets = self.targets().all()?.into_iter();
+        let urls = targets.map(|target| (target.name, target.url)).collect();
+        for identity in self.identities().all()? {
+            match identity.resealed(&urls, &self.keys, || self.random()) {
+                Ok(None) => {}
+                Ok(Some(resealed_identity)) => {
+                    // Unless it was put anew, or deleted, since it was read.
+                    if self.identities().get(&identity.name)?.is_some_and(|now| now == identity) {
+                        self.identities().put(&resealed_identity)?;
+                        resealed += 1;
+                    }
+                }
+                Err(error) => log::error!("identity `{}`: {error}", identity.name),
+            }
+        }
         Ok(resealed)
     }
 
@@ -42,7 +63,7 @@ impl<P: Ports> Engine<P> {
         }
         let state = Some(LeaseState::Active);
         let filter = LeaseFilter { state, ..LeaseFilter::default() };
-        let page = self.list_leases(&filter, pass.at, PAGE)?;
+        let page = self.find_leases(&filter, pass.at, PAGE, |_| true)?;
         let mut resigned = 0;
         for held in &page.items {
             if self.ports.now() >= stop {

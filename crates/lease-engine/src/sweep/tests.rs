@@ -190,11 +190,13 @@ fn what_an_earlier_master_key_sealed_is_sealed_anew() {
     let engine = warm(RULES);
     let id = issue(&engine).expect("issues").held.lease.id;
     let both = lease_core::Keyring::new(&master_key("E"), &[master_key("A")]);
-    let engine = Engine::new(engine.ports.clone(), both, engine.config.clone());
+    let engine = Engine::new(engine.ports.clone(), both, engine.config.clone())
+        .acting_for(crate::fixtures::requester());
     assert_eq!(sweep(&engine).resealed, 1);
     assert_eq!(sweep(&engine).resealed, 0);
     // The first key can go: the target opens, and the lease, whose UIDs are on record, ends.
-    let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone());
+    let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone())
+        .acting_for(crate::fixtures::requester());
     assert!(crate::fixtures::revoke(&engine, id));
     issue(&engine).expect("issues");
     let sent = engine.ports.http.bearers();
@@ -221,7 +223,8 @@ fn a_target_that_does_not_open_is_told_and_keeps_no_other_from_being_swept() {
         .put_target(target("other", "https://b.example", prod("https://b.example", Some("t")).auth))
         .expect("puts");
     put_secret(&engine, RULES.1, "");
-    let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone());
+    let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone())
+        .acting_for(crate::fixtures::requester());
     pass(&engine, 3601);
     let report = sweep(&engine);
     assert_eq!((report.due, report.postponed, report.resealed), (1, 1, 0));
@@ -245,7 +248,8 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
             marks.collect::<Vec<_>>()
         };
         let both = lease_core::Keyring::new(&master_key("E"), &[master_key("A")]);
-        let engine = Engine::new(engine.ports.clone(), both, engine.config.clone());
+        let engine = Engine::new(engine.ports.clone(), both, engine.config.clone())
+            .acting_for(crate::fixtures::requester());
         assert_eq!(listed(&engine), [false; 3], "{mode:?}");
         // One of them cannot be signed now: it is tried again.
         engine.ports.http.fail_once(Fault::Forbid, |sent| sent.method == "PATCH");
@@ -256,7 +260,8 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
         let calls = engine.ports.http.calls();
         sweep(&engine);
         assert_eq!(engine.ports.http.calls(), calls, "{mode:?}: it is done");
-        let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone());
+        let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone())
+            .acting_for(crate::fixtures::requester());
         for held in live(&engine) {
             let renewed = block_on(engine.renew(held.lease.id, None));
             assert!(renewed.is_ok(), "{mode:?}: {renewed:?}");
@@ -276,11 +281,7 @@ fn what_is_due_is_judged_by_the_target_s_clock_whatever_the_host_says() {
             engine.ports.http.set_ahead(TimeDelta::seconds(-ahead));
             pass(&engine, ahead + 300);
             sweep(&engine);
-            assert_eq!(
-                engine.lease(id).expect("reads").expect("is").ending,
-                None,
-                "{mode:?} {ahead}"
-            );
+            assert_eq!(engine.read_lease(id).expect("is there").ending, None, "{mode:?} {ahead}");
             let now = engine.now_on(&name_of("prod")).expect("reads");
             assert_eq!(held(&engine, id).state(now), LeaseState::Active, "{mode:?} {ahead}");
             for _ in 0..31 {
@@ -330,7 +331,8 @@ fn what_has_expired_is_held_and_what_is_asked_for_is_not() {
         let id = issue_of(&engine, "10m").expect("issues").held.lease.id;
         let asked = issue_of(&engine, "1h").expect("issues").held.lease.id;
         let config = Config { hold_expired: true, ..engine.config.clone() };
-        let holding = Engine::new(engine.ports.clone(), keys("A"), config);
+        let holding = Engine::new(engine.ports.clone(), keys("A"), config)
+            .acting_for(crate::fixtures::requester());
         pass(&engine, 601);
         let report = sweep(&holding);
         assert_eq!((report.due, report.done, report.held), (0, 0, 1), "{mode:?}");
@@ -449,8 +451,7 @@ fn one_target_that_does_not_answer_delays_no_other() {
     block_on(engine.put_dynamic_secret(dead)).expect("puts");
     for _ in 0..10 {
         let request = crate::fixtures::asked("10m");
-        let requester = crate::fixtures::requester();
-        block_on(engine.issue(&requester, &name_of("dead"), request, None)).expect("issues");
+        block_on(engine.issue(&name_of("dead"), request, None)).expect("issues");
     }
     let id = issue_of(&engine, "10m").expect("issues").held.lease.id;
     let is_dead = |sent: &crate::testing::Sent| {

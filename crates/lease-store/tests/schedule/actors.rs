@@ -252,6 +252,7 @@ fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
         account_uid: None,
         audiences: vec![],
         requester: "somebody".to_owned(),
+        accessor: None,
         phase: Phase::Pending,
         begun_at: now,
         issue_deadline: deadline,

@@ -32,8 +32,9 @@ fn the_same_request_gives_the_same_lease_and_a_fresh_token() {
 fn a_key_is_one_caller_s_for_one_dynamic_secret() {
     let engine = with_secret(RULES, "");
     again(&engine, "1h").expect("issues");
-    let other = Requester { id: "somebody else".to_owned() };
-    let issued = block_on(engine.issue(&other, &name_of("ci"), asked("1h"), Some("k")));
+    let other = Requester { id: "somebody else".to_owned(), ..requester() };
+    let engine = restarted(&engine).acting_for(other);
+    let issued = again(&engine, "1h");
     assert!(!issued.expect("issues").again);
     assert_eq!(all_leases(&engine).len(), 2);
 }
@@ -90,8 +91,8 @@ fn a_lease_that_has_ended_never_comes_back_under_its_key() {
 fn in_parallel_one_creates_and_the_others_get_the_same() {
     for mode in ALL {
         let engine = with_secret(mode, "");
-        let (requester, name) = (requester(), name_of("ci"));
-        let requests = (0..10).map(|_| engine.issue(&requester, &name, asked("1h"), Some("k")));
+        let name = name_of("ci");
+        let requests = (0..10).map(|_| engine.issue(&name, asked("1h"), Some("k")));
         let outcomes = block_on(join_all(requests));
         let mut ids = vec![];
         for outcome in outcomes {

@@ -301,9 +301,8 @@ fn no_more_leases_live_than_may_also_at_once() {
     use futures::future::join_all;
     for mode in ALL {
         let engine = with_secret(mode, r#""max_live_leases":3"#);
-        let (requester, name) = (requester(), name_of("ci"));
-        let requests =
-            (0..10).map(|_| engine.issue(&requester, &name, IssueRequest::default(), None));
+        let name = name_of("ci");
+        let requests = (0..10).map(|_| engine.issue(&name, IssueRequest::default(), None));
         let outcomes = block_on(join_all(requests));
         let (issued, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!(issued.len(), 3, "{mode:?}");

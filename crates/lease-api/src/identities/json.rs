@@ -1,0 +1,106 @@
+//! The shape of identities.
+
+use lease_core::{
+    AccessTokenTerms, AuthMethod, Description, Identity, IdentityGrant, IdentityName,
+    KubernetesAuth, MaxIssuesPerMinute, MaxLiveLeases, OidcAuth, Reviewer, Tags, VariableName,
+};
+use serde::Serialize;
+
+use crate::respond::time;
+
+/// An identity as it is shown: without the tokens of its reviewers.
+#[derive(Serialize)]
+pub(crate) struct IdentityJson {
+    name: IdentityName,
+    description: Description,
+    tags: Tags,
+    disabled: bool,
+    auth: Vec<AuthJson>,
+    grants: Vec<IdentityGrant>,
+    admin: bool,
+    manage_administrators: bool,
+    access_token: AccessTokenTerms,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_live_leases: Option<MaxLiveLeases>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_issues_per_minute: Option<MaxIssuesPerMinute>,
+    created_at: String,
+    updated_at: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// A way to log in.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum AuthJson {
+    Kubernetes(KubernetesAuth<ReviewerJson>),
+    Oidc(OidcAuth),
+    Token,
+}
+
+/// Whose credential a review is asked with; `{"token":null}` for a token that is kept.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ReviewerJson {
+    Target,
+    Client,
+    Token(()),
+    Variable(VariableName),
+}
+
+impl IdentityJson {
+    pub(crate) fn of(identity: &Identity) -> Self {
+        let spec = identity.spec().clone();
+        Self {
+            name: identity.name.clone(),
+            description: spec.description,
+            tags: spec.tags,
+            disabled: spec.disabled,
+            auth: spec.auth.into_iter().map(AuthJson::of).collect(),
+            grants: spec.grants,
+            admin: spec.admin,
+            manage_administrators: spec.manage_administrators,
+            access_token: spec.access_token,
+            max_live_leases: spec.max_live_leases,
+            max_issues_per_minute: spec.max_issues_per_minute,
+            created_at: time(identity.created_at),
+            updated_at: time(identity.updated_at),
+            warnings: vec![],
+        }
+    }
+
+    pub(crate) fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
+}
+
+impl AuthJson {
+    fn of(method: AuthMethod) -> Self {
+        match method {
+            AuthMethod::Kubernetes(method) => {
+                let reviewer = ReviewerJson::of(&method.reviewer);
+                Self::Kubernetes(KubernetesAuth {
+                    target: method.target,
+                    reviewer,
+                    allowed_names: method.allowed_names,
+                    allowed_namespaces: method.allowed_namespaces,
+                    allowed_audience: method.allowed_audience,
+                })
+            }
+            AuthMethod::Oidc(method) => Self::Oidc(method),
+            AuthMethod::Token(_) => Self::Token,
+        }
+    }
+}
+
+impl ReviewerJson {
+    fn of(reviewer: &Reviewer) -> Self {
+        match reviewer {
+            Reviewer::Target => Self::Target,
+            Reviewer::Client => Self::Client,
+            Reviewer::Token(_) => Self::Token(()),
+            Reviewer::Variable(variable) => Self::Variable(variable.clone()),
+        }
+    }
+}

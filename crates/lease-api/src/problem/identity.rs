@@ -1,0 +1,77 @@
+//! Why an identity is not put or deleted, or no access token of it made or revoked.
+
+use lease_core::{AccessorError, IdentityDefinitionError, ReviewerError, TtlError};
+use lease_engine::{IdentityError, TokenAtMaximum};
+
+use super::{Code, Problem, issue};
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Unknown(name) => {
+                Self::new(Code::UnknownIdentity, format!("there is no identity `{name}`"))
+            }
+            IdentityError::Definition(error) => definition(error),
+            IdentityError::Administrators => Self::new(
+                Code::AdministratorsProtected,
+                "administrators are put and deleted, and given tokens, by `admin_token` or an identity with \
+                 `manage_administrators`",
+            ),
+            IdentityError::Disabled(name) => {
+                Self::new(Code::Disabled, format!("identity `{name}` is disabled"))
+            }
+            IdentityError::NoTokens(name) => Self::new(
+                Code::TokensNotAllowed,
+                format!(
+                    "identity `{name}` takes no tokens that an administrator makes; add `{{\"type\":\"token\"}}` to its \
+                     `auth`"
+                ),
+            ),
+            IdentityError::TtlTooLong { asked, max } => {
+                issue::ttl(&TtlError::TooLong { asked, max }, "")
+            }
+            IdentityError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TokenAtMaximum> for Problem {
+    fn from(_: TokenAtMaximum) -> Self {
+        Self::new(
+            Code::AccessTokenAtMaximum,
+            "the access token lives as long as it may; log in again",
+        )
+    }
+}
+
+impl From<AccessorError> for Problem {
+    fn from(error: AccessorError) -> Self {
+        Self::new(Code::InvalidName, error.to_string())
+    }
+}
+
+fn definition(error: IdentityDefinitionError) -> Problem {
+    let text = error.to_string();
+    match error {
+        IdentityDefinitionError::AuthCount | IdentityDefinitionError::TokenTwice => {
+            Problem::field("/auth".to_owned(), text)
+        }
+        IdentityDefinitionError::GrantCount => Problem::field("/grants".to_owned(), text),
+        IdentityDefinitionError::NoAdministrator => {
+            Problem::field("/manage_administrators".to_owned(), text)
+        }
+        IdentityDefinitionError::UnknownTarget(_) => Problem::new(Code::UnknownTarget, text),
+        IdentityDefinitionError::Reviewer { index, source: ReviewerError::TokenRequired } => {
+            let detail = ReviewerError::TokenRequired.to_string();
+            Problem::field(format!("/auth/{index}/reviewer"), detail)
+        }
+        IdentityDefinitionError::Reviewer { source: source @ ReviewerError::Unopened(_), .. } => {
+            Problem::new(
+                Code::CredentialUnreadable,
+                "the reviewer's token cannot be opened with the configured master keys; put the identity again \
+                 with it",
+            )
+            .because(source)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Reasons why a lease is not shown, taken back or renewed.
+
+use lease_core::{LeaseId, TargetName};
+use lease_store::StoreError;
+
+use super::ClusterError;
+
+/// The reason why a lease is not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is none of this id that the requester may know of.
+    #[error("there is no lease `{0}`")]
+    Unknown(LeaseId),
+    /// It is the requester's own, and no grant lets it look at it.
+    #[error("the requester is not granted to read lease `{0}`")]
+    Denied(LeaseId),
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
+/// Why a lease was not taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// There is none of this id that the requester may know of.
+    #[error("there is no lease `{0}`")]
+    Unknown(LeaseId),
+    /// No grant of the requester lets it take this one back, though it may see it.
+    #[error("the requester is not granted to revoke lease `{0}`")]
+    Denied(LeaseId),
+    /// Its token is bound to nothing.
+    #[error("lease `{0}` is a plain token")]
+    Plain(LeaseId),
+    /// Somebody was faster; trying again tells what stands now.
+    #[error("lease `{0}` is being changed")]
+    Busy(LeaseId),
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
+/// Why a lease was not renewed.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// There is none of this id that the requester may know of.
+    #[error("there is no lease `{0}`")]
+    Unknown(LeaseId),
+    /// No grant of the requester lets it renew this one, though it may know of it.
+    #[error("the requester is not granted to renew lease `{0}`")]
+    Denied(LeaseId),
+    /// Its token is bound to nothing.
+    #[error("lease `{0}` is a plain token")]
+    Plain(LeaseId),
+    /// It has ended, is ending, or is not answered yet.
+    #[error("lease `{0}` is not active")]
+    NotActive(LeaseId),
+    /// It took longer than it may. The lease ends no sooner than before.
+    #[error("the renewal took too long")]
+    TooLate,
+    /// It lives as long as it may.
+    #[error("lease `{0}` is at its latest end")]
+    AtLatestEnd(LeaseId),
+    /// More was asked for than may be.
+    #[error("a ttl of {asked} is more than the maximum of {max}")]
+    TooLong {
+        /// What was asked for.
+        asked: lease_core::Ttl,
+        /// The most that would be granted.
+        max: lease_core::Ttl,
+    },
+    /// Less was asked for than a lease may live.
+    #[error(transparent)]
+    TooShort(lease_core::TtlError),
+    /// Its target or dynamic secret is disabled.
+    #[error("lease `{0}` is of a dynamic secret or target that is disabled")]
+    Disabled(LeaseId),
+    /// Its target is gone.
+    #[error("target `{0}` does not exist")]
+    UnknownTarget(TargetName),
+    /// The cluster could not be asked, said no, or answered with something else.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,135 @@
+//! Putting, showing and deleting identities.
+
+use std::collections::BTreeMap;
+
+use lease_core::{
+    ApiServerUrl, AuthMethod, Identity, IdentityInput, IdentityName, PutIdentity, TargetName,
+};
+use lease_store::{Note, Page};
+
+use crate::{BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Put, StoreError};
+
+impl<P: Ports> Engine<P> {
+    /// Puts an identity, and says what its administrator should know.
+    ///
+    /// What is changed counts at once for access tokens that are out.
+    ///
+    /// # Errors
+    /// Says which part does not fit. Refuses to make or change an administrator unless the requester may do that.
+    pub fn put_identity(
+        &self,
+        name: IdentityName,
+        input: IdentityInput,
+    ) -> Result<(Put<Identity>, Vec<String>), IdentityError> {
+        let known = self.identities().get(&name)?;
+        if input.admin {
+            self.may_manage_administrators()?;
+        }
+        known.as_ref().map_or(Ok(()), |known| self.may_change(known))?;
+        let urls = self.urls_of(&input)?;
+        let put = PutIdentity {
+            known: known.as_ref(),
+            urls: &urls,
+            keys: &self.keys,
+            nonce: &|| self.random(),
+            now: self.ports.now(),
+        };
+        let identity = Identity::put(name, input, &put)?;
+        self.identities().put(&identity)?;
+        if identity.spec().admin {
+            self.notes().put(Note::Administrator, &identity.name)?;
+        }
+        let warnings = identity.spec().access_token.warnings();
+        Ok((Put::new(known.is_some(), identity), warnings))
+    }
+
+    /// The identity of this name.
+    ///
+    /// # Errors
+    /// Fails if there is none.
+    pub fn identity(&self, name: &IdentityName) -> Result<Identity, IdentityError> {
+        self.known_identity(name).map(|(_, identity)| identity)
+    }
+
+    /// At most `limit` identities from the `from`th on.
+    ///
+    /// # Errors
+    /// Fails if the store does.
+    pub fn list_identities(&self, from: u64, limit: usize) -> Result<Page<Identity>, StoreError> {
+        self.identities().list(from, limit)
+    }
+
+    /// Deletes an identity, and its access tokens with it; with `revoke`, its leases are taken back.
+    ///
+    /// An issue that is under way may complete within its 30 s; asked again, its lease is taken back too.
+    ///
+    /// # Errors
+    /// Fails if there is none. Refuses to delete an administrator unless the requester may do that.
+    pub async fn delete_identity(
+        &self,
+        name: &IdentityName,
+        revoke: bool,
+    ) -> Result<Option<BulkRevocation>, IdentityError> {
+        let (_, identity) = self.known_identity(name)?;
+        self.may_change(&identity)?;
+        self.identities().delete(name)?;
+        if !revoke {
+            return Ok(None);
+        }
+        Ok(Some(self.revoke_all_of(&LeaseFilter::of_identity(name)).await?))
+    }
+
+    /// Returns true if some identity is an administrator, so that `admin_token` need not be set.
+    ///
+    /// # Errors
+    /// Fails if the store does.
+    pub fn has_administrator(&self) -> Result<bool, StoreError> {
+        let is_one = |identity: &Identity| identity.spec().admin && !identity.spec().disabled;
+        let noted: Option<IdentityName> = self.notes().get(Note::Administrator)?;
+        if let Some(name) = noted
+            && self.identities().get(&name)?.as_ref().is_some_and(is_one)
+        {
+            return Ok(true);
+        }
+        let found = self.identities().all()?.into_iter().find(is_one);
+        if let Some(identity) = &found {
+            self.notes().put(Note::Administrator, &identity.name)?;
+        }
+        Ok(found.is_some())
+    }
+
+    /// The identity of this name, and its number.
+    pub(crate) fn known_identity(
+        &self,
+        name: &IdentityName,
+    ) -> Result<(u64, Identity), IdentityError> {
+        self.identities().entry(name)?.ok_or_else(|| IdentityError::Unknown(name.clone()))
+    }
+
+    /// Refuses to touch an administrator unless the requester may do that.
+    pub(crate) fn may_change(&self, identity: &Identity) -> Result<(), IdentityError> {
+        if identity.spec().admin { self.may_manage_administrators() } else { Ok(()) }
+    }
+
+    fn may_manage_administrators(&self) -> Result<(), IdentityError> {
+        let may = self.requester.manages_administrators();
+        if may { Ok(()) } else { Err(IdentityError::Administrators) }
+    }
+
+    /// The urls of all targets that logins name and that there are.
+    fn urls_of(
+        &self,
+        input: &IdentityInput,
+    ) -> Result<BTreeMap<TargetName, ApiServerUrl>, StoreError> {
+        let mut urls = BTreeMap::new();
+        for method in &input.auth {
+            let AuthMethod::Kubernetes(method) = method else { continue };
+            let target = self.targets().get(&method.target)?;
+            urls.extend(target.map(|target| (target.name, target.url)));
+        }
+        Ok(urls)
+    }
+}
+
+#[cfg(test)]
+mod tests;

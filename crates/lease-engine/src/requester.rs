@@ -1,0 +1,167 @@
+//! Who asks: known before anything is done, and kept with all that is done.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use jwt_auth::AccessTokenClaims;
+use lease_core::{
+    Accessor, Action, Denied, Identity, IdentityName, LeaseSubject, Permit, authorize,
+};
+use lease_store::Held;
+
+/// Who asks, and all that is known of it. Whoever admits a request makes one; see
+/// [`Engine::acting_for`](crate::Engine::acting_for).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requester {
+    /// A stable id: the same for the same caller, whatever else changes. Leases keep it, and an
+    /// `Idempotency-Key` belongs to it.
+    pub id: String,
+    /// What it may do.
+    pub authority: Authority,
+    /// The login by which it is known; none for who holds a token of the installation itself.
+    pub session: Option<Box<Session>>,
+    /// Where the request comes from.
+    pub origin: Origin,
+}
+
+/// What a requester may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// Nothing.
+    Nothing,
+    /// Sweep.
+    Sweep,
+    /// What the grants of its identity say.
+    Granted,
+    /// Everything, but for administrators if it may not manage them.
+    Administrator {
+        /// True if it may put and delete administrators, and make access tokens for them.
+        manages_administrators: bool,
+    },
+}
+
+/// The login by which a requester is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The identity, as it is now.
+    pub identity: Identity,
+    /// What its access token says: the number of the identity, the kind of the login, the claims that decided it.
+    pub token: AccessTokenClaims,
+    /// The id of the access token, by which it can be revoked without being known.
+    pub accessor: Accessor,
+}
+
+/// Where a request comes from, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The address of the client.
+    pub address: Option<IpAddr>,
+    /// The id that the client, or what stands before us, has given the request.
+    pub request_id: Option<String>,
+    /// The id of the trace that the request is part of.
+    pub trace_id: Option<String>,
+}
+
+impl Requester {
+    /// Nobody, who may do nothing.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::of_installation("nobody", Authority::Nothing)
+    }
+
+    /// Whoever holds `admin_token`: the first administrator.
+    #[must_use]
+    pub fn first_administrator() -> Self {
+        let authority = Authority::Administrator { manages_administrators: true };
+        Self::of_installation("administrator", authority)
+    }
+
+    /// Whoever calls the sweep.
+    #[must_use]
+    pub fn sweeper() -> Self {
+        Self::of_installation("sweeper", Authority::Sweep)
+    }
+
+    /// The check of a target, for the names of what it makes for trial.
+    pub(crate) fn check() -> Self {
+        Self::of_installation("check", Authority::Nothing)
+    }
+
+    /// Somebody who has logged in as an identity.
+    #[must_use]
+    pub fn identity(session: Session) -> Self {
+        let spec = session.identity.spec();
+        let manages_administrators = spec.manage_administrators;
+        let authority = if spec.admin {
+            Authority::Administrator { manages_administrators }
+        } else {
+            Authority::Granted
+        };
+        let id = session.identity.requester_id();
+        Self { id, authority, session: Some(Box::new(session)), origin: Origin::default() }
+    }
+
+    /// The same, with where the request comes from.
+    #[must_use]
+    pub fn from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// The name of the identity, if it is one.
+    #[must_use]
+    pub fn identity_name(&self) -> Option<&IdentityName> {
+        self.session.as_ref().map(|session| &session.identity.name)
+    }
+
+    /// The text that stands for it in the names of what is made for its leases.
+    pub(crate) fn display_name(&self) -> &str {
+        self.identity_name().map_or(&self.id, IdentityName::as_str)
+    }
+
+    /// The id of the access token by which it is known.
+    #[must_use]
+    pub fn accessor(&self) -> Option<Accessor> {
+        self.session.as_ref().map(|session| session.accessor)
+    }
+
+    /// The claims by which its login was decided.
+    pub(crate) fn claims(&self) -> BTreeMap<String, String> {
+        self.session.as_ref().map(|session| session.token.login_claims.clone()).unwrap_or_default()
+    }
+
+    /// Returns true if it may do what an administrator may.
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        matches!(self.authority, Authority::Administrator { .. })
+    }
+
+    /// Returns true if it may put and delete administrators, and make access tokens for them.
+    #[must_use]
+    pub fn manages_administrators(&self) -> bool {
+        self.authority == Authority::Administrator { manages_administrators: true }
+    }
+
+    /// Decides if it may do `action` with a lease that is on record.
+    ///
+    /// # Errors
+    /// Says if the lease may be known to exist, at least.
+    pub fn authorize(&self, action: Action, held: &Held) -> Result<Permit, Denied> {
+        let lease = &held.lease;
+        match (self.authority, &self.session) {
+            (Authority::Administrator { .. }, _) => Ok(Permit::default()),
+            (Authority::Granted, Some(session)) => {
+                let subject = LeaseSubject {
+                    dynamic_secret: &lease.dynamic_secret,
+                    namespace: &lease.namespace,
+                    is_own: lease.requester == self.id,
+                };
+                authorize(&session.identity, action, &subject)
+            }
+            _ => Err(Denied::Hidden),
+        }
+    }
+
+    fn of_installation(id: &str, authority: Authority) -> Self {
+        Self { id: id.to_owned(), authority, session: None, origin: Origin::default() }
+    }
+}

@@ -1,0 +1,143 @@
+//! Keys that are of no use any more after some time, and the queues by which a sweep finds and deletes them.
+//!
+//! There is no expiry in the store, and no scan. So whoever writes such a key registers it, in one of four queues:
+//! all entries of a queue are kept for the same time, so that its oldest entry is always the first to go.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{KeyValue, StoreError, counter, record};
+
+/// The keys of a store that are to be deleted one day.
+pub struct Expiring<'a, K> {
+    store: &'a K,
+}
+
+/// Keys that are deleted together.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    keys: Vec<String>,
+    at: DateTime<Utc>,
+}
+
+/// A queue: its name, and for how long its entries are kept.
+#[derive(Clone, Copy)]
+struct Queue(&'static str, TimeDelta);
+
+impl<'a, K: KeyValue> Expiring<'a, K> {
+    /// The keys of `store` that are to be deleted one day.
+    pub fn new(store: &'a K) -> Self {
+        Self { store }
+    }
+
+    /// Registers `keys`, which are to be deleted no sooner than `at`, and writes `entries` in the same step: two
+    /// durable writes.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; both may be written all the same, or neither.
+    pub fn register(
+        &self,
+        keys: Vec<String>,
+        mut entries: Vec<(String, Vec<u8>)>,
+        now: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        // What is to stay longer than the longest queue keeps it would be deleted too soon.
+        let queue = QUEUES.into_iter().find(|queue| now + queue.1 >= at).unwrap_or(LONGEST);
+        let number = self.store.increment(&queue.count())?;
+        let key = queue.entry(number);
+        let entry = Entry { keys, at: now + queue.1 };
+        entries.push((key.clone(), record::write(&key, &entry)?));
+        Ok(self.store.set_many(&entries)?)
+    }
+
+    /// Deletes registered keys whose time is over, at most some hundreds of each queue, and returns how many entries
+    /// that were.
+    ///
+    /// Without anything to delete it writes nothing.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; what was deleted stays so.
+    pub fn forget(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        QUEUES.into_iter().try_fold(0, |sum, queue| Ok(sum + self.forget_of(queue, now)?))
+    }
+
+    fn forget_of(&self, queue: Queue, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let head = counter::read(self.store, &queue.count())?;
+        if head == 0 {
+            return Ok(0);
+        }
+        let mark = queue.mark();
+        let done = self.store.get(&mark)?.map(|bytes| record::read(&mark, &bytes)).transpose()?;
+        let done: u64 = done.unwrap_or(0);
+        let last = head.min(done.saturating_add(EXAMINED));
+        let (mut next, mut keys, mut forgotten) = (done, vec![], 0);
+        let mut only_holes = true;
+        for number in done + 1..=last {
+            let key = queue.entry(number);
+            // A hole is of somebody who is just writing, or died at it: it is passed over with the next entry
+            // whose time is over, which is kept for so long that nobody is writing any more.
+            let Some(bytes) = self.store.get(&key)? else { continue };
+            let entry: Entry = record::read(&key, &bytes)?;
+            only_holes = false;
+            if entry.at > now || forgotten == FORGOTTEN {
+                break;
+            }
+            keys.extend(entry.keys);
+            keys.push(key);
+            (next, forgotten) = (number, forgotten + 1);
+        }
+        // More holes than can be written at once were left by somebody who died before the mark was written.
+        if only_holes && last - done == EXAMINED {
+            next = last;
+        }
+        if next == done {
+            return Ok(0);
+        }
+        if !keys.is_empty() {
+            self.store.delete_many(&keys)?;
+        }
+        // Written last: should this stop before, what is deleted is looked for again and is not there.
+        let value = record::write(&mark, &next)?;
+        self.store.set_many(&[(mark, value)])?;
+        Ok(forgotten)
+    }
+}
+
+impl Queue {
+    /// The counter of its entries.
+    fn count(self) -> String {
+        format!("count.expiring.{}", self.0)
+    }
+
+    /// One entry.
+    fn entry(self, number: u64) -> String {
+        format!("expiring.{}.{number}", self.0)
+    }
+
+    /// The number up to which all entries are deleted.
+    fn mark(self) -> String {
+        format!("expired.{}", self.0)
+    }
+}
+
+/// The queues, the shortest first.
+const QUEUES: [Queue; 4] = [
+    Queue("hour", TimeDelta::hours(1)),
+    Queue("day", TimeDelta::days(1)),
+    Queue("month", TimeDelta::days(32)),
+    LONGEST,
+];
+
+/// The queue of what is kept longest: longer than any access token lives.
+const LONGEST: Queue = Queue("year", TimeDelta::days(366));
+
+/// The most entries of one queue that are deleted at once.
+const FORGOTTEN: usize = 200;
+
+/// The most entries of one queue that are looked at. It is more than [`FORGOTTEN`], so that those which were deleted
+/// by a sweep that died before it said so do not hold up the next one.
+const EXAMINED: u64 = 500;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Access tokens: which are revoked, and how often each was used.
+//!
+//! A token is known by its signature, so nothing is kept of one that is only issued and used. What is kept has to be
+//! kept no longer than the token lives, and is registered to be forgotten.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{Accessor, MAX_ACCESS_TOKEN_TTL};
+
+use crate::{Expiring, KeyValue, StoreError, counter, record};
+
+/// What is kept of access tokens.
+pub struct Tokens<'a, K> {
+    store: &'a K,
+}
+
+/// What is known of an access token, besides what it says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenState {
+    /// True if it was revoked by itself.
+    pub is_revoked: bool,
+    /// The time before which all tokens of its identity were revoked, if they were.
+    pub revoked_before: Option<DateTime<Utc>>,
+}
+
+impl<'a, K: KeyValue> Tokens<'a, K> {
+    /// What `store` keeps of access tokens.
+    pub fn new(store: &'a K) -> Self {
+        Self { store }
+    }
+
+    /// What is known of a token of this identity: two reads, whatever it is.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn state(&self, accessor: Accessor, identity: u64) -> Result<TokenState, StoreError> {
+        let is_revoked = self.store.get(&revoked(accessor))?.is_some();
+        let key = all_revoked(identity);
+        let revoked_before = self.store.get(&key)?;
+        let revoked_before = revoked_before.map(|bytes| record::read(&key, &bytes)).transpose()?;
+        Ok(TokenState { is_revoked, revoked_before })
+    }
+
+    /// Revokes one token, which ends at `end` at the latest, if that is known: two durable writes.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; it may be revoked all the same.
+    pub fn revoke(
+        &self,
+        accessor: Accessor,
+        now: DateTime<Utc>,
+        end: Option<DateTime<Utc>>,
+    ) -> Result<(), StoreError> {
+        let key = revoked(accessor);
+        let value = record::write(&key, &now)?;
+        let end = end.unwrap_or_else(|| longest(now));
+        Expiring::new(self.store).register(vec![key.clone()], vec![(key, value)], now, end)
+    }
+
+    /// Revokes all tokens of an identity that were issued by now: one durable write.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; they may be revoked all the same.
+    pub fn revoke_all(&self, identity: u64, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let key = all_revoked(identity);
+        let value = record::write(&key, &now)?;
+        // Not registered: a later revocation writes the same key, and would be forgotten with the earlier one.
+        // It goes with the identity.
+        Ok(self.store.set_many(&[(key, value)])?)
+    }
+
+    /// Has the count of a token's uses forgotten once the token has ended: two durable writes. Without it the count
+    /// would stay for ever.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; no such token is to be handed out then.
+    pub fn begin_uses(
+        &self,
+        accessor: Accessor,
+        now: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        Expiring::new(self.store).register(vec![uses(accessor)], vec![], now, end)
+    }
+
+    /// Counts one more use of a token that has `limit` of them, and returns if there was one left: one durable
+    /// write, and none once there is none left.
+    ///
+    /// The counter gives each number once, so of any number of requests at once, at however many replicas, exactly
+    /// `limit` get one that is not over it.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; the use may be counted all the same.
+    pub fn use_once(&self, accessor: Accessor, limit: u32) -> Result<bool, StoreError> {
+        let (key, limit) = (uses(accessor), u64::from(limit));
+        if counter::read(self.store, &key)? >= limit {
+            return Ok(false);
+        }
+        Ok(self.store.increment(&key)? <= limit)
+    }
+
+    /// Returns how often a token was used, if its uses are counted.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn uses(&self, accessor: Accessor) -> Result<u64, StoreError> {
+        Ok(counter::read(self.store, &uses(accessor))?)
+    }
+}
+
+/// The mark that a token is revoked.
+fn revoked(accessor: Accessor) -> String {
+    format!("token-revoked.{accessor}")
+}
+
+/// The mark that all tokens of an identity are revoked which were issued before.
+pub(crate) fn all_revoked(identity: u64) -> String {
+    format!("identity-tokens.{identity}")
+}
+
+/// The count of a token's uses.
+fn uses(accessor: Accessor) -> String {
+    format!("count.token-uses.{accessor}")
+}
+
+/// The latest end of a token that is not known.
+fn longest(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::from(MAX_ACCESS_TOKEN_TTL)
+}
+
+#[cfg(test)]
+mod tests;
