@@ -15,6 +15,7 @@ mod fake;
 mod finalizer;
 mod half_permitted;
 mod idempotency;
+mod identities;
 mod kind;
 mod lease;
 mod listing;
@@ -73,6 +74,10 @@ fn main() -> ExitCode {
         idempotency::twenty_at_once_make_one_lease,
         idempotency::a_failed_issue_frees_its_key,
         idempotency::a_plain_token_is_given_again_while_it_can_be,
+        identities::a_forged_header_never_helps,
+        identities::a_trusted_proxy_tells_the_address_and_its_client_does_not,
+        identities::uses_are_exact_through_two_replicas_of_one_redis,
+        identities::an_identity_leases_what_it_is_granted_and_gives_it_back,
         lease::a_leased_token_is_the_accounts_and_no_more,
         lease::a_lease_ends_when_its_token_says,
         lease::a_namespace_must_be_named_only_where_there_is_a_choice,

@@ -1,0 +1,151 @@
+//! Identities on the running components: their addresses, uses and grants.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use testbed::harness::Case;
+use testbed::http::Http;
+use testbed::redis::Redis;
+
+use crate::broker::{Broker, Lease};
+use crate::kind;
+
+/// Puts identity `bot` with these fields, and returns an access token of it.
+fn token(admin: &Http, fields: &Value) -> Result<String> {
+    let mut identity = json!({"auth": [{"type": "token"}]});
+    for (field, value) in fields.as_object().context("an object")? {
+        identity[field] = value.clone();
+    }
+    admin.put("/api/v1/identities/bot", &identity)?.ok()?;
+    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect(201)?;
+    Ok(made["access_token"].as_str().context("a token")?.to_owned())
+}
+
+/// The status with which a token is answered that comes with these headers.
+fn shown(http: &Http, headers: &[(&str, &str)]) -> Result<u16> {
+    Ok(http.send("GET", WHOAMI, headers, &[])?.status)
+}
+
+pub fn a_forged_header_never_helps(case: &Case) -> Result<()> {
+    let kubelease = case.kubelease()?;
+    let elsewhere = json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}});
+    let bot = kubelease.anonymous()?.bearing(&token(&kubelease.admin()?, &elsewhere)?);
+    for headers in FORGED {
+        assert_eq!(shown(&bot, headers)?, 401, "{headers:?}");
+    }
+    let here = json!({"access_token": {"trusted_ips": ["127.0.0.1"]}});
+    let bot = kubelease.anonymous()?.bearing(&token(&kubelease.admin()?, &here)?);
+    for headers in FORGED {
+        assert_eq!(shown(&bot, headers)?, 200, "the true address counts: {headers:?}");
+    }
+    Ok(())
+}
+
+pub fn a_trusted_proxy_tells_the_address_and_its_client_does_not(case: &Case) -> Result<()> {
+    let settings = case.settings()?.with("trusted_proxies", "127.0.0.0/8");
+    let kubelease = case.kubelease_with(settings)?;
+    let far = json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}});
+    let bot = kubelease.anonymous()?.bearing(&token(&kubelease.admin()?, &far)?);
+    for (headers, status) in [
+        (&[][..], 401),
+        (&[("x-forwarded-for", "10.1.2.3")], 200),
+        (&[("x-forwarded-for", "192.0.2.1, 10.1.2.3")], 200),
+        (&[("x-forwarded-for", "10.1.2.3, 127.0.0.9")], 200),
+        (&[("forwarded", "for=10.1.2.3;proto=https")], 200),
+        // The proxy has added where the request came from; the client has made up the rest.
+        (&[("x-forwarded-for", "10.1.2.3, 192.0.2.1")], 401),
+        (&[("x-forwarded-for", "10.1.2.3"), ("x-forwarded-for", "192.0.2.1")], 401),
+        (&[("forwarded", "for=10.1.2.3, for=192.0.2.1")], 401),
+        (&[("forwarded", "for=10.1.2.3"), ("x-forwarded-for", "192.0.2.1")], 401),
+        (&[("spin-client-addr", "10.1.2.3:1"), ("x-forwarded-for", "192.0.2.1")], 401),
+    ] {
+        assert_eq!(shown(&bot, headers)?, status, "{headers:?}");
+    }
+    Ok(())
+}
+
+pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &Case) -> Result<()> {
+    let redis = Redis::start()?;
+    let mut settings = case.settings()?;
+    settings.runtime_config =
+        format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
+    let one = case.kubelease_with(settings.clone())?;
+    let other = case.kubelease_with(settings)?;
+    let limited = json!({"access_token": {"num_uses": USES}});
+    let token = token(&one.admin()?, &limited)?;
+    let replicas = [one.anonymous()?.bearing(&token), other.anonymous()?.bearing(&token)];
+    let statuses = thread::scope(|scope| {
+        let asking: Vec<_> = (0..100)
+            .map(|at| {
+                let http = &replicas[at % 2];
+                scope.spawn(move || shown(http, &[]))
+            })
+            .collect();
+        let answers = asking.into_iter().map(|thread| thread.join().expect("no panic"));
+        answers.collect::<Result<Vec<_>>>()
+    })?;
+    let mut counts = BTreeMap::new();
+    for status in statuses {
+        *counts.entry(status).or_insert(0) += 1;
+    }
+    assert_eq!(counts, BTreeMap::from([(200, USES), (401, 100 - USES)]));
+    for http in &replicas {
+        assert_eq!(shown(http, &[])?, 401);
+    }
+    // What one replica revokes is revoked at the other.
+    let token = self::token(&one.admin()?, &json!({}))?;
+    let (here, there) = (one.anonymous()?.bearing(&token), other.anonymous()?.bearing(&token));
+    assert_eq!([shown(&here, &[])?, shown(&there, &[])?], [200, 200]);
+    there.post("/api/v1/auth/token/revoke", &json!({}))?.expect(204)?;
+    assert_eq!([shown(&here, &[])?, shown(&there, &[])?], [401, 401]);
+    Ok(())
+}
+
+pub fn an_identity_leases_what_it_is_granted_and_gives_it_back(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
+    let admin = broker.admin()?;
+    let grant = json!({"dynamic_secrets": [broker.secret_name()], "namespaces": ["*"],
+                       "actions": ["issue", "read"], "max_ttl": "15m"});
+    let bot = admin.anonymous().bearing(&token(&admin, &json!({"grants": [grant]}))?);
+    let path = format!("{}/leases", broker.secret_path());
+    assert_eq!(bot.post(&path, &json!({"ttl": "16m"}))?.status, 422);
+    let issued = bot.post(&path, &json!({"ttl": "10m"}))?.expect(201)?;
+    assert_eq!(issued["requester"], "identity:bot");
+    let lease = Lease::of(issued)?;
+    bot.get(&lease.path())?.expect(200)?;
+    let by_administrator = broker.lease(&json!({"ttl": "10m"}))?;
+    assert_eq!(bot.get(&by_administrator.path())?.status, 404);
+    assert_eq!(bot.delete(&by_administrator.path())?.status, 404);
+    assert_eq!(bot.post(&format!("{}/renew", lease.path()), &json!({}))?.status, 403);
+    bot.delete(&lease.path())?.expect(200)?;
+    assert_eq!(admin.get(&lease.path())?.expect(200)?["state"], "revoked");
+    let taken = admin.send("DELETE", "/api/v1/identities/bot?leases=revoke", &[], &[])?;
+    assert_eq!(taken.expect(200)?["revoked"], 0);
+    assert_eq!(bot.get(WHOAMI)?.status, 401);
+    broker.revoke(&by_administrator)?.expect(200)?;
+    Ok(())
+}
+
+/// Headers by which a client claims to be at 10.1.2.3.
+const FORGED: [&[(&str, &str)]; 14] = [
+    &[("spin-client-addr", "10.1.2.3:80")],
+    &[("Spin-Client-Addr", "10.1.2.3:80")],
+    &[("SPIN-CLIENT-ADDR", "10.1.2.3:80")],
+    &[("spin-client-addr", "10.1.2.3:80"), ("spin-client-addr", "10.1.2.4:80")],
+    &[("spin_client_addr", "10.1.2.3:80")],
+    &[("x-spin-client-addr", "10.1.2.3:80")],
+    &[("x-forwarded-for", "10.1.2.3")],
+    &[("X-Forwarded-For", "10.1.2.3, 10.1.2.4")],
+    &[("x_forwarded_for", "10.1.2.3")],
+    &[("forwarded", "for=10.1.2.3")],
+    &[("Forwarded", "for=\"10.1.2.3:80\";proto=https;host=x")],
+    &[("x-real-ip", "10.1.2.3")],
+    &[("true-client-ip", "10.1.2.3"), ("cf-connecting-ip", "10.1.2.3")],
+    &[("via", "1.1 10.1.2.3"), ("x-client-ip", "10.1.2.3"), ("x-cluster-client-ip", "10.1.2.3")],
+];
+
+const WHOAMI: &str = "/api/v1/auth/token";
+
+const USES: i32 = 30;
