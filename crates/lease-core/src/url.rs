@@ -17,6 +17,13 @@ pub enum UrlError {
     /// Not `scheme://host`.
     #[error("a target's url is written `https://host[:port][/prefix]`")]
     Malformed,
+    /// A character that neither a host nor a prefix has.
+    #[error(
+        "a target's url does not take {} at this place: its host has letters, digits, `-` and `.`, its prefix also \
+         `_`, `~` and `:`",
+        name_of(*.0)
+    )]
+    Character(char),
     /// A user and password before the host.
     #[error("a target's url carries no user or password; the credential goes into `auth`")]
     UserInfo,
@@ -80,17 +87,21 @@ impl TryFrom<String> for ApiServerUrl {
         if text.contains(['?', '#']) {
             return Err(UrlError::Query);
         }
+        // Before odd characters, as one of them may be of the password.
+        let authority = text.split_once("://").map_or("", |(_, rest)| rest);
+        if authority.split('/').next().is_some_and(|authority| authority.contains('@')) {
+            return Err(UrlError::UserInfo);
+        }
+        check_characters(&text, b"-._~:/[]@")?;
         let uri: Uri = text.parse().map_err(|_| UrlError::Malformed)?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(UrlError::Malformed);
         };
-        if authority.as_str().contains('@') {
-            return Err(UrlError::UserInfo);
-        }
         let host = authority.host().to_ascii_lowercase();
         if host.starts_with('[') {
             return Err(UrlError::Ipv6Literal);
         }
+        check_characters(&host, b"-.")?;
         let default_port = match scheme {
             "https" => 443,
             "http" => 80,
@@ -99,6 +110,7 @@ impl TryFrom<String> for ApiServerUrl {
         let port = explicit_port(authority, &host)?.filter(|&port| port != default_port);
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let path = uri.path().trim_end_matches('/');
+        check_characters(path, b"-._~:/")?;
         if !is_host(&host) || !is_prefix(path) {
             return Err(UrlError::Malformed);
         }
@@ -127,6 +139,22 @@ fn explicit_port(authority: &http::uri::Authority, host: &str) -> Result<Option<
             _ => Err(UrlError::Malformed),
         },
         None => Err(UrlError::Malformed),
+    }
+}
+
+/// Refuses the first character that is neither a letter nor a digit nor one of `others`.
+fn check_characters(text: &str, others: &[u8]) -> Result<(), UrlError> {
+    let good = |c: char| c.is_ascii_alphanumeric() || (c.is_ascii() && others.contains(&(c as u8)));
+    text.chars().find(|&c| !good(c)).map_or(Ok(()), |c| Err(UrlError::Character(c)))
+}
+
+/// The character itself if it can be seen and is not taken for another, else its number.
+fn name_of(character: char) -> String {
+    match character {
+        ' ' => "a blank".to_owned(),
+        '`' => "a backtick".to_owned(),
+        seen if seen.is_ascii_graphic() => format!("`{seen}`"),
+        other => format!("U+{:04X}", u32::from(other)),
     }
 }
 
@@ -208,17 +236,39 @@ mod tests {
             ("https://api.example.com:0", UrlError::Malformed),
             ("https://api.example.com:99999", UrlError::Malformed),
             ("https://api..example.com", UrlError::Malformed),
-            ("https://exa mple.com", UrlError::Malformed),
+            ("https://exa mple.com", UrlError::Character(' ')),
+            ("https://exa_mple.com", UrlError::Character('_')),
+            ("https://exämple.com", UrlError::Character('ä')),
+            ("https://api.example.com\n", UrlError::Character('\n')),
+            ("https://api.example.com/a b", UrlError::Character(' ')),
+            ("https://api.example.com/{id}", UrlError::Character('{')),
+            ("https://api.example.com/a@b", UrlError::Character('@')),
             ("https://api.example.com/a//b", UrlError::Malformed),
             ("https://api.example.com/../b", UrlError::Malformed),
-            ("https://api.example.com/%2e%2e", UrlError::Malformed),
+            ("https://api.example.com/%2e%2e", UrlError::Character('%')),
             ("https://user:pw@api.example.com", UrlError::UserInfo),
+            ("https://user:p%w@api.example.com", UrlError::UserInfo),
             ("https://api.example.com?x=1", UrlError::Query),
             ("https://api.example.com#x", UrlError::Query),
             ("https://[::1]:6443", UrlError::Ipv6Literal),
             (&format!("https://{}.example.com", "a".repeat(1024)), UrlError::TooLong),
         ] {
             assert_eq!(ApiServerUrl::try_from(given.to_owned()), Err(error), "{given}");
+        }
+    }
+
+    #[test]
+    fn an_odd_character_is_named() {
+        for (character, name) in [
+            (' ', "not take a blank at"),
+            ('_', "not take `_` at"),
+            ('`', "not take a backtick at"),
+            ('\n', "not take U+000A at"),
+            ('\u{a0}', "not take U+00A0 at"),
+            ('\u{1f600}', "not take U+1F600 at"),
+        ] {
+            let told = UrlError::Character(character).to_string();
+            assert!(told.contains(name), "{told}");
         }
     }
 }
