@@ -94,6 +94,7 @@ fn main() -> ExitCode {
         modes::rules_in_the_cluster,
         modes::manifest_in_a_namespace,
         modes::manifest_in_the_cluster,
+        modes::verbs_and_names_are_compared_by_the_letter,
         modes::a_plain_token_is_good_until_it_ends_and_says_so,
         persistence::a_restart_keeps_everything,
         persistence::a_kill_loses_nothing_that_was_answered,

@@ -59,6 +59,44 @@ pub fn a_plain_token_is_good_until_it_ends_and_says_so(case: &Case) -> Result<()
     Ok(())
 }
 
+/// The verbs of others may have any case, and names may be those of people and groups in a directory.
+pub fn verbs_and_names_are_compared_by_the_letter(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::RULES)?;
+    let name = "cn=ops,ou=groups,dc=example";
+    let things = json!({
+        "apiGroups": ["things.example"],
+        "resources": ["things"],
+        "verbs": ["readThing"],
+        "resourceNames": [name],
+    });
+    let mut secret = broker.secret();
+    let rules = secret["account"]["rules"].as_array_mut().context("rules")?;
+    rules.push(things.clone());
+    // RBAC lets kubelease grant what it holds.
+    let mut held =
+        broker.roles().iter().find(|role| role["kind"] == "Role").context("a Role")?.clone();
+    held["rules"].as_array_mut().context("rules")?.push(things.clone());
+    broker.replace(&held)?;
+    broker.until(&things, broker.place.name(), None, true)?;
+
+    broker.admin()?.put(&broker.secret_path(), &secret)?.expect(200)?;
+    let lease = broker.lease(&json!({}))?;
+    broker.until_let_in(&lease.token)?;
+    let bearer = broker.cluster.as_token(&lease.token);
+    for (verb, name, allowed) in
+        [("readThing", name, true), ("readthing", name, false), ("readThing", "cn=ops", false)]
+    {
+        let question = json!({ "spec": { "resourceAttributes": {
+            "namespace": broker.place.name(), "group": "things.example", "resource": "things",
+            "verb": verb, "name": name,
+        } } });
+        let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let answer = bearer.post(reviews, &question)?.expect(201)?;
+        assert_eq!(answer["status"]["allowed"], allowed, "{question}: {answer}");
+    }
+    Ok(())
+}
+
 /// Its issue, what its token may, its marks, and that nothing is left of it once it is revoked.
 fn whole_life(case: &Case, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;

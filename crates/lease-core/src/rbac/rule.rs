@@ -47,6 +47,11 @@ pub enum RuleProblem {
     /// Not a text.
     #[error("this is a text")]
     NotAText,
+    /// `null` among the groups.
+    #[error(
+        "Kubernetes takes `null` for the core group, which may not be meant: write `\"\"` for the core group"
+    )]
+    NullGroup,
     /// A list that is too long.
     #[error("a list has at most {MAX_ENTRIES} entries")]
     TooMany,
@@ -56,9 +61,18 @@ pub enum RuleProblem {
     /// The same, where case counts too.
     #[error(
         "this is 1 to {MAX_ENTRY_BYTES} lower-case letters, digits, `*`, `.` or `-`, in a resource \
-         also `/` and `_`, in a verb also `:` and `_`, as Kubernetes writes it"
+         also `/` and `_`, as Kubernetes writes it"
     )]
     LowerCaseEntry,
+    /// A text that is no verb.
+    #[error("this is 1 to {MAX_ENTRY_BYTES} letters, digits, `*`, `.`, `-`, `:` or `_`")]
+    Verb,
+    /// A verb of Kubernetes that would match no request.
+    #[error("Kubernetes writes this verb in lower case, and RBAC compares by the letter")]
+    VerbCase,
+    /// A name that no object has, or that cannot be shown.
+    #[error("this is a name of at least one character, without control characters")]
+    Name,
     /// The core group by its nickname.
     #[error("the core group is written as the empty text `\"\"`")]
     Core,
@@ -89,7 +103,7 @@ impl PolicyRule {
     pub(super) fn read(node: Node, at: &str) -> Result<Self, RulesError> {
         let mut fields =
             Fields::of(node).ok_or_else(|| RulesError::at(at.to_owned(), RuleProblem::NotAMap))?;
-        let mut list = |name: &str| texts(fields.take(name), &format!("{at}.{name}"));
+        let mut list = |name: &str| texts(fields.take(name), at, name);
         let rule = Self {
             api_groups: list("apiGroups")?,
             resources: list("resources")?,
@@ -118,7 +132,7 @@ impl PolicyRule {
         each("apiGroups", &self.api_groups, group)?;
         each("resources", &self.resources, resource)?;
         each("verbs", &self.verbs, verb)?;
-        each("resourceNames", &self.resource_names, visible)?;
+        each("resourceNames", &self.resource_names, name)?;
         each("nonResourceURLs", &self.non_resource_urls, url)
     }
 
@@ -157,17 +171,21 @@ impl<'de> Deserialize<'de> for PolicyRule {
     }
 }
 
-fn texts(node: Node, at: &str) -> Result<Vec<String>, RulesError> {
+fn texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RulesError> {
     let list = match node {
         Node::Null => return Ok(Vec::new()),
         Node::List(list) => list,
         Node::Text(_) | Node::Map(_) => {
-            return Err(RulesError::at(at.to_owned(), RuleProblem::NotAList));
+            return Err(RulesError::at(format!("{at}.{field}"), RuleProblem::NotAList));
         }
     };
-    let text = |(i, node)| match node {
-        Node::Text(text) => Ok(text),
-        _ => Err(RulesError::at(format!("{at}[{i}]"), RuleProblem::NotAText)),
+    let text = |(i, node)| {
+        let problem = match node {
+            Node::Text(text) => return Ok(text),
+            Node::Null if field == "apiGroups" => RuleProblem::NullGroup,
+            Node::Null | Node::List(_) | Node::Map(_) => RuleProblem::NotAText,
+        };
+        Err(RulesError::at(format!("{at}.{field}[{i}]"), problem))
     };
     list.into_iter().enumerate().map(text).collect()
 }
@@ -186,11 +204,19 @@ pub(super) fn resource(text: &str) -> Result<(), RuleProblem> {
     word(text, b".*-_/")
 }
 
+/// RBAC compares by the letter. Kubernetes' own verbs come in lower case, so that `GET` would grant nothing; who
+/// asks by access reviews may ask for any verb, such as `readThing`.
 pub(super) fn verb(text: &str) -> Result<(), RuleProblem> {
-    word(text, b".*-_:")
+    let good = |b: u8| b.is_ascii_alphanumeric() || b".*-_:".contains(&b);
+    if !(1..=MAX_ENTRY_BYTES).contains(&text.len()) || !text.bytes().all(good) {
+        return Err(RuleProblem::Verb);
+    }
+    let lower = text.to_ascii_lowercase();
+    let miswritten = lower != text && STANDARD_VERBS.contains(&lower.as_str());
+    if miswritten { Err(RuleProblem::VerbCase) } else { Ok(()) }
 }
 
-/// RBAC compares by the letter, and requests come in lower case: `GET` would grant nothing.
+/// Groups and resources are in lower case wherever they are served.
 fn word(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || signs.contains(&b);
     let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
@@ -198,6 +224,14 @@ fn word(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
 }
 
 /// An empty name would match the requests that name nothing, such as lists.
+///
+/// Users and groups to impersonate are named by `resourceNames` too, and may be called anything, such as
+/// `cn=ops,ou=groups,dc=example`. All texts of all rules together are bounded.
+fn name(text: &str) -> Result<(), RuleProblem> {
+    let fits = !text.is_empty() && !text.contains(char::is_control);
+    fits.then_some(()).ok_or(RuleProblem::Name)
+}
+
 fn visible(text: &str) -> Result<(), RuleProblem> {
     let good = |b: u8| b.is_ascii_graphic() && !b"\"'`,\\".contains(&b);
     let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
@@ -209,7 +243,32 @@ pub(super) fn url(text: &str) -> Result<(), RuleProblem> {
     (text == "*" || text.starts_with('/')).then_some(()).ok_or(RuleProblem::Url)
 }
 
-/// The longest text in a rule: as long as the name of an object may be.
+/// The verbs of Kubernetes' own requests and checks: those of resources, of paths, and those that RBAC, admission
+/// and certificates ask for (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/>).
+const STANDARD_VERBS: [&str; 20] = [
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "proxy",
+    "head",
+    "options",
+    "post",
+    "put",
+    "use",
+    "bind",
+    "escalate",
+    "impersonate",
+    "approve",
+    "sign",
+    "attest",
+];
+
+/// The longest text in a rule but for `resourceNames`: as long as the name of an object may be.
 pub const MAX_ENTRY_BYTES: usize = 253;
 
 /// The longest list in a rule; `view`, the longest that people copy, has lists of a dozen.

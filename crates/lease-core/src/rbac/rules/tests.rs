@@ -93,12 +93,17 @@ fn what_kubernetes_would_refuse_is_refused_by_name() {
         (with("verbs", json!([["canary"]])), "`rules[1].verbs[0]`: this is a text"),
         (with("verbs", json!([null])), "`rules[1].verbs[0]`: this is a text"),
         (with("verbs", json!([true])), "expected a string, a list or an object"),
-        (with("verbs", json!(["get", "Canary"])), "`rules[1].verbs[1]`: this is 1 to 253 lower"),
+        (with("verbs", json!(["get", "Get"])), "`rules[1].verbs[1]`: Kubernetes writes this verb"),
+        (with("verbs", json!(["DELETECOLLECTION"])), "`rules[1].verbs[0]`: Kubernetes writes this"),
+        (with("verbs", json!(["Impersonate"])), "`rules[1].verbs[0]`: Kubernetes writes this verb"),
+        (with("verbs", json!(["read canary"])), "`rules[1].verbs[0]`: this is 1 to 253 letters"),
         (with("verbs", json!(["get,canary"])), "`rules[1].verbs[0]`: this is"),
         (with("verbs", json!([""])), "`rules[1].verbs[0]`: this is"),
         (with("verbs", json!(many)), "`rules[1].verbs`: a list has at most"),
         (with("apiGroups", json!([])), "`rules[1]`: a rule for resources needs"),
         (with("apiGroups", json!(["core"])), "`rules[1].apiGroups[0]`: the core group"),
+        (with("apiGroups", json!([null])), "`rules[1].apiGroups[0]`: Kubernetes takes `null` for"),
+        (with("resources", json!([null])), "`rules[1].resources[0]`: this is a text"),
         (with("apiGroups", json!([" "])), "`rules[1].apiGroups[0]`: this is"),
         (with("resources", json!([])), "`rules[1]`: a rule needs at least one resource"),
         (with("resources", json!(["pods canary"])), "`rules[1].resources[0]`: this is"),
@@ -107,6 +112,14 @@ fn what_kubernetes_would_refuse_is_refused_by_name() {
         (with("resources", json!([long])), "`rules[1].resources[0]`: this is"),
         (with("resourceNames", json!([""])), "`rules[1].resourceNames[0]`: this is"),
         (with("resourceNames", json!(["a\nb"])), "`rules[1].resourceNames[0]`: this is"),
+        (
+            with("resourceNames", json!(["canary\u{7f}"])),
+            "`rules[1].resourceNames[0]`: this is a name",
+        ),
+        (
+            with("resourceNames", json!(["canary\u{9b}"])),
+            "`rules[1].resourceNames[0]`: this is a name",
+        ),
         (with("resourcenames", json!(["a"])), "`rules[1].resourcenames`: no such field"),
         (with("canary canary", json!(["a"])), "`rules[1].(unreadable)`: no such field"),
         (with("nonResourceURLs", json!(["/a"])), "`rules[1]`: a rule is for `nonResourceURLs` or"),
@@ -117,6 +130,24 @@ fn what_kubernetes_would_refuse_is_refused_by_name() {
         let told = serde_json::from_value::<Rules>(rules.clone()).unwrap_err().to_string();
         assert!(told.contains(error), "{rules}: {told}");
         assert!(!told.to_lowercase().contains("canary"), "{rules}: {told}");
+    }
+}
+
+#[test]
+fn what_rbac_compares_by_the_letter_is_taken_as_it_is() {
+    let long = "ou=a,".repeat(100);
+    for rules in [
+        json!([{"apiGroups": ["a.example"], "resources": ["things"], "verbs": ["readThing", "Approve-All"]}]),
+        json!([{"nonResourceURLs": ["/a"], "verbs": ["Read"]}]),
+        json!([{
+            "apiGroups": [""], "resources": ["groups"], "verbs": ["impersonate"],
+            "resourceNames": [
+                "cn=ops,ou=groups,dc=example", "Jörg Müller", "a\\b", "o'neil \"x\"", "`", long, "system:masters"
+            ]
+        }]),
+    ] {
+        let read = serde_json::from_value::<Rules>(rules.clone()).map_err(|e| e.to_string());
+        assert_eq!(read.map(|read| serde_json::to_value(&read).expect("serialises")), Ok(rules));
     }
 }
 
