@@ -152,6 +152,15 @@ fn each_account_is_shown_as_it_is_kept() {
 }
 
 #[test]
+fn rules_may_have_their_key_above_them() {
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    let app = Installation::with_target();
+    let account = json!({"type": "temporary", "scope": "namespace", "rules": {"rules": &rules}});
+    let created = put(&app, &body(&account.to_string(), ""));
+    assert_eq!((created.status, &created.json["account"]["rules"]), (201, &rules));
+}
+
+#[test]
 fn a_role_that_cannot_be_looked_through_is_warned_of_once() {
     let role = |name: &str| {
         format!(

@@ -5,14 +5,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RoleKind;
-use super::fields::Fields;
 use super::node::Node;
 use super::rule::{PolicyRule, RuleProblem};
 use super::yaml::{MAX_TEXT_BYTES, TextError, documents};
 
 /// Rules that Kubernetes would accept, at least one. Equality is as sent: in order, nothing merged.
 ///
-/// Read from JSON's list of rules, or from a text of YAML or JSON, with or without the key `rules`.
+/// Read from JSON's list of rules or from a text of YAML or JSON, both with or without the key `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Rules(Vec<PolicyRule>);
@@ -25,8 +24,8 @@ pub enum RulesError {
     Text(TextError),
     /// Neither a list nor a text of one.
     #[error(
-        "rules are a list, or a text of YAML or JSON that holds one list, with or without the key \
-         `rules` above it"
+        "rules are a list, or a text of YAML or JSON that holds one; nothing but the key `rules` may be \
+         above it"
     )]
     NotRules,
     /// None, or too many.
@@ -93,11 +92,11 @@ impl Rules {
         &self.0
     }
 
-    /// Rules in a list, or in a text of one.
+    /// Reads rules in a list, or in a text of one, both with or without the key `rules`.
     pub(super) fn from_node(node: Node) -> Result<Self, RulesError> {
         match node {
             Node::Text(text) => text.parse(),
-            node => Self::new(read(node)?),
+            node => Self::new(read(without_key(node)?)?),
         }
     }
 }
@@ -112,12 +111,7 @@ impl FromStr for Rules {
         let (Some(node), None) = (said.next(), said.next()) else {
             return Err(RulesError::NotRules);
         };
-        let Some(mut fields) = Fields::of(node.clone()) else { return Self::new(read(node)?) };
-        let rules = fields.take("rules");
-        if fields.unknown().is_some() {
-            return Err(RulesError::NotRules);
-        }
-        Self::new(read(rules)?)
+        Self::new(read(without_key(node)?)?)
     }
 }
 
@@ -138,6 +132,15 @@ pub fn live_rules(rules: serde_json::Value) -> Result<Vec<PolicyRule>, RulesErro
         Ok(Node::Null) => Ok(Vec::new()),
         Ok(node) => bounded(read(node)?),
         Err(_) => Err(RulesError::NotRules),
+    }
+}
+
+/// Takes the list out of a map that has nothing but `rules`.
+fn without_key(node: Node) -> Result<Node, RulesError> {
+    let Node::Map(map) = node else { return Ok(node) };
+    match <[_; 1]>::try_from(map) {
+        Ok([(key, rules)]) if key == "rules" => Ok(rules),
+        _ => Err(RulesError::NotRules),
     }
 }
 

@@ -22,6 +22,7 @@ fn rules_are_read_in_every_way_they_are_written() {
     let wanted = Rules::new(vec![rule(&[""], &["pods"], &["get", "list"])]).expect("good rules");
     for written in [
         list.clone(),
+        object.clone(),
         json!(list.to_string()),
         json!(object.to_string()),
         json!(serde_json::to_string_pretty(&object).expect("serialises")),
@@ -77,7 +78,11 @@ fn what_kubernetes_would_refuse_is_refused_by_name() {
     for (rules, error) in [
         (json!([]), "1 to 64 rules"),
         (json!(vec![good.clone(); MAX_RULES + 1]), "1 to 64 rules"),
-        (json!({"rules": [good]}), "rules are a list"),
+        (json!({"rules": good}), "rules are a list"),
+        (json!({"rules": null}), "rules are a list"),
+        (json!({"rules": [good], "canary": "a"}), "rules are a list"),
+        (json!({"rule": [good]}), "rules are a list"),
+        (json!({}), "rules are a list"),
         (json!(null), "rules are a list"),
         (json!(""), "rules are a list"),
         (json!("rules:"), "rules are a list"),
