@@ -111,11 +111,14 @@ fn rules() -> Value {
 
 fn manifest(role: &str, binding: &str) -> Value {
     let text = format!(
-        r#"# Names and subjects are replaced.
+        r#"# Names and subjects are replaced, labels and annotations left out.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {role}
 metadata:
   name: reader
+  labels:
+    app.kubernetes.io/version: 0.93.0
+  annotations: {{}}
 rules:
   - apiGroups: [""]
     resources: [pods]
@@ -126,7 +129,6 @@ kind: {binding}
 metadata:
   name: readers
 roleRef:
-  apiGroup: rbac.authorization.k8s.io
   kind: {role}
   name: reader
 subjects:

@@ -198,6 +198,18 @@ impl Definition {
             && self.lifetimes == other.lifetimes
     }
 
+    /// Remarks on what leases will not have of it: labels and annotations of a manifest.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        match &self.parts.account {
+            Account::Temporary(temporary) => match temporary.grant() {
+                Grant::Manifest(manifest) => manifest.warnings(),
+                Grant::Role(_) | Grant::Rules(_) => &[],
+            },
+            Account::Existing { .. } => &[],
+        }
+    }
+
     /// Lets the rules pass of a role that is bound, as they were read from a cluster, if they were weighed.
     ///
     /// # Errors

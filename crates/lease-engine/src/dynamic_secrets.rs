@@ -59,7 +59,8 @@ impl<P: Ports> Engine<P> {
             Some(target) => target.clone(),
             None => self.usable_target(&definition)?,
         };
-        let mut warnings = self.look_at_target(&definition, &target).await?;
+        let mut warnings = definition.warnings().to_vec();
+        warnings.extend(self.look_at_target(&definition, &target).await?);
         warnings.extend(self.weigh_elections(&name, &definition)?);
         // Nothing is written before all of it is found good.
         if let Some(target) = inline {

@@ -152,6 +152,25 @@ fn each_account_is_shown_as_it_is_kept() {
 }
 
 #[test]
+fn what_is_left_out_of_a_manifest_is_warned_of_once() {
+    let manifest = r#"
+        {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"reader","labels":{"app":"x"}},
+         "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get"]}]}
+        {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"readers"},
+         "roleRef":{"kind":"Role","name":"reader"}}"#;
+    let account = json!({"type": "temporary", "scope": "namespace", "manifest": manifest});
+    let app = Installation::with_target();
+    let created = put(&app, &body(&account.to_string(), ""));
+    assert_eq!(created.status, 201, "{}", created.json);
+    let warning = "`Role.metadata.labels` of the manifest are left out (`app`): leased objects have the \
+                   labels of the dynamic secret";
+    assert_eq!(created.json["warnings"], json!([warning]));
+    // It is kept and shown as it was given.
+    let shown = app.send("GET", CI, ADMIN, "").json;
+    assert_eq!((&shown["account"], shown.get("warnings")), (&account, None));
+}
+
+#[test]
 fn rules_may_have_their_key_above_them() {
     let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
     let app = Installation::with_target();

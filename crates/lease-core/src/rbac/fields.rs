@@ -6,7 +6,7 @@ use super::node::Node;
 pub(super) struct Fields(Vec<(String, Node)>);
 
 impl Fields {
-    /// The fields of a map; `None` where the node is none.
+    /// Returns the fields of a map; `None` if the node is none.
     pub(super) fn of(node: Node) -> Option<Self> {
         match node {
             Node::Map(map) => Some(Self(map)),
@@ -14,7 +14,7 @@ impl Fields {
         }
     }
 
-    /// A field's value. What is not there is [`Node::Null`], as `null` is.
+    /// Removes a field and returns its value. A field that is not there is [`Node::Null`], as `null` is.
     pub(super) fn take(&mut self, name: &str) -> Node {
         match self.0.iter().position(|(key, _)| key == name) {
             Some(at) => self.0.remove(at).1,
@@ -22,9 +22,10 @@ impl Fields {
         }
     }
 
-    /// The name of a field that nobody took.
-    pub(super) fn unknown(&self) -> Option<String> {
-        self.0.first().map(|(key, _)| shown(key))
+    /// Returns the name of the first field that is none of `known`.
+    pub(super) fn other_than(&self, known: &[&str]) -> Option<String> {
+        let unknown = self.0.iter().find(|(key, _)| !known.contains(&key.as_str()));
+        unknown.map(|(key, _)| shown(key))
     }
 }
 

@@ -5,21 +5,23 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::RoleKind;
-use super::node::Node;
+use super::foreign::foreign_kinds;
+use super::node::{Node, Typed};
 use super::object::{Binding, Object, Role};
 use super::rules::{Rules, RulesError};
-use super::yaml::{TextError, documents};
+use super::yaml::{Reading, TextError, read_documents};
 
 /// One role and one binding to it, out of a text of YAML or JSON.
 ///
-/// Their names, namespaces and subjects are not kept: a lease brings its own. The text is kept, to be
-/// shown; it is what is serialised, and read again.
+/// Their names, namespaces, labels, annotations and subjects are not kept: a lease brings its own. The text is
+/// kept, to be shown; it is what is serialised, and read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     text: String,
     role_kind: RoleKind,
     rules: Rules,
     cluster_wide: bool,
+    warnings: Vec<String>,
 }
 
 /// Why a text is not a manifest.
@@ -28,10 +30,17 @@ pub enum ManifestError {
     /// The text is not read.
     #[error(transparent)]
     Text(TextError),
-    /// A field that is wrong, or that must not be there.
+    /// Fields that must not be there, such as `ClusterRole.status`; at least one.
+    #[error(
+        "{}: a manifest must not have {}",
+        list(.0),
+        if .0.len() == 1 { "this field" } else { "these fields" }
+    )]
+    ForeignFields(Vec<String>),
+    /// A field that is wrong.
     #[error("`{at}`: {problem}")]
     Field {
-        /// Where, such as `ClusterRole.metadata.labels`.
+        /// Where, such as `ClusterRole.metadata.name`.
         at: String,
         /// What is wrong there.
         problem: FieldProblem,
@@ -44,12 +53,14 @@ pub enum ManifestError {
         /// Which is wrong, and why.
         problem: RulesError,
     },
-    /// An object that is neither role nor binding.
+    /// The kinds of objects that are neither role nor binding; at least one.
     #[error(
-        "`{0}` is no part of a manifest: it holds one Role or ClusterRole, and one RoleBinding or \
-         ClusterRoleBinding to it"
+        "{} {} no part of a manifest: it holds one Role or ClusterRole, and one RoleBinding or \
+         ClusterRoleBinding to it",
+        list(.0),
+        if .0.len() == 1 { "is" } else { "are" }
     )]
-    Kind(String),
+    ForeignKinds(Vec<String>),
     /// Something that is not an object.
     #[error("a manifest holds objects, each a map with `apiVersion` and `kind`")]
     NotAnObject,
@@ -73,9 +84,11 @@ pub enum ManifestError {
 /// What is wrong with a field of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FieldProblem {
-    /// Not known, or not allowed.
-    #[error("a manifest must not have this field")]
-    NotAllowed,
+    /// Rules that come from other roles, or go to them.
+    #[error(
+        "aggregation mixes the rules of roles: leave it out, and write out the rules that are meant"
+    )]
+    Aggregates,
     /// Not a map.
     #[error("this is a map")]
     NotAMap,
@@ -85,6 +98,9 @@ pub enum FieldProblem {
     /// Not a name.
     #[error("this is the name of an object")]
     NotAName,
+    /// Not a text.
+    #[error(transparent)]
+    Typed(Typed),
     /// Another version.
     #[error("this is `rbac.authorization.k8s.io/v1`")]
     ApiVersion,
@@ -118,6 +134,12 @@ impl Manifest {
         self.cluster_wide
     }
 
+    /// Remarks on what leases will not have of it: labels and annotations, by name.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// The text as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -125,25 +147,39 @@ impl Manifest {
     }
 }
 
+impl ManifestError {
+    pub(super) fn field(at: &str, problem: FieldProblem) -> Self {
+        Self::Field { at: at.to_owned(), problem }
+    }
+}
+
 impl TryFrom<String> for Manifest {
     type Error = ManifestError;
 
     fn try_from(text: String) -> Result<Self, ManifestError> {
-        let documents = documents(&text).map_err(ManifestError::Text)?;
+        let Reading { documents, error } = read_documents(&text);
+        // Before an error, which may well be in an object that does not belong here.
+        let foreign = foreign_kinds(&documents);
+        if !foreign.is_empty() {
+            return Err(ManifestError::ForeignKinds(foreign));
+        }
+        if let Some(error) = error {
+            return Err(ManifestError::Text(error));
+        }
         let (mut roles, mut bindings) = (Vec::new(), Vec::new());
-        for document in documents.into_iter().filter(|document| !document.is_null()) {
-            for object in Object::read(document)? {
-                match object {
-                    Object::Role(role) => roles.push(role),
-                    Object::Binding(binding) => bindings.push(binding),
-                }
+        for object in Object::read_all(documents)? {
+            match object {
+                Object::Role(role) => roles.push(role),
+                Object::Binding(binding) => bindings.push(binding),
             }
         }
         let role = only(roles).ok_or(ManifestError::RoleCount)?;
         let binding = only(bindings).ok_or(ManifestError::BindingCount)?;
         check_binding(&role, &binding)?;
-        let Role { kind, rules, .. } = role;
-        Ok(Self { text, role_kind: kind, rules, cluster_wide: binding.cluster_wide })
+        let Role { kind, metadata, rules } = role;
+        let warnings = [metadata.left_out, binding.left_out].concat();
+        let cluster_wide = binding.cluster_wide;
+        Ok(Self { text, role_kind: kind, rules, cluster_wide, warnings })
     }
 }
 
@@ -181,11 +217,20 @@ fn check_binding(role: &Role, binding: &Binding) -> Result<(), ManifestError> {
     {
         return Err(ManifestError::RoleEverywhere);
     }
-    if (role.kind, &role.name) != (binding.role_kind, &binding.role_name) {
+    if (role.kind, &role.metadata.name) != (binding.role_kind, &binding.role_name) {
         return Err(ManifestError::OtherRole(binding.kind()));
     }
-    let apart = role.kind == RoleKind::Role && role.namespace != binding.namespace;
+    // Without a namespace an object goes where kubectl is pointed at, which may be the other's.
+    let apart = match (&role.metadata.namespace, &binding.namespace) {
+        (Some(of_role), Some(of_binding)) => role.kind == RoleKind::Role && of_role != of_binding,
+        _ => false,
+    };
     if apart { Err(ManifestError::OtherNamespace) } else { Ok(()) }
+}
+
+/// Names in backticks, with commas.
+fn list(names: &[String]) -> String {
+    format!("`{}`", names.join("`, `"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fields::Fields;
-use super::node::Node;
+use super::node::{Node, Typed};
 use super::rules::RulesError;
 
 /// A `PolicyRule`: what may be done to what. Equality is as written, in order.
@@ -47,6 +47,9 @@ pub enum RuleProblem {
     /// Not a text.
     #[error("this is a text")]
     NotAText,
+    /// A number or a boolean.
+    #[error(transparent)]
+    Typed(Typed),
     /// `null` among the groups.
     #[error(
         "Kubernetes takes `null` for the core group, which may not be meant: write `\"\"` for the core group"
@@ -103,18 +106,18 @@ impl PolicyRule {
     pub(super) fn read(node: Node, at: &str) -> Result<Self, RulesError> {
         let mut fields =
             Fields::of(node).ok_or_else(|| RulesError::at(at.to_owned(), RuleProblem::NotAMap))?;
-        let mut list = |name: &str| texts(fields.take(name), at, name);
-        let rule = Self {
-            api_groups: list("apiGroups")?,
-            resources: list("resources")?,
-            verbs: list("verbs")?,
-            resource_names: list("resourceNames")?,
-            non_resource_urls: list("nonResourceURLs")?,
-        };
-        match fields.unknown() {
-            Some(name) => Err(RulesError::at(format!("{at}.{name}"), RuleProblem::Unknown)),
-            None => Ok(rule),
+        if let Some(name) = fields.other_than(&FIELDS) {
+            return Err(RulesError::at(format!("{at}.{name}"), RuleProblem::Unknown));
         }
+        let [api_groups, resources, verbs, resource_names, non_resource_urls] =
+            FIELDS.map(|name| texts(fields.take(name), at, name));
+        Ok(Self {
+            api_groups: api_groups?,
+            resources: resources?,
+            verbs: verbs?,
+            resource_names: resource_names?,
+            non_resource_urls: non_resource_urls?,
+        })
     }
 
     /// Whether Kubernetes would accept it in a `ClusterRole` (its `ValidatePolicyRule`), and every text
@@ -175,14 +178,15 @@ fn texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RulesError> {
     let list = match node {
         Node::Null => return Ok(Vec::new()),
         Node::List(list) => list,
-        Node::Text(_) | Node::Map(_) => {
+        Node::Text(_) | Node::Typed(_) | Node::Map(_) => {
             return Err(RulesError::at(format!("{at}.{field}"), RuleProblem::NotAList));
         }
     };
     let text = |(i, node)| {
         let problem = match node {
             Node::Text(text) => return Ok(text),
-            Node::Null if field == "apiGroups" => RuleProblem::NullGroup,
+            Node::Typed(typed) => RuleProblem::Typed(typed),
+            Node::Null if field == FIELDS[0] => RuleProblem::NullGroup,
             Node::Null | Node::List(_) | Node::Map(_) => RuleProblem::NotAText,
         };
         Err(RulesError::at(format!("{at}.{field}[{i}]"), problem))
@@ -242,6 +246,9 @@ pub(super) fn url(text: &str) -> Result<(), RuleProblem> {
     visible(text)?;
     (text == "*" || text.starts_with('/')).then_some(()).ok_or(RuleProblem::Url)
 }
+
+/// The fields of a rule, the groups first.
+const FIELDS: [&str; 5] = ["apiGroups", "resources", "verbs", "resourceNames", "nonResourceURLs"];
 
 /// The verbs of Kubernetes' own requests and checks: those of resources, of paths, and those that RBAC, admission
 /// and certificates ask for (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/>).

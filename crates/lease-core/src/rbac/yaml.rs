@@ -1,29 +1,38 @@
 //! YAML, and with it JSON, as far as an RBAC object needs it: no aliases, no tags, no guesses.
 //!
-//! A parser of events is asked and a tree built here, so that what YAML can do and an RBAC object never
-//! needs is refused where it appears, before it costs anything: an alias is not expanded and then
-//! counted, it ends the reading.
+//! A text is read as `kubectl` would read it, or not at all; `tests/kubectl_yaml.rs` compares the two. [`sources`]
+//! deals with what kubectl does before its parser of YAML sees a document, [`tree`] builds nodes from the events
+//! of ours, and [`scalar`] knows which unquoted words are no texts. What YAML can do and an RBAC object never
+//! needs is refused where it appears, before it costs anything: an alias is not expanded and then counted, it ends
+//! the reading.
 
-use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError};
+mod scalar;
+mod sources;
+mod tree;
 
-use super::node::{KeyError, Node, insert};
+use serde_json::Value;
+
+use self::sources::Source;
+use super::node::{DuplicateKey, Node, Place};
 
 /// The longest text that is read: as long as the largest body of a request.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
-/// Why a text is not read, and where it stops to make sense.
+/// How deep lists and maps nest. The verbs of a rule in a list of objects are the sixth level; other objects, which
+/// are refused by their kinds once they are read, go deeper.
+const MAX_DEPTH: usize = 64;
+
+/// Why a text is not read, and at which place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// It is too long.
     #[error("the text is longer than {MAX_TEXT_BYTES} bytes")]
     TooLong,
     /// It holds what it must not.
-    #[error("line {line}, column {column}: {problem}")]
+    #[error("{place}: {problem}")]
     At {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
+        /// Where.
+        place: Place,
         /// What is wrong there.
         problem: TextProblem,
     },
@@ -35,8 +44,10 @@ pub enum TextProblem {
     /// Neither YAML nor JSON.
     #[error("this is neither YAML nor JSON")]
     Syntax,
-    /// Anchors and aliases make a short text long (the "billion laughs").
-    #[error("anchors (`&`) and aliases (`*`) are not read: write out what is meant, quote a `*`")]
+    /// Anchors and aliases make a short text long (the "billion laughs"), and merges need them.
+    #[error(
+        "anchors (`&`), aliases (`*`) and merges (`<<`) are not read: write out what is meant, quote a `*`"
+    )]
     Alias,
     /// A tag makes a value another type than it looks.
     #[error("tags (`!`) are not read: every value is a text, a list or a map")]
@@ -47,163 +58,75 @@ pub enum TextProblem {
     /// Nested deeper than any object of RBAC.
     #[error("nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// YAML readers differ over which type this is.
-    #[error("YAML may take this for a number or a boolean: write it in quotes if it is a text")]
-    NotText,
+    /// A character that ends a line, and with it a comment, for some readers alone.
+    #[error(
+        "lines end with a line feed: readers differ over a carriage return alone, U+0085, U+2028 and U+2029"
+    )]
+    LineEnd,
+    /// A byte order mark that kubectl would read as part of a word.
+    #[error("a byte order mark (U+FEFF) stands at the very beginning of a document or nowhere")]
+    ByteOrderMark,
+    /// A line that kubectl would take for the end of a document.
+    #[error("a line that begins with `---` ends a document, and goes on with a blank if at all")]
+    Separator,
+    /// A document that kubectl would not read.
+    #[error("a document behind another begins with a line `---`")]
+    NoSeparator,
     /// A key that is a list, a map or nothing.
     #[error("a key is a text")]
     Key,
-    /// A key that does not fit into its map.
+    /// A key that is in its map already.
     #[error(transparent)]
-    Map(KeyError),
+    Duplicate(DuplicateKey),
 }
 
-/// The documents of a text, in order. An empty one is [`Node::Null`].
+/// The documents of a text as far as they were read.
+pub(super) struct Reading {
+    /// In order. An empty document is [`Node::Null`]; the last one ends early if the reading did.
+    pub(super) documents: Vec<Node>,
+    /// Why the reading ended before the text.
+    pub(super) error: Option<TextError>,
+}
+
+/// Reads the documents of a text up to the first error.
+pub(super) fn read_documents(text: &str) -> Reading {
+    let source =
+        if text.len() > MAX_TEXT_BYTES { Err(TextError::TooLong) } else { sources::prepare(text) };
+    match source {
+        Ok(Source::Json(documents)) => Reading { documents, error: None },
+        Ok(Source::Yaml(text)) => tree::build(&text),
+        Err(error) => Reading { documents: vec![], error: Some(error) },
+    }
+}
+
+/// The documents of a text, in order, each read whole.
 pub(super) fn documents(text: &str) -> Result<Vec<Node>, TextError> {
-    if text.len() > MAX_TEXT_BYTES {
-        return Err(TextError::TooLong);
-    }
-    let options = granit_parser::options! {
-        disallow_directives: true,
-        emit_unresolved_aliases: true,
-        emit_comments: false,
-        flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH,
-    };
-    let mut tree = Tree::default();
-    for next in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = next.map_err(|error| syntax(&error))?;
-        tree.take(event).map_err(|problem| at(&span.start, problem))?;
-    }
-    Ok(tree.documents)
+    let Reading { documents, error } = read_documents(text);
+    error.map_or(Ok(documents), Err)
 }
 
-/// What is built of events so far.
-#[derive(Default)]
-struct Tree {
-    documents: Vec<Node>,
-    /// The lists and maps that are not closed yet, the innermost last.
-    open: Vec<Open>,
+/// Reads the documents of a text as JSON, for a comparison with other readers.
+///
+/// Returns `None` if a document has a number or a boolean: its value is not kept.
+///
+/// # Errors
+/// Fails if the text is not read; says where and why.
+pub fn documents_as_json(text: &str) -> Result<Option<Vec<Value>>, TextError> {
+    documents(text).map(|documents| documents.into_iter().map(json).collect())
 }
 
-enum Open {
-    List(Vec<Node>),
-    /// With the key whose value comes next.
-    Map(Vec<(String, Node)>, Option<String>),
-}
-
-impl Tree {
-    fn take(&mut self, event: Event<'_>) -> Result<(), TextProblem> {
-        match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                without_properties(anchor, tag.is_some())?;
-                self.put(scalar(text.into_owned(), style)?)
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                without_properties(anchor, tag.is_some())?;
-                self.open(Open::List(Vec::new()))
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                without_properties(anchor, tag.is_some())?;
-                self.open(Open::Map(Vec::new(), None))
-            }
-            Event::SequenceEnd | Event::MappingEnd => self.close(),
-            Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_, None)
-            | Event::DocumentEnd => Ok(()),
-            Event::Alias(_) | Event::UnresolvedAlias(_) | Event::Anchor(..) => {
-                Err(TextProblem::Alias)
-            }
-            // A directive, or an event of a later version of the parser.
-            _ => Err(TextProblem::Directive),
+fn json(node: Node) -> Option<Value> {
+    Some(match node {
+        Node::Null => Value::Null,
+        Node::Text(text) => Value::String(text),
+        Node::Typed(_) => return None,
+        Node::List(list) => Value::Array(list.into_iter().map(json).collect::<Option<_>>()?),
+        Node::Map(map) => {
+            let entries = map.into_iter().map(|(key, value)| Some((key, json(value)?)));
+            Value::Object(entries.collect::<Option<_>>()?)
         }
-    }
-
-    fn open(&mut self, node: Open) -> Result<(), TextProblem> {
-        if self.open.len() == MAX_DEPTH {
-            return Err(TextProblem::TooDeep);
-        }
-        if matches!(self.open.last(), Some(Open::Map(_, None))) {
-            return Err(TextProblem::Key);
-        }
-        self.open.push(node);
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<(), TextProblem> {
-        match self.open.pop() {
-            Some(Open::List(list)) => self.put(Node::List(list)),
-            Some(Open::Map(map, None)) => self.put(Node::Map(map)),
-            Some(Open::Map(_, Some(_))) | None => Err(TextProblem::Syntax),
-        }
-    }
-
-    fn put(&mut self, node: Node) -> Result<(), TextProblem> {
-        match self.open.last_mut() {
-            None => self.documents.push(node),
-            Some(Open::List(list)) => list.push(node),
-            Some(Open::Map(map, key)) => match (key.take(), node) {
-                (None, Node::Text(text)) => *key = Some(text),
-                (None, _) => return Err(TextProblem::Key),
-                (Some(key), node) => insert(map, key, node).map_err(TextProblem::Map)?,
-            },
-        }
-        Ok(())
-    }
+    })
 }
-
-fn without_properties(anchor: usize, tagged: bool) -> Result<(), TextProblem> {
-    match (anchor, tagged) {
-        (0, false) => Ok(()),
-        (0, true) => Err(TextProblem::Tag),
-        _ => Err(TextProblem::Alias),
-    }
-}
-
-fn scalar(text: String, style: ScalarStyle) -> Result<Node, TextProblem> {
-    if style != ScalarStyle::Plain {
-        return Ok(Node::Text(text));
-    }
-    match text.as_str() {
-        "" | "~" | "null" | "Null" | "NULL" => Ok(Node::Null),
-        plain if is_boolean(plain) || may_be_number(plain) => Err(TextProblem::NotText),
-        _ => Ok(Node::Text(text)),
-    }
-}
-
-/// A boolean to YAML 1.1 (<https://yaml.org/type/bool.html>), by which Kubernetes' own tools read.
-fn is_boolean(plain: &str) -> bool {
-    let words = ["y", "n", "yes", "no", "on", "off", "true", "false"];
-    words.iter().any(|word| plain.eq_ignore_ascii_case(word))
-}
-
-/// Perhaps a number or a time to YAML 1.1 or 1.2. Some names look like one too, and take quotes then.
-fn may_be_number(plain: &str) -> bool {
-    let unsigned = plain.trim_start_matches(['+', '-']);
-    let word = [".inf", ".nan"].iter().any(|word| unsigned.eq_ignore_ascii_case(word));
-    let signs = |b: u8| b.is_ascii_hexdigit() || b"+-._:xXoO".contains(&b);
-    let begins = unsigned.trim_start_matches('.').starts_with(|c: char| c.is_ascii_digit());
-    word || (begins && unsigned.bytes().all(signs))
-}
-
-fn syntax(error: &ScanError) -> TextError {
-    let problem = match error.kind() {
-        ErrorKind::RecursionLimitExceeded => TextProblem::TooDeep,
-        ErrorKind::DirectiveDisallowed => TextProblem::Directive,
-        ErrorKind::UnknownAnchor | ErrorKind::MissingAnchorOrAliasName => TextProblem::Alias,
-        _ => TextProblem::Syntax,
-    };
-    at(error.marker(), problem)
-}
-
-/// The parser counts lines from 1 and columns from 0.
-fn at(marker: &Marker, problem: TextProblem) -> TextError {
-    TextError::At { line: marker.line(), column: marker.col() + 1, problem }
-}
-
-/// How deep lists and maps nest: a rule's verbs, in a list of objects, are the sixth level.
-const MAX_DEPTH: usize = 12;
 
 #[cfg(test)]
 mod tests;

@@ -161,6 +161,14 @@ const ACCOUNTS: &[(&str, &str)] = &[
         "is no part of a manifest",
     ),
     (
+        r#"{"type":"temporary","scope":"namespace","manifest":"kind: Pod\nspec: {replicas: 1, a: *canary}"}"#,
+        "`Pod` is no part of a manifest",
+    ),
+    (
+        r#"{"type":"temporary","scope":"namespace","rules":{"rules":[],"canary":1}}"#,
+        "rules are a list",
+    ),
+    (
         r#"{"type":"temporary","scope":"namespace","manifest":["canary"]}"#,
         "a manifest is a text of YAML",
     ),

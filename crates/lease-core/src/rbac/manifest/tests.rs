@@ -31,6 +31,22 @@ subjects:
   namespace: nowhere
 ";
 
+/// The end of the role.
+const RULES: &str = "\
+rules:
+- apiGroups: [\"\"]
+  resources: [pods]
+  verbs: [get, list]
+";
+
+/// The end of the binding.
+const SUBJECTS: &str = "\
+subjects:
+- kind: ServiceAccount
+  name: nobody
+  namespace: nowhere
+";
+
 fn namespaced() -> String {
     format!("{ROLE}---\n{BINDING}")
 }
@@ -78,6 +94,7 @@ fn one_role_and_one_binding_to_it_are_a_manifest() {
         (dry_run, RoleKind::Role, false),
         (no_subjects, RoleKind::Role, false),
     ] {
+        assert_eq!(text.parse::<Manifest>().map(|m| m.warnings().len()), Ok(0), "{text}");
         let manifest: Manifest = text.parse().unwrap_or_else(|e| panic!("{text}\n{e}"));
         let got = (manifest.role_kind(), manifest.cluster_wide());
         assert_eq!(got, (kind, cluster_wide), "{text}");
@@ -110,24 +127,33 @@ fn what_is_not_meant_is_refused_by_name() {
         (with("canary"), "holds objects"),
         (with("a: canary"), "holds objects"),
         (with("[canary]"), "holds objects"),
-        (metadata("labels: {a: canary}"), "`Role.metadata.labels`: a manifest must not"),
-        (metadata("labels: {}"), "`Role.metadata.labels`: a manifest must not"),
-        (metadata("annotations: {a: canary}"), "`Role.metadata.annotations`: a manifest must not"),
+        (metadata("labels: canary"), "`Role.metadata.labels`: this is a map"),
+        (metadata("annotations: [canary]"), "`Role.metadata.annotations`: this is a map"),
+        (
+            metadata("labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}"),
+            "`Role.metadata.labels.rbac.authorization.k8s.io/aggregate-to-view`: aggregation mixes",
+        ),
         (metadata("finalizers: [canary]"), "`Role.metadata.finalizers`: a manifest must not"),
-        (metadata("ownerReferences: []"), "`Role.metadata.ownerReferences`: a manifest must not"),
+        (metadata("ownerReferences: [{}]"), "`Role.metadata.ownerReferences`: a manifest must not"),
+        (metadata("label: {}"), "`Role.metadata.label`: a manifest must not"),
+        (metadata("yes: canary"), "`Role.metadata.yes`: a manifest must not"),
         (metadata("generateName: canary"), "`Role.metadata.generateName`: a manifest must not"),
         (metadata("creationTimestamp: canary"), "`Role.metadata.creationTimestamp`: a manifest"),
         (role("  name: reader\n", ""), "`Role.metadata.name`: this is the name"),
         (role("name: reader", "name: canary/a"), "`Role.metadata.name`: this is the name"),
+        (role("name: reader", "name: 1"), "`Role.metadata.name`: line 4, column 9: YAML may take"),
         (role("namespace: apps", "namespace: Canary"), "`Role.metadata.namespace`: this is the"),
         (role("rules:", "aggregationRule: {}\nrules:"), "`Role.aggregationRule`: a manifest must"),
         (role("rules:", "status: {}\nrules:"), "`Role.status`: a manifest must"),
         (role("/v1", "/v1beta1"), "`Role.apiVersion`: this is `rbac"),
         (role("rbac.authorization.k8s.io/v1", "v1"), "`Role.apiVersion`: this is `rbac"),
         (role("  verbs: [get, list]", ""), "Role: `rules[0]`: a rule needs at least one verb"),
-        (role("  verbs: [get, list]", "  verbs: [yes]"), "YAML may take this for"),
+        (
+            role("  verbs: [get, list]", "  verbs: [yes]"),
+            "Role: `rules[0].verbs[0]`: line 9, column 11: YAML may",
+        ),
         (role("  verbs: [get, list]", "  verb: [get]"), "Role: `rules[0].verb`: no such field"),
-        (role("rules:", "rules: canary\nx:"), "`Role.rules`: this is a list"),
+        (role(RULES, "rules: canary\n"), "`Role.rules`: this is a list"),
         (
             role("\n- apiGroups: [\"\"]\n  resources: [pods]\n  verbs: [get, list]", ""),
             "1 to 64 rules",
@@ -136,11 +162,17 @@ fn what_is_not_meant_is_refused_by_name() {
             role("apiGroups: [\"\"]\n  resources: [pods]", "nonResourceURLs: [/a]"),
             "Role: `rules[0].nonResourceURLs`: `nonResourceURLs` belong to no namespace",
         ),
-        (binding("apiVersion", "apiVersio"), "`RoleBinding.apiVersion`: this is `rbac"),
-        (binding("metadata:", "metadata:\n  labels: {}"), "`RoleBinding.metadata.labels`: a mani"),
-        (binding("subjects:", "subject:"), "`RoleBinding.subject`: a manifest must not"),
-        (binding("subjects:", "subjects: canary\nx:"), "`RoleBinding.subjects`: this is a list"),
-        (binding("  apiGroup: rbac.authorization.k8s.io\n", ""), "`RoleBinding.roleRef.apiGroup`"),
+        (binding("apiVersion", "apiVersio"), "`RoleBinding.apiVersio`: a manifest must not"),
+        (binding("/v1", "/v1beta1"), "`RoleBinding.apiVersion`: this is `rbac"),
+        (
+            binding("metadata:", "metadata:\n  labels: 1"),
+            "`RoleBinding.metadata.labels`: this is a map",
+        ),
+        (
+            binding("subjects:", "subject:"),
+            "`RoleBinding.subject`: a manifest must not have this field",
+        ),
+        (binding(SUBJECTS, "subjects: canary\n"), "`RoleBinding.subjects`: this is a list"),
         (binding("apiGroup: rbac", "apiGroup: canary"), "`RoleBinding.roleRef.apiGroup`: this is"),
         (binding("name: reader\n", "name: canary\n"), "`RoleBinding.roleRef` names the role"),
         (binding("kind: Role\n", "kind: ClusterRole\n"), "`RoleBinding.roleRef` names the role"),
@@ -151,11 +183,13 @@ fn what_is_not_meant_is_refused_by_name() {
         (
             cluster_wide()
                 .replace("rules:", "aggregationRule:\n  clusterRoleSelectors: []\nrules:"),
-            "`ClusterRole.aggregationRule`: a manifest must not",
+            "`ClusterRole.aggregationRule`: aggregation mixes",
         ),
         (list().replace("items:", "kinds: a\nitems:"), "`List.kinds`: a manifest must not"),
         (list().replace("apiVersion: v1\n", ""), "`List.apiVersion`: this is `v1`"),
-        (list().replace("items:", "item:"), "`List.items`: this is a list"),
+        (list().replace("items:", "item:"), "`List.item`: a manifest must not"),
+        (list().replace("items:", "items: a\nx: "), "`List.x`: a manifest must not"),
+        ("kind: List\napiVersion: v1\n".to_owned(), "`List.items`: this is a list"),
         (list().replace("resourceVersion: ''", "continue: a"), "`List.metadata.continue`: a mani"),
         (with("a: &a [x]\nb: [*a, *a]\n"), "anchors"),
         (format!("{}# {}", namespaced(), "a".repeat(MAX_TEXT_BYTES)), "longer than 65536 bytes"),
@@ -163,6 +197,113 @@ fn what_is_not_meant_is_refused_by_name() {
         let told = text.parse::<Manifest>().expect_err(&text).to_string();
         assert!(told.contains(error), "{text}\n{told}");
         assert!(!told.to_lowercase().contains("canary"), "{text}\n{told}");
+    }
+}
+
+#[test]
+fn what_kubernetes_defaults_and_what_says_nothing_is_taken() {
+    let role = |from: &str, to: &str| format!("{}---\n{BINDING}", ROLE.replacen(from, to, 1));
+    let binding = |from: &str, to: &str| format!("{ROLE}---\n{}", BINDING.replacen(from, to, 1));
+    let metadata = |field: &str| role("metadata:\n", &format!("metadata:\n  {field}\n"));
+    let group = "  apiGroup: rbac.authorization.k8s.io\n";
+    let json = |object: &str| {
+        let object =
+            super::super::yaml::documents_as_json(object).expect("reads").expect("only texts");
+        object[0].to_string()
+    };
+    for text in [
+        binding(group, ""),
+        binding(group, "  apiGroup: ''\n"),
+        binding(group, "  apiGroup:\n"),
+        role("  namespace: apps\n", ""),
+        role("  namespace: apps\n", "  namespace: ''\n"),
+        role("  namespace: apps\n", "  namespace: null\n"),
+        binding("  namespace: apps\n", ""),
+        binding("  namespace: apps\n", "  namespace: \"\"\n"),
+        namespaced().replace("  namespace: apps\n", ""),
+        metadata("annotations: null"),
+        metadata("annotations:"),
+        metadata("labels: {}"),
+        metadata("creationTimestamp: null"),
+        metadata("ownerReferences: []"),
+        metadata("uid: ''"),
+        cluster_role().replace("rules:", "aggregationRule: null\nrules:"),
+        list().replace("resourceVersion: ''", "selfLink: ''"),
+        list().replace("metadata:\n  resourceVersion: ''", "metadata: {}"),
+        format!("{}{}", json(ROLE), json(BINDING)),
+        format!("{}\n\n{}\n", json(BINDING), json(ROLE)),
+        format!("{ROLE}---\n\u{feff}{BINDING}"),
+        namespaced().replace('\n', "\r\n"),
+    ] {
+        let manifest = text.parse::<Manifest>().unwrap_or_else(|e| panic!("{text}\n{e}"));
+        assert_eq!(manifest.warnings(), [""; 0], "{text}");
+        assert_eq!(manifest.rules().as_slice()[0].verbs, ["get", "list"], "{text}");
+    }
+}
+
+#[test]
+fn labels_and_annotations_are_left_out_with_a_warning_that_names_them() {
+    let labels =
+        "metadata:\n  labels: {app: x, app.kubernetes.io/version: 1.2, canary canary: y}\n";
+    let annotations = "metadata:\n  annotations:\n    why: 1\n";
+    let text = format!(
+        "{}---\n{}",
+        ROLE.replace("metadata:\n", labels),
+        BINDING.replace("metadata:\n", annotations)
+    );
+    let manifest = text.parse::<Manifest>().expect("a manifest");
+    assert_eq!(
+        manifest.warnings(),
+        [
+            "`Role.metadata.labels` of the manifest are left out (`app`, `app.kubernetes.io/version`, \
+             `(unreadable)`): leased objects have the labels of the dynamic secret",
+            "`RoleBinding.metadata.annotations` of the manifest are left out (`why`): leased objects have the \
+             annotations of the dynamic secret",
+        ]
+    );
+}
+
+/// An application's file: what does not belong there is told, and not how to quote what does not belong there.
+#[test]
+fn what_does_not_belong_there_is_told_first_and_all_of_it() {
+    let deployment = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  labels: {app.kubernetes.io/version: 0.93.0}
+spec:
+  replicas: 1
+  template:
+    spec:
+      automountServiceAccountToken: true
+      containers:
+      - {args: [--port, 8080], ports: [{containerPort: 8080}]}
+";
+    let crd = format!(
+        "kind: CustomResourceDefinition\nspec:\n{}",
+        (1..30).map(|depth| " ".repeat(depth) + "p:\n").collect::<String>()
+    );
+    let wide = (0..100).map(|i| format!("  k{i}: {i}\n")).collect::<Vec<_>>().concat();
+    let config = format!("kind: ConfigMap\ndata:\n  8080: a\n  on: b\n{wide}");
+    let part = "no part of a manifest: it holds one Role";
+    for (text, told) in [
+        (format!("{deployment}---\n{}", namespaced()), format!("`Deployment` is {part}")),
+        (
+            format!("{deployment}---\n{crd}---\n{config}---\n{deployment}---\n{}", namespaced()),
+            format!("`Deployment`, `CustomResourceDefinition`, `ConfigMap` are {part}"),
+        ),
+        (format!("{deployment}    # {{{{ a\n  {{{{ b"), format!("`Deployment` is {part}")),
+        (format!("{}---\nkind: Service\nspec: &a {{}}\n", namespaced()), format!("`Service` is {part}")),
+        (list().replace("items:", "items:\n- kind: Pod\n  spec: {a: 1}"), format!("`Pod` is {part}")),
+        (
+            namespaced().replace("metadata:", "status: 1\nmetadata:\n  uid: a").replace("[get", "[yes"),
+            "`Role.status`, `Role.metadata.uid`, `RoleBinding.status`, `RoleBinding.metadata.uid`: a manifest must \
+             not have these fields"
+                .to_owned(),
+        ),
+    ] {
+        let error = text.parse::<Manifest>().expect_err(&text).to_string();
+        assert!(error.starts_with(&told), "{text}\n{error}");
     }
 }
 

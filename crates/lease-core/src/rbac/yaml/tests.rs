@@ -1,6 +1,7 @@
 //! What is read, and what is refused where it stands.
 
 use super::*;
+use crate::rbac::node::Typed;
 
 fn problem(text: &str) -> Option<TextProblem> {
     match documents(text).err()? {
@@ -27,6 +28,8 @@ fn yaml_and_json_of_texts_lists_and_maps_are_read() {
             let texts = ["*", "", "v1", "1st", "system:node", "1"];
             verbs(Node::List(texts.map(text).to_vec()))
         }),
+        ("{\"verbs\": }", verbs(Node::Null)),
+        ("{verbs: }", verbs(Node::Null)),
         ("verbs:", verbs(Node::Null)),
         ("verbs: null", verbs(Node::Null)),
         ("verbs: ~", verbs(Node::Null)),
@@ -48,40 +51,40 @@ fn a_stream_has_its_documents_in_order() {
 
 #[test]
 fn no_type_is_smuggled_in() {
+    let typed = |line, column| Node::Typed(Typed(Some(Place { line, column })));
+    let map = |key: &str, value| Node::Map(vec![(key.to_owned(), value)]);
     for plain in [
-        "yes",
-        "No",
-        "y",
-        "ON",
-        "off",
-        "true",
-        "False",
-        "1",
-        "-1",
-        "+1",
-        "0x1F",
-        "0o7",
-        "1_000",
-        "1.5",
-        "1e3",
-        ".5",
-        "-.inf",
-        ".NaN",
-        "1:30",
-        "2001-12-14",
+        "yes", "No", "y", "ON", "off", "true", "1", "-1", "-_2", "0x1F", "0o7", "1.5", ".5",
+        "-.inf", "1:30",
     ] {
-        let text = format!("verbs: [{plain}]");
-        assert_eq!(problem(&text), Some(TextProblem::NotText), "{text}");
-        let text = format!("{plain}: get");
-        assert_eq!(problem(&text), Some(TextProblem::NotText), "{text}");
-        let text = format!("verbs: ['{plain}']");
-        assert_eq!(problem(&text), None, "{text}");
+        let text = format!("# why\nverbs: [{plain}]");
+        assert_eq!(
+            documents(&text),
+            Ok(vec![map("verbs", Node::List(vec![typed(2, 9)]))]),
+            "{text}"
+        );
+        // Of a key that is no text, the entry is none.
+        let text = format!("{plain}: {{a: b}}");
+        assert_eq!(documents(&text), Ok(vec![map(plain, typed(1, 1))]), "{text}");
+        let text = format!("verbs: '{plain}'");
+        assert_eq!(
+            documents(&text),
+            Ok(vec![map("verbs", Node::Text(plain.to_owned()))]),
+            "{text}"
+        );
+    }
+    for plain in ["1.2.3", "10.0.0.1", "2024-1-1", "2001-12-14", "1st", "v1", "yess"] {
+        let text = format!("verbs: {plain}");
+        assert_eq!(
+            documents(&text),
+            Ok(vec![map("verbs", Node::Text(plain.to_owned()))]),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn what_no_rbac_object_needs_is_refused_where_it_stands() {
-    let wide = (0..40).map(|i| format!("k{i}: a")).collect::<Vec<_>>().join("\n");
     for (text, found) in [
         ("a: &x get\nb: *x", TextProblem::Alias),
         ("a: *x", TextProblem::Alias),
@@ -98,9 +101,29 @@ fn what_no_rbac_object_needs_is_refused_where_it_stands() {
         ("? [a, b]\n: c", TextProblem::Key),
         ("{a: b}: c", TextProblem::Key),
         ("~: c", TextProblem::Key),
-        ("a: b\na: c", TextProblem::Map(KeyError::Twice)),
-        (r#"{"a":"b","\u0061":"c"}"#, TextProblem::Map(KeyError::Twice)),
-        (&wide, TextProblem::Map(KeyError::TooMany)),
+        ("a: b\na: c", TextProblem::Duplicate(DuplicateKey)),
+        (r#"{"a":"b","\u0061":"c"}"#, TextProblem::Duplicate(DuplicateKey)),
+        ("<<: {a: b}", TextProblem::Alias),
+        ("a: {<<: {b: c}}", TextProblem::Alias),
+        ("a: b\n...\nc: d\n", TextProblem::NoSeparator),
+        ("a: b\n---#\nc: d\n", TextProblem::Separator),
+        ("a: |\n---c\n", TextProblem::Separator),
+        ("{a:}", TextProblem::Syntax),
+        ("{a:, b: c}", TextProblem::Syntax),
+        ("[a:]", TextProblem::Syntax),
+        ("b: {a:[c]}", TextProblem::Syntax),
+        ("[?a]", TextProblem::Syntax),
+        ("|\na", TextProblem::Syntax),
+        ("\u{a0}{}a", TextProblem::Syntax),
+        ("a: b # c\u{85}d: e", TextProblem::LineEnd),
+        ("a: 'b\u{2028}'", TextProblem::LineEnd),
+        ("{\"a\": \"\u{2029}\"}", TextProblem::LineEnd),
+        ("a: b\r---\rc: d", TextProblem::LineEnd),
+        ("a: b\n\u{feff}---\nc: d", TextProblem::ByteOrderMark),
+        ("\n\u{feff}a: b", TextProblem::ByteOrderMark),
+        ("---\n\u{feff}a: b", TextProblem::ByteOrderMark),
+        ("a: '\u{feff}b'", TextProblem::ByteOrderMark),
+        ("{\"a\":\"b\"}\n---\n\u{feff}c: d", TextProblem::ByteOrderMark),
         ("a: [b", TextProblem::Syntax),
         ("a: 'b", TextProblem::Syntax),
         ("a: b: c", TextProblem::Syntax),
@@ -114,8 +137,52 @@ fn what_no_rbac_object_needs_is_refused_where_it_stands() {
 
 #[test]
 fn an_error_says_where() {
-    let error = documents("verbs:\n- get\n- yes\n").unwrap_err().to_string();
-    assert!(error.starts_with("line 3, column 3: YAML may take this"), "{error}");
+    for (text, told) in [
+        ("verbs:\n- get\n- *yes\n", "line 3, column 3: anchors"),
+        ("a: b\nä: c\nä: [d,\n e]\n", "line 3, column 1: a key is there twice"),
+        ("a: b\na: |\n c\n", "line 2, column 1: a key is there twice"),
+        ("{a: b, a: c}", "line 1, column 8: a key is there twice"),
+        (r#"{"a": "b", "a": "c"}"#, "line 1, column 12: a key is there twice"),
+        ("a: b\n<<: {c: d}\n", "line 2, column 1: anchors (`&`), aliases (`*`) and merges"),
+        ("a: b\nc: ä \u{85}\n", "line 2, column 6: lines end with"),
+        ("a: b\r\nc: d\r\r\n", "line 2, column 5: lines end with"),
+        ("a: b\nc: \u{feff}\n", "line 2, column 4: a byte order mark"),
+    ] {
+        let error = documents(text).unwrap_err().to_string();
+        assert!(error.starts_with(told), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn what_was_read_before_an_error_is_kept() {
+    let text = |text: &str| Node::Text(text.to_owned());
+    let Reading { documents, error } = read_documents("kind: A\n---\nkind: B\nspec:\n- c: *d\n");
+    let spec = Node::List(vec![Node::Map(vec![("c".to_owned(), Node::Null)])]);
+    let first = Node::Map(vec![("kind".to_owned(), text("A"))]);
+    let second = Node::Map(vec![("kind".to_owned(), text("B")), ("spec".to_owned(), spec)]);
+    assert_eq!(documents, vec![first, second]);
+    assert!(error.is_some());
+}
+
+#[test]
+fn files_that_were_joined_are_read_as_kubectl_reads_them() {
+    for text in [
+        "\u{feff}a: b\n---\n\u{feff}a: b\n",
+        "a: b\r\n---\r\n\u{feff}a: b\r\n",
+        "\u{feff}---\na: b\n---\n\u{feff}---\na: b\n",
+        "{\"a\":\"b\"}{\"a\":\"b\"}",
+        "{\"a\":\"b\"}\n{\"a\":\"b\"}\n",
+        "{\"a\":\"b\"}\n---\n{\"a\":\"b\"}\n",
+        "a: b\n...\n---\na: b\n",
+    ] {
+        let documents = documents_as_json(text).map(Option::unwrap_or_default);
+        let objects = documents.map(|all| all.into_iter().filter(|one| !one.is_null()).collect());
+        let object = serde_json::json!({"a": "b"});
+        assert_eq!(objects, Ok(vec![object.clone(), object]), "{text:?}");
+    }
+    // Of JSON, YAML knows no pairs of surrogates.
+    let read = documents_as_json(r#"{"a":"\ud83d\ude00"}"#);
+    assert_eq!(read, Ok(Some(vec![serde_json::json!({"a": "\u{1f600}"})])));
 }
 
 #[test]
@@ -137,7 +204,7 @@ fn a_hostile_text_is_refused_at_once() {
         lines("'a "),
         lines("---\n") + "a: *x",
         lines("a: |\n"),
-        lines("{}"),
+        lines("{}") + "{",
         lines("%a\n"),
         indented,
         laughs.to_owned(),

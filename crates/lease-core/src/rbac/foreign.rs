@@ -1,0 +1,150 @@
+//! Objects and fields that do not belong in a manifest.
+//!
+//! They are looked for before anything else is checked: who sends a whole application needs to hear that first, and
+//! not how to quote its numbers.
+
+use super::fields::shown;
+use super::node::Node;
+use super::object::{CLUSTER_ROLE_BINDING, ROLE_BINDING};
+
+/// Returns the kinds of the objects that are neither role nor binding, each once.
+///
+/// What has no kind is passed over: it is no object, and is refused as that.
+pub(super) fn foreign_kinds(documents: &[Node]) -> Vec<String> {
+    let mut foreign = Vec::new();
+    for Object { kind, is_item, .. } in objects(documents) {
+        let belongs = if kind == LIST { !is_item } else { field_names(kind).is_some() };
+        if !belongs {
+            push_once(&mut foreign, shown(kind));
+        }
+    }
+    foreign
+}
+
+/// Returns the places of the fields that roles, bindings and lists of them do not have, each once.
+///
+/// The fields of rules are left to those who read them.
+pub(super) fn foreign_fields(documents: &[Node]) -> Vec<String> {
+    let mut foreign = Vec::new();
+    for Object { kind, fields, .. } in objects(documents) {
+        let Some(names) = field_names(kind) else { continue };
+        let mut note = |at: &str, fields: &[(String, Node)], names: FieldNames| {
+            for (name, _) in fields.iter().filter(|(name, value)| !names.allow(name, value)) {
+                push_once(&mut foreign, format!("{at}.{}", shown(name)));
+            }
+        };
+        note(kind, fields, names);
+        for (name, value) in fields {
+            let names = match name.as_str() {
+                "metadata" if kind == LIST => LIST_METADATA,
+                "metadata" => METADATA,
+                "roleRef" => ROLE_REF,
+                _ => continue,
+            };
+            note(&format!("{kind}.{name}"), entries(value), names);
+        }
+    }
+    foreign
+}
+
+/// An object of a document, or an item of its list.
+struct Object<'a> {
+    kind: &'a str,
+    fields: &'a [(String, Node)],
+    is_item: bool,
+}
+
+impl<'a> Object<'a> {
+    fn of(node: &'a Node, is_item: bool) -> Option<Self> {
+        let fields = entries(node);
+        match value(fields, "kind") {
+            Some(Node::Text(kind)) => Some(Self { kind, fields, is_item }),
+            _ => None,
+        }
+    }
+}
+
+fn objects(documents: &[Node]) -> impl Iterator<Item = Object<'_>> {
+    documents.iter().filter_map(|document| Object::of(document, false)).flat_map(|object| {
+        let items = match value(object.fields, "items") {
+            Some(Node::List(items)) if object.kind == LIST => items.as_slice(),
+            _ => &[],
+        };
+        let items = items.iter().filter_map(|item| Object::of(item, true));
+        [object].into_iter().chain(items)
+    })
+}
+
+fn entries(node: &Node) -> &[(String, Node)] {
+    match node {
+        Node::Map(map) => map,
+        _ => &[],
+    }
+}
+
+fn value<'a>(fields: &'a [(String, Node)], name: &str) -> Option<&'a Node> {
+    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+fn push_once(all: &mut Vec<String>, name: String) {
+    if !all.contains(&name) {
+        all.push(name);
+    }
+}
+
+/// The fields that a map may have.
+#[derive(Clone, Copy)]
+struct FieldNames {
+    /// Those that are read.
+    read: &'static [&'static str],
+    /// Those that may be there if they say nothing, as tools write them.
+    empty: &'static [&'static str],
+}
+
+impl FieldNames {
+    fn allow(self, name: &str, value: &Node) -> bool {
+        self.read.contains(&name) || (self.empty.contains(&name) && value.says_nothing())
+    }
+}
+
+/// Returns the fields of an object of this kind; `None` if the kind does not belong in a manifest.
+fn field_names(kind: &str) -> Option<FieldNames> {
+    let read: &[&str] = match kind {
+        "Role" => &["apiVersion", "kind", "metadata", "rules"],
+        "ClusterRole" => &["apiVersion", "kind", "metadata", "rules", "aggregationRule"],
+        ROLE_BINDING | CLUSTER_ROLE_BINDING => {
+            &["apiVersion", "kind", "metadata", "roleRef", "subjects"]
+        }
+        LIST => &["apiVersion", "kind", "metadata", "items"],
+        _ => return None,
+    };
+    Some(FieldNames { read, empty: &[] })
+}
+
+/// The metadata of an object (`ObjectMeta`): most of it is for the API server to write.
+const METADATA: FieldNames = FieldNames {
+    read: &["name", "namespace", "labels", "annotations"],
+    empty: &[
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "managedFields",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    ],
+};
+
+/// The metadata of a list (`ListMeta`).
+const LIST_METADATA: FieldNames = FieldNames {
+    read: &[],
+    empty: &["continue", "remainingItemCount", "resourceVersion", "selfLink"],
+};
+
+const ROLE_REF: FieldNames = FieldNames { read: &["apiGroup", "kind", "name"], empty: &[] };
+
+const LIST: &str = "List";

@@ -1,0 +1,78 @@
+//! The metadata of a role or a binding.
+
+use crate::{Namespace, RoleName};
+
+use super::fields::{Fields, shown};
+use super::manifest::{FieldProblem, ManifestError};
+use super::node::Node;
+
+/// What is kept of an object's metadata.
+pub(super) struct Metadata {
+    pub(super) name: RoleName,
+    pub(super) namespace: Option<Namespace>,
+    /// Remarks on what is not kept: labels and annotations.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Metadata {
+    pub(super) fn read(kind: &str, node: Node) -> Result<Self, ManifestError> {
+        let at = format!("{kind}.metadata");
+        let not_a_map = || ManifestError::field(&at, FieldProblem::NotAMap);
+        let mut fields = Fields::of(node).ok_or_else(not_a_map)?;
+        let name = read_name(&at, "name", fields.take("name"))?;
+        let namespace = match fields.take("namespace") {
+            node if node.says_nothing() => None,
+            node => Some(read_name(&at, "namespace", node)?),
+        };
+        let mut left_out = Vec::new();
+        for name in ["labels", "annotations"] {
+            left_out.extend(leave_out(&at, name, fields.take(name))?);
+        }
+        Ok(Self { name, namespace, left_out })
+    }
+}
+
+/// Reads a field that is the name of an object.
+pub(super) fn read_name<T: TryFrom<String>>(
+    at: &str,
+    field: &str,
+    node: Node,
+) -> Result<T, ManifestError> {
+    let problem = match node {
+        Node::Typed(typed) => FieldProblem::Typed(typed),
+        Node::Text(text) => match T::try_from(text) {
+            Ok(name) => return Ok(name),
+            Err(_) => FieldProblem::NotAName,
+        },
+        _ => FieldProblem::NotAName,
+    };
+    Err(ManifestError::field(&format!("{at}.{field}"), problem))
+}
+
+/// Returns a remark that names the labels or annotations, if there are any.
+///
+/// They would give the leased objects a meaning to others: to controllers, to policies, to clouds. Labels that
+/// aggregate are refused: without them the role is not what its author meant.
+fn leave_out(at: &str, field: &str, node: Node) -> Result<Option<String>, ManifestError> {
+    let at = format!("{at}.{field}");
+    let map = match node {
+        Node::Null => return Ok(None),
+        Node::Map(map) if map.is_empty() => return Ok(None),
+        Node::Map(map) => map,
+        _ => return Err(ManifestError::field(&at, FieldProblem::NotAMap)),
+    };
+    let aggregates = |key: &&String| field == "labels" && key.starts_with(AGGREGATE);
+    let mut keys = map.iter().map(|(key, _)| key);
+    if let Some(key) = keys.clone().find(aggregates) {
+        let at = format!("{at}.{}", shown(key));
+        return Err(ManifestError::field(&at, FieldProblem::Aggregates));
+    }
+    let first = keys.next().map(|key| format!("`{}`", shown(key))).unwrap_or_default();
+    let names = keys.fold(first, |names, key| format!("{names}, `{}`", shown(key)));
+    Ok(Some(format!(
+        "`{at}` of the manifest are left out ({names}): leased objects have the {field} of the dynamic secret"
+    )))
+}
+
+/// The beginning of the labels by which the roles `admin`, `edit` and `view` take up the rules of others.
+const AGGREGATE: &str = "rbac.authorization.k8s.io/aggregate-to-";
