@@ -52,7 +52,8 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
     let admin = leasing.admin()?;
     let mut wrong = leasing.target(case.control_plane().url());
     wrong["auth"]["token"] = json!("wrong-canary");
-    let away = format!("http://{}", testbed::host::free_port()?);
+    let closed = testbed::port::ClosedPort::take()?;
+    let away = format!("http://{}", closed.address()?);
     let unknown_ca = case.control_plane().url().replace("127.0.0.1", "localhost");
     for (target, reachable, problem) in [
         (wrong, true, "does not accept the target's credential"),

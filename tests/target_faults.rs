@@ -45,7 +45,8 @@ pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Resu
 
 pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let away = format!("http://{}", testbed::host::free_port()?);
+    let closed = testbed::port::ClosedPort::take()?;
+    let away = format!("http://{}", closed.address()?);
     // Its certificate is for 127.0.0.1, and by no authority that is known for `localhost`.
     let stranger = case.control_plane().url().replace("127.0.0.1", "localhost");
     let token = json!({ "status": { "token": "secret-canary" } }).to_string();

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testbed::host::free_port;
+use testbed::port::ClosedPort;
 
 use crate::support::{Case, Serving, server::Server};
 
@@ -66,9 +66,10 @@ pub fn the_application_can_call_itself_where_it_may(case: &Case) -> Result<()> {
 
 pub fn failures_have_spins_names(case: &Case) -> Result<()> {
     let server = Server::plain()?;
+    let closed = ClosedPort::take()?;
     let probe = case.probe()?.edit("*://127.0.0.1:*", "*://*:*").start()?;
     for (request, name) in [
-        (json!({"authority": free_port()?}), "ConnectionRefused"),
+        (json!({"authority": closed.address()?}), "ConnectionRefused"),
         (json!({"authority": "no-such-host.invalid"}), "DnsError"),
         (json!({"authority": server.address, "path": "/close"}), "HttpProtocolError"),
         (json!({"authority": garbage()?}), "HttpProtocolError"),

@@ -1,17 +1,11 @@
 //! Key-value stores on Redis, broken where Spin's are.
 
-use std::net::SocketAddr;
-use std::process::Command;
-use std::time::Duration;
-
 use anyhow::Result;
 use serde_json::json;
-use testbed::host::free_port;
-use testbed::process::Process;
-use testbed::wait::{eventually, not_yet};
+use testbed::redis::Redis;
 
 use crate::key_value::kv;
-use crate::support::{Case, Serving, exchange};
+use crate::support::{Case, Serving};
 
 pub fn labels_share_one_keyspace(case: &Case) -> Result<()> {
     let (probe, _redis) = probe(case)?;
@@ -62,27 +56,14 @@ pub fn reading_a_batch_fails_and_writing_one_works(case: &Case) -> Result<()> {
 }
 
 /// A probe with two labels on one Redis.
-fn probe(case: &Case) -> Result<(Serving, Process)> {
-    let address = free_port()?;
-    let data = case.keeper.scratch().to_owned();
-    let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--save", "", "--port"]).arg(address.port().to_string());
-    command.arg("--dir").arg(&data);
-    let redis = case.keeper.spawn("redis-server", &mut command, &data.join("redis.txt"))?;
-    eventually("starting redis-server", Duration::from_secs(10), || {
-        redis.check()?;
-        if ponged(address) { Ok(()) } else { Err(not_yet("it does not answer")) }
-    })?;
+fn probe(case: &Case) -> Result<(Serving, Redis)> {
+    let redis = Redis::start()?;
     let store =
-        |label| format!("[key_value_store.{label}]\ntype = 'redis'\nurl = 'redis://{address}'\n");
+        |label| format!("[key_value_store.{label}]\ntype = 'redis'\nurl = '{}'\n", redis.url());
     let probe = case
         .probe()?
         .edit(r#"key_value_stores = ["default"]"#, r#"key_value_stores = ["one", "two"]"#)
         .runtime_config(&(store("one") + &store("two")))?
         .start()?;
     Ok((probe, redis))
-}
-
-fn ponged(address: SocketAddr) -> bool {
-    exchange(address, b"PING\r\nQUIT\r\n").is_ok_and(|answer| answer.starts_with("+PONG"))
 }

@@ -3,14 +3,14 @@
 use std::process::Command;
 
 use anyhow::Result;
-use testbed::host::free_port;
+use testbed::host::any_port;
 
 use crate::support::{Case, Probe};
 
 pub fn port_zero_is_any_free_port(case: &Case) -> Result<()> {
     let probe = case.probe()?;
     let mut command = probe.command()?;
-    command.args(["--listen", "127.0.0.1:0"]);
+    command.arg("--listen").arg(any_port().to_string());
     let probe = probe.launch_as_told(command)?;
     assert_ne!(probe.address.port(), 0);
     assert_eq!(probe.http.get("/")?.status, 200);
@@ -50,13 +50,14 @@ pub fn what_is_missing_is_named(case: &Case) -> Result<()> {
     ] {
         let probe: Probe<'_> = probe;
         let mut command = probe.command()?;
-        command.arg("--listen").arg(free_port()?.to_string());
+        command.arg("--listen").arg(any_port().to_string());
         fails(&command, complaint)?;
     }
     Ok(())
 }
 
-fn fails(command: &Command, complaint: &str) -> Result<()> {
+/// Asserts that the host ends at once with this complaint.
+pub fn fails(command: &Command, complaint: &str) -> Result<()> {
     // Without a complaint it would serve for ever.
     let mut bounded = Command::new("timeout");
     bounded.arg("60").arg(command.get_program()).args(command.get_args());

@@ -26,7 +26,7 @@ pub struct App {
     pub runtime_config: Option<PathBuf>,
     /// Application variables, handed over in the environment: a command line is public.
     pub variables: Vec<(String, String)>,
-    /// Where to listen; a free loopback port if none.
+    /// Where to listen; any free port of loopback if none.
     pub listen: Option<SocketAddr>,
     /// The plan of what goes wrong, which dev-host alone can do.
     pub faults: Option<PathBuf>,
@@ -103,7 +103,8 @@ impl Host for DevHost {
     }
 
     fn start(&self, app: &App, keeper: &Keeper) -> Result<Running> {
-        serve(self.name(), &self.program, app, keeper)
+        let listen = app.listen.unwrap_or_else(any_port);
+        serve(listen, self.name(), &self.program, app, keeper)
     }
 
     fn dev_host(&self) -> Option<&DevHost> {
@@ -123,8 +124,20 @@ impl Host for Spin {
         "spin"
     }
 
+    /// Spin is given a port by number: up to 4.0.2 it sends an application's requests to itself to the
+    /// port that it was told, not to the one that it got, and so to port 0.
     fn start(&self, app: &App, keeper: &Keeper) -> Result<Running> {
-        serve(self.name(), &self.program, app, keeper)
+        if let Some(listen) = app.listen.filter(|address| address.port() != 0) {
+            return serve(listen, self.name(), &self.program, app, keeper);
+        }
+        for _ in 1..PORT_ATTEMPTS {
+            match serve(free_port()?, self.name(), &self.program, app, keeper) {
+                // Somebody was faster than we.
+                Err(error) if format!("{error:#}").contains("in use") => {}
+                result => return result,
+            }
+        }
+        serve(free_port()?, self.name(), &self.program, app, keeper)
     }
 }
 
@@ -187,30 +200,34 @@ impl Running {
     }
 }
 
+/// Any free port of loopback, for a program that says which it got.
+#[must_use]
+pub fn any_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
 /// A loopback address that nobody listened on just now.
+///
+/// Another program may take it first: this is for a program that cannot choose a port itself, whose
+/// failure is noticed and followed by another attempt.
 pub fn free_port() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    let listener = TcpListener::bind(any_port()).context("no free port")?;
     Ok(listener.local_addr()?)
 }
 
-/// Runs `program up`; dev-host takes the flags of `spin up`.
-fn serve(name: &'static str, program: &Path, app: &App, keeper: &Keeper) -> Result<Running> {
-    // Port 0 stands for any that is free, and real Spin would not tell which it took.
-    if let Some(address) = app.listen.filter(|address| address.port() != 0) {
-        return serve_on(address, name, program, app, keeper);
-    }
-    for _ in 1..PORT_ATTEMPTS {
-        match serve_on(free_port()?, name, program, app, keeper) {
-            // Somebody was faster than we.
-            Err(error) if format!("{error:#}").contains("in use") => {}
-            result => return result,
-        }
-    }
-    serve_on(free_port()?, name, program, app, keeper)
+/// Finds the address that a host says it serves, in what it has printed.
+///
+/// Only its own words prove that it is this process that has the port.
+#[must_use]
+pub fn announced_address(printed: &str) -> Option<SocketAddr> {
+    // A line without its end may still be in the writing.
+    let mut lines = printed.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    lines.find_map(|line| line.trim().strip_prefix("Serving http://")?.parse().ok())
 }
 
-fn serve_on(
-    address: SocketAddr,
+/// Runs `program up`; dev-host takes the flags of `spin up`.
+fn serve(
+    listen: SocketAddr,
     name: &'static str,
     program: &Path,
     app: &App,
@@ -218,22 +235,20 @@ fn serve_on(
 ) -> Result<Running> {
     let console = app.log_dir().join("host.txt");
     let earlier = fs::read(&console).map_or(0, |log| log.len());
-    let process = keeper.spawn(name, &mut command(address, program, app), &console)?;
+    let process = keeper.spawn(name, &mut command(listen, program, app), &console)?;
 
-    let ready = format!("Serving http://{address}");
-    eventually(&format!("starting {name}"), START_TIMEOUT, || {
-        // Only its own words prove that it is this process that has the port.
+    let address = eventually(&format!("starting {name}"), START_TIMEOUT, || {
         let log = fs::read(&console)?;
-        if String::from_utf8_lossy(&log[earlier..]).contains(&ready) {
-            return Ok(());
+        if let Some(address) = announced_address(&String::from_utf8_lossy(&log[earlier..])) {
+            return Ok(address);
         }
         process.check()?;
-        Err(not_yet(format!("`{ready}` is not among its last words:\n{}", tail(&console))))
+        Err(not_yet(format!("it does not say what it serves:\n{}", tail(&console))))
     })?;
     Ok(Running { address, process })
 }
 
-fn command(address: SocketAddr, program: &Path, app: &App) -> Command {
+fn command(listen: SocketAddr, program: &Path, app: &App) -> Command {
     let mut command = Command::new(program);
     // The caller's own settings are none of the application's.
     for (name, _) in env::vars_os() {
@@ -246,7 +261,7 @@ fn command(address: SocketAddr, program: &Path, app: &App) -> Command {
     }
     command.args(["up", "--quiet"]);
     command.arg("-f").arg(&app.manifest);
-    command.arg("--listen").arg(address.to_string());
+    command.arg("--listen").arg(listen.to_string());
     command.arg("--state-dir").arg(&app.state_dir);
     command.arg("--log-dir").arg(app.log_dir());
     if let Some(file) = &app.runtime_config {

@@ -15,6 +15,7 @@ pub mod host;
 pub mod http;
 pub mod kubelease;
 pub mod namespace;
+pub mod port;
 pub mod process;
 pub mod random;
 pub mod redis;

@@ -177,12 +177,27 @@ impl Drop for Process {
 }
 
 /// The last lines of a log, for an error message.
+///
+/// Without backtraces: one is longer than this, and the error that it belongs to stands before it.
 #[must_use]
 pub fn tail(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().collect();
+    let mut in_backtrace = false;
+    let is_told = |line: &&str| {
+        let begins = line.trim().eq_ignore_ascii_case("stack backtrace:");
+        in_backtrace = begins || in_backtrace && is_frame(line);
+        !in_backtrace
+    };
+    let lines: Vec<_> = text.lines().filter(is_told).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+/// Returns true for a line of a backtrace, such as `  12: std::rt::lang_start` or `      at ./src/main.rs:3`.
+fn is_frame(line: &str) -> bool {
+    let text = line.trim_start();
+    let number = text.split_once(": ").is_some_and(|(n, _)| n.bytes().all(|b| b.is_ascii_digit()));
+    text.len() < line.len() && (number || text.starts_with("at "))
 }
 
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::host::free_port;
-use crate::process::{Keeper, Process};
+use crate::process::{Keeper, Process, tail};
 use crate::wait::{eventually, not_yet};
 
 /// A running Redis that writes each change to disk before it answers; it ends with this value.
@@ -23,9 +23,17 @@ impl Redis {
     /// Starts an empty one on a free loopback port; `redis-server` must be installed.
     pub fn start() -> Result<Self> {
         let keeper = Keeper::new()?;
-        let address = free_port()?;
-        let process = Mutex::new(Some(start(address, &keeper)?));
-        Ok(Self { address, process, keeper })
+        for _ in 0..PORT_ATTEMPTS {
+            let address = free_port()?;
+            match start(address, &keeper) {
+                // Somebody was faster than we; Redis has no port of its own choice.
+                Err(error) if format!("{error:#}").contains("in use") => {}
+                started => {
+                    return Ok(Self { address, process: Mutex::new(Some(started?)), keeper });
+                }
+            }
+        }
+        bail!("lost {PORT_ATTEMPTS} free ports in a row to others")
     }
 
     /// Ends it as `kill -9` does, and starts it again with what it has on disk.
@@ -60,12 +68,22 @@ fn start(address: SocketAddr, keeper: &Keeper) -> Result<Process> {
         .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
         .args(["--maxmemory-policy", "noeviction", "--dir"])
         .arg(keeper.scratch());
-    let process = keeper.spawn("redis-server", &mut command, &keeper.scratch().join("log"))?;
+    let log = keeper.scratch().join("log");
+    let earlier = std::fs::read(&log).map_or(0, |log| log.len());
+    let process = keeper.spawn("redis-server", &mut command, &log)?;
     eventually("starting redis-server", START_TIMEOUT, || {
+        // Only its own words prove that it is this process that has the port.
+        if String::from_utf8_lossy(&std::fs::read(&log)?[earlier..]).contains(READY) {
+            return Ok(());
+        }
         process.check()?;
-        std::net::TcpStream::connect(address).map(drop).map_err(not_yet)
+        Err(not_yet(format!("it does not say `{READY}`:\n{}", tail(&log))))
     })?;
     Ok(process)
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+const READY: &str = "Ready to accept connections";
+
+const PORT_ATTEMPTS: usize = 5;

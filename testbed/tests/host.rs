@@ -1,10 +1,13 @@
 //! What a host is told and how, seen through one that only pretends to be one.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use anyhow::Result;
-use testbed::host::{self, App, Host, Spin};
+use testbed::host::{self, App, DevHost, Host, Spin};
+use testbed::port::ClosedPort;
 use testbed::process::Keeper;
 
 #[test]
@@ -38,9 +41,20 @@ fn a_host_that_does_not_start_says_why() -> Result<()> {
 }
 
 #[test]
+fn a_host_that_chooses_its_port_is_found_there() -> Result<()> {
+    let keeper = Keeper::new()?;
+    let app = app(&keeper, "[ $address = 127.0.0.1:0 ] && address=127.0.0.1:4711; serve");
+    let running = DevHost { program: pretender().program }.start(&app, &keeper)?;
+    assert_eq!(running.url(), "http://127.0.0.1:4711");
+    Ok(())
+}
+
+#[test]
 fn a_port_lost_to_another_is_replaced() -> Result<()> {
     let keeper = Keeper::new()?;
-    let script = "mkdir \"$SPIN_VARIABLE_MARKS/lost\" 2>/dev/null || serve; echo \"$address is already in use\"; exit 1";
+    let script = "mkdir \"$SPIN_VARIABLE_MARKS/lost\" 2>/dev/null || serve
+        echo \"Error: $address is already in use\"; echo; echo 'Stack backtrace:'
+        for i in $(seq 50); do echo \"  $i: main\"; echo '        at ./src/main.rs:1'; done; exit 1";
     let mut app = app(&keeper, script);
     app.variables.push(("marks".into(), keeper.scratch().display().to_string()));
     let running = pretender().start(&app, &keeper)?;
@@ -55,6 +69,16 @@ fn words_of_an_earlier_run_prove_nothing() -> Result<()> {
     pretender().start(&App { listen, ..app(&keeper, "serve") }, &keeper)?.stop()?;
     let error = pretender().start(&App { listen, ..app(&keeper, "exit 7") }, &keeper).unwrap_err();
     assert!(format!("{error:#}").contains("exited with status 7"), "{error:#}");
+    Ok(())
+}
+
+#[test]
+fn a_closed_port_refuses_connections_and_is_given_to_nobody() -> Result<()> {
+    let port = ClosedPort::take()?;
+    let refused = TcpStream::connect(port.address()?).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    let taken = TcpListener::bind(port.address()?).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
     Ok(())
 }
 

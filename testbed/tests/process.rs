@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
-use testbed::process::Keeper;
+use testbed::process::{Keeper, tail};
 use testbed::wait::{Unmet, eventually, not_yet};
 
 #[test]
@@ -19,6 +19,20 @@ fn an_early_exit_is_told_with_the_last_words() -> Result<()> {
         Err(error) => Ok(error),
     })?;
     assert_eq!(error.to_string(), "the child exited with status 3; its last words:\nalas");
+    Ok(())
+}
+
+#[test]
+fn last_words_are_an_error_and_not_its_backtrace() -> Result<()> {
+    let keeper = Keeper::new()?;
+    let file = log(&keeper);
+    let frames = "  12: std::rt::main\n             at ./rt.rs:1:1\n".repeat(50);
+    let error = "Error: no such file\n\nCaused by:\n    0: it is not there\n";
+    fs::write(&file, format!("{error}\nStack backtrace:\n{frames}"))?;
+    assert_eq!(tail(&file).trim_end(), error.trim_end());
+    let panic = "thread 'main' panicked at src/main.rs:1:1:\nalas\n";
+    fs::write(&file, format!("{panic}stack backtrace:\n{frames}and then\n"))?;
+    assert_eq!(tail(&file), format!("{panic}and then"));
     Ok(())
 }
 

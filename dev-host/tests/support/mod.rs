@@ -174,8 +174,7 @@ impl<'c> Probe<'c> {
 
     /// Starts it by a command of one's own, on a port of its choice.
     pub fn launch(self, mut command: Command) -> Result<Launched> {
-        let address = host::free_port()?;
-        command.arg("--listen").arg(address.to_string());
+        command.arg("--listen").arg(host::any_port().to_string());
         self.launch_as_told(command)
     }
 
@@ -184,10 +183,8 @@ impl<'c> Probe<'c> {
         let console = self.dir.path().join("console.txt");
         let process = self.case.keeper.spawn("host", &mut command, &console)?;
         let address = eventually("starting the host", START_TIMEOUT, || {
-            let log = fs::read_to_string(&console)?;
-            let served = log.lines().find_map(|line| line.trim().strip_prefix("Serving http://"));
-            if let Some(address) = served {
-                return Ok(address.parse::<SocketAddr>()?);
+            if let Some(address) = host::announced_address(&fs::read_to_string(&console)?) {
+                return Ok(address);
             }
             process.check()?;
             Err(not_yet("it does not serve"))
