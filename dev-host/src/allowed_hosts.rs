@@ -1,7 +1,8 @@
 //! `allowed_outbound_hosts`: which requests a component may send.
 //!
-//! Where the supported versions of Spin differ, this is as strict as the strictest: an entry that resolves
-//! to nothing makes the whole list invalid, as up to 4.0.2, and an IPv6 address needs its port named.
+//! Where the supported versions of Spin differ, this is as strict as the strictest: an IPv6 address needs its
+//! port named, and an entry that resolves to nothing is invalid, as up to 4.0.2. With the default values of
+//! its variables, that ends the start; with a value that is given later, every request is denied.
 
 use std::ops::Range;
 
@@ -25,11 +26,13 @@ impl AllowedHosts {
     }
 
     /// Checks what can be checked before anything runs: entries whose variables all have defaults.
+    ///
+    /// As in Spin (`AllowedHostsConfig::validate`), the values that are given do not count: an entry whose
+    /// defaults make no host is refused even if the environment says another value.
     pub fn validate(entry: &Template, variables: &Variables) -> anyhow::Result<()> {
         match entry.render(|name| variables.default_of(name)) {
-            // As Spin does: an empty default means that the value will come from elsewhere.
-            Ok(text) if entry.names().next().is_some() && EMPTY.contains(&text.as_str()) => Ok(()),
             Ok(text) => Entry::parse(&text).map(drop),
+            // A variable without a default: its value is known when the first request is sent.
             Err(_) => Ok(()),
         }
     }
@@ -207,9 +210,6 @@ fn well_known_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// What a template may come to at the start when its variables are empty by default.
-const EMPTY: [&str; 3] = ["", "http://", "https://"];
-
 /// The domain under which components of one application call each other in Spin.
 const SERVICE_CHAINING: &str = "spin.internal";
 
@@ -218,6 +218,7 @@ mod tests {
     use std::collections::{BTreeMap, HashMap};
 
     use super::*;
+    use crate::variables::Provider;
 
     #[test]
     fn an_entry_allows_what_it_says() {
@@ -293,15 +294,34 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_spoils_the_list_but_not_the_start() {
-        let defaults = BTreeMap::from([("url".to_owned(), Some(String::new()))]);
-        let variables = Variables::new(defaults, HashMap::new(), vec![]).unwrap();
+    fn an_empty_default_is_refused_at_the_start_whatever_value_is_given() {
+        for (default, entry, valid) in [
+            (Some(""), "{{ url }}", false),
+            (Some(""), "http://{{ url }}", false),
+            (Some(""), "https://{{ url }}", false),
+            (Some("https://b.example"), "{{ url }}", true),
+            (None, "{{ url }}", true),
+        ] {
+            let defaults = BTreeMap::from([("url".to_owned(), default.map(str::to_owned))]);
+            let given = vec![given("https://a.example")];
+            let variables = Variables::new(defaults, HashMap::new(), given).unwrap();
+            let template = variables.template(entry).unwrap();
+            let validated = AllowedHosts::validate(&template, &variables);
+            assert_eq!(validated.is_ok(), valid, "{default:?} in {entry}");
+        }
+    }
+
+    #[test]
+    fn an_empty_value_spoils_the_whole_list() {
+        let defaults = BTreeMap::from([("url".to_owned(), None)]);
+        let variables = Variables::new(defaults, HashMap::new(), vec![given("")]).unwrap();
         let entries: Vec<_> =
             ["https://a.example", "{{ url }}"].map(|text| variables.template(text).unwrap()).into();
-        for entry in &entries {
-            AllowedHosts::validate(entry, &variables).unwrap();
-        }
         assert!(AllowedHosts::resolve(&entries, &variables).is_err());
         assert!(AllowedHosts::resolve(&entries[..1], &variables).is_ok());
+    }
+
+    fn given(url: &str) -> Provider {
+        Provider::Static(HashMap::from([("url".to_owned(), url.to_owned())]))
     }
 }

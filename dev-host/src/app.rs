@@ -206,7 +206,12 @@ impl Prepared {
         }
         let entry = |text: &String| {
             let entry = variables.template(text)?;
-            AllowedHosts::validate(&entry, variables)?;
+            AllowedHosts::validate(&entry, variables).with_context(|| {
+                format!(
+                    "`allowed_outbound_hosts` is malformed: `{text}`, with the default values of its \
+                     variables"
+                )
+            })?;
             anyhow::Ok(entry)
         };
         let entries = component.allowed_outbound_hosts.iter().map(entry);
