@@ -9,6 +9,7 @@ mod assets;
 mod manifest;
 mod pki;
 mod proxy;
+mod release;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ pub use self::assets::Assets;
 pub use self::pki::ClientCertificate;
 use self::pki::{ADMIN, CA, Pki, SERVER, SERVICE_ACCOUNTS};
 pub use self::proxy::Proxy;
+pub use self::release::{KUBERNETES_VARIABLE, Release};
 use crate::host::free_port;
 use crate::http::Http;
 use crate::process::{Keeper, Process, tail};

@@ -1,5 +1,6 @@
 //! The control plane is a real one: accounts, rights, tokens and deletions are as in any cluster.
 
+use std::env;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 use testbed::command;
-use testbed::control_plane::ControlPlane;
+use testbed::control_plane::{ControlPlane, Release};
 use testbed::namespace::Namespace;
 use testbed::wait::{Unmet, eventually, not_yet};
 
@@ -35,6 +36,18 @@ fn a_token_is_its_account_and_no_more() -> Result<()> {
     reader.get(&namespace.path("v1", "pods"))?.expect(403)?;
     reader.anonymous().get(&secrets)?.expect(403)?;
     cluster.as_token("nonsense").get(&secrets)?.expect(401)?;
+    Ok(())
+}
+
+#[test]
+fn it_is_of_the_release_that_was_asked_for() -> Result<()> {
+    let cluster = cluster()?;
+    let seen = cluster.admin().get("/version")?.ok()?["gitVersion"].take();
+    let release = match Release::from_env()? {
+        None if env::var_os("KUBEBUILDER_ASSETS").is_some() => return Ok(()),
+        asked => asked.unwrap_or_else(Release::newest),
+    };
+    assert_eq!(seen, release.kubernetes()?);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::Args;
 use testbed::command;
-use testbed::control_plane::Assets;
+use testbed::control_plane::{Assets, KUBERNETES_VARIABLE, Release};
 use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 
 use crate::workspace::cargo;
@@ -16,6 +16,10 @@ use crate::{HostKind, HostOptions, build};
 pub struct Options {
     #[command(flatten)]
     host: HostOptions,
+
+    /// The Kubernetes to test against: 1.34, 1.35, 1.36 or 1.37, built from source when it is first asked for.
+    #[arg(long, value_name = "VERSION")]
+    kubernetes: Option<Release>,
 
     /// What else to tell `cargo test`, such as `--package` or, after another `--`, a test's name.
     #[arg(last = true)]
@@ -28,12 +32,16 @@ pub fn test(options: &Options) -> Result<()> {
         HostKind::Spin => Some(options.host.spin_program()?),
         HostKind::DevHost => None,
     };
-    prepare(&options.rest)?;
+    prepare(&options.rest, options.kubernetes)?;
 
     let mut tests = cargo("test");
     tests.arg("--no-fail-fast").args(&options.rest);
     if let Some(spin) = spin {
         tests.env(HOST_VARIABLE, "spin").env(SPIN_VARIABLE, spin);
+    }
+    if let Some(release) = options.kubernetes {
+        eprintln!("the cluster is Kubernetes {}", release.kubernetes()?);
+        tests.env(KUBERNETES_VARIABLE, release.minor());
     }
     command::show("testing", &mut tests)
 }
@@ -41,7 +49,7 @@ pub fn test(options: &Options) -> Result<()> {
 /// Builds and installs what the tests need, and builds the tests that `selection` tells `cargo test`.
 ///
 /// Side by side: what is compiled for wasm, what is compiled for this machine, and the cluster's programs.
-pub fn prepare(selection: &[String]) -> Result<()> {
+pub fn prepare(selection: &[String], kubernetes: Option<Release>) -> Result<()> {
     let components = || {
         build::components()?;
         build::probe()?;
@@ -54,7 +62,10 @@ pub fn prepare(selection: &[String]) -> Result<()> {
     };
     let programs = || {
         prepare_programs()?;
-        Assets::prepare()
+        match kubernetes {
+            Some(release) => Assets::prepare_release(Some(release)),
+            None => Assets::prepare(),
+        }
     };
     command::both(programs, || command::both(components, tests)).map(drop)
 }

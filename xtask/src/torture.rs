@@ -30,7 +30,7 @@ pub struct Options {
 pub fn torture(options: &Options) -> Result<()> {
     // Not by its package, for which other features would be built of what it stands on.
     let selection = ["--test", "torture"].map(str::to_owned);
-    test::prepare(&selection)?;
+    test::prepare(&selection, None)?;
     let seed = match options.seed {
         Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH).context("a time")?.as_secs(),
