@@ -6,6 +6,7 @@ use http::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::subject::Subject;
 use crate::{Authorization, Call, Error, Kind, uri};
 
 /// The API server at one address, and what each request shows it.
@@ -31,62 +32,84 @@ impl<'a> Api<'a> {
 
     /// Which version answers. `GET /version`; open to all who are authenticated.
     pub fn version(&self) -> Call<Version> {
-        self.get(self.path(&["version"]))
+        self.get(self.path(&["version"], Subject::default()))
     }
 
-    /// The address of what has these path segments.
-    pub(crate) fn path(&self, segments: &[&str]) -> Result<String, Error> {
-        uri::path(self.base, segments)
+    /// The address of what has these path segments, which is `subject`.
+    pub(crate) fn path(&self, segments: &[&str], subject: Subject) -> Address {
+        Address { uri: uri::path(self.base, segments), subject }
     }
 
     /// Where the objects of a kind are: in one namespace, or in all where none is named.
-    pub(crate) fn collection(&self, kind: Kind, namespace: Option<&str>) -> Result<String, Error> {
+    pub(crate) fn collection(&self, kind: Kind, namespace: Option<&str>) -> Address {
         let (group, version) = kind.api_version().split_once('/').unwrap_or(("", "v1"));
+        let subject = Subject::collection(kind.group(), kind.plural()).within(namespace);
         let mut segments =
             if group.is_empty() { vec!["api", version] } else { vec!["apis", group, version] };
         if let Some(namespace) = namespace {
             if !kind.is_namespaced() {
-                return Err(Error::Improper(NEEDLESS_NAMESPACE));
+                return Address { uri: Err(Error::Improper(NEEDLESS_NAMESPACE)), subject };
             }
             segments.extend(["namespaces", namespace]);
         }
         segments.push(kind.plural());
-        self.path(&segments)
+        self.path(&segments, subject)
     }
 
     /// Where one object is.
-    pub(crate) fn item(
-        &self,
-        kind: Kind,
-        namespace: Option<&str>,
-        name: &str,
-    ) -> Result<String, Error> {
-        if namespace.is_none() && kind.is_namespaced() {
-            return Err(Error::Improper(NO_NAMESPACE));
-        }
-        uri::path(&self.collection(kind, namespace)?, &[name])
+    pub(crate) fn item(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Address {
+        let Address { uri, .. } = self.collection(kind, namespace);
+        let uri = if namespace.is_none() && kind.is_namespaced() {
+            Err(Error::Improper(NO_NAMESPACE))
+        } else {
+            uri.and_then(|uri| uri::path(&uri, &[name]))
+        };
+        Address { uri, subject: Subject::object(kind, name).within(namespace) }
     }
 
-    pub(crate) fn get<T: DeserializeOwned>(&self, uri: Result<String, Error>) -> Call<T> {
-        Call::get(uri, self.authorization)
+    pub(crate) fn get<T: DeserializeOwned>(&self, address: Address) -> Call<T> {
+        Call::get(address, self.authorization)
     }
 
     pub(crate) fn post<T: DeserializeOwned>(
         &self,
-        uri: Result<String, Error>,
+        address: Address,
         body: &impl Serialize,
     ) -> Call<T> {
-        self.with_body(Method::POST, "application/json", uri, body)
+        self.with_body(Method::POST, "application/json", address, body)
     }
 
     pub(crate) fn with_body<T: DeserializeOwned>(
         &self,
         method: Method,
         media_type: &'static str,
-        uri: Result<String, Error>,
+        address: Address,
         body: &impl Serialize,
     ) -> Call<T> {
-        Call::with_body(method, media_type, uri, self.authorization, body)
+        Call::with_body(method, media_type, address, self.authorization, body)
+    }
+}
+
+/// Where a call goes, and what is there: without it no refusal could be told from that of another call.
+pub(crate) struct Address {
+    pub(crate) uri: Result<String, Error>,
+    pub(crate) subject: Subject,
+}
+
+impl Address {
+    /// The same address with a query.
+    pub(crate) fn query(self, parameters: &[(&str, &str)]) -> Self {
+        Self { uri: self.uri.map(|uri| uri::query(uri, parameters)), ..self }
+    }
+
+    /// The address of another thing under it.
+    pub(crate) fn below(self, segment: &str, subject: Subject) -> Self {
+        Self { uri: self.uri.and_then(|uri| uri::path(&uri, &[segment])), subject }
+    }
+
+    /// The same address, as that of something else.
+    pub(crate) fn of(self, subject: Subject) -> Self {
+        Self { subject, ..self }
     }
 }
 

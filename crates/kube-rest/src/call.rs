@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::api::Address;
 use crate::error::AnswerError;
+use crate::subject::Subject;
 use crate::{Authorization, Error, HttpClient, Limits, Status};
 
 /// The limits of every call but lists.
@@ -25,6 +27,8 @@ pub const LIMITS: Limits = Limits {
 #[must_use = "a call does nothing until it is sent"]
 pub struct Call<T> {
     request: Result<Request<Vec<u8>>, Error>,
+    /// What it is about: a refusal that names something else says nothing of it.
+    subject: Subject,
     limits: Limits,
     decode: Decode<T>,
 }
@@ -53,7 +57,7 @@ impl<T> Call<T> {
     ) -> Result<(T, Option<DateTime<Utc>>), Error> {
         let response = http.send(self.request?, &self.limits).await.map_err(Error::Transport)?;
         if !response.status().is_success() {
-            return Err(Error::Refused(Status::read(&response)));
+            return Err(Error::Refused(Status::read_about(&response, &self.subject)));
         }
         let answer = (self.decode)(&response)
             .map_err(|error| Error::Unreadable(AnswerError::from(&error)))?;
@@ -84,31 +88,31 @@ impl<T> Call<T> {
 }
 
 impl<T: DeserializeOwned> Call<T> {
-    pub(crate) fn get(uri: Result<String, Error>, authorization: Authorization<'_>) -> Self {
-        Self::new(Method::GET, uri, authorization, None)
+    pub(crate) fn get(address: Address, authorization: Authorization<'_>) -> Self {
+        Self::new(Method::GET, address, authorization, None)
     }
 
     pub(crate) fn with_body(
         method: Method,
         media_type: &'static str,
-        uri: Result<String, Error>,
+        address: Address,
         authorization: Authorization<'_>,
         body: &impl Serialize,
     ) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self::new(method, uri, authorization, Some((media_type, body))),
+            Ok(body) => Self::new(method, address, authorization, Some((media_type, body))),
             Err(_) => Self::failed(Error::Improper("the payload cannot be written as JSON")),
         }
     }
 
     /// A call that is refused before it is sent.
     pub(crate) fn failed(error: Error) -> Self {
-        Self { request: Err(error), limits: LIMITS, decode: json }
+        Self { request: Err(error), subject: Subject::default(), limits: LIMITS, decode: json }
     }
 
     fn new(
         method: Method,
-        uri: Result<String, Error>,
+        Address { uri, subject }: Address,
         authorization: Authorization<'_>,
         body: Option<(&'static str, Vec<u8>)>,
     ) -> Self {
@@ -126,7 +130,7 @@ impl<T: DeserializeOwned> Call<T> {
             let body = body.map(|(_, body)| body).unwrap_or_default();
             request.body(body).map_err(Error::Request)
         });
-        Self { request, limits: LIMITS, decode: json }
+        Self { request, subject, limits: LIMITS, decode: json }
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use http::{Method, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, Call, Error, Kind, uri};
+use crate::{Api, Call, Error, Kind};
 
 /// What became of an object that was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -22,9 +22,9 @@ pub enum Deletion {
 impl Api<'_> {
     /// Deletes the object of this name if it is the one with this UID. Needs `delete`.
     ///
-    /// Two refusals have a meaning: [`Error::is_not_found`], there is nothing of that name, and
-    /// [`Error::is_conflict`], there is another object of that name, which stays. Both say that ours is
-    /// gone only where it is known that the cluster is still the same.
+    /// Two refusals have a meaning, if they name this very object: [`Error::is_not_found`], there is nothing of
+    /// that name, and [`Error::is_conflict`], there is another object of that name, which stays. Both say that
+    /// ours is gone only if it is known that the cluster is still the same.
     ///
     /// What is asked stands in the query too. Something on the way may drop the body of a DELETE (RFC 9110
     /// §9.3.5 gives it no meaning), and without the UID a stranger's object would go.
@@ -39,7 +39,7 @@ impl Api<'_> {
             return Call::failed(Error::Improper(NO_UID));
         }
         let query = [("propagationPolicy", "Background"), ("uid", uid)];
-        let path = self.item(kind, namespace, name).map(|path| uri::query(path, &query));
+        let path = self.item(kind, namespace, name).query(&query);
         let body = DeleteOptions {
             api_version: "v1",
             kind: "DeleteOptions",
@@ -175,21 +175,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_and_what_is_another_s_are_told_apart() {
-        let status =
-            |reason| format!(r#"{{"kind":"Status","status":"Failure","reason":"{reason}"}}"#);
+    fn ours_is_gone_only_if_a_refusal_names_it() {
+        let status = |reason: &str, details: &str| {
+            format!(
+                r#"{{"kind":"Status","status":"Failure","reason":"{reason}","details":{details}}}"#
+            )
+        };
+        let ours = r#"{"name":"a1","kind":"serviceaccounts"}"#;
         for (code, body, not_found, conflict) in [
-            (404, status("NotFound"), true, false),
-            (409, status("Conflict"), false, true),
+            (404, status("NotFound", ours), true, false),
+            (409, status("Conflict", ours), false, true),
+            (409, status("Conflict", r#"{"name":"a1","kind":"ServiceAccount"}"#), false, true),
+            (404, status("NotFound", "{}"), false, false),
+            (404, status("NotFound", "null"), false, false),
+            (404, status("NotFound", r#"{"name":"a2","kind":"serviceaccounts"}"#), false, false),
+            (404, status("NotFound", r#"{"name":"a1","kind":"secrets"}"#), false, false),
+            (404, status("NotFound", r#"{"kind":"serviceaccounts"}"#), false, false),
+            (404, status("NotFound", r#"{"name":"apps","kind":"namespaces"}"#), false, false),
+            (409, status("Conflict", r#"{"name":"a2","kind":"ServiceAccount"}"#), false, false),
+            (409, status("Conflict", "{}"), false, false),
             (404, "404 page not found".to_owned(), false, false),
             (409, String::new(), false, false),
         ] {
             let error = answered(call(), code, &body).expect_err("refused");
-            assert_eq!(
-                (error.is_not_found(), error.is_conflict()),
-                (not_found, conflict),
-                "{body}"
-            );
+            let told = (error.is_not_found(), error.is_conflict());
+            assert_eq!(told, (not_found, conflict), "{body}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Why a call of the Kubernetes API gave no answer that could be used.
 
+use http::StatusCode;
+
 use crate::{ClaimsError, Status, TransportError};
 
 /// Why a call failed.
@@ -61,30 +63,58 @@ impl Error {
         matches!(self, Error::Transport(TransportError::Timeout(_)))
     }
 
-    /// Kubernetes itself says that the object does not exist ([`Status::is_not_found`]).
+    /// Returns true if Kubernetes itself says that the very object of the call does not exist: it names its
+    /// resource, group and name.
+    ///
+    /// A 404 that names nothing is of a resource that is not served, of an API server that is not the one that
+    /// was asked, or of no API server at all; one that names something else is of something else. Neither says
+    /// that the object is gone.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.status().is_some_and(Status::is_not_found)
+        self.status().is_some_and(|status| status.says("NotFound"))
     }
 
-    /// Kubernetes itself says that a precondition does not hold ([`Status::is_conflict`]).
+    /// Returns true if Kubernetes itself says that a precondition does not hold for the very object of the call:
+    /// another UID, another version.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        self.status().is_some_and(Status::is_conflict)
+        self.status().is_some_and(|status| status.says("Conflict"))
     }
 
-    /// Kubernetes itself says that the name is taken ([`Status::is_already_exists`]).
+    /// Returns true if Kubernetes itself says that the name of the very object that was to be created is taken.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
-        self.status().is_some_and(Status::is_already_exists)
+        self.status().is_some_and(|status| status.says("AlreadyExists"))
+    }
+
+    /// Returns true if Kubernetes itself forbids this very call.
+    ///
+    /// A login page or a firewall before the API server may answer 403 too, and says nothing of what the
+    /// credential may do.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.status().is_some_and(Status::forbids)
+    }
+
+    /// Returns true if Kubernetes itself says that it does not serve the resource of the call.
+    #[must_use]
+    pub fn is_not_served(&self) -> bool {
+        self.status().is_some_and(Status::is_not_served)
+    }
+
+    /// Returns true if no connection came to be, so that nothing was sent.
+    #[must_use]
+    pub fn is_unconnected(&self) -> bool {
+        let Error::Transport(error) = self else { return false };
+        matches!(error, TransportError::Unreachable(_) | TransportError::Tls(_))
     }
 
     /// Whether the API server may have done what was asked, now or later.
     ///
     /// Known not to have: what was never sent; what found no server, no agreement on TLS, or no leave of
     /// the host; and refusals, which Kubernetes gives before it acts. Unknown is all else: an exchange that
-    /// broke off or ran out of time, an answer that cannot be read, and what a server or anything between
-    /// answers while the request may still be on its way (5xx, 408).
+    /// broke off or ran out of time, an answer that cannot be read, what a server or anything between answers
+    /// while the request may still be on its way (5xx, 408), and a refusal that is not about what was asked.
     #[must_use]
     pub fn is_unknown_outcome(&self) -> bool {
         match self {
@@ -98,19 +128,38 @@ impl Error {
                 | TransportError::Broken(_) => true,
             },
             Error::Refused(status) => {
-                status.is_server_fault() || status.code == http::StatusCode::REQUEST_TIMEOUT
+                status.is_server_fault()
+                    || status.code == StatusCode::REQUEST_TIMEOUT
+                    || status.is_about_another()
             }
             Error::Unreadable(_) | Error::Token(_) => true,
         }
     }
 
-    /// Whether the same may be tried again soon: 429 and the faults of a server.
+    /// Returns true if the same may be tried again soon, as what went wrong may be over then.
     ///
-    /// Where the outcome is unknown, only what is safe to do twice.
+    /// That is so of 429, the faults of a server, a connection that broke or did not come to be (an API server that
+    /// stops takes all requests on its connection along, and so does one that refuses a bad credential of one of
+    /// them), and the answer to something else. If the outcome is unknown, only what is safe to do twice. A call
+    /// that ran out of time has used up what there was for it.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.status()
-            .is_some_and(|status| status.is_too_many_requests() || status.is_server_fault())
+        match self {
+            Error::Transport(error) => {
+                matches!(error, TransportError::Broken(_)) || self.is_unconnected()
+            }
+            Error::Refused(status) => {
+                status.is_too_many_requests()
+                    || status.is_server_fault()
+                    || status.code == StatusCode::REQUEST_TIMEOUT
+                    || (status.is_about_another() && !status.is_not_served())
+            }
+            Error::Request(_)
+            | Error::Segment(_)
+            | Error::Improper(_)
+            | Error::Unreadable(_)
+            | Error::Token(_) => false,
+        }
     }
 }
 
@@ -119,6 +168,8 @@ mod tests {
     use http::Response;
 
     use super::*;
+    use crate::Kind;
+    use crate::subject::Subject;
 
     fn refused(code: u16, body: &str) -> Error {
         let response = Response::builder().status(code).body(body.as_bytes().to_vec());
@@ -133,25 +184,92 @@ mod tests {
         for (error, unknown, retryable) in [
             (Error::Segment(text()), false, false),
             (Error::Improper(""), false, false),
-            (Error::Transport(TransportError::Unreachable(text())), false, false),
-            (Error::Transport(TransportError::Tls(text())), false, false),
+            (Error::Transport(TransportError::Unreachable(text())), false, true),
+            (Error::Transport(TransportError::Tls(text())), false, true),
             (Error::Transport(TransportError::Denied(text())), false, false),
             (Error::Transport(TransportError::Timeout(text())), true, false),
             (Error::Transport(TransportError::TooLarge(1)), true, false),
-            (Error::Transport(TransportError::Broken(text())), true, false),
+            (Error::Transport(TransportError::Broken(text())), true, true),
             (Error::Unreadable(AnswerError::from(&json)), true, false),
             (Error::Token(ClaimsError), true, false),
             (refused(403, &status("Forbidden")), false, false),
-            (refused(409, &status("AlreadyExists")), false, false),
+            (refused(422, &status("Invalid")), false, false),
+            (refused(404, "404 page not found"), false, false),
+            (refused(409, "<html>"), false, false),
             (refused(429, &status("TooManyRequests")), false, true),
             (refused(429, ""), false, true),
-            (refused(408, ""), true, false),
+            (refused(408, ""), true, true),
             (refused(500, &status("InternalError")), true, true),
             (refused(502, "<html>"), true, true),
             (refused(504, &status("Timeout")), true, true),
         ] {
             assert_eq!(error.is_unknown_outcome(), unknown, "{error:?}");
             assert_eq!(error.is_retryable(), retryable, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_on_something_else_leaves_the_outcome_open() {
+        let own = Subject::object(Kind::Role, "a1").within(Some("apps"));
+        let group = r#""group":"rbac.authorization.k8s.io""#;
+        let details =
+            |kind: &str, name: &str| format!(r#"{{{group},"kind":"{kind}","name":"{name}"}}"#);
+        let namespace = |name: &str| format!(r#"{{"kind":"namespaces","name":"{name}"}}"#);
+        for (details, is_own, unknown, retryable) in [
+            (details("roles", "a1"), true, false, false),
+            (details("Role", "a1"), true, false, false),
+            (details("roles", "a2"), false, true, true),
+            (details("rolebindings", "a1"), false, true, true),
+            (details("roles", ""), false, true, true),
+            (namespace("apps"), false, false, false),
+            (namespace("web"), false, true, true),
+            ("{}".to_owned(), false, true, true),
+            ("null".to_owned(), false, true, true),
+        ] {
+            for (code, reason) in [(404, "NotFound"), (409, "Conflict"), (409, "AlreadyExists")] {
+                let body =
+                    format!(r#"{{"kind":"Status","reason":"{reason}","details":{details}}}"#);
+                let response = Response::builder().status(code).body(body.clone().into_bytes());
+                let status = Status::read_about(&response.expect("an answer"), &own);
+                let error = Error::Refused(status);
+                let says = [error.is_not_found(), error.is_conflict(), error.is_already_exists()];
+                let said = ["NotFound", "Conflict", "AlreadyExists"].map(|r| is_own && r == reason);
+                assert_eq!(says, said, "{body}");
+                let is_bare = ["{}", "null"].contains(&details.as_str()) && reason == "NotFound";
+                assert_eq!(error.is_not_served(), is_bare, "{body}");
+                assert_eq!(error.is_unknown_outcome(), unknown, "{body}");
+                // One that does not serve the resource will not at the next try either.
+                assert_eq!(error.is_retryable(), retryable && !is_bare, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_kubernetes_own_word_on_this_call_forbids_it() {
+        let own = Subject::object(Kind::Secret, "s1").within(Some("apps"));
+        for (body, forbidden) in [
+            (
+                r#"{"kind":"Status","reason":"Forbidden","details":{"name":"s1","kind":"secrets"}}"#,
+                true,
+            ),
+            (r#"{"kind":"Status","reason":"Forbidden","details":{"kind":"secrets"}}"#, true),
+            (
+                r#"{"kind":"Status","reason":"Forbidden","details":{"name":"s2","kind":"secrets"}}"#,
+                false,
+            ),
+            (
+                r#"{"kind":"Status","reason":"Forbidden","details":{"name":"s1","kind":"pods"}}"#,
+                false,
+            ),
+            (r#"{"kind":"Status","reason":"Forbidden","details":{}}"#, false),
+            (r#"{"kind":"Status","reason":"Forbidden"}"#, false),
+            ("<html>sign in</html>", false),
+        ] {
+            let response = Response::builder().status(403).body(body.as_bytes().to_vec());
+            let error = Error::Refused(Status::read_about(&response.expect("an answer"), &own));
+            assert_eq!(error.is_forbidden(), forbidden, "{body}");
+            assert!(error.status().is_some_and(Status::is_forbidden), "{body}: it is told as one");
+            assert!(!error.is_unknown_outcome() && !error.is_retryable(), "{body}");
         }
     }
 

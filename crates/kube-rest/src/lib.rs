@@ -20,6 +20,7 @@ mod read;
 mod review;
 mod status;
 mod stored;
+mod subject;
 #[cfg(test)]
 mod testing;
 mod token;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::read::SECRET;
 use crate::stored::RawObject;
-use crate::{Api, Call, Error, Kind, Limits, Stored, uri};
+use crate::{Api, Call, Error, Kind, Limits, Stored};
 
 /// The limits of a list.
 ///
@@ -61,8 +61,7 @@ impl Api<'_> {
             query.push(("labelSelector", selector));
         }
         query.extend(next.map(|next| ("continue", next)));
-        let path = self.collection(kind, namespace);
-        self.get(path.map(|path| uri::query(path, &query))).limited(LIST_LIMITS)
+        self.get(self.collection(kind, namespace).query(&query)).limited(LIST_LIMITS)
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::stored::RawMetadata;
+use crate::subject::Subject;
 use crate::{Api, Call};
 
 /// A namespace.
@@ -27,7 +28,8 @@ pub struct Namespace {
 impl Api<'_> {
     /// Reads a namespace. Needs `get` on it.
     pub fn namespace(&self, name: &str) -> Call<Namespace> {
-        self.get(self.path(&["api", "v1", "namespaces", name]))
+        let subject = Subject::namespace(name);
+        self.get(self.path(&["api", "v1", "namespaces", name], subject))
     }
 }
 

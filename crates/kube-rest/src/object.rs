@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::api::NO_NAMESPACE;
 use crate::kind::RBAC_GROUP;
-use crate::{Api, Call, Error, Kind, Stored, uri};
+use crate::subject::Subject;
+use crate::{Api, Call, Error, Kind, Stored};
 
 /// An object to create. What Kubernetes adds by itself is not here.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,6 +116,8 @@ impl Api<'_> {
     /// refused, where it would otherwise be dropped with a rule left wider.
     pub fn create(&self, object: &Object, dry_run: bool) -> Call<Stored> {
         let kind = object.kind();
+        let namespace = object.namespace.as_deref();
+        let mut subject = Subject::object(kind, &object.name).within(namespace);
         if let Body::RoleBinding(binding) | Body::ClusterRoleBinding(binding) = &object.body {
             let good = match binding.role.kind {
                 Kind::ClusterRole => true,
@@ -124,15 +127,16 @@ impl Api<'_> {
             if !good {
                 return Call::failed(Error::Improper(NO_ROLE));
             }
+            subject = subject.binding(binding.role.kind, &binding.role.name);
         }
-        if object.namespace.is_none() && kind.is_namespaced() {
+        if namespace.is_none() && kind.is_namespaced() {
             return Call::failed(Error::Improper(NO_NAMESPACE));
         }
         let strict = ("fieldValidation", "Strict");
         let query = [strict, ("dryRun", "All")];
         let query = if dry_run { &query[..] } else { &query[..1] };
-        let path = self.collection(kind, object.namespace.as_deref());
-        self.post(path.map(|path| uri::query(path, query)), &Payload::of(object))
+        let path = self.collection(kind, namespace).query(query).of(subject);
+        self.post(path, &Payload::of(object))
     }
 }
 
@@ -176,7 +180,7 @@ enum PayloadBody<'a> {
     },
     Binding {
         role_ref: PayloadRoleRef<'a>,
-        subjects: [Subject<'a>; 1],
+        subjects: [PayloadSubject<'a>; 1],
     },
 }
 
@@ -189,7 +193,7 @@ struct PayloadRoleRef<'a> {
 }
 
 #[derive(Serialize)]
-struct Subject<'a> {
+struct PayloadSubject<'a> {
     kind: Kind,
     namespace: &'a str,
     name: &'a str,
@@ -226,7 +230,7 @@ impl<'a> PayloadBody<'a> {
                     kind: role.kind,
                     name: &role.name,
                 },
-                subjects: [Subject {
+                subjects: [PayloadSubject {
                     kind: Kind::ServiceAccount,
                     namespace: &account.namespace,
                     name: &account.name,

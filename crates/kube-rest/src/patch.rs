@@ -7,7 +7,7 @@ use http::Method;
 use serde::Serialize;
 
 use crate::object::micro_time;
-use crate::{Api, Call, Error, Kind, Stored, uri};
+use crate::{Api, Call, Error, Kind, Stored};
 
 /// What is changed, and of which object in which of its states.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +66,8 @@ impl Api<'_> {
             spec: patch.renewal,
         };
         let object = self.item(kind, Some(namespace), name);
-        let uri = object.map(|object| uri::query(object, &[("fieldValidation", "Strict")]));
-        self.with_body(Method::PATCH, "application/merge-patch+json", uri, &payload)
+        let object = object.query(&[("fieldValidation", "Strict")]);
+        self.with_body(Method::PATCH, "application/merge-patch+json", object, &payload)
     }
 }
 

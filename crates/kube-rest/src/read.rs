@@ -3,7 +3,7 @@
 use http::{Method, Response};
 use serde::Serialize;
 
-use crate::{Api, Call, Error, Kind, Stored, uri};
+use crate::{Api, Call, Error, Kind, Stored};
 
 impl Api<'_> {
     /// Reads one object. Needs `get`. Of a secret there is no such call: [`Api::read_by_dry_delete`].
@@ -36,8 +36,8 @@ impl Api<'_> {
             dry_run: ["All"],
             propagation_policy: "Orphan",
         };
-        let path = path.map(|path| uri::query(path, &query));
-        self.with_body(Method::DELETE, "application/json", path, &body).decoded_by(undeleted)
+        self.with_body(Method::DELETE, "application/json", path.query(&query), &body)
+            .decoded_by(undeleted)
     }
 }
 

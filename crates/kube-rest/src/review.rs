@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::subject::Subject;
 use crate::{Api, Call};
 
 /// Who the API server takes us for.
@@ -46,14 +47,19 @@ pub struct ResourceAttributes<'a> {
 impl Api<'_> {
     /// Who the API server takes us for. Kubernetes 1.28 and later; open to all who are authenticated.
     pub fn who_am_i(&self) -> Call<UserInfo> {
-        let path = self.path(&["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]);
-        self.post(path, &SelfReviewRequest::NEW)
+        let (group, resource) = ("authentication.k8s.io", "selfsubjectreviews");
+        let subject = Subject::collection(group, resource);
+        self.post(self.path(&["apis", group, "v1", resource], subject), &SelfReviewRequest::NEW)
     }
 
     /// Whether we may do something. Open to all who are authenticated.
     pub fn may_i(&self, what: &ResourceAttributes<'_>) -> Call<AccessReview> {
-        let path = self.path(&["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]);
-        self.post(path, &AccessReviewRequest::of(what))
+        let (group, resource) = ("authorization.k8s.io", "selfsubjectaccessreviews");
+        let subject = Subject::collection(group, resource);
+        self.post(
+            self.path(&["apis", group, "v1", resource], subject),
+            &AccessReviewRequest::of(what),
+        )
     }
 }
 

@@ -5,10 +5,15 @@ use std::time::Duration;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
 
+use crate::subject::{About, Subject};
+
 /// A refusal: Kubernetes' `Status` object, or what is known of one that carried no such object.
 ///
 /// Its `message` is not kept. Whatever stands at a target's address writes it, and could write our own
 /// credential back into it: it would end in a log.
+///
+/// Its questions here are about the answer alone. What a refusal proves of the object of a call, [`crate::Error`]
+/// says: it compares the object that the refusal names with the one that the call has named.
 ///
 /// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/>
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +24,31 @@ pub struct Status {
     pub reason: &'static str,
     /// How long it asks us to wait, at most [`MAX_RETRY_AFTER`]; in whole seconds.
     pub retry_after: Option<Duration>,
+    /// Boxed, as errors are moved often and refusals are few.
+    details: Box<Details>,
+    about: About,
     namespace_terminating: bool,
+}
+
+/// The object that a refusal names; all three are empty if it names none.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Details {
+    pub(crate) group: String,
+    /// The resource as a rule (`serviceaccounts`), in some conflicts the kind.
+    pub(crate) kind: String,
+    pub(crate) name: String,
+}
+
+impl Details {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.group.is_empty() && self.kind.is_empty() && self.name.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Details {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Details(redacted)")
+    }
 }
 
 /// The longest that a server can make us wait.
@@ -29,24 +58,34 @@ pub struct Status {
 pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 impl Status {
-    /// Reads a refusal. A proxy's error page is one too: it has a code and nothing else to say.
+    /// Reads a refusal that no call is known for, so that it proves nothing of any object.
+    ///
+    /// A proxy's error page is one too: it has a code and nothing else to say.
     #[must_use]
     pub fn read(response: &Response<Vec<u8>>) -> Self {
+        Self::read_about(response, &Subject::default())
+    }
+
+    /// Reads the refusal of a call that is about `subject`.
+    pub(crate) fn read_about(response: &Response<Vec<u8>>, subject: &Subject) -> Self {
         let status: RawStatus = serde_json::from_slice(response.body()).unwrap_or_default();
         let status = if status.kind == "Status" { status } else { RawStatus::default() };
         let known = REASONS.iter().find(|known| **known == status.reason);
-        let details = status.details.unwrap_or_default();
+        let raw = status.details.unwrap_or_default();
+        let details = Details { group: raw.group, kind: raw.kind, name: raw.name };
         // A date is ignored: it would have to be told from our own clock, which may be another.
         let asked = response
             .headers()
             .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.parse().ok())
-            .or(details.retry_after_seconds.filter(|seconds| *seconds > 0));
+            .or(raw.retry_after_seconds.filter(|seconds| *seconds > 0));
         Self {
             code: response.status(),
             reason: known.copied().unwrap_or_default(),
             retry_after: asked.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER)),
-            namespace_terminating: details
+            about: subject.compare(&details),
+            details: Box::new(details),
+            namespace_terminating: raw
                 .causes
                 .iter()
                 .flatten()
@@ -60,17 +99,22 @@ impl Status {
         self.is("Unauthorized", StatusCode::UNAUTHORIZED)
     }
 
-    /// The credential was accepted and may not do this.
+    /// The credential was accepted and may not do this: for what people are told. What is decided by it is
+    /// decided by [`crate::Error::is_forbidden`].
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.is("Forbidden", StatusCode::FORBIDDEN)
     }
 
-    /// Kubernetes itself says that the object does not exist. A 404 without its word may come from
-    /// anything that is not the API server, a wrong prefix for one.
+    /// Returns true if Kubernetes itself says that the object of this resource (`namespaces`) and name does not
+    /// exist, be it the one that was asked for or another that the request needs.
+    ///
+    /// A 404 without Kubernetes' word may come from anything that is not the API server, a wrong prefix for
+    /// one.
     #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        self.reason == "NotFound"
+    pub fn is_not_found_of(&self, resource: &str, name: &str) -> bool {
+        let named = self.details.kind == resource && self.details.name == name && !name.is_empty();
+        self.reason == "NotFound" && named
     }
 
     /// The payload was understood and refused.
@@ -79,18 +123,28 @@ impl Status {
         self.is("Invalid", StatusCode::UNPROCESSABLE_ENTITY)
     }
 
-    /// Kubernetes itself says that a precondition does not hold: another UID, another version.
-    ///
-    /// A 409 without its word says nothing of the object, and may not end a lease.
-    #[must_use]
-    pub fn is_conflict(&self) -> bool {
-        self.reason == "Conflict"
+    /// Returns true if it gives this reason, of the very object or collection of the call.
+    pub(crate) fn says(&self, reason: &str) -> bool {
+        self.reason == reason && self.about == About::Subject
     }
 
-    /// Kubernetes itself says that there is an object of this name already.
-    #[must_use]
-    pub fn is_already_exists(&self) -> bool {
-        self.reason == "AlreadyExists"
+    /// Returns true if the authorizers or the admission forbid this very call. A `create` has no name in its
+    /// path, by which alone the authorizers go.
+    pub(crate) fn forbids(&self) -> bool {
+        self.reason == "Forbidden" && matches!(self.about, About::Subject | About::Resource)
+    }
+
+    /// Returns true if Kubernetes does not find what it was asked for, and names nothing: it does not serve the
+    /// resource.
+    pub(crate) fn is_not_served(&self) -> bool {
+        self.reason == "NotFound" && self.about == About::Nothing
+    }
+
+    /// Returns true for a word on the state of an object that names none, or one that the request has not named.
+    /// It may be the answer to another request, and what became of this one is open.
+    pub(crate) fn is_about_another(&self) -> bool {
+        let reasons = ["NotFound", "AlreadyExists", "Conflict"];
+        reasons.contains(&self.reason) && !matches!(self.about, About::Subject | About::Related)
     }
 
     /// What was asked to be continued is too long ago (410): the list begins anew.
@@ -142,6 +196,9 @@ struct RawStatus {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct RawDetails {
+    group: String,
+    kind: String,
+    name: String,
     retry_after_seconds: Option<u64>,
     causes: Option<Vec<RawCause>>,
 }
@@ -177,6 +234,7 @@ const REASONS: [&str; 18] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Kind;
 
     /// As kube-apiserver 1.36.3 answered a request without the right to make it.
     const FORBIDDEN: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
@@ -213,10 +271,7 @@ mod tests {
         [
             ("unauthorized", status.is_unauthorized()),
             ("forbidden", status.is_forbidden()),
-            ("not found", status.is_not_found()),
             ("invalid", status.is_invalid()),
-            ("conflict", status.is_conflict()),
-            ("exists", status.is_already_exists()),
             ("expired", status.is_expired()),
             ("too many", status.is_too_many_requests()),
             ("fault", status.is_server_fault()),
@@ -236,12 +291,12 @@ mod tests {
             (403, &TERMINATING.replace(r#""Status""#, r#""Pod""#), &["forbidden"]),
             (403, "<html>no</html>", &["forbidden"]),
             (401, "", &["unauthorized"]),
-            (404, &reason("NotFound"), &["not found"]),
+            (404, &reason("NotFound"), &[]),
             (404, "404 page not found", &[]),
             (403, &reason("Expired"), &["expired"]),
             (404, r#"{"kind":"Pod","reason":"NotFound"}"#, &[]),
-            (409, CONFLICT, &["conflict"]),
-            (409, EXISTS, &["exists"]),
+            (409, CONFLICT, &[]),
+            (409, EXISTS, &[]),
             (409, "<html>", &[]),
             (410, &reason("Expired"), &["expired"]),
             (410, &reason("Gone"), &["expired"]),
@@ -255,6 +310,47 @@ mod tests {
             (500, &reason("Forbidden"), &["forbidden", "fault"]),
         ] {
             assert_eq!(answers(&status(code, None, body)), yes, "{code} {body}");
+        }
+    }
+
+    /// As it answered the DELETE of what was not there.
+    const MISSING: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"leases.coordination.k8s.io \"l1\" not found","reason":"NotFound",
+        "details":{"name":"l1","group":"coordination.k8s.io","kind":"leases"},"code":404}"#;
+
+    #[test]
+    fn a_real_refusal_names_its_object() {
+        let account = |name| Subject::object(Kind::ServiceAccount, name);
+        for (body, subject, reason) in [
+            (FORBIDDEN, Subject::token_of("deployer"), "Forbidden"),
+            (TERMINATING, account("late"), "Forbidden"),
+            (CONFLICT, account("f1"), "Conflict"),
+            (EXISTS, Subject::object(Kind::ClusterRole, "a1"), "AlreadyExists"),
+            (MISSING, Subject::object(Kind::Lease, "l1"), "NotFound"),
+        ] {
+            let response =
+                || Response::builder().body(body.as_bytes().to_vec()).expect("an answer");
+            assert!(Status::read_about(&response(), &subject).says(reason), "{body}");
+            let another = Subject::object(Kind::Lease, "l2");
+            assert!(!Status::read_about(&response(), &another).says(reason), "{body}");
+            assert!(!Status::read(&response()).says(reason), "{body}: no call is known");
+        }
+    }
+
+    #[test]
+    fn what_is_not_found_may_be_another_thing_that_was_needed() {
+        let body = MISSING.replace("l1", "apps").replace("leases", "namespaces");
+        for (body, resource, name, yes) in [
+            (body.as_str(), "namespaces", "apps", true),
+            (&body, "namespaces", "web", false),
+            (&body, "secrets", "apps", false),
+            (MISSING, "leases", "l1", true),
+            (EXISTS, "clusterroles", "a1", false),
+            (r#"{"kind":"Status","reason":"NotFound","details":{}}"#, "", "", false),
+            ("404 page not found", "namespaces", "apps", false),
+        ] {
+            let told = status(404, None, body).is_not_found_of(resource, name);
+            assert_eq!(told, yes, "{body} {resource} {name}");
         }
     }
 

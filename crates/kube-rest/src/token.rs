@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, Call, Error, Kind, TokenClaims, uri};
+use crate::subject::Subject;
+use crate::{Api, Call, Error, Kind, TokenClaims};
 
 /// What token is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,9 +95,12 @@ impl Api<'_> {
         service_account: &str,
         spec: &TokenSpec,
     ) -> Call<IssuedToken> {
+        let mut subject = Subject::token_of(service_account).within(Some(namespace));
+        if let Some(bound) = &spec.bound_object {
+            subject = subject.bound_to(&bound.kind, &bound.name);
+        }
         let account = self.item(Kind::ServiceAccount, Some(namespace), service_account);
-        let path = account.and_then(|account| uri::path(&account, &["token"]));
-        self.post(path, &TokenRequest::of(spec))
+        self.post(account.below("token", subject), &TokenRequest::of(spec))
     }
 }
 

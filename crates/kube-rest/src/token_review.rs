@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::subject::Subject;
 use crate::{Api, Call};
 
 /// Whose token it is, if it is anybody's. The server's own text about it is not kept: it may quote it.
@@ -25,7 +26,9 @@ impl Api<'_> {
     ///
     /// Needs `create` on `tokenreviews`.
     pub fn review_token(&self, token: &str, audiences: &[String]) -> Call<TokenReview> {
-        let path = self.path(&["apis", "authentication.k8s.io", "v1", "tokenreviews"]);
+        let (group, resource) = ("authentication.k8s.io", "tokenreviews");
+        let subject = Subject::collection(group, resource);
+        let path = self.path(&["apis", group, "v1", resource], subject);
         let request = Request {
             api_version: "authentication.k8s.io/v1",
             kind: "TokenReview",

@@ -4,6 +4,7 @@ use http::Response;
 use kube_rest::TransportError;
 use serde_json::{Value, json};
 
+use super::sent::Access;
 use super::token::token;
 
 /// What is done with one request that is not the cluster's own doing.
@@ -37,24 +38,65 @@ impl Reply {
         Self { code, body: body.to_string(), retry_after: None }
     }
 
-    /// A refusal with Kubernetes' own reason.
+    /// A refusal with Kubernetes' own reason that names nothing.
     pub(super) fn refusal(code: u16, reason: &str, message: &str) -> Self {
+        Self::refusal_of(code, reason, message, &json!({}))
+    }
+
+    fn refusal_of(code: u16, reason: &str, message: &str, details: &Value) -> Self {
         Self::json(
             code,
             &json!({
                 "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                "message": message, "reason": reason, "details": {}, "code": code,
+                "message": message, "reason": reason, "details": details, "code": code,
             }),
         )
     }
 
+    /// A refusal whose `details` are given as they are written, with `NAME`, `GROUP` and `KIND` for what the
+    /// request names.
+    pub(super) fn misplaced(
+        access: Option<&Access>,
+        code: u16,
+        reason: &str,
+        details: &str,
+    ) -> Self {
+        let resource = access.map_or("", |access| access.resource.as_str());
+        let (kind, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let name = access.and_then(|access| access.name.as_deref()).unwrap_or_default();
+        let details = details.replace("NAME", name).replace("GROUP", group).replace("KIND", kind);
+        let details: Value = serde_json::from_str(&details).unwrap_or_default();
+        Self::refusal_of(code, reason, "misplaced", &details)
+    }
+
     pub(super) fn not_found(what: &str, name: &str) -> Self {
-        Self::refusal(404, "NotFound", &format!("{what} \"{name}\" not found"))
+        let message = format!("{what} \"{name}\" not found");
+        Self::refusal_of(404, "NotFound", &message, &details(what, name))
+    }
+
+    pub(super) fn already_exists(what: &str, name: &str) -> Self {
+        let message = format!("{what} \"{name}\" already exists");
+        Self::refusal_of(409, "AlreadyExists", &message, &details(what, name))
     }
 
     pub(super) fn conflict(what: &str, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {what} \"{name}\": {why}");
-        Self::refusal(409, "Conflict", &message)
+        Self::refusal_of(409, "Conflict", &message, &details(what, name))
+    }
+
+    /// What the authorizers refuse; what everybody may ask is no `access`.
+    pub(super) fn forbidden(access: Option<&Access>, message: &str) -> Self {
+        let details = match access {
+            Some(Access { resource, name, .. }) => {
+                let what = match resource.split_once('/') {
+                    Some((resource, _)) => resource,
+                    None => resource,
+                };
+                details(what, name.as_deref().unwrap_or_default())
+            }
+            None => json!({}),
+        };
+        Self::refusal_of(403, "Forbidden", message, &details)
     }
 
     pub(super) fn into_response(self) -> Result<Response<Vec<u8>>, TransportError> {
@@ -65,4 +107,17 @@ impl Reply {
         let response = response.body(self.body.into_bytes());
         response.map_err(|error| TransportError::Broken(error.to_string()))
     }
+}
+
+/// The `details` of a refusal: `what` is a resource with its group, as in `roles.rbac.authorization.k8s.io`.
+fn details(what: &str, name: &str) -> Value {
+    let (kind, group) = what.split_once('.').unwrap_or((what, ""));
+    let mut details = json!({});
+    // What is empty is left out.
+    for (key, value) in [("name", name), ("group", group), ("kind", kind)] {
+        if !value.is_empty() {
+            details[key] = json!(value);
+        }
+    }
+    details
 }

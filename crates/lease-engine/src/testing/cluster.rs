@@ -200,7 +200,12 @@ impl FakeCluster {
         };
         match self.fault_of(sent) {
             None => self.respond(sent),
-            Some(Fault::Forbid) => Reply::refusal(403, "Forbidden", "forbidden").into_response(),
+            Some(Fault::Forbid) => {
+                Reply::forbidden(sent.access().as_ref(), "forbidden").into_response()
+            }
+            Some(Fault::Misplace(code, reason, details)) => {
+                Reply::misplaced(sent.access().as_ref(), code, reason, details).into_response()
+            }
             Some(Fault::Busy(seconds)) => {
                 let reply = Reply::refusal(429, "TooManyRequests", "too many requests");
                 Reply { retry_after: Some(seconds), ..reply }.into_response()

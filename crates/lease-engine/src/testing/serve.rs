@@ -28,7 +28,7 @@ impl Server<'_> {
             let Access { verb, resource, namespace, .. } = &access;
             let place = namespace.as_deref().unwrap_or("the cluster");
             let message = format!("User cannot {verb} resource \"{resource}\" in {place}");
-            return Reply::refusal(403, "Forbidden", &message);
+            return Reply::forbidden(Some(&access), &message);
         }
         match (access.verb, access.resource.as_str()) {
             ("create", "serviceaccounts/token") => self.token(world, &access, sent),
@@ -93,7 +93,8 @@ impl Server<'_> {
         };
         let account_uid = account.uid().to_owned();
         if sent.body["metadata"]["uid"].as_str().is_some_and(|asked| asked != account_uid) {
-            return Reply::conflict("serviceaccounts", name, "the UID does not match");
+            let what = "TokenRequest.authentication.k8s.io";
+            return Reply::conflict(what, name, "the UID does not match");
         }
         let spec = &sent.body["spec"];
         let asked = spec["expirationSeconds"].as_u64().unwrap_or(3600);

@@ -53,7 +53,9 @@ fn a_name_is_taken_once_and_a_dry_run_leaves_nothing() {
     assert!(send(&ports, api().create(&object, false)).expect_err("taken").is_already_exists());
     assert!(send(&ports, api().create(&object, true)).expect_err("taken").is_already_exists());
     let elsewhere = self::object("nowhere", "a1", Body::ServiceAccount);
-    assert!(send(&ports, api().create(&elsewhere, false)).expect_err("none").is_not_found());
+    let error = send(&ports, api().create(&elsewhere, false)).expect_err("none");
+    let is_of = |status: &kube_rest::Status| status.is_not_found_of("namespaces", "nowhere");
+    assert!(error.status().is_some_and(is_of) && !error.is_not_found(), "{error}");
 }
 
 #[test]
@@ -127,8 +129,16 @@ fn a_token_ends_with_what_it_is_bound_to() {
         bound_object: Some(BoundObject::secret(name, uid)),
         ..spec(600)
     };
-    assert!(token(bound("s1", "other")).expect_err("another's").is_conflict());
-    assert!(token(bound("s2", &secret.uid)).expect_err("none").is_not_found());
+    // Neither says anything of the account.
+    let error = token(bound("s1", "other")).expect_err("another's");
+    assert!(error.status().is_some_and(|status| status.reason == "Conflict"), "{error}");
+    assert!(!error.is_conflict() && !error.is_unknown_outcome(), "{error}");
+    let error = token(bound("s2", &secret.uid)).expect_err("none");
+    assert!(
+        error.status().is_some_and(|status| status.is_not_found_of("secrets", "s2")),
+        "{error}"
+    );
+    assert!(!error.is_not_found() && !error.is_unknown_outcome(), "{error}");
     let bound = token(bound("s1", &secret.uid)).expect("gives one");
     assert!(ports.http.accepts(plain.expose()) && ports.http.accepts(bound.expose()));
     assert!(ports.http.remove("Secret", "apps", "s1"));

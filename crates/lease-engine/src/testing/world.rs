@@ -51,8 +51,7 @@ impl World {
         }
         let key = (kind.name().to_owned(), namespace, name);
         if self.objects.contains_key(&key) {
-            let message = format!("{} \"{}\" already exists", access.resource, key.2);
-            return Reply::refusal(409, "AlreadyExists", &message);
+            return Reply::already_exists(&access.resource, &key.2);
         }
         let number = self.next();
         admit(&mut object, number, now);
@@ -106,7 +105,10 @@ impl World {
             && asked != kept.uid()
         {
             let why = format!("the UID in the precondition ({asked}) does not match");
-            return Reply::conflict(&access.resource, &key.2, &why);
+            // Here alone the kind is named, and not the resource.
+            let group = access.resource.split_once('.').map(|(_, group)| format!(".{group}"));
+            let what = format!("{}{}", key.0, group.unwrap_or_default());
+            return Reply::conflict(&what, &key.2, &why);
         }
         if sent.is_dry() {
             let mut shown = kept.clone();
