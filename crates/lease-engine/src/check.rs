@@ -33,11 +33,14 @@ impl<P: Ports> Engine<P> {
         Ok(check)
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the path of a method is of one lifetime of an `Api`, and a closure of all"
+    )]
     async fn look(&self, connection: &Connection<'_, P>, deadline: DateTime<Utc>) -> TargetCheck {
-        let api = connection.api();
         let (version, me) = future::join(
-            connection.ask_once(deadline, api.version()),
-            connection.ask_once(deadline, api.who_am_i()),
+            connection.ask(deadline, |api| api.version()),
+            connection.ask(deadline, |api| api.who_am_i()),
         )
         .await;
         let mut check = TargetCheck {
@@ -60,7 +63,7 @@ impl<P: Ports> Engine<P> {
                     me.groups.iter().take(MAX_GROUPS).map(|group| bounded(group)).collect();
             }
             // Before Kubernetes 1.28 no one is told who they are; that we are let in is seen below.
-            Err(error) if error.is_not_found() => {}
+            Err(error) if error.is_not_served() => {}
             Err(error) => check.problem = Some(told(&error)),
         }
         if let Err(error) = version {

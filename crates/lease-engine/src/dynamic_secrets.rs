@@ -249,7 +249,7 @@ impl<P: Ports> Engine<P> {
             let kind = role_kind(role.kind);
             let place = place.map(Namespace::as_str);
             let name = role.name.to_string();
-            match connection.ask_once(deadline, connection.api().read(kind, place, &name)).await {
+            match connection.ask(deadline, |api| api.read(kind, place, &name)).await {
                 Ok(stored) => match live_rules(stored.rules.unwrap_or_default()) {
                     Ok(rules) => definition
                         .check_role(&rules)
@@ -259,7 +259,7 @@ impl<P: Ports> Engine<P> {
                 Err(error) if error.is_not_found() => {
                     warnings.push(unread("it does not exist yet"));
                 }
-                Err(error) if error.status().is_some_and(kube_rest::Status::is_forbidden) => {
+                Err(error) if error.is_forbidden() => {
                     warnings.push(unread("kubelease may not read it"));
                 }
                 Err(_) => warnings.push(unread("the target did not answer")),

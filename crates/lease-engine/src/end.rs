@@ -213,7 +213,7 @@ async fn prove<P: Ports>(
     }
 }
 
-/// Whether the API server itself says that there is no such object, or none of this UID.
+/// Whether the API server itself says of this very object that there is none, or none of this UID.
 fn is_absent(error: &Error) -> bool {
     error.is_not_found() || error.is_conflict()
 }
@@ -226,3 +226,6 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// How long the ending of one lease may take.
 pub(crate) const END_TIME: TimeDelta = TimeDelta::seconds(20);
+
+#[cfg(test)]
+mod tests;

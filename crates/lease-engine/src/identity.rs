@@ -14,6 +14,10 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails where it cannot be told, or is another than it was.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the path of a method is of one lifetime of an `Api`, and a closure of all"
+    )]
     pub(crate) async fn meet(
         &self,
         connection: &Connection<'_, P>,
@@ -31,10 +35,9 @@ impl<P: Ports> Engine<P> {
             }
         }
         let anchor = known.as_ref().map(|known| known.identity.namespace.clone());
-        let api = connection.api();
         let (identity, me) = future::join(
             self.identify(connection, anchor.as_ref(), namespace, deadline),
-            connection.ask_once(deadline, api.who_am_i()),
+            connection.ask(deadline, |api| api.who_am_i()),
         )
         .await;
         let identity = identity?;
@@ -92,6 +95,11 @@ impl<P: Ports> Engine<P> {
             let doing = Doing::new("get", "namespaces").named(namespace.as_str());
             ClusterError::kubernetes(connection.target, doing, source)
         })?;
+        // The answer to another request would be the UID of another namespace, and so of another cluster.
+        if read.name != namespace.as_str() {
+            let (target, what) = (connection.target.name.clone(), "the namespace is another");
+            return Err(ClusterError::WrongAnswer { target, what });
+        }
         Ok(ClusterIdentity { namespace: namespace.clone(), uid: read.uid })
     }
 
@@ -111,7 +119,7 @@ impl<P: Ports> Engine<P> {
 
 fn is_forbidden(read: &Result<ClusterIdentity, ClusterError>) -> bool {
     let Err(ClusterError::Kubernetes { source, .. }) = read else { return false };
-    source.status().is_some_and(kube_rest::Status::is_forbidden)
+    source.is_forbidden()
 }
 
 /// Who we are there. Only a cluster that is too old to be asked may leave that open: our own account is
@@ -122,7 +130,7 @@ fn username(
 ) -> Result<Option<String>, ClusterError> {
     match me {
         Ok(me) => Ok(Some(me.username)),
-        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) if error.is_not_served() => Ok(None),
         Err(source) => {
             let doing = Doing::new("create", "selfsubjectreviews.authentication.k8s.io");
             Err(ClusterError::kubernetes(target, doing, source))

@@ -16,6 +16,7 @@ use crate::{
 mod again;
 mod crashes;
 mod failures;
+mod misplaced;
 mod modes;
 mod rivals;
 mod strangers;

@@ -138,9 +138,7 @@ impl<P: Ports> Engine<P> {
                         Some(more) => next = Some(more),
                     }
                 }
-                Err(error) if error.status().is_some_and(kube_rest::Status::is_forbidden) => {
-                    return Ok(Ended::Refused);
-                }
+                Err(error) if error.is_forbidden() => return Ok(Ended::Refused),
                 Err(error) if is_expired(&error) && restarts < RESTARTS => {
                     restarts += 1;
                     next = None;

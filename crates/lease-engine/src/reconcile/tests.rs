@@ -12,6 +12,8 @@ use crate::fixtures::{
 use crate::testing::{Answer, Fault, Sent, TestPorts};
 use crate::{Engine, IssueError, Reconciled, SweepOptions, SweepReport, TargetState};
 
+mod misplaced;
+
 const RECONCILE: SweepOptions = SweepOptions { dry_run: false, reconcile: true };
 
 fn reconcile(engine: &Engine<TestPorts>) -> SweepReport {
@@ -162,7 +164,8 @@ fn nothing_is_lost_by_a_list_that_is_not_whole() {
     for answer in [
         Answer::Reply(500, "{}".to_owned()),
         Answer::Reply(200, r#"{"kind":"PodList","metadata":{},"items":[]}"#.to_owned()),
-        Answer::Reply(403, forbidden()),
+        Answer::Reply(403, forbidden("serviceaccounts")),
+        Answer::Reply(403, forbidden("secrets")),
         Answer::Reply(200, empty_page("ServiceAccountList", "more")),
     ] {
         let engine = warm(RULES);
@@ -188,9 +191,9 @@ fn nothing_is_lost_by_a_list_that_is_not_whole() {
     }
 }
 
-fn forbidden() -> String {
+fn forbidden(resource: &str) -> String {
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "reason": "Forbidden", "code": 403})
+        "reason": "Forbidden", "details": {"kind": resource}, "code": 403})
     .to_string()
 }
 
@@ -222,11 +225,8 @@ fn where_the_cluster_may_not_be_listed_its_namespaces_are() {
     let engine = warm(RULES);
     issue(&engine).expect("issues");
     lose_store(&engine, RULES);
-    engine.ports.http.on_call(|cluster, sent| {
-        let whole = sent.access().is_some_and(|a| a.verb == "list" && a.namespace.is_none());
-        if whole {
-            cluster.script([Answer::Reply(403, forbidden())]);
-        }
+    engine.ports.http.fail_all(Fault::Forbid, |sent| {
+        sent.access().is_some_and(|access| access.verb == "list" && access.namespace.is_none())
     });
     let report = reconcile(&engine);
     assert_eq!(found(&report), (1, 0, 0));
