@@ -58,11 +58,13 @@ impl<P: Ports> Engine<P> {
                     lease_duration_seconds: seconds(now, end),
                 }),
             };
-            let api = connection.api();
-            let call = api.patch_annotations(kind, place, &object.name, &patch);
-            match connection.ask_once(deadline, call).await {
+            let patched = connection
+                .ask(deadline, |api| api.patch_annotations(kind, place, &object.name, &patch))
+                .await;
+            match patched {
                 Ok(_) => return Ok(()),
-                // Somebody else was faster: what that wrote may reach further than ours.
+                // Somebody else was faster, or a try of ours whose answer was lost: what was written may reach
+                // further than ours.
                 Err(error) if error.is_conflict() || error.is_unknown_outcome() => {}
                 Err(source) => return Err(failed("patch", source)),
             }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kube_rest::{Api, Authorization, Call, Error, TransportError};
+use kube_rest::{Api, Authorization, Call, Error};
 use lease_core::{Authentication, ClusterCredential, HeaderName, Target};
 use serde::de::DeserializeOwned;
 
@@ -74,6 +74,9 @@ impl<P: Ports> Connection<'_, P> {
     }
 
     /// Asks once, and waits no longer than until `deadline`.
+    ///
+    /// For [`Connection::make`] alone, which finds out by name and MAC what came of a try. Everything else is
+    /// asked by [`Connection::ask`].
     pub(crate) async fn ask_once<T: DeserializeOwned>(
         &self,
         deadline: DateTime<Utc>,
@@ -93,9 +96,12 @@ impl<P: Ports> Connection<'_, P> {
         self.told.get()
     }
 
-    /// Asks, and again where the API server is busy or fails or the connection breaks, as often and as late as is reasonable.
+    /// Asks, and again as often and as late as is reasonable if the API server is busy or fails, or if the
+    /// connection breaks.
     ///
-    /// For what may be done twice: reads, deletions by UID, tokens that nobody has.
+    /// For all that may be done twice: reads, reviews, dry runs, deletions by UID, patches of one version, tokens
+    /// that nobody has. The second of two tries may find that the first was done; each caller knows that by the
+    /// answer.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         deadline: DateTime<Utc>,
@@ -104,7 +110,7 @@ impl<P: Ports> Connection<'_, P> {
         let mut tries = 0;
         loop {
             match self.ask_once(deadline, call(&self.api())).await {
-                Err(error) if error.is_retryable() || is_broken(&error) => {
+                Err(error) if error.is_retryable() => {
                     if !self.pause(tries, &error, deadline).await {
                         return Err(error);
                     }
@@ -125,7 +131,8 @@ impl<P: Ports> Connection<'_, P> {
         let asked = error.status().and_then(|status| status.retry_after);
         let pause = asked.unwrap_or(FIRST_PAUSE * 2_u32.pow(tries.min(MAX_TRIES)));
         let ends = self.ports.now() + pause;
-        let may = tries < MAX_TRIES && ends < deadline;
+        let most = if error.is_unconnected() { MAX_RECONNECTIONS } else { MAX_TRIES };
+        let may = tries < most && ends < deadline;
         if may {
             self.ports.sleep(pause).await;
         }
@@ -133,17 +140,20 @@ impl<P: Ports> Connection<'_, P> {
     }
 }
 
-/// Whether the connection went. An API server that refuses one of two requests on it for want of a good
-/// credential, or that stops, takes the other along.
-fn is_broken(error: &Error) -> bool {
-    matches!(error, Error::Transport(TransportError::Broken(_)))
-}
-
 /// How often an API server that is busy or fails is asked again.
-const MAX_TRIES: u32 = 4;
+///
+/// Of requests that go wrong one by one, each with one chance in ten, one in a million goes wrong six times.
+const MAX_TRIES: u32 = 5;
 
-/// The first pause where it does not say how long; each later one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// How often a connection is tried again that did not come to be.
+///
+/// One of several API servers behind an address may be down; where nobody answers, many sweeps ask in vain.
+const MAX_RECONNECTIONS: u32 = 2;
+
+/// The first pause if it does not say how long; each later one is twice as long: 1.55 s in all.
+///
+/// A connection that the API server has closed is replaced at once, so the first is short.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A deadline that has passed still leaves a call that must be made, such as an undoing, this long.
 const LEAST_WAIT: Duration = Duration::from_secs(5);

@@ -41,8 +41,7 @@ impl<P: Ports> Engine<P> {
         let new = needs.iter().filter(|need| !questions.0.contains_key(need)).cloned();
         let new: Vec<_> = new.take(MAX_REVIEWS).collect();
         let reviews = new.into_iter().map(async |need| {
-            let call = connection.api().may_i(&attributes(&need));
-            let answer = connection.ask_once(deadline, call).await;
+            let answer = connection.ask(deadline, |api| api.may_i(&attributes(&need))).await;
             (need, answer)
         });
         // In order, so that two checks of the same state tell the same.

@@ -50,8 +50,9 @@ impl<P: Ports> Engine<P> {
             return None;
         };
         let namespace = secret.definition.namespaces().literal().first()?.as_str();
-        let call = connection.api().read(Kind::ServiceAccount, Some(namespace), name.as_str());
-        let error = connection.ask_once(deadline, call).await.err()?;
+        let kind = Kind::ServiceAccount;
+        let read = connection.ask(deadline, |api| api.read(kind, Some(namespace), name.as_str()));
+        let error = read.await.err()?;
         error
             .is_not_found()
             .then(|| format!("there is no service account `{name}` in namespace `{namespace}`"))
@@ -68,8 +69,8 @@ impl<P: Ports> Engine<P> {
         let kind = role_kind(role.kind);
         let place = secret.definition.namespaces().literal().first();
         let namespace = if kind.is_namespaced() { Some(place?.as_str()) } else { None };
-        let call = connection.api().read(kind, namespace, role.name.as_str());
-        let error = connection.ask_once(deadline, call).await.err()?;
+        let read = connection.ask(deadline, |api| api.read(kind, namespace, role.name.as_str()));
+        let error = read.await.err()?;
         error.is_not_found().then(|| format!("there is no {} `{}`", kind.name(), role.name))
     }
 
@@ -90,8 +91,7 @@ impl<P: Ports> Engine<P> {
         let known = (known.clone(), self.ports.now());
         let making = Making::plan(self, &requester, subject, &granted, known, None, deadline);
         for (kind, object) in making.trials(self) {
-            let call = connection.api().create(&object, true);
-            match connection.ask_once(deadline, call).await {
+            match connection.ask(deadline, |api| api.create(&object, true)).await {
                 Ok(_) if is_binding(kind) => asked.missing.retain(|need| need.verb != "bind"),
                 Ok(_) => {}
                 // What is missing is told by name already.

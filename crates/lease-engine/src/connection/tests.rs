@@ -6,6 +6,8 @@ use crate::fixtures::{
 use crate::testing::TestPorts;
 use crate::{ClusterError, Config, Engine, IssueError};
 
+mod retries;
+
 const URL: &str = "https://a.example";
 
 /// An engine whose target `prod` shows itself so.
