@@ -37,6 +37,9 @@ impl Connections {
     pub fn new(config: &OutboundHttp, tls: TlsConfigs, blocked: Arc<[BlockedNetwork]>) -> Self {
         let permits = config.max_concurrent_requests.map(|max| Arc::new(Semaphore::new(max + 1)));
         let mut builder = Client::builder(TokioExecutor::new());
+        // Spin 4.0.2 was seen to fail a request whose pooled connection the server had closed in silence, and to
+        // try no other connection. hyper would, now and then: an application that relies on that fails on Spin.
+        builder.retry_canceled_requests(false);
         if !config.connection_pooling {
             builder.pool_max_idle_per_host(0);
         }

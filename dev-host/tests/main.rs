@@ -68,6 +68,7 @@ fn main() -> ExitCode {
         outbound::failures_have_spins_names,
         outbound::blocked_networks_are_checked_after_the_name,
         outbound::connections_are_used_again_by_later_instances,
+        outbound::a_connection_that_was_closed_in_silence_fails_the_next_request,
         outbound::an_outbound_table_without_pooling_turns_it_off,
         outbound::one_connection_more_than_the_limit_is_open_at_once,
         timeouts::a_connection_that_takes_too_long_is_given_up,

@@ -1,7 +1,9 @@
 //! Requests on their way out.
 
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -105,6 +107,24 @@ pub fn connections_are_used_again_by_later_instances(case: &Case) -> Result<()> 
     Ok(())
 }
 
+pub fn a_connection_that_was_closed_in_silence_fails_the_next_request(case: &Case) -> Result<()> {
+    let server = Hush::start()?;
+    let probe = case.probe()?.start()?;
+    let ask = || fetch(&probe, &json!({"authority": server.address}));
+    for (status, error, connections) in [
+        (json!(200), Value::Null, 1),
+        // On the pooled connection, and on no other in its place.
+        (Value::Null, json!("HttpProtocolError"), 1),
+        (json!(200), Value::Null, 2),
+        (Value::Null, json!("HttpProtocolError"), 2),
+    ] {
+        let result = ask()?;
+        assert_eq!((&result["status"], &result["error"]), (&status, &error), "{result}");
+        assert_eq!(server.connections.load(Ordering::SeqCst), connections, "{result}");
+    }
+    Ok(())
+}
+
 pub fn an_outbound_table_without_pooling_turns_it_off(case: &Case) -> Result<()> {
     for (table, connections) in
         [("[outbound_http]", 3), ("[outbound_http]\nconnection_pooling = true", 1)]
@@ -138,6 +158,42 @@ pub fn one_connection_more_than_the_limit_is_open_at_once(case: &Case) -> Result
 
 fn fetch(probe: &Serving, request: &Value) -> Result<Value> {
     Ok(probe.step(json!({"step": "fetch", "requests": [request]}))?[0].take())
+}
+
+/// A server that answers the first request of each connection, and gives it up without a word once there is
+/// another.
+struct Hush {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Hush {
+    fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = connections.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                // The client may go away.
+                std::thread::spawn(move || drop(answer_once(stream)));
+            }
+        });
+        Ok(Self { address, connections })
+    }
+}
+
+fn answer_once(mut stream: TcpStream) -> Result<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
+    // Nothing of the next request is read, so that the client learns of the end by a reset.
+    stream.peek(&mut byte)?;
+    Ok(())
 }
 
 /// A server that does not speak HTTP.
