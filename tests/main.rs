@@ -16,6 +16,7 @@ mod finalizer;
 mod half_permitted;
 mod idempotency;
 mod identities;
+mod interruptions;
 mod kind;
 mod lease;
 mod listing;
@@ -28,6 +29,7 @@ mod second_cluster;
 mod secrecy;
 mod setup;
 mod short;
+mod status_details;
 mod stores;
 mod strangers;
 mod strangers_objects;
@@ -78,6 +80,9 @@ fn main() -> ExitCode {
         identities::a_trusted_proxy_tells_the_address_and_its_client_does_not,
         identities::uses_are_exact_through_two_replicas_of_one_redis,
         identities::an_identity_leases_what_it_is_granted_and_gives_it_back,
+        interruptions::an_api_server_that_closes_its_connections_does_no_harm,
+        interruptions::a_way_that_ends_at_any_byte_does_no_harm,
+        interruptions::a_target_with_a_wrong_credential_spoils_nothing_for_another,
         lease::a_leased_token_is_the_accounts_and_no_more,
         lease::a_lease_ends_when_its_token_says,
         lease::a_namespace_must_be_named_only_where_there_is_a_choice,
@@ -122,6 +127,9 @@ fn main() -> ExitCode {
         short::cluster_role,
         short::cluster_manifest,
         short::a_plain_token_cannot_be_short,
+        status_details::each_refusal_names_resource_group_and_name,
+        status_details::a_resource_that_is_not_served_is_not_found_without_a_name,
+        status_details::what_else_a_request_needs_is_named_by_its_own_name,
         strangers::every_route_refuses_a_stranger,
         strangers::headers_that_claim_to_be_the_hosts_change_nothing,
         strangers_objects::existing,

@@ -54,6 +54,9 @@ pub struct Options {
     pub collects_garbage: bool,
     /// Whether it is an API server and its store alone.
     pub bare: bool,
+    /// The chance that the API server closes the connection of a request when it is answered
+    /// (`--goaway-chance`, for HTTP/2), as behind the balancers of large clouds; none if it never does.
+    pub goaway_chance: Option<f64>,
 }
 
 impl ControlPlane {
@@ -74,7 +77,8 @@ impl ControlPlane {
     pub fn start_with(options: &Options, keeper: Keeper) -> Result<Self> {
         let assets = Assets::prepare()?;
         let home = options.state_dir.clone().unwrap_or_else(|| keeper.scratch().to_owned());
-        let launch = Launch { assets, keeper, pki: Pki::load_or_create(&home.join("pki"))?, home };
+        let pki = Pki::load_or_create(&home.join("pki"))?;
+        let launch = Launch { assets, keeper, pki, home, goaway_chance: options.goaway_chance };
 
         let etcd = launch.etcd(options.state_dir.is_some())?;
         let (api_server, address) = launch.api_server(&etcd)?;
@@ -238,6 +242,7 @@ struct Launch {
     keeper: Keeper,
     pki: Pki,
     home: PathBuf,
+    goaway_chance: Option<f64>,
 }
 
 impl Launch {
@@ -302,6 +307,7 @@ impl Launch {
         command.args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24"]);
         command.arg(format!("--service-account-issuer={ISSUER}"));
         command.args(["--audit-log-maxsize=100", "--audit-log-maxbackup=1"]);
+        command.args(self.goaway_chance.map(|chance| format!("--goaway-chance={chance}")));
         for (flag, file) in [
             ("tls-cert-file", self.pki.file(SERVER[0])),
             ("tls-private-key-file", self.pki.file(SERVER[1])),

@@ -48,12 +48,23 @@ struct State {
     count: u64,
     /// Of a hundred requests, so many fail with 503, as these numbers have it.
     failing: u8,
+    /// Of a hundred exchanges, so many end at any of their bytes, and the connection with them.
+    cutting: u8,
     random: Rng,
     ahead: TimeDelta,
     late: Vec<Message>,
     /// How many are on their way to the server and back.
     under_way: usize,
     asked: Vec<String>,
+}
+
+/// Where an exchange ends.
+#[derive(Clone, Copy)]
+struct Cut {
+    /// After so many bytes of the request, if it has as many.
+    request: usize,
+    /// After so many thousandths of the answer, less than a thousand.
+    answer: usize,
 }
 
 #[derive(Clone)]
@@ -74,6 +85,7 @@ impl FaultyProxy {
             armed: None,
             count: 0,
             failing: 0,
+            cutting: 0,
             random: Rng::with_seed(1),
             ahead: TimeDelta::zero(),
             late: vec![],
@@ -107,13 +119,20 @@ impl FaultyProxy {
     /// Nothing goes wrong any more; begins to count anew.
     pub fn heal(&self) {
         let mut state = self.state();
-        (state.armed, state.count, state.failing) = (None, 0, 0);
+        (state.armed, state.count, state.failing, state.cutting) = (None, 0, 0, 0);
     }
 
     /// Of a hundred requests, so many fail, in an order that the seed gives.
     pub fn fail_some(&self, percent: u8, seed: u64) {
         let mut state = self.state();
         (state.failing, state.random) = (percent, Rng::with_seed(seed));
+    }
+
+    /// Of a hundred exchanges, so many end at some byte of the request or of the answer, and the connection with
+    /// them; one that ends at its first byte was closed while it was idle.
+    pub fn cut_some(&self, percent: u8, seed: u64) {
+        let mut state = self.state();
+        (state.cutting, state.random) = (percent, Rng::with_seed(seed));
     }
 
     /// Sets the clock that answers are dated by, so many seconds ahead.
@@ -159,7 +178,11 @@ impl FaultyProxy {
     /// Serves one connection, request by request.
     fn serve(&self, mut stream: TcpStream) -> Result<()> {
         stream.set_nodelay(true)?;
-        while let Some(message) = read(&mut stream)? {
+        loop {
+            let cut = self.cut();
+            let Some(message) = read(&mut stream, cut.map(|cut| cut.request))? else {
+                return Ok(());
+            };
             let (fault, upstream, ahead) = self.next(&message);
             match fault {
                 Some(Fault::DropBefore) => return Ok(()),
@@ -198,10 +221,26 @@ impl FaultyProxy {
                     let body = br#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"other"}}"#;
                     answer(&mut stream, &head, body, body.len())?;
                 }
-                _ => answer(&mut stream, &head, &reply.body, whole)?,
+                _ => match cut {
+                    Some(Cut { answer, .. }) => {
+                        let message = written(&head, &reply.body, whole);
+                        let end = message.len() * answer / 1000;
+                        return Ok(stream.write_all(&message[..end])?);
+                    }
+                    None => answer(&mut stream, &head, &reply.body, whole)?,
+                },
             }
         }
-        Ok(())
+    }
+
+    /// Where the next exchange is to end, if it is to.
+    fn cut(&self) -> Option<Cut> {
+        let mut state = self.state();
+        let cuts = state.random.u8(..100) < state.cutting;
+        cuts.then(|| Cut {
+            request: state.random.usize(..2 * REQUEST_BYTES),
+            answer: state.random.usize(..1000),
+        })
     }
 
     /// What is to happen with the request that has come.
@@ -217,15 +256,16 @@ impl FaultyProxy {
     }
 }
 
-/// One request; none where the connection has ended.
-fn read(stream: &mut TcpStream) -> Result<Option<Message>> {
+/// One request; none if the connection has ended, or ends after `limit` bytes of it.
+fn read(stream: &mut TcpStream, limit: Option<usize>) -> Result<Option<Message>> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte)? == 0 {
+        if limit == Some(head.len()) || stream.read(&mut byte)? == 0 {
             return Ok(None);
         }
         head.push(byte[0]);
     }
+    let read = head.len();
     let head = String::from_utf8(head)?;
     let mut lines = head.lines();
     let mut first = lines.next().context("a request line")?.split(' ');
@@ -239,6 +279,10 @@ fn read(stream: &mut TcpStream) -> Result<Option<Message>> {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     let length = value("content-length").map_or(Ok(0), |length| length.parse())?;
+    if let Some(left) = limit.map(|limit| limit - read).filter(|left| *left < length) {
+        stream.read_exact(&mut vec![0; left])?;
+        return Ok(None);
+    }
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
     let (method, path) = (method.to_owned(), path.to_owned());
@@ -259,9 +303,13 @@ fn kept(reply: &Reply) -> String {
 }
 
 fn answer(stream: &mut TcpStream, head: &str, body: &[u8], length: usize) -> Result<()> {
+    Ok(stream.write_all(&written(head, body, length))?)
+}
+
+fn written(head: &str, body: &[u8], length: usize) -> Vec<u8> {
     let mut message = format!("{head}content-length: {length}\r\n\r\n").into_bytes();
     message.extend_from_slice(body);
-    Ok(stream.write_all(&message)?)
+    message
 }
 
 /// A failure as the API server writes it.
@@ -273,3 +321,6 @@ fn failure(code: u16) -> String {
 
 /// Longer than anybody waits.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// About as many bytes as a request has; kubelease's tokens are the most of it.
+const REQUEST_BYTES: usize = 1500;

@@ -130,8 +130,11 @@ fn prepare(options: &Options) -> Result<Box<dyn Host>> {
 fn start_cluster(state: &State, keeper: &Keeper) -> Result<ControlPlane> {
     eprintln!("starting a cluster");
     let home = state.path("control-plane");
-    let options =
-        control_plane::Options { state_dir: Some(home), collects_garbage: true, bare: false };
+    let options = control_plane::Options {
+        state_dir: Some(home),
+        collects_garbage: true,
+        ..control_plane::Options::default()
+    };
     ControlPlane::start_with(&options, keeper.clone())
 }
 

@@ -1,0 +1,288 @@
+//! Ways to a cluster that break now and then: nothing but true answers, and hardly a failure.
+//!
+//! An API server behind a balancer closes its connections by chance, one that is replaced closes them all, and
+//! whatever stands between may end one at any byte. All operations run side by side, so that one broken
+//! connection is the matter of several requests.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use testbed::control_plane::{ControlPlane, Options};
+use testbed::deploy::Deployed;
+use testbed::faulty::FaultyProxy;
+use testbed::harness::Case;
+use testbed::http::Http;
+use testbed::namespace::Namespace;
+use testbed::process::Keeper;
+use testbed::wait::{eventually, not_yet};
+
+pub fn an_api_server_that_closes_its_connections_does_no_harm(case: &Case) -> Result<()> {
+    let options = Options { bare: true, goaway_chance: Some(0.02), ..Options::default() };
+    let cluster = ControlPlane::start_with(&options, Keeper::new()?)?;
+    let way = Way::new(case, &cluster, cluster.url())?;
+    way.run()
+}
+
+pub fn a_way_that_ends_at_any_byte_does_no_harm(case: &Case) -> Result<()> {
+    let cluster = case.control_plane();
+    let proxy = FaultyProxy::start(cluster.anonymous().clone())?;
+    let way = Way::new(case, cluster, &proxy.url())?;
+    proxy.cut_some(5, 20_261_128);
+    way.run()
+}
+
+/// The API server closes the connection on which a wrong credential was shown, and the host has one pool for all
+/// targets of an origin.
+pub fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &Case) -> Result<()> {
+    let cluster = case.control_plane();
+    let way = Way::new(case, cluster, cluster.url())?;
+    let wrong = json!({ "type": "token", "token": "wrong" });
+    let wrong = json!({ "url": cluster.url(), "auth": wrong, "ca": "custom" });
+    way.admin.put("/api/v1/targets/wrong", &wrong)?.expect(201)?;
+    let tally = Tally::default();
+    thread::scope(|scope| {
+        for _ in 0..WORKERS / 2 {
+            scope.spawn(|| (0..SPOILED / 2).for_each(|_| tally.add(way.check("way"), None)));
+            scope.spawn(|| {
+                (0..SPOILED / 2).for_each(|_| tally.add(way.check("wrong"), Some(UNAUTHORIZED)));
+            });
+        }
+    });
+    tally.expect(WORKERS / 2 * SPOILED)
+}
+
+/// A kubelease that may everything in its cluster, with one dynamic secret of each sort.
+struct Way<'c> {
+    cluster: &'c ControlPlane,
+    admin: Http,
+    target: Value,
+    place: Namespace,
+    _binding: Deployed<'c>,
+}
+
+impl<'c> Way<'c> {
+    fn new(case: &Case, cluster: &'c ControlPlane, url: &str) -> Result<Self> {
+        let place = Namespace::create(cluster)?;
+        place.service_account("deployer")?;
+        place.service_account("broker")?;
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": { "name": place.name() },
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin",
+            },
+            "subjects": [{ "kind": "ServiceAccount", "name": "broker", "namespace": place.name() }],
+        });
+        let binding = Deployed::create(cluster, vec![binding])?;
+        // What was given up may land for a second only, so that nobody need wait long.
+        let mut settings = case.settings()?.with("landing_time", "1s");
+        settings.ca = Some(cluster.ca_pem().to_owned());
+        let admin = case.kubelease_with(settings)?.admin()?;
+        let token = place.token_for("broker")?;
+        let target =
+            json!({ "url": url, "auth": { "type": "token", "token": token }, "ca": "custom" });
+        admin.put("/api/v1/targets/way", &target)?.expect(201)?;
+        let rules = json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] }]);
+        for (name, account) in [
+            ("plain", json!({ "type": "existing", "name": "deployer", "revocable": false })),
+            ("existing", json!({ "type": "existing", "name": "deployer" })),
+            ("rules", json!({ "type": "temporary", "scope": "namespace", "rules": rules })),
+        ] {
+            let secret = json!({
+                "target": "way", "account": account, "namespaces": [place.name()],
+                "default_ttl": "15m", "max_ttl": "1h",
+            });
+            admin.put(&format!("/api/v1/dynamic-secrets/{name}"), &secret)?.expect(201)?;
+        }
+        let it = Self { cluster, admin, target, place, _binding: binding };
+        it.until_counted()?;
+        Ok(it)
+    }
+
+    /// Waits until the API server counts the binding.
+    fn until_counted(&self) -> Result<()> {
+        eventually("the broker's rights", PATIENCE, || match self.check("way") {
+            Ok(()) => Ok(()),
+            Err(error) => Err(not_yet(format!("{error:#}"))),
+        })
+    }
+
+    /// Every operation, as often as it takes to see one failure in a thousand.
+    fn run(&self) -> Result<()> {
+        let tally = Tally::default();
+        thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                scope.spawn(|| (0..ROUNDS).for_each(|round| self.round(round, &tally)));
+            }
+            scope.spawn(|| (0..WORKERS * ROUNDS).for_each(|_| tally.add(self.sweep(), None)));
+        });
+        // Put, check, issue, renewal, revocation, plain token, sweep.
+        tally.expect(7 * WORKERS * ROUNDS)?;
+        self.until_nothing_is_left()
+    }
+
+    fn round(&self, number: usize, tally: &Tally) {
+        let put = || self.admin.put("/api/v1/targets/way", &self.target)?.expect(200).map(drop);
+        // The next lease is the first since, and looks at cluster and account anew.
+        tally.add(put(), None);
+        tally.add(self.check("way"), None);
+        tally.add(self.issue("plain").map(drop), None);
+        let issued = self.issue(if number.is_multiple_of(2) { "existing" } else { "rules" });
+        let id = issued.as_ref().ok().cloned();
+        tally.add(issued.map(drop), None);
+        // That one was not issued is counted already.
+        let with = |act: fn(&Self, &str) -> Result<()>| match &id {
+            Some(id) => act(self, id),
+            None => Ok(()),
+        };
+        tally.add(with(Self::renew), None);
+        tally.add(with(Self::revoke), None);
+    }
+
+    /// A target as it is, told truly.
+    fn check(&self, target: &str) -> Result<()> {
+        let path = format!("/api/v1/targets/{target}/check");
+        let seen = self.admin.post(&path, &json!({}))?.expect(200)?;
+        is_true(seen["missing_permissions"] == json!([]), &seen)?;
+        let secrets = seen["dynamic_secrets"].as_array().context("dynamic secrets")?;
+        let good = secrets.iter().all(|one| one["issue"] == true && one["take_back"] == true);
+        ensure!(seen["ok"] == true && good, "{seen}");
+        Ok(())
+    }
+
+    /// A lease whose token the API server takes; its id.
+    fn issue(&self, secret: &str) -> Result<String> {
+        let path = format!("/api/v1/dynamic-secrets/{secret}/leases");
+        let lease = self.admin.post(&path, &json!({}))?.expect(201)?;
+        self.is_let_in(&lease)?;
+        Ok(lease["lease_id"].as_str().context("an id")?.to_owned())
+    }
+
+    fn renew(&self, id: &str) -> Result<()> {
+        let path = format!("/api/v1/leases/{id}/renew");
+        let renewed = self.admin.post(&path, &json!({ "ttl": "30m" }))?.expect(200)?;
+        self.is_let_in(&renewed)
+    }
+
+    fn is_let_in(&self, lease: &Value) -> Result<()> {
+        let token = lease["token"].as_str().context("a token")?;
+        let user = self.cluster.self_subject_review(token).unwrap_or_default();
+        let username = user["username"].as_str().unwrap_or_default();
+        let expected = format!("system:serviceaccount:{}:", self.place.name());
+        is_true(username.starts_with(&expected), &lease["lease_id"])
+    }
+
+    /// A lease that is taken back; one of whose issue something may still come says so, and is ended later.
+    fn revoke(&self, id: &str) -> Result<()> {
+        let reply = self.admin.delete(&format!("/api/v1/leases/{id}"))?;
+        if reply.status == 200 {
+            return Ok(());
+        }
+        let begun = reply.expect(202)?;
+        let reason = begun["closing"]["reason"].as_str().unwrap_or_default();
+        ensure!(reason.contains("may still take effect"), "{begun}");
+        Ok(())
+    }
+
+    fn sweep(&self) -> Result<()> {
+        let report = self.admin.post("/api/v1/sweep?reconcile=true", &json!({}))?.expect(200)?;
+        let failed = report["failed"].as_array().context("failures")?;
+        let late = |failure: &Value| {
+            failure["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains("may still take effect"))
+        };
+        let states = report["targets"].as_object().context("targets")?;
+        let known = states.values().all(|state| state == "silent");
+        is_true(known, &report)?;
+        ensure!(states.is_empty() && failed.iter().all(late), "{report}");
+        Ok(())
+    }
+
+    /// Sweeps until nothing of ours is there any more: nothing was called ended that was not.
+    fn until_nothing_is_left(&self) -> Result<()> {
+        eventually("the end of all leases", PATIENCE, || {
+            self.sweep().map_err(|error| not_yet(format!("{error:#}")))?;
+            let mut left = BTreeSet::new();
+            for (api, plural) in MADE {
+                let path = self.place.path(api, plural);
+                let list = self.cluster.admin().get(&path)?.expect(200)?;
+                let names = list["items"].as_array().map_or(&[][..], Vec::as_slice).iter();
+                left.extend(names.map(|item| item["metadata"]["name"].to_string()));
+            }
+            left.retain(|name| name.contains("kubelease-"));
+            if left.is_empty() { Ok(()) } else { Err(not_yet(format!("{left:?}"))) }
+        })
+    }
+}
+
+/// Fails if an answer says what is not so, which is worse than a failure.
+fn is_true(fact: bool, answer: &Value) -> Result<()> {
+    ensure!(fact, "{UNTRUE}{answer}");
+    Ok(())
+}
+
+/// How often something was done, and what came of those times that it failed.
+#[derive(Default)]
+struct Tally {
+    done: AtomicUsize,
+    failed: Mutex<Vec<String>>,
+}
+
+impl Tally {
+    /// Counts what was done; one that is to fail fails with this text.
+    fn add(&self, done: Result<()>, expected: Option<&str>) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        let failure = match (done, expected) {
+            (Ok(()), None) => return,
+            (Ok(()), Some(expected)) => format!("it went well instead of `{expected}`"),
+            (Err(error), Some(expected)) if format!("{error:#}").contains(expected) => return,
+            (Err(error), _) => format!("{error:#}"),
+        };
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+    }
+
+    /// So often was it done, at most once in a thousand times in vain, and never told untruly.
+    fn expect(&self, times: usize) -> Result<()> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.done.load(Ordering::Relaxed);
+        ensure!(done == times, "{done} times instead of {times}");
+        let (count, first) = (failed.len(), &failed[..failed.len().min(5)]);
+        eprintln!("{count} of {done} failed");
+        let untrue: Vec<_> = failed.iter().filter(|failure| failure.contains(UNTRUE)).collect();
+        ensure!(untrue.is_empty(), "{untrue:#?}");
+        ensure!(count * 1000 <= done, "{count} of {done} failed: {first:#?}");
+        Ok(())
+    }
+}
+
+/// As many as a small team has at work.
+const WORKERS: usize = 8;
+
+/// 63 by eight workers is 504 times.
+const ROUNDS: usize = 63;
+
+/// How many checks a worker makes of the good target and of the one that spoils its connections.
+const SPOILED: usize = 50;
+
+const UNTRUE: &str = "untrue: ";
+
+const UNAUTHORIZED: &str = "does not accept the target's credential";
+
+/// What leases make in a namespace.
+const MADE: [(&str, &str); 5] = [
+    ("v1", "serviceaccounts"),
+    ("v1", "secrets"),
+    ("coordination.k8s.io/v1", "leases"),
+    ("rbac.authorization.k8s.io/v1", "roles"),
+    ("rbac.authorization.k8s.io/v1", "rolebindings"),
+];
+
+/// Longer than what was given up may land: an issue has thirty seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
