@@ -113,6 +113,7 @@ fn main() -> ExitCode {
         renewal::an_existing_accounts_lease_is_renewed,
         renewal::a_temporary_accounts_lease_is_renewed,
         renewal::parallel_renewals_never_shorten,
+        renewal::a_token_that_the_api_server_shortens_is_told_as_it_is,
         rounds::an_existing_accounts_secret_comes_before_its_token,
         rounds::a_temporary_account_and_its_role_come_before_what_gives_rights,
         rounds::a_plain_token_is_one_call,

@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use testbed::control_plane::{ControlPlane, Options};
 use testbed::harness::Case;
 use testbed::http::Reply;
+use testbed::kubelease::Settings;
+use testbed::process::Keeper;
 use testbed::wait::{eventually, not_yet};
 
 use crate::broker::{Broker, Lease, now, seconds};
 use crate::kind::{self, Kind};
+use crate::lease::claims;
+use crate::second_cluster::twin;
 
 pub fn an_existing_accounts_lease_is_renewed(case: &Case) -> Result<()> {
     it_is_renewed(case, &kind::EXISTING, "Lease")
@@ -50,6 +55,51 @@ pub fn parallel_renewals_never_shorten(case: &Case) -> Result<()> {
     let listed = broker.object(&lease.objects()[1])?;
     assert!(seconds(&listed["metadata"]["annotations"]["kubelease.dev/deadline"])? >= end);
     broker.revoke(&lease)?.expect(200)?;
+    Ok(())
+}
+
+/// An API server may be told to give no token for longer than an hour, and shortens others.
+pub fn a_token_that_the_api_server_shortens_is_told_as_it_is(case: &Case) -> Result<()> {
+    let longest_token = Some(Duration::from_hours(1));
+    let options = Options { bare: true, longest_token, ..Options::default() };
+    let cluster = ControlPlane::start_with(&options, Keeper::new()?)?;
+    let kubelease = case.kubelease_with(Settings::new(cluster.ca_pem())?)?;
+    let admin = kubelease.admin()?;
+    let auth = json!({ "type": "token", "token": twin("apps", &cluster)? });
+    let target = json!({ "url": cluster.url(), "auth": auth, "ca": "custom" });
+    admin.put("/api/v1/targets/local", &target)?.expect(201)?;
+    let secret = json!({
+        "target": "local", "account": (kind::RULES.account)("none"), "namespaces": ["apps"],
+        "default_ttl": "1h", "max_ttl": "24h",
+    });
+    admin.put("/api/v1/dynamic-secrets/ci", &secret)?.expect(201)?;
+    let told = |answer: &Value, words: &str| {
+        let warnings = answer["warnings"].as_array().into_iter().flatten();
+        warnings.filter_map(Value::as_str).any(|warning| warning.contains(words))
+    };
+
+    let ttl = json!({ "ttl": "2h" });
+    let issued = admin.post("/api/v1/dynamic-secrets/ci/leases", &ttl)?.expect(201)?;
+    let given = issued["ttl_seconds"].as_i64().context("seconds")?;
+    assert!((3590..=3610).contains(&given), "{issued}");
+    assert!(told(&issued, "ends with it unless it is renewed"), "{issued}");
+    let lease = Lease::of(issued)?;
+    thread::sleep(Duration::from_secs(3));
+    let renewed = admin.post(&format!("{}/renew", lease.path()), &ttl)?.expect(200)?;
+    let end = seconds(&renewed["expires_at"])?;
+    assert!(end >= seconds(&lease.json["expires_at"])? + 3, "{renewed}");
+    assert_eq!(end, claims(renewed["token"].as_str().context("a token")?)?["exp"], "{renewed}");
+    let [end, latest] = ["expires_at", "max_expires_at"].map(|key| renewed[key].as_str());
+    let (end, latest) = (end.context("a time")?, latest.context("a time")?);
+    assert!(
+        told(&renewed, &format!("shortened the token: it ends at {end} instead of")),
+        "{renewed}"
+    );
+    assert!(
+        told(&renewed, &format!("may be renewed until {latest} (`max_expires_at`)")),
+        "{renewed}"
+    );
+    admin.delete(&lease.path())?.expect(200)?;
     Ok(())
 }
 

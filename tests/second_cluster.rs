@@ -16,7 +16,7 @@ pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()
     settings.ca = Some(format!("{}{}", case.control_plane().ca_pem(), second.ca_pem()));
     let broker = Broker::with(case, &kind::RULES, settings)?;
     let admin = broker.admin()?;
-    let token = twin(&broker, &second)?;
+    let token = twin(broker.place.name(), &second)?;
     let put = |url: &str, token: &str| {
         let mut target = broker.target(url);
         target["auth"]["token"] = json!(token);
@@ -107,10 +107,10 @@ fn parked(broker: &Broker, lease: &Lease) -> Result<()> {
     Ok(())
 }
 
-/// The same namespaces in another cluster, and a token for kubelease there, which may everything.
-fn twin(broker: &Broker, second: &ControlPlane) -> Result<String> {
+/// The namespace of leases in another cluster, and a token for kubelease there, which may everything.
+pub fn twin(place: &str, second: &ControlPlane) -> Result<String> {
     let admin = second.admin();
-    let namespace = json!({ "metadata": { "name": broker.place.name() } });
+    let namespace = json!({ "metadata": { "name": place } });
     admin.post("/api/v1/namespaces", &namespace)?.expect(201)?;
     let accounts = "/api/v1/namespaces/default/serviceaccounts";
     admin.post(accounts, &json!({ "metadata": { "name": "twin" } }))?.expect(201)?;

@@ -57,6 +57,8 @@ pub struct Options {
     /// The chance that the API server closes the connection of a request when it is answered
     /// (`--goaway-chance`, for HTTP/2), as behind the balancers of large clouds; none if it never does.
     pub goaway_chance: Option<f64>,
+    /// The longest life of a token, an hour at least; longer ones are shortened.
+    pub longest_token: Option<Duration>,
 }
 
 impl ControlPlane {
@@ -78,7 +80,8 @@ impl ControlPlane {
         let assets = Assets::prepare()?;
         let home = options.state_dir.clone().unwrap_or_else(|| keeper.scratch().to_owned());
         let pki = Pki::load_or_create(&home.join("pki"))?;
-        let launch = Launch { assets, keeper, pki, home, goaway_chance: options.goaway_chance };
+        let Options { goaway_chance, longest_token, .. } = *options;
+        let launch = Launch { assets, keeper, pki, home, goaway_chance, longest_token };
 
         let etcd = launch.etcd(options.state_dir.is_some())?;
         let (api_server, address) = launch.api_server(&etcd)?;
@@ -243,6 +246,7 @@ struct Launch {
     pki: Pki,
     home: PathBuf,
     goaway_chance: Option<f64>,
+    longest_token: Option<Duration>,
 }
 
 impl Launch {
@@ -308,6 +312,10 @@ impl Launch {
         command.arg(format!("--service-account-issuer={ISSUER}"));
         command.args(["--audit-log-maxsize=100", "--audit-log-maxbackup=1"]);
         command.args(self.goaway_chance.map(|chance| format!("--goaway-chance={chance}")));
+        if let Some(longest) = self.longest_token {
+            let seconds = longest.as_secs();
+            command.arg(format!("--service-account-max-token-expiration={seconds}s"));
+        }
         for (flag, file) in [
             ("tls-cert-file", self.pki.file(SERVER[0])),
             ("tls-private-key-file", self.pki.file(SERVER[1])),

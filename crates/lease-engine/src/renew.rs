@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kube_rest::IssuedToken;
 use lease_core::{
     Action, ClusterClock, Denied, Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks,
@@ -58,8 +58,8 @@ impl<P: Ports> Engine<P> {
                 return Err(error.into());
             }
         };
-        let end = end.min(minted.claims.expires_at);
-        let confirmed = self.leases().confirm_renewal(&renewal, end);
+        let token_end = minted.claims.expires_at;
+        let confirmed = self.leases().confirm_renewal(&renewal, end.min(token_end));
         held.expires_at = confirmed.map_err(|error| match error {
             FenceError::Fenced => RenewError::NotActive(id),
             FenceError::Store(error) => error.into(),
@@ -67,7 +67,9 @@ impl<P: Ports> Engine<P> {
         if self.is_late(deadline) {
             return Err(RenewError::TooLate);
         }
-        let mut warnings = warnings(&held, ttl, now);
+        let mut warnings = vec![];
+        warnings.extend(shortened(&held, end, token_end));
+        warnings.extend(cut_at_latest_end(&held, ttl.map(|ttl| now + TimeDelta::from(ttl))));
         warnings.extend(self.seldom_swept(&held.lease));
         held.lease.jti = minted.claims.id;
         Ok(Renewal { held, token: minted.token, warnings })
@@ -162,13 +164,39 @@ fn asked(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Result<TimeDelta,
     Ok(TimeDelta::from(asked))
 }
 
-fn warnings(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Vec<String> {
-    let asked = ttl.map_or(TimeDelta::zero(), TimeDelta::from);
-    if now + asked <= held.expires_at {
-        return vec![];
+/// A word to a holder whose new token ends before the end that it was asked for.
+///
+/// An API server may shorten a token (`--service-account-max-token-expiration`).
+fn shortened(held: &Held, asked: DateTime<Utc>, token_end: DateTime<Utc>) -> Option<String> {
+    // A token's times are whole seconds: what is closer was not shortened.
+    if token_end + TimeDelta::seconds(2) >= asked {
+        return None;
     }
-    let end = held.expires_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    vec![format!("the lease ends at {end} at the latest, which is sooner than was asked for")]
+    // Another renewal, or a token that was given before the limit, may reach further than this one.
+    let lease = match held.expires_at {
+        end if end <= token_end => "the lease ends with it".to_owned(),
+        end => format!("the lease ends at {}", time(end)),
+    };
+    Some(format!(
+        "the API server shortened the token: it ends at {} instead of {}; {lease}, and may be renewed until {} \
+         (`max_expires_at`)",
+        time(token_end),
+        time(asked),
+        time(held.lease.latest_end)
+    ))
+}
+
+/// A word to a holder who has asked for an end that no renewal reaches.
+fn cut_at_latest_end(held: &Held, asked: Option<DateTime<Utc>>) -> Option<String> {
+    let latest = held.lease.latest_end;
+    asked.filter(|asked| *asked > latest).map(|_| {
+        let latest = time(latest);
+        format!("no renewal reaches beyond {latest} (`max_expires_at`), which is sooner than was asked for")
+    })
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 #[cfg(test)]

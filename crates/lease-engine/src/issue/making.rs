@@ -409,9 +409,10 @@ fn warnings(mode: Mode, asked: Ttl, given: TimeDelta) -> Vec<String> {
     let given = given.num_seconds();
     let asked = i64::from(asked.seconds());
     if given < asked {
+        let renewal = if mode.is_revocable() { " unless it is renewed" } else { "" };
         warnings.push(format!(
-            "the API server shortened the token to {given} seconds; {asked} were asked for, and the lease \
-             ends with it"
+            "the API server shortened the first token to {given} seconds; {asked} were asked for, and the \
+             lease ends with it{renewal}"
         ));
     }
     if mode == Mode::Plain {

@@ -95,7 +95,9 @@ fn no_renewal_passes_the_latest_end() {
         pass(&engine, 10 * 3600);
         let renewal = renew(&engine, lease.id, "20h").expect("renews");
         assert_eq!(renewal.held.expires_at, lease.latest_end, "{kind:?}");
-        assert_eq!(renewal.warnings.len(), 1, "{kind:?}");
+        let told = "no renewal reaches beyond 2026-11-23T07:00:00Z (`max_expires_at`), which is sooner than was \
+                    asked for";
+        assert_eq!(renewal.warnings, [told], "{kind:?}");
         let claims = renewal.token.claims().expect("has claims");
         assert_eq!(claims.expires_at, lease.latest_end, "{kind:?}");
         let outcome = renew(&engine, lease.id, "1h");
@@ -134,6 +136,50 @@ fn no_renewal_shortens_also_in_parallel() {
         assert!(deadline >= end, "{kind:?}");
         assert!(is_proved(&lease, &object, &engine), "{kind:?}");
     }
+}
+
+#[test]
+fn a_token_that_the_cluster_shortens_is_told_with_an_end_that_can_be_moved_on() {
+    for kind in BOUND {
+        for (ttl, asked, cut) in
+            [("", "08:30", false), ("2h", "09:30", false), ("24h", "2026-11-23T07:00", true)]
+        {
+            let (engine, lease) = engine_and_lease(kind, "1h");
+            engine.ports.http.set_longest_token(2400);
+            pass(&engine, 1800);
+            let renewal = renew(&engine, lease.id, ttl).expect("renews");
+            let row = format!("{kind:?} {ttl}: {:?}", renewal.warnings);
+            let end = engine.now() + TimeDelta::minutes(40);
+            assert_eq!(renewal.held.expires_at, end, "{row}");
+            assert_eq!(held(&engine, lease.id).expires_at, end, "{row}");
+            let told = &renewal.warnings[0];
+            assert!(told.contains("ends at 2026-11-22T08:10:00Z instead of"), "{row}");
+            assert!(told.contains(&format!("{asked}:00Z; the lease ends with it")), "{row}");
+            assert!(
+                told.ends_with("renewed until 2026-11-23T07:00:00Z (`max_expires_at`)"),
+                "{row}"
+            );
+            assert_eq!(renewal.warnings.len(), 1 + usize::from(cut), "{row}");
+            // What it says is so.
+            pass(&engine, 600);
+            let again = renew(&engine, lease.id, ttl).expect("renews");
+            assert_eq!(again.held.expires_at, end + TimeDelta::minutes(10), "{row}");
+        }
+    }
+}
+
+#[test]
+fn a_shortened_token_leaves_a_lease_that_reaches_further_its_end() {
+    let (engine, lease) = engine_and_lease(RULES, "10h");
+    engine.ports.http.set_longest_token(3600);
+    let renewal = renew(&engine, lease.id, "2h").expect("renews");
+    assert_eq!(renewal.held.expires_at, lease.expires_at);
+    let [told] = &renewal.warnings[..] else { panic!("{:?}", renewal.warnings) };
+    assert!(told.contains("it ends at 2026-11-22T08:00:00Z"), "{told}");
+    assert!(
+        told.contains("; the lease ends at 2026-11-22T17:00:00Z, and may be renewed"),
+        "{told}"
+    );
 }
 
 #[test]
