@@ -13,6 +13,7 @@ mod configuration;
 mod cronjob;
 mod fake;
 mod finalizer;
+mod gateways;
 mod half_permitted;
 mod idempotency;
 mod identities;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         configuration::a_previous_master_key_still_opens_what_it_sealed,
         finalizer::an_account_that_is_held_ends_when_it_is_let_go,
         finalizer::so_does_a_secret,
+        gateways::one_that_refuses_announced_bodies_is_asked_again_and_remembered,
         half_permitted::existing,
         half_permitted::plain,
         half_permitted::role,

@@ -8,11 +8,13 @@ use kube_rest::{Api, Authorization, Call, Error};
 use lease_core::{Authentication, ClusterCredential, HeaderName, Target};
 use serde::de::DeserializeOwned;
 
+use crate::expect_continue::AnnouncingClient;
 use crate::{ClusterError, Engine, Ports};
 
 /// The API server of a target, as the bearer of what kubelease has for it.
 pub(crate) struct Connection<'e, P> {
     ports: &'e P,
+    http: AnnouncingClient<'e, P>,
     pub(crate) target: &'e Target,
     shown: Shown,
     calls: &'e Cell<u32>,
@@ -57,7 +59,8 @@ impl<P: Ports> Engine<P> {
             }
         };
         let (ports, calls, told) = (&self.ports, &self.calls, Cell::default());
-        Ok(Connection { ports, target, shown, calls, told })
+        let http = AnnouncingClient::new(ports, target);
+        Ok(Connection { ports, http, target, shown, calls, told })
     }
 }
 
@@ -84,7 +87,7 @@ impl<P: Ports> Connection<'_, P> {
     ) -> Result<T, Error> {
         let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(LEAST_WAIT);
         self.calls.set(self.calls.get().saturating_add(1));
-        let (answer, date) = call.within(left).send_dated(self.ports.http()).await?;
+        let (answer, date) = call.within(left).send_dated(&self.http).await?;
         if let Some(date) = date {
             self.told.set(Some((self.ports.now(), date)));
         }

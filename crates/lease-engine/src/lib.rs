@@ -17,6 +17,7 @@ mod elections;
 mod end;
 mod engine;
 mod error;
+mod expect_continue;
 #[cfg(test)]
 mod fixtures;
 mod health;

@@ -22,6 +22,8 @@ pub enum Note<'a> {
     Clock(&'a TargetName),
     /// That the target did not answer.
     Silence(&'a TargetName),
+    /// That something on the way to the target refuses `Expect: 100-continue`.
+    ExpectRefused(&'a TargetName),
     /// How far comparing the target with the records has come.
     Reconcile(&'a TargetName),
     /// The name of an identity that was an administrator when it was last put: a hint.
@@ -43,6 +45,7 @@ impl Note<'_> {
             Note::Turn(None) => "turn".to_owned(),
             Note::Clock(target) => format!("target-clock.{target}"),
             Note::Silence(target) => format!("target-silence.{target}"),
+            Note::ExpectRefused(target) => format!("target-expect-refused.{target}"),
             Note::Reconcile(target) => format!("target-reconcile.{target}"),
             Note::Administrator => "administrator".to_owned(),
         }
@@ -102,6 +105,7 @@ mod tests {
             Note::Turn(Some(&other)),
             Note::Clock(&prod),
             Note::Silence(&prod),
+            Note::ExpectRefused(&prod),
             Note::Reconcile(&prod),
             Note::Administrator,
         ];

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use kube_rest::{HttpClient, Limits, TransportError};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{ErrorCode, IncomingResponse, OutgoingRequest, RequestOptions, Scheme};
@@ -23,23 +23,8 @@ impl HttpClient for Http {
         request: Request<Vec<u8>>,
         limits: &Limits,
     ) -> Result<Response<Vec<u8>>, TransportError> {
-        let (mut head, body) = request.into_parts();
-        let exchanges = async {
-            if body.is_empty() {
-                return exchange(&head, &body, limits).await;
-            }
-            // With HTTP/2 the host writes head and body apart, and the body would wait for the server's
-            // delayed acknowledgement of the head: 40 ms. The interim answer acknowledges at once.
-            head.headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
-            let answer = exchange(&head, &body, limits).await?;
-            if answer.status() != StatusCode::EXPECTATION_FAILED {
-                return Ok(answer);
-            }
-            // Something on the way does not know the header, and has not acted (RFC 9110 §10.1.1).
-            head.headers.remove(header::EXPECT);
-            exchange(&head, &body, limits).await
-        };
-        let answer = within(limits.total, exchanges).await;
+        let (head, body) = request.into_parts();
+        let answer = within(limits.total, exchange(&head, &body, limits)).await;
         answer.unwrap_or_else(|| Err(TransportError::Timeout(format!("{:?} in all", limits.total))))
     }
 }

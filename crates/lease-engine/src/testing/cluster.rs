@@ -223,6 +223,7 @@ impl FakeCluster {
                 self.serve(sent);
                 timeout()
             }
+            Some(Fault::Break) => Err(TransportError::Broken("reset".to_owned())),
             Some(Fault::BreakAnswer) => {
                 self.serve(sent);
                 Err(TransportError::Broken("reset".to_owned()))

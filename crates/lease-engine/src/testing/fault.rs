@@ -26,6 +26,8 @@ pub enum Fault {
     LoseAnswer,
     /// It is done, and the exchange breaks off.
     BreakAnswer,
+    /// It is not done, and the exchange breaks off.
+    Break,
     /// No answer comes in time, and it is done when [`FakeCluster::land`](super::FakeCluster::land) says.
     Late,
 }

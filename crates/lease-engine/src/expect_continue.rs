@@ -1,0 +1,174 @@
+//! `Expect: 100-continue` on requests with a body, and gateways that do not take it.
+//!
+//! A host such as Spin writes head and body of a request over HTTP/2 apart, and the body would wait 40 ms for the
+//! server's delayed acknowledgement of the head. The interim answer 100 acknowledges at once, so each body is
+//! announced. kube-apiserver takes that. Some gateways do not know the header: they answer 417, 400 or 501, or
+//! close the connection. They are asked again without it, and that is kept for a while.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use kube_rest::{HttpClient, Limits, Status, TransportError};
+use lease_core::Target;
+use lease_store::{Note, Notes};
+use serde::{Deserialize, Serialize};
+
+use crate::{Ports, StoreError};
+
+/// Sends the requests for one target, and announces their bodies unless a gateway before it refuses that.
+pub(crate) struct AnnouncingClient<'e, P> {
+    ports: &'e P,
+    target: &'e Target,
+    state: Cell<State>,
+}
+
+/// What is known of the way to the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing: no body has been sent yet.
+    Unread,
+    /// So many announced requests, one after another, were answered by closing the connection.
+    Closed(u32),
+    /// An announced body was answered as any other.
+    Taken,
+    /// Announced bodies are refused.
+    Refused,
+}
+
+/// The record that announced bodies are refused on the way to a target.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Refusal {
+    /// When the target was put that this was seen of. One that is put anew may lead elsewhere.
+    target_put_at: DateTime<Utc>,
+    /// When it was seen, by the host's clock.
+    seen_at: DateTime<Utc>,
+}
+
+impl<'e, P: Ports> AnnouncingClient<'e, P> {
+    pub(crate) fn new(ports: &'e P, target: &'e Target) -> Self {
+        Self { ports, target, state: Cell::new(State::Unread) }
+    }
+
+    /// What is known now. The store is read before the first body, and not for requests without one.
+    fn state(&self) -> State {
+        if self.state.get() == State::Unread {
+            let known = self.read().unwrap_or_else(|error| {
+                log::warn!("could not read whether bodies may be announced: {error}");
+                None
+            });
+            let now = self.ports.now();
+            let stands = |refusal: Refusal| {
+                refusal.target_put_at == self.target.updated_at
+                    && (TimeDelta::zero()..REMEMBERED).contains(&(now - refusal.seen_at))
+            };
+            let refused = known.is_some_and(stands);
+            self.state.set(if refused { State::Refused } else { State::Closed(0) });
+        }
+        self.state.get()
+    }
+
+    fn read(&self) -> Result<Option<Refusal>, StoreError> {
+        Notes::new(self.ports.store()).get(Note::ExpectRefused(&self.target.name))
+    }
+
+    /// Keeps that announced bodies are refused. Losing that costs another refusal later, and no more.
+    fn remember(&self) {
+        self.state.set(State::Refused);
+        let name = &self.target.name;
+        log::info!("on the way to target `{name}` something refuses `Expect: 100-continue`");
+        let refusal = Refusal { target_put_at: self.target.updated_at, seen_at: self.ports.now() };
+        let kept = Notes::new(self.ports.store()).put(Note::ExpectRefused(name), &refusal);
+        if let Err(error) = kept {
+            log::warn!("could not keep that target `{name}` refuses announced bodies: {error}");
+        }
+    }
+
+    /// Sends without an announcement what was refused with one, in the time that is left.
+    async fn repeat(
+        &self,
+        request: Request<Vec<u8>>,
+        limits: &Limits,
+        (refused, took): (StatusCode, Duration),
+    ) -> Result<Response<Vec<u8>>, TransportError> {
+        let total = limits.total.saturating_sub(took);
+        let limits = Limits { total, ..limits.clone() };
+        let answer = self.ports.http().send(request, &limits).await?;
+        // The same answer is about the request, and not about the announcement.
+        if answer.status() != refused {
+            self.remember();
+        }
+        Ok(answer)
+    }
+}
+
+impl<P: Ports> HttpClient for AnnouncingClient<'_, P> {
+    async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        limits: &Limits,
+    ) -> Result<Response<Vec<u8>>, TransportError> {
+        let http = self.ports.http();
+        if request.body().is_empty() {
+            return http.send(request, limits).await;
+        }
+        let before = self.state();
+        match before {
+            State::Refused => return http.send(request, limits).await,
+            State::Closed(CLOSED_OFTEN..) => {
+                let answer = http.send(request, limits).await;
+                match &answer {
+                    Ok(answer) if !answer.status().is_server_error() => self.remember(),
+                    // It was not the announcement that closed the connections.
+                    _ => self.state.set(State::Closed(0)),
+                }
+                return answer;
+            }
+            State::Unread | State::Closed(_) | State::Taken => {}
+        }
+        let mut announced = request.clone();
+        announced.headers_mut().insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+        let began = self.ports.now();
+        let answer = http.send(announced, limits).await;
+        match &answer {
+            Ok(refusal) if may_refuse_announcement(refusal) => {
+                let took = (self.ports.now() - began).to_std().unwrap_or_default();
+                return self.repeat(request, limits, (refusal.status(), took)).await;
+            }
+            Ok(_) => self.state.set(State::Taken),
+            // One connection that ends takes all its requests along: those count once.
+            Err(TransportError::Broken(_)) if self.state.get() == before => {
+                if let State::Closed(times) = before {
+                    self.state.set(State::Closed(times + 1));
+                }
+            }
+            Err(_) => {}
+        }
+        answer
+    }
+}
+
+/// Returns true if the answer may be about the announcement, and says that nothing was done.
+///
+/// 417 is that by RFC 9110 §10.1.1. Gateways also answer 400 or 501; a Kubernetes API server that answers 400 says
+/// so in a `Status`, and means the request.
+fn may_refuse_announcement(answer: &Response<Vec<u8>>) -> bool {
+    match answer.status() {
+        StatusCode::EXPECTATION_FAILED => true,
+        StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED => {
+            Status::read(answer).reason.is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// How many connections in a row must be closed before the announcement is suspected. API servers and load
+/// balancers close one now and then; two in a row are rare.
+const CLOSED_OFTEN: u32 = 2;
+
+/// How long a refusal is kept. Then one request tries whether the gateway still refuses.
+const REMEMBERED: TimeDelta = TimeDelta::minutes(10);
+
+#[cfg(test)]
+mod tests;
