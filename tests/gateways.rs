@@ -1,18 +1,19 @@
 //! What stands before an API server and does not do as it does.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 use testbed::faulty::FaultyProxy;
 use testbed::harness::Case;
 
 use crate::broker::{Broker, Lease};
-use crate::fake::read_message;
+use crate::fake::{Deed, Fake, read_message};
 use crate::kind;
 
 pub fn one_that_refuses_announced_bodies_is_asked_again_and_remembered(case: &Case) -> Result<()> {
@@ -41,6 +42,46 @@ pub fn one_that_refuses_announced_bodies_is_asked_again_and_remembered(case: &Ca
         assert_eq!(gateway.refused(), 0, "{refusal:?}: it is asked again and again");
         assert_eq!(broker.inventory()?, before, "{refusal:?}");
     }
+    Ok(())
+}
+
+pub fn one_that_asks_for_a_login_is_no_kubernetes_api(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::RULES)?;
+    let admin = broker.admin()?;
+    let lease = broker.lease(&json!({ "ttl": "15m" }))?;
+    let answer = |head: &str, body: &str| {
+        let length = body.len();
+        let rest = format!("content-length: {length}\r\nconnection: close\r\n\r\n{body}");
+        Fake::blunt(Deed::Say(format!("HTTP/1.1 {head}\r\n{rest}")))
+    };
+    let page = "<html>secret-canary</html>";
+    for (proxy, seen) in [
+        (answer("200 OK\r\ncontent-type: text/html", page)?, "it is a page or JSON"),
+        (answer("200 OK", r#"{"error":"secret-canary"}"#)?, "it is a page or JSON"),
+        (answer("302 Found\r\nlocation: /secret-canary", "")?, "it redirects (302)"),
+        (answer("303 See Other\r\nlocation: /secret-canary", page)?, "it redirects (303)"),
+    ] {
+        admin.put("/api/v1/targets/local", &broker.target(&proxy.url()))?.expect(200)?;
+        let told = broker.issue(&json!({}))?.expect(502)?;
+        assert_eq!(told["code"], "target_bad_answer", "{told}");
+        let detail = told["detail"].as_str().context("a detail")?;
+        assert!(detail.starts_with("target `local` answers no Kubernetes API"), "{told}");
+        let check = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        assert_eq!((&check["ok"], &check["reachable"]), (&json!(false), &json!(true)), "{check}");
+        let problem = check["problem"].as_str().context("a problem")?;
+        assert!(problem.contains("answers no Kubernetes API"), "{problem}");
+        assert!(problem.contains(seen), "{problem} should tell {seen:?}");
+
+        // Nothing that it says is taken for an end.
+        let parked = broker.revoke(&lease)?.expect(202)?;
+        let reason = parked["closing"]["reason"].as_str().context("a reason")?;
+        assert!(reason.contains("answers no Kubernetes API"), "{reason}");
+        for all in [told, check, parked] {
+            assert!(!all.to_string().contains("canary"), "{all}");
+        }
+    }
+    admin.put("/api/v1/targets/local", &broker.target(broker.cluster.url()))?.expect(200)?;
+    broker.sweep_until(&lease, "revoked", Duration::from_secs(30))?;
     Ok(())
 }
 
@@ -109,4 +150,38 @@ fn serve(
         server.write_all(request.as_bytes())?;
         client.write_all(read_message(&mut server)?.as_bytes())?;
     }
+}
+
+/// Whatever comes, to another address and back. It ends with the test run.
+pub struct Relay(SocketAddr);
+
+impl Relay {
+    /// One on a free port of `host` that leads to `to`.
+    pub fn start(host: &str, to: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind((host, 0))?;
+        let address = listener.local_addr()?;
+        thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let Ok(far) = TcpStream::connect(to) else { continue };
+                let Ok((near_again, far_again)) =
+                    near.try_clone().and_then(|near| Ok((near, far.try_clone()?)))
+                else {
+                    continue;
+                };
+                thread::spawn(move || drop(carry(near, far)));
+                thread::spawn(move || drop(carry(far_again, near_again)));
+            }
+        });
+        Ok(Self(address))
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.0
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream) -> io::Result<()> {
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(std::net::Shutdown::Write)
 }

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::harness::Case;
+use testbed::kubelease::Settings;
 
 use crate::fake::{Deed, Fake};
+use crate::gateways::Relay;
 use crate::setup::Leasing;
 
 pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Result<()> {
@@ -105,11 +107,44 @@ pub fn a_redirect_is_not_followed(case: &Case) -> Result<()> {
     let here = Fake::start(Deed::Say(redirect))?;
     leasing.admin()?.put("/api/v1/targets/local", &leasing.target(&here.url()))?.expect(200)?;
     let told: Value = leasing.issue(&json!({}))?.expect(502)?;
-    assert_eq!(told["code"], "target_refused");
+    assert_eq!(told["code"], "target_bad_answer");
     assert_eq!(
         (here.asked(), elsewhere.asked()),
         (1, 0),
         "the credential goes where it is meant to go"
     );
+    Ok(())
+}
+
+/// Spin tells components of every failure of TLS the same, and the reason only to its log.
+pub fn a_certificate_that_is_not_accepted_is_told_with_where_to_look(case: &Case) -> Result<()> {
+    let url = case.control_plane().url();
+    let at = url.trim_start_matches("https://").parse()?;
+    // A name that is not in the certificate, and leads there all the same.
+    let elsewhere = Relay::start("127.0.0.2", at)?.address();
+    let known = case.settings()?;
+    for (settings, url, reason) in [
+        (Settings { ca: None, ..known.clone() }, url.to_owned(), "UnknownIssuer"),
+        (
+            Settings { cluster_host: "127.0.0.2".to_owned(), ..known },
+            format!("https://{elsewhere}"),
+            "NotValidForName",
+        ),
+    ] {
+        let leasing = Leasing::set_up_with(case, settings)?;
+        let admin = leasing.admin()?;
+        admin.put("/api/v1/targets/local", &leasing.target(&url))?.expect(200)?;
+        let told = leasing.issue(&json!({}))?.expect(502)?;
+        assert_eq!(told["code"], "target_unreachable", "{told}");
+        let detail = told["detail"].as_str().context("a detail")?;
+        assert!(detail.starts_with("no TLS connection with target `local`"), "{told}");
+        let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        let problem = seen["problem"].as_str().context("a problem")?;
+        assert!(problem.contains("the host keeps the reason to its log"), "{problem}");
+        assert!(problem.contains(reason), "{problem}");
+        if case.host().dev_host().is_some() {
+            assert!(leasing.kubelease.log()?.contains(reason), "{reason} is not in the host's log");
+        }
+    }
     Ok(())
 }

@@ -76,6 +76,7 @@ fn main() -> ExitCode {
         timeouts::a_body_that_stalls_is_given_up,
         tls::only_the_configured_ca_is_trusted,
         tls::a_client_certificate_is_shown_where_it_is_configured,
+        tls::why_a_certificate_is_not_accepted_is_for_the_log_alone,
         tls::http2_is_spoken_where_the_server_offers_it,
         tls::a_body_over_http2_waits_for_the_server,
         triggers::a_command_succeeds_unless_it_exits_or_traps,

@@ -41,6 +41,27 @@ pub fn a_client_certificate_is_shown_where_it_is_configured(case: &Case) -> Resu
     Ok(())
 }
 
+/// Spin has one code for all of this, and its log says which it was.
+pub fn why_a_certificate_is_not_accepted_is_for_the_log_alone(case: &Case) -> Result<()> {
+    let (ca, other) = (Ca::new()?, Ca::new()?);
+    let good = || CertificateParams::new(["localhost".to_owned()]);
+    let mut expired = good()?;
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    for (trusted, certificate, reason) in [
+        (&other, good()?, "UnknownIssuer"),
+        (&ca, CertificateParams::new(["elsewhere.example".to_owned()])?, "NotValidForName"),
+        (&ca, expired, "Expired"),
+    ] {
+        let server = Server::tls(ca.server_with(certificate, &[], false)?)?;
+        let probe = configured(probe(case)?, trusted, "probe", "localhost", false)?.start()?;
+        assert_eq!(fetch(&probe, &server)?["error"], "TlsProtocolError", "{reason}");
+        if case.is_dev_host() {
+            assert!(probe.log()?.contains(reason), "{reason} is not in the log");
+        }
+    }
+    Ok(())
+}
+
 pub fn http2_is_spoken_where_the_server_offers_it(case: &Case) -> Result<()> {
     let ca = Ca::new()?;
     for (offers, version, host) in [
@@ -126,13 +147,27 @@ impl Ca {
     }
 
     fn issue(&self, name: &str) -> Result<(rcgen::Certificate, KeyPair)> {
+        self.sign(CertificateParams::new([name.to_owned()])?)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Result<(rcgen::Certificate, KeyPair)> {
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new([name.to_owned()])?.signed_by(&key, &self.0)?;
-        Ok((certificate, key))
+        Ok((params.signed_by(&key, &self.0)?, key))
     }
 
     /// A server at `localhost` that offers these protocols, and may want a certificate of ours.
     fn server(&self, protocols: &[&[u8]], wants_certificate: bool) -> Result<ServerConfig> {
+        let certificate = CertificateParams::new(["localhost".to_owned()])?;
+        self.server_with(certificate, protocols, wants_certificate)
+    }
+
+    /// The same with a certificate of one's own.
+    fn server_with(
+        &self,
+        certificate: CertificateParams,
+        protocols: &[&[u8]],
+        wants_certificate: bool,
+    ) -> Result<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?;
@@ -145,7 +180,7 @@ impl Ca {
         } else {
             builder.with_no_client_auth()
         };
-        let (certificate, key) = self.issue("localhost")?;
+        let (certificate, key) = self.sign(certificate)?;
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let mut config = builder.with_single_cert(chain, key)?;

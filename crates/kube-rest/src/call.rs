@@ -60,7 +60,7 @@ impl<T> Call<T> {
             return Err(Error::Refused(Status::read_about(&response, &self.subject)));
         }
         let answer = (self.decode)(&response)
-            .map_err(|error| Error::Unreadable(AnswerError::from(&error)))?;
+            .map_err(|error| Error::Unreadable(AnswerError::new(&error, response.body())))?;
         Ok((answer, date(response.headers())))
     }
 

@@ -1,6 +1,7 @@
 //! Why a call of the Kubernetes API gave no answer that could be used.
 
 use http::StatusCode;
+use serde::Deserialize;
 
 use crate::{ClaimsError, Status, TransportError};
 
@@ -39,12 +40,24 @@ pub enum Error {
 pub struct AnswerError {
     line: usize,
     column: usize,
+    is_kubernetes: bool,
 }
 
-impl From<&serde_json::Error> for AnswerError {
-    fn from(error: &serde_json::Error) -> Self {
-        Self { line: error.line(), column: error.column() }
+impl AnswerError {
+    /// The place at which the decoder of `body` has stopped.
+    pub(crate) fn new(error: &serde_json::Error, body: &[u8]) -> Self {
+        let object: TypeMeta = serde_json::from_slice(body).unwrap_or_default();
+        let is_kubernetes = !object.kind.is_empty() && !object.api_version.is_empty();
+        Self { line: error.line(), column: error.column(), is_kubernetes }
     }
+}
+
+/// The two fields that every object of the Kubernetes API has.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TypeMeta {
+    kind: String,
+    api_version: String,
 }
 
 impl Error {
@@ -54,6 +67,17 @@ impl Error {
         match self {
             Error::Refused(status) => Some(status),
             _ => None,
+        }
+    }
+
+    /// Returns true if what answers is no Kubernetes API server: its answer is a page, JSON of something else, or
+    /// a redirect. A proxy that wants a login answers so.
+    #[must_use]
+    pub fn is_not_kubernetes(&self) -> bool {
+        match self {
+            Error::Unreadable(error) => !error.is_kubernetes,
+            Error::Refused(status) => status.code.is_redirection() && status.reason.is_empty(),
+            _ => false,
         }
     }
 
@@ -170,6 +194,7 @@ mod tests {
     use super::*;
     use crate::Kind;
     use crate::subject::Subject;
+    use crate::TlsFailure;
 
     fn refused(code: u16, body: &str) -> Error {
         let response = Response::builder().status(code).body(body.as_bytes().to_vec());
@@ -185,12 +210,12 @@ mod tests {
             (Error::Segment(text()), false, false),
             (Error::Improper(""), false, false),
             (Error::Transport(TransportError::Unreachable(text())), false, true),
-            (Error::Transport(TransportError::Tls(text())), false, true),
+            (Error::Transport(TransportError::Tls(TlsFailure::Unexplained)), false, true),
             (Error::Transport(TransportError::Denied(text())), false, false),
             (Error::Transport(TransportError::Timeout(text())), true, false),
             (Error::Transport(TransportError::TooLarge(1)), true, false),
             (Error::Transport(TransportError::Broken(text())), true, true),
-            (Error::Unreadable(AnswerError::from(&json)), true, false),
+            (Error::Unreadable(AnswerError::new(&json, b"")), true, false),
             (Error::Token(ClaimsError), true, false),
             (refused(403, &status("Forbidden")), false, false),
             (refused(422, &status("Invalid")), false, false),
@@ -277,7 +302,29 @@ mod tests {
     fn an_error_does_not_quote_the_answer() {
         let json = serde_json::from_str::<u8>(r#""canary""#).expect_err("no number");
         assert!(json.to_string().contains("canary"), "the decoder does");
-        let error = AnswerError::from(&json);
+        let error = AnswerError::new(&json, br#""canary""#);
         assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_login_page_is_told_from_a_kubernetes_api_server() {
+        let json = serde_json::from_str::<u8>("x").expect_err("no number");
+        let unreadable = |body: &str| Error::Unreadable(AnswerError::new(&json, body.as_bytes()));
+        for (error, is_not_kubernetes) in [
+            (unreadable("<html>sign in</html>"), true),
+            (unreadable(""), true),
+            (unreadable("{}"), true),
+            (unreadable(r#"{"error":"login required"}"#), true),
+            (unreadable(r#"{"kind":"Login"}"#), true),
+            (unreadable(r#"{"kind":"Pod","apiVersion":"v1"}"#), false),
+            (refused(302, ""), true),
+            (refused(307, "<html>"), true),
+            (refused(401, "<html>"), false),
+            (refused(404, "404 page not found"), false),
+            (Error::Transport(TransportError::Broken(String::new())), false),
+            (Error::Token(ClaimsError), false),
+        ] {
+            assert_eq!(error.is_not_kubernetes(), is_not_kubernetes, "{error:?}");
+        }
     }
 }

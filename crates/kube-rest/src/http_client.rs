@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 
+use crate::TlsFailure;
+
 /// Sends one request and waits for the whole answer.
 #[expect(async_fn_in_trait, reason = "a component runs on one thread: futures need not be `Send`")]
 pub trait HttpClient {
@@ -37,9 +39,9 @@ pub enum TransportError {
     /// The name did not resolve, or nothing listens there.
     #[error("nothing answered at the address: {0}")]
     Unreachable(String),
-    /// The certificate was not accepted, on either side.
+    /// No TLS connection could be agreed.
     #[error("no TLS connection could be agreed: {0}")]
-    Tls(String),
+    Tls(TlsFailure),
     /// The host's `allowed_outbound_hosts` or block list does not cover the address.
     #[error("the host does not allow requests to the address: {0}")]
     Denied(String),

@@ -23,6 +23,7 @@ mod stored;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod token;
 mod token_review;
 mod uri;
@@ -42,5 +43,6 @@ pub use patch::{AnnotationPatch, LeaseRenewal};
 pub use review::{AccessReview, ResourceAttributes, UserInfo};
 pub use status::{MAX_RETRY_AFTER, Status};
 pub use stored::{Stored, StoredRoleRef, StoredSubject};
+pub use tls::TlsFailure;
 pub use token::{BoundObject, IssuedToken, TokenSpec};
 pub use token_review::TokenReview;

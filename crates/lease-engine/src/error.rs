@@ -5,6 +5,7 @@ mod lease;
 use std::borrow::Cow;
 use std::fmt;
 
+use kube_rest::TransportError;
 use lease_core::{
     AuthError, DefinitionError, DynamicSecretName, IdentityDefinitionError, IdentityName, LeaseId,
     Namespace, NotGranted, OpenError, ServiceAccountName, TargetName, VariableName,
@@ -129,6 +130,9 @@ impl ClusterError {
     pub fn told(&self) -> String {
         match self {
             Self::Kubernetes { target, doing, source } => match source.status() {
+                _ if source.is_not_kubernetes() => {
+                    format!("target `{target}` answers no Kubernetes API")
+                }
                 Some(status) if status.is_forbidden() => {
                     format!("kubelease may not {doing} on target `{target}`")
                 }
@@ -136,11 +140,24 @@ impl ClusterError {
                     format!("target `{target}` does not accept the credential that kubelease has")
                 }
                 Some(status) => format!("target `{target}` refused to {doing}: {status}"),
-                None => format!("target `{target}` cannot be reached"),
+                None => untold(target, source),
             },
             Self::Store(_) => "the store failed".to_owned(),
             other => other.to_string(),
         }
+    }
+}
+
+/// What an operator is told of a call that nobody has refused.
+fn untold(target: &TargetName, source: &kube_rest::Error) -> String {
+    match source {
+        kube_rest::Error::Transport(TransportError::Tls(failure)) => {
+            format!("no TLS connection with target `{target}` could be agreed: {failure}")
+        }
+        kube_rest::Error::Unreadable(_) | kube_rest::Error::Token(_) => {
+            format!("target `{target}` answered with something else than was asked for")
+        }
+        _ => format!("target `{target}` cannot be reached"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery};
 use http::{Request, Response, StatusCode, header};
-use kube_rest::{HttpClient, Limits, TransportError};
+use kube_rest::{HttpClient, Limits, TlsFailure, TransportError};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{ErrorCode, IncomingResponse, OutgoingRequest, RequestOptions, Scheme};
 
@@ -36,6 +36,7 @@ async fn exchange(
     limits: &Limits,
 ) -> Result<Response<Vec<u8>>, TransportError> {
     let request = outgoing(head, body)?;
+    let failed = |code| failed(code, head.uri.scheme() != Some(&uri::Scheme::HTTP));
     let sent = outgoing_handler::handle(request, Some(options(limits)?)).map_err(failed)?;
     let came = until(|| sent.subscribe(), || sent.get()).await;
     // The host says `Err` where the answer was taken before, which it was not.
@@ -99,19 +100,31 @@ async fn read(came: &IncomingResponse, limit: usize) -> Result<Response<Vec<u8>>
 }
 
 /// What the host's error is to us, and its name; what else it holds may be a stack of the host.
-#[expect(clippy::needless_pass_by_value, reason = "it is an argument of `map_err`")]
-fn failed(code: ErrorCode) -> TransportError {
+///
+/// The codes of TLS are those that `wasi:http` has. Spin gives `TlsProtocolError` for every failure of a handshake.
+fn failed(code: ErrorCode, is_tls: bool) -> TransportError {
     let told = format!("{code:?}");
     let name = told.trim_start_matches("ErrorCode::").split('(').next().unwrap_or_default();
     let kind = match code {
+        ErrorCode::TlsProtocolError => return TransportError::Tls(TlsFailure::Unexplained),
+        ErrorCode::TlsCertificateError => {
+            return TransportError::Tls(TlsFailure::ServerCertificate);
+        }
+        ErrorCode::TlsAlertReceived(alert) => {
+            return TransportError::Tls(TlsFailure::Alert(alert.alert_id));
+        }
+        // In TLS 1.3 the client has finished before the server judges its certificate.
+        ErrorCode::HttpProtocolError if is_tls => {
+            return broken(format_args!(
+                "{name}; a server that refuses the host's client certificate, or misses one, looks the same, \
+                 and the host's log says more"
+            ));
+        }
         ErrorCode::DnsError(_)
         | ErrorCode::DestinationNotFound
         | ErrorCode::DestinationUnavailable
         | ErrorCode::DestinationIpUnroutable
         | ErrorCode::ConnectionRefused => TransportError::Unreachable,
-        ErrorCode::TlsProtocolError
-        | ErrorCode::TlsCertificateError
-        | ErrorCode::TlsAlertReceived(_) => TransportError::Tls,
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => TransportError::Denied,
         ErrorCode::DnsTimeout
         | ErrorCode::ConnectionTimeout

@@ -69,6 +69,11 @@ impl Case {
         self.host.dev_host().map(|_| ()).ok_or_else(|| anyhow!(Ignored(why)))
     }
 
+    /// Returns true unless the host is another than dev-host.
+    pub fn is_dev_host(&self) -> bool {
+        self.host.dev_host().is_some()
+    }
+
     /// The host's executable; its flags are those of `spin up`.
     fn program(&self) -> PathBuf {
         match self.host.dev_host() {
@@ -222,6 +227,11 @@ impl Serving {
         let running = case.host.start(&self.app, &case.keeper)?;
         let http = Http::plain(&running.url());
         Ok(Self { http, address: running.address(), running, app: self.app, dir: self.dir })
+    }
+
+    /// Everything that the host has printed, and the component.
+    pub fn log(&self) -> Result<String> {
+        self.app.log()
     }
 
     /// The file that a component's output goes to.

@@ -1,6 +1,6 @@
 //! What is wrong with a cluster, or on the way to it.
 
-use kube_rest::Error as Kube;
+use kube_rest::{Error as Kube, TransportError};
 use lease_core::TargetName;
 use lease_engine::ClusterError;
 
@@ -45,6 +45,9 @@ fn kubernetes(target: &TargetName, source: &Kube, error: &ClusterError) -> (Code
         source if source.is_timeout() => {
             (Code::TargetTimeout, format!("target `{target}` did not answer in time"))
         }
+        source if source.is_not_kubernetes() => {
+            (Code::TargetBadAnswer, format!("{}; {}", error.told(), tells_why(target)))
+        }
         Kube::Refused(status) if status.is_unauthorized() => {
             (Code::TargetUnauthorized, error.told())
         }
@@ -54,11 +57,16 @@ fn kubernetes(target: &TargetName, source: &Kube, error: &ClusterError) -> (Code
         ),
         Kube::Refused(status) if status.is_forbidden() => (Code::TargetForbidden, error.told()),
         Kube::Refused(_) => (Code::TargetRefused, error.told()),
-        Kube::Transport(_) => (
+        Kube::Transport(TransportError::Tls(_)) => (
             Code::TargetUnreachable,
             format!(
-                "target `{target}` cannot be reached; `POST /api/v1/targets/{target}/check` tells why"
+                "no TLS connection with target `{target}` could be agreed; {}",
+                tells_why(target)
             ),
+        ),
+        Kube::Transport(_) => (
+            Code::TargetUnreachable,
+            format!("target `{target}` cannot be reached; {}", tells_why(target)),
         ),
         Kube::Unreadable(_) | Kube::Token(_) => (
             Code::TargetBadAnswer,
@@ -68,4 +76,8 @@ fn kubernetes(target: &TargetName, source: &Kube, error: &ClusterError) -> (Code
             (Code::InternalError, "the request to the target could not be written".to_owned())
         }
     }
+}
+
+fn tells_why(target: &TargetName) -> String {
+    format!("`POST /api/v1/targets/{target}/check` tells why")
 }

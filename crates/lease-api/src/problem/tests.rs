@@ -1,4 +1,4 @@
-use kube_rest::{Error as Kube, Status, TransportError};
+use kube_rest::{Error as Kube, Status, TlsFailure, TransportError};
 use lease_core::{OpenError, TtlError};
 use lease_engine::{
     ClusterError, Doing, DynamicSecretError, IssueError, RenewError, RevokeError, TargetError,
@@ -67,10 +67,11 @@ fn a_cluster_that_fails_is_told_of_by_kind_and_not_in_its_words() {
         (refused(409, "Conflict", ""), "target_refused", 502),
         (refused(422, "Invalid", ""), "target_refused", 502),
         (refused(500, "InternalError", ""), "target_refused", 502),
-        (refused(302, "", ""), "target_refused", 502),
+        (refused(302, "", ""), "target_bad_answer", 502),
         (silent(TransportError::Timeout("canary".to_owned())), "target_timeout", 504),
         (silent(TransportError::Unreachable("canary".to_owned())), "target_unreachable", 502),
         (silent(TransportError::Broken("canary".to_owned())), "target_unreachable", 502),
+        (silent(TransportError::Tls(TlsFailure::Unexplained)), "target_unreachable", 502),
         (kubernetes(Kube::Improper("canary")), "internal_error", 500),
         (kubernetes(Kube::Segment("canary".to_owned())), "internal_error", 500),
         (

@@ -5,13 +5,21 @@ use kube_rest::Error;
 /// What an administrator is told of a failure: the whole chain, which holds no token and no body.
 pub(super) fn told(error: &Error) -> String {
     match error {
+        error if error.is_not_kubernetes() => not_kubernetes(error),
         Error::Refused(status) if status.is_unauthorized() => {
             "the API server does not accept the target's credential".to_owned()
         }
         Error::Transport(cause) => cause.to_string(),
-        Error::Unreadable(_) => "what answers at the url is not a Kubernetes API server".to_owned(),
         other => other.to_string(),
     }
+}
+
+fn not_kubernetes(error: &Error) -> String {
+    let seen = match error.status() {
+        Some(status) => format!("it redirects ({status})"),
+        None => "it is a page or JSON of something else".to_owned(),
+    };
+    format!("what is at the url answers no Kubernetes API: {seen}, as where a proxy wants a login")
 }
 
 /// What a server says of itself is kept, and shown in every list: not more than anyone means to say.

@@ -91,12 +91,23 @@ fn what_keeps_a_target_from_answering_is_told() {
     let unauthorized = r#"{"kind":"Status","reason":"Unauthorized","code":401}"#;
     let refused = || Answer::Reply(401, unauthorized.to_owned());
     let page = || Answer::Reply(200, "<html>".to_owned());
+    let redirect = || Answer::Reply(302, "<html>".to_owned());
     let unreachable =
         || Answer::Fail(kube_rest::TransportError::Unreachable("no route".to_owned()));
     let timeout = || Answer::Fail(kube_rest::TransportError::Timeout("first byte".to_owned()));
     for (answers, reachable, told) in [
         ([refused(), refused()], true, "the API server does not accept the target's credential"),
-        ([page(), page()], true, "what answers at the url is not a Kubernetes API server"),
+        (
+            [page(), page()],
+            true,
+            "what is at the url answers no Kubernetes API: it is a page or JSON of something else, as where a \
+             proxy wants a login",
+        ),
+        (
+            [redirect(), redirect()],
+            true,
+            "what is at the url answers no Kubernetes API: it redirects (302), as where a proxy wants a login",
+        ),
         ([unreachable(), unreachable()], false, "nothing answered at the address: no route"),
         ([timeout(), timeout()], false, "no whole answer came in time: first byte"),
     ] {

@@ -1,0 +1,93 @@
+//! Why TLS failed, as far as a host tells.
+
+use std::fmt;
+
+/// Why no TLS connection could be agreed.
+///
+/// `wasi:http` has a code for a certificate of the server that the host does not accept, and one for an alert
+/// that the server sent. Spin uses neither: it reports every failure as the same, and logs the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFailure {
+    /// The host says no more than that it failed.
+    Unexplained,
+    /// The host does not accept the server's certificate.
+    ServerCertificate,
+    /// The server ended the handshake with an alert, of this number if the host tells it (RFC 8446 §6).
+    Alert(Option<u8>),
+}
+
+impl TlsFailure {
+    /// Returns true if the server has refused the client certificate of the host, or misses one.
+    #[must_use]
+    pub fn is_client_certificate(self) -> bool {
+        matches!(self, Self::Alert(Some(alert)) if CLIENT_CERTIFICATE.iter().any(|(of, _)| *of == alert))
+    }
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unexplained => f.write_str(
+                "the host keeps the reason to its log, as `UnknownIssuer`, `NotValidForName` or `Expired`; \
+                 Spin writes it if started with `RUST_LOG=warn`",
+            ),
+            Self::ServerCertificate => f.write_str(
+                "the host does not accept the server's certificate; its log says whether the authority is \
+                 unknown, the name another, or the time over",
+            ),
+            Self::Alert(None) => f.write_str("the server ended it with an alert"),
+            Self::Alert(Some(alert)) => {
+                let known = CLIENT_CERTIFICATE.iter().chain(&OTHERS).find(|(of, _)| of == alert);
+                match known {
+                    Some((_, what)) => write!(f, "{what} (alert {alert})"),
+                    None => write!(f, "the server ended it with alert {alert}"),
+                }
+            }
+        }
+    }
+}
+
+/// Alerts about the certificate that the client has shown, or has not.
+const CLIENT_CERTIFICATE: [(u8, &str); 8] = [
+    (42, "the server refuses the host's client certificate"),
+    (43, "the server does not take client certificates of this kind"),
+    (44, "the server says that the host's client certificate is revoked"),
+    (45, "the server says that the host's client certificate has expired"),
+    (46, "the server refuses the host's client certificate"),
+    (48, "the server does not know the authority of the host's client certificate"),
+    (49, "the server lets the holder of the host's client certificate in no further"),
+    (116, "the server wants a client certificate, and the host has shown none"),
+];
+
+/// Alerts about everything else that an operator can mend.
+const OTHERS: [(u8, &str); 5] = [
+    (40, "the server and the host have no cipher in common"),
+    (70, "the server and the host have no TLS version in common"),
+    (71, "the server takes the host's TLS for too weak"),
+    (112, "the server has no certificate for this name"),
+    (120, "the server and the host have no application protocol in common"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_says_who_refuses_what() {
+        for (failure, is_client_certificate, words) in [
+            (TlsFailure::Unexplained, false, "the host keeps the reason to its log"),
+            (TlsFailure::ServerCertificate, false, "does not accept the server's certificate"),
+            (TlsFailure::Alert(None), false, "the server ended it with an alert"),
+            (TlsFailure::Alert(Some(42)), true, "refuses the host's client certificate (alert 42)"),
+            (TlsFailure::Alert(Some(45)), true, "has expired"),
+            (TlsFailure::Alert(Some(48)), true, "does not know the authority"),
+            (TlsFailure::Alert(Some(116)), true, "has shown none"),
+            (TlsFailure::Alert(Some(70)), false, "no TLS version in common"),
+            (TlsFailure::Alert(Some(112)), false, "no certificate for this name"),
+            (TlsFailure::Alert(Some(80)), false, "the server ended it with alert 80"),
+        ] {
+            assert_eq!(failure.is_client_certificate(), is_client_certificate, "{failure:?}");
+            assert!(failure.to_string().contains(words), "{failure:?}: {failure}");
+        }
+    }
+}
