@@ -85,5 +85,6 @@ fn main() -> ExitCode {
         startup::port_zero_is_any_free_port,
         startup::a_taken_port_is_an_error_or_the_next_one,
         startup::what_is_missing_is_named,
+        startup::a_component_is_compiled_once_unless_what_was_kept_is_broken,
     ])
 }

@@ -1,8 +1,12 @@
 //! Starting, and refusing to start.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use testbed::host::any_port;
 
 use crate::support::{Case, Probe};
@@ -33,6 +37,49 @@ pub fn a_taken_port_is_an_error_or_the_next_one(case: &Case) -> Result<()> {
     let second = second.launch_as_told(command)?;
     assert_ne!(second.address, first.address);
     assert_eq!(second.http.get("/")?.status, 200);
+    Ok(())
+}
+
+pub fn a_component_is_compiled_once_unless_what_was_kept_is_broken(case: &Case) -> Result<()> {
+    case.needs_dev_host("what Spin keeps is its own")?;
+    let cache = case.keeper.scratch().join("cache");
+    fs::create_dir(&cache)?;
+    let serve = || -> Result<BTreeMap<PathBuf, u64>> {
+        let probe = case.probe()?;
+        let mut command = probe.command()?;
+        command.env("XDG_CACHE_HOME", &cache);
+        let probe = probe.launch(command)?;
+        assert_eq!(probe.http.get("/")?.status, 200);
+        probe.process.stop()?;
+        let mut kept = BTreeMap::new();
+        find_compiled(&cache, &mut kept)?;
+        Ok(kept)
+    };
+    let kept = serve()?;
+    assert!(!kept.is_empty());
+    assert_eq!(serve()?, kept, "it was compiled again");
+
+    for file in kept.keys() {
+        fs::write(file, "broken")?;
+    }
+    let mended = serve()?;
+    assert!(mended.keys().eq(kept.keys()), "{kept:?} {mended:?}");
+    assert!(mended.keys().all(|file| fs::read(file).is_ok_and(|code| code != b"broken")));
+    Ok(())
+}
+
+/// Finds the files with compiled code, each with its inode, which is another once it is written anew.
+fn find_compiled(directory: &Path, found: &mut BTreeMap<PathBuf, u64>) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let metadata = fs::metadata(&path)?;
+        ensure!(metadata.mode() & 0o002 == 0, "others may write to {}", path.display());
+        if metadata.is_dir() {
+            find_compiled(&path, found)?;
+        } else if path.extension().is_none() {
+            found.insert(path, metadata.ino());
+        }
+    }
     Ok(())
 }
 
