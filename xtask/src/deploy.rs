@@ -45,6 +45,11 @@ fn check() -> Result<()> {
     Ok(())
 }
 
+/// Returns the names of the files in `deploy/rbac`, without their ending.
+pub fn rbac_files() -> impl Iterator<Item = &'static str> {
+    rbac::names()
+}
+
 /// Every file: its path below `deploy/`, and its text.
 fn files() -> Vec<(String, String)> {
     let mut files = rbac::files();

@@ -2,16 +2,19 @@
 
 mod cluster;
 mod demo;
+mod playground;
+mod scripts;
 mod state;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use testbed::command;
 use testbed::control_plane::{self, Assets, ControlPlane};
 use testbed::host::{App, DevHost, Host, Spin};
 use testbed::http::Http;
@@ -20,6 +23,7 @@ use testbed::process::Keeper;
 use testbed::random;
 
 use self::cluster::Cluster;
+use self::playground::{EXAMPLES, Example};
 use self::state::State;
 use crate::control_plane::until_interrupted;
 use crate::{HostKind, HostOptions, build, workspace};
@@ -53,26 +57,34 @@ pub struct Options {
 
 /// Starts everything, shows that it works, and serves until Ctrl-C.
 pub fn up(options: &Options) -> Result<()> {
-    let host = prepare(options)?;
+    let start = Instant::now();
+    // Missing, it is told before minutes of building.
+    let spin = match options.host.host {
+        HostKind::Spin => Some(Spin { program: options.host.spin_program()? }),
+        HostKind::DevHost => None,
+    };
     let state = State::open(&options.state_dir)?;
     let keeper = Keeper::holding(state.lock()?)?;
 
     // What is declared later ends earlier: kubelease before its cluster.
-    let mut local = None;
-    let cluster = match &options.kubeconfig {
-        Some(file) => Cluster::of(file, options.context.as_deref(), &state)?,
-        None => Cluster::local(local.insert(start_cluster(&state, &keeper)?)),
-    };
+    let ((cluster, local), host) =
+        command::both(|| find_cluster(options, &state, &keeper), || build_host(spin))?;
     let settings = settings(&state, &cluster)?;
-    let app = App { listen: listen(options), ..kubelease::app(&settings, &state.path("host"))? };
-    eprintln!("starting kubelease on {}", host.name());
-    let running = host.start(&app, &keeper)?;
+    let app = App { listen: listen(options), ..kubelease::app(&settings, &state.path(HOST_DIR))? };
+    eprintln!("starting kubelease on {}, and preparing the cluster", host.name());
+    let (running, token) = command::both(
+        || host.start(&app, &keeper),
+        || prepare_cluster(&cluster, local.as_ref(), &keeper),
+    )?;
 
     let administrator = Http::plain(&running.url()).bearing(settings.variable(ADMIN_TOKEN));
     eprintln!("registering the cluster and leasing a token");
-    demo::register(&cluster, &administrator, keeper.scratch())?;
+    demo::register(&cluster, &token, &administrator)?;
     let greeting = demo::lease(&cluster, &administrator, keeper.scratch())?;
     eprintln!("with the leased token, `kubectl auth whoami` says:\n{greeting}");
+    scripts::write(&state, &running.url(), &cluster)?;
+    playground::write_examples(&state)?;
+    eprintln!("ready after {:.1} s", start.elapsed().as_secs_f64());
     if options.json {
         let ready = json!({
             "url": running.url(),
@@ -83,7 +95,7 @@ pub fn up(options: &Options) -> Result<()> {
         });
         println!("{ready}");
     } else {
-        println!("{}", instructions(&running.url(), &state, &cluster));
+        println!("{}", instructions(&running.url(), &state, local.is_some()));
     }
 
     sweep_on_a_timer(Http::plain(&running.url()).bearing(settings.variable(SWEEP_TOKEN)));
@@ -109,25 +121,26 @@ fn sweep_on_a_timer(sweeper: Http) {
     });
 }
 
-/// Builds and finds what will be run.
-fn prepare(options: &Options) -> Result<Box<dyn Host>> {
-    // Missing, it is told before minutes of building.
-    let spin = match options.host.host {
-        HostKind::Spin => Some(Spin { program: options.host.spin_program()? }),
-        HostKind::DevHost => None,
-    };
-    build::components()?;
-    if options.kubeconfig.is_none() {
-        Assets::prepare()?;
-    }
+/// Builds what will be run, and the host unless that is a Spin.
+fn build_host(spin: Option<Spin>) -> Result<Box<dyn Host>> {
     if let Some(spin) = spin {
+        build::components()?;
         return Ok(Box::new(spin));
     }
-    build::dev_host()?;
+    build::all()?;
     Ok(Box::new(DevHost::built()?))
 }
 
-fn start_cluster(state: &State, keeper: &Keeper) -> Result<ControlPlane> {
+/// Finds the cluster that the user names, or starts the local one.
+fn find_cluster(
+    options: &Options,
+    state: &State,
+    keeper: &Keeper,
+) -> Result<(Cluster, Option<ControlPlane>)> {
+    if let Some(file) = &options.kubeconfig {
+        return Ok((Cluster::of(file, options.context.as_deref(), state)?, None));
+    }
+    Assets::prepare()?;
     eprintln!("starting a cluster");
     let home = state.path("control-plane");
     let options = control_plane::Options {
@@ -135,7 +148,23 @@ fn start_cluster(state: &State, keeper: &Keeper) -> Result<ControlPlane> {
         collects_garbage: true,
         ..control_plane::Options::default()
     };
-    ControlPlane::start_with(&options, keeper.clone())
+    let local = ControlPlane::start_with(&options, keeper.clone())?;
+    Ok((Cluster::local(&local), Some(local)))
+}
+
+/// Creates what the examples need, and returns a token of kubelease's account.
+///
+/// A cluster of the user's own gets the two examples alone: the playground would bring it a policy, and
+/// accounts with rights in all of it.
+fn prepare_cluster(
+    cluster: &Cluster,
+    local: Option<&ControlPlane>,
+    keeper: &Keeper,
+) -> Result<String> {
+    if local.is_some() {
+        playground::prepare(cluster, keeper.scratch())?;
+    }
+    demo::prepare(cluster, keeper.scratch())
 }
 
 /// The same secrets in every run, or what was sealed could not be opened.
@@ -160,30 +189,26 @@ fn listen(options: &Options) -> Option<SocketAddr> {
     options.listen.or_else(|| TcpListener::bind(usual).is_ok().then_some(usual))
 }
 
-fn instructions(url: &str, state: &State, cluster: &Cluster) -> String {
-    let trust = cluster.ca.as_ref().map_or_else(String::new, |_| {
-        format!(" \\\n      --certificate-authority {}", state.path("host/ca.crt").display())
-    });
-    format!(
-        "\
-kubelease serves {url}. To lease a token yourself:
-
-  printf 'authorization: Bearer %s' \"$(cat {})\" |
-      curl --silent --header @- --data '{{\"ttl\":\"15m\"}}' \\
-      {url}/api/v1/dynamic-secrets/{}/leases
-
-and to use what that answers as `token`:
-
-  {} --kubeconfig /dev/null --server {}{trust} \\
-      --token … auth whoami
-
-Ctrl-C ends it all.",
-        state.path(ADMIN_TOKEN).display(),
-        demo::DEPLOYER,
-        cluster.kubectl_path().display(),
-        cluster.url,
-    )
+/// Returns what to try now; each indented line is a command.
+fn instructions(url: &str, state: &State, playground: bool) -> String {
+    let directory = scripts::quoted(&state.directory().display().to_string());
+    let mut text = format!(
+        "kubelease serves {url}. Lease a token, and run kubectl with nothing but that:\n\n  \
+         cd {directory}\n  ./leased {} auth whoami\n\n",
+        demo::DEPLOYER
+    );
+    if playground {
+        text += "\
+In the namespace `playground` every kind of lease works: put a dynamic secret, and use a lease of it.
+Change a file to try something else; `api METHOD PATH [BODY]` asks for whatever docs/api.md tells.\n\n";
+        text.extend(EXAMPLES.iter().map(Example::command));
+        text += "\n";
+    }
+    text + "Ctrl-C ends it all."
 }
+
+/// What the host keeps, below the state directory.
+const HOST_DIR: &str = "host";
 
 /// Often enough that a lease of a minute ends within seconds of its time.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);

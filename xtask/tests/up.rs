@@ -20,12 +20,13 @@ use testbed::wait::{eventually, not_yet};
 #[test]
 fn it_serves_and_after_a_crash_it_serves_the_same_leases() -> Result<()> {
     let keeper = Keeper::new()?;
-    let (up, ready) = start(&keeper)?;
+    let (up, ready) = start_with_json(&keeper)?;
     assert_eq!(ready["target"], "local");
     let kubelease = administrator(&ready)?;
     let leases = "/api/v1/dynamic-secrets/deployer/leases";
     let lease = kubelease.post(leases, &json!({ "ttl": "20m" }))?.expect(201)?;
     whoami(&ready)?;
+    put_what_cannot_be_issued(&kubelease)?;
     for secret in ["admin_token", "sweep_token"] {
         let secret = text(&ready[secret])?;
         assert!(secret.len() >= 32);
@@ -34,13 +35,67 @@ fn it_serves_and_after_a_crash_it_serves_the_same_leases() -> Result<()> {
 
     let pid = Pid::from_raw(up.pid().cast_signed()).context("a process has an id")?;
     kill_process(pid, Signal::KILL)?;
-    let (up, again) = start(&keeper)?;
+    let (up, again) = start_with_json(&keeper)?;
     assert_eq!(again["admin_token"], ready["admin_token"]);
     let path = format!("/api/v1/leases/{}", text(&lease["lease_id"])?);
     let found = administrator(&again)?.get(&path)?.expect(200)?;
     assert_eq!(found["jti"], lease["jti"]);
     whoami(&again)?;
 
+    interrupt(&up)?;
+    let state = state_dir(&keeper).display().to_string();
+    assert!(!command_lines()?.contains(&state), "something still runs in {state}");
+    Ok(())
+}
+
+#[test]
+fn every_command_that_it_prints_works_when_it_is_pasted() -> Result<()> {
+    let keeper = Keeper::new()?;
+    // Not on the usual port, which the other test may have.
+    let (up, printed) = start(&keeper, "--listen 127.0.0.1:0", "Ctrl-C ends it all.\n")?;
+    let commands: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    let answers = command::output(Command::new("sh").args(["-ec", &commands.join("\n")]))
+        .with_context(|| printed.clone())?;
+    for account in ["kubelease-demo:deployer", "playground:deployer"] {
+        assert!(answers.contains(&format!("system:serviceaccount:{account}")), "{answers}");
+    }
+
+    let token = fs::read_to_string(state_dir(&keeper).join("admin_token"))?;
+    let url = printed.split_whitespace().find(|word| word.starts_with("http://"));
+    let url = url.context("no address")?.trim_end_matches('.');
+    let leases = Http::plain(url).bearing(&token);
+    let leases = leases.get("/api/v1/leases?namespace=playground&state=active")?.expect(200)?;
+    let items = leases["items"].as_array().context("a page")?;
+    let modes: Vec<_> =
+        items.iter().map(|lease| (&lease["dynamic_secret"], &lease["mode"])).collect();
+    let expected = [
+        ("cluster-role", "temporary_in_cluster"),
+        ("cluster-rules", "temporary_in_cluster"),
+        ("existing", "existing"),
+        ("manifest", "temporary_in_namespace"),
+        ("plain", "plain"),
+        ("role", "temporary_in_namespace"),
+        ("rules", "temporary_in_namespace"),
+    ];
+    assert_eq!(modes.len(), expected.len(), "{modes:?}");
+    for (name, mode) in expected {
+        assert!(modes.iter().any(|it| *it.0 == name && *it.1 == mode), "{name}: {modes:?}");
+    }
+    interrupt(&up)
+}
+
+/// Puts what a newcomer's first tries leave behind: a dynamic secret for which permissions are missing.
+fn put_what_cannot_be_issued(kubelease: &Http) -> Result<()> {
+    let account = json!({ "type": "existing", "name": "deployer" });
+    let secret = json!({ "target": "local", "account": account, "namespaces": ["elsewhere"] });
+    kubelease.put("/api/v1/dynamic-secrets/elsewhere", &secret)?.expect(201)?;
+    let check = kubelease.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    assert_eq!(check["ok"], false, "{check}");
+    Ok(())
+}
+
+/// Presses Ctrl-C, and waits for the end.
+fn interrupt(up: &Process) -> Result<()> {
     let pid = Pid::from_raw(up.pid().cast_signed()).context("a process has an id")?;
     kill_process(pid, Signal::INT)?;
     let how = eventually("the end", PATIENCE, || match up.check() {
@@ -48,31 +103,33 @@ fn it_serves_and_after_a_crash_it_serves_the_same_leases() -> Result<()> {
         Err(ended) => Ok(ended.to_string()),
     })?;
     assert!(how.starts_with("up exited with status 0"), "{how}");
-    let state = state_dir(&keeper).display().to_string();
-    assert!(!command_lines()?.contains(&state), "something still runs in {state}");
     Ok(())
 }
 
 /// Starts it and waits for the one line that it prints.
-fn start(keeper: &Keeper) -> Result<(Process, Value)> {
+fn start_with_json(keeper: &Keeper) -> Result<(Process, Value)> {
+    let (up, line) = start(keeper, "--json", "\n")?;
+    assert_eq!(line.lines().count(), 1, "{line}");
+    Ok((up, serde_json::from_str(&line)?))
+}
+
+/// Starts it with more options and waits until what it prints ends in `last_words`.
+fn start(keeper: &Keeper, options: &str, last_words: &str) -> Result<(Process, String)> {
     let output = tempfile::Builder::new().tempfile_in(keeper.scratch())?.into_temp_path();
     let mut up = Command::new("sh");
-    up.args([
-        "-c",
-        "exec \"$0\" up --json --state-dir \"$1\" --host \"$2\" --spin \"$3\" > \"$4\"",
-    ]);
+    up.args(["-c", "exec \"$0\" up $5 --state-dir \"$1\" --host \"$2\" --spin \"$3\" > \"$4\""]);
     up.arg(env!("CARGO_BIN_EXE_xtask")).arg(state_dir(keeper));
     up.arg(std::env::var_os(HOST_VARIABLE).unwrap_or_else(|| "dev-host".into()));
     up.arg(std::env::var_os(SPIN_VARIABLE).unwrap_or_else(|| "spin".into()));
-    up.arg(output.as_os_str()).env("CARGO", "true");
+    // A backtrace would push the error itself out of the last lines, which are what is shown of it.
+    up.arg(output.as_os_str()).arg(options).env("CARGO", "true").env("RUST_BACKTRACE", "0");
     let up = keeper.spawn("up", &mut up, &keeper.scratch().join("log"))?;
-    let line = eventually("the line of JSON", PATIENCE, || {
+    let printed = eventually("the last words", PATIENCE, || {
         up.check()?;
-        let line = fs::read_to_string(&output).unwrap_or_default();
-        if line.ends_with('\n') { Ok(line) } else { Err(not_yet("nothing is printed")) }
+        let printed = fs::read_to_string(&output).unwrap_or_default();
+        if printed.ends_with(last_words) { Ok(printed) } else { Err(not_yet(printed)) }
     })?;
-    assert_eq!(line.lines().count(), 1, "{line}");
-    Ok((up, serde_json::from_str(&line)?))
+    Ok((up, printed))
 }
 
 fn administrator(ready: &Value) -> Result<Http> {

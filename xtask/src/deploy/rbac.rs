@@ -11,6 +11,11 @@ pub fn files() -> Vec<(String, String)> {
     FILES.iter().map(|file| (format!("rbac/{}.yaml", file.name), text(file))).collect()
 }
 
+/// Returns the name of each file, without its ending.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|file| file.name)
+}
+
 struct File {
     /// Also that of its roles, after `kubelease-`.
     name: &'static str,

@@ -61,10 +61,10 @@ impl Cluster {
         Ok(host)
     }
 
-    /// Creates or updates objects, for which a file in `directory` is needed.
-    pub fn apply(&self, objects: &Value, directory: &Path) -> Result<()> {
-        let file = directory.join("objects.json");
-        fs::write(&file, objects.to_string())?;
+    /// Creates or updates the objects of a manifest, by a file of this name in `directory`.
+    pub fn apply(&self, name: &str, manifest: &str, directory: &Path) -> Result<()> {
+        let file = directory.join(name);
+        fs::write(&file, manifest)?;
         command::output(self.kubectl().arg("apply").arg("--filename").arg(file))?;
         Ok(())
     }

@@ -11,12 +11,16 @@ use testbed::wait::{eventually, not_yet};
 
 use super::cluster::Cluster;
 
+/// Creates in the cluster what the examples need, and returns a token of the account that kubelease has there.
+pub fn prepare(cluster: &Cluster, scratch: &Path) -> Result<String> {
+    cluster.apply("demo.json", &objects().to_string(), scratch)?;
+    cluster.token_of(BROKER, NAMESPACE)
+}
+
 /// Registers the cluster as [`TARGET`], and two examples of what can be leased there: an account of the
 /// lease's own that may look, and an account that exists and may change things.
-pub fn register(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<()> {
-    cluster.apply(&objects(), scratch)?;
-    let auth = json!({ "type": "token", "token": cluster.token_of(BROKER, NAMESPACE)? });
-    let target = json!({ "url": cluster.url, "auth": auth });
+pub fn register(cluster: &Cluster, token: &str, kubelease: &Http) -> Result<()> {
+    let target = json!({ "url": cluster.url, "auth": { "type": "token", "token": token } });
     kubelease.put(&format!("/api/v1/targets/{TARGET}"), &target)?.ok()?;
     let view = json!({ "kind": "ClusterRole", "name": VIEW });
     for (name, default_ttl, account) in [
@@ -35,8 +39,22 @@ pub fn register(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<(
     // It takes the cluster a moment to grant what we have just applied.
     eventually("checking the target", GRANTED, || {
         let check = kubelease.post(&format!("/api/v1/targets/{TARGET}/check"), &json!({}))?.ok()?;
-        if check["ok"] == true { Ok(()) } else { Err(not_yet(check)) }
+        if examples_work(&check) { Ok(()) } else { Err(not_yet(check)) }
     })
+}
+
+/// Returns true once a check finds nothing amiss with the two examples.
+///
+/// The user may have dynamic secrets of the same target that lack permissions: those say nothing of whether
+/// ours work. With very many, the check does not come to ours; then the lease itself has to tell.
+fn examples_work(check: &Value) -> bool {
+    let secrets = check["dynamic_secrets"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut examples = secrets
+        .iter()
+        .filter(|secret| [VIEWER, DEPLOYER].iter().any(|name| secret["dynamic_secret"] == *name));
+    !check["cluster_uid"].is_null()
+        && !secrets.is_empty()
+        && examples.all(|secret| secret["issue"] == true && secret["take_back"] == true)
 }
 
 /// Leases a token and returns how `kubectl` is greeted with it.
@@ -64,8 +82,8 @@ fn objects() -> Value {
         "kind": "List",
         "items": [
             { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
-            account(BROKER),
-            account(DEPLOYER),
+            account(BROKER, NAMESPACE),
+            account(DEPLOYER, NAMESPACE),
             {
                 "apiVersion": RBAC,
                 "kind": "Role",
@@ -78,8 +96,8 @@ fn objects() -> Value {
                 "metadata": { "name": NAMESPACE },
                 "rules": rules(Scope::Cluster),
             },
-            binding(BROKER, "Role", BROKER),
-            binding(DEPLOYER, "ClusterRole", "edit"),
+            binding(BROKER, NAMESPACE, "Role", BROKER),
+            binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
             {
                 "apiVersion": RBAC,
                 "kind": "ClusterRoleBinding",
@@ -109,41 +127,68 @@ fn rule(permission: &Permission<'_>) -> Value {
     rule
 }
 
-fn account(name: &str) -> Value {
+/// A `ServiceAccount`.
+pub fn account(name: &str, namespace: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": { "name": name, "namespace": NAMESPACE },
+        "metadata": { "name": name, "namespace": namespace },
     })
 }
 
-fn binding(account: &str, kind: &str, role: &str) -> Value {
+/// A `RoleBinding` that gives an account of its namespace a role.
+pub fn binding(account: &str, namespace: &str, kind: &str, role: &str) -> Value {
     json!({
         "apiVersion": RBAC,
         "kind": "RoleBinding",
-        "metadata": { "name": account, "namespace": NAMESPACE },
+        "metadata": { "name": account, "namespace": namespace },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role },
-        "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": NAMESPACE }],
+        "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": namespace }],
     })
 }
 
 /// What the cluster is called in kubelease.
 pub const TARGET: &str = "local";
 
-/// An example that may change things.
+/// An example that may change things: a dynamic secret, and the account that it leases.
 pub const DEPLOYER: &str = "deployer";
 
 /// An example that may only look.
 const VIEWER: &str = "viewer";
 
-/// What it may, in words of Kubernetes.
-const VIEW: &str = "view";
+/// The role that an example binds.
+pub const VIEW: &str = "view";
 
-const BROKER: &str = "kubelease";
+/// kubelease's account in the cluster.
+pub const BROKER: &str = "kubelease";
 
-/// Where all of it is.
+/// The namespace of the two examples, and of kubelease's account.
 pub const NAMESPACE: &str = "kubelease-demo";
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 const GRANTED: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_examples_are_waited_for() {
+        let secret = |name: &str, issue: bool, take_back: bool| json!({ "dynamic_secret": name, "issue": issue, "take_back": take_back });
+        let own = [secret(DEPLOYER, true, true), secret(VIEWER, true, true)];
+        let check = |secrets: &[Value]| json!({ "ok": false, "cluster_uid": "6d1f", "dynamic_secrets": secrets });
+        let theirs = secret("theirs", false, false);
+        for (check, work) in [
+            (check(&own), true),
+            (check(&[own[0].clone(), theirs.clone(), own[1].clone()]), true),
+            (check(&[theirs]), true),
+            (check(&[own[0].clone(), secret(VIEWER, false, true)]), false),
+            (check(&[own[0].clone(), secret(VIEWER, true, false)]), false),
+            (check(&[]), false),
+            (json!({ "cluster_uid": null, "dynamic_secrets": own }), false),
+        ] {
+            assert_eq!(examples_work(&check), work, "{check}");
+        }
+    }
+}

@@ -1,13 +1,12 @@
 //! What `cargo xtask up` keeps between runs.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tempfile::NamedTempFile;
 use testbed::wait::{eventually, not_yet};
 
 /// A directory that only its owner may enter.
@@ -35,6 +34,11 @@ impl State {
         Ok(file)
     }
 
+    /// The directory itself.
+    pub fn directory(&self) -> &Path {
+        &self.0
+    }
+
     /// A file or directory in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -51,11 +55,23 @@ impl State {
 
     /// Writes the file `name`, for our eyes only.
     pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
-        // Complete or not there; readable by its owner alone, as tempfile makes its files.
-        let mut file = NamedTempFile::new_in(&self.0)?;
-        file.write_all(text.as_bytes())?;
+        self.write_with(0o600, name, text)
+    }
+
+    /// Writes the program `name`, for us alone to run.
+    pub fn write_script(&self, name: &str, text: &str) -> Result<PathBuf> {
+        self.write_with(0o700, name, text)
+    }
+
+    fn write_with(&self, mode: u32, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.path(name);
-        file.persist(&path)?;
+        let directory = path.parent().unwrap_or(&self.0);
+        fs::create_dir_all(directory)?;
+        // Moved into its place, it is complete or not there.
+        let permissions = Permissions::from_mode(mode);
+        let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(directory)?;
+        file.write_all(text.as_bytes())?;
+        file.into_temp_path().persist(&path)?;
         Ok(path)
     }
 }
@@ -66,7 +82,6 @@ const LAST_RUN_ENDS: Duration = Duration::from_secs(15);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_secret_is_made_once_and_is_private() {
@@ -74,7 +89,10 @@ mod tests {
         let state = State::open(&directory.path().join("state")).unwrap();
         assert_eq!(state.secret("key", || Ok("first".into())).unwrap(), "first");
         assert_eq!(state.secret("key", || Ok("second".into())).unwrap(), "first");
-        for (path, mode) in [(state.path("key"), 0o600), (state.path("."), 0o700)] {
+        state.write_script("script", "true").unwrap();
+        for (path, mode) in
+            [(state.path("key"), 0o600), (state.path("script"), 0o700), (state.path("."), 0o700)]
+        {
             let permissions = fs::metadata(&path).unwrap().permissions();
             assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
         }

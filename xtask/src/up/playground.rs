@@ -1,0 +1,160 @@
+//! A namespace of the local cluster in which every kind of lease works, and an example of each.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use testbed::deploy::{self, Names};
+
+use super::cluster::Cluster;
+use super::demo::{self, BROKER, DEPLOYER, TARGET, VIEW};
+use super::state::State;
+use crate::deploy::rbac_files;
+
+/// A dynamic secret of the playground, for a newcomer to put, to lease and to change.
+pub struct Example {
+    /// Its name, and that of its file.
+    name: &'static str,
+    /// The kind of lease, in a few words.
+    about: &'static str,
+    /// What to ask kubectl with a lease of it.
+    kubectl: &'static str,
+    /// Its `account`, in JSON.
+    account: &'static str,
+}
+
+/// An example of each kind of lease.
+pub const EXAMPLES: [Example; 7] = [
+    Example {
+        name: "existing",
+        about: "a token of an account that is there",
+        kubectl: "auth whoami",
+        account: r#"{"type":"existing","name":"deployer"}"#,
+    },
+    Example {
+        name: "plain",
+        about: "the same, but nothing can end it early",
+        kubectl: "auth whoami",
+        account: r#"{"type":"existing","name":"deployer","revocable":false}"#,
+    },
+    Example {
+        name: "role",
+        about: "an account of its own, with a role that is there",
+        kubectl: "get configmaps",
+        account: r#"{"type":"temporary","scope":"namespace","role":{"kind":"ClusterRole","name":"view"}}"#,
+    },
+    Example {
+        name: "rules",
+        about: "an account of its own, with a role of these rules",
+        kubectl: "get pods",
+        account: r#"{"type":"temporary","scope":"namespace",
+            "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get","list"]}]}"#,
+    },
+    Example {
+        name: "manifest",
+        about: "the same from a manifest",
+        kubectl: "get pods",
+        account: r#"{"type":"temporary","scope":"namespace",
+            "manifest":"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: reader}\nrules:\n- apiGroups: [\"\"]\n  resources: [pods]\n  verbs: [list]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: reader}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}\nsubjects: []\n"}"#,
+    },
+    Example {
+        name: "cluster-role",
+        about: "a role that is there, in the whole cluster",
+        kubectl: "get configmaps --all-namespaces",
+        account: r#"{"type":"temporary","scope":"cluster","role":{"kind":"ClusterRole","name":"view"}}"#,
+    },
+    Example {
+        name: "cluster-rules",
+        about: "a role of these rules, in the whole cluster",
+        kubectl: "get pods --all-namespaces",
+        account: r#"{"type":"temporary","scope":"cluster",
+            "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get","list"]}]}"#,
+    },
+];
+
+/// Creates the namespace, with the RBAC of each file of `deploy/rbac` and with the admission policy.
+pub fn prepare(cluster: &Cluster, scratch: &Path) -> Result<()> {
+    cluster.apply("playground.yaml", &manifest()?, scratch)
+}
+
+/// Writes the files of the examples; one that is there may have been changed by the user, and stays.
+pub fn write_examples(state: &State) -> Result<()> {
+    for example in &EXAMPLES {
+        if !state.path(&example.file()).exists() {
+            state.write(&example.file(), &format!("{:#}\n", example.dynamic_secret()?))?;
+        }
+    }
+    Ok(())
+}
+
+impl Example {
+    /// Returns what it is about, and below that the command that tries it.
+    pub fn command(&self) -> String {
+        let Self { name, about, kubectl, .. } = self;
+        format!(
+            "{about}\n  ./api PUT /api/v1/dynamic-secrets/{name} @{} && ./leased {name} {kubectl}\n",
+            self.file()
+        )
+    }
+
+    /// Where it is in the state directory.
+    fn file(&self) -> String {
+        format!("examples/{}.json", self.name)
+    }
+
+    fn dynamic_secret(&self) -> Result<Value> {
+        let account: Value = serde_json::from_str(self.account)
+            .with_context(|| format!("the account of the example `{}`", self.name))?;
+        Ok(json!({ "target": TARGET, "namespaces": [NAMESPACE], "account": account }))
+    }
+}
+
+fn manifest() -> Result<String> {
+    let names = Names {
+        prefix: "kubelease",
+        broker_namespace: demo::NAMESPACE,
+        broker: BROKER,
+        namespace: NAMESPACE,
+        account: DEPLOYER,
+        role: VIEW,
+    };
+    let objects = json!({ "apiVersion": "v1", "kind": "List", "items": [
+        { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
+        demo::account(DEPLOYER, NAMESPACE),
+        demo::binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
+    ]});
+    let mut documents = vec![objects.to_string()];
+    for file in rbac_files() {
+        documents.push(deploy::rbac(file, &names)?);
+    }
+    documents.push(policy(&names)?);
+    Ok(documents.join("\n---\n"))
+}
+
+/// The admission policy for the playground and for the two examples of [`demo`].
+fn policy(names: &Names<'_>) -> Result<String> {
+    let accounts = [demo::NAMESPACE, NAMESPACE].map(|place| format!("{place}/{DEPLOYER}"));
+    let accounts = accounts.each_ref().map(String::as_str);
+    let policy = deploy::policy(names, &accounts, &[&format!("ClusterRole/{VIEW}")])?;
+    // The policy keeps leases out of the broker's own namespace, unless a dynamic secret names it: ours do.
+    let kept_out = format!(", '{}']", demo::NAMESPACE);
+    let (before, after) =
+        policy.split_once(&kept_out).context("the policy does not keep out our namespace")?;
+    Ok(format!("{before}]{after}"))
+}
+
+/// The namespace.
+pub const NAMESPACE: &str = "playground";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_a_dynamic_secret() {
+        for example in &EXAMPLES {
+            let secret = example.dynamic_secret().unwrap();
+            assert!(secret["account"]["type"].is_string(), "{}: {secret}", example.name);
+        }
+    }
+}
