@@ -5,12 +5,13 @@ use std::time::Duration;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
 
+use crate::denial::Denial;
 use crate::subject::{About, Subject};
 
 /// A refusal: Kubernetes' `Status` object, or what is known of one that carried no such object.
 ///
-/// Its `message` is not kept. Whatever stands at a target's address writes it, and could write our own
-/// credential back into it: it would end in a log.
+/// Its `message` is not kept, but for what [`Denial`] reads in it. Whatever stands at a target's address writes
+/// it, and could write our own credential back into it: it would end in a log.
 ///
 /// Its questions here are about the answer alone. What a refusal proves of the object of a call, [`crate::Error`]
 /// says: it compares the object that the refusal names with the one that the call has named.
@@ -28,6 +29,7 @@ pub struct Status {
     details: Box<Details>,
     about: About,
     namespace_terminating: bool,
+    denial: Option<Box<Denial>>,
 }
 
 /// The object that a refusal names; all three are empty if it names none.
@@ -90,6 +92,7 @@ impl Status {
                 .iter()
                 .flatten()
                 .any(|cause| cause.reason == "NamespaceTerminating"),
+            denial: Denial::read(&status.message).map(Box::new),
         }
     }
 
@@ -172,6 +175,14 @@ impl Status {
         self.namespace_terminating
     }
 
+    /// What denied the request behind the authorizers, if the API server's message says so.
+    ///
+    /// Its absence proves nothing: admission plugins have words of their own.
+    #[must_use]
+    pub fn denial(&self) -> Option<&Denial> {
+        self.denial.as_deref()
+    }
+
     /// The reason decides where there is one: several reasons share a code.
     fn is(&self, reason: &str, code: StatusCode) -> bool {
         if self.reason.is_empty() { self.code == code } else { self.reason == reason }
@@ -190,6 +201,7 @@ impl std::fmt::Display for Status {
 struct RawStatus {
     kind: String,
     reason: String,
+    message: String,
     details: Option<RawDetails>,
 }
 
@@ -387,5 +399,15 @@ mod tests {
             let told = format!("{status} {status:?}");
             assert!(status.is_forbidden() && !told.contains("canary"), "{told}");
         }
+    }
+
+    #[test]
+    fn what_denied_is_read_of_a_status_alone() {
+        let body = r#"{"kind":"Status","reason":"Forbidden","message":"secrets \"s\" is forbidden: exceeded quota: canary, requested"}"#;
+        let told = status(403, None, body);
+        assert_eq!(told.denial().and_then(Denial::name), Some("canary"));
+        assert!(!format!("{told} {told:?}").contains("canary"), "{told:?}");
+        assert_eq!(status(403, None, &body.replace("Status", "Pod")).denial(), None);
+        assert_eq!(status(403, None, FORBIDDEN).denial(), None);
     }
 }
