@@ -115,6 +115,7 @@ impl<'s> Broker<'s> {
         for rule in role["rules"].as_array_mut().context("rules")? {
             if rule["resources"] == json!(["clusterroles"]) {
                 rule["resources"] = json!(["roles"]);
+                rule["verbs"] = json!(["get", "bind"]);
             }
         }
         let role = role.clone();

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::rbac::RoleKind;
 use crate::{
     Accessor, ClusterIdentity, DynamicSecretName, LeaseId, Namespace, ServiceAccountName,
     TargetName,
@@ -115,6 +116,15 @@ pub enum ObjectKind {
     RoleBinding,
     /// What gives rights in the cluster to the account.
     ClusterRoleBinding,
+}
+
+impl From<RoleKind> for ObjectKind {
+    fn from(kind: RoleKind) -> Self {
+        match kind {
+            RoleKind::Role => Self::Role,
+            RoleKind::ClusterRole => Self::ClusterRole,
+        }
+    }
 }
 
 /// Why a lease has ended, or is about to.

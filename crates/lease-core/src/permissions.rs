@@ -118,18 +118,46 @@ pub fn needed(mode: Mode<'_>, selects_namespaces: bool) -> Vec<Permission<'_>> {
             all.extend([BOUND_SECRETS, LEASES]);
         }
         Mode::TemporaryRole { role } => {
-            all.extend([ACCOUNTS, TOKENS, BINDINGS, bind(Scope::Namespace, role)]);
+            all.extend([ACCOUNTS, TOKENS, BINDINGS, look(role), bind(Scope::Namespace, role)]);
         }
         Mode::TemporaryRules => all.extend([ACCOUNTS, TOKENS, BINDINGS, ROLES]),
         Mode::TemporaryClusterRole => all.extend([ACCOUNTS, TOKENS, BINDINGS, CLUSTER_ROLES]),
         Mode::ClusterRole { role } => {
             let role = BoundRole::ClusterRole(role);
-            all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, bind(Scope::Cluster, role)]);
+            all.extend([
+                ACCOUNTS,
+                TOKENS,
+                CLUSTER_BINDINGS,
+                look(role),
+                bind(Scope::Cluster, role),
+            ]);
         }
         Mode::ClusterRules => all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, CLUSTER_ROLES]),
     }
     all
 }
+
+/// What Kubernetes lets everybody ask by `system:basic-user`, and a hardened cluster may not: who it is, and what
+/// it may. The check of a target asks the second, and issuing only the first, where kubelease's credential is no
+/// token of a service account, which says it.
+pub const SELF_REVIEWS: [Permission<'static>; 2] = [
+    Permission {
+        scope: Scope::Cluster,
+        group: "authentication.k8s.io",
+        resource: "selfsubjectreviews",
+        verbs: &["create"],
+        name: None,
+        why: "only where `system:basic-user` is not bound to all: to ask who it is",
+    },
+    Permission {
+        scope: Scope::Cluster,
+        group: "authorization.k8s.io",
+        resource: "selfsubjectaccessreviews",
+        verbs: &["create"],
+        name: None,
+        why: "only where `system:basic-user` is not bound to all: to ask what it may, for a check",
+    },
+];
 
 fn tokens_of(account: &str) -> [Permission<'_>; 2] {
     [
@@ -143,6 +171,19 @@ fn tokens_of(account: &str) -> [Permission<'_>; 2] {
         },
         Permission { name: Some(account), ..TOKENS },
     ]
+}
+
+/// Lets the broker see the role that it binds. A `ClusterRole` is read in no namespace, wherever it is bound.
+fn look(role: BoundRole<'_>) -> Permission<'_> {
+    let scope = match role {
+        BoundRole::Role(_) => Scope::Namespace,
+        BoundRole::ClusterRole(_) => Scope::Cluster,
+    };
+    Permission {
+        verbs: &["get"],
+        why: "to see that this role is there and what it grants, before it is bound",
+        ..bind(scope, role)
+    }
 }
 
 /// Lets the broker grant what it need not hold.
@@ -256,104 +297,4 @@ const CLUSTER_ROLES: Permission<'static> =
     Permission { scope: Scope::Cluster, resource: "clusterroles", ..ROLES };
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MODES: [Mode<'static>; 8] = [
-        Mode::Existing { account: "deployer" },
-        Mode::ExistingPlain { account: "deployer" },
-        Mode::TemporaryRole { role: BoundRole::Role("deployer") },
-        Mode::TemporaryRole { role: BoundRole::ClusterRole("view") },
-        Mode::TemporaryRules,
-        Mode::TemporaryClusterRole,
-        Mode::ClusterRole { role: "view" },
-        Mode::ClusterRules,
-    ];
-
-    fn accesses(mode: Mode<'_>) -> Vec<Access<'_>> {
-        needed(mode, true).into_iter().flat_map(Permission::accesses).collect()
-    }
-
-    #[test]
-    fn nothing_reads_secrets_or_goes_around_rbac() {
-        for mode in MODES {
-            for access in accesses(mode) {
-                let reads =
-                    access.resource == "secrets" && !["create", "delete"].contains(&access.verb);
-                let around = ["escalate", "impersonate", "*", "deletecollection", "update"]
-                    .contains(&access.verb);
-                let binds_any = access.verb == "bind" && access.name.is_none();
-                assert!(!reads && !around && !binds_any, "{mode:?}: {access:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn only_cluster_scopes_write_cluster_wide() {
-        for mode in MODES {
-            let cluster_wide = matches!(
-                mode,
-                Mode::ClusterRole { .. } | Mode::ClusterRules | Mode::TemporaryClusterRole
-            );
-            let writes = accesses(mode)
-                .iter()
-                .any(|access| access.scope == Scope::Cluster && access.verb == "create");
-            assert_eq!(writes, cluster_wide, "{mode:?}");
-        }
-    }
-
-    #[test]
-    fn tokens_of_existing_accounts_are_of_the_named_one_alone() {
-        for mode in MODES {
-            let named = matches!(mode, Mode::Existing { .. } | Mode::ExistingPlain { .. })
-                .then_some("deployer");
-            for access in accesses(mode).iter().filter(|a| a.subresource == Some("token")) {
-                assert_eq!(access.name, named, "{mode:?}: {access:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_created_can_be_deleted() {
-        for mode in MODES {
-            let all = accesses(mode);
-            for made in all.iter().filter(|a| a.verb == "create" && a.subresource.is_none()) {
-                let ended = Access { verb: "delete", ..*made };
-                assert!(all.contains(&ended), "{mode:?}: {made:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn each_permission_is_asked_for_once() {
-        for mode in MODES {
-            let all = accesses(mode);
-            for (at, access) in all.iter().enumerate() {
-                assert!(!all[..at].contains(access), "{mode:?}: {access:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn labels_are_read_only_where_namespaces_are_selected() {
-        for mode in MODES {
-            let without = needed(mode, false);
-            assert_eq!(needed(mode, true).len(), without.len() + 1, "{mode:?}");
-            assert!(!without.contains(&LABELS), "{mode:?}");
-        }
-    }
-
-    #[test]
-    fn a_question_names_resource_and_subresource() {
-        let asked: Vec<_> = TOKENS.accesses().collect();
-        let expected = Access {
-            scope: Scope::Namespace,
-            group: "",
-            resource: "serviceaccounts",
-            subresource: Some("token"),
-            verb: "create",
-            name: None,
-        };
-        assert_eq!(asked, [expected]);
-    }
-}
+mod tests;

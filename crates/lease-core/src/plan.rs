@@ -128,7 +128,7 @@ impl Definition {
                     Grant::Manifest(manifest) => Some(manifest.role_kind()),
                 };
                 let mut kinds = vec![ObjectKind::ServiceAccount];
-                kinds.extend(generated.map(role_object));
+                kinds.extend(generated.map(ObjectKind::from));
                 kinds.push(binding_object(temporary.scope()));
                 kinds
             }
@@ -196,7 +196,7 @@ impl DynamicSecret {
                 let made = |kind: RoleKind, rules: &Rules| {
                     // Unwrap safety: a rendered name is an RFC 1123 label.
                     let role = RoleRef { kind, name: name.parse().unwrap() };
-                    (role, Some(object(role_object(kind), PlannedBody::Rules(rules.clone()))))
+                    (role, Some(object(kind.into(), PlannedBody::Rules(rules.clone()))))
                 };
                 let (role, generated) = match temporary.grant() {
                     Grant::Role(role) => (role.clone(), None),
@@ -248,13 +248,6 @@ fn binding_object(scope: Scope) -> ObjectKind {
     match scope {
         Scope::Namespace => ObjectKind::RoleBinding,
         Scope::Cluster => ObjectKind::ClusterRoleBinding,
-    }
-}
-
-fn role_object(kind: RoleKind) -> ObjectKind {
-    match kind {
-        RoleKind::Role => ObjectKind::Role,
-        RoleKind::ClusterRole => ObjectKind::ClusterRole,
     }
 }
 

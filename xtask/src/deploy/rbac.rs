@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use lease_core::permissions::{BoundRole, Mode, Permission, Scope, needed};
+use lease_core::permissions::{BoundRole, Mode, Permission, SELF_REVIEWS, Scope, needed};
 
 use super::example::{ACCOUNT, BROKER, BROKER_NAMESPACE, NAMESPACE, ROLE};
 
@@ -74,8 +74,9 @@ const FILES: [File; 5] = [
         head: &[
             "An account for each lease, with a role that is there, bound in the lease's namespace.",
             "",
-            "Replace `apps`, the namespace to lease in, and `view`, the ClusterRole to bind; for a Role, `roles`",
-            "takes the place of `clusterroles`. For more namespaces, repeat the Role and its binding.",
+            "Replace `apps`, the namespace to lease in, and `view`, the ClusterRole to bind. To bind a Role instead,",
+            "leave out the rule that reads `clusterroles`, and let the last rule say `roles` and `[\"get\", \"bind\"]`.",
+            "For more namespaces, repeat the Role and its binding.",
         ],
         parts: &[Part {
             suffix: "",
@@ -139,7 +140,8 @@ fn text(file: &File) -> String {
     let mut earlier: Vec<Permission<'_>> = Vec::new();
     let mut documents = Vec::new();
     for part in file.parts {
-        let all = needed(part.mode, part.selects_namespaces);
+        let mut all = needed(part.mode, part.selects_namespaces);
+        all.extend(SELF_REVIEWS);
         let new: Vec<_> =
             all.iter().filter(|permission| !earlier.contains(permission)).copied().collect();
         let name = format!("kubelease-{}{}", file.name, part.suffix);

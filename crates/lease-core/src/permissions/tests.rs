@@ -1,0 +1,114 @@
+use super::*;
+
+const MODES: [Mode<'static>; 8] = [
+    Mode::Existing { account: "deployer" },
+    Mode::ExistingPlain { account: "deployer" },
+    Mode::TemporaryRole { role: BoundRole::Role("deployer") },
+    Mode::TemporaryRole { role: BoundRole::ClusterRole("view") },
+    Mode::TemporaryRules,
+    Mode::TemporaryClusterRole,
+    Mode::ClusterRole { role: "view" },
+    Mode::ClusterRules,
+];
+
+fn accesses(mode: Mode<'_>) -> Vec<Access<'_>> {
+    needed(mode, true).into_iter().flat_map(Permission::accesses).collect()
+}
+
+#[test]
+fn nothing_reads_secrets_or_goes_around_rbac() {
+    for mode in MODES {
+        for access in accesses(mode) {
+            let reads =
+                access.resource == "secrets" && !["create", "delete"].contains(&access.verb);
+            let around = ["escalate", "impersonate", "*", "deletecollection", "update"]
+                .contains(&access.verb);
+            let binds_any = access.verb == "bind" && access.name.is_none();
+            assert!(!reads && !around && !binds_any, "{mode:?}: {access:?}");
+        }
+    }
+}
+
+#[test]
+fn only_cluster_scopes_write_cluster_wide() {
+    for mode in MODES {
+        let cluster_wide = matches!(
+            mode,
+            Mode::ClusterRole { .. } | Mode::ClusterRules | Mode::TemporaryClusterRole
+        );
+        let writes = accesses(mode)
+            .iter()
+            .any(|access| access.scope == Scope::Cluster && access.verb == "create");
+        assert_eq!(writes, cluster_wide, "{mode:?}");
+    }
+}
+
+#[test]
+fn tokens_of_existing_accounts_are_of_the_named_one_alone() {
+    for mode in MODES {
+        let named = matches!(mode, Mode::Existing { .. } | Mode::ExistingPlain { .. })
+            .then_some("deployer");
+        for access in accesses(mode).iter().filter(|a| a.subresource == Some("token")) {
+            assert_eq!(access.name, named, "{mode:?}: {access:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_created_can_be_deleted() {
+    for mode in MODES {
+        let all = accesses(mode);
+        for made in all.iter().filter(|a| a.verb == "create" && a.subresource.is_none()) {
+            let ended = Access { verb: "delete", ..*made };
+            assert!(all.contains(&ended), "{mode:?}: {made:?}");
+        }
+    }
+}
+
+#[test]
+fn each_permission_is_asked_for_once() {
+    for mode in MODES {
+        let all = accesses(mode);
+        for (at, access) in all.iter().enumerate() {
+            assert!(!all[..at].contains(access), "{mode:?}: {access:?}");
+        }
+    }
+}
+
+#[test]
+fn labels_are_read_only_where_namespaces_are_selected() {
+    for mode in MODES {
+        let without = needed(mode, false);
+        assert_eq!(needed(mode, true).len(), without.len() + 1, "{mode:?}");
+        assert!(!without.contains(&LABELS), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_role_that_is_bound_is_read_where_it_is() {
+    for (mode, resource, scope) in [
+        (MODES[2], "roles", Some(Scope::Namespace)),
+        (MODES[3], "clusterroles", Some(Scope::Cluster)),
+        (MODES[6], "clusterroles", Some(Scope::Cluster)),
+        (MODES[4], "roles", None),
+    ] {
+        let all = accesses(mode);
+        let read =
+            all.iter().find(|a| a.verb == "get" && a.resource == resource && a.name.is_some());
+        assert_eq!(read.map(|access| access.scope), scope, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_question_names_resource_and_subresource() {
+    let asked: Vec<_> = TOKENS.accesses().collect();
+    let expected = Access {
+        scope: Scope::Namespace,
+        group: "",
+        resource: "serviceaccounts",
+        subresource: Some("token"),
+        verb: "create",
+        name: None,
+    };
+    assert_eq!(asked, [expected]);
+}
