@@ -93,6 +93,10 @@ fn without(broker: &Broker, access: Access<'_>) -> Result<Option<Lease>> {
         return Ok(None);
     }
     let lease = Lease::of(answer.expect(201)?)?;
+    if is_of_bound_role(access) {
+        let told = lease.json["warnings"].to_string();
+        ensure!(told.contains("kubelease may not read it"), "{}", lease.json);
+    }
     if access.verb == "patch" {
         let renewed =
             broker.admin()?.post(&format!("{}/renew", lease.path()), &json!({ "ttl": "20m" }))?;
@@ -121,9 +125,16 @@ fn fails_the_issue(access: Access<'_>) -> bool {
     match access.verb {
         "create" | "bind" => true,
         // The identity of the cluster, or an account by its name.
-        "get" => access.name.is_some(),
+        "get" => access.name.is_some() && !is_of_bound_role(access),
         _ => false,
     }
+}
+
+/// The role that is bound is leased with a warning where it may not be read.
+fn is_of_bound_role(access: Access<'_>) -> bool {
+    access.verb == "get"
+        && matches!(access.resource, "roles" | "clusterroles")
+        && access.name.is_some()
 }
 
 /// A check of the target tells what is missing, and for which dynamic secret.
@@ -160,22 +171,21 @@ fn resource(access: Access<'_>) -> String {
     }
 }
 
-/// A refusal names what is missing; where a role may not be bound, it is the binding that was refused.
+/// A refusal names what is missing.
 fn names(told: &Value, access: Access<'_>, resource: &str) -> Result<()> {
     let told = told.as_str().context("a reason")?;
-    let (verb, resource) = match access.verb {
-        "bind" => ("create", "bindings"),
-        verb => (verb, resource),
-    };
+    let verb = access.verb;
     ensure!(told.contains(&format!("`{verb}`")), "`{verb}` is not named: {told}");
     ensure!(told.contains(resource), "`{resource}` is not named: {told}");
     Ok(())
 }
 
-/// A verb that is taken away from the rule that gave it.
+/// A verb that is taken away from the rules that gave it.
 struct Taken<'b> {
     broker: &'b Broker<'b>,
-    role: Value,
+    /// The roles as they were.
+    roles: Vec<Value>,
+    /// The first of the rules.
     rule: Value,
     verb: &'static str,
 }
@@ -187,31 +197,42 @@ impl<'b> Taken<'b> {
             Scope::Cluster => "ClusterRole",
         };
         let wanted = resource(access);
+        // Where all objects of a kind are allowed, the named one is too.
+        let is_named = |rule: &Value| match access.name {
+            Some(name) => rule["resourceNames"].is_null() || rule["resourceNames"][0] == name,
+            None => rule["resourceNames"].is_null(),
+        };
         let gives = |rule: &Value| {
             rule["apiGroups"][0] == access.group
                 && rule["resources"][0] == wanted
-                && access.name.is_none_or(|name| rule["resourceNames"][0] == name)
+                && is_named(rule)
                 && rule["verbs"].as_array().is_some_and(|all| all.iter().any(|v| v == access.verb))
         };
+        let mut taken = Self { broker, roles: vec![], rule: Value::Null, verb: access.verb };
         for role in broker.roles().iter().filter(|role| role["kind"] == kinds) {
-            let rules = role["rules"].as_array().context("rules")?;
-            let Some(at) = rules.iter().position(gives) else { continue };
-            let (rule, mut less) = (rules[at].clone(), role.clone());
-            let verbs = less["rules"][at]["verbs"].as_array_mut().context("verbs")?;
-            verbs.retain(|verb| verb != access.verb);
-            if verbs.is_empty() {
-                less["rules"].as_array_mut().context("rules")?.remove(at);
+            let mut less = role.clone();
+            let rules = less["rules"].as_array_mut().context("rules")?;
+            let Some(given) = rules.iter().find(|rule| gives(rule)).cloned() else { continue };
+            for rule in rules.iter_mut().filter(|rule| gives(rule)) {
+                let verbs = rule["verbs"].as_array_mut().context("verbs")?;
+                verbs.retain(|verb| verb != access.verb);
             }
-            let taken = Self { broker, role: role.clone(), rule, verb: access.verb };
+            rules.retain(|rule| rule["verbs"] != json!([]));
             broker.replace(&less)?;
-            taken.seen(false)?;
-            return Ok(taken);
+            taken.roles.push(role.clone());
+            if taken.rule.is_null() {
+                taken.rule = given;
+            }
         }
-        anyhow::bail!("no rule of `deploy/rbac` gives it")
+        ensure!(!taken.roles.is_empty(), "no rule of `deploy/rbac` gives it");
+        taken.seen(false)?;
+        Ok(taken)
     }
 
     fn give_back(self) -> Result<()> {
-        self.broker.replace(&self.role)?;
+        for role in &self.roles {
+            self.broker.replace(role)?;
+        }
         self.seen(true)
     }
 

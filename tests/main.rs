@@ -15,6 +15,7 @@ mod fake;
 mod finalizer;
 mod gateways;
 mod half_permitted;
+mod hardened;
 mod idempotency;
 mod identities;
 mod interruptions;
@@ -24,7 +25,9 @@ mod listing;
 mod modes;
 mod persistence;
 mod ports_http;
+mod refusals;
 mod renewal;
+mod roles;
 mod rounds;
 mod second_cluster;
 mod secrecy;
@@ -43,6 +46,7 @@ use std::process::ExitCode;
 
 use testbed::harness::{run, tests};
 
+#[expect(clippy::too_many_lines, reason = "it is one list")]
 fn main() -> ExitCode {
     run(tests![
         bad_fields::no_target_takes_it,
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         half_permitted::cluster_role,
         half_permitted::rules,
         half_permitted::cluster_rules,
+        hardened::what_is_not_open_to_all_is_done_without,
         idempotency::the_same_request_gets_the_same_lease_and_a_fresh_token,
         idempotency::twenty_at_once_make_one_lease,
         idempotency::a_failed_issue_frees_its_key,
@@ -113,12 +118,22 @@ fn main() -> ExitCode {
         ports_http::a_list_that_the_host_does_not_hold_is_sent_whole,
         ports_http::every_value_of_a_header_is_seen,
         ports_http::nothing_waits_for_a_delayed_acknowledgement,
+        refusals::a_quota_is_told_from_a_missing_permission,
+        refusals::a_policy_that_denies_tokens_is_named_by_the_check,
+        refusals::a_policy_that_denies_deletions_is_told_by_the_revocation,
+        refusals::a_policy_that_changes_what_is_made_is_seen_by_the_check,
+        refusals::a_namespace_that_is_not_there_is_told_in_every_mode,
         renewal::an_existing_accounts_lease_is_renewed,
         renewal::a_temporary_accounts_lease_is_renewed,
         renewal::parallel_renewals_never_shorten,
         renewal::a_token_that_the_api_server_shortens_is_told_as_it_is,
         rounds::an_existing_accounts_secret_comes_before_its_token,
         rounds::a_temporary_account_and_its_role_come_before_what_gives_rights,
+        roles::a_role_is_weighed_for_each_lease,
+        roles::so_is_a_cluster_role_in_a_namespace,
+        roles::so_is_a_cluster_role_in_the_cluster,
+        roles::a_role_that_may_not_be_read_is_missed_when_it_is_bound,
+        rounds::a_bound_role_is_read_beside_what_comes_first,
         rounds::a_plain_token_is_one_call,
         second_cluster::nothing_is_issued_or_ended_by_the_wrong_cluster,
         second_cluster::where_kube_system_is_not_readable_the_leases_namespace_is_read,

@@ -29,6 +29,17 @@ pub fn a_temporary_account_and_its_role_come_before_what_gives_rights(case: &Cas
     asked(case, &kind::RULES, &issue, 2, &end)
 }
 
+pub fn a_bound_role_is_read_beside_what_comes_first(case: &Case) -> Result<()> {
+    let issue = [
+        "create serviceaccounts",
+        "get roles",
+        "create rolebindings",
+        "create serviceaccounts/token",
+    ];
+    let end = ["delete rolebindings", "delete serviceaccounts"];
+    asked(case, &kind::ROLE, &issue, 2, &end)
+}
+
 pub fn a_plain_token_is_one_call(case: &Case) -> Result<()> {
     asked(case, &kind::PLAIN, &["create serviceaccounts/token"], 0, &[])
 }

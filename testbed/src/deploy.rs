@@ -140,6 +140,8 @@ pub fn path(object: &Value) -> Result<String> {
         "ClusterRoleBinding" => "clusterrolebindings",
         "ValidatingAdmissionPolicy" => "validatingadmissionpolicies",
         "ValidatingAdmissionPolicyBinding" => "validatingadmissionpolicybindings",
+        "MutatingAdmissionPolicy" => "mutatingadmissionpolicies",
+        "MutatingAdmissionPolicyBinding" => "mutatingadmissionpolicybindings",
         _ => bail!("`deploy/` has no {kind}"),
     };
     let name = text(&object["metadata"]["name"])?;

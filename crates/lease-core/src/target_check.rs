@@ -26,6 +26,9 @@ pub struct TargetCheck {
     pub missing_permissions: Vec<MissingPermission>,
     /// What each dynamic secret of the target could do now.
     pub dynamic_secrets: Vec<SecretCheck>,
+    /// What was refused and is not needed, for an operator.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// Whether one dynamic secret could be issued and taken back now.

@@ -66,7 +66,11 @@ impl<P: Ports> Engine<P> {
                 // Somebody else was faster, or a try of ours whose answer was lost: what was written may reach
                 // further than ours.
                 Err(error) if error.is_conflict() || error.is_unknown_outcome() => {}
-                Err(source) => return Err(failed("patch", source)),
+                Err(source) => {
+                    let doing = Doing::new("patch", resource(object.kind));
+                    let doing = doing.at(object.namespace.as_ref());
+                    return Err(connection.refused(doing, source, deadline).await);
+                }
             }
         }
         Err(wrong("what was made for the lease changes too fast"))

@@ -12,6 +12,7 @@ use lease_core::{DynamicSecret, SecretCheck, Target, TargetCheck, TargetName};
 use self::ask::{Asked, Questions};
 use self::tell::{bounded, told};
 use crate::connection::Connection;
+use crate::identity::SELF_REVIEWS;
 use crate::{ClusterError, Engine, Ports, StoreError, TargetError};
 
 impl<P: Ports> Engine<P> {
@@ -50,24 +51,27 @@ impl<P: Ports> Engine<P> {
                 .any(|failure| !matches!(failure, Some(Error::Transport(_)))),
             problem: None,
             version: version.as_ref().ok().map(|version| bounded(&version.git_version)),
-            username: None,
+            username: me.as_ref().ok().map(|me| bounded(&me.username)),
             groups: vec![],
             cluster: None,
             missing_permissions: vec![],
             dynamic_secrets: vec![],
+            warnings: vec![],
         };
         match me {
             Ok(me) => {
-                check.username = Some(bounded(&me.username));
                 check.groups =
                     me.groups.iter().take(MAX_GROUPS).map(|group| bounded(group)).collect();
             }
-            // Before Kubernetes 1.28 no one is told who they are; that we are let in is seen below.
-            Err(error) if error.is_not_served() => {}
-            Err(error) => check.problem = Some(told(&error)),
+            Err(error) => do_without_review(connection, &mut check, &error),
         }
-        if let Err(error) = version {
-            check.problem = check.problem.or_else(|| Some(told(&error)));
+        match version {
+            Ok(_) => {}
+            Err(error) if is_forbidden_path(&error) => {
+                let told = "kubelease may not `get` `/version`, which is needed for nothing else than to tell it";
+                check.warnings.push(told.to_owned());
+            }
+            Err(error) => check.problem = check.problem.or_else(|| Some(told(&error))),
         }
         check
     }
@@ -125,6 +129,32 @@ impl<P: Ports> Engine<P> {
         secrets.retain(|secret| secret.definition.parts().target == target.name);
         Ok(secrets)
     }
+}
+
+/// Tells who kubelease is in a cluster that does not say it, by its own token.
+fn do_without_review<P: Ports>(
+    connection: &Connection<'_, P>,
+    check: &mut TargetCheck,
+    error: &Error,
+) {
+    if !error.is_forbidden() && !error.is_not_served() {
+        check.problem = Some(told(error));
+        return;
+    }
+    check.username = connection.own_username().map(|username| bounded(&username));
+    // Before Kubernetes 1.28 nobody is told who he is; that we are let in is seen below.
+    if error.is_forbidden() {
+        let known = match check.username {
+            Some(_) => "who it is was read in its own token",
+            None => "nothing is issued where it is not known whose account may not be leased",
+        };
+        check.warnings.push(format!("kubelease may not `create` `{SELF_REVIEWS}`; {known}"));
+    }
+}
+
+/// Whether the API server itself forbids a path that is no resource: its refusal names none.
+fn is_forbidden_path(error: &Error) -> bool {
+    error.status().is_some_and(|status| status.reason == "Forbidden")
 }
 
 /// The most groups that are kept; a service account is in three.

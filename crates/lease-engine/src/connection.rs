@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kube_rest::{Api, Authorization, Call, Error};
+use kube_rest::{Api, Authorization, Call, Error, TokenClaims};
 use lease_core::{Authentication, ClusterCredential, HeaderName, Target};
 use serde::de::DeserializeOwned;
 
@@ -124,6 +124,26 @@ impl<P: Ports> Connection<'_, P> {
         }
     }
 
+    /// The user that kubelease is there, as its own token says; none if it shows no token of a service account.
+    ///
+    /// Who may not ask the API server for it knows it all the same: the API server accepts the token for what
+    /// it says of itself, and for nothing else.
+    pub(crate) fn own_username(&self) -> Option<String> {
+        let Shown::Bearer(token) = &self.shown else { return None };
+        let claims = TokenClaims::read_unverified(token.expose()).ok()?;
+        let private = claims.private.as_ref()?;
+        let account = private.service_account.as_ref()?;
+        let is_own = claims.is_of(private.namespace.as_deref()?, &account.name);
+        is_own.then_some(claims.subject)
+    }
+
+    /// Whether a text that a server wrote may be a part of the credential that is shown to it, or hold it.
+    pub(crate) fn may_show(&self, text: &str) -> bool {
+        let (Shown::Bearer(secret) | Shown::Header(_, secret)) = &self.shown else { return false };
+        let secret = secret.expose();
+        text.contains(secret) || (text.len() >= TELLING && secret.contains(text))
+    }
+
     /// Waits.
     pub(crate) async fn rest(&self, time: Duration) {
         self.ports.sleep(time).await;
@@ -142,6 +162,9 @@ impl<P: Ports> Connection<'_, P> {
         may
     }
 }
+
+/// From how many bytes on a text that is in the credential tells something of it.
+const TELLING: usize = 6;
 
 /// How often an API server that is busy or fails is asked again.
 ///

@@ -1,12 +1,12 @@
 //! Making one object, and knowing afterwards whether it is there.
 
 use chrono::{DateTime, Utc};
-use kube_rest::{Call, Error, Object, Stored};
+use kube_rest::{Call, Object, Stored};
 use lease_core::{Bearer, ClusterIdentity, Keyring, LeaseId, Marks, PlannedObject};
 
 use crate::connection::Connection;
 use crate::objects::{kind, resource};
-use crate::{Doing, Ports};
+use crate::{ClusterError, Doing, Ports};
 
 /// What came of making an object.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ pub(crate) enum Made {
         what: &'static str,
     },
     /// It is certainly not there.
-    Refused(Error),
+    Refused(ClusterError),
     /// Nobody can say yet whether it is there.
-    Unknown(Error),
+    Unknown(ClusterError),
     /// Somebody else has the name.
     Taken,
 }
@@ -73,6 +73,7 @@ impl<P: Ports> Connection<'_, P> {
         proof: Proof<'_>,
         deadline: DateTime<Utc>,
     ) -> Made {
+        let failed = |error| ClusterError::kubernetes(self.target, creating(planned), error);
         // How many tries there were, and of how many of them nobody knows what they did.
         let (mut tries, mut unknown) = (0, 0);
         loop {
@@ -89,14 +90,17 @@ impl<P: Ports> Connection<'_, P> {
                     Ok(_) => return Made::Taken,
                     // It went while we looked; the name may be free now.
                     Err(error) if error.is_not_found() => {}
-                    Err(error) => return Made::Unknown(error),
+                    Err(error) => return Made::Unknown(failed(error)),
                 }
             }
             unknown += u32::from(error.is_unknown_outcome());
             if !(error.is_retryable() || error.is_unknown_outcome() || error.is_already_exists())
                 || !self.pause(tries, &error, deadline).await
             {
-                return if unknown > 0 { Made::Unknown(error) } else { Made::Refused(error) };
+                if unknown > 0 {
+                    return Made::Unknown(failed(error));
+                }
+                return Made::Refused(self.refused_object(planned, error, deadline).await);
             }
             tries += 1;
         }

@@ -1,15 +1,14 @@
 //! Putting, showing and deleting dynamic secrets.
 
-use lease_core::rbac::{RoleKind, live_rules};
+use lease_core::rbac::RoleKind;
 use lease_core::{
-    Account, Definition, DynamicSecret, DynamicSecretName, Grant, Namespace, OnChange, Target,
-    Temporary,
+    Account, Definition, DynamicSecret, DynamicSecretName, Namespace, OnChange, Target,
 };
 use lease_store::Page;
 
 use crate::config::ISSUE_TIME;
 use crate::elections::caution;
-use crate::objects::role_kind;
+use crate::role::{RoleLook, bound_role, not_looked_through};
 use crate::{
     DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetDefinition, TargetError,
 };
@@ -195,7 +194,7 @@ impl<P: Ports> Engine<P> {
                 }
                 Ok(vec![])
             }
-            Account::Temporary(temporary) => self.look_at_role(definition, temporary, target).await,
+            Account::Temporary(_) => self.look_at_role(definition, target).await,
         }
     }
 
@@ -216,10 +215,9 @@ impl<P: Ports> Engine<P> {
     async fn look_at_role(
         &self,
         definition: &Definition,
-        temporary: &Temporary,
         target: &Target,
     ) -> Result<Vec<String>, DynamicSecretError> {
-        let Grant::Role(role) = temporary.grant() else { return Ok(vec![]) };
+        let Some(role) = bound_role(definition) else { return Ok(vec![]) };
         let places: Vec<Option<&Namespace>> = match role.kind {
             RoleKind::ClusterRole => vec![None],
             RoleKind::Role => {
@@ -229,40 +227,21 @@ impl<P: Ports> Engine<P> {
         let all = role.kind == RoleKind::ClusterRole
             || (definition.namespaces().literal_only().is_some()
                 && definition.namespaces().literal().len() <= MAX_ROLES_READ);
-        let unread = |why: &str| {
-            format!(
-                "the rules of {} `{}` were not looked through: {why}",
-                role.kind.as_str(),
-                role.name
-            )
-        };
         let mut warnings = vec![];
         if !all {
-            warnings.push(unread("not in every namespace that leases may name"));
+            let why = "not in every namespace that leases may name";
+            warnings.push(not_looked_through(role, why));
         }
         let Ok(connection) = self.connect(target) else {
-            warnings.push(unread("the target cannot be opened"));
+            warnings.push(not_looked_through(role, "the target cannot be opened"));
             return Ok(warnings);
         };
         let deadline = self.ports.now() + ISSUE_TIME;
         for place in places {
-            let kind = role_kind(role.kind);
-            let place = place.map(Namespace::as_str);
-            let name = role.name.to_string();
-            match connection.ask(deadline, |api| api.read(kind, place, &name)).await {
-                Ok(stored) => match live_rules(stored.rules.unwrap_or_default()) {
-                    Ok(rules) => definition
-                        .check_role(&rules)
-                        .map_err(|error| DynamicSecretError::Role(error.into()))?,
-                    Err(_) => warnings.push(unread("they cannot be read")),
-                },
-                Err(error) if error.is_not_found() => {
-                    warnings.push(unread("it does not exist yet"));
-                }
-                Err(error) if error.is_forbidden() => {
-                    warnings.push(unread("kubelease may not read it"));
-                }
-                Err(_) => warnings.push(unread("the target did not answer")),
+            let look = connection.look_at_role(definition, role, place, deadline).await;
+            warnings.extend(look.unread().map(|why| not_looked_through(role, why)));
+            if let RoleLook::Dangerous(dangers) = look {
+                return Err(DynamicSecretError::Role(dangers.into()));
             }
         }
         Ok(warnings)

@@ -173,7 +173,7 @@ async fn delete<P: Ports>(
             Err(source) => {
                 let doing =
                     Doing::new("delete", resource(object.kind)).at(object.namespace.as_ref());
-                let error = ClusterError::kubernetes(connection.target, doing, source);
+                let error = connection.refused(doing, source, deadline).await;
                 return Err(Obstacle::Cluster(error));
             }
             Ok(Deletion::Terminating { .. }) if look < LOOKS => connection.rest(PAUSE).await,

@@ -2,10 +2,8 @@
 
 mod lease;
 
-use std::borrow::Cow;
-use std::fmt;
-
-use kube_rest::TransportError;
+use kube_rest::{DeniedBy, TransportError};
+use lease_core::rbac::{NotWaived, RoleRef};
 use lease_core::{
     AuthError, DefinitionError, DynamicSecretName, IdentityDefinitionError, IdentityName, LeaseId,
     Namespace, NotGranted, OpenError, ServiceAccountName, TargetName, VariableName,
@@ -13,6 +11,7 @@ use lease_core::{
 use lease_store::StoreError;
 
 pub use self::lease::{ReadError, RenewError, RevokeError};
+use crate::Doing;
 
 /// Why a cluster could not be asked, or said no.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +40,41 @@ pub enum ClusterError {
         /// The target.
         target: TargetName,
         /// What was being done.
-        doing: Doing,
+        doing: Box<Doing>,
         /// Why.
         source: kube_rest::Error,
+    },
+    /// The authorizers allow it, and something behind them denies it.
+    #[error("could not {doing} on target `{target}`, which is allowed there")]
+    Denied {
+        /// The target.
+        target: TargetName,
+        /// What was being done.
+        doing: Box<Doing>,
+        /// What denies it, if the API server said so.
+        by: Option<DeniedBy>,
+        /// The refusal.
+        source: kube_rest::Error,
+    },
+    /// The namespace does not exist.
+    #[error("on target `{target}` there is no namespace `{namespace}`")]
+    NoNamespace {
+        /// The target.
+        target: TargetName,
+        /// The namespace.
+        namespace: Namespace,
+    },
+    /// The role that is to be bound does not exist.
+    #[error(
+        "on target `{target}` there is no {} `{}`{}", .role.kind, .role.name, in_namespace(.namespace.as_ref())
+    )]
+    NoRole {
+        /// The target.
+        target: TargetName,
+        /// The role.
+        role: RoleRef,
+        /// Where a Role would be.
+        namespace: Option<Namespace>,
     },
     /// Another cluster answers than before.
     #[error("target `{target}` leads to another cluster than before")]
@@ -76,53 +107,13 @@ pub enum ClusterError {
     Store(#[from] StoreError),
 }
 
-/// What was being done in a cluster, as RBAC would name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doing {
-    /// The verb.
-    pub verb: &'static str,
-    /// The resource, with its API group where it is not the core one.
-    pub resource: Cow<'static, str>,
-    /// The one object it was about, where it has a name worth telling.
-    pub name: Option<String>,
-    /// Where; absent for what belongs to the whole cluster.
-    pub namespace: Option<Namespace>,
-}
-
-impl Doing {
-    pub(crate) fn new(verb: &'static str, resource: impl Into<Cow<'static, str>>) -> Self {
-        Self { verb, resource: resource.into(), name: None, namespace: None }
-    }
-
-    pub(crate) fn at(self, namespace: Option<&Namespace>) -> Self {
-        Self { namespace: namespace.cloned(), ..self }
-    }
-
-    pub(crate) fn named(self, name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), ..self }
-    }
-}
-
-impl fmt::Display for Doing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` `{}`", self.verb, self.resource)?;
-        if let Some(name) = &self.name {
-            write!(f, " of `{name}`")?;
-        }
-        if let Some(namespace) = &self.namespace {
-            write!(f, " in namespace `{namespace}`")?;
-        }
-        Ok(())
-    }
-}
-
 impl ClusterError {
     pub(crate) fn kubernetes(
         target: &lease_core::Target,
         doing: Doing,
         source: kube_rest::Error,
     ) -> Self {
-        Self::Kubernetes { target: target.name.clone(), doing, source }
+        Self::Kubernetes { target: target.name.clone(), doing: doing.into(), source }
     }
 
     /// What an operator is told of it: nothing of what a server wrote.
@@ -142,6 +133,13 @@ impl ClusterError {
                 Some(status) => format!("target `{target}` refused to {doing}: {status}"),
                 None => untold(target, source),
             },
+            Self::Denied { target, doing, by: Some(DeniedBy::Escalation), .. } => format!(
+                "kubelease may not {doing} on target `{target}`: it must itself have every permission that it \
+                 grants"
+            ),
+            Self::Denied { target, doing, by, .. } => {
+                format!("target `{target}` refused to {doing}: RBAC allows it, but {}", denier(*by))
+            }
             Self::Store(_) => "the store failed".to_owned(),
             other => other.to_string(),
         }
@@ -159,6 +157,21 @@ fn untold(target: &TargetName, source: &kube_rest::Error) -> String {
         }
         _ => format!("target `{target}` cannot be reached"),
     }
+}
+
+/// What denies a request that is allowed, and that it does.
+pub(crate) fn denier(by: Option<DeniedBy>) -> &'static str {
+    match by {
+        Some(DeniedBy::Quota) => "a resource quota denies it",
+        Some(DeniedBy::Policy) => "an admission policy denies it",
+        Some(DeniedBy::Webhook) => "an admission webhook denies it",
+        Some(DeniedBy::Escalation) => "its protection against escalation denies it",
+        None => "a quota, an admission policy or a webhook denies it",
+    }
+}
+
+fn in_namespace(namespace: Option<&Namespace>) -> String {
+    namespace.map(|namespace| format!(" in namespace `{namespace}`")).unwrap_or_default()
 }
 
 /// Why a target was not put, deleted or checked.
@@ -343,6 +356,16 @@ pub enum IssueError {
         namespace: Namespace,
         /// The account.
         account: ServiceAccountName,
+    },
+    /// The role that it binds grants by now what nobody has weighed.
+    #[error("{} `{}` grants by now what is dangerous", .role.kind, .role.name)]
+    DangerousRole {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// The role.
+        role: RoleRef,
+        /// The dangers.
+        source: NotWaived,
     },
     /// The same request is under way.
     #[error("a request of this `Idempotency-Key` is under way")]

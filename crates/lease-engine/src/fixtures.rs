@@ -6,7 +6,7 @@ use lease_core::{
     ApiServerUrl, ClusterCredential, Description, IssueRequest, Keyring, Lease, LeaseId,
     LeaseState, MasterKey, NewAuth, TrustedCa,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::testing::TestPorts;
 pub(crate) use crate::testing::block_on;
@@ -18,6 +18,13 @@ use crate::{
 /// A kind of lease: its name, and the account that a dynamic secret of it has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode(&'static str, pub(crate) &'static str);
+
+impl Mode {
+    /// A kind of a test's own.
+    pub(crate) fn named(name: &'static str, account: &'static str) -> Self {
+        Self(name, account)
+    }
+}
 
 impl std::fmt::Debug for Mode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,11 +69,6 @@ pub(crate) const ALL: [Mode; 7] =
 pub(crate) fn engine() -> Engine<TestPorts> {
     let ports = TestPorts::default();
     ports.set_now("2026-11-22T07:00:00Z".parse().expect("a time"));
-    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
-    ports.http.put(json!({
-        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
-        "metadata": {"name": "view"}, "rules": rules,
-    }));
     // A cluster is compared where a test asks for it, and not on the way.
     let config = Config { reconcile_interval: TimeDelta::days(400), ..Config::default() };
     Engine::new(ports, keys("A"), config).acting_for(requester())

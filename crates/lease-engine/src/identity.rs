@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future;
-use lease_core::{ChangedCluster, ClusterIdentity, KnownCluster, Namespace, Target};
+use lease_core::{ChangedCluster, ClusterIdentity, KnownCluster, Namespace};
 
 use crate::connection::Connection;
 use crate::{ClusterError, Doing, Engine, Ports};
@@ -45,7 +45,7 @@ impl<P: Ports> Engine<P> {
         let met = KnownCluster {
             identity,
             of: target.updated_at,
-            username: username(connection.target, me)?,
+            username: username(connection, me)?,
             changed: None,
         };
         if let (Some(known), true) = (known, changed) {
@@ -80,7 +80,12 @@ impl<P: Ports> Engine<P> {
         if !is_forbidden(&second) {
             return second;
         }
-        self.read_identity(connection, own, deadline).await
+        match self.read_identity(connection, own, deadline).await {
+            Err(ClusterError::Kubernetes { source, .. }) if source.is_not_found() => {
+                Err(connection.no_namespace(own))
+            }
+            read => read,
+        }
     }
 
     /// The UID that a namespace has now.
@@ -122,21 +127,27 @@ fn is_forbidden(read: &Result<ClusterIdentity, ClusterError>) -> bool {
     source.is_forbidden()
 }
 
-/// Who we are there. Only a cluster that is too old to be asked may leave that open: our own account is
-/// never leased, and must be known for that.
-fn username(
-    target: &Target,
+/// The user that kubelease is there. Only a cluster that is too old to be asked may leave that open: our own
+/// account is never leased, and must be known for that.
+fn username<P: Ports>(
+    connection: &Connection<'_, P>,
     me: Result<kube_rest::UserInfo, kube_rest::Error>,
 ) -> Result<Option<String>, ClusterError> {
-    match me {
-        Ok(me) => Ok(Some(me.username)),
-        Err(error) if error.is_not_served() => Ok(None),
-        Err(source) => {
-            let doing = Doing::new("create", "selfsubjectreviews.authentication.k8s.io");
-            Err(ClusterError::kubernetes(target, doing, source))
-        }
+    let source = match me {
+        Ok(me) => return Ok(Some(me.username)),
+        Err(error) if error.is_not_served() => return Ok(connection.own_username()),
+        Err(error) => error,
+    };
+    // Where `system:basic-user` is not bound, nobody may ask.
+    if let Some(username) = connection.own_username().filter(|_| source.is_forbidden()) {
+        return Ok(Some(username));
     }
+    let doing = Doing::new("create", SELF_REVIEWS);
+    Err(ClusterError::kubernetes(connection.target, doing, source))
 }
+
+/// What answers who asks, as RBAC names it.
+pub(crate) const SELF_REVIEWS: &str = "selfsubjectreviews.authentication.k8s.io";
 
 /// The namespace that every cluster has and nobody deletes.
 fn system_namespace() -> Namespace {

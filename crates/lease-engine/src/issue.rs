@@ -1,8 +1,11 @@
 //! Issuing a lease: intent recorded, then acted, then confirmed.
 
 mod again;
+mod failure;
 mod grant;
 mod making;
+mod role;
+mod warnings;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_rest::{IssuedToken, TokenClaims};
@@ -11,7 +14,7 @@ use lease_core::{
 };
 use lease_store::{Claim, Claiming, FenceError, Held, NumberError, Numbered, Place};
 
-use self::making::Failure;
+use self::failure::Failure;
 pub(crate) use self::making::Making;
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;

@@ -12,6 +12,7 @@ mod clusters;
 mod config;
 mod connection;
 mod create;
+mod doing;
 mod dynamic_secrets;
 mod elections;
 mod end;
@@ -28,10 +29,12 @@ mod leases;
 mod objects;
 mod ports;
 mod reconcile;
+mod refusal;
 mod renew;
 mod report;
 mod requester;
 mod revoke;
+mod role;
 mod sweep;
 mod targets;
 #[cfg(feature = "testing")]
@@ -43,11 +46,12 @@ pub use clusters::WriteOff;
 pub use config::{
     Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
 };
+pub use doing::Doing;
 pub use dynamic_secrets::{DynamicSecretDefinition, SecretDeletion};
 pub use end::Obstacle;
 pub use engine::{Engine, Put};
 pub use error::{
-    ClusterError, Doing, DynamicSecretError, IdentityError, IssueError, ReadError, RenewError,
+    ClusterError, DynamicSecretError, IdentityError, IssueError, ReadError, RenewError,
     RevokeError, TargetError,
 };
 pub use issue::Issued;

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use kube_rest::{BoundObject, IssuedToken, TokenClaims, TokenSpec};
-use lease_core::{Lease, Mode, ObjectKind};
+use lease_core::{Lease, LeaseId, MIN_TOKEN_TTL, Mode, Namespace, ObjectKind, ServiceAccountName};
 
 use crate::connection::Connection;
-use crate::{ClusterError, Doing, Ports};
+use crate::{ClusterError, Doing, Engine, Ports};
 
 /// A token, and what it says of itself.
 pub(crate) struct Minted {
@@ -36,17 +36,63 @@ impl<P: Ports> Connection<'_, P> {
             account_uid: lease.account_uid.clone(),
         };
         let (namespace, account) = (lease.namespace.as_str(), lease.service_account.as_str());
-        let failed = |source| {
-            let doing = Doing::new("create", "serviceaccounts/token").named(account);
-            ClusterError::kubernetes(self.target, doing.at(Some(&lease.namespace)), source)
-        };
-        let token = self.ask(deadline, |api| api.create_token(namespace, account, &spec)).await;
-        let token = token.map_err(failed)?;
-        let claims = token.claims().map_err(failed)?;
+        let doing = Doing::new("create", "serviceaccounts/token").named(account);
+        let doing = doing.at(Some(&lease.namespace));
+        let token =
+            match self.ask(deadline, |api| api.create_token(namespace, account, &spec)).await {
+                Ok(token) => token,
+                Err(source) => return Err(self.refused(doing, source, deadline).await),
+            };
+        let claims = token.claims();
+        let claims =
+            claims.map_err(|source| ClusterError::kubernetes(self.target, doing, source))?;
         match wrong(lease, &claims) {
             None => Ok(Minted { token, claims }),
             Some(what) => Err(ClusterError::WrongAnswer { target: self.target.name.clone(), what }),
         }
+    }
+}
+
+impl<P: Ports> Connection<'_, P> {
+    /// Tries whether a token of an account would be given, without being given one.
+    ///
+    /// A dry run of a `TokenRequest` answers a real token, so none is ever sent. This request is bound to a Secret
+    /// that does not exist, `no_secret`: kube-apiserver (1.34 to 1.37) authorizes and admits it as any other, then
+    /// looks for the Secret, and fails.
+    ///
+    /// # Errors
+    /// Fails if it is refused for another reason than that Secret.
+    pub(crate) async fn try_token(
+        &self,
+        namespace: &Namespace,
+        account: &ServiceAccountName,
+        no_secret: &str,
+        deadline: DateTime<Utc>,
+    ) -> Result<(), ClusterError> {
+        let spec = TokenSpec {
+            audiences: vec![],
+            expiration_seconds: MIN_TOKEN_TTL.seconds(),
+            bound_object: Some(BoundObject::secret(no_secret, NO_UID)),
+            account_uid: None,
+        };
+        let (place, name) = (namespace.as_str(), account.as_str());
+        let asked = self.ask(deadline, |api| api.create_token(place, name, &spec)).await;
+        let Err(source) = asked else {
+            let what = "a token is bound to a Secret that does not exist";
+            return Err(ClusterError::WrongAnswer { target: self.target.name.clone(), what });
+        };
+        if source.status().is_some_and(|status| status.is_not_found_of("secrets", no_secret)) {
+            return Ok(());
+        }
+        let doing = Doing::new("create", "serviceaccounts/token").named(name);
+        Err(self.refused(doing.at(Some(namespace)), source, deadline).await)
+    }
+}
+
+impl<P: Ports> Engine<P> {
+    /// The name of a Secret that does not exist, in the form of those of leases.
+    pub(crate) fn name_of_no_secret(&self) -> String {
+        format!("kubelease-check-{}", LeaseId::new(self.random()).random_part(0))
     }
 }
 
@@ -72,6 +118,9 @@ fn wrong(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
         None
     }
 }
+
+/// A UID that no object has.
+const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The longest id of a token that is kept. Kubernetes' are UUIDs.
 const MAX_ID_BYTES: usize = 256;

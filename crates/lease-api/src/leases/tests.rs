@@ -262,7 +262,8 @@ fn a_lease_ends_in_the_sweep_and_is_forgotten_after_its_retention() {
 fn what_a_cluster_does_wrong_is_told_without_what_it_said() {
     for (fault, status, told) in [
         (Fault::Unreachable, 502, "target_unreachable"),
-        (Fault::Forbid, 502, "target_forbidden"),
+        // The authorizers allow it: something behind them does not.
+        (Fault::Forbid, 502, "target_refused"),
         (Fault::Lose, 504, "target_timeout"),
         (Fault::Fail(401), 502, "target_unauthorized"),
         (Fault::Fail(500), 502, "target_refused"),
@@ -277,6 +278,18 @@ fn what_a_cluster_does_wrong_is_told_without_what_it_said() {
             assert!(detail.contains("`prod`"), "{fault:?}: {detail}");
             assert!(!answer.body.contains("User cannot"), "{fault:?}: {}", answer.json);
         }
+    }
+}
+
+#[test]
+fn what_rbac_does_not_allow_is_named() {
+    let app = installation(TEMPORARY, "");
+    let path = app.issue("").lease_path();
+    app.ports.http.deny("create", "serviceaccounts/token");
+    for answer in [app.issue(""), renew(&app, &path, "")] {
+        assert_eq!(code(&answer), (502, "target_forbidden"), "{}", answer.json);
+        let detail = answer.json["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("may not `create` `serviceaccounts/token`"), "{detail}");
     }
 }
 

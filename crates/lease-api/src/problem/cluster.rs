@@ -1,6 +1,6 @@
 //! What is wrong with a cluster, or on the way to it.
 
-use kube_rest::{Error as Kube, TransportError};
+use kube_rest::{DeniedBy, Error as Kube, TransportError};
 use lease_core::TargetName;
 use lease_engine::ClusterError;
 
@@ -34,9 +34,25 @@ impl From<ClusterError> for Problem {
                 let (code, detail) = kubernetes(target, source, &error);
                 Self::new(code, detail)
             }
+            ClusterError::Denied { target, by, .. } => denied(target, *by, &error),
+            ClusterError::NoNamespace { .. } => {
+                Self::new(Code::NamespaceNotFound, error.to_string())
+            }
+            ClusterError::NoRole { .. } => Self::new(Code::RoleNotFound, error.to_string()),
             ClusterError::Store(source) => store(source),
         };
         problem.because(error)
+    }
+}
+
+/// What RBAC allows and something behind it denies. Which one that is, by name, is for the check to tell.
+fn denied(target: &TargetName, by: Option<DeniedBy>, error: &ClusterError) -> Problem {
+    match by {
+        Some(DeniedBy::Escalation) => Problem::new(Code::TargetForbidden, error.told()),
+        _ => Problem::new(
+            Code::TargetRefused,
+            format!("{}; `POST /api/v1/targets/{target}/check` may tell which", error.told()),
+        ),
     }
 }
 

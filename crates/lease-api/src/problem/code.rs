@@ -5,7 +5,7 @@ use http::StatusCode;
 /// Declares [`Code`], so that text, status and the list of all codes cannot drift apart.
 macro_rules! codes {
     ($($status:ident { $($(#[$doc:meta])* $Code:ident = $text:literal,)+ })+) => {
-        /// What is wrong, for programs. A code has one text and one status.
+        /// What is wrong, for programs. A code has one text and one status; one text may have several statuses.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Code {
             $($($(#[$doc])* $Code,)+)+
@@ -119,6 +119,9 @@ codes! {
         ClusterChanged = "cluster_changed",
         /// The namespace is being deleted.
         NamespaceTerminating = "namespace_terminating",
+        /// The role that a lease would bind has come to grant what was not waived. As
+        /// [`Self::DangerousRules`], but it is the cluster that changed, and not the request that is wrong.
+        DangerousRole = "dangerous_rules",
     }
     PAYLOAD_TOO_LARGE {
         /// The body is longer than any may be.
@@ -161,7 +164,11 @@ codes! {
         InternalError = "internal_error",
     }
     BAD_GATEWAY {
-        /// The service account, or its namespace, does not exist.
+        /// The namespace does not exist.
+        NamespaceNotFound = "namespace_not_found",
+        /// The role that a lease would bind does not exist.
+        RoleNotFound = "role_not_found",
+        /// The service account does not exist.
         AccountNotFound = "account_not_found",
         /// Somebody else has the names of the lease.
         LeaseNameTaken = "lease_name_taken",
@@ -224,7 +231,9 @@ mod tests {
         let document: Value = serde_json::from_str(document).expect("JSON");
         let components = &document["components"];
         let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(all.len(), Code::ALL.len(), "two codes have one text");
+        let pairs: BTreeSet<_> =
+            Code::ALL.iter().map(|code| (code.status(), code.as_str())).collect();
+        assert_eq!(pairs.len(), Code::ALL.len(), "two codes have one text and one status");
         assert_eq!(texts(&components["schemas"]["Problem"]["properties"]["code"]["enum"]), all);
 
         let mut told = BTreeSet::new();

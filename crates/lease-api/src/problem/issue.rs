@@ -39,6 +39,13 @@ impl From<IssueError> for Problem {
             )
             .retry_after(RETRY_SOON),
             IssueError::NoAccount { .. } => Self::new(Code::AccountNotFound, error.to_string()),
+            IssueError::DangerousRole { secret, role, source } => Self::new(
+                Code::DangerousRole,
+                format!(
+                    "dynamic secret `{secret}` binds {} `{}`, which has changed since: {source}",
+                    role.kind, role.name
+                ),
+            ),
             IssueError::InProgress => Self::new(
                 Code::RequestInProgress,
                 "a request of this `Idempotency-Key` is under way; send it again to learn what came of it",

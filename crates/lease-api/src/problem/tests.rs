@@ -1,4 +1,5 @@
-use kube_rest::{Error as Kube, Status, TlsFailure, TransportError};
+use kube_rest::{DeniedBy, Error as Kube, Status, TlsFailure, TransportError};
+use lease_core::rbac::{RoleKind, RoleRef};
 use lease_core::{OpenError, TtlError};
 use lease_engine::{
     ClusterError, Doing, DynamicSecretError, IssueError, RenewError, RevokeError, TargetError,
@@ -31,15 +32,28 @@ fn refused(code: u16, reason: &str, cause: &str) -> ClusterError {
 
 fn kubernetes(source: Kube) -> ClusterError {
     let doing = Doing { verb: "create", resource: "secrets".into(), name: None, namespace: None };
-    ClusterError::Kubernetes { target: target(), doing, source }
+    ClusterError::Kubernetes { target: target(), doing: doing.into(), source }
 }
 
 fn silent(error: TransportError) -> ClusterError {
     kubernetes(Kube::Transport(error))
 }
 
+/// A denial of what RBAC allows.
+fn denied(by: Option<DeniedBy>) -> ClusterError {
+    let ClusterError::Kubernetes { target, doing, source } = refused(403, "Forbidden", "") else {
+        unreachable!("it is one")
+    };
+    ClusterError::Denied { target, doing, by, source }
+}
+
 #[test]
 fn a_cluster_that_fails_is_told_of_by_kind_and_not_in_its_words() {
+    let namespace: lease_core::Namespace = "apps".parse().expect("a name");
+    let role = RoleRef { kind: RoleKind::Role, name: "view".parse().expect("a name") };
+    let no_role =
+        ClusterError::NoRole { target: target(), role, namespace: Some(namespace.clone()) };
+    let no_namespace = ClusterError::NoNamespace { target: target(), namespace };
     let variable = || "target_a".to_owned().try_into().expect("a variable");
     for (error, code, status) in [
         (
@@ -63,6 +77,13 @@ fn a_cluster_that_fails_is_told_of_by_kind_and_not_in_its_words() {
         (refused(401, "Unauthorized", ""), "target_unauthorized", 502),
         (refused(403, "Forbidden", ""), "target_forbidden", 502),
         (refused(403, "Forbidden", "NamespaceTerminating"), "namespace_terminating", 409),
+        (denied(None), "target_refused", 502),
+        (denied(Some(DeniedBy::Quota)), "target_refused", 502),
+        (denied(Some(DeniedBy::Policy)), "target_refused", 502),
+        (denied(Some(DeniedBy::Webhook)), "target_refused", 502),
+        (denied(Some(DeniedBy::Escalation)), "target_forbidden", 502),
+        (no_namespace, "namespace_not_found", 502),
+        (no_role, "role_not_found", 502),
         (refused(404, "NotFound", ""), "target_refused", 502),
         (refused(409, "Conflict", ""), "target_refused", 502),
         (refused(422, "Invalid", ""), "target_refused", 502),

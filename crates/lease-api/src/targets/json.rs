@@ -111,6 +111,7 @@ pub(crate) struct CheckJson {
     cluster_uid: Option<String>,
     missing_permissions: Vec<MissingPermission>,
     dynamic_secrets: Vec<SecretCheckJson>,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -215,6 +216,7 @@ impl From<TargetCheck> for CheckJson {
             cluster_uid: check.cluster,
             missing_permissions: check.missing_permissions,
             dynamic_secrets: check.dynamic_secrets.into_iter().map(SecretCheckJson::from).collect(),
+            warnings: check.warnings,
         }
     }
 }

@@ -228,6 +228,7 @@ fn a_check_tells_what_it_saw_and_is_shown_until_the_target_changes() {
             "missing_permissions": missing,
             "problem": null,
         }],
+        "warnings": [],
     });
     let check = app.send("POST", "/api/v1/targets/prod/check", ADMIN, "");
     assert_eq!((check.status, &check.json), (200, &golden));

@@ -50,7 +50,9 @@ impl<P: Ports> Engine<P> {
             match answer {
                 Ok(review) => _ = questions.0.insert(need, review.allowed),
                 Err(error) => {
-                    asked.problem = Some(told(&error));
+                    let told =
+                        if error.is_forbidden() { MAY_NOT_ASK.to_owned() } else { told(&error) };
+                    asked.problem = Some(told);
                     asked.take_back = false;
                     // Where one does not answer in time, each of the others could take as long.
                     return asked;
@@ -141,6 +143,10 @@ fn attributes(need: &MissingPermission) -> ResourceAttributes<'_> {
         name: need.name.as_deref(),
     }
 }
+
+/// What is told in a cluster where `system:basic-user` is not bound.
+const MAY_NOT_ASK: &str = "kubelease may not `create` `selfsubjectaccessreviews.authorization.k8s.io`, and so \
+                           cannot ask what else it may not do; `deploy/rbac` gives it";
 
 /// The most permissions that are asked about for one dynamic secret.
 const MAX_REVIEWS: usize = 256;

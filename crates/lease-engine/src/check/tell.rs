@@ -1,6 +1,9 @@
 //! What is told of a check, and of what a server says in one.
 
-use kube_rest::Error;
+use kube_rest::{Denial, DeniedBy, Error};
+
+use crate::connection::Connection;
+use crate::{ClusterError, Ports};
 
 /// What an administrator is told of a failure: the whole chain, which holds no token and no body.
 pub(super) fn told(error: &Error) -> String {
@@ -22,10 +25,44 @@ fn not_kubernetes(error: &Error) -> String {
     format!("what is at the url answers no Kubernetes API: {seen}, as where a proxy wants a login")
 }
 
+/// What an administrator is told of a request for trial that failed. Other than in an answer to a caller, what
+/// denied it is named.
+pub(super) fn why<P: Ports>(connection: &Connection<'_, P>, error: &ClusterError) -> String {
+    match error {
+        ClusterError::Denied { by: Some(DeniedBy::Escalation), .. } => NOT_HELD.to_owned(),
+        ClusterError::Denied { doing, by, source, .. } => {
+            let denial = source.status().and_then(kube_rest::Status::denial);
+            let name = denial.and_then(Denial::name).filter(|name| !connection.may_show(name));
+            let name = name.map(|name| format!(" `{}`", bounded(name))).unwrap_or_default();
+            let who = match by {
+                Some(DeniedBy::Quota) => "resource quota",
+                Some(DeniedBy::Policy) => "admission policy",
+                Some(DeniedBy::Webhook) => "admission webhook",
+                Some(DeniedBy::Escalation) | None => {
+                    "something that is not RBAC (a quota, an admission policy or a webhook)"
+                }
+            };
+            format!("{who}{name} refuses to {doing}")
+        }
+        ClusterError::NoNamespace { namespace, .. } => {
+            format!("there is no namespace `{namespace}`")
+        }
+        ClusterError::Kubernetes { doing, source, .. } => {
+            let forbidden = source.status().is_some_and(kube_rest::Status::is_forbidden);
+            if forbidden { format!("kubelease may not {doing}") } else { told(source) }
+        }
+        other => other.told(),
+    }
+}
+
 /// What a server says of itself is kept, and shown in every list: not more than anyone means to say.
 pub(super) fn bounded(text: &str) -> String {
     text.chars().take(MAX_CHARACTERS).collect()
 }
+
+/// What is told where RBAC's protection against escalation refuses generated rules.
+const NOT_HELD: &str =
+    "kubelease may not grant these rules: it must itself have every permission that it grants";
 
 /// The longest text of a server that is kept: a subdomain, and what Kubernetes puts before it.
 pub(super) const MAX_CHARACTERS: usize = 320;

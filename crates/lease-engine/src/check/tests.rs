@@ -1,8 +1,12 @@
 use super::*;
 use crate::fixtures::{
-    ALL, CLUSTER_RULES, EXISTING, RULES, block_on, engine, name_of, prod, put_secret, with_secret,
+    ALL, CLUSTER_RULES, EXISTING, PLAIN, ROLE, RULES, block_on, engine, name_of, prod, put_secret,
+    with_secret,
 };
 use crate::testing::{Answer, Fault, SYSTEM_UID, TestPorts};
+
+const NOT_HELD: &str =
+    "user \"b\" (groups=[]) is attempting to grant RBAC permissions not currently held:";
 
 fn check(engine: &Engine<TestPorts>) -> TargetCheck {
     block_on(engine.check_target(&name_of("prod"))).expect("checks")
@@ -66,7 +70,7 @@ fn rules_that_kubelease_itself_does_not_have_are_told() {
         engine
             .ports
             .http
-            .fail_all(Fault::Forbid, |sent| sent.is_dry() && sent.path.contains("roles"));
+            .fail_all(Fault::Deny(NOT_HELD), |sent| sent.is_dry() && sent.path.contains("roles"));
         let check = check(&engine);
         let [secret] = &check.dynamic_secrets[..] else { panic!("{mode:?}: {check:?}") };
         assert!(!secret.issue, "{mode:?}");
@@ -132,4 +136,186 @@ fn another_cluster_is_told_and_stays_noted() {
     assert_eq!(check.cluster, None);
     let told = check.problem.as_deref();
     assert_eq!(told, Some("target `prod` leads to another cluster than before"));
+}
+
+/// What stands in the way of the one dynamic secret.
+fn problem(engine: &Engine<TestPorts>) -> String {
+    let check = check(engine);
+    let [secret] = &check.dynamic_secrets[..] else { panic!("{check:?}") };
+    assert!(!secret.issue, "{check:?}");
+    secret.problem.clone().unwrap_or_else(|| panic!("{check:?}"))
+}
+
+#[test]
+fn what_denies_is_named_to_an_administrator() {
+    let quota = "secrets \"x\" is forbidden: exceeded quota: none-left, requested: secrets=1";
+    let policy =
+        "x is forbidden: ValidatingAdmissionPolicy 'no-x' with binding 'b' denied request: no";
+    let webhook = "admission webhook \"a.example\" denied the request: no";
+    for (mode, resource, message, told) in [
+        (
+            EXISTING,
+            "secrets",
+            quota,
+            "resource quota `none-left` refuses to `create` `secrets` in namespace `apps`",
+        ),
+        (
+            EXISTING,
+            "leases.coordination.k8s.io",
+            policy,
+            "admission policy `no-x` refuses to `create` `leases.coordination.k8s.io` in namespace `apps`",
+        ),
+        (
+            EXISTING,
+            "serviceaccounts/token",
+            policy,
+            "admission policy `no-x` refuses to `create` `serviceaccounts/token` of `deployer` in namespace `apps`",
+        ),
+        (
+            PLAIN,
+            "serviceaccounts/token",
+            webhook,
+            "admission webhook `a.example` refuses to `create` `serviceaccounts/token` of `deployer` in namespace `apps`",
+        ),
+        (
+            ROLE,
+            "serviceaccounts",
+            webhook,
+            "admission webhook `a.example` refuses to `create` `serviceaccounts` in namespace `apps`",
+        ),
+        (
+            RULES,
+            "rolebindings.rbac.authorization.k8s.io",
+            policy,
+            "admission policy `no-x` refuses to `create` `rolebindings.rbac.authorization.k8s.io` in namespace `apps`",
+        ),
+        (
+            CLUSTER_RULES,
+            "clusterroles.rbac.authorization.k8s.io",
+            "x is forbidden: no",
+            "something that is not RBAC (a quota, an admission policy or a webhook) refuses to `create` \
+             `clusterroles.rbac.authorization.k8s.io`",
+        ),
+    ] {
+        let engine = with_secret(mode, "");
+        engine.ports.http.fail_all(Fault::Deny(message), move |sent| sent.asks("create", resource));
+        assert_eq!(problem(&engine), told, "{mode:?}");
+        assert_eq!(engine.ports.http.tokens(), [""; 0], "{mode:?}: no token is asked for");
+    }
+}
+
+#[test]
+fn a_name_that_could_be_the_credential_is_not_told() {
+    for (credential, name, is_told) in [
+        ("abcdef-none-left-0123", "none-left", false),
+        ("none-left", "x-none-left-x", false),
+        ("abcdef-none-0123", "none", true),
+        ("t0ken", "none-left", true),
+    ] {
+        let engine = engine();
+        engine.put_target(prod("https://a.example", Some(credential))).expect("puts");
+        put_secret(&engine, EXISTING.1, "");
+        let message = format!("secrets \"x\" is forbidden: exceeded quota: {name}, requested");
+        engine
+            .ports
+            .http
+            .fail_all(Fault::Deny(message.leak()), |sent| sent.asks("create", "secrets"));
+        assert_eq!(problem(&engine).contains(name), is_told, "{credential} {name}");
+    }
+}
+
+#[test]
+fn what_comes_back_otherwise_than_it_was_sent_is_told() {
+    for (mode, kind) in [(EXISTING, "Secret"), (ROLE, "ServiceAccount"), (RULES, "ServiceAccount")]
+    {
+        let engine = with_secret(mode, "");
+        engine.ports.http.set_webhook(|object| {
+            object["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "somebody".into();
+        });
+        let told = format!("changes `metadata.labels` of each {kind} that is made");
+        assert!(problem(&engine).contains(&told), "{mode:?}: {}", problem(&engine));
+    }
+}
+
+#[test]
+fn a_namespace_or_role_that_is_not_there_or_is_dangerous_is_told() {
+    for mode in ALL {
+        let engine = with_secret(mode, "");
+        engine.ports.http.remove("ServiceAccount", "apps", "deployer");
+        engine.ports.http.remove("Namespace", "", "apps");
+        assert_eq!(problem(&engine), "there is no namespace `apps`", "{mode:?}");
+    }
+    let engine = with_secret(ROLE, "");
+    engine.ports.http.remove("ClusterRole", "", "view");
+    assert_eq!(problem(&engine), "there is no ClusterRole `view`");
+    engine.ports.http.put(serde_json::json!({
+        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": "view"},
+        "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}],
+    }));
+    let told = problem(&engine);
+    assert!(told.contains("has changed since") && told.contains("core/secrets:get"), "{told}");
+    // One that may not be read is not said to be well.
+    engine.ports.http.deny("get", "clusterroles.rbac.authorization.k8s.io");
+    let missing = &check(&engine).missing_permissions;
+    let [missing] = &missing[..] else { panic!("{missing:?}") };
+    assert_eq!((missing.verb.as_str(), missing.name.as_deref()), ("get", Some("view")));
+}
+
+#[test]
+fn what_is_refused_and_not_needed_is_named_and_the_rest_goes_on() {
+    // A token of the account that kubelease has, as it is in a cluster.
+    let token = |account: &str| {
+        let engine = with_secret(PLAIN, "");
+        engine.ports.http.put(serde_json::json!({
+            "kind": "ServiceAccount", "apiVersion": "v1",
+            "metadata": {"namespace": "apps", "name": account},
+        }));
+        put_secret(&engine, &PLAIN.1.replace("deployer", account), "");
+        crate::fixtures::issue(&engine).expect("issues").token.expose().to_owned()
+    };
+    let (own, opaque) = (token("broker"), "t0ken".to_owned());
+    for (path, credential, warning, is_well) in [
+        ("/version", &opaque, Some("kubelease may not `get` `/version`"), true),
+        ("selfsubjectreviews", &own, Some("who it is was read in its own token"), true),
+        (
+            "selfsubjectreviews",
+            &opaque,
+            Some("kubelease may not `create` `selfsubjectreviews"),
+            false,
+        ),
+        ("selfsubjectaccessreviews", &own, None, false),
+    ] {
+        let row = format!("{path} {}", credential.len());
+        let engine = engine();
+        engine.put_target(prod("https://a.example", Some(credential))).expect("puts");
+        put_secret(&engine, RULES.1, "");
+        engine.ports.http.fail_all(Fault::Forbid, move |sent| sent.path.ends_with(path));
+        let seen = check(&engine);
+        assert_eq!(seen.warnings.len(), usize::from(warning.is_some()), "{row}: {seen:?}");
+        let told = seen.warnings.first().map(String::as_str).unwrap_or_default();
+        assert!(told.contains(warning.unwrap_or_default()), "{row}: {seen:?}");
+        let [secret] = &seen.dynamic_secrets[..] else { panic!("{row}: {seen:?}") };
+        assert_eq!(seen.problem.is_none() && secret.issue, is_well, "{row}: {seen:?}");
+        let username = seen.username.as_deref();
+        if path == "selfsubjectreviews" {
+            let want = (credential == &own).then_some("system:serviceaccount:apps:broker");
+            assert_eq!(username, want, "{row}");
+        }
+        if path == "selfsubjectaccessreviews" {
+            let problem = secret.problem.as_deref().unwrap_or_default();
+            assert!(problem.contains("cannot ask what else it may not do"), "{row}: {seen:?}");
+        }
+        // Issuing needs to know whose account it may not lease, and nothing of the rest.
+        let outcome = crate::fixtures::issue(&engine);
+        let knows = path != "selfsubjectreviews" || credential == &own;
+        assert_eq!(outcome.is_ok(), knows, "{row}: {outcome:?}");
+    }
+    // Its own account is known by its token, and not leased.
+    let engine = engine();
+    engine.put_target(prod("https://a.example", Some(&token("deployer")))).expect("puts");
+    put_secret(&engine, EXISTING.1, "");
+    engine.ports.http.fail_all(Fault::Forbid, |sent| sent.path.ends_with("selfsubjectreviews"));
+    let outcome = crate::fixtures::issue(&engine);
+    assert!(matches!(outcome, Err(crate::IssueError::OwnAccount(_))), "{outcome:?}");
 }

@@ -1,21 +1,24 @@
-//! What the API server says of objects that are created for trial, and not kept.
+//! What the API server says of a lease that is made for trial, and not kept.
 
 use chrono::{DateTime, Utc};
-use kube_rest::{Error, Kind};
-use lease_core::{Account, DynamicSecret, Grant, IssueRequest, KnownCluster, ObjectKind};
+use kube_rest::{Kind, Stored};
+use lease_core::{
+    Account, DynamicSecret, IssueRequest, KnownCluster, Namespace, ObjectKind, PlannedObject,
+    ServiceAccountName,
+};
 
 use super::ask::Asked;
-use super::tell::told;
+use super::tell::{told, why};
 use crate::connection::Connection;
 use crate::issue::Making;
-use crate::objects::role_kind;
-use crate::{Engine, Ports, Requester};
+use crate::role::{RoleLook, bound_role};
+use crate::{ClusterError, Engine, Ports, Requester};
 
 impl<P: Ports> Engine<P> {
     /// Tries what a lease of the dynamic secret would make in the first namespace that it names.
     ///
-    /// A dry run asks all that decides: RBAC, its rule that nobody grants what he has not, and admission.
-    /// What is bound must be there; a token is never tried, since a dry run answers a real one.
+    /// A dry run asks all that decides: RBAC, its rule that nobody grants what he has not, quotas and admission.
+    /// What comes back is compared with what was sent, as it is when a lease is issued.
     pub(super) async fn try_out(
         &self,
         connection: &Connection<'_, P>,
@@ -24,54 +27,65 @@ impl<P: Ports> Engine<P> {
         asked: &mut Asked,
         deadline: DateTime<Utc>,
     ) {
-        let problem = match &secret.definition.parts().account {
-            Account::Existing { .. } => self.look_for_account(connection, secret, deadline).await,
-            Account::Temporary(temporary) => {
-                let absent = match temporary.grant() {
-                    Grant::Role(_) => self.look_for_role(connection, secret, deadline).await,
-                    Grant::Rules(_) | Grant::Manifest(_) => None,
-                };
-                match absent {
-                    Some(absent) => Some(absent),
-                    None => self.try_objects(connection, secret, known, asked, deadline).await,
-                }
+        let Some(place) = secret.definition.namespaces().literal().first() else { return };
+        let absent = match &secret.definition.parts().account {
+            Account::Existing { name, .. } => {
+                self.try_account(connection, place, name, asked, deadline).await
             }
+            Account::Temporary(_) => self.try_role(connection, secret, place, deadline).await,
+        };
+        let problem = match absent {
+            Some(absent) => Some(absent),
+            None => self.try_objects(connection, secret, known, asked, deadline).await,
         };
         asked.problem = asked.problem.take().or(problem);
     }
 
-    async fn look_for_account(
+    /// Looks for the account whose tokens are leased, and tries whether one would be given.
+    async fn try_account(
         &self,
         connection: &Connection<'_, P>,
-        secret: &DynamicSecret,
+        place: &Namespace,
+        name: &ServiceAccountName,
+        asked: &Asked,
         deadline: DateTime<Utc>,
     ) -> Option<String> {
-        let Account::Existing { name, .. } = &secret.definition.parts().account else {
-            return None;
-        };
-        let namespace = secret.definition.namespaces().literal().first()?.as_str();
         let kind = Kind::ServiceAccount;
-        let read = connection.ask(deadline, |api| api.read(kind, Some(namespace), name.as_str()));
-        let error = read.await.err()?;
-        error
-            .is_not_found()
-            .then(|| format!("there is no service account `{name}` in namespace `{namespace}`"))
+        let read = connection
+            .ask(deadline, |api| api.read(kind, Some(place.as_str()), name.as_str()))
+            .await;
+        let no_secret = self.name_of_no_secret();
+        let tried = connection.try_token(place, name, &no_secret, deadline).await;
+        match (read, tried) {
+            (_, Err(error @ ClusterError::NoNamespace { .. })) => Some(why(connection, &error)),
+            (Err(error), _) if error.is_not_found() => {
+                Some(format!("there is no service account `{name}` in namespace `{place}`"))
+            }
+            // What is missing is told by name already.
+            (_, Err(error)) if is_forbidden(&error) && !asked.missing.is_empty() => None,
+            (_, Err(error)) => Some(why(connection, &error)),
+            (_, Ok(())) => None,
+        }
     }
 
-    async fn look_for_role(
+    async fn try_role(
         &self,
         connection: &Connection<'_, P>,
         secret: &DynamicSecret,
+        place: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Option<String> {
-        let Account::Temporary(temporary) = &secret.definition.parts().account else { return None };
-        let Grant::Role(role) = temporary.grant() else { return None };
-        let kind = role_kind(role.kind);
-        let place = secret.definition.namespaces().literal().first();
-        let namespace = if kind.is_namespaced() { Some(place?.as_str()) } else { None };
-        let read = connection.ask(deadline, |api| api.read(kind, namespace, role.name.as_str()));
-        let error = read.await.err()?;
-        error.is_not_found().then(|| format!("there is no {} `{}`", kind.name(), role.name))
+        let definition = &secret.definition;
+        let role = bound_role(definition)?;
+        match connection.look_at_role(definition, role, Some(place), deadline).await {
+            RoleLook::Absent => Some(format!("there is no {} `{}`", role.kind, role.name)),
+            RoleLook::Dangerous(dangers) => {
+                Some(format!("{} `{}` has changed since: {dangers}", role.kind, role.name))
+            }
+            RoleLook::Failed(error) => Some(told(&error)),
+            // That it may not be read is told by name already.
+            RoleLook::Weighed | RoleLook::Forbidden | RoleLook::Unclear => None,
+        }
     }
 
     async fn try_objects(
@@ -90,34 +104,45 @@ impl<P: Ports> Engine<P> {
         let subject = (0, secret);
         let known = (known.clone(), self.ports.now());
         let making = Making::plan(self, &requester, subject, &granted, known, None, deadline);
-        for (kind, object) in making.trials(self) {
-            match connection.ask(deadline, |api| api.create(&object, true)).await {
-                Ok(_) if is_binding(kind) => asked.missing.retain(|need| need.verb != "bind"),
-                Ok(_) => {}
+        for (planned, object) in making.trials(self) {
+            let create = connection.ask(deadline, |api| api.create(&object, true)).await;
+            let refusal = match create {
+                Ok(stored) => {
+                    if is_binding(&planned) {
+                        asked.missing.retain(|need| need.verb != "bind");
+                    }
+                    match stored.mismatch(&object) {
+                        None => continue,
+                        Some(field) => return Some(altered(&stored, field)),
+                    }
+                }
+                Err(error) => connection.refused_object(&planned, error, deadline).await,
+            };
+            match refusal {
+                // The role of its own is made with it, and is not there yet: nothing more can be tried.
+                ClusterError::NoRole { .. } if bound_role(&secret.definition).is_none() => {}
                 // What is missing is told by name already.
-                Err(error) if is_forbidden(&error) && !asked.missing.is_empty() => {}
-                Err(error) => return Some(refused(kind, &error)),
+                error if is_forbidden(&error) && !asked.missing.is_empty() => {}
+                error => return Some(why(connection, &error)),
             }
         }
         None
     }
 }
 
-fn is_binding(kind: ObjectKind) -> bool {
-    matches!(kind, ObjectKind::RoleBinding | ObjectKind::ClusterRoleBinding)
+fn is_binding(planned: &PlannedObject) -> bool {
+    matches!(planned.kind, ObjectKind::RoleBinding | ObjectKind::ClusterRoleBinding)
 }
 
-fn is_forbidden(error: &Error) -> bool {
-    error.status().is_some_and(kube_rest::Status::is_forbidden)
+fn is_forbidden(error: &ClusterError) -> bool {
+    let ClusterError::Kubernetes { source, .. } = error else { return false };
+    source.status().is_some_and(kube_rest::Status::is_forbidden)
 }
 
-fn refused(kind: ObjectKind, error: &Error) -> String {
-    match kind {
-        ObjectKind::Role | ObjectKind::ClusterRole if is_forbidden(error) => {
-            "kubelease may not grant these rules: it must itself have every permission that it grants, and \
-             no admission policy may refuse them"
-                .to_owned()
-        }
-        kind => format!("a {} for trial was refused: {}", kind.as_str(), told(error)),
-    }
+/// What is told of an object that came back otherwise than it was sent.
+fn altered(stored: &Stored, field: &str) -> String {
+    format!(
+        "an admission policy or webhook changes `{field}` of each {} that is made: no lease can be issued",
+        stored.kind
+    )
 }

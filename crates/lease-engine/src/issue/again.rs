@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::future;
 use lease_core::{DynamicSecret, LeaseState, MIN_TOKEN_TTL, Mode};
 use lease_store::{ClaimKey, Claimed, Claiming};
 
@@ -77,7 +78,13 @@ impl<P: Ports> Engine<P> {
         } else {
             left
         };
-        let minted = connection.mint(&held.lease, seconds, deadline).await?;
+        let (role, minted) = future::join(
+            self.weigh_role(&connection, secret, &held.lease.namespace, deadline),
+            connection.mint(&held.lease, seconds, deadline),
+        )
+        .await;
+        role?;
+        let minted = minted?;
         if held.lease.mode == Mode::Plain && minted.claims.expires_at > held.expires_at {
             // Clocks differ: it cannot be taken back, and may not outlive the lease.
             return Err(IssueError::EndsTooSoon(id));

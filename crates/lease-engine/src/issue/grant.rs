@@ -167,11 +167,18 @@ impl<P: Ports> Engine<P> {
         let (place, account) = (namespace.as_str(), name.as_str());
         match connection.ask(deadline, |api| api.read(kind, Some(place), account)).await {
             Ok(stored) => Ok(stored.uid),
-            Err(error) if error.is_not_found() => Err(IssueError::NoAccount {
-                target: connection.target.name.clone(),
-                namespace: namespace.clone(),
-                account: name.clone(),
-            }),
+            // In a namespace that is not there, there is no account either, and the API server says only that.
+            Err(error) if error.is_not_found() => {
+                let no_secret = self.name_of_no_secret();
+                match connection.try_token(namespace, name, &no_secret, deadline).await {
+                    Err(error @ ClusterError::NoNamespace { .. }) => Err(error.into()),
+                    _ => Err(IssueError::NoAccount {
+                        target: connection.target.name.clone(),
+                        namespace: namespace.clone(),
+                        account: name.clone(),
+                    }),
+                }
+            }
             Err(source) => {
                 let doing = Doing::new("get", "serviceaccounts").named(account);
                 let doing = doing.at(Some(namespace));

@@ -5,12 +5,14 @@ use futures::future;
 use kube_rest::{Object, TokenClaims};
 use lease_core::{
     DynamicSecret, Granted, KnownCluster, Lease, LeaseId, LeasedObject, Mode, Naming, ObjectKind,
-    Phase, Plan, PlannedObject, Stamp, Ttl,
+    Phase, Plan, PlannedObject, Stamp,
 };
 use lease_store::{Claim, Place};
 
+use super::failure::Failure;
+use super::warnings::warnings;
 use crate::connection::Connection;
-use crate::create::{Made, Proof, creating};
+use crate::create::{Made, Proof};
 use crate::end::{Ending, Obstacle};
 use crate::objects::Dress;
 use crate::token::Minted;
@@ -28,14 +30,10 @@ pub(crate) struct Making<'s> {
     log: u64,
     /// What may be there, though nobody can say yet.
     in_doubt: Vec<ObjectKind>,
+    /// A word on the role that is bound, if it could not be looked through.
+    role_warning: Option<String>,
     /// When nothing of it can land any more, by the host's clock.
     settles_at: DateTime<Utc>,
-}
-
-/// Why it could not be made, and whether something of it may still come to be.
-pub(super) struct Failure {
-    pub(super) error: IssueError,
-    pub(super) unsettled: bool,
 }
 
 impl<'s> Making<'s> {
@@ -76,21 +74,26 @@ impl<'s> Making<'s> {
             warnings: vec![],
         };
         let settles_at = deadline + engine.config.landing;
-        let (attempt, in_doubt) = (0, vec![]);
-        Self { lease, plan, secret, granted, requester, claim, attempt, log, in_doubt, settles_at }
+        Self {
+            lease,
+            plan,
+            secret,
+            granted,
+            requester,
+            claim,
+            attempt: 0,
+            log,
+            in_doubt: vec![],
+            role_warning: None,
+            settles_at,
+        }
     }
 
-    /// What of it can be made for trial: all but what is bound to something that is not there yet.
-    pub(crate) fn trials<P: Ports>(&self, engine: &'s Engine<P>) -> Vec<(ObjectKind, Object)> {
-        let generates = self
-            .plan
-            .first
-            .iter()
-            .any(|planned| matches!(planned.kind, ObjectKind::Role | ObjectKind::ClusterRole));
-        let second = if generates { &[][..] } else { &self.plan.second };
+    /// The objects of the lease, as they would be made.
+    pub(crate) fn trials<P: Ports>(&self, engine: &'s Engine<P>) -> Vec<(PlannedObject, Object)> {
         let dress = self.dress(engine);
-        let tried = self.plan.first.iter().chain(second);
-        tried.map(|planned| (planned.kind, dress.object(planned, &self.plan))).collect()
+        let planned = self.plan.first.iter().chain(&self.plan.second);
+        planned.map(|planned| (planned.clone(), dress.object(planned, &self.plan))).collect()
     }
 
     pub(super) fn deadline(&self) -> DateTime<Utc> {
@@ -124,20 +127,23 @@ impl<'s> Making<'s> {
 
     /// Makes all of it, in two rounds: what gives no right, then what does, side by side with the token.
     ///
-    /// The first round looks whether the target still leads to the same cluster, at no cost in time.
+    /// The first round looks whether the target still leads to the same cluster, and what the role is by now
+    /// that is to be bound, at no cost in time.
     async fn make_once<P: Ports>(
         &mut self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
     ) -> Result<Minted, Failure> {
         self.in_time(engine)?;
-        let (identity, first) = future::join(
+        let (identity, role, first) = future::join3(
             engine.read_identity(connection, &self.lease.cluster.namespace, self.deadline()),
+            engine.weigh_role(connection, self.secret, &self.lease.namespace, self.deadline()),
             self.make_all(engine, connection, &self.plan.first),
         )
         .await;
         self.note(connection, first)?;
         self.same_cluster(engine, connection, identity)?;
+        self.role_warning = role.map_err(Failure::settled)?;
         self.in_time(engine)?;
         let (second, minted) = future::join(
             self.make_all(engine, connection, &self.plan.second),
@@ -197,7 +203,8 @@ impl<'s> Making<'s> {
     pub(super) fn settled(&self, claims: &TokenClaims) -> Lease {
         let given = claims.expires_at - claims.issued_at;
         let issued_at = claims.issued_at;
-        let warnings = warnings(self.lease.mode, self.granted.ttl, given);
+        let mut warnings = warnings(self.lease.mode, self.granted.ttl, given);
+        warnings.extend(self.role_warning.clone());
         Lease {
             phase: Phase::Active,
             jti: claims.id.clone(),
@@ -266,16 +273,8 @@ impl<'s> Making<'s> {
                     (Some(uid), Some(error), false)
                 }
                 Made::Taken => (None, Some(ClusterError::Taken { target: target() }), false),
-                Made::Refused(source) => {
-                    let doing = creating(&planned);
-                    let error = ClusterError::kubernetes(connection.target, doing, source);
-                    (None, Some(error), false)
-                }
-                Made::Unknown(source) => {
-                    let doing = creating(&planned);
-                    let error = ClusterError::kubernetes(connection.target, doing, source);
-                    (None, Some(error), true)
-                }
+                Made::Refused(error) => (None, Some(error), false),
+                Made::Unknown(error) => (None, Some(error), true),
             };
             if let Some(uid) = uid {
                 self.made(&planned, uid);
@@ -354,22 +353,6 @@ impl<'s> Making<'s> {
     }
 }
 
-impl Failure {
-    /// One after which nothing of what was sent can still land.
-    fn settled(error: IssueError) -> Self {
-        Self { error, unsettled: false }
-    }
-
-    /// Whether it may do with another name, or with another look at the clock.
-    fn may_do_anew(&self) -> bool {
-        let anew = matches!(
-            self.error,
-            IssueError::Cluster(ClusterError::Taken { .. } | ClusterError::Clock { .. })
-        );
-        anew && !self.unsettled
-    }
-}
-
 fn plan(
     secret: &DynamicSecret,
     granted: &Granted,
@@ -402,32 +385,6 @@ fn stamp(lease: &Lease, request: Option<String>) -> Stamp {
         secret_uid: secret.and_then(|secret| secret.uid.clone()),
     }
 }
-
-/// The API server may shorten a token in silence (`--service-account-max-token-expiration`).
-fn warnings(mode: Mode, asked: Ttl, given: TimeDelta) -> Vec<String> {
-    let mut warnings = vec![];
-    let given = given.num_seconds();
-    let asked = i64::from(asked.seconds());
-    if given < asked {
-        let renewal = if mode.is_revocable() { " unless it is renewed" } else { "" };
-        warnings.push(format!(
-            "the API server shortened the first token to {given} seconds; {asked} were asked for, and the \
-             lease ends with it{renewal}"
-        ));
-    }
-    if mode == Mode::Plain {
-        if given > asked {
-            warnings.push(format!(
-                "the API server lengthened the token to {given} seconds; {asked} were asked for"
-            ));
-        }
-        warnings.push(PLAIN.to_owned());
-    }
-    warnings
-}
-
-/// What the holder of a plain token should know.
-const PLAIN: &str = "this token is bound to nothing: it cannot be taken back before it expires";
 
 /// How far a cluster's clock may be from what it was taken for: by what an object says of the time of its
 /// issue and what the API server says of its creation, it is known again.

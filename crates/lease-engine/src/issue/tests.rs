@@ -18,5 +18,7 @@ mod crashes;
 mod failures;
 mod misplaced;
 mod modes;
+mod refusals;
 mod rivals;
+mod roles;
 mod strangers;

@@ -23,8 +23,8 @@ pub const SYSTEM_UID: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 /// The UID of the account `deployer` in namespace `apps` of the first cluster.
 pub const DEPLOYER_UID: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
-/// An API server over a cluster in memory, with namespaces `kube-system`, `default`, `apps` and `web`, and
-/// account `apps/deployer`.
+/// An API server over a cluster in memory, with namespaces `kube-system`, `default`, `apps` and `web`, account
+/// `apps/deployer` and cluster role `view`.
 ///
 /// What is scripted is answered first, then what is to go wrong goes wrong, then it answers as
 /// kube-apiserver 1.36 does. Each request waits once before it is answered, so that those that are sent side
@@ -89,6 +89,7 @@ impl FakeCluster {
         let mut account = deployer();
         account["metadata"]["uid"] = json!(DEPLOYER_UID);
         cluster.put(account);
+        cluster.put(view());
         cluster
     }
 
@@ -201,10 +202,14 @@ impl FakeCluster {
         match self.fault_of(sent) {
             None => self.respond(sent),
             Some(Fault::Forbid) => {
-                Reply::forbidden(sent.access().as_ref(), "forbidden").into_response()
+                let access = sent.access().or_else(|| sent.review());
+                Reply::forbidden(access.as_ref(), "forbidden").into_response()
             }
             Some(Fault::Misplace(code, reason, details)) => {
                 Reply::misplaced(sent.access().as_ref(), code, reason, details).into_response()
+            }
+            Some(Fault::Deny(message)) => {
+                Reply::forbidden(sent.access().as_ref(), message).into_response()
             }
             Some(Fault::Busy(seconds)) => {
                 let reply = Reply::refusal(429, "TooManyRequests", "too many requests");
@@ -260,6 +265,15 @@ impl fmt::Debug for FakeCluster {
 pub(super) fn deployer() -> Value {
     let metadata = json!({"namespace": "apps", "name": "deployer"});
     json!({"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata})
+}
+
+/// A role that grants nothing dangerous.
+pub(super) fn view() -> Value {
+    json!({
+        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": "view"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    })
 }
 
 /// What a gateway answers where the server behind it fails.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cluster::deployer;
+use super::cluster::{deployer, view};
 use super::world::World;
 use super::{Answer, FakeCluster, Fault, Sent};
 
@@ -171,6 +171,9 @@ impl FakeCluster {
         }
         if self.object("ServiceAccount", "apps", "deployer").is_none() && world > 0 {
             self.put(deployer());
+        }
+        if self.object("ClusterRole", "", "view").is_none() && world > 0 {
+            self.put(view());
         }
     }
 

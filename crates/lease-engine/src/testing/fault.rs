@@ -12,6 +12,8 @@ pub enum Fault {
     /// It is not done, and answered with this status and reason and these `details`, in which `NAME`, `GROUP` and
     /// `KIND` stand for what the request names in its path.
     Misplace(u16, &'static str, &'static str),
+    /// It is refused with this message: 403.
+    Deny(&'static str),
     /// It is refused for now: 429, and these seconds in `Retry-After`.
     Busy(u64),
     /// The server fails before it does anything: this status, and no reason.

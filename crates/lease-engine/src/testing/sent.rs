@@ -79,6 +79,14 @@ impl Sent {
         self.query.contains_key("dryRun") || self.body.get("dryRun").is_some()
     }
 
+    /// What it is about where it is a review of oneself, which everybody may ask for by default.
+    pub(super) fn review(&self) -> Option<Access> {
+        let rest = self.path.strip_prefix("/apis/")?;
+        let [group, "v1", plural] = rest.split('/').collect::<Vec<_>>()[..] else { return None };
+        let resource = resource(group, plural, None);
+        Some(Access { verb: "create", resource, namespace: None, name: None })
+    }
+
     /// What it is about; none for what everybody may ask.
     #[must_use]
     pub fn access(&self) -> Option<Access> {

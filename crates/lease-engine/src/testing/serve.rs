@@ -30,6 +30,9 @@ impl Server<'_> {
             let message = format!("User cannot {verb} resource \"{resource}\" in {place}");
             return Reply::forbidden(Some(&access), &message);
         }
+        if let Some(refusal) = self.refuse_binding(world, &access, sent) {
+            return refusal;
+        }
         match (access.verb, access.resource.as_str()) {
             ("create", "serviceaccounts/token") => self.token(world, &access, sent),
             ("create", _) => world.create(&access, sent, self.webhook, self.now),
@@ -39,6 +42,35 @@ impl Server<'_> {
             ("patch", _) => world.patch(&access, sent),
             _ => unknown(),
         }
+    }
+
+    /// The refusal of a binding by whoever may not `bind` its role; here nobody holds what a role grants.
+    fn refuse_binding(&self, world: &World, access: &Access, sent: &Sent) -> Option<Reply> {
+        let bindings = "bindings.rbac.authorization.k8s.io";
+        if access.verb != "create" || !access.resource.ends_with(bindings) {
+            return None;
+        }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let role = &sent.body["roleRef"];
+        let (kind, name) = (text(&role["kind"]), text(&role["name"]));
+        let plural = if kind == "Role" { "roles" } else { "clusterroles" };
+        let bind = Access {
+            verb: "bind",
+            resource: format!("{plural}.rbac.authorization.k8s.io"),
+            namespace: access.namespace.clone(),
+            name: Some(name.clone()),
+        };
+        if (self.allows)(&bind) {
+            return None;
+        }
+        let place = if kind == "Role" { access.namespace.clone() } else { None };
+        let key = (kind, place.unwrap_or_default(), name.clone());
+        // The role is looked up in the course of a request for bindings, and the answer says so.
+        if !world.objects.contains_key(&key) {
+            return Some(Reply::not_found(&access.resource, &name));
+        }
+        let message = "user \"broker\" (groups=[]) is attempting to grant RBAC permissions not currently held:";
+        Some(Reply::forbidden(Some(access), message))
     }
 
     /// What everybody may ask.
@@ -84,6 +116,9 @@ impl Server<'_> {
     fn token(&self, world: &mut World, access: &Access, sent: &Sent) -> Reply {
         let namespace = access.namespace.as_deref().unwrap_or_default();
         let name = access.name.as_deref().unwrap_or_default();
+        if !world.has_namespace(namespace) {
+            return Reply::not_found("namespaces", namespace);
+        }
         let find = |kind: &str, name: &str| {
             let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
             world.objects.get(&key).filter(|kept| !kept.is_terminating())

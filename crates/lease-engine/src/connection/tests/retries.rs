@@ -141,7 +141,7 @@ fn a_call_that_goes_on_failing_is_given_up() {
         (Fault::Busy(1), 5_000),
         (Fault::Busy(7), 28_000),
         (Fault::Busy(40), 0),
-        (Fault::Forbid, 0),
+        (Fault::Fail(401), 0),
     ] {
         let engine = unmet(RULES);
         engine.ports.http.fail_all(fault, |_| true);

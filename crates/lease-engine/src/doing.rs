@@ -1,0 +1,90 @@
+//! What was being done in a cluster, as RBAC names it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use kube_rest::ResourceAttributes;
+use lease_core::Namespace;
+
+/// What was being done in a cluster, as RBAC would name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doing {
+    /// The verb.
+    pub verb: &'static str,
+    /// The resource, with its API group where it is not the core one.
+    pub resource: Cow<'static, str>,
+    /// The one object it was about, where it has a name worth telling.
+    pub name: Option<String>,
+    /// Where; absent for what belongs to the whole cluster.
+    pub namespace: Option<Namespace>,
+}
+
+impl Doing {
+    pub(crate) fn new(verb: &'static str, resource: impl Into<Cow<'static, str>>) -> Self {
+        Self { verb, resource: resource.into(), name: None, namespace: None }
+    }
+
+    pub(crate) fn at(self, namespace: Option<&Namespace>) -> Self {
+        Self { namespace: namespace.cloned(), ..self }
+    }
+
+    pub(crate) fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The question to the authorizers that asks about this.
+    pub(crate) fn attributes(&self) -> ResourceAttributes<'_> {
+        // No plural has a dot, and no group a slash.
+        let (plural, group) = self.resource.split_once('.').unwrap_or((&self.resource, ""));
+        let (resource, subresource) = match plural.split_once('/') {
+            Some((resource, subresource)) => (resource, Some(subresource)),
+            None => (plural, None),
+        };
+        ResourceAttributes {
+            verb: self.verb,
+            group,
+            resource,
+            subresource,
+            namespace: self.namespace.as_ref().map(Namespace::as_str),
+            name: self.name.as_deref(),
+        }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` `{}`", self.verb, self.resource)?;
+        if let Some(name) = &self.name {
+            write!(f, " of `{name}`")?;
+        }
+        if let Some(namespace) = &self.namespace {
+            write!(f, " in namespace `{namespace}`")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_asked_about_as_rbac_names_it() {
+        let apps: Namespace = "apps".parse().expect("a name");
+        for (doing, (verb, group, resource, subresource, namespace, name)) in [
+            (
+                Doing::new("create", "serviceaccounts/token").named("deployer").at(Some(&apps)),
+                ("create", "", "serviceaccounts", Some("token"), Some("apps"), Some("deployer")),
+            ),
+            (
+                Doing::new("bind", "clusterroles.rbac.authorization.k8s.io").named("view"),
+                ("bind", "rbac.authorization.k8s.io", "clusterroles", None, None, Some("view")),
+            ),
+            (Doing::new("delete", "secrets"), ("delete", "", "secrets", None, None, None)),
+        ] {
+            let asked = doing.attributes();
+            let want = ResourceAttributes { verb, group, resource, subresource, namespace, name };
+            assert_eq!(asked, want, "{doing}");
+        }
+    }
+}

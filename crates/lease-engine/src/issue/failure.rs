@@ -1,0 +1,25 @@
+//! Why a lease could not be made.
+
+use crate::{ClusterError, IssueError};
+
+/// Why it could not be made, and whether something of it may still come to be.
+pub(super) struct Failure {
+    pub(super) error: IssueError,
+    pub(super) unsettled: bool,
+}
+
+impl Failure {
+    /// One after which nothing of what was sent can still land.
+    pub(super) fn settled(error: IssueError) -> Self {
+        Self { error, unsettled: false }
+    }
+
+    /// Whether it may do with another name, or with another look at the clock.
+    pub(super) fn may_do_anew(&self) -> bool {
+        let anew = matches!(
+            self.error,
+            IssueError::Cluster(ClusterError::Taken { .. } | ClusterError::Clock { .. })
+        );
+        anew && !self.unsettled
+    }
+}

@@ -1,0 +1,32 @@
+//! What the holder of a lease is warned of.
+
+use chrono::TimeDelta;
+use lease_core::{Mode, Ttl};
+
+/// The warnings of a lease whose token was given another life than was asked for.
+///
+/// The API server may shorten a token in silence (`--service-account-max-token-expiration`).
+pub(super) fn warnings(mode: Mode, asked: Ttl, given: TimeDelta) -> Vec<String> {
+    let mut warnings = vec![];
+    let given = given.num_seconds();
+    let asked = i64::from(asked.seconds());
+    if given < asked {
+        let renewal = if mode.is_revocable() { " unless it is renewed" } else { "" };
+        warnings.push(format!(
+            "the API server shortened the first token to {given} seconds; {asked} were asked for, and the \
+             lease ends with it{renewal}"
+        ));
+    }
+    if mode == Mode::Plain {
+        if given > asked {
+            warnings.push(format!(
+                "the API server lengthened the token to {given} seconds; {asked} were asked for"
+            ));
+        }
+        warnings.push(PLAIN.to_owned());
+    }
+    warnings
+}
+
+/// What the holder of a plain token should know.
+const PLAIN: &str = "this token is bound to nothing: it cannot be taken back before it expires";

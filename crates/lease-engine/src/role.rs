@@ -1,0 +1,82 @@
+//! The role that leases are bound to, as the cluster has it now.
+
+use chrono::{DateTime, Utc};
+use kube_rest::Error;
+use lease_core::rbac::{NotWaived, RoleRef, live_rules};
+use lease_core::{Account, Definition, Grant, Namespace};
+
+use crate::Ports;
+use crate::connection::Connection;
+use crate::objects::role_kind;
+
+/// What a look at a role shows.
+pub(crate) enum RoleLook {
+    /// It grants nothing dangerous that is not waived.
+    Weighed,
+    /// It grants what nobody has weighed.
+    Dangerous(NotWaived),
+    /// There is no such role.
+    Absent,
+    /// kubelease may not read it.
+    Forbidden,
+    /// Its rules are not such as can be looked through.
+    Unclear,
+    /// The target refused otherwise, or did not answer.
+    Failed(Error),
+}
+
+impl<P: Ports> Connection<'_, P> {
+    /// Reads a role that a definition binds in `namespace`, and looks through its rules.
+    pub(crate) async fn look_at_role(
+        &self,
+        definition: &Definition,
+        role: &RoleRef,
+        namespace: Option<&Namespace>,
+        deadline: DateTime<Utc>,
+    ) -> RoleLook {
+        let kind = role_kind(role.kind);
+        let place = namespace.filter(|_| kind.is_namespaced()).map(Namespace::as_str);
+        let read = self.ask(deadline, |api| api.read(kind, place, role.name.as_str())).await;
+        match read {
+            Ok(stored) => match live_rules(stored.rules.unwrap_or_default()) {
+                Ok(rules) => match definition.check_role(&rules) {
+                    Ok(()) => RoleLook::Weighed,
+                    Err(dangers) => RoleLook::Dangerous(dangers),
+                },
+                Err(_) => RoleLook::Unclear,
+            },
+            Err(error) if error.is_not_found() => RoleLook::Absent,
+            Err(error) if error.is_forbidden() => RoleLook::Forbidden,
+            Err(error) => RoleLook::Failed(error),
+        }
+    }
+}
+
+impl RoleLook {
+    /// Why the rules were not looked through, for people; none if they were.
+    pub(crate) fn unread(&self) -> Option<&'static str> {
+        match self {
+            Self::Weighed | Self::Dangerous(_) => None,
+            Self::Absent => Some("it does not exist yet"),
+            Self::Forbidden => Some("kubelease may not read it"),
+            Self::Unclear => Some("they cannot be read"),
+            Self::Failed(_) => Some("the target did not answer"),
+        }
+    }
+}
+
+/// The role that leases of a definition are bound to, if it is one that is there already.
+pub(crate) fn bound_role(definition: &Definition) -> Option<&RoleRef> {
+    match &definition.parts().account {
+        Account::Temporary(temporary) => match temporary.grant() {
+            Grant::Role(role) => Some(role),
+            Grant::Rules(_) | Grant::Manifest(_) => None,
+        },
+        Account::Existing { .. } => None,
+    }
+}
+
+/// A warning that the rules of a role were not looked through.
+pub(crate) fn not_looked_through(role: &RoleRef, why: &str) -> String {
+    format!("the rules of {} `{}` were not looked through: {why}", role.kind.as_str(), role.name)
+}
