@@ -49,6 +49,12 @@ fn held(case: &Case, kind: &'static Kind, meanwhile: u16) -> Result<()> {
     let renew = broker.admin()?.post(&format!("{}/renew", lease.path()), &json!({}))?;
     assert_eq!(renew.expect(409)?["code"], "lease_not_active");
 
+    if kind.is_existing() {
+        // While it is held, its token is accepted for a minute, and for as long as the API server remembers it.
+        broker.until_refused(&lease.token, Duration::from_secs(60 + 12))?;
+        assert!(shown["closing"]["reason"].to_string().contains("up to a minute more"), "{shown}");
+    }
+
     finalizers(Value::Null)?.ok()?;
     broker.sweep_until(&lease, "revoked", Duration::from_secs(30))?;
     assert_eq!(broker.inventory()?, before);

@@ -21,6 +21,7 @@ mod identities;
 mod interruptions;
 mod kind;
 mod lease;
+mod let_in;
 mod listing;
 mod modes;
 mod persistence;
@@ -95,6 +96,7 @@ fn main() -> ExitCode {
         lease::a_lease_ends_when_its_token_says,
         lease::a_namespace_must_be_named_only_where_there_is_a_choice,
         lease::leases_at_once_are_all_different,
+        let_in::a_watch_goes_on_after_its_lease_is_taken_back,
         listing::leases_are_found_by_what_they_are,
         listing::many_are_taken_back_page_by_page,
         listing::what_leases_are_made_from_goes_only_with_them,

@@ -18,7 +18,8 @@ use crate::{ClusterError, Doing, Engine, Ports};
 pub enum Obstacle {
     /// The cluster could not be asked, or said no.
     Cluster(ClusterError),
-    /// A finalizer of somebody's holds an object; what it is bound to lives for 60 s more.
+    /// A finalizer of somebody's holds an object. A token that is bound to it is accepted for 60 s more, and for as
+    /// long as an API server remembers it.
     Held {
         /// What is held.
         kind: ObjectKind,
@@ -38,9 +39,19 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Obstacle::Cluster(error) => f.write_str(&error.told()),
-            Obstacle::Held { kind } => {
-                write!(f, "a finalizer holds the {}; it ends when that is removed", kind.as_str())
+            Obstacle::Held { kind: kind @ (ObjectKind::ServiceAccount | ObjectKind::Secret) } => {
+                write!(
+                    f,
+                    "a finalizer holds the {}; its token is accepted for up to a minute more, and the lease ends when \
+                 the finalizer is removed",
+                    kind.as_str()
+                )
             }
+            Obstacle::Held { kind } => write!(
+                f,
+                "a finalizer holds the {}; the lease ends when the finalizer is removed",
+                kind.as_str()
+            ),
             Obstacle::NoTarget => f.write_str(
                 "the target does not exist any more; put it again under its name, and it goes on",
             ),

@@ -122,6 +122,21 @@ impl<'a> LeaseJson<'a> {
     }
 }
 
+impl<'a> LeaseJson<'a> {
+    /// A lease as it is shown to whoever takes it back, with a word on what that does not end.
+    pub(crate) fn taken_back(held: &'a Held, now: DateTime<Utc>) -> Self {
+        let mut lease = Self::of(held, now);
+        if lease.revocable {
+            lease.warnings.push(LET_IN);
+        }
+        lease
+    }
+}
+
+/// What the end of a token does not end: the API server asks who somebody is once for each request.
+const LET_IN: &str = "a request that the API server has let in (a watch, a log, an exec, a port-forward) goes on \
+                      until it ends by itself";
+
 impl<'a> ObjectJson<'a> {
     fn of(object: &'a LeasedObject) -> Self {
         let LeasedObject { kind, namespace, name, .. } = object;

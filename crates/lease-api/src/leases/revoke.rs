@@ -24,7 +24,7 @@ pub(crate) async fn revoke<P: Ports>(
         Revocation::Begun(held) => (StatusCode::ACCEPTED, held),
     };
     let now = engine.now_on(&held.lease.target)?;
-    Ok(respond::json(status, &LeaseJson::of(&held, now)))
+    Ok(respond::json(status, &LeaseJson::taken_back(&held, now)))
 }
 
 /// Which leases are to be taken back: what is left out does not matter, but something must be said.

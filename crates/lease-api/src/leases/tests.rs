@@ -294,6 +294,25 @@ fn what_rbac_does_not_allow_is_named() {
 }
 
 #[test]
+fn who_takes_a_lease_back_is_told_what_goes_on() {
+    let let_in = |answer: &Answer| answer.json["warnings"].to_string().contains("a watch");
+    for account in [EXISTING, TEMPORARY] {
+        let app = installation(account, "");
+        let issued = app.issue("");
+        let path = issued.lease_path();
+        assert!(!let_in(&issued) && !let_in(&app.send("GET", &path, ADMIN, "")), "{account}");
+        app.ports
+            .http
+            .deny("delete", if account == EXISTING { "secrets" } else { "serviceaccounts" });
+        let begun = app.send("DELETE", &path, ADMIN, "");
+        assert!(begun.status == 202 && let_in(&begun), "{account}: {}", begun.json);
+        app.ports.http.heal();
+        let ended = app.send("DELETE", &path, ADMIN, "");
+        assert!(ended.status == 200 && let_in(&ended), "{account}: {}", ended.json);
+    }
+}
+
+#[test]
 fn a_cluster_is_written_off_with_its_leases() {
     let app = installation(TEMPORARY, "");
     let path = app.issue("").lease_path();
