@@ -1,6 +1,6 @@
 //! Identities: who may ask for leases, how each logs in, and what each may do.
 //!
-//! [`Identity::put`] makes one of what an administrator says, [`authorize`] decides what it may do.
+//! [`Identity::put`] makes one of what an administrator says, [`authorize()`] decides what it may do.
 
 mod access_token_terms;
 mod auth_method;
