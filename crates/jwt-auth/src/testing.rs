@@ -1,10 +1,14 @@
 //! An issuer for tests, with keys that protect nothing.
 
+mod hostile;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
+
+pub use self::hostile::hostile_tokens;
 
 /// A key of the test issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

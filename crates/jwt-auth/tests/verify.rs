@@ -349,3 +349,12 @@ fn a_set_of_one_key_needs_no_id() {
         assert_eq!(verify(&token, &keys).err(), error, "{id_of_key:?} {id_of_token:?}");
     }
 }
+
+#[test]
+fn no_hostile_token_is_believed() {
+    let tokens = testing::hostile_tokens(&claims());
+    assert!(tokens.len() >= 150, "{}", tokens.len());
+    for (label, token) in tokens {
+        assert!(verify(&token, &all_keys()).is_err(), "{label}");
+    }
+}
