@@ -26,6 +26,8 @@ pub enum Note<'a> {
     ExpectRefused(&'a TargetName),
     /// How far comparing the target with the records has come.
     Reconcile(&'a TargetName),
+    /// The keys of an issuer, by the digest of where they come from.
+    IssuerKeys(&'a str),
     /// The name of an identity that was an administrator when it was last put: a hint.
     Administrator,
 }
@@ -47,6 +49,7 @@ impl Note<'_> {
             Note::Silence(target) => format!("target-silence.{target}"),
             Note::ExpectRefused(target) => format!("target-expect-refused.{target}"),
             Note::Reconcile(target) => format!("target-reconcile.{target}"),
+            Note::IssuerKeys(id) => format!("issuer-keys.{id}"),
             Note::Administrator => "administrator".to_owned(),
         }
     }

@@ -1,4 +1,4 @@
-//! How often an identity has asked for leases in the present minute.
+//! Counts of the present minute: the leases that an identity has asked for, and the logins of a client that have failed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -26,20 +26,63 @@ impl<'a, K: KeyValue> Rates<'a, K> {
         limit: u32,
         now: DateTime<Utc>,
     ) -> Result<Option<u32>, StoreError> {
-        let (minute, limit) = (now.timestamp().div_euclid(MINUTE), u64::from(limit));
-        let key = format!("count.issues.{identity}.{minute}");
+        let (key, limit) = (format!("count.issues.{identity}.{}", minute(now)), u64::from(limit));
         let count = counter::read(self.store, &key)?;
         if count == 0 {
-            // Registered first: should this stop between, there is nothing to forget.
-            let end = now + TimeDelta::seconds(2 * MINUTE);
-            Expiring::new(self.store).register(vec![key.clone()], vec![], now, end)?;
+            self.register(&key, now)?;
         }
         if count < limit && self.store.increment(&key)? <= limit {
             return Ok(None);
         }
-        let left = MINUTE - now.timestamp().rem_euclid(MINUTE);
-        Ok(Some(u32::try_from(left).unwrap_or(1)))
+        Ok(Some(rest_of_minute(now)))
     }
+
+    /// Returns the number of seconds to wait if `limit` logins of a client have failed in this minute: no write.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn wait_after_failures(
+        &self,
+        client: &str,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Option<u32>, StoreError> {
+        let count = counter::read(self.store, &failures(client, now))?;
+        Ok((count >= u64::from(limit)).then(|| rest_of_minute(now)))
+    }
+
+    /// Counts a login of a client that has failed: one durable write, two more for the first of a minute.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn count_failure(&self, client: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let key = failures(client, now);
+        if counter::read(self.store, &key)? == 0 {
+            self.register(&key, now)?;
+        }
+        self.store.increment(&key)?;
+        Ok(())
+    }
+
+    /// Registers a count to be forgotten, before there is one: should this stop between, there is nothing to forget.
+    fn register(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let end = now + TimeDelta::seconds(2 * MINUTE);
+        Expiring::new(self.store).register(vec![key.to_owned()], vec![], now, end)
+    }
+}
+
+/// The counter of a client's failures. An IPv6 address has colons, which keys may hold.
+fn failures(client: &str, now: DateTime<Utc>) -> String {
+    format!("count.login-failures.{client}.{}", minute(now))
+}
+
+fn minute(now: DateTime<Utc>) -> i64 {
+    now.timestamp().div_euclid(MINUTE)
+}
+
+fn rest_of_minute(now: DateTime<Utc>) -> u32 {
+    let left = MINUTE - now.timestamp().rem_euclid(MINUTE);
+    u32::try_from(left).unwrap_or(1)
 }
 
 const MINUTE: i64 = 60;
@@ -48,6 +91,24 @@ const MINUTE: i64 = 60;
 mod tests {
     use super::*;
     use crate::MemoryStore;
+
+    #[test]
+    fn failures_of_a_client_are_counted_by_themselves() {
+        let store = MemoryStore::default();
+        let rates = Rates::new(&store);
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let wait =
+            |client, seconds| rates.wait_after_failures(client, 2, at(seconds)).expect("reads");
+        assert_eq!(wait("192.0.2.1", 0), None);
+        for _ in 0..2 {
+            rates.count_failure("192.0.2.1", at(10)).expect("counts");
+        }
+        rates.count_failure("2001:db8::1", at(10)).expect("counts");
+        assert_eq!(wait("192.0.2.1", 20), Some(40));
+        assert_eq!((wait("2001:db8::1", 20), wait("192.0.2.1", 60)), (None, None));
+        Expiring::new(&store).forget(at(7200)).expect("forgets");
+        assert!(store.keys().iter().all(|key| !key.starts_with("count.login-failures.")));
+    }
 
     #[test]
     fn so_many_are_counted_in_a_minute_and_forgotten_after_it() {

@@ -105,6 +105,31 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
     pub fn uses(&self, accessor: Accessor) -> Result<u64, StoreError> {
         Ok(counter::read(self.store, &uses(accessor))?)
     }
+
+    /// Counts a login by an ID token that is good for one, and returns true for the first: three durable writes, or
+    /// none if it was used before.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; it may be counted all the same.
+    pub fn use_id_token(
+        &self,
+        digest: &str,
+        now: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let key = id_token_uses(digest);
+        if counter::read(self.store, &key)? > 0 {
+            return Ok(false);
+        }
+        // Registered first: should this stop between, there is nothing to forget.
+        Expiring::new(self.store).register(vec![key.clone()], vec![], now, end)?;
+        Ok(self.store.increment(&key)? == 1)
+    }
+}
+
+/// The counter of the logins by an ID token. `digest` names the token, its issuer and the identity.
+fn id_token_uses(digest: &str) -> String {
+    format!("count.id-token-uses.{digest}")
 }
 
 /// The mark that a token is revoked.
