@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kube_rest::{Api, Authorization, Call, Error, TokenClaims};
-use lease_core::{Authentication, ClusterCredential, HeaderName, Target};
+use lease_core::{Authentication, ClusterCredential, HeaderName, Target, VariableName};
 use serde::de::DeserializeOwned;
 
 use crate::expect_continue::AnnouncingClient;
@@ -37,30 +37,53 @@ impl<P: Ports> Engine<P> {
         &'e self,
         target: &'e Target,
     ) -> Result<Connection<'e, P>, ClusterError> {
-        let name = || target.name.clone();
-        let unopened = |source| ClusterError::Unopened { target: name(), source };
-        let shown = match target.authentication(&self.keys).map_err(unopened)? {
-            Authentication::Bearer(token) => Shown::Bearer(token),
-            Authentication::Header(header, value) => Shown::Header(header, value),
-            Authentication::Nothing => Shown::Nothing,
-            Authentication::Variable(variable) => {
-                let cannot = |what| ClusterError::Variable {
-                    target: name(),
-                    variable: variable.clone(),
-                    what,
-                };
-                if !self.config.origins.allow(&variable, &target.url) {
-                    return Err(cannot("is not bound to the target's url by `target_origins`"));
-                }
-                let text = self.ports.variable(&variable);
-                let text = text.map_err(|_| cannot("cannot be read"))?.unwrap_or_default();
-                let token = ClusterCredential::try_from(text);
-                Shown::Bearer(token.map_err(|_| cannot("holds no token"))?)
+        let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
+        match target.authentication(&self.keys).map_err(unopened)? {
+            Authentication::Bearer(token) => Ok(self.connect_bearing(target, token)),
+            Authentication::Header(header, value) => {
+                Ok(self.connect_showing(target, Shown::Header(header, value)))
             }
+            Authentication::Nothing => Ok(self.connect_showing(target, Shown::Nothing)),
+            Authentication::Variable(variable) => self.connect_by_variable(target, &variable),
+        }
+    }
+
+    /// Connects as the bearer of a token.
+    pub(crate) fn connect_bearing<'e>(
+        &'e self,
+        target: &'e Target,
+        token: ClusterCredential,
+    ) -> Connection<'e, P> {
+        self.connect_showing(target, Shown::Bearer(token))
+    }
+
+    /// Connects as the bearer of the token that a variable holds.
+    ///
+    /// # Errors
+    /// Fails if the variable is not set, or may not be sent there.
+    pub(crate) fn connect_by_variable<'e>(
+        &'e self,
+        target: &'e Target,
+        variable: &VariableName,
+    ) -> Result<Connection<'e, P>, ClusterError> {
+        let cannot = |what| ClusterError::Variable {
+            target: target.name.clone(),
+            variable: variable.clone(),
+            what,
         };
+        if !self.config.origins.allow(variable, &target.url) {
+            return Err(cannot("is not bound to the target's url by `target_origins`"));
+        }
+        let text = self.ports.variable(variable);
+        let text = text.map_err(|_| cannot("cannot be read"))?.unwrap_or_default();
+        let token = ClusterCredential::try_from(text).map_err(|_| cannot("holds no token"))?;
+        Ok(self.connect_bearing(target, token))
+    }
+
+    fn connect_showing<'e>(&'e self, target: &'e Target, shown: Shown) -> Connection<'e, P> {
         let (ports, calls, told) = (&self.ports, &self.calls, Cell::default());
         let http = AnnouncingClient::new(ports, target);
-        Ok(Connection { ports, http, target, shown, calls, told })
+        Connection { ports, http, target, shown, calls, told }
     }
 }
 

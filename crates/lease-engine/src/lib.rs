@@ -26,6 +26,7 @@ mod identities;
 mod identity;
 mod issue;
 mod leases;
+mod login;
 mod objects;
 mod ports;
 mod reconcile;
@@ -57,6 +58,7 @@ pub use error::{
 pub use issue::Issued;
 pub use lease_store::{Clocks, Held, LeasePage, Page, Place, StoreError};
 pub use leases::{BulkRevocation, LeaseFilter};
+pub use login::{IssuerKeysError, LoginError, Refusal, RefusalReason};
 pub use objects::SECRET_TYPE;
 pub use ports::{Ports, VariableError};
 pub use renew::Renewal;

@@ -1,0 +1,307 @@
+//! The keys of issuers: fetched when they are needed, and kept for as long as their issuer allows.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use jwt_auth::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
+use kube_rest::{HttpClient, Limits, TransportError};
+use lease_core::{IssuerUrl, KeySource, OidcAuth, digest};
+use lease_store::Note;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Engine, Ports, StoreError};
+
+/// The reason for which the keys of an issuer are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerKeysError {
+    /// It was asked a moment ago, and did not answer as it should.
+    #[error("they were asked for less than {} seconds ago, without success", PAUSE.num_seconds())]
+    AskedJustNow,
+    /// Its discovery document or its keys could not be fetched.
+    #[error("could not fetch {what}")]
+    Transport {
+        /// Which of the two.
+        what: &'static str,
+        /// The reason.
+        source: TransportError,
+    },
+    /// Another status than 200. Redirects are not followed: they would say where to look for keys.
+    #[error("{what} was answered with status {status}")]
+    Status {
+        /// Which of the two.
+        what: &'static str,
+        /// The status.
+        status: u16,
+    },
+    /// The discovery document is no JSON object.
+    #[error("the discovery document is no JSON object")]
+    NoDocument,
+    /// The discovery document names another issuer (`OpenID` Connect Discovery §4.3).
+    #[error("the discovery document is of another issuer")]
+    OtherIssuer,
+    /// The discovery document names no address of keys that could be asked.
+    #[error("the discovery document has no `jwks_uri` that is `https://…`")]
+    NoKeysUrl,
+    /// The keys are none.
+    #[error("the keys cannot be used: {0}")]
+    Keys(#[from] KeySetError),
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
+/// Keys of an issuer as they are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KeptKeys {
+    /// The last good ones, and when they were fetched.
+    good: Option<GoodKeys>,
+    /// When they were last asked for, whatever came of it.
+    asked_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct GoodKeys {
+    keys: KeySet,
+    fetched_at: DateTime<Utc>,
+    fresh_until: DateTime<Utc>,
+}
+
+/// What is done about keys.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    /// The kept ones are used.
+    Use,
+    /// They are fetched, and the kept ones are used if that fails.
+    Fetch,
+    /// They are not known, and it is too soon to ask again.
+    Fail,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Returns the keys of an issuer. `renewed` asks for newer ones than those that are kept.
+    ///
+    /// An issuer is asked once in 30 seconds at most, whatever is shown to us: that it is to be asked is on record
+    /// before it is.
+    pub(super) async fn issuer_keys(
+        &self,
+        auth: &OidcAuth,
+        renewed: bool,
+    ) -> Result<KeySet, IssuerKeysError> {
+        if let KeySource::Inline(keys) = auth.keys() {
+            return Ok(keys.clone());
+        }
+        let id = source_id(auth);
+        let note = Note::IssuerKeys(&id);
+        let now = self.now();
+        let kept: Option<KeptKeys> = self.notes().get(note)?;
+        let good =
+            kept.as_ref().and_then(|kept| kept.good.clone()).filter(|good| good.is_usable(now));
+        match plan(kept.as_ref().map(|kept| kept.asked_at), good.as_ref(), renewed, now) {
+            Plan::Fail => return Err(IssuerKeysError::AskedJustNow),
+            Plan::Use => return good.map(|good| good.keys).ok_or(IssuerKeysError::AskedJustNow),
+            Plan::Fetch => {}
+        }
+        self.notes().put(note, &KeptKeys { good: good.clone(), asked_at: now })?;
+        match (self.fetch_keys(auth, now).await, good) {
+            (Ok(fetched), _) => {
+                let keys = fetched.keys.clone();
+                self.notes().put(note, &KeptKeys { good: Some(fetched), asked_at: now })?;
+                Ok(keys)
+            }
+            (Err(error), Some(good)) => {
+                log::warn!("the keys of issuer {} stay as they are: {error}", auth.issuer());
+                Ok(good.keys)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn fetch_keys(
+        &self,
+        auth: &OidcAuth,
+        now: DateTime<Utc>,
+    ) -> Result<GoodKeys, IssuerKeysError> {
+        let url = match auth.keys() {
+            KeySource::Url(url) => url.clone(),
+            _ => self.discover_keys_url(auth.issuer()).await?,
+        };
+        let answer = self.fetch(url.as_str(), "the key set").await?;
+        let keys = KeySet::parse(answer.body())?;
+        let fresh_until = now + freshness(answer.headers());
+        Ok(GoodKeys { keys, fetched_at: now, fresh_until })
+    }
+
+    /// Reads where the keys are (`OpenID` Connect Discovery §4).
+    async fn discover_keys_url(&self, issuer: &IssuerUrl) -> Result<IssuerUrl, IssuerKeysError> {
+        let base = issuer.as_str().trim_end_matches('/');
+        let url = format!("{base}/.well-known/openid-configuration");
+        let answer = self.fetch(&url, "the discovery document").await?;
+        let document: Value =
+            serde_json::from_slice(answer.body()).map_err(|_| IssuerKeysError::NoDocument)?;
+        let text = |name: &str| document.get(name).and_then(Value::as_str);
+        if text("issuer") != Some(issuer.as_str()) {
+            return Err(IssuerKeysError::OtherIssuer);
+        }
+        let keys = text("jwks_uri").map(str::to_owned).ok_or(IssuerKeysError::NoKeysUrl)?;
+        keys.try_into().map_err(|_| IssuerKeysError::NoKeysUrl)
+    }
+
+    async fn fetch(
+        &self,
+        url: &str,
+        what: &'static str,
+    ) -> Result<Response<Vec<u8>>, IssuerKeysError> {
+        let improper = |_| IssuerKeysError::Status { what, status: 0 };
+        let request = Request::get(url).header(header::ACCEPT, "application/json");
+        let request = request.body(vec![]).map_err(improper)?;
+        let answer = self.ports.http().send(request, &LIMITS).await;
+        let answer = answer.map_err(|source| IssuerKeysError::Transport { what, source })?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer),
+            other => Err(IssuerKeysError::Status { what, status: other.as_u16() }),
+        }
+    }
+}
+
+/// The name under which the keys of an issuer are kept. Keys from an address that an administrator has given are
+/// others than those that the issuer itself names.
+fn source_id(auth: &OidcAuth) -> String {
+    let url = match auth.keys() {
+        KeySource::Url(url) => url.as_str(),
+        KeySource::Discovery | KeySource::Inline(_) => "",
+    };
+    digest(&[auth.issuer().as_str(), url])
+}
+
+impl GoodKeys {
+    /// Returns true while they may be used although the issuer does not answer.
+    fn is_usable(&self, now: DateTime<Utc>) -> bool {
+        now < self.fresh_until.max(self.fetched_at + STALE)
+    }
+}
+
+/// Decides what is done about keys that were last asked for at `asked_at`.
+fn plan(
+    asked_at: Option<DateTime<Utc>>,
+    good: Option<&GoodKeys>,
+    renewed: bool,
+    now: DateTime<Utc>,
+) -> Plan {
+    // A clock that was set back does not keep us from asking.
+    let is_too_soon = asked_at.is_some_and(|at| (now - at).abs() < PAUSE);
+    match good {
+        Some(good) if is_too_soon || (!renewed && now < good.fresh_until) => Plan::Use,
+        None if is_too_soon => Plan::Fail,
+        _ => Plan::Fetch,
+    }
+}
+
+/// The time for which an answer may be kept (RFC 9111 §4.2.1), within bounds of our own.
+fn freshness(headers: &HeaderMap) -> TimeDelta {
+    let directives = || {
+        let values = headers.get_all(header::CACHE_CONTROL).iter();
+        values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','))
+    };
+    let is = |directive: &str, name: &str| directive.trim().eq_ignore_ascii_case(name);
+    if directives().any(|directive| is(directive, "no-store") || is(directive, "no-cache")) {
+        return MIN_FRESH;
+    }
+    let max_age = directives().find_map(|directive| {
+        let (name, seconds) = directive.split_once('=')?;
+        is(name, "max-age").then(|| seconds.trim().trim_matches('"').parse::<i64>().ok())?
+    });
+    let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()?.parse::<i64>().ok());
+    let Some(max_age) = max_age else { return FRESH };
+    let seconds = max_age.saturating_sub(age.unwrap_or(0)).clamp(0, MAX_FRESH.num_seconds());
+    TimeDelta::seconds(seconds).max(MIN_FRESH)
+}
+
+/// The shortest time between two requests for the keys of one issuer.
+const PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// The time for which keys are kept if their issuer says nothing.
+const FRESH: TimeDelta = TimeDelta::hours(1);
+/// The shortest time: a set that says less would be fetched for each login.
+const MIN_FRESH: TimeDelta = TimeDelta::minutes(5);
+/// The longest: a key that was withdrawn is believed no longer than this.
+const MAX_FRESH: TimeDelta = TimeDelta::days(1);
+/// The time after they were fetched for which keys are used although their issuer does not answer.
+const STALE: TimeDelta = TimeDelta::days(1);
+
+/// The limits of each of the two requests of a login.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(3),
+    first_byte: Duration::from_secs(5),
+    total: Duration::from_secs(7),
+    answer_bytes: MAX_KEY_SET_BYTES,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jwt_auth::testing::TestKey;
+    use serde_json::json;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("a time")
+    }
+
+    #[test]
+    fn an_issuer_is_asked_when_it_helps_and_not_too_often() {
+        let keys = json!({"keys": [TestKey::P256.jwk("k")]});
+        let good = GoodKeys {
+            keys: KeySet::from_value(&keys).expect("keys"),
+            fetched_at: at(0),
+            fresh_until: at(3600),
+        };
+        for (asked_at, is_known, renewed, now, planned) in [
+            (None, false, false, 0, Plan::Fetch),
+            (Some(0), false, false, 29, Plan::Fail),
+            (Some(0), false, false, 30, Plan::Fetch),
+            (Some(0), true, false, 10, Plan::Use),
+            (Some(0), true, false, 3599, Plan::Use),
+            (Some(0), true, false, 3600, Plan::Fetch),
+            (Some(0), true, true, 29, Plan::Use),
+            (Some(0), true, true, 30, Plan::Fetch),
+            (Some(3600), true, false, 3610, Plan::Use),
+            // The clock was set back by an hour.
+            (Some(3600), false, false, 0, Plan::Fetch),
+        ] {
+            let good = is_known.then_some(&good);
+            let decided = plan(asked_at.map(at), good, renewed, at(now));
+            assert_eq!(decided, planned, "{asked_at:?} {is_known} {renewed} {now}");
+        }
+        for (now, usable) in [(0, true), (86_399, true), (86_400, false)] {
+            assert_eq!(good.is_usable(at(now)), usable, "{now}");
+        }
+    }
+
+    #[test]
+    fn keys_are_kept_as_long_as_their_issuer_says_within_bounds() {
+        for (cache_control, age, minutes) in [
+            (&[][..], None, 60),
+            (&["max-age=1800"], None, 30),
+            (&["public, max-age=1800, must-revalidate"], None, 30),
+            (&["public", "Max-Age=1800"], None, 30),
+            (&["max-age=1800"], Some("600"), 20),
+            (&["max-age=1800"], Some("9999"), 5),
+            (&["max-age=0"], None, 5),
+            (&["max-age=-1"], None, 5),
+            (&["max-age=x"], None, 60),
+            (&["max-age=99999999999"], None, 1440),
+            (&["max-age=1800, no-store"], None, 5),
+            (&["no-cache"], None, 5),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in cache_control {
+                headers.append(header::CACHE_CONTROL, value.parse().expect("a value"));
+            }
+            if let Some(age) = age {
+                headers.insert(header::AGE, age.parse().expect("a value"));
+            }
+            let kept = freshness(&headers).num_minutes();
+            assert_eq!(kept, minutes, "{cache_control:?} {age:?}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Login by a token of a `ServiceAccount`: the API server that it is for says whose it is.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use jwt_auth::{JwtError, UnverifiedJwt};
+use kube_rest::TokenReview;
+use lease_core::{
+    Audience, ClusterCredential, KubernetesAuth, Namespace, Reviewer, ReviewerCredential,
+    ReviewerPlace, ServiceAccountName, Target,
+};
+
+use super::{Candidate, LOGIN_TIME, LoginError, Outcome, RefusalReason};
+use crate::connection::Connection;
+use crate::{ClusterError, Doing, Engine, Ports};
+
+/// A `ServiceAccount` as `sub` names it.
+struct ServiceAccount {
+    namespace: Namespace,
+    name: ServiceAccountName,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Lets a `ServiceAccount` in as one identity, if its token claims what it should and its API server agrees.
+    pub(super) async fn review_login(
+        &self,
+        candidate: &Candidate<'_, KubernetesAuth<Reviewer>>,
+        token: &UnverifiedJwt<'_>,
+        jwt: &str,
+    ) -> Result<Outcome, LoginError> {
+        let auth = candidate.auth;
+        let account = match claimed_account(auth, token, self.now()) {
+            Ok(account) => account,
+            Err(reason) => return Ok(Err(candidate.refusal(reason))),
+        };
+        let target = self.targets().get(&auth.target)?.filter(|target| !target.disabled);
+        let Some(target) = target else {
+            return Ok(Err(candidate.refusal(RefusalReason::NoTarget)));
+        };
+        let failed =
+            |source| LoginError::Review { identity: candidate.identity.name.clone(), source };
+        let connection = self.reviewer_connection(candidate, &target, jwt).map_err(failed)?;
+        let audiences = [auth.allowed_audience.as_str().to_owned()];
+        let deadline = self.now() + LOGIN_TIME;
+        let review = connection.ask(deadline, |api| api.review_token(jwt, &audiences)).await;
+        let review = match review {
+            Ok(review) => review,
+            // The token that is shown is the reviewer's own credential: that it is refused is an answer.
+            Err(error) if is_client(auth) && error.status().is_some_and(|s| s.code == 401) => {
+                return Ok(Err(candidate.refusal(RefusalReason::NotAuthenticated)));
+            }
+            Err(source) => {
+                let doing = Doing::new("create", "tokenreviews");
+                return Err(failed(ClusterError::kubernetes(&target, doing, source)));
+            }
+        };
+        Ok(match check_review(&review, &account, &auth.allowed_audience) {
+            Ok(()) => Ok(deciding_claims(&account, &review)),
+            Err(reason) => Err(candidate.refusal(reason)),
+        })
+    }
+
+    /// Connects to the target with the credential that the review is asked with.
+    fn reviewer_connection<'e>(
+        &'e self,
+        candidate: &Candidate<'_, KubernetesAuth<Reviewer>>,
+        target: &'e Target,
+        jwt: &str,
+    ) -> Result<Connection<'e, P>, ClusterError> {
+        let place = ReviewerPlace {
+            identity: &candidate.identity.name,
+            target: &target.name,
+            url: &target.url,
+        };
+        let opened = candidate.auth.reviewer.open(place, &self.keys);
+        let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
+        match opened.map_err(unopened)? {
+            ReviewerCredential::Target => self.connect(target),
+            ReviewerCredential::Token(token) => Ok(self.connect_bearing(target, token)),
+            ReviewerCredential::Variable(variable) => self.connect_by_variable(target, &variable),
+            ReviewerCredential::Client => {
+                // A JWT is visible ASCII, and so fits a header.
+                let token = ClusterCredential::try_from(jwt.to_owned());
+                let token = token.map_err(|_| unopened(lease_core::OpenError::Malformed))?;
+                Ok(self.connect_bearing(target, token))
+            }
+        }
+    }
+}
+
+fn is_client(auth: &KubernetesAuth<Reviewer>) -> bool {
+    matches!(auth.reviewer, Reviewer::Client)
+}
+
+/// Checks what a token says of itself, so that no token is sent to a cluster that could not let it in.
+///
+/// Tokens that live in Secrets (`kubernetes.io/service-account-token`) name no audience, and are refused: they are
+/// good for ever, and for everybody who is shown one.
+fn claimed_account(
+    auth: &KubernetesAuth<Reviewer>,
+    token: &UnverifiedJwt<'_>,
+    now: DateTime<Utc>,
+) -> Result<ServiceAccount, RefusalReason> {
+    let account =
+        token.subject().and_then(parse_username).ok_or(RefusalReason::NoServiceAccount)?;
+    if !auth.allows(&account.namespace, &account.name) {
+        return Err(RefusalReason::ServiceAccountNotAllowed);
+    }
+    if !token.audiences().contains(&auth.allowed_audience.as_str()) {
+        return Err(JwtError::Audience.into());
+    }
+    let expires_at = token.expires_at().ok_or(JwtError::Claim("exp"))?;
+    if now - jwt_auth::CLOCK_LEEWAY >= expires_at {
+        return Err(JwtError::Expired.into());
+    }
+    Ok(account)
+}
+
+/// Checks what the API server says of a token.
+///
+/// A 201 is not yet an authenticated token, and an authenticated one is nobody yet: other authenticators than that of
+/// `ServiceAccount`s may have accepted it, and one that knows no audiences names none.
+fn check_review(
+    review: &TokenReview,
+    claimed: &ServiceAccount,
+    audience: &Audience,
+) -> Result<(), RefusalReason> {
+    if !review.authenticated {
+        return Err(RefusalReason::NotAuthenticated);
+    }
+    let known = parse_username(&review.username).ok_or(RefusalReason::OtherUser)?;
+    let is_same = known.namespace == claimed.namespace && known.name == claimed.name;
+    let of_namespace = format!("system:serviceaccounts:{}", claimed.namespace);
+    let has_group = |name: &str| review.groups.iter().any(|group| group == name);
+    let groups_match = has_group("system:serviceaccounts") && has_group(&of_namespace);
+    if !is_same || !groups_match || review.uid.is_empty() {
+        return Err(RefusalReason::OtherUser);
+    }
+    if !review.audiences.iter().any(|known| known == audience.as_str()) {
+        return Err(RefusalReason::OtherAudience);
+    }
+    Ok(())
+}
+
+/// Reads `system:serviceaccount:NAMESPACE:NAME`: four parts, neither more nor less.
+fn parse_username(username: &str) -> Option<ServiceAccount> {
+    let (namespace, name) = username.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    Some(ServiceAccount { namespace: namespace.parse().ok()?, name: name.parse().ok()? })
+}
+
+fn deciding_claims(account: &ServiceAccount, review: &TokenReview) -> BTreeMap<String, String> {
+    [
+        ("namespace", account.namespace.to_string()),
+        ("service_account", account.name.to_string()),
+        ("service_account_uid", review.uid.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> ServiceAccount {
+        parse_username("system:serviceaccount:apps:deployer").expect("an account")
+    }
+
+    fn review() -> TokenReview {
+        TokenReview {
+            authenticated: true,
+            username: "system:serviceaccount:apps:deployer".to_owned(),
+            uid: "f75f4218".to_owned(),
+            groups: [
+                "system:serviceaccounts",
+                "system:serviceaccounts:apps",
+                "system:authenticated",
+            ]
+            .map(str::to_owned)
+            .into(),
+            audiences: vec!["kubelease".to_owned()],
+        }
+    }
+
+    #[test]
+    fn only_an_authenticated_service_account_of_the_audience_is_somebody() {
+        type Break = fn(&mut TokenReview);
+        let cases: [(Break, Option<RefusalReason>); 12] = [
+            (|_| {}, None),
+            (|r| r.audiences.push("other".to_owned()), None),
+            (|r| r.authenticated = false, Some(RefusalReason::NotAuthenticated)),
+            (|r| r.username.clear(), Some(RefusalReason::OtherUser)),
+            (|r| r.username = "admin".to_owned(), Some(RefusalReason::OtherUser)),
+            (|r| r.username.push('2'), Some(RefusalReason::OtherUser)),
+            (
+                |r| r.username = "system:serviceaccount:web:deployer".to_owned(),
+                Some(RefusalReason::OtherUser),
+            ),
+            (|r| r.username.push_str(":x"), Some(RefusalReason::OtherUser)),
+            (|r| r.uid.clear(), Some(RefusalReason::OtherUser)),
+            (|r| _ = r.groups.remove(1), Some(RefusalReason::OtherUser)),
+            (|r| r.audiences.clear(), Some(RefusalReason::OtherAudience)),
+            (|r| r.audiences = vec!["other".to_owned()], Some(RefusalReason::OtherAudience)),
+        ];
+        for (row, (break_one, reason)) in cases.into_iter().enumerate() {
+            let mut review = review();
+            break_one(&mut review);
+            let audience = "kubelease".to_owned().try_into().expect("an audience");
+            assert_eq!(check_review(&review, &account(), &audience).err(), reason, "row {row}");
+        }
+    }
+}

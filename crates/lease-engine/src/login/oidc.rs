@@ -1,0 +1,129 @@
+//! Login by an ID token: the keys of its issuer say if it is one.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jwt_auth::{Expectations, JwtError, UnverifiedJwt, VerifiedClaims};
+use lease_core::{OidcAuth, digest};
+use serde_json::Value;
+
+use super::{Candidate, LoginError, Outcome, RefusalReason};
+use crate::{Engine, Ports};
+
+impl<P: Ports> Engine<P> {
+    /// Lets the bearer of an ID token in as one identity, if it is what it says and claims what it should.
+    pub(super) async fn verify_login(
+        &self,
+        candidate: &Candidate<'_, OidcAuth>,
+        token: &UnverifiedJwt<'_>,
+    ) -> Result<Outcome, LoginError> {
+        let (auth, now) = (candidate.auth, self.now());
+        if let Err(reason) = check_unverified(auth, token, now) {
+            return Ok(Err(candidate.refusal(reason)));
+        }
+        let claims = match self.verify_with_keys(candidate, token).await? {
+            Ok(claims) => claims,
+            Err(error) => return Ok(Err(candidate.refusal(error))),
+        };
+        // Again, now that they are known to be the issuer's words.
+        if let Err(mismatch) = auth.rules().check(claims.as_map()) {
+            return Ok(Err(candidate.refusal(mismatch)));
+        }
+        if auth.is_single_use() && !self.is_first_use(candidate, &claims)? {
+            return Ok(Err(candidate.refusal(RefusalReason::Replayed)));
+        }
+        Ok(Ok(deciding_claims(auth, &claims)))
+    }
+
+    /// Verifies a token by the keys of its issuer; by newer ones if it was signed with a key that is not known.
+    async fn verify_with_keys(
+        &self,
+        candidate: &Candidate<'_, OidcAuth>,
+        token: &UnverifiedJwt<'_>,
+    ) -> Result<Result<VerifiedClaims, JwtError>, LoginError> {
+        let auth = candidate.auth;
+        let failed =
+            |source| LoginError::IssuerKeys { identity: candidate.identity.name.clone(), source };
+        let audiences: Vec<_> =
+            auth.audiences().iter().map(|audience| audience.as_str().to_owned()).collect();
+        let expected = Expectations {
+            issuer: auth.issuer().as_str(),
+            audiences: &audiences,
+            algorithms: auth.algorithms(),
+            max_age: auth.max_token_age().map(TimeDelta::from),
+        };
+        let keys = self.issuer_keys(auth, false).await.map_err(failed)?;
+        match token.verify(&keys, &expected, self.now()) {
+            // Issuers publish a key before they sign with it, so a set that is read again has it.
+            Err(JwtError::UnknownKey) => {
+                let keys = self.issuer_keys(auth, true).await.map_err(failed)?;
+                Ok(token.verify(&keys, &expected, self.now()))
+            }
+            verified => Ok(verified),
+        }
+    }
+
+    /// Returns true the first time that a token logs in as an identity.
+    fn is_first_use(
+        &self,
+        candidate: &Candidate<'_, OidcAuth>,
+        claims: &VerifiedClaims,
+    ) -> Result<bool, LoginError> {
+        // A token without an id is known by all that it claims.
+        let id = match claims.get("jti").and_then(Value::as_str) {
+            Some(id) => id.to_owned(),
+            None => Value::Object(claims.as_map().clone()).to_string(),
+        };
+        let parts = [candidate.auth.issuer().as_str(), candidate.identity.name.as_str(), &id];
+        let until = claims.expires_at() + jwt_auth::CLOCK_LEEWAY;
+        Ok(self.tokens().use_id_token(&digest(&parts), self.now(), until)?)
+    }
+}
+
+/// Checks what a token says of itself, so that no issuer is asked for keys for a token that could not be let in.
+fn check_unverified(
+    auth: &OidcAuth,
+    token: &UnverifiedJwt<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), RefusalReason> {
+    if token.issuer() != Some(auth.issuer().as_str()) {
+        return Err(JwtError::Issuer.into());
+    }
+    let named = token.audiences();
+    if !auth.audiences().iter().any(|audience| named.contains(&audience.as_str())) {
+        return Err(JwtError::Audience.into());
+    }
+    let expires_at = token.expires_at().ok_or(JwtError::Claim("exp"))?;
+    if now - jwt_auth::CLOCK_LEEWAY >= expires_at {
+        return Err(JwtError::Expired.into());
+    }
+    Ok(auth.rules().check(token.claims())?)
+}
+
+/// The claims that have decided, as texts: for names of accounts, and for whoever looks a login up.
+fn deciding_claims(auth: &OidcAuth, claims: &VerifiedClaims) -> BTreeMap<String, String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let bound = auth.rules().names().filter_map(|name| {
+        let value = name.find_in(claims.as_map())?;
+        Some((name.as_str().to_owned(), text(value)))
+    });
+    let subject = claims.get("sub").map(|subject| ("sub".to_owned(), text(subject)));
+    let all = bound.chain(subject);
+    all.map(|(name, value)| (name, shortened(value))).take(MAX_KEPT_CLAIMS).collect()
+}
+
+/// Cuts a value off: an access token has to fit into a header.
+fn shortened(mut value: String) -> String {
+    if value.len() > MAX_KEPT_BYTES {
+        let end = (0..=MAX_KEPT_BYTES).rev().find(|end| value.is_char_boundary(*end));
+        value.truncate(end.unwrap_or(0));
+        value.push('…');
+    }
+    value
+}
+
+const MAX_KEPT_CLAIMS: usize = 16;
+const MAX_KEPT_BYTES: usize = 200;

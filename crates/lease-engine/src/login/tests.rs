@@ -1,0 +1,383 @@
+use jwt_auth::testing::TestKey;
+use kube_rest::TransportError;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fixtures::{block_on, engine, name_of, pass, prod};
+use crate::testing::{Answer, TestPorts};
+use crate::{Origin, Requester};
+
+const ISSUER: &str = "https://ci.example";
+
+/// An engine with target `prod` and identity `ci` with these ways to log in, that acts for somebody at 192.0.2.1.
+fn with_auth(auth: Value) -> Engine<TestPorts> {
+    with_identity(json!({ "auth": auth }))
+}
+
+fn with_identity(input: Value) -> Engine<TestPorts> {
+    let engine = engine();
+    engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
+    put(&engine, "ci", input);
+    engine.ports.http.forget();
+    let address = "192.0.2.1".parse().ok();
+    engine.acting_for(Requester::nobody().from(Origin { address, ..Origin::default() }))
+}
+
+fn put(engine: &Engine<TestPorts>, name: &str, input: Value) {
+    let input = serde_json::from_value(input).expect("a good identity");
+    let manager = Requester::first_administrator();
+    let acting =
+        Engine::new(engine.ports.clone(), crate::fixtures::keys("A"), engine.config.clone());
+    acting.acting_for(manager).put_identity(name_of(name), input).expect("puts");
+}
+
+fn seconds(engine: &Engine<TestPorts>) -> i64 {
+    engine.now().timestamp()
+}
+
+/// The message of a refusal.
+fn reason(outcome: Result<NewAccessToken, LoginError>) -> String {
+    outcome.map(|_| ()).expect_err("is refused").to_string()
+}
+
+mod kubernetes {
+    use super::*;
+
+    fn auth(reviewer: Value) -> Value {
+        json!([{"type": "kubernetes", "target": "prod", "reviewer": reviewer, "allowed_names": ["dep*"],
+            "allowed_namespaces": ["apps"], "allowed_audience": "kubelease"}])
+    }
+
+    fn token(engine: &Engine<TestPorts>, change: impl Fn(&mut Value)) -> String {
+        let mut claims = json!({"iss": "https://kubernetes.default.svc", "aud": ["kubelease"],
+            "sub": "system:serviceaccount:apps:deployer", "exp": seconds(engine) + 600});
+        change(&mut claims);
+        TestKey::P256.issue("k", &claims)
+    }
+
+    fn review(change: impl Fn(&mut Value)) -> Answer {
+        let mut status = json!({"authenticated": true, "audiences": ["kubelease"], "user": {
+            "username": "system:serviceaccount:apps:deployer", "uid": "u1",
+            "groups": ["system:serviceaccounts", "system:serviceaccounts:apps", "system:authenticated"]}});
+        change(&mut status);
+        let review = json!({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "status": status});
+        Answer::Reply(201, review.to_string())
+    }
+
+    fn log_in(engine: &Engine<TestPorts>, jwt: &str) -> Result<NewAccessToken, LoginError> {
+        block_on(engine.log_in_by_kubernetes(Some(&name_of("ci")), jwt))
+    }
+
+    #[test]
+    fn a_reviewed_account_gets_an_access_token_for_one_request_and_no_write() {
+        let engine = with_auth(auth(json!("target")));
+        let jwt = token(&engine, |_| {});
+        engine.ports.http.script([review(|_| {})]);
+        let writes = engine.ports.store.writes();
+        let made = log_in(&engine, &jwt).expect("lets in");
+        assert_eq!(engine.ports.store.writes(), writes, "a login that succeeds writes nothing");
+        assert_eq!(made.claims.auth_method, "kubernetes");
+        assert_eq!(made.claims.login_claims["namespace"], "apps");
+        assert_eq!(made.claims.login_claims["service_account_uid"], "u1");
+        let [sent] = &engine.ports.http.sent()[..] else { panic!("one request") };
+        assert_eq!(sent.line(), "POST /apis/authentication.k8s.io/v1/tokenreviews");
+        assert_eq!(sent.body["spec"], json!({"token": jwt, "audiences": ["kubelease"]}));
+        let session = engine.authenticate(made.token.reveal(), engine.requester.origin.address);
+        assert_eq!(session.expect("lets in").identity.name, name_of("ci"));
+    }
+
+    #[test]
+    fn each_reviewer_shows_its_own_credential() {
+        for (reviewer, shown) in [
+            (json!("target"), "Bearer t0ken".to_owned()),
+            (json!({"token": "reviewer-t0ken"}), "Bearer reviewer-t0ken".to_owned()),
+            (json!({"variable": "target_reviewer"}), "Bearer from-a-variable".to_owned()),
+            (json!("client"), String::new()),
+        ] {
+            let mut engine = with_auth(auth(reviewer.clone()));
+            let variable = ("target_reviewer".to_owned(), Some("from-a-variable".to_owned()));
+            engine.ports.variables.borrow_mut().extend([variable]);
+            engine.config.origins =
+                lease_core::VariableOrigins::parse("target_reviewer=https://a.example")
+                    .expect("origins");
+            let jwt = token(&engine, |_| {});
+            engine.ports.http.script([review(|_| {})]);
+            log_in(&engine, &jwt).expect("lets in");
+            let shown = if shown.is_empty() { format!("Bearer {jwt}") } else { shown };
+            assert_eq!(engine.ports.http.bearers(), [shown], "{reviewer}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_could_not_be_let_in_is_sent_to_nobody() {
+        type Change = fn(&mut Value);
+        let cases: [(Change, &str); 8] = [
+            (|c| c["sub"] = json!("system:serviceaccount:web:deployer"), "not among"),
+            (|c| c["sub"] = json!("system:serviceaccount:apps:other"), "not among"),
+            (|c| c["sub"] = json!("system:serviceaccount:apps"), "no ServiceAccount"),
+            (|c| c["sub"] = json!("system:admin"), "no ServiceAccount"),
+            (|c| c["aud"] = json!(["https://kubernetes.default.svc"]), "`aud`"),
+            (|c| c["aud"] = Value::Null, "`aud`"),
+            (|c| c["exp"] = json!(1), "`exp`"),
+            (|c| c["exp"] = Value::Null, "`exp`"),
+        ];
+        for (row, (change, why)) in cases.into_iter().enumerate() {
+            let engine = with_auth(auth(json!("target")));
+            let refused = reason(log_in(&engine, &token(&engine, change)));
+            assert!(refused.contains(why), "row {row}: {refused}");
+            assert_eq!(engine.ports.http.calls(), 0, "row {row}");
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_says_decides() {
+        type Change = fn(&mut Value);
+        let cases: [(Change, &str); 5] = [
+            (|s| s["authenticated"] = json!(false), "does not accept"),
+            (
+                |s| _ = s.as_object_mut().expect("an object").remove("authenticated"),
+                "does not accept",
+            ),
+            (
+                |s| s["user"]["username"] = json!("system:serviceaccount:web:deployer"),
+                "somebody else",
+            ),
+            (|s| s["user"]["groups"] = json!(["system:authenticated"]), "somebody else"),
+            (|s| s["audiences"] = json!([]), "another audience"),
+        ];
+        for (row, (change, why)) in cases.into_iter().enumerate() {
+            let engine = with_auth(auth(json!("target")));
+            engine.ports.http.script([review(change)]);
+            let refused = reason(log_in(&engine, &token(&engine, |_| {})));
+            assert!(refused.contains(why), "row {row}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_does_not_review_refuses_nobody_and_lets_nobody_in() {
+        for (reviewer, status, is_refused) in [
+            ("target", 401, false),
+            ("target", 403, false),
+            ("client", 401, true),
+            ("client", 403, false),
+        ] {
+            let engine = with_auth(auth(json!(reviewer)));
+            let body =
+                json!({"kind": "Status", "status": "Failure", "code": status, "reason": "x"});
+            engine.ports.http.script([Answer::Reply(status, body.to_string())]);
+            let outcome = log_in(&engine, &token(&engine, |_| {})).map(|_| ()).expect_err("fails");
+            let refused = matches!(outcome, LoginError::Refused(_));
+            assert_eq!(refused, is_refused, "{reviewer} {status}: {outcome}");
+            assert!(refused || matches!(outcome, LoginError::Review { .. }), "{outcome}");
+        }
+    }
+
+    #[test]
+    fn without_a_name_the_only_identity_that_lets_it_in_is_meant() {
+        let engine = with_auth(auth(json!("target")));
+        let jwt = token(&engine, |_| {});
+        let log_in = |answers: usize| {
+            engine.ports.http.script((0..answers).map(|_| review(|_| {})));
+            block_on(engine.log_in_by_kubernetes(None, &jwt))
+        };
+        assert_eq!(log_in(1).expect("lets in").claims.identity, "ci");
+        put(&engine, "other", json!({"auth": [{"type": "token"}]}));
+        assert_eq!(log_in(1).expect("lets in").claims.identity, "ci");
+        put(&engine, "twin", json!({"auth": auth(json!("target"))}));
+        assert!(matches!(log_in(2), Err(LoginError::Ambiguous)));
+        put(&engine, "twin", json!({"auth": auth(json!("target")), "disabled": true}));
+        assert_eq!(log_in(1).expect("lets in").claims.identity, "ci");
+    }
+}
+
+mod oidc {
+    use super::*;
+
+    fn auth(more: Value) -> Value {
+        let mut auth = json!({"type": "oidc", "issuer": ISSUER, "audiences": ["kubelease"],
+            "claims": {"repository_id": ["123"]}});
+        for (field, value) in more.as_object().expect("an object") {
+            auth[field] = value.clone();
+        }
+        json!([auth])
+    }
+
+    fn token(engine: &Engine<TestPorts>, key: TestKey, id: &str) -> String {
+        let now = seconds(engine);
+        let claims = json!({"iss": ISSUER, "aud": "kubelease", "sub": "repo:acme/app:ref:refs/heads/main",
+            "exp": now + 300, "iat": now, "repository_id": "123", "jti": "j1"});
+        key.issue(id, &claims)
+    }
+
+    fn document() -> Answer {
+        let document = json!({"issuer": ISSUER, "jwks_uri": "https://ci.example/keys"});
+        Answer::Reply(200, document.to_string())
+    }
+
+    fn keys(keys: &[(TestKey, &str)]) -> Answer {
+        let keys: Vec<_> = keys.iter().map(|(key, id)| key.jwk(id)).collect();
+        Answer::Reply(200, json!({ "keys": keys }).to_string())
+    }
+
+    fn log_in(engine: &Engine<TestPorts>, jwt: &str) -> Result<NewAccessToken, LoginError> {
+        block_on(engine.log_in_by_oidc(Some(&name_of("ci")), jwt))
+    }
+
+    #[test]
+    fn keys_are_discovered_once_and_kept() {
+        let engine = with_auth(auth(json!({})));
+        let jwt = token(&engine, TestKey::P256, "k1");
+        engine.ports.http.script([document(), keys(&[(TestKey::P256, "k1")])]);
+        let writes = engine.ports.store.writes();
+        let made = log_in(&engine, &jwt).expect("lets in");
+        assert_eq!(engine.ports.store.writes() - writes, 2, "that they are asked for, and they");
+        assert_eq!(made.claims.login_claims["repository_id"], "123");
+        let lines: Vec<_> =
+            engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
+        assert_eq!(lines, ["GET /.well-known/openid-configuration", "GET /keys"]);
+        let writes = engine.ports.store.writes();
+        log_in(&engine, &jwt).expect("lets in");
+        assert_eq!((engine.ports.http.calls(), engine.ports.store.writes()), (2, writes));
+    }
+
+    #[test]
+    fn a_new_key_is_found_and_a_made_up_one_costs_one_request_in_half_a_minute() {
+        let engine = with_auth(auth(json!({"jwks_url": "https://ci.example/keys"})));
+        engine.ports.http.script([keys(&[(TestKey::P256, "k1")])]);
+        log_in(&engine, &token(&engine, TestKey::P256, "k1")).expect("lets in");
+        pass(&engine, 30);
+        engine.ports.http.script([keys(&[(TestKey::P256, "k1"), (TestKey::Ed25519, "k2")])]);
+        log_in(&engine, &token(&engine, TestKey::Ed25519, "k2")).expect("is rotated");
+        for _ in 0..5 {
+            let refused = reason(log_in(&engine, &token(&engine, TestKey::P384, "k3")));
+            assert!(refused.contains("no key of this `kid`"), "{refused}");
+        }
+        assert_eq!(engine.ports.http.calls(), 2);
+    }
+
+    #[test]
+    fn an_issuer_that_is_away_is_believed_by_its_last_keys_for_a_day() {
+        let engine = with_auth(auth(json!({"jwks_url": "https://ci.example/keys"})));
+        engine.ports.http.script([keys(&[(TestKey::P256, "k1")])]);
+        log_in(&engine, &token(&engine, TestKey::P256, "k1")).expect("lets in");
+        let away = || Answer::Fail(TransportError::Timeout("connect".to_owned()));
+        pass(&engine, 86_399);
+        engine.ports.http.script([away()]);
+        log_in(&engine, &token(&engine, TestKey::P256, "k1")).expect("by its last keys");
+        pass(&engine, 31);
+        engine.ports.http.script([away()]);
+        let outcome = log_in(&engine, &token(&engine, TestKey::P256, "k1"));
+        assert!(matches!(outcome, Err(LoginError::IssuerKeys { .. })), "{outcome:?}");
+        let calls = engine.ports.http.calls();
+        let outcome = log_in(&engine, &token(&engine, TestKey::P256, "k1"));
+        assert!(matches!(outcome, Err(LoginError::IssuerKeys { .. })), "{outcome:?}");
+        assert_eq!(engine.ports.http.calls(), calls, "it is not asked again at once");
+    }
+
+    #[test]
+    fn an_issuer_that_lies_or_redirects_is_not_believed() {
+        let document = |change: Value| {
+            let mut document = json!({"issuer": ISSUER, "jwks_uri": "https://ci.example/keys"});
+            for (field, value) in change.as_object().expect("an object") {
+                document[field] = value.clone();
+            }
+            Answer::Reply(200, document.to_string())
+        };
+        for (answers, why) in [
+            (vec![document(json!({"issuer": "https://ci.example/"}))], "of another issuer"),
+            (vec![document(json!({"issuer": null}))], "of another issuer"),
+            (vec![document(json!({"jwks_uri": "http://ci.example/keys"}))], "`jwks_uri`"),
+            (vec![document(json!({"jwks_uri": null}))], "`jwks_uri`"),
+            (vec![Answer::Reply(200, "<html>".to_owned())], "no JSON object"),
+            (vec![Answer::Reply(302, String::new())], "status 302"),
+            (vec![document(json!({})), Answer::Reply(301, String::new())], "status 301"),
+            (vec![document(json!({})), Answer::Reply(500, String::new())], "status 500"),
+            (vec![document(json!({})), Answer::Reply(200, "{}".to_owned())], "`keys`"),
+            (vec![document(json!({})), keys(&[])], "no public signing key"),
+            (
+                vec![document(json!({})), Answer::Fail(TransportError::TooLarge(102_400))],
+                "the key set",
+            ),
+        ] {
+            let engine = with_auth(auth(json!({})));
+            engine.ports.http.script(answers);
+            let outcome = log_in(&engine, &token(&engine, TestKey::P256, "k1"));
+            let Err(LoginError::IssuerKeys { source, .. }) = outcome else {
+                panic!("{why}: {outcome:?}")
+            };
+            assert!(source.to_string().contains(why), "{why}: {source}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_could_not_be_let_in_has_no_keys_fetched() {
+        for (auth, why) in [
+            (auth(json!({"claims": {"repository_id": ["124"]}})), "`repository_id`"),
+            (auth(json!({"subject": "repo:acme/app:pull_request"})), "`sub`"),
+            (auth(json!({"audiences": ["other"]})), "`aud`"),
+            (auth(json!({"issuer": "https://other.example"})), "`iss`"),
+        ] {
+            let engine = with_auth(auth);
+            let refused = reason(log_in(&engine, &token(&engine, TestKey::P256, "k1")));
+            assert!(refused.contains(why), "{refused}");
+            assert_eq!(engine.ports.http.calls(), 0, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_good_once_is_good_once() {
+        let jwks = json!({"keys": [TestKey::P256.jwk("k1")]});
+        let engine = with_auth(auth(json!({"jwks": jwks, "single_use": true})));
+        let jwt = token(&engine, TestKey::P256, "k1");
+        log_in(&engine, &jwt).expect("the first time");
+        let refused = reason(log_in(&engine, &jwt));
+        assert!(refused.contains("used before"), "{refused}");
+        pass(&engine, 3700);
+        engine.expiring().forget(engine.now()).expect("forgets");
+        assert!(engine.ports.store.keys().iter().all(|key| !key.contains("id-token-uses")));
+    }
+}
+
+#[test]
+fn what_is_said_of_an_identity_counts_for_its_logins() {
+    let auth = json!([{"type": "oidc", "issuer": ISSUER, "audiences": ["kubelease"], "subject": "s",
+        "jwks": {"keys": [TestKey::P256.jwk("k1")]}}]);
+    for (more, why) in [
+        (json!({}), None),
+        (json!({"disabled": true}), Some("is disabled")),
+        (json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}}), Some("is not trusted")),
+        (json!({"access_token": {"trusted_ips": ["192.0.2.0/24"]}}), None),
+    ] {
+        let mut input = json!({ "auth": auth });
+        for (field, value) in more.as_object().expect("an object") {
+            input[field] = value.clone();
+        }
+        let engine = with_identity(input);
+        let exp = seconds(&engine) + 300;
+        let jwt = TestKey::P256
+            .issue("k1", &json!({"iss": ISSUER, "aud": "kubelease", "sub": "s", "exp": exp}));
+        let outcome = block_on(engine.log_in_by_oidc(Some(&name_of("ci")), &jwt));
+        match why {
+            None => _ = outcome.expect("lets in"),
+            Some(why) => assert!(reason(outcome).contains(why), "{more}"),
+        }
+        let unknown = block_on(engine.log_in_by_oidc(Some(&name_of("nobody")), &jwt));
+        assert!(reason(unknown).contains("no identity"));
+    }
+}
+
+#[test]
+fn who_fails_too_often_waits_and_keeps_nobody_else_out() {
+    let engine = with_auth(json!([{"type": "token"}]));
+    let fail = |engine: &Engine<TestPorts>| block_on(engine.log_in_by_oidc(None, "a.b.c"));
+    for _ in 0..FAILED_LOGINS {
+        assert!(matches!(fail(&engine), Err(LoginError::Refused(_))));
+    }
+    let writes = engine.ports.store.writes();
+    assert!(matches!(fail(&engine), Err(LoginError::TooManyFailures { retry_after: 60 })));
+    assert_eq!(engine.ports.store.writes(), writes);
+    let address = "192.0.2.2".parse().ok();
+    let other =
+        engine.acting_for(Requester::nobody().from(Origin { address, ..Origin::default() }));
+    assert!(matches!(fail(&other), Err(LoginError::Refused(_))));
+}
