@@ -23,6 +23,7 @@ mod kind;
 mod lease;
 mod let_in;
 mod listing;
+mod login;
 mod modes;
 mod persistence;
 mod ports_http;
@@ -92,6 +93,9 @@ fn main() -> ExitCode {
         interruptions::an_api_server_that_closes_its_connections_does_no_harm,
         interruptions::a_way_that_ends_at_any_byte_does_no_harm,
         interruptions::a_target_with_a_wrong_credential_spoils_nothing_for_another,
+        login::a_service_account_logs_in_through_each_reviewer,
+        login::a_service_account_that_is_not_meant_is_refused,
+        login::a_ci_job_logs_in_by_the_keys_of_its_issuer,
         lease::a_leased_token_is_the_accounts_and_no_more,
         lease::a_lease_ends_when_its_token_says,
         lease::a_namespace_must_be_named_only_where_there_is_a_choice,

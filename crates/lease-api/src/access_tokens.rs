@@ -7,7 +7,8 @@ use lease_core::{Accessor, Description, Ttl};
 use lease_engine::{AuthenticationError, Engine, Ports, Session};
 use serde::Deserialize;
 
-use self::json::{AccessTokenJson, CallerJson, InfisicalTokenJson};
+use self::json::CallerJson;
+pub(crate) use self::json::{AccessTokenJson, InfisicalTokenJson};
 use crate::identities::takes_leases_back;
 use crate::input::Nothing;
 use crate::list::Query;

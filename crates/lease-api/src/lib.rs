@@ -14,6 +14,7 @@ mod identities;
 mod input;
 mod leases;
 mod list;
+mod login;
 mod problem;
 mod respond;
 mod routes;

@@ -6,6 +6,7 @@ mod dynamic_secret;
 mod identity;
 mod issue;
 mod lease;
+mod login;
 mod target;
 
 use std::error::Error;

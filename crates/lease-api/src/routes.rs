@@ -17,7 +17,7 @@ pub struct Route {
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody: it tells nothing.
+    /// Anybody: it tells nothing, or is where somebody says who he is.
     Anybody,
     /// The administrator.
     Administrator,
@@ -73,6 +73,9 @@ pub(crate) enum Operation {
     ShowAccessToken,
     RenewAccessToken,
     RevokeAccessToken,
+    LogInByKubernetes,
+    LogInByOidc,
+    LogInAsInfisical,
 }
 
 /// The routes of the main component.
@@ -127,7 +130,13 @@ pub fn leases_routes() -> Vec<Route> {
         (Method::POST, "/api/v1/auth/token/revoke", To::RevokeAccessToken),
     ]
     .map(|(method, path, operation)| Route::new(method, path, Access::Holder, operation));
-    open.into_iter().chain(administrators).chain(identities).chain(holders).collect()
+    let logins = [
+        ("/api/v1/auth/kubernetes/login", To::LogInByKubernetes),
+        ("/api/v1/auth/oidc/login", To::LogInByOidc),
+        ("/api/v1/auth/kubernetes-auth/login", To::LogInAsInfisical),
+    ]
+    .map(|(path, operation)| Route::new(Method::POST, path, Access::Anybody, operation));
+    open.into_iter().chain(logins).chain(administrators).chain(identities).chain(holders).collect()
 }
 
 /// The routes of the cleanup job.

@@ -15,7 +15,7 @@ use crate::routes::{Endpoint, Found, Operation, Route, find, leases_routes, swee
 use crate::settings::Settings;
 use crate::{
     Body, SettingsError, Variables, access_tokens, dynamic_secrets, health, identities,
-    leases as lease_handlers, targets,
+    leases as lease_handlers, login, targets,
 };
 
 /// Answers a request to the main component.
@@ -62,10 +62,7 @@ async fn serve<P: Ports>(
     match answer(found, ports, variables, &head, body).await {
         Ok(response) => response,
         Err(problem) => {
-            if let Some(cause) = &problem.cause {
-                let (status, code) = (problem.status.as_u16(), problem.told.code);
-                log::error!("{method} {route}: {status} {code}: {}", chain(&**cause));
-            }
+            log_cause(&format!("{method} {route}"), &problem);
             problem.into_response()
         }
     }
@@ -147,6 +144,9 @@ async fn dispatch<P: Ports>(
         Operation::ShowAccessToken => access_tokens::show(engine),
         Operation::RenewAccessToken => access_tokens::renew(engine, body).await,
         Operation::RevokeAccessToken => access_tokens::revoke(engine, &query, body).await,
+        Operation::LogInByKubernetes => login::by_kubernetes(engine, body).await,
+        Operation::LogInByOidc => login::by_oidc(engine, body).await,
+        Operation::LogInAsInfisical => login::infisical::log_in(engine, &head.headers, body).await,
     }
 }
 
@@ -175,6 +175,14 @@ fn method_not_allowed(methods: &[http::Method]) -> Problem {
     // Unwrap safety: method names are header values.
     let allow = HeaderValue::try_from(methods).unwrap();
     Problem::new(Code::MethodNotAllowed, detail).with(ALLOW, allow)
+}
+
+/// Logs what is behind a problem, which its caller is not told.
+pub(crate) fn log_cause(request: &str, problem: &Problem) {
+    if let Some(cause) = &problem.cause {
+        let (status, code) = (problem.status.as_u16(), problem.told.code);
+        log::error!("{request}: {status} {code}: {}", chain(&**cause));
+    }
 }
 
 /// An error with all that is behind it, on one line.

@@ -11,7 +11,7 @@ use crate::respond::time;
 
 /// An access token, in the one answer that delivers it.
 #[derive(Serialize)]
-pub(super) struct AccessTokenJson<'a> {
+pub(crate) struct AccessTokenJson<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: i64,
@@ -23,7 +23,7 @@ pub(super) struct AccessTokenJson<'a> {
 /// The same as Infisical's clients expect it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct InfisicalTokenJson<'a> {
+pub(crate) struct InfisicalTokenJson<'a> {
     access_token: &'a str,
     expires_in: i64,
     #[serde(rename = "accessTokenMaxTTL")]
@@ -58,7 +58,7 @@ struct TokenJson<'a> {
 }
 
 impl<'a> AccessTokenJson<'a> {
-    pub(super) fn of(made: &'a NewAccessToken) -> Self {
+    pub(crate) fn of(made: &'a NewAccessToken) -> Self {
         Self {
             access_token: made.token.reveal(),
             token_type: BEARER,
@@ -71,7 +71,7 @@ impl<'a> AccessTokenJson<'a> {
 }
 
 impl<'a> InfisicalTokenJson<'a> {
-    pub(super) fn of(made: &'a NewAccessToken) -> Self {
+    pub(crate) fn of(made: &'a NewAccessToken) -> Self {
         let whole = made.claims.max_expires_at - made.claims.issued_at;
         Self {
             access_token: made.token.reveal(),

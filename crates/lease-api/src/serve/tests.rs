@@ -21,6 +21,8 @@ fn body_of(endpoint: Endpoint) -> &'static str {
         Operation::AcceptCluster => r#"{"uid":"u"}"#,
         Operation::WriteOffTarget => r#"{"reason":"gone"}"#,
         Operation::RevokeLeases => r#"{"target":"prod"}"#,
+        Operation::LogInByKubernetes | Operation::LogInByOidc => r#"{"jwt":"a.b.c"}"#,
+        Operation::LogInAsInfisical => r#"{"identityId":"ci","jwt":"a.b.c"}"#,
         _ => "",
     }
 }
@@ -172,7 +174,8 @@ fn a_store_that_is_down_is_told_and_is_no_panic() {
             _ => 503,
         };
         assert_eq!(answer.status, expected, "{} {path}: {}", route.method, answer.json);
-        if expected == 503 {
+        // Infisical's clients know no codes.
+        if expected == 503 && route.endpoint != Endpoint::Operation(Operation::LogInAsInfisical) {
             assert_eq!(answer.json["code"], "store_unavailable", "{} {path}", route.method);
         }
     }

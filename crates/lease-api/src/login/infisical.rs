@@ -1,0 +1,127 @@
+//! The login of Infisical's clients, in their shapes: its SDKs and its agent log in here unmodified.
+
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http::{Response, StatusCode};
+use lease_core::IdentityName;
+use lease_engine::{Engine, Ports};
+use serde::{Deserialize, Serialize};
+
+use crate::access_tokens::InfisicalTokenJson;
+use crate::problem::Problem;
+use crate::serve::log_cause;
+use crate::{Body, MAX_BODY_BYTES, input, respond};
+
+/// A login as Infisical's clients ask for it. They send an organisation besides, which is not looked at.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "`identityId` and `jwt`")]
+struct LoginInput {
+    identity_id: String,
+    jwt: String,
+}
+
+/// An error as Infisical's clients read it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorJson<'a> {
+    req_id: &'a str,
+    status_code: u16,
+    message: &'a str,
+    error: &'a str,
+}
+
+/// `POST /api/v1/auth/kubernetes-auth/login`
+///
+/// The answer is never a problem of ours: these clients read errors in their own shape alone.
+pub(crate) async fn log_in<P: Ports>(
+    engine: &Engine<P>,
+    headers: &HeaderMap,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    match try_log_in(engine, headers, body).await {
+        Ok(response) => Ok(response),
+        Err(problem) => {
+            log_cause("POST /api/v1/auth/kubernetes-auth/login", &problem);
+            let request_id = engine.requester().origin.request_id.as_deref();
+            Ok(refusal(&problem, request_id.unwrap_or("-")))
+        }
+    }
+}
+
+async fn try_log_in<P: Ports>(
+    engine: &Engine<P>,
+    headers: &HeaderMap,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let LoginInput { identity_id, jwt } = if is_form(headers) {
+        read_form(&body.read(MAX_BODY_BYTES).await?)?
+    } else {
+        input::json(body).await?
+    };
+    // An id of Infisical's own is the name of nobody here.
+    let identity: IdentityName = input::name(&identity_id)?;
+    let made = engine.log_in_by_kubernetes(Some(&identity), jwt.trim()).await?;
+    Ok(respond::json(StatusCode::OK, &InfisicalTokenJson::of(&made)))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|text| text.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// Reads a form. A field that stands twice is refused: of the two another reader might look at the other.
+fn read_form(bytes: &[u8]) -> Result<LoginInput, Problem> {
+    let field = |name: &str| {
+        let mut values = form_urlencoded::parse(bytes).filter(|(key, _)| key == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Ok(value.into_owned()),
+            _ => Err(Problem::field(format!("/{name}"), "expected once in the form".to_owned())),
+        }
+    };
+    Ok(LoginInput { identity_id: field("identityId")?, jwt: field("jwt")? })
+}
+
+fn refusal(problem: &Problem, request_id: &str) -> Response<Vec<u8>> {
+    let error = ErrorJson {
+        req_id: request_id,
+        status_code: problem.status.as_u16(),
+        message: &problem.told.detail,
+        error: match problem.status {
+            StatusCode::UNAUTHORIZED => "Unauthorized",
+            StatusCode::UNPROCESSABLE_ENTITY => "ValidationFailure",
+            StatusCode::TOO_MANY_REQUESTS => "RateLimitExceeded",
+            status => status.canonical_reason().unwrap_or("Error"),
+        },
+    };
+    let mut response = respond::json(problem.status, &error);
+    if let Some((name, value)) = &problem.header {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Code;
+
+    #[test]
+    fn a_form_is_read_field_by_field() {
+        for (form, read) in [
+            ("identityId=ci&jwt=a.b.c", Some(("ci", "a.b.c"))),
+            ("jwt=a%2Eb.c&identityId=ci&organizationSlug=acme", Some(("ci", "a.b.c"))),
+            ("identityId=ci", None),
+            ("identityId=ci&jwt=a&jwt=b", None),
+            ("identityId=ci&identityId=ops&jwt=a", None),
+            ("", None),
+        ] {
+            let input = read_form(form.as_bytes()).ok();
+            let read = read.map(|(id, jwt)| (id.to_owned(), jwt.to_owned()));
+            assert_eq!(input.map(|input| (input.identity_id, input.jwt)), read, "{form}");
+        }
+        let problem = Problem::new(Code::LoginRefused, "no");
+        let body = refusal(&problem, "r1").into_body();
+        let expected = r#"{"reqId":"r1","statusCode":401,"message":"no","error":"Unauthorized"}"#;
+        assert_eq!(String::from_utf8(body).expect("text"), expected);
+    }
+}

@@ -1,0 +1,34 @@
+//! Logins that give no access token.
+
+use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use lease_engine::LoginError;
+
+use super::{Code, Problem, RETRY_SOON};
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            // One answer for every reason: which it was would help whoever is guessing.
+            LoginError::Refused(_) => {
+                let detail =
+                    "the token lets nobody in; whoever runs kubelease finds the reason in its log";
+                Self::new(Code::LoginRefused, detail)
+                    .with(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="kubelease""#))
+                    .because(error)
+            }
+            LoginError::Ambiguous => {
+                let detail = "several identities would let the token in; name one as `identity`";
+                Self::new(Code::LoginAmbiguous, detail)
+            }
+            LoginError::TooManyFailures { retry_after } => {
+                let detail = "too many logins from this address have failed in this minute";
+                Self::new(Code::TooManyFailedLogins, detail).retry_after(retry_after)
+            }
+            LoginError::Review { .. } | LoginError::IssuerKeys { .. } => {
+                let detail = "the token cannot be verified now; try again";
+                Self::new(Code::LoginUnavailable, detail).retry_after(RETRY_SOON).because(error)
+            }
+            LoginError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Logins: a ServiceAccount by what the real API server says of its token, a job by the keys of its issuer.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jwt_auth::testing::{TestKey, hostile_tokens};
+use serde_json::{Value, json};
+use testbed::control_plane::ISSUER;
+use testbed::harness::Case;
+use testbed::http::{Http, Reply};
+use testbed::namespace::Namespace;
+use testbed::wait::{eventually, not_yet};
+
+use crate::broker::{Broker, now};
+use crate::kind;
+
+pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
+    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    namespace.service_account("ci-job")?;
+    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let token = job.token("ci-job", &["kubelease"])?;
+    let both = job.token("ci-job", &["kubelease", ISSUER])?;
+
+    // Nobody may review tokens yet.
+    put_identity(&admin, &namespace, &json!("target"))?;
+    let unavailable = log_in(&admin, &token)?.expect(503)?;
+    assert_eq!(unavailable["code"], "login_unavailable");
+    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_review(namespace.name(), "ci-job")?;
+
+    for (reviewer, token) in [
+        (json!("target"), &token),
+        (json!({ "token": broker.token }), &token),
+        (json!("client"), &both),
+    ] {
+        put_identity(&admin, &namespace, &reviewer)?;
+        let made = until_let_in(&admin, token)?.json()?;
+        let bot = admin.anonymous().bearing(made["access_token"].as_str().context("a token")?);
+        let caller = bot.get("/api/v1/auth/token")?.expect(200)?;
+        assert_eq!(caller["identity"], "ci", "{reviewer}");
+        assert_eq!(caller["token"]["claims"]["service_account"], "ci-job", "{reviewer}");
+        let path = format!("{}/leases", broker.secret_path());
+        let lease = bot.post(&path, &json!({"ttl": "10m"}))?.expect(201)?;
+        assert_eq!(lease["requester"], "identity:ci");
+    }
+    Ok(())
+}
+
+pub fn a_service_account_that_is_not_meant_is_refused(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
+    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    for account in ["ci-job", "ci-gone", "web"] {
+        namespace.service_account(account)?;
+    }
+    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    put_identity(&admin, &namespace, &json!("target"))?;
+    let good = job.token("ci-job", &["kubelease"])?;
+    until_let_in(&admin, &good)?;
+    let gone = job.token("ci-gone", &["kubelease"])?;
+    let path = format!("{}/ci-gone", namespace.path("v1", "serviceaccounts"));
+    job.cluster.delete(&path)?.ok()?;
+    let (message, signature) = good.rsplit_once('.').context("a JWT")?;
+    let forged = format!("{message}.{}", signature.chars().rev().collect::<String>());
+    let refused = log_in(&admin, "a.b.c")?;
+    for (what, token, reason) in [
+        ("another account", job.token("web", &["kubelease"])?, "not among `allowed_names`"),
+        ("another audience", job.token("ci-job", &["other"])?, "`aud` is for somebody else"),
+        ("the API server's audience", namespace.token_for("ci-job")?, "`aud` is for somebody else"),
+        ("an account that is gone", gone, "does not accept the token"),
+        ("a forged signature", forged, "does not accept the token"),
+    ] {
+        // What the API server has accepted before it may accept for ten seconds more.
+        let reply = until_answered(&admin, &token, 401)?;
+        assert_eq!(reply.body, refused.body, "{what}");
+        assert!(broker.kubelease.log()?.contains(reason), "{what}: the log does not say {reason}");
+    }
+    assert!(!broker.kubelease.log()?.contains(&good), "the log has the token");
+    Ok(())
+}
+
+pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
+    let kubelease = case.kubelease()?;
+    let admin = kubelease.admin()?;
+    let issuer = Issuer::start()?;
+    let identity = json!({"auth": [{"type": "oidc", "issuer": issuer.url, "audiences": ["kubelease"],
+        "claims": {"repository_id": ["123"], "ref": ["refs/heads/*"]}, "claims_match": "glob"}]});
+    admin.put("/api/v1/identities/ci", &identity)?.expect(201)?;
+    let now = now()?;
+    // In the shape of GitHub's.
+    let claims = json!({"iss": issuer.url, "aud": "kubelease", "sub": "repo:acme@12/app@123:ref:refs/heads/main",
+        "exp": now + 300, "iat": now, "nbf": now - 600, "jti": "5f0c", "repository_id": "123",
+        "repository": "acme/app", "ref": "refs/heads/main", "run_id": "7", "workflow": "release"});
+    let by_oidc = |jwt: &str| {
+        admin.anonymous().post("/api/v1/auth/oidc/login", &json!({"identity": "ci", "jwt": jwt}))
+    };
+    let good = TestKey::P256.issue("p256", &claims);
+    for key in [(TestKey::P256, "p256"), (TestKey::Rsa, "rsa")] {
+        let made = by_oidc(&key.0.issue(key.1, &claims))?.expect(200)?;
+        assert_eq!(made["identity"], "ci", "{key:?}");
+    }
+    assert_eq!(issuer.asked(), 2, "its document and its keys, once");
+    let refused = by_oidc("a.b.c")?.body;
+    // As many as fit into a minute; the rest of them are held against the same code natively.
+    for (label, token) in hostile_tokens(&claims).into_iter().step_by(12) {
+        let reply = by_oidc(&token)?;
+        assert_eq!((reply.status, &reply.body), (401, &refused), "{label}");
+    }
+    assert_eq!(issuer.asked(), 2, "no token makes us ask for keys at once");
+    assert_eq!(by_oidc(&good)?.status, 200);
+    Ok(())
+}
+
+/// What the administrator of the cluster does for a job.
+struct Job<'a> {
+    cluster: &'a Http,
+    namespace: &'a Namespace,
+}
+
+impl Job<'_> {
+    fn token(&self, account: &str, audiences: &[&str]) -> Result<String> {
+        let path = format!("{}/{account}/token", self.namespace.path("v1", "serviceaccounts"));
+        let request = json!({"spec": {"audiences": audiences, "expirationSeconds": 3600}});
+        let answer = self.cluster.post(&path, &request)?.expect(201)?;
+        Ok(answer["status"]["token"].as_str().context("a token")?.to_owned())
+    }
+
+    /// Lets an account review tokens, as `system:auth-delegator` does.
+    fn let_review(&self, namespace: &str, account: &str) -> Result<()> {
+        let binding = json!({
+            "metadata": {"name": format!("review-{namespace}-{account}")},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "system:auth-delegator"},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        });
+        let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+        self.cluster.post(path, &binding)?.expect(201)?;
+        Ok(())
+    }
+}
+
+fn put_identity(admin: &Http, namespace: &Namespace, reviewer: &Value) -> Result<()> {
+    let identity = json!({
+        "auth": [{"type": "kubernetes", "target": "local", "reviewer": reviewer, "allowed_names": ["ci-*"],
+            "allowed_namespaces": [namespace.name()], "allowed_audience": "kubelease"}],
+        "grants": [{"dynamic_secrets": ["*"], "namespaces": ["*"], "actions": ["issue"]}],
+    });
+    admin.put("/api/v1/identities/ci", &identity)?.ok()?;
+    Ok(())
+}
+
+fn log_in(admin: &Http, jwt: &str) -> Result<Reply> {
+    let body = json!({"identity": "ci", "jwt": jwt});
+    admin.anonymous().post("/api/v1/auth/kubernetes/login", &body)
+}
+
+/// Waits until the rights of whoever reviews have reached the API server's authorizer.
+fn until_let_in(admin: &Http, jwt: &str) -> Result<Reply> {
+    until_answered(admin, jwt, 200)
+}
+
+fn until_answered(admin: &Http, jwt: &str, status: u16) -> Result<Reply> {
+    eventually("the answer to the login", Duration::from_secs(15), || {
+        let reply = log_in(admin, jwt)?;
+        if reply.status == status { Ok(reply) } else { Err(not_yet(format!("{reply:?}"))) }
+    })
+}
+
+/// The name in `system:serviceaccount:NAMESPACE:NAME`.
+fn account_of(username: &str) -> String {
+    username.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+/// An issuer on loopback. It ends with the test run.
+struct Issuer {
+    url: String,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Issuer {
+    fn start() -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (base, counter) = (url.clone(), Arc::clone(&asked));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                counter.fetch_add(1, Ordering::SeqCst);
+                // The client may go away; it is then the test that fails.
+                drop(answer(stream, &base));
+            }
+        });
+        Ok(Self { url, asked })
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+fn answer(mut stream: TcpStream, base: &str) -> Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().context("a request")??;
+    while lines.next().context("headers")??.trim() != "" {}
+    let body = if request.contains("/.well-known/openid-configuration") {
+        json!({"issuer": base, "jwks_uri": format!("{base}/keys")})
+    } else {
+        json!({"keys": [TestKey::P256.jwk("p256"), TestKey::Rsa.jwk("rsa"), TestKey::P384.jwk("p384")]})
+    };
+    let body = body.to_string();
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=600\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )?;
+    Ok(())
+}
