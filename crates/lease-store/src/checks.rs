@@ -86,6 +86,7 @@ mod tests {
             username: None,
             groups: vec![],
             missing_permissions: vec![],
+            warnings: vec![],
             cluster: None,
             dynamic_secrets: vec![],
         };
