@@ -60,11 +60,7 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
         (leasing.target(&away), false, "nothing answered at the address"),
         (leasing.target(&unknown_ca), false, "no TLS connection could be agreed"),
         (leasing.target(&Fake::blunt(Deed::Close)?.url()), false, "the exchange broke off"),
-        (
-            leasing.target(&Fake::answering(200, "canary")?.url()),
-            true,
-            "not a Kubernetes API server",
-        ),
+        (leasing.target(&Fake::answering(200, "canary")?.url()), true, "answers no Kubernetes API"),
         (leasing.target(&Fake::answering(502, "canary")?.url()), true, "502"),
     ] {
         admin.put("/api/v1/targets/local", &target)?.expect(200)?;

@@ -193,8 +193,8 @@ mod tests {
 
     use super::*;
     use crate::Kind;
-    use crate::subject::Subject;
     use crate::TlsFailure;
+    use crate::subject::Subject;
 
     fn refused(code: u16, body: &str) -> Error {
         let response = Response::builder().status(code).body(body.as_bytes().to_vec());
