@@ -1,6 +1,6 @@
 //! Putting, showing and deleting dynamic secrets.
 
-use lease_core::rbac::RoleKind;
+use lease_core::rbac::{PolicyRule, RoleKind, RoleRef};
 use lease_core::{
     Account, Definition, DynamicSecret, DynamicSecretName, Namespace, OnChange, Target,
 };
@@ -59,8 +59,7 @@ impl<P: Ports> Engine<P> {
             None => self.usable_target(&definition)?,
         };
         let mut warnings = definition.warnings().to_vec();
-        warnings.extend(self.look_at_target(&definition, &target).await?);
-        warnings.extend(self.weigh_elections(&name, &definition)?);
+        warnings.extend(self.look_at_target(&name, &definition, &target).await?);
         // Nothing is written before all of it is found good.
         if let Some(target) = inline {
             self.targets().put(&target)?;
@@ -179,45 +178,51 @@ impl<P: Ports> Engine<P> {
     /// What can be seen of the target of a definition now.
     async fn look_at_target(
         &self,
+        name: &DynamicSecretName,
         definition: &Definition,
         target: &Target,
     ) -> Result<Vec<String>, DynamicSecretError> {
         match &definition.parts().account {
-            Account::Existing { name, .. } => {
+            Account::Existing { name: account, .. } => {
                 let known = self.clusters().get(&target.name)?;
                 let own = known.and_then(|known| known.own_account());
                 let is_own = own.is_some_and(|(namespace, own)| {
-                    own == *name && definition.namespaces().literal().contains(&namespace)
+                    own == *account && definition.namespaces().literal().contains(&namespace)
                 });
                 if is_own {
                     return Err(DynamicSecretError::OwnAccount(target.name.clone()));
                 }
-                Ok(vec![])
+                Ok(self.elections_beside(name, definition)?.into_iter().collect())
             }
-            Account::Temporary(_) => self.look_at_role(definition, target).await,
+            Account::Temporary(_) => match bound_role(definition) {
+                Some(role) => self.look_at_role(name, (definition, role), target).await,
+                None => self.weigh_elections(name, definition, &[], None),
+            },
         }
     }
 
-    /// Weighs which coordination Leases may be written, by leases of this dynamic secret and beside them.
+    /// Weighs which coordination Leases the accounts of a dynamic secret may write, in the namespace `at` or
+    /// in any that it may name. `rules` are those of a role that it binds.
     fn weigh_elections(
         &self,
         name: &DynamicSecretName,
         definition: &Definition,
+        rules: &[PolicyRule],
+        at: Option<&Namespace>,
     ) -> Result<Vec<String>, DynamicSecretError> {
-        if let Some(dangers) = self.unweighed_elections(name, definition, &[], None)? {
-            return Err(DynamicSecretError::Elections(dangers.into()));
+        match self.unweighed_elections(name, definition, rules, at)? {
+            Some(dangers) => Err(DynamicSecretError::Elections(dangers.into())),
+            None => Ok(caution(&definition.cautions(rules)).into_iter().collect()),
         }
-        let beside = self.elections_beside(name, definition)?;
-        Ok(caution(&definition.cautions(&[])).into_iter().chain(beside).collect())
     }
 
     /// Looks through the rules of a role that is bound, in each namespace that is named.
     async fn look_at_role(
         &self,
-        definition: &Definition,
+        name: &DynamicSecretName,
+        (definition, role): (&Definition, &RoleRef),
         target: &Target,
     ) -> Result<Vec<String>, DynamicSecretError> {
-        let Some(role) = bound_role(definition) else { return Ok(vec![]) };
         let places: Vec<Option<&Namespace>> = match role.kind {
             RoleKind::ClusterRole => vec![None],
             RoleKind::Role => {
@@ -240,10 +245,21 @@ impl<P: Ports> Engine<P> {
         for place in places {
             let look = connection.look_at_role(definition, role, place, deadline).await;
             warnings.extend(look.unread().map(|why| not_looked_through(role, why)));
-            if let RoleLook::Dangerous(dangers) = look {
-                return Err(DynamicSecretError::Role(dangers.into()));
+            match look {
+                RoleLook::Dangerous(dangers) => {
+                    return Err(DynamicSecretError::Role(dangers.into()));
+                }
+                RoleLook::Weighed(rules) => {
+                    warnings.extend(self.weigh_elections(name, definition, &rules, place)?);
+                }
+                RoleLook::Absent
+                | RoleLook::Forbidden
+                | RoleLook::Unclear
+                | RoleLook::Failed(_) => {}
             }
         }
+        // A role of one name may say the same in each namespace.
+        warnings.dedup();
         Ok(warnings)
     }
 }

@@ -13,6 +13,24 @@ use lease_core::{
 use crate::{Engine, Ports, StoreError};
 
 impl<P: Ports> Engine<P> {
+    /// Returns what nobody has weighed of a grant, if a lease of it were issued in `namespace` now. `rules` are
+    /// those of a role that it binds.
+    ///
+    /// # Errors
+    /// Fails if the store does.
+    pub(crate) fn unweighed(
+        &self,
+        secret: &DynamicSecret,
+        rules: &[PolicyRule],
+        namespace: &Namespace,
+    ) -> Result<Option<NotWaived>, StoreError> {
+        let DynamicSecret { name, definition, .. } = secret;
+        match definition.check_role(rules) {
+            Ok(()) => self.unweighed_elections(name, definition, rules, Some(namespace)),
+            Err(dangers) => Ok(Some(dangers)),
+        }
+    }
+
     /// Returns what nobody has weighed of a grant because coordination Leases of kubelease may be where it
     /// applies: in the namespace `at`, or in any that leases of `definition` may name. `rules` are those of a
     /// role that it binds, and `name` is the dynamic secret's own.

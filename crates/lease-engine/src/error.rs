@@ -357,6 +357,14 @@ pub enum IssueError {
         /// The account.
         account: ServiceAccountName,
     },
+    /// Its own rules are dangerous by now, and nobody has weighed that.
+    #[error("dynamic secret `{secret}` grants by now what is dangerous")]
+    DangerousRules {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// The dangers.
+        source: NotWaived,
+    },
     /// The role that it binds grants by now what nobody has weighed.
     #[error("{} `{}` grants by now what is dangerous", .role.kind, .role.name)]
     DangerousRole {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kube_rest::Error;
-use lease_core::rbac::{NotWaived, RoleRef, live_rules};
+use lease_core::rbac::{NotWaived, PolicyRule, RoleRef, live_rules};
 use lease_core::{Account, Definition, Grant, Namespace};
 
 use crate::Ports;
@@ -11,8 +11,8 @@ use crate::objects::role_kind;
 
 /// What a look at a role shows.
 pub(crate) enum RoleLook {
-    /// It grants nothing dangerous that is not waived.
-    Weighed,
+    /// It grants nothing dangerous that is not waived: these rules.
+    Weighed(Vec<PolicyRule>),
     /// It grants what nobody has weighed.
     Dangerous(NotWaived),
     /// There is no such role.
@@ -40,7 +40,7 @@ impl<P: Ports> Connection<'_, P> {
         match read {
             Ok(stored) => match live_rules(stored.rules.unwrap_or_default()) {
                 Ok(rules) => match definition.check_role(&rules) {
-                    Ok(()) => RoleLook::Weighed,
+                    Ok(()) => RoleLook::Weighed(rules),
                     Err(dangers) => RoleLook::Dangerous(dangers),
                 },
                 Err(_) => RoleLook::Unclear,
@@ -56,7 +56,7 @@ impl RoleLook {
     /// Why the rules were not looked through, for people; none if they were.
     pub(crate) fn unread(&self) -> Option<&'static str> {
         match self {
-            Self::Weighed | Self::Dangerous(_) => None,
+            Self::Weighed(_) | Self::Dangerous(_) => None,
             Self::Absent => Some("it does not exist yet"),
             Self::Forbidden => Some("kubelease may not read it"),
             Self::Unclear => Some("they cannot be read"),

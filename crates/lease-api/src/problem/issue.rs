@@ -39,6 +39,10 @@ impl From<IssueError> for Problem {
             )
             .retry_after(RETRY_SOON),
             IssueError::NoAccount { .. } => Self::new(Code::AccountNotFound, error.to_string()),
+            IssueError::DangerousRules { secret, source } => Self::new(
+                Code::DangerousRole,
+                format!("dynamic secret `{secret}` was put before this was so: {source}"),
+            ),
             IssueError::DangerousRole { secret, role, source } => Self::new(
                 Code::DangerousRole,
                 format!(

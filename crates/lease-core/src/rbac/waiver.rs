@@ -199,6 +199,17 @@ impl fmt::Display for NotWaived {
 }
 
 impl NotWaived {
+    /// The names of the first few, for a sentence that is kept: `` `core/secrets:get` and 3 more ``.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let shown = self.0.iter().take(MAX_NAMES).map(|danger| format!("`{}`", danger.waiver()));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        match self.0.len().saturating_sub(MAX_NAMES) {
+            0 => shown,
+            more => format!("{shown} and {more} more"),
+        }
+    }
+
     /// How many dangers are told: all whose names together are no longer than rules may be. Lists multiply, so
     /// that a few texts of a role could else make an answer of many megabytes.
     fn shown(&self) -> usize {
@@ -227,6 +238,9 @@ impl std::error::Error for NotWaived {}
 
 /// The most waivers of one dynamic secret: whoever needs more waives a role by its name.
 pub const MAX_WAIVERS: usize = 128;
+
+/// The most dangers that are named where the result of a check is kept, one for each dynamic secret.
+const MAX_NAMES: usize = 8;
 
 #[cfg(test)]
 mod tests;

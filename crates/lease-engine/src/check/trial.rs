@@ -75,16 +75,29 @@ impl<P: Ports> Engine<P> {
         place: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Option<String> {
-        let definition = &secret.definition;
-        let role = bound_role(definition)?;
+        let DynamicSecret { name, definition, .. } = secret;
+        let Some(role) = bound_role(definition) else {
+            // A store that fails here fails the check itself, which is written to it.
+            let dangers = self.unweighed(secret, &[], place).ok()??;
+            return Some(format!("it grants what nobody has weighed: {}", dangers.names()));
+        };
         match connection.look_at_role(definition, role, Some(place), deadline).await {
             RoleLook::Absent => Some(format!("there is no {} `{}`", role.kind, role.name)),
             RoleLook::Dangerous(dangers) => {
-                Some(format!("{} `{}` has changed since: {dangers}", role.kind, role.name))
+                let names = dangers.names();
+                Some(format!("{} `{}` has changed since: {names}", role.kind, role.name))
+            }
+            RoleLook::Weighed(rules) => {
+                let dangers = self.unweighed_elections(name, definition, &rules, Some(place));
+                let names = dangers.ok()??.names();
+                Some(format!(
+                    "{} `{}` grants what nobody has weighed: {names}",
+                    role.kind, role.name
+                ))
             }
             RoleLook::Failed(error) => Some(told(&error)),
             // That it may not be read is told by name already.
-            RoleLook::Weighed | RoleLook::Forbidden | RoleLook::Unclear => None,
+            RoleLook::Forbidden | RoleLook::Unclear => None,
         }
     }
 

@@ -1,9 +1,12 @@
 use lease_core::TargetName;
+use serde_json::json;
 
 use super::*;
-use crate::fixtures::{EXISTING, PLAIN, block_on, engine, name_of, prod, secret};
+use crate::fixtures::{
+    CLUSTER_ROLE, EXISTING, PLAIN, ROLE, block_on, chain, engine, live, made, name_of, prod, secret,
+};
 use crate::testing::TestPorts;
-use crate::{DynamicSecretDefinition, DynamicSecretError, TargetDefinition};
+use crate::{DynamicSecretDefinition, DynamicSecretError, IssueError, TargetDefinition};
 
 /// An operator that elects its leader.
 const OPERATOR: &str = r#"{"type":"temporary","scope":"namespace","rules":[
@@ -106,4 +109,77 @@ fn an_existing_account_is_warned_of_elections_beside_its_leases() {
     assert_eq!(elsewhere.expect("puts"), [""; 0]);
     put(&engine, "operator", OPERATOR, &WAIVED[1..]).expect("puts");
     assert_eq!(put(&engine, "deployer", EXISTING.1, "").expect("puts"), [""; 0]);
+}
+
+/// Has the role `view` elect a leader, too.
+fn view_elects(engine: &Engine<TestPorts>) {
+    let rules = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["update"]}]);
+    engine.ports.http.put(json!({
+        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": "view"}, "rules": rules,
+    }));
+}
+
+fn issue(engine: &Engine<TestPorts>, name: &str) -> Result<(), IssueError> {
+    let request = lease_core::IssueRequest::default();
+    block_on(engine.issue(&name_of(name), request, None)).map(|_| ())
+}
+
+/// What a check says against issuing leases of a dynamic secret.
+fn checked(engine: &Engine<TestPorts>, name: &str) -> Option<String> {
+    let check = block_on(engine.check_target(&name_of("prod"))).expect("checks");
+    let mut secrets = check.dynamic_secrets.into_iter();
+    secrets.find(|check| check.dynamic_secret == name_of(name)).expect("it was checked").problem
+}
+
+#[test]
+fn a_role_that_elects_is_weighed_as_rules_are() {
+    let engine = two_targets();
+    view_elects(&engine);
+    let warnings = put(&engine, "operator", ROLE.1, "").expect("puts");
+    assert!(warnings[0].starts_with("`coordination.k8s.io/leases:update` may"), "{warnings:?}");
+    assert_eq!(
+        put(&engine, "operator", ROLE.1, r#""allow_dangerous":["role:view"]"#).expect("puts"),
+        [""; 0]
+    );
+    let outcome = put(&engine, "operator", CLUSTER_ROLE.1, "");
+    assert!(matches!(outcome, Err(DynamicSecretError::Role(_))), "{outcome:?}");
+    put(&engine, "deployer", EXISTING.1, "").expect("puts");
+    let outcome = put(&engine, "operator", ROLE.1, "");
+    assert!(matches!(outcome, Err(DynamicSecretError::Elections(_))), "{outcome:?}");
+}
+
+#[test]
+fn nothing_more_is_issued_of_an_election_once_existing_accounts_are_beside_it() {
+    for account in [OPERATOR, ROLE.1] {
+        let engine = two_targets();
+        view_elects(&engine);
+        put(&engine, "operator", account, "").expect("puts");
+        issue(&engine, "operator").unwrap_or_else(|error| panic!("{account}: {}", chain(&error)));
+        let before = (made(&engine), live(&engine));
+        put(&engine, "deployer", EXISTING.1, "").expect("puts");
+        let problem = checked(&engine, "operator").expect("what an issue would say");
+        assert!(problem.contains("`coordination.k8s.io/leases:update`"), "{account}: {problem}");
+        let error = issue(&engine, "operator").expect_err("not weighed");
+        assert!(chain(&error).contains("coordination.k8s.io/leases:update"), "{}", chain(&error));
+        assert_eq!((made(&engine), live(&engine)), before, "{account}: nothing is left of it");
+        put(&engine, "operator", account, &WAIVED[1..]).expect("puts");
+        assert_eq!(checked(&engine, "operator"), None, "{account}");
+        issue(&engine, "operator").unwrap_or_else(|error| panic!("{account}: {}", chain(&error)));
+    }
+}
+
+#[test]
+fn what_has_become_dangerous_since_it_was_put_is_not_issued() {
+    let engine = two_targets();
+    let account = OPERATOR.replace("coordination.k8s.io", "").replace("leases", "secrets");
+    // The fixture reads a definition as the store does: it was put before `secrets` were on the list.
+    put(&engine, "operator", &account, "").expect("puts");
+    let problem = checked(&engine, "operator").expect("what an issue would say");
+    assert!(problem.contains("`core/secrets:get`"), "{problem}");
+    let error = issue(&engine, "operator").expect_err("dangerous");
+    assert!(matches!(error, IssueError::DangerousRules { .. }), "{}", chain(&error));
+    assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));
+    put(&engine, "operator", &account, r#""allow_dangerous":["core/secrets:*"]"#).expect("puts");
+    issue(&engine, "operator").unwrap_or_else(|error| panic!("{}", chain(&error)));
 }

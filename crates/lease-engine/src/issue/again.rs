@@ -79,7 +79,7 @@ impl<P: Ports> Engine<P> {
             left
         };
         let (role, minted) = future::join(
-            self.weigh_role(&connection, secret, &held.lease.namespace, deadline),
+            self.weigh_grant(&connection, secret, &held.lease.namespace, deadline),
             connection.mint(&held.lease, seconds, deadline),
         )
         .await;

@@ -137,7 +137,7 @@ impl<'s> Making<'s> {
         self.in_time(engine)?;
         let (identity, role, first) = future::join3(
             engine.read_identity(connection, &self.lease.cluster.namespace, self.deadline()),
-            engine.weigh_role(connection, self.secret, &self.lease.namespace, self.deadline()),
+            engine.weigh_grant(connection, self.secret, &self.lease.namespace, self.deadline()),
             self.make_all(engine, connection, &self.plan.first),
         )
         .await;

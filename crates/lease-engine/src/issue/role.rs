@@ -1,6 +1,7 @@
-//! The role of a lease, weighed again for each lease.
+//! What a lease grants, weighed again for each lease.
 
 use chrono::{DateTime, Utc};
+use lease_core::rbac::NotWaived;
 use lease_core::{DynamicSecret, Namespace, ObjectKind};
 
 use crate::connection::Connection;
@@ -9,28 +10,39 @@ use crate::role::{RoleLook, bound_role, not_looked_through};
 use crate::{ClusterError, Doing, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
-    /// Reads the role that a lease is to be bound to, which somebody may have made, changed or deleted since
-    /// the dynamic secret was put. Returns the warning of a lease whose role could not be looked through.
+    /// Weighs what a lease would grant in `namespace` by what is known now. The list of what is dangerous may
+    /// have grown since the dynamic secret was put, leases of existing accounts may have come beside it, and
+    /// somebody may have made, changed or deleted the role that it binds, which is read. Returns the warning
+    /// of a lease whose role could not be looked through.
     ///
     /// # Errors
-    /// Fails if there is no such role, if it grants what nobody has weighed, or if it could not be read for
+    /// Fails if it grants what nobody has weighed, if there is no such role, or if that could not be read for
     /// another reason than a missing permission.
-    pub(super) async fn weigh_role(
+    pub(super) async fn weigh_grant(
         &self,
         connection: &Connection<'_, P>,
         secret: &DynamicSecret,
         namespace: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Result<Option<String>, IssueError> {
-        let definition = &secret.definition;
-        let Some(role) = bound_role(definition) else { return Ok(None) };
+        let DynamicSecret { name, definition, .. } = secret;
+        let Some(role) = bound_role(definition) else {
+            let left = self.unweighed(secret, &[], namespace)?;
+            let dangerous = |source| IssueError::DangerousRules { secret: name.clone(), source };
+            return left.map_or(Ok(None), |source| Err(dangerous(source)));
+        };
+        let dangerous = |source: NotWaived| IssueError::DangerousRole {
+            secret: name.clone(),
+            role: role.clone(),
+            source,
+        };
         let look = connection.look_at_role(definition, role, Some(namespace), deadline).await;
         match look {
-            RoleLook::Dangerous(source) => Err(IssueError::DangerousRole {
-                secret: secret.name.clone(),
-                role: role.clone(),
-                source,
-            }),
+            RoleLook::Dangerous(source) => Err(dangerous(source)),
+            RoleLook::Weighed(rules) => {
+                let left = self.unweighed_elections(name, definition, &rules, Some(namespace))?;
+                left.map_or(Ok(None), |source| Err(dangerous(source)))
+            }
             RoleLook::Absent => Err(connection.no_role(role, Some(namespace)).into()),
             RoleLook::Failed(source) => {
                 let kind = ObjectKind::from(role.kind);
@@ -38,7 +50,7 @@ impl<P: Ports> Engine<P> {
                 let doing = doing.at(kind.is_namespaced().then_some(namespace));
                 Err(ClusterError::kubernetes(connection.target, doing, source).into())
             }
-            RoleLook::Weighed | RoleLook::Forbidden | RoleLook::Unclear => {
+            RoleLook::Forbidden | RoleLook::Unclear => {
                 Ok(look.unread().map(|why| not_looked_through(role, why)))
             }
         }

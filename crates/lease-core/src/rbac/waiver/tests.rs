@@ -146,6 +146,19 @@ fn an_error_names_every_danger_and_what_would_allow_it() {
 }
 
 #[test]
+fn the_names_of_many_dangers_stay_a_sentence() {
+    let names = |count: usize| {
+        let verbs: Vec<String> = (0..count).map(|i| format!("v{i}")).collect();
+        let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
+        let rules = live_rules(rules).expect("good rules");
+        waivers(&[]).check_rules(&rules, apps()).unwrap_err().names()
+    };
+    assert_eq!(names(2), "`core/secrets:v0`, `core/secrets:v1`");
+    assert!(names(MAX_NAMES).ends_with("`core/secrets:v7`"), "{}", names(MAX_NAMES));
+    assert!(names(MAX_NAMES + 2).ends_with(" and 2 more"), "{}", names(MAX_NAMES + 2));
+}
+
+#[test]
 fn an_error_tells_dangers_of_one_harm_together() {
     let rules = json!([
         {"apiGroups": ["batch", ""], "resources": ["jobs", "pods"], "verbs": ["create"]},
