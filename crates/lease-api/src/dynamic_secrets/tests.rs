@@ -180,6 +180,35 @@ fn rules_may_have_their_key_above_them() {
 }
 
 #[test]
+fn what_is_granted_is_weighed_where_it_applies() {
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["update"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["update"]},
+    ]);
+    let dangers = ["core/configmaps:update", "coordination.k8s.io/leases:update"];
+    let app = Installation::with_target();
+    for (scope, namespaces, refused) in [
+        ("namespace", json!(["apps"]), false),
+        ("namespace", json!(["apps", "kube-system"]), true),
+        ("cluster", json!(["apps"]), true),
+    ] {
+        let account = json!({"type": "temporary", "scope": scope, "rules": rules});
+        let definition = json!({"target": "prod", "account": account, "namespaces": namespaces});
+        let answer = put(&app, &definition.to_string());
+        if refused {
+            let detail = answer.json["detail"].as_str().expect("a detail");
+            assert_eq!(code(&answer), (422, "dangerous_rules"), "{definition}");
+            assert!(dangers.iter().all(|danger| detail.contains(danger)), "{detail}");
+        } else {
+            let warnings = answer.json["warnings"].as_array().expect("a warning");
+            assert_eq!((answer.status, warnings.len()), (201, 1), "{}", answer.json);
+            let told = warnings[0].as_str().expect("a text");
+            assert!(told.starts_with("`coordination.k8s.io/leases:update` may"), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_role_that_cannot_be_looked_through_is_warned_of_once() {
     let role = |name: &str| {
         format!(
