@@ -103,6 +103,52 @@ pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &Case) -> Result<(
     Ok(())
 }
 
+pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &Case) -> Result<()> {
+    let redis = Redis::start()?;
+    let mut settings = case.settings()?;
+    settings.runtime_config =
+        format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
+    let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
+    let second = case.kubelease_with(settings)?;
+    let grant = json!({"dynamic_secrets": ["*"], "namespaces": ["*"], "actions": ["issue"]});
+    let fields = json!({"grants": [grant], "max_live_leases": CAP});
+    let token = token(&broker.admin()?, &fields)?;
+    let replicas =
+        [broker.admin()?.anonymous().bearing(&token), second.anonymous()?.bearing(&token)];
+    let path = format!("{}/leases", broker.secret_path());
+    let ask = |count: usize| {
+        thread::scope(|scope| {
+            let asking: Vec<_> = (0..count)
+                .map(|at| {
+                    let (http, path) = (&replicas[at % 2], &path);
+                    scope.spawn(move || http.post(path, &json!({"ttl": "10m"})))
+                })
+                .collect();
+            let answers = asking.into_iter().map(|thread| thread.join().expect("no panic"));
+            answers.collect::<Result<Vec<_>>>()
+        })
+    };
+    let (mut leases, mut refused) = (vec![], 0);
+    for reply in ask(40)? {
+        if reply.status == 201 {
+            leases.push(Lease::of(reply.json()?)?);
+        } else {
+            assert_eq!(reply.expect(409)?["code"], "too_many_leases_of_identity");
+            refused += 1;
+        }
+    }
+    assert_eq!((leases.len(), refused), (CAP, 40 - CAP));
+    // Two places come back, and are taken again.
+    for (lease, http) in leases.drain(..2).zip(&replicas) {
+        http.delete(&lease.path())?.expect(200)?;
+    }
+    let given = ask(10)?.into_iter().filter(|reply| reply.status == 201).count();
+    assert_eq!(given, 2);
+    // What the first administrator leases is not the identity's.
+    broker.lease(&json!({"ttl": "10m"}))?;
+    Ok(())
+}
+
 pub fn an_identity_leases_what_it_is_granted_and_gives_it_back(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;
@@ -149,3 +195,5 @@ const FORGED: [&[(&str, &str)]; 14] = [
 const WHOAMI: &str = "/api/v1/auth/token";
 
 const USES: i32 = 30;
+
+const CAP: usize = 6;

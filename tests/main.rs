@@ -89,6 +89,7 @@ fn main() -> ExitCode {
         identities::a_forged_header_never_helps,
         identities::a_trusted_proxy_tells_the_address_and_its_client_does_not,
         identities::uses_are_exact_through_two_replicas_of_one_redis,
+        identities::no_more_leases_of_one_live_than_may_through_two_replicas,
         identities::an_identity_leases_what_it_is_granted_and_gives_it_back,
         interruptions::an_api_server_that_closes_its_connections_does_no_harm,
         interruptions::a_way_that_ends_at_any_byte_does_no_harm,

@@ -174,6 +174,7 @@ impl FoundLease {
             audiences: stamp.audiences.clone(),
             requester: stamp.requester.clone(),
             accessor: None,
+            share: None,
             phase: Phase::Active,
             begun_at: stamp.issued_at,
             issue_deadline: stamp.issued_at,

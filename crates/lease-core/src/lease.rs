@@ -38,6 +38,9 @@ pub struct Lease {
     /// The access token by which it was asked for; none for who holds a token of the installation itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accessor: Option<Accessor>,
+    /// The number that it has among the leases of its identity, if only so many of these may live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<LeaseShare>,
     /// How far its issue has come.
     pub phase: Phase,
     /// When it was begun, by the host's clock.
@@ -60,6 +63,15 @@ pub struct Lease {
     pub jti: Option<String>,
     /// What its holder should know.
     pub warnings: Vec<String>,
+}
+
+/// A number among the leases of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseShare {
+    /// The number of the identity.
+    pub identity: u64,
+    /// The number of the lease among those of the identity.
+    pub number: u64,
 }
 
 /// What kind of credential a lease is.
@@ -302,6 +314,7 @@ mod tests {
             audiences: vec![],
             requester: "administrator".to_owned(),
             accessor: None,
+            share: None,
             phase,
             begun_at: at(1000),
             issue_deadline: at(1030),

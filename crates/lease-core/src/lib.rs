@@ -60,7 +60,8 @@ pub use ipnet::IpNet;
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
 pub use lease::{
-    Closing, EndReason, Ending, Lease, LeaseState, LeasedObject, Mode, ObjectKind, Phase,
+    Closing, EndReason, Ending, Lease, LeaseShare, LeaseState, LeasedObject, Mode, ObjectKind,
+    Phase,
 };
 pub use lease_id::{LeaseId, LeaseIdError};
 pub use lifetimes::{Lifetimes, LifetimesError};

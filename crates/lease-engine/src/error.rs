@@ -342,6 +342,12 @@ pub enum IssueError {
         /// How many may live.
         cap: u32,
     },
+    /// As many leases of the requester live as may.
+    #[error("the requester has its {cap} leases")]
+    IdentityFull {
+        /// How many may live.
+        cap: u32,
+    },
     /// What is out on the target is not known yet.
     #[error("target `{0}` is being compared with the records")]
     Reconciling(TargetName),

@@ -70,9 +70,10 @@ impl<P: Ports> Engine<P> {
         name: &IdentityName,
         revoke: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
-        let (_, identity) = self.known_identity(name)?;
+        let (number, identity) = self.known_identity(name)?;
         self.may_change(&identity)?;
         self.identities().delete(name)?;
+        self.leases().drop_identity(number)?;
         if !revoke {
             return Ok(None);
         }

@@ -10,9 +10,10 @@ mod warnings;
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_rest::{IssuedToken, TokenClaims};
 use lease_core::{
-    DynamicSecret, DynamicSecretName, IssueRequest, Lease, MIN_TOKEN_TTL, Marks, OnChange,
+    DynamicSecret, DynamicSecretName, IssueRequest, Lease, MIN_TOKEN_TTL, Marks, MaxLiveLeases,
+    OnChange,
 };
-use lease_store::{Claim, Claiming, FenceError, Held, NumberError, Numbered, Place};
+use lease_store::{Claim, Claiming, FenceError, Held, NumberError, Numbered, Place, Share};
 
 use self::failure::Failure;
 pub(crate) use self::making::Making;
@@ -87,6 +88,7 @@ impl<P: Ports> Engine<P> {
         let mut making =
             Making::plan(self, &self.requester, (log, &secret), &granted, known, claim, deadline);
         making.lease.account_uid = account;
+        making.lease.share = numbered.lease_share();
         if making.lease.mode.is_revocable() {
             self.issue_bound(&connection, making, &numbered, claim).await
         } else {
@@ -102,11 +104,33 @@ impl<P: Ports> Engine<P> {
         Ok(error)
     }
 
-    /// A number in the log of the dynamic secret, as long as it may have another lease.
+    /// A number in the log of the dynamic secret, as long as it and the requester may have another lease.
     fn number(&self, log: u64, secret: &DynamicSecret) -> Result<Numbered, IssueError> {
-        let cap = secret.definition.parts().max_live_leases.map(lease_core::MaxLiveLeases::get);
-        self.leases().number(log, cap, self.ports.now()).map_err(|error| match error {
-            NumberError::Full { cap } => IssueError::Full { secret: secret.name.clone(), cap },
+        let (cap, now) = (secret.definition.parts().max_live_leases, self.ports.now());
+        let share = self.share(now)?;
+        match self.leases().number(log, cap.map(MaxLiveLeases::get), now) {
+            Ok(numbered) => Ok(numbered.with_share(share)),
+            Err(error) => {
+                if let Some(share) = &share {
+                    self.leases().void_share(share, now)?;
+                }
+                Err(match error {
+                    NumberError::Full { cap } => {
+                        IssueError::Full { secret: secret.name.clone(), cap }
+                    }
+                    NumberError::Store(error) => error.into(),
+                })
+            }
+        }
+    }
+
+    /// A number among the leases of the requester, if only so many of these may live.
+    fn share(&self, now: DateTime<Utc>) -> Result<Option<Share>, IssueError> {
+        let Some(session) = &self.requester.session else { return Ok(None) };
+        let Some(cap) = session.identity.spec().max_live_leases else { return Ok(None) };
+        let share = self.leases().share(session.token.identity_number, cap.get(), now);
+        share.map(Some).map_err(|error| match error {
+            NumberError::Full { cap } => IssueError::IdentityFull { cap },
             NumberError::Store(error) => error.into(),
         })
     }

@@ -163,6 +163,21 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
         Ok(self.list(1, usize::MAX)?.items)
     }
 
+    /// The number of every definition.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer, or holds what cannot be read.
+    pub fn numbers(&self) -> Result<Vec<u64>, StoreError> {
+        let last = counter::read(self.store, &Self::counter())?;
+        let mut numbers = vec![];
+        for number in 1..=last {
+            if self.store.get(&Self::slot(number))?.is_some() {
+                numbers.push(number);
+            }
+        }
+        Ok(numbers)
+    }
+
     fn numbered(&self, number: u64) -> Result<Option<D>, StoreError> {
         let Some(name) = self.store.get(&Self::slot(number))? else { return Ok(None) };
         let entry = self.find(&String::from_utf8_lossy(&name))?;

@@ -13,6 +13,7 @@ pub(crate) fn count(log: Which) -> String {
     match log {
         Which::Secret(number) => format!("count.leases.{number}"),
         Which::Work => "count.work".to_owned(),
+        Which::Identity(identity) => format!("count.identity-leases.{identity}"),
     }
 }
 
@@ -26,6 +27,7 @@ pub(crate) fn record(log: Which, number: u64) -> String {
     match log {
         Which::Secret(log) => format!("lease.{log}.{number}"),
         Which::Work => format!("work.{number}"),
+        Which::Identity(identity) => format!("identity-lease.{identity}.{number}"),
     }
 }
 
@@ -34,6 +36,7 @@ pub(crate) fn void(log: Which, number: u64) -> String {
     match log {
         Which::Secret(log) => format!("void.{log}.{number}"),
         Which::Work => format!("void.work.{number}"),
+        Which::Identity(identity) => format!("void.identity-{identity}.{number}"),
     }
 }
 
@@ -42,6 +45,7 @@ pub(crate) fn summary(log: Which, level: u8, index: u64) -> String {
     match log {
         Which::Secret(log) => format!("summary.{log}.{level}.{index}"),
         Which::Work => format!("summary.work.{level}.{index}"),
+        Which::Identity(identity) => format!("summary.identity-{identity}.{level}.{index}"),
     }
 }
 

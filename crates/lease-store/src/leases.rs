@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::held::Held;
-pub use self::issue::{FenceError, NumberError, Numbered};
+pub use self::issue::{FenceError, NumberError, Numbered, Share};
 pub use self::list::LeasePage;
 pub use self::logs::Log;
 pub use self::renew::Renewal;
@@ -45,6 +45,9 @@ pub enum Which {
     Secret(u64),
     /// The revocations that could not be finished.
     Work,
+    /// The leases of the identity of this number, of which only so many may live. Each entry names a lease, which
+    /// has a number in the log of its dynamic secret too.
+    Identity(u64),
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {

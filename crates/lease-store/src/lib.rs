@@ -30,7 +30,7 @@ pub use expiring::Expiring;
 pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
     Batch, Clocks, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
-    Summary, Task, Times, Which,
+    Share, Summary, Task, Times, Which,
 };
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};

@@ -12,6 +12,7 @@ mod many;
 mod pages;
 mod renewals;
 mod retention;
+mod shares;
 mod watched;
 
 use crate::KeyValue;
@@ -65,6 +66,11 @@ cases![
     cap::a_place_comes_back_once_its_number_is_void_or_its_lease_has_ended,
     cap::an_end_that_is_told_twice_frees_one_place,
     cap::of_two_that_race_for_the_last_place_one_gets_it,
+    shares::no_more_leases_of_an_identity_live_than_may,
+    shares::a_share_comes_back_once_it_is_void_or_its_lease_has_ended,
+    shares::of_two_that_race_for_the_last_share_one_gets_it,
+    shares::whoever_is_taken_for_dead_with_a_share_answers_nothing,
+    shares::a_share_costs_one_write_and_leaves_nothing,
     fences::an_issue_begins_or_its_number_is_void,
     fences::an_issue_completes_or_is_closed,
     fences::a_plain_token_is_recorded_or_its_number_is_void,

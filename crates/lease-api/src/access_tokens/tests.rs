@@ -251,6 +251,30 @@ fn no_more_issues_in_a_minute_than_are_allowed() {
 }
 
 #[test]
+fn no_more_leases_of_an_identity_live_than_may() {
+    let mut identity = all_of_ci();
+    identity["max_live_leases"] = json!(2);
+    let app = with_bot(&identity);
+    let (first, second) = (token_of(&app, "bot"), token_of(&app, "bot"));
+    let leases = [&first, &second].map(|token| app.send("POST", ISSUE, token, ""));
+    assert!(leases.iter().all(|lease| lease.status == 201));
+    for token in [&first, &second] {
+        let refused = app.send("POST", ISSUE, token, "");
+        let told = (refused.status, &refused.json["code"]);
+        assert_eq!(told, (409, &json!("too_many_leases_of_identity")));
+        assert_eq!(refused.header("retry-after"), "10");
+    }
+    assert_eq!(app.issue("").status, 201, "it is the identity's limit");
+    assert_eq!(app.send("DELETE", &leases[0].lease_path(), &first, "").status, 200);
+    assert_eq!(app.send("POST", ISSUE, &second, "").status, 201);
+    assert_eq!(app.send("POST", ISSUE, &second, "").status, 409);
+    // It goes with the identity, and leaves nothing.
+    assert_eq!(app.send("DELETE", "/api/v1/identities/bot", ADMIN, "").status, 204);
+    let left = |key: &String| key.contains("identity-lease") || key.contains("identity-1");
+    assert!(!app.ports.store.keys().iter().any(left), "{:?}", app.ports.store.keys());
+}
+
+#[test]
 fn an_authorised_issue_costs_three_reads_more_and_no_write() {
     let app = with_bot(&all_of_ci());
     let token = token_of(&app, "bot");
@@ -269,4 +293,9 @@ fn an_authorised_issue_costs_three_reads_more_and_no_write() {
     let token = token_of(&app, "bot");
     assert_eq!(app.ports.store.writes() - before, 2, "the count is registered to be forgotten");
     assert_eq!(cost(&token), (reads + 4, writes + 1), "and the count of its uses");
+    let mut limited = all_of_ci();
+    limited["max_live_leases"] = json!(50);
+    put(&app, "bot", &limited);
+    let token = token_of(&app, "bot");
+    assert_eq!(cost(&token).1, writes + 1, "a number among its leases");
 }

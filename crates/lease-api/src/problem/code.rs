@@ -103,6 +103,8 @@ codes! {
         Disabled = "disabled",
         /// As many leases live as may.
         TooManyLeases = "too_many_leases",
+        /// As many leases of the identity live as may.
+        TooManyLeasesOfIdentity = "too_many_leases_of_identity",
         /// The same request is under way.
         RequestInProgress = "request_in_progress",
         /// The lease of the key has ended.

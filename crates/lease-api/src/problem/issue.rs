@@ -30,6 +30,7 @@ impl From<IssueError> for Problem {
                 ),
             )
             .retry_after(RETRY_WHEN_FULL),
+            IssueError::IdentityFull { cap } => identity_full(cap),
             IssueError::Reconciling(target) => Self::new(
                 Code::TargetReconciling,
                 format!(
@@ -98,6 +99,15 @@ fn too_many(limit: u32, retry_after: u32) -> Problem {
         format!("this identity may ask for {limit} leases in a minute"),
     )
     .retry_after(retry_after)
+}
+
+/// As many leases of the identity live as may.
+fn identity_full(cap: u32) -> Problem {
+    Problem::new(
+        Code::TooManyLeasesOfIdentity,
+        format!("this identity has the {cap} live leases that it may have; one must end first"),
+    )
+    .retry_after(RETRY_WHEN_FULL)
 }
 
 fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted) -> Problem {

@@ -62,6 +62,7 @@ impl<'s> Making<'s> {
             audiences: granted.audiences.iter().map(ToString::to_string).collect(),
             requester: requester.id.clone(),
             accessor: requester.accessor(),
+            share: None,
             phase: Phase::Pending,
             begun_at: now,
             issue_deadline: deadline,

@@ -29,6 +29,9 @@ impl<P: Ports> Engine<P> {
     /// Goes on with what could not be ended when that was asked for, on whichever target.
     pub(super) async fn sweep_work(&self, sweep: &Sweep) -> Result<(), StoreError> {
         left_if_unreadable(self.sweep_log(sweep, None, Which::Work).await)?;
+        for number in self.identities().numbers()? {
+            left_if_unreadable(self.sweep_log(sweep, None, Which::Identity(number)).await)?;
+        }
         self.ends_turn(sweep, None)
     }
 

@@ -1,7 +1,7 @@
 //! Numbering a lease and recording it, step by step with its issue.
 
 use chrono::{DateTime, Utc};
-use lease_core::{EndReason, Ending, Lease, LeaseId, Mode};
+use lease_core::{EndReason, Ending, Lease, LeaseId, LeaseShare, Mode};
 
 use super::held::{Held, Record};
 use super::logs::Log;
@@ -13,7 +13,15 @@ use crate::{KeyValue, KeyValueError, Leases, Place, StoreError, Which, keys, rec
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Numbered {
     place: Place,
+    share: Option<LeaseShare>,
     /// Summaries that were refreshed to get it; they ride with the record.
+    riding: Vec<(String, Vec<u8>)>,
+}
+
+/// A number among the leases of an identity, of which only so many may live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    share: LeaseShare,
     riding: Vec<(String, Vec<u8>)>,
 }
 
@@ -65,29 +73,59 @@ impl<K: KeyValue> Leases<'_, K> {
         cap: Option<u32>,
         now: DateTime<Utc>,
     ) -> Result<Numbered, NumberError> {
-        let which = Which::Secret(log);
+        let (number, riding) = self.number_in(Which::Secret(log), cap, now)?;
+        Ok(Numbered { place: Place { log, number }, share: None, riding })
+    }
+
+    /// Gives the next number among the leases of an identity, if the cap allows: one durable write.
+    ///
+    /// It is counted as a number of a dynamic secret is: it lives until it is known to be void or its lease to have
+    /// ended. Whoever has it takes a number of the dynamic secret next, or gives it up.
+    ///
+    /// # Errors
+    /// Refuses if as many live as may. Who loses a race for the last place has made two writes.
+    pub fn share(&self, identity: u64, cap: u32, now: DateTime<Utc>) -> Result<Share, NumberError> {
+        let (number, riding) = self.number_in(Which::Identity(identity), Some(cap), now)?;
+        Ok(Share { share: LeaseShare { identity, number }, riding })
+    }
+
+    /// Gives up a number among the leases of an identity.
+    ///
+    /// # Errors
+    /// Fails if the store does; a sweep gives it up later then.
+    pub fn void_share(&self, share: &Share, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let LeaseShare { identity, number } = share.share;
+        self.write(keys::void(Which::Identity(identity), number), &now)
+    }
+
+    /// The next number of a log, as long as it may have another lease.
+    fn number_in(
+        &self,
+        which: Which,
+        cap: Option<u32>,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, Vec<(String, Vec<u8>)>), NumberError> {
         let count = keys::count(which);
         let mut riding = vec![];
         if let Some(cap) = cap {
             let mut tree = Tree::read(self.store, which)?;
             if tree.live_up_to(tree.head() + 1) > u64::from(cap) {
-                riding = tree.refresh(|number| self.looked_at(log, number, now))?;
+                riding = tree.refresh(|number| self.looked_at(which, number, now))?;
                 if tree.live_up_to(tree.head() + 1) > u64::from(cap) {
                     return Err(NumberError::Full { cap });
                 }
             }
             let number = self.store.increment(&count).map_err(StoreError::from)?;
-            let numbered = Numbered { place: Place { log, number }, riding };
             // What was read since may vouch for more that has ended; either view is an upper bound.
             let again = Tree::read(self.store, which)?;
             if tree.live_up_to(number).min(again.live_up_to(number)) > u64::from(cap) {
-                self.void(&numbered, now)?;
+                self.write(keys::void(which, number), &now)?;
                 return Err(NumberError::Full { cap });
             }
-            return Ok(numbered);
+            return Ok((number, riding));
         }
         let number = self.store.increment(&count).map_err(StoreError::from)?;
-        Ok(Numbered { place: Place { log, number }, riding })
+        Ok((number, riding))
     }
 
     /// Records a lease before anything is made for it: one durable write.
@@ -102,7 +140,9 @@ impl<K: KeyValue> Leases<'_, K> {
         claim: Option<&Claim>,
     ) -> Result<(), FenceError> {
         self.record_at(numbered, pending, claim)?;
-        if self.is_given_up(numbered.place, claim)? || self.is_retired(numbered.place.log)? {
+        if self.is_given_up(numbered.place, numbered.share, claim)?
+            || self.is_retired(numbered.place.log)?
+        {
             self.fail(numbered.place, pending.id, pending.begun_at, None)?;
             return Err(FenceError::Fenced);
         }
@@ -164,7 +204,9 @@ impl<K: KeyValue> Leases<'_, K> {
         claim: Option<&Claim>,
     ) -> Result<(), FenceError> {
         self.record_at(numbered, active, claim)?;
-        if self.is_given_up(numbered.place, claim)? || self.is_retired(numbered.place.log)? {
+        if self.is_given_up(numbered.place, numbered.share, claim)?
+            || self.is_retired(numbered.place.log)?
+        {
             self.fail(numbered.place, active.id, active.begun_at, None)?;
             return Err(FenceError::Fenced);
         }
@@ -177,7 +219,12 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Fails where the store does; a sweep gives it up later then.
     pub fn void(&self, numbered: &Numbered, now: DateTime<Utc>) -> Result<(), StoreError> {
         let Place { log, number } = numbered.place;
-        self.write(keys::void(Which::Secret(log), number), &now)
+        let share =
+            numbered.share.map(|share| keys::void(Which::Identity(share.identity), share.number));
+        let voids = [keys::void(Which::Secret(log), number)].into_iter().chain(share);
+        let entries = voids.map(|key| Ok((key.clone(), record::write(&key, &now)?)));
+        let entries: Vec<_> = entries.collect::<Result<_, StoreError>>()?;
+        Ok(self.store.set_many(&entries)?)
     }
 
     /// Records that nothing came of an issue, and nothing of it is left or can still come.
@@ -207,7 +254,8 @@ impl<K: KeyValue> Leases<'_, K> {
         if self.is_closing(id)? || self.is_there(&keys::issue_fence(id))? {
             return Ok(false);
         }
-        Ok(held.lease.mode != Mode::Plain || !self.is_given_up(held.place, claim)?)
+        Ok(held.lease.mode != Mode::Plain
+            || !self.is_given_up(held.place, held.lease.share, claim)?)
     }
 
     fn record_at(
@@ -227,12 +275,26 @@ impl<K: KeyValue> Leases<'_, K> {
         if let Some(claim) = claim {
             entries.push(claim.entry(lease.id, place)?);
         }
+        if let Some(LeaseShare { identity, number }) = numbered.share {
+            let key = keys::record(Which::Identity(identity), number);
+            entries.push((key.clone(), record::write(&key, &lease.id)?));
+        }
         entries.extend(numbered.riding.iter().cloned());
         Ok(self.store.set_many(&entries)?)
     }
 
     /// Read after a record was written: whoever gives the number up writes first, and reads afterwards.
-    fn is_given_up(&self, place: Place, claim: Option<&Claim>) -> Result<bool, StoreError> {
+    fn is_given_up(
+        &self,
+        place: Place,
+        share: Option<LeaseShare>,
+        claim: Option<&Claim>,
+    ) -> Result<bool, StoreError> {
+        if let Some(LeaseShare { identity, number }) = share
+            && self.is_there(&keys::void(Which::Identity(identity), number))?
+        {
+            return Ok(true);
+        }
         let void = self.is_there(&keys::void(Which::Secret(place.log), place.number))?;
         let fenced = match claim {
             Some(claim) => self.is_there(&keys::claim_fence(&claim.key, claim.generation))?,
@@ -255,24 +317,62 @@ impl<K: KeyValue> Leases<'_, K> {
     /// What can be said of one number now, for the cap.
     fn looked_at(
         &self,
-        log: u64,
+        which: Which,
         number: u64,
         now: DateTime<Utc>,
     ) -> Result<Option<Entry>, StoreError> {
         // The void first: a record that comes after it does not count.
-        let void: Option<DateTime<Utc>> = self.read(&keys::void(Which::Secret(log), number))?;
+        let void: Option<DateTime<Utc>> = self.read(&keys::void(which, number))?;
         let now = now.timestamp();
         let at_once = |noticed| Entry { look: 0, live: true, noticed };
-        Ok(Some(match self.record(Place { log, number })? {
-            Some(record) => match self.read::<Ending>(&keys::ended(record.lease.id))? {
-                Some(_) => super::sweep::DONE,
-                None => at_once(None),
+        Ok(Some(match self.lease_at(which, number)? {
+            Some(id) => match self.is_over(which, id)? {
+                true => super::sweep::DONE,
+                false => at_once(None),
             },
             None => match void {
                 Some(_) => super::sweep::DONE,
                 None => at_once(Some(now)),
             },
         }))
+    }
+}
+
+impl Numbered {
+    /// The same, for a lease of an identity of which only so many may live.
+    #[must_use]
+    pub fn with_share(self, share: Option<Share>) -> Self {
+        let Some(Share { share, riding }) = share else { return self };
+        let riding = [self.riding, riding].concat();
+        Self { share: Some(share), riding, ..self }
+    }
+
+    /// The number that the lease will have among those of its identity.
+    #[must_use]
+    pub fn lease_share(&self) -> Option<LeaseShare> {
+        self.share
+    }
+}
+
+impl<K: KeyValue> Leases<'_, K> {
+    /// The lease under a number, if there is one.
+    fn lease_at(&self, which: Which, number: u64) -> Result<Option<LeaseId>, StoreError> {
+        match which {
+            Which::Secret(log) => {
+                let record = self.record(Place { log, number })?;
+                Ok(record.map(|record| record.lease.id))
+            }
+            Which::Work | Which::Identity(_) => self.read(&keys::record(which, number)),
+        }
+    }
+
+    /// Returns true if a lease that was found under a number has ended.
+    fn is_over(&self, which: Which, id: LeaseId) -> Result<bool, StoreError> {
+        // What names a lease from elsewhere is written together with it, and outlives it: one that is not there has
+        // ended and is forgotten.
+        let is_elsewhere = !matches!(which, Which::Secret(_));
+        Ok(self.is_there(&keys::ended(id))?
+            || (is_elsewhere && !self.is_there(&keys::place(id))?))
     }
 }
 

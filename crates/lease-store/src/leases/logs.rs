@@ -93,6 +93,28 @@ impl<K: KeyValue> Leases<'_, K> {
         Ok(tree.live_up_to(tree.head()) > 0)
     }
 
+    /// Drops what is kept of how many leases of an identity live, once that is gone.
+    ///
+    /// Leases that are out go on without it; one that is just being issued may leave a key that nobody reads.
+    ///
+    /// # Errors
+    /// Fails where the store does not answer.
+    pub fn drop_identity(&self, identity: u64) -> Result<(), StoreError> {
+        let which = Which::Identity(identity);
+        let mut tree = Tree::read(self.store, which)?;
+        if tree.head() == 0 {
+            return Ok(());
+        }
+        let (mut gone, mut from) = (vec![], 1);
+        while let Some(number) = tree.next(from)? {
+            gone.extend([keys::record(which, number), keys::void(which, number)]);
+            from = number + 1;
+        }
+        gone.extend(tree.node_keys());
+        gone.extend(tree.last_keys());
+        Ok(self.store.delete_many(&gone)?)
+    }
+
     /// Drops a log whose dynamic secret is gone, if nothing of it is left.
     ///
     /// # Errors

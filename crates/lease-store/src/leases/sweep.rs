@@ -189,7 +189,7 @@ impl<K: KeyValue> Batch<'_, K> {
                 let entry = self.ended_in(&task.held.lease, &ending);
                 self.tree.put(task.number, entry);
             }
-            Which::Work => self.drop_work(task.number),
+            Which::Work | Which::Identity(_) => self.drop_entry(task.number),
         }
         self.ended.insert(task.held.lease.id, ending);
     }

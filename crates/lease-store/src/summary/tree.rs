@@ -400,6 +400,11 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         Ok(None)
     }
 
+    /// The keys of the nodes that were read.
+    pub(crate) fn node_keys(&self) -> Vec<String> {
+        self.read.keys().cloned().collect()
+    }
+
     /// The keys of the root and of the counter, for a log that is done with for ever.
     pub(crate) fn last_keys(&self) -> Vec<String> {
         vec![keys::summary(self.log, ROOT, 0), keys::count(self.log)]

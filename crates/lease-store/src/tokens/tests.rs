@@ -1,5 +1,5 @@
 use super::*;
-use crate::MemoryStore;
+use crate::{KeyValueError, MemoryStore};
 
 fn accessor(byte: u8) -> Accessor {
     Accessor::new([byte; 16])
@@ -38,6 +38,34 @@ fn a_mark_stays_as_long_as_its_token_could_live() {
         Expiring::new(&store).forget(at(kept_for)).expect("forgets");
         assert!(!revoked(), "{end:?}");
     }
+}
+
+/// A store in which everybody reads before anybody counts.
+struct ReadBefore(MemoryStore);
+
+impl KeyValue for ReadBefore {
+    fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
+        Ok(None)
+    }
+
+    fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError> {
+        self.0.set_many(entries)
+    }
+
+    fn delete_many(&self, keys: &[String]) -> Result<(), KeyValueError> {
+        self.0.delete_many(keys)
+    }
+
+    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
+        self.0.increment(counter)
+    }
+}
+
+#[test]
+fn of_many_at_once_only_so_many_get_a_use() {
+    let store = ReadBefore(MemoryStore::default());
+    let used = (0..100).filter(|_| Tokens::new(&store).use_once(accessor(1), 30).expect("counts"));
+    assert_eq!(used.count(), 30);
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub struct Terms {
     pub issue: TimeDelta,
     pub stale: TimeDelta,
     pub cap: u32,
+    /// How many leases of [`IDENTITY`] may live, whichever log they are in.
+    pub identity_cap: u32,
     pub batch: usize,
     pub logs: Vec<u64>,
 }
@@ -26,9 +28,14 @@ pub struct Ask {
     pub id: LeaseId,
     pub log: u64,
     pub plain: bool,
+    /// Whether it is asked for by [`IDENTITY`].
+    pub limited: bool,
     pub ttl: i64,
     pub key: Option<usize>,
 }
+
+/// The number of an identity of which only so many leases may live.
+pub const IDENTITY: u64 = 7;
 
 /// How it came out is told on the way; none where it stopped.
 type Outcome = Option<()>;
@@ -56,12 +63,27 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
         Some(claim) => leases.release(claim).ok(),
         None => Some(()),
     };
+    let mut share = None;
+    if ask.limited {
+        match leases.share(IDENTITY, terms.identity_cap, port.now()) {
+            Ok(given) => share = Some(given),
+            Err(_) => {
+                port.tell(Said::Note("refused a share"));
+                return release();
+            }
+        }
+    }
     let Ok(numbered) = leases.number(ask.log, Some(terms.cap), port.now()) else {
         port.tell(Said::Note("refused"));
+        if let Some(share) = &share {
+            leases.void_share(share, port.now()).ok()?;
+        }
         return release();
     };
+    let numbered = numbered.with_share(share);
     let place = numbered.place();
     let mut lease = pending(ask, port.now(), deadline);
+    lease.share = numbered.lease_share();
     if ask.plain {
         port.pause()?;
         if is_late() || random.happens(50) {
@@ -195,7 +217,7 @@ fn carry_out(port: &Port, terms: &Terms, held: &Held) -> bool {
 
 pub fn sweep(port: &Port, terms: &Terms, random: &mut Random) -> Outcome {
     let logs = terms.logs.iter().map(|log| Which::Secret(*log));
-    for which in std::iter::once(Which::Work).chain(logs) {
+    for which in [Which::Work, Which::Identity(IDENTITY)].into_iter().chain(logs) {
         for _ in 0..8 {
             let leases = Leases::new(port);
             let due = leases.due(which, port.now(), terms.batch, terms.times).ok()?;
@@ -227,7 +249,8 @@ fn uid_of(lease: &Lease) -> Option<u64> {
 
 fn answer(lease: &Lease, place: Place, ends: DateTime<Utc>, key: Option<usize>) -> Said {
     let plain = lease.mode == Mode::Plain;
-    Said::Answers(Answer { id: lease.id, place, ends: ends.timestamp(), plain, key })
+    let limited = lease.share.is_some();
+    Said::Answers(Answer { id: lease.id, place, ends: ends.timestamp(), plain, limited, key })
 }
 
 fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
@@ -253,6 +276,7 @@ fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
         audiences: vec![],
         requester: "somebody".to_owned(),
         accessor: None,
+        share: None,
         phase: Phase::Pending,
         begun_at: now,
         issue_deadline: deadline,

@@ -108,11 +108,12 @@ impl Facts {
     pub fn check(
         &self,
         now: i64,
-        cap: u32,
+        (cap, identity_cap): (u32, u32),
         is_gone: impl Fn(&LeaseId) -> bool,
         is_closing: impl Fn(&LeaseId) -> bool,
     ) -> Option<String> {
         let mut live: BTreeMap<u64, u32> = BTreeMap::new();
+        let mut of_identity = 0;
         for (id, answer) in &self.answered {
             let Answer { place, ends, plain, .. } = *answer;
             if self.ended.contains(id) {
@@ -125,6 +126,10 @@ impl Facts {
             *count += 1;
             if *count > cap {
                 return Some(format!("more than {cap} live in log {}", place.log));
+            }
+            of_identity += u32::from(answer.limited);
+            if of_identity > identity_cap {
+                return Some(format!("more than {identity_cap} of the identity live"));
             }
             let end = ends.max(self.renewed.get(id).copied().unwrap_or_default()) + 1;
             let by = if self.revoke_told.contains(id) && is_closing(id) {

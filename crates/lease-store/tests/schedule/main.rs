@@ -45,7 +45,15 @@ fn nothing_that_can_happen_breaks_a_promise() {
     }
     println!("{count} schedules: {seen:?}");
     // A schedule in which nothing happens proves nothing.
-    for what in ["answered", "answered again", "renewed", "revoked", "postponed", "refused"] {
+    for what in [
+        "answered",
+        "answered again",
+        "renewed",
+        "revoked",
+        "postponed",
+        "refused",
+        "refused a share",
+    ] {
         let times = seen.get(what).copied().unwrap_or_default();
         assert!(count < SCHEDULES || times > 0, "nothing was {what}: {seen:?}");
     }
@@ -87,7 +95,7 @@ fn run(seed: u64, traced: bool) -> World {
         } else {
             world.step(actor);
         }
-        world.check(terms.cap);
+        world.check((terms.cap, terms.identity_cap));
         if world.violation.is_some() {
             break;
         }
@@ -97,7 +105,7 @@ fn run(seed: u64, traced: bool) -> World {
     world.kill_all();
     if world.violation.is_none() {
         world.land_all();
-        world.check(terms.cap);
+        world.check((terms.cap, terms.identity_cap));
         settle(&mut world, &terms, chaos);
     }
     world
@@ -157,7 +165,9 @@ fn ask(world: &mut World, terms: &Terms, key: Option<usize>) -> Ask {
     let log =
         key.map_or_else(|| random.one_of(&terms.logs), |key| terms.logs[key % terms.logs.len()]);
     let (plain, ttl) = (random.happens(300), random.one_of(&[4, 8, 15, 40, 80]));
-    Ask { id, log, plain, ttl, key }
+    // A key is of one requester.
+    let limited = key.map_or_else(|| random.happens(500), |key| key % 2 == 0);
+    Ask { id, log, plain, limited, ttl, key }
 }
 
 fn someone(world: &mut World) -> Option<LeaseId> {
@@ -172,7 +182,7 @@ fn settle(world: &mut World, terms: &Terms, chaos: Faults) {
     let rounds = 3 * terms.times.retention.num_seconds() / ROUND;
     for _ in 0..rounds {
         let (terms, mut own) = (terms.clone(), Random::new(0));
-        let cap = terms.cap;
+        let cap = (terms.cap, terms.identity_cap);
         world.spawn("sweep", 0, move |port| actors::sweep(port, &terms, &mut own));
         while world.actors() > 0 {
             world.step(0);
@@ -187,13 +197,18 @@ fn settle(world: &mut World, terms: &Terms, chaos: Faults) {
     let open = facts.answered.iter().find(|(id, _)| !facts.ended.contains(id));
     let mut orphans = world.accounts.keys().filter(|id| !facts.made_too_late.contains(id));
     let logs = terms.logs.iter().map(|log| (log.to_string(), format!("count.leases.{log}")));
-    let mut counted = logs.chain([("work".to_owned(), "count.work".to_owned())]);
+    let (identity, shares) = (actors::IDENTITY, "count.identity-leases");
+    let mut counted = logs.chain([
+        ("work".to_owned(), "count.work".to_owned()),
+        (format!("identity-{identity}"), format!("{shares}.{identity}")),
+    ]);
     let counted = counted.find_map(|(log, count)| {
         let live = facts.counted(&log, world.count(&count));
         (live > 0).then(|| format!("log {log} counts {live} that do not live"))
     });
     // What landed after it was forgotten, or was decided of it, is found by nobody, and harms nobody.
-    let lasting = ["lease.", "place.", "claim.", "renewal.", "work.", "count.renewals."];
+    let lasting =
+        ["lease.", "place.", "claim.", "renewal.", "work.", "count.renewals.", "identity-lease."];
     let left = world.keys(if chaos == Faults::Now { &lasting } else { &[] });
     let violation = if let Some((_, answer)) = open {
         Some(format!("lease {:?} has not ended", answer.place))
@@ -244,6 +259,7 @@ fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
         issue: TimeDelta::seconds(14),
         stale: TimeDelta::seconds(random.one_of(&[2, 18])),
         cap: random.one_of(&[1, 2, 3, 3, 5]),
+        identity_cap: random.one_of(&[1, 2, 2, 3]),
         batch: random.one_of(&[2, 5, 100]),
         logs,
     };

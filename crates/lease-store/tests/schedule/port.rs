@@ -41,6 +41,8 @@ pub struct Answer {
     pub place: Place,
     pub ends: i64,
     pub plain: bool,
+    /// Whether it is of the identity of which only so many may live.
+    pub limited: bool,
     pub key: Option<usize>,
 }
 

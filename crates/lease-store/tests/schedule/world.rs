@@ -341,7 +341,7 @@ impl World {
     }
 
     /// Looks whether all that must hold does, if anything has changed since it was last looked.
-    pub fn check(&mut self, cap: u32) {
+    pub fn check(&mut self, cap: (u32, u32)) {
         if std::mem::take(&mut self.changed) {
             let gone = |id: &LeaseId| !self.accounts.contains_key(id);
             let closing = |id: &LeaseId| self.store.contains_key(&format!("closing.{id}"));

@@ -79,6 +79,13 @@ impl<K: KeyValue> Batch<'_, K> {
                 Some(id) => Ok(Some(self.look_at_work(number, id, known)?)),
                 None => Ok(None),
             },
+            Which::Identity(_) => match self.leases.read(&keys::record(self.which, number))? {
+                Some(id) => {
+                    self.look_at_share(number, id)?;
+                    Ok(Some(Found::Noted))
+                }
+                None => Ok(None),
+            },
         }
     }
 
@@ -132,7 +139,7 @@ impl<K: KeyValue> Batch<'_, K> {
     ) -> Result<Found, StoreError> {
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
         let Some(held) = held else {
-            self.drop_work(number);
+            self.drop_entry(number);
             return Ok(Found::Noted);
         };
         let noticed = known.and_then(|entry| entry.noticed);
@@ -153,10 +160,26 @@ impl<K: KeyValue> Batch<'_, K> {
         }
     }
 
-    pub(super) fn drop_work(&mut self, number: u64) {
-        self.forgotten.push(keys::record(Which::Work, number));
-        self.forgotten.push(keys::void(Which::Work, number));
+    /// Drops a number that stands for a lease which is kept elsewhere.
+    pub(super) fn drop_entry(&mut self, number: u64) {
+        self.forgotten.push(keys::record(self.which, number));
+        self.forgotten.push(keys::void(self.which, number));
         self.tree.forget(number);
+    }
+
+    /// Notes of a lease of an identity when it is to be looked at again. Its end is carried out by its own log.
+    fn look_at_share(&mut self, number: u64, id: LeaseId) -> Result<(), StoreError> {
+        // One that is forgotten has ended long ago: it was recorded together with what names it here.
+        let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
+        let Some(held) = held else {
+            self.drop_entry(number);
+            return Ok(());
+        };
+        match self.expires_in_future(&held) {
+            Some(look) => self.look_again(number, look),
+            None => self.look_soon(number, None),
+        }
+        Ok(())
     }
 
     fn look_at_ended(
