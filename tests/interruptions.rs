@@ -4,8 +4,7 @@
 //! whatever stands between may end one at any byte. All operations run side by side, so that one broken
 //! connection is the matter of several requests.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -47,13 +46,15 @@ pub fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &Case) 
     let tally = Tally::default();
     thread::scope(|scope| {
         for _ in 0..WORKERS / 2 {
-            scope.spawn(|| (0..SPOILED / 2).for_each(|_| tally.add(way.check("way"), None)));
+            scope.spawn(|| (0..SPOILED / 2).for_each(|_| tally.add("check", way.check("way"))));
             scope.spawn(|| {
-                (0..SPOILED / 2).for_each(|_| tally.add(way.check("wrong"), Some(UNAUTHORIZED)));
+                (0..SPOILED / 2)
+                    .for_each(|_| tally.add("refused check", way.refused_check("wrong")));
             });
         }
     });
-    tally.expect(WORKERS / 2 * SPOILED)
+    let each = WORKERS / 2 * SPOILED / 2;
+    tally.expect(&[("check", each), ("refused check", each)])
 }
 
 /// A kubelease that may everything in its cluster, with one dynamic secret of each sort.
@@ -62,6 +63,8 @@ struct Way<'c> {
     admin: Http,
     target: Value,
     place: Namespace,
+    /// The path and definition of each dynamic secret.
+    secrets: Vec<(String, Value)>,
     _binding: Deployed<'c>,
 }
 
@@ -79,7 +82,12 @@ impl<'c> Way<'c> {
             },
             "subjects": [{ "kind": "ServiceAccount", "name": "broker", "namespace": place.name() }],
         });
-        let binding = Deployed::create(cluster, vec![binding])?;
+        let rules = json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] }]);
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": { "name": place.name() }, "rules": rules,
+        });
+        let binding = Deployed::create(cluster, vec![role, binding])?;
         // What was given up may land for a second only, so that nobody need wait long.
         let mut settings = case.settings()?.with("landing_time", "1s");
         settings.ca = Some(cluster.ca_pem().to_owned());
@@ -88,19 +96,26 @@ impl<'c> Way<'c> {
         let target =
             json!({ "url": url, "auth": { "type": "token", "token": token }, "ca": "custom" });
         admin.put("/api/v1/targets/way", &target)?.expect(201)?;
-        let rules = json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] }]);
+        let mut secrets = vec![];
         for (name, account) in [
             ("plain", json!({ "type": "existing", "name": "deployer", "revocable": false })),
             ("existing", json!({ "type": "existing", "name": "deployer" })),
             ("rules", json!({ "type": "temporary", "scope": "namespace", "rules": rules })),
+            ("cluster", json!({ "type": "temporary", "scope": "cluster", "rules": rules })),
+            (
+                "role",
+                json!({ "type": "temporary", "scope": "namespace", "role": { "kind": "ClusterRole", "name": place.name() } }),
+            ),
         ] {
             let secret = json!({
                 "target": "way", "account": account, "namespaces": [place.name()],
                 "default_ttl": "15m", "max_ttl": "1h",
             });
-            admin.put(&format!("/api/v1/dynamic-secrets/{name}"), &secret)?.expect(201)?;
+            let path = format!("/api/v1/dynamic-secrets/{name}");
+            admin.put(&path, &secret)?.expect(201)?;
+            secrets.push((path, secret));
         }
-        let it = Self { cluster, admin, target, place, _binding: binding };
+        let it = Self { cluster, admin, target, place, secrets, _binding: binding };
         it.until_counted()?;
         Ok(it)
     }
@@ -120,29 +135,39 @@ impl<'c> Way<'c> {
             for _ in 0..WORKERS {
                 scope.spawn(|| (0..ROUNDS).for_each(|round| self.round(round, &tally)));
             }
-            scope.spawn(|| (0..WORKERS * ROUNDS).for_each(|_| tally.add(self.sweep(), None)));
+            scope.spawn(|| (0..WORKERS * ROUNDS).for_each(|_| tally.add("sweep", self.sweep())));
         });
-        // Put, check, issue, renewal, revocation, plain token, sweep.
-        tally.expect(7 * WORKERS * ROUNDS)?;
+        tally.expect(&OPERATIONS.map(|operation| (operation, WORKERS * ROUNDS)))?;
         self.until_nothing_is_left()
     }
 
     fn round(&self, number: usize, tally: &Tally) {
         let put = || self.admin.put("/api/v1/targets/way", &self.target)?.expect(200).map(drop);
         // The next lease is the first since, and looks at cluster and account anew.
-        tally.add(put(), None);
-        tally.add(self.check("way"), None);
-        tally.add(self.issue("plain").map(drop), None);
-        let issued = self.issue(if number.is_multiple_of(2) { "existing" } else { "rules" });
+        tally.add("put target", put());
+        let (path, secret) = &self.secrets[number % self.secrets.len()];
+        let put_secret = || self.admin.put(path, secret)?.expect(200).map(drop);
+        tally.add("put dynamic secret", put_secret());
+        tally.add("check", self.check("way"));
+        tally.add("issue plain", self.issue("plain").map(drop));
+        let revocable = ["existing", "rules", "cluster", "role"];
+        let issued = self.issue(revocable[number % revocable.len()]);
         let id = issued.as_ref().ok().cloned();
-        tally.add(issued.map(drop), None);
-        // That one was not issued is counted already.
-        let with = |act: fn(&Self, &str) -> Result<()>| match &id {
-            Some(id) => act(self, id),
-            None => Ok(()),
-        };
-        tally.add(with(Self::renew), None);
-        tally.add(with(Self::revoke), None);
+        tally.add("issue revocable", issued.map(drop));
+        // One that was not issued is neither renewed nor revoked, and is counted already.
+        let Some(id) = id else { return };
+        tally.add("renew", self.renew(&id));
+        tally.add("revoke", self.revoke(&id));
+        tally.add("revoke again", self.revoke(&id));
+    }
+
+    /// A target whose credential is wrong, and which is told to be so.
+    fn refused_check(&self, target: &str) -> Result<()> {
+        match self.check(target) {
+            Ok(()) => anyhow::bail!("it went well instead of `{UNAUTHORIZED}`"),
+            Err(error) if format!("{error:#}").contains(UNAUTHORIZED) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A target as it is, told truly.
@@ -228,39 +253,57 @@ fn is_true(fact: bool, answer: &Value) -> Result<()> {
     Ok(())
 }
 
-/// How often something was done, and what came of those times that it failed.
+/// How often each operation was done, and what came of those times that it failed.
 #[derive(Default)]
-struct Tally {
-    done: AtomicUsize,
-    failed: Mutex<Vec<String>>,
+struct Tally(Mutex<BTreeMap<&'static str, Count>>);
+
+#[derive(Default)]
+struct Count {
+    done: usize,
+    failed: Vec<String>,
 }
 
 impl Tally {
-    /// Counts what was done; one that is to fail fails with this text.
-    fn add(&self, done: Result<()>, expected: Option<&str>) {
-        self.done.fetch_add(1, Ordering::Relaxed);
-        let failure = match (done, expected) {
-            (Ok(()), None) => return,
-            (Ok(()), Some(expected)) => format!("it went well instead of `{expected}`"),
-            (Err(error), Some(expected)) if format!("{error:#}").contains(expected) => return,
-            (Err(error), _) => format!("{error:#}"),
-        };
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+    fn add(&self, operation: &'static str, done: Result<()>) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(operation).or_default();
+        count.done += 1;
+        count.failed.extend(done.err().map(|error| format!("{error:#}")));
     }
 
-    /// So often was it done, at most once in a thousand times in vain, and never told untruly.
-    fn expect(&self, times: usize) -> Result<()> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = self.done.load(Ordering::Relaxed);
-        ensure!(done == times, "{done} times instead of {times}");
-        let (count, first) = (failed.len(), &failed[..failed.len().min(5)]);
-        eprintln!("{count} of {done} failed");
+    /// Fails unless each operation was done so often, nothing was told untruly, and hardly anything failed: one in a
+    /// thousand of all, and one of each operation.
+    fn expect(&self, operations: &[(&str, usize)]) -> Result<()> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut all, mut failed) = (0, vec![]);
+        for (operation, times) in operations {
+            let count = counts.get(operation).with_context(|| format!("no {operation}"))?;
+            // What depends on a lease that was not issued is done once less.
+            ensure!(count.done + 1 >= *times, "{operation}: {} of {times} times", count.done);
+            ensure!(count.failed.len() <= 1, "{operation}: {:#?}", count.failed);
+            all += count.done;
+            failed.extend(&count.failed);
+        }
+        eprintln!("{} of {all} failed", failed.len());
         let untrue: Vec<_> = failed.iter().filter(|failure| failure.contains(UNTRUE)).collect();
         ensure!(untrue.is_empty(), "{untrue:#?}");
-        ensure!(count * 1000 <= done, "{count} of {done} failed: {first:#?}");
+        ensure!(failed.len() * 1000 <= all, "{} of {all} failed: {failed:#?}", failed.len());
         Ok(())
     }
 }
+
+/// All that asks the cluster.
+const OPERATIONS: [&str; 9] = [
+    "put target",
+    "put dynamic secret",
+    "check",
+    "issue plain",
+    "issue revocable",
+    "renew",
+    "revoke",
+    "revoke again",
+    "sweep",
+];
 
 /// As many as a small team has at work.
 const WORKERS: usize = 8;
