@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -136,12 +137,19 @@ fn request(result: &Value) -> Result<Value> {
     Ok(serde_json::from_str::<Value>(body)?["request"].take())
 }
 
+/// Counts the authorities.
+static NUMBER: AtomicUsize = AtomicUsize::new(1);
+
 /// A certificate authority.
 struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 impl Ca {
     fn new() -> Result<Self> {
         let mut params = CertificateParams::default();
+        // Each has a name of its own: a certificate of another authority of the same name would be told to have a
+        // wrong signature, and not an unknown issuer.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
     }
