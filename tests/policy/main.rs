@@ -33,6 +33,13 @@ fn without_any_one_verb_of_its_rbac_a_mode_fails() -> Result<()> {
         let objects = broker.cluster.objects(rbac.manifest())?;
         for role in objects.iter().filter(|object| object["rules"].is_array()) {
             for (rule, verb) in verbs(role) {
+                // In this cluster `system:basic-user` lets everybody ask who he is; `hardened` is about others.
+                if EVERYBODYS
+                    .map(|resource| json!([resource]))
+                    .contains(&role["rules"][rule]["resources"])
+                {
+                    continue;
+                }
                 let less = without(role, rule, &verb)?;
                 let what = format!("{file}: {} without `{verb}`", role["rules"][rule]["resources"]);
 
@@ -140,6 +147,9 @@ fn without(role: &Value, at: usize, verb: &str) -> Result<Value> {
     }
     Ok(less)
 }
+
+/// The questions about oneself that are open to everybody.
+const EVERYBODYS: [&str; 2] = ["selfsubjectreviews", "selfsubjectaccessreviews"];
 
 /// How an answer begins that comes from the policy.
 const POLICY: &str = "ValidatingAdmissionPolicy '";

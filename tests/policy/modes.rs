@@ -50,6 +50,7 @@ fn existing_plain(broker: &Broker, _: &Lease) -> Result<()> {
 }
 
 fn temporary_role(broker: &Broker, lease: &Lease) -> Result<()> {
+    look_at_role(broker)?;
     let binding = lease.binding(broker.place.name(), "ClusterRole", &broker.role);
     temporary(broker, lease, &in_place(broker, "rolebindings"), &binding)
 }
@@ -65,6 +66,7 @@ fn temporary_rules(broker: &Broker, lease: &Lease) -> Result<()> {
 
 /// Of a role that is there, then of one made from rules.
 fn temporary_cluster(broker: &Broker, lease: &Lease) -> Result<()> {
+    look_at_role(broker)?;
     let bindings = format!("{RBAC}/clusterrolebindings");
     let binding = lease.binding(broker.place.name(), "ClusterRole", &broker.role);
     temporary(broker, lease, &bindings, &binding)?;
@@ -94,6 +96,11 @@ fn temporary(broker: &Broker, lease: &Lease, bindings: &str, binding: &Value) ->
     accounts.renew()?;
     bindings.delete()?;
     accounts.delete()
+}
+
+/// Reads the role that is bound: whether it is there, and what it grants.
+fn look_at_role(broker: &Broker) -> Result<()> {
+    broker.http.get(&format!("{RBAC}/clusterroles/{}", broker.role))?.expect(200).map(drop)
 }
 
 fn identity(broker: &Broker) -> Result<()> {
