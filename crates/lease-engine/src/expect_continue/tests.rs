@@ -100,7 +100,8 @@ fn an_answer_that_is_about_the_request_is_not_taken_for_a_refusal_of_the_announc
     let page = || "<html>".to_owned();
     for (answers, sent) in [
         (vec![Answer::Reply(400, bad_request.to_owned())], &[true][..]),
-        (vec![Answer::Reply(403, page())], &[true]),
+        // After it kubelease asks whether it was RBAC.
+        (vec![Answer::Reply(403, page())], &[true, true]),
         (vec![Answer::Reply(400, page()), Answer::Reply(400, page())], &[true, false]),
         (vec![Answer::Reply(417, page()), Answer::Reply(417, page())], &[true, false]),
     ] {
