@@ -9,20 +9,23 @@ use crate::claims::Claim;
 use crate::summary::{Entry, Tree};
 use crate::{KeyValue, KeyValueError, Leases, Place, StoreError, Which, keys, record};
 
+/// Summaries that were refreshed on the way, and are written with the next record.
+type Riding = Vec<(String, Vec<u8>)>;
+
 /// A number that is ours to put a lease under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Numbered {
     place: Place,
     share: Option<LeaseShare>,
     /// Summaries that were refreshed to get it; they ride with the record.
-    riding: Vec<(String, Vec<u8>)>,
+    riding: Riding,
 }
 
 /// A number among the leases of an identity, of which only so many may live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     share: LeaseShare,
-    riding: Vec<(String, Vec<u8>)>,
+    riding: Riding,
 }
 
 /// Why no number was given.
@@ -104,7 +107,7 @@ impl<K: KeyValue> Leases<'_, K> {
         which: Which,
         cap: Option<u32>,
         now: DateTime<Utc>,
-    ) -> Result<(u64, Vec<(String, Vec<u8>)>), NumberError> {
+    ) -> Result<(u64, Riding), NumberError> {
         let count = keys::count(which);
         let mut riding = vec![];
         if let Some(cap) = cap {
@@ -326,10 +329,8 @@ impl<K: KeyValue> Leases<'_, K> {
         let now = now.timestamp();
         let at_once = |noticed| Entry { look: 0, live: true, noticed };
         Ok(Some(match self.lease_at(which, number)? {
-            Some(id) => match self.is_over(which, id)? {
-                true => super::sweep::DONE,
-                false => at_once(None),
-            },
+            Some(id) if self.is_over(which, id)? => super::sweep::DONE,
+            Some(_) => at_once(None),
             None => match void {
                 Some(_) => super::sweep::DONE,
                 None => at_once(Some(now)),

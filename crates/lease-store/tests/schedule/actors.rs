@@ -65,13 +65,11 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     };
     let mut share = None;
     if ask.limited {
-        match leases.share(IDENTITY, terms.identity_cap, port.now()) {
-            Ok(given) => share = Some(given),
-            Err(_) => {
-                port.tell(Said::Note("refused a share"));
-                return release();
-            }
-        }
+        let Ok(given) = leases.share(IDENTITY, terms.identity_cap, port.now()) else {
+            port.tell(Said::Note("refused a share"));
+            return release();
+        };
+        share = Some(given);
     }
     let Ok(numbered) = leases.number(ask.log, Some(terms.cap), port.now()) else {
         port.tell(Said::Note("refused"));
