@@ -212,7 +212,7 @@ impl<'b> Taken<'b> {
         for role in broker.roles().iter().filter(|role| role["kind"] == kinds) {
             let mut less = role.clone();
             let rules = less["rules"].as_array_mut().context("rules")?;
-            let Some(given) = rules.iter().find(|rule| gives(rule)).cloned() else { continue };
+            let Some(first) = rules.iter().find(|rule| gives(rule)).cloned() else { continue };
             for rule in rules.iter_mut().filter(|rule| gives(rule)) {
                 let verbs = rule["verbs"].as_array_mut().context("verbs")?;
                 verbs.retain(|verb| verb != access.verb);
@@ -221,7 +221,7 @@ impl<'b> Taken<'b> {
             broker.replace(&less)?;
             taken.roles.push(role.clone());
             if taken.rule.is_null() {
-                taken.rule = given;
+                taken.rule = first;
             }
         }
         ensure!(!taken.roles.is_empty(), "no rule of `deploy/rbac` gives it");

@@ -328,4 +328,4 @@ const MADE: [(&str, &str); 5] = [
 ];
 
 /// Longer than what was given up may land: an issue has thirty seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);

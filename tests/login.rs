@@ -1,4 +1,4 @@
-//! Logins: a ServiceAccount by what the real API server says of its token, a job by the keys of its issuer.
+//! Logins: a `ServiceAccount` by what the real API server says of its token, a job by the keys of its issuer.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

@@ -53,7 +53,7 @@ pub fn why_a_certificate_is_not_accepted_is_for_the_log_alone(case: &Case) -> Re
         (&ca, CertificateParams::new(["elsewhere.example".to_owned()])?, "NotValidForName"),
         (&ca, expired, "Expired"),
     ] {
-        let server = Server::tls(ca.server_with(certificate, &[], false)?)?;
+        let server = Server::tls(ca.server_with(&certificate, &[], false)?)?;
         let probe = configured(probe(case)?, trusted, "probe", "localhost", false)?.start()?;
         assert_eq!(fetch(&probe, &server)?["error"], "TlsProtocolError", "{reason}");
         if case.is_dev_host() {
@@ -155,10 +155,10 @@ impl Ca {
     }
 
     fn issue(&self, name: &str) -> Result<(rcgen::Certificate, KeyPair)> {
-        self.sign(CertificateParams::new([name.to_owned()])?)
+        self.sign(&CertificateParams::new([name.to_owned()])?)
     }
 
-    fn sign(&self, params: CertificateParams) -> Result<(rcgen::Certificate, KeyPair)> {
+    fn sign(&self, params: &CertificateParams) -> Result<(rcgen::Certificate, KeyPair)> {
         let key = KeyPair::generate()?;
         Ok((params.signed_by(&key, &self.0)?, key))
     }
@@ -166,13 +166,13 @@ impl Ca {
     /// A server at `localhost` that offers these protocols, and may want a certificate of ours.
     fn server(&self, protocols: &[&[u8]], wants_certificate: bool) -> Result<ServerConfig> {
         let certificate = CertificateParams::new(["localhost".to_owned()])?;
-        self.server_with(certificate, protocols, wants_certificate)
+        self.server_with(&certificate, protocols, wants_certificate)
     }
 
     /// The same with a certificate of one's own.
     fn server_with(
         &self,
-        certificate: CertificateParams,
+        certificate: &CertificateParams,
         protocols: &[&[u8]],
         wants_certificate: bool,
     ) -> Result<ServerConfig> {

@@ -10,6 +10,7 @@ use crate::{Origin, Requester};
 const ISSUER: &str = "https://ci.example";
 
 /// An engine with target `prod` and identity `ci` with these ways to log in, that acts for somebody at 192.0.2.1.
+#[expect(clippy::needless_pass_by_value, reason = "it is written where it is passed")]
 fn with_auth(auth: Value) -> Engine<TestPorts> {
     with_identity(json!({ "auth": auth }))
 }
@@ -43,6 +44,7 @@ fn reason(outcome: Result<NewAccessToken, LoginError>) -> String {
 mod kubernetes {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is written where it is passed")]
     fn auth(reviewer: Value) -> Value {
         json!([{"type": "kubernetes", "target": "prod", "reviewer": reviewer, "allowed_names": ["dep*"],
             "allowed_namespaces": ["apps"], "allowed_audience": "kubelease"}])
@@ -193,6 +195,7 @@ mod kubernetes {
 mod oidc {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is written where it is passed")]
     fn auth(more: Value) -> Value {
         let mut auth = json!({"type": "oidc", "issuer": ISSUER, "audiences": ["kubelease"],
             "claims": {"repository_id": ["123"]}});
