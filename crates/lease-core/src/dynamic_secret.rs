@@ -218,6 +218,12 @@ impl Definition {
         self.check_grant(rules, self.reach())
     }
 
+    /// Returns if all that the role holds which is bound is waived by its name, now and later.
+    #[must_use]
+    pub fn waives_role(&self, role: &crate::rbac::RoleRef) -> bool {
+        self.parts.allow_dangerous.waive_role(role)
+    }
+
     /// Lets what is granted pass if it was weighed: rules of its own, or a role by its name.
     ///
     /// A definition that was put earlier may fail, since the list of what is dangerous grows.

@@ -25,6 +25,6 @@ pub use node::{DuplicateKey, Place, Typed};
 pub use reach::Reach;
 pub use role::{RoleKind, RoleRef};
 pub use rule::{MAX_ENTRIES, MAX_ENTRY_BYTES, PolicyRule, RuleProblem};
-pub use rules::{MAX_GRANTS, MAX_RULES, Rules, RulesError, live_rules};
+pub use rules::{MAX_GRANTS, MAX_RULES, Rules, RulesError, known_rules, live_rules};
 pub use waiver::{MAX_WAIVERS, NotWaived, Waiver, Waivers, WaiversError};
 pub use yaml::{MAX_TEXT_BYTES, TextError, TextProblem, documents_as_json};

@@ -254,7 +254,7 @@ impl<P: Ports> Engine<P> {
                 }
                 RoleLook::Absent
                 | RoleLook::Forbidden
-                | RoleLook::Unclear
+                | RoleLook::Unclear(_)
                 | RoleLook::Failed(_) => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kube_rest::Error;
-use lease_core::rbac::{NotWaived, PolicyRule, RoleRef, live_rules};
+use lease_core::rbac::{NotWaived, PolicyRule, RoleRef, RulesError, known_rules, live_rules};
 use lease_core::{Account, Definition, Grant, Namespace};
 
 use crate::Ports;
@@ -19,8 +19,8 @@ pub(crate) enum RoleLook {
     Absent,
     /// kubelease may not read it.
     Forbidden,
-    /// Its rules are not such as can be looked through.
-    Unclear,
+    /// Not all of its rules can be looked through, for this reason; those that can are harmless.
+    Unclear(&'static str),
     /// The target refused otherwise, or did not answer.
     Failed(Error),
 }
@@ -38,13 +38,7 @@ impl<P: Ports> Connection<'_, P> {
         let place = namespace.filter(|_| kind.is_namespaced()).map(Namespace::as_str);
         let read = self.ask(deadline, |api| api.read(kind, place, role.name.as_str())).await;
         match read {
-            Ok(stored) => match live_rules(stored.rules.unwrap_or_default()) {
-                Ok(rules) => match definition.check_role(&rules) {
-                    Ok(()) => RoleLook::Weighed(rules),
-                    Err(dangers) => RoleLook::Dangerous(dangers),
-                },
-                Err(_) => RoleLook::Unclear,
-            },
+            Ok(stored) => weigh(definition, role, &stored.rules.unwrap_or_default()),
             Err(error) if error.is_not_found() => RoleLook::Absent,
             Err(error) if error.is_forbidden() => RoleLook::Forbidden,
             Err(error) => RoleLook::Failed(error),
@@ -59,11 +53,32 @@ impl RoleLook {
             Self::Weighed(_) | Self::Dangerous(_) => None,
             Self::Absent => Some("it does not exist yet"),
             Self::Forbidden => Some("kubelease may not read it"),
-            Self::Unclear => Some("they cannot be read"),
+            Self::Unclear(why) => Some(why),
             Self::Failed(_) => Some("the target did not answer"),
         }
     }
 }
+
+/// Weighs the rules of a role as the API server has them.
+///
+/// Whoever may write a role can also make its rules unreadable for us, so that what cannot be looked through
+/// is no excuse for what can, and passes only if nothing of the role was to be looked through.
+fn weigh(definition: &Definition, role: &RoleRef, live: &serde_json::Value) -> RoleLook {
+    let (rules, unclear) = match live_rules(live) {
+        Ok(rules) => (rules, None),
+        Err(RulesError::TooManyGrants) => (known_rules(live), Some(TOO_MANY)),
+        Err(_) => (known_rules(live), Some(UNKNOWN)),
+    };
+    match (definition.check_role(&rules), unclear) {
+        (Err(dangers), _) => RoleLook::Dangerous(dangers),
+        (Ok(()), Some(why)) if !definition.waives_role(role) => RoleLook::Unclear(why),
+        (Ok(()), _) => RoleLook::Weighed(rules),
+    }
+}
+
+const TOO_MANY: &str = "they make more than 65,536 single grants (groups × resources × verbs)";
+
+const UNKNOWN: &str = "they hold what no rule of a Kubernetes version holds that kubelease knows";
 
 /// The role that leases of a definition are bound to, if it is one that is there already.
 pub(crate) fn bound_role(definition: &Definition) -> Option<&RoleRef> {

@@ -40,37 +40,13 @@ impl From<IssueError> for Problem {
             )
             .retry_after(RETRY_SOON),
             IssueError::NoAccount { .. } => Self::new(Code::AccountNotFound, error.to_string()),
-            IssueError::DangerousRules { secret, source } => Self::new(
-                Code::DangerousRole,
-                format!("dynamic secret `{secret}` was put before this was so: {source}"),
-            ),
-            IssueError::DangerousRole { secret, role, source } => Self::new(
-                Code::DangerousRole,
-                format!(
-                    "dynamic secret `{secret}` binds {} `{}`, which has changed since: {source}",
-                    role.kind, role.name
-                ),
-            ),
-            IssueError::InProgress => Self::new(
-                Code::RequestInProgress,
-                "a request of this `Idempotency-Key` is under way; send it again to learn what came of it",
-            )
-            .retry_after(RETRY_SOON),
-            IssueError::KeyReused => Self::new(
-                Code::IdempotencyKeyReused,
-                "this `Idempotency-Key` was used for another request; use a new one",
-            ),
-            IssueError::Ended(id) => Self::new(
-                Code::LeaseEnded,
-                format!("lease `{id}` of this `Idempotency-Key` has ended; use a new one"),
-            ),
-            IssueError::EndsTooSoon(id) => Self::new(
-                Code::LeaseEndsTooSoon,
-                format!(
-                    "lease `{id}` of this `Idempotency-Key` is a plain token with too little time left for \
-                     another token; use a new key"
-                ),
-            ),
+            IssueError::DangerousRules { .. }
+            | IssueError::DangerousRole { .. }
+            | IssueError::UnclearRole { .. } => dangerous(error),
+            IssueError::InProgress
+            | IssueError::KeyReused
+            | IssueError::Ended(_)
+            | IssueError::EndsTooSoon(_) => not_again(error),
             IssueError::TooLate => Self::new(
                 Code::IssueTooSlow,
                 "the lease could not be issued in time, and nothing of it was handed out",
@@ -79,6 +55,54 @@ impl From<IssueError> for Problem {
             IssueError::Cluster(error) => error.into(),
             IssueError::Store(error) => error.into(),
         }
+    }
+}
+
+/// A lease would grant what nobody has weighed.
+fn dangerous(error: IssueError) -> Problem {
+    let detail = match error {
+        IssueError::DangerousRules { secret, source } => {
+            format!("dynamic secret `{secret}` was put before this was so: {source}")
+        }
+        IssueError::DangerousRole { secret, role, source } => format!(
+            "dynamic secret `{secret}` binds {} `{}`, which has changed since: {source}",
+            role.kind, role.name
+        ),
+        IssueError::UnclearRole { secret, role, why } => format!(
+            "dynamic secret `{secret}` binds {} `{name}`, whose rules cannot all be looked through: {why}. \
+             Whatever it holds, now and later, is allowed by `\"allow_dangerous\":[\"role:{name}\"]`",
+            role.kind,
+            name = role.name
+        ),
+        other => other.to_string(),
+    };
+    Problem::new(Code::DangerousRole, detail)
+}
+
+/// No lease comes of a request that repeats another by its `Idempotency-Key`.
+fn not_again(error: IssueError) -> Problem {
+    match error {
+        IssueError::InProgress => Problem::new(
+            Code::RequestInProgress,
+            "a request of this `Idempotency-Key` is under way; send it again to learn what came of it",
+        )
+        .retry_after(RETRY_SOON),
+        IssueError::KeyReused => Problem::new(
+            Code::IdempotencyKeyReused,
+            "this `Idempotency-Key` was used for another request; use a new one",
+        ),
+        IssueError::EndsTooSoon(id) => Problem::new(
+            Code::LeaseEndsTooSoon,
+            format!(
+                "lease `{id}` of this `Idempotency-Key` is a plain token with too little time left for \
+                 another token; use a new key"
+            ),
+        ),
+        IssueError::Ended(id) => Problem::new(
+            Code::LeaseEnded,
+            format!("lease `{id}` of this `Idempotency-Key` has ended; use a new one"),
+        ),
+        other => other.into(),
     }
 }
 

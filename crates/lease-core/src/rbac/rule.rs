@@ -109,6 +109,15 @@ impl PolicyRule {
         if let Some(name) = fields.other_than(&FIELDS) {
             return Err(RulesError::at(format!("{at}.{name}"), RuleProblem::Unknown));
         }
+        Self::take(&mut fields, at)
+    }
+
+    /// Reads what a rule says in the fields that are known; none if one of those is no list of texts.
+    pub(super) fn read_known(node: Node) -> Option<Self> {
+        Self::take(&mut Fields::of(node)?, "rule").ok()
+    }
+
+    fn take(fields: &mut Fields, at: &str) -> Result<Self, RulesError> {
         let [api_groups, resources, verbs, resource_names, non_resource_urls] =
             FIELDS.map(|name| texts(fields.take(name), at, name));
         Ok(Self {

@@ -127,12 +127,28 @@ impl<'de> Deserialize<'de> for Rules {
 /// # Errors
 /// Refuses what is no list of rules, a field that no rule has (a later version's, which might grant
 /// what nobody looked at), and more grants than can be looked at.
-pub fn live_rules(rules: serde_json::Value) -> Result<Vec<PolicyRule>, RulesError> {
-    match serde_json::from_value(rules) {
+pub fn live_rules<'de>(rules: impl Deserializer<'de>) -> Result<Vec<PolicyRule>, RulesError> {
+    match Node::deserialize(rules) {
         Ok(Node::Null) => Ok(Vec::new()),
         Ok(node) => bounded(read(node)?),
         Err(_) => Err(RulesError::NotRules),
     }
+}
+
+/// The rules that can be looked through of a role whose rules cannot all be ([`live_rules`]): the fields that
+/// are known of each rule, without the rules that make more grants than are left of [`MAX_GRANTS`].
+///
+/// What is dangerous in them is dangerous whatever the rest says; that nothing is says nothing of the rest.
+pub fn known_rules<'de>(rules: impl Deserializer<'de>) -> Vec<PolicyRule> {
+    let Ok(Node::List(list)) = Node::deserialize(rules) else { return vec![] };
+    let mut left = MAX_GRANTS;
+    let mut fits = |rule: &PolicyRule| {
+        let rest = left.checked_sub(rule.grants());
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    let known = list.into_iter().filter_map(PolicyRule::read_known);
+    known.filter(|rule| fits(rule)).collect()
 }
 
 /// Takes the list out of a map that has nothing but `rules`.

@@ -97,7 +97,11 @@ impl<P: Ports> Engine<P> {
             }
             RoleLook::Failed(error) => Some(told(&error)),
             // That it may not be read is told by name already.
-            RoleLook::Forbidden | RoleLook::Unclear => None,
+            RoleLook::Forbidden => None,
+            RoleLook::Unclear(why) => Some(format!(
+                "the rules of {} `{}` cannot all be looked through: {why}",
+                role.kind, role.name
+            )),
         }
     }
 

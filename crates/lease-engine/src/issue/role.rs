@@ -13,10 +13,10 @@ impl<P: Ports> Engine<P> {
     /// Weighs what a lease would grant in `namespace` by what is known now. The list of what is dangerous may
     /// have grown since the dynamic secret was put, leases of existing accounts may have come beside it, and
     /// somebody may have made, changed or deleted the role that it binds, which is read. Returns the warning
-    /// of a lease whose role could not be looked through.
+    /// of a lease whose role may not be read.
     ///
     /// # Errors
-    /// Fails if it grants what nobody has weighed, if there is no such role, or if that could not be read for
+    /// Fails if it grants what nobody has weighed or can weigh, if there is no such role, or if that could not be read for
     /// another reason than a missing permission.
     pub(super) async fn weigh_grant(
         &self,
@@ -50,9 +50,10 @@ impl<P: Ports> Engine<P> {
                 let doing = doing.at(kind.is_namespaced().then_some(namespace));
                 Err(ClusterError::kubernetes(connection.target, doing, source).into())
             }
-            RoleLook::Forbidden | RoleLook::Unclear => {
-                Ok(look.unread().map(|why| not_looked_through(role, why)))
+            RoleLook::Unclear(why) => {
+                Err(IssueError::UnclearRole { secret: name.clone(), role: role.clone(), why })
             }
+            RoleLook::Forbidden => Ok(look.unread().map(|why| not_looked_through(role, why))),
         }
     }
 }

@@ -239,3 +239,26 @@ fn what_an_api_server_accepted_can_be_looked_through() {
         assert_eq!(read.ok().map(|rules| rules.len()), count, "{rules}");
     }
 }
+
+#[test]
+fn what_is_known_of_rules_is_looked_through_beside_what_is_not() {
+    let secrets = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]});
+    let junk = json!({"apiGroups": vec!["a"; 300], "resources": vec!["b"; 300], "verbs": ["get"]});
+    let half = json!({"apiGroups": vec!["a"; 200], "resources": vec!["b"; 200], "verbs": ["get"]});
+    let mut odd = secrets.clone();
+    odd["expressions"] = json!(["x"]);
+    for (rules, count) in [
+        (json!([secrets, junk]), 1),
+        (json!([junk, secrets]), 1),
+        (json!([half, half, secrets]), 2),
+        (json!([odd]), 1),
+        (json!([{"verbs": [1]}, 1, secrets]), 1),
+        (json!({}), 0),
+        (json!(null), 0),
+    ] {
+        let known = known_rules(&rules);
+        assert_eq!(known.len(), count, "{}", &rules.to_string()[..20.min(rules.to_string().len())]);
+        let is_secrets = known.last().is_none_or(|rule| rule.resources == ["secrets"]);
+        assert!(is_secrets, "{known:?}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Why no lease is issued.
+
+use lease_core::rbac::{NotWaived, RoleRef};
+use lease_core::{
+    DynamicSecretName, LeaseId, Namespace, NotGranted, ServiceAccountName, TargetName,
+};
+use lease_store::StoreError;
+
+use super::ClusterError;
+
+/// Why no lease was issued, or issued again.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// No grant of the requester allows it.
+    #[error("the requester is not granted leases of dynamic secret `{secret}` there")]
+    Denied {
+        /// The dynamic secret, which may not even exist.
+        secret: DynamicSecretName,
+        /// The namespace, if leases in others are granted.
+        namespace: Option<Namespace>,
+    },
+    /// The identity has asked for as many leases in this minute as it may.
+    #[error("the requester has asked for its {limit} leases in this minute")]
+    TooMany {
+        /// How many it may ask for.
+        limit: u32,
+        /// The number of seconds after which it may ask again.
+        retry_after: u32,
+    },
+    /// There is no such dynamic secret.
+    #[error("there is no dynamic secret `{0}`")]
+    UnknownSecret(DynamicSecretName),
+    /// It is for a target that is gone.
+    #[error("dynamic secret `{secret}` is for target `{target}`, which does not exist")]
+    UnknownTarget {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// The target.
+        target: TargetName,
+    },
+    /// Nothing is issued on the target.
+    #[error("target `{0}` is disabled")]
+    TargetDisabled(TargetName),
+    /// It does not grant what was asked for.
+    #[error("dynamic secret `{secret}` gives no such lease")]
+    NotGranted {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// What it would give.
+        namespaces: String,
+        /// Why.
+        source: NotGranted,
+    },
+    /// It would lease kubelease's own account.
+    #[error("the account is the one that kubelease itself has on target `{0}`")]
+    OwnAccount(TargetName),
+    /// As many leases live as may.
+    #[error("dynamic secret `{secret}` has its {cap} leases")]
+    Full {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// How many may live.
+        cap: u32,
+    },
+    /// As many leases of the requester live as may.
+    #[error("the requester has its {cap} leases")]
+    IdentityFull {
+        /// How many may live.
+        cap: u32,
+    },
+    /// What is out on the target is not known yet.
+    #[error("target `{0}` is being compared with the records")]
+    Reconciling(TargetName),
+    /// The account does not exist.
+    #[error(
+        "on target `{target}` there is no service account `{account}` in namespace `{namespace}`"
+    )]
+    NoAccount {
+        /// The target.
+        target: TargetName,
+        /// Where.
+        namespace: Namespace,
+        /// The account.
+        account: ServiceAccountName,
+    },
+    /// Its own rules are dangerous by now, and nobody has weighed that.
+    #[error("dynamic secret `{secret}` grants by now what is dangerous")]
+    DangerousRules {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// The dangers.
+        source: NotWaived,
+    },
+    /// The role that it binds grants by now what nobody has weighed.
+    #[error("{} `{}` grants by now what is dangerous", .role.kind, .role.name)]
+    DangerousRole {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// The role.
+        role: RoleRef,
+        /// The dangers.
+        source: NotWaived,
+    },
+    /// Not all that the role holds can be looked through.
+    #[error("the rules of {} `{}` cannot all be looked through: {why}", .role.kind, .role.name)]
+    UnclearRole {
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+        /// The role.
+        role: RoleRef,
+        /// The reason.
+        why: &'static str,
+    },
+    /// The same request is under way.
+    #[error("a request of this `Idempotency-Key` is under way")]
+    InProgress,
+    /// The key was used for another request.
+    #[error("this `Idempotency-Key` was used for another request")]
+    KeyReused,
+    /// The lease of this key has ended.
+    #[error("lease `{0}` of this `Idempotency-Key` has ended")]
+    Ended(LeaseId),
+    /// The lease of this key lives too short for another token.
+    #[error("lease `{0}` of this `Idempotency-Key` ends too soon for another token")]
+    EndsTooSoon(LeaseId),
+    /// It took longer than it may. What was made is undone.
+    #[error("the issue took too long")]
+    TooLate,
+    /// The cluster could not be asked, said no, or answered with something else.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The store failed. If a token was made, it is not delivered.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
