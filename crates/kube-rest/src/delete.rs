@@ -23,8 +23,9 @@ impl Api<'_> {
     /// Deletes the object of this name if it is the one with this UID. Needs `delete`.
     ///
     /// Two refusals have a meaning, if they name this very object: [`Error::is_not_found`], there is nothing of
-    /// that name, and [`Error::is_conflict`], there is another object of that name, which stays. Both say that
-    /// ours is gone only if it is known that the cluster is still the same.
+    /// that name, and [`Error::is_conflict`], there is another object of that name, which stays, or this one was
+    /// changed meanwhile, which only a look at it tells. That ours is gone is said only if it is known that the
+    /// cluster is still the same.
     ///
     /// What is asked stands in the query too. Something on the way may drop the body of a DELETE (RFC 9110
     /// §9.3.5 gives it no meaning), and without the UID a stranger's object would go.

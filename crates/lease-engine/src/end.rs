@@ -177,21 +177,66 @@ async fn delete<P: Ports>(
             connection.ask(deadline, |api| api.delete(kind, namespace, &object.name, &uid)).await;
         match deletion {
             Ok(Deletion::Gone) => return Ok(Gone::Deleted),
-            // We saw it go, or somebody has made another under its name: ours is gone either way.
-            Err(error) if is_absent(&error) => {
-                return Ok(if look == 0 { Gone::Absent } else { Gone::Deleted });
+            Err(error) if error.is_not_found() => return Ok(gone(look)),
+            Err(error) if error.is_conflict() => {
+                if is_replaced(connection, object, &uid, deadline).await? {
+                    return Ok(gone(look));
+                }
+                // It is ours and there, and changed while it was to be deleted.
+                if look == LOOKS {
+                    return Err(refused_deletion(connection, object, error, deadline).await);
+                }
+                connection.rest(PAUSE).await;
             }
-            Err(source) => {
-                let doing =
-                    Doing::new("delete", resource(object.kind)).at(object.namespace.as_ref());
-                let error = connection.refused(doing, source, deadline).await;
-                return Err(Obstacle::Cluster(error));
-            }
+            Err(error) => return Err(refused_deletion(connection, object, error, deadline).await),
             Ok(Deletion::Terminating { .. }) if look < LOOKS => connection.rest(PAUSE).await,
             Ok(Deletion::Terminating { .. }) => {}
         }
     }
     Err(Obstacle::Held { kind: object.kind })
+}
+
+/// What an object is whose absence the API server tells: after a first look we saw it go.
+fn gone(look: u32) -> Gone {
+    if look == 0 { Gone::Absent } else { Gone::Deleted }
+}
+
+async fn refused_deletion<P: Ports>(
+    connection: &Connection<'_, P>,
+    object: &LeasedObject,
+    source: Error,
+    deadline: DateTime<Utc>,
+) -> Obstacle {
+    let doing = Doing::new("delete", resource(object.kind)).at(object.namespace.as_ref());
+    Obstacle::Cluster(connection.refused(doing, source, deadline).await)
+}
+
+/// Returns true if the object of this UID is not there any more, or another bears its name.
+///
+/// A `Conflict` alone does not say it: the API server gives one as well if the object was changed while it
+/// was to be deleted, and it is still there then.
+async fn is_replaced<P: Ports>(
+    connection: &Connection<'_, P>,
+    object: &LeasedObject,
+    uid: &str,
+    deadline: DateTime<Utc>,
+) -> Result<bool, Obstacle> {
+    match connection.ask(deadline, |api| read(api, &object.to_planned())).await {
+        Ok(stored) => Ok(stored.uid != uid),
+        Err(error) if error.is_not_found() => Ok(true),
+        Err(source) => Err(unreadable(connection, object, source)),
+    }
+}
+
+/// What stands in the way if an object cannot be looked at.
+fn unreadable<P: Ports>(
+    connection: &Connection<'_, P>,
+    object: &LeasedObject,
+    source: Error,
+) -> Obstacle {
+    let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
+    let doing = Doing::new(verb, resource(object.kind)).at(object.namespace.as_ref());
+    Obstacle::Cluster(ClusterError::kubernetes(connection.target, doing, source))
 }
 
 /// The UID of an object whose creation was not answered, if it is there and ours.
@@ -215,18 +260,9 @@ async fn prove<P: Ports>(
             }
             Err(Obstacle::Unproved { kind: object.kind })
         }
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(source) => {
-            let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
-            let doing = Doing::new(verb, resource(object.kind)).at(object.namespace.as_ref());
-            Err(Obstacle::Cluster(ClusterError::kubernetes(connection.target, doing, source)))
-        }
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(source) => Err(unreadable(connection, object, source)),
     }
-}
-
-/// Whether the API server itself says of this very object that there is none, or none of this UID.
-fn is_absent(error: &Error) -> bool {
-    error.is_not_found() || error.is_conflict()
 }
 
 /// How often an object that a finalizer holds is looked at again within one operation.

@@ -10,9 +10,8 @@ use crate::objects::resource;
 use crate::testing::{Fault, Sent, TestPorts};
 
 /// The word of an API server on the very object that was asked for.
-const GENUINE: [Fault; 3] = [
+const GENUINE: [Fault; 2] = [
     Fault::Misplace(404, "NotFound", r#"{"name":"NAME","group":"GROUP","kind":"KIND"}"#),
-    Fault::Misplace(409, "Conflict", r#"{"name":"NAME","group":"GROUP","kind":"KIND"}"#),
     Fault::Misplace(
         404,
         "NotFound",
@@ -93,6 +92,90 @@ fn a_refusal_that_names_the_object_ends_its_lease() {
             let (engine, lease) = issued(mode);
             engine.ports.http.fail_all(fault, ends(kind, &["delete"]));
             assert!(revoke(&engine, lease.id), "{mode:?}, {kind:?}, {fault:?}");
+        }
+    }
+}
+
+/// The two shapes of a `Conflict` that name the object: of the precondition on its UID, which names the kind,
+/// and of a change meanwhile, which names the resource.
+fn conflicts(kind: ObjectKind) -> [Fault; 2] {
+    let name = crate::objects::kind(kind).name();
+    let details = format!(r#"{{"name":"NAME","group":"GROUP","kind":"{name}"}}"#);
+    [details.leak(), r#"{"name":"NAME","group":"GROUP","kind":"KIND"}"#]
+        .map(|details| Fault::Misplace(409, "Conflict", details))
+}
+
+/// Whether a request is the deletion itself, and not the look that is a dry one.
+fn deletes(kind: ObjectKind) -> impl Fn(&Sent) -> bool + 'static {
+    move |sent| ends(kind, &["delete"])(sent) && !sent.is_dry()
+}
+
+#[test]
+fn a_conflict_does_not_end_the_lease_of_an_object_that_is_still_there() {
+    for (mode, kind) in objects() {
+        for fault in conflicts(kind) {
+            let row = format!("{mode:?}, {kind:?}, {fault:?}");
+            let (engine, lease) = issued(mode);
+            engine.ports.http.fail_all(fault, deletes(kind));
+            assert!(!revoke(&engine, lease.id), "{row}");
+            assert_eq!(state(&engine, lease.id), LeaseState::Revoking, "{row}");
+            assert_eq!(made(&engine).len(), 1, "{row}: the others are gone");
+            engine.ports.http.heal();
+            pass(&engine, 900);
+            assert_eq!(sweep(&engine).done, 1, "{row}");
+            assert_eq!(made(&engine), [""; 0], "{row}");
+        }
+    }
+}
+
+#[test]
+fn a_conflict_that_passes_is_tried_again_at_once() {
+    for (mode, kind) in objects() {
+        for fault in conflicts(kind) {
+            let (engine, lease) = issued(mode);
+            engine.ports.http.fail_once(fault, deletes(kind));
+            assert!(revoke(&engine, lease.id), "{mode:?}, {kind:?}, {fault:?}");
+            assert_eq!(made(&engine), [""; 0], "{mode:?}, {kind:?}, {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_conflict_ends_the_lease_of_an_object_that_has_gone_or_that_another_has_replaced() {
+    for (mode, kind) in objects() {
+        let cases = conflicts(kind).into_iter().flat_map(|fault| [(fault, false), (fault, true)]);
+        for (fault, replaced) in cases {
+            let row = format!("{mode:?}, {kind:?}, {fault:?}");
+            let (engine, lease) = issued(mode);
+            let object = lease.objects.iter().find(|object| object.kind == kind).expect("is made");
+            let place = object.namespace.as_ref().map(lease_core::Namespace::as_str);
+            let of = crate::objects::kind(kind).name();
+            let http = &engine.ports.http;
+            assert!(http.remove(of, place.unwrap_or_default(), &object.name), "{row}");
+            if replaced {
+                http.put(serde_json::json!({
+                    "kind": of, "apiVersion": "v1",
+                    "metadata": {"namespace": place, "name": object.name},
+                }));
+            }
+            http.fail_all(fault, deletes(kind));
+            assert!(revoke(&engine, lease.id), "{row}");
+            let stays = http.remove(of, place.unwrap_or_default(), &object.name);
+            assert_eq!(stays, replaced, "{row}: a stranger's stays");
+        }
+    }
+}
+
+#[test]
+fn a_conflict_over_an_object_that_cannot_be_looked_at_ends_nothing() {
+    for (mode, kind) in objects() {
+        for fault in conflicts(kind) {
+            let row = format!("{mode:?}, {kind:?}, {fault:?}");
+            let (engine, lease) = issued(mode);
+            engine.ports.http.fail_all(fault, deletes(kind));
+            engine.ports.http.fail_all(Fault::Fail(503), ends(kind, &["get", "delete"]));
+            assert!(!revoke(&engine, lease.id), "{row}");
+            assert_eq!(state(&engine, lease.id), LeaseState::Revoking, "{row}");
         }
     }
 }
