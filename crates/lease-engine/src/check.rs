@@ -6,6 +6,7 @@ mod trial;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
+use http::StatusCode;
 use kube_rest::Error;
 use lease_core::{DynamicSecret, SecretCheck, Target, TargetCheck, TargetName};
 
@@ -67,9 +68,9 @@ impl<P: Ports> Engine<P> {
         }
         match version {
             Ok(_) => {}
-            Err(error) if is_forbidden_path(&error) => {
-                let told = "kubelease may not `get` `/version`, which is needed for nothing else than to tell it";
-                check.warnings.push(told.to_owned());
+            // What answers the rest as Kubernetes does is an API server, whatever hides its version.
+            Err(error) if check.problem.is_none() && is_refused_path(&error) => {
+                check.warnings.push(no_version(&error));
             }
             Err(error) => check.problem = check.problem.or_else(|| Some(told(&error))),
         }
@@ -152,9 +153,20 @@ fn do_without_review<P: Ports>(
     }
 }
 
-/// Whether the API server itself forbids a path that is no resource: its refusal names none.
-fn is_forbidden_path(error: &Error) -> bool {
-    error.status().is_some_and(|status| status.reason == "Forbidden")
+/// Returns true if a path that is no resource is refused, by the API server or by a gateway before it, for
+/// another reason than the credential.
+fn is_refused_path(error: &Error) -> bool {
+    error.status().is_some_and(|status| status.code != StatusCode::UNAUTHORIZED)
+}
+
+/// The warning of a cluster that does not tell its version.
+fn no_version(error: &Error) -> String {
+    let refused = match error.status() {
+        Some(status) if status.reason == "Forbidden" => "kubelease may not `get` `/version`".into(),
+        Some(status) => format!("`/version` is refused with {}", status.code.as_u16()),
+        None => "`/version` is not answered".to_owned(),
+    };
+    format!("{refused}, which is needed for nothing else than to tell it")
 }
 
 /// The most groups that are kept; a service account is in three.

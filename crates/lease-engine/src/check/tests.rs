@@ -255,6 +255,14 @@ fn a_namespace_or_role_that_is_not_there_or_is_dangerous_is_told() {
     }));
     let told = problem(&engine);
     assert!(told.contains("has changed since") && told.contains("core/secrets:get"), "{told}");
+    let (groups, resources) = (vec!["a"; 300], vec!["b"; 300]);
+    engine.ports.http.put(serde_json::json!({
+        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": "view"},
+        "rules": [{"apiGroups": groups, "resources": resources, "verbs": ["get"]}],
+    }));
+    let told = problem(&engine);
+    assert!(told.contains("cannot all be looked through: they make more than 65,536"), "{told}");
     // One that may not be read is not said to be well.
     engine.ports.http.deny("get", "clusterroles.rbac.authorization.k8s.io");
     let missing = &check(&engine).missing_permissions;
@@ -318,4 +326,23 @@ fn what_is_refused_and_not_needed_is_named_and_the_rest_goes_on() {
     engine.ports.http.fail_all(Fault::Forbid, |sent| sent.path.ends_with("selfsubjectreviews"));
     let outcome = crate::fixtures::issue(&engine);
     assert!(matches!(outcome, Err(crate::IssueError::OwnAccount(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_gateway_that_hides_the_version_alone_is_named_and_the_rest_goes_on() {
+    for (code, is_well) in [(403, true), (404, true), (418, true), (401, false)] {
+        let engine = with_secret(RULES, "");
+        engine.ports.http.fail_all(Fault::Fail(code), |sent| sent.path == "/version");
+        let seen = check(&engine);
+        assert_eq!(seen.problem.is_none(), is_well, "{code}: {seen:?}");
+        let warning = format!("`/version` is refused with {code}");
+        let is_named = seen.warnings.iter().any(|told| told.contains(&warning));
+        assert_eq!(is_named, is_well, "{code}: {seen:?}");
+        assert_eq!(seen.dynamic_secrets.iter().any(|secret| secret.issue), is_well, "{code}");
+        // If nothing answers as Kubernetes does, its version is not all that is missing.
+        let engine = with_secret(RULES, "");
+        engine.ports.http.fail_all(Fault::Fail(code), |_| true);
+        let seen = check(&engine);
+        assert!(seen.problem.is_some() && seen.warnings.is_empty(), "{code}: {seen:?}");
+    }
 }
