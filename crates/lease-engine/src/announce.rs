@@ -26,10 +26,7 @@ impl<P: Ports> Engine<P> {
         };
         let wrong =
             |what| ClusterError::WrongAnswer { target: connection.target.name.clone(), what };
-        let failed = |verb, source| {
-            let doing = Doing::new(verb, resource(object.kind));
-            ClusterError::kubernetes(connection.target, doing.at(object.namespace.as_ref()), source)
-        };
+        let doing = |verb| Doing::new(verb, resource(object.kind)).at(object.namespace.as_ref());
         let (kind, place) = (kind(object.kind), lease.namespace.as_str());
         let bearer = Bearer {
             kind: object.kind,
@@ -40,7 +37,8 @@ impl<P: Ports> Engine<P> {
         for _ in 0..TRIES {
             let read =
                 connection.ask(deadline, |api| api.read(kind, Some(place), &object.name)).await;
-            let read = read.map_err(|source| failed("get", source))?;
+            let failed = |source| ClusterError::kubernetes(connection.target, doing("get"), source);
+            let read = read.map_err(failed)?;
             let proof = Proof { lease: lease.id, cluster: &lease.cluster, keys: &self.keys };
             if object.uid.as_ref() != Some(&read.uid) || !proof.of(&object.to_planned(), &read) {
                 return Err(wrong("what was made for the lease is not there any more"));
@@ -48,15 +46,11 @@ impl<P: Ports> Engine<P> {
             let marks = marks(&read);
             let Some(end) = change(&marks) else { return Ok(()) };
             let annotations = marks.with_deadline(end, &bearer, &self.keys);
-            let now = self.ports.now();
             let patch = AnnotationPatch {
                 uid: &read.uid,
                 resource_version: &read.resource_version,
                 annotations: &annotations,
-                renewal: (object.kind == ObjectKind::Lease).then(|| LeaseRenewal {
-                    renew_time: now,
-                    lease_duration_seconds: seconds(now, end),
-                }),
+                renewal: renewal(object.kind, self.ports.now(), end),
             };
             let patched = connection
                 .ask(deadline, |api| api.patch_annotations(kind, place, &object.name, &patch))
@@ -67,14 +61,18 @@ impl<P: Ports> Engine<P> {
                 // further than ours.
                 Err(error) if error.is_conflict() || error.is_unknown_outcome() => {}
                 Err(source) => {
-                    let doing = Doing::new("patch", resource(object.kind));
-                    let doing = doing.at(object.namespace.as_ref());
-                    return Err(connection.refused(doing, source, deadline).await);
+                    return Err(connection.refused(doing("patch"), source, deadline).await);
                 }
             }
         }
         Err(wrong("what was made for the lease changes too fast"))
     }
+}
+
+/// What a coordination Lease says of its end beside the annotations; other kinds have no such fields.
+fn renewal(kind: ObjectKind, now: DateTime<Utc>, end: DateTime<Utc>) -> Option<LeaseRenewal> {
+    let lease_duration_seconds = seconds(now, end);
+    (kind == ObjectKind::Lease).then_some(LeaseRenewal { renew_time: now, lease_duration_seconds })
 }
 
 /// Whether the object is the one of its lease that can be listed and says when it ends.

@@ -182,12 +182,7 @@ impl FakeCluster {
         if self.fuse.is_dead() {
             return Err(TransportError::Unreachable("dead".to_owned()));
         }
-        let mut hooks = std::mem::take(&mut *self.hooks.borrow_mut());
-        for act in &mut hooks {
-            act(self, sent);
-        }
-        hooks.append(&mut self.hooks.borrow_mut());
-        *self.hooks.borrow_mut() = hooks;
+        self.run_hooks(sent);
         match self.scripted(sent) {
             Some(Answer::Fail(error)) => return Err(error),
             Some(Answer::Reply(code, body)) => {
@@ -195,45 +190,64 @@ impl FakeCluster {
             }
             None => {}
         }
+        match self.fault_of(sent) {
+            None => self.respond(sent),
+            Some(fault) => self.go_wrong(fault, sent, late),
+        }
+    }
+
+    fn run_hooks(&self, sent: &Sent) {
+        let mut hooks = std::mem::take(&mut *self.hooks.borrow_mut());
+        for act in &mut hooks {
+            act(self, sent);
+        }
+        hooks.append(&mut self.hooks.borrow_mut());
+        *self.hooks.borrow_mut() = hooks;
+    }
+
+    /// Answers as the fault has it, or not at all.
+    fn go_wrong(
+        &self,
+        fault: Fault,
+        sent: &Sent,
+        late: DateTime<Utc>,
+    ) -> Result<Response<Vec<u8>>, TransportError> {
         let timeout = || {
             self.clock.set(self.clock.get().max(late));
             Err(TransportError::Timeout("first byte".to_owned()))
         };
-        match self.fault_of(sent) {
-            None => self.respond(sent),
-            Some(Fault::Forbid) => {
+        match fault {
+            Fault::Forbid => {
                 let access = sent.access().or_else(|| sent.review());
                 Reply::forbidden(access.as_ref(), "forbidden").into_response()
             }
-            Some(Fault::Misplace(code, reason, details)) => {
+            Fault::Misplace(code, reason, details) => {
                 Reply::misplaced(sent.access().as_ref(), code, reason, details).into_response()
             }
-            Some(Fault::Deny(message)) => {
+            Fault::Deny(message) => {
                 Reply::forbidden(sent.access().as_ref(), message).into_response()
             }
-            Some(Fault::Busy(seconds)) => {
+            Fault::Busy(seconds) => {
                 let reply = Reply::refusal(429, "TooManyRequests", "too many requests");
                 Reply { retry_after: Some(seconds), ..reply }.into_response()
             }
-            Some(Fault::Fail(code)) => page(code).into_response(),
-            Some(Fault::FailAfter(code)) => {
+            Fault::Fail(code) => page(code).into_response(),
+            Fault::FailAfter(code) => {
                 self.serve(sent);
                 page(code).into_response()
             }
-            Some(Fault::Unreachable) => {
-                Err(TransportError::Unreachable("nothing listens".to_owned()))
-            }
-            Some(Fault::Lose) => timeout(),
-            Some(Fault::LoseAnswer) => {
+            Fault::Unreachable => Err(TransportError::Unreachable("nothing listens".to_owned())),
+            Fault::Lose => timeout(),
+            Fault::LoseAnswer => {
                 self.serve(sent);
                 timeout()
             }
-            Some(Fault::Break) => Err(TransportError::Broken("reset".to_owned())),
-            Some(Fault::BreakAnswer) => {
+            Fault::Break => Err(TransportError::Broken("reset".to_owned())),
+            Fault::BreakAnswer => {
                 self.serve(sent);
                 Err(TransportError::Broken("reset".to_owned()))
             }
-            Some(Fault::Late) => {
+            Fault::Late => {
                 self.state.borrow_mut().late.push(sent.clone());
                 timeout()
             }
