@@ -197,3 +197,16 @@ fn a_problem_is_written_as_rfc_9457_says() {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["cache-control"], "no-store");
 }
+
+#[test]
+fn a_role_that_cannot_be_looked_through_is_refused_with_the_reason_and_the_waiver() {
+    let kind = lease_core::rbac::RoleKind::ClusterRole;
+    let role = lease_core::rbac::RoleRef { kind, name: "view".parse().expect("a name") };
+    let secret = "ro".parse().expect("a name");
+    let refused = IssueError::UnclearRole { secret, role, why: "they are too many" };
+    let problem = Problem::from(refused);
+    let told = format!("{problem:?}");
+    assert!(told.contains("cannot all be looked through: they are too many. "), "{told}");
+    assert!(told.contains("role:view"), "{told}");
+    assert!(told.contains("DangerousRole") || told.contains("dangerous_rules"), "{told}");
+}
