@@ -107,9 +107,8 @@ pub enum RefusalReason {
 /// Reasons in one line.
 struct Reasons<'a>(&'a [Refusal]);
 
-/// An identity that may let a token in, with its number and one of its ways to log in.
+/// An identity that may let a token in, with one of its ways to log in.
 struct Candidate<'a, A> {
-    number: u64,
     identity: &'a Identity,
     auth: &'a A,
 }
@@ -127,9 +126,7 @@ impl<P: Ports> Engine<P> {
         identity: Option<&IdentityName>,
         jwt: &str,
     ) -> Result<NewAccessToken, LoginError> {
-        self.check_login_rate()?;
-        let outcome = self.try_kubernetes(identity, jwt).await;
-        self.finish_login(AuthMethodKind::Kubernetes, outcome)
+        self.log_in_by(AuthMethodKind::Kubernetes, identity, jwt).await
     }
 
     /// Logs in by an ID token of an `OpenID` Connect issuer, as `identity`, or as the only one that lets it in.
@@ -141,13 +138,24 @@ impl<P: Ports> Engine<P> {
         identity: Option<&IdentityName>,
         jwt: &str,
     ) -> Result<NewAccessToken, LoginError> {
+        self.log_in_by(AuthMethodKind::Oidc, identity, jwt).await
+    }
+
+    async fn log_in_by(
+        &self,
+        method: AuthMethodKind,
+        identity: Option<&IdentityName>,
+        jwt: &str,
+    ) -> Result<NewAccessToken, LoginError> {
         self.check_login_rate()?;
-        let outcome = self.try_oidc(identity, jwt).await;
-        self.finish_login(AuthMethodKind::Oidc, outcome)
+        let outcome = self.find_admitting(method, identity, jwt).await;
+        self.finish_login(method, outcome)
     }
 
-    async fn try_kubernetes(
+    /// Shows the token to each way of this kind to log in as the identity that is named, or as any.
+    async fn find_admitting(
         &self,
+        kind: AuthMethodKind,
         named: Option<&IdentityName>,
         jwt: &str,
     ) -> Result<Admitted, LoginError> {
@@ -155,36 +163,19 @@ impl<P: Ports> Engine<P> {
         let identities = self.login_identities(named)?;
         let mut attempts = Attempts::default();
         for (number, identity) in &identities {
-            for method in &identity.spec().auth {
-                let AuthMethod::Kubernetes(auth) = method else { continue };
-                let candidate = Candidate { number: *number, identity, auth };
-                let outcome = match self.may_try(identity) {
-                    Ok(()) => self.review_login(&candidate, &token, jwt).await?,
-                    Err(reason) => Err(candidate.refusal(reason)),
+            for method in identity.spec().auth.iter().filter(|method| method.kind() == kind) {
+                let outcome = match (self.may_try(identity), method) {
+                    (Err(reason), _) => Err(refuse(identity, reason)),
+                    (Ok(()), AuthMethod::Kubernetes(auth)) => {
+                        self.review_login(&Candidate { identity, auth }, &token, jwt).await?
+                    }
+                    (Ok(()), AuthMethod::Oidc(auth)) => {
+                        self.verify_login(&Candidate { identity, auth }, &token).await?
+                    }
+                    // An access token is shown with each request, and not at a login.
+                    (Ok(()), AuthMethod::Token(_)) => continue,
                 };
-                attempts.add(&candidate, outcome);
-            }
-        }
-        attempts.decide()
-    }
-
-    async fn try_oidc(
-        &self,
-        named: Option<&IdentityName>,
-        jwt: &str,
-    ) -> Result<Admitted, LoginError> {
-        let token = UnverifiedJwt::read(jwt).map_err(refused)?;
-        let identities = self.login_identities(named)?;
-        let mut attempts = Attempts::default();
-        for (number, identity) in &identities {
-            for method in &identity.spec().auth {
-                let AuthMethod::Oidc(auth) = method else { continue };
-                let candidate = Candidate { number: *number, identity, auth };
-                let outcome = match self.may_try(identity) {
-                    Ok(()) => self.verify_login(&candidate, &token).await?,
-                    Err(reason) => Err(candidate.refusal(reason)),
-                };
-                attempts.add(&candidate, outcome);
+                attempts.add(*number, identity, outcome);
             }
         }
         attempts.decide()
@@ -270,14 +261,12 @@ struct Attempts {
 
 impl Attempts {
     /// Adds what became of it for one. An identity with two ways to log in that both let it in is one identity.
-    fn add<A>(&mut self, candidate: &Candidate<'_, A>, outcome: Outcome) {
+    fn add(&mut self, number: u64, identity: &Identity, outcome: Outcome) {
         match outcome {
-            Ok(_) if self.admitted.iter().any(|admitted| admitted.number == candidate.number) => {}
-            Ok(claims) => self.admitted.push(Admitted {
-                number: candidate.number,
-                identity: candidate.identity.clone(),
-                claims,
-            }),
+            Ok(_) if self.admitted.iter().any(|admitted| admitted.number == number) => {}
+            Ok(claims) => {
+                self.admitted.push(Admitted { number, identity: identity.clone(), claims });
+            }
             Err(refusal) => self.refusals.push(refusal),
         }
     }
@@ -294,8 +283,12 @@ impl Attempts {
 
 impl<A> Candidate<'_, A> {
     fn refusal(&self, reason: impl Into<RefusalReason>) -> Refusal {
-        Refusal { identity: Some(self.identity.name.clone()), reason: reason.into() }
+        refuse(self.identity, reason)
     }
+}
+
+fn refuse(identity: &Identity, reason: impl Into<RefusalReason>) -> Refusal {
+    Refusal { identity: Some(identity.name.clone()), reason: reason.into() }
 }
 
 fn refused(reason: impl Into<RefusalReason>) -> LoginError {
