@@ -136,15 +136,20 @@ fn verbs(role: &Value) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// The role without a verb of a rule, or without the rule, which may not be without verbs.
+/// The role without a verb of a rule, or without the rule, which may not be without verbs. If the rule is of one name,
+/// the verb goes from the rule of all names too, which gives the same.
 fn without(role: &Value, at: usize, verb: &str) -> Result<Value> {
-    let mut less = role.clone();
+    let (mut less, taken) = (role.clone(), &role["rules"][at]);
+    let gives_the_same = |other: &Value| {
+        let is_wider = !taken["resourceNames"].is_null() && other["resourceNames"].is_null();
+        other["resources"] == taken["resources"] && (other == taken || is_wider)
+    };
     let rules = less["rules"].as_array_mut().context("no rules")?;
-    let verbs = rules[at]["verbs"].as_array_mut().context("no verbs")?;
-    verbs.retain(|other| *other != verb);
-    if verbs.is_empty() {
-        rules.remove(at);
+    for other in rules.iter_mut().filter(|other| gives_the_same(other)) {
+        let verbs = other["verbs"].as_array_mut().context("no verbs")?;
+        verbs.retain(|other| *other != verb);
     }
+    rules.retain(|rule| rule["verbs"] != json!([]));
     Ok(less)
 }
 
