@@ -65,6 +65,8 @@ pub(super) enum Condition {
     Anywhere,
     /// In `kube-system` alone, and so in the whole cluster.
     KubeSystem,
+    /// In `kube-*` and in the whole cluster. In any other namespace it is part of the application.
+    ControlPlane,
     /// In `kube-*`, in the whole cluster, and beside the coordination Leases of leases of existing accounts.
     /// Elsewhere it is worth a warning.
     Elections,

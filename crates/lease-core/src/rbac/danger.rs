@@ -155,6 +155,7 @@ impl Row {
         match self.condition {
             Condition::Anywhere => Some(Weight::Refused),
             Condition::KubeSystem => reach.has_kube_system().then_some(Weight::Refused),
+            Condition::ControlPlane => reach.has_control_plane().then_some(Weight::Refused),
             Condition::Elections if reach.has_leases_of_others() => Some(Weight::Refused),
             Condition::Elections => Some(Weight::Warned),
         }

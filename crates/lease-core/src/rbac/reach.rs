@@ -58,6 +58,10 @@ impl Reach {
         self.kube_system
     }
 
+    pub(super) fn has_control_plane(self) -> bool {
+        self.control_plane
+    }
+
     /// Returns if the Leases there are more than the elections of one operator.
     pub(super) fn has_leases_of_others(self) -> bool {
         self.control_plane || self.existing_accounts
@@ -100,7 +104,13 @@ mod tests {
             let namespaces: Namespaces = serde_json::from_str(&json).expect("good namespaces");
             let reach = Reach::namespaces(&namespaces);
             assert_eq!(reach.has_kube_system(), kube_system, "{json}");
+            assert_eq!(reach.has_control_plane(), control_plane, "{json}");
             assert_eq!(reach.has_leases_of_others(), control_plane, "{json}");
+            assert_eq!(
+                reach.beside_existing_accounts().has_control_plane(),
+                control_plane,
+                "{json}"
+            );
             assert!(reach.beside_existing_accounts().has_leases_of_others(), "{json}");
             // The names that it goes by are those that `Namespaces` lets leases have.
             let kube: Namespace = "kube-system".parse().expect("a good name");

@@ -1,6 +1,6 @@
 //! Policies and routes of networks and meshes, which say who reaches whom.
 
-use super::Condition::Anywhere;
+use super::Condition::{Anywhere, ControlPlane};
 use super::Harm::Traffic;
 use super::Row;
 use super::Verbs::WriteOrDelete;
@@ -93,17 +93,23 @@ pub(super) const ROWS: &[Row] = &[
             "gateways",
             "serviceentries",
             "sidecars",
-            "workloadentries",
-            "workloadgroups",
-            "proxyconfigs",
         ],
+        verbs: WriteOrDelete,
+        condition: ControlPlane,
+        harm: Traffic,
+        because: "directs the requests of others in the mesh",
+        source: "\
+                 https://github.com/istio/api/blob/HEAD/networking/v1alpha3/virtual_service.pb.html",
+    },
+    Row {
+        group: "networking.istio.io",
+        resources: &["workloadentries", "workloadgroups", "proxyconfigs"],
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "directs the requests of others in the mesh, in every namespace if nothing \
-                 limits it",
+        because: "puts machines of choice into the mesh, or changes the proxies beside pods of others",
         source: "\
-                 https://github.com/istio/api/blob/HEAD/networking/v1alpha3/virtual_service.pb.html",
+                 https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
     Row {
         group: "networking.istio.io",

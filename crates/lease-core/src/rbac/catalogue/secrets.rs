@@ -1,6 +1,6 @@
 //! What fetches secrets and signs certificates for whoever writes its resources.
 
-use super::Condition::Anywhere;
+use super::Condition::{Anywhere, ControlPlane};
 use super::Harm::{Certificate, Secrets};
 use super::Row;
 use super::Verbs::{Only, Write, WriteOrDelete};
@@ -48,7 +48,17 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         group: "external-secrets.io",
-        resources: &["externalsecrets", "clusterexternalsecrets"],
+        resources: &["externalsecrets"],
+        verbs: Write,
+        condition: ControlPlane,
+        harm: Secrets,
+        because: "writes Secrets with any content that a store of the namespace reaches",
+        source: "\
+                 https://github.com/external-secrets/external-secrets/blob/HEAD/docs/api/externalsecret.md",
+    },
+    Row {
+        group: "external-secrets.io",
+        resources: &["clusterexternalsecrets"],
         verbs: Write,
         condition: Anywhere,
         harm: Secrets,

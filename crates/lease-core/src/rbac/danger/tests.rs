@@ -97,6 +97,10 @@ fn a_harmless_set_passes() {
         "apps|deployments/status|get",
         "batch|jobs,cronjobs|get,list,delete",
         "autoscaling|horizontalpodautoscalers|create,update",
+        // What applications bring along.
+        "networking.istio.io|virtualservices,destinationrules,gateways|create,update,patch,delete",
+        "networking.istio.io|serviceentries,sidecars|create,update,patch,delete",
+        "external-secrets.io|externalsecrets|create,update,patch,delete",
         "networking.k8s.io|ingresses|create,update",
         "networking.k8s.io|networkpolicies|get",
         "policy|poddisruptionbudgets|create",
@@ -180,6 +184,8 @@ fn some_grants_are_dangerous_only_where_the_control_plane_or_kubelease_has_its_o
     let beside = apps().beside_existing_accounts();
     let (map, lease) = ("core|configmaps|VERB", "coordination.k8s.io|leases|VERB");
     let candidate = "coordination.k8s.io|leasecandidates|VERB";
+    let (route, fetched) =
+        ("networking.istio.io|virtualservices|VERB", "external-secrets.io|externalsecrets|VERB");
     for (set, reach, refused, warned) in [
         (map, apps(), false, false),
         (map, beside, false, false),
@@ -193,6 +199,17 @@ fn some_grants_are_dangerous_only_where_the_control_plane_or_kubelease_has_its_o
         (lease, Reach::cluster(), true, false),
         (candidate, apps(), false, true),
         (candidate, kube_system(), true, false),
+        (route, apps(), false, false),
+        (route, beside, false, false),
+        (route, public, true, false),
+        (route, Reach::cluster(), true, false),
+        (fetched, apps(), false, false),
+        (fetched, kube_system(), true, false),
+        (fetched, Reach::cluster(), true, false),
+        ("networking.istio.io|envoyfilters|VERB", apps(), true, false),
+        ("security.istio.io|authorizationpolicies|VERB", apps(), true, false),
+        ("external-secrets.io|secretstores|VERB", apps(), true, false),
+        ("external-secrets.io|clusterexternalsecrets|VERB", apps(), true, false),
         ("core|pods|VERB", apps(), true, false),
         ("core|events|VERB", Reach::cluster(), false, false),
         ("*|*|VERB", apps(), true, false),

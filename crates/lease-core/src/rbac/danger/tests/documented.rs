@@ -25,6 +25,7 @@ fn line(row: &Row) -> String {
     let condition = match row.condition {
         Condition::Anywhere => "",
         Condition::KubeSystem => "`kube-system`",
+        Condition::ControlPlane => "`kube-*`",
         Condition::Elections => "see above",
     };
     let Row { because, source, .. } = row;

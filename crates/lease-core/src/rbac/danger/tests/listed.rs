@@ -26,7 +26,7 @@ fn verbs(row: &Row) -> Vec<&'static str> {
 fn reach(row: &Row) -> Reach {
     match row.condition {
         Condition::Anywhere => apps(),
-        Condition::KubeSystem | Condition::Elections => kube_system(),
+        Condition::KubeSystem | Condition::ControlPlane | Condition::Elections => kube_system(),
     }
 }
 
