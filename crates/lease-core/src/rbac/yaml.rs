@@ -107,25 +107,22 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, TextError> {
 
 /// Reads the documents of a text as JSON, for a comparison with other readers.
 ///
-/// Returns `None` if a document has a number or a boolean: its value is not kept.
+/// A `true` stands for a number or a boolean: their values are not kept, and nothing else is one in what it returns.
 ///
 /// # Errors
 /// Fails if the text is not read; says where and why.
-pub fn documents_as_json(text: &str) -> Result<Option<Vec<Value>>, TextError> {
+pub fn documents_as_json(text: &str) -> Result<Vec<Value>, TextError> {
     documents(text).map(|documents| documents.into_iter().map(json).collect())
 }
 
-fn json(node: Node) -> Option<Value> {
-    Some(match node {
+fn json(node: Node) -> Value {
+    match node {
         Node::Null => Value::Null,
         Node::Text(text) => Value::String(text),
-        Node::Typed(_) => return None,
-        Node::List(list) => Value::Array(list.into_iter().map(json).collect::<Option<_>>()?),
-        Node::Map(map) => {
-            let entries = map.into_iter().map(|(key, value)| Some((key, json(value)?)));
-            Value::Object(entries.collect::<Option<_>>()?)
-        }
-    })
+        Node::Typed(_) => Value::Bool(true),
+        Node::List(list) => list.into_iter().map(json).collect(),
+        Node::Map(map) => map.into_iter().map(|(key, value)| (key, json(value))).collect(),
+    }
 }
 
 #[cfg(test)]

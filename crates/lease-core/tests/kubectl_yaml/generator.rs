@@ -17,8 +17,19 @@ pub fn text(random: &mut Rng) -> String {
     match random.u8(..100) {
         0..14 => bend(random, &text),
         14..18 => text.replace('\n', "\r\n"),
+        18..20 => lengthen(random, &text),
         _ => text,
     }
+}
+
+/// Puts lines before a text or between two of its lines, so that it is longer than what kubectl reads at once.
+fn lengthen(random: &mut Rng, text: &str) -> String {
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+    let at = if ends.is_empty() || chance(random, 50) { 0 } else { pick(random, &ends) };
+    let line = pick(random, &["\n", "  \n", "# why why why\n", "                         \n"]);
+    let length = pick(random, &[4096, 4096, 8192]) + random.usize(..20) - 10;
+    let more = "\n".repeat(length % line.len()) + &line.repeat(length / line.len());
+    [&text[..at], &more, &text[at..]].concat()
 }
 
 fn documents(random: &mut Rng) -> String {

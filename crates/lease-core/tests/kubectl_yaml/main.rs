@@ -2,7 +2,7 @@
 //!
 //! A difference may grant more than an administrator sees when trying a file with kubectl. kubectl's reader is built
 //! from `tools/kubectl-yaml`, with Go; the texts are made from a seed. A text that only one of them reads is no
-//! failure: ours refuses much on purpose, and numbers and booleans have no value in it.
+//! failure: ours refuses much on purpose. Numbers and booleans have no value in it: theirs may be any.
 //!
 //! `KUBELEASE_YAML_SEED` and `KUBELEASE_YAML_TEXTS` try other texts, and more of them.
 
@@ -29,7 +29,7 @@ fn what_kubectl_reads_too_is_read_alike() {
     let mut random = fastrand::Rng::with_seed(seed);
     let texts: Vec<String> = (0..count).map(|_| generator::text(&mut random)).collect();
     let theirs = read_as_kubectl(&texts);
-    let mut both = 0;
+    let (mut both, mut typed, mut long) = (0, 0, 0);
     for (text, theirs) in texts.iter().zip(&theirs) {
         let ours = read(text);
         if let Some((smaller, ours, theirs)) = differ(&ours, theirs).then(|| shrink(text)) {
@@ -37,10 +37,16 @@ fn what_kubectl_reads_too_is_read_alike() {
                 "seed {seed}: of {smaller:?} we read {ours:?} and kubectl {theirs:?}; it was {text:?}"
             );
         }
-        both += u64::from(ours.is_some() && theirs.is_some());
+        if let (Some(ours), Some(_)) = (&ours, theirs) {
+            both += 1;
+            typed += u64::from(ours.iter().any(has_typed));
+            long += u64::from(text.len() > KUBECTL_LOOKS_AT);
+        }
     }
     // Texts that nobody reads compare nothing.
     assert!(both * 3 >= count, "both read only {both} of {count} texts");
+    assert!(typed * 20 >= count, "only {typed} of {count} texts have a number or a boolean");
+    assert!(long * 200 >= count, "only {long} of {count} texts are long");
 }
 
 #[test]
@@ -57,17 +63,68 @@ fn the_comparison_sees_a_difference() {
     ];
     assert_eq!(theirs, read_by_kubectl);
     assert!(differ(&Some(vec![json!({"a": "1"})]), &theirs[1]));
+    // What stands beside a number counts, and so does where the number is.
+    let ours = |text: &str| Some(read(text).unwrap_or_else(|| panic!("{text}")));
+    assert!(!differ(&ours("a: 2"), &theirs[1]));
+    assert!(!differ(&ours("a: yes"), &theirs[1]));
+    assert!(differ(&ours("b: 1"), &theirs[1]));
+    assert!(differ(&ours("a: 1\nb: c"), &theirs[1]));
+    assert!(differ(&ours("a: 1"), &theirs[0]));
+    assert!(!differ(&ours("0x1: a"), &Some(vec![json!({"1": "a"})])));
+    assert!(differ(&ours("'1': a"), &Some(vec![json!({"1": "b"})])));
+    // A text to kubectl, and 90 to others: it takes quotes, on purpose.
+    assert!(!differ(&ours("a: 1:30"), &Some(vec![json!({"a": "1:30"})])));
     assert!(differ(&Some(vec![json!({"a": 1})]), &theirs[3]));
     assert!(!differ(&None, &theirs[0]));
     assert!(!differ(&read("a: b"), &theirs[0]));
 }
 
 fn differ(ours: &Reading, theirs: &Reading) -> bool {
-    matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return false };
+    ours.len() != theirs.len()
+        || !ours.iter().zip(theirs).all(|(ours, theirs)| is_alike(ours, theirs))
+}
+
+/// Compares a node of ours with one of kubectl's. The `true` of ours is any number or boolean, or a text that looks
+/// like one to other readers.
+fn is_alike(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Bool(_), Value::Bool(_) | Value::Number(_)) => true,
+        (Value::Bool(_), Value::String(text)) => looks_typed(text),
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| is_alike(a, b))
+        }
+        (Value::Object(ours), Value::Object(theirs)) => {
+            let typed = ours.iter().filter(|(key, a)| a.is_boolean() && looks_typed(key)).count();
+            // Two of those may be one key to kubectl, as `off` and `FALSE` are.
+            (ours.len() - typed..=ours.len()).contains(&theirs.len())
+                && ours.iter().all(|(key, a)| match theirs.get(key) {
+                    Some(b) if is_alike(a, b) => true,
+                    // A key that is no text to some readers has no value in ours, whatever it is to kubectl.
+                    _ => a.is_boolean() && looks_typed(key),
+                })
+        }
+        _ => ours == theirs,
+    }
+}
+
+fn looks_typed(text: &str) -> bool {
+    let boolean = ["y", "n", "yes", "no", "on", "off", "true", "false"];
+    boolean.iter().any(|word| text.eq_ignore_ascii_case(word))
+        || text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+}
+
+fn has_typed(ours: &Value) -> bool {
+    match ours {
+        Value::Bool(_) => true,
+        Value::Array(list) => list.iter().any(has_typed),
+        Value::Object(map) => map.values().any(has_typed),
+        _ => false,
+    }
 }
 
 fn read(text: &str) -> Reading {
-    let documents = documents_as_json(text).ok().flatten()?;
+    let documents = documents_as_json(text).ok()?;
     Some(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
@@ -133,6 +190,9 @@ fn kubectl_reader() -> &'static Path {
         reader
     })
 }
+
+/// How many bytes kubectl looks at to tell JSON from YAML.
+const KUBECTL_LOOKS_AT: usize = 4096;
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;

@@ -175,14 +175,16 @@ fn files_that_were_joined_are_read_as_kubectl_reads_them() {
         "{\"a\":\"b\"}\n---\n{\"a\":\"b\"}\n",
         "a: b\n...\n---\na: b\n",
     ] {
-        let documents = documents_as_json(text).map(Option::unwrap_or_default);
+        let documents = documents_as_json(text);
         let objects = documents.map(|all| all.into_iter().filter(|one| !one.is_null()).collect());
         let object = serde_json::json!({"a": "b"});
         assert_eq!(objects, Ok(vec![object.clone(), object]), "{text:?}");
     }
     // Of JSON, YAML knows no pairs of surrogates.
     let read = documents_as_json(r#"{"a":"\ud83d\ude00"}"#);
-    assert_eq!(read, Ok(Some(vec![serde_json::json!({"a": "\u{1f600}"})])));
+    assert_eq!(read, Ok(vec![serde_json::json!({"a": "\u{1f600}"})]));
+    let read = documents_as_json("a: [1, yes, '1', null]");
+    assert_eq!(read, Ok(vec![serde_json::json!({"a": [true, true, "1", null]})]));
 }
 
 #[test]
