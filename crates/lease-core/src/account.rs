@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ServiceAccountName;
-use crate::rbac::{Manifest, RoleKind, RoleRef, Rules, RulesError};
+use crate::rbac::{KeptManifest, Manifest, RoleKind, RoleRef, Rules, RulesError, UnreadManifest};
 
 /// Whose token is leased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub enum Grant {
     Rules(Rules),
     /// What the role of this manifest says; it is made for each lease.
     Manifest(Manifest),
+    /// What was once said by a manifest that is read no more. Nothing is issued of it until it is put again.
+    Unread(UnreadManifest),
 }
 
 /// Why a temporary account cannot be made.
@@ -92,7 +94,7 @@ impl Temporary {
                     return Err(GrantError::Binding { scope: scope.as_str(), binding });
                 }
             }
-            Grant::Role(_) => {}
+            Grant::Role(_) | Grant::Unread(_) => {}
         }
         Ok(Self { scope, grant })
     }
@@ -140,7 +142,7 @@ struct RawTemporary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rules: Option<Rules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    manifest: Option<Manifest>,
+    manifest: Option<KeptManifest>,
 }
 
 impl TryFrom<RawTemporary> for Temporary {
@@ -150,7 +152,8 @@ impl TryFrom<RawTemporary> for Temporary {
         let grant = match (raw.role, raw.rules, raw.manifest) {
             (Some(role), None, None) => Grant::Role(role),
             (None, Some(rules), None) => Grant::Rules(rules),
-            (None, None, Some(manifest)) => Grant::Manifest(manifest),
+            (None, None, Some(KeptManifest::Read(manifest))) => Grant::Manifest(manifest),
+            (None, None, Some(KeptManifest::Unread(unread))) => Grant::Unread(unread),
             _ => return Err(GrantError::ExactlyOne),
         };
         Self::new(raw.scope, grant)
@@ -164,7 +167,8 @@ impl From<Temporary> for RawTemporary {
         match grant {
             Grant::Role(it) => role = Some(it),
             Grant::Rules(it) => rules = Some(it),
-            Grant::Manifest(it) => manifest = Some(it),
+            Grant::Manifest(it) => manifest = Some(KeptManifest::Read(it)),
+            Grant::Unread(it) => manifest = Some(KeptManifest::Unread(it)),
         }
         Self { scope, role, rules, manifest }
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::rbac::{Danger, NotWaived, PolicyRule, Reach, Waivers};
+use crate::rbac::{Danger, ManifestError, NotWaived, PolicyRule, Reach, Waivers};
 use crate::{
     Account, Annotations, Audiences, Description, DynamicSecretName, Grant, Labels, Lifetimes,
     LifetimesError, MAX_TTL, MaxLiveLeases, Mode, NameTemplate, NamespaceMatch, NamespacePattern,
@@ -118,6 +118,9 @@ pub enum DefinitionError {
          anybody's account of that name"
     )]
     ExistingAnywhere,
+    /// Its manifest is none.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// It would grant what nobody has weighed.
     #[error(transparent)]
     Dangerous(#[from] NotWaived),
@@ -129,6 +132,7 @@ impl Definition {
     /// # Errors
     /// Says which part does not fit, and what would.
     pub fn new(parts: DefinitionParts) -> Result<Self, DefinitionError> {
+        parts.check_manifest()?;
         let definition = Self::from_parts(parts)?;
         definition.check_dangers()?;
         Ok(definition)
@@ -204,7 +208,7 @@ impl Definition {
         match &self.parts.account {
             Account::Temporary(temporary) => match temporary.grant() {
                 Grant::Manifest(manifest) => manifest.warnings(),
-                Grant::Role(_) | Grant::Rules(_) => &[],
+                Grant::Role(_) | Grant::Rules(_) | Grant::Unread(_) => &[],
             },
             Account::Existing { .. } => &[],
         }
@@ -256,6 +260,8 @@ impl Definition {
             Grant::Role(role) => waivers.check_role(role, rules, reach),
             Grant::Rules(rules) => waivers.check_rules(rules.as_slice(), reach),
             Grant::Manifest(manifest) => waivers.check_rules(manifest.rules().as_slice(), reach),
+            // It grants nothing.
+            Grant::Unread(_) => Ok(()),
         }
     }
 
@@ -270,19 +276,35 @@ impl Definition {
             Grant::Role(_) => rules,
             Grant::Rules(rules) => rules.as_slice(),
             Grant::Manifest(manifest) => manifest.rules().as_slice(),
+            Grant::Unread(_) => return vec![],
         };
         waivers.cautions(rules, self.reach())
     }
 }
 
 impl DefinitionParts {
+    /// Lets a manifest pass that is read.
+    ///
+    /// A definition that was put earlier may fail, since what is taken for a manifest becomes less.
+    ///
+    /// # Errors
+    /// Fails with the reason why it is none; nothing can be issued of it.
+    pub fn check_manifest(&self) -> Result<(), ManifestError> {
+        let Account::Temporary(temporary) = &self.account else { return Ok(()) };
+        match temporary.grant() {
+            Grant::Unread(unread) => Err(unread.error().clone()),
+            Grant::Role(_) | Grant::Rules(_) | Grant::Manifest(_) => Ok(()),
+        }
+    }
+
     fn is_revocable(&self) -> bool {
         !matches!(self.account, Account::Existing { revocable: false, .. })
     }
 }
 
 /// A definition as it was kept. What it grants was weighed when it was put, and is weighed again for each
-/// lease: one that has become dangerous since must still be read, to be shown, changed and taken back.
+/// lease: one that has become dangerous since must still be read, to be shown, changed and taken back. The same
+/// goes for a manifest.
 impl TryFrom<DefinitionParts> for Definition {
     type Error = DefinitionError;
 

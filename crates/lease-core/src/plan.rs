@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::rbac::{RoleKind, RoleRef, Rules};
+use crate::rbac::{ManifestError, RoleRef, Rules};
 use crate::{
     Account, Audience, AudienceError, Definition, DynamicSecret, Grant, LeaseId, LeasedObject,
     Mode, NameParts, Namespace, NamespaceError, ObjectKind, Scope, ServiceAccountName, Ttl,
@@ -41,6 +41,9 @@ pub enum NotGranted {
     /// Nothing is issued of it.
     #[error("it is disabled")]
     Disabled,
+    /// Its manifest was taken once, and is none any more.
+    #[error("it has to be put again, since its manifest is read no more: {0}")]
+    Manifest(ManifestError),
     /// Not there.
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
@@ -123,7 +126,8 @@ impl Definition {
             }
             Account::Temporary(temporary) => {
                 let generated = match temporary.grant() {
-                    Grant::Role(_) => None,
+                    // Of a manifest that is not read, nobody knows.
+                    Grant::Role(_) | Grant::Unread(_) => None,
                     Grant::Rules(_) => Some(temporary.scope().role_kind()),
                     Grant::Manifest(manifest) => Some(manifest.role_kind()),
                 };
@@ -150,6 +154,7 @@ impl DynamicSecret {
         if parts.disabled {
             return Err(NotGranted::Disabled);
         }
+        parts.check_manifest().map_err(NotGranted::Manifest)?;
         let namespace = self.definition.namespaces().choose(request.namespace)?;
         let lifetimes = self.definition.lifetimes();
         let ttl = lifetimes.grant(
@@ -182,33 +187,39 @@ impl DynamicSecret {
             name: name.clone(),
             body,
         };
-        let (service_account, first, second) = match &parts.account {
-            Account::Existing { name: account, revocable: false } => {
-                (account.clone(), vec![], vec![])
-            }
-            Account::Existing { name: account, revocable: true } => (
-                account.clone(),
-                vec![object(ObjectKind::Secret, PlannedBody::Nothing)],
-                vec![object(ObjectKind::Lease, PlannedBody::Holder)],
-            ),
-            Account::Temporary(temporary) => {
-                let mut first = vec![object(ObjectKind::ServiceAccount, PlannedBody::Nothing)];
-                let made = |kind: RoleKind, rules: &Rules| {
-                    // Unwrap safety: a rendered name is an RFC 1123 label.
-                    let role = RoleRef { kind, name: name.parse().unwrap() };
-                    (role, Some(object(kind.into(), PlannedBody::Rules(rules.clone()))))
-                };
-                let (role, generated) = match temporary.grant() {
-                    Grant::Role(role) => (role.clone(), None),
-                    Grant::Rules(rules) => made(temporary.scope().role_kind(), rules),
-                    Grant::Manifest(manifest) => made(manifest.role_kind(), manifest.rules()),
-                };
-                first.extend(generated);
-                let binding = binding_object(temporary.scope());
-                // Unwrap safety: as above.
-                (name.parse().unwrap(), first, vec![object(binding, PlannedBody::Binding(role))])
-            }
-        };
+        let (service_account, first, second) =
+            match &parts.account {
+                Account::Existing { name: account, revocable: false } => {
+                    (account.clone(), vec![], vec![])
+                }
+                Account::Existing { name: account, revocable: true } => (
+                    account.clone(),
+                    vec![object(ObjectKind::Secret, PlannedBody::Nothing)],
+                    vec![object(ObjectKind::Lease, PlannedBody::Holder)],
+                ),
+                Account::Temporary(temporary) => {
+                    let mut first = vec![object(ObjectKind::ServiceAccount, PlannedBody::Nothing)];
+                    let generated = match temporary.grant() {
+                        // `grant` lets no manifest pass that is not read: without a role, it would bind nothing.
+                        Grant::Role(_) | Grant::Unread(_) => None,
+                        Grant::Rules(rules) => Some((temporary.scope().role_kind(), rules)),
+                        Grant::Manifest(manifest) => Some((manifest.role_kind(), manifest.rules())),
+                    };
+                    first.extend(generated.map(|(kind, rules)| {
+                        object(kind.into(), PlannedBody::Rules(rules.clone()))
+                    }));
+                    let role = match (temporary.grant(), generated) {
+                        (Grant::Role(role), _) => Some(role.clone()),
+                        // Unwrap safety: a rendered name is an RFC 1123 label.
+                        (_, Some((kind, _))) => Some(RoleRef { kind, name: name.parse().unwrap() }),
+                        (_, None) => None,
+                    };
+                    let binding = binding_object(temporary.scope());
+                    let binding = role.map(|role| object(binding, PlannedBody::Binding(role)));
+                    // Unwrap safety: as above.
+                    (name.parse().unwrap(), first, binding.into_iter().collect())
+                }
+            };
         Plan {
             mode: self.definition.mode(),
             namespace: granted.namespace.clone(),
@@ -254,6 +265,7 @@ fn binding_object(scope: Scope) -> ObjectKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rbac::RoleKind;
 
     const POD_RULES: &str = r#""rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]"#;
 

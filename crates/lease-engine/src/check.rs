@@ -11,7 +11,7 @@ use kube_rest::Error;
 use lease_core::{DynamicSecret, SecretCheck, Target, TargetCheck, TargetName};
 
 use self::ask::{Asked, Questions};
-use self::tell::{bounded, told};
+use self::tell::{bounded, told, unread_manifest};
 use crate::connection::Connection;
 use crate::identity::SELF_REVIEWS;
 use crate::{ClusterError, Engine, Ports, StoreError, TargetError};
@@ -104,6 +104,8 @@ impl<P: Ports> Engine<P> {
             if let Some(known) = &known {
                 self.try_out(connection, secret, known, &mut asked, deadline).await;
             }
+            // Whatever else is wrong, nothing is issued before this is mended.
+            asked.problem = unread_manifest(secret).or(asked.problem);
             let Asked { missing, problem, take_back } = asked;
             check.missing_permissions.extend(missing.iter().cloned());
             check.dynamic_secrets.push(SecretCheck {

@@ -85,7 +85,7 @@ pub(crate) fn bound_role(definition: &Definition) -> Option<&RoleRef> {
     match &definition.parts().account {
         Account::Temporary(temporary) => match temporary.grant() {
             Grant::Role(role) => Some(role),
-            Grant::Rules(_) | Grant::Manifest(_) => None,
+            Grant::Rules(_) | Grant::Manifest(_) | Grant::Unread(_) => None,
         },
         Account::Existing { .. } => None,
     }

@@ -99,7 +99,7 @@ codes! {
         TargetMissing = "target_missing",
         /// Nothing is issued on the target.
         TargetDisabled = "target_disabled",
-        /// Nothing is issued or renewed of the dynamic secret.
+        /// Nothing is issued or renewed of the dynamic secret; or nothing is issued until it is put again.
         Disabled = "disabled",
         /// As many leases live as may.
         TooManyLeases = "too_many_leases",

@@ -50,6 +50,9 @@ impl From<DynamicSecretError> for Problem {
 impl From<DefinitionError> for Problem {
     fn from(error: DefinitionError) -> Self {
         let code = match error {
+            DefinitionError::Manifest(source) => {
+                return Self::field("/account".to_owned(), source.to_string());
+            }
             DefinitionError::Dangerous(_) => Code::DangerousRules,
             DefinitionError::Namespaces(_)
             | DefinitionError::Lifetimes(_)

@@ -139,6 +139,14 @@ fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted)
         NotGranted::Disabled => {
             Problem::new(Code::Disabled, format!("dynamic secret `{secret}` is disabled"))
         }
+        // What is wrong with it is for those who may put it.
+        NotGranted::Manifest(_) => Problem::new(
+            Code::Disabled,
+            format!(
+                "dynamic secret `{secret}` issues nothing until an administrator has put it again, since its \
+                 manifest is read no more; a check of its target says why"
+            ),
+        ),
         NotGranted::Namespace(NamespaceError::Required) => {
             Problem::new(Code::NamespaceRequired, format!("`namespace` is required: {namespaces}"))
         }

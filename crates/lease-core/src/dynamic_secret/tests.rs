@@ -1,6 +1,7 @@
 //! What fits together, what is weighed, and what is read again.
 
 use super::*;
+use crate::{IssueRequest, NotGranted, ObjectKind};
 
 /// What is put: read as parts, and weighed.
 fn put(json: &str) -> Result<Definition, String> {
@@ -59,6 +60,46 @@ fn a_definition_that_has_become_dangerous_is_still_read_and_no_longer_passes() {
         let kept = read(&json).expect("what was kept is read");
         assert_eq!(kept.check_dangers().is_err(), dangerous, "{resource}");
         assert_eq!(kept.check_role(&[]).is_err(), dangerous, "{resource}");
+    }
+}
+
+#[test]
+fn a_definition_whose_manifest_is_read_no_more_is_still_read_and_issues_nothing() {
+    let manifest = |comment: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1 # {comment}\nkind: Role\nmetadata: {{name: a}}\nrules:\n\
+             - {{apiGroups: [''], resources: [pods], verbs: [get]}}\n---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: a}}\n\
+             roleRef: {{kind: Role, name: a}}\n"
+        )
+    };
+    for (comment, is_read) in
+        [("why", true), ("why\u{85}", false), ("why\rnow", false), ("\u{feff}", false)]
+    {
+        let account = serde_json::json!({
+            "type": "temporary", "scope": "namespace", "manifest": manifest(comment),
+        });
+        let json = format!(r#"{{"target":"prod","namespaces":["a"],"account":{account}}}"#);
+        let told = put(&json).err();
+        assert_eq!(told.is_none(), is_read, "{comment:?}: {told:?}");
+        let kept = read(&json).expect("what was kept is read");
+        let shown = serde_json::to_value(&kept).expect("serialises");
+        assert_eq!(shown["account"], account, "{comment:?}");
+        assert_eq!(kept.parts().check_manifest().err().map(|e| e.to_string()), told);
+        // Nothing is known of its role, and so nothing of it is dangerous, or expected in a cluster.
+        assert_eq!(kept.check_dangers(), Ok(()), "{comment:?}");
+        assert_eq!(kept.kinds().contains(&ObjectKind::Role), is_read, "{comment:?}");
+        let secret = DynamicSecret {
+            name: "ci".parse().expect("a good name"),
+            definition: kept,
+            inline_target: false,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        };
+        let granted = secret.grant(IssueRequest::default(), Ttl::DAY);
+        assert_eq!(granted.is_ok(), is_read, "{comment:?}");
+        let refused = granted.err();
+        assert!(matches!(refused, None | Some(NotGranted::Manifest(_))), "{refused:?}");
     }
 }
 

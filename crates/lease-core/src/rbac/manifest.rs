@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::RoleKind;
 use super::foreign::foreign_kinds;
-use super::node::{Node, Typed};
+use super::node::Typed;
 use super::object::{Binding, Object, Role};
 use super::rules::{Rules, RulesError};
 use super::yaml::{Reading, TextError, read_documents};
@@ -14,7 +14,7 @@ use super::yaml::{Reading, TextError, read_documents};
 /// One role and one binding to it, out of a text of YAML or JSON.
 ///
 /// Their names, namespaces, labels, annotations and subjects are not kept: a lease brings its own. The text is
-/// kept, to be shown; it is what is serialised, and read again.
+/// kept, to be shown; it is what is serialised, and read again as a [`KeptManifest`](super::KeptManifest).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     text: String,
@@ -194,16 +194,6 @@ impl FromStr for Manifest {
 impl Serialize for Manifest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Manifest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A node rather than a `String`: a manifest written as an object is told what is meant.
-        match Node::deserialize(deserializer)? {
-            Node::Text(text) => Self::try_from(text).map_err(serde::de::Error::custom),
-            _ => Err(serde::de::Error::custom("a manifest is a text of YAML or JSON")),
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is told of a check, and of what a server says in one.
 
 use kube_rest::{Denial, DeniedBy, Error};
+use lease_core::DynamicSecret;
 
 use crate::connection::Connection;
 use crate::{ClusterError, Ports};
@@ -53,6 +54,12 @@ pub(super) fn why<P: Ports>(connection: &Connection<'_, P>, error: &ClusterError
         }
         other => other.told(),
     }
+}
+
+/// What an administrator is told of a manifest that was taken once, and is none any more.
+pub(super) fn unread_manifest(secret: &DynamicSecret) -> Option<String> {
+    let error = secret.definition.parts().check_manifest().err()?;
+    Some(format!("its manifest is read no more, and has to be put again: {error}"))
 }
 
 /// What a server says of itself is kept, and shown in every list: not more than anyone means to say.

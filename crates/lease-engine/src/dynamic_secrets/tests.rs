@@ -10,6 +10,8 @@ use crate::fixtures::{
 use crate::testing::{Death, Fault, TestPorts};
 use crate::{Config, IssueError};
 
+mod unread_manifest;
+
 fn put(
     engine: &Engine<TestPorts>,
     account: &str,

@@ -1,0 +1,55 @@
+//! A manifest out of the store, which may hold texts that were taken when less was refused.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::manifest::{Manifest, ManifestError};
+use super::node::Node;
+
+/// The text of a manifest as it was kept.
+///
+/// What is taken for a manifest has become less, and may again. A text that is none any more is kept all the
+/// same: what holds it must still be read, to be shown, put anew and taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptManifest {
+    /// It is a manifest.
+    Read(Manifest),
+    /// It is none.
+    Unread(UnreadManifest),
+}
+
+/// A text that is no manifest, and the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadManifest {
+    text: String,
+    error: ManifestError,
+}
+
+impl UnreadManifest {
+    /// The reason why it is no manifest.
+    #[must_use]
+    pub fn error(&self) -> &ManifestError {
+        &self.error
+    }
+}
+
+impl<'de> Deserialize<'de> for KeptManifest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A node rather than a `String`: a manifest written as an object is told what is meant.
+        match Node::deserialize(deserializer)? {
+            Node::Text(text) => Ok(match text.parse() {
+                Ok(manifest) => Self::Read(manifest),
+                Err(error) => Self::Unread(UnreadManifest { text, error }),
+            }),
+            _ => Err(serde::de::Error::custom("a manifest is a text of YAML or JSON")),
+        }
+    }
+}
+
+impl Serialize for KeptManifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Read(manifest) => manifest.serialize(serializer),
+            Self::Unread(unread) => serializer.serialize_str(&unread.text),
+        }
+    }
+}
