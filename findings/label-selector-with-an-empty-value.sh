@@ -3,6 +3,7 @@
 #
 # Software: k8s.io/apimachinery 0.37.2 (pkg/labels), which kubectl, client-go and kube-apiserver read
 # selectors with. Seen 2026-11-28.
+# Needs: bash, Go 1.26 or newer, its module proxy.
 #
 # `env in (a,)` is no error and not the same as `env in (a)`: it also selects objects whose label `env` has
 # the empty value, which Kubernetes allows. `env in ()` selects those alone, although the same selector in
@@ -14,9 +15,13 @@
 #   env in ()    -> env in (): empty
 #   {"operator":"In","values":[]} -> refused
 set -euo pipefail
+export LC_ALL=C.UTF-8
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cd "$work"
+mkdir "$work/finding"
+cd "$work/finding"
+# What is fetched goes with the folder; Go's modules are read-only unless `-modcacherw` is said.
+export GOPATH="$work/go" GOFLAGS=-modcacherw
 
 cat > go.mod <<'MOD'
 module finding
@@ -58,7 +63,7 @@ func main() {
 	fmt.Printf("{\"operator\":\"In\",\"values\":[]} -> %s\n", map[bool]string{true: "refused", false: "taken"}[err != nil])
 }
 GO
-go mod tidy >/dev/null 2>&1
+go mod tidy 2>tidy || { cat tidy >&2; exit 1; }
 go run . | tee seen
 diff - seen <<'SEEN'
 env in (a)   -> env in (a): a

@@ -2,7 +2,8 @@
 # One manifest is two objects: kubectl and the official Python client do not read the same YAML.
 #
 # Software: sigs.k8s.io/yaml 1.6.0 (what kubectl reads manifests with); kubernetes 37.0.2 from PyPI
-# (`utils.create_from_yaml`). Seen 2026-11-28.
+# (`utils.create_from_yaml`), with PyYAML 6.0.4 and pydantic 2.14.4. Seen 2026-11-28.
+# Needs: bash, Go 1.26 or newer, Python 3 with venv; the module proxy and PyPI.
 #
 # Both are said to read YAML 1.1, and read plain values differently. `1:30` and a timestamp are texts to kubectl,
 # and so are good annotations; to Python they are the number 90 and a date, which the client itself refuses.
@@ -14,9 +15,14 @@
 #   c-exponent: 1e3               kubectl 1000                    python "1e3"
 #   d-octal: 0o14                 kubectl 12                      python "0o14"
 set -euo pipefail
+export LC_ALL=C.UTF-8
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cd "$work"
+mkdir "$work/finding"
+cd "$work/finding"
+# What is fetched goes with the folder; Go's modules are read-only unless `-modcacherw` is said.
+export GOPATH="$work/go" GOFLAGS=-modcacherw
+export PIP_NO_CACHE_DIR=1
 
 manifest() {
   printf 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  annotations:\n    %s\n' "$1" > manifest.yaml
@@ -60,11 +66,11 @@ func main() {
 	}
 }
 GO
-go mod tidy >/dev/null 2>&1
+go mod tidy 2>tidy || { cat tidy >&2; exit 1; }
 go build -o kubectl-yaml .
 
 python3 -m venv python
-python/bin/pip install --quiet --disable-pip-version-check kubernetes==37.0.2
+python/bin/pip install --quiet --disable-pip-version-check kubernetes==37.0.2 PyYAML==6.0.4 pydantic==2.14.4
 cat > main.py <<'PY'
 """Shows what the client sends, to a server on loopback that takes everything."""
 import http.server

@@ -2,6 +2,7 @@
 # A comment ends at three characters that most editors do not show as the end of a line.
 #
 # Software: sigs.k8s.io/yaml 1.6.0 (what kubectl reads manifests with). Seen 2026-11-28.
+# Needs: bash, Go 1.26 or newer, Node.js with npm; the module proxy and the npm registry.
 #
 # NEL, LS and PS (U+0085, U+2028, U+2029) end a line, as YAML 1.1 says; YAML 1.2, and so readers in other
 # languages, take them for characters of the comment. What stands behind one in a comment is part of the
@@ -12,9 +13,14 @@
 #   U+2028 kubectl: {"a":1,"b":2}  js-yaml: {"a":1}
 #   U+2029 kubectl: {"a":1,"b":2}  js-yaml: {"a":1}
 set -euo pipefail
+export LC_ALL=C.UTF-8
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cd "$work"
+mkdir "$work/finding"
+cd "$work/finding"
+# What is fetched goes with the folder; Go's modules are read-only unless `-modcacherw` is said.
+export GOPATH="$work/go" GOFLAGS=-modcacherw
+export npm_config_cache="$work/npm"
 
 cat > go.mod <<'MOD'
 module finding
@@ -46,7 +52,7 @@ func main() {
 	fmt.Print(string(written))
 }
 GO
-go mod tidy >/dev/null 2>&1
+go mod tidy 2>tidy || { cat tidy >&2; exit 1; }
 go build -o kubectl-yaml .
 npm init --yes >/dev/null
 npm install --silent --no-audit --no-fund --ignore-scripts js-yaml@4.1.0
