@@ -156,9 +156,11 @@ fn do_without_review<P: Ports>(
 }
 
 /// Returns true if a path that is no resource is refused, by the API server or by a gateway before it, for
-/// another reason than the credential.
+/// another reason than the credential. One that fails or redirects refuses nothing: it is out of order.
 fn is_refused_path(error: &Error) -> bool {
-    error.status().is_some_and(|status| status.code != StatusCode::UNAUTHORIZED)
+    error.status().is_some_and(|status| {
+        status.code.is_client_error() && status.code != StatusCode::UNAUTHORIZED
+    })
 }
 
 /// The warning of a cluster that does not tell its version.

@@ -330,7 +330,9 @@ fn what_is_refused_and_not_needed_is_named_and_the_rest_goes_on() {
 
 #[test]
 fn a_gateway_that_hides_the_version_alone_is_named_and_the_rest_goes_on() {
-    for (code, is_well) in [(403, true), (404, true), (418, true), (401, false)] {
+    for (code, is_well) in
+        [(403, true), (404, true), (418, true), (401, false), (302, false), (502, false)]
+    {
         let engine = with_secret(RULES, "");
         engine.ports.http.fail_all(Fault::Fail(code), |sent| sent.path == "/version");
         let seen = check(&engine);
