@@ -5,6 +5,7 @@
 //! connection is the matter of several requests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -14,20 +15,28 @@ use serde_json::{Value, json};
 use testbed::control_plane::{ControlPlane, Options};
 use testbed::deploy::Deployed;
 use testbed::faulty::FaultyProxy;
-use testbed::harness::Case;
+use testbed::harness::{Case, run, tests};
 use testbed::http::Http;
 use testbed::namespace::Namespace;
 use testbed::process::Keeper;
 use testbed::wait::{eventually, not_yet};
 
-pub fn an_api_server_that_closes_its_connections_does_no_harm(case: &Case) -> Result<()> {
+fn main() -> ExitCode {
+    run(tests![
+        an_api_server_that_closes_its_connections_does_no_harm,
+        a_way_that_ends_at_any_byte_does_no_harm,
+        a_target_with_a_wrong_credential_spoils_nothing_for_another,
+    ])
+}
+
+fn an_api_server_that_closes_its_connections_does_no_harm(case: &Case) -> Result<()> {
     let options = Options { bare: true, goaway_chance: Some(0.02), ..Options::default() };
     let cluster = ControlPlane::start_with(&options, Keeper::new()?)?;
     let way = Way::new(case, &cluster, cluster.url())?;
     way.run()
 }
 
-pub fn a_way_that_ends_at_any_byte_does_no_harm(case: &Case) -> Result<()> {
+fn a_way_that_ends_at_any_byte_does_no_harm(case: &Case) -> Result<()> {
     let cluster = case.control_plane();
     let proxy = FaultyProxy::start(cluster.anonymous().clone())?;
     let way = Way::new(case, cluster, &proxy.url())?;
@@ -37,7 +46,7 @@ pub fn a_way_that_ends_at_any_byte_does_no_harm(case: &Case) -> Result<()> {
 
 /// The API server closes the connection on which a wrong credential was shown, and the host has one pool for all
 /// targets of an origin.
-pub fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &Case) -> Result<()> {
+fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &Case) -> Result<()> {
     let cluster = case.control_plane();
     let way = Way::new(case, cluster, cluster.url())?;
     let wrong = json!({ "type": "token", "token": "wrong" });

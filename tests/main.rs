@@ -18,7 +18,6 @@ mod half_permitted;
 mod hardened;
 mod idempotency;
 mod identities;
-mod interruptions;
 mod kind;
 mod lease;
 mod let_in;
@@ -91,9 +90,6 @@ fn main() -> ExitCode {
         identities::uses_are_exact_through_two_replicas_of_one_redis,
         identities::no_more_leases_of_one_live_than_may_through_two_replicas,
         identities::an_identity_leases_what_it_is_granted_and_gives_it_back,
-        interruptions::an_api_server_that_closes_its_connections_does_no_harm,
-        interruptions::a_way_that_ends_at_any_byte_does_no_harm,
-        interruptions::a_target_with_a_wrong_credential_spoils_nothing_for_another,
         login::a_service_account_logs_in_through_each_reviewer,
         login::a_service_account_that_is_not_meant_is_refused,
         login::a_ci_job_logs_in_by_the_keys_of_its_issuer,
