@@ -31,27 +31,25 @@ fn without_any_one_verb_of_its_rbac_a_mode_fails() -> Result<()> {
         let broker = Broker::new()?;
         let rbac = broker.with_rbac(file)?;
         let objects = broker.cluster.objects(rbac.manifest())?;
-        for role in objects.iter().filter(|object| object["rules"].is_array()) {
-            for (rule, verb) in verbs(role) {
-                // In this cluster `system:basic-user` lets everybody ask who he is; `hardened` is about others.
-                if EVERYBODYS
-                    .map(|resource| json!([resource]))
-                    .contains(&role["rules"][rule]["resources"])
-                {
-                    continue;
-                }
-                let less = without(role, rule, &verb)?;
-                let what = format!("{file}: {} without `{verb}`", role["rules"][rule]["resources"]);
-
-                broker.replace_role(&less)?;
-                broker.until(&role["rules"][rule], &verb, false)?;
-                let error = mode(&broker, &Lease::new()?).err();
-                let error = error.with_context(|| format!("{what} is enough"))?;
-                // It fails for that reason, and not for one of the test's own.
-                ensure!(format!("{error:#}").contains("answered 403"), "{what}: {error:#}");
-                broker.replace_role(role)?;
-                broker.until(&role["rules"][rule], &verb, true)?;
+        let roles: Vec<_> = objects.iter().filter(|object| object["rules"].is_array()).collect();
+        for (rule, verb) in roles.iter().flat_map(|role| verbs(role)) {
+            // In this cluster `system:basic-user` lets everybody ask who he is; `hardened` is about others.
+            if EVERYBODYS.map(|resource| json!([resource])).contains(&rule["resources"]) {
+                continue;
             }
+            let what = format!("{file}: {} without `{verb}`", rule["resources"]);
+            for role in &roles {
+                broker.replace_role(&without(role, rule, verb)?)?;
+            }
+            broker.until(rule, verb, false)?;
+            let error = mode(&broker, &Lease::new()?).err();
+            let error = error.with_context(|| format!("{what} is enough"))?;
+            // It fails for that reason, and not for one of the test's own.
+            ensure!(format!("{error:#}").contains("answered 403"), "{what}: {error:#}");
+            for role in &roles {
+                broker.replace_role(role)?;
+            }
+            broker.until(rule, verb, true)?;
         }
     }
     Ok(())
@@ -125,21 +123,21 @@ fn the_policy_lets_questions_pass() -> Result<()> {
     Ok(())
 }
 
-/// Each verb of each rule, by the rule's place.
-fn verbs(role: &Value) -> Vec<(usize, String)> {
-    let rules = role["rules"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate();
+/// Each verb of each rule, with the rule.
+fn verbs(role: &Value) -> Vec<(&Value, &str)> {
+    let rules = role["rules"].as_array().map_or(&[][..], Vec::as_slice).iter();
     rules
-        .flat_map(|(at, rule)| {
+        .flat_map(|rule| {
             let verbs = rule["verbs"].as_array().map_or(&[][..], Vec::as_slice).iter();
-            verbs.filter_map(move |verb| Some((at, verb.as_str()?.to_owned())))
+            verbs.filter_map(move |verb| Some((rule, verb.as_str()?)))
         })
         .collect()
 }
 
 /// The role without a verb of a rule, or without the rule, which may not be without verbs. If the rule is of one name,
-/// the verb goes from the rule of all names too, which gives the same.
-fn without(role: &Value, at: usize, verb: &str) -> Result<Value> {
-    let (mut less, taken) = (role.clone(), &role["rules"][at]);
+/// the verb goes from the rules of all names too, which give the same.
+fn without(role: &Value, taken: &Value, verb: &str) -> Result<Value> {
+    let mut less = role.clone();
     let gives_the_same = |other: &Value| {
         let is_wider = !taken["resourceNames"].is_null() && other["resourceNames"].is_null();
         other["resources"] == taken["resources"] && (other == taken || is_wider)
