@@ -161,10 +161,13 @@ fn prepare_cluster(
     local: Option<&ControlPlane>,
     keeper: &Keeper,
 ) -> Result<String> {
-    if local.is_some() {
-        playground::prepare(cluster, keeper.scratch())?;
-    }
-    demo::prepare(cluster, keeper.scratch())
+    let scratch = keeper.scratch();
+    let playground = || match local {
+        Some(_) => playground::prepare(cluster, scratch),
+        None => Ok(()),
+    };
+    let (token, ()) = command::both(|| demo::prepare(cluster, scratch), playground)?;
+    Ok(token)
 }
 
 /// The same secrets in every run, or what was sealed could not be opened.
