@@ -205,12 +205,10 @@ impl<P: Ports> Engine<P> {
         named: Option<&IdentityName>,
     ) -> Result<Vec<(u64, Identity)>, LoginError> {
         let identities = self.identities();
-        let Some(name) = named else {
-            let all = identities.all()?.into_iter().map(|identity| identity.name);
-            let entries = all.map(|name| identities.entry(&name));
-            return Ok(entries.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect());
-        };
-        Ok(identities.entry(name)?.into_iter().collect())
+        Ok(match named {
+            Some(name) => identities.entry(name)?.into_iter().collect(),
+            None => identities.entries()?,
+        })
     }
 
     /// Checks what does not depend on the token.

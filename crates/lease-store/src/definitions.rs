@@ -163,6 +163,19 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
         Ok(self.list(1, usize::MAX)?.items)
     }
 
+    /// Every definition with its number.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn entries(&self) -> Result<Vec<(u64, D)>, StoreError> {
+        let last = counter::read(self.store, &Self::counter())?;
+        let numbered = |number| {
+            let definition = self.numbered(number).transpose()?;
+            Some(definition.map(|definition| (number, definition)))
+        };
+        (1..=last).filter_map(numbered).collect()
+    }
+
     /// The number of every definition.
     ///
     /// # Errors
