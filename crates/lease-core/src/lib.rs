@@ -8,6 +8,7 @@
 mod accessor;
 mod account;
 mod audiences;
+mod audit;
 mod clock;
 mod cluster;
 mod digest;
@@ -39,6 +40,10 @@ mod variable;
 pub use accessor::{Accessor, AccessorError};
 pub use account::{Account, Grant, GrantError, Scope, Temporary};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
+pub use audit::{
+    AuditActor, AuditClaims, AuditDecision, AuditEvent, AuditEventType, AuditLogId, AuditPlace,
+    AuditPlaceError, AuditRecordKind, AuditSlot, AuditText, AuditTrail, MAX_AUDIT_TEXT_BYTES,
+};
 pub use clock::ClusterClock;
 pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};
 pub use digest::digest;

@@ -175,6 +175,7 @@ pub(crate) struct SealingKey {
     key: Zeroizing<[u8; 32]>,
     mac: Zeroizing<[u8; 32]>,
     access_token: Zeroizing<[u8; 32]>,
+    audit: Zeroizing<[u8; 32]>,
     installation: [u8; 8],
 }
 
@@ -184,14 +185,16 @@ impl SealingKey {
         let mut key = Zeroizing::new([0; 32]);
         let mut mac = Zeroizing::new([0; 32]);
         let mut access_token = Zeroizing::new([0; 32]);
+        let mut audit = Zeroizing::new([0; 32]);
         let (mut id, mut installation) = ([0; 8], [0; 8]);
         // Unwrap safety: HKDF fails only past 255 blocks of output.
         hkdf.expand(b"kubelease seal v1", key.as_mut()).unwrap();
         hkdf.expand(b"kubelease mac v1", mac.as_mut()).unwrap();
         hkdf.expand(b"kubelease access token v1", access_token.as_mut()).unwrap();
+        hkdf.expand(b"kubelease audit v1", audit.as_mut()).unwrap();
         hkdf.expand(b"kubelease seal key id v1", &mut id).unwrap();
         hkdf.expand(b"kubelease installation v1", &mut installation).unwrap();
-        Self { id: KeyId(u64::from_be_bytes(id)), key, mac, access_token, installation }
+        Self { id: KeyId(u64::from_be_bytes(id)), key, mac, access_token, audit, installation }
     }
 
     pub(crate) fn id(&self) -> String {
@@ -200,6 +203,10 @@ impl SealingKey {
 
     pub(crate) fn mac_key(&self) -> &[u8; 32] {
         &self.mac
+    }
+
+    pub(crate) fn audit_key(&self) -> &[u8; 32] {
+        &self.audit
     }
 
     pub(crate) fn installation(&self) -> String {

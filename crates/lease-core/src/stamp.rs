@@ -266,7 +266,7 @@ impl Keyring {
     }
 }
 
-fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
+pub(crate) fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
     // Unwrap safety: HMAC takes a key of any length.
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(message);
@@ -282,7 +282,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.len().is_multiple_of(2)
         && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !digits {

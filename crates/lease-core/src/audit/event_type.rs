@@ -1,0 +1,115 @@
+//! The kinds of audit events, and what was decided. Their names never change: logs are searched by them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Declares a closed set of names: the enum, its names, and how each is read and written.
+macro_rules! names {
+    ($(#[$of:meta])* $type:ident: $($(#[$meta:meta])* $variant:ident = $name:literal,)*) => {
+        $(#[$of])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $type {
+            $($(#[$meta])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl $type {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name of it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = ();
+
+            fn from_str(name: &str) -> Result<Self, ()> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == name).ok_or(())
+            }
+        }
+    };
+}
+
+names! {
+    /// What has happened.
+    AuditEventType:
+    /// Somebody has logged in, or has tried to.
+    Login = "login",
+    /// A request was not let in, or asked for what is not granted.
+    Refusal = "refusal",
+    /// A lease was issued.
+    Issue = "issue",
+    /// A lease that was issued before for the same request was given another token.
+    IssueRepeated = "issue_repeated",
+    /// Nothing came of an issue, and nothing of it is left. It ends the events of a lease.
+    IssueFailed = "issue_failed",
+    /// A lease was found in a cluster without a record, and is on record again.
+    Adoption = "adoption",
+    /// A lease was renewed, or that has failed.
+    Renewal = "renewal",
+    /// A lease is to be revoked; something stands in the way, and the sweeps go on with it.
+    RevocationBegun = "revocation_begun",
+    /// A lease was revoked. It ends the events of a lease.
+    Revocation = "revocation",
+    /// The time of a lease was over, and it was ended. It ends the events of a lease.
+    Expiry = "expiry",
+    /// An administrator has closed the record of a lease whose cluster is gone. It ends the events of a lease.
+    WriteOff = "write_off",
+    /// What was made for a lease was deleted by others. It ends the events of a lease.
+    Loss = "loss",
+    /// A target was put.
+    TargetPut = "target_put",
+    /// A target was deleted.
+    TargetDeleted = "target_deleted",
+    /// A dynamic secret was put.
+    DynamicSecretPut = "dynamic_secret_put",
+    /// A dynamic secret was deleted.
+    DynamicSecretDeleted = "dynamic_secret_deleted",
+    /// An identity was put.
+    IdentityPut = "identity_put",
+    /// An identity was deleted.
+    IdentityDeleted = "identity_deleted",
+    /// An administrator has made an access token.
+    AccessTokenCreated = "access_token_created",
+    /// An access token was renewed.
+    AccessTokenRenewed = "access_token_renewed",
+    /// An access token was revoked.
+    AccessTokenRevoked = "access_token_revoked",
+    /// All access tokens of an identity were revoked.
+    IdentityTokensRevoked = "identity_tokens_revoked",
+}
+
+names! {
+    /// What was decided, or what came of it.
+    AuditDecision:
+    /// It was allowed, and done.
+    Allowed = "allowed",
+    /// It was refused.
+    Denied = "denied",
+    /// It was allowed, and could not be done.
+    Failed = "failed",
+}
+
+impl AuditEventType {
+    /// Returns true for the last event of a lease: each lease that has ended has exactly one.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::Revocation | Self::Expiry | Self::WriteOff | Self::Loss | Self::IssueFailed
+        )
+    }
+}
