@@ -11,6 +11,7 @@ mod client_address;
 mod dynamic_secrets;
 mod health;
 mod identities;
+mod infisical;
 mod input;
 mod leases;
 mod list;

@@ -38,6 +38,15 @@ pub(crate) enum Endpoint {
     Ready,
     /// Does something, for whoever is let in.
     Operation(Operation),
+    /// Does something with the access token that is shown.
+    TokenOperation(TokenOperation),
+}
+
+/// What is done with an access token, for whoever holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenOperation {
+    Renew,
+    Revoke,
 }
 
 /// What is done for whoever is let in.
@@ -71,8 +80,6 @@ pub(crate) enum Operation {
     RevokeIdentity,
     RevokeAccessor,
     ShowAccessToken,
-    RenewAccessToken,
-    RevokeAccessToken,
     LogInByKubernetes,
     LogInByOidc,
     LogInAsInfisical,
@@ -126,10 +133,15 @@ pub fn leases_routes() -> Vec<Route> {
     ]
     .map(|(method, path, operation)| Route::new(method, path, Access::Identity, operation));
     let holders = [
-        (Method::POST, "/api/v1/auth/token/renew", To::RenewAccessToken),
-        (Method::POST, "/api/v1/auth/token/revoke", To::RevokeAccessToken),
+        ("/api/v1/auth/token/renew", TokenOperation::Renew),
+        ("/api/v1/auth/token/revoke", TokenOperation::Revoke),
     ]
-    .map(|(method, path, operation)| Route::new(method, path, Access::Holder, operation));
+    .map(|(path, operation)| Route {
+        method: Method::POST,
+        path,
+        access: Access::Holder,
+        endpoint: Endpoint::TokenOperation(operation),
+    });
     let logins = [
         ("/api/v1/auth/kubernetes/login", To::LogInByKubernetes),
         ("/api/v1/auth/oidc/login", To::LogInByOidc),

@@ -94,11 +94,20 @@ async fn answer<P: Ports>(
             return Err(refuse(&engine, &tokens, unknown));
         }
     };
-    let Endpoint::Operation(operation) = route.endpoint else { return Ok(health::live()) };
     let origin = origin(&head.headers, &trusted_proxies);
-    let caller = admit(&engine, &tokens, route.access, &head.headers, origin)?;
-    let engine = engine.acting_for(caller.into_requester());
-    dispatch(&engine, operation, parameter, head, body).await
+    let request_id = origin.request_id.clone();
+    let admitted = admit(&engine, &tokens, route.access, &head.headers, origin);
+    match route.endpoint {
+        Endpoint::Live | Endpoint::Ready => Ok(health::live()),
+        Endpoint::TokenOperation(operation) => {
+            let head = (head, request_id.as_deref());
+            access_tokens::serve_holder(engine, operation, admitted, head, body).await
+        }
+        Endpoint::Operation(operation) => {
+            let engine = engine.acting_for(admitted?.into_requester());
+            dispatch(&engine, operation, parameter, head, body).await
+        }
+    }
 }
 
 async fn dispatch<P: Ports>(
@@ -142,8 +151,6 @@ async fn dispatch<P: Ports>(
             access_tokens::revoke_accessor(engine, parameter, &query, body).await
         }
         Operation::ShowAccessToken => access_tokens::show(engine),
-        Operation::RenewAccessToken => access_tokens::renew(engine, body).await,
-        Operation::RevokeAccessToken => access_tokens::revoke(engine, &query, body).await,
         Operation::LogInByKubernetes => login::by_kubernetes(engine, body).await,
         Operation::LogInByOidc => login::by_oidc(engine, body).await,
         Operation::LogInAsInfisical => login::infisical::log_in(engine, &head.headers, body).await,
@@ -156,10 +163,9 @@ fn parameters(operation: Operation) -> &'static [&'static str] {
         Operation::ListTargets | Operation::ListDynamicSecrets | Operation::ListIdentities => {
             &["limit", "cursor"]
         }
-        Operation::DeleteIdentity
-        | Operation::RevokeIdentity
-        | Operation::RevokeAccessor
-        | Operation::RevokeAccessToken => &["leases"],
+        Operation::DeleteIdentity | Operation::RevokeIdentity | Operation::RevokeAccessor => {
+            &["leases"]
+        }
         Operation::ListLeases => lease_handlers::LIST_QUERY,
         Operation::DeleteDynamicSecret => &["force", "revoke"],
         Operation::DeleteTarget => &["revoke"],

@@ -83,12 +83,14 @@ fn every_refused_token_is_answered_with_the_same_bytes() {
     let app = with_bot(&json!({}));
     let unknown = app.send("GET", WHOAMI, "unknown", "");
     assert_eq!((unknown.status, &unknown.json["code"]), (401, &json!("invalid_token")));
+    let in_body = app.send("POST", RENEW, "", r#"{"accessToken":"unknown"}"#);
+    assert_eq!((in_body.status, &in_body.json["error"]), (401, &json!("Unauthorized")));
     let refused = |token: &str, why: &str| {
         let answer = app.send("GET", WHOAMI, token, "");
         assert_eq!((answer.status, &answer.body), (401, &unknown.body), "{why}");
         assert_eq!(answer.header("www-authenticate"), unknown.header("www-authenticate"), "{why}");
         let answer = app.send("POST", RENEW, "", &json!({"accessToken": token}).to_string());
-        assert_eq!((answer.status, &answer.body), (401, &unknown.body), "{why}, in the body");
+        assert_eq!((answer.status, &answer.body), (401, &in_body.body), "{why}, in the body");
     };
     let good = token_of(&app, "bot");
     assert_eq!(app.send("GET", WHOAMI, &good, "").status, 200);
@@ -150,6 +152,58 @@ fn a_token_is_renewed_by_the_header_or_by_the_body() {
     );
     assert_eq!(app.send("POST", RENEW, "", "").json["code"], "unauthenticated");
     assert_eq!(app.send("POST", RENEW, ADMIN, "").json["code"], "not_granted");
+}
+
+#[test]
+fn the_body_alone_decides_in_which_shape_a_holder_is_answered() {
+    let app = with_bot(&json!({"access_token": {"ttl": "10m", "max_ttl": "10m"}}));
+    let (token, other) = (token_of(&app, "bot"), token_of(&app, "bot"));
+    let shown = |token: &str| json!({"accessToken": token}).to_string();
+    let shown_twice = format!(r#"{{"accessToken":"{token}","organizationId":"x"}}"#);
+    // The path, the header, the body, and what is answered: in Infisical's shape, or by a problem of ours.
+    for (path, header, body, status, error, code) in [
+        (RENEW, "", shown("wrong"), 401, "Unauthorized", ""),
+        (RENEW, "", shown(&token), 401, "Unauthorized", ""),
+        (RENEW, "wrong", shown("wrong"), 401, "Unauthorized", ""),
+        (RENEW, "wrong", shown(&token), 401, "Unauthorized", ""),
+        (RENEW, &token, shown(&other), 401, "Unauthorized", ""),
+        (RENEW, "", r#"{"accessToken":null}"#.to_owned(), 401, "Unauthorized", ""),
+        (RENEW, "", r#"{"accessToken":7}"#.to_owned(), 422, "ValidationFailure", ""),
+        (RENEW, "", shown_twice, 422, "ValidationFailure", ""),
+        ("/api/v1/auth/token/renew?x=1", "", shown(&token), 422, "ValidationFailure", ""),
+        (REVOKE, "", shown("wrong"), 401, "Unauthorized", ""),
+        ("/api/v1/auth/token/revoke?leases=x", "", shown(&token), 422, "ValidationFailure", ""),
+        (RENEW, "wrong", String::new(), 401, "", "invalid_token"),
+        (RENEW, "wrong", "{".to_owned(), 401, "", "invalid_token"),
+        (RENEW, "", "{".to_owned(), 400, "", "invalid_json"),
+        (RENEW, "", String::new(), 401, "", "unauthenticated"),
+        (RENEW, &token, "{}".to_owned(), 401, "", "access_token_at_maximum"),
+        (RENEW, &token, shown(&token), 401, "Unauthorized", ""),
+        (RENEW, "", shown(&token).replace('T', "t"), 422, "", "invalid_field"),
+        (RENEW, ADMIN, String::new(), 403, "", "not_granted"),
+        (REVOKE, "", r#"["accessToken"]"#.to_owned(), 422, "", "invalid_field"),
+    ] {
+        let answer = app.send("POST", path, header, &body);
+        let row = format!("{path} {body}: {}", answer.json);
+        assert_eq!(answer.status, status, "{row}");
+        if code.is_empty() {
+            assert_eq!(answer.header("content-type"), "application/json", "{row}");
+            assert_eq!(
+                (&answer.json["error"], &answer.json["statusCode"]),
+                (&json!(error), &json!(status)),
+                "{row}"
+            );
+            assert!(
+                answer.json["message"].is_string() && answer.json["reqId"].is_string(),
+                "{row}"
+            );
+        } else {
+            assert_eq!(answer.header("content-type"), "application/problem+json", "{row}");
+            assert_eq!(answer.json["code"], code, "{row}");
+        }
+        assert!(!answer.body.contains(&token), "{row}");
+    }
+    assert_eq!(app.send("GET", WHOAMI, &token, "").status, 200, "nothing of it has revoked it");
 }
 
 #[test]

@@ -4,12 +4,11 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Response, StatusCode};
 use lease_core::IdentityName;
 use lease_engine::{Engine, Ports};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::access_tokens::InfisicalTokenJson;
 use crate::problem::Problem;
-use crate::serve::log_cause;
-use crate::{Body, MAX_BODY_BYTES, input, respond};
+use crate::{Body, MAX_BODY_BYTES, infisical, input, respond};
 
 /// A login as Infisical's clients ask for it. They send an organisation besides, which is not looked at.
 #[derive(Deserialize)]
@@ -17,16 +16,6 @@ use crate::{Body, MAX_BODY_BYTES, input, respond};
 struct LoginInput {
     identity_id: String,
     jwt: String,
-}
-
-/// An error as Infisical's clients read it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorJson<'a> {
-    req_id: &'a str,
-    status_code: u16,
-    message: &'a str,
-    error: &'a str,
 }
 
 /// `POST /api/v1/auth/kubernetes-auth/login`
@@ -40,9 +29,8 @@ pub(crate) async fn log_in<P: Ports>(
     match try_log_in(engine, headers, body).await {
         Ok(response) => Ok(response),
         Err(problem) => {
-            log_cause("POST /api/v1/auth/kubernetes-auth/login", &problem);
             let request_id = engine.requester().origin.request_id.as_deref();
-            Ok(refusal(&problem, request_id.unwrap_or("-")))
+            Ok(infisical::refusal("POST /api/v1/auth/kubernetes-auth/login", &problem, request_id))
         }
     }
 }
@@ -81,29 +69,9 @@ fn read_form(bytes: &[u8]) -> Result<LoginInput, Problem> {
     Ok(LoginInput { identity_id: field("identityId")?, jwt: field("jwt")? })
 }
 
-fn refusal(problem: &Problem, request_id: &str) -> Response<Vec<u8>> {
-    let error = ErrorJson {
-        req_id: request_id,
-        status_code: problem.status.as_u16(),
-        message: &problem.told.detail,
-        error: match problem.status {
-            StatusCode::UNAUTHORIZED => "Unauthorized",
-            StatusCode::UNPROCESSABLE_ENTITY => "ValidationFailure",
-            StatusCode::TOO_MANY_REQUESTS => "RateLimitExceeded",
-            status => status.canonical_reason().unwrap_or("Error"),
-        },
-    };
-    let mut response = respond::json(problem.status, &error);
-    if let Some((name, value)) = &problem.header {
-        response.headers_mut().insert(name, value.clone());
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::Code;
 
     #[test]
     fn a_form_is_read_field_by_field() {
@@ -119,9 +87,5 @@ mod tests {
             let read = read.map(|(id, jwt)| (id.to_owned(), jwt.to_owned()));
             assert_eq!(input.map(|input| (input.identity_id, input.jwt)), read, "{form}");
         }
-        let problem = Problem::new(Code::LoginRefused, "no");
-        let body = refusal(&problem, "r1").into_body();
-        let expected = r#"{"reqId":"r1","statusCode":401,"message":"no","error":"Unauthorized"}"#;
-        assert_eq!(String::from_utf8(body).expect("text"), expected);
     }
 }

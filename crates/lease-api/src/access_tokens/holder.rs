@@ -1,0 +1,137 @@
+//! Renewing and revoking, for whoever shows an access token: in the header, or in the body as Infisical's clients do.
+//!
+//! The body alone decides in which shape a request is answered, refusals included: in Infisical's if it is an object
+//! with a field `accessToken`, else in ours.
+
+use http::request::Parts;
+use http::{Response, StatusCode};
+use lease_engine::{AuthenticationError, Engine, Ports, Session};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::json::{AccessTokenJson, InfisicalTokenJson, infisical_revoked};
+use crate::auth::Caller;
+use crate::identities::takes_leases_back;
+use crate::list::Query;
+use crate::problem::Problem;
+use crate::routes::TokenOperation;
+use crate::{Body, infisical, input, leases, respond};
+
+/// What the body of such a request says.
+struct Shown {
+    /// True if it has Infisical's form.
+    is_infisical: bool,
+    /// The access token, if it stands there.
+    access_token: Result<Option<String>, Problem>,
+}
+
+/// The body in which an access token may be shown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with `accessToken`, or no body")]
+struct HolderInput {
+    #[serde(rename = "accessToken")]
+    access_token: Option<String>,
+}
+
+/// Answers `POST /api/v1/auth/token/renew` and `/revoke`.
+///
+/// The body is read even of whoever was refused by the header: Infisical's clients show their token in both places,
+/// and have to be able to read that it has expired. Whoever shows no header has the body read anyway.
+pub(crate) async fn serve_holder<P: Ports>(
+    engine: Engine<P>,
+    operation: TokenOperation,
+    admitted: Result<Caller, Problem>,
+    (head, request_id): (&Parts, Option<&str>),
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let shown = Shown::read(body).await;
+    let is_infisical = shown.as_ref().is_ok_and(|shown| shown.is_infisical);
+    let answer = match admitted {
+        Err(refused) => Err(refused),
+        Ok(caller) => {
+            answer(&engine.acting_for(caller.into_requester()), operation, head, shown).await
+        }
+    };
+    match answer {
+        Err(problem) if is_infisical => {
+            Ok(infisical::refusal(operation.route(), &problem, request_id))
+        }
+        answer => answer,
+    }
+}
+
+async fn answer<P: Ports>(
+    engine: &Engine<P>,
+    operation: TokenOperation,
+    head: &Parts,
+    shown: Result<Shown, Problem>,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let renews = operation == TokenOperation::Renew;
+    let query = Query::read(head.uri.query(), if renews { &[] } else { &["leases"] })?;
+    let takes_back = takes_leases_back(&query)?;
+    let Shown { is_infisical, access_token } = shown?;
+    let session = session(engine, access_token?)?;
+    if renews {
+        let renewed = engine.renew_access_token(&session)?;
+        return Ok(if is_infisical {
+            respond::json(StatusCode::OK, &InfisicalTokenJson::of(&renewed))
+        } else {
+            respond::json(StatusCode::OK, &AccessTokenJson::of(&renewed))
+        });
+    }
+    Ok(match engine.revoke_session(&session, takes_back).await? {
+        Some(done) => leases::revoked(&done),
+        None if is_infisical => respond::json(StatusCode::OK, &infisical_revoked()),
+        None => respond::no_content(),
+    })
+}
+
+/// The session of whoever shows an access token in the header, in the body, or the same one in both.
+///
+/// # Errors
+/// 401 if there is none, or two. 403 for a token of the installation itself, which is no access token.
+fn session<P: Ports>(engine: &Engine<P>, in_body: Option<String>) -> Result<Session, Problem> {
+    let requester = engine.requester();
+    match (&requester.session, in_body) {
+        (Some(session), None) => Ok((**session).clone()),
+        (None, None) if requester.is_administrator() => Err(Problem::not_an_access_token()),
+        (None, None) => Err(Problem::unauthenticated()),
+        (known, Some(token)) => {
+            let address = requester.origin.address;
+            let session = engine.known_bearer(&token, address, known.is_none());
+            let session = session.map_err(|error| match error {
+                AuthenticationError::Store(error) => error.into(),
+                _ => Problem::unknown_credential(),
+            })?;
+            let is_same = |known: &Session| known.accessor == session.accessor;
+            if known.as_ref().is_none_or(|known| is_same(known)) {
+                Ok(session)
+            } else {
+                Err(Problem::unknown_credential())
+            }
+        }
+    }
+}
+
+impl TokenOperation {
+    /// The route, for the log.
+    fn route(self) -> &'static str {
+        match self {
+            TokenOperation::Renew => "POST /api/v1/auth/token/renew",
+            TokenOperation::Revoke => "POST /api/v1/auth/token/revoke",
+        }
+    }
+}
+
+impl Shown {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// Fails if it does not come whole or is no JSON: it has no form then, and is answered in ours.
+    async fn read(body: impl Body) -> Result<Self, Problem> {
+        let json: Value = input::optional_json(body).await?;
+        let is_infisical = json.get("accessToken").is_some();
+        let input: Result<HolderInput, Problem> = input::value(json);
+        Ok(Self { is_infisical, access_token: input.map(|input| input.access_token) })
+    }
+}
