@@ -13,7 +13,7 @@ mod text;
 
 pub use self::actor::AuditActor;
 pub use self::event::{AuditEvent, AuditTrail};
-pub use self::event_type::{AuditDecision, AuditEventType};
+pub use self::event_type::{AuditChange, AuditDecision, AuditEventType};
 pub use self::mac::AuditRecordKind;
 pub use self::place::{AuditLogId, AuditPlace, AuditPlaceError, AuditSlot};
 pub use self::text::{AuditClaims, AuditText, MAX_AUDIT_TEXT_BYTES};

@@ -41,8 +41,9 @@ pub use accessor::{Accessor, AccessorError};
 pub use account::{Account, Grant, GrantError, Scope, Temporary};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use audit::{
-    AuditActor, AuditClaims, AuditDecision, AuditEvent, AuditEventType, AuditLogId, AuditPlace,
-    AuditPlaceError, AuditRecordKind, AuditSlot, AuditText, AuditTrail, MAX_AUDIT_TEXT_BYTES,
+    AuditActor, AuditChange, AuditClaims, AuditDecision, AuditEvent, AuditEventType, AuditLogId,
+    AuditPlace, AuditPlaceError, AuditRecordKind, AuditSlot, AuditText, AuditTrail,
+    MAX_AUDIT_TEXT_BYTES,
 };
 pub use clock::ClusterClock;
 pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};

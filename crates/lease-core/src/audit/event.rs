@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::actor::AuditActor;
-use super::event_type::{AuditDecision, AuditEventType};
+use super::event_type::{AuditChange, AuditDecision, AuditEventType};
 use super::text::AuditText;
 use crate::{
     Accessor, DynamicSecretName, EndReason, Ending, IdentityName, Lease, LeaseId, Namespace,
@@ -53,6 +53,13 @@ pub struct AuditEvent {
     /// The access token that was made, renewed or revoked, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_accessor: Option<Accessor>,
+    /// What was asked for, if it was refused or has failed: a method and the path of its route, without what stood in
+    /// its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<AuditText>,
+    /// What has become of the definition that was put or deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<AuditChange>,
     /// Why it was refused or has failed, or what an administrator said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<AuditText>,
@@ -98,6 +105,8 @@ impl AuditEvent {
             ttl_seconds: None,
             subject_identity: None,
             subject_accessor: None,
+            action: None,
+            change: None,
             reason: None,
             trail: None,
         }

@@ -50,6 +50,8 @@ names! {
     Login = "login",
     /// A request was not let in, or asked for what is not granted.
     Refusal = "refusal",
+    /// A request was allowed, and could not be done. The events of its lease, if there is one, are others.
+    RequestFailed = "request_failed",
     /// A lease was issued.
     Issue = "issue",
     /// A lease that was issued before for the same request was given another token.
@@ -74,6 +76,10 @@ names! {
     TargetPut = "target_put",
     /// A target was deleted.
     TargetDeleted = "target_deleted",
+    /// An administrator has said which of two clusters a target leads to.
+    ClusterAccepted = "cluster_accepted",
+    /// An administrator has given the cluster of a target up. Each lease that ends by that has an event of its own.
+    TargetWrittenOff = "target_written_off",
     /// A dynamic secret was put.
     DynamicSecretPut = "dynamic_secret_put",
     /// A dynamic secret was deleted.
@@ -90,6 +96,19 @@ names! {
     AccessTokenRevoked = "access_token_revoked",
     /// All access tokens of an identity were revoked.
     IdentityTokensRevoked = "identity_tokens_revoked",
+}
+
+names! {
+    /// What has become of a definition.
+    AuditChange:
+    /// There was none of its name.
+    Created = "created",
+    /// It says something else than before.
+    Changed = "changed",
+    /// It was put, and says what it said before.
+    Unchanged = "unchanged",
+    /// It is gone, or goes with the last of its leases.
+    Deleted = "deleted",
 }
 
 names! {
