@@ -127,7 +127,7 @@ impl<P: Ports> Engine<P> {
             login_claims: login.claims,
         };
         if claims.max_uses > 0 {
-            self.tokens().begin_uses(accessor, now, max_expires_at)?;
+            self.tokens().begin_uses(accessor, now, max_expires_at, vec![])?;
         }
         Ok(self.sign(claims, now))
     }
@@ -217,7 +217,7 @@ impl<P: Ports> Engine<P> {
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         let end = session.token.max_expires_at;
-        self.tokens().revoke(session.accessor, self.ports.now(), Some(end))?;
+        self.tokens().revoke(session.accessor, self.ports.now(), Some(end), vec![])?;
         self.revoke_leases_by(session.accessor, leases).await
     }
 
@@ -230,7 +230,7 @@ impl<P: Ports> Engine<P> {
         accessor: Accessor,
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
-        self.tokens().revoke(accessor, self.ports.now(), None)?;
+        self.tokens().revoke(accessor, self.ports.now(), None, vec![])?;
         self.revoke_leases_by(accessor, leases).await
     }
 
@@ -245,7 +245,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         let (number, identity) = self.known_identity(name)?;
         self.may_change(&identity)?;
-        self.tokens().revoke_all(number, self.ports.now())?;
+        self.tokens().revoke_all(number, self.ports.now(), vec![])?;
         if !leases {
             return Ok(None);
         }

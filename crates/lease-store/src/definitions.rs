@@ -78,6 +78,18 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// # Errors
     /// Fails where the store does not answer; the definition may be there all the same.
     pub fn put(&self, definition: &D) -> Result<u64, StoreError> {
+        self.put_with(definition, &[])
+    }
+
+    /// The same, with entries that are written in one step with the definition, such as the event of its change.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; both may be there all the same, or neither.
+    pub fn put_with(
+        &self,
+        definition: &D,
+        riding: &[(String, Vec<u8>)],
+    ) -> Result<u64, StoreError> {
         let name = definition.name().as_ref();
         let key = Self::key(name);
         let mut known = self.find(name)?.map(|entry| entry.number);
@@ -90,6 +102,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
             // Both, even where the number was listed already: a deletion may come between.
             let slot = (Self::slot(number), name.as_bytes().to_vec());
             let mut entries = vec![slot, (key.clone(), value)];
+            entries.extend_from_slice(riding);
             if is_new {
                 entries.extend(definition.lasting(number)?);
             }
@@ -124,12 +137,29 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// # Errors
     /// Fails where the store does not answer; the definition may be gone all the same.
     pub fn delete(&self, name: &D::Name) -> Result<bool, StoreError> {
+        self.delete_with(name, &[])
+    }
+
+    /// The same, with entries that are written before anything is deleted, such as the event of the deletion: should
+    /// this stop between, what is said to be deleted is there, and is deleted by whoever asks again.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; the definition may be gone all the same, and no sooner than the entries are
+    /// written.
+    pub fn delete_with(
+        &self,
+        name: &D::Name,
+        riding: &[(String, Vec<u8>)],
+    ) -> Result<bool, StoreError> {
         let Some(entry) = self.find(name.as_ref())? else { return Ok(false) };
+        let mut entries = riding.to_vec();
         if let Some((key, _)) = entry.definition.lasting(entry.number)?
             && let Some(bytes) = self.store.get(&key)?
-            && let Some(outlived) = D::outlived(entry.number, &bytes)?
         {
-            self.store.set_many(&[outlived])?;
+            entries.extend(D::outlived(entry.number, &bytes)?);
+        }
+        if !entries.is_empty() {
+            self.store.set_many(&entries)?;
         }
         let mut keys = vec![Self::key(name.as_ref()), Self::slot(entry.number)];
         keys.extend(D::satellites(name, entry.number));
@@ -313,6 +343,23 @@ mod tests {
         assert_eq!(things.get("a").expect("reads"), None);
         things.put(&thing("a", 3)).expect("puts anew");
         assert_eq!(names(&things.all().expect("lists")), ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn what_rides_is_there_no_later_than_the_change() {
+        let store = MemoryStore::default();
+        let things = Definitions::<_, Thing>::new(&store);
+        let riding = |text: &str| [(format!("event.{text}"), text.as_bytes().to_vec())];
+        let before = store.writes();
+        things.put_with(&thing("a", 1), &riding("put")).expect("puts");
+        assert_eq!(store.writes() - before, 2, "a number, and both in one step");
+        assert!(store.contents().contains_key("event.put"));
+        let before = store.writes();
+        assert!(things.delete_with("a", &riding("deleted")).expect("deletes"));
+        assert_eq!(store.writes() - before, 2, "the event, then the deletion");
+        assert!(store.contents().contains_key("event.deleted"));
+        assert!(!things.delete_with("a", &riding("again")).expect("deletes nothing"));
+        assert!(!store.contents().contains_key("event.again"), "of nothing there is no event");
     }
 
     #[test]

@@ -35,6 +35,6 @@ pub use leases::{
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};
 pub use passes::{Pass, Passes};
-pub use rates::Rates;
+pub use rates::{Rates, Recording, RefusalLimit};
 pub use record::StoreError;
 pub use tokens::{TokenState, Tokens};

@@ -1,4 +1,7 @@
-//! Counts of the present minute: the leases that an identity has asked for, and the logins of a client that have failed.
+//! Counts of the present minute: the leases that an identity has asked for, the logins of a client that have failed, and
+//! the refusals that are recorded.
+
+use std::cmp::Ordering;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,6 +10,26 @@ use crate::{Expiring, KeyValue, StoreError, counter};
 /// What `store` counts of the present minute.
 pub struct Rates<'a, K> {
     store: &'a K,
+}
+
+/// The number of refusals of somebody that are recorded in some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalLimit {
+    /// The most of them.
+    pub count: u32,
+    /// The time.
+    pub period: TimeDelta,
+}
+
+/// The decision on a refusal that may be one of very many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// It is recorded.
+    Recorded,
+    /// It is recorded, and those that follow it in this period are not.
+    Last,
+    /// It is not recorded.
+    Skipped,
 }
 
 impl<'a, K: KeyValue> Rates<'a, K> {
@@ -64,6 +87,37 @@ impl<'a, K: KeyValue> Rates<'a, K> {
         Ok(())
     }
 
+    /// Counts one refusal of somebody, and decides if it is recorded: one durable write, two more for the first of a
+    /// period, and none for one that is not recorded.
+    ///
+    /// `whose` is made of what keys may hold.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; the refusal may be counted all the same.
+    pub fn count_refusal(
+        &self,
+        whose: &str,
+        limit: RefusalLimit,
+        now: DateTime<Utc>,
+    ) -> Result<Recording, StoreError> {
+        let seconds = limit.period.num_seconds().max(1);
+        let key = format!("count.refusals.{whose}.{}", now.timestamp().div_euclid(seconds));
+        let (most, count) = (u64::from(limit.count), counter::read(self.store, &key)?);
+        if count >= most {
+            return Ok(Recording::Skipped);
+        }
+        if count == 0 {
+            let end = now + limit.period * 2;
+            Expiring::new(self.store).register(vec![key.clone()], vec![], now, end)?;
+        }
+        let count = self.store.increment(&key)?;
+        Ok(match count.cmp(&most) {
+            Ordering::Less => Recording::Recorded,
+            Ordering::Equal => Recording::Last,
+            Ordering::Greater => Recording::Skipped,
+        })
+    }
+
     /// Registers a count to be forgotten, before there is one: should this stop between, there is nothing to forget.
     fn register(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let end = now + TimeDelta::seconds(2 * MINUTE);
@@ -108,6 +162,32 @@ mod tests {
         assert_eq!((wait("2001:db8::1", 20), wait("192.0.2.1", 60)), (None, None));
         Expiring::new(&store).forget(at(7200)).expect("forgets");
         assert!(store.keys().iter().all(|key| !key.starts_with("count.login-failures.")));
+    }
+
+    #[test]
+    fn so_many_refusals_of_somebody_are_recorded_and_no_more() {
+        let store = MemoryStore::default();
+        let hourly = RefusalLimit { count: 2, period: TimeDelta::hours(1) };
+        for (whose, seconds, recording, writes) in [
+            ("identity:ci", 0, Recording::Recorded, 3),
+            ("identity:ci", 10, Recording::Last, 1),
+            ("identity:ci", 20, Recording::Skipped, 0),
+            ("identity:ci", 3599, Recording::Skipped, 0),
+            ("nobody", 3599, Recording::Recorded, 3),
+            ("identity:ci", 3600, Recording::Recorded, 3),
+        ] {
+            let before = store.writes();
+            let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+            let decided = Rates::new(&store).count_refusal(whose, hourly, now).expect("counts");
+            assert_eq!(
+                (decided, store.writes() - before),
+                (recording, writes),
+                "{whose} {seconds}"
+            );
+        }
+        let days = DateTime::UNIX_EPOCH + TimeDelta::days(3);
+        Expiring::new(&store).forget(days).expect("forgets");
+        assert!(store.keys().iter().all(|key| !key.starts_with("count.refusals.")));
     }
 
     #[test]

@@ -40,7 +40,8 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
         Ok(TokenState { is_revoked, revoked_before })
     }
 
-    /// Revokes one token, which ends at `end` at the latest, if that is known: two durable writes.
+    /// Revokes one token, which ends at `end` at the latest, if that is known: two durable writes. `riding` is written in
+    /// one step with the mark.
     ///
     /// # Errors
     /// Fails if the store does not answer; it may be revoked all the same.
@@ -49,27 +50,34 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
         accessor: Accessor,
         now: DateTime<Utc>,
         end: Option<DateTime<Utc>>,
+        mut riding: Vec<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
         let key = revoked(accessor);
-        let value = record::write(&key, &now)?;
+        riding.push((key.clone(), record::write(&key, &now)?));
         let end = end.unwrap_or_else(|| longest(now));
-        Expiring::new(self.store).register(vec![key.clone()], vec![(key, value)], now, end)
+        Expiring::new(self.store).register(vec![key], riding, now, end)
     }
 
-    /// Revokes all tokens of an identity that were issued by now: one durable write.
+    /// Revokes all tokens of an identity that were issued by now: one durable write. `riding` is written in one step
+    /// with the mark.
     ///
     /// # Errors
     /// Fails if the store does not answer; they may be revoked all the same.
-    pub fn revoke_all(&self, identity: u64, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub fn revoke_all(
+        &self,
+        identity: u64,
+        now: DateTime<Utc>,
+        mut riding: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), StoreError> {
         let key = all_revoked(identity);
-        let value = record::write(&key, &now)?;
+        riding.push((key.clone(), record::write(&key, &now)?));
         // Not registered: a later revocation writes the same key, and would be forgotten with the earlier one.
         // It goes with the identity.
-        Ok(self.store.set_many(&[(key, value)])?)
+        Ok(self.store.set_many(&riding)?)
     }
 
     /// Has the count of a token's uses forgotten once the token has ended: two durable writes. Without it the count
-    /// would stay for ever.
+    /// would stay for ever. `riding` is written in one step with that.
     ///
     /// # Errors
     /// Fails if the store does not answer; no such token is to be handed out then.
@@ -78,8 +86,9 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
         accessor: Accessor,
         now: DateTime<Utc>,
         end: DateTime<Utc>,
+        riding: Vec<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
-        Expiring::new(self.store).register(vec![uses(accessor)], vec![], now, end)
+        Expiring::new(self.store).register(vec![uses(accessor)], riding, now, end)
     }
 
     /// Counts one more use of a token that has `limit` of them, and returns if there was one left: one durable

@@ -13,8 +13,12 @@ fn at(seconds: i64) -> DateTime<Utc> {
 fn a_revocation_is_of_one_token_or_of_all_that_an_identity_had() {
     let store = MemoryStore::default();
     let tokens = Tokens::new(&store);
-    tokens.revoke(accessor(1), at(5), Some(at(100))).expect("revokes");
-    tokens.revoke_all(7, at(9)).expect("revokes");
+    tokens.revoke(accessor(1), at(5), Some(at(100)), vec![]).expect("revokes");
+    let riding = vec![("event".to_owned(), b"all".to_vec())];
+    let writes = store.writes();
+    tokens.revoke_all(7, at(9), riding).expect("revokes");
+    assert_eq!(store.writes() - writes, 1, "the mark, and what rides");
+    assert!(store.contents().contains_key("event"));
     for (token, identity, is_revoked, revoked_before) in [
         (1, 6, true, None),
         (2, 6, false, None),
@@ -31,7 +35,7 @@ fn a_mark_stays_as_long_as_its_token_could_live() {
     for (end, kept_for) in [(Some(at(60)), 3600), (None, 366 * 86_400)] {
         let store = MemoryStore::default();
         let tokens = Tokens::new(&store);
-        tokens.revoke(accessor(1), at(0), end).expect("revokes");
+        tokens.revoke(accessor(1), at(0), end, vec![]).expect("revokes");
         let revoked = || tokens.state(accessor(1), 1).expect("reads").is_revoked;
         Expiring::new(&store).forget(at(kept_for - 1)).expect("forgets");
         assert!(revoked(), "{end:?}");
@@ -72,7 +76,7 @@ fn of_many_at_once_only_so_many_get_a_use() {
 fn a_token_is_good_for_so_many_uses_and_leaves_nothing() {
     let store = MemoryStore::default();
     let tokens = Tokens::new(&store);
-    tokens.begin_uses(accessor(1), at(0), at(600)).expect("registers");
+    tokens.begin_uses(accessor(1), at(0), at(600), vec![]).expect("registers");
     let used: Vec<_> = (0..4).map(|_| tokens.use_once(accessor(1), 2).expect("counts")).collect();
     assert_eq!(used, [true, true, false, false]);
     assert_eq!(tokens.uses(accessor(1)).expect("reads"), 2);
