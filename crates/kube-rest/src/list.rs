@@ -54,31 +54,54 @@ impl Api<'_> {
         if kind == Kind::Secret {
             return Call::failed(Error::Improper(SECRET));
         }
-        // To Kubernetes, 0 is no limit.
-        let limit = limit.clamp(1, MAX_PAGE).to_string();
-        let mut query = vec![("limit", limit.as_str())];
-        if !selector.is_empty() {
-            query.push(("labelSelector", selector));
-        }
-        query.extend(next.map(|next| ("continue", next)));
+        let limit = page_limit(limit);
+        let query = page_query(selector, &limit, next);
         self.get(self.collection(kind, namespace).query(&query)).limited(LIST_LIMITS)
     }
+}
+
+/// The most objects that a page is to have. To Kubernetes, 0 is no limit.
+pub(crate) fn page_limit(limit: u32) -> String {
+    limit.clamp(1, MAX_PAGE).to_string()
+}
+
+/// The query that asks for a page of a list.
+pub(crate) fn page_query<'a>(
+    selector: &'a str,
+    limit: &'a str,
+    next: Option<&'a str>,
+) -> Vec<(&'a str, &'a str)> {
+    let mut query = vec![("limit", limit)];
+    if !selector.is_empty() {
+        query.push(("labelSelector", selector));
+    }
+    query.extend(next.map(|next| ("continue", next)));
+    query
 }
 
 #[derive(Deserialize)]
 struct Answer {
     /// As `ServiceAccountList`; the items do not say their kind.
     kind: String,
-    metadata: Metadata,
+    metadata: ListMetadata,
     items: Option<Vec<RawObject>>,
 }
 
+/// What a list says of itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
+pub(crate) struct ListMetadata {
     #[serde(rename = "continue")]
     next: Option<String>,
     remaining_item_count: Option<u64>,
+}
+
+impl ListMetadata {
+    /// The page of which it tells.
+    pub(crate) fn into_page<T>(self, items: Vec<T>) -> Page<T> {
+        let next = self.next.filter(|next| !next.is_empty());
+        Page { items, next, remaining: self.remaining_item_count }
+    }
 }
 
 impl<'de> Deserialize<'de> for Page<Stored> {
@@ -88,11 +111,8 @@ impl<'de> Deserialize<'de> for Page<Stored> {
         let kind = Kind::ALL.into_iter().find(|known| kind == Some(known.name()));
         let kind = kind.ok_or_else(|| D::Error::custom("it is no list of our objects"))?;
         let items = answer.items.unwrap_or_default();
-        Ok(Self {
-            items: items.into_iter().map(|item| item.into_stored(kind)).collect(),
-            next: answer.metadata.next.filter(|next| !next.is_empty()),
-            remaining: answer.metadata.remaining_item_count,
-        })
+        let items = items.into_iter().map(|item| item.into_stored(kind)).collect();
+        Ok(answer.metadata.into_page(items))
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
+use crate::list::{ListMetadata, page_limit, page_query};
 use crate::stored::RawMetadata;
 use crate::subject::Subject;
-use crate::{Api, Call};
+use crate::{Api, Call, LIST_LIMITS, Page};
 
 /// A namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,6 +33,20 @@ impl Api<'_> {
         let subject = Subject::namespace(name);
         self.get(self.path(&["api", "v1", "namespaces", name], subject))
     }
+
+    /// Lists the namespaces with labels that `selector` selects, a page at a time, as [`Api::list`] does.
+    ///
+    /// Needs `list` on all namespaces.
+    pub fn list_namespaces(
+        &self,
+        selector: &str,
+        limit: u32,
+        next: Option<&str>,
+    ) -> Call<Page<Namespace>> {
+        let path = self.path(&["api", "v1", "namespaces"], Subject::collection("", "namespaces"));
+        let limit = page_limit(limit);
+        self.get(path.query(&page_query(selector, &limit, next))).limited(LIST_LIMITS)
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,11 +63,49 @@ struct Status {
     phase: String,
 }
 
+/// An item of a list, which does not say its kind.
+#[derive(Deserialize)]
+struct Item {
+    metadata: RawMetadata,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct ListAnswer {
+    kind: String,
+    metadata: ListMetadata,
+    items: Option<Vec<Item>>,
+}
+
+impl<'de> Deserialize<'de> for Page<Namespace> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ListAnswer { kind, metadata, items } = ListAnswer::deserialize(deserializer)?;
+        if kind != "NamespaceList" {
+            return Err(D::Error::custom("it is no list of namespaces"));
+        }
+        let items = items.unwrap_or_default().into_iter().map(Namespace::try_from);
+        let items = items.collect::<Result<_, _>>().map_err(D::Error::custom)?;
+        Ok(metadata.into_page(items))
+    }
+}
+
 impl TryFrom<Answer> for Namespace {
     type Error = &'static str;
 
     fn try_from(Answer { kind, metadata, status }: Answer) -> Result<Self, Self::Error> {
-        if kind != "Namespace" || metadata.uid.is_empty() {
+        if kind != "Namespace" {
+            return Err("it is no namespace");
+        }
+        Item { metadata, status }.try_into()
+    }
+}
+
+impl TryFrom<Item> for Namespace {
+    type Error = &'static str;
+
+    fn try_from(Item { metadata, status }: Item) -> Result<Self, Self::Error> {
+        if metadata.uid.is_empty() {
             return Err("it is no namespace");
         }
         let deletion_timestamp = metadata.deletion_timestamp;
@@ -90,6 +144,24 @@ mod tests {
         assert_eq!(namespace.uid, "d6ec03df-d488-49c3-bdb1-268e74880e66");
         assert_eq!(namespace.labels["kubernetes.io/metadata.name"], "apps");
         assert!(!namespace.is_terminating);
+    }
+
+    #[test]
+    fn namespaces_are_listed_a_page_at_a_time() {
+        let list = |next| api().list_namespaces("team in (a,b)", 1, next);
+        let line = "GET /api/v1/namespaces?limit=1&labelSelector=team%20in%20%28a%2Cb%29";
+        assert_eq!(sent(list(None)), (line.to_owned(), "", Value::Null));
+        assert_eq!(sent(list(Some("x"))).0, format!("{line}&continue=x"));
+        let item = NAMESPACE.replacen(r#""kind":"Namespace","apiVersion":"v1","#, "", 1);
+        let page = |kind: &str| {
+            let answer =
+                format!(r#"{{"kind":"{kind}","metadata":{{"continue":"n"}},"items":[{item}]}}"#);
+            answered(list(None), 200, &answer)
+        };
+        let read = page("NamespaceList").expect("reads");
+        let names: Vec<_> = read.items.iter().map(|namespace| namespace.name.as_str()).collect();
+        assert_eq!((names, read.next.as_deref()), (vec!["apps"], Some("n")));
+        page("PodList").expect_err("another list");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod input;
 mod leases;
 mod list;
 mod login;
+mod namespaces;
 mod problem;
 mod respond;
 mod routes;

@@ -64,6 +64,7 @@ pub(crate) enum Operation {
     PutDynamicSecret,
     ShowDynamicSecret,
     DeleteDynamicSecret,
+    ListNamespaces,
     IssueLease,
     ListLeases,
     RevokeLeases,
@@ -123,6 +124,7 @@ pub fn leases_routes() -> Vec<Route> {
     ]
     .map(|(method, path, operation)| Route::new(method, path, Access::Administrator, operation));
     let identities = [
+        (Method::GET, "/api/v1/dynamic-secrets/{name}/namespaces", To::ListNamespaces),
         (Method::POST, "/api/v1/dynamic-secrets/{name}/leases", To::IssueLease),
         (Method::GET, "/api/v1/leases", To::ListLeases),
         (Method::POST, "/api/v1/leases/revoke", To::RevokeLeases),

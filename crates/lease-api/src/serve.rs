@@ -15,7 +15,7 @@ use crate::routes::{Endpoint, Found, Operation, Route, find, leases_routes, swee
 use crate::settings::Settings;
 use crate::{
     Body, SettingsError, Variables, access_tokens, dynamic_secrets, health, identities,
-    leases as lease_handlers, login, targets,
+    leases as lease_handlers, login, namespaces, targets,
 };
 
 /// Answers a request to the main component.
@@ -131,6 +131,7 @@ async fn dispatch<P: Ports>(
         Operation::PutDynamicSecret => dynamic_secrets::put(engine, parameter, body).await,
         Operation::ShowDynamicSecret => dynamic_secrets::show(engine, parameter),
         Operation::DeleteDynamicSecret => dynamic_secrets::delete(engine, parameter, &query).await,
+        Operation::ListNamespaces => namespaces::list(engine, parameter, &query).await,
         Operation::IssueLease => {
             lease_handlers::issue(engine, parameter, &head.headers, body).await
         }
@@ -160,9 +161,10 @@ async fn dispatch<P: Ports>(
 /// What the query of a route may hold.
 fn parameters(operation: Operation) -> &'static [&'static str] {
     match operation {
-        Operation::ListTargets | Operation::ListDynamicSecrets | Operation::ListIdentities => {
-            &["limit", "cursor"]
-        }
+        Operation::ListTargets
+        | Operation::ListDynamicSecrets
+        | Operation::ListIdentities
+        | Operation::ListNamespaces => &["limit", "cursor"],
         Operation::DeleteIdentity | Operation::RevokeIdentity | Operation::RevokeAccessor => {
             &["leases"]
         }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::rbac::{Danger, ManifestError, NotWaived, PolicyRule, Reach, Waivers};
 use crate::{
     Account, Annotations, Audiences, Description, DynamicSecretName, Grant, Labels, Lifetimes,
-    LifetimesError, MAX_TTL, MaxLiveLeases, Mode, NameTemplate, NamespaceMatch, NamespacePattern,
-    NamespaceSelector, Namespaces, NamespacesError, Scope, Tags, TargetName, Ttl,
+    LifetimesError, MAX_TTL, MaxLiveLeases, Mode, NameTemplate, Namespace, NamespaceMatch,
+    NamespacePattern, NamespaceSelector, Namespaces, NamespacesError, Scope, ServiceAccountName,
+    Tags, TargetName, Ttl,
 };
 
 /// What may be leased on a target: whose token, where, for how long and on which terms.
@@ -175,6 +176,21 @@ impl Definition {
     #[must_use]
     pub fn lifetimes(&self) -> &Lifetimes {
         &self.lifetimes
+    }
+
+    /// Returns true if its leases in `namespace` are tokens of this account.
+    #[must_use]
+    pub fn leases_account(
+        &self,
+        namespace: &Namespace,
+        account: Option<&(Namespace, ServiceAccountName)>,
+    ) -> bool {
+        match (&self.parts.account, account) {
+            (Account::Existing { name, .. }, Some((place, account))) => {
+                (place, account) == (namespace, name)
+            }
+            _ => false,
+        }
     }
 
     /// What kind of credential its leases are.

@@ -141,6 +141,18 @@ impl Definition {
 }
 
 impl DynamicSecret {
+    /// Checks that anything is issued of it at all.
+    ///
+    /// # Errors
+    /// Refuses if it is disabled, or if its manifest is read no more.
+    pub fn check_enabled(&self) -> Result<(), NotGranted> {
+        let parts = self.definition.parts();
+        if parts.disabled {
+            return Err(NotGranted::Disabled);
+        }
+        parts.check_manifest().map_err(NotGranted::Manifest)
+    }
+
     /// What is granted of `request`; `installation_max` bounds every lease of the installation.
     ///
     /// # Errors
@@ -150,11 +162,8 @@ impl DynamicSecret {
         request: IssueRequest,
         installation_max: Ttl,
     ) -> Result<Granted, NotGranted> {
+        self.check_enabled()?;
         let parts = self.definition.parts();
-        if parts.disabled {
-            return Err(NotGranted::Disabled);
-        }
-        parts.check_manifest().map_err(NotGranted::Manifest)?;
         let namespace = self.definition.namespaces().choose(request.namespace)?;
         let lifetimes = self.definition.lifetimes();
         let ttl = lifetimes.grant(

@@ -92,6 +92,17 @@ impl NamespaceSelector {
         self.labels.iter().all(|(key, wanted)| value(key) == Some(wanted.as_str()))
             && self.expressions.iter().all(|expression| expression.matches(value(&expression.key)))
     }
+
+    /// The selector as the query of a list has it: `team=a,env in (ci,dev)`.
+    #[must_use]
+    pub fn to_query(&self) -> String {
+        let labels =
+            self.labels.iter().map(|(key, value)| format!("{}={}", key.as_str(), value.as_str()));
+        labels
+            .chain(self.expressions.iter().map(SelectorExpression::to_query))
+            .collect::<Vec<_>>()
+            .join(",")
+    }
 }
 
 impl SelectorExpression {
@@ -110,6 +121,19 @@ impl SelectorExpression {
             (In | NotIn, count) if count > MAX_SELECTOR_TERMS => Err(SelectorError::Count),
             (Exists | DoesNotExist, 1..) => Err(SelectorError::ValuesUnused(key)),
             _ => Ok(Self { key, operator, values }),
+        }
+    }
+
+    fn to_query(&self) -> String {
+        let key = self.key.as_str();
+        let values: Vec<_> = self.values.iter().map(LabelValue::as_str).collect();
+        // `()` is no set to Kubernetes, and `(,)` is the set of the empty value.
+        let values = if values == [""] { ",".to_owned() } else { values.join(",") };
+        match self.operator {
+            SelectorOperator::In => format!("{key} in ({values})"),
+            SelectorOperator::NotIn => format!("{key} notin ({values})"),
+            SelectorOperator::Exists => key.to_owned(),
+            SelectorOperator::DoesNotExist => format!("!{key}"),
         }
     }
 
@@ -228,6 +252,25 @@ mod tests {
             let map = labels.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
             let selector_read = read(selector).unwrap_or_else(|e| panic!("{selector}: {e}"));
             assert_eq!(selector_read.matches(&map), matches, "{selector} on {labels:?}");
+        }
+    }
+
+    #[test]
+    fn a_selector_is_written_as_a_query_has_it() {
+        for (json, query) in [
+            (r#"{"matchLabels":{"team":"a","env":""}}"#, "env=,team=a"),
+            (
+                r#"{"matchLabels":{"a":"b"},"matchExpressions":[{"key":"e","operator":"In","values":["x","y"]}]}"#,
+                "a=b,e in (x,y)",
+            ),
+            (
+                r#"{"matchExpressions":[{"key":"e","operator":"NotIn","values":["","x"]},
+                    {"key":"f","operator":"In","values":[""]},{"key":"k/g","operator":"Exists"},
+                    {"key":"h","operator":"DoesNotExist"}]}"#,
+                "e notin (,x),f in (,),k/g,!h",
+            ),
+        ] {
+            assert_eq!(read(json).expect(json).to_query(), query, "{json}");
         }
     }
 

@@ -16,6 +16,7 @@ use lease_core::{
 use lease_store::{Claim, Claiming, FenceError, Held, NumberError, Numbered, Place, Share};
 
 use self::failure::Failure;
+pub(crate) use self::grant::not_granted;
 pub(crate) use self::making::Making;
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;

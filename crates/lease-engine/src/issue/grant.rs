@@ -12,7 +12,7 @@ use crate::{Authority, ClusterError, Doing, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
     /// The target of the dynamic secret, if leases may be issued there.
-    pub(super) fn issuing_target(
+    pub(crate) fn issuing_target(
         &self,
         secret: &DynamicSecretName,
         name: &TargetName,
@@ -24,7 +24,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Refuses a requester who may issue no lease of this name, whether there is such a dynamic secret or not.
-    pub(super) fn may_issue(&self, name: &DynamicSecretName) -> Result<(), IssueError> {
+    pub(crate) fn may_issue(&self, name: &DynamicSecretName) -> Result<(), IssueError> {
         let may = match (self.requester.authority, &self.requester.session) {
             (Authority::Administrator { .. }, _) => true,
             (Authority::Granted, Some(session)) => {
@@ -65,7 +65,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The permit to issue a lease in this namespace.
-    fn permit_issue(
+    pub(crate) fn permit_issue(
         &self,
         secret: &DynamicSecret,
         namespace: &Namespace,
@@ -92,10 +92,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<(), IssueError> {
         let own = known.own_account();
         let own_namespace = own.as_ref().map(|(namespace, _)| namespace);
-        if let (Account::Existing { name, .. }, Some((own_place, own_name))) =
-            (&secret.definition.parts().account, &own)
-            && (own_place, own_name) == (&granted.namespace, name)
-        {
+        if secret.definition.leases_account(&granted.namespace, own.as_ref()) {
             return Err(IssueError::OwnAccount(connection.target.name.clone()));
         }
         let namespaces = secret.definition.namespaces();
@@ -188,7 +185,8 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-fn not_granted(secret: &DynamicSecret, source: NotGranted) -> IssueError {
+/// The refusal of what a dynamic secret does not give.
+pub(crate) fn not_granted(secret: &DynamicSecret, source: NotGranted) -> IssueError {
     let namespaces = secret.definition.namespaces().examples();
     IssueError::NotGranted { secret: secret.name.clone(), namespaces, source }
 }

@@ -74,11 +74,15 @@ impl World {
 
     /// A page of what a selector selects; `continue` is how many were on the pages before.
     pub(super) fn list(&self, access: &Access, sent: &Sent) -> Reply {
-        let Some(kind) = kind(&access.resource) else { return unknown() };
+        let (kind, version) = match kind(&access.resource) {
+            Some(kind) => (kind.name(), kind.api_version()),
+            None if access.resource == "namespaces" => ("Namespace", "v1"),
+            None => return unknown(),
+        };
         let number = |key: &str| sent.query.get(key).and_then(|text| text.parse::<usize>().ok());
         let selector = sent.query.get("labelSelector").map_or("", String::as_str);
         let selected = |(key, kept): &(&Key, &Kept)| {
-            key.0 == kind.name()
+            key.0 == kind
                 && access.namespace.as_ref().is_none_or(|namespace| key.1 == *namespace)
                 && selects(selector, &kept.json["metadata"]["labels"])
         };
@@ -90,7 +94,7 @@ impl World {
         Reply::json(
             200,
             &json!({
-                "kind": format!("{}List", kind.name()), "apiVersion": kind.api_version(),
+                "kind": format!("{kind}List"), "apiVersion": version,
                 "metadata": {"resourceVersion": self.count.to_string(), "continue": next},
                 "items": items,
             }),
@@ -210,11 +214,11 @@ pub(super) fn unknown() -> Reply {
     Reply { code: 404, body: "404 page not found".to_owned(), retry_after: None }
 }
 
-/// Whether labels meet a selector of the forms `a=b` and `a in (b,c)`, separated by commas.
+/// Whether labels meet a selector of terms such as `a=b`, `a in (b,c)`, `a notin (b)`, `a` and `!a`.
 fn selects(selector: &str, labels: &Value) -> bool {
     let mut rest = selector;
     while !rest.is_empty() {
-        let (term, after) = match (rest.find(','), rest.find(" in (")) {
+        let (term, after) = match (rest.find(','), rest.find("in (")) {
             (Some(comma), Some(set)) if set < comma => {
                 rest.split_at(set + rest[set..].find(')').unwrap_or(0) + 1)
             }
@@ -222,15 +226,28 @@ fn selects(selector: &str, labels: &Value) -> bool {
             (None, _) => (rest, ""),
         };
         rest = after.trim_start_matches(',');
-        let met = match term.split_once(" in (") {
-            Some((key, values)) => {
-                values.trim_end_matches(')').split(',').any(|value| labels[key] == value)
-            }
-            None => term.split_once('=').is_some_and(|(key, value)| labels[key] == value),
-        };
-        if !met {
+        if !meets(term, labels) {
             return false;
         }
     }
     true
+}
+
+fn meets(term: &str, labels: &Value) -> bool {
+    let is_one = |key: &str, values: &str| {
+        values.trim_end_matches(')').split(',').any(|value| labels[key] == value)
+    };
+    if let Some((key, values)) = term.split_once(" notin (") {
+        return !is_one(key, values);
+    }
+    if let Some((key, values)) = term.split_once(" in (") {
+        return is_one(key, values);
+    }
+    match term.split_once('=') {
+        Some((key, value)) => labels[key] == value,
+        None => match term.strip_prefix('!') {
+            Some(key) => labels.get(key).is_none(),
+            None => labels.get(term).is_some(),
+        },
+    }
 }
