@@ -16,9 +16,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::held::Held;
+pub(crate) use self::held::Record;
 pub use self::issue::{FenceError, NumberError, Numbered, Share};
 pub use self::list::LeasePage;
 pub use self::logs::Log;
+pub(crate) use self::logs::read_logs;
 pub use self::renew::Renewal;
 pub use self::sweep::{Batch, Summary, Task};
 pub use self::times::{Clocks, Times};

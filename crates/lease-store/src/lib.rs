@@ -3,6 +3,7 @@
 //! The layout, and why two replicas cannot disagree about it, is told in `docs/store.md`. This crate
 //! knows how things are kept. It does not know what Kubernetes or HTTP are, and it never reads a clock.
 
+mod audit;
 mod checks;
 mod claims;
 mod clusters;
@@ -22,6 +23,10 @@ pub mod suite;
 mod summary;
 mod tokens;
 
+pub use audit::{
+    AuditCursor, AuditCursorError, AuditFinding, AuditLog, AuditPage, AuditQuery, AuditRecord,
+    AuditTended, AuditTimes, AuditVerification, AuditVerifyCursor, Auditor, PreparedEvent,
+};
 pub use checks::Checks;
 pub use claims::{Claim, ClaimKey, ClaimKeyError, Claimed, Claiming};
 pub use clusters::{Accounts, Clusters};

@@ -157,6 +157,20 @@ impl AuditEvent {
     }
 }
 
+impl AuditTrail {
+    /// The most renewals that a trail names as missing.
+    pub const MAX_MISSING: usize = 64;
+
+    /// Returns true if this renewal was on record, so that its event is. If so many are missing that not all of them are
+    /// named, it is not known of any.
+    #[must_use]
+    pub fn has_renewal(&self, number: u64) -> bool {
+        self.missing.len() < Self::MAX_MISSING
+            && number <= self.renewals
+            && !self.missing.contains(&number)
+    }
+}
+
 /// The whole seconds of a duration; none if it is negative.
 fn seconds(duration: chrono::TimeDelta) -> Option<u64> {
     u64::try_from(duration.num_seconds()).ok()

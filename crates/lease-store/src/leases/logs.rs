@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definitions::{Definition, Definitions};
 use crate::summary::Tree;
-use crate::{Held, KeyValue, Leases, StoreError, Which, counter, keys};
+use crate::{Held, KeyValue, Leases, StoreError, Which, counter, keys, record};
 
 /// What a log is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +24,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails where the store does not answer, or holds what cannot be read.
     pub fn logs(&self) -> Result<Vec<(u64, Log)>, StoreError> {
-        let last = counter::read(self.store, &Definitions::<'_, K, DynamicSecret>::counter())?;
-        let mut logs = vec![];
-        for number in 1..=last {
-            if let Some(log) = self.read(&keys::log(number))? {
-                logs.push((number, log));
-            }
-        }
-        Ok(logs)
+        read_logs(self.store)
     }
 
     /// Notes that all leases of a log that have a number by now are to be taken back.
@@ -128,6 +121,19 @@ impl<K: KeyValue> Leases<'_, K> {
         gone.push(keys::log(number));
         Ok(self.store.delete_many(&gone)?)
     }
+}
+
+/// All logs, by number.
+pub(crate) fn read_logs<K: KeyValue>(store: &K) -> Result<Vec<(u64, Log)>, StoreError> {
+    let last = counter::read(store, &Definitions::<'_, K, DynamicSecret>::counter())?;
+    let mut logs = vec![];
+    for number in 1..=last {
+        let key = keys::log(number);
+        if let Some(bytes) = store.get(&key)? {
+            logs.push((number, record::read(&key, &bytes)?));
+        }
+    }
+    Ok(logs)
 }
 
 impl Log {

@@ -1,0 +1,197 @@
+//! Audit events: written in one step with what they are about, read newest first, verified, and forgotten one day.
+//!
+//! What is about a lease is kept under the lease's own number in its log, and rides in the write that records it: see
+//! `docs/store.md`. All else is in the general log, which [`AuditLog`] writes. Every event is signed for its place, and so
+//! is what a sweep says of whole logs: that each number up to one is accounted for, or that all up to one may be gone.
+
+mod cursor;
+mod finding;
+mod group;
+mod marks;
+mod page;
+mod signed;
+mod tend;
+mod verify;
+
+use lease_core::{
+    AuditActor, AuditEvent, AuditLogId, AuditPlace, AuditRecordKind, AuditSlot, DynamicSecretName,
+    Keyring, LeaseId,
+};
+
+pub use self::cursor::{AuditCursor, AuditCursorError, AuditVerifyCursor};
+pub use self::finding::AuditFinding;
+use self::marks::forgotten_up_to;
+pub use self::page::{AuditPage, AuditQuery};
+pub(crate) use self::signed::{SignedKey, Stored};
+pub use self::tend::{AuditTended, AuditTimes};
+pub use self::verify::AuditVerification;
+use crate::{KeyValue, Log, Place, StoreError, Which, keys, record};
+
+/// The audit events of a store: those of the general log, which it writes, and those of leases.
+pub struct AuditLog<'a, K> {
+    store: &'a K,
+    keys: &'a Keyring,
+}
+
+/// The keys that sign events, and who all that is done is done for.
+#[derive(Debug, Clone, Copy)]
+pub struct Auditor<'a> {
+    /// The keys.
+    pub keys: &'a Keyring,
+    /// The one who asks.
+    pub actor: &'a AuditActor,
+}
+
+/// An event that has a number in the general log, and is to be written together with what it is about.
+///
+/// One that is never written leaves a number without an event, which the sweep notes as void.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreparedEvent {
+    place: AuditPlace,
+    entry: (String, Vec<u8>),
+}
+
+/// An event as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// Where it is kept: its id.
+    pub place: AuditPlace,
+    /// The event.
+    pub event: AuditEvent,
+    /// True if its MAC is good. Otherwise it was edited, moved, made up, or signed under a key that is not configured.
+    pub is_genuine: bool,
+}
+
+impl<'a, K: KeyValue> AuditLog<'a, K> {
+    /// The audit events in `store`, signed by `keys`.
+    pub fn new(store: &'a K, keys: &'a Keyring) -> Self {
+        Self { store, keys }
+    }
+
+    /// Records an event in the general log: two durable writes. It is there once this returns.
+    ///
+    /// For what no other write goes with, such as a login or a refusal. Who changes a definition calls
+    /// [`prepare`](Self::prepare).
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; the event may be there all the same.
+    pub fn record(&self, event: &AuditEvent) -> Result<AuditPlace, StoreError> {
+        let PreparedEvent { place, entry } = self.prepare(event)?;
+        self.store.set_many(&[entry])?;
+        Ok(place)
+    }
+
+    /// Takes a number for an event of the general log, and signs the event for it: one durable write.
+    ///
+    /// The event is written by whoever gets it: see [`PreparedEvent::entries`], for instance by
+    /// [`Definitions::put_with`](crate::Definitions::put_with).
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; a number may be taken all the same.
+    pub fn prepare(&self, event: &AuditEvent) -> Result<PreparedEvent, StoreError> {
+        let place = AuditPlace::general(self.store.increment(COUNT)?);
+        Ok(PreparedEvent { place, entry: write_event(self.keys, place, event)? })
+    }
+
+    /// Every log, the general one first, and the dynamic secret that each other one is of.
+    ///
+    /// The log of a dynamic secret that is deleted is there until all its events are forgotten.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn all_logs(&self) -> Result<Vec<(AuditLogId, Option<DynamicSecretName>)>, StoreError> {
+        let leases = crate::leases::read_logs(self.store)?.into_iter();
+        let leases = leases
+            .map(|(number, Log { dynamic_secret, .. })| (number, dynamic_secret))
+            .map(|(number, name)| (AuditLogId::Leases(number), Some(name)));
+        Ok([(AuditLogId::General, None)].into_iter().chain(leases).collect())
+    }
+
+    /// The events of a lease, newest first, as long as the lease itself can be seen; none of one that is not on record.
+    /// They are a thousand at most.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn events_of_lease(&self, id: LeaseId) -> Result<Option<Vec<AuditRecord>>, StoreError> {
+        let key = keys::place(id);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
+        let Place { log, number } = record::read(&key, &bytes)?;
+        let mut events = vec![];
+        let (mut slot, mut reads) = (Some(AuditSlot::End), 0);
+        while let Some(at) = slot
+            && events.len() < MAX_EVENTS
+        {
+            let place = AuditPlace::of_lease(log, number, at);
+            events.extend(self.event(place)?.into_record(place));
+            slot = self.slot_before(place, &mut reads)?;
+        }
+        Ok(Some(events))
+    }
+
+    fn event(&self, place: AuditPlace) -> Result<Stored<AuditEvent>, StoreError> {
+        SignedKey::event(place).read(self.store, self.keys)
+    }
+
+    /// The last number that was given in a log.
+    fn head(&self, log: AuditLogId) -> Result<u64, StoreError> {
+        Ok(crate::counter::read(self.store, &count(log))?)
+    }
+}
+
+impl PreparedEvent {
+    /// Where it will be.
+    #[must_use]
+    pub fn place(&self) -> AuditPlace {
+        self.place
+    }
+
+    /// What is to be written in one step with what the event is about.
+    #[must_use]
+    pub fn entries(&self) -> &[(String, Vec<u8>)] {
+        std::slice::from_ref(&self.entry)
+    }
+}
+
+impl Stored<AuditEvent> {
+    /// The event, if it can be read.
+    fn into_record(self, place: AuditPlace) -> Option<AuditRecord> {
+        match self {
+            Stored::Genuine(event) => Some(AuditRecord { place, event, is_genuine: true }),
+            Stored::Altered(Some(event)) => Some(AuditRecord { place, event, is_genuine: false }),
+            Stored::Altered(None) | Stored::Absent => None,
+        }
+    }
+}
+
+/// The key and the value of an event.
+pub(crate) fn write_event(
+    keys: &Keyring,
+    place: AuditPlace,
+    event: &AuditEvent,
+) -> Result<(String, Vec<u8>), StoreError> {
+    SignedKey::event(place).write(keys, event)
+}
+
+/// The counter of a log.
+fn count(log: AuditLogId) -> String {
+    match log {
+        AuditLogId::General => COUNT.to_owned(),
+        AuditLogId::Leases(log) => keys::count(Which::Secret(log)),
+    }
+}
+
+impl SignedKey {
+    /// The key of an event.
+    pub(crate) fn event(place: AuditPlace) -> Self {
+        Self { kind: AuditRecordKind::Event, place: place.to_string() }
+    }
+}
+
+/// The most events of one lease that are shown at once.
+const MAX_EVENTS: usize = 1000;
+
+/// The last number given in the general log.
+const COUNT: &str = "count.audit";
+
+#[cfg(test)]
+mod tests;

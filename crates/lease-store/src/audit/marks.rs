@@ -1,0 +1,71 @@
+//! What is said of many numbers of a log at once.
+//!
+//! Both marks state what stays true for ever, so that an older one may come late: it only says less. An older
+//! *forgotten* mark would leave numbers without an event and without an explanation, so that one is also written under
+//! the number that it is about, where no other writer writes.
+
+use chrono::{DateTime, Utc};
+use lease_core::{AuditLogId, AuditRecordKind, Keyring};
+use serde::{Deserialize, Serialize};
+
+use super::signed::{SignedKey, Stored};
+use crate::{KeyValue, StoreError};
+
+/// That each number of a log up to one has an event, or is void.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Settled {
+    pub(super) up_to: u64,
+    /// Numbers beyond, up to one, that were seen without an event, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) noticed: Option<Noticed>,
+}
+
+/// That there were numbers without an event, and up to which number they were looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Noticed {
+    pub(super) up_to: u64,
+    pub(super) since: DateTime<Utc>,
+}
+
+/// That the events of a log up to one may be gone, since their retention has passed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Forgotten {
+    pub(super) up_to: u64,
+}
+
+/// That a number has no event, since whoever took it had stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Void {
+    pub(super) at: DateTime<Utc>,
+}
+
+/// The key of the settled mark of a log.
+pub(super) fn settled(log: AuditLogId) -> SignedKey {
+    SignedKey { kind: AuditRecordKind::Settled, place: log.to_string() }
+}
+
+/// The key of the last forgotten mark of a log, as far as is known.
+pub(super) fn forgotten(log: AuditLogId) -> SignedKey {
+    SignedKey { kind: AuditRecordKind::Forgotten, place: log.to_string() }
+}
+
+/// The key of the forgotten mark that is about the numbers up to one.
+pub(super) fn forgotten_at(log: AuditLogId, number: u64) -> SignedKey {
+    SignedKey { kind: AuditRecordKind::Forgotten, place: format!("{log}.{number}") }
+}
+
+/// The key that says that a number of the general log is void.
+pub(super) fn void(number: u64) -> SignedKey {
+    let place = format!("{}.{number}", AuditLogId::General);
+    SignedKey { kind: AuditRecordKind::Void, place }
+}
+
+/// Up to which number the events of a log are forgotten, at least.
+pub(crate) fn forgotten_up_to<K: KeyValue>(
+    store: &K,
+    keys: &Keyring,
+    log: AuditLogId,
+) -> Result<u64, StoreError> {
+    let mark: Stored<Forgotten> = forgotten(log).read(store, keys)?;
+    Ok(if let Stored::Genuine(mark) = mark { mark.up_to } else { 0 })
+}

@@ -1,0 +1,233 @@
+//! Events, page by page, newest first.
+//!
+//! Each log is read from its newest number down, and they are merged by time. All events of one lease stand together, the
+//! last of them first, where the lease was issued.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot};
+
+use super::cursor::{AuditCursor, Position};
+use super::{AuditLog, AuditRecord, Stored, forgotten_up_to};
+use crate::{KeyValue, StoreError};
+
+/// Which events are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// The logs to look in: see [`AuditLog::all_logs`].
+    pub logs: Vec<AuditLogId>,
+    /// The time before which nothing need be found. Events of leases that were issued long before it may have come later,
+    /// so some from before it are shown: whoever wants none of them filters them.
+    pub since: Option<DateTime<Utc>>,
+    /// The most events of a page.
+    pub limit: usize,
+}
+
+/// A part of the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditPage {
+    /// The events that were kept, newest first.
+    pub items: Vec<AuditRecord>,
+    /// How many were met that cannot be read. A verification says which.
+    pub unreadable: u64,
+    /// Where the next part begins; absent at the end.
+    pub next: Option<AuditCursor>,
+}
+
+/// A page that is being put together.
+struct Reading<'p, F> {
+    query: &'p AuditQuery,
+    keep: F,
+    reads: usize,
+    budget: usize,
+    page: AuditPage,
+}
+
+/// A log as far as it was read.
+struct Stream {
+    at: Position,
+    /// Nothing is looked for below: it is forgotten.
+    floor: u64,
+    /// When what stands at the position has happened, if that is known.
+    time: Option<DateTime<Utc>>,
+}
+
+impl<K: KeyValue> AuditLog<'_, K> {
+    /// At most `query.limit` events that `keep` keeps, newest first, from a cursor on, or from the newest of all.
+    ///
+    /// The work is bounded: a page reads about a thousand keys and a few of each log, so it may be short or empty and
+    /// still go on. What comes while somebody pages is not shown on later pages.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer. An event that cannot be read is counted, and passed over.
+    pub fn page(
+        &self,
+        query: &AuditQuery,
+        from: Option<&AuditCursor>,
+        keep: impl FnMut(&AuditRecord) -> bool,
+    ) -> Result<AuditPage, StoreError> {
+        let mut streams = self.streams(query, from)?;
+        let page = AuditPage { items: vec![], unreadable: 0, next: None };
+        // Every log is looked at once, so that each page gets on, however many logs there are.
+        let budget = READS + READS_OF_A_LOG * streams.len();
+        let mut reading = Reading { query, keep, reads: 0, budget, page };
+        loop {
+            for stream in &mut streams {
+                self.find_next(stream, &mut reading)?;
+            }
+            streams.retain(|stream| stream.at.number > stream.floor);
+            if streams.is_empty() {
+                break;
+            }
+            let is_known = |stream: &Stream| stream.time.is_some();
+            if reading.is_full() || !streams.iter().all(is_known) {
+                let streams = streams.iter().map(|stream| stream.at).collect();
+                reading.page.next = Some(AuditCursor { streams });
+                break;
+            }
+            // A lease of which some events were shown comes first, since the rest stand with them.
+            let newest = streams
+                .iter_mut()
+                .max_by_key(|stream| (stream.at.slot.is_some(), stream.time, stream.at.log));
+            if let Some(newest) = newest {
+                self.show(newest, &mut reading)?;
+            }
+        }
+        Ok(reading.page)
+    }
+
+    fn streams(
+        &self,
+        query: &AuditQuery,
+        from: Option<&AuditCursor>,
+    ) -> Result<Vec<Stream>, StoreError> {
+        let newest = |log: &AuditLogId| {
+            let number = self.head(*log)?;
+            Ok(Position { log: *log, number, slot: None })
+        };
+        let mut positions: Vec<Position> = if let Some(cursor) = from {
+            cursor.streams.clone()
+        } else {
+            query.logs.iter().map(newest).collect::<Result<_, StoreError>>()?
+        };
+        // A cursor is what a client says it is: it leads nowhere else, and twice nowhere.
+        positions.retain(|position| query.logs.contains(&position.log));
+        positions.sort_by_key(|position| position.log);
+        positions.dedup_by_key(|position| position.log);
+        let stream = |at: Position| {
+            let floor = forgotten_up_to(self.store, self.keys, at.log)?;
+            Ok(Stream { at, floor, time: None })
+        };
+        positions.into_iter().map(stream).collect()
+    }
+
+    /// Goes on to the next number of a log that has an event, unless that is known or there is no budget left.
+    fn find_next<F>(
+        &self,
+        stream: &mut Stream,
+        reading: &mut Reading<'_, F>,
+    ) -> Result<(), StoreError> {
+        while stream.time.is_none() && stream.at.number > stream.floor && reading.may_read() {
+            let mut found = None;
+            for slot in slots_of_time(stream.at.log) {
+                reading.reads += 1;
+                let place =
+                    AuditPlace { log: stream.at.log, number: stream.at.number, slot: *slot };
+                let stored = self.event(place)?;
+                if stored.is_there() {
+                    found = Some(stored);
+                    break;
+                }
+            }
+            match found {
+                // One that cannot be read stands where it is: now is no earlier than what is above.
+                Some(stored) => stream.time = Some(time_of(&stored)),
+                None => stream.at.number -= 1,
+            }
+            let horizon = reading.query.since.map(|since| since - horizon(stream.at.log));
+            if stream.time.is_some_and(|time| horizon.is_some_and(|horizon| time < horizon)) {
+                stream.at.number = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the events of the number at which a log stands, as far as they fit.
+    fn show<F: FnMut(&AuditRecord) -> bool>(
+        &self,
+        stream: &mut Stream,
+        reading: &mut Reading<'_, F>,
+    ) -> Result<(), StoreError> {
+        let Position { log, number, slot } = stream.at;
+        let first = match log {
+            AuditLogId::General => AuditSlot::Only,
+            AuditLogId::Leases(_) => AuditSlot::End,
+        };
+        let mut slot = Some(slot.unwrap_or(first));
+        while let Some(at) = slot {
+            if reading.is_full() {
+                stream.at.slot = slot;
+                return Ok(());
+            }
+            let place = AuditPlace { log, number, slot: at };
+            let stored = self.event(place)?;
+            reading.reads += 1;
+            slot = self.slot_before(place, &mut reading.reads)?;
+            reading.add(place, stored);
+        }
+        stream.at = Position { log, number: number - 1, slot: None };
+        stream.time = None;
+        Ok(())
+    }
+}
+
+impl<F> Reading<'_, F> {
+    fn may_read(&self) -> bool {
+        self.reads < self.budget
+    }
+
+    fn is_full(&self) -> bool {
+        self.page.items.len() >= self.query.limit || !self.may_read()
+    }
+}
+
+impl<F: FnMut(&AuditRecord) -> bool> Reading<'_, F> {
+    fn add(&mut self, place: AuditPlace, stored: Stored<AuditEvent>) {
+        if stored.is_there() && stored.as_readable().is_none() {
+            self.page.unreadable += 1;
+        }
+        if let Some(record) = stored.into_record(place)
+            && (self.keep)(&record)
+        {
+            self.page.items.push(record);
+        }
+    }
+}
+
+/// The time of what was found; one that cannot be read is shown before all that is older.
+fn time_of(stored: &Stored<AuditEvent>) -> DateTime<Utc> {
+    stored.as_readable().map_or(DateTime::<Utc>::MAX_UTC, |event| event.time)
+}
+
+/// The slots by which a number is placed in time: the first that is there counts.
+fn slots_of_time(log: AuditLogId) -> &'static [AuditSlot] {
+    match log {
+        AuditLogId::General => &[AuditSlot::Only],
+        AuditLogId::Leases(_) => &[AuditSlot::Issue, AuditSlot::End, AuditSlot::Closing],
+    }
+}
+
+/// How much earlier than a time a number may stand that has an event of that time or later.
+///
+/// Two hosts' clocks differ, and a lease may be revoked or expire long after its issue.
+fn horizon(log: AuditLogId) -> TimeDelta {
+    match log {
+        AuditLogId::General => TimeDelta::hours(1),
+        AuditLogId::Leases(_) => TimeDelta::from(lease_core::MAX_TTL) + TimeDelta::days(1),
+    }
+}
+
+/// How many keys a page reads, besides a few of each log: some tens of milliseconds on SQLite.
+const READS: usize = 1000;
+
+/// How many keys of a log are read to find its first event, where there is no hole.
+const READS_OF_A_LOG: usize = 4;

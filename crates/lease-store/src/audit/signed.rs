@@ -1,0 +1,94 @@
+//! Records that are signed for their place.
+
+use lease_core::{AuditRecordKind, Keyring};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::{KeyValue, StoreError, record};
+
+/// The key of a signed record: its kind, and the place that its MAC is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignedKey {
+    pub(crate) kind: AuditRecordKind,
+    pub(crate) place: String,
+}
+
+/// What was found under the key of a signed record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stored<T> {
+    /// Nothing.
+    Absent,
+    /// What was written there.
+    Genuine(T),
+    /// Something else; what it says, if it can be read.
+    Altered(Option<T>),
+}
+
+/// Content byte by byte as it was signed, and its MAC.
+#[derive(Serialize, Deserialize)]
+struct Signed {
+    content: Box<RawValue>,
+    mac: String,
+}
+
+impl SignedKey {
+    /// The key that the store knows.
+    pub(crate) fn text(&self) -> String {
+        let prefix = match self.kind {
+            AuditRecordKind::Event => "event",
+            AuditRecordKind::Void => "void",
+            AuditRecordKind::Settled => "settled",
+            AuditRecordKind::Forgotten => "forgotten",
+        };
+        format!("{prefix}.{}", self.place)
+    }
+
+    /// The key with a signed value.
+    pub(crate) fn write<T: Serialize>(
+        &self,
+        keys: &Keyring,
+        content: &T,
+    ) -> Result<(String, Vec<u8>), StoreError> {
+        let key = self.text();
+        let broken = |source| StoreError::Broken { key: key.clone(), source };
+        let content = to_raw_value(content).map_err(broken)?;
+        let mac = keys.sign_audit(self.kind, &self.place, content.get());
+        let value = record::write(&key, &Signed { content, mac })?;
+        Ok((key, value))
+    }
+
+    /// Reads what is there. What cannot be read is no error: it is what a verification is to find.
+    pub(crate) fn read<K: KeyValue, T: DeserializeOwned>(
+        &self,
+        store: &K,
+        keys: &Keyring,
+    ) -> Result<Stored<T>, StoreError> {
+        let key = self.text();
+        let Some(bytes) = store.get(&key)? else { return Ok(Stored::Absent) };
+        let Ok(Signed { content, mac }) = record::read(&key, &bytes) else {
+            return Ok(Stored::Altered(None));
+        };
+        let read = serde_json::from_str(content.get()).ok();
+        let is_genuine = keys.verifies_audit(self.kind, &self.place, content.get(), &mac);
+        Ok(match read {
+            Some(read) if is_genuine => Stored::Genuine(read),
+            read => Stored::Altered(read),
+        })
+    }
+}
+
+impl<T> Stored<T> {
+    /// Returns true if something is there.
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+
+    /// What was found, whether or not its MAC is good.
+    pub(crate) fn as_readable(&self) -> Option<&T> {
+        match self {
+            Self::Genuine(read) | Self::Altered(Some(read)) => Some(read),
+            Self::Absent | Self::Altered(None) => None,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What the sweep does for the audit events: it accounts for numbers without one, and forgets what is old enough.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot};
+
+use super::marks::{self, Forgotten, Noticed, Settled, Void};
+use super::{AuditLog, SignedKey, Stored};
+use crate::{KeyValue, StoreError, Which, keys};
+
+/// How long things take that the sweep waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditTimes {
+    /// How long after a number was seen without an event whoever took it must have stopped.
+    pub landing: TimeDelta,
+    /// How long events are kept.
+    pub retention: TimeDelta,
+}
+
+/// What a sweep has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AuditTended {
+    /// How many numbers of the general log were found void.
+    pub voided: usize,
+    /// How many numbers were forgotten with all their events.
+    pub forgotten: usize,
+}
+
+/// What is to be forgotten of a log.
+#[derive(Default)]
+struct Old {
+    /// The keys up to the last number that is old.
+    keys: Vec<String>,
+    /// Those of numbers after it, which go only if one that is old comes behind them.
+    pending: Vec<String>,
+    up_to: u64,
+    numbers: usize,
+}
+
+/// What stands under a number, for whoever forgets.
+enum Age {
+    /// Nothing, or nothing that can be read.
+    Unknown,
+    /// An event whose retention has passed, and no lease any more.
+    Old,
+    /// Something that is to be kept.
+    Kept,
+}
+
+impl<K: KeyValue> AuditLog<'_, K> {
+    /// Accounts for the numbers of the general log, and forgets some hundreds of events of each log whose retention has
+    /// passed: at most two durable writes for each log, and none if nothing is due.
+    ///
+    /// Events of a lease are forgotten once both its own retention and theirs have passed, in the order of its log.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; what was done stays so.
+    pub fn tend(&self, now: DateTime<Utc>, times: AuditTimes) -> Result<AuditTended, StoreError> {
+        let mut tended =
+            AuditTended { voided: self.settle(now, times.landing)?, ..AuditTended::default() };
+        for (log, _) in self.all_logs()? {
+            tended.forgotten += self.forget(log, now - times.retention)?;
+        }
+        Ok(tended)
+    }
+
+    /// Finds out up to which number of the general log each is accounted for.
+    ///
+    /// A number without an event is void once it was seen so for `landing`: its writer has stopped. Should its event come
+    /// all the same, it is read and verified like any other.
+    fn settle(&self, now: DateTime<Utc>, landing: TimeDelta) -> Result<usize, StoreError> {
+        let log = AuditLogId::General;
+        let head = self.head(log)?;
+        let mark: Stored<Settled> = marks::settled(log).read(self.store, self.keys)?;
+        let mark = if let Stored::Genuine(mark) = mark { mark } else { Settled::default() };
+        if head <= mark.up_to {
+            return Ok(0);
+        }
+        let from = mark.up_to.max(super::forgotten_up_to(self.store, self.keys, log)?) + 1;
+        let last = head.min(from.saturating_add(SETTLED - 1));
+        let mut holes = BTreeSet::new();
+        for number in from..=last {
+            if !self.is_accounted_for(number)? {
+                holes.insert(number);
+            }
+        }
+        // One that was noticed in the future was so before the clock was put back: it is noticed anew.
+        let noticed = mark.noticed.clone().filter(|noticed| noticed.since <= now + landing);
+        let ripe = noticed.as_ref().filter(|noticed| noticed.since <= now - landing);
+        let ripe = ripe.map(|noticed| noticed.up_to);
+        let voids: Vec<u64> =
+            holes.iter().copied().filter(|hole| ripe.is_some_and(|ripe| *hole <= ripe)).collect();
+        holes.retain(|hole| !voids.contains(hole));
+        let up_to = holes.first().map_or(last, |hole| hole - 1);
+        let noticed = match noticed {
+            _ if holes.is_empty() => None,
+            Some(noticed) if ripe.is_none() => Some(noticed),
+            _ => Some(Noticed { up_to: last, since: now }),
+        };
+        let settled = Settled { up_to, noticed };
+        if settled == mark {
+            return Ok(0);
+        }
+        let mut entries = vec![marks::settled(log).write(self.keys, &settled)?];
+        for number in &voids {
+            entries.push(marks::void(*number).write(self.keys, &Void { at: now })?);
+        }
+        self.store.set_many(&entries)?;
+        Ok(voids.len())
+    }
+
+    fn is_accounted_for(&self, number: u64) -> Result<bool, StoreError> {
+        let event = SignedKey::event(AuditPlace::general(number)).text();
+        Ok(self.store.get(&event)?.is_some()
+            || self.store.get(&marks::void(number).text())?.is_some())
+    }
+
+    /// Forgets the first numbers of a log, as long as their events are from before a time.
+    ///
+    /// That they may be gone is written first, so that whatever stops this leaves nothing that is missed.
+    fn forget(&self, log: AuditLogId, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        let key = marks::forgotten(log);
+        let mark: Stored<Forgotten> = key.read(self.store, self.keys)?;
+        let known = if let Stored::Genuine(mark) = mark { mark.up_to } else { 0 };
+        let head = self.head(log)?;
+        let mut old = Old::default();
+        for number in known + 1..=head.min(known.saturating_add(EXAMINED)) {
+            match self.age(log, number, before, &mut old)? {
+                Age::Kept => break,
+                Age::Unknown => {
+                    // Another sweep has got further, and its word was overwritten by an older one.
+                    let at = marks::forgotten_at(log, number);
+                    let mark: Stored<Forgotten> = at.read(self.store, self.keys)?;
+                    if matches!(mark, Stored::Genuine(_)) {
+                        old.reach(number);
+                    }
+                }
+                Age::Old => {
+                    old.reach(number);
+                    old.numbers += 1;
+                    if old.numbers == FORGOTTEN {
+                        break;
+                    }
+                }
+            }
+        }
+        if old.up_to == 0 {
+            return Ok(0);
+        }
+        let forgotten = Forgotten { up_to: old.up_to };
+        let entries = [
+            key.write(self.keys, &forgotten)?,
+            marks::forgotten_at(log, old.up_to).write(self.keys, &forgotten)?,
+        ];
+        self.store.set_many(&entries)?;
+        if known > 0 {
+            old.keys.push(marks::forgotten_at(log, known).text());
+        }
+        self.store.delete_many(&old.keys)?;
+        Ok(old.numbers)
+    }
+
+    /// Looks at a number, and notes its keys to be deleted if it is old.
+    fn age(
+        &self,
+        log: AuditLogId,
+        number: u64,
+        before: DateTime<Utc>,
+        old: &mut Old,
+    ) -> Result<Age, StoreError> {
+        let last = match log {
+            AuditLogId::General => AuditSlot::Only,
+            AuditLogId::Leases(_) => AuditSlot::End,
+        };
+        let stored = self.event(AuditPlace { log, number, slot: last })?;
+        if stored.as_readable().is_some_and(|event| event.time >= before) {
+            return Ok(Age::Kept);
+        }
+        if let AuditLogId::Leases(log) = log
+            && self.store.get(&keys::record(Which::Secret(log), number))?.is_some()
+        {
+            return Ok(Age::Kept);
+        }
+        let events = self.keys_of(log, number, stored.as_readable())?;
+        old.pending.extend(events);
+        Ok(if stored.as_readable().is_some() { Age::Old } else { Age::Unknown })
+    }
+
+    /// The keys of all events of a number.
+    fn keys_of(
+        &self,
+        log: AuditLogId,
+        number: u64,
+        last: Option<&AuditEvent>,
+    ) -> Result<Vec<String>, StoreError> {
+        let key = |slot| SignedKey::event(AuditPlace { log, number, slot }).text();
+        if log == AuditLogId::General {
+            return Ok(vec![key(AuditSlot::Only), marks::void(number).text()]);
+        }
+        let mut all = vec![key(AuditSlot::Issue), key(AuditSlot::Closing), key(AuditSlot::End)];
+        let named = last.and_then(|end| end.trail.as_ref()).map_or(0, |trail| trail.renewals);
+        let named = named.min(RENEWALS);
+        all.extend((1..=named).map(|renewal| key(AuditSlot::Renewal(renewal))));
+        // One that was under way when the lease ended is not named by the end.
+        let mut late = named + 1;
+        while self.store.get(&key(AuditSlot::Renewal(late)))?.is_some() {
+            all.push(key(AuditSlot::Renewal(late)));
+            late += 1;
+        }
+        Ok(all)
+    }
+}
+
+impl Old {
+    /// Notes that all up to a number go.
+    fn reach(&mut self, number: u64) {
+        self.up_to = number;
+        self.keys.append(&mut self.pending);
+    }
+}
+
+/// The most numbers of the general log that one sweep accounts for.
+const SETTLED: u64 = 2000;
+
+/// The most numbers of one log that one sweep forgets.
+const FORGOTTEN: usize = 200;
+
+/// The most numbers of one log that one sweep looks at to find some.
+const EXAMINED: u64 = 1000;
+
+/// The most renewals of one lease that are forgotten with it: more than one that is renewed each minute has.
+const RENEWALS: u64 = 100_000;

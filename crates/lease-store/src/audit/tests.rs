@@ -1,0 +1,427 @@
+use std::cell::Cell;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{AuditActor, AuditDecision, AuditEventType, MasterKey};
+use serde_json::json;
+
+use super::*;
+use crate::{Definition, Definitions, KeyValueError, MemoryStore};
+
+const TIMES: AuditTimes =
+    AuditTimes { landing: TimeDelta::seconds(75), retention: TimeDelta::days(90) };
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("in range")
+}
+
+fn keys(current: &str, previous: &[&str]) -> Keyring {
+    let key = |letter: &str| {
+        MasterKey::from_base64(&format!("{}=", letter.repeat(43))).expect("a good key")
+    };
+    let previous: Vec<_> = previous.iter().map(|letter| key(letter)).collect();
+    Keyring::new(&key(current), &previous)
+}
+
+fn event(seconds: i64) -> AuditEvent {
+    let actor = AuditActor::of_requester("administrator");
+    AuditEvent::new(AuditEventType::Login, AuditDecision::Allowed, &actor, at(seconds))
+}
+
+/// A log with an event in each of so many seconds, which a sweep has seen.
+fn filled<'a>(store: &'a MemoryStore, keys: &'a Keyring, count: i64) -> AuditLog<'a, MemoryStore> {
+    let log = AuditLog::new(store, keys);
+    for second in 1..=count {
+        log.record(&event(second)).expect("records");
+    }
+    log.tend(at(count), TIMES).expect("tends");
+    log
+}
+
+fn query(limit: usize) -> AuditQuery {
+    AuditQuery { logs: vec![AuditLogId::General], since: None, limit }
+}
+
+/// A whole verification, part by part.
+fn verified<K: KeyValue>(log: &AuditLog<'_, K>, seconds: i64) -> AuditVerification {
+    let mut all = AuditVerification::default();
+    loop {
+        let part = log.verify(all.next.as_ref(), at(seconds)).expect("verifies");
+        all.checked += part.checked;
+        all.voids += part.voids;
+        all.unsettled += part.unsettled;
+        all.findings.extend(part.findings);
+        all.next = part.next;
+        if all.next.is_none() {
+            return all;
+        }
+    }
+}
+
+/// All numbers that pages show, in their order.
+fn paged(log: &AuditLog<'_, MemoryStore>, limit: usize) -> Vec<u64> {
+    let (mut numbers, mut from) = (vec![], None);
+    loop {
+        let page = log.page(&query(limit), from.as_ref(), |_| true).expect("reads");
+        assert!(page.items.len() <= limit && page.unreadable == 0);
+        numbers.extend(page.items.iter().map(|record| record.place.number));
+        // Clients have it as a text.
+        match page.next {
+            Some(next) => from = Some(next.to_string().parse().expect("a cursor")),
+            None => return numbers,
+        }
+    }
+}
+
+#[test]
+fn an_event_costs_two_writes_and_is_read_as_it_was_written() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = AuditLog::new(&store, &keys);
+    let place = log.record(&event(1)).expect("records");
+    assert_eq!((place.to_string().as_str(), store.writes()), ("audit.1", 2));
+    let page = log.page(&query(9), None, |_| true).expect("reads");
+    let record = AuditRecord { place, event: event(1), is_genuine: true };
+    assert_eq!((page.items, page.next), (vec![record], None));
+    assert_eq!(store.writes(), 2, "reading writes nothing");
+}
+
+#[test]
+fn a_change_of_a_definition_and_its_event_are_one_write() {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Thing(String);
+
+    impl Definition for Thing {
+        type Name = str;
+        const KIND: &'static str = "thing";
+
+        fn name(&self) -> &str {
+            &self.0
+        }
+    }
+
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = AuditLog::new(&store, &keys);
+    let things = Definitions::<_, Thing>::new(&store);
+    things.put(&Thing("a".to_owned())).expect("puts");
+    let writes = store.writes();
+    let prepared = log.prepare(&event(1)).expect("prepares");
+    assert_eq!(prepared.place().number, 1);
+    assert!(paged(&log, 9).is_empty(), "it is not written yet");
+    things.put_with(&Thing("a".to_owned()), prepared.entries()).expect("puts");
+    assert_eq!(store.writes() - writes, 2, "one more than without an event");
+    assert_eq!(paged(&log, 9), [1]);
+
+    let prepared = log.prepare(&event(2)).expect("prepares");
+    assert!(things.delete_with("a", prepared.entries()).expect("deletes"));
+    assert_eq!((things.get("a").expect("reads"), paged(&log, 9)), (None, vec![2, 1]));
+    let prepared = log.prepare(&event(3)).expect("prepares");
+    assert!(!things.delete_with("a", prepared.entries()).expect("deletes nothing"));
+    assert_eq!(paged(&log, 9), [2, 1]);
+}
+
+#[test]
+fn pages_make_up_the_log_with_bounded_reads() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 2500);
+    let all: Vec<u64> = (1..=2500).rev().collect();
+    for limit in [500, 2500, 9999] {
+        assert_eq!(paged(&log, limit), all);
+    }
+    let (mut from, mut pages) = (None, 0);
+    loop {
+        let before = store.reads();
+        let page = log.page(&query(10), from.as_ref(), |_| false).expect("reads");
+        assert!(store.reads() - before <= 1020, "{} reads", store.reads() - before);
+        assert!(page.items.is_empty());
+        pages += 1;
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert!((3..10).contains(&pages), "{pages} pages");
+    // What comes meanwhile does not shift what follows.
+    let page = log.page(&query(2), None, |_| true).expect("reads");
+    log.record(&event(3000)).expect("records");
+    let next = log.page(&query(2), page.next.as_ref(), |_| true).expect("reads");
+    let numbers: Vec<u64> = next.items.iter().map(|record| record.place.number).collect();
+    assert_eq!(numbers, [2498, 2497]);
+    // What is long before `since` is not looked for.
+    let since = AuditQuery { since: Some(at(2500 + 7200)), ..query(9999) };
+    let recent = log.page(&since, None, |_| true).expect("reads");
+    assert_eq!((recent.items.len(), recent.next), (0, None));
+}
+
+/// What somebody does to the store, who has no key.
+type Tampering = fn(&MemoryStore);
+
+fn value(store: &MemoryStore, key: &str) -> Vec<u8> {
+    store.get(key).expect("reads").unwrap_or_else(|| panic!("no `{key}`"))
+}
+
+fn set(store: &MemoryStore, key: &str, value: Vec<u8>) {
+    store.set_many(&[(key.to_owned(), value)]).expect("writes");
+}
+
+fn delete(store: &MemoryStore, numbers: impl IntoIterator<Item = u64>) {
+    let keys: Vec<_> = numbers.into_iter().map(|number| format!("event.audit.{number}")).collect();
+    store.delete_many(&keys).expect("deletes");
+}
+
+fn replace(store: &MemoryStore, key: &str, from: &str, to: &str) {
+    let text = String::from_utf8(value(store, key)).expect("a text");
+    assert!(text.contains(from), "{text}");
+    set(store, key, text.replacen(from, to, 1).into_bytes());
+}
+
+#[test]
+fn every_change_of_the_log_is_found() {
+    let altered = |number: u64| json!({"finding": "altered", "id": format!("audit.{number}")});
+    let missing = |from: u64, to: u64| json!({"finding": "missing_numbers", "log": "audit", "from": from, "to": to});
+    let mark = |key: &str| json!({"finding": "mark_altered", "key": key});
+    let rows: Vec<(&str, Tampering, Vec<serde_json::Value>)> = vec![
+        ("nothing", |_| {}, vec![]),
+        (
+            "an edit",
+            |store| replace(store, "event.audit.5", "administrator", "nobody"),
+            vec![altered(5)],
+        ),
+        (
+            "an edit that changes no meaning",
+            |store| replace(store, "event.audit.5", "\"content\":{", "\"content\":{ "),
+            vec![altered(5)],
+        ),
+        (
+            "an edit of the MAC",
+            |store| replace(store, "event.audit.5", "\"mac\":\"1.", "\"mac\":\"2."),
+            vec![altered(5)],
+        ),
+        ("nonsense", |store| set(store, "event.audit.5", b"?".to_vec()), vec![altered(5)]),
+        (
+            "another version",
+            |store| replace(store, "event.audit.5", "{\"v\":2", "{\"v\":3"),
+            vec![altered(5)],
+        ),
+        (
+            "a swap",
+            |store| {
+                let (three, seven) = (value(store, "event.audit.3"), value(store, "event.audit.7"));
+                set(store, "event.audit.3", seven);
+                set(store, "event.audit.7", three);
+            },
+            vec![altered(3), altered(7)],
+        ),
+        (
+            "a copy in place of what was removed",
+            |store| set(store, "event.audit.3", value(store, "event.audit.7")),
+            vec![altered(3)],
+        ),
+        ("a gap", |store| delete(store, [5]), vec![missing(5, 5)]),
+        ("gaps", |store| delete(store, [1, 2, 3, 8]), vec![missing(1, 3), missing(8, 8)]),
+        ("the end of it", |store| delete(store, 9..=10), vec![missing(9, 10)]),
+        ("all of it", |store| delete(store, 1..=10), vec![missing(1, 10)]),
+        (
+            "an insertion where one was removed",
+            |store| {
+                let event = value(store, "event.audit.4");
+                delete(store, [5]);
+                set(store, "event.audit.5", event);
+            },
+            vec![altered(5)],
+        ),
+        (
+            "a word that it is void",
+            |store| {
+                delete(store, [5]);
+                let mark = value(store, "settled.audit");
+                set(store, "void.audit.5", mark);
+            },
+            vec![mark("void.audit.5")],
+        ),
+        (
+            "a word that all of it is forgotten",
+            |store| {
+                delete(store, 1..=10);
+                set(store, "forgotten.audit", value(store, "settled.audit"));
+            },
+            vec![mark("forgotten.audit"), missing(1, 10)],
+        ),
+        (
+            "another settled mark",
+            |store| replace(store, "settled.audit", "\"up_to\":10", "\"up_to\":1"),
+            vec![mark("settled.audit")],
+        ),
+        (
+            "a counter that is set back",
+            |store| set(store, "count.audit", 7_u64.to_le_bytes().to_vec()),
+            vec![json!({"finding": "counter_set_back", "log": "audit", "last": 7, "known": 10})],
+        ),
+    ];
+    for (what, tamper, findings) in rows {
+        let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+        let log = filled(&store, &keys, 10);
+        tamper(&store);
+        let found = serde_json::to_value(verified(&log, 20).findings).expect("serialises");
+        assert_eq!(found, json!(findings), "{what}");
+    }
+}
+
+#[test]
+fn what_is_removed_before_the_sweep_is_missed_a_day_later() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = AuditLog::new(&store, &keys);
+    for second in 1..=10 {
+        log.record(&event(second)).expect("records");
+    }
+    delete(&store, [5]);
+    let found = verified(&log, 20);
+    assert_eq!((found.findings.len(), found.unsettled, found.checked), (0, 1, 9));
+    assert_eq!(verified(&log, 90_000).findings.len(), 1);
+}
+
+#[test]
+fn an_event_that_was_signed_under_an_earlier_key_is_genuine() {
+    let (store, first) = (MemoryStore::default(), keys("A", &[]));
+    filled(&store, &first, 3);
+    for (keys, genuine) in [(keys("I", &["A"]), true), (keys("I", &[]), false)] {
+        let log = AuditLog::new(&store, &keys);
+        let page = log.page(&query(9), None, |_| true).expect("reads");
+        assert_eq!(page.items.len(), 3);
+        assert!(page.items.iter().all(|record| record.is_genuine == genuine));
+        assert_eq!(verified(&log, 20).findings.is_empty(), genuine);
+    }
+}
+
+#[test]
+fn a_number_whose_writer_has_stopped_is_void_after_a_while() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 3);
+    let late = log.prepare(&event(4)).expect("prepares");
+    log.record(&event(5)).expect("records");
+    for (now, voided, voids, unsettled, writes) in [
+        (10, 0, 0, 1, 1),
+        (84, 0, 0, 1, 0),
+        // The clock was put back, so that nobody knows how long it was.
+        (-100, 0, 0, 1, 1),
+        (-50, 0, 0, 1, 0),
+        (100, 1, 1, 0, 1),
+        (200, 0, 1, 0, 0),
+    ] {
+        let before = store.writes();
+        assert_eq!(log.tend(at(now), TIMES).expect("tends").voided, voided, "at {now}");
+        assert_eq!(store.writes() - before, writes, "writes at {now}");
+        let found = verified(&log, 300);
+        assert_eq!(found.findings, [], "at {now}");
+        assert_eq!((found.voids, found.unsettled), (voids, unsettled), "at {now}");
+    }
+    // It comes all the same, and is an event like any other.
+    store.set_many(late.entries()).expect("writes");
+    assert_eq!(paged(&log, 9), [5, 4, 3, 2, 1]);
+    let found = verified(&log, 300);
+    assert_eq!((found.checked, found.voids, found.findings.len()), (5, 0, 0));
+}
+
+#[test]
+fn what_is_old_is_forgotten_and_not_missed() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 10);
+    let old = |second: i64| TIMES.retention.num_seconds() + second;
+    for (now, forgotten, left, writes) in [
+        (1, 0, (1..=10).rev().collect::<Vec<u64>>(), 0),
+        (old(1), 0, (1..=10).rev().collect(), 0),
+        (old(5), 4, (5..=10).rev().collect(), 2),
+        (old(5), 0, (5..=10).rev().collect(), 0),
+        (old(11), 6, vec![], 2),
+        (old(99), 0, vec![], 0),
+    ] {
+        let before = store.writes();
+        assert_eq!(log.tend(at(now), TIMES).expect("tends").forgotten, forgotten, "at {now}");
+        assert_eq!(store.writes() - before, writes, "writes at {now}");
+        assert_eq!(paged(&log, 3), left, "at {now}");
+        assert_eq!(verified(&log, now).findings, [], "at {now}");
+    }
+    let kept = store.keys();
+    assert_eq!(kept, ["count.audit", "forgotten.audit", "forgotten.audit.10", "settled.audit"]);
+}
+
+#[test]
+fn a_sweep_that_is_overtaken_makes_nothing_missed() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 10);
+    let old = |second: i64| at(TIMES.retention.num_seconds() + second);
+    log.tend(old(4), TIMES).expect("tends");
+    let older = value(&store, "forgotten.audit");
+    for (now, left) in [(old(8), 3), (old(99), 0)] {
+        log.tend(now, TIMES).expect("tends");
+        // A sweep that stood still writes what it meant to write before.
+        set(&store, "forgotten.audit", older.clone());
+        assert_eq!(verified(&log, 20).findings, []);
+        assert_eq!(paged(&log, 99).len(), left);
+    }
+    // The next one finds its way.
+    log.record(&event(100)).expect("records");
+    log.tend(old(200), TIMES).expect("tends");
+    assert_eq!((verified(&log, 20).findings, paged(&log, 9)), (vec![], vec![]));
+}
+
+#[test]
+fn what_is_removed_is_not_taken_for_old() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 10);
+    // The newest go, before their time.
+    delete(&store, 6..=10);
+    log.tend(at(TIMES.retention.num_seconds() + 3), TIMES).expect("tends");
+    assert_eq!(paged(&log, 9), [5, 4, 3]);
+    assert_eq!(verified(&log, 20).findings.len(), 1);
+}
+
+/// A store that stops after so many writes.
+struct Stopping<'a>(&'a MemoryStore, Cell<usize>);
+
+impl Stopping<'_> {
+    fn write(&self) -> Result<&MemoryStore, KeyValueError> {
+        let left = self.1.get().checked_sub(1);
+        self.1.set(left.ok_or_else(|| KeyValueError("stopped".to_owned()))?);
+        Ok(self.0)
+    }
+}
+
+impl KeyValue for Stopping<'_> {
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
+        self.0.get(key)
+    }
+
+    fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError> {
+        self.write()?.set_many(entries)
+    }
+
+    fn delete_many(&self, keys: &[String]) -> Result<(), KeyValueError> {
+        self.write()?.delete_many(keys)
+    }
+
+    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
+        self.write()?.increment(counter)
+    }
+}
+
+#[test]
+fn whatever_stops_a_sweep_nothing_is_missed_and_the_next_goes_on() {
+    for writes in 0.. {
+        let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+        let log = filled(&store, &keys, 10);
+        log.prepare(&event(11)).expect("prepares");
+        log.tend(at(20), TIMES).expect("tends");
+        let stopping = Stopping(&store, Cell::new(writes));
+        let old = TIMES.retention.num_seconds() + 6;
+        let stopped = AuditLog::new(&stopping, &keys).tend(at(old), TIMES);
+        assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
+        log.tend(at(old), TIMES).expect("tends");
+        assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
+        assert_eq!(paged(&log, 9), [10, 9, 8, 7, 6]);
+        let left = store.keys().into_iter().filter(|key| key.starts_with("event."));
+        assert!(stopped.is_ok() || left.count() <= 10);
+        if stopped.is_ok() {
+            assert!(writes >= 3, "it was stopped everywhere");
+            break;
+        }
+    }
+}

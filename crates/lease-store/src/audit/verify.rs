@@ -1,0 +1,329 @@
+//! Whether all that was recorded is there, and as it was recorded.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot, AuditTrail, LeaseId, Phase};
+use serde::de::DeserializeOwned;
+
+use super::cursor::AuditVerifyCursor;
+use super::finding::AuditFinding;
+use super::marks::{self, Forgotten, Settled, Void};
+use super::{AuditLog, SignedKey, Stored, forgotten_up_to};
+use crate::leases::Record;
+use crate::{KeyValue, StoreError, Which, counter, keys, record};
+
+/// What a part of a verification has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditVerification {
+    /// How many events are as they were recorded.
+    pub checked: u64,
+    /// How many numbers of the general log are void: whoever took them had stopped before it recorded anything.
+    pub voids: u64,
+    /// How many numbers have no event yet: somebody may be just writing it, or the sweep has not found out yet that
+    /// nobody is.
+    pub unsettled: u64,
+    /// What is not as it should be.
+    pub findings: Vec<AuditFinding>,
+    /// Where the next part begins; absent at the end.
+    pub next: Option<AuditVerifyCursor>,
+}
+
+/// A log that is being walked.
+struct Walk {
+    log: AuditLogId,
+    number: u64,
+    /// The first of the numbers before, if all of them have no event.
+    absent_from: Option<u64>,
+    settled: u64,
+    head: u64,
+}
+
+/// What a lease's record says of the events that must be there.
+#[derive(Default)]
+struct OnRecord {
+    id: Option<LeaseId>,
+    is_active: bool,
+    has_ended: bool,
+}
+
+/// What was seen of the events of one lease.
+#[derive(Default)]
+struct Look {
+    seen: AuditVerification,
+    missing: Vec<AuditSlot>,
+    time: Option<DateTime<Utc>>,
+}
+
+impl<K: KeyValue> AuditLog<'_, K> {
+    /// Verifies a part of the events, from a cursor on, or from the first of the general log. The work is bounded: a part
+    /// is some hundreds of numbers.
+    ///
+    /// It finds each event that was edited, moved or made up, and each that was removed after a sweep has seen it. It does
+    /// not find that the whole store was put back to what it was, nor that the newest events of a log were removed before
+    /// the next sweep.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer. What cannot be read is a finding.
+    pub fn verify(
+        &self,
+        from: Option<&AuditVerifyCursor>,
+        now: DateTime<Utc>,
+    ) -> Result<AuditVerification, StoreError> {
+        let mut found = AuditVerification::default();
+        let first = AuditVerifyCursor { log: AuditLogId::General, number: 1, absent_from: None };
+        let from = *from.unwrap_or(&first);
+        let mut left = NUMBERS;
+        let logs = self.all_logs()?.into_iter().map(|(log, _)| log);
+        for log in logs.filter(|log| *log >= from.log) {
+            let begins = log == from.log;
+            let begin = AuditVerifyCursor { log, number: 1, absent_from: None };
+            let mut walk = self.begin_walk(if begins { from } else { begin }, &mut found)?;
+            while walk.number <= walk.head {
+                if left == 0 {
+                    let Walk { number, absent_from, .. } = walk;
+                    found.next = Some(AuditVerifyCursor { log, number, absent_from });
+                    return Ok(found);
+                }
+                left -= 1;
+                self.verify_number(&mut walk, &mut found, now)?;
+                walk.number += 1;
+            }
+            self.end_run(&mut walk, None, &mut found, now)?;
+        }
+        Ok(found)
+    }
+
+    fn begin_walk(
+        &self,
+        at: AuditVerifyCursor,
+        found: &mut AuditVerification,
+    ) -> Result<Walk, StoreError> {
+        let AuditVerifyCursor { log, number, absent_from } = at;
+        let settled: Settled = self.mark(&marks::settled(log), found)?;
+        let forgotten: Forgotten = self.mark(&marks::forgotten(log), found)?;
+        let head = self.head(log)?;
+        if settled.up_to > head && number == 1 {
+            let (log, known) = (log.to_string(), settled.up_to);
+            found.findings.push(AuditFinding::CounterSetBack { log, last: head, known });
+        }
+        let number = number.max(forgotten.up_to + 1);
+        Ok(Walk { log, number, absent_from, settled: settled.up_to, head })
+    }
+
+    /// A mark of a log; one that is not there says nothing.
+    fn mark<T: DeserializeOwned + Default>(
+        &self,
+        key: &SignedKey,
+        found: &mut AuditVerification,
+    ) -> Result<T, StoreError> {
+        Ok(match key.read(self.store, self.keys)? {
+            Stored::Genuine(mark) => mark,
+            Stored::Absent => T::default(),
+            Stored::Altered(_) => {
+                let finding = AuditFinding::MarkAltered { key: key.text() };
+                if !found.findings.contains(&finding) {
+                    found.findings.push(finding);
+                }
+                T::default()
+            }
+        })
+    }
+
+    fn verify_number(
+        &self,
+        walk: &mut Walk,
+        found: &mut AuditVerification,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let before = (found.checked, found.findings.len());
+        let time = match walk.log {
+            AuditLogId::General => self.verify_general(walk, found)?,
+            AuditLogId::Leases(log) => self.verify_lease(log, walk.number, found)?,
+        };
+        if time.is_some() || before != (found.checked, found.findings.len()) {
+            return self.end_run(walk, time, found, now);
+        }
+        // All up to here may be gone, if somebody has forgotten it whose word on that was overwritten by an older one.
+        let mark: Stored<Forgotten> =
+            marks::forgotten_at(walk.log, walk.number).read(self.store, self.keys)?;
+        if matches!(mark, Stored::Genuine(Forgotten { up_to }) if up_to == walk.number) {
+            walk.absent_from = None;
+        } else {
+            walk.absent_from.get_or_insert(walk.number);
+        }
+        Ok(())
+    }
+
+    /// Looks at what is there of a number of the general log, and returns its time if anything is.
+    fn verify_general(
+        &self,
+        walk: &Walk,
+        found: &mut AuditVerification,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let place = AuditPlace::general(walk.number);
+        let event = self.event(place)?;
+        if event.is_there() {
+            return Ok(count_event(place, &event, found));
+        }
+        match marks::void(walk.number).read(self.store, self.keys)? {
+            Stored::Genuine(Void { at }) => {
+                found.voids += 1;
+                Ok(Some(at))
+            }
+            Stored::Absent => Ok(None),
+            Stored::Altered(_) => {
+                let key = marks::void(walk.number).text();
+                found.findings.push(AuditFinding::MarkAltered { key });
+                Ok(None)
+            }
+        }
+    }
+
+    /// The same of the events of a lease. Each event that must be there by the record, or by the end, is missed.
+    fn verify_lease(
+        &self,
+        log: u64,
+        number: u64,
+        found: &mut AuditVerification,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let mut look = self.look_at_lease(log, number)?;
+        if !look.missing.is_empty() {
+            // It may have been recorded, or forgotten, while we looked: what is missing then is missing still.
+            look = self.look_at_lease(log, number)?;
+        }
+        found.checked += look.seen.checked;
+        found.findings.append(&mut look.seen.findings);
+        let missing = look.missing.into_iter();
+        let missing = missing.map(|slot| AuditPlace::of_lease(log, number, slot));
+        found.findings.extend(missing.map(|id| AuditFinding::Missing { id }));
+        Ok(look.time)
+    }
+
+    fn look_at_lease(&self, log: u64, number: u64) -> Result<Look, StoreError> {
+        let mut look = Look::default();
+        let seen = &mut look.seen;
+        // The record first: what it speaks of was written together with it, and is there since.
+        let on_record = self.on_record(log, number)?;
+        let end = self.check(AuditPlace::of_lease(log, number, AuditSlot::End), seen)?;
+        let issue = self.check(AuditPlace::of_lease(log, number, AuditSlot::Issue), seen)?;
+        let closing = self.check(AuditPlace::of_lease(log, number, AuditSlot::Closing), seen)?;
+        let trail = match &end {
+            Stored::Genuine(end) => end.trail.clone(),
+            Stored::Absent | Stored::Altered(_) => None,
+        };
+        let is_over = on_record.has_ended || (on_record.id.is_none() && issue.is_there());
+        let was_issued = trail.as_ref().is_some_and(|trail| trail.issue);
+        let was_begun = trail.as_ref().is_some_and(|trail| trail.revocation_begun);
+        for (must_be, event, slot) in [
+            (is_over, &end, AuditSlot::End),
+            (on_record.is_active || was_issued, &issue, AuditSlot::Issue),
+            (was_begun, &closing, AuditSlot::Closing),
+        ] {
+            if must_be && !event.is_there() {
+                look.missing.push(slot);
+            }
+        }
+        let read = [&end, &issue, &closing].into_iter().find_map(Stored::as_readable);
+        // Somebody is at it, so that it is no hole, though there is no event yet.
+        let is_pending = on_record.id.is_some();
+        look.time =
+            read.map(|event| event.time).or_else(|| is_pending.then_some(DateTime::UNIX_EPOCH));
+        self.look_at_renewals((log, number), &on_record, trail.as_ref(), &mut look)?;
+        Ok(look)
+    }
+
+    fn on_record(&self, log: u64, number: u64) -> Result<OnRecord, StoreError> {
+        let key = keys::record(Which::Secret(log), number);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(OnRecord::default()) };
+        let lease = record::read::<Record>(&key, &bytes)?.lease;
+        let has_ended = self.store.get(&keys::ended(lease.id))?.is_some();
+        let is_active = lease.phase == Phase::Active;
+        Ok(OnRecord { id: Some(lease.id), is_active, has_ended })
+    }
+
+    /// Checks the renewals, and misses those that are on record, or that the end names, and have no event.
+    fn look_at_renewals(
+        &self,
+        (log, number): (u64, u64),
+        on_record: &OnRecord,
+        trail: Option<&AuditTrail>,
+        look: &mut Look,
+    ) -> Result<(), StoreError> {
+        let named = trail.map_or(0, |trail| trail.renewals);
+        let counted = match on_record.id {
+            Some(id) => counter::read(self.store, &keys::renewals(id))?,
+            None => named,
+        };
+        for renewal in 1..=named.max(counted).min(RENEWALS) {
+            let slot = AuditSlot::Renewal(renewal);
+            let must_be = match (trail, on_record.id) {
+                (Some(trail), _) if renewal <= named => trail.has_renewal(renewal),
+                (_, Some(id)) => self.store.get(&keys::renewal(id, renewal))?.is_some(),
+                _ => false,
+            };
+            let place = AuditPlace::of_lease(log, number, slot);
+            let event = self.check(place, &mut look.seen)?;
+            if must_be && !event.is_there() {
+                look.missing.push(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads an event, and counts it as good or finds it altered.
+    fn check(
+        &self,
+        place: AuditPlace,
+        found: &mut AuditVerification,
+    ) -> Result<Stored<AuditEvent>, StoreError> {
+        let event = self.event(place)?;
+        count_event(place, &event, found);
+        Ok(event)
+    }
+
+    /// Says of the numbers before, if they have no event, what that means.
+    ///
+    /// A sweep accounts for each number within minutes. Beyond what it has said so, numbers are missed too if what follows
+    /// them is a day old.
+    fn end_run(
+        &self,
+        walk: &mut Walk,
+        time: Option<DateTime<Utc>>,
+        found: &mut AuditVerification,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let Some(from) = walk.absent_from.take() else { return Ok(()) };
+        let is_old = time.is_some_and(|time| time > DateTime::UNIX_EPOCH && time + STALE < now);
+        let to = if is_old { walk.number - 1 } else { walk.settled.min(walk.number - 1) };
+        let forgotten = forgotten_up_to(self.store, self.keys, walk.log)?;
+        let from = from.max(forgotten + 1);
+        if from <= to {
+            let log = walk.log.to_string();
+            found.findings.push(AuditFinding::MissingNumbers { log, from, to });
+        }
+        found.unsettled += walk.number.saturating_sub(from.max(to + 1));
+        Ok(())
+    }
+}
+
+/// Counts an event as good or finds it altered, and returns its time if it can be read.
+fn count_event(
+    place: AuditPlace,
+    event: &Stored<AuditEvent>,
+    found: &mut AuditVerification,
+) -> Option<DateTime<Utc>> {
+    match event {
+        Stored::Absent => {}
+        Stored::Genuine(_) => found.checked += 1,
+        Stored::Altered(_) => found.findings.push(AuditFinding::Altered { id: place }),
+    }
+    event.as_readable().map(|event| event.time)
+}
+
+/// How many numbers a part is about: a few reads each.
+const NUMBERS: usize = 500;
+
+/// How many renewals of one lease are looked at: more than one that is renewed each minute has.
+const RENEWALS: u64 = 100_000;
+
+/// After what time a number must be accounted for, wherever the sweep has got to.
+const STALE: TimeDelta = TimeDelta::days(1);
