@@ -1,5 +1,5 @@
-//! Counts of the present minute: the leases that an identity has asked for, the logins of a client that have failed, and
-//! the refusals that are recorded.
+//! Counts of a span of time: the leases that an identity has asked for in a minute, the logins of a client that have
+//! failed in it, the refusals that are recorded, and the first who asks an issuer for its keys.
 
 use std::cmp::Ordering;
 
@@ -118,6 +118,27 @@ impl<'a, K: KeyValue> Rates<'a, K> {
         })
     }
 
+    /// Returns true for the first in a span of time who is to ask an issuer for its keys: three durable writes, and
+    /// none for those that come later.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer; the first may have been counted all the same, and nobody asks before the
+    /// next span.
+    pub fn is_first_to_ask(
+        &self,
+        issuer: &str,
+        span: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let number = now.timestamp().div_euclid(span.num_seconds().max(1));
+        let key = format!("count.issuer-asked.{issuer}.{number}");
+        if counter::read(self.store, &key)? > 0 {
+            return Ok(false);
+        }
+        self.register(&key, now)?;
+        Ok(self.store.increment(&key)? == 1)
+    }
+
     /// Registers a count to be forgotten, before there is one: should this stop between, there is nothing to forget.
     fn register(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let end = now + TimeDelta::seconds(2 * MINUTE);
@@ -188,6 +209,27 @@ mod tests {
         let days = DateTime::UNIX_EPOCH + TimeDelta::days(3);
         Expiring::new(&store).forget(days).expect("forgets");
         assert!(store.keys().iter().all(|key| !key.starts_with("count.refusals.")));
+    }
+
+    #[test]
+    fn one_asks_an_issuer_in_a_span_of_time() {
+        let store = MemoryStore::default();
+        let is_first = |issuer, seconds| {
+            let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+            Rates::new(&store).is_first_to_ask(issuer, TimeDelta::seconds(30), now).expect("counts")
+        };
+        for (issuer, seconds, first) in
+            [("a", 0, true), ("a", 0, false), ("a", 29, false), ("b", 29, true), ("a", 30, true)]
+        {
+            assert_eq!(is_first(issuer, seconds), first, "{issuer} after {seconds} seconds");
+        }
+        let writes = store.writes();
+        assert!(!is_first("a", 31));
+        assert_eq!(store.writes(), writes);
+        Expiring::new(&store)
+            .forget(DateTime::UNIX_EPOCH + TimeDelta::seconds(7200))
+            .expect("forgets");
+        assert!(store.keys().iter().all(|key| !key.starts_with("count.issuer-asked.")));
     }
 
     #[test]

@@ -59,6 +59,9 @@ struct KeptKeys {
     good: Option<GoodKeys>,
     /// When they were last asked for, whatever came of it.
     asked_at: DateTime<Utc>,
+    /// True from then on until there is an answer.
+    #[serde(default)]
+    is_under_way: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +78,8 @@ enum Plan {
     Use,
     /// They are fetched, and the kept ones are used if that fails.
     Fetch,
+    /// Somebody else is fetching them, whose answer is waited for.
+    Wait,
     /// They are not known, and it is too soon to ask again.
     Fail,
 }
@@ -82,8 +87,8 @@ enum Plan {
 impl<P: Ports> Engine<P> {
     /// Returns the keys of an issuer. `renewed` asks for newer ones than those that are kept.
     ///
-    /// An issuer is asked once in 30 seconds at most, whatever is shown to us: that it is to be asked is on record
-    /// before it is.
+    /// An issuer is asked once in 30 seconds at most, whatever is shown to us, and however many jobs log in at once:
+    /// one of them asks, and the others wait for its answer.
     pub(super) async fn issuer_keys(
         &self,
         auth: &OidcAuth,
@@ -93,28 +98,53 @@ impl<P: Ports> Engine<P> {
             return Ok(keys.clone());
         }
         let id = source_id(auth);
-        let note = Note::IssuerKeys(&id);
-        let now = self.now();
-        let kept: Option<KeptKeys> = self.notes().get(note)?;
-        let good =
-            kept.as_ref().and_then(|kept| kept.good.clone()).filter(|good| good.is_usable(now));
-        match plan(kept.as_ref().map(|kept| kept.asked_at), good.as_ref(), renewed, now) {
-            Plan::Fail => return Err(IssuerKeysError::AskedJustNow),
-            Plan::Use => return good.map(|good| good.keys).ok_or(IssuerKeysError::AskedJustNow),
-            Plan::Fetch => {}
-        }
-        self.notes().put(note, &KeptKeys { good: good.clone(), asked_at: now })?;
-        match (self.fetch_keys(auth, now).await, good) {
-            (Ok(fetched), _) => {
-                let keys = fetched.keys.clone();
-                self.notes().put(note, &KeptKeys { good: Some(fetched), asked_at: now })?;
-                Ok(keys)
+        let began = self.now();
+        loop {
+            let now = self.now();
+            let kept: Option<KeptKeys> = self.notes().get(Note::IssuerKeys(&id))?;
+            let good = kept.as_ref().and_then(|kept| kept.good.clone());
+            let good = good.filter(|good| good.is_usable(now));
+            let known = || good.clone().map(|good| good.keys).ok_or(IssuerKeysError::AskedJustNow);
+            match plan(kept.as_ref(), good.as_ref(), renewed, now) {
+                Plan::Use | Plan::Fail => return known(),
+                Plan::Fetch if self.rates().is_first_to_ask(&id, PAUSE, now)? => {
+                    return self.refresh_keys(auth, &id, good).await;
+                }
+                Plan::Fetch | Plan::Wait if now - began >= FETCH_TIME => return known(),
+                Plan::Fetch | Plan::Wait => self.ports.sleep(LOOK_AGAIN).await,
             }
-            (Err(error), Some(good)) => {
+        }
+    }
+
+    /// Fetches the keys of an issuer, and keeps what comes of it. The `good` ones stay if it does not answer.
+    async fn refresh_keys(
+        &self,
+        auth: &OidcAuth,
+        id: &str,
+        good: Option<GoodKeys>,
+    ) -> Result<KeySet, IssuerKeysError> {
+        let note = Note::IssuerKeys(id);
+        let now = self.now();
+        // On record before it is asked, so that those who come meanwhile wait.
+        let mut kept = KeptKeys { good, asked_at: now, is_under_way: true };
+        self.notes().put(note, &kept)?;
+        let fetched = self.fetch_keys(auth, now).await;
+        kept.is_under_way = false;
+        let failure = match fetched {
+            Ok(fetched) => {
+                kept.good = Some(fetched);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        self.notes().put(note, &kept)?;
+        match (kept.good, failure) {
+            (Some(good), None) => Ok(good.keys),
+            (Some(good), Some(error)) => {
                 log::warn!("the keys of issuer {} stay as they are: {error}", auth.issuer());
                 Ok(good.keys)
             }
-            (Err(error), None) => Err(error),
+            (None, error) => Err(error.unwrap_or(IssuerKeysError::AskedJustNow)),
         }
     }
 
@@ -182,17 +212,23 @@ impl GoodKeys {
     }
 }
 
-/// Decides what is done about keys that were last asked for at `asked_at`.
+/// Decides what is done about keys; `good` are the last good ones of `kept`, if they are still usable.
 fn plan(
-    asked_at: Option<DateTime<Utc>>,
+    kept: Option<&KeptKeys>,
     good: Option<&GoodKeys>,
     renewed: bool,
     now: DateTime<Utc>,
 ) -> Plan {
     // A clock that was set back does not keep us from asking.
-    let is_too_soon = asked_at.is_some_and(|at| (now - at).abs() < PAUSE);
+    let age = kept.map(|kept| (now - kept.asked_at).abs());
+    let is_too_soon = age.is_some_and(|age| age < PAUSE);
+    // Whoever asks may have been ended meanwhile, and is waited for only as long as it could take.
+    let is_under_way =
+        kept.is_some_and(|kept| kept.is_under_way) && age.is_some_and(|age| age < FETCH_TIME);
     match good {
+        Some(_) if renewed && is_under_way => Plan::Wait,
         Some(good) if is_too_soon || (!renewed && now < good.fresh_until) => Plan::Use,
+        None if is_under_way => Plan::Wait,
         None if is_too_soon => Plan::Fail,
         _ => Plan::Fetch,
     }
@@ -220,6 +256,10 @@ fn freshness(headers: &HeaderMap) -> TimeDelta {
 
 /// The shortest time between two requests for the keys of one issuer.
 const PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// The longest time that fetching them takes: two requests, one after the other.
+const FETCH_TIME: TimeDelta = TimeDelta::seconds(15);
+/// The time after which whoever waits for an answer looks for it again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The time for which keys are kept if their issuer says nothing.
 const FRESH: TimeDelta = TimeDelta::hours(1);
 /// The shortest time: a set that says less would be fetched for each login.
@@ -255,22 +295,33 @@ mod tests {
             fetched_at: at(0),
             fresh_until: at(3600),
         };
-        for (asked_at, is_known, renewed, now, planned) in [
+        let asked = |seconds, is_under_way| {
+            Some(KeptKeys { good: None, asked_at: at(seconds), is_under_way })
+        };
+        for (kept, is_known, renewed, now, planned) in [
             (None, false, false, 0, Plan::Fetch),
-            (Some(0), false, false, 29, Plan::Fail),
-            (Some(0), false, false, 30, Plan::Fetch),
-            (Some(0), true, false, 10, Plan::Use),
-            (Some(0), true, false, 3599, Plan::Use),
-            (Some(0), true, false, 3600, Plan::Fetch),
-            (Some(0), true, true, 29, Plan::Use),
-            (Some(0), true, true, 30, Plan::Fetch),
-            (Some(3600), true, false, 3610, Plan::Use),
+            (asked(0, false), false, false, 29, Plan::Fail),
+            (asked(0, false), false, false, 30, Plan::Fetch),
+            (asked(0, false), true, false, 10, Plan::Use),
+            (asked(0, false), true, false, 3599, Plan::Use),
+            (asked(0, false), true, false, 3600, Plan::Fetch),
+            (asked(0, false), true, true, 29, Plan::Use),
+            (asked(0, false), true, true, 30, Plan::Fetch),
+            (asked(3600, false), true, false, 3610, Plan::Use),
+            (asked(0, true), false, false, 14, Plan::Wait),
+            (asked(0, true), true, true, 14, Plan::Wait),
+            // Stale ones will do while newer ones are on their way.
+            (asked(3600, true), true, false, 3610, Plan::Use),
+            // Whoever was asking is gone.
+            (asked(0, true), false, false, 15, Plan::Fail),
+            (asked(0, true), true, true, 15, Plan::Use),
+            (asked(0, true), false, false, 30, Plan::Fetch),
             // The clock was set back by an hour.
-            (Some(3600), false, false, 0, Plan::Fetch),
+            (asked(3600, false), false, false, 0, Plan::Fetch),
         ] {
             let good = is_known.then_some(&good);
-            let decided = plan(asked_at.map(at), good, renewed, at(now));
-            assert_eq!(decided, planned, "{asked_at:?} {is_known} {renewed} {now}");
+            let decided = plan(kept.as_ref(), good, renewed, at(now));
+            assert_eq!(decided, planned, "{kept:?} {is_known} {renewed} {now}");
         }
         for (now, usable) in [(0, true), (86_399, true), (86_400, false)] {
             assert_eq!(good.is_usable(at(now)), usable, "{now}");

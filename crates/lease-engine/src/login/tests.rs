@@ -233,7 +233,12 @@ mod oidc {
         engine.ports.http.script([document(), keys(&[(TestKey::P256, "k1")])]);
         let writes = engine.ports.store.writes();
         let made = log_in(&engine, &jwt).expect("lets in");
-        assert_eq!(engine.ports.store.writes() - writes, 2, "that they are asked for, and they");
+        let expected = 5;
+        assert_eq!(
+            engine.ports.store.writes() - writes,
+            expected,
+            "who asks, that it does, and they"
+        );
         assert_eq!(made.claims.login_claims["repository_id"], "123");
         let lines: Vec<_> =
             engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
