@@ -1,10 +1,5 @@
 //! Logins: a `ServiceAccount` by what the real API server says of its token, a job by the keys of its issuer.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,6 +13,7 @@ use testbed::wait::{eventually, not_yet};
 
 use crate::broker::{Broker, now};
 use crate::kind;
+use crate::oidc::Oidc;
 
 pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
@@ -86,34 +82,35 @@ pub fn a_service_account_that_is_not_meant_is_refused(case: &Case) -> Result<()>
 }
 
 pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
-    let kubelease = case.kubelease()?;
-    let admin = kubelease.admin()?;
-    let issuer = Issuer::start()?;
-    let identity = json!({"auth": [{"type": "oidc", "issuer": issuer.url, "audiences": ["kubelease"],
-        "claims": {"repository_id": ["123"], "ref": ["refs/heads/*"]}, "claims_match": "glob"}]});
-    admin.put("/api/v1/identities/ci", &identity)?.expect(201)?;
+    let oidc = Oidc::start(case)?;
+    let keys = [(TestKey::P256, "p256"), (TestKey::Rsa, "rsa"), (TestKey::P384, "p384")];
+    let issuer = oidc.server.serve("/ci", &keys.map(|(key, id)| key.jwk(id)));
+    let auth = json!({"type": "oidc", "issuer": issuer, "audiences": ["kubelease"],
+        "claims": {"repository_id": ["123"], "ref": ["refs/heads/*"]}, "claims_match": "glob"});
+    oidc.put("ci", &auth)?;
     let now = now()?;
     // In the shape of GitHub's.
-    let claims = json!({"iss": issuer.url, "aud": "kubelease", "sub": "repo:acme@12/app@123:ref:refs/heads/main",
+    let claims = json!({"iss": issuer, "aud": "kubelease", "sub": "repo:acme@12/app@123:ref:refs/heads/main",
         "exp": now + 300, "iat": now, "nbf": now - 600, "jti": "5f0c", "repository_id": "123",
         "repository": "acme/app", "ref": "refs/heads/main", "run_id": "7", "workflow": "release"});
-    let by_oidc = |jwt: &str| {
-        admin.anonymous().post("/api/v1/auth/oidc/login", &json!({"identity": "ci", "jwt": jwt}))
-    };
-    let good = TestKey::P256.issue("p256", &claims);
-    for key in [(TestKey::P256, "p256"), (TestKey::Rsa, "rsa")] {
-        let made = by_oidc(&key.0.issue(key.1, &claims))?.expect(200)?;
+    let good = |(key, id): (TestKey, &str)| key.issue(id, &claims);
+    for key in keys {
+        let made = oidc.log_in("ci", &good(key))?.expect(200)?;
         assert_eq!(made["identity"], "ci", "{key:?}");
     }
-    assert_eq!(issuer.asked(), 2, "its document and its keys, once");
-    let refused = by_oidc("a.b.c")?.body;
-    // As many as fit into a minute; the rest of them are held against the same code natively.
-    for (label, token) in hostile_tokens(&claims).into_iter().step_by(12) {
-        let reply = by_oidc(&token)?;
+    assert_eq!(oidc.server.asked("/ci"), 2, "its document and its keys, once");
+    let refused = oidc.log_in("ci", "a.b.c")?.body;
+    let hostile = hostile_tokens(&claims);
+    assert!(hostile.len() >= 150, "{} are too few", hostile.len());
+    for (label, token) in hostile {
+        let reply = oidc.log_in("ci", &token)?;
         assert_eq!((reply.status, &reply.body), (401, &refused), "{label}");
     }
-    assert_eq!(issuer.asked(), 2, "no token makes us ask for keys at once");
-    assert_eq!(by_oidc(&good)?.status, 200);
+    // An access token of ours is no login, not even where it was given.
+    let made = oidc.log_in("ci", &good(keys[0]))?.expect(200)?;
+    let reply = oidc.log_in("ci", made["access_token"].as_str().context("a token")?)?;
+    assert_eq!((reply.status, &reply.body), (401, &refused));
+    assert_eq!(oidc.server.asked("/ci"), 2, "no token makes us ask for keys at once");
     Ok(())
 }
 
@@ -175,50 +172,4 @@ fn until_answered(admin: &Http, jwt: &str, status: u16) -> Result<Reply> {
 /// The name in `system:serviceaccount:NAMESPACE:NAME`.
 fn account_of(username: &str) -> String {
     username.rsplit(':').next().unwrap_or_default().to_owned()
-}
-
-/// An issuer on loopback. It ends with the test run.
-struct Issuer {
-    url: String,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Issuer {
-    fn start() -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let asked = Arc::new(AtomicUsize::new(0));
-        let (base, counter) = (url.clone(), Arc::clone(&asked));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                counter.fetch_add(1, Ordering::SeqCst);
-                // The client may go away; it is then the test that fails.
-                drop(answer(stream, &base));
-            }
-        });
-        Ok(Self { url, asked })
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-}
-
-fn answer(mut stream: TcpStream, base: &str) -> Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let request = lines.next().context("a request")??;
-    while lines.next().context("headers")??.trim() != "" {}
-    let body = if request.contains("/.well-known/openid-configuration") {
-        json!({"issuer": base, "jwks_uri": format!("{base}/keys")})
-    } else {
-        json!({"keys": [TestKey::P256.jwk("p256"), TestKey::Rsa.jwk("rsa"), TestKey::P384.jwk("p384")]})
-    };
-    let body = body.to_string();
-    let length = body.len();
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=600\r\n\
-         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )?;
-    Ok(())
 }

@@ -18,12 +18,14 @@ mod half_permitted;
 mod hardened;
 mod idempotency;
 mod identities;
+mod issuers;
 mod kind;
 mod lease;
 mod let_in;
 mod listing;
 mod login;
 mod modes;
+mod oidc;
 mod persistence;
 mod ports_http;
 mod refusals;
@@ -93,6 +95,9 @@ fn main() -> ExitCode {
         login::a_service_account_logs_in_through_each_reviewer,
         login::a_service_account_that_is_not_meant_is_refused,
         login::a_ci_job_logs_in_by_the_keys_of_its_issuer,
+        issuers::keys_are_fetched_once_however_many_jobs_ask,
+        issuers::keys_are_kept_as_long_as_their_issuer_allows_within_bounds,
+        issuers::an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out,
         lease::a_leased_token_is_the_accounts_and_no_more,
         lease::a_lease_ends_when_its_token_says,
         lease::a_namespace_must_be_named_only_where_there_is_a_choice,

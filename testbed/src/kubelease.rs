@@ -25,6 +25,8 @@ pub struct Settings {
     pub ca: Option<String>,
     /// What is shown to that host; it needs [`Self::ca`].
     pub client_certificate: Option<ClientCertificate>,
+    /// More CAs in PEM, each after the host name whose certificates are from it.
+    pub trusted: Vec<(String, String)>,
     /// More of the runtime configuration, such as another store.
     pub runtime_config: String,
     /// Whether a test plans what goes wrong, in [`Kubelease::plan`]; only dev-host can do that.
@@ -44,6 +46,7 @@ impl Settings {
             variables,
             cluster_host: "127.0.0.1".to_owned(),
             ca: Some(ca.to_owned()),
+            trusted: vec![],
             client_certificate: None,
             runtime_config: String::new(),
             faults: false,
@@ -62,6 +65,13 @@ impl Settings {
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.variables.retain(|(other, _)| other != name);
+        self
+    }
+
+    /// The same with a CA for one more host.
+    #[must_use]
+    pub fn trusting(mut self, host: &str, ca: &str) -> Self {
+        self.trusted.push((host.to_owned(), ca.to_owned()));
         self
     }
 
@@ -190,12 +200,17 @@ pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
         let mut config = settings.runtime_config.clone();
         if let Some(ca) = &settings.ca {
             fs::write(state_dir.join("ca.crt"), ca)?;
-            config += &client_tls(&settings.cluster_host);
+            config += &client_tls(&settings.cluster_host, "ca.crt");
             if let Some(client) = &settings.client_certificate {
                 fs::write(state_dir.join("client.crt"), &client.certificate)?;
                 write_private(&state_dir.join("client.key"), &client.key)?;
                 config += CLIENT_CERTIFICATE;
             }
+        }
+        for (index, (host, ca)) in settings.trusted.iter().enumerate() {
+            let file = format!("ca-{index}.crt");
+            fs::write(state_dir.join(&file), ca)?;
+            config += &client_tls(host, &file);
         }
         let file = state_dir.join("runtime-config.toml");
         fs::write(&file, config)?;
@@ -238,13 +253,13 @@ fn declaring(variables: &[&str], state_dir: &Path) -> Result<PathBuf> {
 }
 
 /// A relative path is relative to the file it is in.
-fn client_tls(host: &str) -> String {
+fn client_tls(host: &str, ca: &str) -> String {
     format!(
         r#"
 [[client_tls]]
 component_ids = ["kubelease", "cleanup-job"]
 hosts = ["{host}"]
-ca_roots_file = "ca.crt"
+ca_roots_file = "{ca}"
 "#
     )
 }

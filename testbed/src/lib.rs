@@ -13,6 +13,7 @@ pub mod faulty;
 pub mod harness;
 pub mod host;
 pub mod http;
+pub mod issuer;
 pub mod kubelease;
 pub mod namespace;
 pub mod port;

@@ -182,6 +182,7 @@ fn settings(state: &State, cluster: &Cluster) -> Result<Settings> {
         cluster_host: cluster.host()?.to_owned(),
         ca: cluster.ca.clone(),
         client_certificate: None,
+        trusted: vec![],
         runtime_config: String::new(),
         faults: false,
     })
