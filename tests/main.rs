@@ -8,6 +8,7 @@ mod bad_input;
 mod broker;
 mod cap;
 mod check;
+mod ci_tokens;
 mod cleanup_job;
 mod configuration;
 mod cronjob;
@@ -64,6 +65,10 @@ fn main() -> ExitCode {
         cap::existing_accounts_have_it_too,
         check::a_check_names_who_we_are_and_what_is_missing,
         check::a_check_of_a_cluster_that_does_not_answer_says_why,
+        ci_tokens::of_github,
+        ci_tokens::of_gitlab,
+        ci_tokens::of_buildkite,
+        ci_tokens::of_circleci,
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
         cleanup_job::the_cleanup_job_runs_by_a_schedule,
         cleanup_job::all_manifests_say_the_same,
