@@ -115,13 +115,13 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
 }
 
 /// What the administrator of the cluster does for a job.
-struct Job<'a> {
-    cluster: &'a Http,
-    namespace: &'a Namespace,
+pub struct Job<'a> {
+    pub cluster: &'a Http,
+    pub namespace: &'a Namespace,
 }
 
 impl Job<'_> {
-    fn token(&self, account: &str, audiences: &[&str]) -> Result<String> {
+    pub fn token(&self, account: &str, audiences: &[&str]) -> Result<String> {
         let path = format!("{}/{account}/token", self.namespace.path("v1", "serviceaccounts"));
         let request = json!({"spec": {"audiences": audiences, "expirationSeconds": 3600}});
         let answer = self.cluster.post(&path, &request)?.expect(201)?;
@@ -129,7 +129,7 @@ impl Job<'_> {
     }
 
     /// Lets an account review tokens, as `system:auth-delegator` does.
-    fn let_review(&self, namespace: &str, account: &str) -> Result<()> {
+    pub fn let_review(&self, namespace: &str, account: &str) -> Result<()> {
         let binding = json!({
             "metadata": {"name": format!("review-{namespace}-{account}")},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
@@ -158,7 +158,7 @@ fn log_in(admin: &Http, jwt: &str) -> Result<Reply> {
 }
 
 /// Waits until the rights of whoever reviews have reached the API server's authorizer.
-fn until_let_in(admin: &Http, jwt: &str) -> Result<Reply> {
+pub fn until_let_in(admin: &Http, jwt: &str) -> Result<Reply> {
     until_answered(admin, jwt, 200)
 }
 
@@ -170,6 +170,6 @@ fn until_answered(admin: &Http, jwt: &str, status: u16) -> Result<Reply> {
 }
 
 /// The name in `system:serviceaccount:NAMESPACE:NAME`.
-fn account_of(username: &str) -> String {
+pub fn account_of(username: &str) -> String {
     username.rsplit(':').next().unwrap_or_default().to_owned()
 }

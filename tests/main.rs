@@ -19,6 +19,7 @@ mod half_permitted;
 mod hardened;
 mod idempotency;
 mod identities;
+mod infisical;
 mod issuers;
 mod kind;
 mod lease;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         login::a_service_account_logs_in_through_each_reviewer,
         login::a_service_account_that_is_not_meant_is_refused,
         login::a_ci_job_logs_in_by_the_keys_of_its_issuer,
+        infisical::its_client_logs_in_renews_and_revokes,
         issuers::keys_are_fetched_once_however_many_jobs_ask,
         issuers::keys_are_kept_as_long_as_their_issuer_allows_within_bounds,
         issuers::an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out,
