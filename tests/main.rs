@@ -94,6 +94,7 @@ fn main() -> ExitCode {
         idempotency::a_failed_issue_frees_its_key,
         idempotency::a_plain_token_is_given_again_while_it_can_be,
         identities::a_forged_header_never_helps,
+        identities::a_forged_header_does_not_begin_the_count_of_failures_anew,
         identities::a_trusted_proxy_tells_the_address_and_its_client_does_not,
         identities::uses_are_exact_through_two_replicas_of_one_redis,
         identities::no_more_leases_of_one_live_than_may_through_two_replicas,
