@@ -100,8 +100,7 @@ impl<'a, K: KeyValue> Rates<'a, K> {
         limit: RefusalLimit,
         now: DateTime<Utc>,
     ) -> Result<Recording, StoreError> {
-        let seconds = limit.period.num_seconds().max(1);
-        let key = format!("count.refusals.{whose}.{}", now.timestamp().div_euclid(seconds));
+        let key = refusals(whose, limit, now);
         let (most, count) = (u64::from(limit.count), counter::read(self.store, &key)?);
         if count >= most {
             return Ok(Recording::Skipped);
@@ -139,6 +138,19 @@ impl<'a, K: KeyValue> Rates<'a, K> {
         Ok(self.store.increment(&key)? == 1)
     }
 
+    /// Returns how many refusals of somebody are counted in the present period: no write.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn refusals(
+        &self,
+        whose: &str,
+        limit: RefusalLimit,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        Ok(counter::read(self.store, &refusals(whose, limit, now))?)
+    }
+
     /// Registers a count to be forgotten, before there is one: should this stop between, there is nothing to forget.
     fn register(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let end = now + TimeDelta::seconds(2 * MINUTE);
@@ -149,6 +161,12 @@ impl<'a, K: KeyValue> Rates<'a, K> {
 /// The counter of a client's failures. An IPv6 address has colons, which keys may hold.
 fn failures(client: &str, now: DateTime<Utc>) -> String {
     format!("count.login-failures.{client}.{}", minute(now))
+}
+
+/// The counter of somebody's refusals.
+fn refusals(whose: &str, limit: RefusalLimit, now: DateTime<Utc>) -> String {
+    let seconds = limit.period.num_seconds().max(1);
+    format!("count.refusals.{whose}.{}", now.timestamp().div_euclid(seconds))
 }
 
 fn minute(now: DateTime<Utc>) -> i64 {

@@ -130,6 +130,13 @@ impl AuditEvent {
         Self { reason: Some(AuditText::new(reason)), ..self }
     }
 
+    /// The same event, with what has become of a definition, and the names of what has changed of it.
+    #[must_use]
+    pub fn with_change(self, (change, names): (AuditChange, Option<String>)) -> Self {
+        let reason = names.as_deref().map(AuditText::new).or(self.reason);
+        Self { change: Some(change), reason, ..self }
+    }
+
     /// The issue of a lease, as it becomes active.
     #[must_use]
     pub fn of_issue(lease: &Lease, actor: &AuditActor, now: DateTime<Utc>) -> Self {

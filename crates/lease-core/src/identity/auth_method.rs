@@ -50,6 +50,12 @@ impl<R> AuthMethod<R> {
 }
 
 impl AuthMethodKind {
+    /// The kind of this name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Kubernetes, Self::Oidc, Self::Token].into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The kind as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
