@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester};
 
+use crate::audit::{self, Asked};
 use crate::bearer::BearerToken;
 use crate::problem::Problem;
 use crate::routes::Access;
@@ -37,10 +38,11 @@ impl Caller {
 pub(crate) fn admit<P: Ports>(
     engine: &Engine<P>,
     tokens: &InstallationTokens,
-    access: Access,
+    asked: (Access, Asked<'_>),
     headers: &HeaderMap,
     origin: Origin,
 ) -> Result<Caller, Problem> {
+    let (access, asked) = asked;
     let has_header = headers.contains_key(AUTHORIZATION);
     if access == Access::Anybody || (access == Access::Holder && !has_header) {
         return Ok(Caller(Requester::nobody().from(origin)));
@@ -51,7 +53,7 @@ pub(crate) fn admit<P: Ports>(
         return Ok(Caller(requester.from(origin)));
     }
     let text = std::str::from_utf8(shown).unwrap_or_default();
-    let session = engine.authenticate(text, origin.address).map_err(|error| match error {
+    let session = engine.authenticate(text, &origin).map_err(|error| match error {
         AuthenticationError::Store(error) => error.into(),
         _ => refused(Problem::unknown_credential()),
     })?;
@@ -60,7 +62,10 @@ pub(crate) fn admit<P: Ports>(
         Access::Anybody | Access::Identity | Access::Holder => true,
         Access::Administrator | Access::Sweeper => requester.is_administrator(),
     };
-    if may { Ok(Caller(requester)) } else { Err(Problem::for_administrators()) }
+    if may {
+        return Ok(Caller(requester));
+    }
+    Err(audit::record_refusal(engine, &requester, asked, Problem::for_administrators()))
 }
 
 impl InstallationTokens {

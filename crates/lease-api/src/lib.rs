@@ -4,6 +4,7 @@
 //! request is a whole life: nothing is kept between two.
 
 mod access_tokens;
+mod audit;
 mod auth;
 mod bearer;
 mod body;

@@ -22,10 +22,13 @@ use crate::{BodyError, MAX_BODY_BYTES, SettingsError};
 /// A refusal or failure, as the caller is told of it, and its cause, which goes to the log alone.
 #[derive(Debug)]
 pub(crate) struct Problem {
+    pub(crate) code: Code,
     pub(crate) status: StatusCode,
     pub(crate) told: Told,
     pub(crate) header: Option<(HeaderName, HeaderValue)>,
     pub(crate) cause: Option<Box<dyn Error>>,
+    /// The cause for the audit, if it is another than the caller is told.
+    pub(crate) own_cause: Option<&'static str>,
 }
 
 /// The body of a problem. `code` is stable: programs may decide by it.
@@ -61,7 +64,7 @@ impl Problem {
             detail: detail.into(),
             errors: None,
         };
-        Self { status, told, header: None, cause: None }
+        Self { code, status, told, header: None, cause: None, own_cause: None }
     }
 
     /// One field of the body does not fit.
@@ -126,6 +129,12 @@ impl Problem {
     /// The same, with a word on when to try again.
     fn retry_after(self, seconds: u32) -> Self {
         self.with(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The same, with another cause for the audit than the caller is told.
+    fn with_own_cause(mut self, cause: &'static str) -> Self {
+        self.own_cause = Some(cause);
+        self
     }
 
     /// The same with what is behind it, for the log.

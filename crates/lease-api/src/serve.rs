@@ -7,6 +7,7 @@ use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
 use lease_engine::{Engine, Ports};
 
+use crate::audit::{self, Asked};
 use crate::auth::{admit, refuse};
 use crate::client_address::origin;
 use crate::list::Query;
@@ -96,7 +97,8 @@ async fn answer<P: Ports>(
     };
     let origin = origin(&head.headers, &trusted_proxies);
     let request_id = origin.request_id.clone();
-    let admitted = admit(&engine, &tokens, route.access, &head.headers, origin);
+    let asked = Asked { method: &head.method, route: route.path, parameter };
+    let admitted = admit(&engine, &tokens, (route.access, asked), &head.headers, origin);
     match route.endpoint {
         Endpoint::Live | Endpoint::Ready => Ok(health::live()),
         Endpoint::TokenOperation(operation) => {
@@ -105,7 +107,10 @@ async fn answer<P: Ports>(
         }
         Endpoint::Operation(operation) => {
             let engine = engine.acting_for(admitted?.into_requester());
-            dispatch(&engine, operation, parameter, head, body).await
+            let answer = dispatch(&engine, operation, parameter, head, body).await;
+            answer.map_err(|problem| {
+                audit::record_refusal(&engine, engine.requester(), asked, problem)
+            })
         }
     }
 }
@@ -142,6 +147,8 @@ async fn dispatch<P: Ports>(
         Operation::RenewLease => lease_handlers::renew(engine, parameter, body).await,
         Operation::Sweep => crate::sweep::sweep_once(engine, &query, body).await,
         Operation::ShowSweep => crate::sweep::show_sweep(engine),
+        Operation::ListAuditEvents => audit::list(engine, &query),
+        Operation::VerifyAudit => audit::verify(engine, &query),
         Operation::ListIdentities => identities::list(engine, &query),
         Operation::PutIdentity => identities::put(engine, parameter, body).await,
         Operation::ShowIdentity => identities::show(engine, parameter),
@@ -169,6 +176,8 @@ fn parameters(operation: Operation) -> &'static [&'static str] {
             &["leases"]
         }
         Operation::ListLeases => lease_handlers::LIST_QUERY,
+        Operation::ListAuditEvents => audit::LIST_QUERY,
+        Operation::VerifyAudit => &["cursor"],
         Operation::DeleteDynamicSecret => &["force", "revoke"],
         Operation::DeleteTarget => &["revoke"],
         Operation::Sweep => &["dry_run", "reconcile"],

@@ -104,6 +104,12 @@ impl Installation {
         self.request(method, path, headers, Sent(Ok(body.as_bytes().to_vec())))
     }
 
+    /// Posts a request of nobody's from an address.
+    pub(crate) fn send_from(&self, address: &str, path: &str, body: &str) -> Answer {
+        let headers = [("spin-client-addr", address)];
+        self.request("POST", path, &headers, Sent(Ok(body.as_bytes().to_vec())))
+    }
+
     /// Sends a request whose body must not be read.
     pub(crate) fn send_unread(&self, method: &str, path: &str, credential: Option<&str>) -> Answer {
         let headers: Vec<_> =

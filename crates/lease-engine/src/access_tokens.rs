@@ -3,17 +3,22 @@
 //! A token is a JWT of ours that says which identity its bearer has logged in as. All that can change is read when the
 //! token is used: whether the identity exists and is enabled, from where it may come, what it is granted.
 
+mod bearer;
+
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jwt_auth::{AccessToken, AccessTokenClaims, JwtError};
+use jwt_auth::{AccessToken, AccessTokenClaims};
 use lease_core::{
-    Accessor, Action, AuthMethodKind, Description, DynamicSecretName, Identity, IdentityName, Ttl,
-    is_secret_granted,
+    Accessor, Action, AuditDecision, AuditEvent, AuditEventType, AuthMethodKind, Description,
+    DynamicSecretName, Identity, IdentityName, Ttl, is_secret_granted,
 };
 
-use crate::{BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Session, StoreError};
+pub use self::bearer::AuthenticationError;
+use crate::audit::RidingEvent;
+use crate::{
+    BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Requester, Session, StoreError,
+};
 
 /// An access token, and what it says.
 #[derive(Debug)]
@@ -39,39 +44,16 @@ pub(crate) struct Login {
     pub(crate) ttl: Option<Ttl>,
 }
 
-/// The reason why an access token lets nobody in. It is for the audit log: whoever shows the token is not told.
+/// The reason why an access token is not renewed.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthenticationError {
-    /// It is no token of ours, or its time is over.
-    #[error("the token is not good")]
-    Token(#[from] JwtError),
-    /// Its identity is gone, or was made anew since.
-    #[error("the identity does not exist any more")]
-    UnknownIdentity,
-    /// Its identity is disabled.
-    #[error("the identity is disabled")]
-    Disabled,
-    /// Its identity has no such way to log in any more.
-    #[error("the identity has no such way to log in any more")]
-    MethodGone,
-    /// It was revoked.
-    #[error("the token is revoked")]
-    Revoked,
-    /// It comes from somewhere else than it may.
-    #[error("the address of the client is not trusted")]
-    UntrustedAddress,
-    /// It was used as often as it may be.
-    #[error("the token is used up")]
-    UsedUp,
+pub enum TokenRenewalError {
+    /// It lives as long as it may.
+    #[error("the access token lives as long as it may")]
+    AtMaximum,
     /// The store failed.
     #[error("could not read or write the store")]
     Store(#[from] StoreError),
 }
-
-/// The reason why an access token is not renewed.
-#[derive(Debug, thiserror::Error)]
-#[error("the access token lives as long as it may")]
-pub struct TokenAtMaximum;
 
 impl<P: Ports> Engine<P> {
     /// Makes an access token of an identity for somebody who is to have one, as an administrator asks.
@@ -101,18 +83,43 @@ impl<P: Ports> Engine<P> {
         let described = described.then(|| ("description".to_owned(), description.as_str().into()));
         let claims = described.into_iter().collect();
         let login = Login { method: AuthMethodKind::Token, claims, ttl };
-        Ok(self.log_in((number, &identity), login)?)
+        let event = AuditEvent {
+            subject_identity: Some(name.clone()),
+            ..self.event(AuditEventType::AccessTokenCreated)
+        };
+        let event = match description.as_str() {
+            "" => event,
+            text => event.because(text),
+        };
+        let event = |_: &Login, accessor| AuditEvent { subject_accessor: Some(accessor), ..event };
+        Ok(self.make_token((number, &identity), login, event)?)
     }
 
-    /// Makes the access token of a login: no durable write, or two if its uses are counted.
+    /// Makes the access token of a login.
     pub(crate) fn log_in(
+        &self,
+        (number, identity): (u64, &Identity),
+        login: Login,
+    ) -> Result<NewAccessToken, StoreError> {
+        let event = |login: &Login, accessor| {
+            let actor = self.login_actor(identity, login, accessor);
+            AuditEvent { actor, ..self.event(AuditEventType::Login) }
+        };
+        self.make_token((number, identity), login, event)
+    }
+
+    /// Makes an access token and records its event: two durable writes, or three if its uses are counted.
+    fn make_token(
         &self,
         (identity_number, identity): (u64, &Identity),
         login: Login,
+        event: impl FnOnce(&Login, Accessor) -> AuditEvent,
     ) -> Result<NewAccessToken, StoreError> {
         let (now, terms) = (self.ports.now(), &identity.spec().access_token);
         let accessor = Accessor::new(self.random());
         let ttl = login.ttl.unwrap_or(terms.ttl());
+        let ttl_seconds = Some(ttl.seconds().into());
+        let event = AuditEvent { ttl_seconds, ..event(&login, accessor) };
         let max_expires_at = now + TimeDelta::from(terms.max_ttl());
         let claims = AccessTokenClaims {
             identity: identity.name.to_string(),
@@ -127,71 +134,24 @@ impl<P: Ports> Engine<P> {
             login_claims: login.claims,
         };
         if claims.max_uses > 0 {
-            self.tokens().begin_uses(accessor, now, max_expires_at, vec![])?;
+            let riding = self.prepare_event(event)?;
+            self.tokens().begin_uses(accessor, now, max_expires_at, riding.entries())?;
+            riding.log();
+        } else {
+            self.record_event(&event)?;
         }
         Ok(self.sign(claims, now))
     }
 
-    /// Finds out who shows an access token, and counts the use if uses are counted.
-    ///
-    /// # Errors
-    /// Says what is wrong with the token, which is not for whoever has shown it.
-    pub fn authenticate(
-        &self,
-        token: &str,
-        address: Option<IpAddr>,
-    ) -> Result<Session, AuthenticationError> {
-        self.known_bearer(token, address, true)
-    }
-
-    /// Finds out who shows an access token. The use is not counted if it was counted already, for the same request.
-    ///
-    /// The work is the same whatever is wrong with it: three reads. Of a token that is none of ours they are of keys
-    /// that nobody has.
-    ///
-    /// # Errors
-    /// Says what is wrong with the token, which is not for whoever has shown it.
-    pub fn known_bearer(
-        &self,
-        token: &str,
-        address: Option<IpAddr>,
-        counts: bool,
-    ) -> Result<Session, AuthenticationError> {
-        let verified = self.keys.access_token_keys().verify(token, self.ports.now());
-        let named = verified.as_ref().ok().and_then(named).unwrap_or_else(nobody);
-        let (name, number, accessor) = named;
-        let entry = self.identities().entry(&name)?;
-        let state = self.tokens().state(accessor, number)?;
-        let claims = verified?;
-        let entry = entry.filter(|(number, _)| *number == claims.identity_number);
-        let (_, identity) = entry.ok_or(AuthenticationError::UnknownIdentity)?;
-        let spec = identity.spec();
-        if spec.disabled {
-            return Err(AuthenticationError::Disabled);
-        }
-        if !spec.auth.iter().any(|method| method.kind().as_str() == claims.auth_method) {
-            return Err(AuthenticationError::MethodGone);
-        }
-        // A token says its time in whole seconds: one of the same second is revoked with those before it.
-        let revoked_before = state.revoked_before.is_some_and(|at| claims.issued_at <= at);
-        if state.is_revoked || revoked_before {
-            return Err(AuthenticationError::Revoked);
-        }
-        if !spec.access_token.trusted_ips().trust(address) {
-            return Err(AuthenticationError::UntrustedAddress);
-        }
-        let limited = counts && claims.max_uses > 0;
-        if limited && !self.tokens().use_once(accessor, claims.max_uses)? {
-            return Err(AuthenticationError::UsedUp);
-        }
-        Ok(Session { identity, token: claims, accessor })
-    }
-
-    /// Renews the access token of a session: another token of the same login, with what is left of its uses.
+    /// Renews the access token of a session: another token of the same login, with what is left of its uses. Its event
+    /// is two durable writes.
     ///
     /// # Errors
     /// Refuses one that already lives as long as it may, counted from the login by the terms as they are now.
-    pub fn renew_access_token(&self, session: &Session) -> Result<NewAccessToken, TokenAtMaximum> {
+    pub fn renew_access_token(
+        &self,
+        session: &Session,
+    ) -> Result<NewAccessToken, TokenRenewalError> {
         let now = self.ports.now();
         let mut claims = session.token.clone();
         let terms = &session.identity.spec().access_token;
@@ -200,10 +160,13 @@ impl<P: Ports> Engine<P> {
         let end = (now + TimeDelta::seconds(i64::from(claims.ttl))).min(latest);
         // The times of a token are whole seconds: less than one more is nothing.
         if claims.expires_at >= latest || end <= now {
-            return Err(TokenAtMaximum);
+            return Err(TokenRenewalError::AtMaximum);
         }
         // A renewal never shortens.
         claims.expires_at = end.max(claims.expires_at);
+        let ttl_seconds = u64::try_from((claims.expires_at - now).num_seconds()).ok();
+        let event = self.session_event(AuditEventType::AccessTokenRenewed, session);
+        self.record_event(&AuditEvent { ttl_seconds, ..event })?;
         Ok(self.sign(claims, now))
     }
 
@@ -216,8 +179,11 @@ impl<P: Ports> Engine<P> {
         session: &Session,
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
-        let end = session.token.max_expires_at;
-        self.tokens().revoke(session.accessor, self.ports.now(), Some(end), vec![])?;
+        let (end, now) = (session.token.max_expires_at, self.ports.now());
+        let event = self.session_event(AuditEventType::AccessTokenRevoked, session);
+        let riding = self.prepare_event_or_go_on(event);
+        self.tokens().revoke(session.accessor, now, Some(end), entries(riding.as_ref()))?;
+        riding.iter().for_each(RidingEvent::log);
         self.revoke_leases_by(session.accessor, leases).await
     }
 
@@ -230,7 +196,13 @@ impl<P: Ports> Engine<P> {
         accessor: Accessor,
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
-        self.tokens().revoke(accessor, self.ports.now(), None, vec![])?;
+        let event = AuditEvent {
+            subject_accessor: Some(accessor),
+            ..self.event(AuditEventType::AccessTokenRevoked)
+        };
+        let riding = self.prepare_event_or_go_on(event);
+        self.tokens().revoke(accessor, self.ports.now(), None, entries(riding.as_ref()))?;
+        riding.iter().for_each(RidingEvent::log);
         self.revoke_leases_by(accessor, leases).await
     }
 
@@ -245,7 +217,13 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         let (number, identity) = self.known_identity(name)?;
         self.may_change(&identity)?;
-        self.tokens().revoke_all(number, self.ports.now(), vec![])?;
+        let event = AuditEvent {
+            subject_identity: Some(name.clone()),
+            ..self.event(AuditEventType::IdentityTokensRevoked)
+        };
+        let riding = self.prepare_event_or_go_on(event);
+        self.tokens().revoke_all(number, self.ports.now(), entries(riding.as_ref()))?;
+        riding.iter().for_each(RidingEvent::log);
         if !leases {
             return Ok(None);
         }
@@ -290,6 +268,18 @@ impl<P: Ports> Engine<P> {
         Ok(Some(self.revoke_all_of(&filter).await?))
     }
 
+    /// An event of the access token of a session, which may stand in the body of a request that nobody else asks.
+    fn session_event(&self, event_type: AuditEventType, session: &Session) -> AuditEvent {
+        let origin = self.requester.origin.clone();
+        let actor = Requester::identity(session.clone()).from(origin).audit_actor();
+        let event = AuditEvent::new(event_type, AuditDecision::Allowed, &actor, self.now());
+        AuditEvent {
+            subject_identity: Some(session.identity.name.clone()),
+            subject_accessor: Some(session.accessor),
+            ..event
+        }
+    }
+
     fn sign(&self, claims: AccessTokenClaims, now: DateTime<Utc>) -> NewAccessToken {
         NewAccessToken {
             token: self.keys.access_token_keys().sign(&claims),
@@ -300,15 +290,9 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// The keys under which what is known of a token is kept.
-fn named(claims: &AccessTokenClaims) -> Option<(IdentityName, u64, Accessor)> {
-    Some((claims.identity.parse().ok()?, claims.identity_number, claims.accessor.parse().ok()?))
-}
-
-/// The same of a token that is none of ours: there is no identity of number 0.
-fn nobody() -> (IdentityName, u64, Accessor) {
-    // Unwrap safety: a letter is a name.
-    ("x".parse().unwrap(), 0, Accessor::new([0; 16]))
+/// What is to be written of an event that may have got no number.
+fn entries(riding: Option<&RidingEvent>) -> Vec<(String, Vec<u8>)> {
+    riding.map(RidingEvent::entries).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What an administrator says of a cluster that has changed, or is gone.
 
 use chrono::DateTime;
-use lease_core::{EndReason, Ending, KnownCluster, TargetName};
+use lease_core::{AuditEvent, AuditEventType, EndReason, Ending, KnownCluster, TargetName};
 use lease_store::{Held, Place};
 
 use crate::{Engine, LeaseFilter, Ports, TargetError};
@@ -40,6 +40,11 @@ impl<P: Ports> Engine<P> {
         // Looked at anew before anything is issued by it.
         let of = DateTime::UNIX_EPOCH;
         let accepted = KnownCluster { identity, of, changed: None, ..known };
+        let event = AuditEvent {
+            target: Some(name.clone()),
+            ..self.event(AuditEventType::ClusterAccepted)
+        };
+        self.record_event(&event.because(&format!("the cluster of UID `{uid}`")))?;
         self.clusters().put(name, &accepted)?;
         Ok(accepted)
     }
@@ -53,6 +58,11 @@ impl<P: Ports> Engine<P> {
     /// Fails where there is no such target.
     pub fn write_off(&self, name: &TargetName, reason: &str) -> Result<WriteOff, TargetError> {
         self.known_target(name)?;
+        let event = AuditEvent {
+            target: Some(name.clone()),
+            ..self.event(AuditEventType::TargetWrittenOff)
+        };
+        self.record_event(&event.because(reason))?;
         let known = self.clusters().get(name)?.filter(|known| known.changed.is_none());
         if let Some(known) = known {
             let before = |held: &Held| held.lease.cluster != known.identity;

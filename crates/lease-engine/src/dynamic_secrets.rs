@@ -2,13 +2,16 @@
 
 use lease_core::rbac::{PolicyRule, RoleKind, RoleRef};
 use lease_core::{
-    Account, Definition, DynamicSecret, DynamicSecretName, Namespace, OnChange, Target,
+    Account, AuditChange, AuditEvent, AuditEventType, Definition, DynamicSecret, DynamicSecretName,
+    Namespace, OnChange, Target,
 };
 use lease_store::Page;
 
+use crate::audit::change_between;
 use crate::config::ISSUE_TIME;
 use crate::elections::caution;
 use crate::role::{RoleLook, bound_role, not_looked_through};
+use crate::targets::PreparedTarget;
 use crate::{
     DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetDefinition, TargetError,
 };
@@ -55,18 +58,21 @@ impl<P: Ports> Engine<P> {
             target.map(|target| self.inline_target(target, existing.as_ref())).transpose()?;
         let inline_target = inline.is_some();
         let target = match &inline {
-            Some(target) => target.clone(),
+            Some(prepared) => prepared.target.clone(),
             None => self.usable_target(&definition)?,
         };
         let mut warnings = definition.warnings().to_vec();
         warnings.extend(self.look_at_target(&name, &definition, &target).await?);
         // Nothing is written before all of it is found good.
-        if let Some(target) = inline {
-            self.targets().put(&target)?;
+        if let Some(prepared) = inline {
+            self.write_target(&prepared)?;
         }
         let now = self.ports.now();
         let created_at = existing.as_ref().map_or(now, |(_, secret)| secret.created_at);
         let secret = DynamicSecret { name, definition, inline_target, created_at, updated_at: now };
+        let known = existing.as_ref().map(|(_, known)| known);
+        let event = self.dynamic_secret_event(AuditEventType::DynamicSecretPut, &secret);
+        let riding = self.prepare_event(event.with_change(change_between(known, &secret)))?;
         let changed = existing
             .as_ref()
             .filter(|(_, before)| !before.definition.grants_as(&secret.definition))
@@ -75,7 +81,8 @@ impl<P: Ports> Engine<P> {
             // Noted before and after: should this stop between, the same put again would find no change.
             self.leases().revoke_all(*log)?;
         }
-        let log = self.dynamic_secrets().put(&secret)?;
+        let log = self.dynamic_secrets().put_with(&secret, &riding.entries())?;
+        riding.log();
         if changed.is_some() {
             self.leases().revoke_all(log)?;
             let filter = LeaseFilter::of_secret(&secret.name);
@@ -124,22 +131,39 @@ impl<P: Ports> Engine<P> {
             return Err(DynamicSecretError::Protected(name.clone()));
         }
         let filter = LeaseFilter::of_secret(name);
+        if !revoke && self.has_live_leases(&filter)? {
+            return Err(DynamicSecretError::LiveLeases(name.clone()));
+        }
+        let event = self.dynamic_secret_event(AuditEventType::DynamicSecretDeleted, &secret);
+        let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
         if !revoke {
-            if self.has_live_leases(&filter)? {
-                return Err(DynamicSecretError::LiveLeases(name.clone()));
-            }
-            self.dynamic_secrets().delete(name)?;
+            self.dynamic_secrets().delete_with(name, &riding.entries())?;
+            riding.log();
             self.drop_inline_target(&secret).await?;
             return Ok(SecretDeletion::Gone);
         }
         // What is out is noted to be taken back, before and after the last may have been issued.
         self.leases().revoke_all(log)?;
-        self.dynamic_secrets().delete(name)?;
+        self.dynamic_secrets().delete_with(name, &riding.entries())?;
+        riding.log();
         self.leases().revoke_all(log)?;
         self.revoke_first(&filter).await?;
         self.drop_inline_target(&secret).await?;
         let live = self.has_live_leases(&filter)?;
         Ok(if live { SecretDeletion::Revoking } else { SecretDeletion::Gone })
+    }
+
+    /// An event of a dynamic secret, allowed to whoever asks.
+    fn dynamic_secret_event(
+        &self,
+        event_type: AuditEventType,
+        secret: &DynamicSecret,
+    ) -> AuditEvent {
+        AuditEvent {
+            dynamic_secret: Some(secret.name.clone()),
+            target: Some(secret.definition.parts().target.clone()),
+            ..self.event(event_type)
+        }
     }
 
     /// A target that came with a dynamic secret goes with it, once none of its leases lives.
@@ -160,13 +184,12 @@ impl<P: Ports> Engine<P> {
         &self,
         target: TargetDefinition,
         existing: Option<&(u64, DynamicSecret)>,
-    ) -> Result<Target, DynamicSecretError> {
+    ) -> Result<PreparedTarget, DynamicSecretError> {
         let own = existing.is_some_and(|(_, secret)| secret.inline_target);
         if !own && self.targets().get(&target.name)?.is_some() {
             return Err(DynamicSecretError::TargetNameTaken(target.name));
         }
-        let (Put::Created(target) | Put::Replaced(target)) = self.prepare_target(target)?;
-        Ok(target)
+        Ok(self.prepare_target(target)?)
     }
 
     fn usable_target(&self, definition: &Definition) -> Result<Target, DynamicSecretError> {

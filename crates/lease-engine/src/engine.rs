@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use lease_core::{DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
-    Accounts, Checks, Clusters, Definitions, Expiring, KeyValue, Leases, Notes, Rates, StoreError,
-    Times, Tokens,
+    Accounts, AuditLog, Checks, Clusters, Definitions, Expiring, KeyValue, Leases, Notes, Rates,
+    StoreError, Times, Tokens,
 };
 
 use crate::config::ISSUE_TIME;
@@ -102,6 +102,10 @@ impl<P: Ports> Engine<P> {
 
     pub(crate) fn leases(&self) -> Leases<'_, P::Store> {
         Leases::new(self.ports.store())
+    }
+
+    pub(crate) fn audit_log(&self) -> AuditLog<'_, P::Store> {
+        AuditLog::new(self.ports.store(), &self.keys)
     }
 
     pub(crate) fn notes(&self) -> Notes<'_, P::Store> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use lease_core::{
-    ApiServerUrl, AuthMethod, Identity, IdentityInput, IdentityName, PutIdentity, TargetName,
+    ApiServerUrl, AuditChange, AuditEvent, AuditEventType, AuthMethod, Identity, IdentityInput,
+    IdentityName, PutIdentity, TargetName,
 };
 use lease_store::{Note, Page};
 
+use crate::audit::identity_change;
 use crate::{BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Put, StoreError};
 
 impl<P: Ports> Engine<P> {
@@ -35,7 +37,12 @@ impl<P: Ports> Engine<P> {
             now: self.ports.now(),
         };
         let identity = Identity::put(name, input, &put)?;
-        self.identities().put(&identity)?;
+        let event = self.event(AuditEventType::IdentityPut);
+        let event = AuditEvent { subject_identity: Some(identity.name.clone()), ..event };
+        let change = identity_change(&self.keys, &urls, known.as_ref(), &identity);
+        let riding = self.prepare_event(event.with_change(change))?;
+        self.identities().put_with(&identity, &riding.entries())?;
+        riding.log();
         if identity.spec().admin {
             self.notes().put(Note::Administrator, &identity.name)?;
         }
@@ -72,7 +79,11 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         let (number, identity) = self.known_identity(name)?;
         self.may_change(&identity)?;
-        self.identities().delete(name)?;
+        let event = self.event(AuditEventType::IdentityDeleted);
+        let event = AuditEvent { subject_identity: Some(name.clone()), ..event };
+        let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
+        self.identities().delete_with(name, &riding.entries())?;
+        riding.log();
         self.leases().drop_identity(number)?;
         if !revoke {
             return Ok(None);

@@ -82,7 +82,7 @@ impl<P: Ports> Engine<P> {
         let held = self.leases().find(id)?.ok_or(ReadError::Unknown(id))?;
         match self.requester.authorize(Action::Read, &held) {
             Ok(_) => Ok(held),
-            Err(Denied::Hidden) => Err(ReadError::Unknown(id)),
+            Err(Denied::Hidden) => Err(ReadError::Hidden(id)),
             Err(Denied::NotGranted) => Err(ReadError::Denied(id)),
         }
     }
@@ -205,7 +205,12 @@ impl<P: Ports> Engine<P> {
                 Ok(Revocation::Begun(_)) => done.revoking += 1,
                 Err(RevokeError::Plain(_)) => done.plain += 1,
                 // It went while we looked, or somebody else is at it.
-                Err(RevokeError::Unknown(_) | RevokeError::Denied(_) | RevokeError::Busy(_)) => {}
+                Err(
+                    RevokeError::Unknown(_)
+                    | RevokeError::Hidden(_)
+                    | RevokeError::Denied(_)
+                    | RevokeError::Busy(_),
+                ) => {}
                 Err(RevokeError::Store(error)) => return Err(error),
             }
         }

@@ -6,6 +6,7 @@
 
 mod access_tokens;
 mod announce;
+mod audit;
 mod check;
 mod clocks;
 mod clusters;
@@ -43,7 +44,8 @@ mod targets;
 pub mod testing;
 mod token;
 
-pub use access_tokens::{AuthenticationError, NewAccessToken, TokenAtMaximum};
+pub use access_tokens::{AuthenticationError, NewAccessToken, TokenRenewalError};
+pub use audit::{AuditFilter, RefusedRequest, RequestSubject, ShownEvent};
 pub use clusters::WriteOff;
 pub use config::{
     Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
@@ -57,7 +59,10 @@ pub use error::{
     RevokeError, TargetError,
 };
 pub use issue::Issued;
-pub use lease_store::{Clocks, Held, LeasePage, Page, Place, StoreError};
+pub use lease_store::{
+    AuditCursor, AuditCursorError, AuditFinding, AuditPage, AuditVerification, AuditVerifyCursor,
+    Clocks, Held, LeasePage, Page, Place, StoreError,
+};
 pub use leases::{BulkRevocation, LeaseFilter};
 pub use login::{IssuerKeysError, LoginError, Refusal, RefusalReason};
 pub use namespaces::LeasableNamespaces;

@@ -21,7 +21,7 @@ use crate::{ClusterError, Engine, Ports, StoreError};
 /// A login that gives no access token.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// Nobody is let in by this token. The reasons are for the log: whoever shows the token is told nothing.
+    /// Nobody is let in by this token. The reasons are for the audit: whoever shows the token is told nothing.
     #[error("the login is refused: {}", Reasons(.0))]
     Refused(Vec<Refusal>),
     /// Several identities would let it in, and none was named.
@@ -104,6 +104,20 @@ pub enum RefusalReason {
     Replayed,
 }
 
+impl LoginError {
+    /// The identity that was looked at, if it was one alone.
+    pub(crate) fn only_identity(&self) -> Option<&IdentityName> {
+        match self {
+            Self::Refused(refusals) => match &refusals[..] {
+                [Refusal { identity, .. }] => identity.as_ref(),
+                _ => None,
+            },
+            Self::Review { identity, .. } | Self::IssuerKeys { identity, .. } => Some(identity),
+            Self::Ambiguous | Self::TooManyFailures { .. } | Self::Store(_) => None,
+        }
+    }
+}
+
 /// Reasons in one line.
 struct Reasons<'a>(&'a [Refusal]);
 
@@ -149,7 +163,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<NewAccessToken, LoginError> {
         self.check_login_rate()?;
         let outcome = self.find_admitting(method, identity, jwt).await;
-        self.finish_login(method, outcome)
+        self.finish_login(method, identity, outcome)
     }
 
     /// Shows the token to each way of this kind to log in as the identity that is named, or as any.
@@ -181,10 +195,11 @@ impl<P: Ports> Engine<P> {
         attempts.decide()
     }
 
-    /// Gives the access token of a login that has succeeded, and counts one that was refused.
+    /// Gives the access token of a login that has succeeded; counts and records one that was refused.
     fn finish_login(
         &self,
         method: AuthMethodKind,
+        named: Option<&IdentityName>,
         outcome: Result<Admitted, LoginError>,
     ) -> Result<NewAccessToken, LoginError> {
         let Admitted { number, identity, claims } = match outcome {
@@ -193,6 +208,7 @@ impl<P: Ports> Engine<P> {
                 if matches!(error, LoginError::Refused(_) | LoginError::Ambiguous) {
                     self.count_failed_login()?;
                 }
+                self.record_refused_login(method, named, &error)?;
                 return Err(error);
             }
         };
@@ -238,7 +254,7 @@ impl<P: Ports> Engine<P> {
 
     /// The name under which failures of a client are counted: its address. All whose address is not known count
     /// as one.
-    fn client(&self) -> String {
+    pub(crate) fn client(&self) -> String {
         self.requester.origin.address.map_or("unknown".to_owned(), |address| address.to_string())
     }
 }
@@ -314,7 +330,7 @@ const SHOWN_REASONS: usize = 8;
 
 /// The number of logins of one address that may fail in a minute. A job that is misconfigured fails a few times; a
 /// secret cannot be guessed in so few tries, and a signature not at all.
-const FAILED_LOGINS: u32 = 20;
+pub(crate) const FAILED_LOGINS: u32 = 20;
 
 /// The longest time that a login takes.
 const LOGIN_TIME: TimeDelta = TimeDelta::seconds(15);

@@ -80,7 +80,7 @@ impl<P: Ports> Engine<P> {
         let id = held.lease.id;
         let permit =
             self.requester.authorize(Action::Renew, held).map_err(|denied| match denied {
-                Denied::Hidden => RenewError::Unknown(id),
+                Denied::Hidden => RenewError::Hidden(id),
                 Denied::NotGranted => RenewError::Denied(id),
             })?;
         if let Some(max) = permit.max_ttl {

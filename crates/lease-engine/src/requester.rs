@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use jwt_auth::AccessTokenClaims;
 use lease_core::{
-    Accessor, Action, Denied, Identity, IdentityName, LeaseSubject, Permit, authorize,
+    Accessor, Action, AuditActor, AuditClaims, AuditText, AuthMethodKind, Denied, Identity,
+    IdentityName, LeaseSubject, Permit, authorize,
 };
 use lease_store::Held;
 
@@ -127,6 +128,23 @@ impl Requester {
     /// The claims by which its login was decided.
     pub(crate) fn claims(&self) -> BTreeMap<String, String> {
         self.session.as_ref().map(|session| session.token.login_claims.clone()).unwrap_or_default()
+    }
+
+    /// Who asks, and where from, as audit events have it.
+    #[must_use]
+    pub fn audit_actor(&self) -> AuditActor {
+        let method = self.session.as_ref().map(|session| session.token.auth_method.as_str());
+        let Origin { address, request_id, trace_id } = &self.origin;
+        AuditActor {
+            requester: AuditText::new(&self.id),
+            identity: self.identity_name().cloned(),
+            auth_method: method.and_then(AuthMethodKind::from_name),
+            claims: AuditClaims::new(&self.claims()),
+            accessor: self.accessor(),
+            address: *address,
+            request_id: request_id.as_deref().map(AuditText::new),
+            trace_id: trace_id.as_deref().map(AuditText::new),
+        }
     }
 
     /// Returns true if it may do what an administrator may.

@@ -33,7 +33,7 @@ impl<P: Ports> Engine<P> {
     pub async fn revoke(&self, id: LeaseId) -> Result<Revocation, RevokeError> {
         let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
         self.requester.authorize(Action::Revoke, &held).map_err(|denied| match denied {
-            Denied::Hidden => RevokeError::Unknown(id),
+            Denied::Hidden => RevokeError::Hidden(id),
             Denied::NotGranted => RevokeError::Denied(id),
         })?;
         self.revoke_held(held).await

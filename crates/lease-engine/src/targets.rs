@@ -1,11 +1,12 @@
 //! Putting, showing and deleting targets.
 
 use lease_core::{
-    ApiServerUrl, Description, KnownCluster, NewAuth, Target, TargetAuth, TargetCheck, TargetName,
-    TrustedCa,
+    ApiServerUrl, AuditChange, AuditEvent, AuditEventType, Description, KnownCluster, NewAuth,
+    Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
 };
 use lease_store::Page;
 
+use crate::audit::target_change;
 use crate::{Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
 
 /// What an administrator says of a target.
@@ -36,6 +37,13 @@ pub struct KnownTarget {
     pub cluster: Option<KnownCluster>,
 }
 
+/// A target as it is about to be put.
+pub(crate) struct PreparedTarget {
+    /// The target in whose place it is put, if there is one.
+    known: Option<Target>,
+    pub(crate) target: Target,
+}
+
 /// What came of deleting a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetDeletion {
@@ -53,16 +61,29 @@ impl<P: Ports> Engine<P> {
     /// never sent to it. Refuses another way to the origin of another target: connections are shared by
     /// origin, and a client certificate on one outranks the bearer of the other.
     pub fn put_target(&self, definition: TargetDefinition) -> Result<Put<Target>, TargetError> {
-        let put = self.prepare_target(definition)?;
-        self.targets().put(put.definition())?;
-        Ok(put)
+        let prepared = self.prepare_target(definition)?;
+        self.write_target(&prepared)?;
+        let PreparedTarget { known, target } = prepared;
+        Ok(Put::new(known.is_some(), target))
+    }
+
+    /// Writes a target with its event.
+    pub(crate) fn write_target(&self, prepared: &PreparedTarget) -> Result<(), StoreError> {
+        let PreparedTarget { known, target } = prepared;
+        let event = self.event(AuditEventType::TargetPut);
+        let event = AuditEvent { target: Some(target.name.clone()), ..event };
+        let change = target_change(&self.keys, known.as_ref(), target);
+        let riding = self.prepare_event(event.with_change(change))?;
+        self.targets().put_with(target, &riding.entries())?;
+        riding.log();
+        Ok(())
     }
 
     /// A target as it would be put.
     pub(crate) fn prepare_target(
         &self,
         definition: TargetDefinition,
-    ) -> Result<Put<Target>, TargetError> {
+    ) -> Result<PreparedTarget, TargetError> {
         let TargetDefinition { name, url, auth, ca, description, disabled } = definition;
         let existing = self.targets().get(&name)?;
         let mut target = Target::put(
@@ -91,7 +112,8 @@ impl<P: Ports> Engine<P> {
         if let Some(other) = self.targets().all()?.into_iter().find(shares) {
             return Err(TargetError::OriginShared { other: other.name });
         }
-        Ok(Put::new(existing.is_some_and(|target| !target.retired), target))
+        // One that was deleted, and stays only until the last of its leases has ended, is made anew.
+        Ok(PreparedTarget { known: existing.filter(|target| !target.retired), target })
     }
 
     /// The target of this name, and what is known of it.
@@ -128,16 +150,24 @@ impl<P: Ports> Engine<P> {
         if !by.is_empty() {
             return Err(TargetError::InUse { target: name.clone(), by });
         }
+        let has_live = self.has_live_leases(&LeaseFilter::of_target(name))?;
+        if has_live && !revoke {
+            return Err(TargetError::LiveLeases(name.clone()));
+        }
+        let event = self.event(AuditEventType::TargetDeleted);
+        let event = AuditEvent { target: Some(name.clone()), ..event };
+        let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
+        if !has_live {
+            self.targets().delete_with(name, &riding.entries())?;
+            riding.log();
+            return Ok(TargetDeletion::Gone);
+        }
+        target.retired = true;
+        self.targets().put_with(&target, &riding.entries())?;
+        riding.log();
+        self.revoke_first(&LeaseFilter::of_target(name)).await?;
         if self.has_live_leases(&LeaseFilter::of_target(name))? {
-            if !revoke {
-                return Err(TargetError::LiveLeases(name.clone()));
-            }
-            target.retired = true;
-            self.targets().put(&target)?;
-            self.revoke_first(&LeaseFilter::of_target(name)).await?;
-            if self.has_live_leases(&LeaseFilter::of_target(name))? {
-                return Ok(TargetDeletion::Retired);
-            }
+            return Ok(TargetDeletion::Retired);
         }
         self.targets().delete(name)?;
         Ok(TargetDeletion::Gone)

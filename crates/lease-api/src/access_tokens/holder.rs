@@ -5,11 +5,12 @@
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use lease_engine::{AuthenticationError, Engine, Ports, Session};
+use lease_engine::{AuthenticationError, Engine, Ports, Requester, Session};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::json::{AccessTokenJson, InfisicalTokenJson, infisical_revoked};
+use crate::audit::{self, Asked};
 use crate::auth::Caller;
 use crate::identities::takes_leases_back;
 use crate::list::Query;
@@ -72,7 +73,12 @@ async fn answer<P: Ports>(
     let Shown { is_infisical, access_token } = shown?;
     let session = session(engine, access_token?)?;
     if renews {
-        let renewed = engine.renew_access_token(&session)?;
+        let renewed = engine.renew_access_token(&session).map_err(|error| {
+            let requester = Requester::identity(session).from(engine.requester().origin.clone());
+            let route = operation.route().trim_start_matches("POST ");
+            let asked = Asked { method: &head.method, route, parameter: "" };
+            audit::record_refusal(engine, &requester, asked, error.into())
+        })?;
         return Ok(if is_infisical {
             respond::json(StatusCode::OK, &InfisicalTokenJson::of(&renewed))
         } else {
@@ -97,8 +103,7 @@ fn session<P: Ports>(engine: &Engine<P>, in_body: Option<String>) -> Result<Sess
         (None, None) if requester.is_administrator() => Err(Problem::not_an_access_token()),
         (None, None) => Err(Problem::unauthenticated()),
         (known, Some(token)) => {
-            let address = requester.origin.address;
-            let session = engine.known_bearer(&token, address, known.is_none());
+            let session = engine.known_bearer(&token, &requester.origin, known.is_none());
             let session = session.map_err(|error| match error {
                 AuthenticationError::Store(error) => error.into(),
                 _ => Problem::unknown_credential(),

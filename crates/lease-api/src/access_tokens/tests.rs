@@ -1,4 +1,3 @@
-mod callers;
 mod grants;
 
 use serde_json::{Value, json};
@@ -346,7 +345,11 @@ fn an_authorised_issue_costs_three_reads_more_and_no_write() {
     put(&app, "bot", &counted);
     let before = app.ports.store.writes();
     let token = token_of(&app, "bot");
-    assert_eq!(app.ports.store.writes() - before, 2, "the count is registered to be forgotten");
+    let written = app.ports.store.writes() - before;
+    assert_eq!(
+        written, 3,
+        "the number of its event, and that its count is to be forgotten with it"
+    );
     assert_eq!(cost(&token), (reads + 4, writes + 1), "and the count of its uses");
     let mut limited = all_of_ci();
     limited["max_live_leases"] = json!(50);

@@ -1,7 +1,7 @@
 //! Why an identity is not put or deleted, or no access token of it made or revoked.
 
 use lease_core::{AccessorError, IdentityDefinitionError, ReviewerError, TtlError};
-use lease_engine::{IdentityError, TokenAtMaximum};
+use lease_engine::{IdentityError, TokenRenewalError};
 
 use super::{Code, Problem, issue};
 
@@ -35,12 +35,15 @@ impl From<IdentityError> for Problem {
     }
 }
 
-impl From<TokenAtMaximum> for Problem {
-    fn from(_: TokenAtMaximum) -> Self {
-        Self::new(
-            Code::AccessTokenAtMaximum,
-            "the access token lives as long as it may; log in again",
-        )
+impl From<TokenRenewalError> for Problem {
+    fn from(error: TokenRenewalError) -> Self {
+        match error {
+            TokenRenewalError::AtMaximum => Self::new(
+                Code::AccessTokenAtMaximum,
+                "the access token lives as long as it may; log in again",
+            ),
+            TokenRenewalError::Store(error) => error.into(),
+        }
     }
 }
 

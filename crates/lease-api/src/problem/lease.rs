@@ -10,6 +10,11 @@ impl Problem {
     pub(crate) fn unknown_lease(id: LeaseId) -> Self {
         Self::new(Code::UnknownLease, format!("there is no lease `{id}`, or no more"))
     }
+
+    /// There is one, and the caller may not know of it: the same answer, and another event.
+    pub(crate) fn hidden_lease(id: LeaseId) -> Self {
+        Self::unknown_lease(id).with_own_cause("the lease is of another requester")
+    }
 }
 
 impl From<LeaseIdError> for Problem {
@@ -22,6 +27,7 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Unknown(id) => Self::unknown_lease(id),
+            ReadError::Hidden(id) => Self::hidden_lease(id),
             ReadError::Denied(_) => Self::not_granted("read", "this lease"),
             ReadError::Store(error) => error.into(),
         }
@@ -32,6 +38,7 @@ impl From<RevokeError> for Problem {
     fn from(error: RevokeError) -> Self {
         match error {
             RevokeError::Unknown(id) => Self::unknown_lease(id),
+            RevokeError::Hidden(id) => Self::hidden_lease(id),
             RevokeError::Denied(_) => Self::not_granted("revoke", "this lease"),
             RevokeError::Plain(id) => Self::new(
                 Code::NotRevocable,
@@ -53,6 +60,7 @@ impl From<RenewError> for Problem {
     fn from(error: RenewError) -> Self {
         match error {
             RenewError::Unknown(id) => Self::unknown_lease(id),
+            RenewError::Hidden(id) => Self::hidden_lease(id),
             RenewError::Denied(_) => Self::not_granted("renew", "this lease"),
             RenewError::Plain(id) => Self::new(
                 Code::NotRenewable,

@@ -10,11 +10,9 @@ impl From<LoginError> for Problem {
         match error {
             // One answer for every reason: which it was would help whoever is guessing.
             LoginError::Refused(_) => {
-                let detail =
-                    "the token lets nobody in; whoever runs kubelease finds the reason in its log";
+                let detail = "the token lets nobody in; whoever runs kubelease finds the reason in its audit";
                 Self::new(Code::LoginRefused, detail)
                     .with(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="kubelease""#))
-                    .because(error)
             }
             LoginError::Ambiguous => {
                 let detail = "several identities would let the token in; name one as `identity`";

@@ -7,7 +7,7 @@ use crate::fixtures::{
     RULES, block_on, engine, keys, live, master_key, name_of, pass, requester, restarted, sweep,
     with_secret,
 };
-use crate::testing::TestPorts;
+use crate::testing::{Death, TestPorts};
 
 /// Puts identity `bot`, which takes tokens that an administrator makes, with these fields besides.
 fn put(engine: &Engine<TestPorts>, more: Value) {
@@ -37,13 +37,13 @@ fn text(made: &NewAccessToken) -> String {
     made.token.reveal().to_owned()
 }
 
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
+fn from(address: &str) -> Origin {
+    Origin { address: Some(address.parse().expect("an address")), ..Origin::default() }
 }
 
 /// Shows a token, and returns why it lets nobody in, if it does not.
 fn show(engine: &Engine<TestPorts>, token: &str) -> Result<Session, String> {
-    engine.authenticate(token, Some(address("192.0.2.1"))).map_err(|error| error.to_string())
+    engine.authenticate(token, &from("192.0.2.1")).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -151,20 +151,20 @@ fn revoking_one_token_of_a_login_revokes_all_that_it_was_renewed_to() {
 }
 
 #[test]
-fn uses_are_counted_exactly_and_refusals_are_free() {
+fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
     let (engine, made) = with_token(json!({"access_token": {"num_uses": 3}}));
     for _ in 0..3 {
         show(&engine, &text(&made)).expect("lets in");
     }
-    let writes = engine.ports.store.writes();
-    for _ in 0..3 {
+    for written in [5, 0, 0] {
+        let writes = engine.ports.store.writes();
         assert_eq!(show(&engine, &text(&made)).expect_err("used up"), "the token is used up");
+        assert_eq!(engine.ports.store.writes() - writes, written, "its count, and its event");
     }
-    assert_eq!(engine.ports.store.writes(), writes);
     let untrusted = json!({"access_token": {"num_uses": 3, "trusted_ips": ["10.0.0.0/8"]}});
     let (engine, made) = with_token(untrusted);
     show(&engine, &text(&made)).expect_err("is not trusted");
-    let session = engine.authenticate(&text(&made), Some(address("10.0.0.1"))).expect("lets in");
+    let session = engine.authenticate(&text(&made), &from("10.0.0.1")).expect("lets in");
     assert_eq!(engine.uses_left(&session).expect("reads"), Some(2), "only what was let in counts");
 }
 
@@ -182,12 +182,15 @@ fn whatever_is_wrong_with_a_token_the_work_is_the_same() {
     let other = Engine::new(engine.ports.clone(), keys("E"), Config::default());
     let forged = text(&with_token_of(other));
     for token in ["", "x", "a.b.c", forged.as_str(), &good[..good.len() - 2], &format!("{good}x")] {
-        assert_eq!(work(&engine, token), (false, 3, 0), "{token}");
+        assert_eq!(work(&engine, token), (false, 4, 0), "{token}");
     }
     block_on(engine.revoke_identity(&name_of("bot"), false)).expect("revokes");
-    assert_eq!(work(&engine, &good), (false, 3, 0), "revoked");
+    // Once an hour it is recorded; whoever shows it has had it from us.
+    work(&engine, &good);
+    assert_eq!(work(&engine, &good), (false, 4, 0), "revoked");
     pass(&engine, 7200);
-    assert_eq!(work(&engine, &good), (false, 3, 0), "expired");
+    work(&engine, &good);
+    assert_eq!(work(&engine, &good), (false, 4, 0), "expired");
 }
 
 /// A token of the same identity by an installation that has other keys.
@@ -286,4 +289,25 @@ fn the_times_of_a_token_never_go_past_what_a_revocation_remembers() {
     pass(&engine, longest.num_seconds() - 1);
     sweep(&engine);
     assert_eq!(show(&engine, &text(&made)).expect_err("revoked"), "the token is revoked");
+}
+
+#[test]
+fn no_token_is_handed_out_whose_event_is_not_on_record() {
+    for (terms, steps) in [(json!({}), 2), (json!({"access_token": {"num_uses": 3}}), 3)] {
+        let (engine, made) = with_token(terms);
+        let session = show(&engine, &text(&made)).expect("lets in");
+        for step in 0..steps {
+            engine.ports.die_at(step, Death::Before);
+            let made = engine.make_access_token(&name_of("bot"), None, &Description::default());
+            assert!(matches!(made, Err(IdentityError::Store(_))), "at step {step}");
+            assert!(engine.ports.revive());
+        }
+        pass(&engine, 1);
+        for step in 0..2 {
+            engine.ports.die_at(step, Death::Before);
+            let renewed = engine.renew_access_token(&session);
+            assert!(matches!(renewed, Err(TokenRenewalError::Store(_))), "at step {step}");
+            assert!(engine.ports.revive());
+        }
+    }
 }

@@ -8,9 +8,12 @@ use super::ClusterError;
 /// The reason why a lease is not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// There is none of this id that the requester may know of.
+    /// There is none of this id.
     #[error("there is no lease `{0}`")]
     Unknown(LeaseId),
+    /// The requester may not know of it: it is told that there is none.
+    #[error("lease `{0}` is of another requester")]
+    Hidden(LeaseId),
     /// It is the requester's own, and no grant lets it look at it.
     #[error("the requester is not granted to read lease `{0}`")]
     Denied(LeaseId),
@@ -22,9 +25,12 @@ pub enum ReadError {
 /// Why a lease was not taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
-    /// There is none of this id that the requester may know of.
+    /// There is none of this id.
     #[error("there is no lease `{0}`")]
     Unknown(LeaseId),
+    /// The requester may not know of it: it is told that there is none.
+    #[error("lease `{0}` is of another requester")]
+    Hidden(LeaseId),
     /// No grant of the requester lets it take this one back, though it may see it.
     #[error("the requester is not granted to revoke lease `{0}`")]
     Denied(LeaseId),
@@ -42,9 +48,12 @@ pub enum RevokeError {
 /// Why a lease was not renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
-    /// There is none of this id that the requester may know of.
+    /// There is none of this id.
     #[error("there is no lease `{0}`")]
     Unknown(LeaseId),
+    /// The requester may not know of it: it is told that there is none.
+    #[error("lease `{0}` is of another requester")]
+    Hidden(LeaseId),
     /// No grant of the requester lets it renew this one, though it may know of it.
     #[error("the requester is not granted to renew lease `{0}`")]
     Denied(LeaseId),

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixtures::{block_on, engine, keys, name_of, prod, requester, restarted, sweep};
 use crate::testing::TestPorts;
-use crate::{Requester, Session};
+use crate::{Origin, Requester, Session};
 
 fn put(
     engine: &Engine<TestPorts>,
@@ -16,8 +16,9 @@ fn put(
 /// The engine of somebody who has logged in with a token of an identity.
 fn acting_as(engine: &Engine<TestPorts>, name: &str) -> Engine<TestPorts> {
     let made = engine.make_access_token(&name_of(name), None, &lease_core::Description::default());
-    let session: Session =
-        engine.authenticate(made.expect("makes").token.reveal(), None).expect("lets in");
+    let session: Session = engine
+        .authenticate(made.expect("makes").token.reveal(), &Origin::default())
+        .expect("lets in");
     restarted(engine).acting_for(Requester::identity(session))
 }
 

@@ -53,6 +53,7 @@ impl<P: Ports> Engine<P> {
             Ok(Revocation::Done(_) | Revocation::Begun(_))
             | Err(
                 RevokeError::Unknown(_)
+                | RevokeError::Hidden(_)
                 | RevokeError::Denied(_)
                 | RevokeError::Plain(_)
                 | RevokeError::Busy(_),

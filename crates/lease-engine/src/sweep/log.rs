@@ -276,7 +276,12 @@ impl<P: Ports> Engine<P> {
             Err(RevokeError::Store(error)) => return Err(error),
             Err(RevokeError::Busy(_)) => return Ok(false),
             // Somebody else was faster.
-            Err(RevokeError::Unknown(_) | RevokeError::Denied(_) | RevokeError::Plain(_)) => {}
+            Err(
+                RevokeError::Unknown(_)
+                | RevokeError::Hidden(_)
+                | RevokeError::Denied(_)
+                | RevokeError::Plain(_),
+            ) => {}
         }
         Ok(true)
     }

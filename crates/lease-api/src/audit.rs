@@ -1,0 +1,15 @@
+//! The audit: refusals on their way into it, and `/api/v1/audit`.
+
+mod events;
+mod refusals;
+mod verify;
+
+pub(crate) use self::events::{LIST_QUERY, list};
+pub(crate) use self::refusals::{Asked, record as record_refusal};
+pub(crate) use self::verify::verify;
+
+/// What a cursor is.
+const CURSOR_RULE: &str = "is the `next_cursor` of the answer before";
+
+#[cfg(test)]
+mod tests;

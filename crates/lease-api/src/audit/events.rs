@@ -1,0 +1,148 @@
+//! `GET /api/v1/audit`
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use http::{Response, StatusCode};
+use lease_core::{AuditEventType, LeaseId, NameError};
+use lease_engine::{AuditCursor, AuditFilter, Engine, Ports, ShownEvent};
+use serde::Serialize;
+
+use super::CURSOR_RULE;
+use crate::list::{Query, Window};
+use crate::problem::{Code, Problem};
+use crate::respond;
+
+/// What the events can be narrowed by.
+pub(crate) const LIST_QUERY: &[&str] =
+    &["since", "until", "identity", "dynamic_secret", "lease_id", "type", "limit", "cursor"];
+
+/// A page of events. `next_cursor` is absent at the end.
+#[derive(Serialize)]
+struct EventsJson<'a> {
+    items: Vec<ShownEvent<'a>>,
+    /// The number of events that were met and cannot be read.
+    #[serde(skip_serializing_if = "is_zero")]
+    unreadable: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// `GET /api/v1/audit`
+pub(crate) fn list<P: Ports>(
+    engine: &Engine<P>,
+    query: &Query<'_>,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let (filter, limit) = (filter(query)?, Window::limit(query)?);
+    let wrong = |_| Problem::new(Code::InvalidQuery, format!("`cursor` {CURSOR_RULE}"));
+    let from: Option<AuditCursor> =
+        query.text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
+    let page = engine.list_audit_events(&filter, from.as_ref(), limit)?;
+    let items = page.items.iter().map(|record| ShownEvent {
+        id: &record.place,
+        event: &record.event,
+        altered: !record.is_genuine,
+    });
+    let json = EventsJson {
+        items: items.collect(),
+        unreadable: page.unreadable,
+        next_cursor: page.next.map(|next| next.to_string()),
+    };
+    Ok(respond::json(StatusCode::OK, &json))
+}
+
+/// What a query narrows the events to.
+///
+/// # Errors
+/// 422, naming the parameter that does not fit.
+fn filter(query: &Query<'_>) -> Result<AuditFilter, Problem> {
+    Ok(AuditFilter {
+        since: time(query, "since")?,
+        until: time(query, "until")?,
+        identity: name(query, "identity")?,
+        dynamic_secret: name(query, "dynamic_secret")?,
+        lease_id: query.text("lease_id").map(str::parse::<LeaseId>).transpose()?,
+        event_type: query.text("type").map(event_type).transpose()?,
+    })
+}
+
+/// A time as RFC 3339 has it; in a query its `:` and `+` may be written as `%3A` and `%2B`.
+fn time(query: &Query<'_>, parameter: &'static str) -> Result<Option<DateTime<Utc>>, Problem> {
+    let wrong = || {
+        let detail = format!("`{parameter}` is a time like `2026-11-28T04:00:00Z`");
+        Problem::new(Code::InvalidQuery, detail)
+    };
+    let read = |text: &str| {
+        let text = percent_decode(text).ok_or_else(wrong)?;
+        let time = DateTime::parse_from_rfc3339(&text).map_err(|_| wrong())?;
+        Ok(time.with_timezone(&Utc))
+    };
+    query.text(parameter).map(read).transpose()
+}
+
+/// Decodes `%3A` and the like; a `+` stays what it is, as in the offset of a time.
+fn percent_decode(text: &str) -> Option<String> {
+    let plus = text.replace('+', "%2B");
+    let mut pairs = form_urlencoded::parse(plus.as_bytes());
+    match (pairs.next(), pairs.next()) {
+        (Some((name, value)), None) if value.is_empty() => Some(name.into_owned()),
+        _ => None,
+    }
+}
+
+fn name<N: FromStr<Err = NameError>>(
+    query: &Query<'_>,
+    parameter: &'static str,
+) -> Result<Option<N>, Problem> {
+    let wrong = |error| Problem::new(Code::InvalidQuery, format!("`{parameter}`: {error}"));
+    query.text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
+}
+
+fn event_type(text: &str) -> Result<AuditEventType, Problem> {
+    text.parse().map_err(|()| {
+        let types: Vec<_> = AuditEventType::ALL.iter().map(|one| one.as_str()).collect();
+        let detail = format!("`type` is one of {}", types.join(", "));
+        Problem::new(Code::InvalidQuery, detail)
+    })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_narrowed_by_what_is_said_and_the_rest_is_refused() {
+        let id = "0".repeat(32);
+        let by_lease = format!("lease_id={id}");
+        for (query, refused) in [
+            ("", None),
+            ("since=2026-11-28T04:00:00Z&until=2026-11-28T05:00:00Z", None),
+            ("since=2026-11-28T04%3A00%3A00%2B01%3A00", None),
+            ("since=2026-11-28T04:00:00+01:00", None),
+            ("identity=ci&dynamic_secret=deploy&type=issue", None),
+            (by_lease.as_str(), None),
+            ("since=yesterday", Some("`since` is a time like")),
+            ("since=2026-11-28T04:00:00", Some("`since` is a time like")),
+            ("until=7", Some("`until` is a time like")),
+            ("until=a&until", Some("takes each of these once")),
+            ("identity=A", Some("`identity`")),
+            ("dynamic_secret=a.b", Some("`dynamic_secret`")),
+            ("lease_id=7", Some("no such lease")),
+            ("type=logins", Some("`type` is one of login, refusal")),
+            ("state=active", Some("takes each of these once")),
+        ] {
+            let read = Query::read(Some(query), LIST_QUERY).and_then(|query| filter(&query));
+            let told = read.err().map(|problem| problem.told.detail).unwrap_or_default();
+            assert!(told.is_empty() == refused.is_none(), "{query}: {told}");
+            assert!(told.contains(refused.unwrap_or_default()), "{query}: {told}");
+        }
+        let query = Query::read(Some("since=2026-11-28T04:00:00%2B01:00"), LIST_QUERY);
+        let since = filter(&query.expect("a query")).expect("a filter").since;
+        assert_eq!(since, "2026-11-28T03:00:00Z".parse().ok());
+    }
+}

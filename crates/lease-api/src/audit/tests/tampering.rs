@@ -1,0 +1,108 @@
+//! Whoever can write to the store, and has no key, changes nothing unseen.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::testing::{ADMIN, Installation};
+
+type Contents = BTreeMap<String, Vec<u8>>;
+
+/// What a verification finds, part by part.
+fn findings(app: &Installation) -> Vec<Value> {
+    let (mut findings, mut cursor) = (vec![], String::new());
+    for _ in 0..100 {
+        let part = app.send("GET", &format!("/api/v1/audit/verify{cursor}"), ADMIN, "");
+        assert_eq!(part.status, 200, "{}", part.json);
+        findings.extend(part.json["findings"].as_array().expect("findings").iter().cloned());
+        match part.json["next_cursor"].as_str() {
+            Some(next) => cursor = format!("?cursor={next}"),
+            None => return findings,
+        }
+    }
+    panic!("the verification does not end")
+}
+
+/// An installation with some events, which a sweep has accounted for.
+fn installation() -> Installation {
+    let app = Installation::with_dynamic_secret("");
+    for name in ["a", "b", "c", "d"] {
+        let path = format!("/api/v1/identities/{name}");
+        assert_eq!(app.send("PUT", &path, ADMIN, "{}").status, 201);
+    }
+    app.pass(600);
+    app.send("POST", "/api/v1/sweep", ADMIN, "");
+    assert_eq!(findings(&app), Vec::<Value>::new());
+    app
+}
+
+fn replace(contents: &mut Contents, key: &str, from: &str, to: &str) {
+    let value = contents.get_mut(key).expect(key);
+    let text = String::from_utf8(value.clone()).expect("text");
+    assert!(text.contains(from), "{key}: {text}");
+    *value = text.replace(from, to).into_bytes();
+}
+
+fn swap(contents: &mut Contents, one: &str, other: &str) {
+    let (first, second) = (contents[one].clone(), contents[other].clone());
+    contents.insert(one.to_owned(), second);
+    contents.insert(other.to_owned(), first);
+}
+
+fn copy(contents: &mut Contents, from: &str, to: &str) {
+    let value = contents[from].clone();
+    contents.insert(to.to_owned(), value);
+}
+
+#[test]
+fn each_way_to_change_an_event_is_found() {
+    type Tamper = fn(&mut Contents);
+    let altered = |id: &str| json!({"finding": "altered", "id": id});
+    let cases: [(&str, Tamper, Vec<Value>); 5] = [
+        ("nothing", |_| {}, vec![]),
+        (
+            "an edit in the general log",
+            |all| replace(all, "event.audit.4", "administrator", "administratox"),
+            vec![altered("audit.4")],
+        ),
+        (
+            "a swap in the general log",
+            |all| swap(all, "event.audit.3", "event.audit.4"),
+            vec![altered("audit.3"), altered("audit.4")],
+        ),
+        (
+            "an insertion: one event once more, under the number of another",
+            |all| copy(all, "event.audit.3", "event.audit.5"),
+            vec![altered("audit.5")],
+        ),
+        (
+            "an event that is no event",
+            |all| _ = all.insert("event.audit.2".to_owned(), b"{}".to_vec()),
+            vec![altered("audit.2")],
+        ),
+    ];
+    for (what, tamper, expected) in cases {
+        let app = installation();
+        let mut contents = app.ports.store.contents();
+        tamper(&mut contents);
+        app.ports.store.replace(contents);
+        let mut found = findings(&app);
+        found.sort_by_key(ToString::to_string);
+        assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[test]
+fn an_altered_event_is_shown_as_such() {
+    let app = installation();
+    let mut contents = app.ports.store.contents();
+    replace(&mut contents, "event.audit.4", "administrator", "administratox");
+    contents.insert("event.audit.3".to_owned(), b"no JSON".to_vec());
+    app.ports.store.replace(contents);
+    let page = app.send("GET", "/api/v1/audit?identity=b", ADMIN, "").json;
+    assert_eq!(page["items"][0]["altered"], json!(true), "{page}");
+    assert_eq!(page["items"][0]["requester"], "administratox");
+    let all = app.send("GET", "/api/v1/audit?type=identity_put", ADMIN, "").json;
+    assert_eq!(all["unreadable"], 1, "{all}");
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(3), "{all}");
+}

@@ -1,0 +1,40 @@
+//! `GET /api/v1/audit/verify`
+
+use http::{Response, StatusCode};
+use lease_engine::{AuditFinding, AuditVerifyCursor, Engine, Ports};
+use serde::Serialize;
+
+use super::CURSOR_RULE;
+use crate::list::Query;
+use crate::problem::{Code, Problem};
+use crate::respond;
+
+/// What a part of a verification has found. `next_cursor` is absent at the end.
+#[derive(Serialize)]
+struct VerificationJson {
+    checked: u64,
+    voids: u64,
+    unsettled: u64,
+    findings: Vec<AuditFinding>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// `GET /api/v1/audit/verify`
+pub(crate) fn verify<P: Ports>(
+    engine: &Engine<P>,
+    query: &Query<'_>,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let wrong = |_| Problem::new(Code::InvalidQuery, format!("`cursor` {CURSOR_RULE}"));
+    let from: Option<AuditVerifyCursor> =
+        query.text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
+    let found = engine.verify_audit(from.as_ref())?;
+    let json = VerificationJson {
+        checked: found.checked,
+        voids: found.voids,
+        unsettled: found.unsettled,
+        findings: found.findings,
+        next_cursor: found.next.map(|next| next.to_string()),
+    };
+    Ok(respond::json(StatusCode::OK, &json))
+}

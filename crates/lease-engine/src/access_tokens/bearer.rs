@@ -1,0 +1,134 @@
+//! Who shows an access token.
+
+use jwt_auth::{AccessTokenClaims, JwtError};
+use lease_core::{Accessor, Identity, IdentityName};
+use lease_store::TokenState;
+
+use crate::{Engine, Origin, Ports, Session, StoreError};
+
+/// The reason why an access token lets nobody in. It is for the audit log: whoever shows the token is not told.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticationError {
+    /// It is no token of ours, or its time is over.
+    #[error("the token is not good")]
+    Token(#[from] JwtError),
+    /// Its identity is gone, or was made anew since.
+    #[error("the identity does not exist any more")]
+    UnknownIdentity,
+    /// Its identity is disabled.
+    #[error("the identity is disabled")]
+    Disabled,
+    /// Its identity has no such way to log in any more.
+    #[error("the identity has no such way to log in any more")]
+    MethodGone,
+    /// It was revoked.
+    #[error("the token is revoked")]
+    Revoked,
+    /// It comes from somewhere else than it may.
+    #[error("the address of the client is not trusted")]
+    UntrustedAddress,
+    /// It was used as often as it may be.
+    #[error("the token is used up")]
+    UsedUp,
+    /// The store failed.
+    #[error("could not read or write the store")]
+    Store(#[from] StoreError),
+}
+
+impl<P: Ports> Engine<P> {
+    /// Finds out who shows an access token, and counts the use if uses are counted.
+    ///
+    /// # Errors
+    /// Says what is wrong with the token, which is not for whoever has shown it.
+    pub fn authenticate(
+        &self,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<Session, AuthenticationError> {
+        self.known_bearer(token, origin, true)
+    }
+
+    /// Finds out who shows an access token. The use is not counted if it was counted already, for the same request.
+    ///
+    /// The work is the same whatever is wrong with it: four reads. Of a token that is none of ours they are of keys
+    /// that nobody has. Only the first time in an hour that one of ours is refused, that is recorded besides.
+    ///
+    /// # Errors
+    /// Says what is wrong with the token, which is not for whoever has shown it.
+    pub fn known_bearer(
+        &self,
+        token: &str,
+        origin: &Origin,
+        counts: bool,
+    ) -> Result<Session, AuthenticationError> {
+        let verified = self.keys.access_token_keys().verify_signature(token);
+        let known = verified.as_ref().ok().and_then(named);
+        let (name, number, accessor) = known.clone().unwrap_or_else(nobody);
+        let entry = self.identities().entry(&name)?.filter(|(known, _)| *known == number);
+        let state = self.tokens().state(accessor, number)?;
+        let identity = entry.map(|(_, identity)| identity);
+        let outcome = match &verified {
+            Ok(claims) => self.check_bearer(claims, identity, state, origin),
+            Err(error) => Err((*error).into()),
+        };
+        let outcome = outcome.and_then(|identity| {
+            let max_uses = verified.as_ref().map_or(0, |claims| claims.max_uses);
+            let limited = counts && max_uses > 0;
+            if limited && !self.tokens().use_once(accessor, max_uses)? {
+                return Err(AuthenticationError::UsedUp);
+            }
+            Ok(identity)
+        });
+        match (outcome, verified) {
+            (Ok(identity), Ok(token)) => Ok(Session { identity, token, accessor }),
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Err(error), verified) => {
+                let ours = verified.as_ref().ok().filter(|_| known.is_some());
+                self.record_refused_token(ours.map(|claims| (claims, accessor)), origin, &error)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Checks a token that is ours against all that is read when it is used.
+    fn check_bearer(
+        &self,
+        claims: &AccessTokenClaims,
+        identity: Option<Identity>,
+        state: TokenState,
+        origin: &Origin,
+    ) -> Result<Identity, AuthenticationError> {
+        // No leeway: it is our own clock that has set the end.
+        if self.ports.now() >= claims.expires_at {
+            return Err(JwtError::Expired.into());
+        }
+        let identity = identity.ok_or(AuthenticationError::UnknownIdentity)?;
+        let spec = identity.spec();
+        if spec.disabled {
+            return Err(AuthenticationError::Disabled);
+        }
+        if !spec.auth.iter().any(|method| method.kind().as_str() == claims.auth_method) {
+            return Err(AuthenticationError::MethodGone);
+        }
+        // A token says its time in whole seconds: one of the same second is revoked with those before it.
+        let revoked_before = state.revoked_before.is_some_and(|at| claims.issued_at <= at);
+        if state.is_revoked || revoked_before {
+            return Err(AuthenticationError::Revoked);
+        }
+        if !spec.access_token.trusted_ips().trust(origin.address) {
+            return Err(AuthenticationError::UntrustedAddress);
+        }
+        Ok(identity)
+    }
+}
+
+/// The keys under which what is known of a token is kept.
+fn named(claims: &AccessTokenClaims) -> Option<(IdentityName, u64, Accessor)> {
+    Some((claims.identity.parse().ok()?, claims.identity_number, claims.accessor.parse().ok()?))
+}
+
+/// The same of a token that is none of ours: there is no identity of number 0.
+fn nobody() -> (IdentityName, u64, Accessor) {
+    // Unwrap safety: a letter is a name.
+    ("x".parse().unwrap(), 0, Accessor::new([0; 16]))
+}

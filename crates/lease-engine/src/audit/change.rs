@@ -1,0 +1,139 @@
+//! What a put has changed of a definition, by the names of its fields: values are not repeated.
+//!
+//! A secret is sealed anew with each put, so it is opened to tell if it is another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lease_core::{
+    ApiServerUrl, AuditChange, AuthMethod, Authentication, ClusterCredential, Identity, Keyring,
+    Reviewer, ReviewerCredential, ReviewerPlace, Target, TargetName, digest,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What has become of a definition, and the names of its fields that differ.
+pub(crate) type Change = (AuditChange, Option<String>);
+
+/// Compares a definition without secrets with the one in whose place it is put.
+pub(crate) fn change_between<D: Serialize>(before: Option<&D>, after: &D) -> Change {
+    before.map_or((AuditChange::Created, None), |before| compare(&json(before), &json(after)))
+}
+
+/// Compares a target with the one in whose place it is put.
+pub(crate) fn target_change(keys: &Keyring, before: Option<&Target>, after: &Target) -> Change {
+    let Some(before) = before else { return (AuditChange::Created, None) };
+    let (mut old, new) = (json(before), json(after));
+    if before.auth().kind() == after.auth().kind() && has_same_credential(keys, before, after) {
+        old["auth"] = new["auth"].clone();
+    }
+    compare(&old, &new)
+}
+
+/// Compares an identity with the one in whose place it is put.
+pub(crate) fn identity_change(
+    keys: &Keyring,
+    urls: &BTreeMap<TargetName, ApiServerUrl>,
+    before: Option<&Identity>,
+    after: &Identity,
+) -> Change {
+    let Some(before) = before else { return (AuditChange::Created, None) };
+    let (mut old, new) = (json(before), json(after));
+    let methods = before.spec().auth.iter().zip(&after.spec().auth).enumerate();
+    for (index, methods) in methods {
+        let (AuthMethod::Kubernetes(one), AuthMethod::Kubernetes(other)) = methods else {
+            continue;
+        };
+        let Some(url) = urls.get(&other.target).filter(|_| one.target == other.target) else {
+            continue;
+        };
+        let place = ReviewerPlace { identity: &after.name, target: &other.target, url };
+        let token = |reviewer: &Reviewer| match reviewer.open(place, keys) {
+            Ok(ReviewerCredential::Token(token)) => Some(fingerprint(&token)),
+            _ => None,
+        };
+        let (one, other) = (token(&one.reviewer), token(&other.reviewer));
+        if one.is_some() && one == other {
+            old["spec"]["auth"][index]["reviewer"] = new["spec"]["auth"][index]["reviewer"].clone();
+        }
+    }
+    compare(&old, &new)
+}
+
+/// Returns true if both show the same secret in the same way, or neither shows one that is kept.
+fn has_same_credential(keys: &Keyring, one: &Target, other: &Target) -> bool {
+    match (one.authentication(keys), other.authentication(keys)) {
+        (Ok(Authentication::Bearer(one)), Ok(Authentication::Bearer(other))) => {
+            fingerprint(&one) == fingerprint(&other)
+        }
+        (Ok(Authentication::Header(name, one)), Ok(Authentication::Header(other_name, other))) => {
+            name == other_name && fingerprint(&one) == fingerprint(&other)
+        }
+        _ => one.auth() == other.auth(),
+    }
+}
+
+/// A text that differs if the secret does, so that the secrets are not compared letter by letter.
+fn fingerprint(credential: &ClusterCredential) -> String {
+    digest(&[credential.expose()])
+}
+
+fn compare(before: &Value, after: &Value) -> Change {
+    let (before, after) = (fields(before), fields(after));
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let changed: Vec<_> = changed.map(|name| format!("`{name}`")).collect();
+    match changed[..] {
+        [] => (AuditChange::Unchanged, None),
+        _ => (AuditChange::Changed, Some(format!("changed: {}", changed.join(", ")))),
+    }
+}
+
+/// All that a definition says, by name. What an administrator says of some definitions is one level further down.
+fn fields(definition: &Value) -> Map<String, Value> {
+    let mut fields = definition.as_object().cloned().unwrap_or_default();
+    for wrapper in ["definition", "spec"] {
+        if let Some(Value::Object(inner)) = fields.remove(wrapper) {
+            fields.extend(inner);
+        }
+    }
+    fields.remove("updated_at");
+    fields
+}
+
+fn json<D: Serialize>(definition: &D) -> Value {
+    serde_json::to_value(definition).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_differs_is_named_and_not_repeated() {
+        let known =
+            json!({"name": "a", "spec": {"auth": [1], "admin": false}, "updated_at": "then"});
+        for (after, change, names) in [
+            (known.clone(), AuditChange::Unchanged, None),
+            (
+                json!({"name": "a", "spec": {"auth": [1], "admin": false}, "updated_at": "now"}),
+                AuditChange::Unchanged,
+                None,
+            ),
+            (
+                json!({"name": "a", "spec": {"auth": [2], "admin": true}, "updated_at": "now"}),
+                AuditChange::Changed,
+                Some("changed: `admin`, `auth`"),
+            ),
+            (
+                json!({"name": "a", "spec": {"auth": [1], "admin": false, "tags": {}}}),
+                AuditChange::Changed,
+                Some("changed: `tags`"),
+            ),
+        ] {
+            let found = change_between(Some(&known), &after);
+            assert_eq!(found, (change, names.map(str::to_owned)), "{after}");
+        }
+        assert_eq!(change_between(None, &known), (AuditChange::Created, None));
+    }
+}

@@ -1,0 +1,182 @@
+//! Refusals, each with its own cause, and so many of them that nobody can fill the store.
+//!
+//! | Refused | Recorded |
+//! |---|---|
+//! | a login | each, as long as its address is not shut out for the minute ([`FAILED_LOGINS`](crate::login)), and 100 a minute in all |
+//! | a login that could not be decided, since a cluster or an issuer did not answer | 20 a minute of one address, and 100 a minute in all |
+//! | an access token of ours that is not good any more | once an hour of one token |
+//! | a request of somebody who is known | 60 a minute of one requester |
+//! | anything else that a stranger shows | never: there is no name to record, and no end of it |
+//!
+//! The last that is recorded says so.
+
+use chrono::TimeDelta;
+use jwt_auth::AccessTokenClaims;
+use lease_core::{
+    Accessor, AuditDecision, AuditEvent, AuditEventType, AuditText, AuthMethodKind,
+    DynamicSecretName, IdentityName, LeaseId, TargetName,
+};
+use lease_store::{Recording, RefusalLimit};
+
+use crate::access_tokens::AuthenticationError;
+use crate::login::LoginError;
+use crate::{Engine, Origin, Ports, Requester, StoreError};
+
+/// A request that was refused, or could not be done.
+#[derive(Debug, Clone)]
+pub struct RefusedRequest<'a> {
+    /// The method, and the path of its route without what stood in the place of names.
+    pub action: &'a str,
+    /// What it is about, as far as it says.
+    pub subject: RequestSubject,
+    /// The reason. It holds no value of a token.
+    pub reason: &'a str,
+    /// True if it was allowed, and could not be done.
+    pub has_failed: bool,
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestSubject {
+    /// Nothing that has a name.
+    Nothing,
+    /// A target.
+    Target(TargetName),
+    /// A dynamic secret.
+    DynamicSecret(DynamicSecretName),
+    /// An identity.
+    Identity(IdentityName),
+    /// An access token.
+    AccessToken(Accessor),
+    /// A lease.
+    Lease(LeaseId),
+}
+
+impl<P: Ports> Engine<P> {
+    /// Records a request of somebody who is known that was refused or has failed: three durable writes, two more for
+    /// the first of a minute, and none once as many as may are recorded.
+    ///
+    /// # Errors
+    /// Fails if the store does.
+    pub fn record_refusal(
+        &self,
+        requester: &Requester,
+        refused: &RefusedRequest<'_>,
+    ) -> Result<(), StoreError> {
+        let count = self.rates().count_refusal(&requester.id, OF_REQUESTER, self.now())?;
+        let (event_type, decision) = if refused.has_failed {
+            (AuditEventType::RequestFailed, AuditDecision::Failed)
+        } else {
+            (AuditEventType::Refusal, AuditDecision::Denied)
+        };
+        let mut event = AuditEvent::new(event_type, decision, &requester.audit_actor(), self.now());
+        event.action = Some(AuditText::new(refused.action));
+        match refused.subject.clone() {
+            RequestSubject::Nothing => {}
+            RequestSubject::Target(name) => event.target = Some(name),
+            RequestSubject::DynamicSecret(name) => event.dynamic_secret = Some(name),
+            RequestSubject::Identity(name) => event.subject_identity = Some(name),
+            RequestSubject::AccessToken(accessor) => event.subject_accessor = Some(accessor),
+            RequestSubject::Lease(id) => event.lease_id = Some(id),
+        }
+        self.record_counted(event, refused.reason, count)
+    }
+
+    /// Records a login that has let nobody in, with its own cause: three durable writes besides that which counts it
+    /// against its address, and two more for the first of a minute.
+    pub(crate) fn record_refused_login(
+        &self,
+        method: AuthMethodKind,
+        named: Option<&IdentityName>,
+        error: &LoginError,
+    ) -> Result<(), StoreError> {
+        let (decision, reason) = match error {
+            LoginError::Refused(_) | LoginError::Ambiguous => {
+                (AuditDecision::Denied, error.to_string())
+            }
+            LoginError::Review { source, .. } => {
+                (AuditDecision::Failed, format!("{error}: {}", source.told()))
+            }
+            LoginError::IssuerKeys { source, .. } => {
+                (AuditDecision::Failed, format!("{error}: {source}"))
+            }
+            LoginError::TooManyFailures { .. } | LoginError::Store(_) => return Ok(()),
+        };
+        let now = self.now();
+        // Those that are refused are counted against their address already.
+        if decision == AuditDecision::Failed {
+            let whose = format!("login.{}", self.client());
+            let count = self.rates().count_refusal(&whose, OF_ADDRESS, now)?;
+            if count == Recording::Skipped {
+                return Ok(());
+            }
+        }
+        let count = self.rates().count_refusal("logins", OF_ALL_LOGINS, now)?;
+        let mut actor = self.requester.audit_actor();
+        actor.auth_method = Some(method);
+        let mut event = AuditEvent::new(AuditEventType::Login, decision, &actor, now);
+        event.subject_identity = named.cloned().or_else(|| error.only_identity().cloned());
+        self.record_counted(event, &reason, count)
+    }
+
+    /// Records that an access token of ours was shown which is not good any more: five durable writes, once an hour, and
+    /// otherwise none.
+    pub(crate) fn record_refused_token(
+        &self,
+        claims: Option<(&AccessTokenClaims, Accessor)>,
+        origin: &Origin,
+        error: &AuthenticationError,
+    ) -> Result<(), StoreError> {
+        let reason = match error {
+            AuthenticationError::Store(_) => return Ok(()),
+            AuthenticationError::Token(error) => format!("the access token is not good: {error}"),
+            other => format!("the access token is not good: {other}"),
+        };
+        let Some((claims, accessor)) = claims else {
+            // The same read as for one of ours, which is seldom recorded.
+            return self.rates().refusals(&nobody(), OF_TOKEN, self.now()).map(drop);
+        };
+        let count =
+            self.rates().count_refusal(&format!("token.{accessor}"), OF_TOKEN, self.now())?;
+        let actor = Requester::nobody().from(origin.clone()).audit_actor();
+        let (refusal, denied) = (AuditEventType::Refusal, AuditDecision::Denied);
+        let mut event = AuditEvent::new(refusal, denied, &actor, self.now());
+        event.subject_identity = claims.identity.parse().ok();
+        event.subject_accessor = Some(accessor);
+        self.record_counted(event, &reason, count)
+    }
+
+    fn record_counted(
+        &self,
+        event: AuditEvent,
+        reason: &str,
+        count: Recording,
+    ) -> Result<(), StoreError> {
+        match count {
+            Recording::Skipped => Ok(()),
+            Recording::Recorded => self.record_event(&event.because(reason)),
+            Recording::Last => self.record_event(&event.because(&format!("{reason}{LAST}"))),
+        }
+    }
+}
+
+/// The name of the count that an unknown token would have.
+fn nobody() -> String {
+    format!("token.{}", Accessor::new([0; 16]))
+}
+
+/// The refusals of one requester that are recorded.
+const OF_REQUESTER: RefusalLimit = RefusalLimit { count: 60, period: TimeDelta::minutes(1) };
+
+/// The logins from one address that are recorded although a cluster or an issuer could not decide them.
+const OF_ADDRESS: RefusalLimit = RefusalLimit { count: 20, period: TimeDelta::minutes(1) };
+
+/// The logins that let nobody in and are recorded, of all addresses: whoever has many of them fills the store with no
+/// more than some 100 MB a day.
+const OF_ALL_LOGINS: RefusalLimit = RefusalLimit { count: 100, period: TimeDelta::minutes(1) };
+
+/// The uses of one access token that is not good any more that are recorded.
+const OF_TOKEN: RefusalLimit = RefusalLimit { count: 1, period: TimeDelta::hours(1) };
+
+/// The end of the reason of the last that is recorded.
+const LAST: &str = "; more of these are not recorded for a while";
