@@ -6,6 +6,7 @@
 //! somebody else's.
 
 mod assets;
+mod audit_log;
 mod manifest;
 mod pki;
 mod proxy;
@@ -17,10 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 pub use self::assets::Assets;
+use self::audit_log::{AUDIT_LOG, audit_policy};
 pub use self::pki::ClientCertificate;
 use self::pki::{ADMIN, CA, Pki, SERVER, SERVICE_ACCOUNTS};
 pub use self::proxy::Proxy;
@@ -190,20 +192,6 @@ impl ControlPlane {
         Ok(answer["status"]["userInfo"].take())
     }
 
-    /// The requests that concern `namespace`, as the API server has audited them when answered.
-    pub fn audited(&self, namespace: &str) -> Result<Vec<Value>> {
-        let log = fs::read_to_string(&self.audit_log).context("could not read the audit log")?;
-        let mut events = Vec::new();
-        // The last line may still be in the writing.
-        for line in log.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            let event: Value = serde_json::from_str(line).context("the audit log is not JSON")?;
-            if event["objectRef"]["namespace"] == namespace {
-                events.push(event);
-            }
-        }
-        Ok(events)
-    }
-
     /// Fails, with the end of its log, once any of its programs has exited.
     pub fn check(&self) -> Result<()> {
         self.processes().try_for_each(Process::check)
@@ -368,20 +356,8 @@ impl Launch {
     }
 }
 
-/// Who asked what and how it was answered, never what was said: that holds tokens.
-fn audit_policy() -> Value {
-    json!({
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
-        "omitStages": ["RequestReceived"],
-        "rules": [{ "level": "Metadata" }],
-    })
-}
-
 /// What tokens name as their issuer, and their audience by default.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-
-const AUDIT_LOG: &str = "audit.log";
 
 /// Seconds on an idle machine, more where everything is being compiled.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
