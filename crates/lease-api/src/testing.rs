@@ -3,6 +3,7 @@
 mod document;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use http::{Request, Response};
@@ -133,6 +134,15 @@ impl Installation {
         let value = |key: &String| self.ports.store.get(key).expect("reads").unwrap_or_default();
         let keys = self.ports.store.keys();
         keys.iter().map(|key| String::from_utf8_lossy(&value(key)).into_owned()).collect()
+    }
+
+    /// All that is in the store but the events of refusals, and what counts them.
+    pub(crate) fn all_but_events(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut contents = self.ports.store.contents();
+        let events =
+            ["event.audit.", "count.audit", "count.refusals.", "count.expiring.", "expiring."];
+        contents.retain(|key, _| !events.iter().any(|prefix| key.starts_with(prefix)));
+        contents
     }
 
     fn request(

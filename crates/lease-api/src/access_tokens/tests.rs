@@ -1,3 +1,4 @@
+mod callers;
 mod grants;
 
 use serde_json::{Value, json};

@@ -1,7 +1,5 @@
 //! Identities, actions and leases: each with each.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::{put, token_of};
@@ -53,14 +51,6 @@ fn act(app: &Installation, action: &str, token: &str, lease: &str) -> Answer {
     }
 }
 
-/// All that is in the store but the events of refusals, and what counts them.
-fn all_but_events(app: &Installation) -> BTreeMap<String, Vec<u8>> {
-    let mut contents = app.ports.store.contents();
-    let events = ["event.audit.", "count.audit", "count.refusals.", "count.expiring.", "expiring."];
-    contents.retain(|key, _| !events.iter().any(|prefix| key.starts_with(prefix)));
-    contents
-}
-
 #[test]
 fn each_identity_does_with_each_lease_what_it_is_granted_and_learns_of_no_other() {
     // action, identity: the answers for the leases of `owner`, `issuer` and the first administrator
@@ -97,13 +87,13 @@ fn each_identity_does_with_each_lease_what_it_is_granted_and_learns_of_no_other(
         let token = token_of(&app, identity);
         for (lease, status) in leases.iter().zip(expected) {
             let row = format!("{identity} may {action} {lease}");
-            let contents = all_but_events(&app);
+            let contents = app.all_but_events();
             let answer = act(&app, action, &token, lease);
             assert_eq!(answer.status, status, "{row}: {}", answer.json);
             if status == 200 {
                 continue;
             }
-            assert_eq!(all_but_events(&app), contents, "{row}: something has changed");
+            assert_eq!(app.all_but_events(), contents, "{row}: something has changed");
             if status == 404 {
                 let unknown = "0".repeat(32);
                 let told = act(&app, action, &token, &unknown).body.replace(&unknown, lease);
