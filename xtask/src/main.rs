@@ -6,6 +6,7 @@ mod control_plane;
 mod deploy;
 mod mutants;
 mod test;
+mod throughput;
 mod torture;
 mod up;
 mod wasm_target;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Task::DeployManifests(options) => deploy::manifests(&options),
         Task::Mutants(options) => mutants::mutants(&options),
         Task::Torture(options) => torture::torture(&options),
+        Task::Throughput => throughput::throughput(),
         Task::ControlPlane => control_plane::control_plane(),
     };
     match result {
@@ -67,6 +69,8 @@ enum Task {
     Mutants(mutants::Options),
     /// Let everything go wrong at every step, for as long as it may take.
     Torture(torture::Options),
+    /// Compare leases by an access token with leases by `admin_token`: how many in a second.
+    Throughput,
     /// Start a cluster alone and print where its kubeconfig is.
     ControlPlane,
 }

@@ -1,0 +1,116 @@
+//! The price of identities: leases by an access token beside leases by `admin_token`, in one run.
+//!
+//! `cargo xtask throughput` runs it, with nothing beside it; a run of all tests does not.
+
+// What is measured is made as in the other tests.
+#[expect(dead_code, reason = "not all of it is used here")]
+#[path = "broker.rs"]
+mod broker;
+#[expect(dead_code, reason = "not all of it is used here")]
+#[path = "kind.rs"]
+mod kind;
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use testbed::harness::{Case, run, tests};
+use testbed::http::Http;
+
+use crate::broker::Broker;
+use crate::kind::Kind;
+
+fn main() -> ExitCode {
+    run(tests![
+        an_access_token_leases_plain_tokens_as_fast_as_admin_token,
+        an_access_token_leases_temporary_accounts_as_fast_as_admin_token,
+    ])
+}
+
+/// One call to the cluster, and so the most that an access token can cost.
+fn an_access_token_leases_plain_tokens_as_fast_as_admin_token(case: &Case) -> Result<()> {
+    compare(case, &kind::PLAIN, 10)
+}
+
+fn an_access_token_leases_temporary_accounts_as_fast_as_admin_token(case: &Case) -> Result<()> {
+    compare(case, &kind::CLUSTER_ROLE_HERE, 5)
+}
+
+/// Leases in turns by one and by the other, `each` leases a thread, and compares the two of each turn.
+fn compare(case: &Case, kind: &'static Kind, each: usize) -> Result<()> {
+    let broker = Broker::new(case, kind)?;
+    let admin = broker.admin()?;
+    let identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
+        "namespaces": ["*"], "actions": ["issue"]}]});
+    admin.put("/api/v1/identities/bot", &identity)?.expect(201)?;
+    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect(201)?;
+    let bot = admin.bearing(made["access_token"].as_str().context("a token")?);
+    let path = format!("{}/leases", broker.secret_path());
+    let rate = |http: &Http| lease_at_once(http, &path, each);
+    // The host compiles and the cluster warms up with the first ones.
+    (rate(&admin)?, rate(&bot)?);
+    let (mut ratios, mut by_admin, mut by_bot) = (vec![], vec![], vec![]);
+    for turn in 0..TURNS {
+        // Who comes first has what the other has left to be done.
+        let (admin, bot) = if turn % 2 == 0 {
+            let admin = rate(&admin)?;
+            (admin, rate(&bot)?)
+        } else {
+            let bot = rate(&bot)?;
+            (rate(&admin)?, bot)
+        };
+        ratios.push(bot / admin);
+        by_admin.push(admin);
+        by_bot.push(bot);
+    }
+    let spread = (quantile(&mut ratios, 1), quantile(&mut ratios, 3));
+    let ratio = quantile(&mut ratios, 2);
+    eprintln!(
+        "{}: {:.0} leases a second by an access token, {:.0} by `admin_token`; of {TURNS} turns the median ratio \
+         is {ratio:.3}, half of them between {:.3} and {:.3}",
+        kind.name,
+        quantile(&mut by_bot, 2),
+        quantile(&mut by_admin, 2),
+        spread.0,
+        spread.1,
+    );
+    ensure!(ratio >= LEAST, "an access token is slower than it may be: {ratio:.3}");
+    Ok(())
+}
+
+/// Leases in several threads, and returns how many that were in a second.
+fn lease_at_once(http: &Http, path: &str, each: usize) -> Result<f64> {
+    let began = Instant::now();
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..each {
+                        http.post(path, &json!({"ttl": "10m"}))?.expect(201)?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
+    })
+    .map(|()| {
+        (u32::try_from(THREADS * each).map_or(0.0, f64::from)) / began.elapsed().as_secs_f64()
+    })
+}
+
+/// The value below which so many quarters of all are.
+fn quantile(values: &mut [f64], quarters: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() - 1) * quarters / 4]
+}
+
+/// Short turns and many: what else the machine does then meets both alike.
+const TURNS: usize = 101;
+
+const THREADS: usize = 4;
+
+/// An access token may cost a twentieth.
+const LEAST: f64 = 0.95;
