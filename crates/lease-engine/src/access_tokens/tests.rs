@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::Config;
+use crate::{Config, Origin};
 use crate::fixtures::{
     RULES, block_on, engine, keys, live, master_key, name_of, pass, requester, restarted, sweep,
     with_secret,
