@@ -184,6 +184,7 @@ const MINUTE: i64 = 60;
 mod tests {
     use super::*;
     use crate::MemoryStore;
+    use crate::tokens::tests::ReadBefore;
 
     #[test]
     fn failures_of_a_client_are_counted_by_themselves() {
@@ -227,6 +228,15 @@ mod tests {
         let days = DateTime::UNIX_EPOCH + TimeDelta::days(3);
         Expiring::new(&store).forget(days).expect("forgets");
         assert!(store.keys().iter().all(|key| !key.starts_with("count.refusals.")));
+    }
+
+    #[test]
+    fn of_many_at_once_one_asks_an_issuer() {
+        let store = ReadBefore(MemoryStore::default());
+        let now = DateTime::UNIX_EPOCH;
+        let span = TimeDelta::seconds(30);
+        let asks = |_: &u8| Rates::new(&store).is_first_to_ask("a", span, now).expect("counts");
+        assert_eq!((0..100).filter(asks).count(), 1);
     }
 
     #[test]

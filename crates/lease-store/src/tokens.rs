@@ -162,4 +162,4 @@ fn longest(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

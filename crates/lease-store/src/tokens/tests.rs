@@ -45,7 +45,7 @@ fn a_mark_stays_as_long_as_its_token_could_live() {
 }
 
 /// A store in which everybody reads before anybody counts.
-struct ReadBefore(MemoryStore);
+pub(crate) struct ReadBefore(pub(crate) MemoryStore);
 
 impl KeyValue for ReadBefore {
     fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {

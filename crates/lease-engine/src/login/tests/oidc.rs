@@ -1,0 +1,189 @@
+//! Logins by ID tokens.
+
+use super::*;
+
+#[expect(clippy::needless_pass_by_value, reason = "it is written where it is passed")]
+fn auth(more: Value) -> Value {
+    let mut auth = json!({"type": "oidc", "issuer": ISSUER, "audiences": ["kubelease"],
+        "claims": {"repository_id": ["123"]}});
+    for (field, value) in more.as_object().expect("an object") {
+        auth[field] = value.clone();
+    }
+    json!([auth])
+}
+
+fn token(engine: &Engine<TestPorts>, key: TestKey, id: &str) -> String {
+    let now = seconds(engine);
+    let claims = json!({"iss": ISSUER, "aud": "kubelease", "sub": "repo:acme/app:ref:refs/heads/main",
+        "exp": now + 300, "iat": now, "repository_id": "123", "jti": "j1"});
+    key.issue(id, &claims)
+}
+
+fn document() -> Answer {
+    let document = json!({"issuer": ISSUER, "jwks_uri": "https://ci.example/keys"});
+    Answer::Reply(200, document.to_string())
+}
+
+fn keys(keys: &[(TestKey, &str)]) -> Answer {
+    let keys: Vec<_> = keys.iter().map(|(key, id)| key.jwk(id)).collect();
+    Answer::Reply(200, json!({ "keys": keys }).to_string())
+}
+
+fn log_in(engine: &Engine<TestPorts>, jwt: &str) -> Result<NewAccessToken, LoginError> {
+    block_on(engine.log_in_by_oidc(Some(&name_of("ci")), jwt))
+}
+
+#[test]
+fn keys_are_discovered_once_and_kept() {
+    let engine = with_auth(auth(json!({})));
+    let jwt = token(&engine, TestKey::P256, "k1");
+    engine.ports.http.script([document(), keys(&[(TestKey::P256, "k1")])]);
+    let writes = engine.ports.store.writes();
+    let made = log_in(&engine, &jwt).expect("lets in");
+    let event = 2;
+    let written = engine.ports.store.writes() - writes - event;
+    assert_eq!(written, 5, "who asks, that it does, and they");
+    assert_eq!(made.claims.login_claims["repository_id"], "123");
+    let lines: Vec<_> = engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
+    assert_eq!(lines, ["GET /.well-known/openid-configuration", "GET /keys"]);
+    let writes = engine.ports.store.writes();
+    log_in(&engine, &jwt).expect("lets in");
+    let written = engine.ports.store.writes() - writes;
+    assert_eq!((engine.ports.http.calls(), written), (2, event));
+}
+
+#[test]
+fn of_many_logins_at_once_one_asks_and_the_others_wait() {
+    use futures::future::join_all;
+
+    let engine = with_auth(auth(json!({"jwks_url": "https://ci.example/keys"})));
+    let log_in_at_once = |key, id| {
+        let (jwt, name) = (token(&engine, key, id), name_of("ci"));
+        block_on(join_all((0..20).map(|_| engine.log_in_by_oidc(Some(&name), &jwt))))
+    };
+    engine.ports.http.script([keys(&[(TestKey::P256, "k1")])]);
+    for made in log_in_at_once(TestKey::P256, "k1") {
+        made.expect("lets in");
+    }
+    pass(&engine, 30);
+    engine.ports.http.script([keys(&[(TestKey::Ed25519, "k2")])]);
+    for made in log_in_at_once(TestKey::Ed25519, "k2") {
+        made.expect("by the new key");
+    }
+    assert_eq!(engine.ports.http.calls(), 2);
+}
+
+#[test]
+fn whoever_died_while_asking_is_waited_for_and_not_for_ever() {
+    let engine = with_auth(auth(json!({"jwks_url": "https://ci.example/keys"})));
+    let jwt = token(&engine, TestKey::P256, "k1");
+    engine.ports.http.script([keys(&[(TestKey::P256, "k1")])]);
+    {
+        let name = name_of("ci");
+        let mut dying = std::pin::pin!(engine.log_in_by_oidc(Some(&name), &jwt));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(dying.as_mut().poll(&mut context).is_pending(), "it is asking");
+    }
+    let began = engine.now();
+    let outcome = log_in(&engine, &jwt);
+    assert!(matches!(outcome, Err(LoginError::IssuerKeys { .. })), "{outcome:?}");
+    let waited = (engine.now() - began).num_seconds();
+    assert!((14..=16).contains(&waited), "{waited}");
+    pass(&engine, 30);
+    engine.ports.http.script([keys(&[(TestKey::P256, "k1")])]);
+    log_in(&engine, &jwt).expect("asks anew");
+}
+
+#[test]
+fn a_new_key_is_found_and_a_made_up_one_costs_one_request_in_half_a_minute() {
+    let engine = with_auth(auth(json!({"jwks_url": "https://ci.example/keys"})));
+    engine.ports.http.script([keys(&[(TestKey::P256, "k1")])]);
+    log_in(&engine, &token(&engine, TestKey::P256, "k1")).expect("lets in");
+    pass(&engine, 30);
+    engine.ports.http.script([keys(&[(TestKey::P256, "k1"), (TestKey::Ed25519, "k2")])]);
+    log_in(&engine, &token(&engine, TestKey::Ed25519, "k2")).expect("is rotated");
+    for _ in 0..5 {
+        let refused = reason(log_in(&engine, &token(&engine, TestKey::P384, "k3")));
+        assert!(refused.contains("no key of this `kid`"), "{refused}");
+    }
+    assert_eq!(engine.ports.http.calls(), 2);
+}
+
+#[test]
+fn an_issuer_that_is_away_is_believed_by_its_last_keys_for_a_day() {
+    let engine = with_auth(auth(json!({"jwks_url": "https://ci.example/keys"})));
+    engine.ports.http.script([keys(&[(TestKey::P256, "k1")])]);
+    log_in(&engine, &token(&engine, TestKey::P256, "k1")).expect("lets in");
+    let away = || Answer::Fail(TransportError::Timeout("connect".to_owned()));
+    pass(&engine, 86_399);
+    engine.ports.http.script([away()]);
+    log_in(&engine, &token(&engine, TestKey::P256, "k1")).expect("by its last keys");
+    pass(&engine, 31);
+    engine.ports.http.script([away()]);
+    let outcome = log_in(&engine, &token(&engine, TestKey::P256, "k1"));
+    assert!(matches!(outcome, Err(LoginError::IssuerKeys { .. })), "{outcome:?}");
+    let calls = engine.ports.http.calls();
+    let outcome = log_in(&engine, &token(&engine, TestKey::P256, "k1"));
+    assert!(matches!(outcome, Err(LoginError::IssuerKeys { .. })), "{outcome:?}");
+    assert_eq!(engine.ports.http.calls(), calls, "it is not asked again at once");
+}
+
+#[test]
+fn an_issuer_that_lies_or_redirects_is_not_believed() {
+    let document = |change: Value| {
+        let mut document = json!({"issuer": ISSUER, "jwks_uri": "https://ci.example/keys"});
+        for (field, value) in change.as_object().expect("an object") {
+            document[field] = value.clone();
+        }
+        Answer::Reply(200, document.to_string())
+    };
+    for (answers, why) in [
+        (vec![document(json!({"issuer": "https://ci.example/"}))], "of another issuer"),
+        (vec![document(json!({"issuer": null}))], "of another issuer"),
+        (vec![document(json!({"jwks_uri": "http://ci.example/keys"}))], "`jwks_uri`"),
+        (vec![document(json!({"jwks_uri": null}))], "`jwks_uri`"),
+        (vec![Answer::Reply(200, "<html>".to_owned())], "no JSON object"),
+        (vec![Answer::Reply(302, String::new())], "status 302"),
+        (vec![document(json!({})), Answer::Reply(301, String::new())], "status 301"),
+        (vec![document(json!({})), Answer::Reply(500, String::new())], "status 500"),
+        (vec![document(json!({})), Answer::Reply(200, "{}".to_owned())], "`keys`"),
+        (vec![document(json!({})), keys(&[])], "no public signing key"),
+        (vec![document(json!({})), Answer::Fail(TransportError::TooLarge(102_400))], "the key set"),
+    ] {
+        let engine = with_auth(auth(json!({})));
+        engine.ports.http.script(answers);
+        let outcome = log_in(&engine, &token(&engine, TestKey::P256, "k1"));
+        let Err(LoginError::IssuerKeys { source, .. }) = outcome else {
+            panic!("{why}: {outcome:?}")
+        };
+        assert!(source.to_string().contains(why), "{why}: {source}");
+    }
+}
+
+#[test]
+fn a_token_that_could_not_be_let_in_has_no_keys_fetched() {
+    for (auth, why) in [
+        (auth(json!({"claims": {"repository_id": ["124"]}})), "`repository_id`"),
+        (auth(json!({"subject": "repo:acme/app:pull_request"})), "`sub`"),
+        (auth(json!({"audiences": ["other"]})), "`aud`"),
+        (auth(json!({"issuer": "https://other.example"})), "`iss`"),
+    ] {
+        let engine = with_auth(auth);
+        let refused = reason(log_in(&engine, &token(&engine, TestKey::P256, "k1")));
+        assert!(refused.contains(why), "{refused}");
+        assert_eq!(engine.ports.http.calls(), 0, "{why}");
+    }
+}
+
+#[test]
+fn a_token_that_is_good_once_is_good_once() {
+    let jwks = json!({"keys": [TestKey::P256.jwk("k1")]});
+    let engine = with_auth(auth(json!({"jwks": jwks, "single_use": true})));
+    let jwt = token(&engine, TestKey::P256, "k1");
+    log_in(&engine, &jwt).expect("the first time");
+    let refused = reason(log_in(&engine, &jwt));
+    assert!(refused.contains("used before"), "{refused}");
+    pass(&engine, 3700);
+    engine.expiring().forget(engine.now()).expect("forgets");
+    assert!(engine.ports.store.keys().iter().all(|key| !key.contains("id-token-uses")));
+}
