@@ -142,7 +142,7 @@ impl Job<'_> {
     }
 }
 
-fn put_identity(admin: &Http, namespace: &Namespace, reviewer: &Value) -> Result<()> {
+pub fn put_identity(admin: &Http, namespace: &Namespace, reviewer: &Value) -> Result<()> {
     let identity = json!({
         "auth": [{"type": "kubernetes", "target": "local", "reviewer": reviewer, "allowed_names": ["ci-*"],
             "allowed_namespaces": [namespace.name()], "allowed_audience": "kubelease"}],
@@ -152,7 +152,7 @@ fn put_identity(admin: &Http, namespace: &Namespace, reviewer: &Value) -> Result
     Ok(())
 }
 
-fn log_in(admin: &Http, jwt: &str) -> Result<Reply> {
+pub fn log_in(admin: &Http, jwt: &str) -> Result<Reply> {
     let body = json!({"identity": "ci", "jwt": jwt});
     admin.anonymous().post("/api/v1/auth/kubernetes/login", &body)
 }
@@ -162,7 +162,7 @@ pub fn until_let_in(admin: &Http, jwt: &str) -> Result<Reply> {
     until_answered(admin, jwt, 200)
 }
 
-fn until_answered(admin: &Http, jwt: &str, status: u16) -> Result<Reply> {
+pub fn until_answered(admin: &Http, jwt: &str, status: u16) -> Result<Reply> {
     eventually("the answer to the login", Duration::from_secs(15), || {
         let reply = log_in(admin, jwt)?;
         if reply.status == status { Ok(reply) } else { Err(not_yet(format!("{reply:?}"))) }

@@ -3,6 +3,7 @@
 //! A real kube-apiserver, the built `.wasm` files, and a host that runs them by the project's own
 //! `spin.toml`. A scripted server stands in only for faults that a real one does not produce on demand.
 
+mod audit;
 mod bad_fields;
 mod bad_input;
 mod broker;
@@ -54,6 +55,11 @@ use testbed::harness::{run, tests};
 #[expect(clippy::too_many_lines, reason = "it is one list")]
 fn main() -> ExitCode {
     run(tests![
+        audit::logins::each_login_is_recorded_with_what_has_decided_it,
+        audit::logins::each_refused_service_account_is_recorded_by_its_own_cause,
+        audit::logins::each_refused_job_is_recorded_by_its_own_cause,
+        audit::requests::what_is_refused_is_recorded_with_who_has_asked_for_what,
+        audit::requests::each_change_of_a_definition_is_recorded,
         bad_fields::no_target_takes_it,
         bad_fields::no_dynamic_secret_takes_it,
         bad_fields::nothing_else_takes_it,

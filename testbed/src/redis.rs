@@ -1,7 +1,7 @@
 //! A Redis of our own, durable as the documentation asks for.
 
-use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -46,12 +46,49 @@ impl Redis {
 
     /// Forgets all that is in it.
     pub fn empty(&self) -> Result<()> {
-        let mut connection = std::net::TcpStream::connect(self.address)?;
+        let mut connection = TcpStream::connect(self.address)?;
         connection.write_all(b"FLUSHALL\r\n")?;
         let mut answer = [0; 5];
         connection.read_exact(&mut answer)?;
         ensure!(&answer == b"+OK\r\n", "Redis did not empty itself");
         Ok(())
+    }
+
+    /// The value of a key, if there is one.
+    pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.command(&[b"GET", key.as_bytes()])
+    }
+
+    /// Writes a value, whoever else uses the key.
+    pub fn set(&self, key: &str, value: &[u8]) -> Result<()> {
+        self.command(&[b"SET", key.as_bytes(), value]).map(drop)
+    }
+
+    /// Deletes a key.
+    pub fn delete(&self, key: &str) -> Result<()> {
+        self.command(&[b"DEL", key.as_bytes()]).map(drop)
+    }
+
+    /// Sends one command and reads its answer, if that is a string.
+    fn command(&self, words: &[&[u8]]) -> Result<Option<Vec<u8>>> {
+        let mut connection = BufReader::new(TcpStream::connect(self.address)?);
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend(format!("${}\r\n", word.len()).into_bytes());
+            request.extend([word, b"\r\n".as_slice()].concat());
+        }
+        connection.get_mut().write_all(&request)?;
+        let mut line = String::new();
+        connection.read_line(&mut line)?;
+        match line.trim_end().split_at_checked(1) {
+            Some(("$", "-1") | ("+" | ":", _)) => Ok(None),
+            Some(("$", length)) => {
+                let mut value = vec![0; length.parse()?];
+                connection.read_exact(&mut value)?;
+                Ok(Some(value))
+            }
+            _ => bail!("Redis says {line:?}"),
+        }
     }
 
     /// Where it listens, as a URL.
