@@ -2,12 +2,12 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Config, Origin};
 use crate::fixtures::{
     RULES, block_on, engine, keys, live, master_key, name_of, pass, requester, restarted, sweep,
     with_secret,
 };
 use crate::testing::{Death, TestPorts};
+use crate::{Config, Origin};
 
 /// Puts identity `bot`, which takes tokens that an administrator makes, with these fields besides.
 fn put(engine: &Engine<TestPorts>, more: Value) {
