@@ -1,3 +1,4 @@
+use lease_core::AuditEventType;
 use lease_engine::Ports;
 use serde_json::json;
 
@@ -72,5 +73,18 @@ fn administrators_alone_read_the_audit() {
     put_bot(&app, &json!({}));
     for path in ["/api/v1/audit", "/api/v1/audit/verify"] {
         assert_eq!(app.send("GET", path, &token, "").status, 403, "{path}");
+    }
+}
+
+#[test]
+fn the_openapi_document_has_these_types_of_events_and_no_others() {
+    let document = include_str!("../../../../../docs/openapi.json");
+    let document: serde_json::Value = serde_json::from_str(document).expect("JSON");
+    let documented = &document["components"]["schemas"]["AuditEventType"]["enum"];
+    let types: Vec<_> = AuditEventType::ALL.iter().map(|one| one.as_str()).collect();
+    assert_eq!(*documented, json!(types));
+    let text = include_str!("../../../../../docs/api.md");
+    for name in types {
+        assert!(text.contains(&format!("`{name}`")), "docs/api.md does not name `{name}`");
     }
 }
