@@ -12,6 +12,8 @@ pub struct Config {
     pub landing: TimeDelta,
     /// How long an ended lease can still be seen.
     pub retention: TimeDelta,
+    /// How long audit events are kept.
+    pub audit_retention: TimeDelta,
     /// Which variable may be sent where.
     pub origins: VariableOrigins,
     /// Whether what has expired is left alone; what is asked to be revoked is not.
@@ -28,6 +30,7 @@ impl Default for Config {
             max_ttl: MAX_TTL,
             landing: DEFAULT_LANDING,
             retention: DEFAULT_RETENTION,
+            audit_retention: DEFAULT_AUDIT_RETENTION,
             origins: VariableOrigins::default(),
             hold_expired: false,
             sweep_interval: DEFAULT_SWEEP_INTERVAL,
@@ -41,6 +44,9 @@ pub const DEFAULT_LANDING: TimeDelta = TimeDelta::seconds(75);
 
 /// Long enough to look back on over a holiday.
 pub const DEFAULT_RETENTION: TimeDelta = TimeDelta::days(7);
+
+/// Long enough to look into what was noticed a quarter of a year late.
+pub const DEFAULT_AUDIT_RETENTION: TimeDelta = TimeDelta::days(90);
 
 /// A lease of a minute ends within seconds of its time.
 pub const DEFAULT_SWEEP_INTERVAL: TimeDelta = TimeDelta::seconds(10);

@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use lease_core::{DynamicSecret, Identity, Keyring, Target};
+use lease_core::{AuditActor, DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
-    Accounts, AuditLog, Checks, Clusters, Definitions, Expiring, KeyValue, Leases, Notes, Rates,
-    StoreError, Times, Tokens,
+    Accounts, AuditLog, AuditTimes, Auditor, Checks, Clusters, Definitions, Expiring, KeyValue,
+    Leases, Notes, Rates, StoreError, Times, Tokens,
 };
 
 use crate::config::ISSUE_TIME;
@@ -18,6 +18,8 @@ pub struct Engine<P> {
     pub(crate) config: Config,
     /// On whose behalf it does what it does.
     pub(crate) requester: Requester,
+    /// The same, as audit events have it.
+    actor: AuditActor,
     /// How many requests it has sent.
     pub(crate) calls: Cell<u32>,
 }
@@ -35,13 +37,15 @@ impl<P: Ports> Engine<P> {
     /// An engine that seals, signs and opens with `keys`, within what `config` allows. It acts for nobody, who
     /// may do nothing with leases, until [`acting_for`](Self::acting_for) says for whom.
     pub fn new(ports: P, keys: Keyring, config: Config) -> Self {
-        Self { ports, keys, config, requester: Requester::nobody(), calls: Cell::default() }
+        let requester = Requester::nobody();
+        let actor = requester.audit_actor();
+        Self { ports, keys, config, requester, actor, calls: Cell::default() }
     }
 
     /// The same engine, acting for somebody. Only who has admitted a request may say for whom.
     #[must_use]
     pub fn acting_for(self, requester: Requester) -> Self {
-        Self { requester, ..self }
+        Self { actor: requester.audit_actor(), requester, ..self }
     }
 
     /// On whose behalf it acts.
@@ -101,7 +105,9 @@ impl<P: Ports> Engine<P> {
     }
 
     pub(crate) fn leases(&self) -> Leases<'_, P::Store> {
-        Leases::new(self.ports.store())
+        let auditor =
+            Auditor { keys: &self.keys, actor: &self.actor, on_record: crate::audit::log_event };
+        Leases::new(self.ports.store(), auditor)
     }
 
     pub(crate) fn audit_log(&self) -> AuditLog<'_, P::Store> {
@@ -115,6 +121,11 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn times(&self) -> Times {
         let Config { landing, retention, .. } = self.config;
         Times { issue: ISSUE_TIME, landing, retention }
+    }
+
+    pub(crate) fn audit_times(&self) -> AuditTimes {
+        let Config { landing, audit_retention, .. } = self.config;
+        AuditTimes { landing, retention: audit_retention }
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {

@@ -20,7 +20,7 @@ pub(crate) use self::grant::not_granted;
 pub(crate) use self::making::Making;
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
-use crate::{Engine, IssueError, Ports};
+use crate::{Engine, IssueError, Ports, StoreError};
 
 /// A lease, and the token that it is answered with.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl<P: Ports> Engine<P> {
             Err(error) => return Err(self.freed(claim, error)?),
         };
         if let Err(error) = self.is_as_read(log, &secret) {
-            self.leases().void(&numbered, self.ports.now())?;
+            self.leases().void(&numbered, None, &error.to_string(), self.ports.now())?;
             return Err(self.freed(claim, error)?);
         }
         let known = (known, self.now_on(&target.name)?);
@@ -164,19 +164,20 @@ impl<P: Ports> Engine<P> {
         let minted = match making.make(self, connection, place).await {
             Ok(minted) => minted,
             Err(Failure { error, unsettled }) => {
-                self.give_up(connection, &making, place, unsettled).await?;
+                self.give_up(connection, &making, (place, &error), unsettled).await?;
                 return Err(error);
             }
         };
         let active = self.settle_end(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
-            self.give_up(connection, &making, place, false).await?;
+            self.give_up(connection, &making, (place, &IssueError::TooLate), false).await?;
             return Err(IssueError::TooLate);
         }
         making.lease = active;
         // From here on it is everybody's: a retry may have answered it, so that only a revocation or its
         // end may undo it.
-        self.leases().complete(place, &making.lease, claim).map_err(fenced)?;
+        let now = self.ports.now();
+        self.leases().complete(place, &making.lease, claim, now).map_err(fenced)?;
         if self.is_late(making.deadline()) {
             return Err(IssueError::TooLate);
         }
@@ -224,12 +225,13 @@ impl<P: Ports> Engine<P> {
         &self,
         connection: &Connection<'_, P>,
         making: &Making<'_>,
-        place: Place,
+        (place, error): (Place, &IssueError),
         unsettled: bool,
     ) -> Result<(), IssueError> {
+        let reason = &error.to_string();
         let undone = making.undo(self, connection).await.is_ok();
         if undone && !unsettled && making.lease.settles_at.is_none() {
-            self.leases().fail(place, making.lease.id, self.ports.now(), None)?;
+            self.leases().fail(place, &making.lease, self.ports.now(), reason)?;
         } else {
             self.leases().amend(place, &making.lease, making.claim())?;
         }
@@ -247,21 +249,33 @@ impl<P: Ports> Engine<P> {
         let minted = match making.mint_plain(self, connection).await {
             Ok(minted) => minted,
             Err(error) => {
-                self.leases().void(numbered, self.ports.now())?;
+                self.void(numbered, &making, &error)?;
                 return Err(self.freed(claim, error)?);
             }
         };
         making.lease = self.settle_end(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
-            self.leases().void(numbered, self.ports.now())?;
+            self.void(numbered, &making, &IssueError::TooLate)?;
             return Err(self.freed(claim, IssueError::TooLate)?);
         }
-        self.leases().record_plain(numbered, &making.lease, claim).map_err(fenced)?;
+        let now = self.ports.now();
+        self.leases().record_plain(numbered, &making.lease, claim, now).map_err(fenced)?;
         if self.is_late(making.deadline()) {
             return Err(IssueError::TooLate);
         }
         let held = Held::new(numbered.place(), making.lease);
         Ok(Issued { held, token: minted.token, again: false })
+    }
+
+    /// Gives up the number of a plain token that is not recorded.
+    fn void(
+        &self,
+        numbered: &Numbered,
+        making: &Making<'_>,
+        error: &IssueError,
+    ) -> Result<(), StoreError> {
+        let (lease, reason) = (Some(&making.lease), error.to_string());
+        self.leases().void(numbered, lease, &reason, self.ports.now())
     }
 
     pub(crate) fn is_late(&self, deadline: DateTime<Utc>) -> bool {

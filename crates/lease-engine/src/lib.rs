@@ -48,7 +48,8 @@ pub use access_tokens::{AuthenticationError, NewAccessToken, TokenRenewalError};
 pub use audit::{AuditFilter, RefusedRequest, RequestSubject, ShownEvent};
 pub use clusters::WriteOff;
 pub use config::{
-    Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
+    Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,
+    DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
 };
 pub use doing::Doing;
 pub use dynamic_secrets::{DynamicSecretDefinition, SecretDeletion};

@@ -8,7 +8,7 @@ use lease_core::{
     Action, ClusterClock, Denied, Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks,
     Mode, Ttl, TtlError,
 };
-use lease_store::{FenceError, Held};
+use lease_store::{FenceError, Held, RenewalOutcome};
 
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
@@ -54,12 +54,15 @@ impl<P: Ports> Engine<P> {
             Ok(extended) => extended,
             Err(error) => {
                 // Its number says nothing then, and is not looked for ever after.
-                _ = self.leases().confirm_renewal(&renewal, renewal.expires_at);
+                let reason = error.to_string();
+                let outcome = self.outcome(false, None, Some(&reason));
+                _ = self.leases().confirm_renewal(&renewal, renewal.expires_at, &outcome);
                 return Err(error.into());
             }
         };
         let token_end = minted.claims.expires_at;
-        let confirmed = self.leases().confirm_renewal(&renewal, end.min(token_end));
+        let outcome = self.outcome(true, minted.claims.id.as_deref(), None);
+        let confirmed = self.leases().confirm_renewal(&renewal, end.min(token_end), &outcome);
         held.expires_at = confirmed.map_err(|error| match error {
             FenceError::Fenced => RenewError::NotActive(id),
             FenceError::Store(error) => error.into(),
@@ -73,6 +76,16 @@ impl<P: Ports> Engine<P> {
         warnings.extend(self.seldom_swept(&held.lease));
         held.lease.jti = minted.claims.id;
         Ok(Renewal { held, token: minted.token, warnings })
+    }
+
+    /// What the event of a renewal says.
+    pub(crate) fn outcome<'a>(
+        &self,
+        is_renewed: bool,
+        jti: Option<&'a str>,
+        reason: Option<&'a str>,
+    ) -> RenewalOutcome<'a> {
+        RenewalOutcome { now: self.ports.now(), is_renewed, jti, reason }
     }
 
     /// Lets no renewal go past what the grants of the requester allow.

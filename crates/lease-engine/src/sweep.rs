@@ -71,6 +71,7 @@ impl<P: Ports> Engine<P> {
             let resealed = self.reseal()?;
             let resigned = self.resign(sweep.stop).await?;
             self.expiring().forget(self.ports.now())?;
+            self.audit_log().tend(self.ports.now(), self.audit_times())?;
             let mut report = sweep.report.borrow_mut();
             (report.resealed, report.resigned) = (resealed, resigned);
         }

@@ -20,7 +20,7 @@ use lease_core::{
 
 pub use self::cursor::{AuditCursor, AuditCursorError, AuditVerifyCursor};
 pub use self::finding::AuditFinding;
-use self::marks::forgotten_up_to;
+pub(crate) use self::marks::{forgotten_up_to, mark_keys, settled_up_to, write_settled};
 pub use self::page::{AuditPage, AuditQuery};
 pub(crate) use self::signed::{SignedKey, Stored};
 pub use self::tend::{AuditTended, AuditTimes};
@@ -33,13 +33,15 @@ pub struct AuditLog<'a, K> {
     keys: &'a Keyring,
 }
 
-/// The keys that sign events, and who all that is done is done for.
+/// The keys that sign the events of leases, who all that is done is done for, and what else is told of each event.
 #[derive(Debug, Clone, Copy)]
 pub struct Auditor<'a> {
     /// The keys.
     pub keys: &'a Keyring,
     /// The one who asks.
     pub actor: &'a AuditActor,
+    /// Called with each event once it is on record, such as to log it.
+    pub on_record: fn(&AuditPlace, &AuditEvent),
 }
 
 /// An event that has a number in the general log, and is to be written together with what it is about.

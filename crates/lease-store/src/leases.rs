@@ -4,6 +4,8 @@
 
 mod adopt;
 mod end;
+mod events;
+mod give_up;
 mod held;
 mod issue;
 mod list;
@@ -12,9 +14,13 @@ mod renew;
 mod sweep;
 mod times;
 
+use std::cell::RefCell;
+
+use lease_core::{AuditEvent, AuditPlace};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::events::RenewalOutcome;
 pub use self::held::Held;
 pub(crate) use self::held::Record;
 pub use self::issue::{FenceError, NumberError, Numbered, Share};
@@ -24,11 +30,14 @@ pub(crate) use self::logs::read_logs;
 pub use self::renew::Renewal;
 pub use self::sweep::{Batch, Summary, Task};
 pub use self::times::{Clocks, Times};
-use crate::{KeyValue, StoreError, record};
+use crate::{Auditor, KeyValue, StoreError, record};
 
-/// The leases of all dynamic secrets.
+/// The leases of all dynamic secrets. Whatever is recorded of one is recorded with its audit event.
 pub struct Leases<'a, K> {
     pub(crate) store: &'a K,
+    pub(crate) auditor: Auditor<'a>,
+    /// Events that are not on record yet, each with its key.
+    pending: RefCell<Vec<(String, AuditPlace, AuditEvent)>>,
 }
 
 /// Where a lease is kept: which log, and under which number there.
@@ -53,9 +62,9 @@ pub enum Which {
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {
-    /// The leases in `store`.
-    pub fn new(store: &'a K) -> Self {
-        Self { store }
+    /// The leases in `store`. Their audit events are signed and say on whose behalf all is done as `auditor` says.
+    pub fn new(store: &'a K, auditor: Auditor<'a>) -> Self {
+        Self { store, auditor, pending: RefCell::default() }
     }
 
     pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
@@ -64,6 +73,20 @@ impl<'a, K: KeyValue> Leases<'a, K> {
 
     fn is_there(&self, key: &str) -> Result<bool, StoreError> {
         Ok(self.store.get(key)?.is_some())
+    }
+
+    /// Writes entries in one step, and tells of the events among them.
+    fn write_with_events(&self, entries: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        self.store.set_many(entries)?;
+        let is_written = |key: &String| entries.iter().any(|(written, _)| written == key);
+        self.pending.borrow_mut().retain(|(key, place, event)| {
+            let is_written = is_written(key);
+            if is_written {
+                (self.auditor.on_record)(place, event);
+            }
+            !is_written
+        });
+        Ok(())
     }
 
     fn write<T: Serialize>(&self, key: String, value: &T) -> Result<(), StoreError> {

@@ -35,7 +35,7 @@ pub use expiring::Expiring;
 pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
     Batch, Clocks, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
-    Share, Summary, Task, Times, Which,
+    RenewalOutcome, Share, Summary, Task, Times, Which,
 };
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};

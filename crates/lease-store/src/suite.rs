@@ -3,6 +3,7 @@
 //! Each test takes an own log in the store that it is given, so that they can share one, again and again.
 //! A test that fails panics and says why.
 
+mod audit;
 mod bench;
 mod cap;
 mod claims;
@@ -90,6 +91,14 @@ cases![
     renewals::a_lost_renewal_is_found_by_the_next,
     pages::pages_make_up_the_list_in_a_stable_order,
     pages::a_page_examines_a_bounded_number,
+    audit::each_step_of_a_lease_has_its_event,
+    audit::each_event_is_told_once_and_only_if_it_is_on_record,
+    audit::the_events_of_a_lease_stand_together_and_are_found_by_its_id,
+    audit::each_event_of_a_lease_that_is_touched_is_found,
+    audit::a_lease_that_is_removed_whole_is_missed,
+    audit::of_two_that_end_a_lease_one_event_stands,
+    audit::who_has_asked_for_a_revocation_is_named_by_its_end,
+    audit::events_of_a_lease_outlive_it_and_go_in_order,
     retention::what_ended_is_seen_for_as_long_as_it_is_retained,
     retention::whatever_stops_while_it_forgets_leaves_nothing,
     retention::whatever_stops_while_it_ends_what_was_postponed_goes_on,

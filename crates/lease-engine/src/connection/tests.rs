@@ -83,7 +83,7 @@ fn a_variable_goes_only_where_the_operator_has_bound_it() {
 fn a_variable_that_changes_is_sent_as_it_is_now_and_is_never_stored() {
     use lease_store::KeyValue as _;
     let engine = engine_with(variable(), URL);
-    for text in ["first", "second"] {
+    for text in ["1st-token", "2nd-token"] {
         let held = Some(text.to_owned());
         engine.ports.variables.borrow_mut().insert("target_prod".to_owned(), held);
         engine.ports.http.forget();

@@ -252,7 +252,7 @@ fn what_a_deletion_could_not_revoke_now_is_gone_on_with() {
 }
 
 #[test]
-fn a_log_goes_with_the_last_of_its_leases() {
+fn a_log_goes_with_the_last_events_of_its_leases() {
     let engine = with_secret(RULES, "");
     issue(&engine).expect("issues");
     delete(&engine, false, true).expect("deletes");
@@ -261,6 +261,11 @@ fn a_log_goes_with_the_last_of_its_leases() {
         sweep(&engine);
     }
     assert_eq!(all_leases(&engine), []);
+    assert_eq!(engine.leases().logs().expect("reads").len(), 1, "its events are kept for longer");
+    for _ in 0..12 {
+        pass(&engine, 8 * 86400);
+        sweep(&engine);
+    }
     assert_eq!(engine.leases().logs().expect("reads"), []);
 }
 

@@ -15,6 +15,7 @@ use crate::{
 
 mod again;
 mod crashes;
+mod events;
 mod failures;
 mod misplaced;
 mod modes;

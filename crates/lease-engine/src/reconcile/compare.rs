@@ -104,7 +104,8 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         }
         let renewal = self.leases().begin_renewal(held)?;
-        match self.leases().confirm_renewal(&renewal, end) {
+        let outcome = self.outcome(true, None, Some("as its object in the cluster says"));
+        match self.leases().confirm_renewal(&renewal, end, &outcome) {
             // Its end was decided meanwhile, and stands.
             Ok(_) | Err(lease_store::FenceError::Fenced) => Ok(()),
             Err(lease_store::FenceError::Store(error)) => Err(error),

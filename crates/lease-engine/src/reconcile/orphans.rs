@@ -48,7 +48,8 @@ impl<P: Ports> Engine<P> {
                     let request = found.stamp().and_then(|stamp| stamp.request.clone());
                     let request = request.and_then(|text| ClaimKey::try_from(text).ok());
                     if !run.terms.dry_run {
-                        self.leases().adopt(log, &lease, request.as_ref())?;
+                        let now = self.ports.now();
+                        self.leases().adopt(log, &lease, request.as_ref(), now)?;
                     }
                 }
             }

@@ -69,3 +69,26 @@ pub(crate) fn forgotten_up_to<K: KeyValue>(
     let mark: Stored<Forgotten> = forgotten(log).read(store, keys)?;
     Ok(if let Stored::Genuine(mark) = mark { mark.up_to } else { 0 })
 }
+/// Up to which number of a log each is accounted for, at least.
+pub(crate) fn settled_up_to<K: KeyValue>(
+    store: &K,
+    keys: &Keyring,
+    log: AuditLogId,
+) -> Result<u64, StoreError> {
+    let mark: Stored<Settled> = settled(log).read(store, keys)?;
+    Ok(if let Stored::Genuine(mark) = mark { mark.up_to } else { 0 })
+}
+
+/// The key and value that say that each number of a log is accounted for up to one.
+pub(crate) fn write_settled(
+    keys: &Keyring,
+    log: AuditLogId,
+    up_to: u64,
+) -> Result<(String, Vec<u8>), StoreError> {
+    settled(log).write(keys, &Settled { up_to, noticed: None })
+}
+
+/// All marks of a log whose events are forgotten up to `up_to`.
+pub(crate) fn mark_keys(log: AuditLogId, up_to: u64) -> Vec<String> {
+    [settled(log), forgotten(log), forgotten_at(log, up_to)].map(|key| key.text()).into()
+}

@@ -50,7 +50,7 @@ enum Age {
 
 impl<K: KeyValue> AuditLog<'_, K> {
     /// Accounts for the numbers of the general log, and forgets some hundreds of events of each log whose retention has
-    /// passed: at most two durable writes for each log, and none if nothing is due.
+    /// passed: at most three durable writes for each log, and none if nothing is due.
     ///
     /// Events of a lease are forgotten once both its own retention and theirs have passed, in the order of its log.
     ///
@@ -149,15 +149,14 @@ impl<K: KeyValue> AuditLog<'_, K> {
             return Ok(0);
         }
         let forgotten = Forgotten { up_to: old.up_to };
-        let entries = [
-            key.write(self.keys, &forgotten)?,
-            marks::forgotten_at(log, old.up_to).write(self.keys, &forgotten)?,
-        ];
-        self.store.set_many(&entries)?;
-        if known > 0 {
+        self.store
+            .set_many(&[marks::forgotten_at(log, old.up_to).write(self.keys, &forgotten)?])?;
+        if known > 0 && known < old.up_to {
             old.keys.push(marks::forgotten_at(log, known).text());
         }
         self.store.delete_many(&old.keys)?;
+        // Last, so that a sweep which comes after one that stopped begins where that began.
+        self.store.set_many(&[key.write(self.keys, &forgotten)?])?;
         Ok(old.numbers)
     }
 

@@ -1,5 +1,6 @@
 //! Leases that were found in a cluster, and numbers that were found without a summary.
 
+use chrono::{DateTime, Utc};
 use lease_core::{Lease, LeaseId};
 
 use super::held::Record;
@@ -20,6 +21,7 @@ impl<K: KeyValue> Leases<'_, K> {
         log: u64,
         lease: &Lease,
         request: Option<&ClaimKey>,
+        now: DateTime<Utc>,
     ) -> Result<Held, StoreError> {
         let claim = request.map(|key| self.unclaimed(key)).transpose()?.flatten();
         let number = self.store.increment(&keys::count(Which::Secret(log)))?;
@@ -29,11 +31,12 @@ impl<K: KeyValue> Leases<'_, K> {
         let mut entries = vec![
             (key.clone(), record::write(&key, &kept)?),
             (place_key.clone(), record::write(&place_key, &place)?),
+            self.adoption_event(place, lease, now)?,
         ];
         if let Some(claim) = &kept.claim {
             entries.push(claim.entry(lease.id, place)?);
         }
-        self.store.set_many(&entries)?;
+        self.write_with_events(&entries)?;
         Ok(Held::new(place, kept.lease))
     }
 

@@ -14,11 +14,12 @@ impl<K: KeyValue> Leases<'_, K> {
     pub fn finish(&self, held: &Held, ending: &Ending) -> Result<(), StoreError> {
         let Place { log, number } = held.place;
         let key = keys::ended(held.lease.id);
-        let mut entries = vec![(key.clone(), record::write(&key, ending)?)];
+        let event = self.end_event(held.place, &held.lease, ending, None)?;
+        let mut entries = vec![(key.clone(), record::write(&key, ending)?), event];
         // Only a courtesy: what the summaries do not say, the sweep finds.
         let mut tree = Tree::read(self.store, Which::Secret(log))?;
         entries.extend(tree.entries_of(number, super::sweep::DONE)?);
-        Ok(self.store.set_many(&entries)?)
+        self.write_with_events(&entries)
     }
 
     /// Records that a lease is to be ended and cannot be now, so that a sweep goes on with it: two durable
@@ -35,8 +36,9 @@ impl<K: KeyValue> Leases<'_, K> {
         let entries = [
             (closing_key.clone(), record::write(&closing_key, &closing)?),
             (work.clone(), record::write(&work, &id)?),
+            self.closing_event(held.place, &held.lease, &closing)?,
         ];
-        self.store.set_many(&entries)?;
+        self.write_with_events(&entries)?;
         let void = self.is_there(&keys::void(Which::Work, number))?;
         if void { Err(FenceError::Fenced) } else { Ok(closing) }
     }

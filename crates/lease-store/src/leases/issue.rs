@@ -1,7 +1,7 @@
 //! Numbering a lease and recording it, step by step with its issue.
 
 use chrono::{DateTime, Utc};
-use lease_core::{EndReason, Ending, Lease, LeaseId, LeaseShare, Mode};
+use lease_core::{Lease, LeaseId, LeaseShare, Mode};
 
 use super::held::{Held, Record};
 use super::logs::Log;
@@ -15,8 +15,8 @@ type Riding = Vec<(String, Vec<u8>)>;
 /// A number that is ours to put a lease under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Numbered {
-    place: Place,
-    share: Option<LeaseShare>,
+    pub(super) place: Place,
+    pub(super) share: Option<LeaseShare>,
     /// Summaries that were refreshed to get it; they ride with the record.
     riding: Riding,
 }
@@ -24,7 +24,7 @@ pub struct Numbered {
 /// A number among the leases of an identity, of which only so many may live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    share: LeaseShare,
+    pub(super) share: LeaseShare,
     riding: Riding,
 }
 
@@ -92,15 +92,6 @@ impl<K: KeyValue> Leases<'_, K> {
         Ok(Share { share: LeaseShare { identity, number }, riding })
     }
 
-    /// Gives up a number among the leases of an identity.
-    ///
-    /// # Errors
-    /// Fails if the store does; a sweep gives it up later then.
-    pub fn void_share(&self, share: &Share, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let LeaseShare { identity, number } = share.share;
-        self.write(keys::void(Which::Identity(identity), number), &now)
-    }
-
     /// The next number of a log, as long as it may have another lease.
     fn number_in(
         &self,
@@ -142,11 +133,11 @@ impl<K: KeyValue> Leases<'_, K> {
         pending: &Lease,
         claim: Option<&Claim>,
     ) -> Result<(), FenceError> {
-        self.record_at(numbered, pending, claim)?;
+        self.record_at(numbered, pending, claim, None)?;
         if self.is_given_up(numbered.place, numbered.share, claim)?
             || self.is_retired(numbered.place.log)?
         {
-            self.fail(numbered.place, pending.id, pending.begun_at, None)?;
+            self.fail(numbered.place, pending, pending.begun_at, TOO_LATE)?;
             return Err(FenceError::Fenced);
         }
         Ok(())
@@ -176,10 +167,11 @@ impl<K: KeyValue> Leases<'_, K> {
         pending: &Lease,
         claim: Option<&Claim>,
     ) -> Result<(), FenceError> {
-        self.complete(place, pending, claim)
+        self.amend(place, pending, claim)?;
+        self.is_issuable(pending.id)
     }
 
-    /// Records a lease as active, before its token is answered: one durable write.
+    /// Records a lease as active, with the event of its issue, before its token is answered: one durable write.
     ///
     /// # Errors
     /// Fails where its end was decided meanwhile. It is not to be answered then, and no more its issuer's
@@ -189,13 +181,22 @@ impl<K: KeyValue> Leases<'_, K> {
         place: Place,
         active: &Lease,
         claim: Option<&Claim>,
+        now: DateTime<Utc>,
     ) -> Result<(), FenceError> {
-        self.amend(place, active, claim)?;
-        let closed = self.is_there(&keys::issue_fence(active.id))? || self.is_closing(active.id)?;
+        let record = Record { lease: active.clone(), claim: claim.cloned() };
+        let key = keys::record(Which::Secret(place.log), place.number);
+        let value = record::write(&key, &record)?;
+        self.write_with_events(&[(key, value), self.issue_event(place, active, now)?])?;
+        self.is_issuable(active.id)
+    }
+
+    /// Read after a record was written: whoever decides the end of an issue writes first, and reads afterwards.
+    fn is_issuable(&self, id: LeaseId) -> Result<(), FenceError> {
+        let closed = self.is_there(&keys::issue_fence(id))? || self.is_closing(id)?;
         if closed { Err(FenceError::Fenced) } else { Ok(()) }
     }
 
-    /// Records a plain token, after it was made and before it is answered: one durable write.
+    /// Records a plain token, with the event of its issue, after it was made and before it is answered: one durable write.
     ///
     /// # Errors
     /// Fails where the number or the claim was given up meanwhile, or the dynamic secret deleted. It is not
@@ -205,47 +206,17 @@ impl<K: KeyValue> Leases<'_, K> {
         numbered: &Numbered,
         active: &Lease,
         claim: Option<&Claim>,
+        now: DateTime<Utc>,
     ) -> Result<(), FenceError> {
-        self.record_at(numbered, active, claim)?;
+        let event = self.issue_event(numbered.place, active, now)?;
+        self.record_at(numbered, active, claim, Some(event))?;
         if self.is_given_up(numbered.place, numbered.share, claim)?
             || self.is_retired(numbered.place.log)?
         {
-            self.fail(numbered.place, active.id, active.begun_at, None)?;
+            self.fail(numbered.place, active, now, TOO_LATE)?;
             return Err(FenceError::Fenced);
         }
         if self.is_closing(active.id)? { Err(FenceError::Fenced) } else { Ok(()) }
-    }
-
-    /// Gives up a number that nothing was recorded under.
-    ///
-    /// # Errors
-    /// Fails where the store does; a sweep gives it up later then.
-    pub fn void(&self, numbered: &Numbered, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let Place { log, number } = numbered.place;
-        let share =
-            numbered.share.map(|share| keys::void(Which::Identity(share.identity), share.number));
-        let voids = [keys::void(Which::Secret(log), number)].into_iter().chain(share);
-        let entries = voids.map(|key| Ok((key.clone(), record::write(&key, &now)?)));
-        let entries: Vec<_> = entries.collect::<Result<_, StoreError>>()?;
-        Ok(self.store.set_many(&entries)?)
-    }
-
-    /// Records that nothing came of an issue, and nothing of it is left or can still come.
-    ///
-    /// # Errors
-    /// Fails where the store does; a sweep finds out by itself then.
-    pub fn fail(
-        &self,
-        _place: Place,
-        id: LeaseId,
-        now: DateTime<Utc>,
-        note: Option<String>,
-    ) -> Result<(), StoreError> {
-        let ended = keys::ended(id);
-        if self.is_there(&ended)? {
-            return Ok(());
-        }
-        self.write(ended, &Ending { why: EndReason::Failed, at: now, note })
     }
 
     /// Whether a lease that is on record may be answered once more: the fences that its issuer reads.
@@ -266,6 +237,7 @@ impl<K: KeyValue> Leases<'_, K> {
         numbered: &Numbered,
         lease: &Lease,
         claim: Option<&Claim>,
+        event: Option<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
         let place = numbered.place;
         let key = keys::record(Which::Secret(place.log), place.number);
@@ -282,8 +254,9 @@ impl<K: KeyValue> Leases<'_, K> {
             let key = keys::record(Which::Identity(identity), number);
             entries.push((key.clone(), record::write(&key, &lease.id)?));
         }
+        entries.extend(event);
         entries.extend(numbered.riding.iter().cloned());
-        Ok(self.store.set_many(&entries)?)
+        self.write_with_events(&entries)
     }
 
     /// Read after a record was written: whoever gives the number up writes first, and reads afterwards.
@@ -376,6 +349,9 @@ impl<K: KeyValue> Leases<'_, K> {
             || (is_elsewhere && !self.is_there(&keys::place(id))?))
     }
 }
+
+/// Why an issue has failed that was taken for dead.
+const TOO_LATE: &str = "it came too late, or its dynamic secret was deleted meanwhile";
 
 impl From<KeyValueError> for FenceError {
     fn from(error: KeyValueError) -> Self {

@@ -1,8 +1,9 @@
 //! The logs: one for each dynamic secret that ever was, as long as something of it is left.
 
-use lease_core::{DynamicSecret, DynamicSecretName};
+use lease_core::{AuditLogId, DynamicSecret, DynamicSecretName};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{forgotten_up_to, mark_keys};
 use crate::definitions::{Definition, Definitions};
 use crate::summary::Tree;
 use crate::{Held, KeyValue, Leases, StoreError, Which, counter, keys, record};
@@ -117,7 +118,14 @@ impl<K: KeyValue> Leases<'_, K> {
         if !log.retired || !tree.is_done() {
             return Ok(());
         }
+        // Its events stay for as long as any other's.
+        let id = AuditLogId::Leases(number);
+        let forgotten = forgotten_up_to(self.store, self.auditor.keys, id)?;
+        if forgotten < tree.head() {
+            return Ok(());
+        }
         let mut gone = tree.last_keys();
+        gone.extend(mark_keys(id, forgotten));
         gone.push(keys::log(number));
         Ok(self.store.delete_many(&gone)?)
     }

@@ -1,16 +1,18 @@
 //! Renewing a lease: each renewal has a number, and none is overwritten.
 
 use chrono::{DateTime, Utc};
-use lease_core::LeaseId;
+use lease_core::Lease;
 
+use super::events::RenewalOutcome;
 use super::held::Renewed;
 use super::issue::FenceError;
-use crate::{Held, KeyValue, Leases, StoreError, keys, record};
+use crate::{Held, KeyValue, Leases, Place, StoreError, keys, record};
 
 /// A renewal that is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
-    id: LeaseId,
+    place: Place,
+    lease: Lease,
     number: u64,
     missing: Vec<u64>,
     /// The latest end that is known: no renewal ends sooner.
@@ -23,13 +25,14 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails where the store does not answer.
     pub fn begin_renewal(&self, held: &Held) -> Result<Renewal, StoreError> {
-        let id = held.lease.id;
-        let number = self.store.increment(&keys::renewals(id))?;
-        let Renewed { expires_at, missing } = self.renewed(&held.lease, number - 1)?;
-        Ok(Renewal { id, number, missing, expires_at })
+        let (place, lease) = (held.place, held.lease.clone());
+        let number = self.store.increment(&keys::renewals(lease.id))?;
+        let Renewed { expires_at, missing } = self.renewed(&lease, number - 1)?;
+        Ok(Renewal { place, lease, number, missing, expires_at })
     }
 
-    /// Records the new end, before the new token is answered, and says which end stands: one durable write.
+    /// Records the new end, with the event of it, before the new token is answered, and says which end stands: one durable
+    /// write.
     ///
     /// # Errors
     /// Fails where the end of the lease was decided meanwhile. Nothing is to be answered then.
@@ -37,13 +40,15 @@ impl<K: KeyValue> Leases<'_, K> {
         &self,
         renewal: &Renewal,
         expires_at: DateTime<Utc>,
+        outcome: &RenewalOutcome<'_>,
     ) -> Result<DateTime<Utc>, FenceError> {
-        let Renewal { id, number, missing, expires_at: known } = renewal;
+        let Renewal { place, lease, number, missing, expires_at: known } = renewal;
         let expires_at = expires_at.max(*known);
-        let key = keys::renewal(*id, *number);
+        let key = keys::renewal(lease.id, *number);
         let value = record::write(&key, &Renewed { expires_at, missing: missing.clone() })?;
-        self.store.set_many(&[(key, value)])?;
-        let closed = self.is_there(&keys::end_fence(*id))? || self.is_closing(*id)?;
+        let event = self.renewal_event((*place, lease), *number, expires_at, outcome)?;
+        self.write_with_events(&[(key, value), event])?;
+        let closed = self.is_there(&keys::end_fence(lease.id))? || self.is_closing(lease.id)?;
         if closed { Err(FenceError::Fenced) } else { Ok(expires_at) }
     }
 }

@@ -12,7 +12,7 @@ use self::look::Found;
 use super::held::Held;
 use super::times::Clocks;
 use crate::summary::{Changes, Entry, Tree};
-use crate::{KeyValue, Leases, StoreError, Times, Which, keys, record};
+use crate::{KeyValue, Leases, Place, StoreError, Times, Which, keys, record};
 
 /// What is due of one log, as much as one batch holds.
 ///
@@ -31,8 +31,9 @@ pub struct Batch<'a, K> {
     over: Vec<(u64, Held, EndReason)>,
     tasks: Vec<Task>,
     held: BTreeMap<TargetName, TimeDelta>,
-    ended: BTreeMap<LeaseId, Ending>,
-    fences: Vec<(String, Vec<u8>)>,
+    ended: BTreeMap<LeaseId, (Box<Held>, Ending)>,
+    /// What is written before anything is forgotten: fences that stay, and events.
+    lasting: Vec<(String, Vec<u8>)>,
     forgotten: Vec<String>,
     summary: Summary,
 }
@@ -83,7 +84,7 @@ impl<'a, K: KeyValue> Leases<'a, K> {
             return Ok(None);
         }
         let mut batch = Batch {
-            leases: Leases { store: self.store },
+            leases: Leases::new(self.store, self.auditor),
             which,
             clocks,
             times,
@@ -93,7 +94,7 @@ impl<'a, K: KeyValue> Leases<'a, K> {
             tasks: vec![],
             held: BTreeMap::new(),
             ended: BTreeMap::new(),
-            fences: vec![],
+            lasting: vec![],
             forgotten: vec![],
             summary: Summary { more: due.more, ..Summary::default() },
         };
@@ -191,7 +192,7 @@ impl<K: KeyValue> Batch<'_, K> {
             }
             Which::Work | Which::Identity(_) => self.drop_entry(task.number),
         }
-        self.ended.insert(task.held.lease.id, ending);
+        self.ended.insert(task.held.lease.id, (Box::new(task.held.clone()), ending));
     }
 
     /// Notes that an end could not be carried out now, and is to be tried again after a pause.
@@ -206,18 +207,26 @@ impl<K: KeyValue> Batch<'_, K> {
     /// # Errors
     /// Fails where the store does; what is not written is found again by the next sweep.
     pub fn finish(mut self) -> Result<Summary, StoreError> {
-        let mut entries = std::mem::take(&mut self.fences);
-        for (id, ending) in &self.ended {
+        let mut entries = std::mem::take(&mut self.lasting);
+        for (id, (held, ending)) in &self.ended {
             let key = keys::ended(*id);
             // Of two that end a lease at once, the reason of the first stands.
             if self.leases.read::<Ending>(&key)?.is_none() {
                 let closing: Option<Closing> = self.leases.read(&keys::closing(*id))?;
                 let why = closing.map_or(ending.why, |closing| closing.why);
-                let value = record::write(&key, &Ending { why, ..ending.clone() })?;
+                let ending = Ending { why, ..ending.clone() };
+                entries.push(self.leases.end_event(held.place, &held.lease, &ending, None)?);
+                let value = record::write(&key, &ending)?;
                 entries.push((key, value));
             }
         }
-        let Changes { written, gone } = self.tree.entries()?;
+        let Changes { mut written, gone } = self.tree.entries()?;
+        // Only along with what is written anyway.
+        if let Which::Secret(log) = self.which
+            && !(entries.is_empty() && written.is_empty())
+        {
+            written.extend(self.leases.settle(log, self.tree.head(), &entries)?);
+        }
         self.forgotten.extend(gone);
         if !self.forgotten.is_empty() {
             // An end is on record before what leads to it goes.
@@ -230,7 +239,7 @@ impl<K: KeyValue> Batch<'_, K> {
     }
 
     fn write(&self, entries: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-        if entries.is_empty() { Ok(()) } else { Ok(self.leases.store.set_many(entries)?) }
+        if entries.is_empty() { Ok(()) } else { self.leases.write_with_events(entries) }
     }
 
     /// Gives up numbers without a record, and looks once more whether one has come meanwhile.
@@ -254,6 +263,7 @@ impl<K: KeyValue> Batch<'_, K> {
             match self.look_at_record(number, None)? {
                 None => {
                     self.summary.voided += 1;
+                    self.account_for(number)?;
                     let look = (self.clocks.log() + self.times.retention).timestamp();
                     self.tree.put(number, Entry { look, live: false, noticed: None });
                 }
@@ -261,6 +271,15 @@ impl<K: KeyValue> Batch<'_, K> {
                 Some(Found::Over(held, why)) => over.push((number, *held, why)),
                 Some(Found::Noted | Found::Void) => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Has a void number have an event, unless whoever gave it up has said why.
+    fn account_for(&mut self, number: u64) -> Result<(), StoreError> {
+        if let Which::Secret(log) = self.which {
+            let place = Place { log, number };
+            self.lasting.extend(self.leases.missing_void_event(place, self.clocks.host())?);
         }
         Ok(())
     }

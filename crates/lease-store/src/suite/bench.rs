@@ -1,12 +1,17 @@
 //! A dynamic secret of its own in a store, with leases that are issued, renewed and swept step by step.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use lease_core::{DynamicSecret, EndReason, Ending, Lease, LeaseId, Mode, ObjectKind, Phase};
+use lease_core::{
+    AuditActor, DynamicSecret, EndReason, Ending, Keyring, Lease, LeaseId, MasterKey, Mode,
+    ObjectKind, Phase,
+};
 
 use super::watched::Watched;
 use crate::{
-    Claim, ClaimKey, Claiming, Definitions, Held, KeyValue, Leases, Log, Numbered, Place, Summary,
-    Task, Times, Which,
+    AuditLog, AuditTimes, Auditor, Claim, ClaimKey, Claiming, Definitions, Held, KeyValue, Leases,
+    Log, Numbered, Place, RenewalOutcome, Summary, Task, Times, Which,
 };
 
 /// When all of it begins.
@@ -24,8 +29,26 @@ pub(super) const TIMES: Times = Times {
     retention: TimeDelta::days(7),
 };
 
+/// How long events are kept: longer than leases are.
+pub(super) const AUDIT_RETENTION: i64 = 30 * 24 * 3600;
+
 /// When all issues that were begun at [`T0`] are settled.
 pub(super) const SETTLED: i64 = T0 + ISSUE + 75;
+
+/// The keys that sign, and who acts: the same for all.
+pub(super) fn auditor() -> Auditor<'static> {
+    static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
+        let key = MasterKey::from_base64(&format!("{}=", "A".repeat(43))).expect("a good key");
+        Keyring::new(&key, &[])
+    });
+    static ACTOR: LazyLock<AuditActor> =
+        LazyLock::new(|| AuditActor::of_requester("administrator"));
+    Auditor { keys: &KEYS, actor: &ACTOR, on_record: |_, _| {} }
+}
+
+/// A renewal that succeeds at [`T0`].
+pub(super) const RENEWED: RenewalOutcome<'static> =
+    RenewalOutcome { now: DateTime::UNIX_EPOCH, is_renewed: true, jti: Some("j"), reason: None };
 
 /// A dynamic secret of its own.
 pub(super) struct Bench<'a, K> {
@@ -61,12 +84,12 @@ impl<'a, K: KeyValue> Bench<'a, K> {
 
     /// The leases as this replica sees them: counted, and interrupted.
     pub(super) fn leases(&self) -> Leases<'_, Watched<'a, K>> {
-        Leases::new(&self.store)
+        Leases::new(&self.store, auditor())
     }
 
     /// The leases as another replica sees them.
     pub(super) fn others(&self) -> Leases<'a, K> {
-        Leases::new(self.store.inner)
+        Leases::new(self.store.inner, auditor())
     }
 
     pub(super) fn place(&self, number: u64) -> Place {
@@ -141,10 +164,10 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         let active = active(lease);
         let leases = self.leases();
         if lease.mode == Mode::Plain {
-            leases.record_plain(numbered, &active, claim).expect("records");
+            leases.record_plain(numbered, &active, claim, at(T0)).expect("records");
         } else {
             leases.begin(numbered, lease, claim).expect("begins");
-            leases.complete(numbered.place(), &active, claim).expect("completes");
+            leases.complete(numbered.place(), &active, claim, at(T0)).expect("completes");
         }
         Held::new(numbered.place(), active)
     }
@@ -168,6 +191,19 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     /// The lease at a place.
     pub(super) fn held(&self, place: Place) -> Held {
         self.others().held(place).expect("reads").expect("is there")
+    }
+
+    /// The audit events as another replica sees them.
+    pub(super) fn audit(&self) -> AuditLog<'a, K> {
+        AuditLog::new(self.store.inner, auditor().keys)
+    }
+
+    /// Forgets the events of the log that are old, as many as there are.
+    pub(super) fn tend(&self, now: i64) {
+        let retention = TimeDelta::seconds(AUDIT_RETENTION);
+        self.audit()
+            .tend(at(now), AuditTimes { landing: TIMES.landing, retention })
+            .expect("tends");
     }
 
     /// Marks the log as one whose dynamic secret is gone, and drops it where nothing of it is left.

@@ -104,7 +104,7 @@ pub(super) fn of_two_that_race_for_the_last_place_one_gets_it<K: KeyValue>(store
         assert_eq!(usize::from(ours.is_ok()) + others.get(), 1, "after {operations}");
         if let Ok(numbered) = ours {
             let lease = bench.lease(Mode::Plain);
-            bench.leases().record_plain(&numbered, &active(&lease), None).expect("records");
+            bench.leases().record_plain(&numbered, &active(&lease), None, at(T0)).expect("records");
         }
         let due = bench.others().due(crate::Which::Secret(log), at(T0), 100, TIMES);
         drop(due.expect("reads"));

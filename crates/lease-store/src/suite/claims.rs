@@ -71,7 +71,7 @@ pub(super) fn a_request_whose_lease_failed_is_free<K: KeyValue>(store: &K) {
         let numbered = bench.number();
         let lease = bench.lease(Mode::Existing);
         bench.leases().begin(&numbered, &lease, Some(&claim)).expect("begins");
-        bench.leases().fail(numbered.place(), lease.id, at(T0), None).expect("fails");
+        bench.leases().fail(numbered.place(), &lease, at(T0), "it failed").expect("fails");
     }
     let ours = mine(claim(&bench, &key, T0));
     let held = bench.issue(Mode::Existing, Some(&ours));

@@ -28,7 +28,10 @@ pub(super) fn each_step_makes_as_many_durable_writes_as_it_may<K: KeyValue>(stor
     let held = bench.issue(Mode::Existing, None);
     writes();
     let renewal = bench.leases().begin_renewal(&held).expect("begins");
-    bench.leases().confirm_renewal(&renewal, at(T0 + 2 * TTL)).expect("confirms");
+    bench
+        .leases()
+        .confirm_renewal(&renewal, at(T0 + 2 * TTL), &super::bench::RENEWED)
+        .expect("confirms");
     assert_eq!(writes(), 2, "renewal");
     bench.leases().finish(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
     assert_eq!(writes(), 1, "revocation of what is in no summary");

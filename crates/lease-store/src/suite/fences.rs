@@ -97,7 +97,9 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: Mode) {
             if writer_is_first {
                 let first: Action<'_, K> = Box::new(move |bench| {
                     write(&|numbered, lease| match mode {
-                        Mode::Plain => bench.leases().record_plain(numbered, &active(lease), None),
+                        Mode::Plain => {
+                            bench.leases().record_plain(numbered, &active(lease), None, at(T0))
+                        }
                         _ => bench.leases().begin(numbered, lease, None),
                     });
                 });
@@ -109,7 +111,7 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: Mode) {
                 });
                 let second = move || {
                     write(&|numbered, lease| match mode {
-                        Mode::Plain => others.record_plain(numbered, &active(lease), None),
+                        Mode::Plain => others.record_plain(numbered, &active(lease), None, at(T0)),
                         _ => others.begin(numbered, lease, None),
                     });
                 };
@@ -143,7 +145,7 @@ pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
             });
             if writer_is_first {
                 let first: Action<'_, K> = Box::new(move |bench| {
-                    told(went_well(bench.leases().complete(place, &active, None)));
+                    told(went_well(bench.leases().complete(place, &active, None, at(T0))));
                 });
                 let second = move || _ = batch(&others, Which::Secret(log), SETTLED, 100);
                 (first, Box::new(second), check)
@@ -151,7 +153,7 @@ pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
                 let first: Action<'_, K> = Box::new(move |bench| {
                     batch(&bench.leases(), Which::Secret(log), SETTLED, 100);
                 });
-                let second = move || told(went_well(others.complete(place, &active, None)));
+                let second = move || told(went_well(others.complete(place, &active, None, at(T0))));
                 (first, Box::new(second), check)
             }
         });
@@ -179,7 +181,12 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
             });
             if writer_is_first {
                 let first: Action<'_, K> = Box::new(move |bench| {
-                    told(went_well(bench.leases().confirm_renewal(&renewal, at(end)).map(drop)));
+                    told(went_well(
+                        bench
+                            .leases()
+                            .confirm_renewal(&renewal, at(end), &super::bench::RENEWED)
+                            .map(drop),
+                    ));
                 });
                 let second = move || _ = batch(&others, Which::Secret(log), T0 + TTL, 100);
                 (first, Box::new(second), check)
@@ -188,7 +195,9 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
                     batch(&bench.leases(), Which::Secret(log), T0 + TTL, 100);
                 });
                 let second = move || {
-                    told(went_well(others.confirm_renewal(&renewal, at(end)).map(drop)));
+                    told(went_well(
+                        others.confirm_renewal(&renewal, at(end), &super::bench::RENEWED).map(drop),
+                    ));
                 };
                 (first, Box::new(second), check)
             }
@@ -239,7 +248,7 @@ pub(super) fn an_issue_is_found_or_its_log_is_gone<K: KeyValue>(store: &K) {
                 let leases = bench.leases();
                 let numbered = leases.number(bench.log, None, at(T0)).expect("gives one");
                 told(went_well(match mode {
-                    Mode::Plain => leases.record_plain(&numbered, &active(&lease), None),
+                    Mode::Plain => leases.record_plain(&numbered, &active(&lease), None, at(T0)),
                     _ => leases.begin(&numbered, &lease, None),
                 }));
             });
@@ -376,7 +385,7 @@ fn record<K: KeyValue>(
     claim: &crate::Claim,
 ) -> Result<(), FenceError> {
     match lease.mode {
-        Mode::Plain => leases.record_plain(numbered, &active(lease), Some(claim)),
+        Mode::Plain => leases.record_plain(numbered, &active(lease), Some(claim), at(T0)),
         _ => leases.begin(numbered, lease, Some(claim)),
     }
 }
@@ -395,11 +404,11 @@ pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
         let lease = active(&bench.lease(Mode::Plain));
         let (place, inner, others) = (numbered.place(), bench.store.inner, bench.others());
         let (told, recorded) = noted::<bool>();
-        let issuer = move || told(went_well(others.record_plain(&numbered, &lease, None)));
+        let issuer = move || told(went_well(others.record_plain(&numbered, &lease, None, at(T0))));
         let second = move || {
             let second = Watched::new(inner);
             second.interrupt(of_second, issuer);
-            batch(&Leases::new(&second), which, gives_up, 100);
+            batch(&Leases::new(&second, super::bench::auditor()), which, gives_up, 100);
         };
         bench.store.interrupt(of_first, second);
         batch(&bench.leases(), which, gives_up, 100);
@@ -432,7 +441,9 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
             bench.leases().begin(&numbered, &pending, Some(&claim)).expect("begins");
         }
         match fence {
-            "void" => bench.others().void(&numbered, at(T0)).expect("gives up"),
+            "void" => {
+                bench.others().void(&numbered, None, "it is given up", at(T0)).expect("gives up");
+            }
             "claim" => bench.others().release(&claim).expect("gives up"),
             "issue" => {
                 let fence = crate::keys::issue_fence(pending.id);
@@ -445,8 +456,10 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
         bench.store.stop_after(1);
         let active = active(&pending);
         match mode {
-            Mode::Plain => _ = bench.leases().record_plain(&numbered, &active, Some(&claim)),
-            _ => _ = bench.leases().complete(numbered.place(), &active, Some(&claim)),
+            Mode::Plain => {
+                _ = bench.leases().record_plain(&numbered, &active, Some(&claim), at(T0));
+            }
+            _ => _ = bench.leases().complete(numbered.place(), &active, Some(&claim), at(T0)),
         }
         let held = bench.held(numbered.place());
         assert_eq!(held.lease.phase, lease_core::Phase::Active);

@@ -20,7 +20,10 @@ pub(super) fn renewals_side_by_side_never_shorten<K: KeyValue>(store: &K) {
         let mut latest = held.expires_at;
         for index in order {
             let end = at(T0 + ends[index]);
-            let stands = bench.leases().confirm_renewal(&renewals[index], end).expect("confirms");
+            let stands = bench
+                .leases()
+                .confirm_renewal(&renewals[index], end, &super::bench::RENEWED)
+                .expect("confirms");
             assert!(stands >= end && stands >= held.expires_at, "{ends:?} {order:?}");
             latest = latest.max(stands);
             assert_eq!(bench.held(held.place).expires_at, latest, "{ends:?} {order:?}");
@@ -38,8 +41,9 @@ pub(super) fn a_lost_renewal_is_found_by_the_next<K: KeyValue>(store: &K) {
     let held = bench.issue(Mode::Existing, None);
     let begin = || bench.leases().begin_renewal(&held).expect("begins");
     let (first, second, third) = (begin(), begin(), begin());
-    let confirm =
-        |renewal, end| bench.leases().confirm_renewal(renewal, at(end)).expect("confirms");
+    let confirm = |renewal, end| {
+        bench.leases().confirm_renewal(renewal, at(end), &super::bench::RENEWED).expect("confirms")
+    };
     // The second is the slowest, and reaches the furthest; the fourth has seen neither it nor the first.
     confirm(&third, T0 + 2 * TTL);
     let fourth = begin();

@@ -2,7 +2,7 @@
 
 use lease_core::{Closing, DynamicSecret, EndReason, LeaseState, Mode};
 
-use super::bench::{Bench, SETTLED, T0, TIMES, TTL, at, batch, ending};
+use super::bench::{AUDIT_RETENTION, Bench, SETTLED, T0, TIMES, TTL, at, batch, ending};
 use crate::{Claiming, Definitions, KeyValue, StoreError, Which, keys};
 
 fn over() -> i64 {
@@ -15,7 +15,10 @@ pub(super) fn what_ended_is_seen_for_as_long_as_it_is_retained<K: KeyValue>(stor
     let claim = bench.claim(&key);
     let held = bench.issue(Mode::Existing, Some(&claim));
     let renewal = bench.leases().begin_renewal(&held).expect("begins");
-    bench.leases().confirm_renewal(&renewal, at(T0 + TTL)).expect("confirms");
+    bench
+        .leases()
+        .confirm_renewal(&renewal, at(T0 + TTL), &super::bench::RENEWED)
+        .expect("confirms");
     bench.sweep(T0);
     assert_eq!(bench.sweep(T0 + TTL).ended, 1);
     for now in [T0 + TTL, over() - 1] {
@@ -90,7 +93,7 @@ pub(super) fn a_failed_generation_stays_passed_over<K: KeyValue>(store: &K) {
     let numbered = bench.number();
     let lease = bench.lease(Mode::Existing);
     bench.leases().begin(&numbered, &lease, Some(&failed)).expect("begins");
-    bench.leases().fail(numbered.place(), lease.id, at(T0), None).expect("fails");
+    bench.leases().fail(numbered.place(), &lease, at(T0), "it failed").expect("fails");
     let claim = bench.claim(&key);
     assert_eq!(claim.generation, 2);
     let mut lasting = bench.lease(Mode::Existing);
@@ -109,7 +112,7 @@ pub(super) fn a_retired_log_goes_when_nothing_of_it_is_left<K: KeyValue>(store: 
     let held = bench.issue(Mode::Existing, None);
     // As many as one leaf holds, so that whole nodes are done with.
     for _ in 0..70 {
-        bench.leases().void(&bench.number(), at(T0)).expect("gives up");
+        bench.leases().void(&bench.number(), None, "it is given up", at(T0)).expect("gives up");
     }
     let secrets = Definitions::<_, DynamicSecret>::new(store);
     bench.drop_log();
@@ -125,12 +128,21 @@ pub(super) fn a_retired_log_goes_when_nothing_of_it_is_left<K: KeyValue>(store: 
         bench.sweep(now);
     }
     bench.drop_log();
+    assert!(bench.log_record().is_some(), "its events are not old yet");
+    bench.tend(over() + 2 * AUDIT_RETENTION);
+    bench.drop_log();
     assert_eq!(bench.log_record(), None);
     for left in [
         keys::count(which),
         keys::summary(which, 0, 0),
         keys::summary(which, 2, 0),
         keys::log(bench.log),
+        format!("settled.{}", bench.log),
+        format!("forgotten.{}", bench.log),
+        format!("forgotten.{}.71", bench.log),
+        format!("event.{}.1.issue", bench.log),
+        format!("event.{}.1.end", bench.log),
+        format!("event.{}.71.end", bench.log),
     ] {
         assert_eq!(store.get(&left).expect("reads"), None, "{left} is left");
     }
@@ -150,7 +162,7 @@ pub(super) fn the_first_reason_for_an_end_stands<K: KeyValue>(store: &K) {
     while batch(&bench.others(), Which::Work, T0 + TTL, 100).is_some_and(|summary| summary.more) {}
     assert_eq!(bench.held(held.place).state(at(T0 + TTL)), LeaseState::Revoked);
     // Nor does a failure that is told too late change it.
-    bench.leases().fail(held.place, held.lease.id, at(SETTLED), None).expect("is told");
+    bench.leases().fail(held.place, &held.lease, at(SETTLED), "it failed").expect("is told");
     assert_eq!(bench.held(held.place).state(at(T0 + TTL)), LeaseState::Revoked);
 }
 

@@ -77,7 +77,7 @@ pub(super) fn a_share_comes_back_once_it_is_void_or_its_lease_has_ended<K: KeyVa
     // It was given up, with its number or alone.
     let bench = Bench::new(store);
     let given = share(&bench, 1, T0).expect("gives one");
-    bench.leases().void(&number(&bench, given), at(T0)).expect("gives up");
+    bench.leases().void(&number(&bench, given), None, "it is given up", at(T0)).expect("gives up");
     let given = share(&bench, 1, T0).expect("has room again");
     bench.leases().void_share(&given, at(T0)).expect("gives up");
     share(&bench, 1, T0).expect("has room again");
@@ -132,7 +132,7 @@ pub(super) fn whoever_is_taken_for_dead_with_a_share_answers_nothing<K: KeyValue
         let mut lease = bench.lease(mode);
         lease.share = numbered.lease_share();
         let recorded = if mode == Mode::Plain {
-            bench.leases().record_plain(&numbered, &super::bench::active(&lease), None)
+            bench.leases().record_plain(&numbered, &super::bench::active(&lease), None, at(T0))
         } else {
             bench.leases().begin(&numbered, &lease, None)
         };

@@ -1,10 +1,16 @@
 //! Who acts: each does what `lease-engine` does, in its order, with one account in place of all objects.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{
-    Closing, EndReason, Ending, Lease, LeaseId, LeaseState, LeasedObject, Mode, ObjectKind, Phase,
+    AuditActor, Closing, EndReason, Ending, Keyring, Lease, LeaseId, LeaseState, LeasedObject,
+    MasterKey, Mode, ObjectKind, Phase,
 };
-use lease_store::{ClaimKey, Claimed, Claiming, FenceError, Held, Leases, Place, Times, Which};
+use lease_store::{
+    Auditor, ClaimKey, Claimed, Claiming, FenceError, Held, Leases, Place, RenewalOutcome, Times,
+    Which,
+};
 
 use crate::port::{Answer, NoAnswer, Port, Said};
 use crate::random::Random;
@@ -37,11 +43,25 @@ pub struct Ask {
 /// The number of an identity of which only so many leases may live.
 pub const IDENTITY: u64 = 7;
 
+/// The keys that sign all events.
+pub fn keys() -> &'static Keyring {
+    static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
+        let key = MasterKey::from_base64(&format!("{}=", "A".repeat(43))).expect("a good key");
+        Keyring::new(&key, &[])
+    });
+    &KEYS
+}
+
+fn leases(port: &Port) -> Leases<'_, Port> {
+    static ACTOR: LazyLock<AuditActor> = LazyLock::new(|| AuditActor::of_requester("somebody"));
+    Leases::new(port, Auditor { keys: keys(), actor: &ACTOR, on_record: |_, _| {} })
+}
+
 /// How it came out is told on the way; none where it stopped.
 type Outcome = Option<()>;
 
 pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outcome {
-    let leases = Leases::new(port);
+    let leases = leases(port);
     let deadline = port.now() + terms.issue;
     let is_late = || port.now() > deadline;
     let mut claim = None;
@@ -85,11 +105,14 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     if ask.plain {
         port.pause()?;
         if is_late() || random.happens(50) {
-            leases.void(&numbered, port.now()).ok()?;
+            leases.void(&numbered, Some(&lease), "no token", port.now()).ok()?;
             return release();
         }
         lease.phase = Phase::Active;
-        leases.record_plain(&numbered, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
+        leases
+            .record_plain(&numbered, &lease, claim, port.now())
+            .map_err(|error| fenced(port, &error))
+            .ok()?;
         if !is_late() {
             port.tell(answer(&lease, place, lease.expires_at, ask.key));
         }
@@ -102,10 +125,10 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     };
     if is_late() || uid.is_none() {
         undo(port, lease.id)?;
-        return leases.fail(place, lease.id, port.now(), None).ok();
+        return leases.fail(place, &lease, port.now(), "no token").ok();
     }
     lease.phase = Phase::Active;
-    leases.complete(place, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
+    leases.complete(place, &lease, claim, port.now()).map_err(|error| fenced(port, &error)).ok()?;
     if !is_late() {
         port.tell(answer(&lease, place, lease.expires_at, ask.key));
     }
@@ -137,7 +160,7 @@ fn undo(port: &Port, id: LeaseId) -> Outcome {
 }
 
 fn issue_again(port: &Port, ask: &Ask, claimed: &Claimed, deadline: DateTime<Utc>) -> Outcome {
-    let leases = Leases::new(port);
+    let leases = leases(port);
     let held = leases.held(claimed.place).ok()??;
     if held.state(port.now()) != LeaseState::Active {
         return None;
@@ -155,7 +178,7 @@ fn issue_again(port: &Port, ask: &Ask, claimed: &Claimed, deadline: DateTime<Utc
 }
 
 pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
-    let leases = Leases::new(port);
+    let leases = leases(port);
     let deadline = port.now() + terms.issue;
     let held = leases.find(id).ok()??;
     let now = port.now();
@@ -168,7 +191,9 @@ pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
     if !port.mint(id, uid_of(&held.lease)?).ok()? {
         return None;
     }
-    let confirmed = leases.confirm_renewal(&renewal, end);
+    let now = port.now();
+    let outcome = RenewalOutcome { now, is_renewed: true, jti: None, reason: None };
+    let confirmed = leases.confirm_renewal(&renewal, end, &outcome);
     let stands = confirmed.map_err(|error| fenced(port, &error)).ok()?;
     if port.now() <= deadline {
         port.tell(Said::Note("renewed"));
@@ -178,7 +203,7 @@ pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
 }
 
 pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> Outcome {
-    let leases = Leases::new(port);
+    let leases = leases(port);
     let held = leases.find(id).ok()??;
     if held.ending.is_some() || held.lease.mode == Mode::Plain {
         return None;
@@ -217,7 +242,7 @@ pub fn sweep(port: &Port, terms: &Terms, random: &mut Random) -> Outcome {
     let logs = terms.logs.iter().map(|log| Which::Secret(*log));
     for which in [Which::Work, Which::Identity(IDENTITY)].into_iter().chain(logs) {
         for _ in 0..8 {
-            let leases = Leases::new(port);
+            let leases = leases(port);
             let due = leases.due(which, port.now(), terms.batch, terms.times).ok()?;
             let Some(mut batch) = due else { break };
             for task in batch.close().ok()? {

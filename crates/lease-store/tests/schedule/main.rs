@@ -8,6 +8,7 @@
 //! `KUBELEASE_SCHEDULES` says how many there are, and `KUBELEASE_SEED` which is the first.
 
 mod actors;
+mod events;
 mod facts;
 mod port;
 mod random;

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use lease_core::LeaseId;
 
+use crate::events::Events;
 use crate::facts::Facts;
 use crate::port::{Op, Port, Reply, Said};
 use crate::random::Random;
@@ -18,6 +19,7 @@ pub struct World {
     pub store: BTreeMap<String, Vec<u8>>,
     pub accounts: BTreeMap<LeaseId, u64>,
     pub facts: Facts,
+    pub events: Events,
     pub now: Arc<AtomicI64>,
     pub random: Random,
     pub faults: Faults,
@@ -67,6 +69,7 @@ impl World {
             store,
             accounts: BTreeMap::new(),
             facts: Facts::default(),
+            events: Events::default(),
             now: Arc::new(AtomicI64::new(1_800_000_000)),
             faults: random.one_of(&[Faults::Now, Faults::Late, Faults::Late]),
             decimal: random.happens(500),
@@ -275,6 +278,9 @@ impl World {
         match op {
             Op::Get(key) => Reply::Value(self.store.get(&key).cloned()),
             Op::Set(entries) => {
+                if let Some(violation) = self.events.written(&entries) {
+                    self.violate(&violation);
+                }
                 for (key, value) in entries {
                     if key.starts_with("count.") {
                         self.violate(&format!("a counter is written: {key}"));
@@ -346,6 +352,9 @@ impl World {
             let gone = |id: &LeaseId| !self.accounts.contains_key(id);
             let closing = |id: &LeaseId| self.store.contains_key(&format!("closing.{id}"));
             if let Some(violation) = self.facts.check(self.now(), cap, gone, closing) {
+                self.violate(&violation);
+            }
+            if let Some(violation) = self.events.check(&self.facts) {
                 self.violate(&violation);
             }
         }

@@ -48,7 +48,7 @@ impl<K: KeyValue> Batch<'_, K> {
         if failed {
             gone.retain(|key| *key != fence);
             let value = record::write(&fence, &true)?;
-            self.fences.push((fence, value));
+            self.lasting.push((fence, value));
         }
         self.forgotten.extend(gone);
         Ok(())

@@ -31,6 +31,7 @@ impl<K: KeyValue> Batch<'_, K> {
         let noticed = known.and_then(|entry| entry.noticed);
         match (void, noticed) {
             (Some(at), _) => {
+                self.account_for(number)?;
                 let look = self.clocks.ordered(at + self.times.retention).timestamp();
                 if look <= now {
                     self.forgotten.push(keys::void(self.which, number));

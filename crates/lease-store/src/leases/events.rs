@@ -1,0 +1,213 @@
+//! The audit events of leases, each written in one step with what it is about.
+//!
+//! A lease has at most one event of its issue, one of each renewal, one that its revocation was left to the sweeps, and
+//! exactly one of its end, under whose key everybody writes who ends it. Whoever writes `ended` writes that event in the
+//! same step, so that of two ends at once the same one stands in both.
+
+use chrono::{DateTime, Utc};
+use lease_core::{
+    AuditDecision, AuditEvent, AuditEventType, AuditLogId, AuditPlace, AuditSlot, AuditText,
+    AuditTrail, Closing, Ending, Lease,
+};
+
+use super::logs::Log;
+use crate::audit::{SignedKey, Stored, settled_up_to, write_event, write_settled};
+use crate::{KeyValue, Leases, Place, StoreError, counter, keys};
+
+/// The key and the value of an event.
+pub(super) type Entry = (String, Vec<u8>);
+
+/// What an event says of a renewal, besides what the lease says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RenewalOutcome<'a> {
+    /// The time, by the host's clock.
+    pub now: DateTime<Utc>,
+    /// True if the lease was renewed; otherwise its end stays as it was.
+    pub is_renewed: bool,
+    /// The id of the new token, if there is one.
+    pub jti: Option<&'a str>,
+    /// Why it has failed, or who has renewed it.
+    pub reason: Option<&'a str>,
+}
+
+impl<K: KeyValue> Leases<'_, K> {
+    /// The event of an issue.
+    pub(super) fn issue_event(
+        &self,
+        place: Place,
+        lease: &Lease,
+        now: DateTime<Utc>,
+    ) -> Result<Entry, StoreError> {
+        let event = AuditEvent::of_issue(lease, self.auditor.actor, now);
+        self.write_event(place, AuditSlot::Issue, &event)
+    }
+
+    /// The event of a lease that was found without a record. It stands in the place of its issue.
+    pub(super) fn adoption_event(
+        &self,
+        place: Place,
+        lease: &Lease,
+        now: DateTime<Utc>,
+    ) -> Result<Entry, StoreError> {
+        let event = AuditEvent::of_issue(lease, self.auditor.actor, now);
+        let event = AuditEvent { event_type: AuditEventType::Adoption, ..event };
+        let event = event.because(&format!("it was issued to `{}`", lease.requester));
+        self.write_event(place, AuditSlot::Issue, &event)
+    }
+
+    /// The event of a renewal.
+    pub(super) fn renewal_event(
+        &self,
+        (place, lease): (Place, &Lease),
+        number: u64,
+        expires_at: DateTime<Utc>,
+        outcome: &RenewalOutcome<'_>,
+    ) -> Result<Entry, StoreError> {
+        let RenewalOutcome { now, is_renewed, jti, reason } = *outcome;
+        let decision = if is_renewed { AuditDecision::Allowed } else { AuditDecision::Failed };
+        let event = AuditEvent::new(AuditEventType::Renewal, decision, self.auditor.actor, now);
+        let left = u64::try_from((expires_at - now).num_seconds()).ok();
+        let event = AuditEvent {
+            jti: jti.map(AuditText::new),
+            ttl_seconds: left.filter(|_| is_renewed),
+            reason: reason.map(AuditText::new),
+            ..event.about_lease(lease)
+        };
+        self.write_event(place, AuditSlot::Renewal(number), &event)
+    }
+
+    /// The event of a revocation that is left to the sweeps.
+    pub(super) fn closing_event(
+        &self,
+        place: Place,
+        lease: &Lease,
+        closing: &Closing,
+    ) -> Result<Entry, StoreError> {
+        let event = AuditEvent::new(
+            AuditEventType::RevocationBegun,
+            AuditDecision::Allowed,
+            self.auditor.actor,
+            closing.since,
+        );
+        let reason = closing.obstacle.as_deref().map(AuditText::new);
+        let event = AuditEvent { reason, ..event.about_lease(lease) };
+        self.write_event(place, AuditSlot::Closing, &event)
+    }
+
+    /// The event of an end, whoever carries it out: who has asked for it is named by it.
+    pub(crate) fn end_event(
+        &self,
+        place: Place,
+        lease: &Lease,
+        ending: &Ending,
+        reason: Option<&str>,
+    ) -> Result<Entry, StoreError> {
+        let closing = SignedKey::event(of(place, AuditSlot::Closing));
+        let closing: Stored<AuditEvent> = closing.read(self.store, self.auditor.keys)?;
+        let trail = self.trail(lease, closing.is_there())?;
+        let mut event = AuditEvent::of_end(lease, ending, self.auditor.actor, trail);
+        if let Stored::Genuine(closing) = closing
+            && event.event_type == AuditEventType::Revocation
+        {
+            event.actor = closing.actor;
+        }
+        if let Some(reason) = reason {
+            event = event.because(reason);
+        }
+        self.write_event(place, AuditSlot::End, &event)
+    }
+
+    /// The event of a number that nothing was recorded under, and nothing will be. With the lease, if it was planned.
+    pub(crate) fn void_event(
+        &self,
+        place: Place,
+        lease: Option<&Lease>,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Entry, StoreError> {
+        let failed = (AuditEventType::IssueFailed, AuditDecision::Failed);
+        let mut event = AuditEvent::new(failed.0, failed.1, self.auditor.actor, now);
+        event.trail = Some(AuditTrail::default());
+        let event = if let Some(lease) = lease {
+            event.about_lease(lease)
+        } else {
+            let log: Option<Log> = self.read(&keys::log(place.log))?;
+            AuditEvent { dynamic_secret: log.map(|log| log.dynamic_secret), ..event }
+        };
+        self.write_event(place, AuditSlot::End, &event.because(reason))
+    }
+
+    /// The event of a void number whose issuer has stopped, if it has none yet.
+    pub(crate) fn missing_void_event(
+        &self,
+        place: Place,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Entry>, StoreError> {
+        if self.is_there(&SignedKey::event(of(place, AuditSlot::End)).text())? {
+            return Ok(None);
+        }
+        self.void_event(place, None, STOPPED, now).map(Some)
+    }
+
+    /// The word that each number of a log is accounted for, as far as that is new, once `written` is.
+    ///
+    /// A number is accounted for by the event of its issue or of its end.
+    pub(crate) fn settle(
+        &self,
+        log: u64,
+        head: u64,
+        written: &[Entry],
+    ) -> Result<Option<Entry>, StoreError> {
+        let (id, audit) = (AuditLogId::Leases(log), self.auditor.keys);
+        let known = settled_up_to(self.store, audit, id)?;
+        let mut up_to = known;
+        while up_to < head.min(known + SETTLED) {
+            let place = Place { log, number: up_to + 1 };
+            let end = SignedKey::event(of(place, AuditSlot::End)).text();
+            let issue = SignedKey::event(of(place, AuditSlot::Issue)).text();
+            let is_accounted_for = written.iter().any(|(key, _)| *key == end)
+                || self.is_there(&issue)?
+                || self.is_there(&end)?;
+            if !is_accounted_for {
+                break;
+            }
+            up_to += 1;
+        }
+        (up_to > known).then(|| write_settled(audit, id, up_to)).transpose()
+    }
+
+    /// The events of a lease so far.
+    fn trail(&self, lease: &Lease, revocation_begun: bool) -> Result<AuditTrail, StoreError> {
+        let renewals = counter::read(self.store, &keys::renewals(lease.id))?;
+        let mut missing = match renewals {
+            0 => vec![],
+            last => self.renewed(lease, last)?.missing,
+        };
+        missing.truncate(AuditTrail::MAX_MISSING);
+        // It became active together with the event of its issue.
+        let issue = lease.phase == lease_core::Phase::Active;
+        Ok(AuditTrail { issue, revocation_begun, renewals, missing })
+    }
+
+    fn write_event(
+        &self,
+        place: Place,
+        slot: AuditSlot,
+        event: &AuditEvent,
+    ) -> Result<Entry, StoreError> {
+        let place = of(place, slot);
+        let entry = write_event(self.auditor.keys, place, event)?;
+        self.pending.borrow_mut().push((entry.0.clone(), place, event.clone()));
+        Ok(entry)
+    }
+}
+
+fn of(Place { log, number }: Place, slot: AuditSlot) -> AuditPlace {
+    AuditPlace::of_lease(log, number, slot)
+}
+
+/// Why nothing came of a number whose issuer did not say so.
+const STOPPED: &str = "its issuer has stopped before it recorded anything";
+
+/// How many numbers of a log a batch accounts for: more than it looks at.
+const SETTLED: u64 = 500;
