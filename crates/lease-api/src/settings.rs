@@ -7,7 +7,8 @@ use lease_core::{
     IpNet, Keyring, MAX_TTL, MIN_LEASE_TTL, MasterKey, Ttl, VariableOrigins, parse_network,
 };
 use lease_engine::{
-    Config, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL, DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
+    Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,
+    DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
 };
 
 use crate::auth::InstallationTokens;
@@ -31,6 +32,8 @@ pub struct Variables {
     pub landing_time: String,
     /// How long an ended lease can still be seen, as `7d`.
     pub lease_retention: String,
+    /// How long audit events are kept.
+    pub audit_retention: String,
     /// Which variable may be sent where: `target_prod=https://10.0.0.1:6443 …`.
     pub target_origins: String,
     /// Whether what has expired is left alone: `true` or `false`.
@@ -107,6 +110,7 @@ fn config(variables: &Variables) -> Result<Config, SettingsError> {
     let max_ttl = duration("max_lease_ttl", &variables.max_lease_ttl, MIN_LEASE_TTL, MAX_TTL)?;
     let landing = duration("landing_time", &variables.landing_time, Ttl::SECOND, Ttl::HOUR)?;
     let retention = duration("lease_retention", &variables.lease_retention, Ttl::HOUR, Ttl::YEAR)?;
+    let audit = duration("audit_retention", &variables.audit_retention, Ttl::HOUR, Ttl::YEAR)?;
     let sweeps = duration("sweep_interval", &variables.sweep_interval, Ttl::SECOND, Ttl::DAY)?;
     let reconcile = &variables.reconcile_interval;
     let reconciles = duration("reconcile_interval", reconcile, MIN_LEASE_TTL, Ttl::DAY)?;
@@ -116,6 +120,7 @@ fn config(variables: &Variables) -> Result<Config, SettingsError> {
         max_ttl: max_ttl.unwrap_or(MAX_TTL),
         landing: landing.map_or(DEFAULT_LANDING, TimeDelta::from),
         retention: retention.map_or(DEFAULT_RETENTION, TimeDelta::from),
+        audit_retention: audit.map_or(DEFAULT_AUDIT_RETENTION, TimeDelta::from),
         origins,
         hold_expired: flag("hold_expired", &variables.hold_expired)?,
         sweep_interval: sweeps.map_or(DEFAULT_SWEEP_INTERVAL, TimeDelta::from),
@@ -174,7 +179,7 @@ const TOKEN_RULE: &str = "at least 32 visible ASCII characters without spaces; \
                           `openssl rand -hex 32` makes one";
 
 const DURATION_RULE: &str = "a duration like `90s`, `15m`, `1h30m` or `2d`: `max_lease_ttl` from 10s to \
-                             768h, `landing_time` from 1s to 1h, `lease_retention` from 1h to 1 year, \
+                             768h, `landing_time` from 1s to 1h, `lease_retention` and `audit_retention` from 1h to 1 year, \
                              `sweep_interval` from 1s to 1d, `reconcile_interval` from 10s to 1d";
 
 const ORIGINS_RULE: &str = "`target_NAME=https://host:port`, several separated by spaces or commas";
@@ -192,7 +197,7 @@ mod tests {
     #[test]
     fn each_variable_that_does_not_fit_is_named_and_not_repeated() {
         type Break = fn(&mut Variables);
-        let cases: [(Break, Option<&str>); 47] = [
+        let cases: [(Break, Option<&str>); 49] = [
             (|_| {}, None),
             (|v| v.sweep_token.clear(), None),
             (|v| v.previous_master_keys = format!("{0},{0}\n", v.master_key), None),
@@ -226,6 +231,8 @@ mod tests {
             (|v| v.lease_retention = "366d".to_owned(), Some("`lease_retention` is malformed")),
             (|v| v.lease_retention = "59m".to_owned(), Some("`lease_retention` is malformed")),
             (|v| v.lease_retention = "canary".to_owned(), Some("from 1h to 1 year")),
+            (|v| v.audit_retention = "365d".to_owned(), None),
+            (|v| v.audit_retention = "59m".to_owned(), Some("`audit_retention` is malformed")),
             (|v| v.hold_expired = "true\n".to_owned(), None),
             (|v| v.hold_expired = "false".to_owned(), None),
             (|v| v.hold_expired = "canary".to_owned(), Some("`hold_expired` is malformed: `true`")),
@@ -275,6 +282,7 @@ mod tests {
             max_lease_ttl: "2h".to_owned(),
             landing_time: "90s".to_owned(),
             lease_retention: "1h".to_owned(),
+            audit_retention: "2h".to_owned(),
             target_origins: "target_a=https://a.example:6443".to_owned(),
             hold_expired: "true".to_owned(),
             sweep_interval: "1m".to_owned(),
@@ -283,6 +291,7 @@ mod tests {
         });
         assert_eq!(set.max_ttl.seconds(), 7200);
         assert_eq!((set.landing, set.retention), (TimeDelta::seconds(90), TimeDelta::hours(1)));
+        assert_eq!(set.audit_retention, TimeDelta::hours(2));
         assert!(set.hold_expired);
         let intervals = (set.sweep_interval, set.reconcile_interval);
         assert_eq!(intervals, (TimeDelta::minutes(1), TimeDelta::hours(1)));

@@ -18,6 +18,7 @@ pub fn variables() -> Result<Variables, SettingsError> {
         max_lease_ttl: get("max_lease_ttl")?,
         landing_time: get("landing_time")?,
         lease_retention: get("lease_retention")?,
+        audit_retention: get("audit_retention")?,
         target_origins: get("target_origins")?,
         hold_expired: get("hold_expired")?,
         sweep_interval: get("sweep_interval")?,
