@@ -1,7 +1,9 @@
 //! The audit: everything that was asked is in it once, by its own cause, and what was changed in the store is found.
 
+pub mod leases;
 pub mod logins;
 pub mod requests;
+pub mod tampering;
 
 use std::collections::BTreeMap;
 

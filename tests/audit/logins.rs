@@ -51,6 +51,20 @@ pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()
         let claims = &event["claims"];
         assert_eq!(claims["service_account"], "ci-job", "{reviewer}: {event}");
         assert_eq!(claims["namespace"], json!(namespace.name()), "{reviewer}: {event}");
+        // What is asked for with its access token is the identity's, by the same accessor.
+        let bot = admin.anonymous().bearing(made["access_token"].as_str().context("a token")?);
+        let lease =
+            bot.post(&format!("{}/leases", broker.secret_path()), &json!({}))?.expect(201)?;
+        let issue = newest(&admin, "type=issue&identity=ci")?;
+        assert_fields(
+            &issue,
+            &[
+                ("lease_id", lease["lease_id"].clone()),
+                ("jti", lease["jti"].clone()),
+                ("accessor", made["accessor"].clone()),
+                ("claims", claims.clone()),
+            ],
+        );
         is_written_nowhere(
             &broker,
             &admin,

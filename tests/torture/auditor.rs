@@ -58,6 +58,12 @@ impl Store {
         by_id.collect()
     }
 
+    /// Whether a lease has this event: `issue`, or the one of its `end`.
+    fn has_event(&self, id: &str, slot: &str) -> bool {
+        let Some(place) = self.value(&format!("place.{id}")) else { return false };
+        self.has(&format!("event.{}.{}.{slot}", place["log"], place["number"]))
+    }
+
     /// Whether it is on record that a lease has ended.
     pub fn has_ended(&self, id: &str) -> bool {
         self.has(&format!("ended.{id}"))
@@ -76,7 +82,12 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
         let lives = leases.contains_key(&object.lease) && !store.has_ended(&object.lease);
         ensure!(lives, "I2: {object:?} has no live record");
     }
+    for id in leases.keys() {
+        let (has_ended, has_event) = (store.has_ended(id), store.has_event(id, "end"));
+        ensure!(has_ended == has_event, "I11: lease {id}: ended {has_ended}, event {has_event}");
+    }
     for (id, token) in &expected.answered {
+        ensure!(store.has_event(id, "issue"), "I11: the issue of lease {id} has no event");
         let record =
             leases.get(id).with_context(|| format!("I1, I6: lease {id} is not on record"))?;
         ensure!(record["lease"]["phase"] == "active", "I1: lease {id} was answered: {record}");

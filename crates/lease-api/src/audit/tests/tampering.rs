@@ -30,6 +30,9 @@ fn installation() -> Installation {
         let path = format!("/api/v1/identities/{name}");
         assert_eq!(app.send("PUT", &path, ADMIN, "{}").status, 201);
     }
+    app.issue("");
+    let revoked = app.issue("").lease_path();
+    app.send("DELETE", &revoked, ADMIN, "");
     app.pass(600);
     app.send("POST", "/api/v1/sweep", ADMIN, "");
     assert_eq!(findings(&app), Vec::<Value>::new());
@@ -58,7 +61,7 @@ fn copy(contents: &mut Contents, from: &str, to: &str) {
 fn each_way_to_change_an_event_is_found() {
     type Tamper = fn(&mut Contents);
     let altered = |id: &str| json!({"finding": "altered", "id": id});
-    let cases: [(&str, Tamper, Vec<Value>); 5] = [
+    let cases: [(&str, Tamper, Vec<Value>); 12] = [
         ("nothing", |_| {}, vec![]),
         (
             "an edit in the general log",
@@ -74,6 +77,41 @@ fn each_way_to_change_an_event_is_found() {
             "an insertion: one event once more, under the number of another",
             |all| copy(all, "event.audit.3", "event.audit.5"),
             vec![altered("audit.5")],
+        ),
+        (
+            "a gap in the general log",
+            |all| _ = all.remove("event.audit.4"),
+            vec![json!({"finding": "missing_numbers", "log": "audit", "from": 4, "to": 4})],
+        ),
+        (
+            "the end of the general log",
+            |all| _ = all.remove("event.audit.6"),
+            vec![json!({"finding": "missing_numbers", "log": "audit", "from": 6, "to": 6})],
+        ),
+        (
+            "an edit of a lease's event",
+            |all| replace(all, "event.1.1.issue", "administrator", "administratox"),
+            vec![altered("1.1.issue")],
+        ),
+        (
+            "a swap of two leases' events",
+            |all| swap(all, "event.1.1.issue", "event.1.2.issue"),
+            vec![altered("1.1.issue"), altered("1.2.issue")],
+        ),
+        (
+            "an insertion: an end of a lease that lives",
+            |all| copy(all, "event.1.2.end", "event.1.1.end"),
+            vec![altered("1.1.end")],
+        ),
+        (
+            "a gap: an issue is gone",
+            |all| _ = all.remove("event.1.1.issue"),
+            vec![json!({"finding": "missing", "id": "1.1.issue"})],
+        ),
+        (
+            "a gap: an end is gone",
+            |all| _ = all.remove("event.1.2.end"),
+            vec![json!({"finding": "missing", "id": "1.2.end"})],
         ),
         (
             "an event that is no event",
