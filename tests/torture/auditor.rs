@@ -58,12 +58,6 @@ impl Store {
         by_id.collect()
     }
 
-    /// Whether a lease has this event: `issue`, or the one of its `end`.
-    fn has_event(&self, id: &str, slot: &str) -> bool {
-        let Some(place) = self.value(&format!("place.{id}")) else { return false };
-        self.has(&format!("event.{}.{}.{slot}", place["log"], place["number"]))
-    }
-
     /// Whether it is on record that a lease has ended.
     pub fn has_ended(&self, id: &str) -> bool {
         self.has(&format!("ended.{id}"))
@@ -82,12 +76,7 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
         let lives = leases.contains_key(&object.lease) && !store.has_ended(&object.lease);
         ensure!(lives, "I2: {object:?} has no live record");
     }
-    for id in leases.keys() {
-        let (has_ended, has_event) = (store.has_ended(id), store.has_event(id, "end"));
-        ensure!(has_ended == has_event, "I11: lease {id}: ended {has_ended}, event {has_event}");
-    }
     for (id, token) in &expected.answered {
-        ensure!(store.has_event(id, "issue"), "I11: the issue of lease {id} has no event");
         let record =
             leases.get(id).with_context(|| format!("I1, I6: lease {id} is not on record"))?;
         ensure!(record["lease"]["phase"] == "active", "I1: lease {id} was answered: {record}");
@@ -109,7 +98,8 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
     }
     let live = leases.keys().filter(|id| !store.has_ended(id)).count();
     ensure!(bench.cap.is_none_or(|cap| live <= cap), "I8: {live} leases are live");
-    one_lease_a_key(&store, &leases)
+    one_lease_a_key(&store, &leases)?;
+    each_step_has_its_event(&store)
 }
 
 /// I4: an API server that has just accepted a token does so for ten seconds more.
@@ -135,6 +125,33 @@ fn one_lease_a_key(store: &Store, leases: &BTreeMap<String, Value>) -> Result<()
     }
     for (key, ids) in counting {
         ensure!(ids.len() == 1, "I7: request {key} has the leases {ids:?}");
+    }
+    Ok(())
+}
+
+/// I11: what is on record of a lease has its event, and a lease that has ended has one end.
+fn each_step_has_its_event(store: &Store) -> Result<()> {
+    for (key, record) in
+        store.0.keys().filter_map(|key| Some((key.strip_prefix("lease.")?, store.value(key)?)))
+    {
+        let lease = &record["lease"];
+        let id = lease["id"].as_str().unwrap_or_default();
+        let event = |slot: &str| {
+            let event = store.value(&format!("event.{key}.{slot}"))?["content"].clone();
+            (event["lease_id"] == id).then_some(event)
+        };
+        if lease["phase"] == "active" {
+            ensure!(event("issue").is_some(), "I11: lease {id} has no event of its issue");
+        }
+        let end = event("end").map(|end| end["event"].clone());
+        let ends = ["revocation", "expiry", "write_off", "loss", "issue_failed"];
+        let is_end = end.as_ref().is_some_and(|end| ends.iter().any(|name| end == name));
+        ensure!(is_end == store.has_ended(id), "I11: the end of lease {id} is {end:?}");
+        let renewals = store.0.keys().filter_map(|key| key.strip_prefix(&format!("renewal.{id}.")));
+        for number in renewals {
+            let renewal = event(&format!("renewal.{number}"));
+            ensure!(renewal.is_some(), "I11: renewal {number} of lease {id} has no event");
+        }
     }
     Ok(())
 }
