@@ -1,5 +1,6 @@
 //! `GET /api/v1/audit`
 
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -21,9 +22,9 @@ pub(crate) const LIST_QUERY: &[&str] =
 #[derive(Serialize)]
 struct EventsJson<'a> {
     items: Vec<ShownEvent<'a>>,
-    /// The number of events that were met and cannot be read.
-    #[serde(skip_serializing_if = "is_zero")]
-    unreadable: u64,
+    /// The number of events that were met and cannot be read; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<NonZeroU64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -45,7 +46,7 @@ pub(crate) fn list<P: Ports>(
     });
     let json = EventsJson {
         items: items.collect(),
-        unreadable: page.unreadable,
+        unreadable: NonZeroU64::new(page.unreadable),
         next_cursor: page.next.map(|next| next.to_string()),
     };
     Ok(respond::json(StatusCode::OK, &json))
@@ -104,11 +105,6 @@ fn event_type(text: &str) -> Result<AuditEventType, Problem> {
         let detail = format!("`type` is one of {}", types.join(", "));
         Problem::new(Code::InvalidQuery, detail)
     })
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ impl AuditFilter {
     /// The lease whose own events alone are meant.
     fn only_lease(&self) -> Option<LeaseId> {
         let is_general = |event_type: AuditEventType| {
-            matches!(event_type, AuditEventType::Refusal | AuditEventType::RequestFailed)
+            use AuditEventType::{IssueRepeated, Refusal, RequestFailed};
+            matches!(event_type, IssueRepeated | Refusal | RequestFailed)
         };
         self.lease_id.filter(|_| !self.event_type.is_some_and(is_general))
     }

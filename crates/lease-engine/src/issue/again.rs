@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future;
-use lease_core::{DynamicSecret, LeaseState, MIN_TOKEN_TTL, Mode};
+use lease_core::{
+    AuditEvent, AuditEventType, AuditText, DynamicSecret, LeaseState, MIN_TOKEN_TTL, Mode,
+};
 use lease_store::{ClaimKey, Claimed, Claiming};
 
 use super::Issued;
@@ -48,7 +50,8 @@ impl<P: Ports> Engine<P> {
 
     /// Another token of a lease that was issued for the same request, never past its end.
     ///
-    /// It is a token of what was leased then, wherever the dynamic secret leads now.
+    /// It is a token of what was leased then, wherever the dynamic secret leads now. It has an id of its own, so it has
+    /// an event of its own: two durable writes.
     pub(super) async fn issue_again(
         &self,
         secret: &DynamicSecret,
@@ -92,10 +95,13 @@ impl<P: Ports> Engine<P> {
         if !self.leases().may_answer(&held, Some(&claimed.claim))? {
             return Err(IssueError::Ended(id));
         }
+        held.lease.jti = minted.claims.id;
+        let event = self.event(AuditEventType::IssueRepeated).about_lease(&held.lease);
+        let jti = held.lease.jti.as_deref().map(AuditText::new);
+        self.record_event(&AuditEvent { jti, ttl_seconds: Some(left.into()), ..event })?;
         if self.is_late(deadline) {
             return Err(IssueError::TooLate);
         }
-        held.lease.jti = minted.claims.id;
         Ok(Issued { held, token: minted.token, again: true })
     }
 }

@@ -3,7 +3,7 @@
 use lease_core::{AuditDecision, AuditEvent, AuditEventType, AuditText};
 
 use super::*;
-use crate::Origin;
+use crate::{AuditFilter, Origin};
 
 fn events(engine: &Engine<TestPorts>, id: LeaseId) -> Vec<AuditEvent> {
     let events = engine.audit_log().events_of_lease(id).expect("reads").expect("is on record");
@@ -69,6 +69,48 @@ fn each_token_of_a_lease_is_in_an_event_with_who_has_asked_for_it() {
             ],
             "{mode:?}"
         );
+    }
+}
+
+#[test]
+fn a_token_for_the_same_request_again_has_an_event_of_its_own() {
+    for mode in [PLAIN, RULES] {
+        let engine = with_secret(mode, "");
+        issue_for(&engine, asked("1h"), Some("k")).expect("issues");
+        pass(&engine, 60);
+        let engine = asked_from(engine, "r-2");
+        let before = engine.ports.store.writes();
+        let again = issue_for(&engine, asked("1h"), Some("k")).expect("issues again");
+        assert_eq!(engine.ports.store.writes() - before, 2, "{mode:?}");
+        let filter = AuditFilter {
+            lease_id: Some(again.held.lease.id),
+            event_type: Some(AuditEventType::IssueRepeated),
+            ..AuditFilter::default()
+        };
+        let page = engine.list_audit_events(&filter, None, 10).expect("reads");
+        let [record] = &page.items[..] else { panic!("{mode:?}: {:?}", page.items) };
+        let jti = again.token.claims().expect("has claims").id;
+        assert_eq!(record.event.jti.as_ref().map(AuditText::as_str), jti.as_deref(), "{mode:?}");
+        assert_eq!(record.event.lease_id, Some(again.held.lease.id), "{mode:?}");
+        assert_eq!(record.event.ttl_seconds, Some(3540), "{mode:?}");
+        let request = record.event.actor.request_id.as_ref().map(AuditText::as_str);
+        assert_eq!(request, Some("r-2"), "{mode:?}");
+    }
+}
+
+#[test]
+fn no_token_is_given_again_without_its_event() {
+    let engine = with_secret(RULES, "");
+    issue_for(&engine, asked("1h"), Some("k")).expect("issues");
+    for step in 0.. {
+        engine.ports.die_at(step, Death::Before);
+        let outcome = issue_for(&engine, asked("1h"), Some("k"));
+        if !engine.ports.revive() {
+            assert!(outcome.expect("issues again").again);
+            assert!(step >= 2, "two of the steps are writes");
+            break;
+        }
+        assert!(outcome.is_err(), "at step {step}");
     }
 }
 
