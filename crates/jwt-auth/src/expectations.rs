@@ -25,6 +25,25 @@ pub struct Expectations<'a> {
     pub max_age: Option<TimeDelta>,
 }
 
+/// One rule of [`Expectations`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedClaim {
+    /// `iss` is the issuer.
+    Issuer,
+    /// `sub` is there.
+    Subject,
+    /// `aud` names one of the audiences.
+    Audience,
+    /// `exp` is there, and not past.
+    Expiry,
+    /// `nbf` is not in the future.
+    NotBefore,
+    /// `iat` is not in the future.
+    IssuedAt,
+    /// `iat` is not longer ago than is accepted.
+    Age,
+}
+
 /// An algorithm by which an ID token may be signed: asymmetric ones only, since whoever can verify a symmetric
 /// signature can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,53 +77,99 @@ pub struct VerifiedClaims {
 }
 
 impl Expectations<'_> {
+    /// Checks each claim by itself, in the order in which they decide, for an explanation that shows them all.
+    pub fn check_each(
+        &self,
+        claims: &Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> impl Iterator<Item = (ExpectedClaim, Result<(), JwtError>)> {
+        ExpectedClaim::ALL.into_iter().map(move |claim| (claim, self.check_one(claim, claims, now)))
+    }
+
+    fn check_one(
+        &self,
+        claim: ExpectedClaim,
+        claims: &Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> Result<(), JwtError> {
+        let text = |name: &'static str| {
+            claims.get(name).and_then(Value::as_str).ok_or(JwtError::Claim(name))
+        };
+        let issued_at = || time(claims, "iat");
+        let is_future = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at > now + CLOCK_LEEWAY);
+        let refused = match claim {
+            ExpectedClaim::Issuer => (text("iss")? != self.issuer).then_some(JwtError::Issuer),
+            ExpectedClaim::Subject => text("sub")?.is_empty().then_some(JwtError::Claim("sub")),
+            ExpectedClaim::Audience => {
+                let named = audiences(claims).ok_or(JwtError::Claim("aud"))?;
+                let is_ours = |audience: &&str| self.audiences.iter().any(|ours| ours == audience);
+                (!named.iter().any(is_ours)).then_some(JwtError::Audience)
+            }
+            ExpectedClaim::Expiry => {
+                let expires_at = time(claims, "exp")?.ok_or(JwtError::Claim("exp"))?;
+                (now - CLOCK_LEEWAY >= expires_at).then_some(JwtError::Expired)
+            }
+            ExpectedClaim::NotBefore => {
+                is_future(time(claims, "nbf")?).then_some(JwtError::NotYetValid)
+            }
+            ExpectedClaim::IssuedAt => is_future(issued_at()?).then_some(JwtError::NotYetValid),
+            ExpectedClaim::Age => match self.max_age {
+                Some(max_age) => {
+                    let issued_at = issued_at()?.ok_or(JwtError::Claim("iat"))?;
+                    (now - issued_at > max_age + CLOCK_LEEWAY).then_some(JwtError::TooOld)
+                }
+                None => None,
+            },
+        };
+        refused.map_or(Ok(()), Err)
+    }
+
     /// Checks the claims of a token whose signature is right.
     pub(crate) fn check_claims(
         &self,
         claims: &Map<String, Value>,
         now: DateTime<Utc>,
     ) -> Result<VerifiedClaims, JwtError> {
-        let issuer = claims.get("iss").and_then(Value::as_str).ok_or(JwtError::Claim("iss"))?;
-        if issuer != self.issuer {
-            return Err(JwtError::Issuer);
-        }
-        match claims.get("sub").and_then(Value::as_str) {
-            Some(subject) if !subject.is_empty() => {}
-            _ => return Err(JwtError::Claim("sub")),
-        }
-        let named = audiences(claims).ok_or(JwtError::Claim("aud"))?;
-        if !named.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience)) {
-            return Err(JwtError::Audience);
-        }
-        let expires_at = self.check_times(claims, now)?;
+        self.check_each(claims, now).try_for_each(|(_, outcome)| outcome)?;
+        let expires_at = time(claims, "exp")?.ok_or(JwtError::Claim("exp"))?;
         Ok(VerifiedClaims { claims: claims.clone(), expires_at })
     }
+}
 
-    /// Checks `exp`, `nbf` and `iat`, and returns the first of them.
-    fn check_times(
-        &self,
-        claims: &Map<String, Value>,
-        now: DateTime<Utc>,
-    ) -> Result<DateTime<Utc>, JwtError> {
-        let time = |name: &'static str| match claims.get(name) {
-            None => Ok(None),
-            Some(value) => numeric_date(value).map(Some).ok_or(JwtError::Claim(name)),
-        };
-        let expires_at = time("exp")?.ok_or(JwtError::Claim("exp"))?;
-        let (not_before, issued_at) = (time("nbf")?, time("iat")?);
-        if now - CLOCK_LEEWAY >= expires_at {
-            return Err(JwtError::Expired);
+/// The time that a claim says; none if it is not there.
+fn time(
+    claims: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<DateTime<Utc>>, JwtError> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => numeric_date(value).map(Some).ok_or(JwtError::Claim(name)),
+    }
+}
+
+impl ExpectedClaim {
+    /// All of them, in the order in which they decide.
+    pub const ALL: [Self; 7] = [
+        Self::Issuer,
+        Self::Subject,
+        Self::Audience,
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::Age,
+    ];
+
+    /// Returns the name of the claim that is looked at.
+    #[must_use]
+    pub fn claim(self) -> &'static str {
+        match self {
+            Self::Issuer => "iss",
+            Self::Subject => "sub",
+            Self::Audience => "aud",
+            Self::Expiry => "exp",
+            Self::NotBefore => "nbf",
+            Self::IssuedAt | Self::Age => "iat",
         }
-        if [not_before, issued_at].iter().flatten().any(|&at| at > now + CLOCK_LEEWAY) {
-            return Err(JwtError::NotYetValid);
-        }
-        if let Some(max_age) = self.max_age {
-            let issued_at = issued_at.ok_or(JwtError::Claim("iat"))?;
-            if now - issued_at > max_age + CLOCK_LEEWAY {
-                return Err(JwtError::TooOld);
-            }
-        }
-        Ok(expires_at)
     }
 }
 

@@ -13,7 +13,7 @@
 //! // {"alg":"RS256","kid":"1"} . {"iss":"https://ci.example"} . a signature that nobody has looked at
 //! let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2NpLmV4YW1wbGUifQ.c2ln";
 //! let token = UnverifiedJwt::read(token)?;
-//! assert_eq!(token.issuer(), Some("https://ci.example"));
+//! assert_eq!(token.claims().issuer(), Some("https://ci.example"));
 //! # Ok::<(), jwt_auth::JwtError>(())
 //! ```
 
@@ -28,8 +28,8 @@ mod unverified;
 
 pub use access_token::{AccessToken, AccessTokenClaims, AccessTokenKeys};
 pub use error::JwtError;
-pub use expectations::{Expectations, SigningAlgorithm, VerifiedClaims};
+pub use expectations::{Expectations, ExpectedClaim, SigningAlgorithm, VerifiedClaims};
 pub use jsonwebtoken::jwk::Jwk;
 pub use key_set::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
 pub use times::{CLOCK_LEEWAY, numeric_date};
-pub use unverified::{MAX_JWT_BYTES, UnverifiedJwt};
+pub use unverified::{MAX_JWT_BYTES, UnverifiedClaims, UnverifiedJwt};

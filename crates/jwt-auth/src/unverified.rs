@@ -24,6 +24,48 @@ pub struct UnverifiedJwt<'a> {
     claims: Map<String, Value>,
 }
 
+/// Claims that nobody has verified.
+#[derive(Clone, Copy)]
+pub struct UnverifiedClaims<'a>(&'a Map<String, Value>);
+
+impl<'a> UnverifiedClaims<'a> {
+    /// Claims as they are told.
+    #[must_use]
+    pub fn new(claims: &'a Map<String, Value>) -> Self {
+        Self(claims)
+    }
+
+    /// Returns all of them.
+    #[must_use]
+    pub fn as_map(self) -> &'a Map<String, Value> {
+        self.0
+    }
+
+    /// Returns the issuer that they name.
+    #[must_use]
+    pub fn issuer(self) -> Option<&'a str> {
+        self.0.get("iss")?.as_str()
+    }
+
+    /// Returns the subject that they name.
+    #[must_use]
+    pub fn subject(self) -> Option<&'a str> {
+        self.0.get("sub")?.as_str()
+    }
+
+    /// Returns the audiences that they name: one, several, or none.
+    #[must_use]
+    pub fn audiences(self) -> Vec<&'a str> {
+        audiences(self.0).unwrap_or_default()
+    }
+
+    /// Returns the time at which they say that the token ends.
+    #[must_use]
+    pub fn expires_at(self) -> Option<DateTime<Utc>> {
+        self.0.get("exp").and_then(numeric_date)
+    }
+}
+
 impl<'a> UnverifiedJwt<'a> {
     /// Reads a token in the compact serialisation (RFC 7515 §7.1).
     ///
@@ -46,34 +88,10 @@ impl<'a> UnverifiedJwt<'a> {
         Ok(Self { text, header: read_object(header)?, claims: read_object(claims)? })
     }
 
-    /// Returns the issuer that it names.
-    #[must_use]
-    pub fn issuer(&self) -> Option<&str> {
-        self.text_claim("iss")
-    }
-
-    /// Returns the subject that it names.
-    #[must_use]
-    pub fn subject(&self) -> Option<&str> {
-        self.text_claim("sub")
-    }
-
-    /// Returns the audiences that it names: one, several, or none.
-    #[must_use]
-    pub fn audiences(&self) -> Vec<&str> {
-        audiences(&self.claims).unwrap_or_default()
-    }
-
-    /// Returns the time at which it says it ends.
-    #[must_use]
-    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
-        self.claims.get("exp").and_then(numeric_date)
-    }
-
     /// Returns all that it claims.
     #[must_use]
-    pub fn claims(&self) -> &Map<String, Value> {
-        &self.claims
+    pub fn claims(&self) -> UnverifiedClaims<'_> {
+        UnverifiedClaims(&self.claims)
     }
 
     /// Verifies it by the keys of its issuer: only then its claims count.
@@ -142,10 +160,6 @@ impl<'a> UnverifiedJwt<'a> {
             Some(Value::String(id)) => Ok(Some(id)),
             Some(_) => Err(JwtError::Malformed),
         }
-    }
-
-    fn text_claim(&self, name: &str) -> Option<&str> {
-        self.claims.get(name)?.as_str()
     }
 }
 
