@@ -15,6 +15,7 @@ mod keys;
 mod leases;
 mod memory;
 mod notes;
+mod overlay;
 mod passes;
 mod rates;
 mod record;
@@ -39,6 +40,7 @@ pub use leases::{
 };
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};
+pub use overlay::Overlay;
 pub use passes::{Pass, Passes};
 pub use rates::{Rates, Recording, RefusalLimit};
 pub use record::StoreError;
