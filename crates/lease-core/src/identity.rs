@@ -26,7 +26,7 @@ pub use self::authorize::{Denied, LeaseSubject, Permit, authorize, is_secret_gra
 pub use self::claim_rules::{
     ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue, ClaimsMatch,
 };
-pub use self::grant::{Action, GrantDefinitionError, IdentityGrant, LeaseOwner};
+pub use self::grant::{Action, GrantDefinitionError, GrantParts, IdentityGrant, LeaseOwner};
 pub use self::kubernetes_auth::{
     KubernetesAuth, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerPlace,
 };

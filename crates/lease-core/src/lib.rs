@@ -54,9 +54,9 @@ pub use header_name::{HeaderName, HeaderNameError};
 pub use identity::{
     AccessTokenTerms, AccessTokenTermsError, Action, AuthMethod, AuthMethodInput, AuthMethodKind,
     ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue, ClaimsMatch,
-    Denied, GrantDefinitionError, Identity, IdentityDefinitionError, IdentityGrant, IdentityInput,
-    IdentitySpec, IssuerUrl, IssuerUrlError, KeySource, KubernetesAuth, LeaseOwner, LeaseSubject,
-    MAX_ACCESS_TOKEN_TTL, MAX_PATTERN_BYTES, MAX_TOKEN_USES, MaxIssuesPerMinute,
+    Denied, GrantDefinitionError, GrantParts, Identity, IdentityDefinitionError, IdentityGrant,
+    IdentityInput, IdentitySpec, IssuerUrl, IssuerUrlError, KeySource, KubernetesAuth, LeaseOwner,
+    LeaseSubject, MAX_ACCESS_TOKEN_TTL, MAX_PATTERN_BYTES, MAX_TOKEN_USES, MaxIssuesPerMinute,
     MaxIssuesPerMinuteError, NamePattern, NamePatternError, NamePatterns, OidcAuth, OidcAuthError,
     Permit, PutIdentity, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerPlace,
     TokenAuth, TrustedIps, TrustedIpsError, authorize, is_secret_granted, parse_network,
@@ -70,7 +70,7 @@ pub use lease::{
     Phase,
 };
 pub use lease_id::{LeaseId, LeaseIdError};
-pub use lifetimes::{Lifetimes, LifetimesError};
+pub use lifetimes::{Lifetimes, LifetimesError, shortest_ttl};
 pub use metadata::{
     Description, MAX_DESCRIPTION_CHARS, MAX_MAX_LIVE_LEASES, MAX_TAG_BYTES, MAX_TAGS,
     MaxLiveLeases, MetadataError, Tag, Tags,

@@ -62,7 +62,7 @@ impl Lifetimes {
             return Err(LifetimesError::MaxTooLong { max: max_ttl, most });
         }
         let lifetimes = Self::stored(default_ttl, max_ttl)?;
-        if default_ttl < shortest(revocable) {
+        if default_ttl < shortest_ttl(revocable) {
             return Err(LifetimesError::DefaultOutlived(default_ttl));
         }
         Ok(lifetimes)
@@ -86,7 +86,7 @@ impl Lifetimes {
     /// maximum was lowered below it.
     pub fn grant(&self, asked: Option<Ttl>, revocable: bool, most: Ttl) -> Result<Ttl, TtlError> {
         let max = self.max_ttl.min(most);
-        let (asked, min) = (asked.unwrap_or(self.default_ttl.min(max)), shortest(revocable));
+        let (asked, min) = (asked.unwrap_or(self.default_ttl.min(max)), shortest_ttl(revocable));
         if asked > max {
             Err(TtlError::TooLong { asked, max })
         } else if asked < min {
@@ -110,7 +110,8 @@ impl Lifetimes {
 }
 
 /// The shortest lease: what is bound to nothing lives as long as its token.
-fn shortest(revocable: bool) -> Ttl {
+#[must_use]
+pub fn shortest_ttl(revocable: bool) -> Ttl {
     if revocable { MIN_LEASE_TTL } else { MIN_TOKEN_TTL }
 }
 

@@ -153,6 +153,14 @@ impl DynamicSecret {
         parts.check_manifest().map_err(NotGranted::Manifest)
     }
 
+    /// The namespace of a lease: the one that is asked for, or the only one.
+    ///
+    /// # Errors
+    /// Refuses a request that leaves a choice open.
+    pub fn choose_namespace(&self, asked: Option<Namespace>) -> Result<Namespace, NotGranted> {
+        Ok(self.definition.namespaces().choose(asked)?)
+    }
+
     /// What is granted of `request`; `installation_max` bounds every lease of the installation.
     ///
     /// # Errors
@@ -164,7 +172,7 @@ impl DynamicSecret {
     ) -> Result<Granted, NotGranted> {
         self.check_enabled()?;
         let parts = self.definition.parts();
-        let namespace = self.definition.namespaces().choose(request.namespace)?;
+        let namespace = self.choose_namespace(request.namespace)?;
         let lifetimes = self.definition.lifetimes();
         let ttl = lifetimes.grant(
             request.ttl,

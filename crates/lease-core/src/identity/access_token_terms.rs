@@ -143,6 +143,12 @@ impl TrustedIps {
         Self(vec![IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())])
     }
 
+    /// An address that is trusted.
+    #[must_use]
+    pub fn example(&self) -> IpAddr {
+        self.0.first().map_or(IpAddr::from([0; 4]), IpNet::addr)
+    }
+
     /// Returns true if a client at this address is trusted. A client whose address is not known is trusted only
     /// if every address is.
     #[must_use]

@@ -45,6 +45,17 @@ pub struct IdentityGrant {
     pub of: LeaseOwner,
 }
 
+/// What of a grant meets a wish for a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantParts {
+    /// True if the action is granted.
+    pub action: bool,
+    /// True if the dynamic secret is one of those that are named.
+    pub dynamic_secret: bool,
+    /// True if the namespace is one of those that are named; none if it is not known.
+    pub namespace: Option<bool>,
+}
+
 /// The reason why a grant is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantDefinitionError {
@@ -75,7 +86,23 @@ impl IdentityGrant {
     /// Returns true if `action` is granted for leases of this dynamic secret, in whatever namespace.
     #[must_use]
     pub fn covers_secret(&self, action: Action, secret: &DynamicSecretName) -> bool {
-        self.actions.contains(&action) && self.dynamic_secrets.match_any(secret.as_str())
+        let parts = self.check_parts(action, secret, None);
+        parts.action && parts.dynamic_secret
+    }
+
+    /// Checks each part of the grant by itself, for an explanation that shows them all.
+    #[must_use]
+    pub fn check_parts(
+        &self,
+        action: Action,
+        secret: &DynamicSecretName,
+        namespace: Option<&Namespace>,
+    ) -> GrantParts {
+        GrantParts {
+            action: self.actions.contains(&action),
+            dynamic_secret: self.dynamic_secrets.match_any(secret.as_str()),
+            namespace: namespace.map(|name| self.namespaces.match_any(name.as_str())),
+        }
     }
 
     /// Returns true if `action` is granted for leases of this dynamic secret in this namespace.
@@ -86,7 +113,15 @@ impl IdentityGrant {
         secret: &DynamicSecretName,
         namespace: &Namespace,
     ) -> bool {
-        self.covers_secret(action, secret) && self.namespaces.match_any(namespace.as_str())
+        self.check_parts(action, secret, Some(namespace)).allow()
+    }
+}
+
+impl GrantParts {
+    /// Returns true if all of it is met.
+    #[must_use]
+    pub fn allow(self) -> bool {
+        self.action && self.dynamic_secret && self.namespace == Some(true)
     }
 }
 

@@ -97,11 +97,16 @@ pub struct ReviewerPlace<'a> {
 }
 
 impl<R> KubernetesAuth<R> {
-    /// Returns true if this `ServiceAccount` may log in, as far as its name tells.
+    /// Returns true if a `ServiceAccount` in this namespace may log in.
     #[must_use]
-    pub fn allows(&self, namespace: &Namespace, name: &ServiceAccountName) -> bool {
+    pub fn allows_namespace(&self, namespace: &Namespace) -> bool {
         self.allowed_namespaces.match_any(namespace.as_str())
-            && self.allowed_names.match_any(name.as_str())
+    }
+
+    /// Returns true if a `ServiceAccount` of this name may log in.
+    #[must_use]
+    pub fn allows_name(&self, name: &ServiceAccountName) -> bool {
+        self.allowed_names.match_any(name.as_str())
     }
 
     /// The same with the reviewer that `put` makes of this one.
