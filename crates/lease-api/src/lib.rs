@@ -10,6 +10,7 @@ mod bearer;
 mod body;
 mod client_address;
 mod dynamic_secrets;
+mod explain;
 mod health;
 mod identities;
 mod infisical;

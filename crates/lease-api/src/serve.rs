@@ -15,7 +15,7 @@ use crate::problem::{Code, Problem};
 use crate::routes::{Endpoint, Found, Operation, Route, find, leases_routes, sweep_routes};
 use crate::settings::Settings;
 use crate::{
-    Body, SettingsError, Variables, access_tokens, dynamic_secrets, health, identities,
+    Body, SettingsError, Variables, access_tokens, dynamic_secrets, explain, health, identities,
     leases as lease_handlers, login, namespaces, targets,
 };
 
@@ -149,6 +149,7 @@ async fn dispatch<P: Ports>(
         Operation::ShowSweep => crate::sweep::show_sweep(engine),
         Operation::ListAuditEvents => audit::list(engine, &query),
         Operation::VerifyAudit => audit::verify(engine, &query),
+        Operation::Explain => explain::explain(engine, body).await,
         Operation::ListIdentities => identities::list(engine, &query),
         Operation::PutIdentity => identities::put(engine, parameter, body).await,
         Operation::ShowIdentity => identities::show(engine, parameter),

@@ -1,6 +1,7 @@
 //! The engine, and what all its operations share.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use lease_core::{AuditActor, DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
@@ -14,7 +15,8 @@ use crate::{Config, Ports, Requester};
 /// All that kubelease does, over the ports of where it runs.
 pub struct Engine<P> {
     pub(crate) ports: P,
-    pub(crate) keys: Keyring,
+    /// Shared with the engines of its rehearsals.
+    pub(crate) keys: Rc<Keyring>,
     pub(crate) config: Config,
     /// On whose behalf it does what it does.
     pub(crate) requester: Requester,
@@ -37,6 +39,11 @@ impl<P: Ports> Engine<P> {
     /// An engine that seals, signs and opens with `keys`, within what `config` allows. It acts for nobody, who
     /// may do nothing with leases, until [`acting_for`](Self::acting_for) says for whom.
     pub fn new(ports: P, keys: Keyring, config: Config) -> Self {
+        Self::sharing(ports, Rc::new(keys), config)
+    }
+
+    /// The same with keys that another engine has too.
+    pub(crate) fn sharing(ports: P, keys: Rc<Keyring>, config: Config) -> Self {
         let requester = Requester::nobody();
         let actor = requester.audit_actor();
         Self { ports, keys, config, requester, actor, calls: Cell::default() }
@@ -105,8 +112,10 @@ impl<P: Ports> Engine<P> {
     }
 
     pub(crate) fn leases(&self) -> Leases<'_, P::Store> {
-        let auditor =
-            Auditor { keys: &self.keys, actor: &self.actor, on_record: crate::audit::log_event };
+        // What is rehearsed is no event.
+        let on_record =
+            if self.ports.is_rehearsal() { |_: &_, _: &_| {} } else { crate::audit::log_event };
+        let auditor = Auditor { keys: &self.keys, actor: &self.actor, on_record };
         Leases::new(self.ports.store(), auditor)
     }
 

@@ -1,6 +1,8 @@
 //! Issuing a lease: intent recorded, then acted, then confirmed.
 
 mod again;
+mod decide;
+mod explain;
 mod failure;
 mod grant;
 mod making;
@@ -15,6 +17,7 @@ use lease_core::{
 };
 use lease_store::{Claim, Claiming, FenceError, Held, NumberError, Numbered, Place, Share};
 
+use self::decide::{Grounds, Terms, Unwatched};
 use self::failure::Failure;
 pub(crate) use self::grant::not_granted;
 pub(crate) use self::making::Making;
@@ -49,45 +52,36 @@ impl<P: Ports> Engine<P> {
         key: Option<&str>,
     ) -> Result<Issued, IssueError> {
         let deadline = self.ports.now() + ISSUE_TIME;
-        self.may_issue(name)?;
-        let (log, secret) = self
-            .dynamic_secrets()
-            .entry(name)?
-            .ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
-        let target = self.issuing_target(&secret.name, &secret.definition.parts().target)?;
         let asked = asked(&request);
-        let granted = self.granted(&secret, request)?;
-        self.count_issue()?;
-        let connection = self.connect(&target)?;
-        let known = self.meet(&connection, &granted.namespace, deadline).await?;
-        self.reconciled_for(&connection, name, deadline).await?;
-        self.covered(&connection, &secret, &granted, &known, deadline).await?;
-
-        let account =
-            self.known_account(&connection, log, &secret, &granted.namespace, deadline).await?;
+        let terms = self.decide_terms(name, request, &mut Unwatched)?;
+        let Terms { log, secret, target, granted } = &terms;
+        let log = *log;
+        let connection = self.connect(target)?;
+        let Grounds { known, account } =
+            self.decide_place(&connection, &terms, deadline, &mut Unwatched).await?;
 
         let claim = match key {
             None => None,
-            Some(key) => match self.claim(&secret, &asked, key).await? {
+            Some(key) => match self.claim(secret, &asked, key).await? {
                 Claiming::Mine(claim) => Some(claim),
                 Claiming::Held(claimed) => {
-                    return self.issue_again(&secret, &claimed, deadline).await;
+                    return self.issue_again(secret, &claimed, deadline).await;
                 }
                 Claiming::Busy { .. } => return Err(IssueError::InProgress),
             },
         };
         let claim = claim.as_ref();
-        let numbered = match self.number(log, &secret) {
+        let numbered = match self.number(log, secret) {
             Ok(numbered) => numbered,
             Err(error) => return Err(self.freed(claim, error)?),
         };
-        if let Err(error) = self.is_as_read(log, &secret) {
+        if let Err(error) = self.is_as_read(log, secret) {
             self.leases().void(&numbered, None, &error.to_string(), self.ports.now())?;
             return Err(self.freed(claim, error)?);
         }
         let known = (known, self.now_on(&target.name)?);
         let mut making =
-            Making::plan(self, &self.requester, (log, &secret), &granted, known, claim, deadline);
+            Making::plan(self, &self.requester, (log, secret), granted, known, claim, deadline);
         making.lease.account_uid = account;
         making.lease.share = numbered.lease_share();
         if making.lease.mode.is_revocable() {

@@ -20,6 +20,7 @@ mod end;
 mod engine;
 mod error;
 mod expect_continue;
+mod explain;
 #[cfg(test)]
 mod fixtures;
 mod health;
@@ -33,6 +34,7 @@ mod objects;
 mod ports;
 mod reconcile;
 mod refusal;
+mod rehearsal;
 mod renew;
 mod report;
 mod requester;
@@ -59,13 +61,19 @@ pub use error::{
     ClusterError, DynamicSecretError, IdentityError, IssueError, ReadError, RenewError,
     RevokeError, TargetError,
 };
+pub use explain::{
+    ExplainRequest, Explanation, GrantOutcome, IssueExplanation, ObjectOutcome, Refused,
+    RuleOutcome, Shown,
+};
 pub use issue::Issued;
 pub use lease_store::{
     AuditCursor, AuditCursorError, AuditFinding, AuditPage, AuditVerification, AuditVerifyCursor,
     Clocks, Held, LeasePage, Page, Place, StoreError,
 };
 pub use leases::{BulkRevocation, LeaseFilter};
-pub use login::{IssuerKeysError, LoginError, Refusal, RefusalReason};
+pub use login::{
+    IssuerKeysError, LoginError, LoginExplanation, MethodExplanation, Refusal, RefusalReason,
+};
 pub use namespaces::LeasableNamespaces;
 pub use objects::SECRET_TYPE;
 pub use ports::{Ports, VariableError};

@@ -4,6 +4,7 @@
 //! a token that could not be let in anyway. Only then it is verified: by the API server ([`kubernetes`]), or by the
 //! keys of its issuer ([`oidc`]).
 
+mod explain;
 mod issuer_keys;
 mod kubernetes;
 mod oidc;
@@ -12,9 +13,11 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use jwt_auth::{JwtError, UnverifiedJwt};
-use lease_core::{AuthMethod, AuthMethodKind, ClaimMismatch, Identity, IdentityName};
+use lease_core::{AuthMethod, AuthMethodKind, ClaimMismatch, Identity, IdentityName, Reviewer};
 
+pub use self::explain::{LoginExplanation, MethodExplanation};
 pub use self::issuer_keys::IssuerKeysError;
+pub(crate) use self::oidc::shortened;
 use crate::access_tokens::{Login, NewAccessToken};
 use crate::{ClusterError, Engine, Ports, StoreError};
 
@@ -178,21 +181,32 @@ impl<P: Ports> Engine<P> {
         let mut attempts = Attempts::default();
         for (number, identity) in &identities {
             for method in identity.spec().auth.iter().filter(|method| method.kind() == kind) {
-                let outcome = match (self.may_try(identity), method) {
-                    (Err(reason), _) => Err(refuse(identity, reason)),
-                    (Ok(()), AuthMethod::Kubernetes(auth)) => {
-                        self.review_login(&Candidate { identity, auth }, &token, jwt).await?
-                    }
-                    (Ok(()), AuthMethod::Oidc(auth)) => {
-                        self.verify_login(&Candidate { identity, auth }, &token).await?
-                    }
-                    // An access token is shown with each request, and not at a login.
-                    (Ok(()), AuthMethod::Token(_)) => continue,
-                };
-                attempts.add(*number, identity, outcome);
+                if let Some(outcome) = self.attempt(identity, method, (&token, jwt)).await? {
+                    attempts.add(*number, identity, outcome);
+                }
             }
         }
         attempts.decide()
+    }
+
+    /// Shows the token to one way to log in; nothing comes of it if that is none by which a login is made.
+    async fn attempt(
+        &self,
+        identity: &Identity,
+        method: &AuthMethod<Reviewer>,
+        (token, jwt): (&UnverifiedJwt<'_>, &str),
+    ) -> Result<Option<Outcome>, LoginError> {
+        Ok(Some(match (self.may_try(identity), method) {
+            // An access token is shown with each request, and not at a login.
+            (_, AuthMethod::Token(_)) => return Ok(None),
+            (Err(reason), _) => Err(refuse(identity, reason)),
+            (Ok(()), AuthMethod::Kubernetes(auth)) => {
+                self.review_login(&Candidate { identity, auth }, token, jwt).await?
+            }
+            (Ok(()), AuthMethod::Oidc(auth)) => {
+                self.verify_login(&Candidate { identity, auth }, token).await?
+            }
+        }))
     }
 
     /// Gives the access token of a login that has succeeded; counts and records one that was refused.

@@ -35,6 +35,11 @@ pub trait Ports {
     /// # Errors
     /// Fails where the host cannot tell.
     fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError>;
+
+    /// Returns true if nothing that is done over these ports is done for good.
+    fn is_rehearsal(&self) -> bool {
+        false
+    }
 }
 
 /// The host could not tell what a variable is set to. What it says of it is in the log.

@@ -88,7 +88,8 @@ impl<P: Ports> Engine<P> {
         if progress.at.is_some() && !progress.waiting.contains(secret) {
             return Ok(());
         }
-        let terms = Terms { dry_run: false, is_asked: false, stop: deadline - LEFT_TO_ISSUE };
+        let dry_run = self.ports.is_rehearsal();
+        let terms = Terms { dry_run, is_asked: false, stop: deadline - LEFT_TO_ISSUE };
         let outcome = self.reconcile(connection, terms).await?;
         let done = outcome.is_complete || self.progress(&target.name)?.at.is_some();
         if done { Ok(()) } else { Err(IssueError::Reconciling(target.name.clone())) }

@@ -18,6 +18,7 @@ fn body_of(endpoint: Endpoint) -> &'static str {
             r#"{"target":"prod","account":{"type":"existing","name":"d"},"namespaces":["a"]}"#
         }
         Operation::PutIdentity => "{}",
+        Operation::Explain => r#"{"identity":"ci"}"#,
         Operation::AcceptCluster => r#"{"uid":"u"}"#,
         Operation::WriteOffTarget => r#"{"reason":"gone"}"#,
         Operation::RevokeLeases => r#"{"target":"prod"}"#,

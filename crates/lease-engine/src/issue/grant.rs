@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    Account, Action, Decision, DynamicSecret, DynamicSecretName, Granted, IssueRequest,
-    KnownCluster, LeaseSubject, Namespace, NamespaceError, NotGranted, Permit, Target, TargetName,
+    Account, Action, Decision, DynamicSecret, DynamicSecretName, Granted, KnownCluster,
+    LeaseSubject, Namespace, NamespaceError, NotGranted, Permit, Target, TargetName, Ttl,
     authorize, is_secret_granted,
 };
 
@@ -35,20 +35,9 @@ impl<P: Ports> Engine<P> {
         if may { Ok(()) } else { Err(IssueError::Denied { secret: name.clone(), namespace: None }) }
     }
 
-    /// The terms of the lease, within what the dynamic secret, the installation and the grants of the requester
-    /// allow.
-    pub(super) fn granted(
-        &self,
-        secret: &DynamicSecret,
-        request: IssueRequest,
-    ) -> Result<Granted, IssueError> {
-        let asked = request.namespace.clone();
-        let namespace = secret.definition.namespaces().choose(asked);
-        let namespace = namespace.map_err(NotGranted::Namespace);
-        let namespace = namespace.map_err(|source| not_granted(secret, source))?;
-        let permit = self.permit_issue(secret, &namespace)?;
-        let most = permit.max_ttl.map_or(self.config.max_ttl, |max| max.min(self.config.max_ttl));
-        secret.grant(request, most).map_err(|source| not_granted(secret, source))
+    /// The longest lifetime, within what the installation and the grants of the requester allow.
+    pub(super) fn longest(&self, permit: Permit) -> Ttl {
+        permit.max_ttl.map_or(self.config.max_ttl, |max| max.min(self.config.max_ttl))
     }
 
     /// Counts an issue of an identity that may ask for so many in a minute.
@@ -152,6 +141,26 @@ impl<P: Ports> Engine<P> {
         Ok(Some(uid))
     }
 
+    /// Returns true if an account is missing since its namespace is.
+    ///
+    /// That namespaces may be read is not needed for a lease, so that a token is tried instead. A rehearsal asks for no
+    /// token of any kind.
+    async fn is_namespace_gone(
+        &self,
+        connection: &Connection<'_, P>,
+        namespace: &Namespace,
+        account: &lease_core::ServiceAccountName,
+        deadline: DateTime<Utc>,
+    ) -> bool {
+        if self.ports.is_rehearsal() {
+            let read = connection.ask(deadline, |api| api.namespace(namespace.as_str())).await;
+            return read.is_err_and(|error| error.is_not_found());
+        }
+        let no_secret = self.name_of_no_secret();
+        let tried = connection.try_token(namespace, account, &no_secret, deadline).await;
+        matches!(tried, Err(ClusterError::NoNamespace { .. }))
+    }
+
     /// The UID that an account has now.
     pub(super) async fn read_account(
         &self,
@@ -166,15 +175,16 @@ impl<P: Ports> Engine<P> {
             Ok(stored) => Ok(stored.uid),
             // In a namespace that is not there, there is no account either, and the API server says only that.
             Err(error) if error.is_not_found() => {
-                let no_secret = self.name_of_no_secret();
-                match connection.try_token(namespace, name, &no_secret, deadline).await {
-                    Err(error @ ClusterError::NoNamespace { .. }) => Err(error.into()),
-                    _ => Err(IssueError::NoAccount {
+                let is_gone = self.is_namespace_gone(connection, namespace, name, deadline).await;
+                Err(if is_gone {
+                    connection.no_namespace(namespace).into()
+                } else {
+                    IssueError::NoAccount {
                         target: connection.target.name.clone(),
                         namespace: namespace.clone(),
                         account: name.clone(),
-                    }),
-                }
+                    }
+                })
             }
             Err(source) => {
                 let doing = Doing::new("get", "serviceaccounts").named(account);

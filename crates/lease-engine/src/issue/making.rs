@@ -303,7 +303,7 @@ impl<'s> Making<'s> {
     }
 
     /// Fails where the target has come to lead to another cluster.
-    fn same_cluster<P: Ports>(
+    pub(super) fn same_cluster<P: Ports>(
         &self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,

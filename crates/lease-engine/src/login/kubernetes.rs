@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use jwt_auth::{JwtError, UnverifiedJwt};
+use jwt_auth::{JwtError, UnverifiedClaims, UnverifiedJwt};
 use kube_rest::TokenReview;
 use lease_core::{
     Audience, ClusterCredential, KubernetesAuth, Namespace, Reviewer, ReviewerCredential,
@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::{ClusterError, Doing, Engine, Ports};
 
 /// A `ServiceAccount` as `sub` names it.
-struct ServiceAccount {
+pub(super) struct ServiceAccount {
     namespace: Namespace,
     name: ServiceAccountName,
 }
@@ -29,7 +29,7 @@ impl<P: Ports> Engine<P> {
         jwt: &str,
     ) -> Result<Outcome, LoginError> {
         let auth = candidate.auth;
-        let account = match claimed_account(auth, token, self.now()) {
+        let account = match claimed_account(auth, token.claims(), self.now()) {
             Ok(account) => account,
             Err(reason) => return Ok(Err(candidate.refusal(reason))),
         };
@@ -55,7 +55,7 @@ impl<P: Ports> Engine<P> {
             }
         };
         Ok(match check_review(&review, &account, &auth.allowed_audience) {
-            Ok(()) => Ok(deciding_claims(&account, &review)),
+            Ok(()) => Ok(deciding_claims(&account, &review.uid)),
             Err(reason) => Err(candidate.refusal(reason)),
         })
     }
@@ -92,28 +92,60 @@ fn is_client(auth: &KubernetesAuth<Reviewer>) -> bool {
     matches!(auth.reviewer, Reviewer::Client)
 }
 
+/// A rule of a login by `ServiceAccount`, as far as the claims of its token decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AccountRule {
+    /// `sub` is a `ServiceAccount`.
+    Subject,
+    /// Its namespace is one of `allowed_namespaces`.
+    Namespace,
+    /// Its name is one of `allowed_names`.
+    Name,
+    /// `aud` names `allowed_audience`.
+    Audience,
+    /// `exp` is there, and not past.
+    Expiry,
+}
+
+/// All rules for the claims of a token, and what becomes of each.
+pub(super) fn account_rules(
+    auth: &KubernetesAuth<Reviewer>,
+    claims: UnverifiedClaims<'_>,
+    now: DateTime<Utc>,
+) -> [(AccountRule, Result<(), RefusalReason>); 5] {
+    let account = claims.subject().and_then(parse_username);
+    let account = account.as_ref().ok_or(RefusalReason::NoServiceAccount);
+    let allowed = |is_allowed: &dyn Fn(&ServiceAccount) -> bool| match &account {
+        Ok(account) if is_allowed(account) => Ok(()),
+        Ok(_) => Err(RefusalReason::ServiceAccountNotAllowed),
+        Err(reason) => Err(reason.clone()),
+    };
+    let is_for_us = claims.audiences().contains(&auth.allowed_audience.as_str());
+    let expiry = match claims.expires_at() {
+        None => Err(JwtError::Claim("exp").into()),
+        Some(at) if now - jwt_auth::CLOCK_LEEWAY >= at => Err(JwtError::Expired.into()),
+        Some(_) => Ok(()),
+    };
+    [
+        (AccountRule::Subject, allowed(&|_| true)),
+        (AccountRule::Namespace, allowed(&|account| auth.allows_namespace(&account.namespace))),
+        (AccountRule::Name, allowed(&|account| auth.allows_name(&account.name))),
+        (AccountRule::Audience, if is_for_us { Ok(()) } else { Err(JwtError::Audience.into()) }),
+        (AccountRule::Expiry, expiry),
+    ]
+}
+
 /// Checks what a token says of itself, so that no token is sent to a cluster that could not let it in.
 ///
 /// Tokens that live in Secrets (`kubernetes.io/service-account-token`) name no audience, and are refused: they are
 /// good for ever, and for everybody who is shown one.
-fn claimed_account(
+pub(super) fn claimed_account(
     auth: &KubernetesAuth<Reviewer>,
-    token: &UnverifiedJwt<'_>,
+    claims: UnverifiedClaims<'_>,
     now: DateTime<Utc>,
 ) -> Result<ServiceAccount, RefusalReason> {
-    let account =
-        token.subject().and_then(parse_username).ok_or(RefusalReason::NoServiceAccount)?;
-    if !auth.allows(&account.namespace, &account.name) {
-        return Err(RefusalReason::ServiceAccountNotAllowed);
-    }
-    if !token.audiences().contains(&auth.allowed_audience.as_str()) {
-        return Err(JwtError::Audience.into());
-    }
-    let expires_at = token.expires_at().ok_or(JwtError::Claim("exp"))?;
-    if now - jwt_auth::CLOCK_LEEWAY >= expires_at {
-        return Err(JwtError::Expired.into());
-    }
-    Ok(account)
+    account_rules(auth, claims, now).into_iter().try_for_each(|(_, outcome)| outcome)?;
+    claims.subject().and_then(parse_username).ok_or(RefusalReason::NoServiceAccount)
 }
 
 /// Checks what the API server says of a token.
@@ -148,11 +180,11 @@ fn parse_username(username: &str) -> Option<ServiceAccount> {
     Some(ServiceAccount { namespace: namespace.parse().ok()?, name: name.parse().ok()? })
 }
 
-fn deciding_claims(account: &ServiceAccount, review: &TokenReview) -> BTreeMap<String, String> {
+pub(super) fn deciding_claims(account: &ServiceAccount, uid: &str) -> BTreeMap<String, String> {
     [
         ("namespace", account.namespace.to_string()),
         ("service_account", account.name.to_string()),
-        ("service_account_uid", review.uid.clone()),
+        ("service_account_uid", uid.to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jwt_auth::{Expectations, JwtError, UnverifiedJwt, VerifiedClaims};
-use lease_core::{OidcAuth, digest};
-use serde_json::Value;
+use jwt_auth::{
+    Expectations, ExpectedClaim, JwtError, UnverifiedClaims, UnverifiedJwt, VerifiedClaims,
+};
+use lease_core::{ClaimName, ClaimValue, OidcAuth, digest};
+use serde_json::{Map, Value};
 
 use super::{Candidate, LoginError, Outcome, RefusalReason};
 use crate::{Engine, Ports};
@@ -18,7 +20,7 @@ impl<P: Ports> Engine<P> {
         token: &UnverifiedJwt<'_>,
     ) -> Result<Outcome, LoginError> {
         let (auth, now) = (candidate.auth, self.now());
-        if let Err(reason) = check_unverified(auth, token, now) {
+        if let Err(reason) = check_unverified(auth, token.claims(), now) {
             return Ok(Err(candidate.refusal(reason)));
         }
         let claims = match self.verify_with_keys(candidate, token).await? {
@@ -32,7 +34,7 @@ impl<P: Ports> Engine<P> {
         if auth.is_single_use() && !self.is_first_use(candidate, &claims)? {
             return Ok(Err(candidate.refusal(RefusalReason::Replayed)));
         }
-        Ok(Ok(deciding_claims(auth, &claims)))
+        Ok(Ok(deciding_claims(auth, claims.as_map())))
     }
 
     /// Verifies a token by the keys of its issuer; by newer ones if it was signed with a key that is not known.
@@ -44,14 +46,8 @@ impl<P: Ports> Engine<P> {
         let auth = candidate.auth;
         let failed =
             |source| LoginError::IssuerKeys { identity: candidate.identity.name.clone(), source };
-        let audiences: Vec<_> =
-            auth.audiences().iter().map(|audience| audience.as_str().to_owned()).collect();
-        let expected = Expectations {
-            issuer: auth.issuer().as_str(),
-            audiences: &audiences,
-            algorithms: auth.algorithms(),
-            max_age: auth.max_token_age().map(TimeDelta::from),
-        };
+        let audiences = audiences(auth);
+        let expected = expectations(auth, &audiences);
         let keys = self.issuer_keys(auth, false).await.map_err(failed)?;
         match token.verify(&keys, &expected, self.now()) {
             // Issuers publish a key before they sign with it, so a set that is read again has it.
@@ -80,34 +76,67 @@ impl<P: Ports> Engine<P> {
     }
 }
 
+/// A rule of a login by ID token, as far as its claims decide.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OidcRule<'a> {
+    /// One that every ID token has to keep.
+    Expected(ExpectedClaim),
+    /// A claim that binds the identity, with the values of which it has to have one.
+    Bound(&'a ClaimName, &'a [ClaimValue]),
+}
+
+/// All rules for the claims of a token, and what becomes of each.
+///
+/// They decide before the issuer is asked for its keys, and again by the claims that it has signed.
+pub(super) fn oidc_rules<'a>(
+    auth: &'a OidcAuth,
+    claims: UnverifiedClaims<'a>,
+    now: DateTime<Utc>,
+) -> Vec<(OidcRule<'a>, Result<(), RefusalReason>)> {
+    let (audiences, claims) = (audiences(auth), claims.as_map());
+    let expected = expectations(auth, &audiences);
+    let expected = expected.check_each(claims, now);
+    let expected = expected
+        .map(|(claim, outcome)| (OidcRule::Expected(claim), outcome.map_err(RefusalReason::from)));
+    let bound = auth.rules().check_all(claims).map(|(name, values, outcome)| {
+        (OidcRule::Bound(name, values), outcome.map_err(RefusalReason::from))
+    });
+    expected.chain(bound).collect()
+}
+
 /// Checks what a token says of itself, so that no issuer is asked for keys for a token that could not be let in.
-fn check_unverified(
+pub(super) fn check_unverified(
     auth: &OidcAuth,
-    token: &UnverifiedJwt<'_>,
+    claims: UnverifiedClaims<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), RefusalReason> {
-    if token.issuer() != Some(auth.issuer().as_str()) {
-        return Err(JwtError::Issuer.into());
+    oidc_rules(auth, claims, now).into_iter().try_for_each(|(_, outcome)| outcome)
+}
+
+fn expectations<'a>(auth: &'a OidcAuth, audiences: &'a [String]) -> Expectations<'a> {
+    Expectations {
+        issuer: auth.issuer().as_str(),
+        audiences,
+        algorithms: auth.algorithms(),
+        max_age: auth.max_token_age().map(TimeDelta::from),
     }
-    let named = token.audiences();
-    if !auth.audiences().iter().any(|audience| named.contains(&audience.as_str())) {
-        return Err(JwtError::Audience.into());
-    }
-    let expires_at = token.expires_at().ok_or(JwtError::Claim("exp"))?;
-    if now - jwt_auth::CLOCK_LEEWAY >= expires_at {
-        return Err(JwtError::Expired.into());
-    }
-    Ok(auth.rules().check(token.claims())?)
+}
+
+fn audiences(auth: &OidcAuth) -> Vec<String> {
+    auth.audiences().iter().map(|audience| audience.as_str().to_owned()).collect()
 }
 
 /// The claims that have decided, as texts: for names of accounts, and for whoever looks a login up.
-fn deciding_claims(auth: &OidcAuth, claims: &VerifiedClaims) -> BTreeMap<String, String> {
+pub(super) fn deciding_claims(
+    auth: &OidcAuth,
+    claims: &Map<String, Value>,
+) -> BTreeMap<String, String> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     let bound = auth.rules().names().filter_map(|name| {
-        let value = name.find_in(claims.as_map())?;
+        let value = name.find_in(claims)?;
         Some((name.as_str().to_owned(), text(value)))
     });
     let subject = claims.get("sub").map(|subject| ("sub".to_owned(), text(subject)));
@@ -116,7 +145,7 @@ fn deciding_claims(auth: &OidcAuth, claims: &VerifiedClaims) -> BTreeMap<String,
 }
 
 /// Cuts a value off: an access token has to fit into a header.
-fn shortened(mut value: String) -> String {
+pub(crate) fn shortened(mut value: String) -> String {
     if value.len() > MAX_KEPT_BYTES {
         let end = (0..=MAX_KEPT_BYTES).rev().find(|end| value.is_char_boundary(*end));
         value.truncate(end.unwrap_or(0));

@@ -1,0 +1,209 @@
+//! The shape of an explanation.
+
+use lease_core::{DynamicSecretName, IdentityName, Namespace, Ttl};
+use lease_engine::{
+    Explanation, GrantOutcome, IssueExplanation, LoginExplanation, ObjectOutcome, Refused,
+    RuleOutcome,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::namespaces::NamespacesJson;
+use crate::problem::{Code, Problem};
+
+/// What would come of a login and an issue.
+#[derive(Serialize)]
+pub(super) struct ExplanationJson {
+    allowed: bool,
+    /// What would be answered first that is a refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<RefusalJson>,
+    identity: IdentityJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<LoginJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: Option<Vec<GrantJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issue: Option<IssueJson>,
+}
+
+#[derive(Serialize)]
+struct RefusalJson {
+    status: u16,
+    code: &'static str,
+    detail: String,
+    /// What whoever is refused is not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct IdentityJson {
+    name: IdentityName,
+    rules: Vec<RuleJson>,
+}
+
+#[derive(Serialize)]
+struct LoginJson {
+    admitted: bool,
+    methods: Vec<MethodJson>,
+}
+
+#[derive(Serialize)]
+struct MethodJson {
+    index: usize,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    admits: Option<bool>,
+    rules: Vec<RuleJson>,
+}
+
+#[derive(Serialize)]
+struct GrantJson {
+    index: usize,
+    allows: bool,
+    rules: Vec<RuleJson>,
+}
+
+#[derive(Serialize)]
+struct IssueJson {
+    rules: Vec<RuleJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted: Option<GrantedJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespaces: Option<Value>,
+    objects: Vec<ObjectJson>,
+}
+
+#[derive(Serialize)]
+struct GrantedJson {
+    namespace: Namespace,
+    ttl: Ttl,
+    max_ttl: Ttl,
+}
+
+#[derive(Serialize)]
+struct ObjectJson {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    name: String,
+    accepted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RuleJson {
+    rule: String,
+    passed: Option<bool>,
+    compared: Value,
+    would_pass: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl ExplanationJson {
+    pub(super) fn of(
+        identity: &IdentityName,
+        dynamic_secret: Option<&DynamicSecretName>,
+        explanation: Explanation,
+    ) -> Self {
+        let Explanation { refusal, identity: rules, login, grants, issue } = explanation;
+        let grants = issue.is_some().then(|| numbered(grants, GrantJson::of));
+        Self {
+            allowed: refusal.is_none(),
+            refusal: refusal.map(RefusalJson::of),
+            identity: IdentityJson { name: identity.clone(), rules: shown(rules) },
+            login: login.map(LoginJson::of),
+            grants,
+            issue: issue.zip(dynamic_secret).map(|(issue, secret)| IssueJson::of(issue, secret)),
+        }
+    }
+}
+
+impl RefusalJson {
+    fn of(refused: Refused) -> Self {
+        let reason = match &refused {
+            Refused::Login(error) => Some(error.to_string()),
+            Refused::AccessToken | Refused::Issue(_) | Refused::LeaseToken { .. } => None,
+        };
+        let Problem { status, told, .. } = problem(refused);
+        Self { status: status.as_u16(), code: told.code, detail: told.detail, reason }
+    }
+}
+
+/// The problem that would be answered.
+fn problem(refused: Refused) -> Problem {
+    match refused {
+        Refused::Login(error) => error.into(),
+        Refused::AccessToken => Problem::unknown_credential(),
+        Refused::Issue(error) => error.into(),
+        Refused::LeaseToken { target } => {
+            let token = "`create` `serviceaccounts/token`";
+            Problem::new(
+                Code::TargetForbidden,
+                format!("kubelease may not {token} on target `{target}`"),
+            )
+        }
+    }
+}
+
+impl LoginJson {
+    fn of(login: LoginExplanation) -> Self {
+        let methods = numbered(login.methods, |index, method| MethodJson {
+            index,
+            kind: method.kind.as_str(),
+            admits: method.admits,
+            rules: shown(method.rules),
+        });
+        Self { admitted: login.admitted.is_some(), methods }
+    }
+}
+
+impl GrantJson {
+    fn of(index: usize, grant: GrantOutcome) -> Self {
+        Self { index, allows: grant.allows, rules: shown(grant.rules) }
+    }
+}
+
+impl IssueJson {
+    fn of(issue: IssueExplanation, secret: &DynamicSecretName) -> Self {
+        let IssueExplanation { rules, granted, namespaces, objects } = issue;
+        Self {
+            rules: shown(rules),
+            granted: granted.map(|granted| GrantedJson {
+                namespace: granted.namespace,
+                ttl: granted.ttl,
+                max_ttl: granted.max_ttl,
+            }),
+            namespaces: namespaces.map(|found| {
+                // Unwrap safety: it is lists of texts.
+                serde_json::to_value(NamespacesJson::of(secret, &found, None, SHOWN)).unwrap()
+            }),
+            objects: objects.into_iter().map(ObjectJson::of).collect(),
+        }
+    }
+}
+
+impl ObjectJson {
+    fn of(object: ObjectOutcome) -> Self {
+        let ObjectOutcome { kind, namespace, name, accepted, reason } = object;
+        Self { kind, namespace, name, accepted, reason }
+    }
+}
+
+fn shown(rules: Vec<RuleOutcome>) -> Vec<RuleJson> {
+    let show = |rule: RuleOutcome| {
+        let RuleOutcome { rule, compared, would_pass, passed, reason } = rule;
+        RuleJson { rule, passed, compared, would_pass, reason }
+    };
+    rules.into_iter().map(show).collect()
+}
+
+fn numbered<T, J>(items: Vec<T>, show: impl Fn(usize, T) -> J) -> Vec<J> {
+    items.into_iter().enumerate().map(|(index, item)| show(index, item)).collect()
+}
+
+/// How many namespaces are shown; their own route goes on.
+const SHOWN: usize = 100;

@@ -1,0 +1,53 @@
+//! What is shown of values: enough to compare, and never more than a bound.
+
+use serde_json::{Value, json};
+
+use crate::login::shortened;
+
+/// A value of a claim as it is shown: texts are cut off, and of lists the first elements are told.
+pub(crate) fn bounded(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!(shortened(text.clone())),
+        Value::Array(items) => {
+            let shown = items.iter().take(MAX_ITEMS).map(|item| match item {
+                Value::Array(_) | Value::Object(_) => json!(NESTED),
+                flat => bounded(flat),
+            });
+            Value::Array(shown.collect())
+        }
+        Value::Object(_) => json!(NESTED),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// A list of names.
+pub(crate) fn names(names: Vec<&str>) -> Value {
+    Value::Array(names.into_iter().map(|name| json!(name)).collect())
+}
+
+/// How many elements of a list are shown.
+const MAX_ITEMS: usize = 16;
+
+/// What stands for a value that no rule compares.
+const NESTED: &str = "(a list or an object)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_bounded() {
+        let long = "x".repeat(500);
+        for (value, shown) in [
+            (json!("a"), json!("a")),
+            (json!(7), json!(7)),
+            (json!(true), json!(true)),
+            (json!(["a", 1, ["b"], {"c": 1}]), json!(["a", 1, NESTED, NESTED])),
+            (json!({"token": "eyJ"}), json!(NESTED)),
+            (json!(vec!["a"; 100]), json!(vec!["a"; MAX_ITEMS])),
+            (json!(long), json!(format!("{}…", &long[..200]))),
+        ] {
+            assert_eq!(bounded(&value), shown, "{value}");
+        }
+    }
+}

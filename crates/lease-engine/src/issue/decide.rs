@@ -1,0 +1,127 @@
+//! What decides about an issue before anything is written, in the order in which it is looked at.
+
+use chrono::{DateTime, Utc};
+use lease_core::{DynamicSecret, DynamicSecretName, Granted, IssueRequest, KnownCluster, Target};
+
+use super::not_granted;
+use crate::connection::Connection;
+use crate::{Engine, IssueError, Ports};
+
+/// A rule of an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IssueRule {
+    /// A grant allows leases of this dynamic secret somewhere.
+    GrantForDynamicSecret,
+    /// There is such a dynamic secret.
+    DynamicSecret,
+    /// Its target exists, and is enabled.
+    Target,
+    /// The namespace is said, or the only one.
+    NamespaceChosen,
+    /// A grant allows leases in this namespace.
+    GrantForNamespace,
+    /// The dynamic secret is enabled.
+    Enabled,
+    /// The lifetime is within the limits.
+    Ttl,
+    /// The identity may ask for another lease in this minute.
+    IssuesPerMinute,
+    /// The target answers, and leads to the cluster that it led to.
+    Cluster,
+    /// The target has been compared with the records.
+    Reconciled,
+    /// The dynamic secret covers the namespace as it is now, and leases no account of ours.
+    NamespaceCovered,
+    /// The account whose token is leased exists.
+    Account,
+    /// Another lease may live.
+    LiveLeases,
+    /// What would be granted has been weighed.
+    Dangers,
+    /// The API server takes the objects.
+    Objects,
+    /// kubelease may ask for the token.
+    Token,
+}
+
+/// Whoever is told which rule is looked at next. The one that was told last is the one that fails.
+pub(crate) trait Watch {
+    /// A rule is looked at.
+    fn enter(&mut self, rule: IssueRule);
+}
+
+/// Nobody: it is an issue, and not an explanation of one.
+pub(super) struct Unwatched;
+
+impl Watch for Unwatched {
+    fn enter(&mut self, _rule: IssueRule) {}
+}
+
+/// What the records say of a lease that is granted.
+#[derive(Clone)]
+pub(super) struct Terms {
+    /// The number of the dynamic secret's log.
+    pub(super) log: u64,
+    pub(super) secret: DynamicSecret,
+    pub(super) target: Target,
+    pub(super) granted: Granted,
+}
+
+/// What the cluster says of it.
+pub(super) struct Grounds {
+    pub(super) known: KnownCluster,
+    /// The UID of the existing account whose token is leased.
+    pub(super) account: Option<String>,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Decides by the records alone.
+    pub(super) fn decide_terms(
+        &self,
+        name: &DynamicSecretName,
+        request: IssueRequest,
+        watch: &mut impl Watch,
+    ) -> Result<Terms, IssueError> {
+        watch.enter(IssueRule::GrantForDynamicSecret);
+        self.may_issue(name)?;
+        watch.enter(IssueRule::DynamicSecret);
+        let entry = self.dynamic_secrets().entry(name)?;
+        let (log, secret) = entry.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
+        watch.enter(IssueRule::Target);
+        let target = self.issuing_target(&secret.name, &secret.definition.parts().target)?;
+        watch.enter(IssueRule::NamespaceChosen);
+        let namespace = secret.choose_namespace(request.namespace.clone());
+        let namespace = namespace.map_err(|source| not_granted(&secret, source))?;
+        watch.enter(IssueRule::GrantForNamespace);
+        let permit = self.permit_issue(&secret, &namespace)?;
+        watch.enter(IssueRule::Enabled);
+        secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
+        watch.enter(IssueRule::Ttl);
+        let granted = secret.grant(request, self.longest(permit));
+        let granted = granted.map_err(|source| not_granted(&secret, source))?;
+        watch.enter(IssueRule::IssuesPerMinute);
+        self.count_issue()?;
+        Ok(Terms { log, secret, target, granted })
+    }
+
+    /// Decides by what the cluster says.
+    pub(super) async fn decide_place(
+        &self,
+        connection: &Connection<'_, P>,
+        terms: &Terms,
+        deadline: DateTime<Utc>,
+        watch: &mut impl Watch,
+    ) -> Result<Grounds, IssueError> {
+        let Terms { log, secret, granted, .. } = terms;
+        watch.enter(IssueRule::Cluster);
+        let known = self.meet(connection, &granted.namespace, deadline).await?;
+        watch.enter(IssueRule::Reconciled);
+        self.reconciled_for(connection, &secret.name, deadline).await?;
+        watch.enter(IssueRule::NamespaceCovered);
+        self.covered(connection, secret, granted, &known, deadline).await?;
+        watch.enter(IssueRule::Account);
+        let place = &granted.namespace;
+        let account = self.known_account(connection, *log, secret, place, deadline).await?;
+        Ok(Grounds { known, account })
+    }
+}

@@ -1,0 +1,181 @@
+//! What is told of the rules of an issue: what each compares, and what would pass.
+
+use lease_core::{Account, DynamicSecret, DynamicSecretName, IssueRequest, MaxLiveLeases};
+use serde_json::{Value, json};
+
+use super::super::decide::IssueRule;
+use super::Seen;
+use crate::explain::{Refused, RuleOutcome};
+use crate::{Engine, IssueError, Ports};
+
+/// Tells of each rule, in their order, what became of it.
+pub(super) fn told_rules<P: Ports>(
+    engine: &Engine<P>,
+    name: &DynamicSecretName,
+    request: &IssueRequest,
+    seen: &Seen,
+    refusal: Option<&Refused>,
+) -> Vec<RuleOutcome> {
+    let about = About { engine, name, request, secret: known_secret(engine, name), seen };
+    let failed = seen.entered.last().filter(|_| refusal.is_some());
+    let told = |rule: IssueRule| {
+        let passed = (failed == Some(&rule)).then_some(false);
+        let passed = passed.or_else(|| seen.entered.contains(&rule).then_some(true));
+        // A store that fails is no rule.
+        RuleOutcome {
+            rule: rule_name(rule).to_owned(),
+            compared: about.compared(rule),
+            would_pass: about.would_pass(rule),
+            passed,
+            reason: refusal.filter(|_| passed == Some(false)).map(reason),
+        }
+    };
+    ALL.into_iter().map(told).collect()
+}
+
+/// All that the rules are about.
+struct About<'a, P> {
+    engine: &'a Engine<P>,
+    name: &'a DynamicSecretName,
+    request: &'a IssueRequest,
+    /// The dynamic secret, whether it is granted or not: an administrator asks.
+    secret: Option<DynamicSecret>,
+    seen: &'a Seen,
+}
+
+impl<P: Ports> About<'_, P> {
+    fn compared(&self, rule: IssueRule) -> Value {
+        let parts = self.secret.as_ref().map(|secret| secret.definition.parts());
+        let terms = self.seen.terms.as_ref();
+        match rule {
+            IssueRule::GrantForDynamicSecret | IssueRule::DynamicSecret => json!(self.name),
+            IssueRule::Target | IssueRule::Cluster | IssueRule::Reconciled => {
+                json!(parts.map(|parts| &parts.target))
+            }
+            IssueRule::NamespaceChosen => json!(self.request.namespace),
+            IssueRule::GrantForNamespace | IssueRule::NamespaceCovered => json!(self.namespace()),
+            IssueRule::Enabled => json!(parts.map(|parts| !parts.disabled)),
+            IssueRule::Ttl => {
+                json!(self.request.ttl.or(terms.map(|terms| terms.granted.ttl)))
+            }
+            IssueRule::Account => match parts.map(|parts| &parts.account) {
+                Some(Account::Existing { name, .. }) => json!(name),
+                _ => Value::Null,
+            },
+            IssueRule::IssuesPerMinute
+            | IssueRule::LiveLeases
+            | IssueRule::Dangers
+            | IssueRule::Objects
+            | IssueRule::Token => Value::Null,
+        }
+    }
+
+    fn would_pass(&self, rule: IssueRule) -> Value {
+        let session = self.engine.requester.session.as_ref();
+        let spec = session.map(|session| session.identity.spec());
+        let parts = self.secret.as_ref().map(|secret| secret.definition.parts());
+        let namespaces = || self.secret.as_ref().map(|s| s.definition.namespaces().examples());
+        match rule {
+            IssueRule::GrantForDynamicSecret | IssueRule::GrantForNamespace => {
+                json!("a grant that allows `issue` of it; see `grants`")
+            }
+            IssueRule::DynamicSecret => json!("the name of a dynamic secret"),
+            IssueRule::Target => json!("a target that exists and is enabled"),
+            IssueRule::NamespaceChosen | IssueRule::NamespaceCovered => json!(namespaces()),
+            IssueRule::Enabled => json!(true),
+            IssueRule::Ttl => self.ttl(),
+            IssueRule::IssuesPerMinute => {
+                json!({"identity": spec.and_then(|spec| spec.max_issues_per_minute)})
+            }
+            IssueRule::Cluster => json!("the cluster that the target led to before"),
+            IssueRule::Reconciled => json!("a target that has been compared with the records"),
+            IssueRule::Account => json!("a ServiceAccount that exists, and not kubelease's own"),
+            IssueRule::LiveLeases => {
+                let cap = parts.and_then(|parts| parts.max_live_leases).map(MaxLiveLeases::get);
+                let of_identity = spec.and_then(|spec| spec.max_live_leases);
+                json!({"dynamic_secret": cap, "identity": of_identity.map(MaxLiveLeases::get)})
+            }
+            IssueRule::Dangers => json!("nothing dangerous that `allow_dangerous` does not name"),
+            IssueRule::Objects => json!("objects that the API server accepts as they are sent"),
+            IssueRule::Token => json!("that kubelease may `create` `serviceaccounts/token`"),
+        }
+    }
+
+    /// The lifetimes that would be granted, by the dynamic secret, the installation and the grants.
+    fn ttl(&self) -> Value {
+        let Some(secret) = &self.secret else { return Value::Null };
+        let permit = self
+            .namespace()
+            .and_then(|namespace| self.engine.permit_issue(secret, &namespace.parse().ok()?).ok());
+        let longest = self.engine.longest(permit.unwrap_or_default());
+        let lifetimes = secret.definition.lifetimes();
+        let shortest = lease_core::shortest_ttl(secret.definition.mode().is_revocable());
+        json!({"at_least": shortest, "at_most": lifetimes.max_ttl().min(longest)})
+    }
+
+    /// The namespace of the lease, as far as it is known.
+    fn namespace(&self) -> Option<String> {
+        let secret = self.secret.as_ref()?;
+        let chosen = secret.choose_namespace(self.request.namespace.clone());
+        chosen.ok().map(|namespace| namespace.to_string())
+    }
+}
+
+fn known_secret<P: Ports>(engine: &Engine<P>, name: &DynamicSecretName) -> Option<DynamicSecret> {
+    engine.dynamic_secrets().get(name).ok().flatten()
+}
+
+/// Why a rule does not pass, for an administrator.
+fn reason(refusal: &Refused) -> String {
+    match refusal {
+        Refused::Issue(IssueError::Cluster(error)) => error.told(),
+        Refused::Issue(IssueError::NotGranted { source, .. }) => source.to_string(),
+        Refused::Issue(error) => error.to_string(),
+        Refused::LeaseToken { target } => {
+            format!("kubelease may not `create` `serviceaccounts/token` on target `{target}`")
+        }
+        Refused::Login(error) => error.to_string(),
+        Refused::AccessToken => "the access token is not good".to_owned(),
+    }
+}
+
+fn rule_name(rule: IssueRule) -> &'static str {
+    match rule {
+        IssueRule::GrantForDynamicSecret => "grant_for_dynamic_secret",
+        IssueRule::DynamicSecret => "dynamic_secret",
+        IssueRule::Target => "target",
+        IssueRule::NamespaceChosen => "namespace_chosen",
+        IssueRule::GrantForNamespace => "grant_for_namespace",
+        IssueRule::Enabled => "enabled",
+        IssueRule::Ttl => "ttl",
+        IssueRule::IssuesPerMinute => "issues_per_minute",
+        IssueRule::Cluster => "cluster",
+        IssueRule::Reconciled => "reconciled",
+        IssueRule::NamespaceCovered => "namespace_covered",
+        IssueRule::Account => "account",
+        IssueRule::LiveLeases => "live_leases",
+        IssueRule::Dangers => "dangers",
+        IssueRule::Objects => "objects",
+        IssueRule::Token => "token",
+    }
+}
+
+/// All rules, in the order in which they are looked at.
+const ALL: [IssueRule; 16] = [
+    IssueRule::GrantForDynamicSecret,
+    IssueRule::DynamicSecret,
+    IssueRule::Target,
+    IssueRule::NamespaceChosen,
+    IssueRule::GrantForNamespace,
+    IssueRule::Enabled,
+    IssueRule::Ttl,
+    IssueRule::IssuesPerMinute,
+    IssueRule::Cluster,
+    IssueRule::Reconciled,
+    IssueRule::NamespaceCovered,
+    IssueRule::Account,
+    IssueRule::LiveLeases,
+    IssueRule::Dangers,
+    IssueRule::Objects,
+    IssueRule::Token,
+];

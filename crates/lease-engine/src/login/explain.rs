@@ -1,0 +1,249 @@
+//! A login, explained: each rule of each way to log in.
+
+use std::collections::BTreeMap;
+
+use jwt_auth::{ExpectedClaim, UnverifiedClaims, UnverifiedJwt};
+use lease_core::{AuthMethod, AuthMethodKind, Identity, KubernetesAuth, OidcAuth, Reviewer};
+use serde_json::{Value, json};
+
+use super::kubernetes::{self, AccountRule, account_rules, claimed_account};
+use super::oidc::{self, OidcRule, check_unverified, oidc_rules};
+use super::{Attempts, LoginError, Outcome, RefusalReason, refuse, refused};
+use crate::explain::{RuleOutcome, Shown, bounded};
+use crate::{Engine, Ports};
+
+/// What would come of a login.
+#[derive(Debug)]
+pub struct LoginExplanation {
+    /// Each way to log in, in the order in which they are tried.
+    pub methods: Vec<MethodExplanation>,
+    /// The kind of login that lets in, and the claims that have decided it.
+    pub admitted: Option<(AuthMethodKind, BTreeMap<String, String>)>,
+    pub(crate) refusal: Option<LoginError>,
+}
+
+/// What would come of one way to log in.
+#[derive(Debug)]
+pub struct MethodExplanation {
+    /// The kind of it.
+    pub kind: AuthMethodKind,
+    /// True if it lets in; none if nothing is shown to it at a login.
+    pub admits: Option<bool>,
+    /// Its rules.
+    pub rules: Vec<RuleOutcome>,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Explains the login as one identity. It is for a rehearsal: a token that is good for one login is used up by it.
+    pub(crate) async fn explain_login(
+        &self,
+        entry: Option<&(u64, Identity)>,
+        shown: &Shown,
+    ) -> LoginExplanation {
+        let mut told = LoginExplanation { methods: vec![], admitted: None, refusal: None };
+        let token = match shown {
+            Shown::Jwt(jwt) => match UnverifiedJwt::read(jwt.trim()) {
+                Ok(token) => Some((token, jwt.trim())),
+                Err(error) => {
+                    told.refusal = Some(refused(error));
+                    return told;
+                }
+            },
+            _ => None,
+        };
+        let claims = match (&token, shown) {
+            (Some((token, _)), _) => token.claims(),
+            (None, Shown::Claims(claims)) => UnverifiedClaims::new(claims),
+            (None, _) => return told,
+        };
+        let Some((number, identity)) = entry else {
+            told.refusal = Some(refused(RefusalReason::NoIdentity));
+            return told;
+        };
+        // A login is asked for by its kind, and knows of no other.
+        let mut kinds: BTreeMap<AuthMethodKind, Result<Attempts, LoginError>> = BTreeMap::new();
+        for method in &identity.spec().auth {
+            let tried = match &token {
+                Some((token, jwt)) => self.attempt(identity, method, (token, jwt)).await,
+                None => Ok(self.assume(identity, method, claims)),
+            };
+            told.methods.push(self.explain_method(method, claims, token.is_some(), &tried));
+            let attempts = kinds.entry(method.kind()).or_insert_with(|| Ok(Attempts::default()));
+            match (tried, attempts) {
+                (Ok(Some(outcome)), Ok(attempts)) => attempts.add(*number, identity, outcome),
+                (Err(error), attempts @ Ok(_)) => *attempts = Err(error),
+                _ => {}
+            }
+        }
+        kinds.remove(&AuthMethodKind::Token);
+        for (kind, attempts) in kinds {
+            match attempts.and_then(Attempts::decide) {
+                Ok(admitted) if told.admitted.is_none() => {
+                    told.admitted = Some((kind, admitted.claims));
+                }
+                Ok(_) => {}
+                Err(error) => _ = told.refusal.get_or_insert(error),
+            }
+        }
+        if told.admitted.is_some() {
+            told.refusal = None;
+        } else {
+            told.refusal.get_or_insert_with(|| refused(RefusalReason::NoIdentity));
+        }
+        told
+    }
+
+    /// What comes of claims that are taken as given: all rules decide but those of whoever has issued the token.
+    fn assume(
+        &self,
+        identity: &Identity,
+        method: &AuthMethod<Reviewer>,
+        claims: UnverifiedClaims<'_>,
+    ) -> Option<Outcome> {
+        let now = self.now();
+        let decided = match method {
+            AuthMethod::Token(_) => return None,
+            AuthMethod::Kubernetes(auth) => self.may_try(identity).and_then(|()| {
+                let account = claimed_account(auth, claims, now)?;
+                Ok(kubernetes::deciding_claims(&account, ""))
+            }),
+            AuthMethod::Oidc(auth) => self.may_try(identity).and_then(|()| {
+                check_unverified(auth, claims, now)?;
+                Ok(oidc::deciding_claims(auth, claims.as_map()))
+            }),
+        };
+        Some(decided.map_err(|reason| refuse(identity, reason)))
+    }
+
+    fn explain_method(
+        &self,
+        method: &AuthMethod<Reviewer>,
+        claims: UnverifiedClaims<'_>,
+        is_token: bool,
+        tried: &Result<Option<Outcome>, LoginError>,
+    ) -> MethodExplanation {
+        let now = self.now();
+        let mut rules: Vec<_> = match method {
+            AuthMethod::Token(_) => vec![],
+            AuthMethod::Kubernetes(auth) => account_rules(auth, claims, now)
+                .into_iter()
+                .map(|(rule, outcome)| account_rule(auth, rule, claims, outcome))
+                .collect(),
+            AuthMethod::Oidc(auth) => oidc_rules(auth, claims, now)
+                .into_iter()
+                .map(|(rule, outcome)| oidc_rule(auth, rule, claims, outcome))
+                .collect(),
+        };
+        rules.extend(verified(method, is_token, &rules, tried));
+        let admits = match tried {
+            Ok(Some(outcome)) => Some(outcome.is_ok()),
+            Ok(None) => None,
+            Err(_) => Some(false),
+        };
+        MethodExplanation { kind: method.kind(), admits, rules }
+    }
+}
+
+/// The last rule: that whoever has issued the token stands by it.
+fn verified(
+    method: &AuthMethod<Reviewer>,
+    is_token: bool,
+    claims: &[RuleOutcome],
+    tried: &Result<Option<Outcome>, LoginError>,
+) -> Option<RuleOutcome> {
+    let would_pass = match method {
+        AuthMethod::Token(_) => return None,
+        AuthMethod::Kubernetes(auth) => format!(
+            "a token that the API server of target `{}` accepts for `{}`, of the ServiceAccount that `sub` names",
+            auth.target,
+            auth.allowed_audience.as_str()
+        ),
+        AuthMethod::Oidc(auth) => {
+            let once = if auth.is_single_use() { ", which has not been used before" } else { "" };
+            format!("a token signed by a key of issuer `{}`{once}", auth.issuer())
+        }
+    };
+    let is_refused_before = claims.iter().any(|rule| rule.passed == Some(false));
+    let (passed, reason) = match tried {
+        _ if !is_token => (None, Some("the claims are taken as given".to_owned())),
+        Ok(Some(Ok(_))) => (Some(true), None),
+        Ok(Some(Err(_))) if is_refused_before => {
+            (None, Some("the token is refused for what it claims, and shown to nobody".to_owned()))
+        }
+        Ok(Some(Err(refusal))) => (Some(false), Some(refusal.reason.to_string())),
+        Ok(None) => return None,
+        Err(error) => (None, Some(format!("it cannot be verified now: {}", unverified(error)))),
+    };
+    let rule = "verified".to_owned();
+    Some(RuleOutcome { rule, compared: Value::Null, would_pass: json!(would_pass), passed, reason })
+}
+
+/// Why a token cannot be verified, for an administrator.
+fn unverified(error: &LoginError) -> String {
+    match error {
+        LoginError::Review { source, .. } => source.told(),
+        LoginError::IssuerKeys { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn account_rule(
+    auth: &KubernetesAuth<Reviewer>,
+    rule: AccountRule,
+    claims: UnverifiedClaims<'_>,
+    outcome: Result<(), RefusalReason>,
+) -> RuleOutcome {
+    let (name, claim, would_pass) = match rule {
+        AccountRule::Subject => ("sub", "sub", json!("system:serviceaccount:NAMESPACE:NAME")),
+        AccountRule::Namespace => ("allowed_namespaces", "sub", json!(auth.allowed_namespaces)),
+        AccountRule::Name => ("allowed_names", "sub", json!(auth.allowed_names)),
+        AccountRule::Audience => ("aud", "aud", json!([auth.allowed_audience])),
+        AccountRule::Expiry => ("exp", "exp", json!(FUTURE)),
+    };
+    outcome_of(name, claims.as_map().get(claim), would_pass, outcome)
+}
+
+fn oidc_rule(
+    auth: &OidcAuth,
+    rule: OidcRule<'_>,
+    claims: UnverifiedClaims<'_>,
+    outcome: Result<(), RefusalReason>,
+) -> RuleOutcome {
+    let claims = claims.as_map();
+    match rule {
+        OidcRule::Bound(name, values) => {
+            let rule = format!("claims.{name}");
+            outcome_of(&rule, name.find_in(claims), json!(values), outcome)
+        }
+        OidcRule::Expected(expected) => {
+            let (name, would_pass) = match expected {
+                ExpectedClaim::Issuer => ("iss", json!([auth.issuer()])),
+                ExpectedClaim::Subject => ("sub", json!("a text that is not empty")),
+                ExpectedClaim::Audience => ("aud", json!(auth.audiences())),
+                ExpectedClaim::Expiry => ("exp", json!(FUTURE)),
+                ExpectedClaim::NotBefore => ("nbf", json!(PAST)),
+                ExpectedClaim::IssuedAt => ("iat", json!(PAST)),
+                ExpectedClaim::Age => ("max_token_age", json!(auth.max_token_age())),
+            };
+            outcome_of(name, claims.get(expected.claim()), would_pass, outcome)
+        }
+    }
+}
+
+fn outcome_of(
+    rule: &str,
+    compared: Option<&Value>,
+    would_pass: Value,
+    outcome: Result<(), RefusalReason>,
+) -> RuleOutcome {
+    RuleOutcome {
+        rule: rule.to_owned(),
+        compared: compared.map_or(Value::Null, bounded),
+        would_pass,
+        passed: Some(outcome.is_ok()),
+        reason: outcome.err().map(|reason| reason.to_string()),
+    }
+}
+
+const FUTURE: &str = "a time in the future";
+const PAST: &str = "a time that is not in the future, or nothing";
