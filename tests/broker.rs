@@ -201,9 +201,14 @@ impl<'s> Broker<'s> {
 
     /// Asks for a lease with an `Idempotency-Key`.
     pub fn issue_as(&self, key: &str, request: &Value) -> Result<Reply> {
+        self.issue_by(&self.admin()?, key, request)
+    }
+
+    /// Has somebody ask for a lease with an `Idempotency-Key`.
+    pub fn issue_by(&self, requester: &Http, key: &str, request: &Value) -> Result<Reply> {
         let path = format!("{}/leases", self.secret_path());
         let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-        self.admin()?.send("POST", &path, &headers, request.to_string().as_bytes())
+        requester.send("POST", &path, &headers, request.to_string().as_bytes())
     }
 
     /// A lease.

@@ -23,6 +23,8 @@ pub struct Expectations {
     pub alive: BTreeSet<String>,
     /// Of these, those that must have ended.
     pub over: BTreeSet<String>,
+    /// The logins that it was answered: each accessor with its access token.
+    pub logins: Vec<(String, String)>,
 }
 
 /// The store, as its file has it.
@@ -56,6 +58,17 @@ impl Store {
             Some((id, value))
         });
         by_id.collect()
+    }
+
+    /// Whether the general log has an event of the login that gave the access token of this accessor.
+    fn has_login(&self, accessor: &str) -> bool {
+        let keys = self.0.keys().filter(|key| key.starts_with("event.audit."));
+        keys.filter_map(|key| self.value(key)).any(|record| {
+            let event = &record["content"];
+            event["event"] == "login"
+                && event["decision"] == "allowed"
+                && event["accessor"] == accessor
+        })
     }
 
     /// Whether it is on record that a lease has ended.
@@ -99,7 +112,11 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
     let live = leases.keys().filter(|id| !store.has_ended(id)).count();
     ensure!(bench.cap.is_none_or(|cap| live <= cap), "I8: {live} leases are live");
     one_lease_a_key(&store, &leases)?;
-    each_step_has_its_event(&store)
+    each_step_has_its_event(&store)?;
+    for (accessor, _) in &expected.logins {
+        ensure!(store.has_login(accessor), "I12: the login of {accessor} has no event");
+    }
+    Ok(())
 }
 
 /// I4: an API server that has just accepted a token does so for ten seconds more.

@@ -11,6 +11,7 @@
 
 mod auditor;
 mod bench;
+mod bot;
 mod experiments;
 mod kube;
 mod namespaces;
@@ -33,7 +34,9 @@ use testbed::harness::{run, tests};
 
 fn main() -> ExitCode {
     run(tests![
+        points::a_login_survives_everything,
         points::an_issue_survives_everything,
+        points::an_issue_by_an_identity_survives_everything,
         points::a_renewal_survives_everything,
         points::a_revocation_survives_everything,
         points::a_sweep_survives_everything,

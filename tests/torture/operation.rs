@@ -2,16 +2,20 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use testbed::http::Reply;
 
 use crate::auditor::Expectations;
 use crate::bench::Bench;
+use crate::bot::Bot;
 use crate::broker::Lease;
 use crate::kind::{self, Kind};
 
 /// An operation, at each step of which something can go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
+    Login,
     Issue,
+    IssueByIdentity,
     Renew,
     Revoke,
     Sweep,
@@ -23,17 +27,28 @@ pub struct Prepared {
     operation: Operation,
     leases: Vec<Lease>,
     key: String,
+    /// Whoever asks, if it is an identity.
+    bot: Option<Bot>,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Issue, Self::Renew, Self::Revoke, Self::Sweep, Self::Reconcile];
+    pub const ALL: [Self; 7] = [
+        Self::Login,
+        Self::Issue,
+        Self::IssueByIdentity,
+        Self::Renew,
+        Self::Revoke,
+        Self::Sweep,
+        Self::Reconcile,
+    ];
 
     /// As it is written in the name of a point.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Login => "login",
             Self::Issue => "issue",
+            Self::IssueByIdentity => "issue_by_identity",
             Self::Renew => "renew",
             Self::Revoke => "revoke",
             Self::Sweep => "sweep",
@@ -43,6 +58,10 @@ impl Operation {
 
     /// The kinds of leases that it can be done to.
     pub fn kinds(self) -> Vec<&'static Kind> {
+        if self == Self::Login {
+            // No lease has a part in it.
+            return vec![&kind::EXISTING];
+        }
         let mut kinds = vec![
             &kind::EXISTING,
             &kind::ROLE,
@@ -53,11 +72,15 @@ impl Operation {
             &kind::MANIFEST,
             &kind::CLUSTER_MANIFEST,
         ];
-        if self == Self::Issue {
+        if self.is_issue() {
             // It is only issued: nothing else is done to the cluster for it.
             kinds.push(&kind::PLAIN);
         }
         kinds
+    }
+
+    fn is_issue(self) -> bool {
+        matches!(self, Self::Issue | Self::IssueByIdentity)
     }
 
     /// Makes what it is done to, while nothing goes wrong.
@@ -65,7 +88,7 @@ impl Operation {
         let broker = &bench.broker;
         let lease = |ttl: &str| broker.lease(&json!({ "ttl": ttl }));
         let leases = match self {
-            Self::Issue => vec![],
+            Self::Login | Self::Issue | Self::IssueByIdentity => vec![],
             Self::Renew | Self::Revoke => vec![lease("20m")?],
             Self::Sweep | Self::Reconcile => vec![lease("10s")?, lease("20m")?],
         };
@@ -75,11 +98,25 @@ impl Operation {
         if matches!(self, Self::Sweep | Self::Reconcile) {
             bench.pass(15)?;
         }
-        Ok(Prepared { operation: self, leases, key: format!("round-{round}") })
+        let is_asked_by_a_bot = matches!(self, Self::Login | Self::IssueByIdentity);
+        let bot = is_asked_by_a_bot.then(|| Bot::new(bench)).transpose()?;
+        Ok(Prepared { operation: self, leases, key: format!("round-{round}"), bot })
     }
 }
 
 impl Prepared {
+    fn bot(&self) -> Result<&Bot> {
+        self.bot.as_ref().context("no bot was made")
+    }
+
+    fn issue(&self, bench: &Bench<'_>) -> Result<Reply> {
+        let request = json!({ "ttl": "20m" });
+        match &self.bot {
+            Some(bot) => bench.broker.issue_by(&bot.client, &self.key, &request),
+            None => bench.broker.issue_as(&self.key, &request),
+        }
+    }
+
     /// Does it; says what must hold once everything has come to rest, given what was answered.
     pub fn perform(&self, bench: &Bench<'_>) -> Result<Expectations> {
         let broker = &bench.broker;
@@ -89,8 +126,16 @@ impl Prepared {
             expected.answered.push((lease.id.clone(), lease.token.clone()));
         }
         match self.operation {
-            Operation::Issue => {
-                let issued = broker.issue_as(&self.key, &json!({ "ttl": "20m" }));
+            Operation::Login => {
+                let reply = self.bot()?.log_in();
+                if let Some(made) = reply.ok().filter(|reply| reply.status == 200) {
+                    let made = made.json()?;
+                    let text = |name: &str| made[name].as_str().map(str::to_owned).context("text");
+                    expected.logins.push((text("accessor")?, text("access_token")?));
+                }
+            }
+            Operation::Issue | Operation::IssueByIdentity => {
+                let issued = self.issue(bench);
                 if let Some(lease) = issued.ok().filter(|reply| reply.status == 201) {
                     let lease = Lease::of(lease.json()?)?;
                     expected.alive.insert(lease.id.clone());
@@ -135,13 +180,18 @@ impl Prepared {
     /// Asks once more, as whoever has got no answer does, and takes back all that lives.
     pub fn finish(&self, bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
         let broker = &bench.broker;
-        if self.operation == Operation::Issue {
-            let ask = || broker.issue_as(&self.key, &json!({ "ttl": "20m" }));
-            let mut again = ask()?;
+        for (_, access_token) in &expected.logins {
+            self.bot()?.holds(access_token).context("I12: an access token that was answered")?;
+        }
+        if self.operation == Operation::Login {
+            self.bot()?.log_in()?.ok().context("I12: a login after it")?;
+        }
+        if self.operation.is_issue() {
+            let mut again = self.issue(bench)?;
             if again.status == 409 {
                 // Whoever had the key and died is given up for dead half a minute after it is first met.
                 bench.pass(33)?;
-                again = ask()?;
+                again = self.issue(bench)?;
             }
             let again = Lease::of(again.ok().context("I7: the same request is answered")?)?;
             let first = expected.answered.first();

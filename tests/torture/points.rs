@@ -14,6 +14,14 @@ use crate::kind::{Kind, PLAIN};
 use crate::operation::{Operation, Prepared};
 use crate::terms::Terms;
 
+pub fn a_login_survives_everything(case: &Case) -> Result<()> {
+    survives(case, Operation::Login)
+}
+
+pub fn an_issue_by_an_identity_survives_everything(case: &Case) -> Result<()> {
+    survives(case, Operation::IssueByIdentity)
+}
+
 pub fn an_issue_survives_everything(case: &Case) -> Result<()> {
     survives(case, Operation::Issue)
 }

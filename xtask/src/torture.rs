@@ -12,7 +12,7 @@ use crate::workspace::cargo;
 /// What `cargo xtask torture` can be told.
 #[derive(Args)]
 pub struct Options {
-    /// How long each operation is tried; all five are tried side by side.
+    /// How long each operation is tried; all seven are tried side by side.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_080))]
     minutes: u64,
 
