@@ -1,0 +1,77 @@
+//! Targets: clusters, as far as this client looks at them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use ureq::http::Method;
+
+use crate::client::Call;
+use crate::{Client, Error, Name};
+
+/// What a check of a target saw.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TargetCheck {
+    /// If nothing is missing for any dynamic secret.
+    pub ok: bool,
+    /// If the cluster answered.
+    pub reachable: bool,
+    /// What stands in the way.
+    pub problem: Option<String>,
+    /// The version of Kubernetes.
+    pub version: Option<String>,
+    /// Who kubelease is there.
+    pub username: Option<String>,
+    /// What was seen for each dynamic secret.
+    #[serde(default)]
+    pub dynamic_secrets: Vec<SecretCheck>,
+    /// What was refused and is not needed.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// All other fields of the answer.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What a check saw for one dynamic secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SecretCheck {
+    /// The dynamic secret.
+    pub dynamic_secret: Name,
+    /// If a lease could be issued now.
+    pub issue: bool,
+    /// If it could be revoked.
+    pub take_back: bool,
+    /// The permissions that kubelease lacks.
+    #[serde(default)]
+    pub missing_permissions: Vec<MissingPermission>,
+    /// What else stands in the way.
+    pub problem: Option<String>,
+    /// All other fields of the answer.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A permission that kubelease lacks in a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingPermission {
+    /// The verb.
+    pub verb: String,
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The resource.
+    pub resource: String,
+    /// The name of the object, or any.
+    pub name: Option<String>,
+    /// The namespace, or everywhere.
+    pub namespace: Option<String>,
+}
+
+impl Client {
+    /// Has a target checked.
+    ///
+    /// # Errors
+    /// Fails if there is no such target, or the server cannot be reached. A target in a bad state is no error.
+    pub fn check_target(&self, name: &Name) -> Result<TargetCheck, Error> {
+        let path = format!("/api/v1/targets/{name}/check");
+        self.send(&Call::new(Method::POST, path))?.json()
+    }
+}
