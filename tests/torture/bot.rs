@@ -14,9 +14,8 @@ use crate::bench::Bench;
 pub struct Bot {
     /// The token of its account.
     jwt: String,
-    anonymous: Http,
-    /// kubelease's API as the bearer of an access token that an administrator has made.
-    pub client: Http,
+    /// An access token that an administrator has made.
+    access_token: String,
 }
 
 impl Bot {
@@ -36,10 +35,8 @@ impl Bot {
         });
         admin.put("/api/v1/identities/bot", &identity)?.ok()?;
         let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect(201)?;
-        let token = made["access_token"].as_str().context("an access token")?;
-        let anonymous = admin.anonymous();
-        let client = anonymous.bearing(token);
-        let bot = Self { jwt: broker.place.token_for("deployer")?, anonymous, client };
+        let access_token = made["access_token"].as_str().context("an access token")?.to_owned();
+        let bot = Self { jwt: broker.place.token_for("deployer")?, access_token };
         bot.let_review(bench)?;
         Ok(bot)
     }
@@ -58,23 +55,29 @@ impl Bot {
         let reply = bench.broker.cluster.admin().post(path, &binding)?;
         ensure!([201, 409].contains(&reply.status), "{reply:?}");
         eventually("the bot's being let in", PATIENCE, || {
-            let reply = self.log_in()?;
+            let reply = self.log_in(bench)?;
             if reply.status == 200 { Ok(()) } else { Err(not_yet(format!("{reply:?}"))) }
         })
     }
 
     /// Logs in with the token of its account.
-    pub fn log_in(&self) -> Result<Reply> {
+    pub fn log_in(&self, bench: &Bench<'_>) -> Result<Reply> {
         let body = json!({"identity": "bot", "jwt": self.jwt});
-        self.anonymous.post("/api/v1/auth/kubernetes/login", &body)
+        bench.broker.admin()?.anonymous().post("/api/v1/auth/kubernetes/login", &body)
     }
 
-    /// Fails unless an access token is one of the bot.
-    pub fn holds(&self, access_token: &str) -> Result<()> {
-        let caller = self.anonymous.bearing(access_token).get("/api/v1/auth/token")?.expect(200)?;
-        ensure!(caller["identity"] == "bot", "{caller}");
-        Ok(())
+    /// kubelease's API as the bearer of its access token, wherever it is served by now.
+    pub fn client(&self, bench: &Bench<'_>) -> Result<Http> {
+        Ok(bench.broker.admin()?.anonymous().bearing(&self.access_token))
     }
+}
+
+/// Fails unless an access token is one of the bot.
+pub fn is_of_bot(bench: &Bench<'_>, access_token: &str) -> Result<()> {
+    let client = bench.broker.admin()?.anonymous().bearing(access_token);
+    let caller = client.get("/api/v1/auth/token")?.expect(200)?;
+    ensure!(caller["identity"] == "bot", "{caller}");
+    Ok(())
 }
 
 /// Rights take effect within some tenths of a second; the machine may be busy.

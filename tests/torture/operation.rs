@@ -6,7 +6,7 @@ use testbed::http::Reply;
 
 use crate::auditor::Expectations;
 use crate::bench::Bench;
-use crate::bot::Bot;
+use crate::bot::{Bot, is_of_bot};
 use crate::broker::Lease;
 use crate::kind::{self, Kind};
 
@@ -112,7 +112,7 @@ impl Prepared {
     fn issue(&self, bench: &Bench<'_>) -> Result<Reply> {
         let request = json!({ "ttl": "20m" });
         match &self.bot {
-            Some(bot) => bench.broker.issue_by(&bot.client, &self.key, &request),
+            Some(bot) => bench.broker.issue_by(&bot.client(bench)?, &self.key, &request),
             None => bench.broker.issue_as(&self.key, &request),
         }
     }
@@ -127,7 +127,7 @@ impl Prepared {
         }
         match self.operation {
             Operation::Login => {
-                let reply = self.bot()?.log_in();
+                let reply = self.bot()?.log_in(bench);
                 if let Some(made) = reply.ok().filter(|reply| reply.status == 200) {
                     let made = made.json()?;
                     let text = |name: &str| made[name].as_str().map(str::to_owned).context("text");
@@ -181,10 +181,10 @@ impl Prepared {
     pub fn finish(&self, bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
         let broker = &bench.broker;
         for (_, access_token) in &expected.logins {
-            self.bot()?.holds(access_token).context("I12: an access token that was answered")?;
+            is_of_bot(bench, access_token).context("I12: an access token that was answered")?;
         }
         if self.operation == Operation::Login {
-            self.bot()?.log_in()?.ok().context("I12: a login after it")?;
+            self.bot()?.log_in(bench)?.ok().context("I12: a login after it")?;
         }
         if self.operation.is_issue() {
             let mut again = self.issue(bench)?;
