@@ -13,6 +13,7 @@ mod ci_tokens;
 mod cleanup_job;
 mod configuration;
 mod cronjob;
+mod explain;
 mod fake;
 mod finalizer;
 mod gateways;
@@ -87,6 +88,11 @@ fn main() -> ExitCode {
         cronjob::its_script_sweeps_and_fails_where_it_cannot,
         configuration::without_its_variables_only_livez_answers,
         configuration::a_previous_master_key_still_opens_what_it_sealed,
+        explain::existing,
+        explain::plain,
+        explain::role,
+        explain::rules,
+        explain::a_selector_finds_what_the_api_server_finds,
         finalizer::an_account_that_is_held_ends_when_it_is_let_go,
         finalizer::so_does_a_secret,
         gateways::one_that_refuses_announced_bodies_is_asked_again_and_remembered,

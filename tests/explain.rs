@@ -1,0 +1,190 @@
+//! Explanations, held against what the real API server and kubelease then do.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use testbed::harness::Case;
+use testbed::http::{Http, Reply};
+use testbed::wait::{eventually, not_yet};
+
+use crate::broker::Broker;
+use crate::kind::{self, Kind};
+use crate::login::{Job, account_of, log_in, put_identity, until_let_in};
+
+pub fn existing(case: &Case) -> Result<()> {
+    is_what_comes_of_it(case, &kind::EXISTING)
+}
+
+pub fn plain(case: &Case) -> Result<()> {
+    is_what_comes_of_it(case, &kind::PLAIN)
+}
+
+pub fn role(case: &Case) -> Result<()> {
+    is_what_comes_of_it(case, &kind::CLUSTER_ROLE_HERE)
+}
+
+pub fn rules(case: &Case) -> Result<()> {
+    is_what_comes_of_it(case, &kind::RULES)
+}
+
+/// Explains logins and issues that differ in one thing each, and then does them.
+fn is_what_comes_of_it(case: &Case, of: &'static Kind) -> Result<()> {
+    let broker = Broker::new(case, of)?;
+    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    for account in ["ci-job", "web"] {
+        namespace.service_account(account)?;
+    }
+    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    put_identity(&admin, &namespace, &json!("target"))?;
+    let good = job.token("ci-job", &["kubelease"])?;
+    until_let_in(&admin, &good)?;
+    let (message, signature) = good.rsplit_once('.').context("a JWT")?;
+    // Another first letter is still base64url, whatever the last one stands for.
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("{message}.{first}{}", &signature[1..]);
+    let place = json!(broker.place.name());
+    let elsewhere = json!(broker.elsewhere.name());
+    for (what, jwt, lease, rule) in [
+        ("all is right", good.clone(), json!({"ttl": "10m"}), ""),
+        ("another account", job.token("web", &["kubelease"])?, json!({}), "allowed_names"),
+        ("another audience", job.token("ci-job", &["other"])?, json!({}), "aud"),
+        ("a forged signature", forged, json!({}), "verified"),
+        ("another namespace", good.clone(), json!({"namespace": elsewhere}), "namespace_covered"),
+        ("too long", good.clone(), json!({"namespace": place, "ttl": "25h"}), "ttl"),
+        ("all is right again", good.clone(), json!({"namespace": place, "ttl": "10m"}), ""),
+    ] {
+        let (inventory, tokens) = (broker.inventory()?, tokens_asked_for(case, &broker)?);
+        let told = explain(&admin, &broker, &jwt, &lease)?;
+        assert_eq!(broker.inventory()?, inventory, "{what}: the cluster is as it was");
+        assert_eq!(tokens_asked_for(case, &broker)?, tokens, "{what}: no token is asked for");
+        assert!(!told.to_string().contains(&jwt), "{what}: the token is repeated");
+        assert_eq!(first_failed(&told), rule, "{what}: {told}");
+        let reply = really(&admin, &broker, &jwt, &lease)?;
+        let code = if reply.status == 201 { Value::Null } else { reply.json()?["code"].clone() };
+        assert_eq!(told["refusal"]["code"], code, "{what}: {told}");
+        assert_eq!(told["allowed"], json!(reply.status == 201), "{what}: {told}");
+    }
+    assert!(!broker.kubelease.log()?.contains(&good), "the log has the token");
+    Ok(())
+}
+
+fn explain(admin: &Http, broker: &Broker, jwt: &str, lease: &Value) -> Result<Value> {
+    let mut body = json!({"identity": "ci", "jwt": jwt, "dynamic_secret": broker.secret_name()});
+    for (field, value) in lease.as_object().context("an object")? {
+        body[field] = value.clone();
+    }
+    admin.post("/api/v1/explain", &body)?.expect(200)
+}
+
+/// Logs in and asks for the lease: the answer that refuses, or the last one.
+fn really(admin: &Http, broker: &Broker, jwt: &str, lease: &Value) -> Result<Reply> {
+    let login = log_in(admin, jwt)?;
+    if login.status != 200 {
+        return Ok(login);
+    }
+    let made = login.json()?;
+    let token = made["access_token"].as_str().context("a token")?;
+    let path = format!("{}/leases", broker.secret_path());
+    admin.anonymous().bearing(token).post(&path, lease)
+}
+
+/// The first rule of the login or the issue that does not pass; an empty text for none.
+fn first_failed(told: &Value) -> String {
+    let rules = ["/login/methods/0/rules", "/issue/rules"].map(|rules| told.pointer(rules));
+    let mut rules = rules.into_iter().flatten().filter_map(Value::as_array).flatten();
+    let failed = rules.find(|rule| rule["passed"] == json!(false));
+    failed.and_then(|rule| rule["rule"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// How many tokens kubelease has asked the API server for, by the audit log of that.
+fn tokens_asked_for(case: &Case, broker: &Broker) -> Result<usize> {
+    let events = case.control_plane().audited_of_user(&broker.username())?;
+    let asks = |event: &&Value| event["objectRef"]["subresource"] == "token";
+    Ok(events.iter().filter(asks).count())
+}
+
+pub fn a_selector_finds_what_the_api_server_finds(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::RULES)?;
+    let (admin, cluster) = (broker.admin()?, case.control_plane().admin());
+    let mark = broker.home_name().to_owned();
+    let mut spaces = vec![];
+    for labels in [
+        json!({"team": "a", "env": "ci"}),
+        json!({"team": "b", "env": ""}),
+        json!({"team": "c"}),
+        json!({"env": "prod"}),
+    ] {
+        let namespace = case.namespace()?;
+        let mut labels = labels;
+        labels["kubelease-test"] = json!(mark);
+        let patch = json!({"metadata": {"labels": labels}});
+        cluster.patch(&format!("/api/v1/namespaces/{}", namespace.name()), &patch)?.ok()?;
+        spaces.push(namespace);
+    }
+    let path = format!("{}/namespaces", broker.secret_path());
+    put_selector(&admin, &broker, &mark, &json!([{"key": "team", "operator": "Exists"}]))?;
+    let refused = admin.get(&path)?.expect(502)?;
+    assert_eq!(refused["code"], "target_forbidden", "{refused}");
+    let_list(case, &broker)?;
+    eventually("the list of namespaces", Duration::from_secs(15), || {
+        let reply = admin.get(&path)?;
+        if reply.status == 200 { Ok(()) } else { Err(not_yet(format!("{reply:?}"))) }
+    })?;
+    for (expressions, found) in [
+        (json!([]), vec![0, 1, 2, 3]),
+        (json!([{"key": "team", "operator": "Exists"}]), vec![0, 1, 2]),
+        (json!([{"key": "team", "operator": "DoesNotExist"}]), vec![3]),
+        (json!([{"key": "team", "operator": "In", "values": ["a", "b"]}]), vec![0, 1]),
+        (json!([{"key": "team", "operator": "NotIn", "values": ["a"]}]), vec![1, 2, 3]),
+        (json!([{"key": "env", "operator": "In", "values": [""]}]), vec![1]),
+        (json!([{"key": "env", "operator": "In", "values": ["", "ci"]}]), vec![0, 1]),
+        (json!([{"key": "env", "operator": "NotIn", "values": [""]}]), vec![0, 2, 3]),
+        (
+            json!([{"key": "env", "operator": "Exists"}, {"key": "team", "operator": "Exists"}]),
+            vec![0, 1],
+        ),
+    ] {
+        put_selector(&admin, &broker, &mark, &expressions)?;
+        let mut names: Vec<_> = found.into_iter().map(|index| spaces[index].name()).collect();
+        names.sort_unstable();
+        let (mut seen, mut cursor) = (vec![], String::new());
+        loop {
+            let page = admin.get(&format!("{path}?limit=2{cursor}"))?.expect(200)?;
+            let items = page["items"].as_array().context("a list")?;
+            seen.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
+            assert_eq!(page["complete"], true, "{page}");
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, names, "{expressions}");
+    }
+    Ok(())
+}
+
+/// Puts the dynamic secret for namespaces with the mark, which these expressions select besides.
+fn put_selector(admin: &Http, broker: &Broker, mark: &str, expressions: &Value) -> Result<()> {
+    let mut secret = broker.secret();
+    secret.as_object_mut().context("an object")?.remove("namespaces");
+    secret["namespace_selector"] =
+        json!({"matchLabels": {"kubelease-test": mark}, "matchExpressions": expressions});
+    admin.put(&broker.secret_path(), &secret)?.ok()?;
+    Ok(())
+}
+
+/// Lets kubelease list namespaces, which no lease needs.
+fn let_list(case: &Case, broker: &Broker) -> Result<()> {
+    let (cluster, home) = (case.control_plane().admin(), broker.home_name());
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let name = format!("list-{home}");
+    let role = json!({"metadata": {"name": name},
+        "rules": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]});
+    cluster.post(&format!("{rbac}/clusterroles"), &role)?.expect(201)?;
+    let account = account_of(&broker.username());
+    let binding = json!({"metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}]});
+    cluster.post(&format!("{rbac}/clusterrolebindings"), &binding)?.expect(201)?;
+    Ok(())
+}
