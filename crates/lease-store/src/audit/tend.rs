@@ -40,7 +40,7 @@ struct Old {
 
 /// What stands under a number, for whoever forgets.
 enum Age {
-    /// Nothing, or nothing that can be read.
+    /// Nothing, or nothing that is ours to believe.
     Unknown,
     /// An event whose retention has passed, and no lease any more.
     Old,
@@ -183,7 +183,9 @@ impl<K: KeyValue> AuditLog<'_, K> {
         }
         let events = self.keys_of(log, number, stored.as_readable())?;
         old.pending.extend(events);
-        Ok(if stored.as_readable().is_some() { Age::Old } else { Age::Unknown })
+        // Whoever can write the store can date an event back. Were it believed, the sweep would sign that all before it
+        // may be gone.
+        Ok(if matches!(stored, Stored::Genuine(_)) { Age::Old } else { Age::Unknown })
     }
 
     /// The keys of all events of a number.

@@ -1,0 +1,164 @@
+//! Accounting for numbers, and forgetting.
+
+use std::cell::Cell;
+
+use super::*;
+use crate::KeyValueError;
+
+#[test]
+fn a_number_whose_writer_has_stopped_is_void_after_a_while() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 3);
+    let late = log.prepare(&event(4)).expect("prepares");
+    log.record(&event(5)).expect("records");
+    for (now, voided, voids, unsettled, writes) in [
+        (10, 0, 0, 1, 1),
+        (84, 0, 0, 1, 0),
+        // The clock was put back, so that nobody knows how long it was.
+        (-100, 0, 0, 1, 1),
+        (-50, 0, 0, 1, 0),
+        (100, 1, 1, 0, 1),
+        (200, 0, 1, 0, 0),
+    ] {
+        let before = store.writes();
+        assert_eq!(log.tend(at(now), TIMES).expect("tends").voided, voided, "at {now}");
+        assert_eq!(store.writes() - before, writes, "writes at {now}");
+        let found = verified(&log, 300);
+        assert_eq!(found.findings, [], "at {now}");
+        assert_eq!((found.voids, found.unsettled), (voids, unsettled), "at {now}");
+    }
+    // It comes all the same, and is an event like any other.
+    store.set_many(late.entries()).expect("writes");
+    assert_eq!(paged(&log, 9), [5, 4, 3, 2, 1]);
+    let found = verified(&log, 300);
+    assert_eq!((found.checked, found.voids, found.findings.len()), (5, 0, 0));
+}
+
+#[test]
+fn what_is_old_is_forgotten_and_not_missed() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 10);
+    let old = |second: i64| TIMES.retention.num_seconds() + second;
+    for (now, forgotten, left, writes) in [
+        (1, 0, (1..=10).rev().collect::<Vec<u64>>(), 0),
+        (old(1), 0, (1..=10).rev().collect(), 0),
+        (old(5), 4, (5..=10).rev().collect(), 3),
+        (old(5), 0, (5..=10).rev().collect(), 0),
+        (old(11), 6, vec![], 3),
+        (old(99), 0, vec![], 0),
+    ] {
+        let before = store.writes();
+        assert_eq!(log.tend(at(now), TIMES).expect("tends").forgotten, forgotten, "at {now}");
+        assert_eq!(store.writes() - before, writes, "writes at {now}");
+        assert_eq!(paged(&log, 3), left, "at {now}");
+        assert_eq!(verified(&log, now).findings, [], "at {now}");
+    }
+    let kept = store.keys();
+    assert_eq!(kept, ["count.audit", "forgotten.audit", "forgotten.audit.10", "settled.audit"]);
+}
+
+#[test]
+fn a_sweep_that_is_overtaken_makes_nothing_missed() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 10);
+    let old = |second: i64| at(TIMES.retention.num_seconds() + second);
+    log.tend(old(4), TIMES).expect("tends");
+    let older = value(&store, "forgotten.audit");
+    for (now, left) in [(old(8), 3), (old(99), 0)] {
+        log.tend(now, TIMES).expect("tends");
+        // A sweep that stood still writes what it meant to write before.
+        set(&store, "forgotten.audit", older.clone());
+        assert_eq!(verified(&log, 20).findings, []);
+        assert_eq!(paged(&log, 99).len(), left);
+    }
+    // The next one finds its way.
+    log.record(&event(100)).expect("records");
+    log.tend(old(200), TIMES).expect("tends");
+    assert_eq!((verified(&log, 20).findings, paged(&log, 9)), (vec![], vec![]));
+}
+
+#[test]
+fn what_is_removed_is_not_taken_for_old() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    let log = filled(&store, &keys, 10);
+    // The newest go, before their time.
+    delete(&store, 6..=10);
+    log.tend(at(TIMES.retention.num_seconds() + 3), TIMES).expect("tends");
+    assert_eq!(paged(&log, 9), [5, 4, 3]);
+    assert_eq!(verified(&log, 20).findings.len(), 1);
+}
+
+#[test]
+fn what_is_dated_back_is_not_taken_for_old() {
+    let keys = keys("A", &[]);
+    // Numbers that are missing side by side are one finding.
+    for (gone, findings) in [(1..=9, 2), (1..=0, 10)] {
+        let store = MemoryStore::default();
+        let log = filled(&store, &keys, 10);
+        delete(&store, gone.clone());
+        for second in 1..=10 {
+            let key = format!("event.audit.{second}");
+            if !gone.contains(&second) {
+                replace(&store, &key, "2027-", "2007-");
+            }
+        }
+        log.tend(at(20), TIMES).expect("tends");
+        assert_eq!(verified(&log, 20).findings.len(), findings, "{gone:?} are gone");
+        // They go with what is old for sure.
+        log.record(&event(30)).expect("records");
+        log.tend(at(TIMES.retention.num_seconds() + 31), TIMES).expect("tends");
+        assert_eq!(paged(&log, 9), Vec::<u64>::new());
+    }
+}
+
+/// A store that stops after so many writes.
+struct Stopping<'a>(&'a MemoryStore, Cell<usize>);
+
+impl Stopping<'_> {
+    fn write(&self) -> Result<&MemoryStore, KeyValueError> {
+        let left = self.1.get().checked_sub(1);
+        self.1.set(left.ok_or_else(|| KeyValueError("stopped".to_owned()))?);
+        Ok(self.0)
+    }
+}
+
+impl KeyValue for Stopping<'_> {
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
+        self.0.get(key)
+    }
+
+    fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError> {
+        self.write()?.set_many(entries)
+    }
+
+    fn delete_many(&self, keys: &[String]) -> Result<(), KeyValueError> {
+        self.write()?.delete_many(keys)
+    }
+
+    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
+        self.write()?.increment(counter)
+    }
+}
+
+#[test]
+fn whatever_stops_a_sweep_nothing_is_missed_and_the_next_goes_on() {
+    for writes in 0.. {
+        let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+        let log = filled(&store, &keys, 10);
+        log.prepare(&event(11)).expect("prepares");
+        log.tend(at(20), TIMES).expect("tends");
+        let stopping = Stopping(&store, Cell::new(writes));
+        let old = TIMES.retention.num_seconds() + 6;
+        let stopped = AuditLog::new(&stopping, &keys).tend(at(old), TIMES);
+        assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
+        log.tend(at(old), TIMES).expect("tends");
+        assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
+        assert_eq!(paged(&log, 9), [10, 9, 8, 7, 6]);
+        let left = store.keys().into_iter().filter(|key| key.starts_with("event."));
+        assert_eq!(left.count(), 5, "after {writes} writes");
+        if stopped.is_ok() {
+            assert!(writes >= 3, "it was stopped everywhere");
+            break;
+        }
+    }
+}
