@@ -2,6 +2,7 @@ use http::Method;
 use serde_json::json;
 
 use super::*;
+use crate::TargetDefinition;
 use crate::fixtures::{
     ALL, EXISTING, Mode, PLAIN, ROLE, RULES, block_on, engine, issue, keys, name_of, pass, prod,
     put_secret, with_secret,
@@ -186,4 +187,35 @@ fn the_rule_that_fails_is_the_one_that_an_issue_fails_by() {
             (told, issued) => panic!("row {row}: {told:?}, {issued:?}"),
         }
     }
+}
+
+#[test]
+fn the_login_of_a_service_account_is_explained_with_the_target_that_reviews_it() {
+    let engine = with_secret(EXISTING, "");
+    let auth = json!({"type": "kubernetes", "target": "prod", "reviewer": "target",
+        "allowed_names": ["ci-*"], "allowed_namespaces": ["build"], "allowed_audience": "kubelease"});
+    put_bot(&engine, &json!({"auth": [auth]}));
+    let explain = |name: &str| {
+        let claims = json!({"sub": format!("system:serviceaccount:build:{name}"),
+            "aud": ["kubelease"], "exp": engine.now().timestamp() + 300});
+        let Value::Object(claims) = claims else { unreachable!("an object") };
+        let asked = ExplainRequest {
+            identity: name_of("bot"),
+            shown: Shown::Claims(claims),
+            address: None,
+            dynamic_secret: None,
+            request: IssueRequest::default(),
+        };
+        let explanation = block_on(engine.explain(asked)).expect("explains");
+        let login = explanation.login.as_ref().expect("a login");
+        let [method] = &login.methods[..] else { panic!("one way to log in") };
+        let failed = method.rules.iter().find(|rule| rule.passed == Some(false));
+        (method.admits, failed.map(|rule| rule.rule.clone()), explanation.refusal.is_some())
+    };
+    let failed = |rule: &str| (Some(false), Some(rule.to_owned()), true);
+    assert_eq!(explain("ci-7"), (Some(true), None, false));
+    assert_eq!(explain("web"), failed("allowed_names"));
+    let disabled = TargetDefinition { disabled: true, ..prod("https://a.example", None) };
+    engine.put_target(disabled).expect("puts");
+    assert_eq!(explain("ci-7"), failed("verified"));
 }

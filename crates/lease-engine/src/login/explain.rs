@@ -65,7 +65,7 @@ impl<P: Ports> Engine<P> {
         for method in &identity.spec().auth {
             let tried = match &token {
                 Some((token, jwt)) => self.attempt(identity, method, (token, jwt)).await,
-                None => Ok(self.assume(identity, method, claims)),
+                None => self.assume(identity, method, claims),
             };
             told.methods.push(self.explain_method(method, claims, token.is_some(), &tried));
             let attempts = kinds.entry(method.kind()).or_insert_with(|| Ok(Attempts::default()));
@@ -99,20 +99,23 @@ impl<P: Ports> Engine<P> {
         identity: &Identity,
         method: &AuthMethod<Reviewer>,
         claims: UnverifiedClaims<'_>,
-    ) -> Option<Outcome> {
+    ) -> Result<Option<Outcome>, LoginError> {
         let now = self.now();
         let decided = match method {
-            AuthMethod::Token(_) => return None,
-            AuthMethod::Kubernetes(auth) => self.may_try(identity).and_then(|()| {
-                let account = claimed_account(auth, claims, now)?;
-                Ok(kubernetes::deciding_claims(&account, ""))
-            }),
+            AuthMethod::Token(_) => return Ok(None),
+            AuthMethod::Kubernetes(auth) => {
+                let target = self.reviewing_target(auth)?;
+                self.may_try(identity).and_then(|()| {
+                    let account = claimed_account(auth, claims, now)?;
+                    target.map(|_| kubernetes::deciding_claims(&account, ""))
+                })
+            }
             AuthMethod::Oidc(auth) => self.may_try(identity).and_then(|()| {
                 check_unverified(auth, claims, now)?;
                 Ok(oidc::deciding_claims(auth, claims.as_map()))
             }),
         };
-        Some(decided.map_err(|reason| refuse(identity, reason)))
+        Ok(Some(decided.map_err(|reason| refuse(identity, reason))))
     }
 
     fn explain_method(
@@ -165,12 +168,15 @@ fn verified(
     };
     let is_refused_before = claims.iter().any(|rule| rule.passed == Some(false));
     let (passed, reason) = match tried {
+        // Nobody would be asked, whatever the token is.
+        Ok(Some(Err(refusal))) if !is_refused_before => {
+            (Some(false), Some(refusal.reason.to_string()))
+        }
         _ if !is_token => (None, Some("the claims are taken as given".to_owned())),
         Ok(Some(Ok(_))) => (Some(true), None),
-        Ok(Some(Err(_))) if is_refused_before => {
+        Ok(Some(Err(_))) => {
             (None, Some("the token is refused for what it claims, and shown to nobody".to_owned()))
         }
-        Ok(Some(Err(refusal))) => (Some(false), Some(refusal.reason.to_string())),
         Ok(None) => return None,
         Err(error) => (None, Some(format!("it cannot be verified now: {}", unverified(error)))),
     };

@@ -12,7 +12,7 @@ use lease_core::{
 
 use super::{Candidate, LOGIN_TIME, LoginError, Outcome, RefusalReason};
 use crate::connection::Connection;
-use crate::{ClusterError, Doing, Engine, Ports};
+use crate::{ClusterError, Doing, Engine, Ports, StoreError};
 
 /// A `ServiceAccount` as `sub` names it.
 pub(super) struct ServiceAccount {
@@ -33,9 +33,9 @@ impl<P: Ports> Engine<P> {
             Ok(account) => account,
             Err(reason) => return Ok(Err(candidate.refusal(reason))),
         };
-        let target = self.targets().get(&auth.target)?.filter(|target| !target.disabled);
-        let Some(target) = target else {
-            return Ok(Err(candidate.refusal(RefusalReason::NoTarget)));
+        let target = match self.reviewing_target(auth)? {
+            Ok(target) => target,
+            Err(reason) => return Ok(Err(candidate.refusal(reason))),
         };
         let failed =
             |source| LoginError::Review { identity: candidate.identity.name.clone(), source };
@@ -58,6 +58,15 @@ impl<P: Ports> Engine<P> {
             Ok(()) => Ok(deciding_claims(&account, &review.uid)),
             Err(reason) => Err(candidate.refusal(reason)),
         })
+    }
+
+    /// The target whose API server reviews tokens, if it is in use.
+    pub(super) fn reviewing_target(
+        &self,
+        auth: &KubernetesAuth<Reviewer>,
+    ) -> Result<Result<Target, RefusalReason>, StoreError> {
+        let target = self.targets().get(&auth.target)?.filter(|target| !target.disabled);
+        Ok(target.ok_or(RefusalReason::NoTarget))
     }
 
     /// Connects to the target with the credential that the review is asked with.
