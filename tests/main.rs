@@ -11,6 +11,7 @@ mod cap;
 mod check;
 mod ci_tokens;
 mod cleanup_job;
+mod cli;
 mod configuration;
 mod cronjob;
 mod explain;
@@ -81,6 +82,12 @@ fn main() -> ExitCode {
         ci_tokens::of_gitlab,
         ci_tokens::of_buildkite,
         ci_tokens::of_circleci,
+        cli::a_job_runs_a_command_with_a_lease_that_ends_with_it,
+        cli::a_signal_ends_the_command_and_the_lease,
+        cli::kubectl_leases_by_itself_and_keeps_the_lease,
+        cli::fifty_at_once_make_one_lease,
+        cli::leases_are_listed_renewed_and_revoked,
+        cli::a_refusal_says_what_to_do_and_has_its_exit_code,
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
         cleanup_job::the_cleanup_job_runs_by_a_schedule,
         cleanup_job::all_manifests_say_the_same,

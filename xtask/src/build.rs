@@ -43,12 +43,15 @@ pub fn probe() -> Result<()> {
     command::run("building the probe", &mut release(&["probe"]))
 }
 
-/// Builds dev-host beside this program.
+/// Builds dev-host and the command line beside this program.
 ///
 /// Not with `--package`: on its own, its dependencies would get other features than in a build of the
 /// whole workspace, and be compiled twice.
 pub fn dev_host() -> Result<()> {
-    command::run("building dev-host", quiet("build").args(["--bin", "dev-host"]))
+    command::run(
+        "building dev-host and the command line",
+        quiet("build").args(["--bin", "dev-host", "--bin", "kubelease"]),
+    )
 }
 
 /// The packages that are compiled for wasm.

@@ -1,0 +1,44 @@
+//! The commands.
+
+mod check;
+mod lease;
+mod leases;
+mod login;
+mod revoke;
+mod run;
+mod sweep;
+
+pub use lease::issue;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+use crate::session::Context;
+use crate::{exec_credential, kubeconfig};
+
+/// Performs a command, and returns the exit code of a success.
+pub fn perform(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let done = match command {
+        Command::Login(login) => login::log_in(context, &login),
+        Command::Logout => login::log_out(context),
+        Command::Whoami(shown) => login::show_caller(context, &shown),
+        Command::Lease(lease) => lease::lease(context, &lease),
+        Command::Renew(renew) => lease::renew(context, &renew),
+        Command::Leases(leases) => leases::list(context, &leases),
+        Command::Revoke(revoke) => return revoke::revoke(context, &revoke),
+        Command::Run(run) => return run::run(context, &run),
+        Command::ExecCredential(wanted) => exec_credential::print(context, &wanted),
+        Command::Kubeconfig(kubeconfig) => kubeconfig::print(context, &kubeconfig),
+        Command::Check(check) => check::check(context, &check),
+        Command::Sweep(sweep) => sweep::sweep(context, &sweep),
+        Command::Completion { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "kubelease", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,49 @@
+//! `check`
+
+use kubelease_client::{MissingPermission, printable};
+
+use crate::arguments::{Check, Output};
+use crate::failure::Failure;
+use crate::output;
+use crate::session::Context;
+
+/// `kubelease check`
+pub fn check(context: &Context, arguments: &Check) -> Result<(), Failure> {
+    let check = context.session()?.client().check_target(&arguments.target)?;
+    if arguments.shown.output == Output::Json {
+        output::print_json(&check)?;
+    } else {
+        let mut text = vec![];
+        if let Some(version) = &check.version {
+            text.push(format!("Kubernetes {version}"));
+        }
+        if let Some(username) = &check.username {
+            text.push(format!("kubelease is {username}"));
+        }
+        text.extend(check.problem.clone());
+        for secret in &check.dynamic_secrets {
+            let can = |can: bool| if can { "can" } else { "cannot" };
+            let (issue, revoke) = (can(secret.issue), can(secret.take_back));
+            text.push(format!("{}: {issue} be issued, {revoke} be revoked", secret.dynamic_secret));
+            text.extend(secret.problem.iter().map(|problem| format!("  {problem}")));
+            text.extend(secret.missing_permissions.iter().map(missing));
+        }
+        text.extend(check.warnings.iter().map(|warning| format!("warning: {warning}")));
+        for line in text {
+            output::print(&format!("{}\n", printable(&line)))?;
+        }
+    }
+    if check.ok {
+        Ok(())
+    } else {
+        Err(Failure::error(format!("target `{}` is not as it should be", arguments.target)))
+    }
+}
+
+fn missing(permission: &MissingPermission) -> String {
+    let MissingPermission { verb, group, resource, name, namespace } = permission;
+    let dot = if group.is_empty() { "" } else { "." };
+    let name = name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
+    let place = namespace.as_ref().map_or("everywhere".to_owned(), |place| format!("in `{place}`"));
+    format!("  missing: {verb} {resource}{dot}{group}{name} {place}")
+}

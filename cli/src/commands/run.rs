@@ -1,0 +1,209 @@
+//! `run`: a command with a lease that lives as long as the command does.
+
+use std::fs::Permissions;
+use std::io::IsTerminal;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use kubelease_client::{IssuedLease, printable};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
+use rustix::termios::tcgetpgrp;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::arguments::Run;
+use crate::commands::lease;
+use crate::failure::Failure;
+use crate::session::{Context, Session, now};
+use crate::{kubeconfig, private_file};
+
+/// What is waited for while the command runs.
+enum Event {
+    Signal(i32),
+    Exited,
+}
+
+/// `kubelease run`
+pub fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Failure> {
+    // From here on a signal ends the command, and not us: there is a lease to revoke.
+    let (tell, events) = channel();
+    watch_signals(tell.clone())?;
+    let mut session = context.session()?;
+    let issued = lease::issue(session.client(), &arguments.wanted)?;
+    let ran = run_with(context, &mut session, &issued, arguments, tell, &events);
+    let revoked = revoke(context, &mut session, &issued);
+    let code = ran?;
+    if let Err(failure) = revoked {
+        let (id, end) = (&issued.lease.lease_id, issued.lease.expires_at);
+        eprintln!("warning: lease {id} is not revoked, and ends at {end}: {failure}");
+    }
+    Ok(code)
+}
+
+fn run_with(
+    context: &Context,
+    session: &mut Session,
+    issued: &IssuedLease,
+    arguments: &Run,
+    tell: Sender<Event>,
+    events: &Receiver<Event>,
+) -> Result<ExitCode, Failure> {
+    let directory = tempfile::Builder::new()
+        .prefix("kubelease-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(kubeconfig::runtime_dir())
+        .map_err(|error| Failure::io("make a private directory", &error))?;
+    let token_file = directory.path().join("token");
+    private_file::write(&token_file, issued.token.expose().as_bytes())?;
+    let document =
+        kubeconfig::of_token_file(&arguments.cluster, &token_file, &issued.lease.namespace)?;
+    let kubeconfig = directory.path().join("kubeconfig");
+    private_file::write(&kubeconfig, document.to_string().as_bytes())?;
+
+    if !matches!(events.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    let [program, rest @ ..] = arguments.command.as_slice() else {
+        return Err(Failure::usage("no command is given"));
+    };
+    let mut command = Command::new(program);
+    command.args(rest).env("KUBECONFIG", &kubeconfig);
+    // The command has what the lease gives, and not what we may do besides.
+    command.env_remove("KUBELEASE_TOKEN");
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("error: could not start {}: {error}", program.display());
+            let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+            return Ok(ExitCode::from(if is_missing { NOT_FOUND } else { NOT_EXECUTABLE }));
+        }
+    };
+    let pid = Pid::from_child(&child);
+    thread::spawn(move || {
+        // Left a zombie, so that its id stays its own until no signal is sent any more.
+        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        drop(tell.send(Event::Exited));
+    });
+    let mut renewal = Renewal::of(issued);
+    loop {
+        match events.recv_timeout(renewal.pause()) {
+            Ok(Event::Signal(signal)) => forward(signal, pid),
+            Err(RecvTimeoutError::Timeout) if now() < renewal.due => session.keep_alive(context),
+            Err(RecvTimeoutError::Timeout) => {
+                session.keep_alive(context);
+                match session.client().renew_lease(&issued.lease.lease_id, None) {
+                    Ok(renewed) => {
+                        private_file::write(&token_file, renewed.token.expose().as_bytes())?;
+                        renewal = Renewal::of(&renewed);
+                    }
+                    Err(error) => renewal.fail(&error.to_string()),
+                }
+            }
+            Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => return wait(&mut child),
+        }
+    }
+}
+
+/// When a lease is renewed.
+struct Renewal {
+    due: DateTime<Utc>,
+    ends: DateTime<Utc>,
+    is_told: bool,
+}
+
+impl Renewal {
+    /// At two thirds of its time.
+    fn of(issued: &IssuedLease) -> Self {
+        let ends = issued.lease.expires_at;
+        let is_last = ends >= issued.lease.max_expires_at || !issued.lease.revocable;
+        let due = if is_last { DateTime::<Utc>::MAX_UTC } else { now() + (ends - now()) * 2 / 3 };
+        Self { due, ends, is_told: false }
+    }
+
+    fn pause(&self) -> Duration {
+        let left = (self.due - now()).to_std().unwrap_or_default();
+        left.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
+
+    /// Tries again until the lease is over, and tells it once.
+    fn fail(&mut self, reason: &str) {
+        if !self.is_told {
+            let ends = self.ends;
+            eprintln!(
+                "warning: the lease could not be renewed, and ends at {ends}: {}",
+                printable(reason)
+            );
+            self.is_told = true;
+        }
+        self.due = if now() < self.ends { now() + RETRY } else { DateTime::<Utc>::MAX_UTC };
+    }
+}
+
+fn watch_signals(tell: Sender<Event>) -> Result<(), Failure> {
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
+    let mut signals = signals.map_err(|error| Failure::io("watch for signals", &error))?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            drop(tell.send(Event::Signal(signal)));
+        }
+    });
+    Ok(())
+}
+
+/// Hands a signal on, unless the terminal has sent it to the command too.
+fn forward(signal: i32, pid: Pid) {
+    let stdin = std::io::stdin();
+    let is_foreground = stdin.is_terminal() && tcgetpgrp(&stdin).is_ok_and(|it| it == getpgrp());
+    let signal = match signal {
+        SIGINT if is_foreground => return,
+        SIGINT => Signal::INT,
+        SIGHUP => Signal::HUP,
+        _ => Signal::TERM,
+    };
+    // It may have ended just now.
+    let _ = kill_process(pid, signal);
+}
+
+fn wait(child: &mut Child) -> Result<ExitCode, Failure> {
+    let status = child.wait().map_err(|error| Failure::io("wait for the command", &error))?;
+    Ok(ExitCode::from(code(status)))
+}
+
+/// Returns the exit code of a command; of one that a signal ended, what a shell would say.
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| code.try_into().ok()).unwrap_or(u8::MAX)
+}
+
+fn revoke(context: &Context, session: &mut Session, issued: &IssuedLease) -> Result<(), Failure> {
+    if !issued.lease.revocable {
+        return Ok(());
+    }
+    session.keep_alive(context);
+    let client = session.client().with_timeout(REVOKE_TIMEOUT);
+    Ok(client.revoke_lease(&issued.lease.lease_id).map(drop)?)
+}
+
+/// As a shell says it of a program that is not there.
+const NOT_FOUND: u8 = 127;
+
+/// As a shell says it of a file that is no program.
+const NOT_EXECUTABLE: u8 = 126;
+
+/// A signal came before the command had started.
+const INTERRUPTED: u8 = 130;
+
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A machine that has slept notices it within this time.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
+
+/// A CI job that is cancelled has about ten seconds between TERM and KILL.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(8);

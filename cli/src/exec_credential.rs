@@ -1,0 +1,179 @@
+//! `exec-credential`: what kubectl calls, with leases that are kept until they end.
+//!
+//! kubectl keeps nothing between two commands, so a plugin that leased each time would make a lease for each command.
+
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use kubelease_client::{Client, IssuedLease, LeaseId, LeaseState, Token};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::arguments::Wanted;
+use crate::commands::issue;
+use crate::failure::Failure;
+use crate::session::{Context, now};
+use crate::{output, private_file};
+
+/// A lease as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    lease_id: LeaseId,
+    #[serde(serialize_with = "expose")]
+    token: Token,
+    expires_at: DateTime<Utc>,
+    /// When four fifths of its time are over.
+    renew_at: DateTime<Utc>,
+    /// When the server last said that it is good.
+    seen_at: DateTime<Utc>,
+}
+
+/// Prints the credential of a lease that is kept, or of a new one.
+pub fn print(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
+    let file = file(context, wanted)?;
+    if let Some(kept) = load(&file)?
+        && kept.is_fresh(now())
+    {
+        return kept.print();
+    }
+    // Of many at once, one asks; the others find what it has got. A lock ends with its process.
+    let _lock = private_file::open_lock(&file.with_extension("lock"))?;
+    let kept = load(&file)?;
+    if let Some(kept) = &kept
+        && kept.is_fresh(now())
+    {
+        return kept.print();
+    }
+    let session = context.session()?;
+    let kept = match kept {
+        Some(kept) => kept.refresh(session.client(), wanted)?,
+        None => Kept::of(issue(session.client(), wanted)?),
+    };
+    // Unwrap safety: it is a struct of texts and times.
+    private_file::write(&file, &serde_json::to_vec(&kept).expect("a lease is JSON"))?;
+    kept.print()
+}
+
+/// Returns an `ExecCredential`. Its end is a little before that of the lease, so that no request is refused at its very end.
+pub fn document(token: &str, expires_at: DateTime<Utc>) -> Value {
+    let end = expires_at - TimeDelta::seconds(5);
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": "ExecCredential",
+        "status": {
+            "token": token,
+            "expirationTimestamp": end.to_rfc3339_opts(SecondsFormat::Secs, true),
+        },
+    })
+}
+
+impl Kept {
+    fn of(issued: IssuedLease) -> Self {
+        let (seen_at, expires_at) = (now(), issued.lease.expires_at);
+        let renew_at = seen_at + (expires_at - seen_at) * 4 / 5;
+        Self { lease_id: issued.lease.lease_id, token: issued.token, expires_at, renew_at, seen_at }
+    }
+
+    /// Returns true if it can be handed out without asking the server.
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        let seen_since = now - self.seen_at;
+        now < self.renew_at && (TimeDelta::zero()..MAX_UNSEEN).contains(&seen_since)
+    }
+
+    /// Sees that it lives, renews it if most of its time is over, or takes a new one in its place.
+    ///
+    /// kubectl does not send a request again that was refused, so a lease that was revoked elsewhere would cost a
+    /// command.
+    fn refresh(self, client: &Client, wanted: &Wanted) -> Result<Self, Failure> {
+        if now() < self.renew_at {
+            match client.lease(&self.lease_id) {
+                Ok(lease) if lease.state == LeaseState::Active => {
+                    return Ok(Self { seen_at: now(), ..self });
+                }
+                // The lease is good as far as anybody knows; not to be able to look must not stop kubectl.
+                Err(error) if error.is_unavailable() => return Ok(self),
+                _ => {}
+            }
+        } else if let Ok(renewed) = client.renew_lease(&self.lease_id, wanted.ttl.as_deref()) {
+            let renewed = Self::of(renewed);
+            // At its maximum a lease is renewed to the same end.
+            if now() < renewed.renew_at && renewed.expires_at > self.expires_at {
+                return Ok(renewed);
+            }
+        }
+        Ok(Self::of(issue(client, wanted)?))
+    }
+
+    fn print(&self) -> Result<(), Failure> {
+        let document = document(self.token.expose(), self.expires_at);
+        output::print(&format!("{document}\n"))
+    }
+}
+
+/// A file that is broken is as good as none: its lease ends in its time.
+fn load(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
+    let content = private_file::read(file)?;
+    Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
+}
+
+/// Returns where the lease is kept: a name of its own for each server, profile, login and wish.
+fn file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
+    let variable = |name: &str| context.environment.get(name).map(str::to_owned);
+    let key = json!([
+        context.global.url.clone().or_else(|| variable("KUBELEASE_URL")),
+        context.profile()?,
+        variable("KUBELEASE_TOKEN"),
+        variable("KUBELEASE_IDENTITY"),
+        wanted.name,
+        wanted.namespace,
+        wanted.ttl,
+        wanted.audience,
+    ]);
+    let digest = Sha256::digest(key.to_string());
+    let name = BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]);
+    Ok(context.environment.cache_dir()?.join("leases").join(format!("{name}.json")))
+}
+
+fn expose<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose())
+}
+
+/// The version of the credential plugin API.
+pub const API_VERSION: &str = "client.authentication.k8s.io/v1";
+
+/// How long a lease is believed to live without a look.
+const MAX_UNSEEN: TimeDelta = TimeDelta::seconds(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_handed_out_while_it_was_seen_lately_and_has_time_left() {
+        let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let kept = |seen: i64| Kept {
+            lease_id: "0".repeat(32).parse().unwrap(),
+            token: Token::new("sesame").unwrap(),
+            expires_at: start + TimeDelta::seconds(1000),
+            renew_at: start + TimeDelta::seconds(800),
+            seen_at: start + TimeDelta::seconds(seen),
+        };
+        for (seen, now, fresh) in [
+            (0, 0, true),
+            (0, 29, true),
+            (0, 30, false),
+            (790, 799, true),
+            (790, 800, false),
+            // The clock was set back: nothing is known.
+            (100, 50, false),
+        ] {
+            let is_fresh = kept(seen).is_fresh(start + TimeDelta::seconds(now));
+            assert_eq!(is_fresh, fresh, "seen {seen}, now {now}");
+        }
+        let end = document("sesame", start)["status"]["expirationTimestamp"].clone();
+        assert_eq!(end, "2027-01-15T07:59:55Z");
+    }
+}

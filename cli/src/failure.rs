@@ -1,0 +1,115 @@
+//! Failures: what is told, and the exit code.
+
+use std::fmt::{self, Write};
+
+use kubelease_client::{Error, FetchIdTokenError, Problem};
+
+/// A failure of a command. Its text says what to do next, and holds no token.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    text: String,
+}
+
+/// The exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Something is wrong here, or with an answer.
+    Error = 1,
+    /// The command line says something that cannot be meant.
+    Usage = 2,
+    /// kubelease refuses it.
+    Refused = 3,
+    /// kubelease or the cluster cannot be reached.
+    Unavailable = 4,
+    /// Something is still being revoked.
+    Revoking = 5,
+}
+
+impl Failure {
+    /// Something wrong here.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Error, text: text.into() }
+    }
+
+    /// A command line that cannot be meant.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, text: text.into() }
+    }
+
+    /// A refusal that was found out without asking.
+    pub fn refused(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Refused, text: text.into() }
+    }
+
+    /// Something that failed with an error of the system.
+    pub fn io(doing: impl fmt::Display, error: &std::io::Error) -> Self {
+        Self::error(format!("could not {doing}: {error}"))
+    }
+
+    /// The same failure, and what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: &str) -> Self {
+        let _ = write!(self.text, "\n{hint}");
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::Problem(problem) if problem.is_refusal() => Exit::Refused,
+            error if error.is_unavailable() => Exit::Unavailable,
+            _ => Exit::Error,
+        };
+        let failure = Self { exit, text: with_causes(&error) };
+        match error.problem().and_then(hint) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<FetchIdTokenError> for Failure {
+    fn from(error: FetchIdTokenError) -> Self {
+        match error {
+            FetchIdTokenError::Request(error) => error.into(),
+            error @ FetchIdTokenError::Url(_) => Self::error(with_causes(&error)),
+        }
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Returns what to do about a problem, if this command can say more than the problem itself.
+fn hint(problem: &Problem) -> Option<&'static str> {
+    Some(match problem.code.as_str() {
+        "unauthenticated" | "invalid_token" | "access_token_at_maximum" => {
+            "Log in with `kubelease login`."
+        }
+        "login_refused" => "The log of kubelease has the reason.",
+        "login_ambiguous" => "Name one with `--identity`.",
+        "not_granted" => "`kubelease whoami` shows what is granted.",
+        "unknown_lease" => "`kubelease leases` shows those that you may see.",
+        "namespace_required" => "Name one with `--namespace`.",
+        "target_unauthorized" | "target_forbidden" | "target_refused" | "target_unreachable" => {
+            "An administrator is told more by `kubelease check TARGET`."
+        }
+        _ => return None,
+    })
+}

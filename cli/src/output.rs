@@ -1,0 +1,104 @@
+//! What is printed: tables, times, JSON.
+
+use std::io::{self, ErrorKind, Write};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kubelease_client::printable;
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Prints text as it is. A reader that has seen enough, such as `head`, is no failure.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::io("print the result", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints JSON, indented.
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value);
+    print(&(json.map_err(|error| Failure::error(error.to_string()))? + "\n"))
+}
+
+/// Returns rows as a table in the manner of kubectl: columns of text, three spaces apart.
+pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let rows: Vec<_> =
+        rows.iter().map(|row| row.each_ref().map(|cell| printable(cell).into_owned())).collect();
+    let mut widths = [0; N];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            line.extend([cell.as_str(), &" ".repeat(width - cell.chars().count() + 3)]);
+        }
+        text.extend([line.trim_end(), "\n"]);
+    }
+    text
+}
+
+/// Returns a time as seen from now: `in 14m`, `3h ago`.
+pub fn relative(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let distance = time - now;
+    if distance >= TimeDelta::zero() {
+        format!("in {}", duration(distance))
+    } else {
+        format!("{} ago", duration(-distance))
+    }
+}
+
+/// Returns the two largest units that say something, as kubectl shows ages.
+fn duration(distance: TimeDelta) -> String {
+    let seconds = distance.num_seconds();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..600 if seconds % 60 != 0 => format!("{minutes}m{}s", seconds % 60),
+        120..10800 => format!("{minutes}m"),
+        10800..28800 if minutes % 60 != 0 => format!("{hours}h{}m", minutes % 60),
+        10800..172_800 => format!("{hours}h"),
+        172_800..691_200 if hours % 24 != 0 => format!("{days}d{}h", hours % 24),
+        _ => format!("{days}d"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_as_kubectl_shows_them() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        for (seconds, shown) in [
+            (0, "in 0s"),
+            (119, "in 119s"),
+            (120, "in 2m"),
+            (150, "in 2m30s"),
+            (840, "in 14m"),
+            (3600, "in 60m"),
+            (10_860, "in 3h1m"),
+            (86_400, "in 24h"),
+            (176_400, "in 2d1h"),
+            (864_000, "in 10d"),
+            (-30, "30s ago"),
+        ] {
+            assert_eq!(relative(now + TimeDelta::seconds(seconds), now), shown);
+        }
+    }
+
+    #[test]
+    fn a_table_has_columns_and_no_control_characters() {
+        let rows = [["ID", "STATE"], ["0123", "active"], ["4", "a\u{1b}[2J"]];
+        let rows = rows.map(|row| row.map(str::to_owned));
+        assert_eq!(table(&rows), "ID     STATE\n0123   active\n4      a\u{fffd}[2J\n");
+    }
+}

@@ -1,0 +1,96 @@
+//! Files that only their owner can read, and that are there whole or not at all.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// Writes a file with mode 0600, in a directory that is made with mode 0700 if it is not there.
+pub fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
+    let directory = file.parent().unwrap_or(file);
+    create_directory(directory)?;
+    let write = || {
+        // A temporary file has mode 0600.
+        let mut unfinished = tempfile::NamedTempFile::new_in(directory)?;
+        unfinished.write_all(content)?;
+        unfinished.persist(file).map_err(|error| error.error)
+    };
+    write().map(drop).map_err(|error| Failure::io(format!("write {}", file.display()), &error))
+}
+
+/// Makes a directory with mode 0700, and those above it.
+pub fn create_directory(directory: &Path) -> Result<(), Failure> {
+    let make = || DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    make().map_err(|error| Failure::io(format!("make {}", directory.display()), &error))
+}
+
+/// Reads a file that may not be there. One that others can read is not used: its token is known to them.
+pub fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let read = || {
+        let opened = match File::open(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let mode = opened.metadata()?.permissions().mode();
+        let mut content = vec![];
+        opened.take(MAX_BYTES).read_to_end(&mut content)?;
+        Ok(Some((mode, content)))
+    };
+    let found = read().map_err(|error| Failure::io(format!("read {}", file.display()), &error))?;
+    match found {
+        Some((mode, _)) if mode & 0o077 != 0 => Err(Failure::error(format!(
+            "{} can be read by others: delete it, and log in again",
+            file.display()
+        ))),
+        found => Ok(found.map(|(_, content)| content)),
+    }
+}
+
+/// Removes a file that may not be there.
+pub fn remove(file: &Path) -> Result<(), Failure> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Failure::io(format!("remove {}", file.display()), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file to lock it, with mode 0600.
+pub fn open_lock(file: &Path) -> Result<File, Failure> {
+    create_directory(file.parent().unwrap_or(file))?;
+    let open = || {
+        let opened = File::options().create(true).append(true).open(file)?;
+        opened.set_permissions(Permissions::from_mode(0o600))?;
+        opened.lock()?;
+        Ok(opened)
+    };
+    open().map_err(|error| Failure::io(format!("lock {}", file.display()), &error))
+}
+
+/// Far more than a token or a lease takes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("a/b/token");
+        assert!(read(&file).unwrap().is_none());
+        write(&file, b"one").unwrap();
+        write(&file, b"two").unwrap();
+        assert_eq!(read(&file).unwrap().unwrap(), b"two");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        assert!(read(&file).unwrap_err().to_string().contains("can be read by others"));
+        remove(&file).unwrap();
+        remove(&file).unwrap();
+        assert!(read(&file).unwrap().is_none());
+    }
+}

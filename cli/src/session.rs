@@ -1,0 +1,186 @@
+//! A session: the server, and a client that is logged in.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kubelease_client::{Client, ClientOptions, LoginRequest, Name, ServerUrl, Token};
+
+use crate::arguments::Global;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::login_store::{self, Login};
+use crate::workload::{Method, POD_TOKEN, Source};
+
+/// The process, as far as commands look at it.
+pub struct Context {
+    pub environment: Environment,
+    pub global: Global,
+}
+
+/// A client that is logged in, and stays so.
+pub struct Session {
+    client: Client,
+    login: Login,
+    /// Where a renewed token is kept; nowhere for one that was not found there.
+    profile: Option<Name>,
+}
+
+impl Context {
+    /// Returns the profile that is meant.
+    pub fn profile(&self) -> Result<Name, Failure> {
+        if let Some(profile) = &self.global.profile {
+            return Ok(profile.clone());
+        }
+        let name = self.environment.get("KUBELEASE_PROFILE").unwrap_or("default");
+        name.parse().map_err(|error| Failure::usage(format!("`KUBELEASE_PROFILE`: {error}")))
+    }
+
+    /// Returns a login without a token yet to the server that is meant; `known` is what is kept of the profile.
+    pub fn server(&self, known: Option<&Login>, token: Token) -> Result<Login, Failure> {
+        let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
+        let server = given.or(known.map(|login| login.server.as_str())).ok_or_else(|| {
+            Failure::usage("no server is named: give `--url` or set `KUBELEASE_URL`, or log in with one of them")
+        })?;
+        let known = known.filter(|login| login.server == server.trim().trim_end_matches('/'));
+        let allow_http = self.environment.is_on("KUBELEASE_ALLOW_HTTP")
+            || known.is_some_and(|login| login.allow_http);
+        let url = ServerUrl::parse(server, allow_http)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let ca_file = self.environment.get("KUBELEASE_CA").map(PathBuf::from);
+        Ok(Login {
+            server: url.as_str().to_owned(),
+            allow_http,
+            ca_file: ca_file.or_else(|| known.and_then(|login| login.ca_file.clone())),
+            identity: None,
+            renew_at: None,
+            expires_at: None,
+            token,
+        })
+    }
+
+    /// Returns a client of the server of a login, that shows nothing yet.
+    pub fn client(&self, login: &Login) -> Result<Client, Failure> {
+        let server = ServerUrl::parse(&login.server, login.allow_http)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let timeout = Duration::from_secs(self.global.request_timeout);
+        Ok(Client::new(ClientOptions { server, ca_file: login.ca_file.clone(), timeout })?)
+    }
+
+    /// Returns the identity that `KUBELEASE_IDENTITY` names.
+    pub fn identity(&self) -> Result<Option<Name>, Failure> {
+        let name = self.environment.get("KUBELEASE_IDENTITY").map(str::parse);
+        name.transpose().map_err(|error| Failure::usage(format!("`KUBELEASE_IDENTITY`: {error}")))
+    }
+
+    /// Opens a session by `KUBELEASE_TOKEN`, by the login of the profile, or else by the token that a CI job or a pod has.
+    pub fn session(&self) -> Result<Session, Failure> {
+        let profile = self.profile()?;
+        // Without a place for files nobody has logged in.
+        let known = login_store::load(&self.environment, &profile);
+        if let Some(text) = self.environment.get("KUBELEASE_TOKEN") {
+            let token = Token::new(text)
+                .map_err(|error| Failure::usage(format!("`KUBELEASE_TOKEN`: {error}")))?;
+            let known = known.unwrap_or_default();
+            let login = self.server(known.as_ref(), token)?;
+            return self.open(login, None);
+        }
+        let known = known?;
+        if let Some(login) = &known {
+            let meant = self.server(known.as_ref(), login.token.clone())?;
+            let is_over = login.expires_at.is_some_and(|end| end <= now());
+            if meant.server == login.server && !is_over {
+                let login = Login { ca_file: meant.ca_file, ..login.clone() };
+                return self.open(login, Some(profile));
+            }
+        }
+        let pod_token = Path::new(POD_TOKEN);
+        let Some(source) = Source::find(&self.environment, pod_token, None) else {
+            return Err(Failure::refused(match known {
+                Some(login) if login.expires_at.is_some_and(|end| end <= now()) => {
+                    "the login is over: log in again with `kubelease login`"
+                }
+                _ => {
+                    "nobody is logged in to this server: use `kubelease login`, or set `KUBELEASE_TOKEN`"
+                }
+            }));
+        };
+        let login = self.log_in(source, self.identity()?, "kubelease", known.as_ref())?;
+        self.open(login, None)
+    }
+
+    /// Logs in by the JWT that a source has, and tells which that is.
+    pub fn log_in(
+        &self,
+        source: Source,
+        identity: Option<Name>,
+        audience: &str,
+        known: Option<&Login>,
+    ) -> Result<Login, Failure> {
+        eprintln!("Logging in by {}.", source.description());
+        let jwt = source.fetch(&self.environment, Path::new(POD_TOKEN), audience)?;
+        self.show(source.method(), jwt, identity, known)
+    }
+
+    /// Logs in by a JWT.
+    pub fn show(
+        &self,
+        method: Method,
+        jwt: Token,
+        identity: Option<Name>,
+        known: Option<&Login>,
+    ) -> Result<Login, Failure> {
+        let login = self.server(known, jwt.clone())?;
+        let (client, request) = (self.client(&login)?, LoginRequest { identity, jwt });
+        let asked = now();
+        let made = match method {
+            Method::Kubernetes => client.log_in_by_kubernetes(&request)?,
+            Method::Oidc => client.log_in_by_oidc(&request)?,
+        };
+        Ok(login.with(made, asked))
+    }
+
+    fn open(&self, login: Login, profile: Option<Name>) -> Result<Session, Failure> {
+        let client = self.client(&login)?.with_token(login.token.clone());
+        let mut session = Session { client, login, profile };
+        session.keep_alive(self);
+        Ok(session)
+    }
+}
+
+impl Session {
+    /// Returns the client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Renews the access token if two thirds of its time are over.
+    ///
+    /// If that fails, the present token is still good for a while, and then the request that it is for says why not.
+    pub fn keep_alive(&mut self, context: &Context) {
+        let asked = now();
+        if self.login.renew_at.is_none_or(|renew_at| asked < renew_at) {
+            return;
+        }
+        let Ok(made) = self.client.renew_access_token() else { return };
+        self.login = self.login.clone().with(made, asked);
+        self.client = self.client.with_token(self.login.token.clone());
+        if let Some(profile) = &self.profile
+            && let Err(failure) = login_store::save(&context.environment, profile, &self.login)
+        {
+            eprintln!("warning: the login was renewed, but not kept: {failure}");
+        }
+    }
+}
+
+/// Returns the time of this machine, in whole seconds.
+pub fn now() -> DateTime<Utc> {
+    let now = DateTime::<Utc>::from(SystemTime::now());
+    now - TimeDelta::nanoseconds(now.timestamp_subsec_nanos().into())
+}
+
+/// Returns true if a person can be asked.
+pub fn is_interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}

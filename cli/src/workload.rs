@@ -1,0 +1,162 @@
+//! JWTs that a CI job or a pod has without asking anybody.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use kubelease_client::{Client, Token};
+
+use crate::environment::Environment;
+use crate::failure::Failure;
+
+/// Where a JWT was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// GitHub Actions.
+    GitHub,
+    /// GitLab CI.
+    GitLab,
+    /// Buildkite.
+    Buildkite,
+    /// `CircleCI`.
+    CircleCi,
+    /// A projected volume of a pod.
+    Pod,
+}
+
+/// How a JWT is shown to kubelease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// As the token of a `ServiceAccount`.
+    Kubernetes,
+    /// As an ID token.
+    Oidc,
+}
+
+impl Source {
+    /// Returns the source that this environment has, if it has one; with `method`, one of that kind.
+    pub fn find(
+        environment: &Environment,
+        pod_token: &Path,
+        method: Option<Method>,
+    ) -> Option<Self> {
+        let has = |names: &[&str]| names.iter().all(|name| environment.get(name).is_some());
+        [
+            (
+                Self::GitHub,
+                has(&["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"]),
+            ),
+            (Self::GitLab, has(&["GITLAB_CI", GITLAB_VARIABLE])),
+            (Self::Buildkite, has(&["BUILDKITE", "BUILDKITE_AGENT_ACCESS_TOKEN"])),
+            (Self::CircleCi, has(&["CIRCLECI", "CIRCLE_OIDC_TOKEN_V2"])),
+            (Self::Pod, pod_token.is_file()),
+        ]
+        .into_iter()
+        .find_map(|(source, is_there)| is_there.then_some(source))
+        .filter(|source| method.is_none_or(|method| source.method() == method))
+    }
+
+    /// Returns how its JWT is shown.
+    pub fn method(self) -> Method {
+        if self == Self::Pod { Method::Kubernetes } else { Method::Oidc }
+    }
+
+    /// Returns what a person calls it.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::GitHub => "the ID token of GitHub Actions",
+            Self::GitLab => "the ID token of GitLab in `KUBELEASE_ID_TOKEN`",
+            Self::Buildkite => "the ID token of Buildkite's agent",
+            Self::CircleCi => "the ID token of CircleCI in `CIRCLE_OIDC_TOKEN_V2`",
+            Self::Pod => "the ServiceAccount token of this pod",
+        }
+    }
+
+    /// Gets the JWT, for `audience` if the source lets that be chosen.
+    pub fn fetch(
+        self,
+        environment: &Environment,
+        pod_token: &Path,
+        audience: &str,
+    ) -> Result<Token, Failure> {
+        let variable = |name: &str| {
+            let text = environment.get(name).unwrap_or_default();
+            Token::new(text).map_err(|error| Failure::error(format!("`{name}`: {error}")))
+        };
+        match self {
+            Self::GitHub => {
+                let url = environment.get("ACTIONS_ID_TOKEN_REQUEST_URL").unwrap_or_default();
+                let token = variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
+                Ok(Client::fetch_github_id_token(url, token, audience)?)
+            }
+            Self::GitLab => variable(GITLAB_VARIABLE),
+            Self::Buildkite => from_buildkite_agent(audience),
+            Self::CircleCi => variable("CIRCLE_OIDC_TOKEN_V2"),
+            Self::Pod => read(pod_token),
+        }
+    }
+}
+
+/// Reads a JWT from a file.
+pub fn read(file: &Path) -> Result<Token, Failure> {
+    let name = file.display();
+    let text =
+        fs::read_to_string(file).map_err(|error| Failure::io(format!("read {name}"), &error))?;
+    Token::new(&text).map_err(|error| Failure::error(format!("{name}: {error}")))
+}
+
+fn from_buildkite_agent(audience: &str) -> Result<Token, Failure> {
+    let mut agent = Command::new("buildkite-agent");
+    agent.args(["oidc", "request-token", "--audience", audience]).stderr(Stdio::inherit());
+    let output = agent.output().map_err(|error| Failure::io("run `buildkite-agent`", &error))?;
+    if !output.status.success() {
+        return Err(Failure::error("`buildkite-agent oidc request-token` failed"));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    Token::new(&text).map_err(|error| Failure::error(format!("`buildkite-agent`: {error}")))
+}
+
+/// The name that a job gives its token under `id_tokens`.
+const GITLAB_VARIABLE: &str = "KUBELEASE_ID_TOKEN";
+
+/// Where a pod mounts a projected token with `audience: kubelease`.
+pub const POD_TOKEN: &str = "/var/run/secrets/kubelease/token";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ci_is_known_by_what_it_sets() {
+        let nowhere = Path::new("/nowhere");
+        for (variables, source) in [
+            ([("GITHUB_ACTIONS", "true"), ("CI", "true")], None),
+            (
+                [("ACTIONS_ID_TOKEN_REQUEST_URL", "u"), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t")],
+                Some(Source::GitHub),
+            ),
+            ([("GITLAB_CI", "true"), ("KUBELEASE_ID_TOKEN", "t")], Some(Source::GitLab)),
+            ([("GITLAB_CI", "true"), ("KUBELEASE_ID_TOKEN", "")], None),
+            (
+                [("BUILDKITE", "true"), ("BUILDKITE_AGENT_ACCESS_TOKEN", "t")],
+                Some(Source::Buildkite),
+            ),
+            ([("CIRCLECI", "true"), ("CIRCLE_OIDC_TOKEN_V2", "t")], Some(Source::CircleCi)),
+        ] {
+            let environment = Environment::from(variables);
+            assert_eq!(Source::find(&environment, nowhere, None), source, "{variables:?}");
+            let by_kubernetes = Source::find(&environment, nowhere, Some(Method::Kubernetes));
+            assert_eq!(by_kubernetes, None, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_pod_has_a_projected_token() {
+        let token = tempfile::NamedTempFile::new().unwrap();
+        let environment = Environment::default();
+        assert_eq!(Source::find(&environment, token.path(), None), Some(Source::Pod));
+        assert_eq!(Source::find(&environment, token.path(), Some(Method::Oidc)), None);
+        let error = Source::Pod.fetch(&environment, token.path(), "kubelease").unwrap_err();
+        assert!(error.to_string().contains("a token is 1 to"), "{error}");
+    }
+}
