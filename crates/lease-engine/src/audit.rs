@@ -2,7 +2,7 @@
 //!
 //! What is allowed is recorded before it is answered, and fails if that fails. What takes something back goes on: it is
 //! of more use done and not recorded than the other way round. Refusals are recorded too, and since whoever is refused
-//! can ask for ever, only so many of them are: see [`refusals`](self::refusals).
+//! can ask for ever, only so many of them are: see [`refusals`].
 
 mod change;
 mod reading;
