@@ -35,7 +35,7 @@ fn run_all(case: &Case, runtime_config: Option<&str>) -> Result<()> {
         faults: None,
     };
     let running = case.host().start(&app, &keeper)?;
-    let suite = Http::plain(&running.url());
+    let suite = Http::patient(&running.url());
     let names = String::from_utf8(suite.get("/")?.body)?;
     assert!(names.lines().count() > 20, "the suite is not there: {names}");
     let mut failed = vec![];

@@ -20,25 +20,31 @@ impl Http {
     /// A client for a server without TLS.
     #[must_use]
     pub fn plain(base: &str) -> Self {
-        Self::new(base, TlsConfig::default())
+        Self::new(base, TlsConfig::default(), TIMEOUT)
+    }
+
+    /// The same for a server that may work on a request for minutes.
+    #[must_use]
+    pub fn patient(base: &str) -> Self {
+        Self::new(base, TlsConfig::default(), PATIENCE)
     }
 
     /// A client that trusts `ca` alone and shows no certificate.
     pub fn trusting(base: &str, ca: &str) -> Result<Self> {
-        Ok(Self::new(base, tls(ca, None)?))
+        Ok(Self::new(base, tls(ca, None)?, TIMEOUT))
     }
 
     /// A client that trusts `ca` alone and shows the certificate `chain`, all in PEM.
     pub fn with_certificate(base: &str, ca: &str, chain: &str, key: &str) -> Result<Self> {
         let chain = [Certificate::from_pem(chain.as_bytes())?];
         let key = PrivateKey::from_pem(key.as_bytes())?;
-        Ok(Self::new(base, tls(ca, Some(ClientCert::new_with_certs(&chain, key)))?))
+        Ok(Self::new(base, tls(ca, Some(ClientCert::new_with_certs(&chain, key)))?, TIMEOUT))
     }
 
-    fn new(base: &str, tls: TlsConfig) -> Self {
+    fn new(base: &str, tls: TlsConfig, timeout: Duration) -> Self {
         let config = ureq::Agent::config_builder()
             .tls_config(tls)
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(timeout))
             .http_status_as_error(false)
             .max_redirects(0)
             // A body with DELETE, as Kubernetes has it.
@@ -182,3 +188,6 @@ fn tls(ca: &str, client: Option<ClientCert>) -> Result<TlsConfig> {
 
 /// Longer than anything asked of a local server takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// As long as a busy machine may take for a million numbers on a slow disk.
+const PATIENCE: Duration = Duration::from_mins(5);
