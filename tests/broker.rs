@@ -318,6 +318,17 @@ impl<'s> Broker<'s> {
     }
 }
 
+/// Asks an administrator of a cluster to let an account review tokens, as `system:auth-delegator` may.
+pub fn let_review(cluster: &Http, namespace: &str, account: &str) -> Result<Reply> {
+    let binding = json!({
+        "metadata": {"name": format!("review-{namespace}-{account}")},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+            "name": "system:auth-delegator"},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+    });
+    cluster.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)
+}
+
 /// A lease as it was answered.
 pub struct Lease {
     pub json: Value,
@@ -361,7 +372,8 @@ pub fn now() -> Result<i64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().try_into()?)
 }
 
-const BROKER: &str = "broker";
+/// The name of kubelease's own account.
+pub const BROKER: &str = "broker";
 
 /// What leases are made of: the API, the plural, and whether it is in a namespace.
 pub const KINDS: [(&str, &str, bool); 7] = [

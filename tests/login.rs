@@ -11,7 +11,7 @@ use testbed::http::{Http, Reply};
 use testbed::namespace::Namespace;
 use testbed::wait::{eventually, not_yet};
 
-use crate::broker::{Broker, now};
+use crate::broker::{Broker, let_review, now};
 use crate::kind;
 use crate::oidc::Oidc;
 
@@ -51,29 +51,9 @@ pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()
 pub fn a_service_account_that_is_not_meant_is_refused(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.namespace()?);
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
-    for account in ["ci-job", "ci-gone", "web"] {
-        namespace.service_account(account)?;
-    }
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
-    put_identity(&admin, &namespace, &json!("target"))?;
-    let good = job.token("ci-job", &["kubelease"])?;
-    until_let_in(&admin, &good)?;
-    let gone = job.token("ci-gone", &["kubelease"])?;
-    let path = format!("{}/ci-gone", namespace.path("v1", "serviceaccounts"));
-    job.cluster.delete(&path)?.ok()?;
-    let (message, signature) = good.rsplit_once('.').context("a JWT")?;
-    // Another signature that can be one: its first letter holds no bits that must be zero.
-    let first = if signature.starts_with('A') { 'B' } else { 'A' };
-    let forged = format!("{message}.{first}{}", signature.get(1..).context("a signature")?);
+    let LoginTokens { good, refused: tokens } = make_login_tokens(&broker, &namespace)?;
     let refused = log_in(&admin, "a.b.c")?;
-    for (what, token, reason) in [
-        ("another account", job.token("web", &["kubelease"])?, "not among `allowed_names`"),
-        ("another audience", job.token("ci-job", &["other"])?, "`aud` is for somebody else"),
-        ("the API server's audience", namespace.token_for("ci-job")?, "`aud` is for somebody else"),
-        ("an account that is gone", gone, "does not accept the token"),
-        ("a forged signature", forged, "does not accept the token"),
-    ] {
+    for (what, token, reason) in tokens {
         // What the API server has accepted before it may accept for ten seconds more.
         let reply = until_answered(&admin, &token, 401)?;
         assert_eq!(reply.body, refused.body, "{what}");
@@ -116,6 +96,47 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
     Ok(())
 }
 
+/// Tokens of accounts in one namespace.
+pub struct LoginTokens {
+    /// One that identity `ci` lets in.
+    pub good: String,
+    /// Those that it does not: what each is, the token, and the cause of its refusal.
+    pub refused: [(&'static str, String, &'static str); 5],
+}
+
+/// Puts identity `ci`, waits until it lets somebody in, and makes tokens that are to be shown to it.
+pub fn make_login_tokens(broker: &Broker<'_>, namespace: &Namespace) -> Result<LoginTokens> {
+    let admin = broker.admin()?;
+    let job = Job { cluster: broker.cluster.admin(), namespace };
+    for account in ["ci-job", "ci-gone", "web"] {
+        namespace.service_account(account)?;
+    }
+    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    put_identity(&admin, namespace, &json!("target"))?;
+    let good = job.token("ci-job", &["kubelease"])?;
+    until_let_in(&admin, &good)?;
+    let gone = job.token("ci-gone", &["kubelease"])?;
+    let path = format!("{}/ci-gone", namespace.path("v1", "serviceaccounts"));
+    job.cluster.delete(&path)?.ok()?;
+    let forged = forge(&good)?;
+    let refused = [
+        ("another account", job.token("web", &["kubelease"])?, "not among `allowed_names`"),
+        ("another audience", job.token("ci-job", &["other"])?, "`aud` is for somebody else"),
+        ("the API server's audience", namespace.token_for("ci-job")?, "`aud` is for somebody else"),
+        ("an account that is gone", gone, "does not accept the token"),
+        ("a forged signature", forged, "does not accept the token"),
+    ];
+    Ok(LoginTokens { good, refused })
+}
+
+/// The same token with another signature, which can be one.
+pub fn forge(token: &str) -> Result<String> {
+    let (message, signature) = token.rsplit_once('.').context("a JWT")?;
+    // Another first letter is base64url still: only the last may hold bits that must be zero.
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    Ok(format!("{message}.{first}{}", signature.get(1..).context("a signature")?))
+}
+
 /// What the administrator of the cluster does for a job.
 pub struct Job<'a> {
     pub cluster: &'a Http,
@@ -130,16 +151,9 @@ impl Job<'_> {
         Ok(answer["status"]["token"].as_str().context("a token")?.to_owned())
     }
 
-    /// Lets an account review tokens, as `system:auth-delegator` does.
+    /// Lets an account review tokens.
     pub fn let_review(&self, namespace: &str, account: &str) -> Result<()> {
-        let binding = json!({
-            "metadata": {"name": format!("review-{namespace}-{account}")},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                "name": "system:auth-delegator"},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        });
-        let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-        self.cluster.post(path, &binding)?.expect(201)?;
+        let_review(self.cluster, namespace, account)?.expect(201)?;
         Ok(())
     }
 }

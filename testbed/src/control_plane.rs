@@ -28,7 +28,7 @@ use self::pki::{ADMIN, CA, Pki, SERVER, SERVICE_ACCOUNTS};
 pub use self::proxy::Proxy;
 pub use self::release::{KUBERNETES_VARIABLE, Release};
 use crate::host::free_port;
-use crate::http::Http;
+use crate::http::{Http, Reply};
 use crate::process::{Keeper, Process, tail};
 use crate::wait::{Unmet, eventually, not_yet};
 
@@ -185,11 +185,16 @@ impl ControlPlane {
 
     /// Who the API server takes the bearer of `token` for: the `userInfo` of a `SelfSubjectReview`.
     pub fn self_subject_review(&self, token: &str) -> Result<Value> {
+        let mut answer = self.ask_self_subject_review(token)?.ok()?;
+        Ok(answer["status"]["userInfo"].take())
+    }
+
+    /// The answer to the question who the bearer of a token is, be it let in or not.
+    pub fn ask_self_subject_review(&self, token: &str) -> Result<Reply> {
         let review =
             json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
         let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
-        let mut answer = self.as_token(token).post(path, &review)?.ok()?;
-        Ok(answer["status"]["userInfo"].take())
+        self.as_token(token).post(path, &review)
     }
 
     /// Fails, with the end of its log, once any of its programs has exited.

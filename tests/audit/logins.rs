@@ -10,7 +10,10 @@ use testbed::http::Http;
 use super::{assert_fields, events, newest};
 use crate::broker::{Broker, now};
 use crate::kind;
-use crate::login::{Job, account_of, log_in, put_identity, until_answered, until_let_in};
+use crate::login::{
+    Job, LoginTokens, account_of, log_in, make_login_tokens, put_identity, until_answered,
+    until_let_in,
+};
 
 pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
@@ -77,31 +80,11 @@ pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()
 pub fn each_refused_service_account_is_recorded_by_its_own_cause(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.namespace()?);
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
-    for account in ["ci-job", "ci-gone", "web"] {
-        namespace.service_account(account)?;
-    }
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
-    put_identity(&admin, &namespace, &json!("target"))?;
-    let good = job.token("ci-job", &["kubelease"])?;
-    until_let_in(&admin, &good)?;
-    let gone = job.token("ci-gone", &["kubelease"])?;
-    let path = format!("{}/ci-gone", namespace.path("v1", "serviceaccounts"));
-    job.cluster.delete(&path)?.ok()?;
-    let (message, signature) = good.rsplit_once('.').context("a JWT")?;
-    // Another letter than the first of it, and base64 all the same.
-    let first = if signature.starts_with('A') { 'B' } else { 'A' };
-    let forged = format!("{message}.{first}{}", &signature[1..]);
+    let LoginTokens { good, refused: tokens } = make_login_tokens(&broker, &namespace)?;
     let refused = log_in(&admin, "a.b.c")?;
     assert_eq!(refused.status, 401);
-    let mut shown = vec![good.clone()];
-    for (what, token, cause) in [
-        ("another account", job.token("web", &["kubelease"])?, "not among `allowed_names`"),
-        ("another audience", job.token("ci-job", &["other"])?, "`aud` is for somebody else"),
-        ("the API server's audience", namespace.token_for("ci-job")?, "`aud` is for somebody else"),
-        ("an account that is gone", gone, "does not accept the token"),
-        ("a forged signature", forged, "does not accept the token"),
-    ] {
+    let mut shown = vec![good];
+    for (what, token, cause) in tokens {
         let reply = until_answered(&admin, &token, 401)?;
         assert_eq!(reply.body, refused.body, "{what}");
         is_refused_because(&admin, cause).context(what)?;

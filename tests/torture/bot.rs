@@ -9,6 +9,7 @@ use testbed::http::{Http, Reply};
 use testbed::wait::{eventually, not_yet};
 
 use crate::bench::Bench;
+use crate::broker::{BROKER, let_review};
 
 /// An identity of a bench's kubelease, of which as many leases may live as of the dynamic secret.
 pub struct Bot {
@@ -43,16 +44,8 @@ impl Bot {
 
     /// Lets kubelease review tokens, which no lease needs.
     fn let_review(&self, bench: &Bench<'_>) -> Result<()> {
-        let home = bench.broker.home_name();
-        let binding = json!({
-            "metadata": {"name": format!("review-{home}")},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                "name": "system:auth-delegator"},
-            "subjects": [{"kind": "User", "name": bench.broker.username(),
-                "apiGroup": "rbac.authorization.k8s.io"}],
-        });
-        let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-        let reply = bench.broker.cluster.admin().post(path, &binding)?;
+        let (cluster, home) = (bench.broker.cluster.admin(), bench.broker.home_name());
+        let reply = let_review(cluster, home, BROKER)?;
         ensure!([201, 409].contains(&reply.status), "{reply:?}");
         eventually("the bot's being let in", PATIENCE, || {
             let reply = self.log_in(bench)?;

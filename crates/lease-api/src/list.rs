@@ -1,5 +1,8 @@
 //! Lists, page by page.
 
+use std::str::FromStr;
+
+use lease_core::NameError;
 use lease_engine::Page;
 use serde::Serialize;
 
@@ -74,6 +77,18 @@ impl<'a> Query<'a> {
     /// The text of a parameter, if it is there.
     pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// The name that a parameter says, if it is there.
+    ///
+    /// # Errors
+    /// Refuses what is no such name, with the rule for it.
+    pub(crate) fn name<N: FromStr<Err = NameError>>(
+        &self,
+        parameter: &'static str,
+    ) -> Result<Option<N>, Problem> {
+        let wrong = |error| Problem::new(Code::InvalidQuery, format!("`{parameter}`: {error}"));
+        self.text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
     }
 
     /// Whether something is said to be so; left out, it is not.

@@ -1,11 +1,10 @@
 //! `GET /api/v1/audit`
 
 use std::num::NonZeroU64;
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use http::{Response, StatusCode};
-use lease_core::{AuditEventType, LeaseId, NameError};
+use lease_core::{AuditEventType, LeaseId};
 use lease_engine::{AuditCursor, AuditFilter, Engine, Ports, ShownEvent};
 use serde::Serialize;
 
@@ -60,8 +59,8 @@ fn filter(query: &Query<'_>) -> Result<AuditFilter, Problem> {
     Ok(AuditFilter {
         since: time(query, "since")?,
         until: time(query, "until")?,
-        identity: name(query, "identity")?,
-        dynamic_secret: name(query, "dynamic_secret")?,
+        identity: query.name("identity")?,
+        dynamic_secret: query.name("dynamic_secret")?,
         lease_id: query.text("lease_id").map(str::parse::<LeaseId>).transpose()?,
         event_type: query.text("type").map(event_type).transpose()?,
     })
@@ -89,14 +88,6 @@ fn percent_decode(text: &str) -> Option<String> {
         (Some((name, value)), None) if value.is_empty() => Some(name.into_owned()),
         _ => None,
     }
-}
-
-fn name<N: FromStr<Err = NameError>>(
-    query: &Query<'_>,
-    parameter: &'static str,
-) -> Result<Option<N>, Problem> {
-    let wrong = |error| Problem::new(Code::InvalidQuery, format!("`{parameter}`: {error}"));
-    query.text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
 }
 
 fn event_type(text: &str) -> Result<AuditEventType, Problem> {

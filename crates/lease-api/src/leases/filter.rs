@@ -1,8 +1,6 @@
 //! Which leases are meant, and where a page of them begins.
 
-use std::str::FromStr;
-
-use lease_core::{LeaseState, NameError, requester_id};
+use lease_core::{LeaseState, requester_id};
 use lease_engine::{LeaseFilter, Place};
 use serde::Deserialize as _;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -16,11 +14,11 @@ use crate::problem::{Code, Problem};
 /// 422, naming the parameter that does not fit.
 pub(super) fn filter(query: &Query<'_>) -> Result<LeaseFilter, Problem> {
     Ok(LeaseFilter {
-        dynamic_secret: name(query, "dynamic_secret")?,
-        target: name(query, "target")?,
-        namespace: name(query, "namespace")?,
+        dynamic_secret: query.name("dynamic_secret")?,
+        target: query.name("target")?,
+        namespace: query.name("namespace")?,
         state: query.text("state").map(state).transpose()?,
-        requester: name(query, "identity")?.as_ref().map(requester_id),
+        requester: query.name("identity")?.as_ref().map(requester_id),
         accessor: None,
     })
 }
@@ -49,14 +47,6 @@ pub(super) fn written(place: Place) -> String {
 
 /// What a cursor is.
 pub(super) const CURSOR_RULE: &str = "is the `next_cursor` of the page before";
-
-fn name<N: FromStr<Err = NameError>>(
-    query: &Query<'_>,
-    parameter: &'static str,
-) -> Result<Option<N>, Problem> {
-    let wrong = |error| Problem::new(Code::InvalidQuery, format!("`{parameter}`: {error}"));
-    query.text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
-}
 
 fn state(text: &str) -> Result<LeaseState, Problem> {
     LeaseState::deserialize(StrDeserializer::<ValueError>::new(text)).map_err(|_| {
