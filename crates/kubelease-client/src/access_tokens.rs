@@ -31,7 +31,7 @@ pub struct AccessToken {
     pub identity: Name,
 }
 
-/// Who asks, and what is granted.
+/// The one who asks, and what is granted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Caller {
     /// The identity; none for the first administrator.
@@ -50,18 +50,18 @@ pub struct Caller {
     pub other: Map<String, Value>,
 }
 
-/// What there is to know of an access token.
+/// An access token, without the token itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CallerToken {
     /// Its public name.
     pub accessor: String,
-    /// How it was logged in with.
+    /// The way in which it was logged in.
     pub auth_method: String,
-    /// When it ends.
+    /// The end of its time.
     pub expires_at: DateTime<Utc>,
-    /// When it ends with all renewals.
+    /// The end of its time with all renewals.
     pub max_expires_at: DateTime<Utc>,
-    /// How often it may still be used, if that is limited.
+    /// The number of requests for which it is still good, if that is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uses_left: Option<u64>,
     /// All other fields of the answer.

@@ -12,7 +12,7 @@ use ureq::http::{HeaderValue, Method, Request, Response};
 use crate::retry::{self, Repeat};
 use crate::{Error, Problem, ServerUrl, Token, tls};
 
-/// Which server is asked, and how.
+/// The server that is asked, and the way to it.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// The server.

@@ -16,7 +16,7 @@ pub struct IssueRequest {
     /// Its namespace; may be left out if the dynamic secret has only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Name>,
-    /// How long it lives, such as `15m`; the server reads it.
+    /// The duration of its life, such as `15m`; the server reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
     /// The audiences of its token; those of the dynamic secret if there are none.
@@ -41,15 +41,15 @@ pub struct Lease {
     pub state: LeaseState,
     /// If it can be revoked before it ends.
     pub revocable: bool,
-    /// Who asked for it.
+    /// The one who asked for it.
     pub requester: String,
-    /// When it was issued.
+    /// The time at which it was issued.
     pub issued_at: DateTime<Utc>,
-    /// When it ends.
+    /// The end of its time.
     pub expires_at: DateTime<Utc>,
-    /// When it ends at the latest, with all renewals.
+    /// The end of its time with all renewals.
     pub max_expires_at: DateTime<Utc>,
-    /// What its holder should know.
+    /// Remarks for its holder.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// All other fields of the answer.
@@ -67,21 +67,21 @@ pub struct IssuedLease {
     pub lease: Lease,
 }
 
-/// How far the life of a lease has come.
+/// A stage in the life of a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaseState {
-    /// It is being issued.
+    /// Being issued.
     Pending,
-    /// It is good.
+    /// Good for requests.
     Active,
-    /// It is to end, and something of it may still be in the cluster.
+    /// About to end, while something of it may still be in the cluster.
     Revoking,
-    /// It was revoked.
+    /// Revoked.
     Revoked,
-    /// It ended in time.
+    /// Ended in time.
     Expired,
-    /// It was never answered.
+    /// Never answered.
     Failed,
     /// Its cluster was written off.
     Lost,
@@ -90,7 +90,7 @@ pub enum LeaseState {
     Other(String),
 }
 
-/// Which leases are meant. All that is set has to hold.
+/// A selection of leases. All that is set has to hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LeaseFilter {
     /// Those of this dynamic secret.
@@ -115,7 +115,7 @@ pub struct LeaseFilter {
 pub struct LeasePage {
     /// The leases.
     pub items: Vec<Lease>,
-    /// Where the next page begins, if there is one.
+    /// The beginning of the next page, if there is one.
     pub next_cursor: Option<String>,
 }
 
@@ -128,7 +128,7 @@ pub struct Revocation {
     pub is_done: bool,
 }
 
-/// What one page of a bulk revocation came to.
+/// The outcome of one page of a bulk revocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BulkRevocation {
     /// Leases of which nothing is left.

@@ -27,9 +27,9 @@ pub struct Problem {
 /// A field of a request that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FieldError {
-    /// Where it is, as a JSON pointer.
+    /// Its place, as a JSON pointer.
     pub pointer: String,
-    /// What would be right.
+    /// The rule that it breaks.
     pub detail: String,
 }
 

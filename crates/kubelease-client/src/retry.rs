@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Problem;
 
-/// What is known of sending a request twice.
+/// The terms on which a request is sent twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
     /// Twice is as good as once: it reads, ends something, or has an `Idempotency-Key`.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::client::{Call, with_query};
 use crate::{Client, Error};
 
-/// How a sweep goes about its work.
+/// Options of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SweepOptions {
     /// Only tells what it would do.
@@ -17,7 +17,7 @@ pub struct SweepOptions {
     pub reconcile: bool,
 }
 
-/// What a sweep did.
+/// The report of a sweep.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SweepReport {
     /// Leases that were to be ended.
@@ -26,7 +26,7 @@ pub struct SweepReport {
     pub done: u64,
     /// Of them those that are tried again.
     pub postponed: u64,
-    /// What stood in the way.
+    /// Obstacles, with their targets.
     #[serde(default)]
     pub failed: Vec<SweepFailure>,
     /// The targets that are not asked, or not believed, for now.
@@ -40,14 +40,14 @@ pub struct SweepReport {
     pub other: Map<String, Value>,
 }
 
-/// What stood in the way of some leases' end.
+/// An obstacle to the end of some leases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepFailure {
     /// The target.
     pub target: String,
     /// The reason.
     pub reason: String,
-    /// How many leases.
+    /// The number of leases.
     pub count: u64,
 }
 

@@ -7,23 +7,23 @@ use ureq::http::Method;
 use crate::client::Call;
 use crate::{Client, Error, Name};
 
-/// What a check of a target saw.
+/// The result of the check of a target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TargetCheck {
     /// If nothing is missing for any dynamic secret.
     pub ok: bool,
     /// If the cluster answered.
     pub reachable: bool,
-    /// What stands in the way.
+    /// The obstacle to any lease.
     pub problem: Option<String>,
     /// The version of Kubernetes.
     pub version: Option<String>,
-    /// Who kubelease is there.
+    /// The user that kubelease is there.
     pub username: Option<String>,
-    /// What was seen for each dynamic secret.
+    /// The results for each dynamic secret.
     #[serde(default)]
     pub dynamic_secrets: Vec<SecretCheck>,
-    /// What was refused and is not needed.
+    /// Permissions that were refused and are not needed.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// All other fields of the answer.
@@ -31,7 +31,7 @@ pub struct TargetCheck {
     pub other: Map<String, Value>,
 }
 
-/// What a check saw for one dynamic secret.
+/// The result of a check for one dynamic secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SecretCheck {
     /// The dynamic secret.
@@ -43,7 +43,7 @@ pub struct SecretCheck {
     /// The permissions that kubelease lacks.
     #[serde(default)]
     pub missing_permissions: Vec<MissingPermission>,
-    /// What else stands in the way.
+    /// Another obstacle.
     pub problem: Option<String>,
     /// All other fields of the answer.
     #[serde(flatten)]

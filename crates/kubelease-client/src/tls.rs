@@ -9,7 +9,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 /// A file of certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// It cannot be read.
+    /// A file that cannot be read.
     #[error("could not read the CA file {}", file.display())]
     Unreadable {
         /// The file.
@@ -17,7 +17,7 @@ pub enum TlsError {
         /// The reason.
         source: std::io::Error,
     },
-    /// It has no certificate.
+    /// A file without a certificate.
     #[error("the CA file {} has no certificate in PEM", .0.display())]
     NoCertificate(PathBuf),
 }

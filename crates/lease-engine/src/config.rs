@@ -12,7 +12,7 @@ pub struct Config {
     pub landing: TimeDelta,
     /// How long an ended lease can still be seen.
     pub retention: TimeDelta,
-    /// How long audit events are kept.
+    /// The time for which audit events are kept.
     pub audit_retention: TimeDelta,
     /// Which variable may be sent where.
     pub origins: VariableOrigins,

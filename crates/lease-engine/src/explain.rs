@@ -27,17 +27,17 @@ use crate::{
 pub struct ExplainRequest {
     /// As whom somebody logs in.
     pub identity: IdentityName,
-    /// What is shown at the login.
+    /// The token or the claims that are shown at the login.
     pub shown: Shown,
     /// From where it comes; from an address that is trusted if nothing is said.
     pub address: Option<IpAddr>,
     /// Of which dynamic secret a lease is asked for then.
     pub dynamic_secret: Option<DynamicSecretName>,
-    /// What is asked for.
+    /// The lease that is asked for.
     pub request: IssueRequest,
 }
 
-/// What is shown at a login.
+/// A token or claims, as they are shown at a login.
 pub enum Shown {
     /// Nothing: whoever asks has an access token already.
     Nothing,
@@ -47,7 +47,7 @@ pub enum Shown {
     Jwt(String),
 }
 
-/// What would come of it.
+/// The outcome, rule by rule.
 #[derive(Debug)]
 pub struct Explanation {
     /// The reason why there would be no access token or no lease; none if there would be all that was asked about.
@@ -83,13 +83,13 @@ pub enum Refused {
 pub struct RuleOutcome {
     /// The rule.
     pub rule: String,
-    /// What was compared; null if there was nothing.
+    /// The value that was compared; null if there was none.
     pub compared: Value,
-    /// What would pass.
+    /// A value that would pass.
     pub would_pass: Value,
     /// True if it passes; none if it was not looked at.
     pub passed: Option<bool>,
-    /// Why it does not pass, or why it was not looked at.
+    /// The reason for which it does not pass, or was not looked at.
     pub reason: Option<String>,
 }
 
@@ -102,7 +102,7 @@ pub struct GrantOutcome {
     pub rules: Vec<RuleOutcome>,
 }
 
-/// What would come of an issue.
+/// The outcome of an issue.
 #[derive(Debug)]
 pub struct IssueExplanation {
     /// The rules, in the order in which they are looked at.
@@ -120,13 +120,13 @@ pub struct IssueExplanation {
 pub struct ObjectOutcome {
     /// Its kind, as the API names it.
     pub kind: &'static str,
-    /// Where it is; none for what belongs to the whole cluster.
+    /// The namespace; none for what belongs to the whole cluster.
     pub namespace: Option<String>,
     /// Its name, of which a part is random.
     pub name: String,
     /// True if the API server would take it; none if that cannot be tried.
     pub accepted: Option<bool>,
-    /// Why not.
+    /// The reason for which it is not.
     pub reason: Option<String>,
 }
 

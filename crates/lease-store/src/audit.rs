@@ -56,7 +56,7 @@ pub struct PreparedEvent {
 /// An event as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Where it is kept: its id.
+    /// The place of the event, which is its id.
     pub place: AuditPlace,
     /// The event.
     pub event: AuditEvent,
@@ -141,13 +141,13 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
 }
 
 impl PreparedEvent {
-    /// Where it will be.
+    /// The place that it will have.
     #[must_use]
     pub fn place(&self) -> AuditPlace {
         self.place
     }
 
-    /// What is to be written in one step with what the event is about.
+    /// Returns what is to be written in one step with what the event is about.
     #[must_use]
     pub fn entries(&self) -> &[(String, Vec<u8>)] {
         std::slice::from_ref(&self.entry)

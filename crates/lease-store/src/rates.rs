@@ -24,11 +24,11 @@ pub struct RefusalLimit {
 /// The decision on a refusal that may be one of very many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recording {
-    /// It is recorded.
+    /// Recorded.
     Recorded,
-    /// It is recorded, and those that follow it in this period are not.
+    /// Recorded, and those that follow it in this period are not.
     Last,
-    /// It is not recorded.
+    /// Not recorded.
     Skipped,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::text::{AuditClaims, AuditText};
 use crate::{Accessor, AuthMethodKind, IdentityName};
 
-/// Who asks, and where the request comes from, as an event keeps it.
+/// The one who asks, and the origin of the request, as an event keeps them.
 ///
 /// Its fields are fields of the event. All of them are proved, but for the ids of the request and of the trace, which the
 /// client chooses. An identity that somebody only claimed to be does not belong here, but into

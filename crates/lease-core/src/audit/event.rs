@@ -20,10 +20,10 @@ use crate::{
 pub struct AuditEvent {
     /// The time at which it was recorded, by the host's clock.
     pub time: DateTime<Utc>,
-    /// What has happened.
+    /// The type of the event.
     #[serde(rename = "event")]
     pub event_type: AuditEventType,
-    /// What was decided, or what came of it.
+    /// The decision, or the outcome.
     pub decision: AuditDecision,
     /// The one who asked.
     #[serde(flatten)]
@@ -53,14 +53,14 @@ pub struct AuditEvent {
     /// The access token that was made, renewed or revoked, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_accessor: Option<Accessor>,
-    /// What was asked for, if it was refused or has failed: a method and the path of its route, without what stood in
+    /// The request, if it was refused or has failed: a method and the path of its route, without what stood in
     /// its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<AuditText>,
-    /// What has become of the definition that was put or deleted.
+    /// The change of the definition that was put or deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<AuditChange>,
-    /// Why it was refused or has failed, or what an administrator said of it.
+    /// The reason for which it was refused or has failed, or the words of an administrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<AuditText>,
     /// The other events of a lease that has ended, so that one that is removed is missed.

@@ -44,7 +44,7 @@ macro_rules! names {
 }
 
 names! {
-    /// What has happened.
+    /// The type of an event.
     AuditEventType:
     /// Somebody has logged in, or has tried to.
     Login = "login",
@@ -70,7 +70,7 @@ names! {
     Expiry = "expiry",
     /// An administrator has closed the record of a lease whose cluster is gone. It ends the events of a lease.
     WriteOff = "write_off",
-    /// What was made for a lease was deleted by others. It ends the events of a lease.
+    /// Objects of a lease were deleted by others. It ends the events of a lease.
     Loss = "loss",
     /// A target was put.
     TargetPut = "target_put",
@@ -99,26 +99,26 @@ names! {
 }
 
 names! {
-    /// What has become of a definition.
+    /// The change of a definition.
     AuditChange:
     /// There was none of its name.
     Created = "created",
-    /// It says something else than before.
+    /// Another content than before.
     Changed = "changed",
-    /// It was put, and says what it said before.
+    /// Put, with the content that it had before.
     Unchanged = "unchanged",
-    /// It is gone, or goes with the last of its leases.
+    /// Gone, or to go with the last of its leases.
     Deleted = "deleted",
 }
 
 names! {
-    /// What was decided, or what came of it.
+    /// A decision, or an outcome.
     AuditDecision:
-    /// It was allowed, and done.
+    /// Allowed, and done.
     Allowed = "allowed",
-    /// It was refused.
+    /// Refused.
     Denied = "denied",
-    /// It was allowed, and could not be done.
+    /// Allowed, and could not be done.
     Failed = "failed",
 }
 

@@ -6,16 +6,16 @@ use crate::Keyring;
 use crate::seal::encode;
 use crate::stamp::{hex, mac, unhex};
 
-/// What a MAC of the audit log is of, so that none is good for anything else.
+/// The kind of record that a MAC of the audit log is of, so that none is good for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditRecordKind {
     /// An event.
     Event,
-    /// That a number has no event, since whoever took it had stopped.
+    /// A mark that a number has no event, since whoever took it had stopped.
     Void,
-    /// That each number of a log up to one has an event, or is void.
+    /// A mark that each number of a log up to one has an event, or is void.
     Settled,
-    /// That the events of a log up to one may be gone, their retention having passed.
+    /// A mark that the events of a log up to one may be gone, their retention having passed.
     Forgotten,
 }
 

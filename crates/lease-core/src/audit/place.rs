@@ -15,7 +15,7 @@ pub struct AuditPlace {
     pub log: AuditLogId,
     /// The number in the log.
     pub number: u64,
-    /// Which of the events under that number.
+    /// The slot of the event under that number.
     pub slot: AuditSlot,
 }
 
@@ -37,7 +37,7 @@ pub enum AuditSlot {
     Issue,
     /// A renewal, by its number.
     Renewal(u64),
-    /// That a lease is to be revoked, which could not be done at once.
+    /// The decision to revoke a lease, which could not be done at once.
     Closing,
     /// The end of a lease, whoever has ended it.
     End,

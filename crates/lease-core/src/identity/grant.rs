@@ -45,7 +45,7 @@ pub struct IdentityGrant {
     pub of: LeaseOwner,
 }
 
-/// What of a grant meets a wish for a lease.
+/// The parts of a grant, and which of them meet a wish for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrantParts {
     /// True if the action is granted.

@@ -9,7 +9,7 @@ use crate::{Engine, Origin, Ports, Session, StoreError};
 /// The reason why an access token lets nobody in. It is for the audit log: whoever shows the token is not told.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticationError {
-    /// It is no token of ours, or its time is over.
+    /// A token that is none of ours, or whose time is over.
     #[error("the token is not good")]
     Token(#[from] JwtError),
     /// Its identity is gone, or was made anew since.
@@ -21,13 +21,13 @@ pub enum AuthenticationError {
     /// Its identity has no such way to log in any more.
     #[error("the identity has no such way to log in any more")]
     MethodGone,
-    /// It was revoked.
+    /// A token that was revoked.
     #[error("the token is revoked")]
     Revoked,
-    /// It comes from somewhere else than it may.
+    /// A token that comes from an address that is not trusted.
     #[error("the address of the client is not trusted")]
     UntrustedAddress,
-    /// It was used as often as it may be.
+    /// A token that was used as often as it may be.
     #[error("the token is used up")]
     UsedUp,
     /// The store failed.

@@ -1,4 +1,4 @@
-//! Refusals, each with its own cause, and so many of them that nobody can fill the store.
+//! Refusals, each with its own cause, and no more of them than the store should hold.
 //!
 //! | Refused | Recorded |
 //! |---|---|
@@ -27,7 +27,7 @@ use crate::{Engine, Origin, Ports, Requester, StoreError};
 pub struct RefusedRequest<'a> {
     /// The method, and the path of its route without what stood in the place of names.
     pub action: &'a str,
-    /// What it is about, as far as it says.
+    /// The subject, as far as it says.
     pub subject: RequestSubject,
     /// The reason. It holds no value of a token.
     pub reason: &'a str,
@@ -35,7 +35,7 @@ pub struct RefusedRequest<'a> {
     pub has_failed: bool,
 }
 
-/// What a request is about.
+/// The subject of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestSubject {
     /// Nothing that has a name.

@@ -12,7 +12,7 @@ use super::{Attempts, LoginError, Outcome, RefusalReason, refuse, refused};
 use crate::explain::{RuleOutcome, Shown, bounded};
 use crate::{Engine, Ports};
 
-/// What would come of a login.
+/// The outcome of a login.
 #[derive(Debug)]
 pub struct LoginExplanation {
     /// Each way to log in, in the order in which they are tried.
@@ -22,7 +22,7 @@ pub struct LoginExplanation {
     pub(crate) refusal: Option<LoginError>,
 }
 
-/// What would come of one way to log in.
+/// The outcome of one way to log in.
 #[derive(Debug)]
 pub struct MethodExplanation {
     /// The kind of it.

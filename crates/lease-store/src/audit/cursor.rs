@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use lease_core::{AuditLogId, AuditSlot};
 
-/// Where the next page begins: in each log that has more, the number to be looked at next.
+/// The beginning of the next page: in each log that has more, the number to be looked at next.
 ///
 /// It is opaque to clients. Its text is safe in a URL, and some ten letters for each log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Position {
     pub(super) slot: Option<AuditSlot>,
 }
 
-/// Where the next part of a verification begins. It is opaque to clients, and safe in a URL.
+/// The beginning of the next part of a verification. It is opaque to clients, and safe in a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditVerifyCursor {
     pub(super) log: AuditLogId,

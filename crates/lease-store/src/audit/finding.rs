@@ -31,12 +31,12 @@ pub enum AuditFinding {
     CounterSetBack {
         /// The log.
         log: String,
-        /// What the counter says.
+        /// The number that the counter says.
         last: u64,
         /// The number that was given.
         known: u64,
     },
-    /// What is said of many numbers of a log at once is not what was written.
+    /// A mark on many numbers of a log at once that is not as it was written.
     MarkAltered {
         /// The key of it in the store.
         key: String,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::signed::{SignedKey, Stored};
 use crate::{KeyValue, StoreError};
 
-/// That each number of a log up to one has an event, or is void.
+/// A mark that each number of a log up to one has an event, or is void.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settled {
     pub(super) up_to: u64,
@@ -20,20 +20,20 @@ pub(super) struct Settled {
     pub(super) noticed: Option<Noticed>,
 }
 
-/// That there were numbers without an event, and up to which number they were looked for.
+/// A note that there were numbers without an event, and up to which number they were looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Noticed {
     pub(super) up_to: u64,
     pub(super) since: DateTime<Utc>,
 }
 
-/// That the events of a log up to one may be gone, since their retention has passed.
+/// A mark that the events of a log up to one may be gone, since their retention has passed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Forgotten {
     pub(super) up_to: u64,
 }
 
-/// That a number has no event, since whoever took it had stopped.
+/// A mark that a number has no event, since whoever took it had stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Void {
     pub(super) at: DateTime<Utc>,

@@ -10,7 +10,7 @@ use super::cursor::{AuditCursor, Position};
 use super::{AuditLog, AuditRecord, Stored, forgotten_up_to};
 use crate::{KeyValue, StoreError};
 
-/// Which events are looked for.
+/// A search for events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditQuery {
     /// The logs to look in: see [`AuditLog::all_logs`].
@@ -27,9 +27,9 @@ pub struct AuditQuery {
 pub struct AuditPage {
     /// The events that were kept, newest first.
     pub items: Vec<AuditRecord>,
-    /// How many were met that cannot be read. A verification says which.
+    /// The number of those that were met and cannot be read. A verification says which.
     pub unreadable: u64,
-    /// Where the next part begins; absent at the end.
+    /// The beginning of the next part; absent at the end.
     pub next: Option<AuditCursor>,
 }
 
@@ -47,7 +47,7 @@ struct Stream {
     at: Position,
     /// Nothing is looked for below: it is forgotten.
     floor: u64,
-    /// When what stands at the position has happened, if that is known.
+    /// The time of what stands at the position, if that is known.
     time: Option<DateTime<Utc>>,
 }
 
@@ -216,7 +216,7 @@ fn slots_of_time(log: AuditLogId) -> &'static [AuditSlot] {
     }
 }
 
-/// How much earlier than a time a number may stand that has an event of that time or later.
+/// The time by which a number may stand earlier than another time if it has an event of that time or later.
 ///
 /// Two hosts' clocks differ, and a lease may be revoked or expire long after its issue.
 fn horizon(log: AuditLogId) -> TimeDelta {
@@ -226,8 +226,8 @@ fn horizon(log: AuditLogId) -> TimeDelta {
     }
 }
 
-/// How many keys a page reads, besides a few of each log: some tens of milliseconds on SQLite.
+/// The number of keys that a page reads, besides a few of each log: some tens of milliseconds on SQLite.
 const READS: usize = 1000;
 
-/// How many keys of a log are read to find its first event, where there is no hole.
+/// The number of keys of a log that are read to find its first event, if there is no hole.
 const READS_OF_A_LOG: usize = 4;

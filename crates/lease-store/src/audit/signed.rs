@@ -14,12 +14,12 @@ pub(crate) struct SignedKey {
     pub(crate) place: String,
 }
 
-/// What was found under the key of a signed record.
+/// A signed record, as it was found under its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stored<T> {
     /// Nothing.
     Absent,
-    /// What was written there.
+    /// The content.
     Genuine(T),
     /// Something else; what it says, if it can be read.
     Altered(Option<T>),
@@ -84,7 +84,7 @@ impl<T> Stored<T> {
         !matches!(self, Self::Absent)
     }
 
-    /// What was found, whether or not its MAC is good.
+    /// Returns the content, be its MAC good or not.
     pub(crate) fn as_readable(&self) -> Option<&T> {
         match self {
             Self::Genuine(read) | Self::Altered(Some(read)) => Some(read),

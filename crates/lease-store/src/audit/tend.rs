@@ -9,25 +9,25 @@ use super::marks::{self, Forgotten, Noticed, Settled, Void};
 use super::{AuditLog, SignedKey, Stored};
 use crate::{KeyValue, StoreError, Which, keys};
 
-/// How long things take that the sweep waits for.
+/// The times that the sweep waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditTimes {
-    /// How long after a number was seen without an event whoever took it must have stopped.
+    /// The time after which whoever took a number that has no event must have stopped.
     pub landing: TimeDelta,
-    /// How long events are kept.
+    /// The time for which events are kept.
     pub retention: TimeDelta,
 }
 
-/// What a sweep has done.
+/// The work that a sweep has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AuditTended {
-    /// How many numbers of the general log were found void.
+    /// The number of those of the general log that were found void.
     pub voided: usize,
-    /// How many numbers were forgotten with all their events.
+    /// The number of those that were forgotten with all their events.
     pub forgotten: usize,
 }
 
-/// What is to be forgotten of a log.
+/// The numbers of a log that are to be forgotten, as far as they are known.
 #[derive(Default)]
 struct Old {
     /// The keys up to the last number that is old.
@@ -38,7 +38,7 @@ struct Old {
     numbers: usize,
 }
 
-/// What stands under a number, for whoever forgets.
+/// The age of what stands under a number, for whoever forgets.
 enum Age {
     /// Nothing, or nothing that is ours to believe.
     Unknown,

@@ -11,19 +11,19 @@ use super::{AuditLog, SignedKey, Stored, forgotten_up_to};
 use crate::leases::Record;
 use crate::{KeyValue, StoreError, Which, counter, keys, record};
 
-/// What a part of a verification has found.
+/// The result of a part of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditVerification {
-    /// How many events are as they were recorded.
+    /// The number of events that are as they were recorded.
     pub checked: u64,
-    /// How many numbers of the general log are void: whoever took them had stopped before it recorded anything.
+    /// The number of numbers in the general log that are void: whoever took them had stopped before it recorded anything.
     pub voids: u64,
-    /// How many numbers have no event yet: somebody may be just writing it, or the sweep has not found out yet that
+    /// The number of numbers that have no event yet: somebody may be just writing it, or the sweep has not found out yet that
     /// nobody is.
     pub unsettled: u64,
-    /// What is not as it should be.
+    /// The findings: all that is not as it should be.
     pub findings: Vec<AuditFinding>,
-    /// Where the next part begins; absent at the end.
+    /// The beginning of the next part; absent at the end.
     pub next: Option<AuditVerifyCursor>,
 }
 
@@ -37,7 +37,7 @@ struct Walk {
     head: u64,
 }
 
-/// What a lease's record says of the events that must be there.
+/// The events that must be there, by the record of their lease.
 #[derive(Default)]
 struct OnRecord {
     id: Option<LeaseId>,
@@ -45,7 +45,7 @@ struct OnRecord {
     has_ended: bool,
 }
 
-/// What was seen of the events of one lease.
+/// The events of one lease that were seen.
 #[derive(Default)]
 struct Look {
     seen: AuditVerification,
@@ -319,10 +319,10 @@ fn count_event(
     event.as_readable().map(|event| event.time)
 }
 
-/// How many numbers a part is about: a few reads each.
+/// The number of numbers that a part is about: a few reads each.
 const NUMBERS: usize = 500;
 
-/// How many renewals of one lease are looked at: more than one that is renewed each minute has.
+/// The number of renewals of one lease that are looked at: more than one that is renewed each minute has.
 const RENEWALS: u64 = 100_000;
 
 /// After what time a number must be accounted for, wherever the sweep has got to.

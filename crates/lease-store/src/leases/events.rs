@@ -17,7 +17,7 @@ use crate::{KeyValue, Leases, Place, StoreError, counter, keys};
 /// The key and the value of an event.
 pub(super) type Entry = (String, Vec<u8>);
 
-/// What an event says of a renewal, besides what the lease says.
+/// The content of the event of a renewal, besides what the lease says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenewalOutcome<'a> {
     /// The time, by the host's clock.
@@ -206,8 +206,8 @@ fn of(Place { log, number }: Place, slot: AuditSlot) -> AuditPlace {
     AuditPlace::of_lease(log, number, slot)
 }
 
-/// Why nothing came of a number whose issuer did not say so.
+/// The reason for which nothing came of a number whose issuer did not say so.
 const STOPPED: &str = "its issuer has stopped before it recorded anything";
 
-/// How many numbers of a log a batch accounts for: more than it looks at.
+/// The number of numbers of a log that a batch accounts for: more than it looks at.
 const SETTLED: u64 = 500;

@@ -350,7 +350,7 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 }
 
-/// Why an issue has failed that was taken for dead.
+/// The reason for which an issue has failed that was taken for dead.
 const TOO_LATE: &str = "it came too late, or its dynamic secret was deleted meanwhile";
 
 impl From<KeyValueError> for FenceError {
