@@ -86,6 +86,11 @@ impl Audiences {
         &self.default
     }
 
+    /// All that a lease may name, and those that it is given if it names none; one may be there twice.
+    pub fn all(&self) -> impl Iterator<Item = &Audience> {
+        self.default.iter().chain(&self.allowed)
+    }
+
     /// Whether nothing is said: every lease is for the API server alone.
     #[must_use]
     pub fn is_empty(&self) -> bool {

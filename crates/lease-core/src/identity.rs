@@ -33,8 +33,8 @@ pub use self::kubernetes_auth::{
 pub use self::name_pattern::{MAX_PATTERN_BYTES, NamePattern, NamePatternError, NamePatterns};
 pub use self::oidc_auth::{IssuerUrl, IssuerUrlError, KeySource, OidcAuth, OidcAuthError};
 use crate::{
-    ApiServerUrl, Description, IdentityName, Keyring, MaxLiveLeases, NONCE_BYTES, OpenError, Tags,
-    TargetName,
+    ApiServerUrl, Audience, Description, IdentityName, Keyring, MaxLiveLeases, NONCE_BYTES,
+    OpenError, Tags, TargetName,
 };
 
 /// Somebody who may ask for leases: a pod, a CI job, a bot, an administrator.
@@ -124,6 +124,12 @@ pub enum IdentityDefinitionError {
     /// A right over administrators for somebody who is none.
     #[error("`manage_administrators` goes with `admin`; say both, or neither")]
     NoAdministrator,
+    /// A right over administrators for somebody whom a cluster vouches for.
+    #[error(
+        "`manage_administrators` goes with no login by `kubernetes`: who has power in a cluster decides who its \
+         ServiceAccounts are; use `oidc` or `token`"
+    )]
+    ManagerByKubernetes,
     /// A target that does not exist.
     #[error("there is no target `{0}`")]
     UnknownTarget(TargetName),
@@ -222,6 +228,28 @@ impl Identity {
         self.spec.auth.iter().any(|method| method.kind() == AuthMethodKind::Token)
     }
 
+    /// Returns true if it has such a way to log in, and lets somebody in by it.
+    ///
+    /// A record that was put by an earlier version may let whoever manages administrators log in by `kubernetes`: nobody
+    /// is let in so.
+    #[must_use]
+    pub fn admits_by(&self, kind: AuthMethodKind) -> bool {
+        let is_refused = kind == AuthMethodKind::Kubernetes && self.spec.manage_administrators;
+        !is_refused && self.spec.auth.iter().any(|method| method.kind() == kind)
+    }
+
+    /// The audiences of the tokens by which it logs in, if it is an administrator; else none.
+    ///
+    /// No lease is for such an audience: whoever has the lease could log in as the administrator.
+    pub fn administrator_audiences(&self) -> impl Iterator<Item = &Audience> {
+        let methods = self.spec.auth.iter().filter(|_| self.spec.admin);
+        methods.flat_map(|method| match method {
+            AuthMethod::Kubernetes(method) => std::slice::from_ref(&method.allowed_audience),
+            AuthMethod::Oidc(method) => method.audiences(),
+            AuthMethod::Token(_) => &[],
+        })
+    }
+
     /// The id that leases keep of it, and that its `Idempotency-Key`s belong to.
     #[must_use]
     pub fn requester_id(&self) -> String {
@@ -281,6 +309,10 @@ impl<R> IdentitySpec<R> {
         }
         if self.manage_administrators && !self.admin {
             return Err(IdentityDefinitionError::NoAdministrator);
+        }
+        let mut kinds = self.auth.iter().map(AuthMethod::kind);
+        if self.manage_administrators && kinds.any(|kind| kind == AuthMethodKind::Kubernetes) {
+            return Err(IdentityDefinitionError::ManagerByKubernetes);
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::{ClusterError, Engine, Ports};
 
 /// The API server of a target, as the bearer of what kubelease has for it.
 pub(crate) struct Connection<'e, P> {
-    ports: &'e P,
+    pub(crate) ports: &'e P,
     http: AnnouncingClient<'e, P>,
     pub(crate) target: &'e Target,
     shown: Shown,

@@ -53,6 +53,7 @@ impl<P: Ports> Engine<P> {
         if definition.lifetimes().max_ttl() > max {
             return Err(DynamicSecretError::MaxTooLong { max });
         }
+        self.refuse_administrator_audiences(&definition)?;
         let existing = self.dynamic_secrets().entry(&name)?;
         let inline =
             target.map(|target| self.inline_target(target, existing.as_ref())).transpose()?;
@@ -190,6 +191,19 @@ impl<P: Ports> Engine<P> {
             return Err(DynamicSecretError::TargetNameTaken(target.name));
         }
         Ok(self.prepare_target(target)?)
+    }
+
+    /// Refuses to lease tokens by which an administrator logs in.
+    fn refuse_administrator_audiences(
+        &self,
+        definition: &Definition,
+    ) -> Result<(), DynamicSecretError> {
+        for audience in definition.parts().audiences.all() {
+            if self.administrator_audiences().contains(audience.as_str())? {
+                return Err(DynamicSecretError::AdministratorAudience(audience.clone()));
+            }
+        }
+        Ok(())
     }
 
     fn usable_target(&self, definition: &Definition) -> Result<Target, DynamicSecretError> {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use lease_core::{AuditActor, DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
-    Accounts, AuditLog, AuditTimes, Auditor, Checks, Clusters, Definitions, Expiring, KeyValue,
-    Leases, Notes, Rates, StoreError, Times, Tokens,
+    Accounts, AdministratorAudiences, AuditLog, AuditTimes, Auditor, Checks, Clusters, Definitions,
+    Expiring, KeyValue, Leases, Notes, Rates, StoreError, Times, Tokens,
 };
 
 use crate::config::ISSUE_TIME;
@@ -85,6 +85,10 @@ impl<P: Ports> Engine<P> {
 
     pub(crate) fn identities(&self) -> Definitions<'_, P::Store, Identity> {
         Definitions::new(self.ports.store())
+    }
+
+    pub(crate) fn administrator_audiences(&self) -> AdministratorAudiences<'_, P::Store> {
+        AdministratorAudiences::new(self.ports.store())
     }
 
     pub(crate) fn tokens(&self) -> Tokens<'_, P::Store> {

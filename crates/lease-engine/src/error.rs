@@ -6,7 +6,7 @@ mod lease;
 use kube_rest::{DeniedBy, TransportError};
 use lease_core::rbac::RoleRef;
 use lease_core::{
-    AuthError, DefinitionError, DynamicSecretName, IdentityDefinitionError, IdentityName,
+    Audience, AuthError, DefinitionError, DynamicSecretName, IdentityDefinitionError, IdentityName,
     Namespace, OpenError, TargetName, VariableName,
 };
 use lease_store::StoreError;
@@ -91,6 +91,14 @@ pub enum ClusterError {
         target: TargetName,
         /// What is wrong with it.
         what: &'static str,
+    },
+    /// The token would be for an audience by which an administrator logs in.
+    #[error(
+        "the token on target `{target}` would be for an audience by which administrators log in"
+    )]
+    AdministratorAudience {
+        /// The target.
+        target: TargetName,
     },
     /// A name that belongs to the lease alone is somebody else's.
     #[error("on target `{target}` the names of the lease are taken")]
@@ -233,6 +241,9 @@ pub enum DynamicSecretError {
     /// It would lease kubelease's own account.
     #[error("the account is the one that kubelease itself has on target `{0}`")]
     OwnAccount(TargetName),
+    /// It would lease tokens by which an administrator logs in.
+    #[error("administrators log in by tokens for audience `{0}`")]
+    AdministratorAudience(Audience),
     /// The role that it binds grants what nobody has weighed.
     #[error("the role grants what is dangerous")]
     Role(#[source] DefinitionError),
@@ -271,6 +282,14 @@ pub enum IdentityError {
     /// It is, or is to be, an administrator, and the requester may not manage those.
     #[error("the requester may not manage administrators")]
     Administrators,
+    /// It is to be an administrator, and to log in by tokens that are leased to others.
+    #[error("dynamic secret `{secret}` leases tokens for audience `{audience}`")]
+    AudienceLeased {
+        /// The audience of its login.
+        audience: Audience,
+        /// The dynamic secret.
+        secret: DynamicSecretName,
+    },
     /// It is disabled.
     #[error("identity `{0}` is disabled")]
     Disabled(IdentityName),

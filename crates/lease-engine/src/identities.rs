@@ -37,11 +37,14 @@ impl<P: Ports> Engine<P> {
             now: self.ports.now(),
         };
         let identity = Identity::put(name, input, &put)?;
+        self.refuse_leased_audiences(&identity)?;
         let event = self.event(AuditEventType::IdentityPut);
         let event = AuditEvent { subject_identity: Some(identity.name.clone()), ..event };
         let change = identity_change(&self.keys, &urls, known.as_ref(), &identity);
         let riding = self.prepare_event(event.with_change(change))?;
-        self.identities().put_with(&identity, &riding.entries())?;
+        let mut entries = riding.entries();
+        entries.extend(self.administrator_audiences().marks(&identity)?);
+        self.identities().put_with(&identity, &entries)?;
         riding.log();
         if identity.spec().admin {
             self.notes().put(Note::Administrator, &identity.name)?;
@@ -126,6 +129,25 @@ impl<P: Ports> Engine<P> {
     fn may_manage_administrators(&self) -> Result<(), IdentityError> {
         let may = self.requester.manages_administrators();
         if may { Ok(()) } else { Err(IdentityError::Administrators) }
+    }
+
+    /// Refuses an administrator who would log in by tokens that a dynamic secret leases.
+    ///
+    /// If a dynamic secret is put at the same moment, neither may see the other; then no lease for the audience is
+    /// issued.
+    fn refuse_leased_audiences(&self, identity: &Identity) -> Result<(), IdentityError> {
+        let audiences: Vec<_> = identity.administrator_audiences().collect();
+        if audiences.is_empty() {
+            return Ok(());
+        }
+        for secret in self.dynamic_secrets().all()? {
+            let mut leased = secret.definition.parts().audiences.all();
+            if let Some(audience) = leased.find(|audience| audiences.contains(audience)) {
+                let audience = audience.clone();
+                return Err(IdentityError::AudienceLeased { audience, secret: secret.name });
+            }
+        }
+        Ok(())
     }
 
     /// The urls of all targets that logins name and that there are.

@@ -81,6 +81,9 @@ pub enum RefusalReason {
     /// The identity is disabled.
     #[error("the identity is disabled")]
     Disabled,
+    /// The identity may manage administrators, and is let in by no cluster.
+    #[error("an identity with `manage_administrators` is not let in by `kubernetes`")]
+    ManagerByKubernetes,
     /// The address of the client is not one of `trusted_ips`.
     #[error("the address of the client is not trusted")]
     UntrustedAddress,
@@ -196,7 +199,7 @@ impl<P: Ports> Engine<P> {
         method: &AuthMethod<Reviewer>,
         (token, jwt): (&UnverifiedJwt<'_>, &str),
     ) -> Result<Option<Outcome>, LoginError> {
-        Ok(Some(match (self.may_try(identity), method) {
+        Ok(Some(match (self.may_try(identity, method.kind()), method) {
             // An access token is shown with each request, and not at a login.
             (_, AuthMethod::Token(_)) => return Ok(None),
             (Err(reason), _) => Err(refuse(identity, reason)),
@@ -242,10 +245,13 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Checks what does not depend on the token.
-    fn may_try(&self, identity: &Identity) -> Result<(), RefusalReason> {
+    fn may_try(&self, identity: &Identity, kind: AuthMethodKind) -> Result<(), RefusalReason> {
         let spec = identity.spec();
         if spec.disabled {
             return Err(RefusalReason::Disabled);
+        }
+        if !identity.admits_by(kind) {
+            return Err(RefusalReason::ManagerByKubernetes);
         }
         if !spec.access_token.trusted_ips().trust(self.requester.origin.address) {
             return Err(RefusalReason::UntrustedAddress);

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use kube_rest::{BoundObject, IssuedToken, TokenClaims, TokenSpec};
 use lease_core::{Lease, LeaseId, MIN_TOKEN_TTL, Mode, Namespace, ObjectKind, ServiceAccountName};
+use lease_store::AdministratorAudiences;
 
 use crate::connection::Connection;
 use crate::{ClusterError, Doing, Engine, Ports};
@@ -19,13 +20,14 @@ impl<P: Ports> Connection<'_, P> {
     /// Account and Secret are named by UID: one that was made anew under the same name gives no token.
     ///
     /// # Errors
-    /// Fails where none is given, or another than was asked for.
+    /// Fails where none is given, or another than was asked for. Refuses one by which an administrator could log in.
     pub(crate) async fn mint(
         &self,
         lease: &Lease,
         seconds: u32,
         deadline: DateTime<Utc>,
     ) -> Result<Minted, ClusterError> {
+        self.refuse_administrator_audiences(&lease.audiences)?;
         let bound = lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
         let spec = TokenSpec {
             audiences: lease.audiences.clone(),
@@ -46,10 +48,26 @@ impl<P: Ports> Connection<'_, P> {
         let claims = token.claims();
         let claims =
             claims.map_err(|source| ClusterError::kubernetes(self.target, doing, source))?;
-        match wrong(lease, &claims) {
-            None => Ok(Minted { token, claims }),
-            Some(what) => Err(ClusterError::WrongAnswer { target: self.target.name.clone(), what }),
+        if let Some(what) = wrong(lease, &claims) {
+            return Err(ClusterError::WrongAnswer { target: self.target.name.clone(), what });
         }
+        // The API server's own audiences are known only by a token of it.
+        if lease.audiences.is_empty() {
+            self.refuse_administrator_audiences(claims.audiences())?;
+        }
+        Ok(Minted { token, claims })
+    }
+
+    /// Refuses a token for an audience by which an administrator logs in: whoever leases it could be that administrator.
+    fn refuse_administrator_audiences(&self, audiences: &[String]) -> Result<(), ClusterError> {
+        let reserved = AdministratorAudiences::new(self.ports.store());
+        for audience in audiences {
+            if reserved.contains(audience)? {
+                let target = self.target.name.clone();
+                return Err(ClusterError::AdministratorAudience { target });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! The layout, and why two replicas cannot disagree about it, is told in `docs/store.md`. This crate
 //! knows how things are kept. It does not know what Kubernetes or HTTP are, and it never reads a clock.
 
+mod administrator_audiences;
 mod audit;
 mod checks;
 mod claims;
@@ -24,6 +25,7 @@ pub mod suite;
 mod summary;
 mod tokens;
 
+pub use administrator_audiences::AdministratorAudiences;
 pub use audit::{
     AuditCursor, AuditCursorError, AuditFinding, AuditLog, AuditPage, AuditQuery, AuditRecord,
     AuditTended, AuditTimes, AuditVerification, AuditVerifyCursor, Auditor, PreparedEvent,

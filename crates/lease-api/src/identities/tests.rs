@@ -25,7 +25,7 @@ fn an_identity_is_shown_as_it_was_put_without_its_secrets() {
                        "actions": ["issue", "read"], "max_ttl": "1h", "of": "all"});
     let body = json!({
         "description": "builds", "tags": ["ci"], "disabled": true, "admin": true,
-        "manage_administrators": true, "max_live_leases": 50, "max_issues_per_minute": 60,
+        "max_live_leases": 50, "max_issues_per_minute": 60,
         "auth": [kubernetes(&json!({"token": "canary"})), kubernetes(&json!("client")), oidc(),
                  {"type": "token"}],
         "grants": [grant],
@@ -90,6 +90,13 @@ fn what_does_not_fit_is_named_and_not_repeated() {
             "invalid_field",
             "a network is",
         ),
+        (
+            json!({"admin": true, "manage_administrators": true,
+                   "auth": [kubernetes(&json!("target"))]}),
+            422,
+            "invalid_field",
+            "`auth`: `manage_administrators` goes with no login by `kubernetes`",
+        ),
         (json!({"max_live_leases": 0}), 422, "invalid_field", "`max_live_leases`"),
         (json!({"max_issues_per_minute": 0}), 422, "invalid_field", "`max_issues_per_minute`"),
     ] {
@@ -129,4 +136,26 @@ fn an_identity_that_is_not_there_is_told_by_name() {
     }
     let query = app.send("DELETE", "/api/v1/identities/nobody?leases=all", ADMIN, "");
     assert_eq!((query.status, &query.json["code"]), (422, &json!("invalid_query")));
+}
+
+#[test]
+fn an_administrator_has_an_audience_of_its_own() {
+    let app = Installation::with_target();
+    let secret = |audience: &str| {
+        let body = json!({"target": "prod", "account": {"type": "existing", "name": "deployer"},
+                          "namespaces": ["apps"], "audiences": {"allowed": [audience]}});
+        app.send("PUT", "/api/v1/dynamic-secrets/ci", ADMIN, &body.to_string())
+    };
+    let admin = json!({"admin": true, "auth": [kubernetes(&json!("target"))]});
+    let conflict = (409, json!("audience_of_administrators"));
+    assert_eq!(secret("kubelease").status, 201);
+    let refused = put(&app, "ops", &admin);
+    assert_eq!((refused.status, refused.json["code"].clone()), conflict, "{}", refused.json);
+    let told = refused.json["detail"].as_str().expect("a detail");
+    assert!(told.contains("`ci`") && told.contains("`kubelease`"), "{told}");
+    assert_eq!(secret("vault").status, 200);
+    assert_eq!(put(&app, "ops", &admin).status, 201);
+    let refused = secret("kubelease");
+    assert_eq!((refused.status, refused.json["code"].clone()), conflict, "{}", refused.json);
+    assert_eq!(secret("other").status, 200);
 }

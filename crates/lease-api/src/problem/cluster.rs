@@ -22,6 +22,10 @@ impl From<ClusterError> for Problem {
                      `POST /api/v1/targets/{target}/cluster` says which is the true one"
                 ),
             ),
+            ClusterError::AdministratorAudience { .. } => Self::new(
+                Code::AudienceOfAdministrators,
+                format!("{error}; lease one for another audience"),
+            ),
             ClusterError::Taken { .. } => Self::new(Code::LeaseNameTaken, error.to_string()),
             ClusterError::Clock { .. } => Self::new(Code::TargetBadAnswer, error.to_string()),
             ClusterError::WrongAnswer { target, what } => Self::new(

@@ -83,6 +83,8 @@ codes! {
     CONFLICT {
         /// Several identities would let the token in, and none was named.
         LoginAmbiguous = "login_ambiguous",
+        /// Tokens for the audience would be leased, and let an administrator in.
+        AudienceOfAdministrators = "audience_of_administrators",
         /// A target of the dynamic secret's name did not come with it.
         TargetNameTaken = "target_name_taken",
         /// Another target of the origin is reached in another way.

@@ -22,6 +22,13 @@ impl From<DynamicSecretError> for Problem {
                 ),
             ),
             DynamicSecretError::OwnAccount(target) => own_account(&target),
+            DynamicSecretError::AdministratorAudience(audience) => Self::new(
+                Code::AudienceOfAdministrators,
+                format!(
+                    "administrators log in by tokens for `{audience}`, and whoever leases one could be an \
+                     administrator; lease tokens for another audience"
+                ),
+            ),
             DynamicSecretError::Role(source) | DynamicSecretError::Elections(source) => {
                 source.into()
             }

@@ -17,6 +17,13 @@ impl From<IdentityError> for Problem {
                 "administrators are put and deleted, and given tokens, by `admin_token` or an identity with \
                  `manage_administrators`",
             ),
+            IdentityError::AudienceLeased { audience, secret } => Self::new(
+                Code::AudienceOfAdministrators,
+                format!(
+                    "dynamic secret `{secret}` leases tokens for `{audience}`, and whoever has one could be this \
+                     administrator; let administrators log in by an audience of their own"
+                ),
+            ),
             IdentityError::Disabled(name) => {
                 Self::new(Code::Disabled, format!("identity `{name}` is disabled"))
             }
@@ -56,9 +63,9 @@ impl From<AccessorError> for Problem {
 fn definition(error: IdentityDefinitionError) -> Problem {
     let text = error.to_string();
     match error {
-        IdentityDefinitionError::AuthCount | IdentityDefinitionError::TokenTwice => {
-            Problem::field("/auth".to_owned(), text)
-        }
+        IdentityDefinitionError::AuthCount
+        | IdentityDefinitionError::TokenTwice
+        | IdentityDefinitionError::ManagerByKubernetes => Problem::field("/auth".to_owned(), text),
         IdentityDefinitionError::GrantCount => Problem::field("/grants".to_owned(), text),
         IdentityDefinitionError::NoAdministrator => {
             Problem::field("/manage_administrators".to_owned(), text)

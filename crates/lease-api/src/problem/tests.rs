@@ -71,6 +71,11 @@ fn a_cluster_that_fails_is_told_of_by_kind_and_not_in_its_words() {
             503,
         ),
         (ClusterError::Changed { target: target() }, "cluster_changed", 409),
+        (
+            ClusterError::AdministratorAudience { target: target() },
+            "audience_of_administrators",
+            409,
+        ),
         (ClusterError::Taken { target: target() }, "lease_name_taken", 502),
         (ClusterError::WrongAnswer { target: target(), what: "it is" }, "target_bad_answer", 502),
         (ClusterError::Clock { target: target() }, "target_bad_answer", 502),

@@ -54,6 +54,13 @@ fn parts_that_do_not_hold_together_are_told_what_would() {
         (json!({"auth": [kubernetes(json!({"variable": "target_prod"}))]}), None),
         (json!({"admin": true, "manage_administrators": true}), None),
         (json!({"manage_administrators": true}), Some("goes with `admin`")),
+        (json!({"admin": true, "auth": [kubernetes(json!("target"))]}), None),
+        (json!({"admin": true, "manage_administrators": true, "auth": [token()]}), None),
+        (
+            json!({"admin": true, "manage_administrators": true,
+                   "auth": [token(), kubernetes(json!("target"))]}),
+            Some("`manage_administrators` goes with no login by `kubernetes`"),
+        ),
         (json!({"auth": [token(), token()]}), Some("`token` at most once")),
         (json!({"auth": vec![kubernetes(json!("target")); 17]}), Some("at most 16")),
         (json!({"auth": [{"type": "token", "ttl": "1h"}]}), Some("unknown field `ttl`")),
@@ -151,4 +158,34 @@ fn a_second_put_stands_whole_in_the_place_of_the_first() {
     assert_eq!(second.created_at, first.expect("puts").created_at);
     assert!(second.spec().disabled && !second.takes_tokens());
     assert_eq!(second.spec().description.as_str(), "");
+}
+
+#[test]
+fn an_identity_admits_by_its_ways_to_log_in_but_no_manager_by_a_cluster() {
+    use AuthMethodKind::{Kubernetes, Oidc, Token};
+    let both = json!([kubernetes(json!("target")), {"type": "token"}]);
+    let put = |admin: bool| put(json!({"auth": both, "admin": admin}), None, URL).expect("puts");
+    for (identity, admitted) in
+        [(put(false), [true, false, true]), (put(true), [true, false, true])]
+    {
+        let admits = [Kubernetes, Oidc, Token].map(|kind| identity.admits_by(kind));
+        assert_eq!(admits, admitted, "{identity:?}");
+    }
+    // An earlier version has kept such a record.
+    let mut record = serde_json::to_value(put(true)).expect("serialises");
+    record["spec"]["manage_administrators"] = json!(true);
+    let manager: Identity = serde_json::from_value(record).expect("is still read");
+    assert_eq!([Kubernetes, Oidc, Token].map(|kind| manager.admits_by(kind)), [false, false, true]);
+}
+
+#[test]
+fn the_audiences_of_an_administrator_are_those_of_all_its_logins() {
+    let oidc = json!({"type": "oidc", "issuer": "https://a.example", "audiences": ["b", "c"],
+                      "subject": "d"});
+    let auth = json!([kubernetes(json!("target")), oidc, {"type": "token"}]);
+    for (admin, audiences) in [(true, &["kubelease", "b", "c"][..]), (false, &[])] {
+        let identity = put(json!({"auth": auth, "admin": admin}), None, URL).expect("puts");
+        let told: Vec<_> = identity.administrator_audiences().map(Audience::as_str).collect();
+        assert_eq!(told, audiences, "admin: {admin}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Who shows an access token.
 
 use jwt_auth::{AccessTokenClaims, JwtError};
-use lease_core::{Accessor, Identity, IdentityName};
+use lease_core::{Accessor, AuthMethodKind, Identity, IdentityName};
 use lease_store::TokenState;
 
 use crate::{Engine, Origin, Ports, Session, StoreError};
@@ -107,7 +107,8 @@ impl<P: Ports> Engine<P> {
         if spec.disabled {
             return Err(AuthenticationError::Disabled);
         }
-        if !spec.auth.iter().any(|method| method.kind().as_str() == claims.auth_method) {
+        let method = AuthMethodKind::from_name(&claims.auth_method);
+        if !method.is_some_and(|method| identity.admits_by(method)) {
             return Err(AuthenticationError::MethodGone);
         }
         // A token says its time in whole seconds: one of the same second is revoked with those before it.

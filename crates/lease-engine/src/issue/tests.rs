@@ -13,6 +13,7 @@ use crate::{
     ClusterError, Engine, IssueError, Issued, Requester, Revocation, SECRET_TYPE, TargetDefinition,
 };
 
+mod administrators;
 mod again;
 mod crashes;
 mod events;

@@ -101,16 +101,17 @@ impl<P: Ports> Engine<P> {
         claims: UnverifiedClaims<'_>,
     ) -> Result<Option<Outcome>, LoginError> {
         let now = self.now();
+        let may_try = self.may_try(identity, method.kind());
         let decided = match method {
             AuthMethod::Token(_) => return Ok(None),
             AuthMethod::Kubernetes(auth) => {
                 let target = self.reviewing_target(auth)?;
-                self.may_try(identity).and_then(|()| {
+                may_try.and_then(|()| {
                     let account = claimed_account(auth, claims, now)?;
                     target.map(|_| kubernetes::deciding_claims(&account, ""))
                 })
             }
-            AuthMethod::Oidc(auth) => self.may_try(identity).and_then(|()| {
+            AuthMethod::Oidc(auth) => may_try.and_then(|()| {
                 check_unverified(auth, claims, now)?;
                 Ok(oidc::deciding_claims(auth, claims.as_map()))
             }),

@@ -1,3 +1,4 @@
+mod administrators;
 mod oidc;
 
 use jwt_auth::testing::TestKey;
