@@ -37,7 +37,7 @@ pub enum Command {
     /// Log in. In a CI job or a pod, the token of the job is found by itself.
     Login(Login),
     /// Revoke the access token and forget it.
-    Logout,
+    Logout(Shown),
     /// Show who is logged in, and which dynamic secrets may be leased.
     Whoami(Shown),
     /// Lease a credential and print it.
@@ -59,6 +59,8 @@ pub enum Command {
     Check(Check),
     /// End what is due now.
     Sweep(Sweep),
+    /// Print the version of this command.
+    Version(Shown),
     /// Print the completion of a shell.
     Completion {
         /// The shell.
@@ -86,6 +88,8 @@ pub struct Login {
     /// The audience to ask an ID token for.
     #[arg(long, value_name = "AUDIENCE", default_value = "kubelease")]
     pub audience: String,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// What a lease is to be.
@@ -148,7 +152,7 @@ pub struct Shown {
 pub enum Output {
     /// For people.
     Text,
-    /// The answer of the server.
+    /// JSON for programs; an error is JSON too, on standard error.
     Json,
 }
 
@@ -212,6 +216,8 @@ pub struct Revoke {
     /// Do not ask.
     #[arg(short, long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 #[derive(Args, Debug)]

@@ -7,6 +7,7 @@ mod login;
 mod revoke;
 mod run;
 mod sweep;
+mod version;
 
 pub use lease::issue;
 
@@ -23,7 +24,7 @@ use crate::{exec_credential, kubeconfig};
 pub fn perform(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
         Command::Login(login) => login::log_in(context, &login),
-        Command::Logout => login::log_out(context),
+        Command::Logout(shown) => login::log_out(context, &shown),
         Command::Whoami(shown) => login::show_caller(context, &shown),
         Command::Lease(lease) => lease::lease(context, &lease),
         Command::Renew(renew) => lease::renew(context, &renew),
@@ -34,6 +35,7 @@ pub fn perform(context: &Context, command: Command) -> Result<ExitCode, Failure>
         Command::Kubeconfig(kubeconfig) => kubeconfig::print(context, &kubeconfig),
         Command::Check(check) => check::check(context, &check),
         Command::Sweep(sweep) => sweep::sweep(context, &sweep),
+        Command::Version(shown) => version::print(&shown),
         Command::Completion { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "kubelease", &mut std::io::stdout());

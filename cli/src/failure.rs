@@ -2,14 +2,18 @@
 
 use std::fmt::{self, Write};
 
-use kubelease_client::{Error, FetchIdTokenError, Problem};
+use kubelease_client::{Error, FetchIdTokenError, Problem, printable};
+use serde_json::{Value, json};
 
-/// A failure of a command. Its text says what to do next, and holds no token.
+/// A failure of a command: its reason, and what to do next. It holds no token.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
+    /// The server's word for the reason, if the server has told it.
+    code: Option<String>,
     text: String,
+    hint: Option<String>,
 }
 
 /// The exit codes.
@@ -30,17 +34,17 @@ pub enum Exit {
 impl Failure {
     /// Something wrong here.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Error, text: text.into() }
+        Self::new(Exit::Error, text.into())
     }
 
     /// A command line that cannot be meant.
     pub fn usage(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, text: text.into() }
+        Self::new(Exit::Usage, text.into())
     }
 
     /// A refusal that was found out without asking.
     pub fn refused(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Refused, text: text.into() }
+        Self::new(Exit::Refused, text.into())
     }
 
     /// Something that failed with an error of the system.
@@ -50,15 +54,28 @@ impl Failure {
 
     /// The same failure, and what to do next.
     #[must_use]
-    pub fn with_hint(mut self, hint: &str) -> Self {
-        let _ = write!(self.text, "\n{hint}");
-        self
+    pub fn with_hint(self, hint: &str) -> Self {
+        Self { hint: Some(hint.to_owned()), ..self }
+    }
+
+    /// Returns the failure as a program reads it, for those that asked for JSON.
+    pub fn to_json(&self) -> Value {
+        let Self { exit, code, text, hint } = self;
+        // The text has the code for a person, who sees nothing else.
+        let shown = code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        let detail = text.replacen(&shown, "", 1);
+        json!({"error": {"code": code, "detail": detail, "hint": hint, "exit_code": *exit as u8}})
+    }
+
+    fn new(exit: Exit, text: String) -> Self {
+        Self { exit, code: None, text, hint: None }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n{hint}"))
     }
 }
 
@@ -69,11 +86,10 @@ impl From<Error> for Failure {
             error if error.is_unavailable() => Exit::Unavailable,
             _ => Exit::Error,
         };
-        let failure = Self { exit, text: with_causes(&error) };
-        match error.problem().and_then(hint) {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        }
+        let problem = error.problem();
+        let code = problem.map(|problem| printable(&problem.code).into_owned());
+        let hint = problem.and_then(hint).map(str::to_owned);
+        Self { exit, code, text: with_causes(&error), hint }
     }
 }
 

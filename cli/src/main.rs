@@ -12,21 +12,23 @@ mod kubeconfig;
 mod login_store;
 mod output;
 mod private_file;
+mod progress;
 mod session;
 mod workload;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::arguments::Arguments;
 use crate::environment::Environment;
 use crate::session::Context;
 
 fn main() -> ExitCode {
-    let command = Arguments::command().bin_name(bin_name());
-    let arguments = match Arguments::from_arg_matches(&command.get_matches()) {
+    let matches = Arguments::command().bin_name(bin_name()).get_matches();
+    let is_json = is_json_wanted(&matches);
+    let arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
@@ -34,10 +36,23 @@ fn main() -> ExitCode {
     match commands::perform(&context, arguments.command) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            if is_json {
+                eprintln!("{}", output::escape_controls(&format!("{:#}", failure.to_json())));
+            } else {
+                eprintln!("error: {failure}");
+            }
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// Returns true if the command, whichever it is, was told `--output json`.
+fn is_json_wanted(matches: &ArgMatches) -> bool {
+    if let Some((_, matches)) = matches.subcommand() {
+        return is_json_wanted(matches);
+    }
+    let output = matches.try_get_raw("output").ok().flatten();
+    output.is_some_and(|mut words| words.any(|word| word == "json"))
 }
 
 /// Returns what a person types to start us: `kubectl lease` if we are its plugin.

@@ -1,6 +1,7 @@
 //! What is printed: tables, times, JSON.
 
-use std::io::{self, ErrorKind, Write};
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubelease_client::printable;
@@ -22,7 +23,24 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Prints JSON, indented.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(value);
-    print(&(json.map_err(|error| Failure::error(error.to_string()))? + "\n"))
+    let json = json.map_err(|error| Failure::error(error.to_string()))?;
+    print(&(escape_controls(&json) + "\n"))
+}
+
+/// Returns the same JSON with all control characters as escapes.
+///
+/// A text of a server could else move the cursor of a terminal, or rewrite what stands there.
+pub fn escape_controls(json: &str) -> String {
+    let mut escaped = String::new();
+    for character in json.chars() {
+        // The line ends are ours: those within texts are escaped already.
+        if character == '\n' || printable(character.encode_utf8(&mut [0; 4])) != "\u{fffd}" {
+            escaped.push(character);
+        } else {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        }
+    }
+    escaped
 }
 
 /// Returns rows as a table in the manner of kubectl: columns of text, three spaces apart.
@@ -73,6 +91,8 @@ fn duration(distance: TimeDelta) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -93,6 +113,14 @@ mod tests {
         ] {
             assert_eq!(relative(now + TimeDelta::seconds(seconds), now), shown);
         }
+    }
+
+    #[test]
+    fn json_has_no_control_characters_and_says_the_same() {
+        let text = "a\u{1b}[2J\u{9b}\u{202e}é\u{7f}\n";
+        let json = escape_controls(&format!("{:#}", json!({ "text": text })));
+        assert_eq!(json, "{\n  \"text\": \"a\\u001b[2J\\u009b\\u202eé\\u007f\\n\"\n}");
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["text"], text);
     }
 
     #[test]

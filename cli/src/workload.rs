@@ -61,6 +61,17 @@ impl Source {
         if self == Self::Pod { Method::Kubernetes } else { Method::Oidc }
     }
 
+    /// Returns the word for it in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::GitHub => "github",
+            Self::GitLab => "gitlab",
+            Self::Buildkite => "buildkite",
+            Self::CircleCi => "circleci",
+            Self::Pod => "pod",
+        }
+    }
+
     /// Returns what a person calls it.
     pub fn description(self) -> &'static str {
         match self {

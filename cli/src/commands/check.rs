@@ -5,11 +5,16 @@ use kubelease_client::{MissingPermission, printable};
 use crate::arguments::{Check, Output};
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::Progress;
 use crate::session::Context;
 
 /// `kubelease check`
 pub fn check(context: &Context, arguments: &Check) -> Result<(), Failure> {
-    let check = context.session()?.client().check_target(&arguments.target)?;
+    let session = context.session()?;
+    let check = {
+        let _progress = Progress::start(format!("Checking target `{}`", arguments.target));
+        session.client().check_target(&arguments.target)?
+    };
     if arguments.shown.output == Output::Json {
         output::print_json(&check)?;
     } else {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Lease, LeaseOutput, Renew, Wanted};
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::session::{Context, now};
 use crate::{exec_credential, output};
 
@@ -29,7 +30,9 @@ pub fn issue(client: &Client, wanted: &Wanted) -> Result<IssuedLease, Failure> {
         ttl: wanted.ttl.clone(),
         audiences: wanted.audience.clone(),
     };
+    let progress = Progress::start(format!("Leasing `{}`", wanted.name));
     let issued = client.issue_lease(&wanted.name, &request, &key);
+    drop(progress);
     issued.map_err(|error| explain(client, &wanted.name, error))
 }
 

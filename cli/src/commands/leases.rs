@@ -9,6 +9,7 @@ use kubelease_client::{Client, Lease, LeaseFilter, LeaseState};
 use crate::arguments::{Filter, Leases, Output};
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::Progress;
 use crate::session::{Context, now};
 
 /// `kubelease leases`
@@ -19,7 +20,10 @@ pub fn list(context: &Context, arguments: &Leases) -> Result<(), Failure> {
     let all = arguments.all || arguments.filter.state.is_some();
     let mut seen = HashMap::new();
     loop {
-        let mut leases = list_all(session.client(), &filter)?;
+        let mut leases = {
+            let _progress = Progress::start("Listing leases");
+            list_all(session.client(), &filter)?
+        };
         let first = seen.is_empty();
         let is_change = |lease: &Lease| {
             let now = (lease.state.clone(), lease.expires_at);

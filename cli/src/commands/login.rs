@@ -3,8 +3,9 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use kubelease_client::Token;
+use kubelease_client::{Name, Token};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use serde_json::json;
 
 use crate::arguments::{Login, Output, Shown};
 use crate::failure::Failure;
@@ -15,32 +16,21 @@ use crate::{login_store, output};
 /// `kubelease login`
 pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
     let profile = context.profile()?;
-    let known = login_store::load(&context.environment, &profile)?;
-    let identity =
-        arguments.identity.clone().map_or_else(|| context.identity(), |it| Ok(Some(it)))?;
-    let method = match (arguments.kubernetes, arguments.oidc) {
-        (true, _) => Some(Method::Kubernetes),
-        (_, true) => Some(Method::Oidc),
-        _ => None,
-    };
-    let login = if arguments.token {
-        let token = read_token(arguments.token_file.as_deref())?;
-        let login = context.server(known.as_ref(), token)?;
-        let caller = context.client(&login)?.with_token(login.token.clone()).caller()?;
-        let expires_at = caller.token.map(|token| token.expires_at);
-        login_store::Login { identity: caller.identity, expires_at, ..login }
-    } else if let (Some(method), Some(file)) = (method, arguments.token_file.as_deref()) {
-        context.show(method, read_token(Some(file))?, identity, known.as_ref())?
-    } else {
-        let source = Source::find(&context.environment, Path::new(POD_TOKEN), method).ok_or_else(|| {
-            Failure::usage(
-                "this is no CI job or pod with a token for kubelease: name a file by `--kubernetes \
-                 --token-file FILE` or `--oidc --token-file FILE`, or give an access token by `--token`",
-            )
-        })?;
-        context.log_in(source, identity, &arguments.audience, known.as_ref())?
-    };
-    login_store::save(&context.environment, &profile, &login)?;
+    // A file that is broken, or that others can read, is replaced.
+    let known = login_store::load(&context.environment, &profile).unwrap_or_default();
+    let (login, source) = get_login(context, arguments, known.as_ref())?;
+    if let Err(failure) = login_store::save(&context.environment, &profile, &login) {
+        return Err(give_back(context, &login, source, failure));
+    }
+    if arguments.shown.output == Output::Json {
+        return output::print_json(&json!({
+            "profile": profile,
+            "server": login.server,
+            "identity": login.identity,
+            "source": source.map(Source::word),
+            "expires_at": login.expires_at,
+        }));
+    }
     let who = login.identity.map_or("the first administrator".to_owned(), |it| format!("`{it}`"));
     let until =
         login.expires_at.map(|end| format!("; the login ends {}", output::relative(end, now())));
@@ -48,12 +38,76 @@ pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Returns the login that is asked for, and where its JWT was found if nobody has named it.
+fn get_login(
+    context: &Context,
+    arguments: &Login,
+    known: Option<&login_store::Login>,
+) -> Result<(login_store::Login, Option<Source>), Failure> {
+    let identity = match &arguments.identity {
+        Some(identity) => Some(identity.clone()),
+        None => context.identity()?,
+    };
+    let method = match (arguments.kubernetes, arguments.oidc) {
+        (true, _) => Some(Method::Kubernetes),
+        (_, true) => Some(Method::Oidc),
+        _ => None,
+    };
+    if arguments.token {
+        let token = read_token(arguments.token_file.as_deref())?;
+        let login = context.server(known, token)?;
+        let caller = context.client(&login)?.with_token(login.token.clone()).caller()?;
+        let expires_at = caller.token.map(|token| token.expires_at);
+        return Ok((login_store::Login { identity: caller.identity, expires_at, ..login }, None));
+    }
+    if let (Some(method), Some(file)) = (method, arguments.token_file.as_deref()) {
+        return Ok((context.show(method, read_token(Some(file))?, identity, known)?, None));
+    }
+    let source = Source::find(&context.environment, Path::new(POD_TOKEN), method).ok_or_else(|| {
+        Failure::usage(
+            "this is no CI job or pod with a token for kubelease: name a file by `--kubernetes \
+             --token-file FILE` or `--oidc --token-file FILE`, or give an access token by `--token`",
+        )
+    })?;
+    Ok((context.log_in(source, identity, &arguments.audience, known)?, Some(source)))
+}
+
+/// Revokes an access token that nobody would have, unless it was there before this command.
+fn give_back(
+    context: &Context,
+    login: &login_store::Login,
+    source: Option<Source>,
+    failure: Failure,
+) -> Failure {
+    let is_new = login.renew_at.is_some();
+    let revoked = is_new.then(|| {
+        let client = context.client(login)?.with_token(login.token.clone());
+        Ok::<_, Failure>(client.revoke_access_token()?)
+    });
+    if let Some(Err(failure)) = revoked {
+        eprintln!("warning: the new access token is not revoked: {failure}");
+    }
+    failure.with_hint(if source.is_some() {
+        "A job need not log in: any command does so by itself, and keeps nothing."
+    } else {
+        "Set `XDG_STATE_HOME` to a directory that can be written, or `KUBELEASE_TOKEN` to an access token."
+    })
+}
+
 /// `kubelease logout`
-pub fn log_out(context: &Context) -> Result<(), Failure> {
+pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
     let profile = context.profile()?;
-    let Some(login) = login_store::load(&context.environment, &profile)? else {
+    let login = match login_store::load(&context.environment, &profile) {
+        Ok(login) => login,
+        // Nobody can log in by what is there, so it goes too.
+        Err(failure) => {
+            login_store::forget(&context.environment, &profile)?;
+            return Err(failure.with_hint("It is removed; its access token was not revoked."));
+        }
+    };
+    let Some(login) = login else {
         eprintln!("Nobody is logged in.");
-        return Ok(());
+        return tell_logout(shown, &profile, None);
     };
     // The first administrator's token is no access token, and cannot be revoked here.
     let revoked = match &login.identity {
@@ -69,9 +123,16 @@ pub fn log_out(context: &Context) -> Result<(), Failure> {
         }
         _ => {
             eprintln!("Logged out of {}.", login.server);
-            Ok(())
+            tell_logout(shown, &profile, Some(&login.server))
         }
     }
+}
+
+fn tell_logout(shown: &Shown, profile: &Name, server: Option<&str>) -> Result<(), Failure> {
+    if shown.output == Output::Text {
+        return Ok(());
+    }
+    output::print_json(&json!({ "profile": profile, "server": server }))
 }
 
 /// `kubelease whoami`

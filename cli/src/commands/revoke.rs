@@ -3,11 +3,14 @@
 use std::io;
 use std::process::ExitCode;
 
-use kubelease_client::{BulkRevocation, Client, LeaseFilter};
+use kubelease_client::{BulkRevocation, Client, LeaseFilter, LeaseId};
+use serde_json::{Value, json};
 
-use crate::arguments::Revoke;
+use crate::arguments::{Output, Revoke};
 use crate::commands::leases::filter;
 use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::progress::Progress;
 use crate::session::{Context, is_interactive};
 
 /// `kubelease revoke`
@@ -24,29 +27,54 @@ pub fn revoke(context: &Context, arguments: &Revoke) -> Result<ExitCode, Failure
     }
     let session = context.session()?;
     if arguments.all {
-        return revoke_all(session.client(), &filter);
+        revoke_all(session.client(), &filter, arguments.shown.output)
+    } else {
+        revoke_each(session.client(), &arguments.leases, arguments.shown.output)
     }
-    let mut worst = None;
-    let mut is_all_done = true;
-    for id in &arguments.leases {
-        match session.client().revoke_lease(id) {
-            Ok(revocation) if revocation.is_done => println!("lease {id} revoked"),
-            Ok(_) => {
-                is_all_done = false;
-                println!("lease {id} is being revoked");
-            }
-            // The others are revoked all the same.
-            Err(error) => {
-                let failure = Failure::from(error);
-                eprintln!("error: lease {id}: {failure}");
-                worst = worst.max(Some(failure.exit as u8));
-            }
-        }
-    }
-    Ok(worst.map_or(code(is_all_done), ExitCode::from))
 }
 
-fn revoke_all(client: &Client, filter: &LeaseFilter) -> Result<ExitCode, Failure> {
+/// Revokes each of these leases, whatever becomes of the others. Returns the exit code of the worst outcome.
+fn revoke_each(client: &Client, ids: &[LeaseId], shown: Output) -> Result<ExitCode, Failure> {
+    let (mut failed, mut is_all_done) = (None, true);
+    let mut outcomes = vec![];
+    for id in ids {
+        let revoked = {
+            let _progress = Progress::start(format!("Revoking lease {id}"));
+            client.revoke_lease(id)
+        };
+        let outcome = match revoked {
+            Ok(revocation) => {
+                is_all_done &= revocation.is_done;
+                let how = if revocation.is_done { "revoked" } else { "is being revoked" };
+                if shown == Output::Text {
+                    output::print(&format!("lease {id} {how}\n"))?;
+                }
+                json!({ "lease_id": id, "state": revocation.lease.state })
+            }
+            Err(error) => {
+                let failure = Failure::from(error);
+                if shown == Output::Text {
+                    eprintln!("error: lease {id}: {failure}");
+                }
+                failed = failed.max(Some(failure.exit as u8));
+                with_id(failure.to_json(), id)
+            }
+        };
+        outcomes.push(outcome);
+    }
+    if shown == Output::Json {
+        output::print_json(&outcomes)?;
+    }
+    Ok(failed.map_or(code(is_all_done), ExitCode::from))
+}
+
+fn with_id(mut outcome: Value, id: &LeaseId) -> Value {
+    outcome["lease_id"] = json!(id);
+    outcome
+}
+
+fn revoke_all(client: &Client, filter: &LeaseFilter, shown: Output) -> Result<ExitCode, Failure> {
+    let progress = Progress::start("Revoking");
     let mut sum = BulkRevocation::default();
     let mut cursor: Option<String> = None;
     loop {
@@ -57,8 +85,15 @@ fn revoke_all(client: &Client, filter: &LeaseFilter) -> Result<ExitCode, Failure
             _ => break,
         }
     }
+    drop(progress);
     let BulkRevocation { revoked, revoking, not_revocable } = sum;
-    println!("{revoked} revoked, {revoking} being revoked, {not_revocable} not revocable");
+    if shown == Output::Json {
+        output::print_json(&sum)?;
+    } else {
+        output::print(&format!(
+            "{revoked} revoked, {revoking} being revoked, {not_revocable} not revocable\n"
+        ))?;
+    }
     Ok(code(revoking == 0))
 }
 

@@ -20,7 +20,7 @@ use crate::arguments::Run;
 use crate::commands::lease;
 use crate::failure::Failure;
 use crate::session::{Context, Session, now};
-use crate::{kubeconfig, private_file};
+use crate::{kubeconfig, output, private_file};
 
 /// What is waited for while the command runs.
 enum Event {
@@ -39,8 +39,9 @@ pub fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Failure> {
     let revoked = revoke(context, &mut session, &issued);
     let code = ran?;
     if let Err(failure) = revoked {
-        let (id, end) = (&issued.lease.lease_id, issued.lease.expires_at);
-        eprintln!("warning: lease {id} is not revoked, and ends at {end}: {failure}");
+        let id = &issued.lease.lease_id;
+        let end = output::relative(issued.lease.expires_at, now());
+        eprintln!("warning: lease {id} is not revoked, and ends {end}: {failure}");
     }
     Ok(code)
 }
@@ -133,9 +134,9 @@ impl Renewal {
     /// Tries again until the lease is over, and tells it once.
     fn fail(&mut self, reason: &str) {
         if !self.is_told {
-            let ends = self.ends;
+            let ends = output::relative(self.ends, now());
             eprintln!(
-                "warning: the lease could not be renewed, and ends at {ends}: {}",
+                "warning: the lease could not be renewed, and ends {ends}: {}",
                 printable(reason)
             );
             self.is_told = true;

@@ -5,12 +5,17 @@ use kubelease_client::{SweepFailure, SweepOptions, printable};
 use crate::arguments::{Output, Sweep};
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::Progress;
 use crate::session::Context;
 
 /// `kubelease sweep`
 pub fn sweep(context: &Context, arguments: &Sweep) -> Result<(), Failure> {
     let Sweep { dry_run, reconcile, ref shown } = *arguments;
-    let report = context.session()?.client().sweep(SweepOptions { dry_run, reconcile })?;
+    let session = context.session()?;
+    let report = {
+        let _progress = Progress::start("Sweeping");
+        session.client().sweep(SweepOptions { dry_run, reconcile })?
+    };
     if shown.output == Output::Json {
         return output::print_json(&report);
     }

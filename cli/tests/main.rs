@@ -1,0 +1,9 @@
+//! The program as a whole, before a server that each test scripts: what it prints, keeps and refuses to believe.
+//!
+//! That kubelease itself answers so is proved in the package `kubelease-tests`.
+
+mod exit_codes;
+mod json;
+mod machine;
+mod server;
+mod terminal;
