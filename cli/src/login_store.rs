@@ -47,7 +47,8 @@ impl Login {
 
 /// Reads the login of a profile, if there is one.
 pub fn load(environment: &Environment, profile: &Name) -> Result<Option<Login>, Failure> {
-    let file = file(environment, profile)?;
+    // Without a place for files nobody has logged in.
+    let Ok(file) = file(environment, profile) else { return Ok(None) };
     let Some(content) = private_file::read(&file)? else { return Ok(None) };
     // The reason would repeat a part of the content.
     serde_json::from_slice(&content).map(Some).map_err(|_| {

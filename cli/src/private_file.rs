@@ -1,9 +1,10 @@
 //! Files that only their owner can read, and that are there whole or not at all.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::failure::Failure;
 
@@ -12,12 +13,26 @@ pub fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
     let directory = file.parent().unwrap_or(file);
     create_directory(directory)?;
     let write = || {
+        remove_leftovers(directory);
         // A temporary file has mode 0600.
-        let mut unfinished = tempfile::NamedTempFile::new_in(directory)?;
+        let mut unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
         unfinished.write_all(content)?;
         unfinished.persist(file).map_err(|error| error.error)
     };
     write().map(drop).map_err(|error| Failure::io(format!("write {}", file.display()), &error))
+}
+
+/// Removes the files that killed processes have left unfinished: there are tokens in them, which nobody would delete.
+fn remove_leftovers(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+        if is_unfinished && age.is_some_and(|age| age > ABANDONED) {
+            // Another process may do the same right now.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Makes a directory with mode 0700, and those above it.
@@ -30,7 +45,7 @@ pub fn create_directory(directory: &Path) -> Result<(), Failure> {
 pub fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let read = || {
         let opened = match File::open(file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_missing(&error) => return Ok(None),
             opened => opened?,
         };
         let mode = opened.metadata()?.permissions().mode();
@@ -48,10 +63,15 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
     }
 }
 
+/// Returns true if there is no such file, be it that its directory is none.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
 /// Removes a file that may not be there.
 pub fn remove(file: &Path) -> Result<(), Failure> {
     match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
+        Err(error) if !is_missing(&error) => {
             Err(Failure::io(format!("remove {}", file.display()), &error))
         }
         _ => Ok(()),
@@ -70,11 +90,19 @@ pub fn open_lock(file: &Path) -> Result<File, Failure> {
     open().map_err(|error| Failure::io(format!("lock {}", file.display()), &error))
 }
 
+/// The beginning of the name of a file that is not finished.
+const UNFINISHED: &str = ".kubelease-";
+
+/// Far more time than the few milliseconds that a file is unfinished for.
+const ABANDONED: Duration = Duration::from_mins(1);
+
 /// Far more than a token or a lease takes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
@@ -92,5 +120,20 @@ mod tests {
         remove(&file).unwrap();
         remove(&file).unwrap();
         assert!(read(&file).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_a_killed_process_has_left_is_removed_and_what_is_being_written_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        for (name, seconds) in [(".kubelease-old", 3600), (".kubelease-new", 1), ("theirs", 3600)] {
+            let file = File::create(path(name)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        }
+        write(&path("login"), b"one").unwrap();
+        let mut names: Vec<_> =
+            fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".kubelease-new", "login", "theirs"]);
     }
 }

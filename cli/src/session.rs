@@ -77,7 +77,6 @@ impl Context {
     /// Opens a session by `KUBELEASE_TOKEN`, by the login of the profile, or else by the token that a CI job or a pod has.
     pub fn session(&self) -> Result<Session, Failure> {
         let profile = self.profile()?;
-        // Without a place for files nobody has logged in.
         let known = login_store::load(&self.environment, &profile);
         if let Some(text) = self.environment.get("KUBELEASE_TOKEN") {
             let token = Token::new(text)

@@ -3,6 +3,8 @@
 //! That kubelease itself answers so is proved in the package `kubelease-tests`.
 
 mod exit_codes;
+mod files;
+mod hostile;
 mod json;
 mod machine;
 mod server;

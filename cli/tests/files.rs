@@ -1,0 +1,167 @@
+//! Files that are broken, a home that cannot be written, and several profiles.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::machine::{Machine, Outcome, program};
+use crate::server::{Answer, Server, access_token};
+
+#[test]
+fn a_broken_login_is_told_and_the_next_login_takes_its_place() {
+    let server = Server::of_kubelease();
+    let machine = Machine::logged_in(&server);
+    let file = machine.login_file("default");
+    let whole = fs::read(&file).unwrap();
+    for broken in [&whole[..0], &whole[..whole.len() / 2], &whole[..whole.len() - 1], b"\0\xff"] {
+        fs::write(&file, broken).unwrap();
+        let outcome = machine.outcome(&["whoami"]);
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        let told = format!("{} is broken: log in again with `kubelease login`", file.display());
+        assert!(outcome.told.contains(&told), "{outcome:?}");
+        outcome.assert_secret();
+        assert_eq!(machine.log_in("default").code, 0);
+        assert_eq!(machine.outcome(&["whoami"]).code, 0);
+    }
+    fs::write(&file, &whole[..10]).unwrap();
+    let outcome = machine.outcome(&["logout"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(outcome.told.contains("was not revoked") && !file.exists(), "{outcome:?}");
+}
+
+#[test]
+fn a_login_that_others_can_read_is_not_used_and_the_next_one_cannot_be_read() {
+    let server = Server::of_kubelease();
+    let machine = Machine::logged_in(&server);
+    let file = machine.login_file("default");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let outcome = machine.outcome(&["whoami"]);
+    assert!(outcome.code == 1 && outcome.told.contains("can be read by others"), "{outcome:?}");
+    assert_eq!(machine.log_in("default").code, 0);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(machine.outcome(&["whoami"]).code, 0);
+}
+
+/// Kills logins at every moment of theirs: what is kept is the login before, or the new one.
+#[test]
+fn a_login_that_is_killed_leaves_a_whole_login() {
+    let server = Server::of_kubelease();
+    let machine = Machine::logged_in(&server);
+    let file = machine.home.path().join("id-token");
+    let file = file.to_str().unwrap();
+    for milliseconds in 0..40 {
+        let mut login = machine.command(&["login", "--oidc", "--token-file", file]);
+        let mut login = login.stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(milliseconds));
+        login.kill().unwrap();
+        login.wait().unwrap();
+        let outcome = machine.outcome(&["whoami"]);
+        assert_eq!(outcome.code, 0, "killed after {milliseconds} ms: {outcome:?}");
+    }
+}
+
+/// A home that the program's user cannot write. Root can write anywhere, so that the program runs as somebody else.
+struct LockedHome {
+    home: tempfile::TempDir,
+    program: std::path::PathBuf,
+}
+
+impl LockedHome {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let copy = home.path().join("kubelease");
+        fs::copy(program(), &copy).unwrap();
+        fs::write(home.path().join("id-token"), "ey.ci.job").unwrap();
+        fs::set_permissions(home.path(), Permissions::from_mode(0o555)).unwrap();
+        Self { home, program: copy }
+    }
+
+    fn command(&self, server: &Server, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).env_clear().env("HOME", self.home.path());
+        command.env("KUBELEASE_URL", &server.url).env("PATH", "/usr/bin:/bin");
+        if rustix::process::getuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    }
+}
+
+#[test]
+fn a_home_that_cannot_be_written_stops_a_login_and_nothing_else() {
+    let server = Server::of_kubelease();
+    let locked = LockedHome::new();
+    let file = locked.home.path().join("id-token");
+    let file = file.to_str().unwrap();
+    let login = ["login", "--oidc", "--token-file", file];
+    let outcome = Outcome::of(&mut locked.command(&server, &login));
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(
+        outcome.told.contains("could not make") && outcome.told.contains("`XDG_STATE_HOME`"),
+        "{outcome:?}"
+    );
+    outcome.assert_secret();
+    let last = server.asked().pop().unwrap();
+    assert_eq!(last.what, "POST /api/v1/auth/token/revoke", "the new token is nobody's");
+    assert_eq!(last.authorization.as_deref(), Some("Bearer sesame"));
+
+    for home in [locked.home.path().to_str().unwrap(), "/dev/null", "/nowhere", ""] {
+        for arguments in [&["whoami"][..], &["leases"], &["lease", "ci"]] {
+            let mut command = locked.command(&server, arguments);
+            let outcome = Outcome::of(command.env("HOME", home).env("KUBELEASE_TOKEN", "sesame"));
+            assert_eq!(outcome.code, 0, "{home} {arguments:?}: {outcome:?}");
+        }
+        // A job without a login of its own keeps nothing, and needs no place for it.
+        let mut job = locked.command(&server, &["whoami"]);
+        job.env("HOME", home).env("GITLAB_CI", "true").env("KUBELEASE_ID_TOKEN", "ey.ci.job");
+        let outcome = Outcome::of(&mut job);
+        assert_eq!(outcome.code, 0, "{home}: {outcome:?}");
+        let logout = Outcome::of(locked.command(&server, &["logout"]).env("HOME", home));
+        assert!(logout.code == 0 && logout.told.contains("Nobody"), "{home}: {logout:?}");
+    }
+}
+
+#[test]
+fn profiles_at_once_do_not_mix() {
+    let servers = [Server::of_kubelease(), Server::of_kubelease()];
+    for (server, token) in servers.iter().zip(["sesame-one", "sesame-two"]) {
+        for what in ["POST /api/v1/auth/oidc/login", "POST /api/v1/auth/token/renew"] {
+            server.answer(what, &Answer::ok(&access_token(token)));
+        }
+    }
+    let machine = Machine::new(&servers[0]);
+    fs::write(machine.home.path().join("id-token"), "ey.ci.job").unwrap();
+    let profiles = [("one", &servers[0]), ("two", &servers[1])];
+    thread::scope(|scope| {
+        for (profile, server) in profiles.iter().cycle().take(16) {
+            let machine = &machine;
+            scope.spawn(move || {
+                let file = machine.home.path().join("id-token");
+                let login = ["--profile", profile, "login", "--oidc", "--token-file"];
+                let mut login = machine.command(&login);
+                let outcome = Outcome::of(login.arg(file).env("KUBELEASE_URL", &server.url));
+                assert_eq!(outcome.code, 0, "{outcome:?}");
+                let mut whoami = machine.command(&["whoami"]);
+                whoami.env_remove("KUBELEASE_URL").env("KUBELEASE_PROFILE", profile);
+                let outcome = Outcome::of(&mut whoami);
+                assert!(outcome.code == 0 && outcome.printed.contains(&server.url), "{outcome:?}");
+            });
+        }
+    });
+    for (server, token) in servers.iter().zip(["Bearer sesame-one", "Bearer sesame-two"]) {
+        let shown: Vec<_> =
+            server.asked().into_iter().filter_map(|asked| asked.authorization).collect();
+        assert_eq!(shown, vec![token; 8]);
+    }
+    // A login is shown to its own server alone, whatever the environment names.
+    let mut whoami = machine.command(&["--profile", "one", "whoami"]);
+    let outcome = Outcome::of(whoami.env("KUBELEASE_URL", &servers[1].url));
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    assert_eq!(servers[1].asked().len(), 16);
+}
+
+/// The user `nobody` of most systems.
+const NOBODY: u32 = 65_534;
