@@ -1,5 +1,6 @@
 //! Rules that the claims of a login have to keep.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -102,7 +103,7 @@ impl ClaimRules {
             return Err(ClaimRulesError::TooMany);
         }
         for (name, values) in &rules {
-            if matches!(name.as_str(), "iss" | "aud" | "/iss" | "/aud") {
+            if matches!(&*name.claim(), "iss" | "aud") {
                 return Err(ClaimRulesError::OwnField(name.clone()));
             }
             if values.is_empty() {
@@ -126,10 +127,11 @@ impl ClaimRules {
         Ok(Self { rules, matching })
     }
 
-    /// Returns whether there is no rule, so that everything is let in.
+    /// Returns true if a rule tells jobs of one issuer from each other. Times and ids of tokens do not: every job's
+    /// tokens have them.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+    pub fn bind_a_job(&self) -> bool {
+        self.names().any(|name| !OF_EVERY_TOKEN.contains(&&*name.claim()))
     }
 
     /// Returns the names of the claims that decide.
@@ -193,17 +195,26 @@ impl ClaimName {
         &self.0
     }
 
+    /// Returns the claim that it names or points into.
+    #[must_use]
+    pub fn claim(&self) -> Cow<'_, str> {
+        match self.split_pointer() {
+            None => Cow::Borrowed(&self.0),
+            Some((first, _)) => Cow::Owned(first.replace("~1", "/").replace("~0", "~")),
+        }
+    }
+
+    /// Splits a pointer behind its first name, which is that of a claim.
+    fn split_pointer(&self) -> Option<(&str, &str)> {
+        let pointer = self.0.strip_prefix('/')?;
+        Some(pointer.split_at(pointer.find('/').unwrap_or(pointer.len())))
+    }
+
     /// Finds the claim. `null` counts as missing: issuers write it for what a job does not have.
     #[must_use]
     pub fn find_in<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
-        let Some(pointer) = self.0.strip_prefix('/') else {
-            return claims.get(&self.0).filter(|claim| !claim.is_null());
-        };
-        let (first, rest) = match pointer.find('/') {
-            Some(end) => pointer.split_at(end),
-            None => (pointer, ""),
-        };
-        let claim = claims.get(&first.replace("~1", "/").replace("~0", "~"))?;
+        let rest = self.split_pointer().map_or("", |(_, rest)| rest);
+        let claim = claims.get(&*self.claim())?;
         claim.pointer(rest).filter(|claim| !claim.is_null())
     }
 }
@@ -242,6 +253,9 @@ impl From<ClaimRules> for ClaimRulesSpec {
         Self { claims: rules.rules, claims_match: rules.matching }
     }
 }
+
+/// The claims that every token of an issuer has, or may have, whatever it is for.
+const OF_EVERY_TOKEN: [&str; 6] = ["iss", "aud", "exp", "iat", "nbf", "jti"];
 
 /// GitHub's tokens have some 30 claims, GitLab's 40.
 const MAX_CLAIMS: usize = 32;

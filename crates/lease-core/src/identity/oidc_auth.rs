@@ -67,7 +67,8 @@ pub enum OidcAuthError {
     Algorithms,
     /// Nothing that tells one job of the issuer from another.
     #[error(
-        "bind `subject` or at least one of the `claims`: without, every token of the issuer would be let in"
+        "bind `subject` or at least one of the `claims` besides `exp`, `iat`, `nbf` and `jti`: without, every token of \
+         the issuer would be let in"
     )]
     NothingBound,
     /// `sub` in two places.
@@ -128,6 +129,13 @@ impl IssuerUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns true if what is read there is protected by TLS; it does not leave this machine otherwise.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        // A scheme is of either case (RFC 3986 §3.1).
+        self.0.get(..HTTPS.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(HTTPS))
+    }
 }
 
 impl TryFrom<OidcAuthSpec> for OidcAuth {
@@ -159,10 +167,10 @@ impl TryFrom<OidcAuthSpec> for OidcAuth {
                 return Err(OidcAuthError::SubjectTwice);
             }
         }
-        if claims.is_empty() {
+        let rules = ClaimRules::new(claims, spec.claims_match)?;
+        if !rules.bind_a_job() {
             return Err(OidcAuthError::NothingBound);
         }
-        let rules = ClaimRules::new(claims, spec.claims_match)?;
         let OidcAuthSpec { issuer, audiences, max_token_age, single_use, .. } = spec;
         Ok(Self { issuer, keys, audiences, algorithms, rules, max_token_age, single_use })
     }
@@ -250,6 +258,8 @@ struct OidcAuthSpec {
     #[serde(default)]
     single_use: bool,
 }
+
+const HTTPS: &str = "https://";
 
 /// The most audiences of one login.
 const MAX_AUDIENCES: usize = 16;

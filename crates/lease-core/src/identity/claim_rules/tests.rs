@@ -92,6 +92,8 @@ fn rules_that_bind_nothing_are_refused() {
         (json!({"claims": {"ref": ["main", "**"]}, "claims_match": "glob"}), "binds nothing"),
         (json!({"claims": {"iss": ["x"]}}), "`issuer`"),
         (json!({"claims": {"/aud": ["x"]}}), "`audiences`"),
+        (json!({"claims": {"/aud/0": ["x"]}}), "`audiences`"),
+        (json!({"claims": {"/iss/": ["x"]}}), "`issuer`"),
         (json!({"claims": {"": ["x"]}}), "1 to 512"),
         (json!({"claims": {"ref": [""]}}), "1 to 512"),
         (json!({"claims": {"ref": ["x".repeat(513)]}}), "1 to 512"),

@@ -21,7 +21,7 @@ fn jwks() -> Value {
 #[test]
 fn a_login_by_id_tokens_binds_something_and_says_where_its_keys_are() {
     type Change = fn(&mut Value);
-    let cases: [(Change, Option<&str>); 24] = [
+    let cases: [(Change, Option<&str>); 28] = [
         (|_| {}, None),
         (|m| m["issuer"] = json!("https://ci.example/org/1/"), None),
         (|m| m["issuer"] = json!("http://127.0.0.1:8080"), None),
@@ -50,6 +50,10 @@ fn a_login_by_id_tokens_binds_something_and_says_where_its_keys_are() {
         (|m| m["algorithms"] = json!(["HS256"]), Some("an algorithm is one of")),
         (|m| m["algorithms"] = json!(["none"]), Some("an algorithm is one of")),
         (|m| m["claims"] = json!({}), Some("bind `subject` or at least one")),
+        (|m| m["claims"] = json!({"jti": ["a"]}), Some("bind `subject` or at least one")),
+        (|m| m["claims"] = json!({"exp": [7], "/iat": [7], "/nbf": [7]}), Some("bind `subject`")),
+        (|m| m["claims"] = json!({"/aud/0": ["x"]}), Some("bound by the fields `issuer`")),
+        (|m| m["claims"] = json!({"jti": ["a"], "/sub": ["b"]}), None),
         (
             |m| (m["subject"], m["claims"]["sub"]) = (json!("a"), json!(["b"])),
             Some("`subject` or the claim `sub`"),
