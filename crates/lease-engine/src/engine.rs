@@ -6,7 +6,7 @@ use std::rc::Rc;
 use lease_core::{AuditActor, DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
     Accounts, AdministratorAudiences, AuditLog, AuditTimes, Auditor, Checks, Clusters, Definitions,
-    Expiring, KeyValue, Leases, Notes, Rates, StoreError, Times, Tokens,
+    Expiring, KeyValue, Leases, LoginSlots, Notes, Rates, StoreError, Times, Tokens,
 };
 
 use crate::config::ISSUE_TIME;
@@ -97,6 +97,10 @@ impl<P: Ports> Engine<P> {
 
     pub(crate) fn rates(&self) -> Rates<'_, P::Store> {
         Rates::new(self.ports.store())
+    }
+
+    pub(crate) fn login_slots(&self) -> LoginSlots<'_, P::Store> {
+        LoginSlots::new(self.ports.store())
     }
 
     pub(crate) fn expiring(&self) -> Expiring<'_, P::Store> {

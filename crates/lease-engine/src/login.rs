@@ -4,19 +4,24 @@
 //! a token that could not be let in anyway. Only then it is verified: by the API server ([`kubernetes`]), or by the
 //! keys of its issuer ([`oidc`]).
 
+mod attempts;
 mod explain;
 mod issuer_keys;
 mod kubernetes;
+mod limit;
 mod oidc;
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use jwt_auth::{JwtError, UnverifiedJwt};
 use lease_core::{AuthMethod, AuthMethodKind, ClaimMismatch, Identity, IdentityName, Reviewer};
 
+use self::attempts::{Admission, Attempts, Outcome, SingleUse};
 pub use self::explain::{LoginExplanation, MethodExplanation};
 pub use self::issuer_keys::IssuerKeysError;
+#[cfg(test)]
+use self::limit::FAILED_LOGINS;
 pub(crate) use self::oidc::shortened;
 use crate::access_tokens::{Login, NewAccessToken};
 use crate::{ClusterError, Engine, Ports, StoreError};
@@ -36,11 +41,16 @@ pub enum LoginError {
         /// The number of seconds after which it may try again.
         retry_after: u32,
     },
+    /// So many logins from this address were being decided that this one's time has passed.
+    #[error("too many logins of this address were waiting")]
+    Crowded,
     /// The cluster that was to review the token did not.
     #[error("the token could not be reviewed for identity `{identity}`")]
     Review {
         /// The identity.
         identity: IdentityName,
+        /// True if the token that was shown may be the cause: it was the credential of the review.
+        is_of_caller: bool,
         /// The reason.
         source: ClusterError,
     },
@@ -119,7 +129,16 @@ impl LoginError {
                 _ => None,
             },
             Self::Review { identity, .. } | Self::IssuerKeys { identity, .. } => Some(identity),
-            Self::Ambiguous | Self::TooManyFailures { .. } | Self::Store(_) => None,
+            Self::Ambiguous | Self::TooManyFailures { .. } | Self::Crowded | Self::Store(_) => None,
+        }
+    }
+
+    /// Returns true if its caller has made the login fail.
+    fn is_of_caller(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Ambiguous | Self::TooManyFailures { .. } => true,
+            Self::Review { is_of_caller, .. } => *is_of_caller,
+            Self::Crowded | Self::IssuerKeys { .. } | Self::Store(_) => false,
         }
     }
 }
@@ -132,9 +151,6 @@ struct Candidate<'a, A> {
     identity: &'a Identity,
     auth: &'a A,
 }
-
-/// What became of a token for one candidate.
-type Outcome = Result<BTreeMap<String, String>, Refusal>;
 
 impl<P: Ports> Engine<P> {
     /// Logs in by a token of a Kubernetes `ServiceAccount`, as `identity`, or as the only one that lets it in.
@@ -167,9 +183,19 @@ impl<P: Ports> Engine<P> {
         identity: Option<&IdentityName>,
         jwt: &str,
     ) -> Result<NewAccessToken, LoginError> {
-        self.check_login_rate()?;
-        let outcome = self.find_admitting(method, identity, jwt).await;
-        self.finish_login(method, identity, outcome)
+        let deadline = self.now() + LOGIN_TIME;
+        let slot = self.take_login_slot(deadline).await?;
+        let outcome = self.find_admitting(method, identity, jwt, deadline).await;
+        self.end_login_slot(&slot, &outcome)?;
+        match outcome {
+            Ok((number, identity, claims)) => {
+                Ok(self.log_in((number, &identity), Login { method, claims, ttl: None })?)
+            }
+            Err(error) => {
+                self.record_refused_login(method, identity, &error)?;
+                Err(error)
+            }
+        }
     }
 
     /// Shows the token to each way of this kind to log in as the identity that is named, or as any.
@@ -178,18 +204,20 @@ impl<P: Ports> Engine<P> {
         kind: AuthMethodKind,
         named: Option<&IdentityName>,
         jwt: &str,
-    ) -> Result<Admitted, LoginError> {
+        deadline: DateTime<Utc>,
+    ) -> Result<(u64, Identity, BTreeMap<String, String>), LoginError> {
         let token = UnverifiedJwt::read(jwt).map_err(refused)?;
         let identities = self.login_identities(named)?;
         let mut attempts = Attempts::default();
         for (number, identity) in &identities {
             for method in identity.spec().auth.iter().filter(|method| method.kind() == kind) {
-                if let Some(outcome) = self.attempt(identity, method, (&token, jwt)).await? {
+                let outcome = self.attempt(identity, method, (&token, jwt), deadline).await?;
+                if let Some(outcome) = outcome {
                     attempts.add(*number, identity, outcome);
                 }
             }
         }
-        attempts.decide()
+        self.use_up(attempts.decide()?)
     }
 
     /// Shows the token to one way to log in; nothing comes of it if that is none by which a login is made.
@@ -198,38 +226,19 @@ impl<P: Ports> Engine<P> {
         identity: &Identity,
         method: &AuthMethod<Reviewer>,
         (token, jwt): (&UnverifiedJwt<'_>, &str),
+        deadline: DateTime<Utc>,
     ) -> Result<Option<Outcome>, LoginError> {
         Ok(Some(match (self.may_try(identity, method.kind()), method) {
             // An access token is shown with each request, and not at a login.
             (_, AuthMethod::Token(_)) => return Ok(None),
             (Err(reason), _) => Err(refuse(identity, reason)),
             (Ok(()), AuthMethod::Kubernetes(auth)) => {
-                self.review_login(&Candidate { identity, auth }, token, jwt).await?
+                self.review_login(&Candidate { identity, auth }, (token, jwt), deadline).await?
             }
             (Ok(()), AuthMethod::Oidc(auth)) => {
-                self.verify_login(&Candidate { identity, auth }, token).await?
+                self.verify_login(&Candidate { identity, auth }, token, deadline).await?
             }
         }))
-    }
-
-    /// Gives the access token of a login that has succeeded; counts and records one that was refused.
-    fn finish_login(
-        &self,
-        method: AuthMethodKind,
-        named: Option<&IdentityName>,
-        outcome: Result<Admitted, LoginError>,
-    ) -> Result<NewAccessToken, LoginError> {
-        let Admitted { number, identity, claims } = match outcome {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                if matches!(error, LoginError::Refused(_) | LoginError::Ambiguous) {
-                    self.count_failed_login()?;
-                }
-                self.record_refused_login(method, named, &error)?;
-                return Err(error);
-            }
-        };
-        Ok(self.log_in((number, &identity), Login { method, claims, ttl: None })?)
     }
 
     /// Reads the identity that is named, or all.
@@ -257,61 +266,6 @@ impl<P: Ports> Engine<P> {
             return Err(RefusalReason::UntrustedAddress);
         }
         Ok(())
-    }
-
-    /// Refuses whoever has failed too often in this minute, before anything is looked at.
-    fn check_login_rate(&self) -> Result<(), LoginError> {
-        let wait = self.rates().wait_after_failures(&self.client(), FAILED_LOGINS, self.now())?;
-        match wait {
-            Some(retry_after) => Err(LoginError::TooManyFailures { retry_after }),
-            None => Ok(()),
-        }
-    }
-
-    fn count_failed_login(&self) -> Result<(), StoreError> {
-        self.rates().count_failure(&self.client(), self.now())
-    }
-
-    /// The name under which failures of a client are counted: its address. All whose address is not known count
-    /// as one.
-    pub(crate) fn client(&self) -> String {
-        self.requester.origin.address.map_or("unknown".to_owned(), |address| address.to_string())
-    }
-}
-
-/// An identity that lets a token in, and the claims that have decided it.
-struct Admitted {
-    number: u64,
-    identity: Identity,
-    claims: BTreeMap<String, String>,
-}
-
-/// What became of a token for each candidate.
-#[derive(Default)]
-struct Attempts {
-    admitted: Vec<Admitted>,
-    refusals: Vec<Refusal>,
-}
-
-impl Attempts {
-    /// Adds what became of it for one. An identity with two ways to log in that both let it in is one identity.
-    fn add(&mut self, number: u64, identity: &Identity, outcome: Outcome) {
-        match outcome {
-            Ok(_) if self.admitted.iter().any(|admitted| admitted.number == number) => {}
-            Ok(claims) => {
-                self.admitted.push(Admitted { number, identity: identity.clone(), claims });
-            }
-            Err(refusal) => self.refusals.push(refusal),
-        }
-    }
-
-    fn decide(mut self) -> Result<Admitted, LoginError> {
-        match (self.admitted.pop(), self.admitted.is_empty()) {
-            (Some(admitted), true) => Ok(admitted),
-            (Some(_), false) => Err(LoginError::Ambiguous),
-            (None, _) if self.refusals.is_empty() => Err(refused(RefusalReason::NoIdentity)),
-            (None, _) => Err(LoginError::Refused(self.refusals)),
-        }
     }
 }
 
@@ -347,10 +301,6 @@ impl std::fmt::Display for Reasons<'_> {
 
 /// The number of identities whose reasons are logged for one login that names none.
 const SHOWN_REASONS: usize = 8;
-
-/// The number of logins of one address that may fail in a minute. A job that is misconfigured fails a few times; a
-/// secret cannot be guessed in so few tries, and a signature not at all.
-pub(crate) const FAILED_LOGINS: u32 = 20;
 
 /// The longest time that a login takes.
 const LOGIN_TIME: TimeDelta = TimeDelta::seconds(15);

@@ -70,7 +70,7 @@ impl<P: Ports> Engine<P> {
             self.drop_retired_targets()?;
             let resealed = self.reseal()?;
             let resigned = self.resign(sweep.stop).await?;
-            self.expiring().forget(self.ports.now())?;
+            self.forget_expired(sweep.stop)?;
             self.audit_log().tend(self.ports.now(), self.audit_times())?;
             let mut report = sweep.report.borrow_mut();
             (report.resealed, report.resigned) = (resealed, resigned);
@@ -146,6 +146,14 @@ impl<P: Ports> Engine<P> {
         self.sweep_work(sweep).await
     }
 
+    /// Forgets what is of no use any more until nothing of that is due or the time is over, some hundreds of records
+    /// at a time. However long the rest of the sweep takes, there is time for some thousands.
+    fn forget_expired(&self, stop: DateTime<Utc>) -> Result<(), StoreError> {
+        let stop = stop.max(self.ports.now() + FORGETTING);
+        while self.expiring().forget(self.ports.now())? > 0 && self.ports.now() < stop {}
+        Ok(())
+    }
+
     /// Deletes targets that were deleted with their leases, once these are gone.
     fn drop_retired_targets(&self) -> Result<(), StoreError> {
         for target in self.targets().all()?.into_iter().filter(|target| target.retired) {
@@ -172,6 +180,9 @@ const SWEEP: Budget = Budget { time: TimeDelta::seconds(25), calls: 20_000, batc
 
 /// Of a request that sweeps in the place of a sweep.
 const A_LITTLE: Budget = Budget { time: TimeDelta::seconds(5), calls: 30, batch: 8 };
+
+/// The time that a sweep has for forgetting, whatever it has used up.
+const FORGETTING: TimeDelta = TimeDelta::seconds(2);
 
 /// How many leases are decided on in one write.
 const BATCH: usize = 100;

@@ -1,6 +1,6 @@
 //! Keys that are of no use any more after some time, and the queues by which a sweep finds and deletes them.
 //!
-//! There is no expiry in the store, and no scan. So whoever writes such a key registers it, in one of four queues:
+//! There is no expiry in the store, and no scan. So whoever writes such a key registers it, in one of five queues:
 //! all entries of a queue are kept for the same time, so that its oldest entry is always the first to go.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,18 +51,18 @@ impl<'a, K: KeyValue> Expiring<'a, K> {
         Ok(self.store.set_many(&entries)?)
     }
 
-    /// Deletes registered keys whose time is over, at most some hundreds of each queue, and returns how many entries
-    /// that were.
+    /// Deletes registered keys whose time is over, at most some hundreds of each queue, and returns how many numbers
+    /// of the queues it is done with: 0 if nothing more is due.
     ///
     /// Without anything to delete it writes nothing.
     ///
     /// # Errors
     /// Fails if the store does not answer; what was deleted stays so.
-    pub fn forget(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    pub fn forget(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         QUEUES.into_iter().try_fold(0, |sum, queue| Ok(sum + self.forget_of(queue, now)?))
     }
 
-    fn forget_of(&self, queue: Queue, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    fn forget_of(&self, queue: Queue, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let head = counter::read(self.store, &queue.count())?;
         if head == 0 {
             return Ok(0);
@@ -100,7 +100,7 @@ impl<'a, K: KeyValue> Expiring<'a, K> {
         // Written last: should this stop before, what is deleted is looked for again and is not there.
         let value = record::write(&mark, &next)?;
         self.store.set_many(&[(mark, value)])?;
-        Ok(forgotten)
+        Ok(next - done)
     }
 }
 
@@ -122,7 +122,9 @@ impl Queue {
 }
 
 /// The queues, the shortest first.
-const QUEUES: [Queue; 4] = [
+const QUEUES: [Queue; 5] = [
+    // Longer by far than whoever takes a number needs to write its entry.
+    Queue("minutes", TimeDelta::minutes(10)),
     Queue("hour", TimeDelta::hours(1)),
     Queue("day", TimeDelta::days(1)),
     Queue("month", TimeDelta::days(32)),

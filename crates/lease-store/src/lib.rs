@@ -14,6 +14,7 @@ mod expiring;
 mod key_value;
 mod keys;
 mod leases;
+mod login_slots;
 mod memory;
 mod notes;
 mod overlay;
@@ -40,6 +41,7 @@ pub use leases::{
     Batch, Clocks, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
     RenewalOutcome, Share, Summary, Task, Times, Which,
 };
+pub use login_slots::{LoginSlot, LoginSlots};
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};
 pub use overlay::Overlay;

@@ -1,5 +1,5 @@
-//! Counts of a span of time: the leases that an identity has asked for in a minute, the logins of a client that have
-//! failed in it, the refusals that are recorded, and the first who asks an issuer for its keys.
+//! Counts of a span of time: the leases that an identity has asked for in a minute, the refusals that are recorded,
+//! and the first who asks an issuer for its keys.
 
 use std::cmp::Ordering;
 
@@ -58,33 +58,6 @@ impl<'a, K: KeyValue> Rates<'a, K> {
             return Ok(None);
         }
         Ok(Some(rest_of_minute(now)))
-    }
-
-    /// Returns the number of seconds to wait if `limit` logins of a client have failed in this minute: no write.
-    ///
-    /// # Errors
-    /// Fails if the store does not answer.
-    pub fn wait_after_failures(
-        &self,
-        client: &str,
-        limit: u32,
-        now: DateTime<Utc>,
-    ) -> Result<Option<u32>, StoreError> {
-        let count = counter::read(self.store, &failures(client, now))?;
-        Ok((count >= u64::from(limit)).then(|| rest_of_minute(now)))
-    }
-
-    /// Counts a login of a client that has failed: one durable write, two more for the first of a minute.
-    ///
-    /// # Errors
-    /// Fails if the store does not answer.
-    pub fn count_failure(&self, client: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let key = failures(client, now);
-        if counter::read(self.store, &key)? == 0 {
-            self.register(&key, now)?;
-        }
-        self.store.increment(&key)?;
-        Ok(())
     }
 
     /// Counts one refusal of somebody, and decides if it is recorded: one durable write, two more for the first of a
@@ -158,11 +131,6 @@ impl<'a, K: KeyValue> Rates<'a, K> {
     }
 }
 
-/// The counter of a client's failures. An IPv6 address has colons, which keys may hold.
-fn failures(client: &str, now: DateTime<Utc>) -> String {
-    format!("count.login-failures.{client}.{}", minute(now))
-}
-
 /// The counter of somebody's refusals.
 fn refusals(whose: &str, limit: RefusalLimit, now: DateTime<Utc>) -> String {
     let seconds = limit.period.num_seconds().max(1);
@@ -185,24 +153,6 @@ mod tests {
     use super::*;
     use crate::MemoryStore;
     use crate::tokens::tests::ReadBefore;
-
-    #[test]
-    fn failures_of_a_client_are_counted_by_themselves() {
-        let store = MemoryStore::default();
-        let rates = Rates::new(&store);
-        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
-        let wait =
-            |client, seconds| rates.wait_after_failures(client, 2, at(seconds)).expect("reads");
-        assert_eq!(wait("192.0.2.1", 0), None);
-        for _ in 0..2 {
-            rates.count_failure("192.0.2.1", at(10)).expect("counts");
-        }
-        rates.count_failure("2001:db8::1", at(10)).expect("counts");
-        assert_eq!(wait("192.0.2.1", 20), Some(40));
-        assert_eq!((wait("2001:db8::1", 20), wait("192.0.2.1", 60)), (None, None));
-        Expiring::new(&store).forget(at(7200)).expect("forgets");
-        assert!(store.keys().iter().all(|key| !key.starts_with("count.login-failures.")));
-    }
 
     #[test]
     fn so_many_refusals_of_somebody_are_recorded_and_no_more() {

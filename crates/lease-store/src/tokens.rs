@@ -115,6 +115,14 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
         Ok(counter::read(self.store, &uses(accessor))?)
     }
 
+    /// Returns true if an ID token that is good for one login has logged in: no write.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn is_id_token_used(&self, digest: &str) -> Result<bool, StoreError> {
+        Ok(counter::read(self.store, &id_token_uses(digest))? > 0)
+    }
+
     /// Counts a login by an ID token that is good for one, and returns true for the first: three durable writes, or
     /// none if it was used before.
     ///

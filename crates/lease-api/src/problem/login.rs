@@ -22,7 +22,7 @@ impl From<LoginError> for Problem {
                 let detail = "too many logins from this address have failed in this minute";
                 Self::new(Code::TooManyFailedLogins, detail).retry_after(retry_after)
             }
-            LoginError::Review { .. } | LoginError::IssuerKeys { .. } => {
+            LoginError::Review { .. } | LoginError::IssuerKeys { .. } | LoginError::Crowded => {
                 let detail = "the token cannot be verified now; try again";
                 Self::new(Code::LoginUnavailable, detail).retry_after(RETRY_SOON).because(error)
             }

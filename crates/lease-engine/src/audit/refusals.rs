@@ -100,12 +100,14 @@ impl<P: Ports> Engine<P> {
             LoginError::IssuerKeys { source, .. } => {
                 (AuditDecision::Failed, format!("{error}: {source}"))
             }
-            LoginError::TooManyFailures { .. } | LoginError::Store(_) => return Ok(()),
+            LoginError::TooManyFailures { .. } | LoginError::Crowded | LoginError::Store(_) => {
+                return Ok(());
+            }
         };
         let now = self.now();
         // Those that are refused are counted against their address already.
         if decision == AuditDecision::Failed {
-            let whose = format!("login.{}", self.client());
+            let whose = format!("login.{}", self.client_group(now));
             let count = self.rates().count_refusal(&whose, OF_ADDRESS, now)?;
             if count == Recording::Skipped {
                 return Ok(());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::kubernetes::{self, AccountRule, account_rules, claimed_account};
 use super::oidc::{self, OidcRule, check_unverified, oidc_rules};
-use super::{Attempts, LoginError, Outcome, RefusalReason, refuse, refused};
+use super::{Admission, Attempts, LOGIN_TIME, LoginError, Outcome, RefusalReason, refuse, refused};
 use crate::explain::{RuleOutcome, Shown, bounded};
 use crate::{Engine, Ports};
 
@@ -34,7 +34,7 @@ pub struct MethodExplanation {
 }
 
 impl<P: Ports> Engine<P> {
-    /// Explains the login as one identity. It is for a rehearsal: a token that is good for one login is used up by it.
+    /// Explains the login as one identity, without using up a token that is good for one.
     pub(crate) async fn explain_login(
         &self,
         entry: Option<&(u64, Identity)>,
@@ -62,9 +62,10 @@ impl<P: Ports> Engine<P> {
         };
         // A login is asked for by its kind, and knows of no other.
         let mut kinds: BTreeMap<AuthMethodKind, Result<Attempts, LoginError>> = BTreeMap::new();
+        let deadline = self.now() + LOGIN_TIME;
         for method in &identity.spec().auth {
             let tried = match &token {
-                Some((token, jwt)) => self.attempt(identity, method, (token, jwt)).await,
+                Some(shown) => self.attempt(identity, method, (&shown.0, shown.1), deadline).await,
                 None => self.assume(identity, method, claims),
             };
             told.methods.push(self.explain_method(method, claims, token.is_some(), &tried));
@@ -79,7 +80,8 @@ impl<P: Ports> Engine<P> {
         for (kind, attempts) in kinds {
             match attempts.and_then(Attempts::decide) {
                 Ok(admitted) if told.admitted.is_none() => {
-                    told.admitted = Some((kind, admitted.claims));
+                    let claims = admitted.ways.into_iter().next().map(|way| way.claims);
+                    told.admitted = Some((kind, claims.unwrap_or_default()));
                 }
                 Ok(_) => {}
                 Err(error) => _ = told.refusal.get_or_insert(error),
@@ -116,7 +118,8 @@ impl<P: Ports> Engine<P> {
                 Ok(oidc::deciding_claims(auth, claims.as_map()))
             }),
         };
-        Ok(Some(decided.map_err(|reason| refuse(identity, reason))))
+        let admission = |claims| Admission { claims, single_use: None };
+        Ok(Some(decided.map(admission).map_err(|reason| refuse(identity, reason))))
     }
 
     fn explain_method(

@@ -41,7 +41,7 @@ pub enum IssuerKeysError {
     /// The discovery document names another issuer (`OpenID` Connect Discovery §4.3).
     #[error("the discovery document is of another issuer")]
     OtherIssuer,
-    /// The discovery document names no address of keys that could be asked.
+    /// The discovery document names no address of keys that may be asked.
     #[error("the discovery document has no `jwks_uri` that is `https://…`")]
     NoKeysUrl,
     /// The keys are none.
@@ -93,12 +93,12 @@ impl<P: Ports> Engine<P> {
         &self,
         auth: &OidcAuth,
         renewed: bool,
+        deadline: DateTime<Utc>,
     ) -> Result<KeySet, IssuerKeysError> {
         if let KeySource::Inline(keys) = auth.keys() {
             return Ok(keys.clone());
         }
         let id = source_id(auth);
-        let began = self.now();
         loop {
             let now = self.now();
             let kept: Option<KeptKeys> = self.notes().get(Note::IssuerKeys(&id))?;
@@ -107,10 +107,10 @@ impl<P: Ports> Engine<P> {
             let known = || good.clone().map(|good| good.keys).ok_or(IssuerKeysError::AskedJustNow);
             match plan(kept.as_ref(), good.as_ref(), renewed, now) {
                 Plan::Use | Plan::Fail => return known(),
+                Plan::Fetch | Plan::Wait if now >= deadline => return known(),
                 Plan::Fetch if self.rates().is_first_to_ask(&id, PAUSE, now)? => {
-                    return self.refresh_keys(auth, &id, good).await;
+                    return self.refresh_keys(auth, &id, good, deadline).await;
                 }
-                Plan::Fetch | Plan::Wait if now - began >= FETCH_TIME => return known(),
                 Plan::Fetch | Plan::Wait => self.ports.sleep(LOOK_AGAIN).await,
             }
         }
@@ -122,13 +122,14 @@ impl<P: Ports> Engine<P> {
         auth: &OidcAuth,
         id: &str,
         good: Option<GoodKeys>,
+        deadline: DateTime<Utc>,
     ) -> Result<KeySet, IssuerKeysError> {
         let note = Note::IssuerKeys(id);
         let now = self.now();
         // On record before it is asked, so that those who come meanwhile wait.
         let mut kept = KeptKeys { good, asked_at: now, is_under_way: true };
         self.notes().put(note, &kept)?;
-        let fetched = self.fetch_keys(auth, now).await;
+        let fetched = self.fetch_keys(auth, deadline).await;
         kept.is_under_way = false;
         let failure = match fetched {
             Ok(fetched) => {
@@ -151,23 +152,31 @@ impl<P: Ports> Engine<P> {
     async fn fetch_keys(
         &self,
         auth: &OidcAuth,
-        now: DateTime<Utc>,
+        deadline: DateTime<Utc>,
     ) -> Result<GoodKeys, IssuerKeysError> {
+        let now = self.now();
         let url = match auth.keys() {
             KeySource::Url(url) => url.clone(),
-            _ => self.discover_keys_url(auth.issuer()).await?,
+            _ => self.discover_keys_url(auth.issuer(), deadline).await?,
         };
-        let answer = self.fetch(url.as_str(), "the key set").await?;
+        let answer = self.fetch(url.as_str(), "the key set", deadline).await?;
         let keys = KeySet::parse(answer.body())?;
         let fresh_until = now + freshness(answer.headers());
         Ok(GoodKeys { keys, fetched_at: now, fresh_until })
     }
 
     /// Reads where the keys are (`OpenID` Connect Discovery §4).
-    async fn discover_keys_url(&self, issuer: &IssuerUrl) -> Result<IssuerUrl, IssuerKeysError> {
+    ///
+    /// They may be at another origin than the issuer, as those of `https://accounts.google.com` are: the standard asks
+    /// for `https` alone (§3). Plain HTTP goes to this machine only, where no other machine has keys to name.
+    async fn discover_keys_url(
+        &self,
+        issuer: &IssuerUrl,
+        deadline: DateTime<Utc>,
+    ) -> Result<IssuerUrl, IssuerKeysError> {
         let base = issuer.as_str().trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
-        let answer = self.fetch(&url, "the discovery document").await?;
+        let answer = self.fetch(&url, "the discovery document", deadline).await?;
         let document: Value =
             serde_json::from_slice(answer.body()).map_err(|_| IssuerKeysError::NoDocument)?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
@@ -175,18 +184,25 @@ impl<P: Ports> Engine<P> {
             return Err(IssuerKeysError::OtherIssuer);
         }
         let keys = text("jwks_uri").map(str::to_owned).ok_or(IssuerKeysError::NoKeysUrl)?;
-        keys.try_into().map_err(|_| IssuerKeysError::NoKeysUrl)
+        let keys: IssuerUrl = keys.try_into().map_err(|_| IssuerKeysError::NoKeysUrl)?;
+        if issuer.is_https() && !keys.is_https() {
+            return Err(IssuerKeysError::NoKeysUrl);
+        }
+        Ok(keys)
     }
 
     async fn fetch(
         &self,
         url: &str,
         what: &'static str,
+        deadline: DateTime<Utc>,
     ) -> Result<Response<Vec<u8>>, IssuerKeysError> {
         let improper = |_| IssuerKeysError::Status { what, status: 0 };
         let request = Request::get(url).header(header::ACCEPT, "application/json");
         let request = request.body(vec![]).map_err(improper)?;
-        let answer = self.ports.http().send(request, &LIMITS).await;
+        let left = (deadline - self.now()).to_std().unwrap_or_default().max(LEAST_WAIT);
+        let limits = Limits { total: LIMITS.total.min(left), ..LIMITS };
+        let answer = self.ports.http().send(request, &limits).await;
         let answer = answer.map_err(|source| IssuerKeysError::Transport { what, source })?;
         match answer.status() {
             StatusCode::OK => Ok(answer),
@@ -268,6 +284,9 @@ const MIN_FRESH: TimeDelta = TimeDelta::minutes(5);
 const MAX_FRESH: TimeDelta = TimeDelta::days(1);
 /// The time after they were fetched for which keys are used although their issuer does not answer.
 const STALE: TimeDelta = TimeDelta::days(1);
+
+/// The time that a request has if it begins just before the deadline of its login.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
 
 /// The limits of each of the two requests of a login.
 const LIMITS: Limits = Limits {

@@ -10,7 +10,7 @@ use lease_core::{
     ReviewerPlace, ServiceAccountName, Target,
 };
 
-use super::{Candidate, LOGIN_TIME, LoginError, Outcome, RefusalReason};
+use super::{Admission, Candidate, LoginError, Outcome, RefusalReason};
 use crate::connection::Connection;
 use crate::{ClusterError, Doing, Engine, Ports, StoreError};
 
@@ -25,8 +25,8 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn review_login(
         &self,
         candidate: &Candidate<'_, KubernetesAuth<Reviewer>>,
-        token: &UnverifiedJwt<'_>,
-        jwt: &str,
+        (token, jwt): (&UnverifiedJwt<'_>, &str),
+        deadline: DateTime<Utc>,
     ) -> Result<Outcome, LoginError> {
         let auth = candidate.auth;
         let account = match claimed_account(auth, token.claims(), self.now()) {
@@ -37,11 +37,13 @@ impl<P: Ports> Engine<P> {
             Ok(target) => target,
             Err(reason) => return Ok(Err(candidate.refusal(reason))),
         };
-        let failed =
-            |source| LoginError::Review { identity: candidate.identity.name.clone(), source };
+        let failed = |source: ClusterError| LoginError::Review {
+            identity: candidate.identity.name.clone(),
+            is_of_caller: is_client(auth) && is_forbidden(&source),
+            source,
+        };
         let connection = self.reviewer_connection(candidate, &target, jwt).map_err(failed)?;
         let audiences = [auth.allowed_audience.as_str().to_owned()];
-        let deadline = self.now() + LOGIN_TIME;
         let review = connection.ask(deadline, |api| api.review_token(jwt, &audiences)).await;
         let review = match review {
             Ok(review) => review,
@@ -55,7 +57,9 @@ impl<P: Ports> Engine<P> {
             }
         };
         Ok(match check_review(&review, &account, &auth.allowed_audience) {
-            Ok(()) => Ok(deciding_claims(&account, &review.uid)),
+            Ok(()) => {
+                Ok(Admission { claims: deciding_claims(&account, &review.uid), single_use: None })
+            }
             Err(reason) => Err(candidate.refusal(reason)),
         })
     }
@@ -99,6 +103,11 @@ impl<P: Ports> Engine<P> {
 
 fn is_client(auth: &KubernetesAuth<Reviewer>) -> bool {
     matches!(auth.reviewer, Reviewer::Client)
+}
+
+/// Returns true if the API server forbids the review to whoever has asked for it.
+fn is_forbidden(error: &ClusterError) -> bool {
+    matches!(error, ClusterError::Kubernetes { source, .. } if source.is_forbidden())
 }
 
 /// A rule of a login by `ServiceAccount`, as far as the claims of its token decide.

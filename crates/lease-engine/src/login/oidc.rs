@@ -9,7 +9,7 @@ use jwt_auth::{
 use lease_core::{ClaimName, ClaimValue, OidcAuth, digest};
 use serde_json::{Map, Value};
 
-use super::{Candidate, LoginError, Outcome, RefusalReason};
+use super::{Admission, Candidate, LoginError, Outcome, RefusalReason, SingleUse};
 use crate::{Engine, Ports};
 
 impl<P: Ports> Engine<P> {
@@ -18,12 +18,13 @@ impl<P: Ports> Engine<P> {
         &self,
         candidate: &Candidate<'_, OidcAuth>,
         token: &UnverifiedJwt<'_>,
+        deadline: DateTime<Utc>,
     ) -> Result<Outcome, LoginError> {
         let (auth, now) = (candidate.auth, self.now());
         if let Err(reason) = check_unverified(auth, token.claims(), now) {
             return Ok(Err(candidate.refusal(reason)));
         }
-        let claims = match self.verify_with_keys(candidate, token).await? {
+        let claims = match self.verify_with_keys(candidate, token, deadline).await? {
             Ok(claims) => claims,
             Err(error) => return Ok(Err(candidate.refusal(error))),
         };
@@ -31,10 +32,14 @@ impl<P: Ports> Engine<P> {
         if let Err(mismatch) = auth.rules().check(claims.as_map()) {
             return Ok(Err(candidate.refusal(mismatch)));
         }
-        if auth.is_single_use() && !self.is_first_use(candidate, &claims)? {
+        let single_use = auth.is_single_use().then(|| single_use(candidate, &claims));
+        if let Some(single_use) = &single_use
+            && self.tokens().is_id_token_used(&single_use.digest)?
+        {
             return Ok(Err(candidate.refusal(RefusalReason::Replayed)));
         }
-        Ok(Ok(deciding_claims(auth, claims.as_map())))
+        // It is used up only once it is decided that it logs in as this identity.
+        Ok(Ok(Admission { claims: deciding_claims(auth, claims.as_map()), single_use }))
     }
 
     /// Verifies a token by the keys of its issuer; by newer ones if it was signed with a key that is not known.
@@ -42,38 +47,34 @@ impl<P: Ports> Engine<P> {
         &self,
         candidate: &Candidate<'_, OidcAuth>,
         token: &UnverifiedJwt<'_>,
+        deadline: DateTime<Utc>,
     ) -> Result<Result<VerifiedClaims, JwtError>, LoginError> {
         let auth = candidate.auth;
         let failed =
             |source| LoginError::IssuerKeys { identity: candidate.identity.name.clone(), source };
         let audiences = audiences(auth);
         let expected = expectations(auth, &audiences);
-        let keys = self.issuer_keys(auth, false).await.map_err(failed)?;
+        let keys = self.issuer_keys(auth, false, deadline).await.map_err(failed)?;
         match token.verify(&keys, &expected, self.now()) {
             // Issuers publish a key before they sign with it, so a set that is read again has it.
             Err(JwtError::UnknownKey) => {
-                let keys = self.issuer_keys(auth, true).await.map_err(failed)?;
+                let keys = self.issuer_keys(auth, true, deadline).await.map_err(failed)?;
                 Ok(token.verify(&keys, &expected, self.now()))
             }
             verified => Ok(verified),
         }
     }
+}
 
-    /// Returns true the first time that a token logs in as an identity.
-    fn is_first_use(
-        &self,
-        candidate: &Candidate<'_, OidcAuth>,
-        claims: &VerifiedClaims,
-    ) -> Result<bool, LoginError> {
-        // A token without an id is known by all that it claims.
-        let id = match claims.get("jti").and_then(Value::as_str) {
-            Some(id) => id.to_owned(),
-            None => Value::Object(claims.as_map().clone()).to_string(),
-        };
-        let parts = [candidate.auth.issuer().as_str(), candidate.identity.name.as_str(), &id];
-        let until = claims.expires_at() + jwt_auth::CLOCK_LEEWAY;
-        Ok(self.tokens().use_id_token(&digest(&parts), self.now(), until)?)
-    }
+/// What a login by a token that is good for one uses up.
+fn single_use(candidate: &Candidate<'_, OidcAuth>, claims: &VerifiedClaims) -> SingleUse {
+    // A token without an id is known by all that it claims.
+    let id = match claims.get("jti").and_then(Value::as_str) {
+        Some(id) => id.to_owned(),
+        None => Value::Object(claims.as_map().clone()).to_string(),
+    };
+    let parts = [candidate.auth.issuer().as_str(), candidate.identity.name.as_str(), &id];
+    SingleUse { digest: digest(&parts), until: claims.expires_at() + jwt_auth::CLOCK_LEEWAY }
 }
 
 /// A rule of a login by ID token, as far as its claims decide.

@@ -1,4 +1,5 @@
 mod administrators;
+mod limit;
 mod oidc;
 
 use jwt_auth::testing::TestKey;
@@ -80,7 +81,8 @@ mod kubernetes {
         engine.ports.http.script([review(|_| {})]);
         let writes = engine.ports.store.writes();
         let made = log_in(&engine, &jwt).expect("lets in");
-        assert_eq!(engine.ports.store.writes() - writes, 2, "the number of its event, and that");
+        let written = engine.ports.store.writes() - writes;
+        assert_eq!(written, 2 + 2 + 2, "a slot, the first of its minute, and its event");
         assert_eq!(made.claims.auth_method, "kubernetes");
         assert_eq!(made.claims.login_claims["namespace"], "apps");
         assert_eq!(made.claims.login_claims["service_account_uid"], "u1");
@@ -221,20 +223,4 @@ fn what_is_said_of_an_identity_counts_for_its_logins() {
         let unknown = block_on(engine.log_in_by_oidc(Some(&name_of("nobody")), &jwt));
         assert!(reason(unknown).contains("no identity"));
     }
-}
-
-#[test]
-fn who_fails_too_often_waits_and_keeps_nobody_else_out() {
-    let engine = with_auth(json!([{"type": "token"}]));
-    let fail = |engine: &Engine<TestPorts>| block_on(engine.log_in_by_oidc(None, "a.b.c"));
-    for _ in 0..FAILED_LOGINS {
-        assert!(matches!(fail(&engine), Err(LoginError::Refused(_))));
-    }
-    let writes = engine.ports.store.writes();
-    assert!(matches!(fail(&engine), Err(LoginError::TooManyFailures { retry_after: 60 })));
-    assert_eq!(engine.ports.store.writes(), writes);
-    let address = "192.0.2.2".parse().ok();
-    let other =
-        engine.acting_for(Requester::nobody().from(Origin { address, ..Origin::default() }));
-    assert!(matches!(fail(&other), Err(LoginError::Refused(_))));
 }

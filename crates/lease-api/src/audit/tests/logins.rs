@@ -26,7 +26,9 @@ fn log_in(app: &Installation, jwt: &str) -> Answer {
 fn a_login_costs_its_event_and_a_refused_one_is_recorded_within_limits() {
     let (app, claims) = with_job();
     let (made, written) = writes(&app, || log_in(&app, &TestKey::P256.issue("k", &claims)));
-    assert_eq!((made.status, written), (200, 2), "the number of its event, and that");
+    assert_eq!((made.status, written), (200, 6), "a slot, the first of its minute, and its event");
+    let (made, written) = writes(&app, || log_in(&app, &TestKey::P256.issue("k", &claims)));
+    assert_eq!((made.status, written), (200, 4), "a slot, and its event");
     assert_fields(
         &newest(&app),
         &json!({"event": "login", "decision": "allowed", "identity": "ci", "auth_method": "oidc",
@@ -36,7 +38,7 @@ fn a_login_costs_its_event_and_a_refused_one_is_recorded_within_limits() {
     let mut other = claims;
     other["repository_id"] = json!("canary");
     let other = TestKey::P256.issue("k", &other);
-    for (number, cost) in [8, 4, 4].into_iter().enumerate() {
+    for (number, cost) in [7, 5, 5].into_iter().enumerate() {
         let (refused, written) = writes(&app, || log_in(&app, &other));
         assert_eq!((refused.status, written), (401, cost), "{number}");
     }
@@ -69,5 +71,5 @@ fn of_all_strangers_together_so_many_are_recorded() {
         costs.push(written);
     }
     assert_eq!(events(&app, "type=login").len(), 100);
-    assert!(costs[100..].iter().all(|cost| *cost == 3), "only its address is counted: {costs:?}");
+    assert!(costs[100..].iter().all(|cost| *cost == 4), "only its slot is counted: {costs:?}");
 }

@@ -40,8 +40,9 @@ fn keys_are_discovered_once_and_kept() {
     engine.ports.http.script([document(), keys(&[(TestKey::P256, "k1")])]);
     let writes = engine.ports.store.writes();
     let made = log_in(&engine, &jwt).expect("lets in");
-    let event = 2;
-    let written = engine.ports.store.writes() - writes - event;
+    let (event, slot) = (2, 2);
+    let first_slot = slot + 2;
+    let written = engine.ports.store.writes() - writes - event - first_slot;
     assert_eq!(written, 5, "who asks, that it does, and they");
     assert_eq!(made.claims.login_claims["repository_id"], "123");
     let lines: Vec<_> = engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
@@ -49,7 +50,18 @@ fn keys_are_discovered_once_and_kept() {
     let writes = engine.ports.store.writes();
     log_in(&engine, &jwt).expect("lets in");
     let written = engine.ports.store.writes() - writes;
-    assert_eq!((engine.ports.http.calls(), written), (2, event));
+    assert_eq!((engine.ports.http.calls(), written), (2, event + slot));
+}
+
+#[test]
+fn one_deadline_is_for_all_that_a_login_waits_for() {
+    let engine = with_auth(auth(json!({})));
+    let began = engine.now();
+    // Two requests, each of which may take seven seconds by itself, and the keys are asked for twice.
+    engine.ports.http.fail_all(crate::testing::Fault::Lose, |_| true);
+    let outcome = log_in(&engine, &token(&engine, TestKey::P256, "k1"));
+    assert!(matches!(outcome, Err(LoginError::IssuerKeys { .. })), "{outcome:?}");
+    assert!(engine.now() - began <= LOGIN_TIME, "{}", engine.now() - began);
 }
 
 #[test]
@@ -141,6 +153,8 @@ fn an_issuer_that_lies_or_redirects_is_not_believed() {
         (vec![document(json!({"issuer": "https://ci.example/"}))], "of another issuer"),
         (vec![document(json!({"issuer": null}))], "of another issuer"),
         (vec![document(json!({"jwks_uri": "http://ci.example/keys"}))], "`jwks_uri`"),
+        (vec![document(json!({"jwks_uri": "http://localhost/keys"}))], "`jwks_uri`"),
+        (vec![document(json!({"jwks_uri": "http://127.0.0.1:8080/keys"}))], "`jwks_uri`"),
         (vec![document(json!({"jwks_uri": null}))], "`jwks_uri`"),
         (vec![Answer::Reply(200, "<html>".to_owned())], "no JSON object"),
         (vec![Answer::Reply(302, String::new())], "status 302"),
@@ -161,6 +175,22 @@ fn an_issuer_that_lies_or_redirects_is_not_believed() {
 }
 
 #[test]
+fn keys_may_be_elsewhere_and_on_this_machine_if_their_issuer_is() {
+    for (issuer, keys_url) in [
+        (ISSUER, "https://keys.example/ci"),
+        ("http://localhost:8080/ci", "http://localhost:8081/keys"),
+        ("http://127.0.0.1:8080", "https://keys.example/ci"),
+    ] {
+        let engine = with_auth(auth(json!({ "issuer": issuer })));
+        let document = json!({"issuer": issuer, "jwks_uri": keys_url}).to_string();
+        engine.ports.http.script([Answer::Reply(200, document), keys(&[(TestKey::P256, "k1")])]);
+        let claims = json!({"iss": issuer, "aud": "kubelease", "sub": "s", "exp": seconds(&engine) + 300,
+            "repository_id": "123"});
+        log_in(&engine, &TestKey::P256.issue("k1", &claims)).expect(keys_url);
+    }
+}
+
+#[test]
 fn a_token_that_could_not_be_let_in_has_no_keys_fetched() {
     for (auth, why) in [
         (auth(json!({"claims": {"repository_id": ["124"]}})), "`repository_id`"),
@@ -172,6 +202,37 @@ fn a_token_that_could_not_be_let_in_has_no_keys_fetched() {
         let refused = reason(log_in(&engine, &token(&engine, TestKey::P256, "k1")));
         assert!(refused.contains(why), "{refused}");
         assert_eq!(engine.ports.http.calls(), 0, "{why}");
+    }
+}
+
+#[test]
+fn a_token_that_is_good_once_is_used_up_by_a_login_and_not_by_a_refusal() {
+    let jwks = json!({"keys": [TestKey::P256.jwk("k1")]});
+    let method = auth(json!({"jwks": jwks, "single_use": true}));
+    let engine = with_auth(method.clone());
+    put(&engine, "twin", json!({ "auth": method }));
+    let jwt = token(&engine, TestKey::P256, "k1");
+    let outcome = block_on(engine.log_in_by_oidc(None, &jwt));
+    assert!(matches!(outcome, Err(LoginError::Ambiguous)), "{outcome:?}");
+    let is_kept = |key: &String| key.contains("id-token-uses");
+    assert!(!engine.ports.store.keys().iter().any(is_kept), "nothing is used up");
+    log_in(&engine, &jwt).expect("as the one that is named");
+    let made = block_on(engine.log_in_by_oidc(None, &jwt)).expect("as the one that is left");
+    assert_eq!(made.claims.identity, "twin");
+    let refused = reason(block_on(engine.log_in_by_oidc(None, &jwt)));
+    assert!(refused.contains("used before"), "{refused}");
+}
+
+#[test]
+fn of_two_ways_one_that_uses_a_token_up_is_passed_over_once_it_has() {
+    let jwks = json!({"keys": [TestKey::P256.jwk("k1")]});
+    let mut methods = auth(json!({"jwks": jwks, "single_use": true}));
+    let second = auth(json!({ "jwks": jwks }));
+    methods.as_array_mut().expect("a list").push(second[0].clone());
+    let engine = with_auth(methods);
+    let jwt = token(&engine, TestKey::P256, "k1");
+    for _ in 0..2 {
+        log_in(&engine, &jwt).expect("by the one way or the other");
     }
 }
 
