@@ -88,7 +88,7 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
         let reply = oidc.log_in("ci", &token)?;
         assert_eq!((reply.status, &reply.body), (401, &refused), "{label}");
     }
-    // An access token of ours is no login, not even where it was given.
+    // An access token of ours is no login, not even if it was given.
     let made = oidc.log_in("ci", &good(keys[0]))?.expect(200)?;
     let reply = oidc.log_in("ci", made["access_token"].as_str().context("a token")?)?;
     assert_eq!((reply.status, &reply.body), (401, &refused));

@@ -1,6 +1,6 @@
 //! `allowed_outbound_hosts`: which requests a component may send.
 //!
-//! Where the supported versions of Spin differ, this is as strict as the strictest: an IPv6 address needs its
+//! If the supported versions of Spin differ, this is as strict as the strictest: an IPv6 address needs its
 //! port named, and an entry that resolves to nothing is invalid, as up to 4.0.2. With the default values of
 //! its variables, that ends the start; with a value that is given later, every request is denied.
 

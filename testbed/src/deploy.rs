@@ -151,7 +151,7 @@ pub fn path(object: &Value) -> Result<String> {
     })
 }
 
-/// Waits until a verb of a rule, its first where none is named, is allowed to a user in a namespace, or no
+/// Waits until a verb of a rule, its first if none is named, is allowed to a user in a namespace, or no
 /// longer.
 pub fn until(
     cluster: &ControlPlane,

@@ -1,7 +1,7 @@
 //! The hosts that can run a Spin manifest: dev-host, and Spin itself.
 //!
 //! A test is written once and [`from_env`] says who runs it. A test that needs what only dev-host can
-//! do asks [`Host::dev_host`] for it, and is counted as ignored where there is none (see
+//! do asks [`Host::dev_host`] for it, and is counted as ignored if there is none (see
 //! [`crate::harness`]).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

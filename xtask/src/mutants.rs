@@ -16,7 +16,7 @@ use crate::workspace::{cargo, root};
 /// What `cargo xtask mutants` can be told.
 #[derive(Args)]
 pub struct Options {
-    /// The defects, by the names of their files; all, where none is named.
+    /// The defects, by the names of their files; all, if none is named.
     names: Vec<String>,
 }
 
@@ -169,7 +169,7 @@ fn copy_tracked(to: &Path) -> Result<()> {
 fn apply(tree: &Path, patch: &Path, options: &[&str]) -> Result<()> {
     let mut apply = Command::new("git");
     apply.arg("apply").args(options).arg(patch).current_dir(tree);
-    // Where the scratch directory is within another repository, it would be that one's paths.
+    // If the scratch directory is within another repository, it would be that one's paths.
     apply.env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(tree));
     command::output(&mut apply).map(drop)
 }

@@ -20,7 +20,7 @@ pub struct Options {
     #[arg(long)]
     seed: Option<u64>,
 
-    /// The one point to run, as a violation names it: `issue rules 12 kill_before`. Where the steps came in
+    /// The one point to run, as a violation names it: `issue rules 12 kill_before`. If the steps came in
     /// another order, its neighbours are worth a try too.
     #[arg(long, value_name = "NAME")]
     point: Option<String>,

@@ -40,7 +40,7 @@ impl<'a> Api<'a> {
         Address { uri: uri::path(self.base, segments), subject }
     }
 
-    /// Where the objects of a kind are: in one namespace, or in all where none is named.
+    /// Where the objects of a kind are: in one namespace, or in all if none is named.
     pub(crate) fn collection(&self, kind: Kind, namespace: Option<&str>) -> Address {
         let (group, version) = kind.api_version().split_once('/').unwrap_or(("", "v1"));
         let subject = Subject::collection(kind.group(), kind.plural()).within(namespace);

@@ -29,7 +29,7 @@ impl Authorization<'_> {
     /// told to act for another, to do something else, or to answer in another form.
     ///
     /// # Errors
-    /// Fails with [`Error::Improper`] where they cannot; neither name nor value is repeated.
+    /// Fails with [`Error::Improper`] if they cannot; neither name nor value is repeated.
     pub fn check(&self) -> Result<(), Error> {
         self.header().map(drop)
     }

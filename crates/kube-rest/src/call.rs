@@ -73,7 +73,7 @@ impl<T> Call<T> {
     /// The request that would be sent.
     ///
     /// # Errors
-    /// Fails where it cannot be written.
+    /// Fails if it cannot be written.
     pub fn into_request(self) -> Result<Request<Vec<u8>>, Error> {
         self.request
     }

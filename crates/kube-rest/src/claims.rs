@@ -71,7 +71,7 @@ impl TokenClaims {
     /// For a token that the signer itself has just handed over; of any other it proves nothing.
     ///
     /// # Errors
-    /// Fails where it is no JWT, or lacks one of the claims.
+    /// Fails if it is no JWT, or lacks one of the claims.
     pub fn read_unverified(token: &str) -> Result<Self, ClaimsError> {
         // The decoder's own error may quote what it read.
         jsonwebtoken::dangerous::insecure_decode(token)

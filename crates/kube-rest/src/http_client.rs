@@ -12,7 +12,7 @@ pub trait HttpClient {
     /// Sends `request` within `limits`. Redirects are answers like any other and are not followed.
     ///
     /// # Errors
-    /// Fails where no whole answer came; the server may have acted all the same.
+    /// Fails if no whole answer came; the server may have acted all the same.
     async fn send(
         &self,
         request: Request<Vec<u8>>,

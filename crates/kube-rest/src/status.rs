@@ -21,7 +21,7 @@ use crate::subject::{About, Subject};
 pub struct Status {
     /// The HTTP status code.
     pub code: StatusCode,
-    /// Kubernetes' machine-readable reason, as `Forbidden`; empty where it gave none that we know.
+    /// Kubernetes' machine-readable reason, as `Forbidden`; empty if it gave none that we know.
     pub reason: &'static str,
     /// How long it asks us to wait, at most [`MAX_RETRY_AFTER`]; in whole seconds.
     pub retry_after: Option<Duration>,
@@ -183,7 +183,7 @@ impl Status {
         self.denial.as_deref()
     }
 
-    /// The reason decides where there is one: several reasons share a code.
+    /// The reason decides if there is one: several reasons share a code.
     fn is(&self, reason: &str, code: StatusCode) -> bool {
         if self.reason.is_empty() { self.code == code } else { self.reason == reason }
     }

@@ -25,7 +25,7 @@ pub struct Stored {
     pub resource_version: String,
     /// When it was created, in whole seconds.
     pub creation_timestamp: DateTime<Utc>,
-    /// Since when it is being deleted, where something holds it.
+    /// Since when it is being deleted, if something holds it.
     pub deletion_timestamp: Option<DateTime<Utc>>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
@@ -45,7 +45,7 @@ pub struct Stored {
     pub secret_type: Option<String>,
     /// Of a Lease, where it says all that ours say.
     pub lease: Option<LeaseSpec>,
-    /// Of a service account: whether its tokens are put into pods; absent where that is left to the pods.
+    /// Of a service account: whether its tokens are put into pods; absent if that is left to the pods.
     pub automount_token: Option<bool>,
 }
 
@@ -85,7 +85,7 @@ impl Stored {
         self.kind == kind && self.namespace.as_deref() == namespace && self.name == name
     }
 
-    /// The first field in which it is not what was `sent`, as Kubernetes names it; none where it is.
+    /// The first field in which it is not what was `sent`, as Kubernetes names it; none if it is.
     ///
     /// A webhook may strip or change what is sent. Labels and annotations may have been added to; what
     /// grants anything must be exactly what was sent.

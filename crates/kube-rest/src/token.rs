@@ -53,7 +53,7 @@ impl IssuedToken {
     /// verified again.
     ///
     /// # Errors
-    /// Fails where it is no token of a service account.
+    /// Fails if it is no token of a service account.
     pub fn claims(&self) -> Result<TokenClaims, Error> {
         TokenClaims::read_unverified(&self.0).map_err(Error::Token)
     }

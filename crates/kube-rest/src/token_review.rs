@@ -11,7 +11,7 @@ use crate::{Api, Call};
 pub struct TokenReview {
     /// Whether it is accepted now; an ended one is for some ten seconds more.
     pub authenticated: bool,
-    /// As `system:serviceaccount:apps:deployer`; empty where it is not accepted.
+    /// As `system:serviceaccount:apps:deployer`; empty if it is not accepted.
     pub username: String,
     /// What tells the user from another of that name; may be empty.
     pub uid: String,

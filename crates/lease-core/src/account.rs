@@ -174,7 +174,7 @@ impl From<Temporary> for RawTemporary {
     }
 }
 
-/// Tokens that can be taken back are what is leased where nothing else is said.
+/// Tokens that can be taken back are what is leased if nothing else is said.
 fn revocable() -> bool {
     true
 }

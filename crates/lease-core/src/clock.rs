@@ -52,7 +52,7 @@ impl ClusterClock {
 
     /// What is known after the cluster has told its time once more.
     ///
-    /// Where it is ahead of what has passed, that is believed only once it has gone on so for a while: the
+    /// If it is ahead of what has passed, that is believed only once it has gone on so for a while: the
     /// lives of all leases hang on it. A clock that was put back is believed at once, for it ends nothing.
     #[must_use]
     pub fn told(&self, host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {

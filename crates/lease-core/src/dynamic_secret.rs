@@ -52,7 +52,7 @@ pub struct DefinitionParts {
     /// Whether either is enough, or both are needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_match: Option<NamespaceMatch>,
-    /// The lifetime where none is asked for.
+    /// The lifetime if none is asked for.
     #[serde(default)]
     pub default_ttl: Option<Ttl>,
     /// The longest lifetime, counted from the first issue.
@@ -335,10 +335,10 @@ impl From<Definition> for DefinitionParts {
     }
 }
 
-/// The lifetime where nothing is said.
+/// The lifetime if nothing is said.
 const DEFAULT_TTL: Ttl = Ttl::HOUR;
 
-/// The maximum where nothing is said.
+/// The maximum if nothing is said.
 const DEFAULT_MAX_TTL: Ttl = Ttl::DAY;
 
 #[cfg(test)]

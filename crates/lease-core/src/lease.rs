@@ -160,7 +160,7 @@ pub struct Closing {
     pub why: EndReason,
     /// Since when, by the host's clock.
     pub since: DateTime<Utc>,
-    /// What stands in the way, as an operator should know it; absent where nothing is known to.
+    /// What stands in the way, as an operator should know it; absent if nothing is known to.
     pub obstacle: Option<String>,
     /// Under which number it was left to the sweeps, where it was.
     #[serde(default)]
@@ -226,7 +226,7 @@ impl Mode {
         self != Mode::Plain
     }
 
-    /// The kind of the object that can be listed, and says when the lease ends; none where nothing is made.
+    /// The kind of the object that can be listed, and says when the lease ends; none if nothing is made.
     #[must_use]
     pub fn bearer(self) -> Option<ObjectKind> {
         match self {

@@ -96,7 +96,7 @@ impl Lifetimes {
         }
     }
 
-    /// The lifetime where none is asked for.
+    /// The lifetime if none is asked for.
     #[must_use]
     pub fn default_ttl(&self) -> Ttl {
         self.default_ttl

@@ -186,7 +186,7 @@ impl Namespaces {
         self.selector.as_ref().filter(|_| !self.cover_any())
     }
 
-    /// The names, where nothing but names decides: no `*` and no selector.
+    /// The names, if nothing but names decides: no `*` and no selector.
     ///
     /// An existing account goes with these only; one of the same name elsewhere may be anybody's.
     #[must_use]

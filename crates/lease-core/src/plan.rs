@@ -16,7 +16,7 @@ use crate::{
 pub struct IssueRequest {
     /// For how long; the default of the dynamic secret where absent.
     pub ttl: Option<Ttl>,
-    /// Where; may be absent where the dynamic secret leaves no choice.
+    /// Where; may be absent if the dynamic secret leaves no choice.
     pub namespace: Option<Namespace>,
     /// Who may accept the token; the default of the dynamic secret where absent.
     pub audiences: Option<Vec<Audience>>,

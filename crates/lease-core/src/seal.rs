@@ -103,7 +103,7 @@ impl Keyring {
     /// Opens what was sealed for the same `context`.
     ///
     /// # Errors
-    /// Fails where no configured key sealed it, or where text or context differ from what was sealed.
+    /// Fails if no configured key sealed it, or where text or context differ from what was sealed.
     pub fn open(&self, sealed: &Sealed, context: &[&str]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let key = self.all().find(|key| key.id == sealed.key).ok_or(OpenError::UnknownKey)?;
         let payload = Payload { msg: &sealed.ciphertext, aad: &encode(context) };

@@ -106,7 +106,7 @@ impl NamespaceSelector {
 }
 
 impl SelectorExpression {
-    /// A requirement with values where its operator compares, and without where it does not.
+    /// A requirement with values if its operator compares, and without values if not.
     ///
     /// # Errors
     /// Refuses values too few or too many for the operator.

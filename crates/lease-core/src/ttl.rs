@@ -66,7 +66,7 @@ impl Ttl {
     /// One year.
     pub const YEAR: Ttl = Ttl(365 * DAY);
 
-    /// Grants what was asked for, or `default` where nothing was, within [`MIN_TOKEN_TTL`] and `max`.
+    /// Grants what was asked for, or `default` if nothing was, within [`MIN_TOKEN_TTL`] and `max`.
     ///
     /// # Errors
     /// Refuses what lies outside; it never shortens in silence.

@@ -42,7 +42,7 @@ impl VariableOrigins {
     /// Reads `target_prod=https://10.0.0.1:6443 target_dev=…`.
     ///
     /// # Errors
-    /// Fails where a part is written otherwise, or names a variable twice.
+    /// Fails if a part is written otherwise, or names a variable twice.
     pub fn parse(text: &str) -> Result<Self, VariableOriginsError> {
         let mut origins = BTreeMap::new();
         let separator = |c: char| c.is_ascii_whitespace() || c == ',';

@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Rules {
     }
 }
 
-/// The rules of a role that an API server answered: any number, none where they are `null`, and whatever
+/// The rules of a role that an API server answered: any number, none if they are `null`, and whatever
 /// it accepted, to be looked through for [`dangers`](super::dangers).
 ///
 /// # Errors
