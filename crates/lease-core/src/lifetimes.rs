@@ -68,7 +68,7 @@ impl Lifetimes {
         Ok(lifetimes)
     }
 
-    /// What holds of all lifetimes, whatever they are for.
+    /// Checks the rules that hold for all lifetimes.
     fn stored(default_ttl: Ttl, max_ttl: Ttl) -> Result<Self, LifetimesError> {
         if default_ttl > max_ttl {
             Err(LifetimesError::DefaultOverMax { default: default_ttl, max: max_ttl })
