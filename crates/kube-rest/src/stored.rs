@@ -13,25 +13,25 @@ use crate::{Binding, Body, Kind, LeaseSpec, Object};
 /// An object as the API server has it, as far as we read it. The data of a secret is never kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
-    /// Its kind.
+    /// The kind.
     pub kind: Kind,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where; absent for what is in no namespace.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<String>,
-    /// What tells it from another of its name, before or after it.
+    /// The UID, which differs from that of any other object of the name, before or after it.
     pub uid: String,
-    /// Which of its states this is; empty in the answer to a dry run that creates.
+    /// The version of its state; empty in the answer to a dry run that creates.
     pub resource_version: String,
     /// When it was created, in whole seconds.
     pub creation_timestamp: DateTime<Utc>,
     /// Since when it is being deleted, if something holds it.
     pub deletion_timestamp: Option<DateTime<Utc>>,
-    /// Its labels.
+    /// The labels.
     pub labels: BTreeMap<String, String>,
-    /// Its annotations.
+    /// The annotations.
     pub annotations: BTreeMap<String, String>,
-    /// What must be done elsewhere before it is gone.
+    /// The finalizers: work to be done elsewhere before the object is gone.
     pub finalizers: Vec<String>,
     /// Of a role: its rules.
     pub rules: Option<Value>,
@@ -58,7 +58,7 @@ pub struct StoredRoleRef {
     pub api_group: String,
     /// As `ClusterRole`.
     pub kind: String,
-    /// Its name.
+    /// The name.
     pub name: String,
 }
 
@@ -71,15 +71,15 @@ pub struct StoredSubject {
     pub api_group: String,
     /// As `ServiceAccount`.
     pub kind: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where it is, of a service account.
+    /// The namespace, if the subject is a service account.
     #[serde(default)]
     pub namespace: Option<String>,
 }
 
 impl Stored {
-    /// Whether it is the object of this kind, place and name.
+    /// Returns true if it is the object of this kind, namespace and name.
     #[must_use]
     pub fn is(&self, kind: Kind, namespace: Option<&str>, name: &str) -> bool {
         self.kind == kind && self.namespace.as_deref() == namespace && self.name == name
