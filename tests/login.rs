@@ -98,7 +98,7 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
 
 /// Tokens of accounts in one namespace.
 pub struct LoginTokens {
-    /// One that identity `ci` lets in.
+    /// A token that identity `ci` lets in.
     pub good: String,
     /// Those that it does not: what each is, the token, and the cause of its refusal.
     pub refused: [(&'static str, String, &'static str); 5],
@@ -137,7 +137,7 @@ pub fn forge(token: &str) -> Result<String> {
     Ok(format!("{message}.{first}{}", signature.get(1..).context("a signature")?))
 }
 
-/// What the administrator of the cluster does for a job.
+/// The preparations of the cluster's administrator for a job.
 pub struct Job<'a> {
     pub cluster: &'a Http,
     pub namespace: &'a Namespace,
