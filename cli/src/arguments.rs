@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kubelease_client::{LeaseId, Name};
 
+use crate::lease_directory::DirectoryOptions;
+
 /// Leases short-lived Kubernetes credentials.
 #[derive(Parser, Debug)]
 #[command(version, after_help = EXIT_CODES, disable_help_subcommand = true)]
@@ -127,6 +129,8 @@ pub struct Lease {
     /// What is printed.
     #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
     pub output: LeaseOutput,
+    #[command(flatten)]
+    pub place: DirectoryOptions,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,8 +210,11 @@ pub struct Renew {
 #[derive(Args, Debug)]
 pub struct Revoke {
     /// The leases.
-    #[arg(required_unless_present = "all", value_name = "LEASE")]
+    #[arg(required_unless_present_any = ["all", "directory"], value_name = "LEASE")]
     pub leases: Vec<LeaseId>,
+    /// That of a directory which `lease --directory` has made; the directory is removed.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["leases", "all"])]
+    pub directory: Option<PathBuf>,
     /// All that the filters mean, of which at least one is given.
     #[arg(long, conflicts_with = "leases")]
     pub all: bool,

@@ -29,6 +29,12 @@ impl Environment {
         self.get(name).is_some_and(|value| matches!(value, "true" | "1" | "yes"))
     }
 
+    /// Returns true if `PATH` has a program of this name.
+    pub fn has_program(&self, name: &str) -> bool {
+        let directories = self.get("PATH").map(env::split_paths).into_iter().flatten();
+        directories.into_iter().any(|directory| directory.join(name).is_file())
+    }
+
     /// Returns where logins are kept: `$XDG_STATE_HOME/kubelease`.
     pub fn state_dir(&self) -> Result<PathBuf, Failure> {
         self.xdg("XDG_STATE_HOME", ".local/state")

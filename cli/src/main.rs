@@ -9,6 +9,7 @@ mod environment;
 mod exec_credential;
 mod failure;
 mod kubeconfig;
+mod lease_directory;
 mod login_store;
 mod output;
 mod private_file;

@@ -1,7 +1,7 @@
 //! A session: the server, and a client that is logged in.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,7 +11,7 @@ use crate::arguments::Global;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login_store::{self, Login};
-use crate::workload::{Method, POD_TOKEN, Source};
+use crate::workload::{self, Method, Source};
 
 /// The process, as far as commands look at it.
 pub struct Context {
@@ -94,7 +94,7 @@ impl Context {
                 return self.open(login, Some(profile));
             }
         }
-        let pod_token = Path::new(POD_TOKEN);
+        let pod_token = workload::pod_token(&self.environment);
         let Some(source) = Source::find(&self.environment, pod_token, None) else {
             return Err(Failure::refused(match known {
                 Some(login) if login.expires_at.is_some_and(|end| end <= now()) => {
@@ -118,7 +118,8 @@ impl Context {
         known: Option<&Login>,
     ) -> Result<Login, Failure> {
         eprintln!("Logging in by {}.", source.description());
-        let jwt = source.fetch(&self.environment, Path::new(POD_TOKEN), audience)?;
+        let jwt =
+            source.fetch(&self.environment, workload::pod_token(&self.environment), audience)?;
         self.show(source.method(), jwt, identity, known)
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use kubelease_client::{Client, Token};
+use serde_json::json;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -18,8 +19,10 @@ pub enum Source {
     GitLab,
     /// Buildkite.
     Buildkite,
-    /// `CircleCI`.
+    /// `CircleCI`, whose agent gives ID tokens for any audience.
     CircleCi,
+    /// `CircleCI` without its agent: the ID token that every job has, for the organization's audience.
+    CircleCiVariable,
     /// A projected volume of a pod.
     Pod,
 }
@@ -48,7 +51,8 @@ impl Source {
             ),
             (Self::GitLab, has(&["GITLAB_CI", GITLAB_VARIABLE])),
             (Self::Buildkite, has(&["BUILDKITE", "BUILDKITE_AGENT_ACCESS_TOKEN"])),
-            (Self::CircleCi, has(&["CIRCLECI", "CIRCLE_OIDC_TOKEN_V2"])),
+            (Self::CircleCi, has(&["CIRCLECI"]) && environment.has_program("circleci")),
+            (Self::CircleCiVariable, has(&["CIRCLECI", "CIRCLE_OIDC_TOKEN_V2"])),
             (Self::Pod, pod_token.is_file()),
         ]
         .into_iter()
@@ -67,7 +71,7 @@ impl Source {
             Self::GitHub => "github",
             Self::GitLab => "gitlab",
             Self::Buildkite => "buildkite",
-            Self::CircleCi => "circleci",
+            Self::CircleCi | Self::CircleCiVariable => "circleci",
             Self::Pod => "pod",
         }
     }
@@ -78,7 +82,8 @@ impl Source {
             Self::GitHub => "the ID token of GitHub Actions",
             Self::GitLab => "the ID token of GitLab in `KUBELEASE_ID_TOKEN`",
             Self::Buildkite => "the ID token of Buildkite's agent",
-            Self::CircleCi => "the ID token of CircleCI in `CIRCLE_OIDC_TOKEN_V2`",
+            Self::CircleCi => "the ID token of CircleCI's agent",
+            Self::CircleCiVariable => "the ID token of CircleCI in `CIRCLE_OIDC_TOKEN_V2`",
             Self::Pod => "the ServiceAccount token of this pod",
         }
     }
@@ -101,8 +106,17 @@ impl Source {
                 Ok(Client::fetch_github_id_token(url, token, audience)?)
             }
             Self::GitLab => variable(GITLAB_VARIABLE),
-            Self::Buildkite => from_buildkite_agent(audience),
-            Self::CircleCi => variable("CIRCLE_OIDC_TOKEN_V2"),
+            Self::Buildkite => {
+                // The ids, which an identity should bind, are in the token only if they are asked for.
+                let claims = "organization_id,pipeline_id";
+                let request = ["oidc", "request-token", "--audience", audience, "--claim", claims];
+                from_agent("buildkite-agent", &request)
+            }
+            Self::CircleCi => {
+                let claims = json!({ "aud": audience }).to_string();
+                from_agent("circleci", &["run", "oidc", "get", "--claims", &claims])
+            }
+            Self::CircleCiVariable => variable("CIRCLE_OIDC_TOKEN_V2"),
             Self::Pod => read(pod_token),
         }
     }
@@ -116,22 +130,28 @@ pub fn read(file: &Path) -> Result<Token, Failure> {
     Token::new(&text).map_err(|error| Failure::error(format!("{name}: {error}")))
 }
 
-fn from_buildkite_agent(audience: &str) -> Result<Token, Failure> {
-    let mut agent = Command::new("buildkite-agent");
-    agent.args(["oidc", "request-token", "--audience", audience]).stderr(Stdio::inherit());
-    let output = agent.output().map_err(|error| Failure::io("run `buildkite-agent`", &error))?;
+/// Asks the agent of a CI, which tells its own errors.
+fn from_agent(program: &str, arguments: &[&str]) -> Result<Token, Failure> {
+    let mut agent = Command::new(program);
+    agent.args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = agent.output().map_err(|error| Failure::io(format!("run `{program}`"), &error))?;
     if !output.status.success() {
-        return Err(Failure::error("`buildkite-agent oidc request-token` failed"));
+        return Err(Failure::error(format!("`{program}` gave no ID token")));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    Token::new(&text).map_err(|error| Failure::error(format!("`buildkite-agent`: {error}")))
+    Token::new(&text).map_err(|error| Failure::error(format!("`{program}`: {error}")))
 }
 
 /// The name that a job gives its token under `id_tokens`.
 const GITLAB_VARIABLE: &str = "KUBELEASE_ID_TOKEN";
 
-/// Where a pod mounts a projected token with `audience: kubelease`.
-pub const POD_TOKEN: &str = "/var/run/secrets/kubelease/token";
+/// Returns where the projected token of a pod is.
+pub fn pod_token(environment: &Environment) -> &Path {
+    Path::new(environment.get("KUBELEASE_POD_TOKEN_FILE").unwrap_or(POD_TOKEN))
+}
+
+/// Where a pod mounts a projected token with `audience: kubelease`, unless it says otherwise.
+const POD_TOKEN: &str = "/var/run/secrets/kubelease/token";
 
 #[cfg(test)]
 mod tests {
@@ -152,7 +172,7 @@ mod tests {
                 [("BUILDKITE", "true"), ("BUILDKITE_AGENT_ACCESS_TOKEN", "t")],
                 Some(Source::Buildkite),
             ),
-            ([("CIRCLECI", "true"), ("CIRCLE_OIDC_TOKEN_V2", "t")], Some(Source::CircleCi)),
+            ([("CIRCLECI", "true"), ("CIRCLE_OIDC_TOKEN_V2", "t")], Some(Source::CircleCiVariable)),
         ] {
             let environment = Environment::from(variables);
             assert_eq!(Source::find(&environment, nowhere, None), source, "{variables:?}");

@@ -6,6 +6,7 @@ mod exit_codes;
 mod files;
 mod hostile;
 mod json;
+mod lease_directory;
 mod machine;
 mod server;
 mod terminal;

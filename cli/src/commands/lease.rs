@@ -1,18 +1,56 @@
 //! `lease` and `renew`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use kubelease_client::{Client, Error, IdempotencyKey, IssueRequest, IssuedLease, Name, printable};
 use serde_json::{Value, json};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::arguments::{Lease, LeaseOutput, Renew, Wanted};
 use crate::failure::Failure;
+use crate::lease_directory::LeaseDirectory;
 use crate::progress::Progress;
 use crate::session::{Context, now};
 use crate::{exec_credential, output};
 
 /// `kubelease lease`
 pub fn lease(context: &Context, arguments: &Lease) -> Result<(), Failure> {
-    let issued = issue(context.session()?.client(), &arguments.wanted)?;
-    deliver(&issued, arguments.output)
+    let Some((path, cluster)) = arguments.place.directory_and_cluster() else {
+        let issued = issue(context.session()?.client(), &arguments.wanted)?;
+        return deliver(&issued, arguments.output);
+    };
+    let is_interrupted = hold_signals()?;
+    let directory = LeaseDirectory::create(path)?;
+    let session = context.session()?;
+    let issued = issue(session.client(), &arguments.wanted)?;
+    let filled = directory.fill(&issued, &cluster);
+    if let Err(failure) = filled.and_then(|()| check_not_interrupted(&is_interrupted)) {
+        match session.client().revoke_lease(&issued.lease.lease_id) {
+            Ok(_) => directory.remove()?,
+            Err(error) => eprintln!("warning: the lease is not revoked: {}", Failure::from(error)),
+        }
+        return Err(failure);
+    }
+    tell(&issued);
+    Ok(())
+}
+
+/// Lets no signal end this process before its lease is in files: of a lease that is not, nobody would know.
+fn hold_signals() -> Result<Arc<AtomicBool>, Failure> {
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
+            .map_err(|error| Failure::io("watch for signals", &error))?;
+    }
+    Ok(is_interrupted)
+}
+
+fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
+    if is_interrupted.load(Ordering::SeqCst) {
+        return Err(Failure::error("interrupted"));
+    }
+    Ok(())
 }
 
 /// `kubelease renew`
@@ -56,9 +94,9 @@ fn nearest<'a>(name: &Name, known: &'a [Name]) -> Option<&'a Name> {
     best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, name)| name)
 }
 
-/// Prints what is asked for to standard output, and what a person should know to standard error.
-fn deliver(issued: &IssuedLease, wanted: LeaseOutput) -> Result<(), Failure> {
-    let (lease, token) = (&issued.lease, issued.token.expose());
+/// Prints what a person should know to standard error.
+fn tell(issued: &IssuedLease) {
+    let lease = &issued.lease;
     let ends = output::relative(lease.expires_at, now());
     eprintln!(
         "Lease {} of `{}` in `{}` ends {ends}.",
@@ -67,6 +105,12 @@ fn deliver(issued: &IssuedLease, wanted: LeaseOutput) -> Result<(), Failure> {
     for warning in &lease.warnings {
         eprintln!("warning: {}", printable(warning));
     }
+}
+
+/// Prints what is asked for to standard output.
+fn deliver(issued: &IssuedLease, wanted: LeaseOutput) -> Result<(), Failure> {
+    tell(issued);
+    let (lease, token) = (&issued.lease, issued.token.expose());
     match wanted {
         LeaseOutput::Token => output::print(&format!("{token}\n")),
         LeaseOutput::Json => output::print_json(&with_token(issued)?),

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::arguments::{Login, Output, Shown};
 use crate::failure::Failure;
 use crate::session::{Context, is_interactive, now};
-use crate::workload::{self, Method, POD_TOKEN, Source};
+use crate::workload::{self, Method, Source};
 use crate::{login_store, output};
 
 /// `kubelease login`
@@ -63,7 +63,8 @@ fn get_login(
     if let (Some(method), Some(file)) = (method, arguments.token_file.as_deref()) {
         return Ok((context.show(method, read_token(Some(file))?, identity, known)?, None));
     }
-    let source = Source::find(&context.environment, Path::new(POD_TOKEN), method).ok_or_else(|| {
+    let pod_token = workload::pod_token(&context.environment);
+    let source = Source::find(&context.environment, pod_token, method).ok_or_else(|| {
         Failure::usage(
             "this is no CI job or pod with a token for kubelease: name a file by `--kubernetes \
              --token-file FILE` or `--oidc --token-file FILE`, or give an access token by `--token`",

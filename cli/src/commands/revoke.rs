@@ -1,6 +1,7 @@
 //! `revoke`
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use kubelease_client::{BulkRevocation, Client, LeaseFilter, LeaseId};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use crate::arguments::{Output, Revoke};
 use crate::commands::leases::filter;
 use crate::failure::{Exit, Failure};
+use crate::lease_directory::LeaseDirectory;
 use crate::output;
 use crate::progress::Progress;
 use crate::session::{Context, is_interactive};
@@ -25,12 +27,39 @@ pub fn revoke(context: &Context, arguments: &Revoke) -> Result<ExitCode, Failure
     if arguments.all && !arguments.yes {
         confirm()?;
     }
+    if let Some(path) = &arguments.directory {
+        return revoke_directory(context, path, arguments.shown.output);
+    }
     let session = context.session()?;
     if arguments.all {
         revoke_all(session.client(), &filter, arguments.shown.output)
     } else {
         revoke_each(session.client(), &arguments.leases, arguments.shown.output)
     }
+}
+
+/// Revokes the lease of a directory. Its token is removed whatever the server says, since the job is over.
+fn revoke_directory(context: &Context, path: &Path, shown: Output) -> Result<ExitCode, Failure> {
+    let directory = LeaseDirectory::open(path);
+    directory.remove_token()?;
+    let Some(id) = directory.lease_id()? else {
+        eprintln!("There is no lease in {}.", path.display());
+        directory.remove()?;
+        return revoke_nothing(shown);
+    };
+    let session = context.session()?;
+    let code = revoke_each(session.client(), &[id], shown)?;
+    if code == ExitCode::SUCCESS {
+        directory.remove()?;
+    }
+    Ok(code)
+}
+
+fn revoke_nothing(shown: Output) -> Result<ExitCode, Failure> {
+    if shown == Output::Json {
+        output::print_json(&json!([]))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Revokes each of these leases, whatever becomes of the others. Returns the exit code of the worst outcome.

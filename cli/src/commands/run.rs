@@ -19,8 +19,9 @@ use signal_hook::iterator::Signals;
 use crate::arguments::Run;
 use crate::commands::lease;
 use crate::failure::Failure;
+use crate::lease_directory::LeaseDirectory;
 use crate::session::{Context, Session, now};
-use crate::{kubeconfig, output, private_file};
+use crate::{kubeconfig, output};
 
 /// What is waited for while the command runs.
 enum Event {
@@ -59,12 +60,8 @@ fn run_with(
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(kubeconfig::runtime_dir())
         .map_err(|error| Failure::io("make a private directory", &error))?;
-    let token_file = directory.path().join("token");
-    private_file::write(&token_file, issued.token.expose().as_bytes())?;
-    let document =
-        kubeconfig::of_token_file(&arguments.cluster, &token_file, &issued.lease.namespace)?;
-    let kubeconfig = directory.path().join("kubeconfig");
-    private_file::write(&kubeconfig, document.to_string().as_bytes())?;
+    let files = LeaseDirectory::open(directory.path());
+    files.fill(issued, &arguments.cluster)?;
 
     if !matches!(events.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
         return Ok(ExitCode::from(INTERRUPTED));
@@ -73,7 +70,7 @@ fn run_with(
         return Err(Failure::usage("no command is given"));
     };
     let mut command = Command::new(program);
-    command.args(rest).env("KUBECONFIG", &kubeconfig);
+    command.args(rest).env("KUBECONFIG", files.kubeconfig());
     // The command has what the lease gives, and not what we may do besides.
     command.env_remove("KUBELEASE_TOKEN");
     let mut child = match command.spawn() {
@@ -99,7 +96,7 @@ fn run_with(
                 session.keep_alive(context);
                 match session.client().renew_lease(&issued.lease.lease_id, None) {
                     Ok(renewed) => {
-                        private_file::write(&token_file, renewed.token.expose().as_bytes())?;
+                        files.write_token(&renewed.token)?;
                         renewal = Renewal::of(&renewed);
                     }
                     Err(error) => renewal.fail(&error.to_string()),

@@ -1,0 +1,112 @@
+//! A directory with a lease in it: for a command that runs, or for the steps of a CI job.
+//!
+//! | File | Content |
+//! |---|---|
+//! | `lease` | the id |
+//! | `token` | the token, which clients read again when it is renewed |
+//! | `kubeconfig` | the cluster, and the name of the file `token` |
+
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{self, Path, PathBuf};
+
+use clap::Args;
+use kubelease_client::{IssuedLease, LeaseId, Token};
+
+use crate::arguments::Cluster;
+use crate::failure::Failure;
+use crate::{kubeconfig, private_file};
+
+/// The directory to make, and the cluster of the kubeconfig in it.
+#[derive(Args, Debug)]
+pub struct DirectoryOptions {
+    /// Print nothing: make this directory, with kubeconfig, token and lease in it, for the steps of a CI job.
+    #[arg(long, value_name = "DIRECTORY", requires = "server", conflicts_with = "output")]
+    directory: Option<PathBuf>,
+    /// The URL of the cluster's API server, for the kubeconfig.
+    #[arg(long, value_name = "URL", requires = "directory")]
+    server: Option<String>,
+    /// The file with the cluster's CA; by default the public CAs are trusted.
+    #[arg(long, value_name = "FILE", requires = "directory")]
+    certificate_authority: Option<PathBuf>,
+}
+
+impl DirectoryOptions {
+    /// Returns both if they are given: neither is without the other.
+    pub fn directory_and_cluster(&self) -> Option<(&Path, Cluster)> {
+        let Self { directory, server, certificate_authority } = self;
+        let (server, certificate_authority) = (server.clone()?, certificate_authority.clone());
+        Some((directory.as_deref()?, Cluster { server, certificate_authority }))
+    }
+}
+
+/// A directory of mode 0700 whose files have mode 0600.
+pub struct LeaseDirectory(PathBuf);
+
+impl LeaseDirectory {
+    /// Makes the directory.
+    ///
+    /// One that is there already is refused: somebody else could read it, or another job has a lease in it.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        // A kubeconfig is read from other directories too.
+        let absolute = path::absolute(path)
+            .and_then(|path| DirBuilder::new().mode(0o700).create(&path).map(|()| path));
+        absolute.map(Self).map_err(|error| Failure::io(format!("make {}", path.display()), &error))
+    }
+
+    /// Names a directory, which may not be there.
+    pub fn open(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Writes all files. The id comes first: whoever is killed after that can still revoke the lease.
+    pub fn fill(&self, issued: &IssuedLease, cluster: &Cluster) -> Result<(), Failure> {
+        private_file::write(&self.0.join(LEASE), issued.lease.lease_id.to_string().as_bytes())?;
+        self.write_token(&issued.token)?;
+        let document =
+            kubeconfig::of_token_file(cluster, &self.0.join(TOKEN), &issued.lease.namespace)?;
+        private_file::write(&self.kubeconfig(), document.to_string().as_bytes())
+    }
+
+    /// Writes the token, in place of the one before.
+    pub fn write_token(&self, token: &Token) -> Result<(), Failure> {
+        private_file::write(&self.0.join(TOKEN), token.expose().as_bytes())
+    }
+
+    /// Returns the file for `KUBECONFIG`.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.0.join(KUBECONFIG)
+    }
+
+    /// Reads the id of the lease, if there is one.
+    pub fn lease_id(&self) -> Result<Option<LeaseId>, Failure> {
+        let file = self.0.join(LEASE);
+        let Some(content) = private_file::read(&file)? else { return Ok(None) };
+        let id = std::str::from_utf8(&content).ok().and_then(|id| id.parse().ok());
+        id.map(Some)
+            .ok_or_else(|| Failure::error(format!("{} has no id of a lease", file.display())))
+    }
+
+    /// Removes the token, and the kubeconfig that is of no use without it.
+    pub fn remove_token(&self) -> Result<(), Failure> {
+        private_file::remove(&self.0.join(TOKEN))?;
+        private_file::remove(&self.kubeconfig())
+    }
+
+    /// Removes the directory with its files, and nothing that others have put there.
+    pub fn remove(&self) -> Result<(), Failure> {
+        self.remove_token()?;
+        private_file::remove(&self.0.join(LEASE))?;
+        match fs::remove_dir(&self.0) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::io(format!("remove {}", self.0.display()), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+const LEASE: &str = "lease";
+const TOKEN: &str = "token";
+const KUBECONFIG: &str = "kubeconfig";
