@@ -9,8 +9,7 @@ use testbed::issuer::keys_path;
 use crate::broker::now;
 use crate::oidc::Oidc;
 
-/// A difference from the token that the entry is for, and the claim by which it is refused, if it
-/// is.
+/// What differs from the token that the entry is for, and the claim by which it is refused, if it is.
 type Row = (&'static str, Value, Option<&'static str>);
 
 pub fn of_github(case: &Case) -> Result<()> {
@@ -314,14 +313,15 @@ fn check(case: &Case, heading: &str, good: &Value, rows: &[Row]) -> Result<()> {
 }
 
 /// The first JSON under a heading of docs/ci-logins.md.
-fn documented(heading: &str) -> Result<Value> {
+pub fn documented(heading: &str) -> Result<Value> {
     let document = include_str!("../docs/ci-logins.md");
     let section = document.split("\n## ").find(|section| section.starts_with(heading));
     let json = section.and_then(|section| section.split("```json\n").nth(1)?.split("```").next());
     Ok(serde_json::from_str(json.with_context(|| format!("no entry for {heading}"))?)?)
 }
 
-fn github() -> Value {
+/// The claims of a push to the branch `main`, as GitHub has them; so of the others.
+pub fn github() -> Value {
     json!({
         "iss": "https://token.actions.githubusercontent.com", "aud": "kubelease", "jti": "0f1e2d3c",
         "sub": "repo:octo-org/octo-repo:ref:refs/heads/main", "nbf": 1_700_000_000,
@@ -337,7 +337,7 @@ fn github() -> Value {
     })
 }
 
-fn gitlab() -> Value {
+pub fn gitlab() -> Value {
     json!({
         "iss": "https://gitlab.com", "aud": "kubelease", "jti": "235b3a54-b797-45c7-ae9a-f72d7bc6ef5b",
         "sub": "project_path:my-group/my-project:ref_type:branch:ref:main", "nbf": 1_700_000_000,
@@ -355,7 +355,7 @@ fn gitlab() -> Value {
     })
 }
 
-fn buildkite() -> Value {
+pub fn buildkite() -> Value {
     json!({
         "iss": "https://agent.buildkite.com", "aud": "kubelease", "nbf": 1_700_000_000,
         "sub": "organization:acme-inc:pipeline:super-duper-app:ref:refs/heads/main:commit:9f318206:step:build",
@@ -368,7 +368,7 @@ fn buildkite() -> Value {
     })
 }
 
-fn circleci() -> Value {
+pub fn circleci() -> Value {
     let (organization, project) =
         ("5e8a0000-74a5-4c0f-9d1e-000000000001", "5e8a0000-74a5-4c0f-9d1e-000000000002");
     let (origin, git_ref) = ("github.com/octo-org/octo-repo", "refs/heads/main");

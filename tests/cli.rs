@@ -65,7 +65,7 @@ impl<'s> Machine<'s> {
         Ok(self.command(arguments)?.output()?)
     }
 
-    /// Returns the output of a command that succeeds.
+    /// What it prints, if it succeeds.
     fn print(&self, arguments: &[&str]) -> Result<String> {
         let output = self.output(arguments)?;
         ensure!(output.status.success(), "{arguments:?}: {output:?}");

@@ -17,7 +17,7 @@ pub struct Fake {
     asked: Arc<AtomicUsize>,
 }
 
-/// The reaction to a request that was read.
+/// What it does once it has read a request.
 #[derive(Clone)]
 pub enum Deed {
     /// Answers with these bytes, and closes.
@@ -33,12 +33,12 @@ pub enum Deed {
 }
 
 impl Fake {
-    /// Starts a server that does `deed`.
+    /// One that does `deed`.
     pub fn start(deed: Deed) -> Result<Self> {
         Self::listen(deed, true)
     }
 
-    /// Starts a server that does `deed`, whatever is asked.
+    /// One that does `deed`, whatever is asked.
     pub fn blunt(deed: Deed) -> Result<Self> {
         Self::listen(deed, false)
     }
@@ -58,7 +58,7 @@ impl Fake {
         Ok(Self { address, asked })
     }
 
-    /// Starts a server that answers with a status and a body.
+    /// One that answers with a status and a body.
     pub fn answering(status: u16, body: &str) -> Result<Self> {
         let length = body.len();
         let head =
@@ -66,12 +66,12 @@ impl Fake {
         Self::start(Deed::Say(format!("{head}\r\n\r\n{body}")))
     }
 
-    /// Returns its URL.
+    /// Where it is.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Counts the requests that it has read beside those that [`introduction`] answers.
+    /// How many requests it has read beside those that [`introduction`] answers.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

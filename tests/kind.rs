@@ -5,20 +5,20 @@ use serde_json::{Value, json};
 /// A kind of credential.
 #[derive(Debug)]
 pub struct Kind {
-    /// The name in messages.
+    /// What it is, for messages.
     pub name: &'static str,
     /// The file of `deploy/rbac` that is enough for it.
     pub file: &'static str,
     /// The `account` of a dynamic secret that leases it; the text is a role's name.
     pub account: fn(&str) -> Value,
-    /// The resource that its tokens may list.
+    /// What its tokens may list.
     pub lists: &'static str,
-    /// True if they may in every namespace.
+    /// Whether they may so in every namespace.
     pub cluster_wide: bool,
 }
 
 impl Kind {
-    /// Returns true if its token is of an account that was there before.
+    /// Whether its token is of an account that was there before.
     pub fn is_existing(&self) -> bool {
         self.file.starts_with("existing")
     }
@@ -104,7 +104,7 @@ fn temporary(scope: &str, what: &str, it: Value) -> Value {
     account
 }
 
-/// Returns the example rules of `deploy/rbac`.
+/// What `deploy/rbac` gives for example.
 fn rules() -> Value {
     json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"] }])
 }

@@ -9,6 +9,7 @@ mod bad_input;
 mod broker;
 mod cap;
 mod check;
+mod ci_jobs;
 mod ci_tokens;
 mod cleanup_job;
 mod cli;
@@ -78,6 +79,18 @@ fn main() -> ExitCode {
         cap::existing_accounts_have_it_too,
         check::a_check_names_who_we_are_and_what_is_missing,
         check::a_check_of_a_cluster_that_does_not_answer_says_why,
+        ci_jobs::github::the_action_leases_for_the_steps_and_revokes_after_them,
+        ci_jobs::github::a_job_that_is_cancelled_while_it_leases_has_no_lease,
+        ci_jobs::gitlab::the_template_leases_for_the_script_and_revokes_after_it,
+        ci_jobs::gitlab::a_job_that_is_cancelled_has_no_lease_after_it,
+        ci_jobs::buildkite::the_plugin_leases_for_the_command_and_revokes_after_it,
+        ci_jobs::buildkite::a_job_that_is_cancelled_has_no_lease_after_it,
+        ci_jobs::circleci::the_orb_leases_for_the_steps_and_revokes_after_them,
+        ci_jobs::circleci::a_job_that_is_cancelled_has_a_lease_that_ends_in_its_time,
+        ci_jobs::circleci::without_its_agent_a_job_has_the_token_of_its_variable,
+        ci_jobs::pod::it_logs_in_by_its_token_and_runs_with_a_lease,
+        ci_jobs::long::a_lease_is_renewed_while_its_command_runs,
+        ci_jobs::long::a_run_that_is_killed_has_a_lease_that_ends_in_its_time,
         ci_tokens::of_github,
         ci_tokens::of_gitlab,
         ci_tokens::of_buildkite,

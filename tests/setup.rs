@@ -16,11 +16,11 @@ pub struct Leasing<'s> {
     pub kubelease: Arc<Kubelease<'s>>,
     /// The credential that kubelease has in the cluster.
     pub broker_token: String,
-    /// The rights of its account there.
+    /// What it may do there with that.
     pub rbac: Deployed<'s>,
 }
 
-/// The path of the leases of `ci`.
+/// Where `ci` is leased.
 pub const LEASES: &str = "/api/v1/dynamic-secrets/ci/leases";
 
 impl<'s> Leasing<'s> {

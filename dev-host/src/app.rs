@@ -25,25 +25,25 @@ use crate::outbound::{Connections, Outbound};
 use crate::runtime_config::RuntimeConfig;
 use crate::variables::{Provider, Template, Variables, from_flags};
 
-/// The options of the command line for running an application.
+/// What the command line says of how to run an application.
 pub struct Options {
     /// The manifest.
     pub manifest: PathBuf,
     /// The runtime configuration, if there is one.
     pub runtime_config: Option<PathBuf>,
-    /// The directory of the default store and the logs; empty for nowhere.
+    /// Where the default store and the logs live; empty for nowhere.
     pub state_dir: Option<PathBuf>,
-    /// The directory of the components' output; empty for nowhere.
+    /// Where the components' output goes; empty for nowhere.
     pub log_dir: Option<PathBuf>,
-    /// True to keep the components' output off the console.
+    /// Whether to keep the components' output off the console.
     pub quiet: bool,
     /// The `--variable` flags.
     pub variables: Vec<String>,
     /// The most linear memory one instance may have.
     pub max_instance_memory: Option<usize>,
-    /// The longest computing time of one instance.
+    /// How long one instance may compute.
     pub compute_limit: Duration,
-    /// The faults that a test has planned.
+    /// What goes wrong, where a test has that planned.
     pub faults: Option<Faults>,
 }
 
@@ -186,7 +186,7 @@ struct Component {
     prepared: Prepared,
 }
 
-/// The capabilities that the manifest gives a component.
+/// What the manifest gives a component.
 struct Prepared {
     environment: Vec<(String, String)>,
     allowed_outbound_hosts: Arc<[Template]>,
@@ -236,8 +236,7 @@ impl Prepared {
     }
 }
 
-/// Returns the directory of the flag, else of the file, else the default. An empty path means
-/// nowhere.
+/// What the flag says, else the file, else the default. An empty path means nowhere.
 fn directory(
     flag: Option<&PathBuf>,
     file: Option<&PathBuf>,

@@ -47,7 +47,7 @@ impl Connections {
     }
 }
 
-/// The outbound requests of one instance.
+/// What one instance may send.
 #[derive(Clone)]
 pub struct Outbound {
     /// The component's id, to which TLS settings belong.
@@ -58,11 +58,11 @@ pub struct Outbound {
     pub entries: Arc<[Template]>,
     /// The application's variables, which the entries may name.
     pub variables: Arc<Variables>,
-    /// The address on which the application itself listens, if it does.
+    /// Where the application itself listens, if it does.
     pub own_address: Option<Authority>,
     /// The entries as they were at the instance's first request; none if they could not be resolved.
     pub allowed: Arc<OnceLock<Option<AllowedHosts>>>,
-    /// The faults that a test has planned.
+    /// What goes wrong, where a test has that planned.
     pub faults: Option<Faults>,
 }
 
@@ -162,5 +162,5 @@ impl Outbound {
     }
 }
 
-/// The default of each of the three timeouts.
+/// What each of the three timeouts is when the guest does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);

@@ -119,8 +119,7 @@ pub enum Error {
     Provider(String),
 }
 
-/// Checks that `name` is lower-case words, joined by single underscores, the first starting with a
-/// letter.
+/// Whether `name` is lower-case words, joined by single underscores, the first starting with a letter.
 fn valid_name(name: &str) -> anyhow::Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     ensure!(

@@ -47,15 +47,14 @@ pub struct ControlPlane {
     launch: Launch,
 }
 
-/// The differences of a control plane from that of the tests.
+/// How a control plane differs from that of the tests.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The directory in which the cluster is kept between runs; by default it goes with the control
-    /// plane.
+    /// Where the cluster lives on between runs; by default it goes with the control plane.
     pub state_dir: Option<PathBuf>,
-    /// True if objects that lose their owner are deleted.
+    /// Whether what loses its owner is deleted.
     pub collects_garbage: bool,
-    /// True for an API server and its store alone.
+    /// Whether it is an API server and its store alone.
     pub bare: bool,
     /// The chance that the API server closes the connection of a request when it is answered
     /// (`--goaway-chance`, for HTTP/2), as behind the balancers of large clouds; none if it never does.
@@ -115,7 +114,7 @@ impl ControlPlane {
         Ok(it)
     }
 
-    /// Returns the API server's URL, without a path.
+    /// Where the API server is, as a URL without a path.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -172,7 +171,7 @@ impl ControlPlane {
         Proxy::start(self, token)
     }
 
-    /// Returns what the API server says of `token` to others: the `status` of a `TokenReview`.
+    /// What the API server says of `token` to others: the `status` of a `TokenReview`.
     pub fn token_review(&self, token: &str) -> Result<Value> {
         let review = json!({
             "apiVersion": "authentication.k8s.io/v1",
@@ -184,8 +183,7 @@ impl ControlPlane {
         Ok(answer["status"].take())
     }
 
-    /// Returns the user that the API server sees in `token`: the `userInfo` of a
-    /// `SelfSubjectReview`.
+    /// Who the API server takes the bearer of `token` for: the `userInfo` of a `SelfSubjectReview`.
     pub fn self_subject_review(&self, token: &str) -> Result<Value> {
         let mut answer = self.ask_self_subject_review(token)?.ok()?;
         Ok(answer["status"]["userInfo"].take())
@@ -234,7 +232,7 @@ impl ControlPlane {
     }
 }
 
-/// The settings for starting the programs.
+/// What is needed to start the programs.
 struct Launch {
     assets: Assets,
     keeper: Keeper,
@@ -363,7 +361,7 @@ impl Launch {
     }
 }
 
-/// The issuer of the tokens, and their audience by default.
+/// What tokens name as their issuer, and their audience by default.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// Seconds on an idle machine, more where everything is being compiled.

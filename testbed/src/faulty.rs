@@ -22,30 +22,28 @@ pub struct FaultyProxy {
     state: Arc<Mutex<State>>,
 }
 
-/// A fault of a request.
+/// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is closed before anything is done.
     DropBefore,
-    /// The request is done, and the connection closed.
+    /// It is done, and the connection closed.
     DropAfter,
-    /// The request is done so late that its sender has gone away; [`FaultyProxy::land`] does it.
+    /// It is done so late that whoever has sent it has gone away; [`FaultyProxy::land`] does it.
     Late,
-    /// The request is not done, and answered with a status that asks for another try after a
-    /// second.
+    /// It is not done, and answered with a status that asks for another try after a second.
     Status(u16),
-    /// The request is done, and the answer ends in the middle.
+    /// It is done, and the answer ends in the middle.
     Truncate,
-    /// The request is done, and answered with something else.
+    /// It is done, and answered with something else.
     WrongBody,
-    /// The request is not done, and never answered.
+    /// It is not done, and never answered.
     BlackHole,
 }
 
 struct State {
     upstream: Http,
-    /// The first and last of the requests that go wrong since the last [`FaultyProxy::arm`], 1
-    /// being the first.
+    /// Which requests since the last [`FaultyProxy::arm`] go wrong, 1 being the first.
     armed: Option<(u64, u64, Fault)>,
     count: u64,
     /// Of a hundred requests, so many fail with 503, as these numbers have it.
@@ -55,12 +53,12 @@ struct State {
     random: Rng,
     ahead: TimeDelta,
     late: Vec<Message>,
-    /// The number of requests on their way to the server and back.
+    /// How many are on their way to the server and back.
     under_way: usize,
     asked: Vec<String>,
 }
 
-/// The end of an exchange.
+/// Where an exchange ends.
 #[derive(Clone, Copy)]
 struct Cut {
     /// After so many bytes of the request, if it has as many.
@@ -78,8 +76,7 @@ struct Message {
 }
 
 impl FaultyProxy {
-    /// Starts a proxy before the server that `upstream` is a client of. The proxy adds no
-    /// credential.
+    /// One before the server that `upstream` is a client of, shown nobody's credential.
     pub fn start(upstream: Http) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
         let address = listener.local_addr()?;
@@ -107,7 +104,7 @@ impl FaultyProxy {
         Ok(proxy)
     }
 
-    /// Returns the proxy's URL.
+    /// Where it is.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -168,7 +165,7 @@ impl FaultyProxy {
         })
     }
 
-    /// Returns the requests since the last call, as `GET /version`.
+    /// What was asked since this was last asked for, as `GET /version`.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state().asked)
@@ -236,7 +233,7 @@ impl FaultyProxy {
         }
     }
 
-    /// Returns the place at which the next exchange is to end, if it is to.
+    /// Where the next exchange is to end, if it is to.
     fn cut(&self) -> Option<Cut> {
         let mut state = self.state();
         let cuts = state.random.u8(..100) < state.cutting;
@@ -246,7 +243,7 @@ impl FaultyProxy {
         })
     }
 
-    /// Decides about a request that has come.
+    /// What is to happen with the request that has come.
     fn next(&self, message: &Message) -> (Option<Fault>, Http, TimeDelta) {
         let mut state = self.state();
         state.count += 1;
@@ -259,7 +256,7 @@ impl FaultyProxy {
     }
 }
 
-/// Reads a request; `None` if the connection has ended, or ends after `limit` bytes of it.
+/// One request; none if the connection has ended, or ends after `limit` bytes of it.
 fn read(stream: &mut TcpStream, limit: Option<usize>) -> Result<Option<Message>> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {

@@ -70,8 +70,7 @@ macro_rules! __tests {
     ($($test:path),* $(,)?) => { [$((stringify!($test), $test as fn(&$crate::harness::Case<'_>) -> _)),*] };
 }
 
-/// The equipment of a single test. All that it has made is reported if the test fails, and removed
-/// after.
+/// What a single test works with. All it has made is reported should the test fail, and removed after.
 pub struct Case<'s> {
     stage: &'s Stage,
     namespaces: Mutex<Vec<Arc<Namespace>>>,
@@ -158,7 +157,7 @@ fn perform(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Completio
     }
 }
 
-/// The equipment that all tests of a run share.
+/// What all tests of a run share.
 struct Stage {
     control_plane: ControlPlane,
     host: Box<dyn Host>,
@@ -170,8 +169,7 @@ impl Stage {
     }
 }
 
-/// The number of tests per core: mostly they wait, for the API server to forget a token, or for a
-/// deadline.
+/// They mostly wait: for the API server to forget a token, for a deadline.
 const TESTS_PER_CORE: usize = 4;
 
 /// Why a test was not done; not an error, but it takes the way of one.

@@ -132,7 +132,7 @@ impl Http {
     }
 }
 
-/// The answer of a server.
+/// What a server answered.
 pub struct Reply {
     asked: String,
     /// The status code.

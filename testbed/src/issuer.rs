@@ -31,6 +31,8 @@ pub struct IssuerServer {
 pub enum Answer {
     /// A status, headers and a body.
     Say(u16, Vec<(&'static str, String)>, String),
+    /// This for whoever shows the bearer token, and a refusal for others.
+    For(String, Box<Answer>),
     /// A good head, and then a byte now and then.
     Drip,
     /// A good head, and then more bytes than anyone wants.
@@ -152,8 +154,11 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &Mutex<State>) -> 
     let mut request = String::new();
     let mut reader = BufReader::new(&mut stream);
     reader.read_line(&mut request)?;
-    let mut header = String::new();
+    let (mut header, mut bearer) = (String::new(), String::new());
     while reader.read_line(&mut header)? > 2 {
+        if let Some(value) = header.to_ascii_lowercase().strip_prefix("authorization: bearer ") {
+            header[header.len() - value.len()..].trim().clone_into(&mut bearer);
+        }
         header.clear();
     }
     let path = request.split(' ').nth(1).context("a path")?.to_owned();
@@ -161,7 +166,11 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &Mutex<State>) -> 
         let mut state = lock(state);
         let answer = state.answers.get(&path).cloned();
         state.asked.push(path);
-        answer.unwrap_or_else(|| Answer::status(404))
+        match answer.unwrap_or_else(|| Answer::status(404)) {
+            Answer::For(token, answer) if token == bearer => *answer,
+            Answer::For(..) => Answer::status(401),
+            answer => answer,
+        }
     };
     give(&mut stream, &answer)?;
     stream.conn.send_close_notify();
@@ -193,7 +202,7 @@ fn give(stream: &mut impl Write, answer: &Answer) -> Result<()> {
             }
         }
         Answer::Nothing => thread::sleep(Duration::from_secs(PATIENCE_SECONDS)),
-        Answer::Close => {}
+        Answer::Close | Answer::For(..) => {}
     }
     Ok(())
 }

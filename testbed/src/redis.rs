@@ -91,7 +91,7 @@ impl Redis {
         }
     }
 
-    /// Returns the URL on which it listens.
+    /// Where it listens, as a URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)

@@ -17,9 +17,9 @@ pub struct Broker {
     pub cluster: &'static ControlPlane,
     /// The API as this account.
     pub http: Http,
-    /// The namespace of its account.
+    /// Its own namespace.
     pub home: Namespace,
-    /// The namespace of leases; the account `deployer` is there.
+    /// Where leases are made; the account `deployer` is there.
     pub place: Namespace,
     /// A `ClusterRole` that may be bound.
     pub role: String,
@@ -142,7 +142,7 @@ impl Broker {
     }
 }
 
-/// Returns the one control plane of all tests.
+/// One for all tests.
 fn cluster() -> Result<&'static ControlPlane> {
     static CLUSTER: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
     let start = || ControlPlane::start_bare().map_err(|error| format!("{error:?}"));

@@ -14,7 +14,7 @@ use testbed::wait::{eventually, not_yet};
 use crate::bench::Bench;
 use crate::kube::objects;
 
-/// The facts that a test knows and the auditor cannot: the tokens it has, and the answers it got.
+/// What a test knows that the auditor cannot: which tokens it has, and what it was told.
 #[derive(Debug, Default)]
 pub struct Expectations {
     /// The leases that it was answered, each with its token.
@@ -60,8 +60,7 @@ impl Store {
         by_id.collect()
     }
 
-    /// Returns true if the general log has an event of the login that gave the access token of this
-    /// accessor.
+    /// Whether the general log has an event of the login that gave the access token of this accessor.
     fn has_login(&self, accessor: &str) -> bool {
         let keys = self.0.keys().filter(|key| key.starts_with("event.audit."));
         keys.filter_map(|key| self.value(key)).any(|record| {
@@ -72,7 +71,7 @@ impl Store {
         })
     }
 
-    /// Returns true if the end of a lease is on record.
+    /// Whether it is on record that a lease has ended.
     pub fn has_ended(&self, id: &str) -> bool {
         self.has(&format!("ended.{id}"))
     }

@@ -25,7 +25,7 @@ pub struct Bench<'s> {
 }
 
 impl<'s> Bench<'s> {
-    /// Prepares a kind of lease; no fault is planned yet.
+    /// One of a kind of lease; nothing goes wrong yet.
     pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
         Self::with(case, kind, None)
     }
@@ -85,8 +85,7 @@ impl<'s> Bench<'s> {
         fs::rename(&draft, &file).context("could not plan faults")
     }
 
-    /// Returns the operations since the last plan, as `read KEYS`, `write KEYS` and `http METHOD
-    /// PATH`.
+    /// What was done since the last plan, as `read KEYS`, `write KEYS` and `http METHOD PATH`.
     pub fn trace(&self) -> Result<Vec<String>> {
         let file = self.broker.kubelease.plan().with_extension("trace");
         let text = fs::read_to_string(file).context("nothing was noted")?;

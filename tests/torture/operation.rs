@@ -22,7 +22,7 @@ pub enum Operation {
     Reconcile,
 }
 
-/// The object of an operation.
+/// What an operation is done to.
 pub struct Prepared {
     operation: Operation,
     leases: Vec<Lease>,

@@ -11,7 +11,7 @@ use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 use crate::workspace::cargo;
 use crate::{HostKind, HostOptions, build};
 
-/// The options of `cargo xtask test`.
+/// What `cargo xtask test` can be told.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long, value_name = "VERSION")]
     kubernetes: Option<Release>,
 
-    /// Further options of `cargo test`, such as `--package` or, after another `--`, a test's name.
+    /// What else to tell `cargo test`, such as `--package` or, after another `--`, a test's name.
     #[arg(last = true)]
     rest: Vec<String>,
 }

@@ -27,8 +27,7 @@ pub const LIMITS: Limits = Limits {
 #[must_use = "a call does nothing until it is sent"]
 pub struct Call<T> {
     request: Result<Request<Vec<u8>>, Error>,
-    /// The object that the call is about. A refusal that names another object says nothing of this
-    /// one.
+    /// What it is about: a refusal that names something else says nothing of it.
     subject: Subject,
     limits: Limits,
     decode: Decode<T>,
@@ -74,7 +73,7 @@ impl<T> Call<T> {
     /// The request that would be sent.
     ///
     /// # Errors
-    /// Fails if it cannot be written.
+    /// Fails where it cannot be written.
     pub fn into_request(self) -> Result<Request<Vec<u8>>, Error> {
         self.request
     }

@@ -9,7 +9,7 @@ pub struct TokenClaims {
     /// Whose token it is, as `system:serviceaccount:apps:deployer`.
     #[serde(rename = "sub")]
     pub subject: String,
-    /// The audience of the token.
+    /// Who may accept it.
     #[serde(rename = "aud")]
     pub audience: Audience,
     /// When it was issued.
@@ -18,13 +18,13 @@ pub struct TokenClaims {
     /// When it ends.
     #[serde(rename = "exp", with = "chrono::serde::ts_seconds")]
     pub expires_at: DateTime<Utc>,
-    /// The token's own id; absent before Kubernetes 1.29.
+    /// Its own id; absent before Kubernetes 1.29.
     #[serde(rename = "jti")]
     pub id: Option<String>,
-    /// The issuer.
+    /// Who issued it.
     #[serde(rename = "iss")]
     pub issuer: Option<String>,
-    /// The claims of Kubernetes: the account, and the object that the token is bound to.
+    /// What it is bound to.
     #[serde(rename = "kubernetes.io")]
     pub private: Option<PrivateClaims>,
 }
@@ -32,7 +32,7 @@ pub struct TokenClaims {
 /// The claims that Kubernetes alone makes: what must still exist, so that the token is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PrivateClaims {
-    /// The namespace of all of them.
+    /// Where it all is.
     pub namespace: Option<String>,
     /// The account.
     #[serde(rename = "serviceaccount")]
@@ -44,13 +44,13 @@ pub struct PrivateClaims {
 /// An object by name and UID.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ObjectClaim {
-    /// The name.
+    /// Its name.
     pub name: String,
-    /// The UID, which differs from that of another object of the same name.
+    /// What tells it from another of its name.
     pub uid: String,
 }
 
-/// An audience or several: RFC 7519 §4.1.3 allows both.
+/// One audience or several: RFC 7519 §4.1.3 allows both.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
@@ -71,7 +71,7 @@ impl TokenClaims {
     /// For a token that the signer itself has just handed over; of any other it proves nothing.
     ///
     /// # Errors
-    /// Fails if it is no JWT, or lacks one of the claims.
+    /// Fails where it is no JWT, or lacks one of the claims.
     pub fn read_unverified(token: &str) -> Result<Self, ClaimsError> {
         // The decoder's own error may quote what it read.
         jsonwebtoken::dangerous::insecure_decode(token)
@@ -79,7 +79,7 @@ impl TokenClaims {
             .map_err(|_| ClaimsError)
     }
 
-    /// Returns true if the token is one of this account.
+    /// Whether the token is one of this account.
     #[must_use]
     pub fn is_of(&self, namespace: &str, service_account: &str) -> bool {
         self.subject
@@ -100,7 +100,7 @@ impl TokenClaims {
         Some(&self.private.as_ref()?.secret.as_ref()?.uid)
     }
 
-    /// Returns the audiences of the token.
+    /// Who may accept it.
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         match &self.audience {

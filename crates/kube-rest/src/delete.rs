@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Call, Error, Kind};
 
-/// The outcome of a deletion.
+/// What became of an object that was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Answer")]
 pub enum Deletion {
-    /// The object is gone.
+    /// It is gone.
     Gone,
-    /// The deletion has begun and something holds it, a finalizer as a rule: the object must be
-    /// read again.
+    /// Its deletion has begun and something holds it, a finalizer as a rule: it must be looked at again.
     Terminating {
         /// Since when, where the answer tells.
         since: Option<DateTime<Utc>>,

@@ -29,12 +29,12 @@ pub const MAX_PAGE: u32 = 500;
 /// Some of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items; may be empty although there is more.
+    /// What is on it; may be empty although there is more.
     pub items: Vec<T>,
-    /// The token for the next page; absent after the last. Good for five minutes or so, then
+    /// Where the next one begins; none after the last. Good for five minutes or so, then
     /// [`crate::Status::is_expired`].
     pub next: Option<String>,
-    /// The number of remaining items, if the API server tells; it does not if there is a selector.
+    /// How many remain, where the API server tells; it does not where there is a selector.
     pub remaining: Option<u64>,
 }
 
@@ -87,7 +87,7 @@ struct Answer {
     items: Option<Vec<RawObject>>,
 }
 
-/// The metadata of a list.
+/// What a list says of itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListMetadata {

@@ -15,16 +15,15 @@ use crate::{Api, Call, LIST_LIMITS, Page};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Answer")]
 pub struct Namespace {
-    /// The name.
+    /// Its name.
     pub name: String,
-    /// The UID, which differs from that of another namespace of the same name. The UID of
-    /// `kube-system` identifies a cluster.
+    /// What tells it from another of its name. That of `kube-system` tells a cluster from another.
     pub uid: String,
-    /// The labels.
+    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Since when it is being deleted.
     pub deletion_timestamp: Option<DateTime<Utc>>,
-    /// True if it takes no more objects.
+    /// Whether it takes no more objects.
     pub is_terminating: bool,
 }
 

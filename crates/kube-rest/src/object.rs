@@ -14,26 +14,26 @@ use crate::{Api, Call, Error, Kind, Stored};
 /// An object to create. What Kubernetes adds by itself is not here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
-    /// The name.
+    /// Its name.
     pub name: String,
-    /// The namespace; absent for objects of the whole cluster.
+    /// Where; absent for what is in no namespace.
     pub namespace: Option<String>,
-    /// The labels.
+    /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// The annotations.
+    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// The rest, by kind.
+    /// What else it is.
     pub body: Body,
 }
 
-/// The part of an object that its kind decides.
+/// What tells an object of one kind from another of it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// An account whose tokens are not put into pods by themselves.
     ServiceAccount,
     /// A secret without data.
     Secret {
-        /// The type, as `example.com/lease`; it cannot be changed later.
+        /// Its type, as `example.com/lease`; it cannot be changed later.
         secret_type: String,
     },
     /// A Lease of `coordination.k8s.io`.
@@ -42,17 +42,17 @@ pub enum Body {
     Role(Value),
     /// A role for the cluster, of these `rules`.
     ClusterRole(Value),
-    /// The binding of a role in one namespace.
+    /// Who has a role in one namespace.
     RoleBinding(Binding),
-    /// The binding of a cluster role everywhere.
+    /// Who has a cluster role everywhere.
     ClusterRoleBinding(Binding),
 }
 
-/// The holder of a coordination Lease, and its duration. Times are kept in whole microseconds.
+/// Who holds a Lease, and for how long. Times are kept in whole microseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LeaseSpec {
-    /// The holder; any text.
+    /// Who; any text.
     pub holder_identity: String,
     /// For how long after `renew_time`, in seconds; from 1 to 2³¹ - 1.
     pub lease_duration_seconds: u32,
@@ -64,12 +64,12 @@ pub struct LeaseSpec {
     pub renew_time: DateTime<Utc>,
 }
 
-/// A binding of one role to one service account.
+/// One role for one service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// The role; cannot be changed later.
+    /// What it may do; cannot be changed later.
     pub role: RoleRef,
-    /// The account.
+    /// Who.
     pub account: AccountRef,
 }
 
@@ -78,21 +78,21 @@ pub struct Binding {
 pub struct RoleRef {
     /// [`Kind::Role`] or [`Kind::ClusterRole`].
     pub kind: Kind,
-    /// The name.
+    /// Its name.
     pub name: String,
 }
 
 /// A service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRef {
-    /// The namespace.
+    /// Where it is.
     pub namespace: String,
-    /// The name.
+    /// Its name.
     pub name: String,
 }
 
 impl Object {
-    /// Returns the kind.
+    /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.body {

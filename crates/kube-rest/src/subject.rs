@@ -12,8 +12,7 @@ use crate::status::Details;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Subject {
     own: Named,
-    /// The other objects that the request names: its namespace, the role of a binding, the Secret
-    /// of a token.
+    /// What else the request names: its namespace, the role of a binding, the Secret of a token.
     related: Vec<Named>,
 }
 
@@ -26,7 +25,7 @@ struct Named {
     name: String,
 }
 
-/// The object of a refusal, by its `details`.
+/// What a refusal is about, by its `details`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum About {
     /// The very object or collection of the call.

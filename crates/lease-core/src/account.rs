@@ -11,9 +11,9 @@ use crate::rbac::{KeptManifest, Manifest, RoleKind, RoleRef, Rules, RulesError, 
 pub enum Account {
     /// A `ServiceAccount` that exists in each of the namespaces.
     Existing {
-        /// The name of the account.
+        /// Its name.
         name: ServiceAccountName,
-        /// True if each token is bound to a Secret of its own, whose deletion ends it.
+        /// Whether each token is bound to a Secret of its own, with which it ends.
         #[serde(default = "revocable")]
         revocable: bool,
     },
@@ -29,7 +29,7 @@ pub struct Temporary {
     grant: Grant,
 }
 
-/// The scope of a temporary account's rights.
+/// Where a temporary account has its rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -39,17 +39,16 @@ pub enum Scope {
     Cluster,
 }
 
-/// The rights of a temporary account.
+/// What a temporary account may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    /// The rights of a role that exists.
+    /// What a role that exists says.
     Role(RoleRef),
-    /// The rights of these rules; a role is made of them for each lease.
+    /// What these rules say; a role is made of them for each lease.
     Rules(Rules),
-    /// The rights of this manifest's role; it is made for each lease.
+    /// What the role of this manifest says; it is made for each lease.
     Manifest(Manifest),
-    /// The rights of a manifest that is no longer accepted. Nothing is issued of it until it is put
-    /// again.
+    /// What was once said by a manifest that is read no more. Nothing is issued of it until it is put again.
     Unread(UnreadManifest),
 }
 
@@ -69,7 +68,7 @@ pub enum GrantError {
     Binding {
         /// The scope, as it is written.
         scope: &'static str,
-        /// The kind of the binding.
+        /// What binds.
         binding: &'static str,
     },
     /// A rule cannot be given there.
@@ -100,13 +99,13 @@ impl Temporary {
         Ok(Self { scope, grant })
     }
 
-    /// Returns the scope of its rights.
+    /// Where it has its rights.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.scope
     }
 
-    /// Returns its rights.
+    /// What it may.
     #[must_use]
     pub fn grant(&self) -> &Grant {
         &self.grant
@@ -175,7 +174,7 @@ impl From<Temporary> for RawTemporary {
     }
 }
 
-/// Tokens that can be taken back are what is leased if nothing else is said.
+/// Tokens that can be taken back are what is leased where nothing else is said.
 fn revocable() -> bool {
     true
 }

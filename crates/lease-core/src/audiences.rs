@@ -15,8 +15,7 @@ pub const MAX_AUDIENCE_BYTES: usize = 253;
 #[serde(try_from = "String", into = "String")]
 pub struct Audience(String);
 
-/// The audiences that leases get by default, and those they may ask for. Without any, a lease is
-/// for the API server alone.
+/// Which audiences leases get, and which they may ask for. Without any, the API server's own alone.
 ///
 /// Written `{"default":["a"],"allowed":["b"]}`; what is given by default is allowed, too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,10 +34,10 @@ pub enum AudienceError {
     /// Too many.
     #[error("at most {MAX_AUDIENCES} audiences are named")]
     Count,
-    /// An audience that is named twice.
+    /// One twice.
     #[error("audience `{0}` is named twice")]
     Twice(Audience),
-    /// An audience that may not be asked for.
+    /// One that may not be asked for.
     #[error("audience `{0}` is not among those that leases may ask for")]
     NotAllowed(Audience),
 }
@@ -81,7 +80,7 @@ impl Audiences {
         }
     }
 
-    /// Returns the audiences of a lease that asks for none.
+    /// What a lease is given that asks for none.
     #[must_use]
     pub fn default_audiences(&self) -> &[Audience] {
         &self.default
@@ -92,7 +91,7 @@ impl Audiences {
         self.default.iter().chain(&self.allowed)
     }
 
-    /// Returns true if no audience is set: every lease is for the API server alone.
+    /// Whether nothing is said: every lease is for the API server alone.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.default.is_empty() && self.allowed.is_empty()

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// The readings of a cluster's clock.
+/// What is known of a cluster's clock.
 ///
 /// What is due in a cluster is judged by that cluster's clock, since its API server judges the tokens by it.
 /// The host's clock only tells how much time has passed since the cluster last told its own.
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct ClusterClock {
     /// The last time that is believed.
     believed: Reading,
-    /// The first reading of a time that nothing explains.
+    /// What the cluster has said since it began to say a time that nothing explains.
     jumped: Option<Reading>,
 }
 
@@ -23,7 +23,7 @@ struct Reading {
 }
 
 impl ClusterClock {
-    /// The state after the cluster has told its time for the first time.
+    /// What is known once the cluster has told its time for the first time.
     #[must_use]
     pub fn new(host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
         Self { believed: Reading { host, cluster }, jumped: None }
@@ -44,16 +44,15 @@ impl ClusterClock {
         if offset.abs() <= RESOLUTION { TimeDelta::zero() } else { offset }
     }
 
-    /// Returns true if the cluster's time is later than anything explains. Leases that are due only
-    /// by that time wait.
+    /// Whether the cluster says a later time than nothing explains. What that time would make due waits.
     #[must_use]
     pub fn has_jumped(&self) -> bool {
         self.jumped.is_some()
     }
 
-    /// Returns the state after the cluster has told its time once more.
+    /// What is known after the cluster has told its time once more.
     ///
-    /// If it is ahead of what has passed, that is believed only once it has gone on so for a while: the
+    /// Where it is ahead of what has passed, that is believed only once it has gone on so for a while: the
     /// lives of all leases hang on it. A clock that was put back is believed at once, for it ends nothing.
     #[must_use]
     pub fn told(&self, host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
@@ -74,7 +73,7 @@ impl ClusterClock {
         Self { believed: self.believed, jumped: Some(since) }
     }
 
-    /// Returns true if it differs enough from `known` to be stored in its place.
+    /// Whether it tells enough else than `known` to be kept in its place.
     #[must_use]
     pub fn differs(&self, known: &Self) -> bool {
         self.offset() != known.offset() && (self.offset() - known.offset()).abs() > RESOLUTION
@@ -86,13 +85,13 @@ impl ClusterClock {
 /// As close as two clocks are compared.
 const RESOLUTION: TimeDelta = TimeDelta::milliseconds(1500);
 
-/// The greatest lead that a cluster's clock may gain on the host's before that is a jump.
+/// How much further a cluster's clock may go than the host's before that is a jump.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(30);
 
-/// The longest time for which a jump is not believed.
+/// How long a jump is not believed, at most.
 const MAX_HOLD: TimeDelta = TimeDelta::minutes(10);
 
-/// The age at which a stored reading is replaced: clocks drift.
+/// How old what is kept may grow: clocks drift.
 const REFRESH: TimeDelta = TimeDelta::hours(1);
 
 #[cfg(test)]

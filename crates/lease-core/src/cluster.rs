@@ -5,24 +5,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Namespace, ServiceAccountName};
 
-/// The identity of a cluster: the UID of a namespace that lives as long as the cluster does.
+/// Which cluster something is in: the UID of a namespace that lives as long as the cluster does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterIdentity {
     /// The namespace: `kube-system`, or a lease's own where that is not readable.
     pub namespace: Namespace,
-    /// The UID of that namespace.
+    /// Its UID.
     pub uid: String,
 }
 
-/// The stored facts about the cluster that a target leads to.
+/// What is known of the cluster that a target leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownCluster {
-    /// The cluster's identity.
+    /// Which it is.
     pub identity: ClusterIdentity,
     /// When the target was put whose cluster this is: one that is put anew is looked at anew.
     pub of: DateTime<Utc>,
-    /// The name of kubelease's own user there, as the API server says it; absent before Kubernetes
-    /// 1.28.
+    /// Who kubelease is there, as the API server says; absent before Kubernetes 1.28.
     pub username: Option<String>,
     /// That another was seen there: nothing is issued until an administrator says which is true.
     pub changed: Option<ChangedCluster>,
@@ -31,7 +30,7 @@ pub struct KnownCluster {
 /// That another cluster was seen where a target leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedCluster {
-    /// The identity that was seen.
+    /// Which was seen.
     pub found: ClusterIdentity,
     /// When it was first seen, by the host's clock.
     pub since: DateTime<Utc>,

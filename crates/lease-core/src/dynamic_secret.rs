@@ -11,15 +11,14 @@ use crate::{
     Tags, TargetName, Ttl,
 };
 
-/// A dynamic secret: whose tokens may be leased on a target, where, for how long and on which
-/// terms.
+/// What may be leased on a target: whose token, where, for how long and on which terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicSecret {
-    /// The name of the dynamic secret.
+    /// Its name here.
     pub name: DynamicSecretName,
-    /// The definition.
+    /// What it says.
     pub definition: Definition,
-    /// True if its target was put with it, under its own name.
+    /// Whether its target was put with it, under its own name.
     pub inline_target: bool,
     /// When it was first put.
     pub created_at: DateTime<Utc>,
@@ -27,7 +26,7 @@ pub struct DynamicSecret {
     pub updated_at: DateTime<Utc>,
 }
 
-/// The definition of a dynamic secret: parts that hold together.
+/// What a dynamic secret says: parts that hold together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "DefinitionParts", into = "DefinitionParts")]
 pub struct Definition {
@@ -47,61 +46,61 @@ pub struct DefinitionParts {
     /// The namespaces that a lease may name; `*` stands for most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<NamespacePattern>>,
-    /// The labels of the namespaces that a lease may name.
+    /// Which labels a namespace has that a lease may name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<NamespaceSelector>,
-    /// The rule for names and labels together: either is enough, or both are needed.
+    /// Whether either is enough, or both are needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_match: Option<NamespaceMatch>,
-    /// The lifetime if none is asked for.
+    /// The lifetime where none is asked for.
     #[serde(default)]
     pub default_ttl: Option<Ttl>,
     /// The longest lifetime, counted from the first issue.
     #[serde(default)]
     pub max_ttl: Option<Ttl>,
-    /// The audiences of the tokens.
+    /// Who may accept the tokens.
     #[serde(default)]
     pub audiences: Audiences,
-    /// The greatest number of leases that may live at once.
+    /// How many leases may live at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_live_leases: Option<MaxLiveLeases>,
     /// The dangers that were weighed and accepted.
     #[serde(default)]
     pub allow_dangerous: Waivers,
-    /// The template for the names of the leased objects.
+    /// What the names of the leased objects begin with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_template: Option<NameTemplate>,
-    /// The administrator's labels on the leased objects.
+    /// What else the leased objects are labelled with.
     #[serde(default)]
     pub labels: Labels,
-    /// The administrator's annotations on the leased objects.
+    /// What else is noted on them.
     #[serde(default)]
     pub annotations: Annotations,
-    /// The administrator's description.
+    /// What an administrator says of it.
     #[serde(default)]
     pub description: Description,
     /// By what it is grouped.
     #[serde(default)]
     pub tags: Tags,
-    /// True if no lease is issued of it. Issued leases are still revoked.
+    /// Whether nothing is issued of it. What is out is taken back all the same.
     #[serde(default)]
     pub disabled: bool,
-    /// True if its deletion must be forced.
+    /// Whether its deletion must be forced.
     #[serde(default)]
     pub delete_protection: bool,
-    /// The fate of its leases when the definition grants something else.
+    /// What becomes of its leases when what it grants is changed.
     #[serde(default)]
     pub on_change: OnChange,
 }
 
-/// The fate of leases when the definition they were issued from is changed.
+/// What becomes of leases when what they were made from is changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnChange {
-    /// Keeps them as they were issued.
+    /// They live on as they were issued.
     #[default]
     Keep,
-    /// Revokes them.
+    /// They are taken back.
     Revoke,
 }
 
@@ -120,10 +119,10 @@ pub enum DefinitionError {
          anybody's account of that name"
     )]
     ExistingAnywhere,
-    /// The manifest is not valid.
+    /// Its manifest is none.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The definition would grant dangerous rights that nobody has waived.
+    /// It would grant what nobody has weighed.
     #[error(transparent)]
     Dangerous(#[from] NotWaived),
 }
@@ -161,13 +160,13 @@ impl Definition {
         Ok(Self { parts, namespaces, lifetimes })
     }
 
-    /// Returns its parts, with defaults for lifetimes that were left out.
+    /// Its parts, with the lifetimes that were left out.
     #[must_use]
     pub fn parts(&self) -> &DefinitionParts {
         &self.parts
     }
 
-    /// Returns the namespaces in which leases may be.
+    /// Where leases may be.
     #[must_use]
     pub fn namespaces(&self) -> &Namespaces {
         &self.namespaces
@@ -194,7 +193,7 @@ impl Definition {
         }
     }
 
-    /// Returns the kind of credential that its leases are.
+    /// What kind of credential its leases are.
     #[must_use]
     pub fn mode(&self) -> Mode {
         match &self.parts.account {
@@ -207,7 +206,7 @@ impl Definition {
         }
     }
 
-    /// Returns true if leases of `other` are as good as ours: nothing that is granted differs.
+    /// Whether leases of `other` are as good as ours: nothing that is granted differs.
     #[must_use]
     pub fn grants_as(&self, other: &Self) -> bool {
         let granted = |definition: &Self| {
@@ -255,7 +254,7 @@ impl Definition {
         self.check_grant(&[], self.reach())
     }
 
-    /// Returns the reach of the rights that its temporary accounts have.
+    /// Where temporary accounts of its leases have their rights.
     #[must_use]
     pub fn reach(&self) -> Reach {
         match &self.parts.account {
@@ -282,8 +281,8 @@ impl Definition {
         }
     }
 
-    /// Returns the dangers of a grant that are not refused in its reach, and still worth a warning;
-    /// `rules` are those of a role that is bound.
+    /// What of a grant is not refused in its reach, and still worth a warning; `rules` are those of a role
+    /// that is bound.
     #[must_use]
     pub fn cautions(&self, rules: &[PolicyRule]) -> Vec<Danger> {
         let Account::Temporary(temporary) = &self.parts.account else { return vec![] };
@@ -336,10 +335,10 @@ impl From<Definition> for DefinitionParts {
     }
 }
 
-/// The lifetime if nothing is said.
+/// The lifetime where nothing is said.
 const DEFAULT_TTL: Ttl = Ttl::HOUR;
 
-/// The maximum if nothing is said.
+/// The maximum where nothing is said.
 const DEFAULT_MAX_TTL: Ttl = Ttl::DAY;
 
 #[cfg(test)]

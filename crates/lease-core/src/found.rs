@@ -10,17 +10,17 @@ use crate::{
 /// An object that was listed by our labels, which anybody may have written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundObject {
-    /// The kind of the object.
+    /// What it is.
     pub kind: ObjectKind,
-    /// The namespace; absent for objects of the whole cluster.
+    /// Where it is; absent for what belongs to the whole cluster.
     pub namespace: Option<Namespace>,
-    /// The name.
+    /// Its name.
     pub name: String,
-    /// The UID.
+    /// Its UID.
     pub uid: String,
     /// When it was created, by the cluster's clock.
     pub created_at: DateTime<Utc>,
-    /// The labels and annotations that can be ours.
+    /// What it is marked with.
     pub marks: Marks,
 }
 
@@ -38,8 +38,8 @@ impl FoundObject {
         self.marks.labels.get(crate::LEASE)?.parse().ok()
     }
 
-    /// Returns the stamp if the object is ours: signed by us for this very object, which was
-    /// created while its issue could still create it.
+    /// What it says of its lease, if that is ours: signed by us for this very object, which came to be while
+    /// its issue could still make it.
     ///
     /// A MAC does not tell an object from another that somebody makes later under its name, with a copy of
     /// its annotations. The API server sets the time of creation, and nobody else.
@@ -64,8 +64,7 @@ impl FoundObject {
         (age >= -SKEW && age <= longest_issue + SKEW).then_some(stamp)
     }
 
-    /// Returns true if the object is the one of its lease that can be listed and that stores the
-    /// expiry.
+    /// Whether it is the object of its lease that can be listed, and says when it ends.
     fn is_bearer(&self, mode: Mode) -> bool {
         mode.bearer() == Some(self.kind)
     }
@@ -94,25 +93,24 @@ impl FoundLease {
         self.objects.push((object, stamp));
     }
 
-    /// Returns the lease's id.
+    /// Its id.
     #[must_use]
     pub fn id(&self) -> LeaseId {
         self.id
     }
 
-    /// Returns the stamp of the object that stores the expiry: only there are renewals announced.
+    /// What it says of itself, as its bearer says it: only there are renewals announced.
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
         self.bearer().map(|(_, stamp)| stamp)
     }
 
-    /// Returns the object that stores the expiry, if it was found.
+    /// What says when it ends, if that was found.
     fn bearer(&self) -> Option<&(FoundObject, Stamp)> {
         self.objects.iter().find(|(object, stamp)| object.is_bearer(stamp.mode))
     }
 
-    /// Returns the objects of the lease, and with them the Secret that is never listed, in the
-    /// order in which they are deleted.
+    /// What was found of it, and with it the Secret that is never listed, in the order in which it is ended.
     #[must_use]
     pub fn objects(&self) -> Vec<LeasedObject> {
         let mut objects: Vec<_> = self.secret().into_iter().collect();
@@ -130,15 +128,14 @@ impl FoundLease {
         [first, last]
     }
 
-    /// Returns true if every object says that the lease's time is over, with whatever renewals
-    /// there were.
+    /// Whether all of it says that its time is over, with whatever renewals there were.
     #[must_use]
     pub fn is_over_for_good(&self, now: DateTime<Utc>) -> bool {
         self.objects.iter().all(|(_, stamp)| stamp.latest_end <= now)
     }
 
-    /// Returns the kind and namespace of the object that stores the expiry. The namespace is absent
-    /// if no namespaced object was found: then it may be any.
+    /// Where what says when it ends would be: its kind, and the namespace, if what was found is in one. Otherwise
+    /// it may be in any.
     #[must_use]
     pub fn bearer_place(&self) -> Option<(ObjectKind, Option<&Namespace>)> {
         let (object, stamp) = self.objects.first()?;
@@ -192,7 +189,7 @@ impl FoundLease {
     }
 }
 
-/// The greatest error of an issuer's idea of the cluster's clock: see [`crate::ClusterClock`].
+/// How far what an issuer takes for the cluster's clock may be from it: see [`crate::ClusterClock`].
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 
 #[cfg(test)]

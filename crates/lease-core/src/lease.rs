@@ -9,16 +9,13 @@ use crate::{
     TargetName,
 };
 
-/// The record of a lease: all but its token.
-///
-/// The record holds all that a renewal and the end of the lease need. So the lease can be revoked
-/// after its dynamic secret was changed or deleted.
+/// What is kept of a lease: all but its token.
 ///
 /// It holds whatever renewing and ending it needs, so that neither a change nor the deletion of what it
 /// was made from can keep it from being taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The lease's id.
+    /// Its id.
     pub id: LeaseId,
     /// The dynamic secret it is an issue of.
     pub dynamic_secret: DynamicSecretName,
@@ -26,17 +23,17 @@ pub struct Lease {
     pub target: TargetName,
     /// The cluster that the target led to when it was issued.
     pub cluster: ClusterIdentity,
-    /// The kind of credential.
+    /// What kind of credential it is.
     pub mode: Mode,
-    /// The namespace of its account.
+    /// Where its account is.
     pub namespace: Namespace,
     /// The account it is a token of.
     pub service_account: ServiceAccountName,
     /// The account's UID, once it is known: every token is asked for by it.
     pub account_uid: Option<String>,
-    /// The audiences of its tokens; none stands for the API server itself.
+    /// Who may accept its tokens; none stands for the API server itself.
     pub audiences: Vec<String>,
-    /// The stable id of the caller who asked for it.
+    /// Who asked for it: a caller's stable id.
     pub requester: String,
     /// The access token by which it was asked for; none for who holds a token of the installation itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +41,7 @@ pub struct Lease {
     /// The number that it has among the leases of its identity, if only so many of these may live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<LeaseShare>,
-    /// The progress of its issue.
+    /// How far its issue has come.
     pub phase: Phase,
     /// When it was begun, by the host's clock.
     pub begun_at: DateTime<Utc>,
@@ -56,17 +53,15 @@ pub struct Lease {
     pub expires_at: DateTime<Utc>,
     /// When it ends at the latest, however often it is renewed.
     pub latest_end: DateTime<Utc>,
-    /// The objects of the lease in the cluster, in the order in which they are deleted; none for a
-    /// plain token.
+    /// What is made for it in the cluster, in the order in which it is ended; none for a plain token.
     pub objects: Vec<LeasedObject>,
     /// Until when a request of its issue whose outcome was not known may still take effect, by the host's
     /// clock; absent where each was answered. It has not ended before, whatever was deleted by then.
     #[serde(default)]
     pub settles_at: Option<DateTime<Utc>>,
-    /// The `jti` of its token, which the API server's audit log names; absent before Kubernetes
-    /// 1.29.
+    /// Its token's own id, under which the API server's audit log knows it; absent before Kubernetes 1.29.
     pub jti: Option<String>,
-    /// The warnings that the answer gave to its holder.
+    /// What its holder should know.
     pub warnings: Vec<String>,
 }
 
@@ -79,7 +74,7 @@ pub struct LeaseShare {
     pub number: u64,
 }
 
-/// The kind of credential of a lease.
+/// What kind of credential a lease is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -93,26 +88,26 @@ pub enum Mode {
     TemporaryInCluster,
 }
 
-/// The progress of an issue.
+/// How far the issue of a lease has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Recorded before anything was created for it. Nobody has a token of it.
+    /// It was recorded before anything was made for it. Nobody has a token of it.
     Pending,
     /// All was made and found as it should be; its holder may have the token.
     Active,
 }
 
-/// An object in the cluster that was created for a lease, or was about to be.
+/// One object in the cluster that was made for a lease, or was about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeasedObject {
-    /// The kind of the object.
+    /// What it is.
     pub kind: ObjectKind,
-    /// The namespace; absent for objects of the whole cluster.
+    /// Where it is; absent for what belongs to the whole cluster.
     pub namespace: Option<Namespace>,
-    /// The name.
+    /// Its name.
     pub name: String,
-    /// The UID from the API server's answer to our create: that is proof that the object is ours.
+    /// Its UID, where its creation was answered to us: that is proof that it is ours.
     pub uid: Option<String>,
 }
 
@@ -121,17 +116,17 @@ pub struct LeasedObject {
 pub enum ObjectKind {
     /// An account of its own.
     ServiceAccount,
-    /// The Secret that a token of an existing account is bound to.
+    /// What a token of an existing account is bound to.
     Secret,
-    /// The coordination Lease that shows such a token to operators, and can be listed.
+    /// What shows such a token to operators, and can be listed.
     Lease,
     /// Generated rights in a namespace.
     Role,
     /// Generated rights in the cluster.
     ClusterRole,
-    /// The binding that gives the account rights in a namespace.
+    /// What gives rights in a namespace to the account.
     RoleBinding,
-    /// The binding that gives the account rights in the cluster.
+    /// What gives rights in the cluster to the account.
     ClusterRoleBinding,
 }
 
@@ -148,13 +143,13 @@ impl From<RoleKind> for ObjectKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// Ended because a caller asked for it.
+    /// It was asked for.
     Revoked,
-    /// Ended because its time was over.
+    /// Its time was over.
     Expired,
-    /// Ended unanswered: its issue failed or stopped.
+    /// It was never answered: its issue failed or stopped.
     Failed,
-    /// Ended by others: its cluster is gone, or somebody else deleted its objects.
+    /// Its cluster is gone, or what was made for it was deleted by others.
     Lost,
 }
 
@@ -165,7 +160,7 @@ pub struct Closing {
     pub why: EndReason,
     /// Since when, by the host's clock.
     pub since: DateTime<Utc>,
-    /// The reason why it cannot be finished, in words for an operator; absent if none is known.
+    /// What stands in the way, as an operator should know it; absent where nothing is known to.
     pub obstacle: Option<String>,
     /// Under which number it was left to the sweeps, where it was.
     #[serde(default)]
@@ -179,33 +174,32 @@ pub struct Ending {
     pub why: EndReason,
     /// When that was confirmed, by the host's clock.
     pub at: DateTime<Utc>,
-    /// The administrator's note, if there is one.
+    /// What an administrator said of it, where one did.
     pub note: Option<String>,
 }
 
-/// The state of a lease in its life.
+/// Where a lease is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaseState {
-    /// The issue is under way.
+    /// Its issue is under way.
     Pending,
-    /// The token is good.
+    /// Its token is good.
     Active,
-    /// The end is decided, or the time over, and something of the lease may still be in the
-    /// cluster.
+    /// Its end is decided, or its time over, and something of it may still be in the cluster.
     Revoking,
-    /// The lease was revoked, and nothing is left of it.
+    /// It was taken back.
     Revoked,
-    /// The time was over, and nothing is left of the lease.
+    /// Its time was over, and nothing is left of it.
     Expired,
-    /// The issue came to nothing, and nothing is left of the lease.
+    /// Its issue came to nothing, and nothing is left of it.
     Failed,
-    /// The lease ended by others: its cluster is gone, or somebody else deleted its objects.
+    /// It ended without our doing: its cluster is gone, or others deleted what it was made of.
     Lost,
 }
 
 impl Lease {
-    /// Returns the state of the lease at `now`, if it expires at `expires_at` with all renewals.
+    /// Where the lease is in its life at `now`, when its end is `expires_at` with all renewals.
     #[must_use]
     pub fn state(
         &self,
@@ -226,13 +220,13 @@ impl Lease {
 }
 
 impl Mode {
-    /// Returns true if its token is bound to an object whose deletion ends it.
+    /// Whether its token is bound to something whose deletion ends it.
     #[must_use]
     pub fn is_revocable(self) -> bool {
         self != Mode::Plain
     }
 
-    /// The kind of the object that can be listed, and says when the lease ends; none if nothing is made.
+    /// The kind of the object that can be listed, and says when the lease ends; none where nothing is made.
     #[must_use]
     pub fn bearer(self) -> Option<ObjectKind> {
         match self {
@@ -264,7 +258,7 @@ impl Mode {
 }
 
 impl ObjectKind {
-    /// Returns true if its objects are in a namespace, and not of the whole cluster.
+    /// Whether it is in a namespace, and not of the whole cluster.
     #[must_use]
     pub fn is_namespaced(self) -> bool {
         !matches!(self, ObjectKind::ClusterRole | ObjectKind::ClusterRoleBinding)

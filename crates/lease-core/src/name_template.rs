@@ -10,12 +10,7 @@ use crate::label::harmless;
 /// The longest template: several times the longest name that can come of it.
 pub const MAX_TEMPLATE_BYTES: usize = 253;
 
-/// A template for the names of a lease's objects: text with placeholders, followed by the lease's
-/// own random part.
-///
-/// The placeholders are `{{dynamic_secret}}`, `{{identity}}`, `{{claim.NAME}}` and `{{time}}`
-/// (seconds since 1970). Their values may be anything that a stranger says:
-/// [`NameTemplate::render`] turns the text into a valid name.
+/// How the objects of a lease are named: text with placeholders, and the lease's own random part after it.
 ///
 /// The placeholders are `{{dynamic_secret}}`, `{{identity}}`, `{{claim.NAME}}` and `{{time}}` (seconds
 /// since 1970). What they stand for may be anything a stranger says: [`NameTemplate::render`] makes it a name.
@@ -26,14 +21,14 @@ pub struct NameTemplate {
     pieces: Vec<Piece>,
 }
 
-/// The values of a template's placeholders for one lease.
+/// What the placeholders of a template stand for in one lease.
 #[derive(Debug, Clone, Copy)]
 pub struct NameParts<'a> {
-    /// The dynamic secret that is leased.
+    /// What is leased.
     pub dynamic_secret: &'a DynamicSecretName,
-    /// The name of the caller's identity.
+    /// Who asked.
     pub identity: &'a str,
-    /// The caller's claims. A claim that is not there is replaced by nothing.
+    /// What is known of who asked. A claim that is not there stands for nothing.
     pub claims: &'a BTreeMap<String, String>,
     /// When, in seconds since 1970.
     pub now_unix: i64,
@@ -176,7 +171,7 @@ impl Label {
     }
 }
 
-/// Returns the length that is left for the template.
+/// What is left for the template.
 fn room(random: &str) -> usize {
     MAX_LABEL_BYTES.saturating_sub(random.len() + 1)
 }
@@ -184,7 +179,7 @@ fn room(random: &str) -> usize {
 /// The longest random part: what is left of 63 bytes holds the fallback and a `-`.
 pub const MAX_RANDOM_BYTES: usize = MAX_LABEL_BYTES - FALLBACK.len() - 1;
 
-/// The start of a name if the template comes to nothing.
+/// What a name begins with where the template comes to nothing.
 const FALLBACK: &str = "kubelease";
 
 /// The longest RFC 1123 label (RFC 1035 §2.3.4). Accounts may be longer; a label's value may not.

@@ -11,27 +11,27 @@ use crate::{
     TtlError,
 };
 
-/// The request of a caller for a lease.
+/// What a caller asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IssueRequest {
     /// For how long; the default of the dynamic secret where absent.
     pub ttl: Option<Ttl>,
-    /// The namespace; may be absent if the dynamic secret leaves no choice.
+    /// Where; may be absent where the dynamic secret leaves no choice.
     pub namespace: Option<Namespace>,
-    /// The audiences of the token; absent for the default of the dynamic secret.
+    /// Who may accept the token; the default of the dynamic secret where absent.
     pub audiences: Option<Vec<Audience>>,
 }
 
-/// The granted terms of a request.
+/// What of it is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
     /// For how long.
     pub ttl: Ttl,
     /// For how long at the most, with all renewals.
     pub max_ttl: Ttl,
-    /// The namespace. If there is a selector, its labels are still to be checked.
+    /// Where; whether its labels fit is still to be seen where there is a selector.
     pub namespace: Namespace,
-    /// The audiences of the token; none stands for the API server itself.
+    /// Who may accept the token; none stands for the API server itself.
     pub audiences: Vec<Audience>,
 }
 
@@ -41,7 +41,7 @@ pub enum NotGranted {
     /// Nothing is issued of it.
     #[error("it is disabled")]
     Disabled,
-    /// The manifest was accepted once, and is not any more.
+    /// Its manifest was taken once, and is none any more.
     #[error("it has to be put again, since its manifest is read no more: {0}")]
     Manifest(ManifestError),
     /// Not there.
@@ -55,61 +55,61 @@ pub enum NotGranted {
     Audience(#[from] AudienceError),
 }
 
-/// The objects to create for one lease, in the rounds in which they may be created side by side.
+/// What is made for one lease, in the rounds in which it may be made side by side.
 ///
 /// Nothing here relies on an owner being collected: every object is named, so that each can be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The kind of credential.
+    /// What kind of credential it is.
     pub mode: Mode,
-    /// The namespace of the account.
+    /// Where its account is.
     pub namespace: Namespace,
     /// The account whose token is asked for.
     pub service_account: ServiceAccountName,
-    /// The objects of the first round: they give no right yet.
+    /// What comes first: it gives no right yet.
     pub first: Vec<PlannedObject>,
-    /// The objects of the second round, side by side with the token.
+    /// What comes second, side by side with the token.
     pub second: Vec<PlannedObject>,
     /// The life that is asked of the token, in seconds.
     pub token_seconds: u32,
 }
 
-/// An object to be created.
+/// One object to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedObject {
-    /// The kind of the object.
+    /// What it is.
     pub kind: ObjectKind,
-    /// The namespace; absent for objects of the whole cluster.
+    /// Where it is; absent for what belongs to the whole cluster.
     pub namespace: Option<Namespace>,
-    /// The name.
+    /// Its name.
     pub name: String,
-    /// The content beside our marks.
+    /// What it holds.
     pub body: PlannedBody,
 }
 
-/// The content of an object beside our marks.
+/// What an object holds beside its marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlannedBody {
     /// Nothing: an account, or the Secret that a token is bound to.
     Nothing,
-    /// The holder of a token of an existing account, and its duration.
+    /// Who holds a token of an existing account, and for how long.
     Holder,
     /// Rights.
     Rules(Rules),
-    /// The binding of a role to the lease's own account.
+    /// Who has the rights of which role; the subject is the lease's own account.
     Binding(RoleRef),
 }
 
-/// The parts of the names of a lease's objects.
+/// What the names of a lease's objects are made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Naming<'a> {
     /// The lease.
     pub id: LeaseId,
-    /// The attempt: a lease gets other names if a stranger has the ones before.
+    /// Which of the names of this lease: another where a stranger has the one before.
     pub attempt: u8,
-    /// The name of the caller's identity.
+    /// Who asked.
     pub identity: &'a str,
-    /// The caller's claims.
+    /// What is known of who asked.
     pub claims: &'a BTreeMap<String, String>,
     /// When it was begun.
     pub now: DateTime<Utc>,
@@ -161,11 +161,10 @@ impl DynamicSecret {
         Ok(self.definition.namespaces().choose(asked)?)
     }
 
-    /// Returns the granted terms of `request`; `installation_max` bounds every lease of the
-    /// installation.
+    /// What is granted of `request`; `installation_max` bounds every lease of the installation.
     ///
     /// # Errors
-    /// Names what is not granted, and what would be. A lease is never shortened in silence.
+    /// Says what is not granted, and what would be. It never shortens in silence.
     pub fn grant(
         &self,
         request: IssueRequest,
@@ -185,7 +184,7 @@ impl DynamicSecret {
         Ok(Granted { ttl, max_ttl, namespace, audiences })
     }
 
-    /// Returns the objects to create for a lease of the terms `granted`.
+    /// What is made for a lease of what is `granted`.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
     pub fn plan(&self, granted: &Granted, naming: &Naming<'_>) -> Plan {

@@ -11,10 +11,9 @@ use crate::{LabelKey, LabelValue};
 /// All of them are evaluated for each request, and kept with each lease.
 pub const MAX_SELECTOR_TERMS: usize = 32;
 
-/// A selector of namespaces by their labels: `LabelSelector` of `meta/v1`, and never an empty one.
+/// Which namespaces are meant, by their labels: `LabelSelector` of `meta/v1`, and never an empty one.
 ///
-/// Written
-/// `{"matchLabels":{"team":"a"},"matchExpressions":[{"key":"env","operator":"In","values":["ci"]}]}`;
+/// Written `{"matchLabels":{"team":"a"},"matchExpressions":[{"key":"env","operator":"In","values":["ci"]}]}`;
 /// all of it must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawSelector", into = "RawSelector")]
@@ -23,7 +22,7 @@ pub struct NamespaceSelector {
     expressions: Vec<SelectorExpression>,
 }
 
-/// A requirement: a key, and a condition on its value.
+/// One requirement: a key, and what is said of its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawExpression", into = "RawExpression")]
 pub struct SelectorExpression {
@@ -32,7 +31,7 @@ pub struct SelectorExpression {
     values: Vec<LabelValue>,
 }
 
-/// The condition on the value of a key.
+/// What is said of the value of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SelectorOperator {
     /// The key is there, and its value is one of these.
@@ -48,13 +47,13 @@ pub enum SelectorOperator {
 /// Why a selector is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectorError {
-    /// The selector is empty, which to Kubernetes means everything.
+    /// It says nothing, which to Kubernetes means everything.
     #[error(
         "a selector has at least one of `matchLabels` and `matchExpressions`; for all namespaces \
          say `\"namespaces\": [\"*\"]`"
     )]
     Empty,
-    /// The selector has too many terms.
+    /// It says too much.
     #[error(
         "a selector has at most {MAX_SELECTOR_TERMS} of `matchLabels` and of `matchExpressions`, \
          and an expression at most {MAX_SELECTOR_TERMS} `values`"
@@ -86,7 +85,7 @@ impl NamespaceSelector {
         Ok(Self { labels, expressions })
     }
 
-    /// Returns true if it selects an object with these labels, as Kubernetes evaluates it.
+    /// Whether an object with these labels is meant, as Kubernetes evaluates it.
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = |key: &LabelKey| labels.get(key.as_str()).map(String::as_str);
@@ -107,7 +106,7 @@ impl NamespaceSelector {
 }
 
 impl SelectorExpression {
-    /// A requirement with values if its operator compares, and without values if not.
+    /// A requirement with values where its operator compares, and without where it does not.
     ///
     /// # Errors
     /// Refuses values too few or too many for the operator.
@@ -138,7 +137,7 @@ impl SelectorExpression {
         }
     }
 
-    /// Returns true if the value of the key, or its absence, is as required.
+    /// Whether the value of the key, if it is there, is as required.
     fn matches(&self, value: Option<&str>) -> bool {
         let listed = |value: &str| self.values.iter().any(|wanted| wanted.as_str() == value);
         match self.operator {

@@ -9,18 +9,18 @@ use sha2::Sha256;
 use crate::seal::{Keyring, encode};
 use crate::{ClusterIdentity, DynamicSecretName, LeaseId, Mode, Namespace, ObjectKind, TargetName};
 
-/// The signed facts about its lease that every object of the lease carries.
+/// What every object that is made for a lease says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// The lease.
     pub lease: LeaseId,
     /// The target it was made on.
     pub target: TargetName,
-    /// The kind of credential.
+    /// What kind of credential it is.
     pub mode: Mode,
     /// The dynamic secret it is an issue of.
     pub dynamic_secret: DynamicSecretName,
-    /// The stable id of the caller who asked for the lease.
+    /// Who asked for it.
     pub requester: String,
     /// When it was begun.
     pub issued_at: DateTime<Utc>,
@@ -28,13 +28,13 @@ pub struct Stamp {
     pub deadline: DateTime<Utc>,
     /// When it ends at the latest.
     pub latest_end: DateTime<Utc>,
-    /// The request that the lease answers, if it has a name: see [`Keyring::request_key`].
+    /// Which request it answers, where that was named: see [`Keyring::request_key`].
     pub request: Option<String>,
     /// The account whose tokens it gives, where the object is not that account.
     pub account: Option<String>,
     /// The UID of that account: one that is made anew under its name gives no token.
     pub account_uid: Option<String>,
-    /// The audiences of its tokens.
+    /// Who may accept its tokens.
     pub audiences: Vec<String>,
     /// The UID of the Secret that the token is bound to, on what shows it to operators.
     pub secret_uid: Option<String>,
@@ -43,11 +43,11 @@ pub struct Stamp {
 /// The object that carries a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer<'a> {
-    /// The kind of the object.
+    /// What it is.
     pub kind: ObjectKind,
-    /// The namespace; absent for objects of the whole cluster.
+    /// Where it is; absent for what belongs to the whole cluster.
     pub namespace: Option<&'a Namespace>,
-    /// The name.
+    /// Its name.
     pub name: &'a str,
     /// The cluster it is in.
     pub cluster: &'a ClusterIdentity,
@@ -56,9 +56,9 @@ pub struct Bearer<'a> {
 /// Labels and annotations of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// The labels that it can be listed by.
+    /// What it can be listed by.
     pub labels: BTreeMap<String, String>,
-    /// The annotations: everything else.
+    /// What else it says.
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -73,7 +73,7 @@ impl Stamp {
         marks
     }
 
-    /// Reads a stamp from marks, whoever wrote them: the caller must prove whose they are first.
+    /// What marks say, whoever wrote them: whose they are must be proved first.
     #[must_use]
     pub fn read(marks: &Marks) -> Option<Self> {
         let label = |key: &str| marks.labels.get(key).map(String::as_str);
@@ -143,15 +143,14 @@ impl Marks {
         self.annotations.get(DEADLINE)?.parse().ok()
     }
 
-    /// Returns true if they were signed under the current master key; otherwise it is time to sign
-    /// them again.
+    /// Whether they were signed under the current master key; otherwise it is time to sign them anew.
     #[must_use]
     pub fn are_current(&self, keys: &Keyring) -> bool {
         self.annotations.get(MAC).is_some_and(|mac| keys.is_current(mac))
     }
 
-    /// Returns false if the marks name this lease but were signed with a key we no longer have:
-    /// then we cannot say whether they are ours.
+    /// Whether it can be told that they are not ours: unless they name our lease and a key that is not
+    /// configured any more, which we may have signed with.
     #[must_use]
     pub fn are_ours_to_judge(&self, lease: LeaseId, keys: &Keyring) -> bool {
         let names_lease = self.labels.get(LEASE).is_some_and(|id| *id == lease.to_string());
@@ -159,10 +158,7 @@ impl Marks {
         !names_lease || key.is_none_or(|key| keys.all().any(|known| known.id() == key))
     }
 
-    /// Returns the annotations to change so that the object says another end, signed under the
-    /// current master key.
-    ///
-    /// All other annotations stay, also the request key that an earlier master key made.
+    /// What is to be changed of them so that they say another end, signed under the current master key.
     ///
     /// All else they say stays, also what an earlier key was named by.
     #[must_use]
@@ -181,7 +177,7 @@ impl Marks {
 }
 
 impl Bearer<'_> {
-    /// Returns true if `marks`, as they were read on this object, are ours and for `lease`.
+    /// Whether `marks`, as they were read on this object, are ours and for `lease`.
     ///
     /// A copy of them on another object is not, and one whose text was changed is not.
     #[must_use]
@@ -215,8 +211,7 @@ impl Bearer<'_> {
 }
 
 impl Keyring {
-    /// Returns the name of the installation: derived from the master key, and reveals nothing of
-    /// it.
+    /// Which installation made something: derived from the master key, and tells nothing of it.
     #[must_use]
     pub fn installation(&self) -> String {
         self.current().installation()
@@ -228,10 +223,7 @@ impl Keyring {
         self.all().map(crate::seal::SealingKey::installation).collect()
     }
 
-    /// Returns the name of one request of one caller for one dynamic secret, as an
-    /// `Idempotency-Key` gives it.
-    ///
-    /// The name is a MAC, because keys may be guessable, and the name is shown in the cluster.
+    /// What names one request of one caller for one dynamic secret, as an `Idempotency-Key` does.
     ///
     /// It is a MAC: keys may be guessable, and it is shown in the cluster.
     #[must_use]
@@ -248,8 +240,7 @@ impl Keyring {
         keys.map(|bytes| hex(&bytes[..16])).collect()
     }
 
-    /// Returns true if `mac` was made with the current master key; otherwise it is time to sign
-    /// again.
+    /// Whether `mac` was made with the current master key; otherwise it is time to sign anew.
     #[must_use]
     pub fn is_current(&self, mac: &str) -> bool {
         mac.starts_with(&format!("1.{}.", self.current().id()))
@@ -303,7 +294,7 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 /// The label by which all that kubelease made is listed (Kubernetes' recommended labels).
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// The value of the label that says who manages an object.
+/// Its value.
 pub const MANAGER: &str = "kubelease";
 
 /// The label that names the installation: see [`Keyring::installation`].
@@ -315,7 +306,7 @@ pub const LEASE: &str = "kubelease.dev/lease";
 /// The annotation with the MAC.
 pub const MAC: &str = "kubelease.dev/mac";
 
-/// The prefix of all our own keys; an administrator's labels must not have it.
+/// What all our own keys begin with; nobody else's labels of a lease may.
 pub(crate) const PREFIX: &str = "kubelease.dev/";
 
 const TARGET: &str = "kubelease.dev/target";

@@ -38,7 +38,7 @@ pub enum TtlError {
     /// Longer than the maximum.
     #[error("a ttl of {asked} is more than the maximum of {max}")]
     TooLong {
-        /// The lifetime that was asked for.
+        /// What was asked for.
         asked: Ttl,
         /// The most that would be granted.
         max: Ttl,
@@ -46,7 +46,7 @@ pub enum TtlError {
     /// Shorter than such a lease can be made to be.
     #[error("a ttl of {asked} is less than {min}, the shortest that such a lease can be")]
     TooShort {
-        /// The lifetime that was asked for.
+        /// What was asked for.
         asked: Ttl,
         /// The least that would be granted.
         min: Ttl,
@@ -54,19 +54,19 @@ pub enum TtlError {
 }
 
 impl Ttl {
-    /// A second.
+    /// One second.
     pub const SECOND: Ttl = Ttl(1);
 
-    /// An hour.
+    /// One hour.
     pub const HOUR: Ttl = Ttl(HOUR);
 
-    /// A day.
+    /// One day.
     pub const DAY: Ttl = Ttl(DAY);
 
-    /// A year.
+    /// One year.
     pub const YEAR: Ttl = Ttl(365 * DAY);
 
-    /// Grants what was asked for, or `default` if nothing was, within [`MIN_TOKEN_TTL`] and `max`.
+    /// Grants what was asked for, or `default` where nothing was, within [`MIN_TOKEN_TTL`] and `max`.
     ///
     /// # Errors
     /// Refuses what lies outside; it never shortens in silence.

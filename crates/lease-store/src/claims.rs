@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyValue, Leases, Place, StoreError, counter, keys, record};
 
-/// The name under which a request is kept: at most 64 hexadecimal digits.
+/// What names a request: at most 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClaimKey(String);
@@ -24,11 +24,11 @@ pub struct ClaimKeyError;
 /// That somebody was the first with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// The request.
+    /// Which request.
     pub key: ClaimKey,
-    /// The generation of the request that is claimed.
+    /// Which generation of it.
     pub generation: u64,
-    /// A digest of the body: another request under the same key has another.
+    /// What was asked for: another request under the same key differs in it.
     pub fingerprint: String,
 }
 
@@ -39,11 +39,11 @@ pub struct Claimed {
     pub claim: Claim,
     /// The lease.
     pub id: LeaseId,
-    /// The key of its record.
+    /// Where it is.
     pub place: Place,
 }
 
-/// The outcome of claiming a request.
+/// What came of claiming a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claiming {
     /// We are the first.
@@ -69,7 +69,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The lease of a request, if one is on record.
     ///
     /// # Errors
-    /// Fails if the store does not answer, or holds what cannot be read.
+    /// Fails where the store does not answer, or holds what cannot be read.
     pub fn claimed(&self, key: &ClaimKey) -> Result<Option<Claimed>, StoreError> {
         Ok(self.walk(key)?.1)
     }
@@ -79,7 +79,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// A rival without a lease is given up for dead `stale_after` it was first met, with one more write.
     ///
     /// # Errors
-    /// Fails if the store does not answer; the request may be claimed all the same.
+    /// Fails where the store does not answer; the request may be claimed all the same.
     pub fn claim(
         &self,
         key: &ClaimKey,
@@ -110,7 +110,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Gives up a request that is ours and has no lease on record.
     ///
     /// # Errors
-    /// Fails if the store does not answer; it is given up for dead some time later then.
+    /// Fails where the store does not answer; it is given up for dead some time later then.
     pub fn release(&self, claim: &Claim) -> Result<(), StoreError> {
         self.fence_claim(&claim.key, claim.generation)
     }
@@ -165,7 +165,7 @@ impl<K: KeyValue> Leases<'_, K> {
 }
 
 impl Claim {
-    /// Returns the entry that is written together with the record of the lease.
+    /// What is written with the record of the lease.
     pub(crate) fn entry(&self, id: LeaseId, place: Place) -> Result<(String, Vec<u8>), StoreError> {
         let key = keys::claim(&self.key, self.generation);
         let value =
@@ -173,8 +173,7 @@ impl Claim {
         Ok((key, value))
     }
 
-    /// Returns the keys of all that is kept of this claim; they are deleted when its lease is
-    /// forgotten.
+    /// What is kept of it, for when its lease is forgotten.
     pub(crate) fn keys(&self) -> Vec<String> {
         let Self { key, generation, .. } = self;
         vec![

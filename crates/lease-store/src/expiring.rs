@@ -110,7 +110,7 @@ impl Queue {
         format!("count.expiring.{}", self.0)
     }
 
-    /// Returns the key of one entry.
+    /// One entry.
     fn entry(self, number: u64) -> String {
         format!("expiring.{}.{number}", self.0)
     }

@@ -40,12 +40,12 @@ pub struct Leases<'a, K> {
     pending: RefCell<Vec<(String, AuditPlace, AuditEvent)>>,
 }
 
-/// The place of a lease in the store: its log, and its number there.
+/// Where a lease is kept: which log, and under which number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// The log of its dynamic secret.
     pub log: u64,
-    /// The number of the lease in the log.
+    /// Its number.
     pub number: u64,
 }
 

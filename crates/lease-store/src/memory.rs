@@ -15,13 +15,13 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Returns the number of keys that were read.
+    /// How many keys were read.
     #[must_use]
     pub fn reads(&self) -> usize {
         self.reads.get()
     }
 
-    /// Returns the number of durable writes.
+    /// How many durable writes there were.
     #[must_use]
     pub fn writes(&self) -> usize {
         self.writes.get()

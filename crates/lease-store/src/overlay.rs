@@ -8,7 +8,7 @@ use crate::{KeyValue, KeyValueError, counter};
 /// A store that reads another and never writes it: what is written here is seen here alone, and gone with it.
 pub struct Overlay<'s, S> {
     below: &'s S,
-    /// The entries that were written; `None` for a deleted one.
+    /// What was written; nothing for what was deleted.
     written: RefCell<BTreeMap<String, Option<Vec<u8>>>>,
 }
 

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyValue, Place, StoreError, record};
 
-/// The progress of a pass through all leases.
+/// How far a pass through all leases has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pass {
-    /// The lease at which the pass goes on; absent before its begin and after its end.
+    /// Where it goes on; absent before its begin and after its end.
     pub at: Option<Place>,
-    /// True if a lease was left out on the way, so that the pass has to begin again.
+    /// Whether something was left out on the way, so that it has to begin again.
     pub incomplete: bool,
-    /// True if the pass has come to its end, with nothing left out.
+    /// Whether it has come to its end, with nothing left out.
     pub done: bool,
 }
 
@@ -26,10 +26,10 @@ impl<'a, K: KeyValue> Passes<'a, K> {
         Self { store }
     }
 
-    /// Returns the progress of the pass of this name.
+    /// How far the pass of this name has come.
     ///
     /// # Errors
-    /// Fails if the store does not answer, or holds what cannot be read.
+    /// Fails where the store does not answer, or holds what cannot be read.
     pub fn get(&self, name: &str) -> Result<Pass, StoreError> {
         let key = format!("pass.{name}");
         let bytes = self.store.get(&key)?;
@@ -40,7 +40,7 @@ impl<'a, K: KeyValue> Passes<'a, K> {
     /// is found done.
     ///
     /// # Errors
-    /// Fails if the store does not answer.
+    /// Fails where the store does not answer.
     pub fn put(&self, name: &str, pass: &Pass) -> Result<(), StoreError> {
         let key = format!("pass.{name}");
         let value = record::write(&key, pass)?;

@@ -14,17 +14,17 @@ pub enum StoreError {
     /// A record of another version of kubelease. It is left as it is: dropping it could lose a lease.
     #[error("the record `{key}` is of version {version}, and this kubelease knows {VERSION}")]
     Version {
-        /// The key of the record.
+        /// Where it is.
         key: String,
-        /// The version that the record names.
+        /// What it says.
         version: u32,
     },
     /// A record that cannot be read.
     #[error("the record `{key}` cannot be read")]
     Broken {
-        /// The key of the record.
+        /// Where it is.
         key: String,
-        /// The fault that the decoder found.
+        /// What is wrong with it.
         source: serde_json::Error,
     },
 }

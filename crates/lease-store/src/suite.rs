@@ -24,7 +24,7 @@ pub fn use_small_nodes() {
     crate::summary::fanout::choose(SMALL);
 }
 
-/// The size of a leaf, in numbers, for tests that want a tree of few numbers.
+/// How many numbers a small leaf is about.
 #[cfg(feature = "testing")]
 pub const SMALL: u64 = 3;
 

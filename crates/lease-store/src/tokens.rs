@@ -8,12 +8,12 @@ use lease_core::{Accessor, MAX_ACCESS_TOKEN_TTL};
 
 use crate::{Expiring, KeyValue, StoreError, counter, record};
 
-/// The records about access tokens: revocations, uses, and the events of each accessor.
+/// What is kept of access tokens.
 pub struct Tokens<'a, K> {
     store: &'a K,
 }
 
-/// The state of an access token as far as the token itself does not say it.
+/// What is known of an access token, besides what it says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenState {
     /// True if it was revoked by itself.
@@ -23,12 +23,12 @@ pub struct TokenState {
 }
 
 impl<'a, K: KeyValue> Tokens<'a, K> {
-    /// Returns the records about access tokens in `store`.
+    /// What `store` keeps of access tokens.
     pub fn new(store: &'a K) -> Self {
         Self { store }
     }
 
-    /// Returns the state of a token of this identity, by two reads in every case.
+    /// What is known of a token of this identity: two reads, whatever it is.
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.

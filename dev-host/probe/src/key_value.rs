@@ -40,10 +40,10 @@ enum Operation {
 struct Swap {
     key: String,
     value: String,
-    /// True to read the value first.
+    /// Whether to look first.
     #[serde(default)]
     look: bool,
-    /// The value that another writer puts after that read.
+    /// What somebody else writes after the look.
     meanwhile: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::fetch::{self, Fetch};
 use crate::key_value::{self, KeyValue};
 
-/// A step of the probe.
+/// One thing to do.
 #[derive(Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
@@ -50,7 +50,7 @@ pub enum Step {
     Fail,
 }
 
-/// The end of an answer.
+/// How an answer ends.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
@@ -67,7 +67,7 @@ pub enum End {
 pub struct Steps {
     request: Value,
     results: Vec<Value>,
-    /// True if a step said so.
+    /// Whether a step said so.
     pub failed: bool,
 }
 

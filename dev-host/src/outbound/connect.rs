@@ -24,23 +24,23 @@ use wasmtime_wasi_http::Error;
 
 use crate::runtime_config::BlockedNetwork;
 
-/// The operator's limits of connections.
+/// What the operator allows of connections.
 #[derive(Clone)]
 pub struct Limits {
-    /// The networks to which no connection may go.
+    /// Where none may go.
     pub blocked: Arc<[BlockedNetwork]>,
-    /// The permits of connections at once, if their number is limited.
+    /// How many there may be at once, if that is limited.
     pub permits: Option<Arc<Semaphore>>,
 }
 
-/// The wishes of a request's sender, should a new connection be needed.
+/// What the sender of a request wants of a connection, should a new one be needed.
 #[derive(Clone)]
 pub struct ConnectOptions {
     /// Trust and identity, for `https`.
     pub tls: Arc<rustls::ClientConfig>,
     /// The operator's limits.
     pub limits: Limits,
-    /// The longest time for TCP, with the wait for a permit.
+    /// How long TCP may take, waiting for a permit included.
     pub timeout: Duration,
 }
 

@@ -7,18 +7,18 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail};
 
-/// A source of values.
+/// One source of values.
 #[derive(Debug)]
 pub enum Provider {
     /// Fixed at the start.
     Static(HashMap<String, String>),
     /// `<prefix>_<NAME>` in the environment, else in a file of such lines.
     Env {
-        /// The prefix of the name.
+        /// What stands before the name.
         prefix: String,
         /// The file; read once, at its first use. One that is not there is empty.
         dotenv: Option<PathBuf>,
-        /// The content of the file.
+        /// What the file said.
         lines: OnceLock<HashMap<String, String>>,
     },
 }
@@ -64,7 +64,7 @@ fn read_dotenv(path: &Path) -> anyhow::Result<HashMap<String, String>> {
     lines.collect::<Result<_, _>>().with_context(|| format!("could not read `{}`", path.display()))
 }
 
-/// Reads the `--variable` flags once: `k=v`, `k=@file`, `@file.json`, `@file.toml`.
+/// What the `--variable` flags say, read once: `k=v`, `k=@file`, `@file.json`, `@file.toml`.
 pub fn from_flags(flags: &[String]) -> anyhow::Result<Provider> {
     let mut values = HashMap::new();
     for flag in flags {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use super::release::Release;
 use crate::{cache, command};
 
-/// The paths of the programs.
+/// Where each program is.
 #[derive(Clone, Debug)]
 pub struct Assets {
     /// The store.

@@ -43,8 +43,7 @@ fn select_events(log: &str, is_meant: impl Fn(&Value) -> bool) -> Result<Vec<Val
     Ok(events)
 }
 
-/// Returns the audit policy: each request with its user and its status, without bodies, which hold
-/// tokens.
+/// Who asked what and how it was answered, never what was said: that holds tokens.
 pub(super) fn audit_policy() -> Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",

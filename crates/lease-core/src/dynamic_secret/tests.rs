@@ -3,13 +3,13 @@
 use super::*;
 use crate::{IssueRequest, NotGranted, ObjectKind};
 
-/// Reads a definition as it is put: parsed as parts, and weighed.
+/// What is put: read as parts, and weighed.
 fn put(json: &str) -> Result<Definition, String> {
     let parts = serde_json::from_str(json).map_err(|error| error.to_string())?;
     Definition::new(parts).map_err(|error| error.to_string())
 }
 
-/// Reads a definition as it was stored.
+/// What was kept.
 fn read(json: &str) -> Result<Definition, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }

@@ -17,12 +17,12 @@ pub struct Danger {
     because: &'static str,
 }
 
-/// The weight of a danger in its reach.
+/// How much a danger matters where it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
-    /// Refused unless it is waived.
+    /// It must be waived.
     Refused,
-    /// Accepted with a warning.
+    /// It is worth knowing.
     Warned,
 }
 
@@ -41,7 +41,7 @@ impl Danger {
         self.harm
     }
 
-    /// Returns the harm, as the end of a sentence that begins with "it".
+    /// What happens, as the end of a sentence that begins with "it".
     #[must_use]
     pub fn because(&self) -> &'static str {
         self.because
@@ -68,8 +68,7 @@ pub fn dangers(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
     find(rules, reach, Weight::Refused)
 }
 
-/// Returns the dangers of `rules` that are harmless in `reach`, but would not be elsewhere, and may
-/// do harm in the namespace itself.
+/// What of rules is not dangerous in `reach`, but would be elsewhere, and may do harm in the namespace itself.
 #[must_use]
 pub fn cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
     find(rules, reach, Weight::Warned)

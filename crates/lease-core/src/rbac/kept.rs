@@ -11,9 +11,9 @@ use super::node::Node;
 /// same: what holds it must still be read, to be shown, put anew and taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptManifest {
-    /// A text that is a valid manifest.
+    /// It is a manifest.
     Read(Manifest),
-    /// A text that is not, by the rules of today.
+    /// It is none.
     Unread(UnreadManifest),
 }
 

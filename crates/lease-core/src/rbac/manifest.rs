@@ -11,11 +11,10 @@ use super::object::{Binding, Object, Role};
 use super::rules::{Rules, RulesError};
 use super::yaml::{Reading, TextError, read_documents};
 
-/// A role and a binding to it, from a text of YAML or JSON.
+/// One role and one binding to it, out of a text of YAML or JSON.
 ///
-/// Their names, namespaces, labels, annotations and subjects are dropped: a lease brings its own.
-/// The text is kept for display. The text is also what is serialised, and read again as a
-/// [`KeptManifest`](super::KeptManifest).
+/// Their names, namespaces, labels, annotations and subjects are not kept: a lease brings its own. The text is
+/// kept, to be shown; it is what is serialised, and read again as a [`KeptManifest`](super::KeptManifest).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     text: String,
@@ -41,9 +40,9 @@ pub enum ManifestError {
     /// A field that is wrong.
     #[error("`{at}`: {problem}")]
     Field {
-        /// The field, such as `ClusterRole.metadata.name`.
+        /// Where, such as `ClusterRole.metadata.name`.
         at: String,
-        /// The problem with it.
+        /// What is wrong there.
         problem: FieldProblem,
     },
     /// The rules of the role.
@@ -51,7 +50,7 @@ pub enum ManifestError {
     Rules {
         /// The role's kind.
         kind: RoleKind,
-        /// The rule at fault, and the reason.
+        /// Which is wrong, and why.
         problem: RulesError,
     },
     /// The kinds of objects that are neither role nor binding; at least one.
@@ -82,7 +81,7 @@ pub enum ManifestError {
     OtherNamespace,
 }
 
-/// The problem with a field of an object.
+/// What is wrong with a field of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FieldProblem {
     /// Rules that come from other roles, or go to them.
@@ -129,8 +128,7 @@ impl Manifest {
         &self.rules
     }
 
-    /// Returns true if the role is bound in the whole cluster, by a `ClusterRoleBinding`, and not
-    /// in one namespace.
+    /// Whether the role is bound in the whole cluster, by a `ClusterRoleBinding`, or in one namespace.
     #[must_use]
     pub fn cluster_wide(&self) -> bool {
         self.cluster_wide

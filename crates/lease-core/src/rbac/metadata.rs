@@ -6,7 +6,7 @@ use super::fields::{Fields, shown};
 use super::manifest::{FieldProblem, ManifestError};
 use super::node::Node;
 
-/// The part of an object's metadata that is kept.
+/// What is kept of an object's metadata.
 pub(super) struct Metadata {
     pub(super) name: RoleName,
     pub(super) namespace: Option<Namespace>,

@@ -2,7 +2,7 @@
 
 use crate::{Namespace, Namespaces};
 
-/// The reach of rules: the whole cluster, or the namespaces that leases may name.
+/// Where rules apply: the whole cluster, or the namespaces that leases may name.
 ///
 /// [`Reach::cluster`] and [`Reach::namespaces`] say so for a definition before any lease of it, and
 /// [`Reach::namespace`] for one lease. None of them knows where other leases are: see
@@ -11,8 +11,7 @@ use crate::{Namespace, Namespaces};
 pub struct Reach {
     /// `kube-system`, where the cluster keeps configuration of its own.
     kube_system: bool,
-    /// A `kube-*` namespace, in which the control plane elects its leaders and nodes say that they
-    /// live.
+    /// One of `kube-*`, where the control plane elects its leaders and nodes say that they live.
     control_plane: bool,
     /// A namespace with coordination Leases of kubelease, which tell of leases of existing accounts.
     existing_accounts: bool,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::RoleName;
 
-/// The kind of a role: of a namespace, or of the cluster.
+/// Where a role lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RoleKind {
     /// In a namespace.
@@ -34,9 +34,9 @@ impl std::fmt::Display for RoleKind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleRef {
-    /// The kind.
+    /// Its kind.
     pub kind: RoleKind,
-    /// The name.
+    /// Its name.
     pub name: RoleName,
 }
 

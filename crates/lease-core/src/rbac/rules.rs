@@ -34,15 +34,15 @@ pub enum RulesError {
     /// Their texts are too long together.
     #[error("the texts of all rules are at most {MAX_TEXT_BYTES} bytes together")]
     TooLarge,
-    /// The rules grant too much.
+    /// They say too much.
     #[error("the rules are at most {MAX_GRANTS} single grants (groups × resources × verbs)")]
     TooManyGrants,
     /// A rule or a field does not fit.
     #[error("`{at}`: {problem}")]
     At {
-        /// The field, such as `rules[2].verbs`, counted from 0.
+        /// Where, such as `rules[2].verbs`, counted from 0.
         at: String,
-        /// The problem with it.
+        /// What is wrong there.
         problem: RuleProblem,
     },
 }
@@ -71,7 +71,7 @@ impl Rules {
         bounded(rules).map(Self)
     }
 
-    /// Checks that they may stand in a role of this kind.
+    /// Whether they may stand in a role of this kind.
     ///
     /// # Errors
     /// Names the rule that needs a `ClusterRole`.
@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Rules {
     }
 }
 
-/// The rules of a role that an API server answered: any number, none if they are `null`, and whatever
+/// The rules of a role that an API server answered: any number, none where they are `null`, and whatever
 /// it accepted, to be looked through for [`dangers`](super::dangers).
 ///
 /// # Errors

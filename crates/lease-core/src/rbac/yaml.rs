@@ -18,27 +18,27 @@ use super::node::{DuplicateKey, Node, Place};
 /// The longest text that is read: as long as the largest body of a request.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
-/// The greatest nesting of lists and maps. The verbs of a rule in a list of objects are the sixth
-/// level; other objects, which are refused by their kinds once they are read, go deeper.
+/// How deep lists and maps nest. The verbs of a rule in a list of objects are the sixth level; other objects, which
+/// are refused by their kinds once they are read, go deeper.
 const MAX_DEPTH: usize = 64;
 
 /// Why a text is not read, and at which place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// The text is too long.
+    /// It is too long.
     #[error("the text is longer than {MAX_TEXT_BYTES} bytes")]
     TooLong,
-    /// The text holds something that it must not.
+    /// It holds what it must not.
     #[error("{place}: {problem}")]
     At {
-        /// The place.
+        /// Where.
         place: Place,
-        /// The problem there.
+        /// What is wrong there.
         problem: TextProblem,
     },
 }
 
-/// The problem with a place in a text.
+/// What is wrong with a place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextProblem {
     /// Neither YAML nor JSON.

@@ -205,13 +205,13 @@ pub const KEYS: &[&str] = &[
     "'1'",
 ];
 
-/// Texts between single quotes.
+/// What stands between single quotes.
 pub const SINGLE_QUOTED: &[&str] = &[
     "", "a", "''", "a''b", "a: b", "# a", "\\n", "1", "yes", "*", "&a", "é", "\"", " a ", "null",
     "a\tb", "---", "{", "~",
 ];
 
-/// Texts between double quotes, by pieces.
+/// What stands between double quotes, by pieces.
 pub const DOUBLE_QUOTED: &[&str] = &[
     "a",
     " ",
@@ -252,7 +252,7 @@ pub const LINES: &[&str] = &[
     "%a", "a  b", "a #b",
 ];
 
-/// Texts that change the meaning of a place.
+/// What bends a text.
 pub const SIGNS: &[&str] = &[
     ": ", ":", "- ", "-", "#", " # ", "\n", "\n\n", " ", "  ", "\t", "'", "\"", "|", ">", "|-\n",
     ">+\n", "&a ", "*a", "!x ", "!!str ", "%", "---", "---\n", "\n---\n", "...\n", "\u{85}",

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::TargetName;
 
-/// Durations of what no request waits for.
+/// How long things take that no request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
-    /// The longest duration of an issue.
+    /// How long an issue takes at most.
     pub issue: TimeDelta,
-    /// The time after an issue was given up in which its requests may still take effect.
+    /// How long after an issue was given up its requests may still take effect.
     pub landing: TimeDelta,
-    /// The retention: the time for which an ended lease can still be seen.
+    /// How long an ended lease can still be seen.
     pub retention: TimeDelta,
 }
 
-/// One moment by several clocks.
+/// One moment, by every clock.
 ///
-/// A lease expires by the clock of its target. The numbers of a log are ordered by the clock of the
-/// dynamic secret's target, because the host's clock may be set to any other time while they wait.
+/// What expires is judged by the clock of its target. The numbers of a log are ordered by the clock of the
+/// target that its dynamic secret is for: the host's may be set to any other time while they wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clocks {
     host: DateTime<Utc>,
@@ -64,12 +64,12 @@ impl Clocks {
         self.host + self.log
     }
 
-    /// Converts a time of the host's clock to the clock that orders the log.
+    /// What the clock that orders the log says when the host's says `at`.
     pub(crate) fn ordered(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         at + self.log
     }
 
-    /// Converts a time of `target`'s clock to the clock that orders the log.
+    /// What the clock that orders the log says when that of `target` says `at`.
     pub(crate) fn ordered_of(&self, target: &TargetName, at: DateTime<Utc>) -> DateTime<Utc> {
         at - self.ahead(target) + self.log
     }

@@ -15,26 +15,26 @@ use lease_store::{
 use crate::port::{Answer, NoAnswer, Port, Said};
 use crate::random::Random;
 
-/// The settings that all actors of a schedule share.
+/// What is the same for all actors of a schedule.
 #[derive(Debug, Clone)]
 pub struct Terms {
     pub times: Times,
     pub issue: TimeDelta,
     pub stale: TimeDelta,
     pub cap: u32,
-    /// The cap of the leases of [`IDENTITY`] that may live, over all logs.
+    /// How many leases of [`IDENTITY`] may live, whichever log they are in.
     pub identity_cap: u32,
     pub batch: usize,
     pub logs: Vec<u64>,
 }
 
-/// A request of an actor.
+/// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Ask {
     pub id: LeaseId,
     pub log: u64,
     pub plain: bool,
-    /// True if [`IDENTITY`] asks.
+    /// Whether it is asked for by [`IDENTITY`].
     pub limited: bool,
     pub ttl: i64,
     pub key: Option<usize>,
@@ -57,7 +57,7 @@ fn leases(port: &Port) -> Leases<'_, Port> {
     Leases::new(port, Auditor { keys: keys(), actor: &ACTOR, on_record: |_, _| {} })
 }
 
-/// The end of an actor's run: its results were reported on the way; `None` if it stopped.
+/// How it came out is told on the way; none where it stopped.
 type Outcome = Option<()>;
 
 pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outcome {
@@ -135,7 +135,7 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     Some(())
 }
 
-/// The account's UID; none if it gives no token.
+/// The account's UID; none where it gives no token.
 fn make(
     port: &Port,
     lease: &mut Lease,
@@ -224,7 +224,7 @@ pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> O
     Some(())
 }
 
-/// Deletes the objects of a lease, and returns true if none is left.
+/// Whether nothing of it is left.
 fn carry_out(port: &Port, terms: &Terms, held: &Held) -> bool {
     let lease = &held.lease;
     let settled = lease.issue_deadline + terms.times.landing;

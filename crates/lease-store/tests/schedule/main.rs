@@ -225,7 +225,7 @@ fn settle(world: &mut World, terms: &Terms, chaos: Faults) {
     }
 }
 
-/// Draws the settings of a schedule, and a store with its dynamic secrets.
+/// What varies from schedule to schedule, and a store with the dynamic secrets.
 fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
     let store = MemoryStore::default();
     let mut logs = vec![];
@@ -267,17 +267,17 @@ fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
     (terms, entries)
 }
 
-/// The number of schedules, unless more are asked for.
+/// How many schedules there are, unless more are asked for.
 const SCHEDULES: u64 = 200;
 
-/// The steps of a schedule before all is quiet.
+/// How many steps a schedule has before all is quiet.
 const STEPS: usize = 1400;
 
-/// The number of actors at once.
+/// How many act at once.
 const ACTORS: usize = 14;
 
-/// The seconds between two sweeps once all is quiet.
+/// How many seconds are between two sweeps once all is quiet.
 const ROUND: i64 = 50;
 
-/// The number of last steps that are printed of a schedule that broke a promise.
+/// How much of a schedule is told that broke a promise.
 const TOLD: usize = 250;

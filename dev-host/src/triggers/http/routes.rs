@@ -13,7 +13,7 @@ use crate::manifest::{HttpTrigger, StaticResponse};
 /// wildcard, and the longest prefix goes first: these are the rules of `routefinder`, which Spin uses.
 pub struct Routes(Router<Route>);
 
-/// The target of a route.
+/// Where a route leads.
 pub enum Target {
     /// To a component, by id.
     Component(String),
@@ -78,7 +78,7 @@ pub struct Match<'a> {
 }
 
 impl Match<'_> {
-    /// Returns the target of the route.
+    /// Where it leads.
     pub fn target(&self) -> &Target {
         &self.route.target
     }
@@ -98,14 +98,14 @@ impl Match<'_> {
         &self.route.based
     }
 
-    /// Returns the text that the wildcard matched, with its slashes.
+    /// What the wildcard stands for, with its slashes.
     pub fn rest(&self) -> String {
         let Some(rest) = self.captures.wildcard() else { return String::new() };
         let end = if self.path.ends_with('/') { "/" } else { "" };
         if rest.is_empty() { end.to_owned() } else { format!("/{rest}{end}") }
     }
 
-    /// Returns the text that each `:name` matched.
+    /// What each `:name` stands for.
     pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
         self.captures.iter()
     }

@@ -39,8 +39,7 @@ struct Tree<'a> {
     documents: Vec<Node>,
     /// The lists and maps that are not closed yet, the innermost last.
     open: Vec<Open>,
-    /// The number of open lists and maps in flow style (`[a]`, `{a: b}`), or within one that is:
-    /// these are the innermost.
+    /// How many of them are in flow style (`[a]`, `{a: b}`), or within one that is: these are the innermost.
     flow_depth: usize,
 }
 

@@ -22,7 +22,7 @@ fn verbs(row: &Row) -> Vec<&'static str> {
     }
 }
 
-/// Returns a reach in which a row is refused.
+/// Where a row is refused.
 fn reach(row: &Row) -> Reach {
     match row.condition {
         Condition::Anywhere => apps(),
