@@ -23,9 +23,9 @@ pub struct Broker<'s> {
     pub cluster: &'s ControlPlane,
     pub kind: &'static Kind,
     pub kubelease: Arc<Kubelease<'s>>,
-    /// Where leases are made; the account `deployer` is there, and a role to bind.
+    /// The namespace of leases; the account `deployer` is there, and a role to bind.
     pub place: Arc<Namespace>,
-    /// Where nothing is leased.
+    /// A namespace without leases.
     pub elsewhere: Arc<Namespace>,
     /// The credential that kubelease has in the cluster.
     pub token: String,
@@ -244,7 +244,7 @@ impl<'s> Broker<'s> {
         })
     }
 
-    /// What the API server answers to the token's bearer.
+    /// Returns the API server's status for a request with the token.
     pub fn may(&self, token: &str, path: &str) -> Result<u16> {
         Ok(self.cluster.as_token(token).get(path)?.status)
     }
@@ -269,7 +269,7 @@ impl<'s> Broker<'s> {
         })
     }
 
-    /// What is in the place, and ours in the whole cluster: `KIND/NAME`, and the UID.
+    /// Lists the objects in the place, and ours in the whole cluster: `KIND/NAME`, and the UID.
     pub fn inventory(&self) -> Result<BTreeMap<String, String>> {
         let mut all = BTreeMap::new();
         for (api, plural, namespaced) in KINDS {
@@ -290,13 +290,13 @@ impl<'s> Broker<'s> {
         Ok(all)
     }
 
-    /// Whether a name is as those are that are made for leases of the dynamic secret.
+    /// Returns true if a name is like those of objects of the dynamic secret's leases.
     pub fn is_ours(&self, name: &str) -> bool {
         let own = name.strip_prefix(&format!("kubelease-{}-", self.secret_name()));
         own.is_some_and(|random| random.len() == 20)
     }
 
-    /// Where an object of a lease is, as the lease tells it.
+    /// Returns the path of an object of a lease, as the lease names it.
     pub fn object_path(&self, object: &Value) -> Result<String> {
         let kind = object["kind"].as_str().context("a kind")?;
         let (api, plural, namespaced) = KINDS
@@ -337,19 +337,19 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// What an answer holds.
+    /// Reads a lease from an answer.
     pub fn of(json: Value) -> Result<Self> {
         let text = |key: &str| json[key].as_str().map(str::to_owned).context(key.to_owned());
         let (id, token) = (text("lease_id")?, text("token")?);
         Ok(Self { json, id, token })
     }
 
-    /// Its path.
+    /// Returns its path.
     pub fn path(&self) -> String {
         format!("/api/v1/leases/{}", self.id)
     }
 
-    /// What was made for it.
+    /// Returns its objects.
     pub fn objects(&self) -> &[Value] {
         self.json["objects"].as_array().map_or(&[], Vec::as_slice)
     }
@@ -375,7 +375,7 @@ pub fn now() -> Result<i64> {
 /// The name of kubelease's own account.
 pub const BROKER: &str = "broker";
 
-/// What leases are made of: the API, the plural, and whether it is in a namespace.
+/// The kinds of objects of leases: the API, the plural, and true if it is in a namespace.
 pub const KINDS: [(&str, &str, bool); 7] = [
     ("v1", "serviceaccounts", true),
     ("v1", "secrets", true),

@@ -115,7 +115,7 @@ fn statuses(answers: &[Reply]) -> BTreeMap<u16, usize> {
     counts
 }
 
-/// How many accounts of leases are in the cluster.
+/// Counts the accounts of leases in the cluster.
 fn accounts(broker: &Broker) -> Result<usize> {
     let selector = format!(
         "{}?labelSelector=kubelease.dev%2Fdynamic-secret%3D{}",

@@ -9,7 +9,8 @@ use testbed::issuer::keys_path;
 use crate::broker::now;
 use crate::oidc::Oidc;
 
-/// What differs from the token that the entry is for, and the claim by which it is refused, if it is.
+/// A difference from the token that the entry is for, and the claim by which it is refused, if it
+/// is.
 type Row = (&'static str, Value, Option<&'static str>);
 
 pub fn of_github(case: &Case) -> Result<()> {

@@ -56,7 +56,7 @@ pub fn all_manifests_say_the_same(_: &Case) -> Result<()> {
     Ok(())
 }
 
-/// What it says where there is nothing to do.
+/// The line of a sweep that has nothing to do.
 const NOTHING_DUE: &str = "INFO cleanup_job: 0 leases were due";
 
 /// The manifest for a schedule.

@@ -65,7 +65,7 @@ impl<'s> Machine<'s> {
         Ok(self.command(arguments)?.output()?)
     }
 
-    /// What it prints, if it succeeds.
+    /// Returns the output of a command that succeeds.
     fn print(&self, arguments: &[&str]) -> Result<String> {
         let output = self.output(arguments)?;
         ensure!(output.status.success(), "{arguments:?}: {output:?}");

@@ -95,7 +95,7 @@ fn first_failed(told: &Value) -> String {
     failed.and_then(|rule| rule["rule"].as_str()).unwrap_or_default().to_owned()
 }
 
-/// How many tokens kubelease has asked the API server for, by the audit log of that.
+/// Counts the tokens for which kubelease has asked the API server, by its audit log.
 fn tokens_asked_for(case: &Case, broker: &Broker) -> Result<usize> {
     let events = case.control_plane().audited_of_user(&broker.username())?;
     let asks = |event: &&Value| event["objectRef"]["subresource"] == "token";

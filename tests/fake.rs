@@ -17,7 +17,7 @@ pub struct Fake {
     asked: Arc<AtomicUsize>,
 }
 
-/// What it does once it has read a request.
+/// The reaction to a request that was read.
 #[derive(Clone)]
 pub enum Deed {
     /// Answers with these bytes, and closes.
@@ -33,12 +33,12 @@ pub enum Deed {
 }
 
 impl Fake {
-    /// One that does `deed`.
+    /// Starts a server that does `deed`.
     pub fn start(deed: Deed) -> Result<Self> {
         Self::listen(deed, true)
     }
 
-    /// One that does `deed`, whatever is asked.
+    /// Starts a server that does `deed`, whatever is asked.
     pub fn blunt(deed: Deed) -> Result<Self> {
         Self::listen(deed, false)
     }
@@ -58,7 +58,7 @@ impl Fake {
         Ok(Self { address, asked })
     }
 
-    /// One that answers with a status and a body.
+    /// Starts a server that answers with a status and a body.
     pub fn answering(status: u16, body: &str) -> Result<Self> {
         let length = body.len();
         let head =
@@ -66,12 +66,12 @@ impl Fake {
         Self::start(Deed::Say(format!("{head}\r\n\r\n{body}")))
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many requests it has read beside those that [`introduction`] answers.
+    /// Counts the requests that it has read beside those that [`introduction`] answers.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

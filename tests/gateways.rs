@@ -91,7 +91,7 @@ struct Gateway {
     refused: Arc<AtomicUsize>,
 }
 
-/// What it does with an announced body.
+/// The reaction to an announced body.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
     /// Answers with this status and a page of its own.
@@ -101,7 +101,7 @@ enum Refusal {
 }
 
 impl Gateway {
-    /// One before the server at `upstream`, which is asked whatever is not refused.
+    /// Starts a gateway before the server at `upstream`, which gets whatever is not refused.
     fn start(refusal: Refusal, upstream: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let (address, refused) = (listener.local_addr()?, Arc::new(AtomicUsize::new(0)));
@@ -120,7 +120,7 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
-    /// How many bodies it has refused since this was last asked.
+    /// Counts the bodies that were refused since the last call.
     fn refused(&self) -> usize {
         self.refused.swap(0, Ordering::SeqCst)
     }
@@ -156,7 +156,7 @@ fn serve(
 pub struct Relay(SocketAddr);
 
 impl Relay {
-    /// One on a free port of `host` that leads to `to`.
+    /// Starts a relay on a free port of `host` that leads to `to`.
     pub fn start(host: &str, to: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind((host, 0))?;
         let address = listener.local_addr()?;
@@ -175,7 +175,7 @@ impl Relay {
         Ok(Self(address))
     }
 
-    /// Where it is.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.0
     }

@@ -70,7 +70,7 @@ fn each_permission(
     Ok(())
 }
 
-/// What happens while something is not allowed; returns the lease that could not be ended, if any.
+/// Runs a lease's life while a right is missing; returns the lease that could not be ended, if any.
 fn without(broker: &Broker, access: Access<'_>) -> Result<Option<Lease>> {
     let taken = Taken::away(broker, access)?;
     let resource = resource(access);

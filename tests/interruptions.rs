@@ -69,8 +69,8 @@ fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &Case) -> R
     tally.expect(&[("check", each), ("refused check", each)])
 }
 
-/// One at a time: what is under way at once is the workers' alone. On a machine with two cores the operations of all tests
-/// side by side would wait for each other longer than they may.
+/// Waits for the test's turn: only the workers of one test act at once. On a machine with two cores
+/// the operations of all tests side by side would wait for each other longer than they may.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -276,7 +276,7 @@ fn is_true(fact: bool, answer: &Value) -> Result<()> {
     Ok(())
 }
 
-/// How often each operation was done, and what came of those times that it failed.
+/// The number of times that each operation was done, and what came of those that failed.
 #[derive(Default)]
 struct Tally(Mutex<BTreeMap<&'static str, Count>>);
 
@@ -334,14 +334,15 @@ const WORKERS: usize = 4;
 /// 126 by four workers is 504 times.
 const ROUNDS: usize = 126;
 
-/// How many checks a worker makes of the good target and of the one that spoils its connections.
+/// The number of checks that a worker makes of the good target and of the one that spoils its
+/// connections.
 const SPOILED: usize = 100;
 
 const UNTRUE: &str = "untrue: ";
 
 const UNAUTHORIZED: &str = "does not accept the target's credential";
 
-/// What leases make in a namespace.
+/// The objects of leases in a namespace.
 const MADE: [(&str, &str); 5] = [
     ("v1", "serviceaccounts"),
     ("v1", "secrets"),

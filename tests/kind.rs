@@ -5,20 +5,20 @@ use serde_json::{Value, json};
 /// A kind of credential.
 #[derive(Debug)]
 pub struct Kind {
-    /// What it is, for messages.
+    /// The name in messages.
     pub name: &'static str,
     /// The file of `deploy/rbac` that is enough for it.
     pub file: &'static str,
     /// The `account` of a dynamic secret that leases it; the text is a role's name.
     pub account: fn(&str) -> Value,
-    /// What its tokens may list.
+    /// The resource that its tokens may list.
     pub lists: &'static str,
-    /// Whether they may so in every namespace.
+    /// True if they may in every namespace.
     pub cluster_wide: bool,
 }
 
 impl Kind {
-    /// Whether its token is of an account that was there before.
+    /// Returns true if its token is of an account that was there before.
     pub fn is_existing(&self) -> bool {
         self.file.starts_with("existing")
     }
@@ -104,7 +104,7 @@ fn temporary(scope: &str, what: &str, it: Value) -> Value {
     account
 }
 
-/// What `deploy/rbac` gives for example.
+/// Returns the example rules of `deploy/rbac`.
 fn rules() -> Value {
     json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"] }])
 }

@@ -125,7 +125,7 @@ pub fn leases_at_once_are_all_different(case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// What a token says of itself.
+/// Returns the claims of a token.
 pub fn claims(token: &str) -> Result<Value> {
     let payload = token.split('.').nth(1).context("a JWT has three parts")?;
     Ok(serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload)?)?)

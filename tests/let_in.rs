@@ -50,7 +50,7 @@ pub fn a_watch_goes_on_after_its_lease_is_taken_back(case: &Case) -> Result<()> 
     is_seen("after")
 }
 
-/// What kubectl is told of the cluster, with the lease's token.
+/// Returns a kubeconfig of the cluster with the lease's token.
 fn kubeconfig(broker: &Broker, lease: &Lease) -> Value {
     let ca = BASE64_STANDARD.encode(broker.cluster.ca_pem());
     json!({

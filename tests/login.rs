@@ -88,7 +88,7 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
         let reply = oidc.log_in("ci", &token)?;
         assert_eq!((reply.status, &reply.body), (401, &refused), "{label}");
     }
-    // An access token of ours is no login, not even where it was given.
+    // An access token of ours is no login, not even if it was given.
     let made = oidc.log_in("ci", &good(keys[0]))?.expect(200)?;
     let reply = oidc.log_in("ci", made["access_token"].as_str().context("a token")?)?;
     assert_eq!((reply.status, &reply.body), (401, &refused));
@@ -98,7 +98,7 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
 
 /// Tokens of accounts in one namespace.
 pub struct LoginTokens {
-    /// One that identity `ci` lets in.
+    /// A token that identity `ci` lets in.
     pub good: String,
     /// Those that it does not: what each is, the token, and the cause of its refusal.
     pub refused: [(&'static str, String, &'static str); 5],
@@ -137,7 +137,7 @@ pub fn forge(token: &str) -> Result<String> {
     Ok(format!("{message}.{first}{}", signature.get(1..).context("a signature")?))
 }
 
-/// What the administrator of the cluster does for a job.
+/// The preparations of the cluster's administrator for a job.
 pub struct Job<'a> {
     pub cluster: &'a Http,
     pub namespace: &'a Namespace,

@@ -97,7 +97,8 @@ pub fn verbs_and_names_are_compared_by_the_letter(case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// Its issue, what its token may, its marks, and that nothing is left of it once it is revoked.
+/// Checks a lease's issue, its token's rights, its marks, and that nothing is left of it once it is
+/// revoked.
 fn whole_life(case: &Case, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;

@@ -172,7 +172,7 @@ struct Server {
 }
 
 impl Server {
-    /// One that answers each request, one to a connection.
+    /// Starts a server that answers each request, one to a connection.
     fn start(answer: impl Fn(&str) -> &'static str + Send + 'static) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
@@ -199,7 +199,7 @@ impl Server {
         Ok(Self { address, seen })
     }
 
-    /// What it was sent beside what [`introduction`] answers.
+    /// Returns the requests beside those that [`introduction`] answers.
     fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -41,7 +41,7 @@ pub fn parallel_renewals_never_shorten(case: &Case) -> Result<()> {
     let begun = seconds(&lease.json["issued_at"])?;
     assert!(end >= begun + 36_000, "the longest of them counts: {}", end - begun);
     for (minutes, answer) in answers {
-        // Where many change the same object at once, one may be asked to try again; none is told a lie.
+        // If many change the same object at once, one may be asked to try again; none is told a lie.
         if answer.status != 200 {
             assert_eq!(answer.expect(502)?["code"], "target_bad_answer");
             continue;

@@ -22,7 +22,8 @@ pub fn so_is_a_cluster_role_in_the_cluster(case: &Case) -> Result<()> {
     weighed(case, &kind::CLUSTER_ROLE)
 }
 
-/// One that is not there is refused, and so is one that has become dangerous; the check says so before.
+/// Checks that a missing role is refused, and one that has become dangerous; the check of the
+/// target says so before.
 fn weighed(case: &Case, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
@@ -60,7 +61,8 @@ fn weighed(case: &Case, kind: &'static Kind) -> Result<()> {
     Ok(())
 }
 
-/// Who may neither read nor bind the role learns from the binding's refusal that it is not there.
+/// Without the right to read or bind the role, kubelease learns from the binding's refusal that it
+/// is missing.
 pub fn a_role_that_may_not_be_read_is_missed_when_it_is_bound(case: &Case) -> Result<()> {
     for kind in [&kind::ROLE, &kind::CLUSTER_ROLE_HERE, &kind::CLUSTER_ROLE] {
         let broker = Broker::new(case, kind)?;

@@ -84,7 +84,7 @@ fn asked(
     Ok(())
 }
 
-/// What kubelease has asked in the namespace, once there are at least so many.
+/// Returns kubelease's requests in the namespace, once there are at least `count`.
 fn settled(broker: &Broker, count: usize) -> Result<Vec<Event>> {
     eventually("the audit log", Duration::from_secs(10), || {
         let events = broker.cluster.audited(broker.place.name())?;

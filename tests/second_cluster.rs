@@ -97,7 +97,7 @@ pub fn where_kube_system_is_not_readable_the_leases_namespace_is_read(case: &Cas
     Ok(())
 }
 
-/// It is not taken for gone: it is `revoking`, and says why.
+/// Checks that the lease is not taken for gone: it is `revoking`, and says why.
 fn parked(broker: &Broker, lease: &Lease) -> Result<()> {
     let shown = broker.revoke(lease)?.expect(202)?;
     assert_eq!(shown["state"], "revoking", "{shown}");

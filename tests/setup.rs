@@ -16,11 +16,11 @@ pub struct Leasing<'s> {
     pub kubelease: Arc<Kubelease<'s>>,
     /// The credential that kubelease has in the cluster.
     pub broker_token: String,
-    /// What it may do there with that.
+    /// The rights of its account there.
     pub rbac: Deployed<'s>,
 }
 
-/// Where `ci` is leased.
+/// The path of the leases of `ci`.
 pub const LEASES: &str = "/api/v1/dynamic-secrets/ci/leases";
 
 impl<'s> Leasing<'s> {

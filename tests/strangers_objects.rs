@@ -22,7 +22,7 @@ pub fn cluster_rules(case: &Case) -> Result<()> {
     they_survive(case, &kind::CLUSTER_RULES)
 }
 
-/// One lease ends by a revocation and one by the sweep, after a stranger has taken the names of both.
+/// Two leases end, by a revocation and by the sweep, after a stranger has taken the names of both.
 fn they_survive(case: &Case, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;

@@ -183,7 +183,7 @@ pub fn what_the_host_needs_is_told_and_the_host_takes_it(case: &Case) -> Result<
         broker.kubelease.restart_with(Settings { runtime_config: config, ..bare.clone() })?;
         it_leases(&broker)?;
     }
-    // Where nothing is needed, nothing is told.
+    // If nothing is needed, nothing is told.
     let auth = json!({ "type": "token", "token": "t" });
     let system = json!({ "url": "https://a.example", "auth": auth, "ca": "system" });
     broker.admin()?.put("/api/v1/targets/other", &system)?.expect(201)?;

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     ])
 }
 
-/// One call to the cluster, and so the most that an access token can cost.
+/// The cost of an access token is at most one call to the cluster.
 fn an_access_token_leases_plain_tokens_as_fast_as_admin_token(case: &Case) -> Result<()> {
     compare(case, &kind::PLAIN, 10)
 }

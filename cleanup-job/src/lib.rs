@@ -33,7 +33,7 @@ impl run::Guest for CleanupJob {
     }
 }
 
-/// One sweep, for a trigger that is no request. The log tells what came of it.
+/// Runs one sweep, for a trigger that is no request. The log says what came of it.
 fn sweep() -> Result<(), SweepError> {
     spin_ports::log_to_stderr();
     let variables = spin_ports::variables();

@@ -1,6 +1,6 @@
 //! `allowed_outbound_hosts`: which requests a component may send.
 //!
-//! Where the supported versions of Spin differ, this is as strict as the strictest: an IPv6 address needs its
+//! If the supported versions of Spin differ, this is as strict as the strictest: an IPv6 address needs its
 //! port named, and an entry that resolves to nothing is invalid, as up to 4.0.2. With the default values of
 //! its variables, that ends the start; with a value that is given later, every request is denied.
 
@@ -37,12 +37,12 @@ impl AllowedHosts {
         }
     }
 
-    /// Whether a request may go to `url`.
+    /// Returns true if a request may go to `url`.
     pub fn allows(&self, url: &Url) -> bool {
         self.0.iter().any(|entry| entry.allows(url))
     }
 
-    /// Whether the application may call itself.
+    /// Returns true if the application may call itself.
     pub fn allows_self(&self) -> bool {
         let web = |scheme: &Scheme| scheme.allows("http") || scheme.allows("https");
         let own = |host: &HostPattern| matches!(host, HostPattern::Any | HostPattern::Own);
@@ -50,7 +50,7 @@ impl AllowedHosts {
     }
 }
 
-/// One entry, `scheme://host[:port]`.
+/// An entry, `scheme://host[:port]`.
 #[derive(Debug, PartialEq)]
 struct Entry {
     scheme: Scheme,

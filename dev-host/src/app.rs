@@ -25,25 +25,25 @@ use crate::outbound::{Connections, Outbound};
 use crate::runtime_config::RuntimeConfig;
 use crate::variables::{Provider, Template, Variables, from_flags};
 
-/// What the command line says of how to run an application.
+/// The options of the command line for running an application.
 pub struct Options {
     /// The manifest.
     pub manifest: PathBuf,
     /// The runtime configuration, if there is one.
     pub runtime_config: Option<PathBuf>,
-    /// Where the default store and the logs live; empty for nowhere.
+    /// The directory of the default store and the logs; empty for nowhere.
     pub state_dir: Option<PathBuf>,
-    /// Where the components' output goes; empty for nowhere.
+    /// The directory of the components' output; empty for nowhere.
     pub log_dir: Option<PathBuf>,
-    /// Whether to keep the components' output off the console.
+    /// True to keep the components' output off the console.
     pub quiet: bool,
     /// The `--variable` flags.
     pub variables: Vec<String>,
     /// The most linear memory one instance may have.
     pub max_instance_memory: Option<usize>,
-    /// How long one instance may compute.
+    /// The longest computing time of one instance.
     pub compute_limit: Duration,
-    /// What goes wrong, where a test has that planned.
+    /// The faults that a test has planned.
     pub faults: Option<Faults>,
 }
 
@@ -186,7 +186,7 @@ struct Component {
     prepared: Prepared,
 }
 
-/// What the manifest gives a component.
+/// The capabilities that the manifest gives a component.
 struct Prepared {
     environment: Vec<(String, String)>,
     allowed_outbound_hosts: Arc<[Template]>,
@@ -236,7 +236,8 @@ impl Prepared {
     }
 }
 
-/// What the flag says, else the file, else the default. An empty path means nowhere.
+/// Returns the directory of the flag, else of the file, else the default. An empty path means
+/// nowhere.
 fn directory(
     flag: Option<&PathBuf>,
     file: Option<&PathBuf>,

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
-/// One `[[client_tls]]` table.
+/// A `[[client_tls]]` table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientTls {
@@ -50,7 +50,7 @@ impl TlsConfigs {
         Ok(Self { configured, default: config(built_in_roots(), None)? })
     }
 
-    /// How `component` talks to `host`.
+    /// Returns the TLS settings by which `component` talks to `host`.
     pub fn get(&self, component: &str, host: &str) -> Arc<ClientConfig> {
         let key = (component.to_owned(), host.to_owned());
         self.configured.get(&key).unwrap_or(&self.default).clone()

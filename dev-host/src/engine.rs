@@ -88,5 +88,5 @@ fn env<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     }
 }
 
-/// How fine computing time is measured.
+/// The unit in which computing time is measured.
 const TICK: Duration = Duration::from_millis(10);

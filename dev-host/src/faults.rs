@@ -18,7 +18,7 @@ use wasmtime_wasi::HostWallClock;
 
 pub use self::store::faulty;
 
-/// What goes wrong, as a test has it planned; shared by all that may fail.
+/// The faults that a test has planned; shared by all that may fail.
 #[derive(Clone)]
 pub struct Faults(Arc<Inner>);
 
@@ -28,7 +28,7 @@ struct Inner {
     count: Mutex<Count>,
 }
 
-/// How many operations there were since the plan got its mark.
+/// The number of operations since the plan got its mark.
 #[derive(Default)]
 struct Count {
     mark: u64,
@@ -56,7 +56,7 @@ struct Fault {
     what: What,
 }
 
-/// What goes wrong with an operation.
+/// A fault of an operation.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
@@ -64,15 +64,15 @@ pub enum What {
     KillBefore,
     /// The host is killed once it is done, before the guest learns of it.
     KillAfter,
-    /// It is not done, and fails.
+    /// The operation is not done, and fails.
     Error,
     /// The same, as where the disk is full.
     Full,
     /// The same, as where another has the database.
     Locked,
-    /// It is done, and fails all the same.
+    /// The operation is done, and fails all the same.
     Torn,
-    /// It is done late.
+    /// The operation is done late.
     Slow,
 }
 
@@ -83,7 +83,7 @@ impl Faults {
         Self(Arc::new(Inner { plan, trace, count: Mutex::default() }))
     }
 
-    /// What goes wrong with the operation that comes now.
+    /// Returns the fault of the operation that comes now.
     pub fn next(&self, what: &str) -> Option<What> {
         let plan = self.plan();
         let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,8 +151,8 @@ fn die() -> ! {
     std::process::abort()
 }
 
-/// How late what is late is: later than the guests' deadline for a first byte is not needed.
+/// The delay of a late operation: later than the guests' deadline for a first byte is not needed.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// How often a plan is read that is not whole.
+/// The number of times that an incomplete plan is read.
 const READS: usize = 100;

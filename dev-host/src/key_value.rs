@@ -44,7 +44,7 @@ impl Stores {
         Ok(Self(stores))
     }
 
-    /// Whether a component may name `label` in its manifest.
+    /// Returns true if a component may name `label` in its manifest.
     pub fn is_defined(&self, label: &str) -> bool {
         self.0.contains_key(label)
     }
@@ -82,13 +82,13 @@ pub struct Cas {
     key: String,
 }
 
-/// What a label stands for.
+/// The source of the stores of one label.
 #[async_trait]
 trait Manager: Send + Sync {
     async fn open(&self, label: &str) -> Result<Arc<dyn Store>, Error>;
 }
 
-/// One opened store.
+/// An opened store.
 #[async_trait]
 pub trait Store: Send + Sync {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
@@ -111,7 +111,7 @@ pub trait CompareAndSwap: Send + Sync {
     async fn swap(&self, value: Vec<u8>) -> Result<bool, Error>;
 }
 
-/// Which labels one component may open.
+/// The labels that one component may open.
 pub type Labels = Arc<HashSet<String>>;
 
 /// Refuses an answer larger than Spin would buffer for a guest.

@@ -14,7 +14,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-/// Where output goes, for the whole application.
+/// The output of the whole application.
 pub struct Logs {
     dir: Option<PathBuf>,
     quiet: bool,
@@ -52,7 +52,7 @@ impl Logs {
     }
 }
 
-/// One output stream; what is written is with the operating system before the guest goes on.
+/// An output stream. A write is with the operating system before the guest goes on.
 #[derive(Clone)]
 pub struct Output {
     file: Option<Arc<File>>,

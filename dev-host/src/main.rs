@@ -78,13 +78,13 @@ struct Up {
     /// The manifest, or the directory that has a `spin.toml`
     #[arg(short = 'f', long = "from", alias = "file", default_value = "spin.toml")]
     from: PathBuf,
-    /// Where to listen; port 0 for any that is free
+    /// The address to listen on; port 0 for any that is free
     #[arg(long, env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
     /// Try the next ports when the one to listen on is taken
     #[arg(long)]
     find_free_port: bool,
-    /// Where the default key-value store and the logs live; "" keeps the store in memory
+    /// The directory of the default key-value store and the logs; "" keeps the store in memory
     #[arg(long)]
     state_dir: Option<PathBuf>,
     /// Stores, variables and TLS
@@ -93,7 +93,7 @@ struct Up {
     /// A variable: `name=value`, `name=@file`, `@file.json` or `@file.toml`
     #[arg(long = "variable")]
     variables: Vec<String>,
-    /// Where the components' output goes; "" for nowhere but the console
+    /// The directory of the components' output; "" for nowhere but the console
     #[arg(short = 'L', long)]
     log_dir: Option<PathBuf>,
     /// Keep the components' output off the console
@@ -102,7 +102,7 @@ struct Up {
     /// The most linear memory one instance may have, in bytes
     #[arg(long, env = "SPIN_MAX_INSTANCE_MEMORY")]
     max_instance_memory: Option<usize>,
-    /// How long one instance may compute, in milliseconds (Spin has no such limit)
+    /// The longest computing time of one instance, in milliseconds (Spin has no such limit)
     #[arg(long, env = "DEV_HOST_COMPUTE_LIMIT_MS", default_value_t = 30_000)]
     compute_limit_ms: u64,
     /// A file that plans what goes wrong, and sets the guests' clock; for tests (Spin has nothing like it)

@@ -32,7 +32,7 @@ pub struct Manifest {
 pub struct Application {
     /// The application's name.
     pub name: String,
-    /// Its version, if it has one.
+    /// The version, if there is one.
     #[serde(default)]
     pub version: String,
     #[serde(default, rename = "description")]
@@ -67,9 +67,9 @@ struct TriggerTables {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTrigger {
-    /// Which paths it serves.
+    /// The paths that it serves.
     pub route: String,
-    /// Who answers, if no fixed response does.
+    /// The component that answers, if no fixed response does.
     pub component: Option<Kebab>,
     /// The fixed response, if no component answers.
     pub static_response: Option<StaticResponse>,
@@ -79,7 +79,7 @@ pub struct HttpTrigger {
     _id: IgnoredAny,
 }
 
-/// How the component is called; there is one way.
+/// The executor of a component; there is one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 enum Executor {
@@ -105,7 +105,7 @@ pub struct StaticResponse {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CronTrigger {
-    /// Who is called.
+    /// The component that is called.
     pub component: Kebab,
     /// When: second, minute, hour, day of month, month, day of week.
     pub cron_expression: String,
@@ -115,7 +115,7 @@ pub struct CronTrigger {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandTrigger {
-    /// Who is called.
+    /// The component that is called.
     pub component: Kebab,
 }
 
@@ -133,7 +133,7 @@ pub struct Component {
     /// The guest's environment.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Where it may send requests, as templates.
+    /// The templates of the addresses to which it may send requests.
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
     /// The labels of the stores it may open.
@@ -145,7 +145,7 @@ pub struct Component {
     _tool: IgnoredAny,
 }
 
-/// What starts the components.
+/// The triggers that start the components.
 pub enum Triggers {
     /// Requests.
     Http(Vec<HttpTrigger>),

@@ -47,7 +47,7 @@ impl Connections {
     }
 }
 
-/// What one instance may send.
+/// The outbound requests of one instance.
 #[derive(Clone)]
 pub struct Outbound {
     /// The component's id, to which TLS settings belong.
@@ -58,11 +58,11 @@ pub struct Outbound {
     pub entries: Arc<[Template]>,
     /// The application's variables, which the entries may name.
     pub variables: Arc<Variables>,
-    /// Where the application itself listens, if it does.
+    /// The address on which the application itself listens, if it does.
     pub own_address: Option<Authority>,
     /// The entries as they were at the instance's first request; none if they could not be resolved.
     pub allowed: Arc<OnceLock<Option<AllowedHosts>>>,
-    /// What goes wrong, where a test has that planned.
+    /// The faults that a test has planned.
     pub faults: Option<Faults>,
 }
 
@@ -162,5 +162,5 @@ impl Outbound {
     }
 }
 
-/// What each of the three timeouts is when the guest does not say.
+/// The default of each of the three timeouts.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);

@@ -14,9 +14,10 @@ use crate::variables::Provider;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimeConfig {
-    /// Where the default store and the logs live; a flag outranks it, and empty means nowhere.
+    /// The directory of the default store and the logs; a flag outranks it, and empty means
+    /// nowhere.
     pub state_dir: Option<PathBuf>,
-    /// Where the components' output goes; a flag outranks it, and empty means nowhere.
+    /// The directory of the components' output; a flag outranks it, and empty means nowhere.
     pub log_dir: Option<PathBuf>,
     /// The most linear memory one instance may have, in bytes; a flag outranks it.
     pub max_instance_memory: Option<usize>,
@@ -29,7 +30,7 @@ pub struct RuntimeConfig {
     /// Limits of outbound requests.
     #[serde(default)]
     pub outbound_http: OutboundHttp,
-    /// Where no request may go.
+    /// The networks to which no request may go.
     #[serde(default)]
     pub outbound_networking: OutboundNetworking,
     /// Trust and identity of outbound requests.
@@ -104,11 +105,11 @@ impl ProviderConfig {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutboundHttp {
-    /// Whether connections are kept. With the table present and this absent, they are not: in Spin the
-    /// default of the field is not the default of the table.
+    /// True if connections are kept. With the table present and this absent, they are not: in Spin
+    /// the default of the field is not the default of the table.
     #[serde(default)]
     pub connection_pooling: bool,
-    /// One less than the connections that may exist at once.
+    /// The greatest number of connections at once, less one.
     pub max_concurrent_requests: Option<usize>,
 }
 
@@ -133,7 +134,7 @@ pub struct OutboundNetworking {
 pub enum BlockedNetwork {
     /// Everything that is not routed globally.
     Private,
-    /// One network.
+    /// A network.
     Network(IpNetwork),
 }
 

@@ -119,7 +119,8 @@ pub enum Error {
     Provider(String),
 }
 
-/// Whether `name` is lower-case words, joined by single underscores, the first starting with a letter.
+/// Checks that `name` is lower-case words, joined by single underscores, the first starting with a
+/// letter.
 fn valid_name(name: &str) -> anyhow::Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     ensure!(

@@ -131,7 +131,7 @@ fn fetch(probe: &Serving, server: &Server) -> Result<Value> {
     Ok(probe.step(json!({"step": "fetch", "requests": [request]}))?[0].take())
 }
 
-/// What the server says it was asked.
+/// Returns the request as the server has seen it.
 fn request(result: &Value) -> Result<Value> {
     let body = result["body"].as_str().unwrap_or_default();
     Ok(serde_json::from_str::<Value>(body)?["request"].take())

@@ -75,7 +75,7 @@ fn patiently<T>(doing: &str, work: impl FnOnce() -> T) -> T {
 
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
-/// What takes less than this is not what anybody waits for.
+/// The shortest duration that is worth a message.
 const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

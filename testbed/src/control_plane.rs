@@ -47,14 +47,15 @@ pub struct ControlPlane {
     launch: Launch,
 }
 
-/// How a control plane differs from that of the tests.
+/// The differences of a control plane from that of the tests.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where the cluster lives on between runs; by default it goes with the control plane.
+    /// The directory in which the cluster is kept between runs; by default it goes with the control
+    /// plane.
     pub state_dir: Option<PathBuf>,
-    /// Whether what loses its owner is deleted.
+    /// True if objects that lose their owner are deleted.
     pub collects_garbage: bool,
-    /// Whether it is an API server and its store alone.
+    /// True for an API server and its store alone.
     pub bare: bool,
     /// The chance that the API server closes the connection of a request when it is answered
     /// (`--goaway-chance`, for HTTP/2), as behind the balancers of large clouds; none if it never does.
@@ -114,7 +115,7 @@ impl ControlPlane {
         Ok(it)
     }
 
-    /// Where the API server is, as a URL without a path.
+    /// Returns the API server's URL, without a path.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -171,7 +172,7 @@ impl ControlPlane {
         Proxy::start(self, token)
     }
 
-    /// What the API server says of `token` to others: the `status` of a `TokenReview`.
+    /// Returns what the API server says of `token` to others: the `status` of a `TokenReview`.
     pub fn token_review(&self, token: &str) -> Result<Value> {
         let review = json!({
             "apiVersion": "authentication.k8s.io/v1",
@@ -183,7 +184,8 @@ impl ControlPlane {
         Ok(answer["status"].take())
     }
 
-    /// Who the API server takes the bearer of `token` for: the `userInfo` of a `SelfSubjectReview`.
+    /// Returns the user that the API server sees in `token`: the `userInfo` of a
+    /// `SelfSubjectReview`.
     pub fn self_subject_review(&self, token: &str) -> Result<Value> {
         let mut answer = self.ask_self_subject_review(token)?.ok()?;
         Ok(answer["status"]["userInfo"].take())
@@ -232,7 +234,7 @@ impl ControlPlane {
     }
 }
 
-/// What is needed to start the programs.
+/// The settings for starting the programs.
 struct Launch {
     assets: Assets,
     keeper: Keeper,
@@ -361,7 +363,7 @@ impl Launch {
     }
 }
 
-/// What tokens name as their issuer, and their audience by default.
+/// The issuer of the tokens, and their audience by default.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// Seconds on an idle machine, more where everything is being compiled.

@@ -22,7 +22,7 @@ pub struct Names<'a> {
     pub broker_namespace: &'a str,
     /// kubelease's account.
     pub broker: &'a str,
-    /// Where leases are made.
+    /// The namespace of leases.
     pub namespace: &'a str,
     /// The existing account that may be leased, where the file is about one.
     pub account: &'a str,
@@ -102,7 +102,7 @@ impl<'c> Deployed<'c> {
         Ok(Self { cluster, manifest, objects })
     }
 
-    /// What was applied, as it is written; nothing for what was created.
+    /// Returns the manifest that was applied; empty for objects that were created.
     #[must_use]
     pub fn manifest(&self) -> &str {
         &self.manifest
@@ -129,7 +129,7 @@ impl Drop for Deployed<'_> {
     }
 }
 
-/// Where an object is that the files of `deploy/` may hold.
+/// Returns the path of an object that the files of `deploy/` may hold.
 pub fn path(object: &Value) -> Result<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned).context("not a text");
     let (api, kind) = (text(&object["apiVersion"])?, text(&object["kind"])?);
@@ -151,7 +151,7 @@ pub fn path(object: &Value) -> Result<String> {
     })
 }
 
-/// Waits until a verb of a rule, its first where none is named, is allowed to a user in a namespace, or no
+/// Waits until a verb of a rule, its first if none is named, is allowed to a user in a namespace, or no
 /// longer.
 pub fn until(
     cluster: &ControlPlane,
@@ -240,7 +240,7 @@ fn read(name: &str) -> Result<String> {
     fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))
 }
 
-/// What is allowed in the whole cluster is allowed in each namespace; this one is read everywhere.
+/// The namespace in which all is read: a right in the whole cluster is a right in each namespace.
 const SYSTEM: &str = "kube-system";
 
 /// A policy takes effect within about a second, rights within some hundredths of one.

@@ -22,28 +22,30 @@ pub struct FaultyProxy {
     state: Arc<Mutex<State>>,
 }
 
-/// What goes wrong with a request.
+/// A fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is closed before anything is done.
     DropBefore,
-    /// It is done, and the connection closed.
+    /// The request is done, and the connection closed.
     DropAfter,
-    /// It is done so late that whoever has sent it has gone away; [`FaultyProxy::land`] does it.
+    /// The request is done so late that its sender has gone away; [`FaultyProxy::land`] does it.
     Late,
-    /// It is not done, and answered with a status that asks for another try after a second.
+    /// The request is not done, and answered with a status that asks for another try after a
+    /// second.
     Status(u16),
-    /// It is done, and the answer ends in the middle.
+    /// The request is done, and the answer ends in the middle.
     Truncate,
-    /// It is done, and answered with something else.
+    /// The request is done, and answered with something else.
     WrongBody,
-    /// It is not done, and never answered.
+    /// The request is not done, and never answered.
     BlackHole,
 }
 
 struct State {
     upstream: Http,
-    /// Which requests since the last [`FaultyProxy::arm`] go wrong, 1 being the first.
+    /// The first and last of the requests that go wrong since the last [`FaultyProxy::arm`], 1
+    /// being the first.
     armed: Option<(u64, u64, Fault)>,
     count: u64,
     /// Of a hundred requests, so many fail with 503, as these numbers have it.
@@ -53,12 +55,12 @@ struct State {
     random: Rng,
     ahead: TimeDelta,
     late: Vec<Message>,
-    /// How many are on their way to the server and back.
+    /// The number of requests on their way to the server and back.
     under_way: usize,
     asked: Vec<String>,
 }
 
-/// Where an exchange ends.
+/// The end of an exchange.
 #[derive(Clone, Copy)]
 struct Cut {
     /// After so many bytes of the request, if it has as many.
@@ -76,7 +78,8 @@ struct Message {
 }
 
 impl FaultyProxy {
-    /// One before the server that `upstream` is a client of, shown nobody's credential.
+    /// Starts a proxy before the server that `upstream` is a client of. The proxy adds no
+    /// credential.
     pub fn start(upstream: Http) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
         let address = listener.local_addr()?;
@@ -104,7 +107,7 @@ impl FaultyProxy {
         Ok(proxy)
     }
 
-    /// Where it is.
+    /// Returns the proxy's URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -165,7 +168,7 @@ impl FaultyProxy {
         })
     }
 
-    /// What was asked since this was last asked for, as `GET /version`.
+    /// Returns the requests since the last call, as `GET /version`.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state().asked)
@@ -233,7 +236,7 @@ impl FaultyProxy {
         }
     }
 
-    /// Where the next exchange is to end, if it is to.
+    /// Returns the place at which the next exchange is to end, if it is to.
     fn cut(&self) -> Option<Cut> {
         let mut state = self.state();
         let cuts = state.random.u8(..100) < state.cutting;
@@ -243,7 +246,7 @@ impl FaultyProxy {
         })
     }
 
-    /// What is to happen with the request that has come.
+    /// Decides about a request that has come.
     fn next(&self, message: &Message) -> (Option<Fault>, Http, TimeDelta) {
         let mut state = self.state();
         state.count += 1;
@@ -256,7 +259,7 @@ impl FaultyProxy {
     }
 }
 
-/// One request; none if the connection has ended, or ends after `limit` bytes of it.
+/// Reads a request; `None` if the connection has ended, or ends after `limit` bytes of it.
 fn read(stream: &mut TcpStream, limit: Option<usize>) -> Result<Option<Message>> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {

@@ -70,7 +70,8 @@ macro_rules! __tests {
     ($($test:path),* $(,)?) => { [$((stringify!($test), $test as fn(&$crate::harness::Case<'_>) -> _)),*] };
 }
 
-/// What a single test works with. All it has made is reported should the test fail, and removed after.
+/// The equipment of a single test. All that it has made is reported if the test fails, and removed
+/// after.
 pub struct Case<'s> {
     stage: &'s Stage,
     namespaces: Mutex<Vec<Arc<Namespace>>>,
@@ -157,7 +158,7 @@ fn perform(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Completio
     }
 }
 
-/// What all tests of a run share.
+/// The equipment that all tests of a run share.
 struct Stage {
     control_plane: ControlPlane,
     host: Box<dyn Host>,
@@ -169,7 +170,8 @@ impl Stage {
     }
 }
 
-/// They mostly wait: for the API server to forget a token, for a deadline.
+/// The number of tests per core: mostly they wait, for the API server to forget a token, or for a
+/// deadline.
 const TESTS_PER_CORE: usize = 4;
 
 /// Why a test was not done; not an error, but it takes the way of one.

@@ -1,7 +1,7 @@
 //! The hosts that can run a Spin manifest: dev-host, and Spin itself.
 //!
 //! A test is written once and [`from_env`] says who runs it. A test that needs what only dev-host can
-//! do asks [`Host::dev_host`] for it, and is counted as ignored where there is none (see
+//! do asks [`Host::dev_host`] for it, and is counted as ignored if there is none (see
 //! [`crate::harness`]).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -15,18 +15,18 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::{Keeper, Process, tail};
 use crate::wait::{eventually, not_yet};
 
-/// What a host is asked to run.
+/// An application for a host to run.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The manifest, `spin.toml`; the components are where it says.
     pub manifest: PathBuf,
-    /// What the host keeps between runs, and the logs.
+    /// The directory of the store and the logs, which the host keeps between runs.
     pub state_dir: PathBuf,
     /// Stores and TLS, in Spin's own format.
     pub runtime_config: Option<PathBuf>,
     /// Application variables, handed over in the environment: a command line is public.
     pub variables: Vec<(String, String)>,
-    /// Where to listen; any free port of loopback if none.
+    /// The address to listen on; any free port of loopback if none.
     pub listen: Option<SocketAddr>,
     /// The plan of what goes wrong, which dev-host alone can do.
     pub faults: Option<PathBuf>,
@@ -45,7 +45,7 @@ impl App {
         files.iter().map(|file| read(file)).collect()
     }
 
-    /// What one component has printed, both streams.
+    /// Returns the output of one component, both streams.
     pub fn component_log(&self, component: &str) -> Result<String> {
         ["stdout", "stderr"]
             .map(|stream| self.log_dir().join(format!("{component}_{stream}.txt")))
@@ -62,7 +62,7 @@ impl App {
 
 /// A program that serves a Spin application.
 pub trait Host: Send + Sync {
-    /// What to call it in messages.
+    /// Returns the name of the host in messages.
     fn name(&self) -> &'static str;
 
     /// Serves `app` until the answer is dropped or the `keeper` gone; returns once it listens.
@@ -162,13 +162,13 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens.
+    /// Returns the address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens, as a URL without a path or a final slash.
+    /// Returns the URL on which it listens, without a path or a final slash.
     #[must_use]
     pub fn url(&self) -> String {
         let mut address = self.address;
@@ -281,7 +281,7 @@ fn read(file: &Path) -> Result<String> {
 /// Selects the host.
 pub const HOST_VARIABLE: &str = "KUBELEASE_HOST";
 
-/// Where Spin is.
+/// The environment variable with the path of Spin.
 pub const SPIN_VARIABLE: &str = "KUBELEASE_SPIN";
 
 /// Enough to compile the components on a slow machine.

@@ -132,7 +132,7 @@ impl Http {
     }
 }
 
-/// What a server answered.
+/// The answer of a server.
 pub struct Reply {
     asked: String,
     /// The status code.

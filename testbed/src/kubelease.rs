@@ -14,7 +14,7 @@ use crate::http::Http;
 use crate::process::Keeper;
 use crate::random;
 
-/// What kubelease is told when it starts.
+/// The settings with which kubelease starts.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Application variables, among them [`ADMIN_TOKEN`], [`MASTER_KEY`] and [`SWEEP_TOKEN`].
@@ -23,13 +23,13 @@ pub struct Settings {
     pub cluster_host: String,
     /// A CA in PEM; without one, that host is treated as any other.
     pub ca: Option<String>,
-    /// What is shown to that host; it needs [`Self::ca`].
+    /// The client certificate for that host; it needs [`Self::ca`].
     pub client_certificate: Option<ClientCertificate>,
     /// More CAs in PEM, each after the host name whose certificates are from it.
     pub trusted: Vec<(String, String)>,
     /// More of the runtime configuration, such as another store.
     pub runtime_config: String,
-    /// Whether a test plans what goes wrong, in [`Kubelease::plan`]; only dev-host can do that.
+    /// True if a test plans faults, in [`Kubelease::plan`]; only dev-host can do that.
     pub faults: bool,
 }
 
@@ -91,7 +91,7 @@ pub struct Kubelease<'h> {
     keeper: Keeper,
 }
 
-/// What a restart changes.
+/// The state that a restart changes.
 struct Now {
     settings: Settings,
     app: App,
@@ -108,13 +108,13 @@ impl<'h> Kubelease<'h> {
         Ok(Self { host, now, state_dir, keeper })
     }
 
-    /// What it was told.
+    /// Returns the settings with which it was started.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.now().settings.clone()
     }
 
-    /// Where it listens.
+    /// Returns the URL on which it listens.
     pub fn url(&self) -> Result<String> {
         Ok(self.now().running.as_ref().context("kubelease is not running")?.url())
     }
@@ -152,19 +152,20 @@ impl<'h> Kubelease<'h> {
         self.now().running.take().context("kubelease is not running")?.kill()
     }
 
-    /// What the host keeps: the store, and the logs.
+    /// Returns the host's directory: the store, and the logs.
     #[must_use]
     pub fn state_dir(&self) -> &Path {
         &self.state_dir
     }
 
-    /// Where it is planned what goes wrong; what was done is noted beside it, with another extension.
+    /// Returns the file of planned faults; the faults that happened are noted beside it, with
+    /// another extension.
     #[must_use]
     pub fn plan(&self) -> PathBuf {
         self.state_dir.join(FAULTS)
     }
 
-    /// Whether it serves; what was planned may have ended it.
+    /// Returns true if it serves; a planned fault may have ended it.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.now().running.as_ref().is_some_and(|running| running.check().is_ok())
@@ -264,7 +265,7 @@ ca_roots_file = "{ca}"
     )
 }
 
-/// It may be there from an earlier start.
+/// Writes a file that only we can read. The file may be there from an earlier start.
 fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -279,7 +280,7 @@ client_private_key_file = "client.key"
 /// The secret of the first administrator.
 pub const ADMIN_TOKEN: &str = "admin_token";
 
-/// What stored secrets are sealed with: 32 bytes in base64.
+/// The key under which stored secrets are sealed: 32 bytes in base64.
 pub const MASTER_KEY: &str = "master_key";
 
 /// The secret that starts a sweep.

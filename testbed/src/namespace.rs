@@ -24,13 +24,14 @@ impl Namespace {
         Ok(Self { name, admin })
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where objects of a kind are: `resources` is the plural, `api` is `v1` or `GROUP/VERSION`.
+    /// Returns the path of a kind's objects: `resources` is the plural, `api` is `v1` or
+    /// `GROUP/VERSION`.
     #[must_use]
     pub fn path(&self, api: &str, resources: &str) -> String {
         let root = if api.contains('/') { "apis" } else { "api" };
@@ -144,7 +145,7 @@ pub const LABEL: &str = "kubelease.dev/testbed";
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
-/// What tests and leases have in a namespace.
+/// The objects of tests and leases in a namespace.
 const HELD: [(&str, &str); 5] = [
     ("v1", "serviceaccounts"),
     ("v1", "secrets"),

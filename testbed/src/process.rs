@@ -108,7 +108,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Where everything it prints goes.
+    /// Returns the file of its output.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.log
@@ -262,7 +262,7 @@ done
 rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 "#;
 
-/// How long a process may take to end when asked, as in [`KEEPER`].
+/// The time that a process has to end when asked, as in [`KEEPER`].
 const GRACE: Duration = Duration::from_secs(5);
 
 const POLL: Duration = Duration::from_millis(5);

@@ -91,7 +91,7 @@ impl Redis {
         }
     }
 
-    /// Where it listens, as a URL.
+    /// Returns the URL on which it listens.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)

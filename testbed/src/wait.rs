@@ -20,7 +20,7 @@ impl<E: Into<Error>> From<E> for Unmet {
     }
 }
 
-/// What is still missing.
+/// Says what is still missing.
 pub fn not_yet(missing: impl Display) -> Unmet {
     Unmet::NotYet(anyhow!("{missing}"))
 }

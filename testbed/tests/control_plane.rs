@@ -206,7 +206,7 @@ fn a_manifest_is_read_applied_and_deleted() -> Result<()> {
     Ok(())
 }
 
-/// One for all tests. Nothing drops it: that it ends all the same is its keeper's doing.
+/// Returns the one control plane of all tests. Nothing drops it: its keeper ends it all the same.
 fn cluster() -> Result<&'static ControlPlane> {
     static CLUSTER: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
     let cluster =

@@ -148,7 +148,7 @@ fn await_end(pid: Pid) -> Result<()> {
     })
 }
 
-/// Where no init reaps orphans, a dead one keeps its id.
+/// If no init reaps orphans, a dead one keeps its id.
 fn is_zombie(pid: Pid) -> bool {
     fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid()))
         .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z')))

@@ -81,7 +81,7 @@ pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) ->
     })
 }
 
-/// One issue, each renewal with the id of its own token, and one end.
+/// The events of a lease: an issue, each renewal with the id of its own token, and an end.
 pub fn a_lease_has_its_whole_life_in_the_audit(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;

@@ -144,7 +144,7 @@ fn each_change_is_found(broker: &Broker<'_>, store: &dyn Store) -> Result<()> {
     Ok(())
 }
 
-/// What the verification of the whole audit finds wrong, page by page.
+/// Returns the findings of a verification of the whole audit, page by page.
 fn findings(admin: &Http) -> Result<Vec<Value>> {
     let (mut findings, mut cursor) = (vec![], String::new());
     for _ in 0..MAX_PAGES {

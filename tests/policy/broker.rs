@@ -17,9 +17,9 @@ pub struct Broker {
     pub cluster: &'static ControlPlane,
     /// The API as this account.
     pub http: Http,
-    /// Its own namespace.
+    /// The namespace of its account.
     pub home: Namespace,
-    /// Where leases are made; the account `deployer` is there.
+    /// The namespace of leases; the account `deployer` is there.
     pub place: Namespace,
     /// A `ClusterRole` that may be bound.
     pub role: String,
@@ -142,7 +142,7 @@ impl Broker {
     }
 }
 
-/// One for all tests.
+/// Returns the one control plane of all tests.
 fn cluster() -> Result<&'static ControlPlane> {
     static CLUSTER: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
     let start = || ControlPlane::start_bare().map_err(|error| format!("{error:?}"));

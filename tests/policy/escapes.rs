@@ -27,7 +27,7 @@ impl Escape {
     }
 }
 
-/// What is in the namespaces and none of kubelease's business.
+/// Objects in the namespaces that are none of kubelease's business.
 pub struct Strangers {
     admin: Http,
     lists: Vec<String>,

@@ -61,7 +61,7 @@ impl Lease {
         })
     }
 
-    /// One object of each kind.
+    /// Creates an object of each kind.
     pub fn create_all(&self, broker: &Broker) -> Result<()> {
         let place = broker.place.name();
         for (path, object) in [

@@ -154,5 +154,5 @@ fn without(role: &Value, taken: &Value, verb: &str) -> Result<Value> {
 /// The questions about oneself that are open to everybody.
 const EVERYBODYS: [&str; 2] = ["selfsubjectreviews", "selfsubjectaccessreviews"];
 
-/// How an answer begins that comes from the policy.
+/// The start of an answer that comes from the policy.
 const POLICY: &str = "ValidatingAdmissionPolicy '";

@@ -14,7 +14,7 @@ use testbed::wait::{eventually, not_yet};
 use crate::bench::Bench;
 use crate::kube::objects;
 
-/// What a test knows that the auditor cannot: which tokens it has, and what it was told.
+/// The facts that a test knows and the auditor cannot: the tokens it has, and the answers it got.
 #[derive(Debug, Default)]
 pub struct Expectations {
     /// The leases that it was answered, each with its token.
@@ -60,7 +60,8 @@ impl Store {
         by_id.collect()
     }
 
-    /// Whether the general log has an event of the login that gave the access token of this accessor.
+    /// Returns true if the general log has an event of the login that gave the access token of this
+    /// accessor.
     fn has_login(&self, accessor: &str) -> bool {
         let keys = self.0.keys().filter(|key| key.starts_with("event.audit."));
         keys.filter_map(|key| self.value(key)).any(|record| {
@@ -71,7 +72,7 @@ impl Store {
         })
     }
 
-    /// Whether it is on record that a lease has ended.
+    /// Returns true if the end of a lease is on record.
     pub fn has_ended(&self, id: &str) -> bool {
         self.has(&format!("ended.{id}"))
     }

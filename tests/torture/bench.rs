@@ -25,7 +25,7 @@ pub struct Bench<'s> {
 }
 
 impl<'s> Bench<'s> {
-    /// One of a kind of lease; nothing goes wrong yet.
+    /// Prepares a kind of lease; no fault is planned yet.
     pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
         Self::with(case, kind, None)
     }
@@ -85,7 +85,8 @@ impl<'s> Bench<'s> {
         fs::rename(&draft, &file).context("could not plan faults")
     }
 
-    /// What was done since the last plan, as `read KEYS`, `write KEYS` and `http METHOD PATH`.
+    /// Returns the operations since the last plan, as `read KEYS`, `write KEYS` and `http METHOD
+    /// PATH`.
     pub fn trace(&self) -> Result<Vec<String>> {
         let file = self.broker.kubelease.plan().with_extension("trace");
         let text = fs::read_to_string(file).context("nothing was noted")?;

@@ -74,7 +74,7 @@ pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &Case) -> Result<
     audit(&bench, &expected)
 }
 
-/// How long a sweep takes that has nothing to do: it writes nothing, and asks nobody.
+/// Measures a sweep that has nothing to do: it writes nothing, and asks nobody.
 fn idle_sweep(bench: &Bench<'_>) -> Result<Duration> {
     // Each record is read once soon after its issue, and a sweep that finds nothing is noted now and then.
     while bench.sweep("")?.expect(200)?["more"] == true {}

@@ -40,10 +40,10 @@ pub fn objects(broker: &Broker<'_>) -> Result<Vec<Found>> {
     Ok(all)
 }
 
-/// What is not ours and looks like it: copies of a lease's objects under other names and under their own, and
-/// those of another installation.
+/// Creates objects that are not ours and look like it: copies of a lease's objects under other
+/// names and under their own, and those of another installation.
 pub fn look_alikes(broker: &Broker<'_>) -> Result<Vec<Found>> {
-    // Where the store is lost, a copy that was made at once is taken for the original until its end, which is not
+    // If the store is lost, a copy that was made at once is taken for the original until its end, which is not
     // to come (docs/disaster-recovery.md).
     let lease = broker.lease(&json!({ "ttl": "24h" }))?;
     let originals: Result<Vec<_>> = lease

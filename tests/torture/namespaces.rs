@@ -74,7 +74,7 @@ fn account(bench: &Bench<'_>, lease: &Lease) -> Result<Value> {
     Ok(anew(&bench.broker.object(told)?))
 }
 
-/// What kubelease may in the namespace goes with it; the lists that it is put back to.
+/// Returns kubelease's rights in the namespace, which go with it and are put back from these lists.
 fn rights(bench: &Bench<'_>) -> Result<Vec<(String, Value)>> {
     let mut rights = vec![];
     for plural in ["roles", "rolebindings"] {

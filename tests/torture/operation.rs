@@ -22,7 +22,7 @@ pub enum Operation {
     Reconcile,
 }
 
-/// What an operation is done to.
+/// The object of an operation.
 pub struct Prepared {
     operation: Operation,
     leases: Vec<Lease>,

@@ -51,7 +51,7 @@ enum Wrong {
     Way(&'static str, Fault),
 }
 
-/// What can go wrong with a read of the store.
+/// The faults of a read of the store.
 const READS: &[Wrong] = &[Wrong::Host("kill_before"), Wrong::Host("error"), Wrong::Host("locked")];
 
 /// With a write.
@@ -85,7 +85,7 @@ const REQUESTS: &[Wrong] = &[
 /// A point: which step, and what goes wrong with it.
 struct Point {
     step: usize,
-    /// Which of the requests it is, if it is one.
+    /// The number of the request, if the point is one.
     request: u64,
     wrong: Wrong,
 }
@@ -98,7 +98,7 @@ impl Point {
         format!("{} {} {} {wrong}", operation.name(), kind.name, self.step)
     }
 
-    /// Whether whoever waits for it waits long: too long for a part of it.
+    /// Returns true if it makes its caller wait long: too long for a part of it.
     fn is_slow(&self) -> bool {
         matches!(self.wrong, Wrong::Way(_, Fault::Late) | Wrong::Host("slow"))
     }
@@ -151,7 +151,7 @@ fn survives(case: &Case, operation: Operation) -> Result<()> {
     if violations.is_empty() { Ok(()) } else { bail!("{}", violations.join("\n")) }
 }
 
-/// Whether a point of this name is one of an operation, with whatever kind of lease.
+/// Returns true if a point of this name is one of an operation, with whatever kind of lease.
 fn is_any_of(operation: Operation, point: &str) -> bool {
     operation.kinds().into_iter().any(|kind| is_of(operation, kind, point))
 }
@@ -204,7 +204,7 @@ fn try_point(bench: &Bench<'_>, operation: Operation, point: &Point, round: u64)
     end(bench, &prepared, &expected)
 }
 
-/// What is made after this is made by the cluster's true time again, which tokens and objects are dated by.
+/// Ends the experiment by the cluster's true time again, which tokens and objects are dated by.
 fn end(bench: &Bench<'_>, prepared: &Prepared, expected: &Expectations) -> Result<()> {
     bench.set_clocks(0)?;
     prepared.finish(bench, expected)?;
@@ -238,5 +238,5 @@ const CAP: usize = 4;
 /// With how many kinds of leases a part tries each operation.
 const KINDS_OF_A_PART: usize = 3;
 
-/// How many points of each operation and kind are a part.
+/// The number of points of each operation and kind that make a part.
 const POINTS_OF_A_PART: usize = 14;

@@ -198,7 +198,7 @@ impl<'s> Pair<'s> {
         leases.into_inner().ok().context("no panic")
     }
 
-    /// What was answered lives; taken back it is gone, and nothing is left.
+    /// Revokes the leases that were answered, and checks that nothing is left.
     fn all_end(&self, leases: &[Lease]) -> Result<()> {
         ensure!(!leases.is_empty(), "something was answered");
         let [one, other] = &self.admins;
@@ -227,7 +227,7 @@ impl<'s> Pair<'s> {
     }
 }
 
-/// What was given up may land for a second only.
+/// Returns settings by which an issue that was given up may take effect for a second only.
 fn impatient(case: &Case<'_>) -> Result<Settings> {
     Ok(case.settings()?.with("landing_time", "1s"))
 }

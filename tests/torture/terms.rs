@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// What `cargo xtask torture` has been told; nothing of it in `cargo xtask test`.
+/// The options of `cargo xtask torture`; none in `cargo xtask test`.
 pub struct Terms {
-    /// What all orders are made from.
+    /// The seed of all orders.
     pub seed: u64,
-    /// How long each operation is tried, side by side with the others; without it, a part is run.
+    /// The time for which each operation is tried, side by side with the others; without it, a part
+    /// is run.
     pub time: Option<Duration>,
     /// The one point that is run.
     pub only: Option<String>,
@@ -28,12 +29,12 @@ impl Terms {
         })
     }
 
-    /// Whether all is run that there is, or what fits of it.
+    /// Returns true if everything is run, and not only what fits.
     pub fn is_whole(&self) -> bool {
         self.time.is_some() || self.only.is_some()
     }
 
-    /// Whether the time is over of the `turn`th of all `turns`, which share it.
+    /// Returns true if the time is over of the `turn`th of all `turns`, which share it.
     pub fn is_over(&self, turn: u32, turns: u32) -> bool {
         self.time.is_some_and(|time| self.began.elapsed() >= time * turn / turns)
     }

@@ -42,7 +42,7 @@ fn for_wasm() -> Vec<&'static str> {
     ["--target", TARGET].into_iter().chain(packages).collect()
 }
 
-/// Its compilation takes minutes, so cargo-deny is used where it is installed.
+/// Runs cargo-deny if it is installed: its compilation takes minutes.
 fn dependencies() -> Result<()> {
     if command::output(deny().arg("--version")).is_err() {
         eprintln!("not checking the dependencies: `cargo install cargo-deny --locked` would");

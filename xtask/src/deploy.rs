@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::workspace::root;
 
-/// What `cargo xtask deploy-manifests` can be told.
+/// The options of `cargo xtask deploy-manifests`.
 #[derive(Args)]
 pub struct Options {
     /// Write nothing, and fail where a file is not as it would be written.

@@ -75,14 +75,14 @@ enum Task {
     ControlPlane,
 }
 
-/// Who runs the components.
+/// The host of the components.
 #[derive(Args)]
 struct HostOptions {
     /// The host that runs the components.
     #[arg(long, value_enum, default_value_t = HostKind::DevHost)]
     host: HostKind,
 
-    /// Where Spin is, for `--host spin`.
+    /// The path of Spin, for `--host spin`.
     #[arg(long, value_name = "PATH", default_value = "spin")]
     spin: PathBuf,
 }

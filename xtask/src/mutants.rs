@@ -13,10 +13,10 @@ use crate::build;
 use crate::wasm_target::TARGET;
 use crate::workspace::{cargo, root};
 
-/// What `cargo xtask mutants` can be told.
+/// The options of `cargo xtask mutants`.
 #[derive(Args)]
 pub struct Options {
-    /// The defects, by the names of their files; all, where none is named.
+    /// The defects, by the names of their files; all, if none is named.
     names: Vec<String>,
 }
 
@@ -27,9 +27,9 @@ struct Defect {
     test: String,
     /// The package that the test is of.
     package: String,
-    /// What the test is told by the environment.
+    /// The environment of the test.
     environment: Vec<(String, String)>,
-    /// Whether the test runs the built components.
+    /// True if the test runs the built components.
     components: bool,
 }
 
@@ -56,7 +56,7 @@ pub fn mutants(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Whether the test of a defect fails, as a test does, and not because it does not build.
+/// Returns true if the test of a defect fails as a test does, and not because it does not build.
 fn is_seen(tree: &Path, name: &str, defect: &Defect) -> Result<bool> {
     let test = || {
         let mut test = cargo("test");
@@ -169,7 +169,7 @@ fn copy_tracked(to: &Path) -> Result<()> {
 fn apply(tree: &Path, patch: &Path, options: &[&str]) -> Result<()> {
     let mut apply = Command::new("git");
     apply.arg("apply").args(options).arg(patch).current_dir(tree);
-    // Where the scratch directory is within another repository, it would be that one's paths.
+    // If the scratch directory is within another repository, it would be that one's paths.
     apply.env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(tree));
     command::output(&mut apply).map(drop)
 }

@@ -11,7 +11,7 @@ use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 use crate::workspace::cargo;
 use crate::{HostKind, HostOptions, build};
 
-/// What `cargo xtask test` can be told.
+/// The options of `cargo xtask test`.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long, value_name = "VERSION")]
     kubernetes: Option<Release>,
 
-    /// What else to tell `cargo test`, such as `--package` or, after another `--`, a test's name.
+    /// Further options of `cargo test`, such as `--package` or, after another `--`, a test's name.
     #[arg(last = true)]
     rest: Vec<String>,
 }

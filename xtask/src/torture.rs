@@ -9,18 +9,18 @@ use testbed::command;
 use crate::test;
 use crate::workspace::cargo;
 
-/// What `cargo xtask torture` can be told.
+/// The options of `cargo xtask torture`.
 #[derive(Args)]
 pub struct Options {
-    /// How long each operation is tried; all seven are tried side by side.
+    /// The minutes for which each operation is tried; all seven are tried side by side.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_080))]
     minutes: u64,
 
-    /// What all orders are made from. The steps themselves differ a little from run to run.
+    /// The seed of all orders. The steps themselves differ a little from run to run.
     #[arg(long)]
     seed: Option<u64>,
 
-    /// The one point to run, as a violation names it: `issue rules 12 kill_before`. Where the steps came in
+    /// The one point to run, as a violation names it: `issue rules 12 kill_before`. If the steps came in
     /// another order, its neighbours are worth a try too.
     #[arg(long, value_name = "NAME")]
     point: Option<String>,

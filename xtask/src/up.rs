@@ -28,22 +28,22 @@ use self::state::State;
 use crate::control_plane::until_interrupted;
 use crate::{HostKind, HostOptions, build, workspace};
 
-/// What `cargo xtask up` can be told.
+/// The options of `cargo xtask up`.
 #[derive(Args)]
 pub struct Options {
     /// Use a cluster that is there instead of a local one.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// Which of the kubeconfig's contexts; the current one by default.
+    /// The context of the kubeconfig; the current one by default.
     #[arg(long, value_name = "NAME", requires = "kubeconfig")]
     context: Option<String>,
 
-    /// Where kubelease listens [default: port 3000 of loopback or, if that is taken, any].
+    /// The address to listen on [default: port 3000 of loopback or, if that is taken, any].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 
-    /// What is kept between runs.
+    /// The directory that is kept between runs.
     #[arg(long, value_name = "DIR", default_value_os_t = workspace::root().join(".kubelease"))]
     state_dir: PathBuf,
 
@@ -211,7 +211,7 @@ Change a file to try something else; `api METHOD PATH [BODY]` asks for whatever 
     text + "Ctrl-C ends it all."
 }
 
-/// What the host keeps, below the state directory.
+/// The host's directory, below the state directory.
 const HOST_DIR: &str = "host";
 
 /// Often enough that a lease of a minute ends within seconds of its time.

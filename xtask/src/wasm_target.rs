@@ -31,7 +31,7 @@ pub fn prepare() -> Result<()> {
     })
 }
 
-/// What the components are compiled for.
+/// The target for which the components are compiled.
 pub const TARGET: &str = "wasm32-wasip2";
 
 struct Toolchain {
@@ -320,7 +320,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Where Debian keeps rust-src of several releases, and then the newest.
+/// The releases in which Debian keeps several versions of rust-src, the newest last.
 const SUITES: [&str; 3] = ["trixie-backports", "forky", "sid"];
 
 const MIRROR: &str = "http://deb.debian.org/debian";

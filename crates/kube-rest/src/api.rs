@@ -30,7 +30,7 @@ impl<'a> Api<'a> {
         Self { base, authorization }
     }
 
-    /// Which version answers. `GET /version`; open to all who are authenticated.
+    /// Returns the server's version. `GET /version`; open to all who are authenticated.
     pub fn version(&self) -> Call<Version> {
         self.get(self.path(&["version"], Subject::default()))
     }
@@ -40,7 +40,7 @@ impl<'a> Api<'a> {
         Address { uri: uri::path(self.base, segments), subject }
     }
 
-    /// Where the objects of a kind are: in one namespace, or in all where none is named.
+    /// The address of a kind's objects: in one namespace, or in all if none is named.
     pub(crate) fn collection(&self, kind: Kind, namespace: Option<&str>) -> Address {
         let (group, version) = kind.api_version().split_once('/').unwrap_or(("", "v1"));
         let subject = Subject::collection(kind.group(), kind.plural()).within(namespace);
@@ -56,7 +56,7 @@ impl<'a> Api<'a> {
         self.path(&segments, subject)
     }
 
-    /// Where one object is.
+    /// The address of one object.
     pub(crate) fn item(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Address {
         let Address { uri, .. } = self.collection(kind, namespace);
         let uri = if namespace.is_none() && kind.is_namespaced() {
@@ -90,7 +90,8 @@ impl<'a> Api<'a> {
     }
 }
 
-/// Where a call goes, and what is there: without it no refusal could be told from that of another call.
+/// The address of a call, and the object there: without it no refusal could be told from that of
+/// another call.
 pub(crate) struct Address {
     pub(crate) uri: Result<String, Error>,
     pub(crate) subject: Subject,

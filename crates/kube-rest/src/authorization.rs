@@ -6,30 +6,30 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::Error;
 
-/// What is sent with each request to show whose it is.
+/// The credential that is sent with each request.
 #[derive(Clone, Copy)]
 pub enum Authorization<'a> {
     /// A bearer token, in the `Authorization` header.
     Bearer(&'a str),
     /// Nothing: a gateway adds its own account, or a client certificate on the connection says it.
     None,
-    /// One header of a gateway's own, and no `Authorization`.
+    /// A header of a gateway's own, and no `Authorization`.
     Header {
-        /// Its name; [`Authorization::check`] says which are refused.
+        /// The name; [`Authorization::check`] says which are refused.
         name: &'a str,
-        /// Its value; never printed.
+        /// The value; never printed.
         value: &'a str,
     },
 }
 
 impl Authorization<'_> {
-    /// Whether requests can be sent with it.
+    /// Checks that requests can be sent with it.
     ///
     /// A header may not be one that we or the connection set, nor one by which something on the way is
     /// told to act for another, to do something else, or to answer in another form.
     ///
     /// # Errors
-    /// Fails with [`Error::Improper`] where they cannot; neither name nor value is repeated.
+    /// Fails with [`Error::Improper`] if they cannot; neither name nor value is repeated.
     pub fn check(&self) -> Result<(), Error> {
         self.header().map(drop)
     }

@@ -27,7 +27,8 @@ pub const LIMITS: Limits = Limits {
 #[must_use = "a call does nothing until it is sent"]
 pub struct Call<T> {
     request: Result<Request<Vec<u8>>, Error>,
-    /// What it is about: a refusal that names something else says nothing of it.
+    /// The object that the call is about. A refusal that names another object says nothing of this
+    /// one.
     subject: Subject,
     limits: Limits,
     decode: Decode<T>,
@@ -73,7 +74,7 @@ impl<T> Call<T> {
     /// The request that would be sent.
     ///
     /// # Errors
-    /// Fails where it cannot be written.
+    /// Fails if it cannot be written.
     pub fn into_request(self) -> Result<Request<Vec<u8>>, Error> {
         self.request
     }

@@ -9,7 +9,7 @@ pub struct TokenClaims {
     /// Whose token it is, as `system:serviceaccount:apps:deployer`.
     #[serde(rename = "sub")]
     pub subject: String,
-    /// Who may accept it.
+    /// The audience of the token.
     #[serde(rename = "aud")]
     pub audience: Audience,
     /// When it was issued.
@@ -18,13 +18,13 @@ pub struct TokenClaims {
     /// When it ends.
     #[serde(rename = "exp", with = "chrono::serde::ts_seconds")]
     pub expires_at: DateTime<Utc>,
-    /// Its own id; absent before Kubernetes 1.29.
+    /// The token's own id; absent before Kubernetes 1.29.
     #[serde(rename = "jti")]
     pub id: Option<String>,
-    /// Who issued it.
+    /// The issuer.
     #[serde(rename = "iss")]
     pub issuer: Option<String>,
-    /// What it is bound to.
+    /// The claims of Kubernetes: the account, and the object that the token is bound to.
     #[serde(rename = "kubernetes.io")]
     pub private: Option<PrivateClaims>,
 }
@@ -32,7 +32,7 @@ pub struct TokenClaims {
 /// The claims that Kubernetes alone makes: what must still exist, so that the token is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PrivateClaims {
-    /// Where it all is.
+    /// The namespace of all of them.
     pub namespace: Option<String>,
     /// The account.
     #[serde(rename = "serviceaccount")]
@@ -44,13 +44,13 @@ pub struct PrivateClaims {
 /// An object by name and UID.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ObjectClaim {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What tells it from another of its name.
+    /// The UID, which differs from that of another object of the same name.
     pub uid: String,
 }
 
-/// One audience or several: RFC 7519 §4.1.3 allows both.
+/// An audience or several: RFC 7519 §4.1.3 allows both.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
@@ -71,7 +71,7 @@ impl TokenClaims {
     /// For a token that the signer itself has just handed over; of any other it proves nothing.
     ///
     /// # Errors
-    /// Fails where it is no JWT, or lacks one of the claims.
+    /// Fails if it is no JWT, or lacks one of the claims.
     pub fn read_unverified(token: &str) -> Result<Self, ClaimsError> {
         // The decoder's own error may quote what it read.
         jsonwebtoken::dangerous::insecure_decode(token)
@@ -79,7 +79,7 @@ impl TokenClaims {
             .map_err(|_| ClaimsError)
     }
 
-    /// Whether the token is one of this account.
+    /// Returns true if the token is one of this account.
     #[must_use]
     pub fn is_of(&self, namespace: &str, service_account: &str) -> bool {
         self.subject
@@ -100,7 +100,7 @@ impl TokenClaims {
         Some(&self.private.as_ref()?.secret.as_ref()?.uid)
     }
 
-    /// Who may accept it.
+    /// Returns the audiences of the token.
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         match &self.audience {

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Call, Error, Kind};
 
-/// What became of an object that was deleted.
+/// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Answer")]
 pub enum Deletion {
-    /// It is gone.
+    /// The object is gone.
     Gone,
-    /// Its deletion has begun and something holds it, a finalizer as a rule: it must be looked at again.
+    /// The deletion has begun and something holds it, a finalizer as a rule: the object must be
+    /// read again.
     Terminating {
         /// Since when, where the answer tells.
         since: Option<DateTime<Utc>>,

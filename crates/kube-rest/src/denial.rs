@@ -92,7 +92,7 @@ const FORMS: [Form; 9] = [
     form(DeniedBy::Escalation, "is attempting to grant RBAC permissions not currently held", '\0'),
 ];
 
-/// Whether a text is a name that such an object can have: a DNS subdomain.
+/// Returns true if a text is a name that such an object can have: a DNS subdomain.
 fn is_name(text: &str) -> bool {
     let edge =
         |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());

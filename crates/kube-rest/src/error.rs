@@ -14,7 +14,7 @@ pub enum Error {
     /// A part of the path is empty or would change which object is meant; nothing was sent.
     #[error("`{0}` is no name of an object")]
     Segment(String),
-    /// What was asked for is never asked for, as reading a secret; nothing was sent.
+    /// The request is one that we never send, such as reading a Secret; nothing was sent.
     #[error("{0}")]
     Improper(&'static str),
     /// No whole answer came.
@@ -31,7 +31,10 @@ pub enum Error {
     Token(#[source] ClaimsError),
 }
 
-/// Where an answer stops being what was asked for.
+/// The place at which an answer stops being what was asked for.
+///
+/// The text there is dropped: the JSON decoder would quote it, and the server could have written
+/// our own credential into it.
 ///
 /// What stands there is not kept: the JSON decoder would quote it, and whatever answers could write our
 /// own credential into it.
@@ -133,12 +136,13 @@ impl Error {
         matches!(error, TransportError::Unreachable(_) | TransportError::Tls(_))
     }
 
-    /// Whether the API server may have done what was asked, now or later.
+    /// Returns true if the API server may have done what was asked, or may do it later.
     ///
-    /// Known not to have: what was never sent; what found no server, no agreement on TLS, or no leave of
-    /// the host; and refusals, which Kubernetes gives before it acts. Unknown is all else: an exchange that
-    /// broke off or ran out of time, an answer that cannot be read, what a server or anything between answers
-    /// while the request may still be on its way (5xx, 408), and a refusal that is not about what was asked.
+    /// Three outcomes are known: nothing was sent; no server was found, TLS did not agree, or the
+    /// host did not allow it; and refusals, which Kubernetes gives before it acts. All others are
+    /// unknown: an exchange that broke off or ran out of time, an answer that cannot be read, an
+    /// answer of the server or of anything between while the request may still be on its way (5xx,
+    /// 408), and a refusal that is not about the object of the request.
     #[must_use]
     pub fn is_unknown_outcome(&self) -> bool {
         match self {

@@ -12,7 +12,7 @@ pub trait HttpClient {
     /// Sends `request` within `limits`. Redirects are answers like any other and are not followed.
     ///
     /// # Errors
-    /// Fails where no whole answer came; the server may have acted all the same.
+    /// Fails if no whole answer came; the server may have acted all the same.
     async fn send(
         &self,
         request: Request<Vec<u8>>,
@@ -20,7 +20,7 @@ pub trait HttpClient {
     ) -> Result<Response<Vec<u8>>, TransportError>;
 }
 
-/// How long and how large an exchange may become. Nothing else bounds it: Spin waits 600 s by itself.
+/// Limits of an exchange, in time and size. Nothing else bounds it: Spin waits 600 s by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Until the TCP connection stands.
@@ -45,7 +45,7 @@ pub enum TransportError {
     /// The host's `allowed_outbound_hosts` or block list does not cover the address.
     #[error("the host does not allow requests to the address: {0}")]
     Denied(String),
-    /// One of [`Limits`]' times ran out.
+    /// A time of [`Limits`] ran out.
     #[error("no whole answer came in time: {0}")]
     Timeout(String),
     /// The answer is larger than [`Limits::answer_bytes`].

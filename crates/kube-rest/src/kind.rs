@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// An account of a workload, or of a lease.
     ServiceAccount,
-    /// What a token can be bound to. Made and deleted, never read or listed.
+    /// The object that a token can be bound to. Created and deleted, never read or listed.
     Secret,
     /// A `coordination.k8s.io` Lease: can be listed without harm.
     Lease,
-    /// What may be done in one namespace.
+    /// The rights in one namespace.
     Role,
-    /// What may be done in the cluster, or wherever it is bound.
+    /// The rights in the cluster, or wherever the role is bound.
     ClusterRole,
-    /// Who has a role in one namespace.
+    /// The binding of a role in one namespace.
     RoleBinding,
-    /// Who has a cluster role everywhere.
+    /// The binding of a cluster role everywhere.
     ClusterRoleBinding,
 }
 
@@ -49,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// Its resource in paths and rules, as `serviceaccounts`.
+    /// Returns the resource in paths and rules, as `serviceaccounts`.
     #[must_use]
     pub fn plural(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Kind {
         }
     }
 
-    /// Its API group, as rules name it; empty for the core group.
+    /// Returns the API group, as rules name it; empty for the core group.
     #[must_use]
     pub fn group(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Kind {
         }
     }
 
-    /// Its group and version, as `rbac.authorization.k8s.io/v1`.
+    /// Returns the group and version, as `rbac.authorization.k8s.io/v1`.
     #[must_use]
     pub fn api_version(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl Kind {
         }
     }
 
-    /// Whether each such object is in a namespace.
+    /// Returns true if each such object is in a namespace.
     #[must_use]
     pub fn is_namespaced(self) -> bool {
         !matches!(self, Self::ClusterRole | Self::ClusterRoleBinding)

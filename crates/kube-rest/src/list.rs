@@ -29,12 +29,12 @@ pub const MAX_PAGE: u32 = 500;
 /// Some of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What is on it; may be empty although there is more.
+    /// The items; may be empty although there is more.
     pub items: Vec<T>,
-    /// Where the next one begins; none after the last. Good for five minutes or so, then
+    /// The token for the next page; absent after the last. Good for five minutes or so, then
     /// [`crate::Status::is_expired`].
     pub next: Option<String>,
-    /// How many remain, where the API server tells; it does not where there is a selector.
+    /// The number of remaining items, if the API server tells; it does not if there is a selector.
     pub remaining: Option<u64>,
 }
 
@@ -87,7 +87,7 @@ struct Answer {
     items: Option<Vec<RawObject>>,
 }
 
-/// What a list says of itself.
+/// The metadata of a list.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListMetadata {

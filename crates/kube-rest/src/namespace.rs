@@ -15,15 +15,16 @@ use crate::{Api, Call, LIST_LIMITS, Page};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Answer")]
 pub struct Namespace {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What tells it from another of its name. That of `kube-system` tells a cluster from another.
+    /// The UID, which differs from that of another namespace of the same name. The UID of
+    /// `kube-system` identifies a cluster.
     pub uid: String,
-    /// Its labels.
+    /// The labels.
     pub labels: BTreeMap<String, String>,
     /// Since when it is being deleted.
     pub deletion_timestamp: Option<DateTime<Utc>>,
-    /// Whether it takes no more objects.
+    /// True if it takes no more objects.
     pub is_terminating: bool,
 }
 

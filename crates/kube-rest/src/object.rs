@@ -14,26 +14,26 @@ use crate::{Api, Call, Error, Kind, Stored};
 /// An object to create. What Kubernetes adds by itself is not here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where; absent for what is in no namespace.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<String>,
-    /// Its labels.
+    /// The labels.
     pub labels: BTreeMap<String, String>,
-    /// Its annotations.
+    /// The annotations.
     pub annotations: BTreeMap<String, String>,
-    /// What else it is.
+    /// The rest, by kind.
     pub body: Body,
 }
 
-/// What tells an object of one kind from another of it.
+/// The part of an object that its kind decides.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// An account whose tokens are not put into pods by themselves.
     ServiceAccount,
     /// A secret without data.
     Secret {
-        /// Its type, as `example.com/lease`; it cannot be changed later.
+        /// The type, as `example.com/lease`; it cannot be changed later.
         secret_type: String,
     },
     /// A Lease of `coordination.k8s.io`.
@@ -42,17 +42,17 @@ pub enum Body {
     Role(Value),
     /// A role for the cluster, of these `rules`.
     ClusterRole(Value),
-    /// Who has a role in one namespace.
+    /// The binding of a role in one namespace.
     RoleBinding(Binding),
-    /// Who has a cluster role everywhere.
+    /// The binding of a cluster role everywhere.
     ClusterRoleBinding(Binding),
 }
 
-/// Who holds a Lease, and for how long. Times are kept in whole microseconds.
+/// The holder of a coordination Lease, and its duration. Times are kept in whole microseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LeaseSpec {
-    /// Who; any text.
+    /// The holder; any text.
     pub holder_identity: String,
     /// For how long after `renew_time`, in seconds; from 1 to 2³¹ - 1.
     pub lease_duration_seconds: u32,
@@ -64,12 +64,12 @@ pub struct LeaseSpec {
     pub renew_time: DateTime<Utc>,
 }
 
-/// One role for one service account.
+/// A binding of one role to one service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// What it may do; cannot be changed later.
+    /// The role; cannot be changed later.
     pub role: RoleRef,
-    /// Who.
+    /// The account.
     pub account: AccountRef,
 }
 
@@ -78,21 +78,21 @@ pub struct Binding {
 pub struct RoleRef {
     /// [`Kind::Role`] or [`Kind::ClusterRole`].
     pub kind: Kind,
-    /// Its name.
+    /// The name.
     pub name: String,
 }
 
 /// A service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRef {
-    /// Where it is.
+    /// The namespace.
     pub namespace: String,
-    /// Its name.
+    /// The name.
     pub name: String,
 }
 
 impl Object {
-    /// Its kind.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.body {

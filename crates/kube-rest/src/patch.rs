@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::object::micro_time;
 use crate::{Api, Call, Error, Kind, Stored};
 
-/// What is changed, and of which object in which of its states.
+/// A change of annotations, of one object in one of its states.
 #[derive(Debug, Clone, Copy)]
 pub struct AnnotationPatch<'a> {
     /// The UID that the object must have.

@@ -14,7 +14,7 @@ impl Api<'_> {
         self.get(self.item(kind, namespace, name))
     }
 
-    /// What stands under the name of a secret, without the right to read secrets.
+    /// Reads the metadata of a secret, without the right to read secrets.
     ///
     /// To know the UID of a secret whose creation was never answered, it must be seen; but the right to
     /// `get` a secret is the right to its data, and no name can be known beforehand to narrow it to. So it

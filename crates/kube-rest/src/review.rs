@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::subject::Subject;
 use crate::{Api, Call};
 
-/// Who the API server takes us for.
+/// The user for whom the API server takes us.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "SelfReview")]
 pub struct UserInfo {
@@ -15,7 +15,7 @@ pub struct UserInfo {
     pub groups: Vec<String>,
 }
 
-/// Whether we may do what was asked about.
+/// The answer to an access review: true if we may do what was asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "SelfAccessReview")]
 pub struct AccessReview {
@@ -23,7 +23,7 @@ pub struct AccessReview {
     pub allowed: bool,
 }
 
-/// One thing to do, as authorizers see it. An absent namespace or name stands for all of them.
+/// An action, as authorizers see it. An absent namespace or name stands for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResourceAttributes<'a> {
     /// As `create`.
@@ -36,7 +36,7 @@ pub struct ResourceAttributes<'a> {
     /// As `token`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subresource: Option<&'a str>,
-    /// Where.
+    /// The namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<&'a str>,
     /// To which object.
@@ -45,14 +45,15 @@ pub struct ResourceAttributes<'a> {
 }
 
 impl Api<'_> {
-    /// Who the API server takes us for. Kubernetes 1.28 and later; open to all who are authenticated.
+    /// Asks for whom the API server takes us. Kubernetes 1.28 and later; open to all who are
+    /// authenticated.
     pub fn who_am_i(&self) -> Call<UserInfo> {
         let (group, resource) = ("authentication.k8s.io", "selfsubjectreviews");
         let subject = Subject::collection(group, resource);
         self.post(self.path(&["apis", group, "v1", resource], subject), &SelfReviewRequest::NEW)
     }
 
-    /// Whether we may do something. Open to all who are authenticated.
+    /// Asks if we may do something. Open to all who are authenticated.
     pub fn may_i(&self, what: &ResourceAttributes<'_>) -> Call<AccessReview> {
         let (group, resource) = ("authorization.k8s.io", "selfsubjectaccessreviews");
         let subject = Subject::collection(group, resource);

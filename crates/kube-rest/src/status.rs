@@ -21,9 +21,9 @@ use crate::subject::{About, Subject};
 pub struct Status {
     /// The HTTP status code.
     pub code: StatusCode,
-    /// Kubernetes' machine-readable reason, as `Forbidden`; empty where it gave none that we know.
+    /// Kubernetes' machine-readable reason, as `Forbidden`; empty if it gave none that we know.
     pub reason: &'static str,
-    /// How long it asks us to wait, at most [`MAX_RETRY_AFTER`]; in whole seconds.
+    /// The time that the server asks us to wait, at most [`MAX_RETRY_AFTER`]; in whole seconds.
     pub retry_after: Option<Duration>,
     /// Boxed, as errors are moved often and refusals are few.
     details: Box<Details>,
@@ -150,7 +150,7 @@ impl Status {
         reasons.contains(&self.reason) && !matches!(self.about, About::Subject | About::Related)
     }
 
-    /// What was asked to be continued is too long ago (410): the list begins anew.
+    /// Returns true if the list that was to be continued is too old (410): it has to begin again.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.reason == "Gone" || self.is("Expired", StatusCode::GONE)
@@ -175,15 +175,15 @@ impl Status {
         self.namespace_terminating
     }
 
-    /// What denied the request behind the authorizers, if the API server's message says so.
+    /// Returns what denied the request behind the authorizers, if the API server's message says so.
     ///
-    /// Its absence proves nothing: admission plugins have words of their own.
+    /// `None` proves nothing: admission plugins have words of their own.
     #[must_use]
     pub fn denial(&self) -> Option<&Denial> {
         self.denial.as_deref()
     }
 
-    /// The reason decides where there is one: several reasons share a code.
+    /// The reason decides if there is one: several reasons share a code.
     fn is(&self, reason: &str, code: StatusCode) -> bool {
         if self.reason.is_empty() { self.code == code } else { self.reason == reason }
     }

@@ -13,25 +13,25 @@ use crate::{Binding, Body, Kind, LeaseSpec, Object};
 /// An object as the API server has it, as far as we read it. The data of a secret is never kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
-    /// Its kind.
+    /// The kind.
     pub kind: Kind,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where; absent for what is in no namespace.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<String>,
-    /// What tells it from another of its name, before or after it.
+    /// The UID, which differs from that of any other object of the name, before or after it.
     pub uid: String,
-    /// Which of its states this is; empty in the answer to a dry run that creates.
+    /// The version of its state; empty in the answer to a dry run that creates.
     pub resource_version: String,
     /// When it was created, in whole seconds.
     pub creation_timestamp: DateTime<Utc>,
-    /// Since when it is being deleted, where something holds it.
+    /// Since when it is being deleted, if something holds it.
     pub deletion_timestamp: Option<DateTime<Utc>>,
-    /// Its labels.
+    /// The labels.
     pub labels: BTreeMap<String, String>,
-    /// Its annotations.
+    /// The annotations.
     pub annotations: BTreeMap<String, String>,
-    /// What must be done elsewhere before it is gone.
+    /// The finalizers: work to be done elsewhere before the object is gone.
     pub finalizers: Vec<String>,
     /// Of a role: its rules.
     pub rules: Option<Value>,
@@ -45,7 +45,7 @@ pub struct Stored {
     pub secret_type: Option<String>,
     /// Of a Lease, where it says all that ours say.
     pub lease: Option<LeaseSpec>,
-    /// Of a service account: whether its tokens are put into pods; absent where that is left to the pods.
+    /// Of a service account: whether its tokens are put into pods; absent if that is left to the pods.
     pub automount_token: Option<bool>,
 }
 
@@ -58,7 +58,7 @@ pub struct StoredRoleRef {
     pub api_group: String,
     /// As `ClusterRole`.
     pub kind: String,
-    /// Its name.
+    /// The name.
     pub name: String,
 }
 
@@ -71,21 +71,21 @@ pub struct StoredSubject {
     pub api_group: String,
     /// As `ServiceAccount`.
     pub kind: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where it is, of a service account.
+    /// The namespace, if the subject is a service account.
     #[serde(default)]
     pub namespace: Option<String>,
 }
 
 impl Stored {
-    /// Whether it is the object of this kind, place and name.
+    /// Returns true if it is the object of this kind, namespace and name.
     #[must_use]
     pub fn is(&self, kind: Kind, namespace: Option<&str>, name: &str) -> bool {
         self.kind == kind && self.namespace.as_deref() == namespace && self.name == name
     }
 
-    /// The first field in which it is not what was `sent`, as Kubernetes names it; none where it is.
+    /// The first field in which it is not what was `sent`, as Kubernetes names it; none if it is.
     ///
     /// A webhook may strip or change what is sent. Labels and annotations may have been added to; what
     /// grants anything must be exactly what was sent.

@@ -12,7 +12,8 @@ use crate::status::Details;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Subject {
     own: Named,
-    /// What else the request names: its namespace, the role of a binding, the Secret of a token.
+    /// The other objects that the request names: its namespace, the role of a binding, the Secret
+    /// of a token.
     related: Vec<Named>,
 }
 
@@ -25,7 +26,7 @@ struct Named {
     name: String,
 }
 
-/// What a refusal is about, by its `details`.
+/// The object of a refusal, by its `details`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum About {
     /// The very object or collection of the call.

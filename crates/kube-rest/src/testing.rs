@@ -41,7 +41,7 @@ pub(crate) fn refused<T>(call: Call<T>) -> crate::Error {
     call.into_request().expect_err("there is no such request")
 }
 
-/// What a call is answered with.
+/// Returns the result of a call that is answered so.
 pub(crate) fn answered<T>(call: Call<T>, code: u16, body: &str) -> Result<T, crate::Error> {
     now(call.send(&Answered::json(code, body)))
 }

@@ -9,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use crate::subject::Subject;
 use crate::{Api, Call, Error, Kind, TokenClaims};
 
-/// What token is asked for.
+/// The terms of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenSpec {
-    /// Who may accept it; none stands for the API server itself.
+    /// The audiences; none stands for the API server itself.
     pub audiences: Vec<String>,
-    /// Its life in seconds. Under 600 is refused; over the server's own maximum is shortened in silence.
+    /// The lifetime in seconds. Under 600 is refused; over the server's own maximum is shortened in
+    /// silence.
     pub expiration_seconds: u32,
-    /// What it ends with, besides its account, with which each token ends.
+    /// The object with which the token ends, besides its account.
     #[serde(rename = "boundObjectRef", skip_serializing_if = "Option::is_none")]
     pub bound_object: Option<BoundObject>,
     /// The UID that the account must have, else the request is a conflict ([`Error::is_conflict`]).
@@ -35,7 +36,7 @@ pub struct BoundObject {
     pub kind: String,
     /// As `v1`.
     pub api_version: String,
-    /// Its name.
+    /// The name.
     pub name: String,
     /// The UID that it must have, else the request is a conflict.
     pub uid: String,
@@ -47,13 +48,13 @@ pub struct BoundObject {
 pub struct IssuedToken(String);
 
 impl IssuedToken {
-    /// What the token says of itself.
+    /// Returns the claims of the token.
     ///
     /// It came over an authenticated connection from the server that signed it, so its signature is not
     /// verified again.
     ///
     /// # Errors
-    /// Fails where it is no token of a service account.
+    /// Fails if it is no token of a service account.
     pub fn claims(&self) -> Result<TokenClaims, Error> {
         TokenClaims::read_unverified(&self.0).map_err(Error::Token)
     }

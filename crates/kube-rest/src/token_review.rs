@@ -9,15 +9,15 @@ use crate::{Api, Call};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "Answer")]
 pub struct TokenReview {
-    /// Whether it is accepted now; an ended one is for some ten seconds more.
+    /// True if the token is accepted now; an ended one is for some ten seconds more.
     pub authenticated: bool,
-    /// As `system:serviceaccount:apps:deployer`; empty where it is not accepted.
+    /// As `system:serviceaccount:apps:deployer`; empty if it is not accepted.
     pub username: String,
-    /// What tells the user from another of that name; may be empty.
+    /// The UID of the user; may be empty.
     pub uid: String,
     /// As `system:serviceaccounts`.
     pub groups: Vec<String>,
-    /// Which of the audiences that were asked about it is for.
+    /// The audiences of the token, of those that were asked about.
     pub audiences: Vec<String>,
 }
 

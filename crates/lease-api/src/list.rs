@@ -121,7 +121,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// How many items a page has where nothing is said.
+/// How many items a page has if nothing is said.
 pub(crate) const DEFAULT_LIMIT: u64 = 100;
 
 /// How many it has at most.

@@ -14,7 +14,7 @@ use lease_engine::{
 use crate::auth::InstallationTokens;
 use crate::bearer::BearerToken;
 
-/// The variables as they are set: each empty where it is not. They are checked before anything else.
+/// The variables as they are set: each empty if it is not. They are checked before anything else.
 #[derive(Default, Clone)]
 pub struct Variables {
     /// The first administrator's bearer token, at least 32 bytes; may be empty once there is an identity that is an

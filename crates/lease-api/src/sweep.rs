@@ -26,7 +26,7 @@ pub enum SweepError {
 /// Sweeps once, for a trigger that is no HTTP request: a clock or a command, which the host admits.
 ///
 /// # Errors
-/// Fails where kubelease is not configured, or where the store fails.
+/// Fails if kubelease is not configured, or where the store fails.
 pub async fn sweep_now<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,

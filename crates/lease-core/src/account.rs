@@ -11,9 +11,9 @@ use crate::rbac::{KeptManifest, Manifest, RoleKind, RoleRef, Rules, RulesError, 
 pub enum Account {
     /// A `ServiceAccount` that exists in each of the namespaces.
     Existing {
-        /// Its name.
+        /// The name of the account.
         name: ServiceAccountName,
-        /// Whether each token is bound to a Secret of its own, with which it ends.
+        /// True if each token is bound to a Secret of its own, whose deletion ends it.
         #[serde(default = "revocable")]
         revocable: bool,
     },
@@ -29,7 +29,7 @@ pub struct Temporary {
     grant: Grant,
 }
 
-/// Where a temporary account has its rights.
+/// The scope of a temporary account's rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -39,16 +39,17 @@ pub enum Scope {
     Cluster,
 }
 
-/// What a temporary account may.
+/// The rights of a temporary account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    /// What a role that exists says.
+    /// The rights of a role that exists.
     Role(RoleRef),
-    /// What these rules say; a role is made of them for each lease.
+    /// The rights of these rules; a role is made of them for each lease.
     Rules(Rules),
-    /// What the role of this manifest says; it is made for each lease.
+    /// The rights of this manifest's role; it is made for each lease.
     Manifest(Manifest),
-    /// What was once said by a manifest that is read no more. Nothing is issued of it until it is put again.
+    /// The rights of a manifest that is no longer accepted. Nothing is issued of it until it is put
+    /// again.
     Unread(UnreadManifest),
 }
 
@@ -68,7 +69,7 @@ pub enum GrantError {
     Binding {
         /// The scope, as it is written.
         scope: &'static str,
-        /// What binds.
+        /// The kind of the binding.
         binding: &'static str,
     },
     /// A rule cannot be given there.
@@ -99,13 +100,13 @@ impl Temporary {
         Ok(Self { scope, grant })
     }
 
-    /// Where it has its rights.
+    /// Returns the scope of its rights.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.scope
     }
 
-    /// What it may.
+    /// Returns its rights.
     #[must_use]
     pub fn grant(&self) -> &Grant {
         &self.grant
@@ -174,7 +175,7 @@ impl From<Temporary> for RawTemporary {
     }
 }
 
-/// Tokens that can be taken back are what is leased where nothing else is said.
+/// Tokens that can be taken back are what is leased if nothing else is said.
 fn revocable() -> bool {
     true
 }

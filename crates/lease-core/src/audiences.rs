@@ -15,7 +15,8 @@ pub const MAX_AUDIENCE_BYTES: usize = 253;
 #[serde(try_from = "String", into = "String")]
 pub struct Audience(String);
 
-/// Which audiences leases get, and which they may ask for. Without any, the API server's own alone.
+/// The audiences that leases get by default, and those they may ask for. Without any, a lease is
+/// for the API server alone.
 ///
 /// Written `{"default":["a"],"allowed":["b"]}`; what is given by default is allowed, too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,10 +35,10 @@ pub enum AudienceError {
     /// Too many.
     #[error("at most {MAX_AUDIENCES} audiences are named")]
     Count,
-    /// One twice.
+    /// An audience that is named twice.
     #[error("audience `{0}` is named twice")]
     Twice(Audience),
-    /// One that may not be asked for.
+    /// An audience that may not be asked for.
     #[error("audience `{0}` is not among those that leases may ask for")]
     NotAllowed(Audience),
 }
@@ -80,7 +81,7 @@ impl Audiences {
         }
     }
 
-    /// What a lease is given that asks for none.
+    /// Returns the audiences of a lease that asks for none.
     #[must_use]
     pub fn default_audiences(&self) -> &[Audience] {
         &self.default
@@ -91,7 +92,7 @@ impl Audiences {
         self.default.iter().chain(&self.allowed)
     }
 
-    /// Whether nothing is said: every lease is for the API server alone.
+    /// Returns true if no audience is set: every lease is for the API server alone.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.default.is_empty() && self.allowed.is_empty()

@@ -22,7 +22,7 @@ pub enum ClientNetwork {
     Unknown,
 }
 
-/// One of [`ClientGroup::COUNT`] groups of clients, for a minute: its clients are counted as one.
+/// A group of clients, of [`ClientGroup::COUNT`], for a minute: its clients are counted as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientGroup(u16);
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// What is known of a cluster's clock.
+/// The readings of a cluster's clock.
 ///
 /// What is due in a cluster is judged by that cluster's clock, since its API server judges the tokens by it.
 /// The host's clock only tells how much time has passed since the cluster last told its own.
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct ClusterClock {
     /// The last time that is believed.
     believed: Reading,
-    /// What the cluster has said since it began to say a time that nothing explains.
+    /// The first reading of a time that nothing explains.
     jumped: Option<Reading>,
 }
 
@@ -23,7 +23,7 @@ struct Reading {
 }
 
 impl ClusterClock {
-    /// What is known once the cluster has told its time for the first time.
+    /// The state after the cluster has told its time for the first time.
     #[must_use]
     pub fn new(host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
         Self { believed: Reading { host, cluster }, jumped: None }
@@ -44,15 +44,16 @@ impl ClusterClock {
         if offset.abs() <= RESOLUTION { TimeDelta::zero() } else { offset }
     }
 
-    /// Whether the cluster says a later time than nothing explains. What that time would make due waits.
+    /// Returns true if the cluster's time is later than anything explains. Leases that are due only
+    /// by that time wait.
     #[must_use]
     pub fn has_jumped(&self) -> bool {
         self.jumped.is_some()
     }
 
-    /// What is known after the cluster has told its time once more.
+    /// Returns the state after the cluster has told its time once more.
     ///
-    /// Where it is ahead of what has passed, that is believed only once it has gone on so for a while: the
+    /// If it is ahead of what has passed, that is believed only once it has gone on so for a while: the
     /// lives of all leases hang on it. A clock that was put back is believed at once, for it ends nothing.
     #[must_use]
     pub fn told(&self, host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
@@ -73,7 +74,7 @@ impl ClusterClock {
         Self { believed: self.believed, jumped: Some(since) }
     }
 
-    /// Whether it tells enough else than `known` to be kept in its place.
+    /// Returns true if it differs enough from `known` to be stored in its place.
     #[must_use]
     pub fn differs(&self, known: &Self) -> bool {
         self.offset() != known.offset() && (self.offset() - known.offset()).abs() > RESOLUTION
@@ -85,13 +86,13 @@ impl ClusterClock {
 /// As close as two clocks are compared.
 const RESOLUTION: TimeDelta = TimeDelta::milliseconds(1500);
 
-/// How much further a cluster's clock may go than the host's before that is a jump.
+/// The greatest lead that a cluster's clock may gain on the host's before that is a jump.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(30);
 
-/// How long a jump is not believed, at most.
+/// The longest time for which a jump is not believed.
 const MAX_HOLD: TimeDelta = TimeDelta::minutes(10);
 
-/// How old what is kept may grow: clocks drift.
+/// The age at which a stored reading is replaced: clocks drift.
 const REFRESH: TimeDelta = TimeDelta::hours(1);
 
 #[cfg(test)]

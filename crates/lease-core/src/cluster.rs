@@ -5,23 +5,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Namespace, ServiceAccountName};
 
-/// Which cluster something is in: the UID of a namespace that lives as long as the cluster does.
+/// The identity of a cluster: the UID of a namespace that lives as long as the cluster does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterIdentity {
     /// The namespace: `kube-system`, or a lease's own where that is not readable.
     pub namespace: Namespace,
-    /// Its UID.
+    /// The UID of that namespace.
     pub uid: String,
 }
 
-/// What is known of the cluster that a target leads to.
+/// The stored facts about the cluster that a target leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownCluster {
-    /// Which it is.
+    /// The cluster's identity.
     pub identity: ClusterIdentity,
     /// When the target was put whose cluster this is: one that is put anew is looked at anew.
     pub of: DateTime<Utc>,
-    /// Who kubelease is there, as the API server says; absent before Kubernetes 1.28.
+    /// The name of kubelease's own user there, as the API server says it; absent before Kubernetes
+    /// 1.28.
     pub username: Option<String>,
     /// That another was seen there: nothing is issued until an administrator says which is true.
     pub changed: Option<ChangedCluster>,
@@ -30,7 +31,7 @@ pub struct KnownCluster {
 /// That another cluster was seen where a target leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedCluster {
-    /// Which was seen.
+    /// The identity that was seen.
     pub found: ClusterIdentity,
     /// When it was first seen, by the host's clock.
     pub since: DateTime<Utc>,

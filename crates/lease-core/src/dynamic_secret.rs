@@ -11,14 +11,15 @@ use crate::{
     Tags, TargetName, Ttl,
 };
 
-/// What may be leased on a target: whose token, where, for how long and on which terms.
+/// A dynamic secret: whose tokens may be leased on a target, where, for how long and on which
+/// terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicSecret {
-    /// Its name here.
+    /// The name of the dynamic secret.
     pub name: DynamicSecretName,
-    /// What it says.
+    /// The definition.
     pub definition: Definition,
-    /// Whether its target was put with it, under its own name.
+    /// True if its target was put with it, under its own name.
     pub inline_target: bool,
     /// When it was first put.
     pub created_at: DateTime<Utc>,
@@ -26,7 +27,7 @@ pub struct DynamicSecret {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a dynamic secret says: parts that hold together.
+/// The definition of a dynamic secret: parts that hold together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "DefinitionParts", into = "DefinitionParts")]
 pub struct Definition {
@@ -46,61 +47,61 @@ pub struct DefinitionParts {
     /// The namespaces that a lease may name; `*` stands for most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<NamespacePattern>>,
-    /// Which labels a namespace has that a lease may name.
+    /// The labels of the namespaces that a lease may name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<NamespaceSelector>,
-    /// Whether either is enough, or both are needed.
+    /// The rule for names and labels together: either is enough, or both are needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_match: Option<NamespaceMatch>,
-    /// The lifetime where none is asked for.
+    /// The lifetime if none is asked for.
     #[serde(default)]
     pub default_ttl: Option<Ttl>,
     /// The longest lifetime, counted from the first issue.
     #[serde(default)]
     pub max_ttl: Option<Ttl>,
-    /// Who may accept the tokens.
+    /// The audiences of the tokens.
     #[serde(default)]
     pub audiences: Audiences,
-    /// How many leases may live at once.
+    /// The greatest number of leases that may live at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_live_leases: Option<MaxLiveLeases>,
     /// The dangers that were weighed and accepted.
     #[serde(default)]
     pub allow_dangerous: Waivers,
-    /// What the names of the leased objects begin with.
+    /// The template for the names of the leased objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_template: Option<NameTemplate>,
-    /// What else the leased objects are labelled with.
+    /// The administrator's labels on the leased objects.
     #[serde(default)]
     pub labels: Labels,
-    /// What else is noted on them.
+    /// The administrator's annotations on the leased objects.
     #[serde(default)]
     pub annotations: Annotations,
-    /// What an administrator says of it.
+    /// The administrator's description.
     #[serde(default)]
     pub description: Description,
     /// By what it is grouped.
     #[serde(default)]
     pub tags: Tags,
-    /// Whether nothing is issued of it. What is out is taken back all the same.
+    /// True if no lease is issued of it. Issued leases are still revoked.
     #[serde(default)]
     pub disabled: bool,
-    /// Whether its deletion must be forced.
+    /// True if its deletion must be forced.
     #[serde(default)]
     pub delete_protection: bool,
-    /// What becomes of its leases when what it grants is changed.
+    /// The fate of its leases when the definition grants something else.
     #[serde(default)]
     pub on_change: OnChange,
 }
 
-/// What becomes of leases when what they were made from is changed.
+/// The fate of leases when the definition they were issued from is changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnChange {
-    /// They live on as they were issued.
+    /// Keeps them as they were issued.
     #[default]
     Keep,
-    /// They are taken back.
+    /// Revokes them.
     Revoke,
 }
 
@@ -119,10 +120,10 @@ pub enum DefinitionError {
          anybody's account of that name"
     )]
     ExistingAnywhere,
-    /// Its manifest is none.
+    /// The manifest is not valid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// It would grant what nobody has weighed.
+    /// The definition would grant dangerous rights that nobody has waived.
     #[error(transparent)]
     Dangerous(#[from] NotWaived),
 }
@@ -160,13 +161,13 @@ impl Definition {
         Ok(Self { parts, namespaces, lifetimes })
     }
 
-    /// Its parts, with the lifetimes that were left out.
+    /// Returns its parts, with defaults for lifetimes that were left out.
     #[must_use]
     pub fn parts(&self) -> &DefinitionParts {
         &self.parts
     }
 
-    /// Where leases may be.
+    /// Returns the namespaces in which leases may be.
     #[must_use]
     pub fn namespaces(&self) -> &Namespaces {
         &self.namespaces
@@ -193,7 +194,7 @@ impl Definition {
         }
     }
 
-    /// What kind of credential its leases are.
+    /// Returns the kind of credential that its leases are.
     #[must_use]
     pub fn mode(&self) -> Mode {
         match &self.parts.account {
@@ -206,7 +207,7 @@ impl Definition {
         }
     }
 
-    /// Whether leases of `other` are as good as ours: nothing that is granted differs.
+    /// Returns true if leases of `other` are as good as ours: nothing that is granted differs.
     #[must_use]
     pub fn grants_as(&self, other: &Self) -> bool {
         let granted = |definition: &Self| {
@@ -254,7 +255,7 @@ impl Definition {
         self.check_grant(&[], self.reach())
     }
 
-    /// Where temporary accounts of its leases have their rights.
+    /// Returns the reach of the rights that its temporary accounts have.
     #[must_use]
     pub fn reach(&self) -> Reach {
         match &self.parts.account {
@@ -281,8 +282,8 @@ impl Definition {
         }
     }
 
-    /// What of a grant is not refused in its reach, and still worth a warning; `rules` are those of a role
-    /// that is bound.
+    /// Returns the dangers of a grant that are not refused in its reach, and still worth a warning;
+    /// `rules` are those of a role that is bound.
     #[must_use]
     pub fn cautions(&self, rules: &[PolicyRule]) -> Vec<Danger> {
         let Account::Temporary(temporary) = &self.parts.account else { return vec![] };
@@ -335,10 +336,10 @@ impl From<Definition> for DefinitionParts {
     }
 }
 
-/// The lifetime where nothing is said.
+/// The lifetime if nothing is said.
 const DEFAULT_TTL: Ttl = Ttl::HOUR;
 
-/// The maximum where nothing is said.
+/// The maximum if nothing is said.
 const DEFAULT_MAX_TTL: Ttl = Ttl::DAY;
 
 #[cfg(test)]

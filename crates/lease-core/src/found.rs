@@ -10,17 +10,17 @@ use crate::{
 /// An object that was listed by our labels, which anybody may have written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundObject {
-    /// What it is.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Where it is; absent for what belongs to the whole cluster.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<Namespace>,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its UID.
+    /// The UID.
     pub uid: String,
     /// When it was created, by the cluster's clock.
     pub created_at: DateTime<Utc>,
-    /// What it is marked with.
+    /// The labels and annotations that can be ours.
     pub marks: Marks,
 }
 
@@ -38,8 +38,8 @@ impl FoundObject {
         self.marks.labels.get(crate::LEASE)?.parse().ok()
     }
 
-    /// What it says of its lease, if that is ours: signed by us for this very object, which came to be while
-    /// its issue could still make it.
+    /// Returns the stamp if the object is ours: signed by us for this very object, which was
+    /// created while its issue could still create it.
     ///
     /// A MAC does not tell an object from another that somebody makes later under its name, with a copy of
     /// its annotations. The API server sets the time of creation, and nobody else.
@@ -64,7 +64,8 @@ impl FoundObject {
         (age >= -SKEW && age <= longest_issue + SKEW).then_some(stamp)
     }
 
-    /// Whether it is the object of its lease that can be listed, and says when it ends.
+    /// Returns true if the object is the one of its lease that can be listed and that stores the
+    /// expiry.
     fn is_bearer(&self, mode: Mode) -> bool {
         mode.bearer() == Some(self.kind)
     }
@@ -93,24 +94,25 @@ impl FoundLease {
         self.objects.push((object, stamp));
     }
 
-    /// Its id.
+    /// Returns the lease's id.
     #[must_use]
     pub fn id(&self) -> LeaseId {
         self.id
     }
 
-    /// What it says of itself, as its bearer says it: only there are renewals announced.
+    /// Returns the stamp of the object that stores the expiry: only there are renewals announced.
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
         self.bearer().map(|(_, stamp)| stamp)
     }
 
-    /// What says when it ends, if that was found.
+    /// Returns the object that stores the expiry, if it was found.
     fn bearer(&self) -> Option<&(FoundObject, Stamp)> {
         self.objects.iter().find(|(object, stamp)| object.is_bearer(stamp.mode))
     }
 
-    /// What was found of it, and with it the Secret that is never listed, in the order in which it is ended.
+    /// Returns the objects of the lease, and with them the Secret that is never listed, in the
+    /// order in which they are deleted.
     #[must_use]
     pub fn objects(&self) -> Vec<LeasedObject> {
         let mut objects: Vec<_> = self.secret().into_iter().collect();
@@ -128,14 +130,15 @@ impl FoundLease {
         [first, last]
     }
 
-    /// Whether all of it says that its time is over, with whatever renewals there were.
+    /// Returns true if every object says that the lease's time is over, with whatever renewals
+    /// there were.
     #[must_use]
     pub fn is_over_for_good(&self, now: DateTime<Utc>) -> bool {
         self.objects.iter().all(|(_, stamp)| stamp.latest_end <= now)
     }
 
-    /// Where what says when it ends would be: its kind, and the namespace, if what was found is in one. Otherwise
-    /// it may be in any.
+    /// Returns the kind and namespace of the object that stores the expiry. The namespace is absent
+    /// if no namespaced object was found: then it may be any.
     #[must_use]
     pub fn bearer_place(&self) -> Option<(ObjectKind, Option<&Namespace>)> {
         let (object, stamp) = self.objects.first()?;
@@ -189,7 +192,7 @@ impl FoundLease {
     }
 }
 
-/// How far what an issuer takes for the cluster's clock may be from it: see [`crate::ClusterClock`].
+/// The greatest error of an issuer's idea of the cluster's clock: see [`crate::ClusterClock`].
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 
 #[cfg(test)]

@@ -120,7 +120,8 @@ pub(crate) fn harmless(text: &str) -> String {
 /// The longest name in a key, and the longest value (`LabelValueMaxLength` and `IsQualifiedName`).
 const MAX_NAME_BYTES: usize = 63;
 
-/// What is shown of a text that is refused: a key is seldom longer, and a pasted token is not whole.
+/// The part of a refused text that is shown: a key is seldom longer, and a pasted token is not
+/// whole.
 const MAX_SHOWN_CHARS: usize = 40;
 
 #[cfg(test)]

@@ -9,13 +9,16 @@ use crate::{
     TargetName,
 };
 
-/// What is kept of a lease: all but its token.
+/// The record of a lease: all but its token.
+///
+/// The record holds all that a renewal and the end of the lease need. So the lease can be revoked
+/// after its dynamic secret was changed or deleted.
 ///
 /// It holds whatever renewing and ending it needs, so that neither a change nor the deletion of what it
 /// was made from can keep it from being taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Its id.
+    /// The lease's id.
     pub id: LeaseId,
     /// The dynamic secret it is an issue of.
     pub dynamic_secret: DynamicSecretName,
@@ -23,17 +26,17 @@ pub struct Lease {
     pub target: TargetName,
     /// The cluster that the target led to when it was issued.
     pub cluster: ClusterIdentity,
-    /// What kind of credential it is.
+    /// The kind of credential.
     pub mode: Mode,
-    /// Where its account is.
+    /// The namespace of its account.
     pub namespace: Namespace,
     /// The account it is a token of.
     pub service_account: ServiceAccountName,
     /// The account's UID, once it is known: every token is asked for by it.
     pub account_uid: Option<String>,
-    /// Who may accept its tokens; none stands for the API server itself.
+    /// The audiences of its tokens; none stands for the API server itself.
     pub audiences: Vec<String>,
-    /// Who asked for it: a caller's stable id.
+    /// The stable id of the caller who asked for it.
     pub requester: String,
     /// The access token by which it was asked for; none for who holds a token of the installation itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +44,7 @@ pub struct Lease {
     /// The number that it has among the leases of its identity, if only so many of these may live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<LeaseShare>,
-    /// How far its issue has come.
+    /// The progress of its issue.
     pub phase: Phase,
     /// When it was begun, by the host's clock.
     pub begun_at: DateTime<Utc>,
@@ -53,15 +56,17 @@ pub struct Lease {
     pub expires_at: DateTime<Utc>,
     /// When it ends at the latest, however often it is renewed.
     pub latest_end: DateTime<Utc>,
-    /// What is made for it in the cluster, in the order in which it is ended; none for a plain token.
+    /// The objects of the lease in the cluster, in the order in which they are deleted; none for a
+    /// plain token.
     pub objects: Vec<LeasedObject>,
     /// Until when a request of its issue whose outcome was not known may still take effect, by the host's
     /// clock; absent where each was answered. It has not ended before, whatever was deleted by then.
     #[serde(default)]
     pub settles_at: Option<DateTime<Utc>>,
-    /// Its token's own id, under which the API server's audit log knows it; absent before Kubernetes 1.29.
+    /// The `jti` of its token, which the API server's audit log names; absent before Kubernetes
+    /// 1.29.
     pub jti: Option<String>,
-    /// What its holder should know.
+    /// The warnings that the answer gave to its holder.
     pub warnings: Vec<String>,
 }
 
@@ -74,7 +79,7 @@ pub struct LeaseShare {
     pub number: u64,
 }
 
-/// What kind of credential a lease is.
+/// The kind of credential of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -88,26 +93,26 @@ pub enum Mode {
     TemporaryInCluster,
 }
 
-/// How far the issue of a lease has come.
+/// The progress of an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// It was recorded before anything was made for it. Nobody has a token of it.
+    /// Recorded before anything was created for it. Nobody has a token of it.
     Pending,
     /// All was made and found as it should be; its holder may have the token.
     Active,
 }
 
-/// One object in the cluster that was made for a lease, or was about to be.
+/// An object in the cluster that was created for a lease, or was about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeasedObject {
-    /// What it is.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Where it is; absent for what belongs to the whole cluster.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<Namespace>,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its UID, where its creation was answered to us: that is proof that it is ours.
+    /// The UID from the API server's answer to our create: that is proof that the object is ours.
     pub uid: Option<String>,
 }
 
@@ -116,17 +121,17 @@ pub struct LeasedObject {
 pub enum ObjectKind {
     /// An account of its own.
     ServiceAccount,
-    /// What a token of an existing account is bound to.
+    /// The Secret that a token of an existing account is bound to.
     Secret,
-    /// What shows such a token to operators, and can be listed.
+    /// The coordination Lease that shows such a token to operators, and can be listed.
     Lease,
     /// Generated rights in a namespace.
     Role,
     /// Generated rights in the cluster.
     ClusterRole,
-    /// What gives rights in a namespace to the account.
+    /// The binding that gives the account rights in a namespace.
     RoleBinding,
-    /// What gives rights in the cluster to the account.
+    /// The binding that gives the account rights in the cluster.
     ClusterRoleBinding,
 }
 
@@ -143,13 +148,13 @@ impl From<RoleKind> for ObjectKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// It was asked for.
+    /// Ended because a caller asked for it.
     Revoked,
-    /// Its time was over.
+    /// Ended because its time was over.
     Expired,
-    /// It was never answered: its issue failed or stopped.
+    /// Ended unanswered: its issue failed or stopped.
     Failed,
-    /// Its cluster is gone, or what was made for it was deleted by others.
+    /// Ended by others: its cluster is gone, or somebody else deleted its objects.
     Lost,
 }
 
@@ -160,7 +165,7 @@ pub struct Closing {
     pub why: EndReason,
     /// Since when, by the host's clock.
     pub since: DateTime<Utc>,
-    /// What stands in the way, as an operator should know it; absent where nothing is known to.
+    /// The reason why it cannot be finished, in words for an operator; absent if none is known.
     pub obstacle: Option<String>,
     /// Under which number it was left to the sweeps, where it was.
     #[serde(default)]
@@ -174,32 +179,33 @@ pub struct Ending {
     pub why: EndReason,
     /// When that was confirmed, by the host's clock.
     pub at: DateTime<Utc>,
-    /// What an administrator said of it, where one did.
+    /// The administrator's note, if there is one.
     pub note: Option<String>,
 }
 
-/// Where a lease is in its life.
+/// The state of a lease in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaseState {
-    /// Its issue is under way.
+    /// The issue is under way.
     Pending,
-    /// Its token is good.
+    /// The token is good.
     Active,
-    /// Its end is decided, or its time over, and something of it may still be in the cluster.
+    /// The end is decided, or the time over, and something of the lease may still be in the
+    /// cluster.
     Revoking,
-    /// It was taken back.
+    /// The lease was revoked, and nothing is left of it.
     Revoked,
-    /// Its time was over, and nothing is left of it.
+    /// The time was over, and nothing is left of the lease.
     Expired,
-    /// Its issue came to nothing, and nothing is left of it.
+    /// The issue came to nothing, and nothing is left of the lease.
     Failed,
-    /// It ended without our doing: its cluster is gone, or others deleted what it was made of.
+    /// The lease ended by others: its cluster is gone, or somebody else deleted its objects.
     Lost,
 }
 
 impl Lease {
-    /// Where the lease is in its life at `now`, when its end is `expires_at` with all renewals.
+    /// Returns the state of the lease at `now`, if it expires at `expires_at` with all renewals.
     #[must_use]
     pub fn state(
         &self,
@@ -220,13 +226,13 @@ impl Lease {
 }
 
 impl Mode {
-    /// Whether its token is bound to something whose deletion ends it.
+    /// Returns true if its token is bound to an object whose deletion ends it.
     #[must_use]
     pub fn is_revocable(self) -> bool {
         self != Mode::Plain
     }
 
-    /// The kind of the object that can be listed, and says when the lease ends; none where nothing is made.
+    /// The kind of the object that can be listed, and says when the lease ends; none if nothing is made.
     #[must_use]
     pub fn bearer(self) -> Option<ObjectKind> {
         match self {
@@ -258,7 +264,7 @@ impl Mode {
 }
 
 impl ObjectKind {
-    /// Whether it is in a namespace, and not of the whole cluster.
+    /// Returns true if its objects are in a namespace, and not of the whole cluster.
     #[must_use]
     pub fn is_namespaced(self) -> bool {
         !matches!(self, ObjectKind::ClusterRole | ObjectKind::ClusterRoleBinding)

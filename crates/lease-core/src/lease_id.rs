@@ -24,7 +24,7 @@ impl LeaseId {
 
     /// The part of the id that ends the names of what is made for the lease: 80 bits, 20 digits.
     ///
-    /// Where a stranger has the name of one `attempt`, the next has another: the id gives two.
+    /// If a stranger has the name of one `attempt`, the next has another: the id gives two.
     #[must_use]
     pub fn random_part(self, attempt: u8) -> String {
         let digits = self.to_string();

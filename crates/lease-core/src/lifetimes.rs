@@ -68,7 +68,7 @@ impl Lifetimes {
         Ok(lifetimes)
     }
 
-    /// What holds of all lifetimes, whatever they are for.
+    /// Checks the rules that hold for all lifetimes.
     fn stored(default_ttl: Ttl, max_ttl: Ttl) -> Result<Self, LifetimesError> {
         if default_ttl > max_ttl {
             Err(LifetimesError::DefaultOverMax { default: default_ttl, max: max_ttl })
@@ -96,7 +96,7 @@ impl Lifetimes {
         }
     }
 
-    /// The lifetime where none is asked for.
+    /// The lifetime if none is asked for.
     #[must_use]
     pub fn default_ttl(&self) -> Ttl {
         self.default_ttl

@@ -14,7 +14,7 @@ pub const MAX_TAG_BYTES: usize = 64;
 /// The most live leases that a cap may allow: ten times what one installation is measured with.
 pub const MAX_MAX_LIVE_LEASES: u32 = 1_000_000;
 
-/// What a dynamic secret is for, in one line of at most 1024 characters.
+/// A description of a dynamic secret, in one line of at most 1024 characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Description(String);
@@ -29,7 +29,9 @@ pub struct Tag(String);
 #[serde(try_from = "Vec<Tag>", into = "Vec<Tag>")]
 pub struct Tags(Vec<Tag>);
 
-/// How many leases of a dynamic secret may live at once: 1 to 1,000,000.
+/// The greatest number of leases of a dynamic secret that may live at once: 1 to 1,000,000.
+///
+/// Zero is not a cap: a dynamic secret that gives no leases is a disabled one.
 ///
 /// None is not a cap: a dynamic secret that gives no leases is a disabled one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +50,7 @@ pub enum MetadataError {
     /// Too many tags.
     #[error("there are at most {MAX_TAGS} tags")]
     TagCount,
-    /// One tag twice.
+    /// A tag that is given twice.
     #[error("tag `{0}` is given twice")]
     TagTwice(Tag),
     /// No cap.
@@ -79,7 +81,7 @@ impl Tags {
         &self.0
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -107,7 +109,8 @@ impl TryFrom<String> for Description {
     }
 }
 
-/// Whether a character could forge a line, or turn its direction, where the text is listed or logged.
+/// Returns true if a character could forge a line, or turn its direction, where the text is listed
+/// or logged.
 fn breaks_a_line(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -10,7 +10,12 @@ use crate::label::harmless;
 /// The longest template: several times the longest name that can come of it.
 pub const MAX_TEMPLATE_BYTES: usize = 253;
 
-/// How the objects of a lease are named: text with placeholders, and the lease's own random part after it.
+/// A template for the names of a lease's objects: text with placeholders, followed by the lease's
+/// own random part.
+///
+/// The placeholders are `{{dynamic_secret}}`, `{{identity}}`, `{{claim.NAME}}` and `{{time}}`
+/// (seconds since 1970). Their values may be anything that a stranger says:
+/// [`NameTemplate::render`] turns the text into a valid name.
 ///
 /// The placeholders are `{{dynamic_secret}}`, `{{identity}}`, `{{claim.NAME}}` and `{{time}}` (seconds
 /// since 1970). What they stand for may be anything a stranger says: [`NameTemplate::render`] makes it a name.
@@ -21,14 +26,14 @@ pub struct NameTemplate {
     pieces: Vec<Piece>,
 }
 
-/// What the placeholders of a template stand for in one lease.
+/// The values of a template's placeholders for one lease.
 #[derive(Debug, Clone, Copy)]
 pub struct NameParts<'a> {
-    /// What is leased.
+    /// The dynamic secret that is leased.
     pub dynamic_secret: &'a DynamicSecretName,
-    /// Who asked.
+    /// The name of the caller's identity.
     pub identity: &'a str,
-    /// What is known of who asked. A claim that is not there stands for nothing.
+    /// The caller's claims. A claim that is not there is replaced by nothing.
     pub claims: &'a BTreeMap<String, String>,
     /// When, in seconds since 1970.
     pub now_unix: i64,
@@ -171,7 +176,7 @@ impl Label {
     }
 }
 
-/// What is left for the template.
+/// Returns the length that is left for the template.
 fn room(random: &str) -> usize {
     MAX_LABEL_BYTES.saturating_sub(random.len() + 1)
 }
@@ -179,7 +184,7 @@ fn room(random: &str) -> usize {
 /// The longest random part: what is left of 63 bytes holds the fallback and a `-`.
 pub const MAX_RANDOM_BYTES: usize = MAX_LABEL_BYTES - FALLBACK.len() - 1;
 
-/// What a name begins with where the template comes to nothing.
+/// The start of a name if the template comes to nothing.
 const FALLBACK: &str = "kubelease";
 
 /// The longest RFC 1123 label (RFC 1035 §2.3.4). Accounts may be longer; a label's value may not.

@@ -11,12 +11,14 @@ use crate::{NameError, Namespace, NamespaceSelector};
 /// The most namespaces that one dynamic secret names.
 pub const MAX_NAMESPACES: usize = 256;
 
-/// Where leases are given: by name, by `*`, by a selector, or by names and a selector together.
+/// The namespaces in which leases are given: by name, by `*`, by a selector, or by names and a
+/// selector together.
 ///
 /// Written `{"namespaces":["a","*"],"namespace_selector":{…},"namespace_match":"any"}`.
 ///
-/// Neither `*` nor a selector ever means `kube-*`, `default`, or the namespace of the target's own account:
-/// who can change things there can become the cluster's administrator, or us. They have to be named.
+/// Neither `*` nor a selector includes `kube-*`, `default`, or the namespace of the target's own
+/// account, because a caller who can change things there can become the cluster's administrator, or
+/// kubelease. They have to be named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawNamespaces", into = "RawNamespaces")]
 pub struct Namespaces {
@@ -27,7 +29,7 @@ pub struct Namespaces {
     matching: Option<NamespaceMatch>,
 }
 
-/// One entry of `namespaces`: a name, or `*`.
+/// An entry of `namespaces`: a name, or `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum NamespacePattern {
@@ -37,24 +39,24 @@ pub enum NamespacePattern {
     One(Namespace),
 }
 
-/// How names and a selector go together.
+/// The rule for names and a selector together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NamespaceMatch {
-    /// One of them is enough.
+    /// Either is enough.
     Any,
     /// Both have to mean the namespace.
     All,
 }
 
-/// What can be said of a namespace before its labels are known.
+/// The decision about a namespace before its labels are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Leases are given there.
     Allowed,
     /// None is, whatever its labels.
     Refused,
-    /// Its labels decide: read them now, and ask [`Namespaces::allows_labels`].
+    /// The labels decide: read them now, and ask [`Namespaces::allows_labels`].
     AskLabels,
 }
 
@@ -64,7 +66,7 @@ pub enum NamespaceError {
     /// None was named, and more than one is allowed.
     #[error("a lease must name one of the namespaces that are allowed")]
     Required,
-    /// One was named that is not allowed.
+    /// The namespace that was named is not allowed.
     #[error("namespace `{0}` is not allowed")]
     NotAllowed(Namespace),
 }
@@ -78,7 +80,7 @@ pub enum NamespacesError {
     /// No name, or too many.
     #[error("`namespaces` names 1 to {MAX_NAMESPACES} namespaces, or `*`")]
     Count,
-    /// One name twice.
+    /// A name that is given twice.
     #[error("`namespaces` names `{0}` twice")]
     Twice(String),
     /// Names and a selector, and not how they go together.
@@ -87,7 +89,7 @@ pub enum NamespacesError {
          is enough) or `all`"
     )]
     MatchMissing,
-    /// How they go together, where there is only one of them.
+    /// A rule for names and a selector together, if there is only one of them.
     #[error("`namespace_match` goes with both `namespaces` and `namespace_selector`; leave it out")]
     MatchUnused,
 }
@@ -141,9 +143,9 @@ impl Namespaces {
         }
     }
 
-    /// Whether leases are given in a namespace, as far as its name tells.
+    /// Decides by name alone if leases are given in a namespace.
     ///
-    /// `broker` is the namespace of the target's own account, where it is known.
+    /// `broker` is the namespace of the target's own account, if it is known.
     #[must_use]
     pub fn decide(&self, namespace: &Namespace, broker: Option<&Namespace>) -> Decision {
         let named = self.literal.contains(namespace);
@@ -159,7 +161,7 @@ impl Namespaces {
         }
     }
 
-    /// Whether leases are given in a namespace that has these labels.
+    /// Returns true if leases are given in a namespace that has these labels.
     #[must_use]
     pub fn allows_labels(
         &self,
@@ -186,7 +188,7 @@ impl Namespaces {
         self.selector.as_ref().filter(|_| !self.cover_any())
     }
 
-    /// The names, where nothing but names decides: no `*` and no selector.
+    /// The names, if nothing but names decides: no `*` and no selector.
     ///
     /// An existing account goes with these only; one of the same name elsewhere may be anybody's.
     #[must_use]
@@ -201,7 +203,7 @@ impl Namespaces {
     }
 }
 
-/// Whether only a name that is written out means this namespace.
+/// Returns true if only a name that is written out includes this namespace.
 fn has_to_be_named(namespace: &Namespace, broker: Option<&Namespace>) -> bool {
     let name = namespace.as_str();
     name == "default" || name.starts_with("kube-") || broker == Some(namespace)

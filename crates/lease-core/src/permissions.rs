@@ -20,7 +20,7 @@ pub enum Mode<'a> {
     },
     /// A new account with a role that is there, bound in the lease's namespace.
     TemporaryRole {
-        /// What is bound.
+        /// The role that is bound.
         role: BoundRole<'a>,
     },
     /// A new account with a role made for it, from rules or a manifest; what that role allows, kubelease's
@@ -41,13 +41,13 @@ pub enum Mode<'a> {
 /// A role that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BoundRole<'a> {
-    /// One of the lease's namespace.
+    /// A role of the lease's namespace.
     Role(&'a str),
-    /// One of the cluster.
+    /// A role of the cluster.
     ClusterRole(&'a str),
 }
 
-/// Where something must be allowed.
+/// The scope in which something must be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// In the namespace of the lease.
@@ -56,10 +56,10 @@ pub enum Scope {
     Cluster,
 }
 
-/// What must be allowed on one kind of object: a rule of RBAC.
+/// A permission on one kind of object, as a rule of RBAC has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission<'a> {
-    /// Where.
+    /// The scope.
     pub scope: Scope,
     /// The API group; empty for the core's.
     pub group: &'static str,
@@ -69,20 +69,20 @@ pub struct Permission<'a> {
     pub verbs: &'static [&'static str],
     /// The one object it is needed for, where that is known beforehand.
     pub name: Option<&'a str>,
-    /// What for, in a few words.
+    /// The reason, in a few words.
     pub why: &'static str,
 }
 
-/// One question to the API server: the `resourceAttributes` of an access review.
+/// A question to the API server: the `resourceAttributes` of an access review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access<'a> {
-    /// Where.
+    /// The scope.
     pub scope: Scope,
     /// The API group; empty for the core's.
     pub group: &'static str,
     /// The plural.
     pub resource: &'static str,
-    /// What of the object, if not the object.
+    /// The subresource, if the question is about one.
     pub subresource: Option<&'static str>,
     /// The verb.
     pub verb: &'static str,
@@ -137,9 +137,11 @@ pub fn needed(mode: Mode<'_>, selects_namespaces: bool) -> Vec<Permission<'_>> {
     all
 }
 
-/// What Kubernetes lets everybody ask by `system:basic-user`, and a hardened cluster may not: who it is, and what
-/// it may. The check of a target asks the second, and issuing only the first, where kubelease's credential is no
-/// token of a service account, which says it.
+/// The reviews of oneself that Kubernetes lets everybody ask by `system:basic-user`, and a hardened
+/// cluster may not: who am I, and what may I do.
+///
+/// The check of a target asks the second. An issue asks only the first, and only if kubelease's
+/// credential is not a token of a service account, which says it.
 pub const SELF_REVIEWS: [Permission<'static>; 2] = [
     Permission {
         scope: Scope::Cluster,

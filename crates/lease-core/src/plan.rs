@@ -11,27 +11,27 @@ use crate::{
     TtlError,
 };
 
-/// What a caller asks for.
+/// The request of a caller for a lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IssueRequest {
     /// For how long; the default of the dynamic secret where absent.
     pub ttl: Option<Ttl>,
-    /// Where; may be absent where the dynamic secret leaves no choice.
+    /// The namespace; may be absent if the dynamic secret leaves no choice.
     pub namespace: Option<Namespace>,
-    /// Who may accept the token; the default of the dynamic secret where absent.
+    /// The audiences of the token; absent for the default of the dynamic secret.
     pub audiences: Option<Vec<Audience>>,
 }
 
-/// What of it is granted.
+/// The granted terms of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
     /// For how long.
     pub ttl: Ttl,
     /// For how long at the most, with all renewals.
     pub max_ttl: Ttl,
-    /// Where; whether its labels fit is still to be seen where there is a selector.
+    /// The namespace. If there is a selector, its labels are still to be checked.
     pub namespace: Namespace,
-    /// Who may accept the token; none stands for the API server itself.
+    /// The audiences of the token; none stands for the API server itself.
     pub audiences: Vec<Audience>,
 }
 
@@ -41,7 +41,7 @@ pub enum NotGranted {
     /// Nothing is issued of it.
     #[error("it is disabled")]
     Disabled,
-    /// Its manifest was taken once, and is none any more.
+    /// The manifest was accepted once, and is not any more.
     #[error("it has to be put again, since its manifest is read no more: {0}")]
     Manifest(ManifestError),
     /// Not there.
@@ -55,61 +55,61 @@ pub enum NotGranted {
     Audience(#[from] AudienceError),
 }
 
-/// What is made for one lease, in the rounds in which it may be made side by side.
+/// The objects to create for one lease, in the rounds in which they may be created side by side.
 ///
 /// Nothing here relies on an owner being collected: every object is named, so that each can be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What kind of credential it is.
+    /// The kind of credential.
     pub mode: Mode,
-    /// Where its account is.
+    /// The namespace of the account.
     pub namespace: Namespace,
     /// The account whose token is asked for.
     pub service_account: ServiceAccountName,
-    /// What comes first: it gives no right yet.
+    /// The objects of the first round: they give no right yet.
     pub first: Vec<PlannedObject>,
-    /// What comes second, side by side with the token.
+    /// The objects of the second round, side by side with the token.
     pub second: Vec<PlannedObject>,
     /// The life that is asked of the token, in seconds.
     pub token_seconds: u32,
 }
 
-/// One object to be made.
+/// An object to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedObject {
-    /// What it is.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Where it is; absent for what belongs to the whole cluster.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<Namespace>,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What it holds.
+    /// The content beside our marks.
     pub body: PlannedBody,
 }
 
-/// What an object holds beside its marks.
+/// The content of an object beside our marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlannedBody {
     /// Nothing: an account, or the Secret that a token is bound to.
     Nothing,
-    /// Who holds a token of an existing account, and for how long.
+    /// The holder of a token of an existing account, and its duration.
     Holder,
     /// Rights.
     Rules(Rules),
-    /// Who has the rights of which role; the subject is the lease's own account.
+    /// The binding of a role to the lease's own account.
     Binding(RoleRef),
 }
 
-/// What the names of a lease's objects are made of.
+/// The parts of the names of a lease's objects.
 #[derive(Debug, Clone, Copy)]
 pub struct Naming<'a> {
     /// The lease.
     pub id: LeaseId,
-    /// Which of the names of this lease: another where a stranger has the one before.
+    /// The attempt: a lease gets other names if a stranger has the ones before.
     pub attempt: u8,
-    /// Who asked.
+    /// The name of the caller's identity.
     pub identity: &'a str,
-    /// What is known of who asked.
+    /// The caller's claims.
     pub claims: &'a BTreeMap<String, String>,
     /// When it was begun.
     pub now: DateTime<Utc>,
@@ -161,10 +161,11 @@ impl DynamicSecret {
         Ok(self.definition.namespaces().choose(asked)?)
     }
 
-    /// What is granted of `request`; `installation_max` bounds every lease of the installation.
+    /// Returns the granted terms of `request`; `installation_max` bounds every lease of the
+    /// installation.
     ///
     /// # Errors
-    /// Says what is not granted, and what would be. It never shortens in silence.
+    /// Names what is not granted, and what would be. A lease is never shortened in silence.
     pub fn grant(
         &self,
         request: IssueRequest,
@@ -184,7 +185,7 @@ impl DynamicSecret {
         Ok(Granted { ttl, max_ttl, namespace, audiences })
     }
 
-    /// What is made for a lease of what is `granted`.
+    /// Returns the objects to create for a lease of the terms `granted`.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
     pub fn plan(&self, granted: &Granted, naming: &Naming<'_>) -> Plan {

@@ -94,7 +94,7 @@ impl Keyring {
         Sealed { key: self.current.id, nonce, ciphertext }
     }
 
-    /// Whether something is sealed under the current key; otherwise it is time to seal it anew.
+    /// Returns true if `sealed` is under the current key; otherwise it is time to seal it again.
     #[must_use]
     pub fn seals_currently(&self, sealed: &Sealed) -> bool {
         sealed.key == self.current.id
@@ -103,7 +103,7 @@ impl Keyring {
     /// Opens what was sealed for the same `context`.
     ///
     /// # Errors
-    /// Fails where no configured key sealed it, or where text or context differ from what was sealed.
+    /// Fails if no configured key sealed it, or where text or context differ from what was sealed.
     pub fn open(&self, sealed: &Sealed, context: &[&str]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let key = self.all().find(|key| key.id == sealed.key).ok_or(OpenError::UnknownKey)?;
         let payload = Payload { msg: &sealed.ciphertext, aad: &encode(context) };
@@ -113,13 +113,13 @@ impl Keyring {
             .map_err(|_| OpenError::Forged)
     }
 
-    /// Whether there are earlier keys, and so perhaps what they sealed or signed.
+    /// Returns true if there are earlier keys, and so perhaps texts that they sealed or signed.
     #[must_use]
     pub fn has_previous(&self) -> bool {
         !self.previous.is_empty()
     }
 
-    /// Which master key is current: it tells nothing of the key.
+    /// Returns the id of the current master key. The id reveals nothing of the key.
     #[must_use]
     pub fn current_id(&self) -> String {
         self.current.id()
@@ -165,11 +165,11 @@ impl From<Sealed> for String {
     }
 }
 
-/// Which key sealed something; derived from the key, and tells nothing of it.
+/// The id of the key that sealed something; derived from the key, and reveals nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct KeyId(u64);
 
-/// What is derived from one master key: a key for each use, so that no use weakens another.
+/// The keys that are derived from one master key: one for each use, so that no use weakens another.
 pub(crate) struct SealingKey {
     id: KeyId,
     key: Zeroizing<[u8; 32]>,
@@ -280,8 +280,8 @@ mod tests {
         }
     }
 
-    /// What an earlier version has sealed must open, so these bytes never change. They were written with
-    /// `chacha20poly1305` 0.10, `hkdf` 0.12 and `sha2` 0.10.
+    /// Texts that an earlier version has sealed must open, so these bytes never change. They were
+    /// written with `chacha20poly1305` 0.10, `hkdf` 0.12 and `sha2` 0.10.
     #[test]
     fn sealed_bytes_are_the_same_in_every_version() {
         let keys = ring(1, &[]);

@@ -11,9 +11,10 @@ use crate::{LabelKey, LabelValue};
 /// All of them are evaluated for each request, and kept with each lease.
 pub const MAX_SELECTOR_TERMS: usize = 32;
 
-/// Which namespaces are meant, by their labels: `LabelSelector` of `meta/v1`, and never an empty one.
+/// A selector of namespaces by their labels: `LabelSelector` of `meta/v1`, and never an empty one.
 ///
-/// Written `{"matchLabels":{"team":"a"},"matchExpressions":[{"key":"env","operator":"In","values":["ci"]}]}`;
+/// Written
+/// `{"matchLabels":{"team":"a"},"matchExpressions":[{"key":"env","operator":"In","values":["ci"]}]}`;
 /// all of it must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawSelector", into = "RawSelector")]
@@ -22,7 +23,7 @@ pub struct NamespaceSelector {
     expressions: Vec<SelectorExpression>,
 }
 
-/// One requirement: a key, and what is said of its value.
+/// A requirement: a key, and a condition on its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawExpression", into = "RawExpression")]
 pub struct SelectorExpression {
@@ -31,7 +32,7 @@ pub struct SelectorExpression {
     values: Vec<LabelValue>,
 }
 
-/// What is said of the value of a key.
+/// The condition on the value of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SelectorOperator {
     /// The key is there, and its value is one of these.
@@ -47,13 +48,13 @@ pub enum SelectorOperator {
 /// Why a selector is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectorError {
-    /// It says nothing, which to Kubernetes means everything.
+    /// The selector is empty, which to Kubernetes means everything.
     #[error(
         "a selector has at least one of `matchLabels` and `matchExpressions`; for all namespaces \
          say `\"namespaces\": [\"*\"]`"
     )]
     Empty,
-    /// It says too much.
+    /// The selector has too many terms.
     #[error(
         "a selector has at most {MAX_SELECTOR_TERMS} of `matchLabels` and of `matchExpressions`, \
          and an expression at most {MAX_SELECTOR_TERMS} `values`"
@@ -85,7 +86,7 @@ impl NamespaceSelector {
         Ok(Self { labels, expressions })
     }
 
-    /// Whether an object with these labels is meant, as Kubernetes evaluates it.
+    /// Returns true if it selects an object with these labels, as Kubernetes evaluates it.
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = |key: &LabelKey| labels.get(key.as_str()).map(String::as_str);
@@ -106,7 +107,7 @@ impl NamespaceSelector {
 }
 
 impl SelectorExpression {
-    /// A requirement with values where its operator compares, and without where it does not.
+    /// A requirement with values if its operator compares, and without values if not.
     ///
     /// # Errors
     /// Refuses values too few or too many for the operator.
@@ -137,7 +138,7 @@ impl SelectorExpression {
         }
     }
 
-    /// Whether the value of the key, if it is there, is as required.
+    /// Returns true if the value of the key, or its absence, is as required.
     fn matches(&self, value: Option<&str>) -> bool {
         let listed = |value: &str| self.values.iter().any(|wanted| wanted.as_str() == value);
         match self.operator {

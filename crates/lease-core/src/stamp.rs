@@ -9,18 +9,18 @@ use sha2::Sha256;
 use crate::seal::{Keyring, encode};
 use crate::{ClusterIdentity, DynamicSecretName, LeaseId, Mode, Namespace, ObjectKind, TargetName};
 
-/// What every object that is made for a lease says of it.
+/// The signed facts about its lease that every object of the lease carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// The lease.
     pub lease: LeaseId,
     /// The target it was made on.
     pub target: TargetName,
-    /// What kind of credential it is.
+    /// The kind of credential.
     pub mode: Mode,
     /// The dynamic secret it is an issue of.
     pub dynamic_secret: DynamicSecretName,
-    /// Who asked for it.
+    /// The stable id of the caller who asked for the lease.
     pub requester: String,
     /// When it was begun.
     pub issued_at: DateTime<Utc>,
@@ -28,13 +28,13 @@ pub struct Stamp {
     pub deadline: DateTime<Utc>,
     /// When it ends at the latest.
     pub latest_end: DateTime<Utc>,
-    /// Which request it answers, where that was named: see [`Keyring::request_key`].
+    /// The request that the lease answers, if it has a name: see [`Keyring::request_key`].
     pub request: Option<String>,
     /// The account whose tokens it gives, where the object is not that account.
     pub account: Option<String>,
     /// The UID of that account: one that is made anew under its name gives no token.
     pub account_uid: Option<String>,
-    /// Who may accept its tokens.
+    /// The audiences of its tokens.
     pub audiences: Vec<String>,
     /// The UID of the Secret that the token is bound to, on what shows it to operators.
     pub secret_uid: Option<String>,
@@ -43,11 +43,11 @@ pub struct Stamp {
 /// The object that carries a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer<'a> {
-    /// What it is.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Where it is; absent for what belongs to the whole cluster.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<&'a Namespace>,
-    /// Its name.
+    /// The name.
     pub name: &'a str,
     /// The cluster it is in.
     pub cluster: &'a ClusterIdentity,
@@ -56,9 +56,9 @@ pub struct Bearer<'a> {
 /// Labels and annotations of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// What it can be listed by.
+    /// The labels that it can be listed by.
     pub labels: BTreeMap<String, String>,
-    /// What else it says.
+    /// The annotations: everything else.
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -73,7 +73,7 @@ impl Stamp {
         marks
     }
 
-    /// What marks say, whoever wrote them: whose they are must be proved first.
+    /// Reads a stamp from marks, whoever wrote them: the caller must prove whose they are first.
     #[must_use]
     pub fn read(marks: &Marks) -> Option<Self> {
         let label = |key: &str| marks.labels.get(key).map(String::as_str);
@@ -143,14 +143,15 @@ impl Marks {
         self.annotations.get(DEADLINE)?.parse().ok()
     }
 
-    /// Whether they were signed under the current master key; otherwise it is time to sign them anew.
+    /// Returns true if they were signed under the current master key; otherwise it is time to sign
+    /// them again.
     #[must_use]
     pub fn are_current(&self, keys: &Keyring) -> bool {
         self.annotations.get(MAC).is_some_and(|mac| keys.is_current(mac))
     }
 
-    /// Whether it can be told that they are not ours: unless they name our lease and a key that is not
-    /// configured any more, which we may have signed with.
+    /// Returns false if the marks name this lease but were signed with a key we no longer have:
+    /// then we cannot say whether they are ours.
     #[must_use]
     pub fn are_ours_to_judge(&self, lease: LeaseId, keys: &Keyring) -> bool {
         let names_lease = self.labels.get(LEASE).is_some_and(|id| *id == lease.to_string());
@@ -158,7 +159,10 @@ impl Marks {
         !names_lease || key.is_none_or(|key| keys.all().any(|known| known.id() == key))
     }
 
-    /// What is to be changed of them so that they say another end, signed under the current master key.
+    /// Returns the annotations to change so that the object says another end, signed under the
+    /// current master key.
+    ///
+    /// All other annotations stay, also the request key that an earlier master key made.
     ///
     /// All else they say stays, also what an earlier key was named by.
     #[must_use]
@@ -177,7 +181,7 @@ impl Marks {
 }
 
 impl Bearer<'_> {
-    /// Whether `marks`, as they were read on this object, are ours and for `lease`.
+    /// Returns true if `marks`, as they were read on this object, are ours and for `lease`.
     ///
     /// A copy of them on another object is not, and one whose text was changed is not.
     #[must_use]
@@ -211,7 +215,8 @@ impl Bearer<'_> {
 }
 
 impl Keyring {
-    /// Which installation made something: derived from the master key, and tells nothing of it.
+    /// Returns the name of the installation: derived from the master key, and reveals nothing of
+    /// it.
     #[must_use]
     pub fn installation(&self) -> String {
         self.current().installation()
@@ -223,7 +228,10 @@ impl Keyring {
         self.all().map(crate::seal::SealingKey::installation).collect()
     }
 
-    /// What names one request of one caller for one dynamic secret, as an `Idempotency-Key` does.
+    /// Returns the name of one request of one caller for one dynamic secret, as an
+    /// `Idempotency-Key` gives it.
+    ///
+    /// The name is a MAC, because keys may be guessable, and the name is shown in the cluster.
     ///
     /// It is a MAC: keys may be guessable, and it is shown in the cluster.
     #[must_use]
@@ -240,7 +248,8 @@ impl Keyring {
         keys.map(|bytes| hex(&bytes[..16])).collect()
     }
 
-    /// Whether `mac` was made with the current master key; otherwise it is time to sign anew.
+    /// Returns true if `mac` was made with the current master key; otherwise it is time to sign
+    /// again.
     #[must_use]
     pub fn is_current(&self, mac: &str) -> bool {
         mac.starts_with(&format!("1.{}.", self.current().id()))
@@ -294,7 +303,7 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 /// The label by which all that kubelease made is listed (Kubernetes' recommended labels).
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// Its value.
+/// The value of the label that says who manages an object.
 pub const MANAGER: &str = "kubelease";
 
 /// The label that names the installation: see [`Keyring::installation`].
@@ -306,7 +315,7 @@ pub const LEASE: &str = "kubelease.dev/lease";
 /// The annotation with the MAC.
 pub const MAC: &str = "kubelease.dev/mac";
 
-/// What all our own keys begin with; nobody else's labels of a lease may.
+/// The prefix of all our own keys; an administrator's labels must not have it.
 pub(crate) const PREFIX: &str = "kubelease.dev/";
 
 const TARGET: &str = "kubelease.dev/target";

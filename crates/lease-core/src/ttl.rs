@@ -38,7 +38,7 @@ pub enum TtlError {
     /// Longer than the maximum.
     #[error("a ttl of {asked} is more than the maximum of {max}")]
     TooLong {
-        /// What was asked for.
+        /// The lifetime that was asked for.
         asked: Ttl,
         /// The most that would be granted.
         max: Ttl,
@@ -46,7 +46,7 @@ pub enum TtlError {
     /// Shorter than such a lease can be made to be.
     #[error("a ttl of {asked} is less than {min}, the shortest that such a lease can be")]
     TooShort {
-        /// What was asked for.
+        /// The lifetime that was asked for.
         asked: Ttl,
         /// The least that would be granted.
         min: Ttl,
@@ -54,19 +54,19 @@ pub enum TtlError {
 }
 
 impl Ttl {
-    /// One second.
+    /// A second.
     pub const SECOND: Ttl = Ttl(1);
 
-    /// One hour.
+    /// An hour.
     pub const HOUR: Ttl = Ttl(HOUR);
 
-    /// One day.
+    /// A day.
     pub const DAY: Ttl = Ttl(DAY);
 
-    /// One year.
+    /// A year.
     pub const YEAR: Ttl = Ttl(365 * DAY);
 
-    /// Grants what was asked for, or `default` where nothing was, within [`MIN_TOKEN_TTL`] and `max`.
+    /// Grants what was asked for, or `default` if nothing was, within [`MIN_TOKEN_TTL`] and `max`.
     ///
     /// # Errors
     /// Refuses what lies outside; it never shortens in silence.

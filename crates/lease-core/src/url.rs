@@ -68,8 +68,8 @@ impl ApiServerUrl {
         authority.split_once(':').map_or(authority, |(host, _)| host)
     }
 
-    /// Whether nobody on the way can read what is sent there: by TLS, or since it does not leave the
-    /// machine.
+    /// Returns true if nobody on the way can read a request to it: because of TLS, or because it
+    /// does not leave the machine.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.0.starts_with("https://") || LOOPBACK.contains(&self.host())

@@ -21,7 +21,7 @@ pub struct VariableName(String);
 )]
 pub struct VariableNameError;
 
-/// Which variable may be sent where: each to one origin, as the operator has said.
+/// The one origin to which each variable may be sent, as the operator has said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VariableOrigins(BTreeMap<VariableName, String>);
 
@@ -42,7 +42,7 @@ impl VariableOrigins {
     /// Reads `target_prod=https://10.0.0.1:6443 target_dev=…`.
     ///
     /// # Errors
-    /// Fails where a part is written otherwise, or names a variable twice.
+    /// Fails if a part is written otherwise, or names a variable twice.
     pub fn parse(text: &str) -> Result<Self, VariableOriginsError> {
         let mut origins = BTreeMap::new();
         let separator = |c: char| c.is_ascii_whitespace() || c == ',';
@@ -57,7 +57,7 @@ impl VariableOrigins {
         Ok(Self(origins))
     }
 
-    /// Whether the variable may be sent to this address.
+    /// Returns true if the variable may be sent to this address.
     #[must_use]
     pub fn allow(&self, variable: &VariableName, url: &ApiServerUrl) -> bool {
         self.0.get(variable).is_some_and(|origin| origin == url.origin())
@@ -90,7 +90,7 @@ impl std::fmt::Display for VariableName {
     }
 }
 
-/// What such a name begins with.
+/// The prefix of such a name.
 const PREFIX: &str = "target_";
 
 /// The longest such name; Spin has no limit of its own.

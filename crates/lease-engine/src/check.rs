@@ -22,7 +22,7 @@ impl<P: Ports> Engine<P> {
     /// What the cluster does wrong is what the check tells, not an error of it.
     ///
     /// # Errors
-    /// Fails where there is no such target, its credential does not open, or the store fails.
+    /// Fails if there is no such target, its credential does not open, or the store fails.
     pub async fn check_target(&self, name: &TargetName) -> Result<TargetCheck, TargetError> {
         let target = self.known_target(name)?;
         let connection = self.connect(&target)?;

@@ -10,10 +10,10 @@ use crate::connection::Connection;
 use crate::{Engine, Ports, StoreError};
 
 impl<P: Ports> Engine<P> {
-    /// The time by the clock of a target, as far as it is known; by the host's where it is not.
+    /// The time by the clock of a target, as far as it is known; by the host's if it is not.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn now_on(&self, target: &TargetName) -> Result<DateTime<Utc>, StoreError> {
         let now = self.ports.now();
         Ok(self.clock(target)?.map_or(now, |clock| clock.at(now)))
@@ -44,7 +44,7 @@ impl<P: Ports> Engine<P> {
     /// This moment by the clocks of all targets.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn all_clocks(&self) -> Result<Clocks, StoreError> {
         let targets = self.targets().all()?;
         self.clocks(targets.iter().map(|target| &target.name))

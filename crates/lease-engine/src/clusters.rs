@@ -18,11 +18,11 @@ pub struct WriteOff {
 impl<P: Ports> Engine<P> {
     /// Takes the cluster of this UID for the true one, where two were seen.
     ///
-    /// Where it is the new one, leases of the old one stay as they are until they are written off: nothing
+    /// If it is the new one, leases of the old one stay as they are until they are written off: nothing
     /// of them is found there.
     ///
     /// # Errors
-    /// Fails where that is neither the cluster that was known nor the one that was seen.
+    /// Fails if that is neither the cluster that was known nor the one that was seen.
     pub fn accept_cluster(
         &self,
         name: &TargetName,
@@ -51,11 +51,11 @@ impl<P: Ports> Engine<P> {
 
     /// Ends the leases of a cluster that is gone for good as lost, as many as one call may.
     ///
-    /// Where another cluster was accepted in its place, leases of that one stay as they are, as long as any
+    /// If another cluster was accepted in its place, leases of that one stay as they are, as long as any
     /// of the one before live.
     ///
     /// # Errors
-    /// Fails where there is no such target.
+    /// Fails if there is no such target.
     pub fn write_off(&self, name: &TargetName, reason: &str) -> Result<WriteOff, TargetError> {
         self.known_target(name)?;
         let event = AuditEvent {

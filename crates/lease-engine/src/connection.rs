@@ -32,7 +32,7 @@ impl<P: Ports> Engine<P> {
     /// Opens what a request to `target` must carry.
     ///
     /// # Errors
-    /// Fails where it does not open, or its variable is not set, or may not be sent there.
+    /// Fails if it does not open, or its variable is not set, or may not be sent there.
     pub(crate) fn connect<'e>(
         &'e self,
         target: &'e Target,
@@ -117,7 +117,7 @@ impl<P: Ports> Connection<'_, P> {
         Ok(answer)
     }
 
-    /// The host's time and the target's own, when it answered last; none where it told none.
+    /// The host's time and the target's own, when it answered last; none if it told none.
     pub(crate) fn told(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         self.told.get()
     }
@@ -196,7 +196,7 @@ const MAX_TRIES: u32 = 5;
 
 /// How often a connection is tried again that did not come to be.
 ///
-/// One of several API servers behind an address may be down; where nobody answers, many sweeps ask in vain.
+/// One of several API servers behind an address may be down; if nobody answers, many sweeps ask in vain.
 const MAX_RECONNECTIONS: u32 = 2;
 
 /// The first pause if it does not say how long; each later one is twice as long: 1.55 s in all.

@@ -11,7 +11,7 @@ use lease_core::Namespace;
 pub struct Doing {
     /// The verb.
     pub verb: &'static str,
-    /// The resource, with its API group where it is not the core one.
+    /// The resource, with its API group if it is not the core one.
     pub resource: Cow<'static, str>,
     /// The one object it was about, where it has a name worth telling.
     pub name: Option<String>,

@@ -42,7 +42,7 @@ impl<P: Ports> Engine<P> {
     /// A role that it binds is read where that is allowed, and looked through as generated rules are.
     ///
     /// # Errors
-    /// Fails where its target does not exist, where it would lease kubelease's own account, or where the
+    /// Fails if its target does not exist, where it would lease kubelease's own account, or where the
     /// role that it binds grants what nobody has weighed.
     pub async fn put_dynamic_secret(
         &self,
@@ -95,7 +95,7 @@ impl<P: Ports> Engine<P> {
     /// The dynamic secret of this name.
     ///
     /// # Errors
-    /// Fails where there is none.
+    /// Fails if there is none.
     pub fn dynamic_secret(
         &self,
         name: &DynamicSecretName,
@@ -106,7 +106,7 @@ impl<P: Ports> Engine<P> {
     /// At most `limit` dynamic secrets from the `from`th on.
     ///
     /// # Errors
-    /// Fails where the store does.
+    /// Fails if the store does.
     pub fn list_dynamic_secrets(
         &self,
         from: u64,

@@ -99,7 +99,7 @@ pub(crate) struct Ending<'a> {
 impl<P: Ports> Engine<P> {
     /// Deletes the objects side by side, and returns once nothing of ours is left.
     ///
-    /// That an object is not found counts only where the cluster's identity was read in the same round:
+    /// That an object is not found counts only if the cluster's identity was read in the same round:
     /// another cluster at the same address has none of our objects either.
     ///
     /// # Errors

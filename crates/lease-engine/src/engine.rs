@@ -68,7 +68,7 @@ impl<P: Ports> Engine<P> {
     /// Whether the store answers.
     ///
     /// # Errors
-    /// Fails where it does not.
+    /// Fails if it does not.
     pub fn probe_store(&self) -> Result<(), StoreError> {
         // Any key will do: that there is an answer is the answer.
         self.ports.store().get("probe")?;

@@ -166,7 +166,7 @@ pub(crate) fn requester() -> Requester {
     Requester::first_administrator()
 }
 
-/// A lease as it is given where nothing is asked for.
+/// A lease as it is given if nothing is asked for.
 pub(crate) fn issue(engine: &Engine<TestPorts>) -> Result<Issued, IssueError> {
     issue_for(engine, IssueRequest::default(), None)
 }

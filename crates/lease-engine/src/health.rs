@@ -1,4 +1,4 @@
-//! Whether sweeps run as they should, and what a request does where they do not.
+//! Whether sweeps run as they should, and what a request does if they do not.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_store::Note;
@@ -9,7 +9,7 @@ impl<P: Ports> Engine<P> {
     /// Whether sweeps run as they should.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn sweep_health(&self) -> Result<SweepHealth, StoreError> {
         let last = self.last_sweep()?;
         let overdue = self.idle_since(last.as_ref())?.is_some_and(|since| self.is_overdue(since));
@@ -19,7 +19,7 @@ impl<P: Ports> Engine<P> {
     /// The last sweep; none in a new store.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn last_sweep(&self) -> Result<Option<Swept>, StoreError> {
         self.notes().get(Note::Sweep)
     }
@@ -27,7 +27,7 @@ impl<P: Ports> Engine<P> {
     /// Sweeps a little where no sweep has run for three intervals: what a request does after its answer.
     ///
     /// # Errors
-    /// Fails where the store does.
+    /// Fails if the store does.
     pub async fn sweep_if_overdue(&self) -> Result<(), StoreError> {
         let now = self.ports.now();
         let Some(since) = self.idle_since(self.last_sweep()?.as_ref())? else {
@@ -47,7 +47,7 @@ impl<P: Ports> Engine<P> {
         self.sweep_a_little().await
     }
 
-    /// Since when no sweep has run: since the last one, or the first request where there was none; unknown
+    /// Since when no sweep has run: since the last one, or the first request if there was none; unknown
     /// before that.
     fn idle_since(&self, last: Option<&Swept>) -> Result<Option<DateTime<Utc>>, StoreError> {
         match last {

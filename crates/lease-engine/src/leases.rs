@@ -36,7 +36,7 @@ pub struct BulkRevocation {
     pub revoking: usize,
     /// Those that cannot be taken back: plain tokens.
     pub plain: usize,
-    /// Where the next call goes on; none where all were looked at.
+    /// Where the next call goes on; none if all were looked at.
     pub next: Option<Place>,
 }
 
@@ -93,7 +93,7 @@ impl<P: Ports> Engine<P> {
     /// A page looks at a bounded number of leases, so it may be short or empty and still go on.
     ///
     /// # Errors
-    /// Fails where the store does.
+    /// Fails if the store does.
     pub fn list_leases(
         &self,
         filter: &LeaseFilter,
@@ -162,7 +162,7 @@ impl<P: Ports> Engine<P> {
     /// side.
     ///
     /// # Errors
-    /// Fails where the store does; what was taken back stays so.
+    /// Fails if the store does; what was taken back stays so.
     pub async fn revoke_leases(
         &self,
         filter: &LeaseFilter,

@@ -30,10 +30,10 @@ pub trait Ports {
     /// Waits.
     async fn sleep(&self, time: Duration);
 
-    /// The token that a variable holds; none where it is not set.
+    /// The token that a variable holds; none if it is not set.
     ///
     /// # Errors
-    /// Fails where the host cannot tell.
+    /// Fails if the host cannot tell.
     fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError>;
 
     /// Returns true if nothing that is done over these ports is done for good.

@@ -21,7 +21,7 @@ use crate::{ClusterError, Engine, IssueError, Ports, Reconciled, StoreError};
 /// How far a target has been compared with the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    /// When it was compared to the end, by the host's clock; none where it never was.
+    /// When it was compared to the end, by the host's clock; none if it never was.
     pub(crate) at: Option<DateTime<Utc>>,
     /// Where listing goes on.
     resume: Option<list::Place>,
@@ -107,7 +107,7 @@ impl<P: Ports> Engine<P> {
         let interval = self.config.reconcile_interval;
         let pause = match refusals {
             0 => interval,
-            // A refusal may pass; where it does not, it is no reason to list all the time.
+            // A refusal may pass; if it does not, it is no reason to list all the time.
             more => interval.min(MIN_PAUSE * 2_i32.pow(more.min(DOUBLINGS) - 1)),
         };
         // A clock that was put back is no reason to wait.
@@ -117,7 +117,7 @@ impl<P: Ports> Engine<P> {
     /// Compares a target with the records.
     ///
     /// # Errors
-    /// Fails where the target does not answer, or is another cluster than before; what was done stays so.
+    /// Fails if the target does not answer, or is another cluster than before; what was done stays so.
     pub(crate) async fn reconcile(
         &self,
         connection: &Connection<'_, P>,

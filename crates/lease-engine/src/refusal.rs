@@ -64,7 +64,7 @@ impl<P: Ports> Connection<'_, P> {
         let is_denied = if status.is_namespace_terminating() {
             false
         } else if status.is_forbidden() {
-            // Where the authorizers cannot be asked, the message alone says what denied it.
+            // If the authorizers cannot be asked, the message alone says what denied it.
             self.may(&doing, deadline).await.unwrap_or(status.denial().is_some())
         } else {
             // A policy or a webhook may refuse with any code; what the API server failed at is told as that.

@@ -34,7 +34,7 @@ pub struct SweepReport {
     pub resealed: usize,
     /// How many objects it signed anew under the current master key.
     pub resigned: usize,
-    /// How long the one that has waited longest for its end has waited, in seconds; none where none waits.
+    /// How long the one that has waited longest for its end has waited, in seconds; none if none waits.
     pub oldest_overdue_seconds: Option<u64>,
     /// What stood in the way, and how often.
     pub failed: Vec<Failed>,

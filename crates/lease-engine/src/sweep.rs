@@ -53,7 +53,7 @@ impl<P: Ports> Engine<P> {
     /// Two sweeps at once do no harm: each end is decided by fences, and carried out by UID.
     ///
     /// # Errors
-    /// Fails where the store does not answer; what was done stays so, and the next sweep goes on. A record
+    /// Fails if the store does not answer; what was done stays so, and the next sweep goes on. A record
     /// that cannot be read is logged and left, and holds up its own log alone.
     pub async fn sweep(&self, options: SweepOptions) -> Result<SweepReport, StoreError> {
         let began = self.ports.now();

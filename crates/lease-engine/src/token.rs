@@ -20,7 +20,7 @@ impl<P: Ports> Connection<'_, P> {
     /// Account and Secret are named by UID: one that was made anew under the same name gives no token.
     ///
     /// # Errors
-    /// Fails where none is given, or another than was asked for. Refuses one by which an administrator could log in.
+    /// Fails if none is given, or another than was asked for. Refuses one by which an administrator could log in.
     pub(crate) async fn mint(
         &self,
         lease: &Lease,

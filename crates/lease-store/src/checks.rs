@@ -21,7 +21,7 @@ impl<'a, K: KeyValue> Checks<'a, K> {
     /// Keeps `check` as the last one of `target`.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn put(&self, target: &Target, check: &TargetCheck) -> Result<(), StoreError> {
         let key = key(&target.name);
         let value = record::write(&key, &Checked { of: target.updated_at, check })?;
@@ -31,7 +31,7 @@ impl<'a, K: KeyValue> Checks<'a, K> {
     /// The last check of `target` as it is now; one of what it was before is not told.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn last(&self, target: &Target) -> Result<Option<TargetCheck>, StoreError> {
         let key = key(&target.name);
         let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
@@ -40,7 +40,7 @@ impl<'a, K: KeyValue> Checks<'a, K> {
     }
 }
 
-/// Where the last check of a target is kept.
+/// Returns the key of a target's last check.
 pub(crate) fn key(name: &TargetName) -> String {
     format!("target-check.{name}")
 }

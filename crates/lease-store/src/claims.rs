@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyValue, Leases, Place, StoreError, counter, keys, record};
 
-/// What names a request: at most 64 hexadecimal digits.
+/// The name under which a request is kept: at most 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClaimKey(String);
@@ -24,11 +24,11 @@ pub struct ClaimKeyError;
 /// That somebody was the first with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// Which request.
+    /// The request.
     pub key: ClaimKey,
-    /// Which generation of it.
+    /// The generation of the request that is claimed.
     pub generation: u64,
-    /// What was asked for: another request under the same key differs in it.
+    /// A digest of the body: another request under the same key has another.
     pub fingerprint: String,
 }
 
@@ -39,11 +39,11 @@ pub struct Claimed {
     pub claim: Claim,
     /// The lease.
     pub id: LeaseId,
-    /// Where it is.
+    /// The key of its record.
     pub place: Place,
 }
 
-/// What came of claiming a request.
+/// The outcome of claiming a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claiming {
     /// We are the first.
@@ -69,7 +69,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The lease of a request, if one is on record.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn claimed(&self, key: &ClaimKey) -> Result<Option<Claimed>, StoreError> {
         Ok(self.walk(key)?.1)
     }
@@ -79,7 +79,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// A rival without a lease is given up for dead `stale_after` it was first met, with one more write.
     ///
     /// # Errors
-    /// Fails where the store does not answer; the request may be claimed all the same.
+    /// Fails if the store does not answer; the request may be claimed all the same.
     pub fn claim(
         &self,
         key: &ClaimKey,
@@ -110,7 +110,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Gives up a request that is ours and has no lease on record.
     ///
     /// # Errors
-    /// Fails where the store does not answer; it is given up for dead some time later then.
+    /// Fails if the store does not answer; it is given up for dead some time later then.
     pub fn release(&self, claim: &Claim) -> Result<(), StoreError> {
         self.fence_claim(&claim.key, claim.generation)
     }
@@ -165,7 +165,7 @@ impl<K: KeyValue> Leases<'_, K> {
 }
 
 impl Claim {
-    /// What is written with the record of the lease.
+    /// Returns the entry that is written together with the record of the lease.
     pub(crate) fn entry(&self, id: LeaseId, place: Place) -> Result<(String, Vec<u8>), StoreError> {
         let key = keys::claim(&self.key, self.generation);
         let value =
@@ -173,7 +173,8 @@ impl Claim {
         Ok((key, value))
     }
 
-    /// What is kept of it, for when its lease is forgotten.
+    /// Returns the keys of all that is kept of this claim; they are deleted when its lease is
+    /// forgotten.
     pub(crate) fn keys(&self) -> Vec<String> {
         let Self { key, generation, .. } = self;
         vec![

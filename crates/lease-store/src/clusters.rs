@@ -19,7 +19,7 @@ impl<'a, K: KeyValue> Clusters<'a, K> {
     /// The cluster that the target leads to, once it was met.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn get(&self, target: &TargetName) -> Result<Option<KnownCluster>, StoreError> {
         let key = key(target);
         self.store.get(&key)?.map(|bytes| record::read(&key, &bytes)).transpose()
@@ -28,7 +28,7 @@ impl<'a, K: KeyValue> Clusters<'a, K> {
     /// Keeps what is known of the cluster.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn put(&self, target: &TargetName, cluster: &KnownCluster) -> Result<(), StoreError> {
         let key = key(target);
         let value = record::write(&key, cluster)?;
@@ -38,7 +38,7 @@ impl<'a, K: KeyValue> Clusters<'a, K> {
     /// Forgets what is known of the cluster.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn delete(&self, target: &TargetName) -> Result<(), StoreError> {
         Ok(self.store.delete_many(&[key(target)])?)
     }
@@ -58,7 +58,7 @@ impl<'a, K: KeyValue> Accounts<'a, K> {
     /// The UID that the account of a dynamic secret, told by its log, had when it was last looked at.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn get(
         &self,
         log: u64,
@@ -72,7 +72,7 @@ impl<'a, K: KeyValue> Accounts<'a, K> {
     /// Keeps the UID of an account, unless its name is too long for a key: then it is read each time.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn put(
         &self,
         log: u64,
@@ -86,7 +86,7 @@ impl<'a, K: KeyValue> Accounts<'a, K> {
     }
 }
 
-/// Where the cluster of a target is kept.
+/// Returns the key of a target's cluster.
 pub(crate) fn key(target: &TargetName) -> String {
     format!("target-cluster.{target}")
 }

@@ -10,27 +10,27 @@ use crate::{KeyValue, Log, StoreError, checks, clusters, counter, keys, record, 
 
 /// Something that is defined by an administrator and has a name.
 pub trait Definition: Serialize + DeserializeOwned {
-    /// Its kind of name.
+    /// The type of its name.
     type Name: AsRef<str> + ?Sized;
 
-    /// What its keys begin with.
+    /// The first part of its keys.
     const KIND: &'static str;
 
-    /// Its name.
+    /// Returns its name.
     fn name(&self) -> &Self::Name;
 
-    /// What is kept from the first put of a number on, beside the definition and longer than it.
+    /// A record that is written when the number is first used, and that outlives the definition.
     ///
     /// # Errors
-    /// Fails where it cannot be written.
+    /// Fails if it cannot be written.
     fn lasting(&self, _number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         Ok(None)
     }
 
-    /// What becomes of that when the definition goes.
+    /// The value that such a record gets when the definition is deleted.
     ///
     /// # Errors
-    /// Fails where it cannot be read.
+    /// Fails if it cannot be read.
     fn outlived(_number: u64, _bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         Ok(None)
     }
@@ -52,7 +52,7 @@ pub struct Definitions<'a, K, D> {
 pub struct Page<D> {
     /// The definitions, in the order in which they were first put.
     pub items: Vec<D>,
-    /// Where the next part begins; absent where there is none.
+    /// The number at which the next part begins; absent at the end of the list.
     pub next: Option<u64>,
 }
 
@@ -65,7 +65,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// The definition of this name, if there is one.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn get(&self, name: &D::Name) -> Result<Option<D>, StoreError> {
         Ok(self.find(name.as_ref())?.map(|entry| entry.definition))
     }
@@ -76,7 +76,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// at the same time can miss it for a moment, and can never show it twice or lose another.
     ///
     /// # Errors
-    /// Fails where the store does not answer; the definition may be there all the same.
+    /// Fails if the store does not answer; the definition may be there all the same.
     pub fn put(&self, definition: &D) -> Result<u64, StoreError> {
         self.put_with(definition, &[])
     }
@@ -99,7 +99,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
                 _ => (self.store.increment(&Self::counter())?, true),
             };
             let value = record::write(&key, &Entry { number, definition })?;
-            // Both, even where the number was listed already: a deletion may come between.
+            // Both, even if the number was listed already: a deletion may come between.
             let slot = (Self::slot(number), name.as_bytes().to_vec());
             let mut entries = vec![slot, (key.clone(), value)];
             entries.extend_from_slice(riding);
@@ -116,7 +116,8 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
         }
     }
 
-    /// Whether what is kept beside a definition of this number is there, and was not given up.
+    /// Returns true if the record that outlives a definition of this number is there, and was not
+    /// given up.
     fn lasts(&self, definition: &D, number: u64) -> Result<bool, StoreError> {
         let Some((key, _)) = definition.lasting(number)? else { return Ok(true) };
         let Some(bytes) = self.store.get(&key)? else { return Ok(false) };
@@ -127,7 +128,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// The definition of this name and its number, if there is one.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn entry(&self, name: &D::Name) -> Result<Option<(u64, D)>, StoreError> {
         Ok(self.find(name.as_ref())?.map(|entry| (entry.number, entry.definition)))
     }
@@ -135,7 +136,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// Deletes the definition of this name, and says whether there was one.
     ///
     /// # Errors
-    /// Fails where the store does not answer; the definition may be gone all the same.
+    /// Fails if the store does not answer; the definition may be gone all the same.
     pub fn delete(&self, name: &D::Name) -> Result<bool, StoreError> {
         self.delete_with(name, &[])
     }
@@ -170,7 +171,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// At most `limit` definitions from the `from`th number on.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn list(&self, from: u64, limit: usize) -> Result<Page<D>, StoreError> {
         let last = counter::read(self.store, &Self::counter())?;
         let mut items = Vec::new();
@@ -188,7 +189,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// Every definition.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn all(&self) -> Result<Vec<D>, StoreError> {
         Ok(self.list(1, usize::MAX)?.items)
     }
@@ -209,7 +210,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     /// The number of every definition.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn numbers(&self) -> Result<Vec<u64>, StoreError> {
         let last = counter::read(self.store, &Self::counter())?;
         let mut numbers = vec![];
@@ -241,7 +242,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
         format!("{}-list.{number}", D::KIND)
     }
 
-    /// What counts the names that were put.
+    /// Returns the key of the counter that numbers new definitions.
     pub(crate) fn counter() -> String {
         format!("count.{}", D::KIND)
     }

@@ -110,7 +110,7 @@ impl Queue {
         format!("count.expiring.{}", self.0)
     }
 
-    /// One entry.
+    /// Returns the key of one entry.
     fn entry(self, number: u64) -> String {
         format!("expiring.{}.{number}", self.0)
     }

@@ -9,25 +9,25 @@ pub trait KeyValue {
     /// The value of `key`, if there is one.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError>;
 
     /// Writes all of `entries` or none.
     ///
     /// # Errors
-    /// Fails where the store does not answer; the write may have happened.
+    /// Fails if the store does not answer; the write may have happened.
     fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError>;
 
     /// Deletes all of `keys` or none; one that is absent is no error.
     ///
     /// # Errors
-    /// Fails where the store does not answer; the write may have happened.
+    /// Fails if the store does not answer; the write may have happened.
     fn delete_many(&self, keys: &[String]) -> Result<(), KeyValueError>;
 
     /// Adds one to a counter, which begins at zero, and says what it is now.
     ///
     /// # Errors
-    /// Fails where the store does not answer; the count may have grown.
+    /// Fails if the store does not answer; the count may have grown.
     fn increment(&self, counter: &str) -> Result<u64, KeyValueError>;
 }
 

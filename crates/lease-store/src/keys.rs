@@ -17,12 +17,12 @@ pub(crate) fn count(log: Which) -> String {
     }
 }
 
-/// What a log is of.
+/// The record of a log: which dynamic secret it belongs to.
 pub(crate) fn log(number: u64) -> String {
     format!("log.{number}")
 }
 
-/// What stands under a number: a lease, or which lease is to be gone on with.
+/// The record under a number: a lease, or the id of one that a sweep has to go on with.
 pub(crate) fn record(log: Which, number: u64) -> String {
     match log {
         Which::Secret(log) => format!("lease.{log}.{number}"),
@@ -79,12 +79,12 @@ pub(crate) fn renewals(id: LeaseId) -> String {
     format!("count.renewals.{id}")
 }
 
-/// One renewal of a lease.
+/// The record of one renewal of a lease.
 pub(crate) fn renewal(id: LeaseId, number: u64) -> String {
     format!("renewal.{id}.{number}")
 }
 
-/// How many have claimed one generation of an `Idempotency-Key`.
+/// The counter of those who have claimed one generation of an `Idempotency-Key`.
 pub(crate) fn claims(key: &ClaimKey, generation: u64) -> String {
     format!("count.claims.{key}.{generation}")
 }
@@ -104,5 +104,5 @@ pub(crate) fn claim_noticed(key: &ClaimKey, generation: u64) -> String {
     format!("claim-noticed.{key}.{generation}")
 }
 
-/// How long a key may be: what Spin's documentation promises for every store.
+/// The greatest length of a key: what Spin's documentation promises for every store.
 pub(crate) const MAX_BYTES: usize = 256;

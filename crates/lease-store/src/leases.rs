@@ -40,12 +40,12 @@ pub struct Leases<'a, K> {
     pending: RefCell<Vec<(String, AuditPlace, AuditEvent)>>,
 }
 
-/// Where a lease is kept: which log, and under which number there.
+/// The place of a lease in the store: its log, and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// The log of its dynamic secret.
     pub log: u64,
-    /// Its number.
+    /// The number of the lease in the log.
     pub number: u64,
 }
 

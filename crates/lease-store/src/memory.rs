@@ -15,13 +15,13 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// How many keys were read.
+    /// Returns the number of keys that were read.
     #[must_use]
     pub fn reads(&self) -> usize {
         self.reads.get()
     }
 
-    /// How many durable writes there were.
+    /// Returns the number of durable writes.
     #[must_use]
     pub fn writes(&self) -> usize {
         self.writes.get()

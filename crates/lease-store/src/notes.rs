@@ -6,17 +6,17 @@ use serde::de::DeserializeOwned;
 
 use crate::{KeyValue, StoreError, record};
 
-/// What is noted. Losing one costs work and tells no untruth.
+/// A note of the sweeps and checks. If one is lost, work is repeated; nothing untrue is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note<'a> {
-    /// What the last sweep did.
+    /// The report of the last sweep.
     Sweep,
     /// When a request was served first, where no sweep has run yet.
     FirstRequest,
     /// When a request last did a little of what sweeps are for, since they were missing.
     StandIn,
-    /// Which sweep is at work on a target's leases, or on those that were postponed, so that another does
-    /// not do the same.
+    /// The sweep that is working on a target's leases, or on the postponed ones, so that no other
+    /// does the same.
     Turn(Option<&'a TargetName>),
     /// The time by the target's own clock.
     Clock(&'a TargetName),
@@ -24,7 +24,7 @@ pub enum Note<'a> {
     Silence(&'a TargetName),
     /// That something on the way to the target refuses `Expect: 100-continue`.
     ExpectRefused(&'a TargetName),
-    /// How far comparing the target with the records has come.
+    /// The progress of comparing a target with the records.
     Reconcile(&'a TargetName),
     /// The keys of an issuer, by the digest of where they come from.
     IssuerKeys(&'a str),
@@ -61,10 +61,10 @@ impl<'a, K: KeyValue> Notes<'a, K> {
         Self { store }
     }
 
-    /// What is noted, if anything is.
+    /// Returns the note, if there is one.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn get<T: DeserializeOwned>(&self, note: Note<'_>) -> Result<Option<T>, StoreError> {
         let key = note.key();
         self.store.get(&key)?.map(|bytes| record::read(&key, &bytes)).transpose()
@@ -73,7 +73,7 @@ impl<'a, K: KeyValue> Notes<'a, K> {
     /// Notes `value` in place of what was noted before.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn put<T: Serialize>(&self, note: Note<'_>, value: &T) -> Result<(), StoreError> {
         let key = note.key();
         let value = record::write(&key, value)?;
@@ -83,7 +83,7 @@ impl<'a, K: KeyValue> Notes<'a, K> {
     /// Notes nothing any more.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn delete(&self, note: Note<'_>) -> Result<(), StoreError> {
         Ok(self.store.delete_many(&[note.key()])?)
     }

@@ -8,7 +8,7 @@ use crate::{KeyValue, KeyValueError, counter};
 /// A store that reads another and never writes it: what is written here is seen here alone, and gone with it.
 pub struct Overlay<'s, S> {
     below: &'s S,
-    /// What was written; nothing for what was deleted.
+    /// The entries that were written; `None` for a deleted one.
     written: RefCell<BTreeMap<String, Option<Vec<u8>>>>,
 }
 

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyValue, Place, StoreError, record};
 
-/// How far a pass through all leases has come.
+/// The progress of a pass through all leases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pass {
-    /// Where it goes on; absent before its begin and after its end.
+    /// The lease at which the pass goes on; absent before its begin and after its end.
     pub at: Option<Place>,
-    /// Whether something was left out on the way, so that it has to begin again.
+    /// True if a lease was left out on the way, so that the pass has to begin again.
     pub incomplete: bool,
-    /// Whether it has come to its end, with nothing left out.
+    /// True if the pass has come to its end, with nothing left out.
     pub done: bool,
 }
 
@@ -26,10 +26,10 @@ impl<'a, K: KeyValue> Passes<'a, K> {
         Self { store }
     }
 
-    /// How far the pass of this name has come.
+    /// Returns the progress of the pass of this name.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn get(&self, name: &str) -> Result<Pass, StoreError> {
         let key = format!("pass.{name}");
         let bytes = self.store.get(&key)?;
@@ -40,7 +40,7 @@ impl<'a, K: KeyValue> Passes<'a, K> {
     /// is found done.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn put(&self, name: &str, pass: &Pass) -> Result<(), StoreError> {
         let key = format!("pass.{name}");
         let value = record::write(&key, pass)?;

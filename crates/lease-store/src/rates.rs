@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{Expiring, KeyValue, StoreError, counter};
 
-/// What `store` counts of the present minute.
+/// The counters of the present minute in `store`.
 pub struct Rates<'a, K> {
     store: &'a K,
 }
@@ -33,7 +33,7 @@ pub enum Recording {
 }
 
 impl<'a, K: KeyValue> Rates<'a, K> {
-    /// What `store` counts of the present minute.
+    /// Returns the counters of the present minute in `store`.
     pub fn new(store: &'a K) -> Self {
         Self { store }
     }

@@ -14,17 +14,17 @@ pub enum StoreError {
     /// A record of another version of kubelease. It is left as it is: dropping it could lose a lease.
     #[error("the record `{key}` is of version {version}, and this kubelease knows {VERSION}")]
     Version {
-        /// Where it is.
+        /// The key of the record.
         key: String,
-        /// What it says.
+        /// The version that the record names.
         version: u32,
     },
     /// A record that cannot be read.
     #[error("the record `{key}` cannot be read")]
     Broken {
-        /// Where it is.
+        /// The key of the record.
         key: String,
-        /// What is wrong with it.
+        /// The fault that the decoder found.
         source: serde_json::Error,
     },
 }

@@ -24,7 +24,7 @@ pub fn use_small_nodes() {
     crate::summary::fanout::choose(SMALL);
 }
 
-/// How many numbers a small leaf is about.
+/// The size of a leaf, in numbers, for tests that want a tree of few numbers.
 #[cfg(feature = "testing")]
 pub const SMALL: u64 = 3;
 

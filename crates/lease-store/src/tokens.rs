@@ -8,12 +8,12 @@ use lease_core::{Accessor, MAX_ACCESS_TOKEN_TTL};
 
 use crate::{Expiring, KeyValue, StoreError, counter, record};
 
-/// What is kept of access tokens.
+/// The records about access tokens: revocations, uses, and the events of each accessor.
 pub struct Tokens<'a, K> {
     store: &'a K,
 }
 
-/// What is known of an access token, besides what it says of itself.
+/// The state of an access token as far as the token itself does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenState {
     /// True if it was revoked by itself.
@@ -23,12 +23,12 @@ pub struct TokenState {
 }
 
 impl<'a, K: KeyValue> Tokens<'a, K> {
-    /// What `store` keeps of access tokens.
+    /// Returns the records about access tokens in `store`.
     pub fn new(store: &'a K) -> Self {
         Self { store }
     }
 
-    /// What is known of a token of this identity: two reads, whatever it is.
+    /// Returns the state of a token of this identity, by two reads in every case.
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.

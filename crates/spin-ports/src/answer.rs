@@ -50,7 +50,7 @@ fn begin(answer: Response<Vec<u8>>) -> Result<(OutgoingResponse, Option<Rest>), 
     Ok((response, Some(Rest { writer, bytes, written })))
 }
 
-/// What is left of a body.
+/// The rest of a body.
 struct Rest {
     writer: Writer,
     bytes: Vec<u8>,
@@ -75,5 +75,6 @@ enum AnswerError {
     Body(#[from] WriteError),
 }
 
-/// How long a client may take over the rest of an answer that the host does not hold whole.
+/// The longest time that a client may take over the rest of an answer that the host does not hold
+/// whole.
 const REST_TIMEOUT: Duration = Duration::from_secs(30);

@@ -33,9 +33,9 @@ pub(crate) fn declared(headers: &HeaderMap) -> Option<usize> {
 
 /// Why a body was not read to its end.
 pub(crate) enum ReadError {
-    /// It is longer than it may be.
+    /// The body is longer than it may be.
     TooLarge,
-    /// It broke off. What the host says of it may hold a stack of the host, and is left there.
+    /// The body broke off. The host's text about it may hold a stack of the host, and is dropped.
     Broken,
 }
 
@@ -131,7 +131,7 @@ pub(crate) enum WriteError {
     Broken,
 }
 
-/// How long a client may take over the body of a request, which is small.
+/// The longest time that a client may take over the body of a request, which is small.
 ///
 /// An instance is held as long, and Spin runs a thousand at most.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -99,7 +99,8 @@ async fn read(came: &IncomingResponse, limit: usize) -> Result<Response<Vec<u8>>
     Ok(answer)
 }
 
-/// What the host's error is to us, and its name; what else it holds may be a stack of the host.
+/// Converts the host's error to ours, with its name. The rest of it is dropped: it may hold a stack
+/// of the host.
 ///
 /// The codes of TLS are those that `wasi:http` has. Spin gives `TlsProtocolError` for every failure of a handshake.
 fn failed(code: ErrorCode, is_tls: bool) -> TransportError {

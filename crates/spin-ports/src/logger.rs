@@ -7,7 +7,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 /// Sends what is logged to the standard error stream.
 pub fn log_to_stderr() {
-    // Fails where it was done before in this instance, as a component with several entries might.
+    // Fails if it was done before in this instance, as a component with several entries might.
     if log::set_logger(&Stderr).is_ok() {
         log::set_max_level(LevelFilter::Info);
     }

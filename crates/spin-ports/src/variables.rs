@@ -5,10 +5,10 @@ use lease_core::VariableName;
 use lease_engine::VariableError;
 use spin_sdk::variables::{self, Error};
 
-/// The application's variables as they are now, each empty where it is not set.
+/// The application's variables as they are now, each empty if it is not set.
 ///
 /// # Errors
-/// Fails where the host cannot tell; what the host says of it goes to the log.
+/// Fails if the host cannot tell; what the host says of it goes to the log.
 pub fn variables() -> Result<Variables, SettingsError> {
     Ok(Variables {
         admin_token: get("admin_token")?,
@@ -27,10 +27,10 @@ pub fn variables() -> Result<Variables, SettingsError> {
     })
 }
 
-/// The token of a target that the operator keeps in a variable; none where it is not set.
+/// The token of a target that the operator keeps in a variable; none if it is not set.
 ///
 /// # Errors
-/// Fails where the host cannot tell.
+/// Fails if the host cannot tell.
 pub(crate) fn of_target(name: &VariableName) -> Result<Option<String>, VariableError> {
     let value = read(name.as_str()).map_err(|()| VariableError)?;
     Ok(value.filter(|value| !value.is_empty()))

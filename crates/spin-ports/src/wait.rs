@@ -30,7 +30,7 @@ pub(crate) async fn until<T>(
     .await
 }
 
-/// What comes of `future`, unless `time` is over before; it is dropped then.
+/// Returns the output of `future`, or drops it and returns `None` if `time` is over before.
 pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
     match select(pin!(future), pin!(sleep(time))).await {
         Either::Left((outcome, _)) => Some(outcome),

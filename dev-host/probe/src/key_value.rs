@@ -40,10 +40,10 @@ enum Operation {
 struct Swap {
     key: String,
     value: String,
-    /// Whether to look first.
+    /// True to read the value first.
     #[serde(default)]
     look: bool,
-    /// What somebody else writes after the look.
+    /// The value that another writer puts after that read.
     meanwhile: Option<String>,
 }
 

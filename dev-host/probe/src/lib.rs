@@ -70,7 +70,7 @@ async fn respond(out: ResponseOutparam, results: &Value, end: End) {
     }
 }
 
-/// What the host tells of a request, headers in its order.
+/// Describes a request as the host shows it, with headers in its order.
 fn describe(request: &IncomingRequest) -> Value {
     let headers: Vec<_> = request
         .headers()

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::fetch::{self, Fetch};
 use crate::key_value::{self, KeyValue};
 
-/// One thing to do.
+/// A step of the probe.
 #[derive(Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
@@ -50,7 +50,7 @@ pub enum Step {
     Fail,
 }
 
-/// How an answer ends.
+/// The end of an answer.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
@@ -67,7 +67,7 @@ pub enum End {
 pub struct Steps {
     request: Value,
     results: Vec<Value>,
-    /// Whether a step said so.
+    /// True if a step said so.
     pub failed: bool,
 }
 

@@ -16,7 +16,7 @@ pub struct KeyValue {
     pub stores: Arc<Stores>,
     /// The labels in the component's `key_value_stores`.
     pub labels: Labels,
-    /// What goes wrong, where a test has that planned.
+    /// The faults that a test has planned.
     pub faults: Option<Faults>,
 }
 

@@ -90,7 +90,7 @@ impl Guarded {
     }
 }
 
-/// What can go wrong with the lock held.
+/// The failures that are possible with the lock held.
 enum Failure {
     Sqlite(rusqlite::Error),
     NotACounter,
@@ -229,8 +229,9 @@ impl CompareAndSwap for Swap {
         within_limit(value, size)
     }
 
-    /// Where `current` saw nothing, or was never called, this overwrites whatever is there and reports
-    /// success: creating a key is not safe against another who creates it.
+    /// Writes the value if it is still `current`. If `current` saw nothing, or was never called,
+    /// this overwrites whatever is there and reports success: creating a key is not safe against
+    /// another who creates it.
     async fn swap(&self, value: Vec<u8>) -> Result<bool, Error> {
         let seen = self.seen.lock().map_err(|_| Error::Poisoned)?.clone();
         self.database.with(|connection| {

@@ -24,23 +24,23 @@ use wasmtime_wasi_http::Error;
 
 use crate::runtime_config::BlockedNetwork;
 
-/// What the operator allows of connections.
+/// The operator's limits of connections.
 #[derive(Clone)]
 pub struct Limits {
-    /// Where none may go.
+    /// The networks to which no connection may go.
     pub blocked: Arc<[BlockedNetwork]>,
-    /// How many there may be at once, if that is limited.
+    /// The permits of connections at once, if their number is limited.
     pub permits: Option<Arc<Semaphore>>,
 }
 
-/// What the sender of a request wants of a connection, should a new one be needed.
+/// The wishes of a request's sender, should a new connection be needed.
 #[derive(Clone)]
 pub struct ConnectOptions {
     /// Trust and identity, for `https`.
     pub tls: Arc<rustls::ClientConfig>,
     /// The operator's limits.
     pub limits: Limits,
-    /// How long TCP may take, waiting for a permit included.
+    /// The longest time for TCP, with the wait for a permit.
     pub timeout: Duration,
 }
 

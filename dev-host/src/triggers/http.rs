@@ -29,11 +29,11 @@ use crate::app::App;
 use crate::guest::Guest;
 use crate::manifest::{Application, HttpTrigger, StaticResponse};
 
-/// Where to listen.
+/// The address to listen on.
 pub struct Address {
     /// The address; port 0 is any that is free.
     pub listen: SocketAddr,
-    /// Whether the next ports will do.
+    /// True if one of the next ports will do.
     pub find_free: bool,
 }
 
@@ -233,7 +233,7 @@ const RESERVED: &str = "/.well-known/spin/";
 
 const APPLICATION_JSON: http::HeaderValue = http::HeaderValue::from_static("application/json");
 
-/// How many ports `--find-free-port` tries beyond the first.
+/// The number of ports that `--find-free-port` tries beyond the first.
 const MORE_PORTS: u16 = 9;
 
 #[cfg(test)]

@@ -7,18 +7,18 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail};
 
-/// One source of values.
+/// A source of values.
 #[derive(Debug)]
 pub enum Provider {
     /// Fixed at the start.
     Static(HashMap<String, String>),
     /// `<prefix>_<NAME>` in the environment, else in a file of such lines.
     Env {
-        /// What stands before the name.
+        /// The prefix of the name.
         prefix: String,
         /// The file; read once, at its first use. One that is not there is empty.
         dotenv: Option<PathBuf>,
-        /// What the file said.
+        /// The content of the file.
         lines: OnceLock<HashMap<String, String>>,
     },
 }
@@ -64,7 +64,7 @@ fn read_dotenv(path: &Path) -> anyhow::Result<HashMap<String, String>> {
     lines.collect::<Result<_, _>>().with_context(|| format!("could not read `{}`", path.display()))
 }
 
-/// What the `--variable` flags say, read once: `k=v`, `k=@file`, `@file.json`, `@file.toml`.
+/// Reads the `--variable` flags once: `k=v`, `k=@file`, `@file.json`, `@file.toml`.
 pub fn from_flags(flags: &[String]) -> anyhow::Result<Provider> {
     let mut values = HashMap::new();
     for flag in flags {

@@ -53,7 +53,7 @@ fn perform(test: fn(&Case) -> Result<()>) -> Result<Completion, Failed> {
 #[error("{0}")]
 struct Ignored(&'static str);
 
-/// What one test works with.
+/// The equipment of one test.
 pub struct Case {
     host: Box<dyn Host>,
     pub keeper: Keeper,

@@ -24,9 +24,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
-/// It tells what it was asked, unless the path asks for something else.
+/// A server that answers with the request it got, unless the path asks for something else.
 pub struct Server {
-    /// Where it listens, on loopback.
+    /// The address on loopback.
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
     _runtime: Runtime,
@@ -71,7 +71,7 @@ impl Server {
         Ok(Self { address, connections, _runtime: runtime })
     }
 
-    /// How many connections there have been.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use super::release::Release;
 use crate::{cache, command};
 
-/// Where each program is.
+/// The paths of the programs.
 #[derive(Clone, Debug)]
 pub struct Assets {
     /// The store.

@@ -43,7 +43,8 @@ fn select_events(log: &str, is_meant: impl Fn(&Value) -> bool) -> Result<Vec<Val
     Ok(events)
 }
 
-/// Who asked what and how it was answered, never what was said: that holds tokens.
+/// Returns the audit policy: each request with its user and its status, without bodies, which hold
+/// tokens.
 pub(super) fn audit_policy() -> Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",

@@ -48,7 +48,7 @@ impl Pki {
 pub struct ClientCertificate {
     /// The certificate alone; the CA is that of the control plane.
     pub certificate: String,
-    /// Its private key.
+    /// The private key.
     pub key: String,
 }
 
@@ -105,7 +105,7 @@ fn create(directory: &Path) -> Result<()> {
     Ok(fs::rename(unfinished.keep(), directory)?)
 }
 
-/// What the CA says of itself; with its key, enough to sign in its name.
+/// Returns the CA's parameters; with its key, enough to sign in its name.
 fn ca() -> CertificateParams {
     let mut params = subject("kubelease development CA", None);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

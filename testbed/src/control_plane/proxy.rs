@@ -68,18 +68,18 @@ impl Proxy {
         Ok(Self { url: format!("http://{address}"), _process: process })
     }
 
-    /// Where it listens, as a URL without a path.
+    /// Returns the URL on which it listens, without a path or a final slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What it is in front of, to whoever can reach it.
+    /// Returns a client of the server behind it, with the rights of anybody who can reach it.
     #[must_use]
     pub fn http(&self) -> Http {
         Http::plain(&self.url)
     }
 }
 
-/// It is a matter of milliseconds.
+/// The longest time for a start, which is a matter of milliseconds.
 const START_TIMEOUT: Duration = Duration::from_secs(30);

@@ -27,13 +27,14 @@ pub fn file() -> String {
     text
 }
 
-/// How the names of all objects of a lease end: 80 random bits.
+/// The end of the names of all objects of a lease: 80 random bits.
 const RANDOM: &str = "-[0-9a-f]{20}$";
 
 /// Keys of labels and annotations that Kubernetes, or a provider's identity service, acts upon.
 const POWERFUL: &str = "^([^/]*[.])?(kubernetes[.]io|k8s[.]io|amazonaws[.]com|gke[.]io|azure[.]com|azure[.]workload[.]identity)/";
 
-/// What this very policy guards against kubelease, and so may not be given away by it.
+/// The objects that this very policy guards against kubelease, and that may not be given away by
+/// it.
 const GUARDED: &str =
     "^(secrets|serviceaccounts|roles|rolebindings|clusterroles|clusterrolebindings)(/|$)";
 

@@ -19,20 +19,20 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 struct File {
     /// Also that of its roles, after `kubelease-`.
     name: &'static str,
-    /// What it is for, and what to replace, each a line.
+    /// The purpose, and the names to replace, each a line.
     head: &'static [&'static str],
     parts: &'static [Part],
 }
 
 /// Roles that go together; a later one holds only what those before it do not.
 struct Part {
-    /// What its roles' names add to the file's.
+    /// The suffix of its roles' names.
     suffix: &'static str,
-    /// What to say of it.
+    /// The comment above it.
     head: &'static [&'static str],
     mode: Mode<'static>,
     selects_namespaces: bool,
-    /// Where accounts of leases are given what kubelease must have itself.
+    /// The scope in which accounts of leases are given rights that kubelease must have itself.
     grants: Option<Scope>,
 }
 
@@ -192,7 +192,7 @@ subjects:
     )
 }
 
-/// What a role and a binding begin with.
+/// Returns the head of a role or a binding.
 fn head(scope: Scope, kind: &str, name: &str) -> String {
     let (prefix, namespace) = place(scope);
     format!(

@@ -13,7 +13,7 @@ use testbed::control_plane::{Assets, ControlPlane};
 
 use super::state::State;
 
-/// Where a cluster is, and the administrator's way in.
+/// The address of a cluster, and the administrator's credential.
 pub struct Cluster {
     kubectl: PathBuf,
     /// The administrator's kubeconfig.
@@ -76,8 +76,8 @@ impl Cluster {
         Ok(command::output(&mut kubectl)?.trim().to_owned())
     }
 
-    /// What `kubectl auth whoami` says under a kubeconfig that holds `token` and the cluster's CA, and
-    /// nothing else: a client certificate would outrank the token.
+    /// Returns what `kubectl auth whoami` says under a kubeconfig that holds `token` and the
+    /// cluster's CA, and nothing else: a client certificate would outrank the token.
     pub fn whoami(&self, token: &str, directory: &Path) -> Result<String> {
         let mut cluster = json!({ "server": self.url });
         if let Some(ca) = &self.ca {

@@ -147,7 +147,7 @@ pub fn binding(account: &str, namespace: &str, kind: &str, role: &str) -> Value 
     })
 }
 
-/// What the cluster is called in kubelease.
+/// The name of the cluster in kubelease.
 pub const TARGET: &str = "local";
 
 /// An example that may change things: a dynamic secret, and the account that it leases.

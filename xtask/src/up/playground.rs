@@ -13,13 +13,13 @@ use crate::deploy::rbac_files;
 
 /// A dynamic secret of the playground, for a newcomer to put, to lease and to change.
 pub struct Example {
-    /// Its name, and that of its file.
+    /// The name, and that of its file.
     name: &'static str,
     /// The kind of lease, in a few words.
     about: &'static str,
-    /// What to ask kubectl with a lease of it.
+    /// The arguments of kubectl with a lease of it.
     kubectl: &'static str,
-    /// Its `account`, in JSON.
+    /// The `account`, in JSON.
     account: &'static str,
 }
 
@@ -97,7 +97,7 @@ impl Example {
         )
     }
 
-    /// Where it is in the state directory.
+    /// Returns its file in the state directory.
     fn file(&self) -> String {
         format!("examples/{}.json", self.name)
     }

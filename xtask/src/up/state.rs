@@ -44,7 +44,8 @@ impl State {
         self.0.join(name)
     }
 
-    /// What the file `name` holds; the first time, what `make` returns, for our eyes only.
+    /// Returns the content of the file `name`; the first time, what `make` returns, for our eyes
+    /// only.
     pub fn secret(&self, name: &str, make: fn() -> Result<String>) -> Result<String> {
         let path = self.path(name);
         if !path.exists() {

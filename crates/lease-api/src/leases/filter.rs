@@ -32,7 +32,7 @@ pub(super) fn cursor(query: &Query<'_>) -> Result<Option<Place>, Problem> {
     query.text("cursor").map(|text| place(text).ok_or_else(wrong)).transpose()
 }
 
-/// Reads a place as it is [`written`]; nothing where it is none.
+/// Reads a place as it is [`written`]; nothing if it is none.
 pub(super) fn place(text: &str) -> Option<Place> {
     let (log, number) = text.split_once('.')?;
     let place = Place { log: log.parse().ok()?, number: number.parse().ok()? };

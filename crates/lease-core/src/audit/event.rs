@@ -11,9 +11,11 @@ use crate::{
     TargetName,
 };
 
-/// One event: it is kept, shown and logged in this shape, as JSON. It has no place in it: see [`AuditPlace`].
+/// An audit event, in the JSON shape in which it is stored, shown and logged. Its place is kept
+/// apart: see [`AuditPlace`].
 ///
-/// Its size is bounded, since each of its texts is; it is about half a KiB in practice and never more than 16.
+/// Its size is bounded, since each of its texts is: about half a KiB in practice and never more
+/// than 16.
 ///
 /// [`AuditPlace`]: super::AuditPlace
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

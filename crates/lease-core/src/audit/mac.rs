@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// What an earlier version has signed must verify, so this never changes.
+    /// Events that an earlier version has signed must verify, so this never changes.
     #[test]
     fn macs_are_the_same_in_every_version() {
         let mac = ring("A", &[]).sign_audit(AuditRecordKind::Event, "audit.1", "{}");

@@ -28,7 +28,7 @@ pub enum AuditLogId {
     Leases(u64),
 }
 
-/// One of the events under a number, in the order in which they come.
+/// The slots of a number's events, in the order in which they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AuditSlot {
     /// The one event of a number in the general log.

@@ -78,7 +78,7 @@ impl From<AuditClaims> for BTreeMap<String, String> {
     }
 }
 
-/// One line of at most `max` bytes, without what looks like a token.
+/// Returns a line of at most `max` bytes, without what looks like a token.
 fn bounded(text: &str, max: usize) -> String {
     // What is cut away need not be looked through: a request may bring much of it.
     let beginning = cut(text, max.saturating_mul(2));
@@ -129,10 +129,10 @@ const MAX_CLAIM_BYTES: usize = 256;
 /// The shortest run of letters that is taken for a token if it begins like one: no header is shorter.
 const MIN_TOKEN_BYTES: usize = 20;
 
-/// What stands for a token.
+/// The replacement of a token.
 const REDACTED: &str = "[redacted]";
 
-/// What stands for the rest of a text that was cut.
+/// The replacement of the rest of a text that was cut.
 const ELLIPSIS: char = '…';
 
 #[cfg(test)]

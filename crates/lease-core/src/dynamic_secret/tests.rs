@@ -3,13 +3,13 @@
 use super::*;
 use crate::{IssueRequest, NotGranted, ObjectKind};
 
-/// What is put: read as parts, and weighed.
+/// Reads a definition as it is put: parsed as parts, and weighed.
 fn put(json: &str) -> Result<Definition, String> {
     let parts = serde_json::from_str(json).map_err(|error| error.to_string())?;
     Definition::new(parts).map_err(|error| error.to_string())
 }
 
-/// What was kept.
+/// Reads a definition as it was stored.
 fn read(json: &str) -> Result<Definition, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }

@@ -3,7 +3,7 @@
 use super::{NamespaceMatch, Namespaces};
 
 impl Namespaces {
-    /// Where leases are given, for a sentence: `` `a`, `b` and 7 more ``.
+    /// Returns the namespaces of leases for a sentence: `` `a`, `b` and 7 more ``.
     #[must_use]
     pub fn examples(&self) -> String {
         let mut said: Vec<String> =
@@ -34,7 +34,7 @@ fn listed(items: &[String]) -> String {
     }
 }
 
-/// How many names a sentence gives: enough to recognise the kind, and one line of a terminal.
+/// The number of names in a sentence: enough to recognise the kind, and one line of a terminal.
 const MAX_EXAMPLES: usize = 8;
 
 #[cfg(test)]

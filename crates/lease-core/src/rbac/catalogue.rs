@@ -34,13 +34,13 @@ pub(super) struct Row {
     pub(super) resources: &'static [&'static str],
     /// The verbs that matter.
     pub(super) verbs: Verbs,
-    /// Where it is dangerous.
+    /// The condition under which it is dangerous.
     pub(super) condition: Condition,
     /// The kind of harm.
     pub(super) harm: Harm,
-    /// What happens, as the end of a sentence that begins with "it".
+    /// The harm, as the end of a sentence that begins with "it".
     pub(super) because: &'static str,
-    /// Where that is documented: the project's own page, or the source of its CRD.
+    /// The document: the project's own page, or the source of its CRD.
     #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is written from it"))]
     pub(super) source: &'static str,
 }
@@ -58,7 +58,7 @@ pub(super) enum Verbs {
     Only(&'static [&'static str]),
 }
 
-/// Where a row is dangerous.
+/// The condition under which a row is dangerous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     /// Wherever it is granted.

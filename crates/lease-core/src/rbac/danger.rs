@@ -17,12 +17,12 @@ pub struct Danger {
     because: &'static str,
 }
 
-/// How much a danger matters where it was found.
+/// The weight of a danger in its reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
-    /// It must be waived.
+    /// Refused unless it is waived.
     Refused,
-    /// It is worth knowing.
+    /// Accepted with a warning.
     Warned,
 }
 
@@ -41,7 +41,7 @@ impl Danger {
         self.harm
     }
 
-    /// What happens, as the end of a sentence that begins with "it".
+    /// Returns the harm, as the end of a sentence that begins with "it".
     #[must_use]
     pub fn because(&self) -> &'static str {
         self.because
@@ -68,7 +68,8 @@ pub fn dangers(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
     find(rules, reach, Weight::Refused)
 }
 
-/// What of rules is not dangerous in `reach`, but would be elsewhere, and may do harm in the namespace itself.
+/// Returns the dangers of `rules` that are harmless in `reach`, but would not be elsewhere, and may
+/// do harm in the namespace itself.
 #[must_use]
 pub fn cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
     find(rules, reach, Weight::Warned)

@@ -46,7 +46,7 @@ impl Grant {
         }
     }
 
-    /// Whether it is one verb on a resource of which `self` is every verb.
+    /// Returns true if `other` is one verb on a resource of which `self` is every verb.
     pub(super) fn is_every_verb_of(&self, other: &Self) -> bool {
         match (self, other) {
             (

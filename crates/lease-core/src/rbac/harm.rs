@@ -13,11 +13,13 @@ pub enum Harm {
     /// type is filled with the token of an account of choice, and a deletion answers what was deleted. Names
     /// do not help: the one Secret that is named is one too.
     Secrets,
-    /// Who enters a container acts as its account, and reads what is mounted into it; through `nodes/proxy`
-    /// in every container of the node, past admission and the audit log.
+    /// Entering containers: a caller acts as the container's account, and reads what is mounted
+    /// into it; through `nodes/proxy` in every container of the node, past admission and the audit
+    /// log.
     Enter,
-    /// Who makes pods chooses their account, mounts every Secret of the namespace, and may reach the node:
-    /// whatever makes pods (a Deployment, a `CronJob`, a Workflow) is as good as a pod.
+    /// Making pods: a caller chooses their account, mounts every Secret of the namespace, and may
+    /// reach the node. Whatever makes pods (a Deployment, a `CronJob`, a Workflow) is as good as a
+    /// pod.
     Workload,
     /// A controller creates or changes objects with its own rights, which are often an administrator's, for
     /// whoever writes its resources.
@@ -27,7 +29,8 @@ pub enum Harm {
     /// Accounts carry annotations by which clouds give them rights, and their deletion ends the tokens of
     /// others, other leases' too.
     Account,
-    /// Who says which groups a user has, or which tokens count, can make anybody an administrator.
+    /// Deciding which groups a user has, or which tokens count: a caller can make anybody an
+    /// administrator.
     Identity,
     /// Nodes' labels and taints decide where pods of others run; their status and devices what those see.
     Node,
@@ -42,22 +45,24 @@ pub enum Harm {
     ApiExtension,
     /// A certificate that is asked for and signed is a user of any name and group, and cannot be revoked.
     Certificate,
-    /// Who writes roles or bindings makes rights, within what RBAC itself stops.
+    /// Writing roles or bindings: a caller makes rights, within what RBAC itself stops.
     Rbac,
     /// `escalate` and `bind` switch off what RBAC itself stops.
     Escalate,
-    /// Who impersonates is someone else, and may be an administrator.
+    /// Impersonation: a caller is someone else, and may be an administrator.
     Impersonate,
     /// Addresses of services decide where requests of others go (CVE-2020-8554, CVE-2021-25740), and
     /// network policies who may reach whom.
     Traffic,
     /// Quotas, priorities and flow control keep one from taking everything from the others.
     Limits,
-    /// Who may use a permissive policy of pods, or change the runtime they have, can leave the container.
+    /// Using a permissive policy of pods, or changing their runtime: a caller can leave the
+    /// container.
     PodPolicy,
-    /// Who holds a lease leads a controller; and kubelease lists its own leases by such objects.
+    /// Holding coordination Leases: a caller leads a controller; and kubelease lists its own leases
+    /// by such objects.
     Leadership,
-    /// What the control plane keeps for itself.
+    /// Objects that the control plane keeps for itself.
     ControlPlane,
     /// Logs, profiles and switches of the API server itself.
     ServerInternals,

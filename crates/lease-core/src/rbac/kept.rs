@@ -11,9 +11,9 @@ use super::node::Node;
 /// same: what holds it must still be read, to be shown, put anew and taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptManifest {
-    /// It is a manifest.
+    /// A text that is a valid manifest.
     Read(Manifest),
-    /// It is none.
+    /// A text that is not, by the rules of today.
     Unread(UnreadManifest),
 }
 

@@ -11,10 +11,11 @@ use super::object::{Binding, Object, Role};
 use super::rules::{Rules, RulesError};
 use super::yaml::{Reading, TextError, read_documents};
 
-/// One role and one binding to it, out of a text of YAML or JSON.
+/// A role and a binding to it, from a text of YAML or JSON.
 ///
-/// Their names, namespaces, labels, annotations and subjects are not kept: a lease brings its own. The text is
-/// kept, to be shown; it is what is serialised, and read again as a [`KeptManifest`](super::KeptManifest).
+/// Their names, namespaces, labels, annotations and subjects are dropped: a lease brings its own.
+/// The text is kept for display. The text is also what is serialised, and read again as a
+/// [`KeptManifest`](super::KeptManifest).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     text: String,
@@ -40,9 +41,9 @@ pub enum ManifestError {
     /// A field that is wrong.
     #[error("`{at}`: {problem}")]
     Field {
-        /// Where, such as `ClusterRole.metadata.name`.
+        /// The field, such as `ClusterRole.metadata.name`.
         at: String,
-        /// What is wrong there.
+        /// The problem with it.
         problem: FieldProblem,
     },
     /// The rules of the role.
@@ -50,7 +51,7 @@ pub enum ManifestError {
     Rules {
         /// The role's kind.
         kind: RoleKind,
-        /// Which is wrong, and why.
+        /// The rule at fault, and the reason.
         problem: RulesError,
     },
     /// The kinds of objects that are neither role nor binding; at least one.
@@ -81,7 +82,7 @@ pub enum ManifestError {
     OtherNamespace,
 }
 
-/// What is wrong with a field of an object.
+/// The problem with a field of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FieldProblem {
     /// Rules that come from other roles, or go to them.
@@ -128,7 +129,8 @@ impl Manifest {
         &self.rules
     }
 
-    /// Whether the role is bound in the whole cluster, by a `ClusterRoleBinding`, or in one namespace.
+    /// Returns true if the role is bound in the whole cluster, by a `ClusterRoleBinding`, and not
+    /// in one namespace.
     #[must_use]
     pub fn cluster_wide(&self) -> bool {
         self.cluster_wide

@@ -6,7 +6,7 @@ use super::fields::{Fields, shown};
 use super::manifest::{FieldProblem, ManifestError};
 use super::node::Node;
 
-/// What is kept of an object's metadata.
+/// The part of an object's metadata that is kept.
 pub(super) struct Metadata {
     pub(super) name: RoleName,
     pub(super) namespace: Option<Namespace>,

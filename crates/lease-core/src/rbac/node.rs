@@ -1,7 +1,7 @@
 //! What a text or a JSON value holds, before it is anything of ours: texts, lists and maps.
 //!
 //! The objects of RBAC hold texts, lists and maps alone. Numbers and booleans are kept apart from texts, without
-//! their values: they are refused only where a text is wanted, so that they do not hide what else is wrong.
+//! their values: they are refused only if a text is wanted, so that they do not hide what else is wrong.
 
 use std::collections::BTreeSet;
 use std::fmt;

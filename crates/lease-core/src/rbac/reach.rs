@@ -2,7 +2,7 @@
 
 use crate::{Namespace, Namespaces};
 
-/// Where rules apply: the whole cluster, or the namespaces that leases may name.
+/// The reach of rules: the whole cluster, or the namespaces that leases may name.
 ///
 /// [`Reach::cluster`] and [`Reach::namespaces`] say so for a definition before any lease of it, and
 /// [`Reach::namespace`] for one lease. None of them knows where other leases are: see
@@ -11,7 +11,8 @@ use crate::{Namespace, Namespaces};
 pub struct Reach {
     /// `kube-system`, where the cluster keeps configuration of its own.
     kube_system: bool,
-    /// One of `kube-*`, where the control plane elects its leaders and nodes say that they live.
+    /// A `kube-*` namespace, in which the control plane elects its leaders and nodes say that they
+    /// live.
     control_plane: bool,
     /// A namespace with coordination Leases of kubelease, which tell of leases of existing accounts.
     existing_accounts: bool,

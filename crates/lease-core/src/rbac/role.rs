@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::RoleName;
 
-/// Where a role lives.
+/// The kind of a role: of a namespace, or of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RoleKind {
     /// In a namespace.
@@ -34,9 +34,9 @@ impl std::fmt::Display for RoleKind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleRef {
-    /// Its kind.
+    /// The kind.
     pub kind: RoleKind,
-    /// Its name.
+    /// The name.
     pub name: RoleName,
 }
 

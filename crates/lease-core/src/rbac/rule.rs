@@ -19,7 +19,7 @@ pub struct PolicyRule {
     /// Resources and, behind a `/`, subresources.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
-    /// What may be done.
+    /// The verbs that are allowed.
     pub verbs: Vec<String>,
     /// The only names it may be done to; none stands for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -29,7 +29,7 @@ pub struct PolicyRule {
     pub non_resource_urls: Vec<String>,
 }
 
-/// What is wrong with a rule, or with a field of it.
+/// The problem with a rule, or with a field of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RuleProblem {
     /// Not a map.
@@ -129,8 +129,8 @@ impl PolicyRule {
         })
     }
 
-    /// Whether Kubernetes would accept it in a `ClusterRole` (its `ValidatePolicyRule`), and every text
-    /// in it could match a request.
+    /// Checks that Kubernetes would accept it in a `ClusterRole` (its `ValidatePolicyRule`), and
+    /// that every text in it could match a request.
     pub(super) fn check(&self, at: &str) -> Result<(), RulesError> {
         self.check_shape().map_err(|problem| RulesError::at(at.to_owned(), problem))?;
         let each = |name: &str, list: &[String], check: fn(&str) -> Result<(), RuleProblem>| {
@@ -161,14 +161,14 @@ impl PolicyRule {
         }
     }
 
-    /// How many single grants it makes: each verb on each resource of each group, and on each path.
+    /// Counts its single grants: each verb on each resource of each group, and on each path.
     pub(super) fn grants(&self) -> usize {
         let resources = self.api_groups.len().saturating_mul(self.resources.len());
         let what = resources.saturating_add(self.non_resource_urls.len());
         what.saturating_mul(self.verbs.len())
     }
 
-    /// How long its texts are together.
+    /// Returns the length of its texts together.
     pub(super) fn bytes(&self) -> usize {
         let Self { api_groups, resources, verbs, resource_names, non_resource_urls } = self;
         let lists = [api_groups, resources, verbs, resource_names, non_resource_urls];

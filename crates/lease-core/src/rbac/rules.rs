@@ -34,15 +34,15 @@ pub enum RulesError {
     /// Their texts are too long together.
     #[error("the texts of all rules are at most {MAX_TEXT_BYTES} bytes together")]
     TooLarge,
-    /// They say too much.
+    /// The rules grant too much.
     #[error("the rules are at most {MAX_GRANTS} single grants (groups × resources × verbs)")]
     TooManyGrants,
     /// A rule or a field does not fit.
     #[error("`{at}`: {problem}")]
     At {
-        /// Where, such as `rules[2].verbs`, counted from 0.
+        /// The field, such as `rules[2].verbs`, counted from 0.
         at: String,
-        /// What is wrong there.
+        /// The problem with it.
         problem: RuleProblem,
     },
 }
@@ -71,7 +71,7 @@ impl Rules {
         bounded(rules).map(Self)
     }
 
-    /// Whether they may stand in a role of this kind.
+    /// Checks that they may stand in a role of this kind.
     ///
     /// # Errors
     /// Names the rule that needs a `ClusterRole`.
@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Rules {
     }
 }
 
-/// The rules of a role that an API server answered: any number, none where they are `null`, and whatever
+/// The rules of a role that an API server answered: any number, none if they are `null`, and whatever
 /// it accepted, to be looked through for [`dangers`](super::dangers).
 ///
 /// # Errors

@@ -10,17 +10,19 @@ use super::grant::{Grant, WaiverError};
 use super::yaml::MAX_TEXT_BYTES;
 use super::{PolicyRule, Reach, RoleRef};
 
-/// One danger that is allowed, by its one text: `core/secrets:get`, `nonResourceURLs/logs:get`, `role:edit`.
+/// A danger that is allowed, by its one text: `core/secrets:get`, `nonResourceURLs/logs:get`,
+/// `role:edit`.
 ///
-/// It waives the danger of the same text. `*` as the verb of a named resource waives all of its verbs
-/// (`core/secrets:*`); every other `*` is the wildcard itself, and waives only that (`*/*:*` does not waive
-/// `core/secrets:get`). `role:edit` waives all that a role of that name holds, now and later.
+/// A waiver waives the danger of the same text. `*` as the verb of a named resource waives all of
+/// its verbs (`core/secrets:*`). Every other `*` is the wildcard itself, and waives only that:
+/// `*/*:*` does not waive `core/secrets:get`. `role:edit` waives all that a role of that name
+/// holds, now and later.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Waiver(Grant);
 
 impl Waiver {
-    /// Whether it allows a danger.
+    /// Returns true if it allows a danger.
     #[must_use]
     pub fn covers(&self, danger: &Danger) -> bool {
         self.0 == *danger.grant() || self.0.is_every_verb_of(danger.grant())
@@ -70,7 +72,7 @@ pub enum WaiversError {
     /// Too many.
     #[error("`allow_dangerous` has at most {MAX_WAIVERS} entries")]
     TooMany,
-    /// One twice.
+    /// A waiver that is given twice.
     #[error("`allow_dangerous` has `{0}` twice")]
     Twice(Waiver),
 }
@@ -210,8 +212,10 @@ impl NotWaived {
         }
     }
 
-    /// How many dangers are told: all whose names together are no longer than rules may be. Lists multiply, so
-    /// that a few texts of a role could else make an answer of many megabytes.
+    /// Returns the number of dangers to tell: as many as have names that are together no longer
+    /// than rules may be.
+    ///
+    /// Lists multiply, so a few texts of a role could otherwise make an answer of many megabytes.
     fn shown(&self) -> usize {
         let mut bytes = 0;
         let fits = |danger: &&Danger| {

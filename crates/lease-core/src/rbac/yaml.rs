@@ -18,27 +18,27 @@ use super::node::{DuplicateKey, Node, Place};
 /// The longest text that is read: as long as the largest body of a request.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
-/// How deep lists and maps nest. The verbs of a rule in a list of objects are the sixth level; other objects, which
-/// are refused by their kinds once they are read, go deeper.
+/// The greatest nesting of lists and maps. The verbs of a rule in a list of objects are the sixth
+/// level; other objects, which are refused by their kinds once they are read, go deeper.
 const MAX_DEPTH: usize = 64;
 
 /// Why a text is not read, and at which place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// It is too long.
+    /// The text is too long.
     #[error("the text is longer than {MAX_TEXT_BYTES} bytes")]
     TooLong,
-    /// It holds what it must not.
+    /// The text holds something that it must not.
     #[error("{place}: {problem}")]
     At {
-        /// Where.
+        /// The place.
         place: Place,
-        /// What is wrong there.
+        /// The problem there.
         problem: TextProblem,
     },
 }
 
-/// What is wrong with a place in a text.
+/// The problem with a place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextProblem {
     /// Neither YAML nor JSON.

@@ -191,7 +191,7 @@ fn kubectl_reader() -> &'static Path {
     })
 }
 
-/// How many bytes kubectl looks at to tell JSON from YAML.
+/// The number of bytes that kubectl looks at to tell JSON from YAML.
 const KUBECTL_LOOKS_AT: usize = 4096;
 
 fn number(variable: &str) -> Option<u64> {

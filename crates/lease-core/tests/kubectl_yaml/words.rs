@@ -205,13 +205,13 @@ pub const KEYS: &[&str] = &[
     "'1'",
 ];
 
-/// What stands between single quotes.
+/// Texts between single quotes.
 pub const SINGLE_QUOTED: &[&str] = &[
     "", "a", "''", "a''b", "a: b", "# a", "\\n", "1", "yes", "*", "&a", "é", "\"", " a ", "null",
     "a\tb", "---", "{", "~",
 ];
 
-/// What stands between double quotes, by pieces.
+/// Texts between double quotes, by pieces.
 pub const DOUBLE_QUOTED: &[&str] = &[
     "a",
     " ",
@@ -252,7 +252,7 @@ pub const LINES: &[&str] = &[
     "%a", "a  b", "a #b",
 ];
 
-/// What bends a text.
+/// Texts that change the meaning of a place.
 pub const SIGNS: &[&str] = &[
     ": ", ":", "- ", "-", "#", " # ", "\n", "\n\n", " ", "  ", "\t", "'", "\"", "|", ">", "|-\n",
     ">+\n", "&a ", "*a", "!x ", "!!str ", "%", "---", "---\n", "\n---\n", "...\n", "\u{85}",

@@ -54,7 +54,7 @@ impl<P: Ports> Engine<P> {
                         if error.is_forbidden() { MAY_NOT_ASK.to_owned() } else { told(&error) };
                     asked.problem = Some(told);
                     asked.take_back = false;
-                    // Where one does not answer in time, each of the others could take as long.
+                    // If one does not answer in time, each of the others could take as long.
                     return asked;
                 }
             }

@@ -24,7 +24,7 @@ fn changed() -> (Engine<TestPorts>, lease_core::LeaseId) {
 #[test]
 fn where_another_cluster_was_seen_nothing_is_issued_until_somebody_says_which_is_true() {
     let (engine, _) = changed();
-    // Not even where the first one is back.
+    // Not even if the first one is back.
     engine.ports.http.go_to(0);
     let error = issue(&engine).expect_err("nobody has said");
     assert!(

@@ -41,7 +41,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Whether all objects of a kind were listed that are in a namespace, or in any where none is named.
+    /// Whether all objects of a kind were listed that are in a namespace, or in any if none is named.
     pub(super) fn is_whole(&self, kind: ObjectKind, namespace: Option<&Namespace>) -> bool {
         let mut shelves = [None, namespace.cloned()].into_iter();
         shelves.any(|namespace| self.complete.contains(&Shelf { kind, namespace }))

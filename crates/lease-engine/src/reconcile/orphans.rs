@@ -71,7 +71,7 @@ impl<P: Ports> Engine<P> {
         }
         let Some(stamp) = found.stamp() else {
             // Without what bears its end it gives nobody anything, once no issuer can be at it any more. But
-            // that is known only where all that could bear it was listed: else it may be of one that lives.
+            // that is known only if all that could bear it was listed: else it may be of one that lives.
             let settled = found.created_at().map(|at| at + self.longest_issue());
             let is_settled = settled.is_none_or(|settled| settled < now);
             let bearer = found.bearer_place();

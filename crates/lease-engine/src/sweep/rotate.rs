@@ -81,7 +81,7 @@ impl<P: Ports> Engine<P> {
         Ok(resigned)
     }
 
-    /// Whether the listed object of a lease was signed anew; none where that has to be tried again.
+    /// Whether the listed object of a lease was signed anew; none if that has to be tried again.
     async fn resign_one(&self, held: &Held) -> Option<bool> {
         let lease = &held.lease;
         let deadline = self.ports.now() + ISSUE_TIME;
@@ -103,7 +103,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// How far the pass has come: at its end it is done, or begins again where something was left out.
+/// How far the pass has come: at its end it is done, or begins again if something was left out.
 fn next(pass: Pass, at: Option<Place>) -> Pass {
     match at {
         Some(_) => Pass { at, ..pass },

@@ -20,7 +20,7 @@ pub struct Sent {
     pub query: BTreeMap<String, String>,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; null where there is none.
+    /// The body; null if there is none.
     pub body: Value,
 }
 

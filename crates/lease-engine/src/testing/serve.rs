@@ -14,7 +14,7 @@ pub(super) struct Server<'a> {
     pub(super) username: &'a str,
     pub(super) allows: &'a dyn Fn(&Access) -> bool,
     pub(super) webhook: Option<&'a dyn Fn(&mut Value)>,
-    /// What forges the claims of tokens, where something does.
+    /// What forges the claims of tokens, if something does.
     pub(super) forger: Option<&'a dyn Fn(&mut Value)>,
     /// The longest life that a token is given (`--service-account-max-token-expiration`).
     pub(super) longest: Option<u64>,

@@ -209,7 +209,7 @@ fn missing(access: &Access) -> Reply {
     Reply::not_found(&access.resource, access.name.as_deref().unwrap_or_default())
 }
 
-/// What the API server answers where there is nothing: text, and no reason.
+/// What the API server answers if there is nothing: text, and no reason.
 pub(super) fn unknown() -> Reply {
     Reply { code: 404, body: "404 page not found".to_owned(), retry_after: None }
 }

@@ -151,7 +151,7 @@ fn pages_make_up_the_log_with_bounded_reads() {
     assert_eq!((recent.items.len(), recent.next), (0, None));
 }
 
-/// What somebody does to the store, who has no key.
+/// A change to the store by somebody who has no key.
 type Tampering = fn(&MemoryStore);
 
 fn value(store: &MemoryStore, key: &str) -> Vec<u8> {

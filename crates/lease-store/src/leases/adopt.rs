@@ -15,7 +15,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Two that adopt one lease at once make two numbers for it, which count as two for the cap until it ends.
     ///
     /// # Errors
-    /// Fails where the store does not answer; it is found again then.
+    /// Fails if the store does not answer; it is found again then.
     pub fn adopt(
         &self,
         log: u64,
@@ -53,17 +53,17 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records an active lease anew, with more of what was found of it. Nobody else writes it any more.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn complete_with(&self, place: Place, lease: &Lease) -> Result<(), StoreError> {
         let claim = self.record(place)?.and_then(|record| record.claim);
         let record = Record { lease: lease.clone(), claim };
         self.write(keys::record(Which::Secret(place.log), place.number), &record)
     }
 
-    /// Whether it is on record that a lease has ended, whatever else is known of it.
+    /// Returns true if the end of a lease is on record, even if nothing else is known of it.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn has_ended(&self, id: LeaseId) -> Result<bool, StoreError> {
         self.is_there(&keys::ended(id))
     }
@@ -72,7 +72,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// that they have lost. Answers where it goes on; none at the end.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn rebuild(&self, log: u64, from: u64, limit: u64) -> Result<Option<u64>, StoreError> {
         let which = Which::Secret(log);
         let mut tree = Tree::read(self.store, which)?;

@@ -10,7 +10,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records that a lease has ended, once nothing of it is left: one durable write.
     ///
     /// # Errors
-    /// Fails where the store does not answer; the record may be there all the same.
+    /// Fails if the store does not answer; the record may be there all the same.
     pub fn finish(&self, held: &Held, ending: &Ending) -> Result<(), StoreError> {
         let Place { log, number } = held.place;
         let key = keys::ended(held.lease.id);
@@ -26,7 +26,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// writes.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or where a sweep took us for dead: then it is not sure that
+    /// Fails if the store does not answer, or where a sweep took us for dead: then it is not sure that
     /// anybody goes on, and it is to be asked again.
     pub fn postpone(&self, held: &Held, closing: &Closing) -> Result<Closing, FenceError> {
         let id = held.lease.id;
@@ -43,11 +43,11 @@ impl<K: KeyValue> Leases<'_, K> {
         if void { Err(FenceError::Fenced) } else { Ok(closing) }
     }
 
-    /// Whether a sweep has given up the number under which an end was left to the sweeps, so that only the end
-    /// of its time would find it.
+    /// Returns true if a sweep has given up the number under which an end was left to the sweeps.
+    /// Then the lease would be found only when it expires.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn is_void_work(&self, number: Option<u64>) -> Result<bool, StoreError> {
         match number {
             Some(number) => self.is_there(&keys::void(Which::Work, number)),
@@ -58,7 +58,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Keeps what stands in the way of an end that is decided.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn note_obstacle(&self, id: LeaseId, closing: &Closing) -> Result<(), StoreError> {
         self.write(keys::closing(id), closing)
     }

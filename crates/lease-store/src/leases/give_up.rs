@@ -20,7 +20,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// write.
     ///
     /// # Errors
-    /// Fails where the store does; a sweep gives it up later then.
+    /// Fails if the store does; a sweep gives it up later then.
     pub fn void(
         &self,
         numbered: &Numbered,
@@ -41,7 +41,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records that nothing came of an issue, and nothing of it is left or can still come. The event of it says why.
     ///
     /// # Errors
-    /// Fails where the store does; a sweep finds out by itself then.
+    /// Fails if the store does; a sweep finds out by itself then.
     pub fn fail(
         &self,
         place: Place,

@@ -10,9 +10,9 @@ use crate::{KeyValue, Leases, Place, StoreError, Which, counter, keys};
 /// A lease, where it is kept, and what was decided of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// Where it is kept.
+    /// The place of its record.
     pub place: Place,
-    /// What is kept of it.
+    /// The record as its issuer wrote it.
     pub lease: Lease,
     /// When it ends, with all renewals.
     pub expires_at: DateTime<Utc>,
@@ -43,7 +43,7 @@ impl Held {
         Self { place, expires_at: lease.expires_at, lease, closing: None, ending: None }
     }
 
-    /// Where it is in its life.
+    /// Returns the state of the lease at `now`.
     #[must_use]
     pub fn state(&self, now: DateTime<Utc>) -> LeaseState {
         self.lease.state(self.expires_at, self.closing.as_ref(), self.ending.as_ref(), now)
@@ -54,7 +54,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The lease of this id, if there is one and it is not forgotten.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn find(&self, id: LeaseId) -> Result<Option<Held>, StoreError> {
         match self.read(&keys::place(id))? {
             Some(place) => Ok(self.held(place)?.filter(|held| held.lease.id == id)),
@@ -65,7 +65,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The lease at this place.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn held(&self, place: Place) -> Result<Option<Held>, StoreError> {
         match self.record(place)? {
             Some(record) => Ok(Some(self.with_decisions(place, record.lease)?)),

@@ -34,7 +34,7 @@ pub enum NumberError {
     /// As many leases live as may.
     #[error("there are as many leases as there may be: {cap}")]
     Full {
-        /// How many.
+        /// The greatest number of leases that may live at once.
         cap: u32,
     },
     /// The store failed.
@@ -54,7 +54,7 @@ pub enum FenceError {
 }
 
 impl Numbered {
-    /// Where the lease will be.
+    /// Returns the place that the lease will have.
     #[must_use]
     pub fn place(&self) -> Place {
         self.place
@@ -69,7 +69,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// is never too low, whoever dies where.
     ///
     /// # Errors
-    /// Refuses where the log is full. Who loses a race for the last place has made two writes.
+    /// Refuses if the log is full. Who loses a race for the last place has made two writes.
     pub fn number(
         &self,
         log: u64,
@@ -125,7 +125,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records a lease before anything is made for it: one durable write.
     ///
     /// # Errors
-    /// Fails where the number or the claim was given up meanwhile, or the dynamic secret deleted; nothing may
+    /// Fails if the number or the claim was given up meanwhile, or the dynamic secret deleted; nothing may
     /// be made then.
     pub fn begin(
         &self,
@@ -146,7 +146,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records a pending lease anew, with what is known of it by now.
     ///
     /// # Errors
-    /// Fails where the store does; the record may be the old one or the new one.
+    /// Fails if the store does; the record may be the old one or the new one.
     pub fn amend(
         &self,
         place: Place,
@@ -160,7 +160,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records a pending lease anew, with other names, before anything bears them.
     ///
     /// # Errors
-    /// Fails where its end was decided meanwhile, by the names that it had; nothing may be made then.
+    /// Fails if its end was decided meanwhile, by the names that it had; nothing may be made then.
     pub fn rename(
         &self,
         place: Place,
@@ -174,7 +174,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records a lease as active, with the event of its issue, before its token is answered: one durable write.
     ///
     /// # Errors
-    /// Fails where its end was decided meanwhile. It is not to be answered then, and no more its issuer's
+    /// Fails if its end was decided meanwhile. It is not to be answered then, and no more its issuer's
     /// to undo: a retry may have answered it.
     pub fn complete(
         &self,
@@ -199,7 +199,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Records a plain token, with the event of its issue, after it was made and before it is answered: one durable write.
     ///
     /// # Errors
-    /// Fails where the number or the claim was given up meanwhile, or the dynamic secret deleted. It is not
+    /// Fails if the number or the claim was given up meanwhile, or the dynamic secret deleted. It is not
     /// to be answered then.
     pub fn record_plain(
         &self,
@@ -219,10 +219,11 @@ impl<K: KeyValue> Leases<'_, K> {
         if self.is_closing(active.id)? { Err(FenceError::Fenced) } else { Ok(()) }
     }
 
-    /// Whether a lease that is on record may be answered once more: the fences that its issuer reads.
+    /// Returns true if a recorded lease may be answered once more, by the fences that its issuer
+    /// reads.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn may_answer(&self, held: &Held, claim: Option<&Claim>) -> Result<bool, StoreError> {
         let id = held.lease.id;
         if self.is_closing(id)? || self.is_there(&keys::issue_fence(id))? {
@@ -290,7 +291,7 @@ impl<K: KeyValue> Leases<'_, K> {
         Ok(self.is_there(&keys::closing(id))? || self.is_there(&keys::ended(id))?)
     }
 
-    /// What can be said of one number now, for the cap.
+    /// Returns the entry that one number has now, for the cap.
     fn looked_at(
         &self,
         which: Which,

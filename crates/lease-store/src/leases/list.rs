@@ -8,7 +8,7 @@ use crate::{Held, KeyValue, Leases, Place, StoreError, Which};
 pub struct LeasePage {
     /// The leases.
     pub items: Vec<Held>,
-    /// Where the next part begins; absent at the end.
+    /// The place at which the next part begins; absent at the end.
     pub next: Option<Place>,
 }
 
@@ -18,7 +18,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// It looks at no more than `examine` leases, so a page may be short or empty and still go on.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn page(
         &self,
         logs: &[u64],

@@ -8,14 +8,14 @@ use crate::definitions::{Definition, Definitions};
 use crate::summary::Tree;
 use crate::{Held, KeyValue, Leases, StoreError, Which, counter, keys, record};
 
-/// What a log is of.
+/// The owner of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
     /// The dynamic secret, by the name that it had.
     pub dynamic_secret: DynamicSecretName,
-    /// Whether that is gone, and the log goes when nothing of it is left.
+    /// True if the owner was deleted: the log is deleted once it has no unfinished lease.
     pub retired: bool,
-    /// Up to which number its leases are to be taken back; none where it is zero.
+    /// Up to which number its leases are to be taken back; none if it is zero.
     pub revoke_up_to: u64,
 }
 
@@ -23,7 +23,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// All logs, by number.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn logs(&self) -> Result<Vec<(u64, Log)>, StoreError> {
         read_logs(self.store)
     }
@@ -31,7 +31,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Notes that all leases of a log that have a number by now are to be taken back.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn revoke_all(&self, number: u64) -> Result<(), StoreError> {
         let Some(log) = self.read::<Log>(&keys::log(number))? else { return Ok(()) };
         let last = counter::read(self.store, &keys::count(Which::Secret(number)))?;
@@ -41,7 +41,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Notes that they are taken back, or being so, unless more were noted meanwhile.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn revoked_all(&self, number: u64, up_to: u64) -> Result<(), StoreError> {
         match self.read::<Log>(&keys::log(number))? {
             Some(log) if log.revoke_up_to == up_to => {
@@ -55,7 +55,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// decided yet; and where the next are looked for.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn marked(
         &self,
         log: u64,
@@ -78,10 +78,10 @@ impl<K: KeyValue> Leases<'_, K> {
         Ok((marked, None))
     }
 
-    /// Whether something of a log may live.
+    /// Returns true if a lease of a log may live.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn may_live(&self, log: u64) -> Result<bool, StoreError> {
         let tree = Tree::read(self.store, Which::Secret(log))?;
         Ok(tree.live_up_to(tree.head()) > 0)
@@ -92,7 +92,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Leases that are out go on without it; one that is just being issued may leave a key that nobody reads.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn drop_identity(&self, identity: u64) -> Result<(), StoreError> {
         let which = Which::Identity(identity);
         let mut tree = Tree::read(self.store, which)?;
@@ -112,7 +112,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Drops a log whose dynamic secret is gone, if nothing of it is left.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn drop_if_done(&self, number: u64, log: &Log) -> Result<(), StoreError> {
         let tree = Tree::read(self.store, Which::Secret(number))?;
         if !log.retired || !tree.is_done() {

@@ -23,7 +23,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Takes a number for a renewal: one durable write.
     ///
     /// # Errors
-    /// Fails where the store does not answer.
+    /// Fails if the store does not answer.
     pub fn begin_renewal(&self, held: &Held) -> Result<Renewal, StoreError> {
         let (place, lease) = (held.place, held.lease.clone());
         let number = self.store.increment(&keys::renewals(lease.id))?;
@@ -35,7 +35,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// write.
     ///
     /// # Errors
-    /// Fails where the end of the lease was decided meanwhile. Nothing is to be answered then.
+    /// Fails if the end of the lease was decided meanwhile. Nothing is to be answered then.
     pub fn confirm_renewal(
         &self,
         renewal: &Renewal,

@@ -14,13 +14,19 @@ use super::times::Clocks;
 use crate::summary::{Changes, Entry, Tree};
 use crate::{KeyValue, Leases, Place, StoreError, Times, Which, keys, record};
 
-/// What is due of one log, as much as one batch holds.
+/// The due leases of one log, as many as one batch holds.
 ///
-/// It was looked at with reads alone. What seems over is told by [`Batch::targets`], so that their clocks can
-/// be read ([`Batch::believe`]) and what must wait be held ([`Batch::hold`]). Then [`Batch::close`] decides,
-/// the ends that it answers are carried out in the cluster, what came of each is told to [`Batch::done`] or
-/// [`Batch::later`], and [`Batch::finish`] notes it. A batch that stops anywhere between is found again by the
-/// next sweep: nothing is noted before the last step.
+/// They were looked at by reads alone. The protocol has five steps:
+///
+/// 1. [`Batch::targets`] names the targets of what seems expired. The caller reads their clocks and
+///    passes them to [`Batch::believe`]; [`Batch::hold`] takes out what must wait.
+/// 2. [`Batch::close`] decides and returns the ends to carry out.
+/// 3. The caller carries them out in the cluster.
+/// 4. The caller reports each outcome with [`Batch::done`] or [`Batch::later`].
+/// 5. [`Batch::finish`] writes the summaries.
+///
+/// Nothing is written to the summaries before the last step. So the next sweep finds a batch again
+/// that stopped anywhere between.
 pub struct Batch<'a, K> {
     leases: Leases<'a, K>,
     which: Which,
@@ -32,7 +38,7 @@ pub struct Batch<'a, K> {
     tasks: Vec<Task>,
     held: BTreeMap<TargetName, TimeDelta>,
     ended: BTreeMap<LeaseId, (Box<Held>, Ending)>,
-    /// What is written before anything is forgotten: fences that stay, and events.
+    /// The entries that are written before any lease is forgotten: fences that stay, and events.
     lasting: Vec<(String, Vec<u8>)>,
     forgotten: Vec<String>,
     summary: Summary,
@@ -45,30 +51,32 @@ pub struct Task {
     pub held: Held,
     /// Why it ends.
     pub why: EndReason,
-    /// Its number in the log that the batch is of.
+    /// The number of the lease in the batch's log.
     number: u64,
 }
 
-/// What came of a batch.
+/// The outcome of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// How many numbers were given up whose issuer had stopped before it recorded anything.
+    /// The count of numbers that were given up because their issuer stopped before it recorded a
+    /// lease.
     pub voided: usize,
-    /// How many leases have ended.
+    /// The count of leases that have ended.
     pub ended: usize,
-    /// How many ended leases were forgotten.
+    /// The count of ended leases that were forgotten.
     pub forgotten: usize,
-    /// How many are over and wait, since their targets are held.
+    /// The count of expired leases that wait because their targets are held.
     pub held: usize,
-    /// Whether more is due.
+    /// True if more is due.
     pub more: bool,
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {
-    /// What is due of a log, about `limit` numbers; none where nothing is: two reads, and no write.
+    /// Returns what is due of a log, about `limit` numbers, or `None` after two reads and no write
+    /// if nothing is.
     ///
     /// # Errors
-    /// Fails where the store does not answer, or holds what cannot be read.
+    /// Fails if the store does not answer, or holds what cannot be read.
     pub fn due(
         &self,
         which: Which,
@@ -79,7 +87,7 @@ impl<'a, K: KeyValue> Leases<'a, K> {
         let clocks = clocks.into();
         let mut tree = Tree::read(self.store, which)?;
         let due = tree.due(clocks.log().timestamp(), limit)?;
-        // Where a node was read in vain, the one above knows less than it: that is mended.
+        // If a node was read in vain, the one above knows less than it: that is mended.
         if due.numbers.is_empty() && tree.is_idle() {
             return Ok(None);
         }
@@ -121,13 +129,13 @@ impl<K: KeyValue> Batch<'_, K> {
         over.map(|(_, held, _)| held.lease.target.clone()).collect()
     }
 
-    /// What is over and what is to be gone on with, before anything is decided.
+    /// Returns the leases that have expired or whose end goes on, before anything is decided.
     pub fn open(&self) -> impl Iterator<Item = &Held> {
         let over = self.over.iter().map(|(_, held, _)| held);
         over.chain(self.tasks.iter().map(|task| &task.held))
     }
 
-    /// Whether more is due than this batch holds.
+    /// Returns true if more is due than this batch holds.
     #[must_use]
     pub fn is_more(&self) -> bool {
         self.summary.more
@@ -149,7 +157,7 @@ impl<K: KeyValue> Batch<'_, K> {
     /// one of them sees the other, at any speed.
     ///
     /// # Errors
-    /// Fails where the store does; the next sweep finds the same again.
+    /// Fails if the store does; the next sweep finds the same again.
     pub fn close(&mut self) -> Result<Vec<Task>, StoreError> {
         let mut tasks = std::mem::take(&mut self.tasks);
         let mut over = std::mem::take(&mut self.over);
@@ -205,7 +213,7 @@ impl<K: KeyValue> Batch<'_, K> {
     /// What is forgotten goes before it is noted, so that a crash between leaves nothing that nobody finds.
     ///
     /// # Errors
-    /// Fails where the store does; what is not written is found again by the next sweep.
+    /// Fails if the store does; what is not written is found again by the next sweep.
     pub fn finish(mut self) -> Result<Summary, StoreError> {
         let mut entries = std::mem::take(&mut self.lasting);
         for (id, (held, ending)) in &self.ended {
@@ -339,8 +347,8 @@ impl<K: KeyValue> Batch<'_, K> {
         self.tree.put(number, Entry { look, live: true, noticed: None });
     }
 
-    /// What is noted of a lease that has ended: it is forgotten once it need not be seen any more, and no
-    /// object of it could say any more that it lives.
+    /// Returns the entry of a lease that has ended. The lease is forgotten once its retention is
+    /// over and no object of it could still make a reader take it for a live one.
     fn ended_in(&self, lease: &Lease, ending: &Ending) -> Entry {
         let retained = self.clocks.ordered(ending.at + self.times.retention);
         let look = if lease.mode.is_revocable() {
@@ -352,7 +360,7 @@ impl<K: KeyValue> Batch<'_, K> {
     }
 }
 
-/// What is noted of what is over. It is looked at soon, by a sweep that knows how long it is to be seen.
+/// The entry of a finished number. A sweep that knows the retention looks at it soon.
 pub(super) const DONE: Entry = Entry { look: 0, live: false, noticed: None };
 
 /// After how many seconds an issue that is under way is looked at again: less than the shortest lease lasts.

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::TargetName;
 
-/// How long things take that no request waits for.
+/// Durations of what no request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
-    /// How long an issue takes at most.
+    /// The longest duration of an issue.
     pub issue: TimeDelta,
-    /// How long after an issue was given up its requests may still take effect.
+    /// The time after an issue was given up in which its requests may still take effect.
     pub landing: TimeDelta,
-    /// How long an ended lease can still be seen.
+    /// The retention: the time for which an ended lease can still be seen.
     pub retention: TimeDelta,
 }
 
-/// One moment, by every clock.
+/// One moment by several clocks.
 ///
-/// What expires is judged by the clock of its target. The numbers of a log are ordered by the clock of the
-/// target that its dynamic secret is for: the host's may be set to any other time while they wait.
+/// A lease expires by the clock of its target. The numbers of a log are ordered by the clock of the
+/// dynamic secret's target, because the host's clock may be set to any other time while they wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clocks {
     host: DateTime<Utc>,
@@ -64,12 +64,12 @@ impl Clocks {
         self.host + self.log
     }
 
-    /// What the clock that orders the log says when the host's says `at`.
+    /// Converts a time of the host's clock to the clock that orders the log.
     pub(crate) fn ordered(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         at + self.log
     }
 
-    /// What the clock that orders the log says when that of `target` says `at`.
+    /// Converts a time of `target`'s clock to the clock that orders the log.
     pub(crate) fn ordered_of(&self, target: &TargetName, at: DateTime<Utc>) -> DateTime<Utc> {
         at - self.ahead(target) + self.log
     }

@@ -32,7 +32,7 @@ fn told<K: KeyValue>(bench: &Bench<'_, K>, limit: usize) -> Vec<String> {
     events(bench, limit).into_iter().map(tell).collect()
 }
 
-/// What a verification finds in the log.
+/// Returns the findings of a verification of the log.
 fn findings<K: KeyValue>(bench: &Bench<'_, K>) -> Vec<AuditFinding> {
     let mut from: AuditVerifyCursor = format!("{}-1", bench.log).parse().expect("a cursor");
     let mut found = vec![];

@@ -17,10 +17,10 @@ use crate::{
 /// When all of it begins.
 pub(super) const T0: i64 = 1_800_000_000;
 
-/// How long an issue may take.
+/// The longest duration of an issue, in seconds.
 pub(super) const ISSUE: i64 = 30;
 
-/// How long a lease lasts.
+/// The lifetime of a lease, in seconds.
 pub(super) const TTL: i64 = 600;
 
 pub(super) const TIMES: Times = Times {
@@ -29,7 +29,7 @@ pub(super) const TIMES: Times = Times {
     retention: TimeDelta::days(7),
 };
 
-/// How long events are kept: longer than leases are.
+/// The time for which events are kept: longer than leases are.
 pub(super) const AUDIT_RETENTION: i64 = 30 * 24 * 3600;
 
 /// When all issues that were begun at [`T0`] are settled.
@@ -172,7 +172,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         Held::new(numbered.place(), active)
     }
 
-    /// One batch, as another replica carries it out: every end that is due succeeds.
+    /// Carries out one batch, as another replica would: every due end succeeds.
     pub(super) fn batch(&self, which: Which, now: i64, limit: usize) -> Option<Summary> {
         batch(&self.others(), which, now, limit)
     }
@@ -182,7 +182,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         self.batch(Which::Secret(self.log), now, 100).unwrap_or_default()
     }
 
-    /// What the sweep would end by `now`, without ending it.
+    /// Returns the ends that a sweep would carry out by `now`, without any of them.
     pub(super) fn due(&self, now: i64) -> Vec<Task> {
         let due = self.others().due(Which::Secret(self.log), at(now), 100, TIMES);
         due.expect("reads").map_or_else(Vec::new, |mut batch| batch.close().expect("closes"))
@@ -206,7 +206,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
             .expect("tends");
     }
 
-    /// Marks the log as one whose dynamic secret is gone, and drops it where nothing of it is left.
+    /// Marks the log as one whose dynamic secret is gone, and drops it if nothing of it is left.
     pub(super) fn drop_log(&self) {
         for (number, log) in self.others().logs().expect("reads") {
             if number == self.log {
@@ -215,7 +215,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         }
     }
 
-    /// What the log is of, while it is there.
+    /// Returns the record of the log, while it is there.
     pub(super) fn log_record(&self) -> Option<Log> {
         let mut logs = self.others().logs().expect("reads").into_iter();
         logs.find(|(number, _)| *number == self.log).map(|(_, log)| log)

@@ -42,7 +42,8 @@ fn everywhere<'a, K: KeyValue>(
 type Action<'a, K> = Box<dyn FnOnce(&Bench<'a, K>) + 'a>;
 type Check<'a, K> = Box<dyn FnOnce(&Bench<'a, K>, usize) + 'a>;
 
-/// What came of a step that the other one is to be judged by.
+/// Returns a cell in two halves: one step writes its outcome, and the test reads it to judge the
+/// other step.
 fn noted<T: 'static>() -> (impl Fn(T) + 'static, impl FnOnce() -> T + 'static) {
     let told = Rc::new(RefCell::new(None));
     let ask = told.clone();
@@ -375,7 +376,7 @@ pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
     }
 }
 
-/// What is recorded: under which number, which lease, for which request.
+/// The record that an issuer is to write: its number, its lease, its claim.
 type Issuing<'a> = (&'a crate::Numbered, &'a lease_core::Lease, &'a crate::Claim);
 
 fn record<K: KeyValue>(
@@ -390,8 +391,8 @@ fn record<K: KeyValue>(
     }
 }
 
-/// One sweep looks at a number, another gives it up and finds a record after all, and an issuer records it,
-/// each within the one before.
+/// One number, three actors, each within the one before: a sweep looks at it, another gives it up
+/// and finds a record after all, and an issuer records it.
 pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
     let gives_up = T0 + 75;
     for (of_first, of_second) in

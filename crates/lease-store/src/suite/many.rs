@@ -85,5 +85,6 @@ fn fill<K: KeyValue>(bench: &Bench<'_, K>) -> u64 {
     last
 }
 
-/// How many live. A counter is only ever incremented, which takes a disk a minute for so many.
+/// The count of live leases. A counter is only ever incremented, which takes a disk a minute for so
+/// many.
 const MANY: u64 = if cfg!(test) { 100_000 } else { 5_000 };

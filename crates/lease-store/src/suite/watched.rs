@@ -9,7 +9,7 @@ pub(super) struct Watched<'a, K> {
     pub(super) inner: &'a K,
     reads: Cell<usize>,
     writes: Cell<usize>,
-    /// What happens before how many more operations.
+    /// The interruption, and the number of operations before it.
     interruption: RefCell<Option<Interruption<'a>>>,
     /// From how many more operations on none has an effect.
     stops: Cell<Option<usize>>,
@@ -23,7 +23,7 @@ impl<'a, K: KeyValue> Watched<'a, K> {
         Self { inner, reads, writes, interruption: RefCell::new(None), stops: Cell::new(None) }
     }
 
-    /// How often it was read and written since it was last asked.
+    /// Returns the counts of reads and writes since the last call.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.reads.take(), self.writes.take())
     }
@@ -33,7 +33,7 @@ impl<'a, K: KeyValue> Watched<'a, K> {
         *self.interruption.borrow_mut() = Some((operations, Box::new(what)));
     }
 
-    /// Whether what was to happen in between has not happened, and does not any more.
+    /// Returns true if the interruption has not happened, and cancels it.
     pub(super) fn was_not_interrupted(&self) -> bool {
         self.interruption.take().is_some()
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How many numbers a leaf is about, and how many nodes a node above.
+/// The fanout: the numbers of a leaf, and the nodes below a branch.
 ///
-/// A leaf is read and written whole with each batch of what is due, so it stays below 4 KiB; three levels
-/// reach over 262,144 numbers that live at once before the root itself becomes large.
+/// A leaf is read and written whole with each batch of due numbers, so it stays below 4 KiB. Three
+/// levels hold 262,144 live numbers before the root itself becomes large.
 pub(crate) const FANOUT: u64 = 64;
 
 #[cfg(not(feature = "testing"))]
@@ -20,19 +20,19 @@ fn fanout() -> u64 {
     super::fanout::get()
 }
 
-/// What is known of one number.
+/// The knowledge about one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(i64, bool, Option<i64>)", into = "(i64, bool, Option<i64>)")]
 pub(crate) struct Entry {
     /// When it is to be looked at next, in seconds since 1970.
     pub(crate) look: i64,
-    /// Whether its lease is not known to have ended.
+    /// False if its lease is known to have ended.
     pub(crate) live: bool,
     /// Since when it has been seen without a record.
     pub(crate) noticed: Option<i64>,
 }
 
-/// What is known of the numbers of one leaf.
+/// The knowledge about the numbers of one leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Leaf {
     /// All numbers below are known: those that are not among the entries are done with.
@@ -40,7 +40,7 @@ pub(crate) struct Leaf {
     pub(crate) entries: BTreeMap<u64, Entry>,
 }
 
-/// What is known of the nodes below one node.
+/// The knowledge about the nodes below one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Branch {
     /// All numbers below are known: nodes of them that are not among the entries are done with.
@@ -48,7 +48,7 @@ pub(crate) struct Branch {
     pub(crate) entries: BTreeMap<u64, Fact>,
 }
 
-/// What is said of a node in the one above it.
+/// The summary of a node in the one above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u64, i64, u64)", into = "(u64, i64, u64)")]
 pub(crate) struct Fact {
@@ -56,12 +56,12 @@ pub(crate) struct Fact {
     pub(crate) up_to: u64,
     /// When the first of it is to be looked at.
     pub(crate) look: i64,
-    /// How many of it are not known to have ended.
+    /// The count of its numbers that are not known to have ended.
     pub(crate) live: u64,
 }
 
 impl Leaf {
-    /// One that knows nothing yet of the numbers from `first` on.
+    /// A leaf that knows no number from `first` on.
     pub(crate) fn empty(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
@@ -74,13 +74,15 @@ impl Leaf {
 }
 
 impl Branch {
-    /// One that knows nothing yet of the numbers from `first` on.
+    /// A branch that knows no number from `first` on.
     pub(crate) fn empty(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
 
-    /// What is said of it above. A node below that knows less than this one is to be looked at now, and
-    /// each number that it does not know counts as live.
+    /// Returns the summary of this node for the one above.
+    ///
+    /// If a node below knows less than this one, it is due at once, and each number that it does
+    /// not know counts as live.
     pub(crate) fn fact(&self, end_below: fn(u64) -> u64) -> Fact {
         let mut fact = Fact { up_to: self.up_to, look: NEVER, live: 0 };
         for (index, below) in &self.entries {
@@ -91,12 +93,13 @@ impl Branch {
         fact
     }
 
-    /// How many numbers this node vouches for that the node below, which ends at `end`, does not know.
+    /// Returns the count of numbers that this node vouches for and that the node below, which ends
+    /// at `end`, does not know.
     pub(crate) fn gap(&self, end: u64, known: u64) -> u64 {
         end.min(self.up_to).saturating_sub(known)
     }
 
-    /// How many leases may live, of the numbers up to `last`: an upper bound for ever.
+    /// Returns an upper bound, for ever, of the leases that live among the numbers up to `last`.
     pub(crate) fn live_up_to(&self, last: u64, end_below: fn(u64) -> u64) -> u64 {
         self.fact(end_below).live + (last + 1).saturating_sub(self.up_to)
     }

@@ -14,7 +14,7 @@ use super::node::{
 };
 use crate::{KeyValue, StoreError, Which, counter, keys, record};
 
-/// What is to be written: each key with its value.
+/// Entries to be written: each key with its value.
 type Written = Vec<(String, Vec<u8>)>;
 
 /// The summaries of one log: what was read of them, and what is to be written.
@@ -30,15 +30,15 @@ pub(crate) struct Tree<'a, K> {
     read: BTreeMap<String, Vec<u8>>,
 }
 
-/// What of a log is to be looked at now.
+/// The due numbers of a log.
 pub(crate) struct Due {
     /// Each number, with what was known of it.
     pub(crate) numbers: Vec<(u64, Option<Entry>)>,
-    /// Whether there is more than one batch holds.
+    /// True if more is due than one batch holds.
     pub(crate) more: bool,
 }
 
-/// What a sweep has to write of the summaries.
+/// The changes of the summaries that a sweep has to write.
 pub(crate) struct Changes {
     /// The nodes that have changed.
     pub(crate) written: Vec<(String, Vec<u8>)>,
@@ -63,17 +63,17 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         self.head
     }
 
-    /// How many leases may live, of the numbers up to `last`.
+    /// Returns an upper bound of the leases that live among the numbers up to `last`.
     pub(crate) fn live_up_to(&self, last: u64) -> u64 {
         self.root.live_up_to(last, end_of_branch)
     }
 
-    /// Whether nothing below the root was read, since nothing is to be looked at.
+    /// Returns true if nothing below the root was read, since nothing is due.
     pub(crate) fn is_idle(&self) -> bool {
         self.branches.is_empty()
     }
 
-    /// Whether nothing is known that is not done with.
+    /// Returns true if all numbers are known and finished.
     pub(crate) fn is_done(&self) -> bool {
         self.root.up_to > self.head && self.root.fact(end_of_branch).look == i64::MAX
     }
@@ -162,10 +162,11 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         }
     }
 
-    /// What is to be written once all numbers that were due are noted, and which nodes are done with.
+    /// Returns the changes to write once all due numbers are noted, and the keys of the nodes that
+    /// are finished.
     ///
-    /// A node goes before the one above stops naming it: a crash between leaves one that is named, holds
-    /// nothing live and is not there, which is read as done.
+    /// A node is deleted before the one above stops naming it. After a crash between the two a node
+    /// is named, holds nothing live and is not there; [`is_done`] reads that as finished.
     pub(crate) fn entries(&mut self) -> Result<Changes, StoreError> {
         // Of whatever was read for what is due, all that it did not know was due.
         let leaves: BTreeSet<_> = self.leaves.keys().copied().collect();
@@ -212,7 +213,7 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         self.root.up_to = self.root.up_to.max(next);
     }
 
-    /// What is to be written of a single number that is known already; nothing where it is not.
+    /// Returns the changes for a single number; none if no node that is read lists it.
     pub(crate) fn entries_of(
         &mut self,
         number: u64,
@@ -327,7 +328,7 @@ impl<'a, K: KeyValue> Tree<'a, K> {
     /// Lists the numbers again that are done with by these summaries and still live, as `lives` says: `limit`
     /// of them are looked at, from a number on. Answers what is to be written, and where it goes on.
     ///
-    /// Only where a summary was lost, or an older one stands where another knew more, is there any.
+    /// Only if a summary was lost, or an older one stands where another knew more, is there any.
     pub(crate) fn rebuild(
         &mut self,
         from: u64,
@@ -448,7 +449,8 @@ impl<'a, K: KeyValue> Tree<'a, K> {
     }
 }
 
-/// Whether a node that is named above, and is not there, has gone since all of it was done with.
+/// Returns true if a node that is named above and is not there was deleted because all of it was
+/// finished.
 fn is_done(known: Option<&Fact>, end: u64) -> bool {
     known.is_some_and(|fact| fact.live == 0 && fact.up_to >= end)
 }

@@ -15,26 +15,26 @@ use lease_store::{
 use crate::port::{Answer, NoAnswer, Port, Said};
 use crate::random::Random;
 
-/// What is the same for all actors of a schedule.
+/// The settings that all actors of a schedule share.
 #[derive(Debug, Clone)]
 pub struct Terms {
     pub times: Times,
     pub issue: TimeDelta,
     pub stale: TimeDelta,
     pub cap: u32,
-    /// How many leases of [`IDENTITY`] may live, whichever log they are in.
+    /// The cap of the leases of [`IDENTITY`] that may live, over all logs.
     pub identity_cap: u32,
     pub batch: usize,
     pub logs: Vec<u64>,
 }
 
-/// What is asked for.
+/// A request of an actor.
 #[derive(Debug, Clone)]
 pub struct Ask {
     pub id: LeaseId,
     pub log: u64,
     pub plain: bool,
-    /// Whether it is asked for by [`IDENTITY`].
+    /// True if [`IDENTITY`] asks.
     pub limited: bool,
     pub ttl: i64,
     pub key: Option<usize>,
@@ -57,7 +57,7 @@ fn leases(port: &Port) -> Leases<'_, Port> {
     Leases::new(port, Auditor { keys: keys(), actor: &ACTOR, on_record: |_, _| {} })
 }
 
-/// How it came out is told on the way; none where it stopped.
+/// The end of an actor's run: its results were reported on the way; `None` if it stopped.
 type Outcome = Option<()>;
 
 pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outcome {
@@ -135,7 +135,7 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     Some(())
 }
 
-/// The account's UID; none where it gives no token.
+/// The account's UID; none if it gives no token.
 fn make(
     port: &Port,
     lease: &mut Lease,
@@ -224,7 +224,7 @@ pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> O
     Some(())
 }
 
-/// Whether nothing of it is left.
+/// Deletes the objects of a lease, and returns true if none is left.
 fn carry_out(port: &Port, terms: &Terms, held: &Held) -> bool {
     let lease = &held.lease;
     let settled = lease.issue_deadline + terms.times.landing;

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::port::Answer;
 
-/// What is known from outside: what was told to clients, and what became of it.
+/// The facts as an outsider knows them: the answers that clients got, and what became of each
+/// lease.
 #[derive(Default)]
 pub struct Facts {
     pub answered: BTreeMap<LeaseId, Answer>,
@@ -22,7 +23,7 @@ pub struct Facts {
     by_key: BTreeMap<usize, BTreeSet<LeaseId>>,
     /// The latest end of all renewals on record.
     renewed: BTreeMap<LeaseId, i64>,
-    /// Which lease is to be gone on with, by number.
+    /// The lease that a sweep has to go on with, by number.
     work: BTreeMap<u64, LeaseId>,
     leaves: BTreeMap<(String, u64), Node<Entry>>,
     branches: BTreeMap<(String, u64), Node<Fact>>,
@@ -51,7 +52,7 @@ struct Renewal {
     expires_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// How much later than its time something may be found: an issue under way is looked at again after 5 s,
+/// The delay with which something may be found: an issue under way is looked at again after 5 s,
 /// and clocks differ.
 const SLACK: i64 = 8;
 
@@ -104,7 +105,7 @@ impl Facts {
         }
     }
 
-    /// What does not hold, if anything.
+    /// Returns the promise that does not hold, if there is one.
     pub fn check(
         &self,
         now: i64,
@@ -157,7 +158,7 @@ impl Facts {
         works.any(|(number, _)| self.is_found("work", *number, by))
     }
 
-    /// Whether a sweep at that time would look at the number.
+    /// Returns true if a sweep at that time would look at the number.
     fn is_found(&self, log: &str, number: u64, by: i64) -> bool {
         let Some(root) = self.roots.get(log) else { return true };
         let (leaf, branch) = (number / SMALL, number / SMALL / SMALL);
@@ -185,7 +186,7 @@ impl Facts {
         number >= node.up_to || node.entries.get(&number).is_some_and(|(look, ..)| *look <= by)
     }
 
-    /// How many of a log count as live, of the numbers up to `last`.
+    /// Counts the leases of a log that count as live, among the numbers up to `last`.
     pub fn counted(&self, log: &str, last: u64) -> u64 {
         let Some(root) = self.roots.get(log) else { return last };
         let below = root.entries.iter().map(|(index, (known, _, live))| {

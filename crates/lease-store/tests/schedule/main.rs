@@ -225,7 +225,7 @@ fn settle(world: &mut World, terms: &Terms, chaos: Faults) {
     }
 }
 
-/// What varies from schedule to schedule, and a store with the dynamic secrets.
+/// Draws the settings of a schedule, and a store with its dynamic secrets.
 fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
     let store = MemoryStore::default();
     let mut logs = vec![];
@@ -267,17 +267,17 @@ fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
     (terms, entries)
 }
 
-/// How many schedules there are, unless more are asked for.
+/// The number of schedules, unless more are asked for.
 const SCHEDULES: u64 = 200;
 
-/// How many steps a schedule has before all is quiet.
+/// The steps of a schedule before all is quiet.
 const STEPS: usize = 1400;
 
-/// How many act at once.
+/// The number of actors at once.
 const ACTORS: usize = 14;
 
-/// How many seconds are between two sweeps once all is quiet.
+/// The seconds between two sweeps once all is quiet.
 const ROUND: i64 = 50;
 
-/// How much of a schedule is told that broke a promise.
+/// The number of last steps that are printed of a schedule that broke a promise.
 const TOLD: usize = 250;

@@ -23,7 +23,7 @@ pub enum Op {
     Pause,
 }
 
-/// What comes of it.
+/// The reply to an operation.
 #[derive(Debug, Clone)]
 pub enum Reply {
     Done,
@@ -41,12 +41,12 @@ pub struct Answer {
     pub place: Place,
     pub ends: i64,
     pub plain: bool,
-    /// Whether it is of the identity of which only so many may live.
+    /// True if the lease belongs to the identity with the cap.
     pub limited: bool,
     pub key: Option<usize>,
 }
 
-/// What an actor says to the schedule.
+/// A message of an actor to the schedule.
 #[derive(Debug)]
 pub enum Said {
     Wants(Op),
@@ -82,7 +82,7 @@ impl Port {
         }
     }
 
-    /// Does it once it is granted; none where it fails.
+    /// Does it once it is granted; none if it fails.
     pub fn wait_for(&self, op: Op) -> Option<Reply> {
         if self.dead.get() {
             return None;
@@ -106,7 +106,7 @@ impl Port {
         self.uid(Op::Create(id))
     }
 
-    /// Whether the account of this UID is there, so that it gives a token.
+    /// Returns true if the account of this UID exists, so that it gives a token.
     pub fn mint(&self, id: LeaseId, uid: u64) -> Result<bool, NoAnswer> {
         self.uid(Op::Mint(id, uid)).map(|found| found.is_some())
     }

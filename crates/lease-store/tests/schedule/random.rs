@@ -23,7 +23,7 @@ impl Random {
         usize::try_from(self.next() % end).expect("below a usize")
     }
 
-    /// Whether it happens, of a thousand times so many.
+    /// Returns true in `of_1000` of a thousand draws.
     pub fn happens(&mut self, of_1000: usize) -> bool {
         self.below(1000) < of_1000
     }

@@ -25,9 +25,9 @@ pub struct World {
     pub faults: Faults,
     pub seen: BTreeMap<&'static str, usize>,
     pub violation: Option<String>,
-    /// What was done, where that is to be told.
+    /// The steps so far, if they are to be printed.
     pub trace: Option<Vec<String>>,
-    /// What was answered with an error, and takes effect later.
+    /// The writes that were answered with an error, and take effect later.
     late: Vec<Op>,
     uids: u64,
     /// Counters as Redis keeps them, or as SQLite does.
@@ -37,7 +37,7 @@ pub struct World {
     changed: bool,
 }
 
-/// What can go wrong.
+/// The faults that can be injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Faults {
     None,
@@ -49,7 +49,7 @@ pub enum Faults {
 
 struct Actor {
     name: String,
-    /// How often it gets on, compared with others.
+    /// The speed of an actor, compared with others.
     speed: usize,
     said: Receiver<Said>,
     tell: Sender<Reply>,
@@ -119,7 +119,7 @@ impl World {
         self.actors.push(Actor { name, speed, said, tell, next: Next::Has(Reply::Done), thread });
     }
 
-    /// One of the actors: all alike, or by speed.
+    /// Picks an actor: all alike, or by speed.
     pub fn pick(&mut self, by_speed: bool) -> usize {
         if !by_speed {
             return self.random.below(self.actors.len());
@@ -190,7 +190,7 @@ impl World {
         }
     }
 
-    /// Lets an actor go on to the next operation that it wants; none where it is over.
+    /// Lets an actor go on to the next operation that it wants; none if it is over.
     fn go_on(&mut self, index: usize, reply: Reply) -> Option<Op> {
         let _ = self.actors[index].tell.send(reply);
         loop {

@@ -13,7 +13,7 @@ use crate::manifest::{HttpTrigger, StaticResponse};
 /// wildcard, and the longest prefix goes first: these are the rules of `routefinder`, which Spin uses.
 pub struct Routes(Router<Route>);
 
-/// Where a route leads.
+/// The target of a route.
 pub enum Target {
     /// To a component, by id.
     Component(String),
@@ -78,7 +78,7 @@ pub struct Match<'a> {
 }
 
 impl Match<'_> {
-    /// Where it leads.
+    /// Returns the target of the route.
     pub fn target(&self) -> &Target {
         &self.route.target
     }
@@ -98,14 +98,14 @@ impl Match<'_> {
         &self.route.based
     }
 
-    /// What the wildcard stands for, with its slashes.
+    /// Returns the text that the wildcard matched, with its slashes.
     pub fn rest(&self) -> String {
         let Some(rest) = self.captures.wildcard() else { return String::new() };
         let end = if self.path.ends_with('/') { "/" } else { "" };
         if rest.is_empty() { end.to_owned() } else { format!("/{rest}{end}") }
     }
 
-    /// What each `:name` stands for.
+    /// Returns the text that each `:name` matched.
     pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
         self.captures.iter()
     }

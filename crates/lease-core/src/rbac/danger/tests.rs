@@ -19,7 +19,8 @@ fn kube_system() -> Reach {
     Reach::namespace(&"kube-system".parse().expect("a good name"))
 }
 
-/// One rule, written as `groups | resources | verbs`, or `urls | verbs`; several are parted by `;`.
+/// Reads rules, each written as `groups | resources | verbs`, or `urls | verbs`; several are parted
+/// by `;`.
 fn rules(text: &str) -> Rules {
     let list = |text: &str| -> Vec<String> {
         text.trim().split(',').map(|t| t.trim().replace("core", "")).collect()

@@ -39,7 +39,8 @@ struct Tree<'a> {
     documents: Vec<Node>,
     /// The lists and maps that are not closed yet, the innermost last.
     open: Vec<Open>,
-    /// How many of them are in flow style (`[a]`, `{a: b}`), or within one that is: these are the innermost.
+    /// The number of open lists and maps in flow style (`[a]`, `{a: b}`), or within one that is:
+    /// these are the innermost.
     flow_depth: usize,
 }
 

@@ -7,9 +7,9 @@ use super::Batch;
 use crate::summary::Entry;
 use crate::{Held, KeyValue, Place, StoreError, Times, Which, keys};
 
-/// What was found under a number.
+/// The finding under a number.
 pub(super) enum Found {
-    /// What is to be noted of it is noted.
+    /// The entry was written to the tree; nothing else is to be done.
     Noted,
     /// Nothing, for so long that whoever took it must have stopped.
     Void,
@@ -57,7 +57,7 @@ impl<K: KeyValue> Batch<'_, K> {
         }
     }
 
-    /// Looks at the record under a number; none where there is none.
+    /// Looks at the record under a number; none if there is none.
     pub(super) fn look_at_record(
         &mut self,
         number: u64,
@@ -114,9 +114,11 @@ impl<K: KeyValue> Batch<'_, K> {
         }
     }
 
-    /// Whether the issue of a lease is over for good: its issuer has given up, and nothing of it can land any
-    /// more. By the clock that the issuer went by, or by how long it has been seen to be under way: the host's
-    /// clock may have been put back since.
+    /// Returns true if the issue of a lease is over for good: its issuer has given up, and none of
+    /// its requests can take effect any more.
+    ///
+    /// The clock of the issuer decides, or the time for which a sweep has seen the issue under way:
+    /// the host's clock may have been put back since.
     fn is_settled(&self, lease: &Lease, noticed: Option<i64>) -> bool {
         let Times { issue, landing, .. } = self.times;
         let seen = noticed.map(|noticed| noticed + (issue + landing).num_seconds());
@@ -152,7 +154,8 @@ impl<K: KeyValue> Batch<'_, K> {
         Ok(Found::Closing(Box::new(held), why))
     }
 
-    /// What is still over when it is read again, behind the fence; otherwise when it is to be looked at.
+    /// Reads an expired lease again, behind the fence. Returns `Ok` if it is still over, or else
+    /// the time (Unix seconds) at which to look again.
     pub(super) fn is_still_over(&self, held: &Held, why: EndReason) -> Result<(), i64> {
         match why {
             EndReason::Failed if held.lease.phase == Phase::Pending => Ok(()),

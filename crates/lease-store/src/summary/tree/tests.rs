@@ -9,7 +9,8 @@ struct History {
     store: MemoryStore,
 }
 
-/// What is true of a number after the last sweep: when it is to be looked at, and whether it lives.
+/// The truth about a number after the last sweep: the time at which it is due, and true if it
+/// lives.
 fn truth(number: u64) -> Option<(i64, bool)> {
     match number {
         1..=63 => None,

@@ -22,7 +22,7 @@ fn verbs(row: &Row) -> Vec<&'static str> {
     }
 }
 
-/// Where a row is refused.
+/// Returns a reach in which a row is refused.
 fn reach(row: &Row) -> Reach {
     match row.condition {
         Condition::Anywhere => apps(),
