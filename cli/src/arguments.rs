@@ -273,4 +273,4 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 something is wrong, 2 usage, 3 refused by kubelease, 4 kubelease or the cluster cannot be \
 reached, 5 still being revoked. `run` has that of its command.
 Environment: KUBELEASE_URL, KUBELEASE_TOKEN, KUBELEASE_PROFILE, KUBELEASE_IDENTITY, KUBELEASE_CA (a file), \
-KUBELEASE_ALLOW_HTTP.";
+KUBELEASE_ALLOW_HTTP, KUBELEASE_KEYRING.";

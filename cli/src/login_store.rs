@@ -1,13 +1,15 @@
-//! Logins: for each profile a file with the server and the access token.
+//! Logins: for each profile a file, and the access token in it or in the key ring.
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubelease_client::{AccessToken, Name, Token};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::key_ring::KeyRing;
 use crate::private_file;
 
 /// A login as it is kept. Its token is shown to the server that it was given by, and to no other.
@@ -26,9 +28,33 @@ pub struct Login {
     pub renew_at: Option<DateTime<Utc>>,
     /// When the token ends, if that is known.
     pub expires_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "expose")]
+    /// The place of the access token.
+    #[serde(default)]
+    pub kept_in: Place,
     /// The access token.
+    #[serde(serialize_with = "expose")]
     pub token: Token,
+}
+
+/// The place of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The file of the login, with mode 0600.
+    #[default]
+    File,
+    /// The system's key ring.
+    KeyRing,
+}
+
+impl Place {
+    /// Returns what a person calls it.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::File => "a file of mode 0600",
+            Self::KeyRing => "the system's key ring",
+        }
+    }
 }
 
 impl Login {
@@ -51,21 +77,56 @@ pub fn load(environment: &Environment, profile: &Name) -> Result<Option<Login>, 
     let Ok(file) = file(environment, profile) else { return Ok(None) };
     let Some(content) = private_file::read(&file)? else { return Ok(None) };
     // The reason would repeat a part of the content.
-    serde_json::from_slice(&content).map(Some).map_err(|_| {
+    let broken = |_| {
         Failure::error(format!("{} is broken: log in again with `kubelease login`", file.display()))
-    })
+    };
+    let mut document: Value = serde_json::from_slice(&content).map_err(broken)?;
+    if document["kept_in"] == json!(Place::KeyRing) {
+        let server = document["server"].as_str().unwrap_or_default().to_owned();
+        let token = KeyRing::new(profile, &server).look_up().map_err(|error| {
+            let locked = Failure::error(format!("the key ring does not give the token: {error}"));
+            locked.with_hint("Unlock it, or log in again with `kubelease login`.")
+        })?;
+        document["token"] = json!(token.expose());
+    }
+    serde_json::from_value(document).map(Some).map_err(broken)
 }
 
-/// Keeps the login of a profile.
-pub fn save(environment: &Environment, profile: &Name, login: &Login) -> Result<(), Failure> {
+/// Keeps the login of a profile, its token in the key ring if there is one. Returns where the token is.
+pub fn save(environment: &Environment, profile: &Name, login: &Login) -> Result<Place, Failure> {
+    let file = file(environment, profile)?;
+    let ring = KeyRing::new(profile, &login.server);
+    let mut kept_in = Place::File;
+    if KeyRing::is_there(environment) {
+        match ring.store(&login.token) {
+            Ok(()) => kept_in = Place::KeyRing,
+            Err(error) => {
+                eprintln!("The key ring is not used, but a file of mode 0600: {error}.");
+            }
+        }
+    }
     // Unwrap safety: it is a struct of texts and times.
-    let content = serde_json::to_vec_pretty(login).expect("a login is JSON");
-    private_file::write(&file(environment, profile)?, &content)
+    let mut document = serde_json::to_value(login).expect("a login is JSON");
+    document["kept_in"] = json!(kept_in);
+    if kept_in == Place::KeyRing {
+        document.as_object_mut().and_then(|fields| fields.remove("token"));
+    }
+    private_file::write(&file, format!("{document:#}").as_bytes())?;
+    Ok(kept_in)
 }
 
 /// Forgets the login of a profile.
 pub fn forget(environment: &Environment, profile: &Name) -> Result<(), Failure> {
-    private_file::remove(&file(environment, profile)?)
+    let file = file(environment, profile)?;
+    let content = private_file::read(&file).ok().flatten().unwrap_or_default();
+    let document = serde_json::from_slice::<Value>(&content).unwrap_or_default();
+    if document["kept_in"] == json!(Place::KeyRing)
+        && let Some(server) = document["server"].as_str()
+        && let Err(error) = KeyRing::new(profile, server).clear()
+    {
+        eprintln!("warning: the token is still in the key ring: {error}");
+    }
+    private_file::remove(&file)
 }
 
 fn file(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {

@@ -8,6 +8,7 @@ mod commands;
 mod environment;
 mod exec_credential;
 mod failure;
+mod key_ring;
 mod kubeconfig;
 mod lease_directory;
 mod login_store;

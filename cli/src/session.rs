@@ -10,7 +10,7 @@ use kubelease_client::{Client, ClientOptions, LoginRequest, Name, ServerUrl, Tok
 use crate::arguments::Global;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::login_store::{self, Login};
+use crate::login_store::{self, Login, Place};
 use crate::workload::{self, Method, Source};
 
 /// The process, as far as commands look at it.
@@ -56,6 +56,7 @@ impl Context {
             identity: None,
             renew_at: None,
             expires_at: None,
+            kept_in: Place::default(),
             token,
         })
     }
@@ -153,6 +154,11 @@ impl Session {
     /// Returns the client.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Returns where the access token is kept; nowhere if it was not found in a login.
+    pub fn place(&self) -> Option<Place> {
+        self.profile.as_ref().map(|_| self.login.kept_in)
     }
 
     /// Renews the access token if two thirds of its time are over.

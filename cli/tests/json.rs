@@ -13,7 +13,7 @@ fn each_command_prints_json() {
     let issued = with(lease(), "token", json!("leased"));
     let bulk = json!({"revoked": 2, "revoking": 0, "not_revocable": 1});
     for (arguments, printed) in [
-        (&["whoami"][..], caller()),
+        (&["whoami"][..], with(caller(), "kept_in", json!("file"))),
         (&["lease", "ci"], issued.clone()),
         (&["renew", ID], issued),
         (&["leases"], json!([lease()])),
@@ -41,7 +41,7 @@ fn each_command_prints_json() {
         machine.outcome(&["login", "--oidc", "--token-file", file.to_str().unwrap(), "-o", "json"]);
     let mut login: Value = serde_json::from_str(&outcome.printed).unwrap();
     assert!(login["expires_at"].take().as_str().unwrap() < END, "{outcome:?}");
-    assert_eq!(login["identity"], "ci");
+    assert_eq!((&login["identity"], &login["kept_in"]), (&json!("ci"), &json!("file")));
     assert_eq!((&login["profile"], &login["server"]), (&json!("default"), &json!(server.url)));
     outcome.assert_secret();
 }

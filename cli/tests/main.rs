@@ -6,6 +6,7 @@ mod exit_codes;
 mod files;
 mod hostile;
 mod json;
+mod key_ring;
 mod lease_directory;
 mod machine;
 mod server;

@@ -1,5 +1,6 @@
 //! Running the tests.
 
+use std::env;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -71,19 +72,24 @@ pub fn prepare(selection: &[String], kubernetes: Option<Release>) -> Result<()> 
 }
 
 fn prepare_programs() -> Result<()> {
-    let is_there = |program: &str| command::output(Command::new(program).arg("--version")).is_ok();
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !is_there(program)).collect();
-    if missing.is_empty() {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_there =
+        |program: &str| env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    let missing = PROGRAMS.into_iter().filter(|(program, _)| !is_there(program));
+    let packages: Vec<_> = missing.map(|(_, package)| package).collect();
+    if packages.is_empty() {
         return Ok(());
     }
-    let names = missing.join(", ");
+    let names = packages.join(", ");
     let install = || {
         command::run("asking Debian for its packages", &mut apt(&["update"]))?;
         let mut install = apt(&["install", "--no-install-recommends"]);
-        command::run(&format!("installing {names}"), install.args(&missing))
+        command::run(&format!("installing {names}"), install.args(&packages))
     };
     install().with_context(|| {
-        format!("the tests need these on the PATH, and only root can install them: {names}")
+        format!(
+            "the tests need programs of these packages, and only root can install them: {names}"
+        )
     })
 }
 
@@ -93,6 +99,14 @@ fn apt(arguments: &[&str]) -> Command {
     apt
 }
 
-/// Programs that tests start, by the names of their packages: the tests of the Redis store talk to a real
-/// one, and the script of the `CronJob` calls the sweep by curl.
-const PROGRAMS: [&str; 2] = ["redis-server", "curl"];
+/// Programs that tests start, each with its package: a real Redis for its store, curl for the script of the `CronJob`, a
+/// key ring on a bus of its own for logins, a terminal, and what GitHub runs an action with.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("redis-server", "redis-server"),
+    ("curl", "curl"),
+    ("dbus-run-session", "dbus-daemon"),
+    ("gnome-keyring-daemon", "gnome-keyring"),
+    ("secret-tool", "libsecret-tools"),
+    ("script", "bsdutils"),
+    ("node", "nodejs"),
+];

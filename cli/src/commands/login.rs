@@ -9,9 +9,10 @@ use serde_json::json;
 
 use crate::arguments::{Login, Output, Shown};
 use crate::failure::Failure;
+use crate::login_store::{self, Place};
+use crate::output;
 use crate::session::{Context, is_interactive, now};
 use crate::workload::{self, Method, Source};
-use crate::{login_store, output};
 
 /// `kubelease login`
 pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
@@ -19,9 +20,10 @@ pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
     // A file that is broken, or that others can read, is replaced.
     let known = login_store::load(&context.environment, &profile).unwrap_or_default();
     let (login, source) = get_login(context, arguments, known.as_ref())?;
-    if let Err(failure) = login_store::save(&context.environment, &profile, &login) {
-        return Err(give_back(context, &login, source, failure));
-    }
+    let kept_in = match login_store::save(&context.environment, &profile, &login) {
+        Ok(kept_in) => kept_in,
+        Err(failure) => return Err(give_back(context, &login, source, failure)),
+    };
     if arguments.shown.output == Output::Json {
         return output::print_json(&json!({
             "profile": profile,
@@ -29,12 +31,14 @@ pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
             "identity": login.identity,
             "source": source.map(Source::word),
             "expires_at": login.expires_at,
+            "kept_in": kept_in,
         }));
     }
     let who = login.identity.map_or("the first administrator".to_owned(), |it| format!("`{it}`"));
     let until =
         login.expires_at.map(|end| format!("; the login ends {}", output::relative(end, now())));
     eprintln!("Logged in to {} as {who}{}.", login.server, until.unwrap_or_default());
+    eprintln!("The access token is kept in {}.", kept_in.description());
     Ok(())
 }
 
@@ -141,7 +145,9 @@ pub fn show_caller(context: &Context, shown: &Shown) -> Result<(), Failure> {
     let session = context.session()?;
     let caller = session.client().caller()?;
     if shown.output == Output::Json {
-        return output::print_json(&caller);
+        let mut shown = serde_json::to_value(&caller).unwrap_or_default();
+        shown["kept_in"] = json!(session.place());
+        return output::print_json(&shown);
     }
     let mut rows = vec![["Server".to_owned(), session.client().server().to_string()]];
     let who = caller.identity.map_or("the first administrator".to_owned(), |it| it.to_string());
@@ -154,6 +160,9 @@ pub fn show_caller(context: &Context, shown: &Shown) -> Result<(), Failure> {
             rows.push(["Uses left".to_owned(), left.to_string()]);
         }
     }
+    let place =
+        session.place().map_or("nothing: it was found in the environment", Place::description);
+    rows.push(["Token kept in".to_owned(), place.to_owned()]);
     let names: Vec<_> = caller.dynamic_secrets.iter().map(ToString::to_string).collect();
     rows.push(["May lease".to_owned(), names.join(", ")]);
     output::print(&output::table(&rows))
