@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kubelease_client::{LeaseId, Name};
 
+use crate::commands::Man;
 use crate::lease_directory::DirectoryOptions;
 
 /// Leases short-lived Kubernetes credentials.
 #[derive(Parser, Debug)]
-#[command(version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "kubelease", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -63,6 +64,8 @@ pub enum Command {
     Sweep(Sweep),
     /// Print the version of this command.
     Version(Shown),
+    /// Print the man page, or write those of all commands.
+    Man(Man),
     /// Print the completion of a shell.
     Completion {
         /// The shell.

@@ -4,12 +4,14 @@ mod check;
 mod lease;
 mod leases;
 mod login;
+mod man;
 mod revoke;
 mod run;
 mod sweep;
 mod version;
 
 pub use lease::issue;
+pub use man::Man;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,7 @@ pub fn perform(context: &Context, command: Command) -> Result<ExitCode, Failure>
         Command::Kubeconfig(kubeconfig) => kubeconfig::print(context, &kubeconfig),
         Command::Check(check) => check::check(context, &check),
         Command::Sweep(sweep) => sweep::sweep(context, &sweep),
+        Command::Man(man) => man::print(&man),
         Command::Version(shown) => version::print(&shown),
         Command::Completion { shell } => {
             let mut command = Arguments::command();

@@ -10,4 +10,5 @@ mod key_ring;
 mod lease_directory;
 mod machine;
 mod server;
+mod snapshots;
 mod terminal;

@@ -175,7 +175,7 @@ pub fn caller() -> Value {
 
 /// The answer to a login.
 pub fn access_token(token: &str) -> Value {
-    json!({"access_token": token, "expires_in": 3600, "max_expires_in": 7200, "accessor": "a1", "identity": "ci"})
+    json!({"access_token": token, "expires_in": 3630, "max_expires_in": 7200, "accessor": "a1", "identity": "ci"})
 }
 
 /// A lease of `ci`.
