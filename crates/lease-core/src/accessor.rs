@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The id of an access token and of all that it is renewed to: 128 random bits, written as 32 hexadecimal digits.
+/// The id of an access token and of all that it is renewed to: 80 random bits and the number of its identity, written as
+/// 32 hexadecimal digits.
 ///
-/// Who knows it can have the token revoked and find it in the audit log, and cannot use it.
+/// Who knows it can have the token revoked and find it in the audit log, and cannot use it. It names the identity, so
+/// that it is known whose token is revoked though nothing is kept of a token: with another number it is another accessor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Accessor(u128);
@@ -18,10 +20,21 @@ pub struct Accessor(u128);
 pub struct AccessorError;
 
 impl Accessor {
-    /// An accessor of these random bytes.
+    /// An accessor of a token of the identity of this number.
     #[must_use]
-    pub fn new(random: [u8; 16]) -> Self {
-        Self(u128::from_be_bytes(random))
+    pub fn new(random: [u8; 10], identity: u64) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..10].copy_from_slice(&random);
+        // Numbers are given one by one: none is as long as 48 bits.
+        bytes[10..].copy_from_slice(&identity.to_be_bytes()[2..]);
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// The number of the identity whose token it is.
+    #[must_use]
+    pub fn identity_number(self) -> u64 {
+        let [.., a, b, c, d, e, f] = self.0.to_be_bytes();
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 }
 
@@ -63,10 +76,21 @@ mod tests {
 
     #[test]
     fn one_accessor_has_one_text() {
-        let accessor = Accessor::new([0x0a; 16]);
+        let accessor = Accessor::new([0x0a; 10], 0x0a0a_0a0a_0a0a);
         assert_eq!(accessor.to_string().parse(), Ok(accessor));
         for text in ["", "0", &"0A".repeat(16), &"0a".repeat(15), &format!("+{}", "0".repeat(31))] {
             assert_eq!(text.parse::<Accessor>(), Err(AccessorError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_accessor_names_the_identity_of_its_token() {
+        for number in [0, 1, 258, (1 << 48) - 1] {
+            for random in [[0; 10], [0xff; 10]] {
+                let accessor = Accessor::new(random, number);
+                assert_eq!(accessor.identity_number(), number);
+                assert_eq!(accessor.to_string().parse(), Ok(accessor));
+            }
         }
     }
 }

@@ -116,7 +116,7 @@ impl<P: Ports> Engine<P> {
         event: impl FnOnce(&Login, Accessor) -> AuditEvent,
     ) -> Result<NewAccessToken, StoreError> {
         let (now, terms) = (self.ports.now(), &identity.spec().access_token);
-        let accessor = Accessor::new(self.random());
+        let accessor = Accessor::new(self.random(), identity_number);
         let ttl = login.ttl.unwrap_or(terms.ttl());
         let ttl_seconds = Some(ttl.seconds().into());
         let event = AuditEvent { ttl_seconds, ..event(&login, accessor) };
@@ -190,13 +190,17 @@ impl<P: Ports> Engine<P> {
     /// Revokes the access token of an accessor, if there is one; with `leases`, what was leased by it is taken back.
     ///
     /// # Errors
-    /// Fails if the store does.
+    /// Refuses for a token of an administrator unless the requester may do that.
     pub async fn revoke_accessor(
         &self,
         accessor: Accessor,
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
+        // Nobody logs in as an identity that is gone: its tokens are anybody's to revoke.
+        let identity = self.identities().numbered(accessor.identity_number())?;
+        identity.as_ref().map_or(Ok(()), |identity| self.may_change(identity))?;
         let event = AuditEvent {
+            subject_identity: identity.map(|identity| identity.name),
             subject_accessor: Some(accessor),
             ..self.event(AuditEventType::AccessTokenRevoked)
         };

@@ -237,7 +237,7 @@ fn address(asked: &ExplainRequest, known: Option<&Identity>) -> Option<IpAddr> {
 
 /// The session that there would be after the login, whatever came of it: what would be issued is told all the same.
 fn session(number: u64, identity: Identity, login: Option<&LoginExplanation>) -> Session {
-    let accessor = Accessor::new([0; 16]);
+    let accessor = Accessor::new([0; 10], number);
     let (method, claims) = login
         .and_then(|login| login.admitted.clone())
         .unwrap_or((AuthMethodKind::Token, std::collections::BTreeMap::default()));

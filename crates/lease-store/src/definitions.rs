@@ -222,7 +222,11 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
         Ok(numbers)
     }
 
-    fn numbered(&self, number: u64) -> Result<Option<D>, StoreError> {
+    /// The definition of this number, if there is one: two reads.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn numbered(&self, number: u64) -> Result<Option<D>, StoreError> {
         let Some(name) = self.store.get(&Self::slot(number))? else { return Ok(None) };
         let entry = self.find(&String::from_utf8_lossy(&name))?;
         // Two replicas that put one new name at once give it two numbers; the record says which counts.

@@ -164,7 +164,7 @@ impl<P: Ports> Engine<P> {
 
 /// The name of the count that an unknown token would have.
 fn nobody() -> String {
-    format!("token.{}", Accessor::new([0; 16]))
+    format!("token.{}", Accessor::new([0; 10], 0))
 }
 
 /// The refusals of one requester that are recorded.

@@ -2,7 +2,7 @@ use super::*;
 use crate::{KeyValueError, MemoryStore};
 
 fn accessor(byte: u8) -> Accessor {
-    Accessor::new([byte; 16])
+    Accessor::new([byte; 10], 1)
 }
 
 fn at(seconds: i64) -> DateTime<Utc> {

@@ -213,3 +213,44 @@ fn an_identity_without_a_grant_learns_of_nothing_that_is_there() {
         assert_eq!(live.json["items"].as_array().map(Vec::len), Some(1), "{method} {path}");
     }
 }
+
+#[test]
+fn tokens_of_administrators_are_revoked_by_who_manages_them() {
+    use Caller::{Administrator, FirstAdministrator, Manager, Nobody};
+    for caller in [Nobody, Administrator, Manager, FirstAdministrator] {
+        for whose in ["owner", "admin", "manager", "gone"] {
+            let (app, _, token) = installation(caller);
+            put(&app, "gone", &json!({"admin": true}));
+            let made = make(&app, whose, "");
+            let text = |field: &str| made.json[field].as_str().expect("a text").to_owned();
+            let (shown, accessor) = (text("access_token"), text("accessor"));
+            let gone = app.send("DELETE", "/api/v1/identities/gone", ADMIN, "");
+            assert_eq!(gone.status, 204);
+            let is_good = || app.send("GET", "/api/v1/auth/token", &shown, "").status == 200;
+            let path = format!("/api/v1/auth/accessors/{accessor}/revoke?leases=revoke");
+            let answer = app.send("POST", &path, &token, "");
+            let row = format!("{caller:?}, of {whose}: {} {}", answer.status, answer.json);
+            let refusal = match caller {
+                Nobody => Some("not_granted"),
+                Administrator => {
+                    ["admin", "manager"].contains(&whose).then_some("administrators_protected")
+                }
+                _ => None,
+            };
+            let is_gone = whose == "gone";
+            match refusal {
+                None => {
+                    assert!(answer.status == 200 && !is_good(), "{row}");
+                    let events =
+                        app.send("GET", "/api/v1/audit?type=access_token_revoked", ADMIN, "");
+                    let named = &events.json["items"][0]["subject_identity"];
+                    assert_eq!(*named, if is_gone { Value::Null } else { json!(whose) }, "{row}");
+                }
+                Some(code) => {
+                    assert_eq!((answer.status, &answer.json["code"]), (403, &json!(code)), "{row}");
+                    assert_eq!(is_good(), !is_gone, "{row}");
+                }
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ fn actor() -> AuditActor {
         identity: Some("ci".parse().expect("a name")),
         auth_method: Some(AuthMethodKind::Oidc),
         claims: AuditClaims::new(&BTreeMap::from([("ref".to_owned(), "main".to_owned())])),
-        accessor: Some(Accessor::new([10; 16])),
+        accessor: Some(Accessor::new([10; 10], 0x0a0a_0a0a_0a0a)),
         address: Some("10.0.0.7".parse().expect("an address")),
         request_id: Some(AuditText::new("r-1")),
         trace_id: None,
