@@ -90,6 +90,11 @@ impl Problem {
             .with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
+    /// The access token was good when the request came, and is no more: the same answer, and another event.
+    pub(crate) fn not_admitted_any_more() -> Self {
+        Self::unknown_credential().with_own_cause("the access token was revoked meanwhile")
+    }
+
     /// No grant of the caller allows it.
     pub(crate) fn not_granted(action: &str, object: &str) -> Self {
         let detail = format!(

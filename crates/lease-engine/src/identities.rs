@@ -71,7 +71,8 @@ impl<P: Ports> Engine<P> {
 
     /// Deletes an identity, and its access tokens with it; with `revoke`, its leases are taken back.
     ///
-    /// An issue that is under way may complete within its 30 s; asked again, its lease is taken back too.
+    /// An issue that is under way comes to nothing: either its record is found and taken back, or it finds the identity gone
+    /// before it makes anything.
     ///
     /// # Errors
     /// Fails if there is none. Refuses to delete an administrator unless the requester may do that.

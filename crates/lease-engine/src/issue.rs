@@ -155,6 +155,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Issued, IssueError> {
         self.leases().begin(numbered, &making.lease, claim).map_err(fenced)?;
         let place = numbered.place();
+        self.fail_unless_admitted(place, &making.lease)?;
         let minted = match making.make(self, connection, place).await {
             Ok(minted) => minted,
             Err(Failure { error, unsettled }) => {
@@ -254,11 +255,22 @@ impl<P: Ports> Engine<P> {
         }
         let now = self.ports.now();
         self.leases().record_plain(numbered, &making.lease, claim, now).map_err(fenced)?;
+        self.fail_unless_admitted(numbered.place(), &making.lease)?;
         if self.is_late(making.deadline()) {
             return Err(IssueError::TooLate);
         }
         let held = Held::new(numbered.place(), making.lease);
         Ok(Issued { held, token: minted.token, again: false })
+    }
+
+    /// Ends a lease that is on record and was answered to nobody if its requester is let in no more.
+    fn fail_unless_admitted(&self, place: Place, lease: &Lease) -> Result<(), IssueError> {
+        if self.is_requester_admitted()? {
+            return Ok(());
+        }
+        let error = IssueError::NotAdmitted;
+        self.leases().fail(place, lease, self.ports.now(), &error.to_string())?;
+        Err(error)
     }
 
     /// Gives up the number of a plain token that is not recorded.

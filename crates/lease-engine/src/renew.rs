@@ -67,6 +67,9 @@ impl<P: Ports> Engine<P> {
             FenceError::Fenced => RenewError::NotActive(id),
             FenceError::Store(error) => error.into(),
         })?;
+        if !self.is_requester_admitted()? {
+            return Err(RenewError::NotAdmitted);
+        }
         if self.is_late(deadline) {
             return Err(RenewError::TooLate);
         }

@@ -1,4 +1,5 @@
 mod callers;
+mod costs;
 mod grants;
 
 use serde_json::{Value, json};
@@ -327,34 +328,4 @@ fn no_more_leases_of_an_identity_live_than_may() {
     assert_eq!(app.send("DELETE", "/api/v1/identities/bot", ADMIN, "").status, 204);
     let left = |key: &String| key.contains("identity-lease") || key.contains("identity-1");
     assert!(!app.ports.store.keys().iter().any(left), "{:?}", app.ports.store.keys());
-}
-
-#[test]
-fn an_authorised_issue_costs_three_reads_more_and_no_write() {
-    let app = with_bot(&all_of_ci());
-    let token = token_of(&app, "bot");
-    let cost = |token: &str| {
-        let (reads, writes) = (app.ports.store.reads(), app.ports.store.writes());
-        assert_eq!(app.send("POST", ISSUE, token, "").status, 201);
-        (app.ports.store.reads() - reads, app.ports.store.writes() - writes)
-    };
-    cost(ADMIN);
-    let (reads, writes) = cost(ADMIN);
-    assert_eq!(cost(&token), (reads + 3, writes), "identity, mark of the token, mark of all");
-    let mut counted = all_of_ci();
-    counted["access_token"] = json!({"num_uses": 5});
-    put(&app, "bot", &counted);
-    let before = app.ports.store.writes();
-    let token = token_of(&app, "bot");
-    let written = app.ports.store.writes() - before;
-    assert_eq!(
-        written, 3,
-        "the number of its event, and that its count is to be forgotten with it"
-    );
-    assert_eq!(cost(&token), (reads + 4, writes + 1), "and the count of its uses");
-    let mut limited = all_of_ci();
-    limited["max_live_leases"] = json!(50);
-    put(&app, "bot", &limited);
-    let token = token_of(&app, "bot");
-    assert_eq!(cost(&token).1, writes + 1, "a number among its leases");
 }

@@ -12,6 +12,7 @@ impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::Denied { secret, namespace } => denied(&secret, namespace.as_ref()),
+            IssueError::NotAdmitted => Self::not_admitted_any_more(),
             IssueError::TooMany { limit, retry_after } => too_many(limit, retry_after),
             IssueError::UnknownSecret(name) => dynamic_secret::unknown(&name),
             IssueError::UnknownTarget { .. } => Self::new(Code::TargetMissing, error.to_string()),

@@ -62,6 +62,7 @@ impl From<RenewError> for Problem {
             RenewError::Unknown(id) => Self::unknown_lease(id),
             RenewError::Hidden(id) => Self::hidden_lease(id),
             RenewError::Denied(_) => Self::not_granted("renew", "this lease"),
+            RenewError::NotAdmitted => Self::not_admitted_any_more(),
             RenewError::Plain(id) => Self::new(
                 Code::NotRenewable,
                 format!(

@@ -64,9 +64,7 @@ impl<P: Ports> Engine<P> {
         let verified = self.keys.access_token_keys().verify_signature(token);
         let known = verified.as_ref().ok().and_then(named);
         let (name, number, accessor) = known.clone().unwrap_or_else(nobody);
-        let entry = self.identities().entry(&name)?.filter(|(known, _)| *known == number);
-        let state = self.tokens().state(accessor, number)?;
-        let identity = entry.map(|(_, identity)| identity);
+        let (identity, state) = self.read_bearer(&name, number, accessor)?;
         let outcome = match &verified {
             Ok(claims) => self.check_bearer(claims, identity, state, origin),
             Err(error) => Err((*error).into()),
@@ -90,6 +88,30 @@ impl<P: Ports> Engine<P> {
         }
     }
 
+    /// Returns true if the access token of the requester is good yet, after a while and from wherever: three reads, or none
+    /// for a token of the installation itself.
+    ///
+    /// Whoever has all leases of a token or an identity taken back writes that it is revoked, and looks for the leases then.
+    /// Whoever leases has recorded the lease first and looks here then: one of the two sees the other.
+    pub(crate) fn is_requester_admitted(&self) -> Result<bool, StoreError> {
+        let Some(session) = &self.requester.session else { return Ok(true) };
+        let (identity, number) = (&session.identity.name, session.token.identity_number);
+        let (identity, state) = self.read_bearer(identity, number, session.accessor)?;
+        Ok(check_standing(&session.token, identity, state).is_ok())
+    }
+
+    /// The identity of this name and number, if it is there, and what is known of its token: three reads.
+    fn read_bearer(
+        &self,
+        name: &IdentityName,
+        number: u64,
+        accessor: Accessor,
+    ) -> Result<(Option<Identity>, TokenState), StoreError> {
+        let entry = self.identities().entry(name)?.filter(|(known, _)| *known == number);
+        let state = self.tokens().state(accessor, number)?;
+        Ok((entry.map(|(_, identity)| identity), state))
+    }
+
     /// Checks a token that is ours against all that is read when it is used.
     fn check_bearer(
         &self,
@@ -102,25 +124,35 @@ impl<P: Ports> Engine<P> {
         if self.ports.now() >= claims.expires_at {
             return Err(JwtError::Expired.into());
         }
-        let identity = identity.ok_or(AuthenticationError::UnknownIdentity)?;
-        let spec = identity.spec();
-        if spec.disabled {
-            return Err(AuthenticationError::Disabled);
-        }
-        let method = AuthMethodKind::from_name(&claims.auth_method);
-        if !method.is_some_and(|method| identity.admits_by(method)) {
-            return Err(AuthenticationError::MethodGone);
-        }
-        // A token says its time in whole seconds: one of the same second is revoked with those before it.
-        let revoked_before = state.revoked_before.is_some_and(|at| claims.issued_at <= at);
-        if state.is_revoked || revoked_before {
-            return Err(AuthenticationError::Revoked);
-        }
-        if !spec.access_token.trusted_ips().trust(origin.address) {
+        let identity = check_standing(claims, identity, state)?;
+        if !identity.spec().access_token.trusted_ips().trust(origin.address) {
             return Err(AuthenticationError::UntrustedAddress);
         }
         Ok(identity)
     }
+}
+
+/// Checks what may change while a token is good: its identity, and that neither is revoked.
+fn check_standing(
+    claims: &AccessTokenClaims,
+    identity: Option<Identity>,
+    state: TokenState,
+) -> Result<Identity, AuthenticationError> {
+    let identity = identity.ok_or(AuthenticationError::UnknownIdentity)?;
+    let spec = identity.spec();
+    if spec.disabled {
+        return Err(AuthenticationError::Disabled);
+    }
+    let method = AuthMethodKind::from_name(&claims.auth_method);
+    if !method.is_some_and(|method| identity.admits_by(method)) {
+        return Err(AuthenticationError::MethodGone);
+    }
+    // A token says its time in whole seconds: one of the same second is revoked with those before it.
+    let revoked_before = state.revoked_before.is_some_and(|at| claims.issued_at <= at);
+    if state.is_revoked || revoked_before {
+        return Err(AuthenticationError::Revoked);
+    }
+    Ok(identity)
 }
 
 /// The keys under which what is known of a token is kept.

@@ -19,6 +19,9 @@ pub enum IssueError {
         /// The namespace, if leases in others are granted.
         namespace: Option<Namespace>,
     },
+    /// The access token of the requester was revoked, or its identity deleted or disabled, while it was under way.
+    #[error("the access token is not good any more")]
+    NotAdmitted,
     /// The identity has asked for as many leases in this minute as it may.
     #[error("the requester has asked for its {limit} leases in this minute")]
     TooMany {

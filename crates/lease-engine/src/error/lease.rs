@@ -57,6 +57,9 @@ pub enum RenewError {
     /// No grant of the requester lets it renew this one, though it may know of it.
     #[error("the requester is not granted to renew lease `{0}`")]
     Denied(LeaseId),
+    /// The access token of the requester was revoked, or its identity deleted or disabled, while it was under way.
+    #[error("the access token is not good any more")]
+    NotAdmitted,
     /// Its token is bound to nothing.
     #[error("lease `{0}` is a plain token")]
     Plain(LeaseId),

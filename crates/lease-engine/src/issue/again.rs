@@ -95,6 +95,9 @@ impl<P: Ports> Engine<P> {
         if !self.leases().may_answer(&held, Some(&claimed.claim))? {
             return Err(IssueError::Ended(id));
         }
+        if !self.is_requester_admitted()? {
+            return Err(IssueError::NotAdmitted);
+        }
         held.lease.jti = minted.claims.id;
         let event = self.event(AuditEventType::IssueRepeated).about_lease(&held.lease);
         let jti = held.lease.jti.as_deref().map(AuditText::new);

@@ -21,6 +21,7 @@ mod failures;
 mod misplaced;
 mod modes;
 mod refusals;
+mod revocations;
 mod rivals;
 mod roles;
 mod strangers;
