@@ -2,12 +2,12 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester};
+use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester, TokenUse};
 
 use crate::audit::{self, Asked};
 use crate::bearer::BearerToken;
 use crate::problem::Problem;
-use crate::routes::Access;
+use crate::routes::{Access, Route};
 
 /// Someone who has been let in. Only [`admit`] makes one.
 #[derive(Debug)]
@@ -38,11 +38,12 @@ impl Caller {
 pub(crate) fn admit<P: Ports>(
     engine: &Engine<P>,
     tokens: &InstallationTokens,
-    asked: (Access, Asked<'_>),
+    asked: (&Route, Asked<'_>),
     headers: &HeaderMap,
     origin: Origin,
 ) -> Result<Caller, Problem> {
-    let (access, asked) = asked;
+    let (route, asked) = asked;
+    let access = route.access;
     let has_header = headers.contains_key(AUTHORIZATION);
     if access == Access::Anybody || (access == Access::Holder && !has_header) {
         return Ok(Caller(Requester::nobody().from(origin)));
@@ -53,7 +54,8 @@ pub(crate) fn admit<P: Ports>(
         return Ok(Caller(requester.from(origin)));
     }
     let text = std::str::from_utf8(shown).unwrap_or_default();
-    let session = engine.authenticate(text, &origin).map_err(|error| match error {
+    let purpose = if route.gives_back() { TokenUse::GiveBack } else { TokenUse::Counted };
+    let session = engine.known_bearer(text, &origin, purpose).map_err(|error| match error {
         AuthenticationError::Store(error) => error.into(),
         _ => refused(Problem::unknown_credential()),
     })?;

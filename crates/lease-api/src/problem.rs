@@ -13,7 +13,7 @@ use std::error::Error;
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use lease_engine::StoreError;
+use lease_engine::{Authority, StoreError};
 use serde::Serialize;
 
 pub(crate) use self::code::Code;
@@ -93,6 +93,16 @@ impl Problem {
     /// The access token was good when the request came, and is no more: the same answer, and another event.
     pub(crate) fn not_admitted_any_more() -> Self {
         Self::unknown_credential().with_own_cause("the access token was revoked meanwhile")
+    }
+
+    /// The problem as it is told to a caller of this authority: to whoever may only give something back, that the token is not
+    /// known, unless it is about a lease of its own.
+    pub(crate) fn for_whom(self, authority: Authority) -> Self {
+        let is_its_own = self.status == StatusCode::CONFLICT || !self.status.is_client_error();
+        if authority != Authority::GiveBack || is_its_own {
+            return self;
+        }
+        Self::unknown_credential().with_own_cause("the access token is used up")
     }
 
     /// No grant of the caller allows it.

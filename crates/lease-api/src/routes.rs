@@ -194,6 +194,15 @@ pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> Fo
 }
 
 impl Route {
+    /// Returns true if leases or access tokens are given back here, which no number of uses shuts anybody out of.
+    pub(crate) fn gives_back(&self) -> bool {
+        matches!(
+            self.endpoint,
+            Endpoint::Operation(Operation::RevokeLease | Operation::RevokeLeases)
+                | Endpoint::TokenOperation(TokenOperation::Revoke)
+        )
+    }
+
     fn new(method: Method, path: &'static str, access: Access, operation: Operation) -> Self {
         Self { method, path, access, endpoint: Endpoint::Operation(operation) }
     }

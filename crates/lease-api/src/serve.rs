@@ -98,7 +98,7 @@ async fn answer<P: Ports>(
     let origin = origin(&head.headers, &trusted_proxies);
     let request_id = origin.request_id.clone();
     let asked = Asked { method: &head.method, route: route.path, parameter };
-    let admitted = admit(&engine, &tokens, (route.access, asked), &head.headers, origin);
+    let admitted = admit(&engine, &tokens, (&route, asked), &head.headers, origin);
     match route.endpoint {
         Endpoint::Live | Endpoint::Ready => Ok(health::live()),
         Endpoint::TokenOperation(operation) => {
@@ -109,6 +109,7 @@ async fn answer<P: Ports>(
             let engine = engine.acting_for(admitted?.into_requester());
             let answer = dispatch(&engine, operation, parameter, head, body).await;
             answer.map_err(|problem| {
+                let problem = problem.for_whom(engine.requester().authority);
                 audit::record_refusal(&engine, engine.requester(), asked, problem)
             })
         }

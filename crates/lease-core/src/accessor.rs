@@ -33,8 +33,9 @@ impl Accessor {
     /// The number of the identity whose token it is.
     #[must_use]
     pub fn identity_number(self) -> u64 {
-        let [.., a, b, c, d, e, f] = self.0.to_be_bytes();
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+        let mut bytes = [0; 8];
+        bytes[2..].copy_from_slice(&self.0.to_be_bytes()[10..]);
+        u64::from_be_bytes(bytes)
     }
 }
 

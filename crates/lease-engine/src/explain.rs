@@ -253,7 +253,7 @@ fn session(number: u64, identity: Identity, login: Option<&LoginExplanation>) ->
         auth_method: method.as_str().to_owned(),
         login_claims: claims,
     };
-    Session { identity, token, accessor }
+    Session { identity, token, accessor, is_used_up: false }
 }
 
 /// Neither claims nor tokens are printed.

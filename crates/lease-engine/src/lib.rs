@@ -46,7 +46,7 @@ mod targets;
 pub mod testing;
 mod token;
 
-pub use access_tokens::{AuthenticationError, NewAccessToken, TokenRenewalError};
+pub use access_tokens::{AuthenticationError, NewAccessToken, TokenRenewalError, TokenUse};
 pub use audit::{AuditFilter, RefusedRequest, RequestSubject, ShownEvent};
 pub use clusters::WriteOff;
 pub use config::{

@@ -32,6 +32,8 @@ pub enum Authority {
     Nothing,
     /// Sweep.
     Sweep,
+    /// Take back what it has leased itself.
+    GiveBack,
     /// What the grants of its identity say.
     Granted,
     /// Everything, but for administrators if it may not manage them.
@@ -50,6 +52,8 @@ pub struct Session {
     pub token: AccessTokenClaims,
     /// The id of the access token, by which it can be revoked without being known.
     pub accessor: Accessor,
+    /// True if the access token has no use left, and was shown to give something back.
+    pub is_used_up: bool,
 }
 
 /// Where a request comes from, as far as it is known.
@@ -93,10 +97,10 @@ impl Requester {
     pub fn identity(session: Session) -> Self {
         let spec = session.identity.spec();
         let manages_administrators = spec.manage_administrators;
-        let authority = if spec.admin {
-            Authority::Administrator { manages_administrators }
-        } else {
-            Authority::Granted
+        let authority = match (session.is_used_up, spec.admin) {
+            (true, _) => Authority::GiveBack,
+            (false, true) => Authority::Administrator { manages_administrators },
+            (false, false) => Authority::Granted,
         };
         let id = session.identity.requester_id();
         Self { id, authority, session: Some(Box::new(session)), origin: Origin::default() }
@@ -174,6 +178,9 @@ impl Requester {
                     is_own: lease.requester == self.id,
                 };
                 authorize(&session.identity, action, &subject)
+            }
+            (Authority::GiveBack, _) if action == Action::Revoke && lease.requester == self.id => {
+                Ok(Permit::default())
             }
             _ => Err(Denied::Hidden),
         }

@@ -5,7 +5,7 @@
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use lease_engine::{AuthenticationError, Engine, Ports, Requester, Session};
+use lease_engine::{AuthenticationError, Engine, Ports, Requester, Session, TokenUse};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -71,7 +71,8 @@ async fn answer<P: Ports>(
     let query = Query::read(head.uri.query(), if renews { &[] } else { &["leases"] })?;
     let takes_back = takes_leases_back(&query)?;
     let Shown { is_infisical, access_token } = shown?;
-    let session = session(engine, access_token?)?;
+    let purpose = if renews { TokenUse::Counted } else { TokenUse::GiveBack };
+    let session = session(engine, access_token?, purpose)?;
     if renews {
         let renewed = engine.renew_access_token(&session).map_err(|error| {
             let requester = Requester::identity(session).from(engine.requester().origin.clone());
@@ -96,14 +97,19 @@ async fn answer<P: Ports>(
 ///
 /// # Errors
 /// 401 if there is none, or two. 403 for a token of the installation itself, which is no access token.
-fn session<P: Ports>(engine: &Engine<P>, in_body: Option<String>) -> Result<Session, Problem> {
+fn session<P: Ports>(
+    engine: &Engine<P>,
+    in_body: Option<String>,
+    purpose: TokenUse,
+) -> Result<Session, Problem> {
     let requester = engine.requester();
     match (&requester.session, in_body) {
         (Some(session), None) => Ok((**session).clone()),
         (None, None) if requester.is_administrator() => Err(Problem::not_an_access_token()),
         (None, None) => Err(Problem::unauthenticated()),
         (known, Some(token)) => {
-            let session = engine.known_bearer(&token, &requester.origin, known.is_none());
+            let purpose = if known.is_some() { TokenUse::CountedBefore } else { purpose };
+            let session = engine.known_bearer(&token, &requester.origin, purpose);
             let session = session.map_err(|error| match error {
                 AuthenticationError::Store(error) => error.into(),
                 _ => Problem::unknown_credential(),

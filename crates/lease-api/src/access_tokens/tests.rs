@@ -1,6 +1,7 @@
 mod callers;
 mod costs;
 mod grants;
+mod used_up;
 
 use serde_json::{Value, json};
 

@@ -35,6 +35,18 @@ pub enum AuthenticationError {
     Store(#[from] StoreError),
 }
 
+/// The purpose for which an access token is shown, if its uses are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenUse {
+    /// A request that needs one of the uses.
+    Counted,
+    /// A request that gives back a lease or the token itself. It takes one of the uses as long as there are any, and needs
+    /// none: a job that has used up its token can still end what it has leased.
+    GiveBack,
+    /// A request that is counted already: the token is shown a second time.
+    CountedBefore,
+}
+
 impl<P: Ports> Engine<P> {
     /// Finds out who shows an access token, and counts the use if uses are counted.
     ///
@@ -45,10 +57,10 @@ impl<P: Ports> Engine<P> {
         token: &str,
         origin: &Origin,
     ) -> Result<Session, AuthenticationError> {
-        self.known_bearer(token, origin, true)
+        self.known_bearer(token, origin, TokenUse::Counted)
     }
 
-    /// Finds out who shows an access token. The use is not counted if it was counted already, for the same request.
+    /// Finds out who shows an access token for which purpose.
     ///
     /// The work is the same whatever is wrong with it: four reads. Of a token that is none of ours they are of keys
     /// that nobody has. Only the first time in an hour that one of ours is refused, that is recorded besides.
@@ -59,7 +71,7 @@ impl<P: Ports> Engine<P> {
         &self,
         token: &str,
         origin: &Origin,
-        counts: bool,
+        purpose: TokenUse,
     ) -> Result<Session, AuthenticationError> {
         let verified = self.keys.access_token_keys().verify_signature(token);
         let known = verified.as_ref().ok().and_then(named);
@@ -71,14 +83,17 @@ impl<P: Ports> Engine<P> {
         };
         let outcome = outcome.and_then(|identity| {
             let max_uses = verified.as_ref().map_or(0, |claims| claims.max_uses);
-            let limited = counts && max_uses > 0;
-            if limited && !self.tokens().use_once(accessor, max_uses)? {
+            let is_limited = purpose != TokenUse::CountedBefore && max_uses > 0;
+            let is_used_up = is_limited && !self.tokens().use_once(accessor, max_uses)?;
+            if is_used_up && purpose != TokenUse::GiveBack {
                 return Err(AuthenticationError::UsedUp);
             }
-            Ok(identity)
+            Ok((identity, is_used_up))
         });
         match (outcome, verified) {
-            (Ok(identity), Ok(token)) => Ok(Session { identity, token, accessor }),
+            (Ok((identity, is_used_up)), Ok(token)) => {
+                Ok(Session { identity, token, accessor, is_used_up })
+            }
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(error), verified) => {
                 let ours = verified.as_ref().ok().filter(|_| known.is_some());

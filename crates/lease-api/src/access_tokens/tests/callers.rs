@@ -10,7 +10,11 @@ use crate::testing::{ADMIN, Answer, Installation, SWEEP, TEMPORARY};
 enum For {
     Anybody,
     Identities,
+    /// Identities, also by a token that is used up.
+    Returners,
     Holders,
+    /// Holders, also of a token that is used up.
+    ReturningHolders,
     Sweepers,
     Administrators,
 }
@@ -25,13 +29,13 @@ const OPEN: [(&str, For); 17] = [
     ("POST /api/v1/dynamic-secrets/{name}/leases", For::Identities),
     ("GET /api/v1/dynamic-secrets/{name}/namespaces", For::Identities),
     ("GET /api/v1/leases", For::Identities),
-    ("POST /api/v1/leases/revoke", For::Identities),
+    ("POST /api/v1/leases/revoke", For::Returners),
     ("GET /api/v1/leases/{lease_id}", For::Identities),
-    ("DELETE /api/v1/leases/{lease_id}", For::Identities),
+    ("DELETE /api/v1/leases/{lease_id}", For::Returners),
     ("POST /api/v1/leases/{lease_id}/renew", For::Identities),
     ("GET /api/v1/auth/token", For::Identities),
     ("POST /api/v1/auth/token/renew", For::Holders),
-    ("POST /api/v1/auth/token/revoke", For::Holders),
+    ("POST /api/v1/auth/token/revoke", For::ReturningHolders),
     ("POST /api/v1/sweep", For::Sweepers),
     ("GET /api/v1/sweep", For::Sweepers),
 ];
@@ -44,6 +48,8 @@ enum Caller {
     Expired,
     Revoked,
     Disabled,
+    /// The identity whose lease it is, by a token that has no use left.
+    UsedUp,
     /// An identity without a grant.
     Nobody,
     /// The identity whose lease it is.
@@ -56,12 +62,13 @@ enum Caller {
     Sweeper,
 }
 
-const CALLERS: [Caller; 11] = [
+const CALLERS: [Caller; 12] = [
     Caller::Stranger,
     Caller::Malformed,
     Caller::Expired,
     Caller::Revoked,
     Caller::Disabled,
+    Caller::UsedUp,
     Caller::Nobody,
     Caller::Owner,
     Caller::Administrator,
@@ -78,14 +85,21 @@ const NOT_GRANTED: (u16, &str) = (403, "not_granted");
 /// Returns the refusal of a caller; none if the caller may use such routes.
 fn refusal(route: For, caller: Caller) -> Option<(u16, &'static str)> {
     match (route, caller) {
-        (For::Anybody, _) | (For::Sweepers, Caller::Sweeper) => None,
+        (For::Anybody, _)
+        | (For::Sweepers, Caller::Sweeper)
+        | (For::Returners | For::ReturningHolders, Caller::UsedUp) => None,
         (_, Caller::Stranger) => Some(UNAUTHENTICATED),
-        (_, Caller::Malformed | Caller::Expired | Caller::Revoked | Caller::Disabled) => {
-            Some(INVALID_TOKEN)
-        }
-        (_, Caller::Sweeper) => Some(INVALID_TOKEN),
+        (
+            _,
+            Caller::Malformed
+            | Caller::Expired
+            | Caller::Revoked
+            | Caller::Disabled
+            | Caller::UsedUp
+            | Caller::Sweeper,
+        ) => Some(INVALID_TOKEN),
         (For::Sweepers | For::Administrators, Caller::Nobody | Caller::Owner)
-        | (For::Holders, Caller::FirstAdministrator) => Some(NOT_GRANTED),
+        | (For::Holders | For::ReturningHolders, Caller::FirstAdministrator) => Some(NOT_GRANTED),
         _ => None,
     }
 }
@@ -125,6 +139,14 @@ fn installation(caller: Caller) -> (Installation, String, String) {
             put(&app, "away", &disabled);
             token
         }
+        Caller::UsedUp => {
+            let mut once = owner;
+            once["access_token"] = json!({"num_uses": 1});
+            put(&app, "owner", &once);
+            let token = token_of(&app, "owner");
+            assert_eq!(app.send("GET", super::WHOAMI, &token, "").status, 200);
+            token
+        }
         Caller::Nobody => token_of(&app, "nobody"),
         Caller::Owner => token_of(&app, "owner"),
         Caller::Administrator => token_of(&app, "admin"),
@@ -157,7 +179,11 @@ fn ask(app: &Installation, (method, path): (&str, &str), lease: &str, token: &st
     };
     let concrete = path.replace("{name}", name).replace("{lease_id}", lease);
     let concrete = concrete.replace("{accessor}", &"0".repeat(32));
-    let body = if method == "PUT" || path.ends_with("/login") { "{}" } else { "" };
+    let body = match path {
+        "/api/v1/leases/revoke" => r#"{"dynamic_secret":"ci-x"}"#,
+        path if method == "PUT" || path.ends_with("/login") => "{}",
+        _ => "",
+    };
     app.send(method, &concrete, token, body)
 }
 
@@ -190,7 +216,8 @@ fn every_route_is_for_whom_it_is_and_refuses_all_others_alike() {
             );
             assert_eq!(app.all_but_events(), contents, "{row}: something has changed");
             assert_eq!(app.ports.http.calls(), calls, "{row}: a cluster was asked");
-            refusals.push((whose == For::Holders && status == 403, code, answer.body));
+            let is_for_holders = matches!(whose, For::Holders | For::ReturningHolders);
+            refusals.push((is_for_holders && status == 403, code, answer.body));
         }
     }
     // Of one kind, all refusals have the same bytes, whatever the route.
