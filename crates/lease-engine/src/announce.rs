@@ -69,16 +69,18 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What a coordination Lease says of its end beside the annotations; other kinds have no such fields.
+/// Returns the patch of a coordination Lease's own end, beside the annotations; other kinds have no
+/// such fields.
 fn renewal(kind: ObjectKind, now: DateTime<Utc>, end: DateTime<Utc>) -> Option<LeaseRenewal> {
     let lease_duration_seconds = seconds(now, end);
     (kind == ObjectKind::Lease).then_some(LeaseRenewal { renew_time: now, lease_duration_seconds })
 }
 
-/// Whether the object is the one of its lease that can be listed and says when it ends.
+/// Returns true if the object is the one of its lease that can be listed and that stores the
+/// expiry.
 pub(crate) fn is_listed(lease: &Lease, object: &LeasedObject) -> bool {
     lease.mode.bearer() == Some(object.kind)
 }
 
-/// How often it is tried where others write at once.
+/// The number of tries while others write at once.
 const TRIES: u32 = 5;

@@ -77,7 +77,7 @@ impl<P: Ports> Engine<P> {
         check
     }
 
-    /// What each dynamic secret of the target could do now, and which cluster this is.
+    /// Checks what each dynamic secret of the target could do now, and which cluster this is.
     async fn look_at_secrets(
         &self,
         connection: &Connection<'_, P>,
@@ -179,7 +179,7 @@ const MAX_GROUPS: usize = 64;
 /// The most dynamic secrets that one check looks at.
 const MAX_SECRETS: usize = 64;
 
-/// How long a check goes on asking; each answer may take [`kube_rest::LIMITS`].
+/// The time for which a check goes on asking; each answer may take [`kube_rest::LIMITS`].
 const CHECK_TIME: TimeDelta = TimeDelta::seconds(30);
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use lease_store::{Held, Place};
 
 use crate::{Engine, LeaseFilter, Ports, TargetError};
 
-/// How far the leases of a cluster that is gone are written off.
+/// The progress of writing off the leases of a cluster that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteOff {
-    /// How many leases have ended as lost.
+    /// The count of leases that have ended as lost.
     pub ended: usize,
-    /// Whether there are more: the same call goes on.
+    /// True if there are more: the same call goes on.
     pub more: bool,
 }
 
@@ -107,10 +107,10 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// How many leases one call writes off: a write each.
+/// The number of leases that one call writes off: a write each.
 const WRITE_OFF_LIMIT: usize = 1000;
 
-/// How many are read at once.
+/// The number of leases that are read at once.
 const PAGE: usize = 100;
 
 #[cfg(test)]

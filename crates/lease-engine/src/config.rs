@@ -3,24 +3,25 @@
 use chrono::TimeDelta;
 use lease_core::{MAX_TTL, Ttl, VariableOrigins};
 
-/// What an operator can set.
+/// The settings of an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The longest lifetime of any lease.
     pub max_ttl: Ttl,
-    /// How long after it was given up a request may still take effect in a cluster.
+    /// The time after an issue was given up in which its requests may still take effect in a
+    /// cluster.
     pub landing: TimeDelta,
-    /// How long an ended lease can still be seen.
+    /// The retention: the time for which an ended lease can still be seen.
     pub retention: TimeDelta,
     /// The time for which audit events are kept.
     pub audit_retention: TimeDelta,
-    /// Which variable may be sent where.
+    /// The one origin to which each variable may be sent.
     pub origins: VariableOrigins,
-    /// Whether what has expired is left alone; what is asked to be revoked is not.
+    /// True if expired leases are kept. Explicit revocations still happen.
     pub hold_expired: bool,
-    /// How often the sweep is meant to run.
+    /// The interval of the sweep.
     pub sweep_interval: TimeDelta,
-    /// How often each cluster is compared with the records.
+    /// The interval at which each cluster is compared with the records.
     pub reconcile_interval: TimeDelta,
 }
 
@@ -54,5 +55,5 @@ pub const DEFAULT_SWEEP_INTERVAL: TimeDelta = TimeDelta::seconds(10);
 /// A reconcile lists all that is ours in a cluster, which is nothing to ask for with each sweep.
 pub const DEFAULT_RECONCILE_INTERVAL: TimeDelta = TimeDelta::minutes(10);
 
-/// How long an issue may take, from the request to its answer; no token leaves later.
+/// The longest time from the request of a lease to its answer; no token leaves later.
 pub(crate) const ISSUE_TIME: TimeDelta = TimeDelta::seconds(30);

@@ -21,7 +21,7 @@ pub(crate) struct Connection<'e, P> {
     told: Cell<Option<(DateTime<Utc>, DateTime<Utc>)>>,
 }
 
-/// What a request carries.
+/// The credential that a request carries.
 enum Shown {
     Bearer(ClusterCredential),
     Header(HeaderName, ClusterCredential),
@@ -160,7 +160,8 @@ impl<P: Ports> Connection<'_, P> {
         is_own.then_some(claims.subject)
     }
 
-    /// Whether a text that a server wrote may be a part of the credential that is shown to it, or hold it.
+    /// Returns false if a text that a server wrote may be a part of the credential that is shown to
+    /// it, or hold it.
     pub(crate) fn may_show(&self, text: &str) -> bool {
         let (Shown::Bearer(secret) | Shown::Header(_, secret)) = &self.shown else { return false };
         let secret = secret.expose();
@@ -189,12 +190,12 @@ impl<P: Ports> Connection<'_, P> {
 /// From how many bytes on a text that is in the credential tells something of it.
 const TELLING: usize = 6;
 
-/// How often an API server that is busy or fails is asked again.
+/// The number of times that a busy or failing API server is asked again.
 ///
 /// Of requests that go wrong one by one, each with one chance in ten, one in a million goes wrong six times.
 const MAX_TRIES: u32 = 5;
 
-/// How often a connection is tried again that did not come to be.
+/// The number of times that a connection is tried again if it was not made.
 ///
 /// One of several API servers behind an address may be down; if nobody answers, many sweeps ask in vain.
 const MAX_RECONNECTIONS: u32 = 2;

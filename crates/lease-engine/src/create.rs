@@ -8,26 +8,26 @@ use crate::connection::Connection;
 use crate::objects::{kind, resource};
 use crate::{ClusterError, Doing, Ports};
 
-/// What came of making an object.
+/// The outcome of creating an object.
 #[derive(Debug)]
 pub(crate) enum Made {
-    /// It is there, as it was sent.
+    /// The object is there, as it was sent.
     Ours {
-        /// Its UID.
+        /// The UID.
         uid: String,
         /// When it was created, by the cluster's clock.
         created_at: DateTime<Utc>,
-        /// Whether another try to make it, whose outcome is not known, may still take effect.
+        /// True if another try to create it, of unknown outcome, may still take effect.
         in_doubt: bool,
     },
-    /// It is there, and not as it was sent: something on the way has changed it.
+    /// The object is there, and not as it was sent: something on the way has changed it.
     Altered {
-        /// Its UID.
+        /// The UID.
         uid: String,
-        /// What differs.
+        /// The field that differs.
         what: &'static str,
     },
-    /// It is certainly not there.
+    /// The object is certainly not there.
     Refused(ClusterError),
     /// Nobody can say yet whether it is there.
     Unknown(ClusterError),
@@ -35,7 +35,7 @@ pub(crate) enum Made {
     Taken,
 }
 
-/// What tells our objects from others.
+/// The proof that an object is ours.
 #[derive(Clone, Copy)]
 pub(crate) struct Proof<'a> {
     pub(crate) lease: LeaseId,
@@ -44,7 +44,7 @@ pub(crate) struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// Whether what was read under this name is ours and of this lease.
+    /// Returns true if the object that was read under this name is ours and of this lease.
     pub(crate) fn of(&self, planned: &PlannedObject, stored: &Stored) -> bool {
         let bearer = Bearer {
             kind: planned.kind,
@@ -107,7 +107,7 @@ impl<P: Ports> Connection<'_, P> {
     }
 }
 
-/// How an object is read whose creation was not answered. A Secret is never read: see
+/// Reads an object whose creation was not answered. A Secret is never read: see
 /// [`kube_rest::Api::read_by_dry_delete`].
 pub(crate) fn read(api: &kube_rest::Api<'_>, object: &PlannedObject) -> Call<Stored> {
     let namespace = object.namespace.as_ref().map(lease_core::Namespace::as_str);
@@ -127,7 +127,7 @@ fn judge(stored: &Stored, sent: &Object, in_doubt: bool) -> Made {
     }
 }
 
-/// What was being done, for whoever is told that it failed.
+/// Returns the action of creating an object, for messages of its failure.
 pub(crate) fn creating(planned: &PlannedObject) -> Doing {
     Doing::new("create", resource(planned.kind)).at(planned.namespace.as_ref())
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use kube_rest::ResourceAttributes;
 use lease_core::Namespace;
 
-/// What was being done in a cluster, as RBAC would name it.
+/// An action in a cluster, as RBAC would name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doing {
     /// The verb.
@@ -15,7 +15,7 @@ pub struct Doing {
     pub resource: Cow<'static, str>,
     /// The one object it was about, where it has a name worth telling.
     pub name: Option<String>,
-    /// Where; absent for what belongs to the whole cluster.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<Namespace>,
 }
 

@@ -16,23 +16,23 @@ use crate::{
     DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetDefinition, TargetError,
 };
 
-/// What an administrator says of a dynamic secret.
+/// A dynamic secret as an administrator puts it.
 #[derive(Debug)]
 pub struct DynamicSecretDefinition {
-    /// Its name.
+    /// The name.
     pub name: DynamicSecretName,
-    /// What it says.
+    /// The definition.
     pub definition: Definition,
-    /// Its target, where that is put with it; the definition names it.
+    /// The target, if it is put with the dynamic secret; the definition names it.
     pub target: Option<TargetDefinition>,
 }
 
-/// What came of deleting a dynamic secret.
+/// The outcome of deleting a dynamic secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretDeletion {
-    /// It is gone, and none of its leases lives.
+    /// The dynamic secret is gone, and none of its leases lives.
     Gone,
-    /// It is gone, and the sweep goes on taking back its leases.
+    /// The dynamic secret is gone, and the sweep goes on revoking its leases.
     Revoking,
 }
 
@@ -212,7 +212,7 @@ impl<P: Ports> Engine<P> {
         target.ok_or_else(|| DynamicSecretError::UnknownTarget(name.clone()))
     }
 
-    /// What can be seen of the target of a definition now.
+    /// Looks at the target of a definition, and returns warnings.
     async fn look_at_target(
         &self,
         name: &DynamicSecretName,
@@ -301,7 +301,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// How many namespaces are looked into for a role of one name.
+/// The number of namespaces that are searched for a role of one name.
 const MAX_ROLES_READ: usize = 16;
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ pub(crate) fn caution(cautions: &[Danger]) -> Option<String> {
     })
 }
 
-/// How many dynamic secrets a warning names.
+/// The number of dynamic secrets that a warning names.
 const MAX_NAMES: usize = 8;
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use crate::create::{Proof, marks, read};
 use crate::objects::{kind, resource};
 use crate::{ClusterError, Doing, Engine, Ports};
 
-/// What keeps a lease from being ended now. It is kept with the lease, and tried again for ever.
+/// The reason why a lease cannot be ended now. It is stored with the lease, and the end is tried
+/// again for ever.
 #[derive(Debug)]
 pub enum Obstacle {
     /// The cluster could not be asked, or said no.
@@ -21,17 +22,17 @@ pub enum Obstacle {
     /// A finalizer of somebody's holds an object. A token that is bound to it is accepted for 60 s more, and for as
     /// long as an API server remembers it.
     Held {
-        /// What is held.
+        /// The kind of the object that is held.
         kind: ObjectKind,
     },
     /// The target does not exist any more.
     NoTarget,
     /// Something of its name is signed under a master key that is not configured any more: it may be ours.
     Unproved {
-        /// What it is.
+        /// The kind of the object.
         kind: ObjectKind,
     },
-    /// Its issue may still be under way, or a request of it may still land.
+    /// The issue may still be under way, or a request of it may still take effect.
     Unsettled,
 }
 
@@ -69,7 +70,8 @@ impl fmt::Display for Obstacle {
 }
 
 impl Obstacle {
-    /// Whether the cluster did not answer at all: nothing else can be ended there now either.
+    /// Returns true if the cluster did not answer at all: nothing else can be ended there now
+    /// either.
     pub(crate) fn is_silence(&self) -> bool {
         matches!(self, Obstacle::Cluster(error) if Self::is_silence_of(error))
     }
@@ -80,7 +82,7 @@ impl Obstacle {
     }
 }
 
-/// What became of one object.
+/// The outcome for one object.
 enum Gone {
     /// We saw it go.
     Deleted,
@@ -88,7 +90,7 @@ enum Gone {
     Absent,
 }
 
-/// What is to be ended: the objects of one lease, in one cluster.
+/// The objects of one lease, in one cluster, that are to be deleted.
 #[derive(Clone, Copy)]
 pub(crate) struct Ending<'a> {
     pub(crate) lease: LeaseId,
@@ -196,7 +198,7 @@ async fn delete<P: Ports>(
     Err(Obstacle::Held { kind: object.kind })
 }
 
-/// What an object is whose absence the API server tells: after a first look we saw it go.
+/// The outcome for an object that the API server does not find: after a first look we saw it go.
 fn gone(look: u32) -> Gone {
     if look == 0 { Gone::Absent } else { Gone::Deleted }
 }
@@ -228,7 +230,7 @@ async fn is_replaced<P: Ports>(
     }
 }
 
-/// What stands in the way if an object cannot be looked at.
+/// Returns the obstacle if an object cannot be read.
 fn unreadable<P: Ports>(
     connection: &Connection<'_, P>,
     object: &LeasedObject,
@@ -265,13 +267,14 @@ async fn prove<P: Ports>(
     }
 }
 
-/// How often an object that a finalizer holds is looked at again within one operation.
+/// The number of times that an object is read again within one operation while a finalizer holds
+/// it.
 const LOOKS: u32 = 3;
 
-/// How long between two looks.
+/// The pause between two such reads.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How long the ending of one lease may take.
+/// The longest time for ending one lease.
 pub(crate) const END_TIME: TimeDelta = TimeDelta::seconds(20);
 
 #[cfg(test)]

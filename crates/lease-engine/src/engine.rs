@@ -22,16 +22,16 @@ pub struct Engine<P> {
     pub(crate) requester: Requester,
     /// The same, as audit events have it.
     actor: AuditActor,
-    /// How many requests it has sent.
+    /// The number of requests that it has sent.
     pub(crate) calls: Cell<u32>,
 }
 
-/// What a put did.
+/// The effect of a put.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Put<D> {
     /// There was none of that name.
     Created(D),
-    /// It stands in place of another.
+    /// The definition replaced another.
     Replaced(D),
 }
 
@@ -65,7 +65,7 @@ impl<P: Ports> Engine<P> {
         self.ports.now()
     }
 
-    /// Whether the store answers.
+    /// Checks that the store answers.
     ///
     /// # Errors
     /// Fails if it does not.
@@ -153,7 +153,7 @@ impl<P: Ports> Engine<P> {
 }
 
 impl<D> Put<D> {
-    /// What was put.
+    /// Returns the definition that was put.
     pub fn definition(&self) -> &D {
         match self {
             Put::Created(definition) | Put::Replaced(definition) => definition,

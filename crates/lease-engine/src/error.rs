@@ -33,7 +33,7 @@ pub enum ClusterError {
         target: TargetName,
         /// The variable.
         variable: VariableName,
-        /// What is wrong with it.
+        /// The problem with it.
         what: &'static str,
     },
     /// The API server refused or failed; the reason is the source.
@@ -41,7 +41,7 @@ pub enum ClusterError {
     Kubernetes {
         /// The target.
         target: TargetName,
-        /// What was being done.
+        /// The action that failed.
         doing: Box<Doing>,
         /// Why.
         source: kube_rest::Error,
@@ -51,9 +51,9 @@ pub enum ClusterError {
     Denied {
         /// The target.
         target: TargetName,
-        /// What was being done.
+        /// The action that was denied.
         doing: Box<Doing>,
-        /// What denies it, if the API server said so.
+        /// The component that denies it, if the API server said so.
         by: Option<DeniedBy>,
         /// The refusal.
         source: kube_rest::Error,
@@ -75,7 +75,7 @@ pub enum ClusterError {
         target: TargetName,
         /// The role.
         role: RoleRef,
-        /// Where a Role would be.
+        /// The namespace of a Role.
         namespace: Option<Namespace>,
     },
     /// Another cluster answers than before.
@@ -89,7 +89,7 @@ pub enum ClusterError {
     WrongAnswer {
         /// The target.
         target: TargetName,
-        /// What is wrong with it.
+        /// The problem with it.
         what: &'static str,
     },
     /// The token would be for an audience by which an administrator logs in.
@@ -106,7 +106,7 @@ pub enum ClusterError {
         /// The target.
         target: TargetName,
     },
-    /// Its clock was set while something was made by it.
+    /// The cluster's clock was set while it created something.
     #[error("the clock of target `{target}` is not what it was")]
     Clock {
         /// The target.
@@ -126,7 +126,7 @@ impl ClusterError {
         Self::Kubernetes { target: target.name.clone(), doing: doing.into(), source }
     }
 
-    /// What an operator is told of it: nothing of what a server wrote.
+    /// Returns the message for an operator: nothing of what a server wrote.
     #[must_use]
     pub fn told(&self) -> String {
         match self {
@@ -156,7 +156,7 @@ impl ClusterError {
     }
 }
 
-/// What an operator is told of a call that nobody has refused.
+/// Returns the message for an operator about a call that nobody has refused.
 fn untold(target: &TargetName, source: &kube_rest::Error) -> String {
     match source {
         kube_rest::Error::Transport(TransportError::Tls(failure)) => {
@@ -169,7 +169,7 @@ fn untold(target: &TargetName, source: &kube_rest::Error) -> String {
     }
 }
 
-/// What denies a request that is allowed, and that it does.
+/// Names the component that denies a request which RBAC allows, with a verb.
 pub(crate) fn denier(by: Option<DeniedBy>) -> &'static str {
     match by {
         Some(DeniedBy::Quota) => "a resource quota denies it",
@@ -190,7 +190,7 @@ pub enum TargetError {
     /// There is none of this name.
     #[error("there is no target `{0}`")]
     Unknown(TargetName),
-    /// How it is to be reached does not hold together.
+    /// The authentication of the target does not hold together.
     #[error("target `{target}` cannot be put so")]
     Auth {
         /// The target.
@@ -209,16 +209,16 @@ pub enum TargetError {
     InUse {
         /// The target.
         target: TargetName,
-        /// They.
+        /// The dynamic secrets that use the target.
         by: Vec<DynamicSecretName>,
     },
     /// Leases of it live.
     #[error("leases of target `{0}` live")]
     LiveLeases(TargetName),
-    /// Its cluster has not changed, or not to what was said.
+    /// The cluster has not changed, or not to the one that was named.
     #[error("that is not the cluster that was seen")]
     NotSeen(TargetName),
-    /// It could not be asked.
+    /// The cluster could not be asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// The store failed.
@@ -238,31 +238,32 @@ pub enum DynamicSecretError {
     /// A target of its name is there that did not come with it.
     #[error("there is a target `{0}` that did not come with the dynamic secret")]
     TargetNameTaken(TargetName),
-    /// It would lease kubelease's own account.
+    /// The dynamic secret would lease kubelease's own account.
     #[error("the account is the one that kubelease itself has on target `{0}`")]
     OwnAccount(TargetName),
-    /// It would lease tokens by which an administrator logs in.
+    /// The dynamic secret would lease tokens by which an administrator logs in.
     #[error("administrators log in by tokens for audience `{0}`")]
     AdministratorAudience(Audience),
     /// The role that it binds grants what nobody has weighed.
     #[error("the role grants what is dangerous")]
     Role(#[source] DefinitionError),
-    /// Its accounts may write the coordination Leases that tell of leases of existing accounts.
+    /// The accounts of the dynamic secret may write the coordination Leases that show leases of
+    /// existing accounts.
     #[error("its accounts may write coordination Leases of other leases")]
     Elections(#[source] DefinitionError),
-    /// Its lifetimes are over the installation's own maximum.
+    /// The lifetimes are over the installation's own maximum.
     #[error("`max_ttl` is at most {max}, the maximum of this installation")]
     MaxTooLong {
         /// The installation's maximum.
         max: lease_core::Ttl,
     },
-    /// It is protected, and its deletion was not forced.
+    /// The dynamic secret is protected, and its deletion was not forced.
     #[error("dynamic secret `{0}` is protected")]
     Protected(DynamicSecretName),
     /// Leases of it live, and are not to be taken back.
     #[error("leases of dynamic secret `{0}` live")]
     LiveLeases(DynamicSecretName),
-    /// Its inline target could not be put.
+    /// The inline target could not be put.
     #[error(transparent)]
     Target(#[from] TargetError),
     /// The store failed.
@@ -276,13 +277,13 @@ pub enum IdentityError {
     /// There is none of this name.
     #[error("there is no identity `{0}`")]
     Unknown(IdentityName),
-    /// It does not hold together.
+    /// The definition of the identity does not hold together.
     #[error(transparent)]
     Definition(#[from] IdentityDefinitionError),
-    /// It is, or is to be, an administrator, and the requester may not manage those.
+    /// The identity is, or is to be, an administrator, and the requester may not manage those.
     #[error("the requester may not manage administrators")]
     Administrators,
-    /// It is to be an administrator, and to log in by tokens that are leased to others.
+    /// The identity is to be an administrator, and to log in by tokens that are leased to others.
     #[error("dynamic secret `{secret}` leases tokens for audience `{audience}`")]
     AudienceLeased {
         /// The audience of its login.
@@ -290,16 +291,16 @@ pub enum IdentityError {
         /// The dynamic secret.
         secret: DynamicSecretName,
     },
-    /// It is disabled.
+    /// The identity is disabled.
     #[error("identity `{0}` is disabled")]
     Disabled(IdentityName),
-    /// It has no login of type `token`.
+    /// The identity has no login of type `token`.
     #[error("identity `{0}` takes no access tokens that an administrator makes")]
     NoTokens(IdentityName),
     /// A token was to live longer than it may.
     #[error("a ttl of {asked} is more than the maximum of {max}")]
     TtlTooLong {
-        /// What was asked for.
+        /// The lifetime that was asked for.
         asked: lease_core::Ttl,
         /// The most that would be granted.
         max: lease_core::Ttl,

@@ -24,7 +24,7 @@ pub(crate) struct AnnouncingClient<'e, P> {
     state: Cell<State>,
 }
 
-/// What is known of the way to the target.
+/// The knowledge about the way to the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing: no body has been sent yet.
@@ -51,7 +51,8 @@ impl<'e, P: Ports> AnnouncingClient<'e, P> {
         Self { ports, target, state: Cell::new(State::Unread) }
     }
 
-    /// What is known now. The store is read before the first body, and not for requests without one.
+    /// Returns the knowledge so far. The store is read before the first body, and not for requests
+    /// without one.
     fn state(&self) -> State {
         if self.state.get() == State::Unread {
             let known = self.read().unwrap_or_else(|error| {
@@ -163,11 +164,11 @@ fn may_refuse_announcement(answer: &Response<Vec<u8>>) -> bool {
     }
 }
 
-/// How many connections in a row must be closed before the announcement is suspected. API servers and load
-/// balancers close one now and then; two in a row are rare.
+/// The number of connections in a row that must be closed before the announcement is suspected. API
+/// servers and load balancers close one now and then; two in a row are rare.
 const CLOSED_OFTEN: u32 = 2;
 
-/// How long a refusal is kept. Then one request tries whether the gateway still refuses.
+/// The time for which a refusal is remembered. Then one request tries if the gateway still refuses.
 const REMEMBERED: TimeDelta = TimeDelta::minutes(10);
 
 #[cfg(test)]

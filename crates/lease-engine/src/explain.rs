@@ -98,7 +98,7 @@ pub struct RuleOutcome {
 pub struct GrantOutcome {
     /// True if it allows the issue.
     pub allows: bool,
-    /// Its parts.
+    /// The outcome of each part of it.
     pub rules: Vec<RuleOutcome>,
 }
 
@@ -109,7 +109,8 @@ pub struct IssueExplanation {
     pub rules: Vec<RuleOutcome>,
     /// The terms of the lease, if they are granted.
     pub granted: Option<Granted>,
-    /// Where leases of the dynamic secret can be asked for now, as far as that can be told.
+    /// The namespaces in which leases of the dynamic secret can be asked for now, as far as that is
+    /// known.
     pub namespaces: Option<LeasableNamespaces>,
     /// The objects that would be made.
     pub objects: Vec<ObjectOutcome>,
@@ -118,11 +119,11 @@ pub struct IssueExplanation {
 /// An object that would be made, by a dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectOutcome {
-    /// Its kind, as the API names it.
+    /// The kind, as the API names it.
     pub kind: &'static str,
     /// The namespace; none for what belongs to the whole cluster.
     pub namespace: Option<String>,
-    /// Its name, of which a part is random.
+    /// The name, of which a part is random.
     pub name: String,
     /// True if the API server would take it; none if that cannot be tried.
     pub accepted: Option<bool>,
@@ -168,7 +169,7 @@ impl<P: Ports> Engine<P> {
         Ok(explanation)
     }
 
-    /// What of each grant meets the request.
+    /// Returns the parts of each grant that match the request.
     fn grant_outcomes(
         &self,
         dynamic_secret: &DynamicSecretName,

@@ -237,7 +237,7 @@ pub(crate) fn live(engine: &Engine<TestPorts>) -> Vec<Held> {
     leases
 }
 
-/// What requests have left in the cluster, as `Role apps/name`.
+/// Returns the objects that requests have left in the cluster, as `Role apps/name`.
 pub(crate) fn made(engine: &Engine<TestPorts>) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let line = |object: Value| {
@@ -265,7 +265,7 @@ pub(crate) fn kinds(engine: &Engine<TestPorts>) -> Vec<String> {
     kinds
 }
 
-/// What is written of a lease's object, as it is in the cluster.
+/// Returns a lease's object as it is in the cluster.
 pub(crate) fn object_of(engine: &Engine<TestPorts>, lease: &Lease, kind: &str) -> Value {
     let object = lease.objects.iter().find(|object| object.kind.as_str() == kind);
     let object = object.expect("is one of its objects");

@@ -6,7 +6,7 @@ use lease_store::Note;
 use crate::{Engine, Ports, StoreError, SweepHealth, SweepReport, Swept};
 
 impl<P: Ports> Engine<P> {
-    /// Whether sweeps run as they should.
+    /// Reports if sweeps run as they should.
     ///
     /// # Errors
     /// Fails if the store does not answer.
@@ -56,7 +56,8 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// Whether none has run for three intervals: one that is slow, or comes a little late, is not missing.
+    /// Returns true if no sweep has run for three intervals: one that is slow, or comes a little
+    /// late, is not missing.
     fn is_overdue(&self, since: DateTime<Utc>) -> bool {
         self.ports.now() - since > self.config.sweep_interval * 3
     }

@@ -10,7 +10,7 @@ use lease_store::{Held, LeasePage, Place};
 
 use crate::{Engine, Ports, ReadError, Revocation, RevokeError, StoreError};
 
-/// Which leases are meant; what is left out does not matter.
+/// A filter of leases; a field that is left out does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeaseFilter {
     /// Issues of this dynamic secret.
@@ -27,16 +27,16 @@ pub struct LeaseFilter {
     pub accessor: Option<Accessor>,
 }
 
-/// What came of taking many leases back.
+/// The outcome of revoking many leases.
 #[derive(Debug, Default)]
 pub struct BulkRevocation {
-    /// How many are gone.
+    /// The count of leases that are gone.
     pub revoked: usize,
-    /// How many the sweep goes on with.
+    /// The count of leases that the sweep goes on with.
     pub revoking: usize,
     /// Those that cannot be taken back: plain tokens.
     pub plain: usize,
-    /// Where the next call goes on; none if all were looked at.
+    /// The place at which the next call goes on; absent if all were looked at.
     pub next: Option<Place>,
 }
 
@@ -237,19 +237,21 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// Whether something of a lease may still be good.
+/// Returns true if something of a lease may still be good.
 fn is_live(held: &Held, now: chrono::DateTime<chrono::Utc>) -> bool {
     held.ending.is_none() && !(held.lease.mode == Mode::Plain && now >= held.expires_at)
 }
 
-/// How long one request takes leases back before it says how far it has come: less than clients wait.
+/// The time for which one request revokes leases before it reports its progress: less than clients
+/// wait.
 const REVOKE_TIME: TimeDelta = TimeDelta::seconds(15);
 
-/// How many leases a page looks at.
+/// The number of leases that a page looks at.
 const EXAMINED: usize = 1000;
 
-/// How many leases are taken back side by side.
+/// The number of leases that are revoked side by side.
 pub(crate) const AT_ONCE: usize = 8;
 
-/// How many leases the deletion of what they were made from takes back by itself, before the sweep goes on.
+/// The number of leases that the deletion of their dynamic secret revokes by itself, before the
+/// sweep goes on.
 const FIRST: usize = 100;

@@ -157,7 +157,7 @@ async fn list_selected<P: Ports>(
 /// The most pages of a list that are read for one answer: 10,000 namespaces, as many as Kubernetes is tested with.
 const MAX_PAGES: usize = 20;
 
-/// How long it may take to list them.
+/// The longest time for listing the namespaces.
 const LIST_TIME: TimeDelta = TimeDelta::seconds(20);
 
 #[cfg(test)]

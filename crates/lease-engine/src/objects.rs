@@ -23,7 +23,7 @@ pub(crate) fn kind(kind: ObjectKind) -> Kind {
     }
 }
 
-/// What all objects of one lease have in common.
+/// The parts that all objects of one lease have in common.
 pub(crate) struct Dress<'a> {
     pub(crate) stamp: Stamp,
     pub(crate) cluster: &'a ClusterIdentity,
@@ -74,7 +74,7 @@ impl Dress<'_> {
         }
     }
 
-    /// What it is marked with: ours, and what the dynamic secret adds.
+    /// Returns the marks of an object: ours, and those that the dynamic secret adds.
     pub(crate) fn marks(&self, planned: &PlannedObject) -> Marks {
         let bearer = Bearer {
             kind: planned.kind,
@@ -117,7 +117,8 @@ fn own<'a>(
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned()))
 }
 
-/// How long from one time to the other, at least a second: Kubernetes takes no shorter duration.
+/// Returns the seconds from one time to the other, at least one: Kubernetes takes no shorter
+/// duration.
 pub(crate) fn seconds(from: DateTime<Utc>, to: DateTime<Utc>) -> u32 {
     u32::try_from((to - from).num_seconds().max(1)).unwrap_or(u32::MAX)
 }

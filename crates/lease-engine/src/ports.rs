@@ -12,13 +12,13 @@ use lease_store::KeyValue;
 pub trait Ports {
     /// The key-value store.
     type Store: KeyValue;
-    /// How requests leave.
+    /// The client that sends requests.
     type Http: HttpClient;
 
     /// The key-value store.
     fn store(&self) -> &Self::Store;
 
-    /// How requests leave.
+    /// Returns the client that sends requests.
     fn http(&self) -> &Self::Http;
 
     /// The time by the host's clock.

@@ -18,27 +18,27 @@ use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
 use crate::{ClusterError, Engine, IssueError, Ports, Reconciled, StoreError};
 
-/// How far a target has been compared with the records.
+/// The progress of comparing a target with the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// When it was compared to the end, by the host's clock; none if it never was.
     pub(crate) at: Option<DateTime<Utc>>,
-    /// Where listing goes on.
+    /// The cursor at which listing goes on.
     resume: Option<list::Place>,
     /// The dynamic secrets of leases that were found and could not be recorded, since they are not put.
     waiting: Vec<DynamicSecretName>,
-    /// Whether more was to be deleted without a record than one run may.
+    /// True if more was to be deleted without a record than one run may.
     pub(crate) is_tripped: bool,
-    /// How many leases were left alone.
+    /// The count of leases that were left alone.
     pub(crate) parked: usize,
-    /// How often in a row some of it might not be listed.
+    /// The number of runs in a row in which a list was refused.
     #[serde(default)]
     refusals: u32,
     /// Up to where the numbers of logs have been looked at, whatever the summaries say.
     rebuilt: Option<lease_store::Place>,
 }
 
-/// How a target is to be compared.
+/// The options of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
     /// Nothing is changed.
@@ -49,19 +49,19 @@ pub(crate) struct Terms {
     pub(crate) stop: DateTime<Utc>,
 }
 
-/// What came of comparing a target.
+/// The outcome of comparing a target.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) reconciled: Reconciled,
-    /// Whether it came to its end.
+    /// True if it came to its end.
     pub(crate) is_complete: bool,
-    /// Whether we may not list some of what is ours.
+    /// True if we may not list some of what is ours.
     pub(crate) is_unlisted: bool,
-    /// Whether some is left alone until somebody asks for it.
+    /// True if some leases are left alone until somebody asks for their deletion.
     pub(crate) is_tripped: bool,
 }
 
-/// One target that is being compared.
+/// A target that is being compared.
 pub(crate) struct Reconcile<'r, P> {
     connection: &'r Connection<'r, P>,
     known: KnownCluster,
@@ -95,12 +95,12 @@ impl<P: Ports> Engine<P> {
         if done { Ok(()) } else { Err(IssueError::Reconciling(target.name.clone())) }
     }
 
-    /// How far a target has been compared.
+    /// Returns the progress of comparing a target.
     pub(crate) fn progress(&self, target: &TargetName) -> Result<Progress, StoreError> {
         Ok(self.notes().get(Note::Reconcile(target))?.unwrap_or_default())
     }
 
-    /// Whether it is time to compare a target again.
+    /// Returns true if it is time to compare a target again.
     pub(crate) fn is_to_reconcile(&self, target: &TargetName) -> Result<bool, StoreError> {
         let now = self.ports.now();
         let Progress { at, refusals, .. } = self.progress(target)?;
@@ -156,7 +156,7 @@ impl<P: Ports> Engine<P> {
         Ok(outcome)
     }
 
-    /// How long after an issue was begun its objects may still come to be.
+    /// Returns the longest time after an issue was begun in which its objects may still be created.
     fn longest_issue(&self) -> TimeDelta {
         ISSUE_TIME + self.config.landing
     }
@@ -202,16 +202,17 @@ fn known_namespace(secrets: &[(u64, DynamicSecret)]) -> Namespace {
     literal.next().cloned().unwrap_or_else(|| "default".parse().unwrap())
 }
 
-/// What of the time of an issue is left for the issue itself.
+/// The part of an issue's time that is left for the issue itself.
 const LEFT_TO_ISSUE: TimeDelta = TimeDelta::seconds(10);
 
-/// How soon a target is compared again where some of it might not be listed.
+/// The first pause after a refused list.
 const MIN_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
-/// How often that is doubled, at most: then it is more than a day, and no interval is longer.
+/// The number of times that the pause is doubled, at most: then it is more than a day, and no
+/// interval is longer.
 const DOUBLINGS: u32 = 13;
 
-/// How many numbers of a log are looked at in one go.
+/// The number of a log's numbers that are looked at in one go.
 const NUMBERS: u64 = 5000;
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl<P: Ports> Connection<'_, P> {
         }
     }
 
-    /// Whether the authorizers allow something; none if they cannot be asked.
+    /// Returns true if the authorizers allow something; `None` if they cannot be asked.
     async fn may(&self, doing: &Doing, deadline: DateTime<Utc>) -> Option<bool> {
         let answer = self.ask(deadline, |api| api.may_i(&doing.attributes())).await;
         answer.ok().map(|review| review.allowed)

@@ -100,7 +100,7 @@ fn is_harmless(request: &Request<Vec<u8>>) -> bool {
     request.method() == Method::POST && !asks_for_token && (is_review || is_dry)
 }
 
-/// What is created only to be answered: nothing of it is kept.
+/// The resources that are created only to be answered: the API server stores nothing of them.
 const REVIEWS: [&str; 3] = [
     "/apis/authentication.k8s.io/v1/tokenreviews",
     "/apis/authentication.k8s.io/v1/selfsubjectreviews",

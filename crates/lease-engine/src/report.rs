@@ -6,54 +6,55 @@ use chrono::{DateTime, Utc};
 use lease_core::TargetName;
 use serde::{Deserialize, Serialize};
 
-/// How a sweep is made.
+/// The options of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SweepOptions {
-    /// It tells what it would do, and changes nothing.
+    /// True for a sweep that reports what it would do, and changes nothing.
     pub dry_run: bool,
     /// Every cluster is compared with the records now, whenever that was done last.
     pub reconcile: bool,
 }
 
-/// What a sweep did.
+/// The report of a sweep.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepReport {
-    /// How many leases were due to be ended.
+    /// The count of leases that were due to be ended.
     pub due: usize,
-    /// How many of them are gone.
+    /// The count of those that are gone.
     pub done: usize,
-    /// How many could not be ended, and are tried again.
+    /// The count of those that could not be ended, and are tried again.
     pub postponed: usize,
-    /// How many have expired and are left alone, since the operator or a clock that jumped holds them.
+    /// The count of expired leases that are kept, because the operator or a clock that jumped holds
+    /// them.
     pub held: usize,
-    /// How many numbers were given up whose issuer had stopped.
+    /// The count of numbers that were given up because their issuer had stopped.
     pub voided: usize,
-    /// How many ended leases it forgot, their retention having passed.
+    /// The count of ended leases that were forgotten after their retention.
     pub forgotten: usize,
-    /// How many secrets it sealed anew under the current master key.
+    /// The count of secrets that were sealed again under the current master key.
     pub resealed: usize,
-    /// How many objects it signed anew under the current master key.
+    /// The count of objects that were signed again under the current master key.
     pub resigned: usize,
-    /// How long the one that has waited longest for its end has waited, in seconds; none if none waits.
+    /// The age of the oldest overdue end, in seconds; absent if none waits.
     pub oldest_overdue_seconds: Option<u64>,
-    /// What stood in the way, and how often.
+    /// The reasons of failures, and the count of each.
     pub failed: Vec<Failed>,
     /// The targets that are not asked or not believed for now.
     pub targets: BTreeMap<TargetName, TargetState>,
-    /// What was found of ours in the clusters without a record, and what records without their objects.
+    /// The objects of ours that were found without a record, and the records without their objects.
     pub reconciled: Reconciled,
-    /// How many requests it has sent.
+    /// The count of requests that it has sent.
     pub calls: u32,
-    /// Whether it stopped at its budget and left some for the next.
+    /// True if it stopped at its budget and left some for the next.
     pub more: bool,
 }
 
-/// What stood in the way of some ends on one target.
+/// A reason for which ends failed on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// The target.
     pub target: TargetName,
-    /// What stood in the way, as an operator is told it.
+    /// The reason, as an operator is told it.
     pub reason: String,
     /// Of how many leases.
     pub count: usize,
@@ -63,34 +64,36 @@ pub struct Failed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetState {
-    /// It did not answer, and is not asked for a while.
+    /// The target did not answer, and is not asked for a while.
     Silent,
     /// Another cluster answers than before.
     Changed,
-    /// Its clock has jumped: nothing expires there until that is believed.
+    /// The clock has jumped: nothing expires there until that is believed.
     ClockJumped,
     /// More of it would be deleted without a record than one run may; somebody has to ask for it.
     OrphansParked,
-    /// It did not let us list all that is ours.
+    /// The target did not let us list all that is ours.
     Unlisted,
 }
 
-/// What came of comparing the clusters with the records.
+/// The outcome of comparing the clusters with the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciled {
-    /// How many targets were compared to the end.
+    /// The count of targets that were compared to the end.
     pub targets: usize,
-    /// How many leases without a record were found of which something is left.
+    /// The count of leases without a record of which an object was found.
     pub orphans: usize,
-    /// How many of these were removed: over, or ended before.
+    /// The count of those that were removed: over, or ended before.
     pub removed: usize,
-    /// How many were taken back into the store, since they still live.
+    /// The count of those that were taken back into the store, since they still live.
     pub adopted: usize,
-    /// How many are left alone for now: their dynamic secret is not put yet, or too many would go at once.
+    /// The count of those that are left alone for now: their dynamic secret is not put yet, or too
+    /// many would go at once.
     pub parked: usize,
-    /// How many leases were closed since what they were made of is gone.
+    /// The count of leases that were closed because their objects are gone.
     pub lost: usize,
-    /// How many leases live longer by what their objects say than by their records, which was set right.
+    /// The count of leases that live longer by their objects than by their records, which were set
+    /// right.
     pub extended: usize,
 }
 
@@ -99,24 +102,24 @@ pub struct Reconciled {
 pub struct Swept {
     /// When it began, by the host's clock.
     pub at: DateTime<Utc>,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub took_ms: u64,
     /// When the last one ended that left nothing undone, by the host's clock.
     pub last_success: Option<DateTime<Utc>>,
     /// When the clusters were last compared with the records, by the host's clock.
     pub last_reconcile: Option<DateTime<Utc>>,
-    /// What it did.
+    /// The report.
     pub report: SweepReport,
 }
 
-/// Whether sweeps run as they should.
+/// The health of the sweeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepHealth {
     /// The last one; none in a new store.
     pub last: Option<Swept>,
-    /// Whether none has run for three intervals.
+    /// True if none has run for three intervals.
     pub overdue: bool,
-    /// Whether the operator holds what has expired.
+    /// True if the operator holds what has expired.
     pub hold: bool,
 }
 
@@ -134,7 +137,7 @@ impl Reconciled {
 }
 
 impl SweepReport {
-    /// Whether nothing was left undone.
+    /// Returns true if nothing was left undone.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.postponed == 0 && !self.more && self.failed.is_empty() && self.targets.is_empty()
@@ -156,5 +159,5 @@ impl SweepReport {
     }
 }
 
-/// How many reasons a report tells: it is one record.
+/// The number of reasons in a report, which is one record.
 const REASONS: usize = 50;

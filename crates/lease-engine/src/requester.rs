@@ -10,22 +10,22 @@ use lease_core::{
 };
 use lease_store::Held;
 
-/// Who asks, and all that is known of it. Whoever admits a request makes one; see
-/// [`Engine::acting_for`](crate::Engine::acting_for).
+/// The caller of a request, with all that is known of it. The code that admits a request makes one;
+/// see [`Engine::acting_for`](crate::Engine::acting_for).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requester {
     /// A stable id: the same for the same caller, whatever else changes. Leases keep it, and an
     /// `Idempotency-Key` belongs to it.
     pub id: String,
-    /// What it may do.
+    /// The rights of the caller.
     pub authority: Authority,
     /// The login by which it is known; none for who holds a token of the installation itself.
     pub session: Option<Box<Session>>,
-    /// Where the request comes from.
+    /// The origin of the request.
     pub origin: Origin,
 }
 
-/// What a requester may do.
+/// The rights of a requester.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authority {
     /// Nothing.
@@ -34,7 +34,7 @@ pub enum Authority {
     Sweep,
     /// Take back what it has leased itself.
     GiveBack,
-    /// What the grants of its identity say.
+    /// The rights that the grants of its identity give.
     Granted,
     /// Everything, but for administrators if it may not manage them.
     Administrator {
@@ -48,7 +48,8 @@ pub enum Authority {
 pub struct Session {
     /// The identity, as it is now.
     pub identity: Identity,
-    /// What its access token says: the number of the identity, the kind of the login, the claims that decided it.
+    /// The claims of its access token: the number of the identity, the kind of the login, the
+    /// claims that decided it.
     pub token: AccessTokenClaims,
     /// The id of the access token, by which it can be revoked without being known.
     pub accessor: Accessor,
@@ -56,7 +57,7 @@ pub struct Session {
     pub is_used_up: bool,
 }
 
-/// Where a request comes from, as far as it is known.
+/// The origin of a request, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The address of the client.
@@ -134,7 +135,7 @@ impl Requester {
         self.session.as_ref().map(|session| session.token.login_claims.clone()).unwrap_or_default()
     }
 
-    /// Who asks, and where from, as audit events have it.
+    /// Returns the caller and the origin as audit events have them.
     #[must_use]
     pub fn audit_actor(&self) -> AuditActor {
         let method = self.session.as_ref().map(|session| session.token.auth_method.as_str());

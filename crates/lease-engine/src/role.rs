@@ -9,11 +9,11 @@ use crate::Ports;
 use crate::connection::Connection;
 use crate::objects::role_kind;
 
-/// What a look at a role shows.
+/// The outcome of reading a role.
 pub(crate) enum RoleLook {
-    /// It grants nothing dangerous that is not waived: these rules.
+    /// The role has these rules, and none that is dangerous and not waived.
     Weighed(Vec<PolicyRule>),
-    /// It grants what nobody has weighed.
+    /// The role grants dangerous rights that nobody has waived.
     Dangerous(NotWaived),
     /// There is no such role.
     Absent,

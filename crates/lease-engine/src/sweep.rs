@@ -19,18 +19,19 @@ use lease_store::Log;
 use crate::leases::AT_ONCE;
 use crate::{Engine, LeaseFilter, Ports, StoreError, SweepOptions, SweepReport, Swept};
 
-/// One sweep that is under way.
+/// A sweep that is under way.
 struct Sweep {
     options: SweepOptions,
     /// When it ends, whatever is left.
     stop: DateTime<Utc>,
     /// At which count of requests it ends.
     last_call: u32,
-    /// How many leases are decided on in one write.
+    /// The number of leases that are decided on in one write.
     batch: usize,
-    /// Whether nobody knows how much time has passed since the last one: all clocks are read anew.
+    /// True if nobody knows how much time has passed since the last sweep: all clocks are read
+    /// again.
     is_lost_in_time: bool,
-    /// What tells this one from others.
+    /// The random id of this sweep.
     me: u64,
     targets: BTreeMap<TargetName, Target>,
     /// The targets that were looked at, each with what keeps it from being asked, if anything does.
@@ -167,7 +168,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What one sweep may use up.
+/// The budget of one sweep.
 #[derive(Clone, Copy)]
 struct Budget {
     time: TimeDelta,
@@ -184,10 +185,10 @@ const A_LITTLE: Budget = Budget { time: TimeDelta::seconds(5), calls: 30, batch:
 /// The time that a sweep has for forgetting, whatever it has used up.
 const FORGETTING: TimeDelta = TimeDelta::seconds(2);
 
-/// How many leases are decided on in one write.
+/// The number of leases that are decided on in one write.
 const BATCH: usize = 100;
 
-/// How much longer than is usual two sweeps may be apart before the clocks are read anew.
+/// The pause beyond the usual one after which the clocks are read again.
 const LONG_PAUSE: TimeDelta = TimeDelta::minutes(5);
 
 #[cfg(test)]

@@ -114,7 +114,8 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What is wrong with a token, if anything is. What stands between us and the API server may answer too.
+/// Returns the fault of a token, if there is one. A proxy between us and the API server may have
+/// answered.
 fn wrong(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
     let secret = lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
     let bound = secret.and_then(|secret| secret.uid.as_deref());

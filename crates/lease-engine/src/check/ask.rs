@@ -15,11 +15,11 @@ use super::tell::told;
 use crate::connection::Connection;
 use crate::{Engine, Ports};
 
-/// What was asked already: dynamic secrets of one target need much of the same.
+/// The questions that were asked already: dynamic secrets of one target need much of the same.
 #[derive(Default)]
 pub(super) struct Questions(HashMap<MissingPermission, bool>);
 
-/// What was answered about one dynamic secret.
+/// The answers about one dynamic secret.
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) missing: Vec<MissingPermission>,
@@ -144,12 +144,12 @@ fn attributes(need: &MissingPermission) -> ResourceAttributes<'_> {
     }
 }
 
-/// What is told in a cluster where `system:basic-user` is not bound.
+/// The message about a cluster in which `system:basic-user` is not bound.
 const MAY_NOT_ASK: &str = "kubelease may not `create` `selfsubjectaccessreviews.authorization.k8s.io`, and so \
                            cannot ask what else it may not do; `deploy/rbac` gives it";
 
 /// The most permissions that are asked about for one dynamic secret.
 const MAX_REVIEWS: usize = 256;
 
-/// How many are asked about side by side.
+/// The number of questions that are asked side by side.
 const REVIEWS_AT_ONCE: usize = 8;

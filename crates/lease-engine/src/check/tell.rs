@@ -6,7 +6,8 @@ use lease_core::DynamicSecret;
 use crate::connection::Connection;
 use crate::{ClusterError, Ports};
 
-/// What an administrator is told of a failure: the whole chain, which holds no token and no body.
+/// Returns the message for an administrator about a failure: the whole chain, which holds no token
+/// and no body.
 pub(super) fn told(error: &Error) -> String {
     match error {
         error if error.is_not_kubernetes() => not_kubernetes(error),
@@ -26,8 +27,8 @@ fn not_kubernetes(error: &Error) -> String {
     format!("what is at the url answers no Kubernetes API: {seen}, as where a proxy wants a login")
 }
 
-/// What an administrator is told of a request for trial that failed. Other than in an answer to a caller, what
-/// denied it is named.
+/// Returns the message for an administrator about a dry run that failed. Other than in an answer to
+/// a caller, the component that denied it is named.
 pub(super) fn why<P: Ports>(connection: &Connection<'_, P>, error: &ClusterError) -> String {
     match error {
         ClusterError::Denied { by: Some(DeniedBy::Escalation), .. } => NOT_HELD.to_owned(),
@@ -56,18 +57,19 @@ pub(super) fn why<P: Ports>(connection: &Connection<'_, P>, error: &ClusterError
     }
 }
 
-/// What an administrator is told of a manifest that was taken once, and is none any more.
+/// Returns the message for an administrator about a manifest that was accepted once, and is not any
+/// more.
 pub(super) fn unread_manifest(secret: &DynamicSecret) -> Option<String> {
     let error = secret.definition.parts().check_manifest().err()?;
     Some(format!("its manifest is read no more, and has to be put again: {error}"))
 }
 
-/// What a server says of itself is kept, and shown in every list: not more than anyone means to say.
+/// Shortens the text of a server, which is stored and shown in every list.
 pub(super) fn bounded(text: &str) -> String {
     text.chars().take(MAX_CHARACTERS).collect()
 }
 
-/// What is told where RBAC's protection against escalation refuses generated rules.
+/// The message if RBAC's protection against escalation refuses generated rules.
 const NOT_HELD: &str =
     "kubelease may not grant these rules: it must itself have every permission that it grants";
 

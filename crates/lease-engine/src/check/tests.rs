@@ -138,7 +138,7 @@ fn another_cluster_is_told_and_stays_noted() {
     assert_eq!(told, Some("target `prod` leads to another cluster than before"));
 }
 
-/// What stands in the way of the one dynamic secret.
+/// Returns the problem of the one dynamic secret.
 fn problem(engine: &Engine<TestPorts>) -> String {
     let check = check(engine);
     let [secret] = &check.dynamic_secrets[..] else { panic!("{check:?}") };

@@ -156,7 +156,7 @@ fn is_forbidden(error: &ClusterError) -> bool {
     source.status().is_some_and(kube_rest::Status::is_forbidden)
 }
 
-/// What is told of an object that came back otherwise than it was sent.
+/// Returns the message about an object that came back otherwise than it was sent.
 fn altered(stored: &Stored, field: &str) -> String {
     format!(
         "an admission policy or webhook changes `{field}` of each {} that is made: no lease can be issued",

@@ -12,7 +12,7 @@ use crate::{DynamicSecretDefinition, DynamicSecretError, IssueError, TargetDefin
 const OPERATOR: &str = r#"{"type":"temporary","scope":"namespace","rules":[
     {"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":["create","get","update"]}]}"#;
 
-/// What waives all of it.
+/// The waiver of all of it.
 const WAIVED: &str = r#","allow_dangerous":["coordination.k8s.io/leases:*"]"#;
 
 /// An engine with targets `prod` and `other`, which lead to one cluster if both were met.
@@ -125,7 +125,7 @@ fn issue(engine: &Engine<TestPorts>, name: &str) -> Result<(), IssueError> {
     block_on(engine.issue(&name_of(name), request, None)).map(|_| ())
 }
 
-/// What a check says against issuing leases of a dynamic secret.
+/// Returns the problem that a check sees in issuing leases of a dynamic secret.
 fn checked(engine: &Engine<TestPorts>, name: &str) -> Option<String> {
     let check = block_on(engine.check_target(&name_of("prod"))).expect("checks");
     let mut secrets = check.dynamic_secrets.into_iter();

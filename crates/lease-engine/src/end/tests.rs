@@ -38,7 +38,7 @@ const MISPLACED: [Fault; 14] = [
     Fault::Misplace(410, "Gone", r#"{"name":"NAME","group":"GROUP","kind":"KIND"}"#),
 ];
 
-/// Whether a request is the deletion of the object of this kind, or the look at it.
+/// Returns true for a request that deletes the object of this kind, or reads it.
 fn ends(kind: ObjectKind, verbs: &'static [&'static str]) -> impl Fn(&Sent) -> bool + 'static {
     move |sent| verbs.iter().any(|verb| sent.asks(verb, &resource(kind)))
 }
@@ -105,7 +105,7 @@ fn conflicts(kind: ObjectKind) -> [Fault; 2] {
         .map(|details| Fault::Misplace(409, "Conflict", details))
 }
 
-/// Whether a request is the deletion itself, and not the look that is a dry one.
+/// Returns true for the deletion itself, and not for the dry run.
 fn deletes(kind: ObjectKind) -> impl Fn(&Sent) -> bool + 'static {
     move |sent| ends(kind, &["delete"])(sent) && !sent.is_dry()
 }

@@ -25,7 +25,7 @@ pub enum IssueError {
     /// The identity has asked for as many leases in this minute as it may.
     #[error("the requester has asked for its {limit} leases in this minute")]
     TooMany {
-        /// How many it may ask for.
+        /// The greatest number that it may ask for.
         limit: u32,
         /// The number of seconds after which it may ask again.
         retry_after: u32,
@@ -33,7 +33,7 @@ pub enum IssueError {
     /// There is no such dynamic secret.
     #[error("there is no dynamic secret `{0}`")]
     UnknownSecret(DynamicSecretName),
-    /// It is for a target that is gone.
+    /// The target of the dynamic secret is gone.
     #[error("dynamic secret `{secret}` is for target `{target}`, which does not exist")]
     UnknownTarget {
         /// The dynamic secret.
@@ -44,17 +44,17 @@ pub enum IssueError {
     /// Nothing is issued on the target.
     #[error("target `{0}` is disabled")]
     TargetDisabled(TargetName),
-    /// It does not grant what was asked for.
+    /// The dynamic secret does not grant what was asked for.
     #[error("dynamic secret `{secret}` gives no such lease")]
     NotGranted {
         /// The dynamic secret.
         secret: DynamicSecretName,
-        /// What it would give.
+        /// The namespaces that it would give.
         namespaces: String,
         /// Why.
         source: NotGranted,
     },
-    /// It would lease kubelease's own account.
+    /// The dynamic secret would lease kubelease's own account.
     #[error("the account is the one that kubelease itself has on target `{0}`")]
     OwnAccount(TargetName),
     /// As many leases live as may.
@@ -62,16 +62,16 @@ pub enum IssueError {
     Full {
         /// The dynamic secret.
         secret: DynamicSecretName,
-        /// How many may live.
+        /// The greatest number of leases that may live.
         cap: u32,
     },
     /// As many leases of the requester live as may.
     #[error("the requester has its {cap} leases")]
     IdentityFull {
-        /// How many may live.
+        /// The greatest number of leases that may live.
         cap: u32,
     },
-    /// What is out on the target is not known yet.
+    /// The leases on the target are not known yet.
     #[error("target `{0}` is being compared with the records")]
     Reconciling(TargetName),
     /// The account does not exist.
@@ -81,12 +81,12 @@ pub enum IssueError {
     NoAccount {
         /// The target.
         target: TargetName,
-        /// Where.
+        /// The namespace.
         namespace: Namespace,
         /// The account.
         account: ServiceAccountName,
     },
-    /// Its own rules are dangerous by now, and nobody has weighed that.
+    /// The rules of the dynamic secret are dangerous by now, and nobody has waived that.
     #[error("dynamic secret `{secret}` grants by now what is dangerous")]
     DangerousRules {
         /// The dynamic secret.
@@ -126,7 +126,7 @@ pub enum IssueError {
     /// The lease of this key lives too short for another token.
     #[error("lease `{0}` of this `Idempotency-Key` ends too soon for another token")]
     EndsTooSoon(LeaseId),
-    /// It took longer than it may. What was made is undone.
+    /// The issue took longer than it may. Its objects are deleted.
     #[error("the issue took too long")]
     TooLate,
     /// The cluster could not be asked, said no, or answered with something else.

@@ -14,7 +14,7 @@ pub enum ReadError {
     /// The requester may not know of it: it is told that there is none.
     #[error("lease `{0}` is of another requester")]
     Hidden(LeaseId),
-    /// It is the requester's own, and no grant lets it look at it.
+    /// The lease is the requester's own, and no grant lets it look at it.
     #[error("the requester is not granted to read lease `{0}`")]
     Denied(LeaseId),
     /// The store failed.
@@ -34,7 +34,7 @@ pub enum RevokeError {
     /// No grant of the requester lets it take this one back, though it may see it.
     #[error("the requester is not granted to revoke lease `{0}`")]
     Denied(LeaseId),
-    /// Its token is bound to nothing.
+    /// The token is bound to nothing.
     #[error("lease `{0}` is a plain token")]
     Plain(LeaseId),
     /// Somebody was faster; trying again tells what stands now.
@@ -60,22 +60,22 @@ pub enum RenewError {
     /// The access token of the requester was revoked, or its identity deleted or disabled, while it was under way.
     #[error("the access token is not good any more")]
     NotAdmitted,
-    /// Its token is bound to nothing.
+    /// The token is bound to nothing.
     #[error("lease `{0}` is a plain token")]
     Plain(LeaseId),
-    /// It has ended, is ending, or is not answered yet.
+    /// The lease has ended, is ending, or is not answered yet.
     #[error("lease `{0}` is not active")]
     NotActive(LeaseId),
-    /// It took longer than it may. The lease ends no sooner than before.
+    /// The renewal took longer than it may. The lease ends no sooner than before.
     #[error("the renewal took too long")]
     TooLate,
-    /// It lives as long as it may.
+    /// The lease lives as long as it may.
     #[error("lease `{0}` is at its latest end")]
     AtLatestEnd(LeaseId),
     /// More was asked for than may be.
     #[error("a ttl of {asked} is more than the maximum of {max}")]
     TooLong {
-        /// What was asked for.
+        /// The lifetime that was asked for.
         asked: lease_core::Ttl,
         /// The most that would be granted.
         max: lease_core::Ttl,
@@ -83,10 +83,10 @@ pub enum RenewError {
     /// Less was asked for than a lease may live.
     #[error(transparent)]
     TooShort(lease_core::TtlError),
-    /// Its target or dynamic secret is disabled.
+    /// The target or dynamic secret is disabled.
     #[error("lease `{0}` is of a dynamic secret or target that is disabled")]
     Disabled(LeaseId),
-    /// Its target is gone.
+    /// The target is gone.
     #[error("target `{0}` does not exist")]
     UnknownTarget(TargetName),
     /// The cluster could not be asked, said no, or answered with something else.

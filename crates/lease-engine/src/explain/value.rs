@@ -25,10 +25,10 @@ pub(crate) fn names(names: Vec<&str>) -> Value {
     Value::Array(names.into_iter().map(|name| json!(name)).collect())
 }
 
-/// How many elements of a list are shown.
+/// The number of elements of a list that are shown.
 const MAX_ITEMS: usize = 16;
 
-/// What stands for a value that no rule compares.
+/// The replacement of a value that no rule compares.
 const NESTED: &str = "(a list or an object)";
 
 #[cfg(test)]

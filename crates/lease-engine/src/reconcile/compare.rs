@@ -10,12 +10,12 @@ use super::list::Listing;
 use crate::announce::is_listed;
 use crate::{Engine, Ports, Reconciled, StoreError};
 
-/// What came of comparing.
+/// The findings of a comparison.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     /// The leases of which something was found, and no record.
     pub(super) unknown: BTreeMap<LeaseId, FoundLease>,
-    /// What is left of leases that have ended, or of their first names.
+    /// The objects that are left of leases that have ended, or of their first names.
     pub(super) left: BTreeMap<LeaseId, FoundLease>,
     /// The leases on record whose objects are there.
     pub(super) seen: BTreeSet<LeaseId>,
@@ -127,8 +127,8 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// Whether an object can be what is left of a lease that has ended: not one of another UID than we saw made and
-/// go, unless a try to make it may have landed after that.
+/// Returns true if an object can be a remainder of a lease that has ended: not one of another UID
+/// than we saw created and deleted, unless a try to create it may have taken effect after that.
 fn may_be_left(lease: &Lease, object: &FoundObject) -> bool {
     let known = lease.objects.iter().find(|known| is_same(known, object));
     let seen = known.and_then(|known| known.uid.as_ref());
@@ -139,7 +139,8 @@ fn is_same(known: &LeasedObject, object: &FoundObject) -> bool {
     known.kind == object.kind && known.namespace == object.namespace && known.name == object.name
 }
 
-/// How much later an announced end is no other end: it is planned in whole seconds, before the token is.
+/// The difference up to which an announced end is the same end: it is planned in whole seconds,
+/// before the token is.
 const SLACK: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 
 fn add(leases: &mut BTreeMap<LeaseId, FoundLease>, object: &FoundObject, stamp: Stamp) {

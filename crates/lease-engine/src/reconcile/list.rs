@@ -21,34 +21,36 @@ pub(super) struct Shelf {
     pub(super) namespace: Option<Namespace>,
 }
 
-/// Where listing goes on in another run.
+/// A cursor at which another run goes on with listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
     kind: ObjectKind,
     next: Option<String>,
 }
 
-/// What was listed. All of it claims to be ours, which is still to be proved.
+/// The objects that were listed. All of them claim to be ours, which is still to be proved.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) objects: Vec<FoundObject>,
-    /// What was listed from its begin to its end, so that what is not on it is not there.
+    /// The lists that were read from their begin to their end: an object that they do not name was
+    /// not there.
     pub(super) complete: HashSet<Shelf>,
-    /// Whether some of it may not be listed by us.
+    /// True if some of it may not be listed by us.
     pub(super) is_refused: bool,
-    /// Where the next run goes on, if this one did not come to the end.
+    /// The cursor for the next run, if this one did not come to the end.
     pub(super) resume: Option<Place>,
 }
 
 impl Listing {
-    /// Whether all objects of a kind were listed that are in a namespace, or in any if none is named.
+    /// Returns true if all objects of a kind were listed that are in a namespace, or in any if none
+    /// is named.
     pub(super) fn is_whole(&self, kind: ObjectKind, namespace: Option<&Namespace>) -> bool {
         let mut shelves = [None, namespace.cloned()].into_iter();
         shelves.any(|namespace| self.complete.contains(&Shelf { kind, namespace }))
     }
 }
 
-/// How the listing of a shelf has ended.
+/// The end of one list.
 enum Ended {
     Whole,
     Refused,
@@ -153,7 +155,7 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// What selects all that this installation has made, under any of its keys.
+    /// Returns the label selector of all that this installation has created, under any of its keys.
     fn selector(&self) -> String {
         let installations = self.keys.installations().join(",");
         format!("{MANAGED_BY}={MANAGER},{INSTALLATION} in ({installations})")
@@ -195,8 +197,9 @@ const LISTED: [ObjectKind; 6] = [
     ObjectKind::ClusterRoleBinding,
 ];
 
-/// How many objects one run holds: some 1 KB each, and the memory of a component is small.
+/// The number of objects that one run holds: some 1 KB each, and the memory of a component is
+/// small.
 const MAX_OBJECTS: usize = 30_000;
 
-/// How often a list that has become too old begins anew.
+/// The number of times that a list begins again after it has become too old.
 const RESTARTS: u32 = 3;

@@ -61,7 +61,7 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// Whether what gives a lease its life is not there any more.
+    /// Returns true if the object that gives a lease its life is not there any more.
     async fn is_gone(
         &self,
         run: &Reconcile<'_, P>,
@@ -125,5 +125,5 @@ fn missing<'h, P: Ports>(
     listing.is_whole(bearer.kind, bearer.namespace.as_ref()).then_some(bearer)
 }
 
-/// How many leases are read at once.
+/// The number of leases that are read at once.
 const PAGE: usize = 100;

@@ -9,11 +9,11 @@ use super::{Outcome, Progress, Reconcile};
 use crate::end::{END_TIME, Ending};
 use crate::{Engine, Obstacle, Ports, StoreError};
 
-/// What is to become of a lease that was found without a record.
+/// The decision about a lease that was found without a record.
 enum Fate {
-    /// It still lives.
+    /// Take it into the store: it still lives.
     Adopt(u64, Box<Lease>),
-    /// It is over, or of no use without what is missing of it.
+    /// Delete its objects: it is over, or of no use without those that are missing.
     Remove,
     /// Nothing yet.
     Wait,
@@ -141,5 +141,5 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// How many leases one run removes that no record speaks of.
+/// The number of leases that one run removes although no record confirms it.
 pub(super) const REMOVALS: usize = 100;

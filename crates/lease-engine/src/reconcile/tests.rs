@@ -288,7 +288,7 @@ fn a_removal_that_stops_anywhere_is_gone_on_with() {
     }
 }
 
-/// How many objects are made for a lease.
+/// Returns the number of objects of a lease.
 fn objects_of(mode: Mode) -> usize {
     issue(&warm(mode)).expect("issues").held.lease.objects.len()
 }

@@ -38,5 +38,5 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// How many numbers of one log are looked at.
+/// The number of a log's numbers that are looked at.
 const LIMIT: usize = 1000;

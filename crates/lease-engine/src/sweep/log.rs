@@ -150,7 +150,7 @@ impl<P: Ports> Engine<P> {
         closing.or(expired.ok()).map_or(0, |waits| waits.num_seconds())
     }
 
-    /// Whether the budget is used up.
+    /// Returns true if the budget is used up.
     pub(super) fn is_over(&self, sweep: &Sweep) -> bool {
         let over = self.ports.now() >= sweep.stop || self.calls.get() >= sweep.last_call;
         sweep.report.borrow_mut().more |= over;
@@ -222,8 +222,8 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// How long to wait before the next try: the longer it lasts the longer, never more than ten minutes,
-    /// and not all at once.
+    /// Returns the pause before the next try: the longer it lasts the longer, never more than ten
+    /// minutes, and not all at once.
     fn backoff(&self, lasts: TimeDelta) -> TimeDelta {
         let pause = (lasts / 4).clamp(MIN_BACKOFF, MAX_BACKOFF);
         let [jitter] = self.random::<1>();
@@ -287,12 +287,12 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What came of one end.
+/// The outcome of one end.
 enum Outcome {
     Done,
     /// There was no time left for it.
     OutOfBudget,
-    /// Its target does not answer.
+    /// Not tried, because the target does not answer.
     NotTried,
     Obstacle(Obstacle),
 }
@@ -308,10 +308,10 @@ fn left_if_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError>
     }
 }
 
-/// How long what the operator holds is left alone before it is looked at again.
+/// The pause before a lease that the operator holds is looked at again.
 const HOLD_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
-/// How long what waits for another target than its log's is left alone.
+/// The pause before a lease that waits for another target than its log's is looked at again.
 const SILENT_PAUSE: TimeDelta = TimeDelta::seconds(5);
 
 /// The shortest pause before an end is tried again.

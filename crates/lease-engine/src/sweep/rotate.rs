@@ -81,7 +81,8 @@ impl<P: Ports> Engine<P> {
         Ok(resigned)
     }
 
-    /// Whether the listed object of a lease was signed anew; none if that has to be tried again.
+    /// Signs the listed object of a lease again. Returns true if it did; `None` if that has to be
+    /// tried again.
     async fn resign_one(&self, held: &Held) -> Option<bool> {
         let lease = &held.lease;
         let deadline = self.ports.now() + ISSUE_TIME;
@@ -103,7 +104,8 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// How far the pass has come: at its end it is done, or begins again if something was left out.
+/// Returns the progress of the pass: at its end it is done, or begins again if a lease was left
+/// out.
 fn next(pass: Pass, at: Option<Place>) -> Pass {
     match at {
         Some(_) => Pass { at, ..pass },
@@ -112,5 +114,5 @@ fn next(pass: Pass, at: Option<Place>) -> Pass {
     }
 }
 
-/// How many leases one sweep looks at for this: a call or two each.
+/// The number of leases that one sweep looks at for this: a call or two each.
 const PAGE: usize = 50;

@@ -15,7 +15,7 @@ struct Silence {
     until: DateTime<Utc>,
 }
 
-/// Which sweep is at work.
+/// The sweep that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Turn {
     of: u64,
@@ -23,7 +23,8 @@ struct Turn {
 }
 
 impl<P: Ports> Engine<P> {
-    /// Whether a target answers, as the cluster that it was; its clock is read with that. Once in a sweep.
+    /// Returns true if a target answers, as the cluster that it was. Its clock is read with that,
+    /// once in a sweep.
     pub(super) async fn looks_good(
         &self,
         sweep: &Sweep,
@@ -38,7 +39,7 @@ impl<P: Ports> Engine<P> {
         Ok(is_good)
     }
 
-    /// What keeps a target from being asked, if anything does.
+    /// Returns the reason why a target is not asked, if there is one.
     async fn ask_target(
         &self,
         sweep: &Sweep,
@@ -86,7 +87,7 @@ impl<P: Ports> Engine<P> {
         Ok(None)
     }
 
-    /// Whether a target is left alone, since it did not answer a short while ago.
+    /// Returns true if a target is left alone because it did not answer a short while ago.
     fn is_silent(&self, name: &TargetName) -> Result<bool, StoreError> {
         let now = self.ports.now();
         let silence: Option<Silence> = self.notes().get(Note::Silence(name))?;
@@ -105,7 +106,8 @@ impl<P: Ports> Engine<P> {
         self.notes().put(Note::Silence(name), &Silence { tries, until })
     }
 
-    /// Whether the leases of a target are this sweep's to work on: another that is at work on them goes on.
+    /// Returns true if the leases of a target are this sweep's to work on; another sweep that is at
+    /// work on them goes on.
     ///
     /// It saves double work and no more; two at once do no harm.
     pub(super) fn takes_turn(
@@ -156,7 +158,7 @@ impl<P: Ports> Engine<P> {
 }
 
 impl Sweep {
-    /// What keeps a target from being asked, if it was looked at and something does.
+    /// Returns the reason why a target is not asked, if it was looked at and there is one.
     pub(super) fn obstacle_of(&self, target: &TargetName) -> Option<String> {
         self.looked.borrow().get(target).cloned().flatten()
     }
@@ -188,17 +190,17 @@ fn store_only(error: ClusterError) -> StoreError {
     }
 }
 
-/// How long a target may take to say that it is there.
+/// The time that a target has to answer.
 const LOOK_TIME: TimeDelta = TimeDelta::seconds(8);
 
-/// How long a target that did not answer is left alone at first.
+/// The first time for which a target that did not answer is left alone.
 const MIN_SILENCE: TimeDelta = TimeDelta::seconds(5);
 
-/// How often that is doubled: then it is eighty seconds.
+/// The number of times that this is doubled: then it is eighty seconds.
 const DOUBLINGS: u32 = 5;
 
 /// The longest that it is left alone.
 const MAX_SILENCE: TimeDelta = TimeDelta::seconds(5 * 16);
 
-/// How long another sweep keeps away from what one has begun, should that have stopped.
+/// The time for which other sweeps keep away from the work of one that may have stopped.
 const TURN: TimeDelta = TimeDelta::seconds(10);

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::sent::Access;
 use super::token::token;
 
-/// What is done with one request that is not the cluster's own doing.
+/// A scripted answer to one request, in place of the cluster's own.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// It is answered with a status and a body.
+    /// The request is answered with a status and a body.
     Reply(u16, String),
     /// No answer comes.
     Fail(TransportError),
@@ -84,7 +84,7 @@ impl Reply {
         Self::refusal_of(409, "Conflict", &message, &details(what, name))
     }
 
-    /// What the authorizers refuse; what everybody may ask is no `access`.
+    /// A refusal of the authorizers; a request that everybody may make has no `access`.
     pub(super) fn forbidden(access: Option<&Access>, message: &str) -> Self {
         let details = match access {
             Some(Access { resource, name, .. }) => {

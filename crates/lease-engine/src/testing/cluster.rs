@@ -141,7 +141,7 @@ impl FakeCluster {
         reply
     }
 
-    /// What it does, as it is answered, with the time by its own clock.
+    /// Carries a request out and answers it, with the time by its own clock.
     fn respond(&self, sent: &Sent) -> Result<Response<Vec<u8>>, TransportError> {
         let now = self.clock.get() + self.state.borrow().ahead;
         let mut response = self.serve(sent).into_response()?;
@@ -290,7 +290,7 @@ pub(super) fn view() -> Value {
     })
 }
 
-/// What a gateway answers where the server behind it fails.
+/// The page of a gateway if the server behind it fails.
 fn page(code: u16) -> Reply {
     Reply { code, body: "<html>".to_owned(), retry_after: None }
 }

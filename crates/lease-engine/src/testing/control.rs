@@ -9,38 +9,38 @@ use super::{Answer, FakeCluster, Fault, Sent};
 impl FakeCluster {
     // What is answered.
 
-    /// What is answered next, whatever is asked.
+    /// Scripts the next answers, whatever is asked.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.borrow_mut().script.extend(answers);
     }
 
-    /// What is answered to the next token requests.
+    /// Scripts the answers to the next token requests.
     pub fn script_tokens(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.borrow_mut().token_script.extend(answers);
     }
 
-    /// What happens while a request is under way.
+    /// Sets an action that happens while a request is under way.
     pub fn on_send(&self, act: impl Fn() + 'static) {
         self.on_call(move |_, _| act());
     }
 
-    /// What happens just before a request is answered.
+    /// Sets an action that happens just before a request is answered.
     pub fn on_call(&self, act: impl FnMut(&FakeCluster, &Sent) + 'static) {
         self.hooks.borrow_mut().push(Box::new(act));
     }
 
-    /// What goes wrong with a request from now on, 0 being the next.
+    /// Plans a fault of one request from now on, 0 being the next.
     pub fn fail_call(&self, call: usize, fault: Fault) {
         let number = self.calls() + call;
         self.fail(Some(1), fault, move |sent| sent.number == number);
     }
 
-    /// What goes wrong with the next request that meets this.
+    /// Plans a fault of the next request that meets this.
     pub fn fail_once(&self, fault: Fault, meets: impl Fn(&Sent) -> bool + 'static) {
         self.fail(Some(1), fault, meets);
     }
 
-    /// What goes wrong with each request that meets this.
+    /// Plans a fault of each request that meets this.
     pub fn fail_all(&self, fault: Fault, meets: impl Fn(&Sent) -> bool + 'static) {
         self.fail(None, fault, meets);
     }
@@ -83,7 +83,7 @@ impl FakeCluster {
         self.state.borrow_mut().ahead = ahead;
     }
 
-    /// Who we are there.
+    /// Sets the name of our user there.
     pub fn set_username(&self, username: &str) {
         username.clone_into(&mut self.state.borrow_mut().username);
     }
@@ -155,7 +155,8 @@ impl FakeCluster {
         objects.retain(|_, kept| !kept.is_terminating() || kept.is_held());
     }
 
-    /// Which cluster answers, 0 being the first; one that was never there has the same namespaces and account, by other UIDs.
+    /// Changes the cluster that answers, 0 being the first; one that was never there has the same
+    /// namespaces and account, by other UIDs.
     pub fn go_to(&self, world: usize) {
         let mut state = self.state.borrow_mut();
         while state.worlds.len() <= world {
@@ -177,7 +178,8 @@ impl FakeCluster {
         }
     }
 
-    /// Whether a token is accepted now: its account, and its Secret, are there, and its time is not over.
+    /// Returns true if a token is accepted now: its account, and its Secret, are there, and its
+    /// time is not over.
     #[must_use]
     pub fn accepts(&self, token: &str) -> bool {
         let Ok(claims) = kube_rest::TokenClaims::read_unverified(token) else { return false };
@@ -196,7 +198,7 @@ impl FakeCluster {
 
     // What was asked.
 
-    /// How many requests were sent.
+    /// Returns the number of requests that were sent.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.state.borrow().sent.len()
@@ -214,7 +216,7 @@ impl FakeCluster {
         self.state.borrow().sent.iter().map(|sent| sent.round).max().unwrap_or_default()
     }
 
-    /// How many were under way at once.
+    /// Returns the greatest number of requests that were under way at once.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {
         self.state.borrow().most_in_flight

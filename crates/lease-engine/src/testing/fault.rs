@@ -4,46 +4,46 @@ use std::fmt;
 
 use super::Sent;
 
-/// What goes wrong with one request.
+/// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It is refused: 403.
+    /// The request is refused: 403.
     Forbid,
-    /// It is not done, and answered with this status and reason and these `details`, in which `NAME`, `GROUP` and
-    /// `KIND` stand for what the request names in its path.
+    /// The request is not done, and answered with this status and reason and these `details`, in
+    /// which `NAME`, `GROUP` and `KIND` stand for what the request names in its path.
     Misplace(u16, &'static str, &'static str),
-    /// It is refused with this message: 403.
+    /// The request is refused with this message: 403.
     Deny(&'static str),
-    /// It is refused for now: 429, and these seconds in `Retry-After`.
+    /// The request is refused for now: 429, and these seconds in `Retry-After`.
     Busy(u64),
     /// The server fails before it does anything: this status, and no reason.
     Fail(u16),
-    /// It is done, and a gateway answers with this status.
+    /// The request is done, and a gateway answers with this status.
     FailAfter(u16),
     /// Nothing listens.
     Unreachable,
-    /// It is not done, and no answer comes in time.
+    /// The request is not done, and no answer comes in time.
     Lose,
-    /// It is done, and no answer comes in time.
+    /// The request is done, and no answer comes in time.
     LoseAnswer,
-    /// It is done, and the exchange breaks off.
+    /// The request is done, and the exchange breaks off.
     BreakAnswer,
-    /// It is not done, and the exchange breaks off.
+    /// The request is not done, and the exchange breaks off.
     Break,
     /// No answer comes in time, and it is done when [`FakeCluster::land`](super::FakeCluster::land) says.
     Late,
 }
 
-/// Which requests a fault is for.
+/// A fault with the requests that it is for.
 pub(super) struct Rule {
     pub(super) meets: Box<dyn Fn(&Sent) -> bool>,
     pub(super) fault: Fault,
-    /// How often yet; none for ever.
+    /// The number of times that are left; `None` for ever.
     pub(super) left: Option<usize>,
 }
 
 impl Rule {
-    /// Whether it is for this request; it is used up by that.
+    /// Returns true if the fault is for this request, which uses it up.
     pub(super) fn takes(&mut self, sent: &Sent) -> bool {
         if self.left == Some(0) || !(self.meets)(sent) {
             return false;

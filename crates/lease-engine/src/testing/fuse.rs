@@ -3,14 +3,15 @@
 use std::cell::Cell;
 use std::task::Poll;
 
-/// What becomes of the step at which everything stops.
+/// The fate of the step at which everything stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
-    /// It is not done.
+    /// The step is not done.
     Before,
-    /// It is done, and nobody learns of it.
+    /// The step is done, and nobody learns of it.
     After,
-    /// It is done later, when [`FakeCluster::land`](super::FakeCluster::land) says; a write of the store never.
+    /// The step is done later, when [`FakeCluster::land`](super::FakeCluster::land) says; a write
+    /// of the store never.
     Late,
 }
 
@@ -35,7 +36,7 @@ impl Fuse {
         self.dead.get()
     }
 
-    /// One step; says how it is the last, where it is.
+    /// Counts a step. Returns its fate if it is the last.
     pub(super) fn step(&self) -> Option<Death> {
         match self.lit.get()? {
             (0, death) => {

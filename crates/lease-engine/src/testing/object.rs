@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use kube_rest::Kind;
 use serde_json::{Map, Value, json};
 
-/// Where an object is: its kind as `ServiceAccount`, its namespace or an empty text, its name.
+/// The key of an object: its kind as `ServiceAccount`, its namespace or an empty text, its name.
 pub(super) type Key = (String, String, String);
 
 /// An object, and whether a request made it.
@@ -44,7 +44,7 @@ pub(super) fn kind(resource: &str) -> Option<Kind> {
         .find(|kind| super::sent::resource(kind.group(), kind.plural(), None) == resource)
 }
 
-/// What the API server adds to what is created.
+/// Adds the fields that the API server adds to a new object.
 pub(super) fn admit(object: &mut Value, number: u64, now: DateTime<Utc>) {
     let metadata = &mut object["metadata"];
     metadata["uid"] = json!(uid(number));

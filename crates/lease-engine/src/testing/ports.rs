@@ -19,7 +19,7 @@ pub struct TestPorts {
     pub store: Rc<TestStore>,
     /// The cluster that every target leads to.
     pub http: Rc<FakeCluster>,
-    /// What the variables hold; one that holds nothing cannot be read.
+    /// The values of the variables; one without a value cannot be read.
     pub variables: Rc<RefCell<BTreeMap<String, Option<String>>>>,
     clock: Rc<Cell<DateTime<Utc>>>,
     fuse: Rc<Fuse>,

@@ -24,16 +24,16 @@ pub struct Sent {
     pub body: Value,
 }
 
-/// What a request is about, as RBAC names it.
+/// The subject of a request, as RBAC names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// As `create`.
     pub verb: &'static str,
     /// As `serviceaccounts/token` or `roles.rbac.authorization.k8s.io`.
     pub resource: String,
-    /// Where; absent for what is in no namespace.
+    /// The namespace; absent for objects of the whole cluster.
     pub namespace: Option<String>,
-    /// Which object, where the path names one.
+    /// The name, if the path has one.
     pub name: Option<String>,
 }
 
@@ -67,19 +67,19 @@ impl Sent {
         self.headers.get("authorization")?.to_str().ok()
     }
 
-    /// Whether it asks for this, as RBAC names it.
+    /// Returns true if it asks for this, as RBAC names it.
     #[must_use]
     pub fn asks(&self, verb: &str, resource: &str) -> bool {
         self.access().is_some_and(|access| access.verb == verb && access.resource == resource)
     }
 
-    /// Whether it is a try that leaves nothing.
+    /// Returns true if it is a dry run.
     #[must_use]
     pub fn is_dry(&self) -> bool {
         self.query.contains_key("dryRun") || self.body.get("dryRun").is_some()
     }
 
-    /// What it is about where it is a review of oneself, which everybody may ask for by default.
+    /// Returns the subject of a review of oneself, which everybody may ask for by default.
     pub(super) fn review(&self) -> Option<Access> {
         let rest = self.path.strip_prefix("/apis/")?;
         let [group, "v1", plural] = rest.split('/').collect::<Vec<_>>()[..] else { return None };
@@ -87,7 +87,7 @@ impl Sent {
         Some(Access { verb: "create", resource, namespace: None, name: None })
     }
 
-    /// What it is about; none for what everybody may ask.
+    /// Returns the subject; `None` for requests that everybody may make.
     #[must_use]
     pub fn access(&self) -> Option<Access> {
         let segments: Vec<_> = self.path.split('/').filter(|part| !part.is_empty()).collect();

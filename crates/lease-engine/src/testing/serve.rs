@@ -9,12 +9,12 @@ use super::sent::{Access, Sent};
 use super::token::{Subject, claims, encode};
 use super::world::{World, unknown};
 
-/// What a cluster is beside its objects.
+/// The parts of a cluster beside its objects.
 pub(super) struct Server<'a> {
     pub(super) username: &'a str,
     pub(super) allows: &'a dyn Fn(&Access) -> bool,
     pub(super) webhook: Option<&'a dyn Fn(&mut Value)>,
-    /// What forges the claims of tokens, if something does.
+    /// The forger of the claims of tokens, if there is one.
     pub(super) forger: Option<&'a dyn Fn(&mut Value)>,
     /// The longest life that a token is given (`--service-account-max-token-expiration`).
     pub(super) longest: Option<u64>,
@@ -73,7 +73,7 @@ impl Server<'_> {
         Some(Reply::forbidden(Some(access), message))
     }
 
-    /// What everybody may ask.
+    /// Answers the requests that everybody may make.
     fn serve_all(&self, sent: &Sent) -> Reply {
         match (sent.method.as_str(), sent.path.as_str()) {
             ("GET", "/version") => Reply::json(200, &json!({"gitVersion": "v1.36.3"})),

@@ -68,5 +68,5 @@ pub(super) fn encode(claims: &Value) -> String {
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).expect("encodes")
 }
 
-/// Who accepts a token that names nobody.
+/// The audience of a token that names nobody.
 const AUDIENCE: &str = "https://kubernetes.default.svc";

@@ -209,12 +209,13 @@ fn missing(access: &Access) -> Reply {
     Reply::not_found(&access.resource, access.name.as_deref().unwrap_or_default())
 }
 
-/// What the API server answers if there is nothing: text, and no reason.
+/// The answer of the API server at an unknown path: text, and no reason.
 pub(super) fn unknown() -> Reply {
     Reply { code: 404, body: "404 page not found".to_owned(), retry_after: None }
 }
 
-/// Whether labels meet a selector of terms such as `a=b`, `a in (b,c)`, `a notin (b)`, `a` and `!a`.
+/// Returns true if labels meet a selector of terms such as `a=b`, `a in (b,c)`, `a notin (b)`, `a`
+/// and `!a`.
 fn selects(selector: &str, labels: &Value) -> bool {
     let mut rest = selector;
     while !rest.is_empty() {

@@ -11,8 +11,8 @@ use crate::fixtures::{
 use crate::testing::Fault;
 use crate::{Ports, SweepOptions};
 
-/// What an API server does to a request that is busy, is replaced, or closes its connections now and then; and
-/// the answer to another request.
+/// The faults of an API server that is busy, is replaced, or closes its connections now and then;
+/// and the answer to another request.
 const PASSING: [Fault; 5] = [
     Fault::BreakAnswer,
     Fault::Unreachable,
