@@ -17,7 +17,7 @@ use crate::list::Query;
 use crate::problem::Problem;
 use crate::{Body, input, leases, respond};
 
-/// What an administrator says of an access token.
+/// The body of a request for an access token.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `ttl` and `description`, or no body")]
 struct MakeInput {
@@ -64,7 +64,7 @@ pub(crate) async fn revoke_accessor<P: Ports>(
     Ok(revoked.map_or_else(respond::no_content, |done| leases::revoked(&done)))
 }
 
-/// How many dynamic secrets are shown to an identity that may ask for leases of more.
+/// The number of dynamic secrets that are shown to an identity that may ask for leases of more.
 const SHOWN: usize = 100;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub(crate) use self::events::{LIST_QUERY, list};
 pub(crate) use self::refusals::{Asked, record as record_refusal};
 pub(crate) use self::verify::verify;
 
-/// What a cursor is.
+/// The rule for a cursor.
 const CURSOR_RULE: &str = "is the `next_cursor` of the answer before";
 
 #[cfg(test)]

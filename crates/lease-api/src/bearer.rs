@@ -17,7 +17,7 @@ impl BearerToken {
         good.then(|| Self(Sha256::digest(text).into()))
     }
 
-    /// Whether `shown` is this token.
+    /// Returns true if `shown` is this token.
     pub(crate) fn admits(&self, shown: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(shown).into();
         self.0.ct_eq(&digest).into()

@@ -13,10 +13,10 @@ pub trait Body {
 /// Why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// It is longer than it may be.
+    /// The body is longer than it may be.
     #[error("the body is too large")]
     TooLarge,
-    /// It did not come in time.
+    /// The body did not come in time.
     #[error("the body did not come in time")]
     TooSlow,
     /// The client went away.

@@ -59,7 +59,7 @@ pub(crate) async fn delete<P: Ports>(
     })
 }
 
-/// What is answered where the sweep goes on.
+/// The answer if the sweep goes on.
 const STILL_REVOKING: Going = Going { state: "revoking" };
 
 #[derive(Serialize)]

@@ -14,7 +14,7 @@ use self::json::ExplanationJson;
 use crate::problem::Problem;
 use crate::{Body, input, respond};
 
-/// What is to be explained.
+/// The request that is to be explained.
 #[derive(Deserialize)]
 #[serde(
     deny_unknown_fields,

@@ -12,12 +12,12 @@ use crate::routes::Access;
 use crate::settings::{Settings, SettingsError, no_administrator};
 use crate::sweep::json::{Degraded, SummaryJson, SweptJson};
 
-/// It answers, so it is alive.
+/// Answers 200: a component that answers is alive.
 pub(crate) fn live() -> Response<Vec<u8>> {
     respond::json(StatusCode::OK, &json!({"status": "alive"}))
 }
 
-/// Whether it can work, and whether it does as it should.
+/// The answer of `/readyz`.
 #[derive(Serialize)]
 struct ReadyJson<'a> {
     status: &'static str,
@@ -34,9 +34,11 @@ enum SweepJson<'a> {
     Summary(SummaryJson),
 }
 
-/// Whether it is configured and its store answers, and what the last sweep did: in numbers for anybody, whole
-/// for who may sweep. Targets are not asked, and a sweep that is missing takes nothing out of service: one bad
-/// cluster must not take the others away.
+/// Reports if kubelease is configured and its store answers, and what the last sweep did: in
+/// numbers for anybody, whole for a caller who may sweep.
+///
+/// Targets are not asked, and a missing sweep takes nothing out of service: one bad cluster must
+/// not take the others away.
 pub(crate) fn ready<P: Ports>(
     ports: P,
     settings: Result<Settings, SettingsError>,

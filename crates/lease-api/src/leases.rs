@@ -42,7 +42,7 @@ pub(crate) fn list<P: Ports>(
     Ok(respond::json(StatusCode::OK, &list))
 }
 
-/// What a list of leases can be narrowed by.
+/// The query parameters that narrow a list of leases.
 pub(crate) const LIST_QUERY: &[&str] =
     &["dynamic_secret", "target", "namespace", "state", "identity", "limit", "cursor"];
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 
-/// Which part of a list is asked for.
+/// The part of a list that is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) from: u64,
@@ -91,7 +91,7 @@ impl<'a> Query<'a> {
         self.text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
     }
 
-    /// Whether something is said to be so; left out, it is not.
+    /// Returns true if the parameter says `true`; false if it is left out.
     ///
     /// # Errors
     /// Refuses what is neither `true` nor `false`.
@@ -121,10 +121,10 @@ impl<'a> Query<'a> {
     }
 }
 
-/// How many items a page has if nothing is said.
+/// The number of items of a page by default.
 pub(crate) const DEFAULT_LIMIT: u64 = 100;
 
-/// How many it has at most.
+/// The greatest number of items of a page.
 pub(crate) const MAX_LIMIT: u64 = 500;
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub(crate) struct Told {
     errors: Option<[FieldError; 1]>,
 }
 
-/// Which part of a request is wrong.
+/// The field of a request that is at fault.
 #[derive(Debug, Serialize)]
 struct FieldError {
     /// A JSON pointer (RFC 6901) into the body.
@@ -67,7 +67,7 @@ impl Problem {
         Self { code, status, told, header: None, cause: None, own_cause: None }
     }
 
-    /// One field of the body does not fit.
+    /// The problem of one field of the body.
     pub(crate) fn field(pointer: String, detail: String) -> Self {
         let field = pointer.trim_start_matches('/').replace('/', ".");
         let text = if field.is_empty() { detail.clone() } else { format!("`{field}`: {detail}") };
@@ -160,7 +160,7 @@ impl Problem {
 }
 
 impl From<SettingsError> for Problem {
-    /// What is wrong is for `/readyz` to say: whoever asks anything else need not know.
+    /// Hides the fault, which `/readyz` shows: a caller of other routes need not know it.
     fn from(error: SettingsError) -> Self {
         let detail = "kubelease is not configured; `GET /readyz` says what is missing";
         Self::new(Code::NotConfigured, detail).because(error)

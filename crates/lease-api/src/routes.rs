@@ -2,19 +2,19 @@
 
 use http::Method;
 
-/// One route.
+/// A route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The method.
     pub method: Method,
     /// The path; `{…}` stands for one segment.
     pub path: &'static str,
-    /// Who may ask.
+    /// The callers who may use it.
     pub access: Access,
     pub(crate) endpoint: Endpoint,
 }
 
-/// Who may use a route.
+/// The callers who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Anybody: it tells nothing, or is where somebody says who he is.
@@ -29,7 +29,7 @@ pub enum Access {
     Holder,
 }
 
-/// What a route does.
+/// The function of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// Says that the component runs.
@@ -42,14 +42,14 @@ pub(crate) enum Endpoint {
     TokenOperation(TokenOperation),
 }
 
-/// What is done with an access token, for whoever holds it.
+/// An operation of the holder of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenOperation {
     Renew,
     Revoke,
 }
 
-/// What is done for whoever is let in.
+/// An operation for a caller who is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     ListTargets,
@@ -167,7 +167,7 @@ pub fn sweep_routes() -> Vec<Route> {
         .into()
 }
 
-/// What a path and method lead to.
+/// The result of looking up a path and a method.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
     /// A route, and what stands for its one `{…}`.
@@ -208,7 +208,8 @@ impl Route {
     }
 }
 
-/// What stands in `path` for the one `{…}` of `pattern`, or nothing for none; `None` if they differ.
+/// Returns the part of `path` that stands for the one `{…}` of `pattern`, or an empty one if there
+/// is none; `None` if they differ.
 fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let mut parameter = "";
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));

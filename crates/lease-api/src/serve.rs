@@ -167,7 +167,7 @@ async fn dispatch<P: Ports>(
     }
 }
 
-/// What the query of a route may hold.
+/// Returns the query parameters of a route.
 fn parameters(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::ListTargets

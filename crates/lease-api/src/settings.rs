@@ -28,19 +28,20 @@ pub struct Variables {
     pub sweep_token: String,
     /// The longest lifetime of any lease, as `768h`.
     pub max_lease_ttl: String,
-    /// How long a request that was given up may still take effect in a cluster, as `75s`.
+    /// The time after an issue was given up in which its requests may still take effect in a
+    /// cluster, as `75s`.
     pub landing_time: String,
-    /// How long an ended lease can still be seen, as `7d`.
+    /// The retention of ended leases, as `7d`.
     pub lease_retention: String,
-    /// How long audit events are kept.
+    /// The retention of audit events.
     pub audit_retention: String,
-    /// Which variable may be sent where: `target_prod=https://10.0.0.1:6443 …`.
+    /// The one origin to which each variable may be sent: `target_prod=https://10.0.0.1:6443 …`.
     pub target_origins: String,
-    /// Whether what has expired is left alone: `true` or `false`.
+    /// `true` to keep expired leases; or `false`.
     pub hold_expired: String,
-    /// How often the sweep is meant to run, as `10s`.
+    /// The interval of the sweep, as `10s`.
     pub sweep_interval: String,
-    /// How often each cluster is compared with the records, as `10m`.
+    /// The interval at which each cluster is compared with the records, as `10m`.
     pub reconcile_interval: String,
     /// The proxies whose word on the client's address is believed: `10.0.0.0/8 2001:db8::/32`.
     pub trusted_proxies: String,
@@ -61,7 +62,7 @@ pub enum SettingsError {
     Malformed(&'static str, &'static str),
 }
 
-/// What the variables say, checked.
+/// The settings of the variables, checked.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) tokens: InstallationTokens,

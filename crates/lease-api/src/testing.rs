@@ -27,7 +27,7 @@ pub(crate) const PLAIN: &str = r#"{"type":"existing","name":"deployer","revocabl
 pub(crate) const TEMPORARY: &str = r#"{"type":"temporary","scope":"namespace",
     "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]}"#;
 
-/// Where leases of `ci` are issued.
+/// The path at which leases of `ci` are issued.
 const ISSUE: &str = "/api/v1/dynamic-secrets/ci/leases";
 
 /// Texts that are no name, as they can stand in a path.
@@ -61,7 +61,7 @@ impl Default for Installation {
 }
 
 impl Installation {
-    /// One with target `prod`.
+    /// An installation with target `prod`.
     pub(crate) fn with_target() -> Self {
         let app = Self::default();
         let body = r#"{"url":"https://a.example","auth":{"type":"token","token":"t0ken"}}"#;
@@ -69,7 +69,8 @@ impl Installation {
         app
     }
 
-    /// One with dynamic secret `ci` too: `apps/deployer`, 1 h by default, 24 h at most; `more` says more of it.
+    /// An installation with dynamic secret `ci` too: `apps/deployer`, 1 h by default, 24 h at most;
+    /// `more` adds fields.
     pub(crate) fn with_dynamic_secret(more: &str) -> Self {
         let app = Self::with_target();
         app.put_dynamic_secret("ci", EXISTING, more);
@@ -189,7 +190,7 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Where the lease is that it shows.
+    /// Returns the path of the lease in the answer.
     pub(crate) fn lease_path(&self) -> String {
         format!("/api/v1/leases/{}", self.json["lease_id"].as_str().expect("a lease"))
     }

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::routes::TokenOperation;
 use crate::{Body, infisical, input, leases, respond};
 
-/// What the body of such a request says.
+/// The body of such a request.
 struct Shown {
     /// True if it has Infisical's form.
     is_infisical: bool,

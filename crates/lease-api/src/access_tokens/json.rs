@@ -31,7 +31,7 @@ pub(crate) struct InfisicalTokenJson<'a> {
     token_type: &'static str,
 }
 
-/// Who asks, and what it may do.
+/// The caller, and its rights.
 #[derive(Serialize)]
 pub(super) struct CallerJson<'a> {
     identity: Option<&'a IdentityName>,

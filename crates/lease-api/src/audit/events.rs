@@ -13,7 +13,7 @@ use crate::list::{Query, Window};
 use crate::problem::{Code, Problem};
 use crate::respond;
 
-/// What the events can be narrowed by.
+/// The query parameters that narrow the events.
 pub(crate) const LIST_QUERY: &[&str] =
     &["since", "until", "identity", "dynamic_secret", "lease_id", "type", "limit", "cursor"];
 
@@ -51,7 +51,7 @@ pub(crate) fn list<P: Ports>(
     Ok(respond::json(StatusCode::OK, &json))
 }
 
-/// What a query narrows the events to.
+/// Reads the filter of a query.
 ///
 /// # Errors
 /// 422, naming the parameter that does not fit.

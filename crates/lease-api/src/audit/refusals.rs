@@ -8,11 +8,11 @@ use crate::problem::{Code, Problem};
 /// A request that came to a route.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    /// Its method.
+    /// The method.
     pub(crate) method: &'a Method,
     /// The path of its route.
     pub(crate) route: &'static str,
-    /// What stood in its path for the one `{…}` of the route.
+    /// The part of its path that stands for the one `{…}` of the route.
     pub(crate) parameter: &'a str,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn record<P: Ports>(
     }
 }
 
-/// What the path names.
+/// Returns the subject that the path names.
 fn subject(Asked { route, parameter, .. }: Asked<'_>) -> RequestSubject {
     let subject = if route.starts_with("/api/v1/targets/") {
         parameter.parse().ok().map(RequestSubject::Target)

@@ -9,7 +9,7 @@ use crate::list::Query;
 use crate::problem::{Code, Problem};
 use crate::respond;
 
-/// What a part of a verification has found. `next_cursor` is absent at the end.
+/// The findings of a part of a verification. `next_cursor` is absent at the end.
 #[derive(Serialize)]
 struct VerificationJson {
     checked: u64,

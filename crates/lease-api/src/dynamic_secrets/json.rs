@@ -19,7 +19,7 @@ pub(crate) struct DynamicSecretJson {
     inline_target: bool,
     created_at: String,
     updated_at: String,
-    /// What an administrator should know of it; only told when it is put.
+    /// The warnings for an administrator; only in the answer to a PUT.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }

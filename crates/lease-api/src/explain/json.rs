@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::namespaces::NamespacesJson;
 use crate::problem::{Code, Problem};
 
-/// What would come of a login and an issue.
+/// The outcome of a login and an issue.
 #[derive(Serialize)]
 pub(super) struct ExplanationJson {
     allowed: bool,
-    /// What would be answered first that is a refusal.
+    /// The first refusal that would be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<RefusalJson>,
     identity: IdentityJson,
@@ -32,7 +32,7 @@ struct RefusalJson {
     status: u16,
     code: &'static str,
     detail: String,
-    /// What whoever is refused is not told.
+    /// The reason, which the refused caller is not told.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -205,5 +205,5 @@ fn numbered<T, J>(items: Vec<T>, show: impl Fn(usize, T) -> J) -> Vec<J> {
     items.into_iter().enumerate().map(|(index, item)| show(index, item)).collect()
 }
 
-/// How many namespaces are shown; their own route goes on.
+/// The number of namespaces that are shown; their own route goes on.
 const SHOWN: usize = 100;

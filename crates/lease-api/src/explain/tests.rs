@@ -45,7 +45,7 @@ fn put(app: &Installation, identity: &Value) {
     assert!(matches!(answer.status, 200 | 201), "{}", answer.json);
 }
 
-/// What is asked to be explained: this shown, and a lease with these fields.
+/// Asks for an explanation of this credential, and a lease with these fields.
 fn explain(app: &Installation, shown: (&str, Value), lease: &Value) -> Answer {
     let mut body = json!({"identity": "ci", "dynamic_secret": "ci"});
     body[shown.0] = shown.1;
@@ -57,7 +57,7 @@ fn explain(app: &Installation, shown: (&str, Value), lease: &Value) -> Answer {
     answer
 }
 
-/// What really comes of it: nothing, or the status and code of the refusal.
+/// Does the same for real. Returns nothing, or the status and code of the refusal.
 fn really(app: &Installation, jwt: &str, lease: &Value) -> Option<(u16, String)> {
     let body = json!({"identity": "ci", "jwt": jwt}).to_string();
     let login = app.send("POST", LOGIN, "", &body);

@@ -8,7 +8,7 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use crate::list::Query;
 use crate::problem::{Code, Problem};
 
-/// What a query narrows a list to.
+/// Reads the filter of a query.
 ///
 /// # Errors
 /// 422, naming the parameter that does not fit.
@@ -23,7 +23,7 @@ pub(super) fn filter(query: &Query<'_>) -> Result<LeaseFilter, Problem> {
     })
 }
 
-/// Where a page begins.
+/// Reads the place at which a page begins.
 ///
 /// # Errors
 /// 422 for what no page was ended with.
@@ -45,7 +45,7 @@ pub(super) fn written(place: Place) -> String {
     format!("{}.{}", place.log, place.number)
 }
 
-/// What a cursor is.
+/// The rule for a cursor.
 pub(super) const CURSOR_RULE: &str = "is the `next_cursor` of the page before";
 
 fn state(text: &str) -> Result<LeaseState, Problem> {

@@ -10,7 +10,7 @@ use super::json::IssuedJson;
 use crate::problem::{Code, Problem};
 use crate::{Body, input, respond};
 
-/// What a caller asks for.
+/// The body of a request for a lease.
 #[derive(Deserialize)]
 #[serde(
     deny_unknown_fields,

@@ -25,7 +25,7 @@ pub(crate) struct LeaseJson<'a> {
     dynamic_secret: &'a DynamicSecretName,
     target: &'a TargetName,
     mode: Mode,
-    /// Whether it can be taken back before it expires.
+    /// True if it can be revoked before it expires.
     revocable: bool,
     state: LeaseState,
     namespace: &'a Namespace,
@@ -133,7 +133,8 @@ impl<'a> LeaseJson<'a> {
     }
 }
 
-/// What the end of a token does not end: the API server asks who somebody is once for each request.
+/// The warning that the end of a token does not end a request that was let in: the API server
+/// authenticates once for each request.
 const LET_IN: &str = "a request that the API server has let in (a watch, a log, an exec, a port-forward) goes on \
                       until it ends by itself";
 

@@ -10,7 +10,7 @@ use super::lease_id;
 use crate::problem::Problem;
 use crate::{Body, input, respond};
 
-/// What a holder asks for.
+/// The body of a renewal.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `ttl`, or no body")]
 struct RenewInput {

@@ -27,7 +27,8 @@ pub(crate) async fn revoke<P: Ports>(
     Ok(respond::json(status, &LeaseJson::taken_back(&held, now)))
 }
 
-/// Which leases are to be taken back: what is left out does not matter, but something must be said.
+/// The leases that are to be revoked: a field that is left out does not matter, but one must be
+/// given.
 #[derive(Deserialize)]
 #[serde(
     deny_unknown_fields,
@@ -44,7 +45,7 @@ struct RevokeInput {
     cursor: Option<String>,
 }
 
-/// What came of it.
+/// The outcome of it.
 #[derive(Serialize)]
 struct RevokedJson {
     revoked: usize,
@@ -81,7 +82,7 @@ pub(crate) async fn revoke_many<P: Ports>(
     Ok(revoked(&done))
 }
 
-/// What came of taking many leases back, as it is shown.
+/// Returns the answer to a revocation of many leases.
 pub(crate) fn revoked(done: &BulkRevocation) -> Response<Vec<u8>> {
     let status = if done.revoking > 0 { StatusCode::ACCEPTED } else { StatusCode::OK };
     let json = RevokedJson {

@@ -38,7 +38,7 @@ fn golden(answer: &Answer) -> Value {
     json
 }
 
-/// What is the same of all leases of `ci` that are new.
+/// Returns the fields that all new leases of `ci` share.
 fn lease(more: &Value) -> Value {
     let mut lease = json!({
         "lease_id": "LEASE",

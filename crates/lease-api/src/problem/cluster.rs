@@ -49,7 +49,8 @@ impl From<ClusterError> for Problem {
     }
 }
 
-/// What RBAC allows and something behind it denies. Which one that is, by name, is for the check to tell.
+/// The problem of a request that RBAC allows and a component behind it denies. Only the check names
+/// that component.
 fn denied(target: &TargetName, by: Option<DeniedBy>, error: &ClusterError) -> Problem {
     match by {
         Some(DeniedBy::Escalation) => Problem::new(Code::TargetForbidden, error.told()),

@@ -5,7 +5,8 @@ use http::StatusCode;
 /// Declares [`Code`], so that text, status and the list of all codes cannot drift apart.
 macro_rules! codes {
     ($($status:ident { $($(#[$doc:meta])* $Code:ident = $text:literal,)+ })+) => {
-        /// What is wrong, for programs. A code has one text and one status; one text may have several statuses.
+        /// A code of a problem, for programs. A code has one text and one status; one text may have
+        /// several statuses.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Code {
             $($($(#[$doc])* $Code,)+)+
@@ -41,7 +42,7 @@ codes! {
     UNAUTHORIZED {
         /// No credential was shown.
         Unauthenticated = "unauthenticated",
-        /// One was shown that admits nobody here.
+        /// The token admits nobody here.
         InvalidToken = "invalid_token",
         /// The token that was shown at a login lets nobody in.
         LoginRefused = "login_refused",
@@ -55,7 +56,7 @@ codes! {
         AdministratorsProtected = "administrators_protected",
         /// The dynamic secret does not cover the namespace.
         NamespaceNotAllowed = "namespace_not_allowed",
-        /// It would lease the account that kubelease itself has.
+        /// The dynamic secret would lease the account that kubelease itself has.
         OwnAccount = "own_account",
     }
     NOT_FOUND {
@@ -136,7 +137,7 @@ codes! {
         BodyTooLarge = "body_too_large",
     }
     UNPROCESSABLE_ENTITY {
-        /// One field of the body does not fit; `errors` says which.
+        /// A field of the body does not fit; `errors` says which.
         InvalidField = "invalid_field",
         /// The name in the path is none.
         InvalidName = "invalid_name",
@@ -190,7 +191,7 @@ codes! {
         TargetRefused = "target_refused",
         /// Nothing answers there.
         TargetUnreachable = "target_unreachable",
-        /// What answers is not what was asked for.
+        /// The answer is not to what was asked for.
         TargetBadAnswer = "target_bad_answer",
     }
     SERVICE_UNAVAILABLE {
@@ -198,17 +199,17 @@ codes! {
         NotConfigured = "not_configured",
         /// The store does not answer.
         StoreUnavailable = "store_unavailable",
-        /// It holds a record of another version.
+        /// The store holds a record of another version.
         StoreVersion = "store_version",
-        /// It holds a record that cannot be read.
+        /// The store holds a record that cannot be read.
         StoreBroken = "store_broken",
-        /// What kubelease has for the target cannot be opened or read.
+        /// The target's credential cannot be opened or read.
         CredentialUnreadable = "credential_unreadable",
         /// The cluster or the issuer that knows the token could not be asked.
         LoginUnavailable = "login_unavailable",
         /// The lease could not be issued in time.
         IssueTooSlow = "issue_too_slow",
-        /// What is out on the target is not known yet.
+        /// The leases on the target are not known yet.
         TargetReconciling = "target_reconciling",
         /// Somebody else is changing the lease.
         LeaseBusy = "lease_busy",

@@ -82,5 +82,5 @@ pub(super) fn own_account(target: &TargetName) -> Problem {
     Problem::new(Code::OwnAccount, detail)
 }
 
-/// How many names are told: enough to begin with.
+/// The number of names in a message: enough to begin with.
 const SHOWN: usize = 10;

@@ -7,7 +7,7 @@ use lease_core::TargetName;
 use lease_engine::{Failed, Reconciled, SweepHealth, SweepReport, Swept, TargetState};
 use serde::Serialize;
 
-/// What a sweep did, or would do.
+/// The report of a sweep, or of a dry run.
 #[derive(Serialize)]
 pub(super) struct ReportJson<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -5,7 +5,7 @@ use crate::testing::{ADMIN, Installation, SWEEP, TEMPORARY};
 
 const PATH: &str = "/api/v1/sweep";
 
-/// One with a lease of ten minutes.
+/// An installation with a lease of ten minutes.
 fn installation() -> (Installation, String) {
     let app = Installation::with_target();
     app.put_dynamic_secret("ci", TEMPORARY, "");

@@ -28,8 +28,8 @@ pub(super) fn check(method: &Method, path: &str, status: u16, answer: &Value) {
     assert_eq!(wrong, None, "{method} {}: {status}: {answer}", route.path);
 }
 
-/// What of a value is not as a schema says: all of JSON Schema that the document uses of answers, but for
-/// bounds and patterns.
+/// Returns the first part of a value that does not fit its schema: all of JSON Schema that the
+/// document uses of answers, but for bounds and patterns.
 fn misfit(schema: &Value, value: &Value, at: &str) -> Option<String> {
     let schema = resolved(schema);
     let list = |key: &str| schema[key].as_array().map(Vec::as_slice);

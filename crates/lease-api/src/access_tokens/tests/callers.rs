@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{make, put, token_of};
 use crate::testing::{ADMIN, Answer, Installation, SWEEP, TEMPORARY};
 
-/// Who may use a route. Said here anew, so that a route that opens to others is seen.
+/// The callers who may use a route. They are listed here again, so that a route that opens to
+/// others is seen.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum For {
     Anybody,
@@ -40,7 +41,7 @@ const OPEN: [(&str, For); 17] = [
     ("GET /api/v1/sweep", For::Sweepers),
 ];
 
-/// Who asks, and with what.
+/// A caller, with its credential.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Caller {
     Stranger,

@@ -24,7 +24,7 @@ fn issue(app: &Installation, token: &str) -> Cost {
     cost
 }
 
-/// What has to be added to what `admin_token` costs, for an identity with these fields.
+/// Returns the cost beyond that of `admin_token`, for an identity with these fields.
 fn more(app: &Installation, fields: &Value) -> Cost {
     let mut identity = all_of_ci();
     for (field, value) in fields.as_object().expect("an object") {

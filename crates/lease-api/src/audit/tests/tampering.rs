@@ -8,7 +8,7 @@ use crate::testing::{ADMIN, Installation};
 
 type Contents = BTreeMap<String, Vec<u8>>;
 
-/// What a verification finds, part by part.
+/// Returns the findings of a verification, part by part.
 fn findings(app: &Installation) -> Vec<Value> {
     let (mut findings, mut cursor) = (vec![], String::new());
     for _ in 0..100 {

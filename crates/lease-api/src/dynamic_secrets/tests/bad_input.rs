@@ -3,7 +3,7 @@ use serde_json::json;
 use super::{CI, body, code, put};
 use crate::testing::{ADMIN, EXISTING, Installation, MALFORMED_NAMES, PLAIN, TEMPORARY};
 
-/// What is said besides, which pointer is told, and what of the detail.
+/// Added fields, with the pointer of the error, and a part of its detail.
 const MORE: &[(&str, &str, &str)] = &[
     (r#""ttl":"canary""#, "/ttl", "unknown field `ttl`"),
     (r#""default_ttl":"canary""#, "/default_ttl", "a duration is"),
@@ -73,7 +73,7 @@ const MORE: &[(&str, &str, &str)] = &[
     (r#""name":"ci""#, "/name", "unknown field `name`"),
 ];
 
-/// What is said in place of something else.
+/// Replaced fields, with the pointer of the error, and a part of its detail.
 const OTHERWISE: &[(&str, &str, &str, &str)] = &[
     (
         r#""target":"prod""#,
