@@ -1,17 +1,17 @@
 //! The summaries of one log, as far as they were read.
 
+mod due;
+mod read;
+mod rebuild;
+mod refresh;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::node::{
-    Branch, Entry, Fact, Leaf, branch_of, end_of_branch, end_of_leaf, first_of_branch,
-    first_of_leaf, leaf_of,
-};
+use super::node::{Branch, Entry, Leaf, branch_of, end_of_branch, end_of_leaf, leaf_of};
 use crate::{KeyValue, StoreError, Which, counter, keys, record};
 
 /// Entries to be written: each key with its value.
@@ -76,76 +76,6 @@ impl<'a, K: KeyValue> Tree<'a, K> {
     /// Returns true if all numbers are known and finished.
     pub(crate) fn is_done(&self) -> bool {
         self.root.up_to > self.head && self.root.fact(end_of_branch).look == i64::MAX
-    }
-
-    /// The numbers that are to be looked at by `now`, about `limit` of them.
-    pub(crate) fn due(&mut self, now: i64, limit: usize) -> Result<Due, StoreError> {
-        let last = self.head.min(self.root.up_to - 1 + limit as u64);
-        let mut more = last < self.head;
-        self.head = last;
-        let mut branches: BTreeSet<u64> = self
-            .root
-            .entries
-            .iter()
-            .filter(|(index, fact)| {
-                fact.look <= now || self.root.gap(end_of_branch(**index), fact.up_to) > 0
-            })
-            .map(|(index, _)| *index)
-            .collect();
-        branches.extend((self.root.up_to..=last).map(|number| branch_of(leaf_of(number))));
-        let mut numbers = vec![];
-        for index in branches {
-            // New numbers come last, and all of them are within the limit.
-            let full = numbers.len() >= limit;
-            if full && end_of_branch(index) <= self.root.up_to {
-                more = true;
-                continue;
-            }
-            let leaves = self.due_leaves(index, now, last)?;
-            for (leaf, is_new) in leaves {
-                if numbers.len() >= limit && !is_new {
-                    more = true;
-                    continue;
-                }
-                numbers.extend(self.due_numbers(leaf, now, last)?);
-            }
-        }
-        Ok(Due { numbers, more })
-    }
-
-    /// The leaves of a branch that are to be looked at, each with whether the branch does not know it yet.
-    fn due_leaves(
-        &mut self,
-        index: u64,
-        now: i64,
-        last: u64,
-    ) -> Result<BTreeMap<u64, bool>, StoreError> {
-        let branch = self.branch(index)?;
-        let mut leaves: BTreeMap<u64, bool> = branch
-            .entries
-            .iter()
-            .filter(|(leaf, fact)| {
-                fact.look <= now || branch.gap(end_of_leaf(**leaf), fact.up_to) > 0
-            })
-            .map(|(leaf, _)| (*leaf, false))
-            .collect();
-        let end = end_of_branch(index).min(last + 1);
-        leaves.extend((branch.up_to..end).map(|number| (leaf_of(number), true)));
-        Ok(leaves)
-    }
-
-    fn due_numbers(
-        &mut self,
-        leaf: u64,
-        now: i64,
-        last: u64,
-    ) -> Result<Vec<(u64, Option<Entry>)>, StoreError> {
-        let node = self.leaf(leaf)?;
-        let known = node.entries.iter().filter(|(_, entry)| entry.look <= now);
-        let mut numbers: Vec<_> = known.map(|(number, entry)| (*number, Some(*entry))).collect();
-        let end = end_of_leaf(leaf).min(last + 1);
-        numbers.extend((node.up_to..end).map(|number| (number, None)));
-        Ok(numbers)
     }
 
     /// Notes what is known of a number whose leaf was read.
@@ -232,70 +162,6 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         self.written()
     }
 
-    /// Looks again at all that is noted as live, and at the numbers that are not known yet, as `look` says.
-    ///
-    /// What comes of it rides with the next write of whoever asks; where a node below knows less than the
-    /// one above, that is left to the sweep.
-    pub(crate) fn refresh(
-        &mut self,
-        mut look: impl FnMut(u64) -> Result<Option<Entry>, StoreError>,
-    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let root = &self.root;
-        let counts = |(index, fact): (&u64, &Fact)| {
-            fact.live + root.gap(end_of_branch(*index), fact.up_to) > 0
-        };
-        let indexes: Vec<_> =
-            root.entries.iter().filter(|entry| counts(*entry)).map(|(index, _)| *index).collect();
-        for index in indexes {
-            let branch = self.branch(index)?;
-            let counts = |(leaf, fact): (&u64, &Fact)| {
-                fact.live + branch.gap(end_of_leaf(*leaf), fact.up_to) > 0
-            };
-            let leaves: Vec<_> = branch
-                .entries
-                .iter()
-                .filter(|entry| counts(*entry))
-                .map(|(leaf, _)| *leaf)
-                .collect();
-            for leaf in leaves {
-                let live = self.leaf(leaf)?.entries.iter().filter(|(_, entry)| entry.live);
-                let live: Vec<_> = live.map(|(number, _)| *number).collect();
-                for number in live {
-                    // Only an end is news: all else is the sweep's to note.
-                    if let Some(entry) = look(number)?.filter(|entry| !entry.live) {
-                        self.put(number, entry);
-                    }
-                }
-            }
-        }
-        self.derive();
-        let (from, head) = (self.root.up_to, self.head);
-        let leaves: BTreeSet<_> = (from..=head).map(leaf_of).collect();
-        let branches: BTreeSet<_> = leaves.iter().map(|leaf| branch_of(*leaf)).collect();
-        for index in &branches {
-            if self.branch(*index)?.up_to < from.max(first_of_branch(*index)) {
-                return self.written();
-            }
-        }
-        for leaf in &leaves {
-            if self.leaf(*leaf)?.up_to < from.max(first_of_leaf(*leaf)) {
-                return self.written();
-            }
-        }
-        for number in from..=head {
-            let Some(entry) = look(number)? else { continue };
-            let leaf = self.leaf(leaf_of(number))?;
-            let ends = !entry.live && leaf.entries.contains_key(&number);
-            if number >= leaf.up_to || ends {
-                self.put(number, entry);
-            }
-        }
-        if head >= from {
-            self.advance(&leaves, &branches);
-        }
-        self.written()
-    }
-
     /// Brings the nodes above up to date with those below, without claiming to know more.
     fn derive(&mut self) {
         for (index, leaf) in &self.leaves {
@@ -325,82 +191,6 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         Ok(entries)
     }
 
-    /// Lists the numbers again that are done with by these summaries and still live, as `lives` says: `limit`
-    /// of them are looked at, from a number on. Answers what is to be written, and where it goes on.
-    ///
-    /// Only if a summary was lost, or an older one stands where another knew more, is there any.
-    pub(crate) fn rebuild(
-        &mut self,
-        from: u64,
-        limit: u64,
-        mut lives: impl FnMut(u64) -> Result<bool, StoreError>,
-    ) -> Result<(Written, Option<u64>), StoreError> {
-        // What no summary knows yet is looked at by the next sweep anyway.
-        let known = self.head.min(self.root.up_to - 1);
-        let last = known.min(from + limit - 1);
-        for number in from..=last {
-            if self.next(number)? != Some(number) && lives(number)? {
-                self.relist(number)?;
-            }
-        }
-        Ok((self.written()?, (last < known).then_some(last + 1)))
-    }
-
-    /// Names a number again, in every node above it.
-    fn relist(&mut self, number: u64) -> Result<(), StoreError> {
-        let leaf = leaf_of(number);
-        let branch = branch_of(leaf);
-        if self.root.entries.contains_key(&branch) {
-            self.branch(branch)?;
-        } else {
-            let up_to = end_of_branch(branch).min(self.root.up_to);
-            self.branches.insert(branch, Branch::empty(up_to));
-        }
-        let above = &self.branches[&branch];
-        if above.entries.contains_key(&leaf) {
-            self.leaf(leaf)?;
-        } else {
-            let up_to = end_of_leaf(leaf).min(above.up_to);
-            self.leaves.insert(leaf, Leaf::empty(up_to));
-        }
-        self.put(number, Entry { look: 0, live: true, noticed: None });
-        let fact = self.leaves[&leaf].fact();
-        if let Some(above) = self.branches.get_mut(&branch) {
-            above.entries.insert(leaf, fact);
-            self.root.entries.insert(branch, above.fact(end_of_leaf));
-        }
-        Ok(())
-    }
-
-    /// The next number from `number` on that is not done with, if there is one.
-    pub(crate) fn next(&mut self, mut number: u64) -> Result<Option<u64>, StoreError> {
-        while number <= self.head {
-            if number >= self.root.up_to {
-                return Ok(Some(number));
-            }
-            let leaf = leaf_of(number);
-            let index = branch_of(leaf);
-            if !self.root.entries.contains_key(&index) {
-                number = end_of_branch(index);
-                continue;
-            }
-            let branch = self.branch(index)?;
-            if number >= branch.up_to {
-                return Ok(Some(number));
-            }
-            if !branch.entries.contains_key(&leaf) {
-                number = end_of_leaf(leaf);
-                continue;
-            }
-            let node = self.leaf(leaf)?;
-            if number >= node.up_to || node.entries.contains_key(&number) {
-                return Ok(Some(number));
-            }
-            number += 1;
-        }
-        Ok(None)
-    }
-
     /// The keys of the nodes that were read.
     pub(crate) fn node_keys(&self) -> Vec<String> {
         self.read.keys().cloned().collect()
@@ -410,49 +200,6 @@ impl<'a, K: KeyValue> Tree<'a, K> {
     pub(crate) fn last_keys(&self) -> Vec<String> {
         vec![keys::summary(self.log, ROOT, 0), keys::count(self.log)]
     }
-
-    fn branch(&mut self, index: u64) -> Result<&Branch, StoreError> {
-        if !self.branches.contains_key(&index) {
-            let (first, end) = (first_of_branch(index), end_of_branch(index));
-            let branch = self.node(BRANCHES, index)?.unwrap_or_else(|| {
-                let done = is_done(self.root.entries.get(&index), end);
-                Branch::empty(if done { end } else { first })
-            });
-            self.branches.insert(index, branch);
-        }
-        Ok(&self.branches[&index])
-    }
-
-    fn leaf(&mut self, index: u64) -> Result<&Leaf, StoreError> {
-        if !self.leaves.contains_key(&index) {
-            let above = self.branches.get(&branch_of(index));
-            let known = above.and_then(|branch| branch.entries.get(&index)).copied();
-            let (first, end) = (first_of_leaf(index), end_of_leaf(index));
-            let leaf = self.node(LEAVES, index)?.unwrap_or_else(|| {
-                Leaf::empty(if is_done(known.as_ref(), end) { end } else { first })
-            });
-            self.leaves.insert(index, leaf);
-        }
-        Ok(&self.leaves[&index])
-    }
-
-    fn node<N: DeserializeOwned>(
-        &mut self,
-        level: u8,
-        index: u64,
-    ) -> Result<Option<N>, StoreError> {
-        let key = keys::summary(self.log, level, index);
-        let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
-        let node = record::read(&key, &bytes)?;
-        self.read.insert(key, bytes);
-        Ok(Some(node))
-    }
-}
-
-/// Returns true if a node that is named above and is not there was deleted because all of it was
-/// finished.
-fn is_done(known: Option<&Fact>, end: u64) -> bool {
-    known.is_some_and(|fact| fact.live == 0 && fact.up_to >= end)
 }
 
 pub(super) fn write_node<N: Serialize>(

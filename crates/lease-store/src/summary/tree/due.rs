@@ -1,0 +1,79 @@
+//! The numbers of a log that are due, found from the root down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::node::{Entry, branch_of, end_of_branch, end_of_leaf, leaf_of};
+use super::{Due, Tree};
+use crate::{KeyValue, StoreError};
+
+impl<K: KeyValue> Tree<'_, K> {
+    /// The numbers that are to be looked at by `now`, about `limit` of them.
+    pub(crate) fn due(&mut self, now: i64, limit: usize) -> Result<Due, StoreError> {
+        let last = self.head.min(self.root.up_to - 1 + limit as u64);
+        let mut more = last < self.head;
+        self.head = last;
+        let mut branches: BTreeSet<u64> = self
+            .root
+            .entries
+            .iter()
+            .filter(|(index, fact)| {
+                fact.look <= now || self.root.gap(end_of_branch(**index), fact.up_to) > 0
+            })
+            .map(|(index, _)| *index)
+            .collect();
+        branches.extend((self.root.up_to..=last).map(|number| branch_of(leaf_of(number))));
+        let mut numbers = vec![];
+        for index in branches {
+            // New numbers come last, and all of them are within the limit.
+            let full = numbers.len() >= limit;
+            if full && end_of_branch(index) <= self.root.up_to {
+                more = true;
+                continue;
+            }
+            let leaves = self.due_leaves(index, now, last)?;
+            for (leaf, is_new) in leaves {
+                if numbers.len() >= limit && !is_new {
+                    more = true;
+                    continue;
+                }
+                numbers.extend(self.due_numbers(leaf, now, last)?);
+            }
+        }
+        Ok(Due { numbers, more })
+    }
+
+    /// The leaves of a branch that are to be looked at, each with whether the branch does not know it yet.
+    fn due_leaves(
+        &mut self,
+        index: u64,
+        now: i64,
+        last: u64,
+    ) -> Result<BTreeMap<u64, bool>, StoreError> {
+        let branch = self.branch(index)?;
+        let mut leaves: BTreeMap<u64, bool> = branch
+            .entries
+            .iter()
+            .filter(|(leaf, fact)| {
+                fact.look <= now || branch.gap(end_of_leaf(**leaf), fact.up_to) > 0
+            })
+            .map(|(leaf, _)| (*leaf, false))
+            .collect();
+        let end = end_of_branch(index).min(last + 1);
+        leaves.extend((branch.up_to..end).map(|number| (leaf_of(number), true)));
+        Ok(leaves)
+    }
+
+    fn due_numbers(
+        &mut self,
+        leaf: u64,
+        now: i64,
+        last: u64,
+    ) -> Result<Vec<(u64, Option<Entry>)>, StoreError> {
+        let node = self.leaf(leaf)?;
+        let known = node.entries.iter().filter(|(_, entry)| entry.look <= now);
+        let mut numbers: Vec<_> = known.map(|(number, entry)| (*number, Some(*entry))).collect();
+        let end = end_of_leaf(leaf).min(last + 1);
+        numbers.extend((node.up_to..end).map(|number| (number, None)));
+        Ok(numbers)
+    }
+}

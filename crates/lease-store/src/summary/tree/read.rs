@@ -1,0 +1,84 @@
+//! The nodes of a tree, each read from the store when it is first needed.
+
+use serde::de::DeserializeOwned;
+
+use super::super::node::{
+    Branch, Fact, Leaf, branch_of, end_of_branch, end_of_leaf, first_of_branch, first_of_leaf,
+    leaf_of,
+};
+use super::{BRANCHES, LEAVES, Tree};
+use crate::{KeyValue, StoreError, keys, record};
+
+impl<K: KeyValue> Tree<'_, K> {
+    /// The next number from `number` on that is not done with, if there is one.
+    pub(crate) fn next(&mut self, mut number: u64) -> Result<Option<u64>, StoreError> {
+        while number <= self.head {
+            if number >= self.root.up_to {
+                return Ok(Some(number));
+            }
+            let leaf = leaf_of(number);
+            let index = branch_of(leaf);
+            if !self.root.entries.contains_key(&index) {
+                number = end_of_branch(index);
+                continue;
+            }
+            let branch = self.branch(index)?;
+            if number >= branch.up_to {
+                return Ok(Some(number));
+            }
+            if !branch.entries.contains_key(&leaf) {
+                number = end_of_leaf(leaf);
+                continue;
+            }
+            let node = self.leaf(leaf)?;
+            if number >= node.up_to || node.entries.contains_key(&number) {
+                return Ok(Some(number));
+            }
+            number += 1;
+        }
+        Ok(None)
+    }
+
+    pub(super) fn branch(&mut self, index: u64) -> Result<&Branch, StoreError> {
+        if !self.branches.contains_key(&index) {
+            let (first, end) = (first_of_branch(index), end_of_branch(index));
+            let branch = self.node(BRANCHES, index)?.unwrap_or_else(|| {
+                let done = is_done(self.root.entries.get(&index), end);
+                Branch::empty(if done { end } else { first })
+            });
+            self.branches.insert(index, branch);
+        }
+        Ok(&self.branches[&index])
+    }
+
+    pub(super) fn leaf(&mut self, index: u64) -> Result<&Leaf, StoreError> {
+        if !self.leaves.contains_key(&index) {
+            let above = self.branches.get(&branch_of(index));
+            let known = above.and_then(|branch| branch.entries.get(&index)).copied();
+            let (first, end) = (first_of_leaf(index), end_of_leaf(index));
+            let leaf = self.node(LEAVES, index)?.unwrap_or_else(|| {
+                Leaf::empty(if is_done(known.as_ref(), end) { end } else { first })
+            });
+            self.leaves.insert(index, leaf);
+        }
+        Ok(&self.leaves[&index])
+    }
+
+    pub(super) fn node<N: DeserializeOwned>(
+        &mut self,
+        level: u8,
+        index: u64,
+    ) -> Result<Option<N>, StoreError> {
+        let key = keys::summary(self.log, level, index);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
+        let node = record::read(&key, &bytes)?;
+        self.read.insert(key, bytes);
+        Ok(Some(node))
+    }
+}
+
+/// Returns true if a node that is named above and is not there was deleted because all of it was
+/// finished.
+fn is_done(known: Option<&Fact>, end: u64) -> bool {
+    known.is_some_and(|fact| fact.live == 0 && fact.up_to >= end)
+}

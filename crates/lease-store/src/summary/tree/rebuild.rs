@@ -1,0 +1,54 @@
+//! A repair of summaries that were lost, or put back from an older copy.
+
+use super::super::node::{Branch, Entry, Leaf, branch_of, end_of_branch, end_of_leaf, leaf_of};
+use super::{Tree, Written};
+use crate::{KeyValue, StoreError};
+
+impl<K: KeyValue> Tree<'_, K> {
+    /// Lists the numbers again that are done with by these summaries and still live, as `lives` says: `limit`
+    /// of them are looked at, from a number on. Answers what is to be written, and where it goes on.
+    ///
+    /// Only if a summary was lost, or an older one stands where another knew more, is there any.
+    pub(crate) fn rebuild(
+        &mut self,
+        from: u64,
+        limit: u64,
+        mut lives: impl FnMut(u64) -> Result<bool, StoreError>,
+    ) -> Result<(Written, Option<u64>), StoreError> {
+        // What no summary knows yet is looked at by the next sweep anyway.
+        let known = self.head.min(self.root.up_to - 1);
+        let last = known.min(from + limit - 1);
+        for number in from..=last {
+            if self.next(number)? != Some(number) && lives(number)? {
+                self.relist(number)?;
+            }
+        }
+        Ok((self.written()?, (last < known).then_some(last + 1)))
+    }
+
+    /// Names a number again, in every node above it.
+    fn relist(&mut self, number: u64) -> Result<(), StoreError> {
+        let leaf = leaf_of(number);
+        let branch = branch_of(leaf);
+        if self.root.entries.contains_key(&branch) {
+            self.branch(branch)?;
+        } else {
+            let up_to = end_of_branch(branch).min(self.root.up_to);
+            self.branches.insert(branch, Branch::empty(up_to));
+        }
+        let above = &self.branches[&branch];
+        if above.entries.contains_key(&leaf) {
+            self.leaf(leaf)?;
+        } else {
+            let up_to = end_of_leaf(leaf).min(above.up_to);
+            self.leaves.insert(leaf, Leaf::empty(up_to));
+        }
+        self.put(number, Entry { look: 0, live: true, noticed: None });
+        let fact = self.leaves[&leaf].fact();
+        if let Some(above) = self.branches.get_mut(&branch) {
+            above.entries.insert(leaf, fact);
+            self.root.entries.insert(branch, above.fact(end_of_leaf));
+        }
+        Ok(())
+    }
+}
