@@ -95,10 +95,12 @@ impl<'a, K: KeyValue> Tree<'a, K> {
     /// Returns the changes to write once all due numbers are noted, and the keys of the nodes that
     /// are finished.
     ///
-    /// A node is deleted before the one above stops naming it. After a crash between the two a node
-    /// is named, holds nothing live and is not there; [`is_done`] reads that as finished.
+    /// A node is deleted before the one above stops naming it. A crash between the two leaves a node
+    /// that is named, has nothing live and is not there, which is read as finished (`read.rs`). The other
+    /// order could leave a node that nothing names, and that nobody would ever delete.
     pub(crate) fn entries(&mut self) -> Result<Changes, StoreError> {
-        // Of whatever was read for what is due, all that it did not know was due.
+        // In each node that was read for a sweep, the numbers that it did not cover were due, and have
+        // been noted. So all of them may cover every number up to the last.
         let leaves: BTreeSet<_> = self.leaves.keys().copied().collect();
         let branches: BTreeSet<_> = self.branches.keys().copied().collect();
         self.advance(&leaves, &branches);
@@ -118,13 +120,15 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         Ok(Changes { written, gone: gone.into_iter().collect() })
     }
 
-    /// Has these nodes, and the root, know all numbers up to the last.
+    /// Lets these nodes, and the root, cover all numbers up to the last. The caller has noted all of
+    /// them: a number that is covered and not listed is finished, and its lease is never revoked.
     fn advance(&mut self, leaves: &BTreeSet<u64>, branches: &BTreeSet<u64>) {
         let next = self.head + 1;
         for index in leaves {
             let Some(leaf) = self.leaves.get_mut(index) else { continue };
             leaf.up_to = leaf.up_to.max(end_of_leaf(*index).min(next));
             let Some(branch) = self.branches.get_mut(&branch_of(*index)) else { continue };
+            // A leaf that new numbers may still come into stays, or it would be made again at once.
             if leaf.entries.is_empty() && end_of_leaf(*index) <= self.head {
                 branch.entries.remove(index);
             } else {
@@ -162,7 +166,7 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         self.written()
     }
 
-    /// Brings the nodes above up to date with those below, without claiming to know more.
+    /// Derives the facts above from the nodes below. No `up_to` moves, so nothing new is covered.
     fn derive(&mut self) {
         for (index, leaf) in &self.leaves {
             if let Some(branch) = self.branches.get_mut(&branch_of(*index))

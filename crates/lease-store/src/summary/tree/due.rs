@@ -7,11 +7,15 @@ use super::{Due, Tree};
 use crate::{KeyValue, StoreError};
 
 impl<K: KeyValue> Tree<'_, K> {
-    /// The numbers that are to be looked at by `now`, about `limit` of them.
+    /// Returns the numbers that are due by `now`, about `limit` of them.
+    ///
+    /// The last number of this reading is set back to the last one of the batch. Otherwise the nodes would
+    /// cover numbers that the batch has no room for, and those would be taken for finished.
     pub(crate) fn due(&mut self, now: i64, limit: usize) -> Result<Due, StoreError> {
         let last = self.head.min(self.root.up_to - 1 + limit as u64);
         let mut more = last < self.head;
         self.head = last;
+        // A gap is due: the node below does not cover what the root does, so its numbers must be seen.
         let mut branches: BTreeSet<u64> = self
             .root
             .entries
@@ -24,7 +28,8 @@ impl<K: KeyValue> Tree<'_, K> {
         branches.extend((self.root.up_to..=last).map(|number| branch_of(leaf_of(number))));
         let mut numbers = vec![];
         for index in branches {
-            // New numbers come last, and all of them are within the limit.
+            // A branch with new numbers is read even if the batch is full: the root will cover them
+            // after this batch, so each has to be in it. `last` keeps them to `limit`.
             let full = numbers.len() >= limit;
             if full && end_of_branch(index) <= self.root.up_to {
                 more = true;
@@ -42,7 +47,8 @@ impl<K: KeyValue> Tree<'_, K> {
         Ok(Due { numbers, more })
     }
 
-    /// The leaves of a branch that are to be looked at, each with whether the branch does not know it yet.
+    /// Returns the leaves of a branch that are due, each with true if it holds numbers that the branch
+    /// does not cover yet.
     fn due_leaves(
         &mut self,
         index: u64,
@@ -63,6 +69,7 @@ impl<K: KeyValue> Tree<'_, K> {
         Ok(leaves)
     }
 
+    /// Returns the numbers of a leaf that are due, and those that it does not cover.
     fn due_numbers(
         &mut self,
         leaf: u64,

@@ -10,9 +10,10 @@ use super::{BRANCHES, LEAVES, Tree};
 use crate::{KeyValue, StoreError, keys, record};
 
 impl<K: KeyValue> Tree<'_, K> {
-    /// The next number from `number` on that is not done with, if there is one.
+    /// Returns the next number from `number` on that is not finished, if there is one.
     pub(crate) fn next(&mut self, mut number: u64) -> Result<Option<u64>, StoreError> {
         while number <= self.head {
+            // A number that a node does not cover may live, at each of the levels.
             if number >= self.root.up_to {
                 return Ok(Some(number));
             }
@@ -39,6 +40,8 @@ impl<K: KeyValue> Tree<'_, K> {
         Ok(None)
     }
 
+    /// Reads a branch, once. A missing one covers all of its numbers if it was deleted as finished, and
+    /// none of them otherwise: then each of its numbers is looked at.
     pub(super) fn branch(&mut self, index: u64) -> Result<&Branch, StoreError> {
         if !self.branches.contains_key(&index) {
             let (first, end) = (first_of_branch(index), end_of_branch(index));
@@ -51,6 +54,7 @@ impl<K: KeyValue> Tree<'_, K> {
         Ok(&self.branches[&index])
     }
 
+    /// Reads a leaf, once; a missing one is taken as a missing branch is.
     pub(super) fn leaf(&mut self, index: u64) -> Result<&Leaf, StoreError> {
         if !self.leaves.contains_key(&index) {
             let above = self.branches.get(&branch_of(index));

@@ -5,17 +5,19 @@ use super::{Tree, Written};
 use crate::{KeyValue, StoreError};
 
 impl<K: KeyValue> Tree<'_, K> {
-    /// Lists the numbers again that are done with by these summaries and still live, as `lives` says: `limit`
-    /// of them are looked at, from a number on. Answers what is to be written, and where it goes on.
+    /// Lists live numbers again that the summaries take for finished, as `lives` says: `limit` numbers
+    /// are looked at, beginning with `from`. Returns the nodes to write, and the number at which the
+    /// next call goes on.
     ///
-    /// Only if a summary was lost, or an older one stands where another knew more, is there any.
+    /// There are such numbers only after a summary was lost, or an older copy of the store put back. Their
+    /// leases would be found by no sweep.
     pub(crate) fn rebuild(
         &mut self,
         from: u64,
         limit: u64,
         mut lives: impl FnMut(u64) -> Result<bool, StoreError>,
     ) -> Result<(Written, Option<u64>), StoreError> {
-        // What no summary knows yet is looked at by the next sweep anyway.
+        // The next sweep looks at the numbers that no summary covers anyway.
         let known = self.head.min(self.root.up_to - 1);
         let last = known.min(from + limit - 1);
         for number in from..=last {
@@ -26,7 +28,10 @@ impl<K: KeyValue> Tree<'_, K> {
         Ok((self.written()?, (last < known).then_some(last + 1)))
     }
 
-    /// Names a number again, in every node above it.
+    /// Lists a number again, in every node above it, as due at once.
+    ///
+    /// A missing node is made with the `up_to` of the node above: it covers the same numbers as before,
+    /// all of them finished but for those that are listed again.
     fn relist(&mut self, number: u64) -> Result<(), StoreError> {
         let leaf = leaf_of(number);
         let branch = branch_of(leaf);

@@ -1,6 +1,7 @@
 //! A new look at the live numbers, for an exact count.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::super::node::{
     Entry, Fact, branch_of, end_of_branch, end_of_leaf, first_of_branch, first_of_leaf, leaf_of,
@@ -9,67 +10,109 @@ use super::Tree;
 use crate::{KeyValue, StoreError};
 
 impl<K: KeyValue> Tree<'_, K> {
-    /// Looks again at all that is noted as live, and at the numbers that are not known yet, as `look` says.
+    /// Looks again at the numbers that count as live, and at those that no summary covers yet.
+    /// Returns the nodes to write, which ride with the next write of the caller.
     ///
-    /// What comes of it rides with the next write of whoever asks; where a node below knows less than the
-    /// one above, that is left to the sweep.
+    /// An issuer refreshes if the cap seems to be reached: the summaries only say what the last sweep
+    /// saw, so leases that have ended since still count. `look` returns the entry of a number as the
+    /// store has it now, or `None` if nothing can be said.
     pub(crate) fn refresh(
         &mut self,
         mut look: impl FnMut(u64) -> Result<Option<Entry>, StoreError>,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let root = &self.root;
-        let counts = |(index, fact): (&u64, &Fact)| {
-            fact.live + root.gap(end_of_branch(*index), fact.up_to) > 0
-        };
-        let indexes: Vec<_> =
-            root.entries.iter().filter(|entry| counts(*entry)).map(|(index, _)| *index).collect();
-        for index in indexes {
-            let branch = self.branch(index)?;
-            let counts = |(leaf, fact): (&u64, &Fact)| {
-                fact.live + branch.gap(end_of_leaf(*leaf), fact.up_to) > 0
-            };
-            let leaves: Vec<_> = branch
-                .entries
-                .iter()
-                .filter(|entry| counts(*entry))
-                .map(|(leaf, _)| *leaf)
-                .collect();
-            for leaf in leaves {
-                let live = self.leaf(leaf)?.entries.iter().filter(|(_, entry)| entry.live);
-                let live: Vec<_> = live.map(|(number, _)| *number).collect();
-                for number in live {
-                    // Only an end is news: all else is the sweep's to note.
-                    if let Some(entry) = look(number)?.filter(|entry| !entry.live) {
-                        self.put(number, entry);
-                    }
-                }
+        for branch in self.live_branches() {
+            for leaf in self.live_leaves(branch)? {
+                self.refresh_leaf(leaf, &mut look)?;
             }
         }
         self.derive();
-        let (from, head) = (self.root.up_to, self.head);
-        let leaves: BTreeSet<_> = (from..=head).map(leaf_of).collect();
+        self.refresh_new(self.root.up_to..=self.head, &mut look)?;
+        self.written()
+    }
+
+    fn live_branches(&self) -> Vec<u64> {
+        let root = &self.root;
+        let is_live = |(index, fact): &(&u64, &Fact)| {
+            fact.live + root.gap(end_of_branch(**index), fact.up_to) > 0
+        };
+        root.entries.iter().filter(is_live).map(|(index, _)| *index).collect()
+    }
+
+    fn live_leaves(&mut self, branch: u64) -> Result<Vec<u64>, StoreError> {
+        let branch = self.branch(branch)?;
+        let is_live = |(leaf, fact): &(&u64, &Fact)| {
+            fact.live + branch.gap(end_of_leaf(**leaf), fact.up_to) > 0
+        };
+        Ok(branch.entries.iter().filter(is_live).map(|(leaf, _)| *leaf).collect())
+    }
+
+    /// Looks again at the numbers that a leaf lists as live.
+    fn refresh_leaf(
+        &mut self,
+        leaf: u64,
+        look: &mut impl FnMut(u64) -> Result<Option<Entry>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let live = self.leaf(leaf)?.entries.iter().filter(|(_, entry)| entry.live);
+        let live: Vec<_> = live.map(|(number, _)| *number).collect();
+        for number in live {
+            // Only an end is final. An entry that still lives may be due, and its due time is the
+            // sweep's to write: an issuer that moved it could hide the lease from the next sweep.
+            if let Some(entry) = look(number)?.filter(|entry| !entry.live) {
+                self.put(number, entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the numbers that the root does not cover yet, and lets all nodes cover them.
+    fn refresh_new(
+        &mut self,
+        new: RangeInclusive<u64>,
+        look: &mut impl FnMut(u64) -> Result<Option<Entry>, StoreError>,
+    ) -> Result<(), StoreError> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let leaves: BTreeSet<_> = new.clone().map(leaf_of).collect();
         let branches: BTreeSet<_> = leaves.iter().map(|leaf| branch_of(*leaf)).collect();
-        for index in &branches {
-            if self.branch(*index)?.up_to < from.max(first_of_branch(*index)) {
-                return self.written();
-            }
+        if !self.covers_all_before(*new.start(), &leaves, &branches)? {
+            return Ok(());
         }
-        for leaf in &leaves {
-            if self.leaf(*leaf)?.up_to < from.max(first_of_leaf(*leaf)) {
-                return self.written();
-            }
-        }
-        for number in from..=head {
+        for number in new {
             let Some(entry) = look(number)? else { continue };
             let leaf = self.leaf(leaf_of(number))?;
             let ends = !entry.live && leaf.entries.contains_key(&number);
+            // A leaf may know more than the root, after a crash between two writes. What it knows of
+            // a live number stands, for the reason above.
             if number >= leaf.up_to || ends {
                 self.put(number, entry);
             }
         }
-        if head >= from {
-            self.advance(&leaves, &branches);
+        self.advance(&leaves, &branches);
+        Ok(())
+    }
+
+    /// Returns true if each of these nodes covers all of its numbers before `first`.
+    ///
+    /// If a node below covers less than the root, an older version of it was written over a newer one.
+    /// To advance it would declare its missing numbers finished, and their leases would never be
+    /// revoked. The sweep looks at each of them instead.
+    fn covers_all_before(
+        &mut self,
+        first: u64,
+        leaves: &BTreeSet<u64>,
+        branches: &BTreeSet<u64>,
+    ) -> Result<bool, StoreError> {
+        for index in branches {
+            if self.branch(*index)?.up_to < first.max(first_of_branch(*index)) {
+                return Ok(false);
+            }
         }
-        self.written()
+        for leaf in leaves {
+            if self.leaf(*leaf)?.up_to < first.max(first_of_leaf(*leaf)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
