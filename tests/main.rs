@@ -26,6 +26,7 @@ mod identities;
 mod infisical;
 mod issuers;
 mod kind;
+mod kubeconfig;
 mod lease;
 mod let_in;
 mod listing;
@@ -98,8 +99,10 @@ fn main() -> ExitCode {
         cli::a_job_runs_a_command_with_a_lease_that_ends_with_it,
         cli::a_signal_ends_the_command_and_the_lease,
         cli::kubectl_leases_by_itself_and_keeps_the_lease,
+        cli::the_cluster_is_known_from_the_server,
         cli::fifty_at_once_make_one_lease,
         cli::leases_are_listed_renewed_and_revoked,
+        kubeconfig::kubectl_leases_by_curl_through_a_kubeconfig_of_the_server,
         cli::a_refusal_says_what_to_do_and_has_its_exit_code,
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
         cleanup_job::the_cleanup_job_runs_by_a_schedule,

@@ -1,11 +1,13 @@
 //! `/api/v1/leases`, and where they come from.
 
+mod exec_credential;
 mod filter;
 mod issue;
 mod json;
 mod renew;
 mod revoke;
 
+pub(crate) use self::exec_credential::issue_exec_credential;
 pub(crate) use self::issue::issue;
 pub(crate) use self::renew::renew;
 pub(crate) use self::revoke::{revoke, revoke_many, revoked};

@@ -15,6 +15,7 @@ mod health;
 mod identities;
 mod infisical;
 mod input;
+mod kubeconfig;
 mod leases;
 mod list;
 mod login;

@@ -66,6 +66,8 @@ pub(crate) enum Operation {
     DeleteDynamicSecret,
     ListNamespaces,
     IssueLease,
+    IssueExecCredential,
+    ShowKubeconfig,
     ListLeases,
     RevokeLeases,
     ShowLease,
@@ -132,6 +134,8 @@ pub fn leases_routes() -> Vec<Route> {
     let identities = [
         (Method::GET, "/api/v1/dynamic-secrets/{name}/namespaces", To::ListNamespaces),
         (Method::POST, "/api/v1/dynamic-secrets/{name}/leases", To::IssueLease),
+        (Method::POST, "/api/v1/dynamic-secrets/{name}/exec-credential", To::IssueExecCredential),
+        (Method::GET, "/api/v1/dynamic-secrets/{name}/kubeconfig", To::ShowKubeconfig),
         (Method::GET, "/api/v1/leases", To::ListLeases),
         (Method::POST, "/api/v1/leases/revoke", To::RevokeLeases),
         (Method::GET, lease, To::ShowLease),

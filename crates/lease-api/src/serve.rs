@@ -16,7 +16,7 @@ use crate::routes::{Endpoint, Found, Operation, Route, find, leases_routes, swee
 use crate::settings::Settings;
 use crate::{
     Body, SettingsError, Variables, access_tokens, dynamic_secrets, explain, health, identities,
-    leases as lease_handlers, login, namespaces, targets,
+    kubeconfig, leases as lease_handlers, login, namespaces, targets,
 };
 
 /// Answers a request to the main component.
@@ -141,6 +141,11 @@ async fn dispatch<P: Ports>(
         Operation::IssueLease => {
             lease_handlers::issue(engine, parameter, &head.headers, body).await
         }
+        Operation::IssueExecCredential => {
+            let headers = &head.headers;
+            lease_handlers::issue_exec_credential(engine, parameter, &query, headers, body).await
+        }
+        Operation::ShowKubeconfig => kubeconfig::show(engine, parameter, &query),
         Operation::ListLeases => lease_handlers::list(engine, &query),
         Operation::RevokeLeases => lease_handlers::revoke_many(engine, body).await,
         Operation::ShowLease => lease_handlers::show(engine, parameter),
@@ -179,6 +184,8 @@ fn parameters(operation: Operation) -> &'static [&'static str] {
         }
         Operation::ListLeases => lease_handlers::LIST_QUERY,
         Operation::ListAuditEvents => audit::LIST_QUERY,
+        Operation::IssueExecCredential => &["api_version"],
+        Operation::ShowKubeconfig => &["via", "namespace"],
         Operation::VerifyAudit => &["cursor"],
         Operation::DeleteDynamicSecret => &["force", "revoke"],
         Operation::DeleteTarget => &["revoke"],

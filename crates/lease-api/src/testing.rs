@@ -92,10 +92,15 @@ impl Installation {
 
     /// The same, with these values of `Idempotency-Key`.
     pub(crate) fn issue_once(&self, keys: &[&str], body: &str) -> Answer {
+        self.post_once(ISSUE, keys, body)
+    }
+
+    /// Posts a request to a path, with these values of `Idempotency-Key`.
+    pub(crate) fn post_once(&self, path: &str, keys: &[&str], body: &str) -> Answer {
         let keys: Vec<_> = keys.iter().map(|key| ("idempotency-key", *key)).collect();
         let credential = format!("Bearer {ADMIN}");
         let headers = [&[("authorization", credential.as_str())], &keys[..]].concat();
-        self.request("POST", ISSUE, &headers, Sent(Ok(body.as_bytes().to_vec())))
+        self.request("POST", path, &headers, Sent(Ok(body.as_bytes().to_vec())))
     }
 
     /// Sends a request; an empty `token` sends no credential.

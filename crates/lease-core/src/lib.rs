@@ -9,6 +9,7 @@ mod accessor;
 mod account;
 mod audiences;
 mod audit;
+mod ca_certificate;
 mod client_group;
 mod clock;
 mod cluster;
@@ -46,6 +47,7 @@ pub use audit::{
     AuditPlace, AuditPlaceError, AuditRecordKind, AuditSlot, AuditText, AuditTrail,
     MAX_AUDIT_TEXT_BYTES,
 };
+pub use ca_certificate::{CaCertificate, CaCertificateError, MAX_CA_BYTES};
 pub use client_group::{ClientGroup, ClientNetwork};
 pub use clock::ClusterClock;
 pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    ApiServerUrl, Description, HeaderName, Keyring, OpenError, Sealed, TargetName, UrlError,
-    VariableName,
+    ApiServerUrl, CaCertificate, Description, HeaderName, Keyring, OpenError, Sealed, TargetName,
+    UrlError, VariableName,
 };
 
 /// A cluster, and how kubelease reaches it.
@@ -22,6 +22,12 @@ pub struct Target {
     auth: TargetAuth,
     /// Whom the host trusts to vouch for the API server.
     pub ca: TrustedCa,
+    /// The CA that kubeconfigs carry. The host does not look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<CaCertificate>,
+    /// The address that kubeconfigs name, if clients reach the API server by another than `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubeconfig_server: Option<ApiServerUrl>,
     /// What an administrator says of it.
     pub description: Description,
     /// Whether no lease is issued there. What is out is taken back all the same.
@@ -187,6 +193,8 @@ impl Target {
         Ok(Self {
             auth,
             ca: TrustedCa::default(),
+            ca_certificate: None,
+            kubeconfig_server: None,
             description: Description::default(),
             disabled: false,
             retired: false,

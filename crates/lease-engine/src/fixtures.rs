@@ -146,6 +146,8 @@ pub(crate) fn target(name: &str, url: &str, auth: NewAuth) -> TargetDefinition {
         url: ApiServerUrl::try_from(url.to_owned()).expect("a good url"),
         auth,
         ca: TrustedCa::default(),
+        ca_certificate: None,
+        kubeconfig_server: None,
         description: Description::default(),
         disabled: false,
     }

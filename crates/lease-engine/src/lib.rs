@@ -27,6 +27,7 @@ mod health;
 mod identities;
 mod identity;
 mod issue;
+mod kubeconfig;
 mod leases;
 mod login;
 mod namespaces;
@@ -66,6 +67,7 @@ pub use explain::{
     RuleOutcome, Shown,
 };
 pub use issue::Issued;
+pub use kubeconfig::KubeconfigCluster;
 pub use lease_store::{
     AuditCursor, AuditCursorError, AuditFinding, AuditPage, AuditVerification, AuditVerifyCursor,
     Clocks, Held, LeasePage, Page, Place, StoreError,

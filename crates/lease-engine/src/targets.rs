@@ -1,8 +1,8 @@
 //! Putting, showing and deleting targets.
 
 use lease_core::{
-    ApiServerUrl, AuditChange, AuditEvent, AuditEventType, Description, KnownCluster, NewAuth,
-    Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
+    ApiServerUrl, AuditChange, AuditEvent, AuditEventType, CaCertificate, Description,
+    KnownCluster, NewAuth, Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
 };
 use lease_store::Page;
 
@@ -20,6 +20,10 @@ pub struct TargetDefinition {
     pub auth: NewAuth,
     /// Whom the host trusts to vouch for the API server.
     pub ca: TrustedCa,
+    /// The CA that kubeconfigs carry.
+    pub ca_certificate: Option<CaCertificate>,
+    /// The address that kubeconfigs name, if it is another than `url`.
+    pub kubeconfig_server: Option<ApiServerUrl>,
     /// What an administrator says of it.
     pub description: Description,
     /// Whether nothing is issued there.
@@ -84,7 +88,16 @@ impl<P: Ports> Engine<P> {
         &self,
         definition: TargetDefinition,
     ) -> Result<PreparedTarget, TargetError> {
-        let TargetDefinition { name, url, auth, ca, description, disabled } = definition;
+        let TargetDefinition {
+            name,
+            url,
+            auth,
+            ca,
+            ca_certificate,
+            kubeconfig_server,
+            description,
+            disabled,
+        } = definition;
         let existing = self.targets().get(&name)?;
         let mut target = Target::put(
             name.clone(),
@@ -97,6 +110,7 @@ impl<P: Ports> Engine<P> {
         )
         .map_err(|source| TargetError::Auth { target: name, source })?;
         (target.ca, target.description, target.disabled) = (ca, description, disabled);
+        (target.ca_certificate, target.kubeconfig_server) = (ca_certificate, kubeconfig_server);
         let shares = |other: &Target| {
             other.name != target.name && other.auth().kind() != target.auth().kind() && {
                 // A host's certificates are per host name, whatever the port.

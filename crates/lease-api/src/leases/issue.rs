@@ -3,8 +3,8 @@
 use http::header::{HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Response, StatusCode};
 use lease_core::{Audience, IssueRequest, Namespace, Ttl};
-use lease_engine::{Engine, Ports};
-use serde::Deserialize;
+use lease_engine::{Engine, Issued, Ports};
+use serde::{Deserialize, Serialize};
 
 use super::json::IssuedJson;
 use crate::problem::{Code, Problem};
@@ -29,18 +29,33 @@ pub(crate) async fn issue<P: Ports>(
     headers: &HeaderMap,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
+    let issued = issue_lease(engine, name, headers, body).await?;
+    Ok(respond_issued(&issued, &IssuedJson::of(&issued)))
+}
+
+/// Issues the lease that a request asks for.
+pub(super) async fn issue_lease<P: Ports>(
+    engine: &Engine<P>,
+    name: &str,
+    headers: &HeaderMap,
+    body: impl Body,
+) -> Result<Issued, Problem> {
     let secret = input::name(name)?;
     let key = idempotency_key(headers)?;
     let IssueInput { ttl, namespace, audiences } = input::optional_json(body).await?;
     let request = IssueRequest { ttl, namespace, audiences };
-    let issued = engine.issue(&secret, request, key).await?;
+    Ok(engine.issue(&secret, request, key).await?)
+}
+
+/// Answers a lease in the shape that was asked for, and where it is.
+pub(super) fn respond_issued(issued: &Issued, json: &impl Serialize) -> Response<Vec<u8>> {
     // Unwrap safety: an id is hexadecimal digits.
     let location =
         HeaderValue::try_from(format!("/api/v1/leases/{}", issued.held.lease.id)).unwrap();
     let status = if issued.again { StatusCode::OK } else { StatusCode::CREATED };
-    let mut response = respond::json(status, &IssuedJson::of(&issued));
+    let mut response = respond::json(status, json);
     response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+    response
 }
 
 /// The one `Idempotency-Key` of a request (draft-ietf-httpapi-idempotency-key-header), quoted or not.

@@ -2,6 +2,7 @@
 
 mod again;
 mod bad_input;
+mod exec_credential;
 mod many;
 
 use lease_engine::testing::Fault;

@@ -1,9 +1,9 @@
 //! The shapes of targets.
 
 use lease_core::{
-    ApiServerUrl, ClusterCredential, Description, DynamicSecretName, HeaderName, KnownCluster,
-    MissingPermission, NewAuth, SecretCheck, Target, TargetAuth, TargetCheck, TargetName,
-    TrustedCa, VariableName,
+    ApiServerUrl, CaCertificate, ClusterCredential, Description, DynamicSecretName, HeaderName,
+    KnownCluster, MissingPermission, NewAuth, SecretCheck, Target, TargetAuth, TargetCheck,
+    TargetName, TrustedCa, VariableName,
 };
 use lease_engine::{KnownTarget, TargetDefinition};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub(crate) struct TargetInput {
     auth: AuthInput,
     #[serde(default)]
     ca: TrustedCa,
+    ca_certificate: Option<CaCertificate>,
+    kubeconfig_server: Option<ApiServerUrl>,
     #[serde(default)]
     description: Description,
     #[serde(default)]
@@ -52,6 +54,10 @@ pub(crate) struct TargetJson {
     url: ApiServerUrl,
     auth: AuthJson,
     ca: TrustedCa,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_certificate: Option<CaCertificate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kubeconfig_server: Option<ApiServerUrl>,
     description: Description,
     disabled: bool,
     /// Whether it goes when the last of its leases has ended.
@@ -126,7 +132,7 @@ struct SecretCheckJson {
 impl TargetInput {
     /// The definition of this name.
     pub(crate) fn define(self, name: TargetName) -> TargetDefinition {
-        let Self { url, auth, ca, description, disabled } = self;
+        let Self { url, auth, ca, ca_certificate, kubeconfig_server, description, disabled } = self;
         let auth = match auth {
             AuthInput::Token { variable: Some(variable), .. } => NewAuth::Variable(variable),
             AuthInput::Token { token, variable: None } => NewAuth::Token(token),
@@ -135,17 +141,30 @@ impl TargetInput {
             }
             AuthInput::ClientCertificate {} => NewAuth::ClientCertificate,
         };
-        TargetDefinition { name, url, auth, ca, description, disabled }
+        TargetDefinition {
+            name,
+            url,
+            auth,
+            ca,
+            ca_certificate,
+            kubeconfig_server,
+            description,
+            disabled,
+        }
     }
 
-    /// Refuses a token that is given in two ways.
+    /// Refuses a token that is given in two ways, and a kubeconfig by which a token would be sent in clear.
     ///
     /// # Errors
-    /// 422 where it is.
+    /// Returns 422 and what would be right.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         if matches!(self.auth, AuthInput::Token { token: Some(_), variable: Some(_) }) {
             let detail = "`token` or `variable`, not both".to_owned();
             return Err(Problem::field("/auth".to_owned(), detail));
+        }
+        if self.kubeconfig_server.as_ref().is_some_and(|server| !server.is_private()) {
+            let detail = "a kubeconfig names its server by `https://`".to_owned();
+            return Err(Problem::field("/kubeconfig_server".to_owned(), detail));
         }
         Ok(())
     }
@@ -156,13 +175,25 @@ impl TargetJson {
         let KnownTarget { target, check, cluster } = known;
         let auth = AuthJson::of(target.auth());
         let Target {
-            name, url, ca, description, disabled, retired, created_at, updated_at, ..
+            name,
+            url,
+            ca,
+            ca_certificate,
+            kubeconfig_server,
+            description,
+            disabled,
+            retired,
+            created_at,
+            updated_at,
+            ..
         } = target;
         Self {
             name,
             url,
             auth,
             ca,
+            ca_certificate,
+            kubeconfig_server,
             description,
             disabled,
             deleting: retired,

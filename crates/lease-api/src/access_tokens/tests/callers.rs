@@ -21,7 +21,7 @@ enum For {
 }
 
 /// The routes that are not for administrators alone. A new one is, unless it is added here.
-const OPEN: [(&str, For); 17] = [
+const OPEN: [(&str, For); 19] = [
     ("GET /livez", For::Anybody),
     ("GET /readyz", For::Anybody),
     ("POST /api/v1/auth/kubernetes/login", For::Anybody),
@@ -29,6 +29,8 @@ const OPEN: [(&str, For); 17] = [
     ("POST /api/v1/auth/kubernetes-auth/login", For::Anybody),
     ("POST /api/v1/dynamic-secrets/{name}/leases", For::Identities),
     ("GET /api/v1/dynamic-secrets/{name}/namespaces", For::Identities),
+    ("POST /api/v1/dynamic-secrets/{name}/exec-credential", For::Identities),
+    ("GET /api/v1/dynamic-secrets/{name}/kubeconfig", For::Identities),
     ("GET /api/v1/leases", For::Identities),
     ("POST /api/v1/leases/revoke", For::Returners),
     ("GET /api/v1/leases/{lease_id}", For::Identities),

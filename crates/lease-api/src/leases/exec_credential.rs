@@ -1,0 +1,66 @@
+//! `POST /api/v1/dynamic-secrets/{name}/exec-credential`: a lease in the shape that client-go reads.
+
+use chrono::TimeDelta;
+use http::{HeaderMap, Response};
+use lease_engine::{Engine, Issued, Ports};
+use serde::Serialize;
+
+use super::issue::{issue_lease, respond_issued};
+use crate::Body;
+use crate::list::Query;
+use crate::problem::{Code, Problem};
+use crate::respond::time;
+
+/// An `ExecCredential` of the API group `client.authentication.k8s.io`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExecCredentialJson<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    status: StatusJson<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusJson<'a> {
+    token: &'a str,
+    expiration_timestamp: String,
+}
+
+/// `POST /api/v1/dynamic-secrets/{name}/exec-credential`
+pub(crate) async fn issue_exec_credential<P: Ports>(
+    engine: &Engine<P>,
+    name: &str,
+    query: &Query<'_>,
+    headers: &HeaderMap,
+    body: impl Body,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let api_version = api_version(query)?;
+    let issued = issue_lease(engine, name, headers, body).await?;
+    Ok(respond_issued(&issued, &ExecCredentialJson::of(&issued, api_version)))
+}
+
+fn api_version(query: &Query<'_>) -> Result<&'static str, Problem> {
+    match query.text("api_version") {
+        None | Some("v1") => Ok("client.authentication.k8s.io/v1"),
+        Some("v1beta1") => Ok("client.authentication.k8s.io/v1beta1"),
+        Some(_) => {
+            let detail = "`api_version` is `v1` or `v1beta1`".to_owned();
+            Err(Problem::new(Code::InvalidQuery, detail))
+        }
+    }
+}
+
+impl<'a> ExecCredentialJson<'a> {
+    fn of(issued: &'a Issued, api_version: &'static str) -> Self {
+        let (lease, end) = (&issued.held.lease, issued.held.expires_at);
+        // A client that believed a token up to its end would have requests refused that are on their way by then.
+        let margin = MAX_MARGIN.min((end - lease.issued_at) / 10);
+        let status =
+            StatusJson { token: issued.token.expose(), expiration_timestamp: time(end - margin) };
+        Self { api_version, kind: "ExecCredential", status }
+    }
+}
+
+/// How long before the end of its lease a client is to ask again, at most.
+const MAX_MARGIN: TimeDelta = TimeDelta::seconds(30);
