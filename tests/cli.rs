@@ -188,6 +188,47 @@ pub fn kubectl_leases_by_itself_and_keeps_the_lease(case: &Case) -> Result<()> {
     Ok(())
 }
 
+/// Once the target has its CA, nobody has to say where the cluster is.
+pub fn the_cluster_is_known_from_the_server(case: &Case) -> Result<()> {
+    let machine = Machine::logged_in(case)?;
+    let (name, cluster) = (machine.broker.secret_name(), machine.broker.cluster);
+    let target = json!({"url": cluster.url(), "auth": {"type": "token"}, "ca_certificate": cluster.ca_pem()});
+    machine.broker.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+    let file = machine.home.path().join("kubeconfig");
+    let path = std::env::join_paths([machine.kubelease.parent().context("a directory")?])?;
+    let get = || -> Result<Output> {
+        let mut kubectl = Command::new(machine.kubectl());
+        kubectl.args(["get", "services"]).env_clear().env("HOME", machine.home.path());
+        Ok(kubectl.env("KUBECONFIG", &file).env("PATH", &path).output()?)
+    };
+    for arguments in [&["lease", name, "-o", "kubeconfig"][..], &["kubeconfig", name, "--print"]] {
+        fs::write(&file, machine.print(arguments)?)?;
+        eventually("kubectl's being let in", Duration::from_secs(20), || {
+            let output = get()?;
+            if output.status.success() { Ok(()) } else { Err(not_yet(format!("{output:?}"))) }
+        })?;
+    }
+    let script =
+        "for i in 1 2 3 4 5 6 7 8 9; do \"$KUBECTL\" get services && exit; sleep 1; done; exit 7";
+    let mut run = machine.command(&["run", name, "--", "sh", "-c", script])?;
+    let output = run.env("KUBECTL", machine.kubectl()).output()?;
+    ensure!(output.status.success(), "{output:?}");
+
+    let info = |version: &str| {
+        format!(r#"{{"apiVersion":"client.authentication.k8s.io/{version}","spec":{{}}}}"#)
+    };
+    for (version, good) in [("v1", true), ("v1beta1", true), ("v2", false)] {
+        let mut plugin = machine.command(&["exec-credential", name])?;
+        let output = plugin.env("KUBERNETES_EXEC_INFO", info(version)).output()?;
+        assert_eq!(output.status.success(), good, "{version}: {output:?}");
+        if good {
+            let answer: Value = serde_json::from_slice(&output.stdout)?;
+            assert_eq!(answer["apiVersion"], format!("client.authentication.k8s.io/{version}"));
+        }
+    }
+    Ok(())
+}
+
 pub fn fifty_at_once_make_one_lease(case: &Case) -> Result<()> {
     let machine = Machine::logged_in(case)?;
     let name = machine.broker.secret_name();

@@ -8,7 +8,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kubelease_client::{LeaseId, Name};
 
 use crate::commands::Man;
-use crate::lease_directory::DirectoryOptions;
 
 /// Leases short-lived Kubernetes credentials.
 #[derive(Parser, Debug)]
@@ -114,14 +113,14 @@ pub struct Wanted {
     pub audience: Vec<String>,
 }
 
-/// The cluster of a kubeconfig.
-#[derive(Args, Debug, Clone)]
-pub struct Cluster {
-    /// The URL of the cluster's API server.
+/// The cluster of a kubeconfig, if it is another than kubelease says.
+#[derive(Args, Debug, Clone, Default)]
+pub struct ClusterOptions {
+    /// The URL of the cluster's API server; by default what kubelease knows of the cluster.
     #[arg(long, value_name = "URL")]
-    pub server: String,
-    /// The file with the cluster's CA; by default the public CAs are trusted.
-    #[arg(long, value_name = "FILE")]
+    pub server: Option<String>,
+    /// The file with the cluster's CA; by default what kubelease knows, or the public CAs if --server is given.
+    #[arg(long, value_name = "FILE", requires = "server")]
     pub certificate_authority: Option<PathBuf>,
 }
 
@@ -132,8 +131,11 @@ pub struct Lease {
     /// What is printed.
     #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
     pub output: LeaseOutput,
+    /// Print nothing: make this directory, with kubeconfig, token and lease in it, for the steps of a CI job.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "output")]
+    pub directory: Option<PathBuf>,
     #[command(flatten)]
-    pub place: DirectoryOptions,
+    pub cluster: ClusterOptions,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +146,8 @@ pub enum LeaseOutput {
     Json,
     /// An ExecCredential, as kubectl reads it.
     ExecCredential,
+    /// A kubeconfig with the token in it.
+    Kubeconfig,
     /// Lines that a shell evaluates.
     Env,
 }
@@ -235,7 +239,7 @@ pub struct Run {
     #[command(flatten)]
     pub wanted: Wanted,
     #[command(flatten)]
-    pub cluster: Cluster,
+    pub cluster: ClusterOptions,
     /// The command, with its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -246,7 +250,7 @@ pub struct Kubeconfig {
     #[command(flatten)]
     pub wanted: Wanted,
     #[command(flatten)]
-    pub cluster: Cluster,
+    pub cluster: ClusterOptions,
     /// Print it; nothing is written.
     #[arg(long, required = true)]
     pub print: bool,

@@ -31,13 +31,22 @@ struct Kept {
     seen_at: DateTime<Utc>,
 }
 
+/// A version of the credential plugin API, `client.authentication.k8s.io`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApiVersion {
+    #[default]
+    V1,
+    V1Beta1,
+}
+
 /// Prints the credential of a lease that is kept, or of a new one.
 pub fn print(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
+    let version = ApiVersion::wanted(context.environment.get(EXEC_INFO))?;
     let file = file(context, wanted)?;
     if let Some(kept) = load(&file)?
         && kept.is_fresh(now())
     {
-        return kept.print();
+        return kept.print(version);
     }
     // Of many at once, one asks; the others find what it has got. A lock ends with its process.
     let _lock = private_file::open_lock(&file.with_extension("lock"))?;
@@ -45,7 +54,7 @@ pub fn print(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
     if let Some(kept) = &kept
         && kept.is_fresh(now())
     {
-        return kept.print();
+        return kept.print(version);
     }
     let session = context.session()?;
     let kept = match kept {
@@ -54,14 +63,14 @@ pub fn print(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
     };
     // Unwrap safety: it is a struct of texts and times.
     private_file::write(&file, &serde_json::to_vec(&kept).expect("a lease is JSON"))?;
-    kept.print()
+    kept.print(version)
 }
 
 /// Returns an `ExecCredential`. Its end is a little before that of the lease, so that no request is refused at its very end.
-pub fn document(token: &str, expires_at: DateTime<Utc>) -> Value {
+pub fn document(token: &str, expires_at: DateTime<Utc>, version: ApiVersion) -> Value {
     let end = expires_at - TimeDelta::seconds(5);
     json!({
-        "apiVersion": API_VERSION,
+        "apiVersion": version.as_str(),
         "kind": "ExecCredential",
         "status": {
             "token": token,
@@ -107,9 +116,31 @@ impl Kept {
         Ok(Self::of(issue(client, wanted)?))
     }
 
-    fn print(&self) -> Result<(), Failure> {
-        let document = document(self.token.expose(), self.expires_at);
+    fn print(&self, version: ApiVersion) -> Result<(), Failure> {
+        let document = document(self.token.expose(), self.expires_at, version);
         output::print(&format!("{document}\n"))
+    }
+}
+
+impl ApiVersion {
+    /// Returns the version in which the caller is to be answered, by what it says in `KUBERNETES_EXEC_INFO`.
+    fn wanted(exec_info: Option<&str>) -> Result<Self, Failure> {
+        let Some(text) = exec_info else { return Ok(Self::default()) };
+        let info = serde_json::from_str::<Value>(text).unwrap_or_default();
+        match info["apiVersion"].as_str() {
+            Some("client.authentication.k8s.io/v1") => Ok(Self::V1),
+            Some("client.authentication.k8s.io/v1beta1") => Ok(Self::V1Beta1),
+            _ => Err(Failure::error(format!(
+                "`{EXEC_INFO}` asks for another `apiVersion` than client.authentication.k8s.io/v1 and v1beta1"
+            ))),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "client.authentication.k8s.io/v1",
+            Self::V1Beta1 => "client.authentication.k8s.io/v1beta1",
+        }
     }
 }
 
@@ -141,8 +172,8 @@ fn expose<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(token.expose())
 }
 
-/// The version of the credential plugin API.
-pub const API_VERSION: &str = "client.authentication.k8s.io/v1";
+/// The variable in which kubectl and client-go say which version they speak.
+const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
 /// How long a lease is believed to live without a look.
 const MAX_UNSEEN: TimeDelta = TimeDelta::seconds(30);
@@ -173,7 +204,24 @@ mod tests {
             let is_fresh = kept(seen).is_fresh(start + TimeDelta::seconds(now));
             assert_eq!(is_fresh, fresh, "seen {seen}, now {now}");
         }
-        let end = document("sesame", start)["status"]["expirationTimestamp"].clone();
+        let end =
+            document("sesame", start, ApiVersion::V1)["status"]["expirationTimestamp"].clone();
         assert_eq!(end, "2027-01-15T07:59:55Z");
+    }
+
+    #[test]
+    fn a_caller_is_answered_in_its_own_version() {
+        for (info, version) in [
+            (None, Some(ApiVersion::V1)),
+            (Some(r#"{"apiVersion":"client.authentication.k8s.io/v1"}"#), Some(ApiVersion::V1)),
+            (
+                Some(r#"{"apiVersion":"client.authentication.k8s.io/v1beta1","spec":{}}"#),
+                Some(ApiVersion::V1Beta1),
+            ),
+            (Some(r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#), None),
+            (Some("v1"), None),
+        ] {
+            assert_eq!(ApiVersion::wanted(info).ok(), version, "{info:?}");
+        }
     }
 }

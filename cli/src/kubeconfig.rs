@@ -1,15 +1,14 @@
-//! Kubeconfigs: of a token in a file, or of the plugin.
+//! Kubeconfigs: of a token, of a token in a file, or of the plugin.
 
 use std::path::Path;
 use std::{env, fs};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use kubelease_client::Name;
+use kubelease_client::{Client, ClusterAddress, Name};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{Cluster, Kubeconfig, Wanted};
-use crate::exec_credential::API_VERSION;
+use crate::arguments::{ClusterOptions, Kubeconfig, Wanted};
 use crate::failure::Failure;
 use crate::output;
 use crate::session::Context;
@@ -17,6 +16,10 @@ use crate::session::Context;
 /// `kubelease kubeconfig --print`
 pub fn print(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
     let wanted = &arguments.wanted;
+    let cluster = match arguments.cluster.given(wanted)? {
+        Some(cluster) => cluster,
+        None => arguments.cluster.find(context.session()?.client(), wanted)?,
+    };
     let profile = context.profile()?;
     let url = context.global.url.as_deref().or_else(|| context.environment.get("KUBELEASE_URL"));
     let user = json!({"exec": {
@@ -29,7 +32,7 @@ pub fn print(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
         "installHint": "kubelease, the command, leases the credential of this context: put it on the PATH.",
     }});
     let name = format!("kubelease-{}", wanted.name);
-    output::print_json(&document(&name, &arguments.cluster, &user, wanted.namespace.as_ref())?)
+    output::print_json(&document(&name, &cluster, &user))
 }
 
 fn plugin_arguments(wanted: &Wanted, profile: &Name, url: Option<&str>) -> Vec<String> {
@@ -47,38 +50,68 @@ fn plugin_arguments(wanted: &Wanted, profile: &Name, url: Option<&str>) -> Vec<S
     arguments
 }
 
-/// Returns a kubeconfig whose token is in a file, which a client reads again every minute.
-pub fn of_token_file(
-    cluster: &Cluster,
-    token_file: &Path,
-    namespace: &Name,
-) -> Result<Value, Failure> {
-    document("kubelease", cluster, &json!({ "tokenFile": token_file }), Some(namespace))
+impl ClusterOptions {
+    /// Returns the cluster that is given, or else the one that kubelease knows.
+    pub fn find(&self, client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Failure> {
+        match self.given(wanted)? {
+            Some(cluster) => Ok(cluster),
+            None => Ok(client.cluster_address(&wanted.name, wanted.namespace.as_ref())?),
+        }
+    }
+
+    /// Returns the cluster that is given.
+    pub fn given(&self, wanted: &Wanted) -> Result<Option<ClusterAddress>, Failure> {
+        let Some(server) = &self.server else { return Ok(None) };
+        let encode = |file: &std::path::PathBuf| match fs::read(file) {
+            Ok(pem) => Ok(BASE64_STANDARD.encode(pem)),
+            Err(error) => Err(Failure::io(format!("read {}", file.display()), &error)),
+        };
+        Ok(Some(ClusterAddress {
+            name: format!("kubelease-{}", wanted.name),
+            server: server.clone(),
+            certificate_authority_data: self
+                .certificate_authority
+                .as_ref()
+                .map(encode)
+                .transpose()?,
+            namespace: wanted.namespace.clone(),
+        }))
+    }
 }
 
-fn document(
-    name: &str,
-    cluster: &Cluster,
-    user: &Value,
-    namespace: Option<&Name>,
-) -> Result<Value, Failure> {
-    let mut context =
-        Map::from_iter([("cluster".to_owned(), json!(name)), ("user".to_owned(), json!(name))]);
-    context.extend(namespace.map(|namespace| ("namespace".to_owned(), json!(namespace))));
-    let mut server = Map::from_iter([("server".to_owned(), json!(cluster.server))]);
-    if let Some(file) = &cluster.certificate_authority {
-        let pem = fs::read(file)
-            .map_err(|error| Failure::io(format!("read {}", file.display()), &error))?;
-        server.insert("certificate-authority-data".to_owned(), json!(BASE64_STANDARD.encode(pem)));
+/// Returns a kubeconfig whose token is in a file, which a client reads again every minute.
+pub fn of_token_file(cluster: &ClusterAddress, token_file: &Path, namespace: &Name) -> Value {
+    let cluster = ClusterAddress { namespace: Some(namespace.clone()), ..cluster.clone() };
+    document("kubelease", &cluster, &json!({ "tokenFile": token_file }))
+}
+
+/// Returns a kubeconfig with a token in it.
+pub fn of_token(cluster: &ClusterAddress, token: &str, namespace: &Name) -> Value {
+    let cluster = ClusterAddress { namespace: Some(namespace.clone()), ..cluster.clone() };
+    document("kubelease", &cluster, &json!({ "token": token }))
+}
+
+/// Returns a kubeconfig whose context and user have this name.
+fn document(name: &str, cluster: &ClusterAddress, user: &Value) -> Value {
+    let ClusterAddress { name: cluster_name, server, certificate_authority_data, namespace } =
+        cluster;
+    let mut context = Map::from_iter([
+        ("cluster".to_owned(), json!(cluster_name)),
+        ("user".to_owned(), json!(name)),
+    ]);
+    context.extend(namespace.as_ref().map(|namespace| ("namespace".to_owned(), json!(namespace))));
+    let mut cluster = Map::from_iter([("server".to_owned(), json!(server))]);
+    if let Some(ca) = certificate_authority_data {
+        cluster.insert("certificate-authority-data".to_owned(), json!(ca));
     }
-    Ok(json!({
+    json!({
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": name,
-        "clusters": [{ "name": name, "cluster": server }],
+        "clusters": [{ "name": cluster_name, "cluster": cluster }],
         "users": [{ "name": name, "user": user }],
         "contexts": [{ "name": name, "context": context }],
-    }))
+    })
 }
 
 /// Returns the directory for files that live as long as a command.
@@ -86,3 +119,6 @@ pub fn runtime_dir() -> std::path::PathBuf {
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from);
     runtime.filter(|path| path.is_dir()).unwrap_or_else(env::temp_dir)
 }
+
+/// The version of the credential plugin API that kubeconfigs of ours ask for.
+const API_VERSION: &str = "client.authentication.k8s.io/v1";

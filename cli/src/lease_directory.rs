@@ -11,35 +11,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{self, Path, PathBuf};
 
-use clap::Args;
-use kubelease_client::{IssuedLease, LeaseId, Token};
+use kubelease_client::{ClusterAddress, IssuedLease, LeaseId, Token};
 
-use crate::arguments::Cluster;
 use crate::failure::Failure;
 use crate::{kubeconfig, private_file};
-
-/// The directory to make, and the cluster of the kubeconfig in it.
-#[derive(Args, Debug)]
-pub struct DirectoryOptions {
-    /// Print nothing: make this directory, with kubeconfig, token and lease in it, for the steps of a CI job.
-    #[arg(long, value_name = "DIRECTORY", requires = "server", conflicts_with = "output")]
-    directory: Option<PathBuf>,
-    /// The URL of the cluster's API server, for the kubeconfig.
-    #[arg(long, value_name = "URL", requires = "directory")]
-    server: Option<String>,
-    /// The file with the cluster's CA; by default the public CAs are trusted.
-    #[arg(long, value_name = "FILE", requires = "directory")]
-    certificate_authority: Option<PathBuf>,
-}
-
-impl DirectoryOptions {
-    /// Returns both if they are given: neither is without the other.
-    pub fn directory_and_cluster(&self) -> Option<(&Path, Cluster)> {
-        let Self { directory, server, certificate_authority } = self;
-        let (server, certificate_authority) = (server.clone()?, certificate_authority.clone());
-        Some((directory.as_deref()?, Cluster { server, certificate_authority }))
-    }
-}
 
 /// A directory of mode 0700 whose files have mode 0600.
 pub struct LeaseDirectory(PathBuf);
@@ -61,11 +36,11 @@ impl LeaseDirectory {
     }
 
     /// Writes all files. The id comes first: whoever is killed after that can still revoke the lease.
-    pub fn fill(&self, issued: &IssuedLease, cluster: &Cluster) -> Result<(), Failure> {
+    pub fn fill(&self, issued: &IssuedLease, cluster: &ClusterAddress) -> Result<(), Failure> {
         private_file::write(&self.0.join(LEASE), issued.lease.lease_id.to_string().as_bytes())?;
         self.write_token(&issued.token)?;
         let document =
-            kubeconfig::of_token_file(cluster, &self.0.join(TOKEN), &issued.lease.namespace)?;
+            kubeconfig::of_token_file(cluster, &self.0.join(TOKEN), &issued.lease.namespace);
         private_file::write(&self.kubeconfig(), document.to_string().as_bytes())
     }
 

@@ -3,27 +3,38 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kubelease_client::{Client, Error, IdempotencyKey, IssueRequest, IssuedLease, Name, printable};
+use kubelease_client::{
+    Client, ClusterAddress, Error, IdempotencyKey, IssueRequest, IssuedLease, Name, printable,
+};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::arguments::{Lease, LeaseOutput, Renew, Wanted};
+use crate::exec_credential::{self, ApiVersion};
 use crate::failure::Failure;
 use crate::lease_directory::LeaseDirectory;
 use crate::progress::Progress;
 use crate::session::{Context, now};
-use crate::{exec_credential, output};
+use crate::{kubeconfig, output};
 
 /// `kubelease lease`
 pub fn lease(context: &Context, arguments: &Lease) -> Result<(), Failure> {
-    let Some((path, cluster)) = arguments.place.directory_and_cluster() else {
-        let issued = issue(context.session()?.client(), &arguments.wanted)?;
-        return deliver(&issued, arguments.output);
+    let Lease { wanted, output, directory, cluster } = arguments;
+    let Some(path) = directory else {
+        let session = context.session()?;
+        if cluster.server.is_some() && *output != LeaseOutput::Kubeconfig {
+            let usage = "`--server` goes with `--output kubeconfig` or `--directory`";
+            return Err(Failure::usage(usage));
+        }
+        let shape = Shape::choose(*output, || cluster.find(session.client(), wanted))?;
+        let issued = issue(session.client(), wanted)?;
+        return deliver(&issued, &shape);
     };
     let is_interrupted = hold_signals()?;
-    let directory = LeaseDirectory::create(path)?;
     let session = context.session()?;
-    let issued = issue(session.client(), &arguments.wanted)?;
+    let cluster = cluster.find(session.client(), wanted)?;
+    let directory = LeaseDirectory::create(path)?;
+    let issued = issue(session.client(), wanted)?;
     let filled = directory.fill(&issued, &cluster);
     if let Err(failure) = filled.and_then(|()| check_not_interrupted(&is_interrupted)) {
         match session.client().revoke_lease(&issued.lease.lease_id) {
@@ -57,7 +68,11 @@ fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
 pub fn renew(context: &Context, arguments: &Renew) -> Result<(), Failure> {
     let session = context.session()?;
     let renewed = session.client().renew_lease(&arguments.lease, arguments.ttl.as_deref())?;
-    deliver(&renewed, arguments.output)
+    let lease = &renewed.lease;
+    let shape = Shape::choose(arguments.output, || {
+        Ok(session.client().cluster_address(&lease.dynamic_secret, Some(&lease.namespace))?)
+    })?;
+    deliver(&renewed, &shape)
 }
 
 /// Asks for a lease. An unknown dynamic secret is told with the nearest one that may be leased.
@@ -107,19 +122,49 @@ fn tell(issued: &IssuedLease) {
     }
 }
 
-/// Prints what is asked for to standard output.
-fn deliver(issued: &IssuedLease, wanted: LeaseOutput) -> Result<(), Failure> {
+/// The shape in which a lease is printed, with what belongs to it.
+enum Shape {
+    Token,
+    Json,
+    ExecCredential,
+    Kubeconfig(ClusterAddress),
+    Env,
+}
+
+impl Shape {
+    /// Chooses a shape. The cluster is looked for if it is needed: before the lease is asked for, which would be lost.
+    fn choose(
+        output: LeaseOutput,
+        find_cluster: impl FnOnce() -> Result<ClusterAddress, Failure>,
+    ) -> Result<Self, Failure> {
+        Ok(match output {
+            LeaseOutput::Token => Self::Token,
+            LeaseOutput::Json => Self::Json,
+            LeaseOutput::ExecCredential => Self::ExecCredential,
+            LeaseOutput::Kubeconfig => Self::Kubeconfig(find_cluster()?),
+            LeaseOutput::Env => Self::Env,
+        })
+    }
+}
+
+/// Prints a lease to standard output.
+fn deliver(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
     tell(issued);
     let (lease, token) = (&issued.lease, issued.token.expose());
-    match wanted {
-        LeaseOutput::Token => output::print(&format!("{token}\n")),
-        LeaseOutput::Json => output::print_json(&with_token(issued)?),
-        LeaseOutput::ExecCredential => {
-            output::print_json(&exec_credential::document(token, lease.expires_at))
+    match shape {
+        Shape::Token => output::print(&format!("{token}\n")),
+        Shape::Json => output::print_json(&with_token(issued)?),
+        Shape::ExecCredential => output::print_json(&exec_credential::document(
+            token,
+            lease.expires_at,
+            ApiVersion::default(),
+        )),
+        Shape::Kubeconfig(cluster) => {
+            output::print_json(&kubeconfig::of_token(cluster, token, &lease.namespace))
         }
         // A token is visible ASCII; a quote in it would end the text.
-        LeaseOutput::Env if token.contains('\'') => Err(Failure::error("the token has a quote")),
-        LeaseOutput::Env => output::print(&format!(
+        Shape::Env if token.contains('\'') => Err(Failure::error("the token has a quote")),
+        Shape::Env => output::print(&format!(
             "export KUBELEASE_LEASE_ID='{}'\nexport KUBE_NAMESPACE='{}'\nexport KUBE_TOKEN='{token}'\n",
             lease.lease_id, lease.namespace
         )),

@@ -1,5 +1,6 @@
 //! `run`: a command with a lease that lives as long as the command does.
 
+use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kubelease_client::{IssuedLease, printable};
+use kubelease_client::{ClusterAddress, IssuedLease, printable};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -35,8 +36,10 @@ pub fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Failure> {
     let (tell, events) = channel();
     watch_signals(tell.clone())?;
     let mut session = context.session()?;
+    let cluster = arguments.cluster.find(session.client(), &arguments.wanted)?;
     let issued = lease::issue(session.client(), &arguments.wanted)?;
-    let ran = run_with(context, &mut session, &issued, arguments, tell, &events);
+    let ran =
+        run_with(context, &mut session, (&issued, &cluster), &arguments.command, (tell, &events));
     let revoked = revoke(context, &mut session, &issued);
     let code = ran?;
     if let Err(failure) = revoked {
@@ -50,10 +53,9 @@ pub fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Failure> {
 fn run_with(
     context: &Context,
     session: &mut Session,
-    issued: &IssuedLease,
-    arguments: &Run,
-    tell: Sender<Event>,
-    events: &Receiver<Event>,
+    (issued, cluster): (&IssuedLease, &ClusterAddress),
+    command: &[OsString],
+    (tell, events): (Sender<Event>, &Receiver<Event>),
 ) -> Result<ExitCode, Failure> {
     let directory = tempfile::Builder::new()
         .prefix("kubelease-")
@@ -61,12 +63,12 @@ fn run_with(
         .tempdir_in(kubeconfig::runtime_dir())
         .map_err(|error| Failure::io("make a private directory", &error))?;
     let files = LeaseDirectory::open(directory.path());
-    files.fill(issued, &arguments.cluster)?;
+    files.fill(issued, cluster)?;
 
     if !matches!(events.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    let [program, rest @ ..] = arguments.command.as_slice() else {
+    let [program, rest @ ..] = command else {
         return Err(Failure::usage("no command is given"));
     };
     let mut command = Command::new(program);

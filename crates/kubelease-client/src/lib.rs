@@ -11,6 +11,7 @@ mod client;
 mod error;
 mod id_token;
 mod idempotency_key;
+mod kubeconfig;
 mod leases;
 mod name;
 mod printable;
@@ -27,6 +28,7 @@ pub use client::{Client, ClientOptions};
 pub use error::Error;
 pub use id_token::FetchIdTokenError;
 pub use idempotency_key::IdempotencyKey;
+pub use kubeconfig::ClusterAddress;
 pub use leases::{
     BulkRevocation, IssueRequest, IssuedLease, Lease, LeaseFilter, LeasePage, LeaseState,
     Revocation,
