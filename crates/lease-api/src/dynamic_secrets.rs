@@ -3,7 +3,7 @@
 mod json;
 
 use http::{Response, StatusCode};
-use lease_engine::{Engine, Ports, Put, SecretDeletion};
+use lease_engine::{Engine, Ports, SecretDeletion};
 use serde::Serialize;
 
 use self::json::DynamicSecretJson;
@@ -15,18 +15,18 @@ use crate::{Body, input, respond};
 pub(crate) async fn put<P: Ports>(
     engine: &Engine<P>,
     name: &str,
+    query: &Query<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
+    let is_rehearsed = query.flag("dry_run")?;
     let definition = json::read(input::name(name)?, body).await?;
+    if is_rehearsed {
+        let (put, warnings) = engine.rehearsing().put_dynamic_secret(definition).await?;
+        return Ok(respond::json(StatusCode::OK, &DynamicSecretJson::of_put(put, warnings)));
+    }
     let (put, warnings) = engine.put_dynamic_secret(definition).await?;
-    Ok(match put {
-        Put::Created(secret) => {
-            respond::json(StatusCode::CREATED, &DynamicSecretJson::of(secret, warnings))
-        }
-        Put::Replaced(secret) => {
-            respond::json(StatusCode::OK, &DynamicSecretJson::of(secret, warnings))
-        }
-    })
+    let status = respond::status_of(&put.change);
+    Ok(respond::json(status, &DynamicSecretJson::of_put(put, warnings)))
 }
 
 /// `GET /api/v1/dynamic-secrets/{name}`

@@ -4,7 +4,7 @@ pub(crate) mod json;
 
 use http::{Response, StatusCode};
 use lease_core::{IdentityInput, IdentityName};
-use lease_engine::{Engine, Ports, Put};
+use lease_engine::{Engine, Ports};
 
 use self::json::IdentityJson;
 use crate::input::Nothing;
@@ -16,17 +16,19 @@ use crate::{Body, input, leases, respond};
 pub(crate) async fn put<P: Ports>(
     engine: &Engine<P>,
     name: &str,
+    query: &Query<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name: IdentityName = input::name(name)?;
+    let is_rehearsed = query.flag("dry_run")?;
     let input: IdentityInput = input::json(body).await?;
+    if is_rehearsed {
+        let (put, warnings) = engine.rehearsing().put_identity(name, input)?;
+        return Ok(respond::json(StatusCode::OK, &IdentityJson::of_put(put, warnings)));
+    }
     let (put, warnings) = engine.put_identity(name, input)?;
-    let status = match &put {
-        Put::Created(_) => StatusCode::CREATED,
-        Put::Replaced(_) => StatusCode::OK,
-    };
-    let json = IdentityJson::of(put.definition()).with_warnings(warnings);
-    Ok(respond::json(status, &json))
+    let status = respond::status_of(&put.change);
+    Ok(respond::json(status, &IdentityJson::of_put(put, warnings)))
 }
 
 /// `GET /api/v1/identities/{name}`

@@ -3,9 +3,33 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
+use lease_core::AuditChange;
+use lease_engine::DefinitionChange;
 use serde::Serialize;
 
 use crate::problem::Problem;
+
+/// What a put makes of a definition. It is said in the answer to the put, and never again.
+#[derive(Serialize)]
+pub(crate) struct ChangeJson {
+    change: AuditChange,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed_fields: Vec<String>,
+}
+
+impl From<DefinitionChange> for ChangeJson {
+    fn from(change: DefinitionChange) -> Self {
+        Self { change: change.kind, changed_fields: change.fields }
+    }
+}
+
+/// Returns the status of a put.
+pub(crate) fn status_of(change: &DefinitionChange) -> StatusCode {
+    match change.kind {
+        AuditChange::Created => StatusCode::CREATED,
+        _ => StatusCode::OK,
+    }
+}
 
 /// An answer with a JSON body.
 pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Vec<u8>> {

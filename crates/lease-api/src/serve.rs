@@ -126,7 +126,7 @@ async fn dispatch<P: Ports>(
     let query = Query::read(head.uri.query(), parameters(operation))?;
     match operation {
         Operation::ListTargets => targets::list(engine, &query),
-        Operation::PutTarget => targets::put(engine, parameter, body).await,
+        Operation::PutTarget => targets::put(engine, parameter, &query, body).await,
         Operation::ShowTarget => targets::show(engine, parameter),
         Operation::DeleteTarget => targets::delete(engine, parameter, &query).await,
         Operation::CheckTarget => targets::check(engine, parameter, body).await,
@@ -134,7 +134,7 @@ async fn dispatch<P: Ports>(
         Operation::AcceptCluster => targets::accept_cluster(engine, parameter, body).await,
         Operation::WriteOffTarget => targets::write_off(engine, parameter, body).await,
         Operation::ListDynamicSecrets => dynamic_secrets::list(engine, &query),
-        Operation::PutDynamicSecret => dynamic_secrets::put(engine, parameter, body).await,
+        Operation::PutDynamicSecret => dynamic_secrets::put(engine, parameter, &query, body).await,
         Operation::ShowDynamicSecret => dynamic_secrets::show(engine, parameter),
         Operation::DeleteDynamicSecret => dynamic_secrets::delete(engine, parameter, &query).await,
         Operation::ListNamespaces => namespaces::list(engine, parameter, &query).await,
@@ -157,7 +157,7 @@ async fn dispatch<P: Ports>(
         Operation::VerifyAudit => audit::verify(engine, &query),
         Operation::Explain => explain::explain(engine, body).await,
         Operation::ListIdentities => identities::list(engine, &query),
-        Operation::PutIdentity => identities::put(engine, parameter, body).await,
+        Operation::PutIdentity => identities::put(engine, parameter, &query, body).await,
         Operation::ShowIdentity => identities::show(engine, parameter),
         Operation::DeleteIdentity => identities::delete(engine, parameter, &query).await,
         Operation::MakeAccessToken => access_tokens::make(engine, parameter, body).await,
@@ -189,6 +189,7 @@ fn parameters(operation: Operation) -> &'static [&'static str] {
         Operation::VerifyAudit => &["cursor"],
         Operation::DeleteDynamicSecret => &["force", "revoke"],
         Operation::DeleteTarget => &["revoke"],
+        Operation::PutTarget | Operation::PutDynamicSecret | Operation::PutIdentity => &["dry_run"],
         Operation::Sweep => &["dry_run", "reconcile"],
         _ => &[],
     }

@@ -7,7 +7,7 @@ pub(crate) use self::runtime_config::runtime_config;
 
 use http::{Response, StatusCode};
 use lease_core::TargetName;
-use lease_engine::{Engine, Ports, Put, TargetDeletion, WriteOff};
+use lease_engine::{Engine, Ports, TargetDefinition, TargetDeletion, WriteOff};
 use serde::{Deserialize, Serialize};
 
 use self::json::{CheckJson, ClusterJson, TargetInput, TargetJson};
@@ -20,17 +20,29 @@ use crate::{Body, input, respond};
 pub(crate) async fn put<P: Ports>(
     engine: &Engine<P>,
     name: &str,
+    query: &Query<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name: TargetName = input::name(name)?;
+    let is_rehearsed = query.flag("dry_run")?;
     let input: TargetInput = input::json(body).await?;
     input.check()?;
-    let status = match engine.put_target(input.define(name.clone()))? {
-        Put::Created(_) => StatusCode::CREATED,
-        Put::Replaced(_) => StatusCode::OK,
-    };
+    let definition = input.define(name);
+    if is_rehearsed {
+        return Ok(respond::json(StatusCode::OK, &put_with(&engine.rehearsing(), definition)?.1));
+    }
+    let (status, json) = put_with(engine, definition)?;
+    Ok(respond::json(status, &json))
+}
+
+fn put_with<P: Ports>(
+    engine: &Engine<P>,
+    definition: TargetDefinition,
+) -> Result<(StatusCode, TargetJson), Problem> {
+    let put = engine.put_target(definition)?;
     // Read again: the cluster that was met before is known still.
-    Ok(respond::json(status, &TargetJson::of(engine.target(&name)?)))
+    let json = TargetJson::of(engine.target(&put.definition.name)?);
+    Ok((respond::status_of(&put.change), json.with_change(put.change)))
 }
 
 /// `GET /api/v1/targets/{name}`

@@ -195,6 +195,14 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// The definition that was put anew, without the word that it was.
+    pub(crate) fn created(&self) -> Value {
+        let mut definition = self.json.clone();
+        let change = definition.as_object_mut().and_then(|fields| fields.remove("change"));
+        assert_eq!(change, Some("created".into()), "{}", self.json);
+        definition
+    }
+
     /// Returns the path of the lease in the answer.
     pub(crate) fn lease_path(&self) -> String {
         format!("/api/v1/leases/{}", self.json["lease_id"].as_str().expect("a lease"))

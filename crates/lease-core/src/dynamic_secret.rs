@@ -8,7 +8,7 @@ use crate::{
     Account, Annotations, Audiences, Description, DynamicSecretName, Grant, Labels, Lifetimes,
     LifetimesError, MAX_TTL, MaxLiveLeases, Mode, NameTemplate, Namespace, NamespaceMatch,
     NamespacePattern, NamespaceSelector, Namespaces, NamespacesError, Scope, ServiceAccountName,
-    Tags, TargetName, Ttl,
+    Tag, Tags, TargetName, Ttl,
 };
 
 /// A dynamic secret: whose tokens may be leased on a target, where, for how long and on which
@@ -83,6 +83,9 @@ pub struct DefinitionParts {
     /// By what it is grouped.
     #[serde(default)]
     pub tags: Tags,
+    /// The set of definitions that it is applied with, of which a program may delete what is no part any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_set: Option<Tag>,
     /// True if no lease is issued of it. Issued leases are still revoked.
     #[serde(default)]
     pub disabled: bool,

@@ -34,7 +34,7 @@ pub use self::name_pattern::{MAX_PATTERN_BYTES, NamePattern, NamePatternError, N
 pub use self::oidc_auth::{IssuerUrl, IssuerUrlError, KeySource, OidcAuth, OidcAuthError};
 use crate::{
     ApiServerUrl, Audience, Description, IdentityName, Keyring, MaxLiveLeases, NONCE_BYTES,
-    OpenError, Tags, TargetName,
+    OpenError, Tag, Tags, TargetName,
 };
 
 /// Somebody who may ask for leases: a pod, a CI job, a bot, an administrator.
@@ -60,6 +60,9 @@ pub struct IdentitySpec<R = Reviewer> {
     /// Words to find it by.
     #[serde(default)]
     pub tags: Tags,
+    /// The set of definitions that it is applied with, of which a program may delete what is no part any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_set: Option<Tag>,
     /// Lets nobody in as it, and makes its access tokens worthless while it is set.
     #[serde(default)]
     pub disabled: bool,
@@ -173,6 +176,7 @@ impl Identity {
             auth,
             description: input.description,
             tags: input.tags,
+            apply_set: input.apply_set,
             disabled: input.disabled,
             grants: input.grants,
             admin: input.admin,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    ApiServerUrl, CaCertificate, Description, HeaderName, Keyring, OpenError, Sealed, TargetName,
-    UrlError, VariableName,
+    ApiServerUrl, CaCertificate, Description, HeaderName, Keyring, OpenError, Sealed, Tag,
+    TargetName, UrlError, VariableName,
 };
 
 /// A cluster, and how kubelease reaches it.
@@ -30,6 +30,9 @@ pub struct Target {
     pub kubeconfig_server: Option<ApiServerUrl>,
     /// What an administrator says of it.
     pub description: Description,
+    /// The set of definitions that it is applied with, of which a program may delete what is no part any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_set: Option<Tag>,
     /// Whether no lease is issued there. What is out is taken back all the same.
     pub disabled: bool,
     /// Whether it was deleted, and stays only until the last of its leases has ended.
@@ -196,6 +199,7 @@ impl Target {
             ca_certificate: None,
             kubeconfig_server: None,
             description: Description::default(),
+            apply_set: None,
             disabled: false,
             retired: false,
             created_at,

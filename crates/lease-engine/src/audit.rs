@@ -15,6 +15,7 @@ use lease_core::{
 use lease_store::PreparedEvent;
 use serde::Serialize;
 
+pub use self::change::DefinitionChange;
 pub(crate) use self::change::{change_between, identity_change, target_change};
 pub use self::reading::AuditFilter;
 pub use self::refusals::{RefusedRequest, RequestSubject};
@@ -39,6 +40,8 @@ pub struct ShownEvent<'a> {
 pub(crate) struct RidingEvent {
     prepared: PreparedEvent,
     event: AuditEvent,
+    /// What is rehearsed is no event.
+    is_rehearsed: bool,
 }
 
 impl RidingEvent {
@@ -49,7 +52,9 @@ impl RidingEvent {
 
     /// Logs the event, now that it is written.
     pub(crate) fn log(&self) {
-        log_event(&self.prepared.place(), &self.event);
+        if !self.is_rehearsed {
+            log_event(&self.prepared.place(), &self.event);
+        }
     }
 }
 
@@ -70,7 +75,7 @@ impl<P: Ports> Engine<P> {
     /// Gives an event the number under which it will be written with what it is about: one durable write.
     pub(crate) fn prepare_event(&self, event: AuditEvent) -> Result<RidingEvent, StoreError> {
         let prepared = self.audit_log().prepare(&event)?;
-        Ok(RidingEvent { prepared, event })
+        Ok(RidingEvent { prepared, event, is_rehearsed: self.ports.is_rehearsal() })
     }
 
     /// The same for what takes something back, which goes on without its event if there can be none.

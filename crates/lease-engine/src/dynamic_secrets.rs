@@ -65,15 +65,18 @@ impl<P: Ports> Engine<P> {
         let mut warnings = definition.warnings().to_vec();
         warnings.extend(self.look_at_target(&name, &definition, &target).await?);
         // Nothing is written before all of it is found good.
-        if let Some(prepared) = inline {
-            self.write_target(&prepared)?;
-        }
+        let inline = inline.map(|prepared| self.write_target(&prepared)).transpose()?;
         let now = self.ports.now();
         let created_at = existing.as_ref().map_or(now, |(_, secret)| secret.created_at);
         let secret = DynamicSecret { name, definition, inline_target, created_at, updated_at: now };
         let known = existing.as_ref().map(|(_, known)| known);
         let event = self.dynamic_secret_event(AuditEventType::DynamicSecretPut, &secret);
-        let riding = self.prepare_event(event.with_change(change_between(known, &secret)))?;
+        let mut change = change_between(known, &secret);
+        let riding = self.prepare_event(event.with_change(change.in_event()))?;
+        // The target that it brings along is a part of what was put, with an event of its own.
+        if inline.is_some_and(|target| target.kind != AuditChange::Unchanged) {
+            change.add_field("target");
+        }
         let changed = existing
             .as_ref()
             .filter(|(_, before)| !before.definition.grants_as(&secret.definition))
@@ -84,12 +87,12 @@ impl<P: Ports> Engine<P> {
         }
         let log = self.dynamic_secrets().put_with(&secret, &riding.entries())?;
         riding.log();
-        if changed.is_some() {
+        if changed.is_some() && !self.ports.is_rehearsal() {
             self.leases().revoke_all(log)?;
             let filter = LeaseFilter::of_secret(&secret.name);
             self.revoke_first(&filter).await?;
         }
-        Ok((Put::new(existing.is_some(), secret), warnings))
+        Ok((Put { definition: secret, change }, warnings))
     }
 
     /// The dynamic secret of this name.

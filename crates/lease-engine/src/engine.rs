@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use lease_core::{AuditActor, DynamicSecret, Identity, Keyring, Target};
+use lease_core::{AuditActor, AuditChange, DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
     Accounts, AdministratorAudiences, AuditLog, AuditTimes, Auditor, Checks, Clusters, Definitions,
     Expiring, KeyValue, Leases, LoginSlots, Notes, Rates, StoreError, Times, Tokens,
 };
 
+use crate::audit::DefinitionChange;
 use crate::config::ISSUE_TIME;
 use crate::{Config, Ports, Requester};
 
@@ -26,13 +27,13 @@ pub struct Engine<P> {
     pub(crate) calls: Cell<u32>,
 }
 
-/// The effect of a put.
+/// A definition that was put.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Put<D> {
-    /// There was none of that name.
-    Created(D),
-    /// The definition replaced another.
-    Replaced(D),
+pub struct Put<D> {
+    /// The definition.
+    pub definition: D,
+    /// The difference to the one in whose place it stands.
+    pub change: DefinitionChange,
 }
 
 impl<P: Ports> Engine<P> {
@@ -153,14 +154,8 @@ impl<P: Ports> Engine<P> {
 }
 
 impl<D> Put<D> {
-    /// Returns the definition that was put.
-    pub fn definition(&self) -> &D {
-        match self {
-            Put::Created(definition) | Put::Replaced(definition) => definition,
-        }
-    }
-
-    pub(crate) fn new(existed: bool, definition: D) -> Self {
-        if existed { Put::Replaced(definition) } else { Put::Created(definition) }
+    /// Returns true if there was none of that name.
+    pub fn is_new(&self) -> bool {
+        self.change.kind == AuditChange::Created
     }
 }

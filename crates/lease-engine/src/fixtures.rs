@@ -149,6 +149,7 @@ pub(crate) fn target(name: &str, url: &str, auth: NewAuth) -> TargetDefinition {
         ca_certificate: None,
         kubeconfig_server: None,
         description: Description::default(),
+        apply_set: None,
         disabled: false,
     }
 }

@@ -41,7 +41,7 @@ impl<P: Ports> Engine<P> {
         let event = self.event(AuditEventType::IdentityPut);
         let event = AuditEvent { subject_identity: Some(identity.name.clone()), ..event };
         let change = identity_change(&self.keys, &urls, known.as_ref(), &identity);
-        let riding = self.prepare_event(event.with_change(change))?;
+        let riding = self.prepare_event(event.with_change(change.in_event()))?;
         let mut entries = riding.entries();
         entries.extend(self.administrator_audiences().marks(&identity)?);
         self.identities().put_with(&identity, &entries)?;
@@ -50,7 +50,7 @@ impl<P: Ports> Engine<P> {
             self.notes().put(Note::Administrator, &identity.name)?;
         }
         let warnings = identity.spec().access_token.warnings();
-        Ok((Put::new(known.is_some(), identity), warnings))
+        Ok((Put { definition: identity, change }, warnings))
     }
 
     /// The identity of this name.

@@ -48,7 +48,7 @@ pub mod testing;
 mod token;
 
 pub use access_tokens::{AuthenticationError, NewAccessToken, TokenRenewalError, TokenUse};
-pub use audit::{AuditFilter, RefusedRequest, RequestSubject, ShownEvent};
+pub use audit::{AuditFilter, DefinitionChange, RefusedRequest, RequestSubject, ShownEvent};
 pub use clusters::WriteOff;
 pub use config::{
     Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,

@@ -24,6 +24,11 @@ pub(crate) struct Rehearsal<'p, P: Ports> {
 pub(crate) struct HarmlessHttp<'p, H>(&'p H);
 
 impl<P: Ports> Engine<P> {
+    /// Returns an engine that does all that this one does, for whoever it acts for, and nothing of it for good.
+    pub fn rehearsing(&self) -> Engine<impl Ports + '_> {
+        self.rehearsal(self.requester.clone())
+    }
+
     /// An engine that rehearses what this one would do for somebody.
     pub(crate) fn rehearsal(&self, requester: Requester) -> Engine<Rehearsal<'_, P>> {
         let ports = Rehearsal {

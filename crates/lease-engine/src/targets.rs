@@ -2,11 +2,11 @@
 
 use lease_core::{
     ApiServerUrl, AuditChange, AuditEvent, AuditEventType, CaCertificate, Description,
-    KnownCluster, NewAuth, Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
+    KnownCluster, NewAuth, Tag, Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
 };
 use lease_store::Page;
 
-use crate::audit::target_change;
+use crate::audit::{DefinitionChange, target_change};
 use crate::{Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
 
 /// What an administrator says of a target.
@@ -26,6 +26,8 @@ pub struct TargetDefinition {
     pub kubeconfig_server: Option<ApiServerUrl>,
     /// What an administrator says of it.
     pub description: Description,
+    /// The set of definitions that it is applied with.
+    pub apply_set: Option<Tag>,
     /// Whether nothing is issued there.
     pub disabled: bool,
 }
@@ -66,21 +68,23 @@ impl<P: Ports> Engine<P> {
     /// origin, and a client certificate on one outranks the bearer of the other.
     pub fn put_target(&self, definition: TargetDefinition) -> Result<Put<Target>, TargetError> {
         let prepared = self.prepare_target(definition)?;
-        self.write_target(&prepared)?;
-        let PreparedTarget { known, target } = prepared;
-        Ok(Put::new(known.is_some(), target))
+        let change = self.write_target(&prepared)?;
+        Ok(Put { definition: prepared.target, change })
     }
 
     /// Writes a target with its event.
-    pub(crate) fn write_target(&self, prepared: &PreparedTarget) -> Result<(), StoreError> {
+    pub(crate) fn write_target(
+        &self,
+        prepared: &PreparedTarget,
+    ) -> Result<DefinitionChange, StoreError> {
         let PreparedTarget { known, target } = prepared;
         let event = self.event(AuditEventType::TargetPut);
         let event = AuditEvent { target: Some(target.name.clone()), ..event };
         let change = target_change(&self.keys, known.as_ref(), target);
-        let riding = self.prepare_event(event.with_change(change))?;
+        let riding = self.prepare_event(event.with_change(change.in_event()))?;
         self.targets().put_with(target, &riding.entries())?;
         riding.log();
-        Ok(())
+        Ok(change)
     }
 
     /// A target as it would be put.
@@ -96,6 +100,7 @@ impl<P: Ports> Engine<P> {
             ca_certificate,
             kubeconfig_server,
             description,
+            apply_set,
             disabled,
         } = definition;
         let existing = self.targets().get(&name)?;
@@ -111,6 +116,7 @@ impl<P: Ports> Engine<P> {
         .map_err(|source| TargetError::Auth { target: name, source })?;
         (target.ca, target.description, target.disabled) = (ca, description, disabled);
         (target.ca_certificate, target.kubeconfig_server) = (ca_certificate, kubeconfig_server);
+        target.apply_set = apply_set;
         let shares = |other: &Target| {
             other.name != target.name && other.auth().kind() != target.auth().kind() && {
                 // A host's certificates are per host name, whatever the port.

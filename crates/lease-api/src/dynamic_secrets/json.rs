@@ -1,12 +1,12 @@
 //! The shapes of dynamic secrets.
 
 use lease_core::{Definition, DefinitionParts, DynamicSecret, DynamicSecretName};
-use lease_engine::DynamicSecretDefinition;
+use lease_engine::{DynamicSecretDefinition, Put};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::problem::Problem;
-use crate::respond::time;
+use crate::respond::{ChangeJson, time};
 use crate::targets::json::TargetInput;
 use crate::{Body, input};
 
@@ -22,6 +22,8 @@ pub(crate) struct DynamicSecretJson {
     /// The warnings for an administrator; only in the answer to a PUT.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    #[serde(flatten)]
+    change: Option<ChangeJson>,
 }
 
 /// Reads what an administrator says of the dynamic secret of this name.
@@ -60,6 +62,11 @@ impl DynamicSecretJson {
             created_at: time(secret.created_at),
             updated_at: time(secret.updated_at),
             warnings,
+            change: None,
         }
+    }
+
+    pub(crate) fn of_put(put: Put<DynamicSecret>, warnings: Vec<String>) -> Self {
+        Self { change: Some(put.change.into()), ..Self::of(put.definition, warnings) }
     }
 }

@@ -45,7 +45,7 @@ fn what_is_left_out_is_shown_as_it_holds() {
         "created_at": "2026-11-22T07:00:00Z",
         "updated_at": "2026-11-22T07:00:00Z",
     });
-    assert_eq!(created.json, golden);
+    assert_eq!(created.created(), golden);
     assert_eq!(app.send("GET", CI, ADMIN, "").json, golden);
     let list = app.send("GET", "/api/v1/dynamic-secrets", ADMIN, "");
     assert_eq!(list.json, json!({"items": [golden]}));
@@ -80,6 +80,7 @@ fn what_is_said_is_shown_as_it_was_said() {
         "annotations": {"example.com/why": "any text"},
         "description": "Deploys",
         "tags": ["team:a"],
+        "apply_set": "infra/prod",
         "disabled": true,
         "delete_protection": true,
         "on_change": "revoke",
@@ -89,7 +90,7 @@ fn what_is_said_is_shown_as_it_was_said() {
     for (key, value) in said.as_object().expect("an object") {
         assert_eq!(created.json[key], *value, "{key}");
     }
-    assert_eq!(app.send("GET", CI, ADMIN, "").json, created.json);
+    assert_eq!(app.send("GET", CI, ADMIN, "").json, created.created());
 }
 
 #[test]
@@ -331,6 +332,11 @@ fn a_change_takes_leases_back_where_it_is_to() {
         let on_change = format!(r#","on_change":"{on_change}""#);
         app.put_dynamic_secret("ci", EXISTING, &on_change);
         let issued = app.issue("");
+        let body = body(EXISTING, &format!("{on_change}{more}"));
+        let rehearsed = app.send("PUT", &format!("{CI}?dry_run=true"), ADMIN, &body);
+        assert_eq!(rehearsed.json["change"], "changed", "{}", rehearsed.json);
+        let lease = app.send("GET", &issued.lease_path(), ADMIN, "");
+        assert_eq!(lease.json["state"], "active", "a rehearsal: {on_change} {more}");
         app.put_dynamic_secret("ci", EXISTING, &format!("{on_change}{more}"));
         let lease = app.send("GET", &issued.lease_path(), ADMIN, "");
         assert_eq!(lease.json["state"], state, "{on_change} {more}");

@@ -2,11 +2,12 @@
 
 use lease_core::{
     AccessTokenTerms, AuthMethod, Description, Identity, IdentityGrant, IdentityName,
-    KubernetesAuth, MaxIssuesPerMinute, MaxLiveLeases, OidcAuth, Reviewer, Tags, VariableName,
+    KubernetesAuth, MaxIssuesPerMinute, MaxLiveLeases, OidcAuth, Reviewer, Tag, Tags, VariableName,
 };
+use lease_engine::Put;
 use serde::Serialize;
 
-use crate::respond::time;
+use crate::respond::{ChangeJson, time};
 
 /// An identity as it is shown: without the tokens of its reviewers.
 #[derive(Serialize)]
@@ -14,6 +15,8 @@ pub(crate) struct IdentityJson {
     name: IdentityName,
     description: Description,
     tags: Tags,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apply_set: Option<Tag>,
     disabled: bool,
     auth: Vec<AuthJson>,
     grants: Vec<IdentityGrant>,
@@ -28,6 +31,8 @@ pub(crate) struct IdentityJson {
     updated_at: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    #[serde(flatten)]
+    change: Option<ChangeJson>,
 }
 
 /// A way to log in.
@@ -56,6 +61,7 @@ impl IdentityJson {
             name: identity.name.clone(),
             description: spec.description,
             tags: spec.tags,
+            apply_set: spec.apply_set,
             disabled: spec.disabled,
             auth: spec.auth.into_iter().map(AuthJson::of).collect(),
             grants: spec.grants,
@@ -67,11 +73,12 @@ impl IdentityJson {
             created_at: time(identity.created_at),
             updated_at: time(identity.updated_at),
             warnings: vec![],
+            change: None,
         }
     }
 
-    pub(crate) fn with_warnings(self, warnings: Vec<String>) -> Self {
-        Self { warnings, ..self }
+    pub(crate) fn of_put(put: Put<Identity>, warnings: Vec<String>) -> Self {
+        Self { warnings, change: Some(put.change.into()), ..Self::of(&put.definition) }
     }
 }
 

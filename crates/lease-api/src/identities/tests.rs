@@ -24,7 +24,7 @@ fn an_identity_is_shown_as_it_was_put_without_its_secrets() {
     let grant = json!({"dynamic_secrets": ["ci-*"], "namespaces": ["team-a-*"],
                        "actions": ["issue", "read"], "max_ttl": "1h", "of": "all"});
     let body = json!({
-        "description": "builds", "tags": ["ci"], "disabled": true, "admin": true,
+        "description": "builds", "tags": ["ci"], "apply_set": "infra", "disabled": true, "admin": true,
         "max_live_leases": 50, "max_issues_per_minute": 60,
         "auth": [kubernetes(&json!({"token": "canary"})), kubernetes(&json!("client")), oidc(),
                  {"type": "token"}],

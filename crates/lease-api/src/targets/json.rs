@@ -2,14 +2,14 @@
 
 use lease_core::{
     ApiServerUrl, CaCertificate, ClusterCredential, Description, DynamicSecretName, HeaderName,
-    KnownCluster, MissingPermission, NewAuth, SecretCheck, Target, TargetAuth, TargetCheck,
+    KnownCluster, MissingPermission, NewAuth, SecretCheck, Tag, Target, TargetAuth, TargetCheck,
     TargetName, TrustedCa, VariableName,
 };
-use lease_engine::{KnownTarget, TargetDefinition};
+use lease_engine::{DefinitionChange, KnownTarget, TargetDefinition};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
-use crate::respond::time;
+use crate::respond::{ChangeJson, time};
 
 /// What an administrator says of a target.
 #[derive(Deserialize)]
@@ -23,6 +23,7 @@ pub(crate) struct TargetInput {
     kubeconfig_server: Option<ApiServerUrl>,
     #[serde(default)]
     description: Description,
+    apply_set: Option<Tag>,
     #[serde(default)]
     disabled: bool,
 }
@@ -59,6 +60,8 @@ pub(crate) struct TargetJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     kubeconfig_server: Option<ApiServerUrl>,
     description: Description,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apply_set: Option<Tag>,
     disabled: bool,
     /// Whether it goes when the last of its leases has ended.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -67,6 +70,8 @@ pub(crate) struct TargetJson {
     updated_at: String,
     cluster: Option<ClusterJson>,
     last_check: Option<CheckJson>,
+    #[serde(flatten)]
+    change: Option<ChangeJson>,
 }
 
 #[derive(Serialize)]
@@ -132,7 +137,16 @@ struct SecretCheckJson {
 impl TargetInput {
     /// The definition of this name.
     pub(crate) fn define(self, name: TargetName) -> TargetDefinition {
-        let Self { url, auth, ca, ca_certificate, kubeconfig_server, description, disabled } = self;
+        let Self {
+            url,
+            auth,
+            ca,
+            ca_certificate,
+            kubeconfig_server,
+            description,
+            apply_set,
+            disabled,
+        } = self;
         let auth = match auth {
             AuthInput::Token { variable: Some(variable), .. } => NewAuth::Variable(variable),
             AuthInput::Token { token, variable: None } => NewAuth::Token(token),
@@ -149,6 +163,7 @@ impl TargetInput {
             ca_certificate,
             kubeconfig_server,
             description,
+            apply_set,
             disabled,
         }
     }
@@ -181,6 +196,7 @@ impl TargetJson {
             ca_certificate,
             kubeconfig_server,
             description,
+            apply_set,
             disabled,
             retired,
             created_at,
@@ -195,13 +211,19 @@ impl TargetJson {
             ca_certificate,
             kubeconfig_server,
             description,
+            apply_set,
             disabled,
             deleting: retired,
             created_at: time(created_at),
             updated_at: time(updated_at),
             cluster: cluster.map(ClusterJson::from),
             last_check: check.map(CheckJson::from),
+            change: None,
         }
+    }
+
+    pub(crate) fn with_change(self, change: DefinitionChange) -> Self {
+        Self { change: Some(change.into()), ..self }
     }
 }
 

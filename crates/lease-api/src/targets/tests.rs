@@ -27,7 +27,7 @@ fn a_target_is_put_shown_listed_and_deleted_and_its_token_never_seen() {
         "cluster": null,
         "last_check": null,
     });
-    assert_eq!(created.json, golden);
+    assert_eq!(created.created(), golden);
     assert_eq!(put(&app, "prod", BODY).status, 200);
     assert_eq!(app.send("GET", PROD, ADMIN, "").json, golden);
     let list = app.send("GET", "/api/v1/targets", ADMIN, "");
@@ -64,14 +64,16 @@ fn each_kind_of_auth_is_shown_as_it_was_put_but_for_what_is_secret() {
         let app = Installation::default();
         let body = format!(
             r#"{{"url":"https://a.example","auth":{auth},"ca":"system","description":"all of it",
-                "disabled":true}}"#
+                "apply_set":"infra","disabled":true}}"#
         );
         let created = put(&app, "prod", &body);
         assert_eq!(created.status, 201, "{body}: {}", created.json);
         assert_eq!(created.json["auth"], shown, "{body}");
-        let said = ["ca", "description", "disabled"].map(|key| created.json[key].clone());
-        assert_eq!(said, [json!("system"), json!("all of it"), json!(true)], "{body}");
-        assert_eq!(app.send("GET", PROD, ADMIN, "").json, created.json, "{body}");
+        let said = ["ca", "description", "apply_set", "disabled"];
+        let said = said.map(|key| created.json[key].clone());
+        let expected = [json!("system"), json!("all of it"), json!("infra"), json!(true)];
+        assert_eq!(said, expected, "{body}");
+        assert_eq!(app.send("GET", PROD, ADMIN, "").json, created.created(), "{body}");
         assert!(!created.body.contains("canary") && !app.stored().contains("canary"), "{body}");
     }
 }

@@ -11,17 +11,47 @@ use lease_core::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What has become of a definition, and the names of its fields that differ.
-pub(crate) type Change = (AuditChange, Option<String>);
+/// What a put makes of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinitionChange {
+    /// If there was none of that name, or another, or the very same.
+    pub kind: AuditChange,
+    /// The names of the fields that differ, if there was another.
+    pub fields: Vec<String>,
+}
+
+impl DefinitionChange {
+    /// The making of what was not there.
+    const CREATED: Self = Self { kind: AuditChange::Created, fields: vec![] };
+
+    /// Adds a field that differs besides, unless there was no such definition.
+    pub(crate) fn add_field(&mut self, name: &str) {
+        if self.kind != AuditChange::Created && !self.fields.iter().any(|known| known == name) {
+            self.kind = AuditChange::Changed;
+            self.fields.push(name.to_owned());
+        }
+    }
+
+    /// Returns the change as an event has it.
+    pub(crate) fn in_event(&self) -> (AuditChange, Option<String>) {
+        let fields: Vec<_> = self.fields.iter().map(|name| format!("`{name}`")).collect();
+        let fields = (!fields.is_empty()).then(|| format!("changed: {}", fields.join(", ")));
+        (self.kind, fields)
+    }
+}
 
 /// Compares a definition without secrets with the one in whose place it is put.
-pub(crate) fn change_between<D: Serialize>(before: Option<&D>, after: &D) -> Change {
-    before.map_or((AuditChange::Created, None), |before| compare(&json(before), &json(after)))
+pub(crate) fn change_between<D: Serialize>(before: Option<&D>, after: &D) -> DefinitionChange {
+    before.map_or(DefinitionChange::CREATED, |before| compare(&json(before), &json(after)))
 }
 
 /// Compares a target with the one in whose place it is put.
-pub(crate) fn target_change(keys: &Keyring, before: Option<&Target>, after: &Target) -> Change {
-    let Some(before) = before else { return (AuditChange::Created, None) };
+pub(crate) fn target_change(
+    keys: &Keyring,
+    before: Option<&Target>,
+    after: &Target,
+) -> DefinitionChange {
+    let Some(before) = before else { return DefinitionChange::CREATED };
     let (mut old, new) = (json(before), json(after));
     if before.auth().kind() == after.auth().kind() && has_same_credential(keys, before, after) {
         old["auth"] = new["auth"].clone();
@@ -35,8 +65,8 @@ pub(crate) fn identity_change(
     urls: &BTreeMap<TargetName, ApiServerUrl>,
     before: Option<&Identity>,
     after: &Identity,
-) -> Change {
-    let Some(before) = before else { return (AuditChange::Created, None) };
+) -> DefinitionChange {
+    let Some(before) = before else { return DefinitionChange::CREATED };
     let (mut old, new) = (json(before), json(after));
     let methods = before.spec().auth.iter().zip(&after.spec().auth).enumerate();
     for (index, methods) in methods {
@@ -77,15 +107,13 @@ fn fingerprint(credential: &ClusterCredential) -> String {
     digest(&[credential.expose()])
 }
 
-fn compare(before: &Value, after: &Value) -> Change {
+fn compare(before: &Value, after: &Value) -> DefinitionChange {
     let (before, after) = (fields(before), fields(after));
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    let changed: Vec<_> = changed.map(|name| format!("`{name}`")).collect();
-    match changed[..] {
-        [] => (AuditChange::Unchanged, None),
-        _ => (AuditChange::Changed, Some(format!("changed: {}", changed.join(", ")))),
-    }
+    let fields: Vec<_> = changed.cloned().collect();
+    let kind = if fields.is_empty() { AuditChange::Unchanged } else { AuditChange::Changed };
+    DefinitionChange { kind, fields }
 }
 
 /// All that a definition says, by name. What an administrator says of some definitions is one level further down.
@@ -131,9 +159,9 @@ mod tests {
                 Some("changed: `tags`"),
             ),
         ] {
-            let found = change_between(Some(&known), &after);
+            let found = change_between(Some(&known), &after).in_event();
             assert_eq!(found, (change, names.map(str::to_owned)), "{after}");
         }
-        assert_eq!(change_between(None, &known), (AuditChange::Created, None));
+        assert_eq!(change_between(None, &known).in_event(), (AuditChange::Created, None));
     }
 }

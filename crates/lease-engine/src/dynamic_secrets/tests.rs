@@ -38,7 +38,7 @@ fn a_dynamic_secret_is_for_a_target_that_exists_or_comes_with_it() {
         ..secret(RULES.1, "")
     };
     let (put, _) = block_on(engine.put_dynamic_secret(inline("https://a.example"))).expect("puts");
-    assert!(put.definition().inline_target);
+    assert!(put.definition.inline_target);
     issue(&engine).unwrap_or_else(|error| panic!("{}", chain(&error)));
     let refused = DynamicSecretDefinition {
         target: Some(prod("https://b.example", None)),

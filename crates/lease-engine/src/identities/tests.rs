@@ -27,11 +27,11 @@ fn an_identity_is_put_shown_listed_and_deleted() {
     let engine = engine();
     for name in ["b", "a"] {
         let (put, warnings) = put(&engine, name, json!({})).expect("puts");
-        assert!(matches!(put, Put::Created(_)) && warnings.is_empty(), "{name}");
+        assert!(put.is_new() && warnings.is_empty(), "{name}");
     }
     let long = json!({"access_token": {"max_ttl": "30d"}});
     let (replaced, warnings) = put(&engine, "a", long).expect("puts");
-    assert!(matches!(replaced, Put::Replaced(_)));
+    assert!(!replaced.is_new());
     assert!(warnings[0].contains("can live for 30d"), "{warnings:?}");
     let names = |engine: &Engine<TestPorts>| -> Vec<_> {
         let page = engine.list_identities(1, 10).expect("lists");

@@ -28,9 +28,9 @@ fn a_credential_is_asked_for_where_none_is_known_for_the_address() {
     assert!(matches!(outcome, Err(TargetError::Auth { .. })), "{outcome:?}");
     assert_eq!(engine.list_targets(0, 10).expect("lists").items, []);
     let put = engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
-    assert!(matches!(put, Put::Created(_)));
+    assert!(put.is_new());
     let put = engine.put_target(prod("https://a.example", None)).expect("is known");
-    assert!(matches!(put, Put::Replaced(_)));
+    assert!(!put.is_new());
     let outcome = engine.put_target(prod("https://b.example", None));
     assert!(matches!(outcome, Err(TargetError::Auth { .. })), "{outcome:?}");
     let still = engine.target(&name_of("prod")).expect("is there").target;
@@ -143,7 +143,7 @@ fn a_retired_target_that_is_put_again_stays() {
     engine.ports.http.deny("delete", "serviceaccounts");
     assert_eq!(delete(&engine, true).expect("retires"), TargetDeletion::Retired);
     let put = engine.put_target(prod("https://a.example", Some("t1"))).expect("puts");
-    assert!(matches!(put, Put::Created(_)), "it was deleted, as far as anybody was told");
+    assert!(put.is_new(), "it was deleted, as far as anybody was told");
     engine.ports.http.heal();
     pass(&engine, 900);
     sweep(&engine);

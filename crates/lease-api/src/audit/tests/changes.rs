@@ -1,5 +1,5 @@
 use lease_store::KeyValue;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{WHOAMI, assert_fields, events, newest, with_bot, writes};
 use crate::testing::{ADMIN, Installation};
@@ -65,13 +65,23 @@ fn each_change_of_a_definition_is_one_event_in_its_own_write() {
         ("DELETE", SECRET, "", "dynamic_secret_deleted", "deleted", 3),
         ("DELETE", TARGET, "", "target_deleted", "deleted", 3),
     ] {
-        let (answer, written) = writes(&app, || app.send(method, path, ADMIN, body));
-        assert!(answer.status < 300, "{method} {path} {body}: {}", answer.json);
-        let found = newest(&app);
         let (kind, reason) = match change.split_once(':') {
             Some((kind, _)) => (kind, json!(change)),
             None => (change, json!(null)),
         };
+        if method == "PUT" {
+            let rehearsed = || app.send(method, &format!("{path}?dry_run=true"), ADMIN, body);
+            let (answer, written) = writes(&app, rehearsed);
+            assert_eq!((answer.status, written), (200, 0), "{path} {body}: {}", answer.json);
+            assert_put(&answer.json, change);
+        }
+        let (answer, written) = writes(&app, || app.send(method, path, ADMIN, body));
+        assert!(answer.status < 300, "{method} {path} {body}: {}", answer.json);
+        if method == "PUT" {
+            assert_put(&answer.json, change);
+            assert_eq!(app.send("GET", path, ADMIN, "").json["change"], json!(null), "{path}");
+        }
+        let found = newest(&app);
         let mut expected = json!({"event": event, "change": kind, "reason": reason,
             "requester": "administrator", "decision": "allowed"});
         let (field, name) = match path {
@@ -85,4 +95,15 @@ fn each_change_of_a_definition_is_one_event_in_its_own_write() {
     }
     let all = serde_json::to_string(&events(&app, "")).expect("JSON");
     assert!(!all.contains("t0ken") && !all.contains("0ther"), "{all}");
+}
+
+/// Asserts that the answer to a put tells a change, which is written as events have it.
+fn assert_put(answer: &Value, change: &str) {
+    let kind = change.split(':').next().unwrap_or_default();
+    let fields: Vec<_> = change.split('`').skip(1).step_by(2).collect();
+    let told = answer["changed_fields"].as_array().cloned().unwrap_or_default();
+    assert_eq!(
+        (&answer["change"], told),
+        (&json!(kind), fields.iter().map(|it| json!(it)).collect())
+    );
 }
