@@ -220,6 +220,11 @@ impl<'a> Call<'a> {
         Self { body: Some(body), repeat: Repeat::IfUnsent, ..call }
     }
 
+    /// A request that puts something whole.
+    pub(crate) fn put(path: impl Into<String>, body: &impl Serialize) -> Self {
+        Self { method: Method::PUT, ..Self::post(path, body) }
+    }
+
     pub(crate) fn repeatable(self) -> Self {
         Self { repeat: Repeat::Safe, ..self }
     }

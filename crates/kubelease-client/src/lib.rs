@@ -8,6 +8,7 @@
 
 mod access_tokens;
 mod client;
+mod definitions;
 mod error;
 mod id_token;
 mod idempotency_key;
@@ -25,6 +26,13 @@ mod token;
 
 pub use access_tokens::{AccessToken, Caller, CallerToken, LoginRequest};
 pub use client::{Client, ClientOptions};
+pub use definitions::{
+    API_VERSION, Account, AuthMethod, ClaimValue, Definition, Deletion, DeletionOptions,
+    DurationText, DynamicSecretSpec, GatewayHeader, Grant, IdentitySpec, InvalidKind,
+    InvalidSecretReference, Kind, NamespaceSelector, PolicyRule, PutAnswer, PutMode, Reviewer,
+    RoleReference, Rules, SecretReference, Spec, TargetAuth, TargetSpec, TrustedCa,
+    document_schema,
+};
 pub use error::Error;
 pub use id_token::FetchIdTokenError;
 pub use idempotency_key::IdempotencyKey;

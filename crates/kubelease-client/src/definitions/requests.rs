@@ -1,0 +1,149 @@
+//! Requests about definitions.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ureq::http::Method;
+
+use super::Kind;
+use crate::client::{Call, with_query};
+use crate::{Client, Error, Name};
+
+/// If a put is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutMode {
+    /// It is.
+    Put,
+    /// It is only told what it would do.
+    DryRun,
+}
+
+/// The answer to a put: the definition as it is kept, or would be, and what the put makes of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PutAnswer {
+    /// `created`, `changed` or `unchanged`.
+    pub change: String,
+    /// The fields that are changed.
+    #[serde(default)]
+    pub changed_fields: Vec<String>,
+    /// What an administrator should know of it.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// All other fields of the answer.
+    #[serde(flatten)]
+    pub definition: serde_json::Map<String, Value>,
+}
+
+/// How something is deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeletionOptions {
+    /// Also if it is protected.
+    pub force: bool,
+    /// Its leases are revoked.
+    pub revoke: bool,
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// Nothing is left.
+    Done,
+    /// Its leases are still being revoked.
+    Revoking,
+    /// There is none.
+    Absent,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Value>,
+    next_cursor: Option<String>,
+}
+
+impl Client {
+    /// Puts a definition.
+    ///
+    /// # Errors
+    /// Fails if it is refused, or the server cannot be reached.
+    pub fn put_definition(
+        &self,
+        kind: Kind,
+        name: &Name,
+        spec: &Value,
+        mode: PutMode,
+    ) -> Result<PutAnswer, Error> {
+        let dry_run = (mode == PutMode::DryRun).then(|| "true".to_owned());
+        let path = with_query(&path(kind, name), &[("dry_run", dry_run)]);
+        // The same put again changes nothing.
+        self.send(&Call::put(path, spec).repeatable())?.json()
+    }
+
+    /// Returns a definition as it is kept, without its secrets; nothing if there is none.
+    ///
+    /// # Errors
+    /// Fails if the caller may not, or the server cannot be reached.
+    pub fn definition(&self, kind: Kind, name: &Name) -> Result<Option<Value>, Error> {
+        match self.send(&Call::get(path(kind, name))) {
+            Err(error) if is_absent(&error) => Ok(None),
+            answer => answer?.json().map(Some),
+        }
+    }
+
+    /// Returns all definitions of a kind.
+    ///
+    /// # Errors
+    /// Fails if the caller may not, or the server cannot be reached.
+    pub fn definitions(&self, kind: Kind) -> Result<Vec<Value>, Error> {
+        let (mut all, mut cursor) = (vec![], None);
+        loop {
+            let query = [("limit", Some("500".to_owned())), ("cursor", cursor.clone())];
+            let path = with_query(&format!("/api/v1/{}", kind.plural()), &query);
+            let Page { items, next_cursor } = self.send(&Call::get(path))?.json()?;
+            all.extend(items);
+            // A server that answers the same page for ever is not asked for ever.
+            match next_cursor.filter(|next| next.bytes().all(|byte| byte.is_ascii_digit())) {
+                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// Deletes a definition.
+    ///
+    /// # Errors
+    /// Fails if it is protected, used or has live leases, or the server cannot be reached.
+    pub fn delete_definition(
+        &self,
+        kind: Kind,
+        name: &Name,
+        options: DeletionOptions,
+    ) -> Result<Deletion, Error> {
+        let flag = |is_set: bool| is_set.then(|| "true".to_owned());
+        let query = match kind {
+            Kind::Target => vec![("revoke", flag(options.revoke))],
+            Kind::DynamicSecret => {
+                vec![("force", flag(options.force)), ("revoke", flag(options.revoke))]
+            }
+            Kind::Identity => vec![("leases", options.revoke.then(|| "revoke".to_owned()))],
+        };
+        let call = Call::new(Method::DELETE, with_query(&path(kind, name), &query));
+        match self.send(&call) {
+            Err(error) if is_absent(&error) => Ok(Deletion::Absent),
+            answer if answer.as_ref().is_ok_and(|answer| answer.status == 202) => {
+                Ok(Deletion::Revoking)
+            }
+            answer => answer.map(|_| Deletion::Done),
+        }
+    }
+}
+
+fn path(kind: Kind, name: &Name) -> String {
+    format!("/api/v1/{}/{name}", kind.plural())
+}
+
+/// Returns true if there is no such definition; a 404 of something else, such as a wrong path, is none of these.
+fn is_absent(error: &Error) -> bool {
+    let codes = ["unknown_target", "unknown_dynamic_secret", "unknown_identity"];
+    error
+        .problem()
+        .is_some_and(|problem| problem.status == 404 && codes.contains(&problem.code.as_str()))
+}
