@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kubelease_client::{LeaseId, Name};
 
-use crate::commands::Man;
+use crate::commands::{self, Man};
 
 /// Leases short-lived Kubernetes credentials.
 #[derive(Parser, Debug)]
@@ -57,6 +57,16 @@ pub enum Command {
     ExecCredential(Wanted),
     /// Print a kubeconfig without a secret in it: kubectl then leases by itself.
     Kubeconfig(Kubeconfig),
+    /// Put the definitions of files, where they differ from what is kept.
+    Apply(commands::Apply),
+    /// Show what an apply would change.
+    Diff(commands::Diff),
+    /// Print definitions as they could stand in files.
+    Export(commands::Export),
+    /// Delete definitions.
+    Delete(commands::Delete),
+    /// Print the JSON Schema of definitions, for editors.
+    Schema(commands::Schema),
     /// Ask a target what is missing for its leases.
     Check(Check),
     /// End what is due now.

@@ -1,17 +1,27 @@
 //! The commands.
 
+mod apply;
 mod check;
+mod delete;
+mod diff;
+mod export;
 mod lease;
 mod leases;
 mod login;
 mod man;
 mod revoke;
 mod run;
+mod schema;
 mod sweep;
 mod version;
 
+pub use apply::Apply;
+pub use delete::Delete;
+pub use diff::Diff;
+pub use export::Export;
 pub use lease::issue;
 pub use man::Man;
+pub use schema::Schema;
 
 use std::process::ExitCode;
 
@@ -38,6 +48,11 @@ pub fn perform(context: &Context, command: Command) -> Result<ExitCode, Failure>
         Command::Check(check) => check::check(context, &check),
         Command::Sweep(sweep) => sweep::sweep(context, &sweep),
         Command::Man(man) => man::print(&man),
+        Command::Apply(apply) => return apply::apply(context, &apply),
+        Command::Diff(diff) => return diff::diff(context, &diff),
+        Command::Export(export) => export::export(context, &export),
+        Command::Delete(delete) => return delete::delete(context, &delete),
+        Command::Schema(schema) => schema::schema(&schema),
         Command::Version(shown) => version::print(&shown),
         Command::Completion { shell } => {
             let mut command = Arguments::command();

@@ -58,6 +58,12 @@ impl Failure {
         Self { hint: Some(hint.to_owned()), ..self }
     }
 
+    /// The same failure, and what it is about.
+    #[must_use]
+    pub fn about(self, subject: &str) -> Self {
+        Self { text: format!("{subject}: {}", self.text), ..self }
+    }
+
     /// Returns the failure as a program reads it, for those that asked for JSON.
     pub fn to_json(&self) -> Value {
         let Self { exit, code, text, hint } = self;

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod definitions;
 mod environment;
 mod exec_credential;
 mod failure;

@@ -1,0 +1,223 @@
+//! `apply`: definitions from files, put where they differ.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use kubelease_client::{Client, Deletion, DeletionOptions, Kind, Name, PutMode, printable};
+use serde_json::{Value, json};
+
+use crate::arguments::{Output, Shown};
+use crate::definitions::{self, Change, Document, Planner, SetOptions};
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::session::Context;
+
+/// Where definitions are.
+#[derive(Args, Debug)]
+pub struct Files {
+    /// A file with definitions, a directory of them, or `-` for standard input; may be given several times.
+    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Also the directories in a directory.
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+}
+
+/// The set that definitions are part of.
+#[derive(Args, Debug)]
+pub struct Set {
+    /// Apply them as parts of this set.
+    #[arg(long = "set", value_name = "NAME", value_parser = set_name)]
+    pub name: Option<String>,
+    /// Take over definitions that are part of another set.
+    #[arg(long, requires = "name")]
+    pub take_over: bool,
+    /// Also delete what an earlier apply of this set has made and is in no file any more.
+    #[arg(long, requires = "name")]
+    pub prune: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Apply {
+    #[command(flatten)]
+    pub files: Files,
+    #[command(flatten)]
+    pub set: Set,
+    /// Revoke the leases of what is pruned; otherwise it stays while they live.
+    #[arg(long, requires = "prune")]
+    pub revoke: bool,
+    /// Only tell what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub shown: Shown,
+}
+
+/// What is told of one definition.
+struct Outcome {
+    kind: Kind,
+    name: Name,
+    done: &'static str,
+}
+
+/// `kubelease apply`
+pub fn apply(context: &Context, arguments: &Apply) -> Result<ExitCode, Failure> {
+    let documents = definitions::read_all(&arguments.files.paths, arguments.files.recursive)?;
+    let session = context.session()?;
+    let client = session.client();
+    let environment = &context.environment;
+    let options = SetOptions::from(&arguments.set);
+    let mut planner = Planner::new(client, environment, options, arguments.dry_run);
+    let mut report = Report::new(arguments.shown.output, arguments.dry_run);
+    for document in &documents {
+        match apply_one(client, &mut planner, document, arguments.dry_run) {
+            Ok(change) => report.tell(document.kind(), document.name(), change.as_str())?,
+            // What does not depend on it is applied all the same.
+            Err(failure) => report.fail(&failure),
+        }
+    }
+    if arguments.set.prune {
+        if report.has_failed() {
+            eprintln!("warning: nothing is pruned, since not everything was applied");
+        } else {
+            prune(client, &documents, arguments, &mut report)?;
+        }
+    }
+    report.finish()
+}
+
+fn apply_one(
+    client: &Client,
+    planner: &mut Planner<'_>,
+    document: &Document,
+    is_dry: bool,
+) -> Result<Change, Failure> {
+    let plan = planner.plan(document)?;
+    if plan.change == Change::Unchanged {
+        return Ok(plan.change);
+    }
+    let (kind, name) = (document.kind(), document.name());
+    let answer = if is_dry {
+        plan.rehearsed
+    } else {
+        let put = client.put_definition(kind, name, &plan.body, PutMode::Put);
+        Some(put.map_err(|error| document.failure(error))?)
+    };
+    for warning in answer.iter().flat_map(|answer| &answer.warnings) {
+        eprintln!("warning: {kind}/{name}: {}", printable(warning));
+    }
+    Ok(answer.as_ref().map_or(plan.change, Change::from))
+}
+
+/// Deletes what is part of the set and in no file; what others need goes last.
+fn prune(
+    client: &Client,
+    documents: &[Document],
+    arguments: &Apply,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    for (kind, name) in superfluous(client, documents, arguments.set.name.as_deref())? {
+        if arguments.dry_run {
+            report.tell(kind, &name, "pruned")?;
+            continue;
+        }
+        let options = DeletionOptions { force: false, revoke: arguments.revoke };
+        match client.delete_definition(kind, &name, options) {
+            Ok(Deletion::Revoking) => {
+                report.tell(kind, &name, "pruned, its leases are being revoked")?;
+                report.is_revoking = true;
+            }
+            Ok(_) => report.tell(kind, &name, "pruned")?,
+            Err(error) => {
+                report.fail(&Failure::from(error).about(&format!("prune {kind}/{name}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns what is marked with a set and in no file, in the order in which it can be deleted.
+pub fn superfluous(
+    client: &Client,
+    documents: &[Document],
+    set: Option<&str>,
+) -> Result<Vec<(Kind, Name)>, Failure> {
+    let Some(set) = set else { return Ok(vec![]) };
+    let kept: BTreeSet<_> = documents.iter().map(|it| (it.kind(), it.name().as_str())).collect();
+    let mut superfluous = vec![];
+    for kind in Kind::ALL.into_iter().rev() {
+        for shown in client.definitions(kind)? {
+            let name = shown.get("name").and_then(Value::as_str).unwrap_or_default();
+            let is_marked = shown.get("apply_set").and_then(Value::as_str) == Some(set);
+            let is_leaving = shown.get("deleting").is_some();
+            if is_marked && !is_leaving && !kept.contains(&(kind, name)) {
+                let name = name.parse().map_err(|error| Failure::error(format!("{error}")))?;
+                superfluous.push((kind, name));
+            }
+        }
+    }
+    Ok(superfluous)
+}
+
+/// What is told of a run over many definitions.
+pub struct Report {
+    output: Output,
+    is_dry: bool,
+    outcomes: Vec<Outcome>,
+    worst: Option<u8>,
+    pub is_revoking: bool,
+}
+
+impl Report {
+    pub fn new(output: Output, is_dry: bool) -> Self {
+        Self { output, is_dry, outcomes: vec![], worst: None, is_revoking: false }
+    }
+
+    /// Tells what was done with a definition.
+    pub fn tell(&mut self, kind: Kind, name: &Name, done: &'static str) -> Result<(), Failure> {
+        if self.output == Output::Text {
+            let dry = if self.is_dry { " (dry run)" } else { "" };
+            output::print(&format!("{kind}/{name} {done}{dry}\n"))?;
+        }
+        self.outcomes.push(Outcome { kind, name: name.clone(), done });
+        Ok(())
+    }
+
+    /// Tells why something was not done. The others are done all the same.
+    pub fn fail(&mut self, failure: &Failure) {
+        eprintln!("error: {failure}");
+        self.worst = self.worst.max(Some(failure.exit as u8));
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.worst.is_some()
+    }
+
+    /// Returns the exit code of all of it.
+    pub fn finish(self) -> Result<ExitCode, Failure> {
+        if self.output == Output::Json {
+            let outcome = |Outcome { kind, name, done }: &Outcome| json!({"kind": kind, "name": name, "change": done});
+            output::print_json(&self.outcomes.iter().map(outcome).collect::<Vec<_>>())?;
+        }
+        Ok(match self.worst {
+            Some(code) => ExitCode::from(code),
+            None if self.is_revoking => ExitCode::from(Exit::Revoking as u8),
+            None => ExitCode::SUCCESS,
+        })
+    }
+}
+
+impl From<&Set> for SetOptions {
+    fn from(set: &Set) -> Self {
+        Self { name: set.name.clone(), take_over: set.take_over }
+    }
+}
+
+fn set_name(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/=-".contains(&byte));
+    let rule = "a set is named by 1 to 64 letters, digits, `.`, `_`, `:`, `/`, `=` or `-`";
+    if fits { Ok(text.to_owned()) } else { Err(rule.to_owned()) }
+}

@@ -1,0 +1,45 @@
+//! `schema`: JSON Schemas of definitions, for editors.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+use kubelease_client::{Kind, document_schema};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// The kind: target, dynamic-secret or identity; by default a schema that takes each of them.
+    pub kind: Option<Kind>,
+    /// Write all of them into this directory.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "kind")]
+    pub output_dir: Option<PathBuf>,
+}
+
+/// `kubelease schema`
+pub fn schema(arguments: &Schema) -> Result<(), Failure> {
+    let Some(directory) = &arguments.output_dir else {
+        return output::print_json(&arguments.kind.map_or_else(any_kind, document_schema));
+    };
+    let mut files = vec![("definition", any_kind())];
+    files.extend(Kind::ALL.map(|kind| (kind.singular(), document_schema(kind))));
+    let failed = |error| Failure::io(format!("write to {}", directory.display()), &error);
+    fs::create_dir_all(directory).map_err(failed)?;
+    for (name, schema) in files {
+        let file = directory.join(format!("{name}.schema.json"));
+        fs::write(&file, format!("{schema:#}\n")).map_err(failed)?;
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+fn any_kind() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A definition of kubelease",
+        "oneOf": Kind::ALL.map(document_schema),
+    })
+}

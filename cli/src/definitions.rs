@@ -1,0 +1,19 @@
+//! Definitions in files: read, checked against their schemas, and written.
+//!
+//! `yaml` knows the text and the place of each value in it, `check` what a definition may hold, `files` where documents
+//! come from, `secrets` how a secret that stands elsewhere is had, `plan` asks the server
+//! what would change, `emit` shows a definition.
+
+mod check;
+mod document;
+mod emit;
+mod files;
+mod node;
+mod plan;
+mod secrets;
+mod yaml;
+
+pub use self::document::Document;
+pub use self::emit::{document, to_yaml};
+pub use self::files::read_all;
+pub use self::plan::{Change, Planner, SetOptions};

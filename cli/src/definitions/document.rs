@@ -1,0 +1,96 @@
+//! A document: a definition, and where it stands.
+
+use std::path::PathBuf;
+
+use kubelease_client::{API_VERSION, Definition, Error, Kind, Name, Spec, document_schema};
+
+use super::check::{check, unknown};
+use super::node::{Fault, Node, Place};
+use crate::failure::Failure;
+
+/// A definition, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub definition: Definition,
+    /// The file that it was read from; `-` is standard input.
+    pub file: PathBuf,
+    node: Node,
+}
+
+impl Document {
+    /// Reads a document, or says all that is wrong with it.
+    pub fn read(node: Node, file: PathBuf) -> Result<Self, Vec<Fault>> {
+        let kind = kind(&node).map_err(|fault| vec![fault])?;
+        let mut faults = vec![];
+        check(&document_schema(kind), &node, &mut faults);
+        if !faults.is_empty() {
+            faults.sort_by_key(|fault| fault.place);
+            return Err(faults);
+        }
+        let name = node.get("metadata").and_then(|metadata| metadata.get("name"));
+        let name = name.ok_or_else(|| vec![Fault::new(node.place, "a definition has a name")])?;
+        let checked: Name = name
+            .text()
+            .unwrap_or_default()
+            .parse()
+            .map_err(|error| vec![Fault::new(name.place, format!("{error}"))])?;
+        let spec = node.get("spec").unwrap_or(&node);
+        let read = Spec::read(kind, spec.to_json());
+        // The schema has found nothing: what is left is a number that is too large.
+        let spec = read.map_err(|error| vec![Fault::new(spec.place, error.to_string())])?;
+        Ok(Self { definition: Definition { name: checked, spec }, file, node })
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.definition.spec.kind()
+    }
+
+    pub fn name(&self) -> &Name {
+        &self.definition.name
+    }
+
+    /// Returns where the document begins.
+    pub fn place(&self) -> String {
+        self.at(self.node.place)
+    }
+
+    /// Returns where in the file something of the specification stands.
+    pub fn place_in_spec(&self, pointer: &str) -> String {
+        self.at(self.node.get("spec").unwrap_or(&self.node).place_of(pointer))
+    }
+
+    /// Returns a failure of a request about this definition, with the place of the first field that does not fit.
+    pub fn failure(&self, error: Error) -> Failure {
+        let field = error.problem().and_then(|problem| problem.errors.first());
+        let place = match field {
+            Some(field) => self.place_in_spec(&field.pointer),
+            None => self.place(),
+        };
+        Failure::from(error).about(&format!("{place}: {}/{}", self.kind(), self.name()))
+    }
+
+    fn at(&self, place: Place) -> String {
+        format!("{}:{place}", self.file.display())
+    }
+}
+
+/// Returns the kind of a document, by which its schema is found.
+fn kind(node: &Node) -> Result<Kind, Fault> {
+    let field = |name: &str| {
+        node.get(name).ok_or_else(|| {
+            let text = "a definition is a map with `apiVersion`, `kind`, `metadata` and `spec`";
+            Fault::new(node.place, format!("{text}, and `{name}` is missing"))
+        })
+    };
+    let version = field("apiVersion")?;
+    if version.text() != Some(API_VERSION) {
+        return Err(Fault::new(version.place, format!("`apiVersion` is `{API_VERSION}`")));
+    }
+    let kind = field("kind")?;
+    let known = Kind::ALL.map(|kind| kind.as_str().to_owned());
+    let name = kind.text().unwrap_or_default();
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+        .ok_or_else(|| unknown("kind", name, kind.place, known.iter()))
+}

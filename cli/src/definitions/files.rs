@@ -1,0 +1,99 @@
+//! Files with definitions.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::document::Document;
+use super::yaml;
+use crate::failure::Failure;
+
+/// Reads all definitions of files and directories, in the order of need.
+///
+/// # Errors
+/// Tells all that is wrong, each with its file, line and column. Refuses to find nothing: with `--prune` that would
+/// delete everything.
+pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, Failure> {
+    let (mut documents, mut faults) = (vec![], vec![]);
+    for path in paths {
+        for file in files(path, is_recursive)? {
+            let nodes = yaml::read(&read(&file)?).unwrap_or_else(|fault| {
+                faults.push((file.clone(), fault));
+                vec![]
+            });
+            for node in nodes {
+                match Document::read(node, file.clone()) {
+                    Ok(document) => documents.push(document),
+                    Err(found) => faults.extend(found.into_iter().map(|it| (file.clone(), it))),
+                }
+            }
+        }
+    }
+    let mut wrong: Vec<_> = faults
+        .into_iter()
+        .map(|(file, fault)| format!("{}:{}: {}", file.display(), fault.place, fault.text))
+        .collect();
+    let mut places = BTreeMap::new();
+    for document in &documents {
+        let id = (document.kind(), document.name().clone());
+        if let Some(before) = places.insert(id, document.place()) {
+            let (place, kind, name) = (document.place(), document.kind(), document.name());
+            wrong.push(format!("{place}: {kind}/{name} is defined at {before} too"));
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::error(wrong.join("\n")));
+    }
+    if documents.is_empty() {
+        return Err(Failure::error("there is no definition in these files"));
+    }
+    documents.sort_by_key(Document::kind);
+    Ok(documents)
+}
+
+/// Returns the files that a path means: itself, or those of a directory by their names.
+fn files(path: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let list =
+        || fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    let mut entries =
+        list().map_err(|error| Failure::io(format!("list {}", path.display()), &error))?;
+    entries.sort();
+    let mut files = vec![];
+    for entry in entries {
+        if entry.is_dir() {
+            if is_recursive {
+                files.extend(self::files(&entry, true)?);
+            }
+        } else if entry.extension().is_some_and(is_read) {
+            files.push(entry);
+        }
+    }
+    Ok(files)
+}
+
+fn is_read(extension: &OsStr) -> bool {
+    ["yaml", "yml", "json"].iter().any(|known| extension == *known)
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        io::stdin().take(MAX_BYTES).read_to_string(&mut text)
+    } else {
+        fs::File::open(file).and_then(|opened| opened.take(MAX_BYTES).read_to_string(&mut text))
+    };
+    let bytes = read.map_err(|error| Failure::io(format!("read {}", file.display()), &error))?;
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes == MAX_BYTES) {
+        let mib = MAX_BYTES / 1024 / 1024;
+        return Err(Failure::error(format!("{} is larger than {mib} MiB", file.display())));
+    }
+    Ok(text)
+}
+
+/// Far more than thousands of definitions take.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;

@@ -1,0 +1,228 @@
+//! YAML, and with it JSON, as far as definitions need it: no aliases, no tags, no guesses.
+//!
+//! A word without quotes that readers of YAML take for different things (`yes`, `0777`, `1e3`) is refused, so that a
+//! definition means the same to every program that reads it.
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle};
+
+use super::node::{Content, Fault, Key, Node, Place};
+
+/// Reads the documents of a text; those that are empty are left out.
+pub fn read(text: &str) -> Result<Vec<Node>, Fault> {
+    let options = granit_parser::options! {
+        disallow_directives: true,
+        emit_unresolved_aliases: true,
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut tree = Tree { documents: vec![], open: vec![] };
+    for next in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = next.map_err(|error| {
+            let text = "this is neither YAML nor JSON, or nested too deeply";
+            Fault::new(place(error.marker()), text)
+        })?;
+        tree.take(event, place(&span.start))?;
+    }
+    let is_said = |node: &Node| node.content != Content::Null;
+    Ok(tree.documents.into_iter().filter(is_said).collect())
+}
+
+struct Tree {
+    documents: Vec<Node>,
+    /// The lists and maps that are not closed yet, the innermost last.
+    open: Vec<Open>,
+}
+
+enum Open {
+    List(Vec<Node>, Place),
+    /// With the key whose value comes next.
+    Map(Vec<(Key, Node)>, Option<Key>, Place),
+}
+
+impl Tree {
+    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Fault> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                check_properties(anchor, tag.is_some(), place)?;
+                self.take_scalar(&text, style == ScalarStyle::Plain, place)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                check_properties(anchor, tag.is_some(), place)?;
+                self.open(Open::List(vec![], place), place)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                check_properties(anchor, tag.is_some(), place)?;
+                self.open(Open::Map(vec![], None, place), place)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                match self.open.pop() {
+                    Some(Open::List(items, place)) => {
+                        self.put(Node { content: Content::List(items), place });
+                    }
+                    Some(Open::Map(entries, _, place)) => {
+                        self.put(Node { content: Content::Map(entries), place });
+                    }
+                    None => {}
+                }
+                Ok(())
+            }
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_, None)
+            | Event::DocumentEnd => Ok(()),
+            Event::Alias(_) | Event::UnresolvedAlias(_) | Event::Anchor(..) => {
+                Err(Fault::new(place, NO_ALIASES))
+            }
+            // A directive, or an event of a later version of the parser.
+            _ => Err(Fault::new(place, "directives (`%`) are not read")),
+        }
+    }
+
+    fn take_scalar(&mut self, text: &str, plain: bool, place: Place) -> Result<(), Fault> {
+        let Some(Open::Map(entries, key @ None, _)) = self.open.last_mut() else {
+            let content = if plain { content_of(text) } else { Some(text.into()) };
+            let content = content.ok_or_else(|| Fault::new(place, AMBIGUOUS))?;
+            self.put(Node { content, place });
+            return Ok(());
+        };
+        if plain && text == "<<" {
+            return Err(Fault::new(place, NO_ALIASES));
+        }
+        if entries.iter().any(|(known, _)| known.name == *text) {
+            return Err(Fault::new(place, "this key is in its map already"));
+        }
+        *key = Some(Key { name: text.to_owned(), place });
+        Ok(())
+    }
+
+    fn open(&mut self, node: Open, place: Place) -> Result<(), Fault> {
+        if matches!(self.open.last(), Some(Open::Map(_, None, _))) {
+            return Err(Fault::new(place, "a key is a text"));
+        }
+        self.open.push(node);
+        Ok(())
+    }
+
+    fn put(&mut self, node: Node) {
+        match self.open.last_mut() {
+            None => self.documents.push(node),
+            Some(Open::List(items, _)) => items.push(node),
+            Some(Open::Map(entries, key, _)) => {
+                entries.extend(key.take().map(|key| (key, node)));
+            }
+        }
+    }
+}
+
+/// Returns the value of a word without quotes; nothing if readers differ over it.
+pub fn content_of(plain: &str) -> Option<Content> {
+    match plain {
+        "" | "~" | "null" => return Some(Content::Null),
+        "true" => return Some(Content::Flag(true)),
+        "false" => return Some(Content::Flag(false)),
+        _ => {}
+    }
+    let digits = plain.strip_prefix('-').unwrap_or(plain);
+    let is_decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_decimal && (digits == "0" || !digits.starts_with('0')) {
+        return plain.parse().ok().map(Content::Number);
+    }
+    (!is_ambiguous(plain)).then(|| plain.into())
+}
+
+/// Returns true for a word that some reader takes for a number or a boolean, or for nothing.
+fn is_ambiguous(plain: &str) -> bool {
+    let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", ".inf", ".nan"];
+    let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(plain);
+    let may_be_number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let compact = unsigned.replace(['_', ':'], "");
+    let digits = compact.get(2..).filter(|digits| !digits.is_empty()).unwrap_or("?");
+    let is_based = [("0x", 16), ("0o", 8), ("0b", 2)].iter().any(|(prefix, base)| {
+        compact.to_ascii_lowercase().starts_with(prefix)
+            && digits.chars().all(|digit| digit.is_digit(*base))
+    });
+    words.iter().any(|word| unsigned.eq_ignore_ascii_case(word))
+        || may_be_number && (is_based || compact.parse::<f64>().is_ok())
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+fn check_properties(anchor: usize, is_tagged: bool, place: Place) -> Result<(), Fault> {
+    match (anchor, is_tagged) {
+        (0, false) => Ok(()),
+        (0, true) => Err(Fault::new(place, "tags (`!`) are not read")),
+        _ => Err(Fault::new(place, NO_ALIASES)),
+    }
+}
+
+/// The parser counts lines from 1 and columns from 0.
+fn place(marker: &Marker) -> Place {
+    Place { line: marker.line(), column: marker.col() + 1 }
+}
+
+const NO_ALIASES: &str = "anchors (`&`), aliases (`*`) and merges (`<<`) are not read: write out what is meant, quote a `*`";
+
+const AMBIGUOUS: &str = "readers of YAML differ over this word: put a text in quotes, write a number without `.` and leading zeros";
+
+/// Far deeper than a definition goes.
+const MAX_DEPTH: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_read_with_the_places_of_their_values() {
+        let text = "# a comment\na: 1\nb:\n  - x\n  - {c: \"yes\"}\n---\n---\n{\"d\": null, \"e\": true}\n";
+        let documents = read(text).expect("it is YAML");
+        let values: Vec<_> = documents.iter().map(Node::to_json).collect();
+        assert_eq!(
+            values,
+            [json!({"a": 1, "b": ["x", {"c": "yes"}]}), json!({"d": null, "e": true})]
+        );
+        for (pointer, line, column) in
+            [("/a", 2, 4), ("/b/0", 4, 5), ("/b/1/c", 5, 9), ("/b/1/missing", 5, 5), ("/b/7", 4, 3)]
+        {
+            assert_eq!(documents[0].place_of(pointer), Place { line, column }, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_readers_differ_over_is_refused_with_its_place() {
+        for (text, line, column, says) in [
+            ("a: yes", 1, 4, "differ"),
+            ("a:\n  - 0777", 2, 5, "differ"),
+            ("a: 1e3", 1, 4, "differ"),
+            ("a: 1:30", 1, 4, "differ"),
+            ("a: 0x1F", 1, 4, "differ"),
+            ("a: True", 1, 4, "differ"),
+            ("a: 1.5", 1, 4, "differ"),
+            ("a: 99999999999999999999", 1, 4, "differ"),
+            ("a: 1\na: 2", 2, 1, "already"),
+            ("a: &x 1", 1, 7, "anchors"),
+            ("a: *x", 1, 4, "anchors"),
+            ("<<: {}", 1, 1, "merges"),
+            ("a: !!str 1", 1, 10, "tags"),
+            ("a: [", 1, 4, "neither"),
+            ("%YAML 1.2\n---\na: 1", 1, 1, "neither"),
+        ] {
+            let fault = read(text).expect_err(text);
+            assert!(fault.text.contains(says), "{text}: {fault:?}");
+            assert_eq!(fault.place, Place { line, column }, "{text}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_texts() {
+        for text in ["15m", "1.2.3", "10.0.0.0/8", "2026-11-28", "system:x", "-", "1h30m", "v1"] {
+            assert_eq!(content_of(text), Some(text.into()), "{text}");
+        }
+    }
+}
