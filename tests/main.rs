@@ -15,6 +15,7 @@ mod cleanup_job;
 mod cli;
 mod configuration;
 mod cronjob;
+mod definitions;
 mod explain;
 mod fake;
 mod finalizer;
@@ -109,6 +110,13 @@ fn main() -> ExitCode {
         cleanup_job::all_manifests_say_the_same,
         cronjob::its_pods_are_such_as_a_restricted_namespace_takes,
         cronjob::its_script_sweeps_and_fails_where_it_cannot,
+        definitions::an_apply_makes_what_differs_and_writes_nothing_else,
+        definitions::another_secret_is_noticed_and_never_shown,
+        definitions::a_mistake_is_told_with_its_place_and_nothing_is_put,
+        definitions::pruned_is_only_what_the_same_set_has_made,
+        definitions::what_is_of_another_set_is_taken_over_only_if_that_is_said,
+        definitions::definitions_are_deleted_by_files_and_by_names,
+        definitions::schemas_are_written_for_editors,
         configuration::without_its_variables_only_livez_answers,
         configuration::a_previous_master_key_still_opens_what_it_sealed,
         explain::existing,
