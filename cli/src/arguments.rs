@@ -67,6 +67,12 @@ pub enum Command {
     Delete(commands::Delete),
     /// Print the JSON Schema of definitions, for editors.
     Schema(commands::Schema),
+    /// Tell what would come of a login and a lease, rule by rule.
+    Explain(commands::Explain),
+    /// List what was asked, decided and done.
+    Audit(commands::Audit),
+    /// Set up a cluster.
+    Target(commands::Target),
     /// Ask a target what is missing for its leases.
     Check(Check),
     /// End what is due now.

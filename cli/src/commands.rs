@@ -1,9 +1,11 @@
 //! The commands.
 
 mod apply;
+mod audit;
 mod check;
 mod delete;
 mod diff;
+mod explain;
 mod export;
 mod lease;
 mod leases;
@@ -13,15 +15,19 @@ mod revoke;
 mod run;
 mod schema;
 mod sweep;
+mod target;
 mod version;
 
 pub use apply::Apply;
+pub use audit::Audit;
 pub use delete::Delete;
 pub use diff::Diff;
+pub use explain::Explain;
 pub use export::Export;
 pub use lease::issue;
 pub use man::Man;
 pub use schema::Schema;
+pub use target::Target;
 
 use std::process::ExitCode;
 
@@ -45,6 +51,9 @@ pub fn perform(context: &Context, command: Command) -> Result<ExitCode, Failure>
         Command::Run(run) => return run::run(context, &run),
         Command::ExecCredential(wanted) => exec_credential::print(context, &wanted),
         Command::Kubeconfig(kubeconfig) => kubeconfig::print(context, &kubeconfig),
+        Command::Target(target) => return target::target(context, &target),
+        Command::Explain(explain) => return explain::explain(context, &explain),
+        Command::Audit(audit) => return audit::audit(context, &audit),
         Command::Check(check) => check::check(context, &check),
         Command::Sweep(sweep) => sweep::sweep(context, &sweep),
         Command::Man(man) => man::print(&man),

@@ -15,5 +15,5 @@ mod yaml;
 
 pub use self::document::Document;
 pub use self::emit::{document, to_yaml};
-pub use self::files::read_all;
+pub use self::files::{read_all, read_map, read_rules, read_text, read_values};
 pub use self::plan::{Change, Planner, SetOptions};

@@ -4,6 +4,7 @@
 //! output, and tells everything else on standard error. No token is an argument, of this program or one that it starts.
 
 mod arguments;
+mod cluster;
 mod commands;
 mod definitions;
 mod environment;

@@ -1,6 +1,6 @@
 //! `check`
 
-use kubelease_client::{MissingPermission, printable};
+use kubelease_client::{MissingPermission, Name, TargetCheck, printable};
 
 use crate::arguments::{Check, Output};
 use crate::failure::Failure;
@@ -17,31 +17,40 @@ pub fn check(context: &Context, arguments: &Check) -> Result<(), Failure> {
     };
     if arguments.shown.output == Output::Json {
         output::print_json(&check)?;
-    } else {
-        let mut text = vec![];
-        if let Some(version) = &check.version {
-            text.push(format!("Kubernetes {version}"));
-        }
-        if let Some(username) = &check.username {
-            text.push(format!("kubelease is {username}"));
-        }
-        text.extend(check.problem.clone());
-        for secret in &check.dynamic_secrets {
-            let can = |can: bool| if can { "can" } else { "cannot" };
-            let (issue, revoke) = (can(secret.issue), can(secret.take_back));
-            text.push(format!("{}: {issue} be issued, {revoke} be revoked", secret.dynamic_secret));
-            text.extend(secret.problem.iter().map(|problem| format!("  {problem}")));
-            text.extend(secret.missing_permissions.iter().map(missing));
-        }
-        text.extend(check.warnings.iter().map(|warning| format!("warning: {warning}")));
-        for line in text {
-            output::print(&format!("{}\n", printable(&line)))?;
-        }
+        return verdict(&arguments.target, &check);
     }
+    show(&arguments.target, &check)
+}
+
+/// Prints what a check has seen. A target that is not as it should be is a failure.
+pub fn show(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
+    let mut text = vec![];
+    if let Some(version) = &check.version {
+        text.push(format!("Kubernetes {version}"));
+    }
+    if let Some(username) = &check.username {
+        text.push(format!("kubelease is {username}"));
+    }
+    text.extend(check.problem.clone());
+    for secret in &check.dynamic_secrets {
+        let can = |can: bool| if can { "can" } else { "cannot" };
+        let (issue, revoke) = (can(secret.issue), can(secret.take_back));
+        text.push(format!("{}: {issue} be issued, {revoke} be revoked", secret.dynamic_secret));
+        text.extend(secret.problem.iter().map(|problem| format!("  {problem}")));
+        text.extend(secret.missing_permissions.iter().map(missing));
+    }
+    text.extend(check.warnings.iter().map(|warning| format!("warning: {warning}")));
+    for line in text {
+        output::print(&format!("{}\n", printable(&line)))?;
+    }
+    verdict(target, check)
+}
+
+fn verdict(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     if check.ok {
         Ok(())
     } else {
-        Err(Failure::error(format!("target `{}` is not as it should be", arguments.target)))
+        Err(Failure::error(format!("target `{target}` is not as it should be")))
     }
 }
 

@@ -6,7 +6,10 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 use super::document::Document;
+use super::node::Node;
 use super::yaml;
 use crate::failure::Failure;
 
@@ -19,7 +22,7 @@ pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, 
     let (mut documents, mut faults) = (vec![], vec![]);
     for path in paths {
         for file in files(path, is_recursive)? {
-            let nodes = yaml::read(&read(&file)?).unwrap_or_else(|fault| {
+            let nodes = yaml::read(&read_text(&file)?).unwrap_or_else(|fault| {
                 faults.push((file.clone(), fault));
                 vec![]
             });
@@ -53,6 +56,36 @@ pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, 
     Ok(documents)
 }
 
+/// Reads the values of the documents of a text of ours.
+pub fn read_values(text: &str) -> Result<Vec<Value>, Failure> {
+    let nodes = yaml::read(text).map_err(|fault| Failure::error(fault.text))?;
+    Ok(nodes.iter().map(Node::to_json).collect())
+}
+
+/// Reads a map.
+pub fn read_map(file: &Path) -> Result<Map<String, Value>, Failure> {
+    match read_nodes(file)?.first().map(Node::to_json) {
+        Some(Value::Object(map)) => Ok(map),
+        _ => Err(Failure::error(format!("{} has no map", file.display()))),
+    }
+}
+
+/// Reads a list of rules, with or without the key `rules` above it.
+pub fn read_rules(file: &Path) -> Result<Vec<Value>, Failure> {
+    let nodes = read_nodes(file)?;
+    let root = nodes.first().map(|node| node.get("rules").unwrap_or(node).to_json());
+    match root {
+        Some(Value::Array(rules)) if !rules.is_empty() => Ok(rules),
+        _ => Err(Failure::error(format!("{} has no list of rules", file.display()))),
+    }
+}
+
+fn read_nodes(file: &Path) -> Result<Vec<Node>, Failure> {
+    yaml::read(&read_text(file)?).map_err(|fault| {
+        Failure::error(format!("{}:{}: {}", file.display(), fault.place, fault.text))
+    })
+}
+
 /// Returns the files that a path means: itself, or those of a directory by their names.
 fn files(path: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
@@ -80,7 +113,8 @@ fn is_read(extension: &OsStr) -> bool {
     ["yaml", "yml", "json"].iter().any(|known| extension == *known)
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+/// Reads a file, or standard input if it is `-`.
+pub fn read_text(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         io::stdin().take(MAX_BYTES).read_to_string(&mut text)

@@ -7,9 +7,11 @@
 //! which prints an answer as JSON loses nothing.
 
 mod access_tokens;
+mod audit;
 mod client;
 mod definitions;
 mod error;
+mod explain;
 mod id_token;
 mod idempotency_key;
 mod kubeconfig;
@@ -25,6 +27,7 @@ mod tls;
 mod token;
 
 pub use access_tokens::{AccessToken, Caller, CallerToken, LoginRequest};
+pub use audit::{AuditEvent, AuditFilter, AuditPage, AuditVerification};
 pub use client::{Client, ClientOptions};
 pub use definitions::{
     API_VERSION, Account, AuthMethod, ClaimValue, Definition, Deletion, DeletionOptions,
@@ -34,6 +37,7 @@ pub use definitions::{
     document_schema,
 };
 pub use error::Error;
+pub use explain::{ExplainRequest, Explanation, Refusal};
 pub use id_token::FetchIdTokenError;
 pub use idempotency_key::IdempotencyKey;
 pub use kubeconfig::ClusterAddress;
@@ -46,6 +50,6 @@ pub use printable::printable;
 pub use problem::{FieldError, Problem};
 pub use server_url::{InvalidServerUrl, ServerUrl};
 pub use sweep::{SweepFailure, SweepOptions, SweepReport};
-pub use targets::{MissingPermission, SecretCheck, TargetCheck};
+pub use targets::{MissingPermission, RuntimeConfig, SecretCheck, TargetCheck};
 pub use tls::TlsError;
 pub use token::{InvalidToken, Token};

@@ -50,6 +50,19 @@ pub struct SecretCheck {
     pub other: Map<String, Value>,
 }
 
+/// What the host has to be told of a target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuntimeConfig {
+    /// Its runtime configuration.
+    pub runtime_config: String,
+    /// Remarks for people.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// All other fields of the answer.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
 /// A permission that kubelease lacks in a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingPermission {
@@ -73,5 +86,13 @@ impl Client {
     pub fn check_target(&self, name: &Name) -> Result<TargetCheck, Error> {
         let path = format!("/api/v1/targets/{name}/check");
         self.send(&Call::new(Method::POST, path))?.json()
+    }
+
+    /// Returns what the host has to be told of a target.
+    ///
+    /// # Errors
+    /// Fails if there is no such target, or the server cannot be reached.
+    pub fn runtime_config(&self, name: &Name) -> Result<RuntimeConfig, Error> {
+        self.send(&Call::get(format!("/api/v1/targets/{name}/runtime-config")))?.json()
     }
 }

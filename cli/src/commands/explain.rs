@@ -1,0 +1,125 @@
+//! `explain`
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use kubelease_client::{ExplainRequest, Explanation, Name, Token, printable};
+use serde_json::{Map, Value};
+
+use crate::arguments::{Output, Shown};
+use crate::definitions;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::session::Context;
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The identity.
+    pub identity: Name,
+    /// The dynamic secret; only the login is explained without one.
+    pub dynamic_secret: Option<Name>,
+    /// The namespace of the lease.
+    #[arg(short, long, requires = "dynamic_secret")]
+    pub namespace: Option<Name>,
+    /// How long the lease would live.
+    #[arg(long, value_name = "DURATION", requires = "dynamic_secret")]
+    pub ttl: Option<String>,
+    /// A file with the token that is shown at the login, or `-` for standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "claims")]
+    pub token_file: Option<PathBuf>,
+    /// A file with claims that are taken as given, in JSON or YAML.
+    #[arg(long, value_name = "FILE")]
+    pub claims: Option<PathBuf>,
+    /// The address that it would come from; by default one that is trusted.
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Option<String>,
+    #[command(flatten)]
+    pub shown: Shown,
+}
+
+/// `kubelease explain`. What would be refused has the exit code of a refusal.
+pub fn explain(context: &Context, arguments: &Explain) -> Result<ExitCode, Failure> {
+    let jwt = match &arguments.token_file {
+        Some(file) => {
+            let text = definitions::read_text(file)?;
+            let token = Token::new(&text);
+            Some(token.map_err(|error| Failure::error(format!("{}: {error}", file.display())))?)
+        }
+        None => None,
+    };
+    let claims = arguments.claims.as_deref().map(definitions::read_map).transpose()?;
+    let request = ExplainRequest {
+        identity: arguments.identity.clone(),
+        jwt,
+        claims,
+        dynamic_secret: arguments.dynamic_secret.clone(),
+        namespace: arguments.namespace.clone(),
+        ttl: arguments.ttl.clone(),
+        address: arguments.address.clone(),
+    };
+    let explanation = context.session()?.client().explain(&request)?;
+    if arguments.shown.output == Output::Json {
+        output::print_json(&explanation)?;
+    } else {
+        output::print(&text(&explanation))?;
+    }
+    let refused = ExitCode::from(Exit::Refused as u8);
+    Ok(if explanation.allowed { ExitCode::SUCCESS } else { refused })
+}
+
+fn text(explanation: &Explanation) -> String {
+    let mut text = match &explanation.refusal {
+        None => "It would be allowed.\n".to_owned(),
+        Some(refusal) => {
+            let (detail, code) = (printable(&refusal.detail), printable(&refusal.code));
+            let reason = refusal.reason.as_deref().map(printable);
+            let reason = reason.map(|reason| format!("Reason: {reason}\n")).unwrap_or_default();
+            format!("It would be refused: {detail} ({code})\n{reason}")
+        }
+    };
+    let other = &explanation.other;
+    write_rules(&mut text, "identity", other.get("identity"));
+    for (title, list) in [
+        ("login", other.get("login").and_then(|it| it.get("methods"))),
+        ("grant", other.get("grants")),
+    ] {
+        for item in list.and_then(Value::as_array).into_iter().flatten() {
+            let index = item.get("index").and_then(Value::as_u64).unwrap_or_default();
+            let kind = item.get("type").and_then(Value::as_str).map(|it| format!(" ({it})"));
+            let title = format!("{title} {index}{}", kind.unwrap_or_default());
+            write_rules(&mut text, &printable(&title), Some(item));
+        }
+    }
+    write_rules(&mut text, "issue", other.get("issue"));
+    text
+}
+
+/// Writes the rules of a part, each with a mark: passed, not passed, or not looked at.
+fn write_rules(text: &mut String, title: &str, part: Option<&Value>) {
+    let rules = part.and_then(|part| part.get("rules")).and_then(Value::as_array);
+    let Some(rules) = rules.filter(|rules| !rules.is_empty()) else { return };
+    let _ = writeln!(text, "\n{title}");
+    for rule in rules.iter().filter_map(Value::as_object) {
+        let mark = match rule.get("passed") {
+            Some(Value::Bool(true)) => "ok",
+            Some(Value::Bool(false)) => "NO",
+            _ => "--",
+        };
+        let line = format!("  {mark}  {}: {}", shown(rule, "rule"), shown(rule, "compared"));
+        let needs = match rule.get("passed") {
+            Some(Value::Bool(false)) => format!("; would pass: {}", shown(rule, "would_pass")),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{}", printable(&(line + &needs)));
+    }
+}
+
+fn shown(rule: &Map<String, Value>, field: &str) -> String {
+    match rule.get(field) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,198 @@
+//! `target add-from-kubeconfig`: the whole set-up of a cluster.
+
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use kubelease_client::{Client, Kind, Name, PutMode, TargetCheck, printable};
+use serde_json::{Value, json};
+
+use super::check;
+use crate::cluster::{self, Grants, Kubectl, Mode, Server};
+use crate::definitions;
+use crate::failure::Failure;
+use crate::session::{Context, is_interactive};
+
+#[derive(Args, Debug)]
+pub struct Target {
+    #[command(subcommand)]
+    command: TargetCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum TargetCommand {
+    /// Give kubelease an account with the least rights in a cluster of your kubeconfig, and put the target.
+    AddFromKubeconfig(AddFromKubeconfig),
+}
+
+#[derive(Args, Debug)]
+struct AddFromKubeconfig {
+    /// The context.
+    #[arg(value_name = "CONTEXT")]
+    cluster: String,
+    /// The name of the target; by default that of the context.
+    #[arg(value_name = "NAME")]
+    target: Option<Name>,
+    /// The kubeconfig; by default the one that kubectl takes.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The kinds of leases that kubelease gets the rights for.
+    #[arg(long = "modes", value_name = "MODE", value_enum, value_delimiter = ',', required = true)]
+    modes: Vec<Mode>,
+    /// The namespaces of leases; may be given several times.
+    #[arg(short, long = "namespace", value_name = "NAMESPACE", required = true)]
+    namespaces: Vec<String>,
+    /// The existing accounts that are leased.
+    #[arg(long = "account", value_name = "NAME")]
+    accounts: Vec<String>,
+    /// The roles of the cluster that are bound.
+    #[arg(long = "role", value_name = "NAME")]
+    roles: Vec<String>,
+    /// A file with what the rules of dynamic secrets may allow, as a list of rules.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// The account of kubelease in the cluster, which is made if it is not there.
+    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "kubelease/kubelease")]
+    service_account: String,
+    /// How long the credential of kubelease is good, if the cluster allows it.
+    #[arg(long, value_name = "DURATION", default_value = "8760h")]
+    credential_ttl: String,
+    /// Only print the objects; nothing is done.
+    #[arg(long)]
+    print: bool,
+    /// Put the target in place of one with another URL.
+    #[arg(long)]
+    replace: bool,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// `kubelease target`
+pub fn target(context: &Context, arguments: &Target) -> Result<ExitCode, Failure> {
+    let TargetCommand::AddFromKubeconfig(add) = &arguments.command;
+    add_from_kubeconfig(context, add)
+}
+
+fn add_from_kubeconfig(
+    context: &Context,
+    arguments: &AddFromKubeconfig,
+) -> Result<ExitCode, Failure> {
+    let own = arguments.service_account.split_once('/');
+    let own = own.ok_or_else(|| Failure::usage("`--service-account` is `NAMESPACE/NAME`"))?;
+    let rules = arguments.rules.as_deref().map(definitions::read_rules).transpose()?;
+    let objects = cluster::objects(&Grants {
+        modes: &arguments.modes,
+        namespaces: &arguments.namespaces,
+        accounts: &arguments.accounts,
+        roles: &arguments.roles,
+        rules: &rules.unwrap_or_default(),
+        own,
+    })?;
+    let manifest: Vec<_> = objects.iter().map(definitions::to_yaml).collect();
+    let manifest = manifest.join("---\n");
+    if arguments.print {
+        crate::output::print(&manifest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let name = arguments.name()?;
+    let session = context.session()?;
+    let client = session.client();
+    let (cluster, kubeconfig) = (arguments.cluster.clone(), arguments.kubeconfig.clone());
+    let kubectl = Kubectl { context: cluster, kubeconfig };
+    let server = kubectl.server()?;
+    let known = known(client, &name, &server, arguments.replace)?;
+    if !arguments.yes {
+        confirm(&objects, &server, &arguments.cluster)?;
+    }
+    eprint!("{}", kubectl.apply(&manifest)?);
+    let token = kubectl.create_token(own, &arguments.credential_ttl)?;
+    let spec = spec(known.as_ref(), &server, token.expose());
+    let put = client.put_definition(Kind::Target, &name, &spec, PutMode::Put)?;
+    println!("target/{name} {}", put.change);
+    tell_host(client, &name);
+    let seen: TargetCheck = client.check_target(&name)?;
+    check::show(&name, &seen)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl AddFromKubeconfig {
+    fn name(&self) -> Result<Name, Failure> {
+        match &self.target {
+            Some(name) => Ok(name.clone()),
+            None => self.cluster.parse().map_err(|error| {
+                Failure::usage(format!("the context cannot be the name of a target too: {error}"))
+                    .with_hint("Give a name behind the context.")
+            }),
+        }
+    }
+}
+
+/// Returns the target as it is kept, so that what else is said of it stays.
+fn known(
+    client: &Client,
+    name: &Name,
+    server: &Server,
+    replace: bool,
+) -> Result<Option<Value>, Failure> {
+    let known = client.definition(Kind::Target, name)?;
+    let url = known.as_ref().and_then(|known| known["url"].as_str());
+    match url {
+        Some(url) if url.trim_end_matches('/') != server.url.trim_end_matches('/') && !replace => {
+            let text = format!("the target `{name}` leads to another cluster: {}", printable(url));
+            Err(Failure::error(text).with_hint("Give another name, or `--replace`."))
+        }
+        _ => Ok(known),
+    }
+}
+
+/// Returns what is put: all that is known of the target, and how its cluster is reached.
+fn spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
+    let document = known.and_then(Value::as_object);
+    let document = document.map(|known| definitions::document(Kind::Target, known));
+    let mut spec = document.map_or(json!({}), |document| document["spec"].clone());
+    if let Some(set) = known.and_then(|known| known.get("apply_set")) {
+        spec["apply_set"] = set.clone();
+    }
+    spec["url"] = json!(server.url);
+    spec["auth"] = json!({"type": "token", "token": token});
+    spec["ca"] = json!(if server.ca_certificate.is_some() { "custom" } else { "system" });
+    spec
+}
+
+/// Tells what the host has to know of the cluster. That cannot be done from here.
+fn tell_host(client: &Client, name: &Name) {
+    let Ok(told) = client.runtime_config(name) else { return };
+    let config = printable(&told.runtime_config.replace('\n', "\u{0}")).replace('\u{fffd}', "\n");
+    if !config.is_empty() {
+        eprintln!("The runtime configuration of the host needs:\n\n{config}");
+    }
+    for note in told.notes {
+        eprintln!("note: {}", printable(&note));
+    }
+}
+
+fn confirm(objects: &[Value], server: &Server, context: &str) -> Result<(), Failure> {
+    if !is_interactive() {
+        return Err(Failure::usage(
+            "nobody can be asked here: look at it with `--print`, and add `--yes` to apply it",
+        ));
+    }
+    let mut text = String::new();
+    for object in objects {
+        let metadata = &object["metadata"];
+        let place = metadata["namespace"].as_str().map(|it| format!(" in {it}"));
+        let (kind, name) = (object["kind"].as_str(), metadata["name"].as_str());
+        let place = place.unwrap_or_default();
+        let _ = writeln!(text, "  {} {}{place}", kind.unwrap_or(""), name.unwrap_or(""));
+    }
+    eprint!("{text}Apply these to {} by the context {context}? [y/N] ", server.url);
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(|error| Failure::io("read the answer", &error))?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::error("nothing is done")),
+    }
+}
