@@ -158,6 +158,7 @@ fn spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
     }
     spec["url"] = json!(server.url);
     spec["auth"] = json!({"type": "token", "token": token});
+    spec["ca_certificate"] = json!(server.ca_certificate);
     spec["ca"] = json!(if server.ca_certificate.is_some() { "custom" } else { "system" });
     spec
 }

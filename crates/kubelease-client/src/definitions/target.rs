@@ -16,6 +16,12 @@ pub struct TargetSpec {
     /// Whom the host trusts to vouch for the API server; `custom` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<TrustedCa>,
+    /// The certificates of the CA, in PEM, which kubeconfigs carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<String>,
+    /// The URL that kubeconfigs name, if it is another than `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubeconfig_server: Option<String>,
     /// One line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
