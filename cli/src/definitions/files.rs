@@ -131,3 +131,23 @@ pub fn read_text(file: &Path) -> Result<String, Failure> {
 
 /// Far more than thousands of definitions take.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_and_what_is_documented_are_definitions() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let examples = read_all(&[root.join("examples")], true).unwrap();
+        let names: Vec<_> = examples.iter().map(|it| it.name().as_str()).collect();
+        assert_eq!(names, ["prod", "deploy", "look", "release", "on-call"]);
+
+        let text = fs::read_to_string(root.join("docs/definitions.md")).unwrap();
+        let (_, yaml) = text.split_once("```yaml\n").unwrap();
+        let (yaml, _) = yaml.split_once("```").unwrap();
+        let documented = tempfile::tempdir().unwrap();
+        fs::write(documented.path().join("all.yaml"), yaml).unwrap();
+        assert_eq!(read_all(&[documented.path().to_owned()], false).unwrap().len(), 3);
+    }
+}
