@@ -2,6 +2,8 @@
 //!
 //! That kubelease itself answers so is proved in the package `kubelease-tests`.
 
+mod administrators;
+mod clusters;
 mod exit_codes;
 mod files;
 mod hostile;

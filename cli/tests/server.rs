@@ -30,6 +30,7 @@ pub struct Asked {
     /// Method and path, without the query.
     pub what: String,
     pub authorization: Option<String>,
+    pub body: String,
 }
 
 #[derive(Default)]
@@ -150,7 +151,8 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     reader.read_exact(&mut body)?;
     let answer = {
         let mut state = state.lock().unwrap();
-        state.asked.push(Asked { what: what.clone(), authorization });
+        let body = String::from_utf8_lossy(&body).into_owned();
+        state.asked.push(Asked { what: what.clone(), authorization, body });
         state.answers.get(&what).cloned()
     };
     let answer =
