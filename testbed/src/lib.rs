@@ -1,5 +1,15 @@
 //! A local Kubernetes control plane and a running kubelease, for tests and for the first five minutes.
 //!
+//! Start from [`control_plane::ControlPlane`], [`kubelease::Kubelease`], and [`harness::Case`], which gives a test both.
+//!
+//! ```no_run
+//! use testbed::control_plane::ControlPlane;
+//!
+//! let cluster = ControlPlane::start_bare()?;
+//! println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+//!
 //! Nothing here knows what kubelease is made of: it is reached over HTTP, and its state through the
 //! host's directory. Whatever is started ends with its owner, even when that is killed ([`process`]).
 

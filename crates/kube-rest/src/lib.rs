@@ -1,8 +1,20 @@
 //! The Kubernetes REST API, as far as kubelease speaks it.
 //!
+//! Start from [`Api`], which has one method for each request, [`Call`], a request with the decoder of its
+//! answer, and [`HttpClient`], the port that sends it.
+//!
 //! This crate turns intent into `http::Request<Vec<u8>>` and bytes into answers. Payloads are written by
 //! hand here. One trait with one method sends ([`HttpClient`]), and the crate does not care how. It knows
 //! nothing of leases, of storage or of time, and reads no data of any secret.
+//!
+//! ```
+//! use kube_rest::{Api, Authorization};
+//!
+//! let api = Api::new("https://10.0.0.1:6443", Authorization::Bearer("a-token"));
+//! let request = api.who_am_i().into_request()?;
+//! assert_eq!(request.uri().path(), "/apis/authentication.k8s.io/v1/selfsubjectreviews");
+//! # Ok::<(), kube_rest::Error>(())
+//! ```
 
 mod api;
 mod authorization;

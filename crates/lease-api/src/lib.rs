@@ -1,7 +1,17 @@
 //! The HTTP contract of kubelease: routes, authentication, shapes, problems. Spoken once, here.
 //!
+//! Start from [`leases_routes`], the one table of routes and of who may use them, [`leases()`], which answers a
+//! request, and [`Variables`], the settings as the host gives them.
+//!
 //! Requests come as `http` types and go as `http` types; who carries them is not known here. Each
 //! request is a whole life: nothing is kept between two.
+//!
+//! ```
+//! use http::Method;
+//!
+//! let routes = lease_api::leases_routes();
+//! assert!(routes.iter().any(|route| route.method == Method::GET && route.path == "/readyz"));
+//! ```
 
 mod access_tokens;
 mod audit;

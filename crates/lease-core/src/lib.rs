@@ -1,9 +1,23 @@
-//! What may be leased, for how long, and what is kept of it: the decisions of kubelease.
+//! The decisions of kubelease: what may be leased, for how long, and what is recorded of it.
+//!
+//! Start from [`DynamicSecret`], which grants a request and plans its objects, [`Lease`], the record of what
+//! came of it, and [`Stamp`], the signed marks by which an object is known to be ours. RBAC's rules, and which
+//! of them are dangerous, are in [`rbac`].
 //!
 //! This crate decides and does nothing else. It has no IO, no async, no clock and no randomness: the
 //! time, new ids and nonces are arguments, and its dependency list is the proof. It knows nothing of
-//! HTTP routes, of requests to Kubernetes' API, or of where its records are kept. RBAC's rules it knows:
-//! they say what is leased.
+//! HTTP routes, of requests to Kubernetes' API, or of where its records are kept.
+//!
+//! A value is checked when it is made, so a function that takes one need not check it again:
+//!
+//! ```
+//! use lease_core::{Namespace, Ttl};
+//!
+//! let ttl: Ttl = "15m".parse()?;
+//! assert_eq!(ttl.seconds(), 900);
+//! assert!("Kube System".parse::<Namespace>().is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod accessor;
 mod account;

@@ -1,8 +1,23 @@
-//! What kubelease does: it puts definitions, checks targets, issues leases, takes them back and sweeps.
+//! The operations of kubelease: putting definitions, checking targets, issuing and revoking leases, sweeping.
+//!
+//! Start from [`Engine`], whose methods are the operations, [`Ports`], all that it needs from outside, and
+//! [`Issued`], the lease with its token that an issue returns.
 //!
 //! Each operation reads, decides by `lease-core`, acts by `kube-rest` and records by `lease-store`, in an
 //! order that leaves nothing out of sight if it stops anywhere. The crate owns the ports for time and
 //! entropy, and acts for a [`Requester`]. It knows nothing of HTTP routes or of Spin.
+//!
+//! An engine lives as long as one request:
+//!
+//! ```
+//! use lease_core::Keyring;
+//! use lease_engine::{Config, Engine, Ports};
+//!
+//! fn is_ready<P: Ports>(ports: P, keys: Keyring) -> bool {
+//!     let engine = Engine::new(ports, keys, Config::default());
+//!     engine.probe_store().is_ok()
+//! }
+//! ```
 
 mod access_tokens;
 mod announce;

@@ -1,7 +1,21 @@
-//! Where definitions and leases are kept: records over one small key-value port.
+//! The records of definitions and leases, over one small key-value port.
 //!
-//! The layout, and why two replicas cannot disagree about it, is told in `docs/store.md`. This crate
-//! knows how things are kept. It does not know what Kubernetes or HTTP are, and it never reads a clock.
+//! Start from [`KeyValue`], the port, [`Definitions`], which finds targets, dynamic secrets and identities by
+//! name, and [`Leases`], which records the life of a lease, and finds what is due without a scan.
+//!
+//! `docs/store.md` has the layout, and says why two replicas cannot disagree about it. This crate does not know
+//! what Kubernetes or HTTP are, and it reads no clock.
+//!
+//! A store gives each number once, however many replicas ask for one; all else is built on that:
+//!
+//! ```
+//! use lease_store::{KeyValue, MemoryStore};
+//!
+//! let store = MemoryStore::default();
+//! assert_eq!(store.increment("count.leases.1")?, 1);
+//! assert_eq!(store.increment("count.leases.1")?, 2);
+//! # Ok::<(), lease_store::KeyValueError>(())
+//! ```
 
 mod administrator_audiences;
 mod audit;

@@ -1,5 +1,8 @@
 //! The ports of kubelease on Spin: key-value, HTTP both ways, time, entropy, variables and logs.
 //!
+//! Start from [`SpinPorts`], the ports, [`serve()`], which carries a request in and its answer out, and [`Store`],
+//! the key-value port. `src/lib.rs` of kubelease is the example: it is compiled for wasm with each build.
+//!
 //! This crate only runs as WebAssembly, on a host that offers what Spin 3.6 does. Spin bounds nothing
 //! by itself, neither times nor sizes: whatever waits or grows here has its limit here. The crate
 //! decides nothing about leases, and knows neither routes nor answers.
