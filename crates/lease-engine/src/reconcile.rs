@@ -1,8 +1,10 @@
 //! Comparing what is ours in a cluster with what is on record, so that either can make up for the other.
 //!
-//! What is over goes, what lives and is not on record is recorded again, and a record of which nothing is
-//! left is closed. It is done now and then, when it is asked for, and before a target that is new to this
-//! store gives its first lease: the store may have been lost.
+//! Objects of leases that are over are deleted, live leases without a record are recorded again, and a record
+//! whose objects are gone is closed. That is done at intervals, when an administrator asks, and before a target
+//! that is new to this store gives its first lease: the store may have been lost.
+//!
+//! Read `list`, `compare`, `orphans`, `lost`, in the order in which they run.
 
 mod compare;
 mod list;
@@ -128,11 +130,12 @@ impl<P: Ports> Engine<P> {
         let namespace = known_namespace(&secrets);
         let known = self.meet(connection, &namespace, terms.stop).await?;
         let now = self.ports.now();
-        // What was listed is to be compared in this run too.
+        // Half of the time is for comparing: a run that only lists would never come to an end.
         let list_by = now + (terms.stop - now) / 2;
         let run = Reconcile { connection, known, secrets, terms, list_by };
         let mut progress = self.progress(&target.name)?;
         let listing = self.list(&run, progress.resume.take()).await?;
+        // The clock is read before anything is judged by it: an orphan is removed if it is over by this clock.
         self.note_clock(connection)?;
         let mut outcome = Outcome { is_unlisted: listing.is_refused, ..Outcome::default() };
         let mut findings = self.compare(&run, &listing, &mut outcome.reconciled)?;
@@ -143,6 +146,8 @@ impl<P: Ports> Engine<P> {
         outcome.is_tripped = progress.is_tripped;
         outcome.is_complete = listing.resume.is_none() && settled && closed && rebuilt;
         outcome.reconciled.targets = usize::from(outcome.is_complete);
+        // `at` opens the target for its first lease. It is set only if every list was read to its end and each
+        // orphan decided on: an unseen live lease would not count under `max_live_leases`.
         if listing.resume.is_none() && settled {
             progress.at = Some(self.ports.now());
         }
@@ -172,8 +177,10 @@ impl<P: Ports> Engine<P> {
         Ok(secrets)
     }
 
-    /// Goes a part further through the numbers of the logs, whatever their summaries say; whether it has come
-    /// to the end.
+    /// Looks at a part of the numbers of the logs again, whatever their summaries say. Returns true at the end.
+    ///
+    /// A store that was rolled back may have summaries from before and records from after. A number that such a
+    /// summary takes for finished would be seen by no sweep.
     fn rebuild(&self, run: &Reconcile<'_, P>, progress: &mut Progress) -> Result<bool, StoreError> {
         if run.terms.dry_run {
             return Ok(true);
@@ -194,7 +201,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// A namespace that we may look at, where the whole cluster may not be.
+/// A namespace that we may read if we may not read the whole cluster.
 fn known_namespace(secrets: &[(u64, DynamicSecret)]) -> Namespace {
     let mut literal =
         secrets.iter().flat_map(|(_, secret)| secret.definition.namespaces().literal());

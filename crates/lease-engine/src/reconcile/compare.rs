@@ -1,4 +1,4 @@
-//! What was listed, against what is on record.
+//! Compares the listed objects with the records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +32,12 @@ impl<P: Ports> Engine<P> {
         let mut findings = Findings::default();
         let longest = self.longest_issue();
         for object in &listing.objects {
+            // Whoever may create objects can copy our label. Without a MAC of ours the object is a stranger's,
+            // and is not touched.
             let Some(stamp) = object.stamp(&run.known.identity, &self.keys, longest) else {
                 continue;
             };
+            // Two targets may lead to one cluster. The other one's reconcile has the records of its leases.
             if stamp.target != run.connection.target.name {
                 continue;
             }
@@ -69,11 +72,13 @@ impl<P: Ports> Engine<P> {
                 findings.seen.insert(held.lease.id);
                 self.extend_as_announced(run, &held, &stamp, reconciled)
             }
-            // Somebody else's, or one that is looked for by name when the lease ends.
+            // Another UID, or none on record: a stranger's object under our name, or one whose create was not
+            // answered. The end of the lease reads it by name, and decides by its MAC.
             Some(_) => Ok(()),
-            // Its issuer may be about to record it.
+            // The issuer may be about to record it: to delete it now would break an issue under way.
             None if held.lease.phase == Phase::Pending => Ok(()),
-            // What was not found when it was adopted.
+            // An adopted lease has only the objects that were listed then. This one has its name, so it
+            // belongs to it, and has to be deleted with it.
             None if held.lease.objects.iter().any(|known| known.name == object.name) => {
                 self.complete_record(run, held, object)
             }
@@ -84,8 +89,10 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// A renewal is announced on the object before it is on record: where the store was rolled back, only the
-    /// announcement tells of it.
+    /// Records a renewal that is on the object and not on record.
+    ///
+    /// A renewal is written on the object first. After a rollback of the store only the object has it, and the
+    /// lease would end before the time that its holder was told.
     fn extend_as_announced(
         &self,
         run: &Reconcile<'_, P>,

@@ -1,4 +1,4 @@
-//! Records of which nothing is left in the cluster.
+//! Lost leases, whose records are there and whose objects are not.
 
 use lease_core::{EndReason, LeasedObject, Mode, ObjectKind, Phase};
 use lease_store::Held;
@@ -10,10 +10,10 @@ use crate::announce::is_listed;
 use crate::{ClusterError, Doing, Engine, LeaseFilter, Ports, Reconciled, Revocation, RevokeError};
 
 impl<P: Ports> Engine<P> {
-    /// Closes the leases whose credential is gone without our doing; whether it came to the end.
+    /// Closes the leases whose credential somebody else has deleted. Returns true if it came to the end.
     ///
-    /// That an object is not on a list is only a reason to look: its absence is read by itself, and beside
-    /// the cluster's identity.
+    /// Missing from a list is no proof of absence. The object itself is read, and in the same step the identity
+    /// of the cluster.
     pub(super) async fn close_lost(
         &self,
         run: &Reconcile<'_, P>,
@@ -46,7 +46,7 @@ impl<P: Ports> Engine<P> {
         if run.terms.dry_run {
             return Ok(());
         }
-        // What else is left of it goes as with any other end.
+        // Its other objects, such as bindings, are deleted as with any other end.
         match self.take_back(held, EndReason::Lost).await {
             Err(RevokeError::Store(error)) => Err(error.into()),
             // It is done or begun, or somebody else has ended it meanwhile.
@@ -71,7 +71,8 @@ impl<P: Ports> Engine<P> {
         if !self.is_absent(run, bearer).await? {
             return Ok(false);
         }
-        // What shows a token to operators is not what it is bound to.
+        // The coordination Lease only shows the token to operators. The token is bound to the Secret, and
+        // lives as long as that: to close the lease for a missing Lease would leave a good token behind.
         let secret = held.lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
         match secret.filter(|_| held.lease.mode == Mode::Existing) {
             Some(secret) => self.is_absent(run, secret).await,
@@ -92,6 +93,7 @@ impl<P: Ports> Engine<P> {
             self.read_identity(connection, &run.known.identity.namespace, deadline),
         )
         .await;
+        // Another cluster answers: it has none of our objects, and all leases would be closed.
         if identity? != run.known.identity {
             return Ok(false);
         }

@@ -1,4 +1,4 @@
-//! What was found without a record: taken back into the store, or removed.
+//! Orphans, which are objects without a record: their lease is taken back into the store, or they are removed.
 
 use lease_core::{FoundLease, Lease};
 use lease_store::ClaimKey;
@@ -20,7 +20,7 @@ enum Fate {
 }
 
 impl<P: Ports> Engine<P> {
-    /// Adopts what lives and removes what is over; whether it came to its end.
+    /// Adopts live leases, and removes the objects of those that are over. Returns true if it came to its end.
     pub(super) async fn settle(
         &self,
         run: &Reconcile<'_, P>,
@@ -70,8 +70,8 @@ impl<P: Ports> Engine<P> {
             return Ok(Fate::Remove);
         }
         let Some(stamp) = found.stamp() else {
-            // Without what bears its end it gives nobody anything, once no issuer can be at it any more. But
-            // that is known only if all that could bear it was listed: else it may be of one that lives.
+            // Objects without the one that stores the expiry grant nothing, once their issue is over. Only
+            // complete lists prove that it is missing; otherwise they may belong to a live lease.
             let settled = found.created_at().map(|at| at + self.longest_issue());
             let is_settled = settled.is_none_or(|settled| settled < now);
             let bearer = found.bearer_place();
@@ -81,20 +81,22 @@ impl<P: Ports> Engine<P> {
             return Ok(if is_of_no_use || is_over { Fate::Remove } else { Fate::Wait });
         };
         if stamp.deadline <= now {
-            // It has expired, and that is held.
+            // The lease has expired, and the operator may hold it.
             return Ok(if self.config.hold_expired { Fate::Wait } else { Fate::Remove });
         }
         let log = run.secrets.iter().find(|(_, secret)| secret.name == stamp.dynamic_secret);
         Ok(match (log, found.to_lease(&run.known.identity)) {
             (Some((log, _)), Some(lease)) => Fate::Adopt(*log, Box::new(lease)),
+            // Its dynamic secret is not put back yet. There is no log to record the lease in; it is found
+            // again by the next run, and removed once it is over.
             _ => Fate::Wait,
         })
     }
 
-    /// Removes what is over, by UID, as many as one run may.
+    /// Removes objects by UID, of as many leases as one run may.
     ///
-    /// All of it was just read and proved; but no record of ours says that it is to go, so that a mistake
-    /// about many is to be seen before it is made.
+    /// All of them were just read, and are proved to be ours. But no record confirms their deletion, so an
+    /// operator is to see a mistake about many before it is made.
     async fn remove(
         &self,
         run: &Reconcile<'_, P>,
@@ -103,6 +105,7 @@ impl<P: Ports> Engine<P> {
         outcome: &mut Outcome,
     ) -> Result<bool, StoreError> {
         outcome.reconciled.orphans += remove.len();
+        // Once tripped, only a run that an administrator asked for deletes, and then the next part.
         let may = !progress.is_tripped || run.terms.is_asked;
         progress.is_tripped = remove.len() > REMOVALS || (progress.is_tripped && !may);
         let mut whole = true;
@@ -130,7 +133,8 @@ impl<P: Ports> Engine<P> {
         Ok(whole)
     }
 
-    /// Ends what was found of a lease that is not on record, so that it can be found again wherever that stops.
+    /// Deletes the objects of a lease that is not on record. The object that stores the expiry goes in the last
+    /// round: if this stops between, the next run still finds the rest by it.
     async fn end_found(&self, run: &Reconcile<'_, P>, found: &FoundLease) -> Result<(), Obstacle> {
         for objects in found.rounds() {
             let ending =

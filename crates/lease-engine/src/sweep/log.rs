@@ -72,15 +72,20 @@ impl<P: Ports> Engine<P> {
                 return Ok(());
             }
             let clocks = self.sweep_clocks(sweep, own)?;
+            // Reads alone: a log with nothing due costs two of them, however often it is swept.
             let due = self.leases().due(which, clocks, sweep.batch, self.times())?;
             let Some(mut batch) = due else { return Ok(()) };
             if !self.prepare(sweep, own, &mut batch).await? {
                 return Ok(());
             }
+            // `prepare` has read the clocks of the targets. Nothing is decided by the older readings, by which
+            // a lease could end too early.
             batch.believe(self.sweep_clocks(sweep, own)?);
             let tasks = batch.close()?;
             sweep.report.borrow_mut().due += tasks.len();
             self.carry_out_all(sweep, &mut batch, tasks).await?;
+            // The summaries come last. A sweep that stops before leaves its leases due, and the next one
+            // finds them; the other order would hide a lease that still has objects in its cluster.
             let summary = batch.finish()?;
             let mut report = sweep.report.borrow_mut();
             report.voided += summary.voided;
@@ -92,10 +97,11 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// Asks the targets of what is due what they say, and holds what must wait; whether the batch goes on.
+    /// Holds due leases whose target does not answer (all of them under `hold_expired`). Returns true if the
+    /// batch goes on.
     ///
-    /// What is due on a target is judged by that target's own clock, so nothing expires on one that does not
-    /// tell it. The host's clock only says whom to ask.
+    /// A lease expires by the clock of its target, so nothing expires on a target that does not tell its time.
+    /// The host's clock only says which targets to ask.
     async fn prepare(
         &self,
         sweep: &Sweep,
@@ -114,7 +120,8 @@ impl<P: Ports> Engine<P> {
         if !batch.open().any(revocable) {
             return Ok(true);
         }
-        // All of it waits for the one target, and is found again when that answers: nothing is noted.
+        // Every lease of this log is on the one target that does not answer. Nothing is written, or each sweep
+        // of an outage would write all of them again; they stay due, and are found when the target answers.
         if let Some(own) = own
             && let Some(reason) = sweep.obstacle_of(own)
         {
@@ -177,7 +184,7 @@ impl<P: Ports> Engine<P> {
                     batch.done(&task, Ending { why: task.why, at: now, note: None });
                     continue;
                 }
-                // The next sweep goes on there.
+                // No pause: the next sweep goes on here at once.
                 Outcome::OutOfBudget => TimeDelta::zero(),
                 Outcome::NotTried => SILENT_PAUSE,
                 Outcome::Obstacle(obstacle) => {
@@ -186,6 +193,7 @@ impl<P: Ports> Engine<P> {
                     let work = closing.and_then(|closing| closing.work);
                     log::warn!("lease {}: {obstacle}", task.held.lease.id);
                     let text = Some(obstacle.to_string());
+                    // `since` is kept from the first try, so that the pauses grow with the age of the end.
                     let closing = Closing { why: task.why, since, obstacle: text, work };
                     self.note_obstacle(&task.held, &closing)?;
                     let target = &task.held.lease.target;
@@ -213,6 +221,8 @@ impl<P: Ports> Engine<P> {
         match self.carry_out(held).await {
             Ok(()) => Ok(Outcome::Done),
             Err(obstacle) => {
+                // One silent answer is enough for all leases of the target in this sweep: each further one
+                // would wait for its own deadline, and the other targets would wait with it.
                 if obstacle.is_silence() && sweep.obstacle_of(target).is_none() {
                     sweep.lose(target);
                     self.note_silence(sweep, target)?;
@@ -230,7 +240,7 @@ impl<P: Ports> Engine<P> {
         pause + pause * i32::from(jitter) / 1024
     }
 
-    /// Takes back what is out of a dynamic secret that was deleted, or changed what it grants.
+    /// Revokes the live leases of a dynamic secret that was deleted, or whose grant was changed.
     async fn go_on_revoking(
         &self,
         sweep: &Sweep,
@@ -251,13 +261,15 @@ impl<P: Ports> Engine<P> {
             }
             from = next;
         }
+        // The mark stays as long as one lease is neither ended nor recorded to be revoked: without it no
+        // sweep would look for that lease before it expires.
         if left {
             return Ok(());
         }
         self.leases().revoked_all(number, log.revoke_up_to)
     }
 
-    /// Takes one of them back; whether that is done, or on record to be gone on with.
+    /// Revokes one of them. Returns true if that is done, or recorded for the next sweeps.
     async fn revoke_in(&self, sweep: &Sweep, held: Held) -> Result<bool, StoreError> {
         // A target that is known not to answer is not asked once more for each lease.
         let outcome = match sweep.obstacle_of(&held.lease.target) {
@@ -297,7 +309,8 @@ enum Outcome {
     Obstacle(Obstacle),
 }
 
-/// Passes over what cannot be read, which no later sweep could read either.
+/// Passes over a log with a record that cannot be read. A failure here would stop the sweep at the same
+/// place each time, and no lease of the other logs would ever end.
 fn left_if_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
     match outcome {
         Err(error @ (StoreError::Version { .. } | StoreError::Broken { .. })) => {

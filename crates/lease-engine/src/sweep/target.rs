@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Sweep;
 use crate::{ClusterError, Engine, Obstacle, Ports, StoreError, TargetState};
 
-/// That a target did not answer: it is not asked again before a time.
+/// A target's silence: it did not answer, and is not asked again before a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Silence {
     tries: u32,
@@ -52,7 +52,7 @@ impl<P: Ports> Engine<P> {
             sweep.tell(name, TargetState::Silent);
             return Ok(Some(unreachable(name)));
         }
-        // One that was never met has no leases, or those that somebody has written off.
+        // A target that was never met has no leases, or those that an administrator has written off.
         let Some(known) = self.clusters().get(name)? else { return Ok(None) };
         let connection = match self.connect(target) {
             Ok(connection) => connection,
@@ -62,6 +62,8 @@ impl<P: Ports> Engine<P> {
         let anchor = &known.identity.namespace;
         match self.read_identity(&connection, anchor, deadline).await {
             Ok(found) if found == known.identity => {}
+            // Another cluster at this address: "not found" there would be taken for "deleted", and leases of
+            // the right cluster would be recorded as ended while their tokens live.
             Ok(found) => {
                 sweep.tell(name, TargetState::Changed);
                 if known.changed.is_none() {
@@ -118,6 +120,7 @@ impl<P: Ports> Engine<P> {
         let now = self.ports.now();
         let turn: Option<Turn> = self.notes().get(Note::Turn(target))?;
         match turn {
+            // A turn is renewed only in its second half: a write for each batch would cost more than it saves.
             Some(turn) if turn.of == sweep.me && turn.until > now + TURN / 2 => Ok(true),
             Some(turn) if turn.of != sweep.me && now < turn.until && turn.until <= now + TURN => {
                 Ok(false)
