@@ -25,7 +25,7 @@ pub struct AccessToken {
     pub expires_in: i64,
     /// For how many seconds it is good with all renewals.
     pub max_expires_in: i64,
-    /// Its public name, for a revocation.
+    /// The public name, for a revocation.
     pub accessor: String,
     /// Whose it is.
     pub identity: Name,
@@ -53,7 +53,7 @@ pub struct Caller {
 /// An access token, without the token itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CallerToken {
-    /// Its public name.
+    /// The public name.
     pub accessor: String,
     /// The way in which it was logged in.
     pub auth_method: String,

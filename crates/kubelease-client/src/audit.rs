@@ -56,7 +56,7 @@ pub struct AuditPage {
     pub next_cursor: Option<String>,
 }
 
-/// What a part of a verification has found.
+/// The findings of a part of a verification.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuditVerification {
     /// The number of events that are as they were recorded.

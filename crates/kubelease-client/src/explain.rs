@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::client::Call;
 use crate::{Client, Error, Name, Token};
 
-/// What is to be explained.
+/// The request that is to be explained.
 #[derive(Debug, Clone)]
 pub struct ExplainRequest {
     /// The identity.
@@ -19,32 +19,32 @@ pub struct ExplainRequest {
     pub dynamic_secret: Option<Name>,
     /// The namespace.
     pub namespace: Option<Name>,
-    /// How long the lease would live.
+    /// The lifetime of the lease.
     pub ttl: Option<String>,
     /// The address that it would come from.
     pub address: Option<String>,
 }
 
-/// What would come of it.
+/// The outcome that the request would have.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Explanation {
     /// If both would succeed, as far as they were asked about.
     pub allowed: bool,
-    /// What the first request that fails would be answered.
+    /// The answer to the first request that fails.
     pub refusal: Option<Refusal>,
     /// All other fields of the answer.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// What a request would be answered.
+/// The answer to a refused request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refusal {
     /// The code.
     pub code: String,
-    /// What its caller would be told.
+    /// The detail that its caller would be told.
     pub detail: String,
-    /// What its caller would not be told.
+    /// The reason that its caller would not be told.
     pub reason: Option<String>,
     /// All other fields of the answer.
     #[serde(flatten)]

@@ -13,7 +13,7 @@ use crate::{Client, Error, IdempotencyKey, LeaseId, Name, Token};
 /// The lease that is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IssueRequest {
-    /// Its namespace; may be left out if the dynamic secret has only one.
+    /// The namespace; may be left out if the dynamic secret has only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Name>,
     /// The duration of its life, such as `15m`; the server reads it.
@@ -27,17 +27,17 @@ pub struct IssueRequest {
 /// A lease, without its token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lease {
-    /// Its id.
+    /// The id.
     pub lease_id: LeaseId,
     /// The dynamic secret that it is of.
     pub dynamic_secret: Name,
     /// The target where it is.
     pub target: Name,
-    /// Its namespace there.
+    /// The namespace of the account.
     pub namespace: Name,
     /// The `ServiceAccount` whose token it has.
     pub service_account: String,
-    /// Its state.
+    /// The state.
     pub state: LeaseState,
     /// If it can be revoked before it ends.
     pub revocable: bool,
@@ -83,7 +83,7 @@ pub enum LeaseState {
     Expired,
     /// Never answered.
     Failed,
-    /// Its cluster was written off.
+    /// The cluster was written off.
     Lost,
     /// A state that a newer server knows.
     #[serde(untagged)]

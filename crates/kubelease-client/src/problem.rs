@@ -27,7 +27,7 @@ pub struct Problem {
 /// A field of a request that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FieldError {
-    /// Its place, as a JSON pointer.
+    /// The place, as a JSON pointer.
     pub pointer: String,
     /// The rule that it breaks.
     pub detail: String,

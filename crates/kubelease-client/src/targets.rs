@@ -50,10 +50,10 @@ pub struct SecretCheck {
     pub other: Map<String, Value>,
 }
 
-/// What the host has to be told of a target.
+/// The configuration that the host needs for a target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RuntimeConfig {
-    /// Its runtime configuration.
+    /// The runtime configuration.
     pub runtime_config: String,
     /// Remarks for people.
     #[serde(default)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::DurationText;
 use crate::Name;
 
-/// What can be leased: whose token, where, for how long.
+/// The definition of a dynamic secret: whose token may be leased, where, for how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DynamicSecretSpec {
@@ -26,22 +26,22 @@ pub struct DynamicSecretSpec {
     /// If either is enough, or both are needed; said with both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_match: Option<NamespaceMatch>,
-    /// How long a lease lives that does not say; 1h if left out.
+    /// The lifetime of a lease that names none; 1h if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_ttl: Option<DurationText>,
-    /// How long a lease lives at most, with all renewals; 24h if left out.
+    /// The longest lifetime of a lease, with all renewals; 24h if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl: Option<DurationText>,
     /// Whom the tokens are for; the API server if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audiences: Option<Audiences>,
-    /// How many leases may live at once.
+    /// The greatest number of leases that may live at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_live_leases: Option<u32>,
     /// The dangers that were weighed and accepted, such as `core/secrets:get`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_dangerous: Option<Vec<String>>,
-    /// What the names of leased objects begin with.
+    /// The template for the names of leased objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_template: Option<String>,
     /// Labels of the leased objects.
@@ -50,7 +50,7 @@ pub struct DynamicSecretSpec {
     /// Annotations of the leased objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
-    /// One line for people.
+    /// A line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Words to find it by.
@@ -62,7 +62,7 @@ pub struct DynamicSecretSpec {
     /// Deleting needs force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_protection: Option<bool>,
-    /// What becomes of leases if what is granted is changed; `keep` if left out.
+    /// The fate of leases if what is granted is changed; `keep` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_change: Option<OnChange>,
 }
@@ -81,7 +81,7 @@ pub enum Account {
     },
     /// A `ServiceAccount` that is made for each lease. It has one of `role`, `rules` and `manifest`.
     Temporary {
-        /// Where it has its rights.
+        /// The scope of its rights.
         scope: Scope,
         /// A role that exists.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ pub enum Account {
     },
 }
 
-/// Where a temporary account has its rights.
+/// The scope of a temporary account's rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -192,7 +192,7 @@ pub struct LabelCondition {
 /// An operator of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum LabelOperator {
-    /// One of the values.
+    /// The value is in the list.
     In,
     /// None of them.
     NotIn,
@@ -206,7 +206,7 @@ pub enum LabelOperator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NamespaceMatch {
-    /// One is.
+    /// Either is enough.
     Any,
     /// Both are needed.
     All,
@@ -224,12 +224,12 @@ pub struct Audiences {
     pub allowed: Option<Vec<String>>,
 }
 
-/// What becomes of leases if what they were made from is changed.
+/// The fate of leases if the definition that they were issued from is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnChange {
-    /// They live on as they were issued.
+    /// Keeps them as they were issued.
     Keep,
-    /// They are revoked.
+    /// Revokes them.
     Revoke,
 }

@@ -13,7 +13,7 @@ use crate::Name;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentitySpec {
-    /// One line for people.
+    /// A line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Words to find it by.
@@ -25,22 +25,22 @@ pub struct IdentitySpec {
     /// The ways to log in as it; none lets nobody in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Vec<AuthMethod>>,
-    /// What it may do.
+    /// The rights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<Grant>>,
-    /// It is an administrator.
+    /// True for an administrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<bool>,
     /// An administrator that may put and delete administrators too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manage_administrators: Option<bool>,
-    /// How long, how often and from where its access tokens are good.
+    /// The terms of its access tokens: how long, how often and from where they are good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token: Option<AccessTokenTerms>,
-    /// How many leases of it may live at once.
+    /// The greatest number of its leases that may live at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_live_leases: Option<u32>,
-    /// How many leases it may ask for in a minute.
+    /// The greatest number of leases that it may ask for in a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_issues_per_minute: Option<u32>,
 }
@@ -72,7 +72,7 @@ pub enum AuthMethod {
         /// The URL of its keys, if that is not discovered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         jwks_url: Option<String>,
-        /// Its keys, if they are not fetched.
+        /// The keys, if they are not fetched.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         jwks: Option<Map<String, Value>>,
         /// The audiences of which a token names one.
@@ -124,7 +124,7 @@ pub enum ClaimValue {
     Flag(bool),
 }
 
-/// How the values of claims are compared.
+/// The comparison of the values of claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimsMatch {
@@ -142,7 +142,7 @@ pub struct Grant {
     pub dynamic_secrets: Vec<String>,
     /// The namespaces of the leases, by name or pattern.
     pub namespaces: Vec<String>,
-    /// What may be done with leases.
+    /// The actions that are allowed on leases.
     pub actions: Vec<Action>,
     /// The longest life of a lease, with all renewals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,17 +176,17 @@ pub enum LeaseOwner {
     All,
 }
 
-/// How long, how often and from where access tokens are good.
+/// The terms of access tokens: how long, how often and from where they are good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessTokenTerms {
-    /// How long one lives; 1h if left out.
+    /// The lifetime of one; 1h if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<DurationText>,
-    /// How long at most, with all renewals; 24h if left out.
+    /// The longest lifetime, with all renewals; 24h if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl: Option<DurationText>,
-    /// How often one may be used; 0 for any number.
+    /// The number of uses of one; 0 for any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_uses: Option<u32>,
     /// The networks from which they are accepted.

@@ -11,9 +11,9 @@ use crate::{Client, Error, Name};
 /// If a put is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutMode {
-    /// It is.
+    /// Puts the definition.
     Put,
-    /// It is only told what it would do.
+    /// Only reports what a put would do.
     DryRun,
 }
 
@@ -25,7 +25,7 @@ pub struct PutAnswer {
     /// The fields that are changed.
     #[serde(default)]
     pub changed_fields: Vec<String>,
-    /// What an administrator should know of it.
+    /// The warnings for an administrator.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// All other fields of the answer.
@@ -33,21 +33,21 @@ pub struct PutAnswer {
     pub definition: serde_json::Map<String, Value>,
 }
 
-/// How something is deleted.
+/// The options of a deletion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeletionOptions {
     /// Also if it is protected.
     pub force: bool,
-    /// Its leases are revoked.
+    /// True to revoke the leases.
     pub revoke: bool,
 }
 
-/// What became of a deletion.
+/// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletion {
     /// Nothing is left.
     Done,
-    /// Its leases are still being revoked.
+    /// The leases are still being revoked.
     Revoking,
     /// There is none.
     Absent,

@@ -11,7 +11,7 @@ use super::SecretReference;
 pub struct TargetSpec {
     /// The URL of the API server: `https://host[:port][/prefix]`.
     pub url: String,
-    /// How kubelease shows there who it is.
+    /// The credential that kubelease shows there.
     pub auth: TargetAuth,
     /// Whom the host trusts to vouch for the API server; `custom` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ pub struct TargetSpec {
     /// The URL that kubeconfigs name, if it is another than `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig_server: Option<String>,
-    /// One line for people.
+    /// A line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Issue nothing there; what is out is revoked all the same.
@@ -30,7 +30,7 @@ pub struct TargetSpec {
     pub disabled: Option<bool>,
 }
 
-/// How kubelease shows a cluster who it is.
+/// The way in which kubelease authenticates to a cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TargetAuth {
@@ -57,9 +57,9 @@ pub enum TargetAuth {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayHeader {
-    /// Its name: `x-…`.
+    /// The name: `x-…`.
     pub name: String,
-    /// Its value; if left out, the one that is kept.
+    /// The value; if left out, the one that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<SecretReference>,
 }
