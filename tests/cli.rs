@@ -1,9 +1,9 @@
 //! The command line: the real program, a running kubelease and the real API server.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -12,85 +12,7 @@ use serde_json::{Value, json};
 use testbed::harness::Case;
 use testbed::wait::{eventually, not_yet};
 
-use crate::broker::Broker;
-use crate::kind;
-
-/// A person's machine: a home directory, and a login of an identity that may lease.
-struct Machine<'s> {
-    broker: Broker<'s>,
-    home: tempfile::TempDir,
-    access_token: String,
-    kubelease: PathBuf,
-}
-
-impl<'s> Machine<'s> {
-    fn new(case: &Case<'s>) -> Result<Self> {
-        let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-        let identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
-            "namespaces": ["*"], "actions": ["issue", "read", "renew", "revoke"]}]});
-        let admin = broker.admin()?;
-        admin.put("/api/v1/identities/ci", &identity)?.expect(201)?;
-        let made = admin.post("/api/v1/identities/ci/tokens", &json!({}))?.expect(201)?;
-        let access_token = made["access_token"].as_str().context("a token")?.to_owned();
-        let own = std::env::current_exe()?;
-        let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
-        let kubelease = directory.context("a directory")?.join("kubelease");
-        ensure!(kubelease.is_file(), "`cargo xtask test` builds {}", kubelease.display());
-        let machine = Self { broker, home: tempfile::tempdir()?, access_token, kubelease };
-        fs::write(machine.home.path().join("ca.crt"), machine.broker.cluster.ca_pem())?;
-        Ok(machine)
-    }
-
-    fn logged_in(case: &Case<'s>) -> Result<Self> {
-        let machine = Self::new(case)?;
-        let mut login = machine.command(&["login", "--token", "--token-file", "-"])?;
-        let mut child = login.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        writeln!(child.stdin.take().context("stdin")?, "{}", machine.access_token)?;
-        let output = child.wait_with_output()?;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success() && told.contains("as `ci`"), "{told}");
-        Ok(machine)
-    }
-
-    /// The program with an environment of its own.
-    fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(&self.kubelease);
-        command.args(arguments).env_clear().stdin(Stdio::null());
-        command.env("HOME", self.home.path()).env("KUBELEASE_URL", self.broker.kubelease.url()?);
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        Ok(command)
-    }
-
-    fn output(&self, arguments: &[&str]) -> Result<Output> {
-        Ok(self.command(arguments)?.output()?)
-    }
-
-    /// Returns the output of a command that succeeds.
-    fn print(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.output(arguments)?;
-        ensure!(output.status.success(), "{arguments:?}: {output:?}");
-        Ok(String::from_utf8(output.stdout)?)
-    }
-
-    /// `run` of a shell script.
-    fn run(&self, script: &str) -> Result<Command> {
-        let ca = self.home.path().join("ca.crt");
-        let ca = ca.to_str().context("a path")?;
-        let (name, server) = (self.broker.secret_name(), self.broker.cluster.url());
-        let cluster = ["--server", server, "--certificate-authority", ca];
-        let run = [&["run", name][..], &cluster, &["--", "sh", "-c", script]].concat();
-        self.command(&run)
-    }
-
-    fn leases(&self) -> Result<Vec<Value>> {
-        let leases: Value = serde_json::from_str(&self.print(&["leases", "--all", "-o", "json"])?)?;
-        Ok(leases.as_array().context("a list")?.clone())
-    }
-
-    fn kubectl(&self) -> &Path {
-        &self.broker.cluster.assets().kubectl
-    }
-}
+use crate::machine::Machine;
 
 pub fn a_job_runs_a_command_with_a_lease_that_ends_with_it(case: &Case) -> Result<()> {
     let machine = Machine::new(case)?;

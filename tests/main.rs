@@ -28,10 +28,12 @@ mod infisical;
 mod issuers;
 mod kind;
 mod kubeconfig;
+mod kubectl;
 mod lease;
 mod let_in;
 mod listing;
 mod login;
+mod machine;
 mod modes;
 mod oidc;
 mod persistence;
@@ -103,6 +105,10 @@ fn main() -> ExitCode {
         cli::the_cluster_is_known_from_the_server,
         cli::fifty_at_once_make_one_lease,
         cli::leases_are_listed_renewed_and_revoked,
+        kubectl::a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at,
+        kubectl::what_keeps_kubectl_from_the_plugin_is_told,
+        kubectl::kubectl_works_as_ever_with_the_plugin,
+        kubectl::an_informer_outlives_its_lease,
         kubeconfig::kubectl_leases_by_curl_through_a_kubeconfig_of_the_server,
         cli::a_refusal_says_what_to_do_and_has_its_exit_code,
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
