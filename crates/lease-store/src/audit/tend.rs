@@ -139,7 +139,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 Age::Old => {
                     old.reach(number);
                     old.numbers += 1;
-                    if old.numbers == FORGOTTEN {
+                    if old.numbers == FORGOTTEN || old.keys.len() >= KEYS {
                         break;
                     }
                 }
@@ -181,14 +181,19 @@ impl<K: KeyValue> AuditLog<'_, K> {
         {
             return Ok(Age::Kept);
         }
-        let events = self.keys_of(log, number, stored.as_readable())?;
-        old.pending.extend(events);
-        // Whoever can write the store can date an event back. Were it believed, the sweep would sign that all before it
-        // may be gone.
-        Ok(if matches!(stored, Stored::Genuine(_)) { Age::Old } else { Age::Unknown })
+        // Whoever can write the store can date an event back, and name any number of renewals. Were that believed, the sweep
+        // would sign that all before it may be gone, and hold as many keys as are named.
+        let Stored::Genuine(event) = stored else {
+            if old.pending.len() < KEYS {
+                old.pending.extend(self.keys_of(log, number, None)?);
+            }
+            return Ok(Age::Unknown);
+        };
+        old.pending.extend(self.keys_of(log, number, Some(&event))?);
+        Ok(Age::Old)
     }
 
-    /// The keys of all events of a number.
+    /// The keys of all events of a number, whose last event is `last` if that is genuine.
     fn keys_of(
         &self,
         log: AuditLogId,
@@ -205,7 +210,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         all.extend((1..=named).map(|renewal| key(AuditSlot::Renewal(renewal))));
         // One that was under way when the lease ended is not named by the end.
         let mut late = named + 1;
-        while self.store.get(&key(AuditSlot::Renewal(late)))?.is_some() {
+        while late <= named + LATE && self.store.get(&key(AuditSlot::Renewal(late)))?.is_some() {
             all.push(key(AuditSlot::Renewal(late)));
             late += 1;
         }
@@ -230,5 +235,11 @@ const FORGOTTEN: usize = 200;
 /// The most numbers of one log that one sweep looks at to find some.
 const EXAMINED: u64 = 1000;
 
+/// The number of keys with which one sweep is content for one log, so that it holds no more than some megabytes.
+const KEYS: usize = 10_000;
+
 /// The most renewals of one lease that are forgotten with it: more than one that is renewed each minute has.
 const RENEWALS: u64 = 100_000;
+
+/// The most renewals of one lease that are forgotten with it though no genuine event names them.
+const LATE: u64 = 1000;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::KeyValueError;
+use crate::{KeyValueError, Log};
 
 #[test]
 fn a_number_whose_writer_has_stopped_is_void_after_a_while() {
@@ -158,4 +158,81 @@ fn whatever_stops_a_sweep_nothing_is_missed_and_the_next_goes_on() {
             break;
         }
     }
+}
+
+/// A store that counts what is asked of it.
+struct Counting<'a> {
+    store: &'a MemoryStore,
+    reads: Cell<usize>,
+    deleted: Cell<usize>,
+}
+
+impl KeyValue for Counting<'_> {
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
+        self.reads.set(self.reads.get() + 1);
+        self.store.get(key)
+    }
+
+    fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError> {
+        self.store.set_many(entries)
+    }
+
+    fn delete_many(&self, keys: &[String]) -> Result<(), KeyValueError> {
+        self.deleted.set(self.deleted.get() + keys.len());
+        self.store.delete_many(keys)
+    }
+
+    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
+        self.store.increment(counter)
+    }
+}
+
+/// A log of leases that have ended, each with so many renewals, as their ends say.
+fn ended_leases(store: &MemoryStore, keys: &Keyring, renewals: &[u64]) {
+    store.increment("count.dynamic-secret").expect("counts");
+    let log =
+        Log { dynamic_secret: "ci".parse().expect("a name"), retired: false, revoke_up_to: 0 };
+    set(store, "log.1", record::write("log.1", &log).expect("a record"));
+    let write = |number, slot, event: &AuditEvent| {
+        let place = AuditPlace::of_lease(1, number, slot);
+        store.set_many(&[write_event(keys, place, event).expect("an event")]).expect("writes");
+    };
+    for (number, renewals) in (1..).zip(renewals) {
+        store.increment("count.leases.1").expect("counts");
+        (1..=*renewals).for_each(|renewal| write(number, AuditSlot::Renewal(renewal), &event(1)));
+        let trail = lease_core::AuditTrail { renewals: *renewals, ..Default::default() };
+        write(number, AuditSlot::End, &AuditEvent { trail: Some(trail), ..event(1) });
+    }
+}
+
+#[test]
+fn an_end_that_is_not_genuine_is_believed_nothing_of_what_it_names() {
+    let keys = keys("A", &[]);
+    for forge in [None, Some(r#""renewals":4000000000"#), Some(r#""renewals":0"#)] {
+        let store = MemoryStore::default();
+        ended_leases(&store, &keys, &[3, 2, 1]);
+        if let Some(forged) = forge {
+            replace(&store, "event.1.1.end", r#""renewals":3"#, forged);
+        }
+        let counting = Counting { store: &store, reads: Cell::default(), deleted: Cell::default() };
+        let old = at(TIMES.retention.num_seconds() + 10);
+        AuditLog::new(&counting, &keys).tend(old, TIMES).expect("tends");
+        assert!(!store.keys().iter().any(|key| key.starts_with("event.")), "{:?}", store.keys());
+        assert_eq!(counting.deleted.get(), 3 * 3 + 6, "{forge:?}");
+        assert!(counting.reads.get() < 60, "{forge:?}: {} reads", counting.reads.get());
+    }
+}
+
+#[test]
+fn a_sweep_forgets_no_more_events_at_once_than_it_can_hold() {
+    let (store, keys) = (MemoryStore::default(), keys("A", &[]));
+    ended_leases(&store, &keys, &[6000, 6000, 6000, 1]);
+    let old = at(TIMES.retention.num_seconds() + 10);
+    let log = AuditLog::new(&store, &keys);
+    for (forgotten, left) in [(2, 2), (2, 0), (0, 0)] {
+        assert_eq!(log.tend(old, TIMES).expect("tends").forgotten, forgotten);
+        let ends = store.keys().into_iter().filter(|key| key.contains(".end"));
+        assert_eq!(ends.count(), left);
+    }
+    assert!(!store.keys().iter().any(|key| key.starts_with("event.")));
 }
