@@ -3,6 +3,7 @@
 pub mod leases;
 pub mod logins;
 pub mod requests;
+pub mod reviewers;
 pub mod tampering;
 
 use std::collections::BTreeMap;

@@ -16,7 +16,7 @@ use testbed::http::Http;
 
 use crate::broker::Broker;
 use crate::kind;
-use crate::login::{Job, account_of, until_let_in};
+use crate::login::{Job, account_of, forge, put_identity, until_let_in};
 
 pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     let client = build_client()?;
@@ -72,6 +72,55 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     let [error] = &stranger[..] else { panic!("one line, not {stranger:?}") };
     for part in ["[status-code=401]", "the token lets nobody in"] {
         assert!(error.contains(part), "{error}");
+    }
+    ensure!(!broker.kubelease.log()?.contains(&jwt), "the log has the token");
+    Ok(())
+}
+
+pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
+    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    namespace.service_account("ci-job")?;
+    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    put_identity(&admin, &namespace, &json!("target"))?;
+    let jwt = job.token("ci-job", &["kubelease"])?;
+    until_let_in(&admin, &jwt)?;
+    let forms =
+        ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLencoded; charset=UTF-8"];
+    let send = |content_type: &str, form: &str| {
+        let headers = [("content-type", content_type)];
+        let path = "/api/v1/auth/kubernetes-auth/login";
+        admin.anonymous().send("POST", path, &headers, form.as_bytes())
+    };
+    let escaped = jwt.replace('.', "%2E");
+    for form in [
+        format!("identityId=ci&jwt={jwt}"),
+        format!("jwt={escaped}%0A&organizationSlug=acme&identityId=c%69"),
+    ] {
+        for content_type in forms {
+            let made = send(content_type, &form)?.expect(200)?;
+            assert_eq!((&made["tokenType"], &made["expiresIn"]), (&json!("Bearer"), &json!(3600)));
+            let bot = admin.bearing(made["accessToken"].as_str().context("a token")?);
+            assert_eq!(bot.get("/api/v1/auth/token")?.expect(200)?["identity"], "ci");
+        }
+    }
+    for (content_type, form, status, error) in [
+        (forms[0], format!("identityId=ci&jwt={}", forge(&jwt)?), 401, "Unauthorized"),
+        (forms[0], format!("identityId=nobody&jwt={jwt}"), 401, "Unauthorized"),
+        (forms[0], format!("identityId=ci&jwt={jwt}&jwt={jwt}"), 422, "ValidationFailure"),
+        (forms[0], "identityId=ci".to_owned(), 422, "ValidationFailure"),
+        (forms[0], json!({"identityId": "ci", "jwt": jwt}).to_string(), 422, "ValidationFailure"),
+        ("application/json", format!("identityId=ci&jwt={jwt}"), 400, "Bad Request"),
+    ] {
+        let reply = send(content_type, &form)?;
+        let told = reply.expect(status)?;
+        assert_eq!(
+            (&told["statusCode"], &told["error"]),
+            (&json!(status), &json!(error)),
+            "{told}"
+        );
+        ensure!(!told.to_string().contains(&jwt), "{told}");
     }
     ensure!(!broker.kubelease.log()?.contains(&jwt), "the log has the token");
     Ok(())

@@ -40,6 +40,7 @@ mod persistence;
 mod ports_http;
 mod refusals;
 mod renewal;
+mod replicas;
 mod roles;
 mod rounds;
 mod second_cluster;
@@ -69,6 +70,10 @@ fn main() -> ExitCode {
         audit::leases::a_lease_has_its_whole_life_in_the_audit,
         audit::requests::what_is_refused_is_recorded_with_who_has_asked_for_what,
         audit::requests::each_change_of_a_definition_is_recorded,
+        audit::reviewers::a_reviewer_s_token_may_be_in_a_variable,
+        audit::reviewers::a_token_that_has_to_review_itself_is_refused_by_its_own_cause,
+        audit::reviewers::no_lease_is_a_way_to_become_an_administrator,
+        audit::reviewers::nobody_logs_in_by_a_target_that_is_disabled,
         audit::tampering::whatever_is_changed_in_the_file_of_the_store_is_found,
         audit::tampering::whatever_is_changed_in_redis_is_found,
         bad_fields::no_target_takes_it,
@@ -156,6 +161,7 @@ fn main() -> ExitCode {
         login::a_service_account_that_is_not_meant_is_refused,
         login::a_ci_job_logs_in_by_the_keys_of_its_issuer,
         infisical::its_client_logs_in_renews_and_revokes,
+        infisical::a_login_may_be_a_form,
         issuers::keys_are_fetched_once_however_many_jobs_ask,
         issuers::keys_are_kept_as_long_as_their_issuer_allows_within_bounds,
         issuers::an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out,
@@ -198,6 +204,10 @@ fn main() -> ExitCode {
         renewal::a_token_that_the_api_server_shortens_is_told_as_it_is,
         rounds::an_existing_accounts_secret_comes_before_its_token,
         rounds::a_temporary_account_and_its_role_come_before_what_gives_rights,
+        replicas::a_token_for_one_login_lets_in_once_at_both,
+        replicas::no_more_logins_of_a_client_fail_than_may_at_both,
+        replicas::no_more_leases_are_issued_in_a_minute_than_may_at_both,
+        replicas::no_lease_is_missed_that_is_issued_while_all_are_taken_back,
         roles::a_role_is_weighed_for_each_lease,
         roles::so_is_a_cluster_role_in_a_namespace,
         roles::so_is_a_cluster_role_in_the_cluster,
