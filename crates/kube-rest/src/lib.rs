@@ -16,6 +16,7 @@
 //! # Ok::<(), kube_rest::Error>(())
 //! ```
 
+mod account_issuer;
 mod api;
 mod authorization;
 mod call;
@@ -41,6 +42,7 @@ mod token;
 mod token_review;
 mod uri;
 
+pub use account_issuer::AccountIssuer;
 pub use api::{Api, Version};
 pub use authorization::Authorization;
 pub use call::{Call, LIMITS};

@@ -19,6 +19,7 @@ pub(crate) struct Connection<'e, P> {
     shown: Shown,
     calls: &'e Cell<u32>,
     told: Cell<Option<(DateTime<Utc>, DateTime<Utc>)>>,
+    least_wait: Duration,
 }
 
 /// The credential that a request carries.
@@ -83,11 +84,16 @@ impl<P: Ports> Engine<P> {
     fn connect_showing<'e>(&'e self, target: &'e Target, shown: Shown) -> Connection<'e, P> {
         let (ports, calls, told) = (&self.ports, &self.calls, Cell::default());
         let http = AnnouncingClient::new(ports, target);
-        Connection { ports, http, target, shown, calls, told }
+        Connection { ports, http, target, shown, calls, told, least_wait: LEAST_WAIT }
     }
 }
 
 impl<P: Ports> Connection<'_, P> {
+    /// The same for calls that need not be made once their deadline has passed.
+    pub(crate) fn without_grace(self) -> Self {
+        Self { least_wait: Duration::from_millis(100), ..self }
+    }
+
     pub(crate) fn api(&self) -> Api<'_> {
         let authorization = match &self.shown {
             Shown::Bearer(token) => Authorization::Bearer(token.expose()),
@@ -108,7 +114,7 @@ impl<P: Ports> Connection<'_, P> {
         deadline: DateTime<Utc>,
         call: Call<T>,
     ) -> Result<T, Error> {
-        let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(LEAST_WAIT);
+        let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(self.least_wait);
         self.calls.set(self.calls.get().saturating_add(1));
         let (answer, date) = call.within(left).send_dated(&self.http).await?;
         if let Some(date) = date {
@@ -158,6 +164,16 @@ impl<P: Ports> Connection<'_, P> {
         let account = private.service_account.as_ref()?;
         let is_own = claims.is_of(private.namespace.as_deref()?, &account.name);
         is_own.then_some(claims.subject)
+    }
+
+    /// The issuer that its own token names, if it shows one of a `ServiceAccount` that is bound to it.
+    ///
+    /// Tokens that live in Secrets have another one than those that pods are given.
+    pub(crate) fn own_issuer(&self) -> Option<String> {
+        let Shown::Bearer(token) = &self.shown else { return None };
+        let claims = TokenClaims::read_unverified(token.expose()).ok()?;
+        claims.private.as_ref()?.service_account.as_ref()?;
+        claims.issuer
     }
 
     /// Returns false if a text that a server wrote may be a part of the credential that is shown to

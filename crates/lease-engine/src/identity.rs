@@ -14,14 +14,63 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails where it cannot be told, or is another than it was.
-    #[expect(
-        clippy::redundant_closure_for_method_calls,
-        reason = "the path of a method is of one lifetime of an `Api`, and a closure of all"
-    )]
     pub(crate) async fn meet(
         &self,
         connection: &Connection<'_, P>,
         namespace: &Namespace,
+        deadline: DateTime<Utc>,
+    ) -> Result<KnownCluster, ClusterError> {
+        self.meet_by(connection, Some(namespace), deadline).await
+    }
+
+    /// The same, of whichever is known by `kube-system` or was met before; none if it was not, and `kube-system` may not
+    /// be read.
+    ///
+    /// # Errors
+    /// Fails if it cannot be told for another reason, or if the cluster is another than it was.
+    pub(crate) async fn meet_without_namespace(
+        &self,
+        connection: &Connection<'_, P>,
+        deadline: DateTime<Utc>,
+    ) -> Result<Option<KnownCluster>, ClusterError> {
+        let met = self.meet_by(connection, None, deadline).await;
+        if is_forbidden(&met) && self.clusters().get(&connection.target.name)?.is_none() {
+            return Ok(None);
+        }
+        met.map(Some)
+    }
+
+    /// Checks that the target still leads to a cluster that is known; notes it if not.
+    ///
+    /// # Errors
+    /// Fails if it does not, or if that cannot be told.
+    pub(crate) async fn confirm_cluster(
+        &self,
+        connection: &Connection<'_, P>,
+        known: &ClusterIdentity,
+        deadline: DateTime<Utc>,
+    ) -> Result<(), ClusterError> {
+        let found = self.read_identity(connection, &known.namespace, deadline).await?;
+        if found == *known {
+            return Ok(());
+        }
+        let target = &connection.target.name;
+        // Unless somebody has noted it, or said that the other one is true.
+        let kept = self.clusters().get(target)?;
+        if let Some(kept) = kept.filter(|kept| kept.changed.is_none() && kept.identity != found) {
+            self.note_change(connection, kept, found)?;
+        }
+        Err(ClusterError::Changed { target: target.clone() })
+    }
+
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the path of a method is of one lifetime of an `Api`, and a closure of all"
+    )]
+    async fn meet_by(
+        &self,
+        connection: &Connection<'_, P>,
+        namespace: Option<&Namespace>,
         deadline: DateTime<Utc>,
     ) -> Result<KnownCluster, ClusterError> {
         let target = connection.target;
@@ -57,12 +106,12 @@ impl<P: Ports> Engine<P> {
         Ok(met)
     }
 
-    /// The UID of `kube-system`; where that is not readable, of the lease's own namespace.
+    /// The UID of `kube-system`; where that is not readable, of the lease's own namespace, if there is a lease.
     async fn identify(
         &self,
         connection: &Connection<'_, P>,
         anchor: Option<&Namespace>,
-        own: &Namespace,
+        own: Option<&Namespace>,
         deadline: DateTime<Utc>,
     ) -> Result<ClusterIdentity, ClusterError> {
         if let Some(anchor) = anchor {
@@ -70,9 +119,7 @@ impl<P: Ports> Engine<P> {
         }
         let system = system_namespace();
         let first = self.read_identity(connection, &system, deadline).await;
-        if !is_forbidden(&first) {
-            return first;
-        }
+        let Some(own) = own.filter(|_| is_forbidden(&first)) else { return first };
         // What a cluster is known by is signed into all that is made there: known by something else, it would
         // have nothing of ours. One refusal, which may pass, does not decide that.
         connection.rest(PAUSE).await;
@@ -122,7 +169,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-fn is_forbidden(read: &Result<ClusterIdentity, ClusterError>) -> bool {
+fn is_forbidden<T>(read: &Result<T, ClusterError>) -> bool {
     let Err(ClusterError::Kubernetes { source, .. }) = read else { return false };
     source.is_forbidden()
 }

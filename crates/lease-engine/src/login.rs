@@ -5,6 +5,7 @@
 //! keys of its issuer ([`oidc`]).
 
 mod attempts;
+mod clusters;
 mod explain;
 mod issuer_keys;
 mod kubernetes;
@@ -15,9 +16,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jwt_auth::{JwtError, UnverifiedJwt};
-use lease_core::{AuthMethod, AuthMethodKind, ClaimMismatch, Identity, IdentityName, Reviewer};
+use lease_core::{AuthMethodKind, ClaimMismatch, Identity, IdentityName};
 
-use self::attempts::{Admission, Attempts, Outcome, SingleUse};
+use self::attempts::{Admission, Attempts, LoginToken, Outcome, SingleUse, Tried};
 pub use self::explain::{LoginExplanation, MethodExplanation};
 pub use self::issuer_keys::IssuerKeysError;
 #[cfg(test)]
@@ -106,6 +107,14 @@ pub enum RefusalReason {
     /// The target of the identity does not exist any more, or is disabled.
     #[error("the target of the identity does not exist, or is disabled")]
     NoTarget,
+    /// `iss` is not the issuer of the tokens of the target's cluster.
+    #[error("`iss` is not the issuer of the cluster of the identity's target")]
+    OtherIssuer,
+    /// The cluster's issuer is not known, and it is not the only cluster that the token might be of.
+    #[error(
+        "the issuer of the cluster of the identity's target is not known, and the token may be another cluster's"
+    )]
+    UnknownIssuer,
     /// The API server does not accept the token.
     #[error("the API server does not accept the token")]
     NotAuthenticated,
@@ -206,39 +215,21 @@ impl<P: Ports> Engine<P> {
         jwt: &str,
         deadline: DateTime<Utc>,
     ) -> Result<(u64, Identity, BTreeMap<String, String>), LoginError> {
-        let token = UnverifiedJwt::read(jwt).map_err(refused)?;
+        let unverified = UnverifiedJwt::read(jwt).map_err(refused)?;
+        let token = LoginToken { jwt, unverified: &unverified, deadline };
         let identities = self.login_identities(named)?;
-        let mut attempts = Attempts::default();
+        let mut ways = vec![];
         for (number, identity) in &identities {
-            for method in identity.spec().auth.iter().filter(|method| method.kind() == kind) {
-                let outcome = self.attempt(identity, method, (&token, jwt), deadline).await?;
-                if let Some(outcome) = outcome {
-                    attempts.add(*number, identity, outcome);
-                }
-            }
+            let methods = identity.spec().auth.iter().filter(|method| method.kind() == kind);
+            ways.extend(methods.map(|method| (*number, (identity, method))));
+        }
+        let shown: Vec<_> = ways.iter().map(|(_, way)| *way).collect();
+        let mut attempts = Attempts::default();
+        for ((number, (identity, _)), tried) in ways.iter().zip(self.try_each(&shown, &token).await)
+        {
+            attempts.add(*number, identity, tried);
         }
         self.use_up(attempts.decide()?)
-    }
-
-    /// Shows the token to one way to log in; nothing comes of it if that is none by which a login is made.
-    async fn attempt(
-        &self,
-        identity: &Identity,
-        method: &AuthMethod<Reviewer>,
-        (token, jwt): (&UnverifiedJwt<'_>, &str),
-        deadline: DateTime<Utc>,
-    ) -> Result<Option<Outcome>, LoginError> {
-        Ok(Some(match (self.may_try(identity, method.kind()), method) {
-            // An access token is shown with each request, and not at a login.
-            (_, AuthMethod::Token(_)) => return Ok(None),
-            (Err(reason), _) => Err(refuse(identity, reason)),
-            (Ok(()), AuthMethod::Kubernetes(auth)) => {
-                self.review_login(&Candidate { identity, auth }, (token, jwt), deadline).await?
-            }
-            (Ok(()), AuthMethod::Oidc(auth)) => {
-                self.verify_login(&Candidate { identity, auth }, token, deadline).await?
-            }
-        }))
     }
 
     /// Reads the identity that is named, or all.

@@ -26,6 +26,8 @@ pub enum Note<'a> {
     ExpectRefused(&'a TargetName),
     /// The progress of comparing a target with the records.
     Reconcile(&'a TargetName),
+    /// The issuers that tokens of the target's cluster name.
+    AccountIssuers(&'a TargetName),
     /// The keys of an issuer, by the digest of where they come from.
     IssuerKeys(&'a str),
     /// The name of an identity that was an administrator when it was last put: a hint.
@@ -49,6 +51,7 @@ impl Note<'_> {
             Note::Silence(target) => format!("target-silence.{target}"),
             Note::ExpectRefused(target) => format!("target-expect-refused.{target}"),
             Note::Reconcile(target) => format!("target-reconcile.{target}"),
+            Note::AccountIssuers(target) => format!("target-issuers.{target}"),
             Note::IssuerKeys(id) => format!("issuer-keys.{id}"),
             Note::Administrator => "administrator".to_owned(),
         }
@@ -110,6 +113,7 @@ mod tests {
             Note::Silence(&prod),
             Note::ExpectRefused(&prod),
             Note::Reconcile(&prod),
+            Note::AccountIssuers(&prod),
             Note::Administrator,
         ];
         for (number, note) in all.into_iter().enumerate() {

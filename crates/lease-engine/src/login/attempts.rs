@@ -3,13 +3,42 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use lease_core::Identity;
+use futures::{StreamExt, stream};
+use jwt_auth::UnverifiedJwt;
+use lease_core::{AuthMethod, Identity, OidcAuth, Reviewer, Target};
 
-use super::{LoginError, Refusal, RefusalReason, refuse, refused};
+use super::kubernetes::Review;
+use super::{Candidate, LoginError, Refusal, RefusalReason, refuse, refused};
+use crate::leases::AT_ONCE;
 use crate::{Engine, Ports};
 
 /// What became of a token for one way to log in.
 pub(super) type Outcome = Result<Admission, Refusal>;
+
+/// The same, if that is a way by which a login is made and if it could be decided.
+pub(super) type Tried = Result<Option<Outcome>, LoginError>;
+
+/// A token that is shown at a login.
+pub(super) struct LoginToken<'t> {
+    /// The token.
+    pub(super) jwt: &'t str,
+    /// What it says of itself.
+    pub(super) unverified: &'t UnverifiedJwt<'t>,
+    /// The end of the login, whatever it waits for.
+    pub(super) deadline: DateTime<Utc>,
+}
+
+/// A way to log in whose rules for claims a token keeps, or what else became of it.
+pub(super) enum Attempt<'a> {
+    /// Nothing: no login is made by this.
+    Nothing,
+    /// It is decided.
+    Decided(Result<Outcome, LoginError>),
+    /// An API server is to review the token.
+    Review(Review<'a>),
+    /// It is to be verified by the keys of its issuer.
+    Verify(Candidate<'a, OidcAuth>),
+}
 
 /// A way to log in that lets a token in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,34 +71,103 @@ pub(super) struct Admitted {
 pub(super) struct Attempts {
     admitted: Vec<Admitted>,
     refusals: Vec<Refusal>,
+    undecided: Vec<LoginError>,
+}
+
+impl Attempt<'_> {
+    /// The target whose API server is to review the token.
+    pub(super) fn reviewing_target(&self) -> Option<&Target> {
+        match self {
+            Self::Review(review) => Some(&review.target),
+            _ => None,
+        }
+    }
 }
 
 impl Attempts {
     /// Adds what became of it for one. An identity with two ways to log in that both let it in is one identity.
-    pub(super) fn add(&mut self, number: u64, identity: &Identity, outcome: Outcome) {
+    pub(super) fn add(&mut self, number: u64, identity: &Identity, tried: Tried) {
         let known = self.admitted.iter_mut().find(|admitted| admitted.number == number);
-        match (outcome, known) {
-            (Err(refusal), _) => self.refusals.push(refusal),
-            (Ok(admission), Some(admitted)) => admitted.ways.push(admission),
-            (Ok(admission), None) => {
+        match (tried, known) {
+            (Ok(None), _) => {}
+            (Err(error), _) => self.undecided.push(error),
+            (Ok(Some(Err(refusal))), _) => self.refusals.push(refusal),
+            (Ok(Some(Ok(admission))), Some(admitted)) => admitted.ways.push(admission),
+            (Ok(Some(Ok(admission))), None) => {
                 let (identity, ways) = (identity.clone(), vec![admission]);
                 self.admitted.push(Admitted { number, identity, ways });
             }
         }
     }
 
-    /// Returns the only identity that lets it in.
+    /// Returns the only identity that lets it in. One that could not be decided counts if no other does: a cluster that
+    /// is away keeps nobody out but those who need it.
     pub(super) fn decide(mut self) -> Result<Admitted, LoginError> {
+        let is_of_store = |error: &LoginError| matches!(error, LoginError::Store(_));
+        if let Some(index) = self.undecided.iter().position(is_of_store) {
+            return Err(self.undecided.swap_remove(index));
+        }
         match (self.admitted.pop(), self.admitted.is_empty()) {
-            (Some(admitted), true) => Ok(admitted),
-            (Some(_), false) => Err(LoginError::Ambiguous),
-            (None, _) if self.refusals.is_empty() => Err(refused(RefusalReason::NoIdentity)),
-            (None, _) => Err(LoginError::Refused(self.refusals)),
+            (Some(admitted), true) => return Ok(admitted),
+            (Some(_), false) => return Err(LoginError::Ambiguous),
+            (None, _) => {}
+        }
+        match self.undecided.into_iter().next() {
+            Some(error) => Err(error),
+            None if self.refusals.is_empty() => Err(refused(RefusalReason::NoIdentity)),
+            None => Err(LoginError::Refused(self.refusals)),
         }
     }
 }
 
 impl<P: Ports> Engine<P> {
+    /// Shows a token to each way to log in that it may be for by what it claims, some side by side, and returns what
+    /// became of it for each, in their order.
+    pub(super) async fn try_each(
+        &self,
+        ways: &[(&Identity, &AuthMethod<Reviewer>)],
+        token: &LoginToken<'_>,
+    ) -> Vec<Tried> {
+        let attempts = ways.iter().map(|(identity, method)| {
+            let begun = self.begin_attempt(identity, method, token);
+            begun.unwrap_or_else(|error| Attempt::Decided(Err(error)))
+        });
+        let attempts = self.keep_from_other_clusters(attempts.collect(), token).await;
+        let finishing = attempts.into_iter().map(|attempt| self.finish_attempt(attempt, token));
+        stream::iter(finishing).buffered(AT_ONCE).collect().await
+    }
+
+    /// Decides as far as nobody has to be asked.
+    fn begin_attempt<'a>(
+        &self,
+        identity: &'a Identity,
+        method: &'a AuthMethod<Reviewer>,
+        token: &LoginToken<'_>,
+    ) -> Result<Attempt<'a>, LoginError> {
+        let refused = |reason| Attempt::Decided(Ok(Err(refuse(identity, reason))));
+        Ok(match (self.may_try(identity, method.kind()), method) {
+            // An access token is shown with each request, and not at a login.
+            (_, AuthMethod::Token(_)) => Attempt::Nothing,
+            (Err(reason), _) => refused(reason),
+            (Ok(()), AuthMethod::Kubernetes(auth)) => {
+                match self.begin_review(Candidate { identity, auth }, token)? {
+                    Ok(review) => Attempt::Review(review),
+                    Err(reason) => refused(reason),
+                }
+            }
+            (Ok(()), AuthMethod::Oidc(auth)) => Attempt::Verify(Candidate { identity, auth }),
+        })
+    }
+
+    async fn finish_attempt(&self, attempt: Attempt<'_>, token: &LoginToken<'_>) -> Tried {
+        match attempt {
+            Attempt::Nothing => Ok(None),
+            Attempt::Decided(outcome) => outcome.map(Some),
+            Attempt::Review(review) => self.review_login(&review, token).await.map(Some),
+            Attempt::Verify(candidate) => self.verify_login(&candidate, token).await.map(Some),
+        }
+    }
+
     /// Uses a token up that is good for one login, now that it is decided which one that is.
     pub(super) fn use_up(
         &self,

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::kubernetes::{self, AccountRule, account_rules, claimed_account};
 use super::oidc::{self, OidcRule, check_unverified, oidc_rules};
-use super::{Admission, Attempts, LOGIN_TIME, LoginError, Outcome, RefusalReason, refuse, refused};
+use super::{
+    Admission, Attempts, LOGIN_TIME, LoginError, LoginToken, RefusalReason, Tried, refuse, refused,
+};
 use crate::explain::{RuleOutcome, Shown, bounded};
 use crate::{Engine, Ports};
 
@@ -61,24 +63,23 @@ impl<P: Ports> Engine<P> {
             return told;
         };
         // A login is asked for by its kind, and knows of no other.
-        let mut kinds: BTreeMap<AuthMethodKind, Result<Attempts, LoginError>> = BTreeMap::new();
-        let deadline = self.now() + LOGIN_TIME;
-        for method in &identity.spec().auth {
-            let tried = match &token {
-                Some(shown) => self.attempt(identity, method, (&shown.0, shown.1), deadline).await,
-                None => self.assume(identity, method, claims),
-            };
-            told.methods.push(self.explain_method(method, claims, token.is_some(), &tried));
-            let attempts = kinds.entry(method.kind()).or_insert_with(|| Ok(Attempts::default()));
-            match (tried, attempts) {
-                (Ok(Some(outcome)), Ok(attempts)) => attempts.add(*number, identity, outcome),
-                (Err(error), attempts @ Ok(_)) => *attempts = Err(error),
-                _ => {}
+        let mut kinds: BTreeMap<AuthMethodKind, Attempts> = BTreeMap::new();
+        let methods = &identity.spec().auth;
+        let all_tried: Vec<Tried> = match &token {
+            Some((unverified, jwt)) => {
+                let deadline = self.now() + LOGIN_TIME;
+                let ways: Vec<_> = methods.iter().map(|method| (identity, method)).collect();
+                self.try_each(&ways, &LoginToken { jwt, unverified, deadline }).await
             }
+            None => methods.iter().map(|method| self.assume(identity, method, claims)).collect(),
+        };
+        for (method, tried) in methods.iter().zip(all_tried) {
+            told.methods.push(self.explain_method(method, claims, token.is_some(), &tried));
+            kinds.entry(method.kind()).or_default().add(*number, identity, tried);
         }
         kinds.remove(&AuthMethodKind::Token);
         for (kind, attempts) in kinds {
-            match attempts.and_then(Attempts::decide) {
+            match attempts.decide() {
                 Ok(admitted) if told.admitted.is_none() => {
                     let claims = admitted.ways.into_iter().next().map(|way| way.claims);
                     told.admitted = Some((kind, claims.unwrap_or_default()));
@@ -101,7 +102,7 @@ impl<P: Ports> Engine<P> {
         identity: &Identity,
         method: &AuthMethod<Reviewer>,
         claims: UnverifiedClaims<'_>,
-    ) -> Result<Option<Outcome>, LoginError> {
+    ) -> Tried {
         let now = self.now();
         let may_try = self.may_try(identity, method.kind());
         let decided = match method {
@@ -127,7 +128,7 @@ impl<P: Ports> Engine<P> {
         method: &AuthMethod<Reviewer>,
         claims: UnverifiedClaims<'_>,
         is_token: bool,
-        tried: &Result<Option<Outcome>, LoginError>,
+        tried: &Tried,
     ) -> MethodExplanation {
         let now = self.now();
         let mut rules: Vec<_> = match method {
@@ -156,12 +157,13 @@ fn verified(
     method: &AuthMethod<Reviewer>,
     is_token: bool,
     claims: &[RuleOutcome],
-    tried: &Result<Option<Outcome>, LoginError>,
+    tried: &Tried,
 ) -> Option<RuleOutcome> {
     let would_pass = match method {
         AuthMethod::Token(_) => return None,
         AuthMethod::Kubernetes(auth) => format!(
-            "a token that the API server of target `{}` accepts for `{}`, of the ServiceAccount that `sub` names",
+            "a token that the API server of target `{}` has issued, and accepts for `{}`, of the ServiceAccount that \
+             `sub` names",
             auth.target,
             auth.allowed_audience.as_str()
         ),

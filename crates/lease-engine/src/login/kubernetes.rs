@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use jwt_auth::{JwtError, UnverifiedClaims, UnverifiedJwt};
+use futures::future;
+use jwt_auth::{JwtError, UnverifiedClaims};
 use kube_rest::TokenReview;
 use lease_core::{
-    Audience, ClusterCredential, KubernetesAuth, Namespace, Reviewer, ReviewerCredential,
-    ReviewerPlace, ServiceAccountName, Target,
+    Audience, ClusterCredential, ClusterIdentity, KubernetesAuth, Namespace, Reviewer,
+    ReviewerCredential, ReviewerPlace, ServiceAccountName, Target,
 };
 
+use super::attempts::LoginToken;
 use super::{Admission, Candidate, LoginError, Outcome, RefusalReason};
 use crate::connection::Connection;
 use crate::{ClusterError, Doing, Engine, Ports, StoreError};
@@ -20,48 +22,92 @@ pub(super) struct ServiceAccount {
     name: ServiceAccountName,
 }
 
+/// A token whose claims a login by `ServiceAccount` lets in, for an API server to say if they are true.
+pub(super) struct Review<'a> {
+    pub(super) candidate: Candidate<'a, KubernetesAuth<Reviewer>>,
+    account: ServiceAccount,
+    /// The target whose API server is asked.
+    pub(super) target: Target,
+    /// The cluster that it leads to, if that is known.
+    pub(super) cluster: Option<ClusterIdentity>,
+}
+
 impl<P: Ports> Engine<P> {
-    /// Lets a `ServiceAccount` in as one identity, if its token claims what it should and its API server agrees.
+    /// Looks at what a token claims, and at the target of the identity.
+    pub(super) fn begin_review<'a>(
+        &self,
+        candidate: Candidate<'a, KubernetesAuth<Reviewer>>,
+        token: &LoginToken<'_>,
+    ) -> Result<Result<Review<'a>, RefusalReason>, StoreError> {
+        let claims = token.unverified.claims();
+        let account = match claimed_account(candidate.auth, claims, self.now()) {
+            Ok(account) => account,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let target = self.reviewing_target(candidate.auth)?;
+        Ok(target.map(|target| Review { candidate, account, target, cluster: None }))
+    }
+
+    /// Lets a `ServiceAccount` in as one identity, if its API server says that it is who its token says.
+    ///
+    /// The target's own credential shows at once, at no cost in time, that it still leads to the same cluster.
     pub(super) async fn review_login(
         &self,
-        candidate: &Candidate<'_, KubernetesAuth<Reviewer>>,
-        (token, jwt): (&UnverifiedJwt<'_>, &str),
-        deadline: DateTime<Utc>,
+        review: &Review<'_>,
+        token: &LoginToken<'_>,
     ) -> Result<Outcome, LoginError> {
-        let auth = candidate.auth;
-        let account = match claimed_account(auth, token.claims(), self.now()) {
-            Ok(account) => account,
-            Err(reason) => return Ok(Err(candidate.refusal(reason))),
+        let Review { candidate, account, target, cluster } = review;
+        let (auth, deadline) = (candidate.auth, token.deadline);
+        let failed = |source: ClusterError| match source {
+            ClusterError::Store(error) => error.into(),
+            source => LoginError::Review {
+                identity: candidate.identity.name.clone(),
+                is_of_caller: is_client(auth) && is_forbidden(&source),
+                source,
+            },
         };
-        let target = match self.reviewing_target(auth)? {
-            Ok(target) => target,
-            Err(reason) => return Ok(Err(candidate.refusal(reason))),
-        };
-        let failed = |source: ClusterError| LoginError::Review {
-            identity: candidate.identity.name.clone(),
-            is_of_caller: is_client(auth) && is_forbidden(&source),
-            source,
-        };
-        let connection = self.reviewer_connection(candidate, &target, jwt).map_err(failed)?;
+        let own = self.connect(target).map_err(failed)?.without_grace();
+        let reviewer = self.reviewer_connection(candidate, target, token.jwt).map_err(failed)?;
+        let reviewer = reviewer.map(Connection::without_grace);
         let audiences = [auth.allowed_audience.as_str().to_owned()];
-        let review = connection.ask(deadline, |api| api.review_token(jwt, &audiences)).await;
-        let review = match review {
-            Ok(review) => review,
+        let (answer, confirmed) = future::join(
+            reviewer
+                .as_ref()
+                .unwrap_or(&own)
+                .ask(deadline, |api| api.review_token(token.jwt, &audiences)),
+            self.confirm_if_known(&own, cluster.as_ref(), deadline),
+        )
+        .await;
+        confirmed.map_err(failed)?;
+        let answer = match answer {
+            Ok(answer) => answer,
             // The token that is shown is the reviewer's own credential: that it is refused is an answer.
             Err(error) if is_client(auth) && error.status().is_some_and(|s| s.code == 401) => {
                 return Ok(Err(candidate.refusal(RefusalReason::NotAuthenticated)));
             }
             Err(source) => {
                 let doing = Doing::new("create", "tokenreviews");
-                return Err(failed(ClusterError::kubernetes(&target, doing, source)));
+                return Err(failed(ClusterError::kubernetes(target, doing, source)));
             }
         };
-        Ok(match check_review(&review, &account, &auth.allowed_audience) {
+        Ok(match check_review(&answer, account, &auth.allowed_audience) {
             Ok(()) => {
-                Ok(Admission { claims: deciding_claims(&account, &review.uid), single_use: None })
+                Ok(Admission { claims: deciding_claims(account, &answer.uid), single_use: None })
             }
             Err(reason) => Err(candidate.refusal(reason)),
         })
+    }
+
+    async fn confirm_if_known(
+        &self,
+        connection: &Connection<'_, P>,
+        cluster: Option<&ClusterIdentity>,
+        deadline: DateTime<Utc>,
+    ) -> Result<(), ClusterError> {
+        match cluster {
+            Some(cluster) => self.confirm_cluster(connection, cluster, deadline).await,
+            None => Ok(()),
+        }
     }
 
     /// The target whose API server reviews tokens, if it is in use.
@@ -73,13 +119,13 @@ impl<P: Ports> Engine<P> {
         Ok(target.ok_or(RefusalReason::NoTarget))
     }
 
-    /// Connects to the target with the credential that the review is asked with.
+    /// Connects to the target with the credential that the review is asked with; none for the target's own.
     fn reviewer_connection<'e>(
         &'e self,
         candidate: &Candidate<'_, KubernetesAuth<Reviewer>>,
         target: &'e Target,
         jwt: &str,
-    ) -> Result<Connection<'e, P>, ClusterError> {
+    ) -> Result<Option<Connection<'e, P>>, ClusterError> {
         let place = ReviewerPlace {
             identity: &candidate.identity.name,
             target: &target.name,
@@ -88,14 +134,16 @@ impl<P: Ports> Engine<P> {
         let opened = candidate.auth.reviewer.open(place, &self.keys);
         let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
         match opened.map_err(unopened)? {
-            ReviewerCredential::Target => self.connect(target),
-            ReviewerCredential::Token(token) => Ok(self.connect_bearing(target, token)),
-            ReviewerCredential::Variable(variable) => self.connect_by_variable(target, &variable),
+            ReviewerCredential::Target => Ok(None),
+            ReviewerCredential::Token(token) => Ok(Some(self.connect_bearing(target, token))),
+            ReviewerCredential::Variable(variable) => {
+                self.connect_by_variable(target, &variable).map(Some)
+            }
             ReviewerCredential::Client => {
                 // A JWT is visible ASCII, and so fits a header.
                 let token = ClusterCredential::try_from(jwt.to_owned());
                 let token = token.map_err(|_| unopened(lease_core::OpenError::Malformed))?;
-                Ok(self.connect_bearing(target, token))
+                Ok(Some(self.connect_bearing(target, token)))
             }
         }
     }

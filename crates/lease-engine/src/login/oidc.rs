@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jwt_auth::{
-    Expectations, ExpectedClaim, JwtError, UnverifiedClaims, UnverifiedJwt, VerifiedClaims,
-};
+use jwt_auth::{Expectations, ExpectedClaim, JwtError, UnverifiedClaims, VerifiedClaims};
 use lease_core::{ClaimName, ClaimValue, OidcAuth, digest};
 use serde_json::{Map, Value};
 
+use super::attempts::LoginToken;
+use super::issuer_keys::IssuerKeysError;
 use super::{Admission, Candidate, LoginError, Outcome, RefusalReason, SingleUse};
 use crate::{Engine, Ports};
 
@@ -17,14 +17,13 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn verify_login(
         &self,
         candidate: &Candidate<'_, OidcAuth>,
-        token: &UnverifiedJwt<'_>,
-        deadline: DateTime<Utc>,
+        token: &LoginToken<'_>,
     ) -> Result<Outcome, LoginError> {
         let (auth, now) = (candidate.auth, self.now());
-        if let Err(reason) = check_unverified(auth, token.claims(), now) {
+        if let Err(reason) = check_unverified(auth, token.unverified.claims(), now) {
             return Ok(Err(candidate.refusal(reason)));
         }
-        let claims = match self.verify_with_keys(candidate, token, deadline).await? {
+        let claims = match self.verify_with_keys(candidate, token).await? {
             Ok(claims) => claims,
             Err(error) => return Ok(Err(candidate.refusal(error))),
         };
@@ -46,14 +45,16 @@ impl<P: Ports> Engine<P> {
     async fn verify_with_keys(
         &self,
         candidate: &Candidate<'_, OidcAuth>,
-        token: &UnverifiedJwt<'_>,
-        deadline: DateTime<Utc>,
+        token: &LoginToken<'_>,
     ) -> Result<Result<VerifiedClaims, JwtError>, LoginError> {
         let auth = candidate.auth;
-        let failed =
-            |source| LoginError::IssuerKeys { identity: candidate.identity.name.clone(), source };
+        let failed = |source| match source {
+            IssuerKeysError::Store(error) => error.into(),
+            source => LoginError::IssuerKeys { identity: candidate.identity.name.clone(), source },
+        };
         let audiences = audiences(auth);
         let expected = expectations(auth, &audiences);
+        let (token, deadline) = (token.unverified, token.deadline);
         let keys = self.issuer_keys(auth, false, deadline).await.map_err(failed)?;
         match token.verify(&keys, &expected, self.now()) {
             // Issuers publish a key before they sign with it, so a set that is read again has it.

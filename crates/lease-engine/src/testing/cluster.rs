@@ -23,6 +23,9 @@ pub const SYSTEM_UID: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 /// The UID of the account `deployer` in namespace `apps` of the first cluster.
 pub const DEPLOYER_UID: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
+/// The issuer of the tokens of the first cluster.
+pub const ACCOUNT_ISSUER: &str = "https://kubernetes.default.svc";
+
 /// An API server over a cluster in memory, with namespaces `kube-system`, `default`, `apps` and `web`, account
 /// `apps/deployer` and cluster role `view`.
 ///
@@ -50,6 +53,7 @@ pub(super) struct State {
     pub(super) denied: BTreeSet<(String, String)>,
     pub(super) webhook: Option<Change>,
     pub(super) forger: Option<Change>,
+    pub(super) reviewer: Option<Change>,
     pub(super) longest: Option<u64>,
     pub(super) ahead: TimeDelta,
     pub(super) username: String,
@@ -72,6 +76,7 @@ impl FakeCluster {
             denied: BTreeSet::new(),
             webhook: None,
             forger: None,
+            reviewer: None,
             longest: None,
             ahead: TimeDelta::zero(),
             username: "system:serviceaccount:kubelease:broker".to_owned(),
@@ -82,6 +87,7 @@ impl FakeCluster {
         };
         let cluster = Self { clock, fuse, state: RefCell::new(state), hooks: RefCell::default() };
         cluster.go_to(0);
+        cluster.set_issuer(Some(ACCOUNT_ISSUER));
         cluster.put_namespace("kube-system", &json!({}), Some(SYSTEM_UID));
         for name in ["default", "apps", "web"] {
             cluster.put_namespace(name, &json!({}), None);
@@ -121,8 +127,18 @@ impl FakeCluster {
     /// Does what is asked, and answers.
     pub(super) fn serve(&self, sent: &Sent) -> Reply {
         let mut state = self.state.borrow_mut();
-        let State { worlds, now_in, webhook, forger, longest, ahead, username, denied, .. } =
-            &mut *state;
+        let State {
+            worlds,
+            now_in,
+            webhook,
+            forger,
+            reviewer,
+            longest,
+            ahead,
+            username,
+            denied,
+            ..
+        } = &mut *state;
         let allows =
             |access: &Access| !denied.contains(&(access.verb.to_owned(), access.resource.clone()));
         let server = Server {
@@ -130,6 +146,7 @@ impl FakeCluster {
             allows: &allows,
             webhook: webhook.as_deref(),
             forger: forger.as_deref(),
+            reviewer: reviewer.as_deref(),
             longest: *longest,
             now: self.clock.get() + *ahead,
         };

@@ -50,7 +50,7 @@ impl FakeCluster {
         let mut state = self.state.borrow_mut();
         state.rules.clear();
         state.denied.clear();
-        (state.webhook, state.forger) = (None, None);
+        (state.webhook, state.forger, state.reviewer) = (None, None, None);
     }
 
     /// Refuses what is asked for so, as RBAC names it: `roles.rbac.authorization.k8s.io`.
@@ -71,6 +71,18 @@ impl FakeCluster {
     /// Changes the claims of each token, as no API server does.
     pub fn forge(&self, change: impl Fn(&mut Value) + 'static) {
         self.state.borrow_mut().forger = Some(Box::new(change));
+    }
+
+    /// Changes the `status` of each token review, whose default is that a token is what it says.
+    pub fn set_reviewer(&self, change: impl Fn(&mut Value) + 'static) {
+        self.state.borrow_mut().reviewer = Some(Box::new(change));
+    }
+
+    /// The issuer of the tokens of the cluster that answers; none for one that does not tell.
+    pub fn set_issuer(&self, issuer: Option<&str>) {
+        let mut state = self.state.borrow_mut();
+        let world = state.now_in;
+        state.worlds[world].issuer = issuer.map(str::to_owned);
     }
 
     /// The longest life that tokens are given (`--service-account-max-token-expiration`).
@@ -153,6 +165,15 @@ impl FakeCluster {
             change(&mut kept.json);
         }
         objects.retain(|_, kept| !kept.is_terminating() || kept.is_held());
+    }
+
+    /// Has the cluster of each host answer for itself, the first host's being that which is there.
+    pub fn route_by_host(&self, hosts: &'static [&'static str]) {
+        self.on_call(move |cluster, sent| {
+            if let Some(world) = hosts.iter().position(|host| *host == sent.host) {
+                cluster.go_to(world);
+            }
+        });
     }
 
     /// Changes the cluster that answers, 0 being the first; one that was never there has the same

@@ -14,6 +14,8 @@ pub struct Sent {
     pub round: usize,
     /// The method.
     pub method: Method,
+    /// The host it is sent to.
+    pub host: String,
     /// The path, without the query.
     pub path: String,
     /// The query.
@@ -48,6 +50,7 @@ impl Sent {
             number,
             round,
             method: head.method,
+            host: head.uri.host().unwrap_or_default().to_owned(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().into_iter().flat_map(|q| q.split('&')).map(pair).collect(),
             headers: head.headers,

@@ -1,6 +1,7 @@
 //! Which request is answered by what.
 
 use chrono::{DateTime, Utc};
+use jwt_auth::UnverifiedJwt;
 use serde_json::{Value, json};
 
 use super::answer::Reply;
@@ -16,6 +17,8 @@ pub(super) struct Server<'a> {
     pub(super) webhook: Option<&'a dyn Fn(&mut Value)>,
     /// The forger of the claims of tokens, if there is one.
     pub(super) forger: Option<&'a dyn Fn(&mut Value)>,
+    /// The changes of answers to token reviews, if there are any.
+    pub(super) reviewer: Option<&'a dyn Fn(&mut Value)>,
     /// The longest life that a token is given (`--service-account-max-token-expiration`).
     pub(super) longest: Option<u64>,
     pub(super) now: DateTime<Utc>,
@@ -23,7 +26,7 @@ pub(super) struct Server<'a> {
 
 impl Server<'_> {
     pub(super) fn serve(&self, world: &mut World, sent: &Sent) -> Reply {
-        let Some(access) = sent.access() else { return self.serve_all(sent) };
+        let Some(access) = sent.access() else { return self.serve_all(world, sent) };
         if !(self.allows)(&access) {
             let Access { verb, resource, namespace, .. } = &access;
             let place = namespace.as_deref().unwrap_or("the cluster");
@@ -74,9 +77,14 @@ impl Server<'_> {
     }
 
     /// Answers the requests that everybody may make.
-    fn serve_all(&self, sent: &Sent) -> Reply {
+    fn serve_all(&self, world: &World, sent: &Sent) -> Reply {
         match (sent.method.as_str(), sent.path.as_str()) {
             ("GET", "/version") => Reply::json(200, &json!({"gitVersion": "v1.36.3"})),
+            ("GET", "/.well-known/openid-configuration") => match &world.issuer {
+                Some(issuer) => Reply::json(200, &json!({ "issuer": issuer })),
+                None => Reply::forbidden(None, "forbidden: User cannot get path"),
+            },
+            ("POST", "/apis/authentication.k8s.io/v1/tokenreviews") => self.review_token(sent),
             ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews") => Reply::json(
                 201,
                 &json!({
@@ -111,6 +119,33 @@ impl Server<'_> {
             }
             _ => unknown(),
         }
+    }
+
+    /// Accepts a token for what it says of itself, whoever has signed it.
+    fn review_token(&self, sent: &Sent) -> Reply {
+        let spec = &sent.body["spec"];
+        let token = spec["token"].as_str().and_then(|token| UnverifiedJwt::read(token).ok());
+        let claims = token.map(|token| json!(token.claims().as_map())).unwrap_or_default();
+        let username = claims["sub"].as_str().unwrap_or_default();
+        let namespace = username.split(':').nth(2).unwrap_or_default();
+        let audiences = spec["audiences"].as_array().cloned().unwrap_or_default();
+        let is_for = |audience: &&Value| {
+            claims["aud"].as_array().is_some_and(|all| all.contains(audience))
+                || claims["aud"] == **audience
+        };
+        let audiences: Vec<_> = audiences.iter().filter(is_for).collect();
+        let mut status = json!({"authenticated": !audiences.is_empty(), "audiences": audiences, "user": {
+            "username": username, "uid": "u1",
+            "groups": ["system:serviceaccounts", format!("system:serviceaccounts:{namespace}"),
+                "system:authenticated"],
+        }});
+        if let Some(reviewer) = self.reviewer {
+            reviewer(&mut status);
+        }
+        Reply::json(
+            201,
+            &json!({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "status": status}),
+        )
     }
 
     fn token(&self, world: &mut World, access: &Access, sent: &Sent) -> Reply {

@@ -16,6 +16,8 @@ pub(super) struct World {
     pub(super) objects: BTreeMap<Key, Kept>,
     /// Counts what was ever made or changed; what it is now is the last version.
     pub(super) count: u64,
+    /// The issuer of its tokens, if it tells.
+    pub(super) issuer: Option<String>,
 }
 
 impl World {
