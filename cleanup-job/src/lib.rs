@@ -22,7 +22,7 @@ struct CleanupJob;
 
 impl incoming_handler::Guest for CleanupJob {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve(&request, out, lease_api::sweep);
+        spin_ports::serve_then(&request, out, lease_api::sweep, lease_api::after_sweep_answer);
     }
 }
 

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::serde::ts_seconds;
 use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{JwtError, UnverifiedJwt};
@@ -78,7 +81,7 @@ impl AccessTokenKeys {
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
     pub fn sign(&self, claims: &AccessTokenClaims) -> AccessToken {
-        let mut header = Header::new(Algorithm::HS256);
+        let mut header = Header::new(ALGORITHM);
         header.typ = Some(TYPE.to_owned());
         let (iss, aud) = (self.issuer.clone(), self.issuer.clone());
         // Unwrap safety: a keyring has at least its current key, and claims of texts and numbers serialise.
@@ -108,23 +111,43 @@ impl AccessTokenKeys {
     /// # Errors
     /// Fails with the reason, which is for the audit log alone.
     pub fn verify_signature(&self, token: &str) -> Result<AccessTokenClaims, JwtError> {
-        let unverified = UnverifiedJwt::read(token)?;
-        unverified.check_header(TYPE)?;
-        let id = unverified.key_id()?;
+        let unverified = UnverifiedJwt::read(token);
+        let id = unverified.as_ref().ok().and_then(|jwt| jwt.key_id().ok().flatten());
         let key = self.keys.iter().find(|(known, _)| Some(known.as_str()) == id);
-        let known = key.is_some();
+        let is_known = key.is_some();
         let Some((_, key)) = key.or(self.keys.first()) else { return Err(JwtError::UnknownKey) };
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.issuer]);
-        // The time is left to the caller.
-        validation.validate_exp = false;
-        let key = DecodingKey::from_secret(key.as_slice());
-        let decoded = jsonwebtoken::decode::<Signed<AccessTokenClaims>>(token, &key, &validation);
-        let claims = decoded.map_err(|_| JwtError::Signature)?.claims.claims;
-        if known { Ok(claims) } else { Err(JwtError::UnknownKey) }
+        // Before anything else is looked at, and of what is no token too: nobody learns by the time it takes.
+        let is_signed = is_signed(token, key);
+        let unverified = unverified?;
+        unverified.check_header(TYPE)?;
+        unverified.key_id()?;
+        if !unverified.names_algorithm(ALGORITHM_NAME) {
+            return Err(JwtError::Algorithm);
+        }
+        if !is_signed {
+            return Err(JwtError::Signature);
+        }
+        let claims = Value::Object(unverified.claims().as_map().clone());
+        let signed: Result<Signed<AccessTokenClaims>, _> = serde_json::from_value(claims);
+        let signed = signed.map_err(|_| JwtError::Signature)?;
+        if signed.iss != self.issuer || signed.aud != self.issuer {
+            return Err(JwtError::Signature);
+        }
+        if is_known { Ok(signed.claims) } else { Err(JwtError::UnknownKey) }
     }
+}
+
+/// Returns true if a token is signed with a key. The work depends on its length alone: what has no signature is compared
+/// with one that nothing has.
+fn is_signed(token: &str, key: &[u8; 32]) -> bool {
+    #[cfg(test)]
+    tests::CHECKED.with(|count| count.set(count.get() + 1));
+    let (message, signature) = token.rsplit_once('.').unwrap_or((token, ""));
+    let is_mac = URL_SAFE_NO_PAD.decode(signature).is_ok_and(|mac| mac.len() == MAC_BYTES);
+    let signature = if is_mac { signature } else { NO_SIGNATURE };
+    let key = DecodingKey::from_secret(key);
+    let checked = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, ALGORITHM);
+    is_mac && checked.unwrap_or(false)
 }
 
 impl AccessToken {
@@ -156,3 +179,68 @@ impl fmt::Debug for AccessTokenKeys {
 /// The type of an access token (RFC 9068 §2.1): an ID token says `JWT` or nothing, so neither is taken for the
 /// other (RFC 8725 §3.11).
 const TYPE: &str = "at+jwt";
+
+const ALGORITHM: Algorithm = Algorithm::HS256;
+const ALGORITHM_NAME: &str = "HS256";
+
+/// The length of a MAC.
+const MAC_BYTES: usize = 32;
+
+/// A text that is a MAC, of nothing that anybody knows.
+const NO_SIGNATURE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::testing::TestKey;
+
+    thread_local! {
+        /// How often a signature was checked.
+        pub(super) static CHECKED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn whatever_a_token_is_one_signature_is_checked() {
+        let now = DateTime::UNIX_EPOCH;
+        let keys = |byte: u8| {
+            AccessTokenKeys::new("i".to_owned(), vec![("k".to_owned(), [byte; 32].into())])
+        };
+        let claims = AccessTokenClaims {
+            identity: "ci".to_owned(),
+            identity_number: 1,
+            accessor: "a".to_owned(),
+            issued_at: now,
+            expires_at: now,
+            max_expires_at: now,
+            ttl: 1,
+            max_uses: 0,
+            auth_method: "token".to_owned(),
+            login_claims: BTreeMap::new(),
+        };
+        let expired = keys(1).sign(&claims).reveal().to_owned();
+        let foreign = keys(2).sign(&claims).reveal().to_owned();
+        let id_token = TestKey::P256.issue("k", &serde_json::json!({"sub": "ci"}));
+        let none = format!("{}.{}.", "eyJhbGciOiJub25lIn0", "e30");
+        let cut = expired[..expired.len() - 1].to_owned();
+        let mut counts = vec![];
+        for token in [
+            expired.as_str(),
+            &foreign,
+            &id_token,
+            &none,
+            &cut,
+            "",
+            "a",
+            "a.b.c",
+            &"x".repeat(20_000),
+        ] {
+            CHECKED.set(0);
+            keys(1).verify(token, now).expect_err("is refused");
+            counts.push(CHECKED.get());
+        }
+        assert_eq!(counts, [1; 9]);
+        assert_eq!(keys(1).verify(&expired, now), Err(JwtError::Expired));
+    }
+}

@@ -140,6 +140,11 @@ impl<'a> UnverifiedJwt<'a> {
         }
     }
 
+    /// Returns true if its header names this algorithm.
+    pub(crate) fn names_algorithm(&self, name: &str) -> bool {
+        self.header.get("alg").and_then(Value::as_str) == Some(name)
+    }
+
     /// Refuses what says that it is another kind of token than `kind`, and extensions that must be understood.
     pub(crate) fn check_header(&self, kind: &str) -> Result<(), JwtError> {
         if self.header.contains_key("crit") {

@@ -55,10 +55,11 @@ pub(crate) fn admit<P: Ports>(
     }
     let text = std::str::from_utf8(shown).unwrap_or_default();
     let purpose = if route.gives_back() { TokenUse::GiveBack } else { TokenUse::Counted };
-    let session = engine.known_bearer(text, &origin, purpose).map_err(|error| match error {
-        AuthenticationError::Store(error) => error.into(),
-        _ => refused(Problem::unknown_credential()),
-    })?;
+    let session =
+        engine.known_bearer(text, &origin, purpose).map_err(|bearer| match bearer.reason {
+            AuthenticationError::Store(error) => error.into(),
+            _ => refused(Problem::unknown_credential().with_record(bearer.to_record)),
+        })?;
     let requester = Requester::identity(session).from(origin);
     let may = match access {
         Access::Anybody | Access::Identity | Access::Holder => true,

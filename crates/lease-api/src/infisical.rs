@@ -39,6 +39,9 @@ pub(crate) fn refusal(
     if let Some((name, value)) = &problem.header {
         response.headers_mut().insert(name, value.clone());
     }
+    if let Some(record) = &problem.record {
+        response.extensions_mut().insert((**record).clone());
+    }
     response
 }
 

@@ -45,4 +45,4 @@ pub use lease_engine::SweepReport;
 pub use routes::{Access, Route, leases_routes, sweep_routes};
 pub use serve::{leases, malformed, sweep};
 pub use settings::{SettingsError, Variables};
-pub use sweep::{SweepError, after_answer, sweep_now};
+pub use sweep::{SweepError, after_answer, after_sweep_answer, sweep_now};

@@ -13,7 +13,7 @@ use std::error::Error;
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use lease_engine::{Authority, StoreError};
+use lease_engine::{Authority, RefusedToken, StoreError};
 use serde::Serialize;
 
 pub(crate) use self::code::Code;
@@ -29,6 +29,8 @@ pub(crate) struct Problem {
     pub(crate) cause: Option<Box<dyn Error>>,
     /// The cause for the audit, if it is another than the caller is told.
     pub(crate) own_cause: Option<&'static str>,
+    /// The refusal that is recorded once it is answered.
+    pub(crate) record: Option<Box<RefusedToken>>,
 }
 
 /// The body of a problem. `code` is stable: programs may decide by it.
@@ -64,7 +66,7 @@ impl Problem {
             detail: detail.into(),
             errors: None,
         };
-        Self { code, status, told, header: None, cause: None, own_cause: None }
+        Self { code, status, told, header: None, cause: None, own_cause: None, record: None }
     }
 
     /// The problem of one field of the body.
@@ -150,6 +152,11 @@ impl Problem {
     fn with_own_cause(mut self, cause: &'static str) -> Self {
         self.own_cause = Some(cause);
         self
+    }
+
+    /// The same, with what is recorded once it is answered.
+    pub(crate) fn with_record(self, record: Option<Box<RefusedToken>>) -> Self {
+        Self { record, ..self }
     }
 
     /// The same with what is behind it, for the log.

@@ -55,6 +55,9 @@ impl Problem {
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
         }
+        if let Some(record) = self.record {
+            response.extensions_mut().insert(*record);
+        }
         response
     }
 }

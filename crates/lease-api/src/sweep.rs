@@ -2,8 +2,8 @@
 
 pub(crate) mod json;
 
-use http::{Response, StatusCode};
-use lease_engine::{Engine, Ports, StoreError, SweepOptions, SweepReport};
+use http::{Extensions, Response, StatusCode};
+use lease_engine::{Engine, Ports, RefusedToken, StoreError, SweepOptions, SweepReport};
 
 use self::json::{ReportJson, SweptJson};
 use crate::input::Nothing;
@@ -35,14 +35,38 @@ pub async fn sweep_now<P: Ports>(
     Ok(Engine::new(ports, settings.keys, settings.config).sweep(SweepOptions::default()).await?)
 }
 
-/// Sweeps a little where sweeps are missing; what a request does once it is answered.
+/// Does what a request does once it is answered: records that its token was refused, if it was one of ours, and sweeps
+/// a little if sweeps are missing.
 ///
-/// What goes wrong is logged: there is nobody to be told.
-pub async fn after_answer<P: Ports>(ports: P, variables: &Result<Variables, SettingsError>) {
+/// `extensions` are those of the answer. What goes wrong is logged: there is nobody to be told.
+pub async fn after_answer<P: Ports>(
+    ports: P,
+    variables: &Result<Variables, SettingsError>,
+    extensions: Extensions,
+) {
     let Ok(settings) = Settings::read(variables) else { return };
     let engine = Engine::new(ports, settings.keys, settings.config);
+    record_refused_token(&engine, &extensions);
     if let Err(error) = engine.sweep_if_overdue().await {
         log::error!("a sweep after an answer stopped: {error}");
+    }
+}
+
+/// Does what a request to the cleanup job does once it is answered: records that its token was refused, if it was one of
+/// ours.
+pub async fn after_sweep_answer<P: Ports>(
+    ports: P,
+    variables: &Result<Variables, SettingsError>,
+    extensions: Extensions,
+) {
+    let Ok(settings) = Settings::read(variables) else { return };
+    record_refused_token(&Engine::new(ports, settings.keys, settings.config), &extensions);
+}
+
+fn record_refused_token<P: Ports>(engine: &Engine<P>, extensions: &Extensions) {
+    let Some(refused) = extensions.get::<RefusedToken>() else { return };
+    if let Err(error) = engine.record_refused_token(refused) {
+        log::error!("the refusal of an access token is not recorded: {error}");
     }
 }
 

@@ -169,12 +169,17 @@ impl Installation {
             Some(name) => Err(SettingsError::Unreadable(name)),
             None => Ok(self.variables.clone()),
         };
+        let store = &self.ports.store;
+        let before = (store.reads(), store.writes());
         let response = if path.starts_with("/api/v1/sweep") {
             block_on(crate::sweep(ports, &variables, head, body))
         } else {
             block_on(crate::leases(ports, &variables, head, body))
         };
-        let answer = Answer::of(&response);
+        let cost = (store.reads() - before.0, store.writes() - before.1);
+        let answer = Answer { cost, ..Answer::of(&response) };
+        let extensions = response.into_parts().0.extensions;
+        block_on(crate::after_sweep_answer(self.ports.clone(), &variables, extensions));
         document::check(&asked, &place, answer.status, &answer.json);
         answer
     }
@@ -186,6 +191,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
     pub(crate) json: Value,
+    /// The reads and writes of the store before it was answered.
+    pub(crate) cost: (usize, usize),
     headers: http::HeaderMap,
 }
 
@@ -211,7 +218,13 @@ impl Answer {
     fn of(response: &Response<Vec<u8>>) -> Self {
         let body = String::from_utf8(response.body().clone()).expect("UTF-8");
         let json = serde_json::from_str(&body).unwrap_or(Value::Null);
-        Self { status: response.status().as_u16(), body, json, headers: response.headers().clone() }
+        Self {
+            status: response.status().as_u16(),
+            body,
+            json,
+            cost: (0, 0),
+            headers: response.headers().clone(),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use lease_core::{
     DynamicSecretName, Identity, IdentityName, Ttl, is_secret_granted,
 };
 
-pub use self::bearer::{AuthenticationError, TokenUse};
+pub use self::bearer::{AuthenticationError, RefusedBearer, TokenUse};
 use crate::audit::RidingEvent;
 use crate::{
     BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Requester, Session, StoreError,

@@ -18,7 +18,7 @@ use serde::Serialize;
 pub use self::change::DefinitionChange;
 pub(crate) use self::change::{change_between, identity_change, target_change};
 pub use self::reading::AuditFilter;
-pub use self::refusals::{RefusedRequest, RequestSubject};
+pub use self::refusals::{RefusedRequest, RefusedToken, RequestSubject};
 use crate::access_tokens::Login;
 use crate::{Engine, Ports, StoreError};
 

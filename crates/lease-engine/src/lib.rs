@@ -62,8 +62,12 @@ mod targets;
 pub mod testing;
 mod token;
 
-pub use access_tokens::{AuthenticationError, NewAccessToken, TokenRenewalError, TokenUse};
-pub use audit::{AuditFilter, DefinitionChange, RefusedRequest, RequestSubject, ShownEvent};
+pub use access_tokens::{
+    AuthenticationError, NewAccessToken, RefusedBearer, TokenRenewalError, TokenUse,
+};
+pub use audit::{
+    AuditFilter, DefinitionChange, RefusedRequest, RefusedToken, RequestSubject, ShownEvent,
+};
 pub use clusters::WriteOff;
 pub use config::{
     Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,

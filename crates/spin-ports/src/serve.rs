@@ -1,7 +1,7 @@
 //! One request, from the host and back to it.
 
-use http::Response;
 use http::request::Parts;
+use http::{Extensions, Response};
 use lease_api::{SettingsError, Variables};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -18,12 +18,12 @@ pub fn serve(
         IncomingBody,
     ) -> Response<Vec<u8>>,
 ) {
-    serve_then(incoming, out, handler, async |_, _| ());
+    serve_then(incoming, out, handler, async |_, _, _| ());
 }
 
 /// The same, and then `after`, for which nobody waits.
 ///
-/// The host may end an instance while it does that: nothing may depend on it.
+/// `after` has the extensions of the answer. The host may end an instance while it does that: nothing may depend on it.
 pub fn serve_then(
     incoming: &IncomingRequest,
     out: ResponseOutparam,
@@ -33,20 +33,21 @@ pub fn serve_then(
         Parts,
         IncomingBody,
     ) -> Response<Vec<u8>>,
-    after: impl AsyncFnOnce(SpinPorts, &Result<Variables, SettingsError>),
+    after: impl AsyncFnOnce(SpinPorts, &Result<Variables, SettingsError>, Extensions),
 ) {
     log_to_stderr();
     spin_executor::run(async {
         let variables = variables();
-        let answer = match read(incoming) {
+        let mut answer = match read(incoming) {
             Ok((head, body)) => handler(SpinPorts::default(), &variables, head, body).await,
             Err(error) => {
                 log::warn!("a request cannot be read: {error}");
                 lease_api::malformed()
             }
         };
+        let extensions = std::mem::take(answer.extensions_mut());
         answer::send(out, answer).await;
-        after(SpinPorts::default(), &variables).await;
+        after(SpinPorts::default(), &variables, extensions).await;
     });
 }
 

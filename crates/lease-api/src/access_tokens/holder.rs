@@ -110,9 +110,9 @@ fn session<P: Ports>(
         (known, Some(token)) => {
             let purpose = if known.is_some() { TokenUse::CountedBefore } else { purpose };
             let session = engine.known_bearer(&token, &requester.origin, purpose);
-            let session = session.map_err(|error| match error {
+            let session = session.map_err(|bearer| match bearer.reason {
                 AuthenticationError::Store(error) => error.into(),
-                _ => Problem::unknown_credential(),
+                _ => Problem::unknown_credential().with_record(bearer.to_record),
             })?;
             let is_same = |known: &Session| known.accessor == session.accessor;
             if known.as_ref().is_none_or(|known| is_same(known)) {

@@ -81,7 +81,7 @@ fn a_token_is_shown_once_and_lets_its_bearer_ask() {
 }
 
 #[test]
-fn every_refused_token_is_answered_with_the_same_bytes() {
+fn every_refused_token_is_answered_with_the_same_bytes_and_the_same_work() {
     let once = json!({"access_token": {"num_uses": 1}});
     let app = with_bot(&json!({}));
     let unknown = app.send("GET", WHOAMI, "unknown", "");
@@ -91,6 +91,7 @@ fn every_refused_token_is_answered_with_the_same_bytes() {
     let refused = |token: &str, why: &str| {
         let answer = app.send("GET", WHOAMI, token, "");
         assert_eq!((answer.status, &answer.body), (401, &unknown.body), "{why}");
+        assert_eq!((answer.cost, unknown.cost), ((4, 0), (4, 0)), "{why}: reads and writes");
         assert_eq!(answer.header("www-authenticate"), unknown.header("www-authenticate"), "{why}");
         let answer = app.send("POST", RENEW, "", &json!({"accessToken": token}).to_string());
         assert_eq!((answer.status, &answer.body), (401, &in_body.body), "{why}, in the body");

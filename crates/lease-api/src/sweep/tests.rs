@@ -106,6 +106,7 @@ fn where_sweeps_are_missing_a_request_sweeps_a_little_once_it_is_answered() {
         (&json!("degraded"), &json!(["sweeps_missing"]))
     );
     assert_eq!(state(&app, &path), "revoking");
-    block_on(crate::after_answer(app.ports.clone(), &Ok(app.variables.clone())));
+    let nothing = http::Extensions::new();
+    block_on(crate::after_answer(app.ports.clone(), &Ok(app.variables.clone()), nothing));
     assert_eq!(state(&app, &path), "expired");
 }

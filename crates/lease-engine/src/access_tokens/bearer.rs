@@ -4,6 +4,7 @@ use jwt_auth::{AccessTokenClaims, JwtError};
 use lease_core::{Accessor, AuthMethodKind, Identity, IdentityName};
 use lease_store::TokenState;
 
+use crate::audit::RefusedToken;
 use crate::{Engine, Origin, Ports, Session, StoreError};
 
 /// The reason why an access token lets nobody in. It is for the audit log: whoever shows the token is not told.
@@ -47,23 +48,36 @@ pub enum TokenUse {
     CountedBefore,
 }
 
+/// An access token that lets nobody in.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct RefusedBearer {
+    /// The reason.
+    pub reason: AuthenticationError,
+    /// What is to be recorded once the request is answered, if it is a token of ours.
+    pub to_record: Option<Box<RefusedToken>>,
+}
+
+impl From<StoreError> for RefusedBearer {
+    fn from(error: StoreError) -> Self {
+        Self { reason: error.into(), to_record: None }
+    }
+}
+
 impl<P: Ports> Engine<P> {
     /// Finds out who shows an access token, and counts the use if uses are counted.
     ///
     /// # Errors
     /// Says what is wrong with the token, which is not for whoever has shown it.
-    pub fn authenticate(
-        &self,
-        token: &str,
-        origin: &Origin,
-    ) -> Result<Session, AuthenticationError> {
+    pub fn authenticate(&self, token: &str, origin: &Origin) -> Result<Session, RefusedBearer> {
         self.known_bearer(token, origin, TokenUse::Counted)
     }
 
     /// Finds out who shows an access token for which purpose.
     ///
-    /// The work is the same whatever is wrong with it: four reads. Of a token that is none of ours they are of keys
-    /// that nobody has. Only the first time in an hour that one of ours is refused, that is recorded besides.
+    /// The work is the same whatever is wrong with it: one signature, four reads and no write. Of a token that is none of
+    /// ours they are of keys that nobody has. That one of ours was refused is recorded once the request is answered
+    /// ([`Engine::record_refused_token`]).
     ///
     /// # Errors
     /// Says what is wrong with the token, which is not for whoever has shown it.
@@ -72,7 +86,7 @@ impl<P: Ports> Engine<P> {
         token: &str,
         origin: &Origin,
         purpose: TokenUse,
-    ) -> Result<Session, AuthenticationError> {
+    ) -> Result<Session, RefusedBearer> {
         let verified = self.keys.access_token_keys().verify_signature(token);
         let known = verified.as_ref().ok().and_then(named);
         let (name, number, accessor) = known.clone().unwrap_or_else(nobody);
@@ -94,11 +108,18 @@ impl<P: Ports> Engine<P> {
             (Ok((identity, is_used_up)), Ok(token)) => {
                 Ok(Session { identity, token, accessor, is_used_up })
             }
-            (Ok(_), Err(error)) => Err(error.into()),
-            (Err(error), verified) => {
-                let ours = verified.as_ref().ok().filter(|_| known.is_some());
-                self.record_refused_token(ours.map(|claims| (claims, accessor)), origin, &error)?;
-                Err(error)
+            (Ok(_), Err(error)) => Err(RefusedBearer { reason: error.into(), to_record: None }),
+            (Err(AuthenticationError::Store(error)), _) => Err(error.into()),
+            (Err(reason), verified) => {
+                if !matches!(reason, AuthenticationError::UsedUp) {
+                    // The same read as for one that is used up.
+                    self.tokens().uses(accessor)?;
+                }
+                let ours = verified.ok().filter(|_| known.is_some());
+                let to_record = ours.map(|_| {
+                    Box::new(RefusedToken::new((name, accessor), origin.clone(), &reason))
+                });
+                Err(RefusedBearer { reason, to_record })
             }
         }
     }

@@ -158,7 +158,11 @@ fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
     }
     for written in [5, 0, 0] {
         let writes = engine.ports.store.writes();
-        assert_eq!(show(&engine, &text(&made)).expect_err("used up"), "the token is used up");
+        let refused = engine.authenticate(&text(&made), &from("192.0.2.1")).expect_err("used up");
+        assert_eq!(refused.to_string(), "the token is used up");
+        assert_eq!(engine.ports.store.writes(), writes, "before the answer");
+        let to_record = refused.to_record.expect("a token of ours");
+        engine.record_refused_token(&to_record).expect("records");
         assert_eq!(engine.ports.store.writes() - writes, written, "its count, and its event");
     }
     let untrusted = json!({"access_token": {"num_uses": 3, "trusted_ips": ["10.0.0.0/8"]}});

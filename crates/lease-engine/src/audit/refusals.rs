@@ -4,14 +4,13 @@
 //! |---|---|
 //! | a login | each, as long as its address is not shut out for the minute ([`FAILED_LOGINS`](crate::login)), and 100 a minute in all |
 //! | a login that could not be decided, since a cluster or an issuer did not answer | 20 a minute of one address, and 100 a minute in all |
-//! | an access token of ours that is not good any more | once an hour of one token |
+//! | an access token of ours that is not good any more | once an hour of one token, after the answer |
 //! | a request of somebody who is known | 60 a minute of one requester |
 //! | anything else that a stranger shows | never: there is no name to record, and no end of it |
 //!
 //! The last that is recorded says so.
 
 use chrono::TimeDelta;
-use jwt_auth::AccessTokenClaims;
 use lease_core::{
     Accessor, AuditDecision, AuditEvent, AuditEventType, AuditText, AuthMethodKind,
     DynamicSecretName, IdentityName, LeaseId, TargetName,
@@ -35,6 +34,15 @@ pub struct RefusedRequest<'a> {
     pub has_failed: bool,
 }
 
+/// An access token of ours that was refused, as it will be recorded.
+#[derive(Debug, Clone)]
+pub struct RefusedToken {
+    identity: IdentityName,
+    accessor: Accessor,
+    reason: String,
+    origin: Origin,
+}
+
 /// The subject of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestSubject {
@@ -50,6 +58,20 @@ pub enum RequestSubject {
     AccessToken(Accessor),
     /// A lease.
     Lease(LeaseId),
+}
+
+impl RefusedToken {
+    pub(crate) fn new(
+        (identity, accessor): (IdentityName, Accessor),
+        origin: Origin,
+        reason: &AuthenticationError,
+    ) -> Self {
+        let reason = match reason {
+            AuthenticationError::Token(error) => format!("the access token is not good: {error}"),
+            other => format!("the access token is not good: {other}"),
+        };
+        Self { identity, accessor, reason, origin }
+    }
 }
 
 impl<P: Ports> Engine<P> {
@@ -123,29 +145,22 @@ impl<P: Ports> Engine<P> {
 
     /// Records that an access token of ours was shown which is not good any more: five durable writes, once an hour, and
     /// otherwise none.
-    pub(crate) fn record_refused_token(
-        &self,
-        claims: Option<(&AccessTokenClaims, Accessor)>,
-        origin: &Origin,
-        error: &AuthenticationError,
-    ) -> Result<(), StoreError> {
-        let reason = match error {
-            AuthenticationError::Store(_) => return Ok(()),
-            AuthenticationError::Token(error) => format!("the access token is not good: {error}"),
-            other => format!("the access token is not good: {other}"),
-        };
-        let Some((claims, accessor)) = claims else {
-            // The same read as for one of ours, which is seldom recorded.
-            return self.rates().refusals(&nobody(), OF_TOKEN, self.now()).map(drop);
-        };
-        let count =
-            self.rates().count_refusal(&format!("token.{accessor}"), OF_TOKEN, self.now())?;
+    ///
+    /// It is for after the answer, so that nobody learns by its time that a token was ours, and no stranger has anything
+    /// written.
+    ///
+    /// # Errors
+    /// Fails if the store does.
+    pub fn record_refused_token(&self, refused: &RefusedToken) -> Result<(), StoreError> {
+        let RefusedToken { identity, accessor, reason, origin } = refused;
+        let whose = format!("token.{accessor}");
+        let count = self.rates().count_refusal(&whose, OF_TOKEN, self.now())?;
         let actor = Requester::nobody().from(origin.clone()).audit_actor();
         let (refusal, denied) = (AuditEventType::Refusal, AuditDecision::Denied);
         let mut event = AuditEvent::new(refusal, denied, &actor, self.now());
-        event.subject_identity = claims.identity.parse().ok();
-        event.subject_accessor = Some(accessor);
-        self.record_counted(event, &reason, count)
+        event.subject_identity = Some(identity.clone());
+        event.subject_accessor = Some(*accessor);
+        self.record_counted(event, reason, count)
     }
 
     fn record_counted(
@@ -160,11 +175,6 @@ impl<P: Ports> Engine<P> {
             Recording::Last => self.record_event(&event.because(&format!("{reason}{LAST}"))),
         }
     }
-}
-
-/// The name of the count that an unknown token would have.
-fn nobody() -> String {
-    format!("token.{}", Accessor::new([0; 10], 0))
 }
 
 /// The refusals of one requester that are recorded.

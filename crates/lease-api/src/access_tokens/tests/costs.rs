@@ -68,9 +68,10 @@ fn an_access_token_costs_three_reads_to_show_and_its_event_to_change() {
     assert_eq!(ask(&app, || app.send("POST", RENEW, token, "")).1, (3, 2), "renewed");
     assert_eq!(ask(&app, || app.send("POST", REVOKE, token, "")).1, (3, 3), "revoked");
     let (refused, cost) = ask(&app, || app.send("GET", WHOAMI, token, ""));
-    assert_eq!((refused.status, cost), (401, (4, 5)), "refused for the first time in an hour");
+    assert_eq!((refused.status, refused.cost), (401, (4, 0)), "refused, before the answer");
+    assert_eq!(cost, (5, 5), "for the first time in an hour, with what is done after it");
     let (refused, cost) = ask(&app, || app.send("GET", WHOAMI, token, ""));
-    assert_eq!((refused.status, cost), (401, (4, 0)), "refused again");
+    assert_eq!((refused.status, refused.cost, cost), (401, (4, 0), (5, 0)), "refused again");
 }
 
 fn now(app: &Installation) -> i64 {
@@ -104,27 +105,24 @@ fn a_login_by_a_service_account_costs_its_target_its_identity_and_its_event() {
     );
     let jwt = TestKey::P256.issue(
         "k",
-        &json!({"aud": ["kubelease"], "exp": now(&app) + 600,
+        &json!({"iss": "https://kubernetes.default.svc", "aud": ["kubelease"], "exp": now(&app) + 600,
         "sub": "system:serviceaccount:apps:deployer"}),
     );
-    let review = |authenticated: bool| {
-        let user = json!({"username": "system:serviceaccount:apps:deployer", "uid": "u1",
-            "groups": ["system:serviceaccounts", "system:serviceaccounts:apps"]});
-        let review = json!({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "status":
-            {"authenticated": authenticated, "audiences": ["kubelease"], "user": user}});
-        app.ports.http.script([Reply::Reply(201, review.to_string())]);
-    };
     let cost = |is_named, authenticated| {
-        review(authenticated);
+        app.ports.http.set_reviewer(move |status| status["authenticated"] = json!(authenticated));
         log_in(&app, "kubernetes", is_named, &jwt)
     };
-    // The two counts of its slot, the identity, its target, and what is known of the way there.
-    assert_eq!(cost(true, true), (200, (5, 6)), "the first in a minute");
-    assert_eq!(cost(true, true), (200, (5, 4)), "another");
+    // Besides, which cluster it is and who issues its tokens are read, found out and kept.
+    assert_eq!(cost(true, true), (200, (9, 9)), "the first since the target was put");
+    app.pass(60);
+    // The two counts of its slot, the identity, its target, which cluster that is and who issues its tokens, and what is
+    // known of the way there.
+    assert_eq!(cost(true, true), (200, (7, 6)), "the first in a minute");
+    assert_eq!(cost(true, true), (200, (7, 4)), "another");
     // All identities are read for one that is not named: how many there are, and two reads for each.
-    assert_eq!(cost(false, true), (200, (9, 4)));
-    assert_eq!(cost(true, false), (401, (6, 7)), "the first that fails in a minute");
-    assert_eq!(cost(true, false), (401, (6, 5)), "another");
+    assert_eq!(cost(false, true), (200, (11, 4)));
+    assert_eq!(cost(true, false), (401, (8, 7)), "the first that fails in a minute");
+    assert_eq!(cost(true, false), (401, (8, 5)), "another");
 }
 
 #[test]
