@@ -22,6 +22,7 @@ mod finalizer;
 mod gateways;
 mod half_permitted;
 mod hardened;
+mod hostile;
 mod idempotency;
 mod identities;
 mod infisical;
@@ -147,6 +148,7 @@ fn main() -> ExitCode {
         half_permitted::rules,
         half_permitted::cluster_rules,
         hardened::what_is_not_open_to_all_is_done_without,
+        hostile::tokens_are_refused_alike_at_a_login_by_service_account,
         idempotency::the_same_request_gets_the_same_lease_and_a_fresh_token,
         idempotency::twenty_at_once_make_one_lease,
         idempotency::a_failed_issue_frees_its_key,
