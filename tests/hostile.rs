@@ -87,7 +87,7 @@ impl Observed<'_> {
         fs::rename(&draft, self.plan).context("could not set the clock")
     }
 
-    /// What was written for logins since the clock was set so.
+    /// Returns the kinds of writes for logins since the clock was set so.
     ///
     /// Left out is what is written for others: sweeps that are missing, and a cluster that is asked once in five minutes
     /// who issues its tokens.

@@ -132,7 +132,7 @@ fn quantile(values: &mut [f64], quarters: usize) -> f64 {
 /// Short turns and many: what else the machine does then meets both alike.
 const TURNS: usize = 51;
 
-/// How often it is measured until it is as it should be.
+/// The number of times that it is measured until it is as it should be.
 const ROUNDS: usize = 3;
 
 const THREADS: usize = 4;

@@ -197,7 +197,7 @@ mod tests {
     use crate::testing::TestKey;
 
     thread_local! {
-        /// How often a signature was checked.
+        /// The number of signatures that were checked.
         pub(super) static CHECKED: Cell<usize> = const { Cell::new(0) };
     }
 

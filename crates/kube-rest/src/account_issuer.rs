@@ -1,4 +1,4 @@
-//! Who issues the tokens of a cluster's `ServiceAccount`s.
+//! The issuer of the tokens of a cluster's `ServiceAccount`s.
 
 use serde::Deserialize;
 

@@ -54,7 +54,7 @@ pub enum TokenUse {
 pub struct RefusedBearer {
     /// The reason.
     pub reason: AuthenticationError,
-    /// What is to be recorded once the request is answered, if it is a token of ours.
+    /// The refusal that is to be recorded once the request is answered, if it is a token of ours.
     pub to_record: Option<Box<RefusedToken>>,
 }
 

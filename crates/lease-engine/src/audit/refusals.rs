@@ -146,7 +146,7 @@ impl<P: Ports> Engine<P> {
     /// Records that an access token of ours was shown which is not good any more: five durable writes, once an hour, and
     /// otherwise none.
     ///
-    /// It is for after the answer, so that nobody learns by its time that a token was ours, and no stranger has anything
+    /// Called after the answer, so that nobody learns by its time that a token was ours, and no stranger has anything
     /// written.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::{Candidate, LoginError, Refusal, RefusalReason, refuse, refused};
 use crate::leases::AT_ONCE;
 use crate::{Engine, Ports};
 
-/// What became of a token for one way to log in.
+/// The outcome of a token at one way to log in.
 pub(super) type Outcome = Result<Admission, Refusal>;
 
 /// The same, if that is a way by which a login is made and if it could be decided.
@@ -22,7 +22,7 @@ pub(super) type Tried = Result<Option<Outcome>, LoginError>;
 pub(super) struct LoginToken<'t> {
     /// The token.
     pub(super) jwt: &'t str,
-    /// What it says of itself.
+    /// Its claims, which nobody has verified.
     pub(super) unverified: &'t UnverifiedJwt<'t>,
     /// The end of the login, whatever it waits for.
     pub(super) deadline: DateTime<Utc>,
@@ -32,11 +32,11 @@ pub(super) struct LoginToken<'t> {
 pub(super) enum Attempt<'a> {
     /// Nothing: no login is made by this.
     Nothing,
-    /// It is decided.
+    /// An outcome: nobody has to be asked.
     Decided(Result<Outcome, LoginError>),
     /// An API server is to review the token.
     Review(Review<'a>),
-    /// It is to be verified by the keys of its issuer.
+    /// The keys of its issuer are to verify it.
     Verify(Candidate<'a, OidcAuth>),
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Attempt<'a> {
 pub(super) struct Admission {
     /// The claims that have decided.
     pub(super) claims: BTreeMap<String, String>,
-    /// What the login uses up, if the token is good for one.
+    /// The token as the login uses it up, if it is good for one.
     pub(super) single_use: Option<SingleUse>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Admitted {
     pub(super) ways: Vec<Admission>,
 }
 
-/// What became of a token for each way to log in.
+/// The outcomes of a token at each way to log in.
 #[derive(Default)]
 pub(super) struct Attempts {
     admitted: Vec<Admitted>,

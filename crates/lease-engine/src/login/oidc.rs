@@ -67,7 +67,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What a login by a token that is good for one uses up.
+/// Returns the use of a token that is good for one login.
 fn single_use(candidate: &Candidate<'_, OidcAuth>, claims: &VerifiedClaims) -> SingleUse {
     // A token without an id is known by all that it claims.
     let id = match claims.get("jti").and_then(Value::as_str) {
