@@ -46,6 +46,7 @@ mod roles;
 mod rounds;
 mod second_cluster;
 mod secrecy;
+mod session;
 mod setup;
 mod short;
 mod status_details;
@@ -221,6 +222,7 @@ fn main() -> ExitCode {
         secrecy::nothing_secret_is_stored_or_logged,
         stores::the_store_holds_what_it_promises_on_sqlite,
         stores::the_store_holds_what_it_promises_on_redis,
+        session::from_nothing_to_a_lease_of_a_job_that_is_gone_after_it,
         short::existing,
         short::role,
         short::rules,
