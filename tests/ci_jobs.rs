@@ -61,6 +61,15 @@ impl<'s> Job<'s> {
         self.broker.admin()?.put("/api/v1/identities/ci", &identity)?.expect(201).map(drop)
     }
 
+    /// Puts the identity once more, with what `change` makes of it.
+    fn change_identity(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        let admin = self.broker.admin()?;
+        let shown = admin.get("/api/v1/identities/ci")?.expect(200)?;
+        let mut identity = json!({"auth": shown["auth"], "grants": shown["grants"]});
+        change(&mut identity);
+        admin.put("/api/v1/identities/ci", &identity)?.ok().map(drop)
+    }
+
     /// The ID token that the service gives the job.
     fn id_token(&self) -> Result<String> {
         let mut claims = self.claims.clone();

@@ -161,6 +161,11 @@ impl Session {
         self.profile.as_ref().map(|_| self.login.kept_in)
     }
 
+    /// Returns when the access token is better renewed, if it can be.
+    pub fn renew_at(&self) -> Option<DateTime<Utc>> {
+        self.login.renew_at
+    }
+
     /// Renews the access token if two thirds of its time are over.
     ///
     /// If that fails, the present token is still good for a while, and then the request that it is for says why not.
@@ -169,7 +174,12 @@ impl Session {
         if self.login.renew_at.is_none_or(|renew_at| asked < renew_at) {
             return;
         }
-        let Ok(made) = self.client.renew_access_token() else { return };
+        let Ok(made) = self.client.renew_access_token() else {
+            // Not at once, and not once it is over: a login at its maximum is never renewed.
+            let retry = asked + RETRY;
+            self.login.renew_at = self.login.expires_at.filter(|end| retry < *end).map(|_| retry);
+            return;
+        };
         self.login = self.login.clone().with(made, asked);
         self.client = self.client.with_token(self.login.token.clone());
         if let Some(profile) = &self.profile
@@ -179,6 +189,9 @@ impl Session {
         }
     }
 }
+
+/// So often a login is tried to be renewed again.
+const RETRY: TimeDelta = TimeDelta::seconds(10);
 
 /// Returns the time of this machine, in whole seconds.
 pub fn now() -> DateTime<Utc> {

@@ -124,6 +124,17 @@ fn a_home_that_cannot_be_written_stops_a_login_and_nothing_else() {
     }
 }
 
+/// Without a place to keep it in, each command of kubectl would make a lease.
+#[test]
+fn a_cache_that_cannot_be_written_is_told_before_there_is_a_lease() {
+    let server = Server::of_kubelease();
+    let locked = LockedHome::new();
+    let mut plugin = locked.command(&server, &["exec-credential", "ci"]);
+    let outcome = Outcome::of(plugin.env("KUBELEASE_TOKEN", "sesame"));
+    assert!(outcome.code == 1 && outcome.told.contains("could not make"), "{outcome:?}");
+    assert!(!server.asked().iter().any(|asked| asked.what.ends_with("/leases")));
+}
+
 #[test]
 fn profiles_at_once_do_not_mix() {
     let servers = [Server::of_kubelease(), Server::of_kubelease()];

@@ -103,22 +103,12 @@ pub fn without_its_agent_a_job_has_the_token_of_its_variable(case: &Case) -> Res
     let organization = "5e8a0000-74a5-4c0f-9d1e-000000000001";
     claims["aud"] = json!(organization);
     let job = Job::new(case, "CircleCI", claims)?;
-    let admin = job.broker.admin()?;
-    let mut identity = admin.get("/api/v1/identities/ci")?.expect(200)?;
-    let auth = json!([with_audience(identity["auth"][0].take(), organization)]);
-    admin
-        .put("/api/v1/identities/ci", &json!({"auth": auth, "grants": identity["grants"]}))?
-        .ok()?;
+    job.change_identity(|it| it["auth"][0]["audiences"] = json!([organization]))?;
     let mut login = job.command("kubelease", &["login"])?;
     login.env("CIRCLECI", "true").env("CIRCLE_OIDC_TOKEN_V2", job.id_token()?);
     let log = log_of(login.env("KUBELEASE_URL", job.broker.kubelease.url()?), 0)?;
     ensure!(log.contains("`CIRCLE_OIDC_TOKEN_V2`") && log.contains("as `ci`"), "{log}");
     Ok(())
-}
-
-fn with_audience(mut auth: Value, audience: &str) -> Value {
-    auth["audiences"] = json!([audience]);
-    auth
 }
 
 /// The agent, as far as a job asks it.

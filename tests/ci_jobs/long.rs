@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 use testbed::harness::Case;
 use testbed::wait::{eventually, not_yet};
 
@@ -22,9 +23,11 @@ fn run(job: &Job<'_>, ttl: &str, script: &str) -> Result<Command> {
     Ok(run)
 }
 
-/// Three times as long as its lease: without a renewal, kubectl would be refused from the first end on.
+/// Three times as long as its lease, and twice as long as its login: without renewals, kubectl would be refused from the
+/// first end on, and nobody could revoke the lease.
 pub fn a_lease_is_renewed_while_its_command_runs(case: &Case) -> Result<()> {
     let job = Job::new(case, "GitLab CI", gitlab())?;
+    job.change_identity(|it| it["access_token"] = json!({"ttl": "20s", "max_ttl": "1h"}))?;
     let script = r#"
         token=$(dirname "$KUBECONFIG")/token
         for i in 1 2 3 4 5 6 7 8 9; do kubectl get services && break; sleep 1; done

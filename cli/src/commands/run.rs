@@ -91,7 +91,7 @@ fn run_with(
     });
     let mut renewal = Renewal::of(issued);
     loop {
-        match events.recv_timeout(renewal.pause()) {
+        match events.recv_timeout(renewal.pause(session.renew_at())) {
             Ok(Event::Signal(signal)) => forward(signal, pid),
             Err(RecvTimeoutError::Timeout) if now() < renewal.due => session.keep_alive(context),
             Err(RecvTimeoutError::Timeout) => {
@@ -125,8 +125,10 @@ impl Renewal {
         Self { due, ends, is_told: false }
     }
 
-    fn pause(&self) -> Duration {
-        let left = (self.due - now()).to_std().unwrap_or_default();
+    /// Returns the time until the lease or, if that is earlier, the login is to be renewed.
+    fn pause(&self, login: Option<DateTime<Utc>>) -> Duration {
+        let next = login.map_or(self.due, |login| login.min(self.due));
+        let left = (next - now()).to_std().unwrap_or_default();
         left.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 
