@@ -11,12 +11,10 @@ async function main() {
   const directory = path.join(process.env.RUNNER_TEMP, `kubelease-${randomUUID()}`);
   // Before there is a lease: `post` has to know of one that comes while the job is cancelled.
   fs.appendFileSync(process.env.GITHUB_STATE, `directory=${directory}\n`);
-  const options = ["certificate-authority", "namespace", "ttl"]
+  const options = ["server", "certificate-authority", "namespace", "ttl"]
     .filter((name) => input(name))
     .map((name) => `--${name}=${input(name)}`);
-  const code = await kubelease([
-    "lease", input("dynamic-secret"), `--directory=${directory}`, `--server=${input("server")}`, ...options,
-  ]);
+  const code = await kubelease(["lease", input("dynamic-secret"), `--directory=${directory}`, ...options]);
   if (code !== 0) {
     process.exit(code);
   }
