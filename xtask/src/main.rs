@@ -4,7 +4,9 @@ mod build;
 mod check;
 mod control_plane;
 mod deploy;
+mod dist;
 mod mutants;
+mod packages;
 mod test;
 mod throughput;
 mod torture;
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Task::Check => check::check(),
         Task::Build => build::all(),
         Task::DeployManifests(options) => deploy::manifests(&options),
+        Task::Dist(options) => dist::dist(&options),
         Task::Mutants(options) => mutants::mutants(&options),
         Task::Torture(options) => torture::torture(&options),
         Task::Throughput => throughput::throughput(),
@@ -65,6 +68,8 @@ enum Task {
     Build,
     /// Write `deploy/`: the least RBAC for each kind of lease, and the admission policy.
     DeployManifests(deploy::Options),
+    /// Build all that is given to others, and put it into one archive.
+    Dist(dist::Options),
     /// Put each known defect into a copy of the tree, and see that its test fails.
     Mutants(mutants::Options),
     /// Let everything go wrong at every step, for as long as it may take.

@@ -1,8 +1,5 @@
 //! Running the tests.
 
-use std::env;
-use std::process::Command;
-
 use anyhow::{Context, Result};
 use clap::Args;
 use testbed::command;
@@ -10,7 +7,7 @@ use testbed::control_plane::{Assets, KUBERNETES_VARIABLE, Release};
 use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 
 use crate::workspace::cargo;
-use crate::{HostKind, HostOptions, build};
+use crate::{HostKind, HostOptions, build, packages};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -62,41 +59,13 @@ pub fn prepare(selection: &[String], kubernetes: Option<Release>) -> Result<()> 
         command::run("building the tests", cargo("test").arg("--no-run").args(selection))
     };
     let programs = || {
-        prepare_programs()?;
+        packages::install(&PROGRAMS).context("the tests start programs of others")?;
         match kubernetes {
             Some(release) => Assets::prepare_release(Some(release)),
             None => Assets::prepare(),
         }
     };
     command::both(programs, || command::both(components, tests)).map(drop)
-}
-
-fn prepare_programs() -> Result<()> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let is_there =
-        |program: &str| env::split_paths(&path).any(|directory| directory.join(program).is_file());
-    let missing = PROGRAMS.into_iter().filter(|(program, _)| !is_there(program));
-    let packages: Vec<_> = missing.map(|(_, package)| package).collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    let names = packages.join(", ");
-    let install = || {
-        command::run("asking Debian for its packages", &mut apt(&["update"]))?;
-        let mut install = apt(&["install", "--no-install-recommends"]);
-        command::run(&format!("installing {names}"), install.args(&packages))
-    };
-    install().with_context(|| {
-        format!(
-            "the tests need programs of these packages, and only root can install them: {names}"
-        )
-    })
-}
-
-fn apt(arguments: &[&str]) -> Command {
-    let mut apt = Command::new("apt-get");
-    apt.args(["--yes", "--quiet=2"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-    apt
 }
 
 /// Programs that tests start, each with its package: a real Redis for its store, curl for the script of the `CronJob`, a
