@@ -1,6 +1,7 @@
 //! kubeconfigs that kubelease answers, as the real kubectl uses them.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -60,5 +61,58 @@ pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &Case) ->
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(!output.status.success() && error.contains(told), "{told}: {error}");
     }
+    Ok(())
+}
+
+/// A context is added to a file that `kubectl config` has written, and kubectl reads and writes it as before.
+pub fn kubectl_reads_the_context_that_is_added_to_its_file(case: &Case) -> Result<()> {
+    let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
+    let home = tempfile::tempdir()?;
+    let file = home.path().join(".kube/config");
+    let own = std::env::current_exe()?;
+    let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
+    let directory = directory.context("a directory")?;
+    let kubelease = directory.join("kubelease");
+    let url = broker.kubelease.url()?;
+    let run = |program: &Path, arguments: &[&str]| -> Result<Output> {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().env("HOME", home.path()).env("PATH", directory);
+        command.env("KUBELEASE_URL", &url).env("KUBELEASE_TOKEN", &broker.token);
+        Ok(command.output()?)
+    };
+    let kubectl = |arguments: &[&str]| -> Result<String> {
+        let output = run(&broker.cluster.assets().kubectl, arguments)?;
+        ensure!(output.status.success(), "{arguments:?}: {output:?}");
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    kubectl(&["config", "set-credentials", "mine", "--username=me", "--password=sesame"])?;
+    kubectl(&["config", "set-context", "mine", "--user=mine", "--namespace=a"])?;
+    kubectl(&["config", "use-context", "mine"])?;
+    let written = fs::read_to_string(&file)?.replacen("users:", "# of people\nusers:", 1);
+    fs::write(&file, &written)?;
+
+    let ca = home.path().join("ca.crt");
+    fs::write(&ca, broker.cluster.ca_pem())?;
+    let cluster = ["--server", broker.cluster.url(), "--certificate-authority"];
+    let ca = [ca.to_str().context("a path")?];
+    let add =
+        [&["kubeconfig", broker.secret_name(), "--context", "leased"][..], &cluster, &ca].concat();
+    let added = run(&kubelease, &add)?;
+    ensure!(added.status.success(), "{added:?}");
+    let text = fs::read_to_string(&file)?;
+    ensure!(text.contains("# of people\nusers:") && !text.contains(&broker.token), "{text}");
+    assert_eq!(kubectl(&["config", "get-contexts", "--output=name"])?, "leased\nmine\n");
+    assert_eq!(kubectl(&["config", "current-context"])?, "mine\n");
+    let password = "--output=jsonpath={.users[?(@.name=='mine')].user.password}";
+    assert_eq!(kubectl(&["config", "view", "--raw", password])?, "sesame");
+    eventually("kubectl's being let in", Duration::from_secs(20), || {
+        let place = format!("--namespace={}", broker.place.name());
+        kubectl(&["--context=leased", &place, "get", "services", "--output=name"]).map_err(not_yet)
+    })?;
+    // kubectl writes the file anew, and we find in that what was ours.
+    kubectl(&["config", "set-context", "mine", "--namespace=b"])?;
+    let added = run(&kubelease, &add)?;
+    ensure!(added.status.success(), "{added:?}");
+    assert_eq!(kubectl(&["config", "get-contexts", "--output=name"])?, "leased\nmine\n");
     Ok(())
 }

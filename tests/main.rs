@@ -117,6 +117,7 @@ fn main() -> ExitCode {
         kubectl::kubectl_works_as_ever_with_the_plugin,
         kubectl::an_informer_outlives_its_lease,
         kubeconfig::kubectl_leases_by_curl_through_a_kubeconfig_of_the_server,
+        kubeconfig::kubectl_reads_the_context_that_is_added_to_its_file,
         cli::a_refusal_says_what_to_do_and_has_its_exit_code,
         cleanup_job::the_cleanup_job_runs_as_a_command_and_fails_as_one,
         cleanup_job::the_cleanup_job_runs_by_a_schedule,

@@ -55,7 +55,7 @@ pub enum Command {
     Run(Run),
     /// Print a credential for kubectl, which calls this by itself.
     ExecCredential(Wanted),
-    /// Print a kubeconfig without a secret in it: kubectl then leases by itself.
+    /// Add a context to the kubeconfig, without a secret in it: kubectl then leases by itself.
     Kubeconfig(Kubeconfig),
     /// Put the definitions of files, where they differ from what is kept.
     Apply(commands::Apply),
@@ -267,8 +267,20 @@ pub struct Kubeconfig {
     pub wanted: Wanted,
     #[command(flatten)]
     pub cluster: ClusterOptions,
+    /// The name of the context and its user; by default kubelease- and the dynamic secret.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The file to write; by default the one that kubectl writes, by KUBECONFIG or ~/.kube/config.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Make it the current context also if there is another.
+    #[arg(long = "use")]
+    pub select: bool,
+    /// Replace what has one of its names also if kubelease has not made it.
+    #[arg(long)]
+    pub force: bool,
     /// Print it; nothing is written.
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with_all = ["kubeconfig", "select", "force"])]
     pub print: bool,
 }
 

@@ -50,7 +50,7 @@ pub fn perform(context: &Context, command: Command) -> Result<ExitCode, Failure>
         Command::Revoke(revoke) => return revoke::revoke(context, &revoke),
         Command::Run(run) => return run::run(context, &run),
         Command::ExecCredential(wanted) => exec_credential::print(context, &wanted),
-        Command::Kubeconfig(kubeconfig) => kubeconfig::print(context, &kubeconfig),
+        Command::Kubeconfig(kubeconfig) => kubeconfig::kubeconfig(context, &kubeconfig),
         Command::Target(target) => return target::target(context, &target),
         Command::Explain(explain) => return explain::explain(context, &explain),
         Command::Audit(audit) => return audit::audit(context, &audit),

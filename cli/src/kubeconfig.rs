@@ -10,11 +10,12 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{ClusterOptions, Kubeconfig, Wanted};
 use crate::failure::Failure;
+use crate::kubeconfig_file::{self, Added, Addition};
 use crate::output;
 use crate::session::Context;
 
-/// `kubelease kubeconfig --print`
-pub fn print(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
+/// `kubelease kubeconfig`
+pub fn kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
     let wanted = &arguments.wanted;
     let cluster = match arguments.cluster.given(wanted)? {
         Some(cluster) => cluster,
@@ -31,8 +32,29 @@ pub fn print(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
         "provideClusterInfo": false,
         "installHint": "kubelease, the command, leases the credential of this context: put it on the PATH.",
     }});
-    let name = format!("kubelease-{}", wanted.name);
-    output::print_json(&document(&name, &cluster, &user))
+    let name = match arguments.context.clone() {
+        Some(name) if name.is_empty() => return Err(Failure::usage("`--context` is empty")),
+        Some(name) => name,
+        None => format!("kubelease-{}", wanted.name),
+    };
+    let document = document(&name, &cluster, &user);
+    if arguments.print {
+        return output::print_json(&document);
+    }
+    let paths = match &arguments.kubeconfig {
+        Some(file) => vec![file.clone()],
+        None => kubeconfig_file::paths(&context.environment)?,
+    };
+    let (select, force) = (arguments.select, arguments.force);
+    let addition = Addition { name: &name, document: &document, select, force };
+    let Added { file, is_current } = kubeconfig_file::add(&paths, &addition)?;
+    eprintln!("Context `{name}` is in {}.", file.display());
+    if !is_current {
+        eprintln!(
+            "Another context is the current one: name this one by `kubectl --context`, or switch by `kubectl config use-context`."
+        );
+    }
+    Ok(())
 }
 
 fn plugin_arguments(wanted: &Wanted, profile: &Name, url: Option<&str>) -> Vec<String> {

@@ -12,6 +12,7 @@ mod exec_credential;
 mod failure;
 mod key_ring;
 mod kubeconfig;
+mod kubeconfig_file;
 mod lease_directory;
 mod login_store;
 mod output;

@@ -9,6 +9,7 @@ mod files;
 mod hostile;
 mod json;
 mod key_ring;
+mod kubeconfig;
 mod lease_directory;
 mod machine;
 mod server;
