@@ -176,8 +176,7 @@ impl<P: Ports> Connection<'_, P> {
         claims.issuer
     }
 
-    /// Returns false if a text that a server wrote may be a part of the credential that is shown to
-    /// it, or hold it.
+    /// Returns true if a text that a server wrote may be a part of the credential that is shown to it, or hold it.
     pub(crate) fn may_show(&self, text: &str) -> bool {
         let (Shown::Bearer(secret) | Shown::Header(_, secret)) = &self.shown else { return false };
         let secret = secret.expose();

@@ -35,7 +35,7 @@ pub(super) enum Attempt<'a> {
     /// An outcome: nobody has to be asked.
     Decided(Result<Outcome, LoginError>),
     /// An API server is to review the token.
-    Review(Review<'a>),
+    Review(Box<Review<'a>>),
     /// The keys of its issuer are to verify it.
     Verify(Candidate<'a, OidcAuth>),
 }
@@ -151,7 +151,7 @@ impl<P: Ports> Engine<P> {
             (Err(reason), _) => refused(reason),
             (Ok(()), AuthMethod::Kubernetes(auth)) => {
                 match self.begin_review(Candidate { identity, auth }, token)? {
-                    Ok(review) => Attempt::Review(review),
+                    Ok(review) => Attempt::Review(Box::new(review)),
                     Err(reason) => refused(reason),
                 }
             }
