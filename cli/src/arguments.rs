@@ -271,8 +271,8 @@ pub struct Kubeconfig {
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
     /// The file to write; by default the one that kubectl writes, by KUBECONFIG or ~/.kube/config.
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
+    #[arg(long = "kubeconfig", value_name = "FILE")]
+    pub file: Option<PathBuf>,
     /// Make it the current context also if there is another.
     #[arg(long = "use")]
     pub select: bool,
@@ -280,7 +280,7 @@ pub struct Kubeconfig {
     #[arg(long)]
     pub force: bool,
     /// Print it; nothing is written.
-    #[arg(long, conflicts_with_all = ["kubeconfig", "select", "force"])]
+    #[arg(long, conflicts_with_all = ["file", "select", "force"])]
     pub print: bool,
 }
 

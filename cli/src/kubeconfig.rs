@@ -41,7 +41,7 @@ pub fn kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), Failu
     if arguments.print {
         return output::print_json(&document);
     }
-    let paths = match &arguments.kubeconfig {
+    let paths = match &arguments.file {
         Some(file) => vec![file.clone()],
         None => kubeconfig_file::paths(&context.environment)?,
     };
