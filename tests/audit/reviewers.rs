@@ -26,7 +26,7 @@ pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
     for (origins, variable, cause) in [
         ("", Some(reviewer.as_str()), "is not bound to the target's url"),
         (here.as_str(), None, "holds no token"),
-        (&here, Some("of-nobody"), "could not create tokenreviews"),
+        (&here, Some("of-nobody"), "does not accept the credential"),
         (&here, Some(&reviewer), ""),
     ] {
         let mut settings = bare.clone().with("target_origins", origins);
@@ -61,7 +61,7 @@ pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case
     job.cluster.delete(&path)?.ok()?;
 
     // The API server knows it, and does not let it review.
-    is_undecided(&admin, &log_in(&admin, &both)?, "could not create tokenreviews")?;
+    is_undecided(&admin, &log_in(&admin, &both)?, "may not `create` `tokenreviews`")?;
     // The API server does not know them: 401 to the review itself.
     let refused = log_in(&admin, "a.b.c")?;
     for (what, token) in [
