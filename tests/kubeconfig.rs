@@ -12,6 +12,7 @@ use testbed::wait::{eventually, not_yet};
 
 use crate::broker::Broker;
 use crate::kind;
+use crate::machine::Machine;
 
 /// An identity that may lease has kubectl lease for each command, by `sh` and `curl` alone, with what the server says of
 /// the cluster.
@@ -66,18 +67,14 @@ pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &Case) ->
 
 /// A context is added to a file that `kubectl config` has written, and kubectl reads and writes it as before.
 pub fn kubectl_reads_the_context_that_is_added_to_its_file(case: &Case) -> Result<()> {
-    let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let home = tempfile::tempdir()?;
+    let Machine { broker, home, access_token, kubelease } = Machine::new(case)?;
     let file = home.path().join(".kube/config");
-    let own = std::env::current_exe()?;
-    let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
-    let directory = directory.context("a directory")?;
-    let kubelease = directory.join("kubelease");
+    let directory = kubelease.parent().context("a directory")?;
     let url = broker.kubelease.url()?;
     let run = |program: &Path, arguments: &[&str]| -> Result<Output> {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().env("HOME", home.path()).env("PATH", directory);
-        command.env("KUBELEASE_URL", &url).env("KUBELEASE_TOKEN", &broker.token);
+        command.env("KUBELEASE_URL", &url).env("KUBELEASE_TOKEN", &access_token);
         Ok(command.output()?)
     };
     let kubectl = |arguments: &[&str]| -> Result<String> {
@@ -100,7 +97,7 @@ pub fn kubectl_reads_the_context_that_is_added_to_its_file(case: &Case) -> Resul
     let added = run(&kubelease, &add)?;
     ensure!(added.status.success(), "{added:?}");
     let text = fs::read_to_string(&file)?;
-    ensure!(text.contains("# of people\nusers:") && !text.contains(&broker.token), "{text}");
+    ensure!(text.contains("# of people\nusers:") && !text.contains(&access_token), "{text}");
     assert_eq!(kubectl(&["config", "get-contexts", "--output=name"])?, "leased\nmine\n");
     assert_eq!(kubectl(&["config", "current-context"])?, "mine\n");
     let password = "--output=jsonpath={.users[?(@.name=='mine')].user.password}";

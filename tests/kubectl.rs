@@ -35,6 +35,8 @@ impl<'s> Workplace<'s> {
         let printed = machine.print(&["kubeconfig", machine.broker.secret_name(), "--print"])?;
         let kubeconfig = machine.home.path().join("kubeconfig");
         fs::write(&kubeconfig, printed)?;
+        // No pod is admitted without the account that a controller would make.
+        machine.broker.place.service_account("default")?;
         let workplace = Self { machine, kubeconfig };
         workplace.make_pod("first")?;
         eventually("kubectl's being let in", Duration::from_secs(20), || {
@@ -70,7 +72,7 @@ impl<'s> Workplace<'s> {
     fn make_pod(&self, name: &str) -> Result<()> {
         let pod = json!({"metadata": {"name": name}, "spec": {"automountServiceAccountToken": false,
             "containers": [{"name": "c", "image": "none"}]}});
-        self.machine.broker.place.create_object("/api/v1", "pods", &pod)?;
+        self.machine.broker.place.create_object("v1", "pods", &pod)?;
         Ok(())
     }
 
