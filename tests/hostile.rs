@@ -147,7 +147,6 @@ fn tampered(good: &str, claims: &Value) -> Result<Vec<(String, String)>> {
         ("another issuer", with("iss", json!("https://evil.example"))),
         ("claims of another object", with("kubernetes.io", json!({"namespace": "kube-system"}))),
         ("more behind it", format!("{good}.{signature}")),
-        ("a blank behind it", format!("{good} ")),
     ]
     .map(|(label, token)| (label.to_owned(), token))
     .into())

@@ -112,10 +112,13 @@ pub fn a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at
     let first = workplace.active_lease()?;
     workplace.revoke(&first)?;
     // Within the half minute in which the lease is believed to live, the API server refuses it: kubectl fails, and says so.
+    // For a few seconds the API server may still know the token, whose role is gone.
     let refused = workplace.run(&["get", "pods"])?;
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
     ensure!(!refused.status.success(), "{refused:?}");
-    ensure!(error.contains("logged in") || error.contains("Unauthorized"), "{error}");
+    let is_told =
+        ["logged in", "Unauthorized", "Forbidden"].iter().any(|word| error.contains(word));
+    ensure!(is_told, "{error}");
     workplace.forget_looking()?;
     eventually("another lease's being let in", Duration::from_secs(20), || {
         let output = workplace.run(&["get", "pods", "-o", "name"])?;

@@ -27,11 +27,7 @@ func main() {
 	check(err)
 	seconds := int64(watch.Seconds())
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
-		informers.WithTweakListOptions(func(options *metav1.ListOptions) {
-			if options.Watch {
-				options.TimeoutSeconds = &seconds
-			}
-		}))
+		informers.WithTweakListOptions(func(options *metav1.ListOptions) { options.TimeoutSeconds = &seconds }))
 	_, err = factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: func(object any) { fmt.Println(object.(*corev1.Pod).Name) },
 	})
