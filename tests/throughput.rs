@@ -133,7 +133,7 @@ fn quantile(values: &mut [f64], quarters: usize) -> f64 {
 const TURNS: usize = 51;
 
 /// The number of times that it is measured until it is as it should be.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 6;
 
 const THREADS: usize = 4;
 
