@@ -17,9 +17,10 @@ use crate::session::Context;
 /// `kubelease kubeconfig`
 pub fn kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
     let wanted = &arguments.wanted;
+    // Nobody has to be logged in for a cluster that is given.
     let cluster = match arguments.cluster.given(wanted)? {
         Some(cluster) => cluster,
-        None => arguments.cluster.find(context.session()?.client(), wanted)?,
+        None => find_cluster(context.session()?.client(), wanted)?,
     };
     let profile = context.profile()?;
     let url = context.global.url.as_deref().or_else(|| context.environment.get("KUBELEASE_URL"));
@@ -77,12 +78,12 @@ impl ClusterOptions {
     pub fn find(&self, client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Failure> {
         match self.given(wanted)? {
             Some(cluster) => Ok(cluster),
-            None => Ok(client.cluster_address(&wanted.name, wanted.namespace.as_ref())?),
+            None => find_cluster(client, wanted),
         }
     }
 
     /// Returns the cluster that is given.
-    pub fn given(&self, wanted: &Wanted) -> Result<Option<ClusterAddress>, Failure> {
+    fn given(&self, wanted: &Wanted) -> Result<Option<ClusterAddress>, Failure> {
         let Some(server) = &self.server else { return Ok(None) };
         let encode = |file: &std::path::PathBuf| match fs::read(file) {
             Ok(pem) => Ok(BASE64_STANDARD.encode(pem)),
@@ -99,6 +100,11 @@ impl ClusterOptions {
             namespace: wanted.namespace.clone(),
         }))
     }
+}
+
+/// Asks kubelease for the cluster of a lease.
+fn find_cluster(client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Failure> {
+    Ok(client.cluster_address(&wanted.name, wanted.namespace.as_ref())?)
 }
 
 /// Returns a kubeconfig whose token is in a file, which a client reads again every minute.

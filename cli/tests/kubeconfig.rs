@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::machine::{Machine, Outcome};
-use crate::server::{Answer, Server};
+use crate::server::{Answer, ID, Server, lease};
 
 /// A server that knows the cluster of `ci`.
 fn server() -> Server {
@@ -204,4 +204,26 @@ fn of_many_at_once_each_adds_its_context() {
     for name in &names {
         assert!(text.contains(&format!("  name: \"{name}\"\n")), "{name}: {text}");
     }
+}
+
+#[test]
+fn a_lease_is_not_renewed_for_a_kubeconfig_that_cannot_be_printed() {
+    let known = format!("GET /api/v1/leases/{ID}");
+    let server = server();
+    server.answer(&known, &Answer::ok(&lease()));
+    let machine = Machine::logged_in(&server);
+    let renew = ["renew", ID, "-o", "kubeconfig"];
+    let renewed = format!("POST /api/v1/leases/{ID}/renew");
+    let is_renewed = || server.asked().iter().any(|asked| asked.what == renewed);
+    let gone = Answer::problem(403, "target_disabled", "nothing is leased there");
+    server.answer("GET /api/v1/dynamic-secrets/ci/kubeconfig", &gone);
+    let outcome = machine.outcome(&renew);
+    assert!(outcome.code == 3 && outcome.told.contains("target_disabled"), "{outcome:?}");
+    assert!(!is_renewed(), "its new token is lost");
+    let server = self::server();
+    server.answer(&known, &Answer::ok(&lease()));
+    let machine = Machine::logged_in(&server);
+    let outcome = machine.outcome(&renew);
+    assert!(outcome.code == 0 && outcome.printed.contains("https://prod.example"), "{outcome:?}");
+    assert!(server.asked().iter().any(|asked| asked.what == renewed), "it is renewed");
 }

@@ -67,12 +67,12 @@ fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
 /// `kubelease renew`
 pub fn renew(context: &Context, arguments: &Renew) -> Result<(), Failure> {
     let session = context.session()?;
-    let renewed = session.client().renew_lease(&arguments.lease, arguments.ttl.as_deref())?;
-    let lease = &renewed.lease;
+    let client = session.client();
     let shape = Shape::choose(arguments.output, || {
-        Ok(session.client().cluster_address(&lease.dynamic_secret, Some(&lease.namespace))?)
+        let lease = client.lease(&arguments.lease)?;
+        Ok(client.cluster_address(&lease.dynamic_secret, Some(&lease.namespace))?)
     })?;
-    deliver(&renewed, &shape)
+    deliver(&client.renew_lease(&arguments.lease, arguments.ttl.as_deref())?, &shape)
 }
 
 /// Asks for a lease. An unknown dynamic secret is told with the nearest one that may be leased.
@@ -132,7 +132,8 @@ enum Shape {
 }
 
 impl Shape {
-    /// Chooses a shape. The cluster is looked for if it is needed: before the lease is asked for, which would be lost.
+    /// Chooses a shape. The cluster is looked for if it is needed, and before a token is asked for: one that cannot be printed
+    /// would be lost.
     fn choose(
         output: LeaseOutput,
         find_cluster: impl FnOnce() -> Result<ClusterAddress, Failure>,
