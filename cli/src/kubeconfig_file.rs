@@ -7,7 +7,7 @@ mod edit;
 mod tree;
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub struct Addition<'a> {
     pub force: bool,
 }
 
-/// What was done.
+/// A context that was added.
 pub struct Added {
     /// The file with the context.
     pub file: PathBuf,
@@ -191,17 +191,8 @@ fn unreadable(path: &Path, reason: &str) -> Failure {
 
 /// Writes a file as a whole. It keeps its mode; a new one is for its owner alone.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let write = || {
-        // A temporary file has mode 0600.
-        let mut unfinished = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path))?;
-        unfinished.write_all(text.as_bytes())?;
-        if let Ok(old) = fs::metadata(path) {
-            unfinished.as_file().set_permissions(old.permissions())?;
-        }
-        unfinished.as_file().sync_all()?;
-        unfinished.persist(path).map_err(|error| error.error)
-    };
-    write().map(drop).map_err(|error| Failure::io(format!("write {}", path.display()), &error))
+    let old = fs::metadata(path).ok();
+    private_file::replace(path, text.as_bytes(), old.map(|old| old.permissions()))
 }
 
 /// The file that tells other programs that a kubeconfig is being written. It goes with this value.

@@ -10,16 +10,37 @@ use crate::failure::Failure;
 
 /// Writes a file with mode 0600, in a directory that is made with mode 0700 if it is not there.
 pub fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
-    let directory = file.parent().unwrap_or(file);
-    create_directory(directory)?;
+    create_directory(directory_of(file))?;
+    replace(file, content, None)
+}
+
+/// Writes a file whose directory is there. A killed process, or a power cut, leaves the old one, or the new one whole.
+///
+/// The file has the permissions that are given, or else mode 0600.
+pub fn replace(
+    file: &Path,
+    content: &[u8],
+    permissions: Option<Permissions>,
+) -> Result<(), Failure> {
+    let directory = directory_of(file);
     let write = || {
         remove_leftovers(directory);
         // A temporary file has mode 0600.
         let mut unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
         unfinished.write_all(content)?;
+        if let Some(permissions) = permissions {
+            unfinished.as_file().set_permissions(permissions)?;
+        }
+        // Renamed before it is on the disk, it could be found empty after a power cut.
+        unfinished.as_file().sync_all()?;
         unfinished.persist(file).map_err(|error| error.error)
     };
     write().map(drop).map_err(|error| Failure::io(format!("write {}", file.display()), &error))
+}
+
+/// Returns the directory of a file.
+fn directory_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(file)
 }
 
 /// Removes the files that killed processes have left unfinished: there are tokens in them, which nobody would delete.
@@ -80,7 +101,7 @@ pub fn remove(file: &Path) -> Result<(), Failure> {
 
 /// Opens a file to lock it, with mode 0600.
 pub fn open_lock(file: &Path) -> Result<File, Failure> {
-    create_directory(file.parent().unwrap_or(file))?;
+    create_directory(directory_of(file))?;
     let open = || {
         let opened = File::options().create(true).append(true).open(file)?;
         opened.set_permissions(Permissions::from_mode(0o600))?;
