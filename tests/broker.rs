@@ -183,6 +183,14 @@ impl<'s> Broker<'s> {
         json!({ "url": url, "auth": { "type": "token", "token": self.token }, "ca": "custom" })
     }
 
+    /// Tells kubelease the CA of the cluster, so that kubeconfigs have it.
+    pub fn put_ca(&self) -> Result<()> {
+        let mut target = self.target(self.cluster.url());
+        target["ca_certificate"] = json!(self.cluster.ca_pem());
+        self.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+        Ok(())
+    }
+
     /// The definition of the dynamic secret.
     pub fn secret(&self) -> Value {
         json!({

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::harness::Case;
 use testbed::wait::{eventually, not_yet};
 
@@ -113,9 +113,8 @@ pub fn kubectl_leases_by_itself_and_keeps_the_lease(case: &Case) -> Result<()> {
 /// Once the target has its CA, nobody has to say where the cluster is.
 pub fn the_cluster_is_known_from_the_server(case: &Case) -> Result<()> {
     let machine = Machine::logged_in(case)?;
-    let (name, cluster) = (machine.broker.secret_name(), machine.broker.cluster);
-    let target = json!({"url": cluster.url(), "auth": {"type": "token"}, "ca_certificate": cluster.ca_pem()});
-    machine.broker.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+    let name = machine.broker.secret_name();
+    machine.broker.put_ca()?;
     let file = machine.home.path().join("kubeconfig");
     let path = std::env::join_paths([machine.kubelease.parent().context("a directory")?])?;
     let get = || -> Result<Output> {

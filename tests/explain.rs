@@ -36,7 +36,7 @@ fn is_what_comes_of_it(case: &Case, of: &'static Kind) -> Result<()> {
         namespace.service_account(account)?;
     }
     let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;
     let good = job.token("ci-job", &["kubelease"])?;
     until_let_in(&admin, &good)?;

@@ -16,7 +16,7 @@ use testbed::http::Http;
 
 use crate::broker::Broker;
 use crate::kind;
-use crate::login::{Job, account_of, forge, put_identity, until_let_in};
+use crate::login::{Job, forge, put_identity, until_let_in};
 
 pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     let client = build_client()?;
@@ -24,7 +24,7 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     let (admin, namespace) = (broker.admin()?, case.namespace()?);
     namespace.service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_broker_review(&broker)?;
     let put = |name: &str, access_token: &Value| -> Result<()> {
         let identity = json!({
             "auth": [{"type": "kubernetes", "target": "local", "reviewer": "target", "allowed_names": ["ci-*"],
@@ -82,7 +82,7 @@ pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
     let (admin, namespace) = (broker.admin()?, case.namespace()?);
     namespace.service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;
     let jwt = job.token("ci-job", &["kubelease"])?;
     until_let_in(&admin, &jwt)?;

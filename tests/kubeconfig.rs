@@ -19,9 +19,7 @@ use crate::machine::Machine;
 pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;
-    let target = json!({"url": broker.cluster.url(), "auth": {"type": "token"},
-        "ca_certificate": broker.cluster.ca_pem()});
-    admin.put("/api/v1/targets/local", &target)?.expect(200)?;
+    broker.put_ca()?;
     let identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
         "namespaces": ["*"], "actions": ["issue", "read"]}]});
     admin.put("/api/v1/identities/ci", &identity)?.expect(201)?;

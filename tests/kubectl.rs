@@ -29,9 +29,7 @@ impl<'s> Workplace<'s> {
     fn new(case: &Case<'s>) -> Result<Self> {
         let machine = Machine::of_kind(case, &kind::RULES)?;
         machine.log_in()?;
-        let cluster = machine.broker.cluster;
-        let target = json!({"url": cluster.url(), "auth": {"type": "token"}, "ca_certificate": cluster.ca_pem()});
-        machine.broker.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+        machine.broker.put_ca()?;
         let printed = machine.print(&["kubeconfig", machine.broker.secret_name(), "--print"])?;
         let kubeconfig = machine.home.path().join("kubeconfig");
         fs::write(&kubeconfig, printed)?;

@@ -27,7 +27,7 @@ pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()
     put_identity(&admin, &namespace, &json!("target"))?;
     let unavailable = log_in(&admin, &token)?.expect(503)?;
     assert_eq!(unavailable["code"], "login_unavailable");
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_broker_review(&broker)?;
     job.let_review(namespace.name(), "ci-job")?;
 
     for (reviewer, token) in [
@@ -111,7 +111,7 @@ pub fn make_login_tokens(broker: &Broker<'_>, namespace: &Namespace) -> Result<L
     for account in ["ci-job", "ci-gone", "web"] {
         namespace.service_account(account)?;
     }
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_broker_review(broker)?;
     put_identity(&admin, namespace, &json!("target"))?;
     let good = job.token("ci-job", &["kubelease"])?;
     until_let_in(&admin, &good)?;
@@ -149,6 +149,11 @@ impl Job<'_> {
         let request = json!({"spec": {"audiences": audiences, "expirationSeconds": 3600}});
         let answer = self.cluster.post(&path, &request)?.expect(201)?;
         Ok(answer["status"]["token"].as_str().context("a token")?.to_owned())
+    }
+
+    /// Lets kubelease's own account review tokens.
+    pub fn let_broker_review(&self, broker: &Broker<'_>) -> Result<()> {
+        self.let_review(broker.home_name(), &account_of(&broker.username()))
     }
 
     /// Lets an account review tokens.

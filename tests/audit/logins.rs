@@ -11,8 +11,7 @@ use super::{assert_fields, events, newest};
 use crate::broker::{Broker, now};
 use crate::kind;
 use crate::login::{
-    Job, LoginTokens, account_of, log_in, make_login_tokens, put_identity, until_answered,
-    until_let_in,
+    Job, LoginTokens, log_in, make_login_tokens, put_identity, until_answered, until_let_in,
 };
 
 pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()> {
@@ -28,7 +27,7 @@ pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()
     log_in(&admin, &token)?.expect(503)?;
     let failed = newest(&admin, "type=login")?;
     assert_fields(&failed, &[("decision", json!("failed")), ("subject_identity", json!("ci"))]);
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_broker_review(&broker)?;
     job.let_review(namespace.name(), "ci-job")?;
 
     for (reviewer, token) in [

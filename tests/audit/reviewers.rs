@@ -9,7 +9,7 @@ use testbed::http::{Http, Reply};
 use super::newest;
 use crate::broker::Broker;
 use crate::kind;
-use crate::login::{Job, account_of, forge, log_in, put_identity, until_answered, until_let_in};
+use crate::login::{Job, forge, log_in, put_identity, until_answered, until_let_in};
 
 pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
@@ -87,7 +87,7 @@ pub fn nobody_logs_in_by_a_target_that_is_disabled(case: &Case) -> Result<()> {
     let (admin, namespace) = (broker.admin()?, case.namespace()?);
     namespace.service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
-    job.let_review(broker.home_name(), &account_of(&broker.username()))?;
+    job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;
     let token = job.token("ci-job", &["kubelease"])?;
     let made = until_let_in(&admin, &token)?.json()?;

@@ -16,7 +16,7 @@ pub fn it_logs_in_by_its_token_and_runs_with_a_lease(case: &Case) -> Result<()> 
     let (admin, namespace) = (job.broker.admin()?, case.namespace()?);
     let pod = login::Job { cluster: case.control_plane().admin(), namespace: &namespace };
     namespace.service_account("ci-job")?;
-    pod.let_review(job.broker.home_name(), &login::account_of(&job.broker.username()))?;
+    pod.let_broker_review(&job.broker)?;
     login::put_identity(&admin, &namespace, &json!("target"))?;
     let token = pod.token("ci-job", &["kubelease"])?;
     login::until_let_in(&admin, &token)?;
