@@ -182,5 +182,5 @@ fn until_there(file: &Path) -> Result<()> {
     })
 }
 
-/// What a job does with its lease: kubectl until it is let in, which takes some tenths of a second.
+/// The script of a job: kubectl until its lease is let in, which takes some tenths of a second.
 const LIST: &str = "for i in 1 2 3 4 5 6 7 8 9; do kubectl get services && break; sleep 1; done";

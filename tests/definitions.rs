@@ -18,7 +18,7 @@ struct Repository<'s> {
     program: PathBuf,
 }
 
-/// What a run of the program has come to.
+/// The outcome of a run of the program.
 #[derive(Debug)]
 struct Outcome {
     code: Option<i32>,

@@ -175,7 +175,7 @@ fn expose<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S
 /// The variable in which kubectl and client-go say which version they speak.
 const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
-/// How long a lease is believed to live without a look.
+/// The longest time for which a lease is believed to live without a look.
 const MAX_UNSEEN: TimeDelta = TimeDelta::seconds(30);
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub struct Login {
     pub allow_http: bool,
     /// The file with the server's CA.
     pub ca_file: Option<PathBuf>,
-    /// Who is logged in; unknown for a token that was given.
+    /// The identity that is logged in; unknown for a token that was given.
     pub identity: Option<Name>,
     /// From when on the token is better renewed; never for a token that was given.
     pub renew_at: Option<DateTime<Utc>>,

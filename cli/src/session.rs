@@ -23,7 +23,7 @@ pub struct Context {
 pub struct Session {
     client: Client,
     login: Login,
-    /// Where a renewed token is kept; nowhere for one that was not found there.
+    /// The profile that keeps a renewed token; none for a token that was not found in one.
     profile: Option<Name>,
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
-/// Where a JWT was found.
+/// The place where a JWT was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// GitHub Actions.
@@ -27,7 +27,7 @@ pub enum Source {
     Pod,
 }
 
-/// How a JWT is shown to kubelease.
+/// The way in which a JWT is shown to kubelease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// As the token of a `ServiceAccount`.
@@ -150,7 +150,7 @@ pub fn pod_token(environment: &Environment) -> &Path {
     Path::new(environment.get("KUBELEASE_POD_TOKEN_FILE").unwrap_or(POD_TOKEN))
 }
 
-/// Where a pod mounts a projected token with `audience: kubelease`, unless it says otherwise.
+/// The file of a pod's projected token with `audience: kubelease`, unless the pod names another.
 const POD_TOKEN: &str = "/var/run/secrets/kubelease/token";
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{build, packages, wasm_target};
 /// The options of `cargo xtask dist`.
 #[derive(Args)]
 pub struct Options {
-    /// Where the archive and its checksum are written.
+    /// The directory for the archive and its checksum.
     #[arg(long, value_name = "DIRECTORY", default_value = "target/dist")]
     output_dir: PathBuf,
 }

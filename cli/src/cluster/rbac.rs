@@ -31,7 +31,7 @@ pub struct Grants<'a> {
     pub accounts: &'a [String],
     /// The `ClusterRole`s that are bound.
     pub roles: &'a [String],
-    /// What the rules of dynamic secrets may allow.
+    /// The permissions that rules of dynamic secrets may give.
     pub rules: &'a [Value],
     /// The namespace and name of kubelease's own account.
     pub own: (&'a str, &'a str),
@@ -131,7 +131,7 @@ impl Mode {
     }
 }
 
-/// What is needed only if the `ClusterRole` of a lease is made from rules.
+/// The file that is needed only if the `ClusterRole` of a lease is made from rules.
 const CLUSTER_RULES: &str = "kubelease-temporary-cluster-rules";
 
 #[cfg(test)]

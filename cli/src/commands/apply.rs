@@ -55,7 +55,7 @@ pub struct Apply {
     pub shown: Shown,
 }
 
-/// What is told of one definition.
+/// The line that is printed for one definition.
 struct Outcome {
     kind: Kind,
     name: Name,
@@ -161,7 +161,7 @@ pub fn superfluous(
     Ok(superfluous)
 }
 
-/// What is told of a run over many definitions.
+/// The report of a run over many definitions.
 pub struct Report {
     output: Output,
     is_dry: bool,

@@ -24,7 +24,7 @@ use crate::lease_directory::LeaseDirectory;
 use crate::session::{Context, Session, now};
 use crate::{kubeconfig, output};
 
-/// What is waited for while the command runs.
+/// An event that is waited for while the command runs.
 enum Event {
     Signal(i32),
     Exited,

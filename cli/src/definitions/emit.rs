@@ -135,7 +135,7 @@ fn is_block(text: &str) -> bool {
         && lines.split('\n').all(|line| line == line.trim_end() && printable(line) == *line)
 }
 
-/// What only the server knows, and the set, which is said on the command line.
+/// The fields that only the server sets, and the set, which is said on the command line.
 const SERVER_FIELDS: [&str; 11] = [
     "apply_set",
     "name",

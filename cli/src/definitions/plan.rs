@@ -10,7 +10,7 @@ use super::secrets::body;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
-/// What a put makes of a definition.
+/// The effect of a put on a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Created,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 
-/// What a put makes of a definition. It is said in the answer to the put, and never again.
+/// The effect of a put on a definition. It is said in the answer to the put, and never again.
 #[derive(Serialize)]
 pub(crate) struct ChangeJson {
     change: AuditChange,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The id of an access token and of all that it is renewed to: 80 random bits and the number of its identity, written as
 /// 32 hexadecimal digits.
 ///
-/// Who knows it can have the token revoked and find it in the audit log, and cannot use it. It names the identity, so
+/// Whoever knows it can have the token revoked and find it in the audit log, and cannot use it. It names the identity, so
 /// that it is known whose token is revoked though nothing is kept of a token: with another number it is another accessor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

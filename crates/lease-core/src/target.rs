@@ -16,9 +16,9 @@ use crate::{
 pub struct Target {
     /// Its name here.
     pub name: TargetName,
-    /// Where its API server is.
+    /// The address of its API server.
     pub url: ApiServerUrl,
-    /// How kubelease shows there who it is.
+    /// The way in which kubelease authenticates there.
     auth: TargetAuth,
     /// Whom the host trusts to vouch for the API server.
     pub ca: TrustedCa,
@@ -28,14 +28,14 @@ pub struct Target {
     /// The address that kubeconfigs name, if clients reach the API server by another than `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig_server: Option<ApiServerUrl>,
-    /// What an administrator says of it.
+    /// A remark of an administrator.
     pub description: Description,
     /// The set of definitions that it is applied with, of which a program may delete what is no part any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply_set: Option<Tag>,
-    /// Whether no lease is issued there. What is out is taken back all the same.
+    /// True if no lease is issued there. Leases that are out are taken back all the same.
     pub disabled: bool,
-    /// Whether it was deleted, and stays only until the last of its leases has ended.
+    /// True if it was deleted, and stays only until the last of its leases has ended.
     pub retired: bool,
     /// When it was first put.
     pub created_at: DateTime<Utc>,
@@ -43,7 +43,7 @@ pub struct Target {
     pub updated_at: DateTime<Utc>,
 }
 
-/// How kubelease shows a cluster who it is, as it is kept.
+/// The way in which kubelease authenticates to a cluster, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TargetAuth {
@@ -59,7 +59,7 @@ pub enum TargetAuth {
     },
     /// Not at all: a gateway at the url adds its own account.
     Gateway {
-        /// What the gateway itself asks to see, where it asks for something.
+        /// The header that the gateway itself asks to see, if it asks for one.
         header: Option<GatewayHeader>,
     },
     /// By the client certificate that the host's `[[client_tls]]` names.
@@ -75,8 +75,7 @@ pub struct GatewayHeader {
     value: Sealed,
 }
 
-/// What an administrator says of how kubelease shows who it is. What is secret and left out is what is
-/// known already.
+/// The authentication as an administrator puts it. A credential that is left out keeps its stored value.
 #[derive(Debug)]
 pub enum NewAuth {
     /// By this bearer token.
@@ -89,7 +88,7 @@ pub enum NewAuth {
     ClientCertificate,
 }
 
-/// How a request shows who sends it.
+/// The way in which a request is authenticated.
 #[derive(Debug)]
 pub enum Authentication {
     /// By a bearer token.
@@ -209,7 +208,7 @@ impl Target {
         })
     }
 
-    /// How kubelease shows there who it is.
+    /// Returns the way in which kubelease authenticates there.
     #[must_use]
     pub fn auth(&self) -> &TargetAuth {
         &self.auth
@@ -305,7 +304,7 @@ impl fmt::Debug for ClusterCredential {
     }
 }
 
-/// What a credential is sealed for. Moved to another name or url, it would be sent to a stranger.
+/// Returns the context for which a credential is sealed. Moved to another name or url, it would be sent to a stranger.
 fn context<'a>(name: &'a TargetName, url: &'a ApiServerUrl) -> [&'a str; 3] {
     ["target credential", name.as_str(), url.as_str()]
 }

@@ -25,7 +25,7 @@ use crate::{
 pub struct NewAccessToken {
     /// The token: it is answered once, and never kept.
     pub token: AccessToken,
-    /// What it says.
+    /// Its claims.
     pub claims: AccessTokenClaims,
     /// The number of seconds for which it is good.
     pub expires_in: i64,

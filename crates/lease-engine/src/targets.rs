@@ -9,14 +9,14 @@ use lease_store::Page;
 use crate::audit::{DefinitionChange, target_change};
 use crate::{Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
 
-/// What an administrator says of a target.
+/// A target as an administrator puts it.
 #[derive(Debug)]
 pub struct TargetDefinition {
     /// Its name.
     pub name: TargetName,
-    /// Where its API server is.
+    /// The address of its API server.
     pub url: ApiServerUrl,
-    /// How kubelease shows there who it is.
+    /// The way in which kubelease authenticates there.
     pub auth: NewAuth,
     /// Whom the host trusts to vouch for the API server.
     pub ca: TrustedCa,
@@ -24,11 +24,11 @@ pub struct TargetDefinition {
     pub ca_certificate: Option<CaCertificate>,
     /// The address that kubeconfigs name, if it is another than `url`.
     pub kubeconfig_server: Option<ApiServerUrl>,
-    /// What an administrator says of it.
+    /// A remark of an administrator.
     pub description: Description,
     /// The set of definitions that it is applied with.
     pub apply_set: Option<Tag>,
-    /// Whether nothing is issued there.
+    /// True if nothing is issued there.
     pub disabled: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct TargetDefinition {
 pub struct KnownTarget {
     /// The target.
     pub target: Target,
-    /// What its last check saw.
+    /// The result of its last check.
     pub check: Option<TargetCheck>,
     /// The cluster it leads to, once it was met.
     pub cluster: Option<KnownCluster>,
@@ -50,7 +50,7 @@ pub(crate) struct PreparedTarget {
     pub(crate) target: Target,
 }
 
-/// What came of deleting a target.
+/// The outcome of deleting a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetDeletion {
     /// It is gone.

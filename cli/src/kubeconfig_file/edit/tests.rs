@@ -6,7 +6,7 @@ fn user() -> Value {
     json!({"name": "u", "user": {"exec": {"command": "kubelease", "args": ["a: #b", "-"]}}})
 }
 
-/// What kubectl writes, with comments of a person.
+/// A kubeconfig as kubectl writes it, with comments of a person.
 const WRITTEN: &str = "\
 # my clusters
 apiVersion: v1

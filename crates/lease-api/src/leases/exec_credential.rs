@@ -62,5 +62,5 @@ impl<'a> ExecCredentialJson<'a> {
     }
 }
 
-/// How long before the end of its lease a client is to ask again, at most.
+/// The longest time before the end of its lease at which a client is to ask again.
 const MAX_MARGIN: TimeDelta = TimeDelta::seconds(30);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Problem;
 use crate::respond::{ChangeJson, time};
 
-/// What an administrator says of a target.
+/// A target as an administrator puts it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `url` and `auth`")]
 pub(crate) struct TargetInput {
@@ -28,7 +28,7 @@ pub(crate) struct TargetInput {
     disabled: bool,
 }
 
-/// How kubelease authenticates there.
+/// The way in which kubelease authenticates there.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum AuthInput {
@@ -63,7 +63,7 @@ pub(crate) struct TargetJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     apply_set: Option<Tag>,
     disabled: bool,
-    /// Whether it goes when the last of its leases has ended.
+    /// True if it goes when the last of its leases has ended.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     deleting: bool,
     created_at: String,
@@ -109,7 +109,7 @@ struct ChangedJson {
     since: String,
 }
 
-/// What a check saw. `ok` says that nothing is missing.
+/// The result of a check. `ok` says that nothing is missing.
 #[derive(Serialize)]
 pub(crate) struct CheckJson {
     checked_at: String,

@@ -10,14 +10,14 @@ use serde::Serialize;
 use crate::problem::Problem;
 use crate::{input, respond};
 
-/// What the host must be told so that the target can be reached.
+/// The runtime configuration with which a host can reach the target.
 #[derive(Serialize)]
 struct RuntimeConfigJson {
     /// For `allowed_outbound_hosts` of both components in `spin.toml`.
     allowed_outbound_hosts: [String; 1],
     /// For the file that `--runtime-config-file` names; empty where nothing is needed.
     runtime_config: String,
-    /// What else an operator should know.
+    /// Remarks for the operator.
     notes: Vec<String>,
 }
 

@@ -71,7 +71,7 @@ struct GoodKeys {
     fresh_until: DateTime<Utc>,
 }
 
-/// What is done about keys.
+/// The next step about keys.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     /// The kept ones are used.
