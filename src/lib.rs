@@ -10,7 +10,7 @@ struct Kubelease;
 
 impl Guest for Kubelease {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve_then(&request, out, lease_api::leases, lease_api::after_answer);
+        spin_ports::serve_then(&request, out, lease_api::serve_leases, lease_api::after_answer);
     }
 }
 

@@ -16,7 +16,8 @@ use testbed::http::Http;
 fn events(admin: &Http, query: &str) -> Result<Vec<Value>> {
     let (mut events, mut cursor) = (vec![], String::new());
     for _ in 0..MAX_PAGES {
-        let page = admin.get(&format!("/api/v1/audit?limit=200&{query}{cursor}"))?.expect(200)?;
+        let page =
+            admin.get(&format!("/api/v1/audit?limit=200&{query}{cursor}"))?.expect_status(200)?;
         events.extend(page["items"].as_array().context("events")?.iter().cloned());
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -31,7 +32,8 @@ fn newest(admin: &Http, query: &str) -> Result<Value> {
     let mut cursor = String::new();
     // A page may be empty and still go on.
     for _ in 0..MAX_PAGES {
-        let mut page = admin.get(&format!("/api/v1/audit?limit=1&{query}{cursor}"))?.expect(200)?;
+        let mut page =
+            admin.get(&format!("/api/v1/audit?limit=1&{query}{cursor}"))?.expect_status(200)?;
         let event = page["items"][0].take();
         if event.is_object() {
             return Ok(event);

@@ -32,7 +32,7 @@ pub fn no_target_takes_it(case: &Case) -> Result<()> {
     ] {
         let mut body = target.clone();
         body[field] = value;
-        let told = admin.put("/api/v1/targets/new", &body)?.expect(422)?;
+        let told = admin.put("/api/v1/targets/new", &body)?.expect_status(422)?;
         assert!(told["detail"].is_string(), "{body}: {told}");
     }
     assert_eq!(everything(&leasing)?, before, "nothing has changed");
@@ -98,7 +98,7 @@ pub fn no_dynamic_secret_takes_it(case: &Case) -> Result<()> {
         let mut body = leasing.secret();
         body[field] = value;
         let told = admin.put("/api/v1/dynamic-secrets/new", &body)?;
-        let told = told.expect(422).with_context(|| body.to_string())?;
+        let told = told.expect_status(422).with_context(|| body.to_string())?;
         assert!(told["detail"].is_string(), "{body}: {told}");
     }
     assert_eq!(everything(&leasing)?, before, "nothing has changed");
@@ -108,7 +108,7 @@ pub fn no_dynamic_secret_takes_it(case: &Case) -> Result<()> {
 pub fn nothing_else_takes_it(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
-    let lease = leasing.issue(&json!({}))?.expect(201)?;
+    let lease = leasing.issue(&json!({}))?.expect_status(201)?;
     let lease = format!("/api/v1/leases/{}", lease["lease_id"].as_str().context("an id")?);
     let before = everything(&leasing)?;
     for (path, body) in [
@@ -128,7 +128,7 @@ pub fn nothing_else_takes_it(case: &Case) -> Result<()> {
         ("/api/v1/targets/local/check", json!({ "x": 1 })),
         ("/api/v1/sweep", json!({ "x": 1 })),
     ] {
-        admin.post(path, &body)?.expect(422).with_context(|| body.to_string())?;
+        admin.post(path, &body)?.expect_status(422).with_context(|| body.to_string())?;
     }
     for path in [
         "/api/v1/dynamic-secrets/ci?force=yes",
@@ -136,7 +136,7 @@ pub fn nothing_else_takes_it(case: &Case) -> Result<()> {
         "/api/v1/targets/local?force=true",
         &*format!("{lease}?force=true"),
     ] {
-        assert_eq!(admin.delete(path)?.expect(422)?["code"], "invalid_query", "{path}");
+        assert_eq!(admin.delete(path)?.expect_status(422)?["code"], "invalid_query", "{path}");
     }
     assert_eq!(everything(&leasing)?, before, "nothing has changed");
     Ok(())
@@ -146,5 +146,5 @@ pub fn nothing_else_takes_it(case: &Case) -> Result<()> {
 fn everything(leasing: &Leasing) -> Result<Vec<Value>> {
     let admin = leasing.admin()?;
     let paths = ["/api/v1/targets", "/api/v1/dynamic-secrets", "/api/v1/leases"];
-    paths.map(|path| admin.get(path)?.expect(200)).into_iter().collect()
+    paths.map(|path| admin.get(path)?.expect_status(200)).into_iter().collect()
 }

@@ -14,7 +14,7 @@ use crate::setup::{LEASES, Leasing};
 pub fn malformed_requests_are_answered_and_change_nothing(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
-    let before = admin.get("/api/v1/targets")?.expect(200)?;
+    let before = admin.get("/api/v1/targets")?.expect_status(200)?;
     let deep = "[".repeat(60_000);
     let long_name = format!("/api/v1/targets/{}", "a".repeat(64));
     let good = leasing.target("https://127.0.0.1:1").to_string();
@@ -48,19 +48,19 @@ pub fn malformed_requests_are_answered_and_change_nothing(case: &Case) -> Result
         ("POST", LEASES, r#"{"namespace":"../default"}"#, 422, "invalid_field"),
         ("POST", LEASES, r#"{"audience":"x"}"#, 422, "invalid_field"),
     ] {
-        let reply = admin.send(method, path, &[], body.as_bytes())?;
-        let told = reply.expect(status)?;
+        let reply = admin.send_raw(method, path, &[], body.as_bytes())?;
+        let told = reply.expect_status(status)?;
         assert_eq!(told["code"], code, "{method} {path} {told}");
         assert_eq!(reply.header("content-type"), Some("application/problem+json"));
         assert_eq!(told["status"], status, "{told}");
     }
-    assert_eq!(admin.get("/api/v1/targets")?.expect(200)?, before, "nothing has changed");
+    assert_eq!(admin.get("/api/v1/targets")?.expect_status(200)?, before, "nothing has changed");
     Ok(())
 }
 
 pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let asked = case.control_plane().audited(leasing.namespace.name())?.len();
+    let asked = case.control_plane().audited_requests(leasing.namespace.name())?.len();
     for (request, status, code) in [
         (json!({ "ttl": "25h" }), 422, "ttl_too_long"),
         (json!({ "ttl": 86_401 }), 422, "ttl_too_long"),
@@ -68,11 +68,11 @@ pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &Case) -> Result<
         (json!({ "ttl": 1 }), 422, "ttl_too_short"),
         (json!({ "namespace": "kube-system" }), 403, "namespace_not_allowed"),
     ] {
-        assert_eq!(leasing.issue(&request)?.expect(status)?["code"], code, "{request}");
+        assert_eq!(leasing.issue(&request)?.expect_status(status)?["code"], code, "{request}");
     }
     let unknown = leasing.admin()?.post("/api/v1/dynamic-secrets/cd/leases", &json!({}))?;
-    assert_eq!(unknown.expect(404)?["code"], "unknown_dynamic_secret");
-    let asked_after = case.control_plane().audited(leasing.namespace.name())?.len();
+    assert_eq!(unknown.expect_status(404)?["code"], "unknown_dynamic_secret");
+    let asked_after = case.control_plane().audited_requests(leasing.namespace.name())?.len();
     assert_eq!(asked_after, asked, "the API server has not been asked anything");
     Ok(())
 }
@@ -80,9 +80,9 @@ pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &Case) -> Result<
 pub fn a_huge_body_is_refused_before_it_is_read(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let spaces = |length: usize| [vec![b' '; length - 2], b"{}".to_vec()].concat();
-    let send = |length| leasing.admin()?.send("POST", LEASES, &[], &spaces(length));
-    send(64 * 1024)?.expect(201)?;
-    assert_eq!(send(64 * 1024 + 1)?.expect(413)?["code"], "body_too_large");
+    let send = |length| leasing.admin()?.send_raw("POST", LEASES, &[], &spaces(length));
+    send(64 * 1024)?.expect_status(201)?;
+    assert_eq!(send(64 * 1024 + 1)?.expect_status(413)?["code"], "body_too_large");
 
     // One who promises a gigabyte is not waited for, nor is one who does not say how much will come.
     for length in ["content-length: 1073741824", "transfer-encoding: chunked"] {
@@ -116,7 +116,7 @@ pub fn a_slow_body_is_given_up(case: &Case) -> Result<()> {
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     let took = began.elapsed();
     assert!((5..20).contains(&took.as_secs()), "it took {took:?}");
-    leasing.issue(&json!({}))?.expect(201)?;
+    leasing.issue(&json!({}))?.expect_status(201)?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use testbed::harness::Case;
 use testbed::http::{Http, Reply};
 use testbed::kubelease::{Kubelease, Settings};
 use testbed::namespace::Namespace;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::kind::Kind;
 
@@ -37,18 +37,19 @@ pub struct Broker<'s> {
 impl<'s> Broker<'s> {
     /// Everything as it should be.
     pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
-        Self::with(case, kind, case.settings()?)
+        Self::with(case, kind, case.new_settings()?)
     }
 
     /// The same, told other things than usual.
     pub fn with(case: &Case<'s>, kind: &'static Kind, settings: Settings) -> Result<Self> {
         let cluster = case.control_plane();
-        let [home, place, elsewhere] = [case.namespace()?, case.namespace()?, case.namespace()?];
+        let [home, place, elsewhere] =
+            [case.new_namespace()?, case.new_namespace()?, case.new_namespace()?];
         home.service_account(BROKER)?;
         place.service_account("deployer")?;
         let may =
             |lists: &str| json!([{ "apiGroups": [""], "resources": [lists], "verbs": ["list"] }]);
-        place.allow("deployer", "reader", &may("configmaps"))?;
+        place.allow_account("deployer", "reader", &may("configmaps"))?;
 
         // What kubelease does not hold itself, so that it needs the right to bind it.
         let role = format!("{}-role", home.name());
@@ -61,7 +62,7 @@ impl<'s> Broker<'s> {
             })
         };
         let roles = [role_object("ClusterRole", None), role_object("Role", Some(place.name()))];
-        let bound_roles = Deployed::create(cluster, roles.into())?;
+        let bound_roles = Deployed::create_objects(cluster, roles.into())?;
 
         let names = Names {
             prefix: home.name(),
@@ -71,7 +72,7 @@ impl<'s> Broker<'s> {
             account: "deployer",
             role: &role,
         };
-        let rbac = Deployed::rbac(cluster, kind.file, &names)?;
+        let rbac = Deployed::apply_rbac(cluster, kind.file, &names)?;
         let bound = [format!("ClusterRole/{role}"), format!("Role/{}/{role}", place.name())];
         let account = format!("{}/deployer", place.name());
         let policy = Deployed::policy_for(
@@ -100,8 +101,8 @@ impl<'s> Broker<'s> {
             _deployed: [rbac, policy, bound_roles],
         };
         it.may_bind()?;
-        it.admin()?.put("/api/v1/targets/local", &it.target(cluster.url()))?.expect(201)?;
-        it.admin()?.put(&it.secret_path(), &it.secret())?.expect(201)?;
+        it.admin()?.put("/api/v1/targets/local", &it.target(cluster.url()))?.expect_status(201)?;
+        it.admin()?.put(&it.secret_path(), &it.secret())?.expect_status(201)?;
         Ok(it)
     }
 
@@ -139,7 +140,11 @@ impl<'s> Broker<'s> {
         let mut role = role.clone();
         // Whatever it was since.
         role["metadata"].as_object_mut().context("metadata")?.remove("resourceVersion");
-        self.cluster.admin().put(&deploy::path(&role)?, &role)?.ok().map(drop)
+        self.cluster
+            .admin_client()
+            .put(&deploy::object_path(&role)?, &role)?
+            .expect_success()
+            .map(drop)
     }
 
     /// Waits until a verb of a rule is allowed to kubelease, or no longer.
@@ -150,7 +155,7 @@ impl<'s> Broker<'s> {
         verb: Option<&str>,
         allowed: bool,
     ) -> Result<()> {
-        deploy::until(self.cluster, &self.username(), (rule, place, verb), allowed)
+        deploy::wait_until_allowed(self.cluster, &self.username(), (rule, place, verb), allowed)
     }
 
     /// The user that kubelease is in the cluster.
@@ -165,7 +170,7 @@ impl<'s> Broker<'s> {
 
     /// kubelease's API, as its administrator.
     pub fn admin(&self) -> Result<Http> {
-        self.kubelease.admin()
+        self.kubelease.admin_client()
     }
 
     /// The name of the dynamic secret, which no other test has.
@@ -187,7 +192,7 @@ impl<'s> Broker<'s> {
     pub fn put_ca(&self) -> Result<()> {
         let mut target = self.target(self.cluster.url());
         target["ca_certificate"] = json!(self.cluster.ca_pem());
-        self.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+        self.admin()?.put("/api/v1/targets/local", &target)?.expect_status(200)?;
         Ok(())
     }
 
@@ -216,17 +221,17 @@ impl<'s> Broker<'s> {
     pub fn issue_by(&self, requester: &Http, key: &str, request: &Value) -> Result<Reply> {
         let path = format!("{}/leases", self.secret_path());
         let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-        requester.send("POST", &path, &headers, request.to_string().as_bytes())
+        requester.send_raw("POST", &path, &headers, request.to_string().as_bytes())
     }
 
     /// A lease.
     pub fn lease(&self, request: &Value) -> Result<Lease> {
-        Lease::of(self.issue(request)?.expect(201)?)
+        Lease::of(self.issue(request)?.expect_status(201)?)
     }
 
     /// A lease as it stands.
     pub fn shown(&self, lease: &Lease) -> Result<Value> {
-        self.admin()?.get(&lease.path())?.expect(200)
+        self.admin()?.get(&lease.path())?.expect_status(200)
     }
 
     /// Takes a lease back.
@@ -236,12 +241,12 @@ impl<'s> Broker<'s> {
 
     /// Sweeps once.
     pub fn sweep(&self) -> Result<Value> {
-        self.admin()?.post("/api/v1/sweep", &json!({}))?.expect(200)
+        self.admin()?.post("/api/v1/sweep", &json!({}))?.expect_status(200)
     }
 
     /// Sweeps until the state of a lease is this.
     pub fn sweep_until(&self, lease: &Lease, state: &str, within: Duration) -> Result<Value> {
-        eventually(&format!("the lease's becoming {state}"), within, || {
+        wait_until(&format!("the lease's becoming {state}"), within, || {
             let report = self.sweep()?;
             let shown = self.shown(lease)?;
             if shown["state"] == state {
@@ -259,8 +264,8 @@ impl<'s> Broker<'s> {
 
     /// Waits until the token may what it should, and so is let in.
     pub fn until_let_in(&self, token: &str) -> Result<()> {
-        eventually("the token's being let in", PATIENCE, || {
-            match self.may(token, &self.place.path("v1", self.kind.lists))? {
+        wait_until("the token's being let in", PATIENCE, || {
+            match self.may(token, &self.place.resources_path("v1", self.kind.lists))? {
                 200 => Ok(()),
                 other => Err(not_yet(other)),
             }
@@ -269,8 +274,8 @@ impl<'s> Broker<'s> {
 
     /// Waits until the API server does not know the token's bearer any more.
     pub fn until_refused(&self, token: &str, within: Duration) -> Result<()> {
-        eventually("the token's being refused", within, || {
-            match self.may(token, &self.place.path("v1", self.kind.lists))? {
+        wait_until("the token's being refused", within, || {
+            match self.may(token, &self.place.resources_path("v1", self.kind.lists))? {
                 401 => Ok(()),
                 other => Err(not_yet(other)),
             }
@@ -282,11 +287,11 @@ impl<'s> Broker<'s> {
         let mut all = BTreeMap::new();
         for (api, plural, namespaced) in KINDS {
             let path = if namespaced {
-                self.place.path(api, plural)
+                self.place.resources_path(api, plural)
             } else {
                 format!("/apis/{api}/{plural}")
             };
-            let list = self.cluster.admin().get(&path)?.expect(200)?;
+            let list = self.cluster.admin_client().get(&path)?.expect_status(200)?;
             for item in list["items"].as_array().context("a list")? {
                 let name = item["metadata"]["name"].as_str().context("a name")?;
                 if namespaced || self.is_ours(name) {
@@ -314,7 +319,7 @@ impl<'s> Broker<'s> {
         let name = object["name"].as_str().context("a name")?;
         ensure!(namespaced == object["namespace"].is_string(), "{object}");
         Ok(if namespaced {
-            format!("{}/{name}", self.place.path(api, plural))
+            format!("{}/{name}", self.place.resources_path(api, plural))
         } else {
             format!("/apis/{api}/{plural}/{name}")
         })
@@ -322,7 +327,7 @@ impl<'s> Broker<'s> {
 
     /// An object of a lease, as the administrator sees it.
     pub fn object(&self, object: &Value) -> Result<Value> {
-        self.cluster.admin().get(&self.object_path(object)?)?.expect(200)
+        self.cluster.admin_client().get(&self.object_path(object)?)?.expect_status(200)
     }
 }
 

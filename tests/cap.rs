@@ -21,19 +21,19 @@ pub fn a_hundred_at_once_do_not_exceed_it(case: &Case) -> Result<()> {
 }
 
 pub fn nor_do_they_through_two_replicas_of_one_redis(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
-    let mut settings = case.settings()?;
+    let redis = Redis::start_empty()?;
+    let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
     let second = case.kubelease_with(settings)?;
     limit(&broker)?;
-    let (one, other) = (broker.admin()?, second.admin()?);
+    let (one, other) = (broker.admin()?, second.admin_client()?);
     let mut leases = vec![];
     it_holds(&broker, &[&one, &other], &mut leases)?;
     // What one has issued the other takes back.
     for (lease, admin) in leases.iter().zip([&one, &other].into_iter().cycle().skip(1)) {
-        admin.delete(&lease.path())?.expect(200)?;
+        admin.delete(&lease.path())?.expect_status(200)?;
     }
     assert_eq!(accounts(&broker)?, 0);
     Ok(())
@@ -68,19 +68,19 @@ fn it_holds(broker: &Broker, admins: &[&Http], leases: &mut Vec<Lease>) -> Resul
     assert_eq!(accounts(broker)?, usize::from(CAP));
     for answer in answers {
         if answer.status == 201 {
-            leases.push(Lease::of(answer.json()?)?);
+            leases.push(Lease::of(answer.to_json()?)?);
         } else {
-            assert_eq!(answer.json()?["code"], "too_many_leases");
+            assert_eq!(answer.to_json()?["code"], "too_many_leases");
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
         }
     }
     for lease in leases.drain(..3) {
-        broker.revoke(&lease)?.expect(200)?;
+        broker.revoke(&lease)?.expect_status(200)?;
     }
     let answers = at_once(broker, admins, 10)?;
     assert_eq!(statuses(&answers), BTreeMap::from([(201, 3), (409, 7)]));
     for answer in answers.iter().filter(|answer| answer.status == 201) {
-        leases.push(Lease::of(answer.json()?)?);
+        leases.push(Lease::of(answer.to_json()?)?);
     }
     assert_eq!(accounts(broker)?, usize::from(CAP));
     Ok(())
@@ -89,7 +89,7 @@ fn it_holds(broker: &Broker, admins: &[&Http], leases: &mut Vec<Lease>) -> Resul
 fn limit(broker: &Broker) -> Result<()> {
     let mut secret = broker.secret();
     secret["max_live_leases"] = json!(CAP);
-    broker.admin()?.put(&broker.secret_path(), &secret)?.expect(200)?;
+    broker.admin()?.put(&broker.secret_path(), &secret)?.expect_status(200)?;
     Ok(())
 }
 
@@ -119,10 +119,10 @@ fn statuses(answers: &[Reply]) -> BTreeMap<u16, usize> {
 fn accounts(broker: &Broker) -> Result<usize> {
     let selector = format!(
         "{}?labelSelector=kubelease.dev%2Fdynamic-secret%3D{}",
-        broker.place.path("v1", "serviceaccounts"),
+        broker.place.resources_path("v1", "serviceaccounts"),
         broker.secret_name()
     );
-    let list: Value = broker.cluster.admin().get(&selector)?.expect(200)?;
+    let list: Value = broker.cluster.admin_client().get(&selector)?.expect_status(200)?;
     Ok(list["items"].as_array().context("a list")?.len())
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::deploy;
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::fake::{Deed, Fake};
 use crate::setup::Leasing;
@@ -15,30 +15,30 @@ pub fn a_check_names_who_we_are_and_what_is_missing(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let namespace = leasing.namespace.name();
-    let check = || admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200);
+    let check = || admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200);
 
     let seen = check()?;
     assert_eq!(seen["ok"], true, "{seen}");
     assert_eq!(seen["reachable"], true);
     assert_eq!(seen["problem"], Value::Null);
     assert_eq!(seen["username"], format!("system:serviceaccount:{namespace}:broker"));
-    let version = case.control_plane().admin().get("/version")?.ok()?;
+    let version = case.control_plane().admin_client().get("/version")?.expect_success()?;
     assert_eq!(seen["version"], version["gitVersion"]);
     assert_eq!(seen["missing_permissions"], json!([]));
-    let shown = admin.get("/api/v1/targets/local")?.expect(200)?;
+    let shown = admin.get("/api/v1/targets/local")?.expect_status(200)?;
     assert_eq!(shown["last_check"], seen, "it is kept, and shown");
 
     // The rights are taken away, and the check says which, and where.
     let binding = leasing.rbac.objects().iter().find(|object| object["kind"] == "RoleBinding");
-    let binding = deploy::path(binding.context("a binding")?)?;
-    case.control_plane().admin().delete(&binding)?.ok()?;
+    let binding = deploy::object_path(binding.context("a binding")?)?;
+    case.control_plane().admin_client().delete(&binding)?.expect_success()?;
     let missing = [("create", "serviceaccounts/token"), ("get", "serviceaccounts")];
     let missing = missing.map(|(verb, resource)| {
         let name = "deployer";
         json!({ "verb": verb, "group": "", "resource": resource, "name": name, "namespace": namespace })
     });
     let missing = json!(missing);
-    eventually("seeing that the rights are gone", Duration::from_secs(10), || {
+    wait_until("seeing that the rights are gone", Duration::from_secs(10), || {
         let seen = check()?;
         let secret = &seen["dynamic_secrets"][0];
         assert_eq!(secret["dynamic_secret"], "ci", "{seen}");
@@ -52,7 +52,7 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
     let admin = leasing.admin()?;
     let mut wrong = leasing.target(case.control_plane().url());
     wrong["auth"]["token"] = json!("wrong-canary");
-    let closed = testbed::port::ClosedPort::take()?;
+    let closed = testbed::port::ClosedPort::take_port()?;
     let away = format!("http://{}", closed.address()?);
     let unknown_ca = case.control_plane().url().replace("127.0.0.1", "localhost");
     for (target, reachable, problem) in [
@@ -63,8 +63,8 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
         (leasing.target(&Fake::answering(200, "canary")?.url()), true, "answers no Kubernetes API"),
         (leasing.target(&Fake::answering(502, "canary")?.url()), true, "502"),
     ] {
-        admin.put("/api/v1/targets/local", &target)?.expect(200)?;
-        let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;
+        let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
         assert_eq!((&seen["ok"], &seen["reachable"]), (&json!(false), &json!(reachable)), "{seen}");
         let told = seen["problem"].as_str().unwrap_or_default();
         assert!(
@@ -72,6 +72,6 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
             "{told:?} should tell {problem:?}"
         );
     }
-    admin.post("/api/v1/targets/nowhere/check", &json!({}))?.expect(404)?;
+    admin.post("/api/v1/targets/nowhere/check", &json!({}))?.expect_status(404)?;
     Ok(())
 }

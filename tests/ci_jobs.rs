@@ -20,8 +20,8 @@ use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::harness::Case;
 use testbed::issuer::{HOST, IssuerServer, keys_path};
-use testbed::kubelease::manifest;
-use testbed::wait::{eventually, not_yet};
+use testbed::kubelease::manifest_path;
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::{Broker, now};
 use crate::ci_tokens::documented;
@@ -38,12 +38,12 @@ struct Job<'s> {
 impl<'s> Job<'s> {
     /// A job of the service that has this heading in docs/ci-logins.md.
     fn new(case: &Case<'s>, heading: &str, claims: Value) -> Result<Self> {
-        let issuer = IssuerServer::start()?;
-        issuer.serve("/ci", &[TestKey::Rsa.jwk("key-1")]);
+        let issuer = IssuerServer::start_server()?;
+        issuer.serve_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
         let mut entry = documented(heading)?;
         // The service's own keys are away from here.
         entry["jwks_url"] = json!(issuer.url(&keys_path("/ci")));
-        let settings = case.settings()?.trusting(HOST, issuer.ca_pem());
+        let settings = case.new_settings()?.with_ca(HOST, issuer.ca_pem());
         let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings)?;
         let job = Self { broker, issuer, home: tempfile::tempdir()?, claims };
         job.put_identity(&entry)?;
@@ -58,16 +58,16 @@ impl<'s> Job<'s> {
     fn put_identity(&self, auth: &Value) -> Result<()> {
         let identity = json!({"auth": [auth], "grants": [{"dynamic_secrets": ["*"], "namespaces": ["*"],
             "actions": ["issue", "read", "renew", "revoke"]}]});
-        self.broker.admin()?.put("/api/v1/identities/ci", &identity)?.expect(201).map(drop)
+        self.broker.admin()?.put("/api/v1/identities/ci", &identity)?.expect_status(201).map(drop)
     }
 
     /// Puts the identity once more, with what `change` makes of it.
     fn change_identity(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
         let admin = self.broker.admin()?;
-        let shown = admin.get("/api/v1/identities/ci")?.expect(200)?;
+        let shown = admin.get("/api/v1/identities/ci")?.expect_status(200)?;
         let mut identity = json!({"auth": shown["auth"], "grants": shown["grants"]});
         change(&mut identity);
-        admin.put("/api/v1/identities/ci", &identity)?.ok().map(drop)
+        admin.put("/api/v1/identities/ci", &identity)?.expect_success().map(drop)
     }
 
     /// The ID token that the service gives the job.
@@ -121,7 +121,7 @@ impl<'s> Job<'s> {
 
     /// The leases that the job has asked for, as the administrator sees them.
     fn leases(&self) -> Result<Vec<Value>> {
-        let leases = self.broker.admin()?.get("/api/v1/leases")?.expect(200)?;
+        let leases = self.broker.admin()?.get("/api/v1/leases")?.expect_status(200)?;
         Ok(leases["items"].as_array().context("a list")?.clone())
     }
 
@@ -157,7 +157,7 @@ fn program() -> Result<PathBuf> {
 
 /// A file of `deploy/ci`.
 fn deployed(name: &str) -> PathBuf {
-    manifest().with_file_name("deploy").join("ci").join(name)
+    manifest_path().with_file_name("deploy").join("ci").join(name)
 }
 
 /// Both outputs as a log has them; fails if the exit code is another.
@@ -177,7 +177,7 @@ fn signal(signal: &str, child: &Child, is_group: bool) -> Result<()> {
 
 /// Waits until a file is there.
 fn until_there(file: &Path) -> Result<()> {
-    eventually("a file", Duration::from_secs(20), || {
+    wait_until("a file", Duration::from_secs(20), || {
         if file.exists() { Ok(()) } else { Err(not_yet(file.display())) }
     })
 }

@@ -276,7 +276,7 @@ fn check(case: &Case, heading: &str, good: &Value, rows: &[Row]) -> Result<()> {
     let mut entry = documented(heading)?;
     assert_eq!(entry["issuer"], good["iss"], "the entry is for these tokens");
     // The service's own keys are away from here, and so is their private half.
-    oidc.server.serve("/ci", &[TestKey::Rsa.jwk("key-1"), TestKey::OtherRsa.jwk("key-2")]);
+    oidc.server.serve_issuer("/ci", &[TestKey::Rsa.jwk("key-1"), TestKey::OtherRsa.jwk("key-2")]);
     entry["jwks_url"] = json!(oidc.server.url(&keys_path("/ci")));
     oidc.put("ci", &entry)?;
     let refused = oidc.log_in("ci", "a.b.c")?;
@@ -299,17 +299,17 @@ fn check(case: &Case, heading: &str, good: &Value, rows: &[Row]) -> Result<()> {
         let times = |log: &str| {
             log.lines().filter(|line| line.contains("`ci`: ") && line.contains(&reason)).count()
         };
-        let before = times(&oidc.kubelease.log()?);
+        let before = times(&oidc.kubelease.read_log()?);
         let reply = oidc.log_in("ci", &jwt)?;
         if claim.is_none() {
             assert_eq!(reply.status, 200, "{heading}: {what}: {reply:?}");
             continue;
         }
         assert_eq!((reply.status, &reply.body), (401, &refused.body), "{heading}: {what}");
-        let log = oidc.kubelease.log()?;
+        let log = oidc.kubelease.read_log()?;
         assert_eq!(times(&log), before + 1, "{heading}: {what}: not refused by {reason}:\n{log}");
     }
-    assert_eq!(oidc.server.asked("/ci"), 1, "its keys, once");
+    assert_eq!(oidc.server.count_requests("/ci"), 1, "its keys, once");
     Ok(())
 }
 

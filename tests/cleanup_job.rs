@@ -8,15 +8,19 @@ use anyhow::{Context, Result};
 use testbed::harness::Case;
 use testbed::host::DevHost;
 use testbed::kubelease::{self, MASTER_KEY, Settings};
-use testbed::process::Keeper;
-use testbed::wait::{eventually, not_yet};
+use testbed::process::Supervisor;
+use testbed::wait::{not_yet, wait_until};
 
 pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result<()> {
     let dev_host = case.needs_dev_host("Spin's command trigger is a plug-in")?;
-    let keeper = Keeper::new()?;
+    let keeper = Supervisor::new()?;
     for (settings, succeeds, told) in [
-        (case.settings()?, true, NOTHING_DUE),
-        (case.settings()?.without(MASTER_KEY), false, "the variable `master_key` is not set"),
+        (case.new_settings()?, true, NOTHING_DUE),
+        (
+            case.new_settings()?.without_variable(MASTER_KEY),
+            false,
+            "the variable `master_key` is not set",
+        ),
     ] {
         let output = job(dev_host, &keeper, COMMAND, &settings).output()?;
         let log = String::from_utf8_lossy(&output.stderr);
@@ -28,12 +32,12 @@ pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result
 
 pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
     let dev_host = case.needs_dev_host("Spin's cron trigger is a plug-in")?;
-    let keeper = Keeper::new()?;
-    let log = keeper.scratch().join("log");
-    let mut command = job(dev_host, &keeper, CRON, &case.settings()?);
-    let process = keeper.spawn("the scheduled job", &mut command, &log)?;
-    eventually("the second run", Duration::from_mins(1), || {
-        process.check()?;
+    let keeper = Supervisor::new()?;
+    let log = keeper.scratch_directory().join("log");
+    let mut command = job(dev_host, &keeper, CRON, &case.new_settings()?);
+    let process = keeper.spawn_process("the scheduled job", &mut command, &log)?;
+    wait_until("the second run", Duration::from_mins(1), || {
+        process.check_running()?;
         let told = fs::read_to_string(&log)?;
         let runs = told.matches(NOTHING_DUE).count();
         if runs < 2 { Err(not_yet(told)) } else { Ok(()) }
@@ -43,7 +47,7 @@ pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
 
 pub fn all_manifests_say_the_same(_: &Case) -> Result<()> {
     let parts = |name: &str| {
-        let text = fs::read_to_string(kubelease::manifest().with_file_name(name))?;
+        let text = fs::read_to_string(kubelease::manifest_path().with_file_name(name))?;
         let variables = text.split_once("[variables]").context("variables")?.1;
         let (variables, _) = variables.split_once("\n\n").context("an end of them")?;
         let (_, job) = text.split_once("[component.cleanup-job]").context("the job")?;
@@ -66,10 +70,10 @@ const CRON: &str = "spin.cron.toml";
 const COMMAND: &str = "spin.job.toml";
 
 /// The cleanup job alone, as one of the project's manifests starts it.
-fn job(dev_host: &DevHost, keeper: &Keeper, manifest: &str, settings: &Settings) -> Command {
+fn job(dev_host: &DevHost, keeper: &Supervisor, manifest: &str, settings: &Settings) -> Command {
     let mut command = Command::new(&dev_host.program);
-    command.args(["up", "-f"]).arg(kubelease::manifest().with_file_name(manifest));
-    command.arg("--state-dir").arg(keeper.scratch().join("state"));
+    command.args(["up", "-f"]).arg(kubelease::manifest_path().with_file_name(manifest));
+    command.arg("--state-dir").arg(keeper.scratch_directory().join("state"));
     for (name, value) in &settings.variables {
         command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::machine::Machine;
 
@@ -37,7 +37,7 @@ pub fn a_job_runs_a_command_with_a_lease_that_ends_with_it(case: &Case) -> Resul
     let kubeconfig = printed.lines().find_map(|line| line.strip_prefix("KUBECONFIG="));
     let kubeconfig = Path::new(kubeconfig.context("KUBECONFIG")?);
     ensure!(!kubeconfig.parent().context("a directory")?.exists(), "{}", kubeconfig.display());
-    let shown = machine.broker.admin()?.get("/api/v1/leases")?.expect(200)?;
+    let shown = machine.broker.admin()?.get("/api/v1/leases")?.expect_status(200)?;
     assert_eq!(shown["items"][0]["state"], "revoked", "{shown}");
     Ok(())
 }
@@ -63,7 +63,7 @@ pub fn a_signal_ends_the_command_and_the_lease(case: &Case) -> Result<()> {
 }
 
 fn end(child: &mut Child) -> Result<Option<i32>> {
-    eventually("the end of the command", Duration::from_secs(20), || match child.try_wait()? {
+    wait_until("the end of the command", Duration::from_secs(20), || match child.try_wait()? {
         Some(status) => Ok(status.code()),
         None => Err(not_yet("it runs")),
     })
@@ -95,7 +95,7 @@ pub fn kubectl_leases_by_itself_and_keeps_the_lease(case: &Case) -> Result<()> {
         kubectl.env("KUBECONFIG", &kubeconfig).env("PATH", std::env::join_paths(&path)?);
         Ok(kubectl.output()?)
     };
-    eventually("kubectl's being let in", Duration::from_secs(20), || {
+    wait_until("kubectl's being let in", Duration::from_secs(20), || {
         let output = get()?;
         if output.status.success() { Ok(()) } else { Err(not_yet(format!("{output:?}"))) }
     })?;
@@ -124,7 +124,7 @@ pub fn the_cluster_is_known_from_the_server(case: &Case) -> Result<()> {
     };
     for arguments in [&["lease", name, "-o", "kubeconfig"][..], &["kubeconfig", name, "--print"]] {
         fs::write(&file, machine.print(arguments)?)?;
-        eventually("kubectl's being let in", Duration::from_secs(20), || {
+        wait_until("kubectl's being let in", Duration::from_secs(20), || {
             let output = get()?;
             if output.status.success() { Ok(()) } else { Err(not_yet(format!("{output:?}"))) }
         })?;
@@ -200,8 +200,8 @@ pub fn leases_are_listed_renewed_and_revoked(case: &Case) -> Result<()> {
     assert_eq!(fs::metadata(&login)?.permissions().mode() & 0o777, 0o600);
     machine.print(&["logout"])?;
     ensure!(!login.exists());
-    let bot = machine.broker.admin()?.anonymous().bearing(&machine.access_token);
-    bot.get("/api/v1/auth/token")?.expect(401)?;
+    let bot = machine.broker.admin()?.without_credentials().with_bearer(&machine.access_token);
+    bot.get("/api/v1/auth/token")?.expect_status(401)?;
     Ok(())
 }
 

@@ -8,25 +8,25 @@ use testbed::kubelease::{ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN};
 use crate::setup::Leasing;
 
 pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
-    let good = case.settings()?;
+    let good = case.new_settings()?;
     let kubelease = case.kubelease_with(good.clone())?;
     for (settings, named) in [
-        (good.clone().without(ADMIN_TOKEN), "`admin_token` is not set"),
-        (good.clone().with(ADMIN_TOKEN, ""), "`admin_token` is not set"),
-        (good.clone().with(ADMIN_TOKEN, "too-short-canary"), "`admin_token` is malformed"),
-        (good.clone().without(MASTER_KEY), "`master_key` is not set"),
-        (good.clone().with(MASTER_KEY, "not-base64-canary"), "`master_key` is malformed"),
-        (good.clone().with(MASTER_KEY, "AAAA"), "`master_key` is malformed"),
+        (good.clone().without_variable(ADMIN_TOKEN), "`admin_token` is not set"),
+        (good.clone().with_variable(ADMIN_TOKEN, ""), "`admin_token` is not set"),
+        (good.clone().with_variable(ADMIN_TOKEN, "too-short-canary"), "`admin_token` is malformed"),
+        (good.clone().without_variable(MASTER_KEY), "`master_key` is not set"),
+        (good.clone().with_variable(MASTER_KEY, "not-base64-canary"), "`master_key` is malformed"),
+        (good.clone().with_variable(MASTER_KEY, "AAAA"), "`master_key` is malformed"),
         (
-            good.clone().with("previous_master_keys", "canary"),
+            good.clone().with_variable("previous_master_keys", "canary"),
             "`previous_master_keys` is malformed",
         ),
-        (good.clone().with(SWEEP_TOKEN, "canary"), "`sweep_token` is malformed"),
+        (good.clone().with_variable(SWEEP_TOKEN, "canary"), "`sweep_token` is malformed"),
     ] {
         kubelease.restart_with(settings.clone())?;
-        let anonymous = kubelease.anonymous()?;
-        anonymous.get("/livez")?.expect(200)?;
-        let told = anonymous.get("/readyz")?.expect(503)?;
+        let anonymous = kubelease.anonymous_client()?;
+        anonymous.get("/livez")?.expect_status(200)?;
+        let told = anonymous.get("/readyz")?.expect_status(503)?;
         assert!(told["detail"].to_string().contains(named), "{told}");
         assert!(!told.to_string().contains("canary"), "{told}");
         for token in ["", settings.variable(ADMIN_TOKEN), good.variable(ADMIN_TOKEN)] {
@@ -36,17 +36,19 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
             for (method, path) in
                 [("GET", "/api/v1/targets"), ("POST", "/api/v1/sweep"), ("GET", "/nowhere")]
             {
-                let told = anonymous.send(method, path, &headers, &[])?.expect(503)?;
+                let told = anonymous.send_raw(method, path, &headers, &[])?.expect_status(503)?;
                 assert_eq!(told["code"], "not_configured", "{path}");
             }
         }
     }
-    kubelease.restart_with(good.clone().without(SWEEP_TOKEN))?;
-    kubelease.anonymous()?.get("/readyz")?.expect(200)?;
-    kubelease.admin()?.get("/api/v1/targets")?.expect(200)?;
+    kubelease.restart_with(good.clone().without_variable(SWEEP_TOKEN))?;
+    kubelease.anonymous_client()?.get("/readyz")?.expect_status(200)?;
+    kubelease.admin_client()?.get("/api/v1/targets")?.expect_status(200)?;
     for value in ["Bearer ", "Bearer"] {
-        let nobody = kubelease.anonymous()?;
-        nobody.send("POST", "/api/v1/sweep", &[("authorization", value)], &[])?.expect(401)?;
+        let nobody = kubelease.anonymous_client()?;
+        nobody
+            .send_raw("POST", "/api/v1/sweep", &[("authorization", value)], &[])?
+            .expect_status(401)?;
     }
     Ok(())
 }
@@ -54,21 +56,21 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
 pub fn a_previous_master_key_still_opens_what_it_sealed(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let first = leasing.kubelease.settings();
-    let rotated = case.settings()?.with(ADMIN_TOKEN, first.variable(ADMIN_TOKEN));
+    let rotated = case.new_settings()?.with_variable(ADMIN_TOKEN, first.variable(ADMIN_TOKEN));
 
     leasing.kubelease.restart_with(rotated.clone())?;
-    let told = leasing.issue(&json!({}))?.expect(503)?;
+    let told = leasing.issue(&json!({}))?.expect_status(503)?;
     assert_eq!(told["code"], "credential_unreadable");
 
-    let both = rotated.clone().with("previous_master_keys", first.variable(MASTER_KEY));
+    let both = rotated.clone().with_variable("previous_master_keys", first.variable(MASTER_KEY));
     leasing.kubelease.restart_with(both)?;
-    leasing.issue(&json!({}))?.expect(201)?;
+    leasing.issue(&json!({}))?.expect_status(201)?;
 
     // Put again, even without its token, it is sealed under the new key, and the old one can go.
     let mut target = leasing.target(case.control_plane().url());
     target["auth"] = json!({ "type": "token" });
-    leasing.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+    leasing.admin()?.put("/api/v1/targets/local", &target)?.expect_status(200)?;
     leasing.kubelease.restart_with(rotated)?;
-    leasing.issue(&json!({}))?.expect(201)?;
+    leasing.issue(&json!({}))?.expect_status(201)?;
     Ok(())
 }

@@ -8,31 +8,34 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::kubelease::{Kubelease, SWEEP_TOKEN, manifest};
+use testbed::kubelease::{Kubelease, SWEEP_TOKEN, manifest_path};
 
 pub fn its_pods_are_such_as_a_restricted_namespace_takes(case: &Case) -> Result<()> {
-    let (cluster, place) = (case.control_plane(), case.namespace()?);
+    let (cluster, place) = (case.control_plane(), case.new_namespace()?);
     let own = format!("/api/v1/namespaces/{}", place.name());
     let labels = json!({ "pod-security.kubernetes.io/enforce": "restricted" });
-    cluster.admin().patch(&own, &json!({ "metadata": { "labels": labels } }))?.ok()?;
+    cluster
+        .admin_client()
+        .patch(&own, &json!({ "metadata": { "labels": labels } }))?
+        .expect_success()?;
     place.service_account("default")?;
     let mut job = cronjob(case)?;
     job["metadata"]["namespace"] = json!(place.name());
-    let jobs = format!("{}?fieldValidation=Strict", place.path("batch/v1", "cronjobs"));
-    cluster.admin().post(&jobs, &job)?.expect(201)?;
+    let jobs = format!("{}?fieldValidation=Strict", place.resources_path("batch/v1", "cronjobs"));
+    cluster.admin_client().post(&jobs, &job)?.expect_status(201)?;
     // Without a scheduler and a kubelet it goes no further than this.
     let mut pod = job["spec"]["jobTemplate"]["spec"]["template"].take();
     pod["metadata"]["name"] = json!("sweep");
-    let pods = place.path("v1", "pods");
-    cluster.admin().post(&pods, &pod)?.expect(201)?;
+    let pods = place.resources_path("v1", "pods");
+    cluster.admin_client().post(&pods, &pod)?.expect_status(201)?;
     pod["metadata"]["name"] = json!("root");
     pod["spec"]["securityContext"]["runAsNonRoot"] = json!(false);
-    cluster.admin().post(&pods, &pod)?.expect(403)?;
+    cluster.admin_client().post(&pods, &pod)?.expect_status(403)?;
     Ok(())
 }
 
 pub fn its_script_sweeps_and_fails_where_it_cannot(case: &Case) -> Result<()> {
-    let kubelease = case.kubelease()?;
+    let kubelease = case.new_kubelease()?;
     let job = cronjob(case)?;
     let settings = kubelease.settings();
     let token = settings.variable(SWEEP_TOKEN);
@@ -53,8 +56,9 @@ pub fn its_script_sweeps_and_fails_where_it_cannot(case: &Case) -> Result<()> {
 }
 
 fn cronjob(case: &Case) -> Result<Value> {
-    let text = fs::read_to_string(manifest().with_file_name("deploy").join("sweep-cronjob.yaml"))?;
-    let objects = case.control_plane().objects(&text)?;
+    let text =
+        fs::read_to_string(manifest_path().with_file_name("deploy").join("sweep-cronjob.yaml"))?;
+    let objects = case.control_plane().manifest_objects(&text)?;
     let [job] = &objects[..] else { anyhow::bail!("one object, not {}", objects.len()) };
     Ok(job.clone())
 }

@@ -33,7 +33,8 @@ impl<'s> Repository<'s> {
         let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
         let program = directory.context("a directory")?.join("kubelease");
         ensure!(program.is_file(), "`cargo xtask test` builds {}", program.display());
-        let repository = Self { kubelease: case.kubelease()?, home: tempfile::tempdir()?, program };
+        let repository =
+            Self { kubelease: case.new_kubelease()?, home: tempfile::tempdir()?, program };
         fs::create_dir(repository.directory())?;
         // By their names in the wrong order, so that the order of need is seen.
         repository.write("1-identity.yaml", IDENTITY)?;
@@ -77,7 +78,7 @@ impl<'s> Repository<'s> {
     }
 
     fn get(&self, path: &str) -> Result<Value> {
-        self.kubelease.admin()?.get(path)?.expect(200)
+        self.kubelease.admin_client()?.get(path)?.expect_status(200)
     }
 
     /// The number of events, which each put makes one of.
@@ -208,10 +209,10 @@ pub fn a_mistake_is_told_with_its_place_and_nothing_is_put(case: &Case) -> Resul
 
 pub fn pruned_is_only_what_the_same_set_has_made(case: &Case) -> Result<()> {
     let repository = Repository::new(case)?;
-    let admin = repository.kubelease.admin()?;
+    let admin = repository.kubelease.admin_client()?;
     // Of nobody's set, and of another.
-    admin.put("/api/v1/identities/by-hand", &json!({}))?.expect(201)?;
-    admin.put("/api/v1/identities/theirs", &json!({"apply_set": "other"}))?.expect(201)?;
+    admin.put("/api/v1/identities/by-hand", &json!({}))?.expect_status(201)?;
+    admin.put("/api/v1/identities/theirs", &json!({"apply_set": "other"}))?.expect_status(201)?;
     let apply = ["apply", "--set", "ours", "--prune"];
     repository.expect(0, &apply)?;
     assert_eq!(repository.get("/api/v1/targets/prod")?["apply_set"], "ours");
@@ -229,7 +230,7 @@ pub fn pruned_is_only_what_the_same_set_has_made(case: &Case) -> Result<()> {
     let told = "target/prod unchanged\nidentity/bot pruned\ndynamic-secret/ci pruned\n";
     assert_eq!(pruned, told);
     for path in ["/api/v1/dynamic-secrets/ci", "/api/v1/identities/bot"] {
-        admin.get(path)?.expect(404)?;
+        admin.get(path)?.expect_status(404)?;
     }
     for path in ["/api/v1/identities/by-hand", "/api/v1/identities/theirs"] {
         repository.get(path)?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::harness::Case;
 use testbed::http::{Http, Reply};
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
@@ -31,11 +31,11 @@ pub fn rules(case: &Case) -> Result<()> {
 /// Explains logins and issues that differ in one thing each, and then does them.
 fn is_what_comes_of_it(case: &Case, of: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, of)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     for account in ["ci-job", "web"] {
         namespace.service_account(account)?;
     }
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;
     let good = job.token("ci-job", &["kubelease"])?;
@@ -59,11 +59,11 @@ fn is_what_comes_of_it(case: &Case, of: &'static Kind) -> Result<()> {
         assert!(!told.to_string().contains(&jwt), "{what}: the token is repeated");
         assert_eq!(first_failed(&told), rule, "{what}: {told}");
         let reply = really(&admin, &broker, &jwt, &lease)?;
-        let code = if reply.status == 201 { Value::Null } else { reply.json()?["code"].clone() };
+        let code = if reply.status == 201 { Value::Null } else { reply.to_json()?["code"].clone() };
         assert_eq!(told["refusal"]["code"], code, "{what}: {told}");
         assert_eq!(told["allowed"], json!(reply.status == 201), "{what}: {told}");
     }
-    assert!(!broker.kubelease.log()?.contains(&good), "the log has the token");
+    assert!(!broker.kubelease.read_log()?.contains(&good), "the log has the token");
     Ok(())
 }
 
@@ -72,7 +72,7 @@ fn explain(admin: &Http, broker: &Broker, jwt: &str, lease: &Value) -> Result<Va
     for (field, value) in lease.as_object().context("an object")? {
         body[field] = value.clone();
     }
-    admin.post("/api/v1/explain", &body)?.expect(200)
+    admin.post("/api/v1/explain", &body)?.expect_status(200)
 }
 
 /// Logs in and asks for the lease: the answer that refuses, or the last one.
@@ -81,10 +81,10 @@ fn really(admin: &Http, broker: &Broker, jwt: &str, lease: &Value) -> Result<Rep
     if login.status != 200 {
         return Ok(login);
     }
-    let made = login.json()?;
+    let made = login.to_json()?;
     let token = made["access_token"].as_str().context("a token")?;
     let path = format!("{}/leases", broker.secret_path());
-    admin.anonymous().bearing(token).post(&path, lease)
+    admin.without_credentials().with_bearer(token).post(&path, lease)
 }
 
 /// The first rule of the login or the issue that does not pass; an empty text for none.
@@ -104,7 +104,7 @@ fn tokens_asked_for(case: &Case, broker: &Broker) -> Result<usize> {
 
 pub fn a_selector_finds_what_the_api_server_finds(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
-    let (admin, cluster) = (broker.admin()?, case.control_plane().admin());
+    let (admin, cluster) = (broker.admin()?, case.control_plane().admin_client());
     let mark = broker.home_name().to_owned();
     let mut spaces = vec![];
     for labels in [
@@ -113,19 +113,21 @@ pub fn a_selector_finds_what_the_api_server_finds(case: &Case) -> Result<()> {
         json!({"team": "c"}),
         json!({"env": "prod"}),
     ] {
-        let namespace = case.namespace()?;
+        let namespace = case.new_namespace()?;
         let mut labels = labels;
         labels["kubelease-test"] = json!(mark);
         let patch = json!({"metadata": {"labels": labels}});
-        cluster.patch(&format!("/api/v1/namespaces/{}", namespace.name()), &patch)?.ok()?;
+        cluster
+            .patch(&format!("/api/v1/namespaces/{}", namespace.name()), &patch)?
+            .expect_success()?;
         spaces.push(namespace);
     }
     let path = format!("{}/namespaces", broker.secret_path());
     put_selector(&admin, &broker, &mark, &json!([{"key": "team", "operator": "Exists"}]))?;
-    let refused = admin.get(&path)?.expect(502)?;
+    let refused = admin.get(&path)?.expect_status(502)?;
     assert_eq!(refused["code"], "target_forbidden", "{refused}");
     let_list(case, &broker)?;
-    eventually("the list of namespaces", Duration::from_secs(15), || {
+    wait_until("the list of namespaces", Duration::from_secs(15), || {
         let reply = admin.get(&path)?;
         if reply.status == 200 { Ok(()) } else { Err(not_yet(format!("{reply:?}"))) }
     })?;
@@ -148,7 +150,7 @@ pub fn a_selector_finds_what_the_api_server_finds(case: &Case) -> Result<()> {
         names.sort_unstable();
         let (mut seen, mut cursor) = (vec![], String::new());
         loop {
-            let page = admin.get(&format!("{path}?limit=2{cursor}"))?.expect(200)?;
+            let page = admin.get(&format!("{path}?limit=2{cursor}"))?.expect_status(200)?;
             let items = page["items"].as_array().context("a list")?;
             seen.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
             assert_eq!(page["complete"], true, "{page}");
@@ -166,22 +168,22 @@ fn put_selector(admin: &Http, broker: &Broker, mark: &str, expressions: &Value) 
     secret.as_object_mut().context("an object")?.remove("namespaces");
     secret["namespace_selector"] =
         json!({"matchLabels": {"kubelease-test": mark}, "matchExpressions": expressions});
-    admin.put(&broker.secret_path(), &secret)?.ok()?;
+    admin.put(&broker.secret_path(), &secret)?.expect_success()?;
     Ok(())
 }
 
 /// Lets kubelease list namespaces, which no lease needs.
 fn let_list(case: &Case, broker: &Broker) -> Result<()> {
-    let (cluster, home) = (case.control_plane().admin(), broker.home_name());
+    let (cluster, home) = (case.control_plane().admin_client(), broker.home_name());
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     let name = format!("list-{home}");
     let role = json!({"metadata": {"name": name},
         "rules": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]});
-    cluster.post(&format!("{rbac}/clusterroles"), &role)?.expect(201)?;
+    cluster.post(&format!("{rbac}/clusterroles"), &role)?.expect_status(201)?;
     let account = account_of(&broker.username());
     let binding = json!({"metadata": {"name": name},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}]});
-    cluster.post(&format!("{rbac}/clusterrolebindings"), &binding)?.expect(201)?;
+    cluster.post(&format!("{rbac}/clusterrolebindings"), &binding)?.expect_status(201)?;
     Ok(())
 }

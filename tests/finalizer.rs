@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
@@ -28,26 +28,26 @@ fn held(case: &Case, kind: &'static Kind, meanwhile: u16) -> Result<()> {
     let told = &lease.objects()[0];
     let path = broker.object_path(told)?;
     let finalizers = |list: Value| {
-        broker.cluster.admin().patch(&path, &json!({ "metadata": { "finalizers": list } }))
+        broker.cluster.admin_client().patch(&path, &json!({ "metadata": { "finalizers": list } }))
     };
-    finalizers(json!(["example.com/hold"]))?.ok()?;
+    finalizers(json!(["example.com/hold"]))?.expect_success()?;
 
-    let shown = broker.revoke(&lease)?.expect(202)?;
+    let shown = broker.revoke(&lease)?.expect_status(202)?;
     assert_eq!(shown["state"], "revoking", "{shown}");
     let reason = format!("a finalizer holds the {}", told["kind"].as_str().unwrap_or_default());
     assert!(shown["closing"]["reason"].to_string().contains(&reason), "{shown}");
     // All else is gone, and with it what the token may.
     assert_eq!(broker.inventory()?.len(), before.len() + 1);
-    eventually("the binding's end", Duration::from_secs(5), || {
-        match broker.may(&lease.token, &broker.place.path("v1", kind.lists))? {
+    wait_until("the binding's end", Duration::from_secs(5), || {
+        match broker.may(&lease.token, &broker.place.resources_path("v1", kind.lists))? {
             status if status == meanwhile => Ok(()),
             other => Err(not_yet(other)),
         }
     })?;
     broker.sweep()?;
-    assert_eq!(broker.revoke(&lease)?.expect(202)?["state"], "revoking");
+    assert_eq!(broker.revoke(&lease)?.expect_status(202)?["state"], "revoking");
     let renew = broker.admin()?.post(&format!("{}/renew", lease.path()), &json!({}))?;
-    assert_eq!(renew.expect(409)?["code"], "lease_not_active");
+    assert_eq!(renew.expect_status(409)?["code"], "lease_not_active");
 
     if kind.is_existing() {
         // While it is held, its token is accepted for a minute, and for as long as the API server remembers it.
@@ -55,7 +55,7 @@ fn held(case: &Case, kind: &'static Kind, meanwhile: u16) -> Result<()> {
         assert!(shown["closing"]["reason"].to_string().contains("up to a minute more"), "{shown}");
     }
 
-    finalizers(Value::Null)?.ok()?;
+    finalizers(Value::Null)?.expect_success()?;
     broker.sweep_until(&lease, "revoked", Duration::from_secs(30))?;
     assert_eq!(broker.inventory()?, before);
     broker.until_refused(&lease.token, Duration::from_secs(12))

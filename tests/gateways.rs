@@ -19,7 +19,7 @@ use crate::kind;
 pub fn one_that_refuses_announced_bodies_is_asked_again_and_remembered(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let before = broker.inventory()?;
-    let upstream = FaultyProxy::start(broker.cluster.anonymous().clone())?;
+    let upstream = FaultyProxy::start_before(broker.cluster.anonymous_client().clone())?;
     let upstream = upstream.url().trim_start_matches("http://").parse()?;
     for refusal in
         [Refusal::Answer(417), Refusal::Answer(400), Refusal::Answer(501), Refusal::Close]
@@ -28,16 +28,17 @@ pub fn one_that_refuses_announced_bodies_is_asked_again_and_remembered(case: &Ca
         broker
             .admin()?
             .put("/api/v1/targets/local", &broker.target(&gateway.url()))?
-            .expect(200)?;
-        let first = Lease::of(broker.issue(&json!({ "ttl": "15m" }))?.expect(201)?)?;
+            .expect_status(200)?;
+        let first = Lease::of(broker.issue(&json!({ "ttl": "15m" }))?.expect_status(201)?)?;
         broker.until_let_in(&first.token)?;
         assert_ne!(gateway.refused(), 0, "{refusal:?}: nothing was announced");
         // Each request has an instance of its own: what it knows is in the store.
         let second = broker.lease(&json!({ "ttl": "15m" }))?;
-        let check = broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        let check =
+            broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
         assert_eq!(check["ok"], true, "{refusal:?}: {check}");
         for lease in [first, second] {
-            broker.revoke(&lease)?.expect(200)?;
+            broker.revoke(&lease)?.expect_status(200)?;
         }
         assert_eq!(gateway.refused(), 0, "{refusal:?}: it is asked again and again");
         assert_eq!(broker.inventory()?, before, "{refusal:?}");
@@ -61,26 +62,26 @@ pub fn one_that_asks_for_a_login_is_no_kubernetes_api(case: &Case) -> Result<()>
         (answer("302 Found\r\nlocation: /secret-canary", "")?, "it redirects (302)"),
         (answer("303 See Other\r\nlocation: /secret-canary", page)?, "it redirects (303)"),
     ] {
-        admin.put("/api/v1/targets/local", &broker.target(&proxy.url()))?.expect(200)?;
-        let told = broker.issue(&json!({}))?.expect(502)?;
+        admin.put("/api/v1/targets/local", &broker.target(&proxy.url()))?.expect_status(200)?;
+        let told = broker.issue(&json!({}))?.expect_status(502)?;
         assert_eq!(told["code"], "target_bad_answer", "{told}");
         let detail = told["detail"].as_str().context("a detail")?;
         assert!(detail.starts_with("target `local` answers no Kubernetes API"), "{told}");
-        let check = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        let check = admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
         assert_eq!((&check["ok"], &check["reachable"]), (&json!(false), &json!(true)), "{check}");
         let problem = check["problem"].as_str().context("a problem")?;
         assert!(problem.contains("answers no Kubernetes API"), "{problem}");
         assert!(problem.contains(seen), "{problem} should tell {seen:?}");
 
         // Nothing that it says is taken for an end.
-        let parked = broker.revoke(&lease)?.expect(202)?;
+        let parked = broker.revoke(&lease)?.expect_status(202)?;
         let reason = parked["closing"]["reason"].as_str().context("a reason")?;
         assert!(reason.contains("answers no Kubernetes API"), "{reason}");
         for all in [told, check, parked] {
             assert!(!all.to_string().contains("canary"), "{all}");
         }
     }
-    admin.put("/api/v1/targets/local", &broker.target(broker.cluster.url()))?.expect(200)?;
+    admin.put("/api/v1/targets/local", &broker.target(broker.cluster.url()))?.expect_status(200)?;
     broker.sweep_until(&lease, "revoked", Duration::from_secs(30))?;
     Ok(())
 }

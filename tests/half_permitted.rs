@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lease_core::permissions::{Access, BoundRole, Mode, Permission, Scope, needed};
+use lease_core::permissions::{
+    AccessQuery, BoundRole, Permission, PermissionProfile, PermissionScope, list_needed_permissions,
+};
 use serde_json::{Value, json};
 use testbed::harness::Case;
 
@@ -11,50 +13,56 @@ use crate::broker::{Broker, Lease};
 use crate::kind::{self, Kind};
 
 pub fn existing(case: &Case) -> Result<()> {
-    each_permission(case, &kind::EXISTING, |_| Mode::Existing { account: "deployer" })
+    each_permission(case, &kind::EXISTING, |_| PermissionProfile::Existing { account: "deployer" })
 }
 
 pub fn plain(case: &Case) -> Result<()> {
-    each_permission(case, &kind::PLAIN, |_| Mode::ExistingPlain { account: "deployer" })
+    each_permission(case, &kind::PLAIN, |_| PermissionProfile::ExistingPlain {
+        account: "deployer",
+    })
 }
 
 pub fn role(case: &Case) -> Result<()> {
-    each_permission(case, &kind::ROLE, |role| Mode::TemporaryRole { role: BoundRole::Role(role) })
+    each_permission(case, &kind::ROLE, |role| PermissionProfile::TemporaryRole {
+        role: BoundRole::Role(role),
+    })
 }
 
 pub fn cluster_role_in_a_namespace(case: &Case) -> Result<()> {
-    each_permission(case, &kind::CLUSTER_ROLE_HERE, |role| Mode::TemporaryRole {
+    each_permission(case, &kind::CLUSTER_ROLE_HERE, |role| PermissionProfile::TemporaryRole {
         role: BoundRole::ClusterRole(role),
     })
 }
 
 pub fn cluster_role(case: &Case) -> Result<()> {
-    each_permission(case, &kind::CLUSTER_ROLE, |role| Mode::ClusterRole { role })
+    each_permission(case, &kind::CLUSTER_ROLE, |role| PermissionProfile::ClusterRole { role })
 }
 
 pub fn rules(case: &Case) -> Result<()> {
-    each_permission(case, &kind::RULES, |_| Mode::TemporaryRules)
+    each_permission(case, &kind::RULES, |_| PermissionProfile::TemporaryRules)
 }
 
 pub fn cluster_rules(case: &Case) -> Result<()> {
-    each_permission(case, &kind::CLUSTER_RULES, |_| Mode::ClusterRules)
+    each_permission(case, &kind::CLUSTER_RULES, |_| PermissionProfile::ClusterRules)
 }
 
 fn each_permission(
     case: &Case,
     kind: &'static Kind,
-    mode: for<'a> fn(&'a str) -> Mode<'a>,
+    mode: for<'a> fn(&'a str) -> PermissionProfile<'a>,
 ) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
     // With all of them it works, and the cluster is known by `kube-system` from now on.
     let lease = broker.lease(&json!({ "ttl": "10m" }))?;
     if kind.file != "existing-plain" {
-        broker.revoke(&lease)?.expect(200)?;
+        broker.revoke(&lease)?.expect_status(200)?;
     }
     let role = broker.role();
     let mut held: Vec<Lease> = vec![];
-    for access in needed(mode(&role), false).into_iter().flat_map(Permission::accesses) {
+    for access in
+        list_needed_permissions(mode(&role), false).into_iter().flat_map(Permission::access_queries)
+    {
         let left = without(&broker, access).with_context(|| format!("without {access:?}"))?;
         held.extend(left);
         let of_held = |name: &str| held.iter().any(|lease| name.ends_with(&lease.id[..20]));
@@ -71,20 +79,20 @@ fn each_permission(
 }
 
 /// Runs a lease's life while a right is missing; returns the lease that could not be ended, if any.
-fn without(broker: &Broker, access: Access<'_>) -> Result<Option<Lease>> {
+fn without(broker: &Broker, access: AccessQuery<'_>) -> Result<Option<Lease>> {
     let taken = Taken::away(broker, access)?;
     let resource = resource(access);
     the_check_names_it(broker, access, &resource)?;
     let answer = if access.verb == "get" && access.name == Some("deployer") {
         // It is read once for each dynamic secret.
         let new = format!("/api/v1/dynamic-secrets/new-{}", broker.secret_name());
-        broker.admin()?.put(&new, &broker.secret())?.expect(201)?;
+        broker.admin()?.put(&new, &broker.secret())?.expect_status(201)?;
         broker.admin()?.post(&format!("{new}/leases"), &json!({ "ttl": "10m" }))?
     } else {
         broker.issue(&json!({ "ttl": "10m" }))?
     };
     if fails_the_issue(access) {
-        let told = answer.expect(502)?;
+        let told = answer.expect_status(502)?;
         assert_eq!(told["code"], "target_forbidden", "{told}");
         names(&told["detail"], access, &resource)?;
         taken.give_back()?;
@@ -92,7 +100,7 @@ fn without(broker: &Broker, access: Access<'_>) -> Result<Option<Lease>> {
         broker.sweep()?;
         return Ok(None);
     }
-    let lease = Lease::of(answer.expect(201)?)?;
+    let lease = Lease::of(answer.expect_status(201)?)?;
     if is_of_bound_role(access) {
         let told = lease.json["warnings"].to_string();
         ensure!(told.contains("kubelease may not read it"), "{}", lease.json);
@@ -100,28 +108,28 @@ fn without(broker: &Broker, access: Access<'_>) -> Result<Option<Lease>> {
     if access.verb == "patch" {
         let renewed =
             broker.admin()?.post(&format!("{}/renew", lease.path()), &json!({ "ttl": "20m" }))?;
-        names(&renewed.expect(502)?["detail"], access, &resource)?;
+        names(&renewed.expect_status(502)?["detail"], access, &resource)?;
     }
     let mut held = None;
     let revoked = broker.revoke(&lease)?;
     if broker.kind.file == "existing-plain" {
-        revoked.expect(409)?;
+        revoked.expect_status(409)?;
     } else if access.verb == "delete" {
-        let shown = revoked.expect(202)?;
+        let shown = revoked.expect_status(202)?;
         assert_eq!(shown["state"], "revoking", "{shown}");
         names(&shown["closing"]["reason"], access, &resource)?;
         let report = broker.sweep()?;
         assert_eq!(broker.shown(&lease)?["state"], "revoking", "{report}");
         held = Some(lease);
     } else {
-        revoked.expect(200)?;
+        revoked.expect_status(200)?;
     }
     taken.give_back()?;
     Ok(held)
 }
 
 /// `get`, `list` and `patch` are for what comes later: finding, renewing.
-fn fails_the_issue(access: Access<'_>) -> bool {
+fn fails_the_issue(access: AccessQuery<'_>) -> bool {
     match access.verb {
         "create" | "bind" => true,
         // The identity of the cluster, or an account by its name.
@@ -131,15 +139,16 @@ fn fails_the_issue(access: Access<'_>) -> bool {
 }
 
 /// The role that is bound is leased with a warning where it may not be read.
-fn is_of_bound_role(access: Access<'_>) -> bool {
+fn is_of_bound_role(access: AccessQuery<'_>) -> bool {
     access.verb == "get"
         && matches!(access.resource, "roles" | "clusterroles")
         && access.name.is_some()
 }
 
 /// A check of the target tells what is missing, and for which dynamic secret.
-fn the_check_names_it(broker: &Broker, access: Access<'_>, resource: &str) -> Result<()> {
-    let check = broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+fn the_check_names_it(broker: &Broker, access: AccessQuery<'_>, resource: &str) -> Result<()> {
+    let check =
+        broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
     let missing = |list: &Value| {
         list.as_array().is_some_and(|missing| {
             missing.iter().any(|one| {
@@ -164,7 +173,7 @@ fn the_check_names_it(broker: &Broker, access: Access<'_>, resource: &str) -> Re
     Ok(())
 }
 
-fn resource(access: Access<'_>) -> String {
+fn resource(access: AccessQuery<'_>) -> String {
     match access.subresource {
         Some(subresource) => format!("{}/{subresource}", access.resource),
         None => access.resource.to_owned(),
@@ -172,7 +181,7 @@ fn resource(access: Access<'_>) -> String {
 }
 
 /// A refusal names what is missing.
-fn names(told: &Value, access: Access<'_>, resource: &str) -> Result<()> {
+fn names(told: &Value, access: AccessQuery<'_>, resource: &str) -> Result<()> {
     let told = told.as_str().context("a reason")?;
     let verb = access.verb;
     ensure!(told.contains(&format!("`{verb}`")), "`{verb}` is not named: {told}");
@@ -191,10 +200,10 @@ struct Taken<'b> {
 }
 
 impl<'b> Taken<'b> {
-    fn away(broker: &'b Broker<'b>, access: Access<'_>) -> Result<Self> {
+    fn away(broker: &'b Broker<'b>, access: AccessQuery<'_>) -> Result<Self> {
         let kinds = match access.scope {
-            Scope::Namespace => "Role",
-            Scope::Cluster => "ClusterRole",
+            PermissionScope::Namespace => "Role",
+            PermissionScope::Cluster => "ClusterRole",
         };
         let wanted = resource(access);
         // Where all objects of a kind are allowed, the named one is too.

@@ -8,15 +8,15 @@ use testbed::control_plane::ControlPlane;
 use testbed::deploy::{Deployed, Names};
 use testbed::harness::Case;
 use testbed::namespace::Namespace;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
     let cluster = ControlPlane::start_bare()?;
     for role in ["system:discovery", "system:public-info-viewer", "system:basic-user"] {
         let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{role}");
-        cluster.admin().delete(&path)?.ok()?;
+        cluster.admin_client().delete(&path)?.expect_success()?;
     }
-    let place = Namespace::create(&cluster)?;
+    let place = Namespace::create_in(&cluster)?;
     for account in ["broker", "deployer"] {
         place.service_account(account)?;
     }
@@ -29,29 +29,29 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
         account: "deployer",
         role: "none",
     };
-    let rbac = Deployed::rbac(&cluster, "existing", &names)?;
+    let rbac = Deployed::apply_rbac(&cluster, "existing", &names)?;
     let token = place.token_for("broker")?;
     let may = |method: &str, path: &str, body: &Value| {
-        Ok::<_, anyhow::Error>(cluster.as_token(&token).json(method, path, body)?.status)
+        Ok::<_, anyhow::Error>(cluster.as_token(&token).send_json(method, path, body)?.status)
     };
-    eventually("the hardening's coming into force", Duration::from_secs(10), || {
+    wait_until("the hardening's coming into force", Duration::from_secs(10), || {
         match may("GET", "/version", &json!({}))? {
             403 => Ok(()),
             other => Err(not_yet(other)),
         }
     })?;
 
-    let mut settings = case.settings()?;
+    let mut settings = case.new_settings()?;
     settings.ca = Some(cluster.ca_pem().to_owned());
     let kubelease = case.kubelease_with(settings)?;
-    let admin = kubelease.admin()?;
+    let admin = kubelease.admin_client()?;
     let target = json!({ "url": cluster.url(), "auth": { "type": "token", "token": token } });
     let secret = json!({
         "target": "local", "account": { "type": "existing", "name": "deployer" }, "namespaces": [name],
     });
-    admin.put("/api/v1/targets/local", &target)?.expect(201)?;
-    admin.put("/api/v1/dynamic-secrets/ci", &secret)?.expect(201)?;
-    let check = || admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200);
+    admin.put("/api/v1/targets/local", &target)?.expect_status(201)?;
+    admin.put("/api/v1/dynamic-secrets/ci", &secret)?.expect_status(201)?;
+    let check = || admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200);
 
     // With what `deploy/rbac` gives, only the version stays unknown.
     let seen = check()?;
@@ -67,17 +67,17 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
     let rules = role["rules"].as_array_mut().context("rules")?;
     rules.retain(|rule| !rule["resources"][0].to_string().contains("selfsubject"));
     role["metadata"].as_object_mut().context("metadata")?.remove("resourceVersion");
-    cluster.admin().put(&testbed::deploy::path(role)?, role)?.ok()?;
+    cluster.admin_client().put(&testbed::deploy::object_path(role)?, role)?.expect_success()?;
     let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
-    eventually("the reviews' being forbidden", Duration::from_secs(10), || {
+    wait_until("the reviews' being forbidden", Duration::from_secs(10), || {
         match may("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", &review)? {
             403 => Ok(()),
             other => Err(not_yet(other)),
         }
     })?;
     // Put anew, it is met anew.
-    admin.put("/api/v1/targets/local", &target)?.expect(200)?;
-    let lease = admin.post("/api/v1/dynamic-secrets/ci/leases", &json!({}))?.expect(201)?;
+    admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;
+    let lease = admin.post("/api/v1/dynamic-secrets/ci/leases", &json!({}))?.expect_status(201)?;
     let status = cluster.token_review(lease["token"].as_str().context("a token")?)?;
     assert_eq!(status["authenticated"], true, "{status}");
     let seen = check()?;
@@ -90,8 +90,8 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
     // Its own account is known by that, and not leased.
     let mut own = secret;
     own["account"]["name"] = json!("broker");
-    let told = admin.put("/api/v1/dynamic-secrets/own", &own)?.expect(403)?;
+    let told = admin.put("/api/v1/dynamic-secrets/own", &own)?.expect_status(403)?;
     assert_eq!(told["code"], "own_account", "{told}");
     let id = lease["lease_id"].as_str().context("an id")?;
-    admin.delete(&format!("/api/v1/leases/{id}"))?.expect(200).map(drop)
+    admin.delete(&format!("/api/v1/leases/{id}"))?.expect_status(200).map(drop)
 }

@@ -18,13 +18,13 @@ use crate::login::{LoginTokens, forge, log_in, make_login_tokens, until_let_in};
 
 pub fn tokens_are_refused_alike_at_a_login_by_service_account(case: &Case) -> Result<()> {
     case.needs_dev_host("Spin does not say what is written, and its clock cannot be set")?;
-    let settings = Settings { faults: true, ..case.settings()? };
+    let settings = Settings { faults: true, ..case.new_settings()? };
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings)?;
-    let namespace = case.namespace()?;
+    let namespace = case.new_namespace()?;
     let LoginTokens { good, .. } = make_login_tokens(&broker, &namespace)?;
     let admin = broker.admin()?;
-    let observed = Observed { admin: &admin, plan: &broker.kubelease.plan() };
-    let access_token = until_let_in(&admin, &good)?.json()?["access_token"]
+    let observed = Observed { admin: &admin, plan: &broker.kubelease.fault_plan() };
+    let access_token = until_let_in(&admin, &good)?.to_json()?["access_token"]
         .as_str()
         .context("an access token")?
         .to_owned();

@@ -15,11 +15,11 @@ pub fn the_same_request_gets_the_same_lease_and_a_fresh_token(case: &Case) -> Re
     for kind in [&kind::EXISTING, &kind::RULES] {
         let broker = Broker::new(case, kind)?;
         let request = json!({ "ttl": "15m" });
-        let first = Lease::of(broker.issue_as("job-1", &request)?.expect(201)?)?;
+        let first = Lease::of(broker.issue_as("job-1", &request)?.expect_status(201)?)?;
         let made = broker.inventory()?;
         let again = broker.issue_as("job-1", &request)?;
         assert_eq!(again.header("location"), Some(first.path().as_str()));
-        let again = Lease::of(again.expect(200)?)?;
+        let again = Lease::of(again.expect_status(200)?)?;
 
         assert_eq!(again.id, first.id);
         assert_ne!((&again.token, &again.json["jti"]), (&first.token, &first.json["jti"]));
@@ -29,18 +29,21 @@ pub fn the_same_request_gets_the_same_lease_and_a_fresh_token(case: &Case) -> Re
             broker.until_let_in(token)?;
         }
         // Quoted, as the draft has it, it is the same key.
-        assert_eq!(broker.issue_as("\"job-1\"", &request)?.expect(200)?["lease_id"], first.id);
+        assert_eq!(
+            broker.issue_as("\"job-1\"", &request)?.expect_status(200)?["lease_id"],
+            first.id
+        );
 
         // Another request under this key is another's mistake, and so is a second key.
         for other in [json!({ "ttl": "16m" }), json!({})] {
-            let told = broker.issue_as("job-1", &other)?.expect(422)?;
+            let told = broker.issue_as("job-1", &other)?.expect_status(422)?;
             assert_eq!(told["code"], "idempotency_key_reused", "{other}");
         }
         for bad in ["", "a b", &"k".repeat(256)] {
-            let told = broker.issue_as(bad, &request)?.expect(422)?;
+            let told = broker.issue_as(bad, &request)?.expect_status(422)?;
             assert_eq!(told["code"], "invalid_idempotency_key", "{bad:?}");
         }
-        let other = Lease::of(broker.issue_as("job-2", &request)?.expect(201)?)?;
+        let other = Lease::of(broker.issue_as("job-2", &request)?.expect_status(201)?)?;
         assert_ne!(other.id, first.id);
         let object = broker.object(&first.objects()[0])?;
         let request_mark = &object["metadata"]["annotations"]["kubelease.dev/request"];
@@ -50,19 +53,19 @@ pub fn the_same_request_gets_the_same_lease_and_a_fresh_token(case: &Case) -> Re
         // Each check of a new issue is made again.
         let mut disabled = broker.secret();
         disabled["disabled"] = json!(true);
-        broker.admin()?.put(&broker.secret_path(), &disabled)?.expect(200)?;
-        assert_eq!(broker.issue_as("job-1", &request)?.expect(409)?["code"], "disabled");
-        broker.admin()?.put(&broker.secret_path(), &broker.secret())?.expect(200)?;
-        broker.issue_as("job-1", &request)?.expect(200)?;
+        broker.admin()?.put(&broker.secret_path(), &disabled)?.expect_status(200)?;
+        assert_eq!(broker.issue_as("job-1", &request)?.expect_status(409)?["code"], "disabled");
+        broker.admin()?.put(&broker.secret_path(), &broker.secret())?.expect_status(200)?;
+        broker.issue_as("job-1", &request)?.expect_status(200)?;
 
         // Both tokens are bound to the same, and end with it; the key does not begin anew.
-        broker.revoke(&first)?.expect(200)?;
+        broker.revoke(&first)?.expect_status(200)?;
         for token in [&first.token, &again.token] {
             broker.until_refused(token, Duration::from_secs(12))?;
         }
-        assert_eq!(broker.issue_as("job-1", &request)?.expect(409)?["code"], "lease_ended");
+        assert_eq!(broker.issue_as("job-1", &request)?.expect_status(409)?["code"], "lease_ended");
         broker.sweep()?;
-        assert_eq!(broker.issue_as("job-1", &request)?.expect(409)?["code"], "lease_ended");
+        assert_eq!(broker.issue_as("job-1", &request)?.expect_status(409)?["code"], "lease_ended");
     }
     Ok(())
 }
@@ -82,10 +85,10 @@ pub fn twenty_at_once_make_one_lease(case: &Case) -> Result<()> {
         match answer.status {
             200 | 201 => {
                 created += usize::from(answer.status == 201);
-                ids.insert(Lease::of(answer.json()?)?.id);
+                ids.insert(Lease::of(answer.to_json()?)?.id);
             }
             _ => {
-                assert_eq!(answer.expect(409)?["code"], "request_in_progress");
+                assert_eq!(answer.expect_status(409)?["code"], "request_in_progress");
                 assert!(answer.header("retry-after").is_some(), "{answer:?}");
             }
         }
@@ -98,16 +101,16 @@ pub fn twenty_at_once_make_one_lease(case: &Case) -> Result<()> {
 
 pub fn a_failed_issue_frees_its_key(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
-    let path = format!("{}/deployer", broker.place.path("v1", "serviceaccounts"));
-    let admin = broker.cluster.admin();
-    admin.delete(&path)?.ok()?;
+    let path = format!("{}/deployer", broker.place.resources_path("v1", "serviceaccounts"));
+    let admin = broker.cluster.admin_client();
+    admin.delete(&path)?.expect_success()?;
     let request = json!({ "ttl": "15m" });
-    assert_eq!(broker.issue_as("job", &request)?.expect(502)?["code"], "account_not_found");
+    assert_eq!(broker.issue_as("job", &request)?.expect_status(502)?["code"], "account_not_found");
     broker.place.service_account("deployer")?;
-    let lease = Lease::of(broker.issue_as("job", &request)?.expect(201)?)?;
+    let lease = Lease::of(broker.issue_as("job", &request)?.expect_status(201)?)?;
 
     // The account is another from now on, and gives no token for the lease of the first.
-    admin.delete(&path)?.ok()?;
+    admin.delete(&path)?.expect_success()?;
     broker.place.service_account("deployer")?;
     let told = broker.issue_as("job", &request)?;
     assert_eq!(told.status, 502, "{told:?}");
@@ -119,8 +122,8 @@ pub fn a_failed_issue_frees_its_key(case: &Case) -> Result<()> {
 pub fn a_plain_token_is_given_again_while_it_can_be(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::PLAIN)?;
     let long = json!({ "ttl": "1h" });
-    let first = Lease::of(broker.issue_as("long", &long)?.expect(201)?)?;
-    let again = Lease::of(broker.issue_as("long", &long)?.expect(200)?)?;
+    let first = Lease::of(broker.issue_as("long", &long)?.expect_status(201)?)?;
+    let again = Lease::of(broker.issue_as("long", &long)?.expect_status(200)?)?;
     assert_eq!(again.id, first.id);
     let end = |token: &str| -> Result<Value> {
         Ok(crate::lease::claims(token)?.get("exp").context("exp")?.clone())
@@ -129,11 +132,11 @@ pub fn a_plain_token_is_given_again_while_it_can_be(case: &Case) -> Result<()> {
 
     // No token is shorter than ten minutes.
     let short = json!({ "ttl": "10m" });
-    broker.issue_as("short", &short)?.expect(201)?;
+    broker.issue_as("short", &short)?.expect_status(201)?;
     let told = broker.issue_as("short", &short)?;
     // Within the same second it still has ten.
     if told.status != 200 {
-        assert_eq!(told.expect(409)?["code"], "lease_ends_too_soon");
+        assert_eq!(told.expect_status(409)?["code"], "lease_ends_too_soon");
     }
     Ok(())
 }

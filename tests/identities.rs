@@ -18,25 +18,26 @@ fn token(admin: &Http, fields: &Value) -> Result<String> {
     for (field, value) in fields.as_object().context("an object")? {
         identity[field] = value.clone();
     }
-    admin.put("/api/v1/identities/bot", &identity)?.ok()?;
-    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect(201)?;
+    admin.put("/api/v1/identities/bot", &identity)?.expect_success()?;
+    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect_status(201)?;
     Ok(made["access_token"].as_str().context("a token")?.to_owned())
 }
 
 /// The status with which a token is answered that comes with these headers.
 fn shown(http: &Http, headers: &[(&str, &str)]) -> Result<u16> {
-    Ok(http.send("GET", WHOAMI, headers, &[])?.status)
+    Ok(http.send_raw("GET", WHOAMI, headers, &[])?.status)
 }
 
 pub fn a_forged_header_never_helps(case: &Case) -> Result<()> {
-    let kubelease = case.kubelease()?;
+    let kubelease = case.new_kubelease()?;
     let elsewhere = json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}});
-    let bot = kubelease.anonymous()?.bearing(&token(&kubelease.admin()?, &elsewhere)?);
+    let bot =
+        kubelease.anonymous_client()?.with_bearer(&token(&kubelease.admin_client()?, &elsewhere)?);
     for headers in FORGED {
         assert_eq!(shown(&bot, headers)?, 401, "{headers:?}");
     }
     let here = json!({"access_token": {"trusted_ips": ["127.0.0.1"]}});
-    let bot = kubelease.anonymous()?.bearing(&token(&kubelease.admin()?, &here)?);
+    let bot = kubelease.anonymous_client()?.with_bearer(&token(&kubelease.admin_client()?, &here)?);
     for headers in FORGED {
         assert_eq!(shown(&bot, headers)?, 200, "the true address counts: {headers:?}");
     }
@@ -44,11 +45,11 @@ pub fn a_forged_header_never_helps(case: &Case) -> Result<()> {
 }
 
 pub fn a_forged_header_does_not_begin_the_count_of_failures_anew(case: &Case) -> Result<()> {
-    let anonymous = case.kubelease()?.anonymous()?;
+    let anonymous = case.new_kubelease()?.anonymous_client()?;
     let fail = |headers: &[(&str, &str)]| -> Result<u16> {
         let headers = [&[("content-type", "application/json")], headers].concat();
         let body = br#"{"identity":"bot","jwt":"a.b.c"}"#;
-        Ok(anonymous.send("POST", "/api/v1/auth/oidc/login", &headers, body)?.status)
+        Ok(anonymous.send_raw("POST", "/api/v1/auth/oidc/login", &headers, body)?.status)
     };
     // Twice as many as may fail in a minute: one minute may end among them.
     let statuses = FORGED.iter().cycle().take(2 * FAILURES + 2).map(|headers| fail(headers));
@@ -61,10 +62,10 @@ pub fn a_forged_header_does_not_begin_the_count_of_failures_anew(case: &Case) ->
 }
 
 pub fn a_trusted_proxy_tells_the_address_and_its_client_does_not(case: &Case) -> Result<()> {
-    let settings = case.settings()?.with("trusted_proxies", "127.0.0.0/8");
+    let settings = case.new_settings()?.with_variable("trusted_proxies", "127.0.0.0/8");
     let kubelease = case.kubelease_with(settings)?;
     let far = json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}});
-    let bot = kubelease.anonymous()?.bearing(&token(&kubelease.admin()?, &far)?);
+    let bot = kubelease.anonymous_client()?.with_bearer(&token(&kubelease.admin_client()?, &far)?);
     for (headers, status) in [
         (&[][..], 401),
         (&[("x-forwarded-for", "10.1.2.3")], 200),
@@ -84,19 +85,27 @@ pub fn a_trusted_proxy_tells_the_address_and_its_client_does_not(case: &Case) ->
 }
 
 pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
-    let mut settings = case.settings()?;
+    let redis = Redis::start_empty()?;
+    let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     let one = case.kubelease_with(settings.clone())?;
     let other = case.kubelease_with(settings)?;
     let limited = json!({"access_token": {"num_uses": USES}});
-    let token = token(&one.admin()?, &limited)?;
+    let token = token(&one.admin_client()?, &limited)?;
     // One use of all: a renewed token shares them with the one before.
-    let renewed = other.anonymous()?.bearing(&token).post(RENEW, &json!({}))?.expect(200)?;
+    let renewed = other
+        .anonymous_client()?
+        .with_bearer(&token)
+        .post(RENEW, &json!({}))?
+        .expect_status(200)?;
     let renewed = renewed["access_token"].as_str().context("a token")?;
-    let replicas = [&token, renewed]
-        .map(|token| Ok([one.anonymous()?.bearing(token), other.anonymous()?.bearing(token)]));
+    let replicas = [&token, renewed].map(|token| {
+        Ok([
+            one.anonymous_client()?.with_bearer(token),
+            other.anonymous_client()?.with_bearer(token),
+        ])
+    });
     let replicas: Vec<_> = replicas.into_iter().collect::<Result<Vec<_>>>()?.concat();
     let statuses = thread::scope(|scope| {
         let asking: Vec<_> = (0..100)
@@ -117,17 +126,20 @@ pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &Case) -> Result<(
         assert_eq!(shown(http, &[])?, 401);
     }
     // What one replica revokes is revoked at the other.
-    let token = self::token(&one.admin()?, &json!({}))?;
-    let (here, there) = (one.anonymous()?.bearing(&token), other.anonymous()?.bearing(&token));
+    let token = self::token(&one.admin_client()?, &json!({}))?;
+    let (here, there) = (
+        one.anonymous_client()?.with_bearer(&token),
+        other.anonymous_client()?.with_bearer(&token),
+    );
     assert_eq!([shown(&here, &[])?, shown(&there, &[])?], [200, 200]);
-    there.post("/api/v1/auth/token/revoke", &json!({}))?.expect(204)?;
+    there.post("/api/v1/auth/token/revoke", &json!({}))?.expect_status(204)?;
     assert_eq!([shown(&here, &[])?, shown(&there, &[])?], [401, 401]);
     Ok(())
 }
 
 pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
-    let mut settings = case.settings()?;
+    let redis = Redis::start_empty()?;
+    let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
@@ -135,8 +147,10 @@ pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &Case) -> 
     let grant = json!({"dynamic_secrets": ["*"], "namespaces": ["*"], "actions": ["issue"]});
     let fields = json!({"grants": [grant], "max_live_leases": CAP});
     let token = token(&broker.admin()?, &fields)?;
-    let replicas =
-        [broker.admin()?.anonymous().bearing(&token), second.anonymous()?.bearing(&token)];
+    let replicas = [
+        broker.admin()?.without_credentials().with_bearer(&token),
+        second.anonymous_client()?.with_bearer(&token),
+    ];
     let path = format!("{}/leases", broker.secret_path());
     let ask = |count: usize| {
         thread::scope(|scope| {
@@ -153,16 +167,16 @@ pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &Case) -> 
     let (mut leases, mut refused) = (vec![], 0);
     for reply in ask(100)? {
         if reply.status == 201 {
-            leases.push(Lease::of(reply.json()?)?);
+            leases.push(Lease::of(reply.to_json()?)?);
         } else {
-            assert_eq!(reply.expect(409)?["code"], "too_many_leases_of_identity");
+            assert_eq!(reply.expect_status(409)?["code"], "too_many_leases_of_identity");
             refused += 1;
         }
     }
     assert_eq!((leases.len(), refused), (CAP, 100 - CAP));
     // Two places come back, and are taken again.
     for (lease, http) in leases.drain(..2).zip(&replicas) {
-        http.delete(&lease.path())?.expect(200)?;
+        http.delete(&lease.path())?.expect_status(200)?;
     }
     let given = ask(10)?.into_iter().filter(|reply| reply.status == 201).count();
     assert_eq!(given, 2);
@@ -176,23 +190,23 @@ pub fn an_identity_leases_what_it_is_granted_and_gives_it_back(case: &Case) -> R
     let admin = broker.admin()?;
     let grant = json!({"dynamic_secrets": [broker.secret_name()], "namespaces": ["*"],
                        "actions": ["issue", "read"], "max_ttl": "15m"});
-    let bot = admin.anonymous().bearing(&token(&admin, &json!({"grants": [grant]}))?);
+    let bot = admin.without_credentials().with_bearer(&token(&admin, &json!({"grants": [grant]}))?);
     let path = format!("{}/leases", broker.secret_path());
     assert_eq!(bot.post(&path, &json!({"ttl": "16m"}))?.status, 422);
-    let issued = bot.post(&path, &json!({"ttl": "10m"}))?.expect(201)?;
+    let issued = bot.post(&path, &json!({"ttl": "10m"}))?.expect_status(201)?;
     assert_eq!(issued["requester"], "identity:bot");
     let lease = Lease::of(issued)?;
-    bot.get(&lease.path())?.expect(200)?;
+    bot.get(&lease.path())?.expect_status(200)?;
     let by_administrator = broker.lease(&json!({"ttl": "10m"}))?;
     assert_eq!(bot.get(&by_administrator.path())?.status, 404);
     assert_eq!(bot.delete(&by_administrator.path())?.status, 404);
     assert_eq!(bot.post(&format!("{}/renew", lease.path()), &json!({}))?.status, 403);
-    bot.delete(&lease.path())?.expect(200)?;
-    assert_eq!(admin.get(&lease.path())?.expect(200)?["state"], "revoked");
-    let taken = admin.send("DELETE", "/api/v1/identities/bot?leases=revoke", &[], &[])?;
-    assert_eq!(taken.expect(200)?["revoked"], 0);
+    bot.delete(&lease.path())?.expect_status(200)?;
+    assert_eq!(admin.get(&lease.path())?.expect_status(200)?["state"], "revoked");
+    let taken = admin.send_raw("DELETE", "/api/v1/identities/bot?leases=revoke", &[], &[])?;
+    assert_eq!(taken.expect_status(200)?["revoked"], 0);
     assert_eq!(bot.get(WHOAMI)?.status, 401);
-    broker.revoke(&by_administrator)?.expect(200)?;
+    broker.revoke(&by_administrator)?.expect_status(200)?;
     Ok(())
 }
 

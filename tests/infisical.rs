@@ -21,9 +21,9 @@ use crate::login::{Job, forge, put_identity, until_let_in};
 pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     let client = build_client()?;
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.service_account("ci-job")?;
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
     let put = |name: &str, access_token: &Value| -> Result<()> {
         let identity = json!({
@@ -32,7 +32,7 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
             "grants": [{"dynamic_secrets": ["*"], "namespaces": ["*"], "actions": ["issue"]}],
             "access_token": access_token,
         });
-        admin.put(&format!("/api/v1/identities/{name}"), &identity)?.ok()?;
+        admin.put(&format!("/api/v1/identities/{name}"), &identity)?.expect_success()?;
         Ok(())
     };
     put("ci", &json!({}))?;
@@ -47,7 +47,7 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     let run = |identity: &'static str| {
         let mut client = Command::new(&client);
         client.args([&url, identity]).arg(&file).arg("2");
-        let (broker, admin) = (&broker, admin.anonymous());
+        let (broker, admin) = (&broker, admin.without_credentials());
         move || lease_by_client(client, &admin, &format!("{}/leases", broker.secret_path()))
     };
     let (renewing, returning, stranger) = thread::scope(|scope| {
@@ -64,7 +64,7 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
         let [was, is] = [accessor(tokens[0])?, accessor(tokens[1])?];
         assert_eq!(was == is, same_login, "{run:?}");
         let status = |token: &str| -> Result<u16> {
-            Ok(admin.bearing(token).get("/api/v1/auth/token")?.status)
+            Ok(admin.with_bearer(token).get("/api/v1/auth/token")?.status)
         };
         assert_eq!(status(tokens[1])?, 401, "it is revoked");
         assert!(!same_login || status(tokens[0])? == 401, "so is what it was renewed from");
@@ -73,15 +73,15 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     for part in ["[status-code=401]", "the token lets nobody in"] {
         assert!(error.contains(part), "{error}");
     }
-    ensure!(!broker.kubelease.log()?.contains(&jwt), "the log has the token");
+    ensure!(!broker.kubelease.read_log()?.contains(&jwt), "the log has the token");
     Ok(())
 }
 
 pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.service_account("ci-job")?;
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;
     let jwt = job.token("ci-job", &["kubelease"])?;
@@ -91,7 +91,7 @@ pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
     let send = |content_type: &str, form: &str| {
         let headers = [("content-type", content_type)];
         let path = "/api/v1/auth/kubernetes-auth/login";
-        admin.anonymous().send("POST", path, &headers, form.as_bytes())
+        admin.without_credentials().send_raw("POST", path, &headers, form.as_bytes())
     };
     let escaped = jwt.replace('.', "%2E");
     for form in [
@@ -99,10 +99,10 @@ pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
         format!("jwt={escaped}%0A&organizationSlug=acme&identityId=c%69"),
     ] {
         for content_type in forms {
-            let made = send(content_type, &form)?.expect(200)?;
+            let made = send(content_type, &form)?.expect_status(200)?;
             assert_eq!((&made["tokenType"], &made["expiresIn"]), (&json!("Bearer"), &json!(3600)));
-            let bot = admin.bearing(made["accessToken"].as_str().context("a token")?);
-            assert_eq!(bot.get("/api/v1/auth/token")?.expect(200)?["identity"], "ci");
+            let bot = admin.with_bearer(made["accessToken"].as_str().context("a token")?);
+            assert_eq!(bot.get("/api/v1/auth/token")?.expect_status(200)?["identity"], "ci");
         }
     }
     for (content_type, form, status, error) in [
@@ -114,7 +114,7 @@ pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
         ("application/json", format!("identityId=ci&jwt={jwt}"), 400, "Bad Request"),
     ] {
         let reply = send(content_type, &form)?;
-        let told = reply.expect(status)?;
+        let told = reply.expect_status(status)?;
         assert_eq!(
             (&told["statusCode"], &told["error"]),
             (&json!(status), &json!(error)),
@@ -122,7 +122,7 @@ pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
         );
         ensure!(!told.to_string().contains(&jwt), "{told}");
     }
-    ensure!(!broker.kubelease.log()?.contains(&jwt), "the log has the token");
+    ensure!(!broker.kubelease.read_log()?.contains(&jwt), "the log has the token");
     Ok(())
 }
 
@@ -133,8 +133,8 @@ fn lease_by_client(mut client: Command, http: &Http, leases: &str) -> Result<Vec
     for line in BufReader::new(running.stdout.take().context("its output")?).lines() {
         let line = line?;
         if lines.is_empty() && line.starts_with("token ") {
-            let lease = http.bearing(word(&line, 1)?).post(leases, &json!({"ttl": "10m"}))?;
-            lease.expect(201)?;
+            let lease = http.with_bearer(word(&line, 1)?).post(leases, &json!({"ttl": "10m"}))?;
+            lease.expect_status(201)?;
         }
         lines.push(line);
     }
@@ -148,7 +148,7 @@ fn build_client() -> Result<PathBuf> {
     let mut go = Command::new("go");
     go.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/infisical-login"));
     go.env("GOWORK", "off").args(["build", "-trimpath", "-o"]).arg(&client).arg(".");
-    command::run("building Infisical's client", &mut go)?;
+    command::run_command("building Infisical's client", &mut go)?;
     Ok(client)
 }
 

@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use testbed::control_plane::{ControlPlane, Options};
 use testbed::deploy::Deployed;
 use testbed::faulty::FaultyProxy;
-use testbed::harness::{Case, run, tests};
+use testbed::harness::{Case, run_tests, tests};
 use testbed::http::Http;
 use testbed::namespace::Namespace;
-use testbed::process::Keeper;
-use testbed::wait::{eventually, not_yet};
+use testbed::process::Supervisor;
+use testbed::wait::{not_yet, wait_until};
 
 fn main() -> ExitCode {
-    run(tests![
+    run_tests(tests![
         an_api_server_that_closes_its_connections_does_no_harm,
         a_way_that_ends_at_any_byte_does_no_harm,
         a_target_with_a_wrong_credential_spoils_nothing_for_another,
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 fn an_api_server_that_closes_its_connections_does_no_harm(case: &Case) -> Result<()> {
     let _turn = turn();
     let options = Options { bare: true, goaway_chance: Some(0.02), ..Options::default() };
-    let cluster = ControlPlane::start_with(&options, Keeper::new()?)?;
+    let cluster = ControlPlane::start_with(&options, Supervisor::new()?)?;
     let way = Way::new(case, &cluster, cluster.url())?;
     way.run()
 }
@@ -40,7 +40,7 @@ fn an_api_server_that_closes_its_connections_does_no_harm(case: &Case) -> Result
 fn a_way_that_ends_at_any_byte_does_no_harm(case: &Case) -> Result<()> {
     let _turn = turn();
     let cluster = case.control_plane();
-    let proxy = FaultyProxy::start(cluster.anonymous().clone())?;
+    let proxy = FaultyProxy::start_before(cluster.anonymous_client().clone())?;
     let way = Way::new(case, cluster, &proxy.url())?;
     proxy.cut_some(5, 20_261_128);
     way.run()
@@ -54,7 +54,7 @@ fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &Case) -> R
     let way = Way::new(case, cluster, cluster.url())?;
     let wrong = json!({ "type": "token", "token": "wrong" });
     let wrong = json!({ "url": cluster.url(), "auth": wrong, "ca": "custom" });
-    way.admin.put("/api/v1/targets/wrong", &wrong)?.expect(201)?;
+    way.admin.put("/api/v1/targets/wrong", &wrong)?.expect_status(201)?;
     let tally = Tally::default();
     thread::scope(|scope| {
         for _ in 0..WORKERS / 2 {
@@ -89,7 +89,7 @@ struct Way<'c> {
 
 impl<'c> Way<'c> {
     fn new(case: &Case, cluster: &'c ControlPlane, url: &str) -> Result<Self> {
-        let place = Namespace::create(cluster)?;
+        let place = Namespace::create_in(cluster)?;
         place.service_account("deployer")?;
         place.service_account("broker")?;
         let binding = json!({
@@ -106,15 +106,15 @@ impl<'c> Way<'c> {
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
             "metadata": { "name": place.name() }, "rules": rules,
         });
-        let binding = Deployed::create(cluster, vec![role, binding])?;
+        let binding = Deployed::create_objects(cluster, vec![role, binding])?;
         // What was given up may land for a second only, so that nobody need wait long.
-        let mut settings = case.settings()?.with("landing_time", "1s");
+        let mut settings = case.new_settings()?.with_variable("landing_time", "1s");
         settings.ca = Some(cluster.ca_pem().to_owned());
-        let admin = case.kubelease_with(settings)?.admin()?;
+        let admin = case.kubelease_with(settings)?.admin_client()?;
         let token = place.token_for("broker")?;
         let target =
             json!({ "url": url, "auth": { "type": "token", "token": token }, "ca": "custom" });
-        admin.put("/api/v1/targets/way", &target)?.expect(201)?;
+        admin.put("/api/v1/targets/way", &target)?.expect_status(201)?;
         let mut secrets = vec![];
         for (name, account) in [
             ("plain", json!({ "type": "existing", "name": "deployer", "revocable": false })),
@@ -131,7 +131,7 @@ impl<'c> Way<'c> {
                 "default_ttl": "15m", "max_ttl": "1h",
             });
             let path = format!("/api/v1/dynamic-secrets/{name}");
-            admin.put(&path, &secret)?.expect(201)?;
+            admin.put(&path, &secret)?.expect_status(201)?;
             secrets.push((path, secret));
         }
         let it = Self { cluster, admin, target, place, secrets, _binding: binding };
@@ -141,7 +141,7 @@ impl<'c> Way<'c> {
 
     /// Waits until the API server counts the binding.
     fn until_counted(&self) -> Result<()> {
-        eventually("the broker's rights", PATIENCE, || match self.check("way") {
+        wait_until("the broker's rights", PATIENCE, || match self.check("way") {
             Ok(()) => Ok(()),
             Err(error) => Err(not_yet(format!("{error:#}"))),
         })
@@ -161,11 +161,12 @@ impl<'c> Way<'c> {
     }
 
     fn round(&self, number: usize, tally: &Tally) {
-        let put = || self.admin.put("/api/v1/targets/way", &self.target)?.expect(200).map(drop);
+        let put =
+            || self.admin.put("/api/v1/targets/way", &self.target)?.expect_status(200).map(drop);
         // The next lease is the first since, and looks at cluster and account anew.
         tally.add("put target", put());
         let (path, secret) = &self.secrets[number % self.secrets.len()];
-        let put_secret = || self.admin.put(path, secret)?.expect(200).map(drop);
+        let put_secret = || self.admin.put(path, secret)?.expect_status(200).map(drop);
         tally.add("put dynamic secret", put_secret());
         tally.add("check", self.check("way"));
         tally.add("issue plain", self.issue("plain").map(drop));
@@ -192,7 +193,7 @@ impl<'c> Way<'c> {
     /// A target as it is, told truly.
     fn check(&self, target: &str) -> Result<()> {
         let path = format!("/api/v1/targets/{target}/check");
-        let seen = self.admin.post(&path, &json!({}))?.expect(200)?;
+        let seen = self.admin.post(&path, &json!({}))?.expect_status(200)?;
         is_true(seen["missing_permissions"] == json!([]), &seen)?;
         let secrets = seen["dynamic_secrets"].as_array().context("dynamic secrets")?;
         let good = secrets.iter().all(|one| one["issue"] == true && one["take_back"] == true);
@@ -203,14 +204,14 @@ impl<'c> Way<'c> {
     /// A lease whose token the API server takes; its id.
     fn issue(&self, secret: &str) -> Result<String> {
         let path = format!("/api/v1/dynamic-secrets/{secret}/leases");
-        let lease = self.admin.post(&path, &json!({}))?.expect(201)?;
+        let lease = self.admin.post(&path, &json!({}))?.expect_status(201)?;
         self.is_let_in(&lease)?;
         Ok(lease["lease_id"].as_str().context("an id")?.to_owned())
     }
 
     fn renew(&self, id: &str) -> Result<()> {
         let path = format!("/api/v1/leases/{id}/renew");
-        let renewed = self.admin.post(&path, &json!({ "ttl": "30m" }))?.expect(200)?;
+        let renewed = self.admin.post(&path, &json!({ "ttl": "30m" }))?.expect_status(200)?;
         self.is_let_in(&renewed)
     }
 
@@ -220,7 +221,7 @@ impl<'c> Way<'c> {
         let ask = || self.cluster.ask_self_subject_review(token);
         let answer = ask().or_else(|_| ask()).or_else(|_| ask())?;
         is_true(answer.status != 401, &lease["lease_id"])?;
-        let user = answer.expect(201)?["status"]["userInfo"].take();
+        let user = answer.expect_status(201)?["status"]["userInfo"].take();
         let username = user["username"].as_str().unwrap_or_default();
         let expected = format!("system:serviceaccount:{}:", self.place.name());
         is_true(username.starts_with(&expected), &lease["lease_id"])
@@ -232,14 +233,15 @@ impl<'c> Way<'c> {
         if reply.status == 200 {
             return Ok(());
         }
-        let begun = reply.expect(202)?;
+        let begun = reply.expect_status(202)?;
         let reason = begun["closing"]["reason"].as_str().unwrap_or_default();
         ensure!(reason.contains("may still take effect"), "{begun}");
         Ok(())
     }
 
     fn sweep(&self) -> Result<()> {
-        let report = self.admin.post("/api/v1/sweep?reconcile=true", &json!({}))?.expect(200)?;
+        let report =
+            self.admin.post("/api/v1/sweep?reconcile=true", &json!({}))?.expect_status(200)?;
         let failed = report["failed"].as_array().context("failures")?;
         let late = |failure: &Value| {
             failure["reason"]
@@ -255,12 +257,12 @@ impl<'c> Way<'c> {
 
     /// Sweeps until nothing of ours is there any more: nothing was called ended that was not.
     fn until_nothing_is_left(&self) -> Result<()> {
-        eventually("the end of all leases", PATIENCE, || {
+        wait_until("the end of all leases", PATIENCE, || {
             self.sweep().map_err(|error| not_yet(format!("{error:#}")))?;
             let mut left = BTreeSet::new();
             for (api, plural) in MADE {
-                let path = self.place.path(api, plural);
-                let list = self.cluster.admin().get(&path)?.expect(200)?;
+                let path = self.place.resources_path(api, plural);
+                let list = self.cluster.admin_client().get(&path)?.expect_status(200)?;
                 let names = list["items"].as_array().map_or(&[][..], Vec::as_slice).iter();
                 left.extend(names.map(|item| item["metadata"]["name"].to_string()));
             }

@@ -17,7 +17,7 @@ const NEW: (TestKey, &str) = (TestKey::Rsa, "new");
 
 pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
     let oidc = Oidc::with_clock(case)?;
-    let issuer = oidc.server.serve("/ci", &[OLD.0.jwk(OLD.1)]);
+    let issuer = oidc.server.serve_issuer("/ci", &[OLD.0.jwk(OLD.1)]);
     oidc.put_issuer("ci", &issuer)?;
     let at_once = |keys: &[(TestKey, &str)]| -> Result<Vec<Reply>> {
         let logins = keys.iter().cycle().take(JOBS).map(|(key, id)| {
@@ -29,11 +29,11 @@ pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
         for reply in replies {
             assert_eq!(reply.status, status, "{what}: {reply:?}");
         }
-        assert_eq!(oidc.server.asked("/ci"), asked, "{what}");
+        assert_eq!(oidc.server.count_requests("/ci"), asked, "{what}");
     };
     expect(at_once(&[OLD])?, 200, 2, "the first logins of all");
     expect(at_once(&[NEW])?, 401, 2, "a key that is not served, at once");
-    oidc.server.serve("/ci", &[OLD.0.jwk(OLD.1), NEW.0.jwk(NEW.1)]);
+    oidc.server.serve_issuer("/ci", &[OLD.0.jwk(OLD.1), NEW.0.jwk(NEW.1)]);
     oidc.set_clock(31)?;
     expect(at_once(&[NEW, OLD])?, 200, 4, "a new key, and the old one beside it");
     oidc.set_clock(62)?;
@@ -41,7 +41,7 @@ pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
     expect(at_once(&[unknown])?, 401, 6, "a made-up key");
     expect(at_once(&[unknown, unknown])?, 401, 6, "and again");
     expect(at_once(&[NEW, OLD])?, 200, 6, "while somebody makes up keys");
-    oidc.server.serve("/ci", &[NEW.0.jwk(NEW.1)]);
+    oidc.server.serve_issuer("/ci", &[NEW.0.jwk(NEW.1)]);
     oidc.set_clock(62 + 601)?;
     expect(at_once(&[NEW])?, 200, 8, "once the old keys are stale");
     expect(at_once(&[OLD])?, 401, 8, "a key that was withdrawn");
@@ -59,12 +59,12 @@ pub fn keys_are_kept_as_long_as_their_issuer_allows_within_bounds(case: &Case) -
         ("/a-year", Some("max-age=31536000, immutable"), 86_400),
     ];
     for (path, cache_control, _) in rows {
-        let issuer = oidc.server.serve(path, &[]);
+        let issuer = oidc.server.serve_issuer(path, &[]);
         let answer = match cache_control {
-            Some(value) => Answer::cached(value, &keys),
-            None => Answer::text(&keys.to_string()),
+            Some(value) => Answer::from_cached_json(value, &keys),
+            None => Answer::from_text(&keys.to_string()),
         };
-        oidc.server.answer(&keys_path(path), answer);
+        oidc.server.set_answer(&keys_path(path), answer);
         oidc.put_issuer(&path[1..], &issuer)?;
     }
     for (path, _, fresh) in rows {
@@ -72,8 +72,8 @@ pub fn keys_are_kept_as_long_as_their_issuer_allows_within_bounds(case: &Case) -
         for (clock, asked) in [(0, 2), (fresh - MARGIN, 2), (fresh + MARGIN, 4)] {
             oidc.set_clock(clock)?;
             let jwt = oidc.token(&oidc.server.url(path), OLD.0, OLD.1)?;
-            oidc.log_in(&path[1..], &jwt)?.expect(200)?;
-            assert_eq!(oidc.server.asked(path), asked, "{path} after {clock} seconds");
+            oidc.log_in(&path[1..], &jwt)?.expect_status(200)?;
+            assert_eq!(oidc.server.count_requests(path), asked, "{path} after {clock} seconds");
         }
     }
     Ok(())
@@ -83,15 +83,15 @@ pub fn an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out
     case: &Case,
 ) -> Result<()> {
     let oidc = Oidc::with_clock(case)?;
-    let closed = ClosedPort::take()?;
+    let closed = ClosedPort::take_port()?;
     let dead = format!("https://localhost:{}", closed.address()?.port());
     // No CA that is known for that host has signed its certificate.
-    let untrusted = oidc.server.serve("/untrusted", &[OLD.0.jwk(OLD.1)]);
+    let untrusted = oidc.server.serve_issuer("/untrusted", &[OLD.0.jwk(OLD.1)]);
     let untrusted = untrusted.replace("localhost", "127.0.0.1");
     let faults = faults(&oidc);
     let mut issuers = vec![("dead".to_owned(), dead), ("untrusted".to_owned(), untrusted)];
     for (name, ..) in &faults {
-        issuers.push(((*name).to_owned(), oidc.server.serve(&format!("/{name}"), &[])));
+        issuers.push(((*name).to_owned(), oidc.server.serve_issuer(&format!("/{name}"), &[])));
     }
     for (name, issuer) in &issuers {
         oidc.put_issuer(name, issuer)?;
@@ -111,7 +111,7 @@ pub fn an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out
             let path = format!("/{name}");
             let (at, answer) = fault;
             let at = if *at == Part::Document { document_path(&path) } else { keys_path(&path) };
-            oidc.server.answer(&at, answer.clone());
+            oidc.server.set_answer(&at, answer.clone());
         }
     };
     let all_unavailable = |replies: &[Reply]| {
@@ -124,14 +124,14 @@ pub fn an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out
 
     break_all();
     all_unavailable(&all_log_in()?);
-    let log = oidc.kubelease.log()?;
+    let log = oidc.kubelease.read_log()?;
     for (name, _, reason) in &faults {
         let line = format!("the keys of the issuer of identity `{name}` are not known");
         let line = log.lines().find(|at| at.contains(&line)).unwrap_or_default();
         assert!(line.contains(reason), "{name}: the log says: {line}");
     }
     for (name, ..) in &faults {
-        oidc.server.serve(&format!("/{name}"), &[OLD.0.jwk(OLD.1)]);
+        oidc.server.serve_issuer(&format!("/{name}"), &[OLD.0.jwk(OLD.1)]);
     }
     let let_in = |replies: &[Reply], what: &str| {
         for (reply, (name, _)) in replies.iter().zip(&issuers).skip(2) {
@@ -158,12 +158,13 @@ enum Part {
 /// Issuers by name: which part of them is how, and the reason that the log gives.
 fn faults(oidc: &Oidc) -> Vec<(&'static str, (Part, Answer), &'static str)> {
     use Part::{Document, Keys};
-    let elsewhere = oidc.server.serve("/good", &[OLD.0.jwk(OLD.1)]);
+    let elsewhere = oidc.server.serve_issuer("/good", &[OLD.0.jwk(OLD.1)]);
     let redirect = |status: u16, path: String| {
         Answer::Say(status, vec![("location", oidc.server.url(&path))], String::new())
     };
-    let document =
-        |issuer: Value, keys: Value| Answer::json(&json!({"issuer": issuer, "jwks_uri": keys}));
+    let document = |issuer: Value, keys: Value| {
+        Answer::from_json(&json!({"issuer": issuer, "jwks_uri": keys}))
+    };
     let good_keys = json!(oidc.server.url(&keys_path("/good")));
     let at = |name: &str| json!(oidc.server.url(&format!("/{name}")));
     let mut large = json!({"issuer": at("large"), "jwks_uri": good_keys});
@@ -186,27 +187,27 @@ fn faults(oidc: &Oidc) -> Vec<(&'static str, (Part, Answer), &'static str)> {
         ("dripping-keys", (Keys, Answer::Drip), no_keys),
         ("flooding", (Document, Answer::Flood), no_document),
         ("flooding-keys", (Keys, Answer::Flood), no_keys),
-        ("large", (Document, Answer::json(&large)), no_document),
-        ("large-keys", (Keys, Answer::json(&large_keys)), no_keys),
+        ("large", (Document, Answer::from_json(&large)), no_document),
+        ("large-keys", (Keys, Answer::from_json(&large_keys)), no_keys),
         ("moved", (Document, redirect(302, document_path("/good"))), "status 302"),
         ("moved-for-good", (Document, redirect(308, document_path("/good"))), "status 308"),
         ("moved-keys", (Keys, redirect(307, keys_path("/good"))), "status 307"),
-        ("failing", (Document, Answer::status(500)), "status 500"),
-        ("empty", (Document, Answer::status(204)), "status 204"),
-        ("gone-keys", (Keys, Answer::status(404)), "status 404"),
+        ("failing", (Document, Answer::from_status(500)), "status 500"),
+        ("empty", (Document, Answer::from_status(204)), "status 204"),
+        ("gone-keys", (Keys, Answer::from_status(404)), "status 404"),
         ("liar", (Document, document(json!(elsewhere), good_keys.clone())), other),
         ("nobody", (Document, document(Value::Null, good_keys.clone())), other),
         ("list", (Document, document(json!([at("list")]), good_keys.clone())), other),
         ("slash", (Document, document(json!(oidc.server.url("/slash/")), good_keys)), other),
         ("no-url", (Document, document(at("no-url"), Value::Null)), no_url),
         ("plain", (Document, document(at("plain"), json!("http://192.0.2.1/keys"))), no_url),
-        ("page", (Document, Answer::text("<html>sign in</html>")), "no JSON object"),
-        ("page-keys", (Keys, Answer::text("<html>sign in</html>")), unusable),
-        ("torn-keys", (Keys, Answer::text(truncated)), unusable),
-        ("array-keys", (Keys, Answer::json(&json!([OLD.0.jwk(OLD.1)]))), unusable),
-        ("object-keys", (Keys, Answer::json(&json!({"keys": OLD.0.jwk(OLD.1)}))), unusable),
-        ("no-keys", (Keys, Answer::json(&json!({"keys": []}))), unusable),
-        ("symmetric-keys", (Keys, Answer::json(&symmetric)), unusable),
+        ("page", (Document, Answer::from_text("<html>sign in</html>")), "no JSON object"),
+        ("page-keys", (Keys, Answer::from_text("<html>sign in</html>")), unusable),
+        ("torn-keys", (Keys, Answer::from_text(truncated)), unusable),
+        ("array-keys", (Keys, Answer::from_json(&json!([OLD.0.jwk(OLD.1)]))), unusable),
+        ("object-keys", (Keys, Answer::from_json(&json!({"keys": OLD.0.jwk(OLD.1)}))), unusable),
+        ("no-keys", (Keys, Answer::from_json(&json!({"keys": []}))), unusable),
+        ("symmetric-keys", (Keys, Answer::from_json(&symmetric)), unusable),
     ]
 }
 

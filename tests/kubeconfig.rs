@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind;
@@ -22,12 +22,12 @@ pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &Case) ->
     broker.put_ca()?;
     let identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
         "namespaces": ["*"], "actions": ["issue", "read"]}]});
-    admin.put("/api/v1/identities/ci", &identity)?.expect(201)?;
-    let made = admin.post("/api/v1/identities/ci/tokens", &json!({}))?.expect(201)?;
+    admin.put("/api/v1/identities/ci", &identity)?.expect_status(201)?;
+    let made = admin.post("/api/v1/identities/ci/tokens", &json!({}))?.expect_status(201)?;
     let token = made["access_token"].as_str().context("a token")?;
 
     let path = format!("{}/kubeconfig?via=curl", broker.secret_path());
-    let kubeconfig = admin.bearing(token).get(&path)?.expect(200)?;
+    let kubeconfig = admin.with_bearer(token).get(&path)?.expect_status(200)?;
     let text = kubeconfig.to_string();
     ensure!(!text.contains(token) && !text.contains(&broker.token), "a secret is in {text}");
     let home = tempfile::tempdir()?;
@@ -43,11 +43,11 @@ pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &Case) ->
         Ok(kubectl.envs(variables.iter().copied()).output()?)
     };
     let known = [("KUBELEASE_URL", url.as_str()), ("KUBELEASE_TOKEN", token)];
-    eventually("kubectl's being let in", Duration::from_secs(20), || {
+    wait_until("kubectl's being let in", Duration::from_secs(20), || {
         let output = kubectl(&known)?;
         if output.status.success() { Ok(()) } else { Err(not_yet(format!("{output:?}"))) }
     })?;
-    let leases = admin.get("/api/v1/leases?state=active")?.expect(200)?;
+    let leases = admin.get("/api/v1/leases?state=active")?.expect_status(200)?;
     let lease = &leases["items"][0];
     ensure!(lease["requester"] == "identity:ci", "{lease}");
 
@@ -100,7 +100,7 @@ pub fn kubectl_reads_the_context_that_is_added_to_its_file(case: &Case) -> Resul
     assert_eq!(kubectl(&["config", "current-context"])?, "mine\n");
     let password = "--output=jsonpath={.users[?(@.name=='mine')].user.password}";
     assert_eq!(kubectl(&["config", "view", "--raw", password])?, "sesame");
-    eventually("kubectl's being let in", Duration::from_secs(20), || {
+    wait_until("kubectl's being let in", Duration::from_secs(20), || {
         let place = format!("--namespace={}", broker.place.name());
         kubectl(&["--context=leased", &place, "get", "services", "--output=name"]).map_err(not_yet)
     })?;

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::command;
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::kind;
 use crate::machine::Machine;
@@ -37,7 +37,7 @@ impl<'s> Workplace<'s> {
         machine.broker.place.service_account("default")?;
         let workplace = Self { machine, kubeconfig };
         workplace.make_pod("first")?;
-        eventually("kubectl's being let in", Duration::from_secs(20), || {
+        wait_until("kubectl's being let in", Duration::from_secs(20), || {
             let output = workplace.run(&["get", "pods", "-o", "name"])?;
             if output.status.success() { Ok(()) } else { Err(not_yet(format!("{output:?}"))) }
         })?;
@@ -77,7 +77,7 @@ impl<'s> Workplace<'s> {
     /// The id of the one lease that is active.
     fn active_lease(&self) -> Result<String> {
         let admin = self.machine.broker.admin()?;
-        let leases = admin.get("/api/v1/leases?state=active")?.expect(200)?;
+        let leases = admin.get("/api/v1/leases?state=active")?.expect_status(200)?;
         let items = leases["items"].as_array().context("a list")?;
         let [lease] = items.as_slice() else { anyhow::bail!("one lease, not {leases}") };
         Ok(lease["lease_id"].as_str().context("an id")?.to_owned())
@@ -85,7 +85,7 @@ impl<'s> Workplace<'s> {
 
     fn revoke(&self, lease: &str) -> Result<()> {
         let path = format!("/api/v1/leases/{lease}");
-        self.machine.broker.admin()?.delete(&path)?.expect(200)?;
+        self.machine.broker.admin()?.delete(&path)?.expect_status(200)?;
         Ok(())
     }
 
@@ -118,7 +118,7 @@ pub fn a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at
         ["logged in", "Unauthorized", "Forbidden"].iter().any(|word| error.contains(word));
     ensure!(is_told, "{error}");
     workplace.forget_looking()?;
-    eventually("another lease's being let in", Duration::from_secs(20), || {
+    wait_until("another lease's being let in", Duration::from_secs(20), || {
         let output = workplace.run(&["get", "pods", "-o", "name"])?;
         if output.status.success() { Ok(()) } else { Err(not_yet(format!("{output:?}"))) }
     })?;
@@ -192,7 +192,7 @@ pub fn kubectl_works_as_ever_with_the_plugin(case: &Case) -> Result<()> {
     fs::write(kustomization.join("pod.yaml"), pod)?;
     fs::write(kustomization.join("kustomization.yaml"), "resources:\n- pod.yaml\n")?;
     let directory = kustomization.to_str().context("a path")?;
-    eventually("the new lease's being let in", Duration::from_secs(20), || {
+    wait_until("the new lease's being let in", Duration::from_secs(20), || {
         let output = workplace.run(&["get", "-k", directory, "-o", "name"])?;
         if output.stdout == b"pod/first\n" { Ok(()) } else { Err(not_yet(format!("{output:?}"))) }
     })?;
@@ -264,6 +264,6 @@ fn build_informer() -> Result<PathBuf> {
     let mut go = Command::new("go");
     go.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/pod-informer"));
     go.env("GOWORK", "off").args(["build", "-trimpath", "-o"]).arg(&informer).arg(".");
-    command::run("building an informer on client-go", &mut go)?;
+    command::run_command("building an informer on client-go", &mut go)?;
     Ok(informer)
 }

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::setup::Leasing;
 
@@ -18,11 +18,11 @@ pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let namespace = leasing.namespace.name();
     let rules = json!([{ "apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"] }]);
-    leasing.namespace.allow("deployer", "reader", &rules)?;
+    leasing.namespace.allow_account("deployer", "reader", &rules)?;
 
     let reply = leasing.issue(&json!({ "ttl": "15m", "namespace": namespace }))?;
     assert_eq!(reply.header("cache-control"), Some("no-store"));
-    let lease = reply.expect(201)?;
+    let lease = reply.expect_status(201)?;
     let token = lease["token"].as_str().context("a token")?;
 
     // The API server itself says whose token it is, and by which id it knows it.
@@ -46,20 +46,20 @@ pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
     // It may what its account may, and nothing beside.
     let bearer = case.control_plane().as_token(token);
     let may = |path: &str| bearer.get(path).map(|reply| reply.status);
-    eventually("letting the token in", Duration::from_secs(10), || {
-        match may(&leasing.namespace.path("v1", "configmaps"))? {
+    wait_until("letting the token in", Duration::from_secs(10), || {
+        match may(&leasing.namespace.resources_path("v1", "configmaps"))? {
             200 => Ok(()),
             other => Err(not_yet(format!("the role is not seen yet: {other}"))),
         }
     })?;
-    assert_eq!(may(&leasing.namespace.path("v1", "secrets"))?, 403);
+    assert_eq!(may(&leasing.namespace.resources_path("v1", "secrets"))?, 403);
     assert_eq!(may("/api/v1/namespaces/default/configmaps")?, 403);
 
     // What is kept of it can be shown, all but the token.
     let id = lease["lease_id"].as_str().context("an id")?;
     let path = format!("/api/v1/leases/{id}");
     assert_eq!(reply.header("location"), Some(path.as_str()));
-    let shown = leasing.admin()?.get(&path)?.expect(200)?;
+    let shown = leasing.admin()?.get(&path)?.expect_status(200)?;
     assert_eq!(shown["state"], "active");
     let mut without_token = lease.clone();
     without_token.as_object_mut().context("an object")?.remove("token");
@@ -76,7 +76,7 @@ pub fn a_lease_ends_when_its_token_says(case: &Case) -> Result<()> {
         (json!({ "ttl": "1h30m" }), 5400),
         (json!({ "ttl": "1d" }), 86_400),
     ] {
-        let lease = leasing.issue(&request)?.expect(201)?;
+        let lease = leasing.issue(&request)?.expect_status(201)?;
         let claims = claims(lease["token"].as_str().context("a token")?)?;
         let length = claims["exp"].as_i64().zip(claims["iat"].as_i64()).map(|(exp, iat)| exp - iat);
         assert_eq!(length, Some(seconds), "{request}");
@@ -89,26 +89,27 @@ pub fn a_lease_ends_when_its_token_says(case: &Case) -> Result<()> {
 
 pub fn a_namespace_must_be_named_only_where_there_is_a_choice(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let other = case.namespace()?;
+    let other = case.new_namespace()?;
     other.service_account("deployer")?;
     let mut two = leasing.secret();
     two["namespaces"] = json!([leasing.namespace.name(), other.name()]);
-    leasing.admin()?.put("/api/v1/dynamic-secrets/ci", &two)?.expect(200)?;
+    leasing.admin()?.put("/api/v1/dynamic-secrets/ci", &two)?.expect_status(200)?;
 
-    let reply = leasing.issue(&json!({}))?.expect(422)?;
+    let reply = leasing.issue(&json!({}))?.expect_status(422)?;
     assert_eq!(reply["code"], "namespace_required");
     assert!(reply["detail"].to_string().contains(other.name()), "{reply}");
-    let lease = leasing.issue(&json!({ "namespace": leasing.namespace.name() }))?.expect(201)?;
+    let lease =
+        leasing.issue(&json!({ "namespace": leasing.namespace.name() }))?.expect_status(201)?;
     assert_eq!(lease["namespace"], leasing.namespace.name());
     // In the other one kubelease itself may not mint: its right ends where its role does.
-    let reply = leasing.issue(&json!({ "namespace": other.name() }))?.expect(502)?;
+    let reply = leasing.issue(&json!({ "namespace": other.name() }))?.expect_status(502)?;
     assert_eq!(reply["code"], "target_forbidden");
     Ok(())
 }
 
 pub fn leases_at_once_are_all_different(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let issue = || leasing.issue(&json!({}))?.expect(201);
+    let issue = || leasing.issue(&json!({}))?.expect_status(201);
     let leases: Vec<Value> = thread::scope(|scope| {
         let threads: Vec<_> = (0..16).map(|_| scope.spawn(issue)).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Result<_>>()
@@ -120,7 +121,7 @@ pub fn leases_at_once_are_all_different(case: &Case) -> Result<()> {
     }
     for lease in &leases {
         let id = lease["lease_id"].as_str().context("an id")?;
-        leasing.admin()?.get(&format!("/api/v1/leases/{id}"))?.expect(200)?;
+        leasing.admin()?.get(&format!("/api/v1/leases/{id}"))?.expect_status(200)?;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use anyhow::Result;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::process::Keeper;
-use testbed::wait::{eventually, not_yet};
+use testbed::process::Supervisor;
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
@@ -19,13 +19,20 @@ pub fn a_watch_goes_on_after_its_lease_is_taken_back(case: &Case) -> Result<()> 
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
     broker.until_let_in(&lease.token)?;
 
-    let keeper = Keeper::new()?;
-    let (config, seen) = (keeper.scratch().join("kubeconfig"), keeper.scratch().join("watch.log"));
+    let keeper = Supervisor::new()?;
+    let (config, seen) = (
+        keeper.scratch_directory().join("kubeconfig"),
+        keeper.scratch_directory().join("watch.log"),
+    );
     fs::write(&config, kubeconfig(&broker, &lease).to_string())?;
     let mut kubectl = Command::new(&broker.cluster.assets().kubectl);
-    kubectl.arg("--kubeconfig").arg(&config).arg("--cache-dir").arg(keeper.scratch().join("cache"));
+    kubectl
+        .arg("--kubeconfig")
+        .arg(&config)
+        .arg("--cache-dir")
+        .arg(keeper.scratch_directory().join("cache"));
     kubectl.args(["get", "pods", "--watch", "--output=name"]);
-    let watch = keeper.spawn("kubectl", &mut kubectl, &seen)?;
+    let watch = keeper.spawn_process("kubectl", &mut kubectl, &seen)?;
     let pod = |name: &str| {
         let spec = json!({
             "serviceAccountName": "deployer", "containers": [{ "name": "a", "image": "example.com/a" }],
@@ -34,8 +41,8 @@ pub fn a_watch_goes_on_after_its_lease_is_taken_back(case: &Case) -> Result<()> 
         broker.place.create_object("v1", "pods", &pod).map(drop)
     };
     let is_seen = |name: &str| {
-        eventually("the watch's seeing a pod", Duration::from_secs(20), || {
-            watch.check()?;
+        wait_until("the watch's seeing a pod", Duration::from_secs(20), || {
+            watch.check_running()?;
             let seen = fs::read_to_string(&seen)?;
             if seen.contains(&format!("pod/{name}")) { Ok(()) } else { Err(not_yet(seen)) }
         })
@@ -43,7 +50,7 @@ pub fn a_watch_goes_on_after_its_lease_is_taken_back(case: &Case) -> Result<()> 
     pod("before")?;
     is_seen("before")?;
 
-    let ended = broker.revoke(&lease)?.expect(200)?;
+    let ended = broker.revoke(&lease)?.expect_status(200)?;
     assert!(ended["warnings"].to_string().contains("a watch"), "{ended}");
     broker.until_refused(&lease.token, Duration::from_secs(12))?;
     pod("after")?;

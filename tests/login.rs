@@ -9,7 +9,7 @@ use testbed::control_plane::ISSUER;
 use testbed::harness::Case;
 use testbed::http::{Http, Reply};
 use testbed::namespace::Namespace;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::{Broker, let_review, now};
 use crate::kind;
@@ -17,15 +17,15 @@ use crate::oidc::Oidc;
 
 pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.service_account("ci-job")?;
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     let token = job.token("ci-job", &["kubelease"])?;
     let both = job.token("ci-job", &["kubelease", ISSUER])?;
 
     // Nobody may review tokens yet.
     put_identity(&admin, &namespace, &json!("target"))?;
-    let unavailable = log_in(&admin, &token)?.expect(503)?;
+    let unavailable = log_in(&admin, &token)?.expect_status(503)?;
     assert_eq!(unavailable["code"], "login_unavailable");
     job.let_broker_review(&broker)?;
     job.let_review(namespace.name(), "ci-job")?;
@@ -36,13 +36,15 @@ pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()
         (json!("client"), &both),
     ] {
         put_identity(&admin, &namespace, &reviewer)?;
-        let made = until_let_in(&admin, token)?.json()?;
-        let bot = admin.anonymous().bearing(made["access_token"].as_str().context("a token")?);
-        let caller = bot.get("/api/v1/auth/token")?.expect(200)?;
+        let made = until_let_in(&admin, token)?.to_json()?;
+        let bot = admin
+            .without_credentials()
+            .with_bearer(made["access_token"].as_str().context("a token")?);
+        let caller = bot.get("/api/v1/auth/token")?.expect_status(200)?;
         assert_eq!(caller["identity"], "ci", "{reviewer}");
         assert_eq!(caller["token"]["claims"]["service_account"], "ci-job", "{reviewer}");
         let path = format!("{}/leases", broker.secret_path());
-        let lease = bot.post(&path, &json!({"ttl": "10m"}))?.expect(201)?;
+        let lease = bot.post(&path, &json!({"ttl": "10m"}))?.expect_status(201)?;
         assert_eq!(lease["requester"], "identity:ci");
     }
     Ok(())
@@ -50,23 +52,26 @@ pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()
 
 pub fn a_service_account_that_is_not_meant_is_refused(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     let LoginTokens { good, refused: tokens } = make_login_tokens(&broker, &namespace)?;
     let refused = log_in(&admin, "a.b.c")?;
     for (what, token, reason) in tokens {
         // What the API server has accepted before it may accept for ten seconds more.
         let reply = until_answered(&admin, &token, 401)?;
         assert_eq!(reply.body, refused.body, "{what}");
-        assert!(broker.kubelease.log()?.contains(reason), "{what}: the log does not say {reason}");
+        assert!(
+            broker.kubelease.read_log()?.contains(reason),
+            "{what}: the log does not say {reason}"
+        );
     }
-    assert!(!broker.kubelease.log()?.contains(&good), "the log has the token");
+    assert!(!broker.kubelease.read_log()?.contains(&good), "the log has the token");
     Ok(())
 }
 
 pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
     let oidc = Oidc::start(case)?;
     let keys = [(TestKey::P256, "p256"), (TestKey::Rsa, "rsa"), (TestKey::P384, "p384")];
-    let issuer = oidc.server.serve("/ci", &keys.map(|(key, id)| key.jwk(id)));
+    let issuer = oidc.server.serve_issuer("/ci", &keys.map(|(key, id)| key.jwk(id)));
     let auth = json!({"type": "oidc", "issuer": issuer, "audiences": ["kubelease"],
         "claims": {"repository_id": ["123"], "ref": ["refs/heads/*"]}, "claims_match": "glob"});
     oidc.put("ci", &auth)?;
@@ -77,10 +82,10 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
         "repository": "acme/app", "ref": "refs/heads/main", "run_id": "7", "workflow": "release"});
     let good = |(key, id): (TestKey, &str)| key.issue(id, &claims);
     for key in keys {
-        let made = oidc.log_in("ci", &good(key))?.expect(200)?;
+        let made = oidc.log_in("ci", &good(key))?.expect_status(200)?;
         assert_eq!(made["identity"], "ci", "{key:?}");
     }
-    assert_eq!(oidc.server.asked("/ci"), 2, "its document and its keys, once");
+    assert_eq!(oidc.server.count_requests("/ci"), 2, "its document and its keys, once");
     let refused = oidc.log_in("ci", "a.b.c")?.body;
     let hostile = hostile_tokens(&claims);
     assert!(hostile.len() >= 150, "{} are too few", hostile.len());
@@ -89,10 +94,10 @@ pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
         assert_eq!((reply.status, &reply.body), (401, &refused), "{label}");
     }
     // An access token of ours is no login, not even if it was given.
-    let made = oidc.log_in("ci", &good(keys[0]))?.expect(200)?;
+    let made = oidc.log_in("ci", &good(keys[0]))?.expect_status(200)?;
     let reply = oidc.log_in("ci", made["access_token"].as_str().context("a token")?)?;
     assert_eq!((reply.status, &reply.body), (401, &refused));
-    assert_eq!(oidc.server.asked("/ci"), 2, "no token makes us ask for keys at once");
+    assert_eq!(oidc.server.count_requests("/ci"), 2, "no token makes us ask for keys at once");
     Ok(())
 }
 
@@ -107,7 +112,7 @@ pub struct LoginTokens {
 /// Puts identity `ci`, waits until it lets somebody in, and makes tokens that are to be shown to it.
 pub fn make_login_tokens(broker: &Broker<'_>, namespace: &Namespace) -> Result<LoginTokens> {
     let admin = broker.admin()?;
-    let job = Job { cluster: broker.cluster.admin(), namespace };
+    let job = Job { cluster: broker.cluster.admin_client(), namespace };
     for account in ["ci-job", "ci-gone", "web"] {
         namespace.service_account(account)?;
     }
@@ -116,8 +121,8 @@ pub fn make_login_tokens(broker: &Broker<'_>, namespace: &Namespace) -> Result<L
     let good = job.token("ci-job", &["kubelease"])?;
     until_let_in(&admin, &good)?;
     let gone = job.token("ci-gone", &["kubelease"])?;
-    let path = format!("{}/ci-gone", namespace.path("v1", "serviceaccounts"));
-    job.cluster.delete(&path)?.ok()?;
+    let path = format!("{}/ci-gone", namespace.resources_path("v1", "serviceaccounts"));
+    job.cluster.delete(&path)?.expect_success()?;
     let forged = forge(&good)?;
     let refused = [
         ("another account", job.token("web", &["kubelease"])?, "not among `allowed_names`"),
@@ -145,9 +150,10 @@ pub struct Job<'a> {
 
 impl Job<'_> {
     pub fn token(&self, account: &str, audiences: &[&str]) -> Result<String> {
-        let path = format!("{}/{account}/token", self.namespace.path("v1", "serviceaccounts"));
+        let path =
+            format!("{}/{account}/token", self.namespace.resources_path("v1", "serviceaccounts"));
         let request = json!({"spec": {"audiences": audiences, "expirationSeconds": 3600}});
-        let answer = self.cluster.post(&path, &request)?.expect(201)?;
+        let answer = self.cluster.post(&path, &request)?.expect_status(201)?;
         Ok(answer["status"]["token"].as_str().context("a token")?.to_owned())
     }
 
@@ -158,7 +164,7 @@ impl Job<'_> {
 
     /// Lets an account review tokens.
     pub fn let_review(&self, namespace: &str, account: &str) -> Result<()> {
-        let_review(self.cluster, namespace, account)?.expect(201)?;
+        let_review(self.cluster, namespace, account)?.expect_status(201)?;
         Ok(())
     }
 }
@@ -169,13 +175,13 @@ pub fn put_identity(admin: &Http, namespace: &Namespace, reviewer: &Value) -> Re
             "allowed_namespaces": [namespace.name()], "allowed_audience": "kubelease"}],
         "grants": [{"dynamic_secrets": ["*"], "namespaces": ["*"], "actions": ["issue"]}],
     });
-    admin.put("/api/v1/identities/ci", &identity)?.ok()?;
+    admin.put("/api/v1/identities/ci", &identity)?.expect_success()?;
     Ok(())
 }
 
 pub fn log_in(admin: &Http, jwt: &str) -> Result<Reply> {
     let body = json!({"identity": "ci", "jwt": jwt});
-    admin.anonymous().post("/api/v1/auth/kubernetes/login", &body)
+    admin.without_credentials().post("/api/v1/auth/kubernetes/login", &body)
 }
 
 /// Waits until the rights of whoever reviews have reached the API server's authorizer.
@@ -184,7 +190,7 @@ pub fn until_let_in(admin: &Http, jwt: &str) -> Result<Reply> {
 }
 
 pub fn until_answered(admin: &Http, jwt: &str, status: u16) -> Result<Reply> {
-    eventually("the answer to the login", Duration::from_secs(15), || {
+    wait_until("the answer to the login", Duration::from_secs(15), || {
         let reply = log_in(admin, jwt)?;
         if reply.status == status { Ok(reply) } else { Err(not_yet(format!("{reply:?}"))) }
     })

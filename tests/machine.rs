@@ -27,8 +27,8 @@ impl<'s> Machine<'s> {
         let identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
             "namespaces": ["*"], "actions": ["issue", "read", "renew", "revoke"]}]});
         let admin = broker.admin()?;
-        admin.put("/api/v1/identities/ci", &identity)?.expect(201)?;
-        let made = admin.post("/api/v1/identities/ci/tokens", &json!({}))?.expect(201)?;
+        admin.put("/api/v1/identities/ci", &identity)?.expect_status(201)?;
+        let made = admin.post("/api/v1/identities/ci/tokens", &json!({}))?.expect_status(201)?;
         let access_token = made["access_token"].as_str().context("a token")?.to_owned();
         let own = std::env::current_exe()?;
         let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));

@@ -60,11 +60,11 @@ mod terms;
 
 use std::process::ExitCode;
 
-use testbed::harness::{run, tests};
+use testbed::harness::{run_tests, tests};
 
 #[expect(clippy::too_many_lines, reason = "it is one list")]
 fn main() -> ExitCode {
-    run(tests![
+    run_tests(tests![
         audit::logins::each_login_is_recorded_with_what_has_decided_it,
         audit::logins::each_refused_service_account_is_recorded_by_its_own_cause,
         audit::logins::each_refused_job_is_recorded_by_its_own_cause,

@@ -49,9 +49,9 @@ pub fn a_plain_token_is_good_until_it_ends_and_says_so(case: &Case) -> Result<()
     it_is_the_accounts(&broker, &lease)?;
     it_may_what_it_should_and_nothing_else(&broker, &lease)?;
 
-    assert_eq!(broker.revoke(&lease)?.expect(409)?["code"], "not_revocable");
+    assert_eq!(broker.revoke(&lease)?.expect_status(409)?["code"], "not_revocable");
     let renew = broker.admin()?.post(&format!("{}/renew", lease.path()), &json!({}))?;
-    assert_eq!(renew.expect(409)?["code"], "not_renewable");
+    assert_eq!(renew.expect_status(409)?["code"], "not_renewable");
     assert_eq!(broker.sweep()?["done"], 0);
     broker.until_let_in(&lease.token)?;
     assert_eq!(broker.shown(&lease)?["state"], "active");
@@ -79,7 +79,7 @@ pub fn verbs_and_names_are_compared_by_the_letter(case: &Case) -> Result<()> {
     broker.replace(&held)?;
     broker.until(&things, broker.place.name(), None, true)?;
 
-    broker.admin()?.put(&broker.secret_path(), &secret)?.expect(200)?;
+    broker.admin()?.put(&broker.secret_path(), &secret)?.expect_status(200)?;
     let lease = broker.lease(&json!({}))?;
     broker.until_let_in(&lease.token)?;
     let bearer = broker.cluster.as_token(&lease.token);
@@ -91,7 +91,7 @@ pub fn verbs_and_names_are_compared_by_the_letter(case: &Case) -> Result<()> {
             "verb": verb, "name": name,
         } } });
         let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-        let answer = bearer.post(reviews, &question)?.expect(201)?;
+        let answer = bearer.post(reviews, &question)?.expect_status(201)?;
         assert_eq!(answer["status"]["allowed"], allowed, "{question}: {answer}");
     }
     Ok(())
@@ -110,12 +110,12 @@ fn whole_life(case: &Case, kind: &'static Kind) -> Result<()> {
     let made = broker.inventory()?.len() - before.len();
     assert_eq!(made, lease.objects().len(), "what is made is told: {}", lease.json);
 
-    let ended = broker.revoke(&lease)?.expect(200)?;
+    let ended = broker.revoke(&lease)?.expect_status(200)?;
     assert_eq!((&ended["state"], &ended["ended"]["why"]), (&json!("revoked"), &json!("revoked")));
     assert_eq!(broker.inventory()?, before, "nothing is left");
     broker.until_refused(&lease.token, REFUSED)?;
     // Said again, it is as it was.
-    assert_eq!(broker.revoke(&lease)?.expect(200)?["ended"], ended["ended"]);
+    assert_eq!(broker.revoke(&lease)?.expect_status(200)?["ended"], ended["ended"]);
     Ok(())
 }
 
@@ -136,12 +136,12 @@ fn it_may_what_it_should_and_nothing_else(broker: &Broker, lease: &Lease) -> Res
     let lists = broker.kind.lists;
     let beyond = if broker.kind.cluster_wide { 200 } else { 403 };
     for (path, status) in [
-        (broker.elsewhere.path("v1", lists), beyond),
+        (broker.elsewhere.resources_path("v1", lists), beyond),
         (format!("/api/v1/namespaces/kube-system/{lists}"), beyond),
         (format!("/api/v1/{lists}"), beyond),
-        (broker.place.path("v1", "secrets"), 403),
-        (broker.place.path("v1", "serviceaccounts"), 403),
-        (broker.place.path("coordination.k8s.io/v1", "leases"), 403),
+        (broker.place.resources_path("v1", "secrets"), 403),
+        (broker.place.resources_path("v1", "serviceaccounts"), 403),
+        (broker.place.resources_path("coordination.k8s.io/v1", "leases"), 403),
         ("/api/v1/namespaces".to_owned(), 403),
         ("/api/v1/nodes".to_owned(), 403),
     ] {
@@ -149,8 +149,9 @@ fn it_may_what_it_should_and_nothing_else(broker: &Broker, lease: &Lease) -> Res
     }
     // Nor may it change anything, keep itself alive, or become more.
     let bearer = broker.cluster.as_token(&lease.token);
-    let account = format!("{}/{}", broker.place.path("v1", "serviceaccounts"), lease.account());
-    let rbac = |plural| broker.place.path("rbac.authorization.k8s.io/v1", plural);
+    let account =
+        format!("{}/{}", broker.place.resources_path("v1", "serviceaccounts"), lease.account());
+    let rbac = |plural| broker.place.resources_path("rbac.authorization.k8s.io/v1", plural);
     let named = |mut object: Value| {
         object["metadata"] = json!({ "name": "more" });
         object
@@ -158,16 +159,16 @@ fn it_may_what_it_should_and_nothing_else(broker: &Broker, lease: &Lease) -> Res
     let role_ref =
         json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view" });
     for (method, path, body) in [
-        ("POST", broker.place.path("v1", "configmaps"), named(json!({}))),
-        ("POST", broker.place.path("v1", "secrets"), named(json!({}))),
-        ("POST", broker.place.path("v1", "serviceaccounts"), named(json!({}))),
+        ("POST", broker.place.resources_path("v1", "configmaps"), named(json!({}))),
+        ("POST", broker.place.resources_path("v1", "secrets"), named(json!({}))),
+        ("POST", broker.place.resources_path("v1", "serviceaccounts"), named(json!({}))),
         ("POST", format!("{account}/token"), json!({ "spec": {} })),
         ("PATCH", account.clone(), json!({ "metadata": { "labels": { "a": "b" } } })),
         ("DELETE", account, json!({})),
         ("POST", rbac("roles"), named(json!({ "rules": [] }))),
         ("POST", rbac("rolebindings"), named(json!({ "roleRef": role_ref, "subjects": [] }))),
     ] {
-        let answer = bearer.json(method, &format!("{path}?dryRun=All"), &body)?;
+        let answer = bearer.send_json(method, &format!("{path}?dryRun=All"), &body)?;
         assert_eq!(answer.status, 403, "{answer:?}");
     }
     Ok(())

@@ -26,20 +26,20 @@ pub struct Oidc<'s> {
 
 impl<'s> Oidc<'s> {
     pub fn start(case: &Case<'s>) -> Result<Self> {
-        Self::with(case, case.settings()?)
+        Self::with(case, case.new_settings()?)
     }
 
     /// The same with a clock that can be set.
     pub fn with_clock(case: &Case<'s>) -> Result<Self> {
         case.needs_dev_host("Spin's clock cannot be set")?;
-        Self::with(case, Settings { faults: true, ..case.settings()? })
+        Self::with(case, Settings { faults: true, ..case.new_settings()? })
     }
 
     fn with(case: &Case<'s>, settings: Settings) -> Result<Self> {
-        let server = IssuerServer::start()?;
-        let settings = settings.with("trusted_proxies", "127.0.0.0/8");
-        let kubelease = case.kubelease_with(settings.trusting(HOST, server.ca_pem()))?;
-        let admin = kubelease.admin()?;
+        let server = IssuerServer::start_server()?;
+        let settings = settings.with_variable("trusted_proxies", "127.0.0.0/8");
+        let kubelease = case.kubelease_with(settings.with_ca(HOST, server.ca_pem()))?;
+        let admin = kubelease.admin_client()?;
         Ok(Self { kubelease, server, admin, clients: AtomicUsize::new(0), clock: Cell::new(0) })
     }
 
@@ -47,7 +47,7 @@ impl<'s> Oidc<'s> {
     pub fn set_clock(&self, seconds: i64) -> Result<()> {
         self.clock.set(seconds);
         let plan = json!({"mark": seconds, "clock_seconds": seconds, "faults": []});
-        let file = self.kubelease.plan();
+        let file = self.kubelease.fault_plan();
         let draft = file.with_extension("draft");
         fs::write(&draft, plan.to_string())?;
         fs::rename(&draft, &file).context("could not set the clock")
@@ -56,7 +56,7 @@ impl<'s> Oidc<'s> {
     /// Puts an identity into which this `auth` lets jobs.
     pub fn put(&self, name: &str, auth: &Value) -> Result<()> {
         let path = format!("/api/v1/identities/{name}");
-        self.admin.put(&path, &json!({ "auth": [auth] }))?.ok()?;
+        self.admin.put(&path, &json!({ "auth": [auth] }))?.expect_success()?;
         Ok(())
     }
 
@@ -77,12 +77,12 @@ impl<'s> Oidc<'s> {
 
     /// Logs in from an address that nobody has used, so that no failure shuts the next one out.
     pub fn log_in(&self, identity: &str, jwt: &str) -> Result<Reply> {
-        log_in(&self.admin.anonymous(), &self.clients, identity, jwt)
+        log_in(&self.admin.without_credentials(), &self.clients, identity, jwt)
     }
 
     /// Logs in as each of these identities at once, and returns the answers in their order.
     pub fn log_in_at_once(&self, logins: &[(String, String)]) -> Result<Vec<Reply>> {
-        let (http, clients) = (self.admin.anonymous(), &self.clients);
+        let (http, clients) = (self.admin.without_credentials(), &self.clients);
         std::thread::scope(|scope| {
             let asking: Vec<_> = logins
                 .iter()
@@ -101,5 +101,5 @@ fn log_in(http: &Http, clients: &AtomicUsize, identity: &str, jwt: &str) -> Resu
     let address = format!("10.1.{}.{}", number / 256, number % 256);
     let headers = [("x-forwarded-for", &*address), ("content-type", "application/json")];
     let body = json!({"identity": identity, "jwt": jwt}).to_string();
-    http.send("POST", "/api/v1/auth/oidc/login", &headers, body.as_bytes())
+    http.send_raw("POST", "/api/v1/auth/oidc/login", &headers, body.as_bytes())
 }

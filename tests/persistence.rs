@@ -12,7 +12,7 @@ pub fn a_restart_keeps_everything(case: &Case) -> Result<()> {
     let before = everything(&leasing, &id)?;
     leasing.kubelease.restart()?;
     assert_eq!(everything(&leasing, &id)?, before);
-    leasing.issue(&json!({}))?.expect(201)?;
+    leasing.issue(&json!({}))?.expect_status(201)?;
     Ok(())
 }
 
@@ -29,8 +29,8 @@ pub fn a_kill_loses_nothing_that_was_answered(case: &Case) -> Result<()> {
 }
 
 pub fn redis_keeps_everything_too(case: &Case) -> Result<()> {
-    let redis = testbed::redis::Redis::start()?;
-    let mut settings = case.settings()?;
+    let redis = testbed::redis::Redis::start_empty()?;
+    let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     let leasing = Leasing::set_up_with(case, settings)?;
@@ -40,23 +40,25 @@ pub fn redis_keeps_everything_too(case: &Case) -> Result<()> {
     assert_eq!(everything(&leasing, &id)?, before);
     // What is deleted does not come back.
     let admin = leasing.admin()?;
-    admin.put("/api/v1/targets/other", &leasing.target(case.control_plane().url()))?.expect(201)?;
+    admin
+        .put("/api/v1/targets/other", &leasing.target(case.control_plane().url()))?
+        .expect_status(201)?;
     let mut other = leasing.secret();
     other["target"] = json!("other");
-    admin.put("/api/v1/dynamic-secrets/other", &other)?.expect(201)?;
-    admin.delete("/api/v1/dynamic-secrets/other")?.expect(204)?;
-    admin.delete("/api/v1/targets/other")?.expect(204)?;
+    admin.put("/api/v1/dynamic-secrets/other", &other)?.expect_status(201)?;
+    admin.delete("/api/v1/dynamic-secrets/other")?.expect_status(204)?;
+    admin.delete("/api/v1/targets/other")?.expect_status(204)?;
     leasing.kubelease.restart()?;
     assert_eq!(everything(&leasing, &id)?, before);
     for list in ["/api/v1/targets", "/api/v1/dynamic-secrets"] {
-        let items = leasing.admin()?.get(list)?.expect(200)?["items"].take();
+        let items = leasing.admin()?.get(list)?.expect_status(200)?["items"].take();
         assert_eq!(items.as_array().map(Vec::len), Some(1), "{items}");
     }
     Ok(())
 }
 
 fn issue(leasing: &Leasing) -> Result<String> {
-    let lease = leasing.issue(&json!({}))?.expect(201)?;
+    let lease = leasing.issue(&json!({}))?.expect_status(201)?;
     Ok(lease["lease_id"].as_str().context("an id")?.to_owned())
 }
 
@@ -71,5 +73,5 @@ fn everything(leasing: &Leasing, id: &str) -> Result<Vec<Value>> {
         lease.as_str(),
     ];
     let admin = leasing.admin()?;
-    paths.into_iter().map(|path| admin.get(path)?.expect(200)).collect()
+    paths.into_iter().map(|path| admin.get(path)?.expect_status(200)).collect()
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::harness::Case;
 use testbed::kubelease::ADMIN_TOKEN;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::fake::{introduction, read_message};
 use crate::setup::{LEASES, Leasing};
@@ -20,7 +20,7 @@ pub fn a_body_is_announced_and_repeated_only_where_that_is_refused(case: &Case) 
     let announced = |request: &str| request.contains("\r\nexpect: 100-continue\r\n");
     let server = Server::start(move |request| if announced(request) { REFUSED } else { FAILED })?;
     aim(&leasing, server.address)?;
-    assert_eq!(leasing.issue(&json!({}))?.expect(502)?["code"], "target_refused");
+    assert_eq!(leasing.issue(&json!({}))?.expect_status(502)?["code"], "target_refused");
 
     let seen = server.seen();
     let [first, second] = seen.as_slice() else { panic!("twice, and no more: {seen:#?}") };
@@ -34,10 +34,13 @@ pub fn a_body_is_announced_and_repeated_only_where_that_is_refused(case: &Case) 
 
     let server = Server::start(|_| REFUSED)?;
     aim(&leasing, server.address)?;
-    leasing.issue(&json!({}))?.expect(502)?;
+    leasing.issue(&json!({}))?.expect_status(502)?;
     assert_eq!(server.seen().len(), 2, "a refusal of what was not announced is an answer");
 
-    leasing.admin()?.send("POST", "/api/v1/targets/local/check", &[], b"")?.expect(200)?;
+    leasing
+        .admin()?
+        .send_raw("POST", "/api/v1/targets/local/check", &[], b"")?
+        .expect_status(200)?;
     let get = server.seen().into_iter().find(|request| request.starts_with("GET "));
     let get = get.context("`GET /version` is part of a check")?;
     assert!(!announced(&get), "there is nothing to announce: {get}");
@@ -60,7 +63,11 @@ pub fn whatever_does_not_come_is_waited_for_only_so_long(case: &Case) -> Result<
     {
         aim(&leasing, address)?;
         let began = Instant::now();
-        assert_eq!(leasing.issue(&json!({}))?.expect(504)?["code"], "target_timeout", "{what}");
+        assert_eq!(
+            leasing.issue(&json!({}))?.expect_status(504)?["code"],
+            "target_timeout",
+            "{what}"
+        );
         let took = began.elapsed().as_secs();
         assert!(seconds.contains(&took), "{what}: {took} s");
     }
@@ -83,10 +90,10 @@ pub fn an_answer_is_read_up_to_its_limit_and_no_further(case: &Case) -> Result<(
         let server = Server::start(move |_| answer)?;
         aim(&leasing, server.address)?;
         let began = Instant::now();
-        assert_eq!(leasing.issue(&json!({}))?.expect(502)?["code"], code, "{told}");
+        assert_eq!(leasing.issue(&json!({}))?.expect_status(502)?["code"], code, "{told}");
         assert!(began.elapsed() < Duration::from_secs(14), "{told}");
     }
-    let log = leasing.kubelease.log()?;
+    let log = leasing.kubelease.read_log()?;
     assert_eq!(log.matches("the answer is larger than 1048576 bytes").count(), 2, "{log}");
     Ok(())
 }
@@ -98,11 +105,11 @@ pub fn a_list_that_the_host_does_not_hold_is_sent_whole(case: &Case) -> Result<(
     secret["namespaces"] = (0..256).map(|n| format!("{n:0>63}")).collect();
     let count = 150;
     for n in 0..count {
-        admin.put(&format!("/api/v1/dynamic-secrets/s{n}"), &secret)?.expect(201)?;
+        admin.put(&format!("/api/v1/dynamic-secrets/s{n}"), &secret)?.expect_status(201)?;
     }
     let reply = admin.get("/api/v1/dynamic-secrets?limit=500")?;
     assert!(reply.body.len() > 2 * 1024 * 1024, "{} bytes", reply.body.len());
-    let items = reply.expect(200)?;
+    let items = reply.expect_status(200)?;
     // And `ci`.
     assert_eq!(items["items"].as_array().map(Vec::len), Some(count + 1));
     Ok(())
@@ -113,12 +120,16 @@ pub fn every_value_of_a_header_is_seen(case: &Case) -> Result<()> {
     let token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
     let good = format!("Bearer {token}");
     let get = |headers: &[(&str, &str)]| {
-        leasing.kubelease.anonymous()?.send("GET", "/api/v1/targets", headers, b"")
+        leasing.kubelease.anonymous_client()?.send_raw("GET", "/api/v1/targets", headers, b"")
     };
-    get(&[("authorization", &good)])?.expect(200)?;
+    get(&[("authorization", &good)])?.expect_status(200)?;
     for (first, second) in [(&*good, "Bearer x"), ("Bearer x", &*good), (&*good, &*good)] {
         let reply = get(&[("authorization", first), ("authorization", second)])?;
-        assert_eq!(reply.expect(401)?["code"], "unauthenticated", "one of two would be a choice");
+        assert_eq!(
+            reply.expect_status(401)?["code"],
+            "unauthenticated",
+            "one of two would be a choice"
+        );
     }
     Ok(())
 }
@@ -138,7 +149,7 @@ pub fn nothing_waits_for_a_delayed_acknowledgement(case: &Case) -> Result<()> {
         let request =
             format!("{request}\r\nhost: kubelease\r\nauthorization: Bearer {token}\r\n\r\n{body}");
         // Not the slower ones, nor the first time: a busy machine takes its time too, but not always.
-        eventually(what, Duration::from_mins(1), || {
+        wait_until(what, Duration::from_mins(1), || {
             let mut times = Vec::new();
             for _ in 0..31 {
                 let began = Instant::now();
@@ -161,7 +172,7 @@ pub fn nothing_waits_for_a_delayed_acknowledgement(case: &Case) -> Result<()> {
 /// Makes the server at `address` the target of `ci`.
 fn aim(leasing: &Leasing, address: SocketAddr) -> Result<()> {
     let target = leasing.target(&format!("http://{address}"));
-    leasing.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+    leasing.admin()?.put("/api/v1/targets/local", &target)?.expect_status(200)?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::deploy::Deployed;
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind;
@@ -14,14 +14,14 @@ use crate::kind;
 pub fn a_quota_is_told_from_a_missing_permission(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     let before = broker.inventory()?;
-    let quotas = broker.place.path("v1", "resourcequotas");
+    let quotas = broker.place.resources_path("v1", "resourcequotas");
     let quota =
         json!({ "metadata": { "name": "no-secrets" }, "spec": { "hard": { "secrets": "0" } } });
-    let mut quota = broker.cluster.admin().post(&quotas, &quota)?.expect(201)?;
+    let mut quota = broker.cluster.admin_client().post(&quotas, &quota)?.expect_status(201)?;
     // What a controller does in a cluster that has one.
     quota["status"] = json!({ "hard": { "secrets": "0" }, "used": { "secrets": "0" } });
     let path = format!("{quotas}/no-secrets");
-    broker.cluster.admin().put(&format!("{path}/status"), &quota)?.ok()?;
+    broker.cluster.admin_client().put(&format!("{path}/status"), &quota)?.expect_success()?;
 
     let place = broker.place.name();
     problem(
@@ -32,7 +32,7 @@ pub fn a_quota_is_told_from_a_missing_permission(case: &Case) -> Result<()> {
     )?;
     refused(&broker, "a resource quota denies it", "no-secrets")?;
     assert_eq!(broker.inventory()?, before);
-    broker.cluster.admin().delete(&path)?.ok()?;
+    broker.cluster.admin_client().delete(&path)?.expect_success()?;
     is_well(&broker)
 }
 
@@ -65,15 +65,18 @@ pub fn a_policy_that_denies_deletions_is_told_by_the_revocation(case: &Case) -> 
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
     let name = format!("{}-no-deletions", broker.home_name());
     let policy = validating(&broker, &name, ("serviceaccounts", "DELETE"))?;
-    let account =
-        format!("{}/{}?dryRun=All", broker.place.path("v1", "serviceaccounts"), lease.account());
-    eventually("the policy's coming into force", PATIENCE, || {
+    let account = format!(
+        "{}/{}?dryRun=All",
+        broker.place.resources_path("v1", "serviceaccounts"),
+        lease.account()
+    );
+    wait_until("the policy's coming into force", PATIENCE, || {
         match broker.cluster.as_token(&broker.token).delete(&account)?.status {
             200 => Err(not_yet("it is deleted")),
             _ => Ok(()),
         }
     })?;
-    let shown = broker.revoke(&lease)?.expect(202)?;
+    let shown = broker.revoke(&lease)?.expect_status(202)?;
     let reason = shown["closing"]["reason"].as_str().context("a reason")?;
     for part in ["refused to `delete` `serviceaccounts`", "RBAC allows it", "an admission policy"] {
         ensure!(reason.contains(part), "{part:?} is not in {reason:?}");
@@ -87,10 +90,10 @@ pub fn a_policy_that_denies_deletions_is_told_by_the_revocation(case: &Case) -> 
 
 pub fn a_policy_that_changes_what_is_made_is_seen_by_the_check(case: &Case) -> Result<()> {
     let api = "/apis/admissionregistration.k8s.io/v1";
-    let served = case.control_plane().admin().get(api)?.ok()?;
+    let served = case.control_plane().admin_client().get(api)?.expect_success()?;
     if !served.to_string().contains("mutatingadmissionpolicies") {
         // Served by default from 1.36 on.
-        let version = case.control_plane().admin().get("/version")?.ok()?;
+        let version = case.control_plane().admin_client().get("/version")?.expect_success()?;
         let minor: u32 = version["minor"].as_str().context("a version")?.parse()?;
         ensure!(minor < 36, "no mutating policies are served: {version}");
         return Ok(());
@@ -103,7 +106,7 @@ pub fn a_policy_that_changes_what_is_made_is_seen_by_the_check(case: &Case) -> R
         let before = broker.inventory()?;
         let policy = mutating(&broker, resource)?;
         problem(&broker, &format!("changes `metadata.labels` of each {told} that is made"))?;
-        let answer = broker.issue(&json!({ "ttl": "15m" }))?.expect(502)?;
+        let answer = broker.issue(&json!({ "ttl": "15m" }))?.expect_status(502)?;
         assert_eq!(answer["code"], "target_bad_answer", "{answer}");
         broker.sweep()?;
         assert_eq!(broker.inventory()?, before);
@@ -124,14 +127,14 @@ pub fn a_namespace_that_is_not_there_is_told_in_every_mode(case: &Case) -> Resul
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
         "subjects": [{ "kind": "ServiceAccount", "name": "broker", "namespace": broker.home_name() }],
     });
-    let _everything = Deployed::create(broker.cluster, vec![binding])?;
+    let _everything = Deployed::create_objects(broker.cluster, vec![binding])?;
     for kind in [&kind::PLAIN, &kind::EXISTING, &kind::RULES, &kind::CLUSTER_ROLE_HERE] {
         let mut secret = broker.secret();
         secret["account"] = (kind.account)(&broker.role());
         secret["namespaces"] = json!([nowhere]);
-        broker.admin()?.put(&broker.secret_path(), &secret)?.expect(200)?;
-        eventually("the rights' coming into force", PATIENCE, || {
-            let told = broker.issue(&json!({}))?.expect(502)?;
+        broker.admin()?.put(&broker.secret_path(), &secret)?.expect_status(200)?;
+        wait_until("the rights' coming into force", PATIENCE, || {
+            let told = broker.issue(&json!({}))?.expect_status(502)?;
             if told["code"] == "target_forbidden" {
                 return Err(not_yet(told));
             }
@@ -146,7 +149,7 @@ pub fn a_namespace_that_is_not_there_is_told_in_every_mode(case: &Case) -> Resul
 
 /// Waits until the check says of the dynamic secret that this stands in its way.
 fn problem(broker: &Broker, want: &str) -> Result<()> {
-    eventually("the check's telling the problem", PATIENCE, || {
+    wait_until("the check's telling the problem", PATIENCE, || {
         let seen = check(broker)?;
         let secret = &seen["dynamic_secrets"][0];
         let told = secret["problem"].as_str().unwrap_or_default();
@@ -160,20 +163,20 @@ fn problem(broker: &Broker, want: &str) -> Result<()> {
 
 /// Waits until nothing stands in its way any more, and issues.
 fn is_well(broker: &Broker) -> Result<()> {
-    eventually("the check's finding all well", PATIENCE, || {
+    wait_until("the check's finding all well", PATIENCE, || {
         let seen = check(broker)?;
         if seen["ok"] == true { Ok(()) } else { Err(not_yet(seen)) }
     })?;
-    broker.issue(&json!({ "ttl": "10m" }))?.expect(201).map(drop)
+    broker.issue(&json!({ "ttl": "10m" }))?.expect_status(201).map(drop)
 }
 
 fn check(broker: &Broker) -> Result<Value> {
-    broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect(200)
+    broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)
 }
 
 /// An issue is refused by what is not RBAC, and that is not named to whoever asks.
 fn refused(broker: &Broker, by: &str, name: &str) -> Result<()> {
-    let answer = broker.issue(&json!({ "ttl": "10m" }))?.expect(502)?;
+    let answer = broker.issue(&json!({ "ttl": "10m" }))?.expect_status(502)?;
     assert_eq!(answer["code"], "target_refused", "{answer}");
     let detail = answer["detail"].as_str().context("a detail")?;
     ensure!(detail.contains(by) && !detail.contains(name), "{detail}");
@@ -201,7 +204,7 @@ fn validating<'c>(
         "metadata": { "name": name },
         "spec": { "policyName": name, "validationActions": ["Deny"] },
     });
-    Deployed::create(broker.cluster, vec![policy, binding])
+    Deployed::create_objects(broker.cluster, vec![policy, binding])
 }
 
 /// Overwrites a label of what is created in the place.
@@ -228,7 +231,7 @@ fn mutating<'c>(broker: &Broker<'c>, resource: &str) -> Result<Deployed<'c>> {
         "metadata": { "name": name },
         "spec": { "policyName": name },
     });
-    Deployed::create(broker.cluster, vec![policy, binding])
+    Deployed::create_objects(broker.cluster, vec![policy, binding])
 }
 
 fn matches(broker: &Broker, resource: &str, operation: &str) -> Value {

@@ -17,7 +17,7 @@ use crate::kind;
 
 /// Settings of a kubelease that keeps everything in this Redis.
 fn on_redis(case: &Case, redis: &Redis) -> Result<Settings> {
-    let mut settings = case.settings()?;
+    let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     Ok(settings)
@@ -61,22 +61,22 @@ fn within_a_minute<T>(mut act: impl FnMut(usize) -> Result<T>) -> Result<T> {
 
 fn log_in(http: &Http, identity: &str, jwt: &str) -> Result<Reply> {
     let body = json!({"identity": identity, "jwt": jwt});
-    http.anonymous().post("/api/v1/auth/oidc/login", &body)
+    http.without_credentials().post("/api/v1/auth/oidc/login", &body)
 }
 
 pub fn a_token_for_one_login_lets_in_once_at_both(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let [one, other] = two(case, &redis)?;
-    let admin = one.admin()?;
+    let admin = one.admin_client()?;
     let auth = json!({"type": "oidc", "issuer": "https://ci.example", "audiences": ["kubelease"],
         "subject": "job", "jwks": {"keys": [TestKey::P256.jwk("k")]}, "single_use": true});
-    admin.put("/api/v1/identities/ci", &json!({ "auth": [auth] }))?.ok()?;
+    admin.put("/api/v1/identities/ci", &json!({ "auth": [auth] }))?.expect_success()?;
     let claims = |id: &str| -> Result<Value> {
         let now = now()?;
         Ok(json!({"iss": "https://ci.example", "aud": "kubelease", "sub": "job", "iat": now,
             "exp": now + 300, "jti": id}))
     };
-    let hosts = [one.anonymous()?, other.anonymous()?];
+    let hosts = [one.anonymous_client()?, other.anonymous_client()?];
     // As many as may fail in a minute, and the one that does not.
     let jwt = TestKey::P256.issue("k", &claims("first")?);
     let replies = at_once(FAILURES, &hosts, |http| log_in(http, "ci", &jwt))?;
@@ -87,9 +87,9 @@ pub fn a_token_for_one_login_lets_in_once_at_both(case: &Case) -> Result<()> {
 }
 
 pub fn no_more_logins_of_a_client_fail_than_may_at_both(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let [one, other] = two(case, &redis)?;
-    let hosts = [one.anonymous()?, other.anonymous()?];
+    let hosts = [one.anonymous_client()?, other.anonymous_client()?];
     // A new minute begins the count anew, for the same address.
     let replies = within_a_minute(|_| at_once(100, &hosts, |http| log_in(http, "ci", "a.b.c")))?;
     let (failed, waiting) = (count(&replies, 401), count(&replies, 429));
@@ -101,7 +101,7 @@ pub fn no_more_logins_of_a_client_fail_than_may_at_both(case: &Case) -> Result<(
 }
 
 pub fn no_more_leases_are_issued_in_a_minute_than_may_at_both(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let settings = on_redis(case, &redis)?;
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
     let second = case.kubelease_with(settings)?;
@@ -109,19 +109,19 @@ pub fn no_more_leases_are_issued_in_a_minute_than_may_at_both(case: &Case) -> Re
     let replies = within_a_minute(|attempt| {
         let limit = json!({"max_issues_per_minute": ISSUES});
         let token = bot(&admin, &format!("bot-{attempt}"), &limit)?;
-        let hosts = [admin.bearing(&token), second.anonymous()?.bearing(&token)];
+        let hosts = [admin.with_bearer(&token), second.anonymous_client()?.with_bearer(&token)];
         at_once(40, &hosts, |http| http.post(&leases, &json!({"ttl": "10m"})))
     })?;
     assert_eq!((count(&replies, 201), count(&replies, 429)), (ISSUES, 40 - ISSUES));
     for reply in replies.iter().filter(|reply| reply.status == 429) {
-        assert_eq!(reply.json()?["code"], "too_many_issues");
+        assert_eq!(reply.to_json()?["code"], "too_many_issues");
         ensure!(reply.header("retry-after").is_some(), "{reply:?}");
     }
     Ok(())
 }
 
 pub fn no_lease_is_missed_that_is_issued_while_all_are_taken_back(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let settings = on_redis(case, &redis)?;
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
     let second = case.kubelease_with(settings)?;
@@ -130,7 +130,7 @@ pub fn no_lease_is_missed_that_is_issued_while_all_are_taken_back(case: &Case) -
     for round in 0..ROUNDS {
         let name = format!("bot-{round}");
         let token = bot(&admin, &name, &json!({}))?;
-        let hosts = [admin.bearing(&token), second.anonymous()?.bearing(&token)];
+        let hosts = [admin.with_bearer(&token), second.anonymous_client()?.with_bearer(&token)];
         let issued = AtomicUsize::new(0);
         let answered = thread::scope(|scope| {
             let (leases, issued) = (&leases, &issued);
@@ -144,13 +144,14 @@ pub fn no_lease_is_missed_that_is_issued_while_all_are_taken_back(case: &Case) -
             while issued.load(Ordering::Relaxed) < 8 + round {
                 thread::yield_now();
             }
-            let revoker = [&admin, &second.admin()?][round % 2].clone();
+            let revoker = [&admin, &second.admin_client()?][round % 2].clone();
             take_all_back(&revoker, &name)?;
             let all = asking.into_iter().map(|thread| thread.join().expect("no panic"));
             Ok::<_, anyhow::Error>(all.collect::<Result<Vec<_>>>()?.concat())
         })?;
         for id in &answered {
-            let state = admin.get(&format!("/api/v1/leases/{id}"))?.expect(200)?["state"].clone();
+            let state =
+                admin.get(&format!("/api/v1/leases/{id}"))?.expect_status(200)?["state"].clone();
             ensure!(state == "revoked" || state == "revoking", "round {round}: {id} is {state}");
         }
         given += answered.len();
@@ -167,8 +168,8 @@ fn bot(admin: &Http, name: &str, more: &Value) -> Result<String> {
         identity[field] = value.clone();
     }
     let path = format!("/api/v1/identities/{name}");
-    admin.put(&path, &identity)?.ok()?;
-    let made = admin.post(&format!("{path}/tokens"), &json!({}))?.expect(201)?;
+    admin.put(&path, &identity)?.expect_success()?;
+    let made = admin.post(&format!("{path}/tokens"), &json!({}))?.expect_status(201)?;
     Ok(made["access_token"].as_str().context("a token")?.to_owned())
 }
 
@@ -178,11 +179,11 @@ fn issue_until_refused(http: &Http, leases: &str, issued: &AtomicUsize) -> Resul
     loop {
         let reply = http.post(leases, &json!({"ttl": "10m"}))?;
         match reply.status {
-            201 => ids.push(reply.json()?["lease_id"].as_str().context("an id")?.to_owned()),
+            201 => ids.push(reply.to_json()?["lease_id"].as_str().context("an id")?.to_owned()),
             // Its end was decided while it was issued.
-            503 => ensure!(reply.json()?["code"] == "issue_too_slow", "{reply:?}"),
+            503 => ensure!(reply.to_json()?["code"] == "issue_too_slow", "{reply:?}"),
             _ => {
-                reply.expect(401)?;
+                reply.expect_status(401)?;
                 return Ok(ids);
             }
         }
@@ -193,7 +194,7 @@ fn issue_until_refused(http: &Http, leases: &str, issued: &AtomicUsize) -> Resul
 /// Revokes all access tokens of an identity, and takes back all of its leases.
 fn take_all_back(admin: &Http, name: &str) -> Result<()> {
     let path = format!("/api/v1/identities/{name}/revoke?leases=revoke");
-    let done = admin.send("POST", &path, &[], &[])?.ok()?;
+    let done = admin.send_raw("POST", &path, &[], &[])?.expect_success()?;
     ensure!(done["next_cursor"].is_null(), "one request is not enough: {done}");
     Ok(())
 }

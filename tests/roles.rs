@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
@@ -31,25 +31,25 @@ fn weighed(case: &Case, kind: &'static Kind) -> Result<()> {
     assert_eq!(issued(&broker)?, json!([]));
 
     role.delete()?;
-    let told = broker.issue(&json!({ "ttl": "10m" }))?.expect(502)?;
+    let told = broker.issue(&json!({ "ttl": "10m" }))?.expect_status(502)?;
     assert_eq!(told["code"], "role_not_found", "{told}");
     assert!(told["detail"].to_string().contains(&broker.role()), "{told}");
     says(&broker, &format!("there is no {} `{}`", role.kind(), broker.role()))?;
 
     // Whoever makes it in its absence decides what it grants.
     role.put(&json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }]))?;
-    let told = broker.issue(&json!({ "ttl": "10m" }))?.expect(409)?;
+    let told = broker.issue(&json!({ "ttl": "10m" }))?.expect_status(409)?;
     assert_eq!(told["code"], "dangerous_rules", "{told}");
     assert!(told["detail"].to_string().contains("core/secrets:get"), "{told}");
     says(&broker, "core/secrets:get")?;
 
     let mut waived = broker.secret();
     waived["allow_dangerous"] = json!(["core/secrets:get"]);
-    broker.admin()?.put(&broker.secret_path(), &waived)?.expect(200)?;
+    broker.admin()?.put(&broker.secret_path(), &waived)?.expect_status(200)?;
     assert_eq!(issued(&broker)?, json!([]));
 
     role.put(&json!([{ "apiGroups": [""], "resources": ["services"], "verbs": ["list"] }]))?;
-    broker.admin()?.put(&broker.secret_path(), &broker.secret())?.expect(200)?;
+    broker.admin()?.put(&broker.secret_path(), &broker.secret())?.expect_status(200)?;
     assert_eq!(issued(&broker)?, json!([]));
     broker.sweep()?;
     let mut after = broker.inventory()?;
@@ -85,14 +85,14 @@ pub fn a_role_that_may_not_be_read_is_missed_when_it_is_bound(case: &Case) -> Re
                 broker.until(&rule, broker.place.name(), verb.as_str(), false)?;
             }
         }
-        let told = broker.issue(&json!({ "ttl": "10m" }))?.expect(502)?;
+        let told = broker.issue(&json!({ "ttl": "10m" }))?.expect_status(502)?;
         assert_eq!(told["code"], "target_forbidden", "{told}");
         for part in ["`bind`", &broker.role()] {
             assert!(told["detail"].to_string().contains(part), "{told}");
         }
         role.delete()?;
-        eventually("the role's being missed", Duration::from_secs(10), || {
-            let told = broker.issue(&json!({ "ttl": "10m" }))?.expect(502)?;
+        wait_until("the role's being missed", Duration::from_secs(10), || {
+            let told = broker.issue(&json!({ "ttl": "10m" }))?.expect_status(502)?;
             if told["code"] == "role_not_found" { Ok(()) } else { Err(not_yet(told)) }
         })?;
     }
@@ -110,12 +110,12 @@ impl<'b> Role<'b> {
     fn of(broker: &'b Broker<'b>) -> Result<Self> {
         let api = "rbac.authorization.k8s.io/v1";
         let collection = if broker.kind.name == "role" {
-            broker.place.path(api, "roles")
+            broker.place.resources_path(api, "roles")
         } else {
             format!("/apis/{api}/clusterroles")
         };
         let path = format!("{collection}/{}", broker.role());
-        let object = broker.cluster.admin().get(&path)?.expect(200)?;
+        let object = broker.cluster.admin_client().get(&path)?.expect_status(200)?;
         Ok(Self { broker, path, object })
     }
 
@@ -124,7 +124,7 @@ impl<'b> Role<'b> {
     }
 
     fn delete(&self) -> Result<()> {
-        self.broker.cluster.admin().delete(&self.path)?.ok().map(drop)
+        self.broker.cluster.admin_client().delete(&self.path)?.expect_success().map(drop)
     }
 
     /// Makes it, or puts it in place of the one that is there.
@@ -134,14 +134,14 @@ impl<'b> Role<'b> {
             "metadata": { "name": self.object["metadata"]["name"] }, "rules": rules,
         });
         // A role is made by a PUT that finds none.
-        let admin = self.broker.cluster.admin();
+        let admin = self.broker.cluster.admin_client();
         match admin.put(&self.path, &role)? {
             reply if matches!(reply.status, 200 | 201) => Ok(()),
             reply if reply.status == 404 => {
                 let (collection, _) = self.path.rsplit_once('/').context("a path")?;
-                admin.post(collection, &role)?.expect(201).map(drop)
+                admin.post(collection, &role)?.expect_status(201).map(drop)
             }
-            reply => reply.ok().map(drop),
+            reply => reply.expect_success().map(drop),
         }
     }
 
@@ -153,13 +153,14 @@ impl<'b> Role<'b> {
 /// Issues a lease and takes it back; returns its warnings.
 fn issued(broker: &Broker) -> Result<Value> {
     let lease = broker.lease(&json!({ "ttl": "10m" }))?;
-    broker.revoke(&lease)?.expect(200)?;
+    broker.revoke(&lease)?.expect_status(200)?;
     Ok(lease.json["warnings"].clone())
 }
 
 /// The check does not say that all is well, and says why.
 fn says(broker: &Broker, why: &str) -> Result<()> {
-    let seen = broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    let seen =
+        broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
     let secret = &seen["dynamic_secrets"][0];
     assert_eq!((&seen["ok"], &secret["issue"]), (&json!(false), &json!(false)), "{seen}");
     assert!(secret["problem"].to_string().contains(why), "{seen}");

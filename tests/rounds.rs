@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use chrono::DateTime;
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
@@ -73,7 +73,7 @@ fn asked(
         return Ok(());
     }
     let known = known + issue.len();
-    broker.revoke(&lease)?.expect(200)?;
+    broker.revoke(&lease)?.expect_status(200)?;
     let events = settled(&broker, known + end.len())?.split_off(known);
     let names: BTreeSet<_> = events.iter().map(|event| event.what.as_str()).collect();
     assert_eq!((names, events.len()), (end.iter().copied().collect(), end.len()));
@@ -86,8 +86,8 @@ fn asked(
 
 /// Returns kubelease's requests in the namespace, once there are at least `count`.
 fn settled(broker: &Broker, count: usize) -> Result<Vec<Event>> {
-    eventually("the audit log", Duration::from_secs(10), || {
-        let events = broker.cluster.audited(broker.place.name())?;
+    wait_until("the audit log", Duration::from_secs(10), || {
+        let events = broker.cluster.audited_requests(broker.place.name())?;
         let ours = events.iter().filter(|event| event["user"]["username"] == broker.username());
         let ours = ours.map(Event::of).collect::<Result<Vec<_>>>()?;
         if ours.len() >= count.max(1) { Ok(ours) } else { Err(not_yet(format!("{ours:?}"))) }

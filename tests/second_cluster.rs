@@ -12,7 +12,7 @@ use crate::kind;
 
 pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()> {
     let second = ControlPlane::start_bare()?;
-    let mut settings = case.settings()?;
+    let mut settings = case.new_settings()?;
     settings.ca = Some(format!("{}{}", case.control_plane().ca_pem(), second.ca_pem()));
     let broker = Broker::with(case, &kind::RULES, settings)?;
     let admin = broker.admin()?;
@@ -20,27 +20,27 @@ pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()
     let put = |url: &str, token: &str| {
         let mut target = broker.target(url);
         target["auth"]["token"] = json!(token);
-        admin.put("/api/v1/targets/local", &target)?.expect(200)
+        admin.put("/api/v1/targets/local", &target)?.expect_status(200)
     };
     let [to_first, to_second] = [(broker.cluster.url(), &*broker.token), (second.url(), &*token)];
     let [first_uid, second_uid] = [uid(broker.cluster)?, uid(&second)?];
     let accept = |uid: &str| admin.post("/api/v1/targets/local/cluster", &json!({ "uid": uid }));
     let refused = || {
-        assert_eq!(broker.issue(&json!({}))?.expect(409)?["code"], "cluster_changed");
+        assert_eq!(broker.issue(&json!({}))?.expect_status(409)?["code"], "cluster_changed");
         Ok::<_, anyhow::Error>(())
     };
     let before = broker.inventory()?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
     broker.until_let_in(&lease.token)?;
-    assert_eq!(accept(&first_uid)?.expect(409)?["code"], "cluster_not_seen");
+    assert_eq!(accept(&first_uid)?.expect_status(409)?["code"], "cluster_not_seen");
 
     // There is no account of that name there, and that is no proof of anything.
     put(to_second.0, to_second.1)?;
     refused()?;
-    let shown = admin.get("/api/v1/targets/local")?.expect(200)?;
+    let shown = admin.get("/api/v1/targets/local")?.expect_status(200)?;
     assert_eq!(shown["cluster"]["uid"], first_uid, "{shown}");
     assert_eq!(shown["cluster"]["changed"]["found_uid"], second_uid, "{shown}");
-    let check = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    let check = admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
     assert_eq!(check["ok"], false, "{check}");
     assert!(check["problem"].to_string().contains("another cluster"), "{check}");
     parked(&broker, &lease)?;
@@ -52,26 +52,29 @@ pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()
     broker.sweep_until(&lease, "revoked", Duration::from_secs(30))?;
     assert_eq!(broker.inventory()?, before);
     refused()?;
-    assert_eq!(accept("0000")?.expect(409)?["code"], "cluster_not_seen");
-    assert_eq!(accept(&first_uid)?.expect(200)?["uid"], first_uid);
+    assert_eq!(accept("0000")?.expect_status(409)?["code"], "cluster_not_seen");
+    assert_eq!(accept(&first_uid)?.expect_status(200)?["uid"], first_uid);
     let lost = broker.lease(&json!({ "ttl": "15m" }))?;
 
     // The second is the true one: it is issued there, and what is in the first waits on.
     put(to_second.0, to_second.1)?;
     refused()?;
-    assert_eq!(accept(&second_uid)?.expect(200)?["uid"], second_uid);
-    let there = Lease::of(broker.issue(&json!({ "ttl": "15m" }))?.expect(201)?)?;
+    assert_eq!(accept(&second_uid)?.expect_status(200)?["uid"], second_uid);
+    let there = Lease::of(broker.issue(&json!({ "ttl": "15m" }))?.expect_status(201)?)?;
     let status = second.token_review(&there.token)?;
     assert_eq!(status["authenticated"], true, "{status}");
     parked(&broker, &lost)?;
-    admin.delete(&there.path())?.expect(200)?;
+    admin.delete(&there.path())?.expect_status(200)?;
 
     // The first is gone for good.
     let write_off =
         |reason: &str| admin.post("/api/v1/targets/local/write-off", &json!({ "reason": reason }));
-    assert_eq!(write_off("")?.expect(422)?["code"], "invalid_field");
+    assert_eq!(write_off("")?.expect_status(422)?["code"], "invalid_field");
     parked(&broker, &lost)?;
-    assert_eq!(write_off("it burnt down")?.expect(200)?, json!({ "ended": 1, "more": false }));
+    assert_eq!(
+        write_off("it burnt down")?.expect_status(200)?,
+        json!({ "ended": 1, "more": false })
+    );
     let shown = broker.shown(&lost)?;
     assert_eq!((&shown["state"], &shown["ended"]["why"]), (&json!("lost"), &json!("lost")));
     assert_eq!(shown["ended"]["note"], "it burnt down");
@@ -90,16 +93,16 @@ pub fn where_kube_system_is_not_readable_the_leases_namespace_is_read(case: &Cas
     broker.until(&taken, "kube-system", None, false)?;
 
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
-    let shown = broker.admin()?.get("/api/v1/targets/local")?.expect(200)?;
+    let shown = broker.admin()?.get("/api/v1/targets/local")?.expect_status(200)?;
     assert_eq!(shown["cluster"]["namespace"], broker.place.name(), "{shown}");
     broker.until_let_in(&lease.token)?;
-    broker.revoke(&lease)?.expect(200)?;
+    broker.revoke(&lease)?.expect_status(200)?;
     Ok(())
 }
 
 /// Checks that the lease is not taken for gone: it is `revoking`, and says why.
 fn parked(broker: &Broker, lease: &Lease) -> Result<()> {
-    let shown = broker.revoke(lease)?.expect(202)?;
+    let shown = broker.revoke(lease)?.expect_status(202)?;
     assert_eq!(shown["state"], "revoking", "{shown}");
     assert!(shown["closing"]["reason"].to_string().contains("another cluster"), "{shown}");
     let report = broker.sweep()?;
@@ -109,20 +112,21 @@ fn parked(broker: &Broker, lease: &Lease) -> Result<()> {
 
 /// The namespace of leases in another cluster, and a token for kubelease there, which may everything.
 pub fn twin(place: &str, second: &ControlPlane) -> Result<String> {
-    let admin = second.admin();
+    let admin = second.admin_client();
     let namespace = json!({ "metadata": { "name": place } });
-    admin.post("/api/v1/namespaces", &namespace)?.expect(201)?;
+    admin.post("/api/v1/namespaces", &namespace)?.expect_status(201)?;
     let accounts = "/api/v1/namespaces/default/serviceaccounts";
-    admin.post(accounts, &json!({ "metadata": { "name": "twin" } }))?.expect(201)?;
+    admin.post(accounts, &json!({ "metadata": { "name": "twin" } }))?.expect_status(201)?;
     let binding = json!({
         "metadata": { "name": "twin" },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
         "subjects": [{ "kind": "ServiceAccount", "name": "twin", "namespace": "default" }],
     });
     let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-    admin.post(bindings, &binding)?.expect(201)?;
-    let mut answer =
-        admin.post(&format!("{accounts}/twin/token"), &json!({ "spec": {} }))?.expect(201)?;
+    admin.post(bindings, &binding)?.expect_status(201)?;
+    let mut answer = admin
+        .post(&format!("{accounts}/twin/token"), &json!({ "spec": {} }))?
+        .expect_status(201)?;
     match answer["status"]["token"].take() {
         Value::String(token) => Ok(token),
         _ => anyhow::bail!("no token"),
@@ -130,6 +134,7 @@ pub fn twin(place: &str, second: &ControlPlane) -> Result<String> {
 }
 
 fn uid(cluster: &ControlPlane) -> Result<String> {
-    let system = cluster.admin().get("/api/v1/namespaces/kube-system")?.expect(200)?;
+    let system =
+        cluster.admin_client().get("/api/v1/namespaces/kube-system")?.expect_status(200)?;
     Ok(system["metadata"]["uid"].as_str().context("a UID")?.to_owned())
 }

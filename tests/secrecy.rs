@@ -14,7 +14,7 @@ use crate::setup::Leasing;
 pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
-    let lease = leasing.issue(&json!({}))?.expect(201)?;
+    let lease = leasing.issue(&json!({}))?.expect_status(201)?;
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).context("a text");
     let (token, id) = (text(&lease["token"])?, text(&lease["lease_id"])?);
 
@@ -22,22 +22,22 @@ pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
     let misplaced = "misplaced-canary-0123456789abcdef";
     admin
         .put("/api/v1/targets/bad", &json!({ "url": misplaced, "auth": misplaced }))?
-        .expect(422)?;
-    admin.get(&format!("/api/v1/leases/{misplaced}"))?.expect(404)?;
-    admin.bearing(misplaced).get("/api/v1/targets")?.expect(401)?;
+        .expect_status(422)?;
+    admin.get(&format!("/api/v1/leases/{misplaced}"))?.expect_status(404)?;
+    admin.with_bearer(misplaced).get("/api/v1/targets")?.expect_status(401)?;
     let answered = "answered-canary-0123456789abcdef";
     let reflected =
         json!({ "kind": "Status", "reason": "Forbidden", "message": answered }).to_string();
     for (status, body) in [(201, answered), (403, answered), (500, answered), (403, &reflected)] {
         let fake = Fake::answering(status, body)?;
-        admin.put("/api/v1/targets/fake", &leasing.target(&fake.url()))?.ok()?;
+        admin.put("/api/v1/targets/fake", &leasing.target(&fake.url()))?.expect_success()?;
         let mut secret = leasing.secret();
         secret["target"] = json!("fake");
-        admin.put("/api/v1/dynamic-secrets/cd", &secret)?.ok()?;
-        admin.post("/api/v1/dynamic-secrets/cd/leases", &json!({}))?.expect(502)?;
-        admin.post("/api/v1/targets/fake/check", &json!({}))?.expect(200)?;
+        admin.put("/api/v1/dynamic-secrets/cd", &secret)?.expect_success()?;
+        admin.post("/api/v1/dynamic-secrets/cd/leases", &json!({}))?.expect_status(502)?;
+        admin.post("/api/v1/targets/fake/check", &json!({}))?.expect_status(200)?;
     }
-    admin.post("/api/v1/sweep", &json!({}))?.expect(200)?;
+    admin.post("/api/v1/sweep", &json!({}))?.expect_status(200)?;
 
     let settings = leasing.kubelease.settings();
     let secrets = [

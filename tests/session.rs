@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
 use testbed::harness::Case;
 use testbed::issuer::{Answer, HOST, IssuerServer, keys_path};
-use testbed::kubelease::{ADMIN_TOKEN, Kubelease, manifest};
+use testbed::kubelease::{ADMIN_TOKEN, Kubelease, manifest_path};
 use testbed::namespace::Namespace;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::now;
 use crate::ci_tokens::github;
@@ -34,20 +34,20 @@ struct Session<'s> {
 
 impl<'s> Session<'s> {
     fn new(case: &Case<'s>) -> Result<Self> {
-        let issuer = IssuerServer::start()?;
-        issuer.serve("/ci", &[TestKey::Rsa.jwk("key-1")]);
-        let settings = case.settings()?.trusting(HOST, issuer.ca_pem());
+        let issuer = IssuerServer::start_server()?;
+        issuer.serve_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
+        let settings = case.new_settings()?.with_ca(HOST, issuer.ca_pem());
         let session = Self {
             cluster: case.control_plane(),
             kubelease: case.kubelease_with(settings)?,
             issuer,
-            apps: case.namespace()?,
-            own: case.namespace()?,
+            apps: case.new_namespace()?,
+            own: case.new_namespace()?,
             home: tempfile::tempdir()?,
         };
         session.apps.service_account("deployer")?;
         let rules = json!([{"apiGroups": [""], "resources": ["services"], "verbs": ["list"]}]);
-        session.apps.allow("deployer", "reader", &rules)?;
+        session.apps.allow_account("deployer", "reader", &rules)?;
         let own = std::env::current_exe()?;
         let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
         fs::create_dir(session.path("bin"))?;
@@ -92,7 +92,7 @@ impl<'s> Session<'s> {
     }
 
     fn add_target(&self, more: &[&str]) -> Result<Output> {
-        let kubeconfig = self.cluster.kubeconfig().to_str().context("a path")?;
+        let kubeconfig = self.cluster.kubeconfig_path().to_str().context("a path")?;
         let account = format!("{}/kubelease", self.own.name());
         let arguments = [
             &["target", "add-from-kubeconfig", "kubelease", "prod", "--kubeconfig", kubeconfig][..],
@@ -105,7 +105,7 @@ impl<'s> Session<'s> {
 
     /// Copies the examples, with the names of this session in the place of theirs.
     fn copy_examples(&self) -> Result<()> {
-        let examples = manifest().parent().context("a directory")?.join("examples");
+        let examples = manifest_path().parent().context("a directory")?.join("examples");
         fs::create_dir(self.path("examples"))?;
         for entry in fs::read_dir(examples)? {
             let file = entry?.path();
@@ -127,9 +127,11 @@ impl<'s> Session<'s> {
         (claims["iat"], claims["exp"]) = (json!(now), json!(now + 300));
         let header = json!({"typ": "JWT", "alg": "RS256", "kid": "key-1"});
         let token = TestKey::Rsa.sign(TestKey::Rsa.algorithm(), &header, &claims);
-        let answer =
-            Answer::For("request".to_owned(), Box::new(Answer::json(&json!({"value": token}))));
-        self.issuer.answer("/token?job=1&audience=kubelease", answer);
+        let answer = Answer::For(
+            "request".to_owned(),
+            Box::new(Answer::from_json(&json!({"value": token}))),
+        );
+        self.issuer.set_answer("/token?job=1&audience=kubelease", answer);
         let mut command = self.command(arguments)?;
         command.env("GITHUB_ACTIONS", "true").env("SSL_CERT_FILE", self.path("issuer.crt"));
         command.env("ACTIONS_ID_TOKEN_REQUEST_URL", self.issuer.url("/token?job=1"));
@@ -143,7 +145,7 @@ impl Drop for Session<'_> {
         for kind in ["clusterrolebindings", "clusterroles"] {
             for name in ["kubelease-existing", "kubelease-temporary-role"] {
                 let path = format!("/apis/rbac.authorization.k8s.io/v1/{kind}/{name}");
-                if let Err(error) = self.cluster.admin().delete(&path) {
+                if let Err(error) = self.cluster.admin_client().delete(&path) {
                     eprintln!("could not delete {name}: {error:#}");
                 }
             }
@@ -158,8 +160,8 @@ pub fn from_nothing_to_a_lease_of_a_job_that_is_gone_after_it(case: &Case) -> Re
     let printed = String::from_utf8(printed.stdout)?;
     ensure!(printed.contains("serviceaccounts/token") && !printed.contains("eyJ"), "{printed}");
     assert_eq!(session.add_target(&[])?.status.code(), Some(2));
-    let account = format!("{}/kubelease", session.own.path("v1", "serviceaccounts"));
-    assert_eq!(session.cluster.admin().get(&account)?.status, 404);
+    let account = format!("{}/kubelease", session.own.resources_path("v1", "serviceaccounts"));
+    assert_eq!(session.cluster.admin_client().get(&account)?.status, 404);
 
     let added = session.add_target(&["--yes"])?;
     let shown = format!("{added:?}");
@@ -204,15 +206,15 @@ fn run_job(session: &Session<'_>) -> Result<()> {
     let told = String::from_utf8(output.stderr)?;
     ensure!(output.status.success() && told.contains("No resources found"), "{told}");
     ensure!(told.contains("Logging in by the ID token of GitHub Actions."), "{told}");
-    let leases = session.kubelease.admin()?.get("/api/v1/leases")?.expect(200)?;
+    let leases = session.kubelease.admin_client()?.get("/api/v1/leases")?.expect_status(200)?;
     let lease = &leases["items"][0];
     assert_eq!(
         (&lease["state"], &lease["requester"]),
         (&json!("revoked"), &json!("identity:release"))
     );
     let token = fs::read_to_string(session.path("token"))?;
-    let path = session.apps.path("v1", "services");
-    eventually("the end of the token", Duration::from_secs(30), || {
+    let path = session.apps.resources_path("v1", "services");
+    wait_until("the end of the token", Duration::from_secs(30), || {
         match session.cluster.as_token(token.trim()).get(&path)?.status {
             401 => Ok(()),
             status => Err(not_yet(format!("status {status}"))),
@@ -261,13 +263,17 @@ fn followed(session: &Session<'_>) -> Result<()> {
         Ok(text.lines().filter(|line| line.contains(name)).count())
     };
     let until = |name: &str| {
-        eventually("an event", Duration::from_secs(20), || match lines(name)? {
+        wait_until("an event", Duration::from_secs(20), || match lines(name)? {
             0 => Err(not_yet(format!("{name} is not told"))),
             _ => Ok(()),
         })
     };
     let told = until("on-call").and_then(|()| {
-        session.kubelease.admin()?.put("/api/v1/identities/late", &json!({}))?.expect(201)?;
+        session
+            .kubelease
+            .admin_client()?
+            .put("/api/v1/identities/late", &json!({}))?
+            .expect_status(201)?;
         until("late")
     });
     child.kill()?;

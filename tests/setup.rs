@@ -26,12 +26,12 @@ pub const LEASES: &str = "/api/v1/dynamic-secrets/ci/leases";
 impl<'s> Leasing<'s> {
     /// Everything as it should be.
     pub fn set_up(case: &Case<'s>) -> Result<Self> {
-        Self::set_up_with(case, case.settings()?)
+        Self::set_up_with(case, case.new_settings()?)
     }
 
     /// The same, told other things than usual.
     pub fn set_up_with(case: &Case<'s>, settings: Settings) -> Result<Self> {
-        let namespace = case.namespace()?;
+        let namespace = case.new_namespace()?;
         namespace.service_account("deployer")?;
         namespace.service_account("broker")?;
         let name = namespace.name();
@@ -43,19 +43,22 @@ impl<'s> Leasing<'s> {
             account: "deployer",
             role: "none",
         };
-        let rbac = Deployed::rbac(case.control_plane(), "existing-plain", &names)?;
+        let rbac = Deployed::apply_rbac(case.control_plane(), "existing-plain", &names)?;
         let broker_token = namespace.token_for("broker")?;
         let kubelease = case.kubelease_with(settings)?;
         let leasing = Self { namespace, kubelease, broker_token, rbac };
         let url = case.control_plane().url();
-        leasing.admin()?.put("/api/v1/targets/local", &leasing.target(url))?.expect(201)?;
-        leasing.admin()?.put("/api/v1/dynamic-secrets/ci", &leasing.secret())?.expect(201)?;
+        leasing.admin()?.put("/api/v1/targets/local", &leasing.target(url))?.expect_status(201)?;
+        leasing
+            .admin()?
+            .put("/api/v1/dynamic-secrets/ci", &leasing.secret())?
+            .expect_status(201)?;
         Ok(leasing)
     }
 
     /// kubelease's API, as its administrator.
     pub fn admin(&self) -> Result<Http> {
-        self.kubelease.admin()
+        self.kubelease.admin_client()
     }
 
     /// A lease of `ci`.

@@ -31,7 +31,10 @@ pub fn cluster_manifest(case: &Case) -> Result<()> {
 
 pub fn a_plain_token_cannot_be_short(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::PLAIN)?;
-    assert_eq!(broker.issue(&json!({ "ttl": "599s" }))?.expect(422)?["code"], "ttl_too_short");
+    assert_eq!(
+        broker.issue(&json!({ "ttl": "599s" }))?.expect_status(422)?["code"],
+        "ttl_too_short"
+    );
     Ok(())
 }
 

@@ -18,9 +18,10 @@ const RESOURCES: [(&str, &str, &str, bool); 7] = [
 ];
 
 pub fn each_refusal_names_resource_group_and_name(case: &Case) -> Result<()> {
-    let (cluster, namespace) = (case.control_plane(), case.namespace()?);
+    let (cluster, namespace) = (case.control_plane(), case.new_namespace()?);
     namespace.service_account("nobody")?;
-    let (admin, nobody) = (cluster.admin(), cluster.as_token(&namespace.token_for("nobody")?));
+    let (admin, nobody) =
+        (cluster.admin_client(), cluster.as_token(&namespace.token_for("nobody")?));
     for (api, resource, kind, is_namespaced) in RESOURCES {
         let all = collection(&namespace, api, resource, is_namespaced);
         // Unique in the cluster, for what is in no namespace.
@@ -34,18 +35,18 @@ pub fn each_refusal_names_resource_group_and_name(case: &Case) -> Result<()> {
         for missing in [
             admin.get(&one)?,
             admin.delete(&one)?,
-            admin.json("DELETE", &one, &uid)?,
-            admin.json("DELETE", &one, &dry)?,
+            admin.send_json("DELETE", &one, &uid)?,
+            admin.send_json("DELETE", &one, &dry)?,
             admin.patch(&one, &json!({ "metadata": { "annotations": { "a": "b" } } }))?,
         ] {
             assert_eq!(refused(&missing, 404, "NotFound")?, named, "{missing:?}");
         }
 
         let object = object(kind, &name);
-        admin.post(&all, &object)?.expect(201)?;
+        admin.post(&all, &object)?.expect_status(201)?;
         assert_eq!(refused(&admin.post(&all, &object)?, 409, "AlreadyExists")?, named);
         // Of a UID it names the kind, and nowhere else.
-        let conflict = admin.json("DELETE", &one, &uid)?;
+        let conflict = admin.send_json("DELETE", &one, &uid)?;
         assert_eq!(refused(&conflict, 409, "Conflict")?, details(group, kind, Some(&name)));
         let stale = json!({ "metadata": { "resourceVersion": "1", "annotations": { "a": "b" } } });
         assert_eq!(refused(&admin.patch(&one, &stale)?, 409, "Conflict")?, named);
@@ -57,13 +58,13 @@ pub fn each_refusal_names_resource_group_and_name(case: &Case) -> Result<()> {
         for forbidden in [nobody.get(&all)?, nobody.post(&all, &object)?] {
             assert_eq!(refused(&forbidden, 403, "Forbidden")?, unnamed, "{forbidden:?}");
         }
-        admin.delete(&one)?.ok()?;
+        admin.delete(&one)?.expect_success()?;
     }
     Ok(())
 }
 
 pub fn a_resource_that_is_not_served_is_not_found_without_a_name(case: &Case) -> Result<()> {
-    let (admin, namespace) = (case.control_plane().admin(), case.namespace()?);
+    let (admin, namespace) = (case.control_plane().admin_client(), case.new_namespace()?);
     let own = namespace.name();
     for (method, path) in [
         ("GET", format!("/api/v1/namespaces/{own}/nothings/a")),
@@ -72,14 +73,14 @@ pub fn a_resource_that_is_not_served_is_not_found_without_a_name(case: &Case) ->
         ("DELETE", format!("/apis/coordination.k8s.io/v1/namespaces/{own}/nothings/a")),
         ("POST", "/apis/authentication.k8s.io/v1/nothings".to_owned()),
     ] {
-        let reply = admin.json(method, &path, &json!({}))?;
+        let reply = admin.send_json(method, &path, &json!({}))?;
         assert_eq!(refused(&reply, 404, "NotFound")?, json!({}), "{reply:?}");
     }
     Ok(())
 }
 
 pub fn what_else_a_request_needs_is_named_by_its_own_name(case: &Case) -> Result<()> {
-    let (admin, namespace) = (case.control_plane().admin(), case.namespace()?);
+    let (admin, namespace) = (case.control_plane().admin_client(), case.new_namespace()?);
     let nowhere = format!("{}-nowhere", namespace.name());
     for (api, resource, kind, is_namespaced) in RESOURCES {
         if is_namespaced {
@@ -93,7 +94,7 @@ pub fn what_else_a_request_needs_is_named_by_its_own_name(case: &Case) -> Result
 
     namespace.service_account("deployer")?;
     let secret = object("Secret", "bound");
-    admin.post(&namespace.path("v1", "secrets"), &secret)?.expect(201)?;
+    admin.post(&namespace.resources_path("v1", "secrets"), &secret)?.expect_status(201)?;
     let other = "8d3f6a55-6a5c-4a3c-9a53-0f9f6b7a1c11";
     let bound = |name: &str, uid: Option<&str>| {
         let object = json!({ "kind": "Secret", "apiVersion": "v1", "name": name, "uid": uid });
@@ -118,7 +119,7 @@ pub fn what_else_a_request_needs_is_named_by_its_own_name(case: &Case) -> Result
             details(None, "Secret", Some("bound")),
         ),
     ] {
-        let path = format!("{}/{account}/token", namespace.path("v1", "serviceaccounts"));
+        let path = format!("{}/{account}/token", namespace.resources_path("v1", "serviceaccounts"));
         let reply = admin.post(&path, &request)?;
         assert_eq!(refused(&reply, code, reason)?, named, "{reply:?}");
     }
@@ -127,7 +128,7 @@ pub fn what_else_a_request_needs_is_named_by_its_own_name(case: &Case) -> Result
 
 /// The details of a refusal with this status and reason.
 fn refused(reply: &Reply, code: u16, reason: &str) -> Result<Value> {
-    let mut status = reply.expect(code)?;
+    let mut status = reply.expect_status(code)?;
     assert_eq!(
         (&status["kind"], &status["reason"]),
         (&json!("Status"), &json!(reason)),
@@ -147,7 +148,11 @@ fn details(group: Option<&str>, kind: &str, name: Option<&str>) -> Value {
 }
 
 fn collection(namespace: &Namespace, api: &str, resource: &str, is_namespaced: bool) -> String {
-    if is_namespaced { namespace.path(api, resource) } else { format!("/apis/{api}/{resource}") }
+    if is_namespaced {
+        namespace.resources_path(api, resource)
+    } else {
+        format!("/apis/{api}/{resource}")
+    }
 }
 
 /// An object of a kind that grants nothing to anybody.

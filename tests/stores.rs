@@ -6,44 +6,44 @@ use anyhow::Result;
 use testbed::harness::Case;
 use testbed::host::App;
 use testbed::http::Http;
-use testbed::process::Keeper;
+use testbed::process::Supervisor;
 
 pub fn the_store_holds_what_it_promises_on_sqlite(case: &Case) -> Result<()> {
     run_all(case, None)
 }
 
 pub fn the_store_holds_what_it_promises_on_redis(case: &Case) -> Result<()> {
-    let redis = testbed::redis::Redis::start()?;
+    let redis = testbed::redis::Redis::start_empty()?;
     let url = redis.url();
     run_all(case, Some(&format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{url}\"\n")))
 }
 
 fn run_all(case: &Case, runtime_config: Option<&str>) -> Result<()> {
-    let keeper = Keeper::new()?;
+    let keeper = Supervisor::new()?;
     let runtime_config = runtime_config
         .map(|text| {
-            let file = keeper.scratch().join("runtime.toml");
+            let file = keeper.scratch_directory().join("runtime.toml");
             std::fs::write(&file, text).map(|()| file)
         })
         .transpose()?;
     let app = App {
         manifest: Path::new(env!("CARGO_MANIFEST_DIR")).join("store-suite/spin.toml"),
-        state_dir: keeper.scratch().join("state"),
+        state_dir: keeper.scratch_directory().join("state"),
         runtime_config,
         variables: vec![],
         listen: None,
         faults: None,
     };
-    let running = case.host().start(&app, &keeper)?;
-    let suite = Http::patient(&running.url());
+    let running = case.host().start_app(&app, &keeper)?;
+    let suite = Http::with_patience(&running.url());
     let names = String::from_utf8(suite.get("/")?.body)?;
     assert!(names.lines().count() > 20, "the suite is not there: {names}");
     let mut failed = vec![];
     for name in names.lines() {
-        if suite.send("POST", &format!("/{name}"), &[], &[])?.status != 200 {
+        if suite.send_raw("POST", &format!("/{name}"), &[], &[])?.status != 200 {
             failed.push(name);
         }
     }
     assert!(failed.is_empty(), "{failed:?}\n{}", app.component_log("store-suite")?);
-    running.stop()
+    running.stop_host()
 }

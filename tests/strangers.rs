@@ -9,11 +9,11 @@ use crate::setup::Leasing;
 
 pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let anonymous = leasing.kubelease.anonymous()?;
+    let anonymous = leasing.kubelease.anonymous_client()?;
     let admin_token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
     // The one thing that a sweep with its token may do to a target: to meet its cluster.
-    leasing.admin()?.send("POST", "/api/v1/sweep", &[], b"")?.expect(200)?;
-    let before = leasing.admin()?.get("/api/v1/targets")?.expect(200)?;
+    leasing.admin()?.send_raw("POST", "/api/v1/sweep", &[], b"")?.expect_status(200)?;
+    let before = leasing.admin()?.get("/api/v1/targets")?.expect_status(200)?;
     let credentials: [&[(&str, &str)]; 7] = [
         &[],
         &[("authorization", "Bearer ")],
@@ -27,26 +27,28 @@ pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
         if route.access == lease_api::Access::Anybody {
             // Whoever logs in says who he is in the body, and says nothing here.
             let status = if route.path.ends_with("/login") { 400 } else { 200 };
-            anonymous.send(route.method.as_str(), route.path, &[], &[])?.expect(status)?;
+            anonymous
+                .send_raw(route.method.as_str(), route.path, &[], &[])?
+                .expect_status(status)?;
             continue;
         }
         let id = "0".repeat(32);
         let path = route.path.replace("{name}", "local").replace("{lease_id}", &id);
         let path = path.replace("{accessor}", &id);
         for headers in &credentials {
-            let reply = anonymous.send(route.method.as_str(), &path, headers, b"{}")?;
+            let reply = anonymous.send_raw(route.method.as_str(), &path, headers, b"{}")?;
             assert_eq!(reply.status, 401, "{reply:?} as {} headers", headers.len());
             assert!(
                 reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer"))
             );
             assert_eq!(reply.header("content-type"), Some("application/problem+json"));
         }
-        let sweeper = anonymous.bearing(leasing.kubelease.settings().variable(SWEEP_TOKEN));
-        let refused = sweeper.send(route.method.as_str(), &path, &[], b"{}")?.status == 401;
+        let sweeper = anonymous.with_bearer(leasing.kubelease.settings().variable(SWEEP_TOKEN));
+        let refused = sweeper.send_raw(route.method.as_str(), &path, &[], b"{}")?.status == 401;
         assert_eq!(refused, route.access != lease_api::Access::Sweeper, "{path}");
     }
     assert_eq!(
-        leasing.admin()?.get("/api/v1/targets")?.expect(200)?,
+        leasing.admin()?.get("/api/v1/targets")?.expect_status(200)?,
         before,
         "nothing has changed"
     );
@@ -63,10 +65,13 @@ pub fn headers_that_claim_to_be_the_hosts_change_nothing(case: &Case) -> Result<
         ("x-forwarded-for", "127.0.0.1"),
         ("x-http-method-override", "GET"),
     ];
-    let anonymous = leasing.kubelease.anonymous()?;
+    let anonymous = leasing.kubelease.anonymous_client()?;
     let body = json!({}).to_string();
-    anonymous.send("POST", crate::setup::LEASES, &claims, body.as_bytes())?.expect(401)?;
-    let lease = leasing.admin()?.send("POST", crate::setup::LEASES, &claims, body.as_bytes())?;
-    lease.expect(201)?;
+    anonymous
+        .send_raw("POST", crate::setup::LEASES, &claims, body.as_bytes())?
+        .expect_status(401)?;
+    let lease =
+        leasing.admin()?.send_raw("POST", crate::setup::LEASES, &claims, body.as_bytes())?;
+    lease.expect_status(201)?;
     Ok(())
 }

@@ -38,7 +38,7 @@ fn they_survive(case: &Case, kind: &'static Kind) -> Result<()> {
         }
     }
     let seen = |path: &String| {
-        let mut object = broker.cluster.admin().get(path)?.expect(200)?;
+        let mut object = broker.cluster.admin_client().get(path)?.expect_status(200)?;
         // Somebody may write that, and it does not matter.
         object["metadata"].as_object_mut().context("metadata")?.remove("managedFields");
         Ok((path.clone(), object))
@@ -46,7 +46,7 @@ fn they_survive(case: &Case, kind: &'static Kind) -> Result<()> {
     let all = || strangers.iter().map(seen).collect::<Result<BTreeMap<String, Value>>>();
     let untouched = all()?;
 
-    assert_eq!(broker.revoke(&leases[0])?.expect(200)?["state"], "revoked");
+    assert_eq!(broker.revoke(&leases[0])?.expect_status(200)?["state"], "revoked");
     broker.sweep_until(&leases[1], "expired", Duration::from_secs(20))?;
     broker.sweep()?;
     assert_eq!(all()?, untouched);
@@ -56,7 +56,7 @@ fn they_survive(case: &Case, kind: &'static Kind) -> Result<()> {
     }
 
     for path in &strangers {
-        broker.cluster.admin().delete(path)?.ok()?;
+        broker.cluster.admin_client().delete(path)?.expect_success()?;
     }
     assert_eq!(broker.inventory()?, before, "nothing of ours was left");
     Ok(())
@@ -66,9 +66,9 @@ fn they_survive(case: &Case, kind: &'static Kind) -> Result<()> {
 fn replaced(broker: &Broker, told: &Value) -> Result<String> {
     let object = bare(broker.object(told)?)?;
     let path = broker.object_path(told)?;
-    broker.cluster.admin().delete(&path)?.ok()?;
+    broker.cluster.admin_client().delete(&path)?.expect_success()?;
     let (collection, _) = path.rsplit_once('/').context("a path")?;
-    broker.cluster.admin().post(collection, &object)?.expect(201)?;
+    broker.cluster.admin_client().post(collection, &object)?.expect_status(201)?;
     Ok(path)
 }
 
@@ -79,7 +79,7 @@ fn copied(broker: &Broker, told: &Value, lease: &Lease) -> Result<String> {
     object["metadata"]["name"] = json!(name);
     let path = broker.object_path(told)?;
     let (collection, _) = path.rsplit_once('/').context("a path")?;
-    broker.cluster.admin().post(collection, &object)?.expect(201)?;
+    broker.cluster.admin_client().post(collection, &object)?.expect_status(201)?;
     Ok(format!("{collection}/{name}"))
 }
 

@@ -20,8 +20,8 @@ pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Resu
     leasing.namespace.service_account("other")?;
     let mut other = leasing.secret();
     other["account"]["name"] = json!("other");
-    admin.put("/api/v1/dynamic-secrets/ci", &other)?.expect(200)?;
-    let told = leasing.issue(&json!({}))?.expect(502)?;
+    admin.put("/api/v1/dynamic-secrets/ci", &other)?.expect_status(200)?;
+    let told = leasing.issue(&json!({}))?.expect_status(502)?;
     assert_eq!(told["code"], "target_forbidden");
     let detail = told["detail"].as_str().context("a detail")?;
     for part in ["`get`", "`serviceaccounts`", "`other`", leasing.namespace.name()] {
@@ -29,25 +29,25 @@ pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Resu
     }
 
     // 404: the account that kubelease has the right for is gone.
-    admin.put("/api/v1/dynamic-secrets/ci", &leasing.secret())?.expect(200)?;
-    leasing.issue(&json!({}))?.expect(201)?;
-    let account = format!("{}/deployer", leasing.namespace.path("v1", "serviceaccounts"));
-    case.control_plane().admin().delete(&account)?.ok()?;
-    let told = leasing.issue(&json!({}))?.expect(502)?;
+    admin.put("/api/v1/dynamic-secrets/ci", &leasing.secret())?.expect_status(200)?;
+    leasing.issue(&json!({}))?.expect_status(201)?;
+    let account = format!("{}/deployer", leasing.namespace.resources_path("v1", "serviceaccounts"));
+    case.control_plane().admin_client().delete(&account)?.expect_success()?;
+    let told = leasing.issue(&json!({}))?.expect_status(502)?;
     assert_eq!(told["code"], "account_not_found");
 
     // 401: a credential that is none.
     let mut target = leasing.target(url);
     target["auth"]["token"] = json!("wrong");
-    admin.put("/api/v1/targets/local", &target)?.expect(200)?;
-    let told = leasing.issue(&json!({}))?.expect(502)?;
+    admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;
+    let told = leasing.issue(&json!({}))?.expect_status(502)?;
     assert_eq!(told["code"], "target_unauthorized");
     Ok(())
 }
 
 pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let closed = testbed::port::ClosedPort::take()?;
+    let closed = testbed::port::ClosedPort::take_port()?;
     let away = format!("http://{}", closed.address()?);
     // Its certificate is for 127.0.0.1, and by no authority that is known for `localhost`.
     let stranger = case.control_plane().url().replace("127.0.0.1", "localhost");
@@ -65,13 +65,13 @@ pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &Case) -> Resul
         (Fake::answering(201, "")?.url(), "target_bad_answer"),
         (Fake::answering(201, &token)?.url(), "target_bad_answer"),
     ] {
-        leasing.admin()?.put("/api/v1/targets/local", &leasing.target(&url))?.expect(200)?;
-        let told = leasing.issue(&json!({}))?.expect(502)?;
+        leasing.admin()?.put("/api/v1/targets/local", &leasing.target(&url))?.expect_status(200)?;
+        let told = leasing.issue(&json!({}))?.expect_status(502)?;
         assert_eq!(told["code"], code, "{url}: {told}");
         assert!(!told.to_string().contains("canary"), "{told}");
     }
     assert!(
-        !leasing.kubelease.log()?.contains("canary"),
+        !leasing.kubelease.read_log()?.contains("canary"),
         "what a server says stays out of the log"
     );
     Ok(())
@@ -86,9 +86,12 @@ pub fn a_server_that_says_too_much_or_nothing_is_given_up(case: &Case) -> Result
         (Deed::Drip(head.to_owned()), 504, "target_timeout"),
     ] {
         let fake = Fake::start(deed)?;
-        leasing.admin()?.put("/api/v1/targets/local", &leasing.target(&fake.url()))?.expect(200)?;
+        leasing
+            .admin()?
+            .put("/api/v1/targets/local", &leasing.target(&fake.url()))?
+            .expect_status(200)?;
         let began = Instant::now();
-        let told = leasing.issue(&json!({}))?.expect(status)?;
+        let told = leasing.issue(&json!({}))?.expect_status(status)?;
         assert_eq!(told["code"], code, "{told}");
         let took = began.elapsed();
         assert!(took < Duration::from_secs(29), "{code} after {took:?}");
@@ -105,8 +108,11 @@ pub fn a_redirect_is_not_followed(case: &Case) -> Result<()> {
         "HTTP/1.1 307 Elsewhere\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     );
     let here = Fake::start(Deed::Say(redirect))?;
-    leasing.admin()?.put("/api/v1/targets/local", &leasing.target(&here.url()))?.expect(200)?;
-    let told: Value = leasing.issue(&json!({}))?.expect(502)?;
+    leasing
+        .admin()?
+        .put("/api/v1/targets/local", &leasing.target(&here.url()))?
+        .expect_status(200)?;
+    let told: Value = leasing.issue(&json!({}))?.expect_status(502)?;
     assert_eq!(told["code"], "target_bad_answer");
     assert_eq!(
         (here.asked(), elsewhere.asked()),
@@ -122,7 +128,7 @@ pub fn a_certificate_that_is_not_accepted_is_told_with_where_to_look(case: &Case
     let at = url.trim_start_matches("https://").parse()?;
     // A name that is not in the certificate, and leads there all the same.
     let elsewhere = Relay::start("127.0.0.2", at)?.address();
-    let known = case.settings()?;
+    let known = case.new_settings()?;
     for (settings, url, reason) in [
         (Settings { ca: None, ..known.clone() }, url.to_owned(), "UnknownIssuer"),
         (
@@ -133,17 +139,20 @@ pub fn a_certificate_that_is_not_accepted_is_told_with_where_to_look(case: &Case
     ] {
         let leasing = Leasing::set_up_with(case, settings)?;
         let admin = leasing.admin()?;
-        admin.put("/api/v1/targets/local", &leasing.target(&url))?.expect(200)?;
-        let told = leasing.issue(&json!({}))?.expect(502)?;
+        admin.put("/api/v1/targets/local", &leasing.target(&url))?.expect_status(200)?;
+        let told = leasing.issue(&json!({}))?.expect_status(502)?;
         assert_eq!(told["code"], "target_unreachable", "{told}");
         let detail = told["detail"].as_str().context("a detail")?;
         assert!(detail.starts_with("no TLS connection with target `local`"), "{told}");
-        let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+        let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
         let problem = seen["problem"].as_str().context("a problem")?;
         assert!(problem.contains("the host keeps the reason to its log"), "{problem}");
         assert!(problem.contains(reason), "{problem}");
         if case.host().dev_host().is_some() {
-            assert!(leasing.kubelease.log()?.contains(reason), "{reason} is not in the host's log");
+            assert!(
+                leasing.kubelease.read_log()?.contains(reason),
+                "{reason} is not in the host's log"
+            );
         }
     }
     Ok(())

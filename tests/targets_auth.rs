@@ -13,12 +13,13 @@ use crate::kind;
 
 pub fn kubectl_proxy_is_a_gateway(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
-    let proxy = broker.cluster.proxy(&broker.token)?;
+    let proxy = broker.cluster.kubectl_proxy(&broker.token)?;
     let target = json!({ "url": proxy.url(), "auth": { "type": "gateway" } });
-    let shown = broker.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+    let shown = broker.admin()?.put("/api/v1/targets/local", &target)?.expect_status(200)?;
     assert_eq!(shown["auth"], json!({ "type": "gateway" }), "{shown}");
     it_leases(&broker)?;
-    let check = broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    let check =
+        broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
     assert_eq!((&check["ok"], &check["username"]), (&json!(true), &json!(broker.username())));
     Ok(())
 }
@@ -29,13 +30,13 @@ pub fn a_client_certificate_is_shown_by_the_host(case: &Case) -> Result<()> {
     let certificate = json!({ "url": broker.cluster.url(), "auth": { "type": "client_certificate" }, "ca": "custom" });
     let admin = broker.admin()?;
     // Connections are shared by origin, and the certificate would outrank the other's token.
-    let shared = admin.put("/api/v1/targets/other", &certificate)?.expect(409)?;
+    let shared = admin.put("/api/v1/targets/other", &certificate)?.expect_status(409)?;
     assert_eq!(shared["code"], "origin_shared");
-    admin.put("/api/v1/targets/other", &token)?.expect(201)?;
-    let shared = admin.put("/api/v1/targets/local", &certificate)?.expect(409)?;
+    admin.put("/api/v1/targets/other", &token)?.expect_status(201)?;
+    let shared = admin.put("/api/v1/targets/local", &certificate)?.expect_status(409)?;
     assert_eq!(shared["code"], "origin_shared");
-    admin.delete("/api/v1/targets/other")?.expect(204)?;
-    admin.put("/api/v1/targets/local", &certificate)?.expect(200)?;
+    admin.delete("/api/v1/targets/other")?.expect_status(204)?;
+    admin.put("/api/v1/targets/local", &certificate)?.expect_status(200)?;
 
     // Without a certificate nobody is known.
     assert_eq!(broker.issue(&json!({}))?.status, 502);
@@ -43,7 +44,8 @@ pub fn a_client_certificate_is_shown_by_the_host(case: &Case) -> Result<()> {
     let settings = Settings { client_certificate: Some(client), ..broker.kubelease.settings() };
     broker.kubelease.restart_with(settings)?;
     it_leases(&broker)?;
-    let check = broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    let check =
+        broker.admin()?.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
     assert_eq!((&check["ok"], &check["username"]), (&json!(true), &json!(broker.username())));
     Ok(())
 }
@@ -55,12 +57,16 @@ pub fn a_variable_is_sent_to_its_own_origin_alone(case: &Case) -> Result<()> {
     let put = |target: &Value| broker.admin()?.put("/api/v1/targets/local", target);
     // Only what is named for it: our own keys are variables too.
     for name in ["admin_token", "master_key", "sweep_token", "target_", "TARGET_A", ""] {
-        assert_eq!(put(&by_variable(&url, name))?.expect(422)?["code"], "invalid_field", "{name}");
+        assert_eq!(
+            put(&by_variable(&url, name))?.expect_status(422)?["code"],
+            "invalid_field",
+            "{name}"
+        );
     }
     let mut both = by_variable(&url, "target_prod");
     both["auth"]["token"] = json!("t");
-    assert_eq!(put(&both)?.expect(422)?["code"], "invalid_field");
-    let shown = put(&by_variable(&url, "target_prod"))?.expect(200)?;
+    assert_eq!(put(&both)?.expect_status(422)?["code"], "invalid_field");
+    let shown = put(&by_variable(&url, "target_prod"))?.expect_status(200)?;
     assert_eq!(shown["auth"], json!({ "type": "token", "variable": "target_prod" }));
 
     let bare = broker.kubelease.settings();
@@ -73,13 +79,13 @@ pub fn a_variable_is_sent_to_its_own_origin_alone(case: &Case) -> Result<()> {
         (&here, Some("two words"), Some("holds no token")),
         (&here, Some(&broker.token), None),
     ] {
-        let mut settings = bare.clone().with("target_origins", origins);
+        let mut settings = bare.clone().with_variable("target_origins", origins);
         if let Some(value) = variable {
-            settings = settings.with("target_prod", value);
+            settings = settings.with_variable("target_prod", value);
         }
         broker.kubelease.restart_with(settings)?;
         if let Some(told) = told {
-            let answer = broker.issue(&json!({}))?.expect(503)?;
+            let answer = broker.issue(&json!({}))?.expect_status(503)?;
             assert_eq!(answer["code"], "credential_unreadable", "{origins}: {answer}");
             assert!(answer["detail"].to_string().contains(told), "{origins}: {answer}");
             assert!(!answer.to_string().contains(&broker.token), "{answer}");
@@ -96,17 +102,17 @@ pub fn a_credential_is_replaced_without_touching_leases(case: &Case) -> Result<(
     let admin = broker.admin()?;
     let mut target = broker.target(broker.cluster.url());
     target["auth"]["token"] = json!("of-nobody");
-    admin.put("/api/v1/targets/local", &target)?.expect(200)?;
-    assert_eq!(broker.issue(&json!({}))?.expect(502)?["code"], "target_unauthorized");
-    let parked = broker.revoke(&lease)?.expect(202)?;
+    admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;
+    assert_eq!(broker.issue(&json!({}))?.expect_status(502)?["code"], "target_unauthorized");
+    let parked = broker.revoke(&lease)?.expect_status(202)?;
     let reason = parked["closing"]["reason"].to_string();
     assert!(reason.contains("does not accept the credential"), "{parked}");
     // The old one is forgotten: left out, it is the last that counts.
     target["auth"] = json!({ "type": "token" });
-    admin.put("/api/v1/targets/local", &target)?.expect(200)?;
-    assert_eq!(broker.issue(&json!({}))?.expect(502)?["code"], "target_unauthorized");
+    admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;
+    assert_eq!(broker.issue(&json!({}))?.expect_status(502)?["code"], "target_unauthorized");
 
-    admin.put("/api/v1/targets/local", &broker.target(broker.cluster.url()))?.expect(200)?;
+    admin.put("/api/v1/targets/local", &broker.target(broker.cluster.url()))?.expect_status(200)?;
     broker.sweep_until(&lease, "revoked", Duration::from_secs(30))?;
     it_leases(&broker)
 }
@@ -116,16 +122,16 @@ pub fn a_dynamic_secret_may_carry_its_target(case: &Case) -> Result<()> {
     let admin = broker.admin()?;
     let mut secret = broker.secret();
     secret["target"] = broker.target("http://a.example");
-    let told = admin.put(&broker.secret_path(), &secret)?.expect(422)?;
+    let told = admin.put(&broker.secret_path(), &secret)?.expect_status(422)?;
     assert!(told["errors"][0]["pointer"].to_string().contains("/target"), "{told}");
     secret["target"] = broker.target(broker.cluster.url());
-    let shown = admin.put(&broker.secret_path(), &secret)?.expect(200)?;
+    let shown = admin.put(&broker.secret_path(), &secret)?.expect_status(200)?;
     assert!(!shown.to_string().contains(&broker.token), "{shown}");
     it_leases(&broker)
 }
 
 pub fn plain_http_is_for_loopback_and_gateways(case: &Case) -> Result<()> {
-    let kubelease = case.kubelease()?;
+    let kubelease = case.new_kubelease()?;
     let token = json!({ "type": "token", "token": "t" });
     let gateway = json!({ "type": "gateway" });
     let header = json!({ "type": "gateway", "header": { "name": "x-key", "value": "v" } });
@@ -145,11 +151,11 @@ pub fn plain_http_is_for_loopback_and_gateways(case: &Case) -> Result<()> {
         ("ftp://a.example", &gateway, false),
     ] {
         let target = json!({ "url": url, "auth": auth });
-        let answer = kubelease.admin()?.put("/api/v1/targets/it", &target)?;
+        let answer = kubelease.admin_client()?.put("/api/v1/targets/it", &target)?;
         let expected = if good { &[200, 201][..] } else { &[422] };
         assert!(expected.contains(&answer.status), "{url} {auth}: {answer:?}");
     }
-    let known = kubelease.admin()?.get("/api/v1/targets/it")?.expect(200)?;
+    let known = kubelease.admin_client()?.get("/api/v1/targets/it")?.expect_status(200)?;
     assert_eq!(known["url"], "https://b.example/prefix");
     Ok(())
 }
@@ -171,12 +177,13 @@ pub fn what_the_host_needs_is_told_and_the_host_takes_it(case: &Case) -> Result<
     let certificate =
         json!({ "url": url, "auth": { "type": "client_certificate" }, "ca": "custom" });
     for target in [broker.target(url), certificate] {
-        broker.admin()?.put("/api/v1/targets/local", &target)?.expect(200)?;
+        broker.admin()?.put("/api/v1/targets/local", &target)?.expect_status(200)?;
         // Not told, the host knows nothing of the cluster's CA.
         broker.kubelease.restart_with(bare.clone())?;
-        assert_eq!(broker.issue(&json!({}))?.expect(502)?["code"], "target_unreachable");
+        assert_eq!(broker.issue(&json!({}))?.expect_status(502)?["code"], "target_unreachable");
 
-        let told = broker.admin()?.get("/api/v1/targets/local/runtime-config")?.expect(200)?;
+        let told =
+            broker.admin()?.get("/api/v1/targets/local/runtime-config")?.expect_status(200)?;
         assert_eq!(told["allowed_outbound_hosts"], json!([url]), "{told}");
         let config = told["runtime_config"].as_str().context("a text")?;
         let config = config.replace("/etc/kubelease/local", &files.display().to_string());
@@ -186,8 +193,8 @@ pub fn what_the_host_needs_is_told_and_the_host_takes_it(case: &Case) -> Result<
     // If nothing is needed, nothing is told.
     let auth = json!({ "type": "token", "token": "t" });
     let system = json!({ "url": "https://a.example", "auth": auth, "ca": "system" });
-    broker.admin()?.put("/api/v1/targets/other", &system)?.expect(201)?;
-    let told = broker.admin()?.get("/api/v1/targets/other/runtime-config")?.expect(200)?;
+    broker.admin()?.put("/api/v1/targets/other", &system)?.expect_status(201)?;
+    let told = broker.admin()?.get("/api/v1/targets/other/runtime-config")?.expect_status(200)?;
     assert_eq!(told["runtime_config"], "");
     Ok(())
 }
@@ -197,7 +204,7 @@ fn it_leases(broker: &Broker) -> Result<()> {
     let before = broker.inventory()?;
     let lease: Lease = broker.lease(&json!({ "ttl": "15m" }))?;
     broker.until_let_in(&lease.token)?;
-    broker.revoke(&lease)?.expect(200)?;
+    broker.revoke(&lease)?.expect_status(200)?;
     assert_eq!(broker.inventory()?, before);
     Ok(())
 }

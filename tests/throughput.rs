@@ -19,14 +19,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use testbed::harness::{Case, run, tests};
+use testbed::harness::{Case, run_tests, tests};
 use testbed::http::Http;
 
 use crate::broker::Broker;
 use crate::kind::Kind;
 
 fn main() -> ExitCode {
-    run(tests![
+    run_tests(tests![
         an_access_token_leases_plain_tokens_as_fast_as_admin_token,
         an_access_token_leases_temporary_accounts_as_fast_as_admin_token,
     ])
@@ -49,9 +49,9 @@ fn compare(case: &Case, kind: &'static Kind, each: usize) -> Result<()> {
     let admin = broker.admin()?;
     let identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
         "namespaces": ["*"], "actions": ["issue"]}]});
-    admin.put("/api/v1/identities/bot", &identity)?.expect(201)?;
-    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect(201)?;
-    let bot = admin.bearing(made["access_token"].as_str().context("a token")?);
+    admin.put("/api/v1/identities/bot", &identity)?.expect_status(201)?;
+    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect_status(201)?;
+    let bot = admin.with_bearer(made["access_token"].as_str().context("a token")?);
     let path = format!("{}/leases", broker.secret_path());
     let rate = |http: &Http| lease_at_once(http, &path, each);
     // The host compiles and the cluster warms up with the first ones.
@@ -110,7 +110,7 @@ fn lease_at_once(http: &Http, path: &str, each: usize) -> Result<f64> {
             .map(|_| {
                 scope.spawn(|| {
                     for _ in 0..each {
-                        http.post(path, &json!({"ttl": "10m"}))?.expect(201)?;
+                        http.post(path, &json!({"ttl": "10m"}))?.expect_status(201)?;
                     }
                     Ok(())
                 })

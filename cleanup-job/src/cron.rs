@@ -2,7 +2,7 @@
 
 use spin_sdk::wit_bindgen;
 
-use crate::{CleanupJob, sweep};
+use crate::{CleanupJob, run_sweep};
 
 wit_bindgen::generate!({
     path: "wit",
@@ -12,7 +12,7 @@ wit_bindgen::generate!({
 
 impl Guest for CleanupJob {
     fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-        sweep().map_err(|_| Error::Other("the component's log tells why".to_owned()))
+        run_sweep().map_err(|_| Error::Other("the component's log tells why".to_owned()))
     }
 }
 

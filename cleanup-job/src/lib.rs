@@ -22,23 +22,28 @@ struct CleanupJob;
 
 impl incoming_handler::Guest for CleanupJob {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve_then(&request, out, lease_api::sweep, lease_api::after_sweep_answer);
+        spin_ports::serve_then(
+            &request,
+            out,
+            lease_api::serve_sweep,
+            lease_api::after_sweep_answer,
+        );
     }
 }
 
 impl run::Guest for CleanupJob {
     fn run() -> Result<(), ()> {
         // The command trigger before 0.6 takes no notice of an error.
-        sweep().map_err(|_| process::exit(1))
+        run_sweep().map_err(|_| process::exit(1))
     }
 }
 
 /// Runs one sweep, for a trigger that is no request. The log says what came of it.
-fn sweep() -> Result<(), SweepError> {
+fn run_sweep() -> Result<(), SweepError> {
     spin_ports::log_to_stderr();
-    let variables = spin_ports::variables();
-    let report = spin_ports::run(lease_api::sweep_now(SpinPorts::default(), &variables))
-        .inspect_err(|error| log::error!("{}", chain(error)))?;
+    let variables = spin_ports::read_variables();
+    let report = spin_ports::run_future(lease_api::sweep_now(SpinPorts::default(), &variables))
+        .inspect_err(|error| log::error!("{}", error_chain(error)))?;
     let SweepReport { due, done, postponed, held, forgotten, .. } = report;
     let more = if report.more { ", and there is more to do" } else { "" };
     log::info!(
@@ -49,7 +54,7 @@ fn sweep() -> Result<(), SweepError> {
 }
 
 /// An error with all that is behind it. (`anyhow` would do it for 47 kB of backtraces.)
-fn chain(error: &dyn Error) -> String {
+fn error_chain(error: &dyn Error) -> String {
     let errors = std::iter::successors(Some(error), |&error| error.source());
     errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -19,7 +19,7 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// What every command takes.
+/// The options of every command.
 #[derive(Args, Debug)]
 pub struct Global {
     /// The login to use, or KUBELEASE_PROFILE.
@@ -112,7 +112,7 @@ pub struct Login {
     pub shown: Shown,
 }
 
-/// What a lease is to be.
+/// The terms of a new lease.
 #[derive(Args, Debug, Clone)]
 pub struct Wanted {
     /// The dynamic secret.
@@ -121,7 +121,7 @@ pub struct Wanted {
     /// The namespace; may be left out if the dynamic secret has only one.
     #[arg(short, long)]
     pub namespace: Option<Name>,
-    /// How long the lease lives, such as 15m or 1h30m.
+    /// Lifetime of the lease, such as 15m or 1h30m.
     #[arg(long, value_name = "DURATION")]
     pub ttl: Option<String>,
     /// An audience of the token; may be given several times.
@@ -144,7 +144,7 @@ pub struct ClusterOptions {
 pub struct Lease {
     #[command(flatten)]
     pub wanted: Wanted,
-    /// What is printed.
+    /// Output format.
     #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
     pub output: LeaseOutput,
     /// Print nothing: make this directory, with kubeconfig, token and lease in it, for the steps of a CI job.
@@ -170,7 +170,7 @@ pub enum LeaseOutput {
 
 #[derive(Args, Debug)]
 pub struct Shown {
-    /// How it is printed.
+    /// Output format.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 }
@@ -222,10 +222,10 @@ pub struct Leases {
 pub struct Renew {
     /// The lease.
     pub lease: LeaseId,
-    /// How long it lives from now on; by default as long as it was first issued for.
+    /// Lifetime from now on; by default the one it was first issued for.
     #[arg(long, value_name = "DURATION")]
     pub ttl: Option<String>,
-    /// What is printed.
+    /// Output format.
     #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
     pub output: LeaseOutput,
 }

@@ -4,4 +4,4 @@ mod kubectl;
 mod rbac;
 
 pub use self::kubectl::{Kubectl, Server};
-pub use self::rbac::{Grants, Mode, objects};
+pub use self::rbac::{Grants, Mode, rbac_objects};

@@ -14,6 +14,6 @@ mod secrets;
 mod yaml;
 
 pub use self::document::Document;
-pub use self::emit::{document, to_yaml};
+pub use self::emit::{to_document, to_yaml};
 pub use self::files::{read_all, read_map, read_rules, read_text, read_values};
 pub use self::plan::{Change, Planner, SetOptions};

@@ -37,20 +37,20 @@ impl Environment {
 
     /// Returns where logins are kept: `$XDG_STATE_HOME/kubelease`.
     pub fn state_dir(&self) -> Result<PathBuf, Failure> {
-        self.xdg("XDG_STATE_HOME", ".local/state")
+        self.xdg_directory("XDG_STATE_HOME", ".local/state")
     }
 
     /// Returns where leases for kubectl are kept until they end: `$XDG_CACHE_HOME/kubelease`.
     pub fn cache_dir(&self) -> Result<PathBuf, Failure> {
-        self.xdg("XDG_CACHE_HOME", ".cache")
+        self.xdg_directory("XDG_CACHE_HOME", ".cache")
     }
 
     /// A relative path in these variables is invalid, and ignored (XDG Base Directory Specification).
-    fn xdg(&self, variable: &str, default: &str) -> Result<PathBuf, Failure> {
+    fn xdg_directory(&self, variable: &str, default: &str) -> Result<PathBuf, Failure> {
         let absolute = |name| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(default)));
         base.map(|base| base.join("kubelease")).ok_or_else(|| {
-            Failure::error(format!("there is no place for files: set `HOME` or `{variable}`"))
+            Failure::from_text(format!("there is no place for files: set `HOME` or `{variable}`"))
         })
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::arguments::Wanted;
-use crate::commands::issue;
+use crate::commands::issue_lease;
 use crate::failure::Failure;
 use crate::session::{Context, now};
 use crate::{output, private_file};
@@ -22,7 +22,7 @@ use crate::{output, private_file};
 #[derive(Serialize, Deserialize)]
 struct Kept {
     lease_id: LeaseId,
-    #[serde(serialize_with = "expose")]
+    #[serde(serialize_with = "serialize_token")]
     token: Token,
     expires_at: DateTime<Utc>,
     /// When four fifths of its time are over.
@@ -40,34 +40,34 @@ pub enum ApiVersion {
 }
 
 /// Prints the credential of a lease that is kept, or of a new one.
-pub fn print(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
-    let version = ApiVersion::wanted(context.environment.get(EXEC_INFO))?;
-    let file = file(context, wanted)?;
-    if let Some(kept) = load(&file)?
+pub fn print_credential(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
+    let version = ApiVersion::wanted_version(context.environment.get(EXEC_INFO))?;
+    let file = cache_file(context, wanted)?;
+    if let Some(kept) = load_kept(&file)?
         && kept.is_fresh(now())
     {
-        return kept.print(version);
+        return kept.print_credential(version);
     }
     // Of many at once, one asks; the others find what it has got. A lock ends with its process.
     let _lock = private_file::open_lock(&file.with_extension("lock"))?;
-    let kept = load(&file)?;
+    let kept = load_kept(&file)?;
     if let Some(kept) = &kept
         && kept.is_fresh(now())
     {
-        return kept.print(version);
+        return kept.print_credential(version);
     }
-    let session = context.session()?;
+    let session = context.open_session()?;
     let kept = match kept {
-        Some(kept) => kept.refresh(session.client(), wanted)?,
-        None => Kept::of(issue(session.client(), wanted)?),
+        Some(kept) => kept.refresh_lease(session.client(), wanted)?,
+        None => Kept::from_issued(issue_lease(session.client(), wanted)?),
     };
     // Unwrap safety: it is a struct of texts and times.
-    private_file::write(&file, &serde_json::to_vec(&kept).expect("a lease is JSON"))?;
-    kept.print(version)
+    private_file::write_private(&file, &serde_json::to_vec(&kept).expect("a lease is JSON"))?;
+    kept.print_credential(version)
 }
 
 /// Returns an `ExecCredential`. Its end is a little before that of the lease, so that no request is refused at its very end.
-pub fn document(token: &str, expires_at: DateTime<Utc>, version: ApiVersion) -> Value {
+pub fn exec_credential(token: &str, expires_at: DateTime<Utc>, version: ApiVersion) -> Value {
     let end = expires_at - TimeDelta::seconds(5);
     json!({
         "apiVersion": version.as_str(),
@@ -80,7 +80,7 @@ pub fn document(token: &str, expires_at: DateTime<Utc>, version: ApiVersion) -> 
 }
 
 impl Kept {
-    fn of(issued: IssuedLease) -> Self {
+    fn from_issued(issued: IssuedLease) -> Self {
         let (seen_at, expires_at) = (now(), issued.lease.expires_at);
         let renew_at = seen_at + (expires_at - seen_at) * 4 / 5;
         Self { lease_id: issued.lease.lease_id, token: issued.token, expires_at, renew_at, seen_at }
@@ -96,9 +96,9 @@ impl Kept {
     ///
     /// kubectl does not send a request again that was refused, so a lease that was revoked elsewhere would cost a
     /// command.
-    fn refresh(self, client: &Client, wanted: &Wanted) -> Result<Self, Failure> {
+    fn refresh_lease(self, client: &Client, wanted: &Wanted) -> Result<Self, Failure> {
         if now() < self.renew_at {
-            match client.lease(&self.lease_id) {
+            match client.get_lease(&self.lease_id) {
                 Ok(lease) if lease.state == LeaseState::Active => {
                     return Ok(Self { seen_at: now(), ..self });
                 }
@@ -107,30 +107,30 @@ impl Kept {
                 _ => {}
             }
         } else if let Ok(renewed) = client.renew_lease(&self.lease_id, wanted.ttl.as_deref()) {
-            let renewed = Self::of(renewed);
+            let renewed = Self::from_issued(renewed);
             // At its maximum a lease is renewed to the same end.
             if now() < renewed.renew_at && renewed.expires_at > self.expires_at {
                 return Ok(renewed);
             }
         }
-        Ok(Self::of(issue(client, wanted)?))
+        Ok(Self::from_issued(issue_lease(client, wanted)?))
     }
 
-    fn print(&self, version: ApiVersion) -> Result<(), Failure> {
-        let document = document(self.token.expose(), self.expires_at, version);
-        output::print(&format!("{document}\n"))
+    fn print_credential(&self, version: ApiVersion) -> Result<(), Failure> {
+        let document = exec_credential(self.token.expose_secret(), self.expires_at, version);
+        output::print_text(&format!("{document}\n"))
     }
 }
 
 impl ApiVersion {
     /// Returns the version in which the caller is to be answered, by what it says in `KUBERNETES_EXEC_INFO`.
-    fn wanted(exec_info: Option<&str>) -> Result<Self, Failure> {
+    fn wanted_version(exec_info: Option<&str>) -> Result<Self, Failure> {
         let Some(text) = exec_info else { return Ok(Self::default()) };
         let info = serde_json::from_str::<Value>(text).unwrap_or_default();
         match info["apiVersion"].as_str() {
             Some("client.authentication.k8s.io/v1") => Ok(Self::V1),
             Some("client.authentication.k8s.io/v1beta1") => Ok(Self::V1Beta1),
-            _ => Err(Failure::error(format!(
+            _ => Err(Failure::from_text(format!(
                 "`{EXEC_INFO}` asks for another `apiVersion` than client.authentication.k8s.io/v1 and v1beta1"
             ))),
         }
@@ -145,17 +145,17 @@ impl ApiVersion {
 }
 
 /// A file that is broken is as good as none: its lease ends in its time.
-fn load(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
-    let content = private_file::read(file)?;
+fn load_kept(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
+    let content = private_file::read_private(file)?;
     Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
 }
 
 /// Returns where the lease is kept: a name of its own for each server, profile, login and wish.
-fn file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
+fn cache_file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
     let variable = |name: &str| context.environment.get(name).map(str::to_owned);
     let key = json!([
         context.global.url.clone().or_else(|| variable("KUBELEASE_URL")),
-        context.profile()?,
+        context.profile_name()?,
         variable("KUBELEASE_TOKEN"),
         variable("KUBELEASE_IDENTITY"),
         wanted.name,
@@ -168,8 +168,8 @@ fn file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
     Ok(context.environment.cache_dir()?.join("leases").join(format!("{name}.json")))
 }
 
-fn expose<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(token.expose())
+fn serialize_token<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose_secret())
 }
 
 /// The variable in which kubectl and client-go say which version they speak.
@@ -204,8 +204,8 @@ mod tests {
             let is_fresh = kept(seen).is_fresh(start + TimeDelta::seconds(now));
             assert_eq!(is_fresh, fresh, "seen {seen}, now {now}");
         }
-        let end =
-            document("sesame", start, ApiVersion::V1)["status"]["expirationTimestamp"].clone();
+        let end = exec_credential("sesame", start, ApiVersion::V1)["status"]["expirationTimestamp"]
+            .clone();
         assert_eq!(end, "2027-01-15T07:59:55Z");
     }
 
@@ -221,7 +221,7 @@ mod tests {
             (Some(r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#), None),
             (Some("v1"), None),
         ] {
-            assert_eq!(ApiVersion::wanted(info).ok(), version, "{info:?}");
+            assert_eq!(ApiVersion::wanted_version(info).ok(), version, "{info:?}");
         }
     }
 }

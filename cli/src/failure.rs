@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use kubelease_client::{Error, FetchIdTokenError, Problem, printable};
+use kubelease_client::{Error, FetchIdTokenError, Problem, to_printable};
 use serde_json::{Value, json};
 
 /// A failure of a command: its reason, and what to do next. It holds no token.
@@ -33,23 +33,23 @@ pub enum Exit {
 
 impl Failure {
     /// Something wrong here.
-    pub fn error(text: impl Into<String>) -> Self {
+    pub fn from_text(text: impl Into<String>) -> Self {
         Self::new(Exit::Error, text.into())
     }
 
     /// A command line that cannot be meant.
-    pub fn usage(text: impl Into<String>) -> Self {
+    pub fn usage_error(text: impl Into<String>) -> Self {
         Self::new(Exit::Usage, text.into())
     }
 
     /// A refusal that was found out without asking.
-    pub fn refused(text: impl Into<String>) -> Self {
+    pub fn refused_request(text: impl Into<String>) -> Self {
         Self::new(Exit::Refused, text.into())
     }
 
     /// Something that failed with an error of the system.
-    pub fn io(doing: impl fmt::Display, error: &std::io::Error) -> Self {
-        Self::error(format!("could not {doing}: {error}"))
+    pub fn io_error(doing: impl fmt::Display, error: &std::io::Error) -> Self {
+        Self::from_text(format!("could not {doing}: {error}"))
     }
 
     /// The same failure, and what to do next.
@@ -60,7 +60,7 @@ impl Failure {
 
     /// The same failure, and what it is about.
     #[must_use]
-    pub fn about(self, subject: &str) -> Self {
+    pub fn about_subject(self, subject: &str) -> Self {
         Self { text: format!("{subject}: {}", self.text), ..self }
     }
 
@@ -93,8 +93,8 @@ impl From<Error> for Failure {
             _ => Exit::Error,
         };
         let problem = error.problem();
-        let code = problem.map(|problem| printable(&problem.code).into_owned());
-        let hint = problem.and_then(hint).map(str::to_owned);
+        let code = problem.map(|problem| to_printable(&problem.code).into_owned());
+        let hint = problem.and_then(hint_for).map(str::to_owned);
         Self { exit, code, text: with_causes(&error), hint }
     }
 }
@@ -103,7 +103,7 @@ impl From<FetchIdTokenError> for Failure {
     fn from(error: FetchIdTokenError) -> Self {
         match error {
             FetchIdTokenError::Request(error) => error.into(),
-            error @ FetchIdTokenError::Url(_) => Self::error(with_causes(&error)),
+            error @ FetchIdTokenError::Url(_) => Self::from_text(with_causes(&error)),
         }
     }
 }
@@ -119,7 +119,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Returns what to do about a problem, if this command can say more than the problem itself.
-fn hint(problem: &Problem) -> Option<&'static str> {
+fn hint_for(problem: &Problem) -> Option<&'static str> {
     Some(match problem.code.as_str() {
         "unauthenticated" | "invalid_token" | "access_token_at_maximum" => {
             "Log in with `kubelease login`."

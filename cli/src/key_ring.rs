@@ -39,24 +39,24 @@ impl<'a> KeyRing<'a> {
     }
 
     /// Keeps the token, in place of the one before.
-    pub fn store(&self, token: &Token) -> Result<(), KeyRingError> {
+    pub fn store_token(&self, token: &Token) -> Result<(), KeyRingError> {
         let label = format!("kubelease login {} at {}", self.profile, self.server);
-        self.run(&["store", "--label", &label], token.expose()).map(drop)
+        self.run_secret_tool(&["store", "--label", &label], token.expose_secret()).map(drop)
     }
 
     /// Returns the token.
     pub fn look_up(&self) -> Result<Token, KeyRingError> {
-        let text = self.run(&["lookup"], "")?;
+        let text = self.run_secret_tool(&["lookup"], "")?;
         Token::new(&text).map_err(|_| KeyRingError("it has no token of this login".to_owned()))
     }
 
     /// Removes the token, if there is one.
-    pub fn clear(&self) -> Result<(), KeyRingError> {
-        self.run(&["clear"], "").map(drop)
+    pub fn clear_token(&self) -> Result<(), KeyRingError> {
+        self.run_secret_tool(&["clear"], "").map(drop)
     }
 
     /// Runs `secret-tool`, and returns what it prints.
-    fn run(&self, arguments: &[&str], input: &str) -> Result<String, KeyRingError> {
+    fn run_secret_tool(&self, arguments: &[&str], input: &str) -> Result<String, KeyRingError> {
         let mut command = Command::new(SECRET_TOOL);
         command.args(arguments).args(["application", "kubelease"]);
         command.args(["profile", self.profile.as_str(), "server", self.server]);

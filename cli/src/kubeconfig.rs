@@ -15,14 +15,14 @@ use crate::output;
 use crate::session::Context;
 
 /// `kubelease kubeconfig`
-pub fn kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
+pub fn run_kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
     let wanted = &arguments.wanted;
     // Nobody has to be logged in for a cluster that is given.
-    let cluster = match arguments.cluster.given(wanted)? {
+    let cluster = match arguments.cluster.given_cluster(wanted)? {
         Some(cluster) => cluster,
-        None => find_cluster(context.session()?.client(), wanted)?,
+        None => find_cluster(context.open_session()?.client(), wanted)?,
     };
-    let profile = context.profile()?;
+    let profile = context.profile_name()?;
     let url = context.global.url.as_deref().or_else(|| context.environment.get("KUBELEASE_URL"));
     let user = json!({"exec": {
         "apiVersion": API_VERSION,
@@ -34,21 +34,21 @@ pub fn kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), Failu
         "installHint": "kubelease, the command, leases the credential of this context: put it on the PATH.",
     }});
     let name = match arguments.context.clone() {
-        Some(name) if name.is_empty() => return Err(Failure::usage("`--context` is empty")),
+        Some(name) if name.is_empty() => return Err(Failure::usage_error("`--context` is empty")),
         Some(name) => name,
         None => format!("kubelease-{}", wanted.name),
     };
-    let document = document(&name, &cluster, &user);
+    let document = kubeconfig_document(&name, &cluster, &user);
     if arguments.print {
         return output::print_json(&document);
     }
     let paths = match &arguments.file {
         Some(file) => vec![file.clone()],
-        None => kubeconfig_file::paths(&context.environment)?,
+        None => kubeconfig_file::kubeconfig_paths(&context.environment)?,
     };
     let (select, force) = (arguments.select, arguments.force);
     let addition = Addition { name: &name, document: &document, select, force };
-    let Added { file, is_current } = kubeconfig_file::add(&paths, &addition)?;
+    let Added { file, is_current } = kubeconfig_file::add_context(&paths, &addition)?;
     eprintln!("Context `{name}` is in {}.", file.display());
     if !is_current {
         eprintln!(
@@ -76,18 +76,18 @@ fn plugin_arguments(wanted: &Wanted, profile: &Name, url: Option<&str>) -> Vec<S
 impl ClusterOptions {
     /// Returns the cluster that is given, or else the one that kubelease knows.
     pub fn find(&self, client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Failure> {
-        match self.given(wanted)? {
+        match self.given_cluster(wanted)? {
             Some(cluster) => Ok(cluster),
             None => find_cluster(client, wanted),
         }
     }
 
     /// Returns the cluster that is given.
-    fn given(&self, wanted: &Wanted) -> Result<Option<ClusterAddress>, Failure> {
+    fn given_cluster(&self, wanted: &Wanted) -> Result<Option<ClusterAddress>, Failure> {
         let Some(server) = &self.server else { return Ok(None) };
         let encode = |file: &std::path::PathBuf| match fs::read(file) {
             Ok(pem) => Ok(BASE64_STANDARD.encode(pem)),
-            Err(error) => Err(Failure::io(format!("read {}", file.display()), &error)),
+            Err(error) => Err(Failure::io_error(format!("read {}", file.display()), &error)),
         };
         Ok(Some(ClusterAddress {
             name: format!("kubelease-{}", wanted.name),
@@ -110,17 +110,17 @@ fn find_cluster(client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Fail
 /// Returns a kubeconfig whose token is in a file, which a client reads again every minute.
 pub fn of_token_file(cluster: &ClusterAddress, token_file: &Path, namespace: &Name) -> Value {
     let cluster = ClusterAddress { namespace: Some(namespace.clone()), ..cluster.clone() };
-    document("kubelease", &cluster, &json!({ "tokenFile": token_file }))
+    kubeconfig_document("kubelease", &cluster, &json!({ "tokenFile": token_file }))
 }
 
 /// Returns a kubeconfig with a token in it.
 pub fn of_token(cluster: &ClusterAddress, token: &str, namespace: &Name) -> Value {
     let cluster = ClusterAddress { namespace: Some(namespace.clone()), ..cluster.clone() };
-    document("kubelease", &cluster, &json!({ "token": token }))
+    kubeconfig_document("kubelease", &cluster, &json!({ "token": token }))
 }
 
 /// Returns a kubeconfig whose context and user have this name.
-fn document(name: &str, cluster: &ClusterAddress, user: &Value) -> Value {
+fn kubeconfig_document(name: &str, cluster: &ClusterAddress, user: &Value) -> Value {
     let ClusterAddress { name: cluster_name, server, certificate_authority_data, namespace } =
         cluster;
     let mut context = Map::from_iter([

@@ -41,7 +41,7 @@ pub struct Added {
 }
 
 /// Returns the files that kubectl reads, the one that counts most first.
-pub fn paths(environment: &Environment) -> Result<Vec<PathBuf>, Failure> {
+pub fn kubeconfig_paths(environment: &Environment) -> Result<Vec<PathBuf>, Failure> {
     let named = environment.get("KUBECONFIG").map(std::env::split_paths);
     let named: Vec<_> =
         named.into_iter().flatten().filter(|it| !it.as_os_str().is_empty()).collect();
@@ -49,7 +49,7 @@ pub fn paths(environment: &Environment) -> Result<Vec<PathBuf>, Failure> {
         return Ok(named);
     }
     let home = environment.get("HOME").ok_or_else(|| {
-        Failure::error(
+        Failure::from_text(
             "there is no kubeconfig to write: set `HOME` or `KUBECONFIG`, or give `--print`",
         )
     })?;
@@ -61,26 +61,28 @@ pub fn paths(environment: &Environment) -> Result<Vec<PathBuf>, Failure> {
 /// # Errors
 /// Fails if something else has one of the names, unless it is to be replaced, and if a file cannot be read, changed or
 /// locked. Then nothing was changed.
-pub fn add(paths: &[PathBuf], addition: &Addition<'_>) -> Result<Added, Failure> {
+pub fn add_context(paths: &[PathBuf], addition: &Addition<'_>) -> Result<Added, Failure> {
     let files = read_all(paths)?;
     let has_any = |tree: &Node| {
-        SECTIONS.iter().any(|section| named(tree, section, addition.name_in(section)).is_some())
+        SECTIONS
+            .iter()
+            .any(|section| named_entry(tree, section, addition.name_in(section)).is_some())
     };
     let holder = files.iter().find(|(_, tree)| has_any(tree)).map(|(path, _)| path);
     let existing = || paths.iter().find(|path| path.exists());
     let path = holder.or_else(existing).or_else(|| paths.last()).cloned();
-    let path = path.ok_or_else(|| Failure::error("there is no kubeconfig to write"))?;
+    let path = path.ok_or_else(|| Failure::from_text("there is no kubeconfig to write"))?;
     // A link stays one: what it leads to is written.
     let path = fs::canonicalize(&path).unwrap_or(path);
     private_file::create_directory(path.parent().unwrap_or(&path))?;
 
-    let _lock = Lock::take(&path)?;
+    let _lock = Lock::take_lock(&path)?;
     let files = read_all(paths)?;
     if !addition.force {
-        addition.check(&files)?;
+        addition.check_names(&files)?;
     }
     let current = files.iter().find_map(|(path, tree)| {
-        let current = tree.text("current-context").filter(|it| !it.is_empty());
+        let current = tree.text_field("current-context").filter(|it| !it.is_empty());
         current.map(|current| (fs::canonicalize(path).ok(), current))
     });
     let select = match &current {
@@ -97,8 +99,9 @@ pub fn add(paths: &[PathBuf], addition: &Addition<'_>) -> Result<Added, Failure>
         .map(|section| Change::Put(section, &addition.document[section][0]))
         .collect();
     changes.extend(select.then_some(Change::Use(addition.name)));
-    let new = edit::apply(&text, &changes).map_err(|error| unreadable(&path, error))?;
-    write(&path, &new)?;
+    let new =
+        edit::apply_changes(&text, &changes).map_err(|error| unreadable_file(&path, error))?;
+    write_whole(&path, &new)?;
     Ok(Added { file: path, is_current })
 }
 
@@ -108,22 +111,23 @@ impl Addition<'_> {
     }
 
     /// Looks that nothing of these names is another's.
-    fn check(&self, files: &[(PathBuf, Node)]) -> Result<(), Failure> {
+    fn check_names(&self, files: &[(PathBuf, Node)]) -> Result<(), Failure> {
         let trees: Vec<_> = files.iter().map(|(_, tree)| tree).collect();
         for section in SECTIONS {
             let name = self.name_in(section);
             let new = Node::from(&self.document[section][0]);
-            let is_taken = trees.iter().filter_map(|tree| named(tree, section, name)).any(|old| {
-                let is_ours = match *section {
-                    "users" => is_our_user(old),
-                    "contexts" => has_our_user(&trees, old),
-                    _ => is_for_our_users(&trees, name),
-                };
-                *old != new && !is_ours
-            });
+            let is_taken =
+                trees.iter().filter_map(|tree| named_entry(tree, section, name)).any(|old| {
+                    let is_ours = match *section {
+                        "users" => is_our_user(old),
+                        "contexts" => has_our_user(&trees, old),
+                        _ => is_for_our_users(&trees, name),
+                    };
+                    *old != new && !is_ours
+                });
             if is_taken {
                 let kind = section.trim_end_matches('s');
-                return Err(Failure::refused(format!(
+                return Err(Failure::refused_request(format!(
                     "your kubeconfig has another {kind} `{name}`, which kubelease has not made"
                 ))
                 .with_hint("Give another name by `--context`, or `--force` to replace it."));
@@ -134,31 +138,32 @@ impl Addition<'_> {
 }
 
 /// Returns the entry of a list that has this name.
-fn named<'t>(tree: &'t Node, section: &str, name: &str) -> Option<&'t Node> {
-    let items = tree.get(section)?.items();
-    items.iter().map(|item| &item.value).find(|item| item.text("name") == Some(name))
+fn named_entry<'t>(tree: &'t Node, section: &str, name: &str) -> Option<&'t Node> {
+    let items = tree.get(section)?.list_items();
+    items.iter().map(|item| &item.value).find(|item| item.text_field("name") == Some(name))
 }
 
 /// Returns true for a user whose credential kubelease leases.
 fn is_our_user(user: &Node) -> bool {
     let exec = user.get("user").and_then(|user| user.get("exec"));
     exec.is_some_and(|exec| {
-        let first = exec.get("args").and_then(|args| args.items().first());
-        exec.text("command") == Some("kubelease")
+        let first = exec.get("args").and_then(|args| args.list_items().first());
+        exec.text_field("command") == Some("kubelease")
             && first.is_some_and(|it| it.value == Node::Scalar("exec-credential".to_owned()))
     })
 }
 
 fn has_our_user(trees: &[&Node], context: &Node) -> bool {
-    let name = context.get("context").and_then(|context| context.text("user")).unwrap_or_default();
-    trees.iter().find_map(|tree| named(tree, "users", name)).is_some_and(is_our_user)
+    let name =
+        context.get("context").and_then(|context| context.text_field("user")).unwrap_or_default();
+    trees.iter().find_map(|tree| named_entry(tree, "users", name)).is_some_and(is_our_user)
 }
 
 /// Returns true for a cluster that contexts of kubelease use, and no others.
 fn is_for_our_users(trees: &[&Node], cluster: &str) -> bool {
-    let contexts = trees.iter().filter_map(|tree| tree.get("contexts")).flat_map(Node::items);
+    let contexts = trees.iter().filter_map(|tree| tree.get("contexts")).flat_map(Node::list_items);
     let mut users = contexts.map(|item| &item.value).filter(|context| {
-        context.get("context").and_then(|context| context.text("cluster")) == Some(cluster)
+        context.get("context").and_then(|context| context.text_field("cluster")) == Some(cluster)
     });
     let first = users.next();
     first.is_some_and(|first| has_our_user(trees, first))
@@ -169,7 +174,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Node)>, Failure> {
     let mut files = vec![];
     for path in paths {
         if let Some(text) = read_text(path)? {
-            let tree = tree::read(&text).map_err(|error| unreadable(path, error))?;
+            let tree = tree::read_document(&text).map_err(|error| unreadable_file(path, error))?;
             files.push((path.clone(), tree));
         }
     }
@@ -180,17 +185,17 @@ fn read_text(path: &Path) -> Result<Option<String>, Failure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::io(format!("read {}", path.display()), &error)),
+        Err(error) => Err(Failure::io_error(format!("read {}", path.display()), &error)),
     }
 }
 
-fn unreadable(path: &Path, reason: &str) -> Failure {
-    Failure::error(format!("{} cannot be changed: {reason}", path.display()))
+fn unreadable_file(path: &Path, reason: &str) -> Failure {
+    Failure::from_text(format!("{} cannot be changed: {reason}", path.display()))
         .with_hint("Give `--print`, and add what is printed by hand.")
 }
 
 /// Writes a file as a whole. It keeps its mode; a new one is for its owner alone.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     let old = fs::metadata(path).ok();
     private_file::replace(path, text.as_bytes(), old.map(|old| old.permissions()))
 }
@@ -200,7 +205,7 @@ struct Lock(PathBuf);
 
 impl Lock {
     /// Waits a little for whoever has it: `kubectl config` itself takes no longer.
-    fn take(path: &Path) -> Result<Self, Failure> {
+    fn take_lock(path: &Path) -> Result<Self, Failure> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let lock = PathBuf::from(name);
@@ -214,13 +219,15 @@ impl Lock {
                             "{} is there: somebody else writes the kubeconfig",
                             lock.display()
                         );
-                        return Err(Failure::error(text).with_hint(
+                        return Err(Failure::from_text(text).with_hint(
                             "Delete that file if neither kubectl nor kubelease runs any more.",
                         ));
                     }
                     thread::sleep(Duration::from_millis(50));
                 }
-                Err(error) => return Err(Failure::io(format!("make {}", lock.display()), &error)),
+                Err(error) => {
+                    return Err(Failure::io_error(format!("make {}", lock.display()), &error));
+                }
             }
         }
     }

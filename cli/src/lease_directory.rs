@@ -23,50 +23,59 @@ impl LeaseDirectory {
     /// Makes the directory.
     ///
     /// One that is there already is refused: somebody else could read it, or another job has a lease in it.
-    pub fn create(path: &Path) -> Result<Self, Failure> {
+    pub fn create_directory(path: &Path) -> Result<Self, Failure> {
         // A kubeconfig is read from other directories too.
         let absolute = path::absolute(path)
             .and_then(|path| DirBuilder::new().mode(0o700).create(&path).map(|()| path));
-        absolute.map(Self).map_err(|error| Failure::io(format!("make {}", path.display()), &error))
+        absolute
+            .map(Self)
+            .map_err(|error| Failure::io_error(format!("make {}", path.display()), &error))
     }
 
     /// Names a directory, which may not be there.
-    pub fn open(path: &Path) -> Self {
+    pub fn from_path(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
     /// Writes all files. The id comes first: whoever is killed after that can still revoke the lease.
-    pub fn fill(&self, issued: &IssuedLease, cluster: &ClusterAddress) -> Result<(), Failure> {
-        private_file::write(&self.0.join(LEASE), issued.lease.lease_id.to_string().as_bytes())?;
+    pub fn write_files(
+        &self,
+        issued: &IssuedLease,
+        cluster: &ClusterAddress,
+    ) -> Result<(), Failure> {
+        private_file::write_private(
+            &self.0.join(LEASE),
+            issued.lease.lease_id.to_string().as_bytes(),
+        )?;
         self.write_token(&issued.token)?;
         let document =
             kubeconfig::of_token_file(cluster, &self.0.join(TOKEN), &issued.lease.namespace);
-        private_file::write(&self.kubeconfig(), document.to_string().as_bytes())
+        private_file::write_private(&self.kubeconfig_path(), document.to_string().as_bytes())
     }
 
     /// Writes the token, in place of the one before.
     pub fn write_token(&self, token: &Token) -> Result<(), Failure> {
-        private_file::write(&self.0.join(TOKEN), token.expose().as_bytes())
+        private_file::write_private(&self.0.join(TOKEN), token.expose_secret().as_bytes())
     }
 
     /// Returns the file for `KUBECONFIG`.
-    pub fn kubeconfig(&self) -> PathBuf {
+    pub fn kubeconfig_path(&self) -> PathBuf {
         self.0.join(KUBECONFIG)
     }
 
     /// Reads the id of the lease, if there is one.
     pub fn lease_id(&self) -> Result<Option<LeaseId>, Failure> {
         let file = self.0.join(LEASE);
-        let Some(content) = private_file::read(&file)? else { return Ok(None) };
+        let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
         let id = std::str::from_utf8(&content).ok().and_then(|id| id.parse().ok());
         id.map(Some)
-            .ok_or_else(|| Failure::error(format!("{} has no id of a lease", file.display())))
+            .ok_or_else(|| Failure::from_text(format!("{} has no id of a lease", file.display())))
     }
 
     /// Removes the token, and the kubeconfig that is of no use without it.
     pub fn remove_token(&self) -> Result<(), Failure> {
         private_file::remove(&self.0.join(TOKEN))?;
-        private_file::remove(&self.kubeconfig())
+        private_file::remove(&self.kubeconfig_path())
     }
 
     /// Removes the directory with its files, and nothing that others have put there.
@@ -75,7 +84,7 @@ impl LeaseDirectory {
         private_file::remove(&self.0.join(LEASE))?;
         match fs::remove_dir(&self.0) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Failure::io(format!("remove {}", self.0.display()), &error))
+                Err(Failure::io_error(format!("remove {}", self.0.display()), &error))
             }
             _ => Ok(()),
         }

@@ -32,7 +32,7 @@ pub struct Login {
     #[serde(default)]
     pub kept_in: Place,
     /// The access token.
-    #[serde(serialize_with = "expose")]
+    #[serde(serialize_with = "serialize_token")]
     pub token: Token,
 }
 
@@ -60,7 +60,7 @@ impl Place {
 impl Login {
     /// The same login with another access token, which came after `now`.
     #[must_use]
-    pub fn with(self, made: AccessToken, now: DateTime<Utc>) -> Self {
+    pub fn with_access_token(self, made: AccessToken, now: DateTime<Utc>) -> Self {
         Self {
             identity: Some(made.identity),
             renew_at: Some(now + TimeDelta::seconds(made.expires_in * 2 / 3)),
@@ -72,33 +72,41 @@ impl Login {
 }
 
 /// Reads the login of a profile, if there is one.
-pub fn load(environment: &Environment, profile: &Name) -> Result<Option<Login>, Failure> {
+pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Login>, Failure> {
     // Without a place for files nobody has logged in.
-    let Ok(file) = file(environment, profile) else { return Ok(None) };
-    let Some(content) = private_file::read(&file)? else { return Ok(None) };
+    let Ok(file) = login_file(environment, profile) else { return Ok(None) };
+    let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
     // The reason would repeat a part of the content.
     let broken = |_| {
-        Failure::error(format!("{} is broken: log in again with `kubelease login`", file.display()))
+        Failure::from_text(format!(
+            "{} is broken: log in again with `kubelease login`",
+            file.display()
+        ))
     };
     let mut document: Value = serde_json::from_slice(&content).map_err(broken)?;
     if document["kept_in"] == json!(Place::KeyRing) {
         let server = document["server"].as_str().unwrap_or_default().to_owned();
         let token = KeyRing::new(profile, &server).look_up().map_err(|error| {
-            let locked = Failure::error(format!("the key ring does not give the token: {error}"));
+            let locked =
+                Failure::from_text(format!("the key ring does not give the token: {error}"));
             locked.with_hint("Unlock it, or log in again with `kubelease login`.")
         })?;
-        document["token"] = json!(token.expose());
+        document["token"] = json!(token.expose_secret());
     }
     serde_json::from_value(document).map(Some).map_err(broken)
 }
 
 /// Keeps the login of a profile, its token in the key ring if there is one. Returns where the token is.
-pub fn save(environment: &Environment, profile: &Name, login: &Login) -> Result<Place, Failure> {
-    let file = file(environment, profile)?;
+pub fn save_login(
+    environment: &Environment,
+    profile: &Name,
+    login: &Login,
+) -> Result<Place, Failure> {
+    let file = login_file(environment, profile)?;
     let ring = KeyRing::new(profile, &login.server);
     let mut kept_in = Place::File;
     if KeyRing::is_there(environment) {
-        match ring.store(&login.token) {
+        match ring.store_token(&login.token) {
             Ok(()) => kept_in = Place::KeyRing,
             Err(error) => {
                 eprintln!("The key ring is not used, but a file of mode 0600: {error}.");
@@ -111,28 +119,28 @@ pub fn save(environment: &Environment, profile: &Name, login: &Login) -> Result<
     if kept_in == Place::KeyRing {
         document.as_object_mut().and_then(|fields| fields.remove("token"));
     }
-    private_file::write(&file, format!("{document:#}").as_bytes())?;
+    private_file::write_private(&file, format!("{document:#}").as_bytes())?;
     Ok(kept_in)
 }
 
 /// Forgets the login of a profile.
-pub fn forget(environment: &Environment, profile: &Name) -> Result<(), Failure> {
-    let file = file(environment, profile)?;
-    let content = private_file::read(&file).ok().flatten().unwrap_or_default();
+pub fn forget_login(environment: &Environment, profile: &Name) -> Result<(), Failure> {
+    let file = login_file(environment, profile)?;
+    let content = private_file::read_private(&file).ok().flatten().unwrap_or_default();
     let document = serde_json::from_slice::<Value>(&content).unwrap_or_default();
     if document["kept_in"] == json!(Place::KeyRing)
         && let Some(server) = document["server"].as_str()
-        && let Err(error) = KeyRing::new(profile, server).clear()
+        && let Err(error) = KeyRing::new(profile, server).clear_token()
     {
         eprintln!("warning: the token is still in the key ring: {error}");
     }
     private_file::remove(&file)
 }
 
-fn file(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {
+fn login_file(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {
     Ok(environment.state_dir()?.join("logins").join(format!("{profile}.json")))
 }
 
-fn expose<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(token.expose())
+fn serialize_token<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose_secret())
 }

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let context = Context { environment: Environment::of_process(), global: arguments.global };
-    match commands::perform(&context, arguments.command) {
+    match commands::perform_command(&context, arguments.command) {
         Ok(code) => code,
         Err(failure) => {
             if is_json {

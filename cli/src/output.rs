@@ -4,17 +4,17 @@ use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kubelease_client::printable;
+use kubelease_client::to_printable;
 use serde::Serialize;
 
 use crate::failure::Failure;
 
 /// Prints text as it is. A reader that has seen enough, such as `head`, is no failure.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub fn print_text(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::io("print the result", &error))
+            Err(Failure::io_error("print the result", &error))
         }
         _ => Ok(()),
     }
@@ -23,8 +23,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Prints JSON, indented.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(value);
-    let json = json.map_err(|error| Failure::error(error.to_string()))?;
-    print(&(escape_controls(&json) + "\n"))
+    let json = json.map_err(|error| Failure::from_text(error.to_string()))?;
+    print_text(&(escape_controls(&json) + "\n"))
 }
 
 /// Returns the same JSON with all control characters as escapes.
@@ -34,7 +34,7 @@ pub fn escape_controls(json: &str) -> String {
     let mut escaped = String::new();
     for character in json.chars() {
         // The line ends are ours: those within texts are escaped already.
-        if character == '\n' || printable(character.encode_utf8(&mut [0; 4])) != "\u{fffd}" {
+        if character == '\n' || to_printable(character.encode_utf8(&mut [0; 4])) != "\u{fffd}" {
             escaped.push(character);
         } else {
             let _ = write!(escaped, "\\u{:04x}", u32::from(character));
@@ -44,9 +44,9 @@ pub fn escape_controls(json: &str) -> String {
 }
 
 /// Returns rows as a table in the manner of kubectl: columns of text, three spaces apart.
-pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn format_table<const N: usize>(rows: &[[String; N]]) -> String {
     let rows: Vec<_> =
-        rows.iter().map(|row| row.each_ref().map(|cell| printable(cell).into_owned())).collect();
+        rows.iter().map(|row| row.each_ref().map(|cell| to_printable(cell).into_owned())).collect();
     let mut widths = [0; N];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -65,17 +65,17 @@ pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 /// Returns a time as seen from now: `in 14m`, `3h ago`.
-pub fn relative(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub fn format_relative(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let distance = time - now;
     if distance >= TimeDelta::zero() {
-        format!("in {}", duration(distance))
+        format!("in {}", format_duration(distance))
     } else {
-        format!("{} ago", duration(-distance))
+        format!("{} ago", format_duration(-distance))
     }
 }
 
 /// Returns the two largest units that say something, as kubectl shows ages.
-fn duration(distance: TimeDelta) -> String {
+fn format_duration(distance: TimeDelta) -> String {
     let seconds = distance.num_seconds();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match seconds {
@@ -111,7 +111,7 @@ mod tests {
             (864_000, "in 10d"),
             (-30, "30s ago"),
         ] {
-            assert_eq!(relative(now + TimeDelta::seconds(seconds), now), shown);
+            assert_eq!(format_relative(now + TimeDelta::seconds(seconds), now), shown);
         }
     }
 
@@ -127,6 +127,6 @@ mod tests {
     fn a_table_has_columns_and_no_control_characters() {
         let rows = [["ID", "STATE"], ["0123", "active"], ["4", "a\u{1b}[2J"]];
         let rows = rows.map(|row| row.map(str::to_owned));
-        assert_eq!(table(&rows), "ID     STATE\n0123   active\n4      a\u{fffd}[2J\n");
+        assert_eq!(format_table(&rows), "ID     STATE\n0123   active\n4      a\u{fffd}[2J\n");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 
 /// Writes a file with mode 0600, in a directory that is made with mode 0700 if it is not there.
-pub fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
+pub fn write_private(file: &Path, content: &[u8]) -> Result<(), Failure> {
     create_directory(directory_of(file))?;
     replace(file, content, None)
 }
@@ -35,7 +35,9 @@ pub fn replace(
         unfinished.as_file().sync_all()?;
         unfinished.persist(file).map_err(|error| error.error)
     };
-    write().map(drop).map_err(|error| Failure::io(format!("write {}", file.display()), &error))
+    write()
+        .map(drop)
+        .map_err(|error| Failure::io_error(format!("write {}", file.display()), &error))
 }
 
 /// Returns the directory of a file.
@@ -59,11 +61,11 @@ fn remove_leftovers(directory: &Path) {
 /// Makes a directory with mode 0700, and those above it.
 pub fn create_directory(directory: &Path) -> Result<(), Failure> {
     let make = || DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    make().map_err(|error| Failure::io(format!("make {}", directory.display()), &error))
+    make().map_err(|error| Failure::io_error(format!("make {}", directory.display()), &error))
 }
 
 /// Reads a file that may not be there. One that others can read is not used: its token is known to them.
-pub fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
+pub fn read_private(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let read = || {
         let opened = match File::open(file) {
             Err(error) if is_missing(&error) => return Ok(None),
@@ -74,9 +76,10 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
         opened.take(MAX_BYTES).read_to_end(&mut content)?;
         Ok(Some((mode, content)))
     };
-    let found = read().map_err(|error| Failure::io(format!("read {}", file.display()), &error))?;
+    let found =
+        read().map_err(|error| Failure::io_error(format!("read {}", file.display()), &error))?;
     match found {
-        Some((mode, _)) if mode & 0o077 != 0 => Err(Failure::error(format!(
+        Some((mode, _)) if mode & 0o077 != 0 => Err(Failure::from_text(format!(
             "{} can be read by others: delete it, and log in again",
             file.display()
         ))),
@@ -93,7 +96,7 @@ fn is_missing(error: &io::Error) -> bool {
 pub fn remove(file: &Path) -> Result<(), Failure> {
     match fs::remove_file(file) {
         Err(error) if !is_missing(&error) => {
-            Err(Failure::io(format!("remove {}", file.display()), &error))
+            Err(Failure::io_error(format!("remove {}", file.display()), &error))
         }
         _ => Ok(()),
     }
@@ -108,7 +111,7 @@ pub fn open_lock(file: &Path) -> Result<File, Failure> {
         opened.lock()?;
         Ok(opened)
     };
-    open().map_err(|error| Failure::io(format!("lock {}", file.display()), &error))
+    open().map_err(|error| Failure::io_error(format!("lock {}", file.display()), &error))
 }
 
 /// The beginning of the name of a file that is not finished.
@@ -130,17 +133,17 @@ mod tests {
     fn a_file_is_for_its_owner_alone() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("a/b/token");
-        assert!(read(&file).unwrap().is_none());
-        write(&file, b"one").unwrap();
-        write(&file, b"two").unwrap();
-        assert_eq!(read(&file).unwrap().unwrap(), b"two");
+        assert!(read_private(&file).unwrap().is_none());
+        write_private(&file, b"one").unwrap();
+        write_private(&file, b"two").unwrap();
+        assert_eq!(read_private(&file).unwrap().unwrap(), b"two");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
         fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-        assert!(read(&file).unwrap_err().to_string().contains("can be read by others"));
+        assert!(read_private(&file).unwrap_err().to_string().contains("can be read by others"));
         remove(&file).unwrap();
         remove(&file).unwrap();
-        assert!(read(&file).unwrap().is_none());
+        assert!(read_private(&file).unwrap().is_none());
     }
 
     #[test]
@@ -151,7 +154,7 @@ mod tests {
             let file = File::create(path(name)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
         }
-        write(&path("login"), b"one").unwrap();
+        write_private(&path("login"), b"one").unwrap();
         let mut names: Vec<_> =
             fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();

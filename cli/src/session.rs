@@ -29,25 +29,25 @@ pub struct Session {
 
 impl Context {
     /// Returns the profile that is meant.
-    pub fn profile(&self) -> Result<Name, Failure> {
+    pub fn profile_name(&self) -> Result<Name, Failure> {
         if let Some(profile) = &self.global.profile {
             return Ok(profile.clone());
         }
         let name = self.environment.get("KUBELEASE_PROFILE").unwrap_or("default");
-        name.parse().map_err(|error| Failure::usage(format!("`KUBELEASE_PROFILE`: {error}")))
+        name.parse().map_err(|error| Failure::usage_error(format!("`KUBELEASE_PROFILE`: {error}")))
     }
 
     /// Returns a login without a token yet to the server that is meant; `known` is what is kept of the profile.
-    pub fn server(&self, known: Option<&Login>, token: Token) -> Result<Login, Failure> {
+    pub fn login_to_server(&self, known: Option<&Login>, token: Token) -> Result<Login, Failure> {
         let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
         let server = given.or(known.map(|login| login.server.as_str())).ok_or_else(|| {
-            Failure::usage("no server is named: give `--url` or set `KUBELEASE_URL`, or log in with one of them")
+            Failure::usage_error("no server is named: give `--url` or set `KUBELEASE_URL`, or log in with one of them")
         })?;
         let known = known.filter(|login| login.server == server.trim().trim_end_matches('/'));
         let allow_http = self.environment.is_on("KUBELEASE_ALLOW_HTTP")
             || known.is_some_and(|login| login.allow_http);
         let url = ServerUrl::parse(server, allow_http)
-            .map_err(|error| Failure::usage(error.to_string()))?;
+            .map_err(|error| Failure::usage_error(error.to_string()))?;
         let ca_file = self.environment.get("KUBELEASE_CA").map(PathBuf::from);
         Ok(Login {
             server: url.as_str().to_owned(),
@@ -62,42 +62,43 @@ impl Context {
     }
 
     /// Returns a client of the server of a login, that shows nothing yet.
-    pub fn client(&self, login: &Login) -> Result<Client, Failure> {
+    pub fn new_client(&self, login: &Login) -> Result<Client, Failure> {
         let server = ServerUrl::parse(&login.server, login.allow_http)
-            .map_err(|error| Failure::usage(error.to_string()))?;
+            .map_err(|error| Failure::usage_error(error.to_string()))?;
         let timeout = Duration::from_secs(self.global.request_timeout);
         Ok(Client::new(ClientOptions { server, ca_file: login.ca_file.clone(), timeout })?)
     }
 
     /// Returns the identity that `KUBELEASE_IDENTITY` names.
-    pub fn identity(&self) -> Result<Option<Name>, Failure> {
+    pub fn identity_name(&self) -> Result<Option<Name>, Failure> {
         let name = self.environment.get("KUBELEASE_IDENTITY").map(str::parse);
-        name.transpose().map_err(|error| Failure::usage(format!("`KUBELEASE_IDENTITY`: {error}")))
+        name.transpose()
+            .map_err(|error| Failure::usage_error(format!("`KUBELEASE_IDENTITY`: {error}")))
     }
 
     /// Opens a session by `KUBELEASE_TOKEN`, by the login of the profile, or else by the token that a CI job or a pod has.
-    pub fn session(&self) -> Result<Session, Failure> {
-        let profile = self.profile()?;
-        let known = login_store::load(&self.environment, &profile);
+    pub fn open_session(&self) -> Result<Session, Failure> {
+        let profile = self.profile_name()?;
+        let known = login_store::load_login(&self.environment, &profile);
         if let Some(text) = self.environment.get("KUBELEASE_TOKEN") {
             let token = Token::new(text)
-                .map_err(|error| Failure::usage(format!("`KUBELEASE_TOKEN`: {error}")))?;
+                .map_err(|error| Failure::usage_error(format!("`KUBELEASE_TOKEN`: {error}")))?;
             let known = known.unwrap_or_default();
-            let login = self.server(known.as_ref(), token)?;
-            return self.open(login, None);
+            let login = self.login_to_server(known.as_ref(), token)?;
+            return self.open_login(login, None);
         }
         let known = known?;
         if let Some(login) = &known {
-            let meant = self.server(known.as_ref(), login.token.clone())?;
+            let meant = self.login_to_server(known.as_ref(), login.token.clone())?;
             let is_over = login.expires_at.is_some_and(|end| end <= now());
             if meant.server == login.server && !is_over {
                 let login = Login { ca_file: meant.ca_file, ..login.clone() };
-                return self.open(login, Some(profile));
+                return self.open_login(login, Some(profile));
             }
         }
         let pod_token = workload::pod_token(&self.environment);
         let Some(source) = Source::find(&self.environment, pod_token, None) else {
-            return Err(Failure::refused(match known {
+            return Err(Failure::refused_request(match known {
                 Some(login) if login.expires_at.is_some_and(|end| end <= now()) => {
                     "the login is over: log in again with `kubelease login`"
                 }
@@ -106,8 +107,8 @@ impl Context {
                 }
             }));
         };
-        let login = self.log_in(source, self.identity()?, "kubelease", known.as_ref())?;
-        self.open(login, None)
+        let login = self.log_in(source, self.identity_name()?, "kubelease", known.as_ref())?;
+        self.open_login(login, None)
     }
 
     /// Logs in by the JWT that a source has, and tells which that is.
@@ -119,31 +120,34 @@ impl Context {
         known: Option<&Login>,
     ) -> Result<Login, Failure> {
         eprintln!("Logging in by {}.", source.description());
-        let jwt =
-            source.fetch(&self.environment, workload::pod_token(&self.environment), audience)?;
-        self.show(source.method(), jwt, identity, known)
+        let jwt = source.fetch_jwt(
+            &self.environment,
+            workload::pod_token(&self.environment),
+            audience,
+        )?;
+        self.show_jwt(source.login_method(), jwt, identity, known)
     }
 
     /// Logs in by a JWT.
-    pub fn show(
+    pub fn show_jwt(
         &self,
         method: Method,
         jwt: Token,
         identity: Option<Name>,
         known: Option<&Login>,
     ) -> Result<Login, Failure> {
-        let login = self.server(known, jwt.clone())?;
-        let (client, request) = (self.client(&login)?, LoginRequest { identity, jwt });
+        let login = self.login_to_server(known, jwt.clone())?;
+        let (client, request) = (self.new_client(&login)?, LoginRequest { identity, jwt });
         let asked = now();
         let made = match method {
             Method::Kubernetes => client.log_in_by_kubernetes(&request)?,
             Method::Oidc => client.log_in_by_oidc(&request)?,
         };
-        Ok(login.with(made, asked))
+        Ok(login.with_access_token(made, asked))
     }
 
-    fn open(&self, login: Login, profile: Option<Name>) -> Result<Session, Failure> {
-        let client = self.client(&login)?.with_token(login.token.clone());
+    fn open_login(&self, login: Login, profile: Option<Name>) -> Result<Session, Failure> {
+        let client = self.new_client(&login)?.with_token(login.token.clone());
         let mut session = Session { client, login, profile };
         session.keep_alive(self);
         Ok(session)
@@ -157,7 +161,7 @@ impl Session {
     }
 
     /// Returns where the access token is kept; nowhere if it was not found in a login.
-    pub fn place(&self) -> Option<Place> {
+    pub fn token_place(&self) -> Option<Place> {
         self.profile.as_ref().map(|_| self.login.kept_in)
     }
 
@@ -180,10 +184,11 @@ impl Session {
             self.login.renew_at = self.login.expires_at.filter(|end| retry < *end).map(|_| retry);
             return;
         };
-        self.login = self.login.clone().with(made, asked);
+        self.login = self.login.clone().with_access_token(made, asked);
         self.client = self.client.with_token(self.login.token.clone());
         if let Some(profile) = &self.profile
-            && let Err(failure) = login_store::save(&context.environment, profile, &self.login)
+            && let Err(failure) =
+                login_store::save_login(&context.environment, profile, &self.login)
         {
             eprintln!("warning: the login was renewed, but not kept: {failure}");
         }

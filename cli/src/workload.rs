@@ -57,16 +57,16 @@ impl Source {
         ]
         .into_iter()
         .find_map(|(source, is_there)| is_there.then_some(source))
-        .filter(|source| method.is_none_or(|method| source.method() == method))
+        .filter(|source| method.is_none_or(|method| source.login_method() == method))
     }
 
     /// Returns how its JWT is shown.
-    pub fn method(self) -> Method {
+    pub fn login_method(self) -> Method {
         if self == Self::Pod { Method::Kubernetes } else { Method::Oidc }
     }
 
     /// Returns the word for it in JSON.
-    pub fn word(self) -> &'static str {
+    pub fn json_word(self) -> &'static str {
         match self {
             Self::GitHub => "github",
             Self::GitLab => "gitlab",
@@ -89,7 +89,7 @@ impl Source {
     }
 
     /// Gets the JWT, for `audience` if the source lets that be chosen.
-    pub fn fetch(
+    pub fn fetch_jwt(
         self,
         environment: &Environment,
         pod_token: &Path,
@@ -97,7 +97,7 @@ impl Source {
     ) -> Result<Token, Failure> {
         let variable = |name: &str| {
             let text = environment.get(name).unwrap_or_default();
-            Token::new(text).map_err(|error| Failure::error(format!("`{name}`: {error}")))
+            Token::new(text).map_err(|error| Failure::from_text(format!("`{name}`: {error}")))
         };
         match self {
             Self::GitHub => {
@@ -117,29 +117,30 @@ impl Source {
                 from_agent("circleci", &["run", "oidc", "get", "--claims", &claims])
             }
             Self::CircleCiVariable => variable("CIRCLE_OIDC_TOKEN_V2"),
-            Self::Pod => read(pod_token),
+            Self::Pod => read_jwt(pod_token),
         }
     }
 }
 
 /// Reads a JWT from a file.
-pub fn read(file: &Path) -> Result<Token, Failure> {
+pub fn read_jwt(file: &Path) -> Result<Token, Failure> {
     let name = file.display();
-    let text =
-        fs::read_to_string(file).map_err(|error| Failure::io(format!("read {name}"), &error))?;
-    Token::new(&text).map_err(|error| Failure::error(format!("{name}: {error}")))
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::io_error(format!("read {name}"), &error))?;
+    Token::new(&text).map_err(|error| Failure::from_text(format!("{name}: {error}")))
 }
 
 /// Asks the agent of a CI, which tells its own errors.
 fn from_agent(program: &str, arguments: &[&str]) -> Result<Token, Failure> {
     let mut agent = Command::new(program);
     agent.args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = agent.output().map_err(|error| Failure::io(format!("run `{program}`"), &error))?;
+    let output =
+        agent.output().map_err(|error| Failure::io_error(format!("run `{program}`"), &error))?;
     if !output.status.success() {
-        return Err(Failure::error(format!("`{program}` gave no ID token")));
+        return Err(Failure::from_text(format!("`{program}` gave no ID token")));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    Token::new(&text).map_err(|error| Failure::error(format!("`{program}`: {error}")))
+    Token::new(&text).map_err(|error| Failure::from_text(format!("`{program}`: {error}")))
 }
 
 /// The name that a job gives its token under `id_tokens`.
@@ -187,7 +188,7 @@ mod tests {
         let environment = Environment::default();
         assert_eq!(Source::find(&environment, token.path(), None), Some(Source::Pod));
         assert_eq!(Source::find(&environment, token.path(), Some(Method::Oidc)), None);
-        let error = Source::Pod.fetch(&environment, token.path(), "kubelease").unwrap_err();
+        let error = Source::Pod.fetch_jwt(&environment, token.path(), "kubelease").unwrap_err();
         assert!(error.to_string().contains("a token is 1 to"), "{error}");
     }
 }

@@ -18,10 +18,10 @@ pub struct AllowedHosts(Vec<Entry>);
 
 impl AllowedHosts {
     /// Resolves the entries now; one that is invalid spoils them all.
-    pub fn resolve(entries: &[Template], variables: &Variables) -> anyhow::Result<Self> {
-        let values = variables.all()?;
+    pub fn resolve_entries(entries: &[Template], variables: &Variables) -> anyhow::Result<Self> {
+        let values = variables.resolve_all()?;
         let value = |name: &str| values.get(name).cloned().context("unknown variable");
-        let entries = entries.iter().map(|entry| Entry::parse(&entry.render(value)?));
+        let entries = entries.iter().map(|entry| Entry::parse(&entry.render_text(value)?));
         Ok(Self(entries.collect::<anyhow::Result<_>>()?))
     }
 
@@ -29,8 +29,8 @@ impl AllowedHosts {
     ///
     /// As in Spin (`AllowedHostsConfig::validate`), the values that are given do not count: an entry whose
     /// defaults make no host is refused even if the environment says another value.
-    pub fn validate(entry: &Template, variables: &Variables) -> anyhow::Result<()> {
-        match entry.render(|name| variables.default_of(name)) {
+    pub fn validate_entry(entry: &Template, variables: &Variables) -> anyhow::Result<()> {
+        match entry.render_text(|name| variables.default_of(name)) {
             Ok(text) => Entry::parse(&text).map(drop),
             // A variable without a default: its value is known when the first request is sent.
             Err(_) => Ok(()),
@@ -38,13 +38,13 @@ impl AllowedHosts {
     }
 
     /// Returns true if a request may go to `url`.
-    pub fn allows(&self, url: &Url) -> bool {
-        self.0.iter().any(|entry| entry.allows(url))
+    pub fn allows_url(&self, url: &Url) -> bool {
+        self.0.iter().any(|entry| entry.allows_url(url))
     }
 
     /// Returns true if the application may call itself.
     pub fn allows_self(&self) -> bool {
-        let web = |scheme: &Scheme| scheme.allows("http") || scheme.allows("https");
+        let web = |scheme: &Scheme| scheme.allows_scheme("http") || scheme.allows_scheme("https");
         let own = |host: &HostPattern| matches!(host, HostPattern::Any | HostPattern::Own);
         self.0.iter().any(|entry| web(&entry.scheme) && own(&entry.host))
     }
@@ -82,10 +82,10 @@ impl Entry {
         })
     }
 
-    fn allows(&self, url: &Url) -> bool {
-        self.scheme.allows(url.scheme())
-            && url.host().is_some_and(|host| self.host.allows(&host.to_owned()))
-            && self.ports.allows(url.port().or_else(|| well_known_port(url.scheme())))
+    fn allows_url(&self, url: &Url) -> bool {
+        self.scheme.allows_scheme(url.scheme())
+            && url.host().is_some_and(|host| self.host.allows_host(&host.to_owned()))
+            && self.ports.allows_port(url.port().or_else(|| well_known_port(url.scheme())))
     }
 }
 
@@ -104,7 +104,7 @@ impl Scheme {
         Ok(Self::Named(text.to_owned()))
     }
 
-    fn allows(&self, scheme: &str) -> bool {
+    fn allows_scheme(&self, scheme: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Named(name) => name == scheme,
@@ -152,7 +152,7 @@ impl HostPattern {
         Ok(Self::Exact(Host::parse(text)?))
     }
 
-    fn allows(&self, host: &Host) -> bool {
+    fn allows_host(&self, host: &Host) -> bool {
         match (self, host) {
             (Self::Any, _) => true,
             (Self::Subdomains(suffix), Host::Domain(domain)) => domain.ends_with(suffix),
@@ -188,7 +188,7 @@ impl Ports {
         }
     }
 
-    fn allows(&self, port: Option<u16>) -> bool {
+    fn allows_port(&self, port: Option<u16>) -> bool {
         match (self, port) {
             (Self::Any, _) => true,
             (_, None) => false,
@@ -248,7 +248,7 @@ mod tests {
             ("http://self", "http://self/", false),
         ] {
             let entry = Entry::parse(entry).unwrap();
-            assert_eq!(entry.allows(&url.parse().unwrap()), allowed, "{entry:?} and {url}");
+            assert_eq!(entry.allows_url(&url.parse().unwrap()), allowed, "{entry:?} and {url}");
         }
     }
 
@@ -305,8 +305,8 @@ mod tests {
             let defaults = BTreeMap::from([("url".to_owned(), default.map(str::to_owned))]);
             let given = vec![given("https://a.example")];
             let variables = Variables::new(defaults, HashMap::new(), given).unwrap();
-            let template = variables.template(entry).unwrap();
-            let validated = AllowedHosts::validate(&template, &variables);
+            let template = variables.check_template(entry).unwrap();
+            let validated = AllowedHosts::validate_entry(&template, &variables);
             assert_eq!(validated.is_ok(), valid, "{default:?} in {entry}");
         }
     }
@@ -315,10 +315,11 @@ mod tests {
     fn an_empty_value_spoils_the_whole_list() {
         let defaults = BTreeMap::from([("url".to_owned(), None)]);
         let variables = Variables::new(defaults, HashMap::new(), vec![given("")]).unwrap();
-        let entries: Vec<_> =
-            ["https://a.example", "{{ url }}"].map(|text| variables.template(text).unwrap()).into();
-        assert!(AllowedHosts::resolve(&entries, &variables).is_err());
-        assert!(AllowedHosts::resolve(&entries[..1], &variables).is_ok());
+        let entries: Vec<_> = ["https://a.example", "{{ url }}"]
+            .map(|text| variables.check_template(text).unwrap())
+            .into();
+        assert!(AllowedHosts::resolve_entries(&entries, &variables).is_err());
+        assert!(AllowedHosts::resolve_entries(&entries[..1], &variables).is_ok());
     }
 
     fn given(url: &str) -> Provider {

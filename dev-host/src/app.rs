@@ -61,31 +61,35 @@ pub struct App {
 
 impl App {
     /// Checks the configuration and compiles the components, all at once.
-    pub async fn load(options: &Options, manifest: &Manifest) -> anyhow::Result<Self> {
+    pub async fn load_components(options: &Options, manifest: &Manifest) -> anyhow::Result<Self> {
         let config = match &options.runtime_config {
-            Some(path) => RuntimeConfig::read(path)?,
+            Some(path) => RuntimeConfig::read_file(path)?,
             None => RuntimeConfig::default(),
         };
-        let manifest_dir = parent(&options.manifest);
-        let config_dir = options.runtime_config.as_deref().map_or(manifest_dir, parent);
+        let manifest_dir = parent_directory(&options.manifest);
+        let config_dir = options.runtime_config.as_deref().map_or(manifest_dir, parent_directory);
         let default = Some(std::path::absolute(manifest_dir.join(".spin"))?);
-        let state_dir = directory(options.state_dir.as_ref(), config.state_dir.as_ref(), default)?;
+        let state_dir =
+            choose_directory(options.state_dir.as_ref(), config.state_dir.as_ref(), default)?;
         let default = state_dir.as_ref().map(|dir| dir.join("logs"));
-        let log_dir = directory(options.log_dir.as_ref(), config.log_dir.as_ref(), default)?;
+        let log_dir = choose_directory(options.log_dir.as_ref(), config.log_dir.as_ref(), default)?;
 
         let mut providers = vec![from_flags(&options.variables)?];
-        providers.extend(config.providers()?);
+        providers.extend(config.variable_providers()?);
         providers.push(Provider::default_env());
-        let variables =
-            Variables::new(manifest.defaults()?, manifest.component_variables(), providers)?;
+        let variables = Variables::new(
+            manifest.variable_defaults()?,
+            manifest.component_variables(),
+            providers,
+        )?;
         variables.ensure_required_resolve()?;
 
         let stores = Stores::new(config.key_value_store, config_dir, state_dir.as_deref())?;
-        let tls = TlsConfigs::load(&config.client_tls, config_dir)?;
+        let tls = TlsConfigs::load_tables(&config.client_tls, config_dir)?;
         let blocked = config.outbound_networking.block_networks.into();
         let connections = Connections::new(&config.outbound_http, tls, blocked);
         Ok(Self {
-            components: compile(manifest, manifest_dir, &variables, &stores).await?,
+            components: compile_components(manifest, manifest_dir, &variables, &stores).await?,
             logs: Logs::new(log_dir, options.quiet)?,
             variables: Arc::new(variables),
             stores: Arc::new(stores),
@@ -97,26 +101,26 @@ impl App {
     }
 
     /// The component with this id, ready to be instantiated.
-    pub fn pre(&self, id: &str) -> anyhow::Result<&InstancePre<Guest>> {
-        Ok(&self.component(id)?.pre)
+    pub fn instance_pre(&self, id: &str) -> anyhow::Result<&InstancePre<Guest>> {
+        Ok(&self.get_component(id)?.pre)
     }
 
     /// A store for one new instance of a component.
     ///
     /// `arguments` are its command line; `own_address` is where the application listens, if it does.
-    pub fn store(
+    pub fn new_store(
         &self,
         id: &str,
         arguments: &[&str],
         own_address: Option<Authority>,
     ) -> anyhow::Result<Store<Guest>> {
-        let component = self.component(id)?;
-        let (stdout, stderr) = self.logs.open(id)?;
+        let component = self.get_component(id)?;
+        let (stdout, stderr) = self.logs.open_outputs(id)?;
         let mut wasi = WasiCtx::builder();
         // Nothing of our own environment, no directory, no network: only what the manifest gives.
         wasi.envs(&component.prepared.environment).args(arguments).stdout(stdout).stderr(stderr);
         if let Some(faults) = &self.faults {
-            wasi.wall_clock(faults.clock());
+            wasi.wall_clock(faults.guest_clock());
         }
         let id: Arc<str> = id.into();
         let guest = Guest {
@@ -147,32 +151,32 @@ impl App {
         Ok(store)
     }
 
-    fn component(&self, id: &str) -> anyhow::Result<&Component> {
+    fn get_component(&self, id: &str) -> anyhow::Result<&Component> {
         self.components.get(id).with_context(|| format!("there is no component `{id}`"))
     }
 }
 
 /// Checks all components and compiles those that a trigger calls, side by side.
-async fn compile(
+async fn compile_components(
     manifest: &Manifest,
     dir: &Path,
     variables: &Variables,
     stores: &Stores,
 ) -> anyhow::Result<HashMap<String, Component>> {
-    let engine = engine::start()?;
-    let linker = engine::linker(&engine)?;
+    let engine = engine::start_engine()?;
+    let linker = engine::new_linker(&engine)?;
     let triggers = manifest.triggers()?;
-    let called = triggers.components()?;
+    let called = triggers.component_ids()?;
     let mut compiling = JoinSet::new();
     for (id, component) in manifest.components() {
         let source = dir.join(&component.source);
         // Also a component that nobody calls must be in order: Spin would not start without it.
-        let prepared = Prepared::check(component, &source, variables, stores)
+        let prepared = Prepared::check_component(component, &source, variables, stores)
             .with_context(|| format!("in component `{id}`"))?;
         if called.contains(&id) {
             let (engine, linker, id) = (engine.clone(), linker.clone(), id.to_owned());
             compiling.spawn_blocking(move || {
-                let compiled = prepared.compile(&engine, &linker, &source)?;
+                let compiled = prepared.compile_component(&engine, &linker, &source)?;
                 anyhow::Ok((id, compiled))
             });
         }
@@ -194,7 +198,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn check(
+    fn check_component(
         component: &manifest::Component,
         source: &Path,
         variables: &Variables,
@@ -205,8 +209,8 @@ impl Prepared {
             ensure!(stores.is_defined(label), "unknown key_value_stores label `{label}`");
         }
         let entry = |text: &String| {
-            let entry = variables.template(text)?;
-            AllowedHosts::validate(&entry, variables).with_context(|| {
+            let entry = variables.check_template(text)?;
+            AllowedHosts::validate_entry(&entry, variables).with_context(|| {
                 format!(
                     "`allowed_outbound_hosts` is malformed: `{text}`, with the default values of its \
                      variables"
@@ -222,7 +226,7 @@ impl Prepared {
         })
     }
 
-    fn compile(
+    fn compile_component(
         self,
         engine: &Engine,
         linker: &Linker<Guest>,
@@ -238,7 +242,7 @@ impl Prepared {
 
 /// Returns the directory of the flag, else of the file, else the default. An empty path means
 /// nowhere.
-fn directory(
+fn choose_directory(
     flag: Option<&PathBuf>,
     file: Option<&PathBuf>,
     default: Option<PathBuf>,
@@ -251,7 +255,7 @@ fn directory(
 }
 
 /// The directory of a file; that of a bare name is the current one.
-fn parent(file: &Path) -> &Path {
+fn parent_directory(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -34,10 +34,10 @@ pub struct TlsConfigs {
 
 impl TlsConfigs {
     /// Reads the files of all tables; relative paths start at `dir`, where the runtime configuration is.
-    pub fn load(tables: &[ClientTls], dir: &Path) -> anyhow::Result<Self> {
+    pub fn load_tables(tables: &[ClientTls], dir: &Path) -> anyhow::Result<Self> {
         let mut configured = HashMap::new();
         for table in tables {
-            let config = table.load(dir).context("in [[client_tls]]")?;
+            let config = table.load_config(dir).context("in [[client_tls]]")?;
             for component in &table.component_ids {
                 for host in &table.hosts {
                     // The first table that names a pair wins.
@@ -47,7 +47,7 @@ impl TlsConfigs {
                 }
             }
         }
-        Ok(Self { configured, default: config(built_in_roots(), None)? })
+        Ok(Self { configured, default: client_config(built_in_roots(), None)? })
     }
 
     /// Returns the TLS settings by which `component` talks to `host`.
@@ -60,7 +60,7 @@ impl TlsConfigs {
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl ClientTls {
-    fn load(&self, dir: &Path) -> anyhow::Result<Arc<ClientConfig>> {
+    fn load_config(&self, dir: &Path) -> anyhow::Result<Arc<ClientConfig>> {
         ensure!(!self.component_ids.is_empty(), "`component_ids` must not be empty");
         ensure!(!self.hosts.is_empty(), "`hosts` must not be empty");
         for host in &self.hosts {
@@ -74,29 +74,29 @@ impl ClientTls {
             RootCertStore::empty()
         };
         if let Some(file) = &self.ca_roots_file {
-            for root in certificates(&dir.join(file))? {
+            for root in read_certificates(&dir.join(file))? {
                 roots.add(root).with_context(|| format!("in `{}`", file.display()))?;
             }
         }
         ensure!(!roots.is_empty(), "no server could be trusted: name a `ca_roots_file`");
-        config(roots, self.identity(dir)?)
+        client_config(roots, self.load_identity(dir)?)
     }
 
-    fn identity(&self, dir: &Path) -> anyhow::Result<Option<Identity>> {
+    fn load_identity(&self, dir: &Path) -> anyhow::Result<Option<Identity>> {
         match (&self.client_cert_file, &self.client_private_key_file) {
             (None, None) => Ok(None),
             (Some(chain), Some(key)) => {
                 let path = dir.join(key);
                 let key = PrivateKeyDer::from_pem_file(&path)
                     .with_context(|| format!("could not read a key from `{}`", path.display()))?;
-                Ok(Some((certificates(&dir.join(chain))?, key)))
+                Ok(Some((read_certificates(&dir.join(chain))?, key)))
             }
             _ => bail!("`client_cert_file` and `client_private_key_file` come together"),
         }
     }
 }
 
-fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .with_context(|| format!("could not read certificates from `{}`", path.display()))
@@ -106,7 +106,10 @@ fn built_in_roots() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
-fn config(roots: RootCertStore, identity: Option<Identity>) -> anyhow::Result<Arc<ClientConfig>> {
+fn client_config(
+    roots: RootCertStore,
+    identity: Option<Identity>,
+) -> anyhow::Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -134,7 +137,7 @@ mod tests {
             ("component_ids = ['a']\nhosts = ['a']\nca_use_webpki_roots = false", "trusted"),
         ] {
             let table: ClientTls = toml::from_str(table).unwrap();
-            let error = format!("{:#}", table.load(Path::new("/nowhere")).unwrap_err());
+            let error = format!("{:#}", table.load_config(Path::new("/nowhere")).unwrap_err());
             assert!(error.contains(complaint), "{error}");
         }
         assert!(
@@ -149,7 +152,8 @@ mod tests {
             hosts: vec![host.into(), "both".into()],
             ..ClientTls::default()
         };
-        let configs = TlsConfigs::load(&[table("one"), table("two")], Path::new("/")).unwrap();
+        let configs =
+            TlsConfigs::load_tables(&[table("one"), table("two")], Path::new("/")).unwrap();
         assert!(Arc::ptr_eq(&configs.get("api", "both"), &configs.get("api", "one")));
         assert!(!Arc::ptr_eq(&configs.get("api", "both"), &configs.get("api", "two")));
         assert!(Arc::ptr_eq(&configs.get("other", "both"), &configs.default));

@@ -14,13 +14,13 @@ use crate::bindings::Imports;
 use crate::guest::Guest;
 
 /// The engine, ticking.
-pub fn start() -> anyhow::Result<Engine> {
+pub fn start_engine() -> anyhow::Result<Engine> {
     let mut config = Config::new();
     config.epoch_interruption(true);
     // As Spin does, in the user's cache directory: a component is compiled once, not at every start.
     // Without such a directory it is compiled each time.
     config.cache(Cache::from_file(None).ok());
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()?));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling_config()?));
     let engine = Engine::new(&config)?;
     let ticking = engine.clone();
     std::thread::spawn(move || {
@@ -33,7 +33,7 @@ pub fn start() -> anyhow::Result<Engine> {
 }
 
 /// Everything a component may import: WASI 0.2, and what is in `wit/`.
-pub fn linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
+pub fn new_linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
@@ -56,14 +56,14 @@ pub fn limit_computing(store: &mut Store<Guest>, limit: Duration) {
 }
 
 /// Spin's pool (`crates/core`): so many instances at once, and one more fails at once.
-fn pool() -> anyhow::Result<PoolingAllocationConfig> {
-    let instances = env("SPIN_MAX_INSTANCE_COUNT", 1000)?;
+fn pooling_config() -> anyhow::Result<PoolingAllocationConfig> {
+    let instances = parse_env("SPIN_MAX_INSTANCE_COUNT", 1000)?;
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(env("SPIN_WASMTIME_INSTANCE_COUNT", instances)?)
-        .total_memories(env("SPIN_WASMTIME_TOTAL_MEMORIES", instances)?)
-        .total_tables(env("SPIN_WASMTIME_TOTAL_TABLES", 2 * instances)?)
-        .total_stacks(env("SPIN_WASMTIME_TOTAL_STACKS", instances)?)
-        .total_core_instances(env("SPIN_WASMTIME_TOTAL_CORE_INSTANCES", 4 * instances)?)
+    pool.total_component_instances(parse_env("SPIN_WASMTIME_INSTANCE_COUNT", instances)?)
+        .total_memories(parse_env("SPIN_WASMTIME_TOTAL_MEMORIES", instances)?)
+        .total_tables(parse_env("SPIN_WASMTIME_TOTAL_TABLES", 2 * instances)?)
+        .total_stacks(parse_env("SPIN_WASMTIME_TOTAL_STACKS", instances)?)
+        .total_core_instances(parse_env("SPIN_WASMTIME_TOTAL_CORE_INSTANCES", 4 * instances)?)
         .table_elements(100_000)
         .max_component_instance_size(10 << 20)
         .max_core_instance_size(10 << 20)
@@ -78,7 +78,7 @@ fn pool() -> anyhow::Result<PoolingAllocationConfig> {
     Ok(pool)
 }
 
-fn env<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+fn parse_env<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     name: &str,
     default: T,
 ) -> anyhow::Result<T> {

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use wasmtime_wasi::HostWallClock;
 
-pub use self::store::faulty;
+pub use self::store::with_faults;
 
 /// The faults that a test has planned; shared by all that may fail.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ impl Faults {
 
     /// Returns the fault of the operation that comes now.
     pub fn next(&self, what: &str) -> Option<What> {
-        let plan = self.plan();
+        let plan = self.read_plan();
         let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
         if count.mark != plan.mark {
             *count = Count { mark: plan.mark, operations: 0 };
@@ -98,32 +98,32 @@ impl Faults {
         let meets = |fault: &&Fault| (fault.from..=fault.to).contains(&number);
         let what = plan.faults.iter().find(meets).map(|fault| fault.what);
         if what == Some(What::KillBefore) {
-            die();
+            die_at_once();
         }
         what
     }
 
     /// Dies after an operation, where that is planned for it.
-    pub fn done(what: Option<What>) {
+    pub fn die_if_planned(what: Option<What>) {
         if what == Some(What::KillAfter) {
-            die();
+            die_at_once();
         }
     }
 
     /// Waits, where an operation is to be late.
-    pub async fn wait(what: Option<What>) {
+    pub async fn delay_if_planned(what: Option<What>) {
         if what == Some(What::Slow) {
             tokio::time::sleep(SLOW).await;
         }
     }
 
     /// The guests' clock.
-    pub fn clock(&self) -> impl HostWallClock + use<> {
+    pub fn guest_clock(&self) -> impl HostWallClock + use<> {
         Clock(self.clone())
     }
 
     /// A file that is just being written is read again.
-    fn plan(&self) -> Plan {
+    fn read_plan(&self) -> Plan {
         (0..READS)
             .find_map(|_| serde_json::from_slice(&fs::read(&self.0.plan).ok()?).ok())
             .unwrap_or_default()
@@ -140,14 +140,14 @@ impl HostWallClock for Clock {
 
     fn now(&self) -> Duration {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ahead = self.0.plan().clock_seconds;
+        let ahead = self.0.read_plan().clock_seconds;
         let by = Duration::from_secs(ahead.unsigned_abs());
         if ahead < 0 { real.saturating_sub(by) } else { real + by }
     }
 }
 
 /// As `kill -9` ends it: nothing is flushed, and nobody is told.
-fn die() -> ! {
+fn die_at_once() -> ! {
     std::process::abort()
 }
 

@@ -50,7 +50,7 @@ impl Stores {
     }
 
     async fn open(&self, label: &str) -> Result<Arc<dyn Store>, Error> {
-        self.0.get(label).ok_or(Error::NoSuchStore)?.open(label).await
+        self.0.get(label).ok_or(Error::NoSuchStore)?.open_store(label).await
     }
 }
 
@@ -85,7 +85,7 @@ pub struct Cas {
 /// The source of the stores of one label.
 #[async_trait]
 trait Manager: Send + Sync {
-    async fn open(&self, label: &str) -> Result<Arc<dyn Store>, Error>;
+    async fn open_store(&self, label: &str) -> Result<Arc<dyn Store>, Error>;
 }
 
 /// An opened store.
@@ -94,8 +94,8 @@ pub trait Store: Send + Sync {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error>;
     async fn delete(&self, key: &str) -> Result<(), Error>;
-    async fn exists(&self, key: &str) -> Result<bool, Error>;
-    async fn keys(&self) -> Result<Vec<String>, Error>;
+    async fn exists_key(&self, key: &str) -> Result<bool, Error>;
+    async fn list_keys(&self) -> Result<Vec<String>, Error>;
     async fn get_many(&self, keys: Vec<String>) -> Result<Vec<(String, Option<Vec<u8>>)>, Error>;
     async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error>;
     async fn delete_many(&self, keys: Vec<String>) -> Result<(), Error>;
@@ -106,9 +106,9 @@ pub trait Store: Send + Sync {
 /// The two steps of an optimistic change.
 #[async_trait]
 pub trait CompareAndSwap: Send + Sync {
-    async fn current(&self) -> Result<Option<Vec<u8>>, Error>;
+    async fn read_current(&self) -> Result<Option<Vec<u8>>, Error>;
     /// `Ok(false)` is what the guest sees as `cas-failed`.
-    async fn swap(&self, value: Vec<u8>) -> Result<bool, Error>;
+    async fn swap_value(&self, value: Vec<u8>) -> Result<bool, Error>;
 }
 
 /// The labels that one component may open.

@@ -32,7 +32,7 @@ impl Logs {
     }
 
     /// The standard output and error of `component`.
-    pub fn open(&self, component: &str) -> anyhow::Result<(Output, Output)> {
+    pub fn open_outputs(&self, component: &str) -> anyhow::Result<(Output, Output)> {
         let Some(dir) = &self.dir else {
             // Without files even a quiet host writes to the console: else the output were lost.
             let console = Output { file: None, console: true };
@@ -60,7 +60,7 @@ pub struct Output {
 }
 
 impl Output {
-    fn put(&self, bytes: &[u8]) -> io::Result<()> {
+    fn write_bytes(&self, bytes: &[u8]) -> io::Result<()> {
         if let Some(file) = &self.file {
             (&**file).write_all(bytes)?;
         }
@@ -94,7 +94,7 @@ impl AsyncWrite for Output {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.put(bytes).map(|()| bytes.len()))
+        Poll::Ready(self.write_bytes(bytes).map(|()| bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -108,7 +108,7 @@ impl AsyncWrite for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.put(&bytes).map_err(|error| StreamError::LastOperationFailed(error.into()))
+        self.write_bytes(&bytes).map_err(|error| StreamError::LastOperationFailed(error.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {

@@ -36,7 +36,7 @@ use crate::triggers::{command, cron, http as http_trigger};
 #[tokio::main]
 async fn main() -> ExitCode {
     let Args { command: Command::Up(up) } = Args::parse();
-    match run(*up).await {
+    match run_app(*up).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("Error: {error:?}");
@@ -45,17 +45,17 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(up: Up) -> anyhow::Result<()> {
-    let options = up.options();
-    let manifest = Manifest::read(&options.manifest)?;
-    let app = App::load(&options, &manifest).await?;
+async fn run_app(up: Up) -> anyhow::Result<()> {
+    let options = up.to_options();
+    let manifest = Manifest::read_file(&options.manifest)?;
+    let app = App::load_components(&options, &manifest).await?;
     match manifest.triggers()? {
         Triggers::Http(triggers) => {
             let address = http_trigger::Address { listen: up.listen, find_free: up.find_free_port };
-            http_trigger::serve(app, &triggers, manifest.application, &address).await
+            http_trigger::serve_http(app, &triggers, manifest.application, &address).await
         }
-        Triggers::Cron(triggers) => cron::serve(app, &triggers).await,
-        Triggers::Command(trigger) => command::run(&app, &trigger).await,
+        Triggers::Cron(triggers) => cron::serve_schedules(app, &triggers).await,
+        Triggers::Command(trigger) => command::run_command(&app, &trigger).await,
     }
 }
 
@@ -111,7 +111,7 @@ struct Up {
 }
 
 impl Up {
-    fn options(&self) -> Options {
+    fn to_options(&self) -> Options {
         let manifest =
             if self.from.is_dir() { self.from.join("spin.toml") } else { self.from.clone() };
         Options {

@@ -157,7 +157,7 @@ pub enum Triggers {
 
 impl Manifest {
     /// Reads the file.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
+    pub fn read_file(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("could not read manifest `{}`", path.display()))?;
         Self::parse(&text)
@@ -168,7 +168,7 @@ impl Manifest {
         let manifest: Self = toml::from_str(text)?;
         ensure!(manifest.spin_manifest_version == 2, "`spin_manifest_version` must be 2");
         manifest.triggers()?;
-        manifest.defaults()?;
+        manifest.variable_defaults()?;
         Ok(manifest)
     }
 
@@ -188,7 +188,7 @@ impl Manifest {
             ([], [], _) => bail!("there may be only one [[trigger.command]]"),
             _ => bail!("its triggers are of several types; give each type a manifest of its own"),
         };
-        for id in triggers.components()? {
+        for id in triggers.component_ids()? {
             ensure!(
                 self.component.keys().any(|known| known.as_str() == id),
                 "there is no component `{id}`"
@@ -203,7 +203,7 @@ impl Manifest {
     }
 
     /// The variables and their defaults.
-    pub fn defaults(&self) -> anyhow::Result<BTreeMap<String, Option<String>>> {
+    pub fn variable_defaults(&self) -> anyhow::Result<BTreeMap<String, Option<String>>> {
         let default = |(name, variable): (&LowerSnake, &Variable)| {
             ensure!(
                 variable.required != variable.default.is_some(),
@@ -224,10 +224,10 @@ impl Manifest {
 
 impl Triggers {
     /// The ids of the components that they call.
-    pub fn components(&self) -> anyhow::Result<Vec<&str>> {
+    pub fn component_ids(&self) -> anyhow::Result<Vec<&str>> {
         match self {
             Self::Http(triggers) => {
-                triggers.iter().filter_map(|trigger| trigger.component().transpose()).collect()
+                triggers.iter().filter_map(|trigger| trigger.component_id().transpose()).collect()
             }
             Self::Cron(triggers) => Ok(triggers.iter().map(|t| t.component.as_str()).collect()),
             Self::Command(trigger) => Ok(vec![trigger.component.as_str()]),
@@ -237,7 +237,7 @@ impl Triggers {
 
 impl HttpTrigger {
     /// The component that answers, if one does.
-    pub fn component(&self) -> anyhow::Result<Option<&str>> {
+    pub fn component_id(&self) -> anyhow::Result<Option<&str>> {
         match (&self.component, &self.static_response) {
             (Some(component), None) => Ok(Some(component.as_str())),
             (None, Some(_)) => Ok(None),
@@ -278,9 +278,9 @@ mod tests {
     #[test]
     fn a_valid_manifest_says_what_it_runs() {
         let manifest = Manifest::parse(VALID).unwrap();
-        assert_eq!(manifest.triggers().unwrap().components().unwrap(), ["api"]);
+        assert_eq!(manifest.triggers().unwrap().component_ids().unwrap(), ["api"]);
         assert_eq!(manifest.components().map(|(id, _)| id).collect::<Vec<_>>(), ["api", "unused"]);
-        assert_eq!(manifest.defaults().unwrap()["token"], None);
+        assert_eq!(manifest.variable_defaults().unwrap()["token"], None);
     }
 
     #[test]

@@ -77,12 +77,12 @@ impl WasiHttpHooks for Outbound {
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let outbound = self.clone();
         Box::new(async move {
-            let request = outbound.permit(request)?;
+            let request = outbound.permit_request(request)?;
             let fault = outbound.faults.as_ref().and_then(|faults| {
                 faults.next(&format!("http {} {}", request.method(), request.uri().path()))
             });
-            let response = outbound.send(request, options.unwrap_or_default()).await?;
-            Faults::done(fault);
+            let response = outbound.send_permitted(request, options.unwrap_or_default()).await?;
+            Faults::die_if_planned(fault);
             Ok((response, Box::new(async { Ok(()) }) as Box<_>))
         })
     }
@@ -90,14 +90,14 @@ impl WasiHttpHooks for Outbound {
 
 impl Outbound {
     /// The request as it will go out, if it may.
-    fn permit(&self, mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
+    fn permit_request(&self, mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
         // Spin also takes a bare path for itself; wasmtime 48 lets none through to here.
         let own = request.uri().host() == Some("self.alt");
         let allowed = self.allowed_hosts().is_some_and(|hosts| {
             if own {
                 hosts.allows_self()
             } else {
-                request.uri().to_string().parse().is_ok_and(|url| hosts.allows(&url))
+                request.uri().to_string().parse().is_ok_and(|url| hosts.allows_url(&url))
             }
         });
         if !allowed {
@@ -119,7 +119,7 @@ impl Outbound {
 
     fn allowed_hosts(&self) -> Option<&AllowedHosts> {
         let resolve = || {
-            AllowedHosts::resolve(&self.entries, &self.variables)
+            AllowedHosts::resolve_entries(&self.entries, &self.variables)
                 .inspect_err(|error| {
                     eprintln!(
                         "dev-host: allowed_outbound_hosts of `{}`: {error:#}",
@@ -139,7 +139,7 @@ impl Outbound {
         Uri::from_parts(parts).ok()
     }
 
-    async fn send(
+    async fn send_permitted(
         &self,
         request: Request<WasiBody>,
         options: RequestOptions,
@@ -151,7 +151,7 @@ impl Outbound {
             limits: limits.clone(),
             timeout: options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
         };
-        let exchange = connect.scope(client.request(request));
+        let exchange = connect.scope_request(client.request(request));
         let response =
             tokio::time::timeout(options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT), exchange)
                 .await

@@ -40,7 +40,7 @@ pub struct RuntimeConfig {
 
 impl RuntimeConfig {
     /// Reads the file.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
+    pub fn read_file(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("could not read runtime config `{}`", path.display()))?;
         toml::from_str(&text).with_context(|| {
@@ -49,8 +49,8 @@ impl RuntimeConfig {
     }
 
     /// The sources of variables in the file.
-    pub fn providers(&self) -> anyhow::Result<Vec<Provider>> {
-        self.variables_provider.iter().map(ProviderConfig::provider).collect()
+    pub fn variable_providers(&self) -> anyhow::Result<Vec<Provider>> {
+        self.variables_provider.iter().map(ProviderConfig::to_provider).collect()
     }
 }
 
@@ -87,11 +87,11 @@ struct EnvConfig {
 }
 
 impl ProviderConfig {
-    fn provider(&self) -> anyhow::Result<Provider> {
+    fn to_provider(&self) -> anyhow::Result<Provider> {
         match self {
             Self::Static { values } => Ok(Provider::Static(values.clone())),
             Self::Env(EnvConfig { prefix, dotenv_path }) => {
-                Ok(Provider::env(prefix.clone(), dotenv_path.clone()))
+                Ok(Provider::from_environment(prefix.clone(), dotenv_path.clone()))
             }
             Self::Vault {} => bail!("dev-host has no variables provider of type `vault`"),
             Self::AzureKeyVault {} => {
@@ -191,12 +191,12 @@ mod tests {
     fn remote_providers_are_refused_and_local_ones_keep_their_order() {
         let vault = "[[variables_provider]]\ntype = 'vault'\nurl = 'u'\ntoken = 't'\nmount = 'm'";
         let config: RuntimeConfig = toml::from_str(vault).unwrap();
-        assert!(config.providers().unwrap_err().to_string().contains("`vault`"));
+        assert!(config.variable_providers().unwrap_err().to_string().contains("`vault`"));
 
         let local = "[[variables_provider]]\ntype = 'static'\nvalues = { a = '1' }\n\
                      [[variables_provider]]\ntype = 'env'\nprefix = 'P'";
         let config: RuntimeConfig = toml::from_str(local).unwrap();
-        let providers = config.providers().unwrap();
+        let providers = config.variable_providers().unwrap();
         assert!(
             matches!(&providers[..], [Provider::Static(_), Provider::Env { prefix, .. }] if prefix == "P")
         );

@@ -33,7 +33,7 @@ impl Variables {
             for (name, text) in entries {
                 valid_name(&name)?;
                 let template = variables
-                    .template(&text)
+                    .check_template(&text)
                     .with_context(|| format!("in variable `{name}` of component `{component}`"))?;
                 templates.insert(name, template);
             }
@@ -62,9 +62,9 @@ impl Variables {
     }
 
     /// Checks that a text names only variables that the manifest declares.
-    pub fn template(&self, text: &str) -> anyhow::Result<Template> {
+    pub fn check_template(&self, text: &str) -> anyhow::Result<Template> {
         let template = Template::parse(text)?;
-        for name in template.names() {
+        for name in template.variable_names() {
             if !self.defaults.contains_key(name) {
                 bail!("unknown variable `{name}` in `{text}`");
             }
@@ -80,13 +80,13 @@ impl Variables {
                 || Error::Undefined(format!("no variable for {component:?}.{name:?}")),
             )?;
         template
-            .render(|variable| self.value(variable))
+            .render_text(|variable| self.resolve_value(variable))
             .map_err(|error| Error::Provider(error.to_string()))
     }
 
     /// All variables of the application, now; one that cannot be had fails them all.
-    pub fn all(&self) -> anyhow::Result<BTreeMap<&str, String>> {
-        self.defaults.keys().map(|name| Ok((name.as_str(), self.value(name)?))).collect()
+    pub fn resolve_all(&self) -> anyhow::Result<BTreeMap<&str, String>> {
+        self.defaults.keys().map(|name| Ok((name.as_str(), self.resolve_value(name)?))).collect()
     }
 
     /// The default of a variable, for what is checked before anything runs.
@@ -95,7 +95,7 @@ impl Variables {
         default.with_context(|| format!("no provider resolved required variable {name:?}"))
     }
 
-    fn value(&self, name: &str) -> anyhow::Result<String> {
+    fn resolve_value(&self, name: &str) -> anyhow::Result<String> {
         for provider in &self.providers {
             if let Some(value) = provider.get(name)? {
                 return Ok(value);
@@ -172,7 +172,7 @@ mod tests {
         assert!(error.contains("variable(s): port;"), "{error}");
         variables(vec![provider(&[("port", "1")])]).ensure_required_resolve().unwrap();
         assert!(matches!(variables(vec![]).get("api", "url"), Err(Error::Provider(_))));
-        assert!(variables(vec![]).all().is_err(), "one missing value fails them all");
+        assert!(variables(vec![]).resolve_all().is_err(), "one missing value fails them all");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::support::{Case, Serving};
 
@@ -43,8 +43,8 @@ pub fn a_host_is_killed_before_or_after_an_operation(case: &Case) -> Result<()> 
         probe.step(set("old"))?;
         write_plan(&plan, &json!([[1, what]]), 0)?;
         ensure!(probe.step(set("new")).is_err(), "{what}: somebody answered");
-        eventually("the host's death", Duration::from_secs(5), || {
-            probe.running.check().err().map(drop).ok_or_else(|| not_yet("it lives"))
+        wait_until("the host's death", Duration::from_secs(5), || {
+            probe.running.check_running().err().map(drop).ok_or_else(|| not_yet("it lives"))
         })?;
         write_plan(&plan, &json!([]), 0)?;
         probe = probe.restart(case)?;
@@ -67,7 +67,7 @@ pub fn the_guests_clock_is_set(case: &Case) -> Result<()> {
 /// A probe, and the file with its plan.
 fn start(case: &Case) -> Result<(Serving, PathBuf)> {
     case.needs_dev_host("Spin has no plan of what goes wrong")?;
-    let plan = case.keeper.scratch().join("faults.json");
+    let plan = case.keeper.scratch_directory().join("faults.json");
     let probe = case.probe()?.faults(&plan).start()?;
     Ok((probe, plan))
 }

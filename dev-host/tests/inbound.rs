@@ -69,7 +69,7 @@ pub fn slashes_at_the_ends_of_a_path_do_not_count(case: &Case) -> Result<()> {
         let reply = probe.http.get(path)?;
         assert_eq!(reply.status, status, "{path}");
         if status == 200 {
-            assert_eq!(reply.json()?[0]["path"], path, "the component sees the path as it came");
+            assert_eq!(reply.to_json()?[0]["path"], path, "the component sees the path as it came");
         } else {
             assert!(reply.body.is_empty(), "{path}");
         }
@@ -81,7 +81,7 @@ pub fn reserved_paths_are_the_hosts_own(case: &Case) -> Result<()> {
     let probe = case.probe()?.start()?;
     let health = probe.http.get("/.well-known/spin/health")?;
     assert_eq!((health.status, &*health.body), (200, &b"OK"[..]));
-    let info = probe.http.get("/.well-known/spin/info")?.expect(200)?;
+    let info = probe.http.get("/.well-known/spin/info")?.expect_status(200)?;
     assert_eq!(info, json!({"name": "probe", "version": "0.1.0"}));
     assert_eq!(probe.http.get("/.well-known/spin/else")?.status, 404);
     assert_eq!(probe.http.get("/.well-known/else")?.status, 200);

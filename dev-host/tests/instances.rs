@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::support::{Case, Serving};
 
@@ -69,13 +69,13 @@ pub fn one_instance_too_many_is_an_error_at_once(case: &Case) -> Result<()> {
     for _ in 0..2 {
         // It answers and stays.
         let steps = json!([{"step": "respond"}, {"step": "sleep", "ms": 8000}]);
-        probe.http.post("/", &steps)?.expect(200)?;
+        probe.http.post("/", &steps)?.expect_status(200)?;
     }
     let start = Instant::now();
     let reply = probe.http.get("/")?;
     assert_eq!((reply.status, &*reply.body), (500, &b""[..]));
     assert!(start.elapsed() < Duration::from_secs(6), "it queued for {:?}", start.elapsed());
-    eventually("having room again", Duration::from_secs(20), || match probe.http.get("/")?.status {
+    wait_until("having room again", Duration::from_secs(20), || match probe.http.get("/")?.status {
         200 => Ok(()),
         status => Err(not_yet(status)),
     })
@@ -151,7 +151,7 @@ fn get(probe: &Serving, key: &str) -> Result<Value> {
 }
 
 fn eventually_set(probe: &Serving, key: &str) -> Result<()> {
-    eventually(&format!("writing `{key}`"), Duration::from_secs(10), || {
+    wait_until(&format!("writing `{key}`"), Duration::from_secs(10), || {
         if get(probe, key)? == "done" { Ok(()) } else { Err(not_yet("nothing written")) }
     })
 }

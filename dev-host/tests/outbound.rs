@@ -68,7 +68,7 @@ pub fn the_application_can_call_itself_where_it_may(case: &Case) -> Result<()> {
 
 pub fn failures_have_spins_names(case: &Case) -> Result<()> {
     let server = Server::plain()?;
-    let closed = ClosedPort::take()?;
+    let closed = ClosedPort::take_port()?;
     let probe = case.probe()?.edit("*://127.0.0.1:*", "*://*:*").start()?;
     for (request, name) in [
         (json!({"authority": closed.address()?}), "ConnectionRefused"),

@@ -57,7 +57,7 @@ pub fn reading_a_batch_fails_and_writing_one_works(case: &Case) -> Result<()> {
 
 /// A probe with two labels on one Redis.
 fn probe(case: &Case) -> Result<(Serving, Redis)> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let store =
         |label| format!("[key_value_store.{label}]\ntype = 'redis'\nurl = '{}'\n", redis.url());
     let probe = case

@@ -42,7 +42,7 @@ pub fn a_taken_port_is_an_error_or_the_next_one(case: &Case) -> Result<()> {
 
 pub fn a_component_is_compiled_once_unless_what_was_kept_is_broken(case: &Case) -> Result<()> {
     case.needs_dev_host("what Spin keeps is its own")?;
-    let cache = case.keeper.scratch().join("cache");
+    let cache = case.keeper.scratch_directory().join("cache");
     fs::create_dir(&cache)?;
     let serve = || -> Result<BTreeMap<PathBuf, u64>> {
         let probe = case.probe()?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::json;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::support::{Case, Probe};
 
@@ -40,9 +40,9 @@ pub fn a_cron_job_runs_at_its_time_in_new_instances(case: &Case) -> Result<()> {
     let output = probe.dir().join("state/logs/probe_stdout.txt");
     let console = probe.dir().join("console.txt");
     let mut command = probe.command()?;
-    let host = case.keeper.spawn("host", &mut command, &console)?;
-    eventually("three ticks", Duration::from_secs(20), || {
-        host.check()?;
+    let host = case.keeper.spawn_process("host", &mut command, &console)?;
+    wait_until("three ticks", Duration::from_secs(20), || {
+        host.check_running()?;
         let printed = fs::read_to_string(&output).unwrap_or_default();
         let ticks = printed.lines().filter(|line| line.starts_with("tick ")).count();
         // Each prints `1`: the static starts anew. Each fails, and is only logged.
@@ -62,9 +62,11 @@ pub fn a_signal_ends_the_host_at_once(case: &Case) -> Result<()> {
         let asked = scope.spawn(|| probe.http.post("/", &json!([{"step": "sleep", "ms": 20000}])));
         std::thread::sleep(Duration::from_millis(300));
         kill(probe.running.pid())?;
-        eventually("ending the host", Duration::from_secs(12), || match probe.running.check() {
-            Ok(()) => Err(not_yet("it runs on")),
-            Err(_) => Ok(()),
+        wait_until("ending the host", Duration::from_secs(12), || {
+            match probe.running.check_running() {
+                Ok(()) => Err(not_yet("it runs on")),
+                Err(_) => Ok(()),
+            }
         })?;
         let reply = asked.join().map_err(|_| anyhow::anyhow!("the client panicked"))?;
         assert!(reply.is_err(), "a request in flight is cut off: {reply:?}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 /// Makes a directory of the user's cache, and says where it is.
-pub fn directory(name: &str) -> Result<PathBuf> {
+pub fn cache_directory(name: &str) -> Result<PathBuf> {
     let base = match (env::var_os("XDG_CACHE_HOME"), env::home_dir()) {
         (Some(cache), _) if Path::new(&cache).is_absolute() => cache.into(),
         (_, Some(home)) => home.join(".cache"),
@@ -20,7 +20,7 @@ pub fn directory(name: &str) -> Result<PathBuf> {
 }
 
 /// Makes this process the only one at work in `directory`, for as long as it holds the file.
-pub fn lock(directory: &Path) -> Result<File> {
+pub fn lock_directory(directory: &Path) -> Result<File> {
     let path = directory.join(LOCK);
     let file = File::create(&path).with_context(|| format!("could not make {}", path.display()))?;
     match file.try_lock() {
@@ -44,10 +44,10 @@ mod tests {
     #[test]
     fn the_second_waits_for_the_first() {
         let directory = tempfile::tempdir().unwrap();
-        let first = lock(directory.path()).unwrap();
+        let first = lock_directory(directory.path()).unwrap();
         let start = Instant::now();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| lock(directory.path()).map(|_| start.elapsed()));
+            let second = scope.spawn(|| lock_directory(directory.path()).map(|_| start.elapsed()));
             std::thread::sleep(Duration::from_millis(50));
             drop(first);
             let waited = second.join().unwrap().unwrap();

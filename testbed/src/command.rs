@@ -11,16 +11,16 @@ use anyhow::{Context, Result, ensure};
 /// Says what is going on, runs `command` to its end, keeps saying that it still runs, and says what it took.
 ///
 /// All of this goes to the standard error, its own output too.
-pub fn run(doing: &str, command: &mut Command) -> Result<()> {
-    show(doing, command.stdout(io::stderr()))
+pub fn run_command(doing: &str, command: &mut Command) -> Result<()> {
+    run_shown(doing, command.stdout(io::stderr()))
 }
 
 /// The same, but what it prints is the answer and goes where it would.
-pub fn show(doing: &str, command: &mut Command) -> Result<()> {
+pub fn run_shown(doing: &str, command: &mut Command) -> Result<()> {
     eprintln!("{doing}");
     let start = Instant::now();
     let program = command.get_program().display().to_string();
-    let status = patiently(doing, || command.status())
+    let status = with_progress(doing, || command.status())
         .with_context(|| format!("could not run `{program}`"))?;
     ensure!(status.success(), "{doing}: `{program}` failed ({status})");
     if start.elapsed() >= WORTH_TELLING {
@@ -30,13 +30,13 @@ pub fn show(doing: &str, command: &mut Command) -> Result<()> {
 }
 
 /// Does two things side by side, and both to their ends: a failure of one is told at once.
-pub fn both<A: Send, B: Send>(
+pub fn do_both<A: Send, B: Send>(
     first: impl FnOnce() -> Result<A> + Send,
     second: impl FnOnce() -> Result<B> + Send,
 ) -> Result<(A, B)> {
     let (first, second) = thread::scope(|scope| {
-        let first = scope.spawn(|| first().inspect_err(announce));
-        let second = second().inspect_err(announce);
+        let first = scope.spawn(|| first().inspect_err(announce_failure));
+        let second = second().inspect_err(announce_failure);
         (first.join(), second)
     });
     let first = first.unwrap_or_else(|panic| panic::resume_unwind(panic))?;
@@ -44,12 +44,12 @@ pub fn both<A: Send, B: Send>(
 }
 
 /// Tells of a failure while other work goes on, which may take minutes.
-fn announce(error: &anyhow::Error) {
+fn announce_failure(error: &anyhow::Error) {
     eprintln!("failed, and what runs beside it comes to its end: {error:#}");
 }
 
 /// Runs `command` to its end and returns what it printed; when it fails, that is in the error.
-pub fn output(command: &mut Command) -> Result<String> {
+pub fn command_output(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let output = command.output().with_context(|| format!("could not run `{program}`"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -58,7 +58,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Does `work`, with a sign of life now and then.
-fn patiently<T>(doing: &str, work: impl FnOnce() -> T) -> T {
+fn with_progress<T>(doing: &str, work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     thread::scope(|scope| {
         let (done, waiting) = mpsc::channel::<()>();
@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn a_failure_shows_what_was_said() {
-        let error =
-            output(Command::new("sh").args(["-c", "echo no luck >&2; exit 4"])).unwrap_err();
+        let error = command_output(Command::new("sh").args(["-c", "echo no luck >&2; exit 4"]))
+            .unwrap_err();
         assert_eq!(error.to_string(), "`sh` failed (exit status: 4): no luck");
     }
 
@@ -95,18 +95,18 @@ mod tests {
         let (to_second, from_first) = mpsc::channel();
         let (to_first, from_second) = mpsc::channel();
         // Each waits for the other: one after the other, neither would come to its end.
-        let met = both(
+        let met = do_both(
             move || Ok((to_second.send(1)?, from_second.recv()?)),
             move || Ok((to_first.send(2)?, from_first.recv()?)),
         );
         assert_eq!(met.unwrap(), (((), 2), ((), 1)));
         let (yes, no) = (|| Ok(1), || -> Result<i32> { bail!("no") });
-        assert_eq!(both(yes, no).unwrap_err().to_string(), "no");
-        assert_eq!(both(no, yes).unwrap_err().to_string(), "no");
+        assert_eq!(do_both(yes, no).unwrap_err().to_string(), "no");
+        assert_eq!(do_both(no, yes).unwrap_err().to_string(), "no");
     }
 
     #[test]
     fn what_a_success_prints_is_returned() {
-        assert_eq!(output(Command::new("echo").arg("fine")).unwrap(), "fine\n");
+        assert_eq!(command_output(Command::new("echo").arg("fine")).unwrap(), "fine\n");
     }
 }

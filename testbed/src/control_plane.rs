@@ -29,8 +29,8 @@ pub use self::proxy::Proxy;
 pub use self::release::{KUBERNETES_VARIABLE, Release};
 use crate::host::free_port;
 use crate::http::{Http, Reply};
-use crate::process::{Keeper, Process, tail};
-use crate::wait::{Unmet, eventually, not_yet};
+use crate::process::{Process, Supervisor, log_tail};
+use crate::wait::{Unmet, not_yet, wait_until};
 
 /// A running control plane; it ends with this value, or with our process.
 pub struct ControlPlane {
@@ -66,8 +66,8 @@ pub struct Options {
 
 impl ControlPlane {
     /// Starts an empty cluster, building its programs first if need be.
-    pub fn start() -> Result<Self> {
-        Self::start_with(&Options::default(), Keeper::new()?)
+    pub fn start_empty() -> Result<Self> {
+        Self::start_with(&Options::default(), Supervisor::new()?)
     }
 
     /// Starts another cluster beside one that is there, with a CA, accounts and keys of its own.
@@ -75,27 +75,28 @@ impl ControlPlane {
     /// Without controllers, and so in half the time and memory: a deleted namespace stays, and `view`
     /// and the like allow nothing.
     pub fn start_bare() -> Result<Self> {
-        Self::start_with(&Options { bare: true, ..Options::default() }, Keeper::new()?)
+        Self::start_with(&Options { bare: true, ..Options::default() }, Supervisor::new()?)
     }
 
     /// Starts a cluster, new or as it was left in the state directory.
-    pub fn start_with(options: &Options, keeper: Keeper) -> Result<Self> {
-        let assets = Assets::prepare()?;
-        let home = options.state_dir.clone().unwrap_or_else(|| keeper.scratch().to_owned());
+    pub fn start_with(options: &Options, keeper: Supervisor) -> Result<Self> {
+        let assets = Assets::prepare_assets()?;
+        let home =
+            options.state_dir.clone().unwrap_or_else(|| keeper.scratch_directory().to_owned());
         let pki = Pki::load_or_create(&home.join("pki"))?;
         let Options { goaway_chance, longest_token, .. } = *options;
         let launch = Launch { assets, keeper, pki, home, goaway_chance, longest_token };
 
-        let etcd = launch.etcd(options.state_dir.is_some())?;
+        let etcd = launch.start_etcd(options.state_dir.is_some())?;
         let (api_server, address) = launch.api_server(&etcd)?;
         let url = format!("https://{address}");
-        let ca = launch.pki.read(CA)?;
-        let [certificate, key] = [launch.pki.read(ADMIN[0])?, launch.pki.read(ADMIN[1])?];
+        let ca = launch.pki.read_file(CA)?;
+        let [certificate, key] = [launch.pki.read_file(ADMIN[0])?, launch.pki.read_file(ADMIN[1])?];
         let admin = Http::with_certificate(&url, &ca, &certificate, &key)?;
-        let anonymous = Http::trusting(&url, &ca)?;
-        let kubeconfig = launch.kubeconfig(&url)?;
+        let anonymous = Http::with_ca(&url, &ca)?;
+        let kubeconfig = launch.write_kubeconfig(&url)?;
         let controllers = (!options.bare)
-            .then(|| launch.controllers(&kubeconfig, options.collects_garbage))
+            .then(|| launch.start_controllers(&kubeconfig, options.collects_garbage))
             .transpose()?;
         let audit_log = launch.home.join(AUDIT_LOG);
 
@@ -111,7 +112,7 @@ impl ControlPlane {
             audit_log,
             launch,
         };
-        eventually("starting the control plane", START_TIMEOUT, || it.ready())?;
+        wait_until("starting the control plane", START_TIMEOUT, || it.check_ready())?;
         Ok(it)
     }
 
@@ -129,7 +130,7 @@ impl ControlPlane {
 
     /// A kubeconfig with the administrator's certificate.
     #[must_use]
-    pub fn kubeconfig(&self) -> &Path {
+    pub fn kubeconfig_path(&self) -> &Path {
         &self.kubeconfig
     }
 
@@ -141,25 +142,25 @@ impl ControlPlane {
 
     /// The API as its administrator.
     #[must_use]
-    pub fn admin(&self) -> &Http {
+    pub fn admin_client(&self) -> &Http {
         &self.admin
     }
 
     /// The API as nobody.
     #[must_use]
-    pub fn anonymous(&self) -> &Http {
+    pub fn anonymous_client(&self) -> &Http {
         &self.anonymous
     }
 
     /// The API as the bearer of `token`, and without a client certificate, which would outrank it.
     #[must_use]
     pub fn as_token(&self, token: &str) -> Http {
-        self.anonymous.bearing(token)
+        self.anonymous.with_bearer(token)
     }
 
     /// A new certificate for a client of this name, a member of `group`, that the API server believes.
     pub fn client_certificate(&self, name: &str, group: Option<&str>) -> Result<ClientCertificate> {
-        self.launch.pki.client(name, group)
+        self.launch.pki.sign_client(name, group)
     }
 
     /// The API as the holder of a certificate.
@@ -168,8 +169,8 @@ impl ControlPlane {
     }
 
     /// Starts a real `kubectl proxy`, which adds `token` to whatever is asked of it.
-    pub fn proxy(&self, token: &str) -> Result<Proxy> {
-        Proxy::start(self, token)
+    pub fn kubectl_proxy(&self, token: &str) -> Result<Proxy> {
+        Proxy::start_kubectl(self, token)
     }
 
     /// Returns what the API server says of `token` to others: the `status` of a `TokenReview`.
@@ -179,15 +180,17 @@ impl ControlPlane {
             "kind": "TokenReview",
             "spec": { "token": token },
         });
-        let mut answer =
-            self.admin.post("/apis/authentication.k8s.io/v1/tokenreviews", &review)?.ok()?;
+        let mut answer = self
+            .admin
+            .post("/apis/authentication.k8s.io/v1/tokenreviews", &review)?
+            .expect_success()?;
         Ok(answer["status"].take())
     }
 
     /// Returns the user that the API server sees in `token`: the `userInfo` of a
     /// `SelfSubjectReview`.
     pub fn self_subject_review(&self, token: &str) -> Result<Value> {
-        let mut answer = self.ask_self_subject_review(token)?.ok()?;
+        let mut answer = self.ask_self_subject_review(token)?.expect_success()?;
         Ok(answer["status"]["userInfo"].take())
     }
 
@@ -200,15 +203,16 @@ impl ControlPlane {
     }
 
     /// Fails, with the end of its log, once any of its programs has exited.
-    pub fn check(&self) -> Result<()> {
-        self.processes().try_for_each(Process::check)
+    pub fn check_running(&self) -> Result<()> {
+        self.processes().try_for_each(Process::check_running)
     }
 
     /// The end of each program's log, for the report of a failure.
     #[must_use]
     pub fn last_words(&self) -> String {
-        let words =
-            |process: &Process| format!("{}:\n{}\n", process.log().display(), tail(process.log()));
+        let words = |process: &Process| {
+            format!("{}:\n{}\n", process.log_path().display(), log_tail(process.log_path()))
+        };
         self.processes().map(words).collect::<Vec<_>>().concat()
     }
 
@@ -218,15 +222,18 @@ impl ControlPlane {
 
     /// The controllers are at work once they have filled what is aggregated. Without them, the API server
     /// has made what its own cluster needs.
-    fn ready(&self) -> Result<(), Unmet> {
-        self.check()?;
+    fn check_ready(&self) -> Result<(), Unmet> {
+        self.check_running()?;
         if self.controllers.is_none() {
             return match self.admin.get("/api/v1/namespaces/kube-system")?.status {
                 200 => Ok(()),
                 _ => Err(not_yet("there is no namespace `kube-system`")),
             };
         }
-        let view = self.admin.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")?.ok()?;
+        let view = self
+            .admin
+            .get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")?
+            .expect_success()?;
         match view["rules"].as_array().map_or(&[][..], Vec::as_slice) {
             [] => Err(not_yet("the cluster role `view` is empty")),
             _ => Ok(()),
@@ -237,7 +244,7 @@ impl ControlPlane {
 /// The settings for starting the programs.
 struct Launch {
     assets: Assets,
-    keeper: Keeper,
+    keeper: Supervisor,
     pki: Pki,
     home: PathBuf,
     goaway_chance: Option<f64>,
@@ -246,9 +253,9 @@ struct Launch {
 
 impl Launch {
     /// etcd listens on sockets in the scratch directory, which nobody else may enter.
-    fn etcd(&self, durable: bool) -> Result<Process> {
+    fn start_etcd(&self, durable: bool) -> Result<Process> {
         let mut etcd = Command::new(&self.assets.etcd);
-        etcd.current_dir(self.keeper.scratch());
+        etcd.current_dir(self.keeper.scratch_directory());
         etcd.arg("--data-dir").arg(self.home.join("etcd"));
         etcd.args(["--name", "etcd", "--log-level", "warn"]);
         etcd.args(["--listen-client-urls", "unix://client:0"]);
@@ -259,7 +266,7 @@ impl Launch {
         if !durable {
             etcd.arg("--unsafe-no-fsync");
         }
-        self.spawn("etcd", &mut etcd)
+        self.spawn_process("etcd", &mut etcd)
     }
 
     /// On the port of the last run, if that is known and free, so that its URL stays the same.
@@ -268,11 +275,12 @@ impl Launch {
         let mut wanted = fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok());
         for _ in 0..PORT_ATTEMPTS {
             let address = wanted.take().map_or_else(free_port, Ok)?;
-            let process = self.spawn("kube-apiserver", &mut self.api_server_command(address)?)?;
-            let api = Http::trusting(&format!("https://{address}"), &self.pki.read(CA)?)?;
-            let bound = eventually("starting kube-apiserver", START_TIMEOUT, || {
-                etcd.check()?;
-                if let Err(error) = process.check() {
+            let process =
+                self.spawn_process("kube-apiserver", &mut self.api_server_command(address)?)?;
+            let api = Http::with_ca(&format!("https://{address}"), &self.pki.read_file(CA)?)?;
+            let bound = wait_until("starting kube-apiserver", START_TIMEOUT, || {
+                etcd.check_running()?;
+                if let Err(error) = process.check_running() {
                     // Somebody was faster than we.
                     let lost = error.to_string().contains("address already in use");
                     return if lost { Ok(false) } else { Err(error.into()) };
@@ -297,7 +305,7 @@ impl Launch {
         let mut command = Command::new(&self.assets.kube_apiserver);
         command.arg(format!(
             "--etcd-servers=unix://{}",
-            self.keeper.scratch().join("client:0").display()
+            self.keeper.scratch_directory().join("client:0").display()
         ));
         command.arg(format!("--bind-address={}", address.ip()));
         command.arg(format!("--secure-port={}", address.port()));
@@ -312,11 +320,11 @@ impl Launch {
             command.arg(format!("--service-account-max-token-expiration={seconds}s"));
         }
         for (flag, file) in [
-            ("tls-cert-file", self.pki.file(SERVER[0])),
-            ("tls-private-key-file", self.pki.file(SERVER[1])),
-            ("client-ca-file", self.pki.file(CA)),
-            ("service-account-key-file", self.pki.file(SERVICE_ACCOUNTS[0])),
-            ("service-account-signing-key-file", self.pki.file(SERVICE_ACCOUNTS[1])),
+            ("tls-cert-file", self.pki.file_path(SERVER[0])),
+            ("tls-private-key-file", self.pki.file_path(SERVER[1])),
+            ("client-ca-file", self.pki.file_path(CA)),
+            ("service-account-key-file", self.pki.file_path(SERVICE_ACCOUNTS[0])),
+            ("service-account-signing-key-file", self.pki.file_path(SERVICE_ACCOUNTS[1])),
             ("audit-policy-file", policy),
             ("audit-log-path", self.home.join(AUDIT_LOG)),
         ] {
@@ -325,7 +333,7 @@ impl Launch {
         Ok(command)
     }
 
-    fn controllers(&self, kubeconfig: &Path, collects_garbage: bool) -> Result<Process> {
+    fn start_controllers(&self, kubeconfig: &Path, collects_garbage: bool) -> Result<Process> {
         let mut command = Command::new(&self.assets.kube_controller_manager);
         command.arg("--kubeconfig").arg(kubeconfig);
         command.args(["--leader-elect=false", "--secure-port=0"]);
@@ -333,20 +341,20 @@ impl Launch {
         command.arg(format!(
             "--controllers=clusterrole-aggregation-controller,namespace-controller{garbage}"
         ));
-        self.spawn("kube-controller-manager", &mut command)
+        self.spawn_process("kube-controller-manager", &mut command)
     }
 
     /// A kubeconfig is YAML, and so is JSON.
-    fn kubeconfig(&self, url: &str) -> Result<PathBuf> {
+    fn write_kubeconfig(&self, url: &str) -> Result<PathBuf> {
         let file = self.home.join("admin.kubeconfig");
-        let [certificate, key] = ADMIN.map(|name| self.pki.file(name));
+        let [certificate, key] = ADMIN.map(|name| self.pki.file_path(name));
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "kubelease",
             "clusters": [{
                 "name": "kubelease",
-                "cluster": { "server": url, "certificate-authority": self.pki.file(CA) },
+                "cluster": { "server": url, "certificate-authority": self.pki.file_path(CA) },
             }],
             "users": [{
                 "name": "admin",
@@ -358,8 +366,8 @@ impl Launch {
         Ok(file)
     }
 
-    fn spawn(&self, name: &str, command: &mut Command) -> Result<Process> {
-        self.keeper.spawn(name, command, &self.home.join(format!("{name}.log")))
+    fn spawn_process(&self, name: &str, command: &mut Command) -> Result<Process> {
+        self.keeper.spawn_process(name, command, &self.home.join(format!("{name}.log")))
     }
 }
 

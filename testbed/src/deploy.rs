@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
-use crate::wait::{eventually, not_yet};
+use crate::wait::{not_yet, wait_until};
 
 /// Whom and what the examples stand for.
 #[derive(Clone, Copy, Debug)]
@@ -48,18 +48,18 @@ pub struct Deployed<'c> {
 impl<'c> Deployed<'c> {
     /// Applies `deploy/rbac/{file}.yaml`, and waits until it counts; once more with another namespace adds
     /// that.
-    pub fn rbac(cluster: &'c ControlPlane, file: &str, names: &Names<'_>) -> Result<Self> {
-        let it = Self::apply(cluster, rbac(file, names)?)?;
+    pub fn apply_rbac(cluster: &'c ControlPlane, file: &str, names: &Names<'_>) -> Result<Self> {
+        let it = Self::apply_manifest(cluster, rbac_manifest(file, names)?)?;
         for role in it.objects.iter().filter(|object| object["rules"].is_array()) {
             // A role and its binding are seen whole, or not at all.
             let place = role["metadata"]["namespace"].as_str().unwrap_or(SYSTEM);
-            until(cluster, &names.username(), (&role["rules"][0], place, None), true)?;
+            wait_until_allowed(cluster, &names.username(), (&role["rules"][0], place, None), true)?;
         }
         Ok(it)
     }
 
     /// Applies the admission policy for leases in one namespace, and waits until it is in force.
-    pub fn policy(cluster: &'c ControlPlane, names: &Names<'_>) -> Result<Self> {
+    pub fn apply_policy(cluster: &'c ControlPlane, names: &Names<'_>) -> Result<Self> {
         let account = format!("{}/{}", names.namespace, names.account);
         let role = format!("ClusterRole/{}", names.role);
         Self::policy_for(cluster, names, &[&account], &[&role])
@@ -72,33 +72,33 @@ impl<'c> Deployed<'c> {
         accounts: &[&str],
         roles: &[&str],
     ) -> Result<Self> {
-        let it = Self::apply(cluster, policy(names, accounts, roles)?)?;
+        let it = Self::apply_manifest(cluster, policy_manifest(names, accounts, roles)?)?;
         let enforced = || {
-            let answer = probe(cluster, &names.username())?;
+            let answer = probe_policy(cluster, &names.username())?;
             match answer.status {
                 403 => Ok(()),
                 _ => Err(not_yet(format!("{answer:?}"))),
             }
         };
-        eventually("the admission policy's coming into force", PATIENCE, enforced)?;
+        wait_until("the admission policy's coming into force", PATIENCE, enforced)?;
         Ok(it)
     }
 
     /// Creates objects of a test's own: roles and their bindings.
-    pub fn create(cluster: &'c ControlPlane, objects: Vec<Value>) -> Result<Self> {
+    pub fn create_objects(cluster: &'c ControlPlane, objects: Vec<Value>) -> Result<Self> {
         // What was created goes should the next fail.
         let mut it = Self { cluster, manifest: String::new(), objects: vec![] };
         for object in objects {
-            let path = path(&object)?;
+            let path = object_path(&object)?;
             let (collection, _) = path.rsplit_once('/').context("a path")?;
             it.objects.push(object.clone());
-            cluster.admin().post(collection, &object)?.expect(201)?;
+            cluster.admin_client().post(collection, &object)?.expect_status(201)?;
         }
         Ok(it)
     }
 
-    fn apply(cluster: &'c ControlPlane, manifest: String) -> Result<Self> {
-        let objects = cluster.apply(&manifest)?;
+    fn apply_manifest(cluster: &'c ControlPlane, manifest: String) -> Result<Self> {
+        let objects = cluster.apply_manifest(&manifest)?;
         Ok(Self { cluster, manifest, objects })
     }
 
@@ -118,7 +118,8 @@ impl<'c> Deployed<'c> {
 impl Drop for Deployed<'_> {
     fn drop(&mut self) {
         for object in &self.objects {
-            let deleted = path(object).and_then(|path| self.cluster.admin().delete(&path));
+            let deleted =
+                object_path(object).and_then(|path| self.cluster.admin_client().delete(&path));
             match deleted {
                 // The test may have deleted it, or its namespace.
                 Ok(reply) if matches!(reply.status, 200 | 202 | 404) => {}
@@ -130,7 +131,7 @@ impl Drop for Deployed<'_> {
 }
 
 /// Returns the path of an object that the files of `deploy/` may hold.
-pub fn path(object: &Value) -> Result<String> {
+pub fn object_path(object: &Value) -> Result<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned).context("not a text");
     let (api, kind) = (text(&object["apiVersion"])?, text(&object["kind"])?);
     let plural = match kind.as_str() {
@@ -153,7 +154,7 @@ pub fn path(object: &Value) -> Result<String> {
 
 /// Waits until a verb of a rule, its first if none is named, is allowed to a user in a namespace, or no
 /// longer.
-pub fn until(
+pub fn wait_until_allowed(
     cluster: &ControlPlane,
     username: &str,
     (rule, namespace, verb): (&Value, &str, Option<&str>),
@@ -170,17 +171,17 @@ pub fn until(
         "namespace": namespace,
     });
     let review = json!({ "spec": { "user": username, "resourceAttributes": attributes } });
-    eventually("a change of rights", PATIENCE, || {
+    wait_until("a change of rights", PATIENCE, || {
         let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-        let answer = cluster.admin().post(path, &review)?.expect(201)?;
+        let answer = cluster.admin_client().post(path, &review)?.expect_status(201)?;
         if answer["status"]["allowed"] == allowed { Ok(()) } else { Err(not_yet(answer)) }
     })
 }
 
 /// `deploy/rbac/{file}.yaml` with these names.
-pub fn rbac(file: &str, names: &Names<'_>) -> Result<String> {
-    let text = read(&format!("rbac/{file}.yaml"))?;
-    let text = replace(
+pub fn rbac_manifest(file: &str, names: &Names<'_>) -> Result<String> {
+    let text = read_deploy_file(&format!("rbac/{file}.yaml"))?;
+    let text = replace_names(
         &text,
         &[
             ("  name: kubelease-", &format!("  name: {}-", names.prefix)),
@@ -196,13 +197,13 @@ pub fn rbac(file: &str, names: &Names<'_>) -> Result<String> {
 }
 
 /// `deploy/admission-policy.yaml` with these names and lists.
-pub fn policy(names: &Names<'_>, accounts: &[&str], roles: &[&str]) -> Result<String> {
-    replace(
-        &read("admission-policy.yaml")?,
+pub fn policy_manifest(names: &Names<'_>, accounts: &[&str], roles: &[&str]) -> Result<String> {
+    replace_names(
+        &read_deploy_file("admission-policy.yaml")?,
         &[
             ("system:serviceaccount:kubelease:kubelease", &names.username()),
-            ("['apps/deployer']", &list(accounts)),
-            ("['ClusterRole/view']", &list(roles)),
+            ("['apps/deployer']", &yaml_list(accounts)),
+            ("['ClusterRole/view']", &yaml_list(roles)),
             (", 'kubelease']", &format!(", '{}']", names.broker_namespace)),
             ("  name: kubelease\n", &format!("  name: {}\n", names.prefix)),
             ("policyName: kubelease\n", &format!("policyName: {}\n", names.prefix)),
@@ -210,13 +211,13 @@ pub fn policy(names: &Names<'_>, accounts: &[&str], roles: &[&str]) -> Result<St
     )
 }
 
-fn list(words: &[&str]) -> String {
+fn yaml_list(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
     format!("[{}]", words.join(", "))
 }
 
 /// A file that no longer says what we look for would be applied with the example's names.
-fn replace(text: &str, pairs: &[(&str, &str)]) -> Result<String> {
+fn replace_names(text: &str, pairs: &[(&str, &str)]) -> Result<String> {
     pairs.iter().try_fold(text.to_owned(), |text, (from, to)| {
         ensure!(text.contains(from), "`{from}` is nowhere in the file");
         Ok(text.replace(from, to))
@@ -224,17 +225,17 @@ fn replace(text: &str, pairs: &[(&str, &str)]) -> Result<String> {
 }
 
 /// A dry run of what no lease needs, by that user and with every right.
-fn probe(cluster: &ControlPlane, username: &str) -> Result<crate::http::Reply> {
+fn probe_policy(cluster: &ControlPlane, username: &str) -> Result<crate::http::Reply> {
     let headers = [
         ("content-type", "application/json"),
         ("impersonate-user", username),
         ("impersonate-group", "system:masters"),
     ];
     let path = "/api/v1/namespaces/default/configmaps?dryRun=All";
-    cluster.admin().send("POST", path, &headers, br#"{"metadata":{"name":"probe"}}"#)
+    cluster.admin_client().send_raw("POST", path, &headers, br#"{"metadata":{"name":"probe"}}"#)
 }
 
-fn read(name: &str) -> Result<String> {
+fn read_deploy_file(name: &str) -> Result<String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = package.parent().unwrap_or(package).join("deploy").join(name);
     fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))

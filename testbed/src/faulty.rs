@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 
 use crate::http::{Http, Reply};
-use crate::wait::{eventually, not_yet};
+use crate::wait::{not_yet, wait_until};
 
 /// A proxy on loopback. It ends with the test run.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub enum Fault {
     DropBefore,
     /// The request is done, and the connection closed.
     DropAfter,
-    /// The request is done so late that its sender has gone away; [`FaultyProxy::land`] does it.
+    /// The request is done so late that its sender has gone away; [`FaultyProxy::deliver_late`] does it.
     Late,
     /// The request is not done, and answered with a status that asks for another try after a
     /// second.
@@ -44,7 +44,7 @@ pub enum Fault {
 
 struct State {
     upstream: Http,
-    /// The first and last of the requests that go wrong since the last [`FaultyProxy::arm`], 1
+    /// The first and last of the requests that go wrong since the last [`FaultyProxy::arm_fault`], 1
     /// being the first.
     armed: Option<(u64, u64, Fault)>,
     count: u64,
@@ -80,7 +80,7 @@ struct Message {
 impl FaultyProxy {
     /// Starts a proxy before the server that `upstream` is a client of. The proxy adds no
     /// credential.
-    pub fn start(upstream: Http) -> Result<Self> {
+    pub fn start_before(upstream: Http) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
         let address = listener.local_addr()?;
         let state = State {
@@ -101,7 +101,7 @@ impl FaultyProxy {
             for stream in listener.incoming().flatten() {
                 let proxy = serving.clone();
                 // Whoever has sent something may go away at any time.
-                thread::spawn(move || drop(proxy.serve(stream)));
+                thread::spawn(move || drop(proxy.serve_connection(stream)));
             }
         });
         Ok(proxy)
@@ -114,55 +114,55 @@ impl FaultyProxy {
     }
 
     /// Has the requests from the `from`th on to the `to`th go wrong, 1 being the next.
-    pub fn arm(&self, from: u64, to: u64, fault: Fault) {
-        let mut state = self.state();
+    pub fn arm_fault(&self, from: u64, to: u64, fault: Fault) {
+        let mut state = self.lock_state();
         (state.armed, state.count) = (Some((from, to, fault)), 0);
     }
 
     /// Nothing goes wrong any more; begins to count anew.
-    pub fn heal(&self) {
-        let mut state = self.state();
+    pub fn clear_faults(&self) {
+        let mut state = self.lock_state();
         (state.armed, state.count, state.failing, state.cutting) = (None, 0, 0, 0);
     }
 
     /// Of a hundred requests, so many fail, in an order that the seed gives.
     pub fn fail_some(&self, percent: u8, seed: u64) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         (state.failing, state.random) = (percent, Rng::with_seed(seed));
     }
 
     /// Of a hundred exchanges, so many end at some byte of the request or of the answer, and the connection with
     /// them; one that ends at its first byte was closed while it was idle.
     pub fn cut_some(&self, percent: u8, seed: u64) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         (state.cutting, state.random) = (percent, Rng::with_seed(seed));
     }
 
     /// Sets the clock that answers are dated by, so many seconds ahead.
     pub fn set_ahead(&self, seconds: i64) {
-        self.state().ahead = TimeDelta::seconds(seconds);
+        self.lock_state().ahead = TimeDelta::seconds(seconds);
     }
 
     /// Leads to another server from now on.
     pub fn lead_to(&self, upstream: Http) {
-        self.state().upstream = upstream;
+        self.lock_state().upstream = upstream;
     }
 
     /// Does what is late.
-    pub fn land(&self) {
+    pub fn deliver_late(&self) {
         let (late, upstream) = {
-            let mut state = self.state();
+            let mut state = self.lock_state();
             (std::mem::take(&mut state.late), state.upstream.clone())
         };
         // What came of it, nobody waits for.
         for message in &late {
-            drop(forward(&upstream, message));
+            drop(forward_request(&upstream, message));
         }
     }
 
     /// Waits until the server has answered all that is on its way, whoever is still there to hear it.
-    pub fn settle(&self) -> Result<()> {
-        eventually("the server's answers", PATIENCE, || match self.state().under_way {
+    pub fn wait_until_settled(&self) -> Result<()> {
+        wait_until("the server's answers", PATIENCE, || match self.lock_state().under_way {
             0 => Ok(()),
             left => Err(not_yet(left)),
         })
@@ -170,20 +170,20 @@ impl FaultyProxy {
 
     /// Returns the requests since the last call, as `GET /version`.
     #[must_use]
-    pub fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().asked)
+    pub fn take_requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock_state().asked)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Serves one connection, request by request.
-    fn serve(&self, mut stream: TcpStream) -> Result<()> {
+    fn serve_connection(&self, mut stream: TcpStream) -> Result<()> {
         stream.set_nodelay(true)?;
         loop {
-            let cut = self.cut();
-            let Some(message) = read(&mut stream, cut.map(|cut| cut.request))? else {
+            let cut = self.next_cut();
+            let Some(message) = read_request(&mut stream, cut.map(|cut| cut.request))? else {
                 return Ok(());
             };
             let (fault, upstream, ahead) = self.next(&message);
@@ -194,51 +194,54 @@ impl FaultyProxy {
                     return Ok(());
                 }
                 Some(Fault::Late) => {
-                    self.state().late.push(message);
+                    self.lock_state().late.push(message);
                     thread::sleep(PATIENCE);
                     return Ok(());
                 }
                 Some(Fault::Status(code)) => {
-                    let body = failure(code);
+                    let body = failure_body(code);
                     let head = format!("HTTP/1.1 {code} Fault\r\nretry-after: 1\r\n");
-                    answer(&mut stream, &head, body.as_bytes(), body.len())?;
+                    write_answer(&mut stream, &head, body.as_bytes(), body.len())?;
                     continue;
                 }
                 None | Some(Fault::DropAfter | Fault::Truncate | Fault::WrongBody) => {}
             }
-            self.state().under_way += 1;
-            let reply = forward(&upstream, &message);
-            self.state().under_way -= 1;
+            self.lock_state().under_way += 1;
+            let reply = forward_request(&upstream, &message);
+            self.lock_state().under_way -= 1;
             let reply = reply?;
             let date = (DateTime::<Utc>::from(SystemTime::now()) + ahead)
                 .format("%a, %d %b %Y %H:%M:%S GMT");
-            let head =
-                format!("HTTP/1.1 {} Answer\r\ndate: {date}\r\n{}", reply.status, kept(&reply));
+            let head = format!(
+                "HTTP/1.1 {} Answer\r\ndate: {date}\r\n{}",
+                reply.status,
+                kept_headers(&reply)
+            );
             let whole = reply.body.len();
             match fault {
                 Some(Fault::DropAfter) => return Ok(()),
                 Some(Fault::Truncate) => {
-                    return answer(&mut stream, &head, &reply.body[..whole / 2], whole);
+                    return write_answer(&mut stream, &head, &reply.body[..whole / 2], whole);
                 }
                 Some(Fault::WrongBody) => {
                     let body = br#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"other"}}"#;
-                    answer(&mut stream, &head, body, body.len())?;
+                    write_answer(&mut stream, &head, body, body.len())?;
                 }
                 _ => match cut {
                     Some(Cut { answer, .. }) => {
-                        let message = written(&head, &reply.body, whole);
+                        let message = message_bytes(&head, &reply.body, whole);
                         let end = message.len() * answer / 1000;
                         return Ok(stream.write_all(&message[..end])?);
                     }
-                    None => answer(&mut stream, &head, &reply.body, whole)?,
+                    None => write_answer(&mut stream, &head, &reply.body, whole)?,
                 },
             }
         }
     }
 
     /// Returns the place at which the next exchange is to end, if it is to.
-    fn cut(&self) -> Option<Cut> {
-        let mut state = self.state();
+    fn next_cut(&self) -> Option<Cut> {
+        let mut state = self.lock_state();
         let cuts = state.random.u8(..100) < state.cutting;
         cuts.then(|| Cut {
             request: state.random.usize(..2 * REQUEST_BYTES),
@@ -248,7 +251,7 @@ impl FaultyProxy {
 
     /// Decides about a request that has come.
     fn next(&self, message: &Message) -> (Option<Fault>, Http, TimeDelta) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.count += 1;
         state.asked.push(format!("{} {}", message.method, message.path));
         let number = state.count;
@@ -260,7 +263,7 @@ impl FaultyProxy {
 }
 
 /// Reads a request; `None` if the connection has ended, or ends after `limit` bytes of it.
-fn read(stream: &mut TcpStream, limit: Option<usize>) -> Result<Option<Message>> {
+fn read_request(stream: &mut TcpStream, limit: Option<usize>) -> Result<Option<Message>> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         if limit == Some(head.len()) || stream.read(&mut byte)? == 0 {
@@ -292,31 +295,31 @@ fn read(stream: &mut TcpStream, limit: Option<usize>) -> Result<Option<Message>>
     Ok(Some(Message { method, path, headers, body }))
 }
 
-fn forward(upstream: &Http, message: &Message) -> Result<Reply> {
+fn forward_request(upstream: &Http, message: &Message) -> Result<Reply> {
     let hop_by_hop = ["host", "connection", "content-length", "expect", "transfer-encoding"];
     let headers = message.headers.iter().filter(|(name, _)| !hop_by_hop.contains(&&**name));
     let headers: Vec<_> = headers.map(|(name, value)| (&**name, &**value)).collect();
-    upstream.send(&message.method, &message.path, &headers, &message.body)
+    upstream.send_raw(&message.method, &message.path, &headers, &message.body)
 }
 
 /// The headers of an answer that are for whoever has asked.
-fn kept(reply: &Reply) -> String {
+fn kept_headers(reply: &Reply) -> String {
     let kept = ["content-type", "retry-after"].into_iter();
     kept.filter_map(|name| Some(format!("{name}: {}\r\n", reply.header(name)?))).collect()
 }
 
-fn answer(stream: &mut TcpStream, head: &str, body: &[u8], length: usize) -> Result<()> {
-    Ok(stream.write_all(&written(head, body, length))?)
+fn write_answer(stream: &mut TcpStream, head: &str, body: &[u8], length: usize) -> Result<()> {
+    Ok(stream.write_all(&message_bytes(head, body, length))?)
 }
 
-fn written(head: &str, body: &[u8], length: usize) -> Vec<u8> {
+fn message_bytes(head: &str, body: &[u8], length: usize) -> Vec<u8> {
     let mut message = format!("{head}content-length: {length}\r\n\r\n").into_bytes();
     message.extend_from_slice(body);
     message
 }
 
 /// A failure as the API server writes it.
-fn failure(code: u16) -> String {
+fn failure_body(code: u16) -> String {
     format!(
         r#"{{"kind":"Status","apiVersion":"v1","metadata":{{}},"status":"Failure","message":"as told","reason":"","code":{code}}}"#
     )

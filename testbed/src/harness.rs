@@ -45,13 +45,14 @@ pub type Test = (&'static str, fn(&Case<'_>) -> Result<()>);
 
 /// Runs the tests that the command line selects; the control plane starts with the first of them.
 #[must_use]
-pub fn run<const N: usize>(tests: [Test; N]) -> ExitCode {
+pub fn run_tests<const N: usize>(tests: [Test; N]) -> ExitCode {
     let stage = Arc::new(OnceLock::new());
     let trials = tests.map(|(name, test)| {
         let stage = Arc::clone(&stage);
         Trial::ignorable_test(name, move || {
-            let stage = stage.get_or_init(|| Stage::set().map_err(|error| format!("{error:#}")));
-            perform(stage.as_ref()?, test)
+            let stage =
+                stage.get_or_init(|| Stage::set_stage().map_err(|error| format!("{error:#}")));
+            perform_test(stage.as_ref()?, test)
         })
     });
     let mut arguments = Arguments::from_args();
@@ -60,7 +61,7 @@ pub fn run<const N: usize>(tests: [Test; N]) -> ExitCode {
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
-/// Makes of functions the list for [`run`].
+/// Makes of functions the list for [`run_tests`].
 #[doc(inline)]
 pub use crate::__tests as tests;
 
@@ -92,26 +93,26 @@ impl<'s> Case<'s> {
     }
 
     /// A new namespace.
-    pub fn namespace(&self) -> Result<Arc<Namespace>> {
-        let namespace = Arc::new(Namespace::create(self.control_plane())?);
-        keep(&self.namespaces, &namespace);
+    pub fn new_namespace(&self) -> Result<Arc<Namespace>> {
+        let namespace = Arc::new(Namespace::create_in(self.control_plane())?);
+        keep_item(&self.namespaces, &namespace);
         Ok(namespace)
     }
 
     /// Settings of a kubelease that knows the control plane's CA.
-    pub fn settings(&self) -> Result<Settings> {
+    pub fn new_settings(&self) -> Result<Settings> {
         Settings::new(self.control_plane().ca_pem())
     }
 
     /// A new kubelease with an empty store.
-    pub fn kubelease(&self) -> Result<Arc<Kubelease<'s>>> {
-        self.kubelease_with(self.settings()?)
+    pub fn new_kubelease(&self) -> Result<Arc<Kubelease<'s>>> {
+        self.kubelease_with(self.new_settings()?)
     }
 
     /// A new kubelease with an empty store, told other things than usual.
     pub fn kubelease_with(&self, settings: Settings) -> Result<Arc<Kubelease<'s>>> {
-        let kubelease = Arc::new(Kubelease::start(self.host(), settings)?);
-        keep(&self.kubeleases, &kubelease);
+        let kubelease = Arc::new(Kubelease::start_empty(self.host(), settings)?);
+        keep_item(&self.kubeleases, &kubelease);
         Ok(kubelease)
     }
 
@@ -120,15 +121,15 @@ impl<'s> Case<'s> {
         self.host().dev_host().ok_or_else(|| anyhow!(Ignored(cannot)))
     }
 
-    fn report(&self) {
+    fn report_failure(&self) {
         for namespace in self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            match namespace.dump(self.control_plane()) {
+            match namespace.dump_state(self.control_plane()) {
                 Ok(dump) => eprintln!("{dump}"),
                 Err(error) => eprintln!("{error:#}"),
             }
         }
         for kubelease in self.kubeleases.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            match kubelease.log() {
+            match kubelease.read_log() {
                 Ok(log) => eprintln!("kubelease:\n{log}"),
                 Err(error) => eprintln!("{error:#}"),
             }
@@ -136,11 +137,11 @@ impl<'s> Case<'s> {
     }
 }
 
-fn keep<T>(list: &Mutex<Vec<Arc<T>>>, item: &Arc<T>) {
+fn keep_item<T>(list: &Mutex<Vec<Arc<T>>>, item: &Arc<T>) {
     list.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(item));
 }
 
-fn perform(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Completion, Failed> {
+fn perform_test(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Completion, Failed> {
     let case = Case { stage, namespaces: Mutex::default(), kubeleases: Mutex::default() };
     match catch_unwind(AssertUnwindSafe(|| test(&case))) {
         Ok(Ok(())) => Ok(Completion::Completed),
@@ -148,11 +149,11 @@ fn perform(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Completio
             if let Some(Ignored(cannot)) = error.downcast_ref() {
                 return Ok(Completion::ignored_with(cannot));
             }
-            case.report();
+            case.report_failure();
             Err(format!("{error:?}").into())
         }
         Err(panic) => {
-            case.report();
+            case.report_failure();
             resume_unwind(panic)
         }
     }
@@ -165,8 +166,8 @@ struct Stage {
 }
 
 impl Stage {
-    fn set() -> Result<Self> {
-        Ok(Self { host: host::from_env()?, control_plane: ControlPlane::start()? })
+    fn set_stage() -> Result<Self> {
+        Ok(Self { host: host::from_env()?, control_plane: ControlPlane::start_empty()? })
     }
 }
 

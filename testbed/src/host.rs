@@ -12,8 +12,8 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{Keeper, Process, tail};
-use crate::wait::{eventually, not_yet};
+use crate::process::{Process, Supervisor, log_tail};
+use crate::wait::{not_yet, wait_until};
 
 /// An application for a host to run.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct App {
 
 impl App {
     /// Everything that the host and the components have printed, over all runs in this state directory.
-    pub fn log(&self) -> Result<String> {
+    pub fn read_log(&self) -> Result<String> {
         let directory = self.log_dir();
         let mut files = fs::read_dir(&directory)
             .and_then(|entries| {
@@ -42,7 +42,7 @@ impl App {
             })
             .with_context(|| format!("could not list {}", directory.display()))?;
         files.sort();
-        files.iter().map(|file| read(file)).collect()
+        files.iter().map(|file| read_text(file)).collect()
     }
 
     /// Returns the output of one component, both streams.
@@ -51,7 +51,7 @@ impl App {
             .map(|stream| self.log_dir().join(format!("{component}_{stream}.txt")))
             .iter()
             .filter(|file| file.exists())
-            .map(|file| read(file))
+            .map(|file| read_text(file))
             .collect()
     }
 
@@ -66,7 +66,7 @@ pub trait Host: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Serves `app` until the answer is dropped or the `keeper` gone; returns once it listens.
-    fn start(&self, app: &App, keeper: &Keeper) -> Result<Running>;
+    fn start_app(&self, app: &App, keeper: &Supervisor) -> Result<RunningHost>;
 
     /// Access to what this host offers beyond Spin, if it does.
     fn dev_host(&self) -> Option<&DevHost> {
@@ -83,7 +83,7 @@ pub struct DevHost {
 
 impl DevHost {
     /// The executable beside our own, as Cargo builds them into one directory.
-    pub fn built() -> Result<Self> {
+    pub fn find_built() -> Result<Self> {
         let own = env::current_exe().context("could not find our own executable")?;
         let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
         let program = directory.unwrap_or(&own).join("dev-host");
@@ -102,9 +102,9 @@ impl Host for DevHost {
         "dev-host"
     }
 
-    fn start(&self, app: &App, keeper: &Keeper) -> Result<Running> {
+    fn start_app(&self, app: &App, keeper: &Supervisor) -> Result<RunningHost> {
         let listen = app.listen.unwrap_or_else(any_port);
-        serve(listen, self.name(), &self.program, app, keeper)
+        serve_app(listen, self.name(), &self.program, app, keeper)
     }
 
     fn dev_host(&self) -> Option<&DevHost> {
@@ -126,18 +126,18 @@ impl Host for Spin {
 
     /// Spin is given a port by number: up to 4.0.2 it sends an application's requests to itself to the
     /// port that it was told, not to the one that it got, and so to port 0.
-    fn start(&self, app: &App, keeper: &Keeper) -> Result<Running> {
+    fn start_app(&self, app: &App, keeper: &Supervisor) -> Result<RunningHost> {
         if let Some(listen) = app.listen.filter(|address| address.port() != 0) {
-            return serve(listen, self.name(), &self.program, app, keeper);
+            return serve_app(listen, self.name(), &self.program, app, keeper);
         }
         for _ in 1..PORT_ATTEMPTS {
-            match serve(free_port()?, self.name(), &self.program, app, keeper) {
+            match serve_app(free_port()?, self.name(), &self.program, app, keeper) {
                 // Somebody was faster than we.
                 Err(error) if format!("{error:#}").contains("in use") => {}
                 result => return result,
             }
         }
-        serve(free_port()?, self.name(), &self.program, app, keeper)
+        serve_app(free_port()?, self.name(), &self.program, app, keeper)
     }
 }
 
@@ -145,7 +145,7 @@ impl Host for Spin {
 /// path of the latter.
 pub fn from_env() -> Result<Box<dyn Host>> {
     match env::var(HOST_VARIABLE).as_deref() {
-        Err(_) | Ok("dev-host") => Ok(Box::new(DevHost::built()?)),
+        Err(_) | Ok("dev-host") => Ok(Box::new(DevHost::find_built()?)),
         Ok("spin") => {
             let program = env::var_os(SPIN_VARIABLE).unwrap_or_else(|| "spin".into());
             Ok(Box::new(Spin { program: program.into() }))
@@ -156,12 +156,12 @@ pub fn from_env() -> Result<Box<dyn Host>> {
 
 /// A host that serves an application.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningHost {
     address: SocketAddr,
     process: Process,
 }
 
-impl Running {
+impl RunningHost {
     /// Returns the address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -185,17 +185,17 @@ impl Running {
     }
 
     /// Fails, with the end of its log, once the host has exited.
-    pub fn check(&self) -> Result<()> {
-        self.process.check()
+    pub fn check_running(&self) -> Result<()> {
+        self.process.check_running()
     }
 
     /// Asks the host to end, and waits until it has.
-    pub fn stop(self) -> Result<()> {
+    pub fn stop_host(self) -> Result<()> {
         self.process.stop()
     }
 
     /// Ends the host as `kill -9` does.
-    pub fn kill(self) -> Result<()> {
+    pub fn kill_host(self) -> Result<()> {
         self.process.kill()
     }
 }
@@ -226,29 +226,29 @@ pub fn announced_address(printed: &str) -> Option<SocketAddr> {
 }
 
 /// Runs `program up`; dev-host takes the flags of `spin up`.
-fn serve(
+fn serve_app(
     listen: SocketAddr,
     name: &'static str,
     program: &Path,
     app: &App,
-    keeper: &Keeper,
-) -> Result<Running> {
+    keeper: &Supervisor,
+) -> Result<RunningHost> {
     let console = app.log_dir().join("host.txt");
     let earlier = fs::read(&console).map_or(0, |log| log.len());
-    let process = keeper.spawn(name, &mut command(listen, program, app), &console)?;
+    let process = keeper.spawn_process(name, &mut up_command(listen, program, app), &console)?;
 
-    let address = eventually(&format!("starting {name}"), START_TIMEOUT, || {
+    let address = wait_until(&format!("starting {name}"), START_TIMEOUT, || {
         let log = fs::read(&console)?;
         if let Some(address) = announced_address(&String::from_utf8_lossy(&log[earlier..])) {
             return Ok(address);
         }
-        process.check()?;
-        Err(not_yet(format!("it does not say what it serves:\n{}", tail(&console))))
+        process.check_running()?;
+        Err(not_yet(format!("it does not say what it serves:\n{}", log_tail(&console))))
     })?;
-    Ok(Running { address, process })
+    Ok(RunningHost { address, process })
 }
 
-fn command(listen: SocketAddr, program: &Path, app: &App) -> Command {
+fn up_command(listen: SocketAddr, program: &Path, app: &App) -> Command {
     let mut command = Command::new(program);
     // The caller's own settings are none of the application's.
     for (name, _) in env::vars_os() {
@@ -273,7 +273,7 @@ fn command(listen: SocketAddr, program: &Path, app: &App) -> Command {
     command
 }
 
-fn read(file: &Path) -> Result<String> {
+fn read_text(file: &Path) -> Result<String> {
     let bytes = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

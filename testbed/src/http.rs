@@ -19,26 +19,26 @@ pub struct Http {
 impl Http {
     /// A client for a server without TLS.
     #[must_use]
-    pub fn plain(base: &str) -> Self {
+    pub fn without_tls(base: &str) -> Self {
         Self::new(base, TlsConfig::default(), TIMEOUT)
     }
 
     /// The same for a server that may work on a request for minutes.
     #[must_use]
-    pub fn patient(base: &str) -> Self {
+    pub fn with_patience(base: &str) -> Self {
         Self::new(base, TlsConfig::default(), PATIENCE)
     }
 
     /// A client that trusts `ca` alone and shows no certificate.
-    pub fn trusting(base: &str, ca: &str) -> Result<Self> {
-        Ok(Self::new(base, tls(ca, None)?, TIMEOUT))
+    pub fn with_ca(base: &str, ca: &str) -> Result<Self> {
+        Ok(Self::new(base, tls_config(ca, None)?, TIMEOUT))
     }
 
     /// A client that trusts `ca` alone and shows the certificate `chain`, all in PEM.
     pub fn with_certificate(base: &str, ca: &str, chain: &str, key: &str) -> Result<Self> {
         let chain = [Certificate::from_pem(chain.as_bytes())?];
         let key = PrivateKey::from_pem(key.as_bytes())?;
-        Ok(Self::new(base, tls(ca, Some(ClientCert::new_with_certs(&chain, key)))?, TIMEOUT))
+        Ok(Self::new(base, tls_config(ca, Some(ClientCert::new_with_certs(&chain, key)))?, TIMEOUT))
     }
 
     fn new(base: &str, tls: TlsConfig, timeout: Duration) -> Self {
@@ -57,50 +57,50 @@ impl Http {
 
     /// The same server as the bearer of `token`.
     #[must_use]
-    pub fn bearing(&self, token: &str) -> Self {
+    pub fn with_bearer(&self, token: &str) -> Self {
         Self { authorization: Some(format!("Bearer {token}")), ..self.clone() }
     }
 
     /// The same server as nobody.
     #[must_use]
-    pub fn anonymous(&self) -> Self {
+    pub fn without_credentials(&self) -> Self {
         Self { authorization: None, ..self.clone() }
     }
 
     /// Asks without a body.
     pub fn get(&self, path: &str) -> Result<Reply> {
-        self.send("GET", path, &[], &[])
+        self.send_raw("GET", path, &[], &[])
     }
 
     /// Sends a JSON body, by any method.
-    pub fn json(&self, method: &str, path: &str, body: &Value) -> Result<Reply> {
+    pub fn send_json(&self, method: &str, path: &str, body: &Value) -> Result<Reply> {
         let kind =
             if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-        self.send(method, path, &[("content-type", kind)], body.to_string().as_bytes())
+        self.send_raw(method, path, &[("content-type", kind)], body.to_string().as_bytes())
     }
 
     /// Creates with a JSON body.
     pub fn post(&self, path: &str, body: &Value) -> Result<Reply> {
-        self.json("POST", path, body)
+        self.send_json("POST", path, body)
     }
 
     /// Replaces with a JSON body.
     pub fn put(&self, path: &str, body: &Value) -> Result<Reply> {
-        self.json("PUT", path, body)
+        self.send_json("PUT", path, body)
     }
 
     /// Merges a JSON body into what is there.
     pub fn patch(&self, path: &str, body: &Value) -> Result<Reply> {
-        self.json("PATCH", path, body)
+        self.send_json("PATCH", path, body)
     }
 
     /// Deletes, without a body.
     pub fn delete(&self, path: &str) -> Result<Reply> {
-        self.send("DELETE", path, &[], &[])
+        self.send_raw("DELETE", path, &[], &[])
     }
 
     /// Sends exactly this; our authorization comes first among the headers.
-    pub fn send(
+    pub fn send_raw(
         &self,
         method: &str,
         path: &str,
@@ -151,20 +151,20 @@ impl Reply {
     }
 
     /// The body, should it be JSON.
-    pub fn json(&self) -> Result<Value> {
+    pub fn to_json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {self:?}"))
     }
 
     /// The JSON body of an answer with this status; any other answer is an error that shows it.
-    pub fn expect(&self, status: u16) -> Result<Value> {
+    pub fn expect_status(&self, status: u16) -> Result<Value> {
         ensure!(self.status == status, "expected {status}: {self:?}");
-        if self.body.is_empty() { Ok(Value::Null) } else { self.json() }
+        if self.body.is_empty() { Ok(Value::Null) } else { self.to_json() }
     }
 
     /// The JSON body of a success; any other answer is an error that shows it.
-    pub fn ok(&self) -> Result<Value> {
+    pub fn expect_success(&self) -> Result<Value> {
         ensure!((200..300).contains(&self.status), "expected success: {self:?}");
-        self.expect(self.status)
+        self.expect_status(self.status)
     }
 }
 
@@ -180,7 +180,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-fn tls(ca: &str, client: Option<ClientCert>) -> Result<TlsConfig> {
+fn tls_config(ca: &str, client: Option<ClientCert>) -> Result<TlsConfig> {
     let ca = Certificate::from_pem(ca.as_bytes())?;
     let roots = RootCerts::Specific(std::sync::Arc::new(vec![ca]));
     Ok(TlsConfig::builder().root_certs(roots).client_cert(client).build())

@@ -51,17 +51,17 @@ struct State {
 
 impl IssuerServer {
     /// Starts a server with a CA of its own and no issuer yet.
-    pub fn start() -> Result<Self> {
+    pub fn start_server() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
         let address = listener.local_addr()?;
-        let (ca, config) = tls()?;
+        let (ca, config) = new_tls()?;
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (config, state) = (Arc::clone(&config), Arc::clone(&shared));
                 // The client may go away in the middle: that is what some of the tests are for.
-                thread::spawn(move || drop(serve(stream, config, &state)));
+                thread::spawn(move || drop(serve_connection(stream, config, &state)));
             }
         });
         Ok(Self { address, ca, state })
@@ -81,41 +81,41 @@ impl IssuerServer {
 
     /// Serves an issuer with these keys at a path, such as `/ci`, and returns its URL.
     #[expect(clippy::must_use_candidate, reason = "it is called again for other keys")]
-    pub fn serve(&self, path: &str, keys: &[Value]) -> String {
+    pub fn serve_issuer(&self, path: &str, keys: &[Value]) -> String {
         let issuer = self.url(path);
         let document = json!({"issuer": issuer, "jwks_uri": self.url(&keys_path(path)),
             "id_token_signing_alg_values_supported": ["RS256"], "response_types_supported": ["id_token"]});
-        self.answer(&document_path(path), Answer::json(&document));
-        self.answer(&keys_path(path), Answer::json(&json!({ "keys": keys })));
+        self.set_answer(&document_path(path), Answer::from_json(&document));
+        self.set_answer(&keys_path(path), Answer::from_json(&json!({ "keys": keys })));
         issuer
     }
 
     /// Answers each request for a path, of a discovery document, of keys or of neither, with this from now on.
-    pub fn answer(&self, path: &str, answer: Answer) {
-        self.state().answers.insert(path.to_owned(), answer);
+    pub fn set_answer(&self, path: &str, answer: Answer) {
+        self.lock_state().answers.insert(path.to_owned(), answer);
     }
 
     /// Returns the number of requests for paths that begin so.
     #[must_use]
-    pub fn asked(&self, path: &str) -> usize {
-        self.state().asked.iter().filter(|asked| asked.starts_with(path)).count()
+    pub fn count_requests(&self, path: &str) -> usize {
+        self.lock_state().asked.iter().filter(|asked| asked.starts_with(path)).count()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    fn lock_state(&self) -> MutexGuard<'_, State> {
+        lock_state_of(&self.state)
     }
 }
 
 impl Answer {
     /// A success with a JSON body that may be kept for ten minutes.
     #[must_use]
-    pub fn json(body: &Value) -> Self {
-        Self::cached("max-age=600", body)
+    pub fn from_json(body: &Value) -> Self {
+        Self::from_cached_json("max-age=600", body)
     }
 
     /// A success with a JSON body and a `Cache-Control` header.
     #[must_use]
-    pub fn cached(cache_control: &str, body: &Value) -> Self {
+    pub fn from_cached_json(cache_control: &str, body: &Value) -> Self {
         let headers = vec![
             ("content-type", "application/json".to_owned()),
             ("cache-control", cache_control.to_owned()),
@@ -125,13 +125,13 @@ impl Answer {
 
     /// A status without a body.
     #[must_use]
-    pub fn status(status: u16) -> Self {
+    pub fn from_status(status: u16) -> Self {
         Self::Say(status, vec![], String::new())
     }
 
     /// A success with a body of any kind.
     #[must_use]
-    pub fn text(body: &str) -> Self {
+    pub fn from_text(body: &str) -> Self {
         Self::Say(200, vec![], body.to_owned())
     }
 }
@@ -148,7 +148,11 @@ pub fn keys_path(path: &str) -> String {
     format!("{path}/.well-known/jwks")
 }
 
-fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &Mutex<State>) -> Result<()> {
+fn serve_connection(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    state: &Mutex<State>,
+) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = StreamOwned::new(ServerConnection::new(config)?, stream);
     let mut request = String::new();
@@ -163,21 +167,21 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &Mutex<State>) -> 
     }
     let path = request.split(' ').nth(1).context("a path")?.to_owned();
     let answer = {
-        let mut state = lock(state);
+        let mut state = lock_state_of(state);
         let answer = state.answers.get(&path).cloned();
         state.asked.push(path);
-        match answer.unwrap_or_else(|| Answer::status(404)) {
+        match answer.unwrap_or_else(|| Answer::from_status(404)) {
             Answer::For(token, answer) if token == bearer => *answer,
-            Answer::For(..) => Answer::status(401),
+            Answer::For(..) => Answer::from_status(401),
             answer => answer,
         }
     };
-    give(&mut stream, &answer)?;
+    write_answer(&mut stream, &answer)?;
     stream.conn.send_close_notify();
     Ok(stream.flush()?)
 }
 
-fn give(stream: &mut impl Write, answer: &Answer) -> Result<()> {
+fn write_answer(stream: &mut impl Write, answer: &Answer) -> Result<()> {
     match answer {
         Answer::Say(status, headers, body) => {
             write!(stream, "HTTP/1.1 {status} Answer\r\n")?;
@@ -208,7 +212,7 @@ fn give(stream: &mut impl Write, answer: &Answer) -> Result<()> {
 }
 
 /// Makes a CA, and a server with a certificate of it for both names of loopback.
-fn tls() -> Result<(String, Arc<ServerConfig>)> {
+fn new_tls() -> Result<(String, Arc<ServerConfig>)> {
     let named = |name: &str| {
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -235,7 +239,7 @@ fn tls() -> Result<(String, Arc<ServerConfig>)> {
     Ok((ca, Arc::new(config)))
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock_state_of(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

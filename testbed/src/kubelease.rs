@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 
 use crate::control_plane::ClientCertificate;
-use crate::host::{App, Host, Running};
+use crate::host::{App, Host, RunningHost};
 use crate::http::Http;
-use crate::process::Keeper;
+use crate::process::Supervisor;
 use crate::random;
 
 /// The settings with which kubelease starts.
@@ -29,7 +29,7 @@ pub struct Settings {
     pub trusted: Vec<(String, String)>,
     /// More of the runtime configuration, such as another store.
     pub runtime_config: String,
-    /// True if a test plans faults, in [`Kubelease::plan`]; only dev-host can do that.
+    /// True if a test plans faults, in [`Kubelease::fault_plan`]; only dev-host can do that.
     pub faults: bool,
 }
 
@@ -37,9 +37,9 @@ impl Settings {
     /// New secrets, and a cluster on loopback whose CA this is.
     pub fn new(ca: &str) -> Result<Self> {
         let variables = [
-            (ADMIN_TOKEN, random::token()?),
-            (MASTER_KEY, random::key()?),
-            (SWEEP_TOKEN, random::token()?),
+            (ADMIN_TOKEN, random::random_token()?),
+            (MASTER_KEY, random::random_key()?),
+            (SWEEP_TOKEN, random::random_token()?),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Ok(Self {
@@ -55,7 +55,7 @@ impl Settings {
 
     /// The same with a variable set, or set anew.
     #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(other, _)| other != name);
         self.variables.push((name.to_owned(), value.to_owned()));
         self
@@ -63,14 +63,14 @@ impl Settings {
 
     /// The same with a variable not set.
     #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
+    pub fn without_variable(mut self, name: &str) -> Self {
         self.variables.retain(|(other, _)| other != name);
         self
     }
 
     /// The same with a CA for one more host.
     #[must_use]
-    pub fn trusting(mut self, host: &str, ca: &str) -> Self {
+    pub fn with_ca(mut self, host: &str, ca: &str) -> Self {
         self.trusted.push((host.to_owned(), ca.to_owned()));
         self
     }
@@ -88,45 +88,45 @@ pub struct Kubelease<'h> {
     host: &'h dyn Host,
     now: Mutex<Now>,
     state_dir: PathBuf,
-    keeper: Keeper,
+    keeper: Supervisor,
 }
 
 /// The state that a restart changes.
 struct Now {
     settings: Settings,
     app: App,
-    running: Option<Running>,
+    running: Option<RunningHost>,
 }
 
 impl<'h> Kubelease<'h> {
     /// Starts one with an empty store on a free port.
-    pub fn start(host: &'h dyn Host, settings: Settings) -> Result<Self> {
-        let keeper = Keeper::new()?;
-        let state_dir = keeper.scratch().join("state");
-        let app = app(&settings, &state_dir)?;
-        let now = Mutex::new(Now { running: Some(host.start(&app, &keeper)?), settings, app });
+    pub fn start_empty(host: &'h dyn Host, settings: Settings) -> Result<Self> {
+        let keeper = Supervisor::new()?;
+        let state_dir = keeper.scratch_directory().join("state");
+        let app = write_app(&settings, &state_dir)?;
+        let now = Mutex::new(Now { running: Some(host.start_app(&app, &keeper)?), settings, app });
         Ok(Self { host, now, state_dir, keeper })
     }
 
     /// Returns the settings with which it was started.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        self.now().settings.clone()
+        self.lock_now().settings.clone()
     }
 
     /// Returns the URL on which it listens.
     pub fn url(&self) -> Result<String> {
-        Ok(self.now().running.as_ref().context("kubelease is not running")?.url())
+        Ok(self.lock_now().running.as_ref().context("kubelease is not running")?.url())
     }
 
     /// The API as the first administrator.
-    pub fn admin(&self) -> Result<Http> {
-        Ok(self.anonymous()?.bearing(self.settings().variable(ADMIN_TOKEN)))
+    pub fn admin_client(&self) -> Result<Http> {
+        Ok(self.anonymous_client()?.with_bearer(self.settings().variable(ADMIN_TOKEN)))
     }
 
     /// The API as nobody.
-    pub fn anonymous(&self) -> Result<Http> {
-        Ok(Http::plain(&self.url()?))
+    pub fn anonymous_client(&self) -> Result<Http> {
+        Ok(Http::without_tls(&self.url()?))
     }
 
     /// Ends it and starts it again with the same store.
@@ -136,20 +136,21 @@ impl<'h> Kubelease<'h> {
 
     /// Ends it and starts it again with the same store, told other things.
     pub fn restart_with(&self, settings: Settings) -> Result<()> {
-        let mut now = self.now();
+        let mut now = self.lock_now();
         // One that has died is only cleared away.
-        if let Some(running) = now.running.take().filter(|running| running.check().is_ok()) {
-            running.stop()?;
+        if let Some(running) = now.running.take().filter(|running| running.check_running().is_ok())
+        {
+            running.stop_host()?;
         }
-        now.app = app(&settings, &self.state_dir)?;
+        now.app = write_app(&settings, &self.state_dir)?;
         now.settings = settings;
-        now.running = Some(self.host.start(&now.app, &self.keeper)?);
+        now.running = Some(self.host.start_app(&now.app, &self.keeper)?);
         Ok(())
     }
 
     /// Ends it as `kill -9` does; [`Self::restart`] starts it again.
     pub fn kill(&self) -> Result<()> {
-        self.now().running.take().context("kubelease is not running")?.kill()
+        self.lock_now().running.take().context("kubelease is not running")?.kill_host()
     }
 
     /// Returns the host's directory: the store, and the logs.
@@ -161,22 +162,22 @@ impl<'h> Kubelease<'h> {
     /// Returns the file of planned faults; the faults that happened are noted beside it, with
     /// another extension.
     #[must_use]
-    pub fn plan(&self) -> PathBuf {
+    pub fn fault_plan(&self) -> PathBuf {
         self.state_dir.join(FAULTS)
     }
 
     /// Returns true if it serves; a planned fault may have ended it.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.now().running.as_ref().is_some_and(|running| running.check().is_ok())
+        self.lock_now().running.as_ref().is_some_and(|running| running.check_running().is_ok())
     }
 
     /// Everything that the host and the components have printed so far.
-    pub fn log(&self) -> Result<String> {
-        self.now().app.log()
+    pub fn read_log(&self) -> Result<String> {
+        self.lock_now().app.read_log()
     }
 
-    fn now(&self) -> MutexGuard<'_, Now> {
+    fn lock_now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -186,7 +187,7 @@ const FAULTS: &str = "faults.json";
 
 /// The workspace's manifest, whose components `cargo xtask build` has built.
 #[must_use]
-pub fn manifest() -> PathBuf {
+pub fn manifest_path() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).join("spin.toml")
 }
@@ -195,7 +196,7 @@ pub fn manifest() -> PathBuf {
 ///
 /// Variables of targets are not in that manifest, which cannot know them; they are declared in a copy, as
 /// an operator would.
-pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
+pub fn write_app(settings: &Settings, state_dir: &Path) -> Result<App> {
     let write = || {
         fs::create_dir_all(state_dir)?;
         let mut config = settings.runtime_config.clone();
@@ -221,7 +222,8 @@ pub fn app(settings: &Settings, state_dir: &Path) -> Result<App> {
         write().with_context(|| format!("could not write to {}", state_dir.display()))?;
     let targets = settings.variables.iter().map(|(name, _)| name.as_str());
     let targets: Vec<_> = targets.filter(|name| is_of_a_target(name)).collect();
-    let manifest = if targets.is_empty() { manifest() } else { declaring(&targets, state_dir)? };
+    let manifest =
+        if targets.is_empty() { manifest_path() } else { declare_variables(&targets, state_dir)? };
     Ok(App {
         manifest,
         state_dir: state_dir.to_owned(),
@@ -237,8 +239,8 @@ fn is_of_a_target(variable: &str) -> bool {
 }
 
 /// A copy of the manifest in which both components have these variables too.
-fn declaring(variables: &[&str], state_dir: &Path) -> Result<PathBuf> {
-    let own = manifest();
+fn declare_variables(variables: &[&str], state_dir: &Path) -> Result<PathBuf> {
+    let own = manifest_path();
     let built = own.with_file_name("target");
     let mut text = fs::read_to_string(&own)?;
     text = text.replace("source = \"target", &format!("source = \"{}", built.display()));
@@ -295,7 +297,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::new("the CA").unwrap();
         let config = |settings: &Settings| {
-            let app = app(settings, directory.path()).unwrap();
+            let app = write_app(settings, directory.path()).unwrap();
             fs::read_to_string(app.runtime_config.unwrap()).unwrap()
         };
         assert!(!config(&settings).contains("client_cert_file"));

@@ -17,10 +17,10 @@ pub struct Namespace {
 
 impl Namespace {
     /// Makes one in `cluster`.
-    pub fn create(cluster: &ControlPlane) -> Result<Self> {
-        let admin = cluster.admin().clone();
-        let name = format!("test-{}", random::suffix()?);
-        Self::make(&admin, &name)?;
+    pub fn create_in(cluster: &ControlPlane) -> Result<Self> {
+        let admin = cluster.admin_client().clone();
+        let name = format!("test-{}", random::random_suffix()?);
+        Self::create_namespace(&admin, &name)?;
         Ok(Self { name, admin })
     }
 
@@ -33,14 +33,14 @@ impl Namespace {
     /// Returns the path of a kind's objects: `resources` is the plural, `api` is `v1` or
     /// `GROUP/VERSION`.
     #[must_use]
-    pub fn path(&self, api: &str, resources: &str) -> String {
+    pub fn resources_path(&self, api: &str, resources: &str) -> String {
         let root = if api.contains('/') { "apis" } else { "api" };
         format!("/{root}/{api}/namespaces/{}/{resources}", self.name)
     }
 
     /// Creates an object as the administrator.
     pub fn create_object(&self, api: &str, resources: &str, object: &Value) -> Result<Value> {
-        self.admin.post(&self.path(api, resources), object)?.expect(201)
+        self.admin.post(&self.resources_path(api, resources), object)?.expect_status(201)
     }
 
     /// Creates a service account.
@@ -49,7 +49,7 @@ impl Namespace {
     }
 
     /// Creates a role that allows what `rules` say, and binds it to a service account of this namespace.
-    pub fn allow(&self, account: &str, role: &str, rules: &Value) -> Result<()> {
+    pub fn allow_account(&self, account: &str, role: &str, rules: &Value) -> Result<()> {
         self.create_object(
             RBAC,
             "roles",
@@ -66,18 +66,18 @@ impl Namespace {
 
     /// A token of a service account, asked for by the administrator.
     pub fn token_for(&self, account: &str) -> Result<String> {
-        let path = format!("{}/{account}/token", self.path("v1", "serviceaccounts"));
+        let path = format!("{}/{account}/token", self.resources_path("v1", "serviceaccounts"));
         let answer = self
             .admin
             .post(&path, &json!({ "spec": { "expirationSeconds": 3600 } }))?
-            .expect(201)?;
+            .expect_status(201)?;
         let token = answer["status"]["token"].as_str().context("a TokenRequest without a token")?;
         Ok(token.to_owned())
     }
 
     /// Asks for its end. Nothing ends it, since no controller runs: it stays `Terminating`.
-    pub fn terminate(&self) -> Result<()> {
-        let terminating = self.admin.delete(&self.own_path())?.ok()?;
+    pub fn start_termination(&self) -> Result<()> {
+        let terminating = self.admin.delete(&self.own_path())?.expect_success()?;
         ensure!(terminating["status"]["phase"] == "Terminating", "{terminating}");
         Ok(())
     }
@@ -85,43 +85,45 @@ impl Namespace {
     /// Does what a controller does with a namespace that is `Terminating`, and makes it again, empty.
     pub fn make_anew(&self) -> Result<()> {
         for (api, resources) in HELD {
-            for name in self.names(api, resources)? {
-                self.admin.delete(&format!("{}/{name}", self.path(api, resources)))?.ok()?;
+            for name in self.object_names(api, resources)? {
+                self.admin
+                    .delete(&format!("{}/{name}", self.resources_path(api, resources)))?
+                    .expect_success()?;
             }
         }
         let done = json!({ "metadata": { "name": self.name }, "spec": { "finalizers": [] } });
-        self.admin.put(&format!("{}/finalize", self.own_path()), &done)?.ok()?;
-        Self::make(&self.admin, &self.name)
+        self.admin.put(&format!("{}/finalize", self.own_path()), &done)?.expect_success()?;
+        Self::create_namespace(&self.admin, &self.name)
     }
 
     fn own_path(&self) -> String {
         format!("/api/v1/namespaces/{}", self.name)
     }
 
-    fn make(admin: &Http, name: &str) -> Result<()> {
+    fn create_namespace(admin: &Http, name: &str) -> Result<()> {
         let namespace = json!({ "metadata": { "name": name, "labels": { LABEL: "true" } } });
-        admin.post("/api/v1/namespaces", &namespace)?.expect(201).map(drop)
+        admin.post("/api/v1/namespaces", &namespace)?.expect_status(201).map(drop)
     }
 
     /// The names of all objects of a kind.
-    fn names(&self, api: &str, resources: &str) -> Result<Vec<String>> {
-        let list = self.admin.get(&self.path(api, resources))?.ok()?;
+    fn object_names(&self, api: &str, resources: &str) -> Result<Vec<String>> {
+        let list = self.admin.get(&self.resources_path(api, resources))?.expect_success()?;
         let items = list["items"].as_array().context("a list without items")?;
-        Ok(items.iter().map(|item| text(&item["metadata"]["name"]).to_owned()).collect())
+        Ok(items.iter().map(|item| to_text(&item["metadata"]["name"]).to_owned()).collect())
     }
 
     /// The names of what is in it and of who asked for what, for the report of a failure.
-    pub fn dump(&self, cluster: &ControlPlane) -> Result<String> {
+    pub fn dump_state(&self, cluster: &ControlPlane) -> Result<String> {
         let mut report = vec![format!("namespace {}:", self.name)];
         for (api, resources) in HELD {
-            for name in self.names(api, resources)? {
+            for name in self.object_names(api, resources)? {
                 report.push(format!("  {resources}/{name}"));
             }
         }
-        for event in cluster.audited(&self.name)? {
-            let [who, verb] = [&event["user"]["username"], &event["verb"]].map(text);
+        for event in cluster.audited_requests(&self.name)? {
+            let [who, verb] = [&event["user"]["username"], &event["verb"]].map(to_text);
             let code = &event["responseStatus"]["code"];
-            report.push(format!("  {code} {who} {verb} {}", text(&event["requestURI"])));
+            report.push(format!("  {code} {who} {verb} {}", to_text(&event["requestURI"])));
         }
         Ok(report.join("\n"))
     }
@@ -130,13 +132,13 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         let deleted = self.admin.delete(&self.own_path());
-        if let Err(error) = deleted.and_then(|reply| reply.ok()) {
+        if let Err(error) = deleted.and_then(|reply| reply.expect_success()) {
             eprintln!("could not delete namespace {}: {error:#}", self.name);
         }
     }
 }
 
-fn text(value: &Value) -> &str {
+fn to_text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 

@@ -18,7 +18,7 @@ pub struct ClosedPort {
 
 impl ClosedPort {
     /// Takes a port.
-    pub fn take() -> Result<Self> {
+    pub fn take_port() -> Result<Self> {
         let server = TcpListener::bind(any_port()).context("no free port")?;
         let client = TcpStream::connect(server.local_addr()?).context("no connection to it")?;
         Ok(Self { client, _server: server })

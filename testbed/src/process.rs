@@ -1,7 +1,7 @@
 //! Child processes that end with us, whatever ends us.
 //!
 //! A test runner is interrupted, killed or crashes, and statics are never dropped: no destructor can
-//! be relied on. So a [`Keeper`] starts a small shell beside us that waits for its standard input to
+//! be relied on. So a [`Supervisor`] starts a small shell beside us that waits for its standard input to
 //! close, which the kernel does for us however we go. It then ends every child still running and
 //! removes their scratch directory. Children and keeper have process groups of their own, so that
 //! Ctrl-C, which the terminal sends to the whole foreground group, reaches us alone and they end in
@@ -24,21 +24,21 @@ use rustix::process::{
 
 /// Ends processes and removes their scratch directory once its last owner is gone.
 #[derive(Clone, Debug)]
-pub struct Keeper(Arc<Inner>);
+pub struct Supervisor(Arc<Inner>);
 
-impl Keeper {
+impl Supervisor {
     /// Makes a scratch directory that only this user can read, and starts watching over it.
     pub fn new() -> Result<Self> {
-        Self::start(Stdio::null())
+        Self::start_watchdog(Stdio::null())
     }
 
     /// The same, and `lock` stays locked until everything has ended, even when we are killed.
-    pub fn holding(lock: File) -> Result<Self> {
+    pub fn with_lock(lock: File) -> Result<Self> {
         // A file lock belongs to all who have the open file, here as an output that is never used.
-        Self::start(lock.into())
+        Self::start_watchdog(lock.into())
     }
 
-    fn start(output: Stdio) -> Result<Self> {
+    fn start_watchdog(output: Stdio) -> Result<Self> {
         let scratch = tempfile::Builder::new()
             .prefix("kubelease-")
             .permissions(Permissions::from_mode(0o700))
@@ -60,7 +60,7 @@ impl Keeper {
 
     /// The directory that is removed when all is over.
     #[must_use]
-    pub fn scratch(&self) -> &Path {
+    pub fn scratch_directory(&self) -> &Path {
         &self.0.scratch
     }
 
@@ -68,8 +68,8 @@ impl Keeper {
     ///
     /// Were we killed in the microseconds between the start and the note to the keeper, the child
     /// would be left behind.
-    pub fn spawn(&self, name: &str, command: &mut Command, log: &Path) -> Result<Process> {
-        let output = append(log)?;
+    pub fn spawn_process(&self, name: &str, command: &mut Command, log: &Path) -> Result<Process> {
+        let output = open_log(log)?;
         let child = command
             .stdin(Stdio::null())
             .stderr(output.try_clone()?)
@@ -85,7 +85,7 @@ impl Keeper {
             keeper: self.clone(),
             reaped: false,
         };
-        self.0.order("add", process.pid)?;
+        self.0.send_order("add", process.pid)?;
         Ok(process)
     }
 }
@@ -97,7 +97,7 @@ pub struct Process {
     pid: Pid,
     child: Child,
     log: PathBuf,
-    keeper: Keeper,
+    keeper: Supervisor,
     reaped: bool,
 }
 
@@ -110,56 +110,56 @@ impl Process {
 
     /// Returns the file of its output.
     #[must_use]
-    pub fn log(&self) -> &Path {
+    pub fn log_path(&self) -> &Path {
         &self.log
     }
 
     /// Fails, with the end of the log, once the process has exited.
-    pub fn check(&self) -> Result<()> {
-        match self.exited()? {
+    pub fn check_running(&self) -> Result<()> {
+        match self.exit_description()? {
             None => Ok(()),
-            Some(how) => bail!("{} {how}; its last words:\n{}", self.name, tail(&self.log)),
+            Some(how) => bail!("{} {how}; its last words:\n{}", self.name, log_tail(&self.log)),
         }
     }
 
     /// Asks the process and all that it started to end, and sees to it that they do.
     pub fn stop(mut self) -> Result<()> {
-        self.end(GRACE)
+        self.end_group(GRACE)
     }
 
     /// Ends the process and all that it started at once, as a crash or `kill -9` would.
     pub fn kill(mut self) -> Result<()> {
-        self.end(Duration::ZERO)
+        self.end_group(Duration::ZERO)
     }
 
-    /// Says how the process ended, and leaves it a zombie so that its id stays its own until [`Self::end`].
-    fn exited(&self) -> Result<Option<String>> {
+    /// Says how the process ended, and leaves it a zombie so that its id stays its own until [`Self::end_group`].
+    fn exit_description(&self) -> Result<Option<String>> {
         let peek = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         let status = waitid(WaitId::Pid(self.pid), peek)
             .with_context(|| format!("could not ask after {}", self.name))?;
-        Ok(status.as_ref().map(describe))
+        Ok(status.as_ref().map(describe_status))
     }
 
-    fn end(&mut self, grace: Duration) -> Result<()> {
+    fn end_group(&mut self, grace: Duration) -> Result<()> {
         if self.reaped {
             return Ok(());
         }
         if !grace.is_zero() {
-            self.signal(Signal::TERM)?;
+            self.send_signal(Signal::TERM)?;
             let deadline = Instant::now() + grace;
-            while self.exited()?.is_none() && Instant::now() < deadline {
+            while self.exit_description()?.is_none() && Instant::now() < deadline {
                 std::thread::sleep(POLL);
             }
         }
-        self.signal(Signal::KILL)?;
+        self.send_signal(Signal::KILL)?;
         // In this order: a process id is free for others once the process is waited for.
-        let told = self.keeper.0.order("drop", self.pid);
+        let told = self.keeper.0.send_order("drop", self.pid);
         self.child.wait().with_context(|| format!("could not wait for {}", self.name))?;
         self.reaped = true;
         told
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
+    fn send_signal(&self, signal: Signal) -> Result<()> {
         match kill_process_group(self.pid, signal) {
             // All have exited already: some systems say so, others that we may not signal a zombie.
             Ok(()) | Err(Errno::SRCH | Errno::PERM) => Ok(()),
@@ -170,7 +170,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Err(error) = self.end(GRACE) {
+        if let Err(error) = self.end_group(GRACE) {
             eprintln!("{error:#}");
         }
     }
@@ -180,7 +180,7 @@ impl Drop for Process {
 ///
 /// Without backtraces: one is longer than this, and the error that it belongs to stands before it.
 #[must_use]
-pub fn tail(log: &Path) -> String {
+pub fn log_tail(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let mut in_backtrace = false;
@@ -208,7 +208,7 @@ struct Inner {
 }
 
 impl Inner {
-    fn order(&self, word: &str, group: Pid) -> Result<()> {
+    fn send_order(&self, word: &str, group: Pid) -> Result<()> {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let pipe = orders.as_mut().context("the keeper's pipe is open until it is dropped")?;
         writeln!(pipe, "{word} {}", group.as_raw_pid()).context("the keeper is gone")
@@ -225,7 +225,7 @@ impl Drop for Inner {
     }
 }
 
-fn append(log: &Path) -> Result<File> {
+fn open_log(log: &Path) -> Result<File> {
     let open = || -> io::Result<File> {
         if let Some(directory) = log.parent() {
             std::fs::create_dir_all(directory)?;
@@ -235,7 +235,7 @@ fn append(log: &Path) -> Result<File> {
     open().with_context(|| format!("could not open {}", log.display()))
 }
 
-fn describe(status: &WaitIdStatus) -> String {
+fn describe_status(status: &WaitIdStatus) -> String {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => format!("exited with status {code}"),
         (None, Some(signal)) => format!("was ended by signal {signal}"),

@@ -5,21 +5,21 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
 /// A suffix for a name, lower-case letters and digits.
-pub fn suffix() -> Result<String> {
-    Ok(format!("{:012x}", u64::from_be_bytes(bytes()?) >> 16))
+pub fn random_suffix() -> Result<String> {
+    Ok(format!("{:012x}", u64::from_be_bytes(random_bytes()?) >> 16))
 }
 
 /// A bearer token of 256 bits.
-pub fn token() -> Result<String> {
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes::<32>()?))
+pub fn random_token() -> Result<String> {
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<32>()?))
 }
 
 /// A key of 256 bits, in base64.
-pub fn key() -> Result<String> {
-    Ok(BASE64_STANDARD.encode(bytes::<32>()?))
+pub fn random_key() -> Result<String> {
+    Ok(BASE64_STANDARD.encode(random_bytes::<32>()?))
 }
 
-fn bytes<const N: usize>() -> Result<[u8; N]> {
+fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)

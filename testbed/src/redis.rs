@@ -9,23 +9,23 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::host::free_port;
-use crate::process::{Keeper, Process, tail};
-use crate::wait::{eventually, not_yet};
+use crate::process::{Process, Supervisor, log_tail};
+use crate::wait::{not_yet, wait_until};
 
 /// A running Redis that writes each change to disk before it answers; it ends with this value.
 pub struct Redis {
     address: SocketAddr,
     process: Mutex<Option<Process>>,
-    keeper: Keeper,
+    keeper: Supervisor,
 }
 
 impl Redis {
     /// Starts an empty one on a free loopback port; `redis-server` must be installed.
-    pub fn start() -> Result<Self> {
-        let keeper = Keeper::new()?;
+    pub fn start_empty() -> Result<Self> {
+        let keeper = Supervisor::new()?;
         for _ in 0..PORT_ATTEMPTS {
             let address = free_port()?;
-            match start(address, &keeper) {
+            match start_process(address, &keeper) {
                 // Somebody was faster than we; Redis has no port of its own choice.
                 Err(error) if format!("{error:#}").contains("in use") => {}
                 started => {
@@ -40,12 +40,12 @@ impl Redis {
     pub fn restart(&self) -> Result<()> {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         process.take().context("Redis is not running")?.kill()?;
-        *process = Some(start(self.address, &self.keeper)?);
+        *process = Some(start_process(self.address, &self.keeper)?);
         Ok(())
     }
 
     /// Forgets all that is in it.
-    pub fn empty(&self) -> Result<()> {
+    pub fn remove_all(&self) -> Result<()> {
         let mut connection = TcpStream::connect(self.address)?;
         connection.write_all(b"FLUSHALL\r\n")?;
         let mut answer = [0; 5];
@@ -56,21 +56,21 @@ impl Redis {
 
     /// The value of a key, if there is one.
     pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.command(&[b"GET", key.as_bytes()])
+        self.send_command(&[b"GET", key.as_bytes()])
     }
 
     /// Writes a value, whoever else uses the key.
-    pub fn set(&self, key: &str, value: &[u8]) -> Result<()> {
-        self.command(&[b"SET", key.as_bytes(), value]).map(drop)
+    pub fn set_value(&self, key: &str, value: &[u8]) -> Result<()> {
+        self.send_command(&[b"SET", key.as_bytes(), value]).map(drop)
     }
 
     /// Deletes a key.
-    pub fn delete(&self, key: &str) -> Result<()> {
-        self.command(&[b"DEL", key.as_bytes()]).map(drop)
+    pub fn delete_key(&self, key: &str) -> Result<()> {
+        self.send_command(&[b"DEL", key.as_bytes()]).map(drop)
     }
 
     /// Sends one command and reads its answer, if that is a string.
-    fn command(&self, words: &[&[u8]]) -> Result<Option<Vec<u8>>> {
+    fn send_command(&self, words: &[&[u8]]) -> Result<Option<Vec<u8>>> {
         let mut connection = BufReader::new(TcpStream::connect(self.address)?);
         let mut request = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
@@ -98,23 +98,23 @@ impl Redis {
     }
 }
 
-fn start(address: SocketAddr, keeper: &Keeper) -> Result<Process> {
+fn start_process(address: SocketAddr, keeper: &Supervisor) -> Result<Process> {
     let mut command = Command::new("redis-server");
     command
         .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
         .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
         .args(["--maxmemory-policy", "noeviction", "--dir"])
-        .arg(keeper.scratch());
-    let log = keeper.scratch().join("log");
+        .arg(keeper.scratch_directory());
+    let log = keeper.scratch_directory().join("log");
     let earlier = std::fs::read(&log).map_or(0, |log| log.len());
-    let process = keeper.spawn("redis-server", &mut command, &log)?;
-    eventually("starting redis-server", START_TIMEOUT, || {
+    let process = keeper.spawn_process("redis-server", &mut command, &log)?;
+    wait_until("starting redis-server", START_TIMEOUT, || {
         // Only its own words prove that it is this process that has the port.
         if String::from_utf8_lossy(&std::fs::read(&log)?[earlier..]).contains(READY) {
             return Ok(());
         }
-        process.check()?;
-        Err(not_yet(format!("it does not say `{READY}`:\n{}", tail(&log))))
+        process.check_running()?;
+        Err(not_yet(format!("it does not say `{READY}`:\n{}", log_tail(&log))))
     })?;
     Ok(process)
 }

@@ -26,7 +26,7 @@ pub fn not_yet(missing: impl Display) -> Unmet {
 }
 
 /// Tries until `attempt` succeeds, fails for good, or `within` has passed.
-pub fn eventually<T>(
+pub fn wait_until<T>(
     what: &str,
     within: Duration,
     mut attempt: impl FnMut() -> Result<T, Unmet>,
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_condition_met_late_is_met() {
         let mut attempts = 0;
-        let met = eventually("the third attempt", Duration::from_secs(10), || {
+        let met = wait_until("the third attempt", Duration::from_secs(10), || {
             attempts += 1;
             if attempts < 3 { Err(not_yet(attempts)) } else { Ok(attempts) }
         });
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_condition_never_met_says_what_is_missing() {
-        let error = eventually("rain", Duration::from_millis(50), || -> Result<(), Unmet> {
+        let error = wait_until("rain", Duration::from_millis(50), || -> Result<(), Unmet> {
             Err(not_yet("no cloud to be seen"))
         });
         let error = format!("{:#}", error.unwrap_err());
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_hopeless_condition_is_not_waited_for() {
         let mut attempts = 0;
-        let error = eventually("rain", Duration::from_secs(10), || -> Result<(), Unmet> {
+        let error = wait_until("rain", Duration::from_secs(10), || -> Result<(), Unmet> {
             attempts += 1;
             (|| bail!("this is the moon"))()?;
             Ok(())

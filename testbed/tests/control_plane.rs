@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use testbed::command;
 use testbed::control_plane::{ControlPlane, Release};
 use testbed::namespace::Namespace;
-use testbed::wait::{Unmet, eventually, not_yet};
+use testbed::wait::{Unmet, not_yet, wait_until};
 
 #[test]
 fn a_token_is_its_account_and_no_more() -> Result<()> {
     let cluster = cluster()?;
-    let namespace = Namespace::create(cluster)?;
+    let namespace = Namespace::create_in(cluster)?;
     namespace.service_account("reader")?;
     let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["list"] }]);
-    namespace.allow("reader", "secret-reader", &rules)?;
+    namespace.allow_account("reader", "secret-reader", &rules)?;
     let token = namespace.token_for("reader")?;
     let account = format!("system:serviceaccount:{}:reader", namespace.name());
 
@@ -28,46 +28,48 @@ fn a_token_is_its_account_and_no_more() -> Result<()> {
     assert_eq!(review["user"]["username"], account, "{review}");
 
     let reader = cluster.as_token(&token);
-    let secrets = namespace.path("v1", "secrets");
-    eventually("the right to list", PATIENCE, || match reader.get(&secrets)?.status {
+    let secrets = namespace.resources_path("v1", "secrets");
+    wait_until("the right to list", PATIENCE, || match reader.get(&secrets)?.status {
         200 => Ok(()),
         other => Err(not_yet(other)),
     })?;
-    reader.get(&namespace.path("v1", "pods"))?.expect(403)?;
-    reader.anonymous().get(&secrets)?.expect(403)?;
-    cluster.as_token("nonsense").get(&secrets)?.expect(401)?;
+    reader.get(&namespace.resources_path("v1", "pods"))?.expect_status(403)?;
+    reader.without_credentials().get(&secrets)?.expect_status(403)?;
+    cluster.as_token("nonsense").get(&secrets)?.expect_status(401)?;
     Ok(())
 }
 
 #[test]
 fn it_is_of_the_release_that_was_asked_for() -> Result<()> {
     let cluster = cluster()?;
-    let seen = cluster.admin().get("/version")?.ok()?["gitVersion"].take();
+    let seen = cluster.admin_client().get("/version")?.expect_success()?["gitVersion"].take();
     let release = match Release::from_env()? {
         None if env::var_os("KUBEBUILDER_ASSETS").is_some() => return Ok(()),
         asked => asked.unwrap_or_else(Release::newest),
     };
-    assert_eq!(seen, release.kubernetes()?);
+    assert_eq!(seen, release.kubernetes_version()?);
     Ok(())
 }
 
 #[test]
 fn a_namespace_is_really_deleted() -> Result<()> {
     let cluster = cluster()?;
-    let namespace = Namespace::create(cluster)?;
+    let namespace = Namespace::create_in(cluster)?;
     namespace.service_account("somebody")?;
     let path = format!("/api/v1/namespaces/{}", namespace.name());
     drop(namespace);
-    eventually("the end of a namespace", PATIENCE, || match cluster.admin().get(&path)?.status {
-        404 => Ok(()),
-        _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+    wait_until("the end of a namespace", PATIENCE, || {
+        match cluster.admin_client().get(&path)?.status {
+            404 => Ok(()),
+            _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+        }
     })
 }
 
 #[test]
 fn nothing_collects_garbage() -> Result<()> {
     let cluster = cluster()?;
-    let namespace = Namespace::create(cluster)?;
+    let namespace = Namespace::create_in(cluster)?;
     let owner = namespace.service_account("owner")?;
     let [owner_name, uid] = ["name", "uid"].map(|field| owner["metadata"][field].clone());
     let reference =
@@ -75,37 +77,39 @@ fn nothing_collects_garbage() -> Result<()> {
     let dependent = json!({ "metadata": { "name": "owned", "ownerReferences": [reference] } });
     namespace.create_object("v1", "secrets", &dependent)?;
     let paths = [
-        namespace.path("v1", "serviceaccounts") + "/owner",
-        namespace.path("v1", "secrets") + "/owned",
+        namespace.resources_path("v1", "serviceaccounts") + "/owner",
+        namespace.resources_path("v1", "secrets") + "/owned",
     ];
-    cluster.admin().delete(&paths[0])?.ok()?;
-    cluster.admin().get(&paths[0])?.expect(404)?;
+    cluster.admin_client().delete(&paths[0])?.expect_success()?;
+    cluster.admin_client().get(&paths[0])?.expect_status(404)?;
 
     // The controllers are seen to have been at work since.
-    let bystander = Namespace::create(cluster)?;
+    let bystander = Namespace::create_in(cluster)?;
     let path = format!("/api/v1/namespaces/{}", bystander.name());
     drop(bystander);
-    eventually("the end of a namespace", PATIENCE, || match cluster.admin().get(&path)?.status {
-        404 => Ok(()),
-        _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+    wait_until("the end of a namespace", PATIENCE, || {
+        match cluster.admin_client().get(&path)?.status {
+            404 => Ok(()),
+            _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+        }
     })?;
-    cluster.admin().get(&paths[1])?.expect(200)?;
+    cluster.admin_client().get(&paths[1])?.expect_status(200)?;
     Ok(())
 }
 
 #[test]
 fn every_request_is_audited_and_no_token_with_it() -> Result<()> {
     let cluster = cluster()?;
-    let namespace = Namespace::create(cluster)?;
+    let namespace = Namespace::create_in(cluster)?;
     namespace.service_account("somebody")?;
     let token = namespace.token_for("somebody")?;
-    let events = eventually("the audit event", PATIENCE, || {
-        let events = cluster.audited(namespace.name())?;
+    let events = wait_until("the audit event", PATIENCE, || {
+        let events = cluster.audited_requests(namespace.name())?;
         let issued = |event: &Value| event["objectRef"]["subresource"] == "token";
         if events.iter().any(issued) { Ok(events) } else { Err(not_yet(format!("{events:?}"))) }
     })?;
     assert!(!format!("{events:?}").contains(&token));
-    let dump = namespace.dump(cluster)?;
+    let dump = namespace.dump_state(cluster)?;
     assert!(dump.contains("  serviceaccounts/somebody\n"), "{dump}");
     assert!(dump.contains("  201 kubelease-admin create "), "{dump}");
     Ok(())
@@ -115,8 +119,11 @@ fn every_request_is_audited_and_no_token_with_it() -> Result<()> {
 fn kubectl_is_the_administrator_with_the_kubeconfig() -> Result<()> {
     let cluster = cluster()?;
     let mut kubectl = Command::new(&cluster.assets().kubectl);
-    kubectl.arg("--kubeconfig").arg(cluster.kubeconfig()).args(["auth", "whoami", "-o", "json"]);
-    let answer: Value = serde_json::from_str(&command::output(&mut kubectl)?)?;
+    kubectl
+        .arg("--kubeconfig")
+        .arg(cluster.kubeconfig_path())
+        .args(["auth", "whoami", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&command::command_output(&mut kubectl)?)?;
     assert_eq!(answer["status"]["userInfo"]["username"], "kubelease-admin");
     Ok(())
 }
@@ -127,16 +134,16 @@ fn a_certificate_is_whom_it_names_and_no_more() -> Result<()> {
     let client = cluster.client_certificate("somebody", Some("some-group"))?;
     let api = cluster.as_certificate(&client)?;
     let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
-    let answer = api.post(path, &json!({}))?.expect(201)?;
+    let answer = api.post(path, &json!({}))?.expect_status(201)?;
     let user = &answer["status"]["userInfo"];
     assert_eq!(user["username"], "somebody", "{user}");
     assert!(user["groups"].to_string().contains("some-group"), "{user}");
-    api.get("/api/v1/namespaces")?.expect(403)?;
+    api.get("/api/v1/namespaces")?.expect_status(403)?;
     // A certificate on the connection outranks what the request bears.
-    let namespace = Namespace::create(cluster)?;
+    let namespace = Namespace::create_in(cluster)?;
     namespace.service_account("other")?;
-    let both = api.bearing(&namespace.token_for("other")?);
-    let answer = both.post(path, &json!({}))?.expect(201)?;
+    let both = api.with_bearer(&namespace.token_for("other")?);
+    let answer = both.post(path, &json!({}))?.expect_status(201)?;
     assert_eq!(answer["status"]["userInfo"]["username"], "somebody", "{answer}");
     Ok(())
 }
@@ -144,14 +151,14 @@ fn a_certificate_is_whom_it_names_and_no_more() -> Result<()> {
 #[test]
 fn a_proxy_adds_its_own_account() -> Result<()> {
     let cluster = cluster()?;
-    let namespace = Namespace::create(cluster)?;
+    let namespace = Namespace::create_in(cluster)?;
     namespace.service_account("gateway")?;
-    let proxy = cluster.proxy(&namespace.token_for("gateway")?)?;
+    let proxy = cluster.kubectl_proxy(&namespace.token_for("gateway")?)?;
     let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
-    let answer = proxy.http().post(path, &json!({}))?.expect(201)?;
+    let answer = proxy.http_client().post(path, &json!({}))?.expect_status(201)?;
     let account = format!("system:serviceaccount:{}:gateway", namespace.name());
     assert_eq!(answer["status"]["userInfo"]["username"], account, "{answer}");
-    let http = proxy.http();
+    let http = proxy.http_client();
     drop(proxy);
     assert!(http.get("/version").is_err(), "the proxy goes on");
     Ok(())
@@ -163,21 +170,22 @@ fn a_second_cluster_has_nothing_in_common_with_the_first() -> Result<()> {
     assert_ne!(first.url(), second.url());
     assert_ne!(first.ca_pem(), second.ca_pem());
     let path = "/api/v1/namespaces/kube-system";
-    let [a, b] = [first, second].map(|it| it.admin().get(path).and_then(|answer| answer.ok()));
+    let [a, b] = [first, second]
+        .map(|it| it.admin_client().get(path).and_then(|answer| answer.expect_success()));
     let [a, b] = [a?, b?].map(|it| it["metadata"]["uid"].clone());
     assert!(a.is_string() && b.is_string() && a != b, "{a} {b}");
-    let namespace = Namespace::create(first)?;
+    let namespace = Namespace::create_in(first)?;
     namespace.service_account("somebody")?;
     let token = namespace.token_for("somebody")?;
-    first.as_token(&token).get("/version")?.expect(200)?;
-    second.as_token(&token).get("/version")?.expect(401)?;
+    first.as_token(&token).get("/version")?.expect_status(200)?;
+    second.as_token(&token).get("/version")?.expect_status(401)?;
     Ok(())
 }
 
 #[test]
 fn a_manifest_is_read_applied_and_deleted() -> Result<()> {
     let cluster = cluster()?;
-    let namespace = Namespace::create(cluster)?;
+    let namespace = Namespace::create_in(cluster)?;
     let account = |name: &str| {
         format!(
             "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {}\n",
@@ -185,24 +193,24 @@ fn a_manifest_is_read_applied_and_deleted() -> Result<()> {
         )
     };
     let manifest = [account("a"), account("b")].join("---\n");
-    let path = namespace.path("v1", "serviceaccounts");
+    let path = namespace.resources_path("v1", "serviceaccounts");
     let names = |list: &[Value]| -> Vec<String> {
         list.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
     };
     let listed = || -> Result<Vec<String>> {
-        let list = cluster.admin().get(&path)?.ok()?;
+        let list = cluster.admin_client().get(&path)?.expect_success()?;
         Ok(names(list["items"].as_array().unwrap()))
     };
 
-    assert_eq!(names(&cluster.objects(&manifest)?), ["a", "b"]);
+    assert_eq!(names(&cluster.manifest_objects(&manifest)?), ["a", "b"]);
     assert_eq!(listed()?, [""; 0]);
-    cluster.apply(&manifest)?;
-    cluster.apply(&manifest)?;
+    cluster.apply_manifest(&manifest)?;
+    cluster.apply_manifest(&manifest)?;
     assert_eq!(listed()?, ["a", "b"]);
-    cluster.unapply(&manifest)?;
-    cluster.unapply(&manifest)?;
+    cluster.delete_manifest(&manifest)?;
+    cluster.delete_manifest(&manifest)?;
     assert_eq!(listed()?, [""; 0]);
-    assert!(cluster.apply("kind: Nonsense").is_err());
+    assert!(cluster.apply_manifest("kind: Nonsense").is_err());
     Ok(())
 }
 
@@ -210,7 +218,7 @@ fn a_manifest_is_read_applied_and_deleted() -> Result<()> {
 fn cluster() -> Result<&'static ControlPlane> {
     static CLUSTER: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
     let cluster =
-        CLUSTER.get_or_init(|| ControlPlane::start().map_err(|error| format!("{error:?}")));
+        CLUSTER.get_or_init(|| ControlPlane::start_empty().map_err(|error| format!("{error:?}")));
     cluster.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
 }
 

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
-use testbed::process::{Keeper, tail};
-use testbed::wait::{Unmet, eventually, not_yet};
+use testbed::process::{Supervisor, log_tail};
+use testbed::wait::{Unmet, not_yet, wait_until};
 
 #[test]
 fn an_early_exit_is_told_with_the_last_words() -> Result<()> {
-    let keeper = Keeper::new()?;
-    let process = keeper.spawn("the child", &mut sh("echo alas >&2; exit 3"), &log(&keeper))?;
-    let error = eventually("exit", PATIENCE, || match process.check() {
+    let keeper = Supervisor::new()?;
+    let process =
+        keeper.spawn_process("the child", &mut sh("echo alas >&2; exit 3"), &log(&keeper))?;
+    let error = wait_until("exit", PATIENCE, || match process.check_running() {
         Ok(()) => Err(not_yet("still running")),
         Err(error) => Ok(error),
     })?;
@@ -24,22 +25,23 @@ fn an_early_exit_is_told_with_the_last_words() -> Result<()> {
 
 #[test]
 fn last_words_are_an_error_and_not_its_backtrace() -> Result<()> {
-    let keeper = Keeper::new()?;
+    let keeper = Supervisor::new()?;
     let file = log(&keeper);
     let frames = "  12: std::rt::main\n             at ./rt.rs:1:1\n".repeat(50);
     let error = "Error: no such file\n\nCaused by:\n    0: it is not there\n";
     fs::write(&file, format!("{error}\nStack backtrace:\n{frames}"))?;
-    assert_eq!(tail(&file).trim_end(), error.trim_end());
+    assert_eq!(log_tail(&file).trim_end(), error.trim_end());
     let panic = "thread 'main' panicked at src/main.rs:1:1:\nalas\n";
     fs::write(&file, format!("{panic}stack backtrace:\n{frames}and then\n"))?;
-    assert_eq!(tail(&file), format!("{panic}and then"));
+    assert_eq!(log_tail(&file), format!("{panic}and then"));
     Ok(())
 }
 
 #[test]
 fn a_program_that_is_not_there_is_named() -> Result<()> {
-    let keeper = Keeper::new()?;
-    let error = keeper.spawn("it", &mut Command::new("/no/such"), &log(&keeper)).unwrap_err();
+    let keeper = Supervisor::new()?;
+    let error =
+        keeper.spawn_process("it", &mut Command::new("/no/such"), &log(&keeper)).unwrap_err();
     assert!(format!("{error:#}").starts_with("could not start /no/such: "), "{error:#}");
     Ok(())
 }
@@ -47,9 +49,9 @@ fn a_program_that_is_not_there_is_named() -> Result<()> {
 #[test]
 fn stop_lets_a_child_say_goodbye_and_kill_does_not() -> Result<()> {
     for graceful in [true, false] {
-        let keeper = Keeper::new()?;
+        let keeper = Supervisor::new()?;
         let script = "trap 'echo bye; exit' TERM; echo ready; while :; do sleep 0.05; done";
-        let process = keeper.spawn("the child", &mut sh(script), &log(&keeper))?;
+        let process = keeper.spawn_process("the child", &mut sh(script), &log(&keeper))?;
         await_line(&log(&keeper), "ready")?;
         if graceful { process.stop() } else { process.kill() }?;
         let said_goodbye = fs::read_to_string(log(&keeper))?.contains("bye");
@@ -60,9 +62,9 @@ fn stop_lets_a_child_say_goodbye_and_kill_does_not() -> Result<()> {
 
 #[test]
 fn what_a_child_started_ends_with_it() -> Result<()> {
-    let keeper = Keeper::new()?;
+    let keeper = Supervisor::new()?;
     let script = "sh -c 'trap \"\" TERM; echo $$; exec sleep 1000' & wait";
-    let process = keeper.spawn("the parent", &mut sh(script), &log(&keeper))?;
+    let process = keeper.spawn_process("the parent", &mut sh(script), &log(&keeper))?;
     let grandchild = await_pid(&log(&keeper))?;
     process.stop()?;
     await_end(grandchild)
@@ -70,9 +72,9 @@ fn what_a_child_started_ends_with_it() -> Result<()> {
 
 #[test]
 fn the_scratch_directory_goes_with_its_last_owner() -> Result<()> {
-    let keeper = Keeper::new()?;
-    let scratch = keeper.scratch().to_owned();
-    let process = keeper.spawn("the child", &mut sh("sleep 1000"), &log(&keeper))?;
+    let keeper = Supervisor::new()?;
+    let scratch = keeper.scratch_directory().to_owned();
+    let process = keeper.spawn_process("the child", &mut sh("sleep 1000"), &log(&keeper))?;
     drop(keeper);
     assert!(scratch.exists(), "the child may still use it");
     drop(process);
@@ -92,10 +94,13 @@ fn ctrl_c_leaves_nothing_behind() -> Result<()> {
 }
 
 fn leaves_nothing_behind(end: fn(Pid) -> rustix::io::Result<()>) -> Result<()> {
-    let keeper = Keeper::new()?;
-    let notes = keeper.scratch().join("notes");
-    let owner =
-        keeper.spawn("the owner", Command::new(example("owner")?).arg(&notes), &log(&keeper))?;
+    let keeper = Supervisor::new()?;
+    let notes = keeper.scratch_directory().join("notes");
+    let owner = keeper.spawn_process(
+        "the owner",
+        Command::new(example("owner")?).arg(&notes),
+        &log(&keeper),
+    )?;
     let [scratch, child, stubborn] = await_notes(&notes)?;
     let (child, stubborn) = (pid(&child)?, pid(&stubborn)?);
     assert!(Path::new(&scratch).is_dir());
@@ -104,7 +109,7 @@ fn leaves_nothing_behind(end: fn(Pid) -> rustix::io::Result<()>) -> Result<()> {
     end(Pid::from_raw(owner.pid().cast_signed()).context("an owner has an id")?)?;
     await_end(child)?;
     await_end(stubborn)?;
-    eventually("removal of the scratch directory", PATIENCE, || {
+    wait_until("removal of the scratch directory", PATIENCE, || {
         if Path::new(&scratch).exists() { Err(not_yet(&scratch)) } else { Ok(()) }
     })
 }
@@ -117,7 +122,7 @@ fn example(name: &str) -> Result<PathBuf> {
 }
 
 fn await_notes(file: &Path) -> Result<[String; 3]> {
-    eventually("the owner's notes", PATIENCE, || {
+    wait_until("the owner's notes", PATIENCE, || {
         let text = fs::read_to_string(file).unwrap_or_default();
         match text.lines().map(str::to_owned).collect::<Vec<_>>().as_slice() {
             [scratch, child, stubborn, _] => Ok([scratch, child, stubborn].map(Clone::clone)),
@@ -127,21 +132,21 @@ fn await_notes(file: &Path) -> Result<[String; 3]> {
 }
 
 fn await_line(file: &Path, line: &str) -> Result<()> {
-    eventually(line, PATIENCE, || {
+    wait_until(line, PATIENCE, || {
         let text = fs::read_to_string(file).unwrap_or_default();
         if text.lines().any(|it| it == line) { Ok(()) } else { Err(not_yet(text)) }
     })
 }
 
 fn await_pid(file: &Path) -> Result<Pid> {
-    eventually("a process id", PATIENCE, || {
+    wait_until("a process id", PATIENCE, || {
         let text = fs::read_to_string(file).unwrap_or_default();
         if text.ends_with('\n') { Ok(pid(text.trim())?) } else { Err(not_yet("nothing printed")) }
     })
 }
 
 fn await_end(pid: Pid) -> Result<()> {
-    eventually("the end of a process", PATIENCE, || match test_kill_process(pid) {
+    wait_until("the end of a process", PATIENCE, || match test_kill_process(pid) {
         Err(rustix::io::Errno::SRCH) => Ok(()),
         _ if is_zombie(pid) => Ok(()),
         _ => Err(not_yet(format!("{pid:?} is alive"))) as Result<(), Unmet>,
@@ -164,8 +169,8 @@ fn sh(script: &str) -> Command {
     command
 }
 
-fn log(keeper: &Keeper) -> PathBuf {
-    keeper.scratch().join("log")
+fn log(keeper: &Supervisor) -> PathBuf {
+    keeper.scratch_directory().join("log")
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);

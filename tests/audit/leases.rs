@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use super::{assert_fields, events, newest};
 use crate::broker::Broker;
@@ -23,11 +23,13 @@ pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) ->
     let (mut bots, mut accessors) = (vec![], BTreeMap::new());
     for name in ["one", "two", "three", "four"] {
         let path = format!("/api/v1/identities/{name}");
-        admin.put(&path, &json!({"auth": [{"type": "token"}], "grants": [grant]}))?.expect(201)?;
-        let made = admin.post(&format!("{path}/tokens"), &json!({}))?.expect(201)?;
+        admin
+            .put(&path, &json!({"auth": [{"type": "token"}], "grants": [grant]}))?
+            .expect_status(201)?;
+        let made = admin.post(&format!("{path}/tokens"), &json!({}))?.expect_status(201)?;
         let token = made["access_token"].as_str().context("a token")?;
         accessors.insert(name.to_owned(), made["accessor"].clone());
-        bots.push((name, admin.anonymous().bearing(token)));
+        bots.push((name, admin.without_credentials().with_bearer(token)));
     }
     let cluster = case.control_plane();
     let issued: Vec<(&str, Value)> = thread::scope(|scope| {
@@ -36,7 +38,7 @@ pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) ->
                 let (name, bot) = &bots[worker % bots.len()];
                 scope.spawn(move || {
                     let issue = || {
-                        let lease = bot.post(LEASES, &json!({}))?.expect(201)?;
+                        let lease = bot.post(LEASES, &json!({}))?.expect_status(201)?;
                         let token = lease["token"].as_str().context("a token")?;
                         cluster.self_subject_review(token)?;
                         Ok((*name, lease))
@@ -65,7 +67,7 @@ pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) ->
     let username = format!("system:serviceaccount:{}:deployer", leasing.namespace.name());
     let ours: BTreeSet<String> = by_jti.keys().map(|jti| format!("JTI={jti}")).collect();
     // The log is written behind the answers.
-    eventually("the API server's audit log", Duration::from_secs(10), || {
+    wait_until("the API server's audit log", Duration::from_secs(10), || {
         let audited = cluster.audited_of_user(&username)?;
         let credential = |event: &Value| {
             let ids = &event["user"]["extra"]["authentication.kubernetes.io/credential-id"];
@@ -88,10 +90,10 @@ pub fn a_lease_has_its_whole_life_in_the_audit(case: &Case) -> Result<()> {
     let short = broker.lease(&json!({"ttl": "10s"}))?;
     let lease = broker.lease(&json!({"ttl": "10m"}))?;
     let path = format!("{}/renew", lease.path());
-    let renewed = admin.post(&path, &json!({"ttl": "20m"}))?.expect(200)?;
-    broker.revoke(&lease)?.expect(200)?;
+    let renewed = admin.post(&path, &json!({"ttl": "20m"}))?.expect_status(200)?;
+    broker.revoke(&lease)?.expect_status(200)?;
     // Told again, it does not end again.
-    broker.revoke(&lease)?.expect(200)?;
+    broker.revoke(&lease)?.expect_status(200)?;
     broker.sweep_until(&short, "expired", Duration::from_secs(30))?;
     for (lease, life) in
         [(&lease, &["revocation", "renewal", "issue"][..]), (&short, &["expiry", "issue"])]
@@ -121,7 +123,7 @@ pub fn a_lease_has_its_whole_life_in_the_audit(case: &Case) -> Result<()> {
     assert_fields(&renewal, &[("jti", renewed["jti"].clone())]);
     assert_ne!(renewed["jti"], lease.json["jti"]);
     // Each is one line on the log, as it is shown.
-    let log = broker.kubelease.log()?;
+    let log = broker.kubelease.read_log()?;
     for event in events(&admin, "")? {
         let id = event["id"].as_str().context("an id")?;
         let lines: Vec<_> =

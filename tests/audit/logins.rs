@@ -16,15 +16,15 @@ use crate::login::{
 
 pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.service_account("ci-job")?;
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     let token = job.token("ci-job", &["kubelease"])?;
     let both = job.token("ci-job", &["kubelease", ISSUER])?;
 
     // Nobody may review tokens yet: nobody is refused, and nobody is let in.
     put_identity(&admin, &namespace, &json!("target"))?;
-    log_in(&admin, &token)?.expect(503)?;
+    log_in(&admin, &token)?.expect_status(503)?;
     let failed = newest(&admin, "type=login")?;
     assert_fields(&failed, &[("decision", json!("failed")), ("subject_identity", json!("ci"))]);
     job.let_broker_review(&broker)?;
@@ -36,7 +36,7 @@ pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()
         (json!("client"), &both),
     ] {
         put_identity(&admin, &namespace, &reviewer)?;
-        let made = until_let_in(&admin, token)?.json()?;
+        let made = until_let_in(&admin, token)?.to_json()?;
         let event = newest(&admin, "type=login&identity=ci")?;
         assert_fields(
             &event,
@@ -54,9 +54,12 @@ pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()
         assert_eq!(claims["service_account"], "ci-job", "{reviewer}: {event}");
         assert_eq!(claims["namespace"], json!(namespace.name()), "{reviewer}: {event}");
         // What is asked for with its access token is the identity's, by the same accessor.
-        let bot = admin.anonymous().bearing(made["access_token"].as_str().context("a token")?);
-        let lease =
-            bot.post(&format!("{}/leases", broker.secret_path()), &json!({}))?.expect(201)?;
+        let bot = admin
+            .without_credentials()
+            .with_bearer(made["access_token"].as_str().context("a token")?);
+        let lease = bot
+            .post(&format!("{}/leases", broker.secret_path()), &json!({}))?
+            .expect_status(201)?;
         let issue = newest(&admin, "type=issue&identity=ci")?;
         assert_fields(
             &issue,
@@ -78,7 +81,7 @@ pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()
 
 pub fn each_refused_service_account_is_recorded_by_its_own_cause(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     let LoginTokens { good, refused: tokens } = make_login_tokens(&broker, &namespace)?;
     let refused = log_in(&admin, "a.b.c")?;
     assert_eq!(refused.status, 401);
@@ -94,8 +97,8 @@ pub fn each_refused_service_account_is_recorded_by_its_own_cause(case: &Case) ->
 }
 
 pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> {
-    let kubelease = case.kubelease()?;
-    let admin = kubelease.admin()?;
+    let kubelease = case.new_kubelease()?;
+    let admin = kubelease.admin_client()?;
     let put = |more: &Value| {
         let mut identity = json!({"auth": [{"type": "oidc", "issuer": "https://ci.example",
             "audiences": ["kubelease"], "claims": {"repository_id": ["123"], "environment": ["production"]},
@@ -103,7 +106,7 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
         for (field, value) in more.as_object().context("an object")? {
             identity[field] = value.clone();
         }
-        admin.put("/api/v1/identities/ci", &identity)?.ok()
+        admin.put("/api/v1/identities/ci", &identity)?.expect_success()
     };
     put(&json!({}))?;
     let now = now()?;
@@ -116,7 +119,7 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
     };
     let show = |identity: &str, jwt: &str| {
         let body = json!({"identity": identity, "jwt": jwt});
-        admin.anonymous().post("/api/v1/auth/oidc/login", &body)
+        admin.without_credentials().post("/api/v1/auth/oidc/login", &body)
     };
     let refused = show("ci", "a.b.c")?;
     is_refused_because(&admin, "not written as a JWT is")?;
@@ -142,7 +145,7 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
         assert_eq!(show("ci", &jwt)?.body, refused.body, "{cause}");
         is_refused_because(&admin, cause)?;
     }
-    let made = show("ci", &good)?.expect(200)?;
+    let made = show("ci", &good)?.expect_status(200)?;
     assert_fields(
         &newest(&admin, "type=login")?,
         &[
@@ -179,7 +182,7 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
         ("a signature", signature),
     ] {
         ensure!(
-            !all.contains(secret) && !kubelease.log()?.contains(secret),
+            !all.contains(secret) && !kubelease.read_log()?.contains(secret),
             "{what} is in the audit or on the log"
         );
     }
@@ -199,7 +202,7 @@ fn is_refused_because(admin: &Http, cause: &str) -> Result<()> {
 /// None of these tokens is in the audit or on the log.
 fn is_written_nowhere(broker: &Broker<'_>, admin: &Http, tokens: &[&str]) -> Result<()> {
     let all = serde_json::to_string(&events(admin, "")?)?;
-    let log = broker.kubelease.log()?;
+    let log = broker.kubelease.read_log()?;
     for token in tokens {
         let signature = token.rsplit('.').next().context("a signature")?;
         for text in [token, signature] {

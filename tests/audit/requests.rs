@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use super::{assert_fields, events, newest};
 use crate::broker::{Broker, Lease};
@@ -18,13 +18,14 @@ pub fn what_is_refused_is_recorded_with_who_has_asked_for_what(case: &Case) -> R
     let grant = json!({"dynamic_secrets": [broker.secret_name()], "namespaces": ["*"],
                        "actions": ["issue"], "max_ttl": "15m"});
     let bot = json!({"auth": [{"type": "token"}], "grants": [grant], "max_issues_per_minute": 2});
-    admin.put("/api/v1/identities/bot", &bot)?.expect(201)?;
-    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect(201)?;
+    admin.put("/api/v1/identities/bot", &bot)?.expect_status(201)?;
+    let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect_status(201)?;
     let accessor = made["accessor"].clone();
-    let bot = admin.anonymous().bearing(made["access_token"].as_str().context("a token")?);
+    let bot =
+        admin.without_credentials().with_bearer(made["access_token"].as_str().context("a token")?);
     let issue = format!("{}/leases", broker.secret_path());
     let others = broker.lease(&json!({"ttl": "10m"}))?;
-    let mine = Lease::of(bot.post(&issue, &json!({"ttl": "10m"}))?.expect(201)?)?;
+    let mine = Lease::of(bot.post(&issue, &json!({"ttl": "10m"}))?.expect_status(201)?)?;
     let put = |path: &str| bot.put(path, &json!({}));
     let refused = |cause: &str, more: &[(&str, Value)]| -> Result<()> {
         let event = newest(&admin, "identity=bot")?;
@@ -34,33 +35,33 @@ pub fn what_is_refused_is_recorded_with_who_has_asked_for_what(case: &Case) -> R
         assert_fields(&event, more);
         Ok(())
     };
-    put("/api/v1/targets/other")?.expect(403)?;
+    put("/api/v1/targets/other")?.expect_status(403)?;
     refused("not_granted", &[("action", json!("PUT /api/v1/targets/{name}"))])?;
-    bot.post("/api/v1/dynamic-secrets/secrets-of-others/leases", &json!({}))?.expect(403)?;
+    bot.post("/api/v1/dynamic-secrets/secrets-of-others/leases", &json!({}))?.expect_status(403)?;
     refused("not_granted", &[("dynamic_secret", json!("secrets-of-others"))])?;
-    bot.post(&issue, &json!({"ttl": "16m"}))?.expect(422)?;
+    bot.post(&issue, &json!({"ttl": "16m"}))?.expect_status(422)?;
     refused(
         "ttl_too_long",
         &[("dynamic_secret", json!(broker.secret_name())), ("decision", json!("denied"))],
     )?;
-    bot.get(&others.path())?.expect(404)?;
+    bot.get(&others.path())?.expect_status(404)?;
     refused("of another", &[("lease_id", json!(others.id))])?;
-    bot.delete(&others.path())?.expect(404)?;
+    bot.delete(&others.path())?.expect_status(404)?;
     refused("of another", &[("lease_id", json!(others.id))])?;
-    bot.post(&format!("{}/renew", mine.path()), &json!({}))?.expect(403)?;
+    bot.post(&format!("{}/renew", mine.path()), &json!({}))?.expect_status(403)?;
     refused("not_granted", &[("lease_id", json!(mine.id))])?;
-    bot.post(&issue, &json!({"ttl": "10m"}))?.expect(201)?;
-    bot.post(&issue, &json!({"ttl": "10m"}))?.expect(429)?;
+    bot.post(&issue, &json!({"ttl": "10m"}))?.expect_status(201)?;
+    bot.post(&issue, &json!({"ttl": "10m"}))?.expect_status(429)?;
     refused("too_many", &[("decision", json!("denied"))])?;
-    bot.get("/api/v1/audit")?.expect(403)?;
+    bot.get("/api/v1/audit")?.expect_status(403)?;
     refused("not_granted", &[("action", json!("GET /api/v1/audit"))])?;
     // A revoked token is ours: its use is recorded, once.
-    bot.post("/api/v1/auth/token/revoke", &json!({}))?.expect(204)?;
+    bot.post("/api/v1/auth/token/revoke", &json!({}))?.expect_status(204)?;
     for _ in 0..3 {
-        bot.get("/api/v1/auth/token")?.expect(401)?;
+        bot.get("/api/v1/auth/token")?.expect_status(401)?;
     }
     // Once it is answered, so that nobody learns by its time that the token was ours.
-    let event = eventually("the event of a revoked token", Duration::from_secs(10), || {
+    let event = wait_until("the event of a revoked token", Duration::from_secs(10), || {
         let shown = events(&admin, "type=refusal")?;
         let mut shown = shown.into_iter().filter(|event| event["subject_accessor"] == accessor);
         match (shown.next(), shown.next()) {
@@ -95,33 +96,33 @@ pub fn each_change_of_a_definition_is_recorded(case: &Case) -> Result<()> {
         ("/api/v1/targets/other", "/api/v1/dynamic-secrets/cd", "/api/v1/identities/bot");
     let mut secret = leasing.secret();
     secret["target"] = json!("other");
-    admin.put(target, &leasing.target(url))?.expect(201)?;
+    admin.put(target, &leasing.target(url))?.expect_status(201)?;
     changed("type=target_put", "created")?;
-    admin.put(target, &json!({"url": url, "auth": {"type": "token"}}))?.expect(200)?;
+    admin.put(target, &json!({"url": url, "auth": {"type": "token"}}))?.expect_status(200)?;
     changed("type=target_put", "unchanged")?;
     admin
         .put(target, &json!({"url": url, "auth": {"type": "token"}, "disabled": true}))?
-        .expect(200)?;
+        .expect_status(200)?;
     changed("type=target_put", "changed")?;
-    admin.put(ci, &secret)?.expect(201)?;
+    admin.put(ci, &secret)?.expect_status(201)?;
     changed("type=dynamic_secret_put&dynamic_secret=cd", "created")?;
-    admin.put(ci, &secret)?.expect(200)?;
+    admin.put(ci, &secret)?.expect_status(200)?;
     changed("type=dynamic_secret_put&dynamic_secret=cd", "unchanged")?;
     secret["max_ttl"] = json!("2h");
-    admin.put(ci, &secret)?.expect(200)?;
+    admin.put(ci, &secret)?.expect_status(200)?;
     changed("type=dynamic_secret_put&dynamic_secret=cd", "changed")?;
-    admin.put(bot, &identity(json!("a")))?.expect(201)?;
+    admin.put(bot, &identity(json!("a")))?.expect_status(201)?;
     changed("type=identity_put&identity=bot", "created")?;
-    admin.put(bot, &identity(json!("a")))?.expect(200)?;
+    admin.put(bot, &identity(json!("a")))?.expect_status(200)?;
     changed("type=identity_put&identity=bot", "unchanged")?;
-    admin.put(bot, &identity(json!("b")))?.expect(200)?;
+    admin.put(bot, &identity(json!("b")))?.expect_status(200)?;
     changed("type=identity_put&identity=bot", "changed")?;
     for (path, query) in [
         (ci, "type=dynamic_secret_deleted&dynamic_secret=cd"),
         (target, "type=target_deleted"),
         (bot, "type=identity_deleted&identity=bot"),
     ] {
-        admin.delete(path)?.expect(204)?;
+        admin.delete(path)?.expect_status(204)?;
         changed(query, "deleted")?;
     }
     // A credential is changed without its being written down.

@@ -13,10 +13,10 @@ use crate::login::{Job, forge, log_in, put_identity, until_answered, until_let_i
 
 pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let namespace = case.namespace()?;
+    let namespace = case.new_namespace()?;
     namespace.service_account("ci-job")?;
     namespace.service_account("reviewer")?;
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_review(namespace.name(), "reviewer")?;
     let (token, reviewer) =
         (job.token("ci-job", &["kubelease"])?, namespace.token_for("reviewer")?);
@@ -29,19 +29,19 @@ pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
         (&here, Some("of-nobody"), "does not accept the credential"),
         (&here, Some(&reviewer), ""),
     ] {
-        let mut settings = bare.clone().with("target_origins", origins);
+        let mut settings = bare.clone().with_variable("target_origins", origins);
         if let Some(value) = variable {
-            settings = settings.with("target_reviewer", value);
+            settings = settings.with_variable("target_reviewer", value);
         }
         broker.kubelease.restart_with(settings)?;
         let admin = broker.admin()?;
         if cause.is_empty() {
-            let made = until_let_in(&admin, &token)?.json()?;
+            let made = until_let_in(&admin, &token)?.to_json()?;
             assert_eq!(made["identity"], "ci");
         } else {
             is_undecided(&admin, &log_in(&admin, &token)?, cause)?;
         }
-        let log = broker.kubelease.log()?;
+        let log = broker.kubelease.read_log()?;
         ensure!(!log.contains(&reviewer) && !log.contains(&token), "a token is on the log");
     }
     Ok(())
@@ -49,16 +49,16 @@ pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
 
 pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     for account in ["ci-job", "ci-gone"] {
         namespace.service_account(account)?;
     }
     put_identity(&admin, &namespace, &json!("client"))?;
     let both = job.token("ci-job", &["kubelease", ISSUER])?;
     let gone = job.token("ci-gone", &["kubelease", ISSUER])?;
-    let path = format!("{}/ci-gone", namespace.path("v1", "serviceaccounts"));
-    job.cluster.delete(&path)?.ok()?;
+    let path = format!("{}/ci-gone", namespace.resources_path("v1", "serviceaccounts"));
+    job.cluster.delete(&path)?.expect_success()?;
 
     // The API server knows it, and does not let it review.
     is_undecided(&admin, &log_in(&admin, &both)?, "may not `create` `tokenreviews`")?;
@@ -84,19 +84,19 @@ pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case
 
 pub fn nobody_logs_in_by_a_target_that_is_disabled(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
-    let (admin, namespace) = (broker.admin()?, case.namespace()?);
+    let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.service_account("ci-job")?;
-    let job = Job { cluster: case.control_plane().admin(), namespace: &namespace };
+    let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;
     let token = job.token("ci-job", &["kubelease"])?;
-    let made = until_let_in(&admin, &token)?.json()?;
-    let bot = admin.bearing(made["access_token"].as_str().context("a token")?);
+    let made = until_let_in(&admin, &token)?.to_json()?;
+    let bot = admin.with_bearer(made["access_token"].as_str().context("a token")?);
     let refused = log_in(&admin, "a.b.c")?;
     let mut target = broker.target(broker.cluster.url());
     for (disabled, status) in [(true, 401), (false, 200)] {
         target["disabled"] = json!(disabled);
-        admin.put("/api/v1/targets/local", &target)?.expect(200)?;
+        admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;
         let reply = log_in(&admin, &token)?;
         assert_eq!(reply.status, status, "disabled: {disabled}");
         if disabled {
@@ -104,7 +104,7 @@ pub fn nobody_logs_in_by_a_target_that_is_disabled(case: &Case) -> Result<()> {
             is_refused(&admin, "the target of the identity does not exist, or is disabled")?;
         }
         // Whoever is in stays in: that is the identity's to say.
-        bot.get("/api/v1/auth/token")?.expect(200)?;
+        bot.get("/api/v1/auth/token")?.expect_status(200)?;
     }
     Ok(())
 }
@@ -114,8 +114,8 @@ pub fn no_lease_is_a_way_to_become_an_administrator(case: &Case) -> Result<()> {
     let admin = broker.admin()?;
     let kept = broker.lease(&json!({"ttl": "10m"}))?;
     let accounts = || -> Result<Vec<Value>> {
-        let path = broker.place.path("v1", "serviceaccounts");
-        let list = broker.cluster.admin().get(&path)?.expect(200)?;
+        let path = broker.place.resources_path("v1", "serviceaccounts");
+        let list = broker.cluster.admin_client().get(&path)?.expect_status(200)?;
         let names = list["items"].as_array().context("accounts")?.iter();
         let names = names.map(|account| account["metadata"]["name"].clone());
         Ok(names
@@ -128,24 +128,24 @@ pub fn no_lease_is_a_way_to_become_an_administrator(case: &Case) -> Result<()> {
     let mut identity = json!({"admin": true, "auth": [{"type": "kubernetes", "target": "local",
         "reviewer": "target", "allowed_names": ["*"], "allowed_namespaces": [broker.place.name()],
         "allowed_audience": ISSUER}]});
-    admin.put("/api/v1/identities/ops", &identity)?.expect(201)?;
+    admin.put("/api/v1/identities/ops", &identity)?.expect_status(201)?;
     for reply in [
         broker.issue(&json!({"ttl": "10m"}))?,
         admin.post(&format!("{}/renew", kept.path()), &json!({}))?,
     ] {
-        assert_eq!(reply.expect(409)?["code"], "audience_of_administrators");
+        assert_eq!(reply.expect_status(409)?["code"], "audience_of_administrators");
     }
     ensure!(accounts()? == before, "what was made for the lease is not undone");
     identity["manage_administrators"] = json!(true);
-    admin.put("/api/v1/identities/ops", &identity)?.expect(422)?;
-    admin.delete("/api/v1/identities/ops")?.expect(204)?;
+    admin.put("/api/v1/identities/ops", &identity)?.expect_status(422)?;
+    admin.delete("/api/v1/identities/ops")?.expect_status(204)?;
     broker.lease(&json!({"ttl": "10m"}))?;
     Ok(())
 }
 
 /// The login was answered with 503, and its event says why nobody could decide it.
 fn is_undecided(admin: &Http, reply: &Reply, cause: &str) -> Result<()> {
-    let told: Value = reply.expect(503)?;
+    let told: Value = reply.expect_status(503)?;
     assert_eq!(told["code"], "login_unavailable", "{told}");
     let event = newest(admin, "type=login")?;
     let reason = event["reason"].as_str().unwrap_or_default();

@@ -21,8 +21,8 @@ pub fn whatever_is_changed_in_the_file_of_the_store_is_found(case: &Case) -> Res
 }
 
 pub fn whatever_is_changed_in_redis_is_found(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
-    let mut settings = case.settings()?;
+    let redis = Redis::start_empty()?;
+    let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings)?;
@@ -74,7 +74,7 @@ impl Store for Redis {
     }
 
     fn write(&self, key: &str, value: Option<&[u8]>) -> Result<()> {
-        value.map_or_else(|| self.delete(key), |value| self.set(key, value))
+        value.map_or_else(|| self.delete_key(key), |value| self.set_value(key, value))
     }
 }
 
@@ -84,10 +84,10 @@ type Tampering = Vec<(String, Option<Vec<u8>>)>;
 fn each_change_is_found(broker: &Broker<'_>, store: &dyn Store) -> Result<()> {
     let admin = broker.admin()?;
     for name in ["one", "two", "three", "four"] {
-        admin.put(&format!("/api/v1/identities/{name}"), &json!({}))?.expect(201)?;
+        admin.put(&format!("/api/v1/identities/{name}"), &json!({}))?.expect_status(201)?;
     }
     let [living, revoked] = [broker.lease(&json!({}))?, broker.lease(&json!({}))?];
-    broker.revoke(&revoked)?.expect(200)?;
+    broker.revoke(&revoked)?.expect_status(200)?;
     broker.sweep()?;
     assert_eq!(findings(&admin)?, Vec::<Value>::new(), "nothing was changed yet");
 
@@ -148,7 +148,7 @@ fn each_change_is_found(broker: &Broker<'_>, store: &dyn Store) -> Result<()> {
 fn findings(admin: &Http) -> Result<Vec<Value>> {
     let (mut findings, mut cursor) = (vec![], String::new());
     for _ in 0..MAX_PAGES {
-        let report = admin.get(&format!("/api/v1/audit/verify{cursor}"))?.expect(200)?;
+        let report = admin.get(&format!("/api/v1/audit/verify{cursor}"))?.expect_status(200)?;
         findings.extend(report["findings"].as_array().context("findings")?.iter().cloned());
         match report["next_cursor"].as_str() {
             Some(next) => cursor = format!("?cursor={next}"),

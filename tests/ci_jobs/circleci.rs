@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use super::{Job, LIST, deployed, log_of, signal, template, until_there};
 use crate::ci_tokens::circleci;
@@ -88,7 +88,7 @@ pub fn a_job_that_is_cancelled_has_a_lease_that_ends_in_its_time(case: &Case) ->
     signal("KILL", &child, true)?;
     child.wait()?;
     assert_eq!(steps.job.states()?, ["active"]);
-    eventually("the end of the lease", Duration::from_secs(25), || {
+    wait_until("the end of the lease", Duration::from_secs(25), || {
         steps.job.broker.sweep()?;
         let states = steps.job.states()?;
         if states == ["expired"] { Ok(()) } else { Err(not_yet(format!("{states:?}"))) }

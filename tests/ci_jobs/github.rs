@@ -22,8 +22,8 @@ impl<'s> Runner<'s> {
     fn new(case: &Case<'s>) -> Result<Self> {
         let runner = Self { job: Job::new(case, "GitHub Actions", github())? };
         let value = json!({"value": runner.job.id_token()?});
-        let answer = Answer::For(REQUEST_TOKEN.to_owned(), Box::new(Answer::json(&value)));
-        runner.job.issuer.answer(&format!("{REQUEST_PATH}&audience=kubelease"), answer);
+        let answer = Answer::For(REQUEST_TOKEN.to_owned(), Box::new(Answer::from_json(&value)));
+        runner.job.issuer.set_answer(&format!("{REQUEST_PATH}&audience=kubelease"), answer);
         for file in ["env", "state"] {
             runner.job.write(file, "")?;
         }

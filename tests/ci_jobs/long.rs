@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use super::{Job, log_of, until_there};
 use crate::ci_tokens::gitlab;
@@ -72,7 +72,7 @@ pub fn a_run_that_is_killed_has_a_lease_that_ends_in_its_time(case: &Case) -> Re
     super::signal("KILL", &child, true)?;
     child.wait()?;
     assert_eq!(job.states()?, ["active"]);
-    eventually("the end of the lease", Duration::from_secs(20), || {
+    wait_until("the end of the lease", Duration::from_secs(20), || {
         job.broker.sweep()?;
         let states = job.states()?;
         if states == ["expired"] { Ok(()) } else { Err(not_yet(format!("{states:?}"))) }

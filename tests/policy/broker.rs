@@ -10,7 +10,7 @@ use testbed::deploy::{Deployed, Names};
 use testbed::http::Http;
 use testbed::namespace::Namespace;
 use testbed::random;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 /// An account in a namespace of its own, and a namespace to lease in.
 pub struct Broker {
@@ -28,14 +28,17 @@ pub struct Broker {
 impl Broker {
     pub fn new() -> Result<Self> {
         let cluster = cluster()?;
-        let [home, place] = [Namespace::create(cluster)?, Namespace::create(cluster)?];
+        let [home, place] = [Namespace::create_in(cluster)?, Namespace::create_in(cluster)?];
         home.service_account(BROKER)?;
         place.service_account(DEPLOYER)?;
         // What kubelease does not hold itself, so that it needs the right to bind it.
         let role = format!("{}-role", home.name());
         let rules = [json!({ "apiGroups": [""], "resources": ["services"], "verbs": ["list"] })];
         let object = json!({ "metadata": { "name": role }, "rules": rules });
-        cluster.admin().post(&format!("{RBAC}/clusterroles"), &object)?.expect(201)?;
+        cluster
+            .admin_client()
+            .post(&format!("{RBAC}/clusterroles"), &object)?
+            .expect_status(201)?;
         let http = cluster.as_token(&home.token_for(BROKER)?);
         Ok(Self { cluster, http, home, place, role })
     }
@@ -53,8 +56,8 @@ impl Broker {
 
     /// Applies a file of `deploy/rbac`, and waits until it counts.
     pub fn with_rbac(&self, file: &str) -> Result<Deployed<'static>> {
-        let rbac = Deployed::rbac(self.cluster, file, &self.names())?;
-        for role in self.cluster.objects(rbac.manifest())? {
+        let rbac = Deployed::apply_rbac(self.cluster, file, &self.names())?;
+        for role in self.cluster.manifest_objects(rbac.manifest())? {
             for rule in role["rules"].as_array().map_or(&[][..], Vec::as_slice) {
                 let verb = rule["verbs"][0].as_str().context("a rule without verbs")?;
                 self.until(rule, verb, true)?;
@@ -65,7 +68,7 @@ impl Broker {
 
     /// Applies the admission policy.
     pub fn with_policy(&self) -> Result<Deployed<'static>> {
-        Deployed::policy(self.cluster, &self.names())
+        Deployed::apply_policy(self.cluster, &self.names())
     }
 
     /// Leaves nothing to RBAC.
@@ -76,7 +79,7 @@ impl Broker {
             "subjects": [{ "kind": "ServiceAccount", "name": BROKER, "namespace": self.home.name() }],
         });
         let path = format!("{RBAC}/clusterrolebindings");
-        self.cluster.admin().post(&path, &binding)?.expect(201)?;
+        self.cluster.admin_client().post(&path, &binding)?.expect_status(201)?;
         self.until(&json!({ "apiGroups": ["*"], "resources": ["*"] }), "*", true)
     }
 
@@ -87,7 +90,7 @@ impl Broker {
             Some(namespace) => format!("{RBAC}/namespaces/{namespace}/roles/{name}"),
             None => format!("{RBAC}/clusterroles/{name}"),
         };
-        self.cluster.admin().put(&path, role)?.ok()?;
+        self.cluster.admin_client().put(&path, role)?.expect_success()?;
         Ok(())
     }
 
@@ -96,20 +99,23 @@ impl Broker {
     /// Its first validation is one of ours, by whose word the new policy is known.
     pub fn replace_policy(&self, policy: &Value) -> Result<()> {
         let mut policy = policy.clone();
-        let word = format!("word-{}", random::suffix()?);
+        let word = format!("word-{}", random::random_suffix()?);
         let expression =
             format!("object == null || object.?metadata.?name.orValue('') != '{word}'");
         let validations = policy["spec"]["validations"].as_array_mut().context("no validations")?;
         validations.insert(0, json!({ "expression": expression, "message": word }));
         let name = policy["metadata"]["name"].as_str().context("no name")?;
         let path = format!("{POLICIES}/{name}");
-        self.cluster.admin().patch(&path, &json!({ "spec": policy["spec"] }))?.ok()?;
+        self.cluster
+            .admin_client()
+            .patch(&path, &json!({ "spec": policy["spec"] }))?
+            .expect_success()?;
 
-        let path = format!("{}?dryRun=All", self.place.path("v1", "configmaps"));
+        let path = format!("{}?dryRun=All", self.place.resources_path("v1", "configmaps"));
         let probe = json!({ "metadata": { "name": word } });
-        eventually("a change of the policy", PATIENCE, || {
+        wait_until("a change of the policy", PATIENCE, || {
             let answer = self.http.post(&path, &probe)?;
-            let said = answer.json()?["message"].to_string();
+            let said = answer.to_json()?["message"].to_string();
             if said.contains(&format!("denied request: {word}")) {
                 Ok(())
             } else {
@@ -135,8 +141,8 @@ impl Broker {
         });
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         let review = json!({ "spec": { "resourceAttributes": attributes } });
-        eventually("a change of rights", PATIENCE, || {
-            let answer = self.http.post(path, &review)?.expect(201)?;
+        wait_until("a change of rights", PATIENCE, || {
+            let answer = self.http.post(path, &review)?.expect_status(201)?;
             if answer["status"]["allowed"] == allowed { Ok(()) } else { Err(not_yet(answer)) }
         })
     }

@@ -45,8 +45,8 @@ impl Strangers {
         let lease = json!({ "metadata": { "name": "stranger" }, "spec": {} });
         place.create_object(COORDINATION, "leases", &lease)?;
         let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }]);
-        place.allow("stranger", "strangers-role", &rules)?;
-        let admin = broker.cluster.admin().clone();
+        place.allow_account("stranger", "strangers-role", &rules)?;
+        let admin = broker.cluster.admin_client().clone();
         // Nobody makes it where no controllers are.
         let account = json!({ "metadata": { "name": "default" } });
         admin.post("/api/v1/namespaces/kube-system/serviceaccounts", &account)?;
@@ -55,14 +55,16 @@ impl Strangers {
         let rights = [("roles", RBAC_VERSION), ("rolebindings", RBAC_VERSION)];
         let all = kinds.into_iter().chain(rights.map(|(kind, version)| (version, kind)));
         let lists = all
-            .flat_map(|(api, kind)| [&broker.place, &broker.home].map(|n| n.path(api, kind)))
+            .flat_map(|(api, kind)| {
+                [&broker.place, &broker.home].map(|n| n.resources_path(api, kind))
+            })
             .collect();
         Ok(Self { admin, lists })
     }
 
     /// All of it, as it is now.
     pub fn seen(&self) -> Result<Vec<Value>> {
-        let list = |path: &String| Ok(self.admin.get(path)?.expect(200)?["items"].take());
+        let list = |path: &String| Ok(self.admin.get(path)?.expect_status(200)?["items"].take());
         self.lists.iter().map(list).collect()
     }
 }
@@ -79,7 +81,8 @@ pub fn all(broker: &Broker, ours: &Lease) -> Result<Vec<Escape>> {
 }
 
 fn tokens(broker: &Broker) -> Vec<Escape> {
-    let [here, home] = [&broker.place, &broker.home].map(|n| n.path("v1", "serviceaccounts"));
+    let [here, home] =
+        [&broker.place, &broker.home].map(|n| n.resources_path("v1", "serviceaccounts"));
     let system = "/api/v1/namespaces/kube-system/serviceaccounts";
     let bound = |kind: &str, name: &str| json!({ "boundObjectRef": { "kind": kind, "apiVersion": "v1", "name": name } });
     [
@@ -98,9 +101,10 @@ fn tokens(broker: &Broker) -> Vec<Escape> {
 
 fn objects(broker: &Broker) -> Result<Vec<Escape>> {
     let lease = Lease::new()?;
-    let [accounts, secrets] = ["serviceaccounts", "secrets"].map(|k| broker.place.path("v1", k));
-    let leases = broker.place.path(COORDINATION, "leases");
-    let home = broker.home.path("v1", "serviceaccounts");
+    let [accounts, secrets] =
+        ["serviceaccounts", "secrets"].map(|k| broker.place.resources_path("v1", k));
+    let leases = broker.place.resources_path(COORDINATION, "leases");
+    let home = broker.home.resources_path("v1", "serviceaccounts");
     let system = "/api/v1/namespaces/kube-system/secrets";
     let data = json!({ "a": "c2VjcmV0" });
     let legacy = "kubernetes.io/service-account-token";
@@ -141,7 +145,7 @@ fn objects(broker: &Broker) -> Result<Vec<Escape>> {
             with(&account, "/metadata/annotations", at_provider)?,
         ),
         post("a Lease of any name", &leases, with(&lease.lease(), "/metadata/name", json!("any"))?),
-        post("a ConfigMap", &broker.place.path("v1", "configmaps"), account.clone()),
+        post("a ConfigMap", &broker.place.resources_path("v1", "configmaps"), account.clone()),
         post("a namespace", "/api/v1/namespaces", account),
     ])
 }
@@ -223,8 +227,9 @@ fn roles(broker: &Broker) -> Result<Vec<Escape>> {
 
 fn changes(broker: &Broker, ours: &Lease) -> Result<Vec<Escape>> {
     let here = broker.place.name();
-    let [accounts, secrets] = ["serviceaccounts", "secrets"].map(|k| broker.place.path("v1", k));
-    let leases = broker.place.path(COORDINATION, "leases");
+    let [accounts, secrets] =
+        ["serviceaccounts", "secrets"].map(|k| broker.place.resources_path("v1", k));
+    let leases = broker.place.resources_path(COORDINATION, "leases");
     let account = format!("{accounts}/{}", ours.name);
     let labels = |labels: Value| json!({ "metadata": { "labels": labels } });
     let annotated = json!({ "metadata": { "annotations": { "a": "b" } } });
@@ -257,8 +262,9 @@ fn changes(broker: &Broker, ours: &Lease) -> Result<Vec<Escape>> {
 
 fn deletions(broker: &Broker) -> Vec<Escape> {
     let here = broker.place.name();
-    let [accounts, secrets] = ["serviceaccounts", "secrets"].map(|k| broker.place.path("v1", k));
-    let leases = broker.place.path(COORDINATION, "leases");
+    let [accounts, secrets] =
+        ["serviceaccounts", "secrets"].map(|k| broker.place.resources_path("v1", k));
+    let leases = broker.place.resources_path(COORDINATION, "leases");
     let of_ours = "labelSelector=kubelease.dev%2Flease";
     let reading = |policy: &str| json!({ "dryRun": ["All"], "propagationPolicy": policy });
     let all = [

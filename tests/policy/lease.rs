@@ -16,7 +16,8 @@ pub struct Lease {
 
 impl Lease {
     pub fn new() -> Result<Self> {
-        let digits = [random::suffix()?, random::suffix()?, random::suffix()?].concat();
+        let digits =
+            [random::random_suffix()?, random::random_suffix()?, random::random_suffix()?].concat();
         Ok(Self { id: digits[..32].to_owned(), name: format!("ci-{}", &digits[12..32]) })
     }
 
@@ -65,9 +66,9 @@ impl Lease {
     pub fn create_all(&self, broker: &Broker) -> Result<()> {
         let place = broker.place.name();
         for (path, object) in [
-            (broker.place.path("v1", "serviceaccounts"), self.account()),
-            (broker.place.path("v1", "secrets"), self.secret()),
-            (broker.place.path("coordination.k8s.io/v1", "leases"), self.lease()),
+            (broker.place.resources_path("v1", "serviceaccounts"), self.account()),
+            (broker.place.resources_path("v1", "secrets"), self.secret()),
+            (broker.place.resources_path("coordination.k8s.io/v1", "leases"), self.lease()),
             (format!("{RBAC}/namespaces/{place}/roles"), self.role()),
             (format!("{RBAC}/clusterroles"), self.role()),
             (
@@ -76,7 +77,7 @@ impl Lease {
             ),
             (format!("{RBAC}/clusterrolebindings"), self.binding(place, "ClusterRole", &self.name)),
         ] {
-            broker.http.post(&path, &object)?.expect(201)?;
+            broker.http.post(&path, &object)?.expect_status(201)?;
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ fn without_any_one_verb_of_its_rbac_a_mode_fails() -> Result<()> {
     for (file, mode) in MODES {
         let broker = Broker::new()?;
         let rbac = broker.with_rbac(file)?;
-        let objects = broker.cluster.objects(rbac.manifest())?;
+        let objects = broker.cluster.manifest_objects(rbac.manifest())?;
         let roles: Vec<_> = objects.iter().filter(|object| object["rules"].is_array()).collect();
         for (rule, verb) in roles.iter().flat_map(|role| verbs(role)) {
             // In this cluster `system:basic-user` lets everybody ask who he is; `hardened` is about others.
@@ -66,13 +66,13 @@ fn the_policy_stops_each_escape_whatever_rbac_allows() -> Result<()> {
     let before = strangers.seen()?;
 
     for escape in escapes::all(&broker, &ours)? {
-        let answer = broker.http.json(escape.method, &escape.path, &escape.body)?;
+        let answer = broker.http.send_json(escape.method, &escape.path, &escape.body)?;
         let refused = answer.status == 403 && format!("{answer:?}").contains(POLICY);
         ensure!(refused, "{} is not stopped by the policy: {answer:?}", escape.name);
         // Nobody else is against it, so that a mistake in the request is not taken for a refusal.
         let (path, body) = escape.dry_run();
-        let tried = broker.cluster.admin().json(escape.method, &path, &body)?;
-        tried.ok().with_context(|| format!("{}, by the administrator", escape.name))?;
+        let tried = broker.cluster.admin_client().send_json(escape.method, &path, &body)?;
+        tried.expect_success().with_context(|| format!("{}, by the administrator", escape.name))?;
     }
     assert_eq!(strangers.seen()?, before);
     Ok(())
@@ -88,7 +88,7 @@ fn without_any_one_validation_the_policy_lets_an_escape_pass() -> Result<()> {
     ours.create_all(&broker)?;
     let escapes = escapes::all(&broker, &ours)?;
 
-    let policy = broker.cluster.objects(deployed.manifest())?.swap_remove(0);
+    let policy = broker.cluster.manifest_objects(deployed.manifest())?.swap_remove(0);
     let all = policy["spec"]["validations"].as_array().context("no validations")?;
     for (at, validation) in all.iter().enumerate() {
         let mut less = policy.clone();
@@ -97,7 +97,7 @@ fn without_any_one_validation_the_policy_lets_an_escape_pass() -> Result<()> {
         let mut passed = 0;
         for escape in &escapes {
             let (path, body) = escape.dry_run();
-            let answer = broker.http.json(escape.method, &path, &body)?;
+            let answer = broker.http.send_json(escape.method, &path, &body)?;
             passed += usize::from((200..300).contains(&answer.status));
         }
         ensure!(passed > 0, "no escape needs this to be stopped: {}", validation["message"]);
@@ -118,7 +118,7 @@ fn the_policy_lets_questions_pass() -> Result<()> {
             json!({ "namespace": "default" }),
         ),
     ] {
-        broker.http.post(path, &json!({ "spec": spec }))?.expect(201)?;
+        broker.http.post(path, &json!({ "spec": spec }))?.expect_status(201)?;
     }
     Ok(())
 }

@@ -19,11 +19,14 @@ pub const MODES: [(&str, Mode); 5] = [
 
 fn existing(broker: &Broker, lease: &Lease) -> Result<()> {
     identity(broker)?;
-    let account = uid(&broker.http.get(&account_path(broker, DEPLOYER))?.expect(200)?)?;
-    let secrets = broker.place.path("v1", "secrets");
-    let secret = uid(&broker.http.post(&secrets, &lease.secret())?.expect(201)?)?;
-    let leases =
-        Objects::new(broker, &broker.place.path("coordination.k8s.io/v1", "leases"), lease);
+    let account = uid(&broker.http.get(&account_path(broker, DEPLOYER))?.expect_status(200)?)?;
+    let secrets = broker.place.resources_path("v1", "secrets");
+    let secret = uid(&broker.http.post(&secrets, &lease.secret())?.expect_status(201)?)?;
+    let leases = Objects::new(
+        broker,
+        &broker.place.resources_path("coordination.k8s.io/v1", "leases"),
+        lease,
+    );
     leases.create(&lease.lease())?;
     let bound = json!({ "kind": "Secret", "apiVersion": "v1", "name": lease.name, "uid": secret });
     let request = json!({ "metadata": { "uid": account }, "spec": { "boundObjectRef": bound } });
@@ -34,18 +37,18 @@ fn existing(broker: &Broker, lease: &Lease) -> Result<()> {
     // Was it created, and by us? Reading it is not ours.
     let path = format!("{secrets}/{}", lease.name);
     let look = json!({ "dryRun": ["All"], "propagationPolicy": "Orphan" });
-    let seen = broker.http.json("DELETE", &path, &look)?.expect(200)?;
+    let seen = broker.http.send_json("DELETE", &path, &look)?.expect_status(200)?;
     assert_eq!(seen["metadata"]["uid"], secret, "{seen}");
     assert_eq!(seen["metadata"]["labels"], lease.labels(), "{seen}");
     // It was only a question.
     let end = json!({ "preconditions": { "uid": secret } });
-    broker.http.json("DELETE", &path, &end)?.expect(200)?;
+    broker.http.send_json("DELETE", &path, &end)?.expect_status(200)?;
     leases.delete()
 }
 
 fn existing_plain(broker: &Broker, _: &Lease) -> Result<()> {
     identity(broker)?;
-    let account = uid(&broker.http.get(&account_path(broker, DEPLOYER))?.expect(200)?)?;
+    let account = uid(&broker.http.get(&account_path(broker, DEPLOYER))?.expect_status(200)?)?;
     token(broker, DEPLOYER, &json!({ "metadata": { "uid": account }, "spec": {} }))
 }
 
@@ -84,8 +87,9 @@ fn temporary(broker: &Broker, lease: &Lease, bindings: &str, binding: &Value) ->
     identity(broker)?;
     // The labels of the namespace, for a selector.
     let namespace = format!("/api/v1/namespaces/{}", broker.place.name());
-    broker.http.get(&namespace)?.expect(200)?;
-    let accounts = Objects::new(broker, &broker.place.path("v1", "serviceaccounts"), lease);
+    broker.http.get(&namespace)?.expect_status(200)?;
+    let accounts =
+        Objects::new(broker, &broker.place.resources_path("v1", "serviceaccounts"), lease);
     let bindings = Objects::new(broker, bindings, lease);
     let account = accounts.create(&lease.account())?;
     bindings.create(binding)?;
@@ -100,21 +104,21 @@ fn temporary(broker: &Broker, lease: &Lease, bindings: &str, binding: &Value) ->
 
 /// Reads the role that is bound: whether it is there, and what it grants.
 fn look_at_role(broker: &Broker) -> Result<()> {
-    broker.http.get(&format!("{RBAC}/clusterroles/{}", broker.role))?.expect(200).map(drop)
+    broker.http.get(&format!("{RBAC}/clusterroles/{}", broker.role))?.expect_status(200).map(drop)
 }
 
 fn identity(broker: &Broker) -> Result<()> {
-    broker.http.get("/api/v1/namespaces/kube-system")?.expect(200).map(drop)
+    broker.http.get("/api/v1/namespaces/kube-system")?.expect_status(200).map(drop)
 }
 
 fn token(broker: &Broker, account: &str, request: &Value) -> Result<()> {
     let path = format!("{}/token", account_path(broker, account));
-    let answer = broker.http.post(&path, request)?.expect(201)?;
+    let answer = broker.http.post(&path, request)?.expect_status(201)?;
     answer["status"]["token"].as_str().context("no token").map(drop)
 }
 
 fn account_path(broker: &Broker, account: &str) -> String {
-    format!("{}/{account}", broker.place.path("v1", "serviceaccounts"))
+    format!("{}/{account}", broker.place.resources_path("v1", "serviceaccounts"))
 }
 
 fn in_place(broker: &Broker, resources: &str) -> String {
@@ -143,34 +147,34 @@ impl<'b> Objects<'b> {
 
     /// The UID of the object made.
     fn create(&self, object: &Value) -> Result<String> {
-        uid(&self.broker.http.post(&self.path, object)?.expect(201)?)
+        uid(&self.broker.http.post(&self.path, object)?.expect_status(201)?)
     }
 
     /// By name, as after a lost answer, and by label, as a sweep does.
     fn find(&self) -> Result<()> {
-        self.broker.http.get(&self.one())?.expect(200)?;
+        self.broker.http.get(&self.one())?.expect_status(200)?;
         let selector =
             format!("{}?labelSelector=kubelease.dev%2Flease%3D{}", self.path, self.lease.id);
-        let list = self.broker.http.get(&selector)?.expect(200)?;
+        let list = self.broker.http.get(&selector)?.expect_status(200)?;
         assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
         Ok(())
     }
 
     fn renew(&self) -> Result<()> {
-        let now = self.broker.http.get(&self.one())?.expect(200)?;
+        let now = self.broker.http.get(&self.one())?.expect_status(200)?;
         let version = &now["metadata"]["resourceVersion"];
         let change = json!({ "metadata": {
             "uid": uid(&now)?,
             "resourceVersion": version,
             "annotations": { "kubelease.dev/deadline": "2030-01-01T00:00:00Z" },
         }});
-        self.broker.http.patch(&self.one(), &change)?.expect(200).map(drop)
+        self.broker.http.patch(&self.one(), &change)?.expect_status(200).map(drop)
     }
 
     fn delete(&self) -> Result<()> {
-        let known = uid(&self.broker.http.get(&self.one())?.expect(200)?)?;
+        let known = uid(&self.broker.http.get(&self.one())?.expect_status(200)?)?;
         let end = json!({ "preconditions": { "uid": known } });
-        self.broker.http.json("DELETE", &self.one(), &end)?.expect(200)?;
-        self.broker.http.get(&self.one())?.expect(404).map(drop)
+        self.broker.http.send_json("DELETE", &self.one(), &end)?.expect_status(200)?;
+        self.broker.http.get(&self.one())?.expect_status(404).map(drop)
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::bench::Bench;
 use crate::kube::objects;
@@ -122,7 +122,7 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
 
 /// I4: an API server that has just accepted a token does so for ten seconds more.
 fn is_refused(bench: &Bench<'_>, token: &str) -> Result<()> {
-    eventually("its being refused", Duration::from_secs(12), || {
+    wait_until("its being refused", Duration::from_secs(12), || {
         let review = bench.broker.cluster.token_review(token)?;
         if review["authenticated"] == true {
             return Err(not_yet(review));

@@ -34,10 +34,10 @@ impl<'s> Bench<'s> {
     pub fn with(case: &Case<'s>, kind: &'static Kind, cap: Option<usize>) -> Result<Self> {
         case.needs_dev_host("what goes wrong is planned through dev-host")?;
         // What was given up may land for a second only, so that a test need not wait long.
-        let mut settings = case.settings()?.with("landing_time", "1s");
+        let mut settings = case.new_settings()?.with_variable("landing_time", "1s");
         settings.faults = true;
         let broker = Broker::with(case, kind, settings)?;
-        let proxy = FaultyProxy::start(broker.cluster.anonymous().clone())?;
+        let proxy = FaultyProxy::start_before(broker.cluster.anonymous_client().clone())?;
         let (mark, clock) = (Cell::new(0), Cell::new(0));
         let mut bench = Self { broker, proxy, look_alikes: vec![], cap, mark, clock };
         bench.define()?;
@@ -50,10 +50,12 @@ impl<'s> Bench<'s> {
     /// Puts target and dynamic secret, as an administrator does after a loss.
     pub fn define(&self) -> Result<()> {
         let admin = self.broker.admin()?;
-        admin.put("/api/v1/targets/local", &self.broker.target(&self.proxy.url()))?.ok()?;
+        admin
+            .put("/api/v1/targets/local", &self.broker.target(&self.proxy.url()))?
+            .expect_success()?;
         let mut secret = self.broker.secret();
         secret["max_live_leases"] = json!(self.cap);
-        admin.put(&self.broker.secret_path(), &secret)?.ok().map(drop)
+        admin.put(&self.broker.secret_path(), &secret)?.expect_success().map(drop)
     }
 
     /// Sets both clocks, the host's and the cluster's, so many seconds ahead.
@@ -79,7 +81,7 @@ impl<'s> Bench<'s> {
         let plan = json!({
             "mark": self.mark.get(), "clock_seconds": self.clock.get(), "faults": faults,
         });
-        let file = self.broker.kubelease.plan();
+        let file = self.broker.kubelease.fault_plan();
         let draft = file.with_extension("draft");
         fs::write(&draft, plan.to_string())?;
         fs::rename(&draft, &file).context("could not plan faults")
@@ -88,7 +90,7 @@ impl<'s> Bench<'s> {
     /// Returns the operations since the last plan, as `read KEYS`, `write KEYS` and `http METHOD
     /// PATH`.
     pub fn trace(&self) -> Result<Vec<String>> {
-        let file = self.broker.kubelease.plan().with_extension("trace");
+        let file = self.broker.kubelease.fault_plan().with_extension("trace");
         let text = fs::read_to_string(file).context("nothing was noted")?;
         let prefix = format!("{} ", self.mark.get());
         let lines = text.lines().filter_map(|line| line.strip_prefix(&prefix));
@@ -97,7 +99,7 @@ impl<'s> Bench<'s> {
 
     /// Nothing goes wrong any more; the host dies, if it has not, and is started again.
     pub fn recover(&self) -> Result<()> {
-        self.proxy.heal();
+        self.proxy.clear_faults();
         self.plan(&json!([]))?;
         // One that dies answers nobody, and is gone a moment later.
         std::thread::sleep(Duration::from_millis(50));
@@ -105,7 +107,7 @@ impl<'s> Bench<'s> {
             self.broker.kubelease.kill()?;
         }
         // Time passes by the clocks alone, so what a dead host has sent is to land before that.
-        self.proxy.settle()?;
+        self.proxy.wait_until_settled()?;
         self.broker.kubelease.restart()
     }
 
@@ -125,6 +127,6 @@ impl<'s> Bench<'s> {
 
     /// Sweeps; `query` says how.
     pub fn sweep(&self, query: &str) -> Result<Reply> {
-        self.broker.admin()?.send("POST", &format!("/api/v1/sweep{query}"), &[], b"")
+        self.broker.admin()?.send_raw("POST", &format!("/api/v1/sweep{query}"), &[], b"")
     }
 }

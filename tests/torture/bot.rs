@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::control_plane::ISSUER;
 use testbed::http::{Http, Reply};
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::bench::Bench;
 use crate::broker::{BROKER, let_review};
@@ -34,8 +34,8 @@ impl Bot {
                 "actions": ["issue", "revoke"]}],
             "max_live_leases": bench.cap,
         });
-        admin.put("/api/v1/identities/bot", &identity)?.ok()?;
-        let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect(201)?;
+        admin.put("/api/v1/identities/bot", &identity)?.expect_success()?;
+        let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect_status(201)?;
         let access_token = made["access_token"].as_str().context("an access token")?.to_owned();
         let bot = Self { jwt: broker.place.token_for("deployer")?, access_token };
         bot.let_review(bench)?;
@@ -44,10 +44,10 @@ impl Bot {
 
     /// Lets kubelease review tokens, which no lease needs.
     fn let_review(&self, bench: &Bench<'_>) -> Result<()> {
-        let (cluster, home) = (bench.broker.cluster.admin(), bench.broker.home_name());
+        let (cluster, home) = (bench.broker.cluster.admin_client(), bench.broker.home_name());
         let reply = let_review(cluster, home, BROKER)?;
         ensure!([201, 409].contains(&reply.status), "{reply:?}");
-        eventually("the bot's being let in", PATIENCE, || {
+        wait_until("the bot's being let in", PATIENCE, || {
             let reply = self.log_in(bench)?;
             if reply.status == 200 { Ok(()) } else { Err(not_yet(format!("{reply:?}"))) }
         })
@@ -56,19 +56,19 @@ impl Bot {
     /// Logs in with the token of its account.
     pub fn log_in(&self, bench: &Bench<'_>) -> Result<Reply> {
         let body = json!({"identity": "bot", "jwt": self.jwt});
-        bench.broker.admin()?.anonymous().post("/api/v1/auth/kubernetes/login", &body)
+        bench.broker.admin()?.without_credentials().post("/api/v1/auth/kubernetes/login", &body)
     }
 
     /// kubelease's API as the bearer of its access token, wherever it is served by now.
     pub fn client(&self, bench: &Bench<'_>) -> Result<Http> {
-        Ok(bench.broker.admin()?.anonymous().bearing(&self.access_token))
+        Ok(bench.broker.admin()?.without_credentials().with_bearer(&self.access_token))
     }
 }
 
 /// Fails unless an access token is one of the bot.
 pub fn is_of_bot(bench: &Bench<'_>, access_token: &str) -> Result<()> {
-    let client = bench.broker.admin()?.anonymous().bearing(access_token);
-    let caller = client.get("/api/v1/auth/token")?.expect(200)?;
+    let client = bench.broker.admin()?.without_credentials().with_bearer(access_token);
+    let caller = client.get("/api/v1/auth/token")?.expect_status(200)?;
     ensure!(caller["identity"] == "bot", "{caller}");
     Ok(())
 }

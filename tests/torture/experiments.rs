@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::faulty::{Fault, FaultyProxy};
 use testbed::harness::Case;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use crate::auditor::{Expectations, audit};
 use crate::bench::Bench;
@@ -27,12 +27,12 @@ pub fn a_lease_of_a_minute_is_refused_in_time(case: &Case) -> Result<()> {
     while issued.elapsed() < Duration::from_secs(62) {
         thread::sleep(Duration::from_secs(10));
         for bench in &benches {
-            bench.sweep("")?.expect(200)?;
+            bench.sweep("")?.expect_status(200)?;
         }
     }
-    eventually("every token's being refused", Duration::from_secs(23), || {
+    wait_until("every token's being refused", Duration::from_secs(23), || {
         for (bench, lease) in &leases {
-            bench.sweep("")?.expect(200)?;
+            bench.sweep("")?.expect_status(200)?;
             let review = bench.broker.cluster.token_review(&lease.token)?;
             if review["authenticated"] == true {
                 return Err(not_yet(format!("{}: {review}", bench.broker.kind.name)));
@@ -52,20 +52,20 @@ pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &Case) -> Result<
     }
     let idle = idle_sweep(&bench)?;
     println!("torture: an idle sweep over {count} live leases took {} ms", idle.as_millis());
-    bench.proxy.arm(1, u64::MAX, Fault::DropBefore);
+    bench.proxy.arm_fault(1, u64::MAX, Fault::DropBefore);
     for _ in 0..9 {
         bench.pass(8 * 3600)?;
-        let report = bench.sweep("")?.expect(200)?;
+        let report = bench.sweep("")?.expect_status(200)?;
         ensure!(report["targets"]["local"] == "silent" && report["done"] == 0, "{report}");
     }
-    let waits = bench.sweep("")?.expect(200)?["oldest_overdue_seconds"].clone();
+    let waits = bench.sweep("")?.expect_status(200)?["oldest_overdue_seconds"].clone();
     ensure!(waits.as_u64().is_some_and(|waits| waits > 70 * 3600), "{waits}");
-    bench.proxy.heal();
+    bench.proxy.clear_faults();
     // A silent target is asked again within a minute and a half.
     bench.pass(90)?;
     let (mut done, mut sweeps) = (0, 0);
     while done < count {
-        let report = bench.sweep("")?.expect(200)?;
+        let report = bench.sweep("")?.expect_status(200)?;
         done += report["done"].as_u64().context("a number")?;
         sweeps += 1;
         ensure!(report["more"] == true || done >= count, "{done} of {count}: {report}");
@@ -77,13 +77,13 @@ pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &Case) -> Result<
 /// Measures a sweep that has nothing to do: it writes nothing, and asks nobody.
 fn idle_sweep(bench: &Bench<'_>) -> Result<Duration> {
     // Each record is read once soon after its issue, and a sweep that finds nothing is noted now and then.
-    while bench.sweep("")?.expect(200)?["more"] == true {}
+    while bench.sweep("")?.expect_status(200)?["more"] == true {}
     bench.pass(6)?;
-    while bench.sweep("")?.expect(200)?["more"] == true {}
-    bench.sweep("")?.expect(200)?;
+    while bench.sweep("")?.expect_status(200)?["more"] == true {}
+    bench.sweep("")?.expect_status(200)?;
     bench.plan(&json!([]))?;
     let began = Instant::now();
-    bench.sweep("")?.expect(200)?;
+    bench.sweep("")?.expect_status(200)?;
     let took = began.elapsed();
     let trace = bench.trace()?;
     ensure!(trace.iter().all(|line| line.starts_with("read ")), "{trace:?}");
@@ -101,14 +101,14 @@ pub fn a_third_of_all_requests_may_fail(case: &Case) -> Result<()> {
     while began.elapsed() < time {
         asked += 1;
         let issued = bench.broker.issue(&json!({ "ttl": "20m" }))?;
-        let Ok(lease) = issued.expect(201).and_then(Lease::of) else { continue };
+        let Ok(lease) = issued.expect_status(201).and_then(Lease::of) else { continue };
         answered += 1;
         let revoked = asked % 2 == 0 && matches!(bench.broker.revoke(&lease)?.status, 200 | 202);
         let noted = if revoked { over } else { alive };
         noted(&mut expected, lease);
-        bench.sweep("")?.expect(200)?;
+        bench.sweep("")?.expect_status(200)?;
     }
-    bench.proxy.heal();
+    bench.proxy.clear_faults();
     rest(&bench)?;
     ensure!(answered > 0, "of {asked} issues none was answered");
     println!("torture: of {asked} issues under 30 % failures {answered} were answered");
@@ -124,14 +124,14 @@ pub fn the_host_s_clock_may_say_anything(case: &Case) -> Result<()> {
         alive(&mut expected, bench.broker.lease(&json!({ "ttl": "20m" }))?);
         // The cluster's own clock goes on as ever.
         bench.set_host_clock(clock)?;
-        bench.sweep("")?.expect(200)?;
+        bench.sweep("")?.expect_status(200)?;
         audit(&bench, &expected).with_context(|| format!("the host's clock is {clock} s ahead"))?;
         let new = bench.broker.lease(&json!({ "ttl": "20m" }))?;
         let lives = crate::broker::seconds(&new.json["expires_at"])? - crate::broker::now()?;
         ensure!((1190..=1201).contains(&lives), "{clock}: a new one lives {lives} s");
         alive(&mut expected, new);
         thread::sleep(Duration::from_secs(12).saturating_sub(issued.elapsed()));
-        bench.sweep("")?.expect(200)?;
+        bench.sweep("")?.expect_status(200)?;
         over(&mut expected, short);
         audit(&bench, &expected).with_context(|| format!("{clock} s ahead, after its end"))?;
     }
@@ -142,25 +142,25 @@ pub fn a_target_s_clock_that_jumps_is_not_believed_at_once(case: &Case) -> Resul
     let bench = Bench::new(case, &kind::RULES)?;
     for jump in [3600, YEAR] {
         let lease = bench.broker.lease(&json!({ "ttl": "20m" }))?;
-        bench.sweep("")?.expect(200)?;
+        bench.sweep("")?.expect_status(200)?;
         let mut expected = Expectations::default();
         let id = lease.id.clone();
         alive(&mut expected, lease);
         bench.proxy.set_ahead(jump);
-        let report = bench.sweep("?reconcile=true")?.expect(200)?;
+        let report = bench.sweep("?reconcile=true")?.expect_status(200)?;
         ensure!(report["targets"]["local"] == "clock_jumped", "{report}");
         audit(&bench, &expected)?;
         // Ten minutes on it is believed.
         bench.set_host_clock(601)?;
         bench.proxy.set_ahead(jump + 601);
-        bench.sweep("?reconcile=true")?.expect(200)?;
-        bench.sweep("")?.expect(200)?;
+        bench.sweep("?reconcile=true")?.expect_status(200)?;
+        bench.sweep("")?.expect_status(200)?;
         expected.alive.clear();
         expected.over.insert(id);
         audit(&bench, &expected)?;
         // A clock that is put back ends nothing.
         bench.set_clocks(0)?;
-        bench.sweep("?reconcile=true")?.expect(200)?;
+        bench.sweep("?reconcile=true")?.expect_status(200)?;
     }
     Ok(())
 }
@@ -168,34 +168,34 @@ pub fn a_target_s_clock_that_jumps_is_not_believed_at_once(case: &Case) -> Resul
 pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> {
     let bench = Bench::new(case, &kind::ROLE)?;
     let admin = bench.broker.admin()?;
-    let hole = FaultyProxy::start(bench.broker.cluster.anonymous().clone())?;
-    admin.put("/api/v1/targets/hole", &bench.broker.target(&hole.url()))?.expect(201)?;
+    let hole = FaultyProxy::start_before(bench.broker.cluster.anonymous_client().clone())?;
+    admin.put("/api/v1/targets/hole", &bench.broker.target(&hole.url()))?.expect_status(201)?;
     let path = format!("/api/v1/dynamic-secrets/hole-{}", bench.broker.secret_name());
     let mut secret = bench.broker.secret();
     secret["target"] = json!("hole");
-    admin.put(&path, &secret)?.expect(201)?;
+    admin.put(&path, &secret)?.expect_status(201)?;
     for _ in 0..10 {
-        admin.post(&format!("{path}/leases"), &json!({ "ttl": "10m" }))?.expect(201)?;
+        admin.post(&format!("{path}/leases"), &json!({ "ttl": "10m" }))?.expect_status(201)?;
     }
     let mut expected = Expectations::default();
     over(&mut expected, bench.broker.lease(&json!({ "ttl": "10m" }))?);
-    hole.arm(1, u64::MAX, Fault::BlackHole);
+    hole.arm_fault(1, u64::MAX, Fault::BlackHole);
     hole.set_ahead(605);
     bench.pass(605)?;
     let began = Instant::now();
-    let report = bench.sweep("")?.expect(200)?;
+    let report = bench.sweep("")?.expect_status(200)?;
     let first = began.elapsed();
     ensure!(first < Duration::from_secs(12), "it took {first:?}: {report}");
     ensure!(report["targets"]["hole"] == "silent", "{report}");
     audit(&bench, &expected)?;
     let began = Instant::now();
-    bench.sweep("")?.expect(200)?;
+    bench.sweep("")?.expect_status(200)?;
     let next = began.elapsed();
     ensure!(next < Duration::from_secs(2), "while it is left alone nothing waits: {next:?}");
-    hole.heal();
+    hole.clear_faults();
     bench.pass(90)?;
     hole.set_ahead(695);
-    let report = bench.sweep("")?.expect(200)?;
+    let report = bench.sweep("")?.expect_status(200)?;
     ensure!(report["done"] == 10, "{report}");
     Ok(())
 }
@@ -206,14 +206,14 @@ pub fn what_others_delete_is_closed_as_lost(case: &Case) -> Result<()> {
         let (account, binding) = (lease(&bench)?, lease(&bench)?);
         delete(&bench, &account, "ServiceAccount")?;
         delete(&bench, &binding, "Binding")?;
-        bench.sweep("?reconcile=true")?.expect(200)?;
+        bench.sweep("?reconcile=true")?.expect_status(200)?;
         let shown = bench.broker.shown(&account)?;
         ensure!(shown["state"] == "lost", "{shown}");
         let mut expected = Expectations::default();
         over(&mut expected, account);
         // Without its rights it is still somebody's account.
         ensure!(bench.broker.shown(&binding)?["state"] == "active", "{}", kind.name);
-        bench.broker.revoke(&binding)?.expect(200)?;
+        bench.broker.revoke(&binding)?.expect_status(200)?;
         over(&mut expected, binding);
         audit(&bench, &expected)?;
     }
@@ -225,7 +225,8 @@ pub fn the_master_key_changes_under_load(case: &Case) -> Result<()> {
     let (kept, revoked) = (lease(&bench)?, lease(&bench)?);
     let mut settings = bench.broker.kubelease.settings();
     let old = settings.variable("master_key").to_owned();
-    settings = settings.with("master_key", NEW_KEY).with("previous_master_keys", &old);
+    settings =
+        settings.with_variable("master_key", NEW_KEY).with_variable("previous_master_keys", &old);
     let mut expected = Expectations::default();
     let (broker, changed) = (&bench.broker, AtomicBool::new(false));
     let under_load = thread::scope(|scope| {
@@ -239,9 +240,9 @@ pub fn the_master_key_changes_under_load(case: &Case) -> Result<()> {
         });
         let change = || {
             bench.broker.kubelease.restart_with(settings.clone())?;
-            bench.broker.revoke(&revoked)?.expect(200)?;
+            bench.broker.revoke(&revoked)?.expect_status(200)?;
             for _ in 0..3 {
-                bench.sweep("?reconcile=true")?.expect(200)?;
+                bench.sweep("?reconcile=true")?.expect_status(200)?;
             }
             Ok(())
         };
@@ -256,13 +257,13 @@ pub fn the_master_key_changes_under_load(case: &Case) -> Result<()> {
         alive(&mut expected, lease);
     }
     over(&mut expected, revoked);
-    bench.sweep("?reconcile=true")?.expect(200)?;
+    bench.sweep("?reconcile=true")?.expect_status(200)?;
     // The old key can go, as far as what is listed is concerned.
-    bench.broker.kubelease.restart_with(settings.without("previous_master_keys"))?;
+    bench.broker.kubelease.restart_with(settings.without_variable("previous_master_keys"))?;
     let admin = bench.broker.admin()?;
-    admin.post(&format!("{}/renew", kept.path()), &json!({ "ttl": "30m" }))?.expect(200)?;
+    admin.post(&format!("{}/renew", kept.path()), &json!({ "ttl": "30m" }))?.expect_status(200)?;
     alive(&mut expected, kept);
-    bench.sweep("?reconcile=true")?.expect(200)?;
+    bench.sweep("?reconcile=true")?.expect_status(200)?;
     audit(&bench, &expected)
 }
 
@@ -287,7 +288,7 @@ pub fn over(expected: &mut Expectations, lease: Lease) {
 pub fn rest(bench: &Bench<'_>) -> Result<()> {
     for _ in 0..2 {
         bench.pass(40)?;
-        bench.sweep("")?.expect(200)?;
+        bench.sweep("")?.expect_status(200)?;
     }
     Ok(())
 }
@@ -296,7 +297,7 @@ fn delete(bench: &Bench<'_>, lease: &Lease, kind: &str) -> Result<()> {
     let is_meant = |object: &&Value| object["kind"].as_str().is_some_and(|is| is.ends_with(kind));
     let object = lease.objects().iter().find(is_meant).context("such an object")?;
     let path = bench.broker.object_path(object)?;
-    bench.broker.cluster.admin().delete(&path)?.ok().map(drop)
+    bench.broker.cluster.admin_client().delete(&path)?.expect_success().map(drop)
 }
 
 const YEAR: i64 = 365 * 86400;

@@ -19,13 +19,14 @@ pub fn objects(broker: &Broker<'_>) -> Result<Vec<Found>> {
     let mut all = vec![];
     for (api, plural, namespaced) in KINDS {
         let list = if namespaced {
-            broker.place.path(api, plural)
+            broker.place.resources_path(api, plural)
         } else {
             format!("/apis/{api}/{plural}")
         };
         let selector = format!("kubelease.dev%2Fdynamic-secret%3D{}", broker.secret_name());
-        let page = broker.cluster.admin().get(&format!("{list}?labelSelector={selector}"))?;
-        for item in page.expect(200)?["items"].as_array().context("a list")? {
+        let page =
+            broker.cluster.admin_client().get(&format!("{list}?labelSelector={selector}"))?;
+        for item in page.expect_status(200)?["items"].as_array().context("a list")? {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let metadata = &item["metadata"];
             all.push(Found {
@@ -51,7 +52,7 @@ pub fn look_alikes(broker: &Broker<'_>) -> Result<Vec<Found>> {
         .iter()
         .map(|object| Ok((broker.object_path(object)?, broker.object(object)?)))
         .collect();
-    broker.revoke(&lease)?.expect(200)?;
+    broker.revoke(&lease)?.expect_status(200)?;
     for (path, original) in originals? {
         let (list, name) = path.rsplit_once('/').context("a name")?;
         for (name, installation) in [
@@ -68,7 +69,7 @@ pub fn look_alikes(broker: &Broker<'_>) -> Result<Vec<Found>> {
             if let Some(installation) = installation {
                 copy["metadata"]["labels"]["kubelease.dev/installation"] = json!(installation);
             }
-            broker.cluster.admin().post(list, &copy)?.expect(201)?;
+            broker.cluster.admin_client().post(list, &copy)?.expect_status(201)?;
         }
     }
     objects(broker)

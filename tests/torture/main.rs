@@ -30,10 +30,10 @@ mod kind;
 
 use std::process::ExitCode;
 
-use testbed::harness::{run, tests};
+use testbed::harness::{run_tests, tests};
 
 fn main() -> ExitCode {
-    run(tests![
+    run_tests(tests![
         points::a_login_survives_everything,
         points::an_issue_survives_everything,
         points::an_issue_by_an_identity_survives_everything,

@@ -129,7 +129,7 @@ impl Prepared {
             Operation::Login => {
                 let reply = self.bot()?.log_in(bench);
                 if let Some(made) = reply.ok().filter(|reply| reply.status == 200) {
-                    let made = made.json()?;
+                    let made = made.to_json()?;
                     let text = |name: &str| made[name].as_str().map(str::to_owned).context("text");
                     expected.logins.push((text("accessor")?, text("access_token")?));
                 }
@@ -137,7 +137,7 @@ impl Prepared {
             Operation::Issue | Operation::IssueByIdentity => {
                 let issued = self.issue(bench);
                 if let Some(lease) = issued.ok().filter(|reply| reply.status == 201) {
-                    let lease = Lease::of(lease.json()?)?;
+                    let lease = Lease::of(lease.to_json()?)?;
                     expected.alive.insert(lease.id.clone());
                     expected.answered.push((lease.id, lease.token));
                 }
@@ -148,7 +148,7 @@ impl Prepared {
                 let renewed = admin.post(&path, &json!({ "ttl": "30m" }));
                 expected.alive.insert(lease.id.clone());
                 if let Some(renewed) = renewed.ok().filter(|reply| reply.status == 200) {
-                    let token = Lease::of(renewed.json()?)?.token;
+                    let token = Lease::of(renewed.to_json()?)?.token;
                     expected.answered.push((lease.id.clone(), token));
                 }
             }
@@ -184,7 +184,7 @@ impl Prepared {
             is_of_bot(bench, access_token).context("I12: an access token that was answered")?;
         }
         if self.operation == Operation::Login {
-            self.bot()?.log_in(bench)?.ok().context("I12: a login after it")?;
+            self.bot()?.log_in(bench)?.expect_success().context("I12: a login after it")?;
         }
         if self.operation.is_issue() {
             let mut again = self.issue(bench)?;
@@ -193,7 +193,8 @@ impl Prepared {
                 bench.pass(33)?;
                 again = self.issue(bench)?;
             }
-            let again = Lease::of(again.ok().context("I7: the same request is answered")?)?;
+            let again =
+                Lease::of(again.expect_success().context("I7: the same request is answered")?)?;
             let first = expected.answered.first();
             anyhow::ensure!(
                 first.is_none_or(|(id, _)| *id == again.id),
@@ -202,13 +203,13 @@ impl Prepared {
                 first.map_or("", |(id, _)| id)
             );
             if broker.kind.name == kind::PLAIN.name {
-                broker.revoke(&again)?.expect(409)?;
+                broker.revoke(&again)?.expect_status(409)?;
                 return Ok(());
             }
-            broker.revoke(&again)?.ok()?;
+            broker.revoke(&again)?.expect_success()?;
         }
         for id in &expected.alive {
-            broker.admin()?.delete(&format!("/api/v1/leases/{id}"))?.ok()?;
+            broker.admin()?.delete(&format!("/api/v1/leases/{id}"))?.expect_success()?;
         }
         // Of those of which nothing was answered, nothing is known.
         for lease in &self.leases {

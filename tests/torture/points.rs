@@ -193,12 +193,12 @@ fn try_point(bench: &Bench<'_>, operation: Operation, point: &Point, round: u64)
         }
         Wrong::Way(_, fault) => {
             bench.plan(&json!([]))?;
-            bench.proxy.arm(point.request, point.request, fault);
+            bench.proxy.arm_fault(point.request, point.request, fault);
         }
     }
     let expected = prepared.perform(bench)?;
     bench.recover()?;
-    bench.proxy.land();
+    bench.proxy.deliver_late();
     rest(bench)?;
     audit(bench, &expected)?;
     end(bench, &prepared, &expected)
@@ -215,7 +215,7 @@ fn end(bench: &Bench<'_>, prepared: &Prepared, expected: &Expectations) -> Resul
 fn rest(bench: &Bench<'_>) -> Result<()> {
     for _ in 0..2 {
         bench.pass(SETTLED)?;
-        let report: Value = bench.sweep("")?.expect(200)?;
+        let report: Value = bench.sweep("")?.expect_status(200)?;
         ensure!(report["failed"] == json!([]), "the sweep says {report}");
     }
     Ok(())

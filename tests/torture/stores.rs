@@ -26,14 +26,14 @@ pub fn a_store_that_is_emptied_comes_back(case: &Case) -> Result<()> {
         let mut expected = Expectations::default();
         let renewed = bench.broker.lease(&json!({ "ttl": "20s" }))?;
         let path = format!("{}/renew", renewed.path());
-        bench.broker.admin()?.post(&path, &json!({ "ttl": "20m" }))?.expect(200)?;
+        bench.broker.admin()?.post(&path, &json!({ "ttl": "20m" }))?.expect_status(200)?;
         alive(&mut expected, renewed);
         alive(&mut expected, lease(&bench)?);
         bench.broker.lease(&json!({ "ttl": "10s" }))?;
         bench.pass(30)?;
         bench.lose_store()?;
-        let told = bench.sweep("?reconcile=true&dry_run=true")?.expect(200)?;
-        let report = bench.sweep("?reconcile=true")?.expect(200)?;
+        let told = bench.sweep("?reconcile=true&dry_run=true")?.expect_status(200)?;
+        let report = bench.sweep("?reconcile=true")?.expect_status(200)?;
         ensure!(
             told["reconciled"]["adopted"] == report["reconciled"]["adopted"],
             "{told} {report}"
@@ -42,7 +42,7 @@ pub fn a_store_that_is_emptied_comes_back(case: &Case) -> Result<()> {
         // They end as if nothing had been.
         for id in std::mem::take(&mut expected.alive) {
             let path = format!("/api/v1/leases/{id}");
-            bench.broker.admin()?.delete(&path)?.expect(200)?;
+            bench.broker.admin()?.delete(&path)?.expect_status(200)?;
             expected.over.insert(id);
         }
         audit(&bench, &expected)?;
@@ -64,14 +64,14 @@ pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
         fs::copy(&file, &copy)?;
         bench.set_clocks(0)?;
         let path = format!("{}/renew", renewed.path());
-        bench.broker.admin()?.post(&path, &json!({ "ttl": "1h" }))?.expect(200)?;
-        bench.broker.revoke(&revoked)?.expect(200)?;
+        bench.broker.admin()?.post(&path, &json!({ "ttl": "1h" }))?.expect_status(200)?;
+        bench.broker.revoke(&revoked)?.expect_status(200)?;
         alive(&mut expected, renewed);
         alive(&mut expected, lease(&bench)?);
         kubelease.kill()?;
         fs::copy(&copy, &file)?;
         kubelease.restart()?;
-        let report = bench.sweep("?reconcile=true")?.expect(200)?;
+        let report = bench.sweep("?reconcile=true")?.expect_status(200)?;
         let counts = &report["reconciled"];
         ensure!(
             counts["adopted"] == 1 && counts["lost"] == 1 && counts["extended"] == 1,
@@ -81,10 +81,10 @@ pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
         audit(&bench, &expected)?;
         // Past the end that the copy knew, the renewal stands.
         bench.pass(1500)?;
-        bench.sweep("")?.expect(200)?;
+        bench.sweep("")?.expect_status(200)?;
         let [(renewed, _), ..] = &expected.answered[..] else { continue };
         let path = format!("/api/v1/leases/{renewed}");
-        let shown = bench.broker.admin()?.get(&path)?.expect(200)?;
+        let shown = bench.broker.admin()?.get(&path)?.expect_status(200)?;
         ensure!(shown["state"] == "active", "{shown}");
     }
     Ok(())
@@ -99,7 +99,7 @@ pub fn two_issuers_and_two_sweepers_share_a_host(case: &Case) -> Result<()> {
 }
 
 pub fn two_hosts_on_one_redis_issue_and_sweep_at_full_rate(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let pair = Pair::on(case, &redis, &kind::ROLE)?;
     let leases = pair.load(|| Ok(()))?;
     pair.all_end(&leases)?;
@@ -108,7 +108,7 @@ pub fn two_hosts_on_one_redis_issue_and_sweep_at_full_rate(case: &Case) -> Resul
 }
 
 pub fn a_redis_that_is_killed_under_load_has_lost_nothing(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let pair = Pair::on(case, &redis, &kind::RULES)?;
     let leases = pair.load(|| {
         thread::sleep(pair.time / 2);
@@ -120,15 +120,15 @@ pub fn a_redis_that_is_killed_under_load_has_lost_nothing(case: &Case) -> Result
 }
 
 pub fn a_redis_that_is_emptied_under_load_comes_back(case: &Case) -> Result<()> {
-    let redis = Redis::start()?;
+    let redis = Redis::start_empty()?;
     let pair = Pair::on(case, &redis, &kind::RULES)?;
     let leases = pair.load(|| {
         thread::sleep(pair.time / 2);
-        redis.empty()?;
+        redis.remove_all()?;
         let admin = pair.broker.admin()?;
         let target = pair.broker.target(pair.broker.cluster.url());
-        admin.put("/api/v1/targets/local", &target)?.ok()?;
-        admin.put(&pair.broker.secret_path(), &pair.broker.secret())?.ok()?;
+        admin.put("/api/v1/targets/local", &target)?.expect_success()?;
+        admin.put(&pair.broker.secret_path(), &pair.broker.secret())?.expect_success()?;
         Ok(())
     })?;
     pair.all_end(&leases)?;
@@ -156,7 +156,7 @@ impl<'s> Pair<'s> {
             format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
         let broker = Broker::with(case, kind, settings.clone())?;
         let second = case.kubelease_with(settings)?;
-        let admins = [broker.admin()?, second.admin()?];
+        let admins = [broker.admin()?, second.admin_client()?];
         Self::new(broker, admins)
     }
 
@@ -176,7 +176,7 @@ impl<'s> Pair<'s> {
                 let (leases, path) = (&leases, &path);
                 scope.spawn(move || {
                     while Instant::now() < until {
-                        drop(admin.send("POST", "/api/v1/sweep", &[], b""));
+                        drop(admin.send_raw("POST", "/api/v1/sweep", &[], b""));
                     }
                 });
                 scope.spawn(move || {
@@ -184,7 +184,7 @@ impl<'s> Pair<'s> {
                     while Instant::now() < until {
                         round += 1;
                         let issued = admin.post(path, &json!({ "ttl": "10m" }));
-                        let issued = issued.and_then(|reply| Lease::of(reply.expect(201)?));
+                        let issued = issued.and_then(|reply| Lease::of(reply.expect_status(201)?));
                         let Ok(lease) = issued else { continue };
                         let revoked = round % 2 == 0 && admin.delete(&lease.path()).is_ok();
                         if !revoked && let Ok(mut leases) = leases.lock() {
@@ -202,24 +202,24 @@ impl<'s> Pair<'s> {
     fn all_end(&self, leases: &[Lease]) -> Result<()> {
         ensure!(!leases.is_empty(), "something was answered");
         let [one, other] = &self.admins;
-        one.send("POST", "/api/v1/sweep?reconcile=true", &[], b"")?.expect(200)?;
+        one.send_raw("POST", "/api/v1/sweep?reconcile=true", &[], b"")?.expect_status(200)?;
         for lease in leases {
             let review = self.broker.cluster.token_review(&lease.token)?;
             ensure!(review["authenticated"] == true, "I9: {}: {review}", lease.id);
-            let shown = one.get(&lease.path())?.expect(200)?;
+            let shown = one.get(&lease.path())?.expect_status(200)?;
             ensure!(shown["state"] == "active", "I6: {shown}");
-            other.delete(&lease.path())?.ok()?;
+            other.delete(&lease.path())?.expect_success()?;
         }
         // An issue that was cut off is given up after half a minute.
         thread::sleep(Duration::from_secs(32));
         for _ in 0..2 {
-            one.send("POST", "/api/v1/sweep?reconcile=true", &[], b"")?.expect(200)?;
+            one.send_raw("POST", "/api/v1/sweep?reconcile=true", &[], b"")?.expect_status(200)?;
         }
-        let live = other.get("/api/v1/leases?state=active")?.expect(200)?;
+        let live = other.get("/api/v1/leases?state=active")?.expect_status(200)?;
         for lease in live["items"].as_array().context("a list")? {
             // Of those nobody has got an answer.
             let id = lease["lease_id"].as_str().context("an id")?;
-            other.delete(&format!("/api/v1/leases/{id}"))?.ok()?;
+            other.delete(&format!("/api/v1/leases/{id}"))?.expect_success()?;
         }
         let left = objects(&self.broker)?;
         ensure!(left.is_empty(), "I2: {left:?}");
@@ -229,5 +229,5 @@ impl<'s> Pair<'s> {
 
 /// Returns settings by which an issue that was given up may take effect for a second only.
 fn impatient(case: &Case<'_>) -> Result<Settings> {
-    Ok(case.settings()?.with("landing_time", "1s"))
+    Ok(case.new_settings()?.with_variable("landing_time", "1s"))
 }

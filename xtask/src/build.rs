@@ -7,40 +7,40 @@ use anyhow::Result;
 use testbed::command;
 
 use crate::wasm_target::{self, TARGET};
-use crate::workspace::{self, cargo};
+use crate::workspace::{self, cargo_command};
 
 /// Builds what `cargo xtask up` runs: the components and, side by side with them, dev-host.
-pub fn all() -> Result<()> {
-    command::both(components, dev_host).map(drop)
+pub fn build_all() -> Result<()> {
+    command::do_both(build_components, dev_host).map(drop)
 }
 
 /// Builds both components where `spin.toml` looks for them: in the workspace's own `target/`, whatever
 /// directory the rest is built in.
-pub fn components() -> Result<()> {
-    let root = workspace::root();
+pub fn build_components() -> Result<()> {
+    let root = workspace::workspace_root();
     components_of(root, &root.join("target"))
 }
 
 /// Builds those of a copy of the workspace.
 pub fn components_of(tree: &Path, target: &Path) -> Result<()> {
-    wasm_target::prepare()?;
-    let mut cargo = release(&["kubelease", "cleanup-job"]);
+    wasm_target::prepare_target()?;
+    let mut cargo = release_build(&["kubelease", "cleanup-job"]);
     cargo.current_dir(tree).arg("--target-dir").arg(target);
-    command::run("building the components", &mut cargo)
+    command::run_command("building the components", &mut cargo)
 }
 
 /// Builds the component that runs the tests of the store, where its manifest looks for it.
 pub fn store_suite() -> Result<()> {
-    wasm_target::prepare()?;
-    let mut cargo = release(&["store-suite"]);
-    cargo.arg("--target-dir").arg(workspace::root().join("target"));
-    command::run("building the tests of the store", &mut cargo)
+    wasm_target::prepare_target()?;
+    let mut cargo = release_build(&["store-suite"]);
+    cargo.arg("--target-dir").arg(workspace::workspace_root().join("target"));
+    command::run_command("building the tests of the store", &mut cargo)
 }
 
 /// Builds the component that the tests of dev-host run, where they look for it: beside themselves.
-pub fn probe() -> Result<()> {
-    wasm_target::prepare()?;
-    command::run("building the probe", &mut release(&["probe"]))
+pub fn build_probe() -> Result<()> {
+    wasm_target::prepare_target()?;
+    command::run_command("building the probe", &mut release_build(&["probe"]))
 }
 
 /// Builds dev-host and the command line beside this program.
@@ -48,9 +48,9 @@ pub fn probe() -> Result<()> {
 /// Not with `--package`: on its own, its dependencies would get other features than in a build of the
 /// whole workspace, and be compiled twice.
 pub fn dev_host() -> Result<()> {
-    command::run(
+    command::run_command(
         "building dev-host and the command line",
-        quiet("build").args(["--bin", "dev-host", "--bin", "kubelease"]),
+        quiet_cargo("build").args(["--bin", "dev-host", "--bin", "kubelease"]),
     )
 }
 
@@ -58,8 +58,8 @@ pub fn dev_host() -> Result<()> {
 pub const WASM_PACKAGES: [&str; 5] =
     ["kubelease", "cleanup-job", "spin-ports", "probe", "store-suite"];
 
-fn release(packages: &[&str]) -> Command {
-    let mut cargo = quiet("build");
+fn release_build(packages: &[&str]) -> Command {
+    let mut cargo = quiet_cargo("build");
     cargo.args(["--release", "--target", TARGET]);
     for package in packages {
         cargo.args(["--package", package]);
@@ -68,8 +68,8 @@ fn release(packages: &[&str]) -> Command {
 }
 
 /// Cargo without its progress bar, which would garble that of another beside it.
-fn quiet(subcommand: &str) -> Command {
-    let mut cargo = cargo(subcommand);
+fn quiet_cargo(subcommand: &str) -> Command {
+    let mut cargo = cargo_command(subcommand);
     cargo.env("CARGO_TERM_PROGRESS_WHEN", "never");
     cargo
 }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn tests_and_programs_share_what_they_are_built_of() {
-        let [program, tests] = ["normal,build", "normal,build,dev"].map(dependencies);
+        let [program, tests] = ["normal,build", "normal,build,dev"].map(dependency_features);
         assert!(program.len() > 100, "{program:?}");
         let twice: Vec<_> = program.difference(&tests).collect();
         assert!(
@@ -92,11 +92,11 @@ mod tests {
     }
 
     /// The crates of others that Cargo builds here, each with its features.
-    fn dependencies(edges: &str) -> BTreeSet<String> {
-        let mut tree = cargo("tree");
+    fn dependency_features(edges: &str) -> BTreeSet<String> {
+        let mut tree = cargo_command("tree");
         tree.args(["--offline", "--locked", "--no-dedupe", "--prefix=none", "--format={p} [{f}]"]);
-        let tree = command::output(tree.args(["--edges", edges])).unwrap();
-        let ours = format!("({}", workspace::root().display());
+        let tree = command::command_output(tree.args(["--edges", edges])).unwrap();
+        let ours = format!("({}", workspace::workspace_root().display());
         tree.lines().filter(|line| !line.contains(&ours)).map(str::to_owned).collect()
     }
 }

@@ -8,10 +8,10 @@ use testbed::control_plane::ControlPlane;
 
 /// Starts an empty cluster, prints its kubeconfig, and ends it at Ctrl-C.
 pub fn control_plane() -> Result<()> {
-    let cluster = ControlPlane::start()?;
-    println!("{}", cluster.kubeconfig().display());
+    let cluster = ControlPlane::start_empty()?;
+    println!("{}", cluster.kubeconfig_path().display());
     eprintln!("{} is ready; Ctrl-C ends it", cluster.url());
-    until_interrupted(|| cluster.check())?;
+    until_interrupted(|| cluster.check_running())?;
     eprintln!("ending");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::workspace::root;
+use crate::workspace::workspace_root;
 
 /// The options of `cargo xtask deploy-manifests`.
 #[derive(Args)]
@@ -19,12 +19,12 @@ pub struct Options {
 }
 
 /// Writes the files of `deploy/`, or compares them.
-pub fn manifests(options: &Options) -> Result<()> {
-    let directory = root().join("deploy");
+pub fn write_manifests(options: &Options) -> Result<()> {
+    let directory = workspace_root().join("deploy");
     if options.check {
-        return check();
+        return check_files();
     }
-    for (name, text) in files() {
+    for (name, text) in deploy_files() {
         let file = directory.join(name);
         fs::create_dir_all(file.parent().unwrap_or(&directory))?;
         fs::write(&file, text).with_context(|| format!("could not write {}", file.display()))?;
@@ -32,9 +32,9 @@ pub fn manifests(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn check() -> Result<()> {
-    let directory = root().join("deploy");
-    let stale: Vec<_> = files()
+fn check_files() -> Result<()> {
+    let directory = workspace_root().join("deploy");
+    let stale: Vec<_> = deploy_files()
         .into_iter()
         .filter(|(name, text)| fs::read_to_string(directory.join(name)).ok().as_ref() != Some(text))
         .map(|(name, _)| format!("deploy/{name}"))
@@ -47,13 +47,13 @@ fn check() -> Result<()> {
 
 /// Returns the names of the files in `deploy/rbac`, without their ending.
 pub fn rbac_files() -> impl Iterator<Item = &'static str> {
-    rbac::names()
+    rbac::file_names()
 }
 
 /// Every file: its path below `deploy/`, and its text.
-fn files() -> Vec<(String, String)> {
-    let mut files = rbac::files();
-    files.push(("admission-policy.yaml".to_owned(), policy::file()));
+fn deploy_files() -> Vec<(String, String)> {
+    let mut files = rbac::rbac_files();
+    files.push(("admission-policy.yaml".to_owned(), policy::policy_file()));
     files
 }
 
@@ -77,6 +77,6 @@ mod tests {
 
     #[test]
     fn what_is_deployed_is_what_would_be_written() {
-        check().unwrap();
+        check_files().unwrap();
     }
 }

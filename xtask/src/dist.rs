@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use testbed::command;
 
-use crate::workspace::{cargo, root};
+use crate::workspace::{cargo_command, workspace_root};
 use crate::{build, packages, wasm_target};
 
 /// The options of `cargo xtask dist`.
@@ -23,21 +23,21 @@ pub struct Options {
 }
 
 /// Writes the archive and its checksum, and prints where they are.
-pub fn dist(options: &Options) -> Result<()> {
+pub fn write_archive(options: &Options) -> Result<()> {
     let target = choose_target();
-    build::components()?;
+    build::build_components()?;
     let program = build_command(target)?;
-    let directory = std::path::absolute(root().join(&options.output_dir))?;
+    let directory = std::path::absolute(workspace_root().join(&options.output_dir))?;
     let name = format!("kubelease-{}-{target}", env!("CARGO_PKG_VERSION"));
     let tree = directory.join(&name);
     if tree.exists() {
         fs::remove_dir_all(&tree)?;
     }
-    fill(&tree, &program)?;
+    fill_tree(&tree, &program)?;
     write_checksums(&tree)?;
     let archive = directory.join(format!("{name}.tar.gz"));
-    pack(&tree, &archive)?;
-    let sum = command::output(
+    pack_archive(&tree, &archive)?;
+    let sum = command::command_output(
         Command::new("sha256sum").arg(file_name(&archive)?).current_dir(&directory),
     )?;
     fs::write(directory.join(format!("{name}.tar.gz.sha256")), &sum)?;
@@ -59,41 +59,43 @@ fn choose_target() -> &'static str {
 
 /// Sees to it that there is all that a static program is made with, also a C compiler, for the cryptography.
 fn prepare_musl() -> Result<()> {
-    packages::install(&[("x86_64-linux-musl-gcc", "musl-tools")])?;
+    packages::install_programs(&[("x86_64-linux-musl-gcc", "musl-tools")])?;
     if has_std(MUSL)? {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", MUSL]).current_dir(root());
-    command::run(&format!("adding the target {MUSL} with rustup"), &mut rustup)?;
+    rustup.args(["target", "add", MUSL]).current_dir(workspace_root());
+    command::run_command(&format!("adding the target {MUSL} with rustup"), &mut rustup)?;
     ensure!(has_std(MUSL)?, "rustup added the target to another toolchain");
     Ok(())
 }
 
 fn has_std(target: &str) -> Result<bool> {
     let arguments = ["--print", "target-libdir", "--target", target];
-    let directory = command::output(Command::new("rustc").args(arguments).current_dir(root()))?;
+    let directory = command::command_output(
+        Command::new("rustc").args(arguments).current_dir(workspace_root()),
+    )?;
     let Ok(entries) = fs::read_dir(directory.trim()) else { return Ok(false) };
     Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
 fn build_command(target: &str) -> Result<PathBuf> {
-    let mut build = cargo("build");
+    let mut build = cargo_command("build");
     build.args(["--release", "--locked", "--bin", "kubelease", "--target", target]);
-    build.arg("--target-dir").arg(root().join("target"));
-    build.env("CARGO_ENCODED_RUSTFLAGS", flags(target)?);
-    command::run(&format!("building the command for {target}"), &mut build)?;
-    Ok(root().join("target").join(target).join("release/kubelease"))
+    build.arg("--target-dir").arg(workspace_root().join("target"));
+    build.env("CARGO_ENCODED_RUSTFLAGS", compiler_flags(target)?);
+    command::run_command(&format!("building the command for {target}"), &mut build)?;
+    Ok(workspace_root().join("target").join(target).join("release/kubelease"))
 }
 
 /// Panics name source files: as nobody's, so that they are the same wherever this is built.
-fn flags(target: &str) -> Result<String> {
+fn compiler_flags(target: &str) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     let home = home.context("neither `CARGO_HOME` nor `HOME` is set")?;
     let mut flags = vec![
         format!("--remap-path-prefix={}=/cargo", home.display()),
-        format!("--remap-path-prefix={}=/kubelease", root().display()),
+        format!("--remap-path-prefix={}=/kubelease", workspace_root().display()),
     ];
     if target == MUSL {
         flags.push("-Ctarget-feature=+crt-static".to_owned());
@@ -102,34 +104,34 @@ fn flags(target: &str) -> Result<String> {
 }
 
 /// Puts everything where it is found in the archive.
-fn fill(tree: &Path, program: &Path) -> Result<()> {
+fn fill_tree(tree: &Path, program: &Path) -> Result<()> {
     fs::create_dir_all(tree.join("bin"))?;
     fs::copy(program, tree.join("bin/kubelease")).context("could not copy the command")?;
-    let built = root().join("target").join(wasm_target::TARGET).join("release");
+    let built = workspace_root().join("target").join(wasm_target::TARGET).join("release");
     for component in ["kubelease.wasm", "cleanup_job.wasm"] {
         fs::copy(built.join(component), tree.join(component)).context(component)?;
     }
     for manifest in ["spin.toml", "spin.cron.toml", "spin.job.toml"] {
-        let text = fs::read_to_string(root().join(manifest)).context(manifest)?;
+        let text = fs::read_to_string(workspace_root().join(manifest)).context(manifest)?;
         fs::write(tree.join(manifest), of_archive(&text))?;
     }
     for file in ["README.md", "SECURITY.md", "LICENSE-APACHE", "LICENSE-MIT"] {
-        fs::copy(root().join(file), tree.join(file)).context(file)?;
+        fs::copy(workspace_root().join(file), tree.join(file)).context(file)?;
     }
     for directory in ["deploy", "docs", "examples"] {
-        copy_all(&root().join(directory), &tree.join(directory))?;
+        copy_all(&workspace_root().join(directory), &tree.join(directory))?;
     }
     let completions = tree.join("completions");
     fs::create_dir_all(&completions)?;
     for (shell, file) in
         [("bash", "kubelease.bash"), ("zsh", "_kubelease"), ("fish", "kubelease.fish")]
     {
-        let text = command::output(Command::new(program).args(["completion", shell]))?;
+        let text = command::command_output(Command::new(program).args(["completion", shell]))?;
         fs::write(completions.join(file), text)?;
     }
     let mut man = Command::new(program);
     man.args(["man", "--output-dir"]).arg(tree.join("man/man1"));
-    command::output(&mut man).map(drop)
+    command::command_output(&mut man).map(drop)
 }
 
 /// Returns a manifest whose components are beside it, and are not built.
@@ -159,20 +161,21 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
 /// Writes `SHA256SUMS`, by which `sha256sum --check` finds what is missing or another.
 fn write_checksums(tree: &Path) -> Result<()> {
     let mut files = vec![];
-    list(tree, &mut files)?;
+    list_files(tree, &mut files)?;
     files.sort();
     let relative =
         files.iter().map(|file| file.strip_prefix(tree)).collect::<Result<Vec<_>, _>>()?;
-    let sums = command::output(Command::new("sha256sum").args(&relative).current_dir(tree))?;
+    let sums =
+        command::command_output(Command::new("sha256sum").args(&relative).current_dir(tree))?;
     fs::File::create(tree.join("SHA256SUMS"))?.write_all(sums.as_bytes())?;
     Ok(())
 }
 
-fn list(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn list_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            list(&entry.path(), files)?;
+            list_files(&entry.path(), files)?;
         } else {
             files.push(entry.path());
         }
@@ -180,7 +183,7 @@ fn list(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn pack(tree: &Path, archive: &Path) -> Result<()> {
+fn pack_archive(tree: &Path, archive: &Path) -> Result<()> {
     let time = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| EPOCH.to_owned());
     ensure!(
         time.bytes().all(|byte| byte.is_ascii_digit()),
@@ -203,7 +206,7 @@ fn pack(tree: &Path, archive: &Path) -> Result<()> {
     ]);
     tar.arg("--file").arg(archive).arg(file_name(tree)?);
     let directory = tree.parent().context("a directory")?;
-    command::output(tar.current_dir(directory)).map(drop)
+    command::command_output(tar.current_dir(directory)).map(drop)
 }
 
 fn file_name(path: &Path) -> Result<&str> {
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_manifest_of_the_archive_has_its_components_beside_it() {
-        let text = fs::read_to_string(root().join("spin.toml")).unwrap();
+        let text = fs::read_to_string(workspace_root().join("spin.toml")).unwrap();
         let manifest = of_archive(&text);
         let sources: Vec<_> = manifest.lines().filter(|line| line.starts_with("source")).collect();
         assert_eq!(sources, [r#"source = "kubelease.wasm""#, r#"source = "cleanup_job.wasm""#]);

@@ -11,7 +11,7 @@ use testbed::command;
 
 use crate::build;
 use crate::wasm_target::TARGET;
-use crate::workspace::{cargo, root};
+use crate::workspace::{cargo_command, workspace_root};
 
 /// The options of `cargo xtask mutants`.
 #[derive(Args)]
@@ -34,18 +34,19 @@ struct Defect {
 }
 
 /// Puts each defect into a copy of what is tracked, and requires that it builds and that its test fails.
-pub fn mutants(options: &Options) -> Result<()> {
-    let patches = patches(&options.names)?;
+pub fn run_mutants(options: &Options) -> Result<()> {
+    let patches = list_patches(&options.names)?;
     let scratch = tempfile::tempdir().context("could not make a scratch directory")?;
     copy_tracked(scratch.path())?;
     let mut missed = vec![];
     for patch in &patches {
-        let name = name(patch);
+        let name = patch_name(patch);
         let text = fs::read_to_string(patch).with_context(|| format!("could not read {name}"))?;
-        let defect = Defect::read(&text).with_context(|| format!("`{name}`"))?;
-        apply(scratch.path(), patch, &[]).with_context(|| format!("`{name}` does not apply"))?;
+        let defect = Defect::parse_header(&text).with_context(|| format!("`{name}`"))?;
+        apply_patch(scratch.path(), patch, &[])
+            .with_context(|| format!("`{name}` does not apply"))?;
         let seen = is_seen(scratch.path(), &name, &defect);
-        apply(scratch.path(), patch, &["--reverse"])?;
+        apply_patch(scratch.path(), patch, &["--reverse"])?;
         if !seen? {
             eprintln!("NOT SEEN: {name}");
             missed.push(name);
@@ -59,13 +60,13 @@ pub fn mutants(options: &Options) -> Result<()> {
 /// Returns true if the test of a defect fails as a test does, and not because it does not build.
 fn is_seen(tree: &Path, name: &str, defect: &Defect) -> Result<bool> {
     let test = || {
-        let mut test = cargo("test");
+        let mut test = cargo_command("test");
         // Colours would be between the words that are looked for.
         test.current_dir(tree).args(["--color=never", "--package", &defect.package]);
-        test.arg("--target-dir").arg(target());
+        test.arg("--target-dir").arg(target_directory());
         test
     };
-    command::run(&format!("building {name}"), test().arg("--no-run"))?;
+    command::run_command(&format!("building {name}"), test().arg("--no-run"))?;
     if defect.components {
         build_components(tree)?;
     }
@@ -88,21 +89,21 @@ fn is_seen(tree: &Path, name: &str, defect: &Defect) -> Result<bool> {
 
 /// Builds the components of a tree, where its manifest looks for them, and the host beside the tests.
 fn build_components(tree: &Path) -> Result<()> {
-    build::components_of(tree, &target())?;
+    build::components_of(tree, &target_directory())?;
     let place = Path::new(TARGET).join("release");
     fs::create_dir_all(tree.join("target").join(&place))?;
     for name in ["kubelease.wasm", "cleanup_job.wasm"] {
         let file = place.join(name);
-        fs::copy(target().join(&file), tree.join("target").join(&file))
+        fs::copy(target_directory().join(&file), tree.join("target").join(&file))
             .with_context(|| format!("could not copy {}", file.display()))?;
     }
-    let mut host = cargo("build");
-    host.current_dir(tree).args(["--bin", "dev-host", "--target-dir"]).arg(target());
-    command::run("building dev-host", &mut host)
+    let mut host = cargo_command("build");
+    host.current_dir(tree).args(["--bin", "dev-host", "--target-dir"]).arg(target_directory());
+    command::run_command("building dev-host", &mut host)
 }
 
 impl Defect {
-    fn read(told: &str) -> Result<Self> {
+    fn parse_header(told: &str) -> Result<Self> {
         let head = told.split("\n\n").next().unwrap_or_default();
         let (mut test, mut package, mut environment) = (None, None, vec![]);
         let mut components = false;
@@ -129,8 +130,8 @@ impl Defect {
 }
 
 /// The files of the defects that are named, or all, in order.
-fn patches(names: &[String]) -> Result<Vec<PathBuf>> {
-    let directory = root().join("tests/seeded-defects");
+fn list_patches(names: &[String]) -> Result<Vec<PathBuf>> {
+    let directory = workspace_root().join("tests/seeded-defects");
     if !names.is_empty() {
         let patch = |name: &String| directory.join(format!("{name}.patch"));
         return Ok(names.iter().map(patch).collect());
@@ -147,16 +148,17 @@ fn patches(names: &[String]) -> Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-fn name(patch: &Path) -> String {
+fn patch_name(patch: &Path) -> String {
     patch.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Copies what is tracked, as it is in the work tree.
 fn copy_tracked(to: &Path) -> Result<()> {
     let mut list = Command::new("git");
-    let files = command::output(list.args(["ls-files", "-z"]).current_dir(root()))?;
+    let files =
+        command::command_output(list.args(["ls-files", "-z"]).current_dir(workspace_root()))?;
     for file in files.split('\0').filter(|file| !file.is_empty()) {
-        let (from, to) = (root().join(file), to.join(file));
+        let (from, to) = (workspace_root().join(file), to.join(file));
         // One that was deleted is tracked until that is committed.
         if from.is_file() {
             fs::create_dir_all(to.parent().unwrap_or(&to))?;
@@ -166,18 +168,18 @@ fn copy_tracked(to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn apply(tree: &Path, patch: &Path, options: &[&str]) -> Result<()> {
+fn apply_patch(tree: &Path, patch: &Path, options: &[&str]) -> Result<()> {
     let mut apply = Command::new("git");
     apply.arg("apply").args(options).arg(patch).current_dir(tree);
     // If the scratch directory is within another repository, it would be that one's paths.
     apply.env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(tree));
-    command::output(&mut apply).map(drop)
+    command::command_output(&mut apply).map(drop)
 }
 
 /// Kept between runs, and apart from what is built of the tree itself: Cargo takes one for the other.
-fn target() -> PathBuf {
-    let target =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+fn target_directory() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace_root().join("target"), PathBuf::from);
     target.join("mutants")
 }
 
@@ -194,8 +196,9 @@ mod tests {
             environment: vec![("N".to_owned(), "3".to_owned())],
             components: false,
         };
-        assert_eq!(Defect::read(text).unwrap(), defect);
-        let built = Defect::read("Fails: tests a_test\nBuilds: components\n\nWhy.\n").unwrap();
+        assert_eq!(Defect::parse_header(text).unwrap(), defect);
+        let built =
+            Defect::parse_header("Fails: tests a_test\nBuilds: components\n\nWhy.\n").unwrap();
         assert!(built.components && built.environment.is_empty());
         for text in [
             "",
@@ -204,15 +207,15 @@ mod tests {
             "Fails: a b\nWith: N\n\n",
             "Fails: a b\nBuilds: it\n\n",
         ] {
-            assert!(Defect::read(text).is_err(), "{text:?}");
+            assert!(Defect::parse_header(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn every_defect_says_what_it_breaks() {
-        for patch in patches(&[]).unwrap() {
+        for patch in list_patches(&[]).unwrap() {
             let text = fs::read_to_string(&patch).unwrap();
-            let defect = Defect::read(&text);
+            let defect = Defect::parse_header(&text);
             assert!(defect.is_ok(), "{}: {defect:?}", patch.display());
         }
     }

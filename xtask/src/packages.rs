@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use testbed::command;
 
 /// Sees to it that these programs are on the `PATH`; each comes with its package.
-pub fn install(programs: &[(&str, &str)]) -> Result<()> {
+pub fn install_programs(programs: &[(&str, &str)]) -> Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there =
         |program: &str| env::split_paths(&path).any(|directory| directory.join(program).is_file());
@@ -18,16 +18,16 @@ pub fn install(programs: &[(&str, &str)]) -> Result<()> {
     }
     let names = packages.iter().map(|name| **name).collect::<Vec<_>>().join(", ");
     let install = || {
-        command::run("asking Debian for its packages", &mut apt(&["update"]))?;
-        let mut install = apt(&["install", "--no-install-recommends"]);
-        command::run(&format!("installing {names}"), install.args(&packages))
+        command::run_command("asking Debian for its packages", &mut apt_command(&["update"]))?;
+        let mut install = apt_command(&["install", "--no-install-recommends"]);
+        command::run_command(&format!("installing {names}"), install.args(&packages))
     };
     install().with_context(|| {
         format!("programs of these packages are missing, and only root can install them: {names}")
     })
 }
 
-fn apt(arguments: &[&str]) -> Command {
+fn apt_command(arguments: &[&str]) -> Command {
     let mut apt = Command::new("apt-get");
     apt.args(["--yes", "--quiet=2"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     apt

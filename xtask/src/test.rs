@@ -6,7 +6,7 @@ use testbed::command;
 use testbed::control_plane::{Assets, KUBERNETES_VARIABLE, Release};
 use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 
-use crate::workspace::cargo;
+use crate::workspace::cargo_command;
 use crate::{HostKind, HostOptions, build, packages};
 
 /// The options of `cargo xtask test`.
@@ -32,16 +32,16 @@ pub fn test(options: &Options) -> Result<()> {
     };
     prepare(&options.rest, options.kubernetes)?;
 
-    let mut tests = cargo("test");
+    let mut tests = cargo_command("test");
     tests.arg("--no-fail-fast").args(&options.rest);
     if let Some(spin) = spin {
         tests.env(HOST_VARIABLE, "spin").env(SPIN_VARIABLE, spin);
     }
     if let Some(release) = options.kubernetes {
-        eprintln!("the cluster is Kubernetes {}", release.kubernetes()?);
-        tests.env(KUBERNETES_VARIABLE, release.minor());
+        eprintln!("the cluster is Kubernetes {}", release.kubernetes_version()?);
+        tests.env(KUBERNETES_VARIABLE, release.minor_version());
     }
-    command::show("testing", &mut tests)
+    command::run_shown("testing", &mut tests)
 }
 
 /// Builds and installs what the tests need, and builds the tests that `selection` tells `cargo test`.
@@ -49,23 +49,26 @@ pub fn test(options: &Options) -> Result<()> {
 /// Side by side: what is compiled for wasm, what is compiled for this machine, and the cluster's programs.
 pub fn prepare(selection: &[String], kubernetes: Option<Release>) -> Result<()> {
     let components = || {
-        build::components()?;
-        build::probe()?;
+        build::build_components()?;
+        build::build_probe()?;
         build::store_suite()
     };
     let tests = || {
         // Told to test some packages, Cargo builds no program of another.
         build::dev_host()?;
-        command::run("building the tests", cargo("test").arg("--no-run").args(selection))
+        command::run_command(
+            "building the tests",
+            cargo_command("test").arg("--no-run").args(selection),
+        )
     };
     let programs = || {
-        packages::install(&PROGRAMS).context("the tests start programs of others")?;
+        packages::install_programs(&PROGRAMS).context("the tests start programs of others")?;
         match kubernetes {
             Some(release) => Assets::prepare_release(Some(release)),
-            None => Assets::prepare(),
+            None => Assets::prepare_assets(),
         }
     };
-    command::both(programs, || command::both(components, tests)).map(drop)
+    command::do_both(programs, || command::do_both(components, tests)).map(drop)
 }
 
 /// Programs that tests start, each with its package: a real Redis for its store, curl for the script of the `CronJob`, a

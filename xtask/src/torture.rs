@@ -7,7 +7,7 @@ use clap::Args;
 use testbed::command;
 
 use crate::test;
-use crate::workspace::cargo;
+use crate::workspace::cargo_command;
 
 /// The options of `cargo xtask torture`.
 #[derive(Args)]
@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 /// Prepares what the tests need, and runs those that are in `tests/torture` for as long as they may take.
-pub fn torture(options: &Options) -> Result<()> {
+pub fn run_torture(options: &Options) -> Result<()> {
     // Not by its package, for which other features would be built of what it stands on.
     let selection = ["--test", "torture"].map(str::to_owned);
     test::prepare(&selection, None)?;
@@ -36,7 +36,7 @@ pub fn torture(options: &Options) -> Result<()> {
         None => SystemTime::now().duration_since(UNIX_EPOCH).context("a time")?.as_secs(),
     };
     eprintln!("the seed is {seed}");
-    let mut tests = cargo("test");
+    let mut tests = cargo_command("test");
     tests.args(&selection);
     tests.env("KUBELEASE_TORTURE_SEED", seed.to_string());
     if let Some(point) = &options.point {
@@ -45,5 +45,5 @@ pub fn torture(options: &Options) -> Result<()> {
         let minutes = options.minutes.to_string();
         tests.env("KUBELEASE_TORTURE_MINUTES", minutes).args(["--", "--nocapture"]);
     }
-    command::show("torturing", &mut tests)
+    command::run_shown("torturing", &mut tests)
 }

@@ -19,7 +19,7 @@ use testbed::control_plane::{self, Assets, ControlPlane};
 use testbed::host::{App, DevHost, Host, Spin};
 use testbed::http::Http;
 use testbed::kubelease::{self, ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN, Settings};
-use testbed::process::Keeper;
+use testbed::process::Supervisor;
 use testbed::random;
 
 use self::cluster::Cluster;
@@ -44,7 +44,7 @@ pub struct Options {
     listen: Option<SocketAddr>,
 
     /// The directory that is kept between runs.
-    #[arg(long, value_name = "DIR", default_value_os_t = workspace::root().join(".kubelease"))]
+    #[arg(long, value_name = "DIR", default_value_os_t = workspace::workspace_root().join(".kubelease"))]
     state_dir: PathBuf,
 
     /// Print one line of JSON when ready, and nothing else on the standard output.
@@ -56,33 +56,37 @@ pub struct Options {
 }
 
 /// Starts everything, shows that it works, and serves until Ctrl-C.
-pub fn up(options: &Options) -> Result<()> {
+pub fn start_all(options: &Options) -> Result<()> {
     let start = Instant::now();
     // Missing, it is told before minutes of building.
     let spin = match options.host.host {
         HostKind::Spin => Some(Spin { program: options.host.spin_program()? }),
         HostKind::DevHost => None,
     };
-    let state = State::open(&options.state_dir)?;
-    let keeper = Keeper::holding(state.lock()?)?;
+    let state = State::open_directory(&options.state_dir)?;
+    let keeper = Supervisor::with_lock(state.lock_directory()?)?;
 
     // What is declared later ends earlier: kubelease before its cluster.
     let ((cluster, local), host) =
-        command::both(|| find_cluster(options, &state, &keeper), || build_host(spin))?;
-    let settings = settings(&state, &cluster)?;
-    let app = App { listen: listen(options), ..kubelease::app(&settings, &state.path(HOST_DIR))? };
+        command::do_both(|| find_cluster(options, &state, &keeper), || build_host(spin))?;
+    let settings = up_settings(&state, &cluster)?;
+    let app = App {
+        listen: listen_address(options),
+        ..kubelease::write_app(&settings, &state.file_path(HOST_DIR))?
+    };
     eprintln!("starting kubelease on {}, and preparing the cluster", host.name());
-    let (running, token) = command::both(
-        || host.start(&app, &keeper),
+    let (running, token) = command::do_both(
+        || host.start_app(&app, &keeper),
         || prepare_cluster(&cluster, local.as_ref(), &keeper),
     )?;
 
-    let administrator = Http::plain(&running.url()).bearing(settings.variable(ADMIN_TOKEN));
+    let administrator =
+        Http::without_tls(&running.url()).with_bearer(settings.variable(ADMIN_TOKEN));
     eprintln!("registering the cluster and leasing a token");
-    demo::register(&cluster, &token, &administrator)?;
-    let greeting = demo::lease(&cluster, &administrator, keeper.scratch())?;
+    demo::register_cluster(&cluster, &token, &administrator)?;
+    let greeting = demo::lease_token(&cluster, &administrator, keeper.scratch_directory())?;
     eprintln!("with the leased token, `kubectl auth whoami` says:\n{greeting}");
-    scripts::write(&state, &running.url(), &cluster)?;
+    scripts::write_scripts(&state, &running.url(), &cluster)?;
     playground::write_examples(&state)?;
     eprintln!("ready after {:.1} s", start.elapsed().as_secs_f64());
     if options.json {
@@ -95,19 +99,19 @@ pub fn up(options: &Options) -> Result<()> {
         });
         println!("{ready}");
     } else {
-        println!("{}", instructions(&running.url(), &state, local.is_some()));
+        println!("{}", print_instructions(&running.url(), &state, local.is_some()));
     }
 
-    sweep_on_a_timer(Http::plain(&running.url()).bearing(settings.variable(SWEEP_TOKEN)));
+    sweep_on_a_timer(Http::without_tls(&running.url()).with_bearer(settings.variable(SWEEP_TOKEN)));
     until_interrupted(|| {
-        running.check()?;
-        local.as_ref().map_or(Ok(()), ControlPlane::check)
+        running.check_running()?;
+        local.as_ref().map_or(Ok(()), ControlPlane::check_running)
     })?;
     eprintln!("ending");
     if options.kubeconfig.is_some() {
         eprintln!("the namespace `{}` stays in the cluster", demo::NAMESPACE);
     }
-    running.stop()
+    running.stop_host()
 }
 
 /// Has what is due taken back, as a schedule would.
@@ -124,32 +128,32 @@ fn sweep_on_a_timer(sweeper: Http) {
 /// Builds what will be run, and the host unless that is a Spin.
 fn build_host(spin: Option<Spin>) -> Result<Box<dyn Host>> {
     if let Some(spin) = spin {
-        build::components()?;
+        build::build_components()?;
         return Ok(Box::new(spin));
     }
-    build::all()?;
-    Ok(Box::new(DevHost::built()?))
+    build::build_all()?;
+    Ok(Box::new(DevHost::find_built()?))
 }
 
 /// Finds the cluster that the user names, or starts the local one.
 fn find_cluster(
     options: &Options,
     state: &State,
-    keeper: &Keeper,
+    keeper: &Supervisor,
 ) -> Result<(Cluster, Option<ControlPlane>)> {
     if let Some(file) = &options.kubeconfig {
-        return Ok((Cluster::of(file, options.context.as_deref(), state)?, None));
+        return Ok((Cluster::from_kubeconfig(file, options.context.as_deref(), state)?, None));
     }
-    Assets::prepare()?;
+    Assets::prepare_assets()?;
     eprintln!("starting a cluster");
-    let home = state.path("control-plane");
+    let home = state.file_path("control-plane");
     let options = control_plane::Options {
         state_dir: Some(home),
         collects_garbage: true,
         ..control_plane::Options::default()
     };
     let local = ControlPlane::start_with(&options, keeper.clone())?;
-    Ok((Cluster::local(&local), Some(local)))
+    Ok((Cluster::from_control_plane(&local), Some(local)))
 }
 
 /// Creates what the examples need, and returns a token of kubelease's account.
@@ -159,27 +163,27 @@ fn find_cluster(
 fn prepare_cluster(
     cluster: &Cluster,
     local: Option<&ControlPlane>,
-    keeper: &Keeper,
+    keeper: &Supervisor,
 ) -> Result<String> {
-    let scratch = keeper.scratch();
+    let scratch = keeper.scratch_directory();
     let playground = || match local {
-        Some(_) => playground::prepare(cluster, scratch),
+        Some(_) => playground::prepare_namespace(cluster, scratch),
         None => Ok(()),
     };
-    let (token, ()) = command::both(|| demo::prepare(cluster, scratch), playground)?;
+    let (token, ()) = command::do_both(|| demo::prepare_cluster(cluster, scratch), playground)?;
     Ok(token)
 }
 
 /// The same secrets in every run, or what was sealed could not be opened.
-fn settings(state: &State, cluster: &Cluster) -> Result<Settings> {
+fn up_settings(state: &State, cluster: &Cluster) -> Result<Settings> {
     let variables = [
-        (ADMIN_TOKEN, state.secret(ADMIN_TOKEN, random::token)?),
-        (MASTER_KEY, state.secret(MASTER_KEY, random::key)?),
-        (SWEEP_TOKEN, state.secret(SWEEP_TOKEN, random::token)?),
+        (ADMIN_TOKEN, state.secret_file(ADMIN_TOKEN, random::random_token)?),
+        (MASTER_KEY, state.secret_file(MASTER_KEY, random::random_key)?),
+        (SWEEP_TOKEN, state.secret_file(SWEEP_TOKEN, random::random_token)?),
     ];
     Ok(Settings {
         variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
-        cluster_host: cluster.host()?.to_owned(),
+        cluster_host: cluster.host_name()?.to_owned(),
         ca: cluster.ca.clone(),
         client_certificate: None,
         trusted: vec![],
@@ -188,14 +192,14 @@ fn settings(state: &State, cluster: &Cluster) -> Result<Settings> {
     })
 }
 
-fn listen(options: &Options) -> Option<SocketAddr> {
+fn listen_address(options: &Options) -> Option<SocketAddr> {
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 3000));
     options.listen.or_else(|| TcpListener::bind(usual).is_ok().then_some(usual))
 }
 
 /// Returns what to try now; each indented line is a command.
-fn instructions(url: &str, state: &State, playground: bool) -> String {
-    let directory = scripts::quoted(&state.directory().display().to_string());
+fn print_instructions(url: &str, state: &State, playground: bool) -> String {
+    let directory = scripts::quote_word(&state.directory().display().to_string());
     let mut text = format!(
         "kubelease serves {url}. Lease a token, and run kubectl with nothing but that:\n\n  \
          cd {directory}\n  ./leased {} auth whoami\n\n",
@@ -205,7 +209,7 @@ fn instructions(url: &str, state: &State, playground: bool) -> String {
         text += "\
 In the namespace `playground` every kind of lease works: put a dynamic secret, and use a lease of it.
 Change a file to try something else; `api METHOD PATH [BODY]` asks for whatever docs/api.md tells.\n\n";
-        text.extend(EXAMPLES.iter().map(Example::command));
+        text.extend(EXAMPLES.iter().map(Example::command_text));
         text += "\n";
     }
     text + "Ctrl-C ends it all."

@@ -13,7 +13,7 @@ use testbed::{cache, command};
 use crate::workspace;
 
 /// Sees to it that this workspace's compiler can build for [`TARGET`].
-pub fn prepare() -> Result<()> {
+pub fn prepare_target() -> Result<()> {
     let toolchain = Toolchain::of_the_workspace()?;
     if toolchain.has_target()? {
         return Ok(());
@@ -42,8 +42,8 @@ struct Toolchain {
 
 impl Toolchain {
     fn of_the_workspace() -> Result<Self> {
-        let sysroot = rustc(&["--print", "sysroot"])?;
-        let verbose = rustc(&["--version", "--verbose"])?;
+        let sysroot = rustc_output(&["--print", "sysroot"])?;
+        let verbose = rustc_output(&["--version", "--verbose"])?;
         let field = |name: &str| {
             let value = verbose.lines().find_map(|line| line.strip_prefix(name));
             value
@@ -66,11 +66,13 @@ impl Toolchain {
         if !libraries.is_dir() {
             return Ok(false);
         }
-        Ok(files(&libraries, "rlib")?.iter().any(|file| file_name(file).starts_with("libstd-")))
+        Ok(list_files(&libraries, "rlib")?
+            .iter()
+            .any(|file| file_name(file).starts_with("libstd-")))
     }
 
     /// This toolchain's own Cargo and compiler, whatever directory they run in.
-    fn cargo(&self) -> Command {
+    fn cargo_command(&self) -> Command {
         let mut cargo = Command::new(self.sysroot.join("bin/cargo"));
         workspace::clear_outer_cargo(&mut cargo);
         cargo.env("RUSTC", self.sysroot.join("bin/rustc"));
@@ -78,42 +80,46 @@ impl Toolchain {
     }
 }
 
-fn rustc(arguments: &[&str]) -> Result<String> {
-    command::output(Command::new("rustc").args(arguments).current_dir(workspace::root()))
+fn rustc_output(arguments: &[&str]) -> Result<String> {
+    command::command_output(
+        Command::new("rustc").args(arguments).current_dir(workspace::workspace_root()),
+    )
 }
 
 fn from_rustup(toolchain: &Toolchain) -> Result<()> {
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", TARGET]).current_dir(workspace::root());
-    command::run(&format!("adding the target {TARGET} with rustup"), &mut rustup)?;
+    rustup.args(["target", "add", TARGET]).current_dir(workspace::workspace_root());
+    command::run_command(&format!("adding the target {TARGET} with rustup"), &mut rustup)?;
     ensure!(toolchain.has_target()?, "rustup added the target to another toolchain");
     Ok(())
 }
 
 fn from_debian(toolchain: &Toolchain) -> Result<()> {
-    let work = cache::directory(&format!("{TARGET}-{}", toolchain.release))?;
-    let _lock = cache::lock(&work)?;
+    let work = cache::cache_directory(&format!("{TARGET}-{}", toolchain.release))?;
+    let _lock = cache::lock_directory(&work)?;
     if toolchain.has_target()? {
         return Ok(());
     }
-    let packages = download(&work, &toolchain.release)?;
+    let packages = download_sources(&work, &toolchain.release)?;
     let libraries = build(toolchain, &work, &packages)?;
-    install(toolchain, &libraries, &packages.join("usr/lib").join(TARGET))?;
+    install_libraries(toolchain, &libraries, &packages.join("usr/lib").join(TARGET))?;
     try_out(toolchain, &work)?;
     fs::remove_dir_all(&work)?;
     Ok(())
 }
 
 /// Unpacks Debian's sources of exactly this compiler's library, and the C library it links to.
-fn download(work: &Path, release: &str) -> Result<PathBuf> {
+fn download_sources(work: &Path, release: &str) -> Result<PathBuf> {
     let apt = Apt { directory: work.join("apt") };
     for suite in SUITES {
-        apt.update(suite)?;
-        let Some(sources) = apt.newest("rust-src", &format!("{release}+"))? else { continue };
-        let Some(libc) = apt.newest("wasi-libc", "")? else { continue };
+        apt.update_lists(suite)?;
+        let Some(sources) = apt.newest_version("rust-src", &format!("{release}+"))? else {
+            continue;
+        };
+        let Some(libc) = apt.newest_version("wasi-libc", "")? else { continue };
         let root = work.join("packages");
         for package in [format!("rust-src={sources}"), format!("wasi-libc={libc}")] {
-            apt.unpack(&package, &root)?;
+            apt.unpack_package(&package, &root)?;
         }
         let version = root.join("usr/src").join(format!("rustc-{release}"));
         ensure!(
@@ -132,7 +138,7 @@ struct Apt {
 }
 
 impl Apt {
-    fn update(&self, suite: &str) -> Result<()> {
+    fn update_lists(&self, suite: &str) -> Result<()> {
         if self.directory.exists() {
             fs::remove_dir_all(&self.directory)?;
         }
@@ -141,34 +147,35 @@ impl Apt {
         }
         let line = format!("deb [signed-by={KEYRING}] {MIRROR} {suite} main\n");
         fs::write(self.directory.join("sources.list"), line)?;
-        command::run(
+        command::run_command(
             &format!("asking Debian what {suite} holds"),
-            self.command("apt-get").args(["--quiet=2", "update"]),
+            self.apt_command("apt-get").args(["--quiet=2", "update"]),
         )
     }
 
     /// The newest version of a package that starts with `prefix`.
-    fn newest(&self, package: &str, prefix: &str) -> Result<Option<String>> {
-        let listing = command::output(self.command("apt-cache").args(["madison", package]))?;
-        Ok(newest(&listing, prefix).map(str::to_owned))
+    fn newest_version(&self, package: &str, prefix: &str) -> Result<Option<String>> {
+        let listing =
+            command::command_output(self.apt_command("apt-cache").args(["madison", package]))?;
+        Ok(newest_in(&listing, prefix).map(str::to_owned))
     }
 
-    fn unpack(&self, package: &str, into: &Path) -> Result<()> {
+    fn unpack_package(&self, package: &str, into: &Path) -> Result<()> {
         let downloads = self.directory.join("downloads");
-        command::run(
+        command::run_command(
             &format!("downloading {package}"),
-            self.command("apt-get")
+            self.apt_command("apt-get")
                 .args(["--quiet=2", "download", package])
                 .current_dir(&downloads),
         )?;
-        for file in files(&downloads, "deb")? {
-            command::output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(into))?;
+        for file in list_files(&downloads, "deb")? {
+            command::command_output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(into))?;
             fs::remove_file(file)?;
         }
         Ok(())
     }
 
-    fn command(&self, program: &str) -> Command {
+    fn apt_command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         for (option, value) in [
             ("Dir::Etc::SourceList", self.directory.join("sources.list")),
@@ -189,7 +196,7 @@ impl Apt {
 }
 
 /// The first version that starts with `prefix` in the output of `apt-cache madison`, newest first.
-fn newest<'a>(madison: &'a str, prefix: &str) -> Option<&'a str> {
+fn newest_in<'a>(madison: &'a str, prefix: &str) -> Option<&'a str> {
     let versions = madison.lines().filter_map(|line| Some(line.split('|').nth(1)?.trim()));
     versions.into_iter().find(|version| version.starts_with(prefix))
 }
@@ -199,7 +206,7 @@ fn newest<'a>(madison: &'a str, prefix: &str) -> Option<&'a str> {
 /// Without embedded bitcode it could not take part in link-time optimization. The paths in it are
 /// those of rustup's builds, so that a component is the same wherever it is built.
 fn build(toolchain: &Toolchain, work: &Path, packages: &Path) -> Result<PathBuf> {
-    let sources = SourceLink::make(toolchain, packages)?;
+    let sources = SourceLink::link_sources(toolchain, packages)?;
     let krate = empty_crate(&work.join("empty"), "")?;
     let target = work.join("target");
     let flags = format!(
@@ -207,10 +214,10 @@ fn build(toolchain: &Toolchain, work: &Path, packages: &Path) -> Result<PathBuf>
         sources.path.display(),
         toolchain.commit
     );
-    command::run(
+    command::run_command(
         &format!("building the standard library for {TARGET}"),
         toolchain
-            .cargo()
+            .cargo_command()
             .current_dir(krate)
             .args(["build", "--quiet", "--release", "--target", TARGET])
             .arg("-Zbuild-std=std,panic_abort,proc_macro,test")
@@ -230,7 +237,7 @@ struct SourceLink {
 }
 
 impl SourceLink {
-    fn make(toolchain: &Toolchain, packages: &Path) -> Result<Self> {
+    fn link_sources(toolchain: &Toolchain, packages: &Path) -> Result<Self> {
         let path = toolchain.rustlib().join("src/rust");
         let stale = path.is_symlink() && !path.exists();
         if stale {
@@ -258,19 +265,19 @@ impl Drop for SourceLink {
 }
 
 /// Puts the libraries where the compiler looks for them, all at once.
-fn install(toolchain: &Toolchain, libraries: &Path, libc: &Path) -> Result<()> {
+fn install_libraries(toolchain: &Toolchain, libraries: &Path, libc: &Path) -> Result<()> {
     let rustlib = toolchain.rustlib();
     let unfinished = tempfile::tempdir_in(&rustlib)
         .with_context(|| format!("could not write to {}", rustlib.display()))?;
     let place = unfinished.path().join("lib");
     let objects = place.join("self-contained");
     fs::create_dir_all(&objects)?;
-    for file in files(libraries, "rlib")? {
+    for file in list_files(libraries, "rlib")? {
         if !file_name(&file).starts_with(&format!("lib{EMPTY_CRATE}-")) {
             fs::copy(&file, place.join(file_name(&file)))?;
         }
     }
-    for file in [files(libc, "o")?, files(libc, "a")?].concat() {
+    for file in [list_files(libc, "o")?, list_files(libc, "a")?].concat() {
         fs::copy(&file, objects.join(file_name(&file)))?;
     }
     let target = rustlib.join(TARGET);
@@ -290,10 +297,10 @@ fn try_out(toolchain: &Toolchain, work: &Path) -> Result<()> {
         krate.join("src/main.rs"),
         "fn main() {\n    println!(\"{:?}\", std::env::args());\n}\n",
     )?;
-    let mut cargo = toolchain.cargo();
+    let mut cargo = toolchain.cargo_command();
     cargo.args(["build", "--quiet", "--release", "--target", TARGET]).current_dir(&krate);
     cargo.arg("--target-dir").arg(work.join("target")).env("CARGO_ENCODED_RUSTFLAGS", "");
-    command::run("trying it out", &mut cargo).inspect_err(|_| {
+    command::run_command("trying it out", &mut cargo).inspect_err(|_| {
         let _ = fs::remove_dir_all(toolchain.rustlib().join(TARGET));
     })
 }
@@ -308,7 +315,7 @@ fn empty_crate(directory: &Path, more: &str) -> Result<PathBuf> {
     Ok(directory.to_owned())
 }
 
-fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+fn list_files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
     let mut files = entries.with_context(|| format!("could not list {}", directory.display()))?;
@@ -346,9 +353,9 @@ mod tests {
             ("1.9", None),
             ("1.95.1", None),
         ] {
-            assert_eq!(newest(madison, &format!("{release}+")), version, "{release}");
+            assert_eq!(newest_in(madison, &format!("{release}+")), version, "{release}");
         }
-        assert_eq!(newest(madison, ""), Some("1.96.1+dfsg1-2~bpo13+1"));
-        assert_eq!(newest("", "1.95.0+"), None);
+        assert_eq!(newest_in(madison, ""), Some("1.96.1+dfsg1-2~bpo13+1"));
+        assert_eq!(newest_in("", "1.95.0+"), None);
     }
 }

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::Command;
 
 /// The workspace's root.
-pub fn root() -> &'static Path {
+pub fn workspace_root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
 }
 
 /// Cargo, with the workspace's toolchain, in its root.
-pub fn cargo(subcommand: &str) -> Command {
+pub fn cargo_command(subcommand: &str) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.arg(subcommand).current_dir(root());
+    cargo.arg(subcommand).current_dir(workspace_root());
     clear_outer_cargo(&mut cargo);
     cargo
 }
@@ -71,7 +71,7 @@ mod tests {
     fn cargo_does_not_see_what_a_test_is_told() {
         // Cargo has set this for the test that runs now.
         assert!(env::var_os("CARGO_PKG_NAME").is_some());
-        let cargo = cargo("build");
+        let cargo = cargo_command("build");
         let cleared: Vec<_> = cargo.get_envs().filter(|(_, value)| value.is_none()).collect();
         for name in ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"] {
             assert!(cleared.iter().any(|(it, _)| *it == name), "{name}: {cleared:?}");

@@ -14,17 +14,17 @@ use testbed::command;
 use testbed::control_plane::Assets;
 use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 use testbed::http::Http;
-use testbed::process::{Keeper, Process};
-use testbed::wait::{eventually, not_yet};
+use testbed::process::{Process, Supervisor};
+use testbed::wait::{not_yet, wait_until};
 
 #[test]
 fn it_serves_and_after_a_crash_it_serves_the_same_leases() -> Result<()> {
-    let keeper = Keeper::new()?;
+    let keeper = Supervisor::new()?;
     let (up, ready) = start_with_json(&keeper)?;
     assert_eq!(ready["target"], "local");
     let kubelease = administrator(&ready)?;
     let leases = "/api/v1/dynamic-secrets/deployer/leases";
-    let lease = kubelease.post(leases, &json!({ "ttl": "20m" }))?.expect(201)?;
+    let lease = kubelease.post(leases, &json!({ "ttl": "20m" }))?.expect_status(201)?;
     whoami(&ready)?;
     put_what_cannot_be_issued(&kubelease)?;
     for secret in ["admin_token", "sweep_token"] {
@@ -38,7 +38,7 @@ fn it_serves_and_after_a_crash_it_serves_the_same_leases() -> Result<()> {
     let (up, again) = start_with_json(&keeper)?;
     assert_eq!(again["admin_token"], ready["admin_token"]);
     let path = format!("/api/v1/leases/{}", text(&lease["lease_id"])?);
-    let found = administrator(&again)?.get(&path)?.expect(200)?;
+    let found = administrator(&again)?.get(&path)?.expect_status(200)?;
     assert_eq!(found["jti"], lease["jti"]);
     whoami(&again)?;
 
@@ -50,11 +50,11 @@ fn it_serves_and_after_a_crash_it_serves_the_same_leases() -> Result<()> {
 
 #[test]
 fn every_command_that_it_prints_works_when_it_is_pasted() -> Result<()> {
-    let keeper = Keeper::new()?;
+    let keeper = Supervisor::new()?;
     // Not on the usual port, which the other test may have.
     let (up, printed) = start(&keeper, "--listen 127.0.0.1:0", "Ctrl-C ends it all.\n")?;
     let commands: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
-    let answers = command::output(Command::new("sh").args(["-ec", &commands.join("\n")]))
+    let answers = command::command_output(Command::new("sh").args(["-ec", &commands.join("\n")]))
         .with_context(|| printed.clone())?;
     for account in ["kubelease-demo:deployer", "playground:deployer"] {
         assert!(answers.contains(&format!("system:serviceaccount:{account}")), "{answers}");
@@ -63,8 +63,9 @@ fn every_command_that_it_prints_works_when_it_is_pasted() -> Result<()> {
     let token = fs::read_to_string(state_dir(&keeper).join("admin_token"))?;
     let url = printed.split_whitespace().find(|word| word.starts_with("http://"));
     let url = url.context("no address")?.trim_end_matches('.');
-    let leases = Http::plain(url).bearing(&token);
-    let leases = leases.get("/api/v1/leases?namespace=playground&state=active")?.expect(200)?;
+    let leases = Http::without_tls(url).with_bearer(&token);
+    let leases =
+        leases.get("/api/v1/leases?namespace=playground&state=active")?.expect_status(200)?;
     let items = leases["items"].as_array().context("a page")?;
     let modes: Vec<_> =
         items.iter().map(|lease| (&lease["dynamic_secret"], &lease["mode"])).collect();
@@ -88,8 +89,8 @@ fn every_command_that_it_prints_works_when_it_is_pasted() -> Result<()> {
 fn put_what_cannot_be_issued(kubelease: &Http) -> Result<()> {
     let account = json!({ "type": "existing", "name": "deployer" });
     let secret = json!({ "target": "local", "account": account, "namespaces": ["elsewhere"] });
-    kubelease.put("/api/v1/dynamic-secrets/elsewhere", &secret)?.expect(201)?;
-    let check = kubelease.post("/api/v1/targets/local/check", &json!({}))?.expect(200)?;
+    kubelease.put("/api/v1/dynamic-secrets/elsewhere", &secret)?.expect_status(201)?;
+    let check = kubelease.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
     assert_eq!(check["ok"], false, "{check}");
     Ok(())
 }
@@ -98,7 +99,7 @@ fn put_what_cannot_be_issued(kubelease: &Http) -> Result<()> {
 fn interrupt(up: &Process) -> Result<()> {
     let pid = Pid::from_raw(up.pid().cast_signed()).context("a process has an id")?;
     kill_process(pid, Signal::INT)?;
-    let how = eventually("the end", PATIENCE, || match up.check() {
+    let how = wait_until("the end", PATIENCE, || match up.check_running() {
         Ok(()) => Err(not_yet("it still runs")),
         Err(ended) => Ok(ended.to_string()),
     })?;
@@ -107,15 +108,15 @@ fn interrupt(up: &Process) -> Result<()> {
 }
 
 /// Starts it and waits for the one line that it prints.
-fn start_with_json(keeper: &Keeper) -> Result<(Process, Value)> {
+fn start_with_json(keeper: &Supervisor) -> Result<(Process, Value)> {
     let (up, line) = start(keeper, "--json", "\n")?;
     assert_eq!(line.lines().count(), 1, "{line}");
     Ok((up, serde_json::from_str(&line)?))
 }
 
 /// Starts it with more options and waits until what it prints ends in `last_words`.
-fn start(keeper: &Keeper, options: &str, last_words: &str) -> Result<(Process, String)> {
-    let output = tempfile::Builder::new().tempfile_in(keeper.scratch())?.into_temp_path();
+fn start(keeper: &Supervisor, options: &str, last_words: &str) -> Result<(Process, String)> {
+    let output = tempfile::Builder::new().tempfile_in(keeper.scratch_directory())?.into_temp_path();
     let mut up = Command::new("sh");
     up.args(["-c", "exec \"$0\" up $5 --state-dir \"$1\" --host \"$2\" --spin \"$3\" > \"$4\""]);
     up.arg(env!("CARGO_BIN_EXE_xtask")).arg(state_dir(keeper));
@@ -123,9 +124,9 @@ fn start(keeper: &Keeper, options: &str, last_words: &str) -> Result<(Process, S
     up.arg(std::env::var_os(SPIN_VARIABLE).unwrap_or_else(|| "spin".into()));
     // A backtrace would push the error itself out of the last lines, which are what is shown of it.
     up.arg(output.as_os_str()).arg(options).env("CARGO", "true").env("RUST_BACKTRACE", "0");
-    let up = keeper.spawn("up", &mut up, &keeper.scratch().join("log"))?;
-    let printed = eventually("the last words", PATIENCE, || {
-        up.check()?;
+    let up = keeper.spawn_process("up", &mut up, &keeper.scratch_directory().join("log"))?;
+    let printed = wait_until("the last words", PATIENCE, || {
+        up.check_running()?;
         let printed = fs::read_to_string(&output).unwrap_or_default();
         if printed.ends_with(last_words) { Ok(printed) } else { Err(not_yet(printed)) }
     })?;
@@ -133,13 +134,13 @@ fn start(keeper: &Keeper, options: &str, last_words: &str) -> Result<(Process, S
 }
 
 fn administrator(ready: &Value) -> Result<Http> {
-    Ok(Http::plain(text(&ready["url"])?).bearing(text(&ready["admin_token"])?))
+    Ok(Http::without_tls(text(&ready["url"])?).with_bearer(text(&ready["admin_token"])?))
 }
 
 fn whoami(ready: &Value) -> Result<()> {
-    let mut kubectl = Command::new(Assets::kubectl()?);
+    let mut kubectl = Command::new(Assets::prepare_kubectl()?);
     kubectl.arg("--kubeconfig").arg(text(&ready["kubeconfig"])?).args(["auth", "whoami"]);
-    let answer = command::output(&mut kubectl)?;
+    let answer = command::command_output(&mut kubectl)?;
     assert!(answer.contains("kubelease-admin"), "{answer}");
     Ok(())
 }
@@ -156,8 +157,8 @@ fn command_lines() -> Result<String> {
     Ok(lines)
 }
 
-fn state_dir(keeper: &Keeper) -> PathBuf {
-    keeper.scratch().join("state")
+fn state_dir(keeper: &Supervisor) -> PathBuf {
+    keeper.scratch_directory().join("state")
 }
 
 fn text(value: &Value) -> Result<&str> {

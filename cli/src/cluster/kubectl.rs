@@ -47,31 +47,31 @@ struct Cluster {
 
 impl Kubectl {
     /// Returns the API server of the context.
-    pub fn server(&self) -> Result<Server, Failure> {
+    pub fn read_server(&self) -> Result<Server, Failure> {
         let view = ["config", "view", "--minify", "--flatten", "--raw", "-o", "json"];
-        let printed = self.run(&view, None)?;
+        let printed = self.run_kubectl(&view, None)?;
         let read = serde_json::from_str::<Kubeconfig>(&printed);
-        let read = read.map_err(|error| Failure::error(format!("the kubeconfig: {error}")))?;
+        let read = read.map_err(|error| Failure::from_text(format!("the kubeconfig: {error}")))?;
         let cluster = read.clusters.into_iter().next().map(|named| named.cluster);
         let cluster = cluster.ok_or_else(|| {
-            Failure::error(format!("the context `{}` has no cluster", self.context))
+            Failure::from_text(format!("the context `{}` has no cluster", self.context))
         })?;
         if cluster.insecure_skip_tls_verify {
             let why = "the context does not verify the API server, which kubelease always does";
-            return Err(Failure::error(why)
+            return Err(Failure::from_text(why)
                 .with_hint("Put the cluster's CA into the kubeconfig: `certificate-authority`."));
         }
         let decode = |data: String| {
             let pem = BASE64_STANDARD.decode(data).ok().and_then(|pem| String::from_utf8(pem).ok());
-            pem.ok_or_else(|| Failure::error("the CA in the kubeconfig is no PEM"))
+            pem.ok_or_else(|| Failure::from_text("the CA in the kubeconfig is no PEM"))
         };
         let ca_certificate = cluster.certificate_authority_data.map(decode).transpose()?;
         Ok(Server { url: cluster.server, ca_certificate })
     }
 
     /// Applies a manifest, and returns what kubectl says of it.
-    pub fn apply(&self, manifest: &str) -> Result<String, Failure> {
-        self.run(&["apply", "-f", "-"], Some(manifest))
+    pub fn apply_manifest(&self, manifest: &str) -> Result<String, Failure> {
+        self.run_kubectl(&["apply", "-f", "-"], Some(manifest))
     }
 
     /// Returns a token of a `ServiceAccount` for as long as is asked for, or as the cluster allows.
@@ -81,13 +81,14 @@ impl Kubectl {
         duration: &str,
     ) -> Result<Token, Failure> {
         let duration = format!("--duration={duration}");
-        let printed = self.run(&["create", "token", name, "-n", namespace, &duration], None)?;
+        let printed =
+            self.run_kubectl(&["create", "token", name, "-n", namespace, &duration], None)?;
         Token::new(&printed)
-            .map_err(|error| Failure::error(format!("the token of kubectl: {error}")))
+            .map_err(|error| Failure::from_text(format!("the token of kubectl: {error}")))
     }
 
     /// Runs kubectl and returns what it prints. What it complains of goes to our standard error.
-    fn run(&self, arguments: &[&str], input: Option<&str>) -> Result<String, Failure> {
+    fn run_kubectl(&self, arguments: &[&str], input: Option<&str>) -> Result<String, Failure> {
         let mut command = Command::new("kubectl");
         command.arg(format!("--context={}", self.context)).args(arguments);
         if let Some(kubeconfig) = &self.kubeconfig {
@@ -96,17 +97,17 @@ impl Kubectl {
         command.env_remove("KUBELEASE_TOKEN");
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::inherit() });
         let spawned = command.stdout(Stdio::piped()).spawn();
-        let mut child = spawned.map_err(|error| Failure::io("start kubectl", &error))?;
+        let mut child = spawned.map_err(|error| Failure::io_error("start kubectl", &error))?;
         if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
             // If kubectl has ended, its own words say why.
             let _ = stdin.write_all(input.as_bytes());
         }
         let output = child.wait_with_output();
-        let output = output.map_err(|error| Failure::io("run kubectl", &error))?;
+        let output = output.map_err(|error| Failure::io_error("run kubectl", &error))?;
         if !output.status.success() {
             let verb = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-            return Err(Failure::error(format!("`kubectl {verb}` has failed")));
+            return Err(Failure::from_text(format!("`kubectl {verb}` has failed")));
         }
-        String::from_utf8(output.stdout).map_err(|_| Failure::error("kubectl prints no text"))
+        String::from_utf8(output.stdout).map_err(|_| Failure::from_text("kubectl prints no text"))
     }
 }

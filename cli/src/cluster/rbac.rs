@@ -38,8 +38,8 @@ pub struct Grants<'a> {
 }
 
 /// Returns the objects: kubelease's account with its namespace, and its rights.
-pub fn objects(grants: &Grants<'_>) -> Result<Vec<Value>, Failure> {
-    grants.check()?;
+pub fn rbac_objects(grants: &Grants<'_>) -> Result<Vec<Value>, Failure> {
+    grants.check_grants()?;
     let (namespace, name) = grants.own;
     let labels = json!({"app.kubernetes.io/name": "kubelease"});
     let mut objects = vec![
@@ -48,8 +48,8 @@ pub fn objects(grants: &Grants<'_>) -> Result<Vec<Value>, Failure> {
             "metadata": {"name": name, "namespace": namespace, "labels": labels}}),
     ];
     for mode in grants.modes {
-        for object in definitions::read_values(mode.file())? {
-            objects.extend(grants.fill(object));
+        for object in definitions::read_values(mode.file_text())? {
+            objects.extend(grants.fill_object(object));
         }
     }
     Ok(objects)
@@ -57,7 +57,7 @@ pub fn objects(grants: &Grants<'_>) -> Result<Vec<Value>, Failure> {
 
 impl Grants<'_> {
     /// Refuses a mode without what it is about.
-    fn check(&self) -> Result<(), Failure> {
+    fn check_grants(&self) -> Result<(), Failure> {
         let missing = |mode: &Mode| match mode {
             Mode::Existing | Mode::ExistingPlain if self.accounts.is_empty() => Some("--account"),
             Mode::TemporaryRole if self.roles.is_empty() => Some("--role"),
@@ -71,14 +71,14 @@ impl Grants<'_> {
             Some((mode, flag)) => {
                 let mode = mode.to_possible_value();
                 let mode = mode.as_ref().map_or("", |mode| mode.get_name());
-                Err(Failure::usage(format!("the mode `{mode}` needs `{flag}`")))
+                Err(Failure::usage_error(format!("the mode `{mode}` needs `{flag}`")))
             }
             None => Ok(()),
         }
     }
 
     /// Returns an object of a file as it is meant: once, or once for each namespace of leases.
-    fn fill(&self, mut object: Value) -> Vec<Value> {
+    fn fill_object(&self, mut object: Value) -> Vec<Value> {
         let is_for_rules = object["metadata"]["name"] == CLUSTER_RULES;
         if is_for_rules && self.rules.is_empty() {
             return vec![];
@@ -120,7 +120,7 @@ fn is_example(rule: &Value) -> bool {
 }
 
 impl Mode {
-    fn file(self) -> &'static str {
+    fn file_text(self) -> &'static str {
         match self {
             Self::Existing => include_str!("../../../deploy/rbac/existing.yaml"),
             Self::ExistingPlain => include_str!("../../../deploy/rbac/existing-plain.yaml"),
@@ -152,7 +152,7 @@ mod tests {
                 rules: &rules,
                 own: ("home", "me"),
             };
-            let objects = objects(&grants).expect("objects");
+            let objects = rbac_objects(&grants).expect("objects");
             let all = Value::from(objects.clone()).to_string();
             for example in
                 ["\"apps\"", "deployer", "\"view\"", "\"pods\"", "\"namespace\":\"kubelease\""]
@@ -179,11 +179,11 @@ mod tests {
             rules: &[],
             own: ("home", "me"),
         };
-        let all = Value::from(objects(&grants).expect("objects")).to_string();
+        let all = Value::from(rbac_objects(&grants).expect("objects")).to_string();
         assert!(!all.contains(CLUSTER_RULES), "{all}");
         let rules = [json!({"apiGroups": ["x"], "resources": ["y"], "verbs": ["get"]})];
         let made = Grants { roles: &[], rules: &rules, ..grants };
-        let objects = objects(&made).expect("objects");
+        let objects = rbac_objects(&made).expect("objects");
         let cluster = &objects[2]["rules"];
         assert!(!cluster.to_string().contains("bind\""), "{cluster}");
         for (modes, flag) in [
@@ -192,7 +192,7 @@ mod tests {
             (&[Mode::ExistingPlain, Mode::TemporaryRules], "--account"),
         ] {
             let none = Grants { modes, accounts: &[], roles: &[], ..made };
-            let failure = super::objects(&none).expect_err(flag).to_string();
+            let failure = super::rbac_objects(&none).expect_err(flag).to_string();
             assert!(failure.contains(flag), "{failure}");
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{Client, Deletion, DeletionOptions, Kind, Name, PutMode, printable};
+use kubelease_client::{Client, Deletion, DeletionOptions, Kind, Name, PutMode, to_printable};
 use serde_json::{Value, json};
 
 use crate::arguments::{Output, Shown};
@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::session::Context;
 
-/// Where definitions are.
+/// The files, directories or standard input that hold definitions.
 #[derive(Args, Debug)]
 pub struct Files {
     /// A file with definitions, a directory of them, or `-` for standard input; may be given several times.
@@ -63,9 +63,9 @@ struct Outcome {
 }
 
 /// `kubelease apply`
-pub fn apply(context: &Context, arguments: &Apply) -> Result<ExitCode, Failure> {
+pub fn apply_documents(context: &Context, arguments: &Apply) -> Result<ExitCode, Failure> {
     let documents = definitions::read_all(&arguments.files.paths, arguments.files.recursive)?;
-    let session = context.session()?;
+    let session = context.open_session()?;
     let client = session.client();
     let environment = &context.environment;
     let options = SetOptions::from(&arguments.set);
@@ -73,19 +73,21 @@ pub fn apply(context: &Context, arguments: &Apply) -> Result<ExitCode, Failure> 
     let mut report = Report::new(arguments.shown.output, arguments.dry_run);
     for document in &documents {
         match apply_one(client, &mut planner, document, arguments.dry_run) {
-            Ok(change) => report.tell(document.kind(), document.name(), change.as_str())?,
+            Ok(change) => {
+                report.print_outcome(document.kind(), document.name(), change.as_str())?;
+            }
             // What does not depend on it is applied all the same.
-            Err(failure) => report.fail(&failure),
+            Err(failure) => report.print_failure(&failure),
         }
     }
     if arguments.set.prune {
         if report.has_failed() {
             eprintln!("warning: nothing is pruned, since not everything was applied");
         } else {
-            prune(client, &documents, arguments, &mut report)?;
+            prune_definitions(client, &documents, arguments, &mut report)?;
         }
     }
-    report.finish()
+    report.exit_code()
 }
 
 fn apply_one(
@@ -94,7 +96,7 @@ fn apply_one(
     document: &Document,
     is_dry: bool,
 ) -> Result<Change, Failure> {
-    let plan = planner.plan(document)?;
+    let plan = planner.plan_put(document)?;
     if plan.change == Change::Unchanged {
         return Ok(plan.change);
     }
@@ -103,35 +105,37 @@ fn apply_one(
         plan.rehearsed
     } else {
         let put = client.put_definition(kind, name, &plan.body, PutMode::Put);
-        Some(put.map_err(|error| document.failure(error))?)
+        Some(put.map_err(|error| document.to_failure(error))?)
     };
     for warning in answer.iter().flat_map(|answer| &answer.warnings) {
-        eprintln!("warning: {kind}/{name}: {}", printable(warning));
+        eprintln!("warning: {kind}/{name}: {}", to_printable(warning));
     }
     Ok(answer.as_ref().map_or(plan.change, Change::from))
 }
 
 /// Deletes what is part of the set and in no file; what others need goes last.
-fn prune(
+fn prune_definitions(
     client: &Client,
     documents: &[Document],
     arguments: &Apply,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    for (kind, name) in superfluous(client, documents, arguments.set.name.as_deref())? {
+    for (kind, name) in find_superfluous(client, documents, arguments.set.name.as_deref())? {
         if arguments.dry_run {
-            report.tell(kind, &name, "pruned")?;
+            report.print_outcome(kind, &name, "pruned")?;
             continue;
         }
         let options = DeletionOptions { force: false, revoke: arguments.revoke };
         match client.delete_definition(kind, &name, options) {
             Ok(Deletion::Revoking) => {
-                report.tell(kind, &name, "pruned, its leases are being revoked")?;
+                report.print_outcome(kind, &name, "pruned, its leases are being revoked")?;
                 report.is_revoking = true;
             }
-            Ok(_) => report.tell(kind, &name, "pruned")?,
+            Ok(_) => report.print_outcome(kind, &name, "pruned")?,
             Err(error) => {
-                report.fail(&Failure::from(error).about(&format!("prune {kind}/{name}")));
+                report.print_failure(
+                    &Failure::from(error).about_subject(&format!("prune {kind}/{name}")),
+                );
             }
         }
     }
@@ -139,7 +143,7 @@ fn prune(
 }
 
 /// Returns what is marked with a set and in no file, in the order in which it can be deleted.
-pub fn superfluous(
+pub fn find_superfluous(
     client: &Client,
     documents: &[Document],
     set: Option<&str>,
@@ -148,12 +152,12 @@ pub fn superfluous(
     let kept: BTreeSet<_> = documents.iter().map(|it| (it.kind(), it.name().as_str())).collect();
     let mut superfluous = vec![];
     for kind in Kind::ALL.into_iter().rev() {
-        for shown in client.definitions(kind)? {
+        for shown in client.list_definitions(kind)? {
             let name = shown.get("name").and_then(Value::as_str).unwrap_or_default();
             let is_marked = shown.get("apply_set").and_then(Value::as_str) == Some(set);
             let is_leaving = shown.get("deleting").is_some();
             if is_marked && !is_leaving && !kept.contains(&(kind, name)) {
-                let name = name.parse().map_err(|error| Failure::error(format!("{error}")))?;
+                let name = name.parse().map_err(|error| Failure::from_text(format!("{error}")))?;
                 superfluous.push((kind, name));
             }
         }
@@ -176,17 +180,22 @@ impl Report {
     }
 
     /// Tells what was done with a definition.
-    pub fn tell(&mut self, kind: Kind, name: &Name, done: &'static str) -> Result<(), Failure> {
+    pub fn print_outcome(
+        &mut self,
+        kind: Kind,
+        name: &Name,
+        done: &'static str,
+    ) -> Result<(), Failure> {
         if self.output == Output::Text {
             let dry = if self.is_dry { " (dry run)" } else { "" };
-            output::print(&format!("{kind}/{name} {done}{dry}\n"))?;
+            output::print_text(&format!("{kind}/{name} {done}{dry}\n"))?;
         }
         self.outcomes.push(Outcome { kind, name: name.clone(), done });
         Ok(())
     }
 
     /// Tells why something was not done. The others are done all the same.
-    pub fn fail(&mut self, failure: &Failure) {
+    pub fn print_failure(&mut self, failure: &Failure) {
         eprintln!("error: {failure}");
         self.worst = self.worst.max(Some(failure.exit as u8));
     }
@@ -196,7 +205,7 @@ impl Report {
     }
 
     /// Returns the exit code of all of it.
-    pub fn finish(self) -> Result<ExitCode, Failure> {
+    pub fn exit_code(self) -> Result<ExitCode, Failure> {
         if self.output == Output::Json {
             let outcome = |Outcome { kind, name, done }: &Outcome| json!({"kind": kind, "name": name, "change": done});
             output::print_json(&self.outcomes.iter().map(outcome).collect::<Vec<_>>())?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
-use kubelease_client::{AuditEvent, AuditFilter, Client, LeaseId, Name, printable};
+use kubelease_client::{AuditEvent, AuditFilter, Client, LeaseId, Name, to_printable};
 use serde_json::Value;
 
 use crate::arguments::{Output, Shown};
@@ -51,10 +51,10 @@ pub struct Audit {
 }
 
 /// `kubelease audit`
-pub fn audit(context: &Context, arguments: &Audit) -> Result<ExitCode, Failure> {
-    let mut session = context.session()?;
+pub fn run_audit(context: &Context, arguments: &Audit) -> Result<ExitCode, Failure> {
+    let mut session = context.open_session()?;
     if arguments.verify {
-        return verify(session.client(), arguments.shown.output);
+        return verify_events(session.client(), arguments.shown.output);
     }
     let mut filter = AuditFilter {
         since: arguments.since,
@@ -67,13 +67,13 @@ pub fn audit(context: &Context, arguments: &Audit) -> Result<ExitCode, Failure> 
     let mut seen = VecDeque::new();
     loop {
         let events = {
-            let _progress = Progress::start("Reading events");
-            newest(session.client(), &filter, arguments.limit)?
+            let _progress = Progress::start_after_pause("Reading events");
+            newest_events(session.client(), &filter, arguments.limit)?
         };
         let is_new = |event: &&AuditEvent| !seen.contains(&event.id);
         // The newest comes first, and is read last.
         let fresh: Vec<_> = events.iter().rev().filter(is_new).cloned().collect();
-        show(&fresh, arguments)?;
+        show_events(&fresh, arguments)?;
         if !arguments.follow {
             return Ok(ExitCode::SUCCESS);
         }
@@ -88,7 +88,11 @@ pub fn audit(context: &Context, arguments: &Audit) -> Result<ExitCode, Failure> 
 }
 
 /// Returns the newest events that a filter meets.
-fn newest(client: &Client, filter: &AuditFilter, limit: usize) -> Result<Vec<AuditEvent>, Failure> {
+fn newest_events(
+    client: &Client,
+    filter: &AuditFilter,
+    limit: usize,
+) -> Result<Vec<AuditEvent>, Failure> {
     let (mut events, mut cursor) = (vec![], None::<String>);
     loop {
         let page = client.audit_events(filter, cursor.as_deref())?;
@@ -105,7 +109,7 @@ fn newest(client: &Client, filter: &AuditFilter, limit: usize) -> Result<Vec<Aud
     Ok(events)
 }
 
-fn show(events: &[AuditEvent], arguments: &Audit) -> Result<(), Failure> {
+fn show_events(events: &[AuditEvent], arguments: &Audit) -> Result<(), Failure> {
     if arguments.shown.output == Output::Json {
         // One after the other while they are followed, so that a program can read on.
         return if arguments.follow {
@@ -122,11 +126,11 @@ fn show(events: &[AuditEvent], arguments: &Audit) -> Result<(), Failure> {
     }
     let titles = ["TIME", "EVENT", "DECISION", "REQUESTER", "ABOUT", "REASON"];
     let mut rows = vec![titles.map(str::to_owned)];
-    rows.extend(events.iter().map(row));
-    output::print(&output::table(&rows))
+    rows.extend(events.iter().map(event_row));
+    output::print_text(&output::format_table(&rows))
 }
 
-fn row(event: &AuditEvent) -> [String; 6] {
+fn event_row(event: &AuditEvent) -> [String; 6] {
     let about = ["lease_id", "dynamic_secret", "subject_identity", "target", "identity"];
     let about = about.iter().find_map(|field| event.other.get(*field).and_then(Value::as_str));
     let altered = if event.altered { " (ALTERED)" } else { "" };
@@ -142,8 +146,8 @@ fn row(event: &AuditEvent) -> [String; 6] {
 }
 
 /// Verifies all events. One that was changed or removed is a failure.
-fn verify(client: &Client, output: Output) -> Result<ExitCode, Failure> {
-    let _progress = Progress::start("Verifying events");
+fn verify_events(client: &Client, output: Output) -> Result<ExitCode, Failure> {
+    let _progress = Progress::start_after_pause("Verifying events");
     let (mut checked, mut findings, mut cursor) = (0, vec![], None::<String>);
     loop {
         let part = client.verify_audit(cursor.as_deref())?;
@@ -158,9 +162,9 @@ fn verify(client: &Client, output: Output) -> Result<ExitCode, Failure> {
         let found = serde_json::json!({"checked": checked, "findings": findings});
         output::print_json(&found)?;
     } else {
-        output::print(&format!("{checked} events are as they were recorded\n"))?;
+        output::print_text(&format!("{checked} events are as they were recorded\n"))?;
         for finding in &findings {
-            output::print(&format!("{}\n", printable(&finding.to_string())))?;
+            output::print_text(&format!("{}\n", to_printable(&finding.to_string())))?;
         }
     }
     let is_sound = findings.is_empty();

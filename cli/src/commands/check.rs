@@ -1,6 +1,6 @@
 //! `check`
 
-use kubelease_client::{MissingPermission, Name, TargetCheck, printable};
+use kubelease_client::{MissingPermission, Name, TargetCheck, to_printable};
 
 use crate::arguments::{Check, Output};
 use crate::failure::Failure;
@@ -9,21 +9,22 @@ use crate::progress::Progress;
 use crate::session::Context;
 
 /// `kubelease check`
-pub fn check(context: &Context, arguments: &Check) -> Result<(), Failure> {
-    let session = context.session()?;
+pub fn check_target(context: &Context, arguments: &Check) -> Result<(), Failure> {
+    let session = context.open_session()?;
     let check = {
-        let _progress = Progress::start(format!("Checking target `{}`", arguments.target));
+        let _progress =
+            Progress::start_after_pause(format!("Checking target `{}`", arguments.target));
         session.client().check_target(&arguments.target)?
     };
     if arguments.shown.output == Output::Json {
         output::print_json(&check)?;
-        return verdict(&arguments.target, &check);
+        return check_verdict(&arguments.target, &check);
     }
-    show(&arguments.target, &check)
+    show_check(&arguments.target, &check)
 }
 
 /// Prints what a check has seen. A target that is not as it should be is a failure.
-pub fn show(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
+pub fn show_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     let mut text = vec![];
     if let Some(version) = &check.version {
         text.push(format!("Kubernetes {version}"));
@@ -37,24 +38,24 @@ pub fn show(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
         let (issue, revoke) = (can(secret.issue), can(secret.take_back));
         text.push(format!("{}: {issue} be issued, {revoke} be revoked", secret.dynamic_secret));
         text.extend(secret.problem.iter().map(|problem| format!("  {problem}")));
-        text.extend(secret.missing_permissions.iter().map(missing));
+        text.extend(secret.missing_permissions.iter().map(describe_permission));
     }
     text.extend(check.warnings.iter().map(|warning| format!("warning: {warning}")));
     for line in text {
-        output::print(&format!("{}\n", printable(&line)))?;
+        output::print_text(&format!("{}\n", to_printable(&line)))?;
     }
-    verdict(target, check)
+    check_verdict(target, check)
 }
 
-fn verdict(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
+fn check_verdict(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     if check.ok {
         Ok(())
     } else {
-        Err(Failure::error(format!("target `{target}` is not as it should be")))
+        Err(Failure::from_text(format!("target `{target}` is not as it should be")))
     }
 }
 
-fn missing(permission: &MissingPermission) -> String {
+fn describe_permission(permission: &MissingPermission) -> String {
     let MissingPermission { verb, group, resource, name, namespace } = permission;
     let dot = if group.is_empty() { "" } else { "." };
     let name = name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();

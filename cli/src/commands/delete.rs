@@ -33,7 +33,7 @@ pub struct Delete {
     /// Delete dynamic secrets that are protected, too.
     #[arg(long)]
     pub force: bool,
-    /// What is not there is no failure.
+    /// Takes a missing definition for deleted, and not for a failure.
     #[arg(long)]
     pub ignore_not_found: bool,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub struct Delete {
 }
 
 /// `kubelease delete`
-pub fn delete(context: &Context, arguments: &Delete) -> Result<ExitCode, Failure> {
+pub fn delete_definitions(context: &Context, arguments: &Delete) -> Result<ExitCode, Failure> {
     let mut meant: Vec<(Kind, Name)> = vec![];
     if !arguments.paths.is_empty() {
         let documents = definitions::read_all(&arguments.paths, arguments.recursive)?;
@@ -51,22 +51,27 @@ pub fn delete(context: &Context, arguments: &Delete) -> Result<ExitCode, Failure
     if let Some(kind) = arguments.kind {
         meant.extend(arguments.names.iter().map(|name| (kind, name.clone())));
     }
-    let session = context.session()?;
+    let session = context.open_session()?;
     let options = DeletionOptions { force: arguments.force, revoke: arguments.revoke };
     let mut report = Report::new(arguments.shown.output, false);
     for (kind, name) in meant {
         match session.client().delete_definition(kind, &name, options) {
-            Ok(Deletion::Done) => report.tell(kind, &name, "deleted")?,
+            Ok(Deletion::Done) => report.print_outcome(kind, &name, "deleted")?,
             Ok(Deletion::Revoking) => {
-                report.tell(kind, &name, "deleted, its leases are being revoked")?;
+                report.print_outcome(kind, &name, "deleted, its leases are being revoked")?;
                 report.is_revoking = true;
             }
             Ok(Deletion::Absent) if arguments.ignore_not_found => {}
             Ok(Deletion::Absent) => {
-                report.fail(&Failure::refused(format!("there is no {kind} `{name}`")));
+                report.print_failure(&Failure::refused_request(format!(
+                    "there is no {kind} `{name}`"
+                )));
             }
-            Err(error) => report.fail(&Failure::from(error).about(&format!("{kind}/{name}"))),
+            Err(error) => {
+                report
+                    .print_failure(&Failure::from(error).about_subject(&format!("{kind}/{name}")));
+            }
         }
     }
-    report.finish()
+    report.exit_code()
 }

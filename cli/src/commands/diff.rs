@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{Kind, printable};
+use kubelease_client::{Kind, to_printable};
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
-use super::apply::{Files, Set, superfluous};
+use super::apply::{Files, Set, find_superfluous};
 use crate::definitions::{self, Change, Document, Planner, SetOptions};
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -23,8 +23,8 @@ pub struct Diff {
 }
 
 /// `kubelease diff`. Exit code 1 says that something differs; a failure has a higher one.
-pub fn diff(context: &Context, arguments: &Diff) -> Result<ExitCode, Failure> {
-    match compare(context, arguments) {
+pub fn diff_documents(context: &Context, arguments: &Diff) -> Result<ExitCode, Failure> {
+    match compare_documents(context, arguments) {
         Ok(false) => Ok(ExitCode::SUCCESS),
         Ok(true) => Ok(ExitCode::from(DIFFERS)),
         Err(mut failure) => {
@@ -36,22 +36,22 @@ pub fn diff(context: &Context, arguments: &Diff) -> Result<ExitCode, Failure> {
     }
 }
 
-fn compare(context: &Context, arguments: &Diff) -> Result<bool, Failure> {
+fn compare_documents(context: &Context, arguments: &Diff) -> Result<bool, Failure> {
     let documents = definitions::read_all(&arguments.files.paths, arguments.files.recursive)?;
-    let session = context.session()?;
+    let session = context.open_session()?;
     let client = session.client();
     let options = SetOptions::from(&arguments.set);
     let mut planner = Planner::new(client, &context.environment, options, true);
     let mut differs = false;
     for document in &documents {
-        let plan = planner.plan(document)?;
+        let plan = planner.plan_put(document)?;
         if plan.change == Change::Unchanged {
             continue;
         }
         differs = true;
         let before = match plan.change {
             Change::Created => None,
-            _ => planner.current(document)?.as_ref().and_then(Value::as_object).cloned(),
+            _ => planner.get_current(document)?.as_ref().and_then(Value::as_object).cloned(),
         };
         let changed = plan.rehearsed.as_ref().map(|answer| answer.changed_fields.clone());
         let after = match plan.rehearsed {
@@ -60,14 +60,14 @@ fn compare(context: &Context, arguments: &Diff) -> Result<bool, Failure> {
         };
         let (kind, name) = (document.kind(), document.name().as_str());
         let changed = changed.unwrap_or_default();
-        output::print(&compare_texts(kind, name, before.as_ref(), Some(&after), &changed))?;
+        output::print_text(&compare_texts(kind, name, before.as_ref(), Some(&after), &changed))?;
     }
     if arguments.set.prune {
-        for (kind, name) in superfluous(client, &documents, arguments.set.name.as_deref())? {
-            let before = client.definition(kind, &name)?;
+        for (kind, name) in find_superfluous(client, &documents, arguments.set.name.as_deref())? {
+            let before = client.get_definition(kind, &name)?;
             let before = before.as_ref().and_then(Value::as_object);
             differs = true;
-            output::print(&compare_texts(kind, name.as_str(), before, None, &[]))?;
+            output::print_text(&compare_texts(kind, name.as_str(), before, None, &[]))?;
         }
     }
     Ok(differs)
@@ -90,9 +90,9 @@ fn compare_texts(
 ) -> String {
     let text = |shown: Option<&Map<String, Value>>, secret: &str| {
         let Some(shown) = shown else { return String::new() };
-        let mut text = definitions::to_yaml(&definitions::document(kind, shown));
+        let mut text = definitions::to_yaml(&definitions::to_document(kind, shown));
         if let Some(set) = shown.get("apply_set").and_then(Value::as_str) {
-            let _ = writeln!(text, "# set: {}", printable(set));
+            let _ = writeln!(text, "# set: {}", to_printable(set));
         }
         // A secret is shown by nobody: that it is another one is all that can be told.
         let is_hidden = |field: &&String| {
@@ -101,7 +101,7 @@ fn compare_texts(
             value(before) == value(after)
         };
         for field in changed.iter().filter(is_hidden) {
-            let _ = writeln!(text, "# {}: {secret}", printable(field));
+            let _ = writeln!(text, "# {}: {secret}", to_printable(field));
         }
         text
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{ExplainRequest, Explanation, Name, Token, printable};
+use kubelease_client::{ExplainRequest, Explanation, Name, Token, to_printable};
 use serde_json::{Map, Value};
 
 use crate::arguments::{Output, Shown};
@@ -23,7 +23,7 @@ pub struct Explain {
     /// The namespace of the lease.
     #[arg(short, long, requires = "dynamic_secret")]
     pub namespace: Option<Name>,
-    /// How long the lease would live.
+    /// Lifetime of the lease, such as 15m or 1h30m.
     #[arg(long, value_name = "DURATION", requires = "dynamic_secret")]
     pub ttl: Option<String>,
     /// A file with the token that is shown at the login, or `-` for standard input.
@@ -40,12 +40,15 @@ pub struct Explain {
 }
 
 /// `kubelease explain`. What would be refused has the exit code of a refusal.
-pub fn explain(context: &Context, arguments: &Explain) -> Result<ExitCode, Failure> {
+pub fn explain_access(context: &Context, arguments: &Explain) -> Result<ExitCode, Failure> {
     let jwt = match &arguments.token_file {
         Some(file) => {
             let text = definitions::read_text(file)?;
             let token = Token::new(&text);
-            Some(token.map_err(|error| Failure::error(format!("{}: {error}", file.display())))?)
+            Some(
+                token
+                    .map_err(|error| Failure::from_text(format!("{}: {error}", file.display())))?,
+            )
         }
         None => None,
     };
@@ -59,22 +62,22 @@ pub fn explain(context: &Context, arguments: &Explain) -> Result<ExitCode, Failu
         ttl: arguments.ttl.clone(),
         address: arguments.address.clone(),
     };
-    let explanation = context.session()?.client().explain(&request)?;
+    let explanation = context.open_session()?.client().explain_request(&request)?;
     if arguments.shown.output == Output::Json {
         output::print_json(&explanation)?;
     } else {
-        output::print(&text(&explanation))?;
+        output::print_text(&explanation_text(&explanation))?;
     }
     let refused = ExitCode::from(Exit::Refused as u8);
     Ok(if explanation.allowed { ExitCode::SUCCESS } else { refused })
 }
 
-fn text(explanation: &Explanation) -> String {
+fn explanation_text(explanation: &Explanation) -> String {
     let mut text = match &explanation.refusal {
         None => "It would be allowed.\n".to_owned(),
         Some(refusal) => {
-            let (detail, code) = (printable(&refusal.detail), printable(&refusal.code));
-            let reason = refusal.reason.as_deref().map(printable);
+            let (detail, code) = (to_printable(&refusal.detail), to_printable(&refusal.code));
+            let reason = refusal.reason.as_deref().map(to_printable);
             let reason = reason.map(|reason| format!("Reason: {reason}\n")).unwrap_or_default();
             format!("It would be refused: {detail} ({code})\n{reason}")
         }
@@ -89,7 +92,7 @@ fn text(explanation: &Explanation) -> String {
             let index = item.get("index").and_then(Value::as_u64).unwrap_or_default();
             let kind = item.get("type").and_then(Value::as_str).map(|it| format!(" ({it})"));
             let title = format!("{title} {index}{}", kind.unwrap_or_default());
-            write_rules(&mut text, &printable(&title), Some(item));
+            write_rules(&mut text, &to_printable(&title), Some(item));
         }
     }
     write_rules(&mut text, "issue", other.get("issue"));
@@ -107,16 +110,19 @@ fn write_rules(text: &mut String, title: &str, part: Option<&Value>) {
             Some(Value::Bool(false)) => "NO",
             _ => "--",
         };
-        let line = format!("  {mark}  {}: {}", shown(rule, "rule"), shown(rule, "compared"));
+        let line =
+            format!("  {mark}  {}: {}", shown_field(rule, "rule"), shown_field(rule, "compared"));
         let needs = match rule.get("passed") {
-            Some(Value::Bool(false)) => format!("; would pass: {}", shown(rule, "would_pass")),
+            Some(Value::Bool(false)) => {
+                format!("; would pass: {}", shown_field(rule, "would_pass"))
+            }
             _ => String::new(),
         };
-        let _ = writeln!(text, "{}", printable(&(line + &needs)));
+        let _ = writeln!(text, "{}", to_printable(&(line + &needs)));
     }
 }
 
-fn shown(rule: &Map<String, Value>, field: &str) -> String {
+fn shown_field(rule: &Map<String, Value>, field: &str) -> String {
     match rule.get(field) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => "-".to_owned(),

@@ -17,33 +17,33 @@ pub struct Export {
     /// The names; by default all of the kind.
     #[arg(value_name = "NAME")]
     pub names: Vec<Name>,
-    /// How they are printed: YAML, or a list in JSON.
+    /// Output format: YAML, or a list in JSON.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 }
 
 /// `kubelease export`
-pub fn export(context: &Context, arguments: &Export) -> Result<(), Failure> {
-    let session = context.session()?;
+pub fn export_definitions(context: &Context, arguments: &Export) -> Result<(), Failure> {
+    let session = context.open_session()?;
     let client = session.client();
     let kinds = arguments.kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
     let mut documents = vec![];
     for kind in kinds {
         let mut found = vec![];
         if arguments.names.is_empty() {
-            found.extend(client.definitions(kind)?);
+            found.extend(client.list_definitions(kind)?);
         }
         for name in &arguments.names {
-            let shown = client.definition(kind, name)?;
-            let absent = || Failure::refused(format!("there is no {kind} `{name}`"));
+            let shown = client.get_definition(kind, name)?;
+            let absent = || Failure::refused_request(format!("there is no {kind} `{name}`"));
             found.push(shown.ok_or_else(absent)?);
         }
         let shown = found.iter().filter_map(Value::as_object);
-        documents.extend(shown.map(|shown| definitions::document(kind, shown)));
+        documents.extend(shown.map(|shown| definitions::to_document(kind, shown)));
     }
     if arguments.output == Output::Json {
         return output::print_json(&documents);
     }
     let texts: Vec<_> = documents.iter().map(definitions::to_yaml).collect();
-    output::print(&texts.join("---\n"))
+    output::print_text(&texts.join("---\n"))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kubelease_client::{
-    Client, ClusterAddress, Error, IdempotencyKey, IssueRequest, IssuedLease, Name, printable,
+    Client, ClusterAddress, Error, IdempotencyKey, IssueRequest, IssuedLease, Name, to_printable,
 };
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -18,24 +18,24 @@ use crate::session::{Context, now};
 use crate::{kubeconfig, output};
 
 /// `kubelease lease`
-pub fn lease(context: &Context, arguments: &Lease) -> Result<(), Failure> {
+pub fn lease_credential(context: &Context, arguments: &Lease) -> Result<(), Failure> {
     let Lease { wanted, output, directory, cluster } = arguments;
     let Some(path) = directory else {
-        let session = context.session()?;
+        let session = context.open_session()?;
         if cluster.server.is_some() && *output != LeaseOutput::Kubeconfig {
             let usage = "`--server` goes with `--output kubeconfig` or `--directory`";
-            return Err(Failure::usage(usage));
+            return Err(Failure::usage_error(usage));
         }
-        let shape = Shape::choose(*output, || cluster.find(session.client(), wanted))?;
-        let issued = issue(session.client(), wanted)?;
-        return deliver(&issued, &shape);
+        let shape = Shape::choose_shape(*output, || cluster.find(session.client(), wanted))?;
+        let issued = issue_lease(session.client(), wanted)?;
+        return print_lease(&issued, &shape);
     };
     let is_interrupted = hold_signals()?;
-    let session = context.session()?;
+    let session = context.open_session()?;
     let cluster = cluster.find(session.client(), wanted)?;
-    let directory = LeaseDirectory::create(path)?;
-    let issued = issue(session.client(), wanted)?;
-    let filled = directory.fill(&issued, &cluster);
+    let directory = LeaseDirectory::create_directory(path)?;
+    let issued = issue_lease(session.client(), wanted)?;
+    let filled = directory.write_files(&issued, &cluster);
     if let Err(failure) = filled.and_then(|()| check_not_interrupted(&is_interrupted)) {
         match session.client().revoke_lease(&issued.lease.lease_id) {
             Ok(_) => directory.remove()?,
@@ -43,7 +43,7 @@ pub fn lease(context: &Context, arguments: &Lease) -> Result<(), Failure> {
         }
         return Err(failure);
     }
-    tell(&issued);
+    print_warnings(&issued);
     Ok(())
 }
 
@@ -52,57 +52,58 @@ fn hold_signals() -> Result<Arc<AtomicBool>, Failure> {
     let is_interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
-            .map_err(|error| Failure::io("watch for signals", &error))?;
+            .map_err(|error| Failure::io_error("watch for signals", &error))?;
     }
     Ok(is_interrupted)
 }
 
 fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
     if is_interrupted.load(Ordering::SeqCst) {
-        return Err(Failure::error("interrupted"));
+        return Err(Failure::from_text("interrupted"));
     }
     Ok(())
 }
 
 /// `kubelease renew`
-pub fn renew(context: &Context, arguments: &Renew) -> Result<(), Failure> {
-    let session = context.session()?;
+pub fn renew_lease(context: &Context, arguments: &Renew) -> Result<(), Failure> {
+    let session = context.open_session()?;
     let client = session.client();
-    let shape = Shape::choose(arguments.output, || {
-        let lease = client.lease(&arguments.lease)?;
+    let shape = Shape::choose_shape(arguments.output, || {
+        let lease = client.get_lease(&arguments.lease)?;
         Ok(client.cluster_address(&lease.dynamic_secret, Some(&lease.namespace))?)
     })?;
-    deliver(&client.renew_lease(&arguments.lease, arguments.ttl.as_deref())?, &shape)
+    print_lease(&client.renew_lease(&arguments.lease, arguments.ttl.as_deref())?, &shape)
 }
 
 /// Asks for a lease. An unknown dynamic secret is told with the nearest one that may be leased.
-pub fn issue(client: &Client, wanted: &Wanted) -> Result<IssuedLease, Failure> {
-    let key = IdempotencyKey::random().map_err(|error| Failure::io("get randomness", &error))?;
+pub fn issue_lease(client: &Client, wanted: &Wanted) -> Result<IssuedLease, Failure> {
+    let key =
+        IdempotencyKey::random().map_err(|error| Failure::io_error("get randomness", &error))?;
     let request = IssueRequest {
         namespace: wanted.namespace.clone(),
         ttl: wanted.ttl.clone(),
         audiences: wanted.audience.clone(),
     };
-    let progress = Progress::start(format!("Leasing `{}`", wanted.name));
+    let progress = Progress::start_after_pause(format!("Leasing `{}`", wanted.name));
     let issued = client.issue_lease(&wanted.name, &request, &key);
     drop(progress);
-    issued.map_err(|error| explain(client, &wanted.name, error))
+    issued.map_err(|error| explain_error(client, &wanted.name, error))
 }
 
-fn explain(client: &Client, name: &Name, error: Error) -> Failure {
+fn explain_error(client: &Client, name: &Name, error: Error) -> Failure {
     let code = error.problem().map_or("", |problem| problem.code.as_str());
     let is_about_name = matches!(code, "unknown_dynamic_secret" | "not_granted");
-    let known = if is_about_name { client.caller().ok() } else { None };
+    let known = if is_about_name { client.get_caller().ok() } else { None };
     let known = known.map(|caller| caller.dynamic_secrets).unwrap_or_default();
     let failure = Failure::from(error);
-    match nearest(name, &known) {
+    match nearest_name(name, &known) {
         Some(nearest) => failure.with_hint(&format!("Did you mean `{nearest}`?")),
         None => failure,
     }
 }
 
 /// Returns the name that is most like `name`, if one is.
-fn nearest<'a>(name: &Name, known: &'a [Name]) -> Option<&'a Name> {
+fn nearest_name<'a>(name: &Name, known: &'a [Name]) -> Option<&'a Name> {
     let likeness = |other: &Name| strsim::jaro_winkler(name.as_str(), other.as_str());
     let others = known.iter().filter(|other| *other != name).map(|other| (likeness(other), other));
     let best = others.max_by(|(one, _), (other, _)| one.total_cmp(other));
@@ -110,15 +111,15 @@ fn nearest<'a>(name: &Name, known: &'a [Name]) -> Option<&'a Name> {
 }
 
 /// Prints what a person should know to standard error.
-fn tell(issued: &IssuedLease) {
+fn print_warnings(issued: &IssuedLease) {
     let lease = &issued.lease;
-    let ends = output::relative(lease.expires_at, now());
+    let ends = output::format_relative(lease.expires_at, now());
     eprintln!(
         "Lease {} of `{}` in `{}` ends {ends}.",
         lease.lease_id, lease.dynamic_secret, lease.namespace
     );
     for warning in &lease.warnings {
-        eprintln!("warning: {}", printable(warning));
+        eprintln!("warning: {}", to_printable(warning));
     }
 }
 
@@ -134,7 +135,7 @@ enum Shape {
 impl Shape {
     /// Chooses a shape. The cluster is looked for if it is needed, and before a token is asked for: one that cannot be printed
     /// would be lost.
-    fn choose(
+    fn choose_shape(
         output: LeaseOutput,
         find_cluster: impl FnOnce() -> Result<ClusterAddress, Failure>,
     ) -> Result<Self, Failure> {
@@ -149,13 +150,13 @@ impl Shape {
 }
 
 /// Prints a lease to standard output.
-fn deliver(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
-    tell(issued);
-    let (lease, token) = (&issued.lease, issued.token.expose());
+fn print_lease(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
+    print_warnings(issued);
+    let (lease, token) = (&issued.lease, issued.token.expose_secret());
     match shape {
-        Shape::Token => output::print(&format!("{token}\n")),
+        Shape::Token => output::print_text(&format!("{token}\n")),
         Shape::Json => output::print_json(&with_token(issued)?),
-        Shape::ExecCredential => output::print_json(&exec_credential::document(
+        Shape::ExecCredential => output::print_json(&exec_credential::exec_credential(
             token,
             lease.expires_at,
             ApiVersion::default(),
@@ -164,8 +165,8 @@ fn deliver(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
             output::print_json(&kubeconfig::of_token(cluster, token, &lease.namespace))
         }
         // A token is visible ASCII; a quote in it would end the text.
-        Shape::Env if token.contains('\'') => Err(Failure::error("the token has a quote")),
-        Shape::Env => output::print(&format!(
+        Shape::Env if token.contains('\'') => Err(Failure::from_text("the token has a quote")),
+        Shape::Env => output::print_text(&format!(
             "export KUBELEASE_LEASE_ID='{}'\nexport KUBE_NAMESPACE='{}'\nexport KUBE_TOKEN='{token}'\n",
             lease.lease_id, lease.namespace
         )),
@@ -174,8 +175,8 @@ fn deliver(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
 
 fn with_token(issued: &IssuedLease) -> Result<Value, Failure> {
     let lease = serde_json::to_value(&issued.lease);
-    let mut lease = lease.map_err(|error| Failure::error(error.to_string()))?;
-    lease["token"] = json!(issued.token.expose());
+    let mut lease = lease.map_err(|error| Failure::from_text(error.to_string()))?;
+    lease["token"] = json!(issued.token.expose_secret());
     Ok(lease)
 }
 
@@ -194,7 +195,7 @@ mod tests {
             // Refused for another reason than its name.
             ("nightly", None),
         ] {
-            let found = nearest(&name.parse().unwrap(), &known).map(Name::as_str);
+            let found = nearest_name(&name.parse().unwrap(), &known).map(Name::as_str);
             assert_eq!(found, near, "{name}");
         }
     }

@@ -13,15 +13,15 @@ use crate::progress::Progress;
 use crate::session::{Context, now};
 
 /// `kubelease leases`
-pub fn list(context: &Context, arguments: &Leases) -> Result<(), Failure> {
-    let mut session = context.session()?;
-    let filter = filter(&arguments.filter);
+pub fn list_leases(context: &Context, arguments: &Leases) -> Result<(), Failure> {
+    let mut session = context.open_session()?;
+    let filter = to_filter(&arguments.filter);
     // Who asks for a state that is over wants to see those.
     let all = arguments.all || arguments.filter.state.is_some();
     let mut seen = HashMap::new();
     loop {
         let mut leases = {
-            let _progress = Progress::start("Listing leases");
+            let _progress = Progress::start_after_pause("Listing leases");
             list_all(session.client(), &filter)?
         };
         let first = seen.is_empty();
@@ -36,7 +36,7 @@ pub fn list(context: &Context, arguments: &Leases) -> Result<(), Failure> {
         } else {
             leases.retain(|lease| all || lease.state.is_live());
         }
-        show(&leases, arguments)?;
+        show_leases(&leases, arguments)?;
         if !arguments.watch {
             return Ok(());
         }
@@ -45,7 +45,7 @@ pub fn list(context: &Context, arguments: &Leases) -> Result<(), Failure> {
     }
 }
 
-fn show(leases: &[Lease], arguments: &Leases) -> Result<(), Failure> {
+fn show_leases(leases: &[Lease], arguments: &Leases) -> Result<(), Failure> {
     if arguments.shown.output == Output::Json {
         // One a line while it is watched, so that a program can read on.
         return if arguments.watch {
@@ -62,17 +62,17 @@ fn show(leases: &[Lease], arguments: &Leases) -> Result<(), Failure> {
     }
     let titles = ["LEASE", "DYNAMIC SECRET", "NAMESPACE", "STATE", "ENDS", "REQUESTER"];
     let mut rows = vec![titles.map(str::to_owned)];
-    rows.extend(leases.iter().map(row));
-    output::print(&output::table(&rows))
+    rows.extend(leases.iter().map(table_row));
+    output::print_text(&output::format_table(&rows))
 }
 
-fn row(lease: &Lease) -> [String; 6] {
+fn table_row(lease: &Lease) -> [String; 6] {
     [
         lease.lease_id.to_string(),
         lease.dynamic_secret.to_string(),
         lease.namespace.to_string(),
         lease.state.to_string(),
-        output::relative(lease.expires_at, now()),
+        output::format_relative(lease.expires_at, now()),
         lease.requester.clone(),
     ]
 }
@@ -81,7 +81,7 @@ fn list_all(client: &Client, filter: &LeaseFilter) -> Result<Vec<Lease>, Failure
     let mut leases = vec![];
     let mut cursor: Option<String> = None;
     loop {
-        let page = client.leases(filter, cursor.as_deref())?;
+        let page = client.list_leases(filter, cursor.as_deref())?;
         leases.extend(page.items);
         match page.next_cursor {
             // A server that repeats itself would never come to an end.
@@ -92,7 +92,7 @@ fn list_all(client: &Client, filter: &LeaseFilter) -> Result<Vec<Lease>, Failure
 }
 
 /// Returns the filter that the command line says.
-pub fn filter(arguments: &Filter) -> LeaseFilter {
+pub fn to_filter(arguments: &Filter) -> LeaseFilter {
     let Filter { dynamic_secret, target, namespace, identity, state } = arguments.clone();
     let state = state.and_then(|word| serde_json::from_value::<LeaseState>(word.into()).ok());
     LeaseFilter { dynamic_secret, target, namespace, state, identity }

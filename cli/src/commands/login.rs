@@ -16,11 +16,11 @@ use crate::workload::{self, Method, Source};
 
 /// `kubelease login`
 pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
-    let profile = context.profile()?;
+    let profile = context.profile_name()?;
     // A file that is broken, or that others can read, is replaced.
-    let known = login_store::load(&context.environment, &profile).unwrap_or_default();
+    let known = login_store::load_login(&context.environment, &profile).unwrap_or_default();
     let (login, source) = get_login(context, arguments, known.as_ref())?;
-    let kept_in = match login_store::save(&context.environment, &profile, &login) {
+    let kept_in = match login_store::save_login(&context.environment, &profile, &login) {
         Ok(kept_in) => kept_in,
         Err(failure) => return Err(give_back(context, &login, source, failure)),
     };
@@ -29,14 +29,15 @@ pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
             "profile": profile,
             "server": login.server,
             "identity": login.identity,
-            "source": source.map(Source::word),
+            "source": source.map(Source::json_word),
             "expires_at": login.expires_at,
             "kept_in": kept_in,
         }));
     }
     let who = login.identity.map_or("the first administrator".to_owned(), |it| format!("`{it}`"));
-    let until =
-        login.expires_at.map(|end| format!("; the login ends {}", output::relative(end, now())));
+    let until = login
+        .expires_at
+        .map(|end| format!("; the login ends {}", output::format_relative(end, now())));
     eprintln!("Logged in to {} as {who}{}.", login.server, until.unwrap_or_default());
     eprintln!("The access token is kept in {}.", kept_in.description());
     Ok(())
@@ -50,7 +51,7 @@ fn get_login(
 ) -> Result<(login_store::Login, Option<Source>), Failure> {
     let identity = match &arguments.identity {
         Some(identity) => Some(identity.clone()),
-        None => context.identity()?,
+        None => context.identity_name()?,
     };
     let method = match (arguments.kubernetes, arguments.oidc) {
         (true, _) => Some(Method::Kubernetes),
@@ -59,17 +60,17 @@ fn get_login(
     };
     if arguments.token {
         let token = read_token(arguments.token_file.as_deref())?;
-        let login = context.server(known, token)?;
-        let caller = context.client(&login)?.with_token(login.token.clone()).caller()?;
+        let login = context.login_to_server(known, token)?;
+        let caller = context.new_client(&login)?.with_token(login.token.clone()).get_caller()?;
         let expires_at = caller.token.map(|token| token.expires_at);
         return Ok((login_store::Login { identity: caller.identity, expires_at, ..login }, None));
     }
     if let (Some(method), Some(file)) = (method, arguments.token_file.as_deref()) {
-        return Ok((context.show(method, read_token(Some(file))?, identity, known)?, None));
+        return Ok((context.show_jwt(method, read_token(Some(file))?, identity, known)?, None));
     }
     let pod_token = workload::pod_token(&context.environment);
     let source = Source::find(&context.environment, pod_token, method).ok_or_else(|| {
-        Failure::usage(
+        Failure::usage_error(
             "this is no CI job or pod with a token for kubelease: name a file by `--kubernetes \
              --token-file FILE` or `--oidc --token-file FILE`, or give an access token by `--token`",
         )
@@ -86,7 +87,7 @@ fn give_back(
 ) -> Failure {
     let is_new = login.renew_at.is_some();
     let revoked = is_new.then(|| {
-        let client = context.client(login)?.with_token(login.token.clone());
+        let client = context.new_client(login)?.with_token(login.token.clone());
         Ok::<_, Failure>(client.revoke_access_token()?)
     });
     if let Some(Err(failure)) = revoked {
@@ -101,12 +102,12 @@ fn give_back(
 
 /// `kubelease logout`
 pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
-    let profile = context.profile()?;
-    let login = match login_store::load(&context.environment, &profile) {
+    let profile = context.profile_name()?;
+    let login = match login_store::load_login(&context.environment, &profile) {
         Ok(login) => login,
         // Nobody can log in by what is there, so it goes too.
         Err(failure) => {
-            login_store::forget(&context.environment, &profile)?;
+            login_store::forget_login(&context.environment, &profile)?;
             return Err(failure.with_hint("It is removed; its access token was not revoked."));
         }
     };
@@ -116,10 +117,12 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
     };
     // The first administrator's token is no access token, and cannot be revoked here.
     let revoked = match &login.identity {
-        Some(_) => context.client(&login)?.with_token(login.token.clone()).revoke_access_token(),
+        Some(_) => {
+            context.new_client(&login)?.with_token(login.token.clone()).revoke_access_token()
+        }
         None => Ok(()),
     };
-    login_store::forget(&context.environment, &profile)?;
+    login_store::forget_login(&context.environment, &profile)?;
     match revoked {
         // It is over, or was revoked by somebody else.
         Err(error) if error.problem().is_none_or(|problem| !problem.is_unauthenticated()) => {
@@ -142,11 +145,11 @@ fn tell_logout(shown: &Shown, profile: &Name, server: Option<&str>) -> Result<()
 
 /// `kubelease whoami`
 pub fn show_caller(context: &Context, shown: &Shown) -> Result<(), Failure> {
-    let session = context.session()?;
-    let caller = session.client().caller()?;
+    let session = context.open_session()?;
+    let caller = session.client().get_caller()?;
     if shown.output == Output::Json {
         let mut shown = serde_json::to_value(&caller).unwrap_or_default();
-        shown["kept_in"] = json!(session.place());
+        shown["kept_in"] = json!(session.token_place());
         return output::print_json(&shown);
     }
     let mut rows = vec![["Server".to_owned(), session.client().server().to_string()]];
@@ -155,27 +158,28 @@ pub fn show_caller(context: &Context, shown: &Shown) -> Result<(), Failure> {
     rows.push(["Administrator".to_owned(), if caller.admin { "yes" } else { "no" }.to_owned()]);
     if let Some(token) = caller.token {
         rows.push(["Logged in by".to_owned(), token.auth_method]);
-        rows.push(["Login ends".to_owned(), output::relative(token.expires_at, now())]);
+        rows.push(["Login ends".to_owned(), output::format_relative(token.expires_at, now())]);
         if let Some(left) = token.uses_left {
             rows.push(["Uses left".to_owned(), left.to_string()]);
         }
     }
-    let place =
-        session.place().map_or("nothing: it was found in the environment", Place::description);
+    let place = session
+        .token_place()
+        .map_or("nothing: it was found in the environment", Place::description);
     rows.push(["Token kept in".to_owned(), place.to_owned()]);
     let names: Vec<_> = caller.dynamic_secrets.iter().map(ToString::to_string).collect();
     rows.push(["May lease".to_owned(), names.join(", ")]);
-    output::print(&output::table(&rows))
+    output::print_text(&output::format_table(&rows))
 }
 
 /// Reads a token from a file or from standard input; a terminal does not show it.
 fn read_token(file: Option<&Path>) -> Result<Token, Failure> {
     match file {
-        Some(file) if file != Path::new("-") => workload::read(file),
+        Some(file) if file != Path::new("-") => workload::read_jwt(file),
         _ => {
             let text = if is_interactive() { ask_for_token() } else { read_all() };
-            let text = text.map_err(|error| Failure::io("read the token", &error))?;
-            Token::new(&text).map_err(|error| Failure::error(error.to_string()))
+            let text = text.map_err(|error| Failure::io_error("read the token", &error))?;
+            Token::new(&text).map_err(|error| Failure::from_text(error.to_string()))
         }
     }
 }

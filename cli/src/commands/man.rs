@@ -16,16 +16,16 @@ pub struct Man {
 }
 
 /// `kubelease man`
-pub fn print(arguments: &Man) -> Result<(), Failure> {
+pub fn print_manual(arguments: &Man) -> Result<(), Failure> {
     let command = Arguments::command();
     if let Some(directory) = &arguments.output_dir {
         let write = std::fs::create_dir_all(directory)
             .and_then(|()| clap_mangen::generate_to(command, directory));
         let place = format!("write to {}", directory.display());
-        return write.map_err(|error| Failure::io(place, &error));
+        return write.map_err(|error| Failure::io_error(place, &error));
     }
     let mut page = vec![];
     let rendered = clap_mangen::Man::new(command).render(&mut page);
-    rendered.map_err(|error| Failure::io("write the man page", &error))?;
-    output::print(&String::from_utf8_lossy(&page))
+    rendered.map_err(|error| Failure::io_error("write the man page", &error))?;
+    output::print_text(&String::from_utf8_lossy(&page))
 }

@@ -8,7 +8,7 @@ use kubelease_client::{BulkRevocation, Client, LeaseFilter, LeaseId};
 use serde_json::{Value, json};
 
 use crate::arguments::{Output, Revoke};
-use crate::commands::leases::filter;
+use crate::commands::leases::to_filter;
 use crate::failure::{Exit, Failure};
 use crate::lease_directory::LeaseDirectory;
 use crate::output;
@@ -16,21 +16,23 @@ use crate::progress::Progress;
 use crate::session::{Context, is_interactive};
 
 /// `kubelease revoke`
-pub fn revoke(context: &Context, arguments: &Revoke) -> Result<ExitCode, Failure> {
-    let filter = filter(&arguments.filter);
+pub fn revoke_leases(context: &Context, arguments: &Revoke) -> Result<ExitCode, Failure> {
+    let filter = to_filter(&arguments.filter);
     if !arguments.all && filter != LeaseFilter::default() {
-        return Err(Failure::usage("filters go with `--all`, and not with ids"));
+        return Err(Failure::usage_error("filters go with `--all`, and not with ids"));
     }
     if arguments.all && filter == LeaseFilter::default() {
-        return Err(Failure::usage("`--all` needs a filter, such as `--dynamic-secret NAME`"));
+        return Err(Failure::usage_error(
+            "`--all` needs a filter, such as `--dynamic-secret NAME`",
+        ));
     }
     if arguments.all && !arguments.yes {
-        confirm()?;
+        confirm_revocation()?;
     }
     if let Some(path) = &arguments.directory {
         return revoke_directory(context, path, arguments.shown.output);
     }
-    let session = context.session()?;
+    let session = context.open_session()?;
     if arguments.all {
         revoke_all(session.client(), &filter, arguments.shown.output)
     } else {
@@ -40,14 +42,14 @@ pub fn revoke(context: &Context, arguments: &Revoke) -> Result<ExitCode, Failure
 
 /// Revokes the lease of a directory. Its token is removed whatever the server says, since the job is over.
 fn revoke_directory(context: &Context, path: &Path, shown: Output) -> Result<ExitCode, Failure> {
-    let directory = LeaseDirectory::open(path);
+    let directory = LeaseDirectory::from_path(path);
     directory.remove_token()?;
     let Some(id) = directory.lease_id()? else {
         eprintln!("There is no lease in {}.", path.display());
         directory.remove()?;
         return revoke_nothing(shown);
     };
-    let session = context.session()?;
+    let session = context.open_session()?;
     let code = revoke_each(session.client(), &[id], shown)?;
     if code == ExitCode::SUCCESS {
         directory.remove()?;
@@ -68,7 +70,7 @@ fn revoke_each(client: &Client, ids: &[LeaseId], shown: Output) -> Result<ExitCo
     let mut outcomes = vec![];
     for id in ids {
         let revoked = {
-            let _progress = Progress::start(format!("Revoking lease {id}"));
+            let _progress = Progress::start_after_pause(format!("Revoking lease {id}"));
             client.revoke_lease(id)
         };
         let outcome = match revoked {
@@ -76,7 +78,7 @@ fn revoke_each(client: &Client, ids: &[LeaseId], shown: Output) -> Result<ExitCo
                 is_all_done &= revocation.is_done;
                 let how = if revocation.is_done { "revoked" } else { "is being revoked" };
                 if shown == Output::Text {
-                    output::print(&format!("lease {id} {how}\n"))?;
+                    output::print_text(&format!("lease {id} {how}\n"))?;
                 }
                 json!({ "lease_id": id, "state": revocation.lease.state })
             }
@@ -94,7 +96,7 @@ fn revoke_each(client: &Client, ids: &[LeaseId], shown: Output) -> Result<ExitCo
     if shown == Output::Json {
         output::print_json(&outcomes)?;
     }
-    Ok(failed.map_or(code(is_all_done), ExitCode::from))
+    Ok(failed.map_or(exit_code(is_all_done), ExitCode::from))
 }
 
 fn with_id(mut outcome: Value, id: &LeaseId) -> Value {
@@ -103,7 +105,7 @@ fn with_id(mut outcome: Value, id: &LeaseId) -> Value {
 }
 
 fn revoke_all(client: &Client, filter: &LeaseFilter, shown: Output) -> Result<ExitCode, Failure> {
-    let progress = Progress::start("Revoking");
+    let progress = Progress::start_after_pause("Revoking");
     let mut sum = BulkRevocation::default();
     let mut cursor: Option<String> = None;
     loop {
@@ -119,27 +121,31 @@ fn revoke_all(client: &Client, filter: &LeaseFilter, shown: Output) -> Result<Ex
     if shown == Output::Json {
         output::print_json(&sum)?;
     } else {
-        output::print(&format!(
+        output::print_text(&format!(
             "{revoked} revoked, {revoking} being revoked, {not_revocable} not revocable\n"
         ))?;
     }
-    Ok(code(revoking == 0))
+    Ok(exit_code(revoking == 0))
 }
 
-fn code(is_all_done: bool) -> ExitCode {
+fn exit_code(is_all_done: bool) -> ExitCode {
     if is_all_done { ExitCode::SUCCESS } else { ExitCode::from(Exit::Revoking as u8) }
 }
 
 /// Asks a person. Without one, nothing is revoked that was not agreed to.
-fn confirm() -> Result<(), Failure> {
+fn confirm_revocation() -> Result<(), Failure> {
     if !is_interactive() {
-        return Err(Failure::usage("nobody can be asked here: add `--yes` to revoke all of them"));
+        return Err(Failure::usage_error(
+            "nobody can be asked here: add `--yes` to revoke all of them",
+        ));
     }
     eprint!("Revoke all of these leases? [y/N] ");
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(|error| Failure::io("read the answer", &error))?;
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::io_error("read the answer", &error))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::error("nothing is revoked")),
+        _ => Err(Failure::from_text("nothing is revoked")),
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kubelease_client::{ClusterAddress, IssuedLease, printable};
+use kubelease_client::{ClusterAddress, IssuedLease, to_printable};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -31,20 +31,20 @@ enum Event {
 }
 
 /// `kubelease run`
-pub fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Failure> {
+pub fn run_command(context: &Context, arguments: &Run) -> Result<ExitCode, Failure> {
     // From here on a signal ends the command, and not us: there is a lease to revoke.
     let (tell, events) = channel();
     watch_signals(tell.clone())?;
-    let mut session = context.session()?;
+    let mut session = context.open_session()?;
     let cluster = arguments.cluster.find(session.client(), &arguments.wanted)?;
-    let issued = lease::issue(session.client(), &arguments.wanted)?;
+    let issued = lease::issue_lease(session.client(), &arguments.wanted)?;
     let ran =
         run_with(context, &mut session, (&issued, &cluster), &arguments.command, (tell, &events));
-    let revoked = revoke(context, &mut session, &issued);
+    let revoked = revoke_at_end(context, &mut session, &issued);
     let code = ran?;
     if let Err(failure) = revoked {
         let id = &issued.lease.lease_id;
-        let end = output::relative(issued.lease.expires_at, now());
+        let end = output::format_relative(issued.lease.expires_at, now());
         eprintln!("warning: lease {id} is not revoked, and ends {end}: {failure}");
     }
     Ok(code)
@@ -61,18 +61,18 @@ fn run_with(
         .prefix("kubelease-")
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(kubeconfig::runtime_dir())
-        .map_err(|error| Failure::io("make a private directory", &error))?;
-    let files = LeaseDirectory::open(directory.path());
-    files.fill(issued, cluster)?;
+        .map_err(|error| Failure::io_error("make a private directory", &error))?;
+    let files = LeaseDirectory::from_path(directory.path());
+    files.write_files(issued, cluster)?;
 
     if !matches!(events.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let [program, rest @ ..] = command else {
-        return Err(Failure::usage("no command is given"));
+        return Err(Failure::usage_error("no command is given"));
     };
     let mut command = Command::new(program);
-    command.args(rest).env("KUBECONFIG", files.kubeconfig());
+    command.args(rest).env("KUBECONFIG", files.kubeconfig_path());
     // The command has what the lease gives, and not what we may do besides.
     command.env_remove("KUBELEASE_TOKEN");
     let mut child = match command.spawn() {
@@ -89,22 +89,24 @@ fn run_with(
         let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         drop(tell.send(Event::Exited));
     });
-    let mut renewal = Renewal::of(issued);
+    let mut renewal = Renewal::from_issued(issued);
     loop {
-        match events.recv_timeout(renewal.pause(session.renew_at())) {
-            Ok(Event::Signal(signal)) => forward(signal, pid),
+        match events.recv_timeout(renewal.next_pause(session.renew_at())) {
+            Ok(Event::Signal(signal)) => forward_signal(signal, pid),
             Err(RecvTimeoutError::Timeout) if now() < renewal.due => session.keep_alive(context),
             Err(RecvTimeoutError::Timeout) => {
                 session.keep_alive(context);
                 match session.client().renew_lease(&issued.lease.lease_id, None) {
                     Ok(renewed) => {
                         files.write_token(&renewed.token)?;
-                        renewal = Renewal::of(&renewed);
+                        renewal = Renewal::from_issued(&renewed);
                     }
-                    Err(error) => renewal.fail(&error.to_string()),
+                    Err(error) => renewal.note_failure(&error.to_string()),
                 }
             }
-            Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => return wait(&mut child),
+            Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => {
+                return wait_for_child(&mut child);
+            }
         }
     }
 }
@@ -118,7 +120,7 @@ struct Renewal {
 
 impl Renewal {
     /// At two thirds of its time.
-    fn of(issued: &IssuedLease) -> Self {
+    fn from_issued(issued: &IssuedLease) -> Self {
         let ends = issued.lease.expires_at;
         let is_last = ends >= issued.lease.max_expires_at || !issued.lease.revocable;
         let due = if is_last { DateTime::<Utc>::MAX_UTC } else { now() + (ends - now()) * 2 / 3 };
@@ -126,19 +128,19 @@ impl Renewal {
     }
 
     /// Returns the time until the lease or, if that is earlier, the login is to be renewed.
-    fn pause(&self, login: Option<DateTime<Utc>>) -> Duration {
+    fn next_pause(&self, login: Option<DateTime<Utc>>) -> Duration {
         let next = login.map_or(self.due, |login| login.min(self.due));
         let left = (next - now()).to_std().unwrap_or_default();
         left.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 
     /// Tries again until the lease is over, and tells it once.
-    fn fail(&mut self, reason: &str) {
+    fn note_failure(&mut self, reason: &str) {
         if !self.is_told {
-            let ends = output::relative(self.ends, now());
+            let ends = output::format_relative(self.ends, now());
             eprintln!(
                 "warning: the lease could not be renewed, and ends {ends}: {}",
-                printable(reason)
+                to_printable(reason)
             );
             self.is_told = true;
         }
@@ -148,7 +150,7 @@ impl Renewal {
 
 fn watch_signals(tell: Sender<Event>) -> Result<(), Failure> {
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
-    let mut signals = signals.map_err(|error| Failure::io("watch for signals", &error))?;
+    let mut signals = signals.map_err(|error| Failure::io_error("watch for signals", &error))?;
     thread::spawn(move || {
         for signal in signals.forever() {
             drop(tell.send(Event::Signal(signal)));
@@ -158,7 +160,7 @@ fn watch_signals(tell: Sender<Event>) -> Result<(), Failure> {
 }
 
 /// Hands a signal on, unless the terminal has sent it to the command too.
-fn forward(signal: i32, pid: Pid) {
+fn forward_signal(signal: i32, pid: Pid) {
     let stdin = std::io::stdin();
     let is_foreground = stdin.is_terminal() && tcgetpgrp(&stdin).is_ok_and(|it| it == getpgrp());
     let signal = match signal {
@@ -171,18 +173,22 @@ fn forward(signal: i32, pid: Pid) {
     let _ = kill_process(pid, signal);
 }
 
-fn wait(child: &mut Child) -> Result<ExitCode, Failure> {
-    let status = child.wait().map_err(|error| Failure::io("wait for the command", &error))?;
-    Ok(ExitCode::from(code(status)))
+fn wait_for_child(child: &mut Child) -> Result<ExitCode, Failure> {
+    let status = child.wait().map_err(|error| Failure::io_error("wait for the command", &error))?;
+    Ok(ExitCode::from(exit_code(status)))
 }
 
 /// Returns the exit code of a command; of one that a signal ended, what a shell would say.
-fn code(status: ExitStatus) -> u8 {
+fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| code.try_into().ok()).unwrap_or(u8::MAX)
 }
 
-fn revoke(context: &Context, session: &mut Session, issued: &IssuedLease) -> Result<(), Failure> {
+fn revoke_at_end(
+    context: &Context,
+    session: &mut Session,
+    issued: &IssuedLease,
+) -> Result<(), Failure> {
     if !issued.lease.revocable {
         return Ok(());
     }

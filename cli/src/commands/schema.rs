@@ -20,13 +20,13 @@ pub struct Schema {
 }
 
 /// `kubelease schema`
-pub fn schema(arguments: &Schema) -> Result<(), Failure> {
+pub fn print_schema(arguments: &Schema) -> Result<(), Failure> {
     let Some(directory) = &arguments.output_dir else {
         return output::print_json(&arguments.kind.map_or_else(any_kind, document_schema));
     };
     let mut files = vec![("definition", any_kind())];
     files.extend(Kind::ALL.map(|kind| (kind.singular(), document_schema(kind))));
-    let failed = |error| Failure::io(format!("write to {}", directory.display()), &error);
+    let failed = |error| Failure::io_error(format!("write to {}", directory.display()), &error);
     fs::create_dir_all(directory).map_err(failed)?;
     for (name, schema) in files {
         let file = directory.join(format!("{name}.schema.json"));

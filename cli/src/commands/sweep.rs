@@ -1,6 +1,6 @@
 //! `sweep`
 
-use kubelease_client::{SweepFailure, SweepOptions, printable};
+use kubelease_client::{SweepFailure, SweepOptions, to_printable};
 
 use crate::arguments::{Output, Sweep};
 use crate::failure::Failure;
@@ -9,12 +9,12 @@ use crate::progress::Progress;
 use crate::session::Context;
 
 /// `kubelease sweep`
-pub fn sweep(context: &Context, arguments: &Sweep) -> Result<(), Failure> {
+pub fn run_sweep(context: &Context, arguments: &Sweep) -> Result<(), Failure> {
     let Sweep { dry_run, reconcile, ref shown } = *arguments;
-    let session = context.session()?;
+    let session = context.open_session()?;
     let report = {
-        let _progress = Progress::start("Sweeping");
-        session.client().sweep(SweepOptions { dry_run, reconcile })?
+        let _progress = Progress::start_after_pause("Sweeping");
+        session.client().run_sweep(SweepOptions { dry_run, reconcile })?
     };
     if shown.output == Output::Json {
         return output::print_json(&report);
@@ -26,15 +26,15 @@ pub fn sweep(context: &Context, arguments: &Sweep) -> Result<(), Failure> {
     );
     for failure in &report.failed {
         let SweepFailure { target, reason, count } = failure;
-        let line = format!("{}: {} ({count} leases)\n", printable(target), printable(reason));
+        let line = format!("{}: {} ({count} leases)\n", to_printable(target), to_printable(reason));
         text.push_str(&line);
     }
     for (target, state) in &report.targets {
-        let line = format!("{}: {}\n", printable(target), printable(state));
+        let line = format!("{}: {}\n", to_printable(target), to_printable(state));
         text.push_str(&line);
     }
     if report.more {
         text += "There is more: sweep again.\n";
     }
-    output::print(&text)
+    output::print_text(&text)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use kubelease_client::{Client, Kind, Name, PutMode, TargetCheck, printable};
+use kubelease_client::{Client, Kind, Name, PutMode, TargetCheck, to_printable};
 use serde_json::{Value, json};
 
 use super::check;
@@ -56,7 +56,7 @@ struct AddFromKubeconfig {
     /// The account of kubelease in the cluster, which is made if it is not there.
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "kubelease/kubelease")]
     service_account: String,
-    /// How long the credential of kubelease is good, if the cluster allows it.
+    /// Lifetime of the credential of kubelease, if the cluster allows it.
     #[arg(long, value_name = "DURATION", default_value = "8760h")]
     credential_ttl: String,
     /// Only print the objects; nothing is done.
@@ -71,7 +71,7 @@ struct AddFromKubeconfig {
 }
 
 /// `kubelease target`
-pub fn target(context: &Context, arguments: &Target) -> Result<ExitCode, Failure> {
+pub fn run_target(context: &Context, arguments: &Target) -> Result<ExitCode, Failure> {
     let TargetCommand::AddFromKubeconfig(add) = &arguments.command;
     add_from_kubeconfig(context, add)
 }
@@ -81,9 +81,9 @@ fn add_from_kubeconfig(
     arguments: &AddFromKubeconfig,
 ) -> Result<ExitCode, Failure> {
     let own = arguments.service_account.split_once('/');
-    let own = own.ok_or_else(|| Failure::usage("`--service-account` is `NAMESPACE/NAME`"))?;
+    let own = own.ok_or_else(|| Failure::usage_error("`--service-account` is `NAMESPACE/NAME`"))?;
     let rules = arguments.rules.as_deref().map(definitions::read_rules).transpose()?;
-    let objects = cluster::objects(&Grants {
+    let objects = cluster::rbac_objects(&Grants {
         modes: &arguments.modes,
         namespaces: &arguments.namespaces,
         accounts: &arguments.accounts,
@@ -94,64 +94,67 @@ fn add_from_kubeconfig(
     let manifest: Vec<_> = objects.iter().map(definitions::to_yaml).collect();
     let manifest = manifest.join("---\n");
     if arguments.print {
-        crate::output::print(&manifest)?;
+        crate::output::print_text(&manifest)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let name = arguments.name()?;
-    let session = context.session()?;
+    let name = arguments.target_name()?;
+    let session = context.open_session()?;
     let client = session.client();
     let (cluster, kubeconfig) = (arguments.cluster.clone(), arguments.kubeconfig.clone());
     let kubectl = Kubectl { context: cluster, kubeconfig };
-    let server = kubectl.server()?;
-    let known = known(client, &name, &server, arguments.replace)?;
+    let server = kubectl.read_server()?;
+    let known = known_target(client, &name, &server, arguments.replace)?;
     if !arguments.yes {
-        confirm(&objects, &server, &arguments.cluster)?;
+        confirm_apply(&objects, &server, &arguments.cluster)?;
     }
-    eprint!("{}", kubectl.apply(&manifest)?);
+    eprint!("{}", kubectl.apply_manifest(&manifest)?);
     let token = kubectl.create_token(own, &arguments.credential_ttl)?;
-    let spec = spec(known.as_ref(), &server, token.expose());
+    let spec = target_spec(known.as_ref(), &server, token.expose_secret());
     let put = client.put_definition(Kind::Target, &name, &spec, PutMode::Put)?;
     println!("target/{name} {}", put.change);
     tell_host(client, &name);
     let seen: TargetCheck = client.check_target(&name)?;
-    check::show(&name, &seen)?;
+    check::show_check(&name, &seen)?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl AddFromKubeconfig {
-    fn name(&self) -> Result<Name, Failure> {
+    fn target_name(&self) -> Result<Name, Failure> {
         match &self.target {
             Some(name) => Ok(name.clone()),
             None => self.cluster.parse().map_err(|error| {
-                Failure::usage(format!("the context cannot be the name of a target too: {error}"))
-                    .with_hint("Give a name behind the context.")
+                Failure::usage_error(format!(
+                    "the context cannot be the name of a target too: {error}"
+                ))
+                .with_hint("Give a name behind the context.")
             }),
         }
     }
 }
 
 /// Returns the target as it is kept, so that what else is said of it stays.
-fn known(
+fn known_target(
     client: &Client,
     name: &Name,
     server: &Server,
     replace: bool,
 ) -> Result<Option<Value>, Failure> {
-    let known = client.definition(Kind::Target, name)?;
+    let known = client.get_definition(Kind::Target, name)?;
     let url = known.as_ref().and_then(|known| known["url"].as_str());
     match url {
         Some(url) if url.trim_end_matches('/') != server.url.trim_end_matches('/') && !replace => {
-            let text = format!("the target `{name}` leads to another cluster: {}", printable(url));
-            Err(Failure::error(text).with_hint("Give another name, or `--replace`."))
+            let text =
+                format!("the target `{name}` leads to another cluster: {}", to_printable(url));
+            Err(Failure::from_text(text).with_hint("Give another name, or `--replace`."))
         }
         _ => Ok(known),
     }
 }
 
 /// Returns what is put: all that is known of the target, and how its cluster is reached.
-fn spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
+fn target_spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
     let document = known.and_then(Value::as_object);
-    let document = document.map(|known| definitions::document(Kind::Target, known));
+    let document = document.map(|known| definitions::to_document(Kind::Target, known));
     let mut spec = document.map_or(json!({}), |document| document["spec"].clone());
     if let Some(set) = known.and_then(|known| known.get("apply_set")) {
         spec["apply_set"] = set.clone();
@@ -166,18 +169,19 @@ fn spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
 /// Tells what the host has to know of the cluster. That cannot be done from here.
 fn tell_host(client: &Client, name: &Name) {
     let Ok(told) = client.runtime_config(name) else { return };
-    let config = printable(&told.runtime_config.replace('\n', "\u{0}")).replace('\u{fffd}', "\n");
+    let config =
+        to_printable(&told.runtime_config.replace('\n', "\u{0}")).replace('\u{fffd}', "\n");
     if !config.is_empty() {
         eprintln!("The runtime configuration of the host needs:\n\n{config}");
     }
     for note in told.notes {
-        eprintln!("note: {}", printable(&note));
+        eprintln!("note: {}", to_printable(&note));
     }
 }
 
-fn confirm(objects: &[Value], server: &Server, context: &str) -> Result<(), Failure> {
+fn confirm_apply(objects: &[Value], server: &Server, context: &str) -> Result<(), Failure> {
     if !is_interactive() {
-        return Err(Failure::usage(
+        return Err(Failure::usage_error(
             "nobody can be asked here: look at it with `--print`, and add `--yes` to apply it",
         ));
     }
@@ -191,9 +195,11 @@ fn confirm(objects: &[Value], server: &Server, context: &str) -> Result<(), Fail
     }
     eprint!("{text}Apply these to {} by the context {context}? [y/N] ", server.url);
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(|error| Failure::io("read the answer", &error))?;
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::io_error("read the answer", &error))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::error("nothing is done")),
+        _ => Err(Failure::from_text("nothing is done")),
     }
 }

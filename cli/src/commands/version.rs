@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::output;
 
 /// `kubelease version`
-pub fn print(shown: &Shown) -> Result<(), Failure> {
+pub fn print_version(shown: &Shown) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
     if shown.output == Output::Json {
         return output::print_json(&json!({ "version": version }));
     }
-    output::print(&format!("kubelease {version}\n"))
+    output::print_text(&format!("kubelease {version}\n"))
 }

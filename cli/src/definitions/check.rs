@@ -7,22 +7,26 @@ use serde_json::{Map, Value};
 use super::node::{Content, Fault, Node, Place};
 
 /// Collects what of a value does not fit a schema.
-pub fn check(schema: &Value, node: &Node, faults: &mut Vec<Fault>) {
-    if let Some(branches) = branches(schema) {
+pub fn check_node(schema: &Value, node: &Node, faults: &mut Vec<Fault>) {
+    if let Some(branches) = schema_branches(schema) {
         check_branches(branches, node, faults);
         return;
     }
-    if let Some(allowed) = constants(schema) {
+    if let Some(allowed) = schema_constants(schema) {
         check_constant(&allowed, node, faults);
         return;
     }
-    if let Some(expected) = misfit(schema, node) {
-        faults.push(misplaced(&expected, node));
+    if let Some(expected) = find_misfit(schema, node) {
+        faults.push(misplaced_fault(&expected, node));
         return;
     }
     match &node.content {
         Content::Map(_) => check_fields(schema, node, faults),
-        Content::List(items) => items.iter().for_each(|item| check(&schema["items"], item, faults)),
+        Content::List(items) => {
+            for item in items {
+                check_node(&schema["items"], item, faults);
+            }
+        }
         Content::Text(text) => check_secret(schema, text, node.place, faults),
         _ => {}
     }
@@ -32,13 +36,15 @@ fn check_fields(schema: &Value, node: &Node, faults: &mut Vec<Fault>) {
     let Some(properties) = schema["properties"].as_object() else {
         // A map whose keys are the operator's own.
         let values = &schema["additionalProperties"];
-        node.entries().iter().for_each(|(_, value)| check(values, value, faults));
+        node.entries().iter().for_each(|(_, value)| check_node(values, value, faults));
         return;
     };
     for (key, value) in node.entries() {
         match properties.get(&key.name) {
-            Some(schema) => check(schema, value, faults),
-            None => faults.push(unknown("field", &key.name, key.place, properties.keys())),
+            Some(schema) => check_node(schema, value, faults),
+            None => {
+                faults.push(unknown_name_fault("field", &key.name, key.place, properties.keys()));
+            }
         }
     }
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -55,8 +61,8 @@ fn check_branches(branches: &[Value], node: &Node, faults: &mut Vec<Fault>) {
     }
     let candidates: Vec<_> = branches.iter().filter(|branch| fits_type(branch, node)).collect();
     match candidates[..] {
-        [] => faults.push(misplaced(&expectation(branches), node)),
-        [only] => check(only, node, faults),
+        [] => faults.push(misplaced_fault(&describe_expectation(branches), node)),
+        [only] => check_node(only, node, faults),
         _ => check_alternatives(&candidates, node, faults),
     }
 }
@@ -65,14 +71,14 @@ fn check_branches(branches: &[Value], node: &Node, faults: &mut Vec<Fault>) {
 fn check_alternatives(branches: &[&Value], node: &Node, faults: &mut Vec<Fault>) {
     let fits = |branch: &&Value| {
         let mut faults = vec![];
-        check(branch, node, &mut faults);
+        check_node(branch, node, &mut faults);
         faults.is_empty()
     };
     if branches.iter().any(fits) {
         return;
     }
     let allowed: Vec<_> =
-        branches.iter().filter_map(|branch| constants(branch)).flatten().collect();
+        branches.iter().filter_map(|branch| schema_constants(branch)).flatten().collect();
     if node.text().is_some() && !allowed.is_empty() {
         return check_constant(&allowed, node, faults);
     }
@@ -81,14 +87,19 @@ fn check_alternatives(branches: &[&Value], node: &Node, faults: &mut Vec<Fault>)
         required.any(|name| name.as_str().is_some_and(|name| node.get(name).is_some()))
     };
     match (branches.iter().find(is_meant), node.entries().first()) {
-        (Some(branch), _) => check(branch, node, faults),
+        (Some(branch), _) => check_node(branch, node, faults),
         (None, Some((key, _))) => {
             let known = branches.iter().filter_map(|branch| branch["properties"].as_object());
-            faults.push(unknown("field", &key.name, key.place, known.flat_map(Map::keys)));
+            faults.push(unknown_name_fault(
+                "field",
+                &key.name,
+                key.place,
+                known.flat_map(Map::keys),
+            ));
         }
         (None, None) => {
             let expected: Vec<_> = branches.iter().map(|branch| description(branch)).collect();
-            faults.push(misplaced(&expected.join(" or "), node));
+            faults.push(misplaced_fault(&expected.join(" or "), node));
         }
     }
 }
@@ -112,9 +123,9 @@ fn check_constant(allowed: &[String], node: &Node, faults: &mut Vec<Fault>) {
     match node.text() {
         Some(text) if allowed.iter().any(|value| value == text) => {}
         Some(text) if text.len() <= MAX_SHOWN => {
-            faults.push(unknown("value", text, node.place, allowed.iter()));
+            faults.push(unknown_name_fault("value", text, node.place, allowed.iter()));
         }
-        _ => faults.push(misplaced(&one_of(allowed), node)),
+        _ => faults.push(misplaced_fault(&one_of(allowed), node)),
     }
 }
 
@@ -127,7 +138,7 @@ fn check_secret(schema: &Value, text: &str, place: Place, faults: &mut Vec<Fault
 }
 
 /// Returns a fault about a name that is none of those that are known.
-pub fn unknown<'a>(
+pub fn unknown_name_fault<'a>(
     what: &str,
     name: &str,
     place: Place,
@@ -138,7 +149,7 @@ pub fn unknown<'a>(
     let near = known.iter().min_by_key(|candidate| distance(candidate));
     let near = near.filter(|candidate| distance(candidate) <= name.len().max(2) / 2);
     let shown: String = name.chars().take(MAX_SHOWN).collect();
-    let shown = kubelease_client::printable(&shown).into_owned();
+    let shown = kubelease_client::to_printable(&shown).into_owned();
     let text = match near {
         Some(near) => format!("unknown {what} `{shown}`: did you mean `{near}`?"),
         None => format!("unknown {what} `{shown}`: expected {}", one_of(&known)),
@@ -147,8 +158,8 @@ pub fn unknown<'a>(
 }
 
 /// Returns a fault about a value of another kind than is expected.
-fn misplaced(expected: &str, node: &Node) -> Fault {
-    Fault::new(node.place, format!("expected {expected}, found {}", found(node)))
+fn misplaced_fault(expected: &str, node: &Node) -> Fault {
+    Fault::new(node.place, format!("expected {expected}, found {}", describe_node(node)))
 }
 
 fn one_of(names: &[impl AsRef<str>]) -> String {
@@ -159,25 +170,25 @@ fn one_of(names: &[impl AsRef<str>]) -> String {
     }
 }
 
-fn branches(schema: &Value) -> Option<&[Value]> {
+fn schema_branches(schema: &Value) -> Option<&[Value]> {
     let branches = schema.get("oneOf").or_else(|| schema.get("anyOf"))?;
     branches.as_array().map(Vec::as_slice)
 }
 
 /// Returns the texts of which a value is one, if the schema names them all.
-fn constants(schema: &Value) -> Option<Vec<String>> {
+fn schema_constants(schema: &Value) -> Option<Vec<String>> {
     if let Some(only) = schema["const"].as_str() {
         return Some(vec![only.to_owned()]);
     }
-    if let Some(branches) = branches(schema) {
-        let all: Option<Vec<_>> = branches.iter().map(constants).collect();
+    if let Some(branches) = schema_branches(schema) {
+        let all: Option<Vec<_>> = branches.iter().map(schema_constants).collect();
         return all.map(|all| all.concat());
     }
     let values = schema["enum"].as_array()?.iter().filter_map(Value::as_str);
     Some(values.map(str::to_owned).collect())
 }
 
-fn types(schema: &Value) -> Vec<&str> {
+fn schema_types(schema: &Value) -> Vec<&str> {
     match &schema["type"] {
         Value::String(name) => vec![name],
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
@@ -186,28 +197,28 @@ fn types(schema: &Value) -> Vec<&str> {
 }
 
 /// Returns what a schema expects, if a value is of another type.
-fn misfit(schema: &Value, node: &Node) -> Option<String> {
-    let types = types(schema);
+fn find_misfit(schema: &Value, node: &Node) -> Option<String> {
+    let types = schema_types(schema);
     let is_negative = matches!(node.content, Content::Number(..0)) && schema["minimum"] == 0;
     let fits = types.is_empty() || types.contains(&node.type_name());
     (!fits || is_negative).then(|| description(schema))
 }
 
 fn fits_type(schema: &Value, node: &Node) -> bool {
-    match (branches(schema), constants(schema)) {
+    match (schema_branches(schema), schema_constants(schema)) {
         (Some(branches), _) => branches.iter().any(|branch| fits_type(branch, node)),
         (None, Some(_)) => node.text().is_some(),
-        (None, None) => misfit(schema, node).is_none(),
+        (None, None) => find_misfit(schema, node).is_none(),
     }
 }
 
 /// Returns what a schema expects, in words.
 fn description(schema: &Value) -> String {
-    if let Some(names) = constants(schema) {
+    if let Some(names) = schema_constants(schema) {
         return one_of(&names);
     }
-    if let Some(branches) = branches(schema) {
-        return expectation(branches);
+    if let Some(branches) = schema_branches(schema) {
+        return describe_expectation(branches);
     }
     let word = |name: &&str| match *name {
         "object" => "a map",
@@ -218,19 +229,20 @@ fn description(schema: &Value) -> String {
         "boolean" => "`true` or `false`",
         _ => NOTHING,
     };
-    let words: Vec<_> = types(schema).iter().filter(|name| **name != "null").map(word).collect();
+    let words: Vec<_> =
+        schema_types(schema).iter().filter(|name| **name != "null").map(word).collect();
     if words.is_empty() { NOTHING.to_owned() } else { words.join(" or ") }
 }
 
 /// Returns what several schemas expect together. That nothing may stand there is not worth a word.
-fn expectation(branches: &[Value]) -> String {
+fn describe_expectation(branches: &[Value]) -> String {
     let mut all: Vec<_> = branches.iter().map(description).collect();
     all.retain(|description| description != NOTHING);
     all.dedup();
     all.join(" or ")
 }
 
-fn found(node: &Node) -> &'static str {
+fn describe_node(node: &Node) -> &'static str {
     match node.content {
         Content::Null => NOTHING,
         Content::Flag(_) => "a boolean",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use kubelease_client::{API_VERSION, Definition, Error, Kind, Name, Spec, document_schema};
 
-use super::check::{check, unknown};
+use super::check::{check_node, unknown_name_fault};
 use super::node::{Fault, Node, Place};
 use crate::failure::Failure;
 
@@ -19,10 +19,10 @@ pub struct Document {
 
 impl Document {
     /// Reads a document, or says all that is wrong with it.
-    pub fn read(node: Node, file: PathBuf) -> Result<Self, Vec<Fault>> {
-        let kind = kind(&node).map_err(|fault| vec![fault])?;
+    pub fn from_node(node: Node, file: PathBuf) -> Result<Self, Vec<Fault>> {
+        let kind = read_kind(&node).map_err(|fault| vec![fault])?;
         let mut faults = vec![];
-        check(&document_schema(kind), &node, &mut faults);
+        check_node(&document_schema(kind), &node, &mut faults);
         if !faults.is_empty() {
             faults.sort_by_key(|fault| fault.place);
             return Err(faults);
@@ -35,7 +35,7 @@ impl Document {
             .parse()
             .map_err(|error| vec![Fault::new(name.place, format!("{error}"))])?;
         let spec = node.get("spec").unwrap_or(&node);
-        let read = Spec::read(kind, spec.to_json());
+        let read = Spec::from_json(kind, spec.to_json());
         // The schema has found nothing: what is left is a number that is too large.
         let spec = read.map_err(|error| vec![Fault::new(spec.place, error.to_string())])?;
         Ok(Self { definition: Definition { name: checked, spec }, file, node })
@@ -50,32 +50,32 @@ impl Document {
     }
 
     /// Returns where the document begins.
-    pub fn place(&self) -> String {
-        self.at(self.node.place)
+    pub fn text_position(&self) -> String {
+        self.format_position(self.node.place)
     }
 
     /// Returns where in the file something of the specification stands.
     pub fn place_in_spec(&self, pointer: &str) -> String {
-        self.at(self.node.get("spec").unwrap_or(&self.node).place_of(pointer))
+        self.format_position(self.node.get("spec").unwrap_or(&self.node).place_of(pointer))
     }
 
     /// Returns a failure of a request about this definition, with the place of the first field that does not fit.
-    pub fn failure(&self, error: Error) -> Failure {
+    pub fn to_failure(&self, error: Error) -> Failure {
         let field = error.problem().and_then(|problem| problem.errors.first());
         let place = match field {
             Some(field) => self.place_in_spec(&field.pointer),
-            None => self.place(),
+            None => self.text_position(),
         };
-        Failure::from(error).about(&format!("{place}: {}/{}", self.kind(), self.name()))
+        Failure::from(error).about_subject(&format!("{place}: {}/{}", self.kind(), self.name()))
     }
 
-    fn at(&self, place: Place) -> String {
+    fn format_position(&self, place: Place) -> String {
         format!("{}:{place}", self.file.display())
     }
 }
 
 /// Returns the kind of a document, by which its schema is found.
-fn kind(node: &Node) -> Result<Kind, Fault> {
+fn read_kind(node: &Node) -> Result<Kind, Fault> {
     let field = |name: &str| {
         node.get(name).ok_or_else(|| {
             let text = "a definition is a map with `apiVersion`, `kind`, `metadata` and `spec`";
@@ -92,5 +92,5 @@ fn kind(node: &Node) -> Result<Kind, Fault> {
     Kind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| unknown("kind", name, kind.place, known.iter()))
+        .ok_or_else(|| unknown_name_fault("kind", name, kind.place, known.iter()))
 }

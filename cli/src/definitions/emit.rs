@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use kubelease_client::{API_VERSION, Kind, printable};
+use kubelease_client::{API_VERSION, Kind, to_printable};
 use serde_json::{Map, Value, json};
 
 use super::node::Content;
 use super::yaml::content_of;
 
 /// Returns a definition that a server has shown as a document, without what only the server knows of it.
-pub fn document(kind: Kind, shown: &Map<String, Value>) -> Value {
+pub fn to_document(kind: Kind, shown: &Map<String, Value>) -> Value {
     let is_said = |(name, value): &(&String, &Value)| {
         !SERVER_FIELDS.contains(&name.as_str()) && !says_nothing(value)
     };
@@ -132,7 +132,7 @@ fn is_block(text: &str) -> bool {
     !lines.is_empty()
         && !lines.starts_with([' ', '\n'])
         && !lines.ends_with('\n')
-        && lines.split('\n').all(|line| line == line.trim_end() && printable(line) == *line)
+        && lines.split('\n').all(|line| line == line.trim_end() && to_printable(line) == *line)
 }
 
 /// The fields that only the server sets, and the set, which is said on the command line.
@@ -184,7 +184,8 @@ mod tests {
             json!({"deep": {"block": "kind: Role\nrules: []\n"}, "list": [{"x": "l1\nl2\n"}]}),
         ] {
             let text = to_yaml(&value);
-            let read = yaml::read(&text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+            let read =
+                yaml::read_documents(&text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
             assert_eq!(read.len(), 1, "{text}");
             assert_eq!(read[0].to_json(), value, "{text}");
         }
@@ -197,7 +198,7 @@ mod tests {
             "updated_at": "t", "cluster": null, "last_check": null, "apply_set": "infra"});
         let shown = shown.as_object().expect("an object");
         assert_eq!(
-            to_yaml(&document(Kind::Target, shown)),
+            to_yaml(&to_document(Kind::Target, shown)),
             "apiVersion: kubelease.dev/v1\nkind: Target\nmetadata:\n  name: prod\nspec:\n  \
              url: \"https://a.example\"\n  auth:\n    type: token\n  ca: custom\n"
         );

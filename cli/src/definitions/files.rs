@@ -21,13 +21,13 @@ use crate::failure::Failure;
 pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, Failure> {
     let (mut documents, mut faults) = (vec![], vec![]);
     for path in paths {
-        for file in files(path, is_recursive)? {
-            let nodes = yaml::read(&read_text(&file)?).unwrap_or_else(|fault| {
+        for file in list_files(path, is_recursive)? {
+            let nodes = yaml::read_documents(&read_text(&file)?).unwrap_or_else(|fault| {
                 faults.push((file.clone(), fault));
                 vec![]
             });
             for node in nodes {
-                match Document::read(node, file.clone()) {
+                match Document::from_node(node, file.clone()) {
                     Ok(document) => documents.push(document),
                     Err(found) => faults.extend(found.into_iter().map(|it| (file.clone(), it))),
                 }
@@ -41,16 +41,16 @@ pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, 
     let mut places = BTreeMap::new();
     for document in &documents {
         let id = (document.kind(), document.name().clone());
-        if let Some(before) = places.insert(id, document.place()) {
-            let (place, kind, name) = (document.place(), document.kind(), document.name());
+        if let Some(before) = places.insert(id, document.text_position()) {
+            let (place, kind, name) = (document.text_position(), document.kind(), document.name());
             wrong.push(format!("{place}: {kind}/{name} is defined at {before} too"));
         }
     }
     if !wrong.is_empty() {
-        return Err(Failure::error(wrong.join("\n")));
+        return Err(Failure::from_text(wrong.join("\n")));
     }
     if documents.is_empty() {
-        return Err(Failure::error("there is no definition in these files"));
+        return Err(Failure::from_text("there is no definition in these files"));
     }
     documents.sort_by_key(Document::kind);
     Ok(documents)
@@ -58,7 +58,7 @@ pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, 
 
 /// Reads the values of the documents of a text of ours.
 pub fn read_values(text: &str) -> Result<Vec<Value>, Failure> {
-    let nodes = yaml::read(text).map_err(|fault| Failure::error(fault.text))?;
+    let nodes = yaml::read_documents(text).map_err(|fault| Failure::from_text(fault.text))?;
     Ok(nodes.iter().map(Node::to_json).collect())
 }
 
@@ -66,7 +66,7 @@ pub fn read_values(text: &str) -> Result<Vec<Value>, Failure> {
 pub fn read_map(file: &Path) -> Result<Map<String, Value>, Failure> {
     match read_nodes(file)?.first().map(Node::to_json) {
         Some(Value::Object(map)) => Ok(map),
-        _ => Err(Failure::error(format!("{} has no map", file.display()))),
+        _ => Err(Failure::from_text(format!("{} has no map", file.display()))),
     }
 }
 
@@ -76,31 +76,31 @@ pub fn read_rules(file: &Path) -> Result<Vec<Value>, Failure> {
     let root = nodes.first().map(|node| node.get("rules").unwrap_or(node).to_json());
     match root {
         Some(Value::Array(rules)) if !rules.is_empty() => Ok(rules),
-        _ => Err(Failure::error(format!("{} has no list of rules", file.display()))),
+        _ => Err(Failure::from_text(format!("{} has no list of rules", file.display()))),
     }
 }
 
 fn read_nodes(file: &Path) -> Result<Vec<Node>, Failure> {
-    yaml::read(&read_text(file)?).map_err(|fault| {
-        Failure::error(format!("{}:{}: {}", file.display(), fault.place, fault.text))
+    yaml::read_documents(&read_text(file)?).map_err(|fault| {
+        Failure::from_text(format!("{}:{}: {}", file.display(), fault.place, fault.text))
     })
 }
 
 /// Returns the files that a path means: itself, or those of a directory by their names.
-fn files(path: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Failure> {
+fn list_files(path: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let list =
         || fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
     let mut entries =
-        list().map_err(|error| Failure::io(format!("list {}", path.display()), &error))?;
+        list().map_err(|error| Failure::io_error(format!("list {}", path.display()), &error))?;
     entries.sort();
     let mut files = vec![];
     for entry in entries {
         if entry.is_dir() {
             if is_recursive {
-                files.extend(self::files(&entry, true)?);
+                files.extend(self::list_files(&entry, true)?);
             }
         } else if entry.extension().is_some_and(is_read) {
             files.push(entry);
@@ -121,10 +121,11 @@ pub fn read_text(file: &Path) -> Result<String, Failure> {
     } else {
         fs::File::open(file).and_then(|opened| opened.take(MAX_BYTES).read_to_string(&mut text))
     };
-    let bytes = read.map_err(|error| Failure::io(format!("read {}", file.display()), &error))?;
+    let bytes =
+        read.map_err(|error| Failure::io_error(format!("read {}", file.display()), &error))?;
     if u64::try_from(bytes).is_ok_and(|bytes| bytes == MAX_BYTES) {
         let mib = MAX_BYTES / 1024 / 1024;
-        return Err(Failure::error(format!("{} is larger than {mib} MiB", file.display())));
+        return Err(Failure::from_text(format!("{} is larger than {mib} MiB", file.display())));
     }
     Ok(text)
 }

@@ -6,7 +6,7 @@ use kubelease_client::{Client, Kind, Name, PutAnswer, PutMode};
 use serde_json::Value;
 
 use super::Document;
-use super::secrets::body;
+use super::secrets::request_body;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
@@ -56,23 +56,23 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans a put.
-    pub fn plan(&mut self, document: &Document) -> Result<Plan, Failure> {
-        let mut body = body(document, self.environment)?;
+    pub fn plan_put(&mut self, document: &Document) -> Result<Plan, Failure> {
+        let mut body = request_body(document, self.environment)?;
         if let Some(set) = &self.options.name {
             body["apply_set"] = Value::from(set.as_str());
         }
-        let mut targets = document.definition.spec.targets().into_iter();
+        let mut targets = document.definition.spec.needed_targets().into_iter();
         if self.is_dry && targets.any(|target| self.missing_targets.contains(target)) {
-            let current = self.current(document)?;
+            let current = self.get_current(document)?;
             let change = if current.is_some() { Change::Configured } else { Change::Created };
             return Ok(Plan { change, body, rehearsed: None });
         }
-        let mut answer = self.rehearse(document, &body)?;
+        let mut answer = self.rehearse_put(document, &body)?;
         if answer.changed_fields.iter().any(|field| field == "apply_set")
             && let Some(kept) = self.kept_set(document)?
         {
             body["apply_set"] = kept;
-            answer = self.rehearse(document, &body)?;
+            answer = self.rehearse_put(document, &body)?;
         }
         let change = Change::from(&answer);
         if document.kind() == Kind::Target && change == Change::Created {
@@ -82,21 +82,21 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns the definition as it is kept.
-    pub fn current(&self, document: &Document) -> Result<Option<Value>, Failure> {
-        let current = self.client.definition(document.kind(), document.name());
-        current.map_err(|error| document.failure(error))
+    pub fn get_current(&self, document: &Document) -> Result<Option<Value>, Failure> {
+        let current = self.client.get_definition(document.kind(), document.name());
+        current.map_err(|error| document.to_failure(error))
     }
 
-    fn rehearse(&self, document: &Document, body: &Value) -> Result<PutAnswer, Failure> {
+    fn rehearse_put(&self, document: &Document, body: &Value) -> Result<PutAnswer, Failure> {
         let (kind, name) = (document.kind(), document.name());
         self.client
             .put_definition(kind, name, body, PutMode::DryRun)
-            .map_err(|error| document.failure(error))
+            .map_err(|error| document.to_failure(error))
     }
 
     /// Returns the set of which a definition stays a part: an apply that names none changes none.
     fn kept_set(&self, document: &Document) -> Result<Option<Value>, Failure> {
-        let current = self.current(document)?;
+        let current = self.get_current(document)?;
         let Some(Value::String(known)) = current.and_then(|it| it.get("apply_set").cloned()) else {
             return Ok(None);
         };
@@ -104,10 +104,11 @@ impl<'a> Planner<'a> {
             None => Ok(Some(Value::from(known))),
             Some(_) if self.options.take_over => Ok(None),
             Some(_) => {
-                let (place, kind, name) = (document.place(), document.kind(), document.name());
+                let (place, kind, name) =
+                    (document.text_position(), document.kind(), document.name());
                 let text = format!("{place}: {kind}/{name} is part of the set `{known}`");
                 let hint = "Take it over with `--take-over`.";
-                Err(Failure::refused(kubelease_client::printable(&text)).with_hint(hint))
+                Err(Failure::refused_request(kubelease_client::to_printable(&text)).with_hint(hint))
             }
         }
     }

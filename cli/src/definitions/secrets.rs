@@ -11,12 +11,12 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 
 /// Returns the specification as it is sent: with its secrets.
-pub fn body(document: &Document, environment: &Environment) -> Result<Value, Failure> {
+pub fn request_body(document: &Document, environment: &Environment) -> Result<Value, Failure> {
     let spec = &document.definition.spec;
     let mut body = to_json(spec)?;
-    for (pointer, reference) in spec.secrets() {
-        let secret = fetch(reference, &document.file, environment)
-            .map_err(|failure| failure.about(&document.place_in_spec(&pointer)))?;
+    for (pointer, reference) in spec.secret_references() {
+        let secret = fetch_secret(reference, &document.file, environment)
+            .map_err(|failure| failure.about_subject(&document.place_in_spec(&pointer)))?;
         if let Some(place) = body.pointer_mut(&pointer) {
             *place = Value::String(secret);
         }
@@ -25,11 +25,11 @@ pub fn body(document: &Document, environment: &Environment) -> Result<Value, Fai
 }
 
 fn to_json(spec: &Spec) -> Result<Value, Failure> {
-    serde_json::to_value(spec).map_err(|error| Failure::error(error.to_string()))
+    serde_json::to_value(spec).map_err(|error| Failure::from_text(error.to_string()))
 }
 
 /// Returns a secret without the line feed that a file ends with. A relative path is seen from the definition's file.
-fn fetch(
+fn fetch_secret(
     reference: &SecretReference,
     definition: &Path,
     environment: &Environment,
@@ -37,18 +37,18 @@ fn fetch(
     let secret = match reference {
         SecretReference::Variable(name) => {
             environment.get(name).map(str::to_owned).ok_or_else(|| {
-                Failure::error(format!("the variable `{name}` of the environment is not set"))
+                Failure::from_text(format!("the variable `{name}` of the environment is not set"))
             })?
         }
         SecretReference::File(path) => {
             let path = definition.parent().unwrap_or(Path::new("")).join(path);
             fs::read_to_string(&path)
-                .map_err(|error| Failure::io(format!("read {}", path.display()), &error))?
+                .map_err(|error| Failure::io_error(format!("read {}", path.display()), &error))?
         }
     };
     let secret = secret.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
-        return Err(Failure::error("the secret is empty"));
+        return Err(Failure::from_text("the secret is empty"));
     }
     Ok(secret.to_owned())
 }

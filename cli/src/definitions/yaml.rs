@@ -8,7 +8,7 @@ use granit_parser::{Event, Marker, Parser, ScalarStyle};
 use super::node::{Content, Fault, Key, Node, Place};
 
 /// Reads the documents of a text; those that are empty are left out.
-pub fn read(text: &str) -> Result<Vec<Node>, Fault> {
+pub fn read_documents(text: &str) -> Result<Vec<Node>, Fault> {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,
@@ -20,9 +20,9 @@ pub fn read(text: &str) -> Result<Vec<Node>, Fault> {
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| {
             let text = "this is neither YAML nor JSON, or nested too deeply";
-            Fault::new(place(error.marker()), text)
+            Fault::new(text_position(error.marker()), text)
         })?;
-        tree.take(event, place(&span.start))?;
+        tree.take_event(event, text_position(&span.start))?;
     }
     let is_said = |node: &Node| node.content != Content::Null;
     Ok(tree.documents.into_iter().filter(is_said).collect())
@@ -41,7 +41,7 @@ enum Open {
 }
 
 impl Tree {
-    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Fault> {
+    fn take_event(&mut self, event: Event<'_>, place: Place) -> Result<(), Fault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 check_properties(anchor, tag.is_some(), place)?;
@@ -49,19 +49,19 @@ impl Tree {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 check_properties(anchor, tag.is_some(), place)?;
-                self.open(Open::List(vec![], place), place)
+                self.open_node(Open::List(vec![], place), place)
             }
             Event::MappingStart(_, anchor, tag) => {
                 check_properties(anchor, tag.is_some(), place)?;
-                self.open(Open::Map(vec![], None, place), place)
+                self.open_node(Open::Map(vec![], None, place), place)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 match self.open.pop() {
                     Some(Open::List(items, place)) => {
-                        self.put(Node { content: Content::List(items), place });
+                        self.put_node(Node { content: Content::List(items), place });
                     }
                     Some(Open::Map(entries, _, place)) => {
-                        self.put(Node { content: Content::Map(entries), place });
+                        self.put_node(Node { content: Content::Map(entries), place });
                     }
                     None => {}
                 }
@@ -83,7 +83,7 @@ impl Tree {
         let Some(Open::Map(entries, key @ None, _)) = self.open.last_mut() else {
             let content = if plain { content_of(text) } else { Some(text.into()) };
             let content = content.ok_or_else(|| Fault::new(place, AMBIGUOUS))?;
-            self.put(Node { content, place });
+            self.put_node(Node { content, place });
             return Ok(());
         };
         if plain && text == "<<" {
@@ -96,7 +96,7 @@ impl Tree {
         Ok(())
     }
 
-    fn open(&mut self, node: Open, place: Place) -> Result<(), Fault> {
+    fn open_node(&mut self, node: Open, place: Place) -> Result<(), Fault> {
         if matches!(self.open.last(), Some(Open::Map(_, None, _))) {
             return Err(Fault::new(place, "a key is a text"));
         }
@@ -104,7 +104,7 @@ impl Tree {
         Ok(())
     }
 
-    fn put(&mut self, node: Node) {
+    fn put_node(&mut self, node: Node) {
         match self.open.last_mut() {
             None => self.documents.push(node),
             Some(Open::List(items, _)) => items.push(node),
@@ -161,7 +161,7 @@ fn check_properties(anchor: usize, is_tagged: bool, place: Place) -> Result<(), 
 }
 
 /// The parser counts lines from 1 and columns from 0.
-fn place(marker: &Marker) -> Place {
+fn text_position(marker: &Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }
 
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn documents_are_read_with_the_places_of_their_values() {
         let text = "# a comment\na: 1\nb:\n  - x\n  - {c: \"yes\"}\n---\n---\n{\"d\": null, \"e\": true}\n";
-        let documents = read(text).expect("it is YAML");
+        let documents = read_documents(text).expect("it is YAML");
         let values: Vec<_> = documents.iter().map(Node::to_json).collect();
         assert_eq!(
             values,
@@ -213,7 +213,7 @@ mod tests {
             ("a: [", 1, 4, "neither"),
             ("%YAML 1.2\n---\na: 1", 1, 1, "neither"),
         ] {
-            let fault = read(text).expect_err(text);
+            let fault = read_documents(text).expect_err(text);
             assert!(fault.text.contains(says), "{text}: {fault:?}");
             assert_eq!(fault.place, Place { line, column }, "{text}: {fault:?}");
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::tree::{Entry, Item, Node, read};
+use super::tree::{Entry, Item, Node, read_document};
 
 /// A change.
 #[derive(Debug, Clone, Copy)]
@@ -20,17 +20,17 @@ pub enum Change<'a> {
 ///
 /// # Errors
 /// Fails if the text cannot be read, or is written so that it cannot be changed in lines.
-pub fn apply(text: &str, changes: &[Change<'_>]) -> Result<String, &'static str> {
+pub fn apply_changes(text: &str, changes: &[Change<'_>]) -> Result<String, &'static str> {
     let mut text = text.to_owned();
     for change in changes {
-        let tree = read(&text)?;
+        let tree = read_document(&text)?;
         let expected = change.expect_of(&tree);
         text = match serde_json::from_str::<Value>(&text) {
             // JSON has no comments, and is written anew.
             Ok(document) => change.in_json(document)?,
             Err(_) => change.in_lines(&text, &tree)?,
         };
-        if read(&text) != Ok(expected) {
+        if read_document(&text) != Ok(expected) {
             return Err(NOT_IN_LINES);
         }
     }
@@ -45,7 +45,7 @@ impl Change<'_> {
         let (key, value) = match self {
             Self::Put(section, new) => {
                 let old = entries.iter().find(|it| it.key == section);
-                let mut items = old.map(|it| it.value.items().to_vec()).unwrap_or_default();
+                let mut items = old.map(|it| it.value.list_items().to_vec()).unwrap_or_default();
                 let item = Item { line: 0, value: new.into() };
                 match items.iter().position(|it| has_name(&it.value, new)) {
                     Some(index) => items[index] = item,
@@ -92,20 +92,20 @@ impl Change<'_> {
                     Some(entry) => lines[entry.line] = line,
                     None => lines.push(line),
                 }
-                return Ok(joined(&lines));
+                return Ok(join_lines(&lines));
             }
         };
         let Some(entry) = entries.iter().find(|it| it.key == key) else {
             lines.push(format!("{key}:"));
             lines.extend(item_lines(new, ""));
-            return Ok(joined(&lines));
+            return Ok(join_lines(&lines));
         };
         if entry.value.is_nothing() {
             let list = [vec![format!("{key}:")], item_lines(new, "")].concat();
             lines.splice(entry.line..=entry.line, list);
-            return Ok(joined(&lines));
+            return Ok(join_lines(&lines));
         }
-        let items = entry.value.items();
+        let items = entry.value.list_items();
         let next_key = entries.iter().map(|it| it.line).filter(|line| *line > entry.line).min();
         let end = next_key.unwrap_or(lines.len());
         let starts: Vec<_> = items.iter().map(|it| it.line).collect();
@@ -122,12 +122,12 @@ impl Change<'_> {
             let place = end_of_item(&lines, *last, end);
             lines.splice(place..place, item_lines(new, &indent));
         }
-        Ok(joined(&lines))
+        Ok(join_lines(&lines))
     }
 }
 
 fn has_name(item: &Node, new: &Value) -> bool {
-    item.text("name") == new["name"].as_str()
+    item.text_field("name") == new["name"].as_str()
 }
 
 /// Returns the line after an item; what follows it of comments and empty lines belongs to what comes next.
@@ -143,7 +143,7 @@ fn is_between(line: &str) -> bool {
     line.is_empty() || line.starts_with('#')
 }
 
-fn joined(lines: &[String]) -> String {
+fn join_lines(lines: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 

@@ -33,7 +33,7 @@ pub struct Entry {
 /// # Errors
 /// Fails for what is no YAML or JSON, for several documents, and for anchors, aliases and tags. The text is not
 /// repeated, since it may hold secrets.
-pub fn read(text: &str) -> Result<Node, &'static str> {
+pub fn read_document(text: &str) -> Result<Node, &'static str> {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
         emit_comments: false,
@@ -44,7 +44,7 @@ pub fn read(text: &str) -> Result<Node, &'static str> {
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|_| "it is neither YAML nor JSON")?;
         // The parser counts lines from 1.
-        builder.take(event, span.start.line().saturating_sub(1))?;
+        builder.take_event(event, span.start.line().saturating_sub(1))?;
     }
     match <[Node; 1]>::try_from(builder.documents) {
         Ok([nothing @ Node::Scalar(_)]) if nothing.is_nothing() => Ok(Node::Map(vec![])),
@@ -65,7 +65,7 @@ impl Node {
     }
 
     /// Returns a field of a map that is a text.
-    pub fn text(&self, key: &str) -> Option<&str> {
+    pub fn text_field(&self, key: &str) -> Option<&str> {
         match self.get(key) {
             Some(Self::Scalar(text)) => Some(text),
             _ => None,
@@ -73,7 +73,7 @@ impl Node {
     }
 
     /// Returns the items of a list; of anything else, none.
-    pub fn items(&self) -> &[Item] {
+    pub fn list_items(&self) -> &[Item] {
         match self {
             Self::List(items) => items,
             _ => &[],
@@ -138,7 +138,7 @@ enum Open {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), &'static str> {
+    fn take_event(&mut self, event: Event<'_>, line: usize) -> Result<(), &'static str> {
         match event {
             Event::Scalar(text, _, 0, None) => match self.open.last_mut() {
                 Some((_, Open::Map(entries, key @ None))) => {
@@ -147,13 +147,13 @@ impl Builder {
                     }
                     *key = Some((line, text.into_owned()));
                 }
-                _ => self.put(line, Node::Scalar(text.into_owned())),
+                _ => self.put_node(line, Node::Scalar(text.into_owned())),
             },
-            Event::SequenceStart(_, 0, None) => self.begin(line, Open::List(vec![]))?,
-            Event::MappingStart(_, 0, None) => self.begin(line, Open::Map(vec![], None))?,
+            Event::SequenceStart(_, 0, None) => self.begin_node(line, Open::List(vec![]))?,
+            Event::MappingStart(_, 0, None) => self.begin_node(line, Open::Map(vec![], None))?,
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some((line, Open::List(items))) => self.put(line, Node::List(items)),
-                Some((line, Open::Map(entries, _))) => self.put(line, Node::Map(entries)),
+                Some((line, Open::List(items))) => self.put_node(line, Node::List(items)),
+                Some((line, Open::Map(entries, _))) => self.put_node(line, Node::Map(entries)),
                 None => {}
             },
             Event::StreamStart
@@ -165,7 +165,7 @@ impl Builder {
         Ok(())
     }
 
-    fn begin(&mut self, line: usize, open: Open) -> Result<(), &'static str> {
+    fn begin_node(&mut self, line: usize, open: Open) -> Result<(), &'static str> {
         if matches!(self.open.last(), Some((_, Open::Map(_, None)))) {
             return Err("it has a key that is no text");
         }
@@ -173,7 +173,7 @@ impl Builder {
         Ok(())
     }
 
-    fn put(&mut self, line: usize, value: Node) {
+    fn put_node(&mut self, line: usize, value: Node) {
         match self.open.last_mut() {
             None => self.documents.push(value),
             Some((_, Open::List(items))) => items.push(Item { line, value }),

@@ -63,7 +63,7 @@ pub struct AccessTokenClaims {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Signed<C> {
+struct SignedClaims<C> {
     iss: String,
     aud: String,
     #[serde(flatten)]
@@ -80,7 +80,7 @@ impl AccessTokenKeys {
     /// Signs an access token.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
-    pub fn sign(&self, claims: &AccessTokenClaims) -> AccessToken {
+    pub fn sign_token(&self, claims: &AccessTokenClaims) -> AccessToken {
         let mut header = Header::new(ALGORITHM);
         header.typ = Some(TYPE.to_owned());
         let (iss, aud) = (self.issuer.clone(), self.issuer.clone());
@@ -89,7 +89,8 @@ impl AccessTokenKeys {
         header.kid = Some(id.clone());
         let key = EncodingKey::from_secret(key.as_slice());
         // Unwrap safety: as above; HMAC takes a key of any length.
-        let token = jsonwebtoken::encode(&header, &Signed { iss, aud, claims }, &key).unwrap();
+        let token =
+            jsonwebtoken::encode(&header, &SignedClaims { iss, aud, claims }, &key).unwrap();
         AccessToken(Zeroizing::new(token))
     }
 
@@ -100,7 +101,11 @@ impl AccessTokenKeys {
     ///
     /// # Errors
     /// Fails with the reason, which is for the audit log alone.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<AccessTokenClaims, JwtError> {
+    pub fn verify_token(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<AccessTokenClaims, JwtError> {
         let claims = self.verify_signature(token)?;
         // No leeway: it is our own clock that set the end.
         if now >= claims.expires_at { Err(JwtError::Expired) } else { Ok(claims) }
@@ -111,7 +116,7 @@ impl AccessTokenKeys {
     /// # Errors
     /// Fails with the reason, which is for the audit log alone.
     pub fn verify_signature(&self, token: &str) -> Result<AccessTokenClaims, JwtError> {
-        let unverified = UnverifiedJwt::read(token);
+        let unverified = UnverifiedJwt::parse(token);
         let id = unverified.as_ref().ok().and_then(|jwt| jwt.key_id().ok().flatten());
         let key = self.keys.iter().find(|(known, _)| Some(known.as_str()) == id);
         let is_known = key.is_some();
@@ -128,7 +133,7 @@ impl AccessTokenKeys {
             return Err(JwtError::Signature);
         }
         let claims = Value::Object(unverified.claims().as_map().clone());
-        let signed: Result<Signed<AccessTokenClaims>, _> = serde_json::from_value(claims);
+        let signed: Result<SignedClaims<AccessTokenClaims>, _> = serde_json::from_value(claims);
         let signed = signed.map_err(|_| JwtError::Signature)?;
         if signed.iss != self.issuer || signed.aud != self.issuer {
             return Err(JwtError::Signature);
@@ -153,7 +158,7 @@ fn is_signed(token: &str, key: &[u8; 32]) -> bool {
 impl AccessToken {
     /// Returns the token, for the one answer that delivers it.
     #[must_use]
-    pub fn reveal(&self) -> &str {
+    pub fn expose_secret(&self) -> &str {
         &self.0
     }
 }
@@ -219,8 +224,8 @@ mod tests {
             auth_method: "token".to_owned(),
             login_claims: BTreeMap::new(),
         };
-        let expired = keys(1).sign(&claims).reveal().to_owned();
-        let foreign = keys(2).sign(&claims).reveal().to_owned();
+        let expired = keys(1).sign_token(&claims).expose_secret().to_owned();
+        let foreign = keys(2).sign_token(&claims).expose_secret().to_owned();
         let id_token = TestKey::P256.issue("k", &serde_json::json!({"sub": "ci"}));
         let none = format!("{}.{}.", "eyJhbGciOiJub25lIn0", "e30");
         let cut = expired[..expired.len() - 1].to_owned();
@@ -237,10 +242,10 @@ mod tests {
             &"x".repeat(20_000),
         ] {
             CHECKED.set(0);
-            keys(1).verify(token, now).expect_err("is refused");
+            keys(1).verify_token(token, now).expect_err("is refused");
             counts.push(CHECKED.get());
         }
         assert_eq!(counts, [1; 9]);
-        assert_eq!(keys(1).verify(&expired, now), Err(JwtError::Expired));
+        assert_eq!(keys(1).verify_token(&expired, now), Err(JwtError::Expired));
     }
 }

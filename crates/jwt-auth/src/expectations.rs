@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::JwtError;
 use crate::times::{CLOCK_LEEWAY, numeric_date};
-use crate::unverified::audiences;
+use crate::unverified::read_audiences;
 
 /// The rules that an ID token has to keep.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub enum SigningAlgorithm {
     EdDsa,
 }
 
-/// The claims of a token that was verified. Only [`UnverifiedJwt::verify`](crate::UnverifiedJwt::verify) makes them.
+/// The claims of a token that was verified. Only [`UnverifiedJwt::verify_claims`](crate::UnverifiedJwt::verify_claims) makes them.
 #[derive(Clone, PartialEq)]
 pub struct VerifiedClaims {
     claims: Map<String, Value>,
@@ -95,22 +95,22 @@ impl Expectations<'_> {
         let text = |name: &'static str| {
             claims.get(name).and_then(Value::as_str).ok_or(JwtError::Claim(name))
         };
-        let issued_at = || time(claims, "iat");
+        let issued_at = || time_claim(claims, "iat");
         let is_future = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at > now + CLOCK_LEEWAY);
         let refused = match claim {
             ExpectedClaim::Issuer => (text("iss")? != self.issuer).then_some(JwtError::Issuer),
             ExpectedClaim::Subject => text("sub")?.is_empty().then_some(JwtError::Claim("sub")),
             ExpectedClaim::Audience => {
-                let named = audiences(claims).ok_or(JwtError::Claim("aud"))?;
+                let named = read_audiences(claims).ok_or(JwtError::Claim("aud"))?;
                 let is_ours = |audience: &&str| self.audiences.iter().any(|ours| ours == audience);
                 (!named.iter().any(is_ours)).then_some(JwtError::Audience)
             }
             ExpectedClaim::Expiry => {
-                let expires_at = time(claims, "exp")?.ok_or(JwtError::Claim("exp"))?;
+                let expires_at = time_claim(claims, "exp")?.ok_or(JwtError::Claim("exp"))?;
                 (now - CLOCK_LEEWAY >= expires_at).then_some(JwtError::Expired)
             }
             ExpectedClaim::NotBefore => {
-                is_future(time(claims, "nbf")?).then_some(JwtError::NotYetValid)
+                is_future(time_claim(claims, "nbf")?).then_some(JwtError::NotYetValid)
             }
             ExpectedClaim::IssuedAt => is_future(issued_at()?).then_some(JwtError::NotYetValid),
             ExpectedClaim::Age => match self.max_age {
@@ -131,13 +131,13 @@ impl Expectations<'_> {
         now: DateTime<Utc>,
     ) -> Result<VerifiedClaims, JwtError> {
         self.check_each(claims, now).try_for_each(|(_, outcome)| outcome)?;
-        let expires_at = time(claims, "exp")?.ok_or(JwtError::Claim("exp"))?;
+        let expires_at = time_claim(claims, "exp")?.ok_or(JwtError::Claim("exp"))?;
         Ok(VerifiedClaims { claims: claims.clone(), expires_at })
     }
 }
 
 /// The time that a claim says; none if it is not there.
-fn time(
+fn time_claim(
     claims: &Map<String, Value>,
     name: &'static str,
 ) -> Result<Option<DateTime<Utc>>, JwtError> {
@@ -161,7 +161,7 @@ impl ExpectedClaim {
 
     /// Returns the name of the claim that is looked at.
     #[must_use]
-    pub fn claim(self) -> &'static str {
+    pub fn claim_name(self) -> &'static str {
         match self {
             Self::Issuer => "iss",
             Self::Subject => "sub",

@@ -63,7 +63,8 @@ impl KeySet {
             .iter()
             .filter_map(|key| serde_json::from_value(key.clone()).ok())
             .filter(|key| {
-                is_for_signatures(key) && SigningAlgorithm::ALL.iter().any(|a| fits(key, *a))
+                is_for_signatures(key)
+                    && SigningAlgorithm::ALL.iter().any(|a| fits_algorithm(key, *a))
             })
             .collect();
         if keys.is_empty() { Err(KeySetError::Empty) } else { Ok(Self { keys }) }
@@ -101,7 +102,7 @@ impl KeySet {
         if candidates.is_empty() {
             return Err(JwtError::UnknownKey);
         }
-        let mut fitting = candidates.into_iter().filter(|key| fits(key, algorithm));
+        let mut fitting = candidates.into_iter().filter(|key| fits_algorithm(key, algorithm));
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => DecodingKey::from_jwk(key).map_err(|_| JwtError::UnfitKey),
             _ => Err(JwtError::UnfitKey),
@@ -123,7 +124,7 @@ fn is_for_signatures(key: &Jwk) -> bool {
 /// Returns whether a key is of the kind that an algorithm needs, and strong enough.
 ///
 /// Without this look a token could choose how its issuer's key is read (RFC 8725 §2.1).
-fn fits(key: &Jwk, algorithm: SigningAlgorithm) -> bool {
+fn fits_algorithm(key: &Jwk, algorithm: SigningAlgorithm) -> bool {
     use SigningAlgorithm as Alg;
     let named = key.common.key_algorithm.map(|named| named.to_string());
     if named.is_some_and(|named| named != algorithm.as_str()) {

@@ -1,6 +1,6 @@
 //! JSON Web Tokens: which are believed, and what they then claim.
 //!
-//! Start from [`UnverifiedJwt::read`], which says what a token claims of itself, [`UnverifiedJwt::verify`],
+//! Start from [`UnverifiedJwt::parse`], which says what a token claims of itself, [`UnverifiedJwt::verify_claims`],
 //! which turns that into [`VerifiedClaims`] by the keys of an issuer, and [`AccessTokenKeys`], which signs
 //! and verifies the access tokens that kubelease gives out itself.
 //!
@@ -12,7 +12,7 @@
 //!
 //! // {"alg":"RS256","kid":"1"} . {"iss":"https://ci.example"} . a signature that nobody has looked at
 //! let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2NpLmV4YW1wbGUifQ.c2ln";
-//! let token = UnverifiedJwt::read(token)?;
+//! let token = UnverifiedJwt::parse(token)?;
 //! assert_eq!(token.claims().issuer(), Some("https://ci.example"));
 //! # Ok::<(), jwt_auth::JwtError>(())
 //! ```

@@ -56,7 +56,7 @@ impl<'a> UnverifiedClaims<'a> {
     /// Returns the audiences that they name: one, several, or none.
     #[must_use]
     pub fn audiences(self) -> Vec<&'a str> {
-        audiences(self.0).unwrap_or_default()
+        read_audiences(self.0).unwrap_or_default()
     }
 
     /// Returns the time at which they say that the token ends.
@@ -72,7 +72,7 @@ impl<'a> UnverifiedJwt<'a> {
     /// # Errors
     /// Fails if it is too long, is not three parts of base64url, or if header or claims are no JSON object or have
     /// two fields of one name at any depth: of those another reader might look at the other.
-    pub fn read(text: &'a str) -> Result<Self, JwtError> {
+    pub fn parse(text: &'a str) -> Result<Self, JwtError> {
         if text.len() > MAX_JWT_BYTES {
             return Err(JwtError::TooLong);
         }
@@ -100,13 +100,13 @@ impl<'a> UnverifiedJwt<'a> {
     ///
     /// # Errors
     /// Fails with the first rule of `expected` that it breaks, the signature before any claim.
-    pub fn verify(
+    pub fn verify_claims(
         &self,
         keys: &KeySet,
         expected: &Expectations<'_>,
         now: DateTime<Utc>,
     ) -> Result<VerifiedClaims, JwtError> {
-        let algorithm = self.algorithm(expected)?;
+        let algorithm = self.allowed_algorithm(expected)?;
         let key = keys.find(self.key_id()?, algorithm)?;
         self.check_signature(&key, algorithm)?;
         expected.check_claims(&self.claims, now)
@@ -129,7 +129,7 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// Returns the algorithm that its header names, if it is one of those that are allowed.
-    fn algorithm(&self, expected: &Expectations<'_>) -> Result<SigningAlgorithm, JwtError> {
+    fn allowed_algorithm(&self, expected: &Expectations<'_>) -> Result<SigningAlgorithm, JwtError> {
         self.check_header("JWT")?;
         let named = self.header.get("alg").and_then(Value::as_str).ok_or(JwtError::Algorithm)?;
         let algorithm: SigningAlgorithm = named.parse()?;
@@ -169,7 +169,7 @@ impl<'a> UnverifiedJwt<'a> {
 }
 
 /// Reads the audiences of claims: a text, or a list of texts (RFC 7519 §4.1.3).
-pub(crate) fn audiences(claims: &Map<String, Value>) -> Option<Vec<&str>> {
+pub(crate) fn read_audiences(claims: &Map<String, Value>) -> Option<Vec<&str>> {
     match claims.get("aud")? {
         Value::String(one) => Some(vec![one]),
         Value::Array(several) => several.iter().map(Value::as_str).collect(),

@@ -35,20 +35,20 @@ fn claims() -> AccessTokenClaims {
 #[test]
 fn a_token_is_believed_until_its_end_and_under_each_key() {
     let old = keys(&[("old", 1)]);
-    let token = old.sign(&claims());
+    let token = old.sign_token(&claims());
     let both = keys(&[("new", 2), ("old", 1)]);
-    assert_eq!(both.verify(token.reveal(), now()), Ok(claims()));
-    assert_eq!(old.verify(token.reveal(), now()), Ok(claims()));
+    assert_eq!(both.verify_token(token.expose_secret(), now()), Ok(claims()));
+    assert_eq!(old.verify_token(token.expose_secret(), now()), Ok(claims()));
     for (seconds, error) in [(3599, None), (3600, Some(JwtError::Expired))] {
         let at = now() + TimeDelta::seconds(seconds);
-        assert_eq!(both.verify(token.reveal(), at).err(), error, "{seconds}");
+        assert_eq!(both.verify_token(token.expose_secret(), at).err(), error, "{seconds}");
     }
-    let gone = keys(&[("new", 2)]).verify(token.reveal(), now());
+    let gone = keys(&[("new", 2)]).verify_token(token.expose_secret(), now());
     assert_eq!(gone, Err(JwtError::Signature));
     // Of another installation, by the same key.
     let other =
         AccessTokenKeys::new("kubelease:0002".to_owned(), vec![("old".to_owned(), [1; 32].into())]);
-    assert_eq!(other.verify(token.reveal(), now()), Err(JwtError::Signature));
+    assert_eq!(other.verify_token(token.expose_secret(), now()), Err(JwtError::Signature));
     assert_eq!(format!("{token:?} {both:?}"), "AccessToken(redacted) AccessTokenKeys(redacted)");
 }
 
@@ -63,7 +63,7 @@ fn whatever_is_no_access_token_of_ours_is_refused() {
     let sign = |header: &Value, claims: &Value| {
         testing::sign(&secret, Algorithm::HS256, &header.to_string(), &claims.to_string())
     };
-    assert!(keys.verify(&sign(&header, &good), now()).is_ok());
+    assert!(keys.verify_token(&sign(&header, &good), now()).is_ok());
     let with = |base: &Value, name: &str, value: Value| {
         let mut changed = base.clone();
         let fields = changed.as_object_mut().expect("an object");
@@ -85,7 +85,7 @@ fn whatever_is_no_access_token_of_ours_is_refused() {
         ("crit", json!(["x"])),
     ] {
         let token = sign(&with(&header, name, value.clone()), &good);
-        assert!(keys.verify(&token, now()).is_err(), "header {name}: {value}");
+        assert!(keys.verify_token(&token, now()).is_err(), "header {name}: {value}");
     }
     for (name, value) in [
         ("iss", json!("kubelease:0002")),
@@ -105,11 +105,11 @@ fn whatever_is_no_access_token_of_ours_is_refused() {
         ("uses", json!("0")),
     ] {
         let token = sign(&header, &with(&good, name, value.clone()));
-        assert!(keys.verify(&token, now()).is_err(), "{name}: {value}");
+        assert!(keys.verify_token(&token, now()).is_err(), "{name}: {value}");
     }
     // An ID token of a key whose public half everybody knows, and one that says it is ours.
     let foreign = TestKey::Rsa.sign(Algorithm::RS256, &with(&header, "alg", json!("RS256")), &good);
     for token in [foreign.as_str(), "", "a.b.c", "secret"] {
-        assert!(keys.verify(token, now()).is_err(), "{token}");
+        assert!(keys.verify_token(token, now()).is_err(), "{token}");
     }
 }

@@ -48,7 +48,7 @@ fn verify(token: &str, keys: &KeySet) -> Result<VerifiedClaims, JwtError> {
         algorithms: &SigningAlgorithm::ALL,
         max_age: Some(TimeDelta::minutes(10)),
     };
-    UnverifiedJwt::read(token)?.verify(keys, &expected, now())
+    UnverifiedJwt::parse(token)?.verify_claims(keys, &expected, now())
 }
 
 #[test]

@@ -17,7 +17,7 @@ impl Api<'_> {
     /// Reads the issuer of tokens. Open to all `ServiceAccount`s by default
     /// (`system:service-account-issuer-discovery`); not served if the issuer is no `https://` address.
     pub fn account_issuer(&self) -> Call<AccountIssuer> {
-        self.get(self.path(&[".well-known", "openid-configuration"], Subject::default()))
+        self.get(self.path_address(&[".well-known", "openid-configuration"], Subject::default()))
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Api<'a> {
 
 /// The version of an API server, from `GET /version`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Version {
+pub struct ServerVersion {
     /// As `v1.36.3`.
     #[serde(rename = "gitVersion")]
     pub git_version: String,
@@ -31,19 +31,19 @@ impl<'a> Api<'a> {
     }
 
     /// Returns the server's version. `GET /version`; open to all who are authenticated.
-    pub fn version(&self) -> Call<Version> {
-        self.get(self.path(&["version"], Subject::default()))
+    pub fn get_version(&self) -> Call<ServerVersion> {
+        self.get(self.path_address(&["version"], Subject::default()))
     }
 
     /// The address of what has these path segments, which is `subject`.
-    pub(crate) fn path(&self, segments: &[&str], subject: Subject) -> Address {
-        Address { uri: uri::path(self.base, segments), subject }
+    pub(crate) fn path_address(&self, segments: &[&str], subject: Subject) -> Address {
+        Address { uri: uri::join_path(self.base, segments), subject }
     }
 
     /// The address of a kind's objects: in one namespace, or in all if none is named.
-    pub(crate) fn collection(&self, kind: Kind, namespace: Option<&str>) -> Address {
+    pub(crate) fn collection_address(&self, kind: Kind, namespace: Option<&str>) -> Address {
         let (group, version) = kind.api_version().split_once('/').unwrap_or(("", "v1"));
-        let subject = Subject::collection(kind.group(), kind.plural()).within(namespace);
+        let subject = Subject::for_collection(kind.group(), kind.plural()).in_namespace(namespace);
         let mut segments =
             if group.is_empty() { vec!["api", version] } else { vec!["apis", group, version] };
         if let Some(namespace) = namespace {
@@ -53,25 +53,25 @@ impl<'a> Api<'a> {
             segments.extend(["namespaces", namespace]);
         }
         segments.push(kind.plural());
-        self.path(&segments, subject)
+        self.path_address(&segments, subject)
     }
 
     /// The address of one object.
-    pub(crate) fn item(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Address {
-        let Address { uri, .. } = self.collection(kind, namespace);
+    pub(crate) fn item_address(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Address {
+        let Address { uri, .. } = self.collection_address(kind, namespace);
         let uri = if namespace.is_none() && kind.is_namespaced() {
             Err(Error::Improper(NO_NAMESPACE))
         } else {
-            uri.and_then(|uri| uri::path(&uri, &[name]))
+            uri.and_then(|uri| uri::join_path(&uri, &[name]))
         };
-        Address { uri, subject: Subject::object(kind, name).within(namespace) }
+        Address { uri, subject: Subject::for_object(kind, name).in_namespace(namespace) }
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, address: Address) -> Call<T> {
         Call::get(address, self.authorization)
     }
 
-    pub(crate) fn post<T: DeserializeOwned>(
+    pub(crate) fn post_json<T: DeserializeOwned>(
         &self,
         address: Address,
         body: &impl Serialize,
@@ -99,17 +99,17 @@ pub(crate) struct Address {
 
 impl Address {
     /// The same address with a query.
-    pub(crate) fn query(self, parameters: &[(&str, &str)]) -> Self {
-        Self { uri: self.uri.map(|uri| uri::query(uri, parameters)), ..self }
+    pub(crate) fn with_query(self, parameters: &[(&str, &str)]) -> Self {
+        Self { uri: self.uri.map(|uri| uri::append_query(uri, parameters)), ..self }
     }
 
     /// The address of another thing under it.
-    pub(crate) fn below(self, segment: &str, subject: Subject) -> Self {
-        Self { uri: self.uri.and_then(|uri| uri::path(&uri, &[segment])), subject }
+    pub(crate) fn sub_address(self, segment: &str, subject: Subject) -> Self {
+        Self { uri: self.uri.and_then(|uri| uri::join_path(&uri, &[segment])), subject }
     }
 
     /// The same address, as that of something else.
-    pub(crate) fn of(self, subject: Subject) -> Self {
+    pub(crate) fn with_subject(self, subject: Subject) -> Self {
         Self { subject, ..self }
     }
 }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_version_is_open_to_all() {
-        assert_eq!(sent(api().version()), ("GET /version".to_owned(), "", Value::Null));
+        assert_eq!(sent(api().get_version()), ("GET /version".to_owned(), "", Value::Null));
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
         ] {
             let api = Api::new("https://10.0.0.1", authorization);
             assert!(!format!("{api:?}").contains("t0ken"));
-            let request = api.version().into_request().expect("the request can be written");
+            let request = api.get_version().into_request().expect("the request can be written");
             assert!(!format!("{request:?}").contains("t0ken"));
             let names: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
             assert_eq!(names, shown, "{authorization:?}");

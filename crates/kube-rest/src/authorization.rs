@@ -15,7 +15,7 @@ pub enum Authorization<'a> {
     None,
     /// A header of a gateway's own, and no `Authorization`.
     Header {
-        /// The name; [`Authorization::check`] says which are refused.
+        /// The name; [`Authorization::check_sendable`] says which are refused.
         name: &'a str,
         /// The value; never printed.
         value: &'a str,
@@ -30,22 +30,22 @@ impl Authorization<'_> {
     ///
     /// # Errors
     /// Fails with [`Error::Improper`] if they cannot; neither name nor value is repeated.
-    pub fn check(&self) -> Result<(), Error> {
-        self.header().map(drop)
+    pub fn check_sendable(&self) -> Result<(), Error> {
+        self.build_header().map(drop)
     }
 
-    pub(crate) fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
+    pub(crate) fn build_header(&self) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
         match self {
             Authorization::None => Ok(None),
             Authorization::Bearer(token) => {
-                Ok(Some((header::AUTHORIZATION, sensitive(&format!("Bearer {token}"))?)))
+                Ok(Some((header::AUTHORIZATION, sensitive_value(&format!("Bearer {token}"))?)))
             }
             Authorization::Header { name, value } => {
                 let name = name.parse::<HeaderName>().map_err(|_| Error::Improper(BAD_NAME))?;
-                if forbidden(name.as_str()) {
+                if is_forbidden_name(name.as_str()) {
                     return Err(Error::Improper(FORBIDDEN_NAME));
                 }
-                Ok(Some((name, sensitive(value)?)))
+                Ok(Some((name, sensitive_value(value)?)))
             }
         }
     }
@@ -62,14 +62,14 @@ impl fmt::Debug for Authorization<'_> {
 }
 
 /// A header value that `Debug` does not print.
-fn sensitive(value: &str) -> Result<HeaderValue, Error> {
+fn sensitive_value(value: &str) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::try_from(value).map_err(|_| Error::Improper(BAD_VALUE))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
 /// `name` is in lower case, as `HeaderName` has it.
-fn forbidden(name: &str) -> bool {
+fn is_forbidden_name(name: &str) -> bool {
     FORBIDDEN.contains(&name) || FORBIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -118,7 +118,7 @@ mod tests {
                 Some(("x-api-key", "t0ken")),
             ),
         ] {
-            let header = authorization.header().expect("may be sent");
+            let header = authorization.build_header().expect("may be sent");
             let header = header.as_ref().map(|(name, value)| {
                 assert!(value.is_sensitive(), "{authorization:?}");
                 (name.as_str(), value.to_str().expect("text"))
@@ -152,12 +152,13 @@ mod tests {
             "a:b",
             "a\r\nb",
         ] {
-            let error = Authorization::Header { name, value: "v" }.check().expect_err(name);
+            let error =
+                Authorization::Header { name, value: "v" }.check_sendable().expect_err(name);
             assert!(matches!(error, Error::Improper(_)), "{name:?}: {error}");
         }
         for name in ["X-Api-Key", "cf-access-token", "Cookie"] {
             let header = Authorization::Header { name, value: "v" };
-            assert!(header.check().is_ok(), "{name}");
+            assert!(header.check_sendable().is_ok(), "{name}");
         }
     }
 
@@ -167,7 +168,7 @@ mod tests {
             Authorization::Bearer("canary\r\nx: y"),
             Authorization::Header { name: "x-api-key", value: "canary\n" },
         ] {
-            let error = authorization.check().expect_err("no such header");
+            let error = authorization.check_sendable().expect_err("no such header");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }
     }

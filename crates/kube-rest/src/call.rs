@@ -62,11 +62,11 @@ impl<T> Call<T> {
         }
         let answer = (self.decode)(&response)
             .map_err(|error| Error::Unreadable(AnswerError::new(&error, response.body())))?;
-        Ok((answer, date(response.headers())))
+        Ok((answer, server_date(response.headers())))
     }
 
     /// The same call, given up after `total` where that is sooner.
-    pub fn within(mut self, total: Duration) -> Self {
+    pub fn with_timeout(mut self, total: Duration) -> Self {
         self.limits.total = self.limits.total.min(total);
         self
     }
@@ -79,7 +79,7 @@ impl<T> Call<T> {
         self.request
     }
 
-    pub(crate) fn limited(self, limits: Limits) -> Self {
+    pub(crate) fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
@@ -102,13 +102,18 @@ impl<T: DeserializeOwned> Call<T> {
     ) -> Self {
         match serde_json::to_vec(body) {
             Ok(body) => Self::new(method, address, authorization, Some((media_type, body))),
-            Err(_) => Self::failed(Error::Improper("the payload cannot be written as JSON")),
+            Err(_) => Self::from_error(Error::Improper("the payload cannot be written as JSON")),
         }
     }
 
     /// A call that is refused before it is sent.
-    pub(crate) fn failed(error: Error) -> Self {
-        Self { request: Err(error), subject: Subject::default(), limits: LIMITS, decode: json }
+    pub(crate) fn from_error(error: Error) -> Self {
+        Self {
+            request: Err(error),
+            subject: Subject::default(),
+            limits: LIMITS,
+            decode: decode_json,
+        }
     }
 
     fn new(
@@ -122,7 +127,7 @@ impl<T: DeserializeOwned> Call<T> {
                 .method(method)
                 .uri(uri)
                 .header(header::ACCEPT, HeaderValue::from_static("application/json"));
-            if let Some((name, value)) = authorization.header()? {
+            if let Some((name, value)) = authorization.build_header()? {
                 request = request.header(name, value);
             }
             if let Some((media_type, _)) = body {
@@ -131,16 +136,16 @@ impl<T: DeserializeOwned> Call<T> {
             let body = body.map(|(_, body)| body).unwrap_or_default();
             request.body(body).map_err(Error::Request)
         });
-        Self { request, subject, limits: LIMITS, decode: json }
+        Self { request, subject, limits: LIMITS, decode: decode_json }
     }
 }
 
-fn json<T: DeserializeOwned>(response: &Response<Vec<u8>>) -> serde_json::Result<T> {
+fn decode_json<T: DeserializeOwned>(response: &Response<Vec<u8>>) -> serde_json::Result<T> {
     serde_json::from_slice(response.body())
 }
 
 /// The `Date` of an answer (RFC 9110 §5.6.7; the obsolete forms are not read).
-fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+fn server_date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     let date = headers.get(header::DATE)?.to_str().ok()?;
     DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc())
 }
@@ -153,8 +158,8 @@ mod tests {
 
     const VERSION: &str = r#"{"gitVersion":"v1.36.3"}"#;
 
-    fn version() -> Call<crate::Version> {
-        Api::new("https://10.0.0.1", Authorization::Bearer("t0ken")).version()
+    fn version() -> Call<crate::ServerVersion> {
+        Api::new("https://10.0.0.1", Authorization::Bearer("t0ken")).get_version()
     }
 
     #[test]
@@ -192,7 +197,7 @@ mod tests {
     #[test]
     fn a_header_that_cannot_be_sent_stops_every_call() {
         let authorization = Authorization::Header { name: "host", value: "x" };
-        let error = Api::new("https://10.0.0.1", authorization).version().into_request();
+        let error = Api::new("https://10.0.0.1", authorization).get_version().into_request();
         assert!(matches!(error, Err(Error::Improper(_))), "{error:?}");
     }
 }

@@ -11,7 +11,7 @@ pub struct TokenClaims {
     pub subject: String,
     /// The audience of the token.
     #[serde(rename = "aud")]
-    pub audience: Audience,
+    pub audience: AudienceClaim,
     /// When it was issued.
     #[serde(rename = "iat", with = "chrono::serde::ts_seconds")]
     pub issued_at: DateTime<Utc>,
@@ -53,7 +53,7 @@ pub struct ObjectClaim {
 /// An audience or several: RFC 7519 §4.1.3 allows both.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-pub enum Audience {
+pub enum AudienceClaim {
     /// `"aud": "a"`
     One(String),
     /// `"aud": ["a"]`
@@ -104,8 +104,8 @@ impl TokenClaims {
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         match &self.audience {
-            Audience::One(audience) => std::slice::from_ref(audience),
-            Audience::Several(audiences) => audiences,
+            AudienceClaim::One(audience) => std::slice::from_ref(audience),
+            AudienceClaim::Several(audiences) => audiences,
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(claims.expires_at.timestamp(), 1_795_337_400);
         assert_eq!((claims.expires_at - claims.issued_at).num_seconds(), 3600);
         assert_eq!(claims.id.as_deref(), Some("5a0f"));
-        let audience = Audience::Several(vec!["https://kubernetes.default.svc".to_owned()]);
+        let audience = AudienceClaim::Several(vec!["https://kubernetes.default.svc".to_owned()]);
         assert_eq!(claims.audience, audience);
     }
 

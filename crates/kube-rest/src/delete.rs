@@ -30,7 +30,7 @@ impl Api<'_> {
     ///
     /// What is asked stands in the query too. Something on the way may drop the body of a DELETE (RFC 9110
     /// §9.3.5 gives it no meaning), and without the UID a stranger's object would go.
-    pub fn delete(
+    pub fn delete_object(
         &self,
         kind: Kind,
         namespace: Option<&str>,
@@ -38,17 +38,17 @@ impl Api<'_> {
         uid: &str,
     ) -> Call<Deletion> {
         if uid.is_empty() {
-            return Call::failed(Error::Improper(NO_UID));
+            return Call::from_error(Error::Improper(NO_UID));
         }
         let query = [("propagationPolicy", "Background"), ("uid", uid)];
-        let path = self.item(kind, namespace, name).query(&query);
+        let path = self.item_address(kind, namespace, name).with_query(&query);
         let body = DeleteOptions {
             api_version: "v1",
             kind: "DeleteOptions",
             preconditions: Preconditions { uid },
             propagation_policy: "Background",
         };
-        self.with_body(Method::DELETE, "application/json", path, &body).decoded_by(read)
+        self.with_body(Method::DELETE, "application/json", path, &body).decoded_by(decode_deletion)
     }
 }
 
@@ -99,7 +99,7 @@ impl TryFrom<Answer> for Deletion {
 }
 
 /// 202 is a promise, whatever its body says.
-fn read(response: &Response<Vec<u8>>) -> serde_json::Result<Deletion> {
+fn decode_deletion(response: &Response<Vec<u8>>) -> serde_json::Result<Deletion> {
     let deletion = serde_json::from_slice(response.body())?;
     Ok(match deletion {
         Deletion::Gone if response.status() != StatusCode::OK => {
@@ -121,7 +121,7 @@ mod tests {
     const UID: &str = "f75f4218-cc17-4167-9214-4b111d6e7ac9";
 
     fn call() -> Call<Deletion> {
-        api().delete(Kind::ServiceAccount, Some("apps"), "a1", UID)
+        api().delete_object(Kind::ServiceAccount, Some("apps"), "a1", UID)
     }
 
     #[test]
@@ -138,11 +138,11 @@ mod tests {
         ] {
             let line = format!("DELETE {path}?propagationPolicy=Background&uid={UID}");
             assert_eq!(
-                sent(api().delete(kind, namespace, "a1", UID)),
+                sent(api().delete_object(kind, namespace, "a1", UID)),
                 (line, "json", body.clone())
             );
         }
-        let error = refused(api().delete(Kind::Secret, Some("apps"), "a1", ""));
+        let error = refused(api().delete_object(Kind::Secret, Some("apps"), "a1", ""));
         assert!(matches!(error, Error::Improper(_)), "{error}");
     }
 

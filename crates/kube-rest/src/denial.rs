@@ -32,7 +32,7 @@ impl Denial {
     ///
     /// The first form counts: the API server's own words come before those that the author of a policy or a
     /// webhook adds, and those could say anything.
-    pub(crate) fn read(message: &str) -> Option<Self> {
+    pub(crate) fn from_message(message: &str) -> Option<Self> {
         let found = FORMS
             .iter()
             .filter_map(|form| message.find(form.begins).map(|at| (at, form)))
@@ -65,7 +65,7 @@ impl fmt::Debug for Denial {
 }
 
 /// A form that kube-apiserver gives its messages.
-struct Form {
+struct MessageForm {
     by: DeniedBy,
     /// The text before the name.
     begins: &'static str,
@@ -73,23 +73,27 @@ struct Form {
     ends: char,
 }
 
-const fn form(by: DeniedBy, begins: &'static str, ends: char) -> Form {
-    Form { by, begins, ends }
+const fn message_form(by: DeniedBy, begins: &'static str, ends: char) -> MessageForm {
+    MessageForm { by, begins, ends }
 }
 
 /// Those of kube-apiserver 1.34 to 1.37, from its own sources: `resourcequota/controller.go`,
 /// `policy/validating/dispatcher.go`, `policy/generic/policy_dispatcher.go`, `webhook/errors/statuserror.go`,
 /// `util/webhook/error.go` and `registry/rbac/validation/rule.go`.
-const FORMS: [Form; 9] = [
-    form(DeniedBy::Quota, "exceeded quota: ", ','),
-    form(DeniedBy::Quota, "failed quota: ", ':'),
-    form(DeniedBy::Quota, "status unknown for quota: ", ','),
-    form(DeniedBy::Quota, "insufficient quota to ", '\0'),
-    form(DeniedBy::Policy, "ValidatingAdmissionPolicy '", '\''),
-    form(DeniedBy::Policy, "policy '", '\''),
-    form(DeniedBy::Webhook, "admission webhook \"", '"'),
-    form(DeniedBy::Webhook, "failed calling webhook \"", '"'),
-    form(DeniedBy::Escalation, "is attempting to grant RBAC permissions not currently held", '\0'),
+const FORMS: [MessageForm; 9] = [
+    message_form(DeniedBy::Quota, "exceeded quota: ", ','),
+    message_form(DeniedBy::Quota, "failed quota: ", ':'),
+    message_form(DeniedBy::Quota, "status unknown for quota: ", ','),
+    message_form(DeniedBy::Quota, "insufficient quota to ", '\0'),
+    message_form(DeniedBy::Policy, "ValidatingAdmissionPolicy '", '\''),
+    message_form(DeniedBy::Policy, "policy '", '\''),
+    message_form(DeniedBy::Webhook, "admission webhook \"", '"'),
+    message_form(DeniedBy::Webhook, "failed calling webhook \"", '"'),
+    message_form(
+        DeniedBy::Escalation,
+        "is attempting to grant RBAC permissions not currently held",
+        '\0',
+    ),
 ];
 
 /// Returns true if a text is a name that such an object can have: a DNS subdomain.
@@ -166,7 +170,7 @@ mod tests {
             ("admission webhook \"a", DeniedBy::Webhook, None),
             (&format!("admission webhook \"{long}\" denied"), DeniedBy::Webhook, None),
         ] {
-            let denial = Denial::read(message);
+            let denial = Denial::from_message(message);
             let told = denial.as_ref().map(|denial| (denial.by, denial.name()));
             assert_eq!(told, Some((by, name)), "{message}");
         }
@@ -179,13 +183,13 @@ mod tests {
             "serviceaccounts \"d\" is forbidden: User \"u\" cannot create resource \"serviceaccounts/token\" in API group \"\" in the namespace \"apps\"",
             "serviceaccounts \"late\" is forbidden: unable to create new content in namespace apps because it is being terminated",
         ] {
-            assert_eq!(Denial::read(message), None, "{message}");
+            assert_eq!(Denial::from_message(message), None, "{message}");
         }
     }
 
     #[test]
     fn the_name_is_not_printed() {
-        let denial = Denial::read("exceeded quota: canary, requested").expect("a denial");
+        let denial = Denial::from_message("exceeded quota: canary, requested").expect("a denial");
         assert_eq!(denial.name(), Some("canary"));
         assert!(!format!("{denial:?}").contains("canary"), "{denial:?}");
     }

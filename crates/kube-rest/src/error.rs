@@ -98,20 +98,20 @@ impl Error {
     /// that the object is gone.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.status().is_some_and(|status| status.says("NotFound"))
+        self.status().is_some_and(|status| status.has_reason("NotFound"))
     }
 
     /// Returns true if Kubernetes itself says that a precondition does not hold for the very object of the call:
     /// another UID, another version.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        self.status().is_some_and(|status| status.says("Conflict"))
+        self.status().is_some_and(|status| status.has_reason("Conflict"))
     }
 
     /// Returns true if Kubernetes itself says that the name of the very object that was to be created is taken.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
-        self.status().is_some_and(|status| status.says("AlreadyExists"))
+        self.status().is_some_and(|status| status.has_reason("AlreadyExists"))
     }
 
     /// Returns true if Kubernetes itself forbids this very call.
@@ -120,7 +120,7 @@ impl Error {
     /// credential may do.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        self.status().is_some_and(Status::forbids)
+        self.status().is_some_and(Status::forbids_call)
     }
 
     /// Returns true if Kubernetes itself says that it does not serve the resource of the call.
@@ -202,7 +202,7 @@ mod tests {
 
     fn refused(code: u16, body: &str) -> Error {
         let response = Response::builder().status(code).body(body.as_bytes().to_vec());
-        Error::Refused(Status::read(&response.expect("an answer")))
+        Error::Refused(Status::from_response(&response.expect("an answer")))
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_word_on_something_else_leaves_the_outcome_open() {
-        let own = Subject::object(Kind::Role, "a1").within(Some("apps"));
+        let own = Subject::for_object(Kind::Role, "a1").in_namespace(Some("apps"));
         let group = r#""group":"rbac.authorization.k8s.io""#;
         let details =
             |kind: &str, name: &str| format!(r#"{{{group},"kind":"{kind}","name":"{name}"}}"#);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn only_kubernetes_own_word_on_this_call_forbids_it() {
-        let own = Subject::object(Kind::Secret, "s1").within(Some("apps"));
+        let own = Subject::for_object(Kind::Secret, "s1").in_namespace(Some("apps"));
         for (body, forbidden) in [
             (
                 r#"{"kind":"Status","reason":"Forbidden","details":{"name":"s1","kind":"secrets"}}"#,

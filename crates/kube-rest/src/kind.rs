@@ -12,7 +12,8 @@ pub enum Kind {
     /// The object that a token can be bound to. Created and deleted, never read or listed.
     Secret,
     /// A `coordination.k8s.io` Lease: can be listed without harm.
-    Lease,
+    #[serde(rename = "Lease")]
+    CoordinationLease,
     /// The rights in one namespace.
     Role,
     /// The rights in the cluster, or wherever the role is bound.
@@ -28,7 +29,7 @@ impl Kind {
     pub const ALL: [Self; 7] = [
         Self::ServiceAccount,
         Self::Secret,
-        Self::Lease,
+        Self::CoordinationLease,
         Self::Role,
         Self::ClusterRole,
         Self::RoleBinding,
@@ -41,7 +42,7 @@ impl Kind {
         match self {
             Self::ServiceAccount => "ServiceAccount",
             Self::Secret => "Secret",
-            Self::Lease => "Lease",
+            Self::CoordinationLease => "Lease",
             Self::Role => "Role",
             Self::ClusterRole => "ClusterRole",
             Self::RoleBinding => "RoleBinding",
@@ -55,7 +56,7 @@ impl Kind {
         match self {
             Self::ServiceAccount => "serviceaccounts",
             Self::Secret => "secrets",
-            Self::Lease => "leases",
+            Self::CoordinationLease => "leases",
             Self::Role => "roles",
             Self::ClusterRole => "clusterroles",
             Self::RoleBinding => "rolebindings",
@@ -68,7 +69,7 @@ impl Kind {
     pub fn group(self) -> &'static str {
         match self {
             Self::ServiceAccount | Self::Secret => "",
-            Self::Lease => "coordination.k8s.io",
+            Self::CoordinationLease => "coordination.k8s.io",
             Self::Role | Self::ClusterRole | Self::RoleBinding | Self::ClusterRoleBinding => {
                 RBAC_GROUP
             }
@@ -80,7 +81,7 @@ impl Kind {
     pub fn api_version(self) -> &'static str {
         match self {
             Self::ServiceAccount | Self::Secret => "v1",
-            Self::Lease => "coordination.k8s.io/v1",
+            Self::CoordinationLease => "coordination.k8s.io/v1",
             Self::Role | Self::ClusterRole | Self::RoleBinding | Self::ClusterRoleBinding => {
                 "rbac.authorization.k8s.io/v1"
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::read::SECRET;
 use crate::stored::RawObject;
-use crate::{Api, Call, Error, Kind, Limits, Stored};
+use crate::{Api, Call, Error, Kind, Limits, StoredObject};
 
 /// The limits of a list.
 ///
@@ -28,7 +28,7 @@ pub const MAX_PAGE: u32 = 500;
 
 /// Some of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
+pub struct ListPage<T> {
     /// The items; may be empty although there is more.
     pub items: Vec<T>,
     /// The token for the next page; absent after the last. Good for five minutes or so, then
@@ -43,20 +43,21 @@ impl Api<'_> {
     ///
     /// Needs `list`. `selector` is written as Kubernetes has it (`a=b,c in (d,e)`); empty selects all. A
     /// page has at most `limit` objects, and never more than [`MAX_PAGE`]; `next` is of the page before.
-    pub fn list(
+    pub fn list_objects(
         &self,
         kind: Kind,
         namespace: Option<&str>,
         selector: &str,
         limit: u32,
         next: Option<&str>,
-    ) -> Call<Page<Stored>> {
+    ) -> Call<ListPage<StoredObject>> {
         if kind == Kind::Secret {
-            return Call::failed(Error::Improper(SECRET));
+            return Call::from_error(Error::Improper(SECRET));
         }
         let limit = page_limit(limit);
         let query = page_query(selector, &limit, next);
-        self.get(self.collection(kind, namespace).query(&query)).limited(LIST_LIMITS)
+        self.get(self.collection_address(kind, namespace).with_query(&query))
+            .with_limits(LIST_LIMITS)
     }
 }
 
@@ -98,13 +99,13 @@ pub(crate) struct ListMetadata {
 
 impl ListMetadata {
     /// The page of which it tells.
-    pub(crate) fn into_page<T>(self, items: Vec<T>) -> Page<T> {
+    pub(crate) fn into_page<T>(self, items: Vec<T>) -> ListPage<T> {
         let next = self.next.filter(|next| !next.is_empty());
-        Page { items, next, remaining: self.remaining_item_count }
+        ListPage { items, next, remaining: self.remaining_item_count }
     }
 }
 
-impl<'de> Deserialize<'de> for Page<Stored> {
+impl<'de> Deserialize<'de> for ListPage<StoredObject> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let answer = Answer::deserialize(deserializer)?;
         let kind = answer.kind.strip_suffix("List");
@@ -135,8 +136,8 @@ mod tests {
         "f:kubelease.dev/lease":{}},"f:labels":{".":{},"f:app.kubernetes.io/managed-by":{}}}}}]},
         "automountServiceAccountToken":false}]}"#;
 
-    fn accounts() -> Call<Page<Stored>> {
-        api().list(Kind::ServiceAccount, None, "", 1, None)
+    fn accounts() -> Call<ListPage<StoredObject>> {
+        api().list_objects(Kind::ServiceAccount, None, "", 1, None)
     }
 
     #[test]
@@ -148,15 +149,15 @@ mod tests {
         for (call, line) in [
             (accounts(), "/api/v1/serviceaccounts?limit=1".to_owned()),
             (
-                api().list(Kind::Lease, Some("apps"), ours, 100, None),
+                api().list_objects(Kind::CoordinationLease, Some("apps"), ours, 100, None),
                 format!("{leases}/namespaces/apps/leases?limit=100&{selector}"),
             ),
             (
-                api().list(Kind::ClusterRole, None, ours, 0, Some("a&limit=0")),
+                api().list_objects(Kind::ClusterRole, None, ours, 0, Some("a&limit=0")),
                 format!("{rbac}/clusterroles?limit=1&{selector}&continue=a%26limit%3D0"),
             ),
             (
-                api().list(Kind::RoleBinding, None, "", 5000, None),
+                api().list_objects(Kind::RoleBinding, None, "", 5000, None),
                 format!("{rbac}/rolebindings?limit=500"),
             ),
         ] {
@@ -165,7 +166,7 @@ mod tests {
         for (kind, namespace) in
             [(Kind::Secret, None), (Kind::Secret, Some("a")), (Kind::ClusterRole, Some("a"))]
         {
-            let error = refused(api().list(kind, namespace, "", 1, None));
+            let error = refused(api().list_objects(kind, namespace, "", 1, None));
             assert!(matches!(error, Error::Improper(_)), "{kind}: {error}");
         }
     }
@@ -174,7 +175,7 @@ mod tests {
     fn the_items_of_a_page_are_of_its_kind() {
         let page = answered(accounts(), 200, PAGE).expect("reads");
         assert_eq!(page.items.len(), 1);
-        assert!(page.items[0].is(Kind::ServiceAccount, Some("apps"), "a1"));
+        assert!(page.items[0].is_object(Kind::ServiceAccount, Some("apps"), "a1"));
         assert_eq!(page.items[0].labels["app.kubernetes.io/managed-by"], "kubelease");
         assert!(page.next.is_some_and(|next| next.starts_with("eyJ2")));
         assert_eq!(page.remaining, Some(1));
@@ -186,7 +187,7 @@ mod tests {
             (r#"{"items":[]}"#, false),
         ] {
             let page = answered(accounts(), 200, answer).ok();
-            let empty = good.then_some(Page { items: vec![], next: None, remaining: None });
+            let empty = good.then_some(ListPage { items: vec![], next: None, remaining: None });
             assert_eq!(page, empty, "{answer}");
         }
     }
@@ -197,7 +198,7 @@ mod tests {
         now(accounts().send(&http)).expect("reads");
         assert_eq!(*http.limits.borrow(), Some(LIST_LIMITS));
         let http = Answered::json(200, r#"{"gitVersion":"v1.36.3"}"#);
-        now(api().version().send(&http)).expect("reads");
+        now(api().get_version().send(&http)).expect("reads");
         assert_eq!(*http.limits.borrow(), Some(crate::LIMITS));
     }
 

@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer};
 use crate::list::{ListMetadata, page_limit, page_query};
 use crate::stored::RawMetadata;
 use crate::subject::Subject;
-use crate::{Api, Call, LIST_LIMITS, Page};
+use crate::{Api, Call, LIST_LIMITS, ListPage};
 
 /// A namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Answer")]
-pub struct Namespace {
+pub struct StoredNamespace {
     /// The name.
     pub name: String,
     /// The UID, which differs from that of another namespace of the same name. The UID of
@@ -30,12 +30,12 @@ pub struct Namespace {
 
 impl Api<'_> {
     /// Reads a namespace. Needs `get` on it.
-    pub fn namespace(&self, name: &str) -> Call<Namespace> {
-        let subject = Subject::namespace(name);
-        self.get(self.path(&["api", "v1", "namespaces", name], subject))
+    pub fn get_namespace(&self, name: &str) -> Call<StoredNamespace> {
+        let subject = Subject::for_namespace(name);
+        self.get(self.path_address(&["api", "v1", "namespaces", name], subject))
     }
 
-    /// Lists the namespaces with labels that `selector` selects, a page at a time, as [`Api::list`] does.
+    /// Lists the namespaces with labels that `selector` selects, a page at a time, as [`Api::list_objects`] does.
     ///
     /// Needs `list` on all namespaces.
     pub fn list_namespaces(
@@ -43,10 +43,11 @@ impl Api<'_> {
         selector: &str,
         limit: u32,
         next: Option<&str>,
-    ) -> Call<Page<Namespace>> {
-        let path = self.path(&["api", "v1", "namespaces"], Subject::collection("", "namespaces"));
+    ) -> Call<ListPage<StoredNamespace>> {
+        let path = self
+            .path_address(&["api", "v1", "namespaces"], Subject::for_collection("", "namespaces"));
         let limit = page_limit(limit);
-        self.get(path.query(&page_query(selector, &limit, next))).limited(LIST_LIMITS)
+        self.get(path.with_query(&page_query(selector, &limit, next))).with_limits(LIST_LIMITS)
     }
 }
 
@@ -79,19 +80,19 @@ struct ListAnswer {
     items: Option<Vec<Item>>,
 }
 
-impl<'de> Deserialize<'de> for Page<Namespace> {
+impl<'de> Deserialize<'de> for ListPage<StoredNamespace> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let ListAnswer { kind, metadata, items } = ListAnswer::deserialize(deserializer)?;
         if kind != "NamespaceList" {
             return Err(D::Error::custom("it is no list of namespaces"));
         }
-        let items = items.unwrap_or_default().into_iter().map(Namespace::try_from);
+        let items = items.unwrap_or_default().into_iter().map(StoredNamespace::try_from);
         let items = items.collect::<Result<_, _>>().map_err(D::Error::custom)?;
         Ok(metadata.into_page(items))
     }
 }
 
-impl TryFrom<Answer> for Namespace {
+impl TryFrom<Answer> for StoredNamespace {
     type Error = &'static str;
 
     fn try_from(Answer { kind, metadata, status }: Answer) -> Result<Self, Self::Error> {
@@ -102,7 +103,7 @@ impl TryFrom<Answer> for Namespace {
     }
 }
 
-impl TryFrom<Item> for Namespace {
+impl TryFrom<Item> for StoredNamespace {
     type Error = &'static str;
 
     fn try_from(Item { metadata, status }: Item) -> Result<Self, Self::Error> {
@@ -138,9 +139,9 @@ mod tests {
     #[test]
     fn a_namespace_is_read() {
         let line = "GET /api/v1/namespaces/apps".to_owned();
-        assert_eq!(sent(api().namespace("apps")), (line, "", Value::Null));
-        assert!(matches!(refused(api().namespace("a/b")), crate::Error::Segment(_)));
-        let namespace = answered(api().namespace("apps"), 200, NAMESPACE).expect("reads");
+        assert_eq!(sent(api().get_namespace("apps")), (line, "", Value::Null));
+        assert!(matches!(refused(api().get_namespace("a/b")), crate::Error::Segment(_)));
+        let namespace = answered(api().get_namespace("apps"), 200, NAMESPACE).expect("reads");
         assert_eq!(namespace.name, "apps");
         assert_eq!(namespace.uid, "d6ec03df-d488-49c3-bdb1-268e74880e66");
         assert_eq!(namespace.labels["kubernetes.io/metadata.name"], "apps");
@@ -172,7 +173,7 @@ mod tests {
             NAMESPACE.replace(r#""Active""#, r#""Terminating""#),
             NAMESPACE.replacen(r#""labels""#, deleted, 1),
         ] {
-            let namespace = answered(api().namespace("apps"), 200, &answer).expect("reads");
+            let namespace = answered(api().get_namespace("apps"), 200, &answer).expect("reads");
             assert!(namespace.is_terminating, "{answer}");
         }
     }
@@ -184,7 +185,7 @@ mod tests {
             (r#""uid":"d6ec03df-d488-49c3-bdb1-268e74880e66""#, r#""uid":"""#),
         ] {
             let answer = NAMESPACE.replace(from, to);
-            answered(api().namespace("apps"), 200, &answer).expect_err(to);
+            answered(api().get_namespace("apps"), 200, &answer).expect_err(to);
         }
     }
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use http::Method;
 use serde::Serialize;
 
-use crate::object::micro_time;
-use crate::{Api, Call, Error, Kind, Stored};
+use crate::new_object::micro_time;
+use crate::{Api, Call, Error, Kind, StoredObject};
 
 /// A change of annotations, of one object in one of its states.
 #[derive(Debug, Clone, Copy)]
@@ -19,13 +19,13 @@ pub struct AnnotationPatch<'a> {
     /// The annotations to set; others stay.
     pub annotations: &'a BTreeMap<String, String>,
     /// Of a Lease, also this.
-    pub renewal: Option<LeaseRenewal>,
+    pub renewal: Option<CoordinationLeasePatch>,
 }
 
 /// The new end of a Lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LeaseRenewal {
+pub struct CoordinationLeasePatch {
     /// When it was renewed.
     #[serde(serialize_with = "micro_time")]
     pub renew_time: DateTime<Utc>,
@@ -44,18 +44,18 @@ impl Api<'_> {
         namespace: &str,
         name: &str,
         patch: &AnnotationPatch<'_>,
-    ) -> Call<Stored> {
+    ) -> Call<StoredObject> {
         let good = match kind {
             Kind::ServiceAccount => patch.renewal.is_none(),
-            Kind::Lease => true,
+            Kind::CoordinationLease => true,
             _ => false,
         };
         if !good {
-            return Call::failed(Error::Improper(NOT_PATCHED));
+            return Call::from_error(Error::Improper(NOT_PATCHED));
         }
         // To Kubernetes an empty one is none at all.
         if patch.uid.is_empty() || patch.resource_version.is_empty() {
-            return Call::failed(Error::Improper(NO_PRECONDITION));
+            return Call::from_error(Error::Improper(NO_PRECONDITION));
         }
         let payload = Payload {
             metadata: Metadata {
@@ -65,8 +65,8 @@ impl Api<'_> {
             },
             spec: patch.renewal,
         };
-        let object = self.item(kind, Some(namespace), name);
-        let object = object.query(&[("fieldValidation", "Strict")]);
+        let object = self.item_address(kind, Some(namespace), name);
+        let object = object.with_query(&[("fieldValidation", "Strict")]);
         self.with_body(Method::PATCH, "application/merge-patch+json", object, &payload)
     }
 }
@@ -75,7 +75,7 @@ impl Api<'_> {
 struct Payload<'a> {
     metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    spec: Option<LeaseRenewal>,
+    spec: Option<CoordinationLeasePatch>,
 }
 
 #[derive(Serialize)]
@@ -105,9 +105,9 @@ mod tests {
         "leaseDurationSeconds":1200,"acquireTime":"2026-11-22T06:50:00.000000Z",
         "renewTime":"2026-11-22T07:50:00.000000Z"}}"#;
 
-    fn renewal() -> LeaseRenewal {
+    fn renewal() -> CoordinationLeasePatch {
         let renew_time = DateTime::from_timestamp_secs(1_795_333_800).expect("a time");
-        LeaseRenewal { renew_time, lease_duration_seconds: 1200 }
+        CoordinationLeasePatch { renew_time, lease_duration_seconds: 1200 }
     }
 
     #[test]
@@ -126,8 +126,13 @@ mod tests {
         let lease = "/apis/coordination.k8s.io/v1/namespaces/apps/leases/l1";
         for (kind, path, renewal, want) in [
             (Kind::ServiceAccount, account, None, json!({"metadata": metadata})),
-            (Kind::Lease, lease, None, json!({"metadata": metadata})),
-            (Kind::Lease, lease, Some(renewal()), json!({"metadata": metadata, "spec": spec})),
+            (Kind::CoordinationLease, lease, None, json!({"metadata": metadata})),
+            (
+                Kind::CoordinationLease,
+                lease,
+                Some(renewal()),
+                json!({"metadata": metadata, "spec": spec}),
+            ),
         ] {
             let call =
                 api().patch_annotations(kind, "apps", "l1", &AnnotationPatch { renewal, ..patch });
@@ -139,8 +144,8 @@ mod tests {
             (Kind::Role, patch),
             (Kind::ClusterRole, patch),
             (Kind::ServiceAccount, AnnotationPatch { renewal: Some(renewal()), ..patch }),
-            (Kind::Lease, AnnotationPatch { uid: "", ..patch }),
-            (Kind::Lease, AnnotationPatch { resource_version: "", ..patch }),
+            (Kind::CoordinationLease, AnnotationPatch { uid: "", ..patch }),
+            (Kind::CoordinationLease, AnnotationPatch { resource_version: "", ..patch }),
         ] {
             let error = refused(api().patch_annotations(kind, "apps", "l1", &broken));
             assert!(matches!(error, Error::Improper(_)), "{kind} {broken:?}: {error}");
@@ -156,7 +161,7 @@ mod tests {
             annotations: &annotations,
             renewal: Some(renewal()),
         };
-        let call = || api().patch_annotations(Kind::Lease, "apps", "l1", &patch);
+        let call = || api().patch_annotations(Kind::CoordinationLease, "apps", "l1", &patch);
         let stored = answered(call(), 200, PATCHED).expect("reads");
         assert_eq!(stored.resource_version, "247");
         assert_eq!(stored.annotations["x/y"], "2");

@@ -3,15 +3,20 @@
 use http::{Method, Response};
 use serde::Serialize;
 
-use crate::{Api, Call, Error, Kind, Stored};
+use crate::{Api, Call, Error, Kind, StoredObject};
 
 impl Api<'_> {
     /// Reads one object. Needs `get`. Of a secret there is no such call: [`Api::read_by_dry_delete`].
-    pub fn read(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Call<Stored> {
+    pub fn get_object(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Call<StoredObject> {
         if kind == Kind::Secret {
-            return Call::failed(Error::Improper(SECRET));
+            return Call::from_error(Error::Improper(SECRET));
         }
-        self.get(self.item(kind, namespace, name))
+        self.get(self.item_address(kind, namespace, name))
     }
 
     /// Reads the metadata of a secret, without the right to read secrets.
@@ -27,17 +32,17 @@ impl Api<'_> {
     ///
     /// What is asked stands in the query too. Something on the way may drop the body of a DELETE (RFC 9110
     /// §9.3.5 gives it no meaning), and what is left must not be a delete.
-    pub fn read_by_dry_delete(&self, namespace: &str, name: &str) -> Call<Stored> {
+    pub fn read_by_dry_delete(&self, namespace: &str, name: &str) -> Call<StoredObject> {
         let query = [("dryRun", "All"), ("propagationPolicy", "Orphan")];
-        let path = self.item(Kind::Secret, Some(namespace), name);
+        let path = self.item_address(Kind::Secret, Some(namespace), name);
         let body = DryDelete {
             api_version: "v1",
             kind: "DeleteOptions",
             dry_run: ["All"],
             propagation_policy: "Orphan",
         };
-        self.with_body(Method::DELETE, "application/json", path.query(&query), &body)
-            .decoded_by(undeleted)
+        self.with_body(Method::DELETE, "application/json", path.with_query(&query), &body)
+            .decoded_by(decode_undeleted)
     }
 }
 
@@ -50,8 +55,8 @@ struct DryDelete {
     propagation_policy: &'static str,
 }
 
-fn undeleted(response: &Response<Vec<u8>>) -> serde_json::Result<Stored> {
-    let mut stored: Stored = serde_json::from_slice(response.body())?;
+fn decode_undeleted(response: &Response<Vec<u8>>) -> serde_json::Result<StoredObject> {
+    let mut stored: StoredObject = serde_json::from_slice(response.body())?;
     stored.finalizers.retain(|finalizer| finalizer != "orphan");
     if stored.finalizers.is_empty() {
         stored.deletion_timestamp = None;
@@ -84,13 +89,17 @@ mod tests {
         let rbac = "/apis/rbac.authorization.k8s.io/v1";
         for (kind, namespace, path) in [
             (Kind::ServiceAccount, Some("apps"), "/api/v1/namespaces/apps/serviceaccounts/a:1"),
-            (Kind::Lease, Some("apps"), "/apis/coordination.k8s.io/v1/namespaces/apps/leases/a:1"),
+            (
+                Kind::CoordinationLease,
+                Some("apps"),
+                "/apis/coordination.k8s.io/v1/namespaces/apps/leases/a:1",
+            ),
             (Kind::Role, Some("apps"), &format!("{rbac}/namespaces/apps/roles/a:1")),
             (Kind::ClusterRole, None, &format!("{rbac}/clusterroles/a:1")),
             (Kind::RoleBinding, Some("apps"), &format!("{rbac}/namespaces/apps/rolebindings/a:1")),
             (Kind::ClusterRoleBinding, None, &format!("{rbac}/clusterrolebindings/a:1")),
         ] {
-            let call = api().read(kind, namespace, "a:1");
+            let call = api().get_object(kind, namespace, "a:1");
             assert_eq!(sent(call), (format!("GET {path}"), "", Value::Null));
         }
         for (kind, namespace) in [
@@ -98,7 +107,7 @@ mod tests {
             (Kind::ServiceAccount, None),
             (Kind::ClusterRole, Some("apps")),
         ] {
-            let error = refused(api().read(kind, namespace, "a1"));
+            let error = refused(api().get_object(kind, namespace, "a1"));
             assert!(matches!(error, Error::Improper(_)), "{kind}: {error}");
         }
     }

@@ -49,17 +49,20 @@ impl Api<'_> {
     /// authenticated.
     pub fn who_am_i(&self) -> Call<UserInfo> {
         let (group, resource) = ("authentication.k8s.io", "selfsubjectreviews");
-        let subject = Subject::collection(group, resource);
-        self.post(self.path(&["apis", group, "v1", resource], subject), &SelfReviewRequest::NEW)
+        let subject = Subject::for_collection(group, resource);
+        self.post_json(
+            self.path_address(&["apis", group, "v1", resource], subject),
+            &SelfReviewRequest::NEW,
+        )
     }
 
     /// Asks if we may do something. Open to all who are authenticated.
     pub fn may_i(&self, what: &ResourceAttributes<'_>) -> Call<AccessReview> {
         let (group, resource) = ("authorization.k8s.io", "selfsubjectaccessreviews");
-        let subject = Subject::collection(group, resource);
-        self.post(
-            self.path(&["apis", group, "v1", resource], subject),
-            &AccessReviewRequest::of(what),
+        let subject = Subject::for_collection(group, resource);
+        self.post_json(
+            self.path_address(&["apis", group, "v1", resource], subject),
+            &AccessReviewRequest::from_attributes(what),
         )
     }
 }
@@ -90,7 +93,7 @@ struct AccessReviewSpec<'a> {
 }
 
 impl<'a> AccessReviewRequest<'a> {
-    fn of(what: &'a ResourceAttributes<'a>) -> Self {
+    fn from_attributes(what: &'a ResourceAttributes<'a>) -> Self {
         Self {
             api_version: "authorization.k8s.io/v1",
             kind: "SelfSubjectAccessReview",

@@ -64,7 +64,7 @@ impl Status {
     ///
     /// A proxy's error page is one too: it has a code and nothing else to say.
     #[must_use]
-    pub fn read(response: &Response<Vec<u8>>) -> Self {
+    pub fn from_response(response: &Response<Vec<u8>>) -> Self {
         Self::read_about(response, &Subject::default())
     }
 
@@ -85,28 +85,28 @@ impl Status {
             code: response.status(),
             reason: known.copied().unwrap_or_default(),
             retry_after: asked.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER)),
-            about: subject.compare(&details),
+            about: subject.compare_details(&details),
             details: Box::new(details),
             namespace_terminating: raw
                 .causes
                 .iter()
                 .flatten()
                 .any(|cause| cause.reason == "NamespaceTerminating"),
-            denial: Denial::read(&status.message).map(Box::new),
+            denial: Denial::from_message(&status.message).map(Box::new),
         }
     }
 
     /// The credential was not accepted.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
-        self.is("Unauthorized", StatusCode::UNAUTHORIZED)
+        self.matches_reason("Unauthorized", StatusCode::UNAUTHORIZED)
     }
 
     /// The credential was accepted and may not do this: for what people are told. What is decided by it is
     /// decided by [`crate::Error::is_forbidden`].
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        self.is("Forbidden", StatusCode::FORBIDDEN)
+        self.matches_reason("Forbidden", StatusCode::FORBIDDEN)
     }
 
     /// Returns true if Kubernetes itself says that the object of this resource (`namespaces`) and name does not
@@ -123,17 +123,17 @@ impl Status {
     /// The payload was understood and refused.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
-        self.is("Invalid", StatusCode::UNPROCESSABLE_ENTITY)
+        self.matches_reason("Invalid", StatusCode::UNPROCESSABLE_ENTITY)
     }
 
     /// Returns true if it gives this reason, of the very object or collection of the call.
-    pub(crate) fn says(&self, reason: &str) -> bool {
+    pub(crate) fn has_reason(&self, reason: &str) -> bool {
         self.reason == reason && self.about == About::Subject
     }
 
     /// Returns true if the authorizers or the admission forbid this very call. A `create` has no name in its
     /// path, by which alone the authorizers go.
-    pub(crate) fn forbids(&self) -> bool {
+    pub(crate) fn forbids_call(&self) -> bool {
         self.reason == "Forbidden" && matches!(self.about, About::Subject | About::Resource)
     }
 
@@ -153,13 +153,13 @@ impl Status {
     /// Returns true if the list that was to be continued is too old (410): it has to begin again.
     #[must_use]
     pub fn is_expired(&self) -> bool {
-        self.reason == "Gone" || self.is("Expired", StatusCode::GONE)
+        self.reason == "Gone" || self.matches_reason("Expired", StatusCode::GONE)
     }
 
     /// We, or all together, ask too much.
     #[must_use]
     pub fn is_too_many_requests(&self) -> bool {
-        self.is("TooManyRequests", StatusCode::TOO_MANY_REQUESTS)
+        self.matches_reason("TooManyRequests", StatusCode::TOO_MANY_REQUESTS)
     }
 
     /// The server, or what stands before it, failed; what was asked may have been done.
@@ -184,7 +184,7 @@ impl Status {
     }
 
     /// The reason decides if there is one: several reasons share a code.
-    fn is(&self, reason: &str, code: StatusCode) -> bool {
+    fn matches_reason(&self, reason: &str, code: StatusCode) -> bool {
         if self.reason.is_empty() { self.code == code } else { self.reason == reason }
     }
 }

@@ -8,11 +8,11 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::kind::RBAC_GROUP;
-use crate::{Binding, Body, Kind, LeaseSpec, Object};
+use crate::{CoordinationLeaseSpec, Kind, NewBinding, NewObject, NewObjectBody};
 
 /// An object as the API server has it, as far as we read it. The data of a secret is never kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stored {
+pub struct StoredObject {
     /// The kind.
     pub kind: Kind,
     /// The name.
@@ -44,7 +44,7 @@ pub struct Stored {
     /// Of a secret: its type.
     pub secret_type: Option<String>,
     /// Of a Lease, where it says all that ours say.
-    pub lease: Option<LeaseSpec>,
+    pub lease: Option<CoordinationLeaseSpec>,
     /// Of a service account: whether its tokens are put into pods; absent if that is left to the pods.
     pub automount_token: Option<bool>,
 }
@@ -78,10 +78,10 @@ pub struct StoredSubject {
     pub namespace: Option<String>,
 }
 
-impl Stored {
+impl StoredObject {
     /// Returns true if it is the object of this kind, namespace and name.
     #[must_use]
-    pub fn is(&self, kind: Kind, namespace: Option<&str>, name: &str) -> bool {
+    pub fn is_object(&self, kind: Kind, namespace: Option<&str>, name: &str) -> bool {
         self.kind == kind && self.namespace.as_deref() == namespace && self.name == name
     }
 
@@ -90,43 +90,43 @@ impl Stored {
     /// A webhook may strip or change what is sent. Labels and annotations may have been added to; what
     /// grants anything must be exactly what was sent.
     #[must_use]
-    pub fn mismatch(&self, sent: &Object) -> Option<&'static str> {
+    pub fn find_mismatch(&self, sent: &NewObject) -> Option<&'static str> {
         let body = || self.body_mismatch(&sent.body);
         let fields = [
             ("kind", self.kind == sent.kind()),
             ("metadata.name", self.name == sent.name),
             ("metadata.namespace", self.namespace == sent.namespace),
-            ("metadata.labels", holds(&self.labels, &sent.labels)),
-            ("metadata.annotations", holds(&self.annotations, &sent.annotations)),
+            ("metadata.labels", contains_all(&self.labels, &sent.labels)),
+            ("metadata.annotations", contains_all(&self.annotations, &sent.annotations)),
         ];
         fields.iter().find_map(|(field, same)| (!same).then_some(*field)).or_else(body)
     }
 
-    fn body_mismatch(&self, sent: &Body) -> Option<&'static str> {
+    fn body_mismatch(&self, sent: &NewObjectBody) -> Option<&'static str> {
         let mismatch = |field, same: bool| (!same).then_some(field);
         match sent {
-            Body::ServiceAccount => {
+            NewObjectBody::ServiceAccount => {
                 mismatch("automountServiceAccountToken", self.automount_token == Some(false))
             }
-            Body::Secret { secret_type } => {
+            NewObjectBody::Secret { secret_type } => {
                 mismatch("type", self.secret_type.as_ref() == Some(secret_type))
             }
-            Body::Lease(spec) => {
-                mismatch("spec", self.lease.as_ref().is_some_and(|l| same(l, spec)))
+            NewObjectBody::Lease(spec) => {
+                mismatch("spec", self.lease.as_ref().is_some_and(|l| is_same_spec(l, spec)))
             }
-            Body::Role(rules) | Body::ClusterRole(rules) => {
-                let stored = normal(self.rules.as_ref().unwrap_or(&Value::Null));
-                mismatch("rules", stored == normal(rules))
+            NewObjectBody::Role(rules) | NewObjectBody::ClusterRole(rules) => {
+                let stored = normalize_rules(self.rules.as_ref().unwrap_or(&Value::Null));
+                mismatch("rules", stored == normalize_rules(rules))
                     .or_else(|| mismatch("aggregationRule", !self.aggregated))
             }
-            Body::RoleBinding(binding) | Body::ClusterRoleBinding(binding) => {
+            NewObjectBody::RoleBinding(binding) | NewObjectBody::ClusterRoleBinding(binding) => {
                 mismatch("roleRef", self.has_role_of(binding))
                     .or_else(|| mismatch("subjects", self.is_only_for(binding)))
             }
         }
     }
 
-    fn has_role_of(&self, Binding { role, .. }: &Binding) -> bool {
+    fn has_role_of(&self, NewBinding { role, .. }: &NewBinding) -> bool {
         self.role_ref.as_ref().is_some_and(|stored| {
             stored.api_group == RBAC_GROUP
                 && stored.kind == role.kind.name()
@@ -134,7 +134,7 @@ impl Stored {
         })
     }
 
-    fn is_only_for(&self, Binding { account, .. }: &Binding) -> bool {
+    fn is_only_for(&self, NewBinding { account, .. }: &NewBinding) -> bool {
         let [subject] = &self.subjects[..] else { return false };
         subject.api_group.is_empty()
             && subject.kind == Kind::ServiceAccount.name()
@@ -143,12 +143,12 @@ impl Stored {
     }
 }
 
-fn holds(stored: &BTreeMap<String, String>, sent: &BTreeMap<String, String>) -> bool {
+fn contains_all(stored: &BTreeMap<String, String>, sent: &BTreeMap<String, String>) -> bool {
     sent.iter().all(|(key, value)| stored.get(key) == Some(value))
 }
 
 /// The API server keeps whole microseconds.
-fn same(stored: &LeaseSpec, sent: &LeaseSpec) -> bool {
+fn is_same_spec(stored: &CoordinationLeaseSpec, sent: &CoordinationLeaseSpec) -> bool {
     stored.holder_identity == sent.holder_identity
         && stored.lease_duration_seconds == sent.lease_duration_seconds
         && stored.acquire_time.timestamp_micros() == sent.acquire_time.timestamp_micros()
@@ -156,7 +156,7 @@ fn same(stored: &LeaseSpec, sent: &LeaseSpec) -> bool {
 }
 
 /// Rules without their empty lists, which the API server leaves out. To RBAC, empty is absent.
-fn normal(rules: &Value) -> Vec<Value> {
+fn normalize_rules(rules: &Value) -> Vec<Value> {
     let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
     let normal = |rule: &Value| match rule {
         Value::Object(fields) => {
@@ -174,7 +174,7 @@ fn normal(rules: &Value) -> Vec<Value> {
     }
 }
 
-impl<'de> Deserialize<'de> for Stored {
+impl<'de> Deserialize<'de> for StoredObject {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let object = RawObject::deserialize(deserializer)?;
         let kind = object.kind.ok_or_else(|| serde::de::Error::missing_field("kind"))?;
@@ -194,7 +194,7 @@ pub(crate) struct RawObject {
     subjects: Option<Vec<StoredSubject>>,
     #[serde(rename = "type")]
     secret_type: Option<String>,
-    spec: Option<RawLeaseSpec>,
+    spec: Option<RawCoordinationLeaseSpec>,
     automount_service_account_token: Option<bool>,
 }
 
@@ -215,7 +215,7 @@ pub(crate) struct RawMetadata {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawLeaseSpec {
+struct RawCoordinationLeaseSpec {
     holder_identity: Option<String>,
     lease_duration_seconds: Option<u32>,
     acquire_time: Option<DateTime<Utc>>,
@@ -223,9 +223,9 @@ struct RawLeaseSpec {
 }
 
 impl RawObject {
-    pub(crate) fn into_stored(self, kind: Kind) -> Stored {
+    pub(crate) fn into_stored(self, kind: Kind) -> StoredObject {
         let metadata = self.metadata;
-        Stored {
+        StoredObject {
             kind,
             name: metadata.name,
             namespace: metadata.namespace,
@@ -241,15 +241,15 @@ impl RawObject {
             role_ref: self.role_ref,
             subjects: self.subjects.unwrap_or_default(),
             secret_type: self.secret_type,
-            lease: self.spec.and_then(RawLeaseSpec::whole),
+            lease: self.spec.and_then(RawCoordinationLeaseSpec::into_spec),
             automount_token: self.automount_service_account_token,
         }
     }
 }
 
-impl RawLeaseSpec {
-    fn whole(self) -> Option<LeaseSpec> {
-        Some(LeaseSpec {
+impl RawCoordinationLeaseSpec {
+    fn into_spec(self) -> Option<CoordinationLeaseSpec> {
+        Some(CoordinationLeaseSpec {
             holder_identity: self.holder_identity?,
             lease_duration_seconds: self.lease_duration_seconds?,
             acquire_time: self.acquire_time?,

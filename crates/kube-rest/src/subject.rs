@@ -44,39 +44,39 @@ pub(crate) enum About {
 
 impl Subject {
     /// An object of one of our kinds.
-    pub(crate) fn object(kind: Kind, name: &str) -> Self {
-        Self { own: Named::object(kind, name), related: vec![] }
+    pub(crate) fn for_object(kind: Kind, name: &str) -> Self {
+        Self { own: Named::for_object(kind, name), related: vec![] }
     }
 
     /// All objects of a resource.
-    pub(crate) fn collection(group: &'static str, plural: &'static str) -> Self {
+    pub(crate) fn for_collection(group: &'static str, plural: &'static str) -> Self {
         Self { own: Named { kinds: vec![(group, plural)], name: String::new() }, related: vec![] }
     }
 
     /// A namespace.
-    pub(crate) fn namespace(name: &str) -> Self {
-        Self { own: Named::namespace(name), related: vec![] }
+    pub(crate) fn for_namespace(name: &str) -> Self {
+        Self { own: Named::for_namespace(name), related: vec![] }
     }
 
     /// The account that a token is asked for.
     pub(crate) fn token_of(account: &str) -> Self {
-        let mut own = Named::object(Kind::ServiceAccount, account);
+        let mut own = Named::for_object(Kind::ServiceAccount, account);
         // The conflict of a UID is told of the request itself (`TokenREST.Create`).
         own.kinds.push(("authentication.k8s.io", "TokenRequest"));
         Self { own, related: vec![] }
     }
 
     /// The same in a namespace.
-    pub(crate) fn within(mut self, namespace: Option<&str>) -> Self {
-        self.related.extend(namespace.map(Named::namespace));
+    pub(crate) fn in_namespace(mut self, namespace: Option<&str>) -> Self {
+        self.related.extend(namespace.map(Named::for_namespace));
         self
     }
 
     /// The same with the role that a binding is to.
     ///
     /// A role that is looked up for a binding is named by the resource of the binding, if it is not there.
-    pub(crate) fn binding(mut self, kind: Kind, name: &str) -> Self {
-        let mut role = Named::object(kind, name);
+    pub(crate) fn with_role(mut self, kind: Kind, name: &str) -> Self {
+        let mut role = Named::for_object(kind, name);
         role.kinds.extend(self.own.kinds.iter().copied());
         self.related.push(role);
         self
@@ -85,17 +85,17 @@ impl Subject {
     /// The same with an object that a token is to end with.
     pub(crate) fn bound_to(mut self, kind: &str, name: &str) -> Self {
         let kind = Kind::ALL.into_iter().find(|known| known.name() == kind);
-        self.related.extend(kind.map(|kind| Named::object(kind, name)));
+        self.related.extend(kind.map(|kind| Named::for_object(kind, name)));
         self
     }
 
     /// Compares what a refusal names with what the call has named.
-    pub(crate) fn compare(&self, details: &Details) -> About {
+    pub(crate) fn compare_details(&self, details: &Details) -> About {
         if details.is_empty() {
             About::Nothing
-        } else if self.own.is(details) {
+        } else if self.own.matches_details(details) {
             About::Subject
-        } else if self.related.iter().any(|related| related.is(details)) {
+        } else if self.related.iter().any(|related| related.matches_details(details)) {
             About::Related
         } else if details.name.is_empty() && self.own.has_kind(details) {
             About::Resource
@@ -106,17 +106,17 @@ impl Subject {
 }
 
 impl Named {
-    fn object(kind: Kind, name: &str) -> Self {
+    fn for_object(kind: Kind, name: &str) -> Self {
         // Mostly the resource; of the UID of a deletion the kind (`rest.BeforeDelete`).
         let kinds = vec![(kind.group(), kind.plural()), (kind.group(), kind.name())];
         Self { kinds, name: name.to_owned() }
     }
 
-    fn namespace(name: &str) -> Self {
+    fn for_namespace(name: &str) -> Self {
         Self { kinds: vec![("", "namespaces")], name: name.to_owned() }
     }
 
-    fn is(&self, details: &Details) -> bool {
+    fn matches_details(&self, details: &Details) -> bool {
         self.name == details.name && self.has_kind(details)
     }
 
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn only_what_names_kind_group_and_name_is_about_the_subject() {
         for kind in Kind::ALL {
-            let subject = Subject::object(kind, "a1").within(Some("apps"));
+            let subject = Subject::for_object(kind, "a1").in_namespace(Some("apps"));
             let (group, plural) = (kind.group(), kind.plural());
             let other = if group.is_empty() { "example.com" } else { "" };
             for (details, about) in [
@@ -153,27 +153,27 @@ mod tests {
                 (details("", "namespaces", "a1"), About::Other),
                 (details("", "", ""), About::Nothing),
             ] {
-                assert_eq!(subject.compare(&details), about, "{kind} {group} {details:?}");
+                assert_eq!(subject.compare_details(&details), about, "{kind} {group} {details:?}");
             }
         }
     }
 
     #[test]
     fn a_collection_has_no_name() {
-        let subject = Subject::collection("", "serviceaccounts");
+        let subject = Subject::for_collection("", "serviceaccounts");
         for (details, about) in [
             (details("", "serviceaccounts", ""), About::Subject),
             (details("", "serviceaccounts", "a1"), About::Other),
             (details("", "secrets", ""), About::Other),
         ] {
-            assert_eq!(subject.compare(&details), about, "{details:?}");
+            assert_eq!(subject.compare_details(&details), about, "{details:?}");
         }
     }
 
     #[test]
     fn what_else_a_request_names_is_told_from_its_subject() {
         let rbac = "rbac.authorization.k8s.io";
-        let binding = Subject::object(Kind::RoleBinding, "b1").binding(Kind::Role, "r1");
+        let binding = Subject::for_object(Kind::RoleBinding, "b1").with_role(Kind::Role, "r1");
         let token = Subject::token_of("a1").bound_to("Secret", "s1");
         for (subject, details, about) in [
             (&binding, details(rbac, "roles", "r1"), About::Related),
@@ -187,7 +187,7 @@ mod tests {
             (&token, details("", "serviceaccounts", "s1"), About::Other),
             (&token, details("", "secrets", "a1"), About::Other),
         ] {
-            assert_eq!(subject.compare(&details), about, "{subject:?} {details:?}");
+            assert_eq!(subject.compare_details(&details), about, "{subject:?} {details:?}");
         }
     }
 }

@@ -55,13 +55,13 @@ impl IssuedToken {
     ///
     /// # Errors
     /// Fails if it is no token of a service account.
-    pub fn claims(&self) -> Result<TokenClaims, Error> {
+    pub fn parse_claims(&self) -> Result<TokenClaims, Error> {
         TokenClaims::read_unverified(&self.0).map_err(Error::Token)
     }
 
     /// The token itself, for the one response that delivers it.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub fn expose_secret(&self) -> &str {
         &self.0
     }
 }
@@ -75,7 +75,7 @@ impl fmt::Debug for IssuedToken {
 impl BoundObject {
     /// The Secret of this name and UID.
     #[must_use]
-    pub fn secret(name: &str, uid: &str) -> Self {
+    pub fn for_secret(name: &str, uid: &str) -> Self {
         Self {
             kind: Kind::Secret.name().to_owned(),
             api_version: Kind::Secret.api_version().to_owned(),
@@ -96,12 +96,12 @@ impl Api<'_> {
         service_account: &str,
         spec: &TokenSpec,
     ) -> Call<IssuedToken> {
-        let mut subject = Subject::token_of(service_account).within(Some(namespace));
+        let mut subject = Subject::token_of(service_account).in_namespace(Some(namespace));
         if let Some(bound) = &spec.bound_object {
             subject = subject.bound_to(&bound.kind, &bound.name);
         }
-        let account = self.item(Kind::ServiceAccount, Some(namespace), service_account);
-        self.post(account.below("token", subject), &TokenRequest::of(spec))
+        let account = self.item_address(Kind::ServiceAccount, Some(namespace), service_account);
+        self.post_json(account.sub_address("token", subject), &TokenRequest::from_spec(spec))
     }
 }
 
@@ -121,7 +121,7 @@ struct Metadata<'a> {
 }
 
 impl<'a> TokenRequest<'a> {
-    fn of(spec: &'a TokenSpec) -> Self {
+    fn from_spec(spec: &'a TokenSpec) -> Self {
         let metadata = spec.account_uid.as_deref().map(|uid| Metadata { uid });
         Self { api_version: "authentication.k8s.io/v1", kind: "TokenRequest", metadata, spec }
     }
@@ -168,7 +168,7 @@ mod tests {
         let bound = TokenSpec {
             audiences: vec!["https://a".to_owned()],
             expiration_seconds: 600,
-            bound_object: Some(BoundObject::secret("s1", "u1")),
+            bound_object: Some(BoundObject::for_secret("s1", "u1")),
             account_uid: Some("u2".to_owned()),
         };
         let bound_body = json!({
@@ -212,7 +212,7 @@ mod tests {
             "status":{"token":"eyJhbGciOi.J9.x","expirationTimestamp":"2026-11-25T02:38:09Z"}}"#;
         let call = api().create_token("apps", "a1", &spec());
         let token = answered(call, 201, answer).expect("reads");
-        assert_eq!(token.expose(), "eyJhbGciOi.J9.x");
+        assert_eq!(token.expose_secret(), "eyJhbGciOi.J9.x");
         assert_eq!(format!("{token:?}"), "IssuedToken(redacted)");
     }
 }

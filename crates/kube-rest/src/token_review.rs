@@ -27,14 +27,14 @@ impl Api<'_> {
     /// Needs `create` on `tokenreviews`.
     pub fn review_token(&self, token: &str, audiences: &[String]) -> Call<TokenReview> {
         let (group, resource) = ("authentication.k8s.io", "tokenreviews");
-        let subject = Subject::collection(group, resource);
-        let path = self.path(&["apis", group, "v1", resource], subject);
+        let subject = Subject::for_collection(group, resource);
+        let path = self.path_address(&["apis", group, "v1", resource], subject);
         let request = Request {
             api_version: "authentication.k8s.io/v1",
             kind: "TokenReview",
             spec: Spec { token, audiences },
         };
-        self.post(path, &request)
+        self.post_json(path, &request)
     }
 }
 

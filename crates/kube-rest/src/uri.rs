@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::Error;
 
 /// Joins path segments, none of which may be taken for anything but one segment.
-pub(crate) fn path(base: &str, segments: &[&str]) -> Result<String, Error> {
+pub(crate) fn join_path(base: &str, segments: &[&str]) -> Result<String, Error> {
     let mut uri = base.to_owned();
     for segment in segments {
         // Names of roles may hold `:`.
@@ -21,7 +21,7 @@ pub(crate) fn path(base: &str, segments: &[&str]) -> Result<String, Error> {
 
 /// Adds a query. All but the unreserved characters of RFC 3986 §2.3 is percent-encoded, so that no value
 /// can end its parameter or begin another.
-pub(crate) fn query(mut uri: String, parameters: &[(&str, &str)]) -> String {
+pub(crate) fn append_query(mut uri: String, parameters: &[(&str, &str)]) -> String {
     for (index, (name, value)) in parameters.iter().enumerate() {
         uri.push(if index == 0 { '?' } else { '&' });
         uri.push_str(name);
@@ -45,10 +45,10 @@ mod tests {
     #[test]
     fn no_name_can_change_which_object_is_meant() {
         for name in ["", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "ä", "a\r\nb"] {
-            let error = path("https://a", &["x", name]).expect_err(name);
+            let error = join_path("https://a", &["x", name]).expect_err(name);
             assert!(matches!(&error, Error::Segment(n) if n == name), "{name:?}: {error}");
         }
-        let uri = path("https://a/k8s", &["x", "system:a.b-c_d"]);
+        let uri = join_path("https://a/k8s", &["x", "system:a.b-c_d"]);
         assert_eq!(uri.expect("good names"), "https://a/k8s/x/system:a.b-c_d");
     }
 
@@ -63,7 +63,7 @@ mod tests {
             ("a#b%?+", "a%23b%25%3F%2B"),
             ("ä\r\n", "%C3%A4%0D%0A"),
         ] {
-            let uri = query("https://a/x".to_owned(), &[("p", value), ("q", "1")]);
+            let uri = append_query("https://a/x".to_owned(), &[("p", value), ("q", "1")]);
             assert_eq!(uri, format!("https://a/x?p={encoded}&q=1"), "{value:?}");
             assert!(uri.parse::<http::Uri>().is_ok(), "{uri}");
         }

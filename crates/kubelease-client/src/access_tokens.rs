@@ -88,19 +88,19 @@ impl Client {
 
     /// Not sent twice: an identity may let a token in only once.
     fn log_in(&self, method: &str, request: &LoginRequest) -> Result<AccessToken, Error> {
-        let mut body = json!({ "jwt": request.jwt.expose() });
+        let mut body = json!({ "jwt": request.jwt.expose_secret() });
         if let Some(identity) = &request.identity {
             body["identity"] = json!(identity);
         }
-        self.send(&Call::post(format!("/api/v1/auth/{method}/login"), &body))?.json()
+        self.send_call(&Call::post(format!("/api/v1/auth/{method}/login"), &body))?.to_value()
     }
 
     /// Asks who the bearer of the token is.
     ///
     /// # Errors
     /// Fails if the token is not good, or the server cannot be reached.
-    pub fn caller(&self) -> Result<Caller, Error> {
-        self.send(&Call::get("/api/v1/auth/token"))?.json()
+    pub fn get_caller(&self) -> Result<Caller, Error> {
+        self.send_call(&Call::get("/api/v1/auth/token"))?.to_value()
     }
 
     /// Returns another access token of the same login, which is good for longer.
@@ -108,7 +108,8 @@ impl Client {
     /// # Errors
     /// Fails if it is at its maximum or not good, or if the server cannot be reached.
     pub fn renew_access_token(&self) -> Result<AccessToken, Error> {
-        self.send(&Call::post("/api/v1/auth/token/renew", &json!({})).repeatable())?.json()
+        self.send_call(&Call::post("/api/v1/auth/token/renew", &json!({})).allow_repeats())?
+            .to_value()
     }
 
     /// Revokes the access token that is shown, with all that it was renewed to.
@@ -117,6 +118,6 @@ impl Client {
     /// Fails if it is not good, or the server cannot be reached.
     pub fn revoke_access_token(&self) -> Result<(), Error> {
         // Sent again after it was done, it would be refused as a token that is not good.
-        self.send(&Call::post("/api/v1/auth/token/revoke", &json!({}))).map(drop)
+        self.send_call(&Call::post("/api/v1/auth/token/revoke", &json!({}))).map(drop)
     }
 }

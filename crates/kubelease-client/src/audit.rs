@@ -92,7 +92,7 @@ impl Client {
             ("type", filter.event_type.clone()),
             ("cursor", cursor.map(str::to_owned)),
         ];
-        self.send(&Call::get(with_query("/api/v1/audit", &query)))?.json()
+        self.send_call(&Call::get(with_query("/api/v1/audit", &query)))?.to_value()
     }
 
     /// Verifies a part of the events.
@@ -101,6 +101,6 @@ impl Client {
     /// Fails if the caller may not, or the server cannot be reached.
     pub fn verify_audit(&self, cursor: Option<&str>) -> Result<AuditVerification, Error> {
         let query = [("cursor", cursor.map(str::to_owned))];
-        self.send(&Call::get(with_query("/api/v1/audit/verify", &query)))?.json()
+        self.send_call(&Call::get(with_query("/api/v1/audit/verify", &query)))?.to_value()
     }
 }

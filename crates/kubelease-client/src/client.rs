@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{HeaderValue, Method, Request, Response};
 
-use crate::retry::{self, Repeat};
+use crate::retry::{self, RepeatPolicy};
 use crate::{Error, Problem, ServerUrl, Token, tls};
 
 /// The server that is asked, and the way to it.
@@ -38,7 +38,7 @@ pub(crate) struct Call<'a> {
     path: String,
     body: Option<Vec<u8>>,
     idempotency_key: Option<&'a str>,
-    repeat: Repeat,
+    repeat: RepeatPolicy,
 }
 
 /// A success: its status, and its body.
@@ -64,7 +64,7 @@ impl Client {
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("kubelease/", env!("CARGO_PKG_VERSION")));
         if server.has_tls() {
-            config = config.tls_config(tls::config(ca_file.as_deref())?);
+            config = config.tls_config(tls::tls_config(ca_file.as_deref())?);
         }
         if server.is_loopback() {
             config = config.proxy(None);
@@ -97,17 +97,17 @@ impl Client {
     }
 
     /// Sends a request until it has an answer, its time is over, or it may not be sent again.
-    pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer, Error> {
+    pub(crate) fn send_call(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let deadline = Instant::now() + self.timeout;
         for attempt in 1.. {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (pause, error) = match self.attempt(call, left) {
+            let (pause, error) = match self.attempt_once(call, left) {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             match pause {
                 Some(pause) if attempt < retry::ATTEMPTS && Instant::now() + pause < deadline => {
-                    thread::sleep(pause.max(retry::backoff(attempt)));
+                    thread::sleep(pause.max(retry::backoff_before(attempt)));
                 }
                 _ => return Err(error),
             }
@@ -116,14 +116,14 @@ impl Client {
     }
 
     /// Sends a request once. A failure comes with the least pause after which it may be sent again, if it may.
-    fn attempt(
+    fn attempt_once(
         &self,
         call: &Call<'_>,
         left: Duration,
     ) -> Result<Answer, (Option<Duration>, Error)> {
-        let response = self.exchange(call, left).map_err(|error| {
+        let response = self.exchange_once(call, left).map_err(|error| {
             let again = retry::is_unsent(&error)
-                || call.repeat == Repeat::Safe && retry::is_broken_connection(&error);
+                || call.repeat == RepeatPolicy::Safe && retry::is_broken_connection(&error);
             (again.then_some(Duration::ZERO), self.transport_error(error))
         })?;
         let (parts, body) = response.into_parts();
@@ -135,22 +135,26 @@ impl Client {
             parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let Some(problem) = read_problem(status, &body, retry_after) else {
             // A gateway in front of kubelease, whose backend is being replaced.
-            let passes = call.repeat == Repeat::Safe && matches!(status, 502..=504);
+            let passes = call.repeat == RepeatPolicy::Safe && matches!(status, 502..=504);
             return Err((
                 passes.then_some(Duration::ZERO),
-                self.stranger(format!("status {status}")),
+                self.foreign_answer(format!("status {status}")),
             ));
         };
-        let pause = retry::pause_after(&problem).filter(|_| call.repeat == Repeat::Safe);
+        let pause = retry::pause_after(&problem).filter(|_| call.repeat == RepeatPolicy::Safe);
         Err((pause, Error::Problem(Box::new(problem))))
     }
 
-    fn exchange(&self, call: &Call<'_>, left: Duration) -> Result<Response<Vec<u8>>, ureq::Error> {
+    fn exchange_once(
+        &self,
+        call: &Call<'_>,
+        left: Duration,
+    ) -> Result<Response<Vec<u8>>, ureq::Error> {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(format!("{}{}", self.server, call.path));
         if let Some(token) = &self.token {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
                 .map_err(|error| ureq::Error::Http(error.into()))?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
@@ -182,13 +186,17 @@ impl Client {
             ureq::Error::Timeout(_) => Error::TimedOut { server, after: self.timeout },
             ureq::Error::BodyExceedsLimit(_) => {
                 let mib = MAX_ANSWER_BYTES / 1024 / 1024;
-                self.stranger(format!("an answer of more than {mib} MiB"))
+                self.foreign_answer(format!("an answer of more than {mib} MiB"))
             }
-            ureq::Error::LargeResponseHeader(..) => self.stranger("too large a head".to_owned()),
+            ureq::Error::LargeResponseHeader(..) => {
+                self.foreign_answer("too large a head".to_owned())
+            }
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
-                self.stranger("a redirect, which is not followed".to_owned())
+                self.foreign_answer("a redirect, which is not followed".to_owned())
             }
-            ureq::Error::Protocol(_) => self.stranger("something that is not HTTP".to_owned()),
+            ureq::Error::Protocol(_) => {
+                self.foreign_answer("something that is not HTTP".to_owned())
+            }
             other if other.to_string().contains("certificate") => {
                 Error::Certificate { server, source: Box::new(other) }
             }
@@ -196,7 +204,7 @@ impl Client {
         }
     }
 
-    fn stranger(&self, what: String) -> Error {
+    fn foreign_answer(&self, what: String) -> Error {
         Error::NotKubelease { server: self.server.clone(), what }
     }
 }
@@ -204,7 +212,7 @@ impl Client {
 impl<'a> Call<'a> {
     /// A request that reads, or that ends something for good.
     pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
-        let repeat = Repeat::Safe;
+        let repeat = RepeatPolicy::Safe;
         Self { method, path: path.into(), body: None, idempotency_key: None, repeat }
     }
 
@@ -212,12 +220,12 @@ impl<'a> Call<'a> {
         Self::new(Method::GET, path)
     }
 
-    /// A request that does something, so that it is not sent twice unless [`Self::repeatable`] says so.
+    /// A request that does something, so that it is not sent twice unless [`Self::allow_repeats`] says so.
     pub(crate) fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
         // Unwrap safety: the bodies are structs of ours with texts, numbers and lists.
         let body = serde_json::to_vec(body).expect("a body is JSON");
         let call = Self::new(Method::POST, path);
-        Self { body: Some(body), repeat: Repeat::IfUnsent, ..call }
+        Self { body: Some(body), repeat: RepeatPolicy::IfUnsent, ..call }
     }
 
     /// A request that puts something whole.
@@ -225,18 +233,18 @@ impl<'a> Call<'a> {
         Self { method: Method::PUT, ..Self::post(path, body) }
     }
 
-    pub(crate) fn repeatable(self) -> Self {
-        Self { repeat: Repeat::Safe, ..self }
+    pub(crate) fn allow_repeats(self) -> Self {
+        Self { repeat: RepeatPolicy::Safe, ..self }
     }
 
-    pub(crate) fn idempotent(self, key: &'a str) -> Self {
-        Self { idempotency_key: Some(key), repeat: Repeat::Safe, ..self }
+    pub(crate) fn with_idempotency_key(self, key: &'a str) -> Self {
+        Self { idempotency_key: Some(key), repeat: RepeatPolicy::Safe, ..self }
     }
 }
 
 impl Answer {
     /// Reads the body. An error says where in it something is wrong, and repeats nothing: it may hold a token.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn to_value<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| Error::NotKubelease {
             server: self.server.clone(),
             what: format!("unexpected JSON at line {} column {}", error.line(), error.column()),

@@ -114,7 +114,7 @@ impl Spec {
     ///
     /// # Errors
     /// Fails if a field is unknown, missing or of another type.
-    pub fn read(kind: Kind, spec: Value) -> Result<Self, serde_json::Error> {
+    pub fn from_json(kind: Kind, spec: Value) -> Result<Self, serde_json::Error> {
         Ok(match kind {
             Kind::Target => Self::Target(serde_json::from_value(spec)?),
             Kind::DynamicSecret => Self::DynamicSecret(serde_json::from_value(spec)?),
@@ -134,21 +134,21 @@ impl Spec {
 
     /// Returns the secrets that stand elsewhere, each with its place as a JSON pointer.
     #[must_use]
-    pub fn secrets(&self) -> Vec<(String, &SecretReference)> {
+    pub fn secret_references(&self) -> Vec<(String, &SecretReference)> {
         match self {
-            Self::Target(spec) => spec.auth.secrets(),
+            Self::Target(spec) => spec.auth.secret_references(),
             Self::DynamicSecret(_) => vec![],
-            Self::Identity(spec) => spec.secrets(),
+            Self::Identity(spec) => spec.secret_references(),
         }
     }
 
     /// Returns the targets that have to be there before.
     #[must_use]
-    pub fn targets(&self) -> Vec<&Name> {
+    pub fn needed_targets(&self) -> Vec<&Name> {
         match self {
             Self::Target(_) => vec![],
             Self::DynamicSecret(spec) => vec![&spec.target],
-            Self::Identity(spec) => spec.targets(),
+            Self::Identity(spec) => spec.needed_targets(),
         }
     }
 }

@@ -56,10 +56,10 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Error> {
+    pub fn explain_request(&self, request: &ExplainRequest) -> Result<Explanation, Error> {
         let mut body = json!({ "identity": request.identity });
         // The body that is sent is the one place for the token.
-        let jwt = request.jwt.as_ref().map(|jwt| json!(jwt.expose()));
+        let jwt = request.jwt.as_ref().map(|jwt| json!(jwt.expose_secret()));
         for (field, value) in [
             ("jwt", jwt),
             ("claims", request.claims.clone().map(Value::Object)),
@@ -72,6 +72,6 @@ impl Client {
                 body[field] = value;
             }
         }
-        self.send(&Call::post("/api/v1/explain", &body).repeatable())?.json()
+        self.send_call(&Call::post("/api/v1/explain", &body).allow_repeats())?.to_value()
     }
 }

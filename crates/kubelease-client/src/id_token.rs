@@ -27,9 +27,9 @@ impl Client {
         let server = ServerUrl::parse(server, false)?;
         let options = ClientOptions { server, ca_file: None, timeout: TIMEOUT };
         let separator = if path.contains('?') { '&' } else { '?' };
-        let call = Call::get(format!("{path}{separator}audience={}", escape(audience)));
-        let answer = Self::new(options)?.with_token(request_token).send(&call)?;
-        Ok(answer.json::<Answer>()?.value)
+        let call = Call::get(format!("{path}{separator}audience={}", percent_encode(audience)));
+        let answer = Self::new(options)?.with_token(request_token).send_call(&call)?;
+        Ok(answer.to_value::<Answer>()?.value)
     }
 }
 
@@ -45,7 +45,7 @@ pub enum FetchIdTokenError {
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986.
-fn escape(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -69,7 +69,10 @@ mod tests {
 
     #[test]
     fn an_audience_stays_one_parameter() {
-        assert_eq!(escape("kubelease"), "kubelease");
-        assert_eq!(escape("https://a.b/c?d&e=f é"), "https%3A%2F%2Fa.b%2Fc%3Fd%26e%3Df%20%C3%A9");
+        assert_eq!(percent_encode("kubelease"), "kubelease");
+        assert_eq!(
+            percent_encode("https://a.b/c?d&e=f é"),
+            "https%3A%2F%2Fa.b%2Fc%3Fd%26e%3Df%20%C3%A9"
+        );
     }
 }

@@ -152,22 +152,27 @@ impl Client {
         idempotency_key: &IdempotencyKey,
     ) -> Result<IssuedLease, Error> {
         let path = format!("/api/v1/dynamic-secrets/{dynamic_secret}/leases");
-        self.send(&Call::post(path, request).idempotent(idempotency_key.as_str()))?.json()
+        self.send_call(&Call::post(path, request).with_idempotency_key(idempotency_key.as_str()))?
+            .to_value()
     }
 
     /// Looks at a lease.
     ///
     /// # Errors
     /// Fails if there is none that may be seen, or the server cannot be reached.
-    pub fn lease(&self, id: &LeaseId) -> Result<Lease, Error> {
-        self.send(&Call::get(format!("/api/v1/leases/{id}")))?.json()
+    pub fn get_lease(&self, id: &LeaseId) -> Result<Lease, Error> {
+        self.send_call(&Call::get(format!("/api/v1/leases/{id}")))?.to_value()
     }
 
     /// Lists a page of the leases that meet `filter` and may be seen.
     ///
     /// # Errors
     /// Fails if the server cannot be reached.
-    pub fn leases(&self, filter: &LeaseFilter, cursor: Option<&str>) -> Result<LeasePage, Error> {
+    pub fn list_leases(
+        &self,
+        filter: &LeaseFilter,
+        cursor: Option<&str>,
+    ) -> Result<LeasePage, Error> {
         let text = |name: &Option<Name>| name.as_ref().map(Name::to_string);
         let query = [
             ("dynamic_secret", text(&filter.dynamic_secret)),
@@ -178,7 +183,7 @@ impl Client {
             ("limit", Some(PAGE.to_string())),
             ("cursor", cursor.map(str::to_owned)),
         ];
-        self.send(&Call::get(with_query("/api/v1/leases", &query)))?.json()
+        self.send_call(&Call::get(with_query("/api/v1/leases", &query)))?.to_value()
     }
 
     /// Renews a lease, for `ttl` from now or as long as it was first issued for, and returns it with a new token.
@@ -194,7 +199,7 @@ impl Client {
             ttl: Option<&'a str>,
         }
         let path = format!("/api/v1/leases/{id}/renew");
-        self.send(&Call::post(path, &Body { ttl }).repeatable())?.json()
+        self.send_call(&Call::post(path, &Body { ttl }).allow_repeats())?.to_value()
     }
 
     /// Revokes a lease.
@@ -202,8 +207,8 @@ impl Client {
     /// # Errors
     /// Fails if there is none that may be revoked, or the server cannot be reached.
     pub fn revoke_lease(&self, id: &LeaseId) -> Result<Revocation, Error> {
-        let answer = self.send(&Call::new(Method::DELETE, format!("/api/v1/leases/{id}")))?;
-        Ok(Revocation { lease: answer.json()?, is_done: answer.status != 202 })
+        let answer = self.send_call(&Call::new(Method::DELETE, format!("/api/v1/leases/{id}")))?;
+        Ok(Revocation { lease: answer.to_value()?, is_done: answer.status != 202 })
     }
 
     /// Revokes a page of the leases that meet `filter`; returns what it came to, and where the next page begins.
@@ -228,8 +233,8 @@ impl Client {
             revoked: BulkRevocation,
             next_cursor: Option<String>,
         }
-        let call = Call::post("/api/v1/leases/revoke", &Body { filter, cursor }).repeatable();
-        let page: Page = self.send(&call)?.json()?;
+        let call = Call::post("/api/v1/leases/revoke", &Body { filter, cursor }).allow_repeats();
+        let page: Page = self.send_call(&call)?.to_value()?;
         Ok((page.revoked, page.next_cursor))
     }
 }
@@ -292,7 +297,7 @@ mod tests {
     #[test]
     fn what_is_not_named_here_is_kept_and_the_token_is_not_among_it() {
         let issued: IssuedLease = serde_json::from_value(answer()).unwrap();
-        assert_eq!(issued.token.expose(), "sesame");
+        assert_eq!(issued.token.expose_secret(), "sesame");
         let mut shown = answer();
         shown.as_object_mut().unwrap().remove("token");
         assert_eq!(serde_json::to_value(&issued.lease).unwrap(), shown);

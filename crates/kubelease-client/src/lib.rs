@@ -46,10 +46,10 @@ pub use leases::{
     Revocation,
 };
 pub use name::{InvalidLeaseId, InvalidName, LeaseId, Name};
-pub use printable::printable;
+pub use printable::to_printable;
 pub use problem::{FieldError, Problem};
 pub use server_url::{InvalidServerUrl, ServerUrl};
 pub use sweep::{SweepFailure, SweepOptions, SweepReport};
-pub use targets::{MissingPermission, RuntimeConfig, SecretCheck, TargetCheck};
+pub use targets::{DynamicSecretCheck, MissingPermission, RuntimeConfig, TargetCheck};
 pub use tls::TlsError;
 pub use token::{InvalidToken, Token};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Replaces control characters, by which a server could move the cursor of a terminal or rewrite what stands there.
 #[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub fn to_printable(text: &str) -> Cow<'_, str> {
     if text.contains(is_harmful) {
         Cow::Owned(text.replace(is_harmful, "\u{fffd}"))
     } else {
@@ -32,7 +32,7 @@ mod tests {
             ("a\u{202e}b", "a\u{fffd}b"),
             ("a\u{9b}b", "a\u{fffd}b"),
         ] {
-            assert_eq!(printable(text), shown);
+            assert_eq!(to_printable(text), shown);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::printable;
+use crate::to_printable;
 
 /// A refusal or failure that the server tells.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,10 +49,10 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", printable(&self.detail), printable(&self.code))?;
+        write!(f, "{} ({})", to_printable(&self.detail), to_printable(&self.code))?;
         // One error is the detail itself.
         for error in self.errors.iter().skip(usize::from(self.errors.len() == 1)) {
-            write!(f, "\n  {}: {}", printable(&error.pointer), printable(&error.detail))?;
+            write!(f, "\n  {}: {}", to_printable(&error.pointer), to_printable(&error.detail))?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::Problem;
 
 /// The terms on which a request is sent twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum RepeatPolicy {
     /// Twice is as good as once: it reads, ends something, or has an `Idempotency-Key`.
     Safe,
     /// A second one would be another request, so it is sent again only if the first has not left.
@@ -38,7 +38,7 @@ pub(crate) fn pause_after(problem: &Problem) -> Option<Duration> {
 }
 
 /// Returns how long to wait before attempt `attempt`, counted from 1.
-pub(crate) fn backoff(attempt: u32) -> Duration {
+pub(crate) fn backoff_before(attempt: u32) -> Duration {
     FIRST_PAUSE * 2_u32.saturating_pow(attempt.saturating_sub(1))
 }
 
@@ -83,6 +83,6 @@ mod tests {
 
     #[test]
     fn pauses_double() {
-        assert_eq!([1, 2, 3].map(|n| backoff(n).as_millis()), [100, 200, 400]);
+        assert_eq!([1, 2, 3].map(|n| backoff_before(n).as_millis()), [100, 200, 400]);
     }
 }

@@ -56,9 +56,9 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn sweep(&self, options: SweepOptions) -> Result<SweepReport, Error> {
+    pub fn run_sweep(&self, options: SweepOptions) -> Result<SweepReport, Error> {
         let flag = |is_set: bool| is_set.then(|| "true".to_owned());
         let query = [("dry_run", flag(options.dry_run)), ("reconcile", flag(options.reconcile))];
-        self.send(&Call::post(with_query("/api/v1/sweep", &query), &json!({})))?.json()
+        self.send_call(&Call::post(with_query("/api/v1/sweep", &query), &json!({})))?.to_value()
     }
 }

@@ -22,7 +22,7 @@ pub struct TargetCheck {
     pub username: Option<String>,
     /// The results for each dynamic secret.
     #[serde(default)]
-    pub dynamic_secrets: Vec<SecretCheck>,
+    pub dynamic_secrets: Vec<DynamicSecretCheck>,
     /// Permissions that were refused and are not needed.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -33,7 +33,7 @@ pub struct TargetCheck {
 
 /// The result of a check for one dynamic secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SecretCheck {
+pub struct DynamicSecretCheck {
     /// The dynamic secret.
     pub dynamic_secret: Name,
     /// If a lease could be issued now.
@@ -85,7 +85,7 @@ impl Client {
     /// Fails if there is no such target, or the server cannot be reached. A target in a bad state is no error.
     pub fn check_target(&self, name: &Name) -> Result<TargetCheck, Error> {
         let path = format!("/api/v1/targets/{name}/check");
-        self.send(&Call::new(Method::POST, path))?.json()
+        self.send_call(&Call::new(Method::POST, path))?.to_value()
     }
 
     /// Returns what the host has to be told of a target.
@@ -93,6 +93,6 @@ impl Client {
     /// # Errors
     /// Fails if there is no such target, or the server cannot be reached.
     pub fn runtime_config(&self, name: &Name) -> Result<RuntimeConfig, Error> {
-        self.send(&Call::get(format!("/api/v1/targets/{name}/runtime-config")))?.json()
+        self.send_call(&Call::get(format!("/api/v1/targets/{name}/runtime-config")))?.to_value()
     }
 }

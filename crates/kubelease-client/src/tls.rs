@@ -26,9 +26,9 @@ pub enum TlsError {
 ///
 /// The latter are found as OpenSSL does, also by `SSL_CERT_FILE` and `SSL_CERT_DIR`. A machine without any, such
 /// as a minimal container, has Mozilla's list.
-pub(crate) fn config(ca_file: Option<&Path>) -> Result<TlsConfig, TlsError> {
+pub(crate) fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, TlsError> {
     let certificates = match ca_file {
-        Some(file) => read(file)?,
+        Some(file) => read_certificates(file)?,
         None => of_this_machine(),
     };
     let roots = if certificates.is_empty() {
@@ -39,7 +39,7 @@ pub(crate) fn config(ca_file: Option<&Path>) -> Result<TlsConfig, TlsError> {
     Ok(TlsConfig::builder().root_certs(roots).build())
 }
 
-fn read(file: &Path) -> Result<Vec<Certificate<'static>>, TlsError> {
+fn read_certificates(file: &Path) -> Result<Vec<Certificate<'static>>, TlsError> {
     let pem =
         fs::read(file).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })?;
     let certificates: Vec<_> = parse_pem(&pem)

@@ -31,7 +31,7 @@ impl Token {
 
     /// Returns the token itself, for the one place that it is meant for.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub fn expose_secret(&self) -> &str {
         &self.0
     }
 }
@@ -72,7 +72,7 @@ mod tests {
             ("é", None),
         ] {
             let read = Token::new(text);
-            assert_eq!(read.as_ref().ok().map(Token::expose), token, "{text:?}");
+            assert_eq!(read.as_ref().ok().map(Token::expose_secret), token, "{text:?}");
         }
         assert!(Token::new(&"a".repeat(MAX_BYTES + 1)).is_err());
     }

@@ -12,8 +12,8 @@ pub(crate) use self::holder::serve_holder;
 use self::json::CallerJson;
 pub(crate) use self::json::{AccessTokenJson, InfisicalTokenJson};
 use crate::identities::takes_leases_back;
-use crate::input::Nothing;
-use crate::list::Query;
+use crate::input::EmptyObject;
+use crate::list::QueryParameters;
 use crate::problem::Problem;
 use crate::{Body, input, leases, respond};
 
@@ -27,41 +27,41 @@ struct MakeInput {
 }
 
 /// `POST /api/v1/identities/{name}/tokens`
-pub(crate) async fn make<P: Ports>(
+pub(crate) async fn make_token<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name = input::name(name)?;
+    let name = input::parse_name(name)?;
     let MakeInput { ttl, description } = input::optional_json(body).await?;
     let made = engine.make_access_token(&name, ttl, &description)?;
-    Ok(respond::json(StatusCode::CREATED, &AccessTokenJson::of(&made)))
+    Ok(respond::json_response(StatusCode::CREATED, &AccessTokenJson::from_token(&made)))
 }
 
 /// `GET /api/v1/auth/token`
-pub(crate) fn show<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
+pub(crate) fn show_own_token<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
     let json = match &engine.requester().session {
-        None => CallerJson::administrator(),
+        None => CallerJson::first_administrator(),
         Some(session) => {
             let secrets = engine.issuable_by(&session.identity, SHOWN)?;
-            CallerJson::identity(session, engine.uses_left(session)?, secrets)
+            CallerJson::from_session(session, engine.uses_left(session)?, secrets)
         }
     };
-    Ok(respond::json(StatusCode::OK, &json))
+    Ok(respond::json_response(StatusCode::OK, &json))
 }
 
 /// `POST /api/v1/auth/accessors/{accessor}/revoke`
 pub(crate) async fn revoke_accessor<P: Ports>(
     engine: &Engine<P>,
     accessor: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let accessor: Accessor = accessor.parse()?;
     let takes_back = takes_leases_back(query)?;
-    let Nothing {} = input::optional_json(body).await?;
+    let EmptyObject {} = input::optional_json(body).await?;
     let revoked = engine.revoke_accessor(accessor, takes_back).await?;
-    Ok(revoked.map_or_else(respond::no_content, |done| leases::revoked(&done)))
+    Ok(revoked.map_or_else(respond::no_content, |done| leases::revoked_response(&done)))
 }
 
 /// The number of dynamic secrets that are shown to an identity that may ask for leases of more.

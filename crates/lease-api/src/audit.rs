@@ -4,9 +4,9 @@ mod events;
 mod refusals;
 mod verify;
 
-pub(crate) use self::events::{LIST_QUERY, list};
-pub(crate) use self::refusals::{Asked, record as record_refusal};
-pub(crate) use self::verify::verify;
+pub(crate) use self::events::{LIST_QUERY, list_events};
+pub(crate) use self::refusals::{AskedOperation, record_refusal};
+pub(crate) use self::verify::verify_audit;
 
 /// The rule for a cursor.
 const CURSOR_RULE: &str = "is the `next_cursor` of the answer before";

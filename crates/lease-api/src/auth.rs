@@ -4,12 +4,12 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester, TokenUse};
 
-use crate::audit::{self, Asked};
+use crate::audit::{self, AskedOperation};
 use crate::bearer::BearerToken;
 use crate::problem::Problem;
 use crate::routes::{Access, Route};
 
-/// Someone who has been let in. Only [`admit`] makes one.
+/// Someone who has been let in. Only [`admit_caller`] makes one.
 #[derive(Debug)]
 pub(crate) struct Caller(Requester);
 
@@ -35,10 +35,10 @@ impl Caller {
 /// 401 for whoever shows nothing, something else, or something that is not for here: the same for each. 403 for
 /// somebody who is known and may not use the route. 503 if nobody could be let in, since neither `admin_token` is set
 /// nor is there an administrator.
-pub(crate) fn admit<P: Ports>(
+pub(crate) fn admit_caller<P: Ports>(
     engine: &Engine<P>,
     tokens: &InstallationTokens,
-    asked: (&Route, Asked<'_>),
+    asked: (&Route, AskedOperation<'_>),
     headers: &HeaderMap,
     origin: Origin,
 ) -> Result<Caller, Problem> {
@@ -48,9 +48,11 @@ pub(crate) fn admit<P: Ports>(
     if access == Access::Anybody || (access == Access::Holder && !has_header) {
         return Ok(Caller(Requester::nobody().from(origin)));
     }
-    let refused = |problem| refuse(engine, tokens, problem);
-    let Some(shown) = bearer(headers) else { return Err(refused(Problem::unauthenticated())) };
-    if let Some(requester) = tokens.admit(shown, access) {
+    let refused = |problem| refuse_request(engine, tokens, problem);
+    let Some(shown) = bearer_token(headers) else {
+        return Err(refused(Problem::unauthenticated()));
+    };
+    if let Some(requester) = tokens.admit_token(shown, access) {
         return Ok(Caller(requester.from(origin)));
     }
     let text = std::str::from_utf8(shown).unwrap_or_default();
@@ -60,7 +62,7 @@ pub(crate) fn admit<P: Ports>(
             AuthenticationError::Store(error) => error.into(),
             _ => refused(Problem::unknown_credential().with_record(bearer.to_record)),
         })?;
-    let requester = Requester::identity(session).from(origin);
+    let requester = Requester::from_session(session).from(origin);
     let may = match access {
         Access::Anybody | Access::Identity | Access::Holder => true,
         Access::Administrator | Access::Sweeper => requester.is_administrator(),
@@ -73,9 +75,10 @@ pub(crate) fn admit<P: Ports>(
 
 impl InstallationTokens {
     /// Lets in who shows a token of the installation itself.
-    pub(crate) fn admit(&self, shown: &[u8], access: Access) -> Option<Requester> {
-        let admits =
-            |token: &Option<BearerToken>| token.as_ref().is_some_and(|token| token.admits(shown));
+    pub(crate) fn admit_token(&self, shown: &[u8], access: Access) -> Option<Requester> {
+        let admits = |token: &Option<BearerToken>| {
+            token.as_ref().is_some_and(|token| token.matches_shown(shown))
+        };
         if admits(&self.administrator) {
             return Some(Requester::first_administrator());
         }
@@ -84,7 +87,7 @@ impl InstallationTokens {
 
     /// The same by the headers of a request.
     pub(crate) fn admit_headers(&self, headers: &HeaderMap, access: Access) -> Option<Requester> {
-        self.admit(bearer(headers)?, access)
+        self.admit_token(bearer_token(headers)?, access)
     }
 
     /// Refuses to work while nobody could be let in.
@@ -117,7 +120,7 @@ impl From<lease_engine::StoreError> for RequireError {
 }
 
 /// The refusal of a request: that it is not configured if nobody could be let in at all.
-pub(crate) fn refuse<P: Ports>(
+pub(crate) fn refuse_request<P: Ports>(
     engine: &Engine<P>,
     tokens: &InstallationTokens,
     refusal: Problem,
@@ -130,7 +133,7 @@ pub(crate) fn refuse<P: Ports>(
 }
 
 /// The one bearer token of a request (RFC 6750 §2.1). With two, someone on the way may have read the other.
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+fn bearer_token(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let (scheme, token) = value.as_bytes().split_at_checked(SCHEME.len())?;

@@ -12,13 +12,13 @@ pub(crate) struct BearerToken([u8; 32]);
 
 impl BearerToken {
     /// The token `text`, if it is long enough not to be guessed and can be sent in a header.
-    pub(crate) fn of(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let good = text.len() >= MIN_TOKEN_BYTES && text.bytes().all(|b| b.is_ascii_graphic());
         good.then(|| Self(Sha256::digest(text).into()))
     }
 
     /// Returns true if `shown` is this token.
-    pub(crate) fn admits(&self, shown: &[u8]) -> bool {
+    pub(crate) fn matches_shown(&self, shown: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(shown).into();
         self.0.ct_eq(&digest).into()
     }

@@ -7,7 +7,7 @@ pub trait Body {
     ///
     /// # Errors
     /// Stops at the first byte over `limit`, and where the client takes too long.
-    async fn read(self, limit: usize) -> Result<Vec<u8>, BodyError>;
+    async fn read_bytes(self, limit: usize) -> Result<Vec<u8>, BodyError>;
 }
 
 /// Why a body was not read to its end.

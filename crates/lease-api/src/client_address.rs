@@ -11,7 +11,7 @@ use lease_core::IpNet;
 use lease_engine::Origin;
 
 /// The origin of a request, as far as its headers tell.
-pub(crate) fn origin(headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Origin {
+pub(crate) fn request_origin(headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Origin {
     Origin {
         address: client_address(headers, trusted_proxies),
         request_id: request_id(headers),
@@ -30,7 +30,8 @@ fn client_address(headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Option<IpAd
     }
     let forwarded = |name: HeaderName| {
         let is_there = headers.contains_key(&name);
-        let said = || chain(headers, &name).map(|chain| first_untrusted(&chain, is_trusted));
+        let said =
+            || forwarding_chain(headers, &name).map(|chain| first_untrusted(&chain, is_trusted));
         is_there.then(said)
     };
     let (by_standard, by_custom) = (forwarded(FORWARDED), forwarded(X_FORWARDED_FOR));
@@ -60,7 +61,7 @@ fn first_untrusted(
 
 /// The addresses of a forwarding header, in the order in which proxies have added them; none for one that is not
 /// written as it should be.
-fn chain(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<Option<IpAddr>>> {
+fn forwarding_chain(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<Option<IpAddr>>> {
     let mut chain = vec![];
     for value in headers.get_all(name) {
         let text = value.to_str().ok()?;

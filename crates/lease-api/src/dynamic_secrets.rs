@@ -3,67 +3,79 @@
 mod json;
 
 use http::{Response, StatusCode};
-use lease_engine::{Engine, Ports, SecretDeletion};
+use lease_engine::{DynamicSecretDeletion, Engine, Ports};
 use serde::Serialize;
 
 use self::json::DynamicSecretJson;
-use crate::list::{List, Query, Window};
+use crate::list::{ListJson, PageWindow, QueryParameters};
 use crate::problem::Problem;
 use crate::{Body, input, respond};
 
 /// `PUT /api/v1/dynamic-secrets/{name}`
-pub(crate) async fn put<P: Ports>(
+pub(crate) async fn put_dynamic_secret<P: Ports>(
     engine: &Engine<P>,
     name: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let is_rehearsed = query.flag("dry_run")?;
-    let definition = json::read(input::name(name)?, body).await?;
+    let is_rehearsed = query.get_flag("dry_run")?;
+    let definition = json::read_definition(input::parse_name(name)?, body).await?;
     if is_rehearsed {
-        let (put, warnings) = engine.rehearsing().put_dynamic_secret(definition).await?;
-        return Ok(respond::json(StatusCode::OK, &DynamicSecretJson::of_put(put, warnings)));
+        let (put, warnings) = engine.rehearsing_engine().put_dynamic_secret(definition).await?;
+        return Ok(respond::json_response(
+            StatusCode::OK,
+            &DynamicSecretJson::of_put(put, warnings),
+        ));
     }
     let (put, warnings) = engine.put_dynamic_secret(definition).await?;
     let status = respond::status_of(&put.change);
-    Ok(respond::json(status, &DynamicSecretJson::of_put(put, warnings)))
+    Ok(respond::json_response(status, &DynamicSecretJson::of_put(put, warnings)))
 }
 
 /// `GET /api/v1/dynamic-secrets/{name}`
-pub(crate) fn show<P: Ports>(engine: &Engine<P>, name: &str) -> Result<Response<Vec<u8>>, Problem> {
-    let secret = engine.dynamic_secret(&input::name(name)?)?;
-    Ok(respond::json(StatusCode::OK, &DynamicSecretJson::of(secret, vec![])))
+pub(crate) fn show_dynamic_secret<P: Ports>(
+    engine: &Engine<P>,
+    name: &str,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let secret = engine.dynamic_secret(&input::parse_name(name)?)?;
+    Ok(respond::json_response(
+        StatusCode::OK,
+        &DynamicSecretJson::from_dynamic_secret(secret, vec![]),
+    ))
 }
 
 /// `GET /api/v1/dynamic-secrets`
-pub(crate) fn list<P: Ports>(
+pub(crate) fn list_dynamic_secrets<P: Ports>(
     engine: &Engine<P>,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let Window { from, limit } = Window::read(query)?;
+    let PageWindow { from, limit } = PageWindow::from_query(query)?;
     let page = engine.list_dynamic_secrets(from, limit)?;
-    let list = List::of(page, |secret| DynamicSecretJson::of(secret, vec![]));
-    Ok(respond::json(StatusCode::OK, &list))
+    let list =
+        ListJson::from_page(page, |secret| DynamicSecretJson::from_dynamic_secret(secret, vec![]));
+    Ok(respond::json_response(StatusCode::OK, &list))
 }
 
 /// `DELETE /api/v1/dynamic-secrets/{name}`
-pub(crate) async fn delete<P: Ports>(
+pub(crate) async fn delete_dynamic_secret<P: Ports>(
     engine: &Engine<P>,
     name: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (force, revoke) = (query.flag("force")?, query.flag("revoke")?);
-    Ok(match engine.delete_dynamic_secret(&input::name(name)?, force, revoke).await? {
-        SecretDeletion::Gone => respond::no_content(),
-        SecretDeletion::Revoking => respond::json(StatusCode::ACCEPTED, &STILL_REVOKING),
+    let (force, revoke) = (query.get_flag("force")?, query.get_flag("revoke")?);
+    Ok(match engine.delete_dynamic_secret(&input::parse_name(name)?, force, revoke).await? {
+        DynamicSecretDeletion::Gone => respond::no_content(),
+        DynamicSecretDeletion::Revoking => {
+            respond::json_response(StatusCode::ACCEPTED, &STILL_REVOKING)
+        }
     })
 }
 
 /// The answer if the sweep goes on.
-const STILL_REVOKING: Going = Going { state: "revoking" };
+const STILL_REVOKING: DeletionJson = DeletionJson { state: "revoking" };
 
 #[derive(Serialize)]
-struct Going {
+struct DeletionJson {
     state: &'static str,
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use http::{Response, StatusCode};
 use lease_core::{DynamicSecretName, IdentityName, IssueRequest, Namespace, Ttl};
-use lease_engine::{Engine, ExplainRequest, Ports, Shown};
+use lease_engine::{Engine, ExplainRequest, Ports, ShownLogin};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -33,26 +33,26 @@ struct ExplainInput {
 }
 
 /// `POST /api/v1/explain`
-pub(crate) async fn explain<P: Ports>(
+pub(crate) async fn explain_request<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let asked = read(input::json(body).await?)?;
+    let asked = read_request(input::read_json(body).await?)?;
     let (identity, dynamic_secret) = (asked.identity.clone(), asked.dynamic_secret.clone());
-    let explanation = engine.explain(asked).await?;
-    let json = ExplanationJson::of(&identity, dynamic_secret.as_ref(), explanation);
-    Ok(respond::json(StatusCode::OK, &json))
+    let explanation = engine.explain_request(asked).await?;
+    let json = ExplanationJson::from_explanation(&identity, dynamic_secret.as_ref(), explanation);
+    Ok(respond::json_response(StatusCode::OK, &json))
 }
 
 /// Puts together what goes together.
-fn read(input: ExplainInput) -> Result<ExplainRequest, Problem> {
+fn read_request(input: ExplainInput) -> Result<ExplainRequest, Problem> {
     let shown = match (input.claims, input.jwt) {
-        (None, None) => Shown::Nothing,
-        (Some(claims), None) => Shown::Claims(claims),
-        (None, Some(jwt)) => Shown::Jwt(jwt),
+        (None, None) => ShownLogin::Nothing,
+        (Some(claims), None) => ShownLogin::Claims(claims),
+        (None, Some(jwt)) => ShownLogin::Jwt(jwt),
         (Some(_), Some(_)) => {
             let detail = "`claims` or `jwt`, not both".to_owned();
-            return Err(Problem::field("/claims".to_owned(), detail));
+            return Err(Problem::for_field("/claims".to_owned(), detail));
         }
     };
     for (field, is_said) in
@@ -60,7 +60,7 @@ fn read(input: ExplainInput) -> Result<ExplainRequest, Problem> {
     {
         if is_said && input.dynamic_secret.is_none() {
             let detail = "it goes with `dynamic_secret`".to_owned();
-            return Err(Problem::field(field.to_owned(), detail));
+            return Err(Problem::for_field(field.to_owned(), detail));
         }
     }
     Ok(ExplainRequest {

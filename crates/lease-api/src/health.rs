@@ -13,8 +13,8 @@ use crate::settings::{Settings, SettingsError, no_administrator};
 use crate::sweep::json::{Degraded, SummaryJson, SweptJson};
 
 /// Answers 200: a component that answers is alive.
-pub(crate) fn live() -> Response<Vec<u8>> {
-    respond::json(StatusCode::OK, &json!({"status": "alive"}))
+pub(crate) fn show_liveness() -> Response<Vec<u8>> {
+    respond::json_response(StatusCode::OK, &json!({"status": "alive"}))
 }
 
 /// The answer of `/readyz`.
@@ -39,7 +39,7 @@ enum SweepJson<'a> {
 ///
 /// Targets are not asked, and a missing sweep takes nothing out of service: one bad cluster must
 /// not take the others away.
-pub(crate) fn ready<P: Ports>(
+pub(crate) fn show_readiness<P: Ports>(
     ports: P,
     settings: Result<Settings, SettingsError>,
     headers: &HeaderMap,
@@ -55,14 +55,14 @@ pub(crate) fn ready<P: Ports>(
         RequireError::Store(error) => error.into(),
     })?;
     let health = engine.sweep_health()?;
-    let degraded = Degraded::all(&health);
+    let degraded = Degraded::list_causes(&health);
     let sweep = health.last.as_ref().map(|last| {
         if may_see {
-            SweepJson::Whole(SweptJson::of(last))
+            SweepJson::Whole(SweptJson::from_swept(last))
         } else {
-            SweepJson::Summary(SummaryJson::of(last))
+            SweepJson::Summary(SummaryJson::from_swept(last))
         }
     });
     let status = if degraded.is_empty() { "ready" } else { "degraded" };
-    Ok(respond::json(StatusCode::OK, &ReadyJson { status, degraded, sweep }))
+    Ok(respond::json_response(StatusCode::OK, &ReadyJson { status, degraded, sweep }))
 }

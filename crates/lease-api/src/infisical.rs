@@ -18,7 +18,7 @@ struct ErrorJson<'a> {
 }
 
 /// Makes the answer that tells one of Infisical's clients of a problem, whose cause goes to the log with `route`.
-pub(crate) fn refusal(
+pub(crate) fn refusal_response(
     route: &str,
     problem: &Problem,
     request_id: Option<&str>,
@@ -27,7 +27,7 @@ pub(crate) fn refusal(
     let error = ErrorJson {
         req_id: request_id.unwrap_or("-"),
         status_code: problem.status.as_u16(),
-        message: &problem.told.detail,
+        message: &problem.body.detail,
         error: match problem.status {
             StatusCode::UNAUTHORIZED => "Unauthorized",
             StatusCode::UNPROCESSABLE_ENTITY => "ValidationFailure",
@@ -35,7 +35,7 @@ pub(crate) fn refusal(
             status => status.canonical_reason().unwrap_or("Error"),
         },
     };
-    let mut response = respond::json(problem.status, &error);
+    let mut response = respond::json_response(problem.status, &error);
     if let Some((name, value)) = &problem.header {
         response.headers_mut().insert(name, value.clone());
     }
@@ -54,7 +54,7 @@ mod tests {
     fn a_problem_is_told_in_the_shape_of_infisical() {
         let problem = Problem::new(Code::LoginRefused, "no");
         for (request_id, told) in [(Some("r1"), "r1"), (None, "-")] {
-            let body = refusal("POST /", &problem, request_id).into_body();
+            let body = refusal_response("POST /", &problem, request_id).into_body();
             let expected = format!(
                 r#"{{"reqId":"{told}","statusCode":401,"message":"no","error":"Unauthorized"}}"#
             );

@@ -16,7 +16,7 @@ use crate::{Body, MAX_BODY_BYTES};
 ///
 /// # Errors
 /// 422, saying what such a name is.
-pub(crate) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, Problem> {
+pub(crate) fn parse_name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, Problem> {
     text.parse().map_err(|error: NameError| Problem::new(Code::InvalidName, error.to_string()))
 }
 
@@ -25,56 +25,56 @@ pub(crate) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, Problem
 /// # Errors
 /// 400 for what is no JSON, 422 naming the field that does not fit. What the body held is not repeated:
 /// it may hold a credential in the wrong place.
-pub(crate) async fn json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
-    read(&body.read(MAX_BODY_BYTES).await?)
+pub(crate) async fn read_json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
+    parse_json(&body.read_bytes(MAX_BODY_BYTES).await?)
 }
 
 /// The body of a route that takes none: nothing, or an empty object.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an empty object, or no body")]
-pub(crate) struct Nothing {}
+pub(crate) struct EmptyObject {}
 
 /// The same, where no body stands for an empty object, as `null` does: some clients cannot send none.
 pub(crate) async fn optional_json<T: DeserializeOwned>(body: impl Body) -> Result<T, Problem> {
-    let bytes = body.read(MAX_BODY_BYTES).await?;
-    read(if matches!(bytes.trim_ascii(), b"" | b"null") { b"{}" } else { &bytes })
+    let bytes = body.read_bytes(MAX_BODY_BYTES).await?;
+    parse_json(if matches!(bytes.trim_ascii(), b"" | b"null") { b"{}" } else { &bytes })
 }
 
 /// Reads a part of a body that was JSON already.
 ///
 /// # Errors
 /// 422 naming the field that does not fit.
-pub(crate) fn value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| misfit(&error))
+pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| misfit_problem(&error))
 }
 
 /// JSON first, and then our shape: serde's JSON reader alone takes some of what does not fit for no JSON.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let json = serde_path_to_error::deserialize(&mut deserializer);
     let UniqueJson(json) = json.map_err(|error| match error.inner().classify() {
-        Category::Data => misfit(&error),
-        _ => malformed(error.inner()),
+        Category::Data => misfit_problem(&error),
+        _ => malformed_problem(error.inner()),
     })?;
-    deserializer.end().map_err(|error| malformed(&error))?;
+    deserializer.end().map_err(|error| malformed_problem(&error))?;
     // By derive a list would do for an object, its fields in the order in which we happen to have them.
-    value(if json.is_array() { Value::Null } else { json })
+    from_value(if json.is_array() { Value::Null } else { json })
 }
 
-fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    Problem::field(pointer(error.path()), without_values(&error.inner().to_string()))
+fn misfit_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    Problem::for_field(json_pointer(error.path()), without_values(&error.inner().to_string()))
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
+fn malformed_problem(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
     let detail = format!("the body is not JSON: see line {line}, column {column}");
     Problem::new(Code::InvalidJson, detail)
 }
 
 /// A JSON pointer (RFC 6901). The names of our fields need no escape; others come as they are sent.
-fn pointer(path: &serde_path_to_error::Path) -> String {
+fn json_pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
-    let escape = |key: &str| shown(key).replace('~', "~0").replace('/', "~1");
+    let escape = |key: &str| shorten_key(key).replace('~', "~0").replace('/', "~1");
     let segments = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(format!("/{index}")),
         Segment::Map { key } => Some(format!("/{}", escape(key))),
@@ -101,13 +101,13 @@ fn without_long_key(message: &str) -> String {
         let Some(rest) = message.strip_prefix(kind) else { continue };
         let ends = ["`, expected", "`, there are no fields", "`"];
         let end = ends.iter().find_map(|end| rest.rfind(end)).unwrap_or(rest.len());
-        return format!("{kind}{}{}", shown(&rest[..end]), &rest[end..]);
+        return format!("{kind}{}{}", shorten_key(&rest[..end]), &rest[end..]);
     }
     message.to_owned()
 }
 
 /// As much of a name as finds its place. A token that stands where a name should is not told whole.
-fn shown(key: &str) -> String {
+fn shorten_key(key: &str) -> String {
     match key.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &key[..end]),
         None => key.to_owned(),
@@ -175,12 +175,12 @@ mod tests {
             (r#"{"count":1,"auth":{"type":"token","tokn":"canary"}}"#, 422, "unknown field `tokn`"),
             (r#"{"count":1,"auth":{"type":"token","token":["canary"]}}"#, 422, "expected a string"),
         ] {
-            match read::<Shape>(body.as_bytes()) {
+            match parse_json::<Shape>(body.as_bytes()) {
                 Ok(_) => assert_eq!(status, 200, "{body}"),
                 Err(problem) => {
-                    let told = serde_json::to_string(&problem.told).expect("serialises");
+                    let told = serde_json::to_string(&problem.body).expect("serialises");
                     assert_eq!(problem.status.as_u16(), status, "{body}: {told}");
-                    assert!(problem.told.detail.contains(detail), "{body}: {told}");
+                    assert!(problem.body.detail.contains(detail), "{body}: {told}");
                     assert!(!told.to_lowercase().contains("canary"), "{body}: {told}");
                 }
             }
@@ -198,7 +198,7 @@ mod tests {
                 r#"{{"count":1,"auth":{{"type":"token","token":"t","`, expected {token}":1}}}}"#
             ),
         ] {
-            let told = read::<Shape>(body.as_bytes()).expect_err("does not fit").told;
+            let told = parse_json::<Shape>(body.as_bytes()).expect_err("does not fit").body;
             let told = serde_json::to_string(&told).expect("serialises");
             assert!(told.contains("xxxx") && !told.contains("canary"), "{body}: {told}");
         }
@@ -207,6 +207,6 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_and_does_no_harm() {
         let body = format!("{{\"count\":{}", "[".repeat(60_000));
-        assert!(read::<Shape>(body.as_bytes()).is_err());
+        assert!(parse_json::<Shape>(body.as_bytes()).is_err());
     }
 }

@@ -5,7 +5,7 @@ use lease_core::{DynamicSecretName, Namespace};
 use lease_engine::{Engine, KubeconfigCluster, Ports};
 use serde_json::{Map, Value, json};
 
-use crate::list::Query;
+use crate::list::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::{input, respond};
 
@@ -21,20 +21,20 @@ enum Via {
 /// `GET /api/v1/dynamic-secrets/{name}/kubeconfig`
 ///
 /// The answer is JSON, which kubectl and client-go read as they read YAML.
-pub(crate) fn show<P: Ports>(
+pub(crate) fn show_kubeconfig<P: Ports>(
     engine: &Engine<P>,
     name: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name: DynamicSecretName = input::name(name)?;
-    let via = Via::read(query)?;
-    let namespace: Option<Namespace> = query.name("namespace")?;
+    let name: DynamicSecretName = input::parse_name(name)?;
+    let via = Via::from_query(query)?;
+    let namespace: Option<Namespace> = query.get_name("namespace")?;
     let cluster = engine.kubeconfig_cluster(&name, namespace)?;
-    Ok(respond::json(StatusCode::OK, &kubeconfig(&name, &cluster, via)))
+    Ok(respond::json_response(StatusCode::OK, &build_kubeconfig(&name, &cluster, via)))
 }
 
 /// Returns a kubeconfig whose one context has the name of the dynamic secret and its target.
-fn kubeconfig(name: &DynamicSecretName, cluster: &KubeconfigCluster, via: Via) -> Value {
+fn build_kubeconfig(name: &DynamicSecretName, cluster: &KubeconfigCluster, via: Via) -> Value {
     let KubeconfigCluster { target, server, ca_certificate, namespace } = cluster;
     let mut server = Map::from_iter([("server".to_owned(), json!(server))]);
     if let Some(ca) = ca_certificate {
@@ -49,14 +49,14 @@ fn kubeconfig(name: &DynamicSecretName, cluster: &KubeconfigCluster, via: Via) -
         "kind": "Config",
         "current-context": user,
         "clusters": [{"name": cluster, "cluster": server}],
-        "users": [{"name": user, "user": {"exec": via.plugin(name, namespace.as_ref())}}],
+        "users": [{"name": user, "user": {"exec": via.exec_plugin(name, namespace.as_ref())}}],
         "contexts": [{"name": user, "context": context}],
     })
 }
 
 impl Via {
-    fn read(query: &Query<'_>) -> Result<Self, Problem> {
-        match query.text("via") {
+    fn from_query(query: &QueryParameters<'_>) -> Result<Self, Problem> {
+        match query.get_text("via") {
             None | Some("command") => Ok(Self::Command),
             Some("curl") => Ok(Self::Curl),
             Some(_) => {
@@ -66,7 +66,7 @@ impl Via {
     }
 
     /// Returns `exec` of a kubeconfig's user.
-    fn plugin(self, name: &DynamicSecretName, namespace: Option<&Namespace>) -> Value {
+    fn exec_plugin(self, name: &DynamicSecretName, namespace: Option<&Namespace>) -> Value {
         let (command, args, hint) = match self {
             Self::Command => {
                 let mut args = vec!["exec-credential".to_owned(), name.to_string()];
@@ -74,7 +74,7 @@ impl Via {
                 // A bare name: kubectl shows the hint for nothing else.
                 ("kubelease", args, COMMAND_HINT)
             }
-            Self::Curl => ("sh", vec!["-c".to_owned(), curl(name, namespace)], CURL_HINT),
+            Self::Curl => ("sh", vec!["-c".to_owned(), curl_script(name, namespace)], CURL_HINT),
         };
         json!({
             "apiVersion": "client.authentication.k8s.io/v1",
@@ -91,7 +91,7 @@ impl Via {
 ///
 /// The access token reaches `curl` by a pipe from a command that the shell itself has: it is an argument of no process.
 /// Names need no quotes: they are letters, digits and `-`.
-fn curl(name: &DynamicSecretName, namespace: Option<&Namespace>) -> String {
+fn curl_script(name: &DynamicSecretName, namespace: Option<&Namespace>) -> String {
     let body = namespace.map_or_else(String::new, |namespace| {
         format!(
             r#" --header "Content-Type: application/json" --data '{{"namespace":"{namespace}"}}'"#

@@ -8,40 +8,43 @@ mod renew;
 mod revoke;
 
 pub(crate) use self::exec_credential::issue_exec_credential;
-pub(crate) use self::issue::issue;
-pub(crate) use self::renew::renew;
-pub(crate) use self::revoke::{revoke, revoke_many, revoked};
+pub(crate) use self::issue::serve_issue;
+pub(crate) use self::renew::renew_lease;
+pub(crate) use self::revoke::{revoke_lease, revoke_many, revoked_response};
 
 use http::{Response, StatusCode};
 use lease_core::LeaseId;
 use lease_engine::{Engine, Ports};
 
-use self::filter::{cursor, filter};
+use self::filter::{read_cursor, read_filter};
 use self::json::LeaseJson;
-use crate::list::{List, Query, Window};
+use crate::list::{ListJson, PageWindow, QueryParameters};
 use crate::problem::Problem;
 use crate::respond;
 
 /// `GET /api/v1/leases/{lease_id}`
-pub(crate) fn show<P: Ports>(engine: &Engine<P>, id: &str) -> Result<Response<Vec<u8>>, Problem> {
+pub(crate) fn show_lease<P: Ports>(
+    engine: &Engine<P>,
+    id: &str,
+) -> Result<Response<Vec<u8>>, Problem> {
     let id = lease_id(id)?;
     let held = engine.read_lease(id)?;
     let now = engine.now_on(&held.lease.target)?;
-    Ok(respond::json(StatusCode::OK, &LeaseJson::of(&held, now)))
+    Ok(respond::json_response(StatusCode::OK, &LeaseJson::from_lease(&held, now)))
 }
 
 /// `GET /api/v1/leases`
-pub(crate) fn list<P: Ports>(
+pub(crate) fn list_leases<P: Ports>(
     engine: &Engine<P>,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let limit = Window::limit(query)?;
-    let page = engine.list_leases(&filter(query)?, cursor(query)?, limit)?;
+    let limit = PageWindow::read_limit(query)?;
+    let page = engine.list_leases(&read_filter(query)?, read_cursor(query)?, limit)?;
     let clocks = engine.all_clocks()?;
-    let json = |held| LeaseJson::of(held, clocks.of(&held.lease.target));
+    let json = |held| LeaseJson::from_lease(held, clocks.target_time(&held.lease.target));
     let items: Vec<_> = page.items.iter().map(json).collect();
-    let list = List { items, next_cursor: page.next.map(filter::written) };
-    Ok(respond::json(StatusCode::OK, &list))
+    let list = ListJson { items, next_cursor: page.next.map(filter::format_cursor) };
+    Ok(respond::json_response(StatusCode::OK, &list))
 }
 
 /// The query parameters that narrow a list of leases.

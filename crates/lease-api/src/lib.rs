@@ -1,6 +1,6 @@
 //! The HTTP contract of kubelease: routes, authentication, shapes, problems. Spoken once, here.
 //!
-//! Start from [`leases_routes`], the one table of routes and of who may use them, [`leases()`], which answers a
+//! Start from [`leases_routes`], the one table of routes and of who may use them, [`serve_leases()`], which answers a
 //! request, and [`Variables`], the settings as the host gives them.
 //!
 //! Requests come as `http` types and go as `http` types; who carries them is not known here. Each
@@ -43,6 +43,6 @@ mod testing;
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use lease_engine::SweepReport;
 pub use routes::{Access, Route, leases_routes, sweep_routes};
-pub use serve::{leases, malformed, sweep};
+pub use serve::{malformed_response, serve_leases, serve_sweep};
 pub use settings::{SettingsError, Variables};
 pub use sweep::{SweepError, after_answer, after_sweep_answer, sweep_now};

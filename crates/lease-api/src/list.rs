@@ -3,64 +3,64 @@
 use std::str::FromStr;
 
 use lease_core::NameError;
-use lease_engine::Page;
+use lease_engine::DefinitionPage;
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 
 /// The part of a list that is asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Window {
+pub(crate) struct PageWindow {
     pub(crate) from: u64,
     pub(crate) limit: usize,
 }
 
 /// A part of a list. `next_cursor` is absent at the end.
 #[derive(Serialize)]
-pub(crate) struct List<T> {
+pub(crate) struct ListJson<T> {
     pub(crate) items: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_cursor: Option<String>,
 }
 
-impl Window {
+impl PageWindow {
     /// Reads `limit` and `cursor`.
     ///
     /// # Errors
     /// Says what the query takes.
-    pub(crate) fn read(query: &Query<'_>) -> Result<Self, Problem> {
-        let from = query.number("cursor", 1..=u64::MAX)?.unwrap_or(1);
-        Ok(Self { from, limit: Self::limit(query)? })
+    pub(crate) fn from_query(query: &QueryParameters<'_>) -> Result<Self, Problem> {
+        let from = query.get_number("cursor", 1..=u64::MAX)?.unwrap_or(1);
+        Ok(Self { from, limit: Self::read_limit(query)? })
     }
 
     /// Reads `limit` alone.
     ///
     /// # Errors
     /// Says what it may be.
-    pub(crate) fn limit(query: &Query<'_>) -> Result<usize, Problem> {
-        let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    pub(crate) fn read_limit(query: &QueryParameters<'_>) -> Result<usize, Problem> {
+        let limit = query.get_number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         // Unwrap safety: it is at most `MAX_LIMIT`.
         Ok(usize::try_from(limit).unwrap())
     }
 }
 
-impl<T> List<T> {
+impl<T> ListJson<T> {
     /// A page as it is shown.
-    pub(crate) fn of<D>(page: Page<D>, show: impl FnMut(D) -> T) -> Self {
+    pub(crate) fn from_page<D>(page: DefinitionPage<D>, show: impl FnMut(D) -> T) -> Self {
         let items = page.items.into_iter().map(show).collect();
         Self { items, next_cursor: page.next.map(|next| next.to_string()) }
     }
 }
 
 /// The query of a request.
-pub(crate) struct Query<'a>(Vec<(&'a str, &'a str)>);
+pub(crate) struct QueryParameters<'a>(Vec<(&'a str, &'a str)>);
 
-impl<'a> Query<'a> {
+impl<'a> QueryParameters<'a> {
     /// Reads a query that may hold the parameters `known`, each once.
     ///
     /// # Errors
     /// Refuses one that is none of them: misspelt, it would be ignored in silence.
-    pub(crate) fn read(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
+    pub(crate) fn parse_known(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
         let mut pairs: Vec<(&str, &str)> = vec![];
         for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -75,7 +75,7 @@ impl<'a> Query<'a> {
     }
 
     /// The text of a parameter, if it is there.
-    pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn get_text(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
@@ -83,20 +83,20 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// Refuses what is no such name, with the rule for it.
-    pub(crate) fn name<N: FromStr<Err = NameError>>(
+    pub(crate) fn get_name<N: FromStr<Err = NameError>>(
         &self,
         parameter: &'static str,
     ) -> Result<Option<N>, Problem> {
         let wrong = |error| Problem::new(Code::InvalidQuery, format!("`{parameter}`: {error}"));
-        self.text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
+        self.get_text(parameter).map(|text| text.parse().map_err(wrong)).transpose()
     }
 
     /// Returns true if the parameter says `true`; false if it is left out.
     ///
     /// # Errors
     /// Refuses what is neither `true` nor `false`.
-    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Problem> {
-        match self.text(name) {
+    pub(crate) fn get_flag(&self, name: &'static str) -> Result<bool, Problem> {
+        match self.get_text(name) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(_) => {
@@ -106,12 +106,12 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn number(
+    fn get_number(
         &self,
         name: &'static str,
         range: std::ops::RangeInclusive<u64>,
     ) -> Result<Option<u64>, Problem> {
-        let Some(value) = self.text(name) else { return Ok(None) };
+        let Some(value) = self.get_text(name) else { return Ok(None) };
         let number = value.parse().ok().filter(|number| range.contains(number));
         number.map(Some).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
@@ -148,8 +148,8 @@ mod tests {
             (Some("Limit=1"), None),
             (Some("force=true"), None),
         ] {
-            let got =
-                Query::read(query, &["limit", "cursor"]).and_then(|query| Window::read(&query));
+            let got = QueryParameters::parse_known(query, &["limit", "cursor"])
+                .and_then(|query| PageWindow::from_query(&query));
             let got = got.map(|window| (window.from, window.limit));
             assert_eq!(got.as_ref().ok(), window.as_ref(), "{query:?}");
             assert!(got.err().is_none_or(|problem| problem.status.as_u16() == 422), "{query:?}");

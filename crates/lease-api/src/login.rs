@@ -26,9 +26,9 @@ pub(crate) async fn by_kubernetes<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let LoginInput { identity, jwt } = input::json(body).await?;
+    let LoginInput { identity, jwt } = input::read_json(body).await?;
     let made = engine.log_in_by_kubernetes(identity.as_ref(), jwt.trim()).await?;
-    Ok(respond::json(StatusCode::OK, &AccessTokenJson::of(&made)))
+    Ok(respond::json_response(StatusCode::OK, &AccessTokenJson::from_token(&made)))
 }
 
 /// `POST /api/v1/auth/oidc/login`
@@ -36,9 +36,9 @@ pub(crate) async fn by_oidc<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let LoginInput { identity, jwt } = input::json(body).await?;
+    let LoginInput { identity, jwt } = input::read_json(body).await?;
     let made = engine.log_in_by_oidc(identity.as_ref(), jwt.trim()).await?;
-    Ok(respond::json(StatusCode::OK, &AccessTokenJson::of(&made)))
+    Ok(respond::json_response(StatusCode::OK, &AccessTokenJson::from_token(&made)))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use lease_core::{DynamicSecretName, NamePattern, Namespace, TargetName};
 use lease_engine::{Engine, LeasableNamespaces, Ports};
 use serde::Serialize;
 
-use crate::list::{Query, Window};
+use crate::list::{PageWindow, QueryParameters};
 use crate::problem::{Code, Problem};
 use crate::{input, respond};
 
@@ -27,28 +27,28 @@ pub(crate) struct NamespacesJson<'a> {
 }
 
 /// `GET /api/v1/dynamic-secrets/{name}/namespaces`
-pub(crate) async fn list<P: Ports>(
+pub(crate) async fn list_namespaces<P: Ports>(
     engine: &Engine<P>,
     name: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name = input::name(name)?;
-    let limit = Window::limit(query)?;
-    let after: Option<Namespace> = query.text("cursor").map(cursor).transpose()?;
+    let name = input::parse_name(name)?;
+    let limit = PageWindow::read_limit(query)?;
+    let after: Option<Namespace> = query.get_text("cursor").map(parse_cursor).transpose()?;
     let found = engine.leasable_namespaces(&name).await?;
-    let json = NamespacesJson::of(&name, &found, after.as_ref(), limit);
-    Ok(respond::json(StatusCode::OK, &json))
+    let json = NamespacesJson::from_namespaces(&name, &found, after.as_ref(), limit);
+    Ok(respond::json_response(StatusCode::OK, &json))
 }
 
 /// Reads a cursor: the last name of the page before. Namespaces come and go between two pages, and names stay in order.
-fn cursor(text: &str) -> Result<Namespace, Problem> {
+fn parse_cursor(text: &str) -> Result<Namespace, Problem> {
     let invalid = |_| Problem::new(Code::InvalidQuery, "`cursor` is the `next_cursor` of a page");
     text.parse().map_err(invalid)
 }
 
 impl<'a> NamespacesJson<'a> {
     /// The page of what was found that begins after a name.
-    pub(crate) fn of(
+    pub(crate) fn from_namespaces(
         dynamic_secret: &'a DynamicSecretName,
         found: &'a LeasableNamespaces,
         after: Option<&Namespace>,

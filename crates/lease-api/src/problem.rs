@@ -24,7 +24,7 @@ use crate::{BodyError, MAX_BODY_BYTES, SettingsError};
 pub(crate) struct Problem {
     pub(crate) code: Code,
     pub(crate) status: StatusCode,
-    pub(crate) told: Told,
+    pub(crate) body: ProblemBody,
     pub(crate) header: Option<(HeaderName, HeaderValue)>,
     pub(crate) cause: Option<Box<dyn Error>>,
     /// The cause for the audit, if it is another than the caller is told.
@@ -35,7 +35,7 @@ pub(crate) struct Problem {
 
 /// The body of a problem. `code` is stable: programs may decide by it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Told {
+pub(crate) struct ProblemBody {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -58,7 +58,7 @@ impl Problem {
     /// A problem of this kind, with what the caller should know of this one.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let status = code.status();
-        let told = Told {
+        let body = ProblemBody {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
@@ -66,15 +66,15 @@ impl Problem {
             detail: detail.into(),
             errors: None,
         };
-        Self { code, status, told, header: None, cause: None, own_cause: None, record: None }
+        Self { code, status, body, header: None, cause: None, own_cause: None, record: None }
     }
 
     /// The problem of one field of the body.
-    pub(crate) fn field(pointer: String, detail: String) -> Self {
+    pub(crate) fn for_field(pointer: String, detail: String) -> Self {
         let field = pointer.trim_start_matches('/').replace('/', ".");
         let text = if field.is_empty() { detail.clone() } else { format!("`{field}`: {detail}") };
         let mut problem = Self::new(Code::InvalidField, text);
-        problem.told.errors = Some([FieldError { pointer, detail }]);
+        problem.body.errors = Some([FieldError { pointer, detail }]);
         problem
     }
 
@@ -82,14 +82,14 @@ impl Problem {
     pub(crate) fn unauthenticated() -> Self {
         let detail = "this needs one `Authorization: Bearer …` header";
         Self::new(Code::Unauthenticated, detail)
-            .with(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="kubelease""#))
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="kubelease""#))
     }
 
     /// A credential was shown that admits nobody here.
     pub(crate) fn unknown_credential() -> Self {
         let challenge = r#"Bearer realm="kubelease", error="invalid_token""#;
         Self::new(Code::InvalidToken, "the bearer token is not known here")
-            .with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
     /// The access token was good when the request came, and is no more: the same answer, and another event.
@@ -129,23 +129,23 @@ impl Problem {
     }
 
     /// The same, of a part of the body.
-    pub(crate) fn within(mut self, prefix: &str) -> Self {
-        if let Some([FieldError { pointer, detail }]) = self.told.errors {
-            return Self::field(format!("{prefix}{pointer}"), detail);
+    pub(crate) fn with_pointer_prefix(mut self, prefix: &str) -> Self {
+        if let Some([FieldError { pointer, detail }]) = self.body.errors {
+            return Self::for_field(format!("{prefix}{pointer}"), detail);
         }
-        self.told.detail = format!("`{}`: {}", prefix.trim_start_matches('/'), self.told.detail);
+        self.body.detail = format!("`{}`: {}", prefix.trim_start_matches('/'), self.body.detail);
         self
     }
 
     /// The same with one more header.
-    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some((name, value));
         self
     }
 
     /// The same, with a word on when to try again.
     fn retry_after(self, seconds: u32) -> Self {
-        self.with(RETRY_AFTER, HeaderValue::from(seconds))
+        self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// The same, with another cause for the audit than the caller is told.
@@ -160,7 +160,7 @@ impl Problem {
     }
 
     /// The same with what is behind it, for the log.
-    fn because(mut self, cause: impl Error + 'static) -> Self {
+    fn with_cause(mut self, cause: impl Error + 'static) -> Self {
         self.cause = Some(Box::new(cause));
         self
     }
@@ -170,7 +170,7 @@ impl From<SettingsError> for Problem {
     /// Hides the fault, which `/readyz` shows: a caller of other routes need not know it.
     fn from(error: SettingsError) -> Self {
         let detail = "kubelease is not configured; `GET /readyz` says what is missing";
-        Self::new(Code::NotConfigured, detail).because(error)
+        Self::new(Code::NotConfigured, detail).with_cause(error)
     }
 }
 
@@ -189,11 +189,11 @@ impl From<BodyError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        store(&error).because(error)
+        store_problem(&error).with_cause(error)
     }
 }
 
-fn store(error: &StoreError) -> Problem {
+fn store_problem(error: &StoreError) -> Problem {
     match error {
         StoreError::KeyValue(_) => {
             Problem::new(Code::StoreUnavailable, "the store does not answer")

@@ -32,12 +32,12 @@ pub(crate) fn status_of(change: &DefinitionChange) -> StatusCode {
 }
 
 /// An answer with a JSON body.
-pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Vec<u8>> {
-    write(status, "application/json", value)
+pub(crate) fn json_response<T: Serialize>(status: StatusCode, value: &T) -> Response<Vec<u8>> {
+    write_json(status, "application/json", value)
 }
 
 /// A time as it is shown: RFC 3339, UTC, whole seconds.
-pub(crate) fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn format_time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn no_content() -> Response<Vec<u8>> {
 impl Problem {
     /// The problem as an answer. Whoever handles it logs the cause: it is not told.
     pub(crate) fn into_response(self) -> Response<Vec<u8>> {
-        let mut response = write(self.status, "application/problem+json", &self.told);
+        let mut response = write_json(self.status, "application/problem+json", &self.body);
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
         }
@@ -62,7 +62,7 @@ impl Problem {
     }
 }
 
-fn write<T: Serialize>(
+fn write_json<T: Serialize>(
     status: StatusCode,
     content_type: &'static str,
     value: &T,

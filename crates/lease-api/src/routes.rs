@@ -173,7 +173,7 @@ pub fn sweep_routes() -> Vec<Route> {
 
 /// The result of looking up a path and a method.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found<'a> {
+pub(crate) enum RouteMatch<'a> {
     /// A route, and what stands for its one `{…}`.
     Route(Route, &'a str),
     /// The path is one of ours, but takes these methods.
@@ -184,17 +184,17 @@ pub(crate) enum Found<'a> {
 
 /// Finds the route for a path, which is compared as it came: Spin strips slashes for its own routing only,
 /// and `//livez` is not `/livez`.
-pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> Found<'a> {
+pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> RouteMatch<'a> {
     let mut methods = vec![];
     for route in routes {
-        if let Some(parameter) = parameter(route.path, path) {
+        if let Some(parameter) = path_parameter(route.path, path) {
             if route.method == method {
-                return Found::Route(route, parameter);
+                return RouteMatch::Route(route, parameter);
             }
             methods.push(route.method);
         }
     }
-    if methods.is_empty() { Found::Nothing } else { Found::OtherMethods(methods) }
+    if methods.is_empty() { RouteMatch::Nothing } else { RouteMatch::OtherMethods(methods) }
 }
 
 impl Route {
@@ -214,7 +214,7 @@ impl Route {
 
 /// Returns the part of `path` that stands for the one `{…}` of `pattern`, or an empty one if there
 /// is none; `None` if they differ.
-fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+fn path_parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let mut parameter = "";
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
     loop {
@@ -257,9 +257,9 @@ mod tests {
             (Method::GET, "/api/v1/sweep", None),
         ] {
             let found = match find(leases_routes(), &method, path) {
-                Found::Route(route, parameter) => Some((route.endpoint, parameter)),
-                Found::OtherMethods(methods) => panic!("{path}: only {methods:?}"),
-                Found::Nothing => None,
+                RouteMatch::Route(route, parameter) => Some((route.endpoint, parameter)),
+                RouteMatch::OtherMethods(methods) => panic!("{path}: only {methods:?}"),
+                RouteMatch::Nothing => None,
             };
             assert_eq!(found, endpoint, "{method} {path}");
         }
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_known_path_tells_its_methods() {
         let found = find(leases_routes(), &Method::PATCH, "/api/v1/targets/prod");
-        assert_eq!(found, Found::OtherMethods(vec![Method::PUT, Method::GET, Method::DELETE]));
+        assert_eq!(found, RouteMatch::OtherMethods(vec![Method::PUT, Method::GET, Method::DELETE]));
     }
 
     #[test]

@@ -7,12 +7,12 @@ use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
 use lease_engine::{Engine, Ports};
 
-use crate::audit::{self, Asked};
-use crate::auth::{admit, refuse};
-use crate::client_address::origin;
-use crate::list::Query;
+use crate::audit::{self, AskedOperation};
+use crate::auth::{admit_caller, refuse_request};
+use crate::client_address::request_origin;
+use crate::list::QueryParameters;
 use crate::problem::{Code, Problem};
-use crate::routes::{Endpoint, Found, Operation, Route, find, leases_routes, sweep_routes};
+use crate::routes::{Endpoint, Operation, Route, RouteMatch, find, leases_routes, sweep_routes};
 use crate::settings::Settings;
 use crate::{
     Body, SettingsError, Variables, access_tokens, dynamic_secrets, explain, health, identities,
@@ -20,33 +20,33 @@ use crate::{
 };
 
 /// Answers a request to the main component.
-pub async fn leases<P: Ports>(
+pub async fn serve_leases<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
-    serve(leases_routes(), ports, variables, head, body).await
+    serve_request(leases_routes(), ports, variables, head, body).await
 }
 
 /// Answers a request whose head cannot be read.
 #[must_use]
-pub fn malformed() -> Response<Vec<u8>> {
+pub fn malformed_response() -> Response<Vec<u8>> {
     let detail = "the method, path or headers are malformed";
     Problem::new(Code::MalformedRequest, detail).into_response()
 }
 
 /// Answers a request to the cleanup job.
-pub async fn sweep<P: Ports>(
+pub async fn serve_sweep<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
-    serve(sweep_routes(), ports, variables, head, body).await
+    serve_request(sweep_routes(), ports, variables, head, body).await
 }
 
-async fn serve<P: Ports>(
+async fn serve_request<P: Ports>(
     routes: Vec<Route>,
     ports: P,
     variables: &Result<Variables, SettingsError>,
@@ -56,11 +56,11 @@ async fn serve<P: Ports>(
     let found = find(routes, &head.method, head.uri.path());
     // The route's own path: what the client sent might hold anything.
     let route = match &found {
-        Found::Route(route, _) => route.path,
-        Found::OtherMethods(_) | Found::Nothing => "-",
+        RouteMatch::Route(route, _) => route.path,
+        RouteMatch::OtherMethods(_) | RouteMatch::Nothing => "-",
     };
     let method = head.method.clone();
-    match answer(found, ports, variables, &head, body).await {
+    match answer_route(found, ports, variables, &head, body).await {
         Ok(response) => response,
         Err(problem) => {
             log_cause(&format!("{method} {route}"), &problem);
@@ -69,45 +69,45 @@ async fn serve<P: Ports>(
     }
 }
 
-async fn answer<P: Ports>(
-    found: Found<'_>,
+async fn answer_route<P: Ports>(
+    found: RouteMatch<'_>,
     ports: P,
     variables: &Result<Variables, SettingsError>,
     head: &Parts,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let settings = Settings::read(variables);
-    if let Found::Route(Route { endpoint: Endpoint::Live, .. }, _) = found {
-        return Ok(health::live());
+    let settings = Settings::from_variables(variables);
+    if let RouteMatch::Route(Route { endpoint: Endpoint::Live, .. }, _) = found {
+        return Ok(health::show_liveness());
     }
-    if let Found::Route(Route { endpoint: Endpoint::Ready, .. }, _) = found {
-        return health::ready(ports, settings, &head.headers);
+    if let RouteMatch::Route(Route { endpoint: Endpoint::Ready, .. }, _) = found {
+        return health::show_readiness(ports, settings, &head.headers);
     }
     let Settings { tokens, trusted_proxies, keys, config } = settings?;
     let engine = Engine::new(ports, keys, config);
     let (route, parameter) = match found {
-        Found::Route(route, parameter) => (route, parameter),
-        Found::OtherMethods(methods) => {
-            return Err(refuse(&engine, &tokens, method_not_allowed(&methods)));
+        RouteMatch::Route(route, parameter) => (route, parameter),
+        RouteMatch::OtherMethods(methods) => {
+            return Err(refuse_request(&engine, &tokens, method_not_allowed(&methods)));
         }
-        Found::Nothing => {
+        RouteMatch::Nothing => {
             let unknown = Problem::new(Code::UnknownPath, "nothing is here");
-            return Err(refuse(&engine, &tokens, unknown));
+            return Err(refuse_request(&engine, &tokens, unknown));
         }
     };
-    let origin = origin(&head.headers, &trusted_proxies);
+    let origin = request_origin(&head.headers, &trusted_proxies);
     let request_id = origin.request_id.clone();
-    let asked = Asked { method: &head.method, route: route.path, parameter };
-    let admitted = admit(&engine, &tokens, (&route, asked), &head.headers, origin);
+    let asked = AskedOperation { method: &head.method, route: route.path, parameter };
+    let admitted = admit_caller(&engine, &tokens, (&route, asked), &head.headers, origin);
     match route.endpoint {
-        Endpoint::Live | Endpoint::Ready => Ok(health::live()),
+        Endpoint::Live | Endpoint::Ready => Ok(health::show_liveness()),
         Endpoint::TokenOperation(operation) => {
             let head = (head, request_id.as_deref());
             access_tokens::serve_holder(engine, operation, admitted, head, body).await
         }
         Endpoint::Operation(operation) => {
             let engine = engine.acting_for(admitted?.into_requester());
-            let answer = dispatch(&engine, operation, parameter, head, body).await;
+            let answer = dispatch_operation(&engine, operation, parameter, head, body).await;
             answer.map_err(|problem| {
                 let problem = problem.for_whom(engine.requester().authority);
                 audit::record_refusal(&engine, engine.requester(), asked, problem)
@@ -116,56 +116,62 @@ async fn answer<P: Ports>(
     }
 }
 
-async fn dispatch<P: Ports>(
+async fn dispatch_operation<P: Ports>(
     engine: &Engine<P>,
     operation: Operation,
     parameter: &str,
     head: &Parts,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let query = Query::read(head.uri.query(), parameters(operation))?;
+    let query = QueryParameters::parse_known(head.uri.query(), query_parameters(operation))?;
     match operation {
-        Operation::ListTargets => targets::list(engine, &query),
-        Operation::PutTarget => targets::put(engine, parameter, &query, body).await,
-        Operation::ShowTarget => targets::show(engine, parameter),
-        Operation::DeleteTarget => targets::delete(engine, parameter, &query).await,
-        Operation::CheckTarget => targets::check(engine, parameter, body).await,
+        Operation::ListTargets => targets::list_targets(engine, &query),
+        Operation::PutTarget => targets::put_target(engine, parameter, &query, body).await,
+        Operation::ShowTarget => targets::show_target(engine, parameter),
+        Operation::DeleteTarget => targets::delete_target(engine, parameter, &query).await,
+        Operation::CheckTarget => targets::check_target(engine, parameter, body).await,
         Operation::ShowRuntimeConfig => targets::runtime_config(engine, parameter),
         Operation::AcceptCluster => targets::accept_cluster(engine, parameter, body).await,
         Operation::WriteOffTarget => targets::write_off(engine, parameter, body).await,
-        Operation::ListDynamicSecrets => dynamic_secrets::list(engine, &query),
-        Operation::PutDynamicSecret => dynamic_secrets::put(engine, parameter, &query, body).await,
-        Operation::ShowDynamicSecret => dynamic_secrets::show(engine, parameter),
-        Operation::DeleteDynamicSecret => dynamic_secrets::delete(engine, parameter, &query).await,
-        Operation::ListNamespaces => namespaces::list(engine, parameter, &query).await,
+        Operation::ListDynamicSecrets => dynamic_secrets::list_dynamic_secrets(engine, &query),
+        Operation::PutDynamicSecret => {
+            dynamic_secrets::put_dynamic_secret(engine, parameter, &query, body).await
+        }
+        Operation::ShowDynamicSecret => dynamic_secrets::show_dynamic_secret(engine, parameter),
+        Operation::DeleteDynamicSecret => {
+            dynamic_secrets::delete_dynamic_secret(engine, parameter, &query).await
+        }
+        Operation::ListNamespaces => namespaces::list_namespaces(engine, parameter, &query).await,
         Operation::IssueLease => {
-            lease_handlers::issue(engine, parameter, &head.headers, body).await
+            lease_handlers::serve_issue(engine, parameter, &head.headers, body).await
         }
         Operation::IssueExecCredential => {
             let headers = &head.headers;
             lease_handlers::issue_exec_credential(engine, parameter, &query, headers, body).await
         }
-        Operation::ShowKubeconfig => kubeconfig::show(engine, parameter, &query),
-        Operation::ListLeases => lease_handlers::list(engine, &query),
+        Operation::ShowKubeconfig => kubeconfig::show_kubeconfig(engine, parameter, &query),
+        Operation::ListLeases => lease_handlers::list_leases(engine, &query),
         Operation::RevokeLeases => lease_handlers::revoke_many(engine, body).await,
-        Operation::ShowLease => lease_handlers::show(engine, parameter),
-        Operation::RevokeLease => lease_handlers::revoke(engine, parameter).await,
-        Operation::RenewLease => lease_handlers::renew(engine, parameter, body).await,
+        Operation::ShowLease => lease_handlers::show_lease(engine, parameter),
+        Operation::RevokeLease => lease_handlers::revoke_lease(engine, parameter).await,
+        Operation::RenewLease => lease_handlers::renew_lease(engine, parameter, body).await,
         Operation::Sweep => crate::sweep::sweep_once(engine, &query, body).await,
         Operation::ShowSweep => crate::sweep::show_sweep(engine),
-        Operation::ListAuditEvents => audit::list(engine, &query),
-        Operation::VerifyAudit => audit::verify(engine, &query),
-        Operation::Explain => explain::explain(engine, body).await,
-        Operation::ListIdentities => identities::list(engine, &query),
-        Operation::PutIdentity => identities::put(engine, parameter, &query, body).await,
-        Operation::ShowIdentity => identities::show(engine, parameter),
-        Operation::DeleteIdentity => identities::delete(engine, parameter, &query).await,
-        Operation::MakeAccessToken => access_tokens::make(engine, parameter, body).await,
-        Operation::RevokeIdentity => identities::revoke(engine, parameter, &query, body).await,
+        Operation::ListAuditEvents => audit::list_events(engine, &query),
+        Operation::VerifyAudit => audit::verify_audit(engine, &query),
+        Operation::Explain => explain::explain_request(engine, body).await,
+        Operation::ListIdentities => identities::list_identities(engine, &query),
+        Operation::PutIdentity => identities::put_identity(engine, parameter, &query, body).await,
+        Operation::ShowIdentity => identities::show_identity(engine, parameter),
+        Operation::DeleteIdentity => identities::delete_identity(engine, parameter, &query).await,
+        Operation::MakeAccessToken => access_tokens::make_token(engine, parameter, body).await,
+        Operation::RevokeIdentity => {
+            identities::revoke_tokens(engine, parameter, &query, body).await
+        }
         Operation::RevokeAccessor => {
             access_tokens::revoke_accessor(engine, parameter, &query, body).await
         }
-        Operation::ShowAccessToken => access_tokens::show(engine),
+        Operation::ShowAccessToken => access_tokens::show_own_token(engine),
         Operation::LogInByKubernetes => login::by_kubernetes(engine, body).await,
         Operation::LogInByOidc => login::by_oidc(engine, body).await,
         Operation::LogInAsInfisical => login::infisical::log_in(engine, &head.headers, body).await,
@@ -173,7 +179,7 @@ async fn dispatch<P: Ports>(
 }
 
 /// Returns the query parameters of a route.
-fn parameters(operation: Operation) -> &'static [&'static str] {
+fn query_parameters(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::ListTargets
         | Operation::ListDynamicSecrets
@@ -201,19 +207,19 @@ fn method_not_allowed(methods: &[http::Method]) -> Problem {
     let detail = format!("this path takes {methods}");
     // Unwrap safety: method names are header values.
     let allow = HeaderValue::try_from(methods).unwrap();
-    Problem::new(Code::MethodNotAllowed, detail).with(ALLOW, allow)
+    Problem::new(Code::MethodNotAllowed, detail).with_header(ALLOW, allow)
 }
 
 /// Logs what is behind a problem, which its caller is not told.
 pub(crate) fn log_cause(request: &str, problem: &Problem) {
     if let Some(cause) = &problem.cause {
-        let (status, code) = (problem.status.as_u16(), problem.told.code);
-        log::error!("{request}: {status} {code}: {}", chain(&**cause));
+        let (status, code) = (problem.status.as_u16(), problem.body.code);
+        log::error!("{request}: {status} {code}: {}", error_chain(&**cause));
     }
 }
 
 /// An error with all that is behind it, on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

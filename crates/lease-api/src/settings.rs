@@ -76,12 +76,12 @@ impl Settings {
     ///
     /// # Errors
     /// Names the first that does not fit, and what would.
-    pub(crate) fn read(
+    pub(crate) fn from_variables(
         variables: &Result<Variables, SettingsError>,
     ) -> Result<Self, SettingsError> {
         let variables = variables.as_ref().map_err(Clone::clone)?;
-        let administrator = bearer("admin_token", &variables.admin_token)?;
-        let sweeper = bearer("sweep_token", &variables.sweep_token)?;
+        let administrator = parse_bearer("admin_token", &variables.admin_token)?;
+        let sweeper = parse_bearer("sweep_token", &variables.sweep_token)?;
         let current = master_key("master_key", &variables.master_key)?
             .ok_or(SettingsError::Missing("master_key", KEY_RULE))?;
         let previous: Result<Vec<_>, _> = variables
@@ -91,8 +91,8 @@ impl Settings {
             .collect();
         let keys = Keyring::new(&current, &previous?);
         let tokens = InstallationTokens { administrator, sweeper };
-        let trusted_proxies = networks("trusted_proxies", &variables.trusted_proxies)?;
-        Ok(Self { tokens, trusted_proxies, keys, config: config(variables)? })
+        let trusted_proxies = parse_networks("trusted_proxies", &variables.trusted_proxies)?;
+        Ok(Self { tokens, trusted_proxies, keys, config: engine_config(variables)? })
     }
 }
 
@@ -107,14 +107,18 @@ impl fmt::Debug for Variables {
     }
 }
 
-fn config(variables: &Variables) -> Result<Config, SettingsError> {
-    let max_ttl = duration("max_lease_ttl", &variables.max_lease_ttl, MIN_LEASE_TTL, MAX_TTL)?;
-    let landing = duration("landing_time", &variables.landing_time, Ttl::SECOND, Ttl::HOUR)?;
-    let retention = duration("lease_retention", &variables.lease_retention, Ttl::HOUR, Ttl::YEAR)?;
-    let audit = duration("audit_retention", &variables.audit_retention, Ttl::HOUR, Ttl::YEAR)?;
-    let sweeps = duration("sweep_interval", &variables.sweep_interval, Ttl::SECOND, Ttl::DAY)?;
+fn engine_config(variables: &Variables) -> Result<Config, SettingsError> {
+    let max_ttl =
+        parse_duration("max_lease_ttl", &variables.max_lease_ttl, MIN_LEASE_TTL, MAX_TTL)?;
+    let landing = parse_duration("landing_time", &variables.landing_time, Ttl::SECOND, Ttl::HOUR)?;
+    let retention =
+        parse_duration("lease_retention", &variables.lease_retention, Ttl::HOUR, Ttl::YEAR)?;
+    let audit =
+        parse_duration("audit_retention", &variables.audit_retention, Ttl::HOUR, Ttl::YEAR)?;
+    let sweeps =
+        parse_duration("sweep_interval", &variables.sweep_interval, Ttl::SECOND, Ttl::DAY)?;
     let reconcile = &variables.reconcile_interval;
-    let reconciles = duration("reconcile_interval", reconcile, MIN_LEASE_TTL, Ttl::DAY)?;
+    let reconciles = parse_duration("reconcile_interval", reconcile, MIN_LEASE_TTL, Ttl::DAY)?;
     let origins = VariableOrigins::parse(&variables.target_origins)
         .map_err(|_| SettingsError::Malformed("target_origins", ORIGINS_RULE))?;
     Ok(Config {
@@ -123,13 +127,13 @@ fn config(variables: &Variables) -> Result<Config, SettingsError> {
         retention: retention.map_or(DEFAULT_RETENTION, TimeDelta::from),
         audit_retention: audit.map_or(DEFAULT_AUDIT_RETENTION, TimeDelta::from),
         origins,
-        hold_expired: flag("hold_expired", &variables.hold_expired)?,
+        hold_expired: parse_flag("hold_expired", &variables.hold_expired)?,
         sweep_interval: sweeps.map_or(DEFAULT_SWEEP_INTERVAL, TimeDelta::from),
         reconcile_interval: reconciles.map_or(DEFAULT_RECONCILE_INTERVAL, TimeDelta::from),
     })
 }
 
-fn networks(name: &'static str, text: &str) -> Result<Vec<IpNet>, SettingsError> {
+fn parse_networks(name: &'static str, text: &str) -> Result<Vec<IpNet>, SettingsError> {
     let separator = |c: char| c.is_ascii_whitespace() || c == ',';
     let texts = text.split(separator).filter(|text| !text.is_empty());
     texts
@@ -137,7 +141,7 @@ fn networks(name: &'static str, text: &str) -> Result<Vec<IpNet>, SettingsError>
         .collect()
 }
 
-fn flag(name: &'static str, text: &str) -> Result<bool, SettingsError> {
+fn parse_flag(name: &'static str, text: &str) -> Result<bool, SettingsError> {
     match text.trim() {
         "" | "false" => Ok(false),
         "true" => Ok(true),
@@ -145,7 +149,7 @@ fn flag(name: &'static str, text: &str) -> Result<bool, SettingsError> {
     }
 }
 
-fn duration(
+fn parse_duration(
     name: &'static str,
     text: &str,
     least: Ttl,
@@ -160,13 +164,13 @@ fn duration(
     if (least..=most).contains(&ttl) { Ok(Some(ttl)) } else { Err(malformed()) }
 }
 
-fn bearer(name: &'static str, text: &str) -> Result<Option<BearerToken>, SettingsError> {
+fn parse_bearer(name: &'static str, text: &str) -> Result<Option<BearerToken>, SettingsError> {
     // A file read into a variable brings its trailing newline along.
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Ok(None);
     }
-    BearerToken::of(text).map(Some).ok_or(SettingsError::Malformed(name, TOKEN_RULE))
+    BearerToken::parse(text).map(Some).ok_or(SettingsError::Malformed(name, TOKEN_RULE))
 }
 
 fn master_key(name: &'static str, text: &str) -> Result<Option<MasterKey>, SettingsError> {
@@ -264,7 +268,8 @@ mod tests {
         for (row, (break_one, error)) in cases.into_iter().enumerate() {
             let mut variables = variables();
             break_one(&mut variables);
-            let told = Settings::read(&Ok(variables)).err().map(|error| error.to_string());
+            let told =
+                Settings::from_variables(&Ok(variables)).err().map(|error| error.to_string());
             match (&told, error) {
                 (None, None) => {}
                 (Some(told), Some(error)) => {
@@ -277,7 +282,8 @@ mod tests {
 
     #[test]
     fn what_is_not_set_has_its_default_and_what_is_set_holds() {
-        let config = |variables| Settings::read(&Ok(variables)).expect("good variables").config;
+        let config =
+            |variables| Settings::from_variables(&Ok(variables)).expect("good variables").config;
         assert_eq!(config(variables()), Config::default());
         let set = config(Variables {
             max_lease_ttl: "2h".to_owned(),
@@ -290,7 +296,7 @@ mod tests {
             reconcile_interval: "1h".to_owned(),
             ..variables()
         });
-        assert_eq!(set.max_ttl.seconds(), 7200);
+        assert_eq!(set.max_ttl.as_secs(), 7200);
         assert_eq!((set.landing, set.retention), (TimeDelta::seconds(90), TimeDelta::hours(1)));
         assert_eq!(set.audit_retention, TimeDelta::hours(2));
         assert!(set.hold_expired);
@@ -299,13 +305,13 @@ mod tests {
         let variable = "target_a".to_owned().try_into().expect("a variable");
         for (url, allowed) in [("https://a.example:6443/x", true), ("https://a.example", false)] {
             let url = url.to_owned().try_into().expect("a url");
-            assert_eq!(set.origins.allow(&variable, &url), allowed, "{url}");
+            assert_eq!(set.origins.is_allowed(&variable, &url), allowed, "{url}");
         }
     }
 
     #[test]
     fn variables_are_never_printed() {
-        let printed = format!("{:?} {:?}", variables(), Settings::read(&Ok(variables())));
+        let printed = format!("{:?} {:?}", variables(), Settings::from_variables(&Ok(variables())));
         assert!(!printed.contains(&variables().admin_token), "{printed}");
         assert!(!printed.contains(&variables().master_key), "{printed}");
     }

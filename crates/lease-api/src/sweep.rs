@@ -6,8 +6,8 @@ use http::{Extensions, Response, StatusCode};
 use lease_engine::{Engine, Ports, RefusedToken, StoreError, SweepOptions, SweepReport};
 
 use self::json::{ReportJson, SweptJson};
-use crate::input::Nothing;
-use crate::list::Query;
+use crate::input::EmptyObject;
+use crate::list::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::settings::Settings;
 use crate::{Body, SettingsError, Variables, input, respond};
@@ -31,8 +31,10 @@ pub async fn sweep_now<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
 ) -> Result<SweepReport, SweepError> {
-    let settings = Settings::read(variables)?;
-    Ok(Engine::new(ports, settings.keys, settings.config).sweep(SweepOptions::default()).await?)
+    let settings = Settings::from_variables(variables)?;
+    Ok(Engine::new(ports, settings.keys, settings.config)
+        .run_sweep(SweepOptions::default())
+        .await?)
 }
 
 /// Does what a request does once it is answered: records that its token was refused, if it was one of ours, and sweeps
@@ -44,7 +46,7 @@ pub async fn after_answer<P: Ports>(
     variables: &Result<Variables, SettingsError>,
     extensions: Extensions,
 ) {
-    let Ok(settings) = Settings::read(variables) else { return };
+    let Ok(settings) = Settings::from_variables(variables) else { return };
     let engine = Engine::new(ports, settings.keys, settings.config);
     record_refused_token(&engine, &extensions);
     if let Err(error) = engine.sweep_if_overdue().await {
@@ -59,7 +61,7 @@ pub async fn after_sweep_answer<P: Ports>(
     variables: &Result<Variables, SettingsError>,
     extensions: Extensions,
 ) {
-    let Ok(settings) = Settings::read(variables) else { return };
+    let Ok(settings) = Settings::from_variables(variables) else { return };
     record_refused_token(&Engine::new(ports, settings.keys, settings.config), &extensions);
 }
 
@@ -73,22 +75,22 @@ fn record_refused_token<P: Ports>(engine: &Engine<P>, extensions: &Extensions) {
 /// `POST /api/v1/sweep`
 pub(crate) async fn sweep_once<P: Ports>(
     engine: &Engine<P>,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (dry_run, reconcile) = (query.flag("dry_run")?, query.flag("reconcile")?);
-    let Nothing {} = input::optional_json(body).await?;
-    let report = engine.sweep(SweepOptions { dry_run, reconcile }).await?;
+    let (dry_run, reconcile) = (query.get_flag("dry_run")?, query.get_flag("reconcile")?);
+    let EmptyObject {} = input::optional_json(body).await?;
+    let report = engine.run_sweep(SweepOptions { dry_run, reconcile }).await?;
     let last_success = engine.last_sweep()?.and_then(|last| last.last_success);
-    let report = ReportJson::of(&report, dry_run).with_last_success(last_success);
-    Ok(respond::json(StatusCode::OK, &report))
+    let report = ReportJson::from_report(&report, dry_run).with_last_success(last_success);
+    Ok(respond::json_response(StatusCode::OK, &report))
 }
 
 /// `GET /api/v1/sweep`
 pub(crate) fn show_sweep<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
     let none = || Problem::new(Code::NotSwept, "no sweep has run on this store yet");
     let swept = engine.last_sweep()?.ok_or_else(none)?;
-    Ok(respond::json(StatusCode::OK, &SweptJson::of(&swept)))
+    Ok(respond::json_response(StatusCode::OK, &SweptJson::from_swept(&swept)))
 }
 
 #[cfg(test)]

@@ -11,28 +11,31 @@ use lease_engine::{Engine, Ports, TargetDefinition, TargetDeletion, WriteOff};
 use serde::{Deserialize, Serialize};
 
 use self::json::{CheckJson, ClusterJson, TargetInput, TargetJson};
-use crate::input::Nothing;
-use crate::list::{List, Query, Window};
+use crate::input::EmptyObject;
+use crate::list::{ListJson, PageWindow, QueryParameters};
 use crate::problem::Problem;
 use crate::{Body, input, respond};
 
 /// `PUT /api/v1/targets/{name}`
-pub(crate) async fn put<P: Ports>(
+pub(crate) async fn put_target<P: Ports>(
     engine: &Engine<P>,
     name: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name: TargetName = input::name(name)?;
-    let is_rehearsed = query.flag("dry_run")?;
-    let input: TargetInput = input::json(body).await?;
-    input.check()?;
-    let definition = input.define(name);
+    let name: TargetName = input::parse_name(name)?;
+    let is_rehearsed = query.get_flag("dry_run")?;
+    let input: TargetInput = input::read_json(body).await?;
+    input.check_input()?;
+    let definition = input.into_definition(name);
     if is_rehearsed {
-        return Ok(respond::json(StatusCode::OK, &put_with(&engine.rehearsing(), definition)?.1));
+        return Ok(respond::json_response(
+            StatusCode::OK,
+            &put_with(&engine.rehearsing_engine(), definition)?.1,
+        ));
     }
     let (status, json) = put_with(engine, definition)?;
-    Ok(respond::json(status, &json))
+    Ok(respond::json_response(status, &json))
 }
 
 fn put_with<P: Ports>(
@@ -41,39 +44,42 @@ fn put_with<P: Ports>(
 ) -> Result<(StatusCode, TargetJson), Problem> {
     let put = engine.put_target(definition)?;
     // Read again: the cluster that was met before is known still.
-    let json = TargetJson::of(engine.target(&put.definition.name)?);
+    let json = TargetJson::from_target(engine.get_target(&put.definition.name)?);
     Ok((respond::status_of(&put.change), json.with_change(put.change)))
 }
 
 /// `GET /api/v1/targets/{name}`
-pub(crate) fn show<P: Ports>(engine: &Engine<P>, name: &str) -> Result<Response<Vec<u8>>, Problem> {
-    let known = engine.target(&input::name(name)?)?;
-    Ok(respond::json(StatusCode::OK, &TargetJson::of(known)))
+pub(crate) fn show_target<P: Ports>(
+    engine: &Engine<P>,
+    name: &str,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let known = engine.get_target(&input::parse_name(name)?)?;
+    Ok(respond::json_response(StatusCode::OK, &TargetJson::from_target(known)))
 }
 
 /// `GET /api/v1/targets`
-pub(crate) fn list<P: Ports>(
+pub(crate) fn list_targets<P: Ports>(
     engine: &Engine<P>,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let Window { from, limit } = Window::read(query)?;
+    let PageWindow { from, limit } = PageWindow::from_query(query)?;
     let page = engine.list_targets(from, limit)?;
-    let list = List::of(page, TargetJson::of);
-    Ok(respond::json(StatusCode::OK, &list))
+    let list = ListJson::from_page(page, TargetJson::from_target);
+    Ok(respond::json_response(StatusCode::OK, &list))
 }
 
 /// `DELETE /api/v1/targets/{name}`
-pub(crate) async fn delete<P: Ports>(
+pub(crate) async fn delete_target<P: Ports>(
     engine: &Engine<P>,
     name: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name = input::name(name)?;
-    Ok(match engine.delete_target(&name, query.flag("revoke")?).await? {
+    let name = input::parse_name(name)?;
+    Ok(match engine.delete_target(&name, query.get_flag("revoke")?).await? {
         TargetDeletion::Gone => respond::no_content(),
         TargetDeletion::Retired => {
-            let known = engine.target(&name)?;
-            respond::json(StatusCode::ACCEPTED, &TargetJson::of(known))
+            let known = engine.get_target(&name)?;
+            respond::json_response(StatusCode::ACCEPTED, &TargetJson::from_target(known))
         }
     })
 }
@@ -91,10 +97,10 @@ pub(crate) async fn accept_cluster<P: Ports>(
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name = input::name(name)?;
-    let AcceptInput { uid } = input::json(body).await?;
+    let name = input::parse_name(name)?;
+    let AcceptInput { uid } = input::read_json(body).await?;
     let cluster = engine.accept_cluster(&name, &uid)?;
-    Ok(respond::json(StatusCode::OK, &ClusterJson::from(cluster)))
+    Ok(respond::json_response(StatusCode::OK, &ClusterJson::from(cluster)))
 }
 
 /// Why a cluster is given up.
@@ -116,27 +122,27 @@ pub(crate) async fn write_off<P: Ports>(
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let name = input::name(name)?;
-    let WriteOffInput { reason } = input::json(body).await?;
+    let name = input::parse_name(name)?;
+    let WriteOffInput { reason } = input::read_json(body).await?;
     if reason.as_str().trim().is_empty() {
-        return Err(Problem::field(
+        return Err(Problem::for_field(
             "/reason".to_owned(),
             "say why the cluster is given up".to_owned(),
         ));
     }
     let WriteOff { ended, more } = engine.write_off(&name, reason.as_str())?;
-    Ok(respond::json(StatusCode::OK, &WriteOffJson { ended, more }))
+    Ok(respond::json_response(StatusCode::OK, &WriteOffJson { ended, more }))
 }
 
 /// `POST /api/v1/targets/{name}/check`
-pub(crate) async fn check<P: Ports>(
+pub(crate) async fn check_target<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let Nothing {} = input::optional_json(body).await?;
-    let check = engine.check_target(&input::name(name)?).await?;
-    Ok(respond::json(StatusCode::OK, &CheckJson::from(check)))
+    let EmptyObject {} = input::optional_json(body).await?;
+    let check = engine.check_target(&input::parse_name(name)?).await?;
+    Ok(respond::json_response(StatusCode::OK, &CheckJson::from(check)))
 }
 
 #[cfg(test)]

@@ -138,13 +138,13 @@ impl Installation {
     /// All that is in the store, as text.
     pub(crate) fn stored(&self) -> String {
         let value = |key: &String| self.ports.store.get(key).expect("reads").unwrap_or_default();
-        let keys = self.ports.store.keys();
+        let keys = self.ports.store.list_keys();
         keys.iter().map(|key| String::from_utf8_lossy(&value(key)).into_owned()).collect()
     }
 
     /// All that is in the store but the events of refusals, and what counts them.
     pub(crate) fn all_but_events(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut contents = self.ports.store.contents();
+        let mut contents = self.ports.store.all_contents();
         let events =
             ["event.audit.", "count.audit", "count.refusals.", "count.expiring.", "expiring."];
         contents.retain(|key, _| !events.iter().any(|prefix| key.starts_with(prefix)));
@@ -170,13 +170,13 @@ impl Installation {
             None => Ok(self.variables.clone()),
         };
         let store = &self.ports.store;
-        let before = (store.reads(), store.writes());
+        let before = (store.read_count(), store.write_count());
         let response = if path.starts_with("/api/v1/sweep") {
-            block_on(crate::sweep(ports, &variables, head, body))
+            block_on(crate::serve_sweep(ports, &variables, head, body))
         } else {
-            block_on(crate::leases(ports, &variables, head, body))
+            block_on(crate::serve_leases(ports, &variables, head, body))
         };
-        let cost = (store.reads() - before.0, store.writes() - before.1);
+        let cost = (store.read_count() - before.0, store.write_count() - before.1);
         let answer = Answer { cost, ..Answer::of(&response) };
         let extensions = response.into_parts().0.extensions;
         block_on(crate::after_sweep_answer(self.ports.clone(), &variables, extensions));
@@ -231,7 +231,7 @@ impl Answer {
 struct Sent(Result<Vec<u8>, BodyError>);
 
 impl Body for Sent {
-    async fn read(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+    async fn read_bytes(self, limit: usize) -> Result<Vec<u8>, BodyError> {
         self.0.and_then(|body| if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(body) })
     }
 }
@@ -239,7 +239,7 @@ impl Body for Sent {
 struct Unread;
 
 impl Body for Unread {
-    async fn read(self, _limit: usize) -> Result<Vec<u8>, BodyError> {
+    async fn read_bytes(self, _limit: usize) -> Result<Vec<u8>, BodyError> {
         panic!("the body of a stranger is read")
     }
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ServiceAccountName;
-use crate::rbac::{KeptManifest, Manifest, RoleKind, RoleRef, Rules, RulesError, UnreadManifest};
+use crate::rbac::{
+    ExistingRole, KeptManifest, Manifest, RoleKind, Rules, RulesError, UnreadManifest,
+};
 
 /// Whose token is leased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,25 +16,25 @@ pub enum Account {
         /// The name of the account.
         name: ServiceAccountName,
         /// True if each token is bound to a Secret of its own, whose deletion ends it.
-        #[serde(default = "revocable")]
+        #[serde(default = "default_revocable")]
         revocable: bool,
     },
     /// A `ServiceAccount` of the lease's own.
-    Temporary(Temporary),
+    Temporary(TemporaryAccount),
 }
 
 /// An account that is made for one lease, and what it may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RawTemporary", into = "RawTemporary")]
-pub struct Temporary {
-    scope: Scope,
-    grant: Grant,
+#[serde(try_from = "RawTemporaryAccount", into = "RawTemporaryAccount")]
+pub struct TemporaryAccount {
+    scope: AccountScope,
+    grant: AccountRights,
 }
 
 /// The scope of a temporary account's rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scope {
+pub enum AccountScope {
     /// In the namespace of the lease.
     Namespace,
     /// In the whole cluster.
@@ -41,9 +43,9 @@ pub enum Scope {
 
 /// The rights of a temporary account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grant {
+pub enum AccountRights {
     /// The rights of a role that exists.
-    Role(RoleRef),
+    Role(ExistingRole),
     /// The rights of these rules; a role is made of them for each lease.
     Rules(Rules),
     /// The rights of this manifest's role; it is made for each lease.
@@ -55,7 +57,7 @@ pub enum Grant {
 
 /// Why a temporary account cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GrantError {
+pub enum TemporaryAccountError {
     /// None of them, or several.
     #[error("a temporary account has exactly one of `role`, `rules` and `manifest`")]
     ExactlyOne,
@@ -77,49 +79,51 @@ pub enum GrantError {
     Rules(#[from] RulesError),
 }
 
-impl Temporary {
+impl TemporaryAccount {
     /// An account that may in `scope` what `grant` says.
     ///
     /// # Errors
     /// Refuses what Kubernetes would refuse for each lease.
-    pub fn new(scope: Scope, grant: Grant) -> Result<Self, GrantError> {
+    pub fn new(scope: AccountScope, grant: AccountRights) -> Result<Self, TemporaryAccountError> {
         match &grant {
-            Grant::Role(role) if scope == Scope::Cluster && role.kind == RoleKind::Role => {
-                return Err(GrantError::RoleInCluster);
+            AccountRights::Role(role)
+                if scope == AccountScope::Cluster && role.kind == RoleKind::Role =>
+            {
+                return Err(TemporaryAccountError::RoleInCluster);
             }
-            Grant::Rules(rules) => rules.fit(scope.role_kind())?,
-            Grant::Manifest(manifest) => {
-                if manifest.cluster_wide() != (scope == Scope::Cluster) {
+            AccountRights::Rules(rules) => rules.check_kind(scope.role_kind())?,
+            AccountRights::Manifest(manifest) => {
+                if manifest.cluster_wide() != (scope == AccountScope::Cluster) {
                     let binding =
                         if manifest.cluster_wide() { "ClusterRoleBinding" } else { "RoleBinding" };
-                    return Err(GrantError::Binding { scope: scope.as_str(), binding });
+                    return Err(TemporaryAccountError::Binding { scope: scope.as_str(), binding });
                 }
             }
-            Grant::Role(_) | Grant::Unread(_) => {}
+            AccountRights::Role(_) | AccountRights::Unread(_) => {}
         }
         Ok(Self { scope, grant })
     }
 
     /// Returns the scope of its rights.
     #[must_use]
-    pub fn scope(&self) -> Scope {
+    pub fn scope(&self) -> AccountScope {
         self.scope
     }
 
     /// Returns its rights.
     #[must_use]
-    pub fn grant(&self) -> &Grant {
+    pub fn grant(&self) -> &AccountRights {
         &self.grant
     }
 }
 
-impl Scope {
+impl AccountScope {
     /// The kind of role that gives rights there.
     #[must_use]
     pub fn role_kind(self) -> RoleKind {
         match self {
-            Scope::Namespace => RoleKind::Role,
-            Scope::Cluster => RoleKind::ClusterRole,
+            AccountScope::Namespace => RoleKind::Role,
+            AccountScope::Cluster => RoleKind::ClusterRole,
         }
     }
 
@@ -127,56 +131,56 @@ impl Scope {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Scope::Namespace => "namespace",
-            Scope::Cluster => "cluster",
+            AccountScope::Namespace => "namespace",
+            AccountScope::Cluster => "cluster",
         }
     }
 }
 
-/// [`Temporary`] as it is written, before it is checked.
+/// [`TemporaryAccount`] as it is written, before it is checked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawTemporary {
-    scope: Scope,
+struct RawTemporaryAccount {
+    scope: AccountScope,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    role: Option<RoleRef>,
+    role: Option<ExistingRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rules: Option<Rules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     manifest: Option<KeptManifest>,
 }
 
-impl TryFrom<RawTemporary> for Temporary {
-    type Error = GrantError;
+impl TryFrom<RawTemporaryAccount> for TemporaryAccount {
+    type Error = TemporaryAccountError;
 
-    fn try_from(raw: RawTemporary) -> Result<Self, GrantError> {
+    fn try_from(raw: RawTemporaryAccount) -> Result<Self, TemporaryAccountError> {
         let grant = match (raw.role, raw.rules, raw.manifest) {
-            (Some(role), None, None) => Grant::Role(role),
-            (None, Some(rules), None) => Grant::Rules(rules),
-            (None, None, Some(KeptManifest::Read(manifest))) => Grant::Manifest(manifest),
-            (None, None, Some(KeptManifest::Unread(unread))) => Grant::Unread(unread),
-            _ => return Err(GrantError::ExactlyOne),
+            (Some(role), None, None) => AccountRights::Role(role),
+            (None, Some(rules), None) => AccountRights::Rules(rules),
+            (None, None, Some(KeptManifest::Read(manifest))) => AccountRights::Manifest(manifest),
+            (None, None, Some(KeptManifest::Unread(unread))) => AccountRights::Unread(unread),
+            _ => return Err(TemporaryAccountError::ExactlyOne),
         };
         Self::new(raw.scope, grant)
     }
 }
 
-impl From<Temporary> for RawTemporary {
-    fn from(temporary: Temporary) -> Self {
-        let Temporary { scope, grant } = temporary;
+impl From<TemporaryAccount> for RawTemporaryAccount {
+    fn from(temporary: TemporaryAccount) -> Self {
+        let TemporaryAccount { scope, grant } = temporary;
         let (mut role, mut rules, mut manifest) = (None, None, None);
         match grant {
-            Grant::Role(it) => role = Some(it),
-            Grant::Rules(it) => rules = Some(it),
-            Grant::Manifest(it) => manifest = Some(KeptManifest::Read(it)),
-            Grant::Unread(it) => manifest = Some(KeptManifest::Unread(it)),
+            AccountRights::Role(it) => role = Some(it),
+            AccountRights::Rules(it) => rules = Some(it),
+            AccountRights::Manifest(it) => manifest = Some(KeptManifest::Read(it)),
+            AccountRights::Unread(it) => manifest = Some(KeptManifest::Unread(it)),
         }
         Self { scope, role, rules, manifest }
     }
 }
 
 /// Tokens that can be taken back are what is leased if nothing else is said.
-fn revocable() -> bool {
+fn default_revocable() -> bool {
     true
 }
 

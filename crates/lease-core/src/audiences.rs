@@ -57,8 +57,8 @@ impl Audiences {
     /// # Errors
     /// Refuses too many, and one twice in the same list.
     pub fn new(default: Vec<Audience>, allowed: Vec<Audience>) -> Result<Self, AudienceError> {
-        check(&default)?;
-        check(&allowed)?;
+        check_audiences(&default)?;
+        check_audiences(&allowed)?;
         Ok(Self { default, allowed })
     }
 
@@ -68,12 +68,15 @@ impl Audiences {
     ///
     /// # Errors
     /// Names one that is not allowed, or is asked for twice.
-    pub fn grant(&self, asked: Option<Vec<Audience>>) -> Result<Vec<Audience>, AudienceError> {
+    pub fn grant_audiences(
+        &self,
+        asked: Option<Vec<Audience>>,
+    ) -> Result<Vec<Audience>, AudienceError> {
         let asked = asked.unwrap_or_default();
         if asked.is_empty() {
             return Ok(self.default.clone());
         }
-        check(&asked)?;
+        check_audiences(&asked)?;
         let allowed = |a: &Audience| self.default.contains(a) || self.allowed.contains(a);
         match asked.iter().find(|audience| !allowed(audience)) {
             Some(audience) => Err(AudienceError::NotAllowed(audience.clone())),
@@ -88,7 +91,7 @@ impl Audiences {
     }
 
     /// All that a lease may name, and those that it is given if it names none; one may be there twice.
-    pub fn all(&self) -> impl Iterator<Item = &Audience> {
+    pub fn all_audiences(&self) -> impl Iterator<Item = &Audience> {
         self.default.iter().chain(&self.allowed)
     }
 
@@ -99,7 +102,7 @@ impl Audiences {
     }
 }
 
-fn check(audiences: &[Audience]) -> Result<(), AudienceError> {
+fn check_audiences(audiences: &[Audience]) -> Result<(), AudienceError> {
     if audiences.len() > MAX_AUDIENCES {
         return Err(AudienceError::Count);
     }
@@ -210,7 +213,7 @@ mod tests {
             ),
         ] {
             let terms = Audiences::new(audiences(default), audiences(allowed)).expect("good");
-            let got = terms.grant(asked.map(audiences));
+            let got = terms.grant_audiences(asked.map(audiences));
             assert_eq!(got, granted.map(audiences), "{default:?}, {allowed:?}, asked {asked:?}");
         }
     }

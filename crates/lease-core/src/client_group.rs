@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hmac::Mac as _;
 
 use crate::Keyring;
-use crate::seal::encode;
-use crate::stamp::mac;
+use crate::seal::encode_context;
+use crate::stamp::hmac_sha256;
 
 /// The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
 ///
@@ -29,11 +29,11 @@ pub struct ClientGroup(u16);
 impl ClientNetwork {
     /// The network of an address.
     #[must_use]
-    pub fn of(address: Option<IpAddr>) -> Self {
+    pub fn from_address(address: Option<IpAddr>) -> Self {
         match address {
             None => Self::Unknown,
             Some(IpAddr::V4(address)) => Self::V4(address),
-            Some(IpAddr::V6(address)) => match embedded(address) {
+            Some(IpAddr::V6(address)) => match embedded_ipv4(address) {
                 Some(address) => Self::V4(address),
                 None => Self::V6(Ipv6Addr::from_bits(address.to_bits() & !HOST_BITS)),
             },
@@ -43,7 +43,7 @@ impl ClientNetwork {
 
 /// Returns the IPv4 address that is written as an IPv6 address: mapped (RFC 4291 §2.5.5.2), or as a translator before
 /// an IPv6 network writes it (RFC 6052 §2.1). All of them are in two networks, which are not those of one client.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let is_translated = address.to_bits() >> 32 == TRANSLATED;
     let low = u32::try_from(address.to_bits() & u128::from(u32::MAX)).ok();
     let translated = low.filter(|_| is_translated).map(Ipv4Addr::from_bits);
@@ -65,7 +65,9 @@ impl Keyring {
     pub fn client_group(&self, network: ClientNetwork, minute: i64) -> ClientGroup {
         let (network, minute) = (network.to_string(), minute.to_string());
         let parts = ["kubelease client group v1", network.as_str(), minute.as_str()];
-        let code = mac(self.current().mac_key(), &encode(&parts)).finalize().into_bytes();
+        let code = hmac_sha256(self.current_key().mac_key(), &encode_context(&parts))
+            .finalize()
+            .into_bytes();
         ClientGroup(u16::from_be_bytes([code[0], code[1]]) % ClientGroup::COUNT)
     }
 }
@@ -113,10 +115,10 @@ mod tests {
             ("::1", "::"),
             ("::192.0.2.1", "::"),
         ] {
-            let of = ClientNetwork::of(Some(address.parse().expect("an address")));
+            let of = ClientNetwork::from_address(Some(address.parse().expect("an address")));
             assert_eq!(of.to_string(), network, "{address}");
         }
-        assert_eq!(ClientNetwork::of(None).to_string(), "unknown");
+        assert_eq!(ClientNetwork::from_address(None).to_string(), "unknown");
     }
 
     #[test]

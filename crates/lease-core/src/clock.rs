@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterClock {
     /// The last time that is believed.
-    believed: Reading,
+    believed: ClockReading,
     /// The first reading of a time that nothing explains.
-    jumped: Option<Reading>,
+    jumped: Option<ClockReading>,
 }
 
 /// Two clocks, read at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Reading {
+struct ClockReading {
     host: DateTime<Utc>,
     cluster: DateTime<Utc>,
 }
@@ -26,20 +26,20 @@ impl ClusterClock {
     /// The state after the cluster has told its time for the first time.
     #[must_use]
     pub fn new(host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
-        Self { believed: Reading { host, cluster }, jumped: None }
+        Self { believed: ClockReading { host, cluster }, jumped: None }
     }
 
     /// The time by the cluster's clock, when the host's says `host`.
     ///
     /// `Date` headers are in whole seconds, and old by the time they are read: so little apart is not apart.
     #[must_use]
-    pub fn at(&self, host: DateTime<Utc>) -> DateTime<Utc> {
-        host + self.offset()
+    pub fn cluster_time(&self, host: DateTime<Utc>) -> DateTime<Utc> {
+        host + self.clock_offset()
     }
 
     /// By how much the cluster's clock is ahead of the host's.
-    fn offset(&self) -> TimeDelta {
-        let Reading { host, cluster } = self.believed;
+    fn clock_offset(&self) -> TimeDelta {
+        let ClockReading { host, cluster } = self.believed;
         let offset = cluster - host;
         if offset.abs() <= RESOLUTION { TimeDelta::zero() } else { offset }
     }
@@ -56,8 +56,8 @@ impl ClusterClock {
     /// If it is ahead of what has passed, that is believed only once it has gone on so for a while: the
     /// lives of all leases hang on it. A clock that was put back is believed at once, for it ends nothing.
     #[must_use]
-    pub fn told(&self, host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
-        let told = Reading { host, cluster };
+    pub fn with_reading(&self, host: DateTime<Utc>, cluster: DateTime<Utc>) -> Self {
+        let told = ClockReading { host, cluster };
         let passed = match host - self.believed.host {
             passed if passed >= TimeDelta::zero() => passed,
             // The host's clock was put back: nobody knows how much has passed.
@@ -76,8 +76,9 @@ impl ClusterClock {
 
     /// Returns true if it differs enough from `known` to be stored in its place.
     #[must_use]
-    pub fn differs(&self, known: &Self) -> bool {
-        self.offset() != known.offset() && (self.offset() - known.offset()).abs() > RESOLUTION
+    pub fn differs_from(&self, known: &Self) -> bool {
+        self.clock_offset() != known.clock_offset()
+            && (self.clock_offset() - known.clock_offset()).abs() > RESOLUTION
             || self.jumped != known.jumped
             || (self.believed.host - known.believed.host).abs() > REFRESH
     }
@@ -104,7 +105,7 @@ mod tests {
     }
 
     fn seconds(clock: &ClusterClock, host: i64) -> i64 {
-        (clock.at(at(host)) - at(0)).num_seconds()
+        (clock.cluster_time(at(host)) - at(0)).num_seconds()
     }
 
     #[test]
@@ -136,7 +137,7 @@ mod tests {
         ];
         let mut clock = ClusterClock::new(at(0), at(0));
         for (host, cluster, jumped, known) in rows {
-            clock = clock.told(at(host), at(cluster));
+            clock = clock.with_reading(at(host), at(cluster));
             assert_eq!(
                 (clock.has_jumped(), seconds(&clock, host)),
                 (jumped, known),
@@ -148,15 +149,15 @@ mod tests {
     #[test]
     fn a_host_s_clock_that_is_set_is_no_jump_of_the_cluster_s() {
         for host in [3600, -3600, 31_536_000, -31_536_000] {
-            let clock = ClusterClock::new(at(0), at(0)).told(at(host), at(60));
+            let clock = ClusterClock::new(at(0), at(0)).with_reading(at(host), at(60));
             assert!(!clock.has_jumped(), "{host}");
             assert_eq!(seconds(&clock, host + 5), 65, "{host}");
         }
         // While a jump is held, the host's clock may not hold it for ever.
-        let clock = ClusterClock::new(at(0), at(0)).told(at(10), at(86_400));
+        let clock = ClusterClock::new(at(0), at(0)).with_reading(at(10), at(86_400));
         assert!(clock.has_jumped());
-        assert!(clock.told(at(-90_000), at(86_990)).has_jumped());
-        assert!(!clock.told(at(-90_000), at(87_000)).has_jumped());
+        assert!(clock.with_reading(at(-90_000), at(86_990)).has_jumped());
+        assert!(!clock.with_reading(at(-90_000), at(87_000)).has_jumped());
     }
 
     #[test]
@@ -170,8 +171,8 @@ mod tests {
             (3601, 3601, true),
             (9, 999, true),
         ] {
-            let told = known.told(at(host), at(cluster));
-            assert_eq!(told.differs(&known), news, "at {host}, told {cluster}");
+            let told = known.with_reading(at(host), at(cluster));
+            assert_eq!(told.differs_from(&known), news, "at {host}, told {cluster}");
         }
     }
 }

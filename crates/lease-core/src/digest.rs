@@ -2,13 +2,13 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::seal::encode;
-use crate::stamp::hex;
+use crate::seal::encode_context;
+use crate::stamp::encode_hex;
 
 /// Returns the SHA-256 of several texts, in 64 hexadecimal digits. No other texts have the same, however they are cut.
 #[must_use]
-pub fn digest(parts: &[&str]) -> String {
-    hex(&Sha256::digest(encode(parts)))
+pub fn digest_texts(parts: &[&str]) -> String {
+    encode_hex(&Sha256::digest(encode_context(parts)))
 }
 
 #[cfg(test)]
@@ -17,7 +17,8 @@ mod tests {
 
     #[test]
     fn texts_that_differ_in_where_they_are_cut_differ() {
-        let digests = [&["ab", "c"][..], &["a", "bc"], &["abc"], &["abc", ""], &[]].map(digest);
+        let digests =
+            [&["ab", "c"][..], &["a", "bc"], &["abc"], &["abc", ""], &[]].map(digest_texts);
         for (index, one) in digests.iter().enumerate() {
             assert_eq!(one.len(), 64);
             assert!(digests[..index].iter().all(|other| other != one), "{index}");

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::rbac::{Danger, ManifestError, NotWaived, PolicyRule, Reach, Waivers};
 use crate::{
-    Account, Annotations, Audiences, Description, DynamicSecretName, Grant, Labels, Lifetimes,
-    LifetimesError, MAX_TTL, MaxLiveLeases, Mode, NameTemplate, Namespace, NamespaceMatch,
-    NamespacePattern, NamespaceSelector, Namespaces, NamespacesError, Scope, ServiceAccountName,
-    Tag, Tags, TargetName, Ttl,
+    Account, AccountRights, AccountScope, Annotations, Audiences, Description, DynamicSecretName,
+    Labels, LeaseMode, Lifetimes, LifetimesError, MAX_TTL, MaxLiveLeases, NameTemplate, Namespace,
+    NamespaceMatch, NamespacePattern, NamespaceSelector, Namespaces, NamespacesError,
+    ServiceAccountName, Tag, Tags, TargetName, Ttl,
 };
 
 /// A dynamic secret: whose tokens may be leased on a target, where, for how long and on which
@@ -18,7 +18,7 @@ pub struct DynamicSecret {
     /// The name of the dynamic secret.
     pub name: DynamicSecretName,
     /// The definition.
-    pub definition: Definition,
+    pub definition: DynamicSecretDefinition,
     /// True if its target was put with it, under its own name.
     pub inline_target: bool,
     /// When it was first put.
@@ -29,9 +29,9 @@ pub struct DynamicSecret {
 
 /// The definition of a dynamic secret: parts that hold together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "DefinitionParts", into = "DefinitionParts")]
-pub struct Definition {
-    parts: DefinitionParts,
+#[serde(try_from = "DynamicSecretSpec", into = "DynamicSecretSpec")]
+pub struct DynamicSecretDefinition {
+    parts: DynamicSecretSpec,
     namespaces: Namespaces,
     lifetimes: Lifetimes,
 }
@@ -39,7 +39,7 @@ pub struct Definition {
 /// The parts of a definition as they are written, each good by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `target`, `account` and `namespaces`")]
-pub struct DefinitionParts {
+pub struct DynamicSecretSpec {
     /// The target it is for.
     pub target: TargetName,
     /// Whose token is leased.
@@ -110,7 +110,7 @@ pub enum OnChange {
 
 /// Why parts do not hold together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DefinitionError {
+pub enum DynamicSecretDefinitionError {
     /// The namespaces do not.
     #[error(transparent)]
     Namespaces(#[from] NamespacesError),
@@ -131,12 +131,12 @@ pub enum DefinitionError {
     Dangerous(#[from] NotWaived),
 }
 
-impl Definition {
+impl DynamicSecretDefinition {
     /// The definition that these parts make, if nobody has to weigh what it grants.
     ///
     /// # Errors
     /// Says which part does not fit, and what would.
-    pub fn new(parts: DefinitionParts) -> Result<Self, DefinitionError> {
+    pub fn new(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
         parts.check_manifest()?;
         let definition = Self::from_parts(parts)?;
         definition.check_dangers()?;
@@ -144,7 +144,7 @@ impl Definition {
     }
 
     /// The definition that these parts make, whatever it grants.
-    fn from_parts(parts: DefinitionParts) -> Result<Self, DefinitionError> {
+    fn from_parts(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
         let namespaces = Namespaces::new(
             parts.namespaces.clone(),
             parts.namespace_selector.clone(),
@@ -152,7 +152,7 @@ impl Definition {
         )?;
         if matches!(parts.account, Account::Existing { .. }) && namespaces.literal_only().is_none()
         {
-            return Err(DefinitionError::ExistingAnywhere);
+            return Err(DynamicSecretDefinitionError::ExistingAnywhere);
         }
         // What is said bounds what is not: a default alone may be longer than our maximum, and so on.
         let max = parts.max_ttl;
@@ -160,13 +160,13 @@ impl Definition {
         let default = parts.default_ttl.unwrap_or(DEFAULT_TTL.min(max));
         let revocable = parts.is_revocable();
         let lifetimes = Lifetimes::new(default, max, revocable, MAX_TTL)?;
-        let parts = DefinitionParts { default_ttl: Some(default), max_ttl: Some(max), ..parts };
+        let parts = DynamicSecretSpec { default_ttl: Some(default), max_ttl: Some(max), ..parts };
         Ok(Self { parts, namespaces, lifetimes })
     }
 
     /// Returns its parts, with defaults for lifetimes that were left out.
     #[must_use]
-    pub fn parts(&self) -> &DefinitionParts {
+    pub fn spec(&self) -> &DynamicSecretSpec {
         &self.parts
     }
 
@@ -199,14 +199,14 @@ impl Definition {
 
     /// Returns the kind of credential that its leases are.
     #[must_use]
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> LeaseMode {
         match &self.parts.account {
-            Account::Existing { revocable: false, .. } => Mode::Plain,
-            Account::Existing { .. } => Mode::Existing,
-            Account::Temporary(temporary) if temporary.scope() == Scope::Cluster => {
-                Mode::TemporaryInCluster
+            Account::Existing { revocable: false, .. } => LeaseMode::Plain,
+            Account::Existing { .. } => LeaseMode::Existing,
+            Account::Temporary(temporary) if temporary.scope() == AccountScope::Cluster => {
+                LeaseMode::TemporaryInCluster
             }
-            Account::Temporary(_) => Mode::TemporaryInNamespace,
+            Account::Temporary(_) => LeaseMode::TemporaryInNamespace,
         }
     }
 
@@ -227,8 +227,8 @@ impl Definition {
     pub fn warnings(&self) -> &[String] {
         match &self.parts.account {
             Account::Temporary(temporary) => match temporary.grant() {
-                Grant::Manifest(manifest) => manifest.warnings(),
-                Grant::Role(_) | Grant::Rules(_) | Grant::Unread(_) => &[],
+                AccountRights::Manifest(manifest) => manifest.warnings(),
+                AccountRights::Role(_) | AccountRights::Rules(_) | AccountRights::Unread(_) => &[],
             },
             Account::Existing { .. } => &[],
         }
@@ -244,7 +244,7 @@ impl Definition {
 
     /// Returns if all that the role holds which is bound is waived by its name, now and later.
     #[must_use]
-    pub fn waives_role(&self, role: &crate::rbac::RoleRef) -> bool {
+    pub fn waives_role(&self, role: &crate::rbac::ExistingRole) -> bool {
         self.parts.allow_dangerous.waive_role(role)
     }
 
@@ -262,10 +262,12 @@ impl Definition {
     #[must_use]
     pub fn reach(&self) -> Reach {
         match &self.parts.account {
-            Account::Temporary(temporary) if temporary.scope() == Scope::Cluster => {
-                Reach::cluster()
+            Account::Temporary(temporary) if temporary.scope() == AccountScope::Cluster => {
+                Reach::in_cluster()
             }
-            Account::Temporary(_) | Account::Existing { .. } => Reach::namespaces(&self.namespaces),
+            Account::Temporary(_) | Account::Existing { .. } => {
+                Reach::in_namespaces(&self.namespaces)
+            }
         }
     }
 
@@ -277,32 +279,34 @@ impl Definition {
         let Account::Temporary(temporary) = &self.parts.account else { return Ok(()) };
         let waivers = &self.parts.allow_dangerous;
         match temporary.grant() {
-            Grant::Role(role) => waivers.check_role(role, rules, reach),
-            Grant::Rules(rules) => waivers.check_rules(rules.as_slice(), reach),
-            Grant::Manifest(manifest) => waivers.check_rules(manifest.rules().as_slice(), reach),
+            AccountRights::Role(role) => waivers.check_role(role, rules, reach),
+            AccountRights::Rules(rules) => waivers.check_rules(rules.as_slice(), reach),
+            AccountRights::Manifest(manifest) => {
+                waivers.check_rules(manifest.rules().as_slice(), reach)
+            }
             // It grants nothing.
-            Grant::Unread(_) => Ok(()),
+            AccountRights::Unread(_) => Ok(()),
         }
     }
 
     /// Returns the dangers of a grant that are not refused in its reach, and still worth a warning;
     /// `rules` are those of a role that is bound.
     #[must_use]
-    pub fn cautions(&self, rules: &[PolicyRule]) -> Vec<Danger> {
+    pub fn find_cautions(&self, rules: &[PolicyRule]) -> Vec<Danger> {
         let Account::Temporary(temporary) = &self.parts.account else { return vec![] };
         let waivers = &self.parts.allow_dangerous;
         let rules = match temporary.grant() {
-            Grant::Role(role) if waivers.waive_role(role) => return vec![],
-            Grant::Role(_) => rules,
-            Grant::Rules(rules) => rules.as_slice(),
-            Grant::Manifest(manifest) => manifest.rules().as_slice(),
-            Grant::Unread(_) => return vec![],
+            AccountRights::Role(role) if waivers.waive_role(role) => return vec![],
+            AccountRights::Role(_) => rules,
+            AccountRights::Rules(rules) => rules.as_slice(),
+            AccountRights::Manifest(manifest) => manifest.rules().as_slice(),
+            AccountRights::Unread(_) => return vec![],
         };
-        waivers.cautions(rules, self.reach())
+        waivers.unwaived_cautions(rules, self.reach())
     }
 }
 
-impl DefinitionParts {
+impl DynamicSecretSpec {
     /// Lets a manifest pass that is read.
     ///
     /// A definition that was put earlier may fail, since what is taken for a manifest becomes less.
@@ -312,8 +316,8 @@ impl DefinitionParts {
     pub fn check_manifest(&self) -> Result<(), ManifestError> {
         let Account::Temporary(temporary) = &self.account else { return Ok(()) };
         match temporary.grant() {
-            Grant::Unread(unread) => Err(unread.error().clone()),
-            Grant::Role(_) | Grant::Rules(_) | Grant::Manifest(_) => Ok(()),
+            AccountRights::Unread(unread) => Err(unread.error().clone()),
+            AccountRights::Role(_) | AccountRights::Rules(_) | AccountRights::Manifest(_) => Ok(()),
         }
     }
 
@@ -325,16 +329,16 @@ impl DefinitionParts {
 /// A definition as it was kept. What it grants was weighed when it was put, and is weighed again for each
 /// lease: one that has become dangerous since must still be read, to be shown, changed and taken back. The same
 /// goes for a manifest.
-impl TryFrom<DefinitionParts> for Definition {
-    type Error = DefinitionError;
+impl TryFrom<DynamicSecretSpec> for DynamicSecretDefinition {
+    type Error = DynamicSecretDefinitionError;
 
-    fn try_from(parts: DefinitionParts) -> Result<Self, DefinitionError> {
+    fn try_from(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
         Self::from_parts(parts)
     }
 }
 
-impl From<Definition> for DefinitionParts {
-    fn from(definition: Definition) -> Self {
+impl From<DynamicSecretDefinition> for DynamicSecretSpec {
+    fn from(definition: DynamicSecretDefinition) -> Self {
         definition.parts
     }
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    Bearer, ClusterIdentity, Keyring, Lease, LeaseId, LeasedObject, Marks, Mode, Namespace,
-    ObjectKind, Phase, ServiceAccountName, Stamp,
+    ClusterIdentity, Keyring, Lease, LeaseId, LeaseMode, LeasedObject, Namespace, ObjectKind,
+    ObjectMarks, ObjectRef, OwnershipStamp, Phase, ServiceAccountName,
 };
 
 /// An object that was listed by our labels, which anybody may have written.
@@ -21,20 +21,20 @@ pub struct FoundObject {
     /// When it was created, by the cluster's clock.
     pub created_at: DateTime<Utc>,
     /// The labels and annotations that can be ours.
-    pub marks: Marks,
+    pub marks: ObjectMarks,
 }
 
 /// All that was found of one lease, each of it proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundLease {
     id: LeaseId,
-    objects: Vec<(FoundObject, Stamp)>,
+    objects: Vec<(FoundObject, OwnershipStamp)>,
 }
 
 impl FoundObject {
     /// The lease that it says it is of.
     #[must_use]
-    pub fn lease(&self) -> Option<LeaseId> {
+    pub fn lease_id(&self) -> Option<LeaseId> {
         self.marks.labels.get(crate::LEASE)?.parse().ok()
     }
 
@@ -44,30 +44,30 @@ impl FoundObject {
     /// A MAC does not tell an object from another that somebody makes later under its name, with a copy of
     /// its annotations. The API server sets the time of creation, and nobody else.
     #[must_use]
-    pub fn stamp(
+    pub fn verify_stamp(
         &self,
         cluster: &ClusterIdentity,
         keys: &Keyring,
         longest_issue: TimeDelta,
-    ) -> Option<Stamp> {
-        let bearer = Bearer {
+    ) -> Option<OwnershipStamp> {
+        let bearer = ObjectRef {
             kind: self.kind,
             namespace: self.namespace.as_ref(),
             name: &self.name,
             cluster,
         };
-        if !bearer.is_proved(self.lease()?, &self.marks, keys) {
+        if !bearer.is_proved(self.lease_id()?, &self.marks, keys) {
             return None;
         }
-        let stamp = Stamp::read(&self.marks)?;
+        let stamp = OwnershipStamp::from_marks(&self.marks)?;
         let age = self.created_at - stamp.issued_at;
         (age >= -SKEW && age <= longest_issue + SKEW).then_some(stamp)
     }
 
     /// Returns true if the object is the one of its lease that can be listed and that stores the
     /// expiry.
-    fn is_bearer(&self, mode: Mode) -> bool {
-        mode.bearer() == Some(self.kind)
+    fn is_anchor(&self, mode: LeaseMode) -> bool {
+        mode.anchor_kind() == Some(self.kind)
     }
 
     /// The object as it is recorded of its lease.
@@ -90,7 +90,7 @@ impl FoundLease {
     }
 
     /// Adds what was found and proved.
-    pub fn add(&mut self, object: FoundObject, stamp: Stamp) {
+    pub fn add_object(&mut self, object: FoundObject, stamp: OwnershipStamp) {
         self.objects.push((object, stamp));
     }
 
@@ -102,20 +102,20 @@ impl FoundLease {
 
     /// Returns the stamp of the object that stores the expiry: only there are renewals announced.
     #[must_use]
-    pub fn stamp(&self) -> Option<&Stamp> {
-        self.bearer().map(|(_, stamp)| stamp)
+    pub fn anchor_stamp(&self) -> Option<&OwnershipStamp> {
+        self.anchor_object().map(|(_, stamp)| stamp)
     }
 
     /// Returns the object that stores the expiry, if it was found.
-    fn bearer(&self) -> Option<&(FoundObject, Stamp)> {
-        self.objects.iter().find(|(object, stamp)| object.is_bearer(stamp.mode))
+    fn anchor_object(&self) -> Option<&(FoundObject, OwnershipStamp)> {
+        self.objects.iter().find(|(object, stamp)| object.is_anchor(stamp.mode))
     }
 
     /// Returns the objects of the lease, and with them the Secret that is never listed, in the
     /// order in which they are deleted.
     #[must_use]
-    pub fn objects(&self) -> Vec<LeasedObject> {
-        let mut objects: Vec<_> = self.secret().into_iter().collect();
+    pub fn leased_objects(&self) -> Vec<LeasedObject> {
+        let mut objects: Vec<_> = self.bound_secret().into_iter().collect();
         objects.extend(self.objects.iter().map(|(object, _)| object.to_leased()));
         objects
     }
@@ -123,10 +123,10 @@ impl FoundLease {
     /// The same in two rounds: what says when it ends goes last. Without that nothing would tell of the Secret,
     /// or whose the rest is.
     #[must_use]
-    pub fn rounds(&self) -> [Vec<LeasedObject>; 2] {
-        let bearer = self.bearer().map(|(object, _)| object.to_leased());
+    pub fn deletion_rounds(&self) -> [Vec<LeasedObject>; 2] {
+        let bearer = self.anchor_object().map(|(object, _)| object.to_leased());
         let (last, first) =
-            self.objects().into_iter().partition(|object| Some(object) == bearer.as_ref());
+            self.leased_objects().into_iter().partition(|object| Some(object) == bearer.as_ref());
         [first, last]
     }
 
@@ -140,15 +140,15 @@ impl FoundLease {
     /// Returns the kind and namespace of the object that stores the expiry. The namespace is absent
     /// if no namespaced object was found: then it may be any.
     #[must_use]
-    pub fn bearer_place(&self) -> Option<(ObjectKind, Option<&Namespace>)> {
+    pub fn anchor_location(&self) -> Option<(ObjectKind, Option<&Namespace>)> {
         let (object, stamp) = self.objects.first()?;
-        Some((stamp.mode.bearer()?, object.namespace.as_ref()))
+        Some((stamp.mode.anchor_kind()?, object.namespace.as_ref()))
     }
 
     /// The Secret that its token is bound to: it has the name of what shows it, and that knows its UID.
-    fn secret(&self) -> Option<LeasedObject> {
+    fn bound_secret(&self) -> Option<LeasedObject> {
         self.objects.iter().find_map(|(object, stamp)| {
-            let uid = stamp.secret_uid.clone().filter(|_| object.is_bearer(stamp.mode))?;
+            let uid = stamp.secret_uid.clone().filter(|_| object.is_anchor(stamp.mode))?;
             Some(LeasedObject { kind: ObjectKind::Secret, uid: Some(uid), ..object.to_leased() })
         })
     }
@@ -162,7 +162,7 @@ impl FoundLease {
     /// The lease as it would be on record; none where what says when it ends is not there.
     #[must_use]
     pub fn to_lease(&self, cluster: &ClusterIdentity) -> Option<Lease> {
-        let (bearer, stamp) = self.bearer()?;
+        let (bearer, stamp) = self.anchor_object()?;
         let account = stamp.account.as_deref().unwrap_or(&bearer.name);
         let own = bearer.kind == ObjectKind::ServiceAccount;
         Some(Lease {
@@ -184,7 +184,7 @@ impl FoundLease {
             issued_at: stamp.issued_at,
             expires_at: stamp.deadline,
             latest_end: stamp.latest_end,
-            objects: self.objects(),
+            objects: self.leased_objects(),
             settles_at: None,
             jti: None,
             warnings: vec![],
@@ -214,9 +214,9 @@ mod tests {
         ClusterIdentity { namespace, uid: "u1".to_owned() }
     }
 
-    fn stamp(mode: Mode) -> Stamp {
-        let existing = mode == Mode::Existing;
-        Stamp {
+    fn stamp(mode: LeaseMode) -> OwnershipStamp {
+        let existing = mode == LeaseMode::Existing;
+        OwnershipStamp {
             lease: LeaseId::new([7; 16]),
             target: "prod".parse().expect("a good name"),
             mode,
@@ -233,12 +233,12 @@ mod tests {
         }
     }
 
-    fn found(kind: ObjectKind, mode: Mode, created: i64) -> FoundObject {
+    fn found(kind: ObjectKind, mode: LeaseMode, created: i64) -> FoundObject {
         let namespace = kind.is_namespaced().then(|| "apps".parse().expect("a good name"));
         let cluster = cluster();
         let bearer =
-            Bearer { kind, namespace: namespace.as_ref(), name: "ci-1", cluster: &cluster };
-        let marks = stamp(mode).mark(&bearer, &keys("A"));
+            ObjectRef { kind, namespace: namespace.as_ref(), name: "ci-1", cluster: &cluster };
+        let marks = stamp(mode).sign_marks(&bearer, &keys("A"));
         let uid = format!("{}-uid", kind.as_str());
         FoundObject {
             kind,
@@ -252,9 +252,11 @@ mod tests {
 
     #[test]
     fn what_a_stamp_says_is_read_as_it_was_written() {
-        for mode in [Mode::Existing, Mode::TemporaryInNamespace, Mode::TemporaryInCluster] {
+        for mode in
+            [LeaseMode::Existing, LeaseMode::TemporaryInNamespace, LeaseMode::TemporaryInCluster]
+        {
             let object = found(ObjectKind::ServiceAccount, mode, 0);
-            let read = object.stamp(&cluster(), &keys("A"), TimeDelta::seconds(105));
+            let read = object.verify_stamp(&cluster(), &keys("A"), TimeDelta::seconds(105));
             assert_eq!(read, Some(stamp(mode)), "{mode:?}");
         }
     }
@@ -262,7 +264,7 @@ mod tests {
     #[test]
     fn a_copy_that_was_made_later_or_elsewhere_is_not_ours() {
         let object =
-            |created| found(ObjectKind::ServiceAccount, Mode::TemporaryInNamespace, created);
+            |created| found(ObjectKind::ServiceAccount, LeaseMode::TemporaryInNamespace, created);
         let renamed = FoundObject { name: "ci-2".to_owned(), ..object(0) };
         let mut changed = object(0);
         changed.marks.annotations.insert("kubelease.dev/deadline".to_owned(), at(700).to_rfc3339());
@@ -276,7 +278,8 @@ mod tests {
             ("with another end", changed, "A", false),
             ("of another installation", object(0), "E", false),
         ] {
-            let proved = object.stamp(&cluster(), &keys(key), TimeDelta::seconds(105)).is_some();
+            let proved =
+                object.verify_stamp(&cluster(), &keys(key), TimeDelta::seconds(105)).is_some();
             assert_eq!(proved, ours, "{what}");
         }
     }
@@ -284,7 +287,7 @@ mod tests {
     #[test]
     fn a_lease_is_known_from_what_bears_its_end() {
         use ObjectKind::{Lease as Shown, Role, RoleBinding, Secret, ServiceAccount};
-        let (existing, temporary) = (Mode::Existing, Mode::TemporaryInNamespace);
+        let (existing, temporary) = (LeaseMode::Existing, LeaseMode::TemporaryInNamespace);
         for (mode, kinds, objects) in [
             (
                 temporary,
@@ -298,7 +301,7 @@ mod tests {
         ] {
             let mut lease = FoundLease::new(LeaseId::new([7; 16]));
             for kind in &kinds {
-                lease.add(found(*kind, mode, 0), stamp(mode));
+                lease.add_object(found(*kind, mode, 0), stamp(mode));
             }
             let known = lease.to_lease(&cluster());
             let of = known.as_ref().map(|lease| lease.objects.iter().map(|o| o.kind).collect());

@@ -1,6 +1,6 @@
 //! Identities: who may ask for leases, how each logs in, and what each may do.
 //!
-//! [`Identity::put`] makes one of what an administrator says, [`authorize()`] decides what it may do.
+//! [`Identity::from_input`] makes one of what an administrator says, [`authorize_action()`] decides what it may do.
 
 mod access_token_terms;
 mod auth_method;
@@ -22,13 +22,13 @@ pub use self::access_token_terms::{
     TrustedIpsError, parse_network,
 };
 pub use self::auth_method::{AuthMethod, AuthMethodInput, AuthMethodKind, TokenAuth};
-pub use self::authorize::{Denied, LeaseSubject, Permit, authorize, is_secret_granted};
+pub use self::authorize::{Denied, LeaseSubject, Permit, authorize_action, is_secret_granted};
 pub use self::claim_rules::{
     ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue, ClaimsMatch,
 };
 pub use self::grant::{Action, GrantDefinitionError, GrantParts, IdentityGrant, LeaseOwner};
 pub use self::kubernetes_auth::{
-    KubernetesAuth, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerPlace,
+    KubernetesAuth, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerSealContext,
 };
 pub use self::name_pattern::{MAX_PATTERN_BYTES, NamePattern, NamePatternError, NamePatterns};
 pub use self::oidc_auth::{IssuerUrl, IssuerUrlError, KeySource, OidcAuth, OidcAuthError};
@@ -69,7 +69,7 @@ pub struct IdentitySpec<R = Reviewer> {
     /// The ways to log in as it; none lets nobody in.
     #[serde(default = "Vec::new")]
     pub auth: Vec<AuthMethod<R>>,
-    /// What it may do; nothing if it is empty.
+    /// The grants; an identity without one may do nothing.
     #[serde(default)]
     pub grants: Vec<IdentityGrant>,
     /// Lets it do what `admin_token` may, but for what [`manage_administrators`](Self::manage_administrators)
@@ -79,13 +79,13 @@ pub struct IdentitySpec<R = Reviewer> {
     /// Lets it put and delete administrators, and make access tokens for them.
     #[serde(default)]
     pub manage_administrators: bool,
-    /// How long, how often and from where its access tokens are good.
+    /// The limits of its access tokens.
     #[serde(default)]
     pub access_token: AccessTokenTerms,
-    /// How many leases of it may live at once.
+    /// The most leases of it that may live at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_live_leases: Option<MaxLiveLeases>,
-    /// How many leases it may ask for in a minute.
+    /// The most leases it may ask for in a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_issues_per_minute: Option<MaxIssuesPerMinute>,
 }
@@ -107,7 +107,7 @@ pub struct PutIdentity<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// How many leases an identity may ask for in a minute: 1 to 60,000.
+/// The most leases that an identity may ask for in a minute: 1 to 60,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct MaxIssuesPerMinute(u32);
@@ -156,17 +156,17 @@ impl Identity {
     ///
     /// # Errors
     /// Says which part does not fit, and what would.
-    pub fn put(
+    pub fn from_input(
         name: IdentityName,
         input: IdentityInput,
         put: &PutIdentity<'_>,
     ) -> Result<Self, IdentityDefinitionError> {
-        input.check()?;
+        input.check_consistency()?;
         let mut auth = vec![];
         for (index, method) in input.auth.into_iter().enumerate() {
             auth.push(match method {
                 AuthMethod::Kubernetes(method) => {
-                    AuthMethod::Kubernetes(put.reviewed(&name, index, method)?)
+                    AuthMethod::Kubernetes(put.seal_reviewer(&name, index, method)?)
                 }
                 AuthMethod::Oidc(method) => AuthMethod::Oidc(method),
                 AuthMethod::Token(method) => AuthMethod::Token(method),
@@ -195,7 +195,7 @@ impl Identity {
     ///
     /// # Errors
     /// Fails if a token does not open with any configured key.
-    pub fn resealed(
+    pub fn reseal_if_outdated(
         &self,
         urls: &BTreeMap<TargetName, ApiServerUrl>,
         keys: &Keyring,
@@ -206,8 +206,8 @@ impl Identity {
         for method in &mut identity.spec.auth {
             let AuthMethod::Kubernetes(method) = method else { continue };
             let Some(url) = urls.get(&method.target) else { continue };
-            let place = ReviewerPlace { identity: &self.name, target: &method.target, url };
-            if let Some(reviewer) = method.reviewer.resealed(place, keys, nonce())? {
+            let place = ReviewerSealContext { identity: &self.name, target: &method.target, url };
+            if let Some(reviewer) = method.reviewer.reseal_if_outdated(place, keys, nonce())? {
                 (method.reviewer, changed) = (reviewer, true);
             }
         }
@@ -220,7 +220,7 @@ impl Identity {
         &self.spec
     }
 
-    /// What it may do.
+    /// Its grants.
     #[must_use]
     pub fn grants(&self) -> &[IdentityGrant] {
         &self.spec.grants
@@ -275,7 +275,7 @@ impl Identity {
 
 impl PutIdentity<'_> {
     /// A login by `ServiceAccount`s as it is kept, with its reviewer's token sealed.
-    fn reviewed(
+    fn seal_reviewer(
         &self,
         identity: &IdentityName,
         index: usize,
@@ -284,9 +284,9 @@ impl PutIdentity<'_> {
         method.map_reviewer(|target, reviewer| {
             let url = self.urls.get(target);
             let url = url.ok_or_else(|| IdentityDefinitionError::UnknownTarget(target.clone()))?;
-            let place = ReviewerPlace { identity, target, url };
+            let place = ReviewerSealContext { identity, target, url };
             let known = self.known.and_then(|known| known.reviewer_of(target));
-            Reviewer::put(reviewer, known, place, self.keys, (self.nonce)())
+            Reviewer::from_input(reviewer, known, place, self.keys, (self.nonce)())
                 .map_err(|source| IdentityDefinitionError::Reviewer { index, source })
         })
     }
@@ -300,7 +300,7 @@ pub fn requester_id(name: &IdentityName) -> String {
 
 impl<R> IdentitySpec<R> {
     /// Checks what no part can tell by itself.
-    fn check(&self) -> Result<(), IdentityDefinitionError> {
+    fn check_consistency(&self) -> Result<(), IdentityDefinitionError> {
         if self.auth.len() > MAX_AUTH_METHODS {
             return Err(IdentityDefinitionError::AuthCount);
         }

@@ -67,7 +67,7 @@ impl TryFrom<String> for LabelKey {
         if prefix.is_none_or(is_prefix) && is_name(name) {
             Ok(Self(text))
         } else {
-            Err(LabelError::Key(harmless(&text)))
+            Err(LabelError::Key(redact_excerpt(&text)))
         }
     }
 }
@@ -108,7 +108,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// The beginning of a refused text, which may go into an error and a log: enough to find it by.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn redact_excerpt(text: &str) -> String {
     let shown = |c: char| if c.is_ascii_graphic() && c != '`' { c } else { '?' };
     let mut beginning: String = text.chars().take(MAX_SHOWN_CHARS).map(shown).collect();
     if text.chars().nth(MAX_SHOWN_CHARS).is_some() {

@@ -116,14 +116,14 @@ fn check_keys<'k>(
     if count > MAX_LABELS {
         return Err(LabelsError::Count(count));
     }
-    match keys.find_map(|key| reserved(key.as_str()).map(|domain| (key, domain))) {
+    match keys.find_map(|key| reserved_domain(key.as_str()).map(|domain| (key, domain))) {
         Some((key, domain)) => Err(LabelsError::Reserved { key: key.clone(), domain }),
         None => Ok(()),
     }
 }
 
 /// The domain of [`RESERVED`] that a key belongs to.
-fn reserved(key: &str) -> Option<&'static str> {
+fn reserved_domain(key: &str) -> Option<&'static str> {
     // Whoever reads keys regardless of case must find nothing of theirs here either.
     let key = key.to_ascii_lowercase();
     let (prefix, _) = key.split_once('/')?;
@@ -210,7 +210,7 @@ mod tests {
             assert_eq!(Annotations::try_from(one).err(), error, "annotation {text}");
         }
         // No key is shaped so today; the comparison does not depend on that.
-        assert_eq!(reserved("EKS.Amazonaws.com/a"), Some("eks.amazonaws.com"));
+        assert_eq!(reserved_domain("EKS.Amazonaws.com/a"), Some("eks.amazonaws.com"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Lease {
     /// The cluster that the target led to when it was issued.
     pub cluster: ClusterIdentity,
     /// The kind of credential.
-    pub mode: Mode,
+    pub mode: LeaseMode,
     /// The namespace of its account.
     pub namespace: Namespace,
     /// The account it is a token of.
@@ -82,7 +82,7 @@ pub struct LeaseShare {
 /// The kind of credential of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub enum LeaseMode {
     /// A token of an existing account, bound to nothing: it ends when its `exp` says so, and no sooner.
     Plain,
     /// A token of an existing account, bound to a Secret of its own, with which it ends.
@@ -207,7 +207,7 @@ pub enum LeaseState {
 impl Lease {
     /// Returns the state of the lease at `now`, if it expires at `expires_at` with all renewals.
     #[must_use]
-    pub fn state(
+    pub fn state_at(
         &self,
         expires_at: DateTime<Utc>,
         closing: Option<&Closing>,
@@ -219,26 +219,26 @@ impl Lease {
             (None, None, Phase::Pending) => LeaseState::Pending,
             (None, None, Phase::Active) if now < expires_at => LeaseState::Active,
             // A plain token has ended by itself; what others are bound to is still to be deleted.
-            (None, None, Phase::Active) if self.mode == Mode::Plain => LeaseState::Expired,
+            (None, None, Phase::Active) if self.mode == LeaseMode::Plain => LeaseState::Expired,
             (None, Some(_), _) | (None, None, Phase::Active) => LeaseState::Revoking,
         }
     }
 }
 
-impl Mode {
+impl LeaseMode {
     /// Returns true if its token is bound to an object whose deletion ends it.
     #[must_use]
     pub fn is_revocable(self) -> bool {
-        self != Mode::Plain
+        self != LeaseMode::Plain
     }
 
     /// The kind of the object that can be listed, and says when the lease ends; none if nothing is made.
     #[must_use]
-    pub fn bearer(self) -> Option<ObjectKind> {
+    pub fn anchor_kind(self) -> Option<ObjectKind> {
         match self {
-            Mode::Plain => None,
-            Mode::Existing => Some(ObjectKind::Lease),
-            Mode::TemporaryInNamespace | Mode::TemporaryInCluster => {
+            LeaseMode::Plain => None,
+            LeaseMode::Existing => Some(ObjectKind::Lease),
+            LeaseMode::TemporaryInNamespace | LeaseMode::TemporaryInCluster => {
                 Some(ObjectKind::ServiceAccount)
             }
         }
@@ -246,8 +246,12 @@ impl Mode {
 
     /// The mode that is written so.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let all =
-            [Mode::Plain, Mode::Existing, Mode::TemporaryInNamespace, Mode::TemporaryInCluster];
+        let all = [
+            LeaseMode::Plain,
+            LeaseMode::Existing,
+            LeaseMode::TemporaryInNamespace,
+            LeaseMode::TemporaryInCluster,
+        ];
         all.into_iter().find(|mode| mode.as_str() == text)
     }
 
@@ -255,10 +259,10 @@ impl Mode {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Mode::Plain => "plain",
-            Mode::Existing => "existing",
-            Mode::TemporaryInNamespace => "temporary_in_namespace",
-            Mode::TemporaryInCluster => "temporary_in_cluster",
+            LeaseMode::Plain => "plain",
+            LeaseMode::Existing => "existing",
+            LeaseMode::TemporaryInNamespace => "temporary_in_namespace",
+            LeaseMode::TemporaryInCluster => "temporary_in_cluster",
         }
     }
 }
@@ -304,7 +308,7 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).expect("in range")
     }
 
-    fn lease(mode: Mode, phase: Phase) -> Lease {
+    fn lease(mode: LeaseMode, phase: Phase) -> Lease {
         Lease {
             id: LeaseId::new([1; 16]),
             dynamic_secret: "ci".parse().expect("a good name"),
@@ -341,17 +345,24 @@ mod tests {
         let ending = |why| Some(Ending { why, at: at(1), note: None });
         let closing = Some(closing);
         for (mode, phase, closing, ending, now, state) in [
-            (Mode::Existing, Phase::Pending, &None, None, 1000, Pending),
-            (Mode::Existing, Phase::Active, &None, None, 1599, Active),
-            (Mode::Existing, Phase::Active, &None, None, 1600, Revoking),
-            (Mode::Plain, Phase::Active, &None, None, 1600, Expired),
-            (Mode::Existing, Phase::Active, &closing, None, 1000, Revoking),
-            (Mode::Existing, Phase::Active, &closing, ending(EndReason::Revoked), 1000, Revoked),
-            (Mode::Existing, Phase::Active, &None, ending(EndReason::Expired), 1000, Expired),
-            (Mode::Existing, Phase::Pending, &None, ending(EndReason::Lost), 1000, Lost),
+            (LeaseMode::Existing, Phase::Pending, &None, None, 1000, Pending),
+            (LeaseMode::Existing, Phase::Active, &None, None, 1599, Active),
+            (LeaseMode::Existing, Phase::Active, &None, None, 1600, Revoking),
+            (LeaseMode::Plain, Phase::Active, &None, None, 1600, Expired),
+            (LeaseMode::Existing, Phase::Active, &closing, None, 1000, Revoking),
+            (
+                LeaseMode::Existing,
+                Phase::Active,
+                &closing,
+                ending(EndReason::Revoked),
+                1000,
+                Revoked,
+            ),
+            (LeaseMode::Existing, Phase::Active, &None, ending(EndReason::Expired), 1000, Expired),
+            (LeaseMode::Existing, Phase::Pending, &None, ending(EndReason::Lost), 1000, Lost),
         ] {
             let lease = lease(mode, phase);
-            let got = lease.state(lease.expires_at, closing.as_ref(), ending.as_ref(), at(now));
+            let got = lease.state_at(lease.expires_at, closing.as_ref(), ending.as_ref(), at(now));
             assert_eq!(got, state, "{mode:?} {phase:?} {closing:?} {ending:?} at {now}");
         }
     }

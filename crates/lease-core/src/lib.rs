@@ -1,7 +1,7 @@
 //! The decisions of kubelease: what may be leased, for how long, and what is recorded of it.
 //!
 //! Start from [`DynamicSecret`], which grants a request and plans its objects, [`Lease`], the record of what
-//! came of it, and [`Stamp`], the signed marks by which an object is known to be ours. RBAC's rules, and which
+//! came of it, and [`OwnershipStamp`], the signed marks by which an object is known to be ours. RBAC's rules, and which
 //! of them are dangerous, are in [`rbac`].
 //!
 //! This crate decides and does nothing else. It has no IO, no async, no clock and no randomness: the
@@ -14,7 +14,7 @@
 //! use lease_core::{Namespace, Ttl};
 //!
 //! let ttl: Ttl = "15m".parse()?;
-//! assert_eq!(ttl.seconds(), 900);
+//! assert_eq!(ttl.as_secs(), 900);
 //! assert!("Kube System".parse::<Namespace>().is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -54,7 +54,7 @@ mod url;
 mod variable;
 
 pub use accessor::{Accessor, AccessorError};
-pub use account::{Account, Grant, GrantError, Scope, Temporary};
+pub use account::{Account, AccountRights, AccountScope, TemporaryAccount, TemporaryAccountError};
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use audit::{
     AuditActor, AuditChange, AuditClaims, AuditDecision, AuditEvent, AuditEventType, AuditLogId,
@@ -65,8 +65,11 @@ pub use ca_certificate::{CaCertificate, CaCertificateError, MAX_CA_BYTES};
 pub use client_group::{ClientGroup, ClientNetwork};
 pub use clock::ClusterClock;
 pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};
-pub use digest::digest;
-pub use dynamic_secret::{Definition, DefinitionError, DefinitionParts, DynamicSecret, OnChange};
+pub use digest::digest_texts;
+pub use dynamic_secret::{
+    DynamicSecret, DynamicSecretDefinition, DynamicSecretDefinitionError, DynamicSecretSpec,
+    OnChange,
+};
 pub use found::{FoundLease, FoundObject};
 pub use header_name::{HeaderName, HeaderNameError};
 pub use identity::{
@@ -76,15 +79,15 @@ pub use identity::{
     IdentityInput, IdentitySpec, IssuerUrl, IssuerUrlError, KeySource, KubernetesAuth, LeaseOwner,
     LeaseSubject, MAX_ACCESS_TOKEN_TTL, MAX_PATTERN_BYTES, MAX_TOKEN_USES, MaxIssuesPerMinute,
     MaxIssuesPerMinuteError, NamePattern, NamePatternError, NamePatterns, OidcAuth, OidcAuthError,
-    Permit, PutIdentity, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerPlace,
-    TokenAuth, TrustedIps, TrustedIpsError, authorize, is_secret_granted, parse_network,
-    requester_id,
+    Permit, PutIdentity, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput,
+    ReviewerSealContext, TokenAuth, TrustedIps, TrustedIpsError, authorize_action,
+    is_secret_granted, parse_network, requester_id,
 };
 pub use ipnet::IpNet;
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
 pub use lease::{
-    Closing, EndReason, Ending, Lease, LeaseShare, LeaseState, LeasedObject, Mode, ObjectKind,
+    Closing, EndReason, Ending, Lease, LeaseMode, LeaseShare, LeaseState, LeasedObject, ObjectKind,
     Phase,
 };
 pub use lease_id::{LeaseId, LeaseIdError};
@@ -100,20 +103,24 @@ pub use names::{
     DynamicSecretName, IdentityName, NameError, Namespace, RoleName, ServiceAccountName, TargetName,
 };
 pub use namespaces::{
-    Decision, MAX_NAMESPACES, NamespaceError, NamespaceMatch, NamespacePattern, Namespaces,
-    NamespacesError,
+    MAX_NAMESPACES, NamespaceDecision, NamespaceError, NamespaceMatch, NamespacePattern,
+    Namespaces, NamespacesError,
 };
-pub use plan::{Granted, IssueRequest, Naming, NotGranted, Plan, PlannedBody, PlannedObject};
+pub use plan::{
+    GrantedTerms, IssuePlan, IssueRequest, Naming, NotGranted, PlannedBody, PlannedObject,
+};
 pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
 };
-pub use stamp::{Bearer, INSTALLATION, LEASE, MAC, MANAGED_BY, MANAGER, Marks, Stamp};
-pub use target::{
-    AuthError, Authentication, ClusterCredential, CredentialError, GatewayHeader,
-    MAX_CREDENTIAL_BYTES, NewAuth, Target, TargetAuth, TrustedCa,
+pub use stamp::{
+    INSTALLATION, LEASE, MAC, MANAGED_BY, MANAGER, ObjectMarks, ObjectRef, OwnershipStamp,
 };
-pub use target_check::{MissingPermission, SecretCheck, TargetCheck};
+pub use target::{
+    AuthDefinition, AuthError, ClusterCredential, CredentialError, GatewayHeader,
+    MAX_CREDENTIAL_BYTES, ResolvedAuth, Target, TargetAuth, TrustedCa,
+};
+pub use target_check::{DynamicSecretCheck, MissingPermission, TargetCheck};
 pub use ttl::{DurationError, MAX_TTL, MIN_LEASE_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
 pub use url::{ApiServerUrl, UrlError};
 pub use variable::{VariableName, VariableNameError, VariableOrigins, VariableOriginsError};

@@ -61,7 +61,7 @@ impl Lifetimes {
         if max_ttl > most {
             return Err(LifetimesError::MaxTooLong { max: max_ttl, most });
         }
-        let lifetimes = Self::stored(default_ttl, max_ttl)?;
+        let lifetimes = Self::from_stored(default_ttl, max_ttl)?;
         if default_ttl < shortest_ttl(revocable) {
             return Err(LifetimesError::DefaultOutlived(default_ttl));
         }
@@ -69,7 +69,7 @@ impl Lifetimes {
     }
 
     /// Checks the rules that hold for all lifetimes.
-    fn stored(default_ttl: Ttl, max_ttl: Ttl) -> Result<Self, LifetimesError> {
+    fn from_stored(default_ttl: Ttl, max_ttl: Ttl) -> Result<Self, LifetimesError> {
         if default_ttl > max_ttl {
             Err(LifetimesError::DefaultOverMax { default: default_ttl, max: max_ttl })
         } else if default_ttl < MIN_LEASE_TTL {
@@ -84,7 +84,12 @@ impl Lifetimes {
     /// # Errors
     /// Refuses what was asked for and lies outside. Only a default is shortened, where the installation's
     /// maximum was lowered below it.
-    pub fn grant(&self, asked: Option<Ttl>, revocable: bool, most: Ttl) -> Result<Ttl, TtlError> {
+    pub fn grant_ttl(
+        &self,
+        asked: Option<Ttl>,
+        revocable: bool,
+        most: Ttl,
+    ) -> Result<Ttl, TtlError> {
         let max = self.max_ttl.min(most);
         let (asked, min) = (asked.unwrap_or(self.default_ttl.min(max)), shortest_ttl(revocable));
         if asked > max {
@@ -127,7 +132,7 @@ impl TryFrom<RawLifetimes> for Lifetimes {
     type Error = LifetimesError;
 
     fn try_from(raw: RawLifetimes) -> Result<Self, LifetimesError> {
-        Self::stored(raw.default_ttl, raw.max_ttl)
+        Self::from_stored(raw.default_ttl, raw.max_ttl)
     }
 }
 
@@ -190,7 +195,7 @@ mod tests {
             (Some("599s"), false, "768h", short("599s", "10m")),
             (None, false, "5m", short("5m", "10m")),
         ] {
-            let got = lifetimes.grant(asked.map(ttl), revocable, ttl(most));
+            let got = lifetimes.grant_ttl(asked.map(ttl), revocable, ttl(most));
             assert_eq!(got, granted.map(ttl), "{asked:?}, revocable {revocable}, most {most}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::DynamicSecretName;
-use crate::label::harmless;
+use crate::label::redact_excerpt;
 
 /// The longest template: several times the longest name that can come of it.
 pub const MAX_TEMPLATE_BYTES: usize = 253;
@@ -15,10 +15,10 @@ pub const MAX_TEMPLATE_BYTES: usize = 253;
 ///
 /// The placeholders are `{{dynamic_secret}}`, `{{identity}}`, `{{claim.NAME}}` and `{{time}}`
 /// (seconds since 1970). Their values may be anything that a stranger says:
-/// [`NameTemplate::render`] turns the text into a valid name.
+/// [`NameTemplate::render_name`] turns the text into a valid name.
 ///
 /// The placeholders are `{{dynamic_secret}}`, `{{identity}}`, `{{claim.NAME}}` and `{{time}}` (seconds
-/// since 1970). What they stand for may be anything a stranger says: [`NameTemplate::render`] makes it a name.
+/// since 1970). What they stand for may be anything a stranger says: [`NameTemplate::render_name`] makes it a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NameTemplate {
@@ -78,8 +78,8 @@ impl NameTemplate {
     /// one `-`. What is too long is cut before the random part, which alone keeps two leases apart.
     /// `random` is lower-case letters and digits, at most [`MAX_RANDOM_BYTES`].
     #[must_use]
-    pub fn render(&self, parts: &NameParts<'_>, random: &str) -> String {
-        let mut name = Label { text: String::new(), room: room(random) };
+    pub fn render_name(&self, parts: &NameParts<'_>, random: &str) -> String {
+        let mut name = LabelWriter { text: String::new(), room: template_room(random) };
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => name.push(text),
@@ -115,11 +115,11 @@ impl TryFrom<String> for NameTemplate {
         let mut rest = text.as_str();
         while let Some((before, after)) = rest.split_once("{{") {
             let (inside, after) = after.split_once("}}").ok_or(TemplateError::Unclosed)?;
-            pieces.push(plain(before)?);
-            pieces.push(placeholder(inside.trim())?);
+            pieces.push(parse_literal(before)?);
+            pieces.push(parse_placeholder(inside.trim())?);
             rest = after;
         }
-        pieces.push(plain(rest)?);
+        pieces.push(parse_literal(rest)?);
         Ok(Self { text, pieces })
     }
 }
@@ -130,7 +130,7 @@ impl From<NameTemplate> for String {
     }
 }
 
-fn plain(text: &str) -> Result<Piece, TemplateError> {
+fn parse_literal(text: &str) -> Result<Piece, TemplateError> {
     if text.contains("}}") {
         Err(TemplateError::Unclosed)
     } else {
@@ -138,7 +138,7 @@ fn plain(text: &str) -> Result<Piece, TemplateError> {
     }
 }
 
-fn placeholder(name: &str) -> Result<Piece, TemplateError> {
+fn parse_placeholder(name: &str) -> Result<Piece, TemplateError> {
     match (name, name.strip_prefix("claim.")) {
         ("dynamic_secret", _) => Ok(Piece::DynamicSecret),
         ("identity", _) => Ok(Piece::Identity),
@@ -150,17 +150,17 @@ fn placeholder(name: &str) -> Result<Piece, TemplateError> {
         {
             Ok(Piece::Claim(claim.to_owned()))
         }
-        _ => Err(TemplateError::Unknown(harmless(name))),
+        _ => Err(TemplateError::Unknown(redact_excerpt(name))),
     }
 }
 
 /// The beginning of an RFC 1123 label that is being written, at most `room` bytes.
-struct Label {
+struct LabelWriter {
     text: String,
     room: usize,
 }
 
-impl Label {
+impl LabelWriter {
     /// Appends what of the text can stand in a label. It stops reading once there is no room.
     fn push(&mut self, text: &str) {
         for c in text.chars() {
@@ -177,7 +177,7 @@ impl Label {
 }
 
 /// Returns the length that is left for the template.
-fn room(random: &str) -> usize {
+fn template_room(random: &str) -> usize {
     MAX_LABEL_BYTES.saturating_sub(random.len() + 1)
 }
 
@@ -206,7 +206,7 @@ mod tests {
         let dynamic_secret = &"ci-deploy".parse().expect("a good name");
         let parts =
             NameParts { dynamic_secret, identity, claims: &claims, now_unix: 1_700_000_000 };
-        template(text).render(&parts, random)
+        template(text).render_name(&parts, random)
     }
 
     #[test]
@@ -314,8 +314,8 @@ mod tests {
         let dynamic_secret = &"ci".parse().expect("a good name");
         let parts =
             NameParts { dynamic_secret, identity: "", claims: &BTreeMap::new(), now_unix: 0 };
-        assert_eq!(NameTemplate::default().render(&parts, "r1"), "kubelease-ci-r1");
-        assert_eq!(read.render(&parts, "r1"), "kubelease-ci-r1");
+        assert_eq!(NameTemplate::default().render_name(&parts, "r1"), "kubelease-ci-r1");
+        assert_eq!(read.render_name(&parts, "r1"), "kubelease-ci-r1");
         let json = serde_json::to_string(&read).expect("serialises");
         assert_eq!(json, r#""kubelease-{{dynamic_secret}}""#);
         assert_eq!(serde_json::from_str::<NameTemplate>(&json).expect("reads"), read);

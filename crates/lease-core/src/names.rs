@@ -77,23 +77,23 @@ macro_rules! name {
 
 name! {
     /// The name of a target: an RFC 1123 label, ours to choose.
-    TargetName, "target name", label
+    TargetName, "target name", parse_label
 }
 name! {
     /// The name of a dynamic secret: an RFC 1123 label, ours to choose.
-    DynamicSecretName, "dynamic secret name", label
+    DynamicSecretName, "dynamic secret name", parse_label
 }
 name! {
     /// The name of an identity: an RFC 1123 label, ours to choose.
-    IdentityName, "name of an identity", label
+    IdentityName, "name of an identity", parse_label
 }
 name! {
     /// The name of a Kubernetes namespace: an RFC 1123 label.
-    Namespace, "namespace", label
+    Namespace, "namespace", parse_label
 }
 name! {
     /// The name of a Kubernetes `ServiceAccount`: an RFC 1123 subdomain.
-    ServiceAccountName, "service account name", subdomain
+    ServiceAccountName, "service account name", parse_subdomain
 }
 name! {
     /// The name of a `Role` or `ClusterRole`: what may stand between two `/` of a path, such as `system:node`.
@@ -102,11 +102,11 @@ name! {
     RoleName, "role name", path_segment
 }
 
-fn label(text: String, noun: &'static str) -> Result<String, NameError> {
+fn parse_label(text: String, noun: &'static str) -> Result<String, NameError> {
     if is_label(&text) { Ok(text) } else { Err(NameError::Label(noun)) }
 }
 
-fn subdomain(text: String, noun: &'static str) -> Result<String, NameError> {
+fn parse_subdomain(text: String, noun: &'static str) -> Result<String, NameError> {
     let short = text.len() <= MAX_SUBDOMAIN_BYTES;
     // Each part is a label but for its length: Kubernetes bounds the whole, not the part.
     if short && text.split('.').all(has_label_shape) {

@@ -51,7 +51,7 @@ pub enum NamespaceMatch {
 
 /// The decision about a namespace before its labels are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum NamespaceDecision {
     /// Leases are given there.
     Allowed,
     /// None is, whatever its labels.
@@ -131,11 +131,11 @@ impl Namespaces {
 
     /// The namespace of a lease: the one asked for; the only one, if none is.
     ///
-    /// Whether it is allowed is for [`Namespaces::decide`] to say.
+    /// Whether it is allowed is for [`Namespaces::decide_by_name`] to say.
     ///
     /// # Errors
     /// Refuses a request that leaves a choice open.
-    pub fn choose(&self, asked: Option<Namespace>) -> Result<Namespace, NamespaceError> {
+    pub fn choose_namespace(&self, asked: Option<Namespace>) -> Result<Namespace, NamespaceError> {
         match (asked, self.literal_only()) {
             (Some(asked), _) => Ok(asked),
             (None, Some([only])) => Ok(only.clone()),
@@ -147,17 +147,29 @@ impl Namespaces {
     ///
     /// `broker` is the namespace of the target's own account, if it is known.
     #[must_use]
-    pub fn decide(&self, namespace: &Namespace, broker: Option<&Namespace>) -> Decision {
+    pub fn decide_by_name(
+        &self,
+        namespace: &Namespace,
+        broker: Option<&Namespace>,
+    ) -> NamespaceDecision {
         let named = self.literal.contains(namespace);
         if !named && has_to_be_named(namespace, broker) {
-            return Decision::Refused;
+            return NamespaceDecision::Refused;
         }
-        let by_name = if named || self.every { Decision::Allowed } else { Decision::Refused };
+        let by_name = if named || self.every {
+            NamespaceDecision::Allowed
+        } else {
+            NamespaceDecision::Refused
+        };
         match (&self.selector, self.matching, by_name) {
             (None, _, _) => by_name,
-            (Some(_), Some(NamespaceMatch::Any), Decision::Allowed) => Decision::Allowed,
-            (Some(_), Some(NamespaceMatch::All), Decision::Refused) => Decision::Refused,
-            (Some(_), _, _) => Decision::AskLabels,
+            (Some(_), Some(NamespaceMatch::Any), NamespaceDecision::Allowed) => {
+                NamespaceDecision::Allowed
+            }
+            (Some(_), Some(NamespaceMatch::All), NamespaceDecision::Refused) => {
+                NamespaceDecision::Refused
+            }
+            (Some(_), _, _) => NamespaceDecision::AskLabels,
         }
     }
 
@@ -169,10 +181,12 @@ impl Namespaces {
         broker: Option<&Namespace>,
         labels: &BTreeMap<String, String>,
     ) -> bool {
-        match self.decide(namespace, broker) {
-            Decision::Allowed => true,
-            Decision::Refused => false,
-            Decision::AskLabels => self.selector.as_ref().is_some_and(|s| s.matches(labels)),
+        match self.decide_by_name(namespace, broker) {
+            NamespaceDecision::Allowed => true,
+            NamespaceDecision::Refused => false,
+            NamespaceDecision::AskLabels => {
+                self.selector.as_ref().is_some_and(|s| s.matches_labels(labels))
+            }
         }
     }
 
@@ -198,7 +212,7 @@ impl Namespaces {
 
     /// The namespaces that are named, whatever else decides.
     #[must_use]
-    pub fn literal(&self) -> &[Namespace] {
+    pub fn literal_namespaces(&self) -> &[Namespace] {
         &self.literal
     }
 }

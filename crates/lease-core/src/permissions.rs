@@ -1,13 +1,13 @@
 //! What kubelease's account in a cluster must be allowed to do, for each kind of lease, and no more.
 //!
 //! The one source for three readers: the check of a target, which asks the API server about each
-//! [`Access`]; the files in `deploy/rbac`; and the tests, which take each away in turn.
+//! [`AccessQuery`]; the files in `deploy/rbac`; and the tests, which take each away in turn.
 //!
 //! Secrets are never read or listed, nothing may `escalate` or `impersonate`, and `bind` names its role.
 
 /// A kind of lease, as far as it matters to what its making and its end need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode<'a> {
+pub enum PermissionProfile<'a> {
     /// A revocable token of an existing account.
     Existing {
         /// The account's name.
@@ -49,7 +49,7 @@ pub enum BoundRole<'a> {
 
 /// The scope in which something must be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum PermissionScope {
     /// In the namespace of the lease.
     Namespace,
     /// In the whole cluster: a `ClusterRole` bound by a `ClusterRoleBinding`.
@@ -60,7 +60,7 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission<'a> {
     /// The scope.
-    pub scope: Scope,
+    pub scope: PermissionScope,
     /// The API group; empty for the core's.
     pub group: &'static str,
     /// The plural, and a subresource after `/`.
@@ -75,9 +75,9 @@ pub struct Permission<'a> {
 
 /// A question to the API server: the `resourceAttributes` of an access review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Access<'a> {
+pub struct AccessQuery<'a> {
     /// The scope.
-    pub scope: Scope,
+    pub scope: PermissionScope,
     /// The API group; empty for the core's.
     pub group: &'static str,
     /// The plural.
@@ -92,13 +92,20 @@ pub struct Access<'a> {
 
 impl<'a> Permission<'a> {
     /// The questions that together ask for this permission.
-    pub fn accesses(self) -> impl Iterator<Item = Access<'a>> {
+    pub fn access_queries(self) -> impl Iterator<Item = AccessQuery<'a>> {
         let (resource, subresource) = match self.resource.split_once('/') {
             Some((resource, subresource)) => (resource, Some(subresource)),
             None => (self.resource, None),
         };
         let Self { scope, group, verbs, name, .. } = self;
-        verbs.iter().map(move |verb| Access { scope, group, resource, subresource, verb, name })
+        verbs.iter().map(move |verb| AccessQuery {
+            scope,
+            group,
+            resource,
+            subresource,
+            verb,
+            name,
+        })
     }
 }
 
@@ -106,33 +113,46 @@ impl<'a> Permission<'a> {
 ///
 /// `selects_namespaces` says whether the dynamic secret finds its namespaces by their labels.
 #[must_use]
-pub fn needed(mode: Mode<'_>, selects_namespaces: bool) -> Vec<Permission<'_>> {
+pub fn list_needed_permissions(
+    mode: PermissionProfile<'_>,
+    selects_namespaces: bool,
+) -> Vec<Permission<'_>> {
     let mut all = vec![IDENTITY];
     if selects_namespaces {
         all.push(LABELS);
     }
     match mode {
-        Mode::ExistingPlain { account } => all.extend(tokens_of(account)),
-        Mode::Existing { account } => {
+        PermissionProfile::ExistingPlain { account } => all.extend(tokens_of(account)),
+        PermissionProfile::Existing { account } => {
             all.extend(tokens_of(account));
             all.extend([BOUND_SECRETS, LEASES]);
         }
-        Mode::TemporaryRole { role } => {
-            all.extend([ACCOUNTS, TOKENS, BINDINGS, look(role), bind(Scope::Namespace, role)]);
+        PermissionProfile::TemporaryRole { role } => {
+            all.extend([
+                ACCOUNTS,
+                TOKENS,
+                BINDINGS,
+                role_read_permission(role),
+                role_bind_permission(PermissionScope::Namespace, role),
+            ]);
         }
-        Mode::TemporaryRules => all.extend([ACCOUNTS, TOKENS, BINDINGS, ROLES]),
-        Mode::TemporaryClusterRole => all.extend([ACCOUNTS, TOKENS, BINDINGS, CLUSTER_ROLES]),
-        Mode::ClusterRole { role } => {
+        PermissionProfile::TemporaryRules => all.extend([ACCOUNTS, TOKENS, BINDINGS, ROLES]),
+        PermissionProfile::TemporaryClusterRole => {
+            all.extend([ACCOUNTS, TOKENS, BINDINGS, CLUSTER_ROLES]);
+        }
+        PermissionProfile::ClusterRole { role } => {
             let role = BoundRole::ClusterRole(role);
             all.extend([
                 ACCOUNTS,
                 TOKENS,
                 CLUSTER_BINDINGS,
-                look(role),
-                bind(Scope::Cluster, role),
+                role_read_permission(role),
+                role_bind_permission(PermissionScope::Cluster, role),
             ]);
         }
-        Mode::ClusterRules => all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, CLUSTER_ROLES]),
+        PermissionProfile::ClusterRules => {
+            all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, CLUSTER_ROLES]);
+        }
     }
     all
 }
@@ -144,7 +164,7 @@ pub fn needed(mode: Mode<'_>, selects_namespaces: bool) -> Vec<Permission<'_>> {
 /// credential is not a token of a service account, which says it.
 pub const SELF_REVIEWS: [Permission<'static>; 2] = [
     Permission {
-        scope: Scope::Cluster,
+        scope: PermissionScope::Cluster,
         group: "authentication.k8s.io",
         resource: "selfsubjectreviews",
         verbs: &["create"],
@@ -152,7 +172,7 @@ pub const SELF_REVIEWS: [Permission<'static>; 2] = [
         why: "only where `system:basic-user` is not bound to all: to ask who it is",
     },
     Permission {
-        scope: Scope::Cluster,
+        scope: PermissionScope::Cluster,
         group: "authorization.k8s.io",
         resource: "selfsubjectaccessreviews",
         verbs: &["create"],
@@ -164,7 +184,7 @@ pub const SELF_REVIEWS: [Permission<'static>; 2] = [
 fn tokens_of(account: &str) -> [Permission<'_>; 2] {
     [
         Permission {
-            scope: Scope::Namespace,
+            scope: PermissionScope::Namespace,
             group: CORE,
             resource: "serviceaccounts",
             verbs: &["get"],
@@ -176,20 +196,20 @@ fn tokens_of(account: &str) -> [Permission<'_>; 2] {
 }
 
 /// Lets the broker see the role that it binds. A `ClusterRole` is read in no namespace, wherever it is bound.
-fn look(role: BoundRole<'_>) -> Permission<'_> {
+fn role_read_permission(role: BoundRole<'_>) -> Permission<'_> {
     let scope = match role {
-        BoundRole::Role(_) => Scope::Namespace,
-        BoundRole::ClusterRole(_) => Scope::Cluster,
+        BoundRole::Role(_) => PermissionScope::Namespace,
+        BoundRole::ClusterRole(_) => PermissionScope::Cluster,
     };
     Permission {
         verbs: &["get"],
         why: "to see that this role is there and what it grants, before it is bound",
-        ..bind(scope, role)
+        ..role_bind_permission(scope, role)
     }
 }
 
 /// Lets the broker grant what it need not hold.
-fn bind(scope: Scope, role: BoundRole<'_>) -> Permission<'_> {
+fn role_bind_permission(scope: PermissionScope, role: BoundRole<'_>) -> Permission<'_> {
     let (resource, name) = match role {
         BoundRole::Role(name) => ("roles", name),
         BoundRole::ClusterRole(name) => ("clusterroles", name),
@@ -218,7 +238,7 @@ const CORE: &str = "";
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 const IDENTITY: Permission<'static> = Permission {
-    scope: Scope::Cluster,
+    scope: PermissionScope::Cluster,
     group: CORE,
     resource: "namespaces",
     verbs: &["get"],
@@ -228,7 +248,7 @@ const IDENTITY: Permission<'static> = Permission {
 
 /// Reading a namespace can be allowed inside of it, without reading all.
 const LABELS: Permission<'static> = Permission {
-    scope: Scope::Namespace,
+    scope: PermissionScope::Namespace,
     group: CORE,
     resource: "namespaces",
     verbs: &["get"],
@@ -237,7 +257,7 @@ const LABELS: Permission<'static> = Permission {
 };
 
 const TOKENS: Permission<'static> = Permission {
-    scope: Scope::Namespace,
+    scope: PermissionScope::Namespace,
     group: CORE,
     resource: "serviceaccounts/token",
     verbs: &["create"],
@@ -248,7 +268,7 @@ const TOKENS: Permission<'static> = Permission {
 /// A Secret without data, which a token is bound to and ends with. It is never read: who may read or
 /// list these may read all.
 const BOUND_SECRETS: Permission<'static> = Permission {
-    scope: Scope::Namespace,
+    scope: PermissionScope::Namespace,
     group: CORE,
     resource: "secrets",
     verbs: &["create", "delete"],
@@ -257,7 +277,7 @@ const BOUND_SECRETS: Permission<'static> = Permission {
 };
 
 const LEASES: Permission<'static> = Permission {
-    scope: Scope::Namespace,
+    scope: PermissionScope::Namespace,
     group: "coordination.k8s.io",
     resource: "leases",
     verbs: &["create", "get", "list", "patch", "delete"],
@@ -266,7 +286,7 @@ const LEASES: Permission<'static> = Permission {
 };
 
 const ACCOUNTS: Permission<'static> = Permission {
-    scope: Scope::Namespace,
+    scope: PermissionScope::Namespace,
     group: CORE,
     resource: "serviceaccounts",
     verbs: &["create", "get", "list", "patch", "delete"],
@@ -275,7 +295,7 @@ const ACCOUNTS: Permission<'static> = Permission {
 };
 
 const BINDINGS: Permission<'static> = Permission {
-    scope: Scope::Namespace,
+    scope: PermissionScope::Namespace,
     group: RBAC,
     resource: "rolebindings",
     verbs: &["create", "get", "list", "delete"],
@@ -284,7 +304,7 @@ const BINDINGS: Permission<'static> = Permission {
 };
 
 const ROLES: Permission<'static> = Permission {
-    scope: Scope::Namespace,
+    scope: PermissionScope::Namespace,
     group: RBAC,
     resource: "roles",
     verbs: &["create", "get", "list", "delete"],
@@ -293,10 +313,10 @@ const ROLES: Permission<'static> = Permission {
 };
 
 const CLUSTER_BINDINGS: Permission<'static> =
-    Permission { scope: Scope::Cluster, resource: "clusterrolebindings", ..BINDINGS };
+    Permission { scope: PermissionScope::Cluster, resource: "clusterrolebindings", ..BINDINGS };
 
 const CLUSTER_ROLES: Permission<'static> =
-    Permission { scope: Scope::Cluster, resource: "clusterroles", ..ROLES };
+    Permission { scope: PermissionScope::Cluster, resource: "clusterroles", ..ROLES };
 
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::rbac::{ManifestError, RoleRef, Rules};
+use crate::rbac::{ExistingRole, ManifestError, Rules};
 use crate::{
-    Account, Audience, AudienceError, Definition, DynamicSecret, Grant, LeaseId, LeasedObject,
-    Mode, NameParts, Namespace, NamespaceError, ObjectKind, Scope, ServiceAccountName, Ttl,
-    TtlError,
+    Account, AccountRights, AccountScope, Audience, AudienceError, DynamicSecret,
+    DynamicSecretDefinition, LeaseId, LeaseMode, LeasedObject, NameParts, Namespace,
+    NamespaceError, ObjectKind, ServiceAccountName, Ttl, TtlError,
 };
 
 /// The request of a caller for a lease.
@@ -24,7 +24,7 @@ pub struct IssueRequest {
 
 /// The granted terms of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted {
+pub struct GrantedTerms {
     /// For how long.
     pub ttl: Ttl,
     /// For how long at the most, with all renewals.
@@ -59,9 +59,9 @@ pub enum NotGranted {
 ///
 /// Nothing here relies on an owner being collected: every object is named, so that each can be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct IssuePlan {
     /// The kind of credential.
-    pub mode: Mode,
+    pub mode: LeaseMode,
     /// The namespace of the account.
     pub namespace: Namespace,
     /// The account whose token is asked for.
@@ -97,7 +97,7 @@ pub enum PlannedBody {
     /// Rights.
     Rules(Rules),
     /// The binding of a role to the lease's own account.
-    Binding(RoleRef),
+    Binding(ExistingRole),
 }
 
 /// The parts of the names of a lease's objects.
@@ -115,11 +115,11 @@ pub struct Naming<'a> {
     pub now: DateTime<Utc>,
 }
 
-impl Definition {
-    /// The kinds of objects that a lease of it is made of; see [`DynamicSecret::plan`].
+impl DynamicSecretDefinition {
+    /// The kinds of objects that a lease of it is made of; see [`DynamicSecret::plan_objects`].
     #[must_use]
-    pub fn kinds(&self) -> Vec<ObjectKind> {
-        match &self.parts().account {
+    pub fn object_kinds(&self) -> Vec<ObjectKind> {
+        match &self.spec().account {
             Account::Existing { revocable: false, .. } => vec![],
             Account::Existing { revocable: true, .. } => {
                 vec![ObjectKind::Secret, ObjectKind::Lease]
@@ -127,9 +127,9 @@ impl Definition {
             Account::Temporary(temporary) => {
                 let generated = match temporary.grant() {
                     // Of a manifest that is not read, nobody knows.
-                    Grant::Role(_) | Grant::Unread(_) => None,
-                    Grant::Rules(_) => Some(temporary.scope().role_kind()),
-                    Grant::Manifest(manifest) => Some(manifest.role_kind()),
+                    AccountRights::Role(_) | AccountRights::Unread(_) => None,
+                    AccountRights::Rules(_) => Some(temporary.scope().role_kind()),
+                    AccountRights::Manifest(manifest) => Some(manifest.role_kind()),
                 };
                 let mut kinds = vec![ObjectKind::ServiceAccount];
                 kinds.extend(generated.map(ObjectKind::from));
@@ -146,7 +146,7 @@ impl DynamicSecret {
     /// # Errors
     /// Refuses if it is disabled, or if its manifest is read no more.
     pub fn check_enabled(&self) -> Result<(), NotGranted> {
-        let parts = self.definition.parts();
+        let parts = self.definition.spec();
         if parts.disabled {
             return Err(NotGranted::Disabled);
         }
@@ -158,7 +158,7 @@ impl DynamicSecret {
     /// # Errors
     /// Refuses a request that leaves a choice open.
     pub fn choose_namespace(&self, asked: Option<Namespace>) -> Result<Namespace, NotGranted> {
-        Ok(self.definition.namespaces().choose(asked)?)
+        Ok(self.definition.namespaces().choose_namespace(asked)?)
     }
 
     /// Returns the granted terms of `request`; `installation_max` bounds every lease of the
@@ -166,30 +166,30 @@ impl DynamicSecret {
     ///
     /// # Errors
     /// Names what is not granted, and what would be. A lease is never shortened in silence.
-    pub fn grant(
+    pub fn grant_terms(
         &self,
         request: IssueRequest,
         installation_max: Ttl,
-    ) -> Result<Granted, NotGranted> {
+    ) -> Result<GrantedTerms, NotGranted> {
         self.check_enabled()?;
-        let parts = self.definition.parts();
+        let parts = self.definition.spec();
         let namespace = self.choose_namespace(request.namespace)?;
         let lifetimes = self.definition.lifetimes();
-        let ttl = lifetimes.grant(
+        let ttl = lifetimes.grant_ttl(
             request.ttl,
             self.definition.mode().is_revocable(),
             installation_max,
         )?;
         let max_ttl = lifetimes.max_ttl().min(installation_max);
-        let audiences = parts.audiences.grant(request.audiences)?;
-        Ok(Granted { ttl, max_ttl, namespace, audiences })
+        let audiences = parts.audiences.grant_audiences(request.audiences)?;
+        Ok(GrantedTerms { ttl, max_ttl, namespace, audiences })
     }
 
     /// Returns the objects to create for a lease of the terms `granted`.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
-    pub fn plan(&self, granted: &Granted, naming: &Naming<'_>) -> Plan {
-        let parts = self.definition.parts();
+    pub fn plan_objects(&self, granted: &GrantedTerms, naming: &Naming<'_>) -> IssuePlan {
+        let parts = self.definition.spec();
         let parts_of_name = NameParts {
             dynamic_secret: &self.name,
             identity: naming.identity,
@@ -198,7 +198,7 @@ impl DynamicSecret {
         };
         let template = parts.name_template.clone().unwrap_or_default();
         let random = naming.id.random_part(naming.attempt);
-        let name = template.render(&parts_of_name, &random);
+        let name = template.render_name(&parts_of_name, &random);
         let object = |kind: ObjectKind, body| PlannedObject {
             kind,
             namespace: kind.is_namespaced().then(|| granted.namespace.clone()),
@@ -219,17 +219,21 @@ impl DynamicSecret {
                     let mut first = vec![object(ObjectKind::ServiceAccount, PlannedBody::Nothing)];
                     let generated = match temporary.grant() {
                         // `grant` lets no manifest pass that is not read: without a role, it would bind nothing.
-                        Grant::Role(_) | Grant::Unread(_) => None,
-                        Grant::Rules(rules) => Some((temporary.scope().role_kind(), rules)),
-                        Grant::Manifest(manifest) => Some((manifest.role_kind(), manifest.rules())),
+                        AccountRights::Role(_) | AccountRights::Unread(_) => None,
+                        AccountRights::Rules(rules) => Some((temporary.scope().role_kind(), rules)),
+                        AccountRights::Manifest(manifest) => {
+                            Some((manifest.role_kind(), manifest.rules()))
+                        }
                     };
                     first.extend(generated.map(|(kind, rules)| {
                         object(kind.into(), PlannedBody::Rules(rules.clone()))
                     }));
                     let role = match (temporary.grant(), generated) {
-                        (Grant::Role(role), _) => Some(role.clone()),
+                        (AccountRights::Role(role), _) => Some(role.clone()),
                         // Unwrap safety: a rendered name is an RFC 1123 label.
-                        (_, Some((kind, _))) => Some(RoleRef { kind, name: name.parse().unwrap() }),
+                        (_, Some((kind, _))) => {
+                            Some(ExistingRole { kind, name: name.parse().unwrap() })
+                        }
                         (_, None) => None,
                     };
                     let binding = binding_object(temporary.scope());
@@ -238,7 +242,7 @@ impl DynamicSecret {
                     (name.parse().unwrap(), first, binding.into_iter().collect())
                 }
             };
-        Plan {
+        IssuePlan {
             mode: self.definition.mode(),
             namespace: granted.namespace.clone(),
             service_account,
@@ -249,16 +253,16 @@ impl DynamicSecret {
     }
 }
 
-impl Plan {
+impl IssuePlan {
     /// All that is to be made, as it is recorded before.
     #[must_use]
-    pub fn objects(&self) -> Vec<LeasedObject> {
-        self.first.iter().chain(&self.second).map(PlannedObject::unmade).collect()
+    pub fn leased_objects(&self) -> Vec<LeasedObject> {
+        self.first.iter().chain(&self.second).map(PlannedObject::to_leased_object).collect()
     }
 }
 
 impl PlannedObject {
-    fn unmade(&self) -> LeasedObject {
+    fn to_leased_object(&self) -> LeasedObject {
         let PlannedObject { kind, namespace, name, .. } = self.clone();
         LeasedObject { kind, namespace, name, uid: None }
     }
@@ -273,10 +277,10 @@ impl LeasedObject {
     }
 }
 
-fn binding_object(scope: Scope) -> ObjectKind {
+fn binding_object(scope: AccountScope) -> ObjectKind {
     match scope {
-        Scope::Namespace => ObjectKind::RoleBinding,
-        Scope::Cluster => ObjectKind::ClusterRoleBinding,
+        AccountScope::Namespace => ObjectKind::RoleBinding,
+        AccountScope::Cluster => ObjectKind::ClusterRoleBinding,
     }
 }
 
@@ -300,9 +304,9 @@ mod tests {
         }
     }
 
-    fn plan(secret: &DynamicSecret, ttl: &str) -> Plan {
+    fn plan(secret: &DynamicSecret, ttl: &str) -> IssuePlan {
         let request = IssueRequest { ttl: ttl.parse().ok(), ..IssueRequest::default() };
-        let granted = secret.grant(request, Ttl::DAY).expect("grants");
+        let granted = secret.grant_terms(request, Ttl::DAY).expect("grants");
         let naming = Naming {
             id: LeaseId::new([0xab; 16]),
             attempt: 0,
@@ -310,7 +314,7 @@ mod tests {
             claims: &BTreeMap::new(),
             now: DateTime::UNIX_EPOCH,
         };
-        secret.plan(&granted, &naming)
+        secret.plan_objects(&granted, &naming)
     }
 
     #[test]
@@ -326,14 +330,19 @@ mod tests {
         let rules = format!(r#"{{"type":"temporary","scope":"namespace",{POD_RULES}}}"#);
         let wide = format!(r#"{{"type":"temporary","scope":"cluster",{POD_RULES}}}"#);
         for (account, mode, first, second) in [
-            (bound, Mode::Existing, vec![Secret], vec![Lease]),
-            (unbound, Mode::Plain, vec![], vec![]),
-            (role, Mode::TemporaryInNamespace, vec![ServiceAccount], vec![RoleBinding]),
-            (&rules, Mode::TemporaryInNamespace, vec![ServiceAccount, Role], vec![RoleBinding]),
-            (view, Mode::TemporaryInCluster, vec![ServiceAccount], vec![ClusterRoleBinding]),
+            (bound, LeaseMode::Existing, vec![Secret], vec![Lease]),
+            (unbound, LeaseMode::Plain, vec![], vec![]),
+            (role, LeaseMode::TemporaryInNamespace, vec![ServiceAccount], vec![RoleBinding]),
+            (
+                &rules,
+                LeaseMode::TemporaryInNamespace,
+                vec![ServiceAccount, Role],
+                vec![RoleBinding],
+            ),
+            (view, LeaseMode::TemporaryInCluster, vec![ServiceAccount], vec![ClusterRoleBinding]),
             (
                 &wide,
-                Mode::TemporaryInCluster,
+                LeaseMode::TemporaryInCluster,
                 vec![ServiceAccount, ClusterRole],
                 vec![ClusterRoleBinding],
             ),
@@ -347,7 +356,7 @@ mod tests {
                 assert_eq!(object.namespace.is_some(), object.kind.is_namespaced(), "{object:?}");
                 assert!(object.name.ends_with("-abababababababababab"), "{object:?}");
             }
-            let own = mode != Mode::Plain && mode != Mode::Existing;
+            let own = mode != LeaseMode::Plain && mode != LeaseMode::Existing;
             assert_eq!(plan.service_account.as_str() == "d", !own, "{account}");
         }
     }
@@ -381,11 +390,11 @@ mod tests {
             (bound, r#","disabled":true"#, None, false),
         ] {
             let request = IssueRequest { ttl: asked, ..IssueRequest::default() };
-            let got = secret(account, rest).grant(request, Ttl::DAY);
+            let got = secret(account, rest).grant_terms(request, Ttl::DAY);
             assert_eq!(got.is_ok(), granted, "{account} {rest} {asked:?}: {got:?}");
         }
         let request = IssueRequest { ttl: ttl("90m"), ..IssueRequest::default() };
-        let lowered = secret(bound, "").grant(request, Ttl::HOUR);
+        let lowered = secret(bound, "").grant_terms(request, Ttl::HOUR);
         assert!(matches!(lowered, Err(NotGranted::Ttl(TtlError::TooLong { max: Ttl::HOUR, .. }))));
     }
 }

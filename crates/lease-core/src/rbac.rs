@@ -18,14 +18,14 @@ mod rules;
 mod waiver;
 mod yaml;
 
-pub use danger::{Danger, cautions, dangers, dangers_of_role};
+pub use danger::{Danger, dangers_of_role, find_cautions, find_dangers};
 pub use grant::WaiverError;
 pub use harm::Harm;
 pub use kept::{KeptManifest, UnreadManifest};
 pub use manifest::{FieldProblem, Manifest, ManifestError};
-pub use node::{DuplicateKey, Place, Typed};
+pub use node::{DuplicateKey, TextPosition, Typed};
 pub use reach::Reach;
-pub use role::{RoleKind, RoleRef};
+pub use role::{ExistingRole, RoleKind};
 pub use rule::{MAX_ENTRIES, MAX_ENTRY_BYTES, PolicyRule, RuleProblem};
 pub use rules::{MAX_GRANTS, MAX_RULES, Rules, RulesError, known_rules, live_rules};
 pub use waiver::{MAX_WAIVERS, NotWaived, Waiver, Waivers, WaiversError};

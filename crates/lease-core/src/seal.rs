@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The bytes of randomness that [`Keyring::seal`] takes; with this many, random nonces never meet.
+/// The bytes of randomness that [`Keyring::seal_secret`] takes; with this many, random nonces never meet.
 pub const NONCE_BYTES: usize = 24;
 
 /// The installation's root key: 32 bytes, written in base64. What is used is derived from it.
@@ -79,18 +79,18 @@ impl Keyring {
     #[must_use]
     pub fn new(current: &MasterKey, previous: &[MasterKey]) -> Self {
         Self {
-            current: SealingKey::derive(current),
-            previous: previous.iter().map(SealingKey::derive).collect(),
+            current: SealingKey::from_master(current),
+            previous: previous.iter().map(SealingKey::from_master).collect(),
         }
     }
 
     /// Seals `secret` for `context`, the parts that say what it belongs to. A `nonce` is used once.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
-    pub fn seal(&self, secret: &[u8], context: &[&str], nonce: [u8; NONCE_BYTES]) -> Sealed {
-        let payload = Payload { msg: secret, aad: &encode(context) };
+    pub fn seal_secret(&self, secret: &[u8], context: &[&str], nonce: [u8; NONCE_BYTES]) -> Sealed {
+        let payload = Payload { msg: secret, aad: &encode_context(context) };
         // Unwrap safety: encryption into a `Vec` fails only past 256 GiB, the cipher's own limit.
-        let ciphertext = self.current.cipher().encrypt(&XNonce::from(nonce), payload).unwrap();
+        let ciphertext = self.current.new_cipher().encrypt(&XNonce::from(nonce), payload).unwrap();
         Sealed { key: self.current.id, nonce, ciphertext }
     }
 
@@ -104,10 +104,14 @@ impl Keyring {
     ///
     /// # Errors
     /// Fails if no configured key sealed it, or where text or context differ from what was sealed.
-    pub fn open(&self, sealed: &Sealed, context: &[&str]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let key = self.all().find(|key| key.id == sealed.key).ok_or(OpenError::UnknownKey)?;
-        let payload = Payload { msg: &sealed.ciphertext, aad: &encode(context) };
-        key.cipher()
+    pub fn open_sealed(
+        &self,
+        sealed: &Sealed,
+        context: &[&str],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let key = self.all_keys().find(|key| key.id == sealed.key).ok_or(OpenError::UnknownKey)?;
+        let payload = Payload { msg: &sealed.ciphertext, aad: &encode_context(context) };
+        key.new_cipher()
             .decrypt(&XNonce::from(sealed.nonce), payload)
             .map(Zeroizing::new)
             .map_err(|_| OpenError::Forged)
@@ -128,15 +132,15 @@ impl Keyring {
     /// The keys by which access tokens are signed (the first) and known (all of them).
     #[must_use]
     pub fn access_token_keys(&self) -> AccessTokenKeys {
-        let keys = self.all().map(|key| (key.id(), key.access_token.clone()));
+        let keys = self.all_keys().map(|key| (key.id(), key.access_token.clone()));
         AccessTokenKeys::new(ACCESS_TOKEN_ISSUER.to_owned(), keys.collect())
     }
 
-    pub(crate) fn current(&self) -> &SealingKey {
+    pub(crate) fn current_key(&self) -> &SealingKey {
         &self.current
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &SealingKey> {
+    pub(crate) fn all_keys(&self) -> impl Iterator<Item = &SealingKey> {
         std::iter::once(&self.current).chain(&self.previous)
     }
 }
@@ -180,7 +184,7 @@ pub(crate) struct SealingKey {
 }
 
 impl SealingKey {
-    fn derive(master: &MasterKey) -> Self {
+    fn from_master(master: &MasterKey) -> Self {
         let hkdf = Hkdf::<Sha256>::new(None, master.0.as_ref());
         let mut key = Zeroizing::new([0; 32]);
         let mut mac = Zeroizing::new([0; 32]);
@@ -209,11 +213,11 @@ impl SealingKey {
         &self.audit
     }
 
-    pub(crate) fn installation(&self) -> String {
+    pub(crate) fn installation_name(&self) -> String {
         format!("{:016x}", u64::from_be_bytes(self.installation))
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
+    fn new_cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new((&*self.key).into())
     }
 }
@@ -225,7 +229,7 @@ impl fmt::Debug for SealingKey {
 }
 
 /// Each part with its length before it, so that no two lists of parts are the same bytes.
-pub(crate) fn encode(context: &[&str]) -> Vec<u8> {
+pub(crate) fn encode_context(context: &[&str]) -> Vec<u8> {
     context.iter().fold(Vec::new(), |mut bytes, part| {
         bytes.extend((part.len() as u64).to_be_bytes());
         bytes.extend(part.as_bytes());
@@ -256,7 +260,7 @@ mod tests {
 
     #[test]
     fn only_the_same_key_and_context_open_what_was_sealed() {
-        let sealed = ring(1, &[]).seal(b"hunter2", &["prod", "https://a"], [7; NONCE_BYTES]);
+        let sealed = ring(1, &[]).seal_secret(b"hunter2", &["prod", "https://a"], [7; NONCE_BYTES]);
         for (keys, context, opened) in [
             (ring(1, &[]), ["prod", "https://a"], Ok(b"hunter2".as_slice())),
             (ring(2, &[1]), ["prod", "https://a"], Ok(b"hunter2".as_slice())),
@@ -264,7 +268,7 @@ mod tests {
             (ring(1, &[]), ["prod", "https://b"], Err(OpenError::Forged)),
             (ring(1, &[]), ["prodh", "ttps://a"], Err(OpenError::Forged)),
         ] {
-            let got = keys.open(&sealed, &context);
+            let got = keys.open_sealed(&sealed, &context);
             assert_eq!(got.as_ref().map(|v| v.as_slice()), opened.as_ref().copied(), "{context:?}");
         }
     }
@@ -272,11 +276,15 @@ mod tests {
     #[test]
     fn a_changed_bit_does_not_open() {
         let keys = ring(1, &[]);
-        let sealed = keys.seal(b"hunter2", &["prod"], [7; NONCE_BYTES]);
+        let sealed = keys.seal_secret(b"hunter2", &["prod"], [7; NONCE_BYTES]);
         for index in 0..sealed.ciphertext.len() {
             let mut changed = sealed.clone();
             changed.ciphertext[index] ^= 1;
-            assert_eq!(keys.open(&changed, &["prod"]), Err(OpenError::Forged), "byte {index}");
+            assert_eq!(
+                keys.open_sealed(&changed, &["prod"]),
+                Err(OpenError::Forged),
+                "byte {index}"
+            );
         }
     }
 
@@ -285,17 +293,17 @@ mod tests {
     #[test]
     fn sealed_bytes_are_the_same_in_every_version() {
         let keys = ring(1, &[]);
-        let sealed = keys.seal(b"hunter2", &["prod", "https://a"], [7; NONCE_BYTES]);
+        let sealed = keys.seal_secret(b"hunter2", &["prod", "https://a"], [7; NONCE_BYTES]);
         assert_eq!(
             String::from(sealed),
             "1.10e03125bb6d4b94.BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHr2QY2HBvNSIvDY6e0UXf5Z4HkT1hHsM="
         );
-        assert_eq!(keys.current().installation(), "09aa316880b85865");
+        assert_eq!(keys.current_key().installation_name(), "09aa316880b85865");
     }
 
     #[test]
     fn sealed_text_is_read_as_it_was_written() {
-        let sealed = ring(1, &[]).seal(b"hunter2", &["prod"], [7; NONCE_BYTES]);
+        let sealed = ring(1, &[]).seal_secret(b"hunter2", &["prod"], [7; NONCE_BYTES]);
         let text = String::from(sealed.clone());
         assert!(!text.contains("hunter2"));
         assert_eq!(Sealed::try_from(text), Ok(sealed));

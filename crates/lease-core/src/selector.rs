@@ -88,10 +88,13 @@ impl NamespaceSelector {
 
     /// Returns true if it selects an object with these labels, as Kubernetes evaluates it.
     #[must_use]
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn matches_labels(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = |key: &LabelKey| labels.get(key.as_str()).map(String::as_str);
         self.labels.iter().all(|(key, wanted)| value(key) == Some(wanted.as_str()))
-            && self.expressions.iter().all(|expression| expression.matches(value(&expression.key)))
+            && self
+                .expressions
+                .iter()
+                .all(|expression| expression.matches_value(value(&expression.key)))
     }
 
     /// The selector as the query of a list has it: `team=a,env in (ci,dev)`.
@@ -139,7 +142,7 @@ impl SelectorExpression {
     }
 
     /// Returns true if the value of the key, or its absence, is as required.
-    fn matches(&self, value: Option<&str>) -> bool {
+    fn matches_value(&self, value: Option<&str>) -> bool {
         let listed = |value: &str| self.values.iter().any(|wanted| wanted.as_str() == value);
         match self.operator {
             SelectorOperator::In => value.is_some_and(listed),
@@ -252,7 +255,7 @@ mod tests {
         ] {
             let map = labels.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
             let selector_read = read(selector).unwrap_or_else(|e| panic!("{selector}: {e}"));
-            assert_eq!(selector_read.matches(&map), matches, "{selector} on {labels:?}");
+            assert_eq!(selector_read.matches_labels(&map), matches, "{selector} on {labels:?}");
         }
     }
 

@@ -6,18 +6,20 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::seal::{Keyring, encode};
-use crate::{ClusterIdentity, DynamicSecretName, LeaseId, Mode, Namespace, ObjectKind, TargetName};
+use crate::seal::{Keyring, encode_context};
+use crate::{
+    ClusterIdentity, DynamicSecretName, LeaseId, LeaseMode, Namespace, ObjectKind, TargetName,
+};
 
 /// The signed facts about its lease that every object of the lease carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub struct OwnershipStamp {
     /// The lease.
     pub lease: LeaseId,
     /// The target it was made on.
     pub target: TargetName,
     /// The kind of credential.
-    pub mode: Mode,
+    pub mode: LeaseMode,
     /// The dynamic secret it is an issue of.
     pub dynamic_secret: DynamicSecretName,
     /// The stable id of the caller who asked for the lease.
@@ -42,7 +44,7 @@ pub struct Stamp {
 
 /// The object that carries a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bearer<'a> {
+pub struct ObjectRef<'a> {
     /// The kind of the object.
     pub kind: ObjectKind,
     /// The namespace; absent for objects of the whole cluster.
@@ -55,27 +57,27 @@ pub struct Bearer<'a> {
 
 /// Labels and annotations of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct ObjectMarks {
     /// The labels that it can be listed by.
     pub labels: BTreeMap<String, String>,
     /// The annotations: everything else.
     pub annotations: BTreeMap<String, String>,
 }
 
-impl Stamp {
-    /// The marks of this stamp on `bearer`, signed: whoever lacks the master key cannot make them for
+impl OwnershipStamp {
+    /// The marks of this stamp on `object`, signed: whoever lacks the master key cannot make them for
     /// another object, another name, or another cluster.
     #[must_use]
-    pub fn mark(&self, bearer: &Bearer<'_>, keys: &Keyring) -> Marks {
-        let mut marks = self.unsigned(&keys.installation());
-        let mac = keys.sign(&bearer.encode(&marks));
+    pub fn sign_marks(&self, object: &ObjectRef<'_>, keys: &Keyring) -> ObjectMarks {
+        let mut marks = self.unsigned_marks(&keys.installation_name());
+        let mac = keys.sign_message(&object.mac_message(&marks));
         marks.annotations.insert(MAC.to_owned(), mac);
         marks
     }
 
     /// Reads a stamp from marks, whoever wrote them: the caller must prove whose they are first.
     #[must_use]
-    pub fn read(marks: &Marks) -> Option<Self> {
+    pub fn from_marks(marks: &ObjectMarks) -> Option<Self> {
         let label = |key: &str| marks.labels.get(key).map(String::as_str);
         let annotation = |key: &str| marks.annotations.get(key).map(String::as_str);
         let own = |key: &str| annotation(key).map(str::to_owned);
@@ -84,7 +86,7 @@ impl Stamp {
         Some(Self {
             lease: label(LEASE)?.parse().ok()?,
             target: label(TARGET)?.parse().ok()?,
-            mode: Mode::from_text(annotation(MODE)?)?,
+            mode: LeaseMode::from_text(annotation(MODE)?)?,
             dynamic_secret: label(DYNAMIC_SECRET)?.parse().ok()?,
             requester: own(REQUESTER)?,
             issued_at: time(ISSUED_AT)?,
@@ -102,7 +104,7 @@ impl Stamp {
         })
     }
 
-    fn unsigned(&self, installation: &str) -> Marks {
+    fn unsigned_marks(&self, installation: &str) -> ObjectMarks {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let labels = [
             (MANAGED_BY, MANAGER.to_owned()),
@@ -129,17 +131,17 @@ impl Stamp {
             annotations.extend(value.clone().map(|value| (key, value)));
         }
         let own = |(key, value): (&str, String)| (key.to_owned(), value);
-        Marks {
+        ObjectMarks {
             labels: labels.into_iter().map(own).collect(),
             annotations: annotations.into_iter().map(own).collect(),
         }
     }
 }
 
-impl Marks {
+impl ObjectMarks {
     /// When the lease ends, as the marks say.
     #[must_use]
-    pub fn deadline(&self) -> Option<DateTime<Utc>> {
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.annotations.get(DEADLINE)?.parse().ok()
     }
 
@@ -156,7 +158,7 @@ impl Marks {
     pub fn are_ours_to_judge(&self, lease: LeaseId, keys: &Keyring) -> bool {
         let names_lease = self.labels.get(LEASE).is_some_and(|id| *id == lease.to_string());
         let key = self.annotations.get(MAC).and_then(|mac| mac.split('.').nth(1));
-        !names_lease || key.is_none_or(|key| keys.all().any(|known| known.id() == key))
+        !names_lease || key.is_none_or(|key| keys.all_keys().any(|known| known.id() == key))
     }
 
     /// Returns the annotations to change so that the object says another end, signed under the
@@ -169,31 +171,34 @@ impl Marks {
     pub fn with_deadline(
         &self,
         deadline: DateTime<Utc>,
-        bearer: &Bearer<'_>,
+        object: &ObjectRef<'_>,
         keys: &Keyring,
     ) -> BTreeMap<String, String> {
         let mut marks = self.clone();
         let deadline = deadline.to_rfc3339_opts(SecondsFormat::Secs, true);
         marks.annotations.insert(DEADLINE.to_owned(), deadline.clone());
-        let mac = keys.sign(&bearer.encode(&marks));
+        let mac = keys.sign_message(&object.mac_message(&marks));
         BTreeMap::from([(DEADLINE.to_owned(), deadline), (MAC.to_owned(), mac)])
     }
 }
 
-impl Bearer<'_> {
+impl ObjectRef<'_> {
     /// Returns true if `marks`, as they were read on this object, are ours and for `lease`.
     ///
     /// A copy of them on another object is not, and one whose text was changed is not.
     #[must_use]
-    pub fn is_proved(&self, lease: LeaseId, marks: &Marks, keys: &Keyring) -> bool {
+    pub fn is_proved(&self, lease: LeaseId, marks: &ObjectMarks, keys: &Keyring) -> bool {
         let label = |key: &str| marks.labels.get(key).map(String::as_str);
         label(MANAGED_BY) == Some(MANAGER)
             && label(LEASE) == Some(lease.to_string().as_str())
-            && marks.annotations.get(MAC).is_some_and(|mac| keys.verifies(&self.encode(marks), mac))
+            && marks
+                .annotations
+                .get(MAC)
+                .is_some_and(|mac| keys.verifies_mac(&self.mac_message(marks), mac))
     }
 
     /// All that a MAC vouches for: what is marked, and every mark of ours but the MAC itself.
-    fn encode(&self, marks: &Marks) -> Vec<u8> {
+    fn mac_message(&self, marks: &ObjectMarks) -> Vec<u8> {
         let ours = |(key, _): &(&String, &String)| key.starts_with(PREFIX) && *key != MAC;
         let labels: Vec<_> = marks.labels.iter().filter(ours).collect();
         let annotations: Vec<_> = marks.annotations.iter().filter(ours).collect();
@@ -210,7 +215,7 @@ impl Bearer<'_> {
         for (key, value) in labels.into_iter().chain(annotations) {
             parts.extend([key.as_str(), value.as_str()]);
         }
-        encode(&parts)
+        encode_context(&parts)
     }
 }
 
@@ -218,14 +223,14 @@ impl Keyring {
     /// Returns the name of the installation: derived from the master key, and reveals nothing of
     /// it.
     #[must_use]
-    pub fn installation(&self) -> String {
-        self.current().installation()
+    pub fn installation_name(&self) -> String {
+        self.current_key().installation_name()
     }
 
     /// The same of every key that is configured: what an earlier one has signed is still ours.
     #[must_use]
-    pub fn installations(&self) -> Vec<String> {
-        self.all().map(crate::seal::SealingKey::installation).collect()
+    pub fn installation_names(&self) -> Vec<String> {
+        self.all_keys().map(crate::seal::SealingKey::installation_name).collect()
     }
 
     /// Returns the name of one request of one caller for one dynamic secret, as an
@@ -237,52 +242,58 @@ impl Keyring {
     #[must_use]
     pub fn request_key(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> String {
         let parts = ["kubelease request v1", caller, secret.as_str(), key];
-        hex(&mac(self.current().mac_key(), &encode(&parts)).finalize().into_bytes()[..16])
+        encode_hex(
+            &hmac_sha256(self.current_key().mac_key(), &encode_context(&parts))
+                .finalize()
+                .into_bytes()[..16],
+        )
     }
 
     /// The same under each key, the current first: a request is known again after the key has changed.
     #[must_use]
     pub fn request_keys(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> Vec<String> {
         let parts = ["kubelease request v1", caller, secret.as_str(), key];
-        let keys = self.all().map(|k| mac(k.mac_key(), &encode(&parts)).finalize().into_bytes());
-        keys.map(|bytes| hex(&bytes[..16])).collect()
+        let keys = self
+            .all_keys()
+            .map(|k| hmac_sha256(k.mac_key(), &encode_context(&parts)).finalize().into_bytes());
+        keys.map(|bytes| encode_hex(&bytes[..16])).collect()
     }
 
     /// Returns true if `mac` was made with the current master key; otherwise it is time to sign
     /// again.
     #[must_use]
     pub fn is_current(&self, mac: &str) -> bool {
-        mac.starts_with(&format!("1.{}.", self.current().id()))
+        mac.starts_with(&format!("1.{}.", self.current_key().id()))
     }
 
-    fn sign(&self, message: &[u8]) -> String {
-        let key = self.current();
-        let code = mac(key.mac_key(), message).finalize().into_bytes();
-        format!("1.{}.{}", key.id(), hex(&code))
+    fn sign_message(&self, message: &[u8]) -> String {
+        let key = self.current_key();
+        let code = hmac_sha256(key.mac_key(), message).finalize().into_bytes();
+        format!("1.{}.{}", key.id(), encode_hex(&code))
     }
 
-    fn verifies(&self, message: &[u8], text: &str) -> bool {
+    fn verifies_mac(&self, message: &[u8], text: &str) -> bool {
         let mut parts = text.split('.');
         let (Some("1"), Some(id), Some(code), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return false;
         };
-        let Some(code) = unhex(code) else { return false };
-        let mut keys = self.all().filter(|key| key.id() == id);
+        let Some(code) = decode_hex(code) else { return false };
+        let mut keys = self.all_keys().filter(|key| key.id() == id);
         // Compares in constant time.
-        keys.any(|key| mac(key.mac_key(), message).verify_slice(&code).is_ok())
+        keys.any(|key| hmac_sha256(key.mac_key(), message).verify_slice(&code).is_ok())
     }
 }
 
-pub(crate) fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
+pub(crate) fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
     // Unwrap safety: HMAC takes a key of any length.
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(message);
     mac
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a `String` does not fail.
@@ -291,7 +302,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.len().is_multiple_of(2)
         && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !digits {
@@ -306,7 +317,7 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of the label that says who manages an object.
 pub const MANAGER: &str = "kubelease";
 
-/// The label that names the installation: see [`Keyring::installation`].
+/// The label that names the installation: see [`Keyring::installation_name`].
 pub const INSTALLATION: &str = "kubelease.dev/installation";
 
 /// The label with the lease's id.
@@ -345,12 +356,12 @@ mod tests {
         Keyring::new(&key(current).expect("32 bytes"), &previous)
     }
 
-    fn stamp() -> Stamp {
+    fn stamp() -> OwnershipStamp {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("in range");
-        Stamp {
+        OwnershipStamp {
             lease: LeaseId::new([7; 16]),
             target: "prod".parse().expect("a good name"),
-            mode: Mode::TemporaryInNamespace,
+            mode: LeaseMode::TemporaryInNamespace,
             dynamic_secret: "ci".parse().expect("a good name"),
             requester: "administrator".to_owned(),
             issued_at: at(1000),
@@ -374,26 +385,26 @@ mod tests {
         let (here, there) = (cluster("u1"), cluster("u2"));
         let apps: Namespace = "apps".parse().expect("a good name");
         let web: Namespace = "web".parse().expect("a good name");
-        let own = Bearer {
+        let own = ObjectRef {
             kind: ObjectKind::ServiceAccount,
             namespace: Some(&apps),
             name: "ci-1",
             cluster: &here,
         };
-        let marks = stamp().mark(&own, &keys("A", &[]));
+        let marks = stamp().sign_marks(&own, &keys("A", &[]));
         let lease = stamp().lease;
-        for (bearer, lease, keyring, proved) in [
+        for (object, lease, keyring, proved) in [
             (own, lease, keys("A", &[]), true),
             (own, lease, keys("E", &["A"]), true),
             (own, lease, keys("E", &[]), false),
             (own, LeaseId::new([8; 16]), keys("A", &[]), false),
-            (Bearer { name: "ci-2", ..own }, lease, keys("A", &[]), false),
-            (Bearer { namespace: Some(&web), ..own }, lease, keys("A", &[]), false),
-            (Bearer { namespace: None, ..own }, lease, keys("A", &[]), false),
-            (Bearer { kind: ObjectKind::Role, ..own }, lease, keys("A", &[]), false),
-            (Bearer { cluster: &there, ..own }, lease, keys("A", &[]), false),
+            (ObjectRef { name: "ci-2", ..own }, lease, keys("A", &[]), false),
+            (ObjectRef { namespace: Some(&web), ..own }, lease, keys("A", &[]), false),
+            (ObjectRef { namespace: None, ..own }, lease, keys("A", &[]), false),
+            (ObjectRef { kind: ObjectKind::Role, ..own }, lease, keys("A", &[]), false),
+            (ObjectRef { cluster: &there, ..own }, lease, keys("A", &[]), false),
         ] {
-            assert_eq!(bearer.is_proved(lease, &marks, &keyring), proved, "{bearer:?}");
+            assert_eq!(object.is_proved(lease, &marks, &keyring), proved, "{object:?}");
         }
     }
 
@@ -401,9 +412,9 @@ mod tests {
     fn a_changed_added_or_removed_mark_is_noticed() {
         let here = cluster("u1");
         let own =
-            Bearer { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
+            ObjectRef { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
         let keyring = keys("A", &[]);
-        let marks = stamp().mark(&own, &keyring);
+        let marks = stamp().sign_marks(&own, &keyring);
         let lease = stamp().lease;
         let ours = |key: &&String| key.starts_with(PREFIX) || *key == MANAGED_BY;
         for key in marks.labels.keys().filter(ours) {
@@ -433,8 +444,8 @@ mod tests {
     fn a_mac_tells_whether_it_is_time_to_sign_anew() {
         let here = cluster("u1");
         let own =
-            Bearer { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
-        let mac = stamp().mark(&own, &keys("A", &[])).annotations[MAC].clone();
+            ObjectRef { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
+        let mac = stamp().sign_marks(&own, &keys("A", &[])).annotations[MAC].clone();
         assert!(keys("A", &["E"]).is_current(&mac));
         assert!(!keys("E", &["A"]).is_current(&mac));
     }
@@ -445,9 +456,9 @@ mod tests {
     fn macs_are_the_same_in_every_version() {
         let here = cluster("u1");
         let own =
-            Bearer { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
+            ObjectRef { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
         let keyring = keys("A", &[]);
-        let mac = &stamp().mark(&own, &keyring).annotations[MAC];
+        let mac = &stamp().sign_marks(&own, &keyring).annotations[MAC];
         assert_eq!(
             mac,
             "1.19ac40bb43b13cd7.79f9d1e9ddf4b8c90847867a0989f99abd3e9513d2331280a22fa7e322dbd058"
@@ -460,14 +471,14 @@ mod tests {
     fn another_end_is_signed_with_all_that_stays() {
         let here = cluster("u1");
         let own =
-            Bearer { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
-        let mut marks = stamp().mark(&own, &keys("A", &[]));
+            ObjectRef { kind: ObjectKind::ClusterRole, namespace: None, name: "x", cluster: &here };
+        let mut marks = stamp().sign_marks(&own, &keys("A", &[]));
         let later = DateTime::from_timestamp(5000, 0).expect("in range");
         let rotated = keys("E", &["A"]);
         assert!(!marks.are_current(&rotated));
         marks.annotations.extend(marks.with_deadline(later, &own, &rotated));
         assert!(own.is_proved(stamp().lease, &marks, &keys("E", &[])), "by the new key alone");
-        assert_eq!((marks.deadline(), marks.are_current(&rotated)), (Some(later), true));
+        assert_eq!((marks.expires_at(), marks.are_current(&rotated)), (Some(later), true));
     }
 
     #[test]

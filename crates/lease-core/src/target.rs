@@ -77,7 +77,7 @@ pub struct GatewayHeader {
 
 /// The authentication as an administrator puts it. A credential that is left out keeps its stored value.
 #[derive(Debug)]
-pub enum NewAuth {
+pub enum AuthDefinition {
     /// By this bearer token.
     Token(Option<ClusterCredential>),
     /// By the bearer token in this variable.
@@ -90,7 +90,7 @@ pub enum NewAuth {
 
 /// The way in which a request is authenticated.
 #[derive(Debug)]
-pub enum Authentication {
+pub enum ResolvedAuth {
     /// By a bearer token.
     Bearer(ClusterCredential),
     /// By a bearer token in this variable, which the host tells.
@@ -109,7 +109,8 @@ pub enum TrustedCa {
     System,
     /// The authority of the cluster, in a file that the host's runtime configuration names.
     #[default]
-    Custom,
+    #[serde(rename = "custom")]
+    HostConfigured,
 }
 
 /// A secret that kubelease itself has with a cluster: a bearer token, or a gateway's. It is never printed.
@@ -145,44 +146,45 @@ impl Target {
     /// # Errors
     /// Asks for a secret where none is known for this address: one that is known for another is never sent
     /// to it. Refuses to send one in clear to another machine.
-    pub fn put(
+    pub fn from_input(
         name: TargetName,
         url: ApiServerUrl,
-        auth: NewAuth,
+        auth: AuthDefinition,
         known: Option<&Target>,
         keys: &Keyring,
         nonce: [u8; crate::NONCE_BYTES],
         now: DateTime<Utc>,
     ) -> Result<Self, AuthError> {
-        if !url.is_private() && !matches!(auth, NewAuth::Gateway(None)) {
+        if !url.is_private() && !matches!(auth, AuthDefinition::Gateway(None)) {
             return Err(UrlError::Insecure.into());
         }
         // One that is kept is sealed anew too: an earlier master key can then go.
         let seal = |secret: &ClusterCredential| {
-            keys.seal(secret.expose().as_bytes(), &context(&name, &url), nonce)
+            keys.seal_secret(secret.expose_secret().as_bytes(), &seal_context(&name, &url), nonce)
         };
-        if matches!(auth, NewAuth::ClientCertificate) && !url.as_str().starts_with("https://") {
+        if matches!(auth, AuthDefinition::ClientCertificate)
+            && !url.as_str().starts_with("https://")
+        {
             return Err(AuthError::NoTls);
         }
         let created_at = known.map_or(now, |known| known.created_at);
         let known = known.filter(|known| known.url == url);
         let auth = match auth {
-            NewAuth::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
-            NewAuth::Token(None) => match known.map(|known| known.authentication(keys)) {
-                Some(Ok(Authentication::Bearer(token))) => {
-                    TargetAuth::Token { token: seal(&token) }
-                }
+            AuthDefinition::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
+            AuthDefinition::Token(None) => match known.map(|known| known.open_authentication(keys))
+            {
+                Some(Ok(ResolvedAuth::Bearer(token))) => TargetAuth::Token { token: seal(&token) },
                 Some(Err(error)) => return Err(error.into()),
                 _ => return Err(AuthError::SecretRequired),
             },
-            NewAuth::Variable(variable) => TargetAuth::Variable { variable },
-            NewAuth::Gateway(None) => TargetAuth::Gateway { header: None },
-            NewAuth::Gateway(Some((name, Some(value)))) => {
+            AuthDefinition::Variable(variable) => TargetAuth::Variable { variable },
+            AuthDefinition::Gateway(None) => TargetAuth::Gateway { header: None },
+            AuthDefinition::Gateway(Some((name, Some(value)))) => {
                 TargetAuth::Gateway { header: Some(GatewayHeader { name, value: seal(&value) }) }
             }
-            NewAuth::Gateway(Some((name, None))) => {
-                match known.map(|known| known.authentication(keys)) {
-                    Some(Ok(Authentication::Header(old, value))) if old == name => {
+            AuthDefinition::Gateway(Some((name, None))) => {
+                match known.map(|known| known.open_authentication(keys)) {
+                    Some(Ok(ResolvedAuth::Header(old, value))) if old == name => {
                         let header = Some(GatewayHeader { name, value: seal(&value) });
                         TargetAuth::Gateway { header }
                     }
@@ -190,7 +192,7 @@ impl Target {
                     _ => return Err(AuthError::SecretRequired),
                 }
             }
-            NewAuth::ClientCertificate => TargetAuth::ClientCertificate,
+            AuthDefinition::ClientCertificate => TargetAuth::ClientCertificate,
         };
         Ok(Self {
             auth,
@@ -218,20 +220,20 @@ impl Target {
     ///
     /// # Errors
     /// Fails where the master key has changed, or where the record is not what was stored.
-    pub fn authentication(&self, keys: &Keyring) -> Result<Authentication, OpenError> {
+    pub fn open_authentication(&self, keys: &Keyring) -> Result<ResolvedAuth, OpenError> {
         let open = |sealed| {
-            let bytes = keys.open(sealed, &context(&self.name, &self.url))?;
+            let bytes = keys.open_sealed(sealed, &seal_context(&self.name, &self.url))?;
             let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::Forged)?;
             Ok(ClusterCredential(Zeroizing::new(text.to_owned())))
         };
         Ok(match &self.auth {
-            TargetAuth::Token { token } => Authentication::Bearer(open(token)?),
-            TargetAuth::Variable { variable } => Authentication::Variable(variable.clone()),
+            TargetAuth::Token { token } => ResolvedAuth::Bearer(open(token)?),
+            TargetAuth::Variable { variable } => ResolvedAuth::Variable(variable.clone()),
             TargetAuth::Gateway { header: Some(GatewayHeader { name, value }) } => {
-                Authentication::Header(name.clone(), open(value)?)
+                ResolvedAuth::Header(name.clone(), open(value)?)
             }
             TargetAuth::Gateway { header: None } | TargetAuth::ClientCertificate => {
-                Authentication::Nothing
+                ResolvedAuth::Nothing
             }
         })
     }
@@ -240,7 +242,7 @@ impl Target {
     ///
     /// # Errors
     /// Fails where the secret does not open.
-    pub fn resealed(
+    pub fn reseal_if_outdated(
         &self,
         keys: &Keyring,
         nonce: [u8; crate::NONCE_BYTES],
@@ -253,8 +255,8 @@ impl Target {
         if keys.seals_currently(sealed) {
             return Ok(None);
         }
-        let context = context(&self.name, &self.url);
-        let sealed = keys.seal(&keys.open(sealed, &context)?, &context, nonce);
+        let context = seal_context(&self.name, &self.url);
+        let sealed = keys.seal_secret(&keys.open_sealed(sealed, &context)?, &context, nonce);
         let mut target = self.clone();
         match &mut target.auth {
             TargetAuth::Token { token } => *token = sealed,
@@ -280,7 +282,7 @@ impl TargetAuth {
 impl ClusterCredential {
     /// The secret itself. It goes into one header and nowhere else.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub fn expose_secret(&self) -> &str {
         &self.0
     }
 }
@@ -305,7 +307,7 @@ impl fmt::Debug for ClusterCredential {
 }
 
 /// Returns the context for which a credential is sealed. Moved to another name or url, it would be sent to a stranger.
-fn context<'a>(name: &'a TargetName, url: &'a ApiServerUrl) -> [&'a str; 3] {
+fn seal_context<'a>(name: &'a TargetName, url: &'a ApiServerUrl) -> [&'a str; 3] {
     ["target credential", name.as_str(), url.as_str()]
 }
 
@@ -327,14 +329,14 @@ mod tests {
         ClusterCredential::try_from(text.to_owned()).expect("a good token")
     }
 
-    fn put(url: &str, auth: NewAuth, known: Option<&Target>) -> Result<Target, AuthError> {
+    fn put(url: &str, auth: AuthDefinition, known: Option<&Target>) -> Result<Target, AuthError> {
         let url = ApiServerUrl::try_from(url.to_owned()).expect("a good url");
         let name = "prod".parse().expect("a good name");
-        Target::put(name, url, auth, known, &keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH)
+        Target::from_input(name, url, auth, known, &keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH)
     }
 
     fn target() -> Target {
-        put("https://a.example", NewAuth::Token(Some(secret("canary"))), None).expect("puts")
+        put("https://a.example", AuthDefinition::Token(Some(secret("canary"))), None).expect("puts")
     }
 
     fn header() -> HeaderName {
@@ -342,17 +344,17 @@ mod tests {
     }
 
     fn shown(target: &Target) -> Option<String> {
-        match target.authentication(&keys()).expect("opens") {
-            Authentication::Bearer(secret) | Authentication::Header(_, secret) => {
-                Some(secret.expose().to_owned())
+        match target.open_authentication(&keys()).expect("opens") {
+            ResolvedAuth::Bearer(secret) | ResolvedAuth::Header(_, secret) => {
+                Some(secret.expose_secret().to_owned())
             }
-            Authentication::Variable(_) | Authentication::Nothing => None,
+            ResolvedAuth::Variable(_) | ResolvedAuth::Nothing => None,
         }
     }
 
     #[test]
     fn a_stored_target_shows_nothing_of_its_secret() {
-        let gateway = NewAuth::Gateway(Some((header(), Some(secret("canary")))));
+        let gateway = AuthDefinition::Gateway(Some((header(), Some(secret("canary")))));
         for target in [target(), put("https://gateway", gateway, None).expect("puts")] {
             let stored = serde_json::to_string(&target).expect("serialises");
             assert!(!stored.contains("canary"), "{stored}");
@@ -367,7 +369,7 @@ mod tests {
         let stored = serde_json::to_string(&target()).expect("serialises");
         for (from, to) in [("a.example", "b.example"), (r#""prod""#, r#""test""#)] {
             let moved: Target = serde_json::from_str(&stored.replace(from, to)).expect("reads");
-            let error = moved.authentication(&keys()).err();
+            let error = moved.open_authentication(&keys()).err();
             assert_eq!(error, Some(OpenError::Forged), "{from} => {to}");
         }
     }
@@ -375,22 +377,32 @@ mod tests {
     #[test]
     fn a_secret_left_out_is_the_one_that_is_known_for_this_very_use() {
         let token = target();
-        let gateway = NewAuth::Gateway(Some((header(), Some(secret("g")))));
+        let gateway = AuthDefinition::Gateway(Some((header(), Some(secret("g")))));
         let gateway = put("https://a.example", gateway, None).expect("puts");
         let other = "x-other".parse::<HeaderName>().expect("a good name");
         for (url, auth, known, kept) in [
-            ("https://a.example", NewAuth::Token(None), Some(&token), Some("canary")),
-            ("https://b.example", NewAuth::Token(None), Some(&token), None),
-            ("https://a.example", NewAuth::Token(None), Some(&gateway), None),
-            ("https://a.example", NewAuth::Token(None), None, None),
+            ("https://a.example", AuthDefinition::Token(None), Some(&token), Some("canary")),
+            ("https://b.example", AuthDefinition::Token(None), Some(&token), None),
+            ("https://a.example", AuthDefinition::Token(None), Some(&gateway), None),
+            ("https://a.example", AuthDefinition::Token(None), None, None),
             (
                 "https://a.example",
-                NewAuth::Gateway(Some((header(), None))),
+                AuthDefinition::Gateway(Some((header(), None))),
                 Some(&gateway),
                 Some("g"),
             ),
-            ("https://a.example", NewAuth::Gateway(Some((other, None))), Some(&gateway), None),
-            ("https://a.example", NewAuth::Gateway(Some((header(), None))), Some(&token), None),
+            (
+                "https://a.example",
+                AuthDefinition::Gateway(Some((other, None))),
+                Some(&gateway),
+                None,
+            ),
+            (
+                "https://a.example",
+                AuthDefinition::Gateway(Some((header(), None))),
+                Some(&token),
+                None,
+            ),
         ] {
             let told = format!("{url} {auth:?} after {known:?}");
             let put = put(url, auth, known);
@@ -402,13 +414,17 @@ mod tests {
     #[test]
     fn nothing_of_ours_is_sent_in_clear_to_another_machine() {
         for (url, auth, good) in [
-            ("http://a.example", NewAuth::Token(Some(secret("t"))), false),
-            ("http://a.example", NewAuth::ClientCertificate, false),
-            ("http://127.0.0.1:8001", NewAuth::ClientCertificate, false),
-            ("http://a.example", NewAuth::Gateway(None), true),
-            ("http://a.example", NewAuth::Gateway(Some((header(), Some(secret("t"))))), false),
-            ("http://127.0.0.1:8001", NewAuth::Token(Some(secret("t"))), true),
-            ("https://a.example", NewAuth::ClientCertificate, true),
+            ("http://a.example", AuthDefinition::Token(Some(secret("t"))), false),
+            ("http://a.example", AuthDefinition::ClientCertificate, false),
+            ("http://127.0.0.1:8001", AuthDefinition::ClientCertificate, false),
+            ("http://a.example", AuthDefinition::Gateway(None), true),
+            (
+                "http://a.example",
+                AuthDefinition::Gateway(Some((header(), Some(secret("t"))))),
+                false,
+            ),
+            ("http://127.0.0.1:8001", AuthDefinition::Token(Some(secret("t"))), true),
+            ("https://a.example", AuthDefinition::ClientCertificate, true),
         ] {
             let told = format!("{url} {auth:?}");
             assert_eq!(put(url, auth, None).is_ok(), good, "{told}");
@@ -421,9 +437,10 @@ mod tests {
         let key = MasterKey::from_base64("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=");
         let previous = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
         let new = Keyring::new(&key.expect("32 bytes"), &[previous.expect("32 bytes")]);
-        let resealed = old.resealed(&new, [2; NONCE_BYTES]).expect("opens").expect("is older");
-        assert_eq!(resealed.resealed(&new, [3; NONCE_BYTES]).expect("opens"), None);
-        assert_eq!(old.resealed(&keys(), [3; NONCE_BYTES]).expect("opens"), None);
+        let resealed =
+            old.reseal_if_outdated(&new, [2; NONCE_BYTES]).expect("opens").expect("is older");
+        assert_eq!(resealed.reseal_if_outdated(&new, [3; NONCE_BYTES]).expect("opens"), None);
+        assert_eq!(old.reseal_if_outdated(&keys(), [3; NONCE_BYTES]).expect("opens"), None);
     }
 
     #[test]

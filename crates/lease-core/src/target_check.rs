@@ -5,44 +5,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DynamicSecretName, Namespace};
 
-/// What the last check of a target saw.
+/// The result of the last check of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetCheck {
     /// When it was made.
     pub checked_at: DateTime<Utc>,
-    /// Whether the API server answered at all, be it with a refusal.
+    /// True if the API server answered, even by a refusal.
     pub reachable: bool,
-    /// What went wrong, for an operator; absent where nothing did.
+    /// The failure, for an operator; absent if there was none.
     pub problem: Option<String>,
     /// The API server's version, as `v1.36.3`.
     pub version: Option<String>,
-    /// Who we are there, as the API server says.
+    /// The user that the API server takes kubelease for.
     pub username: Option<String>,
     /// The groups it counts us in.
     pub groups: Vec<String>,
     /// The UID by which the cluster is known again.
     pub cluster: Option<String>,
-    /// What we would need and may not do, for all dynamic secrets together.
+    /// The permissions that kubelease needs there and lacks, for all dynamic secrets together.
     pub missing_permissions: Vec<MissingPermission>,
-    /// What each dynamic secret of the target could do now.
-    pub dynamic_secrets: Vec<SecretCheck>,
-    /// What was refused and is not needed, for an operator.
+    /// The result for each dynamic secret of the target.
+    pub dynamic_secrets: Vec<DynamicSecretCheck>,
+    /// Refusals that do no harm, for an operator.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
 
-/// Whether one dynamic secret could be issued and taken back now.
+/// The result of a check for one dynamic secret: could it be leased and revoked now?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretCheck {
+pub struct DynamicSecretCheck {
     /// The dynamic secret.
     pub dynamic_secret: DynamicSecretName,
-    /// Whether a lease could be issued.
+    /// True if a lease could be issued.
     pub issue: bool,
-    /// Whether it could be taken back.
+    /// True if a lease could be revoked.
     pub take_back: bool,
-    /// What is missing for either.
+    /// The permissions that are missing for either.
     pub missing_permissions: Vec<MissingPermission>,
-    /// What else stands in the way, for an operator.
+    /// Another obstacle, for an operator.
     pub problem: Option<String>,
 }
 
@@ -58,6 +58,6 @@ pub struct MissingPermission {
     pub resource: String,
     /// The one object it is needed for; absent where it is needed for any.
     pub name: Option<String>,
-    /// Where it is needed; absent where it is needed everywhere.
+    /// The namespace in which it is needed; absent if it is needed in all.
     pub namespace: Option<Namespace>,
 }

@@ -70,7 +70,7 @@ impl Ttl {
     ///
     /// # Errors
     /// Refuses what lies outside; it never shortens in silence.
-    pub fn grant(asked: Option<Ttl>, default: Ttl, max: Ttl) -> Result<Ttl, TtlError> {
+    pub fn grant_ttl(asked: Option<Ttl>, default: Ttl, max: Ttl) -> Result<Ttl, TtlError> {
         let asked = asked.unwrap_or(default);
         if asked > max {
             Err(TtlError::TooLong { asked, max })
@@ -100,7 +100,7 @@ impl Ttl {
 
     /// The number of seconds, never zero.
     #[must_use]
-    pub fn seconds(self) -> u32 {
+    pub fn as_secs(self) -> u32 {
         self.0
     }
 }
@@ -211,7 +211,7 @@ mod tests {
             ("768h", 2_764_800, "32d"),
         ] {
             let ttl: Ttl = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
-            assert_eq!(ttl.seconds(), seconds, "{text}");
+            assert_eq!(ttl.as_secs(), seconds, "{text}");
             assert_eq!(ttl.to_string(), written, "{text}");
             assert_eq!(ttl.to_string().parse(), Ok(ttl), "{text} written and read again");
         }
@@ -258,7 +258,7 @@ mod tests {
             ("18446744073709551615", None),
             (r#""soon""#, None),
         ] {
-            let ttl = serde_json::from_str::<Ttl>(json).ok().map(Ttl::seconds);
+            let ttl = serde_json::from_str::<Ttl>(json).ok().map(Ttl::as_secs);
             assert_eq!(ttl, seconds, "{json}");
         }
     }
@@ -283,7 +283,7 @@ mod tests {
             (Some(9), 15, 60, None),
         ] {
             let minutes = |m: u32| Ttl(m * MINUTE);
-            let ttl = Ttl::grant(asked.map(minutes), minutes(default), minutes(max)).ok();
+            let ttl = Ttl::grant_ttl(asked.map(minutes), minutes(default), minutes(max)).ok();
             assert_eq!(ttl, granted.map(minutes), "asked {asked:?}, default {default}, max {max}");
         }
     }

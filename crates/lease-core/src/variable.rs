@@ -59,7 +59,7 @@ impl VariableOrigins {
 
     /// Returns true if the variable may be sent to this address.
     #[must_use]
-    pub fn allow(&self, variable: &VariableName, url: &ApiServerUrl) -> bool {
+    pub fn is_allowed(&self, variable: &VariableName, url: &ApiServerUrl) -> bool {
         self.0.get(variable).is_some_and(|origin| origin == url.origin())
     }
 }
@@ -135,7 +135,7 @@ mod tests {
         ] {
             let name = VariableName::try_from(name.to_owned()).expect("a good name");
             let url = ApiServerUrl::try_from(url.to_owned()).expect("a good url");
-            assert_eq!(origins.allow(&name, &url), allowed, "{name} {url}");
+            assert_eq!(origins.is_allowed(&name, &url), allowed, "{name} {url}");
         }
         for text in ["target_a", "target_a=x", "master_key=https://a.example", "=https://a"] {
             assert_eq!(VariableOrigins::parse(text), Err(VariableOriginsError), "{text}");

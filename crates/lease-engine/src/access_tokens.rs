@@ -35,7 +35,7 @@ pub struct NewAccessToken {
 
 /// A login that has succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Login {
+pub(crate) struct LoginRecord {
     /// The kind of it.
     pub(crate) method: AuthMethodKind,
     /// The claims by which it was decided.
@@ -82,16 +82,17 @@ impl<P: Ports> Engine<P> {
         let described = !description.as_str().is_empty();
         let described = described.then(|| ("description".to_owned(), description.as_str().into()));
         let claims = described.into_iter().collect();
-        let login = Login { method: AuthMethodKind::Token, claims, ttl };
+        let login = LoginRecord { method: AuthMethodKind::Token, claims, ttl };
         let event = AuditEvent {
             subject_identity: Some(name.clone()),
-            ..self.event(AuditEventType::AccessTokenCreated)
+            ..self.new_event(AuditEventType::AccessTokenCreated)
         };
         let event = match description.as_str() {
             "" => event,
-            text => event.because(text),
+            text => event.with_reason(text),
         };
-        let event = |_: &Login, accessor| AuditEvent { subject_accessor: Some(accessor), ..event };
+        let event =
+            |_: &LoginRecord, accessor| AuditEvent { subject_accessor: Some(accessor), ..event };
         Ok(self.make_token((number, &identity), login, event)?)
     }
 
@@ -99,11 +100,11 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn log_in(
         &self,
         (number, identity): (u64, &Identity),
-        login: Login,
+        login: LoginRecord,
     ) -> Result<NewAccessToken, StoreError> {
-        let event = |login: &Login, accessor| {
+        let event = |login: &LoginRecord, accessor| {
             let actor = self.login_actor(identity, login, accessor);
-            AuditEvent { actor, ..self.event(AuditEventType::Login) }
+            AuditEvent { actor, ..self.new_event(AuditEventType::Login) }
         };
         self.make_token((number, identity), login, event)
     }
@@ -112,13 +113,13 @@ impl<P: Ports> Engine<P> {
     fn make_token(
         &self,
         (identity_number, identity): (u64, &Identity),
-        login: Login,
-        event: impl FnOnce(&Login, Accessor) -> AuditEvent,
+        login: LoginRecord,
+        event: impl FnOnce(&LoginRecord, Accessor) -> AuditEvent,
     ) -> Result<NewAccessToken, StoreError> {
         let (now, terms) = (self.ports.now(), &identity.spec().access_token);
-        let accessor = Accessor::new(self.random(), identity_number);
+        let accessor = Accessor::new(self.random_bytes(), identity_number);
         let ttl = login.ttl.unwrap_or(terms.ttl());
-        let ttl_seconds = Some(ttl.seconds().into());
+        let ttl_seconds = Some(ttl.as_secs().into());
         let event = AuditEvent { ttl_seconds, ..event(&login, accessor) };
         let max_expires_at = now + TimeDelta::from(terms.max_ttl());
         let claims = AccessTokenClaims {
@@ -128,19 +129,24 @@ impl<P: Ports> Engine<P> {
             issued_at: now,
             expires_at: now + TimeDelta::from(ttl),
             max_expires_at,
-            ttl: ttl.seconds(),
+            ttl: ttl.as_secs(),
             max_uses: terms.num_uses(),
             auth_method: login.method.as_str().to_owned(),
             login_claims: login.claims,
         };
         if claims.max_uses > 0 {
             let riding = self.prepare_event(event)?;
-            self.tokens().begin_uses(accessor, now, max_expires_at, riding.entries())?;
-            riding.log();
+            self.access_tokens().begin_uses(
+                accessor,
+                now,
+                max_expires_at,
+                riding.store_entries(),
+            )?;
+            riding.write_log();
         } else {
             self.record_event(&event)?;
         }
-        Ok(self.sign(claims, now))
+        Ok(self.sign_access_token(claims, now))
     }
 
     /// Renews the access token of a session: another token of the same login, with what is left of its uses. Its event
@@ -167,7 +173,7 @@ impl<P: Ports> Engine<P> {
         let ttl_seconds = u64::try_from((claims.expires_at - now).num_seconds()).ok();
         let event = self.session_event(AuditEventType::AccessTokenRenewed, session);
         self.record_event(&AuditEvent { ttl_seconds, ..event })?;
-        Ok(self.sign(claims, now))
+        Ok(self.sign_access_token(claims, now))
     }
 
     /// Revokes the access token of a session; with `leases`, what was leased by it is taken back.
@@ -182,8 +188,13 @@ impl<P: Ports> Engine<P> {
         let (end, now) = (session.token.max_expires_at, self.ports.now());
         let event = self.session_event(AuditEventType::AccessTokenRevoked, session);
         let riding = self.prepare_event_or_go_on(event);
-        self.tokens().revoke(session.accessor, now, Some(end), entries(riding.as_ref()))?;
-        riding.iter().for_each(RidingEvent::log);
+        self.access_tokens().revoke_token(
+            session.accessor,
+            now,
+            Some(end),
+            entries_of(riding.as_ref()),
+        )?;
+        riding.iter().for_each(RidingEvent::write_log);
         self.revoke_leases_by(session.accessor, leases).await
     }
 
@@ -197,16 +208,21 @@ impl<P: Ports> Engine<P> {
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         // Nobody logs in as an identity that is gone: its tokens are anybody's to revoke.
-        let identity = self.identities().numbered(accessor.identity_number())?;
+        let identity = self.identities().get_by_number(accessor.identity_number())?;
         identity.as_ref().map_or(Ok(()), |identity| self.may_change(identity))?;
         let event = AuditEvent {
             subject_identity: identity.map(|identity| identity.name),
             subject_accessor: Some(accessor),
-            ..self.event(AuditEventType::AccessTokenRevoked)
+            ..self.new_event(AuditEventType::AccessTokenRevoked)
         };
         let riding = self.prepare_event_or_go_on(event);
-        self.tokens().revoke(accessor, self.ports.now(), None, entries(riding.as_ref()))?;
-        riding.iter().for_each(RidingEvent::log);
+        self.access_tokens().revoke_token(
+            accessor,
+            self.ports.now(),
+            None,
+            entries_of(riding.as_ref()),
+        )?;
+        riding.iter().for_each(RidingEvent::write_log);
         self.revoke_leases_by(accessor, leases).await
     }
 
@@ -223,11 +239,11 @@ impl<P: Ports> Engine<P> {
         self.may_change(&identity)?;
         let event = AuditEvent {
             subject_identity: Some(name.clone()),
-            ..self.event(AuditEventType::IdentityTokensRevoked)
+            ..self.new_event(AuditEventType::IdentityTokensRevoked)
         };
         let riding = self.prepare_event_or_go_on(event);
-        self.tokens().revoke_all(number, self.ports.now(), entries(riding.as_ref()))?;
-        riding.iter().for_each(RidingEvent::log);
+        self.access_tokens().revoke_all(number, self.ports.now(), entries_of(riding.as_ref()))?;
+        riding.iter().for_each(RidingEvent::write_log);
         if !leases {
             return Ok(None);
         }
@@ -243,7 +259,7 @@ impl<P: Ports> Engine<P> {
         if limit == 0 {
             return Ok(None);
         }
-        Ok(Some(limit.saturating_sub(self.tokens().uses(session.accessor)?)))
+        Ok(Some(limit.saturating_sub(self.access_tokens().count_uses(session.accessor)?)))
     }
 
     /// The names of the dynamic secrets, at most `limit` of them, of which an identity may ask for leases.
@@ -255,7 +271,7 @@ impl<P: Ports> Engine<P> {
         identity: &Identity,
         limit: usize,
     ) -> Result<Vec<DynamicSecretName>, StoreError> {
-        let secrets = self.dynamic_secrets().all()?.into_iter().map(|secret| secret.name);
+        let secrets = self.dynamic_secrets().list_all()?.into_iter().map(|secret| secret.name);
         let granted = |name: &DynamicSecretName| is_secret_granted(identity, Action::Issue, name);
         Ok(secrets.filter(granted).take(limit).collect())
     }
@@ -275,7 +291,7 @@ impl<P: Ports> Engine<P> {
     /// An event of the access token of a session, which may stand in the body of a request that nobody else asks.
     fn session_event(&self, event_type: AuditEventType, session: &Session) -> AuditEvent {
         let origin = self.requester.origin.clone();
-        let actor = Requester::identity(session.clone()).from(origin).audit_actor();
+        let actor = Requester::from_session(session.clone()).from(origin).audit_actor();
         let event = AuditEvent::new(event_type, AuditDecision::Allowed, &actor, self.now());
         AuditEvent {
             subject_identity: Some(session.identity.name.clone()),
@@ -284,9 +300,9 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    fn sign(&self, claims: AccessTokenClaims, now: DateTime<Utc>) -> NewAccessToken {
+    fn sign_access_token(&self, claims: AccessTokenClaims, now: DateTime<Utc>) -> NewAccessToken {
         NewAccessToken {
-            token: self.keys.access_token_keys().sign(&claims),
+            token: self.keys.access_token_keys().sign_token(&claims),
             expires_in: (claims.expires_at - now).num_seconds(),
             max_expires_in: (claims.max_expires_at - now).num_seconds(),
             claims,
@@ -295,8 +311,8 @@ impl<P: Ports> Engine<P> {
 }
 
 /// What is to be written of an event that may have got no number.
-fn entries(riding: Option<&RidingEvent>) -> Vec<(String, Vec<u8>)> {
-    riding.map(RidingEvent::entries).unwrap_or_default()
+fn entries_of(riding: Option<&RidingEvent>) -> Vec<(String, Vec<u8>)> {
+    riding.map(RidingEvent::store_entries).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use self::change::DefinitionChange;
 pub(crate) use self::change::{change_between, identity_change, target_change};
 pub use self::reading::AuditFilter;
 pub use self::refusals::{RefusedRequest, RefusedToken, RequestSubject};
-use crate::access_tokens::Login;
+use crate::access_tokens::LoginRecord;
 use crate::{Engine, Ports, StoreError};
 
 /// An event with its place, as it is shown and logged.
@@ -46,12 +46,12 @@ pub(crate) struct RidingEvent {
 
 impl RidingEvent {
     /// The entries that are to be written.
-    pub(crate) fn entries(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn store_entries(&self) -> Vec<(String, Vec<u8>)> {
         self.prepared.entries().to_vec()
     }
 
     /// Logs the event, now that it is written.
-    pub(crate) fn log(&self) {
+    pub(crate) fn write_log(&self) {
         if !self.is_rehearsed {
             log_event(&self.prepared.place(), &self.event);
         }
@@ -60,21 +60,21 @@ impl RidingEvent {
 
 impl<P: Ports> Engine<P> {
     /// An event that is allowed to whoever asks.
-    pub(crate) fn event(&self, event_type: AuditEventType) -> AuditEvent {
+    pub(crate) fn new_event(&self, event_type: AuditEventType) -> AuditEvent {
         let actor = self.requester.audit_actor();
         AuditEvent::new(event_type, AuditDecision::Allowed, &actor, self.now())
     }
 
     /// Records an event by itself: two durable writes.
     pub(crate) fn record_event(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let place = self.audit_log().record(event)?;
+        let place = self.audit_log().record_event(event)?;
         log_event(&place, event);
         Ok(())
     }
 
     /// Gives an event the number under which it will be written with what it is about: one durable write.
     pub(crate) fn prepare_event(&self, event: AuditEvent) -> Result<RidingEvent, StoreError> {
-        let prepared = self.audit_log().prepare(&event)?;
+        let prepared = self.audit_log().prepare_event(&event)?;
         Ok(RidingEvent { prepared, event, is_rehearsed: self.ports.is_rehearsal() })
     }
 
@@ -94,7 +94,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn login_actor(
         &self,
         identity: &Identity,
-        login: &Login,
+        login: &LoginRecord,
         accessor: Accessor,
     ) -> AuditActor {
         AuditActor {

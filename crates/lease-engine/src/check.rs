@@ -1,17 +1,17 @@
 //! Checking a target: does it answer, who are we there, what may we not do?
 
-mod ask;
-mod tell;
+mod message;
+mod permissions;
 mod trial;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
 use http::StatusCode;
 use kube_rest::Error;
-use lease_core::{DynamicSecret, SecretCheck, Target, TargetCheck, TargetName};
+use lease_core::{DynamicSecret, DynamicSecretCheck, Target, TargetCheck, TargetName};
 
-use self::ask::{Asked, Questions};
-use self::tell::{bounded, told, unread_manifest};
+use self::message::{bound_text, public_message, unread_manifest};
+use self::permissions::{PermissionAnswers, PermissionQuestions};
 use crate::connection::Connection;
 use crate::identity::SELF_REVIEWS;
 use crate::{ClusterError, Engine, Ports, StoreError, TargetError};
@@ -25,13 +25,13 @@ impl<P: Ports> Engine<P> {
     /// Fails if there is no such target, its credential does not open, or the store fails.
     pub async fn check_target(&self, name: &TargetName) -> Result<TargetCheck, TargetError> {
         let target = self.known_target(name)?;
-        let connection = self.connect(&target)?;
+        let connection = self.connect_target(&target)?;
         let deadline = self.ports.now() + CHECK_TIME;
-        let mut check = self.look(&connection, deadline).await;
+        let mut check = self.inspect_target(&connection, deadline).await;
         if check.problem.is_none() {
-            self.look_at_secrets(&connection, &mut check, deadline).await?;
+            self.check_dynamic_secrets(&connection, &mut check, deadline).await?;
         }
-        self.checks().put(&target, &check)?;
+        self.target_checks().put_check(&target, &check)?;
         Ok(check)
     }
 
@@ -39,10 +39,14 @@ impl<P: Ports> Engine<P> {
         clippy::redundant_closure_for_method_calls,
         reason = "the path of a method is of one lifetime of an `Api`, and a closure of all"
     )]
-    async fn look(&self, connection: &Connection<'_, P>, deadline: DateTime<Utc>) -> TargetCheck {
+    async fn inspect_target(
+        &self,
+        connection: &Connection<'_, P>,
+        deadline: DateTime<Utc>,
+    ) -> TargetCheck {
         let (version, me) = future::join(
-            connection.ask(deadline, |api| api.version()),
-            connection.ask(deadline, |api| api.who_am_i()),
+            connection.send_with_retries(deadline, |api| api.get_version()),
+            connection.send_with_retries(deadline, |api| api.who_am_i()),
         )
         .await;
         let mut check = TargetCheck {
@@ -51,8 +55,8 @@ impl<P: Ports> Engine<P> {
                 .into_iter()
                 .any(|failure| !matches!(failure, Some(Error::Transport(_)))),
             problem: None,
-            version: version.as_ref().ok().map(|version| bounded(&version.git_version)),
-            username: me.as_ref().ok().map(|me| bounded(&me.username)),
+            version: version.as_ref().ok().map(|version| bound_text(&version.git_version)),
+            username: me.as_ref().ok().map(|me| bound_text(&me.username)),
             groups: vec![],
             cluster: None,
             missing_permissions: vec![],
@@ -62,7 +66,7 @@ impl<P: Ports> Engine<P> {
         match me {
             Ok(me) => {
                 check.groups =
-                    me.groups.iter().take(MAX_GROUPS).map(|group| bounded(group)).collect();
+                    me.groups.iter().take(MAX_GROUPS).map(|group| bound_text(group)).collect();
             }
             Err(error) => do_without_review(connection, &mut check, &error),
         }
@@ -72,33 +76,33 @@ impl<P: Ports> Engine<P> {
             Err(error) if check.problem.is_none() && is_refused_path(&error) => {
                 check.warnings.push(no_version(&error));
             }
-            Err(error) => check.problem = check.problem.or_else(|| Some(told(&error))),
+            Err(error) => check.problem = check.problem.or_else(|| Some(public_message(&error))),
         }
         check
     }
 
     /// Checks what each dynamic secret of the target could do now, and which cluster this is.
-    async fn look_at_secrets(
+    async fn check_dynamic_secrets(
         &self,
         connection: &Connection<'_, P>,
         check: &mut TargetCheck,
         deadline: DateTime<Utc>,
     ) -> Result<(), TargetError> {
-        let secrets = self.secrets_of(connection.target)?;
-        let place = secrets
-            .iter()
-            .find_map(|secret| secret.definition.namespaces().literal().first().cloned());
+        let secrets = self.dynamic_secrets_of(connection.target)?;
+        let place = secrets.iter().find_map(|secret| {
+            secret.definition.namespaces().literal_namespaces().first().cloned()
+        });
         // Unwrap safety: it is a label.
         let place = place.unwrap_or_else(|| "default".parse().unwrap());
-        let known = match self.meet(connection, &place, deadline).await {
+        let known = match self.verify_cluster(connection, &place, deadline).await {
             Ok(known) => Some(known),
             Err(ClusterError::Store(error)) => return Err(error.into()),
             Err(error) => {
-                check.problem = Some(error.told());
+                check.problem = Some(error.public_message());
                 None
             }
         };
-        let mut questions = Questions::default();
+        let mut questions = PermissionAnswers::default();
         for secret in secrets.iter().take(MAX_SECRETS) {
             let mut asked = self.ask_about(connection, secret, &mut questions, deadline).await;
             if let Some(known) = &known {
@@ -106,9 +110,9 @@ impl<P: Ports> Engine<P> {
             }
             // Whatever else is wrong, nothing is issued before this is mended.
             asked.problem = unread_manifest(secret).or(asked.problem);
-            let Asked { missing, problem, take_back } = asked;
+            let PermissionQuestions { missing, problem, take_back } = asked;
             check.missing_permissions.extend(missing.iter().cloned());
-            check.dynamic_secrets.push(SecretCheck {
+            check.dynamic_secrets.push(DynamicSecretCheck {
                 dynamic_secret: secret.name.clone(),
                 issue: missing.is_empty() && problem.is_none(),
                 take_back,
@@ -127,9 +131,12 @@ impl<P: Ports> Engine<P> {
         Ok(())
     }
 
-    pub(crate) fn secrets_of(&self, target: &Target) -> Result<Vec<DynamicSecret>, StoreError> {
-        let mut secrets = self.dynamic_secrets().all()?;
-        secrets.retain(|secret| secret.definition.parts().target == target.name);
+    pub(crate) fn dynamic_secrets_of(
+        &self,
+        target: &Target,
+    ) -> Result<Vec<DynamicSecret>, StoreError> {
+        let mut secrets = self.dynamic_secrets().list_all()?;
+        secrets.retain(|secret| secret.definition.spec().target == target.name);
         Ok(secrets)
     }
 }
@@ -141,10 +148,10 @@ fn do_without_review<P: Ports>(
     error: &Error,
 ) {
     if !error.is_forbidden() && !error.is_not_served() {
-        check.problem = Some(told(error));
+        check.problem = Some(public_message(error));
         return;
     }
-    check.username = connection.own_username().map(|username| bounded(&username));
+    check.username = connection.own_username().map(|username| bound_text(&username));
     // Before Kubernetes 1.28 nobody is told who he is; that we are let in is seen below.
     if error.is_forbidden() {
         let known = match check.username {

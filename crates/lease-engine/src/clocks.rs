@@ -16,10 +16,13 @@ impl<P: Ports> Engine<P> {
     /// Fails if the store does not answer.
     pub fn now_on(&self, target: &TargetName) -> Result<DateTime<Utc>, StoreError> {
         let now = self.ports.now();
-        Ok(self.clock(target)?.map_or(now, |clock| clock.at(now)))
+        Ok(self.cluster_clock(target)?.map_or(now, |clock| clock.cluster_time(now)))
     }
 
-    pub(crate) fn clock(&self, target: &TargetName) -> Result<Option<ClusterClock>, StoreError> {
+    pub(crate) fn cluster_clock(
+        &self,
+        target: &TargetName,
+    ) -> Result<Option<ClusterClock>, StoreError> {
         self.notes().get(Note::Clock(target))
     }
 
@@ -29,14 +32,14 @@ impl<P: Ports> Engine<P> {
         connection: &Connection<'_, P>,
     ) -> Result<Option<ClusterClock>, StoreError> {
         let target = &connection.target.name;
-        let known = self.clock(target)?;
-        let Some((host, cluster)) = connection.told() else { return Ok(known) };
+        let known = self.cluster_clock(target)?;
+        let Some((host, cluster)) = connection.server_date() else { return Ok(known) };
         let clock = match &known {
-            Some(known) => known.told(host, cluster),
+            Some(known) => known.with_reading(host, cluster),
             None => ClusterClock::new(host, cluster),
         };
-        if known.is_none_or(|known| clock.differs(&known)) {
-            self.notes().put(Note::Clock(target), &clock)?;
+        if known.is_none_or(|known| clock.differs_from(&known)) {
+            self.notes().put_note(Note::Clock(target), &clock)?;
         }
         Ok(Some(clock))
     }
@@ -46,20 +49,20 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails if the store does not answer.
     pub fn all_clocks(&self) -> Result<Clocks, StoreError> {
-        let targets = self.targets().all()?;
-        self.clocks(targets.iter().map(|target| &target.name))
+        let targets = self.targets().list_all()?;
+        self.cluster_clocks(targets.iter().map(|target| &target.name))
     }
 
     /// This moment by every clock that is known of these targets.
-    pub(crate) fn clocks<'t>(
+    pub(crate) fn cluster_clocks<'t>(
         &self,
         targets: impl IntoIterator<Item = &'t TargetName>,
     ) -> Result<Clocks, StoreError> {
         let now = self.ports.now();
         let mut ahead = BTreeMap::new();
         for target in targets {
-            if let Some(clock) = self.clock(target)? {
-                ahead.insert(target.clone(), clock.at(now) - now);
+            if let Some(clock) = self.cluster_clock(target)? {
+                ahead.insert(target.clone(), clock.cluster_time(now) - now);
             }
         }
         Ok(Clocks::new(now).with_targets(ahead))

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use lease_core::{AuditEvent, AuditEventType, EndReason, Ending, KnownCluster, TargetName};
-use lease_store::{Held, Place};
+use lease_store::{LeaseKey, StoredLease};
 
 use crate::{Engine, LeaseFilter, Ports, TargetError};
 
@@ -30,7 +30,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<KnownCluster, TargetError> {
         self.known_target(name)?;
         let not_seen = || TargetError::NotSeen(name.clone());
-        let known = self.clusters().get(name)?.ok_or_else(not_seen)?;
+        let known = self.known_clusters().get(name)?.ok_or_else(not_seen)?;
         let changed = known.changed.clone().ok_or_else(not_seen)?;
         let identity = match uid {
             uid if uid == changed.found.uid => changed.found,
@@ -42,10 +42,10 @@ impl<P: Ports> Engine<P> {
         let accepted = KnownCluster { identity, of, changed: None, ..known };
         let event = AuditEvent {
             target: Some(name.clone()),
-            ..self.event(AuditEventType::ClusterAccepted)
+            ..self.new_event(AuditEventType::ClusterAccepted)
         };
-        self.record_event(&event.because(&format!("the cluster of UID `{uid}`")))?;
-        self.clusters().put(name, &accepted)?;
+        self.record_event(&event.with_reason(&format!("the cluster of UID `{uid}`")))?;
+        self.known_clusters().put_cluster(name, &accepted)?;
         Ok(accepted)
     }
 
@@ -60,12 +60,12 @@ impl<P: Ports> Engine<P> {
         self.known_target(name)?;
         let event = AuditEvent {
             target: Some(name.clone()),
-            ..self.event(AuditEventType::TargetWrittenOff)
+            ..self.new_event(AuditEventType::TargetWrittenOff)
         };
-        self.record_event(&event.because(reason))?;
-        let known = self.clusters().get(name)?.filter(|known| known.changed.is_none());
+        self.record_event(&event.with_reason(reason))?;
+        let known = self.known_clusters().get(name)?.filter(|known| known.changed.is_none());
         if let Some(known) = known {
-            let before = |held: &Held| held.lease.cluster != known.identity;
+            let before = |held: &StoredLease| held.lease.cluster != known.identity;
             let done = self.write_off_some(name, reason, before)?;
             if done.ended > 0 {
                 return Ok(done);
@@ -74,7 +74,7 @@ impl<P: Ports> Engine<P> {
         let done = self.write_off_some(name, reason, |_| true)?;
         if !done.more {
             // Whatever answers there next is a new cluster.
-            self.clusters().delete(name)?;
+            self.known_clusters().delete_cluster(name)?;
         }
         Ok(done)
     }
@@ -83,10 +83,10 @@ impl<P: Ports> Engine<P> {
         &self,
         name: &TargetName,
         reason: &str,
-        meant: impl Fn(&Held) -> bool,
+        meant: impl Fn(&StoredLease) -> bool,
     ) -> Result<WriteOff, TargetError> {
         let filter = LeaseFilter::of_target(name);
-        let mut from: Option<Place> = None;
+        let mut from: Option<LeaseKey> = None;
         let mut ended = 0;
         loop {
             let page = self.live_leases(&filter, from, PAGE)?;
@@ -96,7 +96,7 @@ impl<P: Ports> Engine<P> {
                 }
                 let note = Some(reason.to_owned());
                 let ending = Ending { why: EndReason::Lost, at: self.ports.now(), note };
-                self.leases().finish(&held, &ending)?;
+                self.leases().record_end(&held, &ending)?;
                 ended += 1;
             }
             match page.next {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kube_rest::{Api, Authorization, Call, Error, TokenClaims};
-use lease_core::{Authentication, ClusterCredential, HeaderName, Target, VariableName};
+use lease_core::{ClusterCredential, HeaderName, ResolvedAuth, Target, VariableName};
 use serde::de::DeserializeOwned;
 
 use crate::expect_continue::AnnouncingClient;
@@ -16,14 +16,14 @@ pub(crate) struct Connection<'e, P> {
     pub(crate) ports: &'e P,
     http: AnnouncingClient<'e, P>,
     pub(crate) target: &'e Target,
-    shown: Shown,
+    shown: ShownCredential,
     calls: &'e Cell<u32>,
-    told: Cell<Option<(DateTime<Utc>, DateTime<Utc>)>>,
+    server_date: Cell<Option<(DateTime<Utc>, DateTime<Utc>)>>,
     least_wait: Duration,
 }
 
 /// The credential that a request carries.
-enum Shown {
+enum ShownCredential {
     Bearer(ClusterCredential),
     Header(HeaderName, ClusterCredential),
     Nothing,
@@ -34,18 +34,18 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if it does not open, or its variable is not set, or may not be sent there.
-    pub(crate) fn connect<'e>(
+    pub(crate) fn connect_target<'e>(
         &'e self,
         target: &'e Target,
     ) -> Result<Connection<'e, P>, ClusterError> {
         let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
-        match target.authentication(&self.keys).map_err(unopened)? {
-            Authentication::Bearer(token) => Ok(self.connect_bearing(target, token)),
-            Authentication::Header(header, value) => {
-                Ok(self.connect_showing(target, Shown::Header(header, value)))
+        match target.open_authentication(&self.keys).map_err(unopened)? {
+            ResolvedAuth::Bearer(token) => Ok(self.connect_bearing(target, token)),
+            ResolvedAuth::Header(header, value) => {
+                Ok(self.connect_showing(target, ShownCredential::Header(header, value)))
             }
-            Authentication::Nothing => Ok(self.connect_showing(target, Shown::Nothing)),
-            Authentication::Variable(variable) => self.connect_by_variable(target, &variable),
+            ResolvedAuth::Nothing => Ok(self.connect_showing(target, ShownCredential::Nothing)),
+            ResolvedAuth::Variable(variable) => self.connect_by_variable(target, &variable),
         }
     }
 
@@ -55,7 +55,7 @@ impl<P: Ports> Engine<P> {
         target: &'e Target,
         token: ClusterCredential,
     ) -> Connection<'e, P> {
-        self.connect_showing(target, Shown::Bearer(token))
+        self.connect_showing(target, ShownCredential::Bearer(token))
     }
 
     /// Connects as the bearer of the token that a variable holds.
@@ -72,19 +72,23 @@ impl<P: Ports> Engine<P> {
             variable: variable.clone(),
             what,
         };
-        if !self.config.origins.allow(variable, &target.url) {
+        if !self.config.origins.is_allowed(variable, &target.url) {
             return Err(cannot("is not bound to the target's url by `target_origins`"));
         }
-        let text = self.ports.variable(variable);
+        let text = self.ports.read_variable(variable);
         let text = text.map_err(|_| cannot("cannot be read"))?.unwrap_or_default();
         let token = ClusterCredential::try_from(text).map_err(|_| cannot("holds no token"))?;
         Ok(self.connect_bearing(target, token))
     }
 
-    fn connect_showing<'e>(&'e self, target: &'e Target, shown: Shown) -> Connection<'e, P> {
+    fn connect_showing<'e>(
+        &'e self,
+        target: &'e Target,
+        shown: ShownCredential,
+    ) -> Connection<'e, P> {
         let (ports, calls, told) = (&self.ports, &self.calls, Cell::default());
         let http = AnnouncingClient::new(ports, target);
-        Connection { ports, http, target, shown, calls, told, least_wait: LEAST_WAIT }
+        Connection { ports, http, target, shown, calls, server_date: told, least_wait: LEAST_WAIT }
     }
 }
 
@@ -96,36 +100,36 @@ impl<P: Ports> Connection<'_, P> {
 
     pub(crate) fn api(&self) -> Api<'_> {
         let authorization = match &self.shown {
-            Shown::Bearer(token) => Authorization::Bearer(token.expose()),
-            Shown::Header(name, value) => {
-                Authorization::Header { name: name.as_str(), value: value.expose() }
+            ShownCredential::Bearer(token) => Authorization::Bearer(token.expose_secret()),
+            ShownCredential::Header(name, value) => {
+                Authorization::Header { name: name.as_str(), value: value.expose_secret() }
             }
-            Shown::Nothing => Authorization::None,
+            ShownCredential::Nothing => Authorization::None,
         };
         Api::new(self.target.url.as_str(), authorization)
     }
 
     /// Asks once, and waits no longer than until `deadline`.
     ///
-    /// For [`Connection::make`] alone, which finds out by name and MAC what came of a try. Everything else is
-    /// asked by [`Connection::ask`].
-    pub(crate) async fn ask_once<T: DeserializeOwned>(
+    /// For [`Connection::create_object`] alone, which finds out by name and MAC what came of a try. Everything else is
+    /// asked by [`Connection::send_with_retries`].
+    pub(crate) async fn send_once<T: DeserializeOwned>(
         &self,
         deadline: DateTime<Utc>,
         call: Call<T>,
     ) -> Result<T, Error> {
         let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(self.least_wait);
         self.calls.set(self.calls.get().saturating_add(1));
-        let (answer, date) = call.within(left).send_dated(&self.http).await?;
+        let (answer, date) = call.with_timeout(left).send_dated(&self.http).await?;
         if let Some(date) = date {
-            self.told.set(Some((self.ports.now(), date)));
+            self.server_date.set(Some((self.ports.now(), date)));
         }
         Ok(answer)
     }
 
     /// The host's time and the target's own, when it answered last; none if it told none.
-    pub(crate) fn told(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        self.told.get()
+    pub(crate) fn server_date(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        self.server_date.get()
     }
 
     /// Asks, and again as often and as late as is reasonable if the API server is busy or fails, or if the
@@ -134,16 +138,16 @@ impl<P: Ports> Connection<'_, P> {
     /// For all that may be done twice: reads, reviews, dry runs, deletions by UID, patches of one version, tokens
     /// that nobody has. The second of two tries may find that the first was done; each caller knows that by the
     /// answer.
-    pub(crate) async fn ask<T: DeserializeOwned>(
+    pub(crate) async fn send_with_retries<T: DeserializeOwned>(
         &self,
         deadline: DateTime<Utc>,
         call: impl Fn(&Api<'_>) -> Call<T>,
     ) -> Result<T, Error> {
         let mut tries = 0;
         loop {
-            match self.ask_once(deadline, call(&self.api())).await {
+            match self.send_once(deadline, call(&self.api())).await {
                 Err(error) if error.is_retryable() => {
-                    if !self.pause(tries, &error, deadline).await {
+                    if !self.pause_before_retry(tries, &error, deadline).await {
                         return Err(error);
                     }
                     tries += 1;
@@ -158,8 +162,8 @@ impl<P: Ports> Connection<'_, P> {
     /// Who may not ask the API server for it knows it all the same: the API server accepts the token for what
     /// it says of itself, and for nothing else.
     pub(crate) fn own_username(&self) -> Option<String> {
-        let Shown::Bearer(token) = &self.shown else { return None };
-        let claims = TokenClaims::read_unverified(token.expose()).ok()?;
+        let ShownCredential::Bearer(token) = &self.shown else { return None };
+        let claims = TokenClaims::read_unverified(token.expose_secret()).ok()?;
         let private = claims.private.as_ref()?;
         let account = private.service_account.as_ref()?;
         let is_own = claims.is_of(private.namespace.as_deref()?, &account.name);
@@ -170,26 +174,34 @@ impl<P: Ports> Connection<'_, P> {
     ///
     /// Tokens that live in Secrets have another one than those that pods are given.
     pub(crate) fn own_issuer(&self) -> Option<String> {
-        let Shown::Bearer(token) = &self.shown else { return None };
-        let claims = TokenClaims::read_unverified(token.expose()).ok()?;
+        let ShownCredential::Bearer(token) = &self.shown else { return None };
+        let claims = TokenClaims::read_unverified(token.expose_secret()).ok()?;
         claims.private.as_ref()?.service_account.as_ref()?;
         claims.issuer
     }
 
     /// Returns true if a text that a server wrote may be a part of the credential that is shown to it, or hold it.
     pub(crate) fn may_show(&self, text: &str) -> bool {
-        let (Shown::Bearer(secret) | Shown::Header(_, secret)) = &self.shown else { return false };
-        let secret = secret.expose();
+        let (ShownCredential::Bearer(secret) | ShownCredential::Header(_, secret)) = &self.shown
+        else {
+            return false;
+        };
+        let secret = secret.expose_secret();
         text.contains(secret) || (text.len() >= TELLING && secret.contains(text))
     }
 
     /// Waits.
-    pub(crate) async fn rest(&self, time: Duration) {
+    pub(crate) async fn sleep(&self, time: Duration) {
         self.ports.sleep(time).await;
     }
 
     /// Waits before the next of several tries, as long as the API server asks for; says whether there is one.
-    pub(crate) async fn pause(&self, tries: u32, error: &Error, deadline: DateTime<Utc>) -> bool {
+    pub(crate) async fn pause_before_retry(
+        &self,
+        tries: u32,
+        error: &Error,
+        deadline: DateTime<Utc>,
+    ) -> bool {
         let asked = error.status().and_then(|status| status.retry_after);
         let pause = asked.unwrap_or(FIRST_PAUSE * 2_u32.pow(tries.min(MAX_TRIES)));
         let ends = self.ports.now() + pause;

@@ -1,16 +1,16 @@
 //! Making one object, and knowing afterwards whether it is there.
 
 use chrono::{DateTime, Utc};
-use kube_rest::{Call, Object, Stored};
-use lease_core::{Bearer, ClusterIdentity, Keyring, LeaseId, Marks, PlannedObject};
+use kube_rest::{Call, NewObject, StoredObject};
+use lease_core::{ClusterIdentity, Keyring, LeaseId, ObjectMarks, ObjectRef, PlannedObject};
 
 use crate::connection::Connection;
-use crate::objects::{kind, resource};
-use crate::{ClusterError, Doing, Ports};
+use crate::objects::{api_kind, resource_name};
+use crate::{ApiAction, ClusterError, Ports};
 
 /// The outcome of creating an object.
 #[derive(Debug)]
-pub(crate) enum Made {
+pub(crate) enum CreateOutcome {
     /// The object is there, as it was sent.
     Ours {
         /// The UID.
@@ -37,28 +37,28 @@ pub(crate) enum Made {
 
 /// The proof that an object is ours.
 #[derive(Clone, Copy)]
-pub(crate) struct Proof<'a> {
+pub(crate) struct OwnershipProof<'a> {
     pub(crate) lease: LeaseId,
     pub(crate) cluster: &'a ClusterIdentity,
     pub(crate) keys: &'a Keyring,
 }
 
-impl Proof<'_> {
+impl OwnershipProof<'_> {
     /// Returns true if the object that was read under this name is ours and of this lease.
-    pub(crate) fn of(&self, planned: &PlannedObject, stored: &Stored) -> bool {
-        let bearer = Bearer {
+    pub(crate) fn verifies(&self, planned: &PlannedObject, stored: &StoredObject) -> bool {
+        let bearer = ObjectRef {
             kind: planned.kind,
             namespace: planned.namespace.as_ref(),
             name: &planned.name,
             cluster: self.cluster,
         };
-        bearer.is_proved(self.lease, &marks(stored), self.keys)
+        bearer.is_proved(self.lease, &object_marks(stored), self.keys)
     }
 }
 
 /// The labels and annotations of what was read.
-pub(crate) fn marks(stored: &Stored) -> Marks {
-    Marks { labels: stored.labels.clone(), annotations: stored.annotations.clone() }
+pub(crate) fn object_marks(stored: &StoredObject) -> ObjectMarks {
+    ObjectMarks { labels: stored.labels.clone(), annotations: stored.annotations.clone() }
 }
 
 impl<P: Ports> Connection<'_, P> {
@@ -66,41 +66,43 @@ impl<P: Ports> Connection<'_, P> {
     ///
     /// It is sent again where the outcome is unknown: its name is this lease's alone, so the API server
     /// itself says whether it is there already, and reading it says whose it is.
-    pub(crate) async fn make(
+    pub(crate) async fn create_object(
         &self,
         planned: &PlannedObject,
-        object: &Object,
-        proof: Proof<'_>,
+        object: &NewObject,
+        proof: OwnershipProof<'_>,
         deadline: DateTime<Utc>,
-    ) -> Made {
-        let failed = |error| ClusterError::kubernetes(self.target, creating(planned), error);
+    ) -> CreateOutcome {
+        let failed =
+            |error| ClusterError::from_kubernetes(self.target, create_action(planned), error);
         // How many tries there were, and of how many of them nobody knows what they did.
         let (mut tries, mut unknown) = (0, 0);
         loop {
-            let error = match self.ask_once(deadline, self.api().create(object, false)).await {
-                Ok(stored) => return judge(&stored, object, unknown > 0),
-                Err(error) => error,
-            };
+            let error =
+                match self.send_once(deadline, self.api().create_object(object, false)).await {
+                    Ok(stored) => return judge_stored(&stored, object, unknown > 0),
+                    Err(error) => error,
+                };
             if error.is_already_exists() {
-                match self.ask(deadline, |api| read(api, planned)).await {
+                match self.send_with_retries(deadline, |api| read_created(api, planned)).await {
                     // It is one of those whose outcome was not known.
-                    Ok(stored) if proof.of(planned, &stored) => {
-                        return judge(&stored, object, unknown > 1);
+                    Ok(stored) if proof.verifies(planned, &stored) => {
+                        return judge_stored(&stored, object, unknown > 1);
                     }
-                    Ok(_) => return Made::Taken,
+                    Ok(_) => return CreateOutcome::Taken,
                     // It went while we looked; the name may be free now.
                     Err(error) if error.is_not_found() => {}
-                    Err(error) => return Made::Unknown(failed(error)),
+                    Err(error) => return CreateOutcome::Unknown(failed(error)),
                 }
             }
             unknown += u32::from(error.is_unknown_outcome());
             if !(error.is_retryable() || error.is_unknown_outcome() || error.is_already_exists())
-                || !self.pause(tries, &error, deadline).await
+                || !self.pause_before_retry(tries, &error, deadline).await
             {
                 if unknown > 0 {
-                    return Made::Unknown(failed(error));
+                    return CreateOutcome::Unknown(failed(error));
                 }
-                return Made::Refused(self.refused_object(planned, error, deadline).await);
+                return CreateOutcome::Refused(self.refused_object(planned, error, deadline).await);
             }
             tries += 1;
         }
@@ -109,25 +111,25 @@ impl<P: Ports> Connection<'_, P> {
 
 /// Reads an object whose creation was not answered. A Secret is never read: see
 /// [`kube_rest::Api::read_by_dry_delete`].
-pub(crate) fn read(api: &kube_rest::Api<'_>, object: &PlannedObject) -> Call<Stored> {
+pub(crate) fn read_created(api: &kube_rest::Api<'_>, object: &PlannedObject) -> Call<StoredObject> {
     let namespace = object.namespace.as_ref().map(lease_core::Namespace::as_str);
     match object.kind {
         lease_core::ObjectKind::Secret => {
             api.read_by_dry_delete(namespace.unwrap_or_default(), &object.name)
         }
-        other => api.read(kind(other), namespace, &object.name),
+        other => api.get_object(api_kind(other), namespace, &object.name),
     }
 }
 
-fn judge(stored: &Stored, sent: &Object, in_doubt: bool) -> Made {
+fn judge_stored(stored: &StoredObject, sent: &NewObject, in_doubt: bool) -> CreateOutcome {
     let uid = stored.uid.clone();
-    match stored.mismatch(sent) {
-        None => Made::Ours { uid, created_at: stored.creation_timestamp, in_doubt },
-        Some(what) => Made::Altered { uid, what },
+    match stored.find_mismatch(sent) {
+        None => CreateOutcome::Ours { uid, created_at: stored.creation_timestamp, in_doubt },
+        Some(what) => CreateOutcome::Altered { uid, what },
     }
 }
 
 /// Returns the action of creating an object, for messages of its failure.
-pub(crate) fn creating(planned: &PlannedObject) -> Doing {
-    Doing::new("create", resource(planned.kind)).at(planned.namespace.as_ref())
+pub(crate) fn create_action(planned: &PlannedObject) -> ApiAction {
+    ApiAction::new("create", resource_name(planned.kind)).in_namespace(planned.namespace.as_ref())
 }

@@ -1,16 +1,16 @@
 //! Putting, showing and deleting dynamic secrets.
 
-use lease_core::rbac::{PolicyRule, RoleKind, RoleRef};
+use lease_core::rbac::{ExistingRole, PolicyRule, RoleKind};
 use lease_core::{
-    Account, AuditChange, AuditEvent, AuditEventType, Definition, DynamicSecret, DynamicSecretName,
-    Namespace, OnChange, Target,
+    Account, AuditChange, AuditEvent, AuditEventType, DynamicSecret, DynamicSecretDefinition,
+    DynamicSecretName, Namespace, OnChange, Target,
 };
-use lease_store::Page;
+use lease_store::DefinitionPage;
 
 use crate::audit::change_between;
 use crate::config::ISSUE_TIME;
-use crate::elections::caution;
-use crate::role::{RoleLook, bound_role, not_looked_through};
+use crate::elections::caution_message;
+use crate::role::{RoleReview, bound_role, not_looked_through};
 use crate::targets::PreparedTarget;
 use crate::{
     DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetDefinition, TargetError,
@@ -18,18 +18,18 @@ use crate::{
 
 /// A dynamic secret as an administrator puts it.
 #[derive(Debug)]
-pub struct DynamicSecretDefinition {
+pub struct DynamicSecretInput {
     /// The name.
     pub name: DynamicSecretName,
     /// The definition.
-    pub definition: Definition,
+    pub definition: DynamicSecretDefinition,
     /// The target, if it is put with the dynamic secret; the definition names it.
     pub target: Option<TargetDefinition>,
 }
 
 /// The outcome of deleting a dynamic secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretDeletion {
+pub enum DynamicSecretDeletion {
     /// The dynamic secret is gone, and none of its leases lives.
     Gone,
     /// The dynamic secret is gone, and the sweep goes on revoking its leases.
@@ -46,15 +46,15 @@ impl<P: Ports> Engine<P> {
     /// role that it binds grants what nobody has weighed.
     pub async fn put_dynamic_secret(
         &self,
-        definition: DynamicSecretDefinition,
+        definition: DynamicSecretInput,
     ) -> Result<(Put<DynamicSecret>, Vec<String>), DynamicSecretError> {
-        let DynamicSecretDefinition { name, definition, target } = definition;
+        let DynamicSecretInput { name, definition, target } = definition;
         let max = self.config.max_ttl;
         if definition.lifetimes().max_ttl() > max {
             return Err(DynamicSecretError::MaxTooLong { max });
         }
         self.refuse_administrator_audiences(&definition)?;
-        let existing = self.dynamic_secrets().entry(&name)?;
+        let existing = self.dynamic_secrets().get_entry(&name)?;
         let inline =
             target.map(|target| self.inline_target(target, existing.as_ref())).transpose()?;
         let inline_target = inline.is_some();
@@ -80,15 +80,15 @@ impl<P: Ports> Engine<P> {
         let changed = existing
             .as_ref()
             .filter(|(_, before)| !before.definition.grants_as(&secret.definition))
-            .filter(|_| secret.definition.parts().on_change == OnChange::Revoke);
-        if let Some((log, _)) = changed {
+            .filter(|_| secret.definition.spec().on_change == OnChange::Revoke);
+        if let Some((ledger, _)) = changed {
             // Noted before and after: should this stop between, the same put again would find no change.
-            self.leases().revoke_all(*log)?;
+            self.leases().revoke_all(*ledger)?;
         }
-        let log = self.dynamic_secrets().put_with(&secret, &riding.entries())?;
-        riding.log();
+        let ledger = self.dynamic_secrets().put_with(&secret, &riding.store_entries())?;
+        riding.write_log();
         if changed.is_some() && !self.ports.is_rehearsal() {
-            self.leases().revoke_all(log)?;
+            self.leases().revoke_all(ledger)?;
             let filter = LeaseFilter::of_secret(&secret.name);
             self.revoke_first(&filter).await?;
         }
@@ -114,8 +114,8 @@ impl<P: Ports> Engine<P> {
         &self,
         from: u64,
         limit: usize,
-    ) -> Result<Page<DynamicSecret>, StoreError> {
-        self.dynamic_secrets().list(from, limit)
+    ) -> Result<DefinitionPage<DynamicSecret>, StoreError> {
+        self.dynamic_secrets().list_page(from, limit)
     }
 
     /// Deletes a dynamic secret; with `revoke`, its leases are taken back.
@@ -128,10 +128,10 @@ impl<P: Ports> Engine<P> {
         name: &DynamicSecretName,
         force: bool,
         revoke: bool,
-    ) -> Result<SecretDeletion, DynamicSecretError> {
+    ) -> Result<DynamicSecretDeletion, DynamicSecretError> {
         let unknown = || DynamicSecretError::Unknown(name.clone());
-        let (log, secret) = self.dynamic_secrets().entry(name)?.ok_or_else(unknown)?;
-        if secret.definition.parts().delete_protection && !force {
+        let (ledger, secret) = self.dynamic_secrets().get_entry(name)?.ok_or_else(unknown)?;
+        if secret.definition.spec().delete_protection && !force {
             return Err(DynamicSecretError::Protected(name.clone()));
         }
         let filter = LeaseFilter::of_secret(name);
@@ -141,20 +141,20 @@ impl<P: Ports> Engine<P> {
         let event = self.dynamic_secret_event(AuditEventType::DynamicSecretDeleted, &secret);
         let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
         if !revoke {
-            self.dynamic_secrets().delete_with(name, &riding.entries())?;
-            riding.log();
+            self.dynamic_secrets().delete_with(name, &riding.store_entries())?;
+            riding.write_log();
             self.drop_inline_target(&secret).await?;
-            return Ok(SecretDeletion::Gone);
+            return Ok(DynamicSecretDeletion::Gone);
         }
         // What is out is noted to be taken back, before and after the last may have been issued.
-        self.leases().revoke_all(log)?;
-        self.dynamic_secrets().delete_with(name, &riding.entries())?;
-        riding.log();
-        self.leases().revoke_all(log)?;
+        self.leases().revoke_all(ledger)?;
+        self.dynamic_secrets().delete_with(name, &riding.store_entries())?;
+        riding.write_log();
+        self.leases().revoke_all(ledger)?;
         self.revoke_first(&filter).await?;
         self.drop_inline_target(&secret).await?;
         let live = self.has_live_leases(&filter)?;
-        Ok(if live { SecretDeletion::Revoking } else { SecretDeletion::Gone })
+        Ok(if live { DynamicSecretDeletion::Revoking } else { DynamicSecretDeletion::Gone })
     }
 
     /// An event of a dynamic secret, allowed to whoever asks.
@@ -165,14 +165,14 @@ impl<P: Ports> Engine<P> {
     ) -> AuditEvent {
         AuditEvent {
             dynamic_secret: Some(secret.name.clone()),
-            target: Some(secret.definition.parts().target.clone()),
-            ..self.event(event_type)
+            target: Some(secret.definition.spec().target.clone()),
+            ..self.new_event(event_type)
         }
     }
 
     /// A target that came with a dynamic secret goes with it, once none of its leases lives.
     async fn drop_inline_target(&self, secret: &DynamicSecret) -> Result<(), DynamicSecretError> {
-        let name = &secret.definition.parts().target;
+        let name = &secret.definition.spec().target;
         if !secret.inline_target {
             return Ok(());
         }
@@ -199,9 +199,9 @@ impl<P: Ports> Engine<P> {
     /// Refuses to lease tokens by which an administrator logs in.
     fn refuse_administrator_audiences(
         &self,
-        definition: &Definition,
+        definition: &DynamicSecretDefinition,
     ) -> Result<(), DynamicSecretError> {
-        for audience in definition.parts().audiences.all() {
+        for audience in definition.spec().audiences.all_audiences() {
             if self.administrator_audiences().contains(audience.as_str())? {
                 return Err(DynamicSecretError::AdministratorAudience(audience.clone()));
             }
@@ -209,8 +209,11 @@ impl<P: Ports> Engine<P> {
         Ok(())
     }
 
-    fn usable_target(&self, definition: &Definition) -> Result<Target, DynamicSecretError> {
-        let name = &definition.parts().target;
+    fn usable_target(
+        &self,
+        definition: &DynamicSecretDefinition,
+    ) -> Result<Target, DynamicSecretError> {
+        let name = &definition.spec().target;
         let target = self.targets().get(name)?.filter(|target| !target.retired);
         target.ok_or_else(|| DynamicSecretError::UnknownTarget(name.clone()))
     }
@@ -219,15 +222,16 @@ impl<P: Ports> Engine<P> {
     async fn look_at_target(
         &self,
         name: &DynamicSecretName,
-        definition: &Definition,
+        definition: &DynamicSecretDefinition,
         target: &Target,
     ) -> Result<Vec<String>, DynamicSecretError> {
-        match &definition.parts().account {
+        match &definition.spec().account {
             Account::Existing { name: account, .. } => {
-                let known = self.clusters().get(&target.name)?;
+                let known = self.known_clusters().get(&target.name)?;
                 let own = known.and_then(|known| known.own_account());
                 let is_own = own.is_some_and(|(namespace, own)| {
-                    own == *account && definition.namespaces().literal().contains(&namespace)
+                    own == *account
+                        && definition.namespaces().literal_namespaces().contains(&namespace)
                 });
                 if is_own {
                     return Err(DynamicSecretError::OwnAccount(target.name.clone()));
@@ -246,13 +250,13 @@ impl<P: Ports> Engine<P> {
     fn weigh_elections(
         &self,
         name: &DynamicSecretName,
-        definition: &Definition,
+        definition: &DynamicSecretDefinition,
         rules: &[PolicyRule],
         at: Option<&Namespace>,
     ) -> Result<Vec<String>, DynamicSecretError> {
         match self.unweighed_elections(name, definition, rules, at)? {
             Some(dangers) => Err(DynamicSecretError::Elections(dangers.into())),
-            None => Ok(caution(&definition.cautions(rules)).into_iter().collect()),
+            None => Ok(caution_message(&definition.find_cautions(rules)).into_iter().collect()),
         }
     }
 
@@ -260,42 +264,46 @@ impl<P: Ports> Engine<P> {
     async fn look_at_role(
         &self,
         name: &DynamicSecretName,
-        (definition, role): (&Definition, &RoleRef),
+        (definition, role): (&DynamicSecretDefinition, &ExistingRole),
         target: &Target,
     ) -> Result<Vec<String>, DynamicSecretError> {
         let places: Vec<Option<&Namespace>> = match role.kind {
             RoleKind::ClusterRole => vec![None],
-            RoleKind::Role => {
-                definition.namespaces().literal().iter().take(MAX_ROLES_READ).map(Some).collect()
-            }
+            RoleKind::Role => definition
+                .namespaces()
+                .literal_namespaces()
+                .iter()
+                .take(MAX_ROLES_READ)
+                .map(Some)
+                .collect(),
         };
         let all = role.kind == RoleKind::ClusterRole
             || (definition.namespaces().literal_only().is_some()
-                && definition.namespaces().literal().len() <= MAX_ROLES_READ);
+                && definition.namespaces().literal_namespaces().len() <= MAX_ROLES_READ);
         let mut warnings = vec![];
         if !all {
             let why = "not in every namespace that leases may name";
             warnings.push(not_looked_through(role, why));
         }
-        let Ok(connection) = self.connect(target) else {
+        let Ok(connection) = self.connect_target(target) else {
             warnings.push(not_looked_through(role, "the target cannot be opened"));
             return Ok(warnings);
         };
         let deadline = self.ports.now() + ISSUE_TIME;
         for place in places {
             let look = connection.look_at_role(definition, role, place, deadline).await;
-            warnings.extend(look.unread().map(|why| not_looked_through(role, why)));
+            warnings.extend(look.unread_reason().map(|why| not_looked_through(role, why)));
             match look {
-                RoleLook::Dangerous(dangers) => {
+                RoleReview::Dangerous(dangers) => {
                     return Err(DynamicSecretError::Role(dangers.into()));
                 }
-                RoleLook::Weighed(rules) => {
+                RoleReview::Weighed(rules) => {
                     warnings.extend(self.weigh_elections(name, definition, &rules, place)?);
                 }
-                RoleLook::Absent
-                | RoleLook::Forbidden
-                | RoleLook::Unclear(_)
-                | RoleLook::Failed(_) => {}
+                RoleReview::Absent
+                | RoleReview::Forbidden
+                | RoleReview::Unclear(_)
+                | RoleReview::Failed(_) => {}
             }
         }
         // A role of one name may say the same in each namespace.

@@ -7,7 +7,8 @@
 
 use lease_core::rbac::{Danger, NotWaived, PolicyRule};
 use lease_core::{
-    Decision, Definition, DynamicSecret, DynamicSecretName, Mode, Namespace, TargetName,
+    DynamicSecret, DynamicSecretDefinition, DynamicSecretName, LeaseMode, Namespace,
+    NamespaceDecision, TargetName,
 };
 
 use crate::{Engine, Ports, StoreError};
@@ -18,7 +19,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub(crate) fn unweighed(
+    pub(crate) fn find_unwaived(
         &self,
         secret: &DynamicSecret,
         rules: &[PolicyRule],
@@ -40,26 +41,29 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn unweighed_elections(
         &self,
         name: &DynamicSecretName,
-        definition: &Definition,
+        definition: &DynamicSecretDefinition,
         rules: &[PolicyRule],
         at: Option<&Namespace>,
     ) -> Result<Option<NotWaived>, StoreError> {
         // Few roles write Leases: for all others, nothing more is read.
-        if definition.cautions(rules).is_empty() {
+        if definition.find_cautions(rules).is_empty() {
             return Ok(None);
         }
         let reaches = |namespace: &Namespace| match at {
             Some(at) => at == namespace,
-            None => definition.namespaces().decide(namespace, None) != Decision::Refused,
+            None => {
+                definition.namespaces().decide_by_name(namespace, None)
+                    != NamespaceDecision::Refused
+            }
         };
-        let all = self.dynamic_secrets().all()?;
+        let all = self.dynamic_secrets().list_all()?;
         // What is being replaced counts no more.
         for DynamicSecret { definition: other, .. } in
             all.iter().filter(|other| other.name != *name)
         {
-            let (mine, theirs) = (&definition.parts().target, &other.parts().target);
-            if other.mode() == Mode::Existing
-                && other.namespaces().literal().iter().any(reaches)
+            let (mine, theirs) = (&definition.spec().target, &other.spec().target);
+            if other.mode() == LeaseMode::Existing
+                && other.namespaces().literal_namespaces().iter().any(reaches)
                 && self.is_same_cluster(mine, theirs)?
             {
                 let reach = definition.reach().beside_existing_accounts();
@@ -78,21 +82,21 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn elections_beside(
         &self,
         own: &DynamicSecretName,
-        definition: &Definition,
+        definition: &DynamicSecretDefinition,
     ) -> Result<Option<String>, StoreError> {
-        if definition.mode() != Mode::Existing {
+        if definition.mode() != LeaseMode::Existing {
             return Ok(None);
         }
         let mut names = vec![];
-        for other in self.dynamic_secrets().all()? {
+        for other in self.dynamic_secrets().list_all()? {
             let DynamicSecret { name, definition: writer, .. } = other;
             let reaches = |namespace: &Namespace| {
-                writer.namespaces().decide(namespace, None) != Decision::Refused
+                writer.namespaces().decide_by_name(namespace, None) != NamespaceDecision::Refused
             };
-            let (mine, theirs) = (&definition.parts().target, &writer.parts().target);
+            let (mine, theirs) = (&definition.spec().target, &writer.spec().target);
             if name != *own
-                && !writer.cautions(&[]).is_empty()
-                && definition.namespaces().literal().iter().any(reaches)
+                && !writer.find_cautions(&[]).is_empty()
+                && definition.namespaces().literal_namespaces().iter().any(reaches)
                 && self.is_same_cluster(mine, theirs)?
             {
                 names.push(format!("`{name}`"));
@@ -116,14 +120,14 @@ impl<P: Ports> Engine<P> {
         if one == other {
             return Ok(true);
         }
-        let (one, other) = (self.clusters().get(one)?, self.clusters().get(other)?);
+        let (one, other) = (self.known_clusters().get(one)?, self.known_clusters().get(other)?);
         Ok(one.zip(other).is_some_and(|(one, other)| one.identity == other.identity))
     }
 }
 
 /// A warning about grants that are harmless where they apply, and would not be elsewhere.
-pub(crate) fn caution(cautions: &[Danger]) -> Option<String> {
-    let grants: Vec<String> = cautions.iter().map(|c| format!("`{}`", c.waiver())).collect();
+pub(crate) fn caution_message(cautions: &[Danger]) -> Option<String> {
+    let grants: Vec<String> = cautions.iter().map(|c| format!("`{}`", c.waiver_text())).collect();
     (!grants.is_empty()).then(|| {
         format!(
             "{} may change who leads the operators of the namespace: it is allowed since no namespace of \

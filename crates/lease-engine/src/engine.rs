@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use lease_core::{AuditActor, AuditChange, DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
-    Accounts, AdministratorAudiences, AuditLog, AuditTimes, Auditor, Checks, Clusters, Definitions,
-    Expiring, KeyValue, Leases, LoginSlots, Notes, Rates, StoreError, Times, Tokens,
+    AccessTokens, AdministratorAudiences, AuditLog, AuditTimes, Auditor, Definitions, ExpiringKeys,
+    KeyValue, KnownClusters, Leases, LoginSlots, Notes, Rates, ServiceAccountUidCache, StoreError,
+    SweepTimes, TargetChecks,
 };
 
 use crate::audit::DefinitionChange;
@@ -40,11 +41,11 @@ impl<P: Ports> Engine<P> {
     /// An engine that seals, signs and opens with `keys`, within what `config` allows. It acts for nobody, who
     /// may do nothing with leases, until [`acting_for`](Self::acting_for) says for whom.
     pub fn new(ports: P, keys: Keyring, config: Config) -> Self {
-        Self::sharing(ports, Rc::new(keys), config)
+        Self::with_shared_keys(ports, Rc::new(keys), config)
     }
 
     /// The same with keys that another engine has too.
-    pub(crate) fn sharing(ports: P, keys: Rc<Keyring>, config: Config) -> Self {
+    pub(crate) fn with_shared_keys(ports: P, keys: Rc<Keyring>, config: Config) -> Self {
         let requester = Requester::nobody();
         let actor = requester.audit_actor();
         Self { ports, keys, config, requester, actor, calls: Cell::default() }
@@ -92,11 +93,11 @@ impl<P: Ports> Engine<P> {
         AdministratorAudiences::new(self.ports.store())
     }
 
-    pub(crate) fn tokens(&self) -> Tokens<'_, P::Store> {
-        Tokens::new(self.ports.store())
+    pub(crate) fn access_tokens(&self) -> AccessTokens<'_, P::Store> {
+        AccessTokens::new(self.ports.store())
     }
 
-    pub(crate) fn rates(&self) -> Rates<'_, P::Store> {
+    pub(crate) fn refusal_rates(&self) -> Rates<'_, P::Store> {
         Rates::new(self.ports.store())
     }
 
@@ -104,20 +105,20 @@ impl<P: Ports> Engine<P> {
         LoginSlots::new(self.ports.store())
     }
 
-    pub(crate) fn expiring(&self) -> Expiring<'_, P::Store> {
-        Expiring::new(self.ports.store())
+    pub(crate) fn expiring_keys(&self) -> ExpiringKeys<'_, P::Store> {
+        ExpiringKeys::new(self.ports.store())
     }
 
-    pub(crate) fn checks(&self) -> Checks<'_, P::Store> {
-        Checks::new(self.ports.store())
+    pub(crate) fn target_checks(&self) -> TargetChecks<'_, P::Store> {
+        TargetChecks::new(self.ports.store())
     }
 
-    pub(crate) fn clusters(&self) -> Clusters<'_, P::Store> {
-        Clusters::new(self.ports.store())
+    pub(crate) fn known_clusters(&self) -> KnownClusters<'_, P::Store> {
+        KnownClusters::new(self.ports.store())
     }
 
-    pub(crate) fn accounts(&self) -> Accounts<'_, P::Store> {
-        Accounts::new(self.ports.store())
+    pub(crate) fn service_account_uids(&self) -> ServiceAccountUidCache<'_, P::Store> {
+        ServiceAccountUidCache::new(self.ports.store())
     }
 
     pub(crate) fn leases(&self) -> Leases<'_, P::Store> {
@@ -136,9 +137,9 @@ impl<P: Ports> Engine<P> {
         Notes::new(self.ports.store())
     }
 
-    pub(crate) fn times(&self) -> Times {
+    pub(crate) fn sweep_times(&self) -> SweepTimes {
         let Config { landing, retention, .. } = self.config;
-        Times { issue: ISSUE_TIME, landing, retention }
+        SweepTimes { issue: ISSUE_TIME, landing, retention }
     }
 
     pub(crate) fn audit_times(&self) -> AuditTimes {
@@ -146,9 +147,9 @@ impl<P: Ports> Engine<P> {
         AuditTimes { landing, retention: audit_retention }
     }
 
-    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+    pub(crate) fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.ports.random(&mut bytes);
+        self.ports.fill_random(&mut bytes);
         bytes
     }
 }

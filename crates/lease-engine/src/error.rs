@@ -4,16 +4,16 @@ mod issue;
 mod lease;
 
 use kube_rest::{DeniedBy, TransportError};
-use lease_core::rbac::RoleRef;
+use lease_core::rbac::ExistingRole;
 use lease_core::{
-    Audience, AuthError, DefinitionError, DynamicSecretName, IdentityDefinitionError, IdentityName,
-    Namespace, OpenError, TargetName, VariableName,
+    Audience, AuthError, DynamicSecretDefinitionError, DynamicSecretName, IdentityDefinitionError,
+    IdentityName, Namespace, OpenError, TargetName, VariableName,
 };
 use lease_store::StoreError;
 
 pub use self::issue::IssueError;
 pub use self::lease::{ReadError, RenewError, RevokeError};
-use crate::Doing;
+use crate::ApiAction;
 
 /// Why a cluster could not be asked, or said no.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum ClusterError {
         /// The target.
         target: TargetName,
         /// The action that failed.
-        doing: Box<Doing>,
+        doing: Box<ApiAction>,
         /// Why.
         source: kube_rest::Error,
     },
@@ -52,7 +52,7 @@ pub enum ClusterError {
         /// The target.
         target: TargetName,
         /// The action that was denied.
-        doing: Box<Doing>,
+        doing: Box<ApiAction>,
         /// The component that denies it, if the API server said so.
         by: Option<DeniedBy>,
         /// The refusal.
@@ -74,7 +74,7 @@ pub enum ClusterError {
         /// The target.
         target: TargetName,
         /// The role.
-        role: RoleRef,
+        role: ExistingRole,
         /// The namespace of a Role.
         namespace: Option<Namespace>,
     },
@@ -118,9 +118,9 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    pub(crate) fn kubernetes(
+    pub(crate) fn from_kubernetes(
         target: &lease_core::Target,
-        doing: Doing,
+        doing: ApiAction,
         source: kube_rest::Error,
     ) -> Self {
         Self::Kubernetes { target: target.name.clone(), doing: doing.into(), source }
@@ -128,7 +128,7 @@ impl ClusterError {
 
     /// Returns the message for an operator: nothing of what a server wrote.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn public_message(&self) -> String {
         match self {
             Self::Kubernetes { target, doing, source } => match source.status() {
                 _ if source.is_not_kubernetes() => {
@@ -141,14 +141,17 @@ impl ClusterError {
                     format!("target `{target}` does not accept the credential that kubelease has")
                 }
                 Some(status) => format!("target `{target}` refused to {doing}: {status}"),
-                None => untold(target, source),
+                None => transport_message(target, source),
             },
             Self::Denied { target, doing, by: Some(DeniedBy::Escalation), .. } => format!(
                 "kubelease may not {doing} on target `{target}`: it must itself have every permission that it \
                  grants"
             ),
             Self::Denied { target, doing, by, .. } => {
-                format!("target `{target}` refused to {doing}: RBAC allows it, but {}", denier(*by))
+                format!(
+                    "target `{target}` refused to {doing}: RBAC allows it, but {}",
+                    denier_phrase(*by)
+                )
             }
             Self::Store(_) => "the store failed".to_owned(),
             other => other.to_string(),
@@ -157,7 +160,7 @@ impl ClusterError {
 }
 
 /// Returns the message for an operator about a call that nobody has refused.
-fn untold(target: &TargetName, source: &kube_rest::Error) -> String {
+fn transport_message(target: &TargetName, source: &kube_rest::Error) -> String {
     match source {
         kube_rest::Error::Transport(TransportError::Tls(failure)) => {
             format!("no TLS connection with target `{target}` could be agreed: {failure}")
@@ -170,7 +173,7 @@ fn untold(target: &TargetName, source: &kube_rest::Error) -> String {
 }
 
 /// Names the component that denies a request which RBAC allows, with a verb.
-pub(crate) fn denier(by: Option<DeniedBy>) -> &'static str {
+pub(crate) fn denier_phrase(by: Option<DeniedBy>) -> &'static str {
     match by {
         Some(DeniedBy::Quota) => "a resource quota denies it",
         Some(DeniedBy::Policy) => "an admission policy denies it",
@@ -246,11 +249,11 @@ pub enum DynamicSecretError {
     AdministratorAudience(Audience),
     /// The role that it binds grants what nobody has weighed.
     #[error("the role grants what is dangerous")]
-    Role(#[source] DefinitionError),
+    Role(#[source] DynamicSecretDefinitionError),
     /// The accounts of the dynamic secret may write the coordination Leases that show leases of
     /// existing accounts.
     #[error("its accounts may write coordination Leases of other leases")]
-    Elections(#[source] DefinitionError),
+    Elections(#[source] DynamicSecretDefinitionError),
     /// The lifetimes are over the installation's own maximum.
     #[error("`max_ttl` is at most {max}, the maximum of this installation")]
     MaxTooLong {

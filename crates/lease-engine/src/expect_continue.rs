@@ -21,12 +21,12 @@ use crate::{Ports, StoreError};
 pub(crate) struct AnnouncingClient<'e, P> {
     ports: &'e P,
     target: &'e Target,
-    state: Cell<State>,
+    state: Cell<AnnouncementState>,
 }
 
 /// The knowledge about the way to the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum AnnouncementState {
     /// Nothing: no body has been sent yet.
     Unread,
     /// So many announced requests, one after another, were answered by closing the connection.
@@ -39,7 +39,7 @@ enum State {
 
 /// The record that announced bodies are refused on the way to a target.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Refusal {
+struct AnnouncementRefusal {
     /// When the target was put that this was seen of. One that is put anew may lead elsewhere.
     target_put_at: DateTime<Utc>,
     /// When it was seen, by the host's clock.
@@ -48,46 +48,53 @@ struct Refusal {
 
 impl<'e, P: Ports> AnnouncingClient<'e, P> {
     pub(crate) fn new(ports: &'e P, target: &'e Target) -> Self {
-        Self { ports, target, state: Cell::new(State::Unread) }
+        Self { ports, target, state: Cell::new(AnnouncementState::Unread) }
     }
 
     /// Returns the knowledge so far. The store is read before the first body, and not for requests
     /// without one.
-    fn state(&self) -> State {
-        if self.state.get() == State::Unread {
-            let known = self.read().unwrap_or_else(|error| {
+    fn current_state(&self) -> AnnouncementState {
+        if self.state.get() == AnnouncementState::Unread {
+            let known = self.read_refusal().unwrap_or_else(|error| {
                 log::warn!("could not read whether bodies may be announced: {error}");
                 None
             });
             let now = self.ports.now();
-            let stands = |refusal: Refusal| {
+            let stands = |refusal: AnnouncementRefusal| {
                 refusal.target_put_at == self.target.updated_at
                     && (TimeDelta::zero()..REMEMBERED).contains(&(now - refusal.seen_at))
             };
             let refused = known.is_some_and(stands);
-            self.state.set(if refused { State::Refused } else { State::Closed(0) });
+            self.state.set(if refused {
+                AnnouncementState::Refused
+            } else {
+                AnnouncementState::Closed(0)
+            });
         }
         self.state.get()
     }
 
-    fn read(&self) -> Result<Option<Refusal>, StoreError> {
+    fn read_refusal(&self) -> Result<Option<AnnouncementRefusal>, StoreError> {
         Notes::new(self.ports.store()).get(Note::ExpectRefused(&self.target.name))
     }
 
     /// Keeps that announced bodies are refused. Losing that costs another refusal later, and no more.
-    fn remember(&self) {
-        self.state.set(State::Refused);
+    fn store_refusal(&self) {
+        self.state.set(AnnouncementState::Refused);
         let name = &self.target.name;
         log::info!("on the way to target `{name}` something refuses `Expect: 100-continue`");
-        let refusal = Refusal { target_put_at: self.target.updated_at, seen_at: self.ports.now() };
-        let kept = Notes::new(self.ports.store()).put(Note::ExpectRefused(name), &refusal);
+        let refusal = AnnouncementRefusal {
+            target_put_at: self.target.updated_at,
+            seen_at: self.ports.now(),
+        };
+        let kept = Notes::new(self.ports.store()).put_note(Note::ExpectRefused(name), &refusal);
         if let Err(error) = kept {
             log::warn!("could not keep that target `{name}` refuses announced bodies: {error}");
         }
     }
 
     /// Sends without an announcement what was refused with one, in the time that is left.
-    async fn repeat(
+    async fn send_unannounced(
         &self,
         request: Request<Vec<u8>>,
         limits: &Limits,
@@ -98,7 +105,7 @@ impl<'e, P: Ports> AnnouncingClient<'e, P> {
         let answer = self.ports.http().send(request, &limits).await?;
         // The same answer is about the request, and not about the announcement.
         if answer.status() != refused {
-            self.remember();
+            self.store_refusal();
         }
         Ok(answer)
     }
@@ -114,19 +121,20 @@ impl<P: Ports> HttpClient for AnnouncingClient<'_, P> {
         if request.body().is_empty() {
             return http.send(request, limits).await;
         }
-        let before = self.state();
+        let before = self.current_state();
         match before {
-            State::Refused => return http.send(request, limits).await,
-            State::Closed(CLOSED_OFTEN..) => {
+            AnnouncementState::Refused => return http.send(request, limits).await,
+            AnnouncementState::Closed(CLOSED_OFTEN..) => {
                 let answer = http.send(request, limits).await;
                 match &answer {
-                    Ok(answer) if !answer.status().is_server_error() => self.remember(),
+                    Ok(answer) if !answer.status().is_server_error() => self.store_refusal(),
                     // It was not the announcement that closed the connections.
-                    _ => self.state.set(State::Closed(0)),
+                    _ => self.state.set(AnnouncementState::Closed(0)),
                 }
                 return answer;
             }
-            State::Unread | State::Closed(_) | State::Taken => {}
+            AnnouncementState::Unread | AnnouncementState::Closed(_) | AnnouncementState::Taken => {
+            }
         }
         let mut announced = request.clone();
         announced.headers_mut().insert(header::EXPECT, HeaderValue::from_static("100-continue"));
@@ -135,13 +143,13 @@ impl<P: Ports> HttpClient for AnnouncingClient<'_, P> {
         match &answer {
             Ok(refusal) if may_refuse_announcement(refusal) => {
                 let took = (self.ports.now() - began).to_std().unwrap_or_default();
-                return self.repeat(request, limits, (refusal.status(), took)).await;
+                return self.send_unannounced(request, limits, (refusal.status(), took)).await;
             }
-            Ok(_) => self.state.set(State::Taken),
+            Ok(_) => self.state.set(AnnouncementState::Taken),
             // One connection that ends takes all its requests along: those count once.
             Err(TransportError::Broken(_)) if self.state.get() == before => {
-                if let State::Closed(times) = before {
-                    self.state.set(State::Closed(times + 1));
+                if let AnnouncementState::Closed(times) = before {
+                    self.state.set(AnnouncementState::Closed(times + 1));
                 }
             }
             Err(_) => {}
@@ -158,7 +166,7 @@ fn may_refuse_announcement(answer: &Response<Vec<u8>>) -> bool {
     match answer.status() {
         StatusCode::EXPECTATION_FAILED => true,
         StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED => {
-            Status::read(answer).reason.is_empty()
+            Status::from_response(answer).reason.is_empty()
         }
         _ => false,
     }

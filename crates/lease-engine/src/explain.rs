@@ -10,12 +10,12 @@ use std::net::IpAddr;
 
 use jwt_auth::AccessTokenClaims;
 use lease_core::{
-    Accessor, Action, AuthMethodKind, DynamicSecretName, Granted, Identity, IdentityName,
+    Accessor, Action, AuthMethodKind, DynamicSecretName, GrantedTerms, Identity, IdentityName,
     IssueRequest,
 };
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::value::{bounded, names};
+pub(crate) use self::value::{bound_value, names_value};
 use crate::login::LoginExplanation;
 use crate::{
     Engine, IssueError, LeasableNamespaces, LoginError, Origin, Ports, Requester, Session,
@@ -28,7 +28,7 @@ pub struct ExplainRequest {
     /// As whom somebody logs in.
     pub identity: IdentityName,
     /// The token or the claims that are shown at the login.
-    pub shown: Shown,
+    pub shown: ShownLogin,
     /// From where it comes; from an address that is trusted if nothing is said.
     pub address: Option<IpAddr>,
     /// Of which dynamic secret a lease is asked for then.
@@ -38,7 +38,7 @@ pub struct ExplainRequest {
 }
 
 /// A token or claims, as they are shown at a login.
-pub enum Shown {
+pub enum ShownLogin {
     /// Nothing: whoever asks has an access token already.
     Nothing,
     /// A token with these claims, which are taken as given.
@@ -51,7 +51,7 @@ pub enum Shown {
 #[derive(Debug)]
 pub struct Explanation {
     /// The reason why there would be no access token or no lease; none if there would be all that was asked about.
-    pub refusal: Option<Refused>,
+    pub refusal: Option<ExplainedRefusal>,
     /// The rules of the identity itself.
     pub identity: Vec<RuleOutcome>,
     /// The login, if something was shown.
@@ -64,7 +64,7 @@ pub struct Explanation {
 
 /// The first thing that would be refused.
 #[derive(Debug)]
-pub enum Refused {
+pub enum ExplainedRefusal {
     /// The login.
     Login(LoginError),
     /// The access token that is shown with the request.
@@ -108,7 +108,7 @@ pub struct IssueExplanation {
     /// The rules, in the order in which they are looked at.
     pub rules: Vec<RuleOutcome>,
     /// The terms of the lease, if they are granted.
-    pub granted: Option<Granted>,
+    pub granted: Option<GrantedTerms>,
     /// The namespaces in which leases of the dynamic secret can be asked for now, as far as that is
     /// known.
     pub namespaces: Option<LeasableNamespaces>,
@@ -137,31 +137,31 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub async fn explain(&self, asked: ExplainRequest) -> Result<Explanation, StoreError> {
-        let entry = self.identities().entry(&asked.identity)?;
+    pub async fn explain_request(&self, asked: ExplainRequest) -> Result<Explanation, StoreError> {
+        let entry = self.identities().get_entry(&asked.identity)?;
         let known = entry.as_ref().map(|(_, identity)| identity);
         let rules = identity_rules(&asked, known);
-        let origin = Origin { address: address(&asked, known), ..Origin::default() };
-        let somebody = self.rehearsal(Requester::nobody().from(origin));
+        let origin = Origin { address: assumed_address(&asked, known), ..Origin::default() };
+        let somebody = self.rehearsal_for(Requester::nobody().from(origin));
         let login = match &asked.shown {
-            Shown::Nothing => None,
+            ShownLogin::Nothing => None,
             shown => Some(somebody.explain_login(entry.as_ref(), shown).await),
         };
         let mut explanation =
             Explanation { refusal: None, identity: rules, login, grants: vec![], issue: None };
         let logged_in = explanation.login.as_mut().and_then(|login| login.refusal.take());
-        explanation.refusal = logged_in.map(Refused::Login);
+        explanation.refusal = logged_in.map(ExplainedRefusal::Login);
         let Some((number, identity)) = entry else {
-            explanation.refusal.get_or_insert(Refused::AccessToken);
+            explanation.refusal.get_or_insert(ExplainedRefusal::AccessToken);
             return Ok(explanation);
         };
         if explanation.identity.iter().any(|rule| rule.passed == Some(false)) {
-            explanation.refusal.get_or_insert(Refused::AccessToken);
+            explanation.refusal.get_or_insert(ExplainedRefusal::AccessToken);
         }
         let Some(dynamic_secret) = asked.dynamic_secret else { return Ok(explanation) };
-        let session = session(number, identity, explanation.login.as_ref());
-        let requester = Requester::identity(session).from(somebody.requester.origin.clone());
-        let issuer = self.rehearsal(requester);
+        let session = assumed_session(number, identity, explanation.login.as_ref());
+        let requester = Requester::from_session(session).from(somebody.requester.origin.clone());
+        let issuer = self.rehearsal_for(requester);
         let (issue, refusal) = issuer.explain_issue(&dynamic_secret, asked.request).await;
         explanation.grants = issuer.grant_outcomes(&dynamic_secret, &issue);
         explanation.issue = Some(issue);
@@ -189,9 +189,9 @@ impl<P: Ports> Engine<P> {
             };
             let actions = grant.actions().iter().map(|action| action.as_str()).collect();
             GrantOutcome {
-                allows: parts.allow(),
+                allows: parts.all_met(),
                 rules: vec![
-                    rule("action", json!("issue"), names(actions), Some(parts.action)),
+                    rule("action", json!("issue"), names_value(actions), Some(parts.action)),
                     rule(
                         "dynamic_secret",
                         json!(dynamic_secret),
@@ -222,7 +222,7 @@ fn identity_rules(asked: &ExplainRequest, known: Option<&Identity>) -> Vec<RuleO
     let spec = known.spec();
     rules.push(rule("enabled", json!(!spec.disabled), json!(true), Some(!spec.disabled)));
     let trusted = spec.access_token.trusted_ips();
-    let passed = asked.address.map(|address| trusted.trust(Some(address)));
+    let passed = asked.address.map(|address| trusted.is_trusted(Some(address)));
     let mut address = rule("address", json!(asked.address), json!(trusted), passed);
     if asked.address.is_none() {
         address.reason = Some("no `address` was given: one that is trusted is assumed".to_owned());
@@ -232,12 +232,14 @@ fn identity_rules(asked: &ExplainRequest, known: Option<&Identity>) -> Vec<RuleO
 }
 
 /// The address from which it is assumed to come.
-fn address(asked: &ExplainRequest, known: Option<&Identity>) -> Option<IpAddr> {
-    asked.address.or_else(|| known.map(|known| known.spec().access_token.trusted_ips().example()))
+fn assumed_address(asked: &ExplainRequest, known: Option<&Identity>) -> Option<IpAddr> {
+    asked
+        .address
+        .or_else(|| known.map(|known| known.spec().access_token.trusted_ips().example_address()))
 }
 
 /// The session that there would be after the login, whatever came of it: what would be issued is told all the same.
-fn session(number: u64, identity: Identity, login: Option<&LoginExplanation>) -> Session {
+fn assumed_session(number: u64, identity: Identity, login: Option<&LoginExplanation>) -> Session {
     let accessor = Accessor::new([0; 10], number);
     let (method, claims) = login
         .and_then(|login| login.admitted.clone())
@@ -258,7 +260,7 @@ fn session(number: u64, identity: Identity, login: Option<&LoginExplanation>) ->
 }
 
 /// Neither claims nor tokens are printed.
-impl std::fmt::Debug for Shown {
+impl std::fmt::Debug for ShownLogin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Shown(redacted)")
     }

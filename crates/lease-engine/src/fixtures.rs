@@ -3,66 +3,68 @@
 use chrono::TimeDelta;
 use kube_rest::TokenClaims;
 use lease_core::{
-    ApiServerUrl, ClusterCredential, Description, IssueRequest, Keyring, Lease, LeaseId,
-    LeaseState, MasterKey, NewAuth, TrustedCa,
+    ApiServerUrl, AuthDefinition, ClusterCredential, Description, IssueRequest, Keyring, Lease,
+    LeaseId, LeaseState, MasterKey, TrustedCa,
 };
 use serde_json::Value;
 
 use crate::testing::TestPorts;
 pub(crate) use crate::testing::block_on;
 use crate::{
-    Config, DynamicSecretDefinition, Engine, Held, IssueError, Issued, Ports, Requester,
-    Revocation, SweepOptions, SweepReport, TargetDefinition,
+    Config, DynamicSecretInput, Engine, IssueError, IssuedLease, Ports, Requester, Revocation,
+    StoredLease, SweepOptions, SweepReport, TargetDefinition,
 };
 
 /// A kind of lease: its name, and the account that a dynamic secret of it has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mode(&'static str, pub(crate) &'static str);
+pub(crate) struct LeaseKind(&'static str, pub(crate) &'static str);
 
-impl Mode {
+impl LeaseKind {
     /// A kind of a test's own.
     pub(crate) fn named(name: &'static str, account: &'static str) -> Self {
         Self(name, account)
     }
 }
 
-impl std::fmt::Debug for Mode {
+impl std::fmt::Debug for LeaseKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0)
     }
 }
 
-pub(crate) const PLAIN: Mode =
-    Mode("plain", r#"{"type":"existing","name":"deployer","revocable":false}"#);
-pub(crate) const EXISTING: Mode = Mode("existing", r#"{"type":"existing","name":"deployer"}"#);
-pub(crate) const ROLE: Mode = Mode(
+pub(crate) const PLAIN: LeaseKind =
+    LeaseKind("plain", r#"{"type":"existing","name":"deployer","revocable":false}"#);
+pub(crate) const EXISTING: LeaseKind =
+    LeaseKind("existing", r#"{"type":"existing","name":"deployer"}"#);
+pub(crate) const ROLE: LeaseKind = LeaseKind(
     "role",
     r#"{"type":"temporary","scope":"namespace","role":{"kind":"ClusterRole","name":"view"}}"#,
 );
-pub(crate) const CLUSTER_ROLE: Mode = Mode(
+pub(crate) const CLUSTER_ROLE: LeaseKind = LeaseKind(
     "cluster role",
     r#"{"type":"temporary","scope":"cluster","role":{"kind":"ClusterRole","name":"view"}}"#,
 );
-pub(crate) const RULES: Mode = Mode(
+pub(crate) const RULES: LeaseKind = LeaseKind(
     "rules",
     r#"{"type":"temporary","scope":"namespace",
         "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]}"#,
 );
-pub(crate) const CLUSTER_RULES: Mode = Mode(
+pub(crate) const CLUSTER_RULES: LeaseKind = LeaseKind(
     "cluster rules",
     r#"{"type":"temporary","scope":"cluster",
         "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]}"#,
 );
-pub(crate) const MANIFEST: Mode = Mode(
+pub(crate) const MANIFEST: LeaseKind = LeaseKind(
     "manifest",
     r#"{"type":"temporary","scope":"namespace","manifest":"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: a\nrules:\n- apiGroups: ['']\n  resources: [pods]\n  verbs: [list]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  name: a\nroleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: ClusterRole\n  name: a\nsubjects: []\n"}"#,
 );
 
 /// Every kind whose leases leave something in the cluster.
-pub(crate) const BOUND: [Mode; 6] = [EXISTING, ROLE, CLUSTER_ROLE, RULES, CLUSTER_RULES, MANIFEST];
+pub(crate) const BOUND: [LeaseKind; 6] =
+    [EXISTING, ROLE, CLUSTER_ROLE, RULES, CLUSTER_RULES, MANIFEST];
 
 /// Every kind.
-pub(crate) const ALL: [Mode; 7] =
+pub(crate) const ALL: [LeaseKind; 7] =
     [PLAIN, EXISTING, ROLE, CLUSTER_ROLE, RULES, CLUSTER_RULES, MANIFEST];
 
 /// An engine, and nothing put.
@@ -91,7 +93,7 @@ pub(crate) fn restarted(engine: &Engine<TestPorts>) -> Engine<TestPorts> {
 
 /// An engine with target `prod` and dynamic secret `ci`, both met before: in `apps`, 1 h by default, 24 h at
 /// most, with more members of its definition as `rest` says.
-pub(crate) fn with_secret(Mode(name, account): Mode, rest: &str) -> Engine<TestPorts> {
+pub(crate) fn with_secret(LeaseKind(name, account): LeaseKind, rest: &str) -> Engine<TestPorts> {
     let engine = engine();
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
     put_secret(&engine, account, rest);
@@ -102,7 +104,7 @@ pub(crate) fn with_secret(Mode(name, account): Mode, rest: &str) -> Engine<TestP
 }
 
 /// The same after a first lease was issued and taken back: all is known that can be.
-pub(crate) fn warm(mode: Mode) -> Engine<TestPorts> {
+pub(crate) fn warm(mode: LeaseKind) -> Engine<TestPorts> {
     let engine = with_secret(mode, "");
     let issued = issue(&engine).expect("issues");
     if mode != PLAIN {
@@ -117,7 +119,7 @@ pub(crate) fn put_secret(engine: &Engine<TestPorts>, account: &str, rest: &str) 
 }
 
 /// A definition of dynamic secret `ci`.
-pub(crate) fn secret(account: &str, rest: &str) -> DynamicSecretDefinition {
+pub(crate) fn secret(account: &str, rest: &str) -> DynamicSecretInput {
     // A member that is said in `rest` stands in place of ours.
     let mut json: Value = serde_json::from_str(&format!(
         r#"{{"target":"prod","account":{account},"namespaces":["apps"],"default_ttl":"1h",
@@ -128,7 +130,7 @@ pub(crate) fn secret(account: &str, rest: &str) -> DynamicSecretDefinition {
     for (key, value) in rest.as_object().expect("an object") {
         json[key] = value.clone();
     }
-    DynamicSecretDefinition {
+    DynamicSecretInput {
         name: name_of("ci"),
         definition: serde_json::from_value(json).expect("a good definition"),
         target: None,
@@ -137,10 +139,10 @@ pub(crate) fn secret(account: &str, rest: &str) -> DynamicSecretDefinition {
 
 /// A definition of target `prod`.
 pub(crate) fn prod(url: &str, credential: Option<&str>) -> TargetDefinition {
-    target("prod", url, NewAuth::Token(credential.map(token)))
+    target("prod", url, AuthDefinition::Token(credential.map(token)))
 }
 
-pub(crate) fn target(name: &str, url: &str, auth: NewAuth) -> TargetDefinition {
+pub(crate) fn target(name: &str, url: &str, auth: AuthDefinition) -> TargetDefinition {
     TargetDefinition {
         name: name_of(name),
         url: ApiServerUrl::try_from(url.to_owned()).expect("a good url"),
@@ -170,12 +172,12 @@ pub(crate) fn requester() -> Requester {
 }
 
 /// A lease as it is given if nothing is asked for.
-pub(crate) fn issue(engine: &Engine<TestPorts>) -> Result<Issued, IssueError> {
+pub(crate) fn issue(engine: &Engine<TestPorts>) -> Result<IssuedLease, IssueError> {
     issue_for(engine, IssueRequest::default(), None)
 }
 
 /// A lease of so many seconds.
-pub(crate) fn issue_of(engine: &Engine<TestPorts>, ttl: &str) -> Result<Issued, IssueError> {
+pub(crate) fn issue_of(engine: &Engine<TestPorts>, ttl: &str) -> Result<IssuedLease, IssueError> {
     issue_for(engine, asked(ttl), None)
 }
 
@@ -187,13 +189,13 @@ pub(crate) fn issue_for(
     engine: &Engine<TestPorts>,
     request: IssueRequest,
     key: Option<&str>,
-) -> Result<Issued, IssueError> {
-    block_on(engine.issue(&name_of("ci"), request, key))
+) -> Result<IssuedLease, IssueError> {
+    block_on(engine.issue_lease(&name_of("ci"), request, key))
 }
 
 /// Takes a lease back; whether that is done.
 pub(crate) fn revoke(engine: &Engine<TestPorts>, id: LeaseId) -> bool {
-    matches!(block_on(engine.revoke(id)).expect("revokes"), Revocation::Done(_))
+    matches!(block_on(engine.revoke_lease(id)).expect("revokes"), Revocation::Done(_))
 }
 
 pub(crate) fn sweep(engine: &Engine<TestPorts>) -> SweepReport {
@@ -201,7 +203,7 @@ pub(crate) fn sweep(engine: &Engine<TestPorts>) -> SweepReport {
 }
 
 pub(crate) fn sweep_with(engine: &Engine<TestPorts>, options: SweepOptions) -> SweepReport {
-    block_on(engine.sweep(options)).expect("sweeps")
+    block_on(engine.run_sweep(options)).expect("sweeps")
 }
 
 /// Time passes.
@@ -218,25 +220,25 @@ pub(crate) fn sweep_what_stopped(engine: &Engine<TestPorts>) {
 }
 
 /// A lease as it stands.
-pub(crate) fn held(engine: &Engine<TestPorts>, id: LeaseId) -> Held {
+pub(crate) fn held(engine: &Engine<TestPorts>, id: LeaseId) -> StoredLease {
     engine.read_lease(id).expect("is there")
 }
 
 pub(crate) fn state(engine: &Engine<TestPorts>, id: LeaseId) -> LeaseState {
-    held(engine, id).state(engine.ports.now())
+    held(engine, id).state_at(engine.ports.now())
 }
 
 /// All leases on record.
-pub(crate) fn all_leases(engine: &Engine<TestPorts>) -> Vec<Held> {
+pub(crate) fn all_leases(engine: &Engine<TestPorts>) -> Vec<StoredLease> {
     engine.list_leases(&crate::LeaseFilter::default(), None, 1000).expect("lists").items
 }
 
 /// All leases whose end is not confirmed; a plain one ends by itself.
-pub(crate) fn live(engine: &Engine<TestPorts>) -> Vec<Held> {
+pub(crate) fn live(engine: &Engine<TestPorts>) -> Vec<StoredLease> {
     let now = engine.ports.now();
     let ended = [LeaseState::Revoked, LeaseState::Expired, LeaseState::Failed, LeaseState::Lost];
     let mut leases = all_leases(engine);
-    leases.retain(|held| !ended.contains(&held.state(now)));
+    leases.retain(|held| !ended.contains(&held.state_at(now)));
     leases
 }
 
@@ -277,8 +279,8 @@ pub(crate) fn object_of(engine: &Engine<TestPorts>, lease: &Lease, kind: &str) -
     found.unwrap_or_else(|| panic!("there is no {kind} {namespace}/{}", object.name))
 }
 
-pub(crate) fn claims(issued: &Issued) -> TokenClaims {
-    issued.token.claims().expect("has claims")
+pub(crate) fn claims(issued: &IssuedLease) -> TokenClaims {
+    issued.token.parse_claims().expect("has claims")
 }
 
 /// The whole of an error, cause by cause, as a log has it.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_store::Note;
 
-use crate::{Engine, Ports, StoreError, SweepHealth, SweepReport, Swept};
+use crate::{Engine, LastSweep, Ports, StoreError, SweepHealth, SweepReport};
 
 impl<P: Ports> Engine<P> {
     /// Reports if sweeps run as they should.
@@ -20,7 +20,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn last_sweep(&self) -> Result<Option<Swept>, StoreError> {
+    pub fn last_sweep(&self) -> Result<Option<LastSweep>, StoreError> {
         self.notes().get(Note::Sweep)
     }
 
@@ -32,7 +32,7 @@ impl<P: Ports> Engine<P> {
         let now = self.ports.now();
         let Some(since) = self.idle_since(self.last_sweep()?.as_ref())? else {
             // From now on one is missed.
-            return self.notes().put(Note::FirstRequest, &now);
+            return self.notes().put_note(Note::FirstRequest, &now);
         };
         if !self.is_overdue(since) {
             return Ok(());
@@ -43,13 +43,13 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         }
         log::warn!("no sweep has run since {since}: a request sweeps a little");
-        self.notes().put(Note::StandIn, &now)?;
+        self.notes().put_note(Note::StandIn, &now)?;
         self.sweep_a_little().await
     }
 
     /// Since when no sweep has run: since the last one, or the first request if there was none; unknown
     /// before that.
-    fn idle_since(&self, last: Option<&Swept>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    fn idle_since(&self, last: Option<&LastSweep>) -> Result<Option<DateTime<Utc>>, StoreError> {
         match last {
             Some(last) => Ok(Some(last.at)),
             None => self.notes().get(Note::FirstRequest),
@@ -68,7 +68,7 @@ impl<P: Ports> Engine<P> {
     /// nothing else.
     pub(crate) fn keep_report(
         &self,
-        last: Option<&Swept>,
+        last: Option<&LastSweep>,
         began: DateTime<Utc>,
         report: &SweepReport,
     ) -> Result<(), StoreError> {
@@ -80,14 +80,14 @@ impl<P: Ports> Engine<P> {
         }
         let success = report.is_success().then_some(now);
         let reconciled = (report.reconciled.targets > 0).then_some(now);
-        let swept = Swept {
+        let swept = LastSweep {
             at: began,
             took_ms: u64::try_from((now - began).num_milliseconds()).unwrap_or_default(),
             last_success: success.or(last.and_then(|last| last.last_success)),
             last_reconcile: reconciled.or(last.and_then(|last| last.last_reconcile)),
             report: report.clone(),
         };
-        self.notes().put(Note::Sweep, &swept)
+        self.notes().put_note(Note::Sweep, &swept)
     }
 }
 

@@ -6,7 +6,7 @@ use lease_core::{
     ApiServerUrl, AuditChange, AuditEvent, AuditEventType, AuthMethod, Identity, IdentityInput,
     IdentityName, PutIdentity, TargetName,
 };
-use lease_store::{Note, Page};
+use lease_store::{DefinitionPage, Note};
 
 use crate::audit::identity_change;
 use crate::{BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Put, StoreError};
@@ -33,21 +33,21 @@ impl<P: Ports> Engine<P> {
             known: known.as_ref(),
             urls: &urls,
             keys: &self.keys,
-            nonce: &|| self.random(),
+            nonce: &|| self.random_bytes(),
             now: self.ports.now(),
         };
-        let identity = Identity::put(name, input, &put)?;
+        let identity = Identity::from_input(name, input, &put)?;
         self.refuse_leased_audiences(&identity)?;
-        let event = self.event(AuditEventType::IdentityPut);
+        let event = self.new_event(AuditEventType::IdentityPut);
         let event = AuditEvent { subject_identity: Some(identity.name.clone()), ..event };
         let change = identity_change(&self.keys, &urls, known.as_ref(), &identity);
         let riding = self.prepare_event(event.with_change(change.in_event()))?;
-        let mut entries = riding.entries();
-        entries.extend(self.administrator_audiences().marks(&identity)?);
+        let mut entries = riding.store_entries();
+        entries.extend(self.administrator_audiences().mark_entries(&identity)?);
         self.identities().put_with(&identity, &entries)?;
-        riding.log();
+        riding.write_log();
         if identity.spec().admin {
-            self.notes().put(Note::Administrator, &identity.name)?;
+            self.notes().put_note(Note::Administrator, &identity.name)?;
         }
         let warnings = identity.spec().access_token.warnings();
         Ok((Put { definition: identity, change }, warnings))
@@ -57,7 +57,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if there is none.
-    pub fn identity(&self, name: &IdentityName) -> Result<Identity, IdentityError> {
+    pub fn get_identity(&self, name: &IdentityName) -> Result<Identity, IdentityError> {
         self.known_identity(name).map(|(_, identity)| identity)
     }
 
@@ -65,8 +65,12 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn list_identities(&self, from: u64, limit: usize) -> Result<Page<Identity>, StoreError> {
-        self.identities().list(from, limit)
+    pub fn list_identities(
+        &self,
+        from: u64,
+        limit: usize,
+    ) -> Result<DefinitionPage<Identity>, StoreError> {
+        self.identities().list_page(from, limit)
     }
 
     /// Deletes an identity, and its access tokens with it; with `revoke`, its leases are taken back.
@@ -83,11 +87,11 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         let (number, identity) = self.known_identity(name)?;
         self.may_change(&identity)?;
-        let event = self.event(AuditEventType::IdentityDeleted);
+        let event = self.new_event(AuditEventType::IdentityDeleted);
         let event = AuditEvent { subject_identity: Some(name.clone()), ..event };
         let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
-        self.identities().delete_with(name, &riding.entries())?;
-        riding.log();
+        self.identities().delete_with(name, &riding.store_entries())?;
+        riding.write_log();
         self.leases().drop_identity(number)?;
         if !revoke {
             return Ok(None);
@@ -107,9 +111,9 @@ impl<P: Ports> Engine<P> {
         {
             return Ok(true);
         }
-        let found = self.identities().all()?.into_iter().find(is_one);
+        let found = self.identities().list_all()?.into_iter().find(is_one);
         if let Some(identity) = &found {
-            self.notes().put(Note::Administrator, &identity.name)?;
+            self.notes().put_note(Note::Administrator, &identity.name)?;
         }
         Ok(found.is_some())
     }
@@ -119,7 +123,7 @@ impl<P: Ports> Engine<P> {
         &self,
         name: &IdentityName,
     ) -> Result<(u64, Identity), IdentityError> {
-        self.identities().entry(name)?.ok_or_else(|| IdentityError::Unknown(name.clone()))
+        self.identities().get_entry(name)?.ok_or_else(|| IdentityError::Unknown(name.clone()))
     }
 
     /// Refuses to touch an administrator unless the requester may do that.
@@ -141,8 +145,8 @@ impl<P: Ports> Engine<P> {
         if audiences.is_empty() {
             return Ok(());
         }
-        for secret in self.dynamic_secrets().all()? {
-            let mut leased = secret.definition.parts().audiences.all();
+        for secret in self.dynamic_secrets().list_all()? {
+            let mut leased = secret.definition.spec().audiences.all_audiences();
             if let Some(audience) = leased.find(|audience| audiences.contains(audience)) {
                 let audience = audience.clone();
                 return Err(IdentityError::AudienceLeased { audience, secret: secret.name });

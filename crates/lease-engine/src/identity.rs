@@ -7,14 +7,14 @@ use futures::future;
 use lease_core::{ChangedCluster, ClusterIdentity, KnownCluster, Namespace};
 
 use crate::connection::Connection;
-use crate::{ClusterError, Doing, Engine, Ports};
+use crate::{ApiAction, ClusterError, Engine, Ports};
 
 impl<P: Ports> Engine<P> {
     /// The cluster that the target leads to, learnt once for each put of the target.
     ///
     /// # Errors
     /// Fails where it cannot be told, or is another than it was.
-    pub(crate) async fn meet(
+    pub(crate) async fn verify_cluster(
         &self,
         connection: &Connection<'_, P>,
         namespace: &Namespace,
@@ -34,7 +34,7 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> Result<Option<KnownCluster>, ClusterError> {
         let met = self.meet_by(connection, None, deadline).await;
-        if is_forbidden(&met) && self.clusters().get(&connection.target.name)?.is_none() {
+        if is_forbidden(&met) && self.known_clusters().get(&connection.target.name)?.is_none() {
             return Ok(None);
         }
         met.map(Some)
@@ -56,7 +56,7 @@ impl<P: Ports> Engine<P> {
         }
         let target = &connection.target.name;
         // Unless somebody has noted it, or said that the other one is true.
-        let kept = self.clusters().get(target)?;
+        let kept = self.known_clusters().get(target)?;
         if let Some(kept) = kept.filter(|kept| kept.changed.is_none() && kept.identity != found) {
             self.note_change(connection, kept, found)?;
         }
@@ -74,7 +74,7 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> Result<KnownCluster, ClusterError> {
         let target = connection.target;
-        let known = self.clusters().get(&target.name)?;
+        let known = self.known_clusters().get(&target.name)?;
         if let Some(known) = &known {
             if known.changed.is_some() {
                 return Err(ClusterError::Changed { target: target.name.clone() });
@@ -85,8 +85,8 @@ impl<P: Ports> Engine<P> {
         }
         let anchor = known.as_ref().map(|known| known.identity.namespace.clone());
         let (identity, me) = future::join(
-            self.identify(connection, anchor.as_ref(), namespace, deadline),
-            connection.ask(deadline, |api| api.who_am_i()),
+            self.read_cluster_identity(connection, anchor.as_ref(), namespace, deadline),
+            connection.send_with_retries(deadline, |api| api.who_am_i()),
         )
         .await;
         let identity = identity?;
@@ -94,20 +94,20 @@ impl<P: Ports> Engine<P> {
         let met = KnownCluster {
             identity,
             of: target.updated_at,
-            username: username(connection, me)?,
+            username: own_username_of(connection, me)?,
             changed: None,
         };
         if let (Some(known), true) = (known, changed) {
             self.note_change(connection, known, met.identity)?;
             return Err(ClusterError::Changed { target: target.name.clone() });
         }
-        self.clusters().put(&target.name, &met)?;
+        self.known_clusters().put_cluster(&target.name, &met)?;
         self.note_clock(connection)?;
         Ok(met)
     }
 
     /// The UID of `kube-system`; where that is not readable, of the lease's own namespace, if there is a lease.
-    async fn identify(
+    async fn read_cluster_identity(
         &self,
         connection: &Connection<'_, P>,
         anchor: Option<&Namespace>,
@@ -122,7 +122,7 @@ impl<P: Ports> Engine<P> {
         let Some(own) = own.filter(|_| is_forbidden(&first)) else { return first };
         // What a cluster is known by is signed into all that is made there: known by something else, it would
         // have nothing of ours. One refusal, which may pass, does not decide that.
-        connection.rest(PAUSE).await;
+        connection.sleep(PAUSE).await;
         let second = self.read_identity(connection, &system, deadline).await;
         if !is_forbidden(&second) {
             return second;
@@ -142,10 +142,12 @@ impl<P: Ports> Engine<P> {
         namespace: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Result<ClusterIdentity, ClusterError> {
-        let read = connection.ask(deadline, |api| api.namespace(namespace.as_str())).await;
+        let read = connection
+            .send_with_retries(deadline, |api| api.get_namespace(namespace.as_str()))
+            .await;
         let read = read.map_err(|source| {
-            let doing = Doing::new("get", "namespaces").named(namespace.as_str());
-            ClusterError::kubernetes(connection.target, doing, source)
+            let doing = ApiAction::new("get", "namespaces").with_name(namespace.as_str());
+            ClusterError::from_kubernetes(connection.target, doing, source)
         })?;
         // The answer to another request would be the UID of another namespace, and so of another cluster.
         if read.name != namespace.as_str() {
@@ -165,7 +167,9 @@ impl<P: Ports> Engine<P> {
         let target = &connection.target.name;
         log::warn!("target `{target}` leads to another cluster than before");
         let changed = ChangedCluster { found, since: self.ports.now() };
-        Ok(self.clusters().put(target, &KnownCluster { changed: Some(changed), ..known })?)
+        Ok(self
+            .known_clusters()
+            .put_cluster(target, &KnownCluster { changed: Some(changed), ..known })?)
     }
 }
 
@@ -176,7 +180,7 @@ fn is_forbidden<T>(read: &Result<T, ClusterError>) -> bool {
 
 /// The user that kubelease is there. Only a cluster that is too old to be asked may leave that open: our own
 /// account is never leased, and must be known for that.
-fn username<P: Ports>(
+fn own_username_of<P: Ports>(
     connection: &Connection<'_, P>,
     me: Result<kube_rest::UserInfo, kube_rest::Error>,
 ) -> Result<Option<String>, ClusterError> {
@@ -189,8 +193,8 @@ fn username<P: Ports>(
     if let Some(username) = connection.own_username().filter(|_| source.is_forbidden()) {
         return Ok(Some(username));
     }
-    let doing = Doing::new("create", SELF_REVIEWS);
-    Err(ClusterError::kubernetes(connection.target, doing, source))
+    let doing = ApiAction::new("create", SELF_REVIEWS);
+    Err(ClusterError::from_kubernetes(connection.target, doing, source))
 }
 
 /// What answers who asks, as RBAC names it.

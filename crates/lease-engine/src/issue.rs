@@ -1,38 +1,41 @@
 //! Issuing a lease: intent recorded, then acted, then confirmed.
 
-mod again;
+mod attempt;
 mod decide;
 mod explain;
 mod failure;
 mod grant;
-mod making;
+mod idempotency;
 mod role;
 mod warnings;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_rest::{IssuedToken, TokenClaims};
 use lease_core::{
-    DynamicSecret, DynamicSecretName, IssueRequest, Lease, MIN_TOKEN_TTL, Marks, MaxLiveLeases,
-    OnChange,
+    DynamicSecret, DynamicSecretName, IssueRequest, Lease, MIN_TOKEN_TTL, MaxLiveLeases,
+    ObjectMarks, OnChange,
 };
-use lease_store::{Claim, Claiming, FenceError, Held, NumberError, Numbered, Place, Share};
+use lease_store::{
+    FenceError, IdempotencyReservation, LeaseKey, NumberError, ReservationOutcome, ReservedNumber,
+    ReservedShare, StoredLease,
+};
 
-use self::decide::{Grounds, Terms, Unwatched};
-use self::failure::Failure;
+pub(crate) use self::attempt::IssueAttempt;
+use self::decide::{ClusterFacts, IssueTerms, NoObserver};
+use self::failure::IssueFailure;
 pub(crate) use self::grant::not_granted;
-pub(crate) use self::making::Making;
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
 use crate::{Engine, IssueError, Ports, StoreError};
 
 /// A lease, and the token that it is answered with.
 #[derive(Debug)]
-pub struct Issued {
-    /// What is kept of it.
-    pub held: Held,
-    /// What is not.
+pub struct IssuedLease {
+    /// The lease, as its record has it.
+    pub held: StoredLease,
+    /// The token, which no record has.
     pub token: IssuedToken,
-    /// Whether it was issued before, for the same request.
+    /// True if it was issued before, for the same request.
     pub again: bool,
 }
 
@@ -45,43 +48,50 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails as [`IssueError`] says. No token is handed on then.
-    pub async fn issue(
+    pub async fn issue_lease(
         &self,
         name: &DynamicSecretName,
         request: IssueRequest,
         key: Option<&str>,
-    ) -> Result<Issued, IssueError> {
+    ) -> Result<IssuedLease, IssueError> {
         let deadline = self.ports.now() + ISSUE_TIME;
-        let asked = asked(&request);
-        let terms = self.decide_terms(name, request, &mut Unwatched)?;
-        let Terms { log, secret, target, granted } = &terms;
-        let log = *log;
-        let connection = self.connect(target)?;
-        let Grounds { known, account } =
-            self.decide_place(&connection, &terms, deadline, &mut Unwatched).await?;
+        let asked = request_text(&request);
+        let terms = self.decide_terms(name, request, &mut NoObserver)?;
+        let IssueTerms { ledger, secret, target, granted } = &terms;
+        let ledger = *ledger;
+        let connection = self.connect_target(target)?;
+        let ClusterFacts { known, account } =
+            self.decide_place(&connection, &terms, deadline, &mut NoObserver).await?;
 
         let claim = match key {
             None => None,
-            Some(key) => match self.claim(secret, &asked, key).await? {
-                Claiming::Mine(claim) => Some(claim),
-                Claiming::Held(claimed) => {
+            Some(key) => match self.reserve_request(secret, &asked, key).await? {
+                ReservationOutcome::Mine(claim) => Some(claim),
+                ReservationOutcome::Taken(claimed) => {
                     return self.issue_again(secret, &claimed, deadline).await;
                 }
-                Claiming::Busy { .. } => return Err(IssueError::InProgress),
+                ReservationOutcome::Busy { .. } => return Err(IssueError::InProgress),
             },
         };
         let claim = claim.as_ref();
-        let numbered = match self.number(log, secret) {
+        let numbered = match self.reserve_number(ledger, secret) {
             Ok(numbered) => numbered,
-            Err(error) => return Err(self.freed(claim, error)?),
+            Err(error) => return Err(self.release_reservation(claim, error)?),
         };
-        if let Err(error) = self.is_as_read(log, secret) {
-            self.leases().void(&numbered, None, &error.to_string(), self.ports.now())?;
-            return Err(self.freed(claim, error)?);
+        if let Err(error) = self.is_as_read(ledger, secret) {
+            self.leases().void_number(&numbered, None, &error.to_string(), self.ports.now())?;
+            return Err(self.release_reservation(claim, error)?);
         }
         let known = (known, self.now_on(&target.name)?);
-        let mut making =
-            Making::plan(self, &self.requester, (log, secret), granted, known, claim, deadline);
+        let mut making = IssueAttempt::plan_attempt(
+            self,
+            &self.requester,
+            (ledger, secret),
+            granted,
+            known,
+            claim,
+            deadline,
+        );
         making.lease.account_uid = account;
         making.lease.share = numbered.lease_share();
         if making.lease.mode.is_revocable() {
@@ -92,18 +102,26 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The error of a request that has left no record: its key is free for another try.
-    fn freed(&self, claim: Option<&Claim>, error: IssueError) -> Result<IssueError, IssueError> {
+    fn release_reservation(
+        &self,
+        claim: Option<&IdempotencyReservation>,
+        error: IssueError,
+    ) -> Result<IssueError, IssueError> {
         if let Some(claim) = claim {
-            self.leases().release(claim)?;
+            self.leases().release_reservation(claim)?;
         }
         Ok(error)
     }
 
     /// A number in the log of the dynamic secret, as long as it and the requester may have another lease.
-    fn number(&self, log: u64, secret: &DynamicSecret) -> Result<Numbered, IssueError> {
-        let (cap, now) = (secret.definition.parts().max_live_leases, self.ports.now());
-        let share = self.share(now)?;
-        match self.leases().number(log, cap.map(MaxLiveLeases::get), now) {
+    fn reserve_number(
+        &self,
+        ledger: u64,
+        secret: &DynamicSecret,
+    ) -> Result<ReservedNumber, IssueError> {
+        let (cap, now) = (secret.definition.spec().max_live_leases, self.ports.now());
+        let share = self.reserve_share(now)?;
+        match self.leases().reserve_number(ledger, cap.map(MaxLiveLeases::get), now) {
             Ok(numbered) => Ok(numbered.with_share(share)),
             Err(error) => {
                 if let Some(share) = &share {
@@ -120,10 +138,10 @@ impl<P: Ports> Engine<P> {
     }
 
     /// A number among the leases of the requester, if only so many of these may live.
-    fn share(&self, now: DateTime<Utc>) -> Result<Option<Share>, IssueError> {
+    fn reserve_share(&self, now: DateTime<Utc>) -> Result<Option<ReservedShare>, IssueError> {
         let Some(session) = &self.requester.session else { return Ok(None) };
         let Some(cap) = session.identity.spec().max_live_leases else { return Ok(None) };
-        let share = self.leases().share(session.token.identity_number, cap.get(), now);
+        let share = self.leases().reserve_share(session.token.identity_number, cap.get(), now);
         share.map(Some).map_err(|error| match error {
             NumberError::Full { cap } => IssueError::IdentityFull { cap },
             NumberError::Store(error) => error.into(),
@@ -134,11 +152,11 @@ impl<P: Ports> Engine<P> {
     ///
     /// Whoever deletes it, or has its leases taken back for a change, writes that first and looks at the
     /// numbers then; we have taken ours first and look now: one of us sees the other.
-    fn is_as_read(&self, log: u64, read: &DynamicSecret) -> Result<(), IssueError> {
+    fn is_as_read(&self, ledger: u64, read: &DynamicSecret) -> Result<(), IssueError> {
         let gone = || IssueError::UnknownSecret(read.name.clone());
-        let now = self.dynamic_secrets().entry(&read.name)?;
-        let (_, now) = now.filter(|(number, _)| *number == log).ok_or_else(gone)?;
-        let revokes = now.definition.parts().on_change == OnChange::Revoke;
+        let now = self.dynamic_secrets().get_entry(&read.name)?;
+        let (_, now) = now.filter(|(number, _)| *number == ledger).ok_or_else(gone)?;
+        let revokes = now.definition.spec().on_change == OnChange::Revoke;
         if revokes && !now.definition.grants_as(&read.definition) {
             return Err(IssueError::TooLate);
         }
@@ -149,16 +167,16 @@ impl<P: Ports> Engine<P> {
     async fn issue_bound(
         &self,
         connection: &Connection<'_, P>,
-        mut making: Making<'_>,
-        numbered: &Numbered,
-        claim: Option<&Claim>,
-    ) -> Result<Issued, IssueError> {
-        self.leases().begin(numbered, &making.lease, claim).map_err(fenced)?;
+        mut making: IssueAttempt<'_>,
+        numbered: &ReservedNumber,
+        claim: Option<&IdempotencyReservation>,
+    ) -> Result<IssuedLease, IssueError> {
+        self.leases().begin_issue(numbered, &making.lease, claim).map_err(fence_issue_error)?;
         let place = numbered.place();
         self.fail_unless_admitted(place, &making.lease)?;
-        let minted = match making.make(self, connection, place).await {
+        let minted = match making.create_objects(self, connection, place).await {
             Ok(minted) => minted,
-            Err(Failure { error, unsettled }) => {
+            Err(IssueFailure { error, unsettled }) => {
                 self.give_up(connection, &making, (place, &error), unsettled).await?;
                 return Err(error);
             }
@@ -172,28 +190,31 @@ impl<P: Ports> Engine<P> {
         // From here on it is everybody's: a retry may have answered it, so that only a revocation or its
         // end may undo it.
         let now = self.ports.now();
-        self.leases().complete(place, &making.lease, claim, now).map_err(fenced)?;
+        self.leases()
+            .complete_issue(place, &making.lease, claim, now)
+            .map_err(fence_issue_error)?;
         if self.is_late(making.deadline()) {
             return Err(IssueError::TooLate);
         }
-        let held = Held::new(place, making.lease);
-        Ok(Issued { held, token: minted.token, again: false })
+        let held = StoredLease::new(place, making.lease);
+        Ok(IssuedLease { held, token: minted.token, again: false })
     }
 
     /// The lease with its token's own times, which its object says too where they are shorter than planned.
     async fn settle_end(
         &self,
         connection: &Connection<'_, P>,
-        making: &Making<'_>,
+        making: &IssueAttempt<'_>,
         claims: &TokenClaims,
     ) -> Result<Lease, IssueError> {
         self.note_clock(connection)?;
-        let mut active = making.settled(claims);
+        let mut active = making.settle_lease(claims);
         active.warnings.extend(self.seldom_swept(&active));
         // A token's times are whole seconds: what is closer was not shortened.
         if active.expires_at + TimeDelta::seconds(2) < making.lease.expires_at {
-            let sooner = |_: &Marks| Some(active.expires_at);
-            if let Err(error) = self.announce(connection, &active, sooner, making.deadline()).await
+            let sooner = |_: &ObjectMarks| Some(active.expires_at);
+            if let Err(error) =
+                self.announce_expiry(connection, &active, sooner, making.deadline()).await
             {
                 // Its account would live a little longer than its token.
                 log::warn!("lease {}: {error}", active.id);
@@ -219,16 +240,16 @@ impl<P: Ports> Engine<P> {
     async fn give_up(
         &self,
         connection: &Connection<'_, P>,
-        making: &Making<'_>,
-        (place, error): (Place, &IssueError),
+        making: &IssueAttempt<'_>,
+        (place, error): (LeaseKey, &IssueError),
         unsettled: bool,
     ) -> Result<(), IssueError> {
         let reason = &error.to_string();
-        let undone = making.undo(self, connection).await.is_ok();
+        let undone = making.undo_objects(self, connection).await.is_ok();
         if undone && !unsettled && making.lease.settles_at.is_none() {
-            self.leases().fail(place, &making.lease, self.ports.now(), reason)?;
+            self.leases().record_failure(place, &making.lease, self.ports.now(), reason)?;
         } else {
-            self.leases().amend(place, &making.lease, making.claim())?;
+            self.leases().amend_pending(place, &making.lease, making.reservation())?;
         }
         Ok(())
     }
@@ -237,51 +258,53 @@ impl<P: Ports> Engine<P> {
     async fn issue_plain(
         &self,
         connection: &Connection<'_, P>,
-        mut making: Making<'_>,
-        numbered: &Numbered,
-        claim: Option<&Claim>,
-    ) -> Result<Issued, IssueError> {
+        mut making: IssueAttempt<'_>,
+        numbered: &ReservedNumber,
+        claim: Option<&IdempotencyReservation>,
+    ) -> Result<IssuedLease, IssueError> {
         let minted = match making.mint_plain(self, connection).await {
             Ok(minted) => minted,
             Err(error) => {
-                self.void(numbered, &making, &error)?;
-                return Err(self.freed(claim, error)?);
+                self.void_number(numbered, &making, &error)?;
+                return Err(self.release_reservation(claim, error)?);
             }
         };
         making.lease = self.settle_end(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
-            self.void(numbered, &making, &IssueError::TooLate)?;
-            return Err(self.freed(claim, IssueError::TooLate)?);
+            self.void_number(numbered, &making, &IssueError::TooLate)?;
+            return Err(self.release_reservation(claim, IssueError::TooLate)?);
         }
         let now = self.ports.now();
-        self.leases().record_plain(numbered, &making.lease, claim, now).map_err(fenced)?;
+        self.leases()
+            .record_plain(numbered, &making.lease, claim, now)
+            .map_err(fence_issue_error)?;
         self.fail_unless_admitted(numbered.place(), &making.lease)?;
         if self.is_late(making.deadline()) {
             return Err(IssueError::TooLate);
         }
-        let held = Held::new(numbered.place(), making.lease);
-        Ok(Issued { held, token: minted.token, again: false })
+        let held = StoredLease::new(numbered.place(), making.lease);
+        Ok(IssuedLease { held, token: minted.token, again: false })
     }
 
     /// Ends a lease that is on record and was answered to nobody if its requester is let in no more.
-    fn fail_unless_admitted(&self, place: Place, lease: &Lease) -> Result<(), IssueError> {
+    fn fail_unless_admitted(&self, place: LeaseKey, lease: &Lease) -> Result<(), IssueError> {
         if self.is_requester_admitted()? {
             return Ok(());
         }
         let error = IssueError::NotAdmitted;
-        self.leases().fail(place, lease, self.ports.now(), &error.to_string())?;
+        self.leases().record_failure(place, lease, self.ports.now(), &error.to_string())?;
         Err(error)
     }
 
     /// Gives up the number of a plain token that is not recorded.
-    fn void(
+    fn void_number(
         &self,
-        numbered: &Numbered,
-        making: &Making<'_>,
+        numbered: &ReservedNumber,
+        making: &IssueAttempt<'_>,
         error: &IssueError,
     ) -> Result<(), StoreError> {
         let (lease, reason) = (Some(&making.lease), error.to_string());
-        self.leases().void(numbered, lease, &reason, self.ports.now())
+        self.leases().void_number(numbered, lease, &reason, self.ports.now())
     }
 
     pub(crate) fn is_late(&self, deadline: DateTime<Utc>) -> bool {
@@ -290,9 +313,9 @@ impl<P: Ports> Engine<P> {
 }
 
 /// What is asked for, as one text: another request under the same key differs in it.
-fn asked(request: &IssueRequest) -> String {
+fn request_text(request: &IssueRequest) -> String {
     let IssueRequest { ttl, namespace, audiences } = request;
-    let ttl = ttl.map(|ttl| ttl.seconds().to_string());
+    let ttl = ttl.map(|ttl| ttl.as_secs().to_string());
     let namespace = namespace.as_ref().map(ToString::to_string);
     let audiences = audiences
         .as_ref()
@@ -303,7 +326,7 @@ fn asked(request: &IssueRequest) -> String {
 }
 
 /// A fence that was closed meanwhile: somebody took us for dead, rightly or not.
-fn fenced(error: FenceError) -> IssueError {
+fn fence_issue_error(error: FenceError) -> IssueError {
     match error {
         FenceError::Fenced => IssueError::TooLate,
         FenceError::Store(error) => error.into(),

@@ -1,7 +1,7 @@
 //! What a kubeconfig says of the cluster of a dynamic secret.
 
 use lease_core::{
-    ApiServerUrl, CaCertificate, Decision, DynamicSecretName, Namespace, NamespaceError,
+    ApiServerUrl, CaCertificate, DynamicSecretName, Namespace, NamespaceDecision, NamespaceError,
     NotGranted, Target, TargetName,
 };
 
@@ -36,15 +36,18 @@ impl<P: Ports> Engine<P> {
         self.may_issue(name)?;
         let secret = self.dynamic_secrets().get(name)?;
         let secret = secret.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
-        let target = self.issuing_target(&secret.name, &secret.definition.parts().target)?;
+        let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
         secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
         let is_asked = namespace.is_some();
         let namespace = match secret.choose_namespace(namespace) {
             Ok(namespace) => {
                 self.permit_issue(&secret, &namespace)?;
-                let own = self.clusters().get(&target.name)?.and_then(|known| known.own_account());
+                let own =
+                    self.known_clusters().get(&target.name)?.and_then(|known| known.own_account());
                 let own = own.as_ref().map(|(namespace, _)| namespace);
-                if secret.definition.namespaces().decide(&namespace, own) == Decision::Refused {
+                if secret.definition.namespaces().decide_by_name(&namespace, own)
+                    == NamespaceDecision::Refused
+                {
                     let source = NotGranted::Namespace(NamespaceError::NotAllowed(namespace));
                     return Err(not_granted(&secret, source));
                 }

@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use lease_core::{
-    Accessor, Action, Denied, DynamicSecretName, IdentityName, LeaseId, LeaseState, Mode,
+    Accessor, Action, Denied, DynamicSecretName, IdentityName, LeaseId, LeaseMode, LeaseState,
     Namespace, TargetName, requester_id,
 };
-use lease_store::{Held, LeasePage, Place};
+use lease_store::{LeaseKey, LeasePage, StoredLease};
 
 use crate::{Engine, Ports, ReadError, Revocation, RevokeError, StoreError};
 
@@ -37,7 +37,7 @@ pub struct BulkRevocation {
     /// Those that cannot be taken back: plain tokens.
     pub plain: usize,
     /// The place at which the next call goes on; absent if all were looked at.
-    pub next: Option<Place>,
+    pub next: Option<LeaseKey>,
 }
 
 impl LeaseFilter {
@@ -59,16 +59,16 @@ impl LeaseFilter {
         Self { requester: Some(requester_id(name)), ..Self::default() }
     }
 
-    fn meets(&self, held: &Held, state: LeaseState) -> bool {
-        fn meets<T: PartialEq>(wanted: Option<&T>, is: &T) -> bool {
+    fn matches_lease(&self, held: &StoredLease, state: LeaseState) -> bool {
+        fn is_wanted<T: PartialEq>(wanted: Option<&T>, is: &T) -> bool {
             wanted.is_none_or(|wanted| wanted == is)
         }
         let lease = &held.lease;
-        meets(self.dynamic_secret.as_ref(), &lease.dynamic_secret)
-            && meets(self.target.as_ref(), &lease.target)
-            && meets(self.namespace.as_ref(), &lease.namespace)
-            && meets(self.state.as_ref(), &state)
-            && meets(self.requester.as_ref(), &lease.requester)
+        is_wanted(self.dynamic_secret.as_ref(), &lease.dynamic_secret)
+            && is_wanted(self.target.as_ref(), &lease.target)
+            && is_wanted(self.namespace.as_ref(), &lease.namespace)
+            && is_wanted(self.state.as_ref(), &state)
+            && is_wanted(self.requester.as_ref(), &lease.requester)
             && (self.accessor.is_none() || self.accessor == lease.accessor)
     }
 }
@@ -78,9 +78,9 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Says the same of a lease that the requester may not know of and of one that does not exist.
-    pub fn read_lease(&self, id: LeaseId) -> Result<Held, ReadError> {
+    pub fn read_lease(&self, id: LeaseId) -> Result<StoredLease, ReadError> {
         let held = self.leases().find(id)?.ok_or(ReadError::Unknown(id))?;
-        match self.requester.authorize(Action::Read, &held) {
+        match self.requester.authorize_action(Action::Read, &held) {
             Ok(_) => Ok(held),
             Err(Denied::Hidden) => Err(ReadError::Hidden(id)),
             Err(Denied::NotGranted) => Err(ReadError::Denied(id)),
@@ -97,10 +97,11 @@ impl<P: Ports> Engine<P> {
     pub fn list_leases(
         &self,
         filter: &LeaseFilter,
-        from: Option<Place>,
+        from: Option<LeaseKey>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
-        let may_read = |held: &Held| self.requester.authorize(Action::Read, held).is_ok();
+        let may_read =
+            |held: &StoredLease| self.requester.authorize_action(Action::Read, held).is_ok();
         self.find_leases(filter, from, limit, may_read)
     }
 
@@ -108,14 +109,15 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn find_leases(
         &self,
         filter: &LeaseFilter,
-        from: Option<Place>,
+        from: Option<LeaseKey>,
         limit: usize,
-        keep: impl Fn(&Held) -> bool,
+        keep: impl Fn(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
-        let logs = self.logs_of(filter)?;
-        self.leases().page(&logs, from, limit, EXAMINED, |held| {
-            filter.meets(held, held.state(clocks.of(&held.lease.target))) && keep(held)
+        let ledgers = self.logs_of(filter)?;
+        self.leases().list_page(&ledgers, from, limit, EXAMINED, |held| {
+            filter.matches_lease(held, held.state_at(clocks.target_time(&held.lease.target)))
+                && keep(held)
         })
     }
 
@@ -123,7 +125,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn live_leases(
         &self,
         filter: &LeaseFilter,
-        from: Option<Place>,
+        from: Option<LeaseKey>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
         self.live_leases_kept(filter, from, limit, |_| true)
@@ -132,15 +134,15 @@ impl<P: Ports> Engine<P> {
     fn live_leases_kept(
         &self,
         filter: &LeaseFilter,
-        from: Option<Place>,
+        from: Option<LeaseKey>,
         limit: usize,
-        keep: impl Fn(&Held) -> bool,
+        keep: impl Fn(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
-        let logs = self.logs_of(filter)?;
-        self.leases().page(&logs, from, limit, EXAMINED, |held| {
-            let now = clocks.of(&held.lease.target);
-            is_live(held, now) && filter.meets(held, held.state(now)) && keep(held)
+        let ledgers = self.logs_of(filter)?;
+        self.leases().list_page(&ledgers, from, limit, EXAMINED, |held| {
+            let now = clocks.target_time(&held.lease.target);
+            is_live(held, now) && filter.matches_lease(held, held.state_at(now)) && keep(held)
         })
     }
 
@@ -166,10 +168,11 @@ impl<P: Ports> Engine<P> {
     pub async fn revoke_leases(
         &self,
         filter: &LeaseFilter,
-        from: Option<Place>,
+        from: Option<LeaseKey>,
         limit: usize,
     ) -> Result<BulkRevocation, StoreError> {
-        let may_revoke = |held: &Held| self.requester.authorize(Action::Revoke, held).is_ok();
+        let may_revoke =
+            |held: &StoredLease| self.requester.authorize_action(Action::Revoke, held).is_ok();
         self.revoke_page(self.live_leases_kept(filter, from, limit, may_revoke)?).await
     }
 
@@ -223,23 +226,24 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Takes back a lease that was found on a page, as it is by now.
-    pub(crate) async fn revoke_found(&self, held: Held) -> Result<Revocation, RevokeError> {
+    pub(crate) async fn revoke_found(&self, held: StoredLease) -> Result<Revocation, RevokeError> {
         let id = held.lease.id;
         let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
         self.revoke_held(held).await
     }
 
     fn logs_of(&self, filter: &LeaseFilter) -> Result<Vec<u64>, StoreError> {
-        let logs = self.leases().logs()?.into_iter();
+        let ledgers = self.leases().list_ledgers()?.into_iter();
         let wanted = filter.dynamic_secret.as_ref();
-        let meant = |log: &lease_store::Log| wanted.is_none_or(|name| *name == log.dynamic_secret);
-        Ok(logs.filter(|(_, log)| meant(log)).map(|(number, _)| number).collect())
+        let meant =
+            |ledger: &lease_store::Ledger| wanted.is_none_or(|name| *name == ledger.dynamic_secret);
+        Ok(ledgers.filter(|(_, ledger)| meant(ledger)).map(|(number, _)| number).collect())
     }
 }
 
 /// Returns true if something of a lease may still be good.
-fn is_live(held: &Held, now: chrono::DateTime<chrono::Utc>) -> bool {
-    held.ending.is_none() && !(held.lease.mode == Mode::Plain && now >= held.expires_at)
+fn is_live(held: &StoredLease, now: chrono::DateTime<chrono::Utc>) -> bool {
+    held.ending.is_none() && !(held.lease.mode == LeaseMode::Plain && now >= held.expires_at)
 }
 
 /// The time for which one request revokes leases before it reports its progress: less than clients

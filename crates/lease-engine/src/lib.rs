@@ -1,7 +1,7 @@
 //! The operations of kubelease: putting definitions, checking targets, issuing and revoking leases, sweeping.
 //!
 //! Start from [`Engine`], whose methods are the operations, [`Ports`], all that it needs from outside, and
-//! [`Issued`], the lease with its token that an issue returns.
+//! [`IssuedLease`], the lease with its token that an issue returns.
 //!
 //! Each operation reads, decides by `lease-core`, acts by `kube-rest` and records by `lease-store`, in an
 //! order that leaves nothing out of sight if it stops anywhere. The crate owns the ports for time and
@@ -21,6 +21,7 @@
 
 mod access_tokens;
 mod announce;
+mod api_action;
 mod audit;
 mod check;
 mod clocks;
@@ -28,10 +29,8 @@ mod clusters;
 mod config;
 mod connection;
 mod create;
-mod doing;
 mod dynamic_secrets;
 mod elections;
-mod end;
 mod engine;
 mod error;
 mod expect_continue;
@@ -58,6 +57,7 @@ mod revoke;
 mod role;
 mod sweep;
 mod targets;
+mod teardown;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
@@ -65,6 +65,7 @@ mod token;
 pub use access_tokens::{
     AuthenticationError, NewAccessToken, RefusedBearer, TokenRenewalError, TokenUse,
 };
+pub use api_action::ApiAction;
 pub use audit::{
     AuditFilter, DefinitionChange, RefusedRequest, RefusedToken, RequestSubject, ShownEvent,
 };
@@ -73,33 +74,34 @@ pub use config::{
     Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,
     DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
 };
-pub use doing::Doing;
-pub use dynamic_secrets::{DynamicSecretDefinition, SecretDeletion};
-pub use end::Obstacle;
+pub use dynamic_secrets::{DynamicSecretDeletion, DynamicSecretInput};
 pub use engine::{Engine, Put};
 pub use error::{
     ClusterError, DynamicSecretError, IdentityError, IssueError, ReadError, RenewError,
     RevokeError, TargetError,
 };
 pub use explain::{
-    ExplainRequest, Explanation, GrantOutcome, IssueExplanation, ObjectOutcome, Refused,
-    RuleOutcome, Shown,
+    ExplainRequest, ExplainedRefusal, Explanation, GrantOutcome, IssueExplanation, ObjectOutcome,
+    RuleOutcome, ShownLogin,
 };
-pub use issue::Issued;
+pub use issue::IssuedLease;
 pub use kubeconfig::KubeconfigCluster;
 pub use lease_store::{
     AuditCursor, AuditCursorError, AuditFinding, AuditPage, AuditVerification, AuditVerifyCursor,
-    Clocks, Held, LeasePage, Page, Place, StoreError,
+    Clocks, DefinitionPage, LeaseKey, LeasePage, StoreError, StoredLease,
 };
 pub use leases::{BulkRevocation, LeaseFilter};
 pub use login::{
-    IssuerKeysError, LoginError, LoginExplanation, MethodExplanation, Refusal, RefusalReason,
+    IssuerKeysError, LoginError, LoginExplanation, LoginRefusal, MethodExplanation, RefusalReason,
 };
 pub use namespaces::LeasableNamespaces;
 pub use objects::SECRET_TYPE;
 pub use ports::{Ports, VariableError};
-pub use renew::Renewal;
-pub use report::{Failed, Reconciled, SweepHealth, SweepOptions, SweepReport, Swept, TargetState};
+pub use renew::RenewedLease;
+pub use report::{
+    LastSweep, ReconcileCounts, SweepHealth, SweepOptions, SweepReport, TargetFailure, TargetState,
+};
 pub use requester::{Authority, Origin, Requester, Session};
 pub use revoke::Revocation;
 pub use targets::{KnownTarget, TargetDefinition, TargetDeletion};
+pub use teardown::RevocationBlocker;

@@ -18,13 +18,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jwt_auth::{JwtError, UnverifiedJwt};
 use lease_core::{AuthMethodKind, ClaimMismatch, Identity, IdentityName};
 
-use self::attempts::{Admission, Attempts, LoginToken, Outcome, SingleUse, Tried};
+use self::attempts::{AdmittedLogin, LoginAttempts, LoginOutcome, LoginToken, SingleUse, Tried};
 pub use self::explain::{LoginExplanation, MethodExplanation};
 pub use self::issuer_keys::IssuerKeysError;
 #[cfg(test)]
 use self::limit::FAILED_LOGINS;
-pub(crate) use self::oidc::shortened;
-use crate::access_tokens::{Login, NewAccessToken};
+pub(crate) use self::oidc::shorten_value;
+use crate::access_tokens::{LoginRecord, NewAccessToken};
 use crate::{ClusterError, Engine, Ports, StoreError};
 
 /// A login that gives no access token.
@@ -32,7 +32,7 @@ use crate::{ClusterError, Engine, Ports, StoreError};
 pub enum LoginError {
     /// Nobody is let in by this token. The reasons are for the audit: whoever shows the token is told nothing.
     #[error("the login is refused: {}", Reasons(.0))]
-    Refused(Vec<Refusal>),
+    Refused(Vec<LoginRefusal>),
     /// Several identities would let it in, and none was named.
     #[error("the token lets in as several identities")]
     Ambiguous,
@@ -70,7 +70,7 @@ pub enum LoginError {
 
 /// The reason for which one identity does not let a token in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct LoginRefusal {
     /// The identity; none if the token was refused before any was looked at.
     pub identity: Option<IdentityName>,
     /// The reason.
@@ -134,7 +134,7 @@ impl LoginError {
     pub(crate) fn only_identity(&self) -> Option<&IdentityName> {
         match self {
             Self::Refused(refusals) => match &refusals[..] {
-                [Refusal { identity, .. }] => identity.as_ref(),
+                [LoginRefusal { identity, .. }] => identity.as_ref(),
                 _ => None,
             },
             Self::Review { identity, .. } | Self::IssuerKeys { identity, .. } => Some(identity),
@@ -153,10 +153,10 @@ impl LoginError {
 }
 
 /// Reasons in one line.
-struct Reasons<'a>(&'a [Refusal]);
+struct Reasons<'a>(&'a [LoginRefusal]);
 
 /// An identity that may let a token in, with one of its ways to log in.
-struct Candidate<'a, A> {
+struct LoginCandidate<'a, A> {
     identity: &'a Identity,
     auth: &'a A,
 }
@@ -198,7 +198,7 @@ impl<P: Ports> Engine<P> {
         self.end_login_slot(&slot, &outcome)?;
         match outcome {
             Ok((number, identity, claims)) => {
-                Ok(self.log_in((number, &identity), Login { method, claims, ttl: None })?)
+                Ok(self.log_in((number, &identity), LoginRecord { method, claims, ttl: None })?)
             }
             Err(error) => {
                 self.record_refused_login(method, identity, &error)?;
@@ -215,7 +215,7 @@ impl<P: Ports> Engine<P> {
         jwt: &str,
         deadline: DateTime<Utc>,
     ) -> Result<(u64, Identity, BTreeMap<String, String>), LoginError> {
-        let unverified = UnverifiedJwt::read(jwt).map_err(refused)?;
+        let unverified = UnverifiedJwt::parse(jwt).map_err(refused_login)?;
         let token = LoginToken { jwt, unverified: &unverified, deadline };
         let identities = self.login_identities(named)?;
         let mut ways = vec![];
@@ -224,12 +224,12 @@ impl<P: Ports> Engine<P> {
             ways.extend(methods.map(|method| (*number, (identity, method))));
         }
         let shown: Vec<_> = ways.iter().map(|(_, way)| *way).collect();
-        let mut attempts = Attempts::default();
+        let mut attempts = LoginAttempts::default();
         for ((number, (identity, _)), tried) in ways.iter().zip(self.try_each(&shown, &token).await)
         {
-            attempts.add(*number, identity, tried);
+            attempts.add_outcome(*number, identity, tried);
         }
-        self.use_up(attempts.decide()?)
+        self.use_up(attempts.decide_login()?)
     }
 
     /// Reads the identity that is named, or all.
@@ -239,8 +239,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Vec<(u64, Identity)>, LoginError> {
         let identities = self.identities();
         Ok(match named {
-            Some(name) => identities.entry(name)?.into_iter().collect(),
-            None => identities.entries()?,
+            Some(name) => identities.get_entry(name)?.into_iter().collect(),
+            None => identities.list_entries()?,
         })
     }
 
@@ -253,30 +253,32 @@ impl<P: Ports> Engine<P> {
         if !identity.admits_by(kind) {
             return Err(RefusalReason::ManagerByKubernetes);
         }
-        if !spec.access_token.trusted_ips().trust(self.requester.origin.address) {
+        if !spec.access_token.trusted_ips().is_trusted(self.requester.origin.address) {
             return Err(RefusalReason::UntrustedAddress);
         }
         Ok(())
     }
 }
 
-impl<A> Candidate<'_, A> {
-    fn refusal(&self, reason: impl Into<RefusalReason>) -> Refusal {
-        refuse(self.identity, reason)
+impl<A> LoginCandidate<'_, A> {
+    fn to_refusal(&self, reason: impl Into<RefusalReason>) -> LoginRefusal {
+        new_refusal(self.identity, reason)
     }
 }
 
-fn refuse(identity: &Identity, reason: impl Into<RefusalReason>) -> Refusal {
-    Refusal { identity: Some(identity.name.clone()), reason: reason.into() }
+fn new_refusal(identity: &Identity, reason: impl Into<RefusalReason>) -> LoginRefusal {
+    LoginRefusal { identity: Some(identity.name.clone()), reason: reason.into() }
 }
 
-fn refused(reason: impl Into<RefusalReason>) -> LoginError {
-    LoginError::Refused(vec![Refusal { identity: None, reason: reason.into() }])
+fn refused_login(reason: impl Into<RefusalReason>) -> LoginError {
+    LoginError::Refused(vec![LoginRefusal { identity: None, reason: reason.into() }])
 }
 
 impl std::fmt::Display for Reasons<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, Refusal { identity, reason }) in self.0.iter().take(SHOWN_REASONS).enumerate() {
+        for (index, LoginRefusal { identity, reason }) in
+            self.0.iter().take(SHOWN_REASONS).enumerate()
+        {
             f.write_str(if index == 0 { "" } else { "; " })?;
             match identity {
                 Some(identity) => write!(f, "`{identity}`: {reason}")?,

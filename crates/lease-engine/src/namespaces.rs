@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{
-    Action, Decision, DynamicSecret, DynamicSecretName, KnownCluster, NamePattern, Namespace,
-    NamespaceSelector, Namespaces, Target, TargetName,
+    Action, DynamicSecret, DynamicSecretName, KnownCluster, NamePattern, Namespace,
+    NamespaceDecision, NamespaceSelector, Namespaces, Target, TargetName,
 };
 
 use crate::connection::Connection;
 use crate::issue::not_granted;
-use crate::{ClusterError, Doing, Engine, IssueError, Ports};
+use crate::{ApiAction, ClusterError, Engine, IssueError, Ports};
 
 /// The namespaces in which the requester can ask for leases of a dynamic secret now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,38 +43,39 @@ impl<P: Ports> Engine<P> {
         self.may_issue(name)?;
         let secret = self.dynamic_secrets().get(name)?;
         let secret = secret.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
-        let target = self.issuing_target(&secret.name, &secret.definition.parts().target)?;
+        let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
         secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
         let namespaces = secret.definition.namespaces();
         let (known, selected) = match namespaces.deciding_selector() {
             Some(selector) => {
-                let (known, selected) = self.selected(&target, namespaces, selector).await?;
+                let (known, selected) =
+                    self.select_namespaces(&target, namespaces, selector).await?;
                 (Some(known), selected)
             }
-            None => (self.clusters().get(&target.name)?, Selected::default()),
+            None => (self.known_clusters().get(&target.name)?, SelectedNamespaces::default()),
         };
-        Ok(self.narrowed(&secret, known.as_ref(), selected))
+        Ok(self.narrow_namespaces(&secret, known.as_ref(), selected))
     }
 
     /// Narrows what was found to what the dynamic secret covers and the requester is granted.
-    fn narrowed(
+    fn narrow_namespaces(
         &self,
         secret: &DynamicSecret,
         known: Option<&KnownCluster>,
-        selected: Selected,
+        selected: SelectedNamespaces,
     ) -> LeasableNamespaces {
         let namespaces = secret.definition.namespaces();
         let own = known.and_then(KnownCluster::own_account);
         let own_namespace = own.as_ref().map(|(namespace, _)| namespace);
-        let literal = namespaces.literal().iter().filter(|namespace| {
-            namespaces.decide(namespace, own_namespace) == Decision::Allowed
+        let literal = namespaces.literal_namespaces().iter().filter(|namespace| {
+            namespaces.decide_by_name(namespace, own_namespace) == NamespaceDecision::Allowed
                 && !secret.definition.leases_account(namespace, own.as_ref())
         });
         let all: BTreeSet<_> = literal.cloned().chain(selected.names).collect();
         let is_granted = |namespace: &Namespace| self.permit_issue(secret, namespace).is_ok();
         let names = all.into_iter().filter(is_granted).collect();
         LeasableNamespaces {
-            target: secret.definition.parts().target.clone(),
+            target: secret.definition.spec().target.clone(),
             any: namespaces.cover_any(),
             granted: self.granted_patterns(&secret.name),
             names,
@@ -95,20 +96,20 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Lists the namespaces of a target whose labels let them in.
-    async fn selected(
+    async fn select_namespaces(
         &self,
         target: &Target,
         namespaces: &Namespaces,
         selector: &NamespaceSelector,
-    ) -> Result<(KnownCluster, Selected), IssueError> {
+    ) -> Result<(KnownCluster, SelectedNamespaces), IssueError> {
         let deadline = self.now() + LIST_TIME;
-        let connection = self.connect(target)?;
+        let connection = self.connect_target(target)?;
         // Unwrap safety: it is a label.
-        let place = namespaces.literal().first().cloned();
+        let place = namespaces.literal_namespaces().first().cloned();
         let place = place.unwrap_or_else(|| "default".parse().unwrap());
-        let known = self.meet(&connection, &place, deadline).await?;
+        let known = self.verify_cluster(&connection, &place, deadline).await?;
         let own = known.own_account().map(|(namespace, _)| namespace);
-        let lets_in = |listed: &kube_rest::Namespace| {
+        let lets_in = |listed: &kube_rest::StoredNamespace| {
             let name: Namespace = listed.name.parse().ok()?;
             // What is being deleted takes no objects any more.
             let lets_in = !listed.is_terminating
@@ -122,7 +123,7 @@ impl<P: Ports> Engine<P> {
 
 /// The namespaces that a selector meets.
 #[derive(Default)]
-struct Selected {
+struct SelectedNamespaces {
     names: Vec<Namespace>,
     /// True if there are more.
     is_cut: bool,
@@ -133,16 +134,17 @@ async fn list_selected<P: Ports>(
     connection: &Connection<'_, P>,
     selector: &NamespaceSelector,
     deadline: DateTime<Utc>,
-    lets_in: impl Fn(&kube_rest::Namespace) -> Option<Namespace>,
-) -> Result<Selected, ClusterError> {
-    let (query, mut selected, mut next) = (selector.to_query(), Selected::default(), None);
+    lets_in: impl Fn(&kube_rest::StoredNamespace) -> Option<Namespace>,
+) -> Result<SelectedNamespaces, ClusterError> {
+    let (query, mut selected, mut next) =
+        (selector.to_query(), SelectedNamespaces::default(), None);
     for _ in 0..MAX_PAGES {
         let ask = |api: &kube_rest::Api<'_>| {
             api.list_namespaces(&query, kube_rest::MAX_PAGE, next.as_deref())
         };
-        let page = connection.ask(deadline, ask).await.map_err(|source| {
-            let doing = Doing::new("list", "namespaces");
-            ClusterError::kubernetes(connection.target, doing, source)
+        let page = connection.send_with_retries(deadline, ask).await.map_err(|source| {
+            let doing = ApiAction::new("list", "namespaces");
+            ClusterError::from_kubernetes(connection.target, doing, source)
         })?;
         selected.names.extend(page.items.iter().filter_map(&lets_in));
         next = page.next;

@@ -3,19 +3,21 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use kube_rest::{AccountRef, Binding, Body, Kind, LeaseSpec, Object, RoleRef};
+use kube_rest::{
+    AccountRef, CoordinationLeaseSpec, Kind, NewBinding, NewObject, NewObjectBody, RoleRef,
+};
 use lease_core::rbac::{RoleKind, Rules};
 use lease_core::{
-    Annotations, Bearer, ClusterIdentity, Keyring, Labels, Marks, ObjectKind, Plan, PlannedBody,
-    PlannedObject, Stamp,
+    Annotations, ClusterIdentity, IssuePlan, Keyring, Labels, ObjectKind, ObjectMarks, ObjectRef,
+    OwnershipStamp, PlannedBody, PlannedObject,
 };
 
 /// The kind of an object, as the API names it.
-pub(crate) fn kind(kind: ObjectKind) -> Kind {
+pub(crate) fn api_kind(kind: ObjectKind) -> Kind {
     match kind {
         ObjectKind::ServiceAccount => Kind::ServiceAccount,
         ObjectKind::Secret => Kind::Secret,
-        ObjectKind::Lease => Kind::Lease,
+        ObjectKind::Lease => Kind::CoordinationLease,
         ObjectKind::Role => Kind::Role,
         ObjectKind::ClusterRole => Kind::ClusterRole,
         ObjectKind::RoleBinding => Kind::RoleBinding,
@@ -24,35 +26,35 @@ pub(crate) fn kind(kind: ObjectKind) -> Kind {
 }
 
 /// The parts that all objects of one lease have in common.
-pub(crate) struct Dress<'a> {
-    pub(crate) stamp: Stamp,
+pub(crate) struct ObjectBuilder<'a> {
+    pub(crate) stamp: OwnershipStamp,
     pub(crate) cluster: &'a ClusterIdentity,
     pub(crate) keys: &'a Keyring,
     pub(crate) labels: &'a Labels,
     pub(crate) annotations: &'a Annotations,
 }
 
-impl Dress<'_> {
+impl ObjectBuilder<'_> {
     /// The object as it is sent.
-    pub(crate) fn object(&self, planned: &PlannedObject, plan: &Plan) -> Object {
-        let Marks { labels, annotations } = self.marks(planned);
+    pub(crate) fn build_object(&self, planned: &PlannedObject, plan: &IssuePlan) -> NewObject {
+        let ObjectMarks { labels, annotations } = self.build_marks(planned);
         let body = match &planned.body {
             PlannedBody::Nothing if planned.kind == ObjectKind::Secret => {
-                Body::Secret { secret_type: SECRET_TYPE.to_owned() }
+                NewObjectBody::Secret { secret_type: SECRET_TYPE.to_owned() }
             }
-            PlannedBody::Nothing => Body::ServiceAccount,
-            PlannedBody::Holder => Body::Lease(LeaseSpec {
+            PlannedBody::Nothing => NewObjectBody::ServiceAccount,
+            PlannedBody::Holder => NewObjectBody::Lease(CoordinationLeaseSpec {
                 holder_identity: self.stamp.requester.clone(),
-                lease_duration_seconds: seconds(self.stamp.issued_at, self.stamp.deadline),
+                lease_duration_seconds: seconds_between(self.stamp.issued_at, self.stamp.deadline),
                 acquire_time: self.stamp.issued_at,
                 renew_time: self.stamp.issued_at,
             }),
             PlannedBody::Rules(rules) if planned.kind == ObjectKind::Role => {
-                Body::Role(json(rules))
+                NewObjectBody::Role(rules_json(rules))
             }
-            PlannedBody::Rules(rules) => Body::ClusterRole(json(rules)),
+            PlannedBody::Rules(rules) => NewObjectBody::ClusterRole(rules_json(rules)),
             PlannedBody::Binding(role) => {
-                let binding = Binding {
+                let binding = NewBinding {
                     role: RoleRef { kind: role_kind(role.kind), name: role.name.to_string() },
                     account: AccountRef {
                         namespace: plan.namespace.to_string(),
@@ -60,12 +62,12 @@ impl Dress<'_> {
                     },
                 };
                 match planned.kind {
-                    ObjectKind::ClusterRoleBinding => Body::ClusterRoleBinding(binding),
-                    _ => Body::RoleBinding(binding),
+                    ObjectKind::ClusterRoleBinding => NewObjectBody::ClusterRoleBinding(binding),
+                    _ => NewObjectBody::RoleBinding(binding),
                 }
             }
         };
-        Object {
+        NewObject {
             namespace: planned.namespace.as_ref().map(ToString::to_string),
             name: planned.name.clone(),
             labels,
@@ -75,23 +77,23 @@ impl Dress<'_> {
     }
 
     /// Returns the marks of an object: ours, and those that the dynamic secret adds.
-    pub(crate) fn marks(&self, planned: &PlannedObject) -> Marks {
-        let bearer = Bearer {
+    pub(crate) fn build_marks(&self, planned: &PlannedObject) -> ObjectMarks {
+        let bearer = ObjectRef {
             kind: planned.kind,
             namespace: planned.namespace.as_ref(),
             name: &planned.name,
             cluster: self.cluster,
         };
-        let mut marks = self.stamp.mark(&bearer, self.keys);
-        marks.labels.extend(own(self.labels.iter()));
-        marks.annotations.extend(own(self.annotations.iter()));
+        let mut marks = self.stamp.sign_marks(&bearer, self.keys);
+        marks.labels.extend(to_owned_pairs(self.labels.iter()));
+        marks.annotations.extend(to_owned_pairs(self.annotations.iter()));
         marks
     }
 }
 
 /// The resource of a kind, with its API group as RBAC writes it in an error.
-pub(crate) fn resource(of: ObjectKind) -> Cow<'static, str> {
-    let kind = kind(of);
+pub(crate) fn resource_name(of: ObjectKind) -> Cow<'static, str> {
+    let kind = api_kind(of);
     match kind.group() {
         "" => kind.plural().into(),
         group => format!("{}.{group}", kind.plural()).into(),
@@ -106,12 +108,12 @@ pub(crate) fn role_kind(kind: RoleKind) -> Kind {
     }
 }
 
-fn json(rules: &Rules) -> serde_json::Value {
+fn rules_json(rules: &Rules) -> serde_json::Value {
     // Unwrap safety: rules are lists of texts.
     serde_json::to_value(rules).unwrap()
 }
 
-fn own<'a>(
+fn to_owned_pairs<'a>(
     pairs: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> impl Iterator<Item = (String, String)> {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -119,7 +121,7 @@ fn own<'a>(
 
 /// Returns the seconds from one time to the other, at least one: Kubernetes takes no shorter
 /// duration.
-pub(crate) fn seconds(from: DateTime<Utc>, to: DateTime<Utc>) -> u32 {
+pub(crate) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u32 {
     u32::try_from((to - from).num_seconds().max(1)).unwrap_or(u32::MAX)
 }
 

@@ -25,7 +25,7 @@ pub trait Ports {
     fn now(&self) -> DateTime<Utc>;
 
     /// Fills `bytes` with what no one can guess.
-    fn random(&self, bytes: &mut [u8]);
+    fn fill_random(&self, bytes: &mut [u8]);
 
     /// Waits.
     async fn sleep(&self, time: Duration);
@@ -34,7 +34,7 @@ pub trait Ports {
     ///
     /// # Errors
     /// Fails if the host cannot tell.
-    fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError>;
+    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError>;
 
     /// Returns true if nothing that is done over these ports is done for good.
     fn is_rehearsal(&self) -> bool {

@@ -18,15 +18,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
-use crate::{ClusterError, Engine, IssueError, Ports, Reconciled, StoreError};
+use crate::{ClusterError, Engine, IssueError, Ports, ReconcileCounts, StoreError};
 
 /// The progress of comparing a target with the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
+pub(crate) struct ReconcileProgress {
     /// When it was compared to the end, by the host's clock; none if it never was.
     pub(crate) at: Option<DateTime<Utc>>,
     /// The cursor at which listing goes on.
-    resume: Option<list::Place>,
+    resume: Option<list::ListCursor>,
     /// The dynamic secrets of leases that were found and could not be recorded, since they are not put.
     waiting: Vec<DynamicSecretName>,
     /// True if more was to be deleted without a record than one run may.
@@ -37,12 +37,12 @@ pub(crate) struct Progress {
     #[serde(default)]
     refusals: u32,
     /// Up to where the numbers of logs have been looked at, whatever the summaries say.
-    rebuilt: Option<lease_store::Place>,
+    rebuilt: Option<lease_store::LeaseKey>,
 }
 
 /// The options of a comparison.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms {
+pub(crate) struct ReconcileOptions {
     /// Nothing is changed.
     pub(crate) dry_run: bool,
     /// Somebody has asked for it: what one run may delete without a record, it deletes.
@@ -53,8 +53,8 @@ pub(crate) struct Terms {
 
 /// The outcome of comparing a target.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) reconciled: Reconciled,
+pub(crate) struct ReconcileOutcome {
+    pub(crate) reconciled: ReconcileCounts,
     /// True if it came to its end.
     pub(crate) is_complete: bool,
     /// True if we may not list some of what is ours.
@@ -64,12 +64,12 @@ pub(crate) struct Outcome {
 }
 
 /// A target that is being compared.
-pub(crate) struct Reconcile<'r, P> {
+pub(crate) struct ReconcileRun<'r, P> {
     connection: &'r Connection<'r, P>,
     known: KnownCluster,
     /// The dynamic secrets that are put for it, with the numbers of their logs.
     secrets: Vec<(u64, DynamicSecret)>,
-    terms: Terms,
+    terms: ReconcileOptions,
     /// When listing stops.
     list_by: DateTime<Utc>,
 }
@@ -86,26 +86,29 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> Result<(), IssueError> {
         let target = connection.target;
-        let progress = self.progress(&target.name)?;
+        let progress = self.read_progress(&target.name)?;
         if progress.at.is_some() && !progress.waiting.contains(secret) {
             return Ok(());
         }
         let dry_run = self.ports.is_rehearsal();
-        let terms = Terms { dry_run, is_asked: false, stop: deadline - LEFT_TO_ISSUE };
-        let outcome = self.reconcile(connection, terms).await?;
-        let done = outcome.is_complete || self.progress(&target.name)?.at.is_some();
+        let terms = ReconcileOptions { dry_run, is_asked: false, stop: deadline - LEFT_TO_ISSUE };
+        let outcome = self.reconcile_target(connection, terms).await?;
+        let done = outcome.is_complete || self.read_progress(&target.name)?.at.is_some();
         if done { Ok(()) } else { Err(IssueError::Reconciling(target.name.clone())) }
     }
 
     /// Returns the progress of comparing a target.
-    pub(crate) fn progress(&self, target: &TargetName) -> Result<Progress, StoreError> {
+    pub(crate) fn read_progress(
+        &self,
+        target: &TargetName,
+    ) -> Result<ReconcileProgress, StoreError> {
         Ok(self.notes().get(Note::Reconcile(target))?.unwrap_or_default())
     }
 
     /// Returns true if it is time to compare a target again.
     pub(crate) fn is_to_reconcile(&self, target: &TargetName) -> Result<bool, StoreError> {
         let now = self.ports.now();
-        let Progress { at, refusals, .. } = self.progress(target)?;
+        let ReconcileProgress { at, refusals, .. } = self.read_progress(target)?;
         let interval = self.config.reconcile_interval;
         let pause = match refusals {
             0 => interval,
@@ -120,29 +123,31 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the target does not answer, or is another cluster than before; what was done stays so.
-    pub(crate) async fn reconcile(
+    pub(crate) async fn reconcile_target(
         &self,
         connection: &Connection<'_, P>,
-        terms: Terms,
-    ) -> Result<Outcome, ClusterError> {
+        terms: ReconcileOptions,
+    ) -> Result<ReconcileOutcome, ClusterError> {
         let target = connection.target;
         let secrets = self.numbered_secrets_of(target)?;
         let namespace = known_namespace(&secrets);
-        let known = self.meet(connection, &namespace, terms.stop).await?;
+        let known = self.verify_cluster(connection, &namespace, terms.stop).await?;
         let now = self.ports.now();
         // Half of the time is for comparing: a run that only lists would never come to an end.
         let list_by = now + (terms.stop - now) / 2;
-        let run = Reconcile { connection, known, secrets, terms, list_by };
-        let mut progress = self.progress(&target.name)?;
-        let listing = self.list(&run, progress.resume.take()).await?;
+        let run = ReconcileRun { connection, known, secrets, terms, list_by };
+        let mut progress = self.read_progress(&target.name)?;
+        let listing = self.list_objects(&run, progress.resume.take()).await?;
         // The clock is read before anything is judged by it: an orphan is removed if it is over by this clock.
         self.note_clock(connection)?;
-        let mut outcome = Outcome { is_unlisted: listing.is_refused, ..Outcome::default() };
-        let mut findings = self.compare(&run, &listing, &mut outcome.reconciled)?;
-        let settled =
-            self.settle(&run, (&listing, &mut findings), &mut progress, &mut outcome).await?;
+        let mut outcome =
+            ReconcileOutcome { is_unlisted: listing.is_refused, ..ReconcileOutcome::default() };
+        let mut findings = self.compare_objects(&run, &listing, &mut outcome.reconciled)?;
+        let settled = self
+            .settle_findings(&run, (&listing, &mut findings), &mut progress, &mut outcome)
+            .await?;
         let closed = self.close_lost(&run, &listing, &findings, &mut outcome.reconciled).await?;
-        let rebuilt = self.rebuild(&run, &mut progress)?;
+        let rebuilt = self.rebuild_indexes(&run, &mut progress)?;
         outcome.is_tripped = progress.is_tripped;
         outcome.is_complete = listing.resume.is_none() && settled && closed && rebuilt;
         outcome.reconciled.targets = usize::from(outcome.is_complete);
@@ -156,7 +161,7 @@ impl<P: Ports> Engine<P> {
         progress.resume = listing.resume;
         progress.parked = outcome.reconciled.parked;
         if !terms.dry_run {
-            self.notes().put(Note::Reconcile(&target.name), &progress)?;
+            self.notes().put_note(Note::Reconcile(&target.name), &progress)?;
         }
         Ok(outcome)
     }
@@ -171,8 +176,8 @@ impl<P: Ports> Engine<P> {
         target: &Target,
     ) -> Result<Vec<(u64, DynamicSecret)>, StoreError> {
         let mut secrets = vec![];
-        for secret in self.secrets_of(target)? {
-            secrets.extend(self.dynamic_secrets().entry(&secret.name)?);
+        for secret in self.dynamic_secrets_of(target)? {
+            secrets.extend(self.dynamic_secrets().get_entry(&secret.name)?);
         }
         Ok(secrets)
     }
@@ -181,18 +186,23 @@ impl<P: Ports> Engine<P> {
     ///
     /// A store that was rolled back may have summaries from before and records from after. A number that such a
     /// summary takes for finished would be seen by no sweep.
-    fn rebuild(&self, run: &Reconcile<'_, P>, progress: &mut Progress) -> Result<bool, StoreError> {
+    fn rebuild_indexes(
+        &self,
+        run: &ReconcileRun<'_, P>,
+        progress: &mut ReconcileProgress,
+    ) -> Result<bool, StoreError> {
         if run.terms.dry_run {
             return Ok(true);
         }
         let from = progress.rebuilt.take();
-        let logs = run.secrets.iter().map(|(log, _)| *log);
-        for log in logs.filter(|log| from.is_none_or(|from| *log >= from.log)) {
-            let mut number = from.filter(|from| from.log == log).map_or(1, |from| from.number);
-            while let Some(next) = self.leases().rebuild(log, number, NUMBERS)? {
+        let ledgers = run.secrets.iter().map(|(ledger, _)| *ledger);
+        for ledger in ledgers.filter(|ledger| from.is_none_or(|from| *ledger >= from.ledger)) {
+            let mut number =
+                from.filter(|from| from.ledger == ledger).map_or(1, |from| from.number);
+            while let Some(next) = self.leases().rebuild_index(ledger, number, NUMBERS)? {
                 number = next;
                 if self.ports.now() >= run.terms.stop || !run.terms.is_asked {
-                    progress.rebuilt = Some(lease_store::Place { log, number });
+                    progress.rebuilt = Some(lease_store::LeaseKey { ledger, number });
                     return Ok(!run.terms.is_asked);
                 }
             }
@@ -204,7 +214,7 @@ impl<P: Ports> Engine<P> {
 /// A namespace that we may read if we may not read the whole cluster.
 fn known_namespace(secrets: &[(u64, DynamicSecret)]) -> Namespace {
     let mut literal =
-        secrets.iter().flat_map(|(_, secret)| secret.definition.namespaces().literal());
+        secrets.iter().flat_map(|(_, secret)| secret.definition.namespaces().literal_namespaces());
     // Unwrap safety: it is a label.
     literal.next().cloned().unwrap_or_else(|| "default".parse().unwrap())
 }

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use kube_rest::{DeniedBy, Error, Status};
-use lease_core::rbac::{RoleKind, RoleRef};
+use lease_core::rbac::{ExistingRole, RoleKind};
 use lease_core::{Namespace, PlannedBody, PlannedObject};
 
 use crate::connection::Connection;
-use crate::create::creating;
-use crate::objects::{kind, resource};
-use crate::{ClusterError, Doing, Ports};
+use crate::create::create_action;
+use crate::objects::{api_kind, resource_name};
+use crate::{ApiAction, ClusterError, Ports};
 
 impl<P: Ports> Connection<'_, P> {
     /// The error of an object that was refused when it was created.
@@ -19,24 +19,25 @@ impl<P: Ports> Connection<'_, P> {
         deadline: DateTime<Utc>,
     ) -> ClusterError {
         let PlannedBody::Binding(role) = &planned.body else {
-            return self.refused(creating(planned), source, deadline).await;
+            return self.explain_refusal(create_action(planned), source, deadline).await;
         };
         let place = planned.namespace.as_ref();
         // Who may not bind a role has it looked up by the API server, which then says that it found no
         // binding of the role's name.
-        let binding = kind(planned.kind).plural();
+        let binding = api_kind(planned.kind).plural();
         if source.status().is_some_and(|status| status.is_not_found_of(binding, role.name.as_str()))
         {
             return self.no_role(role, place);
         }
-        let error = self.refused(creating(planned), source, deadline).await;
+        let error = self.explain_refusal(create_action(planned), source, deadline).await;
         match error {
             ClusterError::Denied { by: None | Some(DeniedBy::Escalation), source, .. } => {
-                let bind = Doing::new("bind", resource(role.kind.into())).named(role.name.as_str());
-                let bind = bind.at(place);
-                match self.may(&bind, deadline).await {
-                    Some(false) => ClusterError::kubernetes(self.target, bind, source),
-                    _ => self.denied(creating(planned), source),
+                let bind = ApiAction::new("bind", resource_name(role.kind.into()))
+                    .with_name(role.name.as_str());
+                let bind = bind.in_namespace(place);
+                match self.is_allowed(&bind, deadline).await {
+                    Some(false) => ClusterError::from_kubernetes(self.target, bind, source),
+                    _ => self.denied_error(create_action(planned), source),
                 }
             }
             other => other,
@@ -47,14 +48,14 @@ impl<P: Ports> Connection<'_, P> {
     ///
     /// The API server says `Forbidden` of much that RBAC allows: a quota that is used up, a policy, RBAC's own
     /// protection against escalation. Whoever is told "may not create" then looks in the wrong place.
-    pub(crate) async fn refused(
+    pub(crate) async fn explain_refusal(
         &self,
-        doing: Doing,
+        doing: ApiAction,
         source: Error,
         deadline: DateTime<Utc>,
     ) -> ClusterError {
         let Some(status) = source.status() else {
-            return ClusterError::kubernetes(self.target, doing, source);
+            return ClusterError::from_kubernetes(self.target, doing, source);
         };
         if let Some(namespace) = &doing.namespace
             && status.is_not_found_of("namespaces", namespace.as_str())
@@ -65,25 +66,26 @@ impl<P: Ports> Connection<'_, P> {
             false
         } else if status.is_forbidden() {
             // If the authorizers cannot be asked, the message alone says what denied it.
-            self.may(&doing, deadline).await.unwrap_or(status.denial().is_some())
+            self.is_allowed(&doing, deadline).await.unwrap_or(status.denial().is_some())
         } else {
             // A policy or a webhook may refuse with any code; what the API server failed at is told as that.
             status.denial().is_some() && !status.is_server_fault()
         };
         if is_denied {
-            self.denied(doing, source)
+            self.denied_error(doing, source)
         } else {
-            ClusterError::kubernetes(self.target, doing, source)
+            ClusterError::from_kubernetes(self.target, doing, source)
         }
     }
 
     /// Returns true if the authorizers allow something; `None` if they cannot be asked.
-    async fn may(&self, doing: &Doing, deadline: DateTime<Utc>) -> Option<bool> {
-        let answer = self.ask(deadline, |api| api.may_i(&doing.attributes())).await;
+    async fn is_allowed(&self, doing: &ApiAction, deadline: DateTime<Utc>) -> Option<bool> {
+        let answer =
+            self.send_with_retries(deadline, |api| api.may_i(&doing.review_attributes())).await;
         answer.ok().map(|review| review.allowed)
     }
 
-    fn denied(&self, doing: Doing, source: Error) -> ClusterError {
+    fn denied_error(&self, doing: ApiAction, source: Error) -> ClusterError {
         let by = source.status().and_then(Status::denial).map(|denial| denial.by);
         ClusterError::Denied { target: self.target.name.clone(), doing: doing.into(), by, source }
     }
@@ -93,7 +95,11 @@ impl<P: Ports> Connection<'_, P> {
     }
 
     /// The error of a role that is not there; `namespace` is that of the lease.
-    pub(crate) fn no_role(&self, role: &RoleRef, namespace: Option<&Namespace>) -> ClusterError {
+    pub(crate) fn no_role(
+        &self,
+        role: &ExistingRole,
+        namespace: Option<&Namespace>,
+    ) -> ClusterError {
         let namespace = namespace.filter(|_| role.kind == RoleKind::Role).cloned();
         ClusterError::NoRole { target: self.target.name.clone(), role: role.clone(), namespace }
     }

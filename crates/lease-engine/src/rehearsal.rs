@@ -25,18 +25,19 @@ pub(crate) struct HarmlessHttp<'p, H>(&'p H);
 
 impl<P: Ports> Engine<P> {
     /// Returns an engine that does all that this one does, for whoever it acts for, and nothing of it for good.
-    pub fn rehearsing(&self) -> Engine<impl Ports + '_> {
-        self.rehearsal(self.requester.clone())
+    pub fn rehearsing_engine(&self) -> Engine<impl Ports + '_> {
+        self.rehearsal_for(self.requester.clone())
     }
 
     /// An engine that rehearses what this one would do for somebody.
-    pub(crate) fn rehearsal(&self, requester: Requester) -> Engine<Rehearsal<'_, P>> {
+    pub(crate) fn rehearsal_for(&self, requester: Requester) -> Engine<Rehearsal<'_, P>> {
         let ports = Rehearsal {
             ports: &self.ports,
             store: Overlay::new(self.ports.store()),
             http: HarmlessHttp(self.ports.http()),
         };
-        Engine::sharing(ports, self.keys.clone(), self.config.clone()).acting_for(requester)
+        Engine::with_shared_keys(ports, self.keys.clone(), self.config.clone())
+            .acting_for(requester)
     }
 }
 
@@ -56,16 +57,16 @@ impl<'p, P: Ports> Ports for Rehearsal<'p, P> {
         self.ports.now()
     }
 
-    fn random(&self, bytes: &mut [u8]) {
-        self.ports.random(bytes);
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.ports.fill_random(bytes);
     }
 
     async fn sleep(&self, time: Duration) {
         self.ports.sleep(time).await;
     }
 
-    fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
-        self.ports.variable(name)
+    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
+        self.ports.read_variable(name)
     }
 
     fn is_rehearsal(&self) -> bool {

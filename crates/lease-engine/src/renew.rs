@@ -5,24 +5,24 @@ use std::cell::Cell;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kube_rest::IssuedToken;
 use lease_core::{
-    Action, ClusterClock, Denied, Lease, LeaseId, LeaseState, MIN_LEASE_TTL, MIN_TOKEN_TTL, Marks,
-    Mode, Ttl, TtlError,
+    Action, ClusterClock, Denied, Lease, LeaseId, LeaseMode, LeaseState, MIN_LEASE_TTL,
+    MIN_TOKEN_TTL, ObjectMarks, Ttl, TtlError,
 };
-use lease_store::{FenceError, Held, RenewalOutcome};
+use lease_store::{FenceError, RenewalOutcome, StoredLease};
 
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
-use crate::token::Minted;
+use crate::token::MintedToken;
 use crate::{ClusterError, Engine, Ports, RenewError};
 
 /// A lease that was renewed, and its new token.
 #[derive(Debug)]
-pub struct Renewal {
-    /// What is kept of it.
-    pub held: Held,
-    /// What is not.
+pub struct RenewedLease {
+    /// The lease, as its record has it.
+    pub held: StoredLease,
+    /// The token, which no record has.
     pub token: IssuedToken,
-    /// What its holder should know of this renewal.
+    /// Warnings about this renewal for the holder.
     pub warnings: Vec<String>,
 }
 
@@ -33,35 +33,39 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Refuses a plain token, and whatever has begun to end.
-    pub async fn renew(&self, id: LeaseId, ttl: Option<Ttl>) -> Result<Renewal, RenewError> {
+    pub async fn renew_lease(
+        &self,
+        id: LeaseId,
+        ttl: Option<Ttl>,
+    ) -> Result<RenewedLease, RenewError> {
         let deadline = self.ports.now() + ISSUE_TIME;
         let mut held = self.leases().find(id)?.ok_or(RenewError::Unknown(id))?;
         self.narrow_renewal(&mut held)?;
         let now = self.now_on(&held.lease.target)?;
-        let asked = asked(&held, ttl, now)?;
+        let asked = requested_duration(&held, ttl, now)?;
         self.is_enabled(&held.lease)?;
         let target = self.targets().get(&held.lease.target)?;
         let target = target.ok_or_else(|| RenewError::UnknownTarget(held.lease.target.clone()))?;
         if target.disabled || target.retired {
             return Err(RenewError::Disabled(id));
         }
-        let connection = self.connect(&target)?;
-        self.meet(&connection, &held.lease.namespace, deadline).await?;
+        let connection = self.connect_target(&target)?;
+        self.verify_cluster(&connection, &held.lease.namespace, deadline).await?;
 
         let renewal = self.leases().begin_renewal(&held)?;
         let extension = Extension { asked, least: renewal.expires_at, deadline };
-        let (end, minted) = match self.extend(&connection, &held.lease, extension).await {
+        let (end, minted) = match self.extend_lease(&connection, &held.lease, extension).await {
             Ok(extended) => extended,
             Err(error) => {
                 // Its number says nothing then, and is not looked for ever after.
                 let reason = error.to_string();
-                let outcome = self.outcome(false, None, Some(&reason));
+                let outcome = self.renewal_outcome(false, None, Some(&reason));
                 _ = self.leases().confirm_renewal(&renewal, renewal.expires_at, &outcome);
                 return Err(error.into());
             }
         };
         let token_end = minted.claims.expires_at;
-        let outcome = self.outcome(true, minted.claims.id.as_deref(), None);
+        let outcome = self.renewal_outcome(true, minted.claims.id.as_deref(), None);
         let confirmed = self.leases().confirm_renewal(&renewal, end.min(token_end), &outcome);
         held.expires_at = confirmed.map_err(|error| match error {
             FenceError::Fenced => RenewError::NotActive(id),
@@ -74,15 +78,15 @@ impl<P: Ports> Engine<P> {
             return Err(RenewError::TooLate);
         }
         let mut warnings = vec![];
-        warnings.extend(shortened(&held, end, token_end));
+        warnings.extend(shortened_warning(&held, end, token_end));
         warnings.extend(cut_at_latest_end(&held, ttl.map(|ttl| now + TimeDelta::from(ttl))));
         warnings.extend(self.seldom_swept(&held.lease));
         held.lease.jti = minted.claims.id;
-        Ok(Renewal { held, token: minted.token, warnings })
+        Ok(RenewedLease { held, token: minted.token, warnings })
     }
 
     /// What the event of a renewal says.
-    pub(crate) fn outcome<'a>(
+    pub(crate) fn renewal_outcome<'a>(
         &self,
         is_renewed: bool,
         jti: Option<&'a str>,
@@ -92,13 +96,15 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Lets no renewal go past what the grants of the requester allow.
-    fn narrow_renewal(&self, held: &mut Held) -> Result<(), RenewError> {
+    fn narrow_renewal(&self, held: &mut StoredLease) -> Result<(), RenewError> {
         let id = held.lease.id;
         let permit =
-            self.requester.authorize(Action::Renew, held).map_err(|denied| match denied {
-                Denied::Hidden => RenewError::Hidden(id),
-                Denied::NotGranted => RenewError::Denied(id),
-            })?;
+            self.requester.authorize_action(Action::Renew, held).map_err(
+                |denied| match denied {
+                    Denied::Hidden => RenewError::Hidden(id),
+                    Denied::NotGranted => RenewError::Denied(id),
+                },
+            )?;
         if let Some(max) = permit.max_ttl {
             let latest = held.lease.issued_at + TimeDelta::from(max);
             // Never sooner than it ends already: a renewal shortens nothing.
@@ -108,30 +114,34 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Announces the new end, and asks for a token that reaches it.
-    async fn extend(
+    async fn extend_lease(
         &self,
         connection: &Connection<'_, P>,
         lease: &Lease,
         Extension { asked, least, deadline }: Extension,
-    ) -> Result<(DateTime<Utc>, Minted), ClusterError> {
+    ) -> Result<(DateTime<Utc>, MintedToken), ClusterError> {
         let known = self.now_on(&lease.target)?;
         // The object is read before it is changed, and with it the cluster's own time.
         let now = || {
-            let told = connection.told().map(|(host, cluster)| ClusterClock::new(host, cluster));
-            told.map_or(known, |clock| clock.at(self.ports.now()))
+            let told =
+                connection.server_date().map(|(host, cluster)| ClusterClock::new(host, cluster));
+            told.map_or(known, |clock| clock.cluster_time(self.ports.now()))
         };
         let end = || (now() + asked).min(lease.latest_end).max(least);
         let announced = Cell::new(end());
-        let later = |marks: &Marks| {
+        let later = |marks: &ObjectMarks| {
             announced.set(end());
-            marks.deadline().is_none_or(|known| known < announced.get()).then_some(announced.get())
+            marks
+                .expires_at()
+                .is_none_or(|known| known < announced.get())
+                .then_some(announced.get())
         };
-        self.announce(connection, lease, later, deadline).await?;
+        self.announce_expiry(connection, lease, later, deadline).await?;
         let end = announced.get();
         // To the whole second above: tokens count from whole seconds, and the lease could not reach its end.
         let left = ((end - now()).num_milliseconds() + 999) / 1000;
-        let left = u32::try_from(left).unwrap_or_default().max(MIN_TOKEN_TTL.seconds());
-        let minted = connection.mint(lease, left, deadline).await?;
+        let left = u32::try_from(left).unwrap_or_default().max(MIN_TOKEN_TTL.as_secs());
+        let minted = connection.mint_token(lease, left, deadline).await?;
         self.note_clock(connection)?;
         Ok((end, minted))
     }
@@ -139,7 +149,7 @@ impl<P: Ports> Engine<P> {
     /// Whether its dynamic secret still gives leases; one that is gone has none to renew.
     fn is_enabled(&self, lease: &Lease) -> Result<(), RenewError> {
         let secret = self.dynamic_secrets().get(&lease.dynamic_secret)?;
-        let enabled = secret.is_some_and(|secret| !secret.definition.parts().disabled);
+        let enabled = secret.is_some_and(|secret| !secret.definition.spec().disabled);
         if enabled { Ok(()) } else { Err(RenewError::Disabled(lease.id)) }
     }
 }
@@ -155,12 +165,16 @@ struct Extension {
 }
 
 /// For how long a lease is to be renewed, where that is allowed.
-fn asked(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Result<TimeDelta, RenewError> {
+fn requested_duration(
+    held: &StoredLease,
+    ttl: Option<Ttl>,
+    now: DateTime<Utc>,
+) -> Result<TimeDelta, RenewError> {
     let lease = &held.lease;
-    if lease.mode == Mode::Plain {
+    if lease.mode == LeaseMode::Plain {
         return Err(RenewError::Plain(lease.id));
     }
-    if held.state(now) != LeaseState::Active {
+    if held.state_at(now) != LeaseState::Active {
         return Err(RenewError::NotActive(lease.id));
     }
     let first = (lease.expires_at - lease.issued_at).num_seconds();
@@ -183,7 +197,11 @@ fn asked(held: &Held, ttl: Option<Ttl>, now: DateTime<Utc>) -> Result<TimeDelta,
 /// A word to a holder whose new token ends before the end that it was asked for.
 ///
 /// An API server may shorten a token (`--service-account-max-token-expiration`).
-fn shortened(held: &Held, asked: DateTime<Utc>, token_end: DateTime<Utc>) -> Option<String> {
+fn shortened_warning(
+    held: &StoredLease,
+    asked: DateTime<Utc>,
+    token_end: DateTime<Utc>,
+) -> Option<String> {
     // A token's times are whole seconds: what is closer was not shortened.
     if token_end + TimeDelta::seconds(2) >= asked {
         return None;
@@ -191,27 +209,27 @@ fn shortened(held: &Held, asked: DateTime<Utc>, token_end: DateTime<Utc>) -> Opt
     // Another renewal, or a token that was given before the limit, may reach further than this one.
     let lease = match held.expires_at {
         end if end <= token_end => "the lease ends with it".to_owned(),
-        end => format!("the lease ends at {}", time(end)),
+        end => format!("the lease ends at {}", format_time(end)),
     };
     Some(format!(
         "the API server shortened the token: it ends at {} instead of {}; {lease}, and may be renewed until {} \
          (`max_expires_at`)",
-        time(token_end),
-        time(asked),
-        time(held.lease.latest_end)
+        format_time(token_end),
+        format_time(asked),
+        format_time(held.lease.latest_end)
     ))
 }
 
 /// A word to a holder who has asked for an end that no renewal reaches.
-fn cut_at_latest_end(held: &Held, asked: Option<DateTime<Utc>>) -> Option<String> {
+fn cut_at_latest_end(held: &StoredLease, asked: Option<DateTime<Utc>>) -> Option<String> {
     let latest = held.lease.latest_end;
     asked.filter(|asked| *asked > latest).map(|_| {
-        let latest = time(latest);
+        let latest = format_time(latest);
         format!("no renewal reaches beyond {latest} (`max_expires_at`), which is sooner than was asked for")
     })
 }
 
-fn time(at: DateTime<Utc>) -> String {
+fn format_time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

@@ -34,15 +34,16 @@ pub struct SweepReport {
     /// The count of secrets that were sealed again under the current master key.
     pub resealed: usize,
     /// The count of objects that were signed again under the current master key.
-    pub resigned: usize,
+    pub signatures_renewed: usize,
     /// The age of the oldest overdue end, in seconds; absent if none waits.
     pub oldest_overdue_seconds: Option<u64>,
     /// The reasons of failures, and the count of each.
-    pub failed: Vec<Failed>,
+    #[serde(rename = "failed")]
+    pub failures: Vec<TargetFailure>,
     /// The targets that are not asked or not believed for now.
     pub targets: BTreeMap<TargetName, TargetState>,
     /// The objects of ours that were found without a record, and the records without their objects.
-    pub reconciled: Reconciled,
+    pub reconciled: ReconcileCounts,
     /// The count of requests that it has sent.
     pub calls: u32,
     /// True if it stopped at its budget and left some for the next.
@@ -51,7 +52,7 @@ pub struct SweepReport {
 
 /// A reason for which ends failed on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failed {
+pub struct TargetFailure {
     /// The target.
     pub target: TargetName,
     /// The reason, as an operator is told it.
@@ -78,7 +79,7 @@ pub enum TargetState {
 
 /// The outcome of comparing the clusters with the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reconciled {
+pub struct ReconcileCounts {
     /// The count of targets that were compared to the end.
     pub targets: usize,
     /// The count of leases without a record of which an object was found.
@@ -99,7 +100,7 @@ pub struct Reconciled {
 
 /// The last sweep, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Swept {
+pub struct LastSweep {
     /// When it began, by the host's clock.
     pub at: DateTime<Utc>,
     /// The duration in milliseconds.
@@ -116,15 +117,15 @@ pub struct Swept {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepHealth {
     /// The last one; none in a new store.
-    pub last: Option<Swept>,
+    pub last: Option<LastSweep>,
     /// True if none has run for three intervals.
     pub overdue: bool,
     /// True if the operator holds what has expired.
     pub hold: bool,
 }
 
-impl Reconciled {
-    pub(crate) fn add(&mut self, other: &Self) {
+impl ReconcileCounts {
+    pub(crate) fn add_counts(&mut self, other: &Self) {
         let Self { targets, orphans, removed, adopted, parked, lost, extended } = other;
         self.targets += targets;
         self.orphans += orphans;
@@ -140,20 +141,21 @@ impl SweepReport {
     /// Returns true if nothing was left undone.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        self.postponed == 0 && !self.more && self.failed.is_empty() && self.targets.is_empty()
+        self.postponed == 0 && !self.more && self.failures.is_empty() && self.targets.is_empty()
     }
 
-    pub(crate) fn failed(&mut self, target: &TargetName, reason: &str) {
-        let same = |failed: &&mut Failed| failed.target == *target && failed.reason == reason;
-        if let Some(failed) = self.failed.iter_mut().find(same) {
+    pub(crate) fn add_failure(&mut self, target: &TargetName, reason: &str) {
+        let same =
+            |failed: &&mut TargetFailure| failed.target == *target && failed.reason == reason;
+        if let Some(failed) = self.failures.iter_mut().find(same) {
             failed.count += 1;
-        } else if self.failed.len() < REASONS {
+        } else if self.failures.len() < REASONS {
             let (target, reason) = (target.clone(), reason.to_owned());
-            self.failed.push(Failed { target, reason, count: 1 });
+            self.failures.push(TargetFailure { target, reason, count: 1 });
         }
     }
 
-    pub(crate) fn overdue(&mut self, seconds: i64) {
+    pub(crate) fn note_overdue(&mut self, seconds: i64) {
         let seconds = u64::try_from(seconds).unwrap_or_default();
         self.oldest_overdue_seconds = self.oldest_overdue_seconds.max(Some(seconds));
     }

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use jwt_auth::AccessTokenClaims;
 use lease_core::{
     Accessor, Action, AuditActor, AuditClaims, AuditText, AuthMethodKind, Denied, Identity,
-    IdentityName, LeaseSubject, Permit, authorize,
+    IdentityName, LeaseSubject, Permit, authorize_action,
 };
-use lease_store::Held;
+use lease_store::StoredLease;
 
 /// The caller of a request, with all that is known of it. The code that admits a request makes one;
 /// see [`Engine::acting_for`](crate::Engine::acting_for).
@@ -89,13 +89,13 @@ impl Requester {
     }
 
     /// The check of a target, for the names of what it makes for trial.
-    pub(crate) fn check() -> Self {
+    pub(crate) fn for_check() -> Self {
         Self::of_installation("check", Authority::Nothing)
     }
 
     /// Somebody who has logged in as an identity.
     #[must_use]
-    pub fn identity(session: Session) -> Self {
+    pub fn from_session(session: Session) -> Self {
         let spec = session.identity.spec();
         let manages_administrators = spec.manage_administrators;
         let authority = match (session.is_used_up, spec.admin) {
@@ -168,7 +168,7 @@ impl Requester {
     ///
     /// # Errors
     /// Says if the lease may be known to exist, at least.
-    pub fn authorize(&self, action: Action, held: &Held) -> Result<Permit, Denied> {
+    pub fn authorize_action(&self, action: Action, held: &StoredLease) -> Result<Permit, Denied> {
         let lease = &held.lease;
         match (self.authority, &self.session) {
             (Authority::Administrator { .. }, _) => Ok(Permit::default()),
@@ -178,7 +178,7 @@ impl Requester {
                     namespace: &lease.namespace,
                     is_own: lease.requester == self.id,
                 };
-                authorize(&session.identity, action, &subject)
+                authorize_action(&session.identity, action, &subject)
             }
             (Authority::GiveBack, _) if action == Action::Revoke && lease.requester == self.id => {
                 Ok(Permit::default())

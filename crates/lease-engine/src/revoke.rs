@@ -2,25 +2,26 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    Action, Closing, Denied, EndReason, Ending as Ended, Lease, LeaseId, LeaseState, Mode, Phase,
+    Action, Closing, Denied, EndReason, Ending as Ended, Lease, LeaseId, LeaseMode, LeaseState,
+    Phase,
 };
-use lease_store::{FenceError, Held};
+use lease_store::{FenceError, StoredLease};
 
 use crate::connection::Connection;
-use crate::end::{END_TIME, Ending, Obstacle};
+use crate::teardown::{END_TIME, RevocationBlocker, Teardown};
 use crate::{Engine, Ports, RevokeError, StoreError};
 
 /// How often the end of a lease is recorded anew where a sweep was faster, before the caller is told to
 /// come back.
 const POSTPONE_TRIES: usize = 3;
 
-/// What came of taking a lease back.
+/// The outcome of revoking one lease.
 #[derive(Debug)]
 pub enum Revocation {
     /// Nothing of it is left.
-    Done(Held),
+    Done(StoredLease),
     /// Something stands in the way. The sweep goes on with it, for ever.
-    Begun(Held),
+    Begun(StoredLease),
 }
 
 impl<P: Ports> Engine<P> {
@@ -30,9 +31,9 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Refuses a plain token, which nothing can end, and a lease that the requester may not take back.
-    pub async fn revoke(&self, id: LeaseId) -> Result<Revocation, RevokeError> {
+    pub async fn revoke_lease(&self, id: LeaseId) -> Result<Revocation, RevokeError> {
         let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
-        self.requester.authorize(Action::Revoke, &held).map_err(|denied| match denied {
+        self.requester.authorize_action(Action::Revoke, &held).map_err(|denied| match denied {
             Denied::Hidden => RevokeError::Hidden(id),
             Denied::NotGranted => RevokeError::Denied(id),
         })?;
@@ -40,13 +41,13 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Takes a lease back, whoever has asked for that.
-    pub(crate) async fn revoke_held(&self, held: Held) -> Result<Revocation, RevokeError> {
+    pub(crate) async fn revoke_held(&self, held: StoredLease) -> Result<Revocation, RevokeError> {
         let id = held.lease.id;
         if held.ending.is_some() {
             return Ok(Revocation::Done(held));
         }
-        if held.lease.mode == Mode::Plain {
-            return match held.state(self.now_on(&held.lease.target)?) {
+        if held.lease.mode == LeaseMode::Plain {
+            return match held.state_at(self.now_on(&held.lease.target)?) {
                 LeaseState::Expired => Ok(Revocation::Done(held)),
                 _ => Err(RevokeError::Plain(id)),
             };
@@ -58,13 +59,13 @@ impl<P: Ports> Engine<P> {
     /// Ends a lease for `why`, or records that it is to be ended.
     pub(crate) async fn take_back(
         &self,
-        mut held: Held,
+        mut held: StoredLease,
         why: EndReason,
     ) -> Result<Revocation, RevokeError> {
         match self.carry_out(&held).await {
             Ok(()) => {
                 let ending = Ended { why, at: self.ports.now(), note: None };
-                self.leases().finish(&held, &ending)?;
+                self.leases().record_end(&held, &ending)?;
                 held.ending = Some(ending);
                 Ok(Revocation::Done(held))
             }
@@ -83,7 +84,7 @@ impl<P: Ports> Engine<P> {
     /// Leaves the end of a lease to the sweeps, without a try: its target does not answer.
     pub(crate) fn leave_to_sweeps(
         &self,
-        mut held: Held,
+        mut held: StoredLease,
         obstacle: String,
     ) -> Result<Revocation, RevokeError> {
         let (why, since) = (EndReason::Revoked, self.ports.now());
@@ -94,7 +95,7 @@ impl<P: Ports> Engine<P> {
 
     /// Records that a lease is to be ended and could not be; what is on record already is only brought up
     /// to date, so a record must not be left without an entry by which a sweep finds it.
-    fn put_off(&self, held: &Held, closing: Closing) -> Result<Closing, RevokeError> {
+    fn put_off(&self, held: &StoredLease, closing: Closing) -> Result<Closing, RevokeError> {
         let closing = match &held.closing {
             None => closing,
             Some(known) => {
@@ -108,7 +109,7 @@ impl<P: Ports> Engine<P> {
             }
         };
         for _ in 0..POSTPONE_TRIES {
-            match self.leases().postpone(held, &closing) {
+            match self.leases().postpone_end(held, &closing) {
                 Ok(closing) => return Ok(closing),
                 Err(FenceError::Fenced) => {}
                 Err(FenceError::Store(error)) => return Err(error.into()),
@@ -118,7 +119,11 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Keeps what stands in the way now, where that is something else than before.
-    pub(crate) fn note_obstacle(&self, held: &Held, closing: &Closing) -> Result<(), StoreError> {
+    pub(crate) fn note_obstacle(
+        &self,
+        held: &StoredLease,
+        closing: &Closing,
+    ) -> Result<(), StoreError> {
         if held.closing.as_ref().is_some_and(|known| known.obstacle != closing.obstacle) {
             self.leases().note_obstacle(held.lease.id, closing)?;
         }
@@ -132,32 +137,32 @@ impl<P: Ports> Engine<P> {
         connection: &Connection<'_, P>,
         lease: &Lease,
         settles_at: DateTime<Utc>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<(), RevocationBlocker> {
         let mut objects = lease.objects.clone();
         for object in &mut objects {
             object.uid = None;
         }
-        let ending = Ending { lease: lease.id, cluster: &lease.cluster, objects: &objects };
-        self.end(connection, ending, self.ports.now() + END_TIME).await?;
-        if self.ports.now() < settles_at { Err(Obstacle::Unsettled) } else { Ok(()) }
+        let ending = Teardown { lease: lease.id, cluster: &lease.cluster, objects: &objects };
+        self.tear_down(connection, ending, self.ports.now() + END_TIME).await?;
+        if self.ports.now() < settles_at { Err(RevocationBlocker::Unsettled) } else { Ok(()) }
     }
 
     /// Deletes what was made for the lease.
     ///
     /// # Errors
     /// Says what stands in the way.
-    pub(crate) async fn carry_out(&self, held: &Held) -> Result<(), Obstacle> {
+    pub(crate) async fn carry_out(&self, held: &StoredLease) -> Result<(), RevocationBlocker> {
         let lease = &held.lease;
         let now = self.ports.now();
         if lease.phase == Phase::Pending && now < lease.issue_deadline + self.config.landing {
-            return Err(Obstacle::Unsettled);
+            return Err(RevocationBlocker::Unsettled);
         }
-        let cluster = |error: StoreError| Obstacle::Cluster(error.into());
+        let cluster = |error: StoreError| RevocationBlocker::Cluster(error.into());
         let target = self.targets().get(&lease.target).map_err(cluster)?;
-        let target = target.ok_or(Obstacle::NoTarget)?;
-        let connection = self.connect(&target).map_err(Obstacle::Cluster)?;
-        let ending = Ending { lease: lease.id, cluster: &lease.cluster, objects: &lease.objects };
-        self.end(&connection, ending, now + END_TIME).await?;
+        let target = target.ok_or(RevocationBlocker::NoTarget)?;
+        let connection = self.connect_target(&target).map_err(RevocationBlocker::Cluster)?;
+        let ending = Teardown { lease: lease.id, cluster: &lease.cluster, objects: &lease.objects };
+        self.tear_down(&connection, ending, now + END_TIME).await?;
         match lease.settles_at {
             Some(settles_at) => self.end_late(&connection, lease, settles_at).await,
             None => Ok(()),

@@ -2,8 +2,8 @@
 //!
 //! Targets are swept side by side, each with its own logs, so that one that does not answer delays no other.
 
+mod batch;
 mod dry;
-mod log;
 mod reconcile;
 mod rotate;
 mod target;
@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
 use lease_core::{Target, TargetName};
-use lease_store::Log;
+use lease_store::Ledger;
 
 use crate::leases::AT_ONCE;
-use crate::{Engine, LeaseFilter, Ports, StoreError, SweepOptions, SweepReport, Swept};
+use crate::{Engine, LastSweep, LeaseFilter, Ports, StoreError, SweepOptions, SweepReport};
 
 /// A sweep that is under way.
 struct Sweep {
@@ -37,14 +37,14 @@ struct Sweep {
     /// The targets that were looked at, each with what keeps it from being asked, if anything does.
     looked: RefCell<BTreeMap<TargetName, Option<String>>>,
     /// Whose leases are this one's to work on.
-    turns: RefCell<BTreeSet<Option<TargetName>>>,
+    locked_targets: RefCell<BTreeSet<Option<TargetName>>>,
     report: RefCell<SweepReport>,
 }
 
 /// The leases that are swept one after the other: those of one target, or those of none any more.
-struct Group {
+struct TargetLedgers {
     target: Option<TargetName>,
-    logs: Vec<(u64, Log)>,
+    ledgers: Vec<(u64, Ledger)>,
 }
 
 impl<P: Ports> Engine<P> {
@@ -56,11 +56,11 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails if the store does not answer; what was done stays so, and the next sweep goes on. A record
     /// that cannot be read is logged and left, and holds up its own log alone.
-    pub async fn sweep(&self, options: SweepOptions) -> Result<SweepReport, StoreError> {
+    pub async fn run_sweep(&self, options: SweepOptions) -> Result<SweepReport, StoreError> {
         let began = self.ports.now();
         let last = self.last_sweep()?;
         let sweep = self.begin_sweep(options, last.as_ref(), SWEEP)?;
-        let groups = self.groups(&sweep)?;
+        let groups = self.list_sweep_groups(&sweep)?;
         if options.dry_run {
             self.look_only(&sweep, &groups)?;
             for name in groups.iter().filter_map(|group| group.target.as_ref()) {
@@ -69,12 +69,12 @@ impl<P: Ports> Engine<P> {
         } else {
             self.sweep_groups(&sweep, groups).await?;
             self.drop_retired_targets()?;
-            let resealed = self.reseal()?;
-            let resigned = self.resign(sweep.stop).await?;
+            let resealed = self.reseal_credentials()?;
+            let signatures_renewed = self.renew_signatures(sweep.stop).await?;
             self.forget_expired(sweep.stop)?;
-            self.audit_log().tend(self.ports.now(), self.audit_times())?;
+            self.audit_log().tend_events(self.ports.now(), self.audit_times())?;
             let mut report = sweep.report.borrow_mut();
-            (report.resealed, report.resigned) = (resealed, resigned);
+            (report.resealed, report.signatures_renewed) = (resealed, signatures_renewed);
         }
         let mut report = sweep.report.into_inner();
         report.calls = self.calls.get() - (sweep.last_call - SWEEP.calls);
@@ -88,80 +88,90 @@ impl<P: Ports> Engine<P> {
     pub(crate) async fn sweep_a_little(&self) -> Result<(), StoreError> {
         let last = self.last_sweep()?;
         let sweep = self.begin_sweep(SweepOptions::default(), last.as_ref(), A_LITTLE)?;
-        let groups = self.groups(&sweep)?;
+        let groups = self.list_sweep_groups(&sweep)?;
         self.sweep_groups(&sweep, groups).await
     }
 
     fn begin_sweep(
         &self,
         options: SweepOptions,
-        last: Option<&Swept>,
-        budget: Budget,
+        last: Option<&LastSweep>,
+        budget: SweepBudget,
     ) -> Result<Sweep, StoreError> {
         let now = self.ports.now();
         let passed = last.map(|last| now - last.at);
         let usual = self.config.sweep_interval * 3 + LONG_PAUSE;
         let is_usual = passed.is_some_and(|passed| passed >= TimeDelta::zero() && passed <= usual);
-        let targets = self.targets().all()?.into_iter();
+        let targets = self.targets().list_all()?.into_iter();
         Ok(Sweep {
             options,
             stop: now + budget.time,
             last_call: self.calls.get() + budget.calls,
             batch: budget.batch,
             is_lost_in_time: !is_usual,
-            me: u64::from_le_bytes(self.random()),
+            me: u64::from_le_bytes(self.random_bytes()),
             targets: targets.map(|target| (target.name.clone(), target)).collect(),
             looked: RefCell::default(),
-            turns: RefCell::default(),
+            locked_targets: RefCell::default(),
             report: RefCell::default(),
         })
     }
 
     /// The logs by target, and each target that has none.
-    fn groups(&self, sweep: &Sweep) -> Result<Vec<Group>, StoreError> {
-        let mut groups: BTreeMap<Option<TargetName>, Vec<(u64, Log)>> = BTreeMap::new();
+    fn list_sweep_groups(&self, sweep: &Sweep) -> Result<Vec<TargetLedgers>, StoreError> {
+        let mut groups: BTreeMap<Option<TargetName>, Vec<(u64, Ledger)>> = BTreeMap::new();
         groups.extend(sweep.targets.keys().map(|target| (Some(target.clone()), vec![])));
-        for (number, log) in self.leases().logs()? {
+        for (number, ledger) in self.leases().list_ledgers()? {
             // What a log of a dynamic secret that is gone holds is being taken back, whatever the time is.
-            let secret =
-                if log.retired { None } else { self.dynamic_secrets().get(&log.dynamic_secret)? };
-            let target = secret.map(|secret| secret.definition.parts().target.clone());
-            groups.entry(target).or_default().push((number, log));
+            let secret = if ledger.retired {
+                None
+            } else {
+                self.dynamic_secrets().get(&ledger.dynamic_secret)?
+            };
+            let target = secret.map(|secret| secret.definition.spec().target.clone());
+            groups.entry(target).or_default().push((number, ledger));
         }
         let groups =
-            groups.into_iter().filter(|(target, logs)| target.is_some() || !logs.is_empty());
-        let mut groups: Vec<_> = groups.map(|(target, logs)| Group { target, logs }).collect();
+            groups.into_iter().filter(|(target, ledgers)| target.is_some() || !ledgers.is_empty());
+        let mut groups: Vec<_> =
+            groups.map(|(target, ledgers)| TargetLedgers { target, ledgers }).collect();
         // Another begins each time: what does not fit into one sweep is not always the same.
-        let [turn] = self.random::<1>();
+        let [turn] = self.random_bytes::<1>();
         let turn = usize::from(turn) % groups.len().max(1);
         groups.rotate_left(turn);
         Ok(groups)
     }
 
-    async fn sweep_groups(&self, sweep: &Sweep, groups: Vec<Group>) -> Result<(), StoreError> {
+    async fn sweep_groups(
+        &self,
+        sweep: &Sweep,
+        groups: Vec<TargetLedgers>,
+    ) -> Result<(), StoreError> {
         let sweeping = groups.into_iter().map(|group| self.sweep_group(sweep, group));
         let mut outcomes = std::pin::pin!(stream::iter(sweeping).buffer_unordered(AT_ONCE));
         while let Some(outcome) = outcomes.next().await {
             outcome?;
         }
-        self.sweep_work(sweep).await
+        self.sweep_pending_revocations(sweep).await
     }
 
     /// Forgets what is of no use any more until nothing of that is due or the time is over, some hundreds of records
     /// at a time. However long the rest of the sweep takes, there is time for some thousands.
     fn forget_expired(&self, stop: DateTime<Utc>) -> Result<(), StoreError> {
         let stop = stop.max(self.ports.now() + FORGETTING);
-        while self.expiring().forget(self.ports.now())? > 0 && self.ports.now() < stop {}
+        while self.expiring_keys().delete_expired(self.ports.now())? > 0 && self.ports.now() < stop
+        {
+        }
         Ok(())
     }
 
     /// Deletes targets that were deleted with their leases, once these are gone.
     fn drop_retired_targets(&self) -> Result<(), StoreError> {
-        for target in self.targets().all()?.into_iter().filter(|target| target.retired) {
+        for target in self.targets().list_all()?.into_iter().filter(|target| target.retired) {
             let live = self.has_live_leases(&LeaseFilter::of_target(&target.name))?;
             // Unless it was put anew since it was read.
             if !live && self.targets().get(&target.name)?.is_some_and(|now| now.retired) {
-                self.targets().delete(&target.name)?;
+                self.targets().delete_definition(&target.name)?;
             }
         }
         Ok(())
@@ -170,17 +180,18 @@ impl<P: Ports> Engine<P> {
 
 /// The budget of one sweep.
 #[derive(Clone, Copy)]
-struct Budget {
+struct SweepBudget {
     time: TimeDelta,
     calls: u32,
     batch: usize,
 }
 
 /// Of a sweep: shorter than the time within which callers of its route give up.
-const SWEEP: Budget = Budget { time: TimeDelta::seconds(25), calls: 20_000, batch: BATCH };
+const SWEEP: SweepBudget =
+    SweepBudget { time: TimeDelta::seconds(25), calls: 20_000, batch: BATCH };
 
 /// Of a request that sweeps in the place of a sweep.
-const A_LITTLE: Budget = Budget { time: TimeDelta::seconds(5), calls: 30, batch: 8 };
+const A_LITTLE: SweepBudget = SweepBudget { time: TimeDelta::seconds(5), calls: 30, batch: 8 };
 
 /// The time that a sweep has for forgetting, whatever it has used up.
 const FORGETTING: TimeDelta = TimeDelta::seconds(2);

@@ -1,10 +1,10 @@
 //! Putting, showing and deleting targets.
 
 use lease_core::{
-    ApiServerUrl, AuditChange, AuditEvent, AuditEventType, CaCertificate, Description,
-    KnownCluster, NewAuth, Tag, Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
+    ApiServerUrl, AuditChange, AuditEvent, AuditEventType, AuthDefinition, CaCertificate,
+    Description, KnownCluster, Tag, Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
 };
-use lease_store::Page;
+use lease_store::DefinitionPage;
 
 use crate::audit::{DefinitionChange, target_change};
 use crate::{Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
@@ -17,7 +17,7 @@ pub struct TargetDefinition {
     /// The address of its API server.
     pub url: ApiServerUrl,
     /// The way in which kubelease authenticates there.
-    pub auth: NewAuth,
+    pub auth: AuthDefinition,
     /// Whom the host trusts to vouch for the API server.
     pub ca: TrustedCa,
     /// The CA that kubeconfigs carry.
@@ -78,12 +78,12 @@ impl<P: Ports> Engine<P> {
         prepared: &PreparedTarget,
     ) -> Result<DefinitionChange, StoreError> {
         let PreparedTarget { known, target } = prepared;
-        let event = self.event(AuditEventType::TargetPut);
+        let event = self.new_event(AuditEventType::TargetPut);
         let event = AuditEvent { target: Some(target.name.clone()), ..event };
         let change = target_change(&self.keys, known.as_ref(), target);
         let riding = self.prepare_event(event.with_change(change.in_event()))?;
-        self.targets().put_with(target, &riding.entries())?;
-        riding.log();
+        self.targets().put_with(target, &riding.store_entries())?;
+        riding.write_log();
         Ok(change)
     }
 
@@ -104,13 +104,13 @@ impl<P: Ports> Engine<P> {
             disabled,
         } = definition;
         let existing = self.targets().get(&name)?;
-        let mut target = Target::put(
+        let mut target = Target::from_input(
             name.clone(),
             url,
             auth,
             existing.as_ref(),
             &self.keys,
-            self.random(),
+            self.random_bytes(),
             self.ports.now(),
         )
         .map_err(|source| TargetError::Auth { target: name, source })?;
@@ -129,7 +129,7 @@ impl<P: Ports> Engine<P> {
                 }
             }
         };
-        if let Some(other) = self.targets().all()?.into_iter().find(shares) {
+        if let Some(other) = self.targets().list_all()?.into_iter().find(shares) {
             return Err(TargetError::OriginShared { other: other.name });
         }
         // One that was deleted, and stays only until the last of its leases has ended, is made anew.
@@ -140,7 +140,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails where there is none.
-    pub fn target(&self, name: &TargetName) -> Result<KnownTarget, TargetError> {
+    pub fn get_target(&self, name: &TargetName) -> Result<KnownTarget, TargetError> {
         Ok(self.with_what_is_known(self.known_target(name)?)?)
     }
 
@@ -148,10 +148,14 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails where the store does.
-    pub fn list_targets(&self, from: u64, limit: usize) -> Result<Page<KnownTarget>, StoreError> {
-        let Page { items, next } = self.targets().list(from, limit)?;
+    pub fn list_targets(
+        &self,
+        from: u64,
+        limit: usize,
+    ) -> Result<DefinitionPage<KnownTarget>, StoreError> {
+        let DefinitionPage { items, next } = self.targets().list_page(from, limit)?;
         let items = items.into_iter().map(|target| self.with_what_is_known(target));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+        Ok(DefinitionPage { items: items.collect::<Result<_, _>>()?, next })
     }
 
     /// Deletes a target that no dynamic secret is for; with `revoke`, after its leases.
@@ -164,8 +168,8 @@ impl<P: Ports> Engine<P> {
         revoke: bool,
     ) -> Result<TargetDeletion, TargetError> {
         let mut target = self.known_target(name)?;
-        let secrets = self.dynamic_secrets().all()?.into_iter();
-        let uses = |secret: &lease_core::DynamicSecret| secret.definition.parts().target == *name;
+        let secrets = self.dynamic_secrets().list_all()?.into_iter();
+        let uses = |secret: &lease_core::DynamicSecret| secret.definition.spec().target == *name;
         let by: Vec<_> = secrets.filter(uses).map(|secret| secret.name).collect();
         if !by.is_empty() {
             return Err(TargetError::InUse { target: name.clone(), by });
@@ -174,22 +178,22 @@ impl<P: Ports> Engine<P> {
         if has_live && !revoke {
             return Err(TargetError::LiveLeases(name.clone()));
         }
-        let event = self.event(AuditEventType::TargetDeleted);
+        let event = self.new_event(AuditEventType::TargetDeleted);
         let event = AuditEvent { target: Some(name.clone()), ..event };
         let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
         if !has_live {
-            self.targets().delete_with(name, &riding.entries())?;
-            riding.log();
+            self.targets().delete_with(name, &riding.store_entries())?;
+            riding.write_log();
             return Ok(TargetDeletion::Gone);
         }
         target.retired = true;
-        self.targets().put_with(&target, &riding.entries())?;
-        riding.log();
+        self.targets().put_with(&target, &riding.store_entries())?;
+        riding.write_log();
         self.revoke_first(&LeaseFilter::of_target(name)).await?;
         if self.has_live_leases(&LeaseFilter::of_target(name))? {
             return Ok(TargetDeletion::Retired);
         }
-        self.targets().delete(name)?;
+        self.targets().delete_definition(name)?;
         Ok(TargetDeletion::Gone)
     }
 
@@ -198,8 +202,8 @@ impl<P: Ports> Engine<P> {
     }
 
     fn with_what_is_known(&self, target: Target) -> Result<KnownTarget, StoreError> {
-        let check = self.checks().last(&target)?;
-        let cluster = self.clusters().get(&target.name)?;
+        let check = self.target_checks().last_check(&target)?;
+        let cluster = self.known_clusters().get(&target.name)?;
         Ok(KnownTarget { target, check, cluster })
     }
 }

@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use kube_rest::{BoundObject, IssuedToken, TokenClaims, TokenSpec};
-use lease_core::{Lease, LeaseId, MIN_TOKEN_TTL, Mode, Namespace, ObjectKind, ServiceAccountName};
+use lease_core::{
+    Lease, LeaseId, LeaseMode, MIN_TOKEN_TTL, Namespace, ObjectKind, ServiceAccountName,
+};
 use lease_store::AdministratorAudiences;
 
 use crate::connection::Connection;
-use crate::{ClusterError, Doing, Engine, Ports};
+use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// A token, and what it says of itself.
-pub(crate) struct Minted {
+pub(crate) struct MintedToken {
     pub(crate) token: IssuedToken,
     pub(crate) claims: TokenClaims,
 }
@@ -21,41 +23,43 @@ impl<P: Ports> Connection<'_, P> {
     ///
     /// # Errors
     /// Fails if none is given, or another than was asked for. Refuses one by which an administrator could log in.
-    pub(crate) async fn mint(
+    pub(crate) async fn mint_token(
         &self,
         lease: &Lease,
         seconds: u32,
         deadline: DateTime<Utc>,
-    ) -> Result<Minted, ClusterError> {
+    ) -> Result<MintedToken, ClusterError> {
         self.refuse_administrator_audiences(&lease.audiences)?;
         let bound = lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
         let spec = TokenSpec {
             audiences: lease.audiences.clone(),
             expiration_seconds: seconds,
             bound_object: bound.map(|secret| {
-                BoundObject::secret(&secret.name, secret.uid.as_deref().unwrap_or_default())
+                BoundObject::for_secret(&secret.name, secret.uid.as_deref().unwrap_or_default())
             }),
             account_uid: lease.account_uid.clone(),
         };
         let (namespace, account) = (lease.namespace.as_str(), lease.service_account.as_str());
-        let doing = Doing::new("create", "serviceaccounts/token").named(account);
-        let doing = doing.at(Some(&lease.namespace));
-        let token =
-            match self.ask(deadline, |api| api.create_token(namespace, account, &spec)).await {
-                Ok(token) => token,
-                Err(source) => return Err(self.refused(doing, source, deadline).await),
-            };
-        let claims = token.claims();
+        let doing = ApiAction::new("create", "serviceaccounts/token").with_name(account);
+        let doing = doing.in_namespace(Some(&lease.namespace));
+        let token = match self
+            .send_with_retries(deadline, |api| api.create_token(namespace, account, &spec))
+            .await
+        {
+            Ok(token) => token,
+            Err(source) => return Err(self.explain_refusal(doing, source, deadline).await),
+        };
+        let claims = token.parse_claims();
         let claims =
-            claims.map_err(|source| ClusterError::kubernetes(self.target, doing, source))?;
-        if let Some(what) = wrong(lease, &claims) {
+            claims.map_err(|source| ClusterError::from_kubernetes(self.target, doing, source))?;
+        if let Some(what) = token_fault(lease, &claims) {
             return Err(ClusterError::WrongAnswer { target: self.target.name.clone(), what });
         }
         // The API server's own audiences are known only by a token of it.
         if lease.audiences.is_empty() {
             self.refuse_administrator_audiences(claims.audiences())?;
         }
-        Ok(Minted { token, claims })
+        Ok(MintedToken { token, claims })
     }
 
     /// Refuses a token for an audience by which an administrator logs in: whoever leases it could be that administrator.
@@ -89,12 +93,13 @@ impl<P: Ports> Connection<'_, P> {
     ) -> Result<(), ClusterError> {
         let spec = TokenSpec {
             audiences: vec![],
-            expiration_seconds: MIN_TOKEN_TTL.seconds(),
-            bound_object: Some(BoundObject::secret(no_secret, NO_UID)),
+            expiration_seconds: MIN_TOKEN_TTL.as_secs(),
+            bound_object: Some(BoundObject::for_secret(no_secret, NO_UID)),
             account_uid: None,
         };
         let (place, name) = (namespace.as_str(), account.as_str());
-        let asked = self.ask(deadline, |api| api.create_token(place, name, &spec)).await;
+        let asked =
+            self.send_with_retries(deadline, |api| api.create_token(place, name, &spec)).await;
         let Err(source) = asked else {
             let what = "a token is bound to a Secret that does not exist";
             return Err(ClusterError::WrongAnswer { target: self.target.name.clone(), what });
@@ -102,21 +107,21 @@ impl<P: Ports> Connection<'_, P> {
         if source.status().is_some_and(|status| status.is_not_found_of("secrets", no_secret)) {
             return Ok(());
         }
-        let doing = Doing::new("create", "serviceaccounts/token").named(name);
-        Err(self.refused(doing.at(Some(namespace)), source, deadline).await)
+        let doing = ApiAction::new("create", "serviceaccounts/token").with_name(name);
+        Err(self.explain_refusal(doing.in_namespace(Some(namespace)), source, deadline).await)
     }
 }
 
 impl<P: Ports> Engine<P> {
     /// The name of a Secret that does not exist, in the form of those of leases.
     pub(crate) fn name_of_no_secret(&self) -> String {
-        format!("kubelease-check-{}", LeaseId::new(self.random()).random_part(0))
+        format!("kubelease-check-{}", LeaseId::new(self.random_bytes()).random_part(0))
     }
 }
 
 /// Returns the fault of a token, if there is one. A proxy between us and the API server may have
 /// answered.
-fn wrong(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
+fn token_fault(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
     let secret = lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
     let bound = secret.and_then(|secret| secret.uid.as_deref());
     let asked = &lease.audiences;
@@ -125,7 +130,7 @@ fn wrong(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
         Some("the token is of another account")
     } else if lease.account_uid.as_deref() != claims.account_uid() {
         Some("the token is of another account of that name")
-    } else if lease.mode == Mode::Existing && claims.secret_uid() != bound {
+    } else if lease.mode == LeaseMode::Existing && claims.secret_uid() != bound {
         Some("the token is not bound to the lease's Secret")
     } else if audiences.is_empty() || (!asked.is_empty() && audiences != asked.as_slice()) {
         Some("the token is for another audience")

@@ -1,6 +1,6 @@
 //! The audiences by which administrators log in: no lease is for one of them.
 
-use lease_core::{Audience, Identity, digest};
+use lease_core::{Audience, Identity, digest_texts};
 
 use crate::definitions::Definitions;
 use crate::{KeyValue, StoreError, record};
@@ -23,10 +23,10 @@ impl<'a, K: KeyValue> AdministratorAudiences<'a, K> {
     ///
     /// # Errors
     /// Fails if a mark cannot be written as a record.
-    pub fn marks(&self, identity: &Identity) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    pub fn mark_entries(&self, identity: &Identity) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let marks = identity.administrator_audiences().map(|audience| {
-            let key = mark(audience.as_str());
-            let value = record::write(&key, &identity.name)?;
+            let key = mark_key(audience.as_str());
+            let value = record::encode_record(&key, &identity.name)?;
             Ok((key, value))
         });
         marks.collect()
@@ -37,16 +37,16 @@ impl<'a, K: KeyValue> AdministratorAudiences<'a, K> {
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
     pub fn contains(&self, audience: &str) -> Result<bool, StoreError> {
-        if self.store.get(&mark(audience))?.is_none() {
+        if self.store.get(&mark_key(audience))?.is_none() {
             return Ok(false);
         }
         let is_it = |other: &Audience| other.as_str() == audience;
-        let identities = Definitions::<K, Identity>::new(self.store).all()?;
+        let identities = Definitions::<K, Identity>::new(self.store).list_all()?;
         Ok(identities.iter().any(|identity| identity.administrator_audiences().any(is_it)))
     }
 }
 
 /// The mark of an audience, which may be longer than a key.
-fn mark(audience: &str) -> String {
-    format!("administrator-audience.{}", digest(&[audience]))
+fn mark_key(audience: &str) -> String {
+    format!("administrator-audience.{}", digest_texts(&[audience]))
 }

@@ -22,10 +22,10 @@ pub use self::cursor::{AuditCursor, AuditCursorError, AuditVerifyCursor};
 pub use self::finding::AuditFinding;
 pub(crate) use self::marks::{forgotten_up_to, mark_keys, settled_up_to, write_settled};
 pub use self::page::{AuditPage, AuditQuery};
-pub(crate) use self::signed::{SignedKey, Stored};
+pub(crate) use self::signed::{SignedKey, SignedRecord};
 pub use self::tend::{AuditTended, AuditTimes};
 pub use self::verify::AuditVerification;
-use crate::{KeyValue, Log, Place, StoreError, Which, keys, record};
+use crate::{KeyValue, LeaseKey, Ledger, LedgerId, StoreError, keys, record};
 
 /// The audit events of a store: those of the general log, which it writes, and those of leases.
 pub struct AuditLog<'a, K> {
@@ -73,12 +73,12 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// Records an event in the general log: two durable writes. It is there once this returns.
     ///
     /// For what no other write goes with, such as a login or a refusal. Who changes a definition calls
-    /// [`prepare`](Self::prepare).
+    /// [`prepare_event`](Self::prepare_event).
     ///
     /// # Errors
     /// Fails if the store does not answer; the event may be there all the same.
-    pub fn record(&self, event: &AuditEvent) -> Result<AuditPlace, StoreError> {
-        let PreparedEvent { place, entry } = self.prepare(event)?;
+    pub fn record_event(&self, event: &AuditEvent) -> Result<AuditPlace, StoreError> {
+        let PreparedEvent { place, entry } = self.prepare_event(event)?;
         self.store.set_many(&[entry])?;
         Ok(place)
     }
@@ -90,8 +90,8 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; a number may be taken all the same.
-    pub fn prepare(&self, event: &AuditEvent) -> Result<PreparedEvent, StoreError> {
-        let place = AuditPlace::general(self.store.increment(COUNT)?);
+    pub fn prepare_event(&self, event: &AuditEvent) -> Result<PreparedEvent, StoreError> {
+        let place = AuditPlace::in_general_log(self.store.increment_counter(COUNT)?);
         Ok(PreparedEvent { place, entry: write_event(self.keys, place, event)? })
     }
 
@@ -102,9 +102,9 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
     pub fn all_logs(&self) -> Result<Vec<(AuditLogId, Option<DynamicSecretName>)>, StoreError> {
-        let leases = crate::leases::read_logs(self.store)?.into_iter();
+        let leases = crate::leases::read_ledgers(self.store)?.into_iter();
         let leases = leases
-            .map(|(number, Log { dynamic_secret, .. })| (number, dynamic_secret))
+            .map(|(number, Ledger { dynamic_secret, .. })| (number, dynamic_secret))
             .map(|(number, name)| (AuditLogId::Leases(number), Some(name)));
         Ok([(AuditLogId::General, None)].into_iter().chain(leases).collect())
     }
@@ -115,28 +115,28 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
     pub fn events_of_lease(&self, id: LeaseId) -> Result<Option<Vec<AuditRecord>>, StoreError> {
-        let key = keys::place(id);
+        let key = keys::location_key(id);
         let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
-        let Place { log, number } = record::read(&key, &bytes)?;
+        let LeaseKey { ledger: log, number } = record::decode_record(&key, &bytes)?;
         let mut events = vec![];
         let (mut slot, mut reads) = (Some(AuditSlot::End), 0);
         while let Some(at) = slot
             && events.len() < MAX_EVENTS
         {
             let place = AuditPlace::of_lease(log, number, at);
-            events.extend(self.event(place)?.into_record(place));
+            events.extend(self.read_event(place)?.into_record(place));
             slot = self.slot_before(place, &mut reads)?;
         }
         Ok(Some(events))
     }
 
-    fn event(&self, place: AuditPlace) -> Result<Stored<AuditEvent>, StoreError> {
-        SignedKey::event(place).read(self.store, self.keys)
+    fn read_event(&self, place: AuditPlace) -> Result<SignedRecord<AuditEvent>, StoreError> {
+        SignedKey::for_event(place).read_record(self.store, self.keys)
     }
 
     /// The last number that was given in a log.
-    fn head(&self, log: AuditLogId) -> Result<u64, StoreError> {
-        Ok(crate::counter::read(self.store, &count(log))?)
+    fn last_number(&self, log: AuditLogId) -> Result<u64, StoreError> {
+        Ok(crate::counter::read_counter(self.store, &counter_key(log))?)
     }
 }
 
@@ -154,13 +154,15 @@ impl PreparedEvent {
     }
 }
 
-impl Stored<AuditEvent> {
+impl SignedRecord<AuditEvent> {
     /// The event, if it can be read.
     fn into_record(self, place: AuditPlace) -> Option<AuditRecord> {
         match self {
-            Stored::Genuine(event) => Some(AuditRecord { place, event, is_genuine: true }),
-            Stored::Altered(Some(event)) => Some(AuditRecord { place, event, is_genuine: false }),
-            Stored::Altered(None) | Stored::Absent => None,
+            SignedRecord::Genuine(event) => Some(AuditRecord { place, event, is_genuine: true }),
+            SignedRecord::Altered(Some(event)) => {
+                Some(AuditRecord { place, event, is_genuine: false })
+            }
+            SignedRecord::Altered(None) | SignedRecord::Absent => None,
         }
     }
 }
@@ -171,20 +173,20 @@ pub(crate) fn write_event(
     place: AuditPlace,
     event: &AuditEvent,
 ) -> Result<(String, Vec<u8>), StoreError> {
-    SignedKey::event(place).write(keys, event)
+    SignedKey::for_event(place).sign_entry(keys, event)
 }
 
 /// The counter of a log.
-fn count(log: AuditLogId) -> String {
+fn counter_key(log: AuditLogId) -> String {
     match log {
         AuditLogId::General => COUNT.to_owned(),
-        AuditLogId::Leases(log) => keys::count(Which::Secret(log)),
+        AuditLogId::Leases(log) => keys::counter_key(LedgerId::DynamicSecret(log)),
     }
 }
 
 impl SignedKey {
     /// The key of an event.
-    pub(crate) fn event(place: AuditPlace) -> Self {
+    pub(crate) fn for_event(place: AuditPlace) -> Self {
         Self { kind: AuditRecordKind::Event, place: place.to_string() }
     }
 }

@@ -8,11 +8,11 @@ use crate::{KeyValue, StoreError, record};
 
 /// The last check of each target, under a key of its own: a slow check that wrote the target's record
 /// would bring back a credential that was replaced meanwhile.
-pub struct Checks<'a, K> {
+pub struct TargetChecks<'a, K> {
     store: &'a K,
 }
 
-impl<'a, K: KeyValue> Checks<'a, K> {
+impl<'a, K: KeyValue> TargetChecks<'a, K> {
     /// The checks in `store`.
     pub fn new(store: &'a K) -> Self {
         Self { store }
@@ -22,9 +22,9 @@ impl<'a, K: KeyValue> Checks<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn put(&self, target: &Target, check: &TargetCheck) -> Result<(), StoreError> {
-        let key = key(&target.name);
-        let value = record::write(&key, &Checked { of: target.updated_at, check })?;
+    pub fn put_check(&self, target: &Target, check: &TargetCheck) -> Result<(), StoreError> {
+        let key = check_key(&target.name);
+        let value = record::encode_record(&key, &CheckRecord { of: target.updated_at, check })?;
         Ok(self.store.set_many(&[(key, value)])?)
     }
 
@@ -32,21 +32,21 @@ impl<'a, K: KeyValue> Checks<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn last(&self, target: &Target) -> Result<Option<TargetCheck>, StoreError> {
-        let key = key(&target.name);
+    pub fn last_check(&self, target: &Target) -> Result<Option<TargetCheck>, StoreError> {
+        let key = check_key(&target.name);
         let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
-        let checked: Checked<TargetCheck> = record::read(&key, &bytes)?;
+        let checked: CheckRecord<TargetCheck> = record::decode_record(&key, &bytes)?;
         Ok((checked.of == target.updated_at).then_some(checked.check))
     }
 }
 
 /// Returns the key of a target's last check.
-pub(crate) fn key(name: &TargetName) -> String {
+pub(crate) fn check_key(name: &TargetName) -> String {
     format!("target-check.{name}")
 }
 
 #[derive(Serialize, Deserialize)]
-struct Checked<C> {
+struct CheckRecord<C> {
     /// When the target that was checked was last put.
     of: DateTime<Utc>,
     check: C,
@@ -54,7 +54,9 @@ struct Checked<C> {
 
 #[cfg(test)]
 mod tests {
-    use lease_core::{ApiServerUrl, ClusterCredential, Keyring, MasterKey, NONCE_BYTES, NewAuth};
+    use lease_core::{
+        ApiServerUrl, AuthDefinition, ClusterCredential, Keyring, MasterKey, NONCE_BYTES,
+    };
 
     use super::*;
     use crate::{Definitions, MemoryStore};
@@ -62,10 +64,10 @@ mod tests {
     fn target(second: i64) -> Target {
         let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
         let token = ClusterCredential::try_from("t0ken".to_owned()).expect("a good token");
-        Target::put(
+        Target::from_input(
             "prod".parse().expect("a good name"),
             ApiServerUrl::try_from("https://a.example".to_owned()).expect("a good url"),
-            NewAuth::Token(Some(token)),
+            AuthDefinition::Token(Some(token)),
             None,
             &Keyring::new(&key.expect("32 bytes"), &[]),
             [0; NONCE_BYTES],
@@ -77,7 +79,7 @@ mod tests {
     #[test]
     fn a_check_is_told_only_of_the_target_it_was_made_of() {
         let store = MemoryStore::default();
-        let checks = Checks::new(&store);
+        let checks = TargetChecks::new(&store);
         let check = TargetCheck {
             checked_at: DateTime::UNIX_EPOCH,
             reachable: true,
@@ -90,20 +92,20 @@ mod tests {
             cluster: None,
             dynamic_secrets: vec![],
         };
-        checks.put(&target(1), &check).expect("puts");
-        assert_eq!(checks.last(&target(1)).expect("reads"), Some(check));
-        assert_eq!(checks.last(&target(2)).expect("reads"), None, "the target was put anew");
+        checks.put_check(&target(1), &check).expect("puts");
+        assert_eq!(checks.last_check(&target(1)).expect("reads"), Some(check));
+        assert_eq!(checks.last_check(&target(2)).expect("reads"), None, "the target was put anew");
     }
 
     #[test]
     fn a_check_goes_with_its_target() {
         let store = MemoryStore::default();
         let targets = Definitions::new(&store);
-        targets.put(&target(1)).expect("puts");
-        let keys = store.keys();
+        targets.put_definition(&target(1)).expect("puts");
+        let keys = store.list_keys();
         let check = r#"{"v":2,"value":{}}"#.as_bytes().to_vec();
-        store.set_many(&[(key(&target(1).name), check)]).expect("writes");
-        assert!(targets.delete(&target(1).name).expect("deletes"));
-        assert_eq!(store.keys(), ["count.target"], "before: {keys:?}");
+        store.set_many(&[(check_key(&target(1).name), check)]).expect("writes");
+        assert!(targets.delete_definition(&target(1).name).expect("deletes"));
+        assert_eq!(store.list_keys(), ["count.target"], "before: {keys:?}");
     }
 }

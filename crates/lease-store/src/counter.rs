@@ -7,7 +7,7 @@ use crate::{KeyValue, KeyValueError};
 /// Incrementing by zero would tell too, but is a durable write. A counter's bytes differ by backend:
 /// SQLite keeps eight bytes, little-endian, and Redis decimal digits. Eight bytes that are all digits
 /// would be a count over 10^18, which is never reached, so the two cannot be mistaken.
-pub(crate) fn read<K: KeyValue>(store: &K, counter: &str) -> Result<u64, KeyValueError> {
+pub(crate) fn read_counter<K: KeyValue>(store: &K, counter: &str) -> Result<u64, KeyValueError> {
     let Some(bytes) = store.get(counter)? else { return Ok(0) };
     let decimal = || std::str::from_utf8(&bytes).ok()?.parse().ok();
     let binary = || bytes.as_slice().try_into().ok().map(u64::from_le_bytes);
@@ -37,7 +37,7 @@ mod tests {
             if let Some(bytes) = &bytes {
                 store.set_many(&[("c".to_owned(), bytes.clone())]).expect("writes");
             }
-            assert_eq!(read(&store, "c").ok(), count, "{bytes:?}");
+            assert_eq!(read_counter(&store, "c").ok(), count, "{bytes:?}");
         }
     }
 }

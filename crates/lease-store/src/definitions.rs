@@ -6,10 +6,10 @@ use lease_core::{DynamicSecret, DynamicSecretName, Identity, IdentityName, Targe
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyValue, Log, StoreError, checks, clusters, counter, keys, record, tokens};
+use crate::{KeyValue, Ledger, StoreError, checks, clusters, counter, keys, record, tokens};
 
 /// Something that is defined by an administrator and has a name.
-pub trait Definition: Serialize + DeserializeOwned {
+pub trait StoredDefinition: Serialize + DeserializeOwned {
     /// The type of its name.
     type Name: AsRef<str> + ?Sized;
 
@@ -23,7 +23,7 @@ pub trait Definition: Serialize + DeserializeOwned {
     ///
     /// # Errors
     /// Fails if it cannot be written.
-    fn lasting(&self, _number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+    fn lasting_record(&self, _number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         Ok(None)
     }
 
@@ -31,12 +31,15 @@ pub trait Definition: Serialize + DeserializeOwned {
     ///
     /// # Errors
     /// Fails if it cannot be read.
-    fn outlived(_number: u64, _bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+    fn outlived_record(
+        _number: u64,
+        _bytes: &[u8],
+    ) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         Ok(None)
     }
 
     /// The keys of what is kept about the definition of this name and number, and goes when it goes.
-    fn satellites(_name: &Self::Name, _number: u64) -> Vec<String> {
+    fn satellite_keys(_name: &Self::Name, _number: u64) -> Vec<String> {
         Vec::new()
     }
 }
@@ -49,14 +52,14 @@ pub struct Definitions<'a, K, D> {
 
 /// A part of a list.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Page<D> {
+pub struct DefinitionPage<D> {
     /// The definitions, in the order in which they were first put.
     pub items: Vec<D>,
     /// The number at which the next part begins; absent at the end of the list.
     pub next: Option<u64>,
 }
 
-impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
+impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
     /// The definitions of this kind in `store`.
     pub fn new(store: &'a K) -> Self {
         Self { store, kind: PhantomData }
@@ -77,7 +80,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer; the definition may be there all the same.
-    pub fn put(&self, definition: &D) -> Result<u64, StoreError> {
+    pub fn put_definition(&self, definition: &D) -> Result<u64, StoreError> {
         self.put_with(definition, &[])
     }
 
@@ -91,37 +94,37 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
         riding: &[(String, Vec<u8>)],
     ) -> Result<u64, StoreError> {
         let name = definition.name().as_ref();
-        let key = Self::key(name);
+        let key = Self::name_key(name);
         let mut known = self.find(name)?.map(|entry| entry.number);
         loop {
             let (number, is_new) = match known.take() {
-                Some(number) if self.lasts(definition, number)? => (number, false),
-                _ => (self.store.increment(&Self::counter())?, true),
+                Some(number) if self.has_lasting_record(definition, number)? => (number, false),
+                _ => (self.store.increment_counter(&Self::counter_key())?, true),
             };
-            let value = record::write(&key, &Entry { number, definition })?;
+            let value = record::encode_record(&key, &DefinitionEntry { number, definition })?;
             // Both, even if the number was listed already: a deletion may come between.
-            let slot = (Self::slot(number), name.as_bytes().to_vec());
+            let slot = (Self::slot_key(number), name.as_bytes().to_vec());
             let mut entries = vec![slot, (key.clone(), value)];
             entries.extend_from_slice(riding);
             if is_new {
-                entries.extend(definition.lasting(number)?);
+                entries.extend(definition.lasting_record(number)?);
             }
             self.store.set_many(&entries)?;
             // What goes with a number goes with it for ever. A deletion says so first and deletes then, and
             // we have written first and look now: one of us sees the other.
-            if self.lasts(definition, number)? {
+            if self.has_lasting_record(definition, number)? {
                 return Ok(number);
             }
-            self.store.delete_many(&[Self::slot(number)])?;
+            self.store.delete_many(&[Self::slot_key(number)])?;
         }
     }
 
     /// Returns true if the record that outlives a definition of this number is there, and was not
     /// given up.
-    fn lasts(&self, definition: &D, number: u64) -> Result<bool, StoreError> {
-        let Some((key, _)) = definition.lasting(number)? else { return Ok(true) };
+    fn has_lasting_record(&self, definition: &D, number: u64) -> Result<bool, StoreError> {
+        let Some((key, _)) = definition.lasting_record(number)? else { return Ok(true) };
         let Some(bytes) = self.store.get(&key)? else { return Ok(false) };
-        let outlived = D::outlived(number, &bytes)?;
+        let outlived = D::outlived_record(number, &bytes)?;
         Ok(outlived.is_none_or(|(_, outlived)| outlived != bytes))
     }
 
@@ -129,7 +132,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn entry(&self, name: &D::Name) -> Result<Option<(u64, D)>, StoreError> {
+    pub fn get_entry(&self, name: &D::Name) -> Result<Option<(u64, D)>, StoreError> {
         Ok(self.find(name.as_ref())?.map(|entry| (entry.number, entry.definition)))
     }
 
@@ -137,7 +140,7 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer; the definition may be gone all the same.
-    pub fn delete(&self, name: &D::Name) -> Result<bool, StoreError> {
+    pub fn delete_definition(&self, name: &D::Name) -> Result<bool, StoreError> {
         self.delete_with(name, &[])
     }
 
@@ -154,16 +157,16 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ) -> Result<bool, StoreError> {
         let Some(entry) = self.find(name.as_ref())? else { return Ok(false) };
         let mut entries = riding.to_vec();
-        if let Some((key, _)) = entry.definition.lasting(entry.number)?
+        if let Some((key, _)) = entry.definition.lasting_record(entry.number)?
             && let Some(bytes) = self.store.get(&key)?
         {
-            entries.extend(D::outlived(entry.number, &bytes)?);
+            entries.extend(D::outlived_record(entry.number, &bytes)?);
         }
         if !entries.is_empty() {
             self.store.set_many(&entries)?;
         }
-        let mut keys = vec![Self::key(name.as_ref()), Self::slot(entry.number)];
-        keys.extend(D::satellites(name, entry.number));
+        let mut keys = vec![Self::name_key(name.as_ref()), Self::slot_key(entry.number)];
+        keys.extend(D::satellite_keys(name, entry.number));
         self.store.delete_many(&keys)?;
         Ok(true)
     }
@@ -172,36 +175,36 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn list(&self, from: u64, limit: usize) -> Result<Page<D>, StoreError> {
-        let last = counter::read(self.store, &Self::counter())?;
+    pub fn list_page(&self, from: u64, limit: usize) -> Result<DefinitionPage<D>, StoreError> {
+        let last = counter::read_counter(self.store, &Self::counter_key())?;
         let mut items = Vec::new();
         for number in from.max(1)..=last {
-            if let Some(definition) = self.numbered(number)? {
+            if let Some(definition) = self.get_by_number(number)? {
                 if items.len() == limit {
-                    return Ok(Page { items, next: Some(number) });
+                    return Ok(DefinitionPage { items, next: Some(number) });
                 }
                 items.push(definition);
             }
         }
-        Ok(Page { items, next: None })
+        Ok(DefinitionPage { items, next: None })
     }
 
     /// Every definition.
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn all(&self) -> Result<Vec<D>, StoreError> {
-        Ok(self.list(1, usize::MAX)?.items)
+    pub fn list_all(&self) -> Result<Vec<D>, StoreError> {
+        Ok(self.list_page(1, usize::MAX)?.items)
     }
 
     /// Every definition with its number.
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn entries(&self) -> Result<Vec<(u64, D)>, StoreError> {
-        let last = counter::read(self.store, &Self::counter())?;
+    pub fn list_entries(&self) -> Result<Vec<(u64, D)>, StoreError> {
+        let last = counter::read_counter(self.store, &Self::counter_key())?;
         let numbered = |number| {
-            let definition = self.numbered(number).transpose()?;
+            let definition = self.get_by_number(number).transpose()?;
             Some(definition.map(|definition| (number, definition)))
         };
         (1..=last).filter_map(numbered).collect()
@@ -211,11 +214,11 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn numbers(&self) -> Result<Vec<u64>, StoreError> {
-        let last = counter::read(self.store, &Self::counter())?;
+    pub fn list_numbers(&self) -> Result<Vec<u64>, StoreError> {
+        let last = counter::read_counter(self.store, &Self::counter_key())?;
         let mut numbers = vec![];
         for number in 1..=last {
-            if self.store.get(&Self::slot(number))?.is_some() {
+            if self.store.get(&Self::slot_key(number))?.is_some() {
                 numbers.push(number);
             }
         }
@@ -226,33 +229,33 @@ impl<'a, K: KeyValue, D: Definition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn numbered(&self, number: u64) -> Result<Option<D>, StoreError> {
-        let Some(name) = self.store.get(&Self::slot(number))? else { return Ok(None) };
+    pub fn get_by_number(&self, number: u64) -> Result<Option<D>, StoreError> {
+        let Some(name) = self.store.get(&Self::slot_key(number))? else { return Ok(None) };
         let entry = self.find(&String::from_utf8_lossy(&name))?;
         // Two replicas that put one new name at once give it two numbers; the record says which counts.
         Ok(entry.filter(|entry| entry.number == number).map(|entry| entry.definition))
     }
 
-    fn find(&self, name: &str) -> Result<Option<Entry<D>>, StoreError> {
-        let key = Self::key(name);
-        self.store.get(&key)?.map(|bytes| record::read(&key, &bytes)).transpose()
+    fn find(&self, name: &str) -> Result<Option<DefinitionEntry<D>>, StoreError> {
+        let key = Self::name_key(name);
+        self.store.get(&key)?.map(|bytes| record::decode_record(&key, &bytes)).transpose()
     }
 
-    fn key(name: &str) -> String {
+    fn name_key(name: &str) -> String {
         format!("{}.{name}", D::KIND)
     }
 
-    fn slot(number: u64) -> String {
+    fn slot_key(number: u64) -> String {
         format!("{}-list.{number}", D::KIND)
     }
 
     /// Returns the key of the counter that numbers new definitions.
-    pub(crate) fn counter() -> String {
+    pub(crate) fn counter_key() -> String {
         format!("count.{}", D::KIND)
     }
 }
 
-impl Definition for Target {
+impl StoredDefinition for Target {
     type Name = TargetName;
     const KIND: &'static str = "target";
 
@@ -260,12 +263,12 @@ impl Definition for Target {
         &self.name
     }
 
-    fn satellites(name: &TargetName, _number: u64) -> Vec<String> {
-        vec![checks::key(name), clusters::key(name)]
+    fn satellite_keys(name: &TargetName, _number: u64) -> Vec<String> {
+        vec![checks::check_key(name), clusters::cluster_key(name)]
     }
 }
 
-impl Definition for Identity {
+impl StoredDefinition for Identity {
     type Name = IdentityName;
     const KIND: &'static str = "identity";
 
@@ -273,12 +276,12 @@ impl Definition for Identity {
         &self.name
     }
 
-    fn satellites(_name: &IdentityName, number: u64) -> Vec<String> {
+    fn satellite_keys(_name: &IdentityName, number: u64) -> Vec<String> {
         vec![tokens::all_revoked(number)]
     }
 }
 
-impl Definition for DynamicSecret {
+impl StoredDefinition for DynamicSecret {
     type Name = DynamicSecretName;
     const KIND: &'static str = "dynamic-secret";
 
@@ -286,23 +289,23 @@ impl Definition for DynamicSecret {
         &self.name
     }
 
-    fn lasting(&self, number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
-        let key = keys::log(number);
-        let value = record::write(&key, &Log::of(self))?;
+    fn lasting_record(&self, number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        let key = keys::ledger_key(number);
+        let value = record::encode_record(&key, &Ledger::from_dynamic_secret(self))?;
         Ok(Some((key, value)))
     }
 
-    fn outlived(number: u64, bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, StoreError> {
-        let key = keys::log(number);
-        let log: Log = record::read(&key, bytes)?;
-        let value = record::write(&key, &Log { retired: true, ..log })?;
+    fn outlived_record(number: u64, bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        let key = keys::ledger_key(number);
+        let log: Ledger = record::decode_record(&key, bytes)?;
+        let value = record::encode_record(&key, &Ledger { retired: true, ..log })?;
         Ok(Some((key, value)))
     }
 }
 
 /// A definition with its number in the list.
 #[derive(Serialize, Deserialize)]
-struct Entry<D> {
+struct DefinitionEntry<D> {
     number: u64,
     definition: D,
 }

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::{KeyValue, StoreError, counter, record};
 
 /// The keys of a store that are to be deleted one day.
-pub struct Expiring<'a, K> {
+pub struct ExpiringKeys<'a, K> {
     store: &'a K,
 }
 
 /// Keys that are deleted together.
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct ExpiringEntry {
     keys: Vec<String>,
     at: DateTime<Utc>,
 }
@@ -24,7 +24,7 @@ struct Entry {
 #[derive(Clone, Copy)]
 struct Queue(&'static str, TimeDelta);
 
-impl<'a, K: KeyValue> Expiring<'a, K> {
+impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
     /// The keys of `store` that are to be deleted one day.
     pub fn new(store: &'a K) -> Self {
         Self { store }
@@ -35,7 +35,7 @@ impl<'a, K: KeyValue> Expiring<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; both may be written all the same, or neither.
-    pub fn register(
+    pub fn register_keys(
         &self,
         keys: Vec<String>,
         mut entries: Vec<(String, Vec<u8>)>,
@@ -44,10 +44,10 @@ impl<'a, K: KeyValue> Expiring<'a, K> {
     ) -> Result<(), StoreError> {
         // What is to stay longer than the longest queue keeps it would be deleted too soon.
         let queue = QUEUES.into_iter().find(|queue| now + queue.1 >= at).unwrap_or(LONGEST);
-        let number = self.store.increment(&queue.count())?;
-        let key = queue.entry(number);
-        let entry = Entry { keys, at: now + queue.1 };
-        entries.push((key.clone(), record::write(&key, &entry)?));
+        let number = self.store.increment_counter(&queue.counter_key())?;
+        let key = queue.entry_key(number);
+        let entry = ExpiringEntry { keys, at: now + queue.1 };
+        entries.push((key.clone(), record::encode_record(&key, &entry)?));
         Ok(self.store.set_many(&entries)?)
     }
 
@@ -58,27 +58,28 @@ impl<'a, K: KeyValue> Expiring<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; what was deleted stays so.
-    pub fn forget(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub fn delete_expired(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         QUEUES.into_iter().try_fold(0, |sum, queue| Ok(sum + self.forget_of(queue, now)?))
     }
 
     fn forget_of(&self, queue: Queue, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        let head = counter::read(self.store, &queue.count())?;
+        let head = counter::read_counter(self.store, &queue.counter_key())?;
         if head == 0 {
             return Ok(0);
         }
-        let mark = queue.mark();
-        let done = self.store.get(&mark)?.map(|bytes| record::read(&mark, &bytes)).transpose()?;
+        let mark = queue.mark_key();
+        let done =
+            self.store.get(&mark)?.map(|bytes| record::decode_record(&mark, &bytes)).transpose()?;
         let done: u64 = done.unwrap_or(0);
         let last = head.min(done.saturating_add(EXAMINED));
         let (mut next, mut keys, mut forgotten) = (done, vec![], 0);
         let mut only_holes = true;
         for number in done + 1..=last {
-            let key = queue.entry(number);
+            let key = queue.entry_key(number);
             // A hole is of somebody who is just writing, or died at it: it is passed over with the next entry
             // whose time is over, which is kept for so long that nobody is writing any more.
             let Some(bytes) = self.store.get(&key)? else { continue };
-            let entry: Entry = record::read(&key, &bytes)?;
+            let entry: ExpiringEntry = record::decode_record(&key, &bytes)?;
             only_holes = false;
             if entry.at > now || forgotten == FORGOTTEN {
                 break;
@@ -98,7 +99,7 @@ impl<'a, K: KeyValue> Expiring<'a, K> {
             self.store.delete_many(&keys)?;
         }
         // Written last: should this stop before, what is deleted is looked for again and is not there.
-        let value = record::write(&mark, &next)?;
+        let value = record::encode_record(&mark, &next)?;
         self.store.set_many(&[(mark, value)])?;
         Ok(next - done)
     }
@@ -106,17 +107,17 @@ impl<'a, K: KeyValue> Expiring<'a, K> {
 
 impl Queue {
     /// The counter of its entries.
-    fn count(self) -> String {
+    fn counter_key(self) -> String {
         format!("count.expiring.{}", self.0)
     }
 
     /// Returns the key of one entry.
-    fn entry(self, number: u64) -> String {
+    fn entry_key(self, number: u64) -> String {
         format!("expiring.{}.{number}", self.0)
     }
 
     /// The number up to which all entries are deleted.
-    fn mark(self) -> String {
+    fn mark_key(self) -> String {
         format!("expired.{}", self.0)
     }
 }

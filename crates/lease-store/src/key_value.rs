@@ -28,7 +28,7 @@ pub trait KeyValue {
     ///
     /// # Errors
     /// Fails if the store does not answer; the count may have grown.
-    fn increment(&self, counter: &str) -> Result<u64, KeyValueError>;
+    fn increment_counter(&self, counter: &str) -> Result<u64, KeyValueError>;
 }
 
 /// The store did not answer. The text is the backend's own: it goes to the log, never to a caller.

@@ -5,102 +5,102 @@
 
 use lease_core::LeaseId;
 
-use crate::Which;
-use crate::claims::ClaimKey;
+use crate::LedgerId;
+use crate::reservations::ReservationKey;
 
-/// The last number given in a log.
-pub(crate) fn count(log: Which) -> String {
-    match log {
-        Which::Secret(number) => format!("count.leases.{number}"),
-        Which::Work => "count.work".to_owned(),
-        Which::Identity(identity) => format!("count.identity-leases.{identity}"),
+/// The last number given in a ledger.
+pub(crate) fn counter_key(ledger: LedgerId) -> String {
+    match ledger {
+        LedgerId::DynamicSecret(number) => format!("count.leases.{number}"),
+        LedgerId::PendingRevocations => "count.work".to_owned(),
+        LedgerId::Identity(identity) => format!("count.identity-leases.{identity}"),
     }
 }
 
-/// The record of a log: which dynamic secret it belongs to.
-pub(crate) fn log(number: u64) -> String {
+/// The record of a ledger: which dynamic secret it belongs to.
+pub(crate) fn ledger_key(number: u64) -> String {
     format!("log.{number}")
 }
 
 /// The record under a number: a lease, or the id of one that a sweep has to go on with.
-pub(crate) fn record(log: Which, number: u64) -> String {
-    match log {
-        Which::Secret(log) => format!("lease.{log}.{number}"),
-        Which::Work => format!("work.{number}"),
-        Which::Identity(identity) => format!("identity-lease.{identity}.{number}"),
+pub(crate) fn record_key(ledger: LedgerId, number: u64) -> String {
+    match ledger {
+        LedgerId::DynamicSecret(ledger) => format!("lease.{ledger}.{number}"),
+        LedgerId::PendingRevocations => format!("work.{number}"),
+        LedgerId::Identity(identity) => format!("identity-lease.{identity}.{number}"),
     }
 }
 
 /// That a number is void: whoever took it and finds this has come too late.
-pub(crate) fn void(log: Which, number: u64) -> String {
-    match log {
-        Which::Secret(log) => format!("void.{log}.{number}"),
-        Which::Work => format!("void.work.{number}"),
-        Which::Identity(identity) => format!("void.identity-{identity}.{number}"),
+pub(crate) fn void_key(ledger: LedgerId, number: u64) -> String {
+    match ledger {
+        LedgerId::DynamicSecret(ledger) => format!("void.{ledger}.{number}"),
+        LedgerId::PendingRevocations => format!("void.work.{number}"),
+        LedgerId::Identity(identity) => format!("void.identity-{identity}.{number}"),
     }
 }
 
-/// A node of a log's summary: level 0 is next to the numbers, 2 above all.
-pub(crate) fn summary(log: Which, level: u8, index: u64) -> String {
-    match log {
-        Which::Secret(log) => format!("summary.{log}.{level}.{index}"),
-        Which::Work => format!("summary.work.{level}.{index}"),
-        Which::Identity(identity) => format!("summary.identity-{identity}.{level}.{index}"),
+/// A node of a ledger's summary: level 0 is next to the numbers, 2 above all.
+pub(crate) fn index_node_key(ledger: LedgerId, level: u8, index: u64) -> String {
+    match ledger {
+        LedgerId::DynamicSecret(ledger) => format!("summary.{ledger}.{level}.{index}"),
+        LedgerId::PendingRevocations => format!("summary.work.{level}.{index}"),
+        LedgerId::Identity(identity) => format!("summary.identity-{identity}.{level}.{index}"),
     }
 }
 
 /// Under which number a lease is.
-pub(crate) fn place(id: LeaseId) -> String {
+pub(crate) fn location_key(id: LeaseId) -> String {
     format!("place.{id}")
 }
 
 /// That the end of a lease is decided.
-pub(crate) fn closing(id: LeaseId) -> String {
+pub(crate) fn closing_key(id: LeaseId) -> String {
     format!("closing.{id}")
 }
 
 /// That a lease has ended.
-pub(crate) fn ended(id: LeaseId) -> String {
+pub(crate) fn ended_key(id: LeaseId) -> String {
     format!("ended.{id}")
 }
 
 /// The fence before which an issuer must have confirmed.
-pub(crate) fn issue_fence(id: LeaseId) -> String {
+pub(crate) fn issue_fence_key(id: LeaseId) -> String {
     format!("fence.issue.{id}")
 }
 
 /// The fence before which a renewer must have confirmed.
-pub(crate) fn end_fence(id: LeaseId) -> String {
+pub(crate) fn end_fence_key(id: LeaseId) -> String {
     format!("fence.end.{id}")
 }
 
 /// The last number given to a renewal of a lease.
-pub(crate) fn renewals(id: LeaseId) -> String {
+pub(crate) fn renewal_counter_key(id: LeaseId) -> String {
     format!("count.renewals.{id}")
 }
 
 /// The record of one renewal of a lease.
-pub(crate) fn renewal(id: LeaseId, number: u64) -> String {
+pub(crate) fn renewal_key(id: LeaseId, number: u64) -> String {
     format!("renewal.{id}.{number}")
 }
 
 /// The counter of those who have claimed one generation of an `Idempotency-Key`.
-pub(crate) fn claims(key: &ClaimKey, generation: u64) -> String {
+pub(crate) fn reservation_counter_key(key: &ReservationKey, generation: u64) -> String {
     format!("count.claims.{key}.{generation}")
 }
 
 /// The lease of one generation of an `Idempotency-Key`.
-pub(crate) fn claim(key: &ClaimKey, generation: u64) -> String {
+pub(crate) fn reservation_key(key: &ReservationKey, generation: u64) -> String {
     format!("claim.{key}.{generation}")
 }
 
 /// That one generation of an `Idempotency-Key` is given up.
-pub(crate) fn claim_fence(key: &ClaimKey, generation: u64) -> String {
+pub(crate) fn reservation_fence_key(key: &ReservationKey, generation: u64) -> String {
     format!("fence.claim.{key}.{generation}")
 }
 
 /// Since when one generation of an `Idempotency-Key` has been seen to be claimed without a lease.
-pub(crate) fn claim_noticed(key: &ClaimKey, generation: u64) -> String {
+pub(crate) fn reservation_rival_key(key: &ReservationKey, generation: u64) -> String {
     format!("claim-noticed.{key}.{generation}")
 }
 

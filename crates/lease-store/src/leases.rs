@@ -1,4 +1,4 @@
-//! Leases: numbered in the log of their dynamic secret, found by id, ended by a sweep or by hand.
+//! Leases: numbered in the ledger of their dynamic secret, found by id, ended by a sweep or by hand.
 //!
 //! The layout and its three rules (fences, summaries, the cap) are told in `docs/store.md`.
 
@@ -6,11 +6,11 @@ mod adopt;
 mod end;
 mod events;
 mod give_up;
-mod held;
 mod issue;
+mod ledgers;
 mod list;
-mod logs;
 mod renew;
+mod stored_lease;
 mod sweep;
 mod times;
 
@@ -21,15 +21,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::events::RenewalOutcome;
-pub use self::held::Held;
-pub(crate) use self::held::Record;
-pub use self::issue::{FenceError, NumberError, Numbered, Share};
+pub use self::issue::{FenceError, NumberError, ReservedNumber, ReservedShare};
+pub use self::ledgers::Ledger;
+pub(crate) use self::ledgers::read_ledgers;
 pub use self::list::LeasePage;
-pub use self::logs::Log;
-pub(crate) use self::logs::read_logs;
-pub use self::renew::Renewal;
-pub use self::sweep::{Batch, Summary, Task};
-pub use self::times::{Clocks, Times};
+pub use self::renew::PendingRenewal;
+pub(crate) use self::stored_lease::LeaseRecord;
+pub use self::stored_lease::StoredLease;
+pub use self::sweep::{BatchOutcome, EndTask, SweepBatch};
+pub use self::times::{Clocks, SweepTimes};
 use crate::{Auditor, KeyValue, StoreError, record};
 
 /// The leases of all dynamic secrets. Whatever is recorded of one is recorded with its audit event.
@@ -40,24 +40,25 @@ pub struct Leases<'a, K> {
     pending: RefCell<Vec<(String, AuditPlace, AuditEvent)>>,
 }
 
-/// The place of a lease in the store: its log, and its number there.
+/// The place of a lease in the store: its ledger, and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place {
-    /// The log of its dynamic secret.
-    pub log: u64,
-    /// The number of the lease in the log.
+pub struct LeaseKey {
+    /// The ledger of its dynamic secret.
+    #[serde(rename = "log")]
+    pub ledger: u64,
+    /// The number of the lease in the ledger.
     pub number: u64,
 }
 
-/// A log: something that has numbers, which are looked at when their time comes.
+/// A ledger: something that has numbers, which are looked at when their time comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum LedgerId {
     /// The leases of one dynamic secret.
-    Secret(u64),
+    DynamicSecret(u64),
     /// The revocations that could not be finished.
-    Work,
+    PendingRevocations,
     /// The leases of the identity of this number, of which only so many may live. Each entry names a lease, which
-    /// has a number in the log of its dynamic secret too.
+    /// has a number in the ledger of its dynamic secret too.
     Identity(u64),
 }
 
@@ -67,8 +68,11 @@ impl<'a, K: KeyValue> Leases<'a, K> {
         Self { store, auditor, pending: RefCell::default() }
     }
 
-    pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
-        self.store.get(key)?.map(|bytes| record::read(key, &bytes)).transpose()
+    pub(crate) fn read_value<T: DeserializeOwned>(
+        &self,
+        key: &str,
+    ) -> Result<Option<T>, StoreError> {
+        self.store.get(key)?.map(|bytes| record::decode_record(key, &bytes)).transpose()
     }
 
     fn is_there(&self, key: &str) -> Result<bool, StoreError> {
@@ -89,8 +93,8 @@ impl<'a, K: KeyValue> Leases<'a, K> {
         Ok(())
     }
 
-    fn write<T: Serialize>(&self, key: String, value: &T) -> Result<(), StoreError> {
-        let value = record::write(&key, value)?;
+    fn write_value<T: Serialize>(&self, key: String, value: &T) -> Result<(), StoreError> {
+        let value = record::encode_record(&key, value)?;
         Ok(self.store.set_many(&[(key, value)])?)
     }
 }

@@ -12,19 +12,19 @@
 //! use lease_store::{KeyValue, MemoryStore};
 //!
 //! let store = MemoryStore::default();
-//! assert_eq!(store.increment("count.leases.1")?, 1);
-//! assert_eq!(store.increment("count.leases.1")?, 2);
+//! assert_eq!(store.increment_counter("count.leases.1")?, 1);
+//! assert_eq!(store.increment_counter("count.leases.1")?, 2);
 //! # Ok::<(), lease_store::KeyValueError>(())
 //! ```
 
 mod administrator_audiences;
 mod audit;
 mod checks;
-mod claims;
 mod clusters;
 mod counter;
 mod definitions;
 mod expiring;
+mod index;
 mod key_value;
 mod keys;
 mod leases;
@@ -35,9 +35,9 @@ mod overlay;
 mod passes;
 mod rates;
 mod record;
+mod reservations;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
-mod summary;
 mod tokens;
 
 pub use administrator_audiences::AdministratorAudiences;
@@ -45,21 +45,25 @@ pub use audit::{
     AuditCursor, AuditCursorError, AuditFinding, AuditLog, AuditPage, AuditQuery, AuditRecord,
     AuditTended, AuditTimes, AuditVerification, AuditVerifyCursor, Auditor, PreparedEvent,
 };
-pub use checks::Checks;
-pub use claims::{Claim, ClaimKey, ClaimKeyError, Claimed, Claiming};
-pub use clusters::{Accounts, Clusters};
-pub use definitions::{Definition, Definitions, Page};
-pub use expiring::Expiring;
+pub use checks::TargetChecks;
+pub use clusters::{KnownClusters, ServiceAccountUidCache};
+pub use definitions::{DefinitionPage, Definitions, StoredDefinition};
+pub use expiring::ExpiringKeys;
 pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
-    Batch, Clocks, FenceError, Held, LeasePage, Leases, Log, NumberError, Numbered, Place, Renewal,
-    RenewalOutcome, Share, Summary, Task, Times, Which,
+    BatchOutcome, Clocks, EndTask, FenceError, LeaseKey, LeasePage, Leases, Ledger, LedgerId,
+    NumberError, PendingRenewal, RenewalOutcome, ReservedNumber, ReservedShare, StoredLease,
+    SweepBatch, SweepTimes,
 };
 pub use login_slots::{LoginSlot, LoginSlots};
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};
 pub use overlay::Overlay;
 pub use passes::{Pass, Passes};
-pub use rates::{Rates, Recording, RefusalLimit};
+pub use rates::{Rates, RefusalLimit, RefusalRecording};
 pub use record::StoreError;
-pub use tokens::{TokenState, Tokens};
+pub use reservations::{
+    AnsweredRequest, IdempotencyReservation, ReservationKey, ReservationKeyError,
+    ReservationOutcome,
+};
+pub use tokens::{AccessTokens, TokenState};

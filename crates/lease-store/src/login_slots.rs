@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Expiring, KeyValue, StoreError, counter};
+use crate::{ExpiringKeys, KeyValue, StoreError, counter};
 
 /// The logins that `store` counts.
 pub struct LoginSlots<'a, K> {
@@ -16,13 +16,13 @@ pub struct LoginSlots<'a, K> {
 /// The place of one login among those of its client in one minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginSlot {
-    counts: Counts,
+    counts: LoginCounters,
     number: u64,
 }
 
 /// Counters of one client in one minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Counts {
+struct LoginCounters {
     /// All slots that were taken.
     taken: String,
     /// Those of them that were given back.
@@ -42,23 +42,28 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn failures(&self, client: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        Ok(counter::read(self.store, &Counts::of(client, now).failed)?)
+    pub fn count_failures(&self, client: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(counter::read_counter(self.store, &LoginCounters::for_client(client, now).failed)?)
     }
 
     /// Takes a slot: one durable write, two more for the first of a minute.
     ///
     /// # Errors
     /// Fails if the store does not answer; the slot may be taken all the same, for the rest of the minute.
-    pub fn take(&self, client: &str, now: DateTime<Utc>) -> Result<LoginSlot, StoreError> {
-        let counts = Counts::of(client, now);
-        if counter::read(self.store, &counts.taken)? == 0 {
+    pub fn take_slot(&self, client: &str, now: DateTime<Utc>) -> Result<LoginSlot, StoreError> {
+        let counts = LoginCounters::for_client(client, now);
+        if counter::read_counter(self.store, &counts.taken)? == 0 {
             // Registered before there is a count: should this stop between, there is nothing to forget.
-            let Counts { taken, returned, failed } = counts.clone();
+            let LoginCounters { taken, returned, failed } = counts.clone();
             let end = now + TimeDelta::minutes(2);
-            Expiring::new(self.store).register(vec![taken, returned, failed], vec![], now, end)?;
+            ExpiringKeys::new(self.store).register_keys(
+                vec![taken, returned, failed],
+                vec![],
+                now,
+                end,
+            )?;
         }
-        let number = self.store.increment(&counts.taken)?;
+        let number = self.store.increment_counter(&counts.taken)?;
         Ok(LoginSlot { counts, number })
     }
 
@@ -69,7 +74,7 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     pub fn may_go_on(&self, slot: &LoginSlot, limit: u32) -> Result<bool, StoreError> {
         let limit = u64::from(limit);
         Ok(slot.number <= limit
-            || slot.number <= limit + counter::read(self.store, &slot.counts.returned)?)
+            || slot.number <= limit + counter::read_counter(self.store, &slot.counts.returned)?)
     }
 
     /// Gives the slot of a login back that has not failed, and that was allowed to go on: one durable write.
@@ -79,7 +84,7 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     /// # Errors
     /// Fails if the store does not answer; the slot may be taken for the rest of the minute.
     pub fn give_back(&self, slot: &LoginSlot) -> Result<(), StoreError> {
-        self.store.increment(&slot.counts.returned)?;
+        self.store.increment_counter(&slot.counts.returned)?;
         Ok(())
     }
 
@@ -87,14 +92,14 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; it is kept all the same.
-    pub fn keep(&self, slot: &LoginSlot) -> Result<(), StoreError> {
-        self.store.increment(&slot.counts.failed)?;
+    pub fn keep_slot(&self, slot: &LoginSlot) -> Result<(), StoreError> {
+        self.store.increment_counter(&slot.counts.failed)?;
         Ok(())
     }
 }
 
-impl Counts {
-    fn of(client: &str, now: DateTime<Utc>) -> Self {
+impl LoginCounters {
+    fn for_client(client: &str, now: DateTime<Utc>) -> Self {
         let minute = now.timestamp().div_euclid(60);
         let count = |what| format!("count.logins-{what}.{client}.{minute}");
         Self { taken: count("taken"), returned: count("returned"), failed: count("failed") }

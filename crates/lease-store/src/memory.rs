@@ -17,13 +17,13 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// Returns the number of keys that were read.
     #[must_use]
-    pub fn reads(&self) -> usize {
+    pub fn read_count(&self) -> usize {
         self.reads.get()
     }
 
     /// Returns the number of durable writes.
     #[must_use]
-    pub fn writes(&self) -> usize {
+    pub fn write_count(&self) -> usize {
         self.writes.get()
     }
 
@@ -34,27 +34,27 @@ impl MemoryStore {
 
     /// All keys, in order.
     #[must_use]
-    pub fn keys(&self) -> Vec<String> {
+    pub fn list_keys(&self) -> Vec<String> {
         self.entries.borrow().keys().cloned().collect()
     }
 
     /// All that is in it.
     #[must_use]
-    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+    pub fn all_contents(&self) -> BTreeMap<String, Vec<u8>> {
         self.entries.borrow().clone()
     }
 
     /// Has it hold this and nothing else, as after a loss, or where a copy is put back.
-    pub fn replace(&self, contents: BTreeMap<String, Vec<u8>>) {
+    pub fn replace_contents(&self, contents: BTreeMap<String, Vec<u8>>) {
         *self.entries.borrow_mut() = contents;
     }
 
-    fn answer(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
+    fn answer_read(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
         if self.down.get() { Err(KeyValueError("down".to_owned())) } else { Ok(&self.entries) }
     }
 
-    fn write(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
-        let entries = self.answer()?;
+    fn answer_write(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
+        let entries = self.answer_read()?;
         self.writes.set(self.writes.get() + 1);
         Ok(entries)
     }
@@ -62,26 +62,26 @@ impl MemoryStore {
 
 impl KeyValue for MemoryStore {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
-        let entries = self.answer()?;
+        let entries = self.answer_read()?;
         self.reads.set(self.reads.get() + 1);
         Ok(entries.borrow().get(key).cloned())
     }
 
     fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError> {
-        self.write()?.borrow_mut().extend(entries.iter().cloned());
+        self.answer_write()?.borrow_mut().extend(entries.iter().cloned());
         Ok(())
     }
 
     fn delete_many(&self, keys: &[String]) -> Result<(), KeyValueError> {
-        let mut entries = self.write()?.borrow_mut();
+        let mut entries = self.answer_write()?.borrow_mut();
         for key in keys {
             entries.remove(key);
         }
         Ok(())
     }
 
-    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
-        let mut entries = self.write()?.borrow_mut();
+    fn increment_counter(&self, counter: &str) -> Result<u64, KeyValueError> {
+        let mut entries = self.answer_write()?.borrow_mut();
         let bytes = entries.entry(counter.to_owned()).or_insert_with(|| vec![0; 8]);
         let count = bytes.as_slice().try_into().map(u64::from_le_bytes);
         let count = count.map_err(|_| KeyValueError(format!("`{counter}` is no counter")))? + 1;

@@ -40,7 +40,7 @@ pub struct Notes<'a, K> {
 }
 
 impl Note<'_> {
-    fn key(self) -> String {
+    fn note_key(self) -> String {
         match self {
             Note::Sweep => "sweep".to_owned(),
             Note::FirstRequest => "first-request".to_owned(),
@@ -69,17 +69,17 @@ impl<'a, K: KeyValue> Notes<'a, K> {
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
     pub fn get<T: DeserializeOwned>(&self, note: Note<'_>) -> Result<Option<T>, StoreError> {
-        let key = note.key();
-        self.store.get(&key)?.map(|bytes| record::read(&key, &bytes)).transpose()
+        let key = note.note_key();
+        self.store.get(&key)?.map(|bytes| record::decode_record(&key, &bytes)).transpose()
     }
 
     /// Notes `value` in place of what was noted before.
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn put<T: Serialize>(&self, note: Note<'_>, value: &T) -> Result<(), StoreError> {
-        let key = note.key();
-        let value = record::write(&key, value)?;
+    pub fn put_note<T: Serialize>(&self, note: Note<'_>, value: &T) -> Result<(), StoreError> {
+        let key = note.note_key();
+        let value = record::encode_record(&key, value)?;
         Ok(self.store.set_many(&[(key, value)])?)
     }
 
@@ -87,8 +87,8 @@ impl<'a, K: KeyValue> Notes<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn delete(&self, note: Note<'_>) -> Result<(), StoreError> {
-        Ok(self.store.delete_many(&[note.key()])?)
+    pub fn delete_note(&self, note: Note<'_>) -> Result<(), StoreError> {
+        Ok(self.store.delete_many(&[note.note_key()])?)
     }
 }
 
@@ -118,11 +118,11 @@ mod tests {
         ];
         for (number, note) in all.into_iter().enumerate() {
             assert_eq!(notes.get::<usize>(note).expect("reads"), None, "{note:?}");
-            notes.put(note, &number).expect("writes");
+            notes.put_note(note, &number).expect("writes");
         }
         for (number, note) in all.into_iter().enumerate() {
             assert_eq!(notes.get(note).expect("reads"), Some(number), "{note:?}");
-            notes.delete(note).expect("deletes");
+            notes.delete_note(note).expect("deletes");
             assert_eq!(notes.get::<usize>(note).expect("reads"), None, "{note:?}");
         }
     }

@@ -38,8 +38,8 @@ impl<S: KeyValue> KeyValue for Overlay<'_, S> {
         Ok(())
     }
 
-    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
-        let count = counter::read(self, counter)? + 1;
+    fn increment_counter(&self, counter: &str) -> Result<u64, KeyValueError> {
+        let count = counter::read_counter(self, counter)? + 1;
         self.set_many(&[(counter.to_owned(), count.to_string().into_bytes())])?;
         Ok(count)
     }
@@ -55,20 +55,20 @@ mod tests {
         let below = MemoryStore::default();
         let pair = |key: &str, value: &str| (key.to_owned(), value.as_bytes().to_vec());
         below.set_many(&[pair("a", "1"), pair("b", "2")]).expect("writes");
-        below.increment("count").expect("counts");
-        let (contents, writes) = (below.contents(), below.writes());
+        below.increment_counter("count").expect("counts");
+        let (contents, writes) = (below.all_contents(), below.write_count());
         let overlay = Overlay::new(&below);
         overlay.set_many(&[pair("a", "3"), pair("c", "4")]).expect("writes");
         overlay.delete_many(&["b".to_owned()]).expect("deletes");
-        assert_eq!(overlay.increment("count"), Ok(2));
-        assert_eq!(overlay.increment("count"), Ok(3));
-        assert_eq!(overlay.increment("other"), Ok(1));
+        assert_eq!(overlay.increment_counter("count"), Ok(2));
+        assert_eq!(overlay.increment_counter("count"), Ok(3));
+        assert_eq!(overlay.increment_counter("other"), Ok(1));
         for (key, value) in [("a", Some("3")), ("b", None), ("c", Some("4")), ("d", None)] {
             let expected = value.map(|value| value.as_bytes().to_vec());
             assert_eq!(overlay.get(key), Ok(expected), "{key}");
         }
         assert_eq!(
-            (below.contents(), below.writes()),
+            (below.all_contents(), below.write_count()),
             (contents, writes),
             "nothing is written below"
         );

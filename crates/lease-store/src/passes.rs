@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyValue, Place, StoreError, record};
+use crate::{KeyValue, LeaseKey, StoreError, record};
 
 /// The progress of a pass through all leases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pass {
     /// The lease at which the pass goes on; absent before its begin and after its end.
-    pub at: Option<Place>,
+    pub at: Option<LeaseKey>,
     /// True if a lease was left out on the way, so that the pass has to begin again.
     pub incomplete: bool,
     /// True if the pass has come to its end, with nothing left out.
@@ -33,7 +33,7 @@ impl<'a, K: KeyValue> Passes<'a, K> {
     pub fn get(&self, name: &str) -> Result<Pass, StoreError> {
         let key = format!("pass.{name}");
         let bytes = self.store.get(&key)?;
-        Ok(bytes.map(|bytes| record::read(&key, &bytes)).transpose()?.unwrap_or_default())
+        Ok(bytes.map(|bytes| record::decode_record(&key, &bytes)).transpose()?.unwrap_or_default())
     }
 
     /// Keeps how far it has come. Of two sweeps at once the later write stands: what is gone through twice
@@ -41,9 +41,9 @@ impl<'a, K: KeyValue> Passes<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn put(&self, name: &str, pass: &Pass) -> Result<(), StoreError> {
+    pub fn put_pass(&self, name: &str, pass: &Pass) -> Result<(), StoreError> {
         let key = format!("pass.{name}");
-        let value = record::write(&key, pass)?;
+        let value = record::encode_record(&key, pass)?;
         Ok(self.store.set_many(&[(key, value)])?)
     }
 }

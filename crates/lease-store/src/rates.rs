@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Expiring, KeyValue, StoreError, counter};
+use crate::{ExpiringKeys, KeyValue, StoreError, counter};
 
 /// The counters of the present minute in `store`.
 pub struct Rates<'a, K> {
@@ -23,7 +23,7 @@ pub struct RefusalLimit {
 
 /// The decision on a refusal that may be one of very many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recording {
+pub enum RefusalRecording {
     /// Recorded.
     Recorded,
     /// Recorded, and those that follow it in this period are not.
@@ -49,12 +49,13 @@ impl<'a, K: KeyValue> Rates<'a, K> {
         limit: u32,
         now: DateTime<Utc>,
     ) -> Result<Option<u32>, StoreError> {
-        let (key, limit) = (format!("count.issues.{identity}.{}", minute(now)), u64::from(limit));
-        let count = counter::read(self.store, &key)?;
+        let (key, limit) =
+            (format!("count.issues.{identity}.{}", minute_number(now)), u64::from(limit));
+        let count = counter::read_counter(self.store, &key)?;
         if count == 0 {
-            self.register(&key, now)?;
+            self.register_key(&key, now)?;
         }
-        if count < limit && self.store.increment(&key)? <= limit {
+        if count < limit && self.store.increment_counter(&key)? <= limit {
             return Ok(None);
         }
         Ok(Some(rest_of_minute(now)))
@@ -72,21 +73,21 @@ impl<'a, K: KeyValue> Rates<'a, K> {
         whose: &str,
         limit: RefusalLimit,
         now: DateTime<Utc>,
-    ) -> Result<Recording, StoreError> {
-        let key = refusals(whose, limit, now);
-        let (most, count) = (u64::from(limit.count), counter::read(self.store, &key)?);
+    ) -> Result<RefusalRecording, StoreError> {
+        let key = refusal_key(whose, limit, now);
+        let (most, count) = (u64::from(limit.count), counter::read_counter(self.store, &key)?);
         if count >= most {
-            return Ok(Recording::Skipped);
+            return Ok(RefusalRecording::Skipped);
         }
         if count == 0 {
             let end = now + limit.period * 2;
-            Expiring::new(self.store).register(vec![key.clone()], vec![], now, end)?;
+            ExpiringKeys::new(self.store).register_keys(vec![key.clone()], vec![], now, end)?;
         }
-        let count = self.store.increment(&key)?;
+        let count = self.store.increment_counter(&key)?;
         Ok(match count.cmp(&most) {
-            Ordering::Less => Recording::Recorded,
-            Ordering::Equal => Recording::Last,
-            Ordering::Greater => Recording::Skipped,
+            Ordering::Less => RefusalRecording::Recorded,
+            Ordering::Equal => RefusalRecording::Last,
+            Ordering::Greater => RefusalRecording::Skipped,
         })
     }
 
@@ -104,40 +105,40 @@ impl<'a, K: KeyValue> Rates<'a, K> {
     ) -> Result<bool, StoreError> {
         let number = now.timestamp().div_euclid(span.num_seconds().max(1));
         let key = format!("count.issuer-asked.{issuer}.{number}");
-        if counter::read(self.store, &key)? > 0 {
+        if counter::read_counter(self.store, &key)? > 0 {
             return Ok(false);
         }
-        self.register(&key, now)?;
-        Ok(self.store.increment(&key)? == 1)
+        self.register_key(&key, now)?;
+        Ok(self.store.increment_counter(&key)? == 1)
     }
 
     /// Returns how many refusals of somebody are counted in the present period: no write.
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn refusals(
+    pub fn count_refusals(
         &self,
         whose: &str,
         limit: RefusalLimit,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        Ok(counter::read(self.store, &refusals(whose, limit, now))?)
+        Ok(counter::read_counter(self.store, &refusal_key(whose, limit, now))?)
     }
 
     /// Registers a count to be forgotten, before there is one: should this stop between, there is nothing to forget.
-    fn register(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    fn register_key(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let end = now + TimeDelta::seconds(2 * MINUTE);
-        Expiring::new(self.store).register(vec![key.to_owned()], vec![], now, end)
+        ExpiringKeys::new(self.store).register_keys(vec![key.to_owned()], vec![], now, end)
     }
 }
 
 /// The counter of somebody's refusals.
-fn refusals(whose: &str, limit: RefusalLimit, now: DateTime<Utc>) -> String {
+fn refusal_key(whose: &str, limit: RefusalLimit, now: DateTime<Utc>) -> String {
     let seconds = limit.period.num_seconds().max(1);
     format!("count.refusals.{whose}.{}", now.timestamp().div_euclid(seconds))
 }
 
-fn minute(now: DateTime<Utc>) -> i64 {
+fn minute_number(now: DateTime<Utc>) -> i64 {
     now.timestamp().div_euclid(MINUTE)
 }
 
@@ -159,25 +160,25 @@ mod tests {
         let store = MemoryStore::default();
         let hourly = RefusalLimit { count: 2, period: TimeDelta::hours(1) };
         for (whose, seconds, recording, writes) in [
-            ("identity:ci", 0, Recording::Recorded, 3),
-            ("identity:ci", 10, Recording::Last, 1),
-            ("identity:ci", 20, Recording::Skipped, 0),
-            ("identity:ci", 3599, Recording::Skipped, 0),
-            ("nobody", 3599, Recording::Recorded, 3),
-            ("identity:ci", 3600, Recording::Recorded, 3),
+            ("identity:ci", 0, RefusalRecording::Recorded, 3),
+            ("identity:ci", 10, RefusalRecording::Last, 1),
+            ("identity:ci", 20, RefusalRecording::Skipped, 0),
+            ("identity:ci", 3599, RefusalRecording::Skipped, 0),
+            ("nobody", 3599, RefusalRecording::Recorded, 3),
+            ("identity:ci", 3600, RefusalRecording::Recorded, 3),
         ] {
-            let before = store.writes();
+            let before = store.write_count();
             let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
             let decided = Rates::new(&store).count_refusal(whose, hourly, now).expect("counts");
             assert_eq!(
-                (decided, store.writes() - before),
+                (decided, store.write_count() - before),
                 (recording, writes),
                 "{whose} {seconds}"
             );
         }
         let days = DateTime::UNIX_EPOCH + TimeDelta::days(3);
-        Expiring::new(&store).forget(days).expect("forgets");
-        assert!(store.keys().iter().all(|key| !key.starts_with("count.refusals.")));
+        ExpiringKeys::new(&store).delete_expired(days).expect("forgets");
+        assert!(store.list_keys().iter().all(|key| !key.starts_with("count.refusals.")));
     }
 
     #[test]
@@ -201,13 +202,13 @@ mod tests {
         {
             assert_eq!(is_first(issuer, seconds), first, "{issuer} after {seconds} seconds");
         }
-        let writes = store.writes();
+        let writes = store.write_count();
         assert!(!is_first("a", 31));
-        assert_eq!(store.writes(), writes);
-        Expiring::new(&store)
-            .forget(DateTime::UNIX_EPOCH + TimeDelta::seconds(7200))
+        assert_eq!(store.write_count(), writes);
+        ExpiringKeys::new(&store)
+            .delete_expired(DateTime::UNIX_EPOCH + TimeDelta::seconds(7200))
             .expect("forgets");
-        assert!(store.keys().iter().all(|key| !key.starts_with("count.issuer-asked.")));
+        assert!(store.list_keys().iter().all(|key| !key.starts_with("count.issuer-asked.")));
     }
 
     #[test]
@@ -226,13 +227,13 @@ mod tests {
             (1, 179, Some(1)),
             (1, 180, None),
         ] {
-            let writes = store.writes();
+            let writes = store.write_count();
             assert_eq!(count(identity, seconds), retry_after, "{identity} at {seconds}");
             let refused = retry_after.is_some();
-            assert_eq!(refused, store.writes() == writes, "{identity} at {seconds}");
+            assert_eq!(refused, store.write_count() == writes, "{identity} at {seconds}");
         }
         let hours = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
-        Expiring::new(&store).forget(hours).expect("forgets");
-        assert!(store.keys().iter().all(|key| !key.starts_with("count.issues.")));
+        ExpiringKeys::new(&store).delete_expired(hours).expect("forgets");
+        assert!(store.list_keys().iter().all(|key| !key.starts_with("count.issues.")));
     }
 }

@@ -30,13 +30,13 @@ pub enum StoreError {
 }
 
 /// Writes a record.
-pub(crate) fn write<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_record<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(&Versioned { v: VERSION, value })
         .map_err(|source| StoreError::Broken { key: key.to_owned(), source })
 }
 
 /// Reads a record.
-pub(crate) fn read<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StoreError> {
+pub(crate) fn decode_record<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StoreError> {
     let broken = |source| StoreError::Broken { key: key.to_owned(), source };
     // The version first, by itself: the rest of another version need not have our shape.
     let Version { v: version } = serde_json::from_slice(bytes).map_err(broken)?;
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn a_record_of_another_version_is_refused_and_named() {
-        let bytes = write("k", &"text").expect("writes");
-        assert_eq!(read::<String>("k", &bytes).expect("reads"), "text");
-        let error = read::<String>("k", br#"{"v":3,"other":"shape"}"#).unwrap_err();
+        let bytes = encode_record("k", &"text").expect("writes");
+        assert_eq!(decode_record::<String>("k", &bytes).expect("reads"), "text");
+        let error = decode_record::<String>("k", br#"{"v":3,"other":"shape"}"#).unwrap_err();
         assert!(matches!(&error, StoreError::Version { key, version: 3 } if key == "k"), "{error}");
         for bytes in [b"".as_slice(), b"{}", b"text", br#"{"v":2}"#, br#"{"v":2,"value":7}"#] {
-            let error = read::<String>("k", bytes).unwrap_err();
+            let error = decode_record::<String>("k", bytes).unwrap_err();
             assert!(matches!(error, StoreError::Broken { .. }), "{error}");
         }
     }

@@ -21,7 +21,7 @@ use crate::KeyValue;
 /// Makes the nodes of all summaries in this process small, so that a few leases fill a tree of them.
 #[cfg(feature = "testing")]
 pub fn use_small_nodes() {
-    crate::summary::fanout::choose(SMALL);
+    crate::index::fanout::choose_fanout(SMALL);
 }
 
 /// The size of a leaf, in numbers, for tests that want a tree of few numbers.
@@ -120,7 +120,7 @@ mod tests {
             println!("{name}");
             run(&shared);
         }
-        for key in shared.keys() {
+        for key in shared.list_keys() {
             let good = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
             assert!(key.len() <= crate::keys::MAX_BYTES && key.bytes().all(good), "{key}");
         }

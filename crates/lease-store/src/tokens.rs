@@ -6,10 +6,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{Accessor, MAX_ACCESS_TOKEN_TTL};
 
-use crate::{Expiring, KeyValue, StoreError, counter, record};
+use crate::{ExpiringKeys, KeyValue, StoreError, counter, record};
 
 /// The records about access tokens: revocations, uses, and the events of each accessor.
-pub struct Tokens<'a, K> {
+pub struct AccessTokens<'a, K> {
     store: &'a K,
 }
 
@@ -22,7 +22,7 @@ pub struct TokenState {
     pub revoked_before: Option<DateTime<Utc>>,
 }
 
-impl<'a, K: KeyValue> Tokens<'a, K> {
+impl<'a, K: KeyValue> AccessTokens<'a, K> {
     /// Returns the records about access tokens in `store`.
     pub fn new(store: &'a K) -> Self {
         Self { store }
@@ -32,11 +32,12 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn state(&self, accessor: Accessor, identity: u64) -> Result<TokenState, StoreError> {
-        let is_revoked = self.store.get(&revoked(accessor))?.is_some();
+    pub fn read_state(&self, accessor: Accessor, identity: u64) -> Result<TokenState, StoreError> {
+        let is_revoked = self.store.get(&revoked_key(accessor))?.is_some();
         let key = all_revoked(identity);
         let revoked_before = self.store.get(&key)?;
-        let revoked_before = revoked_before.map(|bytes| record::read(&key, &bytes)).transpose()?;
+        let revoked_before =
+            revoked_before.map(|bytes| record::decode_record(&key, &bytes)).transpose()?;
         Ok(TokenState { is_revoked, revoked_before })
     }
 
@@ -45,17 +46,17 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; it may be revoked all the same.
-    pub fn revoke(
+    pub fn revoke_token(
         &self,
         accessor: Accessor,
         now: DateTime<Utc>,
         end: Option<DateTime<Utc>>,
         mut riding: Vec<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
-        let key = revoked(accessor);
-        riding.push((key.clone(), record::write(&key, &now)?));
-        let end = end.unwrap_or_else(|| longest(now));
-        Expiring::new(self.store).register(vec![key], riding, now, end)
+        let key = revoked_key(accessor);
+        riding.push((key.clone(), record::encode_record(&key, &now)?));
+        let end = end.unwrap_or_else(|| latest_end(now));
+        ExpiringKeys::new(self.store).register_keys(vec![key], riding, now, end)
     }
 
     /// Revokes all tokens of an identity that were issued by now: one durable write. `riding` is written in one step
@@ -70,7 +71,7 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
         mut riding: Vec<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
         let key = all_revoked(identity);
-        riding.push((key.clone(), record::write(&key, &now)?));
+        riding.push((key.clone(), record::encode_record(&key, &now)?));
         // Not registered: a later revocation writes the same key, and would be forgotten with the earlier one.
         // It goes with the identity.
         Ok(self.store.set_many(&riding)?)
@@ -88,7 +89,12 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
         end: DateTime<Utc>,
         riding: Vec<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
-        Expiring::new(self.store).register(vec![uses(accessor)], riding, now, end)
+        ExpiringKeys::new(self.store).register_keys(
+            vec![use_counter_key(accessor)],
+            riding,
+            now,
+            end,
+        )
     }
 
     /// Counts one more use of a token that has `limit` of them, and returns if there was one left: one durable
@@ -100,19 +106,19 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
     /// # Errors
     /// Fails if the store does not answer; the use may be counted all the same.
     pub fn use_once(&self, accessor: Accessor, limit: u32) -> Result<bool, StoreError> {
-        let (key, limit) = (uses(accessor), u64::from(limit));
-        if counter::read(self.store, &key)? >= limit {
+        let (key, limit) = (use_counter_key(accessor), u64::from(limit));
+        if counter::read_counter(self.store, &key)? >= limit {
             return Ok(false);
         }
-        Ok(self.store.increment(&key)? <= limit)
+        Ok(self.store.increment_counter(&key)? <= limit)
     }
 
     /// Returns how often a token was used, if its uses are counted.
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn uses(&self, accessor: Accessor) -> Result<u64, StoreError> {
-        Ok(counter::read(self.store, &uses(accessor))?)
+    pub fn count_uses(&self, accessor: Accessor) -> Result<u64, StoreError> {
+        Ok(counter::read_counter(self.store, &use_counter_key(accessor))?)
     }
 
     /// Returns true if an ID token that is good for one login has logged in: no write.
@@ -120,7 +126,7 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
     /// # Errors
     /// Fails if the store does not answer.
     pub fn is_id_token_used(&self, digest: &str) -> Result<bool, StoreError> {
-        Ok(counter::read(self.store, &id_token_uses(digest))? > 0)
+        Ok(counter::read_counter(self.store, &id_token_uses(digest))? > 0)
     }
 
     /// Counts a login by an ID token that is good for one, and returns true for the first: three durable writes, or
@@ -135,12 +141,12 @@ impl<'a, K: KeyValue> Tokens<'a, K> {
         end: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let key = id_token_uses(digest);
-        if counter::read(self.store, &key)? > 0 {
+        if counter::read_counter(self.store, &key)? > 0 {
             return Ok(false);
         }
         // Registered first: should this stop between, there is nothing to forget.
-        Expiring::new(self.store).register(vec![key.clone()], vec![], now, end)?;
-        Ok(self.store.increment(&key)? == 1)
+        ExpiringKeys::new(self.store).register_keys(vec![key.clone()], vec![], now, end)?;
+        Ok(self.store.increment_counter(&key)? == 1)
     }
 }
 
@@ -150,7 +156,7 @@ fn id_token_uses(digest: &str) -> String {
 }
 
 /// The mark that a token is revoked.
-fn revoked(accessor: Accessor) -> String {
+fn revoked_key(accessor: Accessor) -> String {
     format!("token-revoked.{accessor}")
 }
 
@@ -160,12 +166,12 @@ pub(crate) fn all_revoked(identity: u64) -> String {
 }
 
 /// The count of a token's uses.
-fn uses(accessor: Accessor) -> String {
+fn use_counter_key(accessor: Accessor) -> String {
     format!("count.token-uses.{accessor}")
 }
 
 /// The latest end of a token that is not known.
-fn longest(now: DateTime<Utc>) -> DateTime<Utc> {
+fn latest_end(now: DateTime<Utc>) -> DateTime<Utc> {
     now + TimeDelta::from(MAX_ACCESS_TOKEN_TTL)
 }
 

@@ -5,17 +5,17 @@ use std::time::Duration;
 use http::{Response, StatusCode, header};
 use wasi::http::types::{Fields, OutgoingResponse, ResponseOutparam};
 
-use crate::body::{WriteError, Writer};
+use crate::body::{BodyWriter, WriteError};
 use crate::headers::{self, HeaderError};
-use crate::wait::within;
+use crate::wait::with_timeout;
 
 /// Sends `answer`. What cannot be sent is logged, and is a 500 to the client.
-pub(crate) async fn send(out: ResponseOutparam, answer: Response<Vec<u8>>) {
-    match begin(answer) {
+pub(crate) async fn send_answer(out: ResponseOutparam, answer: Response<Vec<u8>>) {
+    match begin_response(answer) {
         Ok((response, rest)) => {
             ResponseOutparam::set(out, Ok(response));
             if let Some(rest) = rest
-                && !matches!(within(REST_TIMEOUT, rest.write()).await, Some(Ok(())))
+                && !matches!(with_timeout(REST_TIMEOUT, rest.write_rest()).await, Some(Ok(())))
             {
                 log::warn!("the client did not take the whole answer");
             }
@@ -33,34 +33,36 @@ pub(crate) async fn send(out: ResponseOutparam, answer: Response<Vec<u8>>) {
 /// The response as the host takes it, and what of its body has to follow its head.
 ///
 /// Commonly nothing: it is all written and ended before, and leaves with the head.
-fn begin(answer: Response<Vec<u8>>) -> Result<(OutgoingResponse, Option<Rest>), AnswerError> {
+fn begin_response(
+    answer: Response<Vec<u8>>,
+) -> Result<(OutgoingResponse, Option<BodyRest>), AnswerError> {
     let (mut head, bytes) = answer.into_parts();
     // RFC 9110 §8.6: never with a 204.
     if head.status != StatusCode::NO_CONTENT {
         head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
     }
-    let response = OutgoingResponse::new(headers::fields(&head.headers)?);
+    let response = OutgoingResponse::new(headers::to_fields(&head.headers)?);
     response.set_status_code(head.status.as_u16()).map_err(|()| AnswerError::Status)?;
-    let writer = Writer::of(response.body().map_err(|()| WriteError::Refused)?)?;
+    let writer = BodyWriter::new(response.body().map_err(|()| WriteError::Refused)?)?;
     let written = bytes.len() - writer.write_now(&bytes)?.len();
     if written == bytes.len() {
-        writer.finish()?;
+        writer.finish_body()?;
         return Ok((response, None));
     }
-    Ok((response, Some(Rest { writer, bytes, written })))
+    Ok((response, Some(BodyRest { writer, bytes, written })))
 }
 
 /// The rest of a body.
-struct Rest {
-    writer: Writer,
+struct BodyRest {
+    writer: BodyWriter,
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl Rest {
-    async fn write(self) -> Result<(), WriteError> {
-        self.writer.write(&self.bytes[self.written..]).await?;
-        self.writer.finish()
+impl BodyRest {
+    async fn write_rest(self) -> Result<(), WriteError> {
+        self.writer.write_all(&self.bytes[self.written..]).await?;
+        self.writer.finish_body()
     }
 }
 

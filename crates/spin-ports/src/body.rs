@@ -7,7 +7,7 @@ use lease_api::{Body, BodyError};
 use wasi::http::types::{self, OutgoingBody};
 use wasi::io::streams::{OutputStream, StreamError};
 
-use crate::wait::{until, within};
+use crate::wait::{retry_when_ready, with_timeout};
 
 /// The body of a request that came, not read yet.
 pub struct IncomingBody {
@@ -16,8 +16,8 @@ pub struct IncomingBody {
 }
 
 impl Body for IncomingBody {
-    async fn read(self, limit: usize) -> Result<Vec<u8>, BodyError> {
-        match within(BODY_TIMEOUT, read(self.body, self.declared, limit)).await {
+    async fn read_bytes(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        match with_timeout(BODY_TIMEOUT, read_limited(self.body, self.declared, limit)).await {
             None => Err(BodyError::TooSlow),
             Some(Err(ReadError::TooLarge)) => Err(BodyError::TooLarge),
             Some(Err(ReadError::Broken)) => Err(BodyError::Broken),
@@ -27,7 +27,7 @@ impl Body for IncomingBody {
 }
 
 /// The length that a message says its body has.
-pub(crate) fn declared(headers: &HeaderMap) -> Option<usize> {
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -43,7 +43,7 @@ pub(crate) enum ReadError {
 ///
 /// One that is `declared` to be longer is not begun, and nothing is read beyond the first byte over the
 /// limit.
-pub(crate) async fn read(
+pub(crate) async fn read_limited(
     body: types::IncomingBody,
     declared: Option<usize>,
     limit: usize,
@@ -56,7 +56,7 @@ pub(crate) async fn read(
     loop {
         let room = limit - bytes.len();
         let wanted = READ_BYTES.min(room as u64 + 1);
-        let chunk = until(
+        let chunk = retry_when_ready(
             || stream.subscribe(),
             || {
                 Some(stream.read(wanted))
@@ -73,14 +73,14 @@ pub(crate) async fn read(
 }
 
 /// A body that is being written.
-pub(crate) struct Writer {
+pub(crate) struct BodyWriter {
     // The stream is the body's child, and goes first.
     stream: OutputStream,
     body: OutgoingBody,
 }
 
-impl Writer {
-    pub(crate) fn of(body: OutgoingBody) -> Result<Self, WriteError> {
+impl BodyWriter {
+    pub(crate) fn new(body: OutgoingBody) -> Result<Self, WriteError> {
         let stream = body.write().map_err(|()| WriteError::Refused)?;
         Ok(Self { stream, body })
     }
@@ -104,19 +104,19 @@ impl Writer {
     }
 
     /// Writes everything, as the other side takes it.
-    pub(crate) async fn write(&self, mut bytes: &[u8]) -> Result<(), WriteError> {
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> Result<(), WriteError> {
         while !bytes.is_empty() {
             let written = || {
                 let rest = self.write_now(bytes);
                 Some(rest).filter(|rest| !matches!(rest, Ok(rest) if rest.len() == bytes.len()))
             };
-            bytes = until(|| self.stream.subscribe(), written).await?;
+            bytes = retry_when_ready(|| self.stream.subscribe(), written).await?;
         }
         Ok(())
     }
 
     /// Ends the body; one that is dropped instead is broken off.
-    pub(crate) fn finish(self) -> Result<(), WriteError> {
+    pub(crate) fn finish_body(self) -> Result<(), WriteError> {
         drop(self.stream);
         OutgoingBody::finish(self.body, None).map_err(|_| WriteError::Broken)
     }

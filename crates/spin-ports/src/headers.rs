@@ -9,16 +9,16 @@ use wasi::http::types::Fields;
 pub(crate) struct HeaderError(String);
 
 /// The headers of a message that came.
-pub(crate) fn map(fields: &Fields) -> Result<HeaderMap, HeaderError> {
+pub(crate) fn from_fields(fields: &Fields) -> Result<HeaderMap, HeaderError> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.entries() {
-        append(&mut headers, &name, &value).ok_or(HeaderError(name))?;
+        append_header(&mut headers, &name, &value).ok_or(HeaderError(name))?;
     }
     Ok(headers)
 }
 
 /// The headers of a message that goes.
-pub(crate) fn fields(headers: &HeaderMap) -> Result<Fields, HeaderError> {
+pub(crate) fn to_fields(headers: &HeaderMap) -> Result<Fields, HeaderError> {
     let fields = Fields::new();
     for (name, value) in headers {
         let name = name.as_str().to_owned();
@@ -28,7 +28,7 @@ pub(crate) fn fields(headers: &HeaderMap) -> Result<Fields, HeaderError> {
     Ok(fields)
 }
 
-fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Option<bool> {
+fn append_header(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Option<bool> {
     let name = HeaderName::try_from(name).ok()?;
     let value = HeaderValue::from_bytes(value).ok()?;
     headers.try_append(name, value).ok()

@@ -9,8 +9,8 @@ use kube_rest::{HttpClient, Limits, TlsFailure, TransportError};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{ErrorCode, IncomingResponse, OutgoingRequest, RequestOptions, Scheme};
 
-use crate::body::{self, ReadError, WriteError, Writer};
-use crate::wait::{nanoseconds, until, within};
+use crate::body::{self, BodyWriter, ReadError, WriteError};
+use crate::wait::{retry_when_ready, to_nanoseconds, with_timeout};
 use crate::{headers, method};
 
 /// The host's HTTP client, within limits: by itself Spin waits 600 s for each step.
@@ -24,33 +24,33 @@ impl HttpClient for Http {
         limits: &Limits,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         let (head, body) = request.into_parts();
-        let answer = within(limits.total, exchange(&head, &body, limits)).await;
+        let answer = with_timeout(limits.total, exchange_once(&head, &body, limits)).await;
         answer.unwrap_or_else(|| Err(TransportError::Timeout(format!("{:?} in all", limits.total))))
     }
 }
 
 /// Sends a request once and reads the whole answer.
-async fn exchange(
+async fn exchange_once(
     head: &Parts,
     body: &[u8],
     limits: &Limits,
 ) -> Result<Response<Vec<u8>>, TransportError> {
-    let request = outgoing(head, body)?;
-    let failed = |code| failed(code, head.uri.scheme() != Some(&uri::Scheme::HTTP));
-    let sent = outgoing_handler::handle(request, Some(options(limits)?)).map_err(failed)?;
-    let came = until(|| sent.subscribe(), || sent.get()).await;
+    let request = to_outgoing(head, body)?;
+    let failed = |code| to_transport_error(code, head.uri.scheme() != Some(&uri::Scheme::HTTP));
+    let sent = outgoing_handler::handle(request, Some(request_options(limits)?)).map_err(failed)?;
+    let came = retry_when_ready(|| sent.subscribe(), || sent.get()).await;
     // The host says `Err` where the answer was taken before, which it was not.
-    let came = came.map_err(|()| broken("the host has no answer"))?.map_err(failed)?;
-    read(&came, limits.answer_bytes).await
+    let came = came.map_err(|()| broken_transport("the host has no answer"))?.map_err(failed)?;
+    read_response(&came, limits.answer_bytes).await
 }
 
 /// The request as the host takes it, its body written and ended.
-fn outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportError> {
+fn to_outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportError> {
     let mut fields = head.headers.clone();
     if !body.is_empty() {
         fields.insert(header::CONTENT_LENGTH, body.len().into());
     }
-    let request = OutgoingRequest::new(headers::fields(&fields).map_err(broken)?);
+    let request = OutgoingRequest::new(headers::to_fields(&fields).map_err(broken_transport)?);
     let plain = head.uri.scheme() == Some(&uri::Scheme::HTTP);
     let scheme = if plain { Scheme::Http } else { Scheme::Https };
     let authority = head.uri.authority().map(Authority::as_str);
@@ -60,41 +60,44 @@ fn outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportError
         .and_then(|()| request.set_scheme(Some(&scheme)))
         .and_then(|()| request.set_authority(authority))
         .and_then(|()| request.set_path_with_query(path))
-        .map_err(|()| broken("the host does not take the address"))?;
+        .map_err(|()| broken_transport("the host does not take the address"))?;
     if !body.is_empty() {
-        let outgoing_body = request.body().map_err(|()| broken(WriteError::Refused))?;
-        let writer = Writer::of(outgoing_body).map_err(broken)?;
+        let outgoing_body = request.body().map_err(|()| broken_transport(WriteError::Refused))?;
+        let writer = BodyWriter::new(outgoing_body).map_err(broken_transport)?;
         // What the API is sent is a fraction of what the host takes.
-        if !writer.write_now(body).map_err(broken)?.is_empty() {
-            return Err(broken("the request is larger than the host takes at once"));
+        if !writer.write_now(body).map_err(broken_transport)?.is_empty() {
+            return Err(broken_transport("the request is larger than the host takes at once"));
         }
-        writer.finish().map_err(broken)?;
+        writer.finish_body().map_err(broken_transport)?;
     }
     Ok(request)
 }
 
 /// The host's own timeouts. None between the bytes of a body: `send` gives a stalled one up, and not every
 /// host could say that this is what happened.
-fn options(limits: &Limits) -> Result<RequestOptions, TransportError> {
+fn request_options(limits: &Limits) -> Result<RequestOptions, TransportError> {
     let options = RequestOptions::new();
     options
-        .set_connect_timeout(Some(nanoseconds(limits.connect)))
-        .and_then(|()| options.set_first_byte_timeout(Some(nanoseconds(limits.first_byte))))
-        .map_err(|()| broken("the host knows no timeouts"))?;
+        .set_connect_timeout(Some(to_nanoseconds(limits.connect)))
+        .and_then(|()| options.set_first_byte_timeout(Some(to_nanoseconds(limits.first_byte))))
+        .map_err(|()| broken_transport("the host knows no timeouts"))?;
     Ok(options)
 }
 
 /// The whole answer. `came` outlives its body: a host may end the exchange with it.
-async fn read(came: &IncomingResponse, limit: usize) -> Result<Response<Vec<u8>>, TransportError> {
+async fn read_response(
+    came: &IncomingResponse,
+    limit: usize,
+) -> Result<Response<Vec<u8>>, TransportError> {
     let mut answer = Response::new(Vec::new());
-    *answer.status_mut() = StatusCode::from_u16(came.status()).map_err(broken)?;
-    *answer.headers_mut() = headers::map(&came.headers()).map_err(broken)?;
-    let body = came.consume().map_err(|()| broken("the host has no body"))?;
-    let declared = body::declared(answer.headers());
-    let read = body::read(body, declared, limit).await;
+    *answer.status_mut() = StatusCode::from_u16(came.status()).map_err(broken_transport)?;
+    *answer.headers_mut() = headers::from_fields(&came.headers()).map_err(broken_transport)?;
+    let body = came.consume().map_err(|()| broken_transport("the host has no body"))?;
+    let declared = body::declared_length(answer.headers());
+    let read = body::read_limited(body, declared, limit).await;
     *answer.body_mut() = read.map_err(|error| match error {
         ReadError::TooLarge => TransportError::TooLarge(limit),
-        ReadError::Broken => broken("within the body"),
+        ReadError::Broken => broken_transport("within the body"),
     })?;
     Ok(answer)
 }
@@ -103,7 +106,7 @@ async fn read(came: &IncomingResponse, limit: usize) -> Result<Response<Vec<u8>>
 /// of the host.
 ///
 /// The codes of TLS are those that `wasi:http` has. Spin gives `TlsProtocolError` for every failure of a handshake.
-fn failed(code: ErrorCode, is_tls: bool) -> TransportError {
+fn to_transport_error(code: ErrorCode, is_tls: bool) -> TransportError {
     let told = format!("{code:?}");
     let name = told.trim_start_matches("ErrorCode::").split('(').next().unwrap_or_default();
     let kind = match code {
@@ -116,7 +119,7 @@ fn failed(code: ErrorCode, is_tls: bool) -> TransportError {
         }
         // In TLS 1.3 the client has finished before the server judges its certificate.
         ErrorCode::HttpProtocolError if is_tls => {
-            return broken(format_args!(
+            return broken_transport(format_args!(
                 "{name}; a server that refuses the host's client certificate, or misses one, looks the same, \
                  and the host's log says more"
             ));
@@ -137,6 +140,6 @@ fn failed(code: ErrorCode, is_tls: bool) -> TransportError {
     kind(name.to_owned())
 }
 
-fn broken(what: impl Display) -> TransportError {
+fn broken_transport(what: impl Display) -> TransportError {
     TransportError::Broken(what.to_string())
 }

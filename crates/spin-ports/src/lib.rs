@@ -1,6 +1,6 @@
 //! The ports of kubelease on Spin: key-value, HTTP both ways, time, entropy, variables and logs.
 //!
-//! Start from [`SpinPorts`], the ports, [`serve()`], which carries a request in and its answer out, and [`Store`],
+//! Start from [`SpinPorts`], the ports, [`serve_request()`], which carries a request in and its answer out, and [`Store`],
 //! the key-value port. `src/lib.rs` of kubelease is the example: it is compiled for wasm with each build.
 //!
 //! This crate only runs as WebAssembly, on a host that offers what Spin 3.6 does. Spin bounds nothing
@@ -24,6 +24,6 @@ pub use body::IncomingBody;
 pub use http_client::Http;
 pub use logger::log_to_stderr;
 pub use ports::SpinPorts;
-pub use serve::{run, serve, serve_then};
+pub use serve::{run_future, serve_request, serve_then};
 pub use store::Store;
-pub use variables::variables;
+pub use variables::read_variables;

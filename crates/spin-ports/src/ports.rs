@@ -33,16 +33,16 @@ impl Ports for SpinPorts {
         Utc::now()
     }
 
-    fn random(&self, bytes: &mut [u8]) {
+    fn fill_random(&self, bytes: &mut [u8]) {
         // A host that has no randomness traps: the request ends, and nothing guessable leaves it.
         bytes.copy_from_slice(&get_random_bytes(bytes.len() as u64));
     }
 
     async fn sleep(&self, time: Duration) {
-        wait::sleep(time).await;
+        wait::sleep_for(time).await;
     }
 
-    fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
+    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
         variables::of_target(name)
     }
 }

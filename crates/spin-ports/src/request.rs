@@ -25,12 +25,12 @@ pub(crate) enum RequestError {
 ///
 /// The guest sees neither `host` nor the other headers that belong to a connection. The `spin-…` headers
 /// are not to be trusted: Spin appends its own to whatever the client sent.
-pub(crate) fn head(request: &IncomingRequest) -> Result<Parts, RequestError> {
+pub(crate) fn read_head(request: &IncomingRequest) -> Result<Parts, RequestError> {
     let path = request.path_with_query().ok_or(RequestError::Path)?;
     let path = PathAndQuery::try_from(path).map_err(|_| RequestError::Path)?;
     let mut head = Request::new(()).into_parts().0;
     head.method = method::from_host(request.method()).ok_or(RequestError::Method)?;
     head.uri = Uri::from(path);
-    head.headers = headers::map(&request.headers())?;
+    head.headers = headers::from_fields(&request.headers())?;
     Ok(head)
 }

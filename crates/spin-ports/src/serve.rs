@@ -5,10 +5,10 @@ use http::{Extensions, Response};
 use lease_api::{SettingsError, Variables};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
-use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, request, variables};
+use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, read_variables, request};
 
 /// Hands a request over to `handler` and sends what it answers.
-pub fn serve(
+pub fn serve_request(
     incoming: &IncomingRequest,
     out: ResponseOutparam,
     handler: impl AsyncFnOnce(
@@ -37,29 +37,31 @@ pub fn serve_then(
 ) {
     log_to_stderr();
     spin_executor::run(async {
-        let variables = variables();
-        let mut answer = match read(incoming) {
+        let variables = read_variables();
+        let mut answer = match read_request(incoming) {
             Ok((head, body)) => handler(SpinPorts::default(), &variables, head, body).await,
             Err(error) => {
                 log::warn!("a request cannot be read: {error}");
-                lease_api::malformed()
+                lease_api::malformed_response()
             }
         };
         let extensions = std::mem::take(answer.extensions_mut());
-        answer::send(out, answer).await;
+        answer::send_answer(out, answer).await;
         after(SpinPorts::default(), &variables, extensions).await;
     });
 }
 
 /// Runs to its end what is no request, such as a sweep by a schedule.
-pub fn run<T>(future: impl Future<Output = T>) -> T {
+pub fn run_future<T>(future: impl Future<Output = T>) -> T {
     spin_executor::run(future)
 }
 
 /// The head of a request, and its body unread.
-fn read(incoming: &IncomingRequest) -> Result<(Parts, IncomingBody), request::RequestError> {
-    let head = request::head(incoming)?;
+fn read_request(
+    incoming: &IncomingRequest,
+) -> Result<(Parts, IncomingBody), request::RequestError> {
+    let head = request::read_head(incoming)?;
     let body = incoming.consume().map_err(|()| request::RequestError::Body)?;
-    let declared = body::declared(&head.headers);
+    let declared = body::declared_length(&head.headers);
     Ok((head, IncomingBody { body, declared }))
 }

@@ -9,7 +9,7 @@ use spin_sdk::variables::{self, Error};
 ///
 /// # Errors
 /// Fails if the host cannot tell; what the host says of it goes to the log.
-pub fn variables() -> Result<Variables, SettingsError> {
+pub fn read_variables() -> Result<Variables, SettingsError> {
     Ok(Variables {
         admin_token: get("admin_token")?,
         master_key: get("master_key")?,
@@ -32,16 +32,16 @@ pub fn variables() -> Result<Variables, SettingsError> {
 /// # Errors
 /// Fails if the host cannot tell.
 pub(crate) fn of_target(name: &VariableName) -> Result<Option<String>, VariableError> {
-    let value = read(name.as_str()).map_err(|()| VariableError)?;
+    let value = read_value(name.as_str()).map_err(|()| VariableError)?;
     Ok(value.filter(|value| !value.is_empty()))
 }
 
 fn get(name: &'static str) -> Result<String, SettingsError> {
-    let value = read(name).map_err(|()| SettingsError::Unreadable(name))?;
+    let value = read_value(name).map_err(|()| SettingsError::Unreadable(name))?;
     Ok(value.unwrap_or_default())
 }
 
-fn read(name: &str) -> Result<Option<String>, ()> {
+fn read_value(name: &str) -> Result<Option<String>, ()> {
     match variables::get(name) {
         Ok(value) => Ok(Some(value)),
         Err(Error::Undefined(_)) => Ok(None),

@@ -11,7 +11,7 @@ use wasi::clocks::monotonic_clock;
 use wasi::io::poll::Pollable;
 
 /// Tries until something comes of it: now, and whenever the pollable of `subscribe` is ready.
-pub(crate) async fn until<T>(
+pub(crate) async fn retry_when_ready<T>(
     subscribe: impl Fn() -> Pollable,
     mut attempt: impl FnMut() -> Option<T>,
 ) -> T {
@@ -31,22 +31,22 @@ pub(crate) async fn until<T>(
 }
 
 /// Returns the output of `future`, or drops it and returns `None` if `time` is over before.
-pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(future), pin!(sleep(time))).await {
+pub(crate) async fn with_timeout<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), pin!(sleep_for(time))).await {
         Either::Left((outcome, _)) => Some(outcome),
         Either::Right(_) => None,
     }
 }
 
 /// The host's unit of time, 584 years at most.
-pub(crate) fn nanoseconds(time: Duration) -> u64 {
+pub(crate) fn to_nanoseconds(time: Duration) -> u64 {
     time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
 /// Waits, and lets the futures beside it go on.
-pub(crate) async fn sleep(time: Duration) {
-    let end = monotonic_clock::now().saturating_add(nanoseconds(time));
-    until(
+pub(crate) async fn sleep_for(time: Duration) {
+    let end = monotonic_clock::now().saturating_add(to_nanoseconds(time));
+    retry_when_ready(
         || monotonic_clock::subscribe_instant(end),
         || (monotonic_clock::now() >= end).then_some(()),
     )

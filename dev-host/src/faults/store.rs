@@ -8,7 +8,7 @@ use super::{Faults, What};
 use crate::key_value::{CompareAndSwap, Error, Store};
 
 /// The store, failing as planned.
-pub fn faulty(store: Arc<dyn Store>, faults: Faults) -> Arc<dyn Store> {
+pub fn with_faults(store: Arc<dyn Store>, faults: Faults) -> Arc<dyn Store> {
     Arc::new(Faulty { store, faults })
 }
 
@@ -18,18 +18,18 @@ struct Faulty {
 }
 
 impl Faulty {
-    async fn run<T: Send>(
+    async fn run_operation<T: Send>(
         &self,
         what: &str,
         operation: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         let fault = self.faults.next(what);
-        Faults::wait(fault).await;
-        if let Some(error) = fault.and_then(refusal) {
+        Faults::delay_if_planned(fault).await;
+        if let Some(error) = fault.and_then(planned_refusal) {
             return Err(error);
         }
         let answer = operation.await;
-        Faults::done(fault);
+        Faults::die_if_planned(fault);
         match fault {
             Some(What::Torn) => Err(Error::Other("the answer was lost".to_owned())),
             _ => answer,
@@ -38,7 +38,7 @@ impl Faulty {
 }
 
 /// The failure of an operation that is not done, in SQLite's words.
-fn refusal(what: What) -> Option<Error> {
+fn planned_refusal(what: What) -> Option<Error> {
     let text = match what {
         What::Error => "disk I/O error",
         What::Full => "database or disk is full",
@@ -51,43 +51,43 @@ fn refusal(what: What) -> Option<Error> {
 #[async_trait]
 impl Store for Faulty {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.run(&format!("read {key}"), self.store.get(key)).await
+        self.run_operation(&format!("read {key}"), self.store.get(key)).await
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
-        self.run(&format!("write {key}"), self.store.set(key, value)).await
+        self.run_operation(&format!("write {key}"), self.store.set(key, value)).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.run(&format!("write {key}"), self.store.delete(key)).await
+        self.run_operation(&format!("write {key}"), self.store.delete(key)).await
     }
 
-    async fn exists(&self, key: &str) -> Result<bool, Error> {
-        self.run(&format!("read {key}"), self.store.exists(key)).await
+    async fn exists_key(&self, key: &str) -> Result<bool, Error> {
+        self.run_operation(&format!("read {key}"), self.store.exists_key(key)).await
     }
 
-    async fn keys(&self) -> Result<Vec<String>, Error> {
-        self.run("read *", self.store.keys()).await
+    async fn list_keys(&self) -> Result<Vec<String>, Error> {
+        self.run_operation("read *", self.store.list_keys()).await
     }
 
     async fn get_many(&self, keys: Vec<String>) -> Result<Vec<(String, Option<Vec<u8>>)>, Error> {
-        self.run(&format!("read {}", keys.join(" ")), self.store.get_many(keys)).await
+        self.run_operation(&format!("read {}", keys.join(" ")), self.store.get_many(keys)).await
     }
 
     async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
         let keys: Vec<_> = entries.iter().map(|(key, _)| key.as_str()).collect();
-        self.run(&format!("write {}", keys.join(" ")), self.store.set_many(entries)).await
+        self.run_operation(&format!("write {}", keys.join(" ")), self.store.set_many(entries)).await
     }
 
     async fn delete_many(&self, keys: Vec<String>) -> Result<(), Error> {
-        self.run(&format!("write {}", keys.join(" ")), self.store.delete_many(keys)).await
+        self.run_operation(&format!("write {}", keys.join(" ")), self.store.delete_many(keys)).await
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Error> {
-        self.run(&format!("write {key}"), self.store.increment(key, delta)).await
+        self.run_operation(&format!("write {key}"), self.store.increment(key, delta)).await
     }
 
     async fn compare_and_swap(&self, key: &str) -> Result<Arc<dyn CompareAndSwap>, Error> {
-        self.run(&format!("read {key}"), self.store.compare_and_swap(key)).await
+        self.run_operation(&format!("read {key}"), self.store.compare_and_swap(key)).await
     }
 }

@@ -6,7 +6,7 @@ use wasmtime::component::Resource;
 
 use super::{Bucket, Cas, Error, Labels, Store, Stores};
 use crate::bindings::{atomics, batch, key_value, store};
-use crate::faults::{Faults, faulty};
+use crate::faults::{Faults, with_faults};
 use crate::guest::Guest;
 
 /// The stores, as far as one component may open them.
@@ -27,7 +27,7 @@ impl KeyValue {
         }
         let store = self.stores.open(label).await?;
         Ok(Bucket(match &self.faults {
-            Some(faults) => faulty(store, faults.clone()),
+            Some(faults) => with_faults(store, faults.clone()),
             None => store,
         }))
     }
@@ -44,7 +44,7 @@ impl Guest {
         })
     }
 
-    fn bucket(&self, handle: &Resource<Bucket>) -> wasmtime::Result<Arc<dyn Store>> {
+    fn get_bucket(&self, handle: &Resource<Bucket>) -> wasmtime::Result<Arc<dyn Store>> {
         Ok(self.table.get(handle)?.0.clone())
     }
 
@@ -54,7 +54,7 @@ impl Guest {
         bucket: u32,
         key: String,
     ) -> wasmtime::Result<Result<Resource<Cas>, Error>> {
-        let Ok(store) = self.bucket(&Resource::new_own(bucket)) else {
+        let Ok(store) = self.get_bucket(&Resource::new_own(bucket)) else {
             return Ok(Err(Error::NoSuchStore));
         };
         Ok(match store.compare_and_swap(&key).await {
@@ -65,7 +65,7 @@ impl Guest {
 }
 
 /// The answer for the guest; a poisoned store answers nobody.
-fn answer<T, E: From<Told>>(result: Result<T, Error>) -> wasmtime::Result<Result<T, E>> {
+fn to_guest_result<T, E: From<Told>>(result: Result<T, Error>) -> wasmtime::Result<Result<T, E>> {
     let told = match result {
         Ok(value) => return Ok(Ok(value)),
         Err(Error::NoSuchStore) => Told::NoSuchStore,
@@ -109,7 +109,7 @@ impl key_value::Host for Guest {}
 
 impl key_value::HostStore for Guest {
     async fn open(&mut self, label: String) -> Answer<Resource<Bucket>, key_value::Error> {
-        answer(self.open_bucket(&label).await?)
+        to_guest_result(self.open_bucket(&label).await?)
     }
 
     async fn get(
@@ -117,7 +117,7 @@ impl key_value::HostStore for Guest {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Answer<Option<Vec<u8>>, key_value::Error> {
-        answer(self.bucket(&bucket)?.get(&key).await)
+        to_guest_result(self.get_bucket(&bucket)?.get(&key).await)
     }
 
     async fn set(
@@ -126,7 +126,7 @@ impl key_value::HostStore for Guest {
         key: String,
         value: Vec<u8>,
     ) -> Answer<(), key_value::Error> {
-        answer(self.bucket(&bucket)?.set(&key, &value).await)
+        to_guest_result(self.get_bucket(&bucket)?.set(&key, &value).await)
     }
 
     async fn delete(
@@ -134,7 +134,7 @@ impl key_value::HostStore for Guest {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Answer<(), key_value::Error> {
-        answer(self.bucket(&bucket)?.delete(&key).await)
+        to_guest_result(self.get_bucket(&bucket)?.delete(&key).await)
     }
 
     async fn exists(
@@ -142,14 +142,14 @@ impl key_value::HostStore for Guest {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Answer<bool, key_value::Error> {
-        answer(self.bucket(&bucket)?.exists(&key).await)
+        to_guest_result(self.get_bucket(&bucket)?.exists_key(&key).await)
     }
 
     async fn get_keys(
         &mut self,
         bucket: Resource<Bucket>,
     ) -> Answer<Vec<String>, key_value::Error> {
-        answer(self.bucket(&bucket)?.keys().await)
+        to_guest_result(self.get_bucket(&bucket)?.list_keys().await)
     }
 
     async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -160,7 +160,7 @@ impl key_value::HostStore for Guest {
 
 impl store::Host for Guest {
     async fn open(&mut self, label: String) -> Answer<Resource<Bucket>, store::Error> {
-        answer(self.open_bucket(&label).await?)
+        to_guest_result(self.open_bucket(&label).await?)
     }
 }
 
@@ -170,7 +170,7 @@ impl store::HostBucket for Guest {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Answer<Option<Vec<u8>>, store::Error> {
-        answer(self.bucket(&bucket)?.get(&key).await)
+        to_guest_result(self.get_bucket(&bucket)?.get(&key).await)
     }
 
     async fn set(
@@ -179,11 +179,11 @@ impl store::HostBucket for Guest {
         key: String,
         value: Vec<u8>,
     ) -> Answer<(), store::Error> {
-        answer(self.bucket(&bucket)?.set(&key, &value).await)
+        to_guest_result(self.get_bucket(&bucket)?.set(&key, &value).await)
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<(), store::Error> {
-        answer(self.bucket(&bucket)?.delete(&key).await)
+        to_guest_result(self.get_bucket(&bucket)?.delete(&key).await)
     }
 
     async fn exists(
@@ -191,7 +191,7 @@ impl store::HostBucket for Guest {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Answer<bool, store::Error> {
-        answer(self.bucket(&bucket)?.exists(&key).await)
+        to_guest_result(self.get_bucket(&bucket)?.exists_key(&key).await)
     }
 
     async fn list_keys(
@@ -202,8 +202,8 @@ impl store::HostBucket for Guest {
         if cursor.is_some() {
             return Ok(Err(store::Error::Other("list_keys: cursor not supported".to_owned())));
         }
-        let keys = self.bucket(&bucket)?.keys().await;
-        answer(keys.map(|keys| store::KeyResponse { keys, cursor: None }))
+        let keys = self.get_bucket(&bucket)?.list_keys().await;
+        to_guest_result(keys.map(|keys| store::KeyResponse { keys, cursor: None }))
     }
 
     async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -221,7 +221,7 @@ impl batch::Host for Guest {
         if keys.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        answer(self.bucket(&bucket)?.get_many(keys).await)
+        to_guest_result(self.get_bucket(&bucket)?.get_many(keys).await)
     }
 
     async fn set_many(
@@ -232,7 +232,7 @@ impl batch::Host for Guest {
         if entries.is_empty() {
             return Ok(Ok(()));
         }
-        answer(self.bucket(&bucket)?.set_many(entries).await)
+        to_guest_result(self.get_bucket(&bucket)?.set_many(entries).await)
     }
 
     async fn delete_many(
@@ -243,7 +243,7 @@ impl batch::Host for Guest {
         if keys.is_empty() {
             return Ok(Ok(()));
         }
-        answer(self.bucket(&bucket)?.delete_many(keys).await)
+        to_guest_result(self.get_bucket(&bucket)?.delete_many(keys).await)
     }
 }
 
@@ -254,23 +254,23 @@ impl atomics::Host for Guest {
         key: String,
         delta: i64,
     ) -> Answer<i64, store::Error> {
-        answer(self.bucket(&bucket)?.increment(&key, delta).await)
+        to_guest_result(self.get_bucket(&bucket)?.increment(&key, delta).await)
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Answer<(), atomics::CasError> {
         let Cas { swap, bucket, key } = self.table.delete(cas)?;
         let failed = |error| Ok(Err(atomics::CasError::StoreError(error)));
-        match answer(swap.swap(value).await)? {
+        match to_guest_result(swap.swap_value(value).await)? {
             Ok(true) => return Ok(Ok(())),
             Ok(false) => {}
             Err(error) => return failed(error),
         }
         // The next attempt comes with the value already read, so that it may be swapped at once.
-        let next = match answer(self.new_cas(bucket, key).await?)? {
+        let next = match to_guest_result(self.new_cas(bucket, key).await?)? {
             Ok(next) => next,
             Err(error) => return failed(error),
         };
-        match answer(self.table.get(&next)?.swap.current().await)? {
+        match to_guest_result(self.table.get(&next)?.swap.read_current().await)? {
             Ok(_) => Ok(Err(atomics::CasError::CasFailed(next))),
             Err(error) => failed(error),
         }
@@ -283,12 +283,12 @@ impl atomics::HostCas for Guest {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Answer<Resource<Cas>, store::Error> {
-        answer(self.new_cas(bucket.rep(), key).await?)
+        to_guest_result(self.new_cas(bucket.rep(), key).await?)
     }
 
     async fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>, store::Error> {
         let swap = self.table.get(&cas)?.swap.clone();
-        answer(swap.current().await)
+        to_guest_result(swap.read_current().await)
     }
 
     async fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {

@@ -26,7 +26,7 @@ impl Redis {
 
 #[async_trait]
 impl Manager for Redis {
-    async fn open(&self, _label: &str) -> Result<Arc<dyn Store>, Error> {
+    async fn open_store(&self, _label: &str) -> Result<Arc<dyn Store>, Error> {
         let connect = || self.client.get_connection_manager();
         let connection = self.connection.get_or_try_init(connect).await.map_err(backend_failed)?;
         // A broken connection is found out here, and mended in the background; the answer is of no use.
@@ -57,12 +57,12 @@ impl Store for Keyspace {
         self.connection.clone().del(key).await.map_err(backend_failed)
     }
 
-    async fn exists(&self, key: &str) -> Result<bool, Error> {
+    async fn exists_key(&self, key: &str) -> Result<bool, Error> {
         self.connection.clone().exists(key).await.map_err(backend_failed)
     }
 
     /// Every key of the database, whoever wrote it.
-    async fn keys(&self) -> Result<Vec<String>, Error> {
+    async fn list_keys(&self) -> Result<Vec<String>, Error> {
         let keys: Vec<String> = self.connection.clone().keys("*").await.map_err(backend_failed)?;
         let size = keys.iter().map(|key| size_of::<String>() + key.len()).sum();
         within_limit(keys, size)
@@ -99,7 +99,7 @@ struct Swap {
 
 #[async_trait]
 impl CompareAndSwap for Swap {
-    async fn current(&self) -> Result<Option<Vec<u8>>, Error> {
+    async fn read_current(&self) -> Result<Option<Vec<u8>>, Error> {
         let mut connection = self.connection.clone();
         redis::cmd("WATCH")
             .arg(&self.key)
@@ -113,7 +113,7 @@ impl CompareAndSwap for Swap {
 
     /// Never succeeds, though it may write: Spin ends with `UNWATCH <key>`, which Redis refuses for its
     /// argument, and takes that for the answer.
-    async fn swap(&self, value: Vec<u8>) -> Result<bool, Error> {
+    async fn swap_value(&self, value: Vec<u8>) -> Result<bool, Error> {
         let mut connection = self.connection.clone();
         let written =
             redis::pipe().atomic().set(&self.key, value).exec_async(&mut connection).await;

@@ -26,7 +26,7 @@ impl Database {
         Ok(Self { path, connection: OnceLock::new() })
     }
 
-    fn connect(&self) -> Result<Arc<Guarded>, rusqlite::Error> {
+    fn open_connection(&self) -> Result<Arc<Guarded>, rusqlite::Error> {
         let connection = match &self.path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
@@ -48,12 +48,12 @@ impl Database {
 
 #[async_trait]
 impl Manager for Database {
-    async fn open(&self, label: &str) -> Result<Arc<dyn Store>, Error> {
+    async fn open_store(&self, label: &str) -> Result<Arc<dyn Store>, Error> {
         let database = tokio::task::block_in_place(|| {
             if let Some(open) = self.connection.get() {
                 return Ok(open.clone());
             }
-            let new = self.connect().map_err(backend_failed)?;
+            let new = self.open_connection().map_err(backend_failed)?;
             Ok(self.connection.get_or_init(|| new).clone())
         })?;
         Ok(Arc::new(Table { label: label.to_owned(), database }))
@@ -70,7 +70,7 @@ struct Slot {
 
 impl Guarded {
     /// Runs `work` alone on the connection. The thread blocks meanwhile, as in Spin.
-    fn with<T>(
+    fn with_connection<T>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
     ) -> Result<T, Error> {
@@ -111,17 +111,20 @@ struct Table {
 #[async_trait]
 impl Store for Table {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        let value = self.database.with(|connection| Ok(select(connection, &self.label, key)?))?;
+        let value = self
+            .database
+            .with_connection(|connection| Ok(select_value(connection, &self.label, key)?))?;
         let size = value.as_ref().map_or(0, Vec::len);
         within_limit(value, size)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
-        self.database.with(|connection| Ok(upsert(connection, &self.label, key, value)?))
+        self.database
+            .with_connection(|connection| Ok(upsert_value(connection, &self.label, key, value)?))
     }
 
     async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.database.with(|connection| {
+        self.database.with_connection(|connection| {
             connection
                 .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?
                 .execute([&self.label, key])?;
@@ -129,12 +132,12 @@ impl Store for Table {
         })
     }
 
-    async fn exists(&self, key: &str) -> Result<bool, Error> {
+    async fn exists_key(&self, key: &str) -> Result<bool, Error> {
         Ok(self.get(key).await?.is_some())
     }
 
-    async fn keys(&self) -> Result<Vec<String>, Error> {
-        let keys: Vec<String> = self.database.with(|connection| {
+    async fn list_keys(&self) -> Result<Vec<String>, Error> {
+        let keys: Vec<String> = self.database.with_connection(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?;
             let keys = statement.query_map([&self.label], |row| row.get(0))?;
@@ -146,37 +149,38 @@ impl Store for Table {
 
     /// Missing keys are left out, not answered as absent.
     async fn get_many(&self, keys: Vec<String>) -> Result<Vec<(String, Option<Vec<u8>>)>, Error> {
-        let found: Vec<(String, Option<Vec<u8>>)> = self.database.with(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT key, value FROM spin_key_value
+        let found: Vec<(String, Option<Vec<u8>>)> =
+            self.database.with_connection(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT key, value FROM spin_key_value
                  WHERE store = :store AND key IN rarray(:keys)",
-            )?;
-            let arguments = named_params! {":store": self.label, ":keys": array(keys)};
-            let found = statement.query_map(arguments, |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(found.collect::<Result<_, _>>()?)
-        })?;
+                )?;
+                let arguments = named_params! {":store": self.label, ":keys": keys_array(keys)};
+                let found = statement.query_map(arguments, |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok(found.collect::<Result<_, _>>()?)
+            })?;
         let size = found.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
         let size = size.sum();
         within_limit(found, size)
     }
 
     async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
-        self.database.with(|connection| {
+        self.database.with_connection(|connection| {
             let transaction = connection.transaction()?;
             for (key, value) in &entries {
-                upsert(&transaction, &self.label, key, value)?;
+                upsert_value(&transaction, &self.label, key, value)?;
             }
             Ok(transaction.commit()?)
         })
     }
 
     async fn delete_many(&self, keys: Vec<String>) -> Result<(), Error> {
-        self.database.with(|connection| {
+        self.database.with_connection(|connection| {
             connection
                 .prepare_cached(
                     "DELETE FROM spin_key_value WHERE store = :store AND key IN rarray(:keys)",
                 )?
-                .execute(named_params! {":store": self.label, ":keys": array(keys)})?;
+                .execute(named_params! {":store": self.label, ":keys": keys_array(keys)})?;
             Ok(())
         })
     }
@@ -186,16 +190,16 @@ impl Store for Table {
     /// On any other value Spin panics with the lock held, and from then on answers every call on this
     /// store with a trap, until it is started again. So do we. Overflow wraps.
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Error> {
-        self.database.with(|connection| {
+        self.database.with_connection(|connection| {
             let transaction = connection.transaction()?;
-            let counter = match select(&transaction, &self.label, key)? {
+            let counter = match select_value(&transaction, &self.label, key)? {
                 Some(bytes) => {
                     i64::from_le_bytes(bytes.try_into().map_err(|_| Failure::NotACounter)?)
                 }
                 None => 0,
             };
             let counter = counter.wrapping_add(delta);
-            upsert(&transaction, &self.label, key, &counter.to_le_bytes())?;
+            upsert_value(&transaction, &self.label, key, &counter.to_le_bytes())?;
             transaction.commit()?;
             Ok(counter)
         })
@@ -221,9 +225,10 @@ struct Swap {
 
 #[async_trait]
 impl CompareAndSwap for Swap {
-    async fn current(&self) -> Result<Option<Vec<u8>>, Error> {
-        let value =
-            self.database.with(|connection| Ok(select(connection, &self.label, &self.key)?))?;
+    async fn read_current(&self) -> Result<Option<Vec<u8>>, Error> {
+        let value = self
+            .database
+            .with_connection(|connection| Ok(select_value(connection, &self.label, &self.key)?))?;
         self.seen.lock().map_err(|_| Error::Poisoned)?.clone_from(&value);
         let size = value.as_ref().map_or(0, Vec::len);
         within_limit(value, size)
@@ -232,11 +237,11 @@ impl CompareAndSwap for Swap {
     /// Writes the value if it is still `current`. If `current` saw nothing, or was never called,
     /// this overwrites whatever is there and reports success: creating a key is not safe against
     /// another who creates it.
-    async fn swap(&self, value: Vec<u8>) -> Result<bool, Error> {
+    async fn swap_value(&self, value: Vec<u8>) -> Result<bool, Error> {
         let seen = self.seen.lock().map_err(|_| Error::Poisoned)?.clone();
-        self.database.with(|connection| {
+        self.database.with_connection(|connection| {
             let Some(seen) = seen else {
-                upsert(connection, &self.label, &self.key, &value)?;
+                upsert_value(connection, &self.label, &self.key, &value)?;
                 return Ok(true);
             };
             let changed = connection
@@ -249,14 +254,23 @@ impl CompareAndSwap for Swap {
     }
 }
 
-fn select(connection: &Connection, label: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+fn select_value(
+    connection: &Connection,
+    label: &str,
+    key: &str,
+) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
         .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?
         .query_row([label, key], |row| row.get(0))
         .optional()
 }
 
-fn upsert(connection: &Connection, label: &str, key: &str, value: &[u8]) -> rusqlite::Result<()> {
+fn upsert_value(
+    connection: &Connection,
+    label: &str,
+    key: &str,
+    value: &[u8],
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
@@ -267,7 +281,7 @@ fn upsert(connection: &Connection, label: &str, key: &str, value: &[u8]) -> rusq
 }
 
 /// The keys as the value of an `rarray(…)`.
-fn array(keys: Vec<String>) -> Rc<Vec<Value>> {
+fn keys_array(keys: Vec<String>) -> Rc<Vec<Value>> {
     Rc::new(keys.into_iter().map(Value::from).collect())
 }
 
@@ -276,17 +290,18 @@ mod tests {
     use super::*;
 
     async fn store() -> Arc<dyn Store> {
-        Database::new(None).unwrap().open("default").await.unwrap()
+        Database::new(None).unwrap().open_store("default").await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn labels_in_one_file_do_not_meet() {
         let database = Database::new(None).unwrap();
-        let (one, two) = (database.open("one").await.unwrap(), database.open("two").await.unwrap());
+        let (one, two) =
+            (database.open_store("one").await.unwrap(), database.open_store("two").await.unwrap());
         one.set("key", b"value").await.unwrap();
         assert_eq!(one.get("key").await.unwrap().as_deref(), Some(&b"value"[..]));
         assert_eq!(two.get("key").await.unwrap(), None);
-        assert_eq!(two.keys().await.unwrap(), Vec::<String>::new());
+        assert_eq!(two.list_keys().await.unwrap(), Vec::<String>::new());
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -297,25 +312,28 @@ mod tests {
             store.compare_and_swap("key").await.unwrap(),
             store.compare_and_swap("key").await.unwrap(),
         );
-        first.current().await.unwrap();
-        second.current().await.unwrap();
-        assert!(first.swap(b"b".to_vec()).await.unwrap());
-        assert!(!second.swap(b"c".to_vec()).await.unwrap(), "the second saw `a`, which is gone");
+        first.read_current().await.unwrap();
+        second.read_current().await.unwrap();
+        assert!(first.swap_value(b"b".to_vec()).await.unwrap());
+        assert!(
+            !second.swap_value(b"c".to_vec()).await.unwrap(),
+            "the second saw `a`, which is gone"
+        );
         // It changed and changed back: the second cannot tell.
         store.set("key", b"a").await.unwrap();
-        assert!(second.swap(b"c".to_vec()).await.unwrap());
+        assert!(second.swap_value(b"c".to_vec()).await.unwrap());
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn creating_by_swap_overwrites_and_reports_success() {
         let store = store().await;
         let absent = store.compare_and_swap("key").await.unwrap();
-        assert_eq!(absent.current().await.unwrap(), None);
+        assert_eq!(absent.read_current().await.unwrap(), None);
         let unread = store.compare_and_swap("key").await.unwrap();
         store.set("key", b"theirs").await.unwrap();
-        assert!(absent.swap(b"ours".to_vec()).await.unwrap());
+        assert!(absent.swap_value(b"ours".to_vec()).await.unwrap());
         assert_eq!(store.get("key").await.unwrap().as_deref(), Some(&b"ours"[..]));
-        assert!(unread.swap(b"again".to_vec()).await.unwrap());
+        assert!(unread.swap_value(b"again".to_vec()).await.unwrap());
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -338,6 +356,6 @@ mod tests {
         let found = store.get_many(vec!["a".into(), "missing".into()]).await.unwrap();
         assert_eq!(found, [("a".to_owned(), Some(b"1".to_vec()))]);
         store.delete_many(vec!["a".into(), "missing".into()]).await.unwrap();
-        assert_eq!(store.keys().await.unwrap(), ["b"]);
+        assert_eq!(store.list_keys().await.unwrap(), ["b"]);
     }
 }

@@ -49,7 +49,7 @@ impl TryFrom<String> for Kebab {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        words(&text, '-')?;
+        check_words(&text, '-')?;
         Ok(Self(text))
     }
 }
@@ -58,7 +58,7 @@ impl TryFrom<String> for LowerSnake {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        words(&text, '_')?;
+        check_words(&text, '_')?;
         if text.contains(|c: char| c.is_ascii_uppercase()) {
             return Err(format!("`{text}` must be lower case"));
         }
@@ -70,13 +70,13 @@ impl TryFrom<String> for Label {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        words(&text, '-').or_else(|_| words(&text, '_'))?;
+        check_words(&text, '-').or_else(|_| check_words(&text, '_'))?;
         Ok(Self(text))
     }
 }
 
 /// Checks that `text` is words of one case, each with a letter first.
-fn words(text: &str, separator: char) -> Result<(), String> {
+fn check_words(text: &str, separator: char) -> Result<(), String> {
     for word in text.split(separator) {
         let starts = word.starts_with(|c: char| c.is_ascii_alphabetic());
         let one_case = |upper: bool| {

@@ -39,7 +39,7 @@ impl Body for BetweenBytes {
             return Poll::Ready(frame.map(|frame| {
                 frame.map_err(|error| {
                     eprintln!("dev-host: response body: {error:?}");
-                    named("HttpProtocolError")
+                    named_error("HttpProtocolError")
                 })
             }));
         }
@@ -47,7 +47,7 @@ impl Body for BetweenBytes {
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         ready!(deadline.as_mut().poll(cx));
         self.body = None;
-        Poll::Ready(Some(Err(named("ConnectionReadTimeout"))))
+        Poll::Ready(Some(Err(named_error("ConnectionReadTimeout"))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -62,6 +62,6 @@ impl Body for BetweenBytes {
 /// An error whose text names the code, as the text that Spin's guests read does.
 ///
 /// Spin's guests can also ask for the code itself (`http-error-code`); wasmtime 48 has none to give here.
-fn named(code: &str) -> Error {
+fn named_error(code: &str) -> Error {
     Error::InternalError(Some(format!("ErrorCode::{code}")))
 }

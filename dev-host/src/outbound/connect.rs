@@ -48,11 +48,11 @@ impl ConnectOptions {
     /// Runs a request whose new connection, if any, is made with these options.
     ///
     /// They travel beside the request because hyper's client tells a connector the URI and no more.
-    pub async fn scope<F: Future>(self, request: F) -> F::Output {
+    pub async fn scope_request<F: Future>(self, request: F) -> F::Output {
         OPTIONS.scope(self, request).await
     }
 
-    async fn connect(self, uri: Uri) -> Result<Stream, Failure> {
+    async fn connect_uri(self, uri: Uri) -> Result<Stream, Failure> {
         let secure = uri.scheme() == Some(&Scheme::HTTPS);
         let (tcp, permit) = self.connect_tcp(&uri, if secure { 443 } else { 80 }).await?;
         if !secure {
@@ -188,8 +188,8 @@ impl tower_service::Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let options = OPTIONS.try_with(Clone::clone);
         Box::pin(async move {
-            // Every request is sent in `ConnectOptions::scope`, and hyper asks for its connection there.
-            options.map_err(|_| Failure::Uri)?.connect(uri).await
+            // Every request is sent in `ConnectOptions::scope_request`, and hyper asks for its connection there.
+            options.map_err(|_| Failure::Uri)?.connect_uri(uri).await
         })
     }
 }

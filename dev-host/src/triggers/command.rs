@@ -10,12 +10,12 @@ use crate::manifest::CommandTrigger;
 ///
 /// `exit` is always a failure, also with status 0, as in Spin. A component that *returns* an error is no
 /// failure: the trigger up to 0.5.3, which clusters run, does not look at what it returns.
-pub async fn run(app: &App, trigger: &CommandTrigger) -> anyhow::Result<()> {
+pub async fn run_command(app: &App, trigger: &CommandTrigger) -> anyhow::Result<()> {
     let id = trigger.component.as_str();
-    let pre = CommandPre::new(app.pre(id)?.clone())
+    let pre = CommandPre::new(app.instance_pre(id)?.clone())
         .map_err(anyhow::Error::from)
         .with_context(|| format!("component `{id}` exports no wasi:cli/run"))?;
-    let mut store = app.store(id, &[id], None)?;
+    let mut store = app.new_store(id, &[id], None)?;
     let command = pre.instantiate_async(&mut store).await?;
     if command.wasi_cli_run().call_run(&mut store).await?.is_err() {
         eprintln!(

@@ -15,12 +15,12 @@ use crate::manifest::CronTrigger;
 
 /// Calls the components at their times until the process is ended. A failure is logged, never retried,
 /// and a run that takes longer than its interval is overtaken by the next.
-pub async fn serve(app: App, triggers: &[CronTrigger]) -> anyhow::Result<()> {
+pub async fn serve_schedules(app: App, triggers: &[CronTrigger]) -> anyhow::Result<()> {
     let app = Arc::new(app);
     let mut schedules = JoinSet::new();
     for trigger in triggers {
         let id = trigger.component.as_str();
-        let pre = SpinCronPre::new(app.pre(id)?.clone())
+        let pre = SpinCronPre::new(app.instance_pre(id)?.clone())
             .map_err(anyhow::Error::from)
             .with_context(|| format!("component `{id}` exports no handle-cron-event"))?;
         let cron = parse(&trigger.cron_expression)?;
@@ -51,15 +51,15 @@ async fn keep_calling(
         tokio::time::sleep((next - now).to_std().unwrap_or(Duration::ZERO)).await;
         let (app, id, pre) = (app.clone(), id.clone(), pre.clone());
         tokio::spawn(async move {
-            if let Err(error) = call(&app, &id, &pre).await {
+            if let Err(error) = call_component(&app, &id, &pre).await {
                 eprintln!("dev-host: component `{id}` failed: {error:?}");
             }
         });
     }
 }
 
-async fn call(app: &App, id: &str, pre: &SpinCronPre<Guest>) -> anyhow::Result<()> {
-    let mut store = app.store(id, &[], None)?;
+async fn call_component(app: &App, id: &str, pre: &SpinCronPre<Guest>) -> anyhow::Result<()> {
+    let mut store = app.new_store(id, &[], None)?;
     let instance = pre.instantiate_async(&mut store).await?;
     let timestamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
     let outcome = instance.call_handle_cron_event(&mut store, Metadata { timestamp }).await?;

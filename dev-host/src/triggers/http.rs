@@ -38,21 +38,23 @@ pub struct Address {
 }
 
 /// Serves the application until the process is ended. Says so once it listens, in Spin's words.
-pub async fn serve(
+pub async fn serve_http(
     app: App,
     triggers: &[HttpTrigger],
     application: Application,
     address: &Address,
 ) -> anyhow::Result<()> {
     let mut components = HashMap::new();
-    for id in triggers.iter().filter_map(|trigger| trigger.component().transpose()) {
+    for id in triggers.iter().filter_map(|trigger| trigger.component_id().transpose()) {
         let id = id?;
-        let pre = ProxyPre::new(app.pre(id)?.clone()).map_err(anyhow::Error::from).with_context(
-            || format!("component `{id}` exports no wasi:http/incoming-handler@0.2"),
-        )?;
+        let pre = ProxyPre::new(app.instance_pre(id)?.clone())
+            .map_err(anyhow::Error::from)
+            .with_context(|| {
+                format!("component `{id}` exports no wasi:http/incoming-handler@0.2")
+            })?;
         components.insert(id.to_owned(), pre);
     }
-    let listener = address.bind().await?;
+    let listener = address.bind_listener().await?;
     let listens = listener.local_addr()?;
     let routes = Routes::new(triggers)?;
     println!("\nServing http://{listens}\nAvailable Routes:");
@@ -70,7 +72,7 @@ pub async fn serve(
 }
 
 impl Address {
-    async fn bind(&self) -> anyhow::Result<TcpListener> {
+    async fn bind_listener(&self) -> anyhow::Result<TcpListener> {
         let mut address = self.listen;
         let last =
             if self.find_free { address.port().saturating_add(MORE_PORTS) } else { address.port() };
@@ -103,7 +105,7 @@ impl Server {
     async fn serve_connection(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {
         let service = service_fn(move |request| {
             let server = self.clone();
-            async move { server.answer(request, client).await }
+            async move { server.answer_request(request, client).await }
         });
         let builder = auto::Builder::new(TokioExecutor::new());
         if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
@@ -112,7 +114,7 @@ impl Server {
     }
 
     /// An error closes the connection without an answer.
-    async fn answer(
+    async fn answer_request(
         &self,
         mut request: Request<Incoming>,
         client: SocketAddr,
@@ -121,51 +123,51 @@ impl Server {
         request.headers_mut().remove(header::CONNECTION);
         let path = request.uri().path().to_owned();
         if let Some(reserved) = path.strip_prefix(RESERVED) {
-            return Ok(self.reserved(reserved));
+            return Ok(self.answer_reserved(reserved));
         }
         let Some(found) = self.routes.find(&path) else {
-            return Ok(plain(StatusCode::NOT_FOUND, ""));
+            return Ok(plain_answer(StatusCode::NOT_FOUND, ""));
         };
         make_absolute(&mut request)?;
         match found.target() {
-            Target::Static(response) => fixed(response),
+            Target::Static(response) => fixed_answer(response),
             Target::Component(id) => {
-                Ok(self.call(id, request, &found, client).await.unwrap_or_else(|error| {
+                Ok(self.call_component(id, request, &found, client).await.unwrap_or_else(|error| {
                     eprintln!("dev-host: component `{id}`: {error:#}");
-                    plain(StatusCode::INTERNAL_SERVER_ERROR, "")
+                    plain_answer(StatusCode::INTERNAL_SERVER_ERROR, "")
                 }))
             }
         }
     }
 
-    fn reserved(&self, name: &str) -> Answer {
+    fn answer_reserved(&self, name: &str) -> Answer {
         match name {
-            "health" => plain(StatusCode::OK, "OK"),
+            "health" => plain_answer(StatusCode::OK, "OK"),
             "info" => {
                 let Application { name, version, .. } = &self.application;
                 let mut info = serde_json::json!({ "name": name });
                 if !version.is_empty() {
                     info["version"] = version.as_str().into();
                 }
-                let mut answer = plain(StatusCode::OK, &format!("{info:#}"));
+                let mut answer = plain_answer(StatusCode::OK, &format!("{info:#}"));
                 answer.headers_mut().insert(header::CONTENT_TYPE, APPLICATION_JSON);
                 answer
             }
-            _ => plain(StatusCode::NOT_FOUND, ""),
+            _ => plain_answer(StatusCode::NOT_FOUND, ""),
         }
     }
 
     /// Calls a new instance, which goes on after its response, and after the client has gone.
-    async fn call(
+    async fn call_component(
         &self,
         id: &str,
         mut request: Request<Incoming>,
         found: &Match<'_>,
         client: SocketAddr,
     ) -> anyhow::Result<Answer> {
-        headers::append(&mut request, found, client)?;
+        headers::append_headers(&mut request, found, client)?;
         let pre = self.components.get(id).context("no such component")?;
-        let mut store = self.app.store(id, &[], Some(self.own_address.clone()))?;
+        let mut store = self.app.new_store(id, &[], Some(self.own_address.clone()))?;
         // One instance more than the pool has room for fails here.
         let proxy = pre.instantiate_async(&mut store).await?;
         let (sender, response) = oneshot::channel();
@@ -208,21 +210,21 @@ fn make_absolute<B>(request: &mut Request<B>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn fixed(response: &StaticResponse) -> anyhow::Result<Answer> {
+fn fixed_answer(response: &StaticResponse) -> anyhow::Result<Answer> {
     let mut answer = Response::builder().status(response.status_code.unwrap_or(200));
     for (name, value) in &response.headers {
         answer = answer.header(name, value);
     }
-    Ok(answer.body(body(&response.body))?)
+    Ok(answer.body(text_body(&response.body))?)
 }
 
-fn plain(status: StatusCode, text: &str) -> Answer {
-    let mut answer = Response::new(body(text));
+fn plain_answer(status: StatusCode, text: &str) -> Answer {
+    let mut answer = Response::new(text_body(text));
     *answer.status_mut() = status;
     answer
 }
 
-fn body(text: &str) -> HyperOutgoingBody {
+fn text_body(text: &str) -> HyperOutgoingBody {
     Full::new(Bytes::copy_from_slice(text.as_bytes()))
         .map_err(|never| match never {})
         .boxed_unsync()

@@ -25,14 +25,14 @@ pub enum Provider {
 
 impl Provider {
     /// A provider of environment variables.
-    pub fn env(prefix: Option<String>, dotenv: Option<PathBuf>) -> Self {
+    pub fn from_environment(prefix: Option<String>, dotenv: Option<PathBuf>) -> Self {
         let prefix = prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
         Self::Env { prefix, dotenv, lines: OnceLock::new() }
     }
 
     /// The provider that every application has: `SPIN_VARIABLE_*`, and `.env` in the current directory.
     pub fn default_env() -> Self {
-        Self::env(None, Some(PathBuf::from(".env")))
+        Self::from_environment(None, Some(PathBuf::from(".env")))
     }
 
     /// The value, if this source has one.
@@ -75,7 +75,7 @@ pub fn from_flags(flags: &[String]) -> anyhow::Result<Provider> {
             let (name, value) =
                 flag.split_once('=').context("--variable takes `name=value` or `@file`")?;
             let value = match value.strip_prefix('@') {
-                Some(path) => read(Path::new(path))?,
+                Some(path) => read_text(Path::new(path))?,
                 None => value.to_owned(),
             };
             values.insert(name.to_owned(), value);
@@ -86,14 +86,14 @@ pub fn from_flags(flags: &[String]) -> anyhow::Result<Provider> {
 
 fn read_table(path: &Path) -> anyhow::Result<HashMap<String, String>> {
     let parsed = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => serde_json::from_str(&read(path)?).map_err(anyhow::Error::from),
-        Some("toml") => toml::from_str(&read(path)?).map_err(anyhow::Error::from),
+        Some("json") => serde_json::from_str(&read_text(path)?).map_err(anyhow::Error::from),
+        Some("toml") => toml::from_str(&read_text(path)?).map_err(anyhow::Error::from),
         _ => bail!("`{}`: a file of variables ends in .json or .toml", path.display()),
     };
     parsed.with_context(|| format!("`{}` is no table of strings", path.display()))
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
+fn read_text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))
 }
 
@@ -132,7 +132,9 @@ mod tests {
     fn a_dotenv_file_is_read_and_a_missing_one_is_empty() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        let provider = |path: &Path| Provider::env(Some("DEV_HOST_TEST".into()), Some(path.into()));
+        let provider = |path: &Path| {
+            Provider::from_environment(Some("DEV_HOST_TEST".into()), Some(path.into()))
+        };
         assert_eq!(provider(&path).get("name").unwrap(), None);
         std::fs::write(&path, "DEV_HOST_TEST_NAME='a value'\n").unwrap();
         assert_eq!(provider(&path).get("name").unwrap().as_deref(), Some("a value"));

@@ -33,7 +33,7 @@ impl Template {
     }
 
     /// The variables it asks for.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn variable_names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,
             Part::Variable(name) => Some(name.as_str()),
@@ -41,7 +41,10 @@ impl Template {
     }
 
     /// Puts the text together again, with `value` of each name.
-    pub fn render(&self, value: impl Fn(&str) -> anyhow::Result<String>) -> anyhow::Result<String> {
+    pub fn render_text(
+        &self,
+        value: impl Fn(&str) -> anyhow::Result<String>,
+    ) -> anyhow::Result<String> {
         self.0
             .iter()
             .map(|part| match part {
@@ -68,7 +71,7 @@ mod tests {
         ] {
             let template = Template::parse(text).unwrap();
             assert_eq!(
-                template.render(|name| Ok(format!("<{name}>"))).unwrap(),
+                template.render_text(|name| Ok(format!("<{name}>"))).unwrap(),
                 rendered,
                 "{text}"
             );

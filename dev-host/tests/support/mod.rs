@@ -15,10 +15,10 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
 use tempfile::TempDir;
-use testbed::host::{self, App, Host, Running};
+use testbed::host::{self, App, Host, RunningHost};
 use testbed::http::Http;
-use testbed::process::{Keeper, Process};
-use testbed::wait::{eventually, not_yet};
+use testbed::process::{Process, Supervisor};
+use testbed::wait::{not_yet, wait_until};
 
 /// A test and its name.
 pub type Test = (&'static str, fn(&Case) -> Result<()>);
@@ -56,12 +56,12 @@ struct Ignored(&'static str);
 /// The equipment of one test.
 pub struct Case {
     host: Box<dyn Host>,
-    pub keeper: Keeper,
+    pub keeper: Supervisor,
 }
 
 impl Case {
     fn new() -> Result<Self> {
-        Ok(Self { host: host::from_env()?, keeper: Keeper::new()? })
+        Ok(Self { host: host::from_env()?, keeper: Supervisor::new()? })
     }
 
     /// Ends the test, counted as ignored, under any other host.
@@ -152,8 +152,8 @@ impl<'c> Probe<'c> {
     /// Starts it.
     pub fn start(self) -> Result<Serving> {
         fs::write(&self.app.manifest, &self.manifest)?;
-        let running = self.case.host.start(&self.app, &self.case.keeper)?;
-        let http = Http::plain(&running.url());
+        let running = self.case.host.start_app(&self.app, &self.case.keeper)?;
+        let http = Http::without_tls(&running.url());
         Ok(Serving { http, address: running.address(), running, app: self.app, dir: self.dir })
     }
 
@@ -186,15 +186,15 @@ impl<'c> Probe<'c> {
     /// Starts it by a command that says where to listen.
     pub fn launch_as_told(self, mut command: Command) -> Result<Launched> {
         let console = self.dir.path().join("console.txt");
-        let process = self.case.keeper.spawn("host", &mut command, &console)?;
-        let address = eventually("starting the host", START_TIMEOUT, || {
+        let process = self.case.keeper.spawn_process("host", &mut command, &console)?;
+        let address = wait_until("starting the host", START_TIMEOUT, || {
             if let Some(address) = host::announced_address(&fs::read_to_string(&console)?) {
                 return Ok(address);
             }
-            process.check()?;
+            process.check_running()?;
             Err(not_yet("it does not serve"))
         })?;
-        let http = Http::plain(&format!("http://{address}"));
+        let http = Http::without_tls(&format!("http://{address}"));
         Ok(Launched { http, address, process, console, dir: self.dir })
     }
 }
@@ -203,7 +203,7 @@ impl<'c> Probe<'c> {
 pub struct Serving {
     pub http: Http,
     pub address: SocketAddr,
-    pub running: Running,
+    pub running: RunningHost,
     app: App,
     dir: TempDir,
 }
@@ -211,7 +211,7 @@ pub struct Serving {
 impl Serving {
     /// The results of the steps.
     pub fn steps(&self, steps: &Value) -> Result<Value> {
-        self.http.post("/", steps)?.expect(200)
+        self.http.post("/", steps)?.expect_status(200)
     }
 
     /// The result of a single step.
@@ -221,17 +221,17 @@ impl Serving {
 
     /// The same application, stopped and started; one that has died is only started.
     pub fn restart(self, case: &Case) -> Result<Self> {
-        if self.running.check().is_ok() {
-            self.running.stop()?;
+        if self.running.check_running().is_ok() {
+            self.running.stop_host()?;
         }
-        let running = case.host.start(&self.app, &case.keeper)?;
-        let http = Http::plain(&running.url());
+        let running = case.host.start_app(&self.app, &case.keeper)?;
+        let http = Http::without_tls(&running.url());
         Ok(Self { http, address: running.address(), running, app: self.app, dir: self.dir })
     }
 
     /// Everything that the host has printed, and the component.
     pub fn log(&self) -> Result<String> {
-        self.app.log()
+        self.app.read_log()
     }
 
     /// The file that a component's output goes to.
@@ -253,7 +253,7 @@ pub struct Launched {
 impl Launched {
     /// The result of a single step.
     pub fn step(&self, step: Value) -> Result<Value> {
-        Ok(self.http.post("/", &Value::Array(vec![step]))?.expect(200)?[0].take())
+        Ok(self.http.post("/", &Value::Array(vec![step]))?.expect_status(200)?[0].take())
     }
 
     /// The application's directory.

@@ -29,23 +29,23 @@ pub struct Assets {
 impl Assets {
     /// Finds the programs of the release that the environment asks for, building what is missing: minutes,
     /// the first time.
-    pub fn prepare() -> Result<Self> {
+    pub fn prepare_assets() -> Result<Self> {
         Self::prepare_release(Release::from_env()?)
     }
 
     /// Finds or builds the programs of `release`; of those at hand or the newest, if none is asked for.
     pub fn prepare_release(release: Option<Release>) -> Result<Self> {
         Ok(Self {
-            etcd: prepare(&ETCD, release)?,
-            kube_apiserver: prepare(&KUBE_APISERVER, release)?,
-            kube_controller_manager: prepare(&KUBE_CONTROLLER_MANAGER, release)?,
-            kubectl: prepare(&KUBECTL, release)?,
+            etcd: prepare_program(&ETCD, release)?,
+            kube_apiserver: prepare_program(&KUBE_APISERVER, release)?,
+            kube_controller_manager: prepare_program(&KUBE_CONTROLLER_MANAGER, release)?,
+            kubectl: prepare_program(&KUBECTL, release)?,
         })
     }
 
     /// The command line client alone, for a cluster that is there already.
-    pub fn kubectl() -> Result<PathBuf> {
-        prepare(&KUBECTL, Release::from_env()?)
+    pub fn prepare_kubectl() -> Result<PathBuf> {
+        prepare_program(&KUBECTL, Release::from_env()?)
     }
 }
 
@@ -55,7 +55,7 @@ struct Program {
     takes: &'static str,
 }
 
-fn prepare(program: &Program, release: Option<Release>) -> Result<PathBuf> {
+fn prepare_program(program: &Program, release: Option<Release>) -> Result<PathBuf> {
     // They are of any version: no answer to who asks for one.
     if release.is_none()
         && let Some(directory) = env::var_os("KUBEBUILDER_ASSETS")
@@ -66,11 +66,12 @@ fn prepare(program: &Program, release: Option<Release>) -> Result<PathBuf> {
         }
     }
     let release = release.unwrap_or_else(Release::newest);
-    let versions = format!("kubernetes-{}-etcd-{}", release.kubernetes()?, release.etcd()?);
-    let directory = cache::directory(&versions)?;
+    let versions =
+        format!("kubernetes-{}-etcd-{}", release.kubernetes_version()?, release.etcd_version()?);
+    let directory = cache::cache_directory(&versions)?;
     let built = directory.join(program.name);
     if !built.is_file() {
-        let _lock = cache::lock(&directory)?;
+        let _lock = cache::lock_directory(&directory)?;
         if !built.is_file() {
             build(program, release, &directory)?;
         }
@@ -92,12 +93,12 @@ fn build(program: &Program, release: Release, directory: &Path) -> Result<()> {
     let mut go = Command::new("go");
     go.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(release.module));
     go.env("GOWORK", "off").args(["build", "-trimpath", "-ldflags"]);
-    let version = release.kubernetes()?;
+    let version = release.kubernetes_version()?;
     go.arg(format!("-s -w -X k8s.io/component-base/version.gitVersion={version}"));
     go.arg("-o").arg(&output).arg(program.package);
     let (name, takes) = (program.name, program.takes);
     let doing = format!("building {name} {version} from source, once ({takes})");
-    command::run(&doing, &mut go).context(
+    command::run_command(&doing, &mut go).context(
         "the local control plane is built with Go 1.26 or newer (https://go.dev/dl); or set \
          KUBEBUILDER_ASSETS to a directory that holds its programs",
     )?;

@@ -9,7 +9,7 @@ use super::ControlPlane;
 
 impl ControlPlane {
     /// The requests that concern `namespace`, as the API server has audited them when answered.
-    pub fn audited(&self, namespace: &str) -> Result<Vec<Value>> {
+    pub fn audited_requests(&self, namespace: &str) -> Result<Vec<Value>> {
         let log = fs::read_to_string(&self.audit_log).context("could not read the audit log")?;
         select_events(&log, |event| event["objectRef"]["namespace"] == namespace)
     }

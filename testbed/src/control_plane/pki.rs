@@ -21,25 +21,26 @@ impl Pki {
     /// Uses the files in `directory`, which is made with new ones when it is not there.
     pub fn load_or_create(directory: &Path) -> Result<Self> {
         if !directory.is_dir() {
-            create(directory).with_context(|| format!("could not fill {}", directory.display()))?;
+            create_pki(directory)
+                .with_context(|| format!("could not fill {}", directory.display()))?;
         }
         Ok(Self(directory.to_owned()))
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub fn file_path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub fn read(&self, name: &str) -> Result<String> {
-        let file = self.file(name);
+    pub fn read_file(&self, name: &str) -> Result<String> {
+        let file = self.file_path(name);
         fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))
     }
 
     /// Signs a certificate for a client of this name, a member of `group`.
-    pub fn client(&self, name: &str, group: Option<&str>) -> Result<ClientCertificate> {
-        let key = self.read(CA_KEY).context("a CA made by an earlier version cannot sign")?;
-        let ca = Issuer::new(ca(), KeyPair::from_pem(&key)?);
-        client(name, group, &ca)
+    pub fn sign_client(&self, name: &str, group: Option<&str>) -> Result<ClientCertificate> {
+        let key = self.read_file(CA_KEY).context("a CA made by an earlier version cannot sign")?;
+        let ca = Issuer::new(ca_params(), KeyPair::from_pem(&key)?);
+        client_certificate(name, group, &ca)
     }
 }
 
@@ -65,7 +66,7 @@ pub const ADMIN: [&str; 2] = ["admin.crt", "admin.key"];
 pub const SERVICE_ACCOUNTS: [&str; 2] = ["sa.pub", "sa.key"];
 
 /// The directory appears complete or not at all.
-fn create(directory: &Path) -> Result<()> {
+fn create_pki(directory: &Path) -> Result<()> {
     let parent = directory.parent().context("no parent directory")?;
     fs::create_dir_all(parent)?;
     let unfinished = tempfile::Builder::new()
@@ -80,18 +81,18 @@ fn create(directory: &Path) -> Result<()> {
     };
 
     let key = KeyPair::generate()?;
-    write(CA, &ca().self_signed(&key)?.pem())?;
+    write(CA, &ca_params().self_signed(&key)?.pem())?;
     write(CA_KEY, &key.serialize_pem())?;
-    let ca = Issuer::new(ca(), key);
+    let ca = Issuer::new(ca_params(), key);
 
-    let mut server = subject("kube-apiserver", None);
+    let mut server = subject_params("kube-apiserver", None);
     server.subject_alt_names = vec![
         rcgen::SanType::IpAddress([127, 0, 0, 1].into()),
         rcgen::SanType::DnsName("localhost".try_into()?),
     ];
-    let server = signed(server, ExtendedKeyUsagePurpose::ServerAuth, &ca)?;
+    let server = sign_certificate(server, ExtendedKeyUsagePurpose::ServerAuth, &ca)?;
     // A member of this group is let through before RBAC is asked.
-    let admin = client("kubelease-admin", Some("system:masters"), &ca)?;
+    let admin = client_certificate("kubelease-admin", Some("system:masters"), &ca)?;
     for ([certificate, private], signed) in [(SERVER, server), (ADMIN, admin)] {
         write(certificate, &signed.certificate)?;
         write(private, &signed.key)?;
@@ -106,19 +107,23 @@ fn create(directory: &Path) -> Result<()> {
 }
 
 /// Returns the CA's parameters; with its key, enough to sign in its name.
-fn ca() -> CertificateParams {
-    let mut params = subject("kubelease development CA", None);
+fn ca_params() -> CertificateParams {
+    let mut params = subject_params("kubelease development CA", None);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     params
 }
 
 /// Kubernetes takes the common name for the user, the organization for a group.
-fn client(name: &str, group: Option<&str>, ca: &Issuer<'_, KeyPair>) -> Result<ClientCertificate> {
-    signed(subject(name, group), ExtendedKeyUsagePurpose::ClientAuth, ca)
+fn client_certificate(
+    name: &str,
+    group: Option<&str>,
+    ca: &Issuer<'_, KeyPair>,
+) -> Result<ClientCertificate> {
+    sign_certificate(subject_params(name, group), ExtendedKeyUsagePurpose::ClientAuth, ca)
 }
 
-fn signed(
+fn sign_certificate(
     mut params: CertificateParams,
     usage: ExtendedKeyUsagePurpose,
     ca: &Issuer<'_, KeyPair>,
@@ -130,7 +135,7 @@ fn signed(
     Ok(ClientCertificate { certificate, key: key.serialize_pem() })
 }
 
-fn subject(name: &str, group: Option<&str>) -> CertificateParams {
+fn subject_params(name: &str, group: Option<&str>) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);

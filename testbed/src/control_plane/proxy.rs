@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::ControlPlane;
 use crate::http::Http;
-use crate::process::{Process, tail};
+use crate::process::{Process, log_tail};
 use crate::random;
-use crate::wait::{eventually, not_yet};
+use crate::wait::{not_yet, wait_until};
 
 /// A running `kubectl proxy` on a loopback port; it ends with this value, or with our process.
 #[derive(Debug)]
@@ -24,9 +24,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub(super) fn start(cluster: &ControlPlane, token: &str) -> Result<Self> {
-        let directory =
-            cluster.launch.keeper.scratch().join(format!("proxy-{}", random::suffix()?));
+    pub(super) fn start_kubectl(cluster: &ControlPlane, token: &str) -> Result<Self> {
+        let directory = cluster
+            .launch
+            .keeper
+            .scratch_directory()
+            .join(format!("proxy-{}", random::random_suffix()?));
         fs::create_dir(&directory)?;
         let kubeconfig = directory.join("kubeconfig");
         let config = json!({
@@ -37,7 +40,7 @@ impl Proxy {
                 "name": "proxy",
                 "cluster": {
                     "server": cluster.url,
-                    "certificate-authority": cluster.launch.pki.file(super::CA),
+                    "certificate-authority": cluster.launch.pki.file_path(super::CA),
                 },
             }],
             "users": [{ "name": "proxy", "user": { "token": token } }],
@@ -53,8 +56,8 @@ impl Proxy {
         let mut kubectl = Command::new(&cluster.launch.assets.kubectl);
         kubectl.arg("--kubeconfig").arg(&kubeconfig).args(["proxy", "--port=0"]);
         let log = directory.join("log");
-        let process = cluster.launch.keeper.spawn("kubectl proxy", &mut kubectl, &log)?;
-        let address = eventually("starting kubectl proxy", START_TIMEOUT, || {
+        let process = cluster.launch.keeper.spawn_process("kubectl proxy", &mut kubectl, &log)?;
+        let address = wait_until("starting kubectl proxy", START_TIMEOUT, || {
             let said = fs::read_to_string(&log)?;
             let line = said.split_inclusive('\n').find_map(|line| {
                 line.strip_prefix("Starting to serve on ")?.strip_suffix('\n').map(str::to_owned)
@@ -62,8 +65,8 @@ impl Proxy {
             if let Some(address) = line {
                 return Ok(address);
             }
-            process.check()?;
-            Err(not_yet(format!("its last words:\n{}", tail(&log))))
+            process.check_running()?;
+            Err(not_yet(format!("its last words:\n{}", log_tail(&log))))
         })?;
         Ok(Self { url: format!("http://{address}"), _process: process })
     }
@@ -76,8 +79,8 @@ impl Proxy {
 
     /// Returns a client of the server behind it, with the rights of anybody who can reach it.
     #[must_use]
-    pub fn http(&self) -> Http {
-        Http::plain(&self.url)
+    pub fn http_client(&self) -> Http {
+        Http::without_tls(&self.url)
     }
 }
 

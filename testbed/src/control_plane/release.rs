@@ -35,21 +35,21 @@ impl Release {
 
     /// Returns the minor version, such as `1.36`.
     #[must_use]
-    pub fn minor(self) -> &'static str {
+    pub fn minor_version(self) -> &'static str {
         self.minor
     }
 
     /// Returns the version of Kubernetes, such as `v1.36.3`.
-    pub fn kubernetes(self) -> Result<&'static str> {
-        self.version("k8s.io/kubernetes")
+    pub fn kubernetes_version(self) -> Result<&'static str> {
+        self.module_version("k8s.io/kubernetes")
     }
 
     /// Returns the version of etcd, such as `v3.6.8`.
-    pub fn etcd(self) -> Result<&'static str> {
-        self.version("go.etcd.io/etcd/server/v3")
+    pub fn etcd_version(self) -> Result<&'static str> {
+        self.module_version("go.etcd.io/etcd/server/v3")
     }
 
-    fn version(self, module: &str) -> Result<&'static str> {
+    fn module_version(self, module: &str) -> Result<&'static str> {
         let mut requirements = self.go_mod.lines().map(str::split_whitespace);
         requirements
             .find_map(|mut words| (words.next() == Some(module)).then(|| words.next()).flatten())
@@ -61,7 +61,7 @@ impl FromStr for Release {
     type Err = Error;
 
     fn from_str(minor: &str) -> Result<Self> {
-        let known = RELEASES.map(Self::minor).join(", ");
+        let known = RELEASES.map(Self::minor_version).join(", ");
         let release = RELEASES.into_iter().find(|release| release.minor == minor);
         release.with_context(|| format!("`tools/` pins Kubernetes {known}, not `{minor}`"))
     }
@@ -96,12 +96,12 @@ mod tests {
     #[test]
     fn each_release_pins_a_patch_of_its_minor_version() {
         for release in RELEASES {
-            let kubernetes = release.kubernetes().unwrap();
+            let kubernetes = release.kubernetes_version().unwrap();
             assert!(kubernetes.starts_with(&format!("v{}.", release.minor)), "{kubernetes}");
-            assert!(release.etcd().unwrap().starts_with("v3."), "{release:?}");
+            assert!(release.etcd_version().unwrap().starts_with("v3."), "{release:?}");
             assert_eq!(release.minor.parse::<Release>().unwrap(), release);
         }
-        assert!(Release::newest().version("k8s.io/kubernete").is_err());
+        assert!(Release::newest().module_version("k8s.io/kubernete").is_err());
     }
 
     #[test]

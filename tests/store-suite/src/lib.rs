@@ -14,7 +14,7 @@ struct StoreSuite;
 
 impl Guest for StoreSuite {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve(&request, out, async |ports: SpinPorts, _, head, _| {
+        spin_ports::serve_request(&request, out, async |ports: SpinPorts, _, head, _| {
             answer(&head.method, head.uri.path().trim_start_matches('/'), ports.store())
         });
     }

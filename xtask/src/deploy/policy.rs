@@ -5,7 +5,7 @@ use lease_core::permissions::{LEASE_LABEL, LEASE_SECRET_TYPE, MANAGED_BY_LABEL};
 use super::example;
 
 /// The policy and its binding.
-pub fn file() -> String {
+pub fn policy_file() -> String {
     let username =
         format!("system:serviceaccount:{}:{}", example::BROKER_NAMESPACE, example::BROKER);
     let mut text = include_str!("admission-policy.yaml").to_owned();
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn every_place_is_filled() {
-        let text = file();
+        let text = policy_file();
         assert!(!text.contains("{{") && !text.contains("}}"), "{text}");
     }
 }

@@ -2,17 +2,20 @@
 
 use std::fmt::Write;
 
-use lease_core::permissions::{BoundRole, Mode, Permission, SELF_REVIEWS, Scope, needed};
+use lease_core::permissions::{
+    BoundRole, Permission, PermissionProfile, PermissionScope, SELF_REVIEWS,
+    list_needed_permissions,
+};
 
 use super::example::{ACCOUNT, BROKER, BROKER_NAMESPACE, NAMESPACE, ROLE};
 
 /// Every file: its path below `deploy/`, and its text.
-pub fn files() -> Vec<(String, String)> {
-    FILES.iter().map(|file| (format!("rbac/{}.yaml", file.name), text(file))).collect()
+pub fn rbac_files() -> Vec<(String, String)> {
+    FILES.iter().map(|file| (format!("rbac/{}.yaml", file.name), file_text(file))).collect()
 }
 
 /// Returns the name of each file, without its ending.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub fn file_names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|file| file.name)
 }
 
@@ -30,10 +33,10 @@ struct Part {
     suffix: &'static str,
     /// The comment above it.
     head: &'static [&'static str],
-    mode: Mode<'static>,
+    mode: PermissionProfile<'static>,
     selects_namespaces: bool,
     /// The scope in which accounts of leases are given rights that kubelease must have itself.
-    grants: Option<Scope>,
+    grants: Option<PermissionScope>,
 }
 
 const FILES: [File; 5] = [
@@ -48,7 +51,7 @@ const FILES: [File; 5] = [
         parts: &[Part {
             suffix: "",
             head: &[],
-            mode: Mode::Existing { account: ACCOUNT },
+            mode: PermissionProfile::Existing { account: ACCOUNT },
             selects_namespaces: false,
             grants: None,
         }],
@@ -64,7 +67,7 @@ const FILES: [File; 5] = [
         parts: &[Part {
             suffix: "",
             head: &[],
-            mode: Mode::ExistingPlain { account: ACCOUNT },
+            mode: PermissionProfile::ExistingPlain { account: ACCOUNT },
             selects_namespaces: false,
             grants: None,
         }],
@@ -81,7 +84,7 @@ const FILES: [File; 5] = [
         parts: &[Part {
             suffix: "",
             head: &[],
-            mode: Mode::TemporaryRole { role: BoundRole::ClusterRole(ROLE) },
+            mode: PermissionProfile::TemporaryRole { role: BoundRole::ClusterRole(ROLE) },
             selects_namespaces: true,
             grants: None,
         }],
@@ -98,9 +101,9 @@ const FILES: [File; 5] = [
         parts: &[Part {
             suffix: "",
             head: &[],
-            mode: Mode::TemporaryRules,
+            mode: PermissionProfile::TemporaryRules,
             selects_namespaces: true,
-            grants: Some(Scope::Namespace),
+            grants: Some(PermissionScope::Namespace),
         }],
     },
     File {
@@ -115,7 +118,7 @@ const FILES: [File; 5] = [
             Part {
                 suffix: "",
                 head: &[],
-                mode: Mode::ClusterRole { role: ROLE },
+                mode: PermissionProfile::ClusterRole { role: ROLE },
                 selects_namespaces: true,
                 grants: None,
             },
@@ -125,36 +128,36 @@ const FILES: [File; 5] = [
                     "Only where the ClusterRole is made from rules or a manifest; leave it out otherwise. Replace the",
                     "last rule by what the rules of your dynamic secrets allow: kubelease can give only what it has.",
                 ],
-                mode: Mode::ClusterRules,
+                mode: PermissionProfile::ClusterRules,
                 selects_namespaces: true,
-                grants: Some(Scope::Cluster),
+                grants: Some(PermissionScope::Cluster),
             },
         ],
     },
 ];
 
-fn text(file: &File) -> String {
+fn file_text(file: &File) -> String {
     let mut head = file.head.to_vec();
     head.extend(ALL_FILES);
-    let mut text = comment("", &head);
+    let mut text = comment_lines("", &head);
     let mut earlier: Vec<Permission<'_>> = Vec::new();
     let mut documents = Vec::new();
     for part in file.parts {
-        let mut all = needed(part.mode, part.selects_namespaces);
+        let mut all = list_needed_permissions(part.mode, part.selects_namespaces);
         all.extend(SELF_REVIEWS);
         let new: Vec<_> =
             all.iter().filter(|permission| !earlier.contains(permission)).copied().collect();
         let name = format!("kubelease-{}{}", file.name, part.suffix);
-        let mut head = comment("", part.head);
-        for scope in [Scope::Cluster, Scope::Namespace] {
+        let mut head = comment_lines("", part.head);
+        for scope in [PermissionScope::Cluster, PermissionScope::Namespace] {
             let mut rules: String =
-                new.iter().filter(|permission| permission.scope == scope).map(rule).collect();
+                new.iter().filter(|permission| permission.scope == scope).map(rule_text).collect();
             if part.grants == Some(scope) {
                 rules += GRANTS;
             }
             if !rules.is_empty() {
-                documents.push(std::mem::take(&mut head) + &role(scope, &name, &rules));
-                documents.push(binding(scope, &name));
+                documents.push(std::mem::take(&mut head) + &role_text(scope, &name, &rules));
+                documents.push(binding_text(scope, &name));
             }
         }
         earlier.extend(new);
@@ -163,7 +166,7 @@ fn text(file: &File) -> String {
     text
 }
 
-fn comment(indent: &str, lines: &[&str]) -> String {
+fn comment_lines(indent: &str, lines: &[&str]) -> String {
     lines.iter().fold(String::new(), |mut text, line| {
         // Unwrap safety: a String takes whatever is written.
         writeln!(text, "{}", format!("{indent}# {line}").trim_end()).unwrap();
@@ -171,13 +174,13 @@ fn comment(indent: &str, lines: &[&str]) -> String {
     })
 }
 
-fn role(scope: Scope, name: &str, rules: &str) -> String {
-    let head = head(scope, "Role", name);
+fn role_text(scope: PermissionScope, name: &str, rules: &str) -> String {
+    let head = object_head(scope, "Role", name);
     format!("{head}rules:\n{rules}")
 }
 
-fn binding(scope: Scope, name: &str) -> String {
-    let (head, (prefix, _)) = (head(scope, "RoleBinding", name), place(scope));
+fn binding_text(scope: PermissionScope, name: &str) -> String {
+    let (head, (prefix, _)) = (object_head(scope, "RoleBinding", name), scope_place(scope));
     format!(
         "\
 {head}roleRef:
@@ -193,8 +196,8 @@ subjects:
 }
 
 /// Returns the head of a role or a binding.
-fn head(scope: Scope, kind: &str, name: &str) -> String {
-    let (prefix, namespace) = place(scope);
+fn object_head(scope: PermissionScope, kind: &str, name: &str) -> String {
+    let (prefix, namespace) = scope_place(scope);
     format!(
         "\
 apiVersion: rbac.authorization.k8s.io/v1
@@ -207,17 +210,17 @@ metadata:
     )
 }
 
-fn place(scope: Scope) -> (&'static str, String) {
+fn scope_place(scope: PermissionScope) -> (&'static str, String) {
     match scope {
-        Scope::Cluster => ("Cluster", String::new()),
-        Scope::Namespace => ("", format!("  namespace: {NAMESPACE}\n")),
+        PermissionScope::Cluster => ("Cluster", String::new()),
+        PermissionScope::Namespace => ("", format!("  namespace: {NAMESPACE}\n")),
     }
 }
 
-fn rule(permission: &Permission<'_>) -> String {
+fn rule_text(permission: &Permission<'_>) -> String {
     let Permission { group, resource, verbs, name, why, .. } = permission;
     let name = name.map_or_else(String::new, |name| format!("    resourceNames: [\"{name}\"]\n"));
-    comment("  ", &[why])
+    comment_lines("  ", &[why])
         + &format!("  - apiGroups: [\"{group}\"]\n    resources: [\"{resource}\"]\n{name}")
         + &format!("    verbs: [\"{}\"]\n", verbs.join("\", \""))
 }

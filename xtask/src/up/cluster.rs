@@ -26,10 +26,10 @@ pub struct Cluster {
 
 impl Cluster {
     /// The cluster that we have started.
-    pub fn local(control_plane: &ControlPlane) -> Self {
+    pub fn from_control_plane(control_plane: &ControlPlane) -> Self {
         Self {
             kubectl: control_plane.assets().kubectl.clone(),
-            kubeconfig: control_plane.kubeconfig().to_owned(),
+            kubeconfig: control_plane.kubeconfig_path().to_owned(),
             url: control_plane.url().to_owned(),
             ca: Some(control_plane.ca_pem().to_owned()),
         }
@@ -38,22 +38,26 @@ impl Cluster {
     /// The cluster that a kubeconfig names; kubectl reads it, as it is kubectl's.
     ///
     /// What it says of this one context goes into a kubeconfig in `state`, for whoever goes on with it.
-    pub fn of(kubeconfig: &Path, context: Option<&str>, state: &State) -> Result<Self> {
-        let kubectl = Assets::kubectl()?;
+    pub fn from_kubeconfig(
+        kubeconfig: &Path,
+        context: Option<&str>,
+        state: &State,
+    ) -> Result<Self> {
+        let kubectl = Assets::prepare_kubectl()?;
         let mut view = Command::new(&kubectl);
         view.args(["config", "view", "--minify", "--raw", "--flatten", "--output=json"]);
         view.arg("--kubeconfig").arg(kubeconfig);
         if let Some(context) = context {
             view.arg("--context").arg(context);
         }
-        let config = command::output(&mut view)?;
-        let (url, ca) = endpoint(&serde_json::from_str(&config)?)?;
-        let kubeconfig = state.write("kubeconfig", &config)?;
+        let config = command::command_output(&mut view)?;
+        let (url, ca) = parse_endpoint(&serde_json::from_str(&config)?)?;
+        let kubeconfig = state.write_file("kubeconfig", &config)?;
         Ok(Self { kubectl, kubeconfig, url, ca })
     }
 
     /// The host in the URL, without a port.
-    pub fn host(&self) -> Result<&str> {
+    pub fn host_name(&self) -> Result<&str> {
         let rest = self.url.strip_prefix("https://").context("the API server is not on https")?;
         let authority = rest.split('/').next().unwrap_or(rest);
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
@@ -62,23 +66,23 @@ impl Cluster {
     }
 
     /// Creates or updates the objects of a manifest, by a file of this name in `directory`.
-    pub fn apply(&self, name: &str, manifest: &str, directory: &Path) -> Result<()> {
+    pub fn apply_manifest(&self, name: &str, manifest: &str, directory: &Path) -> Result<()> {
         let file = directory.join(name);
         fs::write(&file, manifest)?;
-        command::output(self.kubectl().arg("apply").arg("--filename").arg(file))?;
+        command::command_output(self.kubectl_command().arg("apply").arg("--filename").arg(file))?;
         Ok(())
     }
 
     /// A token of a service account, for a day or for as long as the cluster allows.
     pub fn token_of(&self, account: &str, namespace: &str) -> Result<String> {
-        let mut kubectl = self.kubectl();
+        let mut kubectl = self.kubectl_command();
         kubectl.args(["create", "token", account, "--namespace", namespace, "--duration=24h"]);
-        Ok(command::output(&mut kubectl)?.trim().to_owned())
+        Ok(command::command_output(&mut kubectl)?.trim().to_owned())
     }
 
     /// Returns what `kubectl auth whoami` says under a kubeconfig that holds `token` and the
     /// cluster's CA, and nothing else: a client certificate would outrank the token.
-    pub fn whoami(&self, token: &str, directory: &Path) -> Result<String> {
+    pub fn ask_whoami(&self, token: &str, directory: &Path) -> Result<String> {
         let mut cluster = json!({ "server": self.url });
         if let Some(ca) = &self.ca {
             cluster["certificate-authority-data"] = BASE64_STANDARD.encode(ca).into();
@@ -94,7 +98,7 @@ impl Cluster {
         let file = directory.join("leased.kubeconfig");
         fs::write(&file, config.to_string())?;
         let mut kubectl = Command::new(&self.kubectl);
-        command::output(kubectl.arg("--kubeconfig").arg(file).args(["auth", "whoami"]))
+        command::command_output(kubectl.arg("--kubeconfig").arg(file).args(["auth", "whoami"]))
     }
 
     /// kubectl, for a reader to copy.
@@ -102,7 +106,7 @@ impl Cluster {
         &self.kubectl
     }
 
-    fn kubectl(&self) -> Command {
+    fn kubectl_command(&self) -> Command {
         let mut kubectl = Command::new(&self.kubectl);
         kubectl.arg("--kubeconfig").arg(&self.kubeconfig);
         kubectl
@@ -110,7 +114,7 @@ impl Cluster {
 }
 
 /// The URL and the CA in what `kubectl config view --minify --raw --flatten` prints.
-fn endpoint(config: &Value) -> Result<(String, Option<String>)> {
+fn parse_endpoint(config: &Value) -> Result<(String, Option<String>)> {
     let cluster = &config["clusters"][0]["cluster"];
     let url = cluster["server"].as_str().context("the kubeconfig names no server")?;
     ensure!(
@@ -150,7 +154,7 @@ mod tests {
             (json!({ "server": url, "proxy-url": "http://proxy" }), None),
             (json!({}), None),
         ] {
-            assert_eq!(endpoint(&cluster(described.clone())).ok(), expected, "{described}");
+            assert_eq!(parse_endpoint(&cluster(described.clone())).ok(), expected, "{described}");
         }
     }
 
@@ -169,7 +173,7 @@ mod tests {
                 url: url.to_owned(),
                 ca: None,
             };
-            assert_eq!(cluster.host().ok(), host, "{url}");
+            assert_eq!(cluster.host_name().ok(), host, "{url}");
         }
     }
 }

@@ -4,24 +4,26 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lease_core::permissions::{BoundRole, Mode, Permission, Scope, needed};
+use lease_core::permissions::{
+    BoundRole, Permission, PermissionProfile, PermissionScope, list_needed_permissions,
+};
 use serde_json::{Value, json};
 use testbed::http::Http;
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 use super::cluster::Cluster;
 
 /// Creates in the cluster what the examples need, and returns a token of the account that kubelease has there.
-pub fn prepare(cluster: &Cluster, scratch: &Path) -> Result<String> {
-    cluster.apply("demo.json", &objects().to_string(), scratch)?;
+pub fn prepare_cluster(cluster: &Cluster, scratch: &Path) -> Result<String> {
+    cluster.apply_manifest("demo.json", &demo_objects().to_string(), scratch)?;
     cluster.token_of(BROKER, NAMESPACE)
 }
 
 /// Registers the cluster as [`TARGET`], and two examples of what can be leased there: an account of the
 /// lease's own that may look, and an account that exists and may change things.
-pub fn register(cluster: &Cluster, token: &str, kubelease: &Http) -> Result<()> {
+pub fn register_cluster(cluster: &Cluster, token: &str, kubelease: &Http) -> Result<()> {
     let target = json!({ "url": cluster.url, "auth": { "type": "token", "token": token } });
-    kubelease.put(&format!("/api/v1/targets/{TARGET}"), &target)?.ok()?;
+    kubelease.put(&format!("/api/v1/targets/{TARGET}"), &target)?.expect_success()?;
     let view = json!({ "kind": "ClusterRole", "name": VIEW });
     for (name, default_ttl, account) in [
         (VIEWER, "1h", json!({ "type": "temporary", "scope": "namespace", "role": view })),
@@ -34,11 +36,13 @@ pub fn register(cluster: &Cluster, token: &str, kubelease: &Http) -> Result<()> 
             "default_ttl": default_ttl,
             "max_ttl": "24h",
         });
-        kubelease.put(&format!("/api/v1/dynamic-secrets/{name}"), &secret)?.ok()?;
+        kubelease.put(&format!("/api/v1/dynamic-secrets/{name}"), &secret)?.expect_success()?;
     }
     // It takes the cluster a moment to grant what we have just applied.
-    eventually("checking the target", GRANTED, || {
-        let check = kubelease.post(&format!("/api/v1/targets/{TARGET}/check"), &json!({}))?.ok()?;
+    wait_until("checking the target", GRANTED, || {
+        let check = kubelease
+            .post(&format!("/api/v1/targets/{TARGET}/check"), &json!({}))?
+            .expect_success()?;
         if examples_work(&check) { Ok(()) } else { Err(not_yet(check)) }
     })
 }
@@ -58,11 +62,11 @@ fn examples_work(check: &Value) -> bool {
 }
 
 /// Leases a token and returns how `kubectl` is greeted with it.
-pub fn lease(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<String> {
+pub fn lease_token(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<String> {
     let path = format!("/api/v1/dynamic-secrets/{VIEWER}/leases");
-    let lease = kubelease.post(&path, &json!({ "ttl": "15m" }))?.expect(201)?;
+    let lease = kubelease.post(&path, &json!({ "ttl": "15m" }))?.expect_status(201)?;
     let token = lease["token"].as_str().context("a lease without a token")?;
-    let greeting = cluster.whoami(token, scratch)?;
+    let greeting = cluster.ask_whoami(token, scratch)?;
     let account = lease["service_account"].as_str().context("a lease without an account")?;
     let account = format!("system:serviceaccount:{NAMESPACE}:{account}");
     ensure!(greeting.contains(&account), "kubectl was not taken for {account}:\n{greeting}");
@@ -70,34 +74,38 @@ pub fn lease(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<Stri
 }
 
 /// An account to lease, and a broker that may do what both examples need and nothing else.
-fn objects() -> Value {
+fn demo_objects() -> Value {
     let view = BoundRole::ClusterRole(VIEW);
-    let modes = [Mode::TemporaryRole { role: view }, Mode::Existing { account: DEPLOYER }];
-    let needed: Vec<_> = modes.into_iter().flat_map(|mode| needed(mode, false)).collect();
-    let rules = |scope: Scope| -> Vec<Value> {
-        needed.iter().filter(|permission| permission.scope == scope).map(rule).collect()
+    let modes = [
+        PermissionProfile::TemporaryRole { role: view },
+        PermissionProfile::Existing { account: DEPLOYER },
+    ];
+    let needed: Vec<_> =
+        modes.into_iter().flat_map(|mode| list_needed_permissions(mode, false)).collect();
+    let rules = |scope: PermissionScope| -> Vec<Value> {
+        needed.iter().filter(|permission| permission.scope == scope).map(rule_json).collect()
     };
     json!({
         "apiVersion": "v1",
         "kind": "List",
         "items": [
             { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
-            account(BROKER, NAMESPACE),
-            account(DEPLOYER, NAMESPACE),
+            service_account(BROKER, NAMESPACE),
+            service_account(DEPLOYER, NAMESPACE),
             {
                 "apiVersion": RBAC,
                 "kind": "Role",
                 "metadata": { "name": BROKER, "namespace": NAMESPACE },
-                "rules": rules(Scope::Namespace),
+                "rules": rules(PermissionScope::Namespace),
             },
             {
                 "apiVersion": RBAC,
                 "kind": "ClusterRole",
                 "metadata": { "name": NAMESPACE },
-                "rules": rules(Scope::Cluster),
+                "rules": rules(PermissionScope::Cluster),
             },
-            binding(BROKER, NAMESPACE, "Role", BROKER),
-            binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
+            role_binding(BROKER, NAMESPACE, "Role", BROKER),
+            role_binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
             {
                 "apiVersion": RBAC,
                 "kind": "ClusterRoleBinding",
@@ -115,7 +123,7 @@ fn objects() -> Value {
     })
 }
 
-fn rule(permission: &Permission<'_>) -> Value {
+fn rule_json(permission: &Permission<'_>) -> Value {
     let mut rule = json!({
         "apiGroups": [permission.group],
         "resources": [permission.resource],
@@ -128,7 +136,7 @@ fn rule(permission: &Permission<'_>) -> Value {
 }
 
 /// A `ServiceAccount`.
-pub fn account(name: &str, namespace: &str) -> Value {
+pub fn service_account(name: &str, namespace: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -137,7 +145,7 @@ pub fn account(name: &str, namespace: &str) -> Value {
 }
 
 /// A `RoleBinding` that gives an account of its namespace a role.
-pub fn binding(account: &str, namespace: &str, kind: &str, role: &str) -> Value {
+pub fn role_binding(account: &str, namespace: &str, kind: &str, role: &str) -> Value {
     json!({
         "apiVersion": RBAC,
         "kind": "RoleBinding",

@@ -73,15 +73,16 @@ pub const EXAMPLES: [Example; 7] = [
 ];
 
 /// Creates the namespace, with the RBAC of each file of `deploy/rbac` and with the admission policy.
-pub fn prepare(cluster: &Cluster, scratch: &Path) -> Result<()> {
-    cluster.apply("playground.yaml", &manifest()?, scratch)
+pub fn prepare_namespace(cluster: &Cluster, scratch: &Path) -> Result<()> {
+    cluster.apply_manifest("playground.yaml", &playground_manifest()?, scratch)
 }
 
 /// Writes the files of the examples; one that is there may have been changed by the user, and stays.
 pub fn write_examples(state: &State) -> Result<()> {
     for example in &EXAMPLES {
-        if !state.path(&example.file()).exists() {
-            state.write(&example.file(), &format!("{:#}\n", example.dynamic_secret()?))?;
+        if !state.file_path(&example.file_name()).exists() {
+            state
+                .write_file(&example.file_name(), &format!("{:#}\n", example.dynamic_secret()?))?;
         }
     }
     Ok(())
@@ -89,16 +90,16 @@ pub fn write_examples(state: &State) -> Result<()> {
 
 impl Example {
     /// Returns what it is about, and below that the command that tries it.
-    pub fn command(&self) -> String {
+    pub fn command_text(&self) -> String {
         let Self { name, about, kubectl, .. } = self;
         format!(
             "{about}\n  ./api PUT /api/v1/dynamic-secrets/{name} @{} && ./leased {name} {kubectl}\n",
-            self.file()
+            self.file_name()
         )
     }
 
     /// Returns its file in the state directory.
-    fn file(&self) -> String {
+    fn file_name(&self) -> String {
         format!("examples/{}.json", self.name)
     }
 
@@ -109,7 +110,7 @@ impl Example {
     }
 }
 
-fn manifest() -> Result<String> {
+fn playground_manifest() -> Result<String> {
     let names = Names {
         prefix: "kubelease",
         broker_namespace: demo::NAMESPACE,
@@ -120,22 +121,22 @@ fn manifest() -> Result<String> {
     };
     let objects = json!({ "apiVersion": "v1", "kind": "List", "items": [
         { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
-        demo::account(DEPLOYER, NAMESPACE),
-        demo::binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
+        demo::service_account(DEPLOYER, NAMESPACE),
+        demo::role_binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
     ]});
     let mut documents = vec![objects.to_string()];
     for file in rbac_files() {
-        documents.push(deploy::rbac(file, &names)?);
+        documents.push(deploy::rbac_manifest(file, &names)?);
     }
-    documents.push(policy(&names)?);
+    documents.push(playground_policy(&names)?);
     Ok(documents.join("\n---\n"))
 }
 
 /// The admission policy for the playground and for the two examples of [`demo`].
-fn policy(names: &Names<'_>) -> Result<String> {
+fn playground_policy(names: &Names<'_>) -> Result<String> {
     let accounts = [demo::NAMESPACE, NAMESPACE].map(|place| format!("{place}/{DEPLOYER}"));
     let accounts = accounts.each_ref().map(String::as_str);
-    let policy = deploy::policy(names, &accounts, &[&format!("ClusterRole/{VIEW}")])?;
+    let policy = deploy::policy_manifest(names, &accounts, &[&format!("ClusterRole/{VIEW}")])?;
     // The policy keeps leases out of the broker's own namespace, unless a dynamic secret names it: ours do.
     let kept_out = format!(", '{}']", demo::NAMESPACE);
     let (before, after) =

@@ -11,34 +11,35 @@ use super::cluster::Cluster;
 use super::state::State;
 
 /// Writes `api` and `leased` into the state directory, for this run's addresses.
-pub fn write(state: &State, url: &str, cluster: &Cluster) -> Result<()> {
+pub fn write_scripts(state: &State, url: &str, cluster: &Cluster) -> Result<()> {
     let mut place = json!({ "server": cluster.url });
     if cluster.ca.is_some() {
-        place["certificate-authority"] = path(&state.path(HOST_DIR).join("ca.crt"))?.into();
+        place["certificate-authority"] =
+            path_text(&state.file_path(HOST_DIR).join("ca.crt"))?.into();
     }
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{ "name": "leased", "cluster": place }],
     });
-    let config = state.write("cluster.kubeconfig", &config.to_string())?;
-    let admin_token = state.path(ADMIN_TOKEN);
-    let api = fill(API, &[("{{url}}", url), ("{{admin_token}}", path(&admin_token)?)]);
+    let config = state.write_file("cluster.kubeconfig", &config.to_string())?;
+    let admin_token = state.file_path(ADMIN_TOKEN);
+    let api = fill_script(API, &[("{{url}}", url), ("{{admin_token}}", path_text(&admin_token)?)]);
     let api = state.write_script("api", &api)?;
-    let leased = fill(
+    let leased = fill_script(
         LEASED,
         &[
-            ("{{api}}", path(&api)?),
-            ("{{kubectl}}", path(cluster.kubectl_path())?),
-            ("{{cluster}}", path(&config)?),
-            ("{{cache}}", path(&state.path("kubectl-cache"))?),
+            ("{{api}}", path_text(&api)?),
+            ("{{kubectl}}", path_text(cluster.kubectl_path())?),
+            ("{{cluster}}", path_text(&config)?),
+            ("{{cache}}", path_text(&state.file_path("kubectl-cache"))?),
         ],
     );
     state.write_script("leased", &leased).map(drop)
 }
 
 /// A word that a shell takes as it is.
-pub fn quoted(word: &str) -> String {
+pub fn quote_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -46,13 +47,13 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn fill(script: &str, values: &[(&str, &str)]) -> String {
+fn fill_script(script: &str, values: &[(&str, &str)]) -> String {
     values
         .iter()
-        .fold(script.to_owned(), |script, (place, value)| script.replace(place, &quoted(value)))
+        .fold(script.to_owned(), |script, (place, value)| script.replace(place, &quote_word(value)))
 }
 
-fn path(path: &Path) -> Result<&str> {
+fn path_text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{} is no text", path.display()))
 }
 
@@ -98,7 +99,7 @@ mod tests {
             ("it's $HOME", r"'it'\''s $HOME'"),
             ("", "''"),
         ] {
-            assert_eq!(quoted(word), quoted_word);
+            assert_eq!(quote_word(word), quoted_word);
         }
     }
 }

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use testbed::wait::{eventually, not_yet};
+use testbed::wait::{not_yet, wait_until};
 
 /// A directory that only its owner may enter.
 pub struct State(PathBuf);
 
 impl State {
     /// Makes the directory if need be.
-    pub fn open(directory: &Path) -> Result<Self> {
+    pub fn open_directory(directory: &Path) -> Result<Self> {
         let make = || {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
             directory.canonicalize()
@@ -23,10 +23,10 @@ impl State {
     }
 
     /// Makes us the only ones who use it. After a crash the last run takes some seconds to end.
-    pub fn lock(&self) -> Result<File> {
-        let file = File::create(self.path("lock"))?;
+    pub fn lock_directory(&self) -> Result<File> {
+        let file = File::create(self.file_path("lock"))?;
         let what = format!("waiting for another `cargo xtask up` in {} to end", self.0.display());
-        eventually(&what, LAST_RUN_ENDS, || match file.try_lock() {
+        wait_until(&what, LAST_RUN_ENDS, || match file.try_lock() {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => Err(not_yet("use another --state-dir")),
             Err(TryLockError::Error(error)) => Err(error.into()),
@@ -40,22 +40,22 @@ impl State {
     }
 
     /// A file or directory in it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub fn file_path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Returns the content of the file `name`; the first time, what `make` returns, for our eyes
     /// only.
-    pub fn secret(&self, name: &str, make: fn() -> Result<String>) -> Result<String> {
-        let path = self.path(name);
+    pub fn secret_file(&self, name: &str, make: fn() -> Result<String>) -> Result<String> {
+        let path = self.file_path(name);
         if !path.exists() {
-            self.write(name, &make()?)?;
+            self.write_file(name, &make()?)?;
         }
         fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
     }
 
     /// Writes the file `name`, for our eyes only.
-    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+    pub fn write_file(&self, name: &str, text: &str) -> Result<PathBuf> {
         self.write_with(0o600, name, text)
     }
 
@@ -65,7 +65,7 @@ impl State {
     }
 
     fn write_with(&self, mode: u32, name: &str, text: &str) -> Result<PathBuf> {
-        let path = self.path(name);
+        let path = self.file_path(name);
         let directory = path.parent().unwrap_or(&self.0);
         fs::create_dir_all(directory)?;
         // Moved into its place, it is complete or not there.
@@ -87,13 +87,15 @@ mod tests {
     #[test]
     fn a_secret_is_made_once_and_is_private() {
         let directory = tempfile::tempdir().unwrap();
-        let state = State::open(&directory.path().join("state")).unwrap();
-        assert_eq!(state.secret("key", || Ok("first".into())).unwrap(), "first");
-        assert_eq!(state.secret("key", || Ok("second".into())).unwrap(), "first");
+        let state = State::open_directory(&directory.path().join("state")).unwrap();
+        assert_eq!(state.secret_file("key", || Ok("first".into())).unwrap(), "first");
+        assert_eq!(state.secret_file("key", || Ok("second".into())).unwrap(), "first");
         state.write_script("script", "true").unwrap();
-        for (path, mode) in
-            [(state.path("key"), 0o600), (state.path("script"), 0o700), (state.path("."), 0o700)]
-        {
+        for (path, mode) in [
+            (state.file_path("key"), 0o600),
+            (state.file_path("script"), 0o700),
+            (state.file_path("."), 0o700),
+        ] {
             let permissions = fs::metadata(&path).unwrap().permissions();
             assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
         }
@@ -102,10 +104,10 @@ mod tests {
     #[test]
     fn two_do_not_use_it_at_once() {
         let directory = tempfile::tempdir().unwrap();
-        let state = State::open(directory.path()).unwrap();
-        let first = state.lock().unwrap();
+        let state = State::open_directory(directory.path()).unwrap();
+        let first = state.lock_directory().unwrap();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| state.lock());
+            let second = scope.spawn(|| state.lock_directory());
             std::thread::sleep(Duration::from_millis(100));
             assert!(!second.is_finished());
             drop(first);

@@ -9,9 +9,9 @@ fn faults(kind: Kind, spec: &str) -> Vec<String> {
         "apiVersion: kubelease.dev/v1\nkind: {}\nmetadata: {{name: a}}\nspec:\n{spec}",
         kind.as_str()
     );
-    let nodes = yaml::read(&text).expect("it is YAML");
+    let nodes = yaml::read_documents(&text).expect("it is YAML");
     let mut faults = vec![];
-    check(&document_schema(kind), &nodes[0], &mut faults);
+    check_node(&document_schema(kind), &nodes[0], &mut faults);
     faults.iter().map(|fault| format!("{} {}", fault.place, fault.text)).collect()
 }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Change, apply};
+use super::{Change, apply_changes};
 
 fn user() -> Value {
     json!({"name": "u", "user": {"exec": {"command": "kubelease", "args": ["a: #b", "-"]}}})
@@ -40,8 +40,8 @@ fn the_rest_of_a_file_stays_as_it_is() {
         .replace("- name: u\n", "- name: \"u\"\n")
         .replace("# contexts", "- cluster:\n    server: \"https://two\"\n  name: \"two\"\n# contexts")
         .replace("\"one\"", "\"x\"");
-    assert_eq!(apply(WRITTEN, &changes).unwrap(), expected);
-    assert_eq!(apply(&expected, &changes).unwrap(), expected);
+    assert_eq!(apply_changes(WRITTEN, &changes).unwrap(), expected);
+    assert_eq!(apply_changes(&expected, &changes).unwrap(), expected);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn an_entry_is_put_however_lists_are_written() {
         "{\"users\": [{\"name\": \"u\"}, {\"name\": \"v\"}]}",
     ] {
         // `apply` reads its result again and compares; it only remains to see that it has one.
-        let text = apply(text, &put).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let text = apply_changes(text, &put).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert!(text.contains("kubelease"), "{text}");
     }
 }
@@ -81,7 +81,7 @@ fn what_cannot_be_changed_in_lines_is_refused_and_not_repeated() {
         "users: text\n",
         "{\"users\": 7}",
     ] {
-        assert!(apply(text, &[Change::Put("users", &user)]).is_err(), "{text}");
+        assert!(apply_changes(text, &[Change::Put("users", &user)]).is_err(), "{text}");
     }
-    assert!(apply("current-context: >\n  folded\n", &[Change::Use("x")]).is_err());
+    assert!(apply_changes("current-context: >\n  folded\n", &[Change::Use("x")]).is_err());
 }

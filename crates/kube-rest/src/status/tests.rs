@@ -28,7 +28,7 @@ fn status(code: u16, retry_after: Option<&str>, body: &str) -> Status {
     if let Some(seconds) = retry_after {
         response = response.header("retry-after", seconds);
     }
-    Status::read(&response.body(body.as_bytes().to_vec()).expect("an answer"))
+    Status::from_response(&response.body(body.as_bytes().to_vec()).expect("an answer"))
 }
 
 /// Every question, by the name of what it asks.
@@ -85,19 +85,19 @@ const MISSING: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"statu
 
 #[test]
 fn a_real_refusal_names_its_object() {
-    let account = |name| Subject::object(Kind::ServiceAccount, name);
+    let account = |name| Subject::for_object(Kind::ServiceAccount, name);
     for (body, subject, reason) in [
         (FORBIDDEN, Subject::token_of("deployer"), "Forbidden"),
         (TERMINATING, account("late"), "Forbidden"),
         (CONFLICT, account("f1"), "Conflict"),
-        (EXISTS, Subject::object(Kind::ClusterRole, "a1"), "AlreadyExists"),
-        (MISSING, Subject::object(Kind::Lease, "l1"), "NotFound"),
+        (EXISTS, Subject::for_object(Kind::ClusterRole, "a1"), "AlreadyExists"),
+        (MISSING, Subject::for_object(Kind::CoordinationLease, "l1"), "NotFound"),
     ] {
         let response = || Response::builder().body(body.as_bytes().to_vec()).expect("an answer");
-        assert!(Status::read_about(&response(), &subject).says(reason), "{body}");
-        let another = Subject::object(Kind::Lease, "l2");
-        assert!(!Status::read_about(&response(), &another).says(reason), "{body}");
-        assert!(!Status::read(&response()).says(reason), "{body}: no call is known");
+        assert!(Status::read_about(&response(), &subject).has_reason(reason), "{body}");
+        let another = Subject::for_object(Kind::CoordinationLease, "l2");
+        assert!(!Status::read_about(&response(), &another).has_reason(reason), "{body}");
+        assert!(!Status::from_response(&response()).has_reason(reason), "{body}: no call is known");
     }
 }
 

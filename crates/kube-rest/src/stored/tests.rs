@@ -34,13 +34,13 @@ fn answer(kind: Kind, namespaced: bool, rest: &Value) -> Value {
     answer
 }
 
-fn read(answer: &Value) -> Stored {
+fn read(answer: &Value) -> StoredObject {
     serde_json::from_str(&answer.to_string()).expect("reads")
 }
 
-fn sent(namespaced: bool, body: Body) -> Object {
+fn sent(namespaced: bool, body: NewObjectBody) -> NewObject {
     let of = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
-    Object {
+    NewObject {
         name: "a1".to_owned(),
         namespace: namespaced.then(|| "apps".to_owned()),
         labels: of("app.kubernetes.io/managed-by", "kubelease"),
@@ -49,16 +49,16 @@ fn sent(namespaced: bool, body: Body) -> Object {
     }
 }
 
-fn binding(kind: Kind) -> Binding {
-    Binding {
+fn binding(kind: Kind) -> NewBinding {
+    NewBinding {
         role: RoleRef { kind, name: "view".to_owned() },
         account: AccountRef { namespace: "apps".to_owned(), name: "a1".to_owned() },
     }
 }
 
-fn lease() -> LeaseSpec {
+fn lease() -> CoordinationLeaseSpec {
     let time = DateTime::from_timestamp_nanos(1_795_330_200_000_001_999);
-    LeaseSpec {
+    CoordinationLeaseSpec {
         holder_identity: "x".to_owned(),
         lease_duration_seconds: 600,
         acquire_time: time,
@@ -67,7 +67,7 @@ fn lease() -> LeaseSpec {
 }
 
 /// Each kind as it is sent, and as it is answered.
-fn pairs() -> Vec<(Object, Value)> {
+fn pairs() -> Vec<(NewObject, Value)> {
     let rules = json!([
         {"apiGroups": [""], "resources": ["pods"], "resourceNames": [], "verbs": ["list"]},
         {"nonResourceURLs": ["/healthz"], "verbs": ["get"]},
@@ -86,16 +86,20 @@ fn pairs() -> Vec<(Object, Value)> {
         "holderIdentity": "x", "leaseDurationSeconds": 600,
         "acquireTime": "2026-11-22T06:50:00.000001Z", "renewTime": "2026-11-22T06:50:00.000001Z",
     });
-    let secret = Body::Secret { secret_type: "kubelease.dev/lease".to_owned() };
+    let secret = NewObjectBody::Secret { secret_type: "kubelease.dev/lease".to_owned() };
     [
-        (true, Body::ServiceAccount, json!({"automountServiceAccountToken": false})),
+        (true, NewObjectBody::ServiceAccount, json!({"automountServiceAccountToken": false})),
         (true, secret, json!({"type": "kubelease.dev/lease"})),
-        (true, Body::Lease(lease()), json!({"spec": spec})),
-        (true, Body::Role(rules.clone()), json!({"rules": stored_rules})),
-        (false, Body::ClusterRole(rules), json!({"rules": stored_rules})),
-        (false, Body::ClusterRole(json!([])), json!({"rules": null})),
-        (true, Body::RoleBinding(binding(Kind::ClusterRole)), bound("ClusterRole")),
-        (false, Body::ClusterRoleBinding(binding(Kind::ClusterRole)), bound("ClusterRole")),
+        (true, NewObjectBody::Lease(lease()), json!({"spec": spec})),
+        (true, NewObjectBody::Role(rules.clone()), json!({"rules": stored_rules})),
+        (false, NewObjectBody::ClusterRole(rules), json!({"rules": stored_rules})),
+        (false, NewObjectBody::ClusterRole(json!([])), json!({"rules": null})),
+        (true, NewObjectBody::RoleBinding(binding(Kind::ClusterRole)), bound("ClusterRole")),
+        (
+            false,
+            NewObjectBody::ClusterRoleBinding(binding(Kind::ClusterRole)),
+            bound("ClusterRole"),
+        ),
     ]
     .into_iter()
     .map(|(namespaced, body, rest)| {
@@ -110,9 +114,9 @@ fn pairs() -> Vec<(Object, Value)> {
 fn what_is_stored_as_it_was_sent_has_no_mismatch() {
     for (object, answer) in pairs() {
         let stored = read(&answer);
-        assert_eq!(stored.mismatch(&object), None, "{object:?}");
-        assert!(stored.is(object.kind(), object.namespace.as_deref(), "a1"));
-        assert!(!stored.is(object.kind(), Some("other"), "a1"));
+        assert_eq!(stored.find_mismatch(&object), None, "{object:?}");
+        assert!(stored.is_object(object.kind(), object.namespace.as_deref(), "a1"));
+        assert!(!stored.is_object(object.kind(), Some("other"), "a1"));
         assert_eq!(stored.uid, "f75f4218-cc17-4167-9214-4b111d6e7ac9");
         assert_eq!(stored.resource_version, "234");
         assert_eq!(stored.creation_timestamp.timestamp(), 1_795_573_659);
@@ -138,9 +142,13 @@ fn what_a_webhook_strips_or_changes_is_named() {
             "automountServiceAccountToken",
         ),
         (&[Kind::Secret], at("/type", json!("Opaque")), "type"),
-        (&[Kind::Lease], at("/spec/holderIdentity", json!("y")), "spec"),
-        (&[Kind::Lease], at("/spec/renewTime", json!("2026-11-22T06:50:00.000002Z")), "spec"),
-        (&[Kind::Lease], at("/spec", Value::Null), "spec"),
+        (&[Kind::CoordinationLease], at("/spec/holderIdentity", json!("y")), "spec"),
+        (
+            &[Kind::CoordinationLease],
+            at("/spec/renewTime", json!("2026-11-22T06:50:00.000002Z")),
+            "spec",
+        ),
+        (&[Kind::CoordinationLease], at("/spec", Value::Null), "spec"),
         (&[Kind::Role], at("/rules", Value::Null), "rules"),
         (&[Kind::Role], at("/rules/0/verbs", json!(["list", "get"])), "rules"),
         (&[Kind::Role], at("/rules/0/resources", json!(["*"])), "rules"),
@@ -157,7 +165,7 @@ fn what_a_webhook_strips_or_changes_is_named() {
         for (object, mut answer) in pairs() {
             if kinds.contains(&object.kind()) {
                 *answer.pointer_mut(&path).expect("is there") = value.clone();
-                assert_eq!(read(&answer).mismatch(&object), Some(named), "{object:?} {path}");
+                assert_eq!(read(&answer).find_mismatch(&object), Some(named), "{object:?} {path}");
                 tried += 1;
             }
         }
@@ -171,7 +179,7 @@ fn what_is_added_to_a_grant_is_named_and_other_additions_are_not() {
     for (object, mut answer) in pairs() {
         answer["metadata"]["labels"]["team"] = json!("a");
         answer["metadata"]["annotations"]["seen-by"] = json!("a webhook");
-        assert_eq!(read(&answer).mismatch(&object), None, "{object:?}");
+        assert_eq!(read(&answer).find_mismatch(&object), None, "{object:?}");
         let named = match object.kind() {
             Kind::Role | Kind::ClusterRole => {
                 let rule = json!({"verbs": ["*"], "nonResourceURLs": ["*"]});
@@ -187,7 +195,7 @@ fn what_is_added_to_a_grant_is_named_and_other_additions_are_not() {
             }
             _ => continue,
         };
-        assert_eq!(read(&answer).mismatch(&object), Some(named), "{object:?}");
+        assert_eq!(read(&answer).find_mismatch(&object), Some(named), "{object:?}");
     }
 }
 
@@ -196,7 +204,7 @@ fn a_role_that_kubernetes_would_fill_is_not_what_was_sent() {
     for (object, mut answer) in pairs() {
         answer["aggregationRule"] = json!({"clusterRoleSelectors": []});
         let named = matches!(object.kind(), Kind::Role | Kind::ClusterRole);
-        assert_eq!(read(&answer).mismatch(&object), named.then_some("aggregationRule"));
+        assert_eq!(read(&answer).find_mismatch(&object), named.then_some("aggregationRule"));
     }
 }
 
@@ -206,7 +214,7 @@ fn resource_names_that_are_dropped_are_missed() {
     let rules = json!([{"apiGroups": [""], "resources": ["pods"], "resourceNames": ["a"], "verbs": ["get"]}]);
     let stored = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
     let answer = answer(Kind::Role, true, &json!({"rules": stored}));
-    assert_eq!(read(&answer).mismatch(&sent(true, Body::Role(rules))), Some("rules"));
+    assert_eq!(read(&answer).find_mismatch(&sent(true, NewObjectBody::Role(rules))), Some("rules"));
 }
 
 #[test]
@@ -229,7 +237,7 @@ fn a_stranger_s_objects_are_read_too() {
     );
     assert_eq!(read(&binding).subjects[0].namespace, None);
     let spec = json!({"holderIdentity": "scheduler", "leaseTransitions": 3, "acquireTime": null});
-    assert_eq!(read(&answer(Kind::Lease, true, &json!({"spec": spec}))).lease, None);
+    assert_eq!(read(&answer(Kind::CoordinationLease, true, &json!({"spec": spec}))).lease, None);
     let status = r#"{"kind":"Status","metadata":{},"status":"Success"}"#;
-    assert!(serde_json::from_str::<Stored>(status).is_err(), "a status is no object");
+    assert!(serde_json::from_str::<StoredObject>(status).is_err(), "a status is no object");
 }

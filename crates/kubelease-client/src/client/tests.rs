@@ -68,7 +68,7 @@ fn issue(client: &Client) -> Result<crate::IssuedLease, Error> {
 #[test]
 fn the_token_is_shown_in_the_header_alone() {
     let (client, told) = server(vec![caller()]);
-    assert_eq!(client.caller().unwrap().identity.unwrap().as_str(), "ci");
+    assert_eq!(client.get_caller().unwrap().identity.unwrap().as_str(), "ci");
     let head = told.recv().unwrap().to_lowercase();
     assert!(head.starts_with("get /api/v1/auth/token http/1.1\r\n"), "{head}");
     assert!(head.contains("authorization: bearer sesame\r\n"), "{head}");
@@ -90,9 +90,9 @@ fn a_request_is_sent_again_only_if_that_does_no_harm() {
     ] {
         let second = || problem("403 Forbidden", "", "not_granted");
         let calls: [(&str, Send); 3] = [
-            ("read", |client| drop(client.caller().unwrap_err())),
+            ("read", |client| drop(client.get_caller().unwrap_err())),
             ("issue", |client| drop(issue(client).unwrap_err())),
-            ("sweep", |client| drop(client.sweep(crate::SweepOptions::default()).unwrap_err())),
+            ("sweep", |client| drop(client.run_sweep(crate::SweepOptions::default()).unwrap_err())),
         ];
         for ((call, send), asked) in calls.into_iter().zip(asked) {
             let (client, told) = server(vec![first.clone(), second()]);
@@ -118,7 +118,7 @@ fn a_problem_is_told_with_what_the_server_says() {
         "detail":"no \u001b[2Jlease","errors":[]}"#;
     let (client, _told) = server(vec![answer("404 Not Found", "", body)]);
     let id: LeaseId = "0".repeat(32).parse().unwrap();
-    let error = client.lease(&id).unwrap_err();
+    let error = client.get_lease(&id).unwrap_err();
     assert_eq!(error.to_string(), "no \u{fffd}[2Jlease (unknown_lease)");
     assert!(error.problem().unwrap().is_refusal() && !error.is_unavailable());
 }
@@ -137,7 +137,7 @@ fn a_stranger_is_not_believed() {
     ] {
         // Some are tried again, and then told.
         let (client, _told) = server(vec![answer; 4]);
-        let error = client.caller().unwrap_err().to_string();
+        let error = client.get_caller().unwrap_err().to_string();
         assert!(error.contains(what), "{what}: {error}");
         assert!(!error.contains("sesame"), "{error}");
     }
@@ -156,9 +156,9 @@ fn a_server_that_is_not_there_or_says_nothing_is_told_in_time() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let silent = client(&url).with_timeout(Duration::from_millis(200));
-    let error = silent.caller().unwrap_err();
+    let error = silent.get_caller().unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }) && error.is_unavailable(), "{error:?}");
     drop(listener);
-    let error = client(&url).caller().unwrap_err();
+    let error = client(&url).get_caller().unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }) && error.is_unavailable(), "{error:?}");
 }

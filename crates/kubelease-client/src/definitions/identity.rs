@@ -196,7 +196,7 @@ pub struct AccessTokenTerms {
 
 impl IdentitySpec {
     /// Returns the secrets that stand elsewhere, each with its place in the definition.
-    pub(super) fn secrets(&self) -> Vec<(String, &SecretReference)> {
+    pub(super) fn secret_references(&self) -> Vec<(String, &SecretReference)> {
         let mut secrets = vec![];
         for (index, method) in self.auth.iter().flatten().enumerate() {
             if let AuthMethod::Kubernetes { reviewer: Reviewer::Token(Some(token)), .. } = method {
@@ -207,7 +207,7 @@ impl IdentitySpec {
     }
 
     /// Returns the targets that logins name.
-    pub(super) fn targets(&self) -> Vec<&Name> {
+    pub(super) fn needed_targets(&self) -> Vec<&Name> {
         let mut targets = vec![];
         for method in self.auth.iter().flatten() {
             if let AuthMethod::Kubernetes { target, .. } = method {

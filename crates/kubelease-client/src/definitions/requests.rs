@@ -72,19 +72,19 @@ impl Client {
         mode: PutMode,
     ) -> Result<PutAnswer, Error> {
         let dry_run = (mode == PutMode::DryRun).then(|| "true".to_owned());
-        let path = with_query(&path(kind, name), &[("dry_run", dry_run)]);
+        let path = with_query(&definition_path(kind, name), &[("dry_run", dry_run)]);
         // The same put again changes nothing.
-        self.send(&Call::put(path, spec).repeatable())?.json()
+        self.send_call(&Call::put(path, spec).allow_repeats())?.to_value()
     }
 
     /// Returns a definition as it is kept, without its secrets; nothing if there is none.
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn definition(&self, kind: Kind, name: &Name) -> Result<Option<Value>, Error> {
-        match self.send(&Call::get(path(kind, name))) {
+    pub fn get_definition(&self, kind: Kind, name: &Name) -> Result<Option<Value>, Error> {
+        match self.send_call(&Call::get(definition_path(kind, name))) {
             Err(error) if is_absent(&error) => Ok(None),
-            answer => answer?.json().map(Some),
+            answer => answer?.to_value().map(Some),
         }
     }
 
@@ -92,12 +92,12 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn definitions(&self, kind: Kind) -> Result<Vec<Value>, Error> {
+    pub fn list_definitions(&self, kind: Kind) -> Result<Vec<Value>, Error> {
         let (mut all, mut cursor) = (vec![], None);
         loop {
             let query = [("limit", Some("500".to_owned())), ("cursor", cursor.clone())];
             let path = with_query(&format!("/api/v1/{}", kind.plural()), &query);
-            let Page { items, next_cursor } = self.send(&Call::get(path))?.json()?;
+            let Page { items, next_cursor } = self.send_call(&Call::get(path))?.to_value()?;
             all.extend(items);
             // A server that answers the same page for ever is not asked for ever.
             match next_cursor.filter(|next| next.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -125,8 +125,8 @@ impl Client {
             }
             Kind::Identity => vec![("leases", options.revoke.then(|| "revoke".to_owned()))],
         };
-        let call = Call::new(Method::DELETE, with_query(&path(kind, name), &query));
-        match self.send(&call) {
+        let call = Call::new(Method::DELETE, with_query(&definition_path(kind, name), &query));
+        match self.send_call(&call) {
             Err(error) if is_absent(&error) => Ok(Deletion::Absent),
             answer if answer.as_ref().is_ok_and(|answer| answer.status == 202) => {
                 Ok(Deletion::Revoking)
@@ -136,7 +136,7 @@ impl Client {
     }
 }
 
-fn path(kind: Kind, name: &Name) -> String {
+fn definition_path(kind: Kind, name: &Name) -> String {
     format!("/api/v1/{}/{name}", kind.plural())
 }
 

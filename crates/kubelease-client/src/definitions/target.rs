@@ -76,7 +76,7 @@ pub enum TrustedCa {
 
 impl TargetAuth {
     /// Returns the secrets that stand elsewhere, each with its place in the definition.
-    pub(super) fn secrets(&self) -> Vec<(String, &SecretReference)> {
+    pub(super) fn secret_references(&self) -> Vec<(String, &SecretReference)> {
         match self {
             Self::Token { token: Some(token), .. } => vec![("/auth/token".to_owned(), token)],
             Self::Gateway { header: Some(GatewayHeader { value: Some(value), .. }) } => {

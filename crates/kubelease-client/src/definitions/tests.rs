@@ -90,8 +90,9 @@ fn secrets_are_found_where_they_are() {
             vec!["/auth/1/reviewer/token"],
         ),
     ] {
-        let read = Spec::read(kind, spec.clone()).expect("it fits");
-        let found: Vec<_> = read.secrets().into_iter().map(|(pointer, _)| pointer).collect();
+        let read = Spec::from_json(kind, spec.clone()).expect("it fits");
+        let found: Vec<_> =
+            read.secret_references().into_iter().map(|(pointer, _)| pointer).collect();
         assert_eq!(found, pointers);
         // The type writes what it read, but for what says nothing.
         assert_eq!(json!(read), spec, "{kind}");

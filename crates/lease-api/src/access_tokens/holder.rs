@@ -10,16 +10,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::json::{AccessTokenJson, InfisicalTokenJson, infisical_revoked};
-use crate::audit::{self, Asked};
+use crate::audit::{self, AskedOperation};
 use crate::auth::Caller;
 use crate::identities::takes_leases_back;
-use crate::list::Query;
+use crate::list::QueryParameters;
 use crate::problem::Problem;
 use crate::routes::TokenOperation;
 use crate::{Body, infisical, input, leases, respond};
 
 /// The body of such a request.
-struct Shown {
+struct ShownToken {
     /// True if it has Infisical's form.
     is_infisical: bool,
     /// The access token, if it stands there.
@@ -45,50 +45,52 @@ pub(crate) async fn serve_holder<P: Ports>(
     (head, request_id): (&Parts, Option<&str>),
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let shown = Shown::read(body).await;
+    let shown = ShownToken::from_body(body).await;
     let is_infisical = shown.as_ref().is_ok_and(|shown| shown.is_infisical);
     let answer = match admitted {
         Err(refused) => Err(refused),
         Ok(caller) => {
-            answer(&engine.acting_for(caller.into_requester()), operation, head, shown).await
+            answer_holder(&engine.acting_for(caller.into_requester()), operation, head, shown).await
         }
     };
     match answer {
         Err(problem) if is_infisical => {
-            Ok(infisical::refusal(operation.route(), &problem, request_id))
+            Ok(infisical::refusal_response(operation.route_name(), &problem, request_id))
         }
         answer => answer,
     }
 }
 
-async fn answer<P: Ports>(
+async fn answer_holder<P: Ports>(
     engine: &Engine<P>,
     operation: TokenOperation,
     head: &Parts,
-    shown: Result<Shown, Problem>,
+    shown: Result<ShownToken, Problem>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let renews = operation == TokenOperation::Renew;
-    let query = Query::read(head.uri.query(), if renews { &[] } else { &["leases"] })?;
+    let query =
+        QueryParameters::parse_known(head.uri.query(), if renews { &[] } else { &["leases"] })?;
     let takes_back = takes_leases_back(&query)?;
-    let Shown { is_infisical, access_token } = shown?;
+    let ShownToken { is_infisical, access_token } = shown?;
     let purpose = if renews { TokenUse::Counted } else { TokenUse::GiveBack };
-    let session = session(engine, access_token?, purpose)?;
+    let session = holder_session(engine, access_token?, purpose)?;
     if renews {
         let renewed = engine.renew_access_token(&session).map_err(|error| {
-            let requester = Requester::identity(session).from(engine.requester().origin.clone());
-            let route = operation.route().trim_start_matches("POST ");
-            let asked = Asked { method: &head.method, route, parameter: "" };
+            let requester =
+                Requester::from_session(session).from(engine.requester().origin.clone());
+            let route = operation.route_name().trim_start_matches("POST ");
+            let asked = AskedOperation { method: &head.method, route, parameter: "" };
             audit::record_refusal(engine, &requester, asked, error.into())
         })?;
         return Ok(if is_infisical {
-            respond::json(StatusCode::OK, &InfisicalTokenJson::of(&renewed))
+            respond::json_response(StatusCode::OK, &InfisicalTokenJson::from_token(&renewed))
         } else {
-            respond::json(StatusCode::OK, &AccessTokenJson::of(&renewed))
+            respond::json_response(StatusCode::OK, &AccessTokenJson::from_token(&renewed))
         });
     }
     Ok(match engine.revoke_session(&session, takes_back).await? {
-        Some(done) => leases::revoked(&done),
-        None if is_infisical => respond::json(StatusCode::OK, &infisical_revoked()),
+        Some(done) => leases::revoked_response(&done),
+        None if is_infisical => respond::json_response(StatusCode::OK, &infisical_revoked()),
         None => respond::no_content(),
     })
 }
@@ -97,7 +99,7 @@ async fn answer<P: Ports>(
 ///
 /// # Errors
 /// 401 if there is none, or two. 403 for a token of the installation itself, which is no access token.
-fn session<P: Ports>(
+fn holder_session<P: Ports>(
     engine: &Engine<P>,
     in_body: Option<String>,
     purpose: TokenUse,
@@ -126,7 +128,7 @@ fn session<P: Ports>(
 
 impl TokenOperation {
     /// The route, for the log.
-    fn route(self) -> &'static str {
+    fn route_name(self) -> &'static str {
         match self {
             TokenOperation::Renew => "POST /api/v1/auth/token/renew",
             TokenOperation::Revoke => "POST /api/v1/auth/token/revoke",
@@ -134,15 +136,15 @@ impl TokenOperation {
     }
 }
 
-impl Shown {
+impl ShownToken {
     /// Reads a body.
     ///
     /// # Errors
     /// Fails if it does not come whole or is no JSON: it has no form then, and is answered in ours.
-    async fn read(body: impl Body) -> Result<Self, Problem> {
+    async fn from_body(body: impl Body) -> Result<Self, Problem> {
         let json: Value = input::optional_json(body).await?;
         let is_infisical = json.get("accessToken").is_some();
-        let input: Result<HolderInput, Problem> = input::value(json);
+        let input: Result<HolderInput, Problem> = input::from_value(json);
         Ok(Self { is_infisical, access_token: input.map(|input| input.access_token) })
     }
 }

@@ -7,7 +7,7 @@ use lease_engine::{NewAccessToken, Session};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::respond::time;
+use crate::respond::format_time;
 
 /// An access token, in the one answer that delivers it.
 #[derive(Serialize)]
@@ -58,9 +58,9 @@ struct TokenJson<'a> {
 }
 
 impl<'a> AccessTokenJson<'a> {
-    pub(crate) fn of(made: &'a NewAccessToken) -> Self {
+    pub(crate) fn from_token(made: &'a NewAccessToken) -> Self {
         Self {
-            access_token: made.token.reveal(),
+            access_token: made.token.expose_secret(),
             token_type: BEARER,
             expires_in: made.expires_in,
             max_expires_in: made.max_expires_in,
@@ -71,10 +71,10 @@ impl<'a> AccessTokenJson<'a> {
 }
 
 impl<'a> InfisicalTokenJson<'a> {
-    pub(crate) fn of(made: &'a NewAccessToken) -> Self {
+    pub(crate) fn from_token(made: &'a NewAccessToken) -> Self {
         let whole = made.claims.max_expires_at - made.claims.issued_at;
         Self {
-            access_token: made.token.reveal(),
+            access_token: made.token.expose_secret(),
             expires_in: made.expires_in,
             access_token_max_ttl: whole.num_seconds(),
             token_type: BEARER,
@@ -89,7 +89,7 @@ pub(super) fn infisical_revoked() -> Value {
 
 impl<'a> CallerJson<'a> {
     /// The first administrator.
-    pub(super) fn administrator() -> Self {
+    pub(super) fn first_administrator() -> Self {
         Self {
             identity: None,
             admin: true,
@@ -101,7 +101,7 @@ impl<'a> CallerJson<'a> {
     }
 
     /// An identity, with what is left of its token.
-    pub(super) fn identity(
+    pub(super) fn from_session(
         session: &'a Session,
         uses_left: Option<u64>,
         dynamic_secrets: Vec<DynamicSecretName>,
@@ -115,9 +115,9 @@ impl<'a> CallerJson<'a> {
                 accessor: session.accessor,
                 auth_method: &token.auth_method,
                 claims: &token.login_claims,
-                issued_at: time(token.issued_at),
-                expires_at: time(token.expires_at),
-                max_expires_at: time(token.max_expires_at),
+                issued_at: format_time(token.issued_at),
+                expires_at: format_time(token.expires_at),
+                max_expires_at: format_time(token.max_expires_at),
                 uses_left,
             }),
             grants: &spec.grants,

@@ -329,5 +329,5 @@ fn no_more_leases_of_an_identity_live_than_may() {
     // It goes with the identity, and leaves nothing.
     assert_eq!(app.send("DELETE", "/api/v1/identities/bot", ADMIN, "").status, 204);
     let left = |key: &String| key.contains("identity-lease") || key.contains("identity-1");
-    assert!(!app.ports.store.keys().iter().any(left), "{:?}", app.ports.store.keys());
+    assert!(!app.ports.store.list_keys().iter().any(left), "{:?}", app.ports.store.list_keys());
 }

@@ -9,7 +9,7 @@ use lease_engine::{AuditCursor, AuditFilter, Engine, Ports, ShownEvent};
 use serde::Serialize;
 
 use super::CURSOR_RULE;
-use crate::list::{Query, Window};
+use crate::list::{PageWindow, QueryParameters};
 use crate::problem::{Code, Problem};
 use crate::respond;
 
@@ -29,14 +29,14 @@ struct EventsJson<'a> {
 }
 
 /// `GET /api/v1/audit`
-pub(crate) fn list<P: Ports>(
+pub(crate) fn list_events<P: Ports>(
     engine: &Engine<P>,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (filter, limit) = (filter(query)?, Window::limit(query)?);
+    let (filter, limit) = (read_filter(query)?, PageWindow::read_limit(query)?);
     let wrong = |_| Problem::new(Code::InvalidQuery, format!("`cursor` {CURSOR_RULE}"));
     let from: Option<AuditCursor> =
-        query.text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
+        query.get_text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
     let page = engine.list_audit_events(&filter, from.as_ref(), limit)?;
     let items = page.items.iter().map(|record| ShownEvent {
         id: &record.place,
@@ -48,26 +48,29 @@ pub(crate) fn list<P: Ports>(
         unreadable: NonZeroU64::new(page.unreadable),
         next_cursor: page.next.map(|next| next.to_string()),
     };
-    Ok(respond::json(StatusCode::OK, &json))
+    Ok(respond::json_response(StatusCode::OK, &json))
 }
 
 /// Reads the filter of a query.
 ///
 /// # Errors
 /// 422, naming the parameter that does not fit.
-fn filter(query: &Query<'_>) -> Result<AuditFilter, Problem> {
+fn read_filter(query: &QueryParameters<'_>) -> Result<AuditFilter, Problem> {
     Ok(AuditFilter {
-        since: time(query, "since")?,
-        until: time(query, "until")?,
-        identity: query.name("identity")?,
-        dynamic_secret: query.name("dynamic_secret")?,
-        lease_id: query.text("lease_id").map(str::parse::<LeaseId>).transpose()?,
-        event_type: query.text("type").map(event_type).transpose()?,
+        since: read_time(query, "since")?,
+        until: read_time(query, "until")?,
+        identity: query.get_name("identity")?,
+        dynamic_secret: query.get_name("dynamic_secret")?,
+        lease_id: query.get_text("lease_id").map(str::parse::<LeaseId>).transpose()?,
+        event_type: query.get_text("type").map(event_type).transpose()?,
     })
 }
 
 /// A time as RFC 3339 has it; in a query its `:` and `+` may be written as `%3A` and `%2B`.
-fn time(query: &Query<'_>, parameter: &'static str) -> Result<Option<DateTime<Utc>>, Problem> {
+fn read_time(
+    query: &QueryParameters<'_>,
+    parameter: &'static str,
+) -> Result<Option<DateTime<Utc>>, Problem> {
     let wrong = || {
         let detail = format!("`{parameter}` is a time like `2026-11-28T04:00:00Z`");
         Problem::new(Code::InvalidQuery, detail)
@@ -77,7 +80,7 @@ fn time(query: &Query<'_>, parameter: &'static str) -> Result<Option<DateTime<Ut
         let time = DateTime::parse_from_rfc3339(&text).map_err(|_| wrong())?;
         Ok(time.with_timezone(&Utc))
     };
-    query.text(parameter).map(read).transpose()
+    query.get_text(parameter).map(read).transpose()
 }
 
 /// Decodes `%3A` and the like; a `+` stays what it is, as in the offset of a time.
@@ -123,13 +126,15 @@ mod tests {
             ("type=logins", Some("`type` is one of login, refusal")),
             ("state=active", Some("takes each of these once")),
         ] {
-            let read = Query::read(Some(query), LIST_QUERY).and_then(|query| filter(&query));
-            let told = read.err().map(|problem| problem.told.detail).unwrap_or_default();
+            let read = QueryParameters::parse_known(Some(query), LIST_QUERY)
+                .and_then(|query| read_filter(&query));
+            let told = read.err().map(|problem| problem.body.detail).unwrap_or_default();
             assert!(told.is_empty() == refused.is_none(), "{query}: {told}");
             assert!(told.contains(refused.unwrap_or_default()), "{query}: {told}");
         }
-        let query = Query::read(Some("since=2026-11-28T04:00:00%2B01:00"), LIST_QUERY);
-        let since = filter(&query.expect("a query")).expect("a filter").since;
+        let query =
+            QueryParameters::parse_known(Some("since=2026-11-28T04:00:00%2B01:00"), LIST_QUERY);
+        let since = read_filter(&query.expect("a query")).expect("a filter").since;
         assert_eq!(since, "2026-11-28T03:00:00Z".parse().ok());
     }
 }

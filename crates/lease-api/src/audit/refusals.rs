@@ -7,7 +7,7 @@ use crate::problem::{Code, Problem};
 
 /// A request that came to a route.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct AskedOperation<'a> {
     /// The method.
     pub(crate) method: &'a Method,
     /// The path of its route.
@@ -20,10 +20,10 @@ pub(crate) struct Asked<'a> {
 ///
 /// Requests that are only written wrong are not recorded, nor is it recorded here who does not come in: a login that is
 /// refused has its own cause, which the engine knows, and a stranger has no name.
-pub(crate) fn record<P: Ports>(
+pub(crate) fn record_refusal<P: Ports>(
     engine: &Engine<P>,
     requester: &Requester,
-    asked: Asked<'_>,
+    asked: AskedOperation<'_>,
     problem: Problem,
 ) -> Problem {
     let own_cause = problem.own_cause;
@@ -31,10 +31,10 @@ pub(crate) fn record<P: Ports>(
         return problem;
     }
     let code = problem.code.as_str();
-    let reason = format!("{code}: {}", own_cause.unwrap_or(&problem.told.detail));
+    let reason = format!("{code}: {}", own_cause.unwrap_or(&problem.body.detail));
     let refused = RefusedRequest {
         action: &format!("{} {}", asked.method, asked.route),
-        subject: subject(asked),
+        subject: request_subject(asked),
         reason: &reason,
         has_failed: problem.status.is_server_error(),
     };
@@ -45,7 +45,7 @@ pub(crate) fn record<P: Ports>(
 }
 
 /// Returns the subject that the path names.
-fn subject(Asked { route, parameter, .. }: Asked<'_>) -> RequestSubject {
+fn request_subject(AskedOperation { route, parameter, .. }: AskedOperation<'_>) -> RequestSubject {
     let subject = if route.starts_with("/api/v1/targets/") {
         parameter.parse().ok().map(RequestSubject::Target)
     } else if route.starts_with("/api/v1/dynamic-secrets/") {

@@ -5,7 +5,7 @@ use lease_engine::{AuditFinding, AuditVerifyCursor, Engine, Ports};
 use serde::Serialize;
 
 use super::CURSOR_RULE;
-use crate::list::Query;
+use crate::list::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::respond;
 
@@ -21,13 +21,13 @@ struct VerificationJson {
 }
 
 /// `GET /api/v1/audit/verify`
-pub(crate) fn verify<P: Ports>(
+pub(crate) fn verify_audit<P: Ports>(
     engine: &Engine<P>,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let wrong = |_| Problem::new(Code::InvalidQuery, format!("`cursor` {CURSOR_RULE}"));
     let from: Option<AuditVerifyCursor> =
-        query.text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
+        query.get_text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
     let found = engine.verify_audit(from.as_ref())?;
     let json = VerificationJson {
         checked: found.checked,
@@ -36,5 +36,5 @@ pub(crate) fn verify<P: Ports>(
         findings: found.findings,
         next_cursor: found.next.map(|next| next.to_string()),
     };
-    Ok(respond::json(StatusCode::OK, &json))
+    Ok(respond::json_response(StatusCode::OK, &json))
 }

@@ -4,7 +4,7 @@ use crate::testing::{ADMIN, SWEEP, variables};
 
 #[test]
 fn only_the_right_token_in_the_right_place_comes_in() {
-    let tokens = Settings::read(&Ok(variables())).expect("good variables").tokens;
+    let tokens = Settings::from_variables(&Ok(variables())).expect("good variables").tokens;
     let bearer = |token: &str| vec![format!("Bearer {token}")];
     let (administrator, sweeper) = (Requester::first_administrator(), Requester::sweeper());
     for (values, by_administrator, by_sweeper) in [
@@ -34,7 +34,7 @@ fn only_the_right_token_in_the_right_place_comes_in() {
 fn an_empty_token_of_the_installation_admits_nobody() {
     let variables =
         crate::Variables { sweep_token: String::new(), admin_token: String::new(), ..variables() };
-    let tokens = Settings::read(&Ok(variables)).expect("good variables").tokens;
+    let tokens = Settings::from_variables(&Ok(variables)).expect("good variables").tokens;
     for value in ["Bearer", "Bearer ", "Bearer \t", ""] {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a value"))]);
         for access in [Access::Administrator, Access::Identity, Access::Sweeper] {

@@ -1,12 +1,12 @@
 //! The shapes of dynamic secrets.
 
-use lease_core::{Definition, DefinitionParts, DynamicSecret, DynamicSecretName};
-use lease_engine::{DynamicSecretDefinition, Put};
+use lease_core::{DynamicSecret, DynamicSecretDefinition, DynamicSecretName, DynamicSecretSpec};
+use lease_engine::{DynamicSecretInput, Put};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::problem::Problem;
-use crate::respond::{ChangeJson, time};
+use crate::respond::{ChangeJson, format_time};
 use crate::targets::json::TargetInput;
 use crate::{Body, input};
 
@@ -15,7 +15,7 @@ use crate::{Body, input};
 pub(crate) struct DynamicSecretJson {
     name: DynamicSecretName,
     #[serde(flatten)]
-    parts: DefinitionParts,
+    parts: DynamicSecretSpec,
     inline_target: bool,
     created_at: String,
     updated_at: String,
@@ -32,41 +32,44 @@ pub(crate) struct DynamicSecretJson {
 ///
 /// # Errors
 /// 400 for what is no JSON, 422 naming the field that does not fit.
-pub(crate) async fn read(
+pub(crate) async fn read_definition(
     name: DynamicSecretName,
     body: impl Body,
-) -> Result<DynamicSecretDefinition, Problem> {
-    let mut json: Value = input::json(body).await?;
+) -> Result<DynamicSecretInput, Problem> {
+    let mut json: Value = input::read_json(body).await?;
     let target = match json.get_mut("target") {
         Some(inline @ Value::Object(_)) => {
-            let target: TargetInput =
-                input::value(inline.take()).map_err(|problem| problem.within("/target"))?;
-            target.check().map_err(|problem| problem.within("/target"))?;
+            let target: TargetInput = input::from_value(inline.take())
+                .map_err(|problem| problem.with_pointer_prefix("/target"))?;
+            target.check_input().map_err(|problem| problem.with_pointer_prefix("/target"))?;
             *inline = Value::String(name.to_string());
             // Unwrap safety: both are RFC 1123 labels.
-            Some(target.define(name.as_str().parse().unwrap()))
+            Some(target.into_definition(name.as_str().parse().unwrap()))
         }
         _ => None,
     };
-    let parts: DefinitionParts = input::value(json)?;
-    let definition = Definition::new(parts).map_err(Problem::from)?;
-    Ok(DynamicSecretDefinition { name, definition, target })
+    let parts: DynamicSecretSpec = input::from_value(json)?;
+    let definition = DynamicSecretDefinition::new(parts).map_err(Problem::from)?;
+    Ok(DynamicSecretInput { name, definition, target })
 }
 
 impl DynamicSecretJson {
-    pub(crate) fn of(secret: DynamicSecret, warnings: Vec<String>) -> Self {
+    pub(crate) fn from_dynamic_secret(secret: DynamicSecret, warnings: Vec<String>) -> Self {
         Self {
             name: secret.name,
             parts: secret.definition.into(),
             inline_target: secret.inline_target,
-            created_at: time(secret.created_at),
-            updated_at: time(secret.updated_at),
+            created_at: format_time(secret.created_at),
+            updated_at: format_time(secret.updated_at),
             warnings,
             change: None,
         }
     }
 
     pub(crate) fn of_put(put: Put<DynamicSecret>, warnings: Vec<String>) -> Self {
-        Self { change: Some(put.change.into()), ..Self::of(put.definition, warnings) }
+        Self {
+            change: Some(put.change.into()),
+            ..Self::from_dynamic_secret(put.definition, warnings)
+        }
     }
 }

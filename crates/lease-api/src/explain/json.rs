@@ -2,7 +2,7 @@
 
 use lease_core::{DynamicSecretName, IdentityName, Namespace, Ttl};
 use lease_engine::{
-    Explanation, GrantOutcome, IssueExplanation, LoginExplanation, ObjectOutcome, Refused,
+    ExplainedRefusal, Explanation, GrantOutcome, IssueExplanation, LoginExplanation, ObjectOutcome,
     RuleOutcome,
 };
 use serde::Serialize;
@@ -104,42 +104,46 @@ struct RuleJson {
 }
 
 impl ExplanationJson {
-    pub(super) fn of(
+    pub(super) fn from_explanation(
         identity: &IdentityName,
         dynamic_secret: Option<&DynamicSecretName>,
         explanation: Explanation,
     ) -> Self {
         let Explanation { refusal, identity: rules, login, grants, issue } = explanation;
-        let grants = issue.is_some().then(|| numbered(grants, GrantJson::of));
+        let grants = issue.is_some().then(|| map_numbered(grants, GrantJson::from_outcome));
         Self {
             allowed: refusal.is_none(),
-            refusal: refusal.map(RefusalJson::of),
-            identity: IdentityJson { name: identity.clone(), rules: shown(rules) },
-            login: login.map(LoginJson::of),
+            refusal: refusal.map(RefusalJson::from_refusal),
+            identity: IdentityJson { name: identity.clone(), rules: rules_json(rules) },
+            login: login.map(LoginJson::from_login),
             grants,
-            issue: issue.zip(dynamic_secret).map(|(issue, secret)| IssueJson::of(issue, secret)),
+            issue: issue
+                .zip(dynamic_secret)
+                .map(|(issue, secret)| IssueJson::from_issue(issue, secret)),
         }
     }
 }
 
 impl RefusalJson {
-    fn of(refused: Refused) -> Self {
+    fn from_refusal(refused: ExplainedRefusal) -> Self {
         let reason = match &refused {
-            Refused::Login(error) => Some(error.to_string()),
-            Refused::AccessToken | Refused::Issue(_) | Refused::LeaseToken { .. } => None,
+            ExplainedRefusal::Login(error) => Some(error.to_string()),
+            ExplainedRefusal::AccessToken
+            | ExplainedRefusal::Issue(_)
+            | ExplainedRefusal::LeaseToken { .. } => None,
         };
-        let Problem { status, told, .. } = problem(refused);
+        let Problem { status, body: told, .. } = to_problem(refused);
         Self { status: status.as_u16(), code: told.code, detail: told.detail, reason }
     }
 }
 
 /// The problem that would be answered.
-fn problem(refused: Refused) -> Problem {
+fn to_problem(refused: ExplainedRefusal) -> Problem {
     match refused {
-        Refused::Login(error) => error.into(),
-        Refused::AccessToken => Problem::unknown_credential(),
-        Refused::Issue(error) => error.into(),
-        Refused::LeaseToken { target } => {
+        ExplainedRefusal::Login(error) => error.into(),
+        ExplainedRefusal::AccessToken => Problem::unknown_credential(),
+        ExplainedRefusal::Issue(error) => error.into(),
+        ExplainedRefusal::LeaseToken { target } => {
             let token = "`create` `serviceaccounts/token`";
             Problem::new(
                 Code::TargetForbidden,
@@ -150,28 +154,28 @@ fn problem(refused: Refused) -> Problem {
 }
 
 impl LoginJson {
-    fn of(login: LoginExplanation) -> Self {
-        let methods = numbered(login.methods, |index, method| MethodJson {
+    fn from_login(login: LoginExplanation) -> Self {
+        let methods = map_numbered(login.methods, |index, method| MethodJson {
             index,
             kind: method.kind.as_str(),
             admits: method.admits,
-            rules: shown(method.rules),
+            rules: rules_json(method.rules),
         });
         Self { admitted: login.admitted.is_some(), methods }
     }
 }
 
 impl GrantJson {
-    fn of(index: usize, grant: GrantOutcome) -> Self {
-        Self { index, allows: grant.allows, rules: shown(grant.rules) }
+    fn from_outcome(index: usize, grant: GrantOutcome) -> Self {
+        Self { index, allows: grant.allows, rules: rules_json(grant.rules) }
     }
 }
 
 impl IssueJson {
-    fn of(issue: IssueExplanation, secret: &DynamicSecretName) -> Self {
+    fn from_issue(issue: IssueExplanation, secret: &DynamicSecretName) -> Self {
         let IssueExplanation { rules, granted, namespaces, objects } = issue;
         Self {
-            rules: shown(rules),
+            rules: rules_json(rules),
             granted: granted.map(|granted| GrantedJson {
                 namespace: granted.namespace,
                 ttl: granted.ttl,
@@ -179,21 +183,22 @@ impl IssueJson {
             }),
             namespaces: namespaces.map(|found| {
                 // Unwrap safety: it is lists of texts.
-                serde_json::to_value(NamespacesJson::of(secret, &found, None, SHOWN)).unwrap()
+                serde_json::to_value(NamespacesJson::from_namespaces(secret, &found, None, SHOWN))
+                    .unwrap()
             }),
-            objects: objects.into_iter().map(ObjectJson::of).collect(),
+            objects: objects.into_iter().map(ObjectJson::from_outcome).collect(),
         }
     }
 }
 
 impl ObjectJson {
-    fn of(object: ObjectOutcome) -> Self {
+    fn from_outcome(object: ObjectOutcome) -> Self {
         let ObjectOutcome { kind, namespace, name, accepted, reason } = object;
         Self { kind, namespace, name, accepted, reason }
     }
 }
 
-fn shown(rules: Vec<RuleOutcome>) -> Vec<RuleJson> {
+fn rules_json(rules: Vec<RuleOutcome>) -> Vec<RuleJson> {
     let show = |rule: RuleOutcome| {
         let RuleOutcome { rule, compared, would_pass, passed, reason } = rule;
         RuleJson { rule, passed, compared, would_pass, reason }
@@ -201,7 +206,7 @@ fn shown(rules: Vec<RuleOutcome>) -> Vec<RuleJson> {
     rules.into_iter().map(show).collect()
 }
 
-fn numbered<T, J>(items: Vec<T>, show: impl Fn(usize, T) -> J) -> Vec<J> {
+fn map_numbered<T, J>(items: Vec<T>, show: impl Fn(usize, T) -> J) -> Vec<J> {
     items.into_iter().enumerate().map(|(index, item)| show(index, item)).collect()
 }
 

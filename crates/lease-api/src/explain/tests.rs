@@ -187,10 +187,10 @@ fn what_is_explained_is_what_really_comes_of_it() {
         }
         let row = format!("{change:?}, {claims}, {lease}");
         let jwt = TestKey::P256.issue("k", &claims);
-        let before = app.ports.store.contents();
+        let before = app.ports.store.all_contents();
         let by_jwt = explain(&app, ("jwt", json!(jwt)), &lease);
         let by_claims = explain(&app, ("claims", claims.clone()), &lease);
-        assert_eq!(app.ports.store.contents(), before, "{row}: it changes nothing");
+        assert_eq!(app.ports.store.all_contents(), before, "{row}: it changes nothing");
         for answer in [&by_jwt, &by_claims] {
             let body = &answer.body;
             assert!(!body.contains(&jwt) && !body.contains("canary-unbound"), "{row}: {body}");

@@ -7,7 +7,7 @@ use lease_core::{
 use lease_engine::Put;
 use serde::Serialize;
 
-use crate::respond::{ChangeJson, time};
+use crate::respond::{ChangeJson, format_time};
 
 /// An identity as it is shown: without the tokens of its reviewers.
 #[derive(Serialize)]
@@ -55,7 +55,7 @@ enum ReviewerJson {
 }
 
 impl IdentityJson {
-    pub(crate) fn of(identity: &Identity) -> Self {
+    pub(crate) fn from_identity(identity: &Identity) -> Self {
         let spec = identity.spec().clone();
         Self {
             name: identity.name.clone(),
@@ -63,30 +63,30 @@ impl IdentityJson {
             tags: spec.tags,
             apply_set: spec.apply_set,
             disabled: spec.disabled,
-            auth: spec.auth.into_iter().map(AuthJson::of).collect(),
+            auth: spec.auth.into_iter().map(AuthJson::from_method).collect(),
             grants: spec.grants,
             admin: spec.admin,
             manage_administrators: spec.manage_administrators,
             access_token: spec.access_token,
             max_live_leases: spec.max_live_leases,
             max_issues_per_minute: spec.max_issues_per_minute,
-            created_at: time(identity.created_at),
-            updated_at: time(identity.updated_at),
+            created_at: format_time(identity.created_at),
+            updated_at: format_time(identity.updated_at),
             warnings: vec![],
             change: None,
         }
     }
 
     pub(crate) fn of_put(put: Put<Identity>, warnings: Vec<String>) -> Self {
-        Self { warnings, change: Some(put.change.into()), ..Self::of(&put.definition) }
+        Self { warnings, change: Some(put.change.into()), ..Self::from_identity(&put.definition) }
     }
 }
 
 impl AuthJson {
-    fn of(method: AuthMethod) -> Self {
+    fn from_method(method: AuthMethod) -> Self {
         match method {
             AuthMethod::Kubernetes(method) => {
-                let reviewer = ReviewerJson::of(&method.reviewer);
+                let reviewer = ReviewerJson::from_reviewer(&method.reviewer);
                 Self::Kubernetes(KubernetesAuth {
                     target: method.target,
                     reviewer,
@@ -102,7 +102,7 @@ impl AuthJson {
 }
 
 impl ReviewerJson {
-    fn of(reviewer: &Reviewer) -> Self {
+    fn from_reviewer(reviewer: &Reviewer) -> Self {
         match reviewer {
             Reviewer::Target => Self::Target,
             Reviewer::Client => Self::Client,

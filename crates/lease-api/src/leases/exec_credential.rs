@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 use http::{HeaderMap, Response};
-use lease_engine::{Engine, Issued, Ports};
+use lease_engine::{Engine, IssuedLease, Ports};
 use serde::Serialize;
 
 use super::issue::{issue_lease, respond_issued};
 use crate::Body;
-use crate::list::Query;
+use crate::list::QueryParameters;
 use crate::problem::{Code, Problem};
-use crate::respond::time;
+use crate::respond::format_time;
 
 /// An `ExecCredential` of the API group `client.authentication.k8s.io`.
 #[derive(Serialize)]
@@ -31,17 +31,17 @@ struct StatusJson<'a> {
 pub(crate) async fn issue_exec_credential<P: Ports>(
     engine: &Engine<P>,
     name: &str,
-    query: &Query<'_>,
+    query: &QueryParameters<'_>,
     headers: &HeaderMap,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let api_version = api_version(query)?;
     let issued = issue_lease(engine, name, headers, body).await?;
-    Ok(respond_issued(&issued, &ExecCredentialJson::of(&issued, api_version)))
+    Ok(respond_issued(&issued, &ExecCredentialJson::from_issued(&issued, api_version)))
 }
 
-fn api_version(query: &Query<'_>) -> Result<&'static str, Problem> {
-    match query.text("api_version") {
+fn api_version(query: &QueryParameters<'_>) -> Result<&'static str, Problem> {
+    match query.get_text("api_version") {
         None | Some("v1") => Ok("client.authentication.k8s.io/v1"),
         Some("v1beta1") => Ok("client.authentication.k8s.io/v1beta1"),
         Some(_) => {
@@ -52,12 +52,14 @@ fn api_version(query: &Query<'_>) -> Result<&'static str, Problem> {
 }
 
 impl<'a> ExecCredentialJson<'a> {
-    fn of(issued: &'a Issued, api_version: &'static str) -> Self {
+    fn from_issued(issued: &'a IssuedLease, api_version: &'static str) -> Self {
         let (lease, end) = (&issued.held.lease, issued.held.expires_at);
         // A client that believed a token up to its end would have requests refused that are on their way by then.
         let margin = MAX_MARGIN.min((end - lease.issued_at) / 10);
-        let status =
-            StatusJson { token: issued.token.expose(), expiration_timestamp: time(end - margin) };
+        let status = StatusJson {
+            token: issued.token.expose_secret(),
+            expiration_timestamp: format_time(end - margin),
+        };
         Self { api_version, kind: "ExecCredential", status }
     }
 }

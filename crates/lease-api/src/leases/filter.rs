@@ -1,24 +1,24 @@
 //! Which leases are meant, and where a page of them begins.
 
 use lease_core::{LeaseState, requester_id};
-use lease_engine::{LeaseFilter, Place};
+use lease_engine::{LeaseFilter, LeaseKey};
 use serde::Deserialize as _;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
-use crate::list::Query;
+use crate::list::QueryParameters;
 use crate::problem::{Code, Problem};
 
 /// Reads the filter of a query.
 ///
 /// # Errors
 /// 422, naming the parameter that does not fit.
-pub(super) fn filter(query: &Query<'_>) -> Result<LeaseFilter, Problem> {
+pub(super) fn read_filter(query: &QueryParameters<'_>) -> Result<LeaseFilter, Problem> {
     Ok(LeaseFilter {
-        dynamic_secret: query.name("dynamic_secret")?,
-        target: query.name("target")?,
-        namespace: query.name("namespace")?,
-        state: query.text("state").map(state).transpose()?,
-        requester: query.name("identity")?.as_ref().map(requester_id),
+        dynamic_secret: query.get_name("dynamic_secret")?,
+        target: query.get_name("target")?,
+        namespace: query.get_name("namespace")?,
+        state: query.get_text("state").map(parse_state).transpose()?,
+        requester: query.get_name("identity")?.as_ref().map(requester_id),
         accessor: None,
     })
 }
@@ -27,28 +27,28 @@ pub(super) fn filter(query: &Query<'_>) -> Result<LeaseFilter, Problem> {
 ///
 /// # Errors
 /// 422 for what no page was ended with.
-pub(super) fn cursor(query: &Query<'_>) -> Result<Option<Place>, Problem> {
+pub(super) fn read_cursor(query: &QueryParameters<'_>) -> Result<Option<LeaseKey>, Problem> {
     let wrong = || Problem::new(Code::InvalidQuery, format!("`cursor` {CURSOR_RULE}"));
-    query.text("cursor").map(|text| place(text).ok_or_else(wrong)).transpose()
+    query.get_text("cursor").map(|text| parse_cursor(text).ok_or_else(wrong)).transpose()
 }
 
-/// Reads a place as it is [`written`]; nothing if it is none.
-pub(super) fn place(text: &str) -> Option<Place> {
+/// Reads a place as [`format_cursor`] writes it; `None` if it is none.
+pub(super) fn parse_cursor(text: &str) -> Option<LeaseKey> {
     let (log, number) = text.split_once('.')?;
-    let place = Place { log: log.parse().ok()?, number: number.parse().ok()? };
+    let place = LeaseKey { ledger: log.parse().ok()?, number: number.parse().ok()? };
     // One place has one text: `parse` alone would take a sign and leading zeros.
-    (written(place) == text).then_some(place)
+    (format_cursor(place) == text).then_some(place)
 }
 
 /// The place as a cursor: `LOG.NUMBER`.
-pub(super) fn written(place: Place) -> String {
-    format!("{}.{}", place.log, place.number)
+pub(super) fn format_cursor(place: LeaseKey) -> String {
+    format!("{}.{}", place.ledger, place.number)
 }
 
 /// The rule for a cursor.
 pub(super) const CURSOR_RULE: &str = "is the `next_cursor` of the page before";
 
-fn state(text: &str) -> Result<LeaseState, Problem> {
+fn parse_state(text: &str) -> Result<LeaseState, Problem> {
     LeaseState::deserialize(StrDeserializer::<ValueError>::new(text)).map_err(|_| {
         let states = "`pending`, `active`, `revoking`, `revoked`, `expired`, `failed` or `lost`";
         Problem::new(Code::InvalidQuery, format!("`state` is {states}"))
@@ -103,12 +103,13 @@ mod tests {
             ("states=active", Err("the query takes each of these once: dynamic_secret")),
             ("state=active&state=lost", Err("the query takes each of these once")),
         ] {
-            let read = Query::read(Some(query), KNOWN).and_then(|query| filter(&query));
+            let read = QueryParameters::parse_known(Some(query), KNOWN)
+                .and_then(|query| read_filter(&query));
             match (read, filter_or_told) {
                 (Ok(read), Ok(wanted)) => assert_eq!(read, wanted, "{query}"),
                 (Err(problem), Err(told)) => {
-                    assert_eq!(problem.told.code, "invalid_query", "{query}");
-                    assert!(problem.told.detail.contains(told), "{query}: {problem:?}");
+                    assert_eq!(problem.body.code, "invalid_query", "{query}");
+                    assert!(problem.body.detail.contains(told), "{query}: {problem:?}");
                 }
                 (read, wanted) => panic!("{query}: {read:?}, expected {wanted:?}"),
             }
@@ -117,8 +118,8 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_is_written_and_nothing_else_is() {
-        for place in [Place { log: 0, number: 0 }, Place { log: 7, number: u64::MAX }] {
-            assert_eq!(super::place(&written(place)), Some(place));
+        for place in [LeaseKey { ledger: 0, number: 0 }, LeaseKey { ledger: 7, number: u64::MAX }] {
+            assert_eq!(super::parse_cursor(&format_cursor(place)), Some(place));
         }
         for text in [
             "",
@@ -133,10 +134,11 @@ mod tests {
             " 1.2",
             "18446744073709551616.1",
         ] {
-            assert_eq!(place(text), None, "{text:?}");
+            assert_eq!(parse_cursor(text), None, "{text:?}");
             let query = format!("cursor={text}");
-            let told = Query::read(Some(&query), KNOWN).and_then(|query| cursor(&query));
-            let told = told.expect_err("no cursor").told;
+            let told = QueryParameters::parse_known(Some(&query), KNOWN)
+                .and_then(|query| read_cursor(&query));
+            let told = told.expect_err("no cursor").body;
             assert!(told.detail.contains("`next_cursor` of the page before"), "{text:?}: {told:?}");
         }
     }

@@ -3,7 +3,7 @@
 use http::header::{HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Response, StatusCode};
 use lease_core::{Audience, IssueRequest, Namespace, Ttl};
-use lease_engine::{Engine, Issued, Ports};
+use lease_engine::{Engine, IssuedLease, Ports};
 use serde::{Deserialize, Serialize};
 
 use super::json::IssuedJson;
@@ -23,14 +23,14 @@ struct IssueInput {
 }
 
 /// `POST /api/v1/dynamic-secrets/{name}/leases`
-pub(crate) async fn issue<P: Ports>(
+pub(crate) async fn serve_issue<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     headers: &HeaderMap,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let issued = issue_lease(engine, name, headers, body).await?;
-    Ok(respond_issued(&issued, &IssuedJson::of(&issued)))
+    Ok(respond_issued(&issued, &IssuedJson::from_issued(&issued)))
 }
 
 /// Issues the lease that a request asks for.
@@ -39,21 +39,21 @@ pub(super) async fn issue_lease<P: Ports>(
     name: &str,
     headers: &HeaderMap,
     body: impl Body,
-) -> Result<Issued, Problem> {
-    let secret = input::name(name)?;
+) -> Result<IssuedLease, Problem> {
+    let secret = input::parse_name(name)?;
     let key = idempotency_key(headers)?;
     let IssueInput { ttl, namespace, audiences } = input::optional_json(body).await?;
     let request = IssueRequest { ttl, namespace, audiences };
-    Ok(engine.issue(&secret, request, key).await?)
+    Ok(engine.issue_lease(&secret, request, key).await?)
 }
 
 /// Answers a lease in the shape that was asked for, and where it is.
-pub(super) fn respond_issued(issued: &Issued, json: &impl Serialize) -> Response<Vec<u8>> {
+pub(super) fn respond_issued(issued: &IssuedLease, json: &impl Serialize) -> Response<Vec<u8>> {
     // Unwrap safety: an id is hexadecimal digits.
     let location =
         HeaderValue::try_from(format!("/api/v1/leases/{}", issued.held.lease.id)).unwrap();
     let status = if issued.again { StatusCode::OK } else { StatusCode::CREATED };
-    let mut response = respond::json(status, json);
+    let mut response = respond::json_response(status, json);
     response.headers_mut().insert(LOCATION, location);
     response
 }
@@ -122,8 +122,8 @@ mod tests {
             let read = idempotency_key(&headers);
             assert_eq!(read.as_ref().ok(), key.as_ref().ok(), "{values:?}");
             if let Err(problem) = read {
-                assert_eq!(problem.told.code, "invalid_idempotency_key", "{values:?}");
-                assert!(problem.told.detail.contains("sent once, with 1 to 255"), "{values:?}");
+                assert_eq!(problem.body.code, "invalid_idempotency_key", "{values:?}");
+                assert!(problem.body.detail.contains("sent once, with 1 to 255"), "{values:?}");
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    DynamicSecretName, EndReason, LeaseId, LeaseState, LeasedObject, Mode, Namespace,
+    DynamicSecretName, EndReason, LeaseId, LeaseMode, LeaseState, LeasedObject, Namespace,
     ServiceAccountName, TargetName,
 };
-use lease_engine::{Held, Issued, Renewal};
+use lease_engine::{IssuedLease, RenewedLease, StoredLease};
 use serde::Serialize;
 
-use crate::respond::time;
+use crate::respond::format_time;
 
 /// A lease with its token: the only answers that hold one.
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ pub(crate) struct LeaseJson<'a> {
     lease_id: LeaseId,
     dynamic_secret: &'a DynamicSecretName,
     target: &'a TargetName,
-    mode: Mode,
+    mode: LeaseMode,
     /// True if it can be revoked before it expires.
     revocable: bool,
     state: LeaseState,
@@ -73,20 +73,23 @@ struct EndedJson<'a> {
 
 impl<'a> IssuedJson<'a> {
     /// A lease is active when it is handed out.
-    pub(crate) fn of(issued: &'a Issued) -> Self {
+    pub(crate) fn from_issued(issued: &'a IssuedLease) -> Self {
         let held = &issued.held;
-        Self { lease: LeaseJson::of(held, held.lease.issued_at), token: issued.token.expose() }
+        Self {
+            lease: LeaseJson::from_lease(held, held.lease.issued_at),
+            token: issued.token.expose_secret(),
+        }
     }
 
-    pub(crate) fn renewed(renewal: &'a Renewal) -> Self {
-        let mut lease = LeaseJson::of(&renewal.held, renewal.held.lease.issued_at);
+    pub(crate) fn from_renewal(renewal: &'a RenewedLease) -> Self {
+        let mut lease = LeaseJson::from_lease(&renewal.held, renewal.held.lease.issued_at);
         lease.warnings.extend(renewal.warnings.iter().map(String::as_str));
-        Self { lease, token: renewal.token.expose() }
+        Self { lease, token: renewal.token.expose_secret() }
     }
 }
 
 impl<'a> LeaseJson<'a> {
-    pub(crate) fn of(held: &'a Held, now: DateTime<Utc>) -> Self {
+    pub(crate) fn from_lease(held: &'a StoredLease, now: DateTime<Utc>) -> Self {
         let lease = &held.lease;
         Self {
             lease_id: lease.id,
@@ -94,27 +97,27 @@ impl<'a> LeaseJson<'a> {
             target: &lease.target,
             mode: lease.mode,
             revocable: lease.mode.is_revocable(),
-            state: held.state(now),
+            state: held.state_at(now),
             namespace: &lease.namespace,
             service_account: &lease.service_account,
             audiences: &lease.audiences,
             requester: &lease.requester,
             jti: lease.jti.as_deref(),
-            issued_at: time(lease.issued_at),
-            expires_at: time(held.expires_at),
-            max_expires_at: time(lease.latest_end),
+            issued_at: format_time(lease.issued_at),
+            expires_at: format_time(held.expires_at),
+            max_expires_at: format_time(lease.latest_end),
             ttl_seconds: (held.expires_at - lease.issued_at).num_seconds(),
-            objects: lease.objects.iter().map(ObjectJson::of).collect(),
+            objects: lease.objects.iter().map(ObjectJson::from_object).collect(),
             closing: held.closing.as_ref().filter(|_| held.ending.is_none()).map(|closing| {
                 ClosingJson {
                     why: closing.why,
-                    since: time(closing.since),
+                    since: format_time(closing.since),
                     reason: closing.obstacle.as_deref(),
                 }
             }),
             ended: held.ending.as_ref().map(|ending| EndedJson {
                 why: ending.why,
-                at: time(ending.at),
+                at: format_time(ending.at),
                 note: ending.note.as_deref(),
             }),
             warnings: lease.warnings.iter().map(String::as_str).collect(),
@@ -124,8 +127,8 @@ impl<'a> LeaseJson<'a> {
 
 impl<'a> LeaseJson<'a> {
     /// A lease as it is shown to whoever takes it back, with a word on what that does not end.
-    pub(crate) fn taken_back(held: &'a Held, now: DateTime<Utc>) -> Self {
-        let mut lease = Self::of(held, now);
+    pub(crate) fn taken_back(held: &'a StoredLease, now: DateTime<Utc>) -> Self {
+        let mut lease = Self::from_lease(held, now);
         if lease.revocable {
             lease.warnings.push(LET_IN);
         }
@@ -139,7 +142,7 @@ const LET_IN: &str = "a request that the API server has let in (a watch, a log, 
                       until it ends by itself";
 
 impl<'a> ObjectJson<'a> {
-    fn of(object: &'a LeasedObject) -> Self {
+    fn from_object(object: &'a LeasedObject) -> Self {
         let LeasedObject { kind, namespace, name, .. } = object;
         Self { kind: kind.as_str(), namespace: namespace.as_ref(), name }
     }

@@ -18,13 +18,13 @@ struct RenewInput {
 }
 
 /// `POST /api/v1/leases/{lease_id}/renew`
-pub(crate) async fn renew<P: Ports>(
+pub(crate) async fn renew_lease<P: Ports>(
     engine: &Engine<P>,
     id: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let id = lease_id(id)?;
     let RenewInput { ttl } = input::optional_json(body).await?;
-    let renewal = engine.renew(id, ttl).await?;
-    Ok(respond::json(StatusCode::OK, &IssuedJson::renewed(&renewal)))
+    let renewal = engine.renew_lease(id, ttl).await?;
+    Ok(respond::json_response(StatusCode::OK, &IssuedJson::from_renewal(&renewal)))
 }

@@ -7,7 +7,7 @@ use lease_core::{
 use lease_engine::{BulkRevocation, Engine, LeaseFilter, Ports, Revocation};
 use serde::{Deserialize, Serialize};
 
-use super::filter::{CURSOR_RULE, place, written};
+use super::filter::{CURSOR_RULE, format_cursor, parse_cursor};
 use super::json::LeaseJson;
 use super::lease_id;
 use crate::list::{DEFAULT_LIMIT, MAX_LIMIT};
@@ -15,16 +15,16 @@ use crate::problem::{Code, Problem};
 use crate::{Body, input, respond};
 
 /// `DELETE /api/v1/leases/{lease_id}`
-pub(crate) async fn revoke<P: Ports>(
+pub(crate) async fn revoke_lease<P: Ports>(
     engine: &Engine<P>,
     id: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (status, held) = match engine.revoke(lease_id(id)?).await? {
+    let (status, held) = match engine.revoke_lease(lease_id(id)?).await? {
         Revocation::Done(held) => (StatusCode::OK, held),
         Revocation::Begun(held) => (StatusCode::ACCEPTED, held),
     };
     let now = engine.now_on(&held.lease.target)?;
-    Ok(respond::json(status, &LeaseJson::taken_back(&held, now)))
+    Ok(respond::json_response(status, &LeaseJson::taken_back(&held, now)))
 }
 
 /// The leases that are to be revoked: a field that is left out does not matter, but one must be
@@ -60,7 +60,7 @@ pub(crate) async fn revoke_many<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let input: RevokeInput = input::json(body).await?;
+    let input: RevokeInput = input::read_json(body).await?;
     let RevokeInput { dynamic_secret, target, namespace, state, identity, limit, cursor } = input;
     let requester = identity.as_ref().map(requester_id);
     let filter =
@@ -73,23 +73,23 @@ pub(crate) async fn revoke_many<P: Ports>(
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let detail = format!("a whole number from 1 to {MAX_LIMIT}");
-        return Err(Problem::field("/limit".to_owned(), detail));
+        return Err(Problem::for_field("/limit".to_owned(), detail));
     }
-    let wrong = || Problem::field("/cursor".to_owned(), CURSOR_RULE.to_owned());
-    let from = cursor.as_deref().map(|text| place(text).ok_or_else(wrong)).transpose()?;
+    let wrong = || Problem::for_field("/cursor".to_owned(), CURSOR_RULE.to_owned());
+    let from = cursor.as_deref().map(|text| parse_cursor(text).ok_or_else(wrong)).transpose()?;
     // Unwrap safety: it is at most `MAX_LIMIT`.
     let done = engine.revoke_leases(&filter, from, usize::try_from(limit).unwrap()).await?;
-    Ok(revoked(&done))
+    Ok(revoked_response(&done))
 }
 
 /// Returns the answer to a revocation of many leases.
-pub(crate) fn revoked(done: &BulkRevocation) -> Response<Vec<u8>> {
+pub(crate) fn revoked_response(done: &BulkRevocation) -> Response<Vec<u8>> {
     let status = if done.revoking > 0 { StatusCode::ACCEPTED } else { StatusCode::OK };
     let json = RevokedJson {
         revoked: done.revoked,
         revoking: done.revoking,
         not_revocable: done.plain,
-        next_cursor: done.next.map(written),
+        next_cursor: done.next.map(format_cursor),
     };
-    respond::json(status, &json)
+    respond::json_response(status, &json)
 }

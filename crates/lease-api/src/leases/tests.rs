@@ -241,7 +241,7 @@ fn a_lease_ends_in_the_sweep_and_is_forgotten_after_its_retention() {
     let swept = app.send("POST", "/api/v1/sweep", ADMIN, "{}");
     let report = json!({
         "due": 1, "done": 1, "postponed": 0, "held": 0, "voided": 0, "forgotten": 0, "resealed": 0,
-        "resigned": 0, "failed": [], "targets": {},
+        "signatures_renewed": 0, "failed": [], "targets": {},
         "reconciled": {
             "targets": 0, "orphans": 0, "removed": 0, "adopted": 0, "parked": 0, "lost": 0, "extended": 0,
         },

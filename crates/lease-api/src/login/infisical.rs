@@ -30,7 +30,11 @@ pub(crate) async fn log_in<P: Ports>(
         Ok(response) => Ok(response),
         Err(problem) => {
             let request_id = engine.requester().origin.request_id.as_deref();
-            Ok(infisical::refusal("POST /api/v1/auth/kubernetes-auth/login", &problem, request_id))
+            Ok(infisical::refusal_response(
+                "POST /api/v1/auth/kubernetes-auth/login",
+                &problem,
+                request_id,
+            ))
         }
     }
 }
@@ -41,14 +45,14 @@ async fn try_log_in<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let LoginInput { identity_id, jwt } = if is_form(headers) {
-        read_form(&body.read(MAX_BODY_BYTES).await?)?
+        read_form(&body.read_bytes(MAX_BODY_BYTES).await?)?
     } else {
-        input::json(body).await?
+        input::read_json(body).await?
     };
     // An id of Infisical's own is the name of nobody here.
-    let identity: IdentityName = input::name(&identity_id)?;
+    let identity: IdentityName = input::parse_name(&identity_id)?;
     let made = engine.log_in_by_kubernetes(Some(&identity), jwt.trim()).await?;
-    Ok(respond::json(StatusCode::OK, &InfisicalTokenJson::of(&made)))
+    Ok(respond::json_response(StatusCode::OK, &InfisicalTokenJson::from_token(&made)))
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -63,7 +67,9 @@ fn read_form(bytes: &[u8]) -> Result<LoginInput, Problem> {
         let mut values = form_urlencoded::parse(bytes).filter(|(key, _)| key == name);
         match (values.next(), values.next()) {
             (Some((_, value)), None) => Ok(value.into_owned()),
-            _ => Err(Problem::field(format!("/{name}"), "expected once in the form".to_owned())),
+            _ => {
+                Err(Problem::for_field(format!("/{name}"), "expected once in the form".to_owned()))
+            }
         }
     };
     Ok(LoginInput { identity_id: field("identityId")?, jwt: field("jwt")? })

@@ -4,14 +4,14 @@ use kube_rest::{DeniedBy, Error as Kube, TransportError};
 use lease_core::TargetName;
 use lease_engine::ClusterError;
 
-use super::target::unopened;
-use super::{Code, Problem, store};
+use super::target::unopened_credential;
+use super::{Code, Problem, store_problem};
 
 impl From<ClusterError> for Problem {
     /// The cluster refused, failed or did not answer. What it said goes to the log, never to the caller.
     fn from(error: ClusterError) -> Self {
         let problem = match &error {
-            ClusterError::Unopened { target, .. } => unopened(target),
+            ClusterError::Unopened { target, .. } => unopened_credential(target),
             ClusterError::Variable { .. } => {
                 Self::new(Code::CredentialUnreadable, error.to_string())
             }
@@ -35,49 +35,54 @@ impl From<ClusterError> for Problem {
                 ),
             ),
             ClusterError::Kubernetes { target, source, .. } => {
-                let (code, detail) = kubernetes(target, source, &error);
+                let (code, detail) = kubernetes_problem(target, source, &error);
                 Self::new(code, detail)
             }
-            ClusterError::Denied { target, by, .. } => denied(target, *by, &error),
+            ClusterError::Denied { target, by, .. } => denied_problem(target, *by, &error),
             ClusterError::NoNamespace { .. } => {
                 Self::new(Code::NamespaceNotFound, error.to_string())
             }
             ClusterError::NoRole { .. } => Self::new(Code::RoleNotFound, error.to_string()),
-            ClusterError::Store(source) => store(source),
+            ClusterError::Store(source) => store_problem(source),
         };
-        problem.because(error)
+        problem.with_cause(error)
     }
 }
 
 /// The problem of a request that RBAC allows and a component behind it denies. Only the check names
 /// that component.
-fn denied(target: &TargetName, by: Option<DeniedBy>, error: &ClusterError) -> Problem {
+fn denied_problem(target: &TargetName, by: Option<DeniedBy>, error: &ClusterError) -> Problem {
     match by {
-        Some(DeniedBy::Escalation) => Problem::new(Code::TargetForbidden, error.told()),
+        Some(DeniedBy::Escalation) => Problem::new(Code::TargetForbidden, error.public_message()),
         _ => Problem::new(
             Code::TargetRefused,
-            format!("{}; `POST /api/v1/targets/{target}/check` may tell which", error.told()),
+            format!(
+                "{}; `POST /api/v1/targets/{target}/check` may tell which",
+                error.public_message()
+            ),
         ),
     }
 }
 
-fn kubernetes(target: &TargetName, source: &Kube, error: &ClusterError) -> (Code, String) {
+fn kubernetes_problem(target: &TargetName, source: &Kube, error: &ClusterError) -> (Code, String) {
     match source {
         source if source.is_timeout() => {
             (Code::TargetTimeout, format!("target `{target}` did not answer in time"))
         }
         source if source.is_not_kubernetes() => {
-            (Code::TargetBadAnswer, format!("{}; {}", error.told(), tells_why(target)))
+            (Code::TargetBadAnswer, format!("{}; {}", error.public_message(), tells_why(target)))
         }
         Kube::Refused(status) if status.is_unauthorized() => {
-            (Code::TargetUnauthorized, error.told())
+            (Code::TargetUnauthorized, error.public_message())
         }
         Kube::Refused(status) if status.is_namespace_terminating() => (
             Code::NamespaceTerminating,
-            format!("{}: the namespace is being deleted", error.told()),
+            format!("{}: the namespace is being deleted", error.public_message()),
         ),
-        Kube::Refused(status) if status.is_forbidden() => (Code::TargetForbidden, error.told()),
-        Kube::Refused(_) => (Code::TargetRefused, error.told()),
+        Kube::Refused(status) if status.is_forbidden() => {
+            (Code::TargetForbidden, error.public_message())
+        }
+        Kube::Refused(_) => (Code::TargetRefused, error.public_message()),
         Kube::Transport(TransportError::Tls(_)) => (
             Code::TargetUnreachable,
             format!(

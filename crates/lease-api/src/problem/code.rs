@@ -229,12 +229,12 @@ mod tests {
     use super::*;
 
     /// The codes of one status, as the documents should tell them.
-    fn of(status: &str) -> BTreeSet<&'static str> {
+    fn codes_of(status: &str) -> BTreeSet<&'static str> {
         let ours = Code::ALL.iter().filter(|code| code.status().as_str() == status);
         ours.map(|code| code.as_str()).collect()
     }
 
-    fn texts(values: &Value) -> BTreeSet<&str> {
+    fn text_set(values: &Value) -> BTreeSet<&str> {
         values.as_array().expect("a list").iter().filter_map(Value::as_str).collect()
     }
 
@@ -247,7 +247,7 @@ mod tests {
         let pairs: BTreeSet<_> =
             Code::ALL.iter().map(|code| (code.status(), code.as_str())).collect();
         assert_eq!(pairs.len(), Code::ALL.len(), "two codes have one text and one status");
-        assert_eq!(texts(&components["schemas"]["Problem"]["properties"]["code"]["enum"]), all);
+        assert_eq!(text_set(&components["schemas"]["Problem"]["properties"]["code"]["enum"]), all);
 
         let mut told = BTreeSet::new();
         for (path, item) in document["paths"].as_object().expect("paths") {
@@ -266,8 +266,8 @@ mod tests {
                     let name = name.rsplit('/').next().unwrap_or_default();
                     let content = &components["responses"][name]["content"];
                     let schema = &content["application/problem+json"]["schema"];
-                    let codes = texts(&schema["allOf"][1]["properties"]["code"]["enum"]);
-                    assert_eq!(codes, of(status), "{method} {path}: {status} is {name}");
+                    let codes = text_set(&schema["allOf"][1]["properties"]["code"]["enum"]);
+                    assert_eq!(codes, codes_of(status), "{method} {path}: {status} is {name}");
                     told.extend(codes);
                 }
             }

@@ -1,6 +1,6 @@
 //! What is wrong with a dynamic secret.
 
-use lease_core::{DefinitionError, DynamicSecretName};
+use lease_core::{DynamicSecretDefinitionError, DynamicSecretName};
 use lease_engine::{DynamicSecretError, TargetError};
 
 use super::target::own_account;
@@ -9,8 +9,8 @@ use super::{Code, Problem};
 impl From<DynamicSecretError> for Problem {
     fn from(error: DynamicSecretError) -> Self {
         match error {
-            DynamicSecretError::Unknown(name) => unknown(&name),
-            DynamicSecretError::UnknownTarget(name) => Self::field(
+            DynamicSecretError::Unknown(name) => unknown_dynamic_secret(&name),
+            DynamicSecretError::UnknownTarget(name) => Self::for_field(
                 "/target".to_owned(),
                 format!("there is no target `{name}`; put it first, or say all of it here"),
             ),
@@ -32,7 +32,7 @@ impl From<DynamicSecretError> for Problem {
             DynamicSecretError::Role(source) | DynamicSecretError::Elections(source) => {
                 source.into()
             }
-            DynamicSecretError::MaxTooLong { max } => Self::field(
+            DynamicSecretError::MaxTooLong { max } => Self::for_field(
                 "/max_ttl".to_owned(),
                 format!("at most {max}, the maximum of this installation"),
             ),
@@ -49,27 +49,27 @@ impl From<DynamicSecretError> for Problem {
             // That the store failed is not the target's fault.
             DynamicSecretError::Target(TargetError::Store(error))
             | DynamicSecretError::Store(error) => error.into(),
-            DynamicSecretError::Target(error) => Self::from(error).within("/target"),
+            DynamicSecretError::Target(error) => Self::from(error).with_pointer_prefix("/target"),
         }
     }
 }
 
-impl From<DefinitionError> for Problem {
-    fn from(error: DefinitionError) -> Self {
+impl From<DynamicSecretDefinitionError> for Problem {
+    fn from(error: DynamicSecretDefinitionError) -> Self {
         let code = match error {
-            DefinitionError::Manifest(source) => {
-                return Self::field("/account".to_owned(), source.to_string());
+            DynamicSecretDefinitionError::Manifest(source) => {
+                return Self::for_field("/account".to_owned(), source.to_string());
             }
-            DefinitionError::Dangerous(_) => Code::DangerousRules,
-            DefinitionError::Namespaces(_)
-            | DefinitionError::Lifetimes(_)
-            | DefinitionError::ExistingAnywhere => Code::InvalidTerms,
+            DynamicSecretDefinitionError::Dangerous(_) => Code::DangerousRules,
+            DynamicSecretDefinitionError::Namespaces(_)
+            | DynamicSecretDefinitionError::Lifetimes(_)
+            | DynamicSecretDefinitionError::ExistingAnywhere => Code::InvalidTerms,
         };
         Self::new(code, error.to_string())
     }
 }
 
 /// There is none of this name.
-pub(super) fn unknown(name: &DynamicSecretName) -> Problem {
+pub(super) fn unknown_dynamic_secret(name: &DynamicSecretName) -> Problem {
     Problem::new(Code::UnknownDynamicSecret, format!("there is no dynamic secret `{name}`"))
 }

@@ -11,7 +11,7 @@ impl From<IdentityError> for Problem {
             IdentityError::Unknown(name) => {
                 Self::new(Code::UnknownIdentity, format!("there is no identity `{name}`"))
             }
-            IdentityError::Definition(error) => definition(error),
+            IdentityError::Definition(error) => definition_problem(error),
             IdentityError::Administrators => Self::new(
                 Code::AdministratorsProtected,
                 "administrators are put and deleted, and given tokens, by `admin_token` or an identity with \
@@ -35,7 +35,7 @@ impl From<IdentityError> for Problem {
                 ),
             ),
             IdentityError::TtlTooLong { asked, max } => {
-                issue::ttl(&TtlError::TooLong { asked, max }, "")
+                issue::ttl_problem(&TtlError::TooLong { asked, max }, "")
             }
             IdentityError::Store(error) => error.into(),
         }
@@ -60,20 +60,20 @@ impl From<AccessorError> for Problem {
     }
 }
 
-fn definition(error: IdentityDefinitionError) -> Problem {
+fn definition_problem(error: IdentityDefinitionError) -> Problem {
     let text = error.to_string();
     match error {
         IdentityDefinitionError::AuthCount
         | IdentityDefinitionError::TokenTwice
-        | IdentityDefinitionError::ManagerByKubernetes => Problem::field("/auth".to_owned(), text),
-        IdentityDefinitionError::GrantCount => Problem::field("/grants".to_owned(), text),
+        | IdentityDefinitionError::ManagerByKubernetes => Problem::for_field("/auth".to_owned(), text),
+        IdentityDefinitionError::GrantCount => Problem::for_field("/grants".to_owned(), text),
         IdentityDefinitionError::NoAdministrator => {
-            Problem::field("/manage_administrators".to_owned(), text)
+            Problem::for_field("/manage_administrators".to_owned(), text)
         }
         IdentityDefinitionError::UnknownTarget(_) => Problem::new(Code::UnknownTarget, text),
         IdentityDefinitionError::Reviewer { index, source: ReviewerError::TokenRequired } => {
             let detail = ReviewerError::TokenRequired.to_string();
-            Problem::field(format!("/auth/{index}/reviewer"), detail)
+            Problem::for_field(format!("/auth/{index}/reviewer"), detail)
         }
         IdentityDefinitionError::Reviewer { source: source @ ReviewerError::Unopened(_), .. } => {
             Problem::new(
@@ -81,7 +81,7 @@ fn definition(error: IdentityDefinitionError) -> Problem {
                 "the reviewer's token cannot be opened with the configured master keys; put the identity again \
                  with it",
             )
-            .because(source)
+            .with_cause(source)
         }
     }
 }

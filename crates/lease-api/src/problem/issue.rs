@@ -11,10 +11,10 @@ use super::{Code, Problem, RETRY_SOON, dynamic_secret};
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
-            IssueError::Denied { secret, namespace } => denied(&secret, namespace.as_ref()),
+            IssueError::Denied { secret, namespace } => denied_problem(&secret, namespace.as_ref()),
             IssueError::NotAdmitted => Self::not_admitted_any_more(),
             IssueError::TooMany { limit, retry_after } => too_many(limit, retry_after),
-            IssueError::UnknownSecret(name) => dynamic_secret::unknown(&name),
+            IssueError::UnknownSecret(name) => dynamic_secret::unknown_dynamic_secret(&name),
             IssueError::UnknownTarget { .. } => Self::new(Code::TargetMissing, error.to_string()),
             IssueError::TargetDisabled(target) => {
                 Self::new(Code::TargetDisabled, format!("target `{target}` is disabled"))
@@ -43,7 +43,7 @@ impl From<IssueError> for Problem {
             IssueError::NoAccount { .. } => Self::new(Code::AccountNotFound, error.to_string()),
             IssueError::DangerousRules { .. }
             | IssueError::DangerousRole { .. }
-            | IssueError::UnclearRole { .. } => dangerous(error),
+            | IssueError::UnclearRole { .. } => dangerous_problem(error),
             IssueError::InProgress
             | IssueError::KeyReused
             | IssueError::Ended(_)
@@ -60,7 +60,7 @@ impl From<IssueError> for Problem {
 }
 
 /// A lease would grant what nobody has weighed.
-fn dangerous(error: IssueError) -> Problem {
+fn dangerous_problem(error: IssueError) -> Problem {
     let detail = match error {
         IssueError::DangerousRules { secret, source } => {
             format!("dynamic secret `{secret}` was put before this was so: {source}")
@@ -108,7 +108,7 @@ fn not_again(error: IssueError) -> Problem {
 }
 
 /// No grant of the identity allows it. That is said before anything of the dynamic secret is.
-fn denied(secret: &DynamicSecretName, namespace: Option<&Namespace>) -> Problem {
+fn denied_problem(secret: &DynamicSecretName, namespace: Option<&Namespace>) -> Problem {
     let leases = format!("leases of dynamic secret `{secret}`");
     let leases = match namespace {
         Some(namespace) => format!("{leases} in namespace `{namespace}`"),
@@ -155,16 +155,18 @@ fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted)
             Code::NamespaceNotAllowed,
             format!("dynamic secret `{secret}` does not cover namespace `{name}`"),
         ),
-        NotGranted::Ttl(source) => ttl(&source, &format!("dynamic secret `{secret}`: ")),
+        NotGranted::Ttl(source) => ttl_problem(&source, &format!("dynamic secret `{secret}`: ")),
         NotGranted::Audience(source @ AudienceError::NotAllowed(_)) => {
             Problem::new(Code::AudienceNotAllowed, format!("dynamic secret `{secret}`: {source}"))
         }
-        NotGranted::Audience(source) => Problem::field("/audiences".to_owned(), source.to_string()),
+        NotGranted::Audience(source) => {
+            Problem::for_field("/audiences".to_owned(), source.to_string())
+        }
     }
 }
 
 /// A lifetime that is not granted.
-pub(super) fn ttl(error: &TtlError, of: &str) -> Problem {
+pub(super) fn ttl_problem(error: &TtlError, of: &str) -> Problem {
     let code = match error {
         TtlError::TooLong { .. } => Code::TtlTooLong,
         TtlError::TooShort { .. } => Code::TtlTooShort,

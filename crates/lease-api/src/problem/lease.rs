@@ -84,8 +84,10 @@ impl From<RenewError> for Problem {
                     "lease `{id}` lives as long as it may: `max_ttl` counts from its first issue"
                 ),
             ),
-            RenewError::TooLong { asked, max } => issue::ttl(&TtlError::TooLong { asked, max }, ""),
-            RenewError::TooShort(source) => issue::ttl(&source, ""),
+            RenewError::TooLong { asked, max } => {
+                issue::ttl_problem(&TtlError::TooLong { asked, max }, "")
+            }
+            RenewError::TooShort(source) => issue::ttl_problem(&source, ""),
             RenewError::Disabled(id) => Self::new(
                 Code::Disabled,
                 format!("the dynamic secret or target of lease `{id}` is disabled or deleted"),

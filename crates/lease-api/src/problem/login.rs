@@ -11,8 +11,10 @@ impl From<LoginError> for Problem {
             // One answer for every reason: which it was would help whoever is guessing.
             LoginError::Refused(_) => {
                 let detail = "the token lets nobody in; whoever runs kubelease finds the reason in its audit";
-                Self::new(Code::LoginRefused, detail)
-                    .with(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="kubelease""#))
+                Self::new(Code::LoginRefused, detail).with_header(
+                    WWW_AUTHENTICATE,
+                    HeaderValue::from_static(r#"Bearer realm="kubelease""#),
+                )
             }
             LoginError::Ambiguous => {
                 let detail = "several identities would let the token in; name one as `identity`";
@@ -24,7 +26,7 @@ impl From<LoginError> for Problem {
             }
             LoginError::Review { .. } | LoginError::IssuerKeys { .. } | LoginError::Crowded => {
                 let detail = "the token cannot be verified now; try again";
-                Self::new(Code::LoginUnavailable, detail).retry_after(RETRY_SOON).because(error)
+                Self::new(Code::LoginUnavailable, detail).retry_after(RETRY_SOON).with_cause(error)
             }
             LoginError::Store(error) => error.into(),
         }

@@ -11,7 +11,7 @@ impl From<TargetError> for Problem {
             TargetError::Unknown(name) => {
                 Self::new(Code::UnknownTarget, format!("there is no target `{name}`"))
             }
-            TargetError::Auth { target, source } => auth(&target, source),
+            TargetError::Auth { target, source } => auth_problem(&target, source),
             TargetError::OriginShared { other } => Self::new(
                 Code::OriginShared,
                 format!(
@@ -50,7 +50,7 @@ impl From<TargetError> for Problem {
     }
 }
 
-fn auth(target: &TargetName, error: AuthError) -> Problem {
+fn auth_problem(target: &TargetName, error: AuthError) -> Problem {
     match error {
         AuthError::SecretRequired => Problem::new(
             Code::CredentialRequired,
@@ -59,14 +59,14 @@ fn auth(target: &TargetName, error: AuthError) -> Problem {
                  known for this url, and one for another url is never sent to it"
             ),
         ),
-        AuthError::Unopened(source) => unopened(target).because(source),
-        AuthError::NoTls => Problem::field("/url".to_owned(), error.to_string()),
-        AuthError::Url(ref error) => Problem::field("/url".to_owned(), error.to_string()),
+        AuthError::Unopened(source) => unopened_credential(target).with_cause(source),
+        AuthError::NoTls => Problem::for_field("/url".to_owned(), error.to_string()),
+        AuthError::Url(ref error) => Problem::for_field("/url".to_owned(), error.to_string()),
     }
 }
 
 /// The credential of a target was sealed under a master key that is not configured.
-pub(super) fn unopened(target: &TargetName) -> Problem {
+pub(super) fn unopened_credential(target: &TargetName) -> Problem {
     let detail = format!(
         "the credential of target `{target}` cannot be opened with the configured master keys; put the \
          target again with it, or name the key it was sealed under in `previous_master_keys`"

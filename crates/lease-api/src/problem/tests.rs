@@ -1,8 +1,8 @@
 use kube_rest::{DeniedBy, Error as Kube, Status, TlsFailure, TransportError};
-use lease_core::rbac::{RoleKind, RoleRef};
+use lease_core::rbac::{ExistingRole, RoleKind};
 use lease_core::{OpenError, TtlError};
 use lease_engine::{
-    ClusterError, Doing, DynamicSecretError, IssueError, RenewError, RevokeError, TargetError,
+    ApiAction, ClusterError, DynamicSecretError, IssueError, RenewError, RevokeError, TargetError,
 };
 
 use super::*;
@@ -27,11 +27,12 @@ fn refused(code: u16, reason: &str, cause: &str) -> ClusterError {
         "details": {"causes": [{"reason": cause, "message": "canary"}]},
     });
     let response = http::Response::builder().status(code).body(body.to_string().into_bytes());
-    kubernetes(Kube::Refused(Status::read(&response.expect("a response"))))
+    kubernetes(Kube::Refused(Status::from_response(&response.expect("a response"))))
 }
 
 fn kubernetes(source: Kube) -> ClusterError {
-    let doing = Doing { verb: "create", resource: "secrets".into(), name: None, namespace: None };
+    let doing =
+        ApiAction { verb: "create", resource: "secrets".into(), name: None, namespace: None };
     ClusterError::Kubernetes { target: target(), doing: doing.into(), source }
 }
 
@@ -50,7 +51,7 @@ fn denied(by: Option<DeniedBy>) -> ClusterError {
 #[test]
 fn a_cluster_that_fails_is_told_of_by_kind_and_not_in_its_words() {
     let namespace: lease_core::Namespace = "apps".parse().expect("a name");
-    let role = RoleRef { kind: RoleKind::Role, name: "view".parse().expect("a name") };
+    let role = ExistingRole { kind: RoleKind::Role, name: "view".parse().expect("a name") };
     let no_role =
         ClusterError::NoRole { target: target(), role, namespace: Some(namespace.clone()) };
     let no_namespace = ClusterError::NoNamespace { target: target(), namespace };
@@ -108,9 +109,9 @@ fn a_cluster_that_fails_is_told_of_by_kind_and_not_in_its_words() {
     ] {
         let told = format!("{error:?}");
         let problem = Problem::from(error);
-        assert_eq!((problem.told.code, problem.status.as_u16()), (code, status), "{told}");
+        assert_eq!((problem.body.code, problem.status.as_u16()), (code, status), "{told}");
         assert!(problem.cause.is_some(), "{told}: nothing for the log");
-        assert!(!problem.told.detail.contains("canary"), "{told}: {}", problem.told.detail);
+        assert!(!problem.body.detail.contains("canary"), "{told}: {}", problem.body.detail);
     }
 }
 
@@ -149,7 +150,7 @@ fn what_may_be_tried_again_says_when() {
             None,
         ),
     ] {
-        assert_eq!((problem.told.code, problem.status.as_u16()), (code, status), "{problem:?}");
+        assert_eq!((problem.body.code, problem.status.as_u16()), (code, status), "{problem:?}");
         let header = problem.into_response().headers().get(RETRY_AFTER).cloned();
         assert_eq!(header.as_ref().and_then(|value| value.to_str().ok()), seconds, "{code}");
     }
@@ -170,11 +171,12 @@ fn what_is_wrong_inside_of_a_body_is_told_with_where_it_is() {
         ),
     ] {
         let problem = Problem::from(DynamicSecretError::Target(error));
-        assert_eq!(problem.told.code, code);
-        assert!(problem.told.detail.starts_with(detail), "{problem:?}");
+        assert_eq!(problem.body.code, code);
+        assert!(problem.body.detail.starts_with(detail), "{problem:?}");
     }
-    let problem = Problem::field("/url".to_owned(), "no".to_owned()).within("/target");
-    assert_eq!(problem.told.detail, "`target.url`: no");
+    let problem =
+        Problem::for_field("/url".to_owned(), "no".to_owned()).with_pointer_prefix("/target");
+    assert_eq!(problem.body.detail, "`target.url`: no");
 }
 
 #[test]
@@ -182,13 +184,13 @@ fn a_target_in_use_names_a_few_of_those_that_use_it() {
     for (count, detail) in [(1, "delete them first: `s0`"), (12, ", `s9` and 2 more")] {
         let by = (0..count).map(|i| format!("s{i}").parse().expect("a name")).collect();
         let problem = Problem::from(TargetError::InUse { target: target(), by });
-        assert!(problem.told.detail.ends_with(detail), "{count}: {}", problem.told.detail);
+        assert!(problem.body.detail.ends_with(detail), "{count}: {}", problem.body.detail);
     }
 }
 
 #[test]
 fn a_problem_is_written_as_rfc_9457_says() {
-    let response = Problem::field("/a/0".to_owned(), "no".to_owned()).into_response();
+    let response = Problem::for_field("/a/0".to_owned(), "no".to_owned()).into_response();
     let golden = serde_json::json!({
         "type": "about:blank",
         "title": "Unprocessable Entity",
@@ -206,7 +208,7 @@ fn a_problem_is_written_as_rfc_9457_says() {
 #[test]
 fn a_role_that_cannot_be_looked_through_is_refused_with_the_reason_and_the_waiver() {
     let kind = lease_core::rbac::RoleKind::ClusterRole;
-    let role = lease_core::rbac::RoleRef { kind, name: "view".parse().expect("a name") };
+    let role = lease_core::rbac::ExistingRole { kind, name: "view".parse().expect("a name") };
     let secret = "ro".parse().expect("a name");
     let refused = IssueError::UnclearRole { secret, role, why: "they are too many" };
     let problem = Problem::from(refused);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use lease_core::TargetName;
-use lease_engine::{Failed, Reconciled, SweepHealth, SweepReport, Swept, TargetState};
+use lease_engine::{
+    LastSweep, ReconcileCounts, SweepHealth, SweepReport, TargetFailure, TargetState,
+};
 use serde::Serialize;
 
 /// The report of a sweep, or of a dry run.
@@ -19,10 +21,10 @@ pub(super) struct ReportJson<'a> {
     voided: usize,
     forgotten: usize,
     resealed: usize,
-    resigned: usize,
+    signatures_renewed: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_overdue_seconds: Option<u64>,
-    failed: Vec<FailedJson<'a>>,
+    failed: Vec<FailureJson<'a>>,
     targets: &'a BTreeMap<TargetName, TargetState>,
     reconciled: ReconciledJson,
     calls: u32,
@@ -33,7 +35,7 @@ pub(super) struct ReportJson<'a> {
 }
 
 #[derive(Serialize)]
-struct FailedJson<'a> {
+struct FailureJson<'a> {
     target: &'a TargetName,
     reason: &'a str,
     count: usize,
@@ -92,13 +94,13 @@ pub(crate) enum Degraded {
 }
 
 impl<'a> ReportJson<'a> {
-    pub(super) fn of(report: &'a SweepReport, dry_run: bool) -> Self {
-        let failed = |Failed { target, reason, count }: &'a Failed| FailedJson {
+    pub(super) fn from_report(report: &'a SweepReport, dry_run: bool) -> Self {
+        let failed = |TargetFailure { target, reason, count }: &'a TargetFailure| FailureJson {
             target,
             reason,
             count: *count,
         };
-        let Reconciled { targets, orphans, removed, adopted, parked, lost, extended } =
+        let ReconcileCounts { targets, orphans, removed, adopted, parked, lost, extended } =
             report.reconciled;
         Self {
             dry_run,
@@ -109,9 +111,9 @@ impl<'a> ReportJson<'a> {
             voided: report.voided,
             forgotten: report.forgotten,
             resealed: report.resealed,
-            resigned: report.resigned,
+            signatures_renewed: report.signatures_renewed,
             oldest_overdue_seconds: report.oldest_overdue_seconds,
-            failed: report.failed.iter().map(failed).collect(),
+            failed: report.failures.iter().map(failed).collect(),
             targets: &report.targets,
             reconciled: ReconciledJson {
                 targets,
@@ -129,31 +131,31 @@ impl<'a> ReportJson<'a> {
     }
 
     pub(super) fn with_last_success(self, at: Option<DateTime<Utc>>) -> Self {
-        Self { last_success: at.map(time), ..self }
+        Self { last_success: at.map(format_seconds), ..self }
     }
 }
 
 impl<'a> SweptJson<'a> {
-    pub(crate) fn of(swept: &'a Swept) -> Self {
+    pub(crate) fn from_swept(swept: &'a LastSweep) -> Self {
         Self {
-            at: time(swept.at),
+            at: format_seconds(swept.at),
             took_ms: swept.took_ms,
-            last_success: swept.last_success.map(time),
-            last_reconcile: swept.last_reconcile.map(time),
-            report: ReportJson::of(&swept.report, false),
+            last_success: swept.last_success.map(format_seconds),
+            last_reconcile: swept.last_reconcile.map(format_seconds),
+            report: ReportJson::from_report(&swept.report, false),
         }
     }
 }
 
 impl SummaryJson {
-    pub(crate) fn of(swept: &Swept) -> Self {
+    pub(crate) fn from_swept(swept: &LastSweep) -> Self {
         let report = &swept.report;
         Self {
-            at: time(swept.at),
-            last_success: swept.last_success.map(time),
+            at: format_seconds(swept.at),
+            last_success: swept.last_success.map(format_seconds),
             due: report.due,
             done: report.done,
-            failed: report.failed.iter().map(|failed| failed.count).sum(),
+            failed: report.failures.iter().map(|failed| failed.count).sum(),
             oldest_overdue_seconds: report.oldest_overdue_seconds,
             orphans: report.reconciled.orphans,
             parked: report.reconciled.parked,
@@ -163,12 +165,12 @@ impl SummaryJson {
 
 impl Degraded {
     /// All that is not as it should be.
-    pub(crate) fn all(health: &SweepHealth) -> Vec<Self> {
+    pub(crate) fn list_causes(health: &SweepHealth) -> Vec<Self> {
         let report = health.last.as_ref().map(|last| &last.report);
         let parked = |state: &TargetState| *state == TargetState::OrphansParked;
         let is_parked = report.is_some_and(|report| report.targets.values().any(parked));
         let fails = report.is_some_and(|report| {
-            !report.failed.is_empty() || report.targets.values().any(|state| !parked(state))
+            !report.failures.is_empty() || report.targets.values().any(|state| !parked(state))
         });
         let reasons = [
             (Self::SweepsMissing, health.overdue),
@@ -180,6 +182,6 @@ impl Degraded {
     }
 }
 
-fn time(at: DateTime<Utc>) -> String {
+fn format_seconds(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,15 +1,15 @@
 //! The shapes of targets.
 
 use lease_core::{
-    ApiServerUrl, CaCertificate, ClusterCredential, Description, DynamicSecretName, HeaderName,
-    KnownCluster, MissingPermission, NewAuth, SecretCheck, Tag, Target, TargetAuth, TargetCheck,
-    TargetName, TrustedCa, VariableName,
+    ApiServerUrl, AuthDefinition, CaCertificate, ClusterCredential, Description,
+    DynamicSecretCheck, DynamicSecretName, HeaderName, KnownCluster, MissingPermission, Tag,
+    Target, TargetAuth, TargetCheck, TargetName, TrustedCa, VariableName,
 };
 use lease_engine::{DefinitionChange, KnownTarget, TargetDefinition};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
-use crate::respond::{ChangeJson, time};
+use crate::respond::{ChangeJson, format_time};
 
 /// A target as an administrator puts it.
 #[derive(Deserialize)]
@@ -121,12 +121,12 @@ pub(crate) struct CheckJson {
     groups: Vec<String>,
     cluster_uid: Option<String>,
     missing_permissions: Vec<MissingPermission>,
-    dynamic_secrets: Vec<SecretCheckJson>,
+    dynamic_secrets: Vec<DynamicSecretCheckJson>,
     warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct SecretCheckJson {
+struct DynamicSecretCheckJson {
     dynamic_secret: DynamicSecretName,
     issue: bool,
     take_back: bool,
@@ -136,7 +136,7 @@ struct SecretCheckJson {
 
 impl TargetInput {
     /// The definition of this name.
-    pub(crate) fn define(self, name: TargetName) -> TargetDefinition {
+    pub(crate) fn into_definition(self, name: TargetName) -> TargetDefinition {
         let Self {
             url,
             auth,
@@ -148,12 +148,12 @@ impl TargetInput {
             disabled,
         } = self;
         let auth = match auth {
-            AuthInput::Token { variable: Some(variable), .. } => NewAuth::Variable(variable),
-            AuthInput::Token { token, variable: None } => NewAuth::Token(token),
+            AuthInput::Token { variable: Some(variable), .. } => AuthDefinition::Variable(variable),
+            AuthInput::Token { token, variable: None } => AuthDefinition::Token(token),
             AuthInput::Gateway { header } => {
-                NewAuth::Gateway(header.map(|HeaderInput { name, value }| (name, value)))
+                AuthDefinition::Gateway(header.map(|HeaderInput { name, value }| (name, value)))
             }
-            AuthInput::ClientCertificate {} => NewAuth::ClientCertificate,
+            AuthInput::ClientCertificate {} => AuthDefinition::ClientCertificate,
         };
         TargetDefinition {
             name,
@@ -172,23 +172,23 @@ impl TargetInput {
     ///
     /// # Errors
     /// Returns 422 and what would be right.
-    pub(crate) fn check(&self) -> Result<(), Problem> {
+    pub(crate) fn check_input(&self) -> Result<(), Problem> {
         if matches!(self.auth, AuthInput::Token { token: Some(_), variable: Some(_) }) {
             let detail = "`token` or `variable`, not both".to_owned();
-            return Err(Problem::field("/auth".to_owned(), detail));
+            return Err(Problem::for_field("/auth".to_owned(), detail));
         }
         if self.kubeconfig_server.as_ref().is_some_and(|server| !server.is_private()) {
             let detail = "a kubeconfig names its server by `https://`".to_owned();
-            return Err(Problem::field("/kubeconfig_server".to_owned(), detail));
+            return Err(Problem::for_field("/kubeconfig_server".to_owned(), detail));
         }
         Ok(())
     }
 }
 
 impl TargetJson {
-    pub(crate) fn of(known: KnownTarget) -> Self {
+    pub(crate) fn from_target(known: KnownTarget) -> Self {
         let KnownTarget { target, check, cluster } = known;
-        let auth = AuthJson::of(target.auth());
+        let auth = AuthJson::from_auth(target.auth());
         let Target {
             name,
             url,
@@ -214,8 +214,8 @@ impl TargetJson {
             apply_set,
             disabled,
             deleting: retired,
-            created_at: time(created_at),
-            updated_at: time(updated_at),
+            created_at: format_time(created_at),
+            updated_at: format_time(updated_at),
             cluster: cluster.map(ClusterJson::from),
             last_check: check.map(CheckJson::from),
             change: None,
@@ -228,7 +228,7 @@ impl TargetJson {
 }
 
 impl AuthJson {
-    fn of(auth: &TargetAuth) -> Self {
+    fn from_auth(auth: &TargetAuth) -> Self {
         match auth {
             TargetAuth::Token { .. } => Self::Token { variable: None },
             TargetAuth::Variable { variable } => Self::Token { variable: Some(variable.clone()) },
@@ -247,7 +247,7 @@ impl From<KnownCluster> for ClusterJson {
             uid: known.identity.uid,
             changed: known.changed.map(|changed| ChangedJson {
                 found_uid: changed.found.uid,
-                since: time(changed.since),
+                since: format_time(changed.since),
             }),
         }
     }
@@ -255,9 +255,9 @@ impl From<KnownCluster> for ClusterJson {
 
 impl From<TargetCheck> for CheckJson {
     fn from(check: TargetCheck) -> Self {
-        let well = |secret: &SecretCheck| secret.issue && secret.take_back;
+        let well = |secret: &DynamicSecretCheck| secret.issue && secret.take_back;
         Self {
-            checked_at: time(check.checked_at),
+            checked_at: format_time(check.checked_at),
             ok: check.problem.is_none()
                 && check.missing_permissions.is_empty()
                 && check.dynamic_secrets.iter().all(well),
@@ -268,15 +268,20 @@ impl From<TargetCheck> for CheckJson {
             groups: check.groups,
             cluster_uid: check.cluster,
             missing_permissions: check.missing_permissions,
-            dynamic_secrets: check.dynamic_secrets.into_iter().map(SecretCheckJson::from).collect(),
+            dynamic_secrets: check
+                .dynamic_secrets
+                .into_iter()
+                .map(DynamicSecretCheckJson::from)
+                .collect(),
             warnings: check.warnings,
         }
     }
 }
 
-impl From<SecretCheck> for SecretCheckJson {
-    fn from(check: SecretCheck) -> Self {
-        let SecretCheck { dynamic_secret, issue, take_back, missing_permissions, problem } = check;
+impl From<DynamicSecretCheck> for DynamicSecretCheckJson {
+    fn from(check: DynamicSecretCheck) -> Self {
+        let DynamicSecretCheck { dynamic_secret, issue, take_back, missing_permissions, problem } =
+            check;
         Self { dynamic_secret, issue, take_back, missing_permissions, problem }
     }
 }

@@ -26,13 +26,13 @@ pub(crate) fn runtime_config<P: Ports>(
     engine: &Engine<P>,
     name: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let target = engine.target(&input::name(name)?)?.target;
+    let target = engine.get_target(&input::parse_name(name)?)?.target;
     let json = RuntimeConfigJson {
         allowed_outbound_hosts: [target.url.origin().to_owned()],
         runtime_config: client_tls(&target),
-        notes: notes(&target),
+        notes: list_notes(&target),
     };
-    Ok(respond::json(StatusCode::OK, &json))
+    Ok(respond::json_response(StatusCode::OK, &json))
 }
 
 /// The `[[client_tls]]` entry of the target, if it needs one. A host reads the files once, when it starts.
@@ -49,7 +49,7 @@ fn client_tls(target: &Target) -> String {
         text,
         "[[client_tls]]\ncomponent_ids = [\"kubelease\", \"cleanup-job\"]\nhosts = [\"{host}\"]\n"
     );
-    if target.ca == TrustedCa::Custom {
+    if target.ca == TrustedCa::HostConfigured {
         _ = writeln!(text, "ca_roots_file = \"/etc/kubelease/{name}/ca.crt\"");
     }
     if certificate {
@@ -62,12 +62,12 @@ fn client_tls(target: &Target) -> String {
     text
 }
 
-fn notes(target: &Target) -> Vec<String> {
+fn list_notes(target: &Target) -> Vec<String> {
     let mut notes =
         vec!["the host reads these when it starts: restart it after a change".to_owned()];
     if target.url.as_str().starts_with("http://") {
         notes.push("plain HTTP: the way there must be trusted".to_owned());
-    } else if target.ca == TrustedCa::Custom {
+    } else if target.ca == TrustedCa::HostConfigured {
         notes.push(
             "verification of the certificate cannot be turned off: put the CA of the cluster into \
              `ca_roots_file`"

@@ -128,7 +128,7 @@ impl AuditEvent {
 
     /// The same event, with the reason for it.
     #[must_use]
-    pub fn because(self, reason: &str) -> Self {
+    pub fn with_reason(self, reason: &str) -> Self {
         Self { reason: Some(AuditText::new(reason)), ..self }
     }
 
@@ -145,7 +145,7 @@ impl AuditEvent {
         let event = Self::new(AuditEventType::Issue, AuditDecision::Allowed, actor, now);
         Self {
             jti: lease.jti.as_deref().map(AuditText::new),
-            ttl_seconds: seconds(lease.expires_at - lease.issued_at),
+            ttl_seconds: whole_seconds(lease.expires_at - lease.issued_at),
             ..event.about_lease(lease)
         }
     }
@@ -181,7 +181,7 @@ impl AuditTrail {
 }
 
 /// The whole seconds of a duration; none if it is negative.
-fn seconds(duration: chrono::TimeDelta) -> Option<u64> {
+fn whole_seconds(duration: chrono::TimeDelta) -> Option<u64> {
     u64::try_from(duration.num_seconds()).ok()
 }
 

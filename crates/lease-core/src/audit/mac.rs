@@ -3,8 +3,8 @@
 use hmac::Mac as _;
 
 use crate::Keyring;
-use crate::seal::encode;
-use crate::stamp::{hex, mac, unhex};
+use crate::seal::encode_context;
+use crate::stamp::{decode_hex, encode_hex, hmac_sha256};
 
 /// The kind of record that a MAC of the audit log is of, so that none is good for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +36,11 @@ impl Keyring {
     /// `place` says where it is kept, so that a copy of it anywhere else does not verify.
     #[must_use]
     pub fn sign_audit(&self, kind: AuditRecordKind, place: &str, content: &str) -> String {
-        let key = self.current();
-        let code = mac(key.audit_key(), &message(kind, place, content)).finalize().into_bytes();
-        format!("{FORMAT}.{}.{}", key.id(), hex(&code))
+        let key = self.current_key();
+        let code = hmac_sha256(key.audit_key(), &mac_message(kind, place, content))
+            .finalize()
+            .into_bytes();
+        format!("{FORMAT}.{}.{}", key.id(), encode_hex(&code))
     }
 
     /// Returns true if `mac_text` was made by [`sign_audit`](Self::sign_audit) for just that, under the current master key
@@ -57,16 +59,16 @@ impl Keyring {
         else {
             return false;
         };
-        let Some(code) = unhex(code) else { return false };
-        let message = message(kind, place, content);
-        let mut keys = self.all().filter(|key| key.id() == id);
+        let Some(code) = decode_hex(code) else { return false };
+        let message = mac_message(kind, place, content);
+        let mut keys = self.all_keys().filter(|key| key.id() == id);
         // Compares in constant time.
-        keys.any(|key| mac(key.audit_key(), &message).verify_slice(&code).is_ok())
+        keys.any(|key| hmac_sha256(key.audit_key(), &message).verify_slice(&code).is_ok())
     }
 }
 
-fn message(kind: AuditRecordKind, place: &str, content: &str) -> Vec<u8> {
-    encode(&["kubelease audit v1", kind.as_str(), place, content])
+fn mac_message(kind: AuditRecordKind, place: &str, content: &str) -> Vec<u8> {
+    encode_context(&["kubelease audit v1", kind.as_str(), place, content])
 }
 
 /// The version of a MAC's text form.

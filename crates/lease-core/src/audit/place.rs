@@ -51,7 +51,7 @@ pub struct AuditPlaceError;
 impl AuditPlace {
     /// The place of a number in the general log.
     #[must_use]
-    pub fn general(number: u64) -> Self {
+    pub fn in_general_log(number: u64) -> Self {
         Self { log: AuditLogId::General, number, slot: AuditSlot::Only }
     }
 
@@ -75,7 +75,7 @@ impl FromStr for AuditLogId {
     type Err = AuditPlaceError;
 
     fn from_str(text: &str) -> Result<Self, AuditPlaceError> {
-        if text == "audit" { Ok(Self::General) } else { Ok(Self::Leases(number(text)?)) }
+        if text == "audit" { Ok(Self::General) } else { Ok(Self::Leases(parse_number(text)?)) }
     }
 }
 
@@ -100,14 +100,14 @@ impl FromStr for AuditPlace {
         let (Some(log), Some(at)) = (parts.next(), parts.next()) else {
             return Err(AuditPlaceError);
         };
-        let (log, at) = (log.parse()?, number(at)?);
+        let (log, at) = (log.parse()?, parse_number(at)?);
         let slot = match (log, parts.next(), parts.next(), parts.next()) {
             (AuditLogId::General, None, None, None) => AuditSlot::Only,
             (AuditLogId::Leases(_), Some("issue"), None, None) => AuditSlot::Issue,
             (AuditLogId::Leases(_), Some("closing"), None, None) => AuditSlot::Closing,
             (AuditLogId::Leases(_), Some("end"), None, None) => AuditSlot::End,
             (AuditLogId::Leases(_), Some("renewal"), Some(renewal), None) => {
-                AuditSlot::Renewal(number(renewal)?)
+                AuditSlot::Renewal(parse_number(renewal)?)
             }
             _ => return Err(AuditPlaceError),
         };
@@ -130,7 +130,7 @@ impl From<AuditPlace> for String {
 }
 
 /// A number from 1 on, in its one spelling: it becomes part of keys.
-fn number(text: &str) -> Result<u64, AuditPlaceError> {
+fn parse_number(text: &str) -> Result<u64, AuditPlaceError> {
     let is_canonical = !text.starts_with(['0', '+']);
     text.parse().ok().filter(|_| is_canonical).ok_or(AuditPlaceError)
 }
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_place_has_one_text_and_no_other_place_has_it() {
         let slots = [AuditSlot::Issue, AuditSlot::Renewal(2), AuditSlot::Closing, AuditSlot::End];
-        let mut places = vec![AuditPlace::general(7), AuditPlace::general(u64::MAX)];
+        let mut places = vec![AuditPlace::in_general_log(7), AuditPlace::in_general_log(u64::MAX)];
         places.extend(slots.map(|slot| AuditPlace::of_lease(3, 17, slot)));
         places.extend(slots.map(|slot| AuditPlace::of_lease(31, 7, slot)));
         for (index, place) in places.iter().enumerate() {

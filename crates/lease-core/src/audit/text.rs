@@ -22,7 +22,7 @@ impl AuditText {
     /// The text, as far as an event keeps it.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(bounded(text, MAX_AUDIT_TEXT_BYTES))
+        Self(bound_text(text, MAX_AUDIT_TEXT_BYTES))
     }
 
     /// The text as it is kept.
@@ -36,7 +36,7 @@ impl AuditClaims {
     /// The claims, as far as an event keeps them: those that come first by name.
     #[must_use]
     pub fn new(claims: &BTreeMap<String, String>) -> Self {
-        let bounded = |text: &String| bounded(text, MAX_CLAIM_BYTES);
+        let bounded = |text: &String| bound_text(text, MAX_CLAIM_BYTES);
         let claims = claims.iter().take(MAX_CLAIMS);
         Self(claims.map(|(name, value)| (bounded(name), bounded(value))).collect())
     }
@@ -79,21 +79,21 @@ impl From<AuditClaims> for BTreeMap<String, String> {
 }
 
 /// Returns a line of at most `max` bytes, without what looks like a token.
-fn bounded(text: &str, max: usize) -> String {
+fn bound_text(text: &str, max: usize) -> String {
     // What is cut away need not be looked through: a request may bring much of it.
-    let beginning = cut(text, max.saturating_mul(2));
+    let beginning = take_prefix(text, max.saturating_mul(2));
     let line: String = beginning.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = without_tokens(&line);
     if line.len() <= max && beginning.len() == text.len() {
         return line;
     }
-    let mut line = cut(&line, max - ELLIPSIS.len_utf8()).to_owned();
+    let mut line = take_prefix(&line, max - ELLIPSIS.len_utf8()).to_owned();
     line.push(ELLIPSIS);
     line
 }
 
 /// The beginning of a text, of at most `max` bytes.
-fn cut(text: &str, max: usize) -> &str {
+fn take_prefix(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 

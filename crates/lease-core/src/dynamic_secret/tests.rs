@@ -4,13 +4,13 @@ use super::*;
 use crate::{IssueRequest, NotGranted, ObjectKind};
 
 /// Reads a definition as it is put: parsed as parts, and weighed.
-fn put(json: &str) -> Result<Definition, String> {
+fn put(json: &str) -> Result<DynamicSecretDefinition, String> {
     let parts = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    Definition::new(parts).map_err(|error| error.to_string())
+    DynamicSecretDefinition::new(parts).map_err(|error| error.to_string())
 }
 
 /// Reads a definition as it was stored.
-fn read(json: &str) -> Result<Definition, String> {
+fn read(json: &str) -> Result<DynamicSecretDefinition, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
@@ -85,10 +85,10 @@ fn a_definition_whose_manifest_is_read_no_more_is_still_read_and_issues_nothing(
         let kept = read(&json).expect("what was kept is read");
         let shown = serde_json::to_value(&kept).expect("serialises");
         assert_eq!(shown["account"], account, "{comment:?}");
-        assert_eq!(kept.parts().check_manifest().err().map(|e| e.to_string()), told);
+        assert_eq!(kept.spec().check_manifest().err().map(|e| e.to_string()), told);
         // Nothing is known of its role, and so nothing of it is dangerous, or expected in a cluster.
         assert_eq!(kept.check_dangers(), Ok(()), "{comment:?}");
-        assert_eq!(kept.kinds().contains(&ObjectKind::Role), is_read, "{comment:?}");
+        assert_eq!(kept.object_kinds().contains(&ObjectKind::Role), is_read, "{comment:?}");
         let secret = DynamicSecret {
             name: "ci".parse().expect("a good name"),
             definition: kept,
@@ -96,7 +96,7 @@ fn a_definition_whose_manifest_is_read_no_more_is_still_read_and_issues_nothing(
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
         };
-        let granted = secret.grant(IssueRequest::default(), Ttl::DAY);
+        let granted = secret.grant_terms(IssueRequest::default(), Ttl::DAY);
         assert_eq!(granted.is_ok(), is_read, "{comment:?}");
         let refused = granted.err();
         assert!(matches!(refused, None | Some(NotGranted::Manifest(_))), "{refused:?}");
@@ -126,7 +126,7 @@ fn a_definition_is_weighed_where_it_applies() {
         let told = put(&json).err();
         assert_eq!(told.is_some(), refused, "{json}: {told:?}");
         let kept = read(&json).expect("what was kept is read");
-        assert_eq!(kept.cautions(&[]).len(), cautions, "{json}");
+        assert_eq!(kept.find_cautions(&[]).len(), cautions, "{json}");
         let beside = kept.reach().beside_existing_accounts();
         let refused = refused || cautions > 0;
         assert_eq!(kept.check_grant(&[], beside).is_err(), refused, "{json}");
@@ -146,7 +146,7 @@ fn lifetimes_that_are_left_out_fit_those_that_are_said() {
         );
         let definition = read(&json).expect("reads");
         let told = |ttl: Option<Ttl>| ttl.map(|ttl| ttl.to_string());
-        let parts = definition.parts();
+        let parts = definition.spec();
         assert_eq!(told(parts.default_ttl).as_deref(), Some(default), "{said}");
         assert_eq!(told(parts.max_ttl).as_deref(), Some(max), "{said}");
     }

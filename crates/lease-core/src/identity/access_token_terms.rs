@@ -13,7 +13,7 @@ pub const MAX_ACCESS_TOKEN_TTL: Ttl = Ttl::YEAR;
 /// The most uses that a limit may allow.
 pub const MAX_TOKEN_USES: u32 = 1_000_000;
 
-/// How long, how often and from where access tokens of an identity are good.
+/// The limits of an identity's access tokens: lifetimes, number of uses, networks.
 ///
 /// Written `{"ttl":"1h","max_ttl":"24h","num_uses":0,"trusted_ips":["10.0.0.0/8"]}`; each may be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl AccessTokenTerms {
         if num_uses > MAX_TOKEN_USES {
             return Err(AccessTokenTermsError::Uses);
         }
-        let trusted_ips = trusted_ips.unwrap_or_else(TrustedIps::everywhere);
+        let trusted_ips = trusted_ips.unwrap_or_else(TrustedIps::all_addresses);
         Ok(Self { ttl, max_ttl: max, num_uses, trusted_ips })
     }
 
@@ -103,7 +103,7 @@ impl AccessTokenTerms {
         self.max_ttl
     }
 
-    /// How often a token may be used; 0 for any number.
+    /// The number of uses of a token; 0 for any number.
     #[must_use]
     pub fn num_uses(&self) -> u32 {
         self.num_uses
@@ -115,7 +115,7 @@ impl AccessTokenTerms {
         &self.trusted_ips
     }
 
-    /// What an administrator should know of these terms.
+    /// Returns the warnings about these terms for an administrator.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let long = self.max_ttl > DEFAULT_MAX_TTL;
@@ -131,7 +131,7 @@ impl AccessTokenTerms {
 
 impl Default for AccessTokenTerms {
     fn default() -> Self {
-        let trusted_ips = TrustedIps::everywhere();
+        let trusted_ips = TrustedIps::all_addresses();
         Self { ttl: DEFAULT_TTL, max_ttl: DEFAULT_MAX_TTL, num_uses: 0, trusted_ips }
     }
 }
@@ -139,23 +139,23 @@ impl Default for AccessTokenTerms {
 impl TrustedIps {
     /// All addresses there are.
     #[must_use]
-    pub fn everywhere() -> Self {
+    pub fn all_addresses() -> Self {
         Self(vec![IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())])
     }
 
     /// An address that is trusted.
     #[must_use]
-    pub fn example(&self) -> IpAddr {
+    pub fn example_address(&self) -> IpAddr {
         self.0.first().map_or(IpAddr::from([0; 4]), IpNet::addr)
     }
 
     /// Returns true if a client at this address is trusted. A client whose address is not known is trusted only
     /// if every address is.
     #[must_use]
-    pub fn trust(&self, address: Option<IpAddr>) -> bool {
+    pub fn is_trusted(&self, address: Option<IpAddr>) -> bool {
         match address.map(|address| address.to_canonical()) {
             Some(address) => self.0.iter().any(|network| network.contains(&address)),
-            None => Self::everywhere().0.iter().all(|every| self.0.contains(every)),
+            None => Self::all_addresses().0.iter().all(|every| self.0.contains(every)),
         }
     }
 }

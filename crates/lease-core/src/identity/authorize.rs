@@ -38,7 +38,7 @@ pub enum Denied {
 ///
 /// # Errors
 /// Says if the lease may be known to exist, at least.
-pub fn authorize(
+pub fn authorize_action(
     identity: &Identity,
     action: Action,
     subject: &LeaseSubject<'_>,
@@ -47,9 +47,11 @@ pub fn authorize(
     if action == Action::Revoke && subject.is_own {
         return Ok(Permit::default());
     }
-    match longest(identity, action, subject) {
+    match find_longest_permit(identity, action, subject) {
         Some(permit) => Ok(permit),
-        None if subject.is_own || longest(identity, Action::Read, subject).is_some() => {
+        None if subject.is_own
+            || find_longest_permit(identity, Action::Read, subject).is_some() =>
+        {
             Err(Denied::NotGranted)
         }
         None => Err(Denied::Hidden),
@@ -69,11 +71,16 @@ pub fn is_secret_granted(
 }
 
 /// The permit of all grants that allow the action, if one does.
-fn longest(identity: &Identity, action: Action, subject: &LeaseSubject<'_>) -> Option<Permit> {
+fn find_longest_permit(
+    identity: &Identity,
+    action: Action,
+    subject: &LeaseSubject<'_>,
+) -> Option<Permit> {
     let LeaseSubject { dynamic_secret, namespace, is_own } = *subject;
     let grants = identity.grants().iter();
     let allowing = grants.filter(|grant| {
-        grant.covers(action, dynamic_secret, namespace) && (is_own || grant.of == LeaseOwner::All)
+        grant.covers_lease(action, dynamic_secret, namespace)
+            && (is_own || grant.of == LeaseOwner::All)
     });
     // None is no bound, and so the longest.
     let longer =

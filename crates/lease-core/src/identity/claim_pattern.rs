@@ -15,7 +15,7 @@ impl<'a> ClaimPattern<'a> {
     ///
     /// The work is at most the product of both lengths, whatever the stars: every prefix of the pattern is held
     /// against every prefix of the text once.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(super) fn matches_text(&self, text: &str) -> bool {
         let text = text.as_bytes();
         // `fits[i]`: the pattern so far fits the first `i` bytes. UTF-8 compares by bytes, letter by letter.
         let mut fits = vec![false; text.len() + 1];
@@ -86,16 +86,16 @@ mod tests {
             ("é*", "élan", true),
             ("\\*", "x", false),
         ] {
-            assert_eq!(ClaimPattern::new(pattern).matches(text), fits, "{pattern:?} {text:?}");
+            assert_eq!(ClaimPattern::new(pattern).matches_text(text), fits, "{pattern:?} {text:?}");
         }
     }
 
     #[test]
     fn many_stars_take_no_longer() {
         let pattern = "*a".repeat(256);
-        assert!(!ClaimPattern::new(&pattern).matches(&"a".repeat(255)));
-        assert!(ClaimPattern::new(&pattern).matches(&"ba".repeat(256)));
+        assert!(!ClaimPattern::new(&pattern).matches_text(&"a".repeat(255)));
+        assert!(ClaimPattern::new(&pattern).matches_text(&"ba".repeat(256)));
         let pattern = "**a".repeat(170);
-        assert!(!ClaimPattern::new(&pattern).matches(&format!("{}b", "a/".repeat(8000))));
+        assert!(!ClaimPattern::new(&pattern).matches_text(&format!("{}b", "a/".repeat(8000))));
     }
 }

@@ -103,7 +103,7 @@ impl ClaimRules {
             return Err(ClaimRulesError::TooMany);
         }
         for (name, values) in &rules {
-            if matches!(&*name.claim(), "iss" | "aud") {
+            if matches!(&*name.top_level_claim(), "iss" | "aud") {
                 return Err(ClaimRulesError::OwnField(name.clone()));
             }
             if values.is_empty() {
@@ -131,11 +131,11 @@ impl ClaimRules {
     /// tokens have them.
     #[must_use]
     pub fn bind_a_job(&self) -> bool {
-        self.names().any(|name| !OF_EVERY_TOKEN.contains(&&*name.claim()))
+        self.claim_names().any(|name| !OF_EVERY_TOKEN.contains(&&*name.top_level_claim()))
     }
 
     /// Returns the names of the claims that decide.
-    pub fn names(&self) -> impl Iterator<Item = &ClaimName> {
+    pub fn claim_names(&self) -> impl Iterator<Item = &ClaimName> {
         self.rules.keys()
     }
 
@@ -143,7 +143,7 @@ impl ClaimRules {
     ///
     /// # Errors
     /// Fails with the first rule that they do not keep.
-    pub fn check(&self, claims: &Map<String, Value>) -> Result<(), ClaimMismatch> {
+    pub fn check_claims(&self, claims: &Map<String, Value>) -> Result<(), ClaimMismatch> {
         self.rules.iter().try_for_each(|(name, values)| self.check_one(name, values, claims))
     }
 
@@ -164,7 +164,8 @@ impl ClaimRules {
         claims: &Map<String, Value>,
     ) -> Result<(), ClaimMismatch> {
         let claim = name.find_in(claims).ok_or_else(|| ClaimMismatch::Missing(name.clone()))?;
-        let meets = |claim: &Value| values.iter().any(|value| value.meets(claim, self.matching));
+        let meets =
+            |claim: &Value| values.iter().any(|value| value.matches_claim(claim, self.matching));
         let is_met = match claim {
             Value::Array(elements) => elements.iter().any(meets),
             claim => meets(claim),
@@ -175,13 +176,13 @@ impl ClaimRules {
 
 impl ClaimValue {
     /// Returns whether a claim is this value. Lists and objects inside a list never are.
-    fn meets(&self, claim: &Value, matching: ClaimsMatch) -> bool {
+    fn matches_claim(&self, claim: &Value, matching: ClaimsMatch) -> bool {
         match (self, claim) {
             (Self::Flag(flag), Value::Bool(claim)) => flag == claim,
             (Self::Number(number), Value::Number(claim)) => claim.as_i64() == Some(*number),
             (Self::Text(text), Value::String(claim)) => match matching {
                 ClaimsMatch::Exact => text == claim,
-                ClaimsMatch::Glob => ClaimPattern::new(text).matches(claim),
+                ClaimsMatch::Glob => ClaimPattern::new(text).matches_text(claim),
             },
             _ => false,
         }
@@ -197,7 +198,7 @@ impl ClaimName {
 
     /// Returns the claim that it names or points into.
     #[must_use]
-    pub fn claim(&self) -> Cow<'_, str> {
+    pub fn top_level_claim(&self) -> Cow<'_, str> {
         match self.split_pointer() {
             None => Cow::Borrowed(&self.0),
             Some((first, _)) => Cow::Owned(first.replace("~1", "/").replace("~0", "~")),
@@ -214,7 +215,7 @@ impl ClaimName {
     #[must_use]
     pub fn find_in<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         let rest = self.split_pointer().map_or("", |(_, rest)| rest);
-        let claim = claims.get(&*self.claim())?;
+        let claim = claims.get(&*self.top_level_claim())?;
         claim.pointer(rest).filter(|claim| !claim.is_null())
     }
 }

@@ -107,20 +107,20 @@ impl IdentityGrant {
 
     /// Returns true if `action` is granted for leases of this dynamic secret in this namespace.
     #[must_use]
-    pub fn covers(
+    pub fn covers_lease(
         &self,
         action: Action,
         secret: &DynamicSecretName,
         namespace: &Namespace,
     ) -> bool {
-        self.check_parts(action, secret, Some(namespace)).allow()
+        self.check_parts(action, secret, Some(namespace)).all_met()
     }
 }
 
 impl GrantParts {
     /// Returns true if all of it is met.
     #[must_use]
-    pub fn allow(self) -> bool {
+    pub fn all_met(self) -> bool {
         self.action && self.dynamic_secret && self.namespace == Some(true)
     }
 }

@@ -87,7 +87,7 @@ pub enum ReviewerCredential {
 
 /// The place that a reviewer's token is sealed for. Moved to another, it would be sent to a stranger.
 #[derive(Debug, Clone, Copy)]
-pub struct ReviewerPlace<'a> {
+pub struct ReviewerSealContext<'a> {
     /// The identity whose login it is for.
     pub identity: &'a IdentityName,
     /// The target that is asked.
@@ -126,15 +126,19 @@ impl Reviewer {
     ///
     /// # Errors
     /// Asks for a token if none is known for this place.
-    pub(crate) fn put(
+    pub(crate) fn from_input(
         input: ReviewerInput,
         known: Option<&Reviewer>,
-        place: ReviewerPlace<'_>,
+        place: ReviewerSealContext<'_>,
         keys: &Keyring,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Self, ReviewerError> {
         let seal = |token: &ClusterCredential| {
-            Self::Token(keys.seal(token.expose().as_bytes(), &place.context(), nonce))
+            Self::Token(keys.seal_secret(
+                token.expose_secret().as_bytes(),
+                &place.seal_context(),
+                nonce,
+            ))
         };
         match input {
             ReviewerInput::Target => Ok(Self::Target),
@@ -142,20 +146,22 @@ impl Reviewer {
             ReviewerInput::Variable(variable) => Ok(Self::Variable(variable)),
             ReviewerInput::Token(Some(token)) => Ok(seal(&token)),
             // Sealed anew, so that an earlier master key can go.
-            ReviewerInput::Token(None) => match known.map(|known| known.open(place, keys)) {
-                Some(Ok(ReviewerCredential::Token(token))) => Ok(seal(&token)),
-                // It was sealed for another url, or is not what was kept: neither is sent anywhere.
-                Some(Err(OpenError::Forged)) => Err(ReviewerError::TokenRequired),
-                Some(Err(error)) => Err(error.into()),
-                _ => Err(ReviewerError::TokenRequired),
-            },
+            ReviewerInput::Token(None) => {
+                match known.map(|known| known.open_credential(place, keys)) {
+                    Some(Ok(ReviewerCredential::Token(token))) => Ok(seal(&token)),
+                    // It was sealed for another url, or is not what was kept: neither is sent anywhere.
+                    Some(Err(OpenError::Forged)) => Err(ReviewerError::TokenRequired),
+                    Some(Err(error)) => Err(error.into()),
+                    _ => Err(ReviewerError::TokenRequired),
+                }
+            }
         }
     }
 
     /// The same reviewer with its token sealed under the current key, if it is not.
-    pub(crate) fn resealed(
+    pub(crate) fn reseal_if_outdated(
         &self,
-        place: ReviewerPlace<'_>,
+        place: ReviewerSealContext<'_>,
         keys: &Keyring,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Option<Self>, OpenError> {
@@ -163,8 +169,10 @@ impl Reviewer {
         if keys.seals_currently(sealed) {
             return Ok(None);
         }
-        match keys.open(sealed, &place.context()) {
-            Ok(token) => Ok(Some(Self::Token(keys.seal(&token, &place.context(), nonce)))),
+        match keys.open_sealed(sealed, &place.seal_context()) {
+            Ok(token) => {
+                Ok(Some(Self::Token(keys.seal_secret(&token, &place.seal_context(), nonce))))
+            }
             // It was sealed for another url: it is of no use before it is put again.
             Err(OpenError::Forged) => Ok(None),
             Err(error) => Err(error),
@@ -175,9 +183,9 @@ impl Reviewer {
     ///
     /// # Errors
     /// Fails if the target has another url by now, or if no configured master key opens it.
-    pub fn open(
+    pub fn open_credential(
         &self,
-        place: ReviewerPlace<'_>,
+        place: ReviewerSealContext<'_>,
         keys: &Keyring,
     ) -> Result<ReviewerCredential, OpenError> {
         Ok(match self {
@@ -185,7 +193,7 @@ impl Reviewer {
             Reviewer::Client => ReviewerCredential::Client,
             Reviewer::Variable(variable) => ReviewerCredential::Variable(variable.clone()),
             Reviewer::Token(sealed) => {
-                let bytes = keys.open(sealed, &place.context())?;
+                let bytes = keys.open_sealed(sealed, &place.seal_context())?;
                 let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::Forged)?;
                 let token = ClusterCredential::try_from(text.to_owned());
                 ReviewerCredential::Token(token.map_err(|_| OpenError::Forged)?)
@@ -194,8 +202,8 @@ impl Reviewer {
     }
 }
 
-impl ReviewerPlace<'_> {
-    fn context(&self) -> [&str; 4] {
+impl ReviewerSealContext<'_> {
+    fn seal_context(&self) -> [&str; 4] {
         ["reviewer token", self.identity.as_str(), self.target.as_str(), self.url.as_str()]
     }
 }

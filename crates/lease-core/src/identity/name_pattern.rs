@@ -48,7 +48,7 @@ impl NamePattern {
 
     /// Returns true if the pattern means `name`.
     #[must_use]
-    pub fn matches(&self, name: &str) -> bool {
+    pub fn matches_name(&self, name: &str) -> bool {
         if self.0 == EVERY_NAME {
             return true;
         }
@@ -73,7 +73,7 @@ impl NamePatterns {
     /// Returns true if one of the patterns means `name`.
     #[must_use]
     pub fn match_any(&self, name: &str) -> bool {
-        self.0.iter().any(|pattern| pattern.matches(name))
+        self.0.iter().any(|pattern| pattern.matches_name(name))
     }
 }
 

@@ -88,7 +88,7 @@ impl OidcAuth {
 
     /// The place where its keys are found.
     #[must_use]
-    pub fn keys(&self) -> &KeySource {
+    pub fn key_source(&self) -> &KeySource {
         &self.keys
     }
 
@@ -106,7 +106,7 @@ impl OidcAuth {
 
     /// The rules that the claims have to keep, `subject` among them.
     #[must_use]
-    pub fn rules(&self) -> &ClaimRules {
+    pub fn claim_rules(&self) -> &ClaimRules {
         &self.rules
     }
 

@@ -18,7 +18,7 @@ fn put(input: Value, known: Option<&Identity>, url: &str) -> Result<Identity, St
     let (urls, now) = (urls(url), DateTime::UNIX_EPOCH);
     let put = PutIdentity { known, urls: &urls, keys: &keys, nonce: &|| [7; NONCE_BYTES], now };
     let name = "ci".parse().expect("a name");
-    Identity::put(name, input, &put).map_err(|error| error.to_string())
+    Identity::from_input(name, input, &put).map_err(|error| error.to_string())
 }
 
 fn kubernetes(reviewer: Value) -> Value {
@@ -108,9 +108,10 @@ fn opened(identity: &Identity, url: &str, keys: &Keyring) -> Result<String, Open
     let [AuthMethod::Kubernetes(method)] = identity.spec().auth.as_slice() else {
         panic!("{identity:?}");
     };
-    let place = ReviewerPlace { identity: &identity.name, target: &target, url: &urls[&target] };
-    method.reviewer.open(place, keys).map(|credential| match credential {
-        ReviewerCredential::Token(token) => token.expose().to_owned(),
+    let place =
+        ReviewerSealContext { identity: &identity.name, target: &target, url: &urls[&target] };
+    method.reviewer.open_credential(place, keys).map(|credential| match credential {
+        ReviewerCredential::Token(token) => token.expose_secret().to_owned(),
         other => format!("{other:?}"),
     })
 }
@@ -140,7 +141,7 @@ fn a_reviewer_s_token_is_sealed_anew_once_the_key_has_changed() {
     let first = put(json!({"auth": [kubernetes(json!({"token": "canary"}))]}), None, URL);
     let first = first.expect("puts");
     let resealed = |identity: &Identity, keys: &Keyring| {
-        identity.resealed(&urls(URL), keys, || [8; NONCE_BYTES])
+        identity.reseal_if_outdated(&urls(URL), keys, || [8; NONCE_BYTES])
     };
     assert_eq!(resealed(&first, &Keyring::new(&keys("A"), &[])), Ok(None));
     let both = Keyring::new(&keys("E"), &[keys("A")]);

@@ -5,7 +5,7 @@ use super::{NamespaceMatch, Namespaces};
 impl Namespaces {
     /// Returns the namespaces of leases for a sentence: `` `a`, `b` and 7 more ``.
     #[must_use]
-    pub fn examples(&self) -> String {
+    pub fn describe_examples(&self) -> String {
         let mut said: Vec<String> =
             self.literal.iter().take(MAX_EXAMPLES).map(|name| format!("`{name}`")).collect();
         if let more @ 1.. = self.literal.len().saturating_sub(MAX_EXAMPLES) {
@@ -16,18 +16,18 @@ impl Namespaces {
         }
         let selected = "those that `namespace_selector` matches".to_owned();
         match (self.selector.is_some(), self.matching) {
-            (true, Some(NamespaceMatch::All)) => format!("of {} {selected}", listed(&said)),
+            (true, Some(NamespaceMatch::All)) => format!("of {} {selected}", join_items(&said)),
             (true, _) => {
                 said.push(selected);
-                listed(&said)
+                join_items(&said)
             }
-            (false, _) => listed(&said),
+            (false, _) => join_items(&said),
         }
     }
 }
 
 /// `a`, `a and b`, `a, b and c`.
-fn listed(items: &[String]) -> String {
+fn join_items(items: &[String]) -> String {
     match items.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => items.concat(),
@@ -57,7 +57,7 @@ mod tests {
             (&any, "`a` and those that `namespace_selector` matches"),
             (&all, "of `a` and `b` those that `namespace_selector` matches"),
         ] {
-            let said = serde_json::from_str::<Namespaces>(json).expect(json).examples();
+            let said = serde_json::from_str::<Namespaces>(json).expect(json).describe_examples();
             assert!(said.contains(says), "{json}: {said}");
         }
     }

@@ -53,7 +53,7 @@ fn a_definition_says_where_and_leaves_nothing_open() {
 
 #[test]
 fn a_name_decides_alone_and_labels_where_they_must() {
-    use Decision::{Allowed, AskLabels, Refused};
+    use NamespaceDecision::{Allowed, AskLabels, Refused};
     let names = r#"{"namespaces":["a","b"]}"#;
     let star = r#"{"namespaces":["*"]}"#;
     let star_and = r#"{"namespaces":["*","kube-system","default","broker"]}"#;
@@ -94,7 +94,7 @@ fn a_name_decides_alone_and_labels_where_they_must() {
         let name = namespace(name);
         let (namespaces, broker) = (good(json), namespace("broker"));
         let broker = Some(&broker);
-        assert_eq!(namespaces.decide(&name, broker), decision, "{name} in {json}");
+        assert_eq!(namespaces.decide_by_name(&name, broker), decision, "{name} in {json}");
         let labels = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
         let got = namespaces.allows_labels(&name, broker, &labels);
         assert_eq!(got, with_label, "{name} with the label in {json}");
@@ -104,10 +104,10 @@ fn a_name_decides_alone_and_labels_where_they_must() {
             assert!(namespaces.deciding_selector().is_some() && !namespaces.cover_any(), "{json}");
         }
         let any = namespace("any-other");
-        let covers = namespaces.decide(&any, None) == Allowed;
+        let covers = namespaces.decide_by_name(&any, None) == Allowed;
         assert_eq!(namespaces.cover_any(), covers, "{json}");
     }
-    let unknown = good(star).decide(&namespace("broker"), None);
+    let unknown = good(star).decide_by_name(&namespace("broker"), None);
     assert_eq!(unknown, Allowed, "where the target's own account is not known");
 }
 
@@ -126,8 +126,8 @@ fn a_namespace_may_be_left_out_only_where_there_is_no_choice() {
     ] {
         let namespaces = good(json);
         let expected = only.map(namespace).ok_or(NamespaceError::Required);
-        assert_eq!(namespaces.choose(None), expected, "{json}");
-        assert_eq!(namespaces.choose(Some(namespace("z"))), Ok(namespace("z")), "{json}");
+        assert_eq!(namespaces.choose_namespace(None), expected, "{json}");
+        assert_eq!(namespaces.choose_namespace(Some(namespace("z"))), Ok(namespace("z")), "{json}");
         assert_eq!(namespaces.literal_only().is_some(), literal, "{json}");
     }
 }

@@ -1,18 +1,18 @@
 use super::*;
 
-const MODES: [Mode<'static>; 8] = [
-    Mode::Existing { account: "deployer" },
-    Mode::ExistingPlain { account: "deployer" },
-    Mode::TemporaryRole { role: BoundRole::Role("deployer") },
-    Mode::TemporaryRole { role: BoundRole::ClusterRole("view") },
-    Mode::TemporaryRules,
-    Mode::TemporaryClusterRole,
-    Mode::ClusterRole { role: "view" },
-    Mode::ClusterRules,
+const MODES: [PermissionProfile<'static>; 8] = [
+    PermissionProfile::Existing { account: "deployer" },
+    PermissionProfile::ExistingPlain { account: "deployer" },
+    PermissionProfile::TemporaryRole { role: BoundRole::Role("deployer") },
+    PermissionProfile::TemporaryRole { role: BoundRole::ClusterRole("view") },
+    PermissionProfile::TemporaryRules,
+    PermissionProfile::TemporaryClusterRole,
+    PermissionProfile::ClusterRole { role: "view" },
+    PermissionProfile::ClusterRules,
 ];
 
-fn accesses(mode: Mode<'_>) -> Vec<Access<'_>> {
-    needed(mode, true).into_iter().flat_map(Permission::accesses).collect()
+fn accesses(mode: PermissionProfile<'_>) -> Vec<AccessQuery<'_>> {
+    list_needed_permissions(mode, true).into_iter().flat_map(Permission::access_queries).collect()
 }
 
 #[test]
@@ -34,11 +34,13 @@ fn only_cluster_scopes_write_cluster_wide() {
     for mode in MODES {
         let cluster_wide = matches!(
             mode,
-            Mode::ClusterRole { .. } | Mode::ClusterRules | Mode::TemporaryClusterRole
+            PermissionProfile::ClusterRole { .. }
+                | PermissionProfile::ClusterRules
+                | PermissionProfile::TemporaryClusterRole
         );
         let writes = accesses(mode)
             .iter()
-            .any(|access| access.scope == Scope::Cluster && access.verb == "create");
+            .any(|access| access.scope == PermissionScope::Cluster && access.verb == "create");
         assert_eq!(writes, cluster_wide, "{mode:?}");
     }
 }
@@ -46,8 +48,11 @@ fn only_cluster_scopes_write_cluster_wide() {
 #[test]
 fn tokens_of_existing_accounts_are_of_the_named_one_alone() {
     for mode in MODES {
-        let named = matches!(mode, Mode::Existing { .. } | Mode::ExistingPlain { .. })
-            .then_some("deployer");
+        let named = matches!(
+            mode,
+            PermissionProfile::Existing { .. } | PermissionProfile::ExistingPlain { .. }
+        )
+        .then_some("deployer");
         for access in accesses(mode).iter().filter(|a| a.subresource == Some("token")) {
             assert_eq!(access.name, named, "{mode:?}: {access:?}");
         }
@@ -59,7 +64,7 @@ fn what_is_created_can_be_deleted() {
     for mode in MODES {
         let all = accesses(mode);
         for made in all.iter().filter(|a| a.verb == "create" && a.subresource.is_none()) {
-            let ended = Access { verb: "delete", ..*made };
+            let ended = AccessQuery { verb: "delete", ..*made };
             assert!(all.contains(&ended), "{mode:?}: {made:?}");
         }
     }
@@ -78,8 +83,8 @@ fn each_permission_is_asked_for_once() {
 #[test]
 fn labels_are_read_only_where_namespaces_are_selected() {
     for mode in MODES {
-        let without = needed(mode, false);
-        assert_eq!(needed(mode, true).len(), without.len() + 1, "{mode:?}");
+        let without = list_needed_permissions(mode, false);
+        assert_eq!(list_needed_permissions(mode, true).len(), without.len() + 1, "{mode:?}");
         assert!(!without.contains(&LABELS), "{mode:?}");
     }
 }
@@ -87,9 +92,9 @@ fn labels_are_read_only_where_namespaces_are_selected() {
 #[test]
 fn a_role_that_is_bound_is_read_where_it_is() {
     for (mode, resource, scope) in [
-        (MODES[2], "roles", Some(Scope::Namespace)),
-        (MODES[3], "clusterroles", Some(Scope::Cluster)),
-        (MODES[6], "clusterroles", Some(Scope::Cluster)),
+        (MODES[2], "roles", Some(PermissionScope::Namespace)),
+        (MODES[3], "clusterroles", Some(PermissionScope::Cluster)),
+        (MODES[6], "clusterroles", Some(PermissionScope::Cluster)),
         (MODES[4], "roles", None),
     ] {
         let all = accesses(mode);
@@ -101,9 +106,9 @@ fn a_role_that_is_bound_is_read_where_it_is() {
 
 #[test]
 fn a_question_names_resource_and_subresource() {
-    let asked: Vec<_> = TOKENS.accesses().collect();
-    let expected = Access {
-        scope: Scope::Namespace,
+    let asked: Vec<_> = TOKENS.access_queries().collect();
+    let expected = AccessQuery {
+        scope: PermissionScope::Namespace,
         group: "",
         resource: "serviceaccounts",
         subresource: Some("token"),

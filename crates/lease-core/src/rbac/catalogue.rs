@@ -26,7 +26,7 @@ use super::harm::Harm;
 
 /// Verbs on the resources of an API group, where they are dangerous, and why.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct CatalogueRow {
     /// The API group; empty for the core group.
     pub(super) group: &'static str,
     /// The resources, by their plural names, or their subresources. None stands for all of the group's, but
@@ -73,7 +73,7 @@ pub(super) enum Condition {
 }
 
 /// Every row. If several name a grant, the first counts.
-pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+pub(super) fn all_rows() -> impl Iterator<Item = &'static CatalogueRow> {
     let tables = [
         kubernetes::ROWS,
         control_plane::ROWS,
@@ -89,10 +89,10 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
     tables.into_iter().flatten()
 }
 
-impl Row {
+impl CatalogueRow {
     /// Returns if it names this verb on this resource.
-    pub(super) fn names(&self, group: &str, resource: &str, verb: &str) -> bool {
-        self.group == group && self.names_resource(resource) && self.verbs.contain(verb)
+    pub(super) fn matches_grant(&self, group: &str, resource: &str, verb: &str) -> bool {
+        self.group == group && self.names_resource(resource) && self.verbs.contains_verb(verb)
     }
 
     fn names_resource(&self, resource: &str) -> bool {
@@ -104,7 +104,7 @@ impl Row {
 }
 
 impl Verbs {
-    fn contain(self, verb: &str) -> bool {
+    fn contains_verb(self, verb: &str) -> bool {
         let write = matches!(verb, "create" | "update" | "patch");
         match self {
             Self::Any => true,

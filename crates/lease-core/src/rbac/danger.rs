@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::catalogue::{Condition, Row, rows};
-use super::grant::Grant;
-use super::{Harm, PolicyRule, Reach, RoleKind, RoleRef};
+use super::catalogue::{CatalogueRow, Condition, all_rows};
+use super::grant::RbacGrant;
+use super::{ExistingRole, Harm, PolicyRule, Reach, RoleKind};
 
 /// A grant that reaches further than it says, and the harm it can do.
 ///
 /// `Display` is its one text, by which it is waived, and the harm: `` `core/secrets:get`: it … ``.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Danger {
-    grant: Grant,
+    grant: RbacGrant,
     harm: Harm,
     because: &'static str,
 }
@@ -27,11 +27,11 @@ enum Weight {
 }
 
 impl Danger {
-    fn new(grant: Grant, harm: Harm) -> Self {
+    fn new(grant: RbacGrant, harm: Harm) -> Self {
         Self { grant, harm, because: harm.as_str() }
     }
 
-    pub(super) fn grant(&self) -> &Grant {
+    pub(super) fn grant(&self) -> &RbacGrant {
         &self.grant
     }
 
@@ -43,13 +43,13 @@ impl Danger {
 
     /// Returns the harm, as the end of a sentence that begins with "it".
     #[must_use]
-    pub fn because(&self) -> &'static str {
+    pub fn harm_clause(&self) -> &'static str {
         self.because
     }
 
     /// The text of the waiver that allows it, such as `core/secrets:get`.
     #[must_use]
-    pub fn waiver(&self) -> String {
+    pub fn waiver_text(&self) -> String {
         self.grant.to_string()
     }
 }
@@ -64,14 +64,14 @@ impl fmt::Display for Danger {
 ///
 /// `resourceNames` are not asked: a grant is judged by the worst it can be.
 #[must_use]
-pub fn dangers(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
+pub fn find_dangers(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
     find(rules, reach, Weight::Refused)
 }
 
 /// Returns the dangers of `rules` that are harmless in `reach`, but would not be elsewhere, and may
 /// do harm in the namespace itself.
 #[must_use]
-pub fn cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
+pub fn find_cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
     find(rules, reach, Weight::Warned)
 }
 
@@ -79,12 +79,12 @@ pub fn cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
 ///
 /// `system:` is reserved for the control plane, in namespaces too.
 #[must_use]
-pub fn dangers_of_role(role: &RoleRef) -> Option<Danger> {
+pub fn dangers_of_role(role: &ExistingRole) -> Option<Danger> {
     let name = role.name.as_str();
     let user_facing =
         role.kind == RoleKind::ClusterRole && matches!(name, "cluster-admin" | "admin" | "edit");
     let dangerous = user_facing || name.starts_with("system:");
-    dangerous.then(|| Danger::new(Grant::Role(role.name.clone()), Harm::Role))
+    dangerous.then(|| Danger::new(RbacGrant::Role(role.name.clone()), Harm::Role))
 }
 
 fn find(rules: &[PolicyRule], reach: Reach, wanted: Weight) -> Vec<Danger> {
@@ -107,15 +107,15 @@ fn in_group(
     wanted: Weight,
 ) -> impl Iterator<Item = Danger> {
     // A rule may hold thousands of grants: the rows of its group are sought once.
-    let rows: Vec<&Row> = rows().filter(|row| row.group == group).collect();
+    let rows: Vec<&CatalogueRow> = all_rows().filter(|row| row.group == group).collect();
     let pairs = rule.resources.iter().flat_map(|r| rule.verbs.iter().map(move |v| (r, v)));
     pairs.filter_map(move |(resource, verb)| {
-        let grant = || Grant::resource(group, resource, verb);
+        let grant = || RbacGrant::for_resource(group, resource, verb);
         if let Some(harm) = harm_anywhere(group, resource, verb) {
             return (wanted == Weight::Refused).then(|| Danger::new(grant(), harm));
         }
-        let row = rows.iter().find(|row| row.names(group, resource, verb))?;
-        let matters = row.weight(reach) == Some(wanted);
+        let row = rows.iter().find(|row| row.matches_grant(group, resource, verb))?;
+        let matters = row.weigh_danger(reach) == Some(wanted);
         matters.then(|| Danger { grant: grant(), harm: row.harm, because: row.because })
     })
 }
@@ -124,7 +124,7 @@ fn in_paths(rule: &PolicyRule) -> impl Iterator<Item = Danger> {
     let pairs = rule.non_resource_urls.iter().flat_map(|u| rule.verbs.iter().map(move |v| (u, v)));
     pairs.filter_map(|(url, verb)| {
         let harm = harm_of_path(url, verb)?;
-        Some(Danger::new(Grant::url(url, verb), harm))
+        Some(Danger::new(RbacGrant::for_url(url, verb), harm))
     })
 }
 
@@ -151,8 +151,8 @@ fn harm_of_path(url: &str, verb: &str) -> Option<Harm> {
     }
 }
 
-impl Row {
-    fn weight(&self, reach: Reach) -> Option<Weight> {
+impl CatalogueRow {
+    fn weigh_danger(&self, reach: Reach) -> Option<Weight> {
         match self.condition {
             Condition::Anywhere => Some(Weight::Refused),
             Condition::KubeSystem => reach.has_kube_system().then_some(Weight::Refused),

@@ -7,7 +7,7 @@ pub(super) struct Fields(Vec<(String, Node)>);
 
 impl Fields {
     /// Returns the fields of a map; `None` if the node is none.
-    pub(super) fn of(node: Node) -> Option<Self> {
+    pub(super) fn from_node(node: Node) -> Option<Self> {
         match node {
             Node::Map(map) => Some(Self(map)),
             _ => None,
@@ -15,7 +15,7 @@ impl Fields {
     }
 
     /// Removes a field and returns its value. A field that is not there is [`Node::Null`], as `null` is.
-    pub(super) fn take(&mut self, name: &str) -> Node {
+    pub(super) fn take_field(&mut self, name: &str) -> Node {
         match self.0.iter().position(|(key, _)| key == name) {
             Some(at) => self.0.remove(at).1,
             None => Node::Null,
@@ -25,13 +25,13 @@ impl Fields {
     /// Returns the name of the first field that is none of `known`.
     pub(super) fn other_than(&self, known: &[&str]) -> Option<String> {
         let unknown = self.0.iter().find(|(key, _)| !known.contains(&key.as_str()));
-        unknown.map(|(key, _)| shown(key))
+        unknown.map(|(key, _)| redact_name(key))
     }
 }
 
 /// A name out of a text, as it may stand in an error: what does not look like a name is not repeated, as it
 /// may be a secret in the wrong place.
-pub(super) fn shown(name: &str) -> String {
+pub(super) fn redact_name(name: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
     if name.len() <= MAX_SHOWN_BYTES && !name.is_empty() && name.bytes().all(plain) {
         name.to_owned()

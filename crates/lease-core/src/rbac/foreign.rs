@@ -3,7 +3,7 @@
 //! They are looked for before anything else is checked: who sends a whole application needs to hear that first, and
 //! not how to quote its numbers.
 
-use super::fields::shown;
+use super::fields::redact_name;
 use super::node::Node;
 use super::object::{CLUSTER_ROLE_BINDING, ROLE_BINDING};
 
@@ -12,10 +12,10 @@ use super::object::{CLUSTER_ROLE_BINDING, ROLE_BINDING};
 /// What has no kind is passed over: it is no object, and is refused as that.
 pub(super) fn foreign_kinds(documents: &[Node]) -> Vec<String> {
     let mut foreign = Vec::new();
-    for Object { kind, is_item, .. } in objects(documents) {
+    for ForeignObject { kind, is_item, .. } in list_objects(documents) {
         let belongs = if kind == LIST { !is_item } else { field_names(kind).is_some() };
         if !belongs {
-            push_once(&mut foreign, shown(kind));
+            push_once(&mut foreign, redact_name(kind));
         }
     }
     foreign
@@ -26,11 +26,12 @@ pub(super) fn foreign_kinds(documents: &[Node]) -> Vec<String> {
 /// The fields of rules are left to those who read them.
 pub(super) fn foreign_fields(documents: &[Node]) -> Vec<String> {
     let mut foreign = Vec::new();
-    for Object { kind, fields, .. } in objects(documents) {
+    for ForeignObject { kind, fields, .. } in list_objects(documents) {
         let Some(names) = field_names(kind) else { continue };
         let mut note = |at: &str, fields: &[(String, Node)], names: FieldNames| {
-            for (name, _) in fields.iter().filter(|(name, value)| !names.allow(name, value)) {
-                push_once(&mut foreign, format!("{at}.{}", shown(name)));
+            for (name, _) in fields.iter().filter(|(name, value)| !names.allows_field(name, value))
+            {
+                push_once(&mut foreign, format!("{at}.{}", redact_name(name)));
             }
         };
         note(kind, fields, names);
@@ -41,48 +42,50 @@ pub(super) fn foreign_fields(documents: &[Node]) -> Vec<String> {
                 "roleRef" => ROLE_REF,
                 _ => continue,
             };
-            note(&format!("{kind}.{name}"), entries(value), names);
+            note(&format!("{kind}.{name}"), map_entries(value), names);
         }
     }
     foreign
 }
 
 /// An object of a document, or an item of its list.
-struct Object<'a> {
+struct ForeignObject<'a> {
     kind: &'a str,
     fields: &'a [(String, Node)],
     is_item: bool,
 }
 
-impl<'a> Object<'a> {
-    fn of(node: &'a Node, is_item: bool) -> Option<Self> {
-        let fields = entries(node);
-        match value(fields, "kind") {
+impl<'a> ForeignObject<'a> {
+    fn from_node(node: &'a Node, is_item: bool) -> Option<Self> {
+        let fields = map_entries(node);
+        match field_value(fields, "kind") {
             Some(Node::Text(kind)) => Some(Self { kind, fields, is_item }),
             _ => None,
         }
     }
 }
 
-fn objects(documents: &[Node]) -> impl Iterator<Item = Object<'_>> {
-    documents.iter().filter_map(|document| Object::of(document, false)).flat_map(|object| {
-        let items = match value(object.fields, "items") {
-            Some(Node::List(items)) if object.kind == LIST => items.as_slice(),
-            _ => &[],
-        };
-        let items = items.iter().filter_map(|item| Object::of(item, true));
-        [object].into_iter().chain(items)
-    })
+fn list_objects(documents: &[Node]) -> impl Iterator<Item = ForeignObject<'_>> {
+    documents.iter().filter_map(|document| ForeignObject::from_node(document, false)).flat_map(
+        |object| {
+            let items = match field_value(object.fields, "items") {
+                Some(Node::List(items)) if object.kind == LIST => items.as_slice(),
+                _ => &[],
+            };
+            let items = items.iter().filter_map(|item| ForeignObject::from_node(item, true));
+            [object].into_iter().chain(items)
+        },
+    )
 }
 
-fn entries(node: &Node) -> &[(String, Node)] {
+fn map_entries(node: &Node) -> &[(String, Node)] {
     match node {
         Node::Map(map) => map,
         _ => &[],
     }
 }
 
-fn value<'a>(fields: &'a [(String, Node)], name: &str) -> Option<&'a Node> {
+fn field_value<'a>(fields: &'a [(String, Node)], name: &str) -> Option<&'a Node> {
     fields.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
@@ -102,7 +105,7 @@ struct FieldNames {
 }
 
 impl FieldNames {
-    fn allow(self, name: &str, value: &Node) -> bool {
+    fn allows_field(self, name: &str, value: &Node) -> bool {
         self.read.contains(&name) || (self.empty.contains(&name) && value.says_nothing())
     }
 }

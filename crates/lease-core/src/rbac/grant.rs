@@ -9,7 +9,7 @@ use super::rule;
 
 /// A verb on a resource, a verb on a path, or a whole role.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Grant {
+pub(super) enum RbacGrant {
     /// `core/pods/exec:create`.
     Resource { group: String, resource: String, verb: String },
     /// `nonResourceURLs/logs:get`; a path that is `*` is written as `/*`, which is the same.
@@ -26,23 +26,23 @@ pub(super) enum Grant {
 )]
 pub struct WaiverError;
 
-impl Grant {
+impl RbacGrant {
     /// A verb on a resource, of a rule that may hold anything: what cannot stand in a name becomes `?`,
     /// which nobody can waive.
-    pub(super) fn resource(group: &str, resource: &str, verb: &str) -> Self {
+    pub(super) fn for_resource(group: &str, resource: &str, verb: &str) -> Self {
         let group = if group.is_empty() { CORE } else { group };
         Self::Resource {
-            group: clean(group, |text| text == CORE || rule::group(text).is_ok()),
-            resource: clean(resource, |text| rule::resource(text).is_ok()),
-            verb: clean(verb, |text| rule::verb(text).is_ok()),
+            group: sanitize_text(group, |text| text == CORE || rule::check_group(text).is_ok()),
+            resource: sanitize_text(resource, |text| rule::check_resource(text).is_ok()),
+            verb: sanitize_text(verb, |text| rule::check_verb(text).is_ok()),
         }
     }
 
     /// A verb on a path, in the same way.
-    pub(super) fn url(url: &str, verb: &str) -> Self {
+    pub(super) fn for_url(url: &str, verb: &str) -> Self {
         Self::Url {
-            url: clean(if url == "*" { "/*" } else { url }, is_path),
-            verb: clean(verb, |text| rule::verb(text).is_ok()),
+            url: sanitize_text(if url == "*" { "/*" } else { url }, is_path),
+            verb: sanitize_text(verb, |text| rule::check_verb(text).is_ok()),
         }
     }
 
@@ -63,7 +63,7 @@ impl Grant {
     }
 }
 
-impl fmt::Display for Grant {
+impl fmt::Display for RbacGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resource { group, resource, verb } => write!(f, "{group}/{resource}:{verb}"),
@@ -73,7 +73,7 @@ impl fmt::Display for Grant {
     }
 }
 
-impl FromStr for Grant {
+impl FromStr for RbacGrant {
     type Err = WaiverError;
 
     fn from_str(text: &str) -> Result<Self, WaiverError> {
@@ -83,11 +83,11 @@ impl FromStr for Grant {
         let grant = if let Some(rest) = text.strip_prefix(URLS) {
             // A verb on a path has no `:`, a path may.
             let (url, verb) = rest.rsplit_once(':').ok_or(WaiverError)?;
-            Self::url(url, verb)
+            Self::for_url(url, verb)
         } else {
             let (group, rest) = text.split_once('/').ok_or(WaiverError)?;
             let (resource, verb) = rest.split_once(':').ok_or(WaiverError)?;
-            Self::resource(group, resource, verb)
+            Self::for_resource(group, resource, verb)
         };
         // What was cleaned or abbreviated is not the one way to write it.
         if grant.to_string() == text && !text.contains(UNREADABLE) {
@@ -98,12 +98,12 @@ impl FromStr for Grant {
     }
 }
 
-fn clean(text: &str, good: impl Fn(&str) -> bool) -> String {
+fn sanitize_text(text: &str, good: impl Fn(&str) -> bool) -> String {
     if good(text) { text.to_owned() } else { UNREADABLE.to_owned() }
 }
 
 fn is_path(text: &str) -> bool {
-    text.starts_with('/') && rule::url(text).is_ok()
+    text.starts_with('/') && rule::check_url(text).is_ok()
 }
 
 /// The core group's name here, and in `kubectl api-resources`' documentation: its real name is empty.

@@ -7,9 +7,9 @@ use serde::{Serialize, Serializer};
 use super::RoleKind;
 use super::foreign::foreign_kinds;
 use super::node::Typed;
-use super::object::{Binding, Object, Role};
+use super::object::{ManifestBinding, ManifestRole, RbacObject};
 use super::rules::{Rules, RulesError};
-use super::yaml::{Reading, TextError, read_documents};
+use super::yaml::{ReadDocuments, TextError, read_documents};
 
 /// A role and a binding to it, from a text of YAML or JSON.
 ///
@@ -34,7 +34,7 @@ pub enum ManifestError {
     /// Fields that must not be there, such as `ClusterRole.status`; at least one.
     #[error(
         "{}: a manifest must not have {}",
-        list(.0),
+        join_names(.0),
         if .0.len() == 1 { "this field" } else { "these fields" }
     )]
     ForeignFields(Vec<String>),
@@ -58,7 +58,7 @@ pub enum ManifestError {
     #[error(
         "{} {} no part of a manifest: it holds one Role or ClusterRole, and one RoleBinding or \
          ClusterRoleBinding to it",
-        list(.0),
+        join_names(.0),
         if .0.len() == 1 { "is" } else { "are" }
     )]
     ForeignKinds(Vec<String>),
@@ -150,7 +150,7 @@ impl Manifest {
 }
 
 impl ManifestError {
-    pub(super) fn field(at: &str, problem: FieldProblem) -> Self {
+    pub(super) fn for_field(at: &str, problem: FieldProblem) -> Self {
         Self::Field { at: at.to_owned(), problem }
     }
 }
@@ -159,7 +159,7 @@ impl TryFrom<String> for Manifest {
     type Error = ManifestError;
 
     fn try_from(text: String) -> Result<Self, ManifestError> {
-        let Reading { documents, error } = read_documents(&text);
+        let ReadDocuments { documents, error } = read_documents(&text);
         // Before an error, which may well be in an object that does not belong here.
         let foreign = foreign_kinds(&documents);
         if !foreign.is_empty() {
@@ -169,16 +169,16 @@ impl TryFrom<String> for Manifest {
             return Err(ManifestError::Text(error));
         }
         let (mut roles, mut bindings) = (Vec::new(), Vec::new());
-        for object in Object::read_all(documents)? {
+        for object in RbacObject::read_all(documents)? {
             match object {
-                Object::Role(role) => roles.push(role),
-                Object::Binding(binding) => bindings.push(binding),
+                RbacObject::Role(role) => roles.push(role),
+                RbacObject::Binding(binding) => bindings.push(binding),
             }
         }
-        let role = only(roles).ok_or(ManifestError::RoleCount)?;
-        let binding = only(bindings).ok_or(ManifestError::BindingCount)?;
+        let role = take_only(roles).ok_or(ManifestError::RoleCount)?;
+        let binding = take_only(bindings).ok_or(ManifestError::BindingCount)?;
         check_binding(&role, &binding)?;
-        let Role { kind, metadata, rules } = role;
+        let ManifestRole { kind, metadata, rules } = role;
         let warnings = [metadata.left_out, binding.left_out].concat();
         let cluster_wide = binding.cluster_wide;
         Ok(Self { text, role_kind: kind, rules, cluster_wide, warnings })
@@ -199,12 +199,12 @@ impl Serialize for Manifest {
     }
 }
 
-fn only<T>(mut all: Vec<T>) -> Option<T> {
+fn take_only<T>(mut all: Vec<T>) -> Option<T> {
     let last = all.pop()?;
     all.is_empty().then_some(last)
 }
 
-fn check_binding(role: &Role, binding: &Binding) -> Result<(), ManifestError> {
+fn check_binding(role: &ManifestRole, binding: &ManifestBinding) -> Result<(), ManifestError> {
     if binding.cluster_wide && (role.kind == RoleKind::Role || binding.role_kind == RoleKind::Role)
     {
         return Err(ManifestError::RoleEverywhere);
@@ -221,7 +221,7 @@ fn check_binding(role: &Role, binding: &Binding) -> Result<(), ManifestError> {
 }
 
 /// Names in backticks, with commas.
-fn list(names: &[String]) -> String {
+fn join_names(names: &[String]) -> String {
     format!("`{}`", names.join("`, `"))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Namespace, RoleName};
 
-use super::fields::{Fields, shown};
+use super::fields::{Fields, redact_name};
 use super::manifest::{FieldProblem, ManifestError};
 use super::node::Node;
 
@@ -15,18 +15,18 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn read(kind: &str, node: Node) -> Result<Self, ManifestError> {
+    pub(super) fn from_node(kind: &str, node: Node) -> Result<Self, ManifestError> {
         let at = format!("{kind}.metadata");
-        let not_a_map = || ManifestError::field(&at, FieldProblem::NotAMap);
-        let mut fields = Fields::of(node).ok_or_else(not_a_map)?;
-        let name = read_name(&at, "name", fields.take("name"))?;
-        let namespace = match fields.take("namespace") {
+        let not_a_map = || ManifestError::for_field(&at, FieldProblem::NotAMap);
+        let mut fields = Fields::from_node(node).ok_or_else(not_a_map)?;
+        let name = read_name(&at, "name", fields.take_field("name"))?;
+        let namespace = match fields.take_field("namespace") {
             node if node.says_nothing() => None,
             node => Some(read_name(&at, "namespace", node)?),
         };
         let mut left_out = Vec::new();
         for name in ["labels", "annotations"] {
-            left_out.extend(leave_out(&at, name, fields.take(name))?);
+            left_out.extend(leave_out(&at, name, fields.take_field(name))?);
         }
         Ok(Self { name, namespace, left_out })
     }
@@ -46,7 +46,7 @@ pub(super) fn read_name<T: TryFrom<String>>(
         },
         _ => FieldProblem::NotAName,
     };
-    Err(ManifestError::field(&format!("{at}.{field}"), problem))
+    Err(ManifestError::for_field(&format!("{at}.{field}"), problem))
 }
 
 /// Returns a remark that names the labels or annotations, if there are any.
@@ -59,16 +59,16 @@ fn leave_out(at: &str, field: &str, node: Node) -> Result<Option<String>, Manife
         Node::Null => return Ok(None),
         Node::Map(map) if map.is_empty() => return Ok(None),
         Node::Map(map) => map,
-        _ => return Err(ManifestError::field(&at, FieldProblem::NotAMap)),
+        _ => return Err(ManifestError::for_field(&at, FieldProblem::NotAMap)),
     };
     let aggregates = |key: &&String| field == "labels" && key.starts_with(AGGREGATE);
     let mut keys = map.iter().map(|(key, _)| key);
     if let Some(key) = keys.clone().find(aggregates) {
-        let at = format!("{at}.{}", shown(key));
-        return Err(ManifestError::field(&at, FieldProblem::Aggregates));
+        let at = format!("{at}.{}", redact_name(key));
+        return Err(ManifestError::for_field(&at, FieldProblem::Aggregates));
     }
-    let first = keys.next().map(|key| format!("`{}`", shown(key))).unwrap_or_default();
-    let names = keys.fold(first, |names, key| format!("{names}, `{}`", shown(key)));
+    let first = keys.next().map(|key| format!("`{}`", redact_name(key))).unwrap_or_default();
+    let names = keys.fold(first, |names, key| format!("{names}, `{}`", redact_name(key)));
     Ok(Some(format!(
         "`{at}` of the manifest are left out ({names}): leased objects have the {field} of the dynamic secret"
     )))

@@ -40,7 +40,7 @@ impl Node {
 
 /// A number or a boolean, as an error: it stands where a text is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Typed(pub(super) Option<Place>);
+pub struct Typed(pub(super) Option<TextPosition>);
 
 impl fmt::Display for Typed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,14 +58,14 @@ impl std::error::Error for Typed {}
 
 /// A place in a text. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct TextPosition {
     /// The line.
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TextPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
@@ -93,7 +93,7 @@ impl MapBuilder {
         self.entries.push((key, value));
     }
 
-    pub(super) fn finish(self) -> Node {
+    pub(super) fn finish_map(self) -> Node {
         Node::Map(self.entries)
     }
 }
@@ -164,7 +164,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
             map.claim_key(&key).map_err(A::Error::custom)?;
             map.push(key, entries.next_value()?);
         }
-        Ok(map.finish())
+        Ok(map.finish_map())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{Namespace, RoleName};
 
 use super::RoleKind;
-use super::fields::{Fields, shown};
+use super::fields::{Fields, redact_name};
 use super::foreign::foreign_fields;
 use super::manifest::{FieldProblem, ManifestError};
 use super::metadata::{Metadata, read_name};
@@ -11,20 +11,20 @@ use super::node::Node;
 use super::rules::Rules;
 
 /// A role or a binding.
-pub(super) enum Object {
-    Role(Role),
-    Binding(Binding),
+pub(super) enum RbacObject {
+    Role(ManifestRole),
+    Binding(ManifestBinding),
 }
 
 /// A `Role` or `ClusterRole`.
-pub(super) struct Role {
+pub(super) struct ManifestRole {
     pub(super) kind: RoleKind,
     pub(super) metadata: Metadata,
     pub(super) rules: Rules,
 }
 
 /// A `RoleBinding` or `ClusterRoleBinding`, without its name and its subjects.
-pub(super) struct Binding {
+pub(super) struct ManifestBinding {
     pub(super) cluster_wide: bool,
     pub(super) namespace: Option<Namespace>,
     pub(super) left_out: Vec<String>,
@@ -32,13 +32,13 @@ pub(super) struct Binding {
     pub(super) role_name: RoleName,
 }
 
-impl Binding {
+impl ManifestBinding {
     pub(super) fn kind(&self) -> &'static str {
         if self.cluster_wide { CLUSTER_ROLE_BINDING } else { ROLE_BINDING }
     }
 }
 
-impl Object {
+impl RbacObject {
     /// Reads the objects of all documents: one of each, or the items of its list.
     pub(super) fn read_all(documents: Vec<Node>) -> Result<Vec<Self>, ManifestError> {
         let foreign = foreign_fields(&documents);
@@ -47,22 +47,22 @@ impl Object {
         }
         let mut objects = Vec::new();
         for document in documents.into_iter().filter(|document| !document.is_null()) {
-            objects.extend(Self::read(document)?);
+            objects.extend(Self::read_objects(document)?);
         }
         Ok(objects)
     }
 
-    fn read(document: Node) -> Result<Vec<Self>, ManifestError> {
+    fn read_objects(document: Node) -> Result<Vec<Self>, ManifestError> {
         let (kind, mut fields) = kind_of(document)?;
         if kind != "List" {
             return Self::read_one(&kind, fields).map(|object| vec![object]);
         }
         check_version("List", &mut fields, "v1", FieldProblem::ListVersion)?;
-        if !matches!(fields.take("metadata"), Node::Map(_) | Node::Null) {
-            return Err(ManifestError::field("List.metadata", FieldProblem::NotAMap));
+        if !matches!(fields.take_field("metadata"), Node::Map(_) | Node::Null) {
+            return Err(ManifestError::for_field("List.metadata", FieldProblem::NotAMap));
         }
-        let Node::List(items) = fields.take("items") else {
-            return Err(ManifestError::field("List.items", FieldProblem::NotAList));
+        let Node::List(items) = fields.take_field("items") else {
+            return Err(ManifestError::for_field("List.items", FieldProblem::NotAList));
         };
         items.into_iter().map(Self::read_item).collect()
     }
@@ -79,67 +79,75 @@ impl Object {
             "ClusterRole" => read_role(RoleKind::ClusterRole, fields).map(Self::Role),
             ROLE_BINDING => read_binding(false, fields).map(Self::Binding),
             CLUSTER_ROLE_BINDING => read_binding(true, fields).map(Self::Binding),
-            other => Err(ManifestError::ForeignKinds(vec![shown(other)])),
+            other => Err(ManifestError::ForeignKinds(vec![redact_name(other)])),
         }
     }
 }
 
-fn read_role(kind: RoleKind, mut fields: Fields) -> Result<Role, ManifestError> {
+fn read_role(kind: RoleKind, mut fields: Fields) -> Result<ManifestRole, ManifestError> {
     check_version(kind.as_str(), &mut fields, API_VERSION, FieldProblem::ApiVersion)?;
     // Even an empty one says something: the role then has no rules but those of others.
-    if !fields.take("aggregationRule").is_null() {
+    if !fields.take_field("aggregationRule").is_null() {
         let at = format!("{kind}.aggregationRule");
-        return Err(ManifestError::field(&at, FieldProblem::Aggregates));
+        return Err(ManifestError::for_field(&at, FieldProblem::Aggregates));
     }
-    let metadata = Metadata::read(kind.as_str(), fields.take("metadata"))?;
-    let rules = match fields.take("rules") {
+    let metadata = Metadata::from_node(kind.as_str(), fields.take_field("metadata"))?;
+    let rules = match fields.take_field("rules") {
         Node::Null => Node::List(Vec::new()),
         rules @ Node::List(_) => rules,
-        _ => return Err(ManifestError::field(&format!("{kind}.rules"), FieldProblem::NotAList)),
+        _ => {
+            return Err(ManifestError::for_field(&format!("{kind}.rules"), FieldProblem::NotAList));
+        }
     };
     let of_role = |problem| ManifestError::Rules { kind, problem };
     let rules = Rules::from_node(rules).map_err(of_role)?;
-    rules.fit(kind).map_err(of_role)?;
-    Ok(Role { kind, metadata, rules })
+    rules.check_kind(kind).map_err(of_role)?;
+    Ok(ManifestRole { kind, metadata, rules })
 }
 
-fn read_binding(cluster_wide: bool, mut fields: Fields) -> Result<Binding, ManifestError> {
+fn read_binding(cluster_wide: bool, mut fields: Fields) -> Result<ManifestBinding, ManifestError> {
     let kind = if cluster_wide { CLUSTER_ROLE_BINDING } else { ROLE_BINDING };
     check_version(kind, &mut fields, API_VERSION, FieldProblem::ApiVersion)?;
-    let Metadata { namespace, left_out, .. } = Metadata::read(kind, fields.take("metadata"))?;
-    let (role_kind, role_name) = read_role_ref(kind, fields.take("roleRef"))?;
-    match fields.take("subjects") {
+    let Metadata { namespace, left_out, .. } =
+        Metadata::from_node(kind, fields.take_field("metadata"))?;
+    let (role_kind, role_name) = read_role_ref(kind, fields.take_field("roleRef"))?;
+    match fields.take_field("subjects") {
         Node::List(_) | Node::Null => {}
-        _ => return Err(ManifestError::field(&format!("{kind}.subjects"), FieldProblem::NotAList)),
+        _ => {
+            return Err(ManifestError::for_field(
+                &format!("{kind}.subjects"),
+                FieldProblem::NotAList,
+            ));
+        }
     }
-    Ok(Binding { cluster_wide, namespace, left_out, role_kind, role_name })
+    Ok(ManifestBinding { cluster_wide, namespace, left_out, role_kind, role_name })
 }
 
 fn read_role_ref(kind: &str, node: Node) -> Result<(RoleKind, RoleName), ManifestError> {
     let at = format!("{kind}.roleRef");
-    let not_a_map = || ManifestError::field(&at, FieldProblem::NotAMap);
-    let mut fields = Fields::of(node).ok_or_else(not_a_map)?;
-    match fields.take("apiGroup") {
+    let not_a_map = || ManifestError::for_field(&at, FieldProblem::NotAMap);
+    let mut fields = Fields::from_node(node).ok_or_else(not_a_map)?;
+    match fields.take_field("apiGroup") {
         // Kubernetes puts its group in (`SetDefaults_RoleBinding`).
         Node::Null => {}
         Node::Text(group) if group.is_empty() || group == API_GROUP => {}
         _ => {
             let at = format!("{at}.apiGroup");
-            return Err(ManifestError::field(&at, FieldProblem::ApiGroup));
+            return Err(ManifestError::for_field(&at, FieldProblem::ApiGroup));
         }
     }
-    let role_kind = match fields.take("kind") {
+    let role_kind = match fields.take_field("kind") {
         Node::Text(kind) if kind == "Role" => RoleKind::Role,
         Node::Text(kind) if kind == "ClusterRole" => RoleKind::ClusterRole,
-        _ => return Err(ManifestError::field(&format!("{at}.kind"), FieldProblem::RoleKind)),
+        _ => return Err(ManifestError::for_field(&format!("{at}.kind"), FieldProblem::RoleKind)),
     };
-    let name = read_name(&at, "name", fields.take("name"))?;
+    let name = read_name(&at, "name", fields.take_field("name"))?;
     Ok((role_kind, name))
 }
 
 fn kind_of(node: Node) -> Result<(String, Fields), ManifestError> {
-    let mut fields = Fields::of(node).ok_or(ManifestError::NotAnObject)?;
-    match fields.take("kind") {
+    let mut fields = Fields::from_node(node).ok_or(ManifestError::NotAnObject)?;
+    match fields.take_field("kind") {
         Node::Text(kind) => Ok((kind, fields)),
         _ => Err(ManifestError::NotAnObject),
     }
@@ -151,9 +159,9 @@ fn check_version(
     wanted: &str,
     problem: FieldProblem,
 ) -> Result<(), ManifestError> {
-    match fields.take("apiVersion") {
+    match fields.take_field("apiVersion") {
         Node::Text(text) if text == wanted => Ok(()),
-        _ => Err(ManifestError::field(&format!("{kind}.apiVersion"), problem)),
+        _ => Err(ManifestError::for_field(&format!("{kind}.apiVersion"), problem)),
     }
 }
 

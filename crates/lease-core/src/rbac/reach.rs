@@ -4,8 +4,8 @@ use crate::{Namespace, Namespaces};
 
 /// The reach of rules: the whole cluster, or the namespaces that leases may name.
 ///
-/// [`Reach::cluster`] and [`Reach::namespaces`] say so for a definition before any lease of it, and
-/// [`Reach::namespace`] for one lease. None of them knows where other leases are: see
+/// [`Reach::in_cluster`] and [`Reach::in_namespaces`] say so for a definition before any lease of it, and
+/// [`Reach::in_namespace`] for one lease. None of them knows where other leases are: see
 /// [`Reach::beside_existing_accounts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
@@ -21,14 +21,14 @@ pub struct Reach {
 impl Reach {
     /// The reach of a `ClusterRoleBinding`.
     #[must_use]
-    pub fn cluster() -> Self {
+    pub fn in_cluster() -> Self {
         Self { kube_system: true, control_plane: true, existing_accounts: true }
     }
 
     /// The reach of a `RoleBinding` in any of the namespaces that leases may name.
     #[must_use]
-    pub fn namespaces(namespaces: &Namespaces) -> Self {
-        let reached = namespaces.literal().iter().map(Self::namespace);
+    pub fn in_namespaces(namespaces: &Namespaces) -> Self {
+        let reached = namespaces.literal_namespaces().iter().map(Self::in_namespace);
         // Neither `*` nor a selector ever means a namespace of the control plane: it has to be named.
         reached.fold(Self::elsewhere(), |all, one| Self {
             kube_system: all.kube_system || one.kube_system,
@@ -39,7 +39,7 @@ impl Reach {
 
     /// The reach of a `RoleBinding` in this namespace.
     #[must_use]
-    pub fn namespace(namespace: &Namespace) -> Self {
+    pub fn in_namespace(namespace: &Namespace) -> Self {
         let name = namespace.as_str();
         Self {
             kube_system: name == "kube-system",
@@ -103,7 +103,7 @@ mod tests {
             ),
         ] {
             let namespaces: Namespaces = serde_json::from_str(&json).expect("good namespaces");
-            let reach = Reach::namespaces(&namespaces);
+            let reach = Reach::in_namespaces(&namespaces);
             assert_eq!(reach.has_kube_system(), kube_system, "{json}");
             assert_eq!(reach.has_control_plane(), control_plane, "{json}");
             assert_eq!(reach.has_leases_of_others(), control_plane, "{json}");
@@ -115,9 +115,12 @@ mod tests {
             assert!(reach.beside_existing_accounts().has_leases_of_others(), "{json}");
             // The names that it goes by are those that `Namespaces` lets leases have.
             let kube: Namespace = "kube-system".parse().expect("a good name");
-            let allowed = namespaces.decide(&kube, None) != crate::Decision::Refused;
+            let allowed =
+                namespaces.decide_by_name(&kube, None) != crate::NamespaceDecision::Refused;
             assert_eq!(reach.has_kube_system(), allowed, "{json}");
         }
-        assert!(Reach::cluster().has_kube_system() && Reach::cluster().has_leases_of_others());
+        assert!(
+            Reach::in_cluster().has_kube_system() && Reach::in_cluster().has_leases_of_others()
+        );
     }
 }

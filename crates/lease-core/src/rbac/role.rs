@@ -33,7 +33,7 @@ impl std::fmt::Display for RoleKind {
 /// A role that exists, by kind and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RoleRef {
+pub struct ExistingRole {
     /// The kind.
     pub kind: RoleKind,
     /// The name.
@@ -55,7 +55,7 @@ mod tests {
             (r#"{"kind":"ClusterRole","name":"a/b"}"#, false),
             (r#"{"kind":"ClusterRole","name":"view","apiGroup":""}"#, false),
         ] {
-            let role = serde_json::from_str::<RoleRef>(json);
+            let role = serde_json::from_str::<ExistingRole>(json);
             assert_eq!(role.is_ok(), good, "{json}");
             if let Ok(role) = role {
                 assert_eq!(serde_json::to_string(&role).expect("serialises"), json);

@@ -103,23 +103,23 @@ pub enum RuleProblem {
 
 impl PolicyRule {
     /// Reads the shape of a rule that stands at `at`; whether it is accepted is not asked yet.
-    pub(super) fn read(node: Node, at: &str) -> Result<Self, RulesError> {
-        let mut fields =
-            Fields::of(node).ok_or_else(|| RulesError::at(at.to_owned(), RuleProblem::NotAMap))?;
+    pub(super) fn from_node(node: Node, at: &str) -> Result<Self, RulesError> {
+        let mut fields = Fields::from_node(node)
+            .ok_or_else(|| RulesError::for_rule(at.to_owned(), RuleProblem::NotAMap))?;
         if let Some(name) = fields.other_than(&FIELDS) {
-            return Err(RulesError::at(format!("{at}.{name}"), RuleProblem::Unknown));
+            return Err(RulesError::for_rule(format!("{at}.{name}"), RuleProblem::Unknown));
         }
-        Self::take(&mut fields, at)
+        Self::from_fields(&mut fields, at)
     }
 
     /// Reads what a rule says in the fields that are known; none if one of those is no list of texts.
     pub(super) fn read_known(node: Node) -> Option<Self> {
-        Self::take(&mut Fields::of(node)?, "rule").ok()
+        Self::from_fields(&mut Fields::from_node(node)?, "rule").ok()
     }
 
-    fn take(fields: &mut Fields, at: &str) -> Result<Self, RulesError> {
+    fn from_fields(fields: &mut Fields, at: &str) -> Result<Self, RulesError> {
         let [api_groups, resources, verbs, resource_names, non_resource_urls] =
-            FIELDS.map(|name| texts(fields.take(name), at, name));
+            FIELDS.map(|name| read_texts(fields.take_field(name), at, name));
         Ok(Self {
             api_groups: api_groups?,
             resources: resources?,
@@ -131,21 +131,22 @@ impl PolicyRule {
 
     /// Checks that Kubernetes would accept it in a `ClusterRole` (its `ValidatePolicyRule`), and
     /// that every text in it could match a request.
-    pub(super) fn check(&self, at: &str) -> Result<(), RulesError> {
-        self.check_shape().map_err(|problem| RulesError::at(at.to_owned(), problem))?;
+    pub(super) fn check_rule(&self, at: &str) -> Result<(), RulesError> {
+        self.check_shape().map_err(|problem| RulesError::for_rule(at.to_owned(), problem))?;
         let each = |name: &str, list: &[String], check: fn(&str) -> Result<(), RuleProblem>| {
             if list.len() > MAX_ENTRIES {
-                return Err(RulesError::at(format!("{at}.{name}"), RuleProblem::TooMany));
+                return Err(RulesError::for_rule(format!("{at}.{name}"), RuleProblem::TooMany));
             }
             list.iter().enumerate().try_for_each(|(i, text)| {
-                check(text).map_err(|problem| RulesError::at(format!("{at}.{name}[{i}]"), problem))
+                check(text)
+                    .map_err(|problem| RulesError::for_rule(format!("{at}.{name}[{i}]"), problem))
             })
         };
-        each("apiGroups", &self.api_groups, group)?;
-        each("resources", &self.resources, resource)?;
-        each("verbs", &self.verbs, verb)?;
-        each("resourceNames", &self.resource_names, name)?;
-        each("nonResourceURLs", &self.non_resource_urls, url)
+        each("apiGroups", &self.api_groups, check_group)?;
+        each("resources", &self.resources, check_resource)?;
+        each("verbs", &self.verbs, check_verb)?;
+        each("resourceNames", &self.resource_names, check_name)?;
+        each("nonResourceURLs", &self.non_resource_urls, check_url)
     }
 
     fn check_shape(&self) -> Result<(), RuleProblem> {
@@ -162,14 +163,14 @@ impl PolicyRule {
     }
 
     /// Counts its single grants: each verb on each resource of each group, and on each path.
-    pub(super) fn grants(&self) -> usize {
+    pub(super) fn count_grants(&self) -> usize {
         let resources = self.api_groups.len().saturating_mul(self.resources.len());
         let what = resources.saturating_add(self.non_resource_urls.len());
         what.saturating_mul(self.verbs.len())
     }
 
     /// Returns the length of its texts together.
-    pub(super) fn bytes(&self) -> usize {
+    pub(super) fn text_length(&self) -> usize {
         let Self { api_groups, resources, verbs, resource_names, non_resource_urls } = self;
         let lists = [api_groups, resources, verbs, resource_names, non_resource_urls];
         lists.into_iter().flatten().map(String::len).sum()
@@ -179,16 +180,16 @@ impl PolicyRule {
 impl<'de> Deserialize<'de> for PolicyRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let node = Node::deserialize(deserializer)?;
-        Self::read(node, "rule").map_err(serde::de::Error::custom)
+        Self::from_node(node, "rule").map_err(serde::de::Error::custom)
     }
 }
 
-fn texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RulesError> {
+fn read_texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RulesError> {
     let list = match node {
         Node::Null => return Ok(Vec::new()),
         Node::List(list) => list,
         Node::Text(_) | Node::Typed(_) | Node::Map(_) => {
-            return Err(RulesError::at(format!("{at}.{field}"), RuleProblem::NotAList));
+            return Err(RulesError::for_rule(format!("{at}.{field}"), RuleProblem::NotAList));
         }
     };
     let text = |(i, node)| {
@@ -198,28 +199,28 @@ fn texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RulesError> {
             Node::Null if field == FIELDS[0] => RuleProblem::NullGroup,
             Node::Null | Node::List(_) | Node::Map(_) => RuleProblem::NotAText,
         };
-        Err(RulesError::at(format!("{at}.{field}[{i}]"), problem))
+        Err(RulesError::for_rule(format!("{at}.{field}[{i}]"), problem))
     };
     list.into_iter().enumerate().map(text).collect()
 }
 
 /// `/` parts a group from a resource wherever both are written as one.
-pub(super) fn group(text: &str) -> Result<(), RuleProblem> {
+pub(super) fn check_group(text: &str) -> Result<(), RuleProblem> {
     match text {
         "" => Ok(()),
         // To Kubernetes it is another group, one that does not exist.
         "core" => Err(RuleProblem::Core),
-        _ => word(text, b".*-"),
+        _ => check_word(text, b".*-"),
     }
 }
 
-pub(super) fn resource(text: &str) -> Result<(), RuleProblem> {
-    word(text, b".*-_/")
+pub(super) fn check_resource(text: &str) -> Result<(), RuleProblem> {
+    check_word(text, b".*-_/")
 }
 
 /// RBAC compares by the letter. Kubernetes' own verbs come in lower case, so that `GET` would grant nothing; who
 /// asks by access reviews may ask for any verb, such as `readThing`.
-pub(super) fn verb(text: &str) -> Result<(), RuleProblem> {
+pub(super) fn check_verb(text: &str) -> Result<(), RuleProblem> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b".*-_:".contains(&b);
     if !(1..=MAX_ENTRY_BYTES).contains(&text.len()) || !text.bytes().all(good) {
         return Err(RuleProblem::Verb);
@@ -230,7 +231,7 @@ pub(super) fn verb(text: &str) -> Result<(), RuleProblem> {
 }
 
 /// Groups and resources are in lower case wherever they are served.
-fn word(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
+fn check_word(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || signs.contains(&b);
     let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
     fits.then_some(()).ok_or(RuleProblem::LowerCaseEntry)
@@ -240,19 +241,19 @@ fn word(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
 ///
 /// Users and groups to impersonate are named by `resourceNames` too, and may be called anything, such as
 /// `cn=ops,ou=groups,dc=example`. All texts of all rules together are bounded.
-fn name(text: &str) -> Result<(), RuleProblem> {
+fn check_name(text: &str) -> Result<(), RuleProblem> {
     let fits = !text.is_empty() && !text.contains(char::is_control);
     fits.then_some(()).ok_or(RuleProblem::Name)
 }
 
-fn visible(text: &str) -> Result<(), RuleProblem> {
+fn check_visible(text: &str) -> Result<(), RuleProblem> {
     let good = |b: u8| b.is_ascii_graphic() && !b"\"'`,\\".contains(&b);
     let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
     fits.then_some(()).ok_or(RuleProblem::Entry)
 }
 
-pub(super) fn url(text: &str) -> Result<(), RuleProblem> {
-    visible(text)?;
+pub(super) fn check_url(text: &str) -> Result<(), RuleProblem> {
+    check_visible(text)?;
     (text == "*" || text.starts_with('/')).then_some(()).ok_or(RuleProblem::Url)
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::RoleKind;
 use super::node::Node;
 use super::rule::{PolicyRule, RuleProblem};
-use super::yaml::{MAX_TEXT_BYTES, TextError, documents};
+use super::yaml::{MAX_TEXT_BYTES, TextError, parse_documents};
 
 /// Rules that Kubernetes would accept, at least one. Equality is as sent: in order, nothing merged.
 ///
@@ -48,7 +48,7 @@ pub enum RulesError {
 }
 
 impl RulesError {
-    pub(super) fn at(at: String, problem: RuleProblem) -> Self {
+    pub(super) fn for_rule(at: String, problem: RuleProblem) -> Self {
         Self::At { at, problem }
     }
 }
@@ -63,24 +63,24 @@ impl Rules {
             return Err(RulesError::Count);
         }
         for (i, rule) in rules.iter().enumerate() {
-            rule.check(&format!("rules[{i}]"))?;
+            rule.check_rule(&format!("rules[{i}]"))?;
         }
-        if rules.iter().map(PolicyRule::bytes).sum::<usize>() > MAX_TEXT_BYTES {
+        if rules.iter().map(PolicyRule::text_length).sum::<usize>() > MAX_TEXT_BYTES {
             return Err(RulesError::TooLarge);
         }
-        bounded(rules).map(Self)
+        check_size(rules).map(Self)
     }
 
     /// Checks that they may stand in a role of this kind.
     ///
     /// # Errors
     /// Names the rule that needs a `ClusterRole`.
-    pub fn fit(&self, kind: RoleKind) -> Result<(), RulesError> {
+    pub fn check_kind(&self, kind: RoleKind) -> Result<(), RulesError> {
         let urls = |rule: &PolicyRule| !rule.non_resource_urls.is_empty();
         match (kind, self.0.iter().position(urls)) {
             (RoleKind::Role, Some(i)) => {
                 let at = format!("rules[{i}].nonResourceURLs");
-                Err(RulesError::at(at, RuleProblem::UrlInRole))
+                Err(RulesError::for_rule(at, RuleProblem::UrlInRole))
             }
             _ => Ok(()),
         }
@@ -96,7 +96,7 @@ impl Rules {
     pub(super) fn from_node(node: Node) -> Result<Self, RulesError> {
         match node {
             Node::Text(text) => text.parse(),
-            node => Self::new(read(without_key(node)?)?),
+            node => Self::new(read_rules(without_key(node)?)?),
         }
     }
 }
@@ -106,12 +106,12 @@ impl FromStr for Rules {
 
     /// Reads YAML or JSON: one list of rules, or one map that has nothing but `rules`.
     fn from_str(text: &str) -> Result<Self, RulesError> {
-        let documents = documents(text).map_err(RulesError::Text)?;
+        let documents = parse_documents(text).map_err(RulesError::Text)?;
         let mut said = documents.into_iter().filter(|document| !document.is_null());
         let (Some(node), None) = (said.next(), said.next()) else {
             return Err(RulesError::NotRules);
         };
-        Self::new(read(without_key(node)?)?)
+        Self::new(read_rules(without_key(node)?)?)
     }
 }
 
@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for Rules {
 }
 
 /// The rules of a role that an API server answered: any number, none if they are `null`, and whatever
-/// it accepted, to be looked through for [`dangers`](super::dangers).
+/// it accepted, to be looked through for [`find_dangers`](super::find_dangers).
 ///
 /// # Errors
 /// Refuses what is no list of rules, a field that no rule has (a later version's, which might grant
@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for Rules {
 pub fn live_rules<'de>(rules: impl Deserializer<'de>) -> Result<Vec<PolicyRule>, RulesError> {
     match Node::deserialize(rules) {
         Ok(Node::Null) => Ok(Vec::new()),
-        Ok(node) => bounded(read(node)?),
+        Ok(node) => check_size(read_rules(node)?),
         Err(_) => Err(RulesError::NotRules),
     }
 }
@@ -143,7 +143,7 @@ pub fn known_rules<'de>(rules: impl Deserializer<'de>) -> Vec<PolicyRule> {
     let Ok(Node::List(list)) = Node::deserialize(rules) else { return vec![] };
     let mut left = MAX_GRANTS;
     let mut fits = |rule: &PolicyRule| {
-        let rest = left.checked_sub(rule.grants());
+        let rest = left.checked_sub(rule.count_grants());
         left = rest.unwrap_or(left);
         rest.is_some()
     };
@@ -160,14 +160,14 @@ fn without_key(node: Node) -> Result<Node, RulesError> {
     }
 }
 
-fn read(node: Node) -> Result<Vec<PolicyRule>, RulesError> {
+fn read_rules(node: Node) -> Result<Vec<PolicyRule>, RulesError> {
     let Node::List(list) = node else { return Err(RulesError::NotRules) };
-    let rule = |(i, node)| PolicyRule::read(node, &format!("rules[{i}]"));
+    let rule = |(i, node)| PolicyRule::from_node(node, &format!("rules[{i}]"));
     list.into_iter().enumerate().map(rule).collect()
 }
 
-fn bounded(rules: Vec<PolicyRule>) -> Result<Vec<PolicyRule>, RulesError> {
-    let grants = rules.iter().map(PolicyRule::grants).fold(0, usize::saturating_add);
+fn check_size(rules: Vec<PolicyRule>) -> Result<Vec<PolicyRule>, RulesError> {
+    let grants = rules.iter().map(PolicyRule::count_grants).fold(0, usize::saturating_add);
     if grants > MAX_GRANTS { Err(RulesError::TooManyGrants) } else { Ok(rules) }
 }
 

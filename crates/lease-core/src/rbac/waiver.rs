@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::danger::{Danger, cautions, dangers, dangers_of_role};
-use super::grant::{Grant, WaiverError};
+use super::danger::{Danger, dangers_of_role, find_cautions, find_dangers};
+use super::grant::{RbacGrant, WaiverError};
 use super::yaml::MAX_TEXT_BYTES;
-use super::{PolicyRule, Reach, RoleRef};
+use super::{ExistingRole, PolicyRule, Reach};
 
 /// A danger that is allowed, by its one text: `core/secrets:get`, `nonResourceURLs/logs:get`,
 /// `role:edit`.
@@ -19,17 +19,17 @@ use super::{PolicyRule, Reach, RoleRef};
 /// holds, now and later.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Waiver(Grant);
+pub struct Waiver(RbacGrant);
 
 impl Waiver {
     /// Returns true if it allows a danger.
     #[must_use]
-    pub fn covers(&self, danger: &Danger) -> bool {
+    pub fn covers_danger(&self, danger: &Danger) -> bool {
         self.0 == *danger.grant() || self.0.is_every_verb_of(danger.grant())
     }
 
-    fn covers_role(&self, role: &RoleRef) -> bool {
-        matches!(&self.0, Grant::Role(name) if *name == role.name)
+    fn covers_role(&self, role: &ExistingRole) -> bool {
+        matches!(&self.0, RbacGrant::Role(name) if *name == role.name)
     }
 }
 
@@ -111,7 +111,7 @@ impl Waivers {
     /// # Errors
     /// Names every danger that is left.
     pub fn check_rules(&self, rules: &[PolicyRule], reach: Reach) -> Result<(), NotWaived> {
-        self.check(dangers(rules, reach))
+        self.check_dangers(find_dangers(rules, reach))
     }
 
     /// Lets a role pass that is bound by name in `reach`, with the rules it holds if they could be read
@@ -121,42 +121,44 @@ impl Waivers {
     /// Names every danger that is left. If the role's name is waived, none is.
     pub fn check_role(
         &self,
-        role: &RoleRef,
+        role: &ExistingRole,
         rules: &[PolicyRule],
         reach: Reach,
     ) -> Result<(), NotWaived> {
         if self.waive_role(role) {
             return Ok(());
         }
-        self.check(dangers_of_role(role).into_iter().chain(dangers(rules, reach)).collect())
+        self.check_dangers(
+            dangers_of_role(role).into_iter().chain(find_dangers(rules, reach)).collect(),
+        )
     }
 
     /// Returns if all that a role of this name holds is waived, now and later.
     #[must_use]
-    pub fn waive_role(&self, role: &RoleRef) -> bool {
+    pub fn waive_role(&self, role: &ExistingRole) -> bool {
         self.0.iter().any(|waiver| waiver.covers_role(role))
     }
 
-    /// The [`cautions`] in rules that are not waived.
+    /// The [`find_cautions`] in rules that are not waived.
     #[must_use]
-    pub fn cautions(&self, rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
-        let mut cautions = cautions(rules, reach);
-        cautions.retain(|caution| !self.waive(caution));
+    pub fn unwaived_cautions(&self, rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
+        let mut cautions = find_cautions(rules, reach);
+        cautions.retain(|caution| !self.is_waived(caution));
         cautions
     }
 
     /// The waivers that waive none of these dangers: misspelt, or left over.
-    pub fn idle<'a>(&'a self, dangers: &'a [Danger]) -> impl Iterator<Item = &'a Waiver> {
-        self.0.iter().filter(|waiver| !dangers.iter().any(|danger| waiver.covers(danger)))
+    pub fn unused_waivers<'a>(&'a self, dangers: &'a [Danger]) -> impl Iterator<Item = &'a Waiver> {
+        self.0.iter().filter(|waiver| !dangers.iter().any(|danger| waiver.covers_danger(danger)))
     }
 
-    fn check(&self, mut dangers: Vec<Danger>) -> Result<(), NotWaived> {
-        dangers.retain(|danger| !self.waive(danger));
+    fn check_dangers(&self, mut dangers: Vec<Danger>) -> Result<(), NotWaived> {
+        dangers.retain(|danger| !self.is_waived(danger));
         if dangers.is_empty() { Ok(()) } else { Err(NotWaived(dangers)) }
     }
 
-    fn waive(&self, danger: &Danger) -> bool {
-        self.0.iter().any(|waiver| waiver.covers(danger))
+    fn is_waived(&self, danger: &Danger) -> bool {
+        self.0.iter().any(|waiver| waiver.covers_danger(danger))
     }
 }
 
@@ -177,11 +179,12 @@ impl From<Waivers> for Vec<Waiver> {
 /// Tells every danger, those of one harm together, and what would allow them.
 impl fmt::Display for NotWaived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shown, more) = self.0.split_at(self.shown());
+        let (shown, more) = self.0.split_at(self.shown_count());
         f.write_str("dangerous, and not waived: ")?;
         for (i, (because, dangers)) in by_harm(shown).into_iter().enumerate() {
             let who = if dangers.len() == 1 { "it" } else { "each" };
-            let grants: Vec<String> = dangers.iter().map(|d| format!("`{}`", d.waiver())).collect();
+            let grants: Vec<String> =
+                dangers.iter().map(|d| format!("`{}`", d.waiver_text())).collect();
             let between = if i == 0 { "" } else { "; " };
             write!(f, "{between}{}: {who} {because}", grants.join(", "))?;
         }
@@ -195,7 +198,8 @@ impl fmt::Display for NotWaived {
                  `group/resource:*` in it allows every verb of one resource"
             );
         }
-        let waivers: Vec<String> = shown.iter().map(|d| format!("\"{}\"", d.waiver())).collect();
+        let waivers: Vec<String> =
+            shown.iter().map(|d| format!("\"{}\"", d.waiver_text())).collect();
         write!(f, ". What is meant is allowed by `\"allow_dangerous\":[{}]`", waivers.join(","))
     }
 }
@@ -203,8 +207,9 @@ impl fmt::Display for NotWaived {
 impl NotWaived {
     /// The names of the first few, for a sentence that is kept: `` `core/secrets:get` and 3 more ``.
     #[must_use]
-    pub fn names(&self) -> String {
-        let shown = self.0.iter().take(MAX_NAMES).map(|danger| format!("`{}`", danger.waiver()));
+    pub fn list_names(&self) -> String {
+        let shown =
+            self.0.iter().take(MAX_NAMES).map(|danger| format!("`{}`", danger.waiver_text()));
         let shown = shown.collect::<Vec<_>>().join(", ");
         match self.0.len().saturating_sub(MAX_NAMES) {
             0 => shown,
@@ -216,10 +221,10 @@ impl NotWaived {
     /// than rules may be.
     ///
     /// Lists multiply, so a few texts of a role could otherwise make an answer of many megabytes.
-    fn shown(&self) -> usize {
+    fn shown_count(&self) -> usize {
         let mut bytes = 0;
         let fits = |danger: &&Danger| {
-            bytes += danger.waiver().len();
+            bytes += danger.waiver_text().len();
             bytes <= MAX_TEXT_BYTES
         };
         self.0.iter().take_while(fits).count()
@@ -230,9 +235,9 @@ impl NotWaived {
 fn by_harm(dangers: &[Danger]) -> Vec<(&'static str, Vec<&Danger>)> {
     let mut groups: Vec<(&'static str, Vec<&Danger>)> = vec![];
     for danger in dangers {
-        match groups.iter_mut().find(|(because, _)| *because == danger.because()) {
+        match groups.iter_mut().find(|(because, _)| *because == danger.harm_clause()) {
             Some((_, group)) => group.push(danger),
-            None => groups.push((danger.because(), vec![danger])),
+            None => groups.push((danger.harm_clause(), vec![danger])),
         }
     }
     groups

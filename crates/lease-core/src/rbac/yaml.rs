@@ -13,7 +13,7 @@ mod tree;
 use serde_json::Value;
 
 use self::sources::Source;
-use super::node::{DuplicateKey, Node, Place};
+use super::node::{DuplicateKey, Node, TextPosition};
 
 /// The longest text that is read: as long as the largest body of a request.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -32,7 +32,7 @@ pub enum TextError {
     #[error("{place}: {problem}")]
     At {
         /// The place.
-        place: Place,
+        place: TextPosition,
         /// The problem there.
         problem: TextProblem,
     },
@@ -81,7 +81,7 @@ pub enum TextProblem {
 }
 
 /// The documents of a text as far as they were read.
-pub(super) struct Reading {
+pub(super) struct ReadDocuments {
     /// In order. An empty document is [`Node::Null`]; the last one ends early if the reading did.
     pub(super) documents: Vec<Node>,
     /// Why the reading ended before the text.
@@ -89,19 +89,22 @@ pub(super) struct Reading {
 }
 
 /// Reads the documents of a text up to the first error.
-pub(super) fn read_documents(text: &str) -> Reading {
-    let source =
-        if text.len() > MAX_TEXT_BYTES { Err(TextError::TooLong) } else { sources::prepare(text) };
+pub(super) fn read_documents(text: &str) -> ReadDocuments {
+    let source = if text.len() > MAX_TEXT_BYTES {
+        Err(TextError::TooLong)
+    } else {
+        sources::prepare_source(text)
+    };
     match source {
-        Ok(Source::Json(documents)) => Reading { documents, error: None },
+        Ok(Source::Json(documents)) => ReadDocuments { documents, error: None },
         Ok(Source::Yaml(text)) => tree::build(&text),
-        Err(error) => Reading { documents: vec![], error: Some(error) },
+        Err(error) => ReadDocuments { documents: vec![], error: Some(error) },
     }
 }
 
 /// The documents of a text, in order, each read whole.
-pub(super) fn documents(text: &str) -> Result<Vec<Node>, TextError> {
-    let Reading { documents, error } = read_documents(text);
+pub(super) fn parse_documents(text: &str) -> Result<Vec<Node>, TextError> {
+    let ReadDocuments { documents, error } = read_documents(text);
     error.map_or(Ok(documents), Err)
 }
 
@@ -112,16 +115,16 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, TextError> {
 /// # Errors
 /// Fails if the text is not read; says where and why.
 pub fn documents_as_json(text: &str) -> Result<Vec<Value>, TextError> {
-    documents(text).map(|documents| documents.into_iter().map(json).collect())
+    parse_documents(text).map(|documents| documents.into_iter().map(to_json).collect())
 }
 
-fn json(node: Node) -> Value {
+fn to_json(node: Node) -> Value {
     match node {
         Node::Null => Value::Null,
         Node::Text(text) => Value::String(text),
         Node::Typed(_) => Value::Bool(true),
-        Node::List(list) => list.into_iter().map(json).collect(),
-        Node::Map(map) => map.into_iter().map(|(key, value)| (key, json(value))).collect(),
+        Node::List(list) => list.into_iter().map(to_json).collect(),
+        Node::Map(map) => map.into_iter().map(|(key, value)| (key, to_json(value))).collect(),
     }
 }
 

@@ -69,7 +69,11 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Says what is wrong with the token, which is not for whoever has shown it.
-    pub fn authenticate(&self, token: &str, origin: &Origin) -> Result<Session, RefusedBearer> {
+    pub fn authenticate_token(
+        &self,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<Session, RefusedBearer> {
         self.known_bearer(token, origin, TokenUse::Counted)
     }
 
@@ -88,8 +92,8 @@ impl<P: Ports> Engine<P> {
         purpose: TokenUse,
     ) -> Result<Session, RefusedBearer> {
         let verified = self.keys.access_token_keys().verify_signature(token);
-        let known = verified.as_ref().ok().and_then(named);
-        let (name, number, accessor) = known.clone().unwrap_or_else(nobody);
+        let known = verified.as_ref().ok().and_then(token_key);
+        let (name, number, accessor) = known.clone().unwrap_or_else(unknown_token_key);
         let (identity, state) = self.read_bearer(&name, number, accessor)?;
         let outcome = match &verified {
             Ok(claims) => self.check_bearer(claims, identity, state, origin),
@@ -98,7 +102,7 @@ impl<P: Ports> Engine<P> {
         let outcome = outcome.and_then(|identity| {
             let max_uses = verified.as_ref().map_or(0, |claims| claims.max_uses);
             let is_limited = purpose != TokenUse::CountedBefore && max_uses > 0;
-            let is_used_up = is_limited && !self.tokens().use_once(accessor, max_uses)?;
+            let is_used_up = is_limited && !self.access_tokens().use_once(accessor, max_uses)?;
             if is_used_up && purpose != TokenUse::GiveBack {
                 return Err(AuthenticationError::UsedUp);
             }
@@ -113,7 +117,7 @@ impl<P: Ports> Engine<P> {
             (Err(reason), verified) => {
                 if !matches!(reason, AuthenticationError::UsedUp) {
                     // The same read as for one that is used up.
-                    self.tokens().uses(accessor)?;
+                    self.access_tokens().count_uses(accessor)?;
                 }
                 let ours = verified.ok().filter(|_| known.is_some());
                 let to_record = ours.map(|_| {
@@ -143,8 +147,8 @@ impl<P: Ports> Engine<P> {
         number: u64,
         accessor: Accessor,
     ) -> Result<(Option<Identity>, TokenState), StoreError> {
-        let entry = self.identities().entry(name)?.filter(|(known, _)| *known == number);
-        let state = self.tokens().state(accessor, number)?;
+        let entry = self.identities().get_entry(name)?.filter(|(known, _)| *known == number);
+        let state = self.access_tokens().read_state(accessor, number)?;
         Ok((entry.map(|(_, identity)| identity), state))
     }
 
@@ -161,7 +165,7 @@ impl<P: Ports> Engine<P> {
             return Err(JwtError::Expired.into());
         }
         let identity = check_standing(claims, identity, state)?;
-        if !identity.spec().access_token.trusted_ips().trust(origin.address) {
+        if !identity.spec().access_token.trusted_ips().is_trusted(origin.address) {
             return Err(AuthenticationError::UntrustedAddress);
         }
         Ok(identity)
@@ -192,12 +196,12 @@ fn check_standing(
 }
 
 /// The keys under which what is known of a token is kept.
-fn named(claims: &AccessTokenClaims) -> Option<(IdentityName, u64, Accessor)> {
+fn token_key(claims: &AccessTokenClaims) -> Option<(IdentityName, u64, Accessor)> {
     Some((claims.identity.parse().ok()?, claims.identity_number, claims.accessor.parse().ok()?))
 }
 
 /// The same of a token that is none of ours: there is no identity of number 0.
-fn nobody() -> (IdentityName, u64, Accessor) {
+fn unknown_token_key() -> (IdentityName, u64, Accessor) {
     // Unwrap safety: a letter is a name.
     ("x".parse().unwrap(), 0, Accessor::new([0; 10], 0))
 }

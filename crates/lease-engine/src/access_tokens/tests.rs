@@ -34,7 +34,7 @@ fn make(engine: &Engine<TestPorts>) -> NewAccessToken {
 }
 
 fn text(made: &NewAccessToken) -> String {
-    made.token.reveal().to_owned()
+    made.token.expose_secret().to_owned()
 }
 
 fn from(address: &str) -> Origin {
@@ -43,7 +43,7 @@ fn from(address: &str) -> Origin {
 
 /// Shows a token, and returns why it lets nobody in, if it does not.
 fn show(engine: &Engine<TestPorts>, token: &str) -> Result<Session, String> {
-    engine.authenticate(token, &from("192.0.2.1")).map_err(|error| error.to_string())
+    engine.authenticate_token(token, &from("192.0.2.1")).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -157,18 +157,19 @@ fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
         show(&engine, &text(&made)).expect("lets in");
     }
     for written in [5, 0, 0] {
-        let writes = engine.ports.store.writes();
-        let refused = engine.authenticate(&text(&made), &from("192.0.2.1")).expect_err("used up");
+        let writes = engine.ports.store.write_count();
+        let refused =
+            engine.authenticate_token(&text(&made), &from("192.0.2.1")).expect_err("used up");
         assert_eq!(refused.to_string(), "the token is used up");
-        assert_eq!(engine.ports.store.writes(), writes, "before the answer");
+        assert_eq!(engine.ports.store.write_count(), writes, "before the answer");
         let to_record = refused.to_record.expect("a token of ours");
         engine.record_refused_token(&to_record).expect("records");
-        assert_eq!(engine.ports.store.writes() - writes, written, "its count, and its event");
+        assert_eq!(engine.ports.store.write_count() - writes, written, "its count, and its event");
     }
     let untrusted = json!({"access_token": {"num_uses": 3, "trusted_ips": ["10.0.0.0/8"]}});
     let (engine, made) = with_token(untrusted);
     show(&engine, &text(&made)).expect_err("is not trusted");
-    let session = engine.authenticate(&text(&made), &from("10.0.0.1")).expect("lets in");
+    let session = engine.authenticate_token(&text(&made), &from("10.0.0.1")).expect("lets in");
     assert_eq!(engine.uses_left(&session).expect("reads"), Some(2), "only what was let in counts");
 }
 
@@ -176,9 +177,9 @@ fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
 fn whatever_is_wrong_with_a_token_the_work_is_the_same() {
     let work = |engine: &Engine<TestPorts>, token: &str| {
         let store = &engine.ports.store;
-        let before = (store.reads(), store.writes());
+        let before = (store.read_count(), store.write_count());
         let outcome = show(engine, token);
-        (outcome.is_ok(), store.reads() - before.0, store.writes() - before.1)
+        (outcome.is_ok(), store.read_count() - before.0, store.write_count() - before.1)
     };
     let (engine, made) = with_token(json!({}));
     let good = text(&made);
@@ -240,7 +241,7 @@ fn what_a_token_leaves_in_the_store_is_forgotten_in_time() {
     let session = show(&engine, &text(&made)).expect("lets in");
     block_on(engine.revoke_session(&session, false)).expect("revokes");
     let left = || {
-        let keys = engine.ports.store.keys().into_iter();
+        let keys = engine.ports.store.list_keys().into_iter();
         keys.filter(|key| key.contains(&made.claims.accessor)).count()
     };
     assert_eq!(left(), 2, "a mark and a count");
@@ -261,9 +262,12 @@ fn leases_are_taken_back_with_the_token_or_the_identity_that_asked_for_them() {
         let (first, second) = (make(&engine), make(&engine));
         let issue = |token: &NewAccessToken| {
             let session = show(&engine, &text(token)).expect("lets in");
-            let acting = restarted(&engine).acting_for(crate::Requester::identity(session));
-            let issued =
-                block_on(acting.issue(&name_of("ci"), lease_core::IssueRequest::default(), None));
+            let acting = restarted(&engine).acting_for(crate::Requester::from_session(session));
+            let issued = block_on(acting.issue_lease(
+                &name_of("ci"),
+                lease_core::IssueRequest::default(),
+                None,
+            ));
             issued.expect("issues").held.lease
         };
         let leases = [issue(&first), issue(&first), issue(&second)];

@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lease_core::{
-    ApiServerUrl, AuditChange, AuthMethod, Authentication, ClusterCredential, Identity, Keyring,
-    Reviewer, ReviewerCredential, ReviewerPlace, Target, TargetName, digest,
+    ApiServerUrl, AuditChange, AuthMethod, ClusterCredential, Identity, Keyring, ResolvedAuth,
+    Reviewer, ReviewerCredential, ReviewerSealContext, Target, TargetName, digest_texts,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What a put makes of a definition.
+/// The change that a put makes to a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefinitionChange {
     /// If there was none of that name, or another, or the very same.
@@ -42,7 +42,9 @@ impl DefinitionChange {
 
 /// Compares a definition without secrets with the one in whose place it is put.
 pub(crate) fn change_between<D: Serialize>(before: Option<&D>, after: &D) -> DefinitionChange {
-    before.map_or(DefinitionChange::CREATED, |before| compare(&json(before), &json(after)))
+    before.map_or(DefinitionChange::CREATED, |before| {
+        compare_values(&to_json(before), &to_json(after))
+    })
 }
 
 /// Compares a target with the one in whose place it is put.
@@ -52,11 +54,11 @@ pub(crate) fn target_change(
     after: &Target,
 ) -> DefinitionChange {
     let Some(before) = before else { return DefinitionChange::CREATED };
-    let (mut old, new) = (json(before), json(after));
+    let (mut old, new) = (to_json(before), to_json(after));
     if before.auth().kind() == after.auth().kind() && has_same_credential(keys, before, after) {
         old["auth"] = new["auth"].clone();
     }
-    compare(&old, &new)
+    compare_values(&old, &new)
 }
 
 /// Compares an identity with the one in whose place it is put.
@@ -67,7 +69,7 @@ pub(crate) fn identity_change(
     after: &Identity,
 ) -> DefinitionChange {
     let Some(before) = before else { return DefinitionChange::CREATED };
-    let (mut old, new) = (json(before), json(after));
+    let (mut old, new) = (to_json(before), to_json(after));
     let methods = before.spec().auth.iter().zip(&after.spec().auth).enumerate();
     for (index, methods) in methods {
         let (AuthMethod::Kubernetes(one), AuthMethod::Kubernetes(other)) = methods else {
@@ -76,9 +78,9 @@ pub(crate) fn identity_change(
         let Some(url) = urls.get(&other.target).filter(|_| one.target == other.target) else {
             continue;
         };
-        let place = ReviewerPlace { identity: &after.name, target: &other.target, url };
-        let token = |reviewer: &Reviewer| match reviewer.open(place, keys) {
-            Ok(ReviewerCredential::Token(token)) => Some(fingerprint(&token)),
+        let place = ReviewerSealContext { identity: &after.name, target: &other.target, url };
+        let token = |reviewer: &Reviewer| match reviewer.open_credential(place, keys) {
+            Ok(ReviewerCredential::Token(token)) => Some(credential_fingerprint(&token)),
             _ => None,
         };
         let (one, other) = (token(&one.reviewer), token(&other.reviewer));
@@ -86,29 +88,29 @@ pub(crate) fn identity_change(
             old["spec"]["auth"][index]["reviewer"] = new["spec"]["auth"][index]["reviewer"].clone();
         }
     }
-    compare(&old, &new)
+    compare_values(&old, &new)
 }
 
 /// Returns true if both show the same secret in the same way, or neither shows one that is kept.
 fn has_same_credential(keys: &Keyring, one: &Target, other: &Target) -> bool {
-    match (one.authentication(keys), other.authentication(keys)) {
-        (Ok(Authentication::Bearer(one)), Ok(Authentication::Bearer(other))) => {
-            fingerprint(&one) == fingerprint(&other)
+    match (one.open_authentication(keys), other.open_authentication(keys)) {
+        (Ok(ResolvedAuth::Bearer(one)), Ok(ResolvedAuth::Bearer(other))) => {
+            credential_fingerprint(&one) == credential_fingerprint(&other)
         }
-        (Ok(Authentication::Header(name, one)), Ok(Authentication::Header(other_name, other))) => {
-            name == other_name && fingerprint(&one) == fingerprint(&other)
+        (Ok(ResolvedAuth::Header(name, one)), Ok(ResolvedAuth::Header(other_name, other))) => {
+            name == other_name && credential_fingerprint(&one) == credential_fingerprint(&other)
         }
         _ => one.auth() == other.auth(),
     }
 }
 
 /// A text that differs if the secret does, so that the secrets are not compared letter by letter.
-fn fingerprint(credential: &ClusterCredential) -> String {
-    digest(&[credential.expose()])
+fn credential_fingerprint(credential: &ClusterCredential) -> String {
+    digest_texts(&[credential.expose_secret()])
 }
 
-fn compare(before: &Value, after: &Value) -> DefinitionChange {
-    let (before, after) = (fields(before), fields(after));
+fn compare_values(before: &Value, after: &Value) -> DefinitionChange {
+    let (before, after) = (definition_fields(before), definition_fields(after));
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
     let fields: Vec<_> = changed.cloned().collect();
@@ -117,7 +119,7 @@ fn compare(before: &Value, after: &Value) -> DefinitionChange {
 }
 
 /// All that a definition says, by name. What an administrator says of some definitions is one level further down.
-fn fields(definition: &Value) -> Map<String, Value> {
+fn definition_fields(definition: &Value) -> Map<String, Value> {
     let mut fields = definition.as_object().cloned().unwrap_or_default();
     for wrapper in ["definition", "spec"] {
         if let Some(Value::Object(inner)) = fields.remove(wrapper) {
@@ -128,7 +130,7 @@ fn fields(definition: &Value) -> Map<String, Value> {
     fields
 }
 
-fn json<D: Serialize>(definition: &D) -> Value {
+fn to_json<D: Serialize>(definition: &D) -> Value {
     serde_json::to_value(definition).unwrap_or_default()
 }
 

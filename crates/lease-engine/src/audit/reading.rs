@@ -26,7 +26,7 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
-    fn meets(&self, record: &AuditRecord) -> bool {
+    fn matches_record(&self, record: &AuditRecord) -> bool {
         let event = &record.event;
         let identities = [&event.actor.identity, &event.subject_identity];
         self.since.is_none_or(|since| event.time >= since)
@@ -78,7 +78,7 @@ impl<P: Ports> Engine<P> {
         if let (Some(id), None) = (filter.only_lease(), from)
             && let Some(mut items) = log.events_of_lease(id)?
         {
-            items.retain(|record| filter.meets(record));
+            items.retain(|record| filter.matches_record(record));
             if items.len() <= limit {
                 return Ok(AuditPage { items, unreadable: 0, next: None });
             }
@@ -87,7 +87,7 @@ impl<P: Ports> Engine<P> {
         let logs = logs.filter(|(log, of)| filter.may_be_in(*log, of.as_ref()));
         let logs = logs.map(|(log, _)| log).collect();
         let query = AuditQuery { logs, since: filter.since, limit };
-        log.page(&query, from, |record| filter.meets(record))
+        log.read_page(&query, from, |record| filter.matches_record(record))
     }
 
     /// Verifies a part of all events, from a cursor on.
@@ -98,6 +98,6 @@ impl<P: Ports> Engine<P> {
         &self,
         from: Option<&AuditVerifyCursor>,
     ) -> Result<AuditVerification, StoreError> {
-        self.audit_log().verify(from, self.now())
+        self.audit_log().verify_events(from, self.now())
     }
 }

@@ -15,7 +15,7 @@ use lease_core::{
     Accessor, AuditDecision, AuditEvent, AuditEventType, AuditText, AuthMethodKind,
     DynamicSecretName, IdentityName, LeaseId, TargetName,
 };
-use lease_store::{Recording, RefusalLimit};
+use lease_store::{RefusalLimit, RefusalRecording};
 
 use crate::access_tokens::AuthenticationError;
 use crate::login::LoginError;
@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
         requester: &Requester,
         refused: &RefusedRequest<'_>,
     ) -> Result<(), StoreError> {
-        let count = self.rates().count_refusal(&requester.id, OF_REQUESTER, self.now())?;
+        let count = self.refusal_rates().count_refusal(&requester.id, OF_REQUESTER, self.now())?;
         let (event_type, decision) = if refused.has_failed {
             (AuditEventType::RequestFailed, AuditDecision::Failed)
         } else {
@@ -117,7 +117,7 @@ impl<P: Ports> Engine<P> {
                 (AuditDecision::Denied, error.to_string())
             }
             LoginError::Review { source, .. } => {
-                (AuditDecision::Failed, format!("{error}: {}", source.told()))
+                (AuditDecision::Failed, format!("{error}: {}", source.public_message()))
             }
             LoginError::IssuerKeys { source, .. } => {
                 (AuditDecision::Failed, format!("{error}: {source}"))
@@ -130,12 +130,12 @@ impl<P: Ports> Engine<P> {
         // Those that are refused are counted against their address already.
         if decision == AuditDecision::Failed {
             let whose = format!("login.{}", self.client_group(now));
-            let count = self.rates().count_refusal(&whose, OF_ADDRESS, now)?;
-            if count == Recording::Skipped {
+            let count = self.refusal_rates().count_refusal(&whose, OF_ADDRESS, now)?;
+            if count == RefusalRecording::Skipped {
                 return Ok(());
             }
         }
-        let count = self.rates().count_refusal("logins", OF_ALL_LOGINS, now)?;
+        let count = self.refusal_rates().count_refusal("logins", OF_ALL_LOGINS, now)?;
         let mut actor = self.requester.audit_actor();
         actor.auth_method = Some(method);
         let mut event = AuditEvent::new(AuditEventType::Login, decision, &actor, now);
@@ -154,7 +154,7 @@ impl<P: Ports> Engine<P> {
     pub fn record_refused_token(&self, refused: &RefusedToken) -> Result<(), StoreError> {
         let RefusedToken { identity, accessor, reason, origin } = refused;
         let whose = format!("token.{accessor}");
-        let count = self.rates().count_refusal(&whose, OF_TOKEN, self.now())?;
+        let count = self.refusal_rates().count_refusal(&whose, OF_TOKEN, self.now())?;
         let actor = Requester::nobody().from(origin.clone()).audit_actor();
         let (refusal, denied) = (AuditEventType::Refusal, AuditDecision::Denied);
         let mut event = AuditEvent::new(refusal, denied, &actor, self.now());
@@ -167,12 +167,14 @@ impl<P: Ports> Engine<P> {
         &self,
         event: AuditEvent,
         reason: &str,
-        count: Recording,
+        count: RefusalRecording,
     ) -> Result<(), StoreError> {
         match count {
-            Recording::Skipped => Ok(()),
-            Recording::Recorded => self.record_event(&event.because(reason)),
-            Recording::Last => self.record_event(&event.because(&format!("{reason}{LAST}"))),
+            RefusalRecording::Skipped => Ok(()),
+            RefusalRecording::Recorded => self.record_event(&event.with_reason(reason)),
+            RefusalRecording::Last => {
+                self.record_event(&event.with_reason(&format!("{reason}{LAST}")))
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ fn a_target_that_answers_and_allows_everything_has_no_problem() {
         assert!(secret.issue && secret.take_back && secret.problem.is_none(), "{mode:?}");
         assert_eq!(crate::fixtures::made(&engine), [""; 0], "{mode:?}: a check leaves nothing");
         assert_eq!(engine.ports.http.tokens(), [""; 0], "{mode:?}: and asks for no token");
-        let kept = engine.target(&name_of("prod")).expect("is there").check;
+        let kept = engine.get_target(&name_of("prod")).expect("is there").check;
         assert_eq!(kept, Some(check), "{mode:?}");
     }
 }
@@ -280,7 +280,7 @@ fn what_is_refused_and_not_needed_is_named_and_the_rest_goes_on() {
             "metadata": {"namespace": "apps", "name": account},
         }));
         put_secret(&engine, &PLAIN.1.replace("deployer", account), "");
-        crate::fixtures::issue(&engine).expect("issues").token.expose().to_owned()
+        crate::fixtures::issue(&engine).expect("issues").token.expose_secret().to_owned()
     };
     let (own, opaque) = (token("broker"), "t0ken".to_owned());
     for (path, credential, warning, is_well) in [

@@ -1,17 +1,17 @@
 //! What the API server says of a lease that is made for trial, and not kept.
 
 use chrono::{DateTime, Utc};
-use kube_rest::{Kind, Stored};
+use kube_rest::{Kind, StoredObject};
 use lease_core::{
     Account, DynamicSecret, IssueRequest, KnownCluster, Namespace, ObjectKind, PlannedObject,
     ServiceAccountName,
 };
 
-use super::ask::Asked;
-use super::tell::{told, why};
+use super::message::{dry_run_message, public_message};
+use super::permissions::PermissionQuestions;
 use crate::connection::Connection;
-use crate::issue::Making;
-use crate::role::{RoleLook, bound_role};
+use crate::issue::IssueAttempt;
+use crate::role::{RoleReview, bound_role};
 use crate::{ClusterError, Engine, Ports, Requester};
 
 impl<P: Ports> Engine<P> {
@@ -24,11 +24,13 @@ impl<P: Ports> Engine<P> {
         connection: &Connection<'_, P>,
         secret: &DynamicSecret,
         known: &KnownCluster,
-        asked: &mut Asked,
+        asked: &mut PermissionQuestions,
         deadline: DateTime<Utc>,
     ) {
-        let Some(place) = secret.definition.namespaces().literal().first() else { return };
-        let absent = match &secret.definition.parts().account {
+        let Some(place) = secret.definition.namespaces().literal_namespaces().first() else {
+            return;
+        };
+        let absent = match &secret.definition.spec().account {
             Account::Existing { name, .. } => {
                 self.try_account(connection, place, name, asked, deadline).await
             }
@@ -47,23 +49,27 @@ impl<P: Ports> Engine<P> {
         connection: &Connection<'_, P>,
         place: &Namespace,
         name: &ServiceAccountName,
-        asked: &Asked,
+        asked: &PermissionQuestions,
         deadline: DateTime<Utc>,
     ) -> Option<String> {
         let kind = Kind::ServiceAccount;
         let read = connection
-            .ask(deadline, |api| api.read(kind, Some(place.as_str()), name.as_str()))
+            .send_with_retries(deadline, |api| {
+                api.get_object(kind, Some(place.as_str()), name.as_str())
+            })
             .await;
         let no_secret = self.name_of_no_secret();
         let tried = connection.try_token(place, name, &no_secret, deadline).await;
         match (read, tried) {
-            (_, Err(error @ ClusterError::NoNamespace { .. })) => Some(why(connection, &error)),
+            (_, Err(error @ ClusterError::NoNamespace { .. })) => {
+                Some(dry_run_message(connection, &error))
+            }
             (Err(error), _) if error.is_not_found() => {
                 Some(format!("there is no service account `{name}` in namespace `{place}`"))
             }
             // What is missing is told by name already.
             (_, Err(error)) if is_forbidden(&error) && !asked.missing.is_empty() => None,
-            (_, Err(error)) => Some(why(connection, &error)),
+            (_, Err(error)) => Some(dry_run_message(connection, &error)),
             (_, Ok(())) => None,
         }
     }
@@ -78,27 +84,27 @@ impl<P: Ports> Engine<P> {
         let DynamicSecret { name, definition, .. } = secret;
         let Some(role) = bound_role(definition) else {
             // A store that fails here fails the check itself, which is written to it.
-            let dangers = self.unweighed(secret, &[], place).ok()??;
-            return Some(format!("it grants what nobody has weighed: {}", dangers.names()));
+            let dangers = self.find_unwaived(secret, &[], place).ok()??;
+            return Some(format!("it grants what nobody has weighed: {}", dangers.list_names()));
         };
         match connection.look_at_role(definition, role, Some(place), deadline).await {
-            RoleLook::Absent => Some(format!("there is no {} `{}`", role.kind, role.name)),
-            RoleLook::Dangerous(dangers) => {
-                let names = dangers.names();
+            RoleReview::Absent => Some(format!("there is no {} `{}`", role.kind, role.name)),
+            RoleReview::Dangerous(dangers) => {
+                let names = dangers.list_names();
                 Some(format!("{} `{}` has changed since: {names}", role.kind, role.name))
             }
-            RoleLook::Weighed(rules) => {
+            RoleReview::Weighed(rules) => {
                 let dangers = self.unweighed_elections(name, definition, &rules, Some(place));
-                let names = dangers.ok()??.names();
+                let names = dangers.ok()??.list_names();
                 Some(format!(
                     "{} `{}` grants what nobody has weighed: {names}",
                     role.kind, role.name
                 ))
             }
-            RoleLook::Failed(error) => Some(told(&error)),
+            RoleReview::Failed(error) => Some(public_message(&error)),
             // That it may not be read is told by name already.
-            RoleLook::Forbidden => None,
-            RoleLook::Unclear(why) => Some(format!(
+            RoleReview::Forbidden => None,
+            RoleReview::Unclear(why) => Some(format!(
                 "the rules of {} `{}` cannot all be looked through: {why}",
                 role.kind, role.name
             )),
@@ -110,27 +116,30 @@ impl<P: Ports> Engine<P> {
         connection: &Connection<'_, P>,
         secret: &DynamicSecret,
         known: &KnownCluster,
-        asked: &mut Asked,
+        asked: &mut PermissionQuestions,
         deadline: DateTime<Utc>,
     ) -> Option<String> {
-        let namespace = secret.definition.namespaces().literal().first()?.clone();
+        let namespace = secret.definition.namespaces().literal_namespaces().first()?.clone();
         let request = IssueRequest { namespace: Some(namespace), ..IssueRequest::default() };
         // One that is disabled can be tried when it is enabled.
-        let granted = secret.grant(request, self.config.max_ttl).ok()?;
-        let requester = Requester::check();
+        let granted = secret.grant_terms(request, self.config.max_ttl).ok()?;
+        let requester = Requester::for_check();
         let subject = (0, secret);
         let known = (known.clone(), self.ports.now());
-        let making = Making::plan(self, &requester, subject, &granted, known, None, deadline);
-        for (planned, object) in making.trials(self) {
-            let create = connection.ask(deadline, |api| api.create(&object, true)).await;
+        let making =
+            IssueAttempt::plan_attempt(self, &requester, subject, &granted, known, None, deadline);
+        for (planned, object) in making.dry_run_objects(self) {
+            let create = connection
+                .send_with_retries(deadline, |api| api.create_object(&object, true))
+                .await;
             let refusal = match create {
                 Ok(stored) => {
                     if is_binding(&planned) {
                         asked.missing.retain(|need| need.verb != "bind");
                     }
-                    match stored.mismatch(&object) {
+                    match stored.find_mismatch(&object) {
                         None => continue,
-                        Some(field) => return Some(altered(&stored, field)),
+                        Some(field) => return Some(altered_message(&stored, field)),
                     }
                 }
                 Err(error) => connection.refused_object(&planned, error, deadline).await,
@@ -140,7 +149,7 @@ impl<P: Ports> Engine<P> {
                 ClusterError::NoRole { .. } if bound_role(&secret.definition).is_none() => {}
                 // What is missing is told by name already.
                 error if is_forbidden(&error) && !asked.missing.is_empty() => {}
-                error => return Some(why(connection, &error)),
+                error => return Some(dry_run_message(connection, &error)),
             }
         }
         None
@@ -157,7 +166,7 @@ fn is_forbidden(error: &ClusterError) -> bool {
 }
 
 /// Returns the message about an object that came back otherwise than it was sent.
-fn altered(stored: &Stored, field: &str) -> String {
+fn altered_message(stored: &StoredObject, field: &str) -> String {
     format!(
         "an admission policy or webhook changes `{field}` of each {} that is made: no lease can be issued",
         stored.kind

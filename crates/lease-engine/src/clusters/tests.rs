@@ -9,7 +9,7 @@ use crate::testing::{SYSTEM_UID, TestPorts};
 use crate::{ClusterError, IssueError};
 
 fn known(engine: &Engine<TestPorts>) -> KnownCluster {
-    engine.target(&name_of("prod")).expect("is there").cluster.expect("was met")
+    engine.get_target(&name_of("prod")).expect("is there").cluster.expect("was met")
 }
 
 /// An engine with a lease, whose target leads to another cluster, which was noticed.
@@ -51,7 +51,7 @@ fn the_new_cluster_can_be_the_true_one_and_the_leases_of_the_old_one_stay() {
     let found = known(&engine).changed.expect("was noticed").found;
     engine.accept_cluster(&name_of("prod"), &found.uid).expect("accepts");
     let issued = issue(&engine).unwrap_or_else(|error| panic!("{}", chain(&error)));
-    assert!(engine.ports.http.accepts(issued.token.expose()));
+    assert!(engine.ports.http.accepts(issued.token.expose_secret()));
     assert!(revoke(&engine, issued.held.lease.id));
     assert!(!revoke(&engine, id), "nothing of it is found there");
     assert_eq!(state(&engine, id), LeaseState::Revoking);

@@ -1,4 +1,4 @@
-use lease_core::{NewAuth, VariableOrigins};
+use lease_core::{AuthDefinition, VariableOrigins};
 
 use crate::fixtures::{
     RULES, block_on, chain, engine, issue, made, name_of, put_secret, revoke, target, token,
@@ -11,7 +11,7 @@ mod retries;
 const URL: &str = "https://a.example";
 
 /// An engine whose target `prod` shows itself so.
-fn engine_with(auth: NewAuth, url: &str) -> Engine<TestPorts> {
+fn engine_with(auth: AuthDefinition, url: &str) -> Engine<TestPorts> {
     let mut engine = engine();
     let origins = VariableOrigins::parse("target_prod=https://a.example").expect("good");
     engine.config = Config { origins, ..engine.config };
@@ -20,20 +20,25 @@ fn engine_with(auth: NewAuth, url: &str) -> Engine<TestPorts> {
     engine
 }
 
-fn variable() -> NewAuth {
-    NewAuth::Variable("target_prod".to_owned().try_into().expect("a good name"))
+fn variable() -> AuthDefinition {
+    AuthDefinition::Variable("target_prod".to_owned().try_into().expect("a good name"))
 }
 
 #[test]
 fn each_request_shows_what_the_target_says_and_nothing_else() {
     let header = || "x-api-key".parse().expect("a good name");
     for (auth, url, name, value) in [
-        (NewAuth::Token(Some(token("t0ken"))), URL, "authorization", Some("Bearer t0ken")),
+        (AuthDefinition::Token(Some(token("t0ken"))), URL, "authorization", Some("Bearer t0ken")),
         (variable(), URL, "authorization", Some("Bearer fr0m-variable")),
-        (NewAuth::Gateway(None), URL, "authorization", None),
-        (NewAuth::Gateway(None), "http://10.0.0.1:8001", "authorization", None),
-        (NewAuth::Gateway(Some((header(), Some(token("k3y"))))), URL, "x-api-key", Some("k3y")),
-        (NewAuth::ClientCertificate, URL, "authorization", None),
+        (AuthDefinition::Gateway(None), URL, "authorization", None),
+        (AuthDefinition::Gateway(None), "http://10.0.0.1:8001", "authorization", None),
+        (
+            AuthDefinition::Gateway(Some((header(), Some(token("k3y"))))),
+            URL,
+            "x-api-key",
+            Some("k3y"),
+        ),
+        (AuthDefinition::ClientCertificate, URL, "authorization", None),
     ] {
         let row = format!("{auth:?} {url}");
         let engine = engine_with(auth, url);
@@ -73,8 +78,12 @@ fn a_variable_goes_only_where_the_operator_has_bound_it() {
         let IssueError::Cluster(error @ ClusterError::Variable { .. }) = &error else {
             panic!("{url} {held:?}: {}", chain(&error))
         };
-        assert!(error.told().contains(told), "{url} {held:?}: {}", error.told());
-        assert!(!error.told().contains("spaces"), "{}", error.told());
+        assert!(
+            error.public_message().contains(told),
+            "{url} {held:?}: {}",
+            error.public_message()
+        );
+        assert!(!error.public_message().contains("spaces"), "{}", error.public_message());
         assert_eq!((engine.ports.http.calls(), made(&engine)), (0, vec![]), "{url} {held:?}");
     }
 }
@@ -90,7 +99,7 @@ fn a_variable_that_changes_is_sent_as_it_is_now_and_is_never_stored() {
         issue(&engine).expect("issues");
         let want = format!("Bearer {text}");
         assert!(engine.ports.http.bearers().iter().all(|bearer| *bearer == want), "{text}");
-        for key in engine.ports.store.keys() {
+        for key in engine.ports.store.list_keys() {
             let value = engine.ports.store.get(&key).expect("reads").unwrap_or_default();
             assert!(!String::from_utf8_lossy(&value).contains(text), "{key}");
         }

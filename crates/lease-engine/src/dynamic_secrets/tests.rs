@@ -24,7 +24,7 @@ fn delete(
     engine: &Engine<TestPorts>,
     force: bool,
     revoke: bool,
-) -> Result<SecretDeletion, DynamicSecretError> {
+) -> Result<DynamicSecretDeletion, DynamicSecretError> {
     block_on(engine.delete_dynamic_secret(&name_of("ci"), force, revoke))
 }
 
@@ -33,17 +33,15 @@ fn a_dynamic_secret_is_for_a_target_that_exists_or_comes_with_it() {
     let engine = engine();
     let outcome = put(&engine, RULES.1, "");
     assert!(matches!(outcome, Err(DynamicSecretError::UnknownTarget(_))), "{outcome:?}");
-    let inline = |url: &str| DynamicSecretDefinition {
+    let inline = |url: &str| DynamicSecretInput {
         target: Some(prod(url, Some("t0ken"))),
         ..secret(RULES.1, "")
     };
     let (put, _) = block_on(engine.put_dynamic_secret(inline("https://a.example"))).expect("puts");
     assert!(put.definition.inline_target);
     issue(&engine).unwrap_or_else(|error| panic!("{}", chain(&error)));
-    let refused = DynamicSecretDefinition {
-        target: Some(prod("https://b.example", None)),
-        ..secret(RULES.1, "")
-    };
+    let refused =
+        DynamicSecretInput { target: Some(prod("https://b.example", None)), ..secret(RULES.1, "") };
     let outcome = block_on(engine.put_dynamic_secret(refused));
     assert!(matches!(outcome, Err(DynamicSecretError::Target(_))), "{outcome:?}");
 }
@@ -197,7 +195,7 @@ fn one_that_is_protected_is_deleted_only_by_force() {
     assert!(matches!(outcome, Err(DynamicSecretError::Protected(_))), "{outcome:?}");
     let outcome = delete(&engine, false, true);
     assert!(matches!(outcome, Err(DynamicSecretError::Protected(_))), "{outcome:?}");
-    assert_eq!(delete(&engine, true, false).expect("deletes"), SecretDeletion::Gone);
+    assert_eq!(delete(&engine, true, false).expect("deletes"), DynamicSecretDeletion::Gone);
     let outcome = delete(&engine, true, false);
     assert!(matches!(outcome, Err(DynamicSecretError::Unknown(_))), "{outcome:?}");
     let outcome = issue(&engine);
@@ -213,7 +211,7 @@ fn one_with_live_leases_is_deleted_only_with_them() {
         assert!(matches!(outcome, Err(DynamicSecretError::LiveLeases(_))), "{mode:?}: {outcome:?}");
         assert_eq!(
             delete(&engine, false, true).expect("deletes"),
-            SecretDeletion::Gone,
+            DynamicSecretDeletion::Gone,
             "{mode:?}"
         );
         assert_eq!(state(&engine, id), LeaseState::Revoked, "{mode:?}");
@@ -230,7 +228,7 @@ fn what_a_deletion_could_not_revoke_now_is_gone_on_with() {
         }
         engine.ports.http.fail_all(Fault::Unreachable, |sent| sent.method == "DELETE");
         let outcome = delete(&engine, false, true).expect("deletes");
-        assert_eq!(outcome, SecretDeletion::Revoking, "{mode:?}");
+        assert_eq!(outcome, DynamicSecretDeletion::Revoking, "{mode:?}");
         engine.ports.http.heal();
         assert_eq!(live(&engine).len(), 3, "{mode:?}");
         // One of the same name is another, and its leases are its own.
@@ -261,18 +259,22 @@ fn a_log_goes_with_the_last_events_of_its_leases() {
         sweep(&engine);
     }
     assert_eq!(all_leases(&engine), []);
-    assert_eq!(engine.leases().logs().expect("reads").len(), 1, "its events are kept for longer");
+    assert_eq!(
+        engine.leases().list_ledgers().expect("reads").len(),
+        1,
+        "its events are kept for longer"
+    );
     for _ in 0..12 {
         pass(&engine, 8 * 86400);
         sweep(&engine);
     }
-    assert_eq!(engine.leases().logs().expect("reads"), []);
+    assert_eq!(engine.leases().list_ledgers().expect("reads"), []);
 }
 
 /// Dynamic secret `ci` with target `own`, which comes with it.
-fn with_own_target(rest: &str) -> DynamicSecretDefinition {
-    let auth = lease_core::NewAuth::Token(Some(crate::fixtures::token("t0ken")));
-    DynamicSecretDefinition {
+fn with_own_target(rest: &str) -> DynamicSecretInput {
+    let auth = lease_core::AuthDefinition::Token(Some(crate::fixtures::token("t0ken")));
+    DynamicSecretInput {
         target: Some(crate::fixtures::target("own", "https://a.example", auth)),
         ..secret(RULES.1, &format!(r#""target":"own"{rest}"#))
     }
@@ -288,11 +290,11 @@ fn a_target_that_came_with_a_dynamic_secret_goes_with_it() {
             engine.ports.http.deny("delete", "serviceaccounts");
         }
         let outcome = delete(&engine, false, true).expect("deletes");
-        assert_eq!(outcome == SecretDeletion::Revoking, how == "held");
+        assert_eq!(outcome == DynamicSecretDeletion::Revoking, how == "held");
         engine.ports.http.heal();
         pass(&engine, 900);
         sweep(&engine);
-        assert!(engine.target(&name_of("own")).is_err(), "{how}");
+        assert!(engine.get_target(&name_of("own")).is_err(), "{how}");
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{how}");
     }
 }
@@ -301,13 +303,13 @@ fn a_target_that_came_with_a_dynamic_secret_goes_with_it() {
 fn a_target_that_is_there_is_not_taken_over_by_one_that_comes_along() {
     let engine = engine();
     let own = |url: &str| {
-        let auth = lease_core::NewAuth::Token(Some(crate::fixtures::token("t1")));
+        let auth = lease_core::AuthDefinition::Token(Some(crate::fixtures::token("t1")));
         crate::fixtures::target("own", url, auth)
     };
     engine.put_target(own("https://b.example")).expect("puts");
     let outcome = block_on(engine.put_dynamic_secret(with_own_target("")));
     assert!(matches!(outcome, Err(DynamicSecretError::TargetNameTaken(_))), "{outcome:?}");
-    let still = engine.target(&name_of("own")).expect("is there").target;
+    let still = engine.get_target(&name_of("own")).expect("is there").target;
     assert_eq!(still.url.as_str(), "https://b.example");
     // One of its own is replaced with it.
     let engine = self::engine();
@@ -324,13 +326,11 @@ fn a_dynamic_secret_that_is_refused_brings_no_target_along() {
         "metadata": {"name": "view"}, "rules": rules,
     }));
     let definition = with_own_target("");
-    let refused = DynamicSecretDefinition {
-        target: definition.target,
-        ..secret(ROLE.1, r#""target":"own""#)
-    };
+    let refused =
+        DynamicSecretInput { target: definition.target, ..secret(ROLE.1, r#""target":"own""#) };
     let outcome = block_on(engine.put_dynamic_secret(refused));
     assert!(matches!(outcome, Err(DynamicSecretError::Role(_))), "{outcome:?}");
-    assert!(engine.target(&name_of("own")).is_err());
+    assert!(engine.get_target(&name_of("own")).is_err());
     assert_eq!(engine.list_dynamic_secrets(0, 10).expect("lists").items, []);
 }
 

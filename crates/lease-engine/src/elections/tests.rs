@@ -6,7 +6,7 @@ use crate::fixtures::{
     CLUSTER_ROLE, EXISTING, PLAIN, ROLE, block_on, chain, engine, live, made, name_of, prod, secret,
 };
 use crate::testing::TestPorts;
-use crate::{DynamicSecretDefinition, DynamicSecretError, IssueError, TargetDefinition};
+use crate::{DynamicSecretError, DynamicSecretInput, IssueError, TargetDefinition};
 
 /// An operator that elects its leader.
 const OPERATOR: &str = r#"{"type":"temporary","scope":"namespace","rules":[
@@ -32,7 +32,7 @@ fn put(
     account: &str,
     rest: &str,
 ) -> Result<Vec<String>, DynamicSecretError> {
-    let definition = DynamicSecretDefinition { name: name_of(name), ..secret(account, rest) };
+    let definition = DynamicSecretInput { name: name_of(name), ..secret(account, rest) };
     block_on(engine.put_dynamic_secret(definition)).map(|(_, warnings)| warnings)
 }
 
@@ -122,7 +122,7 @@ fn view_elects(engine: &Engine<TestPorts>) {
 
 fn issue(engine: &Engine<TestPorts>, name: &str) -> Result<(), IssueError> {
     let request = lease_core::IssueRequest::default();
-    block_on(engine.issue(&name_of(name), request, None)).map(|_| ())
+    block_on(engine.issue_lease(&name_of(name), request, None)).map(|_| ())
 }
 
 /// Returns the problem that a check sees in issuing leases of a dynamic secret.

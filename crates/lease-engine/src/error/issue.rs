@@ -1,6 +1,6 @@
 //! Why no lease is issued.
 
-use lease_core::rbac::{NotWaived, RoleRef};
+use lease_core::rbac::{ExistingRole, NotWaived};
 use lease_core::{
     DynamicSecretName, LeaseId, Namespace, NotGranted, ServiceAccountName, TargetName,
 };
@@ -100,7 +100,7 @@ pub enum IssueError {
         /// The dynamic secret.
         secret: DynamicSecretName,
         /// The role.
-        role: RoleRef,
+        role: ExistingRole,
         /// The dangers.
         source: NotWaived,
     },
@@ -110,7 +110,7 @@ pub enum IssueError {
         /// The dynamic secret.
         secret: DynamicSecretName,
         /// The role.
-        role: RoleRef,
+        role: ExistingRole,
         /// The reason.
         why: &'static str,
     },

@@ -1,7 +1,7 @@
 use super::*;
 use crate::Engine;
 use crate::fixtures::{
-    BOUND, Mode, PLAIN, RULES, issue, made, name_of, pass, prod, restarted, revoke, warm,
+    BOUND, LeaseKind, PLAIN, RULES, issue, made, name_of, pass, prod, restarted, revoke, warm,
 };
 use crate::testing::{Answer, Fault, Sent, TestPorts};
 
@@ -17,17 +17,17 @@ fn announced(engine: &Engine<TestPorts>) -> Vec<bool> {
 }
 
 fn is_remembered(engine: &Engine<TestPorts>) -> bool {
-    let note: Option<Refusal> =
+    let note: Option<AnnouncementRefusal> =
         engine.notes().get(Note::ExpectRefused(&name_of("prod"))).expect("reads");
     note.is_some()
 }
 
 /// Returns how often the store is written to by an issue of this mode.
-fn writes_of_an_issue(mode: Mode) -> usize {
+fn writes_of_an_issue(mode: LeaseKind) -> usize {
     let engine = warm(mode);
-    let before = engine.ports.store.writes();
+    let before = engine.ports.store.write_count();
     issue(&engine).expect("issues");
-    engine.ports.store.writes() - before
+    engine.ports.store.write_count() - before
 }
 
 #[test]
@@ -50,19 +50,19 @@ fn a_refusal_is_repeated_without_the_announcement_and_kept_for_a_while() {
     for code in [417, 400, 501] {
         let engine = warm(RULES);
         engine.ports.http.fail_all(Fault::Fail(code), is_announced);
-        let before = engine.ports.store.writes();
+        let before = engine.ports.store.write_count();
         issue(&engine).expect("issues");
         let first_round = announced(&engine).iter().filter(|announced| **announced).count();
         assert!((1..=2).contains(&first_round), "{code}: {first_round} were announced");
-        let writes = engine.ports.store.writes() - before;
+        let writes = engine.ports.store.write_count() - before;
         assert_eq!(writes, writes_of_an_issue(RULES) + first_round, "{code}: one a refusal");
 
         // Each request has an instance of its own, which knows what is in the store.
         let later = restarted(&engine);
-        let before = later.ports.store.writes();
+        let before = later.ports.store.write_count();
         issue(&later).expect("issues");
         assert!(announced(&later).iter().all(|announced| !announced), "{code}");
-        let writes = later.ports.store.writes() - before;
+        let writes = later.ports.store.write_count() - before;
         assert_eq!(writes, writes_of_an_issue(RULES), "{code}: no more than ever");
 
         later.ports.http.heal();

@@ -4,8 +4,8 @@ use serde_json::json;
 use super::*;
 use crate::TargetDefinition;
 use crate::fixtures::{
-    ALL, EXISTING, Mode, PLAIN, ROLE, RULES, block_on, engine, issue, keys, name_of, pass, prod,
-    put_secret, with_secret,
+    ALL, EXISTING, LeaseKind, PLAIN, ROLE, RULES, block_on, engine, issue, keys, name_of, pass,
+    prod, put_secret, with_secret,
 };
 use crate::testing::TestPorts;
 
@@ -23,12 +23,12 @@ fn put_bot(engine: &Engine<TestPorts>, more: &Value) {
 fn explain(engine: &Engine<TestPorts>, request: IssueRequest) -> Explanation {
     let asked = ExplainRequest {
         identity: name_of("bot"),
-        shown: Shown::Nothing,
+        shown: ShownLogin::Nothing,
         address: None,
         dynamic_secret: Some(name_of("ci")),
         request,
     };
-    block_on(engine.explain(asked)).expect("explains")
+    block_on(engine.explain_request(asked)).expect("explains")
 }
 
 /// The rule that does not pass, and what is told of it.
@@ -52,7 +52,8 @@ fn an_explanation_changes_nothing_and_asks_for_no_token() {
                 engine
             };
             put_bot(&engine, &json!({"max_live_leases": 1, "max_issues_per_minute": 1}));
-            let (contents, writes) = (engine.ports.store.contents(), engine.ports.store.writes());
+            let (contents, writes) =
+                (engine.ports.store.all_contents(), engine.ports.store.write_count());
             engine.ports.http.forget();
             for _ in 0..3 {
                 let explanation = explain(&engine, IssueRequest::default());
@@ -61,8 +62,8 @@ fn an_explanation_changes_nothing_and_asks_for_no_token() {
                 let objects = &explanation.issue.expect("an issue").objects;
                 assert_eq!(objects.is_empty(), mode == PLAIN, "{mode:?}: {objects:?}");
             }
-            assert_eq!(engine.ports.store.contents(), contents, "{mode:?}");
-            assert_eq!(engine.ports.store.writes(), writes, "{mode:?}");
+            assert_eq!(engine.ports.store.all_contents(), contents, "{mode:?}");
+            assert_eq!(engine.ports.store.write_count(), writes, "{mode:?}");
             assert_eq!(engine.ports.http.made(), Vec::<Value>::new(), "{mode:?}");
             for sent in engine.ports.http.sent() {
                 assert!(!sent.path.ends_with("/token"), "{mode:?}: {}", sent.line());
@@ -78,7 +79,7 @@ fn an_explanation_changes_nothing_and_asks_for_no_token() {
 type Break = fn(&Engine<TestPorts>);
 
 /// A kind of lease, more of its dynamic secret, what is broken, and the rule that fails with what is told of it.
-type Broken = (Mode, &'static str, Break, Option<(&'static str, &'static str)>);
+type Broken = (LeaseKind, &'static str, Break, Option<(&'static str, &'static str)>);
 
 fn broken() -> [Broken; 12] {
     [
@@ -173,15 +174,16 @@ fn the_rule_that_fails_is_the_one_that_an_issue_fails_by() {
         let (says, expected) = (told.unwrap_or_default().1, expected.unwrap_or_default().1);
         assert!(says.contains(expected), "row {row}: {says}");
         assert_eq!(explanation.refusal.is_none(), told.is_none(), "row {row}");
-        let session = session(1, engine.identity(&name_of("bot")).expect("reads"), None);
+        let session =
+            assumed_session(1, engine.get_identity(&name_of("bot")).expect("reads"), None);
         let bot = Engine::new(engine.ports.clone(), keys("A"), engine.config.clone());
-        let issued = issue(&bot.acting_for(Requester::identity(session)));
+        let issued = issue(&bot.acting_for(Requester::from_session(session)));
         match (explanation.refusal, issued.map(|_| ())) {
             (None, Ok(())) => {}
-            (Some(Refused::Issue(told)), Err(error)) => {
+            (Some(ExplainedRefusal::Issue(told)), Err(error)) => {
                 assert_eq!(told.to_string(), error.to_string(), "row {row}");
             }
-            (Some(Refused::LeaseToken { .. }), Err(error)) => {
+            (Some(ExplainedRefusal::LeaseToken { .. }), Err(error)) => {
                 assert!(error.to_string().contains("serviceaccounts/token"), "row {row}: {error}");
             }
             (told, issued) => panic!("row {row}: {told:?}, {issued:?}"),
@@ -201,12 +203,12 @@ fn the_login_of_a_service_account_is_explained_with_the_target_that_reviews_it()
         let Value::Object(claims) = claims else { unreachable!("an object") };
         let asked = ExplainRequest {
             identity: name_of("bot"),
-            shown: Shown::Claims(claims),
+            shown: ShownLogin::Claims(claims),
             address: None,
             dynamic_secret: None,
             request: IssueRequest::default(),
         };
-        let explanation = block_on(engine.explain(asked)).expect("explains");
+        let explanation = block_on(engine.explain_request(asked)).expect("explains");
         let login = explanation.login.as_ref().expect("a login");
         let [method] = &login.methods[..] else { panic!("one way to log in") };
         let failed = method.rules.iter().find(|rule| rule.passed == Some(false));

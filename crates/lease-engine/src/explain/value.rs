@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::login::shortened;
+use crate::login::shorten_value;
 
 /// A value of a claim as it is shown: texts are cut off, and of lists the first elements are told.
-pub(crate) fn bounded(value: &Value) -> Value {
+pub(crate) fn bound_value(value: &Value) -> Value {
     match value {
-        Value::String(text) => json!(shortened(text.clone())),
+        Value::String(text) => json!(shorten_value(text.clone())),
         Value::Array(items) => {
             let shown = items.iter().take(MAX_ITEMS).map(|item| match item {
                 Value::Array(_) | Value::Object(_) => json!(NESTED),
-                flat => bounded(flat),
+                flat => bound_value(flat),
             });
             Value::Array(shown.collect())
         }
@@ -21,7 +21,7 @@ pub(crate) fn bounded(value: &Value) -> Value {
 }
 
 /// A list of names.
-pub(crate) fn names(names: Vec<&str>) -> Value {
+pub(crate) fn names_value(names: Vec<&str>) -> Value {
     Value::Array(names.into_iter().map(|name| json!(name)).collect())
 }
 
@@ -47,7 +47,7 @@ mod tests {
             (json!(vec!["a"; 100]), json!(vec!["a"; MAX_ITEMS])),
             (json!(long), json!(format!("{}…", &long[..200]))),
         ] {
-            assert_eq!(bounded(&value), shown, "{value}");
+            assert_eq!(bound_value(&value), shown, "{value}");
         }
     }
 }

@@ -17,9 +17,9 @@ fn put(
 fn acting_as(engine: &Engine<TestPorts>, name: &str) -> Engine<TestPorts> {
     let made = engine.make_access_token(&name_of(name), None, &lease_core::Description::default());
     let session: Session = engine
-        .authenticate(made.expect("makes").token.reveal(), &Origin::default())
+        .authenticate_token(made.expect("makes").token.expose_secret(), &Origin::default())
         .expect("lets in");
-    restarted(engine).acting_for(Requester::identity(session))
+    restarted(engine).acting_for(Requester::from_session(session))
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn an_identity_is_put_shown_listed_and_deleted() {
     assert_eq!(names(&engine), ["a"]);
     let gone = block_on(engine.delete_identity(&name_of("b"), false));
     assert!(matches!(gone, Err(IdentityError::Unknown(_))));
-    assert!(matches!(engine.identity(&name_of("b")), Err(IdentityError::Unknown(_))));
+    assert!(matches!(engine.get_identity(&name_of("b")), Err(IdentityError::Unknown(_))));
 }
 
 #[test]
@@ -94,9 +94,9 @@ fn an_installation_has_an_administrator_as_long_as_one_may_come_in() {
     assert!(!has_one());
     put(&engine, "one", json!({"admin": true})).expect("puts");
     put(&engine, "two", json!({"admin": true})).expect("puts");
-    let before = engine.ports.store.reads();
+    let before = engine.ports.store.read_count();
     assert!(has_one());
-    assert_eq!(engine.ports.store.reads() - before, 2, "the hint, and whether it is true");
+    assert_eq!(engine.ports.store.read_count() - before, 2, "the hint, and whether it is true");
     block_on(engine.delete_identity(&name_of("two"), false)).expect("deletes");
     assert!(has_one(), "found without the hint");
     put(&engine, "one", json!({"admin": true, "disabled": true})).expect("puts");
@@ -117,7 +117,7 @@ fn a_reviewer_s_token_is_kept_sealed_and_sealed_anew_by_the_sweep() {
     put(&engine, "ci", method(json!({"token": "canary"}))).expect("puts");
     put(&engine, "ci", method(json!({"token": null}))).expect("keeps it");
     let stored = |engine: &Engine<TestPorts>| {
-        let contents = engine.ports.store.contents();
+        let contents = engine.ports.store.all_contents();
         String::from_utf8_lossy(&contents["identity.ci"]).into_owned()
     };
     assert!(!stored(&engine).contains("canary"));

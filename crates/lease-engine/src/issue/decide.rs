@@ -1,7 +1,9 @@
 //! What decides about an issue before anything is written, in the order in which it is looked at.
 
 use chrono::{DateTime, Utc};
-use lease_core::{DynamicSecret, DynamicSecretName, Granted, IssueRequest, KnownCluster, Target};
+use lease_core::{
+    DynamicSecret, DynamicSecretName, GrantedTerms, IssueRequest, KnownCluster, Target,
+};
 
 use super::not_granted;
 use crate::connection::Connection;
@@ -45,30 +47,30 @@ pub(crate) enum IssueRule {
 }
 
 /// Whoever is told which rule is looked at next. The one that was told last is the one that fails.
-pub(crate) trait Watch {
+pub(crate) trait RuleObserver {
     /// A rule is looked at.
-    fn enter(&mut self, rule: IssueRule);
+    fn enter_rule(&mut self, rule: IssueRule);
 }
 
 /// Nobody: it is an issue, and not an explanation of one.
-pub(super) struct Unwatched;
+pub(super) struct NoObserver;
 
-impl Watch for Unwatched {
-    fn enter(&mut self, _rule: IssueRule) {}
+impl RuleObserver for NoObserver {
+    fn enter_rule(&mut self, _rule: IssueRule) {}
 }
 
 /// What the records say of a lease that is granted.
 #[derive(Clone)]
-pub(super) struct Terms {
+pub(super) struct IssueTerms {
     /// The number of the dynamic secret's log.
-    pub(super) log: u64,
+    pub(super) ledger: u64,
     pub(super) secret: DynamicSecret,
     pub(super) target: Target,
-    pub(super) granted: Granted,
+    pub(super) granted: GrantedTerms,
 }
 
 /// What the cluster says of it.
-pub(super) struct Grounds {
+pub(super) struct ClusterFacts {
     pub(super) known: KnownCluster,
     /// The UID of the existing account whose token is leased.
     pub(super) account: Option<String>,
@@ -80,48 +82,48 @@ impl<P: Ports> Engine<P> {
         &self,
         name: &DynamicSecretName,
         request: IssueRequest,
-        watch: &mut impl Watch,
-    ) -> Result<Terms, IssueError> {
-        watch.enter(IssueRule::GrantForDynamicSecret);
+        watch: &mut impl RuleObserver,
+    ) -> Result<IssueTerms, IssueError> {
+        watch.enter_rule(IssueRule::GrantForDynamicSecret);
         self.may_issue(name)?;
-        watch.enter(IssueRule::DynamicSecret);
-        let entry = self.dynamic_secrets().entry(name)?;
-        let (log, secret) = entry.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
-        watch.enter(IssueRule::Target);
-        let target = self.issuing_target(&secret.name, &secret.definition.parts().target)?;
-        watch.enter(IssueRule::NamespaceChosen);
+        watch.enter_rule(IssueRule::DynamicSecret);
+        let entry = self.dynamic_secrets().get_entry(name)?;
+        let (ledger, secret) = entry.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
+        watch.enter_rule(IssueRule::Target);
+        let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
+        watch.enter_rule(IssueRule::NamespaceChosen);
         let namespace = secret.choose_namespace(request.namespace.clone());
         let namespace = namespace.map_err(|source| not_granted(&secret, source))?;
-        watch.enter(IssueRule::GrantForNamespace);
+        watch.enter_rule(IssueRule::GrantForNamespace);
         let permit = self.permit_issue(&secret, &namespace)?;
-        watch.enter(IssueRule::Enabled);
+        watch.enter_rule(IssueRule::Enabled);
         secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
-        watch.enter(IssueRule::Ttl);
-        let granted = secret.grant(request, self.longest(permit));
+        watch.enter_rule(IssueRule::Ttl);
+        let granted = secret.grant_terms(request, self.longest_ttl(permit));
         let granted = granted.map_err(|source| not_granted(&secret, source))?;
-        watch.enter(IssueRule::IssuesPerMinute);
+        watch.enter_rule(IssueRule::IssuesPerMinute);
         self.count_issue()?;
-        Ok(Terms { log, secret, target, granted })
+        Ok(IssueTerms { ledger, secret, target, granted })
     }
 
     /// Decides by what the cluster says.
     pub(super) async fn decide_place(
         &self,
         connection: &Connection<'_, P>,
-        terms: &Terms,
+        terms: &IssueTerms,
         deadline: DateTime<Utc>,
-        watch: &mut impl Watch,
-    ) -> Result<Grounds, IssueError> {
-        let Terms { log, secret, granted, .. } = terms;
-        watch.enter(IssueRule::Cluster);
-        let known = self.meet(connection, &granted.namespace, deadline).await?;
-        watch.enter(IssueRule::Reconciled);
+        watch: &mut impl RuleObserver,
+    ) -> Result<ClusterFacts, IssueError> {
+        let IssueTerms { ledger, secret, granted, .. } = terms;
+        watch.enter_rule(IssueRule::Cluster);
+        let known = self.verify_cluster(connection, &granted.namespace, deadline).await?;
+        watch.enter_rule(IssueRule::Reconciled);
         self.reconciled_for(connection, &secret.name, deadline).await?;
-        watch.enter(IssueRule::NamespaceCovered);
-        self.covered(connection, secret, granted, &known, deadline).await?;
-        watch.enter(IssueRule::Account);
+        watch.enter_rule(IssueRule::NamespaceCovered);
+        self.check_coverage(connection, secret, granted, &known, deadline).await?;
+        watch.enter_rule(IssueRule::Account);
         let place = &granted.namespace;
-        let account = self.known_account(connection, *log, secret, place, deadline).await?;
-        Ok(Grounds { known, account })
+        let account = self.known_account(connection, *ledger, secret, place, deadline).await?;
+        Ok(ClusterFacts { known, account })
     }
 }

@@ -8,28 +8,28 @@ use lease_core::{
     Account, DynamicSecretName, IssueRequest, ObjectKind, PlannedBody, PlannedObject,
 };
 
-use self::told::told_rules;
-use super::decide::{Grounds, IssueRule, Terms, Watch};
-use super::making::Making;
+use self::told::explain_rules;
+use super::attempt::IssueAttempt;
+use super::decide::{ClusterFacts, IssueRule, IssueTerms, RuleObserver};
 use crate::config::ISSUE_TIME;
 use crate::connection::Connection;
-use crate::explain::{IssueExplanation, ObjectOutcome, Refused};
-use crate::objects::kind;
+use crate::explain::{ExplainedRefusal, IssueExplanation, ObjectOutcome};
+use crate::objects::api_kind;
 use crate::role::bound_role;
 use crate::{ClusterError, Engine, IssueError, Ports};
 
 /// What was seen of an issue.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct SeenRules {
     /// The rules that were looked at, in their order.
     pub(super) entered: Vec<IssueRule>,
     /// What the records say, if the lease is granted by them.
-    pub(super) terms: Option<Terms>,
+    pub(super) terms: Option<IssueTerms>,
     objects: Vec<ObjectOutcome>,
 }
 
-impl Watch for Seen {
-    fn enter(&mut self, rule: IssueRule) {
+impl RuleObserver for SeenRules {
+    fn enter_rule(&mut self, rule: IssueRule) {
         self.entered.push(rule);
     }
 }
@@ -40,44 +40,45 @@ impl<P: Ports> Engine<P> {
         &self,
         name: &DynamicSecretName,
         request: IssueRequest,
-    ) -> (IssueExplanation, Option<Refused>) {
-        let mut seen = Seen::default();
-        let refusal = self.rehearse(name, request.clone(), &mut seen).await.err();
+    ) -> (IssueExplanation, Option<ExplainedRefusal>) {
+        let mut seen = SeenRules::default();
+        let refusal = self.rehearse_issue(name, request.clone(), &mut seen).await.err();
         let namespaces = self.leasable_namespaces(name).await.ok();
-        let rules = told_rules(self, name, &request, &seen, refusal.as_ref());
-        let Seen { terms, objects, .. } = seen;
+        let rules = explain_rules(self, name, &request, &seen, refusal.as_ref());
+        let SeenRules { terms, objects, .. } = seen;
         let granted = terms.map(|terms| terms.granted);
         (IssueExplanation { rules, granted, namespaces, objects }, refusal)
     }
 
     /// Goes through an issue up to the token, which is not asked for.
-    async fn rehearse(
+    async fn rehearse_issue(
         &self,
         name: &DynamicSecretName,
         request: IssueRequest,
-        seen: &mut Seen,
-    ) -> Result<(), Refused> {
+        seen: &mut SeenRules,
+    ) -> Result<(), ExplainedRefusal> {
         let deadline = self.now() + ISSUE_TIME;
         let terms = self.decide_terms(name, request, seen)?;
         seen.terms = Some(terms.clone());
-        let connection = self.connect(&terms.target).map_err(IssueError::from)?;
-        let Grounds { known, account } =
+        let connection = self.connect_target(&terms.target).map_err(IssueError::from)?;
+        let ClusterFacts { known, account } =
             self.decide_place(&connection, &terms, deadline, seen).await?;
-        seen.enter(IssueRule::LiveLeases);
-        self.number(terms.log, &terms.secret)?;
+        seen.enter_rule(IssueRule::LiveLeases);
+        self.reserve_number(terms.ledger, &terms.secret)?;
         let known = (known, self.now_on(&terms.target.name).map_err(IssueError::from)?);
-        let subject = (terms.log, &terms.secret);
+        let subject = (terms.ledger, &terms.secret);
         let (requester, granted) = (&self.requester, &terms.granted);
-        let mut making = Making::plan(self, requester, subject, granted, known, None, deadline);
+        let mut making =
+            IssueAttempt::plan_attempt(self, requester, subject, granted, known, None, deadline);
         making.lease.account_uid = account;
-        seen.enter(IssueRule::Cluster);
+        seen.enter_rule(IssueRule::Cluster);
         let anchor = &making.lease.cluster.namespace;
         let identity = self.read_identity(&connection, anchor, deadline).await;
         making.same_cluster(self, &connection, identity).map_err(|failure| failure.error)?;
         if making.lease.mode.is_revocable() {
             self.rehearse_objects(&connection, &terms, &making, deadline, seen).await?;
         }
-        seen.enter(IssueRule::Token);
+        seen.enter_rule(IssueRule::Token);
         self.may_ask_for_token(&connection, &terms, &making, deadline).await
     }
 
@@ -85,15 +86,15 @@ impl<P: Ports> Engine<P> {
     async fn rehearse_objects(
         &self,
         connection: &Connection<'_, P>,
-        terms: &Terms,
-        making: &Making<'_>,
+        terms: &IssueTerms,
+        making: &IssueAttempt<'_>,
         deadline: DateTime<Utc>,
-        seen: &mut Seen,
+        seen: &mut SeenRules,
     ) -> Result<(), IssueError> {
         let is_second = |planned: &PlannedObject| {
             matches!(planned.body, PlannedBody::Holder | PlannedBody::Binding(_))
         };
-        let trials = making.trials(self);
+        let trials = making.dry_run_objects(self);
         let (second, first): (Vec<_>, Vec<_>) =
             trials.into_iter().partition(|(planned, _)| is_second(planned));
         let own_role = bound_role(&terms.secret.definition).is_none();
@@ -101,9 +102,9 @@ impl<P: Ports> Engine<P> {
         for (round, trials) in [first, second].into_iter().enumerate() {
             if round == 1 && failed.is_none() {
                 let place = &terms.granted.namespace;
-                seen.enter(IssueRule::Dangers);
+                seen.enter_rule(IssueRule::Dangers);
                 self.weigh_grant(connection, &terms.secret, place, deadline).await?;
-                seen.enter(IssueRule::Objects);
+                seen.enter_rule(IssueRule::Objects);
             }
             for (planned, object) in trials {
                 let (outcome, error) =
@@ -116,7 +117,7 @@ impl<P: Ports> Engine<P> {
             None => Ok(()),
             Some(error) => {
                 if seen.entered.last() != Some(&IssueRule::Objects) {
-                    seen.enter(IssueRule::Objects);
+                    seen.enter_rule(IssueRule::Objects);
                 }
                 Err(error.into())
             }
@@ -127,11 +128,11 @@ impl<P: Ports> Engine<P> {
     async fn may_ask_for_token(
         &self,
         connection: &Connection<'_, P>,
-        terms: &Terms,
-        making: &Making<'_>,
+        terms: &IssueTerms,
+        making: &IssueAttempt<'_>,
         deadline: DateTime<Utc>,
-    ) -> Result<(), Refused> {
-        let existing = matches!(terms.secret.definition.parts().account, Account::Existing { .. });
+    ) -> Result<(), ExplainedRefusal> {
+        let existing = matches!(terms.secret.definition.spec().account, Account::Existing { .. });
         let what = ResourceAttributes {
             verb: "create",
             group: "",
@@ -140,9 +141,9 @@ impl<P: Ports> Engine<P> {
             namespace: Some(terms.granted.namespace.as_str()),
             name: existing.then_some(making.lease.service_account.as_str()),
         };
-        match connection.ask(deadline, |api| api.may_i(&what)).await {
+        match connection.send_with_retries(deadline, |api| api.may_i(&what)).await {
             Ok(review) if !review.allowed => {
-                Err(Refused::LeaseToken { target: terms.target.name.clone() })
+                Err(ExplainedRefusal::LeaseToken { target: terms.target.name.clone() })
             }
             _ => Ok(()),
         }
@@ -153,39 +154,40 @@ impl<P: Ports> Engine<P> {
 async fn try_object<P: Ports>(
     connection: &Connection<'_, P>,
     planned: &PlannedObject,
-    object: &kube_rest::Object,
+    object: &kube_rest::NewObject,
     own_role: bool,
     deadline: DateTime<Utc>,
 ) -> (ObjectOutcome, Option<ClusterError>) {
     let outcome = |accepted, reason| ObjectOutcome {
-        kind: kind(planned.kind).name(),
+        kind: api_kind(planned.kind).name(),
         namespace: planned.namespace.as_ref().map(ToString::to_string),
         name: planned.name.clone(),
         accepted,
         reason,
     };
-    let error = match connection.ask(deadline, |api| api.create(object, true)).await {
-        Ok(stored) => match stored.mismatch(object) {
-            None => return (outcome(Some(true), None), None),
-            Some(what) => {
-                ClusterError::WrongAnswer { target: connection.target.name.clone(), what }
+    let error =
+        match connection.send_with_retries(deadline, |api| api.create_object(object, true)).await {
+            Ok(stored) => match stored.find_mismatch(object) {
+                None => return (outcome(Some(true), None), None),
+                Some(what) => {
+                    ClusterError::WrongAnswer { target: connection.target.name.clone(), what }
+                }
+            },
+            Err(error) if error.is_already_exists() => {
+                ClusterError::Taken { target: connection.target.name.clone() }
             }
-        },
-        Err(error) if error.is_already_exists() => {
-            ClusterError::Taken { target: connection.target.name.clone() }
-        }
-        Err(error) => connection.refused_object(planned, error, deadline).await,
-    };
+            Err(error) => connection.refused_object(planned, error, deadline).await,
+        };
     let is_binding =
         matches!(planned.kind, ObjectKind::RoleBinding | ObjectKind::ClusterRoleBinding);
     if own_role && is_binding && matches!(error, ClusterError::NoRole { .. }) {
         let reason = "the role that it binds would be made with it, and a dry run makes none";
         return (outcome(None, Some(reason.to_owned())), None);
     }
-    (outcome(Some(false), Some(error.told())), Some(error))
+    (outcome(Some(false), Some(error.public_message())), Some(error))
 }
 
-impl From<IssueError> for Refused {
+impl From<IssueError> for ExplainedRefusal {
     fn from(error: IssueError) -> Self {
         Self::Issue(error)
     }

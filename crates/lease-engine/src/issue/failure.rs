@@ -3,14 +3,14 @@
 use crate::{ClusterError, IssueError};
 
 /// Why it could not be made, and whether something of it may still come to be.
-pub(super) struct Failure {
+pub(super) struct IssueFailure {
     pub(super) error: IssueError,
     pub(super) unsettled: bool,
 }
 
-impl Failure {
+impl IssueFailure {
     /// One after which nothing of what was sent can still land.
-    pub(super) fn settled(error: IssueError) -> Self {
+    pub(super) fn after_settling(error: IssueError) -> Self {
         Self { error, unsettled: false }
     }
 

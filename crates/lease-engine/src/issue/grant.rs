@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    Account, Action, Decision, DynamicSecret, DynamicSecretName, Granted, KnownCluster,
-    LeaseSubject, Namespace, NamespaceError, NotGranted, Permit, Target, TargetName, Ttl,
-    authorize, is_secret_granted,
+    Account, Action, DynamicSecret, DynamicSecretName, GrantedTerms, KnownCluster, LeaseSubject,
+    Namespace, NamespaceDecision, NamespaceError, NotGranted, Permit, Target, TargetName, Ttl,
+    authorize_action, is_secret_granted,
 };
 
 use crate::connection::Connection;
-use crate::{Authority, ClusterError, Doing, Engine, IssueError, Ports};
+use crate::{ApiAction, Authority, ClusterError, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
     /// The target of the dynamic secret, if leases may be issued there.
@@ -36,7 +36,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The longest lifetime, within what the installation and the grants of the requester allow.
-    pub(super) fn longest(&self, permit: Permit) -> Ttl {
+    pub(super) fn longest_ttl(&self, permit: Permit) -> Ttl {
         permit.max_ttl.map_or(self.config.max_ttl, |max| max.min(self.config.max_ttl))
     }
 
@@ -47,7 +47,7 @@ impl<P: Ports> Engine<P> {
         let Some(session) = &self.requester.session else { return Ok(()) };
         let Some(limit) = session.identity.spec().max_issues_per_minute else { return Ok(()) };
         let (number, now) = (session.token.identity_number, self.ports.now());
-        match self.rates().count_issue(number, limit.get(), now)? {
+        match self.refusal_rates().count_issue(number, limit.get(), now)? {
             None => Ok(()),
             Some(retry_after) => Err(IssueError::TooMany { limit: limit.get(), retry_after }),
         }
@@ -64,18 +64,17 @@ impl<P: Ports> Engine<P> {
             return Ok(Permit::default());
         }
         let subject = LeaseSubject { dynamic_secret: &secret.name, namespace, is_own: true };
-        authorize(&session.identity, Action::Issue, &subject).map_err(|_| IssueError::Denied {
-            secret: secret.name.clone(),
-            namespace: Some(namespace.clone()),
+        authorize_action(&session.identity, Action::Issue, &subject).map_err(|_| {
+            IssueError::Denied { secret: secret.name.clone(), namespace: Some(namespace.clone()) }
         })
     }
 
     /// Whether the dynamic secret covers the namespace as it is now, and does not lease our own account.
-    pub(super) async fn covered(
+    pub(super) async fn check_coverage(
         &self,
         connection: &Connection<'_, P>,
         secret: &DynamicSecret,
-        granted: &Granted,
+        granted: &GrantedTerms,
         known: &KnownCluster,
         deadline: DateTime<Utc>,
     ) -> Result<(), IssueError> {
@@ -85,10 +84,10 @@ impl<P: Ports> Engine<P> {
             return Err(IssueError::OwnAccount(connection.target.name.clone()));
         }
         let namespaces = secret.definition.namespaces();
-        let covers = match namespaces.decide(&granted.namespace, own_namespace) {
-            Decision::Allowed => true,
-            Decision::Refused => false,
-            Decision::AskLabels => {
+        let covers = match namespaces.decide_by_name(&granted.namespace, own_namespace) {
+            NamespaceDecision::Allowed => true,
+            NamespaceDecision::Refused => false,
+            NamespaceDecision::AskLabels => {
                 let labels =
                     self.namespace_labels(connection, &granted.namespace, deadline).await?;
                 labels.is_some_and(|labels| {
@@ -110,12 +109,15 @@ impl<P: Ports> Engine<P> {
         namespace: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Result<Option<std::collections::BTreeMap<String, String>>, IssueError> {
-        match connection.ask(deadline, |api| api.namespace(namespace.as_str())).await {
+        match connection
+            .send_with_retries(deadline, |api| api.get_namespace(namespace.as_str()))
+            .await
+        {
             Ok(read) => Ok(Some(read.labels)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(source) => {
-                let doing = Doing::new("get", "namespaces").named(namespace.as_str());
-                Err(ClusterError::kubernetes(connection.target, doing, source).into())
+                let doing = ApiAction::new("get", "namespaces").with_name(namespace.as_str());
+                Err(ClusterError::from_kubernetes(connection.target, doing, source).into())
             }
         }
     }
@@ -124,20 +126,20 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn known_account(
         &self,
         connection: &Connection<'_, P>,
-        log: u64,
+        ledger: u64,
         secret: &DynamicSecret,
         namespace: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Result<Option<String>, IssueError> {
-        let Account::Existing { name, .. } = &secret.definition.parts().account else {
+        let Account::Existing { name, .. } = &secret.definition.spec().account else {
             return Ok(None);
         };
-        let accounts = self.accounts();
-        if let Some(uid) = accounts.get(log, namespace, name)? {
+        let accounts = self.service_account_uids();
+        if let Some(uid) = accounts.get(ledger, namespace, name)? {
             return Ok(Some(uid));
         }
         let uid = self.read_account(connection, namespace, name, deadline).await?;
-        accounts.put(log, namespace, name, &uid)?;
+        accounts.put_uid(ledger, namespace, name, &uid)?;
         Ok(Some(uid))
     }
 
@@ -153,7 +155,9 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> bool {
         if self.ports.is_rehearsal() {
-            let read = connection.ask(deadline, |api| api.namespace(namespace.as_str())).await;
+            let read = connection
+                .send_with_retries(deadline, |api| api.get_namespace(namespace.as_str()))
+                .await;
             return read.is_err_and(|error| error.is_not_found());
         }
         let no_secret = self.name_of_no_secret();
@@ -171,7 +175,10 @@ impl<P: Ports> Engine<P> {
     ) -> Result<String, IssueError> {
         let kind = kube_rest::Kind::ServiceAccount;
         let (place, account) = (namespace.as_str(), name.as_str());
-        match connection.ask(deadline, |api| api.read(kind, Some(place), account)).await {
+        match connection
+            .send_with_retries(deadline, |api| api.get_object(kind, Some(place), account))
+            .await
+        {
             Ok(stored) => Ok(stored.uid),
             // In a namespace that is not there, there is no account either, and the API server says only that.
             Err(error) if error.is_not_found() => {
@@ -187,9 +194,9 @@ impl<P: Ports> Engine<P> {
                 })
             }
             Err(source) => {
-                let doing = Doing::new("get", "serviceaccounts").named(account);
-                let doing = doing.at(Some(namespace));
-                Err(ClusterError::kubernetes(connection.target, doing, source).into())
+                let doing = ApiAction::new("get", "serviceaccounts").with_name(account);
+                let doing = doing.in_namespace(Some(namespace));
+                Err(ClusterError::from_kubernetes(connection.target, doing, source).into())
             }
         }
     }
@@ -197,6 +204,6 @@ impl<P: Ports> Engine<P> {
 
 /// The refusal of what a dynamic secret does not give.
 pub(crate) fn not_granted(secret: &DynamicSecret, source: NotGranted) -> IssueError {
-    let namespaces = secret.definition.namespaces().examples();
+    let namespaces = secret.definition.namespaces().describe_examples();
     IssueError::NotGranted { secret: secret.name.clone(), namespaces, source }
 }

@@ -5,9 +5,9 @@ use lease_core::rbac::NotWaived;
 use lease_core::{DynamicSecret, Namespace, ObjectKind};
 
 use crate::connection::Connection;
-use crate::objects::resource;
-use crate::role::{RoleLook, bound_role, not_looked_through};
-use crate::{ClusterError, Doing, Engine, IssueError, Ports};
+use crate::objects::resource_name;
+use crate::role::{RoleReview, bound_role, not_looked_through};
+use crate::{ApiAction, ClusterError, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
     /// Weighs what a lease would grant in `namespace` by what is known now. The list of what is dangerous may
@@ -27,7 +27,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<String>, IssueError> {
         let DynamicSecret { name, definition, .. } = secret;
         let Some(role) = bound_role(definition) else {
-            let left = self.unweighed(secret, &[], namespace)?;
+            let left = self.find_unwaived(secret, &[], namespace)?;
             let dangerous = |source| IssueError::DangerousRules { secret: name.clone(), source };
             return left.map_or(Ok(None), |source| Err(dangerous(source)));
         };
@@ -38,22 +38,25 @@ impl<P: Ports> Engine<P> {
         };
         let look = connection.look_at_role(definition, role, Some(namespace), deadline).await;
         match look {
-            RoleLook::Dangerous(source) => Err(dangerous(source)),
-            RoleLook::Weighed(rules) => {
+            RoleReview::Dangerous(source) => Err(dangerous(source)),
+            RoleReview::Weighed(rules) => {
                 let left = self.unweighed_elections(name, definition, &rules, Some(namespace))?;
                 left.map_or(Ok(None), |source| Err(dangerous(source)))
             }
-            RoleLook::Absent => Err(connection.no_role(role, Some(namespace)).into()),
-            RoleLook::Failed(source) => {
+            RoleReview::Absent => Err(connection.no_role(role, Some(namespace)).into()),
+            RoleReview::Failed(source) => {
                 let kind = ObjectKind::from(role.kind);
-                let doing = Doing::new("get", resource(kind)).named(role.name.as_str());
-                let doing = doing.at(kind.is_namespaced().then_some(namespace));
-                Err(ClusterError::kubernetes(connection.target, doing, source).into())
+                let doing =
+                    ApiAction::new("get", resource_name(kind)).with_name(role.name.as_str());
+                let doing = doing.in_namespace(kind.is_namespaced().then_some(namespace));
+                Err(ClusterError::from_kubernetes(connection.target, doing, source).into())
             }
-            RoleLook::Unclear(why) => {
+            RoleReview::Unclear(why) => {
                 Err(IssueError::UnclearRole { secret: name.clone(), role: role.clone(), why })
             }
-            RoleLook::Forbidden => Ok(look.unread().map(|why| not_looked_through(role, why))),
+            RoleReview::Forbidden => {
+                Ok(look.unread_reason().map(|why| not_looked_through(role, why)))
+            }
         }
     }
 }

@@ -3,14 +3,15 @@
 use lease_core::{IssueRequest, LeaseId, LeaseState};
 
 use crate::fixtures::{
-    ALL, BOUND, CLUSTER_ROLE, CLUSTER_RULES, EXISTING, MANIFEST, Mode, PLAIN, ROLE, RULES,
+    ALL, BOUND, CLUSTER_ROLE, CLUSTER_RULES, EXISTING, LeaseKind, MANIFEST, PLAIN, ROLE, RULES,
     all_leases, asked, block_on, chain, claims, held, issue, issue_for, issue_of, keys, kinds,
     live, made, name_of, object_of, pass, prod, put_secret, requester, restarted, revoke, state,
     sweep, sweep_what_stopped, warm, with_secret,
 };
 use crate::testing::{Death, Fault, TestPorts};
 use crate::{
-    ClusterError, Engine, IssueError, Issued, Requester, Revocation, SECRET_TYPE, TargetDefinition,
+    ClusterError, Engine, IssueError, IssuedLease, Requester, Revocation, SECRET_TYPE,
+    TargetDefinition,
 };
 
 mod administrators;

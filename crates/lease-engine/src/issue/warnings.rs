@@ -1,15 +1,15 @@
 //! What the holder of a lease is warned of.
 
 use chrono::TimeDelta;
-use lease_core::{Mode, Ttl};
+use lease_core::{LeaseMode, Ttl};
 
 /// The warnings of a lease whose token was given another life than was asked for.
 ///
 /// The API server may shorten a token in silence (`--service-account-max-token-expiration`).
-pub(super) fn warnings(mode: Mode, asked: Ttl, given: TimeDelta) -> Vec<String> {
+pub(super) fn ttl_warnings(mode: LeaseMode, asked: Ttl, given: TimeDelta) -> Vec<String> {
     let mut warnings = vec![];
     let given = given.num_seconds();
-    let asked = i64::from(asked.seconds());
+    let asked = i64::from(asked.as_secs());
     if given < asked {
         let renewal = if mode.is_revocable() { " unless it is renewed" } else { "" };
         warnings.push(format!(
@@ -17,7 +17,7 @@ pub(super) fn warnings(mode: Mode, asked: Ttl, given: TimeDelta) -> Vec<String> 
              lease ends with it{renewal}"
         ));
     }
-    if mode == Mode::Plain {
+    if mode == LeaseMode::Plain {
         if given > asked {
             warnings.push(format!(
                 "the API server lengthened the token to {given} seconds; {asked} were asked for"

@@ -8,15 +8,15 @@ use jwt_auth::UnverifiedJwt;
 use lease_core::{AuthMethod, Identity, OidcAuth, Reviewer, Target};
 
 use super::kubernetes::Review;
-use super::{Candidate, LoginError, Refusal, RefusalReason, refuse, refused};
+use super::{LoginCandidate, LoginError, LoginRefusal, RefusalReason, new_refusal, refused_login};
 use crate::leases::AT_ONCE;
 use crate::{Engine, Ports};
 
 /// The outcome of a token at one way to log in.
-pub(super) type Outcome = Result<Admission, Refusal>;
+pub(super) type LoginOutcome = Result<AdmittedLogin, LoginRefusal>;
 
 /// The same, if that is a way by which a login is made and if it could be decided.
-pub(super) type Tried = Result<Option<Outcome>, LoginError>;
+pub(super) type Tried = Result<Option<LoginOutcome>, LoginError>;
 
 /// A token that is shown at a login.
 pub(super) struct LoginToken<'t> {
@@ -33,16 +33,16 @@ pub(super) enum Attempt<'a> {
     /// Nothing: no login is made by this.
     Nothing,
     /// An outcome: nobody has to be asked.
-    Decided(Result<Outcome, LoginError>),
+    Decided(Result<LoginOutcome, LoginError>),
     /// An API server is to review the token.
     Review(Box<Review<'a>>),
     /// The keys of its issuer are to verify it.
-    Verify(Candidate<'a, OidcAuth>),
+    Verify(LoginCandidate<'a, OidcAuth>),
 }
 
 /// A way to log in that lets a token in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Admission {
+pub(super) struct AdmittedLogin {
     /// The claims that have decided.
     pub(super) claims: BTreeMap<String, String>,
     /// The token as the login uses it up, if it is good for one.
@@ -63,14 +63,14 @@ pub(super) struct SingleUse {
 pub(super) struct Admitted {
     pub(super) number: u64,
     pub(super) identity: Identity,
-    pub(super) ways: Vec<Admission>,
+    pub(super) ways: Vec<AdmittedLogin>,
 }
 
 /// The outcomes of a token at each way to log in.
 #[derive(Default)]
-pub(super) struct Attempts {
+pub(super) struct LoginAttempts {
     admitted: Vec<Admitted>,
-    refusals: Vec<Refusal>,
+    refusals: Vec<LoginRefusal>,
     undecided: Vec<LoginError>,
 }
 
@@ -84,9 +84,9 @@ impl Attempt<'_> {
     }
 }
 
-impl Attempts {
+impl LoginAttempts {
     /// Adds what became of it for one. An identity with two ways to log in that both let it in is one identity.
-    pub(super) fn add(&mut self, number: u64, identity: &Identity, tried: Tried) {
+    pub(super) fn add_outcome(&mut self, number: u64, identity: &Identity, tried: Tried) {
         let known = self.admitted.iter_mut().find(|admitted| admitted.number == number);
         match (tried, known) {
             (Ok(None), _) => {}
@@ -102,7 +102,7 @@ impl Attempts {
 
     /// Returns the only identity that lets it in. One that could not be decided counts if no other does: a cluster that
     /// is away keeps nobody out but those who need it.
-    pub(super) fn decide(mut self) -> Result<Admitted, LoginError> {
+    pub(super) fn decide_login(mut self) -> Result<Admitted, LoginError> {
         let is_of_store = |error: &LoginError| matches!(error, LoginError::Store(_));
         if let Some(index) = self.undecided.iter().position(is_of_store) {
             return Err(self.undecided.swap_remove(index));
@@ -114,7 +114,7 @@ impl Attempts {
         }
         match self.undecided.into_iter().next() {
             Some(error) => Err(error),
-            None if self.refusals.is_empty() => Err(refused(RefusalReason::NoIdentity)),
+            None if self.refusals.is_empty() => Err(refused_login(RefusalReason::NoIdentity)),
             None => Err(LoginError::Refused(self.refusals)),
         }
     }
@@ -144,18 +144,18 @@ impl<P: Ports> Engine<P> {
         method: &'a AuthMethod<Reviewer>,
         token: &LoginToken<'_>,
     ) -> Result<Attempt<'a>, LoginError> {
-        let refused = |reason| Attempt::Decided(Ok(Err(refuse(identity, reason))));
+        let refused = |reason| Attempt::Decided(Ok(Err(new_refusal(identity, reason))));
         Ok(match (self.may_try(identity, method.kind()), method) {
             // An access token is shown with each request, and not at a login.
             (_, AuthMethod::Token(_)) => Attempt::Nothing,
             (Err(reason), _) => refused(reason),
             (Ok(()), AuthMethod::Kubernetes(auth)) => {
-                match self.begin_review(Candidate { identity, auth }, token)? {
+                match self.begin_review(LoginCandidate { identity, auth }, token)? {
                     Ok(review) => Attempt::Review(Box::new(review)),
                     Err(reason) => refused(reason),
                 }
             }
-            (Ok(()), AuthMethod::Oidc(auth)) => Attempt::Verify(Candidate { identity, auth }),
+            (Ok(()), AuthMethod::Oidc(auth)) => Attempt::Verify(LoginCandidate { identity, auth }),
         })
     }
 
@@ -174,17 +174,17 @@ impl<P: Ports> Engine<P> {
         admitted: Admitted,
     ) -> Result<(u64, Identity, BTreeMap<String, String>), LoginError> {
         let Admitted { number, identity, ways } = admitted;
-        for Admission { claims, single_use } in ways {
+        for AdmittedLogin { claims, single_use } in ways {
             let is_first = match single_use {
                 None => true,
                 Some(SingleUse { digest, until }) => {
-                    self.tokens().use_id_token(&digest, self.now(), until)?
+                    self.access_tokens().use_id_token(&digest, self.now(), until)?
                 }
             };
             if is_first {
                 return Ok((number, identity, claims));
             }
         }
-        Err(LoginError::Refused(vec![refuse(&identity, RefusalReason::Replayed)]))
+        Err(LoginError::Refused(vec![new_refusal(&identity, RefusalReason::Replayed)]))
     }
 }

@@ -17,7 +17,7 @@ use super::attempts::{Attempt, LoginToken};
 use super::{LoginError, RefusalReason};
 use crate::connection::Connection;
 use crate::leases::AT_ONCE;
-use crate::{ClusterError, Doing, Engine, Ports};
+use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// The issuers of a cluster as they are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl<P: Ports> Engine<P> {
             })
             .collect();
         let may_ask_unknown = !is_settled && unknown.len() == 1;
-        let decide = |(attempt, recognised)| decide(attempt, recognised, may_ask_unknown);
+        let decide = |(attempt, recognised)| decide_attempt(attempt, recognised, may_ask_unknown);
         attempts.into_iter().zip(recognised).map(decide).collect()
     }
 
@@ -88,7 +88,7 @@ impl<P: Ports> Engine<P> {
         issuer: Option<&str>,
         deadline: DateTime<Utc>,
     ) -> Result<Recognition, ClusterError> {
-        let connection = self.connect(target)?.without_grace();
+        let connection = self.connect_target(target)?.without_grace();
         let met = self.meet_without_namespace(&connection, deadline).await?;
         let cluster = met.map(|known| known.identity);
         let kept: Option<KnownIssuers> = self.notes().get(Note::AccountIssuers(&target.name))?;
@@ -97,7 +97,7 @@ impl<P: Ports> Engine<P> {
             Some(kept) if !kept.should_ask(issuer, self.now()) => kept,
             kept => self.ask_for_issuers(&connection, cluster.clone(), kept, deadline).await?,
         };
-        Ok(Recognition { cluster, is_issuer: known.has(issuer) })
+        Ok(Recognition { cluster, is_issuer: known.knows_issuer(issuer) })
     }
 
     /// Asks a cluster who issues its tokens, and keeps the answer. What is known already stays if there is none.
@@ -122,9 +122,10 @@ impl<P: Ports> Engine<P> {
         };
         if let Some(kept) = &kept {
             // Those who come meanwhile do not ask too.
-            self.notes().put(note, &KnownIssuers { asked_at: known.asked_at, ..kept.clone() })?;
+            self.notes()
+                .put_note(note, &KnownIssuers { asked_at: known.asked_at, ..kept.clone() })?;
         }
-        let answer = connection.ask(deadline, |api| api.account_issuer()).await;
+        let answer = connection.send_with_retries(deadline, |api| api.account_issuer()).await;
         let told = match (answer, &kept) {
             (Ok(document), _) => Some(document.issuer),
             (Err(error), _) if is_withheld(&error) => None,
@@ -133,8 +134,8 @@ impl<P: Ports> Engine<P> {
                 return Ok(kept.clone());
             }
             (Err(source), None) => {
-                let doing = Doing::new("get", "/.well-known/openid-configuration");
-                return Err(ClusterError::kubernetes(target, doing, source));
+                let doing = ApiAction::new("get", "/.well-known/openid-configuration");
+                return Err(ClusterError::from_kubernetes(target, doing, source));
             }
         };
         let told = told.filter(|issuer| issuer.len() <= MAX_ISSUER_BYTES);
@@ -145,14 +146,14 @@ impl<P: Ports> Engine<P> {
                 known.issuers.push(issuer);
             }
         }
-        self.notes().put(note, &known)?;
+        self.notes().put_note(note, &known)?;
         Ok(known)
     }
 }
 
 impl KnownIssuers {
     /// Returns true if an issuer is one of the cluster's, and none if it may be one that is not known.
-    fn has(&self, issuer: Option<&str>) -> Option<bool> {
+    fn knows_issuer(&self, issuer: Option<&str>) -> Option<bool> {
         let is_known =
             issuer.is_some_and(|issuer| self.issuers.iter().any(|known| known == issuer));
         (is_known || self.is_told).then_some(is_known)
@@ -161,18 +162,18 @@ impl KnownIssuers {
     /// Returns true if an issuer is not known that may have become the cluster's since it was asked.
     fn should_ask(&self, issuer: Option<&str>, now: DateTime<Utc>) -> bool {
         // A clock that was set back does not keep us from asking.
-        self.has(issuer) != Some(true) && (now - self.asked_at).abs() >= ASK_AGAIN
+        self.knows_issuer(issuer) != Some(true) && (now - self.asked_at).abs() >= ASK_AGAIN
     }
 }
 
 /// Lets an attempt go on, or refuses it.
-fn decide(
+fn decide_attempt(
     attempt: Attempt<'_>,
     recognised: Option<Result<Recognition, ClusterError>>,
     may_ask_unknown: bool,
 ) -> Attempt<'_> {
     let Attempt::Review(mut review) = attempt else { return attempt };
-    let refusal = |reason| Attempt::Decided(Ok(Err(review.candidate.refusal(reason))));
+    let refusal = |reason| Attempt::Decided(Ok(Err(review.candidate.to_refusal(reason))));
     match recognised {
         // Each that is to be reviewed has a target, and so is recognised or not.
         None => refusal(RefusalReason::UnknownIssuer),
@@ -231,7 +232,7 @@ mod tests {
             let issuers = ["a", "b"].map(str::to_owned).into();
             let of = at(0);
             let known = KnownIssuers { of, cluster: None, issuers, is_told, asked_at: at(10) };
-            assert_eq!(known.has(issuer), has, "{is_told} {issuer:?}");
+            assert_eq!(known.knows_issuer(issuer), has, "{is_told} {issuer:?}");
             for (now, is_time) in [(5, true), (6, false), (14, false), (15, true)] {
                 let asks = known.should_ask(issuer, at(now));
                 assert_eq!(asks, is_asked && is_time, "{is_told} {issuer:?} at {now}");

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::kubernetes::{self, AccountRule, account_rules, claimed_account};
 use super::oidc::{self, OidcRule, check_unverified, oidc_rules};
 use super::{
-    Admission, Attempts, LOGIN_TIME, LoginError, LoginToken, RefusalReason, Tried, refuse, refused,
+    AdmittedLogin, LOGIN_TIME, LoginAttempts, LoginError, LoginToken, RefusalReason, Tried,
+    new_refusal, refused_login,
 };
-use crate::explain::{RuleOutcome, Shown, bounded};
+use crate::explain::{RuleOutcome, ShownLogin, bound_value};
 use crate::{Engine, Ports};
 
 /// The outcome of a login.
@@ -40,14 +41,14 @@ impl<P: Ports> Engine<P> {
     pub(crate) async fn explain_login(
         &self,
         entry: Option<&(u64, Identity)>,
-        shown: &Shown,
+        shown: &ShownLogin,
     ) -> LoginExplanation {
         let mut told = LoginExplanation { methods: vec![], admitted: None, refusal: None };
         let token = match shown {
-            Shown::Jwt(jwt) => match UnverifiedJwt::read(jwt.trim()) {
+            ShownLogin::Jwt(jwt) => match UnverifiedJwt::parse(jwt.trim()) {
                 Ok(token) => Some((token, jwt.trim())),
                 Err(error) => {
-                    told.refusal = Some(refused(error));
+                    told.refusal = Some(refused_login(error));
                     return told;
                 }
             },
@@ -55,15 +56,15 @@ impl<P: Ports> Engine<P> {
         };
         let claims = match (&token, shown) {
             (Some((token, _)), _) => token.claims(),
-            (None, Shown::Claims(claims)) => UnverifiedClaims::new(claims),
+            (None, ShownLogin::Claims(claims)) => UnverifiedClaims::new(claims),
             (None, _) => return told,
         };
         let Some((number, identity)) = entry else {
-            told.refusal = Some(refused(RefusalReason::NoIdentity));
+            told.refusal = Some(refused_login(RefusalReason::NoIdentity));
             return told;
         };
         // A login is asked for by its kind, and knows of no other.
-        let mut kinds: BTreeMap<AuthMethodKind, Attempts> = BTreeMap::new();
+        let mut kinds: BTreeMap<AuthMethodKind, LoginAttempts> = BTreeMap::new();
         let methods = &identity.spec().auth;
         let all_tried: Vec<Tried> = match &token {
             Some((unverified, jwt)) => {
@@ -71,15 +72,17 @@ impl<P: Ports> Engine<P> {
                 let ways: Vec<_> = methods.iter().map(|method| (identity, method)).collect();
                 self.try_each(&ways, &LoginToken { jwt, unverified, deadline }).await
             }
-            None => methods.iter().map(|method| self.assume(identity, method, claims)).collect(),
+            None => {
+                methods.iter().map(|method| self.assume_claims(identity, method, claims)).collect()
+            }
         };
         for (method, tried) in methods.iter().zip(all_tried) {
             told.methods.push(self.explain_method(method, claims, token.is_some(), &tried));
-            kinds.entry(method.kind()).or_default().add(*number, identity, tried);
+            kinds.entry(method.kind()).or_default().add_outcome(*number, identity, tried);
         }
         kinds.remove(&AuthMethodKind::Token);
         for (kind, attempts) in kinds {
-            match attempts.decide() {
+            match attempts.decide_login() {
                 Ok(admitted) if told.admitted.is_none() => {
                     let claims = admitted.ways.into_iter().next().map(|way| way.claims);
                     told.admitted = Some((kind, claims.unwrap_or_default()));
@@ -91,13 +94,13 @@ impl<P: Ports> Engine<P> {
         if told.admitted.is_some() {
             told.refusal = None;
         } else {
-            told.refusal.get_or_insert_with(|| refused(RefusalReason::NoIdentity));
+            told.refusal.get_or_insert_with(|| refused_login(RefusalReason::NoIdentity));
         }
         told
     }
 
     /// What comes of claims that are taken as given: all rules decide but those of whoever has issued the token.
-    fn assume(
+    fn assume_claims(
         &self,
         identity: &Identity,
         method: &AuthMethod<Reviewer>,
@@ -119,8 +122,8 @@ impl<P: Ports> Engine<P> {
                 Ok(oidc::deciding_claims(auth, claims.as_map()))
             }),
         };
-        let admission = |claims| Admission { claims, single_use: None };
-        Ok(Some(decided.map(admission).map_err(|reason| refuse(identity, reason))))
+        let admission = |claims| AdmittedLogin { claims, single_use: None };
+        Ok(Some(decided.map(admission).map_err(|reason| new_refusal(identity, reason))))
     }
 
     fn explain_method(
@@ -142,7 +145,7 @@ impl<P: Ports> Engine<P> {
                 .map(|(rule, outcome)| oidc_rule(auth, rule, claims, outcome))
                 .collect(),
         };
-        rules.extend(verified(method, is_token, &rules, tried));
+        rules.extend(verification_rule(method, is_token, &rules, tried));
         let admits = match tried {
             Ok(Some(outcome)) => Some(outcome.is_ok()),
             Ok(None) => None,
@@ -153,7 +156,7 @@ impl<P: Ports> Engine<P> {
 }
 
 /// The last rule: that whoever has issued the token stands by it.
-fn verified(
+fn verification_rule(
     method: &AuthMethod<Reviewer>,
     is_token: bool,
     claims: &[RuleOutcome],
@@ -184,16 +187,18 @@ fn verified(
             (None, Some("the token is refused for what it claims, and shown to nobody".to_owned()))
         }
         Ok(None) => return None,
-        Err(error) => (None, Some(format!("it cannot be verified now: {}", unverified(error)))),
+        Err(error) => {
+            (None, Some(format!("it cannot be verified now: {}", unverified_message(error))))
+        }
     };
     let rule = "verified".to_owned();
     Some(RuleOutcome { rule, compared: Value::Null, would_pass: json!(would_pass), passed, reason })
 }
 
 /// Why a token cannot be verified, for an administrator.
-fn unverified(error: &LoginError) -> String {
+fn unverified_message(error: &LoginError) -> String {
     match error {
-        LoginError::Review { source, .. } => source.told(),
+        LoginError::Review { source, .. } => source.public_message(),
         LoginError::IssuerKeys { source, .. } => source.to_string(),
         other => other.to_string(),
     }
@@ -237,7 +242,7 @@ fn oidc_rule(
                 ExpectedClaim::IssuedAt => ("iat", json!(PAST)),
                 ExpectedClaim::Age => ("max_token_age", json!(auth.max_token_age())),
             };
-            outcome_of(name, claims.get(expected.claim()), would_pass, outcome)
+            outcome_of(name, claims.get(expected.claim_name()), would_pass, outcome)
         }
     }
 }
@@ -250,7 +255,7 @@ fn outcome_of(
 ) -> RuleOutcome {
     RuleOutcome {
         rule: rule.to_owned(),
-        compared: compared.map_or(Value::Null, bounded),
+        compared: compared.map_or(Value::Null, bound_value),
         would_pass,
         passed: Some(outcome.is_ok()),
         reason: outcome.err().map(|reason| reason.to_string()),

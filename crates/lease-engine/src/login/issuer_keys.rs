@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use jwt_auth::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
 use kube_rest::{HttpClient, Limits, TransportError};
-use lease_core::{IssuerUrl, KeySource, OidcAuth, digest};
+use lease_core::{IssuerUrl, KeySource, OidcAuth, digest_texts};
 use lease_store::Note;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,7 +73,7 @@ struct GoodKeys {
 
 /// The next step about keys.
 #[derive(Debug, PartialEq, Eq)]
-enum Plan {
+enum KeyPlan {
     /// The kept ones are used.
     Use,
     /// They are fetched, and the kept ones are used if that fails.
@@ -95,7 +95,7 @@ impl<P: Ports> Engine<P> {
         renewed: bool,
         deadline: DateTime<Utc>,
     ) -> Result<KeySet, IssuerKeysError> {
-        if let KeySource::Inline(keys) = auth.keys() {
+        if let KeySource::Inline(keys) = auth.key_source() {
             return Ok(keys.clone());
         }
         let id = source_id(auth);
@@ -105,13 +105,13 @@ impl<P: Ports> Engine<P> {
             let good = kept.as_ref().and_then(|kept| kept.good.clone());
             let good = good.filter(|good| good.is_usable(now));
             let known = || good.clone().map(|good| good.keys).ok_or(IssuerKeysError::AskedJustNow);
-            match plan(kept.as_ref(), good.as_ref(), renewed, now) {
-                Plan::Use | Plan::Fail => return known(),
-                Plan::Fetch | Plan::Wait if now >= deadline => return known(),
-                Plan::Fetch if self.rates().is_first_to_ask(&id, PAUSE, now)? => {
+            match plan_fetch(kept.as_ref(), good.as_ref(), renewed, now) {
+                KeyPlan::Use | KeyPlan::Fail => return known(),
+                KeyPlan::Fetch | KeyPlan::Wait if now >= deadline => return known(),
+                KeyPlan::Fetch if self.refusal_rates().is_first_to_ask(&id, PAUSE, now)? => {
                     return self.refresh_keys(auth, &id, good, deadline).await;
                 }
-                Plan::Fetch | Plan::Wait => self.ports.sleep(LOOK_AGAIN).await,
+                KeyPlan::Fetch | KeyPlan::Wait => self.ports.sleep(LOOK_AGAIN).await,
             }
         }
     }
@@ -128,7 +128,7 @@ impl<P: Ports> Engine<P> {
         let now = self.now();
         // On record before it is asked, so that those who come meanwhile wait.
         let mut kept = KeptKeys { good, asked_at: now, is_under_way: true };
-        self.notes().put(note, &kept)?;
+        self.notes().put_note(note, &kept)?;
         let fetched = self.fetch_keys(auth, deadline).await;
         kept.is_under_way = false;
         let failure = match fetched {
@@ -138,7 +138,7 @@ impl<P: Ports> Engine<P> {
             }
             Err(error) => Some(error),
         };
-        self.notes().put(note, &kept)?;
+        self.notes().put_note(note, &kept)?;
         match (kept.good, failure) {
             (Some(good), None) => Ok(good.keys),
             (Some(good), Some(error)) => {
@@ -155,13 +155,13 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> Result<GoodKeys, IssuerKeysError> {
         let now = self.now();
-        let url = match auth.keys() {
+        let url = match auth.key_source() {
             KeySource::Url(url) => url.clone(),
             _ => self.discover_keys_url(auth.issuer(), deadline).await?,
         };
-        let answer = self.fetch(url.as_str(), "the key set", deadline).await?;
+        let answer = self.fetch_url(url.as_str(), "the key set", deadline).await?;
         let keys = KeySet::parse(answer.body())?;
-        let fresh_until = now + freshness(answer.headers());
+        let fresh_until = now + freshness_lifetime(answer.headers());
         Ok(GoodKeys { keys, fetched_at: now, fresh_until })
     }
 
@@ -176,7 +176,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<IssuerUrl, IssuerKeysError> {
         let base = issuer.as_str().trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
-        let answer = self.fetch(&url, "the discovery document", deadline).await?;
+        let answer = self.fetch_url(&url, "the discovery document", deadline).await?;
         let document: Value =
             serde_json::from_slice(answer.body()).map_err(|_| IssuerKeysError::NoDocument)?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
@@ -191,7 +191,7 @@ impl<P: Ports> Engine<P> {
         Ok(keys)
     }
 
-    async fn fetch(
+    async fn fetch_url(
         &self,
         url: &str,
         what: &'static str,
@@ -214,11 +214,11 @@ impl<P: Ports> Engine<P> {
 /// The name under which the keys of an issuer are kept. Keys from an address that an administrator has given are
 /// others than those that the issuer itself names.
 fn source_id(auth: &OidcAuth) -> String {
-    let url = match auth.keys() {
+    let url = match auth.key_source() {
         KeySource::Url(url) => url.as_str(),
         KeySource::Discovery | KeySource::Inline(_) => "",
     };
-    digest(&[auth.issuer().as_str(), url])
+    digest_texts(&[auth.issuer().as_str(), url])
 }
 
 impl GoodKeys {
@@ -229,12 +229,12 @@ impl GoodKeys {
 }
 
 /// Decides what is done about keys; `good` are the last good ones of `kept`, if they are still usable.
-fn plan(
+fn plan_fetch(
     kept: Option<&KeptKeys>,
     good: Option<&GoodKeys>,
     renewed: bool,
     now: DateTime<Utc>,
-) -> Plan {
+) -> KeyPlan {
     // A clock that was set back does not keep us from asking.
     let age = kept.map(|kept| (now - kept.asked_at).abs());
     let is_too_soon = age.is_some_and(|age| age < PAUSE);
@@ -242,16 +242,16 @@ fn plan(
     let is_under_way =
         kept.is_some_and(|kept| kept.is_under_way) && age.is_some_and(|age| age < FETCH_TIME);
     match good {
-        Some(_) if renewed && is_under_way => Plan::Wait,
-        Some(good) if is_too_soon || (!renewed && now < good.fresh_until) => Plan::Use,
-        None if is_under_way => Plan::Wait,
-        None if is_too_soon => Plan::Fail,
-        _ => Plan::Fetch,
+        Some(_) if renewed && is_under_way => KeyPlan::Wait,
+        Some(good) if is_too_soon || (!renewed && now < good.fresh_until) => KeyPlan::Use,
+        None if is_under_way => KeyPlan::Wait,
+        None if is_too_soon => KeyPlan::Fail,
+        _ => KeyPlan::Fetch,
     }
 }
 
 /// The time for which an answer may be kept (RFC 9111 §4.2.1), within bounds of our own.
-fn freshness(headers: &HeaderMap) -> TimeDelta {
+fn freshness_lifetime(headers: &HeaderMap) -> TimeDelta {
     let directives = || {
         let values = headers.get_all(header::CACHE_CONTROL).iter();
         values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','))
@@ -302,7 +302,7 @@ mod tests {
     use jwt_auth::testing::TestKey;
     use serde_json::json;
 
-    fn at(seconds: i64) -> DateTime<Utc> {
+    fn from_unix_seconds(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("a time")
     }
 
@@ -311,39 +311,39 @@ mod tests {
         let keys = json!({"keys": [TestKey::P256.jwk("k")]});
         let good = GoodKeys {
             keys: KeySet::from_value(&keys).expect("keys"),
-            fetched_at: at(0),
-            fresh_until: at(3600),
+            fetched_at: from_unix_seconds(0),
+            fresh_until: from_unix_seconds(3600),
         };
         let asked = |seconds, is_under_way| {
-            Some(KeptKeys { good: None, asked_at: at(seconds), is_under_way })
+            Some(KeptKeys { good: None, asked_at: from_unix_seconds(seconds), is_under_way })
         };
         for (kept, is_known, renewed, now, planned) in [
-            (None, false, false, 0, Plan::Fetch),
-            (asked(0, false), false, false, 29, Plan::Fail),
-            (asked(0, false), false, false, 30, Plan::Fetch),
-            (asked(0, false), true, false, 10, Plan::Use),
-            (asked(0, false), true, false, 3599, Plan::Use),
-            (asked(0, false), true, false, 3600, Plan::Fetch),
-            (asked(0, false), true, true, 29, Plan::Use),
-            (asked(0, false), true, true, 30, Plan::Fetch),
-            (asked(3600, false), true, false, 3610, Plan::Use),
-            (asked(0, true), false, false, 14, Plan::Wait),
-            (asked(0, true), true, true, 14, Plan::Wait),
+            (None, false, false, 0, KeyPlan::Fetch),
+            (asked(0, false), false, false, 29, KeyPlan::Fail),
+            (asked(0, false), false, false, 30, KeyPlan::Fetch),
+            (asked(0, false), true, false, 10, KeyPlan::Use),
+            (asked(0, false), true, false, 3599, KeyPlan::Use),
+            (asked(0, false), true, false, 3600, KeyPlan::Fetch),
+            (asked(0, false), true, true, 29, KeyPlan::Use),
+            (asked(0, false), true, true, 30, KeyPlan::Fetch),
+            (asked(3600, false), true, false, 3610, KeyPlan::Use),
+            (asked(0, true), false, false, 14, KeyPlan::Wait),
+            (asked(0, true), true, true, 14, KeyPlan::Wait),
             // Stale ones will do while newer ones are on their way.
-            (asked(3600, true), true, false, 3610, Plan::Use),
+            (asked(3600, true), true, false, 3610, KeyPlan::Use),
             // Whoever was asking is gone.
-            (asked(0, true), false, false, 15, Plan::Fail),
-            (asked(0, true), true, true, 15, Plan::Use),
-            (asked(0, true), false, false, 30, Plan::Fetch),
+            (asked(0, true), false, false, 15, KeyPlan::Fail),
+            (asked(0, true), true, true, 15, KeyPlan::Use),
+            (asked(0, true), false, false, 30, KeyPlan::Fetch),
             // The clock was set back by an hour.
-            (asked(3600, false), false, false, 0, Plan::Fetch),
+            (asked(3600, false), false, false, 0, KeyPlan::Fetch),
         ] {
             let good = is_known.then_some(&good);
-            let decided = plan(kept.as_ref(), good, renewed, at(now));
+            let decided = plan_fetch(kept.as_ref(), good, renewed, from_unix_seconds(now));
             assert_eq!(decided, planned, "{kept:?} {is_known} {renewed} {now}");
         }
         for (now, usable) in [(0, true), (86_399, true), (86_400, false)] {
-            assert_eq!(good.is_usable(at(now)), usable, "{now}");
+            assert_eq!(good.is_usable(from_unix_seconds(now)), usable, "{now}");
         }
     }
 
@@ -370,7 +370,7 @@ mod tests {
             if let Some(age) = age {
                 headers.insert(header::AGE, age.parse().expect("a value"));
             }
-            let kept = freshness(&headers).num_minutes();
+            let kept = freshness_lifetime(&headers).num_minutes();
             assert_eq!(kept, minutes, "{cache_control:?} {age:?}");
         }
     }

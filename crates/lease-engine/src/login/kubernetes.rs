@@ -8,13 +8,13 @@ use jwt_auth::{JwtError, UnverifiedClaims};
 use kube_rest::TokenReview;
 use lease_core::{
     Audience, ClusterCredential, ClusterIdentity, KubernetesAuth, Namespace, Reviewer,
-    ReviewerCredential, ReviewerPlace, ServiceAccountName, Target,
+    ReviewerCredential, ReviewerSealContext, ServiceAccountName, Target,
 };
 
 use super::attempts::LoginToken;
-use super::{Admission, Candidate, LoginError, Outcome, RefusalReason};
+use super::{AdmittedLogin, LoginCandidate, LoginError, LoginOutcome, RefusalReason};
 use crate::connection::Connection;
-use crate::{ClusterError, Doing, Engine, Ports, StoreError};
+use crate::{ApiAction, ClusterError, Engine, Ports, StoreError};
 
 /// A `ServiceAccount` as `sub` names it.
 pub(super) struct ServiceAccount {
@@ -24,7 +24,7 @@ pub(super) struct ServiceAccount {
 
 /// A token whose claims a login by `ServiceAccount` lets in, for an API server to say if they are true.
 pub(super) struct Review<'a> {
-    pub(super) candidate: Candidate<'a, KubernetesAuth<Reviewer>>,
+    pub(super) candidate: LoginCandidate<'a, KubernetesAuth<Reviewer>>,
     account: ServiceAccount,
     /// The target whose API server is asked.
     pub(super) target: Target,
@@ -36,7 +36,7 @@ impl<P: Ports> Engine<P> {
     /// Looks at what a token claims, and at the target of the identity.
     pub(super) fn begin_review<'a>(
         &self,
-        candidate: Candidate<'a, KubernetesAuth<Reviewer>>,
+        candidate: LoginCandidate<'a, KubernetesAuth<Reviewer>>,
         token: &LoginToken<'_>,
     ) -> Result<Result<Review<'a>, RefusalReason>, StoreError> {
         let claims = token.unverified.claims();
@@ -55,7 +55,7 @@ impl<P: Ports> Engine<P> {
         &self,
         review: &Review<'_>,
         token: &LoginToken<'_>,
-    ) -> Result<Outcome, LoginError> {
+    ) -> Result<LoginOutcome, LoginError> {
         let Review { candidate, account, target, cluster } = review;
         let (auth, deadline) = (candidate.auth, token.deadline);
         let failed = |source: ClusterError| match source {
@@ -66,7 +66,7 @@ impl<P: Ports> Engine<P> {
                 source,
             },
         };
-        let own = self.connect(target).map_err(failed)?.without_grace();
+        let own = self.connect_target(target).map_err(failed)?.without_grace();
         let reviewer = self.reviewer_connection(candidate, target, token.jwt).map_err(failed)?;
         let reviewer = reviewer.map(Connection::without_grace);
         let audiences = [auth.allowed_audience.as_str().to_owned()];
@@ -74,7 +74,7 @@ impl<P: Ports> Engine<P> {
             reviewer
                 .as_ref()
                 .unwrap_or(&own)
-                .ask(deadline, |api| api.review_token(token.jwt, &audiences)),
+                .send_with_retries(deadline, |api| api.review_token(token.jwt, &audiences)),
             self.confirm_if_known(&own, cluster.as_ref(), deadline),
         )
         .await;
@@ -83,18 +83,19 @@ impl<P: Ports> Engine<P> {
             Ok(answer) => answer,
             // The token that is shown is the reviewer's own credential: that it is refused is an answer.
             Err(error) if is_client(auth) && error.status().is_some_and(|s| s.code == 401) => {
-                return Ok(Err(candidate.refusal(RefusalReason::NotAuthenticated)));
+                return Ok(Err(candidate.to_refusal(RefusalReason::NotAuthenticated)));
             }
             Err(source) => {
-                let doing = Doing::new("create", "tokenreviews");
-                return Err(failed(ClusterError::kubernetes(target, doing, source)));
+                let doing = ApiAction::new("create", "tokenreviews");
+                return Err(failed(ClusterError::from_kubernetes(target, doing, source)));
             }
         };
         Ok(match check_review(&answer, account, &auth.allowed_audience) {
-            Ok(()) => {
-                Ok(Admission { claims: deciding_claims(account, &answer.uid), single_use: None })
-            }
-            Err(reason) => Err(candidate.refusal(reason)),
+            Ok(()) => Ok(AdmittedLogin {
+                claims: deciding_claims(account, &answer.uid),
+                single_use: None,
+            }),
+            Err(reason) => Err(candidate.to_refusal(reason)),
         })
     }
 
@@ -122,16 +123,16 @@ impl<P: Ports> Engine<P> {
     /// Connects to the target with the credential that the review is asked with; none for the target's own.
     fn reviewer_connection<'e>(
         &'e self,
-        candidate: &Candidate<'_, KubernetesAuth<Reviewer>>,
+        candidate: &LoginCandidate<'_, KubernetesAuth<Reviewer>>,
         target: &'e Target,
         jwt: &str,
     ) -> Result<Option<Connection<'e, P>>, ClusterError> {
-        let place = ReviewerPlace {
+        let place = ReviewerSealContext {
             identity: &candidate.identity.name,
             target: &target.name,
             url: &target.url,
         };
-        let opened = candidate.auth.reviewer.open(place, &self.keys);
+        let opened = candidate.auth.reviewer.open_credential(place, &self.keys);
         let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
         match opened.map_err(unopened)? {
             ReviewerCredential::Target => Ok(None),

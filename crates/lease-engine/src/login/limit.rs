@@ -21,11 +21,12 @@ impl<P: Ports> Engine<P> {
         let (began, slots) = (self.now(), self.login_slots());
         let client = self.client_group(began).to_string();
         let too_many = LoginError::TooManyFailures { retry_after: rest_of_minute(began) };
-        let is_over = || slots.failures(&client, began).map(|count| count >= FAILED_LOGINS.into());
+        let is_over =
+            || slots.count_failures(&client, began).map(|count| count >= FAILED_LOGINS.into());
         if is_over()? {
             return Err(too_many);
         }
-        let slot = slots.take(&client, began)?;
+        let slot = slots.take_slot(&client, began)?;
         while !slots.may_go_on(&slot, FAILED_LOGINS)? {
             if is_over()? || self.now() >= deadline + PATIENCE {
                 return Err(too_many);
@@ -49,14 +50,14 @@ impl<P: Ports> Engine<P> {
         outcome: &Result<T, LoginError>,
     ) -> Result<(), StoreError> {
         match outcome {
-            Err(error) if error.is_of_caller() => self.login_slots().keep(slot),
+            Err(error) if error.is_of_caller() => self.login_slots().keep_slot(slot),
             _ => self.login_slots().give_back(slot),
         }
     }
 
     /// The group in which the client is counted.
     pub(crate) fn client_group(&self, now: DateTime<Utc>) -> ClientGroup {
-        let network = ClientNetwork::of(self.requester.origin.address);
+        let network = ClientNetwork::from_address(self.requester.origin.address);
         self.keys.client_group(network, now.timestamp().div_euclid(MINUTE))
     }
 }

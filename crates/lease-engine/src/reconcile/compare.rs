@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lease_core::{FoundLease, FoundObject, Lease, LeaseId, LeasedObject, Phase, Stamp};
-use lease_store::Held;
+use lease_core::{FoundLease, FoundObject, Lease, LeaseId, LeasedObject, OwnershipStamp, Phase};
+use lease_store::StoredLease;
 
-use super::Reconcile;
+use super::ReconcileRun;
 use super::list::Listing;
 use crate::announce::is_listed;
-use crate::{Engine, Ports, Reconciled, StoreError};
+use crate::{Engine, Ports, ReconcileCounts, StoreError};
 
 /// The findings of a comparison.
 #[derive(Debug, Default)]
@@ -23,18 +23,18 @@ pub(super) struct Findings {
 
 impl<P: Ports> Engine<P> {
     /// Compares each object that is proved to be ours with the record of its lease.
-    pub(super) fn compare(
+    pub(super) fn compare_objects(
         &self,
-        run: &Reconcile<'_, P>,
+        run: &ReconcileRun<'_, P>,
         listing: &Listing,
-        reconciled: &mut Reconciled,
+        reconciled: &mut ReconcileCounts,
     ) -> Result<Findings, StoreError> {
         let mut findings = Findings::default();
         let longest = self.longest_issue();
         for object in &listing.objects {
             // Whoever may create objects can copy our label. Without a MAC of ours the object is a stranger's,
             // and is not touched.
-            let Some(stamp) = object.stamp(&run.known.identity, &self.keys, longest) else {
+            let Some(stamp) = object.verify_stamp(&run.known.identity, &self.keys, longest) else {
                 continue;
             };
             // Two targets may lead to one cluster. The other one's reconcile has the records of its leases.
@@ -42,10 +42,10 @@ impl<P: Ports> Engine<P> {
                 continue;
             }
             match self.leases().find(stamp.lease)? {
-                None => add(&mut findings.unknown, object, stamp),
+                None => add_object(&mut findings.unknown, object, stamp),
                 Some(held) if held.ending.is_some() => {
                     if may_be_left(&held.lease, object) {
-                        add(&mut findings.left, object, stamp);
+                        add_object(&mut findings.left, object, stamp);
                     }
                 }
                 Some(held) => {
@@ -58,11 +58,11 @@ impl<P: Ports> Engine<P> {
 
     fn compare_live(
         &self,
-        run: &Reconcile<'_, P>,
-        held: Held,
-        (object, stamp): (&FoundObject, Stamp),
+        run: &ReconcileRun<'_, P>,
+        held: StoredLease,
+        (object, stamp): (&FoundObject, OwnershipStamp),
         findings: &mut Findings,
-        reconciled: &mut Reconciled,
+        reconciled: &mut ReconcileCounts,
     ) -> Result<(), StoreError> {
         match held.lease.objects.iter().find(|known| is_same(known, object)) {
             Some(known) if known.uid.as_ref() == Some(&object.uid) => {
@@ -83,7 +83,7 @@ impl<P: Ports> Engine<P> {
                 self.complete_record(run, held, object)
             }
             None => {
-                add(&mut findings.left, object, stamp);
+                add_object(&mut findings.left, object, stamp);
                 Ok(())
             }
         }
@@ -95,10 +95,10 @@ impl<P: Ports> Engine<P> {
     /// lease would end before the time that its holder was told.
     fn extend_as_announced(
         &self,
-        run: &Reconcile<'_, P>,
-        held: &Held,
-        stamp: &Stamp,
-        reconciled: &mut Reconciled,
+        run: &ReconcileRun<'_, P>,
+        held: &StoredLease,
+        stamp: &OwnershipStamp,
+        reconciled: &mut ReconcileCounts,
     ) -> Result<(), StoreError> {
         let end = stamp.deadline.min(held.lease.latest_end);
         let is_active = held.lease.phase == Phase::Active && held.closing.is_none();
@@ -111,7 +111,7 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         }
         let renewal = self.leases().begin_renewal(held)?;
-        let outcome = self.outcome(true, None, Some("as its object in the cluster says"));
+        let outcome = self.renewal_outcome(true, None, Some("as its object in the cluster says"));
         match self.leases().confirm_renewal(&renewal, end, &outcome) {
             // Its end was decided meanwhile, and stands.
             Ok(_) | Err(lease_store::FenceError::Fenced) => Ok(()),
@@ -121,8 +121,8 @@ impl<P: Ports> Engine<P> {
 
     fn complete_record(
         &self,
-        run: &Reconcile<'_, P>,
-        held: Held,
+        run: &ReconcileRun<'_, P>,
+        held: StoredLease,
         object: &FoundObject,
     ) -> Result<(), StoreError> {
         if run.terms.dry_run {
@@ -150,7 +150,11 @@ fn is_same(known: &LeasedObject, object: &FoundObject) -> bool {
 /// before the token is.
 const SLACK: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 
-fn add(leases: &mut BTreeMap<LeaseId, FoundLease>, object: &FoundObject, stamp: Stamp) {
+fn add_object(
+    leases: &mut BTreeMap<LeaseId, FoundLease>,
+    object: &FoundObject,
+    stamp: OwnershipStamp,
+) {
     let lease = leases.entry(stamp.lease).or_insert_with(|| FoundLease::new(stamp.lease));
-    lease.add(object.clone(), stamp);
+    lease.add_object(object.clone(), stamp);
 }

@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use kube_rest::{MAX_PAGE, Stored};
+use kube_rest::{MAX_PAGE, StoredObject};
 use lease_core::{
     FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Namespace, Namespaces, ObjectKind,
 };
 use serde::{Deserialize, Serialize};
 
-use super::Reconcile;
-use crate::create::marks;
-use crate::objects::{kind, resource};
-use crate::{ClusterError, Doing, Engine, Ports};
+use super::ReconcileRun;
+use crate::create::object_marks;
+use crate::objects::{api_kind, resource_name};
+use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// All objects of a kind, in one namespace or in all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Shelf {
+pub(super) struct ListScope {
     pub(super) kind: ObjectKind,
     /// None where it is of the whole cluster.
     pub(super) namespace: Option<Namespace>,
@@ -23,7 +23,7 @@ pub(super) struct Shelf {
 
 /// A cursor at which another run goes on with listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct ListCursor {
     kind: ObjectKind,
     next: Option<String>,
 }
@@ -34,11 +34,11 @@ pub(super) struct Listing {
     pub(super) objects: Vec<FoundObject>,
     /// The lists that were read from their begin to their end: an object that they do not name was
     /// not there.
-    pub(super) complete: HashSet<Shelf>,
+    pub(super) complete: HashSet<ListScope>,
     /// True if some of it may not be listed by us.
     pub(super) is_refused: bool,
     /// The cursor for the next run, if this one did not come to the end.
-    pub(super) resume: Option<Place>,
+    pub(super) resume: Option<ListCursor>,
 }
 
 impl Listing {
@@ -46,12 +46,12 @@ impl Listing {
     /// is named.
     pub(super) fn is_whole(&self, kind: ObjectKind, namespace: Option<&Namespace>) -> bool {
         let mut shelves = [None, namespace.cloned()].into_iter();
-        shelves.any(|namespace| self.complete.contains(&Shelf { kind, namespace }))
+        shelves.any(|namespace| self.complete.contains(&ListScope { kind, namespace }))
     }
 }
 
 /// The end of one list.
-enum Ended {
+enum ListEnd {
     Whole,
     Refused,
     /// The time was over, at this place.
@@ -60,28 +60,28 @@ enum Ended {
 
 impl<P: Ports> Engine<P> {
     /// Lists what leases of these dynamic secrets are made of, kind by kind and page by page.
-    pub(super) async fn list(
+    pub(super) async fn list_objects(
         &self,
-        run: &Reconcile<'_, P>,
-        from: Option<Place>,
+        run: &ReconcileRun<'_, P>,
+        from: Option<ListCursor>,
     ) -> Result<Listing, ClusterError> {
         let mut listing = Listing::default();
-        let expected = expected(run);
+        let expected = expected_kinds(run);
         let first = from.as_ref().and_then(|at| LISTED.iter().position(|kind| *kind == at.kind));
         let mut next = first.and(from).and_then(|place| place.next);
         for kind in LISTED.into_iter().skip(first.unwrap_or(0)) {
-            let whole = Shelf { kind, namespace: None };
+            let whole = ListScope { kind, namespace: None };
             let is_whole = next.is_none();
-            match self.list_shelf(run, &whole, next.take(), &mut listing).await? {
-                Ended::Whole if is_whole => _ = listing.complete.insert(whole),
-                Ended::Whole => {}
-                Ended::Stopped(next) => {
-                    listing.resume = Some(Place { kind, next });
+            match self.list_scope(run, &whole, next.take(), &mut listing).await? {
+                ListEnd::Whole if is_whole => _ = listing.complete.insert(whole),
+                ListEnd::Whole => {}
+                ListEnd::Stopped(next) => {
+                    listing.resume = Some(ListCursor { kind, next });
                     return Ok(listing);
                 }
                 // Of other kinds there may be something since before; whether we may look is not our need.
-                Ended::Refused if !expected.contains(&kind) => {}
-                Ended::Refused => self.list_namespaces(run, kind, &mut listing).await?,
+                ListEnd::Refused if !expected.contains(&kind) => {}
+                ListEnd::Refused => self.list_namespaces(run, kind, &mut listing).await?,
             }
         }
         Ok(listing)
@@ -90,21 +90,22 @@ impl<P: Ports> Engine<P> {
     /// Lists a kind where that is not allowed for the whole cluster: in each namespace that is known by name.
     async fn list_namespaces(
         &self,
-        run: &Reconcile<'_, P>,
+        run: &ReconcileRun<'_, P>,
         kind: ObjectKind,
         listing: &mut Listing,
     ) -> Result<(), ClusterError> {
         let namespaces = run.secrets.iter().map(|(_, secret)| secret.definition.namespaces());
-        let literal: BTreeSet<_> = namespaces.clone().flat_map(Namespaces::literal).collect();
+        let literal: BTreeSet<_> =
+            namespaces.clone().flat_map(Namespaces::literal_namespaces).collect();
         let is_all = namespaces.clone().all(|all| all.literal_only().is_some());
         listing.is_refused |= !kind.is_namespaced() || !is_all;
         for namespace in literal.into_iter().filter(|_| kind.is_namespaced()) {
-            let part = Shelf { kind, namespace: Some(namespace.clone()) };
-            match self.list_shelf(run, &part, None, listing).await? {
-                Ended::Whole => _ = listing.complete.insert(part),
-                Ended::Refused => listing.is_refused = true,
-                Ended::Stopped(_) => {
-                    listing.resume = Some(Place { kind, next: None });
+            let part = ListScope { kind, namespace: Some(namespace.clone()) };
+            match self.list_scope(run, &part, None, listing).await? {
+                ListEnd::Whole => _ = listing.complete.insert(part),
+                ListEnd::Refused => listing.is_refused = true,
+                ListEnd::Stopped(_) => {
+                    listing.resume = Some(ListCursor { kind, next: None });
                     return Ok(());
                 }
             }
@@ -113,34 +114,38 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Lists a shelf to its end. A list that has become too old begins anew.
-    async fn list_shelf(
+    async fn list_scope(
         &self,
-        run: &Reconcile<'_, P>,
-        of: &Shelf,
+        run: &ReconcileRun<'_, P>,
+        of: &ListScope,
         mut next: Option<String>,
         listing: &mut Listing,
-    ) -> Result<Ended, ClusterError> {
-        let selector = self.selector();
-        let (namespace, kind) = (of.namespace.as_ref(), kind(of.kind));
+    ) -> Result<ListEnd, ClusterError> {
+        let selector = self.installation_selector();
+        let (namespace, kind) = (of.namespace.as_ref(), api_kind(of.kind));
         let (begin, mut limit, mut restarts) = (listing.objects.len(), MAX_PAGE, 0);
         loop {
             if self.ports.now() >= run.list_by || listing.objects.len() >= MAX_OBJECTS {
-                return Ok(Ended::Stopped(next));
+                return Ok(ListEnd::Stopped(next));
             }
             let place = namespace.map(Namespace::as_str);
             let page = run
                 .connection
-                .ask(run.terms.stop, |api| api.list(kind, place, &selector, limit, next.as_deref()))
+                .send_with_retries(run.terms.stop, |api| {
+                    api.list_objects(kind, place, &selector, limit, next.as_deref())
+                })
                 .await;
             match page {
                 Ok(page) => {
-                    listing.objects.extend(page.items.iter().filter_map(|item| found(of, item)));
+                    listing
+                        .objects
+                        .extend(page.items.iter().filter_map(|item| to_found_object(of, item)));
                     match page.next {
-                        None => return Ok(Ended::Whole),
+                        None => return Ok(ListEnd::Whole),
                         Some(more) => next = Some(more),
                     }
                 }
-                Err(error) if error.is_forbidden() => return Ok(Ended::Refused),
+                Err(error) if error.is_forbidden() => return Ok(ListEnd::Refused),
                 Err(error) if is_expired(&error) && restarts < RESTARTS => {
                     restarts += 1;
                     next = None;
@@ -148,26 +153,31 @@ impl<P: Ports> Engine<P> {
                 }
                 Err(error) if is_too_large(&error) && limit > 1 => limit /= 4,
                 Err(source) => {
-                    let doing = Doing::new("list", resource(of.kind)).at(namespace);
-                    return Err(ClusterError::kubernetes(run.connection.target, doing, source));
+                    let doing =
+                        ApiAction::new("list", resource_name(of.kind)).in_namespace(namespace);
+                    return Err(ClusterError::from_kubernetes(
+                        run.connection.target,
+                        doing,
+                        source,
+                    ));
                 }
             }
         }
     }
 
     /// Returns the label selector of all that this installation has created, under any of its keys.
-    fn selector(&self) -> String {
-        let installations = self.keys.installations().join(",");
+    fn installation_selector(&self) -> String {
+        let installations = self.keys.installation_names().join(",");
         format!("{MANAGED_BY}={MANAGER},{INSTALLATION} in ({installations})")
     }
 }
 
 /// The kinds that leases of a target's dynamic secrets are made of.
-fn expected<P>(run: &Reconcile<'_, P>) -> HashSet<ObjectKind> {
-    run.secrets.iter().flat_map(|(_, secret)| secret.definition.kinds()).collect()
+fn expected_kinds<P>(run: &ReconcileRun<'_, P>) -> HashSet<ObjectKind> {
+    run.secrets.iter().flat_map(|(_, secret)| secret.definition.object_kinds()).collect()
 }
 
-fn found(shelf: &Shelf, stored: &Stored) -> Option<FoundObject> {
+fn to_found_object(shelf: &ListScope, stored: &StoredObject) -> Option<FoundObject> {
     let namespace = stored.namespace.as_ref().map(|text| text.parse()).transpose().ok()?;
     Some(FoundObject {
         kind: shelf.kind,
@@ -175,7 +185,7 @@ fn found(shelf: &Shelf, stored: &Stored) -> Option<FoundObject> {
         name: stored.name.clone(),
         uid: stored.uid.clone(),
         created_at: stored.creation_timestamp,
-        marks: marks(stored),
+        marks: object_marks(stored),
     })
 }
 

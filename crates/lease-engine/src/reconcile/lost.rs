@@ -1,13 +1,15 @@
 //! Lost leases, whose records are there and whose objects are not.
 
-use lease_core::{EndReason, LeasedObject, Mode, ObjectKind, Phase};
-use lease_store::Held;
+use lease_core::{EndReason, LeaseMode, LeasedObject, ObjectKind, Phase};
+use lease_store::StoredLease;
 
-use super::Reconcile;
+use super::ReconcileRun;
 use super::compare::Findings;
 use super::list::Listing;
 use crate::announce::is_listed;
-use crate::{ClusterError, Doing, Engine, LeaseFilter, Ports, Reconciled, Revocation, RevokeError};
+use crate::{
+    ApiAction, ClusterError, Engine, LeaseFilter, Ports, ReconcileCounts, Revocation, RevokeError,
+};
 
 impl<P: Ports> Engine<P> {
     /// Closes the leases whose credential somebody else has deleted. Returns true if it came to the end.
@@ -16,10 +18,10 @@ impl<P: Ports> Engine<P> {
     /// of the cluster.
     pub(super) async fn close_lost(
         &self,
-        run: &Reconcile<'_, P>,
+        run: &ReconcileRun<'_, P>,
         listing: &Listing,
         findings: &Findings,
-        reconciled: &mut Reconciled,
+        reconciled: &mut ReconcileCounts,
     ) -> Result<bool, ClusterError> {
         let filter = LeaseFilter::of_target(&run.connection.target.name);
         let mut from = None;
@@ -29,7 +31,7 @@ impl<P: Ports> Engine<P> {
             }
             let page = self.live_leases(&filter, from, PAGE)?;
             for held in page.items {
-                let Some(bearer) = missing(run, listing, findings, &held) else { continue };
+                let Some(bearer) = missing_object(run, listing, findings, &held) else { continue };
                 if self.is_gone(run, &held, bearer).await? {
                     reconciled.lost += 1;
                     self.close_as_lost(run, held).await?;
@@ -42,7 +44,11 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    async fn close_as_lost(&self, run: &Reconcile<'_, P>, held: Held) -> Result<(), ClusterError> {
+    async fn close_as_lost(
+        &self,
+        run: &ReconcileRun<'_, P>,
+        held: StoredLease,
+    ) -> Result<(), ClusterError> {
         if run.terms.dry_run {
             return Ok(());
         }
@@ -64,8 +70,8 @@ impl<P: Ports> Engine<P> {
     /// Returns true if the object that gives a lease its life is not there any more.
     async fn is_gone(
         &self,
-        run: &Reconcile<'_, P>,
-        held: &Held,
+        run: &ReconcileRun<'_, P>,
+        held: &StoredLease,
         bearer: &LeasedObject,
     ) -> Result<bool, ClusterError> {
         if !self.is_absent(run, bearer).await? {
@@ -74,7 +80,7 @@ impl<P: Ports> Engine<P> {
         // The coordination Lease only shows the token to operators. The token is bound to the Secret, and
         // lives as long as that: to close the lease for a missing Lease would leave a good token behind.
         let secret = held.lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
-        match secret.filter(|_| held.lease.mode == Mode::Existing) {
+        match secret.filter(|_| held.lease.mode == LeaseMode::Existing) {
             Some(secret) => self.is_absent(run, secret).await,
             None => Ok(true),
         }
@@ -82,14 +88,15 @@ impl<P: Ports> Engine<P> {
 
     async fn is_absent(
         &self,
-        run: &Reconcile<'_, P>,
+        run: &ReconcileRun<'_, P>,
         object: &LeasedObject,
     ) -> Result<bool, ClusterError> {
         let planned = object.to_planned();
         let connection = run.connection;
         let deadline = run.terms.stop;
         let (read, identity) = futures::future::join(
-            connection.ask(deadline, |api| crate::create::read(api, &planned)),
+            connection
+                .send_with_retries(deadline, |api| crate::create::read_created(api, &planned)),
             self.read_identity(connection, &run.known.identity.namespace, deadline),
         )
         .await;
@@ -102,20 +109,20 @@ impl<P: Ports> Engine<P> {
             Err(error) if error.is_not_found() => Ok(true),
             Err(source) => {
                 let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
-                let doing = Doing::new(verb, crate::objects::resource(object.kind));
-                let doing = doing.at(object.namespace.as_ref());
-                Err(ClusterError::kubernetes(connection.target, doing, source))
+                let doing = ApiAction::new(verb, crate::objects::resource_name(object.kind));
+                let doing = doing.in_namespace(object.namespace.as_ref());
+                Err(ClusterError::from_kubernetes(connection.target, doing, source))
             }
         }
     }
 }
 
 /// The object of a lease that should have been on the list, and is not.
-fn missing<'h, P: Ports>(
-    run: &Reconcile<'_, P>,
+fn missing_object<'h, P: Ports>(
+    run: &ReconcileRun<'_, P>,
     listing: &Listing,
     findings: &Findings,
-    held: &'h Held,
+    held: &'h StoredLease,
 ) -> Option<&'h LeasedObject> {
     let lease = &held.lease;
     let expected = lease.phase == Phase::Active

@@ -1,16 +1,16 @@
 //! Orphans, which are objects without a record: their lease is taken back into the store, or they are removed.
 
 use lease_core::{FoundLease, Lease};
-use lease_store::ClaimKey;
+use lease_store::ReservationKey;
 
 use super::compare::Findings;
 use super::list::Listing;
-use super::{Outcome, Progress, Reconcile};
-use crate::end::{END_TIME, Ending};
-use crate::{Engine, Obstacle, Ports, StoreError};
+use super::{ReconcileOutcome, ReconcileProgress, ReconcileRun};
+use crate::teardown::{END_TIME, Teardown};
+use crate::{Engine, Ports, RevocationBlocker, StoreError};
 
 /// The decision about a lease that was found without a record.
-enum Fate {
+enum ObjectFate {
     /// Take it into the store: it still lives.
     Adopt(u64, Box<Lease>),
     /// Delete its objects: it is over, or of no use without those that are missing.
@@ -21,12 +21,12 @@ enum Fate {
 
 impl<P: Ports> Engine<P> {
     /// Adopts live leases, and removes the objects of those that are over. Returns true if it came to its end.
-    pub(super) async fn settle(
+    pub(super) async fn settle_findings(
         &self,
-        run: &Reconcile<'_, P>,
+        run: &ReconcileRun<'_, P>,
         (listing, findings): (&Listing, &mut Findings),
-        progress: &mut Progress,
-        outcome: &mut Outcome,
+        progress: &mut ReconcileProgress,
+        outcome: &mut ReconcileOutcome,
     ) -> Result<bool, StoreError> {
         let mut remove: Vec<_> = std::mem::take(&mut findings.left).into_values().collect();
         progress.waiting.clear();
@@ -34,22 +34,22 @@ impl<P: Ports> Engine<P> {
             if self.ports.now() >= run.terms.stop {
                 return Ok(false);
             }
-            match self.fate(run, listing, &found)? {
-                Fate::Remove => remove.push(found),
-                Fate::Wait => {
+            match self.decide_fate(run, listing, &found)? {
+                ObjectFate::Remove => remove.push(found),
+                ObjectFate::Wait => {
                     outcome.reconciled.orphans += 1;
                     outcome.reconciled.parked += 1;
-                    let waiting = found.stamp().map(|stamp| stamp.dynamic_secret.clone());
+                    let waiting = found.anchor_stamp().map(|stamp| stamp.dynamic_secret.clone());
                     progress.waiting.extend(waiting);
                 }
-                Fate::Adopt(log, lease) => {
+                ObjectFate::Adopt(ledger, lease) => {
                     outcome.reconciled.orphans += 1;
                     outcome.reconciled.adopted += 1;
-                    let request = found.stamp().and_then(|stamp| stamp.request.clone());
-                    let request = request.and_then(|text| ClaimKey::try_from(text).ok());
+                    let request = found.anchor_stamp().and_then(|stamp| stamp.request.clone());
+                    let request = request.and_then(|text| ReservationKey::try_from(text).ok());
                     if !run.terms.dry_run {
                         let now = self.ports.now();
-                        self.leases().adopt(log, &lease, request.as_ref(), now)?;
+                        self.leases().adopt_lease(ledger, &lease, request.as_ref(), now)?;
                     }
                 }
             }
@@ -59,37 +59,41 @@ impl<P: Ports> Engine<P> {
         self.remove(run, remove, progress, outcome).await
     }
 
-    fn fate(
+    fn decide_fate(
         &self,
-        run: &Reconcile<'_, P>,
+        run: &ReconcileRun<'_, P>,
         listing: &Listing,
         found: &FoundLease,
-    ) -> Result<Fate, StoreError> {
+    ) -> Result<ObjectFate, StoreError> {
         let now = self.now_on(&run.connection.target.name)?;
         if self.leases().has_ended(found.id())? {
-            return Ok(Fate::Remove);
+            return Ok(ObjectFate::Remove);
         }
-        let Some(stamp) = found.stamp() else {
+        let Some(stamp) = found.anchor_stamp() else {
             // Objects without the one that stores the expiry grant nothing, once their issue is over. Only
             // complete lists prove that it is missing; otherwise they may belong to a live lease.
             let settled = found.created_at().map(|at| at + self.longest_issue());
             let is_settled = settled.is_none_or(|settled| settled < now);
-            let bearer = found.bearer_place();
+            let bearer = found.anchor_location();
             let is_alone = bearer.is_some_and(|(kind, place)| listing.is_whole(kind, place));
             let is_of_no_use = is_settled && is_alone;
             let is_over = found.is_over_for_good(now) && !self.config.hold_expired;
-            return Ok(if is_of_no_use || is_over { Fate::Remove } else { Fate::Wait });
+            return Ok(if is_of_no_use || is_over { ObjectFate::Remove } else { ObjectFate::Wait });
         };
         if stamp.deadline <= now {
             // The lease has expired, and the operator may hold it.
-            return Ok(if self.config.hold_expired { Fate::Wait } else { Fate::Remove });
+            return Ok(if self.config.hold_expired {
+                ObjectFate::Wait
+            } else {
+                ObjectFate::Remove
+            });
         }
-        let log = run.secrets.iter().find(|(_, secret)| secret.name == stamp.dynamic_secret);
-        Ok(match (log, found.to_lease(&run.known.identity)) {
-            (Some((log, _)), Some(lease)) => Fate::Adopt(*log, Box::new(lease)),
+        let ledger = run.secrets.iter().find(|(_, secret)| secret.name == stamp.dynamic_secret);
+        Ok(match (ledger, found.to_lease(&run.known.identity)) {
+            (Some((ledger, _)), Some(lease)) => ObjectFate::Adopt(*ledger, Box::new(lease)),
             // Its dynamic secret is not put back yet. There is no log to record the lease in; it is found
             // again by the next run, and removed once it is over.
-            _ => Fate::Wait,
+            _ => ObjectFate::Wait,
         })
     }
 
@@ -99,10 +103,10 @@ impl<P: Ports> Engine<P> {
     /// operator is to see a mistake about many before it is made.
     async fn remove(
         &self,
-        run: &Reconcile<'_, P>,
+        run: &ReconcileRun<'_, P>,
         remove: Vec<FoundLease>,
-        progress: &mut Progress,
-        outcome: &mut Outcome,
+        progress: &mut ReconcileProgress,
+        outcome: &mut ReconcileOutcome,
     ) -> Result<bool, StoreError> {
         outcome.reconciled.orphans += remove.len();
         // Once tripped, only a run that an administrator asked for deletes, and then the next part.
@@ -135,11 +139,15 @@ impl<P: Ports> Engine<P> {
 
     /// Deletes the objects of a lease that is not on record. The object that stores the expiry goes in the last
     /// round: if this stops between, the next run still finds the rest by it.
-    async fn end_found(&self, run: &Reconcile<'_, P>, found: &FoundLease) -> Result<(), Obstacle> {
-        for objects in found.rounds() {
+    async fn end_found(
+        &self,
+        run: &ReconcileRun<'_, P>,
+        found: &FoundLease,
+    ) -> Result<(), RevocationBlocker> {
+        for objects in found.deletion_rounds() {
             let ending =
-                Ending { lease: found.id(), cluster: &run.known.identity, objects: &objects };
-            self.end(run.connection, ending, self.ports.now() + END_TIME).await?;
+                Teardown { lease: found.id(), cluster: &run.known.identity, objects: &objects };
+            self.tear_down(run.connection, ending, self.ports.now() + END_TIME).await?;
         }
         Ok(())
     }

@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::orphans::REMOVALS;
 use crate::fixtures::{
-    ALL, BOUND, CLUSTER_RULES, EXISTING, Mode, PLAIN, RULES, all_leases, asked, block_on, held,
-    issue, issue_for, issue_of, kinds, made, name_of, pass, prod, put_secret, revoke, state, sweep,
-    sweep_with, warm,
+    ALL, BOUND, CLUSTER_RULES, EXISTING, LeaseKind, PLAIN, RULES, all_leases, asked, block_on,
+    held, issue, issue_for, issue_of, kinds, made, name_of, pass, prod, put_secret, revoke, state,
+    sweep, sweep_with, warm,
 };
 use crate::testing::{Answer, Fault, Sent, TestPorts};
-use crate::{Engine, IssueError, Reconciled, SweepOptions, SweepReport, TargetState};
+use crate::{Engine, IssueError, ReconcileCounts, SweepOptions, SweepReport, TargetState};
 
 mod misplaced;
 
@@ -21,14 +21,14 @@ fn reconcile(engine: &Engine<TestPorts>) -> SweepReport {
 }
 
 /// The store is lost, and an administrator puts back the definitions.
-fn lose_store(engine: &Engine<TestPorts>, mode: Mode) {
-    engine.ports.store.replace(BTreeMap::new());
+fn lose_store(engine: &Engine<TestPorts>, mode: LeaseKind) {
+    engine.ports.store.replace_contents(BTreeMap::new());
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
     put_secret(engine, mode.1, "");
 }
 
 fn found(report: &SweepReport) -> (usize, usize, usize) {
-    let Reconciled { adopted, removed, lost, .. } = report.reconciled;
+    let ReconcileCounts { adopted, removed, lost, .. } = report.reconciled;
     (adopted, removed, lost)
 }
 
@@ -39,14 +39,14 @@ fn a_store_that_was_lost_comes_back_from_the_cluster() {
         let short = issue_of(&engine, "20m").expect("issues");
         let long = issue_of(&engine, "2h").expect("issues");
         pass(&engine, 600);
-        block_on(engine.renew(short.held.lease.id, Some(name_of("1h")))).expect("renews");
+        block_on(engine.renew_lease(short.held.lease.id, Some(name_of("1h")))).expect("renews");
         let before = held(&engine, short.held.lease.id);
         lose_store(&engine, mode);
         assert_eq!(found(&reconcile(&engine)), (2, 0, 0), "{mode:?}");
         for lease in [&short, &long] {
             let id = lease.held.lease.id;
             assert_eq!(state(&engine, id), LeaseState::Active, "{mode:?}");
-            assert!(engine.ports.http.accepts(lease.token.expose()), "{mode:?}");
+            assert!(engine.ports.http.accepts(lease.token.expose_secret()), "{mode:?}");
         }
         let after = held(&engine, short.held.lease.id);
         assert_eq!(after.expires_at, before.expires_at, "{mode:?}: with its renewal");
@@ -61,10 +61,10 @@ fn a_store_that_was_lost_comes_back_from_the_cluster() {
             assert!(mode == EXISTING || before == after, "{mode:?}: {of}");
         }
         assert_eq!(found(&reconcile(&engine)), (0, 0, 0), "{mode:?}: once");
-        let renewed = block_on(engine.renew(long.held.lease.id, None));
+        let renewed = block_on(engine.renew_lease(long.held.lease.id, None));
         assert!(renewed.is_ok(), "{mode:?}: {renewed:?}");
         assert!(revoke(&engine, long.held.lease.id), "{mode:?}");
-        assert!(!engine.ports.http.accepts(long.token.expose()), "{mode:?}");
+        assert!(!engine.ports.http.accepts(long.token.expose_secret()), "{mode:?}");
         pass(&engine, 3601);
         assert_eq!(sweep(&engine).done, 1, "{mode:?}");
         assert_eq!(kinds(&engine), Vec::<String>::new(), "{mode:?}");
@@ -89,7 +89,7 @@ fn a_new_store_knows_what_is_out_before_it_gives_its_first_lease() {
     for mode in BOUND {
         let engine = warm(mode);
         issue(&engine).expect("issues");
-        engine.ports.store.replace(BTreeMap::new());
+        engine.ports.store.replace_contents(BTreeMap::new());
         engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
         put_secret(&engine, mode.1, r#""max_live_leases":1"#);
         let refused = issue(&engine).expect_err("is full");
@@ -101,7 +101,7 @@ fn a_new_store_knows_what_is_out_before_it_gives_its_first_lease() {
 fn leases_wait_for_their_dynamic_secret_to_be_put_back() {
     let engine = warm(RULES);
     let issued = issue(&engine).expect("issues");
-    engine.ports.store.replace(BTreeMap::new());
+    engine.ports.store.replace_contents(BTreeMap::new());
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
     let mut other = crate::fixtures::secret(RULES.1, "");
     other.name = name_of("other");
@@ -275,7 +275,7 @@ fn a_removal_that_stops_anywhere_is_gone_on_with() {
         for number in 0..objects_of(mode) {
             let engine = warm(mode);
             let issued = issue_of(&engine, "10m").expect("issues");
-            let denied = crate::objects::resource(issued.held.lease.objects[number].kind);
+            let denied = crate::objects::resource_name(issued.held.lease.objects[number].kind);
             pass(&engine, 601);
             lose_store(&engine, mode);
             engine.ports.http.deny("delete", &denied);
@@ -283,13 +283,16 @@ fn a_removal_that_stops_anywhere_is_gone_on_with() {
             engine.ports.http.permit("delete", &denied);
             assert_eq!(found(&reconcile(&engine)), (0, 1, 0), "{mode:?} with {denied}");
             assert_eq!(made(&engine), [""; 0], "{mode:?} with {denied}");
-            assert!(!engine.ports.http.accepts(issued.token.expose()), "{mode:?} with {denied}");
+            assert!(
+                !engine.ports.http.accepts(issued.token.expose_secret()),
+                "{mode:?} with {denied}"
+            );
         }
     }
 }
 
 /// Returns the number of objects of a lease.
-fn objects_of(mode: Mode) -> usize {
+fn objects_of(mode: LeaseKind) -> usize {
     issue(&warm(mode)).expect("issues").held.lease.objects.len()
 }
 
@@ -358,12 +361,12 @@ fn a_store_that_was_rolled_back_forgets_nothing_that_lives() {
         let engine = warm(mode);
         let revoked = issue_of(&engine, "2h").expect("issues");
         let renewed = issue_of(&engine, "30m").expect("issues");
-        let copy = engine.ports.store.contents();
+        let copy = engine.ports.store.all_contents();
         assert!(revoke(&engine, revoked.held.lease.id));
-        let later = block_on(engine.renew(renewed.held.lease.id, Some(name_of("2h"))));
+        let later = block_on(engine.renew_lease(renewed.held.lease.id, Some(name_of("2h"))));
         let later = later.expect("renews");
         let new = issue_of(&engine, "2h").expect("issues");
-        engine.ports.store.replace(copy);
+        engine.ports.store.replace_contents(copy);
         let report = reconcile(&engine);
         assert_eq!(found(&report), (1, 0, 1), "{mode:?}");
         assert_eq!(report.reconciled.extended, 1, "{mode:?}");
@@ -373,7 +376,7 @@ fn a_store_that_was_rolled_back_forgets_nothing_that_lives() {
         assert!((end - later.held.expires_at).abs().num_seconds() <= 1, "{mode:?}: {end}");
         pass(&engine, 1801);
         sweep(&engine);
-        assert!(engine.ports.http.accepts(later.token.expose()), "{mode:?}");
+        assert!(engine.ports.http.accepts(later.token.expose_secret()), "{mode:?}");
     }
 }
 
@@ -383,12 +386,12 @@ fn a_dry_run_tells_the_same_and_changes_nothing() {
         let engine = warm(mode);
         let lost = issue_of(&engine, "2h").expect("issues").held.lease;
         lose_store(&engine, mode);
-        let (objects, keys) = (made(&engine), engine.ports.store.contents());
+        let (objects, keys) = (made(&engine), engine.ports.store.all_contents());
         let report = sweep_with(&engine, SweepOptions { dry_run: true, reconcile: true });
         assert_eq!(found(&report), (1, 0, 0), "{mode:?}");
         assert_eq!(made(&engine), objects, "{mode:?}");
         let leases = |key: &&String| key.starts_with("lease.") || key.starts_with("place.");
-        let contents = engine.ports.store.contents();
+        let contents = engine.ports.store.all_contents();
         assert_eq!(contents.keys().filter(leases).count(), keys.keys().filter(leases).count());
         assert!(engine.read_lease(lost.id).is_err(), "{mode:?}");
     }
@@ -415,11 +418,11 @@ fn whatever_stops_while_it_compares_is_made_up_for() {
                 let kept = issue_of(&engine, "2h").expect("issues");
                 issue_of(&engine, "10m").expect("issues");
                 let hand = issue_of(&engine, "2h").expect("issues").held.lease;
-                let copy = engine.ports.store.contents();
+                let copy = engine.ports.store.all_contents();
                 lose_store(&engine, mode);
                 pass(&engine, 601);
                 engine.ports.die_at(step, death);
-                let _ = block_on(engine.sweep(RECONCILE));
+                let _ = block_on(engine.run_sweep(RECONCILE));
                 let died = engine.ports.revive();
                 let row = format!("{mode:?}, step {step}, {death:?}");
                 let engine = crate::fixtures::restarted(&engine);
@@ -430,11 +433,11 @@ fn whatever_stops_while_it_compares_is_made_up_for() {
                 for id in [kept.held.lease.id, hand.id] {
                     assert_eq!(state(&engine, id), LeaseState::Active, "{row}");
                 }
-                assert!(engine.ports.http.accepts(kept.token.expose()), "{row}");
+                assert!(engine.ports.http.accepts(kept.token.expose_secret()), "{row}");
                 assert_eq!(made(&engine).len(), 2 * hand.objects.len(), "{row}");
                 assert_eq!(crate::fixtures::live(&engine).len(), 2, "{row}");
                 // The same where one that is on record was deleted by hand.
-                engine.ports.store.replace(copy);
+                engine.ports.store.replace_contents(copy);
                 assert!(revoke(&engine, kept.held.lease.id), "{row}");
                 assert!(revoke(&engine, hand.id), "{row}");
                 if !died {

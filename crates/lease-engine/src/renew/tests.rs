@@ -1,21 +1,22 @@
-use lease_core::{Bearer, ClusterIdentity, Marks, ObjectKind};
+use lease_core::{ClusterIdentity, ObjectKind, ObjectMarks, ObjectRef};
 use serde_json::Value;
 
 use super::*;
 use crate::fixtures::{
-    BOUND, EXISTING, MANIFEST, Mode as Kind, PLAIN, RULES, block_on, chain, held, issue, issue_of,
-    live, made, name_of, object_of, pass, prod, put_secret, restarted, revoke, sweep, warm,
+    BOUND, EXISTING, LeaseKind as Kind, MANIFEST, PLAIN, RULES, block_on, chain, held, issue,
+    issue_of, live, made, name_of, object_of, pass, prod, put_secret, restarted, revoke, sweep,
+    warm,
 };
 use crate::testing::{Death, Fault, TestPorts};
 use crate::{ClusterError, Revocation, TargetDefinition};
 
-fn renew(engine: &Engine<TestPorts>, id: LeaseId, ttl: &str) -> Result<Renewal, RenewError> {
-    block_on(engine.renew(id, ttl.parse().ok()))
+fn renew(engine: &Engine<TestPorts>, id: LeaseId, ttl: &str) -> Result<RenewedLease, RenewError> {
+    block_on(engine.renew_lease(id, ttl.parse().ok()))
 }
 
 /// The object that can be listed, and says when the lease ends.
 fn listed(engine: &Engine<TestPorts>, lease: &Lease) -> Value {
-    let kind = if lease.mode == Mode::Existing { "Lease" } else { "ServiceAccount" };
+    let kind = if lease.mode == LeaseMode::Existing { "Lease" } else { "ServiceAccount" };
     object_of(engine, lease, kind)
 }
 
@@ -31,22 +32,22 @@ fn a_renewal_moves_the_end_and_gives_a_token_of_the_same_account() {
     for kind in BOUND {
         let (engine, lease) = engine_and_lease(kind, "1h");
         pass(&engine, 1800);
-        let before = engine.ports.store.writes();
+        let before = engine.ports.store.write_count();
         let renewal =
             renew(&engine, lease.id, "").unwrap_or_else(|e| panic!("{kind:?}: {}", chain(&e)));
-        assert_eq!(engine.ports.store.writes() - before, 2, "{kind:?}");
+        assert_eq!(engine.ports.store.write_count() - before, 2, "{kind:?}");
         assert_eq!(engine.ports.http.rounds(), 3, "read, patch, token: {kind:?}");
         let end = engine.now() + TimeDelta::hours(1);
         assert_eq!(renewal.held.expires_at, end, "{kind:?}");
         assert_eq!(held(&engine, lease.id).expires_at, end, "{kind:?}");
         assert_eq!(renewal.warnings, [""; 0], "{kind:?}");
-        let claims = renewal.token.claims().expect("has claims");
+        let claims = renewal.token.parse_claims().expect("has claims");
         assert_eq!(claims.account_uid(), lease.account_uid.as_deref(), "{kind:?}");
         assert_eq!(claims.expires_at, end, "{kind:?}");
         // It ends when it says, and not when it first said.
         pass(&engine, 1801);
         sweep(&engine);
-        assert!(engine.ports.http.accepts(renewal.token.expose()), "{kind:?}");
+        assert!(engine.ports.http.accepts(renewal.token.expose_secret()), "{kind:?}");
         pass(&engine, 1800);
         sweep(&engine);
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{kind:?}");
@@ -79,12 +80,15 @@ fn the_new_end_is_on_the_object_that_is_listed_before_the_token_is_asked_for() {
 
 fn is_proved(lease: &Lease, object: &Value, engine: &Engine<TestPorts>) -> bool {
     let map = |key: &str| serde_json::from_value(object["metadata"][key].clone()).expect("texts");
-    let marks = Marks { labels: map("labels"), annotations: map("annotations") };
+    let marks = ObjectMarks { labels: map("labels"), annotations: map("annotations") };
     let name = object["metadata"]["name"].as_str().expect("a name");
-    let kind =
-        if lease.mode == Mode::Existing { ObjectKind::Lease } else { ObjectKind::ServiceAccount };
+    let kind = if lease.mode == LeaseMode::Existing {
+        ObjectKind::Lease
+    } else {
+        ObjectKind::ServiceAccount
+    };
     let identity: &ClusterIdentity = &lease.cluster;
-    let bearer = Bearer { kind, namespace: Some(&lease.namespace), name, cluster: identity };
+    let bearer = ObjectRef { kind, namespace: Some(&lease.namespace), name, cluster: identity };
     bearer.is_proved(lease.id, &marks, &engine.keys)
 }
 
@@ -98,7 +102,7 @@ fn no_renewal_passes_the_latest_end() {
         let told = "no renewal reaches beyond 2026-11-23T07:00:00Z (`max_expires_at`), which is sooner than was \
                     asked for";
         assert_eq!(renewal.warnings, [told], "{kind:?}");
-        let claims = renewal.token.claims().expect("has claims");
+        let claims = renewal.token.parse_claims().expect("has claims");
         assert_eq!(claims.expires_at, lease.latest_end, "{kind:?}");
         let outcome = renew(&engine, lease.id, "1h");
         assert!(matches!(outcome, Err(RenewError::AtLatestEnd(_))), "{kind:?}: {outcome:?}");
@@ -115,7 +119,8 @@ fn no_renewal_shortens_also_in_parallel() {
     for kind in BOUND {
         let (engine, lease) = engine_and_lease(kind, "1h");
         let ttls = ["2h", "10m", "5h", "1h", "10s"];
-        let outcomes = block_on(join_all(ttls.map(|ttl| engine.renew(lease.id, ttl.parse().ok()))));
+        let outcomes =
+            block_on(join_all(ttls.map(|ttl| engine.renew_lease(lease.id, ttl.parse().ok()))));
         let mut ends = vec![];
         for (ttl, outcome) in ttls.iter().zip(outcomes) {
             match outcome {
@@ -187,7 +192,7 @@ fn a_shorter_renewal_keeps_the_end() {
     let (engine, lease) = engine_and_lease(RULES, "10h");
     let renewal = renew(&engine, lease.id, "1h").expect("renews");
     assert_eq!(renewal.held.expires_at, lease.expires_at);
-    assert_eq!(renewal.token.claims().expect("has claims").expires_at, lease.expires_at);
+    assert_eq!(renewal.token.parse_claims().expect("has claims").expires_at, lease.expires_at);
 }
 
 #[test]
@@ -228,7 +233,7 @@ fn an_end_that_is_decided_while_it_is_renewed_wins() {
                 let why = lease_core::EndReason::Revoked;
                 let closing =
                     lease_core::Closing { why, since: other.now(), obstacle: None, work: None };
-                other.leases().postpone(&held, &closing).expect("postpones");
+                other.leases().postpone_end(&held, &closing).expect("postpones");
             }
         });
         let outcome = renew(&engine, lease.id, "2h");
@@ -286,7 +291,7 @@ fn what_may_not_be_renewed_says_why() {
     assert!(matches!(outcome, Err(RenewError::Disabled(_))), "{outcome:?}");
     engine.put_target(prod("https://a.example", None)).expect("puts");
     renew(&engine, lease.id, "1h").expect("renews");
-    engine.dynamic_secrets().delete(&name_of("ci")).expect("deletes");
+    engine.dynamic_secrets().delete_definition(&name_of("ci")).expect("deletes");
     let outcome = renew(&engine, lease.id, "1h");
     assert!(matches!(outcome, Err(RenewError::Disabled(_))), "{outcome:?}");
 }
@@ -303,7 +308,7 @@ fn a_missing_permission_is_named_and_the_lease_stays_as_it_is() {
         engine.ports.http.deny(verb, resource);
         let outcome = renew(&engine, lease.id, "2h").map(drop);
         let Err(RenewError::Cluster(error)) = outcome else { panic!("{kind:?}: {outcome:?}") };
-        let told = error.told();
+        let told = error.public_message();
         assert!(told.contains(&format!("may not `{verb}` `{resource}`")), "{told}");
         assert_eq!(held(&engine, lease.id).expires_at, lease.expires_at, "{kind:?} {resource}");
     }
@@ -357,8 +362,8 @@ fn a_renewed_lease_can_be_taken_back() {
     for kind in BOUND {
         let (engine, lease) = engine_and_lease(kind, "1h");
         let renewal = renew(&engine, lease.id, "2h").expect("renews");
-        let outcome = block_on(engine.revoke(lease.id)).expect("revokes");
+        let outcome = block_on(engine.revoke_lease(lease.id)).expect("revokes");
         assert!(matches!(outcome, Revocation::Done(_)), "{kind:?}");
-        assert!(!engine.ports.http.accepts(renewal.token.expose()), "{kind:?}");
+        assert!(!engine.ports.http.accepts(renewal.token.expose_secret()), "{kind:?}");
     }
 }

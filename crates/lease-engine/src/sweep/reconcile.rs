@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use lease_core::TargetName;
 
 use super::Sweep;
-use crate::reconcile::{Outcome, Terms};
+use crate::reconcile::{ReconcileOptions, ReconcileOutcome};
 use crate::{ClusterError, Engine, Ports, StoreError, TargetState};
 
 impl<P: Ports> Engine<P> {
@@ -14,9 +14,9 @@ impl<P: Ports> Engine<P> {
         sweep: &Sweep,
         name: &TargetName,
     ) -> Result<(), StoreError> {
-        let progress = self.progress(name)?;
+        let progress = self.read_progress(name)?;
         if progress.is_tripped {
-            sweep.tell(name, TargetState::OrphansParked);
+            sweep.report_state(name, TargetState::OrphansParked);
         }
         let is_asked = sweep.options.reconcile;
         let is_due = is_asked || (!sweep.options.dry_run && self.is_to_reconcile(name)?);
@@ -26,54 +26,58 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         };
         // Only one that was met before is looked at: comparing meets the others.
-        if !self.looks_good(sweep, name).await? {
+        if !self.is_usable(sweep, name).await? {
             return Ok(());
         }
-        let connection = match self.connect(target) {
+        let connection = match self.connect_target(target) {
             Ok(connection) => connection,
-            Err(error) => return failed(sweep, name, error),
+            Err(error) => return record_failure(sweep, name, error),
         };
         // What is due has the rest of the time.
         let stop = sweep.stop - TimeDelta::seconds(if is_asked { 3 } else { 12 });
         if self.ports.now() >= stop {
             return Ok(());
         }
-        let terms = Terms { dry_run: sweep.options.dry_run, is_asked, stop };
-        match self.reconcile(&connection, terms).await {
+        let terms = ReconcileOptions { dry_run: sweep.options.dry_run, is_asked, stop };
+        match self.reconcile_target(&connection, terms).await {
             Ok(outcome) => {
-                sweep.take(name, &outcome);
+                sweep.add_outcome(name, &outcome);
                 Ok(())
             }
-            Err(error) => failed(sweep, name, error),
+            Err(error) => record_failure(sweep, name, error),
         }
     }
 }
 
 impl Sweep {
-    fn take(&self, target: &TargetName, outcome: &Outcome) {
-        let Outcome { reconciled, is_complete, is_unlisted, is_tripped } = outcome;
+    fn add_outcome(&self, target: &TargetName, outcome: &ReconcileOutcome) {
+        let ReconcileOutcome { reconciled, is_complete, is_unlisted, is_tripped } = outcome;
         {
             let mut report = self.report.borrow_mut();
-            report.reconciled.add(reconciled);
+            report.reconciled.add_counts(reconciled);
             report.more |= !is_complete;
         }
         if *is_unlisted {
-            self.tell(target, TargetState::Unlisted);
+            self.report_state(target, TargetState::Unlisted);
         }
         if *is_tripped {
-            self.tell(target, TargetState::OrphansParked);
+            self.report_state(target, TargetState::OrphansParked);
         } else if self.report.borrow().targets.get(target) == Some(&TargetState::OrphansParked) {
             self.report.borrow_mut().targets.remove(target);
         }
     }
 }
 
-fn failed(sweep: &Sweep, target: &TargetName, error: ClusterError) -> Result<(), StoreError> {
+fn record_failure(
+    sweep: &Sweep,
+    target: &TargetName,
+    error: ClusterError,
+) -> Result<(), StoreError> {
     match error {
         ClusterError::Store(error) => Err(error),
         error => {
             log::warn!("target `{target}` is not compared with the records: {error}");
-            sweep.report.borrow_mut().failed(target, &error.told());
+            sweep.report.borrow_mut().add_failure(target, &error.public_message());
             Ok(())
         }
     }

@@ -1,23 +1,23 @@
 //! What an earlier master key sealed or signed, sealed and signed anew, so that the key can go.
 
 use chrono::{DateTime, Utc};
-use lease_core::{LeaseState, Marks};
-use lease_store::{Held, Pass, Passes, Place};
+use lease_core::{LeaseState, ObjectMarks};
+use lease_store::{LeaseKey, Pass, Passes, StoredLease};
 
 use crate::config::ISSUE_TIME;
 use crate::{Engine, LeaseFilter, Ports, StoreError};
 
 impl<P: Ports> Engine<P> {
     /// Seals the secrets of targets anew.
-    pub(super) fn reseal(&self) -> Result<usize, StoreError> {
+    pub(super) fn reseal_credentials(&self) -> Result<usize, StoreError> {
         let mut resealed = 0;
-        for target in self.targets().all()? {
-            match target.resealed(&self.keys, self.random()) {
+        for target in self.targets().list_all()? {
+            match target.reseal_if_outdated(&self.keys, self.random_bytes()) {
                 Ok(None) => {}
                 Ok(Some(resealed_target)) => {
                     // Unless it was put anew, or deleted, since it was read.
                     if self.targets().get(&target.name)?.is_some_and(|now| now == target) {
-                        self.targets().put(&resealed_target)?;
+                        self.targets().put_definition(&resealed_target)?;
                         resealed += 1;
                     }
                 }
@@ -30,15 +30,15 @@ impl<P: Ports> Engine<P> {
     /// Seals the tokens of identities' reviewers anew.
     fn reseal_reviewers(&self) -> Result<usize, StoreError> {
         let mut resealed = 0;
-        let targets = self.targets().all()?.into_iter();
+        let targets = self.targets().list_all()?.into_iter();
         let urls = targets.map(|target| (target.name, target.url)).collect();
-        for identity in self.identities().all()? {
-            match identity.resealed(&urls, &self.keys, || self.random()) {
+        for identity in self.identities().list_all()? {
+            match identity.reseal_if_outdated(&urls, &self.keys, || self.random_bytes()) {
                 Ok(None) => {}
                 Ok(Some(resealed_identity)) => {
                     // Unless it was put anew, or deleted, since it was read.
                     if self.identities().get(&identity.name)?.is_some_and(|now| now == identity) {
-                        self.identities().put(&resealed_identity)?;
+                        self.identities().put_definition(&resealed_identity)?;
                         resealed += 1;
                     }
                 }
@@ -51,7 +51,7 @@ impl<P: Ports> Engine<P> {
     /// Signs the listed objects of active leases anew, a part with each sweep, until all are.
     ///
     /// Only while there is an earlier key, and only what was issued by then has its signature.
-    pub(super) async fn resign(&self, stop: DateTime<Utc>) -> Result<usize, StoreError> {
+    pub(super) async fn renew_signatures(&self, stop: DateTime<Utc>) -> Result<usize, StoreError> {
         if !self.keys.has_previous() {
             return Ok(0);
         }
@@ -64,40 +64,40 @@ impl<P: Ports> Engine<P> {
         let state = Some(LeaseState::Active);
         let filter = LeaseFilter { state, ..LeaseFilter::default() };
         let page = self.find_leases(&filter, pass.at, PAGE, |_| true)?;
-        let mut resigned = 0;
+        let mut signatures_renewed = 0;
         for held in &page.items {
             if self.ports.now() >= stop {
                 pass.at = Some(held.place);
-                passes.put(&name, &pass)?;
-                return Ok(resigned);
+                passes.put_pass(&name, &pass)?;
+                return Ok(signatures_renewed);
             }
             match self.resign_one(held).await {
-                Some(true) => resigned += 1,
+                Some(true) => signatures_renewed += 1,
                 Some(false) => {}
                 None => pass.incomplete = true,
             }
         }
-        passes.put(&name, &next(pass, page.next))?;
-        Ok(resigned)
+        passes.put_pass(&name, &next(pass, page.next))?;
+        Ok(signatures_renewed)
     }
 
     /// Signs the listed object of a lease again. Returns true if it did; `None` if that has to be
     /// tried again.
-    async fn resign_one(&self, held: &Held) -> Option<bool> {
+    async fn resign_one(&self, held: &StoredLease) -> Option<bool> {
         let lease = &held.lease;
         let deadline = self.ports.now() + ISSUE_TIME;
         let target = self.targets().get(&lease.target).ok()??;
-        let connection = self.connect(&target).ok()?;
+        let connection = self.connect_target(&target).ok()?;
         let changed = std::cell::Cell::new(false);
-        let same_end = |marks: &Marks| {
+        let same_end = |marks: &ObjectMarks| {
             let old = !marks.are_current(&self.keys);
             changed.set(old);
-            old.then(|| marks.deadline().unwrap_or(held.expires_at))
+            old.then(|| marks.expires_at().unwrap_or(held.expires_at))
         };
-        match self.announce(&connection, lease, same_end, deadline).await {
+        match self.announce_expiry(&connection, lease, same_end, deadline).await {
             Ok(()) => Some(changed.get()),
             Err(error) => {
-                log::warn!("lease {} is not signed anew yet: {}", lease.id, error.told());
+                log::warn!("lease {} is not signed anew yet: {}", lease.id, error.public_message());
                 None
             }
         }
@@ -106,7 +106,7 @@ impl<P: Ports> Engine<P> {
 
 /// Returns the progress of the pass: at its end it is done, or begins again if a lease was left
 /// out.
-fn next(pass: Pass, at: Option<Place>) -> Pass {
+fn next(pass: Pass, at: Option<LeaseKey>) -> Pass {
     match at {
         Some(_) => Pass { at, ..pass },
         None if pass.incomplete => Pass::default(),

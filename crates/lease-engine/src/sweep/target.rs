@@ -6,18 +6,18 @@ use lease_store::{Clocks, Note};
 use serde::{Deserialize, Serialize};
 
 use super::Sweep;
-use crate::{ClusterError, Engine, Obstacle, Ports, StoreError, TargetState};
+use crate::{ClusterError, Engine, Ports, RevocationBlocker, StoreError, TargetState};
 
 /// A target's silence: it did not answer, and is not asked again before a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Silence {
+struct CircuitBreaker {
     tries: u32,
     until: DateTime<Utc>,
 }
 
 /// The sweep that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Turn {
+struct SweepLock {
     of: u64,
     until: DateTime<Utc>,
 }
@@ -25,7 +25,7 @@ struct Turn {
 impl<P: Ports> Engine<P> {
     /// Returns true if a target answers, as the cluster that it was. Its clock is read with that,
     /// once in a sweep.
-    pub(super) async fn looks_good(
+    pub(super) async fn is_usable(
         &self,
         sweep: &Sweep,
         name: &TargetName,
@@ -46,17 +46,17 @@ impl<P: Ports> Engine<P> {
         name: &TargetName,
     ) -> Result<Option<String>, StoreError> {
         let Some(target) = sweep.targets.get(name) else {
-            return Ok(Some(Obstacle::NoTarget.to_string()));
+            return Ok(Some(RevocationBlocker::NoTarget.to_string()));
         };
-        if self.is_silent(name)? {
-            sweep.tell(name, TargetState::Silent);
-            return Ok(Some(unreachable(name)));
+        if self.is_circuit_open(name)? {
+            sweep.report_state(name, TargetState::Silent);
+            return Ok(Some(unreachable_message(name)));
         }
         // A target that was never met has no leases, or those that an administrator has written off.
-        let Some(known) = self.clusters().get(name)? else { return Ok(None) };
-        let connection = match self.connect(target) {
+        let Some(known) = self.known_clusters().get(name)? else { return Ok(None) };
+        let connection = match self.connect_target(target) {
             Ok(connection) => connection,
-            Err(error) => return Ok(Some(told(&error))),
+            Err(error) => return Ok(Some(failure_message(&error))),
         };
         let deadline = self.ports.now() + LOOK_TIME;
         let anchor = &known.identity.namespace;
@@ -65,60 +65,60 @@ impl<P: Ports> Engine<P> {
             // Another cluster at this address: "not found" there would be taken for "deleted", and leases of
             // the right cluster would be recorded as ended while their tokens live.
             Ok(found) => {
-                sweep.tell(name, TargetState::Changed);
+                sweep.report_state(name, TargetState::Changed);
                 if known.changed.is_none() {
                     let noted = self.note_change(&connection, known, found);
                     noted.map_err(store_only)?;
                 }
-                return Ok(Some(ClusterError::Changed { target: name.clone() }.told()));
+                return Ok(Some(ClusterError::Changed { target: name.clone() }.public_message()));
             }
             Err(error) => {
-                if Obstacle::is_silence_of(&error) {
-                    self.note_silence(sweep, name)?;
+                if RevocationBlocker::is_silence_of(&error) {
+                    self.open_circuit(sweep, name)?;
                 }
-                return Ok(Some(told(&error)));
+                return Ok(Some(failure_message(&error)));
             }
         }
-        if self.notes().get::<Silence>(Note::Silence(name))?.is_some() {
-            self.notes().delete(Note::Silence(name))?;
+        if self.notes().get::<CircuitBreaker>(Note::Silence(name))?.is_some() {
+            self.notes().delete_note(Note::Silence(name))?;
         }
         let clock = self.note_clock(&connection)?;
         if clock.is_some_and(|clock| clock.has_jumped()) {
-            sweep.tell(name, TargetState::ClockJumped);
+            sweep.report_state(name, TargetState::ClockJumped);
         }
         Ok(None)
     }
 
     /// Returns true if a target is left alone because it did not answer a short while ago.
-    fn is_silent(&self, name: &TargetName) -> Result<bool, StoreError> {
+    fn is_circuit_open(&self, name: &TargetName) -> Result<bool, StoreError> {
         let now = self.ports.now();
-        let silence: Option<Silence> = self.notes().get(Note::Silence(name))?;
+        let silence: Option<CircuitBreaker> = self.notes().get(Note::Silence(name))?;
         // One that lasts longer than any was noted by a clock that was set since.
         Ok(silence.is_some_and(|silence| now < silence.until && silence.until <= now + MAX_SILENCE))
     }
 
     /// Notes that a target did not answer, and leaves it alone for longer each time.
-    pub(super) fn note_silence(&self, sweep: &Sweep, name: &TargetName) -> Result<(), StoreError> {
-        sweep.tell(name, TargetState::Silent);
-        let known: Option<Silence> = self.notes().get(Note::Silence(name))?;
+    pub(super) fn open_circuit(&self, sweep: &Sweep, name: &TargetName) -> Result<(), StoreError> {
+        sweep.report_state(name, TargetState::Silent);
+        let known: Option<CircuitBreaker> = self.notes().get(Note::Silence(name))?;
         let tries = known.map_or(0, |known| known.tries).saturating_add(1);
         let pause = MIN_SILENCE * 2_i32.pow(tries.min(DOUBLINGS) - 1);
-        let [jitter] = self.random::<1>();
+        let [jitter] = self.random_bytes::<1>();
         let until = self.ports.now() + pause - pause * i32::from(jitter) / 1024;
-        self.notes().put(Note::Silence(name), &Silence { tries, until })
+        self.notes().put_note(Note::Silence(name), &CircuitBreaker { tries, until })
     }
 
     /// Returns true if the leases of a target are this sweep's to work on; another sweep that is at
     /// work on them goes on.
     ///
     /// It saves double work and no more; two at once do no harm.
-    pub(super) fn takes_turn(
+    pub(super) fn acquire_sweep_lock(
         &self,
         sweep: &Sweep,
         target: Option<&TargetName>,
     ) -> Result<bool, StoreError> {
         let now = self.ports.now();
-        let turn: Option<Turn> = self.notes().get(Note::Turn(target))?;
+        let turn: Option<SweepLock> = self.notes().get(Note::Turn(target))?;
         match turn {
             // A turn is renewed only in its second half: a write for each batch would cost more than it saves.
             Some(turn) if turn.of == sweep.me && turn.until > now + TURN / 2 => Ok(true),
@@ -126,22 +126,22 @@ impl<P: Ports> Engine<P> {
                 Ok(false)
             }
             _ => {
-                let turn = Turn { of: sweep.me, until: now + TURN };
-                self.notes().put(Note::Turn(target), &turn)?;
-                sweep.turns.borrow_mut().insert(target.cloned());
+                let turn = SweepLock { of: sweep.me, until: now + TURN };
+                self.notes().put_note(Note::Turn(target), &turn)?;
+                sweep.locked_targets.borrow_mut().insert(target.cloned());
                 Ok(true)
             }
         }
     }
 
     /// Gives back the turn at a target, if it was taken.
-    pub(super) fn ends_turn(
+    pub(super) fn release_sweep_lock(
         &self,
         sweep: &Sweep,
         target: Option<&TargetName>,
     ) -> Result<(), StoreError> {
-        if sweep.turns.borrow_mut().remove(&target.cloned()) {
-            self.notes().delete(Note::Turn(target))?;
+        if sweep.locked_targets.borrow_mut().remove(&target.cloned()) {
+            self.notes().delete_note(Note::Turn(target))?;
         }
         Ok(())
     }
@@ -152,7 +152,7 @@ impl<P: Ports> Engine<P> {
         sweep: &Sweep,
         own: Option<&TargetName>,
     ) -> Result<Clocks, StoreError> {
-        let clocks = self.clocks(sweep.targets.keys())?;
+        let clocks = self.cluster_clocks(sweep.targets.keys())?;
         Ok(match own {
             Some(own) => clocks.ordering_by(own),
             None => clocks,
@@ -167,22 +167,22 @@ impl Sweep {
     }
 
     /// Notes that a target did not answer while something was asked of it.
-    pub(super) fn lose(&self, target: &TargetName) {
-        self.looked.borrow_mut().insert(target.clone(), Some(unreachable(target)));
+    pub(super) fn mark_unreachable(&self, target: &TargetName) {
+        self.looked.borrow_mut().insert(target.clone(), Some(unreachable_message(target)));
     }
 
-    pub(super) fn tell(&self, target: &TargetName, state: TargetState) {
+    pub(super) fn report_state(&self, target: &TargetName, state: TargetState) {
         self.report.borrow_mut().targets.insert(target.clone(), state);
     }
 }
 
-fn unreachable(target: &TargetName) -> String {
+fn unreachable_message(target: &TargetName) -> String {
     format!("target `{target}` cannot be reached")
 }
 
-fn told(error: &ClusterError) -> String {
+fn failure_message(error: &ClusterError) -> String {
     log::warn!("a target cannot be swept: {error}");
-    error.told()
+    error.public_message()
 }
 
 /// The store's own failure: what else went wrong is told otherwise.

@@ -19,9 +19,9 @@ fn what_is_due_ends_and_what_is_not_stays() {
         let report = sweep(&engine);
         assert_eq!((report.due, report.done, report.postponed), (1, 1, 0), "{mode:?}");
         assert_eq!(state(&engine, short.held.lease.id), LeaseState::Expired, "{mode:?}");
-        assert!(!engine.ports.http.accepts(short.token.expose()), "{mode:?}");
+        assert!(!engine.ports.http.accepts(short.token.expose_secret()), "{mode:?}");
         assert_eq!(state(&engine, long.held.lease.id), LeaseState::Active, "{mode:?}");
-        assert!(engine.ports.http.accepts(long.token.expose()), "{mode:?}");
+        assert!(engine.ports.http.accepts(long.token.expose_secret()), "{mode:?}");
         assert_eq!(made(&engine).len(), long.held.lease.objects.len(), "{mode:?}");
     }
 }
@@ -35,12 +35,12 @@ fn an_idle_sweep_writes_nothing_and_asks_nobody() {
             pass(&engine, 200);
             sweep(&engine);
         }
-        let before = (engine.ports.store.writes(), engine.ports.http.calls());
+        let before = (engine.ports.store.write_count(), engine.ports.http.calls());
         for seconds in 1..=30 {
             pass(&engine, 10);
             assert_eq!(sweep(&engine), SweepReport::default(), "{mode:?}");
             // That sweeps run at all is written with every second one.
-            let now = (engine.ports.store.writes(), engine.ports.http.calls());
+            let now = (engine.ports.store.write_count(), engine.ports.http.calls());
             assert_eq!(now, (before.0 + seconds / 2, before.1), "{mode:?}");
             assert!(!engine.sweep_health().expect("reads").overdue, "{mode:?}");
         }
@@ -68,20 +68,20 @@ fn what_cannot_be_ended_now_is_tried_again_and_not_too_often() {
         let report = sweep(&engine);
         assert_eq!((report.due, report.done, report.postponed), (1, 0, 1), "{mode:?}");
         assert_eq!(state(&engine, id), LeaseState::Revoking, "{mode:?}");
-        let told = &report.failed[0];
+        let told = &report.failures[0];
         assert_eq!((told.reason.as_str(), told.count), ("target `prod` cannot be reached", 1));
         assert_eq!(report.targets[&name_of("prod")], TargetState::Silent, "{mode:?}");
         let calls = engine.ports.http.calls();
         assert_eq!(sweep(&engine).due, 1, "{mode:?}: told");
         assert_eq!(engine.ports.http.calls(), calls, "{mode:?}: not asked at once");
-        let writes = engine.ports.store.writes();
+        let writes = engine.ports.store.write_count();
         for _ in 0..720 {
             pass(&engine, 60);
             assert!(sweep(&engine).oldest_overdue_seconds.is_some(), "{mode:?}");
         }
         let tries = engine.ports.http.calls() - calls;
         assert!((200..1500).contains(&tries), "{mode:?}: {tries} calls in twelve hours");
-        let writes = engine.ports.store.writes() - writes;
+        let writes = engine.ports.store.write_count() - writes;
         assert!(writes < 2200, "{mode:?}: {writes} writes: that it is silent, and the report");
         engine.ports.http.heal();
         pass(&engine, 81);
@@ -120,7 +120,7 @@ fn an_ended_lease_is_seen_for_its_retention_and_then_forgotten() {
         assert_eq!(forgotten, 2, "{mode:?}: it and the first one");
         assert_eq!(all_leases(&engine), [], "{mode:?}");
         let text = id.to_string();
-        let keys = engine.ports.store.keys();
+        let keys = engine.ports.store.list_keys();
         assert!(keys.iter().all(|key| !key.contains(&text)), "{mode:?}: {keys:?}");
     }
 }
@@ -136,8 +136,8 @@ fn two_sweeps_at_once_end_each_lease_once() {
         pass(&engine, 3601);
         let other = restarted(&engine);
         let (one, two) = block_on(join(
-            engine.sweep(SweepOptions::default()),
-            other.sweep(SweepOptions::default()),
+            engine.run_sweep(SweepOptions::default()),
+            other.run_sweep(SweepOptions::default()),
         ));
         assert!(one.expect("sweeps").done + two.expect("sweeps").done >= 5, "{mode:?}");
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?}");
@@ -209,7 +209,7 @@ fn a_sweep_fails_with_the_store_and_the_next_makes_up_for_it() {
     issue(&engine).expect("issues");
     pass(&engine, 3601);
     engine.ports.store.set_down(true);
-    block_on(engine.sweep(SweepOptions::default())).expect_err("the store is down");
+    block_on(engine.run_sweep(SweepOptions::default())).expect_err("the store is down");
     engine.ports.store.set_down(false);
     sweep(&engine);
     assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));
@@ -228,7 +228,7 @@ fn a_target_that_does_not_open_is_told_and_keeps_no_other_from_being_swept() {
     pass(&engine, 3601);
     let report = sweep(&engine);
     assert_eq!((report.due, report.postponed, report.resealed), (1, 1, 0));
-    assert_eq!(report.failed[0].reason, "the credential of target `prod` cannot be opened");
+    assert_eq!(report.failures[0].reason, "the credential of target `prod` cannot be opened");
     assert_eq!(state(&engine, id), LeaseState::Revoking);
 }
 
@@ -263,7 +263,7 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
         let engine = Engine::new(engine.ports.clone(), keys("E"), engine.config.clone())
             .acting_for(crate::fixtures::requester());
         for held in live(&engine) {
-            let renewed = block_on(engine.renew(held.lease.id, None));
+            let renewed = block_on(engine.renew_lease(held.lease.id, None));
             assert!(renewed.is_ok(), "{mode:?}: {renewed:?}");
         }
     }
@@ -283,7 +283,7 @@ fn what_is_due_is_judged_by_the_target_s_clock_whatever_the_host_says() {
             sweep(&engine);
             assert_eq!(engine.read_lease(id).expect("is there").ending, None, "{mode:?} {ahead}");
             let now = engine.now_on(&name_of("prod")).expect("reads");
-            assert_eq!(held(&engine, id).state(now), LeaseState::Active, "{mode:?} {ahead}");
+            assert_eq!(held(&engine, id).state_at(now), LeaseState::Active, "{mode:?} {ahead}");
             for _ in 0..31 {
                 pass(&engine, 10);
                 sweep(&engine);
@@ -351,11 +351,11 @@ fn a_dry_run_tells_what_is_due_and_does_nothing() {
         issue_of(&engine, "10m").expect("issues");
         issue_of(&engine, "1h").expect("issues");
         pass(&engine, 605);
-        let before = (engine.ports.store.contents(), engine.ports.http.calls(), made(&engine));
+        let before = (engine.ports.store.all_contents(), engine.ports.http.calls(), made(&engine));
         let report = sweep_with(&engine, SweepOptions { dry_run: true, reconcile: false });
         assert_eq!((report.due, report.done), (1, 0), "{mode:?}");
         assert_eq!(report.oldest_overdue_seconds, Some(5), "{mode:?}");
-        let after = (engine.ports.store.contents(), engine.ports.http.calls(), made(&engine));
+        let after = (engine.ports.store.all_contents(), engine.ports.http.calls(), made(&engine));
         assert_eq!(after, before, "{mode:?}");
     }
 }
@@ -374,7 +374,7 @@ fn what_another_sweep_is_at_work_on_is_left_to_it() {
         let calls = engine.ports.http.calls();
         let other = restarted(&engine);
         let options = SweepOptions::default();
-        let (one, two) = block_on(join(engine.sweep(options), other.sweep(options)));
+        let (one, two) = block_on(join(engine.run_sweep(options), other.run_sweep(options)));
         let (one, two) = (one.expect("sweeps"), two.expect("sweeps"));
         assert_eq!(one.done + two.done, 20, "{mode:?}");
         let each = (engine.ports.http.calls() - calls) / 20;
@@ -383,7 +383,7 @@ fn what_another_sweep_is_at_work_on_is_left_to_it() {
         issue_of(&engine, "10m").expect("issues");
         pass(&engine, 601);
         engine.ports.die_at(6, crate::testing::Death::Before);
-        let _ = block_on(engine.sweep(options));
+        let _ = block_on(engine.run_sweep(options));
         assert!(engine.ports.revive(), "{mode:?}");
         pass(&engine, 30);
         sweep(&restarted(&engine));
@@ -451,7 +451,7 @@ fn one_target_that_does_not_answer_delays_no_other() {
     block_on(engine.put_dynamic_secret(dead)).expect("puts");
     for _ in 0..10 {
         let request = crate::fixtures::asked("10m");
-        block_on(engine.issue(&name_of("dead"), request, None)).expect("issues");
+        block_on(engine.issue_lease(&name_of("dead"), request, None)).expect("issues");
     }
     let id = issue_of(&engine, "10m").expect("issues").held.lease.id;
     let is_dead = |sent: &crate::testing::Sent| {

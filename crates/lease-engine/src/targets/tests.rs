@@ -14,10 +14,10 @@ fn delete(engine: &Engine<TestPorts>, revoke: bool) -> Result<TargetDeletion, Ta
 }
 
 /// An engine whose leases have outlived their dynamic secret.
-fn with_lease_alone(mode: crate::fixtures::Mode) -> (Engine<TestPorts>, lease_core::LeaseId) {
+fn with_lease_alone(mode: crate::fixtures::LeaseKind) -> (Engine<TestPorts>, lease_core::LeaseId) {
     let engine = warm(mode);
     let id = issue(&engine).expect("issues").held.lease.id;
-    engine.dynamic_secrets().delete(&name_of("ci")).expect("deletes");
+    engine.dynamic_secrets().delete_definition(&name_of("ci")).expect("deletes");
     (engine, id)
 }
 
@@ -33,7 +33,7 @@ fn a_credential_is_asked_for_where_none_is_known_for_the_address() {
     assert!(!put.is_new());
     let outcome = engine.put_target(prod("https://b.example", None));
     assert!(matches!(outcome, Err(TargetError::Auth { .. })), "{outcome:?}");
-    let still = engine.target(&name_of("prod")).expect("is there").target;
+    let still = engine.get_target(&name_of("prod")).expect("is there").target;
     assert_eq!(still.url.as_str(), "https://a.example");
 }
 
@@ -58,15 +58,15 @@ fn a_replaced_credential_is_forgotten_and_the_leases_go_on() {
 fn two_targets_of_one_origin_are_reached_in_one_way() {
     let variable: VariableName = "target_prod".to_owned().try_into().expect("good");
     for (auth, url, good) in [
-        (NewAuth::Token(Some(token("t"))), "https://a.example", true),
-        (NewAuth::Variable(variable), "https://a.example", true),
-        (NewAuth::Gateway(None), "https://a.example", false),
-        (NewAuth::ClientCertificate, "https://a.example", false),
-        (NewAuth::ClientCertificate, "https://a.example/k8s/other", false),
-        (NewAuth::ClientCertificate, "https://a.example:443", false),
-        (NewAuth::ClientCertificate, "https://a.example:8443", false),
-        (NewAuth::Gateway(None), "https://a.example:8443", true),
-        (NewAuth::Gateway(None), "https://b.example", true),
+        (AuthDefinition::Token(Some(token("t"))), "https://a.example", true),
+        (AuthDefinition::Variable(variable), "https://a.example", true),
+        (AuthDefinition::Gateway(None), "https://a.example", false),
+        (AuthDefinition::ClientCertificate, "https://a.example", false),
+        (AuthDefinition::ClientCertificate, "https://a.example/k8s/other", false),
+        (AuthDefinition::ClientCertificate, "https://a.example:443", false),
+        (AuthDefinition::ClientCertificate, "https://a.example:8443", false),
+        (AuthDefinition::Gateway(None), "https://a.example:8443", true),
+        (AuthDefinition::Gateway(None), "https://b.example", true),
     ] {
         let engine = engine();
         engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
@@ -77,7 +77,7 @@ fn two_targets_of_one_origin_are_reached_in_one_way() {
             Err(TargetError::OriginShared { other }) => {
                 assert!(!good, "{row}");
                 assert_eq!(other, name_of("prod"), "{row}");
-                assert!(engine.target(&name_of("other")).is_err(), "{row}");
+                assert!(engine.get_target(&name_of("other")).is_err(), "{row}");
             }
             Err(error) => panic!("{row}: {}", chain(&error)),
         }
@@ -85,7 +85,7 @@ fn two_targets_of_one_origin_are_reached_in_one_way() {
     }
     let engine = engine();
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
-    let other = target("prod", "https://a.example", NewAuth::ClientCertificate);
+    let other = target("prod", "https://a.example", AuthDefinition::ClientCertificate);
     engine.put_target(other).expect("nobody else is there");
 }
 
@@ -108,7 +108,7 @@ fn a_target_with_live_leases_goes_only_after_them() {
         assert_eq!(delete(&engine, true).expect("deletes"), TargetDeletion::Gone, "{mode:?}");
         assert_eq!(state(&engine, id), LeaseState::Revoked, "{mode:?}");
         assert_eq!(made(&engine), [""; 0], "{mode:?}");
-        assert!(engine.target(&name_of("prod")).is_err(), "{mode:?}");
+        assert!(engine.get_target(&name_of("prod")).is_err(), "{mode:?}");
     }
 }
 
@@ -128,12 +128,12 @@ fn a_target_whose_leases_cannot_end_now_is_retired_until_they_have() {
         );
         pass(&engine, 60);
         sweep(&engine);
-        assert!(engine.target(&name_of("prod")).is_ok(), "{mode:?}: it is needed");
+        assert!(engine.get_target(&name_of("prod")).is_ok(), "{mode:?}: it is needed");
         engine.ports.http.change_made(|object| object["metadata"]["finalizers"] = json!([]));
         pass(&engine, 900);
         sweep(&engine);
         assert_eq!(state(&engine, id), LeaseState::Revoked, "{mode:?}");
-        assert!(engine.target(&name_of("prod")).is_err(), "{mode:?}");
+        assert!(engine.get_target(&name_of("prod")).is_err(), "{mode:?}");
     }
 }
 
@@ -159,7 +159,7 @@ fn a_target_with_plain_tokens_goes_when_the_last_has_ended() {
     assert_eq!(live(&engine).len(), 2);
     pass(&engine, 3601);
     sweep(&engine);
-    assert!(engine.target(&name_of("prod")).is_err());
+    assert!(engine.get_target(&name_of("prod")).is_err());
 }
 
 #[test]

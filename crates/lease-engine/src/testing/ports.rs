@@ -77,7 +77,7 @@ impl Ports for TestPorts {
     }
 
     /// Never the same twice, and the same in every run.
-    fn random(&self, bytes: &mut [u8]) {
+    fn fill_random(&self, bytes: &mut [u8]) {
         for byte in bytes {
             // SplitMix64.
             self.random.set(self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
@@ -95,7 +95,7 @@ impl Ports for TestPorts {
         self.clock.set(self.clock.get().max(end));
     }
 
-    fn variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
+    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
         match self.variables.borrow().get(&name.to_string()) {
             None => Ok(None),
             Some(Some(text)) => Ok(Some(text.clone())),

@@ -124,7 +124,7 @@ impl Server<'_> {
     /// Accepts a token for what it says of itself, whoever has signed it.
     fn review_token(&self, sent: &Sent) -> Reply {
         let spec = &sent.body["spec"];
-        let token = spec["token"].as_str().and_then(|token| UnverifiedJwt::read(token).ok());
+        let token = spec["token"].as_str().and_then(|token| UnverifiedJwt::parse(token).ok());
         let claims = token.map(|token| json!(token.claims().as_map())).unwrap_or_default();
         let username = claims["sub"].as_str().unwrap_or_default();
         let namespace = username.split(':').nth(2).unwrap_or_default();

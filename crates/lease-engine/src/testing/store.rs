@@ -89,8 +89,8 @@ impl KeyValue for TestStore {
         self.write(|memory| memory.delete_many(keys))
     }
 
-    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
-        self.write(|memory| memory.increment(counter))
+    fn increment_counter(&self, counter: &str) -> Result<u64, KeyValueError> {
+        self.write(|memory| memory.increment_counter(counter))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kube_rest::{
-    AnnotationPatch, Api, Authorization, Body, BoundObject, Call, Deletion, Error, Kind, Object,
-    TokenSpec,
+    AnnotationPatch, Api, Authorization, BoundObject, Call, Deletion, Error, Kind, NewObject,
+    NewObjectBody, TokenSpec,
 };
 use serde_json::json;
 
@@ -19,8 +19,8 @@ fn send<T>(ports: &TestPorts, call: Call<T>) -> Result<T, Error> {
     block_on(call.send(&*ports.http))
 }
 
-fn object(namespace: &str, name: &str, body: Body) -> Object {
-    Object {
+fn object(namespace: &str, name: &str, body: NewObjectBody) -> NewObject {
+    NewObject {
         name: name.to_owned(),
         namespace: Some(namespace.to_owned()),
         labels: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
@@ -29,8 +29,8 @@ fn object(namespace: &str, name: &str, body: Body) -> Object {
     }
 }
 
-fn secret_body() -> Body {
-    Body::Secret { secret_type: "kubelease.dev/lease".to_owned() }
+fn secret_body() -> NewObjectBody {
+    NewObjectBody::Secret { secret_type: "kubelease.dev/lease".to_owned() }
 }
 
 fn spec(seconds: u32) -> TokenSpec {
@@ -45,15 +45,19 @@ fn spec(seconds: u32) -> TokenSpec {
 #[test]
 fn a_name_is_taken_once_and_a_dry_run_leaves_nothing() {
     let ports = TestPorts::default();
-    let object = object("apps", "a1", Body::ServiceAccount);
-    let dry = send(&ports, api().create(&object, true)).expect("is admitted");
+    let object = object("apps", "a1", NewObjectBody::ServiceAccount);
+    let dry = send(&ports, api().create_object(&object, true)).expect("is admitted");
     assert_eq!((dry.resource_version.as_str(), ports.http.made().len()), ("", 0));
-    let stored = send(&ports, api().create(&object, false)).expect("creates");
-    assert_eq!(stored.mismatch(&object), None);
-    assert!(send(&ports, api().create(&object, false)).expect_err("taken").is_already_exists());
-    assert!(send(&ports, api().create(&object, true)).expect_err("taken").is_already_exists());
-    let elsewhere = self::object("nowhere", "a1", Body::ServiceAccount);
-    let error = send(&ports, api().create(&elsewhere, false)).expect_err("none");
+    let stored = send(&ports, api().create_object(&object, false)).expect("creates");
+    assert_eq!(stored.find_mismatch(&object), None);
+    assert!(
+        send(&ports, api().create_object(&object, false)).expect_err("taken").is_already_exists()
+    );
+    assert!(
+        send(&ports, api().create_object(&object, true)).expect_err("taken").is_already_exists()
+    );
+    let elsewhere = self::object("nowhere", "a1", NewObjectBody::ServiceAccount);
+    let error = send(&ports, api().create_object(&elsewhere, false)).expect_err("none");
     let is_of = |status: &kube_rest::Status| status.is_not_found_of("namespaces", "nowhere");
     assert!(error.status().is_some_and(is_of) && !error.is_not_found(), "{error}");
 }
@@ -62,11 +66,11 @@ fn a_name_is_taken_once_and_a_dry_run_leaves_nothing() {
 fn only_the_object_of_the_uid_is_deleted_and_a_finalizer_holds_it() {
     let ports = TestPorts::default();
     for (kind, body) in
-        [(Kind::ServiceAccount, Body::ServiceAccount), (Kind::Secret, secret_body())]
+        [(Kind::ServiceAccount, NewObjectBody::ServiceAccount), (Kind::Secret, secret_body())]
     {
         let object = object("apps", "a1", body);
-        let uid = send(&ports, api().create(&object, false)).expect("creates").uid;
-        let delete = |uid: &str| send(&ports, api().delete(kind, Some("apps"), "a1", uid));
+        let uid = send(&ports, api().create_object(&object, false)).expect("creates").uid;
+        let delete = |uid: &str| send(&ports, api().delete_object(kind, Some("apps"), "a1", uid));
         assert!(delete("other").expect_err("another's").is_conflict());
         ports.http.change_made(|object| object["metadata"]["finalizers"] = json!(["a/b"]));
         for _ in 0..2 {
@@ -75,7 +79,7 @@ fn only_the_object_of_the_uid_is_deleted_and_a_finalizer_holds_it() {
         }
         ports.http.change_made(|object| object["metadata"]["finalizers"] = json!([]));
         assert!(delete(&uid).expect_err("it went").is_not_found());
-        let uid = send(&ports, api().create(&object, false)).expect("creates").uid;
+        let uid = send(&ports, api().create_object(&object, false)).expect("creates").uid;
         assert_eq!(delete(&uid).expect("deletes"), Deletion::Gone);
         assert_eq!(ports.http.made().len(), 0);
     }
@@ -84,7 +88,7 @@ fn only_the_object_of_the_uid_is_deleted_and_a_finalizer_holds_it() {
 #[test]
 fn a_secret_is_shown_by_a_dry_delete_and_stays() {
     let ports = TestPorts::default();
-    let made = send(&ports, api().create(&object("apps", "s1", secret_body()), false));
+    let made = send(&ports, api().create_object(&object("apps", "s1", secret_body()), false));
     let shown = send(&ports, api().read_by_dry_delete("apps", "s1")).expect("shows");
     assert_eq!(shown.uid, made.expect("creates").uid);
     assert_eq!((shown.deletion_timestamp, shown.finalizers.len()), (None, 0));
@@ -96,7 +100,10 @@ fn a_secret_is_shown_by_a_dry_delete_and_stays() {
 #[test]
 fn a_patch_is_of_one_object_in_one_state() {
     let ports = TestPorts::default();
-    let made = send(&ports, api().create(&object("apps", "a1", Body::ServiceAccount), false));
+    let made = send(
+        &ports,
+        api().create_object(&object("apps", "a1", NewObjectBody::ServiceAccount), false),
+    );
     let made = made.expect("creates");
     let annotations = BTreeMap::from([("x".to_owned(), "1".to_owned())]);
     let patch = |uid: &str, resource_version: &str| {
@@ -123,10 +130,10 @@ fn a_token_ends_with_what_it_is_bound_to() {
     assert!(token(uid("other")).expect_err("another's").is_conflict());
     let plain = token(uid(DEPLOYER_UID)).expect("gives one");
 
-    let secret = send(&ports, api().create(&object("apps", "s1", secret_body()), false));
+    let secret = send(&ports, api().create_object(&object("apps", "s1", secret_body()), false));
     let secret = secret.expect("creates");
     let bound = |name: &str, uid: &str| TokenSpec {
-        bound_object: Some(BoundObject::secret(name, uid)),
+        bound_object: Some(BoundObject::for_secret(name, uid)),
         ..spec(600)
     };
     // Neither says anything of the account.
@@ -140,11 +147,13 @@ fn a_token_ends_with_what_it_is_bound_to() {
     );
     assert!(!error.is_not_found() && !error.is_unknown_outcome(), "{error}");
     let bound = token(bound("s1", &secret.uid)).expect("gives one");
-    assert!(ports.http.accepts(plain.expose()) && ports.http.accepts(bound.expose()));
+    assert!(ports.http.accepts(plain.expose_secret()) && ports.http.accepts(bound.expose_secret()));
     assert!(ports.http.remove("Secret", "apps", "s1"));
-    assert!(ports.http.accepts(plain.expose()) && !ports.http.accepts(bound.expose()));
+    assert!(
+        ports.http.accepts(plain.expose_secret()) && !ports.http.accepts(bound.expose_secret())
+    );
     assert!(ports.http.remove("ServiceAccount", "apps", "deployer"));
-    assert!(!ports.http.accepts(plain.expose()));
+    assert!(!ports.http.accepts(plain.expose_secret()));
     assert!(token(spec(600)).expect_err("none").is_not_found());
     assert_eq!(ports.http.tokens().len(), 2);
 }
@@ -153,7 +162,7 @@ fn a_token_ends_with_what_it_is_bound_to() {
 fn what_is_sent_before_an_answer_is_one_round() {
     use futures::future::{join, join_all};
     let ports = TestPorts::default();
-    let ask = || api().version().send(&*ports.http);
+    let ask = || api().get_version().send(&*ports.http);
     block_on(async {
         let _ = join_all([ask(), ask(), ask()]).await;
         let twice = async {
@@ -171,11 +180,14 @@ fn what_is_scripted_is_answered_first_and_what_is_denied_is_refused() {
     let ports = TestPorts::default();
     ports.http.script([Answer::Reply(503, String::new())]);
     ports.http.script_tokens([Answer::token("apps", "deployer", 1, 3601)]);
-    let version = || send(&ports, api().version());
+    let version = || send(&ports, api().get_version());
     assert!(version().expect_err("scripted").is_retryable());
     version().expect("is there");
     let token = |seconds| send(&ports, api().create_token("apps", "deployer", &spec(seconds)));
-    assert_eq!(token(1).expect("scripted").expose(), super::token("apps", "deployer", 1, 3601));
+    assert_eq!(
+        token(1).expect("scripted").expose_secret(),
+        super::token("apps", "deployer", 1, 3601)
+    );
     ports.http.deny("create", "serviceaccounts/token");
     let error = token(600).expect_err("denied");
     assert!(error.status().is_some_and(kube_rest::Status::is_forbidden), "{error}");

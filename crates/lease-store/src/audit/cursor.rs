@@ -10,12 +10,12 @@ use lease_core::{AuditLogId, AuditSlot};
 /// It is opaque to clients. Its text is safe in a URL, and some ten letters for each log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditCursor {
-    pub(super) streams: Vec<Position>,
+    pub(super) streams: Vec<LogPosition>,
 }
 
 /// A place in one log, which is read from its newest number down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
+pub(super) struct LogPosition {
     pub(super) log: AuditLogId,
     pub(super) number: u64,
     /// The slot to go on with, if a page ended between the events of one lease.
@@ -38,7 +38,7 @@ pub struct AuditCursorError;
 
 impl fmt::Display for AuditCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Position { log, number, slot }) in self.streams.iter().enumerate() {
+        for (index, LogPosition { log, number, slot }) in self.streams.iter().enumerate() {
             if index > 0 {
                 f.write_str("_")?;
             }
@@ -67,7 +67,7 @@ impl FromStr for AuditCursor {
     }
 }
 
-impl FromStr for Position {
+impl FromStr for LogPosition {
     type Err = AuditCursorError;
 
     fn from_str(text: &str) -> Result<Self, AuditCursorError> {
@@ -85,11 +85,11 @@ impl FromStr for Position {
             (AuditLogId::Leases(_), Some("i")) => Some(AuditSlot::Issue),
             (AuditLogId::Leases(_), Some(slot)) => {
                 let renewal = slot.strip_prefix('r').ok_or(AuditCursorError)?;
-                Some(AuditSlot::Renewal(number(renewal)?))
+                Some(AuditSlot::Renewal(parse_number(renewal)?))
             }
             _ => return Err(AuditCursorError),
         };
-        Ok(Self { log, number: number(at)?, slot })
+        Ok(Self { log, number: parse_number(at)?, slot })
     }
 }
 
@@ -113,14 +113,14 @@ impl FromStr for AuditVerifyCursor {
         };
         Ok(Self {
             log: log.parse().map_err(|_| AuditCursorError)?,
-            number: number(at)?,
-            absent_from: first.map(number).transpose()?,
+            number: parse_number(at)?,
+            absent_from: first.map(parse_number).transpose()?,
         })
     }
 }
 
 /// A number from 1 on.
-fn number(text: &str) -> Result<u64, AuditCursorError> {
+fn parse_number(text: &str) -> Result<u64, AuditCursorError> {
     text.parse().ok().filter(|number| *number > 0).ok_or(AuditCursorError)
 }
 

@@ -2,7 +2,7 @@
 
 use lease_core::{AuditPlace, AuditSlot};
 
-use super::{AuditLog, Stored};
+use super::{AuditLog, SignedRecord};
 use crate::{KeyValue, StoreError, counter, keys};
 
 impl<K: KeyValue> AuditLog<'_, K> {
@@ -30,18 +30,18 @@ impl<K: KeyValue> AuditLog<'_, K> {
     fn last_renewal(&self, place: AuditPlace, reads: &mut usize) -> Result<u64, StoreError> {
         let at = |slot| AuditPlace { slot, ..place };
         *reads += 3;
-        let trail = match self.event(at(AuditSlot::End))? {
-            Stored::Genuine(end) => end.trail,
-            Stored::Absent | Stored::Altered(_) => None,
+        let trail = match self.read_event(at(AuditSlot::End))? {
+            SignedRecord::Genuine(end) => end.trail,
+            SignedRecord::Absent | SignedRecord::Altered(_) => None,
         };
         let mut last = trail.as_ref().map_or(0, |trail| trail.renewals);
-        if let Some(issue) = self.event(at(AuditSlot::Issue))?.as_readable()
+        if let Some(issue) = self.read_event(at(AuditSlot::Issue))?.as_readable()
             && let Some(id) = issue.lease_id
         {
-            last = last.max(counter::read(self.store, &keys::renewals(id))?);
+            last = last.max(counter::read_counter(self.store, &keys::renewal_counter_key(id))?);
         }
         // One that was under way when the lease ended came too late to be named by the end.
-        while trail.is_some() && self.event(at(AuditSlot::Renewal(last + 1)))?.is_there() {
+        while trail.is_some() && self.read_event(at(AuditSlot::Renewal(last + 1)))?.is_there() {
             *reads += 1;
             last += 1;
         }

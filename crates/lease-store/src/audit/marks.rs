@@ -8,44 +8,44 @@ use chrono::{DateTime, Utc};
 use lease_core::{AuditLogId, AuditRecordKind, Keyring};
 use serde::{Deserialize, Serialize};
 
-use super::signed::{SignedKey, Stored};
+use super::signed::{SignedKey, SignedRecord};
 use crate::{KeyValue, StoreError};
 
 /// A mark that each number of a log up to one has an event, or is void.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Settled {
+pub(super) struct SettledMark {
     pub(super) up_to: u64,
     /// Numbers beyond, up to one, that were seen without an event, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) noticed: Option<Noticed>,
+    pub(super) noticed: Option<NoticedMark>,
 }
 
 /// A note that there were numbers without an event, and up to which number they were looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Noticed {
+pub(super) struct NoticedMark {
     pub(super) up_to: u64,
     pub(super) since: DateTime<Utc>,
 }
 
 /// A mark that the events of a log up to one may be gone, since their retention has passed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Forgotten {
+pub(super) struct ForgottenMark {
     pub(super) up_to: u64,
 }
 
 /// A mark that a number has no event, since whoever took it had stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Void {
+pub(super) struct VoidMark {
     pub(super) at: DateTime<Utc>,
 }
 
 /// The key of the settled mark of a log.
-pub(super) fn settled(log: AuditLogId) -> SignedKey {
+pub(super) fn settled_key(log: AuditLogId) -> SignedKey {
     SignedKey { kind: AuditRecordKind::Settled, place: log.to_string() }
 }
 
 /// The key of the last forgotten mark of a log, as far as is known.
-pub(super) fn forgotten(log: AuditLogId) -> SignedKey {
+pub(super) fn forgotten_key(log: AuditLogId) -> SignedKey {
     SignedKey { kind: AuditRecordKind::Forgotten, place: log.to_string() }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn forgotten_at(log: AuditLogId, number: u64) -> SignedKey {
 }
 
 /// The key that says that a number of the general log is void.
-pub(super) fn void(number: u64) -> SignedKey {
+pub(super) fn void_key(number: u64) -> SignedKey {
     let place = format!("{}.{number}", AuditLogId::General);
     SignedKey { kind: AuditRecordKind::Void, place }
 }
@@ -66,8 +66,8 @@ pub(crate) fn forgotten_up_to<K: KeyValue>(
     keys: &Keyring,
     log: AuditLogId,
 ) -> Result<u64, StoreError> {
-    let mark: Stored<Forgotten> = forgotten(log).read(store, keys)?;
-    Ok(if let Stored::Genuine(mark) = mark { mark.up_to } else { 0 })
+    let mark: SignedRecord<ForgottenMark> = forgotten_key(log).read_record(store, keys)?;
+    Ok(if let SignedRecord::Genuine(mark) = mark { mark.up_to } else { 0 })
 }
 /// Up to which number of a log each is accounted for, at least.
 pub(crate) fn settled_up_to<K: KeyValue>(
@@ -75,8 +75,8 @@ pub(crate) fn settled_up_to<K: KeyValue>(
     keys: &Keyring,
     log: AuditLogId,
 ) -> Result<u64, StoreError> {
-    let mark: Stored<Settled> = settled(log).read(store, keys)?;
-    Ok(if let Stored::Genuine(mark) = mark { mark.up_to } else { 0 })
+    let mark: SignedRecord<SettledMark> = settled_key(log).read_record(store, keys)?;
+    Ok(if let SignedRecord::Genuine(mark) = mark { mark.up_to } else { 0 })
 }
 
 /// The key and value that say that each number of a log is accounted for up to one.
@@ -85,10 +85,12 @@ pub(crate) fn write_settled(
     log: AuditLogId,
     up_to: u64,
 ) -> Result<(String, Vec<u8>), StoreError> {
-    settled(log).write(keys, &Settled { up_to, noticed: None })
+    settled_key(log).sign_entry(keys, &SettledMark { up_to, noticed: None })
 }
 
 /// All marks of a log whose events are forgotten up to `up_to`.
 pub(crate) fn mark_keys(log: AuditLogId, up_to: u64) -> Vec<String> {
-    [settled(log), forgotten(log), forgotten_at(log, up_to)].map(|key| key.text()).into()
+    [settled_key(log), forgotten_key(log), forgotten_at(log, up_to)]
+        .map(|key| key.store_key())
+        .into()
 }

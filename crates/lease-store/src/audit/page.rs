@@ -6,8 +6,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot};
 
-use super::cursor::{AuditCursor, Position};
-use super::{AuditLog, AuditRecord, Stored, forgotten_up_to};
+use super::cursor::{AuditCursor, LogPosition};
+use super::{AuditLog, AuditRecord, SignedRecord, forgotten_up_to};
 use crate::{KeyValue, StoreError};
 
 /// A search for events.
@@ -34,7 +34,7 @@ pub struct AuditPage {
 }
 
 /// A page that is being put together.
-struct Reading<'p, F> {
+struct PageBuilder<'p, F> {
     query: &'p AuditQuery,
     keep: F,
     reads: usize,
@@ -43,8 +43,8 @@ struct Reading<'p, F> {
 }
 
 /// A log as far as it was read.
-struct Stream {
-    at: Position,
+struct LogStream {
+    at: LogPosition,
     /// Nothing is looked for below: it is forgotten.
     floor: u64,
     /// The time of what stands at the position, if that is known.
@@ -59,17 +59,17 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer. An event that cannot be read is counted, and passed over.
-    pub fn page(
+    pub fn read_page(
         &self,
         query: &AuditQuery,
         from: Option<&AuditCursor>,
         keep: impl FnMut(&AuditRecord) -> bool,
     ) -> Result<AuditPage, StoreError> {
-        let mut streams = self.streams(query, from)?;
+        let mut streams = self.open_streams(query, from)?;
         let page = AuditPage { items: vec![], unreadable: 0, next: None };
         // Every log is looked at once, so that each page gets on, however many logs there are.
         let budget = READS + READS_OF_A_LOG * streams.len();
-        let mut reading = Reading { query, keep, reads: 0, budget, page };
+        let mut reading = PageBuilder { query, keep, reads: 0, budget, page };
         loop {
             for stream in &mut streams {
                 self.find_next(stream, &mut reading)?;
@@ -78,7 +78,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             if streams.is_empty() {
                 break;
             }
-            let is_known = |stream: &Stream| stream.time.is_some();
+            let is_known = |stream: &LogStream| stream.time.is_some();
             if reading.is_full() || !streams.iter().all(is_known) {
                 let streams = streams.iter().map(|stream| stream.at).collect();
                 reading.page.next = Some(AuditCursor { streams });
@@ -89,22 +89,22 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 .iter_mut()
                 .max_by_key(|stream| (stream.at.slot.is_some(), stream.time, stream.at.log));
             if let Some(newest) = newest {
-                self.show(newest, &mut reading)?;
+                self.show_events(newest, &mut reading)?;
             }
         }
         Ok(reading.page)
     }
 
-    fn streams(
+    fn open_streams(
         &self,
         query: &AuditQuery,
         from: Option<&AuditCursor>,
-    ) -> Result<Vec<Stream>, StoreError> {
+    ) -> Result<Vec<LogStream>, StoreError> {
         let newest = |log: &AuditLogId| {
-            let number = self.head(*log)?;
-            Ok(Position { log: *log, number, slot: None })
+            let number = self.last_number(*log)?;
+            Ok(LogPosition { log: *log, number, slot: None })
         };
-        let mut positions: Vec<Position> = if let Some(cursor) = from {
+        let mut positions: Vec<LogPosition> = if let Some(cursor) = from {
             cursor.streams.clone()
         } else {
             query.logs.iter().map(newest).collect::<Result<_, StoreError>>()?
@@ -113,9 +113,9 @@ impl<K: KeyValue> AuditLog<'_, K> {
         positions.retain(|position| query.logs.contains(&position.log));
         positions.sort_by_key(|position| position.log);
         positions.dedup_by_key(|position| position.log);
-        let stream = |at: Position| {
+        let stream = |at: LogPosition| {
             let floor = forgotten_up_to(self.store, self.keys, at.log)?;
-            Ok(Stream { at, floor, time: None })
+            Ok(LogStream { at, floor, time: None })
         };
         positions.into_iter().map(stream).collect()
     }
@@ -123,8 +123,8 @@ impl<K: KeyValue> AuditLog<'_, K> {
     /// Goes on to the next number of a log that has an event, unless that is known or there is no budget left.
     fn find_next<F>(
         &self,
-        stream: &mut Stream,
-        reading: &mut Reading<'_, F>,
+        stream: &mut LogStream,
+        reading: &mut PageBuilder<'_, F>,
     ) -> Result<(), StoreError> {
         while stream.time.is_none() && stream.at.number > stream.floor && reading.may_read() {
             let mut found = None;
@@ -132,7 +132,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 reading.reads += 1;
                 let place =
                     AuditPlace { log: stream.at.log, number: stream.at.number, slot: *slot };
-                let stored = self.event(place)?;
+                let stored = self.read_event(place)?;
                 if stored.is_there() {
                     found = Some(stored);
                     break;
@@ -143,7 +143,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 Some(stored) => stream.time = Some(time_of(&stored)),
                 None => stream.at.number -= 1,
             }
-            let horizon = reading.query.since.map(|since| since - horizon(stream.at.log));
+            let horizon = reading.query.since.map(|since| since - time_slack(stream.at.log));
             if stream.time.is_some_and(|time| horizon.is_some_and(|horizon| time < horizon)) {
                 stream.at.number = 0;
             }
@@ -152,12 +152,12 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 
     /// Shows the events of the number at which a log stands, as far as they fit.
-    fn show<F: FnMut(&AuditRecord) -> bool>(
+    fn show_events<F: FnMut(&AuditRecord) -> bool>(
         &self,
-        stream: &mut Stream,
-        reading: &mut Reading<'_, F>,
+        stream: &mut LogStream,
+        reading: &mut PageBuilder<'_, F>,
     ) -> Result<(), StoreError> {
-        let Position { log, number, slot } = stream.at;
+        let LogPosition { log, number, slot } = stream.at;
         let first = match log {
             AuditLogId::General => AuditSlot::Only,
             AuditLogId::Leases(_) => AuditSlot::End,
@@ -169,18 +169,18 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 return Ok(());
             }
             let place = AuditPlace { log, number, slot: at };
-            let stored = self.event(place)?;
+            let stored = self.read_event(place)?;
             reading.reads += 1;
             slot = self.slot_before(place, &mut reading.reads)?;
-            reading.add(place, stored);
+            reading.add_event(place, stored);
         }
-        stream.at = Position { log, number: number - 1, slot: None };
+        stream.at = LogPosition { log, number: number - 1, slot: None };
         stream.time = None;
         Ok(())
     }
 }
 
-impl<F> Reading<'_, F> {
+impl<F> PageBuilder<'_, F> {
     fn may_read(&self) -> bool {
         self.reads < self.budget
     }
@@ -190,8 +190,8 @@ impl<F> Reading<'_, F> {
     }
 }
 
-impl<F: FnMut(&AuditRecord) -> bool> Reading<'_, F> {
-    fn add(&mut self, place: AuditPlace, stored: Stored<AuditEvent>) {
+impl<F: FnMut(&AuditRecord) -> bool> PageBuilder<'_, F> {
+    fn add_event(&mut self, place: AuditPlace, stored: SignedRecord<AuditEvent>) {
         if stored.is_there() && stored.as_readable().is_none() {
             self.page.unreadable += 1;
         }
@@ -204,7 +204,7 @@ impl<F: FnMut(&AuditRecord) -> bool> Reading<'_, F> {
 }
 
 /// The time of what was found; one that cannot be read is shown before all that is older.
-fn time_of(stored: &Stored<AuditEvent>) -> DateTime<Utc> {
+fn time_of(stored: &SignedRecord<AuditEvent>) -> DateTime<Utc> {
     stored.as_readable().map_or(DateTime::<Utc>::MAX_UTC, |event| event.time)
 }
 
@@ -219,7 +219,7 @@ fn slots_of_time(log: AuditLogId) -> &'static [AuditSlot] {
 /// The time by which a number may stand earlier than another time if it has an event of that time or later.
 ///
 /// Two hosts' clocks differ, and a lease may be revoked or expire long after its issue.
-fn horizon(log: AuditLogId) -> TimeDelta {
+fn time_slack(log: AuditLogId) -> TimeDelta {
     match log {
         AuditLogId::General => TimeDelta::hours(1),
         AuditLogId::Leases(_) => TimeDelta::from(lease_core::MAX_TTL) + TimeDelta::days(1),

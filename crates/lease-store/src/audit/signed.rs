@@ -16,7 +16,7 @@ pub(crate) struct SignedKey {
 
 /// A signed record, as it was found under its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stored<T> {
+pub(crate) enum SignedRecord<T> {
     /// Nothing.
     Absent,
     /// The content.
@@ -27,14 +27,14 @@ pub(crate) enum Stored<T> {
 
 /// Content byte by byte as it was signed, and its MAC.
 #[derive(Serialize, Deserialize)]
-struct Signed {
+struct SignedContent {
     content: Box<RawValue>,
     mac: String,
 }
 
 impl SignedKey {
     /// The key that the store knows.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn store_key(&self) -> String {
         let prefix = match self.kind {
             AuditRecordKind::Event => "event",
             AuditRecordKind::Void => "void",
@@ -45,40 +45,40 @@ impl SignedKey {
     }
 
     /// The key with a signed value.
-    pub(crate) fn write<T: Serialize>(
+    pub(crate) fn sign_entry<T: Serialize>(
         &self,
         keys: &Keyring,
         content: &T,
     ) -> Result<(String, Vec<u8>), StoreError> {
-        let key = self.text();
+        let key = self.store_key();
         let broken = |source| StoreError::Broken { key: key.clone(), source };
         let content = to_raw_value(content).map_err(broken)?;
         let mac = keys.sign_audit(self.kind, &self.place, content.get());
-        let value = record::write(&key, &Signed { content, mac })?;
+        let value = record::encode_record(&key, &SignedContent { content, mac })?;
         Ok((key, value))
     }
 
     /// Reads what is there. What cannot be read is no error: it is what a verification is to find.
-    pub(crate) fn read<K: KeyValue, T: DeserializeOwned>(
+    pub(crate) fn read_record<K: KeyValue, T: DeserializeOwned>(
         &self,
         store: &K,
         keys: &Keyring,
-    ) -> Result<Stored<T>, StoreError> {
-        let key = self.text();
-        let Some(bytes) = store.get(&key)? else { return Ok(Stored::Absent) };
-        let Ok(Signed { content, mac }) = record::read(&key, &bytes) else {
-            return Ok(Stored::Altered(None));
+    ) -> Result<SignedRecord<T>, StoreError> {
+        let key = self.store_key();
+        let Some(bytes) = store.get(&key)? else { return Ok(SignedRecord::Absent) };
+        let Ok(SignedContent { content, mac }) = record::decode_record(&key, &bytes) else {
+            return Ok(SignedRecord::Altered(None));
         };
         let read = serde_json::from_str(content.get()).ok();
         let is_genuine = keys.verifies_audit(self.kind, &self.place, content.get(), &mac);
         Ok(match read {
-            Some(read) if is_genuine => Stored::Genuine(read),
-            read => Stored::Altered(read),
+            Some(read) if is_genuine => SignedRecord::Genuine(read),
+            read => SignedRecord::Altered(read),
         })
     }
 }
 
-impl<T> Stored<T> {
+impl<T> SignedRecord<T> {
     /// Returns true if something is there.
     pub(crate) fn is_there(&self) -> bool {
         !matches!(self, Self::Absent)

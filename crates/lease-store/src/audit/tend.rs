@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot};
 
-use super::marks::{self, Forgotten, Noticed, Settled, Void};
-use super::{AuditLog, SignedKey, Stored};
-use crate::{KeyValue, StoreError, Which, keys};
+use super::marks::{self, ForgottenMark, NoticedMark, SettledMark, VoidMark};
+use super::{AuditLog, SignedKey, SignedRecord};
+use crate::{KeyValue, LedgerId, StoreError, keys};
 
 /// The times that the sweep waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct AuditTended {
 
 /// The numbers of a log that are to be forgotten, as far as they are known.
 #[derive(Default)]
-struct Old {
+struct OldNumbers {
     /// The keys up to the last number that is old.
     keys: Vec<String>,
     /// Those of numbers after it, which go only if one that is old comes behind them.
@@ -39,7 +39,7 @@ struct Old {
 }
 
 /// The age of what stands under a number, for whoever forgets.
-enum Age {
+enum RecordAge {
     /// Nothing, or nothing that is ours to believe.
     Unknown,
     /// An event whose retention has passed, and no lease any more.
@@ -56,11 +56,17 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; what was done stays so.
-    pub fn tend(&self, now: DateTime<Utc>, times: AuditTimes) -> Result<AuditTended, StoreError> {
-        let mut tended =
-            AuditTended { voided: self.settle(now, times.landing)?, ..AuditTended::default() };
+    pub fn tend_events(
+        &self,
+        now: DateTime<Utc>,
+        times: AuditTimes,
+    ) -> Result<AuditTended, StoreError> {
+        let mut tended = AuditTended {
+            voided: self.settle_numbers(now, times.landing)?,
+            ..AuditTended::default()
+        };
         for (log, _) in self.all_logs()? {
-            tended.forgotten += self.forget(log, now - times.retention)?;
+            tended.forgotten += self.forget_events(log, now - times.retention)?;
         }
         Ok(tended)
     }
@@ -69,11 +75,13 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// A number without an event is void once it was seen so for `landing`: its writer has stopped. Should its event come
     /// all the same, it is read and verified like any other.
-    fn settle(&self, now: DateTime<Utc>, landing: TimeDelta) -> Result<usize, StoreError> {
+    fn settle_numbers(&self, now: DateTime<Utc>, landing: TimeDelta) -> Result<usize, StoreError> {
         let log = AuditLogId::General;
-        let head = self.head(log)?;
-        let mark: Stored<Settled> = marks::settled(log).read(self.store, self.keys)?;
-        let mark = if let Stored::Genuine(mark) = mark { mark } else { Settled::default() };
+        let head = self.last_number(log)?;
+        let mark: SignedRecord<SettledMark> =
+            marks::settled_key(log).read_record(self.store, self.keys)?;
+        let mark =
+            if let SignedRecord::Genuine(mark) = mark { mark } else { SettledMark::default() };
         if head <= mark.up_to {
             return Ok(0);
         }
@@ -96,48 +104,49 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let noticed = match noticed {
             _ if holes.is_empty() => None,
             Some(noticed) if ripe.is_none() => Some(noticed),
-            _ => Some(Noticed { up_to: last, since: now }),
+            _ => Some(NoticedMark { up_to: last, since: now }),
         };
-        let settled = Settled { up_to, noticed };
+        let settled = SettledMark { up_to, noticed };
         if settled == mark {
             return Ok(0);
         }
-        let mut entries = vec![marks::settled(log).write(self.keys, &settled)?];
+        let mut entries = vec![marks::settled_key(log).sign_entry(self.keys, &settled)?];
         for number in &voids {
-            entries.push(marks::void(*number).write(self.keys, &Void { at: now })?);
+            entries.push(marks::void_key(*number).sign_entry(self.keys, &VoidMark { at: now })?);
         }
         self.store.set_many(&entries)?;
         Ok(voids.len())
     }
 
     fn is_accounted_for(&self, number: u64) -> Result<bool, StoreError> {
-        let event = SignedKey::event(AuditPlace::general(number)).text();
+        let event = SignedKey::for_event(AuditPlace::in_general_log(number)).store_key();
         Ok(self.store.get(&event)?.is_some()
-            || self.store.get(&marks::void(number).text())?.is_some())
+            || self.store.get(&marks::void_key(number).store_key())?.is_some())
     }
 
     /// Forgets the first numbers of a log, as long as their events are from before a time.
     ///
     /// That they may be gone is written first, so that whatever stops this leaves nothing that is missed.
-    fn forget(&self, log: AuditLogId, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        let key = marks::forgotten(log);
-        let mark: Stored<Forgotten> = key.read(self.store, self.keys)?;
-        let known = if let Stored::Genuine(mark) = mark { mark.up_to } else { 0 };
-        let head = self.head(log)?;
-        let mut old = Old::default();
+    fn forget_events(&self, log: AuditLogId, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        let key = marks::forgotten_key(log);
+        let mark: SignedRecord<ForgottenMark> = key.read_record(self.store, self.keys)?;
+        let known = if let SignedRecord::Genuine(mark) = mark { mark.up_to } else { 0 };
+        let head = self.last_number(log)?;
+        let mut old = OldNumbers::default();
         for number in known + 1..=head.min(known.saturating_add(EXAMINED)) {
-            match self.age(log, number, before, &mut old)? {
-                Age::Kept => break,
-                Age::Unknown => {
+            match self.examine_age(log, number, before, &mut old)? {
+                RecordAge::Kept => break,
+                RecordAge::Unknown => {
                     // Another sweep has got further, and its word was overwritten by an older one.
                     let at = marks::forgotten_at(log, number);
-                    let mark: Stored<Forgotten> = at.read(self.store, self.keys)?;
-                    if matches!(mark, Stored::Genuine(_)) {
-                        old.reach(number);
+                    let mark: SignedRecord<ForgottenMark> =
+                        at.read_record(self.store, self.keys)?;
+                    if matches!(mark, SignedRecord::Genuine(_)) {
+                        old.extend_to(number);
                     }
                 }
-                Age::Old => {
-                    old.reach(number);
+                RecordAge::Old => {
+                    old.extend_to(number);
                     old.numbers += 1;
                     if old.numbers == FORGOTTEN || old.keys.len() >= KEYS {
                         break;
@@ -148,49 +157,49 @@ impl<K: KeyValue> AuditLog<'_, K> {
         if old.up_to == 0 {
             return Ok(0);
         }
-        let forgotten = Forgotten { up_to: old.up_to };
+        let forgotten = ForgottenMark { up_to: old.up_to };
         self.store
-            .set_many(&[marks::forgotten_at(log, old.up_to).write(self.keys, &forgotten)?])?;
+            .set_many(&[marks::forgotten_at(log, old.up_to).sign_entry(self.keys, &forgotten)?])?;
         if known > 0 && known < old.up_to {
-            old.keys.push(marks::forgotten_at(log, known).text());
+            old.keys.push(marks::forgotten_at(log, known).store_key());
         }
         self.store.delete_many(&old.keys)?;
         // Last, so that a sweep which comes after one that stopped begins where that began.
-        self.store.set_many(&[key.write(self.keys, &forgotten)?])?;
+        self.store.set_many(&[key.sign_entry(self.keys, &forgotten)?])?;
         Ok(old.numbers)
     }
 
     /// Looks at a number, and notes its keys to be deleted if it is old.
-    fn age(
+    fn examine_age(
         &self,
         log: AuditLogId,
         number: u64,
         before: DateTime<Utc>,
-        old: &mut Old,
-    ) -> Result<Age, StoreError> {
+        old: &mut OldNumbers,
+    ) -> Result<RecordAge, StoreError> {
         let last = match log {
             AuditLogId::General => AuditSlot::Only,
             AuditLogId::Leases(_) => AuditSlot::End,
         };
-        let stored = self.event(AuditPlace { log, number, slot: last })?;
+        let stored = self.read_event(AuditPlace { log, number, slot: last })?;
         if stored.as_readable().is_some_and(|event| event.time >= before) {
-            return Ok(Age::Kept);
+            return Ok(RecordAge::Kept);
         }
         if let AuditLogId::Leases(log) = log
-            && self.store.get(&keys::record(Which::Secret(log), number))?.is_some()
+            && self.store.get(&keys::record_key(LedgerId::DynamicSecret(log), number))?.is_some()
         {
-            return Ok(Age::Kept);
+            return Ok(RecordAge::Kept);
         }
         // Whoever can write the store can date an event back, and name any number of renewals. Were that believed, the sweep
         // would sign that all before it may be gone, and hold as many keys as are named.
-        let Stored::Genuine(event) = stored else {
+        let SignedRecord::Genuine(event) = stored else {
             if old.pending.len() < KEYS {
                 old.pending.extend(self.keys_of(log, number, None)?);
             }
-            return Ok(Age::Unknown);
+            return Ok(RecordAge::Unknown);
         };
         old.pending.extend(self.keys_of(log, number, Some(&event))?);
-        Ok(Age::Old)
+        Ok(RecordAge::Old)
     }
 
     /// The keys of all events of a number, whose last event is `last` if that is genuine.
@@ -200,9 +209,9 @@ impl<K: KeyValue> AuditLog<'_, K> {
         number: u64,
         last: Option<&AuditEvent>,
     ) -> Result<Vec<String>, StoreError> {
-        let key = |slot| SignedKey::event(AuditPlace { log, number, slot }).text();
+        let key = |slot| SignedKey::for_event(AuditPlace { log, number, slot }).store_key();
         if log == AuditLogId::General {
-            return Ok(vec![key(AuditSlot::Only), marks::void(number).text()]);
+            return Ok(vec![key(AuditSlot::Only), marks::void_key(number).store_key()]);
         }
         let mut all = vec![key(AuditSlot::Issue), key(AuditSlot::Closing), key(AuditSlot::End)];
         let named = last.and_then(|end| end.trail.as_ref()).map_or(0, |trail| trail.renewals);
@@ -218,9 +227,9 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 }
 
-impl Old {
+impl OldNumbers {
     /// Notes that all up to a number go.
-    fn reach(&mut self, number: u64) {
+    fn extend_to(&mut self, number: u64) {
         self.up_to = number;
         self.keys.append(&mut self.pending);
     }

@@ -3,7 +3,7 @@ use lease_core::{AuditActor, AuditDecision, AuditEventType, MasterKey};
 use serde_json::json;
 
 use super::*;
-use crate::{Definition, Definitions, MemoryStore};
+use crate::{Definitions, MemoryStore, StoredDefinition};
 
 mod tend;
 
@@ -31,9 +31,9 @@ fn event(seconds: i64) -> AuditEvent {
 fn filled<'a>(store: &'a MemoryStore, keys: &'a Keyring, count: i64) -> AuditLog<'a, MemoryStore> {
     let log = AuditLog::new(store, keys);
     for second in 1..=count {
-        log.record(&event(second)).expect("records");
+        log.record_event(&event(second)).expect("records");
     }
-    log.tend(at(count), TIMES).expect("tends");
+    log.tend_events(at(count), TIMES).expect("tends");
     log
 }
 
@@ -45,7 +45,7 @@ fn query(limit: usize) -> AuditQuery {
 fn verified<K: KeyValue>(log: &AuditLog<'_, K>, seconds: i64) -> AuditVerification {
     let mut all = AuditVerification::default();
     loop {
-        let part = log.verify(all.next.as_ref(), at(seconds)).expect("verifies");
+        let part = log.verify_events(all.next.as_ref(), at(seconds)).expect("verifies");
         all.checked += part.checked;
         all.voids += part.voids;
         all.unsettled += part.unsettled;
@@ -61,7 +61,7 @@ fn verified<K: KeyValue>(log: &AuditLog<'_, K>, seconds: i64) -> AuditVerificati
 fn paged(log: &AuditLog<'_, MemoryStore>, limit: usize) -> Vec<u64> {
     let (mut numbers, mut from) = (vec![], None);
     loop {
-        let page = log.page(&query(limit), from.as_ref(), |_| true).expect("reads");
+        let page = log.read_page(&query(limit), from.as_ref(), |_| true).expect("reads");
         assert!(page.items.len() <= limit && page.unreadable == 0);
         numbers.extend(page.items.iter().map(|record| record.place.number));
         // Clients have it as a text.
@@ -76,12 +76,12 @@ fn paged(log: &AuditLog<'_, MemoryStore>, limit: usize) -> Vec<u64> {
 fn an_event_costs_two_writes_and_is_read_as_it_was_written() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = AuditLog::new(&store, &keys);
-    let place = log.record(&event(1)).expect("records");
-    assert_eq!((place.to_string().as_str(), store.writes()), ("audit.1", 2));
-    let page = log.page(&query(9), None, |_| true).expect("reads");
+    let place = log.record_event(&event(1)).expect("records");
+    assert_eq!((place.to_string().as_str(), store.write_count()), ("audit.1", 2));
+    let page = log.read_page(&query(9), None, |_| true).expect("reads");
     let record = AuditRecord { place, event: event(1), is_genuine: true };
     assert_eq!((page.items, page.next), (vec![record], None));
-    assert_eq!(store.writes(), 2, "reading writes nothing");
+    assert_eq!(store.write_count(), 2, "reading writes nothing");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_change_of_a_definition_and_its_event_are_one_write() {
     #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
     struct Thing(String);
 
-    impl Definition for Thing {
+    impl StoredDefinition for Thing {
         type Name = str;
         const KIND: &'static str = "thing";
 
@@ -101,19 +101,19 @@ fn a_change_of_a_definition_and_its_event_are_one_write() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = AuditLog::new(&store, &keys);
     let things = Definitions::<_, Thing>::new(&store);
-    things.put(&Thing("a".to_owned())).expect("puts");
-    let writes = store.writes();
-    let prepared = log.prepare(&event(1)).expect("prepares");
+    things.put_definition(&Thing("a".to_owned())).expect("puts");
+    let writes = store.write_count();
+    let prepared = log.prepare_event(&event(1)).expect("prepares");
     assert_eq!(prepared.place().number, 1);
     assert!(paged(&log, 9).is_empty(), "it is not written yet");
     things.put_with(&Thing("a".to_owned()), prepared.entries()).expect("puts");
-    assert_eq!(store.writes() - writes, 2, "one more than without an event");
+    assert_eq!(store.write_count() - writes, 2, "one more than without an event");
     assert_eq!(paged(&log, 9), [1]);
 
-    let prepared = log.prepare(&event(2)).expect("prepares");
+    let prepared = log.prepare_event(&event(2)).expect("prepares");
     assert!(things.delete_with("a", prepared.entries()).expect("deletes"));
     assert_eq!((things.get("a").expect("reads"), paged(&log, 9)), (None, vec![2, 1]));
-    let prepared = log.prepare(&event(3)).expect("prepares");
+    let prepared = log.prepare_event(&event(3)).expect("prepares");
     assert!(!things.delete_with("a", prepared.entries()).expect("deletes nothing"));
     assert_eq!(paged(&log, 9), [2, 1]);
 }
@@ -128,9 +128,9 @@ fn pages_make_up_the_log_with_bounded_reads() {
     }
     let (mut from, mut pages) = (None, 0);
     loop {
-        let before = store.reads();
-        let page = log.page(&query(10), from.as_ref(), |_| false).expect("reads");
-        assert!(store.reads() - before <= 1020, "{} reads", store.reads() - before);
+        let before = store.read_count();
+        let page = log.read_page(&query(10), from.as_ref(), |_| false).expect("reads");
+        assert!(store.read_count() - before <= 1020, "{} reads", store.read_count() - before);
         assert!(page.items.is_empty());
         pages += 1;
         from = page.next;
@@ -140,14 +140,14 @@ fn pages_make_up_the_log_with_bounded_reads() {
     }
     assert!((3..10).contains(&pages), "{pages} pages");
     // What comes meanwhile does not shift what follows.
-    let page = log.page(&query(2), None, |_| true).expect("reads");
-    log.record(&event(3000)).expect("records");
-    let next = log.page(&query(2), page.next.as_ref(), |_| true).expect("reads");
+    let page = log.read_page(&query(2), None, |_| true).expect("reads");
+    log.record_event(&event(3000)).expect("records");
+    let next = log.read_page(&query(2), page.next.as_ref(), |_| true).expect("reads");
     let numbers: Vec<u64> = next.items.iter().map(|record| record.place.number).collect();
     assert_eq!(numbers, [2498, 2497]);
     // What is long before `since` is not looked for.
     let since = AuditQuery { since: Some(at(2500 + 7200)), ..query(9999) };
-    let recent = log.page(&since, None, |_| true).expect("reads");
+    let recent = log.read_page(&since, None, |_| true).expect("reads");
     assert_eq!((recent.items.len(), recent.next), (0, None));
 }
 
@@ -270,7 +270,7 @@ fn what_is_removed_before_the_sweep_is_missed_a_day_later() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = AuditLog::new(&store, &keys);
     for second in 1..=10 {
-        log.record(&event(second)).expect("records");
+        log.record_event(&event(second)).expect("records");
     }
     delete(&store, [5]);
     let found = verified(&log, 20);
@@ -284,7 +284,7 @@ fn an_event_that_was_signed_under_an_earlier_key_is_genuine() {
     filled(&store, &first, 3);
     for (keys, genuine) in [(keys("I", &["A"]), true), (keys("I", &[]), false)] {
         let log = AuditLog::new(&store, &keys);
-        let page = log.page(&query(9), None, |_| true).expect("reads");
+        let page = log.read_page(&query(9), None, |_| true).expect("reads");
         assert_eq!(page.items.len(), 3);
         assert!(page.items.iter().all(|record| record.is_genuine == genuine));
         assert_eq!(verified(&log, 20).findings.is_empty(), genuine);

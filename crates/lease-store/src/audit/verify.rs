@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 
 use super::cursor::AuditVerifyCursor;
 use super::finding::AuditFinding;
-use super::marks::{self, Forgotten, Settled, Void};
-use super::{AuditLog, SignedKey, Stored, forgotten_up_to};
-use crate::leases::Record;
-use crate::{KeyValue, StoreError, Which, counter, keys, record};
+use super::marks::{self, ForgottenMark, SettledMark, VoidMark};
+use super::{AuditLog, SignedKey, SignedRecord, forgotten_up_to};
+use crate::leases::LeaseRecord;
+use crate::{KeyValue, LedgerId, StoreError, counter, keys, record};
 
 /// The result of a part of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct AuditVerification {
 }
 
 /// A log that is being walked.
-struct Walk {
+struct LogWalk {
     log: AuditLogId,
     number: u64,
     /// The first of the numbers before, if all of them have no event.
@@ -39,7 +39,7 @@ struct Walk {
 
 /// The events that must be there, by the record of their lease.
 #[derive(Default)]
-struct OnRecord {
+struct ExpectedEvents {
     id: Option<LeaseId>,
     is_active: bool,
     has_ended: bool,
@@ -47,7 +47,7 @@ struct OnRecord {
 
 /// The events of one lease that were seen.
 #[derive(Default)]
-struct Look {
+struct SeenEvents {
     seen: AuditVerification,
     missing: Vec<AuditSlot>,
     time: Option<DateTime<Utc>>,
@@ -63,7 +63,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer. What cannot be read is a finding.
-    pub fn verify(
+    pub fn verify_events(
         &self,
         from: Option<&AuditVerifyCursor>,
         now: DateTime<Utc>,
@@ -79,7 +79,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             let mut walk = self.begin_walk(if begins { from } else { begin }, &mut found)?;
             while walk.number <= walk.head {
                 if left == 0 {
-                    let Walk { number, absent_from, .. } = walk;
+                    let LogWalk { number, absent_from, .. } = walk;
                     found.next = Some(AuditVerifyCursor { log, number, absent_from });
                     return Ok(found);
                 }
@@ -96,30 +96,30 @@ impl<K: KeyValue> AuditLog<'_, K> {
         &self,
         at: AuditVerifyCursor,
         found: &mut AuditVerification,
-    ) -> Result<Walk, StoreError> {
+    ) -> Result<LogWalk, StoreError> {
         let AuditVerifyCursor { log, number, absent_from } = at;
-        let settled: Settled = self.mark(&marks::settled(log), found)?;
-        let forgotten: Forgotten = self.mark(&marks::forgotten(log), found)?;
-        let head = self.head(log)?;
+        let settled: SettledMark = self.read_mark(&marks::settled_key(log), found)?;
+        let forgotten: ForgottenMark = self.read_mark(&marks::forgotten_key(log), found)?;
+        let head = self.last_number(log)?;
         if settled.up_to > head && number == 1 {
             let (log, known) = (log.to_string(), settled.up_to);
             found.findings.push(AuditFinding::CounterSetBack { log, last: head, known });
         }
         let number = number.max(forgotten.up_to + 1);
-        Ok(Walk { log, number, absent_from, settled: settled.up_to, head })
+        Ok(LogWalk { log, number, absent_from, settled: settled.up_to, head })
     }
 
     /// A mark of a log; one that is not there says nothing.
-    fn mark<T: DeserializeOwned + Default>(
+    fn read_mark<T: DeserializeOwned + Default>(
         &self,
         key: &SignedKey,
         found: &mut AuditVerification,
     ) -> Result<T, StoreError> {
-        Ok(match key.read(self.store, self.keys)? {
-            Stored::Genuine(mark) => mark,
-            Stored::Absent => T::default(),
-            Stored::Altered(_) => {
-                let finding = AuditFinding::MarkAltered { key: key.text() };
+        Ok(match key.read_record(self.store, self.keys)? {
+            SignedRecord::Genuine(mark) => mark,
+            SignedRecord::Absent => T::default(),
+            SignedRecord::Altered(_) => {
+                let finding = AuditFinding::MarkAltered { key: key.store_key() };
                 if !found.findings.contains(&finding) {
                     found.findings.push(finding);
                 }
@@ -130,7 +130,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
 
     fn verify_number(
         &self,
-        walk: &mut Walk,
+        walk: &mut LogWalk,
         found: &mut AuditVerification,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
@@ -143,9 +143,9 @@ impl<K: KeyValue> AuditLog<'_, K> {
             return self.end_run(walk, time, found, now);
         }
         // All up to here may be gone, if somebody has forgotten it whose word on that was overwritten by an older one.
-        let mark: Stored<Forgotten> =
-            marks::forgotten_at(walk.log, walk.number).read(self.store, self.keys)?;
-        if matches!(mark, Stored::Genuine(Forgotten { up_to }) if up_to == walk.number) {
+        let mark: SignedRecord<ForgottenMark> =
+            marks::forgotten_at(walk.log, walk.number).read_record(self.store, self.keys)?;
+        if matches!(mark, SignedRecord::Genuine(ForgottenMark { up_to }) if up_to == walk.number) {
             walk.absent_from = None;
         } else {
             walk.absent_from.get_or_insert(walk.number);
@@ -156,22 +156,22 @@ impl<K: KeyValue> AuditLog<'_, K> {
     /// Looks at what is there of a number of the general log, and returns its time if anything is.
     fn verify_general(
         &self,
-        walk: &Walk,
+        walk: &LogWalk,
         found: &mut AuditVerification,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let place = AuditPlace::general(walk.number);
-        let event = self.event(place)?;
+        let place = AuditPlace::in_general_log(walk.number);
+        let event = self.read_event(place)?;
         if event.is_there() {
             return Ok(count_event(place, &event, found));
         }
-        match marks::void(walk.number).read(self.store, self.keys)? {
-            Stored::Genuine(Void { at }) => {
+        match marks::void_key(walk.number).read_record(self.store, self.keys)? {
+            SignedRecord::Genuine(VoidMark { at }) => {
                 found.voids += 1;
                 Ok(Some(at))
             }
-            Stored::Absent => Ok(None),
-            Stored::Altered(_) => {
-                let key = marks::void(walk.number).text();
+            SignedRecord::Absent => Ok(None),
+            SignedRecord::Altered(_) => {
+                let key = marks::void_key(walk.number).store_key();
                 found.findings.push(AuditFinding::MarkAltered { key });
                 Ok(None)
             }
@@ -198,17 +198,18 @@ impl<K: KeyValue> AuditLog<'_, K> {
         Ok(look.time)
     }
 
-    fn look_at_lease(&self, log: u64, number: u64) -> Result<Look, StoreError> {
-        let mut look = Look::default();
+    fn look_at_lease(&self, log: u64, number: u64) -> Result<SeenEvents, StoreError> {
+        let mut look = SeenEvents::default();
         let seen = &mut look.seen;
         // The record first: what it speaks of was written together with it, and is there since.
         let on_record = self.on_record(log, number)?;
-        let end = self.check(AuditPlace::of_lease(log, number, AuditSlot::End), seen)?;
-        let issue = self.check(AuditPlace::of_lease(log, number, AuditSlot::Issue), seen)?;
-        let closing = self.check(AuditPlace::of_lease(log, number, AuditSlot::Closing), seen)?;
+        let end = self.check_event(AuditPlace::of_lease(log, number, AuditSlot::End), seen)?;
+        let issue = self.check_event(AuditPlace::of_lease(log, number, AuditSlot::Issue), seen)?;
+        let closing =
+            self.check_event(AuditPlace::of_lease(log, number, AuditSlot::Closing), seen)?;
         let trail = match &end {
-            Stored::Genuine(end) => end.trail.clone(),
-            Stored::Absent | Stored::Altered(_) => None,
+            SignedRecord::Genuine(end) => end.trail.clone(),
+            SignedRecord::Absent | SignedRecord::Altered(_) => None,
         };
         let is_over = on_record.has_ended || (on_record.id.is_none() && issue.is_there());
         let was_issued = trail.as_ref().is_some_and(|trail| trail.issue);
@@ -222,7 +223,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 look.missing.push(slot);
             }
         }
-        let read = [&end, &issue, &closing].into_iter().find_map(Stored::as_readable);
+        let read = [&end, &issue, &closing].into_iter().find_map(SignedRecord::as_readable);
         // Somebody is at it, so that it is no hole, though there is no event yet.
         let is_pending = on_record.id.is_some();
         look.time =
@@ -231,37 +232,37 @@ impl<K: KeyValue> AuditLog<'_, K> {
         Ok(look)
     }
 
-    fn on_record(&self, log: u64, number: u64) -> Result<OnRecord, StoreError> {
-        let key = keys::record(Which::Secret(log), number);
-        let Some(bytes) = self.store.get(&key)? else { return Ok(OnRecord::default()) };
-        let lease = record::read::<Record>(&key, &bytes)?.lease;
-        let has_ended = self.store.get(&keys::ended(lease.id))?.is_some();
+    fn on_record(&self, log: u64, number: u64) -> Result<ExpectedEvents, StoreError> {
+        let key = keys::record_key(LedgerId::DynamicSecret(log), number);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(ExpectedEvents::default()) };
+        let lease = record::decode_record::<LeaseRecord>(&key, &bytes)?.lease;
+        let has_ended = self.store.get(&keys::ended_key(lease.id))?.is_some();
         let is_active = lease.phase == Phase::Active;
-        Ok(OnRecord { id: Some(lease.id), is_active, has_ended })
+        Ok(ExpectedEvents { id: Some(lease.id), is_active, has_ended })
     }
 
     /// Checks the renewals, and misses those that are on record, or that the end names, and have no event.
     fn look_at_renewals(
         &self,
         (log, number): (u64, u64),
-        on_record: &OnRecord,
+        on_record: &ExpectedEvents,
         trail: Option<&AuditTrail>,
-        look: &mut Look,
+        look: &mut SeenEvents,
     ) -> Result<(), StoreError> {
         let named = trail.map_or(0, |trail| trail.renewals);
         let counted = match on_record.id {
-            Some(id) => counter::read(self.store, &keys::renewals(id))?,
+            Some(id) => counter::read_counter(self.store, &keys::renewal_counter_key(id))?,
             None => named,
         };
         for renewal in 1..=named.max(counted).min(RENEWALS) {
             let slot = AuditSlot::Renewal(renewal);
             let must_be = match (trail, on_record.id) {
                 (Some(trail), _) if renewal <= named => trail.has_renewal(renewal),
-                (_, Some(id)) => self.store.get(&keys::renewal(id, renewal))?.is_some(),
+                (_, Some(id)) => self.store.get(&keys::renewal_key(id, renewal))?.is_some(),
                 _ => false,
             };
             let place = AuditPlace::of_lease(log, number, slot);
-            let event = self.check(place, &mut look.seen)?;
+            let event = self.check_event(place, &mut look.seen)?;
             if must_be && !event.is_there() {
                 look.missing.push(slot);
             }
@@ -270,12 +271,12 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 
     /// Reads an event, and counts it as good or finds it altered.
-    fn check(
+    fn check_event(
         &self,
         place: AuditPlace,
         found: &mut AuditVerification,
-    ) -> Result<Stored<AuditEvent>, StoreError> {
-        let event = self.event(place)?;
+    ) -> Result<SignedRecord<AuditEvent>, StoreError> {
+        let event = self.read_event(place)?;
         count_event(place, &event, found);
         Ok(event)
     }
@@ -286,7 +287,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     /// them is a day old.
     fn end_run(
         &self,
-        walk: &mut Walk,
+        walk: &mut LogWalk,
         time: Option<DateTime<Utc>>,
         found: &mut AuditVerification,
         now: DateTime<Utc>,
@@ -308,13 +309,13 @@ impl<K: KeyValue> AuditLog<'_, K> {
 /// Counts an event as good or finds it altered, and returns its time if it can be read.
 fn count_event(
     place: AuditPlace,
-    event: &Stored<AuditEvent>,
+    event: &SignedRecord<AuditEvent>,
     found: &mut AuditVerification,
 ) -> Option<DateTime<Utc>> {
     match event {
-        Stored::Absent => {}
-        Stored::Genuine(_) => found.checked += 1,
-        Stored::Altered(_) => found.findings.push(AuditFinding::Altered { id: place }),
+        SignedRecord::Absent => {}
+        SignedRecord::Genuine(_) => found.checked += 1,
+        SignedRecord::Altered(_) => found.findings.push(AuditFinding::Altered { id: place }),
     }
     event.as_readable().map(|event| event.time)
 }

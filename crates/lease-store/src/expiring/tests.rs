@@ -8,9 +8,9 @@ fn at(minutes: i64) -> DateTime<Utc> {
 /// Registers a key for so many minutes, and writes it.
 fn register(store: &MemoryStore, key: &str, now: i64, minutes: i64) {
     let written = vec![(key.to_owned(), b"x".to_vec())];
-    let expiring = Expiring::new(store);
+    let expiring = ExpiringKeys::new(store);
     expiring
-        .register(vec![key.to_owned()], written, at(now), at(now + minutes))
+        .register_keys(vec![key.to_owned()], written, at(now), at(now + minutes))
         .expect("registers");
 }
 
@@ -32,11 +32,11 @@ fn a_key_goes_after_its_time_and_not_before() {
     ] {
         let store = MemoryStore::default();
         register(&store, "k", 0, minutes);
-        let forget = |now| Expiring::new(&store).forget(at(now)).expect("forgets");
+        let forget = |now| ExpiringKeys::new(&store).delete_expired(at(now)).expect("forgets");
         assert_eq!((forget(kept_for - 1), is_there(&store, "k")), (0, true), "{minutes}");
         assert_eq!((forget(kept_for), is_there(&store, "k")), (1, false), "{minutes}");
         let left: Vec<_> =
-            store.keys().into_iter().filter(|key| key.starts_with("expiring.")).collect();
+            store.list_keys().into_iter().filter(|key| key.starts_with("expiring.")).collect();
         assert_eq!(left, Vec::<String>::new(), "{minutes}");
     }
 }
@@ -44,14 +44,14 @@ fn a_key_goes_after_its_time_and_not_before() {
 #[test]
 fn with_nothing_to_delete_nothing_is_written() {
     let store = MemoryStore::default();
-    let expiring = Expiring::new(&store);
-    assert_eq!(expiring.forget(at(0)).expect("forgets"), 0);
-    assert_eq!((store.writes(), store.reads()), (0, 5), "one counter of each queue");
+    let expiring = ExpiringKeys::new(&store);
+    assert_eq!(expiring.delete_expired(at(0)).expect("forgets"), 0);
+    assert_eq!((store.write_count(), store.read_count()), (0, 5), "one counter of each queue");
     register(&store, "k", 0, 1);
-    let written = store.writes();
+    let written = store.write_count();
     assert_eq!(written, 2, "a registration costs two writes");
-    assert_eq!(expiring.forget(at(1)).expect("forgets"), 0);
-    assert_eq!(store.writes(), written);
+    assert_eq!(expiring.delete_expired(at(1)).expect("forgets"), 0);
+    assert_eq!(store.write_count(), written);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_long_queue_is_deleted_in_parts_and_to_its_end() {
     for number in 0..450 {
         register(&store, &format!("k{number}"), number, 1);
     }
-    let forget = |now| Expiring::new(&store).forget(at(now)).expect("forgets");
+    let forget = |now| ExpiringKeys::new(&store).delete_expired(at(now)).expect("forgets");
     assert_eq!([forget(10_000), forget(10_000), forget(10_000), forget(10_000)], [200, 200, 50, 0]);
     assert!(!is_there(&store, "k0") && !is_there(&store, "k449"));
 }
@@ -69,10 +69,10 @@ fn a_long_queue_is_deleted_in_parts_and_to_its_end() {
 fn whoever_dies_on_the_way_holds_nothing_up() {
     let store = MemoryStore::default();
     // Somebody took a number and died; somebody else is just writing.
-    store.increment("count.expiring.hour").expect("counts");
+    store.increment_counter("count.expiring.hour").expect("counts");
     register(&store, "a", 0, 60);
-    store.increment("count.expiring.hour").expect("counts");
-    let forget = |now| Expiring::new(&store).forget(at(now)).expect("forgets");
+    store.increment_counter("count.expiring.hour").expect("counts");
+    let forget = |now| ExpiringKeys::new(&store).delete_expired(at(now)).expect("forgets");
     assert_eq!(forget(60), 2, "a hole and an entry");
     assert_eq!(forget(61), 0, "the last hole may yet be filled");
     register(&store, "b", 61, 60);

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use lease_core::{Lease, LeaseId};
 
-use super::held::Record;
-use crate::claims::{Claim, ClaimKey};
-use crate::summary::Tree;
-use crate::{Held, KeyValue, Leases, Place, StoreError, Which, counter, keys, record};
+use super::stored_lease::LeaseRecord;
+use crate::index::LedgerIndex;
+use crate::reservations::{IdempotencyReservation, ReservationKey};
+use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, StoredLease, counter, keys, record};
 
 impl<K: KeyValue> Leases<'_, K> {
     /// Records a lease that was found without a record, and which request it answers, where that is known:
@@ -16,37 +16,47 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; it is found again then.
-    pub fn adopt(
+    pub fn adopt_lease(
         &self,
-        log: u64,
+        ledger: u64,
         lease: &Lease,
-        request: Option<&ClaimKey>,
+        request: Option<&ReservationKey>,
         now: DateTime<Utc>,
-    ) -> Result<Held, StoreError> {
-        let claim = request.map(|key| self.unclaimed(key)).transpose()?.flatten();
-        let number = self.store.increment(&keys::count(Which::Secret(log)))?;
-        let place = Place { log, number };
-        let (key, place_key) = (keys::record(Which::Secret(log), number), keys::place(lease.id));
-        let kept = Record { lease: lease.clone(), claim };
+    ) -> Result<StoredLease, StoreError> {
+        let claim = request.map(|key| self.reserve_unclaimed(key)).transpose()?.flatten();
+        let number =
+            self.store.increment_counter(&keys::counter_key(LedgerId::DynamicSecret(ledger)))?;
+        let place = LeaseKey { ledger, number };
+        let (key, place_key) = (
+            keys::record_key(LedgerId::DynamicSecret(ledger), number),
+            keys::location_key(lease.id),
+        );
+        let kept = LeaseRecord { lease: lease.clone(), claim };
         let mut entries = vec![
-            (key.clone(), record::write(&key, &kept)?),
-            (place_key.clone(), record::write(&place_key, &place)?),
+            (key.clone(), record::encode_record(&key, &kept)?),
+            (place_key.clone(), record::encode_record(&place_key, &place)?),
             self.adoption_event(place, lease, now)?,
         ];
         if let Some(claim) = &kept.claim {
-            entries.push(claim.entry(lease.id, place)?);
+            entries.push(claim.record_entry(lease.id, place)?);
         }
         self.write_with_events(&entries)?;
-        Ok(Held::new(place, kept.lease))
+        Ok(StoredLease::new(place, kept.lease))
     }
 
     /// A claim of a request that nobody has claimed. What was asked for is not known any more, so that any
     /// request of its key is answered with this lease.
-    fn unclaimed(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
+    fn reserve_unclaimed(
+        &self,
+        key: &ReservationKey,
+    ) -> Result<Option<IdempotencyReservation>, StoreError> {
         let generation = 1;
-        let is_new = counter::read(self.store, &keys::claims(key, generation))? == 0
-            && !self.is_there(&keys::claim(key, generation))?;
-        let claim = Claim { key: key.clone(), generation, fingerprint: String::new() };
+        let is_new =
+            counter::read_counter(self.store, &keys::reservation_counter_key(key, generation))?
+                == 0
+                && !self.is_there(&keys::reservation_key(key, generation))?;
+        let claim =
+            IdempotencyReservation { key: key.clone(), generation, fingerprint: String::new() };
         Ok(is_new.then_some(claim))
     }
 
@@ -54,10 +64,13 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn complete_with(&self, place: Place, lease: &Lease) -> Result<(), StoreError> {
-        let claim = self.record(place)?.and_then(|record| record.claim);
-        let record = Record { lease: lease.clone(), claim };
-        self.write(keys::record(Which::Secret(place.log), place.number), &record)
+    pub fn complete_with(&self, place: LeaseKey, lease: &Lease) -> Result<(), StoreError> {
+        let claim = self.read_record(place)?.and_then(|record| record.claim);
+        let record = LeaseRecord { lease: lease.clone(), claim };
+        self.write_value(
+            keys::record_key(LedgerId::DynamicSecret(place.ledger), place.number),
+            &record,
+        )
     }
 
     /// Returns true if the end of a lease is on record, even if nothing else is known of it.
@@ -65,20 +78,27 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if the store does not answer.
     pub fn has_ended(&self, id: LeaseId) -> Result<bool, StoreError> {
-        self.is_there(&keys::ended(id))
+        self.is_there(&keys::ended_key(id))
     }
 
-    /// Looks at `limit` numbers of a log from `from` on, whatever its summaries say of them, and lists those again
+    /// Looks at `limit` numbers of a ledger from `from` on, whatever its summaries say of them, and lists those again
     /// that they have lost. Answers where it goes on; none at the end.
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn rebuild(&self, log: u64, from: u64, limit: u64) -> Result<Option<u64>, StoreError> {
-        let which = Which::Secret(log);
-        let mut tree = Tree::read(self.store, which)?;
-        let (entries, next) = tree.rebuild(from, limit, |number| {
-            let Some(record) = self.record(Place { log, number })? else { return Ok(false) };
-            Ok(!self.is_there(&keys::ended(record.lease.id))?)
+    pub fn rebuild_index(
+        &self,
+        ledger: u64,
+        from: u64,
+        limit: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let which = LedgerId::DynamicSecret(ledger);
+        let mut tree = LedgerIndex::read_root(self.store, which)?;
+        let (entries, next) = tree.rebuild_nodes(from, limit, |number| {
+            let Some(record) = self.read_record(LeaseKey { ledger, number })? else {
+                return Ok(false);
+            };
+            Ok(!self.is_there(&keys::ended_key(record.lease.id))?)
         })?;
         if !entries.is_empty() {
             self.store.set_many(&entries)?;

@@ -3,21 +3,21 @@
 use lease_core::{Closing, Ending, LeaseId};
 
 use super::issue::FenceError;
-use crate::summary::Tree;
-use crate::{Held, KeyValue, Leases, Place, StoreError, Which, keys, record};
+use crate::index::LedgerIndex;
+use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, StoredLease, keys, record};
 
 impl<K: KeyValue> Leases<'_, K> {
     /// Records that a lease has ended, once nothing of it is left: one durable write.
     ///
     /// # Errors
     /// Fails if the store does not answer; the record may be there all the same.
-    pub fn finish(&self, held: &Held, ending: &Ending) -> Result<(), StoreError> {
-        let Place { log, number } = held.place;
-        let key = keys::ended(held.lease.id);
+    pub fn record_end(&self, held: &StoredLease, ending: &Ending) -> Result<(), StoreError> {
+        let LeaseKey { ledger, number } = held.place;
+        let key = keys::ended_key(held.lease.id);
         let event = self.end_event(held.place, &held.lease, ending, None)?;
-        let mut entries = vec![(key.clone(), record::write(&key, ending)?), event];
+        let mut entries = vec![(key.clone(), record::encode_record(&key, ending)?), event];
         // Only a courtesy: what the summaries do not say, the sweep finds.
-        let mut tree = Tree::read(self.store, Which::Secret(log))?;
+        let mut tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
         entries.extend(tree.entries_of(number, super::sweep::DONE)?);
         self.write_with_events(&entries)
     }
@@ -28,18 +28,24 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if the store does not answer, or where a sweep took us for dead: then it is not sure that
     /// anybody goes on, and it is to be asked again.
-    pub fn postpone(&self, held: &Held, closing: &Closing) -> Result<Closing, FenceError> {
+    pub fn postpone_end(
+        &self,
+        held: &StoredLease,
+        closing: &Closing,
+    ) -> Result<Closing, FenceError> {
         let id = held.lease.id;
-        let number = self.store.increment(&keys::count(Which::Work))?;
+        let number =
+            self.store.increment_counter(&keys::counter_key(LedgerId::PendingRevocations))?;
         let closing = Closing { work: Some(number), ..closing.clone() };
-        let (closing_key, work) = (keys::closing(id), keys::record(Which::Work, number));
+        let (closing_key, work) =
+            (keys::closing_key(id), keys::record_key(LedgerId::PendingRevocations, number));
         let entries = [
-            (closing_key.clone(), record::write(&closing_key, &closing)?),
-            (work.clone(), record::write(&work, &id)?),
+            (closing_key.clone(), record::encode_record(&closing_key, &closing)?),
+            (work.clone(), record::encode_record(&work, &id)?),
             self.closing_event(held.place, &held.lease, &closing)?,
         ];
         self.write_with_events(&entries)?;
-        let void = self.is_there(&keys::void(Which::Work, number))?;
+        let void = self.is_there(&keys::void_key(LedgerId::PendingRevocations, number))?;
         if void { Err(FenceError::Fenced) } else { Ok(closing) }
     }
 
@@ -50,7 +56,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Fails if the store does not answer.
     pub fn is_void_work(&self, number: Option<u64>) -> Result<bool, StoreError> {
         match number {
-            Some(number) => self.is_there(&keys::void(Which::Work, number)),
+            Some(number) => self.is_there(&keys::void_key(LedgerId::PendingRevocations, number)),
             None => Ok(false),
         }
     }
@@ -60,6 +66,6 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if the store does not answer.
     pub fn note_obstacle(&self, id: LeaseId, closing: &Closing) -> Result<(), StoreError> {
-        self.write(keys::closing(id), closing)
+        self.write_value(keys::closing_key(id), closing)
     }
 }

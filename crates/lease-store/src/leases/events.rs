@@ -10,12 +10,12 @@ use lease_core::{
     AuditTrail, Closing, Ending, Lease,
 };
 
-use super::logs::Log;
-use crate::audit::{SignedKey, Stored, settled_up_to, write_event, write_settled};
-use crate::{KeyValue, Leases, Place, StoreError, counter, keys};
+use super::ledgers::Ledger;
+use crate::audit::{SignedKey, SignedRecord, settled_up_to, write_event, write_settled};
+use crate::{KeyValue, LeaseKey, Leases, StoreError, counter, keys};
 
 /// The key and the value of an event.
-pub(super) type Entry = (String, Vec<u8>);
+pub(super) type EventEntry = (String, Vec<u8>);
 
 /// The content of the event of a renewal, besides what the lease says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +34,10 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The event of an issue.
     pub(super) fn issue_event(
         &self,
-        place: Place,
+        place: LeaseKey,
         lease: &Lease,
         now: DateTime<Utc>,
-    ) -> Result<Entry, StoreError> {
+    ) -> Result<EventEntry, StoreError> {
         let event = AuditEvent::of_issue(lease, self.auditor.actor, now);
         self.write_event(place, AuditSlot::Issue, &event)
     }
@@ -45,24 +45,24 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The event of a lease that was found without a record. It stands in the place of its issue.
     pub(super) fn adoption_event(
         &self,
-        place: Place,
+        place: LeaseKey,
         lease: &Lease,
         now: DateTime<Utc>,
-    ) -> Result<Entry, StoreError> {
+    ) -> Result<EventEntry, StoreError> {
         let event = AuditEvent::of_issue(lease, self.auditor.actor, now);
         let event = AuditEvent { event_type: AuditEventType::Adoption, ..event };
-        let event = event.because(&format!("it was issued to `{}`", lease.requester));
+        let event = event.with_reason(&format!("it was issued to `{}`", lease.requester));
         self.write_event(place, AuditSlot::Issue, &event)
     }
 
     /// The event of a renewal.
     pub(super) fn renewal_event(
         &self,
-        (place, lease): (Place, &Lease),
+        (place, lease): (LeaseKey, &Lease),
         number: u64,
         expires_at: DateTime<Utc>,
         outcome: &RenewalOutcome<'_>,
-    ) -> Result<Entry, StoreError> {
+    ) -> Result<EventEntry, StoreError> {
         let RenewalOutcome { now, is_renewed, jti, reason } = *outcome;
         let decision = if is_renewed { AuditDecision::Allowed } else { AuditDecision::Failed };
         let event = AuditEvent::new(AuditEventType::Renewal, decision, self.auditor.actor, now);
@@ -79,10 +79,10 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The event of a revocation that is left to the sweeps.
     pub(super) fn closing_event(
         &self,
-        place: Place,
+        place: LeaseKey,
         lease: &Lease,
         closing: &Closing,
-    ) -> Result<Entry, StoreError> {
+    ) -> Result<EventEntry, StoreError> {
         let event = AuditEvent::new(
             AuditEventType::RevocationBegun,
             AuditDecision::Allowed,
@@ -97,22 +97,23 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The event of an end, whoever carries it out: who has asked for it is named by it.
     pub(crate) fn end_event(
         &self,
-        place: Place,
+        place: LeaseKey,
         lease: &Lease,
         ending: &Ending,
         reason: Option<&str>,
-    ) -> Result<Entry, StoreError> {
-        let closing = SignedKey::event(of(place, AuditSlot::Closing));
-        let closing: Stored<AuditEvent> = closing.read(self.store, self.auditor.keys)?;
-        let trail = self.trail(lease, closing.is_there())?;
+    ) -> Result<EventEntry, StoreError> {
+        let closing = SignedKey::for_event(event_place(place, AuditSlot::Closing));
+        let closing: SignedRecord<AuditEvent> =
+            closing.read_record(self.store, self.auditor.keys)?;
+        let trail = self.audit_trail(lease, closing.is_there())?;
         let mut event = AuditEvent::of_end(lease, ending, self.auditor.actor, trail);
-        if let Stored::Genuine(closing) = closing
+        if let SignedRecord::Genuine(closing) = closing
             && event.event_type == AuditEventType::Revocation
         {
             event.actor = closing.actor;
         }
         if let Some(reason) = reason {
-            event = event.because(reason);
+            event = event.with_reason(reason);
         }
         self.write_event(place, AuditSlot::End, &event)
     }
@@ -120,30 +121,30 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The event of a number that nothing was recorded under, and nothing will be. With the lease, if it was planned.
     pub(crate) fn void_event(
         &self,
-        place: Place,
+        place: LeaseKey,
         lease: Option<&Lease>,
         reason: &str,
         now: DateTime<Utc>,
-    ) -> Result<Entry, StoreError> {
+    ) -> Result<EventEntry, StoreError> {
         let failed = (AuditEventType::IssueFailed, AuditDecision::Failed);
         let mut event = AuditEvent::new(failed.0, failed.1, self.auditor.actor, now);
         event.trail = Some(AuditTrail::default());
         let event = if let Some(lease) = lease {
             event.about_lease(lease)
         } else {
-            let log: Option<Log> = self.read(&keys::log(place.log))?;
+            let log: Option<Ledger> = self.read_value(&keys::ledger_key(place.ledger))?;
             AuditEvent { dynamic_secret: log.map(|log| log.dynamic_secret), ..event }
         };
-        self.write_event(place, AuditSlot::End, &event.because(reason))
+        self.write_event(place, AuditSlot::End, &event.with_reason(reason))
     }
 
     /// The event of a void number whose issuer has stopped, if it has none yet.
     pub(crate) fn missing_void_event(
         &self,
-        place: Place,
+        place: LeaseKey,
         now: DateTime<Utc>,
-    ) -> Result<Option<Entry>, StoreError> {
-        if self.is_there(&SignedKey::event(of(place, AuditSlot::End)).text())? {
+    ) -> Result<Option<EventEntry>, StoreError> {
+        if self.is_there(&SignedKey::for_event(event_place(place, AuditSlot::End)).store_key())? {
             return Ok(None);
         }
         self.void_event(place, None, STOPPED, now).map(Some)
@@ -152,19 +153,19 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The word that each number of a log is accounted for, as far as that is new, once `written` is.
     ///
     /// A number is accounted for by the event of its issue or of its end.
-    pub(crate) fn settle(
+    pub(crate) fn settle_entry(
         &self,
         log: u64,
         head: u64,
-        written: &[Entry],
-    ) -> Result<Option<Entry>, StoreError> {
+        written: &[EventEntry],
+    ) -> Result<Option<EventEntry>, StoreError> {
         let (id, audit) = (AuditLogId::Leases(log), self.auditor.keys);
         let known = settled_up_to(self.store, audit, id)?;
         let mut up_to = known;
         while up_to < head.min(known + SETTLED) {
-            let place = Place { log, number: up_to + 1 };
-            let end = SignedKey::event(of(place, AuditSlot::End)).text();
-            let issue = SignedKey::event(of(place, AuditSlot::Issue)).text();
+            let place = LeaseKey { ledger: log, number: up_to + 1 };
+            let end = SignedKey::for_event(event_place(place, AuditSlot::End)).store_key();
+            let issue = SignedKey::for_event(event_place(place, AuditSlot::Issue)).store_key();
             let is_accounted_for = written.iter().any(|(key, _)| *key == end)
                 || self.is_there(&issue)?
                 || self.is_there(&end)?;
@@ -177,11 +178,11 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 
     /// The events of a lease so far.
-    fn trail(&self, lease: &Lease, revocation_begun: bool) -> Result<AuditTrail, StoreError> {
-        let renewals = counter::read(self.store, &keys::renewals(lease.id))?;
+    fn audit_trail(&self, lease: &Lease, revocation_begun: bool) -> Result<AuditTrail, StoreError> {
+        let renewals = counter::read_counter(self.store, &keys::renewal_counter_key(lease.id))?;
         let mut missing = match renewals {
             0 => vec![],
-            last => self.renewed(lease, last)?.missing,
+            last => self.read_renewals(lease, last)?.missing,
         };
         missing.truncate(AuditTrail::MAX_MISSING);
         // It became active together with the event of its issue.
@@ -191,18 +192,18 @@ impl<K: KeyValue> Leases<'_, K> {
 
     fn write_event(
         &self,
-        place: Place,
+        place: LeaseKey,
         slot: AuditSlot,
         event: &AuditEvent,
-    ) -> Result<Entry, StoreError> {
-        let place = of(place, slot);
+    ) -> Result<EventEntry, StoreError> {
+        let place = event_place(place, slot);
         let entry = write_event(self.auditor.keys, place, event)?;
         self.pending.borrow_mut().push((entry.0.clone(), place, event.clone()));
         Ok(entry)
     }
 }
 
-fn of(Place { log, number }: Place, slot: AuditSlot) -> AuditPlace {
+fn event_place(LeaseKey { ledger: log, number }: LeaseKey, slot: AuditSlot) -> AuditPlace {
     AuditPlace::of_lease(log, number, slot)
 }
 

@@ -1,31 +1,31 @@
 //! Numbering a lease and recording it, step by step with its issue.
 
 use chrono::{DateTime, Utc};
-use lease_core::{Lease, LeaseId, LeaseShare, Mode};
+use lease_core::{Lease, LeaseId, LeaseMode, LeaseShare};
 
-use super::held::{Held, Record};
-use super::logs::Log;
-use crate::claims::Claim;
-use crate::summary::{Entry, Tree};
-use crate::{KeyValue, KeyValueError, Leases, Place, StoreError, Which, keys, record};
+use super::ledgers::Ledger;
+use super::stored_lease::{LeaseRecord, StoredLease};
+use crate::index::{IndexEntry, LedgerIndex};
+use crate::reservations::IdempotencyReservation;
+use crate::{KeyValue, KeyValueError, LeaseKey, Leases, LedgerId, StoreError, keys, record};
 
 /// Summaries that were refreshed on the way, and are written with the next record.
-type Riding = Vec<(String, Vec<u8>)>;
+type RidingEntries = Vec<(String, Vec<u8>)>;
 
 /// A number that is ours to put a lease under.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Numbered {
-    pub(super) place: Place,
+pub struct ReservedNumber {
+    pub(super) place: LeaseKey,
     pub(super) share: Option<LeaseShare>,
     /// Summaries that were refreshed to get it; they ride with the record.
-    riding: Riding,
+    riding: RidingEntries,
 }
 
 /// A number among the leases of an identity, of which only so many may live.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
+pub struct ReservedShare {
     pub(super) share: LeaseShare,
-    riding: Riding,
+    riding: RidingEntries,
 }
 
 /// Why no number was given.
@@ -53,31 +53,31 @@ pub enum FenceError {
     Store(#[from] StoreError),
 }
 
-impl Numbered {
+impl ReservedNumber {
     /// Returns the place that the lease will have.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> LeaseKey {
         self.place
     }
 }
 
 impl<K: KeyValue> Leases<'_, K> {
-    /// Takes the next number of a log, if with it no more than `cap` leases live: one durable write, or none
+    /// Takes the next number of a ledger, if with it no more than `cap` leases live: one durable write, or none
     /// where it is refused.
     ///
     /// A number counts as live until it is known to be void or its lease to have ended, so that the count
     /// is never too low, whoever dies where.
     ///
     /// # Errors
-    /// Refuses if the log is full. Who loses a race for the last place has made two writes.
-    pub fn number(
+    /// Refuses if the ledger is full. Who loses a race for the last place has made two writes.
+    pub fn reserve_number(
         &self,
-        log: u64,
+        ledger: u64,
         cap: Option<u32>,
         now: DateTime<Utc>,
-    ) -> Result<Numbered, NumberError> {
-        let (number, riding) = self.number_in(Which::Secret(log), cap, now)?;
-        Ok(Numbered { place: Place { log, number }, share: None, riding })
+    ) -> Result<ReservedNumber, NumberError> {
+        let (number, riding) = self.number_in(LedgerId::DynamicSecret(ledger), cap, now)?;
+        Ok(ReservedNumber { place: LeaseKey { ledger, number }, share: None, riding })
     }
 
     /// Gives the next number among the leases of an identity, if the cap allows: one durable write.
@@ -87,38 +87,43 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Refuses if as many live as may. Who loses a race for the last place has made two writes.
-    pub fn share(&self, identity: u64, cap: u32, now: DateTime<Utc>) -> Result<Share, NumberError> {
-        let (number, riding) = self.number_in(Which::Identity(identity), Some(cap), now)?;
-        Ok(Share { share: LeaseShare { identity, number }, riding })
+    pub fn reserve_share(
+        &self,
+        identity: u64,
+        cap: u32,
+        now: DateTime<Utc>,
+    ) -> Result<ReservedShare, NumberError> {
+        let (number, riding) = self.number_in(LedgerId::Identity(identity), Some(cap), now)?;
+        Ok(ReservedShare { share: LeaseShare { identity, number }, riding })
     }
 
-    /// The next number of a log, as long as it may have another lease.
+    /// The next number of a ledger, as long as it may have another lease.
     fn number_in(
         &self,
-        which: Which,
+        which: LedgerId,
         cap: Option<u32>,
         now: DateTime<Utc>,
-    ) -> Result<(u64, Riding), NumberError> {
-        let count = keys::count(which);
+    ) -> Result<(u64, RidingEntries), NumberError> {
+        let count = keys::counter_key(which);
         let mut riding = vec![];
         if let Some(cap) = cap {
-            let mut tree = Tree::read(self.store, which)?;
-            if tree.live_up_to(tree.head() + 1) > u64::from(cap) {
-                riding = tree.refresh(|number| self.looked_at(which, number, now))?;
-                if tree.live_up_to(tree.head() + 1) > u64::from(cap) {
+            let mut tree = LedgerIndex::read_root(self.store, which)?;
+            if tree.live_up_to(tree.last_number() + 1) > u64::from(cap) {
+                riding = tree.refresh_nodes(|number| self.looked_at(which, number, now))?;
+                if tree.live_up_to(tree.last_number() + 1) > u64::from(cap) {
                     return Err(NumberError::Full { cap });
                 }
             }
-            let number = self.store.increment(&count).map_err(StoreError::from)?;
+            let number = self.store.increment_counter(&count).map_err(StoreError::from)?;
             // What was read since may vouch for more that has ended; either view is an upper bound.
-            let again = Tree::read(self.store, which)?;
+            let again = LedgerIndex::read_root(self.store, which)?;
             if tree.live_up_to(number).min(again.live_up_to(number)) > u64::from(cap) {
-                self.write(keys::void(which, number), &now)?;
+                self.write_value(keys::void_key(which, number), &now)?;
                 return Err(NumberError::Full { cap });
             }
             return Ok((number, riding));
         }
-        let number = self.store.increment(&count).map_err(StoreError::from)?;
+        let number = self.store.increment_counter(&count).map_err(StoreError::from)?;
         Ok((number, riding))
     }
 
@@ -127,17 +132,17 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if the number or the claim was given up meanwhile, or the dynamic secret deleted; nothing may
     /// be made then.
-    pub fn begin(
+    pub fn begin_issue(
         &self,
-        numbered: &Numbered,
+        numbered: &ReservedNumber,
         pending: &Lease,
-        claim: Option<&Claim>,
+        claim: Option<&IdempotencyReservation>,
     ) -> Result<(), FenceError> {
         self.record_at(numbered, pending, claim, None)?;
         if self.is_given_up(numbered.place, numbered.share, claim)?
-            || self.is_retired(numbered.place.log)?
+            || self.is_retired(numbered.place.ledger)?
         {
-            self.fail(numbered.place, pending, pending.begun_at, TOO_LATE)?;
+            self.record_failure(numbered.place, pending, pending.begun_at, TOO_LATE)?;
             return Err(FenceError::Fenced);
         }
         Ok(())
@@ -147,27 +152,30 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; the record may be the old one or the new one.
-    pub fn amend(
+    pub fn amend_pending(
         &self,
-        place: Place,
+        place: LeaseKey,
         pending: &Lease,
-        claim: Option<&Claim>,
+        claim: Option<&IdempotencyReservation>,
     ) -> Result<(), StoreError> {
-        let record = Record { lease: pending.clone(), claim: claim.cloned() };
-        self.write(keys::record(Which::Secret(place.log), place.number), &record)
+        let record = LeaseRecord { lease: pending.clone(), claim: claim.cloned() };
+        self.write_value(
+            keys::record_key(LedgerId::DynamicSecret(place.ledger), place.number),
+            &record,
+        )
     }
 
     /// Records a pending lease anew, with other names, before anything bears them.
     ///
     /// # Errors
     /// Fails if its end was decided meanwhile, by the names that it had; nothing may be made then.
-    pub fn rename(
+    pub fn rename_objects(
         &self,
-        place: Place,
+        place: LeaseKey,
         pending: &Lease,
-        claim: Option<&Claim>,
+        claim: Option<&IdempotencyReservation>,
     ) -> Result<(), FenceError> {
-        self.amend(place, pending, claim)?;
+        self.amend_pending(place, pending, claim)?;
         self.is_issuable(pending.id)
     }
 
@@ -176,23 +184,23 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if its end was decided meanwhile. It is not to be answered then, and no more its issuer's
     /// to undo: a retry may have answered it.
-    pub fn complete(
+    pub fn complete_issue(
         &self,
-        place: Place,
+        place: LeaseKey,
         active: &Lease,
-        claim: Option<&Claim>,
+        claim: Option<&IdempotencyReservation>,
         now: DateTime<Utc>,
     ) -> Result<(), FenceError> {
-        let record = Record { lease: active.clone(), claim: claim.cloned() };
-        let key = keys::record(Which::Secret(place.log), place.number);
-        let value = record::write(&key, &record)?;
+        let record = LeaseRecord { lease: active.clone(), claim: claim.cloned() };
+        let key = keys::record_key(LedgerId::DynamicSecret(place.ledger), place.number);
+        let value = record::encode_record(&key, &record)?;
         self.write_with_events(&[(key, value), self.issue_event(place, active, now)?])?;
         self.is_issuable(active.id)
     }
 
     /// Read after a record was written: whoever decides the end of an issue writes first, and reads afterwards.
     fn is_issuable(&self, id: LeaseId) -> Result<(), FenceError> {
-        let closed = self.is_there(&keys::issue_fence(id))? || self.is_closing(id)?;
+        let closed = self.is_there(&keys::issue_fence_key(id))? || self.is_closing(id)?;
         if closed { Err(FenceError::Fenced) } else { Ok(()) }
     }
 
@@ -203,17 +211,17 @@ impl<K: KeyValue> Leases<'_, K> {
     /// to be answered then.
     pub fn record_plain(
         &self,
-        numbered: &Numbered,
+        numbered: &ReservedNumber,
         active: &Lease,
-        claim: Option<&Claim>,
+        claim: Option<&IdempotencyReservation>,
         now: DateTime<Utc>,
     ) -> Result<(), FenceError> {
         let event = self.issue_event(numbered.place, active, now)?;
         self.record_at(numbered, active, claim, Some(event))?;
         if self.is_given_up(numbered.place, numbered.share, claim)?
-            || self.is_retired(numbered.place.log)?
+            || self.is_retired(numbered.place.ledger)?
         {
-            self.fail(numbered.place, active, now, TOO_LATE)?;
+            self.record_failure(numbered.place, active, now, TOO_LATE)?;
             return Err(FenceError::Fenced);
         }
         if self.is_closing(active.id)? { Err(FenceError::Fenced) } else { Ok(()) }
@@ -224,36 +232,40 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn may_answer(&self, held: &Held, claim: Option<&Claim>) -> Result<bool, StoreError> {
+    pub fn may_answer(
+        &self,
+        held: &StoredLease,
+        claim: Option<&IdempotencyReservation>,
+    ) -> Result<bool, StoreError> {
         let id = held.lease.id;
-        if self.is_closing(id)? || self.is_there(&keys::issue_fence(id))? {
+        if self.is_closing(id)? || self.is_there(&keys::issue_fence_key(id))? {
             return Ok(false);
         }
-        Ok(held.lease.mode != Mode::Plain
+        Ok(held.lease.mode != LeaseMode::Plain
             || !self.is_given_up(held.place, held.lease.share, claim)?)
     }
 
     fn record_at(
         &self,
-        numbered: &Numbered,
+        numbered: &ReservedNumber,
         lease: &Lease,
-        claim: Option<&Claim>,
+        claim: Option<&IdempotencyReservation>,
         event: Option<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
         let place = numbered.place;
-        let key = keys::record(Which::Secret(place.log), place.number);
-        let record = Record { lease: lease.clone(), claim: claim.cloned() };
-        let place_key = keys::place(lease.id);
+        let key = keys::record_key(LedgerId::DynamicSecret(place.ledger), place.number);
+        let record = LeaseRecord { lease: lease.clone(), claim: claim.cloned() };
+        let place_key = keys::location_key(lease.id);
         let mut entries = vec![
-            (key.clone(), record::write(&key, &record)?),
-            (place_key.clone(), record::write(&place_key, &place)?),
+            (key.clone(), record::encode_record(&key, &record)?),
+            (place_key.clone(), record::encode_record(&place_key, &place)?),
         ];
         if let Some(claim) = claim {
-            entries.push(claim.entry(lease.id, place)?);
+            entries.push(claim.record_entry(lease.id, place)?);
         }
         if let Some(LeaseShare { identity, number }) = numbered.share {
-            let key = keys::record(Which::Identity(identity), number);
-            entries.push((key.clone(), record::write(&key, &lease.id)?));
+            let key = keys::record_key(LedgerId::Identity(identity), number);
+            entries.push((key.clone(), record::encode_record(&key, &lease.id)?));
         }
         entries.extend(event);
         entries.extend(numbered.riding.iter().cloned());
@@ -263,45 +275,48 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Read after a record was written: whoever gives the number up writes first, and reads afterwards.
     fn is_given_up(
         &self,
-        place: Place,
+        place: LeaseKey,
         share: Option<LeaseShare>,
-        claim: Option<&Claim>,
+        claim: Option<&IdempotencyReservation>,
     ) -> Result<bool, StoreError> {
         if let Some(LeaseShare { identity, number }) = share
-            && self.is_there(&keys::void(Which::Identity(identity), number))?
+            && self.is_there(&keys::void_key(LedgerId::Identity(identity), number))?
         {
             return Ok(true);
         }
-        let void = self.is_there(&keys::void(Which::Secret(place.log), place.number))?;
+        let void =
+            self.is_there(&keys::void_key(LedgerId::DynamicSecret(place.ledger), place.number))?;
         let fenced = match claim {
-            Some(claim) => self.is_there(&keys::claim_fence(&claim.key, claim.generation))?,
+            Some(claim) => {
+                self.is_there(&keys::reservation_fence_key(&claim.key, claim.generation))?
+            }
             None => false,
         };
         Ok(void || fenced)
     }
 
-    /// Read after a record was written: the log of a deleted dynamic secret goes once every number that was
+    /// Read after a record was written: the ledger of a deleted dynamic secret goes once every number that was
     /// given before is done with, and what is recorded later would be found by nobody.
-    fn is_retired(&self, log: u64) -> Result<bool, StoreError> {
-        let log: Option<Log> = self.read(&keys::log(log))?;
-        Ok(log.is_none_or(|log| log.retired))
+    fn is_retired(&self, ledger: u64) -> Result<bool, StoreError> {
+        let ledger: Option<Ledger> = self.read_value(&keys::ledger_key(ledger))?;
+        Ok(ledger.is_none_or(|ledger| ledger.retired))
     }
 
     pub(super) fn is_closing(&self, id: LeaseId) -> Result<bool, StoreError> {
-        Ok(self.is_there(&keys::closing(id))? || self.is_there(&keys::ended(id))?)
+        Ok(self.is_there(&keys::closing_key(id))? || self.is_there(&keys::ended_key(id))?)
     }
 
     /// Returns the entry that one number has now, for the cap.
     fn looked_at(
         &self,
-        which: Which,
+        which: LedgerId,
         number: u64,
         now: DateTime<Utc>,
-    ) -> Result<Option<Entry>, StoreError> {
+    ) -> Result<Option<IndexEntry>, StoreError> {
         // The void first: a record that comes after it does not count.
-        let void: Option<DateTime<Utc>> = self.read(&keys::void(which, number))?;
+        let void: Option<DateTime<Utc>> = self.read_value(&keys::void_key(which, number))?;
         let now = now.timestamp();
-        let at_once = |noticed| Entry { look: 0, live: true, noticed };
+        let at_once = |noticed| IndexEntry { look: 0, live: true, noticed };
         Ok(Some(match self.lease_at(which, number)? {
             Some(id) if self.is_over(which, id)? => super::sweep::DONE,
             Some(_) => at_once(None),
@@ -313,11 +328,11 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 }
 
-impl Numbered {
+impl ReservedNumber {
     /// The same, for a lease of an identity of which only so many may live.
     #[must_use]
-    pub fn with_share(self, share: Option<Share>) -> Self {
-        let Some(Share { share, riding }) = share else { return self };
+    pub fn with_share(self, share: Option<ReservedShare>) -> Self {
+        let Some(ReservedShare { share, riding }) = share else { return self };
         let riding = [self.riding, riding].concat();
         Self { share: Some(share), riding, ..self }
     }
@@ -331,23 +346,25 @@ impl Numbered {
 
 impl<K: KeyValue> Leases<'_, K> {
     /// The lease under a number, if there is one.
-    fn lease_at(&self, which: Which, number: u64) -> Result<Option<LeaseId>, StoreError> {
+    fn lease_at(&self, which: LedgerId, number: u64) -> Result<Option<LeaseId>, StoreError> {
         match which {
-            Which::Secret(log) => {
-                let record = self.record(Place { log, number })?;
+            LedgerId::DynamicSecret(ledger) => {
+                let record = self.read_record(LeaseKey { ledger, number })?;
                 Ok(record.map(|record| record.lease.id))
             }
-            Which::Work | Which::Identity(_) => self.read(&keys::record(which, number)),
+            LedgerId::PendingRevocations | LedgerId::Identity(_) => {
+                self.read_value(&keys::record_key(which, number))
+            }
         }
     }
 
     /// Returns true if a lease that was found under a number has ended.
-    fn is_over(&self, which: Which, id: LeaseId) -> Result<bool, StoreError> {
+    fn is_over(&self, which: LedgerId, id: LeaseId) -> Result<bool, StoreError> {
         // What names a lease from elsewhere is written together with it, and outlives it: one that is not there has
         // ended and is forgotten.
-        let is_elsewhere = !matches!(which, Which::Secret(_));
-        Ok(self.is_there(&keys::ended(id))?
-            || (is_elsewhere && !self.is_there(&keys::place(id))?))
+        let is_elsewhere = !matches!(which, LedgerId::DynamicSecret(_));
+        Ok(self.is_there(&keys::ended_key(id))?
+            || (is_elsewhere && !self.is_there(&keys::location_key(id))?))
     }
 }
 

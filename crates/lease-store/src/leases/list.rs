@@ -1,15 +1,15 @@
 //! Leases, page by page.
 
-use crate::summary::Tree;
-use crate::{Held, KeyValue, Leases, Place, StoreError, Which};
+use crate::index::LedgerIndex;
+use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, StoredLease};
 
-/// A part of the leases, in the order of their logs and numbers.
+/// A part of the leases, in the order of their ledgers and numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeasePage {
     /// The leases.
-    pub items: Vec<Held>,
+    pub items: Vec<StoredLease>,
     /// The place at which the next part begins; absent at the end.
-    pub next: Option<Place>,
+    pub next: Option<LeaseKey>,
 }
 
 impl<K: KeyValue> Leases<'_, K> {
@@ -19,26 +19,26 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn page(
+    pub fn list_page(
         &self,
-        logs: &[u64],
-        from: Option<Place>,
+        ledgers: &[u64],
+        from: Option<LeaseKey>,
         limit: usize,
         examine: usize,
-        mut keep: impl FnMut(&Held) -> bool,
+        mut keep: impl FnMut(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
-        let from = from.unwrap_or(Place { log: 0, number: 0 });
+        let from = from.unwrap_or(LeaseKey { ledger: 0, number: 0 });
         let (mut items, mut examined) = (vec![], 0);
-        for log in logs.iter().copied().filter(|log| *log >= from.log) {
-            let mut tree = Tree::read(self.store, Which::Secret(log))?;
-            let mut number = if log == from.log { from.number.max(1) } else { 1 };
+        for ledger in ledgers.iter().copied().filter(|ledger| *ledger >= from.ledger) {
+            let mut tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
+            let mut number = if ledger == from.ledger { from.number.max(1) } else { 1 };
             while let Some(found) = tree.next(number)? {
-                let place = Place { log, number: found };
+                let place = LeaseKey { ledger, number: found };
                 if items.len() == limit || examined == examine {
                     return Ok(LeasePage { items, next: Some(place) });
                 }
                 examined += 1;
-                items.extend(self.held(place)?.filter(|held| keep(held)));
+                items.extend(self.read_lease(place)?.filter(|held| keep(held)));
                 number = found + 1;
             }
         }

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use lease_core::Lease;
 
 use super::events::RenewalOutcome;
-use super::held::Renewed;
 use super::issue::FenceError;
-use crate::{Held, KeyValue, Leases, Place, StoreError, keys, record};
+use super::stored_lease::RenewalRecord;
+use crate::{KeyValue, LeaseKey, Leases, StoreError, StoredLease, keys, record};
 
 /// A renewal that is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Renewal {
-    place: Place,
+pub struct PendingRenewal {
+    place: LeaseKey,
     lease: Lease,
     number: u64,
     missing: Vec<u64>,
@@ -24,11 +24,11 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn begin_renewal(&self, held: &Held) -> Result<Renewal, StoreError> {
+    pub fn begin_renewal(&self, held: &StoredLease) -> Result<PendingRenewal, StoreError> {
         let (place, lease) = (held.place, held.lease.clone());
-        let number = self.store.increment(&keys::renewals(lease.id))?;
-        let Renewed { expires_at, missing } = self.renewed(&lease, number - 1)?;
-        Ok(Renewal { place, lease, number, missing, expires_at })
+        let number = self.store.increment_counter(&keys::renewal_counter_key(lease.id))?;
+        let RenewalRecord { expires_at, missing } = self.read_renewals(&lease, number - 1)?;
+        Ok(PendingRenewal { place, lease, number, missing, expires_at })
     }
 
     /// Records the new end, with the event of it, before the new token is answered, and says which end stands: one durable
@@ -38,17 +38,18 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Fails if the end of the lease was decided meanwhile. Nothing is to be answered then.
     pub fn confirm_renewal(
         &self,
-        renewal: &Renewal,
+        renewal: &PendingRenewal,
         expires_at: DateTime<Utc>,
         outcome: &RenewalOutcome<'_>,
     ) -> Result<DateTime<Utc>, FenceError> {
-        let Renewal { place, lease, number, missing, expires_at: known } = renewal;
+        let PendingRenewal { place, lease, number, missing, expires_at: known } = renewal;
         let expires_at = expires_at.max(*known);
-        let key = keys::renewal(lease.id, *number);
-        let value = record::write(&key, &Renewed { expires_at, missing: missing.clone() })?;
+        let key = keys::renewal_key(lease.id, *number);
+        let value =
+            record::encode_record(&key, &RenewalRecord { expires_at, missing: missing.clone() })?;
         let event = self.renewal_event((*place, lease), *number, expires_at, outcome)?;
         self.write_with_events(&[(key, value), event])?;
-        let closed = self.is_there(&keys::end_fence(lease.id))? || self.is_closing(lease.id)?;
+        let closed = self.is_there(&keys::end_fence_key(lease.id))? || self.is_closing(lease.id)?;
         if closed { Err(FenceError::Fenced) } else { Ok(expires_at) }
     }
 }

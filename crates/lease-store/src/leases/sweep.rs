@@ -1,4 +1,4 @@
-//! What is due in a log: looked at, decided by fences, and noted once it is carried out.
+//! What is due in a ledger: looked at, decided by fences, and noted once it is carried out.
 
 mod forget;
 mod look;
@@ -6,58 +6,58 @@ mod look;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use lease_core::{Closing, EndReason, Ending, Lease, LeaseId, Mode, TargetName};
+use lease_core::{Closing, EndReason, Ending, Lease, LeaseId, LeaseMode, TargetName};
 
-use self::look::Found;
-use super::held::Held;
+use self::look::NumberFinding;
+use super::stored_lease::StoredLease;
 use super::times::Clocks;
-use crate::summary::{Changes, Entry, Tree};
-use crate::{KeyValue, Leases, Place, StoreError, Times, Which, keys, record};
+use crate::index::{IndexChanges, IndexEntry, LedgerIndex};
+use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, SweepTimes, keys, record};
 
-/// The due leases of one log, as many as one batch holds.
+/// The due leases of one ledger, as many as one batch holds.
 ///
 /// They were looked at by reads alone. The protocol has five steps:
 ///
-/// 1. [`Batch::targets`] names the targets of what seems expired. The caller reads their clocks and
-///    passes them to [`Batch::believe`]; [`Batch::hold`] takes out what must wait.
-/// 2. [`Batch::close`] decides and returns the ends to carry out.
+/// 1. [`SweepBatch::expired_targets`] names the targets of what seems expired. The caller reads their clocks and
+///    passes them to [`SweepBatch::set_clocks`]; [`SweepBatch::hold_target`] takes out what must wait.
+/// 2. [`SweepBatch::close_expired`] decides and returns the ends to carry out.
 /// 3. The caller carries them out in the cluster.
-/// 4. The caller reports each outcome with [`Batch::done`] or [`Batch::later`].
-/// 5. [`Batch::finish`] writes the summaries.
+/// 4. The caller reports each outcome with [`SweepBatch::note_ended`] or [`SweepBatch::note_postponed`].
+/// 5. [`SweepBatch::finish_batch`] writes the summaries.
 ///
 /// Nothing is written to the summaries before the last step. So the next sweep finds a batch again
 /// that stopped anywhere between.
-pub struct Batch<'a, K> {
+pub struct SweepBatch<'a, K> {
     leases: Leases<'a, K>,
-    which: Which,
+    which: LedgerId,
     clocks: Clocks,
-    times: Times,
-    tree: Tree<'a, K>,
+    times: SweepTimes,
+    tree: LedgerIndex<'a, K>,
     void: Vec<u64>,
-    over: Vec<(u64, Held, EndReason)>,
-    tasks: Vec<Task>,
+    over: Vec<(u64, StoredLease, EndReason)>,
+    tasks: Vec<EndTask>,
     held: BTreeMap<TargetName, TimeDelta>,
-    ended: BTreeMap<LeaseId, (Box<Held>, Ending)>,
+    ended: BTreeMap<LeaseId, (Box<StoredLease>, Ending)>,
     /// The entries that are written before any lease is forgotten: fences that stay, and events.
     lasting: Vec<(String, Vec<u8>)>,
     forgotten: Vec<String>,
-    summary: Summary,
+    summary: BatchOutcome,
 }
 
 /// A lease whose end is decided, and is to be carried out in its cluster now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
+pub struct EndTask {
     /// The lease.
-    pub held: Held,
+    pub held: StoredLease,
     /// Why it ends.
     pub why: EndReason,
-    /// The number of the lease in the batch's log.
+    /// The number of the lease in the batch's ledger.
     number: u64,
 }
 
 /// The outcome of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct BatchOutcome {
     /// The count of numbers that were given up because their issuer stopped before it recorded a
     /// lease.
     pub voided: usize,
@@ -72,26 +72,26 @@ pub struct Summary {
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {
-    /// Returns what is due of a log, about `limit` numbers, or `None` after two reads and no write
+    /// Returns what is due of a ledger, about `limit` numbers, or `None` after two reads and no write
     /// if nothing is.
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn due(
+    pub fn read_due_batch(
         &self,
-        which: Which,
+        which: LedgerId,
         clocks: impl Into<Clocks>,
         limit: usize,
-        times: Times,
-    ) -> Result<Option<Batch<'a, K>>, StoreError> {
+        times: SweepTimes,
+    ) -> Result<Option<SweepBatch<'a, K>>, StoreError> {
         let clocks = clocks.into();
-        let mut tree = Tree::read(self.store, which)?;
-        let due = tree.due(clocks.log().timestamp(), limit)?;
+        let mut tree = LedgerIndex::read_root(self.store, which)?;
+        let due = tree.read_due(clocks.ledger_time().timestamp(), limit)?;
         // If a node was read in vain, the one above knows less than it: that is mended.
         if due.numbers.is_empty() && tree.is_idle() {
             return Ok(None);
         }
-        let mut batch = Batch {
+        let mut batch = SweepBatch {
             leases: Leases::new(self.store, self.auditor),
             which,
             clocks,
@@ -104,25 +104,27 @@ impl<'a, K: KeyValue> Leases<'a, K> {
             ended: BTreeMap::new(),
             lasting: vec![],
             forgotten: vec![],
-            summary: Summary { more: due.more, ..Summary::default() },
+            summary: BatchOutcome { more: due.more, ..BatchOutcome::default() },
         };
         for (number, known) in due.numbers {
-            match batch.look(number, known)? {
-                Found::Noted => {}
-                Found::Void => batch.void.push(number),
-                Found::Over(held, why) => batch.over.push((number, *held, why)),
-                Found::Closing(held, why) => batch.tasks.push(Task { held: *held, why, number }),
+            match batch.examine_number(number, known)? {
+                NumberFinding::Noted => {}
+                NumberFinding::Void => batch.void.push(number),
+                NumberFinding::Over(held, why) => batch.over.push((number, *held, why)),
+                NumberFinding::Closing(held, why) => {
+                    batch.tasks.push(EndTask { held: *held, why, number });
+                }
             }
         }
         Ok(Some(batch))
     }
 }
 
-impl<K: KeyValue> Batch<'_, K> {
+impl<K: KeyValue> SweepBatch<'_, K> {
     /// The targets on which something seems to have expired.
     #[must_use]
-    pub fn targets(&self) -> BTreeSet<TargetName> {
-        let expires = |(_, held, why): &&(u64, Held, EndReason)| {
+    pub fn expired_targets(&self) -> BTreeSet<TargetName> {
+        let expires = |(_, held, why): &&(u64, StoredLease, EndReason)| {
             *why == EndReason::Expired && held.lease.mode.is_revocable()
         };
         let over = self.over.iter().filter(expires);
@@ -130,7 +132,7 @@ impl<K: KeyValue> Batch<'_, K> {
     }
 
     /// Returns the leases that have expired or whose end goes on, before anything is decided.
-    pub fn open(&self) -> impl Iterator<Item = &Held> {
+    pub fn open_leases(&self) -> impl Iterator<Item = &StoredLease> {
         let over = self.over.iter().map(|(_, held, _)| held);
         over.chain(self.tasks.iter().map(|task| &task.held))
     }
@@ -142,12 +144,12 @@ impl<K: KeyValue> Batch<'_, K> {
     }
 
     /// Goes by these clocks from here on.
-    pub fn believe(&mut self, clocks: Clocks) {
+    pub fn set_clocks(&mut self, clocks: Clocks) {
         self.clocks = clocks;
     }
 
     /// Leaves alone what has expired on a target, and has it looked at again after a while.
-    pub fn hold(&mut self, target: &TargetName, pause: TimeDelta) {
+    pub fn hold_target(&mut self, target: &TargetName, pause: TimeDelta) {
         self.held.insert(target.clone(), pause);
     }
 
@@ -158,54 +160,60 @@ impl<K: KeyValue> Batch<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; the next sweep finds the same again.
-    pub fn close(&mut self) -> Result<Vec<Task>, StoreError> {
+    pub fn close_expired(&mut self) -> Result<Vec<EndTask>, StoreError> {
         let mut tasks = std::mem::take(&mut self.tasks);
         let mut over = std::mem::take(&mut self.over);
         let voids = std::mem::take(&mut self.void);
-        self.void(voids, &mut tasks, &mut over)?;
-        self.leave_held(&mut over);
-        self.decide(over, &mut tasks)?;
+        self.void_numbers(voids, &mut tasks, &mut over)?;
+        self.leave_on_hold(&mut over);
+        self.decide_ends(over, &mut tasks)?;
         tasks.retain(|task| {
             // A plain token has ended by itself: there is nothing to be done in its cluster.
-            let plain = task.held.lease.mode == Mode::Plain;
+            let plain = task.held.lease.mode == LeaseMode::Plain;
             if plain {
-                self.done(task, Ending { why: task.why, at: self.clocks.host(), note: None });
+                self.note_ended(
+                    task,
+                    Ending { why: task.why, at: self.clocks.host_time(), note: None },
+                );
             }
             !plain
         });
         Ok(tasks)
     }
 
-    fn leave_held(&mut self, over: &mut Vec<(u64, Held, EndReason)>) {
+    fn leave_on_hold(&mut self, over: &mut Vec<(u64, StoredLease, EndReason)>) {
         over.retain(|(number, held, why)| {
             // A plain token ends by itself, and what was never answered may go.
             let ends = *why == EndReason::Expired && held.lease.mode.is_revocable();
             let Some(pause) = self.held.get(&held.lease.target).filter(|_| ends) else {
                 return true;
             };
-            let look = self.clocks.log() + *pause;
-            self.tree.put(*number, Entry { look: look.timestamp(), live: true, noticed: None });
+            let look = self.clocks.ledger_time() + *pause;
+            self.tree.note_entry(
+                *number,
+                IndexEntry { look: look.timestamp(), live: true, noticed: None },
+            );
             self.summary.held += 1;
             false
         });
     }
 
     /// Notes that an end was carried out.
-    pub fn done(&mut self, task: &Task, ending: Ending) {
+    pub fn note_ended(&mut self, task: &EndTask, ending: Ending) {
         self.summary.ended += 1;
         match self.which {
-            Which::Secret(_) => {
+            LedgerId::DynamicSecret(_) => {
                 let entry = self.ended_in(&task.held.lease, &ending);
-                self.tree.put(task.number, entry);
+                self.tree.note_entry(task.number, entry);
             }
-            Which::Work | Which::Identity(_) => self.drop_entry(task.number),
+            LedgerId::PendingRevocations | LedgerId::Identity(_) => self.drop_entry(task.number),
         }
         self.ended.insert(task.held.lease.id, (Box::new(task.held.clone()), ending));
     }
 
     /// Notes that an end could not be carried out now, and is to be tried again after a pause.
-    pub fn later(&mut self, task: &Task, pause: TimeDelta) {
-        self.look_again(task.number, (self.clocks.log() + pause).timestamp());
+    pub fn note_postponed(&mut self, task: &EndTask, pause: TimeDelta) {
+        self.look_again(task.number, (self.clocks.ledger_time() + pause).timestamp());
     }
 
     /// Forgets what ended long ago, and writes what was noted.
@@ -214,55 +222,55 @@ impl<K: KeyValue> Batch<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; what is not written is found again by the next sweep.
-    pub fn finish(mut self) -> Result<Summary, StoreError> {
+    pub fn finish_batch(mut self) -> Result<BatchOutcome, StoreError> {
         let mut entries = std::mem::take(&mut self.lasting);
         for (id, (held, ending)) in &self.ended {
-            let key = keys::ended(*id);
+            let key = keys::ended_key(*id);
             // Of two that end a lease at once, the reason of the first stands.
-            if self.leases.read::<Ending>(&key)?.is_none() {
-                let closing: Option<Closing> = self.leases.read(&keys::closing(*id))?;
+            if self.leases.read_value::<Ending>(&key)?.is_none() {
+                let closing: Option<Closing> = self.leases.read_value(&keys::closing_key(*id))?;
                 let why = closing.map_or(ending.why, |closing| closing.why);
                 let ending = Ending { why, ..ending.clone() };
                 entries.push(self.leases.end_event(held.place, &held.lease, &ending, None)?);
-                let value = record::write(&key, &ending)?;
+                let value = record::encode_record(&key, &ending)?;
                 entries.push((key, value));
             }
         }
-        let Changes { mut written, gone } = self.tree.entries()?;
+        let IndexChanges { mut written, gone } = self.tree.take_changes()?;
         // Only along with what is written anyway.
-        if let Which::Secret(log) = self.which
+        if let LedgerId::DynamicSecret(ledger) = self.which
             && !(entries.is_empty() && written.is_empty())
         {
-            written.extend(self.leases.settle(log, self.tree.head(), &entries)?);
+            written.extend(self.leases.settle_entry(ledger, self.tree.last_number(), &entries)?);
         }
         self.forgotten.extend(gone);
         if !self.forgotten.is_empty() {
             // An end is on record before what leads to it goes.
-            self.write(&std::mem::take(&mut entries))?;
+            self.write_entries(&std::mem::take(&mut entries))?;
             self.leases.store.delete_many(&self.forgotten)?;
         }
         entries.extend(written);
-        self.write(&entries)?;
+        self.write_entries(&entries)?;
         Ok(self.summary)
     }
 
-    fn write(&self, entries: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+    fn write_entries(&self, entries: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
         if entries.is_empty() { Ok(()) } else { self.leases.write_with_events(entries) }
     }
 
     /// Gives up numbers without a record, and looks once more whether one has come meanwhile.
-    fn void(
+    fn void_numbers(
         &mut self,
         voids: Vec<u64>,
-        tasks: &mut Vec<Task>,
-        over: &mut Vec<(u64, Held, EndReason)>,
+        tasks: &mut Vec<EndTask>,
+        over: &mut Vec<(u64, StoredLease, EndReason)>,
     ) -> Result<(), StoreError> {
         if voids.is_empty() {
             return Ok(());
         }
         let write = |number: &u64| {
-            let key = keys::void(self.which, *number);
-            let value = record::write(&key, &self.clocks.host())?;
+            let key = keys::void_key(self.which, *number);
+            let value = record::encode_record(&key, &self.clocks.host_time())?;
             Ok((key, value))
         };
         let entries: Result<Vec<_>, StoreError> = voids.iter().map(write).collect();
@@ -272,12 +280,14 @@ impl<K: KeyValue> Batch<'_, K> {
                 None => {
                     self.summary.voided += 1;
                     self.account_for(number)?;
-                    let look = (self.clocks.log() + self.times.retention).timestamp();
-                    self.tree.put(number, Entry { look, live: false, noticed: None });
+                    let look = (self.clocks.ledger_time() + self.times.retention).timestamp();
+                    self.tree.note_entry(number, IndexEntry { look, live: false, noticed: None });
                 }
-                Some(Found::Closing(held, why)) => tasks.push(Task { held: *held, why, number }),
-                Some(Found::Over(held, why)) => over.push((number, *held, why)),
-                Some(Found::Noted | Found::Void) => {}
+                Some(NumberFinding::Closing(held, why)) => {
+                    tasks.push(EndTask { held: *held, why, number });
+                }
+                Some(NumberFinding::Over(held, why)) => over.push((number, *held, why)),
+                Some(NumberFinding::Noted | NumberFinding::Void) => {}
             }
         }
         Ok(())
@@ -285,47 +295,47 @@ impl<K: KeyValue> Batch<'_, K> {
 
     /// Has a void number have an event, unless whoever gave it up has said why.
     fn account_for(&mut self, number: u64) -> Result<(), StoreError> {
-        if let Which::Secret(log) = self.which {
-            let place = Place { log, number };
-            self.lasting.extend(self.leases.missing_void_event(place, self.clocks.host())?);
+        if let LedgerId::DynamicSecret(ledger) = self.which {
+            let place = LeaseKey { ledger, number };
+            self.lasting.extend(self.leases.missing_void_event(place, self.clocks.host_time())?);
         }
         Ok(())
     }
 
     /// Fences what is over, reads it again, and decides the end of what still is.
-    fn decide(
+    fn decide_ends(
         &mut self,
-        over: Vec<(u64, Held, EndReason)>,
-        tasks: &mut Vec<Task>,
+        over: Vec<(u64, StoredLease, EndReason)>,
+        tasks: &mut Vec<EndTask>,
     ) -> Result<(), StoreError> {
         if over.is_empty() {
             return Ok(());
         }
-        let fence = |(_, held, why): &(u64, Held, EndReason)| {
+        let fence = |(_, held, why): &(u64, StoredLease, EndReason)| {
             let id = held.lease.id;
             let key = match why {
-                EndReason::Failed => keys::issue_fence(id),
-                _ => keys::end_fence(id),
+                EndReason::Failed => keys::issue_fence_key(id),
+                _ => keys::end_fence_key(id),
             };
-            let value = record::write(&key, &self.clocks.host())?;
+            let value = record::encode_record(&key, &self.clocks.host_time())?;
             Ok((key, value))
         };
         let fences: Result<Vec<_>, StoreError> = over.iter().map(fence).collect();
         self.leases.store.set_many(&fences?)?;
         let mut decided = vec![];
         for (number, before, why) in over {
-            let Some(mut held) = self.leases.held(before.place)? else {
-                self.tree.forget(number);
+            let Some(mut held) = self.leases.read_lease(before.place)? else {
+                self.tree.forget_number(number);
                 continue;
             };
             match self.is_still_over(&held, why) {
                 Ok(()) => {
-                    let since = self.clocks.host();
+                    let since = self.clocks.host_time();
                     let closing = Closing { why, since, obstacle: None, work: None };
-                    let key = keys::closing(held.lease.id);
-                    decided.push((key.clone(), record::write(&key, &closing)?));
+                    let key = keys::closing_key(held.lease.id);
+                    decided.push((key.clone(), record::encode_record(&key, &closing)?));
                     held.closing = Some(closing);
-                    tasks.push(Task { held, why, number });
+                    tasks.push(EndTask { held, why, number });
                 }
                 Err(look) => self.look_again(number, look),
             }
@@ -339,29 +349,29 @@ impl<K: KeyValue> Batch<'_, K> {
     /// Notes that a number is looked at again soon. Not at once: where many wait for their issuers, a batch
     /// that met the same again would never come to what is due behind them.
     fn look_soon(&mut self, number: u64, noticed: Option<i64>) {
-        let look = self.clocks.log().timestamp() + SOON;
-        self.tree.put(number, Entry { look, live: true, noticed });
+        let look = self.clocks.ledger_time().timestamp() + SOON;
+        self.tree.note_entry(number, IndexEntry { look, live: true, noticed });
     }
 
     fn look_again(&mut self, number: u64, look: i64) {
-        self.tree.put(number, Entry { look, live: true, noticed: None });
+        self.tree.note_entry(number, IndexEntry { look, live: true, noticed: None });
     }
 
     /// Returns the entry of a lease that has ended. The lease is forgotten once its retention is
     /// over and no object of it could still make a reader take it for a live one.
-    fn ended_in(&self, lease: &Lease, ending: &Ending) -> Entry {
-        let retained = self.clocks.ordered(ending.at + self.times.retention);
+    fn ended_in(&self, lease: &Lease, ending: &Ending) -> IndexEntry {
+        let retained = self.clocks.to_ledger_time(ending.at + self.times.retention);
         let look = if lease.mode.is_revocable() {
             retained.max(self.clocks.ordered_of(&lease.target, lease.latest_end))
         } else {
             retained
         };
-        Entry { look: look.timestamp(), live: false, noticed: None }
+        IndexEntry { look: look.timestamp(), live: false, noticed: None }
     }
 }
 
 /// The entry of a finished number. A sweep that knows the retention looks at it soon.
-pub(super) const DONE: Entry = Entry { look: 0, live: false, noticed: None };
+pub(super) const DONE: IndexEntry = IndexEntry { look: 0, live: false, noticed: None };
 
 /// After how many seconds an issue that is under way is looked at again: less than the shortest lease lasts.
 const SOON: i64 = 5;

@@ -7,7 +7,7 @@ use lease_core::TargetName;
 
 /// Durations of what no request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Times {
+pub struct SweepTimes {
     /// The longest duration of an issue.
     pub issue: TimeDelta,
     /// The time after an issue was given up in which its requests may still take effect.
@@ -18,12 +18,12 @@ pub struct Times {
 
 /// One moment by several clocks.
 ///
-/// A lease expires by the clock of its target. The numbers of a log are ordered by the clock of the
+/// A lease expires by the clock of its target. The numbers of a ledger are ordered by the clock of the
 /// dynamic secret's target, because the host's clock may be set to any other time while they wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clocks {
     host: DateTime<Utc>,
-    log: TimeDelta,
+    ledger: TimeDelta,
     /// By how much the clocks of targets are ahead of the host's; one that is not named is not.
     targets: BTreeMap<TargetName, TimeDelta>,
 }
@@ -32,7 +32,7 @@ impl Clocks {
     /// The moment at which the host's clock says `host`, where all clocks say the same.
     #[must_use]
     pub fn new(host: DateTime<Utc>) -> Self {
-        Self { host, log: TimeDelta::zero(), targets: BTreeMap::new() }
+        Self { host, ledger: TimeDelta::zero(), targets: BTreeMap::new() }
     }
 
     /// The same, where these targets' clocks are ahead by this much.
@@ -41,40 +41,40 @@ impl Clocks {
         Self { targets, ..self }
     }
 
-    /// The same, for a log that is ordered by the clock of `target`.
+    /// The same, for a ledger that is ordered by the clock of `target`.
     #[must_use]
     pub fn ordering_by(self, target: &TargetName) -> Self {
-        Self { log: self.ahead(target), ..self }
+        Self { ledger: self.target_offset(target), ..self }
     }
 
     /// By the host's clock.
     #[must_use]
-    pub fn host(&self) -> DateTime<Utc> {
+    pub fn host_time(&self) -> DateTime<Utc> {
         self.host
     }
 
     /// By the clock of a target.
     #[must_use]
-    pub fn of(&self, target: &TargetName) -> DateTime<Utc> {
-        self.host + self.ahead(target)
+    pub fn target_time(&self, target: &TargetName) -> DateTime<Utc> {
+        self.host + self.target_offset(target)
     }
 
-    /// By the clock that orders the log.
-    pub(crate) fn log(&self) -> DateTime<Utc> {
-        self.host + self.log
+    /// By the clock that orders the ledger.
+    pub(crate) fn ledger_time(&self) -> DateTime<Utc> {
+        self.host + self.ledger
     }
 
-    /// Converts a time of the host's clock to the clock that orders the log.
-    pub(crate) fn ordered(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        at + self.log
+    /// Converts a time of the host's clock to the clock that orders the ledger.
+    pub(crate) fn to_ledger_time(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at + self.ledger
     }
 
-    /// Converts a time of `target`'s clock to the clock that orders the log.
+    /// Converts a time of `target`'s clock to the clock that orders the ledger.
     pub(crate) fn ordered_of(&self, target: &TargetName, at: DateTime<Utc>) -> DateTime<Utc> {
-        at - self.ahead(target) + self.log
+        at - self.target_offset(target) + self.ledger
     }
 
-    fn ahead(&self, target: &TargetName) -> TimeDelta {
+    fn target_offset(&self, target: &TargetName) -> TimeDelta {
         self.targets.get(target).copied().unwrap_or_default()
     }
 }

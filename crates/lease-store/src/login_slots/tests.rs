@@ -11,7 +11,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
 fn those_who_fail_use_up_what_there_is_and_the_others_do_not() {
     let store = MemoryStore::default();
     let slots = LoginSlots::new(&store);
-    let take = |seconds| slots.take("a", at(seconds)).expect("takes");
+    let take = |seconds| slots.take_slot("a", at(seconds)).expect("takes");
     let may_go_on = |slot: &LoginSlot| slots.may_go_on(slot, LIMIT).expect("reads");
     for _ in 0..10 {
         let slot = take(0);
@@ -25,10 +25,10 @@ fn those_who_fail_use_up_what_there_is_and_the_others_do_not() {
     slots.give_back(&failing[0]).expect("gives back");
     assert!(may_go_on(&waiting));
     for slot in [&failing[1], &failing[2], &waiting] {
-        slots.keep(slot).expect("keeps");
+        slots.keep_slot(slot).expect("keeps");
     }
     assert!(!may_go_on(&take(59)));
-    let failures = |client, seconds| slots.failures(client, at(seconds)).expect("reads");
+    let failures = |client, seconds| slots.count_failures(client, at(seconds)).expect("reads");
     assert_eq!([failures("a", 59), failures("b", 59), failures("a", 60)], [3, 0, 0]);
     assert!(may_go_on(&take(60)), "another minute");
 }
@@ -47,7 +47,7 @@ fn whatever_the_order_no_more_than_may_are_looked_at() {
         let (mut waiting, mut going, mut failed) = (vec![], vec![], 0);
         for _ in 0..300 {
             match next(3) {
-                0 => waiting.push(slots.take("a", at(0)).expect("takes")),
+                0 => waiting.push(slots.take_slot("a", at(0)).expect("takes")),
                 1 if !waiting.is_empty() => {
                     let index = usize::try_from(next(waiting.len() as u64)).expect("an index");
                     if slots.may_go_on(&waiting[index], LIMIT).expect("reads") {
@@ -58,7 +58,7 @@ fn whatever_the_order_no_more_than_may_are_looked_at() {
                     let index = usize::try_from(next(going.len() as u64)).expect("an index");
                     let slot = going.swap_remove(index);
                     if next(10) == 0 {
-                        slots.keep(&slot).expect("keeps");
+                        slots.keep_slot(&slot).expect("keeps");
                         failed += 1;
                     } else {
                         slots.give_back(&slot).expect("gives back");
@@ -76,16 +76,17 @@ fn a_slot_costs_one_write_and_its_end_another_and_both_are_forgotten() {
     let store = MemoryStore::default();
     let slots = LoginSlots::new(&store);
     let mut written = 0;
-    let mut writes = || std::mem::replace(&mut written, store.writes()).abs_diff(store.writes());
-    let first = slots.take("a", at(0)).expect("takes");
+    let mut writes =
+        || std::mem::replace(&mut written, store.write_count()).abs_diff(store.write_count());
+    let first = slots.take_slot("a", at(0)).expect("takes");
     assert_eq!(writes(), 3);
-    let second = slots.take("a", at(1)).expect("takes");
+    let second = slots.take_slot("a", at(1)).expect("takes");
     assert_eq!(writes(), 1);
-    slots.keep(&first).expect("keeps");
+    slots.keep_slot(&first).expect("keeps");
     slots.give_back(&second).expect("gives back");
     assert_eq!(writes(), 2);
-    Expiring::new(&store).forget(at(599)).expect("forgets");
-    assert!(store.keys().iter().any(|key| key.starts_with("count.logins-")));
-    Expiring::new(&store).forget(at(600)).expect("forgets");
-    assert!(store.keys().iter().all(|key| !key.starts_with("count.logins-")));
+    ExpiringKeys::new(&store).delete_expired(at(599)).expect("forgets");
+    assert!(store.list_keys().iter().any(|key| key.starts_with("count.logins-")));
+    ExpiringKeys::new(&store).delete_expired(at(600)).expect("forgets");
+    assert!(store.list_keys().iter().all(|key| !key.starts_with("count.logins-")));
 }

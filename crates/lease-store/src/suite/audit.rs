@@ -1,17 +1,19 @@
 //! The audit events of leases: one for each thing that is recorded, in its step.
 
 use chrono::TimeDelta;
-use lease_core::{AuditEventType, AuditLogId, Closing, EndReason, LeaseId, Mode};
+use lease_core::{AuditEventType, AuditLogId, Closing, EndReason, LeaseId, LeaseMode};
 
 use super::bench::{AUDIT_RETENTION, Bench, RENEWED, SETTLED, T0, TIMES, TTL, at, auditor, ending};
-use crate::{AuditFinding, AuditQuery, AuditRecord, AuditVerifyCursor, Held, KeyValue, Which};
+use crate::{
+    AuditFinding, AuditQuery, AuditRecord, AuditVerifyCursor, KeyValue, LedgerId, StoredLease,
+};
 
 /// The events of the log, newest first.
 fn events<K: KeyValue>(bench: &Bench<'_, K>, limit: usize) -> Vec<AuditRecord> {
     let query = AuditQuery { logs: vec![AuditLogId::Leases(bench.log)], since: None, limit };
     let (mut all, mut from) = (vec![], None);
     loop {
-        let page = bench.audit().page(&query, from.as_ref(), |_| true).expect("reads");
+        let page = bench.audit().read_page(&query, from.as_ref(), |_| true).expect("reads");
         assert!(page.items.len() <= limit && page.unreadable == 0);
         all.extend(page.items);
         match page.next {
@@ -37,7 +39,7 @@ fn findings<K: KeyValue>(bench: &Bench<'_, K>) -> Vec<AuditFinding> {
     let mut from: AuditVerifyCursor = format!("{}-1", bench.log).parse().expect("a cursor");
     let mut found = vec![];
     loop {
-        let part = bench.audit().verify(Some(&from), at(T0)).expect("verifies");
+        let part = bench.audit().verify_events(Some(&from), at(T0)).expect("verifies");
         found.extend(part.findings);
         // What follows are the logs of others.
         match part.next.filter(|next| next.to_string().starts_with(&format!("{}-", bench.log))) {
@@ -67,7 +69,7 @@ fn closing() -> Closing {
     Closing { why: EndReason::Revoked, since: at(T0), obstacle, work: None }
 }
 
-fn renew<K: KeyValue>(bench: &Bench<'_, K>, held: &Held) {
+fn renew<K: KeyValue>(bench: &Bench<'_, K>, held: &StoredLease) {
     let renewal = bench.leases().begin_renewal(held).expect("begins");
     bench.leases().confirm_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
 }
@@ -76,28 +78,28 @@ pub(super) fn each_step_of_a_lease_has_its_event<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
     // 1: expires. 2: revoked at once, with renewals. 3: revoked later. 4: fails. 5: is given up. 6: is never heard of.
     // 7: a plain token. 8: is found in its cluster. 9: is written off.
-    bench.issue(Mode::Existing, None);
-    let revoked = bench.issue(Mode::Existing, None);
+    bench.issue(LeaseMode::Existing, None);
+    let revoked = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &revoked);
     // The second was never recorded.
     bench.leases().begin_renewal(&revoked).expect("begins");
     renew(&bench, &revoked);
-    bench.leases().finish(&revoked, &ending(EndReason::Revoked, T0)).expect("finishes");
-    let later = bench.issue(Mode::Existing, None);
-    bench.leases().postpone(&later, &closing()).expect("postpones");
-    let failed = (bench.number(), bench.lease(Mode::Existing));
-    bench.leases().begin(&failed.0, &failed.1, None).expect("begins");
+    bench.leases().record_end(&revoked, &ending(EndReason::Revoked, T0)).expect("finishes");
+    let later = bench.issue(LeaseMode::Existing, None);
+    bench.leases().postpone_end(&later, &closing()).expect("postpones");
+    let failed = (bench.number(), bench.lease(LeaseMode::Existing));
+    bench.leases().begin_issue(&failed.0, &failed.1, None).expect("begins");
     let place = failed.0.place();
-    bench.leases().fail(place, &failed.1, at(T0), "the role is gone").expect("fails");
-    bench.leases().void(&bench.number(), None, "it was refused", at(T0)).expect("gives up");
+    bench.leases().record_failure(place, &failed.1, at(T0), "the role is gone").expect("fails");
+    bench.leases().void_number(&bench.number(), None, "it was refused", at(T0)).expect("gives up");
     bench.number();
-    bench.issue(Mode::Plain, None);
-    let found = super::bench::active(&bench.lease(Mode::Existing));
-    bench.leases().adopt(bench.log, &found, None, at(T0)).expect("adopts");
-    let lost = bench.issue(Mode::Existing, None);
+    bench.issue(LeaseMode::Plain, None);
+    let found = super::bench::active(&bench.lease(LeaseMode::Existing));
+    bench.leases().adopt_lease(bench.log, &found, None, at(T0)).expect("adopts");
+    let lost = bench.issue(LeaseMode::Existing, None);
     let note = Some("the cluster is gone".to_owned());
     let ended = lease_core::Ending { why: EndReason::Lost, at: at(T0), note };
-    bench.leases().finish(&lost, &ended).expect("finishes");
+    bench.leases().record_end(&lost, &ended).expect("finishes");
     for now in [T0, SETTLED, SETTLED + 80, T0 + TTL, T0 + TTL + 10] {
         bench.sweep(now);
     }
@@ -143,30 +145,30 @@ pub(super) fn each_event_is_told_once_and_only_if_it_is_on_record<K: KeyValue>(s
         TOLD.with_borrow_mut(|told| told.push(place.to_string()));
     };
     let leases = crate::Leases::new(&bench.store, crate::Auditor { on_record, ..auditor() });
-    let lease = bench.lease(Mode::Existing);
+    let lease = bench.lease(LeaseMode::Existing);
     let numbered = bench.number();
-    leases.begin(&numbered, &lease, None).expect("begins");
+    leases.begin_issue(&numbered, &lease, None).expect("begins");
     bench.store.stop_after(0);
     leases
-        .complete(numbered.place(), &super::bench::active(&lease), None, at(T0))
+        .complete_issue(numbered.place(), &super::bench::active(&lease), None, at(T0))
         .expect_err("stops");
     assert_eq!(TOLD.take(), [""; 0], "nothing is on record");
     let bench = Bench::new(store);
     let leases = crate::Leases::new(&bench.store, crate::Auditor { on_record, ..auditor() });
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     let renewal = leases.begin_renewal(&held).expect("begins");
     leases.confirm_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
-    leases.finish(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
+    leases.record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
     let log = bench.log;
     assert_eq!(TOLD.take(), [format!("{log}.1.renewal.1"), format!("{log}.1.end")]);
 }
 
 pub(super) fn the_events_of_a_lease_stand_together_and_are_found_by_its_id<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &held);
-    bench.issue(Mode::Existing, None);
-    bench.leases().finish(&held, &ending(EndReason::Revoked, T0 + 60)).expect("finishes");
+    bench.issue(LeaseMode::Existing, None);
+    bench.leases().record_end(&held, &ending(EndReason::Revoked, T0 + 60)).expect("finishes");
     let together = ["1.end revocation", "1.renewal.1 renewal", "1.issue issue"];
     assert_eq!(told(&bench, 100)[1..], together);
     let found = bench.audit().events_of_lease(held.lease.id).expect("reads").expect("is there");
@@ -177,13 +179,13 @@ pub(super) fn the_events_of_a_lease_stand_together_and_are_found_by_its_id<K: Ke
 
 pub(super) fn each_event_of_a_lease_that_is_touched_is_found<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &held);
-    bench.leases().postpone(&held, &closing()).expect("postpones");
-    bench.leases().finish(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
-    let lives = bench.issue(Mode::Existing, None);
+    bench.leases().postpone_end(&held, &closing()).expect("postpones");
+    bench.leases().record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
+    let lives = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &lives);
-    bench.leases().void(&bench.number(), None, "it was refused", at(T0)).expect("gives up");
+    bench.leases().void_number(&bench.number(), None, "it was refused", at(T0)).expect("gives up");
     bench.sweep(T0);
     assert_eq!(findings(&bench), []);
     let key = |id: &str| format!("event.{}.{id}", bench.log);
@@ -208,12 +210,12 @@ pub(super) fn each_event_of_a_lease_that_is_touched_is_found<K: KeyValue>(store:
 
 pub(super) fn a_lease_that_is_removed_whole_is_missed<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
-    bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
+    bench.issue(LeaseMode::Existing, None);
     bench.sweep(T0);
     let gone = [
-        crate::keys::record(Which::Secret(bench.log), 1),
-        crate::keys::place(held.lease.id),
+        crate::keys::record_key(LedgerId::DynamicSecret(bench.log), 1),
+        crate::keys::location_key(held.lease.id),
         format!("event.{}.1.issue", bench.log),
     ];
     store.delete_many(&gone).expect("deletes");
@@ -223,41 +225,46 @@ pub(super) fn a_lease_that_is_removed_whole_is_missed<K: KeyValue>(store: &K) {
 
 pub(super) fn of_two_that_end_a_lease_one_event_stands<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     bench.sweep(T0);
     // The sweep decides that it has expired, and somebody revokes it before that is carried out.
-    let which = Which::Secret(bench.log);
-    let due = bench.others().due(which, at(T0 + TTL), 100, TIMES).expect("reads");
+    let which = LedgerId::DynamicSecret(bench.log);
+    let due = bench.others().read_due_batch(which, at(T0 + TTL), 100, TIMES).expect("reads");
     let mut batch = due.expect("is due");
-    let tasks = batch.close().expect("closes");
-    bench.leases().finish(&held, &ending(EndReason::Revoked, T0 + TTL)).expect("finishes");
+    let tasks = batch.close_expired().expect("closes");
+    bench.leases().record_end(&held, &ending(EndReason::Revoked, T0 + TTL)).expect("finishes");
     for task in &tasks {
-        batch.done(task, ending(task.why, T0 + TTL));
+        batch.note_ended(task, ending(task.why, T0 + TTL));
     }
-    batch.finish().expect("finishes");
+    batch.finish_batch().expect("finishes");
     let ended = bench.held(held.place).ending.expect("has ended");
     assert_eq!(ended.why, EndReason::Revoked);
     assert_eq!(told(&bench, 9), ["1.end revocation", "1.issue issue"]);
     // Who asks again changes nothing.
-    bench.leases().fail(held.place, &held.lease, at(T0 + 2 * TTL), "it failed").expect("is told");
+    bench
+        .leases()
+        .record_failure(held.place, &held.lease, at(T0 + 2 * TTL), "it failed")
+        .expect("is told");
     assert_eq!(told(&bench, 9), ["1.end revocation", "1.issue issue"]);
 }
 
 pub(super) fn who_has_asked_for_a_revocation_is_named_by_its_end<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
-    bench.leases().postpone(&held, &closing()).expect("postpones");
+    let held = bench.issue(LeaseMode::Existing, None);
+    bench.leases().postpone_end(&held, &closing()).expect("postpones");
     let sweeper = lease_core::AuditActor::of_requester("sweeper");
     let sweeper = crate::Auditor { actor: &sweeper, ..auditor() };
     let leases = crate::Leases::new(store, sweeper);
-    while super::bench::batch(&leases, Which::Work, T0, 100).is_some_and(|summary| summary.more) {}
+    while super::bench::batch(&leases, LedgerId::PendingRevocations, T0, 100)
+        .is_some_and(|summary| summary.more)
+    {}
     let end = events(&bench, 9).remove(0).event;
     assert_eq!(end.event_type, AuditEventType::Revocation);
     assert_eq!(end.actor.requester.as_str(), "administrator");
     // What nobody has asked for is the sweep's.
-    let expires = bench.issue(Mode::Existing, None);
+    let expires = bench.issue(LeaseMode::Existing, None);
     for now in [T0 + TTL, T0 + TTL + 10] {
-        while super::bench::batch(&leases, Which::Secret(bench.log), now, 100)
+        while super::bench::batch(&leases, LedgerId::DynamicSecret(bench.log), now, 100)
             .is_some_and(|summary| summary.more)
         {}
     }
@@ -268,9 +275,9 @@ pub(super) fn who_has_asked_for_a_revocation_is_named_by_its_end<K: KeyValue>(st
 
 pub(super) fn events_of_a_lease_outlive_it_and_go_in_order<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &held);
-    let mut long = bench.lease(Mode::Existing);
+    let mut long = bench.lease(LeaseMode::Existing);
     long.expires_at = at(T0 + 3 * AUDIT_RETENTION);
     bench.issue_as(&bench.number(), &long, None);
     let forgotten = T0 + TTL + TIMES.retention.num_seconds() + TimeDelta::days(1).num_seconds();

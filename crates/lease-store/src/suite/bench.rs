@@ -4,14 +4,15 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{
-    AuditActor, DynamicSecret, EndReason, Ending, Keyring, Lease, LeaseId, MasterKey, Mode,
+    AuditActor, DynamicSecret, EndReason, Ending, Keyring, Lease, LeaseId, LeaseMode, MasterKey,
     ObjectKind, Phase,
 };
 
 use super::watched::Watched;
 use crate::{
-    AuditLog, AuditTimes, Auditor, Claim, ClaimKey, Claiming, Definitions, Held, KeyValue, Leases,
-    Log, Numbered, Place, RenewalOutcome, Summary, Task, Times, Which,
+    AuditLog, AuditTimes, Auditor, BatchOutcome, Definitions, EndTask, IdempotencyReservation,
+    KeyValue, LeaseKey, Leases, Ledger, LedgerId, RenewalOutcome, ReservationKey,
+    ReservationOutcome, ReservedNumber, StoredLease, SweepTimes,
 };
 
 /// When all of it begins.
@@ -23,7 +24,7 @@ pub(super) const ISSUE: i64 = 30;
 /// The lifetime of a lease, in seconds.
 pub(super) const TTL: i64 = 600;
 
-pub(super) const TIMES: Times = Times {
+pub(super) const TIMES: SweepTimes = SweepTimes {
     issue: TimeDelta::seconds(30),
     landing: TimeDelta::seconds(75),
     retention: TimeDelta::days(7),
@@ -64,7 +65,7 @@ pub(super) fn at(seconds: i64) -> DateTime<Utc> {
 impl<'a, K: KeyValue> Bench<'a, K> {
     pub(super) fn new(inner: &'a K) -> Self {
         let store = Watched::new(inner);
-        let name = format!("s-{}", inner.increment("count.suite").expect("counts"));
+        let name = format!("s-{}", inner.increment_counter("count.suite").expect("counts"));
         let secret: DynamicSecret = serde_json::from_value(serde_json::json!({
             "name": name,
             "definition": {
@@ -77,7 +78,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
             "updated_at": at(T0),
         }))
         .expect("a good definition");
-        let log = Definitions::new(&store).put(&secret).expect("puts");
+        let log = Definitions::new(&store).put_definition(&secret).expect("puts");
         store.counts();
         Self { store, secret, log }
     }
@@ -92,17 +93,17 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         Leases::new(self.store.inner, auditor())
     }
 
-    pub(super) fn place(&self, number: u64) -> Place {
-        Place { log: self.log, number }
+    pub(super) fn place(&self, number: u64) -> LeaseKey {
+        LeaseKey { ledger: self.log, number }
     }
 
     /// A lease of a new id that is begun at [`T0`].
-    pub(super) fn lease(&self, mode: Mode) -> Lease {
+    pub(super) fn lease(&self, mode: LeaseMode) -> Lease {
         self.lease_at(mode, T0)
     }
 
-    pub(super) fn lease_at(&self, mode: Mode, begun: i64) -> Lease {
-        let number = self.store.inner.increment("count.suite").expect("counts");
+    pub(super) fn lease_at(&self, mode: LeaseMode, begun: i64) -> Lease {
+        let number = self.store.inner.increment_counter("count.suite").expect("counts");
         let id = LeaseId::new((u128::from(number) << 64 | u128::from(self.log)).to_be_bytes());
         serde_json::from_value(serde_json::json!({
             "id": id,
@@ -131,66 +132,76 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     }
 
     /// A request of its own.
-    pub(super) fn key(&self) -> ClaimKey {
-        let number = self.store.inner.increment("count.suite").expect("counts");
-        ClaimKey::try_from(format!("{number:064x}")).expect("a good key")
+    pub(super) fn key(&self) -> ReservationKey {
+        let number = self.store.inner.increment_counter("count.suite").expect("counts");
+        ReservationKey::try_from(format!("{number:064x}")).expect("a good key")
     }
 
     /// Claims a request that nobody else has.
-    pub(super) fn claim(&self, key: &ClaimKey) -> Claim {
-        match self.leases().claim(key, "f", at(T0), TimeDelta::seconds(105)).expect("claims") {
-            Claiming::Mine(claim) => claim,
+    pub(super) fn claim(&self, key: &ReservationKey) -> IdempotencyReservation {
+        match self
+            .leases()
+            .reserve_request(key, "f", at(T0), TimeDelta::seconds(105))
+            .expect("claims")
+        {
+            ReservationOutcome::Mine(claim) => claim,
             other => panic!("not ours: {other:?}"),
         }
     }
 
     /// A number, whatever lives.
-    pub(super) fn number(&self) -> Numbered {
-        self.leases().number(self.log, None, at(T0)).expect("gives a number")
+    pub(super) fn number(&self) -> ReservedNumber {
+        self.leases().reserve_number(self.log, None, at(T0)).expect("gives a number")
     }
 
     /// A whole issue.
-    pub(super) fn issue(&self, mode: Mode, claim: Option<&Claim>) -> Held {
+    pub(super) fn issue(
+        &self,
+        mode: LeaseMode,
+        claim: Option<&IdempotencyReservation>,
+    ) -> StoredLease {
         let lease = self.lease(mode);
         self.issue_as(&self.number(), &lease, claim)
     }
 
     pub(super) fn issue_as(
         &self,
-        numbered: &Numbered,
+        numbered: &ReservedNumber,
         lease: &Lease,
-        claim: Option<&Claim>,
-    ) -> Held {
+        claim: Option<&IdempotencyReservation>,
+    ) -> StoredLease {
         let active = active(lease);
         let leases = self.leases();
-        if lease.mode == Mode::Plain {
+        if lease.mode == LeaseMode::Plain {
             leases.record_plain(numbered, &active, claim, at(T0)).expect("records");
         } else {
-            leases.begin(numbered, lease, claim).expect("begins");
-            leases.complete(numbered.place(), &active, claim, at(T0)).expect("completes");
+            leases.begin_issue(numbered, lease, claim).expect("begins");
+            leases.complete_issue(numbered.place(), &active, claim, at(T0)).expect("completes");
         }
-        Held::new(numbered.place(), active)
+        StoredLease::new(numbered.place(), active)
     }
 
     /// Carries out one batch, as another replica would: every due end succeeds.
-    pub(super) fn batch(&self, which: Which, now: i64, limit: usize) -> Option<Summary> {
+    pub(super) fn batch(&self, which: LedgerId, now: i64, limit: usize) -> Option<BatchOutcome> {
         batch(&self.others(), which, now, limit)
     }
 
     /// Sweeps the log once: what became of it.
-    pub(super) fn sweep(&self, now: i64) -> Summary {
-        self.batch(Which::Secret(self.log), now, 100).unwrap_or_default()
+    pub(super) fn sweep(&self, now: i64) -> BatchOutcome {
+        self.batch(LedgerId::DynamicSecret(self.log), now, 100).unwrap_or_default()
     }
 
     /// Returns the ends that a sweep would carry out by `now`, without any of them.
-    pub(super) fn due(&self, now: i64) -> Vec<Task> {
-        let due = self.others().due(Which::Secret(self.log), at(now), 100, TIMES);
-        due.expect("reads").map_or_else(Vec::new, |mut batch| batch.close().expect("closes"))
+    pub(super) fn due(&self, now: i64) -> Vec<EndTask> {
+        let due =
+            self.others().read_due_batch(LedgerId::DynamicSecret(self.log), at(now), 100, TIMES);
+        due.expect("reads")
+            .map_or_else(Vec::new, |mut batch| batch.close_expired().expect("closes"))
     }
 
     /// The lease at a place.
-    pub(super) fn held(&self, place: Place) -> Held {
-        self.others().held(place).expect("reads").expect("is there")
+    pub(super) fn held(&self, place: LeaseKey) -> StoredLease {
+        self.others().read_lease(place).expect("reads").expect("is there")
     }
 
     /// The audit events as another replica sees them.
@@ -202,13 +213,13 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     pub(super) fn tend(&self, now: i64) {
         let retention = TimeDelta::seconds(AUDIT_RETENTION);
         self.audit()
-            .tend(at(now), AuditTimes { landing: TIMES.landing, retention })
+            .tend_events(at(now), AuditTimes { landing: TIMES.landing, retention })
             .expect("tends");
     }
 
     /// Marks the log as one whose dynamic secret is gone, and drops it if nothing of it is left.
     pub(super) fn drop_log(&self) {
-        for (number, log) in self.others().logs().expect("reads") {
+        for (number, log) in self.others().list_ledgers().expect("reads") {
             if number == self.log {
                 self.others().drop_if_done(number, &log).expect("drops");
             }
@@ -216,23 +227,23 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     }
 
     /// Returns the record of the log, while it is there.
-    pub(super) fn log_record(&self) -> Option<Log> {
-        let mut logs = self.others().logs().expect("reads").into_iter();
+    pub(super) fn log_record(&self) -> Option<Ledger> {
+        let mut logs = self.others().list_ledgers().expect("reads").into_iter();
         logs.find(|(number, _)| *number == self.log).map(|(_, log)| log)
     }
 }
 
 pub(super) fn batch<K: KeyValue>(
     leases: &Leases<'_, K>,
-    which: Which,
+    which: LedgerId,
     now: i64,
     limit: usize,
-) -> Option<Summary> {
-    let mut batch = leases.due(which, at(now), limit, TIMES).expect("reads")?;
-    for task in batch.close().expect("closes") {
-        batch.done(&task, ending(task.why, now));
+) -> Option<BatchOutcome> {
+    let mut batch = leases.read_due_batch(which, at(now), limit, TIMES).expect("reads")?;
+    for task in batch.close_expired().expect("closes") {
+        batch.note_ended(&task, ending(task.why, now));
     }
-    Some(batch.finish().expect("finishes"))
+    Some(batch.finish_batch().expect("finishes"))
 }
 
 pub(super) fn active(pending: &Lease) -> Lease {

@@ -1,6 +1,6 @@
 //! How many leases may live.
 
-use lease_core::{EndReason, Mode};
+use lease_core::{EndReason, LeaseMode};
 
 use super::bench::{Bench, SETTLED, T0, TIMES, TTL, active, at, ending};
 use crate::{KeyValue, NumberError};
@@ -13,9 +13,9 @@ pub(super) fn the_cap_is_never_exceeded<K: KeyValue>(store: &K) {
     for sweeps in [false, true] {
         let bench = Bench::new(store);
         for number in 1..=5 {
-            let given = bench.leases().number(bench.log, Some(3), at(T0));
+            let given = bench.leases().reserve_number(bench.log, Some(3), at(T0));
             if number <= 3 {
-                bench.issue_as(&given.expect("gives one"), &bench.lease(Mode::Existing), None);
+                bench.issue_as(&given.expect("gives one"), &bench.lease(LeaseMode::Existing), None);
             } else {
                 assert!(is_full(&given, 3), "number {number}");
             }
@@ -24,45 +24,46 @@ pub(super) fn the_cap_is_never_exceeded<K: KeyValue>(store: &K) {
             }
         }
         // A cap that is raised gives more at once, and one that is lowered none.
-        assert!(is_full(&bench.leases().number(bench.log, Some(2), at(T0)), 2));
-        bench.leases().number(bench.log, Some(4), at(T0)).expect("gives one more");
-        assert!(is_full(&bench.leases().number(bench.log, Some(4), at(T0)), 4));
+        assert!(is_full(&bench.leases().reserve_number(bench.log, Some(2), at(T0)), 2));
+        bench.leases().reserve_number(bench.log, Some(4), at(T0)).expect("gives one more");
+        assert!(is_full(&bench.leases().reserve_number(bench.log, Some(4), at(T0)), 4));
     }
 }
 
 pub(super) fn a_refusal_writes_nothing<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
     for _ in 0..3 {
-        bench.issue(Mode::Existing, None);
+        bench.issue(LeaseMode::Existing, None);
     }
     bench.sweep(T0);
     bench.store.counts();
-    assert!(is_full(&bench.leases().number(bench.log, Some(3), at(T0)), 3));
+    assert!(is_full(&bench.leases().reserve_number(bench.log, Some(3), at(T0)), 3));
     assert_eq!(bench.store.counts().1, 0);
 }
 
 pub(super) fn a_place_comes_back_once_its_number_is_void_or_its_lease_has_ended<K: KeyValue>(
     store: &K,
 ) {
-    let number = |bench: &Bench<'_, K>, now| bench.leases().number(bench.log, Some(1), at(now));
+    let number =
+        |bench: &Bench<'_, K>, now| bench.leases().reserve_number(bench.log, Some(1), at(now));
 
     // Ended by hand: the next issue sees it, with or without a sweep between.
     for swept in [false, true] {
         let bench = Bench::new(store);
         let numbered = number(&bench, T0).expect("gives one");
-        let held = bench.issue_as(&numbered, &bench.lease(Mode::Existing), None);
+        let held = bench.issue_as(&numbered, &bench.lease(LeaseMode::Existing), None);
         if swept {
             bench.sweep(T0);
         }
         assert!(is_full(&number(&bench, T0), 1));
-        bench.leases().finish(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
+        bench.leases().record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
         number(&bench, T0).expect("has room again");
     }
 
     // Its time is over.
     let bench = Bench::new(store);
     let numbered = number(&bench, T0).expect("gives one");
-    bench.issue_as(&numbered, &bench.lease(Mode::Existing), None);
+    bench.issue_as(&numbered, &bench.lease(LeaseMode::Existing), None);
     assert!(is_full(&number(&bench, T0 + TTL), 1), "until that is carried out");
     assert_eq!(bench.sweep(T0 + TTL).ended, 1);
     number(&bench, T0 + TTL).expect("has room again");
@@ -79,7 +80,7 @@ pub(super) fn a_place_comes_back_once_its_number_is_void_or_its_lease_has_ended<
     // Its issuer stopped after it had recorded what it was about to make.
     let bench = Bench::new(store);
     let numbered = number(&bench, T0).expect("gives one");
-    bench.leases().begin(&numbered, &bench.lease(Mode::Existing), None).expect("begins");
+    bench.leases().begin_issue(&numbered, &bench.lease(LeaseMode::Existing), None).expect("begins");
     bench.sweep(T0);
     assert_eq!(bench.sweep(SETTLED - 1).ended, 0, "its requests may still land");
     assert_eq!(bench.sweep(SETTLED + 5).ended, 1);
@@ -91,22 +92,23 @@ pub(super) fn a_place_comes_back_once_its_number_is_void_or_its_lease_has_ended<
 pub(super) fn of_two_that_race_for_the_last_place_one_gets_it<K: KeyValue>(store: &K) {
     for operations in 0.. {
         let bench = Bench::new(store);
-        bench.issue(Mode::Existing, None);
+        bench.issue(LeaseMode::Existing, None);
         bench.sweep(T0);
         let (leases, log) = (bench.others(), bench.log);
         let others = std::rc::Rc::new(std::cell::Cell::new(0));
         let given = others.clone();
         bench.store.interrupt(operations, move || {
-            given.set(usize::from(leases.number(log, Some(2), at(T0)).is_ok()));
+            given.set(usize::from(leases.reserve_number(log, Some(2), at(T0)).is_ok()));
         });
-        let ours = bench.leases().number(bench.log, Some(2), at(T0));
+        let ours = bench.leases().reserve_number(bench.log, Some(2), at(T0));
         let alone = bench.store.was_not_interrupted();
         assert_eq!(usize::from(ours.is_ok()) + others.get(), 1, "after {operations}");
         if let Ok(numbered) = ours {
-            let lease = bench.lease(Mode::Plain);
+            let lease = bench.lease(LeaseMode::Plain);
             bench.leases().record_plain(&numbered, &active(&lease), None, at(T0)).expect("records");
         }
-        let due = bench.others().due(crate::Which::Secret(log), at(T0), 100, TIMES);
+        let due =
+            bench.others().read_due_batch(crate::LedgerId::DynamicSecret(log), at(T0), 100, TIMES);
         drop(due.expect("reads"));
         if alone {
             assert!(operations > 3, "it was interrupted everywhere");
@@ -118,15 +120,18 @@ pub(super) fn of_two_that_race_for_the_last_place_one_gets_it<K: KeyValue>(store
 pub(super) fn an_end_that_is_told_twice_frees_one_place<K: KeyValue>(store: &K) {
     for swept in [false, true] {
         let bench = Bench::new(store);
-        let held = bench.issue(Mode::Existing, None);
-        bench.issue(Mode::Existing, None);
+        let held = bench.issue(LeaseMode::Existing, None);
+        bench.issue(LeaseMode::Existing, None);
         if swept {
             bench.sweep(T0);
         }
         for now in [T0, T0 + 1] {
-            bench.leases().finish(&held, &ending(EndReason::Revoked, now)).expect("finishes");
+            bench.leases().record_end(&held, &ending(EndReason::Revoked, now)).expect("finishes");
         }
-        bench.leases().number(bench.log, Some(2), at(T0 + 1)).expect("has room for one");
-        assert!(is_full(&bench.leases().number(bench.log, Some(2), at(T0 + 1)), 2), "{swept}");
+        bench.leases().reserve_number(bench.log, Some(2), at(T0 + 1)).expect("has room for one");
+        assert!(
+            is_full(&bench.leases().reserve_number(bench.log, Some(2), at(T0 + 1)), 2),
+            "{swept}"
+        );
     }
 }

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use chrono::TimeDelta;
-use lease_core::{Closing, EndReason, Mode};
+use lease_core::{Closing, EndReason, LeaseMode};
 
 use super::bench::{Bench, SETTLED, T0, TTL, active, at, batch};
 use super::watched::Watched;
-use crate::{Claiming, Definitions, FenceError, KeyValue, Leases, Which};
+use crate::{Definitions, FenceError, KeyValue, Leases, LedgerId, ReservationOutcome};
 
 /// Runs `second` within `first`, before each of its operations and after the last.
 ///
@@ -62,14 +62,14 @@ fn went_well(result: Result<(), FenceError>) -> bool {
 }
 
 pub(super) fn an_issue_begins_or_its_number_is_void<K: KeyValue>(store: &K) {
-    begins_or_void(store, Mode::Existing);
+    begins_or_void(store, LeaseMode::Existing);
 }
 
 pub(super) fn a_plain_token_is_recorded_or_its_number_is_void<K: KeyValue>(store: &K) {
-    begins_or_void(store, Mode::Plain);
+    begins_or_void(store, LeaseMode::Plain);
 }
 
-fn begins_or_void<K: KeyValue>(store: &K, mode: Mode) {
+fn begins_or_void<K: KeyValue>(store: &K, mode: LeaseMode) {
     for writer_is_first in [true, false] {
         everywhere(store, |bench| {
             let numbered = bench.number();
@@ -78,7 +78,7 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: Mode) {
             let (others, log, place) = (bench.others(), bench.log, numbered.place());
             let (told, began) = noted::<bool>();
             let write = move |leases: &dyn Fn(
-                &crate::Numbered,
+                &crate::ReservedNumber,
                 &lease_core::Lease,
             ) -> Result<(), FenceError>| {
                 told(went_well(leases(&numbered, &lease)));
@@ -98,22 +98,24 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: Mode) {
             if writer_is_first {
                 let first: Action<'_, K> = Box::new(move |bench| {
                     write(&|numbered, lease| match mode {
-                        Mode::Plain => {
+                        LeaseMode::Plain => {
                             bench.leases().record_plain(numbered, &active(lease), None, at(T0))
                         }
-                        _ => bench.leases().begin(numbered, lease, None),
+                        _ => bench.leases().begin_issue(numbered, lease, None),
                     });
                 });
-                let second = move || _ = batch(&others, Which::Secret(log), T0 + 75, 100);
+                let second = move || _ = batch(&others, LedgerId::DynamicSecret(log), T0 + 75, 100);
                 (first, Box::new(second), check)
             } else {
                 let first: Action<'_, K> = Box::new(move |bench| {
-                    batch(&bench.leases(), Which::Secret(log), T0 + 75, 100);
+                    batch(&bench.leases(), LedgerId::DynamicSecret(log), T0 + 75, 100);
                 });
                 let second = move || {
                     write(&|numbered, lease| match mode {
-                        Mode::Plain => others.record_plain(numbered, &active(lease), None, at(T0)),
-                        _ => others.begin(numbered, lease, None),
+                        LeaseMode::Plain => {
+                            others.record_plain(numbered, &active(lease), None, at(T0))
+                        }
+                        _ => others.begin_issue(numbered, lease, None),
                     });
                 };
                 (first, Box::new(second), check)
@@ -126,8 +128,8 @@ pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
     for writer_is_first in [true, false] {
         everywhere(store, |bench| {
             let numbered = bench.number();
-            let pending = bench.lease(Mode::Existing);
-            bench.leases().begin(&numbered, &pending, None).expect("begins");
+            let pending = bench.lease(LeaseMode::Existing);
+            bench.leases().begin_issue(&numbered, &pending, None).expect("begins");
             bench.sweep(T0);
             let (others, log, place) = (bench.others(), bench.log, numbered.place());
             let (told, completed) = noted::<bool>();
@@ -146,15 +148,16 @@ pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
             });
             if writer_is_first {
                 let first: Action<'_, K> = Box::new(move |bench| {
-                    told(went_well(bench.leases().complete(place, &active, None, at(T0))));
+                    told(went_well(bench.leases().complete_issue(place, &active, None, at(T0))));
                 });
-                let second = move || _ = batch(&others, Which::Secret(log), SETTLED, 100);
+                let second = move || _ = batch(&others, LedgerId::DynamicSecret(log), SETTLED, 100);
                 (first, Box::new(second), check)
             } else {
                 let first: Action<'_, K> = Box::new(move |bench| {
-                    batch(&bench.leases(), Which::Secret(log), SETTLED, 100);
+                    batch(&bench.leases(), LedgerId::DynamicSecret(log), SETTLED, 100);
                 });
-                let second = move || told(went_well(others.complete(place, &active, None, at(T0))));
+                let second =
+                    move || told(went_well(others.complete_issue(place, &active, None, at(T0))));
                 (first, Box::new(second), check)
             }
         });
@@ -165,7 +168,7 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
     let end = T0 + 3 * TTL;
     for writer_is_first in [true, false] {
         everywhere(store, |bench| {
-            let held = bench.issue(Mode::Existing, None);
+            let held = bench.issue(LeaseMode::Existing, None);
             bench.sweep(T0);
             let renewal = bench.leases().begin_renewal(&held).expect("begins");
             let (others, log, place) = (bench.others(), bench.log, held.place);
@@ -189,11 +192,12 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
                             .map(drop),
                     ));
                 });
-                let second = move || _ = batch(&others, Which::Secret(log), T0 + TTL, 100);
+                let second =
+                    move || _ = batch(&others, LedgerId::DynamicSecret(log), T0 + TTL, 100);
                 (first, Box::new(second), check)
             } else {
                 let first: Action<'_, K> = Box::new(move |bench| {
-                    batch(&bench.leases(), Which::Secret(log), T0 + TTL, 100);
+                    batch(&bench.leases(), LedgerId::DynamicSecret(log), T0 + TTL, 100);
                 });
                 let second = move || {
                     told(went_well(
@@ -208,23 +212,26 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
 
 pub(super) fn a_postponed_end_is_found_or_refused<K: KeyValue>(store: &K) {
     let drain = |bench: &Bench<'_, K>, now| {
-        while bench.batch(Which::Work, now, 100).is_some_and(|summary| summary.more) {}
+        while bench
+            .batch(LedgerId::PendingRevocations, now, 100)
+            .is_some_and(|summary| summary.more)
+        {}
     };
     everywhere(store, |bench| {
         drain(bench, T0);
-        let held = bench.issue(Mode::Existing, None);
+        let held = bench.issue(LeaseMode::Existing, None);
         bench.sweep(T0);
         let (others, place) = (bench.others(), held.place);
         let (told, postponed) = noted::<bool>();
         let first: Action<'_, K> = Box::new(move |bench| {
             let closing =
                 Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
-            told(went_well(bench.leases().postpone(&held, &closing).map(drop)));
+            told(went_well(bench.leases().postpone_end(&held, &closing).map(drop)));
         });
         // Noticed, and given up in the same breath, as after a long stall.
         let second = move || {
-            batch(&others, Which::Work, T0 + 10, 100);
-            batch(&others, Which::Work, T0 + 100, 100);
+            batch(&others, LedgerId::PendingRevocations, T0 + 10, 100);
+            batch(&others, LedgerId::PendingRevocations, T0 + 100, 100);
         };
         let check: Check<'_, K> = Box::new(move |bench, operations| {
             if postponed() {
@@ -238,7 +245,7 @@ pub(super) fn a_postponed_end_is_found_or_refused<K: KeyValue>(store: &K) {
 }
 
 pub(super) fn an_issue_is_found_or_its_log_is_gone<K: KeyValue>(store: &K) {
-    for mode in [Mode::Existing, Mode::Plain] {
+    for mode in [LeaseMode::Existing, LeaseMode::Plain] {
         everywhere(store, |bench| {
             let (inner, name) = (bench.store.inner, bench.secret.name.clone());
             let (others, log) = (bench.others(), bench.log);
@@ -247,16 +254,18 @@ pub(super) fn an_issue_is_found_or_its_log_is_gone<K: KeyValue>(store: &K) {
             let (told, issued) = noted::<bool>();
             let first: Action<'_, K> = Box::new(move |bench| {
                 let leases = bench.leases();
-                let numbered = leases.number(bench.log, None, at(T0)).expect("gives one");
+                let numbered = leases.reserve_number(bench.log, None, at(T0)).expect("gives one");
                 told(went_well(match mode {
-                    Mode::Plain => leases.record_plain(&numbered, &active(&lease), None, at(T0)),
-                    _ => leases.begin(&numbered, &lease, None),
+                    LeaseMode::Plain => {
+                        leases.record_plain(&numbered, &active(&lease), None, at(T0))
+                    }
+                    _ => leases.begin_issue(&numbered, &lease, None),
                 }));
             });
             let second = move || {
                 let secrets = Definitions::<_, lease_core::DynamicSecret>::new(inner);
-                assert!(secrets.delete(&name).expect("deletes"));
-                for (number, record) in others.logs().expect("reads") {
+                assert!(secrets.delete_definition(&name).expect("deletes"));
+                for (number, record) in others.list_ledgers().expect("reads") {
                     if number == log {
                         others.drop_if_done(number, &record).expect("drops");
                     }
@@ -281,21 +290,21 @@ pub(super) fn a_definition_that_is_put_has_a_log_that_stays<K: KeyValue>(store: 
         let name = secret.name.clone();
         let (others, log) = (bench.others(), bench.log);
         let first: Action<'_, K> = Box::new(move |bench| {
-            Definitions::new(&bench.store).put(&secret).expect("puts");
+            Definitions::new(&bench.store).put_definition(&secret).expect("puts");
         });
         let second = move || {
             let secrets = Definitions::<_, lease_core::DynamicSecret>::new(inner);
-            assert!(secrets.delete(&name).expect("deletes"));
-            let logs = others.logs().expect("reads");
+            assert!(secrets.delete_definition(&name).expect("deletes"));
+            let logs = others.list_ledgers().expect("reads");
             for (number, record) in logs.into_iter().filter(|(number, _)| *number == log) {
                 others.drop_if_done(number, &record).expect("drops");
             }
         };
         let check: Check<'_, K> = Box::new(move |bench, operations| {
             let secrets = Definitions::<_, lease_core::DynamicSecret>::new(bench.store.inner);
-            let entry = secrets.entry(&bench.secret.name).expect("reads");
+            let entry = secrets.get_entry(&bench.secret.name).expect("reads");
             let Some((number, _)) = entry else { return };
-            let logs = bench.others().logs().expect("reads");
+            let logs = bench.others().list_ledgers().expect("reads");
             let log = logs.into_iter().find(|(log, _)| *log == number);
             let stays = log.is_some_and(|(_, log)| !log.retired);
             assert!(stays, "{operations}: log {number} of what is defined stays");
@@ -305,18 +314,21 @@ pub(super) fn a_definition_that_is_put_has_a_log_that_stays<K: KeyValue>(store: 
 }
 
 pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
-    for (mode, writer_is_first) in
-        [(Mode::Existing, true), (Mode::Existing, false), (Mode::Plain, true), (Mode::Plain, false)]
-    {
+    for (mode, writer_is_first) in [
+        (LeaseMode::Existing, true),
+        (LeaseMode::Existing, false),
+        (LeaseMode::Plain, true),
+        (LeaseMode::Plain, false),
+    ] {
         everywhere(store, |bench| {
             let key = bench.key();
             let claim = bench.claim(&key);
             let stale = TimeDelta::seconds(105);
             // The rival was met once already, long ago.
-            let met = bench.others().claim(&key, "f", at(T0), stale).expect("claims");
-            assert_eq!(met, Claiming::Busy { since: at(T0) });
+            let met = bench.others().reserve_request(&key, "f", at(T0), stale).expect("claims");
+            assert_eq!(met, ReservationOutcome::Busy { since: at(T0) });
             let (ours, its) = (bench.number(), bench.number());
-            let (lease, other) = (bench.lease(mode), bench.lease(Mode::Plain));
+            let (lease, other) = (bench.lease(mode), bench.lease(LeaseMode::Plain));
             let (id, other_id) = (lease.id, other.id);
             let others = bench.others();
             let (told, recorded) = noted::<bool>();
@@ -326,8 +338,8 @@ pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
             };
             let rival = key.clone();
             // Who comes second issues a lease of its own, where the first is given up.
-            let follow = move |claiming: Claiming, record: &dyn Fn(&Issuing<'_>)| {
-                if let Claiming::Mine(claim) = &claiming {
+            let follow = move |claiming: ReservationOutcome, record: &dyn Fn(&Issuing<'_>)| {
+                if let ReservationOutcome::Mine(claim) = &claiming {
                     record(&(&its, &active(&other), claim));
                 }
                 claims(claiming);
@@ -335,11 +347,11 @@ pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
             let check: Check<'_, K> = Box::new(move |bench, operations| {
                 let row = format!("{mode:?}, writer first: {writer_is_first}, {operations}");
                 let counts = match (recorded(), claimed()) {
-                    (false, Claiming::Mine(_)) => other_id,
-                    (_, Claiming::Held(claimed)) if claimed.id == id => id,
+                    (false, ReservationOutcome::Mine(_)) => other_id,
+                    (_, ReservationOutcome::Taken(claimed)) if claimed.id == id => id,
                     both => panic!("{row}: {both:?}"),
                 };
-                let claimed = bench.leases().claimed(&key).expect("reads");
+                let claimed = bench.leases().find_answered_request(&key).expect("reads");
                 // One that failed is passed over, and who met it before it did is told so when it asks.
                 let failed = bench.others().find(id).expect("reads");
                 let failed = failed.is_some_and(|held| held.ending.is_some());
@@ -353,7 +365,8 @@ pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
                     });
                 });
                 let second = move || {
-                    let claiming = others.claim(&rival, "f", at(T0 + 200), stale).expect("claims");
+                    let claiming =
+                        others.reserve_request(&rival, "f", at(T0 + 200), stale).expect("claims");
                     follow(claiming, &|(numbered, lease, claim)| {
                         assert!(went_well(record(&others, numbered, lease, claim)));
                     });
@@ -362,7 +375,8 @@ pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
             } else {
                 let first: Action<'_, K> = Box::new(move |bench| {
                     let leases = bench.leases();
-                    let claiming = leases.claim(&rival, "f", at(T0 + 200), stale).expect("claims");
+                    let claiming =
+                        leases.reserve_request(&rival, "f", at(T0 + 200), stale).expect("claims");
                     follow(claiming, &|(numbered, lease, claim)| {
                         assert!(went_well(record(&leases, numbered, lease, claim)));
                     });
@@ -377,17 +391,18 @@ pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
 }
 
 /// The record that an issuer is to write: its number, its lease, its claim.
-type Issuing<'a> = (&'a crate::Numbered, &'a lease_core::Lease, &'a crate::Claim);
+type Issuing<'a> =
+    (&'a crate::ReservedNumber, &'a lease_core::Lease, &'a crate::IdempotencyReservation);
 
 fn record<K: KeyValue>(
     leases: &Leases<'_, K>,
-    numbered: &crate::Numbered,
+    numbered: &crate::ReservedNumber,
     lease: &lease_core::Lease,
-    claim: &crate::Claim,
+    claim: &crate::IdempotencyReservation,
 ) -> Result<(), FenceError> {
     match lease.mode {
-        Mode::Plain => leases.record_plain(numbered, &active(lease), Some(claim), at(T0)),
-        _ => leases.begin(numbered, lease, Some(claim)),
+        LeaseMode::Plain => leases.record_plain(numbered, &active(lease), Some(claim), at(T0)),
+        _ => leases.begin_issue(numbered, lease, Some(claim)),
     }
 }
 
@@ -399,10 +414,10 @@ pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
         (0..12).flat_map(|first| (0..12).map(move |second| (first, second)))
     {
         let bench = Bench::new(store);
-        let which = Which::Secret(bench.log);
+        let which = LedgerId::DynamicSecret(bench.log);
         let numbered = bench.number();
         bench.sweep(T0);
-        let lease = active(&bench.lease(Mode::Plain));
+        let lease = active(&bench.lease(LeaseMode::Plain));
         let (place, inner, others) = (numbered.place(), bench.store.inner, bench.others());
         let (told, recorded) = noted::<bool>();
         let issuer = move || told(went_well(others.record_plain(&numbered, &lease, None, at(T0))));
@@ -416,7 +431,7 @@ pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
         if bench.store.was_not_interrupted() {
             continue;
         }
-        let Some(held) = bench.others().held(place).expect("reads") else { continue };
+        let Some(held) = bench.others().read_lease(place).expect("reads") else { continue };
         if held.ending.is_none() && recorded() {
             bench.sweep(T0 + 90);
             bench.sweep(T0 + 2 * TTL);
@@ -428,27 +443,30 @@ pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
 
 pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
     for (mode, fence) in [
-        (Mode::Plain, "void"),
-        (Mode::Plain, "claim"),
-        (Mode::Plain, "none"),
-        (Mode::Existing, "issue"),
-        (Mode::Existing, "none"),
+        (LeaseMode::Plain, "void"),
+        (LeaseMode::Plain, "claim"),
+        (LeaseMode::Plain, "none"),
+        (LeaseMode::Existing, "issue"),
+        (LeaseMode::Existing, "none"),
     ] {
         let bench = Bench::new(store);
         let claim = bench.claim(&bench.key());
         let numbered = bench.number();
         let pending = bench.lease(mode);
-        if mode != Mode::Plain {
-            bench.leases().begin(&numbered, &pending, Some(&claim)).expect("begins");
+        if mode != LeaseMode::Plain {
+            bench.leases().begin_issue(&numbered, &pending, Some(&claim)).expect("begins");
         }
         match fence {
             "void" => {
-                bench.others().void(&numbered, None, "it is given up", at(T0)).expect("gives up");
+                bench
+                    .others()
+                    .void_number(&numbered, None, "it is given up", at(T0))
+                    .expect("gives up");
             }
-            "claim" => bench.others().release(&claim).expect("gives up"),
+            "claim" => bench.others().release_reservation(&claim).expect("gives up"),
             "issue" => {
-                let fence = crate::keys::issue_fence(pending.id);
-                let value = crate::record::write(&fence, &at(SETTLED)).expect("writes");
+                let fence = crate::keys::issue_fence_key(pending.id);
+                let value = crate::record::encode_record(&fence, &at(SETTLED)).expect("writes");
                 store.set_many(&[(fence, value)]).expect("writes");
             }
             _ => {}
@@ -457,10 +475,10 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
         bench.store.stop_after(1);
         let active = active(&pending);
         match mode {
-            Mode::Plain => {
+            LeaseMode::Plain => {
                 _ = bench.leases().record_plain(&numbered, &active, Some(&claim), at(T0));
             }
-            _ => _ = bench.leases().complete(numbered.place(), &active, Some(&claim), at(T0)),
+            _ => _ = bench.leases().complete_issue(numbered.place(), &active, Some(&claim), at(T0)),
         }
         let held = bench.held(numbered.place());
         assert_eq!(held.lease.phase, lease_core::Phase::Active);

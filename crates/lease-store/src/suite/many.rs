@@ -1,51 +1,54 @@
 //! Many leases that live.
 
 use chrono::TimeDelta;
-use lease_core::Mode;
+use lease_core::LeaseMode;
 
 use super::bench::{Bench, SETTLED, T0, TIMES, TTL, at};
-use crate::summary::Filling;
-use crate::{KeyValue, Place, Which};
+use crate::index::Filling;
+use crate::{KeyValue, LeaseKey, LedgerId};
 
 /// 100,000 where the store takes them at once, as memory does.
 pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let which = Which::Secret(bench.log);
+    let which = LedgerId::DynamicSecret(bench.log);
     let last = fill(&bench);
 
     // One is looked at once and then only listed: the last nodes have room for another.
-    let numbered = bench.leases().number(bench.log, Some(1_000_000), at(T0)).expect("gives one");
-    let held = bench.issue_as(&numbered, &bench.lease(Mode::Existing), None);
+    let numbered =
+        bench.leases().reserve_number(bench.log, Some(1_000_000), at(T0)).expect("gives one");
+    let held = bench.issue_as(&numbered, &bench.lease(LeaseMode::Existing), None);
     let (reads, writes) = bench.store.counts();
     assert!(reads <= 12 && writes == 3, "an issue: {reads} reads, {writes} writes");
     assert_eq!(held.place.number, last + 1);
 
     bench.sweep(T0);
     bench.store.counts();
-    let due = bench.leases().due(which, at(T0), 100, TIMES).expect("reads");
+    let due = bench.leases().read_due_batch(which, at(T0), 100, TIMES).expect("reads");
     assert!(due.is_none());
     assert_eq!(bench.store.counts(), (2, 0), "an idle sweep");
 
-    let from = Some(Place { log: bench.log, number: last - 200 });
-    let page = bench.leases().page(&[bench.log], from, 20, 100, |_| true).expect("lists");
+    let from = Some(LeaseKey { ledger: bench.log, number: last - 200 });
+    let page = bench.leases().list_page(&[bench.log], from, 20, 100, |_| true).expect("lists");
     let (reads, writes) = bench.store.counts();
     // The numbers of the filling have no records: 100 are looked at in vain, or are.
     assert!(page.next.is_some() && reads <= 2 + 5 + 6 * 100 && writes == 0, "a page: {reads}");
 
     let later = T0 + TTL;
-    let mut batch = bench.leases().due(which, at(later), 100, TIMES).expect("reads").expect("due");
-    for task in batch.close().expect("closes") {
-        batch.later(&task, TimeDelta::hours(1));
+    let mut batch =
+        bench.leases().read_due_batch(which, at(later), 100, TIMES).expect("reads").expect("due");
+    for task in batch.close_expired().expect("closes") {
+        batch.note_postponed(&task, TimeDelta::hours(1));
     }
-    let summary = batch.finish().expect("finishes");
+    let summary = batch.finish_batch().expect("finishes");
     let (reads, writes) = bench.store.counts();
     assert!(reads <= 20 && writes <= 3, "a batch: {reads} reads, {writes} writes, {summary:?}");
 
     // All of them at once, a batch at a time: what one leaf holds may be more than was asked for.
     let all = T0 + 100 * TTL;
-    let mut batch = bench.leases().due(which, at(all), 100, TIMES).expect("reads").expect("due");
-    assert!(batch.close().expect("closes").is_empty(), "they have no records");
-    assert!(batch.finish().expect("finishes").more);
+    let mut batch =
+        bench.leases().read_due_batch(which, at(all), 100, TIMES).expect("reads").expect("due");
+    assert!(batch.close_expired().expect("closes").is_empty(), "they have no records");
+    assert!(batch.finish_batch().expect("finishes").more);
     let (reads, writes) = bench.store.counts();
     assert!(
         reads <= 2 + 4 + 2 * 164 && writes == 1,
@@ -59,10 +62,13 @@ pub(super) fn issues_under_way_do_not_hide_what_is_due<K: KeyValue>(store: &K) {
     for _ in 0..300 {
         bench.number();
     }
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     let now = held.expires_at.timestamp();
     let mut batches = 0;
-    while bench.batch(Which::Secret(bench.log), now, 100).is_some_and(|summary| summary.more) {
+    while bench
+        .batch(LedgerId::DynamicSecret(bench.log), now, 100)
+        .is_some_and(|summary| summary.more)
+    {
         batches += 1;
         assert!(batches < 10, "a sweep has an end");
     }
@@ -72,13 +78,14 @@ pub(super) fn issues_under_way_do_not_hide_what_is_due<K: KeyValue>(store: &K) {
 
 /// Fills a log with numbers that live for long, without a record of each; the last number.
 fn fill<K: KeyValue>(bench: &Bench<'_, K>) -> u64 {
-    let which = Which::Secret(bench.log);
+    let which = LedgerId::DynamicSecret(bench.log);
     let mut last = 0;
     while last < MANY {
-        last = bench.store.inner.increment(&crate::keys::count(which)).expect("counts");
+        last =
+            bench.store.inner.increment_counter(&crate::keys::counter_key(which)).expect("counts");
     }
-    let filling = Filling { log: which, last, look: T0 + 100 * TTL };
-    for entries in filling.entries().chunks(200) {
+    let filling = Filling { ledger: which, last, look: T0 + 100 * TTL };
+    for entries in filling.node_entries().chunks(200) {
         bench.store.inner.set_many(entries).expect("writes");
     }
     bench.store.counts();

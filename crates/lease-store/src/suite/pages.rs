@@ -1,6 +1,6 @@
 //! Leases, page by page.
 
-use lease_core::{EndReason, Mode};
+use lease_core::{EndReason, LeaseMode};
 
 use super::bench::{Bench, T0, TIMES, at, ending};
 use crate::KeyValue;
@@ -13,14 +13,14 @@ pub(super) fn pages_make_up_the_list_in_a_stable_order<K: KeyValue>(store: &K) {
             if number == 2 {
                 bench.number();
             }
-            all.push(bench.issue(Mode::Existing, None).place);
+            all.push(bench.issue(LeaseMode::Existing, None).place);
         }
     }
     let logs = [one.log, two.log];
     let pages = |limit| {
         let (mut from, mut places, mut cursors) = (None, vec![], 0);
         loop {
-            let page = one.leases().page(&logs, from, limit, 100, |_| true).expect("lists");
+            let page = one.leases().list_page(&logs, from, limit, 100, |_| true).expect("lists");
             assert!(page.items.len() <= limit);
             places.extend(page.items.iter().map(|held| held.place));
             let Some(next) = page.next else { return (places, cursors) };
@@ -38,7 +38,7 @@ pub(super) fn pages_make_up_the_list_in_a_stable_order<K: KeyValue>(store: &K) {
     }
     // What has ended is shown until it is forgotten.
     let held = one.held(all[1]);
-    one.leases().finish(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
+    one.leases().record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
     assert_eq!(pages(2).0, all);
     let forgotten = T0 + 2 + TIMES.retention.num_seconds();
     one.sweep(T0 + 2);
@@ -50,13 +50,14 @@ pub(super) fn pages_make_up_the_list_in_a_stable_order<K: KeyValue>(store: &K) {
 pub(super) fn a_page_examines_a_bounded_number<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
     for _ in 0..10 {
-        bench.issue(Mode::Existing, None);
+        bench.issue(LeaseMode::Existing, None);
     }
     bench.sweep(T0);
     let wanted = bench.held(bench.place(9)).lease.id;
     let page = |from| {
         let from = Some(bench.place(from));
-        let page = bench.leases().page(&[bench.log], from, 5, 4, |held| held.lease.id == wanted);
+        let page =
+            bench.leases().list_page(&[bench.log], from, 5, 4, |held| held.lease.id == wanted);
         let page = page.expect("lists");
         (page.items.len(), page.next.map(|place| place.number))
     };
@@ -65,5 +66,5 @@ pub(super) fn a_page_examines_a_bounded_number<K: KeyValue>(store: &K) {
         assert_eq!(page(from), shown, "from {from}");
     }
     let now = at(T0);
-    assert_eq!(bench.held(bench.place(1)).state(now), lease_core::LeaseState::Active);
+    assert_eq!(bench.held(bench.place(1)).state_at(now), lease_core::LeaseState::Active);
 }

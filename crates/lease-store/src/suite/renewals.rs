@@ -1,6 +1,6 @@
 //! Renewals side by side.
 
-use lease_core::Mode;
+use lease_core::LeaseMode;
 
 use super::bench::{Bench, T0, TTL, at};
 use crate::KeyValue;
@@ -15,7 +15,7 @@ pub(super) fn renewals_side_by_side_never_shorten<K: KeyValue>(store: &K) {
         ([100, 50], [1, 0]),
     ] {
         let bench = Bench::new(store);
-        let held = bench.issue(Mode::Existing, None);
+        let held = bench.issue(LeaseMode::Existing, None);
         let renewals = ends.map(|_| bench.leases().begin_renewal(&held).expect("begins"));
         let mut latest = held.expires_at;
         for index in order {
@@ -38,7 +38,7 @@ pub(super) fn renewals_side_by_side_never_shorten<K: KeyValue>(store: &K) {
 
 pub(super) fn a_lost_renewal_is_found_by_the_next<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     let begin = || bench.leases().begin_renewal(&held).expect("begins");
     let (first, second, third) = (begin(), begin(), begin());
     let confirm = |renewal, end| {

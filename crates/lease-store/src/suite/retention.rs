@@ -1,9 +1,9 @@
 //! What is kept after the end, and what goes.
 
-use lease_core::{Closing, DynamicSecret, EndReason, LeaseState, Mode};
+use lease_core::{Closing, DynamicSecret, EndReason, LeaseMode, LeaseState};
 
 use super::bench::{AUDIT_RETENTION, Bench, SETTLED, T0, TIMES, TTL, at, batch, ending};
-use crate::{Claiming, Definitions, KeyValue, StoreError, Which, keys};
+use crate::{Definitions, KeyValue, LedgerId, ReservationOutcome, StoreError, keys};
 
 fn over() -> i64 {
     T0 + TTL + TIMES.retention.num_seconds()
@@ -13,7 +13,7 @@ pub(super) fn what_ended_is_seen_for_as_long_as_it_is_retained<K: KeyValue>(stor
     let bench = Bench::new(store);
     let key = bench.key();
     let claim = bench.claim(&key);
-    let held = bench.issue(Mode::Existing, Some(&claim));
+    let held = bench.issue(LeaseMode::Existing, Some(&claim));
     let renewal = bench.leases().begin_renewal(&held).expect("begins");
     bench
         .leases()
@@ -24,9 +24,10 @@ pub(super) fn what_ended_is_seen_for_as_long_as_it_is_retained<K: KeyValue>(stor
     for now in [T0 + TTL, over() - 1] {
         bench.sweep(now);
         let seen = bench.leases().find(held.lease.id).expect("reads").expect("is there");
-        assert_eq!(seen.state(at(now)), LeaseState::Expired);
-        let again = bench.leases().claim(&key, "f", at(now), TIMES.landing).expect("claims");
-        assert!(matches!(again, Claiming::Held(_)), "never a new one: {again:?}");
+        assert_eq!(seen.state_at(at(now)), LeaseState::Expired);
+        let again =
+            bench.leases().reserve_request(&key, "f", at(now), TIMES.landing).expect("claims");
+        assert!(matches!(again, ReservationOutcome::Taken(_)), "never a new one: {again:?}");
     }
     assert_eq!(bench.sweep(over()).forgotten, 1);
     assert_eq!(bench.leases().find(held.lease.id).expect("reads"), None);
@@ -40,15 +41,16 @@ pub(super) fn whatever_stops_while_it_forgets_leaves_nothing<K: KeyValue>(store:
     for operations in 0.. {
         let bench = Bench::new(store);
         let claim = bench.claim(&bench.key());
-        let held = bench.issue(Mode::Existing, Some(&claim));
+        let held = bench.issue(LeaseMode::Existing, Some(&claim));
         bench.sweep(T0);
         bench.sweep(T0 + TTL);
         bench.store.stop_after(operations);
         let stopped = (|| {
-            let which = Which::Secret(bench.log);
-            let mut batch = bench.leases().due(which, at(over()), 100, TIMES)?.expect("is due");
-            batch.close()?;
-            batch.finish()
+            let which = LedgerId::DynamicSecret(bench.log);
+            let mut batch =
+                bench.leases().read_due_batch(which, at(over()), 100, TIMES)?.expect("is due");
+            batch.close_expired()?;
+            batch.finish_batch()
         })();
         for now in [over(), over() + 10, over() + 100, 2 * over()] {
             bench.sweep(now);
@@ -68,20 +70,20 @@ fn keys_of<K: KeyValue>(
     bench: &Bench<'_, K>,
     id: lease_core::LeaseId,
     number: u64,
-    claim: &crate::Claim,
+    claim: &crate::IdempotencyReservation,
 ) -> Vec<String> {
-    let which = Which::Secret(bench.log);
-    let mut all = claim.keys();
+    let which = LedgerId::DynamicSecret(bench.log);
+    let mut all = claim.stored_keys();
     all.extend([
-        keys::record(which, number),
-        keys::void(which, number),
-        keys::place(id),
-        keys::closing(id),
-        keys::ended(id),
-        keys::issue_fence(id),
-        keys::end_fence(id),
-        keys::renewals(id),
-        keys::renewal(id, 1),
+        keys::record_key(which, number),
+        keys::void_key(which, number),
+        keys::location_key(id),
+        keys::closing_key(id),
+        keys::ended_key(id),
+        keys::issue_fence_key(id),
+        keys::end_fence_key(id),
+        keys::renewal_counter_key(id),
+        keys::renewal_key(id, 1),
     ]);
     all
 }
@@ -91,33 +93,36 @@ pub(super) fn a_failed_generation_stays_passed_over<K: KeyValue>(store: &K) {
     let key = bench.key();
     let failed = bench.claim(&key);
     let numbered = bench.number();
-    let lease = bench.lease(Mode::Existing);
-    bench.leases().begin(&numbered, &lease, Some(&failed)).expect("begins");
-    bench.leases().fail(numbered.place(), &lease, at(T0), "it failed").expect("fails");
+    let lease = bench.lease(LeaseMode::Existing);
+    bench.leases().begin_issue(&numbered, &lease, Some(&failed)).expect("begins");
+    bench.leases().record_failure(numbered.place(), &lease, at(T0), "it failed").expect("fails");
     let claim = bench.claim(&key);
     assert_eq!(claim.generation, 2);
-    let mut lasting = bench.lease(Mode::Existing);
+    let mut lasting = bench.lease(LeaseMode::Existing);
     lasting.expires_at = at(over() + TTL);
     let held = bench.issue_as(&bench.number(), &lasting, Some(&claim));
     bench.sweep(T0);
     assert_eq!(bench.sweep(over()).forgotten, 1, "the failed one");
     assert_eq!(bench.leases().find(lease.id).expect("reads"), None);
-    let claimed = bench.leases().claimed(&key).expect("reads").expect("is there");
+    let claimed = bench.leases().find_answered_request(&key).expect("reads").expect("is there");
     assert_eq!(claimed.id, held.lease.id, "the one that lives counts");
 }
 
 pub(super) fn a_retired_log_goes_when_nothing_of_it_is_left<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let which = Which::Secret(bench.log);
-    let held = bench.issue(Mode::Existing, None);
+    let which = LedgerId::DynamicSecret(bench.log);
+    let held = bench.issue(LeaseMode::Existing, None);
     // As many as one leaf holds, so that whole nodes are done with.
     for _ in 0..70 {
-        bench.leases().void(&bench.number(), None, "it is given up", at(T0)).expect("gives up");
+        bench
+            .leases()
+            .void_number(&bench.number(), None, "it is given up", at(T0))
+            .expect("gives up");
     }
     let secrets = Definitions::<_, DynamicSecret>::new(store);
     bench.drop_log();
     assert!(bench.log_record().is_some_and(|log| !log.retired), "its dynamic secret is there");
-    assert!(secrets.delete(&bench.secret.name).expect("deletes"));
+    assert!(secrets.delete_definition(&bench.secret.name).expect("deletes"));
     for now in [T0, T0 + TTL, over() - 1] {
         bench.sweep(now);
         bench.drop_log();
@@ -133,10 +138,10 @@ pub(super) fn a_retired_log_goes_when_nothing_of_it_is_left<K: KeyValue>(store: 
     bench.drop_log();
     assert_eq!(bench.log_record(), None);
     for left in [
-        keys::count(which),
-        keys::summary(which, 0, 0),
-        keys::summary(which, 2, 0),
-        keys::log(bench.log),
+        keys::counter_key(which),
+        keys::index_node_key(which, 0, 0),
+        keys::index_node_key(which, 2, 0),
+        keys::ledger_key(bench.log),
         format!("settled.{}", bench.log),
         format!("forgotten.{}", bench.log),
         format!("forgotten.{}.71", bench.log),
@@ -150,26 +155,31 @@ pub(super) fn a_retired_log_goes_when_nothing_of_it_is_left<K: KeyValue>(store: 
 
 pub(super) fn the_first_reason_for_an_end_stands<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
+    let held = bench.issue(LeaseMode::Existing, None);
     bench.sweep(T0);
     // It is to be taken back and cannot be; its time passes meanwhile.
     let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
-    bench.leases().postpone(&held, &closing).expect("postpones");
-    assert_eq!(bench.held(held.place).state(at(T0)), LeaseState::Revoking);
+    bench.leases().postpone_end(&held, &closing).expect("postpones");
+    assert_eq!(bench.held(held.place).state_at(at(T0)), LeaseState::Revoking);
     bench.sweep(T0 + TTL);
-    assert_eq!(bench.held(held.place).state(at(T0 + TTL)), LeaseState::Revoked);
+    assert_eq!(bench.held(held.place).state_at(at(T0 + TTL)), LeaseState::Revoked);
     // The other log finds it done.
-    while batch(&bench.others(), Which::Work, T0 + TTL, 100).is_some_and(|summary| summary.more) {}
-    assert_eq!(bench.held(held.place).state(at(T0 + TTL)), LeaseState::Revoked);
+    while batch(&bench.others(), LedgerId::PendingRevocations, T0 + TTL, 100)
+        .is_some_and(|summary| summary.more)
+    {}
+    assert_eq!(bench.held(held.place).state_at(at(T0 + TTL)), LeaseState::Revoked);
     // Nor does a failure that is told too late change it.
-    bench.leases().fail(held.place, &held.lease, at(SETTLED), "it failed").expect("is told");
-    assert_eq!(bench.held(held.place).state(at(T0 + TTL)), LeaseState::Revoked);
+    bench
+        .leases()
+        .record_failure(held.place, &held.lease, at(SETTLED), "it failed")
+        .expect("is told");
+    assert_eq!(bench.held(held.place).state_at(at(T0 + TTL)), LeaseState::Revoked);
 }
 
 pub(super) fn records_of_another_version_are_refused_and_kept<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
-    let held = bench.issue(Mode::Existing, None);
-    let key = keys::record(Which::Secret(bench.log), held.place.number);
+    let held = bench.issue(LeaseMode::Existing, None);
+    let key = keys::record_key(LedgerId::DynamicSecret(bench.log), held.place.number);
     let known = store.get(&key).expect("reads").expect("is there");
     let foreign = br#"{"v":99,"value":"what it means is not known here"}"#.to_vec();
     store.set_many(&[(key.clone(), foreign.clone())]).expect("writes");
@@ -178,12 +188,12 @@ pub(super) fn records_of_another_version_are_refused_and_kept<K: KeyValue>(store
         assert!(refused, "a record of version 99 is refused");
     };
     refused(bench.leases().find(held.lease.id).map(drop));
-    refused(bench.leases().page(&[bench.log], None, 9, 9, |_| true).map(drop));
+    refused(bench.leases().list_page(&[bench.log], None, 9, 9, |_| true).map(drop));
     let sweep = |now| {
-        let which = Which::Secret(bench.log);
-        let mut batch = bench.leases().due(which, at(now), 100, TIMES)?.expect("is due");
-        batch.close()?;
-        batch.finish().map(drop)
+        let which = LedgerId::DynamicSecret(bench.log);
+        let mut batch = bench.leases().read_due_batch(which, at(now), 100, TIMES)?.expect("is due");
+        batch.close_expired()?;
+        batch.finish_batch().map(drop)
     };
     refused(sweep(T0 + TTL));
     assert_eq!(store.get(&key).expect("reads"), Some(foreign), "it is left as it is");
@@ -195,23 +205,30 @@ pub(super) fn records_of_another_version_are_refused_and_kept<K: KeyValue>(store
 pub(super) fn whatever_stops_while_it_ends_what_was_postponed_goes_on<K: KeyValue>(store: &K) {
     for operations in 0.. {
         let bench = Bench::new(store);
-        while bench.batch(Which::Work, T0, 100).is_some_and(|summary| summary.more) {}
-        let held = bench.issue(Mode::Existing, None);
+        while bench.batch(LedgerId::PendingRevocations, T0, 100).is_some_and(|summary| summary.more)
+        {
+        }
+        let held = bench.issue(LeaseMode::Existing, None);
         bench.sweep(T0);
         let closing =
             Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
-        bench.leases().postpone(&held, &closing).expect("postpones");
+        bench.leases().postpone_end(&held, &closing).expect("postpones");
         bench.store.stop_after(operations);
         let leases = bench.leases();
         let stopped = (|| {
-            let mut batch = leases.due(Which::Work, at(T0), 100, TIMES)?.expect("is due");
-            for task in batch.close()? {
-                batch.done(&task, ending(task.why, T0));
+            let mut batch = leases
+                .read_due_batch(LedgerId::PendingRevocations, at(T0), 100, TIMES)?
+                .expect("is due");
+            for task in batch.close_expired()? {
+                batch.note_ended(&task, ending(task.why, T0));
             }
-            batch.finish()
+            batch.finish_batch()
         })();
         for now in [T0 + 10, T0 + 20] {
-            while bench.batch(Which::Work, now, 100).is_some_and(|summary| summary.more) {}
+            while bench
+                .batch(LedgerId::PendingRevocations, now, 100)
+                .is_some_and(|summary| summary.more)
+            {}
         }
         let ended = bench.held(held.place).ending.is_some();
         assert!(ended, "{operations}: it ends long before its time");

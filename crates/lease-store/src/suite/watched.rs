@@ -83,8 +83,8 @@ impl<K: KeyValue> KeyValue for Watched<'_, K> {
         self.write()?.delete_many(keys)
     }
 
-    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
+    fn increment_counter(&self, counter: &str) -> Result<u64, KeyValueError> {
         assert!(counter.starts_with("count."), "no key of a counter: {counter}");
-        self.write()?.increment(counter)
+        self.write()?.increment_counter(counter)
     }
 }

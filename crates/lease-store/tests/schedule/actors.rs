@@ -4,12 +4,12 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{
-    AuditActor, Closing, EndReason, Ending, Keyring, Lease, LeaseId, LeaseState, LeasedObject,
-    MasterKey, Mode, ObjectKind, Phase,
+    AuditActor, Closing, EndReason, Ending, Keyring, Lease, LeaseId, LeaseMode, LeaseState,
+    LeasedObject, MasterKey, ObjectKind, Phase,
 };
 use lease_store::{
-    Auditor, ClaimKey, Claimed, Claiming, FenceError, Held, Leases, Place, RenewalOutcome, Times,
-    Which,
+    AnsweredRequest, Auditor, FenceError, LeaseKey, Leases, LedgerId, RenewalOutcome,
+    ReservationKey, ReservationOutcome, StoredLease, SweepTimes,
 };
 
 use crate::port::{Answer, NoAnswer, Port, Said};
@@ -18,7 +18,7 @@ use crate::random::Random;
 /// The settings that all actors of a schedule share.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    pub times: Times,
+    pub times: SweepTimes,
     pub issue: TimeDelta,
     pub stale: TimeDelta,
     pub cap: u32,
@@ -66,32 +66,34 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     let is_late = || port.now() > deadline;
     let mut claim = None;
     if let Some(key) = ask.key {
-        let key = ClaimKey::try_from(format!("{key:x}")).expect("a good key");
+        let key = ReservationKey::try_from(format!("{key:x}")).expect("a good key");
         let mut waits = 0;
         claim = loop {
-            match leases.claim(&key, "f", port.now(), terms.stale).ok()? {
-                Claiming::Mine(claim) => break Some(claim),
-                Claiming::Held(claimed) => return issue_again(port, ask, &claimed, deadline),
-                Claiming::Busy { .. } if waits < 4 => waits += 1,
-                Claiming::Busy { .. } => return None,
+            match leases.reserve_request(&key, "f", port.now(), terms.stale).ok()? {
+                ReservationOutcome::Mine(claim) => break Some(claim),
+                ReservationOutcome::Taken(claimed) => {
+                    return issue_again(port, ask, &claimed, deadline);
+                }
+                ReservationOutcome::Busy { .. } if waits < 4 => waits += 1,
+                ReservationOutcome::Busy { .. } => return None,
             }
             port.pause()?;
         };
     }
     let claim = claim.as_ref();
     let release = || match claim {
-        Some(claim) => leases.release(claim).ok(),
+        Some(claim) => leases.release_reservation(claim).ok(),
         None => Some(()),
     };
     let mut share = None;
     if ask.limited {
-        let Ok(given) = leases.share(IDENTITY, terms.identity_cap, port.now()) else {
+        let Ok(given) = leases.reserve_share(IDENTITY, terms.identity_cap, port.now()) else {
             port.tell(Said::Note("refused a share"));
             return release();
         };
         share = Some(given);
     }
-    let Ok(numbered) = leases.number(ask.log, Some(terms.cap), port.now()) else {
+    let Ok(numbered) = leases.reserve_number(ask.log, Some(terms.cap), port.now()) else {
         port.tell(Said::Note("refused"));
         if let Some(share) = &share {
             leases.void_share(share, port.now()).ok()?;
@@ -105,7 +107,7 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     if ask.plain {
         port.pause()?;
         if is_late() || random.happens(50) {
-            leases.void(&numbered, Some(&lease), "no token", port.now()).ok()?;
+            leases.void_number(&numbered, Some(&lease), "no token", port.now()).ok()?;
             return release();
         }
         lease.phase = Phase::Active;
@@ -118,17 +120,20 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
         }
         return Some(());
     }
-    leases.begin(&numbered, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
+    leases.begin_issue(&numbered, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
     let Ok(uid) = make(port, &mut lease, is_late) else {
         // What came of it is not known: it is undone as far as it can be, and left to the sweep.
         return undo(port, lease.id);
     };
     if is_late() || uid.is_none() {
         undo(port, lease.id)?;
-        return leases.fail(place, &lease, port.now(), "no token").ok();
+        return leases.record_failure(place, &lease, port.now(), "no token").ok();
     }
     lease.phase = Phase::Active;
-    leases.complete(place, &lease, claim, port.now()).map_err(|error| fenced(port, &error)).ok()?;
+    leases
+        .complete_issue(place, &lease, claim, port.now())
+        .map_err(|error| fenced(port, &error))
+        .ok()?;
     if !is_late() {
         port.tell(answer(&lease, place, lease.expires_at, ask.key));
     }
@@ -159,13 +164,18 @@ fn undo(port: &Port, id: LeaseId) -> Outcome {
     }
 }
 
-fn issue_again(port: &Port, ask: &Ask, claimed: &Claimed, deadline: DateTime<Utc>) -> Outcome {
+fn issue_again(
+    port: &Port,
+    ask: &Ask,
+    claimed: &AnsweredRequest,
+    deadline: DateTime<Utc>,
+) -> Outcome {
     let leases = leases(port);
-    let held = leases.held(claimed.place).ok()??;
-    if held.state(port.now()) != LeaseState::Active {
+    let held = leases.read_lease(claimed.place).ok()??;
+    if held.state_at(port.now()) != LeaseState::Active {
         return None;
     }
-    if held.lease.mode == Mode::Plain {
+    if held.lease.mode == LeaseMode::Plain {
         port.pause()?;
     } else if !port.mint(held.lease.id, uid_of(&held.lease)?).ok()? {
         return None;
@@ -182,7 +192,7 @@ pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
     let deadline = port.now() + terms.issue;
     let held = leases.find(id).ok()??;
     let now = port.now();
-    if held.lease.mode == Mode::Plain || held.state(now) != LeaseState::Active {
+    if held.lease.mode == LeaseMode::Plain || held.state_at(now) != LeaseState::Active {
         return None;
     }
     let renewal = leases.begin_renewal(&held).ok()?;
@@ -205,27 +215,27 @@ pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
 pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> Outcome {
     let leases = leases(port);
     let held = leases.find(id).ok()??;
-    if held.ending.is_some() || held.lease.mode == Mode::Plain {
+    if held.ending.is_some() || held.lease.mode == LeaseMode::Plain {
         return None;
     }
     port.tell(Said::Revokes(id));
     let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
     if !random.happens(200) && carry_out(port, terms, &held) {
-        leases.finish(&held, &Ending { why, at: port.now(), note: None }).ok()?;
+        leases.record_end(&held, &Ending { why, at: port.now(), note: None }).ok()?;
         port.tell(Said::Note("revoked"));
         port.tell(Said::Revoked(id));
         return Some(());
     }
     let obstacle = Some("the cluster does not answer".to_owned());
     let closing = Closing { why, since: port.now(), obstacle, work: None };
-    leases.postpone(&held, &closing).map_err(|error| fenced(port, &error)).ok()?;
+    leases.postpone_end(&held, &closing).map_err(|error| fenced(port, &error)).ok()?;
     port.tell(Said::Note("postponed"));
     port.tell(Said::Revoked(id));
     Some(())
 }
 
 /// Deletes the objects of a lease, and returns true if none is left.
-fn carry_out(port: &Port, terms: &Terms, held: &Held) -> bool {
+fn carry_out(port: &Port, terms: &Terms, held: &StoredLease) -> bool {
     let lease = &held.lease;
     let settled = lease.issue_deadline + terms.times.landing;
     if lease.phase == Phase::Pending && port.now() < settled {
@@ -239,20 +249,22 @@ fn carry_out(port: &Port, terms: &Terms, held: &Held) -> bool {
 }
 
 pub fn sweep(port: &Port, terms: &Terms, random: &mut Random) -> Outcome {
-    let logs = terms.logs.iter().map(|log| Which::Secret(*log));
-    for which in [Which::Work, Which::Identity(IDENTITY)].into_iter().chain(logs) {
+    let logs = terms.logs.iter().map(|log| LedgerId::DynamicSecret(*log));
+    for which in
+        [LedgerId::PendingRevocations, LedgerId::Identity(IDENTITY)].into_iter().chain(logs)
+    {
         for _ in 0..8 {
             let leases = leases(port);
-            let due = leases.due(which, port.now(), terms.batch, terms.times).ok()?;
+            let due = leases.read_due_batch(which, port.now(), terms.batch, terms.times).ok()?;
             let Some(mut batch) = due else { break };
-            for task in batch.close().ok()? {
+            for task in batch.close_expired().ok()? {
                 if !random.happens(100) && carry_out(port, terms, &task.held) {
-                    batch.done(&task, Ending { why: task.why, at: port.now(), note: None });
+                    batch.note_ended(&task, Ending { why: task.why, at: port.now(), note: None });
                 } else {
-                    batch.later(&task, TimeDelta::seconds(5));
+                    batch.note_postponed(&task, TimeDelta::seconds(5));
                 }
             }
-            if !batch.finish().ok()?.more {
+            if !batch.finish_batch().ok()?.more {
                 break;
             }
         }
@@ -270,8 +282,8 @@ fn uid_of(lease: &Lease) -> Option<u64> {
     lease.objects.first()?.uid.as_ref()?.parse().ok()
 }
 
-fn answer(lease: &Lease, place: Place, ends: DateTime<Utc>, key: Option<usize>) -> Said {
-    let plain = lease.mode == Mode::Plain;
+fn answer(lease: &Lease, place: LeaseKey, ends: DateTime<Utc>, key: Option<usize>) -> Said {
+    let plain = lease.mode == LeaseMode::Plain;
     let limited = lease.share.is_some();
     Said::Answers(Answer { id: lease.id, place, ends: ends.timestamp(), plain, limited, key })
 }
@@ -292,7 +304,7 @@ fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
             namespace: "kube-system".parse().expect("a good name"),
             uid: "c".to_owned(),
         },
-        mode: if ask.plain { Mode::Plain } else { Mode::TemporaryInNamespace },
+        mode: if ask.plain { LeaseMode::Plain } else { LeaseMode::TemporaryInNamespace },
         namespace: "apps".parse().expect("a good name"),
         service_account: "a".parse().expect("a good name"),
         account_uid: None,

@@ -6,7 +6,7 @@ use lease_core::{
     AuditEvent, AuditEventType, AuditLogId, AuditPlace, AuditRecordKind, AuditSlot, EndReason,
     Ending, LeaseId,
 };
-use lease_store::Place;
+use lease_store::LeaseKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -88,9 +88,9 @@ impl Events {
         answered.find_map(|(id, place)| self.check_lease(id, place, facts.ended.contains(&id)))
     }
 
-    fn check_lease(&self, id: LeaseId, place: Place, has_ended: bool) -> Option<String> {
+    fn check_lease(&self, id: LeaseId, place: LeaseKey, has_ended: bool) -> Option<String> {
         let at =
-            |slot| AuditPlace { log: AuditLogId::Leases(place.log), number: place.number, slot };
+            |slot| AuditPlace { log: AuditLogId::Leases(place.ledger), number: place.number, slot };
         let is_of = |slot| self.kept.get(&at(slot)).is_some_and(|event| event.lease_id == Some(id));
         if !is_of(AuditSlot::Issue) {
             return Some(format!("lease {place:?} was answered and has no event of its issue"));

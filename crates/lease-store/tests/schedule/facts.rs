@@ -123,10 +123,10 @@ impl Facts {
                 }
                 continue;
             }
-            let count = live.entry(place.log).or_default();
+            let count = live.entry(place.ledger).or_default();
             *count += 1;
             if *count > cap {
-                return Some(format!("more than {cap} live in log {}", place.log));
+                return Some(format!("more than {cap} live in log {}", place.ledger));
             }
             of_identity += u32::from(answer.limited);
             if of_identity > identity_cap {
@@ -140,7 +140,8 @@ impl Facts {
             } else {
                 end.max(now + 3)
             } + SLACK;
-            if !self.is_found(&place.log.to_string(), place.number, by) && !self.is_worked(*id, by)
+            if !self.is_found(&place.ledger.to_string(), place.number, by)
+                && !self.is_worked(*id, by)
             {
                 let told = self.revoke_told.contains(id);
                 return Some(format!("lease {place:?} is not found in time, taken back: {told}"));

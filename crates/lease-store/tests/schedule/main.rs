@@ -19,7 +19,7 @@ use std::env;
 
 use chrono::TimeDelta;
 use lease_core::{DynamicSecret, LeaseId};
-use lease_store::{Definitions, KeyValue, MemoryStore, Times};
+use lease_store::{Definitions, KeyValue, MemoryStore, SweepTimes};
 
 use crate::actors::{Ask, Terms};
 use crate::random::Random;
@@ -242,16 +242,16 @@ fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
             "updated_at": "2027-01-01T00:00:00Z",
         }))
         .expect("a good definition");
-        logs.push(Definitions::new(&store).put(&secret).expect("puts"));
+        logs.push(Definitions::new(&store).put_definition(&secret).expect("puts"));
     }
-    let keys = store.keys().into_iter().filter(|key| !key.starts_with("count."));
+    let keys = store.list_keys().into_iter().filter(|key| !key.starts_with("count."));
     let entries = keys.map(|key| {
         let value = store.get(&key).expect("reads").expect("is there");
         (key, value)
     });
     let entries = entries.collect();
     let terms = Terms {
-        times: Times {
+        times: SweepTimes {
             issue: TimeDelta::seconds(14),
             landing: TimeDelta::seconds(random.one_of(&[0, 4, 4])),
             // Longer than a schedule lasts: from then on a request is a new one.

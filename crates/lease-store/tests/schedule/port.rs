@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use chrono::{DateTime, Utc};
 use lease_core::LeaseId;
-use lease_store::{KeyValue, KeyValueError, Place};
+use lease_store::{KeyValue, KeyValueError, LeaseKey};
 
 /// An operation on the store or the cluster.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub enum Reply {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub id: LeaseId,
-    pub place: Place,
+    pub place: LeaseKey,
     pub ends: i64,
     pub plain: bool,
     /// True if the lease belongs to the identity with the cap.
@@ -147,7 +147,7 @@ impl KeyValue for Port {
         self.stored(Op::Delete(keys.to_vec())).map(drop)
     }
 
-    fn increment(&self, counter: &str) -> Result<u64, KeyValueError> {
+    fn increment_counter(&self, counter: &str) -> Result<u64, KeyValueError> {
         match self.stored(Op::Increment(counter.to_owned()))? {
             Reply::Count(count) => Ok(count),
             reply => panic!("no count: {reply:?}"),

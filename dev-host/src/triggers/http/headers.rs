@@ -11,7 +11,7 @@ use super::routes::Match;
 ///
 /// A client's header is not removed, so that a component that takes the first value trusts the client.
 /// Fails on a header that is not UTF-8.
-pub fn append<B>(
+pub fn append_headers<B>(
     request: &mut Request<B>,
     found: &Match<'_>,
     client: SocketAddr,
@@ -25,15 +25,15 @@ pub fn append<B>(
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let mut added = vec![
-        ("spin-path-info".to_owned(), found.rest()),
+        ("spin-path-info".to_owned(), found.wildcard_rest()),
         ("spin-full-url".to_owned(), format!("http://{host}{path}")),
-        ("spin-matched-route".to_owned(), found.based().to_owned()),
+        ("spin-matched-route".to_owned(), found.based_route().to_owned()),
         ("spin-base-path".to_owned(), "/".to_owned()),
-        ("spin-raw-component-route".to_owned(), found.raw().to_owned()),
+        ("spin-raw-component-route".to_owned(), found.raw_route().to_owned()),
         ("spin-component-route".to_owned(), found.raw_prefix().to_owned()),
         ("spin-client-addr".to_owned(), client.to_string()),
     ];
-    for (name, value) in found.named() {
+    for (name, value) in found.named_parts() {
         let name = name.to_ascii_lowercase().replace('_', "-");
         added.push((format!("spin-path-match-{name}"), value.to_owned()));
     }

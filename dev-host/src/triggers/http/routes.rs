@@ -40,7 +40,7 @@ impl Routes {
         }
         let mut router = Router::new();
         for (raw, trigger) in last {
-            let target = match (trigger.component()?, &trigger.static_response) {
+            let target = match (trigger.component_id()?, &trigger.static_response) {
                 (Some(component), _) => Target::Component(component.to_owned()),
                 (None, Some(response)) => Target::Static(response.clone()),
                 (None, None) => continue,
@@ -84,7 +84,7 @@ impl Match<'_> {
     }
 
     /// The route as the manifest has it.
-    pub fn raw(&self) -> &str {
+    pub fn raw_route(&self) -> &str {
         &self.route.raw
     }
 
@@ -94,19 +94,19 @@ impl Match<'_> {
     }
 
     /// The route with a slash first and none last.
-    pub fn based(&self) -> &str {
+    pub fn based_route(&self) -> &str {
         &self.route.based
     }
 
     /// Returns the text that the wildcard matched, with its slashes.
-    pub fn rest(&self) -> String {
+    pub fn wildcard_rest(&self) -> String {
         let Some(rest) = self.captures.wildcard() else { return String::new() };
         let end = if self.path.ends_with('/') { "/" } else { "" };
         if rest.is_empty() { end.to_owned() } else { format!("/{rest}{end}") }
     }
 
     /// Returns the text that each `:name` matched.
-    pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn named_parts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.captures.iter()
     }
 }
@@ -150,7 +150,7 @@ mod tests {
         ] {
             let found = routes.find(path).unwrap();
             assert!(matches!(found.target(), Target::Component(id) if id == component), "{path}");
-            assert_eq!(found.rest(), rest, "{path}");
+            assert_eq!(found.wildcard_rest(), rest, "{path}");
         }
     }
 
@@ -160,6 +160,6 @@ mod tests {
         assert!(routes.find("/").is_none());
         assert!(routes.find("/leases").is_none());
         let found = routes.find("/leases/7/").unwrap();
-        assert_eq!(found.named().collect::<Vec<_>>(), [("id", "7")]);
+        assert_eq!(found.named_parts().collect::<Vec<_>>(), [("id", "7")]);
     }
 }

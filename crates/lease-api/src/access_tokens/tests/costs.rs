@@ -13,9 +13,9 @@ type Cost = (usize, usize);
 
 /// The answer to a request, and what it has cost.
 fn ask(app: &Installation, request: impl FnOnce() -> Answer) -> (Answer, Cost) {
-    let (reads, writes) = (app.ports.store.reads(), app.ports.store.writes());
+    let (reads, writes) = (app.ports.store.read_count(), app.ports.store.write_count());
     let answer = request();
-    (answer, (app.ports.store.reads() - reads, app.ports.store.writes() - writes))
+    (answer, (app.ports.store.read_count() - reads, app.ports.store.write_count() - writes))
 }
 
 fn issue(app: &Installation, token: &str) -> Cost {

@@ -37,8 +37,9 @@ fn a_token_that_is_used_up_gives_back_its_own_leases_and_nothing_else() {
             assert_eq!((answer.status, &answer.body), (401, &unknown.body), "{method} {path}");
             assert_eq!(answer.header("www-authenticate"), unknown.header("www-authenticate"));
         };
-        let uses =
-            || app.ports.store.contents().into_iter().find(|(key, _)| key.contains("token-uses"));
+        let uses = || {
+            app.ports.store.all_contents().into_iter().find(|(key, _)| key.contains("token-uses"))
+        };
         let before = uses();
         refused("GET", WHOAMI, "");
         refused("POST", ISSUE, "");

@@ -121,9 +121,9 @@ fn each_way_to_change_an_event_is_found() {
     ];
     for (what, tamper, expected) in cases {
         let app = installation();
-        let mut contents = app.ports.store.contents();
+        let mut contents = app.ports.store.all_contents();
         tamper(&mut contents);
-        app.ports.store.replace(contents);
+        app.ports.store.replace_contents(contents);
         let mut found = findings(&app);
         found.sort_by_key(ToString::to_string);
         assert_eq!(found, expected, "{what}");
@@ -133,10 +133,10 @@ fn each_way_to_change_an_event_is_found() {
 #[test]
 fn an_altered_event_is_shown_as_such() {
     let app = installation();
-    let mut contents = app.ports.store.contents();
+    let mut contents = app.ports.store.all_contents();
     replace(&mut contents, "event.audit.4", "administrator", "administratox");
     contents.insert("event.audit.3".to_owned(), b"no JSON".to_vec());
-    app.ports.store.replace(contents);
+    app.ports.store.replace_contents(contents);
     let page = app.send("GET", "/api/v1/audit?identity=b", ADMIN, "").json;
     assert_eq!(page["items"][0]["altered"], json!(true), "{page}");
     assert_eq!(page["items"][0]["requester"], "administratox");

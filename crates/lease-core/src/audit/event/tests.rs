@@ -109,7 +109,7 @@ fn an_event_is_never_large() {
         ..actor()
     };
     let lease = Lease { jti: Some(long.clone()), ..lease() };
-    let event = AuditEvent::of_issue(&lease, &actor, DateTime::UNIX_EPOCH).because(&long);
+    let event = AuditEvent::of_issue(&lease, &actor, DateTime::UNIX_EPOCH).with_reason(&long);
     let size = serde_json::to_vec(&event).expect("serialises").len();
     assert!(size <= 20 * 1024, "{size}");
 }

@@ -63,6 +63,6 @@ fn an_address_is_trusted_by_the_network_it_is_in() {
         (r#"["::/0","0.0.0.0/0","10.0.0.0/8"]"#, None, true),
     ] {
         let address = address.map(|text| text.parse::<IpAddr>().expect("an address"));
-        assert_eq!(networks(trusted).trust(address), is_trusted, "{trusted}: {address:?}");
+        assert_eq!(networks(trusted).is_trusted(address), is_trusted, "{trusted}: {address:?}");
     }
 }

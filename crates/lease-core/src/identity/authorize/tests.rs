@@ -29,7 +29,7 @@ fn decide(
     let (dynamic_secret, namespace) =
         (dynamic_secret.parse().expect("a name"), namespace.parse().expect("a namespace"));
     let subject = LeaseSubject { dynamic_secret: &dynamic_secret, namespace: &namespace, is_own };
-    authorize(identity, action, &subject)
+    authorize_action(identity, action, &subject)
 }
 
 /// A place that the grants of these tests mean.

@@ -53,7 +53,7 @@ fn claims_are_and_values_are_or() {
         (json!({"ref": ["refs/heads/*"]}), false),
     ] {
         let rules = rules(&json!({ "claims": claim_rules })).expect("rules");
-        assert_eq!(rules.check(&claims()).is_ok(), fits, "{claim_rules}");
+        assert_eq!(rules.check_claims(&claims()).is_ok(), fits, "{claim_rules}");
     }
 }
 
@@ -71,14 +71,14 @@ fn patterns_are_for_texts_alone() {
     ] {
         let rules =
             rules(&json!({ "claims": claim_rules, "claims_match": "glob" })).expect("rules");
-        assert_eq!(rules.check(&claims()).is_ok(), fits, "{claim_rules}");
+        assert_eq!(rules.check_claims(&claims()).is_ok(), fits, "{claim_rules}");
     }
 }
 
 #[test]
 fn the_first_rule_that_fails_is_named() {
     let rules = rules(&json!({"claims": {"ref": ["x"], "absent": ["y"]}})).expect("rules");
-    let refused = rules.check(&claims()).expect_err("does not fit").to_string();
+    let refused = rules.check_claims(&claims()).expect_err("does not fit").to_string();
     assert_eq!(refused, "claim `absent` is missing");
     let all: Vec<_> = rules.check_all(&claims()).map(|(_, _, checked)| checked.is_ok()).collect();
     assert_eq!(all, [false, false]);

@@ -87,7 +87,7 @@ fn a_login_by_id_tokens_binds_something_and_says_where_its_keys_are() {
 fn what_is_not_said_of_algorithms_is_all_that_are_safe() {
     let auth: OidcAuth = serde_json::from_value(method(|_| {})).expect("reads");
     assert_eq!(auth.algorithms(), SigningAlgorithm::ALL);
-    assert_eq!(auth.keys(), &KeySource::Discovery);
+    assert_eq!(auth.key_source(), &KeySource::Discovery);
     let auth = serde_json::from_value::<OidcAuth>(method(|m| m["algorithms"] = json!(["EdDSA"])));
     assert_eq!(auth.expect("reads").algorithms(), [SigningAlgorithm::EdDsa]);
 }

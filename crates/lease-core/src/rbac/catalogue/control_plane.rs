@@ -1,14 +1,14 @@
 //! What the API server and the control plane go by: Kubernetes' own resources.
 
+use super::CatalogueRow;
 use super::Condition::{Anywhere, Elections, KubeSystem};
 use super::Harm::{
     Admission, ApiExtension, Certificate, ControlPlane, Identity, Leadership, Limits, Rbac, Traffic,
 };
-use super::Row;
 use super::Verbs::{Only, Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "admissionregistration.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "sees or changes what others write, or stops it being checked",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "apiregistration.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
     },
-    Row {
+    CatalogueRow {
         group: "apiextensions.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/",
     },
-    Row {
+    CatalogueRow {
         group: "certificates.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "leads to certificates of any user, which cannot be revoked",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "certificates.k8s.io",
         resources: &["certificatesigningrequests/status"],
         verbs: Write,
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/",
     },
-    Row {
+    CatalogueRow {
         group: "certificates.k8s.io",
         resources: &["signers"],
         verbs: Only(&["approve", "sign", "attest"]),
@@ -67,7 +67,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/",
     },
-    Row {
+    CatalogueRow {
         group: "rbac.authorization.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -76,7 +76,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes who may do what",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["configmaps"],
         verbs: WriteOrDelete,
@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Row] = &[
                  (`extension-apiserver-authentication`), and DNS",
         source: "https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["endpoints", "services", "services/status", "pods/status"],
         verbs: Write,
@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "directs the requests of others to addresses of choice",
         source: "https://kubernetes.io/docs/concepts/services-networking/service/",
     },
-    Row {
+    CatalogueRow {
         group: "discovery.k8s.io",
         resources: &["endpointslices"],
         verbs: Write,
@@ -105,7 +105,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "directs the requests of others to addresses of choice",
         source: "https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/",
     },
-    Row {
+    CatalogueRow {
         group: "networking.k8s.io",
         resources: &["servicecidrs", "ipaddresses"],
         verbs: WriteOrDelete,
@@ -114,7 +114,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes which addresses services have",
         source: "https://kubernetes.io/docs/reference/networking/virtual-ips/",
     },
-    Row {
+    CatalogueRow {
         group: "flowcontrol.apiserver.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes whose requests the API server serves first",
         source: "https://kubernetes.io/docs/concepts/cluster-administration/flow-control/",
     },
-    Row {
+    CatalogueRow {
         group: "coordination.k8s.io",
         resources: &["leases", "leasecandidates"],
         verbs: WriteOrDelete,
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[Row] = &[
                  kubelease has leased",
         source: "https://kubernetes.io/docs/concepts/architecture/leases/",
     },
-    Row {
+    CatalogueRow {
         group: "internal.apiserver.k8s.io",
         resources: &["storageversions", "storageversions/status"],
         verbs: WriteOrDelete,
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/storage-version-v1alpha1/",
     },
-    Row {
+    CatalogueRow {
         group: "storagemigration.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,

@@ -1,12 +1,12 @@
 //! Package managers, and controllers that apply what they find elsewhere, with their own rights.
 
+use super::CatalogueRow;
 use super::Condition::Anywhere;
 use super::Harm::{Controller, Enter, Workload};
-use super::Row;
 use super::Verbs::{Any, Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["applications"],
         verbs: Write,
@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/argoproj/argo-cd/blob/HEAD/docs/operator-manual/app-any-namespace.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["applicationsets"],
         verbs: Write,
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/argoproj/argo-cd/blob/HEAD/docs/operator-manual/applicationset/Security.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["appprojects"],
         verbs: Write,
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes which sources, clusters and resources Argo CD allows to whom",
         source: "https://github.com/argoproj/argo-cd/blob/HEAD/docs/user-guide/projects.md",
     },
-    Row {
+    CatalogueRow {
         group: "kustomize.toolkit.fluxcd.io",
         resources: &[],
         verbs: Write,
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/fluxcd/kustomize-controller/blob/HEAD/config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "helm.toolkit.fluxcd.io",
         resources: &[],
         verbs: Write,
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/fluxcd/helm-controller/blob/HEAD/config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "source.toolkit.fluxcd.io",
         resources: &[
             "gitrepositories",
@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes where Flux fetches what it applies",
         source: "https://github.com/fluxcd/source-controller/blob/HEAD/docs/spec/v1/README.md",
     },
-    Row {
+    CatalogueRow {
         group: "image.toolkit.fluxcd.io",
         resources: &["imageupdateautomations"],
         verbs: Write,
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/fluxcd/image-automation-controller/blob/HEAD/config/crd/bases/image.toolkit.fluxcd.io_imageupdateautomations.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "helm.cattle.io",
         resources: &[],
         verbs: Write,
@@ -93,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/k3s-io/helm-controller/blob/HEAD/pkg/crds/yaml/generated/helm.cattle.io_helmcharts.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "fleet.cattle.io",
         resources: &[],
         verbs: Write,
@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "has Fleet apply objects of choice to every cluster that it manages",
         source: "https://github.com/rancher/fleet/blob/HEAD/docs/design.md",
     },
-    Row {
+    CatalogueRow {
         group: "operators.coreos.com",
         resources: &[
             "subscriptions",
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/operator-framework/operator-lifecycle-manager/blob/HEAD/doc/design/scoped-operator-install.md",
     },
-    Row {
+    CatalogueRow {
         group: "olm.operatorframework.io",
         resources: &["clusterextensions", "clustercatalogs", "clusterobjectsets"],
         verbs: Write,
@@ -129,7 +129,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/operator-framework/operator-controller/blob/HEAD/helm/olmv1/base/operator-controller/crd/experimental/olm.operatorframework.io_clusterextensions.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "pulumi.com",
         resources: &["stacks", "programs"],
         verbs: Write,
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/pulumi/pulumi-kubernetes-operator/blob/HEAD/deploy/crds/pulumi.com_stacks.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "auto.pulumi.com",
         resources: &["workspaces", "updates"],
         verbs: Write,
@@ -150,7 +150,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/pulumi/pulumi-kubernetes-operator/blob/HEAD/deploy/crds/auto.pulumi.com_workspaces.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "redhatcop.redhat.io",
         resources: &["namespaceconfigs", "groupconfigs", "userconfigs"],
         verbs: Write,
@@ -160,7 +160,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/redhat-cop/namespace-configuration-operator/blob/HEAD/README.md",
     },
-    Row {
+    CatalogueRow {
         group: "apiextensions.crossplane.io",
         resources: &[
             "compositeresourcedefinitions",
@@ -177,7 +177,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/apiextensions.crossplane.io_compositions.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "pkg.crossplane.io",
         resources: &[],
         verbs: Write,
@@ -187,7 +187,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/pkg.crossplane.io_deploymentruntimeconfigs.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "ops.crossplane.io",
         resources: &["operations", "cronoperations", "watchoperations"],
         verbs: Write,
@@ -197,7 +197,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/ops.crossplane.io_operations.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "kubernetes.crossplane.io",
         resources: &["objects", "observedobjectcollections", "providerconfigs"],
         verbs: Write,
@@ -207,7 +207,7 @@ pub(super) const ROWS: &[Row] = &[
                  often an administrator's",
         source: "https://github.com/crossplane-contrib/provider-kubernetes/blob/HEAD/README.md",
     },
-    Row {
+    CatalogueRow {
         group: "kubernetes.m.crossplane.io",
         resources: &[
             "objects",
@@ -223,7 +223,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/crossplane-contrib/provider-kubernetes/blob/HEAD/package/crds/kubernetes.m.crossplane.io_objects.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "helm.crossplane.io",
         resources: &["releases", "providerconfigs"],
         verbs: Write,
@@ -234,7 +234,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/crossplane-contrib/provider-helm/blob/HEAD/package/crds/helm.crossplane.io_releases.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "helm.m.crossplane.io",
         resources: &["releases", "providerconfigs", "clusterproviderconfigs"],
         verbs: Write,
@@ -245,7 +245,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/crossplane-contrib/provider-helm/blob/HEAD/package/crds/helm.m.crossplane.io_releases.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "policy.karmada.io",
         resources: &[
             "propagationpolicies",
@@ -261,7 +261,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada/_crds/bases/policy/policy.karmada.io_overridepolicies.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "work.karmada.io",
         resources: &[],
         verbs: Write,
@@ -271,7 +271,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/karmada-io/karmada/blob/HEAD/pkg/apis/work/v1alpha1/work_types.go",
     },
-    Row {
+    CatalogueRow {
         group: "config.karmada.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -281,7 +281,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada/_crds/bases/config/config.karmada.io_resourceinterpreterwebhookconfigurations.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "operator.karmada.io",
         resources: &["karmadas"],
         verbs: Write,
@@ -291,7 +291,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada-operator/templates/crd-operator.karmada.io_karmadas.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "cluster.karmada.io",
         resources: &["clusters"],
         verbs: WriteOrDelete,
@@ -300,7 +300,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes which clusters Karmada writes to, and at which address",
         source: "https://github.com/karmada-io/karmada/blob/HEAD/pkg/apis/cluster/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "cluster.karmada.io",
         resources: &["clusters/proxy"],
         verbs: Any,

@@ -1,14 +1,14 @@
 //! What runs pods, enters them, or holds what they run with: Kubernetes' own resources.
 
+use super::CatalogueRow;
 use super::Condition::Anywhere;
 use super::Harm::{
     Account, Enter, Limits, Namespace, Node, PodPolicy, Secrets, Storage, Token, Workload,
 };
-use super::Row;
 use super::Verbs::{Any, Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "",
         resources: &["secrets"],
         verbs: Any,
@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "reaches Secrets, which hold the credentials of others",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &[
             "pods/exec",
@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "enters containers, and acts as the accounts in them",
         source: "https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["pods/ephemeralcontainers"],
         verbs: Write,
@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "adds a container to a running pod, and acts as its account",
         source: "https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["nodes/proxy", "nodes/log", "nodes/checkpoint"],
         verbs: Any,
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
                  container of the node",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["pods", "replicationcontrollers", "podtemplates"],
         verbs: Write,
@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs pods as any account of the namespace, with its Secrets",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["bindings", "pods/binding"],
         verbs: Write,
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "puts a pod onto a node of choice, past the scheduler",
         source: "https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/",
     },
-    Row {
+    CatalogueRow {
         group: "apps",
         resources: &[
             "deployments",
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs pods as any account of the namespace, with its Secrets",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "batch",
         resources: &["jobs", "cronjobs"],
         verbs: Write,
@@ -93,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs pods as any account of the namespace, with its Secrets",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "extensions",
         resources: &["deployments", "daemonsets", "replicasets", "jobs"],
         verbs: Write,
@@ -103,7 +103,7 @@ pub(super) const ROWS: &[Row] = &[
                  Kubernetes 1.16 have them here",
         source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["serviceaccounts/token"],
         verbs: Any,
@@ -112,7 +112,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "makes tokens of other accounts",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["serviceaccounts"],
         verbs: WriteOrDelete,
@@ -121,7 +121,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes accounts, their rights in clouds, or ends their tokens",
         source: "https://kubernetes.io/docs/concepts/security/service-accounts/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["nodes", "nodes/status"],
         verbs: WriteOrDelete,
@@ -130,7 +130,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes nodes, and so where pods of others run",
         source: "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/",
     },
-    Row {
+    CatalogueRow {
         group: "resource.k8s.io",
         resources: &["deviceclasses", "resourceslices"],
         verbs: WriteOrDelete,
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["namespaces", "namespaces/finalize", "namespaces/status"],
         verbs: WriteOrDelete,
@@ -149,7 +149,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes namespaces, and so what pod security allows",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["persistentvolumes", "persistentvolumes/status"],
         verbs: WriteOrDelete,
@@ -158,7 +158,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "reaches disks of nodes and of others",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
-    Row {
+    CatalogueRow {
         group: "storage.k8s.io",
         resources: &[
             "storageclasses",
@@ -173,7 +173,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "chooses the drivers and disks that volumes of others are made with",
         source: "https://kubernetes.io/docs/concepts/storage/storage-classes/",
     },
-    Row {
+    CatalogueRow {
         group: "snapshot.storage.k8s.io",
         resources: &["volumesnapshotcontents", "volumesnapshotclasses"],
         verbs: WriteOrDelete,
@@ -183,7 +183,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubernetes-csi/external-snapshotter/blob/HEAD/client/config/crd/snapshot.storage.k8s.io_volumesnapshotcontents.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "groupsnapshot.storage.k8s.io",
         resources: &["volumegroupsnapshotcontents", "volumegroupsnapshotclasses"],
         verbs: WriteOrDelete,
@@ -193,7 +193,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubernetes-csi/external-snapshotter/blob/HEAD/client/config/crd/groupsnapshot.storage.k8s.io_volumegroupsnapshotcontents.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "",
         resources: &["resourcequotas", "resourcequotas/status", "limitranges"],
         verbs: WriteOrDelete,
@@ -202,7 +202,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes the limits that protect others",
         source: "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
     },
-    Row {
+    CatalogueRow {
         group: "scheduling.k8s.io",
         resources: &["priorityclasses"],
         verbs: WriteOrDelete,
@@ -211,7 +211,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes whose pods are stopped for whose",
         source: "https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/",
     },
-    Row {
+    CatalogueRow {
         group: "node.k8s.io",
         resources: &["runtimeclasses"],
         verbs: WriteOrDelete,

@@ -1,12 +1,12 @@
 //! Policies and routes of networks and meshes, which say who reaches whom.
 
+use super::CatalogueRow;
 use super::Condition::{Anywhere, ControlPlane};
 use super::Harm::Traffic;
-use super::Row;
 use super::Verbs::WriteOrDelete;
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "networking.k8s.io",
         resources: &["networkpolicies"],
         verbs: WriteOrDelete,
@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes who may reach whom",
         source: "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
     },
-    Row {
+    CatalogueRow {
         group: "extensions",
         resources: &["networkpolicies"],
         verbs: WriteOrDelete,
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes who may reach whom: clusters before Kubernetes 1.16 have them here",
         source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
     },
-    Row {
+    CatalogueRow {
         group: "policy.networking.k8s.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/projectcalico/calico/blob/HEAD/libcalico-go/config/crd/policy.networking.k8s.io_clusternetworkpolicies.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "projectcalico.org",
         resources: &[],
         verbs: WriteOrDelete,
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/projectcalico/calico/blob/HEAD/api/pkg/apis/projectcalico/v3/globalnetworkpolicy.go",
     },
-    Row {
+    CatalogueRow {
         group: "crd.projectcalico.org",
         resources: &[],
         verbs: WriteOrDelete,
@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/projectcalico/calico/blob/HEAD/api/pkg/apis/projectcalico/v3/globalnetworkpolicy.go",
     },
-    Row {
+    CatalogueRow {
         group: "cilium.io",
         resources: &[
             "ciliumnetworkpolicies",
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes who may reach whom, or how addresses and routes are given out",
         source: "https://github.com/cilium/cilium/tree/HEAD/pkg/k8s/apis/cilium.io/client/crds/v2",
     },
-    Row {
+    CatalogueRow {
         group: "security.istio.io",
         resources: &["authorizationpolicies", "peerauthentications", "requestauthentications"],
         verbs: WriteOrDelete,
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "networking.istio.io",
         resources: &[
             "virtualservices",
@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/istio/api/blob/HEAD/networking/v1alpha3/virtual_service.pb.html",
     },
-    Row {
+    CatalogueRow {
         group: "networking.istio.io",
         resources: &["workloadentries", "workloadgroups", "proxyconfigs"],
         verbs: WriteOrDelete,
@@ -111,7 +111,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "networking.istio.io",
         resources: &["envoyfilters"],
         verbs: WriteOrDelete,
@@ -120,7 +120,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes the proxies beside pods of others in any way, code included",
         source: "https://github.com/istio/api/blob/HEAD/networking/v1alpha3/envoy_filter.pb.html",
     },
-    Row {
+    CatalogueRow {
         group: "extensions.istio.io",
         resources: &["wasmplugins", "trafficextensions"],
         verbs: WriteOrDelete,
@@ -130,7 +130,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "telemetry.istio.io",
         resources: &["telemetries"],
         verbs: WriteOrDelete,
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "k8s.cni.cncf.io",
         resources: &["network-attachment-definitions"],
         verbs: WriteOrDelete,

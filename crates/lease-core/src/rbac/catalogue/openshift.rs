@@ -1,14 +1,14 @@
 //! The resources of Red Hat's distribution of Kubernetes.
 
+use super::CatalogueRow;
 use super::Condition::Anywhere;
 use super::Harm::{
     ControlPlane, Identity, Namespace, Node, PodPolicy, Rbac, Secrets, Token, Workload,
 };
-use super::Row;
 use super::Verbs::{Any, Only, Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "apps.openshift.io",
         resources: &["deploymentconfigs"],
         verbs: Write,
@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs pods as any account of the namespace, with its Secrets",
         source: "https://github.com/openshift/api/blob/HEAD/apps/v1/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "build.openshift.io",
         resources: &[
             "builds",
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/openshift/openshift-apiserver/blob/HEAD/pkg/build/apiserver/apiserver.go",
     },
-    Row {
+    CatalogueRow {
         group: "machineconfiguration.openshift.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "writes files, units and kernel arguments of nodes, as root",
         source: "https://github.com/openshift/api/blob/HEAD/machineconfiguration/v1/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "machine.openshift.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "makes and deletes nodes, and chooses what they start with",
         source: "https://github.com/openshift/api/blob/HEAD/machine/v1beta1/types_machine.go",
     },
-    Row {
+    CatalogueRow {
         group: "user.openshift.io",
         resources: &["groups", "users", "identities", "useridentitymappings"],
         verbs: WriteOrDelete,
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/openshift/oauth-apiserver/blob/HEAD/pkg/user/apiserver/apiserver.go",
     },
-    Row {
+    CatalogueRow {
         group: "oauth.openshift.io",
         resources: &["oauthaccesstokens", "oauthauthorizetokens"],
         verbs: WriteOrDelete,
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "makes tokens of any user, or ends those of others",
         source: "https://github.com/openshift/api/blob/HEAD/oauth/v1/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "oauth.openshift.io",
         resources: &["oauthclients"],
         verbs: Any,
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/openshift/oauth-apiserver/blob/HEAD/pkg/oauth/apiserver/apiserver.go",
     },
-    Row {
+    CatalogueRow {
         group: "oauth.openshift.io",
         resources: &["oauthclientauthorizations"],
         verbs: WriteOrDelete,
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/openshift/oauth-apiserver/blob/HEAD/pkg/oauth/apiserver/apiserver.go",
     },
-    Row {
+    CatalogueRow {
         group: "authorization.openshift.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes who may do what",
         source: "https://github.com/openshift/api/blob/HEAD/authorization/v1/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "security.openshift.io",
         resources: &["securitycontextconstraints"],
         verbs: WriteOrDelete,
@@ -109,7 +109,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes what pods may do to their node",
         source: "https://github.com/openshift/api/blob/HEAD/security/v1/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "security.openshift.io",
         resources: &["securitycontextconstraints"],
         verbs: Only(&["use"]),
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "chooses what pods may do to their node",
         source: "https://github.com/openshift/api/blob/HEAD/security/v1/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "project.openshift.io",
         resources: &["projects"],
         verbs: WriteOrDelete,
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes or deletes namespaces",
         source: "https://github.com/openshift/api/blob/HEAD/project/v1/types.go",
     },
-    Row {
+    CatalogueRow {
         group: "image.openshift.io",
         resources: &["imagestreams/secrets"],
         verbs: Any,
@@ -137,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/openshift/openshift-apiserver/blob/HEAD/pkg/image/apiserver/apiserver.go",
     },
-    Row {
+    CatalogueRow {
         group: "sharedresource.openshift.io",
         resources: &["sharedsecrets"],
         verbs: WriteOrDelete,
@@ -147,7 +147,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/openshift/api/blob/HEAD/sharedresource/v1alpha1/types_shared_secret.go",
     },
-    Row {
+    CatalogueRow {
         group: "sharedresource.openshift.io",
         resources: &["sharedsecrets"],
         verbs: Only(&["use"]),
@@ -157,7 +157,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/openshift/api/blob/HEAD/sharedresource/v1alpha1/types_shared_secret.go",
     },
-    Row {
+    CatalogueRow {
         group: "config.openshift.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -167,7 +167,7 @@ pub(super) const ROWS: &[Row] = &[
                  images",
         source: "https://github.com/openshift/api/blob/HEAD/config/v1/types_oauth.go",
     },
-    Row {
+    CatalogueRow {
         group: "operator.openshift.io",
         resources: &[],
         verbs: WriteOrDelete,

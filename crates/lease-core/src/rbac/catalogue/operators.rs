@@ -1,12 +1,12 @@
 //! Operators of databases, monitoring, chaos and nodes, which run pods for whoever writes their resources.
 
+use super::CatalogueRow;
 use super::Condition::Anywhere;
 use super::Harm::{Controller, Identity, Node, Secrets, Workload};
-use super::Row;
 use super::Verbs::{Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "upgrade.cattle.io",
         resources: &["plans"],
         verbs: Write,
@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs privileged pods on the nodes that it names, from an image of choice",
         source: "https://github.com/rancher/system-upgrade-controller/blob/HEAD/README.md",
     },
-    Row {
+    CatalogueRow {
         group: "monitoring.coreos.com",
         resources: &["prometheuses", "prometheusagents", "alertmanagers", "thanosrulers"],
         verbs: Write,
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/prometheus-operator/prometheus-operator/blob/HEAD/example/prometheus-operator-crd/monitoring.coreos.com_prometheuses.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "opentelemetry.io",
         resources: &[
             "opentelemetrycollectors",
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-telemetry/opentelemetry-operator/blob/HEAD/config/crd/bases/opentelemetry.io_opentelemetrycollectors.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "opentelemetry.io",
         resources: &["instrumentations"],
         verbs: Write,
@@ -52,7 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-telemetry/opentelemetry-operator/blob/HEAD/config/crd/bases/opentelemetry.io_instrumentations.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "elasticsearch.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "kibana.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "apm.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "beat.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "agent.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "logstash.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "maps.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "enterprisesearch.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "packageregistry.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs the pods of its template, as any account of the namespace, with its Secrets",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "stackconfigpolicy.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -142,7 +142,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "mounts Secrets into the Elastic pods of others, and changes their settings",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "autoops.k8s.elastic.co",
         resources: &[],
         verbs: Write,
@@ -151,7 +151,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "has the operator run agents against the Elasticsearch clusters of others",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "litmuschaos.io",
         resources: &["chaosengines", "chaosexperiments", "chaosschedules"],
         verbs: Write,
@@ -161,7 +161,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/litmuschaos/litmus/blob/HEAD/chaoscenter/graphql/server/manifests/cluster/2a_litmus_crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "chaos-mesh.org",
         resources: &[],
         verbs: WriteOrDelete,
@@ -172,7 +172,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/chaos-mesh/chaos-mesh/blob/HEAD/config/crd/bases/chaos-mesh.org_workflows.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "nvidia.com",
         resources: &["clusterpolicies", "nvidiadrivers", "gpuclusters"],
         verbs: Write,
@@ -182,7 +182,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/NVIDIA/gpu-operator/blob/HEAD/api/nvidia/v1/clusterpolicy_types.go",
     },
-    Row {
+    CatalogueRow {
         group: "nfd.k8s-sigs.io",
         resources: &["nodefeatures", "nodefeaturerules", "nodefeaturegroups"],
         verbs: WriteOrDelete,
@@ -192,7 +192,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/NVIDIA/gpu-operator/blob/HEAD/deployments/gpu-operator/charts/node-feature-discovery/crds/nfd-api-crds.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "operator.tigera.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -202,7 +202,7 @@ pub(super) const ROWS: &[Row] = &[
                  that make it",
         source: "https://github.com/tigera/operator/blob/HEAD/api/v1/installation_types.go",
     },
-    Row {
+    CatalogueRow {
         group: "acid.zalan.do",
         resources: &["postgresqls"],
         verbs: Write,
@@ -212,7 +212,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/zalando/postgres-operator/blob/HEAD/docs/reference/cluster_manifest.md",
     },
-    Row {
+    CatalogueRow {
         group: "acid.zalan.do",
         resources: &["operatorconfigurations"],
         verbs: WriteOrDelete,
@@ -222,7 +222,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/zalando/postgres-operator/blob/HEAD/docs/reference/operator_parameters.md",
     },
-    Row {
+    CatalogueRow {
         group: "acid.zalan.do",
         resources: &["postgresteams"],
         verbs: WriteOrDelete,
@@ -231,7 +231,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes who owns the databases of other teams",
         source: "https://github.com/zalando/postgres-operator/blob/HEAD/docs/user.md",
     },
-    Row {
+    CatalogueRow {
         group: "zalando.org",
         resources: &["fabriceventstreams"],
         verbs: Write,
@@ -240,7 +240,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "streams tables of a database to a server of choice",
         source: "https://github.com/zalando/postgres-operator/blob/HEAD/manifests/fes.crd.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "kafka.strimzi.io",
         resources: &[
             "kafkas",
@@ -256,7 +256,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/040-Crd-kafka.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "kafka.strimzi.io",
         resources: &["kafkaconnectors"],
         verbs: Write,
@@ -266,7 +266,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/047-Crd-kafkaconnector.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "kafka.strimzi.io",
         resources: &["kafkausers"],
         verbs: Write,
@@ -276,7 +276,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/044-Crd-kafkauser.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "core.strimzi.io",
         resources: &["strimzipodsets"],
         verbs: Write,

@@ -1,12 +1,12 @@
 //! Policy engines and authenticators: what is admitted, and who is who.
 
+use super::CatalogueRow;
 use super::Condition::Anywhere;
 use super::Harm::{Admission, Identity};
-use super::Row;
 use super::Verbs::WriteOrDelete;
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "templates.gatekeeper.sh",
         resources: &["constrainttemplates"],
         verbs: WriteOrDelete,
@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes what is admitted to the cluster",
         source: "https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/howto.md",
     },
-    Row {
+    CatalogueRow {
         group: "constraints.gatekeeper.sh",
         resources: &[],
         verbs: WriteOrDelete,
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes what is admitted to the cluster",
         source: "https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/howto.md",
     },
-    Row {
+    CatalogueRow {
         group: "mutations.gatekeeper.sh",
         resources: &[],
         verbs: WriteOrDelete,
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/mutation.md",
     },
-    Row {
+    CatalogueRow {
         group: "config.gatekeeper.sh",
         resources: &["configs"],
         verbs: WriteOrDelete,
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/exempt-namespaces.md",
     },
-    Row {
+    CatalogueRow {
         group: "externaldata.gatekeeper.sh",
         resources: &["providers"],
         verbs: WriteOrDelete,
@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/externaldata.md",
     },
-    Row {
+    CatalogueRow {
         group: "expansion.gatekeeper.sh",
         resources: &["expansiontemplate"],
         verbs: WriteOrDelete,
@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/expansion.md",
     },
-    Row {
+    CatalogueRow {
         group: "syncset.gatekeeper.sh",
         resources: &["syncsets"],
         verbs: WriteOrDelete,
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/charts/gatekeeper/crds/syncset-customresourcedefinition.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "connection.gatekeeper.sh",
         resources: &["connections"],
         verbs: WriteOrDelete,
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/charts/gatekeeper/crds/connection-customresourcedefinition.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "kyverno.io",
         resources: &[
             "policies",
@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
                  rights",
         source: "https://kyverno.io/docs/kyverno-policies/",
     },
-    Row {
+    CatalogueRow {
         group: "policies.kyverno.io",
         resources: &[],
         verbs: WriteOrDelete,
@@ -113,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kyverno/kyverno/blob/HEAD/cmd/cli/kubectl-kyverno/data/crds/policies.kyverno.io_generatingpolicies.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "authentication.concierge.pinniped.dev",
         resources: &["jwtauthenticators", "webhookauthenticators"],
         verbs: WriteOrDelete,
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/vmware-tanzu/pinniped/blob/HEAD/site/content/docs/howto/concierge/configure-concierge-webhook.md",
     },
-    Row {
+    CatalogueRow {
         group: "config.concierge.pinniped.dev",
         resources: &["credentialissuers"],
         verbs: WriteOrDelete,
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/vmware-tanzu/pinniped/blob/HEAD/deploy/concierge/config.concierge.pinniped.dev_credentialissuers.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "config.supervisor.pinniped.dev",
         resources: &["federationdomains", "oidcclients"],
         verbs: WriteOrDelete,
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/vmware-tanzu/pinniped/blob/HEAD/deploy/supervisor/config.supervisor.pinniped.dev_federationdomains.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "idp.supervisor.pinniped.dev",
         resources: &[],
         verbs: WriteOrDelete,

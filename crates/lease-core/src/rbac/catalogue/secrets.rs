@@ -1,12 +1,12 @@
 //! What fetches secrets and signs certificates for whoever writes its resources.
 
+use super::CatalogueRow;
 use super::Condition::{Anywhere, ControlPlane};
 use super::Harm::{Certificate, Secrets};
-use super::Row;
 use super::Verbs::{Only, Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "cert-manager.io",
         resources: &["issuers", "clusterissuers"],
         verbs: WriteOrDelete,
@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/cert-manager/cert-manager/blob/HEAD/deploy/charts/cert-manager/templates/crd-cert-manager.io_clusterissuers.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "cert-manager.io",
         resources: &["signers"],
         verbs: Only(&["approve"]),
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/cert-manager/cert-manager/blob/HEAD/deploy/charts/cert-manager/templates/rbac.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "cert-manager.io",
         resources: &["certificaterequests/status"],
         verbs: Write,
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/cert-manager/cert-manager/blob/HEAD/deploy/charts/cert-manager/templates/rbac.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "external-secrets.io",
         resources: &["secretstores", "clustersecretstores"],
         verbs: WriteOrDelete,
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/external-secrets/external-secrets/blob/HEAD/docs/guides/security-best-practices.md",
     },
-    Row {
+    CatalogueRow {
         group: "external-secrets.io",
         resources: &["externalsecrets"],
         verbs: Write,
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/external-secrets/external-secrets/blob/HEAD/docs/api/externalsecret.md",
     },
-    Row {
+    CatalogueRow {
         group: "external-secrets.io",
         resources: &["clusterexternalsecrets"],
         verbs: Write,
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/external-secrets/external-secrets/blob/HEAD/docs/api/externalsecret.md",
     },
-    Row {
+    CatalogueRow {
         group: "external-secrets.io",
         resources: &["pushsecrets", "clusterpushsecrets"],
         verbs: Write,
@@ -76,7 +76,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/external-secrets/external-secrets/blob/HEAD/docs/api/pushsecret.md",
     },
-    Row {
+    CatalogueRow {
         group: "generators.external-secrets.io",
         resources: &[],
         verbs: Write,

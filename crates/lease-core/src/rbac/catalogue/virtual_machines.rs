@@ -1,12 +1,12 @@
 //! Virtual machines, their consoles and their disks.
 
+use super::CatalogueRow;
 use super::Condition::Anywhere;
 use super::Harm::{Controller, Enter, Storage, Workload};
-use super::Row;
 use super::Verbs::{Any, Only, Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "kubevirt.io",
         resources: &[],
         verbs: Write,
@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/components/crds.go",
     },
-    Row {
+    CatalogueRow {
         group: "pool.kubevirt.io",
         resources: &["virtualmachinepools"],
         verbs: Write,
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/components/crds.go",
     },
-    Row {
+    CatalogueRow {
         group: "clone.kubevirt.io",
         resources: &["virtualmachineclones"],
         verbs: Write,
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/rbac/cluster.go",
     },
-    Row {
+    CatalogueRow {
         group: "snapshot.kubevirt.io",
         resources: &["virtualmachinerestores"],
         verbs: Write,
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/components/crds.go",
     },
-    Row {
+    CatalogueRow {
         group: "export.kubevirt.io",
         resources: &["virtualmachineexports"],
         verbs: Write,
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/components/crds.go",
     },
-    Row {
+    CatalogueRow {
         group: "subresources.kubevirt.io",
         resources: &[
             "virtualmachineinstances/console",
@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/rbac/cluster.go",
     },
-    Row {
+    CatalogueRow {
         group: "subresources.kubevirt.io",
         resources: &[
             "virtualmachines/addvolume",
@@ -90,7 +90,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/rbac/cluster.go",
     },
-    Row {
+    CatalogueRow {
         group: "cdi.kubevirt.io",
         resources: &[
             "datavolumes",
@@ -108,7 +108,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/containerized-data-importer/blob/HEAD/doc/datavolumes.md",
     },
-    Row {
+    CatalogueRow {
         group: "cdi.kubevirt.io",
         resources: &["datavolumes/source"],
         verbs: Only(&["create"]),
@@ -117,7 +117,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "copies any disk of the namespace to another namespace",
         source: "https://github.com/kubevirt/containerized-data-importer/blob/HEAD/doc/RBAC.md",
     },
-    Row {
+    CatalogueRow {
         group: "cdi.kubevirt.io",
         resources: &["objecttransfers"],
         verbs: Write,
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/containerized-data-importer/blob/HEAD/doc/namespace-transfer.md",
     },
-    Row {
+    CatalogueRow {
         group: "cdi.kubevirt.io",
         resources: &["cdis", "cdiconfigs", "storageprofiles"],
         verbs: WriteOrDelete,
@@ -137,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/containerized-data-importer/blob/HEAD/pkg/operator/resources/crds_generated.go",
     },
-    Row {
+    CatalogueRow {
         group: "forklift.cdi.kubevirt.io",
         resources: &["ovirtvolumepopulators", "openstackvolumepopulators"],
         verbs: Write,
@@ -147,7 +147,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubevirt/containerized-data-importer/blob/HEAD/doc/cdi-populators.md",
     },
-    Row {
+    CatalogueRow {
         group: "upload.cdi.kubevirt.io",
         resources: &["uploadtokenrequests"],
         verbs: Only(&["create"]),

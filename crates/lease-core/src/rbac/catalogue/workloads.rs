@@ -1,12 +1,12 @@
 //! Operators that run pods for whoever writes their resources: jobs, servers, training, runners.
 
+use super::CatalogueRow;
 use super::Condition::Anywhere;
 use super::Harm::{Admission, Controller, Workload};
-use super::Row;
 use super::Verbs::{Write, WriteOrDelete};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
         group: "argoproj.io",
         resources: &[
             "workflows",
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
                  Secrets",
         source: "https://github.com/argoproj/argo-workflows/blob/HEAD/docs/service-accounts.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["clusterworkflowtemplates"],
         verbs: Write,
@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/argoproj/argo-workflows/blob/HEAD/docs/cluster-workflow-templates.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["workfloweventbindings"],
         verbs: Write,
@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs a workflow of choice whenever an event comes",
         source: "https://github.com/argoproj/argo-workflows/blob/HEAD/docs/events.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["sensors"],
         verbs: Write,
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs a pod and has it write any object, as any account of the namespace",
         source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/service-accounts.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["eventsources"],
         verbs: Write,
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs a pod as any account of the namespace, with its Secrets",
         source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/service-accounts.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["eventbus"],
         verbs: Write,
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
                  choice",
         source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/eventbus/jetstream.md",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["rollouts"],
         verbs: Write,
@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/argoproj/argo-rollouts/blob/HEAD/manifests/crds/rollout-crd.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["experiments"],
         verbs: Write,
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/argoproj/argo-rollouts/blob/HEAD/manifests/crds/experiment-crd.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "argoproj.io",
         resources: &["analysisruns", "analysistemplates", "clusteranalysistemplates"],
         verbs: Write,
@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
                  its Secrets",
         source: "https://github.com/argoproj/argo-rollouts/blob/HEAD/docs/analysis/job.md",
     },
-    Row {
+    CatalogueRow {
         group: "tekton.dev",
         resources: &["tasks", "taskruns", "pipelines", "pipelineruns", "customruns", "stepactions"],
         verbs: Write,
@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "runs pods of choice as any account of the namespace, with its Secrets",
         source: "https://github.com/tektoncd/pipeline/blob/HEAD/docs/auth.md",
     },
-    Row {
+    CatalogueRow {
         group: "tekton.dev",
         resources: &["verificationpolicies"],
         verbs: WriteOrDelete,
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "changes whose signatures tasks and pipelines need",
         source: "https://github.com/tektoncd/pipeline/blob/HEAD/docs/trusted-resources.md",
     },
-    Row {
+    CatalogueRow {
         group: "triggers.tekton.dev",
         resources: &[
             "eventlisteners",
@@ -134,7 +134,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "has an event from outside write objects, as any account of the namespace",
         source: "https://github.com/tektoncd/triggers/blob/HEAD/docs/eventlisteners.md",
     },
-    Row {
+    CatalogueRow {
         group: "triggers.tekton.dev",
         resources: &["interceptors", "clusterinterceptors"],
         verbs: Write,
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
         because: "has a server of choice see and change the events of others",
         source: "https://github.com/tektoncd/triggers/blob/HEAD/docs/clusterinterceptors.md",
     },
-    Row {
+    CatalogueRow {
         group: "serving.knative.dev",
         resources: &["services", "configurations", "revisions"],
         verbs: Write,
@@ -154,7 +154,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/knative/serving/blob/HEAD/config/core/300-resources/service.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "sparkoperator.k8s.io",
         resources: &["sparkapplications", "scheduledsparkapplications", "sparkconnects"],
         verbs: Write,
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubeflow/spark-operator/blob/HEAD/charts/spark-operator-chart/crds/sparkoperator.k8s.io_sparkapplications.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "batch.volcano.sh",
         resources: &["jobs", "cronjobs"],
         verbs: Write,
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/volcano-sh/volcano/blob/HEAD/config/crd/volcano/bases/batch.volcano.sh_jobs.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "flow.volcano.sh",
         resources: &["jobflows", "jobtemplates"],
         verbs: Write,
@@ -187,7 +187,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/volcano-sh/volcano/blob/HEAD/config/crd/jobflow/bases/flow.volcano.sh_jobtemplates.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "trainer.kubeflow.org",
         resources: &[],
         verbs: Write,
@@ -198,7 +198,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubeflow/trainer/blob/HEAD/charts/kubeflow-trainer/templates/crd/trainer.kubeflow.org_trainingruntimes.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "kubeflow.org",
         resources: &[],
         verbs: Write,
@@ -209,7 +209,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubeflow/training-operator/blob/HEAD/docs/proposals/2170-kubeflow-training-v2/README.md",
     },
-    Row {
+    CatalogueRow {
         group: "serving.kserve.io",
         resources: &[],
         verbs: Write,
@@ -220,7 +220,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kserve/kserve/blob/HEAD/config/crd/full/serving.kserve.io_inferenceservices.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "actions.github.com",
         resources: &[
             "autoscalingrunnersets",
@@ -236,7 +236,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/actions/actions-runner-controller/blob/HEAD/charts/gha-runner-scale-set-controller/crds/actions.github.com_autoscalingrunnersets.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "actions.summerwind.dev",
         resources: &["runners", "runnerdeployments", "runnerreplicasets", "runnersets"],
         verbs: Write,
@@ -247,7 +247,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/actions/actions-runner-controller/blob/HEAD/charts/actions-runner-controller/crds/actions.summerwind.dev_runnerdeployments.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "keda.sh",
         resources: &["scaledjobs"],
         verbs: Write,
@@ -258,7 +258,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kedacore/keda/blob/HEAD/config/crd/bases/keda.sh_scaledjobs.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "datadoghq.com",
         resources: &["extendeddaemonsets", "extendeddaemonsetreplicasets"],
         verbs: Write,
@@ -269,7 +269,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/DataDog/extendeddaemonset/blob/HEAD/config/crd/bases/v1/datadoghq.com_extendeddaemonsets.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "jobset.x-k8s.io",
         resources: &[],
         verbs: Write,
@@ -280,7 +280,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubernetes-sigs/jobset/blob/HEAD/charts/jobset/crds/jobset.x-k8s.io_jobsets.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "leaderworkerset.x-k8s.io",
         resources: &[],
         verbs: Write,
@@ -291,7 +291,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubernetes-sigs/lws/blob/HEAD/charts/lws/crds/leaderworkerset.x-k8s.io_leaderworkersets.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "disaggregatedset.x-k8s.io",
         resources: &["disaggregatedsets"],
         verbs: Write,
@@ -302,7 +302,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/kubernetes-sigs/lws/blob/HEAD/charts/lws/crds/disaggregatedset.x-k8s.io_disaggregatedsets.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "ray.io",
         resources: &[],
         verbs: Write,
@@ -313,7 +313,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "\
                  https://github.com/ray-project/kuberay/blob/HEAD/helm-chart/kuberay-operator/crds/ray.io_rayclusters.yaml",
     },
-    Row {
+    CatalogueRow {
         group: "apps.kruise.io",
         resources: &[],
         verbs: Write,

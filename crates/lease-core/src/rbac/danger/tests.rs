@@ -12,11 +12,11 @@ use dangerous::DANGEROUS;
 
 /// A namespace in which nothing but the account's own work is.
 fn apps() -> Reach {
-    Reach::namespace(&"apps".parse().expect("a good name"))
+    Reach::in_namespace(&"apps".parse().expect("a good name"))
 }
 
 fn kube_system() -> Reach {
-    Reach::namespace(&"kube-system".parse().expect("a good name"))
+    Reach::in_namespace(&"kube-system".parse().expect("a good name"))
 }
 
 /// Reads rules, each written as `groups | resources | verbs`, or `urls | verbs`; several are parted
@@ -62,10 +62,10 @@ fn a_dangerous_set_is_refused_until_all_of_it_is_waived() {
                 "{set}: {without:?}"
             );
         }
-        let found = dangers(rules.as_slice(), apps());
-        assert_eq!(waivers(needed).idle(&found).count(), 0, "{set}");
+        let found = find_dangers(rules.as_slice(), apps());
+        assert_eq!(waivers(needed).unused_waivers(&found).count(), 0, "{set}");
         // What the error says is what is needed.
-        let said: Vec<String> = left.0.iter().map(Danger::waiver).collect();
+        let said: Vec<String> = left.0.iter().map(Danger::waiver_text).collect();
         let said: Vec<&str> = said.iter().map(String::as_str).collect();
         assert_eq!(waivers(&said).check_rules(rules.as_slice(), apps()), Ok(()), "{set}: {said:?}");
         for text in said {
@@ -129,7 +129,7 @@ fn a_harmless_set_passes() {
         "/logsearch|get",
     ];
     for set in harmless {
-        let found = dangers(rules(set).as_slice(), apps());
+        let found = find_dangers(rules(set).as_slice(), apps());
         assert!(found.is_empty(), "{set}: {found:?}");
     }
 }
@@ -138,8 +138,8 @@ fn a_harmless_set_passes() {
 fn names_do_not_make_a_secret_harmless() {
     let text =
         r#"[{"apiGroups":[""],"resources":["secrets"],"resourceNames":["a"],"verbs":["get"]}]"#;
-    let found = dangers(text.parse::<Rules>().expect("good rules").as_slice(), apps());
-    assert_eq!(found.iter().map(Danger::waiver).collect::<Vec<_>>(), ["core/secrets:get"]);
+    let found = find_dangers(text.parse::<Rules>().expect("good rules").as_slice(), apps());
+    assert_eq!(found.iter().map(Danger::waiver_text).collect::<Vec<_>>(), ["core/secrets:get"]);
 }
 
 #[test]
@@ -160,18 +160,18 @@ fn roles_that_hold_much_are_refused_by_name() {
         (Role, "admin", false),
         (Role, "deployer", false),
     ] {
-        let role = RoleRef { kind, name: name.parse().expect("a good name") };
+        let role = ExistingRole { kind, name: name.parse().expect("a good name") };
         let danger = dangers_of_role(&role);
         assert_eq!(danger.is_some(), dangerous, "{kind} {name}");
         if let Some(danger) = danger {
-            assert_eq!(danger.waiver(), format!("role:{name}"));
+            assert_eq!(danger.waiver_text(), format!("role:{name}"));
         }
     }
 }
 
 #[test]
 fn a_danger_says_what_harm_it_does() {
-    let found = dangers(rules("core|secrets|get").as_slice(), apps());
+    let found = find_dangers(rules("core|secrets|get").as_slice(), apps());
     let told = found.first().expect("a danger").to_string();
     assert_eq!(
         told,
@@ -181,7 +181,7 @@ fn a_danger_says_what_harm_it_does() {
 
 #[test]
 fn some_grants_are_dangerous_only_where_the_control_plane_or_kubelease_has_its_own() {
-    let public = Reach::namespace(&"kube-public".parse().expect("a good name"));
+    let public = Reach::in_namespace(&"kube-public".parse().expect("a good name"));
     let beside = apps().beside_existing_accounts();
     let (map, lease) = ("core|configmaps|VERB", "coordination.k8s.io|leases|VERB");
     let candidate = "coordination.k8s.io|leasecandidates|VERB";
@@ -192,39 +192,40 @@ fn some_grants_are_dangerous_only_where_the_control_plane_or_kubelease_has_its_o
         (map, beside, false, false),
         (map, public, false, false),
         (map, kube_system(), true, false),
-        (map, Reach::cluster(), true, false),
+        (map, Reach::in_cluster(), true, false),
         (lease, apps(), false, true),
         (lease, beside, true, false),
         (lease, public, true, false),
         (lease, kube_system(), true, false),
-        (lease, Reach::cluster(), true, false),
+        (lease, Reach::in_cluster(), true, false),
         (candidate, apps(), false, true),
         (candidate, kube_system(), true, false),
         (route, apps(), false, false),
         (route, beside, false, false),
         (route, public, true, false),
-        (route, Reach::cluster(), true, false),
+        (route, Reach::in_cluster(), true, false),
         (fetched, apps(), false, false),
         (fetched, kube_system(), true, false),
-        (fetched, Reach::cluster(), true, false),
+        (fetched, Reach::in_cluster(), true, false),
         ("networking.istio.io|envoyfilters|VERB", apps(), true, false),
         ("security.istio.io|authorizationpolicies|VERB", apps(), true, false),
         ("external-secrets.io|secretstores|VERB", apps(), true, false),
         ("external-secrets.io|clusterexternalsecrets|VERB", apps(), true, false),
         ("core|pods|VERB", apps(), true, false),
-        ("core|events|VERB", Reach::cluster(), false, false),
+        ("core|events|VERB", Reach::in_cluster(), false, false),
         ("*|*|VERB", apps(), true, false),
     ] {
         for verb in ["create", "update", "patch"] {
             let rules = rules(&set.replace("VERB", verb));
-            let found = (dangers(rules.as_slice(), reach), cautions(rules.as_slice(), reach));
+            let found =
+                (find_dangers(rules.as_slice(), reach), find_cautions(rules.as_slice(), reach));
             let told = format!("{set} {verb} in {reach:?}: {found:?}");
             assert_eq!((found.0.len(), found.1.len()), (refused.into(), warned.into()), "{told}");
         }
         let read = rules(&set.replace("VERB", "get,list,watch"));
-        assert!(cautions(read.as_slice(), reach).is_empty(), "{set}");
+        assert!(find_cautions(read.as_slice(), reach).is_empty(), "{set}");
         if !set.contains('*') {
-            assert!(dangers(read.as_slice(), reach).is_empty(), "{set}");
+            assert!(find_dangers(read.as_slice(), reach).is_empty(), "{set}");
         }
     }
 }
@@ -232,7 +233,7 @@ fn some_grants_are_dangerous_only_where_the_control_plane_or_kubelease_has_its_o
 #[test]
 fn a_caution_that_is_waived_is_not_told() {
     let rules = rules("coordination.k8s.io|leases|create,update");
-    let told = |texts: &[&str]| waivers(texts).cautions(rules.as_slice(), apps()).len();
+    let told = |texts: &[&str]| waivers(texts).unwaived_cautions(rules.as_slice(), apps()).len();
     assert_eq!(told(&[]), 2);
     assert_eq!(told(&["coordination.k8s.io/leases:create"]), 1);
     assert_eq!(told(&["coordination.k8s.io/leases:*"]), 0);

@@ -208,10 +208,10 @@ fn paths_need_a_cluster_role() {
     let resources = Rules::new(vec![rule(&[""], &["pods"], &["get"])]).expect("good rules");
     let urls: Rules =
         r#"[{"nonResourceURLs":["/healthz"],"verbs":["get"]}]"#.parse().expect("good");
-    assert_eq!(resources.fit(RoleKind::Role), Ok(()));
-    assert_eq!(resources.fit(RoleKind::ClusterRole), Ok(()));
-    assert_eq!(urls.fit(RoleKind::ClusterRole), Ok(()));
-    let told = urls.fit(RoleKind::Role).unwrap_err().to_string();
+    assert_eq!(resources.check_kind(RoleKind::Role), Ok(()));
+    assert_eq!(resources.check_kind(RoleKind::ClusterRole), Ok(()));
+    assert_eq!(urls.check_kind(RoleKind::ClusterRole), Ok(()));
+    let told = urls.check_kind(RoleKind::Role).unwrap_err().to_string();
     assert!(told.starts_with("`rules[0].nonResourceURLs`: "), "{told}");
 }
 

@@ -11,12 +11,12 @@ fn waivers(texts: &[&str]) -> Waivers {
 }
 
 fn apps() -> Reach {
-    Reach::namespace(&"apps".parse().expect("a good name"))
+    Reach::in_namespace(&"apps".parse().expect("a good name"))
 }
 
 fn found(group: &str, resource: &str, verb: &str) -> Vec<Danger> {
     let rule = json!([{"apiGroups": [group], "resources": [resource], "verbs": [verb]}]);
-    dangers(&live_rules(rule).expect("good rules"), apps())
+    find_dangers(&live_rules(rule).expect("good rules"), apps())
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn only_every_verb_of_a_named_resource_waives_more_than_itself() {
         ("role:secrets", ("", "secrets", "get"), false),
     ] {
         let found = found(group, resource, verb);
-        let covers = waiver.parse::<Waiver>().expect("a good waiver").covers(&found[0]);
+        let covers = waiver.parse::<Waiver>().expect("a good waiver").covers_danger(&found[0]);
         assert_eq!(covers, waives, "{waiver} of {}", found[0]);
     }
 }
@@ -109,10 +109,11 @@ fn a_role_is_waived_by_name_or_by_all_that_it_holds() {
         ("deployer", &held, &["core/secrets:get"], &[]),
         ("deployer", &held, &["role:deployer"], &[]),
     ] {
-        let role = RoleRef { kind: RoleKind::ClusterRole, name: name.parse().expect("a name") };
+        let role =
+            ExistingRole { kind: RoleKind::ClusterRole, name: name.parse().expect("a name") };
         let checked = waivers(allowed).check_role(&role, rules, apps());
         let said = checked.err().map(|left| left.0).unwrap_or_default();
-        let said: Vec<String> = said.iter().map(Danger::waiver).collect();
+        let said: Vec<String> = said.iter().map(Danger::waiver_text).collect();
         assert_eq!(said, left, "{name} with {} rules, {allowed:?}", rules.len());
     }
 }
@@ -151,7 +152,7 @@ fn the_names_of_many_dangers_stay_a_sentence() {
         let verbs: Vec<String> = (0..count).map(|i| format!("v{i}")).collect();
         let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
         let rules = live_rules(rules).expect("good rules");
-        waivers(&[]).check_rules(&rules, apps()).unwrap_err().names()
+        waivers(&[]).check_rules(&rules, apps()).unwrap_err().list_names()
     };
     assert_eq!(names(2), "`core/secrets:v0`, `core/secrets:v1`");
     assert!(names(MAX_NAMES).ends_with("`core/secrets:v7`"), "{}", names(MAX_NAMES));
@@ -210,6 +211,7 @@ fn waivers_are_few_each_once_and_known_to_be_of_use() {
         assert!(told.unwrap_or_default().contains(error.unwrap_or_default()), "{texts}");
     }
     let all = waivers(&["core/secrets:get", "core/secret:get"]);
-    let idle: Vec<String> = all.idle(&found("", "secrets", "get")).map(Waiver::to_string).collect();
+    let idle: Vec<String> =
+        all.unused_waivers(&found("", "secrets", "get")).map(Waiver::to_string).collect();
     assert_eq!(idle, ["core/secret:get"]);
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::rbac::node::{Node, Place};
+use crate::rbac::node::{Node, TextPosition};
 
 use super::{TextError, TextProblem};
 
@@ -21,14 +21,14 @@ pub(super) enum Source<'a> {
 ///
 /// # Errors
 /// Refuses characters that split lines or words for some readers alone, wherever they stand.
-pub(super) fn prepare(text: &str) -> Result<Source<'_>, TextError> {
+pub(super) fn prepare_source(text: &str) -> Result<Source<'_>, TextError> {
     check_line_ends(text)?;
     // kubectl reads on as YAML if JSON ends in the midst, and then no longer drops marks.
     let begins_as_json = text.trim_start().starts_with('{');
     if begins_as_json {
         if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
             // kubectl skips blanks of all kinds before `{`, and YAML takes most of them for a part of a word.
-            let place = Place { line: 1, column: 1 };
+            let place = TextPosition { line: 1, column: 1 };
             return Err(TextError::At { place, problem: TextProblem::Syntax });
         }
         let objects = serde_json::Deserializer::from_str(text).into_iter::<Node>();
@@ -44,12 +44,12 @@ pub(super) fn prepare(text: &str) -> Result<Source<'_>, TextError> {
 ///
 /// With a carriage return alone it is the reverse for `---`: kubectl's search for it knows line feeds only.
 fn check_line_ends(text: &str) -> Result<(), TextError> {
-    for (line, content) in lines(text) {
+    for (line, content) in numbered_lines(text) {
         let content = content.strip_suffix('\r').unwrap_or(content);
         if let Some(column) =
-            position(content, |c| ['\r', '\u{85}', '\u{2028}', '\u{2029}'].contains(&c))
+            find_column(content, |c| ['\r', '\u{85}', '\u{2028}', '\u{2029}'].contains(&c))
         {
-            let place = Place { line, column };
+            let place = TextPosition { line, column };
             return Err(TextError::At { place, problem: TextProblem::LineEnd });
         }
     }
@@ -59,10 +59,10 @@ fn check_line_ends(text: &str) -> Result<(), TextError> {
 /// A line that begins with `---` ends a document to kubectl, whatever is in it and wherever it stands. It refuses most
 /// of those that are no separators to YAML; `---#` it takes for one with a comment.
 fn check_separators(text: &str) -> Result<(), TextError> {
-    for (line, content) in lines(text) {
+    for (line, content) in numbered_lines(text) {
         let behind = content.strip_prefix("---").unwrap_or_default();
         if behind.starts_with(|c| ![' ', '\t', '\r'].contains(&c)) {
-            let place = Place { line, column: 1 };
+            let place = TextPosition { line, column: 1 };
             return Err(TextError::At { place, problem: TextProblem::Separator });
         }
     }
@@ -77,12 +77,12 @@ fn drop_byte_order_marks(text: &str, begins_as_json: bool) -> Result<Cow<'_, str
     let mut kept = String::with_capacity(text.len());
     // A `---` ends a document that has a line, and is the first line of one that has none.
     let mut has_line = false;
-    for (line, content) in lines(text) {
+    for (line, content) in numbered_lines(text) {
         let may_have_mark = !has_line && !begins_as_json;
         let unmarked =
             if may_have_mark { content.strip_prefix(MARK).unwrap_or(content) } else { content };
-        if let Some(column) = position(unmarked, |c| c == MARK) {
-            let place = Place { line, column };
+        if let Some(column) = find_column(unmarked, |c| c == MARK) {
+            let place = TextPosition { line, column };
             return Err(TextError::At { place, problem: TextProblem::ByteOrderMark });
         }
         has_line = !(has_line && content.starts_with("---"));
@@ -94,12 +94,12 @@ fn drop_byte_order_marks(text: &str, begins_as_json: bool) -> Result<Cow<'_, str
     Ok(Cow::Owned(kept))
 }
 
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.split('\n'))
 }
 
 /// The column of the first character that is looked for.
-fn position(line: &str, is_it: impl Fn(char) -> bool) -> Option<usize> {
+fn find_column(line: &str, is_it: impl Fn(char) -> bool) -> Option<usize> {
     line.chars().position(is_it).map(|before| before + 1)
 }
 

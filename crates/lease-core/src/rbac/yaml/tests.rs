@@ -4,7 +4,7 @@ use super::*;
 use crate::rbac::node::Typed;
 
 fn problem(text: &str) -> Option<TextProblem> {
-    match documents(text).err()? {
+    match parse_documents(text).err()? {
         TextError::At { problem, .. } => Some(problem),
         TextError::TooLong => panic!("too long"),
     }
@@ -34,24 +34,24 @@ fn yaml_and_json_of_texts_lists_and_maps_are_read() {
         ("verbs: null", verbs(Node::Null)),
         ("verbs: ~", verbs(Node::Null)),
     ] {
-        assert_eq!(documents(written), Ok(vec![read]), "{written:?}");
+        assert_eq!(parse_documents(written), Ok(vec![read]), "{written:?}");
     }
 }
 
 #[test]
 fn a_stream_has_its_documents_in_order() {
     for (text, count) in [("", 0), ("# nothing\n", 0), ("a", 1), ("---\na\n---\nb\n", 2)] {
-        assert_eq!(documents(text).map(|d| d.len()), Ok(count), "{text:?}");
+        assert_eq!(parse_documents(text).map(|d| d.len()), Ok(count), "{text:?}");
     }
     assert_eq!(
-        documents("---\n---\na: b\n...\n").map(|d| (d.len(), d[0].is_null())),
+        parse_documents("---\n---\na: b\n...\n").map(|d| (d.len(), d[0].is_null())),
         Ok((2, true))
     );
 }
 
 #[test]
 fn no_type_is_smuggled_in() {
-    let typed = |line, column| Node::Typed(Typed(Some(Place { line, column })));
+    let typed = |line, column| Node::Typed(Typed(Some(TextPosition { line, column })));
     let map = |key: &str, value| Node::Map(vec![(key.to_owned(), value)]);
     for plain in [
         "yes", "No", "y", "ON", "off", "true", "1", "-1", "-_2", "0x1F", "0o7", "1.5", ".5",
@@ -59,16 +59,16 @@ fn no_type_is_smuggled_in() {
     ] {
         let text = format!("# why\nverbs: [{plain}]");
         assert_eq!(
-            documents(&text),
+            parse_documents(&text),
             Ok(vec![map("verbs", Node::List(vec![typed(2, 9)]))]),
             "{text}"
         );
         // Of a key that is no text, the entry is none.
         let text = format!("{plain}: {{a: b}}");
-        assert_eq!(documents(&text), Ok(vec![map(plain, typed(1, 1))]), "{text}");
+        assert_eq!(parse_documents(&text), Ok(vec![map(plain, typed(1, 1))]), "{text}");
         let text = format!("verbs: '{plain}'");
         assert_eq!(
-            documents(&text),
+            parse_documents(&text),
             Ok(vec![map("verbs", Node::Text(plain.to_owned()))]),
             "{text}"
         );
@@ -76,7 +76,7 @@ fn no_type_is_smuggled_in() {
     for plain in ["1.2.3", "10.0.0.1", "2024-1-1", "2001-12-14", "1st", "v1", "yess"] {
         let text = format!("verbs: {plain}");
         assert_eq!(
-            documents(&text),
+            parse_documents(&text),
             Ok(vec![map("verbs", Node::Text(plain.to_owned()))]),
             "{text}"
         );
@@ -148,7 +148,7 @@ fn an_error_says_where() {
         ("a: b\r\nc: d\r\r\n", "line 2, column 5: lines end with"),
         ("a: b\nc: \u{feff}\n", "line 2, column 4: a byte order mark"),
     ] {
-        let error = documents(text).unwrap_err().to_string();
+        let error = parse_documents(text).unwrap_err().to_string();
         assert!(error.starts_with(told), "{text:?}: {error}");
     }
 }
@@ -156,7 +156,8 @@ fn an_error_says_where() {
 #[test]
 fn what_was_read_before_an_error_is_kept() {
     let text = |text: &str| Node::Text(text.to_owned());
-    let Reading { documents, error } = read_documents("kind: A\n---\nkind: B\nspec:\n- c: *d\n");
+    let ReadDocuments { documents, error } =
+        read_documents("kind: A\n---\nkind: B\nspec:\n- c: *d\n");
     let spec = Node::List(vec![Node::Map(vec![("c".to_owned(), Node::Null)])]);
     let first = Node::Map(vec![("kind".to_owned(), text("A"))]);
     let second = Node::Map(vec![("kind".to_owned(), text("B")), ("spec".to_owned(), spec)]);
@@ -212,9 +213,9 @@ fn a_hostile_text_is_refused_at_once() {
         laughs.to_owned(),
         format!("a: {}", "\t".repeat(60_000)) + "*",
     ] {
-        assert!(documents(&text).is_err(), "{}", &text[..20.min(text.len())]);
+        assert!(parse_documents(&text).is_err(), "{}", &text[..20.min(text.len())]);
     }
-    assert_eq!(documents(&"a".repeat(MAX_TEXT_BYTES + 1)), Err(TextError::TooLong));
+    assert_eq!(parse_documents(&"a".repeat(MAX_TEXT_BYTES + 1)), Err(TextError::TooLong));
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
 }
 
@@ -223,12 +224,12 @@ fn a_hostile_text_is_refused_at_once() {
 fn no_text_makes_the_reader_panic() {
     let good = "---\nkind: Role\nrules:\n- apiGroups: [\"\"]\n  verbs: ['get', list] # why\n";
     for at in 0..good.len() {
-        let _ = documents(&good[..at]);
+        let _ = parse_documents(&good[..at]);
         for put in
             ["", "\t", "\n", " ", "-", ":", "[", "}", "'", "\"", "&", "*", "!", "|", "?", "%"]
         {
-            let _ = documents(&format!("{}{put}{}", &good[..at], &good[at..]));
-            let _ = documents(&format!("{}{put}{}", &good[..at], &good[at + 1..]));
+            let _ = parse_documents(&format!("{}{put}{}", &good[..at], &good[at..]));
+            let _ = parse_documents(&format!("{}{put}{}", &good[..at], &good[at + 1..]));
         }
     }
 }

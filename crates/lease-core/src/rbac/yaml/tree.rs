@@ -4,13 +4,13 @@ use granit_parser::{
     ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StructureStyle,
 };
 
-use crate::rbac::node::{MapBuilder, Node, Place, Typed};
+use crate::rbac::node::{MapBuilder, Node, TextPosition, Typed};
 
 use super::scalar::{is_boolean, is_number};
-use super::{MAX_DEPTH, Reading, TextError, TextProblem};
+use super::{MAX_DEPTH, ReadDocuments, TextError, TextProblem};
 
 /// Reads the documents of a text of YAML up to the first error.
-pub(super) fn build(text: &str) -> Reading {
+pub(super) fn build(text: &str) -> ReadDocuments {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,
@@ -18,33 +18,33 @@ pub(super) fn build(text: &str) -> Reading {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut tree = Tree { text, documents: vec![], open: vec![], flow_depth: 0 };
+    let mut tree = DocumentBuilder { text, documents: vec![], open: vec![], flow_depth: 0 };
     let mut events = Parser::new_from_str_with_options(text, options);
     let error = events.find_map(|next| match next {
         Ok((event, span)) => {
-            let place = place(&span.start);
-            tree.take(event, &span).err().map(|problem| TextError::At { place, problem })
+            let place = text_position(&span.start);
+            tree.take_event(event, &span).err().map(|problem| TextError::At { place, problem })
         }
-        Err(error) => Some(syntax(&error)),
+        Err(error) => Some(syntax_error(&error)),
     });
     if error.is_some() {
         tree.close_all();
     }
-    Reading { documents: tree.documents, error }
+    ReadDocuments { documents: tree.documents, error }
 }
 
 /// The documents that are built, and the one that is being built.
-struct Tree<'a> {
+struct DocumentBuilder<'a> {
     text: &'a str,
     documents: Vec<Node>,
     /// The lists and maps that are not closed yet, the innermost last.
-    open: Vec<Open>,
+    open: Vec<OpenNode>,
     /// The number of open lists and maps in flow style (`[a]`, `{a: b}`), or within one that is:
     /// these are the innermost.
     flow_depth: usize,
 }
 
-enum Open {
+enum OpenNode {
     List(Vec<Node>),
     /// With the key whose value comes next.
     Map(MapBuilder, Option<Key>),
@@ -56,25 +56,25 @@ struct Key {
     typed: Option<Typed>,
 }
 
-impl Tree<'_> {
-    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), TextProblem> {
+impl DocumentBuilder<'_> {
+    fn take_event(&mut self, event: Event<'_>, span: &Span) -> Result<(), TextProblem> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 check_properties(anchor, tag.is_some())?;
                 self.check_scalar(&text, style, span)?;
-                let place = place(&span.start);
+                let place = text_position(&span.start);
                 self.take_scalar(text.into_owned(), style == ScalarStyle::Plain, place)
             }
             Event::SequenceStart(style, anchor, tag) => {
                 check_properties(anchor, tag.is_some())?;
-                self.open(Open::List(Vec::new()), style)
+                self.open_node(OpenNode::List(Vec::new()), style)
             }
             Event::MappingStart(style, anchor, tag) => {
                 check_properties(anchor, tag.is_some())?;
-                self.open(Open::Map(MapBuilder::default(), None), style)
+                self.open_node(OpenNode::Map(MapBuilder::default(), None), style)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                self.close();
+                self.close_node();
                 Ok(())
             }
             // Behind `...`, kubectl reads nothing up to the next `---`.
@@ -111,12 +111,17 @@ impl Tree<'_> {
         if alike { Ok(()) } else { Err(TextProblem::Syntax) }
     }
 
-    fn take_scalar(&mut self, text: String, plain: bool, place: Place) -> Result<(), TextProblem> {
+    fn take_scalar(
+        &mut self,
+        text: String,
+        plain: bool,
+        place: TextPosition,
+    ) -> Result<(), TextProblem> {
         let is_null = plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL");
         let typed =
             (plain && (is_boolean(&text) || is_number(&text))).then_some(Typed(Some(place)));
-        let Some(Open::Map(map, key @ None)) = self.open.last_mut() else {
-            self.put(match typed {
+        let Some(OpenNode::Map(map, key @ None)) = self.open.last_mut() else {
+            self.put_node(match typed {
                 Some(typed) => Node::Typed(typed),
                 None if is_null => Node::Null,
                 None => Node::Text(text),
@@ -134,11 +139,11 @@ impl Tree<'_> {
         Ok(())
     }
 
-    fn open(&mut self, node: Open, style: StructureStyle) -> Result<(), TextProblem> {
+    fn open_node(&mut self, node: OpenNode, style: StructureStyle) -> Result<(), TextProblem> {
         if self.open.len() == MAX_DEPTH {
             return Err(TextProblem::TooDeep);
         }
-        if matches!(self.open.last(), Some(Open::Map(_, None))) {
+        if matches!(self.open.last(), Some(OpenNode::Map(_, None))) {
             return Err(TextProblem::Key);
         }
         if self.flow_depth > 0 || style == StructureStyle::Flow {
@@ -149,15 +154,15 @@ impl Tree<'_> {
     }
 
     /// Closes the innermost list or map; a key that waits for its value has none.
-    fn close(&mut self) {
+    fn close_node(&mut self) {
         self.flow_depth = self.flow_depth.saturating_sub(1);
         match self.open.pop() {
-            Some(Open::List(list)) => self.put(Node::List(list)),
-            Some(Open::Map(mut map, key)) => {
+            Some(OpenNode::List(list)) => self.put_node(Node::List(list)),
+            Some(OpenNode::Map(mut map, key)) => {
                 if let Some(key) = key {
                     map.push(key.text, Node::Null);
                 }
-                self.put(map.finish());
+                self.put_node(map.finish_map());
             }
             None => {}
         }
@@ -165,15 +170,15 @@ impl Tree<'_> {
 
     fn close_all(&mut self) {
         while !self.open.is_empty() {
-            self.close();
+            self.close_node();
         }
     }
 
-    fn put(&mut self, node: Node) {
+    fn put_node(&mut self, node: Node) {
         match self.open.last_mut() {
             None => self.documents.push(node),
-            Some(Open::List(list)) => list.push(node),
-            Some(Open::Map(map, key)) => {
+            Some(OpenNode::List(list)) => list.push(node),
+            Some(OpenNode::Map(map, key)) => {
                 if let Some(Key { text, typed }) = key.take() {
                     // Readers differ over a key that is no text. Its entry is refused by whoever wants it, at the
                     // key's place; nobody else is kept from saying what is wrong besides.
@@ -192,17 +197,17 @@ fn check_properties(anchor: usize, tagged: bool) -> Result<(), TextProblem> {
     }
 }
 
-fn syntax(error: &ScanError) -> TextError {
+fn syntax_error(error: &ScanError) -> TextError {
     let problem = match error.kind() {
         ErrorKind::RecursionLimitExceeded => TextProblem::TooDeep,
         ErrorKind::DirectiveDisallowed => TextProblem::Directive,
         ErrorKind::UnknownAnchor | ErrorKind::MissingAnchorOrAliasName => TextProblem::Alias,
         _ => TextProblem::Syntax,
     };
-    TextError::At { place: place(error.marker()), problem }
+    TextError::At { place: text_position(error.marker()), problem }
 }
 
 /// The parser counts lines from 1 and columns from 0.
-fn place(marker: &Marker) -> Place {
-    Place { line: marker.line(), column: marker.col() + 1 }
+fn text_position(marker: &Marker) -> TextPosition {
+    TextPosition { line: marker.line(), column: marker.col() + 1 }
 }

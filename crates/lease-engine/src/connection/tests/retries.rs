@@ -5,7 +5,7 @@ use lease_core::TargetCheck;
 
 use super::*;
 use crate::fixtures::{
-    EXISTING, Mode, PLAIN, ROLE, issue_of, live, pass, prod, secret, sweep, sweep_with, warm,
+    EXISTING, LeaseKind, PLAIN, ROLE, issue_of, live, pass, prod, secret, sweep, sweep_with, warm,
     with_secret,
 };
 use crate::testing::Fault;
@@ -24,7 +24,7 @@ const PASSING: [Fault; 5] = [
 /// An operation: its name, the engine before it, and what it comes to.
 struct Operation {
     name: &'static str,
-    before: fn(Mode) -> Engine<TestPorts>,
+    before: fn(LeaseKind) -> Engine<TestPorts>,
     run: fn(&Engine<TestPorts>) -> String,
 }
 
@@ -50,14 +50,14 @@ fn with_target() -> Engine<TestPorts> {
     engine
 }
 
-fn unmet(mode: Mode) -> Engine<TestPorts> {
+fn unmet(mode: LeaseKind) -> Engine<TestPorts> {
     let engine = with_target();
     put_secret(&engine, mode.1, "");
     engine.ports.http.forget();
     engine
 }
 
-fn leased(mode: Mode) -> Engine<TestPorts> {
+fn leased(mode: LeaseKind) -> Engine<TestPorts> {
     let engine = warm(mode);
     issue_of(&engine, "20m").expect("issues");
     pass(&engine, 60);
@@ -65,7 +65,7 @@ fn leased(mode: Mode) -> Engine<TestPorts> {
     engine
 }
 
-fn overdue(mode: Mode) -> Engine<TestPorts> {
+fn overdue(mode: LeaseKind) -> Engine<TestPorts> {
     let engine = leased(mode);
     pass(&engine, 1200);
     engine
@@ -83,15 +83,19 @@ fn check(engine: &Engine<TestPorts>) -> String {
 
 fn issues(engine: &Engine<TestPorts>) -> String {
     match issue(engine) {
-        Ok(issued) => format!("accepted: {}", engine.ports.http.accepts(issued.token.expose())),
+        Ok(issued) => {
+            format!("accepted: {}", engine.ports.http.accepts(issued.token.expose_secret()))
+        }
         Err(error) => chain(&error),
     }
 }
 
 fn renew(engine: &Engine<TestPorts>) -> String {
     let id = live(engine)[0].lease.id;
-    match block_on(engine.renew(id, Some(name_of("1h")))) {
-        Ok(renewal) => format!("accepted: {}", engine.ports.http.accepts(renewal.token.expose())),
+    match block_on(engine.renew_lease(id, Some(name_of("1h")))) {
+        Ok(renewal) => {
+            format!("accepted: {}", engine.ports.http.accepts(renewal.token.expose_secret()))
+        }
         Err(error) => chain(&error).replace(&id.to_string(), "it"),
     }
 }

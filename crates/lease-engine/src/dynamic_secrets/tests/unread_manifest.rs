@@ -12,7 +12,7 @@ fn one_whose_manifest_is_read_no_more_is_in_nobodys_way() {
     assert_ne!(older, MANIFEST.1);
     let mut kept = engine.dynamic_secret(&name_of("ci")).expect("is there");
     kept.definition = secret(&older, "").definition;
-    engine.dynamic_secrets().put(&kept).expect("puts");
+    engine.dynamic_secrets().put_definition(&kept).expect("puts");
 
     let page = engine.list_dynamic_secrets(1, 10).expect("lists");
     assert_eq!(page.items, [kept.clone()]);
@@ -28,7 +28,7 @@ fn one_whose_manifest_is_read_no_more_is_in_nobodys_way() {
     assert!(told.contains("put again: line 2, column 24: lines end with"), "{told}");
 
     // What is beside it goes on, and what is out of it is taken back.
-    let beside = DynamicSecretDefinition { name: name_of("beside"), ..secret(EXISTING.1, "") };
+    let beside = DynamicSecretInput { name: name_of("beside"), ..secret(EXISTING.1, "") };
     block_on(engine.put_dynamic_secret(beside)).expect("puts");
     let outcome = block_on(engine.delete_target(&name_of("prod"), false));
     assert!(matches!(outcome, Err(TargetError::InUse { .. })), "{outcome:?}");
@@ -38,5 +38,5 @@ fn one_whose_manifest_is_read_no_more_is_in_nobodys_way() {
     assert_eq!(made(&engine), [""; 0]);
     put_secret(&engine, MANIFEST.1, "");
     issue(&engine).expect("it was put again");
-    assert_eq!(delete(&engine, false, true).expect("deletes"), SecretDeletion::Gone);
+    assert_eq!(delete(&engine, false, true).expect("deletes"), DynamicSecretDeletion::Gone);
 }

@@ -4,19 +4,19 @@ use lease_core::{Account, DynamicSecret, DynamicSecretName, IssueRequest, MaxLiv
 use serde_json::{Value, json};
 
 use super::super::decide::IssueRule;
-use super::Seen;
-use crate::explain::{Refused, RuleOutcome};
+use super::SeenRules;
+use crate::explain::{ExplainedRefusal, RuleOutcome};
 use crate::{Engine, IssueError, Ports};
 
 /// Tells of each rule, in their order, what became of it.
-pub(super) fn told_rules<P: Ports>(
+pub(super) fn explain_rules<P: Ports>(
     engine: &Engine<P>,
     name: &DynamicSecretName,
     request: &IssueRequest,
-    seen: &Seen,
-    refusal: Option<&Refused>,
+    seen: &SeenRules,
+    refusal: Option<&ExplainedRefusal>,
 ) -> Vec<RuleOutcome> {
-    let about = About { engine, name, request, secret: known_secret(engine, name), seen };
+    let about = RuleContext { engine, name, request, secret: known_secret(engine, name), seen };
     let failed = seen.entered.last().filter(|_| refusal.is_some());
     let told = |rule: IssueRule| {
         let passed = (failed == Some(&rule)).then_some(false);
@@ -24,28 +24,28 @@ pub(super) fn told_rules<P: Ports>(
         // A store that fails is no rule.
         RuleOutcome {
             rule: rule_name(rule).to_owned(),
-            compared: about.compared(rule),
+            compared: about.compared_value(rule),
             would_pass: about.would_pass(rule),
             passed,
-            reason: refusal.filter(|_| passed == Some(false)).map(reason),
+            reason: refusal.filter(|_| passed == Some(false)).map(refusal_reason),
         }
     };
     ALL.into_iter().map(told).collect()
 }
 
 /// All that the rules are about.
-struct About<'a, P> {
+struct RuleContext<'a, P> {
     engine: &'a Engine<P>,
     name: &'a DynamicSecretName,
     request: &'a IssueRequest,
     /// The dynamic secret, whether it is granted or not: an administrator asks.
     secret: Option<DynamicSecret>,
-    seen: &'a Seen,
+    seen: &'a SeenRules,
 }
 
-impl<P: Ports> About<'_, P> {
-    fn compared(&self, rule: IssueRule) -> Value {
-        let parts = self.secret.as_ref().map(|secret| secret.definition.parts());
+impl<P: Ports> RuleContext<'_, P> {
+    fn compared_value(&self, rule: IssueRule) -> Value {
+        let parts = self.secret.as_ref().map(|secret| secret.definition.spec());
         let terms = self.seen.terms.as_ref();
         match rule {
             IssueRule::GrantForDynamicSecret | IssueRule::DynamicSecret => json!(self.name),
@@ -53,7 +53,9 @@ impl<P: Ports> About<'_, P> {
                 json!(parts.map(|parts| &parts.target))
             }
             IssueRule::NamespaceChosen => json!(self.request.namespace),
-            IssueRule::GrantForNamespace | IssueRule::NamespaceCovered => json!(self.namespace()),
+            IssueRule::GrantForNamespace | IssueRule::NamespaceCovered => {
+                json!(self.lease_namespace())
+            }
             IssueRule::Enabled => json!(parts.map(|parts| !parts.disabled)),
             IssueRule::Ttl => {
                 json!(self.request.ttl.or(terms.map(|terms| terms.granted.ttl)))
@@ -73,8 +75,9 @@ impl<P: Ports> About<'_, P> {
     fn would_pass(&self, rule: IssueRule) -> Value {
         let session = self.engine.requester.session.as_ref();
         let spec = session.map(|session| session.identity.spec());
-        let parts = self.secret.as_ref().map(|secret| secret.definition.parts());
-        let namespaces = || self.secret.as_ref().map(|s| s.definition.namespaces().examples());
+        let parts = self.secret.as_ref().map(|secret| secret.definition.spec());
+        let namespaces =
+            || self.secret.as_ref().map(|s| s.definition.namespaces().describe_examples());
         match rule {
             IssueRule::GrantForDynamicSecret | IssueRule::GrantForNamespace => {
                 json!("a grant that allows `issue` of it; see `grants`")
@@ -83,7 +86,7 @@ impl<P: Ports> About<'_, P> {
             IssueRule::Target => json!("a target that exists and is enabled"),
             IssueRule::NamespaceChosen | IssueRule::NamespaceCovered => json!(namespaces()),
             IssueRule::Enabled => json!(true),
-            IssueRule::Ttl => self.ttl(),
+            IssueRule::Ttl => self.allowed_ttl(),
             IssueRule::IssuesPerMinute => {
                 json!({"identity": spec.and_then(|spec| spec.max_issues_per_minute)})
             }
@@ -102,19 +105,19 @@ impl<P: Ports> About<'_, P> {
     }
 
     /// The lifetimes that would be granted, by the dynamic secret, the installation and the grants.
-    fn ttl(&self) -> Value {
+    fn allowed_ttl(&self) -> Value {
         let Some(secret) = &self.secret else { return Value::Null };
         let permit = self
-            .namespace()
+            .lease_namespace()
             .and_then(|namespace| self.engine.permit_issue(secret, &namespace.parse().ok()?).ok());
-        let longest = self.engine.longest(permit.unwrap_or_default());
+        let longest = self.engine.longest_ttl(permit.unwrap_or_default());
         let lifetimes = secret.definition.lifetimes();
         let shortest = lease_core::shortest_ttl(secret.definition.mode().is_revocable());
         json!({"at_least": shortest, "at_most": lifetimes.max_ttl().min(longest)})
     }
 
     /// The namespace of the lease, as far as it is known.
-    fn namespace(&self) -> Option<String> {
+    fn lease_namespace(&self) -> Option<String> {
         let secret = self.secret.as_ref()?;
         let chosen = secret.choose_namespace(self.request.namespace.clone());
         chosen.ok().map(|namespace| namespace.to_string())
@@ -126,16 +129,16 @@ fn known_secret<P: Ports>(engine: &Engine<P>, name: &DynamicSecretName) -> Optio
 }
 
 /// Why a rule does not pass, for an administrator.
-fn reason(refusal: &Refused) -> String {
+fn refusal_reason(refusal: &ExplainedRefusal) -> String {
     match refusal {
-        Refused::Issue(IssueError::Cluster(error)) => error.told(),
-        Refused::Issue(IssueError::NotGranted { source, .. }) => source.to_string(),
-        Refused::Issue(error) => error.to_string(),
-        Refused::LeaseToken { target } => {
+        ExplainedRefusal::Issue(IssueError::Cluster(error)) => error.public_message(),
+        ExplainedRefusal::Issue(IssueError::NotGranted { source, .. }) => source.to_string(),
+        ExplainedRefusal::Issue(error) => error.to_string(),
+        ExplainedRefusal::LeaseToken { target } => {
             format!("kubelease may not `create` `serviceaccounts/token` on target `{target}`")
         }
-        Refused::Login(error) => error.to_string(),
-        Refused::AccessToken => "the access token is not good".to_owned(),
+        ExplainedRefusal::Login(error) => error.to_string(),
+        ExplainedRefusal::AccessToken => "the access token is not good".to_owned(),
     }
 }
 

@@ -31,7 +31,7 @@ fn put_unseen(engine: &Engine<TestPorts>, auth: &Value) {
     let at = engine.now();
     let record = json!({"name": "ops", "spec": {"admin": true, "auth": [auth]}, "created_at": at, "updated_at": at});
     let identity: Identity = serde_json::from_value(record).expect("a good record");
-    let marks = engine.administrator_audiences().marks(&identity).expect("marks");
+    let marks = engine.administrator_audiences().mark_entries(&identity).expect("marks");
     engine.identities().put_with(&identity, &marks).expect("puts");
 }
 
@@ -64,7 +64,7 @@ fn no_lease_is_for_an_audience_by_which_an_administrator_logs_in() {
                 let again = issue_for(&engine, IssueRequest::default(), Some("k"));
                 assert!(refused(&again.map(drop).expect_err(&row)), "{row}");
                 if mode != PLAIN {
-                    let renewed = block_on(engine.renew(first.held.lease.id, None));
+                    let renewed = block_on(engine.renew_lease(first.held.lease.id, None));
                     assert!(refused(&renewed.map(drop).expect_err(&row)), "{row}");
                 }
                 // The mark stays, and says nothing by itself.
@@ -119,9 +119,9 @@ fn an_administrator_and_a_dynamic_secret_are_put_with_no_audience_in_common() {
 fn an_issue_reads_as_much_however_many_administrators_there_are() {
     let engine = warm(EXISTING);
     let reads = |engine: &Engine<TestPorts>| {
-        let before = engine.ports.store.reads();
+        let before = engine.ports.store.read_count();
         issue(engine).expect("issues");
-        engine.ports.store.reads() - before
+        engine.ports.store.read_count() - before
     };
     let without = reads(&engine);
     for name in ["a", "b", "c"] {

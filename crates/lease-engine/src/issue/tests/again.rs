@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::*;
 
-fn again(engine: &Engine<TestPorts>, ttl: &str) -> Result<Issued, IssueError> {
+fn again(engine: &Engine<TestPorts>, ttl: &str) -> Result<IssuedLease, IssueError> {
     issue_for(engine, asked(ttl), Some("k"))
 }
 
@@ -20,7 +20,7 @@ fn the_same_request_gives_the_same_lease_and_a_fresh_token() {
         assert!(second.again, "{mode:?}");
         assert_eq!(second.held.lease.id, first.held.lease.id, "{mode:?}");
         assert_eq!(second.held.expires_at, first.held.expires_at, "{mode:?}");
-        assert_ne!(second.token.expose(), first.token.expose(), "{mode:?}");
+        assert_ne!(second.token.expose_secret(), first.token.expose_secret(), "{mode:?}");
         assert_eq!(claims(&second).secret_uid(), claims(&first).secret_uid(), "{mode:?}");
         assert!(claims(&second).expires_at <= first.held.expires_at, "{mode:?}");
         assert_eq!(made(&engine), made_before, "{mode:?}");
@@ -92,7 +92,7 @@ fn in_parallel_one_creates_and_the_others_get_the_same() {
     for mode in ALL {
         let engine = with_secret(mode, "");
         let name = name_of("ci");
-        let requests = (0..10).map(|_| engine.issue(&name, asked("1h"), Some("k")));
+        let requests = (0..10).map(|_| engine.issue_lease(&name, asked("1h"), Some("k")));
         let outcomes = block_on(join_all(requests));
         let mut ids = vec![];
         for outcome in outcomes {
@@ -161,7 +161,7 @@ fn a_request_whose_server_died_is_free_again_after_its_time() {
 }
 
 /// How many steps come before the claim of an issue whose cluster is known: the account is read.
-fn first_write(mode: Mode) -> usize {
+fn first_write(mode: LeaseKind) -> usize {
     usize::from(matches!(mode, PLAIN | EXISTING))
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 /// Dies at each step of `act` in each way, and has a new instance look at what is left.
 fn at_every_step(
-    mode: Mode,
+    mode: LeaseKind,
     act: impl Fn(&Engine<TestPorts>),
     look: impl Fn(&Engine<TestPorts>, &str),
 ) {
@@ -39,7 +39,7 @@ fn a_crash_at_any_step_of_an_issue_leaves_nothing_after_two_sweeps() {
                 let left = live(engine);
                 // Its record was complete: it lives as long as it was to live, for a retry may have it.
                 let complete =
-                    left.iter().all(|held| held.state(engine.now()) == LeaseState::Active);
+                    left.iter().all(|held| held.state_at(engine.now()) == LeaseState::Active);
                 assert!(complete, "{row}: {left:?}");
                 let objects: usize = left.iter().map(|held| held.lease.objects.len()).sum();
                 assert_eq!(made(engine).len(), objects, "{row}: {:?}", made(engine));
@@ -77,7 +77,7 @@ fn a_retry_after_a_crash_makes_no_second_lease() {
             let live: Vec<_> = live(engine).iter().map(|held| held.lease.id).collect();
             assert_eq!(live, [issued.held.lease.id], "{row}");
             assert_eq!(made(engine).len(), issued.held.lease.objects.len(), "{row}");
-            assert!(engine.ports.http.accepts(issued.token.expose()), "{row}");
+            assert!(engine.ports.http.accepts(issued.token.expose_secret()), "{row}");
         });
     }
 }
@@ -91,7 +91,7 @@ fn a_crash_at_any_step_of_a_revocation_is_made_up_for_by_the_next() {
                 let engine = warm(mode);
                 let lease = issue(&engine).expect("issues").held.lease;
                 engine.ports.die_at(step, death);
-                let outcome = block_on(engine.revoke(lease.id));
+                let outcome = block_on(engine.revoke_lease(lease.id));
                 if !engine.ports.revive() {
                     break;
                 }
@@ -124,7 +124,7 @@ fn a_crash_at_any_step_of_a_sweep_is_made_up_for_by_the_next() {
                 let lease = issue(&engine).expect("issues").held.lease;
                 pass(&engine, 3601);
                 engine.ports.die_at(step, death);
-                let _ = block_on(engine.sweep(crate::SweepOptions::default()));
+                let _ = block_on(engine.run_sweep(crate::SweepOptions::default()));
                 if !engine.ports.revive() {
                     break;
                 }

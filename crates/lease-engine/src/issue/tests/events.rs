@@ -29,7 +29,7 @@ fn each_token_of_a_lease_is_in_an_event_with_who_has_asked_for_it() {
         let id = issued.held.lease.id;
         let [event] = &events(&engine, id)[..] else { panic!("{mode:?}: one event") };
         assert_eq!(event.event_type, AuditEventType::Issue);
-        let jti = |token: &kube_rest::IssuedToken| token.claims().expect("has claims").id;
+        let jti = |token: &kube_rest::IssuedToken| token.parse_claims().expect("has claims").id;
         let of = |event: &AuditEvent| event.jti.as_ref().map(|jti| jti.as_str().to_owned());
         assert_eq!((of(event), of(event).is_some()), (jti(&issued.token), true), "{mode:?}");
         assert_eq!(event.actor.requester.as_str(), "administrator");
@@ -46,7 +46,7 @@ fn each_token_of_a_lease_is_in_an_event_with_who_has_asked_for_it() {
         }
         let engine = asked_from(engine, "r-2");
         pass(&engine, 60);
-        let renewal = block_on(engine.renew(id, None)).expect("renews");
+        let renewal = block_on(engine.renew_lease(id, None)).expect("renews");
         let engine = asked_from(engine, "r-3");
         revoke(&engine, id);
         let told: Vec<_> = events(&engine, id)
@@ -79,9 +79,9 @@ fn a_token_for_the_same_request_again_has_an_event_of_its_own() {
         issue_for(&engine, asked("1h"), Some("k")).expect("issues");
         pass(&engine, 60);
         let engine = asked_from(engine, "r-2");
-        let before = engine.ports.store.writes();
+        let before = engine.ports.store.write_count();
         let again = issue_for(&engine, asked("1h"), Some("k")).expect("issues again");
-        assert_eq!(engine.ports.store.writes() - before, 2, "{mode:?}");
+        assert_eq!(engine.ports.store.write_count() - before, 2, "{mode:?}");
         let filter = AuditFilter {
             lease_id: Some(again.held.lease.id),
             event_type: Some(AuditEventType::IssueRepeated),
@@ -89,7 +89,7 @@ fn a_token_for_the_same_request_again_has_an_event_of_its_own() {
         };
         let page = engine.list_audit_events(&filter, None, 10).expect("reads");
         let [record] = &page.items[..] else { panic!("{mode:?}: {:?}", page.items) };
-        let jti = again.token.claims().expect("has claims").id;
+        let jti = again.token.parse_claims().expect("has claims").id;
         assert_eq!(record.event.jti.as_ref().map(AuditText::as_str), jti.as_deref(), "{mode:?}");
         assert_eq!(record.event.lease_id, Some(again.held.lease.id), "{mode:?}");
         assert_eq!(record.event.ttl_seconds, Some(3540), "{mode:?}");

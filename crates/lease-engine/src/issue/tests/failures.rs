@@ -17,7 +17,7 @@ const FAULTS: [(Fault, bool); 10] = [
 ];
 
 /// How many calls an issue makes.
-fn calls_of(mode: Mode) -> usize {
+fn calls_of(mode: LeaseKind) -> usize {
     let engine = warm(mode);
     issue(&engine).expect("issues");
     engine.ports.http.calls()
@@ -79,12 +79,15 @@ fn whichever_call_fails_once_the_lease_is_whole_or_nothing_is_left() {
                 engine.ports.http.land();
                 match outcome {
                     Ok(issued) => {
-                        assert!(engine.ports.http.accepts(issued.token.expose()), "{row}");
+                        assert!(engine.ports.http.accepts(issued.token.expose_secret()), "{row}");
                         let objects = issued.held.lease.objects.len();
                         assert_eq!(made(&engine).len(), objects, "{row}: {:?}", made(&engine));
                         // Where a try had no answer, another of its objects may come as long as it may land.
                         if mode != PLAIN && !revoke(&engine, issued.held.lease.id) {
-                            assert!(!engine.ports.http.accepts(issued.token.expose()), "{row}");
+                            assert!(
+                                !engine.ports.http.accepts(issued.token.expose_secret()),
+                                "{row}"
+                            );
                             sweep_what_stopped(&engine);
                         }
                     }
@@ -118,7 +121,7 @@ fn a_missing_permission_is_named() {
         engine.ports.http.deny(verb, resource);
         let error = issue(&engine).expect_err("refused");
         let IssueError::Cluster(error) = &error else { panic!("{mode:?} {resource}: {error}") };
-        let told = error.told();
+        let told = error.public_message();
         assert!(told.contains(&format!("may not `{verb}` `{resource}`")), "{mode:?}: {told}");
         assert_eq!(made(&engine), [""; 0], "{mode:?} {resource}");
         assert_eq!(live(&engine).len(), usize::from(mode == PLAIN), "{mode:?} {resource}");
@@ -128,7 +131,11 @@ fn a_missing_permission_is_named() {
         engine.ports.http.deny("get", "serviceaccounts");
         let error = issue(&engine).expect_err("refused");
         let IssueError::Cluster(error) = &error else { panic!("{mode:?}: {error}") };
-        assert!(error.told().contains("may not `get` `serviceaccounts`"), "{}", error.told());
+        assert!(
+            error.public_message().contains("may not `get` `serviceaccounts`"),
+            "{}",
+            error.public_message()
+        );
         assert_eq!(all_leases(&engine), [], "{mode:?}");
     }
 }
@@ -150,7 +157,7 @@ fn what_may_not_be_undone_stays_on_record_and_ends_once_it_may() {
         sweep_what_stopped(&engine);
         let left = live(&engine);
         let [left] = &left[..] else { panic!("{mode:?}: {left:?}") };
-        assert_eq!(left.state(engine.now()), LeaseState::Revoking, "{mode:?}");
+        assert_eq!(left.state_at(engine.now()), LeaseState::Revoking, "{mode:?}");
         let obstacle = left.closing.as_ref().and_then(|closing| closing.obstacle.as_deref());
         let obstacle = obstacle.expect("an obstacle");
         assert!(obstacle.contains(&format!("may not `delete` `{resource}`")), "{obstacle}");
@@ -172,7 +179,7 @@ fn an_answer_that_was_lost_is_found_by_name_and_mark() {
             });
             let issued =
                 issue(&engine).unwrap_or_else(|e| panic!("{mode:?} {verb}: {}", chain(&e)));
-            assert!(engine.ports.http.accepts(issued.token.expose()), "{mode:?} {verb}");
+            assert!(engine.ports.http.accepts(issued.token.expose_secret()), "{mode:?} {verb}");
             assert_eq!(made(&engine).len(), issued.held.lease.objects.len(), "{mode:?} {verb}");
         }
     }

@@ -1,7 +1,7 @@
 //! Refusals that are not about what was asked, and decide nothing.
 
 use super::*;
-use crate::objects::resource;
+use crate::objects::resource_name;
 use crate::testing::{Answer, Sent};
 
 /// Details that name something else than what is asked here, or nothing.
@@ -21,7 +21,7 @@ fn asks(verb: &'static str, resource: &str) -> impl Fn(&Sent) -> bool + 'static 
 }
 
 /// An engine that has put all and asked nothing.
-fn unmet(mode: Mode) -> Engine<TestPorts> {
+fn unmet(mode: LeaseKind) -> Engine<TestPorts> {
     let engine = crate::fixtures::engine();
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
     put_secret(&engine, mode.1, "");
@@ -38,12 +38,12 @@ fn a_create_that_is_answered_of_something_else_is_known_only_by_its_name_and_mar
                     let fault = Fault::Misplace(code, reason, details);
                     let row = format!("{mode:?}, {kind:?}, {fault:?}");
                     let engine = warm(mode);
-                    engine.ports.http.fail_once(fault, asks("create", &resource(kind)));
+                    engine.ports.http.fail_once(fault, asks("create", &resource_name(kind)));
                     let issued = issue(&engine).unwrap_or_else(|e| panic!("{row}: {}", chain(&e)));
-                    assert!(engine.ports.http.accepts(issued.token.expose()), "{row}");
+                    assert!(engine.ports.http.accepts(issued.token.expose_secret()), "{row}");
 
                     let engine = warm(mode);
-                    engine.ports.http.fail_all(fault, asks("create", &resource(kind)));
+                    engine.ports.http.fail_all(fault, asks("create", &resource_name(kind)));
                     let error = issue(&engine).expect_err("is never answered");
                     assert!(
                         matches!(&error, IssueError::Cluster(ClusterError::Kubernetes { .. })),
@@ -146,7 +146,7 @@ fn the_answer_of_another_namespace_makes_no_other_cluster() {
         "{}",
         chain(&error)
     );
-    let known = engine.target(&name_of("prod")).expect("is there").cluster.expect("was met");
+    let known = engine.get_target(&name_of("prod")).expect("is there").cluster.expect("was met");
     assert_eq!(known.changed, None);
 }
 

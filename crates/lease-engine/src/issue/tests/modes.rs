@@ -1,13 +1,13 @@
 //! What an issue of each kind costs, and what it leaves.
 
 use chrono::TimeDelta;
-use lease_core::{Bearer, Marks, ObjectKind};
+use lease_core::{ObjectKind, ObjectMarks, ObjectRef};
 use serde_json::Value;
 
 use super::*;
 
 /// Each kind, with its rounds, its durable writes, and the kinds of objects that it leaves.
-const COSTS: [(Mode, usize, usize, &[&str]); 7] = [
+const COSTS: [(LeaseKind, usize, usize, &[&str]); 7] = [
     (PLAIN, 1, 2, &[]),
     (EXISTING, 2, 3, &["Lease", "Secret"]),
     (ROLE, 2, 3, &["RoleBinding", "ServiceAccount"]),
@@ -21,12 +21,12 @@ const COSTS: [(Mode, usize, usize, &[&str]); 7] = [
 fn an_issue_costs_two_rounds_and_three_writes_at_the_most() {
     for (mode, rounds, writes, kinds_left) in COSTS {
         let engine = warm(mode);
-        let before = engine.ports.store.writes();
+        let before = engine.ports.store.write_count();
         let issued = issue(&engine).unwrap_or_else(|e| panic!("{mode:?}: {}", chain(&e)));
         assert_eq!(engine.ports.http.rounds(), rounds, "{mode:?}");
-        assert_eq!(engine.ports.store.writes() - before, writes, "{mode:?}");
+        assert_eq!(engine.ports.store.write_count() - before, writes, "{mode:?}");
         assert_eq!(kinds(&engine), kinds_left, "{mode:?}");
-        assert!(engine.ports.http.accepts(issued.token.expose()), "{mode:?}");
+        assert!(engine.ports.http.accepts(issued.token.expose_secret()), "{mode:?}");
         assert_eq!(state(&engine, issued.held.lease.id), LeaseState::Active, "{mode:?}");
     }
 }
@@ -35,13 +35,13 @@ fn an_issue_costs_two_rounds_and_three_writes_at_the_most() {
 fn an_idempotency_key_costs_one_write_more_and_a_retry_that_of_its_event() {
     for (mode, _, writes, _) in COSTS {
         let engine = warm(mode);
-        let before = engine.ports.store.writes();
+        let before = engine.ports.store.write_count();
         issue_for(&engine, IssueRequest::default(), Some("k")).expect("issues");
-        assert_eq!(engine.ports.store.writes() - before, writes + 1, "{mode:?}");
-        let before = engine.ports.store.writes();
+        assert_eq!(engine.ports.store.write_count() - before, writes + 1, "{mode:?}");
+        let before = engine.ports.store.write_count();
         engine.ports.http.forget();
         issue_for(&engine, IssueRequest::default(), Some("k")).expect("issues again");
-        assert_eq!(engine.ports.store.writes() - before, 2, "{mode:?}");
+        assert_eq!(engine.ports.store.write_count() - before, 2, "{mode:?}");
         assert_eq!(engine.ports.http.rounds(), 1, "{mode:?}");
     }
 }
@@ -61,10 +61,10 @@ fn what_is_not_known_yet_costs_one_read_before_the_first_write() {
     engine.ports.http.put_namespace("web", &serde_json::json!({"team": "a"}), None);
     issue_for(&engine, request(), None).expect("issues");
     assert_eq!(engine.ports.http.rounds(), 3);
-    let before = (engine.ports.store.writes(), made(&engine));
+    let before = (engine.ports.store.write_count(), made(&engine));
     engine.ports.http.put_namespace("web", &serde_json::json!({"team": "b"}), None);
     issue_for(&engine, request(), None).expect_err("another team's");
-    assert_eq!((engine.ports.store.writes(), made(&engine)), before, "nothing was written");
+    assert_eq!((engine.ports.store.write_count(), made(&engine)), before, "nothing was written");
 }
 
 #[test]
@@ -72,10 +72,10 @@ fn the_intent_is_on_record_before_anything_is_made() {
     for mode in BOUND {
         let engine = warm(mode);
         let store = engine.ports.store.clone();
-        let before = store.writes();
+        let before = store.write_count();
         engine.ports.http.on_call(move |_, sent| {
             if sent.method == "POST" && sent.access().is_some() {
-                assert_eq!(store.writes() - before, 2, "{}", sent.line());
+                assert_eq!(store.write_count() - before, 2, "{}", sent.line());
             }
         });
         issue(&engine).expect("issues");
@@ -114,7 +114,7 @@ fn every_object_says_whose_it_is_and_proves_it() {
             for (key, name, want) in [
                 ("labels", "app.kubernetes.io/managed-by", "kubelease"),
                 ("labels", "kubelease.dev/lease", &lease.id.to_string()),
-                ("labels", "kubelease.dev/installation", &engine.keys.installation()),
+                ("labels", "kubelease.dev/installation", &engine.keys.installation_name()),
                 ("labels", "kubelease.dev/target", "prod"),
                 ("labels", "kubelease.dev/dynamic-secret", "ci"),
                 ("labels", "team", "a"),
@@ -129,8 +129,8 @@ fn every_object_says_whose_it_is_and_proves_it() {
             }
             assert_eq!(text("annotations", "kubelease.dev/request").len(), 32, "{mode:?}");
             assert_eq!(metadata["uid"].as_str(), leased.uid.as_deref(), "{mode:?}");
-            let marks: Marks = marks_of(&object);
-            let bearer = |kind| Bearer {
+            let marks: ObjectMarks = marks_of(&object);
+            let bearer = |kind| ObjectRef {
                 kind,
                 namespace: leased.namespace.as_ref(),
                 name: &leased.name,
@@ -146,9 +146,9 @@ fn every_object_says_whose_it_is_and_proves_it() {
     }
 }
 
-fn marks_of(object: &Value) -> Marks {
+fn marks_of(object: &Value) -> ObjectMarks {
     let map = |key: &str| serde_json::from_value(object["metadata"][key].clone()).expect("texts");
-    Marks { labels: map("labels"), annotations: map("annotations") }
+    ObjectMarks { labels: map("labels"), annotations: map("annotations") }
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_short_lease_has_a_token_of_ten_minutes_and_ends_before() {
     assert_eq!(state(&engine, issued.held.lease.id), LeaseState::Revoking);
     sweep(&engine);
     assert_eq!(state(&engine, issued.held.lease.id), LeaseState::Expired);
-    assert!(!engine.ports.http.accepts(issued.token.expose()));
+    assert!(!engine.ports.http.accepts(issued.token.expose_secret()));
     assert_eq!(made(&engine), [""; 0]);
     issue_of(&with_secret(PLAIN, ""), "30s").expect_err("it could not be ended");
 }
@@ -302,7 +302,7 @@ fn no_more_leases_live_than_may_also_at_once() {
     for mode in ALL {
         let engine = with_secret(mode, r#""max_live_leases":3"#);
         let name = name_of("ci");
-        let requests = (0..10).map(|_| engine.issue(&name, IssueRequest::default(), None));
+        let requests = (0..10).map(|_| engine.issue_lease(&name, IssueRequest::default(), None));
         let outcomes = block_on(join_all(requests));
         let (issued, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!(issued.len(), 3, "{mode:?}");

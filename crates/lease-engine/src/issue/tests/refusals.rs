@@ -47,7 +47,7 @@ fn what_rbac_allows_is_not_told_as_a_missing_permission() {
             let error = refused(&engine, resource, message);
             let ClusterError::Denied { by, .. } = &error else { panic!("{row}: {error}") };
             assert_eq!(*by, want, "{row}");
-            let told = format!("{} {}", error.told(), chain(&error));
+            let told = format!("{} {}", error.public_message(), chain(&error));
             assert!(!told.contains("canary"), "{row}: {told}");
             assert!(told.contains("RBAC allows it"), "{row}: {told}");
             assert_eq!(made(&engine), [""; 0], "{row}");
@@ -62,7 +62,7 @@ fn rules_that_kubelease_has_not_itself_are_told_as_that() {
         (RULES, "roles.rbac.authorization.k8s.io"),
         (CLUSTER_RULES, "clusterroles.rbac.authorization.k8s.io"),
     ] {
-        let told = refused(&warm(mode), resource, held).told();
+        let told = refused(&warm(mode), resource, held).public_message();
         assert!(told.contains("must itself have every permission"), "{mode:?}: {told}");
     }
 }
@@ -85,7 +85,11 @@ fn a_missing_permission_stays_one_whatever_the_message_says() {
     let engine = warm(EXISTING);
     engine.ports.http.deny("create", "secrets");
     let error = refused(&engine, "secrets", QUOTA);
-    assert!(error.told().contains("may not `create` `secrets`"), "{}", error.told());
+    assert!(
+        error.public_message().contains("may not `create` `secrets`"),
+        "{}",
+        error.public_message()
+    );
 }
 
 #[test]

@@ -22,22 +22,22 @@ enum Way {
 const WAYS: [Way; 4] = [Way::Identity, Way::Accessor, Way::Bearer, Way::Deletion];
 
 /// An installation with identity `bot`, and a token of it.
-fn with_bot(mode: Mode) -> (Engine<TestPorts>, String) {
+fn with_bot(mode: LeaseKind) -> (Engine<TestPorts>, String) {
     let engine = warm(mode);
     let input = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
         "namespaces": ["*"], "actions": ["issue", "read", "renew"], "of": "all"}]});
     let input = serde_json::from_value(input).expect("a good identity");
     engine.put_identity(name_of("bot"), input).expect("puts");
     let token = engine.make_access_token(&name_of("bot"), None, &Description::default());
-    let token = token.expect("makes").token.reveal().to_owned();
+    let token = token.expect("makes").token.expose_secret().to_owned();
     (engine, token)
 }
 
 /// Lets the bearer of a token in, as another instance.
 fn let_in(engine: &Engine<TestPorts>, token: &str) -> Result<(Engine<TestPorts>, Session), String> {
     let session =
-        engine.authenticate(token, &Origin::default()).map_err(|error| error.to_string())?;
-    Ok((restarted(engine).acting_for(Requester::identity(session.clone())), session))
+        engine.authenticate_token(token, &Origin::default()).map_err(|error| error.to_string())?;
+    Ok((restarted(engine).acting_for(Requester::from_session(session.clone())), session))
 }
 
 /// Has all leases of the bot taken back.
@@ -107,7 +107,7 @@ fn who_is_let_in_no_more_is_given_no_token_of_a_renewal_or_a_retry() {
                     take_back(&other, way, &session);
                 }
             });
-            let outcome = block_on(bot.renew(id, None));
+            let outcome = block_on(bot.renew_lease(id, None));
             if !came.take() {
                 assert!(call > 0, "{mode:?}, {way:?}: nothing was called");
                 break;

@@ -8,7 +8,7 @@ use super::*;
 /// Runs `act` once for each of its calls, with `rival` let in just before that call is done; `look` gets
 /// the call's number. The rival is another instance.
 fn at_every_call(
-    mode: Mode,
+    mode: LeaseKind,
     prepare: impl Fn(&Engine<TestPorts>) -> LeaseId,
     act: impl Fn(&Engine<TestPorts>, LeaseId) -> String,
     rival: impl Fn(&Engine<TestPorts>, LeaseId) + Clone + 'static,
@@ -83,7 +83,7 @@ fn a_sweep_at_any_time_does_no_harm_to_an_issue_in_time() {
                 pass(engine, 600);
                 sweep(engine);
                 sweep(engine);
-                assert!(engine.ports.http.accepts(issued.token.expose()), "{mode:?}");
+                assert!(engine.ports.http.accepts(issued.token.expose_secret()), "{mode:?}");
                 format!("{:?}", state(engine, issued.held.lease.id))
             },
             |other, _| {
@@ -147,7 +147,7 @@ fn a_renewal_and_a_revocation_end_as_a_revocation() {
         at_every_call(
             mode,
             a_lease,
-            |engine, id| told(&block_on(engine.renew(id, None))),
+            |engine, id| told(&block_on(engine.renew_lease(id, None))),
             |other, id| assert!(revoke(other, id)),
             refused_and_gone,
         );
@@ -164,7 +164,7 @@ fn a_renewal_and_the_end_of_its_time_agree() {
                 pass(engine, 3595);
                 id
             },
-            |engine, id| told(&block_on(engine.renew(id, None))),
+            |engine, id| told(&block_on(engine.renew_lease(id, None))),
             |other, _| {
                 pass(other, 6);
                 sweep(other);
@@ -187,7 +187,7 @@ fn two_who_take_a_lease_back_end_it_once() {
         at_every_call(
             mode,
             a_lease,
-            |engine, id| told(&block_on(engine.revoke(id))),
+            |engine, id| told(&block_on(engine.revoke_lease(id))),
             |other, id| assert!(revoke(other, id)),
             |engine, id, row| {
                 assert!(row.ends_with("done"), "{row}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const ROLES: [Mode; 2] = [ROLE, CLUSTER_ROLE];
+const ROLES: [LeaseKind; 2] = [ROLE, CLUSTER_ROLE];
 
 const DANGEROUS: &str = r#"[{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}]"#;
 
@@ -45,7 +45,7 @@ fn a_role_that_is_not_there_is_not_leased() {
 fn a_role_of_a_namespace_is_looked_for_there() {
     let account =
         r#"{"type":"temporary","scope":"namespace","role":{"kind":"Role","name":"view"}}"#;
-    let engine = with_secret(Mode::named("role of a namespace", account), "");
+    let engine = with_secret(LeaseKind::named("role of a namespace", account), "");
     let error = issue(&engine).expect_err("there is a ClusterRole of that name, and no Role");
     assert_eq!(error.to_string(), "on target `prod` there is no Role `view` in namespace `apps`");
     engine.ports.http.put(json!({
@@ -170,7 +170,7 @@ fn whoever_may_not_bind_is_told_that_and_of_which_role() {
         engine.ports.http.deny("bind", role);
         let error = issue(&engine).expect_err("may not bind");
         let IssueError::Cluster(error) = &error else { panic!("{mode:?}: {error}") };
-        let told = error.told();
+        let told = error.public_message();
         assert!(told.contains(&format!("may not `bind` `{role}` of `view`")), "{mode:?}: {told}");
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?}");
         // Nor read it: that it is not there is said by the binding's own refusal.
@@ -181,6 +181,10 @@ fn whoever_may_not_bind_is_told_that_and_of_which_role() {
         engine.ports.http.deny("create", &format!("{bindings}.rbac.authorization.k8s.io"));
         let error = issue(&engine).expect_err("may not create");
         let IssueError::Cluster(error) = &error else { panic!("{mode:?}: {error}") };
-        assert!(error.told().contains("may not `create`"), "{mode:?}: {}", error.told());
+        assert!(
+            error.public_message().contains("may not `create`"),
+            "{mode:?}: {}",
+            error.public_message()
+        );
     }
 }

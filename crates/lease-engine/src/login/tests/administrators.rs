@@ -21,11 +21,11 @@ fn log_in(engine: &Engine<TestPorts>) -> Result<NewAccessToken, LoginError> {
 /// Has a record of an earlier version, which let such an identity log in by `kubernetes`.
 fn raise_unchecked(engine: &Engine<TestPorts>) {
     let (_, identity) =
-        engine.identities().entry(&name_of("ci")).expect("reads").expect("is there");
+        engine.identities().get_entry(&name_of("ci")).expect("reads").expect("is there");
     let mut record = serde_json::to_value(identity).expect("serialises");
     record["spec"]["manage_administrators"] = json!(true);
     let identity: Identity = serde_json::from_value(record).expect("a record");
-    engine.identities().put(&identity).expect("puts");
+    engine.identities().put_definition(&identity).expect("puts");
 }
 
 #[test]
@@ -33,8 +33,9 @@ fn who_manages_administrators_is_let_in_by_no_cluster() {
     let engine = with_identity(json!({"auth": auth(), "admin": true}));
     let made = log_in(&engine).expect("lets an administrator in");
     let authenticate = || {
-        let session = engine.authenticate(made.token.reveal(), &engine.requester.origin);
-        session.map(Requester::identity).map_err(|error| error.to_string())
+        let session =
+            engine.authenticate_token(made.token.expose_secret(), &engine.requester.origin);
+        session.map(Requester::from_session).map_err(|error| error.to_string())
     };
     let requester = authenticate().expect("lets in");
     assert!(requester.is_administrator() && !requester.manages_administrators());

@@ -1,6 +1,6 @@
 //! The clusters that tokens are shown to.
 
-use lease_core::NewAuth;
+use lease_core::AuthDefinition;
 
 use super::kubernetes::is_review;
 use super::*;
@@ -32,7 +32,8 @@ fn two_clusters(tells: [bool; 2]) -> Engine<TestPorts> {
 }
 
 fn put_target(engine: &Engine<TestPorts>, name: &str, url: &str) {
-    let definition = target(name, url, NewAuth::Token(Some(crate::fixtures::token("t0ken"))));
+    let definition =
+        target(name, url, AuthDefinition::Token(Some(crate::fixtures::token("t0ken"))));
     let administrator = restarted(engine).acting_for(Requester::first_administrator());
     administrator.put_target(definition).expect("puts");
 }
@@ -127,7 +128,7 @@ fn a_token_of_our_own_says_who_issues_those_of_a_cluster_that_does_not_tell() {
     let definition = target(
         "prod",
         "https://a.example",
-        NewAuth::Token(Some(crate::fixtures::token(&TestKey::P256.issue("k", &own)))),
+        AuthDefinition::Token(Some(crate::fixtures::token(&TestKey::P256.issue("k", &own)))),
     );
     let administrator = restarted(&engine).acting_for(Requester::first_administrator());
     administrator.put_target(definition).expect("puts");
@@ -203,7 +204,8 @@ fn a_target_whose_cluster_has_changed_decides_no_login() {
     let engine = two_clusters([true, true]);
     log_in(&engine, Some("ci"), A).0.expect("lets in");
     let uid = |engine: &Engine<TestPorts>| {
-        let known = engine.clusters().get(&name_of("prod")).expect("reads").expect("is known");
+        let known =
+            engine.known_clusters().get(&name_of("prod")).expect("reads").expect("is known");
         known.changed.map(|changed| changed.found.uid)
     };
     let is_changed = |outcome| {
@@ -248,7 +250,7 @@ fn a_cluster_that_does_not_say_which_it_is_decides_until_it_is_known() {
     let engine = two_clusters([true, true]);
     engine.ports.http.deny("get", "namespaces");
     log_in(&engine, Some("ci"), A).0.expect("nothing was ever known of it");
-    let kept = engine.clusters().get(&name_of("prod")).expect("reads");
+    let kept = engine.known_clusters().get(&name_of("prod")).expect("reads");
     assert_eq!(kept, None, "no namespace that a token names stands for the cluster");
     engine.ports.http.heal();
     log_in(&engine, Some("ci"), A).0.expect("lets in");

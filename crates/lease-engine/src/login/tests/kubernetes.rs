@@ -31,15 +31,15 @@ fn a_reviewed_account_gets_an_access_token() {
     log_in(&engine, &jwt).expect("meets the cluster");
     pass(&engine, 60);
     engine.ports.http.forget();
-    let reads = engine.ports.store.reads();
-    let writes = engine.ports.store.writes();
+    let reads = engine.ports.store.read_count();
+    let writes = engine.ports.store.write_count();
     let made = log_in(&engine, &jwt).expect("lets in");
-    let written = engine.ports.store.writes() - writes;
+    let written = engine.ports.store.write_count() - writes;
     assert_eq!(written, 2 + 2 + 2, "a slot, the first of its minute, and its event");
     let slot = 2;
     let definitions = ["its identity", "its target"].len();
     let clusters = ["which it is", "who issues its tokens", "if it takes `Expect`"].len();
-    assert_eq!(engine.ports.store.reads() - reads, slot + definitions + clusters);
+    assert_eq!(engine.ports.store.read_count() - reads, slot + definitions + clusters);
     assert_eq!(made.claims.auth_method, "kubernetes");
     assert_eq!(made.claims.login_claims["namespace"], "apps");
     assert_eq!(made.claims.login_claims["service_account_uid"], "u1");
@@ -49,7 +49,7 @@ fn a_reviewed_account_gets_an_access_token() {
     assert_eq!(lines, [review, "GET /api/v1/namespaces/kube-system"]);
     assert_eq!(engine.ports.http.rounds(), 1, "the cluster is confirmed at no cost in time");
     assert_eq!(sent[0].body["spec"], json!({"token": jwt, "audiences": ["kubelease"]}));
-    let session = engine.authenticate(made.token.reveal(), &engine.requester.origin);
+    let session = engine.authenticate_token(made.token.expose_secret(), &engine.requester.origin);
     assert_eq!(session.expect("lets in").identity.name, name_of("ci"));
 }
 

@@ -36,9 +36,9 @@ fn who_fails_too_often_waits_and_keeps_nobody_else_out() {
     for _ in 0..FAILED {
         assert!(matches!(fail(&engine), LoginError::Refused(_)));
     }
-    let writes = engine.ports.store.writes();
+    let writes = engine.ports.store.write_count();
     assert!(matches!(fail(&engine), LoginError::TooManyFailures { retry_after: 60 }));
-    assert_eq!(engine.ports.store.writes(), writes);
+    assert_eq!(engine.ports.store.write_count(), writes);
     assert!(matches!(fail(&from(&engine, "192.0.2.2")), LoginError::Refused(_)));
     pass(&engine, 60);
     assert!(matches!(fail(&engine), LoginError::Refused(_)));
@@ -104,24 +104,24 @@ fn an_issuer_that_is_away_shuts_nobody_out() {
 #[test]
 fn no_number_of_addresses_makes_the_store_grow_without_end() {
     let engine = with_keys();
-    let before: Vec<_> = engine.ports.store.keys();
+    let before: Vec<_> = engine.ports.store.list_keys();
     let is_of_logins = |key: &&String| {
         ["count.logins-", "expiring.minutes"].iter().any(|prefix| key.starts_with(prefix))
     };
     let events = |engine: &Engine<TestPorts>| {
-        engine.ports.store.keys().iter().filter(|key| key.starts_with("event.audit.")).count()
+        engine.ports.store.list_keys().iter().filter(|key| key.starts_with("event.audit.")).count()
     };
     for n in 0..20_000_u32 {
         let address = format!("2001:db8:{:x}:{:x}::1", n >> 16, n & 0xffff);
         fail(&from(&engine, &address));
     }
-    let kept = engine.ports.store.keys().iter().filter(is_of_logins).count();
+    let kept = engine.ports.store.list_keys().iter().filter(is_of_logins).count();
     let groups = usize::from(lease_core::ClientGroup::COUNT);
     assert!(kept > groups && kept <= 3 * groups, "{kept}: two counts and an entry of each group");
     assert!(events(&engine) <= 110, "{}", events(&engine));
     pass(&engine, 601);
     sweep_with(&engine, SweepOptions::default());
-    let left: Vec<_> = engine.ports.store.keys();
+    let left: Vec<_> = engine.ports.store.list_keys();
     let left: Vec<_> =
         left.iter().filter(|key| !before.contains(key)).filter(is_of_logins).collect();
     assert_eq!(left, Vec::<&String>::new(), "one sweep forgets them all");

@@ -38,18 +38,18 @@ fn keys_are_discovered_once_and_kept() {
     let engine = with_auth(auth(json!({})));
     let jwt = token(&engine, TestKey::P256, "k1");
     engine.ports.http.script([document(), keys(&[(TestKey::P256, "k1")])]);
-    let writes = engine.ports.store.writes();
+    let writes = engine.ports.store.write_count();
     let made = log_in(&engine, &jwt).expect("lets in");
     let (event, slot) = (2, 2);
     let first_slot = slot + 2;
-    let written = engine.ports.store.writes() - writes - event - first_slot;
+    let written = engine.ports.store.write_count() - writes - event - first_slot;
     assert_eq!(written, 5, "who asks, that it does, and they");
     assert_eq!(made.claims.login_claims["repository_id"], "123");
     let lines: Vec<_> = engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
     assert_eq!(lines, ["GET /.well-known/openid-configuration", "GET /keys"]);
-    let writes = engine.ports.store.writes();
+    let writes = engine.ports.store.write_count();
     log_in(&engine, &jwt).expect("lets in");
-    let written = engine.ports.store.writes() - writes;
+    let written = engine.ports.store.write_count() - writes;
     assert_eq!((engine.ports.http.calls(), written), (2, event + slot));
 }
 
@@ -220,7 +220,7 @@ fn a_token_that_is_good_once_is_used_up_by_a_login_and_not_by_a_refusal() {
     let outcome = block_on(engine.log_in_by_oidc(None, &jwt));
     assert!(matches!(outcome, Err(LoginError::Ambiguous)), "{outcome:?}");
     let is_kept = |key: &String| key.contains("id-token-uses");
-    assert!(!engine.ports.store.keys().iter().any(is_kept), "nothing is used up");
+    assert!(!engine.ports.store.list_keys().iter().any(is_kept), "nothing is used up");
     log_in(&engine, &jwt).expect("as the one that is named");
     let made = block_on(engine.log_in_by_oidc(None, &jwt)).expect("as the one that is left");
     assert_eq!(made.claims.identity, "twin");
@@ -250,6 +250,6 @@ fn a_token_that_is_good_once_is_good_once() {
     let refused = reason(log_in(&engine, &jwt));
     assert!(refused.contains("used before"), "{refused}");
     pass(&engine, 3700);
-    engine.expiring().forget(engine.now()).expect("forgets");
-    assert!(engine.ports.store.keys().iter().all(|key| !key.contains("id-token-uses")));
+    engine.expiring_keys().delete_expired(engine.now()).expect("forgets");
+    assert!(engine.ports.store.list_keys().iter().all(|key| !key.contains("id-token-uses")));
 }

@@ -2,38 +2,43 @@
 
 use lease_core::EndReason;
 
-use super::Batch;
-use crate::{Claim, Held, KeyValue, StoreError, Which, counter, keys, record};
+use super::SweepBatch;
+use crate::{
+    IdempotencyReservation, KeyValue, LedgerId, StoreError, StoredLease, counter, keys, record,
+};
 
-impl<K: KeyValue> Batch<'_, K> {
+impl<K: KeyValue> SweepBatch<'_, K> {
     /// Notes every key of an ended lease to be deleted.
-    pub(super) fn forget(
+    pub(super) fn forget_lease(
         &mut self,
         number: u64,
-        held: &Held,
-        claim: Option<&Claim>,
+        held: &StoredLease,
+        claim: Option<&IdempotencyReservation>,
     ) -> Result<(), StoreError> {
         let id = held.lease.id;
-        let renewals = counter::read(self.leases.store, &keys::renewals(id))?;
-        self.forgotten.extend((1..=renewals).map(|renewal| keys::renewal(id, renewal)));
+        let renewals = counter::read_counter(self.leases.store, &keys::renewal_counter_key(id))?;
+        self.forgotten.extend((1..=renewals).map(|renewal| keys::renewal_key(id, renewal)));
         if renewals > 0 {
-            self.forgotten.push(keys::renewals(id));
+            self.forgotten.push(keys::renewal_counter_key(id));
         }
         self.forgotten.extend([
-            keys::record(self.which, number),
-            keys::void(self.which, number),
-            keys::place(id),
-            keys::closing(id),
-            keys::ended(id),
-            keys::issue_fence(id),
-            keys::end_fence(id),
+            keys::record_key(self.which, number),
+            keys::void_key(self.which, number),
+            keys::location_key(id),
+            keys::closing_key(id),
+            keys::ended_key(id),
+            keys::issue_fence_key(id),
+            keys::end_fence_key(id),
         ]);
         if let Some(claim) = claim {
-            self.forget_claim(claim, held)?;
+            self.forget_reservation(claim, held)?;
         }
-        self.tree.forget(number);
+        self.tree.forget_number(number);
         self.summary.forgotten += 1;
-        debug_assert!(matches!(self.which, Which::Secret(_)), "only leases are forgotten so");
+        debug_assert!(
+            matches!(self.which, LedgerId::DynamicSecret(_)),
+            "only leases are forgotten so"
+        );
         Ok(())
     }
 
@@ -41,13 +46,17 @@ impl<K: KeyValue> Batch<'_, K> {
     ///
     /// A generation that was passed over, since its lease had failed, must stay passed over: the one that
     /// counts comes after it. Its fence is written before the claim goes, and stays.
-    fn forget_claim(&mut self, claim: &Claim, held: &Held) -> Result<(), StoreError> {
+    fn forget_reservation(
+        &mut self,
+        claim: &IdempotencyReservation,
+        held: &StoredLease,
+    ) -> Result<(), StoreError> {
         let failed = held.ending.as_ref().is_some_and(|ending| ending.why == EndReason::Failed);
-        let fence = keys::claim_fence(&claim.key, claim.generation);
-        let mut gone = claim.keys();
+        let fence = keys::reservation_fence_key(&claim.key, claim.generation);
+        let mut gone = claim.stored_keys();
         if failed {
             gone.retain(|key| *key != fence);
-            let value = record::write(&fence, &true)?;
+            let value = record::encode_record(&fence, &true)?;
             self.lasting.push((fence, value));
         }
         self.forgotten.extend(gone);

@@ -3,56 +3,61 @@
 use chrono::{DateTime, Utc};
 use lease_core::{EndReason, Lease, LeaseId, Phase};
 
-use super::Batch;
-use crate::summary::Entry;
-use crate::{Held, KeyValue, Place, StoreError, Times, Which, keys};
+use super::SweepBatch;
+use crate::index::IndexEntry;
+use crate::{KeyValue, LeaseKey, LedgerId, StoreError, StoredLease, SweepTimes, keys};
 
 /// The finding under a number.
-pub(super) enum Found {
+pub(super) enum NumberFinding {
     /// The entry was written to the tree; nothing else is to be done.
     Noted,
     /// Nothing, for so long that whoever took it must have stopped.
     Void,
     /// A lease whose time is over, for the reason it would end for.
-    Over(Box<Held>, EndReason),
+    Over(Box<StoredLease>, EndReason),
     /// A lease whose end is decided.
-    Closing(Box<Held>, EndReason),
+    Closing(Box<StoredLease>, EndReason),
 }
 
-impl<K: KeyValue> Batch<'_, K> {
+impl<K: KeyValue> SweepBatch<'_, K> {
     /// Looks at a number.
-    pub(super) fn look(&mut self, number: u64, known: Option<Entry>) -> Result<Found, StoreError> {
+    pub(super) fn examine_number(
+        &mut self,
+        number: u64,
+        known: Option<IndexEntry>,
+    ) -> Result<NumberFinding, StoreError> {
         // The void first: a record that comes after it does not count.
-        let void: Option<DateTime<Utc>> = self.leases.read(&keys::void(self.which, number))?;
+        let void: Option<DateTime<Utc>> =
+            self.leases.read_value(&keys::void_key(self.which, number))?;
         if let Some(found) = self.look_at_record(number, known)? {
             return Ok(found);
         }
-        let now = self.clocks.log().timestamp();
+        let now = self.clocks.ledger_time().timestamp();
         let noticed = known.and_then(|entry| entry.noticed);
         match (void, noticed) {
             (Some(at), _) => {
                 self.account_for(number)?;
-                let look = self.clocks.ordered(at + self.times.retention).timestamp();
+                let look = self.clocks.to_ledger_time(at + self.times.retention).timestamp();
                 if look <= now {
-                    self.forgotten.push(keys::void(self.which, number));
-                    self.tree.forget(number);
+                    self.forgotten.push(keys::void_key(self.which, number));
+                    self.tree.forget_number(number);
                 } else {
-                    self.tree.put(number, Entry { look, live: false, noticed: None });
+                    self.tree.note_entry(number, IndexEntry { look, live: false, noticed: None });
                 }
-                Ok(Found::Noted)
+                Ok(NumberFinding::Noted)
             }
             // It was void or had ended, and its keys went before that was noted.
             (None, _) if known.is_some_and(|known| !known.live) => {
-                self.tree.forget(number);
-                Ok(Found::Noted)
+                self.tree.forget_number(number);
+                Ok(NumberFinding::Noted)
             }
             (None, Some(noticed)) if noticed + self.times.landing.num_seconds() <= now => {
-                Ok(Found::Void)
+                Ok(NumberFinding::Void)
             }
             (None, noticed) => {
                 // What comes there may be due before long.
                 self.look_soon(number, Some(noticed.unwrap_or(now)));
-                Ok(Found::Noted)
+                Ok(NumberFinding::Noted)
             }
         }
     }
@@ -61,56 +66,68 @@ impl<K: KeyValue> Batch<'_, K> {
     pub(super) fn look_at_record(
         &mut self,
         number: u64,
-        known: Option<Entry>,
-    ) -> Result<Option<Found>, StoreError> {
+        known: Option<IndexEntry>,
+    ) -> Result<Option<NumberFinding>, StoreError> {
         match self.which {
-            Which::Secret(log) => match self.leases.record(Place { log, number })? {
-                Some(record) => {
-                    let place = Place { log, number };
-                    let held = self.leases.with_decisions(place, record.lease.clone())?;
-                    if held.ending.is_some() {
-                        self.look_at_ended(number, &held, record.claim.as_ref())?;
-                        return Ok(Some(Found::Noted));
+            LedgerId::DynamicSecret(ledger) => {
+                match self.leases.read_record(LeaseKey { ledger, number })? {
+                    Some(record) => {
+                        let place = LeaseKey { ledger, number };
+                        let held = self.leases.with_decisions(place, record.lease.clone())?;
+                        if held.ending.is_some() {
+                            self.look_at_ended(number, &held, record.claim.as_ref())?;
+                            return Ok(Some(NumberFinding::Noted));
+                        }
+                        Ok(Some(self.look_at_open(number, held, known)))
                     }
-                    Ok(Some(self.look_at_open(number, held, known)))
+                    None => Ok(None),
                 }
-                None => Ok(None),
-            },
-            Which::Work => match self.leases.read(&keys::record(Which::Work, number))? {
+            }
+            LedgerId::PendingRevocations => match self
+                .leases
+                .read_value(&keys::record_key(LedgerId::PendingRevocations, number))?
+            {
                 Some(id) => Ok(Some(self.look_at_work(number, id, known)?)),
                 None => Ok(None),
             },
-            Which::Identity(_) => match self.leases.read(&keys::record(self.which, number))? {
-                Some(id) => {
-                    self.look_at_share(number, id)?;
-                    Ok(Some(Found::Noted))
+            LedgerId::Identity(_) => {
+                match self.leases.read_value(&keys::record_key(self.which, number))? {
+                    Some(id) => {
+                        self.look_at_share(number, id)?;
+                        Ok(Some(NumberFinding::Noted))
+                    }
+                    None => Ok(None),
                 }
-                None => Ok(None),
-            },
+            }
         }
     }
 
-    fn look_at_open(&mut self, number: u64, held: Held, known: Option<Entry>) -> Found {
+    fn look_at_open(
+        &mut self,
+        number: u64,
+        held: StoredLease,
+        known: Option<IndexEntry>,
+    ) -> NumberFinding {
         let noticed = known.and_then(|entry| entry.noticed);
         if !self.is_settled(&held.lease, noticed) {
             // Its issuer may be at work, and its requests may still land.
-            let noticed = noticed.unwrap_or(self.clocks.log().timestamp());
+            let noticed = noticed.unwrap_or(self.clocks.ledger_time().timestamp());
             self.look_soon(number, Some(noticed));
-            return Found::Noted;
+            return NumberFinding::Noted;
         }
         if let Some(closing) = &held.closing {
             let why = closing.why;
-            return Found::Closing(Box::new(held), why);
+            return NumberFinding::Closing(Box::new(held), why);
         }
         if held.lease.phase == Phase::Pending {
-            return Found::Over(Box::new(held), EndReason::Failed);
+            return NumberFinding::Over(Box::new(held), EndReason::Failed);
         }
         match self.expires_in_future(&held) {
             Some(look) => {
                 self.look_again(number, look);
-                Found::Noted
+                NumberFinding::Noted
             }
-            None => Found::Over(Box::new(held), EndReason::Expired),
+            None => NumberFinding::Over(Box::new(held), EndReason::Expired),
         }
     }
 
@@ -120,17 +137,17 @@ impl<K: KeyValue> Batch<'_, K> {
     /// The clock of the issuer decides, or the time for which a sweep has seen the issue under way:
     /// the host's clock may have been put back since.
     fn is_settled(&self, lease: &Lease, noticed: Option<i64>) -> bool {
-        let Times { issue, landing, .. } = self.times;
+        let SweepTimes { issue, landing, .. } = self.times;
         let seen = noticed.map(|noticed| noticed + (issue + landing).num_seconds());
         lease.phase == Phase::Active
-            || self.clocks.host() >= lease.issue_deadline + landing
-            || seen.is_some_and(|over| over <= self.clocks.log().timestamp())
+            || self.clocks.host_time() >= lease.issue_deadline + landing
+            || seen.is_some_and(|over| over <= self.clocks.ledger_time().timestamp())
     }
 
     /// When a lease is to be looked at that has not expired by its target's clock.
-    fn expires_in_future(&self, held: &Held) -> Option<i64> {
+    fn expires_in_future(&self, held: &StoredLease) -> Option<i64> {
         let target = &held.lease.target;
-        let future = self.clocks.of(target) < held.expires_at;
+        let future = self.clocks.target_time(target) < held.expires_at;
         future.then(|| self.clocks.ordered_of(target, held.expires_at).timestamp())
     }
 
@@ -138,40 +155,40 @@ impl<K: KeyValue> Batch<'_, K> {
         &mut self,
         number: u64,
         id: LeaseId,
-        known: Option<Entry>,
-    ) -> Result<Found, StoreError> {
+        known: Option<IndexEntry>,
+    ) -> Result<NumberFinding, StoreError> {
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
         let Some(held) = held else {
             self.drop_entry(number);
-            return Ok(Found::Noted);
+            return Ok(NumberFinding::Noted);
         };
         let noticed = known.and_then(|entry| entry.noticed);
         if !self.is_settled(&held.lease, noticed) {
-            self.look_soon(number, Some(noticed.unwrap_or(self.clocks.log().timestamp())));
-            return Ok(Found::Noted);
+            self.look_soon(number, Some(noticed.unwrap_or(self.clocks.ledger_time().timestamp())));
+            return Ok(NumberFinding::Noted);
         }
         let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
-        Ok(Found::Closing(Box::new(held), why))
+        Ok(NumberFinding::Closing(Box::new(held), why))
     }
 
     /// Reads an expired lease again, behind the fence. Returns `Ok` if it is still over, or else
     /// the time (Unix seconds) at which to look again.
-    pub(super) fn is_still_over(&self, held: &Held, why: EndReason) -> Result<(), i64> {
+    pub(super) fn is_still_over(&self, held: &StoredLease, why: EndReason) -> Result<(), i64> {
         match why {
             EndReason::Failed if held.lease.phase == Phase::Pending => Ok(()),
-            EndReason::Failed => Err(self.clocks.log().timestamp()),
+            EndReason::Failed => Err(self.clocks.ledger_time().timestamp()),
             _ => self.expires_in_future(held).map_or(Ok(()), Err),
         }
     }
 
     /// Drops a number that stands for a lease which is kept elsewhere.
     pub(super) fn drop_entry(&mut self, number: u64) {
-        self.forgotten.push(keys::record(self.which, number));
-        self.forgotten.push(keys::void(self.which, number));
-        self.tree.forget(number);
+        self.forgotten.push(keys::record_key(self.which, number));
+        self.forgotten.push(keys::void_key(self.which, number));
+        self.tree.forget_number(number);
     }
 
-    /// Notes of a lease of an identity when it is to be looked at again. Its end is carried out by its own log.
+    /// Notes of a lease of an identity when it is to be looked at again. Its end is carried out by its own ledger.
     fn look_at_share(&mut self, number: u64, id: LeaseId) -> Result<(), StoreError> {
         // One that is forgotten has ended long ago: it was recorded together with what names it here.
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
@@ -189,15 +206,15 @@ impl<K: KeyValue> Batch<'_, K> {
     fn look_at_ended(
         &mut self,
         number: u64,
-        held: &Held,
-        claim: Option<&crate::Claim>,
+        held: &StoredLease,
+        claim: Option<&crate::IdempotencyReservation>,
     ) -> Result<(), StoreError> {
         let Some(ending) = &held.ending else { return Ok(()) };
         let entry = self.ended_in(&held.lease, ending);
-        if entry.look > self.clocks.log().timestamp() {
-            self.tree.put(number, entry);
+        if entry.look > self.clocks.ledger_time().timestamp() {
+            self.tree.note_entry(number, entry);
             return Ok(());
         }
-        self.forget(number, held, claim)
+        self.forget_lease(number, held, claim)
     }
 }

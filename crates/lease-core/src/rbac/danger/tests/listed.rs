@@ -1,6 +1,6 @@
 //! Each row of the catalogue, and what must be on it.
 
-use super::super::super::catalogue::{Condition, Row, Verbs, rows};
+use super::super::super::catalogue::{CatalogueRow, Condition, Verbs, all_rows};
 use super::*;
 
 const READ: &[&str] = &["get", "list", "watch"];
@@ -8,12 +8,12 @@ const WRITE: &[&str] = &["create", "update", "patch"];
 const DELETE: &[&str] = &["delete", "deletecollection"];
 
 /// Resources that a row names; for a whole group, one that it may have.
-fn resources(row: &Row) -> Vec<&'static str> {
+fn resources(row: &CatalogueRow) -> Vec<&'static str> {
     if row.resources.is_empty() { vec!["widgets", "widgets/scale"] } else { row.resources.to_vec() }
 }
 
 /// The verbs that a row means, of those that are asked here.
-fn verbs(row: &Row) -> Vec<&'static str> {
+fn verbs(row: &CatalogueRow) -> Vec<&'static str> {
     match row.verbs {
         Verbs::Any => [READ, WRITE, DELETE].concat(),
         Verbs::Write => WRITE.to_vec(),
@@ -23,7 +23,7 @@ fn verbs(row: &Row) -> Vec<&'static str> {
 }
 
 /// Returns a reach in which a row is refused.
-fn reach(row: &Row) -> Reach {
+fn reach(row: &CatalogueRow) -> Reach {
     match row.condition {
         Condition::Anywhere => apps(),
         Condition::KubeSystem | Condition::ControlPlane | Condition::Elections => kube_system(),
@@ -39,26 +39,26 @@ fn found(group: &str, resource: &str, verb: &str, reach: Reach) -> Vec<Danger> {
     };
     // What is no rule of Kubernetes could not be granted, and so the row would be of no use.
     Rules::new(vec![rule.clone()]).unwrap_or_else(|e| panic!("{group}/{resource}:{verb}: {e}"));
-    dangers(&[rule], reach)
+    find_dangers(&[rule], reach)
 }
 
 #[test]
 fn each_row_is_found_by_its_verbs_and_told_by_its_harm() {
-    for row in rows() {
+    for row in all_rows() {
         for (resource, verb) in
             resources(row).iter().flat_map(|r| verbs(row).into_iter().map(move |v| (*r, v)))
         {
             let found = found(row.group, resource, verb, reach(row));
             let [danger] = found.as_slice() else { panic!("{row:?} {resource} {verb}: {found:?}") };
             // Another row before this one would hide it.
-            assert_eq!((danger.harm(), danger.because()), (row.harm, row.because), "{row:?}");
+            assert_eq!((danger.harm(), danger.harm_clause()), (row.harm, row.because), "{row:?}");
         }
     }
 }
 
 #[test]
 fn no_row_is_found_by_reading_unless_reading_is_the_harm() {
-    for row in rows().filter(|row| row.verbs != Verbs::Any) {
+    for row in all_rows().filter(|row| row.verbs != Verbs::Any) {
         for (resource, verb) in
             resources(row).iter().flat_map(|r| READ.iter().map(move |v| (*r, *v)))
         {
@@ -70,13 +70,13 @@ fn no_row_is_found_by_reading_unless_reading_is_the_harm() {
 
 #[test]
 fn no_row_is_found_in_another_group() {
-    for row in rows() {
+    for row in all_rows() {
         let others = ["example.com".to_owned(), format!("{}.example.com", row.group)];
         for group in others.iter().map(|group| group.trim_start_matches('.')) {
             for (resource, verb) in
                 resources(row).iter().flat_map(|r| verbs(row).into_iter().map(move |v| (*r, v)))
             {
-                let found = found(group, resource, verb, Reach::cluster());
+                let found = found(group, resource, verb, Reach::in_cluster());
                 assert!(found.is_empty(), "{group} for {row:?}: {found:?}");
             }
         }
@@ -85,10 +85,10 @@ fn no_row_is_found_in_another_group() {
 
 #[test]
 fn how_the_objects_of_a_whole_group_do_is_not_dangerous() {
-    for row in rows().filter(|row| row.resources.is_empty()) {
+    for row in all_rows().filter(|row| row.resources.is_empty()) {
         for resource in ["widgets/status", "widgets/finalizers"] {
             for verb in [WRITE, DELETE].concat() {
-                let found = found(row.group, resource, verb, Reach::cluster());
+                let found = found(row.group, resource, verb, Reach::in_cluster());
                 assert!(found.is_empty(), "{row:?}: {found:?}");
             }
         }
@@ -97,7 +97,7 @@ fn how_the_objects_of_a_whole_group_do_is_not_dangerous() {
 
 #[test]
 fn each_row_says_its_harm_in_one_sentence_and_where_it_is_documented() {
-    for row in rows() {
+    for row in all_rows() {
         let first = row.because.chars().next();
         assert!(first.is_some_and(|c| c.is_ascii_lowercase()), "{row:?}");
         let one = !row.because.ends_with('.') && !row.because.contains(". ");
@@ -200,7 +200,7 @@ fn what_could_take_over_is_refused() {
     for text in TAKE_OVER {
         let (group, resource) = text.split_once('/').expect("a group and a resource");
         let found = found(group, resource, "create", apps());
-        let told: Vec<String> = found.iter().map(Danger::waiver).collect();
+        let told: Vec<String> = found.iter().map(Danger::waiver_text).collect();
         assert_eq!(told, [format!("{text}:create")]);
     }
     let found = found("cert-manager.io", "signers", "approve", apps());

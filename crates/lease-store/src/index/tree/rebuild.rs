@@ -1,17 +1,19 @@
 //! A repair of summaries that were lost, or put back from an older copy.
 
-use super::super::node::{Branch, Entry, Leaf, branch_of, end_of_branch, end_of_leaf, leaf_of};
-use super::{Tree, Written};
+use super::super::node::{
+    Branch, IndexEntry, Leaf, branch_of, end_of_branch, end_of_leaf, leaf_of,
+};
+use super::{LedgerIndex, Written};
 use crate::{KeyValue, StoreError};
 
-impl<K: KeyValue> Tree<'_, K> {
+impl<K: KeyValue> LedgerIndex<'_, K> {
     /// Lists live numbers again that the summaries take for finished, as `lives` says: `limit` numbers
     /// are looked at, beginning with `from`. Returns the nodes to write, and the number at which the
     /// next call goes on.
     ///
     /// There are such numbers only after a summary was lost, or an older copy of the store put back. Their
     /// leases would be found by no sweep.
-    pub(crate) fn rebuild(
+    pub(crate) fn rebuild_nodes(
         &mut self,
         from: u64,
         limit: u64,
@@ -22,37 +24,37 @@ impl<K: KeyValue> Tree<'_, K> {
         let last = known.min(from + limit - 1);
         for number in from..=last {
             if self.next(number)? != Some(number) && lives(number)? {
-                self.relist(number)?;
+                self.relist_number(number)?;
             }
         }
-        Ok((self.written()?, (last < known).then_some(last + 1)))
+        Ok((self.changed_entries()?, (last < known).then_some(last + 1)))
     }
 
     /// Lists a number again, in every node above it, as due at once.
     ///
     /// A missing node is made with the `up_to` of the node above: it covers the same numbers as before,
     /// all of them finished but for those that are listed again.
-    fn relist(&mut self, number: u64) -> Result<(), StoreError> {
+    fn relist_number(&mut self, number: u64) -> Result<(), StoreError> {
         let leaf = leaf_of(number);
         let branch = branch_of(leaf);
         if self.root.entries.contains_key(&branch) {
-            self.branch(branch)?;
+            self.read_branch(branch)?;
         } else {
             let up_to = end_of_branch(branch).min(self.root.up_to);
-            self.branches.insert(branch, Branch::empty(up_to));
+            self.branches.insert(branch, Branch::empty_from(up_to));
         }
         let above = &self.branches[&branch];
         if above.entries.contains_key(&leaf) {
-            self.leaf(leaf)?;
+            self.read_leaf(leaf)?;
         } else {
             let up_to = end_of_leaf(leaf).min(above.up_to);
-            self.leaves.insert(leaf, Leaf::empty(up_to));
+            self.leaves.insert(leaf, Leaf::empty_from(up_to));
         }
-        self.put(number, Entry { look: 0, live: true, noticed: None });
-        let fact = self.leaves[&leaf].fact();
+        self.note_entry(number, IndexEntry { look: 0, live: true, noticed: None });
+        let fact = self.leaves[&leaf].summarize();
         if let Some(above) = self.branches.get_mut(&branch) {
             above.entries.insert(leaf, fact);
-            self.root.entries.insert(branch, above.fact(end_of_leaf));
+            self.root.entries.insert(branch, above.summarize(end_of_leaf));
         }
         Ok(())
     }

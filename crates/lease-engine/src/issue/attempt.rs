@@ -2,32 +2,32 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
-use kube_rest::{Object, TokenClaims};
+use kube_rest::{NewObject, TokenClaims};
 use lease_core::{
-    DynamicSecret, Granted, KnownCluster, Lease, LeaseId, LeasedObject, Mode, Naming, ObjectKind,
-    Phase, Plan, PlannedObject, Stamp,
+    DynamicSecret, GrantedTerms, IssuePlan, KnownCluster, Lease, LeaseId, LeaseMode, LeasedObject,
+    Naming, ObjectKind, OwnershipStamp, Phase, PlannedObject,
 };
-use lease_store::{Claim, Place};
+use lease_store::{IdempotencyReservation, LeaseKey};
 
-use super::failure::Failure;
-use super::warnings::warnings;
+use super::failure::IssueFailure;
+use super::warnings::ttl_warnings;
 use crate::connection::Connection;
-use crate::create::{Made, Proof};
-use crate::end::{Ending, Obstacle};
-use crate::objects::Dress;
-use crate::token::Minted;
+use crate::create::{CreateOutcome, OwnershipProof};
+use crate::objects::ObjectBuilder;
+use crate::teardown::{RevocationBlocker, Teardown};
+use crate::token::MintedToken;
 use crate::{ClusterError, Engine, IssueError, Ports, Requester};
 
 /// A lease in the making.
-pub(crate) struct Making<'s> {
+pub(crate) struct IssueAttempt<'s> {
     pub(super) lease: Lease,
-    plan: Plan,
+    plan: IssuePlan,
     secret: &'s DynamicSecret,
-    granted: &'s Granted,
+    granted: &'s GrantedTerms,
     requester: &'s Requester,
-    claim: Option<&'s Claim>,
+    claim: Option<&'s IdempotencyReservation>,
     attempt: u8,
-    log: u64,
+    ledger: u64,
     /// What may be there, though nobody can say yet.
     in_doubt: Vec<ObjectKind>,
     /// A word on the role that is bound, if it could not be looked through.
@@ -36,24 +36,24 @@ pub(crate) struct Making<'s> {
     settles_at: DateTime<Utc>,
 }
 
-impl<'s> Making<'s> {
+impl<'s> IssueAttempt<'s> {
     /// A lease that is granted, before anything is made for it.
-    pub(crate) fn plan<P: Ports>(
+    pub(crate) fn plan_attempt<P: Ports>(
         engine: &Engine<P>,
         requester: &'s Requester,
-        (log, secret): (u64, &'s DynamicSecret),
-        granted: &'s Granted,
+        (ledger, secret): (u64, &'s DynamicSecret),
+        granted: &'s GrantedTerms,
         (known, cluster_now): (KnownCluster, DateTime<Utc>),
-        claim: Option<&'s Claim>,
+        claim: Option<&'s IdempotencyReservation>,
         deadline: DateTime<Utc>,
     ) -> Self {
         let now = engine.ports.now();
-        let id = LeaseId::new(engine.random());
-        let plan = plan(secret, granted, requester, (id, 0), now);
+        let id = LeaseId::new(engine.random_bytes());
+        let plan = plan_issue(secret, granted, requester, (id, 0), now);
         let lease = Lease {
             id,
             dynamic_secret: secret.name.clone(),
-            target: secret.definition.parts().target.clone(),
+            target: secret.definition.spec().target.clone(),
             cluster: known.identity,
             mode: plan.mode,
             namespace: granted.namespace.clone(),
@@ -69,7 +69,7 @@ impl<'s> Making<'s> {
             issued_at: cluster_now,
             expires_at: cluster_now + TimeDelta::from(granted.ttl),
             latest_end: cluster_now + TimeDelta::from(granted.max_ttl),
-            objects: plan.objects(),
+            objects: plan.leased_objects(),
             settles_at: None,
             jti: None,
             warnings: vec![],
@@ -83,7 +83,7 @@ impl<'s> Making<'s> {
             requester,
             claim,
             attempt: 0,
-            log,
+            ledger,
             in_doubt: vec![],
             role_warning: None,
             settles_at,
@@ -91,35 +91,40 @@ impl<'s> Making<'s> {
     }
 
     /// The objects of the lease, as they would be made.
-    pub(crate) fn trials<P: Ports>(&self, engine: &'s Engine<P>) -> Vec<(PlannedObject, Object)> {
-        let dress = self.dress(engine);
+    pub(crate) fn dry_run_objects<P: Ports>(
+        &self,
+        engine: &'s Engine<P>,
+    ) -> Vec<(PlannedObject, NewObject)> {
+        let dress = self.object_builder(engine);
         let planned = self.plan.first.iter().chain(&self.plan.second);
-        planned.map(|planned| (planned.clone(), dress.object(planned, &self.plan))).collect()
+        planned.map(|planned| (planned.clone(), dress.build_object(planned, &self.plan))).collect()
     }
 
     pub(super) fn deadline(&self) -> DateTime<Utc> {
         self.lease.issue_deadline
     }
 
-    pub(super) fn claim(&self) -> Option<&'s Claim> {
+    pub(super) fn reservation(&self) -> Option<&'s IdempotencyReservation> {
         self.claim
     }
 
     /// Makes all of it; where a stranger has a name, under another.
-    pub(super) async fn make<P: Ports>(
+    pub(super) async fn create_objects<P: Ports>(
         &mut self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
-        place: Place,
-    ) -> Result<Minted, Failure> {
+        place: LeaseKey,
+    ) -> Result<MintedToken, IssueFailure> {
         match self.make_once(engine, connection).await {
             Err(failure) if failure.may_do_anew() && self.lease.settles_at.is_none() => {
                 // What else was made goes, and another name is taken, on record before anything bears it.
-                self.undo(engine, connection).await.map_err(|_| failure)?;
-                self.rename(engine);
-                self.restamp(connection);
-                let renamed = engine.leases().rename(place, &self.lease, self.claim);
-                renamed.map_err(|error| Failure::settled(super::fenced(error)))?;
+                self.undo_objects(engine, connection).await.map_err(|_| failure)?;
+                self.rename_objects(engine);
+                self.restamp_objects(connection);
+                let renamed = engine.leases().rename_objects(place, &self.lease, self.claim);
+                renamed.map_err(|error| {
+                    IssueFailure::after_settling(super::fence_issue_error(error))
+                })?;
                 self.make_once(engine, connection).await
             }
             made => made,
@@ -134,7 +139,7 @@ impl<'s> Making<'s> {
         &mut self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
-    ) -> Result<Minted, Failure> {
+    ) -> Result<MintedToken, IssueFailure> {
         self.in_time(engine)?;
         let (identity, role, first) = future::join3(
             engine.read_identity(connection, &self.lease.cluster.namespace, self.deadline()),
@@ -142,23 +147,25 @@ impl<'s> Making<'s> {
             self.make_all(engine, connection, &self.plan.first),
         )
         .await;
-        self.note(connection, first)?;
+        self.record_outcomes(connection, first)?;
         self.same_cluster(engine, connection, identity)?;
-        self.role_warning = role.map_err(Failure::settled)?;
+        self.role_warning = role.map_err(IssueFailure::after_settling)?;
         self.in_time(engine)?;
         let (second, minted) = future::join(
             self.make_all(engine, connection, &self.plan.second),
-            self.mint(connection),
+            self.mint_token(connection),
         )
         .await;
-        self.note(connection, second)?;
-        self.minted(engine, connection, minted).await.map_err(Failure::settled)
+        self.record_outcomes(connection, second)?;
+        self.retry_unknown_account(engine, connection, minted)
+            .await
+            .map_err(IssueFailure::after_settling)
     }
 
     /// Nothing more is made by an issuer that may be taken for dead.
-    fn in_time<P: Ports>(&self, engine: &Engine<P>) -> Result<(), Failure> {
+    fn in_time<P: Ports>(&self, engine: &Engine<P>) -> Result<(), IssueFailure> {
         if engine.is_late(self.deadline()) {
-            return Err(Failure::settled(IssueError::TooLate));
+            return Err(IssueFailure::after_settling(IssueError::TooLate));
         }
         Ok(())
     }
@@ -168,43 +175,43 @@ impl<'s> Making<'s> {
         &mut self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
-    ) -> Result<Minted, IssueError> {
+    ) -> Result<MintedToken, IssueError> {
         let (identity, minted) = future::join(
             engine.read_identity(connection, &self.lease.cluster.namespace, self.deadline()),
-            self.mint(connection),
+            self.mint_token(connection),
         )
         .await;
         self.same_cluster(engine, connection, identity).map_err(|failure| failure.error)?;
-        self.minted(engine, connection, minted).await
+        self.retry_unknown_account(engine, connection, minted).await
     }
 
     /// The token, or another try where the account is not the one that was known under its name.
-    async fn minted<P: Ports>(
+    async fn retry_unknown_account<P: Ports>(
         &mut self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
-        minted: Result<Minted, ClusterError>,
-    ) -> Result<Minted, IssueError> {
-        let existing = matches!(self.lease.mode, Mode::Plain | Mode::Existing);
+        minted: Result<MintedToken, ClusterError>,
+    ) -> Result<MintedToken, IssueError> {
+        let existing = matches!(self.lease.mode, LeaseMode::Plain | LeaseMode::Existing);
         match minted {
             Err(ClusterError::Kubernetes { source, .. })
                 if existing && (source.is_conflict() || source.is_not_found()) =>
             {
                 let (place, name) = (&self.lease.namespace, &self.lease.service_account);
                 let uid = engine.read_account(connection, place, name, self.deadline()).await?;
-                engine.accounts().put(self.log, place, name, &uid)?;
+                engine.service_account_uids().put_uid(self.ledger, place, name, &uid)?;
                 self.lease.account_uid = Some(uid);
-                Ok(self.mint(connection).await?)
+                Ok(self.mint_token(connection).await?)
             }
             minted => Ok(minted?),
         }
     }
 
     /// The lease with its token's own times, and a word where they are not what was asked for.
-    pub(super) fn settled(&self, claims: &TokenClaims) -> Lease {
+    pub(super) fn settle_lease(&self, claims: &TokenClaims) -> Lease {
         let given = claims.expires_at - claims.issued_at;
         let issued_at = claims.issued_at;
-        let mut warnings = warnings(self.lease.mode, self.granted.ttl, given);
+        let mut warnings = ttl_warnings(self.lease.mode, self.granted.ttl, given);
         warnings.extend(self.role_warning.clone());
         Lease {
             phase: Phase::Active,
@@ -221,16 +228,16 @@ impl<'s> Making<'s> {
     ///
     /// What was never sent, or was refused, is not looked for: that it is not there would count only
     /// where the cluster is read to be the same, which may be what has just failed.
-    pub(super) async fn undo<P: Ports>(
+    pub(super) async fn undo_objects<P: Ports>(
         &self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<(), RevocationBlocker> {
         let Lease { id, cluster, objects, .. } = &self.lease;
         let mut objects = objects.clone();
         objects.retain(|object| object.uid.is_some() || self.in_doubt.contains(&object.kind));
-        let ending = Ending { lease: *id, cluster, objects: &objects };
-        engine.end(connection, ending, engine.ports.now() + crate::end::END_TIME).await
+        let ending = Teardown { lease: *id, cluster, objects: &objects };
+        engine.tear_down(connection, ending, engine.ports.now() + crate::teardown::END_TIME).await
     }
 
     async fn make_all<P: Ports>(
@@ -238,29 +245,32 @@ impl<'s> Making<'s> {
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
         objects: &[PlannedObject],
-    ) -> Vec<(PlannedObject, Made)> {
-        let dress = self.dress(engine);
-        let proof =
-            Proof { lease: self.lease.id, cluster: &self.lease.cluster, keys: &engine.keys };
+    ) -> Vec<(PlannedObject, CreateOutcome)> {
+        let dress = self.object_builder(engine);
+        let proof = OwnershipProof {
+            lease: self.lease.id,
+            cluster: &self.lease.cluster,
+            keys: &engine.keys,
+        };
         let making = objects.iter().map(async |planned| {
-            let object = dress.object(planned, &self.plan);
-            let made = connection.make(planned, &object, proof, self.deadline()).await;
+            let object = dress.build_object(planned, &self.plan);
+            let made = connection.create_object(planned, &object, proof, self.deadline()).await;
             (planned.clone(), made)
         });
         future::join_all(making).await
     }
 
     /// Notes what was made, whatever else failed: it is what has to be undone.
-    fn note<P: Ports>(
+    fn record_outcomes<P: Ports>(
         &mut self,
         connection: &Connection<'_, P>,
-        made: Vec<(PlannedObject, Made)>,
-    ) -> Result<(), Failure> {
+        made: Vec<(PlannedObject, CreateOutcome)>,
+    ) -> Result<(), IssueFailure> {
         let mut failure = None;
         let target = || connection.target.name.clone();
         for (planned, made) in made {
             let (uid, error, unsettled) = match made {
-                Made::Ours { uid, created_at, in_doubt } => {
+                CreateOutcome::Ours { uid, created_at, in_doubt } => {
                     if in_doubt {
                         self.lease.settles_at = Some(self.settles_at);
                     }
@@ -269,30 +279,32 @@ impl<'s> Making<'s> {
                         (apart > MAX_APART).then(|| ClusterError::Clock { target: target() });
                     (Some(uid), error, false)
                 }
-                Made::Altered { uid, what } => {
+                CreateOutcome::Altered { uid, what } => {
                     let error = ClusterError::WrongAnswer { target: target(), what };
                     (Some(uid), Some(error), false)
                 }
-                Made::Taken => (None, Some(ClusterError::Taken { target: target() }), false),
-                Made::Refused(error) => (None, Some(error), false),
-                Made::Unknown(error) => (None, Some(error), true),
+                CreateOutcome::Taken => {
+                    (None, Some(ClusterError::Taken { target: target() }), false)
+                }
+                CreateOutcome::Refused(error) => (None, Some(error), false),
+                CreateOutcome::Unknown(error) => (None, Some(error), true),
             };
             if let Some(uid) = uid {
-                self.made(&planned, uid);
+                self.record_created(&planned, uid);
             }
             if unsettled {
                 self.in_doubt.push(planned.kind);
             }
             if let Some(error) = error {
                 let so_far =
-                    failure.get_or_insert(Failure { error: error.into(), unsettled: false });
+                    failure.get_or_insert(IssueFailure { error: error.into(), unsettled: false });
                 so_far.unsettled |= unsettled;
             }
         }
         failure.map_or(Ok(()), Err)
     }
 
-    fn made(&mut self, planned: &PlannedObject, uid: String) {
+    fn record_created(&mut self, planned: &PlannedObject, uid: String) {
         if planned.kind == ObjectKind::ServiceAccount {
             self.lease.account_uid = Some(uid.clone());
         }
@@ -308,44 +320,47 @@ impl<'s> Making<'s> {
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
         identity: Result<lease_core::ClusterIdentity, ClusterError>,
-    ) -> Result<(), Failure> {
-        let failed = |error: ClusterError| Failure::settled(error.into());
+    ) -> Result<(), IssueFailure> {
+        let failed = |error: ClusterError| IssueFailure::after_settling(error.into());
         let found = identity.map_err(failed)?;
         if found == self.lease.cluster {
             return Ok(());
         }
         let target = &connection.target.name;
-        if let Some(known) = engine.clusters().get(target).map_err(|e| failed(e.into()))? {
+        if let Some(known) = engine.known_clusters().get(target).map_err(|e| failed(e.into()))? {
             engine.note_change(connection, known, found).map_err(failed)?;
         }
         Err(failed(ClusterError::Changed { target: target.clone() }))
     }
 
-    async fn mint<P: Ports>(&self, connection: &Connection<'_, P>) -> Result<Minted, ClusterError> {
-        connection.mint(&self.lease, self.plan.token_seconds, self.deadline()).await
+    async fn mint_token<P: Ports>(
+        &self,
+        connection: &Connection<'_, P>,
+    ) -> Result<MintedToken, ClusterError> {
+        connection.mint_token(&self.lease, self.plan.token_seconds, self.deadline()).await
     }
 
-    fn rename<P: Ports>(&mut self, engine: &Engine<P>) {
+    fn rename_objects<P: Ports>(&mut self, engine: &Engine<P>) {
         self.attempt += 1;
         let now = engine.ports.now();
         let Self { secret, granted, requester, .. } = *self;
-        self.plan = plan(secret, granted, requester, (self.lease.id, self.attempt), now);
-        self.lease.objects = self.plan.objects();
+        self.plan = plan_issue(secret, granted, requester, (self.lease.id, self.attempt), now);
+        self.lease.objects = self.plan.leased_objects();
         self.lease.service_account = self.plan.service_account.clone();
     }
 
     /// Goes by the time that the cluster has just told.
-    fn restamp<P: Ports>(&mut self, connection: &Connection<'_, P>) {
-        let Some((_, now)) = connection.told() else { return };
+    fn restamp_objects<P: Ports>(&mut self, connection: &Connection<'_, P>) {
+        let Some((_, now)) = connection.server_date() else { return };
         self.lease.issued_at = now;
         self.lease.expires_at = now + TimeDelta::from(self.granted.ttl);
         self.lease.latest_end = now + TimeDelta::from(self.granted.max_ttl);
     }
 
-    fn dress<P: Ports>(&self, engine: &'s Engine<P>) -> Dress<'_> {
-        let parts = self.secret.definition.parts();
-        Dress {
-            stamp: stamp(&self.lease, self.claim.map(|claim| claim.key.to_string())),
+    fn object_builder<P: Ports>(&self, engine: &'s Engine<P>) -> ObjectBuilder<'_> {
+        let parts = self.secret.definition.spec();
+        ObjectBuilder {
+            stamp: ownership_stamp(&self.lease, self.claim.map(|claim| claim.key.to_string())),
             cluster: &self.lease.cluster,
             keys: &engine.keys,
             labels: &parts.labels,
@@ -354,23 +369,23 @@ impl<'s> Making<'s> {
     }
 }
 
-fn plan(
+fn plan_issue(
     secret: &DynamicSecret,
-    granted: &Granted,
+    granted: &GrantedTerms,
     requester: &Requester,
     (id, attempt): (LeaseId, u8),
     now: DateTime<Utc>,
-) -> Plan {
+) -> IssuePlan {
     let (identity, claims) = (requester.display_name(), requester.claims());
     let naming = Naming { id, attempt, identity, claims: &claims, now };
-    secret.plan(granted, &naming)
+    secret.plan_objects(granted, &naming)
 }
 
 /// What every object of the lease says of it.
-fn stamp(lease: &Lease, request: Option<String>) -> Stamp {
-    let listed = lease.mode == Mode::Existing;
+fn ownership_stamp(lease: &Lease, request: Option<String>) -> OwnershipStamp {
+    let listed = lease.mode == LeaseMode::Existing;
     let secret = lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
-    Stamp {
+    OwnershipStamp {
         lease: lease.id,
         target: lease.target.clone(),
         mode: lease.mode,

@@ -4,44 +4,45 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use super::super::node::{
-    Entry, Fact, branch_of, end_of_branch, end_of_leaf, first_of_branch, first_of_leaf, leaf_of,
+    IndexEntry, NodeSummary, branch_of, end_of_branch, end_of_leaf, first_of_branch, first_of_leaf,
+    leaf_of,
 };
-use super::Tree;
+use super::LedgerIndex;
 use crate::{KeyValue, StoreError};
 
-impl<K: KeyValue> Tree<'_, K> {
+impl<K: KeyValue> LedgerIndex<'_, K> {
     /// Looks again at the numbers that count as live, and at those that no summary covers yet.
     /// Returns the nodes to write, which ride with the next write of the caller.
     ///
     /// An issuer refreshes if the cap seems to be reached: the summaries only say what the last sweep
     /// saw, so leases that have ended since still count. `look` returns the entry of a number as the
     /// store has it now, or `None` if nothing can be said.
-    pub(crate) fn refresh(
+    pub(crate) fn refresh_nodes(
         &mut self,
-        mut look: impl FnMut(u64) -> Result<Option<Entry>, StoreError>,
+        mut look: impl FnMut(u64) -> Result<Option<IndexEntry>, StoreError>,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         for branch in self.live_branches() {
             for leaf in self.live_leaves(branch)? {
                 self.refresh_leaf(leaf, &mut look)?;
             }
         }
-        self.derive();
+        self.derive_parents();
         self.refresh_new(self.root.up_to..=self.head, &mut look)?;
-        self.written()
+        self.changed_entries()
     }
 
     fn live_branches(&self) -> Vec<u64> {
         let root = &self.root;
-        let is_live = |(index, fact): &(&u64, &Fact)| {
-            fact.live + root.gap(end_of_branch(**index), fact.up_to) > 0
+        let is_live = |(index, fact): &(&u64, &NodeSummary)| {
+            fact.live + root.count_gap(end_of_branch(**index), fact.up_to) > 0
         };
         root.entries.iter().filter(is_live).map(|(index, _)| *index).collect()
     }
 
     fn live_leaves(&mut self, branch: u64) -> Result<Vec<u64>, StoreError> {
-        let branch = self.branch(branch)?;
-        let is_live = |(leaf, fact): &(&u64, &Fact)| {
-            fact.live + branch.gap(end_of_leaf(**leaf), fact.up_to) > 0
+        let branch = self.read_branch(branch)?;
+        let is_live = |(leaf, fact): &(&u64, &NodeSummary)| {
+            fact.live + branch.count_gap(end_of_leaf(**leaf), fact.up_to) > 0
         };
         Ok(branch.entries.iter().filter(is_live).map(|(leaf, _)| *leaf).collect())
     }
@@ -50,15 +51,15 @@ impl<K: KeyValue> Tree<'_, K> {
     fn refresh_leaf(
         &mut self,
         leaf: u64,
-        look: &mut impl FnMut(u64) -> Result<Option<Entry>, StoreError>,
+        look: &mut impl FnMut(u64) -> Result<Option<IndexEntry>, StoreError>,
     ) -> Result<(), StoreError> {
-        let live = self.leaf(leaf)?.entries.iter().filter(|(_, entry)| entry.live);
+        let live = self.read_leaf(leaf)?.entries.iter().filter(|(_, entry)| entry.live);
         let live: Vec<_> = live.map(|(number, _)| *number).collect();
         for number in live {
             // Only an end is final. An entry that still lives may be due, and its due time is the
             // sweep's to write: an issuer that moved it could hide the lease from the next sweep.
             if let Some(entry) = look(number)?.filter(|entry| !entry.live) {
-                self.put(number, entry);
+                self.note_entry(number, entry);
             }
         }
         Ok(())
@@ -68,7 +69,7 @@ impl<K: KeyValue> Tree<'_, K> {
     fn refresh_new(
         &mut self,
         new: RangeInclusive<u64>,
-        look: &mut impl FnMut(u64) -> Result<Option<Entry>, StoreError>,
+        look: &mut impl FnMut(u64) -> Result<Option<IndexEntry>, StoreError>,
     ) -> Result<(), StoreError> {
         if new.is_empty() {
             return Ok(());
@@ -80,15 +81,15 @@ impl<K: KeyValue> Tree<'_, K> {
         }
         for number in new {
             let Some(entry) = look(number)? else { continue };
-            let leaf = self.leaf(leaf_of(number))?;
+            let leaf = self.read_leaf(leaf_of(number))?;
             let ends = !entry.live && leaf.entries.contains_key(&number);
             // A leaf may know more than the root, after a crash between two writes. What it knows of
             // a live number stands, for the reason above.
             if number >= leaf.up_to || ends {
-                self.put(number, entry);
+                self.note_entry(number, entry);
             }
         }
-        self.advance(&leaves, &branches);
+        self.advance_nodes(&leaves, &branches);
         Ok(())
     }
 
@@ -104,12 +105,12 @@ impl<K: KeyValue> Tree<'_, K> {
         branches: &BTreeSet<u64>,
     ) -> Result<bool, StoreError> {
         for index in branches {
-            if self.branch(*index)?.up_to < first.max(first_of_branch(*index)) {
+            if self.read_branch(*index)?.up_to < first.max(first_of_branch(*index)) {
                 return Ok(false);
             }
         }
         for leaf in leaves {
-            if self.leaf(*leaf)?.up_to < first.max(first_of_leaf(*leaf)) {
+            if self.read_leaf(*leaf)?.up_to < first.max(first_of_leaf(*leaf)) {
                 return Ok(false);
             }
         }

@@ -8,7 +8,7 @@ use lease_core::Namespace;
 
 /// An action in a cluster, as RBAC would name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doing {
+pub struct ApiAction {
     /// The verb.
     pub verb: &'static str,
     /// The resource, with its API group if it is not the core one.
@@ -19,21 +19,21 @@ pub struct Doing {
     pub namespace: Option<Namespace>,
 }
 
-impl Doing {
+impl ApiAction {
     pub(crate) fn new(verb: &'static str, resource: impl Into<Cow<'static, str>>) -> Self {
         Self { verb, resource: resource.into(), name: None, namespace: None }
     }
 
-    pub(crate) fn at(self, namespace: Option<&Namespace>) -> Self {
+    pub(crate) fn in_namespace(self, namespace: Option<&Namespace>) -> Self {
         Self { namespace: namespace.cloned(), ..self }
     }
 
-    pub(crate) fn named(self, name: impl Into<String>) -> Self {
+    pub(crate) fn with_name(self, name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..self }
     }
 
     /// The question to the authorizers that asks about this.
-    pub(crate) fn attributes(&self) -> ResourceAttributes<'_> {
+    pub(crate) fn review_attributes(&self) -> ResourceAttributes<'_> {
         // No plural has a dot, and no group a slash.
         let (plural, group) = self.resource.split_once('.').unwrap_or((&self.resource, ""));
         let (resource, subresource) = match plural.split_once('/') {
@@ -51,7 +51,7 @@ impl Doing {
     }
 }
 
-impl fmt::Display for Doing {
+impl fmt::Display for ApiAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` `{}`", self.verb, self.resource)?;
         if let Some(name) = &self.name {
@@ -73,16 +73,18 @@ mod tests {
         let apps: Namespace = "apps".parse().expect("a name");
         for (doing, (verb, group, resource, subresource, namespace, name)) in [
             (
-                Doing::new("create", "serviceaccounts/token").named("deployer").at(Some(&apps)),
+                ApiAction::new("create", "serviceaccounts/token")
+                    .with_name("deployer")
+                    .in_namespace(Some(&apps)),
                 ("create", "", "serviceaccounts", Some("token"), Some("apps"), Some("deployer")),
             ),
             (
-                Doing::new("bind", "clusterroles.rbac.authorization.k8s.io").named("view"),
+                ApiAction::new("bind", "clusterroles.rbac.authorization.k8s.io").with_name("view"),
                 ("bind", "rbac.authorization.k8s.io", "clusterroles", None, None, Some("view")),
             ),
-            (Doing::new("delete", "secrets"), ("delete", "", "secrets", None, None, None)),
+            (ApiAction::new("delete", "secrets"), ("delete", "", "secrets", None, None, None)),
         ] {
-            let asked = doing.attributes();
+            let asked = doing.review_attributes();
             let want = ResourceAttributes { verb, group, resource, subresource, namespace, name };
             assert_eq!(asked, want, "{doing}");
         }

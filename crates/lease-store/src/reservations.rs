@@ -9,23 +9,23 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{EndReason, Ending, LeaseId};
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyValue, Leases, Place, StoreError, counter, keys, record};
+use crate::{KeyValue, LeaseKey, Leases, StoreError, counter, keys, record};
 
 /// The name under which a request is kept: at most 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ClaimKey(String);
+pub struct ReservationKey(String);
 
 /// A text that names no request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a claim is named by 1 to 64 hexadecimal digits")]
-pub struct ClaimKeyError;
+pub struct ReservationKeyError;
 
 /// That somebody was the first with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
+pub struct IdempotencyReservation {
     /// The request.
-    pub key: ClaimKey,
+    pub key: ReservationKey,
     /// The generation of the request that is claimed.
     pub generation: u64,
     /// A digest of the body: another request under the same key has another.
@@ -34,22 +34,22 @@ pub struct Claim {
 
 /// A request for which a lease is on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
+pub struct AnsweredRequest {
     /// The request.
-    pub claim: Claim,
+    pub claim: IdempotencyReservation,
     /// The lease.
     pub id: LeaseId,
     /// The key of its record.
-    pub place: Place,
+    pub place: LeaseKey,
 }
 
 /// The outcome of claiming a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claiming {
+pub enum ReservationOutcome {
     /// We are the first.
-    Mine(Claim),
+    Mine(IdempotencyReservation),
     /// There is a lease for it.
-    Held(Claimed),
+    Taken(AnsweredRequest),
     /// Somebody else is at it.
     Busy {
         /// Since when that has been seen.
@@ -59,9 +59,9 @@ pub enum Claiming {
 
 /// The lease of a request, as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct AnswerRecord {
     id: LeaseId,
-    place: Place,
+    place: LeaseKey,
     fingerprint: String,
 }
 
@@ -70,8 +70,11 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn claimed(&self, key: &ClaimKey) -> Result<Option<Claimed>, StoreError> {
-        Ok(self.walk(key)?.1)
+    pub fn find_answered_request(
+        &self,
+        key: &ReservationKey,
+    ) -> Result<Option<AnsweredRequest>, StoreError> {
+        Ok(self.latest_generation(key)?.1)
     }
 
     /// Claims a request: one durable write, by which it is ours or somebody else's.
@@ -80,30 +83,36 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; the request may be claimed all the same.
-    pub fn claim(
+    pub fn reserve_request(
         &self,
-        key: &ClaimKey,
+        key: &ReservationKey,
         fingerprint: &str,
         now: DateTime<Utc>,
         stale_after: TimeDelta,
-    ) -> Result<Claiming, StoreError> {
+    ) -> Result<ReservationOutcome, StoreError> {
         loop {
-            let (generation, claimed) = self.walk(key)?;
+            let (generation, claimed) = self.latest_generation(key)?;
             if let Some(claimed) = claimed {
-                return Ok(Claiming::Held(claimed));
+                return Ok(ReservationOutcome::Taken(claimed));
             }
-            let count = keys::claims(key, generation);
-            if counter::read(self.store, &count)? == 0 && self.store.increment(&count)? == 1 {
+            let count = keys::reservation_counter_key(key, generation);
+            if counter::read_counter(self.store, &count)? == 0
+                && self.store.increment_counter(&count)? == 1
+            {
                 let fingerprint = fingerprint.to_owned();
-                return Ok(Claiming::Mine(Claim { key: key.clone(), generation, fingerprint }));
+                return Ok(ReservationOutcome::Mine(IdempotencyReservation {
+                    key: key.clone(),
+                    generation,
+                    fingerprint,
+                }));
             }
-            let since = self.noticed(key, generation, now)?;
+            let since = self.note_rival(key, generation, now)?;
             if now - since <= stale_after {
-                return Ok(Claiming::Busy { since });
+                return Ok(ReservationOutcome::Busy { since });
             }
             // Should the rival live after all: it reads the fence after it has written its record, and we
             // look for that record once more, after we have written the fence.
-            self.fence_claim(key, generation)?;
+            self.fence_reservation(key, generation)?;
         }
     }
 
@@ -111,17 +120,20 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; it is given up for dead some time later then.
-    pub fn release(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.fence_claim(&claim.key, claim.generation)
+    pub fn release_reservation(&self, claim: &IdempotencyReservation) -> Result<(), StoreError> {
+        self.fence_reservation(&claim.key, claim.generation)
     }
 
     /// The generation that counts, and its lease.
-    fn walk(&self, key: &ClaimKey) -> Result<(u64, Option<Claimed>), StoreError> {
+    fn latest_generation(
+        &self,
+        key: &ReservationKey,
+    ) -> Result<(u64, Option<AnsweredRequest>), StoreError> {
         let mut generation = 1;
         loop {
-            let fenced = self.store.get(&keys::claim_fence(key, generation))?.is_some();
-            if let Some(claimed) = self.claim_of(key, generation)? {
-                let ending: Option<Ending> = self.read(&keys::ended(claimed.id))?;
+            let fenced = self.store.get(&keys::reservation_fence_key(key, generation))?.is_some();
+            if let Some(claimed) = self.reservation_of(key, generation)? {
+                let ending: Option<Ending> = self.read_value(&keys::ended_key(claimed.id))?;
                 if ending.is_none_or(|ending| ending.why != EndReason::Failed) {
                     return Ok((generation, Some(claimed)));
                 }
@@ -132,76 +144,87 @@ impl<K: KeyValue> Leases<'_, K> {
         }
     }
 
-    fn claim_of(&self, key: &ClaimKey, generation: u64) -> Result<Option<Claimed>, StoreError> {
-        let kept: Option<Kept> = self.read(&keys::claim(key, generation))?;
-        Ok(kept.map(|Kept { id, place, fingerprint }| Claimed {
-            claim: Claim { key: key.clone(), generation, fingerprint },
+    fn reservation_of(
+        &self,
+        key: &ReservationKey,
+        generation: u64,
+    ) -> Result<Option<AnsweredRequest>, StoreError> {
+        let kept: Option<AnswerRecord> =
+            self.read_value(&keys::reservation_key(key, generation))?;
+        Ok(kept.map(|AnswerRecord { id, place, fingerprint }| AnsweredRequest {
+            claim: IdempotencyReservation { key: key.clone(), generation, fingerprint },
             id,
             place,
         }))
     }
 
     /// Since when a rival has been seen, which the first who meets it writes down.
-    fn noticed(
+    fn note_rival(
         &self,
-        key: &ClaimKey,
+        key: &ReservationKey,
         generation: u64,
         now: DateTime<Utc>,
     ) -> Result<DateTime<Utc>, StoreError> {
-        let noticed = keys::claim_noticed(key, generation);
-        if let Some(since) = self.read(&noticed)? {
+        let noticed = keys::reservation_rival_key(key, generation);
+        if let Some(since) = self.read_value(&noticed)? {
             return Ok(since);
         }
-        let value = record::write(&noticed, &now)?;
+        let value = record::encode_record(&noticed, &now)?;
         self.store.set_many(&[(noticed, value)])?;
         Ok(now)
     }
 
-    fn fence_claim(&self, key: &ClaimKey, generation: u64) -> Result<(), StoreError> {
-        let fence = keys::claim_fence(key, generation);
-        let value = record::write(&fence, &true)?;
+    fn fence_reservation(&self, key: &ReservationKey, generation: u64) -> Result<(), StoreError> {
+        let fence = keys::reservation_fence_key(key, generation);
+        let value = record::encode_record(&fence, &true)?;
         Ok(self.store.set_many(&[(fence, value)])?)
     }
 }
 
-impl Claim {
+impl IdempotencyReservation {
     /// Returns the entry that is written together with the record of the lease.
-    pub(crate) fn entry(&self, id: LeaseId, place: Place) -> Result<(String, Vec<u8>), StoreError> {
-        let key = keys::claim(&self.key, self.generation);
-        let value =
-            record::write(&key, &Kept { id, place, fingerprint: self.fingerprint.clone() })?;
+    pub(crate) fn record_entry(
+        &self,
+        id: LeaseId,
+        place: LeaseKey,
+    ) -> Result<(String, Vec<u8>), StoreError> {
+        let key = keys::reservation_key(&self.key, self.generation);
+        let value = record::encode_record(
+            &key,
+            &AnswerRecord { id, place, fingerprint: self.fingerprint.clone() },
+        )?;
         Ok((key, value))
     }
 
     /// Returns the keys of all that is kept of this claim; they are deleted when its lease is
     /// forgotten.
-    pub(crate) fn keys(&self) -> Vec<String> {
+    pub(crate) fn stored_keys(&self) -> Vec<String> {
         let Self { key, generation, .. } = self;
         vec![
-            keys::claim(key, *generation),
-            keys::claims(key, *generation),
-            keys::claim_noticed(key, *generation),
-            keys::claim_fence(key, *generation),
+            keys::reservation_key(key, *generation),
+            keys::reservation_counter_key(key, *generation),
+            keys::reservation_rival_key(key, *generation),
+            keys::reservation_fence_key(key, *generation),
         ]
     }
 }
 
-impl TryFrom<String> for ClaimKey {
-    type Error = ClaimKeyError;
+impl TryFrom<String> for ReservationKey {
+    type Error = ReservationKeyError;
 
-    fn try_from(text: String) -> Result<Self, ClaimKeyError> {
+    fn try_from(text: String) -> Result<Self, ReservationKeyError> {
         let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if good { Ok(Self(text)) } else { Err(ClaimKeyError) }
+        if good { Ok(Self(text)) } else { Err(ReservationKeyError) }
     }
 }
 
-impl From<ClaimKey> for String {
-    fn from(key: ClaimKey) -> Self {
+impl From<ReservationKey> for String {
+    fn from(key: ReservationKey) -> Self {
         key.0
     }
 }
 
-impl fmt::Display for ClaimKey {
+impl fmt::Display for ReservationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

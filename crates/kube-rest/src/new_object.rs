@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::api::NO_NAMESPACE;
 use crate::kind::RBAC_GROUP;
 use crate::subject::Subject;
-use crate::{Api, Call, Error, Kind, Stored};
+use crate::{Api, Call, Error, Kind, StoredObject};
 
 /// An object to create. What Kubernetes adds by itself is not here.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Object {
+pub struct NewObject {
     /// The name.
     pub name: String,
     /// The namespace; absent for objects of the whole cluster.
@@ -23,12 +23,12 @@ pub struct Object {
     /// The annotations.
     pub annotations: BTreeMap<String, String>,
     /// The rest, by kind.
-    pub body: Body,
+    pub body: NewObjectBody,
 }
 
 /// The part of an object that its kind decides.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub enum NewObjectBody {
     /// An account whose tokens are not put into pods by themselves.
     ServiceAccount,
     /// A secret without data.
@@ -37,21 +37,21 @@ pub enum Body {
         secret_type: String,
     },
     /// A Lease of `coordination.k8s.io`.
-    Lease(LeaseSpec),
+    Lease(CoordinationLeaseSpec),
     /// A role in one namespace, of these `rules`: a JSON array of `PolicyRule`, sent as it is.
     Role(Value),
     /// A role for the cluster, of these `rules`.
     ClusterRole(Value),
     /// The binding of a role in one namespace.
-    RoleBinding(Binding),
+    RoleBinding(NewBinding),
     /// The binding of a cluster role everywhere.
-    ClusterRoleBinding(Binding),
+    ClusterRoleBinding(NewBinding),
 }
 
 /// The holder of a coordination Lease, and its duration. Times are kept in whole microseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LeaseSpec {
+pub struct CoordinationLeaseSpec {
     /// The holder; any text.
     pub holder_identity: String,
     /// For how long after `renew_time`, in seconds; from 1 to 2³¹ - 1.
@@ -66,7 +66,7 @@ pub struct LeaseSpec {
 
 /// A binding of one role to one service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
+pub struct NewBinding {
     /// The role; cannot be changed later.
     pub role: RoleRef,
     /// The account.
@@ -91,52 +91,54 @@ pub struct AccountRef {
     pub name: String,
 }
 
-impl Object {
+impl NewObject {
     /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.body {
-            Body::ServiceAccount => Kind::ServiceAccount,
-            Body::Secret { .. } => Kind::Secret,
-            Body::Lease(_) => Kind::Lease,
-            Body::Role(_) => Kind::Role,
-            Body::ClusterRole(_) => Kind::ClusterRole,
-            Body::RoleBinding(_) => Kind::RoleBinding,
-            Body::ClusterRoleBinding(_) => Kind::ClusterRoleBinding,
+            NewObjectBody::ServiceAccount => Kind::ServiceAccount,
+            NewObjectBody::Secret { .. } => Kind::Secret,
+            NewObjectBody::Lease(_) => Kind::CoordinationLease,
+            NewObjectBody::Role(_) => Kind::Role,
+            NewObjectBody::ClusterRole(_) => Kind::ClusterRole,
+            NewObjectBody::RoleBinding(_) => Kind::RoleBinding,
+            NewObjectBody::ClusterRoleBinding(_) => Kind::ClusterRoleBinding,
         }
     }
 }
 
 impl Api<'_> {
     /// Creates an object. The answer is the object as it is stored, which admission may have changed:
-    /// [`Stored::mismatch`] tells.
+    /// [`StoredObject::find_mismatch`] tells.
     ///
     /// A dry run is admitted and authorized, also against the escalation of rights, and stores nothing; its
     /// answer has a UID that means nothing, and no version. A field that the server does not know is
     /// refused, where it would otherwise be dropped with a rule left wider.
-    pub fn create(&self, object: &Object, dry_run: bool) -> Call<Stored> {
+    pub fn create_object(&self, object: &NewObject, dry_run: bool) -> Call<StoredObject> {
         let kind = object.kind();
         let namespace = object.namespace.as_deref();
-        let mut subject = Subject::object(kind, &object.name).within(namespace);
-        if let Body::RoleBinding(binding) | Body::ClusterRoleBinding(binding) = &object.body {
+        let mut subject = Subject::for_object(kind, &object.name).in_namespace(namespace);
+        if let NewObjectBody::RoleBinding(binding) | NewObjectBody::ClusterRoleBinding(binding) =
+            &object.body
+        {
             let good = match binding.role.kind {
                 Kind::ClusterRole => true,
                 Kind::Role => kind == Kind::RoleBinding,
                 _ => false,
             };
             if !good {
-                return Call::failed(Error::Improper(NO_ROLE));
+                return Call::from_error(Error::Improper(NO_ROLE));
             }
-            subject = subject.binding(binding.role.kind, &binding.role.name);
+            subject = subject.with_role(binding.role.kind, &binding.role.name);
         }
         if namespace.is_none() && kind.is_namespaced() {
-            return Call::failed(Error::Improper(NO_NAMESPACE));
+            return Call::from_error(Error::Improper(NO_NAMESPACE));
         }
         let strict = ("fieldValidation", "Strict");
         let query = [strict, ("dryRun", "All")];
         let query = if dry_run { &query[..] } else { &query[..1] };
-        let path = self.collection(kind, namespace).query(query).of(subject);
-        self.post(path, &Payload::of(object))
+        let path = self.collection_address(kind, namespace).with_query(query).with_subject(subject);
+        self.post_json(path, &Payload::from_object(object))
     }
 }
 
@@ -173,7 +175,7 @@ enum PayloadBody<'a> {
         secret_type: &'a str,
     },
     Lease {
-        spec: &'a LeaseSpec,
+        spec: &'a CoordinationLeaseSpec,
     },
     Role {
         rules: &'a Value,
@@ -200,7 +202,7 @@ struct PayloadSubject<'a> {
 }
 
 impl<'a> Payload<'a> {
-    fn of(object: &'a Object) -> Self {
+    fn from_object(object: &'a NewObject) -> Self {
         let kind = object.kind();
         Self {
             api_version: kind.api_version(),
@@ -211,20 +213,22 @@ impl<'a> Payload<'a> {
                 labels: &object.labels,
                 annotations: &object.annotations,
             },
-            body: PayloadBody::of(&object.body),
+            body: PayloadBody::from_body(&object.body),
         }
     }
 }
 
 impl<'a> PayloadBody<'a> {
-    fn of(body: &'a Body) -> Self {
+    fn from_body(body: &'a NewObjectBody) -> Self {
         match body {
-            Body::ServiceAccount => Self::ServiceAccount { automount_service_account_token: false },
-            Body::Secret { secret_type } => Self::Secret { secret_type },
-            Body::Lease(spec) => Self::Lease { spec },
-            Body::Role(rules) | Body::ClusterRole(rules) => Self::Role { rules },
-            Body::RoleBinding(Binding { role, account })
-            | Body::ClusterRoleBinding(Binding { role, account }) => Self::Binding {
+            NewObjectBody::ServiceAccount => {
+                Self::ServiceAccount { automount_service_account_token: false }
+            }
+            NewObjectBody::Secret { secret_type } => Self::Secret { secret_type },
+            NewObjectBody::Lease(spec) => Self::Lease { spec },
+            NewObjectBody::Role(rules) | NewObjectBody::ClusterRole(rules) => Self::Role { rules },
+            NewObjectBody::RoleBinding(NewBinding { role, account })
+            | NewObjectBody::ClusterRoleBinding(NewBinding { role, account }) => Self::Binding {
                 role_ref: PayloadRoleRef {
                     api_group: RBAC_GROUP,
                     kind: role.kind,
@@ -257,9 +261,9 @@ mod tests {
     use super::*;
     use crate::testing::{api, refused, sent};
 
-    fn object(namespace: Option<&str>, body: Body) -> Object {
+    fn object(namespace: Option<&str>, body: NewObjectBody) -> NewObject {
         let of = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
-        Object {
+        NewObject {
             name: "a1".to_owned(),
             namespace: namespace.map(str::to_owned),
             labels: of("app.kubernetes.io/managed-by", "kubelease"),
@@ -268,8 +272,8 @@ mod tests {
         }
     }
 
-    fn binding(kind: Kind) -> Binding {
-        Binding {
+    fn binding(kind: Kind) -> NewBinding {
+        NewBinding {
             role: RoleRef { kind, name: "system:view".to_owned() },
             account: AccountRef { namespace: "apps".to_owned(), name: "sa".to_owned() },
         }
@@ -279,7 +283,7 @@ mod tests {
     fn each_kind_is_created_as_kubernetes_documents() {
         let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]);
         let time = |micros| DateTime::from_timestamp_micros(micros).expect("a time");
-        let lease = LeaseSpec {
+        let lease = CoordinationLeaseSpec {
             holder_identity: "github".to_owned(),
             lease_duration_seconds: 600,
             acquire_time: time(1_795_330_200_000_000),
@@ -292,19 +296,19 @@ mod tests {
         for (namespace, body, path, want) in [
             (
                 apps,
-                Body::ServiceAccount,
+                NewObjectBody::ServiceAccount,
                 "/api/v1/namespaces/apps/serviceaccounts",
                 json!({"automountServiceAccountToken": false}),
             ),
             (
                 apps,
-                Body::Secret { secret_type: "kubelease.dev/lease".to_owned() },
+                NewObjectBody::Secret { secret_type: "kubelease.dev/lease".to_owned() },
                 "/api/v1/namespaces/apps/secrets",
                 json!({"type": "kubelease.dev/lease"}),
             ),
             (
                 apps,
-                Body::Lease(lease),
+                NewObjectBody::Lease(lease),
                 "/apis/coordination.k8s.io/v1/namespaces/apps/leases",
                 json!({"spec": {
                     "holderIdentity": "github", "leaseDurationSeconds": 600,
@@ -314,25 +318,25 @@ mod tests {
             ),
             (
                 apps,
-                Body::Role(rules.clone()),
+                NewObjectBody::Role(rules.clone()),
                 "/apis/rbac.authorization.k8s.io/v1/namespaces/apps/roles",
                 json!({"rules": rules}),
             ),
             (
                 None,
-                Body::ClusterRole(rules.clone()),
+                NewObjectBody::ClusterRole(rules.clone()),
                 "/apis/rbac.authorization.k8s.io/v1/clusterroles",
                 json!({"rules": rules}),
             ),
             (
                 apps,
-                Body::RoleBinding(binding(Kind::Role)),
+                NewObjectBody::RoleBinding(binding(Kind::Role)),
                 "/apis/rbac.authorization.k8s.io/v1/namespaces/apps/rolebindings",
                 json!({"roleRef": role_ref("Role"), "subjects": subjects}),
             ),
             (
                 None,
-                Body::ClusterRoleBinding(binding(Kind::ClusterRole)),
+                NewObjectBody::ClusterRoleBinding(binding(Kind::ClusterRole)),
                 "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
                 json!({"roleRef": role_ref("ClusterRole"), "subjects": subjects}),
             ),
@@ -354,7 +358,10 @@ mod tests {
                 [(false, "fieldValidation=Strict"), (true, "fieldValidation=Strict&dryRun=All")]
             {
                 let line = format!("POST {path}?{query}");
-                assert_eq!(sent(api().create(&object, dry_run)), (line, "json", whole.clone()));
+                assert_eq!(
+                    sent(api().create_object(&object, dry_run)),
+                    (line, "json", whole.clone())
+                );
             }
         }
     }
@@ -362,19 +369,21 @@ mod tests {
     #[test]
     fn what_is_in_the_wrong_place_is_not_sent() {
         for (namespace, body) in [
-            (None, Body::ServiceAccount),
-            (Some("apps"), Body::ClusterRole(json!([]))),
-            (None, Body::RoleBinding(binding(Kind::Role))),
-            (Some("apps"), Body::ClusterRoleBinding(binding(Kind::ClusterRole))),
-            (None, Body::ClusterRoleBinding(binding(Kind::Role))),
-            (Some("apps"), Body::RoleBinding(binding(Kind::Secret))),
+            (None, NewObjectBody::ServiceAccount),
+            (Some("apps"), NewObjectBody::ClusterRole(json!([]))),
+            (None, NewObjectBody::RoleBinding(binding(Kind::Role))),
+            (Some("apps"), NewObjectBody::ClusterRoleBinding(binding(Kind::ClusterRole))),
+            (None, NewObjectBody::ClusterRoleBinding(binding(Kind::Role))),
+            (Some("apps"), NewObjectBody::RoleBinding(binding(Kind::Secret))),
         ] {
             let object = object(namespace, body);
-            let error = refused(api().create(&object, false));
+            let error = refused(api().create_object(&object, false));
             assert!(matches!(error, Error::Improper(_)), "{object:?}: {error}");
         }
         for name in ["", "..", "a/b"] {
-            let error = refused(api().create(&object(Some(name), Body::ServiceAccount), false));
+            let error = refused(
+                api().create_object(&object(Some(name), NewObjectBody::ServiceAccount), false),
+            );
             assert!(matches!(error, Error::Segment(_)), "{name:?}: {error}");
         }
     }

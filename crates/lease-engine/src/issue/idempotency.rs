@@ -5,23 +5,23 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::future;
 use lease_core::{
-    AuditEvent, AuditEventType, AuditText, DynamicSecret, LeaseState, MIN_TOKEN_TTL, Mode,
+    AuditEvent, AuditEventType, AuditText, DynamicSecret, LeaseMode, LeaseState, MIN_TOKEN_TTL,
 };
-use lease_store::{ClaimKey, Claimed, Claiming};
+use lease_store::{AnsweredRequest, ReservationKey, ReservationOutcome};
 
-use super::Issued;
+use super::IssuedLease;
 use crate::config::ISSUE_TIME;
 use crate::{Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
     /// Whether a request is new, known, or under way elsewhere. What was `asked` tells it from another
     /// request under the same key.
-    pub(super) async fn claim(
+    pub(super) async fn reserve_request(
         &self,
         secret: &DynamicSecret,
         asked: &str,
         key: &str,
-    ) -> Result<Claiming, IssueError> {
+    ) -> Result<ReservationOutcome, IssueError> {
         // Both are named by MACs, and each pair by one master key, the current first.
         let named = |text| self.keys.request_keys(&self.requester.id, &secret.name, text);
         let mut pairs = named(key).into_iter().map(claim_key).zip(named(asked));
@@ -29,20 +29,21 @@ impl<P: Ports> Engine<P> {
         let (current, fingerprint) = pairs.next().unwrap();
         // A request that was first made under an earlier master key is known by that.
         for (key, fingerprint) in pairs {
-            if let Some(claimed) = self.leases().claimed(&key)? {
+            if let Some(claimed) = self.leases().find_answered_request(&key)? {
                 return same_request(claimed, &fingerprint);
             }
         }
         let stale = ISSUE_TIME + self.config.landing;
         let mut waits = 0;
         loop {
-            let claiming = self.leases().claim(&current, &fingerprint, self.ports.now(), stale)?;
+            let claiming =
+                self.leases().reserve_request(&current, &fingerprint, self.ports.now(), stale)?;
             match claiming {
-                Claiming::Busy { .. } if waits < WAITS => {
+                ReservationOutcome::Busy { .. } if waits < WAITS => {
                     waits += 1;
                     self.ports.sleep(WAIT).await;
                 }
-                Claiming::Held(claimed) => return same_request(claimed, &fingerprint),
+                ReservationOutcome::Taken(claimed) => return same_request(claimed, &fingerprint),
                 claiming => return Ok(claiming),
             }
         }
@@ -55,13 +56,13 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn issue_again(
         &self,
         secret: &DynamicSecret,
-        claimed: &Claimed,
+        claimed: &AnsweredRequest,
         deadline: DateTime<Utc>,
-    ) -> Result<Issued, IssueError> {
-        let held = self.leases().held(claimed.place)?;
+    ) -> Result<IssuedLease, IssueError> {
+        let held = self.leases().read_lease(claimed.place)?;
         let mut held = held.ok_or(IssueError::InProgress)?;
         let (id, now) = (held.lease.id, self.now_on(&held.lease.target)?);
-        match held.state(now) {
+        match held.state_at(now) {
             LeaseState::Active => {}
             LeaseState::Pending => return Err(IssueError::InProgress),
             LeaseState::Revoking
@@ -71,24 +72,24 @@ impl<P: Ports> Engine<P> {
             | LeaseState::Lost => return Err(IssueError::Ended(id)),
         }
         let target = self.issuing_target(&secret.name, &held.lease.target)?;
-        let connection = self.connect(&target)?;
-        self.meet(&connection, &held.lease.namespace, deadline).await?;
+        let connection = self.connect_target(&target)?;
+        self.verify_cluster(&connection, &held.lease.namespace, deadline).await?;
         let left = u32::try_from((held.expires_at - now).num_seconds()).unwrap_or_default();
-        let seconds = if held.lease.mode != Mode::Plain {
-            left.max(MIN_TOKEN_TTL.seconds())
-        } else if left < MIN_TOKEN_TTL.seconds() {
+        let seconds = if held.lease.mode != LeaseMode::Plain {
+            left.max(MIN_TOKEN_TTL.as_secs())
+        } else if left < MIN_TOKEN_TTL.as_secs() {
             return Err(IssueError::EndsTooSoon(id));
         } else {
             left
         };
         let (role, minted) = future::join(
             self.weigh_grant(&connection, secret, &held.lease.namespace, deadline),
-            connection.mint(&held.lease, seconds, deadline),
+            connection.mint_token(&held.lease, seconds, deadline),
         )
         .await;
         role?;
         let minted = minted?;
-        if held.lease.mode == Mode::Plain && minted.claims.expires_at > held.expires_at {
+        if held.lease.mode == LeaseMode::Plain && minted.claims.expires_at > held.expires_at {
             // Clocks differ: it cannot be taken back, and may not outlive the lease.
             return Err(IssueError::EndsTooSoon(id));
         }
@@ -99,25 +100,28 @@ impl<P: Ports> Engine<P> {
             return Err(IssueError::NotAdmitted);
         }
         held.lease.jti = minted.claims.id;
-        let event = self.event(AuditEventType::IssueRepeated).about_lease(&held.lease);
+        let event = self.new_event(AuditEventType::IssueRepeated).about_lease(&held.lease);
         let jti = held.lease.jti.as_deref().map(AuditText::new);
         self.record_event(&AuditEvent { jti, ttl_seconds: Some(left.into()), ..event })?;
         if self.is_late(deadline) {
             return Err(IssueError::TooLate);
         }
-        Ok(Issued { held, token: minted.token, again: true })
+        Ok(IssuedLease { held, token: minted.token, again: true })
     }
 }
 
-fn same_request(claimed: Claimed, fingerprint: &str) -> Result<Claiming, IssueError> {
+fn same_request(
+    claimed: AnsweredRequest,
+    fingerprint: &str,
+) -> Result<ReservationOutcome, IssueError> {
     // Of a lease that was found without its record it is not known any more what was asked for.
     let is_same = [fingerprint, ""].contains(&claimed.claim.fingerprint.as_str());
-    if is_same { Ok(Claiming::Held(claimed)) } else { Err(IssueError::KeyReused) }
+    if is_same { Ok(ReservationOutcome::Taken(claimed)) } else { Err(IssueError::KeyReused) }
 }
 
-fn claim_key(text: String) -> ClaimKey {
+fn claim_key(text: String) -> ReservationKey {
     // Unwrap safety: it is hexadecimal digits.
-    ClaimKey::try_from(text).unwrap()
+    ReservationKey::try_from(text).unwrap()
 }
 
 /// How often a request that is under way elsewhere is waited for.

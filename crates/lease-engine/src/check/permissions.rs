@@ -5,23 +5,25 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use kube_rest::ResourceAttributes;
-use lease_core::permissions::{Access, BoundRole, Mode, Permission, Scope, needed};
+use lease_core::permissions::{
+    AccessQuery, BoundRole, Permission, PermissionProfile, PermissionScope, list_needed_permissions,
+};
 use lease_core::rbac::RoleKind;
 use lease_core::{
-    Account, DynamicSecret, Grant, MissingPermission, Namespace, Scope as LeaseScope,
+    Account, AccountRights, AccountScope as LeaseScope, DynamicSecret, MissingPermission, Namespace,
 };
 
-use super::tell::told;
+use super::message::public_message;
 use crate::connection::Connection;
 use crate::{Engine, Ports};
 
 /// The questions that were asked already: dynamic secrets of one target need much of the same.
 #[derive(Default)]
-pub(super) struct Questions(HashMap<MissingPermission, bool>);
+pub(super) struct PermissionAnswers(HashMap<MissingPermission, bool>);
 
 /// The answers about one dynamic secret.
 #[derive(Default)]
-pub(super) struct Asked {
+pub(super) struct PermissionQuestions {
     pub(super) missing: Vec<MissingPermission>,
     pub(super) problem: Option<String>,
     pub(super) take_back: bool,
@@ -33,15 +35,17 @@ impl<P: Ports> Engine<P> {
         &self,
         connection: &Connection<'_, P>,
         secret: &DynamicSecret,
-        questions: &mut Questions,
+        questions: &mut PermissionAnswers,
         deadline: DateTime<Utc>,
-    ) -> Asked {
-        let needs = needs(secret);
-        let mut asked = Asked { take_back: true, ..Asked::default() };
+    ) -> PermissionQuestions {
+        let needs = list_needed_of(secret);
+        let mut asked = PermissionQuestions { take_back: true, ..PermissionQuestions::default() };
         let new = needs.iter().filter(|need| !questions.0.contains_key(need)).cloned();
         let new: Vec<_> = new.take(MAX_REVIEWS).collect();
         let reviews = new.into_iter().map(async |need| {
-            let answer = connection.ask(deadline, |api| api.may_i(&attributes(&need))).await;
+            let answer = connection
+                .send_with_retries(deadline, |api| api.may_i(&review_attributes(&need)))
+                .await;
             (need, answer)
         });
         // In order, so that two checks of the same state tell the same.
@@ -50,8 +54,11 @@ impl<P: Ports> Engine<P> {
             match answer {
                 Ok(review) => _ = questions.0.insert(need, review.allowed),
                 Err(error) => {
-                    let told =
-                        if error.is_forbidden() { MAY_NOT_ASK.to_owned() } else { told(&error) };
+                    let told = if error.is_forbidden() {
+                        MAY_NOT_ASK.to_owned()
+                    } else {
+                        public_message(&error)
+                    };
                     asked.problem = Some(told);
                     asked.take_back = false;
                     // If one does not answer in time, each of the others could take as long.
@@ -76,47 +83,58 @@ impl<P: Ports> Engine<P> {
 }
 
 /// Everything that leases of the dynamic secret need, where they need it.
-fn needs(secret: &DynamicSecret) -> Vec<MissingPermission> {
-    let mode = match &secret.definition.parts().account {
-        Account::Existing { name, revocable: true } => Mode::Existing { account: name.as_str() },
+fn list_needed_of(secret: &DynamicSecret) -> Vec<MissingPermission> {
+    let mode = match &secret.definition.spec().account {
+        Account::Existing { name, revocable: true } => {
+            PermissionProfile::Existing { account: name.as_str() }
+        }
         Account::Existing { name, revocable: false } => {
-            Mode::ExistingPlain { account: name.as_str() }
+            PermissionProfile::ExistingPlain { account: name.as_str() }
         }
         Account::Temporary(temporary) => match (temporary.grant(), temporary.scope()) {
-            (Grant::Role(role), LeaseScope::Cluster) => {
-                Mode::ClusterRole { role: role.name.as_str() }
+            (AccountRights::Role(role), LeaseScope::Cluster) => {
+                PermissionProfile::ClusterRole { role: role.name.as_str() }
             }
-            (Grant::Role(role), LeaseScope::Namespace) => Mode::TemporaryRole {
-                role: match role.kind {
-                    RoleKind::Role => BoundRole::Role(role.name.as_str()),
-                    RoleKind::ClusterRole => BoundRole::ClusterRole(role.name.as_str()),
-                },
-            },
-            (_, LeaseScope::Cluster) => Mode::ClusterRules,
-            (Grant::Manifest(manifest), LeaseScope::Namespace)
+            (AccountRights::Role(role), LeaseScope::Namespace) => {
+                PermissionProfile::TemporaryRole {
+                    role: match role.kind {
+                        RoleKind::Role => BoundRole::Role(role.name.as_str()),
+                        RoleKind::ClusterRole => BoundRole::ClusterRole(role.name.as_str()),
+                    },
+                }
+            }
+            (_, LeaseScope::Cluster) => PermissionProfile::ClusterRules,
+            (AccountRights::Manifest(manifest), LeaseScope::Namespace)
                 if manifest.role_kind() == RoleKind::ClusterRole =>
             {
-                Mode::TemporaryClusterRole
+                PermissionProfile::TemporaryClusterRole
             }
-            (_, LeaseScope::Namespace) => Mode::TemporaryRules,
+            (_, LeaseScope::Namespace) => PermissionProfile::TemporaryRules,
         },
     };
     let namespaces = secret.definition.namespaces();
-    let selects = secret.definition.parts().namespace_selector.is_some();
-    let accesses: Vec<_> =
-        needed(mode, selects).into_iter().flat_map(Permission::accesses).collect();
+    let selects = secret.definition.spec().namespace_selector.is_some();
+    let accesses: Vec<_> = list_needed_permissions(mode, selects)
+        .into_iter()
+        .flat_map(Permission::access_queries)
+        .collect();
     let mut needs = vec![];
     for access in &accesses {
-        if access.scope == Scope::Cluster || namespaces.literal_only().is_none() {
-            needs.push(need(access, None));
+        if access.scope == PermissionScope::Cluster || namespaces.literal_only().is_none() {
+            needs.push(to_permission(access, None));
         } else {
-            needs.extend(namespaces.literal().iter().map(|place| need(access, Some(place))));
+            needs.extend(
+                namespaces
+                    .literal_namespaces()
+                    .iter()
+                    .map(|place| to_permission(access, Some(place))),
+            );
         }
     }
     needs
 }
 
-fn need(access: &Access<'_>, namespace: Option<&Namespace>) -> MissingPermission {
+fn to_permission(access: &AccessQuery<'_>, namespace: Option<&Namespace>) -> MissingPermission {
     MissingPermission {
         verb: access.verb.to_owned(),
         group: access.group.to_owned(),
@@ -129,7 +147,7 @@ fn need(access: &Access<'_>, namespace: Option<&Namespace>) -> MissingPermission
     }
 }
 
-fn attributes(need: &MissingPermission) -> ResourceAttributes<'_> {
+fn review_attributes(need: &MissingPermission) -> ResourceAttributes<'_> {
     let (resource, subresource) = match need.resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource)),
         None => (need.resource.as_str(), None),

@@ -23,7 +23,7 @@ fn fanout() -> u64 {
 /// The knowledge about one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(i64, bool, Option<i64>)", into = "(i64, bool, Option<i64>)")]
-pub(crate) struct Entry {
+pub(crate) struct IndexEntry {
     /// When it is to be looked at next, in seconds since 1970.
     pub(crate) look: i64,
     /// False if its lease is known to have ended.
@@ -37,7 +37,7 @@ pub(crate) struct Entry {
 pub(crate) struct Leaf {
     /// All numbers below are known: those that are not among the entries are done with.
     pub(crate) up_to: u64,
-    pub(crate) entries: BTreeMap<u64, Entry>,
+    pub(crate) entries: BTreeMap<u64, IndexEntry>,
 }
 
 /// The knowledge about the nodes below one node.
@@ -45,13 +45,13 @@ pub(crate) struct Leaf {
 pub(crate) struct Branch {
     /// All numbers below are known: nodes of them that are not among the entries are done with.
     pub(crate) up_to: u64,
-    pub(crate) entries: BTreeMap<u64, Fact>,
+    pub(crate) entries: BTreeMap<u64, NodeSummary>,
 }
 
 /// The summary of a node in the one above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u64, i64, u64)", into = "(u64, i64, u64)")]
-pub(crate) struct Fact {
+pub(crate) struct NodeSummary {
     /// Up to which number it knows.
     pub(crate) up_to: u64,
     /// When the first of it is to be looked at.
@@ -62,20 +62,20 @@ pub(crate) struct Fact {
 
 impl Leaf {
     /// A leaf that knows no number from `first` on.
-    pub(crate) fn empty(first: u64) -> Self {
+    pub(crate) fn empty_from(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
 
-    pub(crate) fn fact(&self) -> Fact {
+    pub(crate) fn summarize(&self) -> NodeSummary {
         let live = self.entries.values().filter(|entry| entry.live).count() as u64;
         let look = self.entries.values().map(|entry| entry.look).min().unwrap_or(NEVER);
-        Fact { up_to: self.up_to, look, live }
+        NodeSummary { up_to: self.up_to, look, live }
     }
 }
 
 impl Branch {
     /// A branch that knows no number from `first` on.
-    pub(crate) fn empty(first: u64) -> Self {
+    pub(crate) fn empty_from(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
 
@@ -83,10 +83,10 @@ impl Branch {
     ///
     /// If a node below knows less than this one, it is due at once, and each number that it does
     /// not know counts as live.
-    pub(crate) fn fact(&self, end_below: fn(u64) -> u64) -> Fact {
-        let mut fact = Fact { up_to: self.up_to, look: NEVER, live: 0 };
+    pub(crate) fn summarize(&self, end_below: fn(u64) -> u64) -> NodeSummary {
+        let mut fact = NodeSummary { up_to: self.up_to, look: NEVER, live: 0 };
         for (index, below) in &self.entries {
-            let gap = self.gap(end_below(*index), below.up_to);
+            let gap = self.count_gap(end_below(*index), below.up_to);
             fact.live += below.live + gap;
             fact.look = fact.look.min(if gap > 0 { 0 } else { below.look });
         }
@@ -95,13 +95,13 @@ impl Branch {
 
     /// Returns the count of numbers that this node vouches for and that the node below, which ends
     /// at `end`, does not know.
-    pub(crate) fn gap(&self, end: u64, known: u64) -> u64 {
+    pub(crate) fn count_gap(&self, end: u64, known: u64) -> u64 {
         end.min(self.up_to).saturating_sub(known)
     }
 
     /// Returns an upper bound, for ever, of the leases that live among the numbers up to `last`.
     pub(crate) fn live_up_to(&self, last: u64, end_below: fn(u64) -> u64) -> u64 {
-        self.fact(end_below).live + (last + 1).saturating_sub(self.up_to)
+        self.summarize(end_below).live + (last + 1).saturating_sub(self.up_to)
     }
 }
 
@@ -135,26 +135,26 @@ pub(crate) fn end_of_branch(branch: u64) -> u64 {
     (branch + 1) * fanout() * fanout()
 }
 
-impl From<(i64, bool, Option<i64>)> for Entry {
+impl From<(i64, bool, Option<i64>)> for IndexEntry {
     fn from((look, live, noticed): (i64, bool, Option<i64>)) -> Self {
         Self { look, live, noticed }
     }
 }
 
-impl From<Entry> for (i64, bool, Option<i64>) {
-    fn from(entry: Entry) -> Self {
+impl From<IndexEntry> for (i64, bool, Option<i64>) {
+    fn from(entry: IndexEntry) -> Self {
         (entry.look, entry.live, entry.noticed)
     }
 }
 
-impl From<(u64, i64, u64)> for Fact {
+impl From<(u64, i64, u64)> for NodeSummary {
     fn from((up_to, look, live): (u64, i64, u64)) -> Self {
         Self { up_to, look, live }
     }
 }
 
-impl From<Fact> for (u64, i64, u64) {
-    fn from(fact: Fact) -> Self {
+impl From<NodeSummary> for (u64, i64, u64) {
+    fn from(fact: NodeSummary) -> Self {
         (fact.up_to, fact.look, fact.live)
     }
 }

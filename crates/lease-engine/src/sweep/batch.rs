@@ -3,40 +3,44 @@
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use lease_core::{Closing, Ending, TargetName};
-use lease_store::{Batch, Held, Log, Task, Which};
+use lease_store::{EndTask, Ledger, LedgerId, StoredLease, SweepBatch};
 
-use super::{Group, Sweep};
+use super::{Sweep, TargetLedgers};
 use crate::leases::AT_ONCE;
-use crate::{Engine, Obstacle, Ports, Revocation, RevokeError, StoreError};
+use crate::{Engine, Ports, Revocation, RevocationBlocker, RevokeError, StoreError};
 
 impl<P: Ports> Engine<P> {
     /// Sweeps the logs of one target, one after the other.
-    pub(super) async fn sweep_group(&self, sweep: &Sweep, group: Group) -> Result<(), StoreError> {
-        let Group { target, logs } = group;
+    pub(super) async fn sweep_group(
+        &self,
+        sweep: &Sweep,
+        group: TargetLedgers,
+    ) -> Result<(), StoreError> {
+        let TargetLedgers { target, ledgers } = group;
         let target = target.as_ref();
         if let Some(name) = target {
-            if sweep.is_lost_in_time && self.any_may_live(&logs)? {
-                self.looks_good(sweep, name).await?;
+            if sweep.is_lost_in_time && self.any_may_live(&ledgers)? {
+                self.is_usable(sweep, name).await?;
             }
             self.reconcile_in_sweep(sweep, name).await?;
         }
-        for (number, log) in &logs {
-            left_if_unreadable(self.sweep_secret(sweep, target, *number, log).await)?;
+        for (number, ledger) in &ledgers {
+            skip_unreadable(self.sweep_dynamic_secret(sweep, target, *number, ledger).await)?;
         }
-        self.ends_turn(sweep, target)
+        self.release_sweep_lock(sweep, target)
     }
 
     /// Goes on with what could not be ended when that was asked for, on whichever target.
-    pub(super) async fn sweep_work(&self, sweep: &Sweep) -> Result<(), StoreError> {
-        left_if_unreadable(self.sweep_log(sweep, None, Which::Work).await)?;
-        for number in self.identities().numbers()? {
-            left_if_unreadable(self.sweep_log(sweep, None, Which::Identity(number)).await)?;
+    pub(super) async fn sweep_pending_revocations(&self, sweep: &Sweep) -> Result<(), StoreError> {
+        skip_unreadable(self.sweep_ledger(sweep, None, LedgerId::PendingRevocations).await)?;
+        for number in self.identities().list_numbers()? {
+            skip_unreadable(self.sweep_ledger(sweep, None, LedgerId::Identity(number)).await)?;
         }
-        self.ends_turn(sweep, None)
+        self.release_sweep_lock(sweep, None)
     }
 
-    fn any_may_live(&self, logs: &[(u64, Log)]) -> Result<bool, StoreError> {
-        for (number, _) in logs {
+    fn any_may_live(&self, ledgers: &[(u64, Ledger)]) -> Result<bool, StoreError> {
+        for (number, _) in ledgers {
             if self.leases().may_live(*number)? {
                 return Ok(true);
             }
@@ -44,28 +48,28 @@ impl<P: Ports> Engine<P> {
         Ok(false)
     }
 
-    async fn sweep_secret(
+    async fn sweep_dynamic_secret(
         &self,
         sweep: &Sweep,
         target: Option<&TargetName>,
         number: u64,
-        log: &Log,
+        ledger: &Ledger,
     ) -> Result<(), StoreError> {
-        self.sweep_log(sweep, target, Which::Secret(number)).await?;
-        if log.revoke_up_to > 0 {
-            self.go_on_revoking(sweep, number, log).await?;
+        self.sweep_ledger(sweep, target, LedgerId::DynamicSecret(number)).await?;
+        if ledger.revoke_up_to > 0 {
+            self.resume_revocations(sweep, number, ledger).await?;
         }
-        if log.retired {
-            self.leases().drop_if_done(number, log)?;
+        if ledger.retired {
+            self.leases().drop_if_done(number, ledger)?;
         }
         Ok(())
     }
 
-    async fn sweep_log(
+    async fn sweep_ledger(
         &self,
         sweep: &Sweep,
         own: Option<&TargetName>,
-        which: Which,
+        which: LedgerId,
     ) -> Result<(), StoreError> {
         loop {
             if self.is_over(sweep) {
@@ -73,20 +77,21 @@ impl<P: Ports> Engine<P> {
             }
             let clocks = self.sweep_clocks(sweep, own)?;
             // Reads alone: a log with nothing due costs two of them, however often it is swept.
-            let due = self.leases().due(which, clocks, sweep.batch, self.times())?;
+            let due =
+                self.leases().read_due_batch(which, clocks, sweep.batch, self.sweep_times())?;
             let Some(mut batch) = due else { return Ok(()) };
-            if !self.prepare(sweep, own, &mut batch).await? {
+            if !self.prepare_batch(sweep, own, &mut batch).await? {
                 return Ok(());
             }
             // `prepare` has read the clocks of the targets. Nothing is decided by the older readings, by which
             // a lease could end too early.
-            batch.believe(self.sweep_clocks(sweep, own)?);
-            let tasks = batch.close()?;
+            batch.set_clocks(self.sweep_clocks(sweep, own)?);
+            let tasks = batch.close_expired()?;
             sweep.report.borrow_mut().due += tasks.len();
-            self.carry_out_all(sweep, &mut batch, tasks).await?;
+            self.carry_out_ends(sweep, &mut batch, tasks).await?;
             // The summaries come last. A sweep that stops before leaves its leases due, and the next one
             // finds them; the other order would hide a lease that still has objects in its cluster.
-            let summary = batch.finish()?;
+            let summary = batch.finish_batch()?;
             let mut report = sweep.report.borrow_mut();
             report.voided += summary.voided;
             report.forgotten += summary.forgotten;
@@ -102,22 +107,22 @@ impl<P: Ports> Engine<P> {
     ///
     /// A lease expires by the clock of its target, so nothing expires on a target that does not tell its time.
     /// The host's clock only says which targets to ask.
-    async fn prepare(
+    async fn prepare_batch(
         &self,
         sweep: &Sweep,
         own: Option<&TargetName>,
-        batch: &mut Batch<'_, P::Store>,
+        batch: &mut SweepBatch<'_, P::Store>,
     ) -> Result<bool, StoreError> {
-        for target in batch.targets() {
+        for target in batch.expired_targets() {
             if self.config.hold_expired {
-                batch.hold(&target, HOLD_PAUSE);
+                batch.hold_target(&target, HOLD_PAUSE);
                 self.tell_waiting(sweep, batch, &target, None);
-            } else if !self.looks_good(sweep, &target).await? {
-                batch.hold(&target, SILENT_PAUSE);
+            } else if !self.is_usable(sweep, &target).await? {
+                batch.hold_target(&target, SILENT_PAUSE);
             }
         }
-        let revocable = |held: &Held| held.lease.mode.is_revocable();
-        if !batch.open().any(revocable) {
+        let revocable = |held: &StoredLease| held.lease.mode.is_revocable();
+        if !batch.open_leases().any(revocable) {
             return Ok(true);
         }
         // Every lease of this log is on the one target that does not answer. Nothing is written, or each sweep
@@ -128,30 +133,30 @@ impl<P: Ports> Engine<P> {
             self.tell_waiting(sweep, batch, own, Some(&reason));
             return Ok(false);
         }
-        self.takes_turn(sweep, own)
+        self.acquire_sweep_lock(sweep, own)
     }
 
     /// Reports what waits on a target.
     fn tell_waiting(
         &self,
         sweep: &Sweep,
-        batch: &Batch<'_, P::Store>,
+        batch: &SweepBatch<'_, P::Store>,
         target: &TargetName,
         reason: Option<&str>,
     ) {
         let mut report = sweep.report.borrow_mut();
-        for held in batch.open().filter(|held| held.lease.target == *target) {
-            report.overdue(self.waits(held));
+        for held in batch.open_leases().filter(|held| held.lease.target == *target) {
+            report.note_overdue(self.seconds_waited(held));
             if let Some(reason) = reason {
                 report.due += 1;
                 report.postponed += 1;
-                report.failed(target, reason);
+                report.add_failure(target, reason);
             }
         }
     }
 
     /// For how many seconds the end of a lease has been waited for.
-    pub(super) fn waits(&self, held: &Held) -> i64 {
+    pub(super) fn seconds_waited(&self, held: &StoredLease) -> i64 {
         let closing = held.closing.as_ref().map(|closing| self.ports.now() - closing.since);
         let expired = self.now_on(&held.lease.target).map(|now| now - held.expires_at);
         closing.or(expired.ok()).map_or(0, |waits| waits.num_seconds())
@@ -165,29 +170,29 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Carries out the ends that are decided, several side by side.
-    async fn carry_out_all(
+    async fn carry_out_ends(
         &self,
         sweep: &Sweep,
-        batch: &mut Batch<'_, P::Store>,
-        tasks: Vec<Task>,
+        batch: &mut SweepBatch<'_, P::Store>,
+        tasks: Vec<EndTask>,
     ) -> Result<(), StoreError> {
         let tasks = tasks.into_iter().map(async |task| {
-            let outcome = self.carry_out_in(sweep, &task.held).await;
+            let outcome = self.carry_out_end(sweep, &task.held).await;
             (task, outcome)
         });
         let mut outcomes = std::pin::pin!(stream::iter(tasks).buffer_unordered(AT_ONCE));
         while let Some((task, outcome)) = outcomes.next().await {
             let now = self.ports.now();
             let pause = match outcome? {
-                Outcome::Done => {
+                EndOutcome::Done => {
                     sweep.report.borrow_mut().done += 1;
-                    batch.done(&task, Ending { why: task.why, at: now, note: None });
+                    batch.note_ended(&task, Ending { why: task.why, at: now, note: None });
                     continue;
                 }
                 // No pause: the next sweep goes on here at once.
-                Outcome::OutOfBudget => TimeDelta::zero(),
-                Outcome::NotTried => SILENT_PAUSE,
-                Outcome::Obstacle(obstacle) => {
+                EndOutcome::OutOfBudget => TimeDelta::zero(),
+                EndOutcome::NotTried => SILENT_PAUSE,
+                EndOutcome::Obstacle(obstacle) => {
                     let closing = task.held.closing.as_ref();
                     let since = closing.map_or(now, |closing| closing.since);
                     let work = closing.and_then(|closing| closing.work);
@@ -197,63 +202,75 @@ impl<P: Ports> Engine<P> {
                     let closing = Closing { why: task.why, since, obstacle: text, work };
                     self.note_obstacle(&task.held, &closing)?;
                     let target = &task.held.lease.target;
-                    sweep.report.borrow_mut().failed(target, &obstacle.to_string());
-                    if obstacle.is_silence() { SILENT_PAUSE } else { self.backoff(now - since) }
+                    sweep.report.borrow_mut().add_failure(target, &obstacle.to_string());
+                    if obstacle.is_silence() {
+                        SILENT_PAUSE
+                    } else {
+                        self.retry_backoff(now - since)
+                    }
                 }
             };
             let mut report = sweep.report.borrow_mut();
             report.postponed += 1;
-            report.overdue(self.waits(&task.held));
-            batch.later(&task, pause);
+            report.note_overdue(self.seconds_waited(&task.held));
+            batch.note_postponed(&task, pause);
         }
         Ok(())
     }
 
-    async fn carry_out_in(&self, sweep: &Sweep, held: &Held) -> Result<Outcome, StoreError> {
+    async fn carry_out_end(
+        &self,
+        sweep: &Sweep,
+        held: &StoredLease,
+    ) -> Result<EndOutcome, StoreError> {
         let target = &held.lease.target;
         if self.is_over(sweep) {
-            return Ok(Outcome::OutOfBudget);
+            return Ok(EndOutcome::OutOfBudget);
         }
         if let Some(reason) = sweep.obstacle_of(target) {
-            sweep.report.borrow_mut().failed(target, &reason);
-            return Ok(Outcome::NotTried);
+            sweep.report.borrow_mut().add_failure(target, &reason);
+            return Ok(EndOutcome::NotTried);
         }
         match self.carry_out(held).await {
-            Ok(()) => Ok(Outcome::Done),
+            Ok(()) => Ok(EndOutcome::Done),
             Err(obstacle) => {
                 // One silent answer is enough for all leases of the target in this sweep: each further one
                 // would wait for its own deadline, and the other targets would wait with it.
                 if obstacle.is_silence() && sweep.obstacle_of(target).is_none() {
-                    sweep.lose(target);
-                    self.note_silence(sweep, target)?;
+                    sweep.mark_unreachable(target);
+                    self.open_circuit(sweep, target)?;
                 }
-                Ok(Outcome::Obstacle(obstacle))
+                Ok(EndOutcome::Obstacle(obstacle))
             }
         }
     }
 
     /// Returns the pause before the next try: the longer it lasts the longer, never more than ten
     /// minutes, and not all at once.
-    fn backoff(&self, lasts: TimeDelta) -> TimeDelta {
+    fn retry_backoff(&self, lasts: TimeDelta) -> TimeDelta {
         let pause = (lasts / 4).clamp(MIN_BACKOFF, MAX_BACKOFF);
-        let [jitter] = self.random::<1>();
+        let [jitter] = self.random_bytes::<1>();
         pause + pause * i32::from(jitter) / 1024
     }
 
     /// Revokes the live leases of a dynamic secret that was deleted, or whose grant was changed.
-    async fn go_on_revoking(
+    async fn resume_revocations(
         &self,
         sweep: &Sweep,
         number: u64,
-        log: &Log,
+        ledger: &Ledger,
     ) -> Result<(), StoreError> {
         let (mut from, mut left) = (Some(1), false);
         while let Some(first) = from {
             if self.is_over(sweep) {
                 return Ok(());
             }
-            let (marked, next) =
-                self.leases().marked(number, first, log.revoke_up_to, sweep.batch)?;
+            let (marked, next) = self.leases().list_pending_revocations(
+                number,
+                first,
+                ledger.revoke_up_to,
+                sweep.batch,
+            )?;
             let revoking = marked.into_iter().map(|held| self.revoke_in(sweep, held));
             let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(AT_ONCE));
             while let Some(outcome) = outcomes.next().await {
@@ -266,11 +283,11 @@ impl<P: Ports> Engine<P> {
         if left {
             return Ok(());
         }
-        self.leases().revoked_all(number, log.revoke_up_to)
+        self.leases().revoked_all(number, ledger.revoke_up_to)
     }
 
     /// Revokes one of them. Returns true if that is done, or recorded for the next sweeps.
-    async fn revoke_in(&self, sweep: &Sweep, held: Held) -> Result<bool, StoreError> {
+    async fn revoke_in(&self, sweep: &Sweep, held: StoredLease) -> Result<bool, StoreError> {
         // A target that is known not to answer is not asked once more for each lease.
         let outcome = match sweep.obstacle_of(&held.lease.target) {
             Some(reason) => self.leave_to_sweeps(held, reason),
@@ -283,7 +300,7 @@ impl<P: Ports> Engine<P> {
             Ok(Revocation::Begun(held)) => {
                 report.postponed += 1;
                 let obstacle = held.closing.and_then(|closing| closing.obstacle);
-                report.failed(&held.lease.target, &obstacle.unwrap_or_default());
+                report.add_failure(&held.lease.target, &obstacle.unwrap_or_default());
             }
             Err(RevokeError::Store(error)) => return Err(error),
             Err(RevokeError::Busy(_)) => return Ok(false),
@@ -300,18 +317,18 @@ impl<P: Ports> Engine<P> {
 }
 
 /// The outcome of one end.
-enum Outcome {
+enum EndOutcome {
     Done,
     /// There was no time left for it.
     OutOfBudget,
     /// Not tried, because the target does not answer.
     NotTried,
-    Obstacle(Obstacle),
+    Obstacle(RevocationBlocker),
 }
 
 /// Passes over a log with a record that cannot be read. A failure here would stop the sweep at the same
 /// place each time, and no lease of the other logs would ever end.
-fn left_if_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+fn skip_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
     match outcome {
         Err(error @ (StoreError::Version { .. } | StoreError::Broken { .. })) => {
             log::error!("a sweep has left a log: {error}");

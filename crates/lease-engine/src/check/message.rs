@@ -8,7 +8,7 @@ use crate::{ClusterError, Ports};
 
 /// Returns the message for an administrator about a failure: the whole chain, which holds no token
 /// and no body.
-pub(super) fn told(error: &Error) -> String {
+pub(super) fn public_message(error: &Error) -> String {
     match error {
         error if error.is_not_kubernetes() => not_kubernetes(error),
         Error::Refused(status) if status.is_unauthorized() => {
@@ -29,13 +29,16 @@ fn not_kubernetes(error: &Error) -> String {
 
 /// Returns the message for an administrator about a dry run that failed. Other than in an answer to
 /// a caller, the component that denied it is named.
-pub(super) fn why<P: Ports>(connection: &Connection<'_, P>, error: &ClusterError) -> String {
+pub(super) fn dry_run_message<P: Ports>(
+    connection: &Connection<'_, P>,
+    error: &ClusterError,
+) -> String {
     match error {
         ClusterError::Denied { by: Some(DeniedBy::Escalation), .. } => NOT_HELD.to_owned(),
         ClusterError::Denied { doing, by, source, .. } => {
             let denial = source.status().and_then(kube_rest::Status::denial);
             let name = denial.and_then(Denial::name).filter(|name| !connection.may_show(name));
-            let name = name.map(|name| format!(" `{}`", bounded(name))).unwrap_or_default();
+            let name = name.map(|name| format!(" `{}`", bound_text(name))).unwrap_or_default();
             let who = match by {
                 Some(DeniedBy::Quota) => "resource quota",
                 Some(DeniedBy::Policy) => "admission policy",
@@ -51,21 +54,21 @@ pub(super) fn why<P: Ports>(connection: &Connection<'_, P>, error: &ClusterError
         }
         ClusterError::Kubernetes { doing, source, .. } => {
             let forbidden = source.status().is_some_and(kube_rest::Status::is_forbidden);
-            if forbidden { format!("kubelease may not {doing}") } else { told(source) }
+            if forbidden { format!("kubelease may not {doing}") } else { public_message(source) }
         }
-        other => other.told(),
+        other => other.public_message(),
     }
 }
 
 /// Returns the message for an administrator about a manifest that was accepted once, and is not any
 /// more.
 pub(super) fn unread_manifest(secret: &DynamicSecret) -> Option<String> {
-    let error = secret.definition.parts().check_manifest().err()?;
+    let error = secret.definition.spec().check_manifest().err()?;
     Some(format!("its manifest is read no more, and has to be put again: {error}"))
 }
 
 /// Shortens the text of a server, which is stored and shown in every list.
-pub(super) fn bounded(text: &str) -> String {
+pub(super) fn bound_text(text: &str) -> String {
     text.chars().take(MAX_CHARACTERS).collect()
 }
 

@@ -1,17 +1,17 @@
-//! The numbers of a log that are due, found from the root down.
+//! The numbers of a ledger that are due, found from the root down.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::node::{Entry, branch_of, end_of_branch, end_of_leaf, leaf_of};
-use super::{Due, Tree};
+use super::super::node::{IndexEntry, branch_of, end_of_branch, end_of_leaf, leaf_of};
+use super::{DueNumbers, LedgerIndex};
 use crate::{KeyValue, StoreError};
 
-impl<K: KeyValue> Tree<'_, K> {
+impl<K: KeyValue> LedgerIndex<'_, K> {
     /// Returns the numbers that are due by `now`, about `limit` of them.
     ///
     /// The last number of this reading is set back to the last one of the batch. Otherwise the nodes would
     /// cover numbers that the batch has no room for, and those would be taken for finished.
-    pub(crate) fn due(&mut self, now: i64, limit: usize) -> Result<Due, StoreError> {
+    pub(crate) fn read_due(&mut self, now: i64, limit: usize) -> Result<DueNumbers, StoreError> {
         let last = self.head.min(self.root.up_to - 1 + limit as u64);
         let mut more = last < self.head;
         self.head = last;
@@ -21,7 +21,7 @@ impl<K: KeyValue> Tree<'_, K> {
             .entries
             .iter()
             .filter(|(index, fact)| {
-                fact.look <= now || self.root.gap(end_of_branch(**index), fact.up_to) > 0
+                fact.look <= now || self.root.count_gap(end_of_branch(**index), fact.up_to) > 0
             })
             .map(|(index, _)| *index)
             .collect();
@@ -44,7 +44,7 @@ impl<K: KeyValue> Tree<'_, K> {
                 numbers.extend(self.due_numbers(leaf, now, last)?);
             }
         }
-        Ok(Due { numbers, more })
+        Ok(DueNumbers { numbers, more })
     }
 
     /// Returns the leaves of a branch that are due, each with true if it holds numbers that the branch
@@ -55,12 +55,12 @@ impl<K: KeyValue> Tree<'_, K> {
         now: i64,
         last: u64,
     ) -> Result<BTreeMap<u64, bool>, StoreError> {
-        let branch = self.branch(index)?;
+        let branch = self.read_branch(index)?;
         let mut leaves: BTreeMap<u64, bool> = branch
             .entries
             .iter()
             .filter(|(leaf, fact)| {
-                fact.look <= now || branch.gap(end_of_leaf(**leaf), fact.up_to) > 0
+                fact.look <= now || branch.count_gap(end_of_leaf(**leaf), fact.up_to) > 0
             })
             .map(|(leaf, _)| (*leaf, false))
             .collect();
@@ -75,8 +75,8 @@ impl<K: KeyValue> Tree<'_, K> {
         leaf: u64,
         now: i64,
         last: u64,
-    ) -> Result<Vec<(u64, Option<Entry>)>, StoreError> {
-        let node = self.leaf(leaf)?;
+    ) -> Result<Vec<(u64, Option<IndexEntry>)>, StoreError> {
+        let node = self.read_leaf(leaf)?;
         let known = node.entries.iter().filter(|(_, entry)| entry.look <= now);
         let mut numbers: Vec<_> = known.map(|(number, entry)| (*number, Some(*entry))).collect();
         let end = end_of_leaf(leaf).min(last + 1);

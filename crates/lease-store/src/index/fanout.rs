@@ -10,6 +10,6 @@ pub(crate) fn get() -> u64 {
     CHOSEN.load(Ordering::Relaxed)
 }
 
-pub(crate) fn choose(fanout: u64) {
+pub(crate) fn choose_fanout(fanout: u64) {
     CHOSEN.store(fanout, Ordering::Relaxed);
 }

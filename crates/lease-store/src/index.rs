@@ -1,11 +1,11 @@
-//! An index of many numbers: a tree of summaries above each log.
+//! An index of many numbers: a tree of summaries above each ledger.
 //!
-//! A sweep asks which numbers of a log are due, and an issuer how many leases live. Both read the tree from
+//! A sweep asks which numbers of a ledger are due, and an issuer how many leases live. Both read the tree from
 //! the root down, and only where something is due or lives, so the cost does not grow with what has ended.
 //!
 //! Each node stores `up_to`: it covers all numbers of its own below that. A number that is covered and not
 //! listed is finished for ever. An example, with three numbers to a leaf and three leaves to a branch (in
-//! truth it is 64), of a log whose counter stands at 16:
+//! truth it is 64), of a ledger whose counter stands at 16:
 //!
 //! ```text
 //!                      root  up_to 15
@@ -33,8 +33,8 @@
 mod node;
 mod tree;
 
-pub(crate) use self::node::Entry;
-pub(crate) use self::tree::{Changes, Tree};
+pub(crate) use self::node::IndexEntry;
+pub(crate) use self::tree::{IndexChanges, LedgerIndex};
 
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::filling::Filling;

@@ -3,13 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::super::node::{
-    Branch, Fact, Leaf, branch_of, end_of_branch, end_of_leaf, first_of_branch, first_of_leaf,
-    leaf_of,
+    Branch, Leaf, NodeSummary, branch_of, end_of_branch, end_of_leaf, first_of_branch,
+    first_of_leaf, leaf_of,
 };
-use super::{BRANCHES, LEAVES, Tree};
+use super::{BRANCHES, LEAVES, LedgerIndex};
 use crate::{KeyValue, StoreError, keys, record};
 
-impl<K: KeyValue> Tree<'_, K> {
+impl<K: KeyValue> LedgerIndex<'_, K> {
     /// Returns the next number from `number` on that is not finished, if there is one.
     pub(crate) fn next(&mut self, mut number: u64) -> Result<Option<u64>, StoreError> {
         while number <= self.head {
@@ -23,7 +23,7 @@ impl<K: KeyValue> Tree<'_, K> {
                 number = end_of_branch(index);
                 continue;
             }
-            let branch = self.branch(index)?;
+            let branch = self.read_branch(index)?;
             if number >= branch.up_to {
                 return Ok(Some(number));
             }
@@ -31,7 +31,7 @@ impl<K: KeyValue> Tree<'_, K> {
                 number = end_of_leaf(leaf);
                 continue;
             }
-            let node = self.leaf(leaf)?;
+            let node = self.read_leaf(leaf)?;
             if number >= node.up_to || node.entries.contains_key(&number) {
                 return Ok(Some(number));
             }
@@ -42,12 +42,12 @@ impl<K: KeyValue> Tree<'_, K> {
 
     /// Reads a branch, once. A missing one covers all of its numbers if it was deleted as finished, and
     /// none of them otherwise: then each of its numbers is looked at.
-    pub(super) fn branch(&mut self, index: u64) -> Result<&Branch, StoreError> {
+    pub(super) fn read_branch(&mut self, index: u64) -> Result<&Branch, StoreError> {
         if !self.branches.contains_key(&index) {
             let (first, end) = (first_of_branch(index), end_of_branch(index));
-            let branch = self.node(BRANCHES, index)?.unwrap_or_else(|| {
+            let branch = self.read_node(BRANCHES, index)?.unwrap_or_else(|| {
                 let done = is_done(self.root.entries.get(&index), end);
-                Branch::empty(if done { end } else { first })
+                Branch::empty_from(if done { end } else { first })
             });
             self.branches.insert(index, branch);
         }
@@ -55,27 +55,27 @@ impl<K: KeyValue> Tree<'_, K> {
     }
 
     /// Reads a leaf, once; a missing one is taken as a missing branch is.
-    pub(super) fn leaf(&mut self, index: u64) -> Result<&Leaf, StoreError> {
+    pub(super) fn read_leaf(&mut self, index: u64) -> Result<&Leaf, StoreError> {
         if !self.leaves.contains_key(&index) {
             let above = self.branches.get(&branch_of(index));
             let known = above.and_then(|branch| branch.entries.get(&index)).copied();
             let (first, end) = (first_of_leaf(index), end_of_leaf(index));
-            let leaf = self.node(LEAVES, index)?.unwrap_or_else(|| {
-                Leaf::empty(if is_done(known.as_ref(), end) { end } else { first })
+            let leaf = self.read_node(LEAVES, index)?.unwrap_or_else(|| {
+                Leaf::empty_from(if is_done(known.as_ref(), end) { end } else { first })
             });
             self.leaves.insert(index, leaf);
         }
         Ok(&self.leaves[&index])
     }
 
-    pub(super) fn node<N: DeserializeOwned>(
+    pub(super) fn read_node<N: DeserializeOwned>(
         &mut self,
         level: u8,
         index: u64,
     ) -> Result<Option<N>, StoreError> {
-        let key = keys::summary(self.log, level, index);
+        let key = keys::index_node_key(self.ledger, level, index);
         let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
-        let node = record::read(&key, &bytes)?;
+        let node = record::decode_record(&key, &bytes)?;
         self.read.insert(key, bytes);
         Ok(Some(node))
     }
@@ -83,6 +83,6 @@ impl<K: KeyValue> Tree<'_, K> {
 
 /// Returns true if a node that is named above and is not there was deleted because all of it was
 /// finished.
-fn is_done(known: Option<&Fact>, end: u64) -> bool {
+fn is_done(known: Option<&NodeSummary>, end: u64) -> bool {
     known.is_some_and(|fact| fact.live == 0 && fact.up_to >= end)
 }

@@ -9,14 +9,14 @@ use kube_rest::{Deletion, Error};
 use lease_core::{ClusterIdentity, Keyring, LeaseId, LeasedObject, ObjectKind};
 
 use crate::connection::Connection;
-use crate::create::{Proof, marks, read};
-use crate::objects::{kind, resource};
-use crate::{ClusterError, Doing, Engine, Ports};
+use crate::create::{OwnershipProof, object_marks, read_created};
+use crate::objects::{api_kind, resource_name};
+use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// The reason why a lease cannot be ended now. It is stored with the lease, and the end is tried
 /// again for ever.
 #[derive(Debug)]
-pub enum Obstacle {
+pub enum RevocationBlocker {
     /// The cluster could not be asked, or said no.
     Cluster(ClusterError),
     /// A finalizer of somebody's holds an object. A token that is bound to it is accepted for 60 s more, and for as
@@ -36,11 +36,13 @@ pub enum Obstacle {
     Unsettled,
 }
 
-impl fmt::Display for Obstacle {
+impl fmt::Display for RevocationBlocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Obstacle::Cluster(error) => f.write_str(&error.told()),
-            Obstacle::Held { kind: kind @ (ObjectKind::ServiceAccount | ObjectKind::Secret) } => {
+            RevocationBlocker::Cluster(error) => f.write_str(&error.public_message()),
+            RevocationBlocker::Held {
+                kind: kind @ (ObjectKind::ServiceAccount | ObjectKind::Secret),
+            } => {
                 write!(
                     f,
                     "a finalizer holds the {}; its token is accepted for up to a minute more, and the lease ends when \
@@ -48,32 +50,32 @@ impl fmt::Display for Obstacle {
                     kind.as_str()
                 )
             }
-            Obstacle::Held { kind } => write!(
+            RevocationBlocker::Held { kind } => write!(
                 f,
                 "a finalizer holds the {}; the lease ends when the finalizer is removed",
                 kind.as_str()
             ),
-            Obstacle::NoTarget => f.write_str(
+            RevocationBlocker::NoTarget => f.write_str(
                 "the target does not exist any more; put it again under its name, and it goes on",
             ),
-            Obstacle::Unproved { kind } => write!(
+            RevocationBlocker::Unproved { kind } => write!(
                 f,
                 "the {} of the lease is signed under a master key that is not configured any more; name it \
                  in `previous_master_keys`",
                 kind.as_str()
             ),
-            Obstacle::Unsettled => f.write_str(
+            RevocationBlocker::Unsettled => f.write_str(
                 "a request of its issue may still take effect; it is looked at again soon",
             ),
         }
     }
 }
 
-impl Obstacle {
+impl RevocationBlocker {
     /// Returns true if the cluster did not answer at all: nothing else can be ended there now
     /// either.
     pub(crate) fn is_silence(&self) -> bool {
-        matches!(self, Obstacle::Cluster(error) if Self::is_silence_of(error))
+        matches!(self, RevocationBlocker::Cluster(error) if Self::is_silence_of(error))
     }
 
     /// The same of an error.
@@ -83,7 +85,7 @@ impl Obstacle {
 }
 
 /// The outcome for one object.
-enum Gone {
+enum DeletionOutcome {
     /// We saw it go.
     Deleted,
     /// Nothing of ours is there. Whether that counts depends on where we looked.
@@ -92,7 +94,7 @@ enum Gone {
 
 /// The objects of one lease, in one cluster, that are to be deleted.
 #[derive(Clone, Copy)]
-pub(crate) struct Ending<'a> {
+pub(crate) struct Teardown<'a> {
     pub(crate) lease: LeaseId,
     pub(crate) cluster: &'a ClusterIdentity,
     pub(crate) objects: &'a [LeasedObject],
@@ -106,19 +108,19 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Says what stands in the way of one of them; the others are deleted all the same.
-    pub(crate) async fn end(
+    pub(crate) async fn tear_down(
         &self,
         connection: &Connection<'_, P>,
-        ending: Ending<'_>,
+        ending: Teardown<'_>,
         deadline: DateTime<Utc>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<(), RevocationBlocker> {
         if ending.objects.is_empty() {
             return Ok(());
         }
         let deletions = ending
             .objects
             .iter()
-            .map(|object| delete(connection, ending, object, &self.keys, deadline));
+            .map(|object| delete_object(connection, ending, object, &self.keys, deadline));
         let (identity, gone) = future::join(
             self.read_identity(connection, &ending.cluster.namespace, deadline),
             future::join_all(deletions),
@@ -127,80 +129,85 @@ impl<P: Ports> Engine<P> {
         let mut absent = false;
         // All have been tried; one obstacle is told, and the next try tells the next.
         for gone in gone {
-            absent |= matches!(gone?, Gone::Absent);
+            absent |= matches!(gone?, DeletionOutcome::Absent);
         }
         if !absent {
             return Ok(());
         }
         match identity {
             Ok(found) if found == *ending.cluster => Ok(()),
-            Ok(found) => Err(Obstacle::Cluster(self.stranger(connection, found)?)),
-            Err(error) => Err(Obstacle::Cluster(error)),
+            Ok(found) => {
+                Err(RevocationBlocker::Cluster(self.changed_cluster_error(connection, found)?))
+            }
+            Err(error) => Err(RevocationBlocker::Cluster(error)),
         }
     }
 
     /// Another cluster than the lease's answered: nothing there is ours to judge by.
-    fn stranger(
+    fn changed_cluster_error(
         &self,
         connection: &Connection<'_, P>,
         found: ClusterIdentity,
-    ) -> Result<ClusterError, Obstacle> {
+    ) -> Result<ClusterError, RevocationBlocker> {
         let target = &connection.target.name;
-        let cluster = |error: lease_store::StoreError| Obstacle::Cluster(error.into());
-        if let Some(known) = self.clusters().get(target).map_err(cluster)?
+        let cluster = |error: lease_store::StoreError| RevocationBlocker::Cluster(error.into());
+        if let Some(known) = self.known_clusters().get(target).map_err(cluster)?
             && known.changed.is_none()
             && known.identity != found
         {
-            self.note_change(connection, known, found).map_err(Obstacle::Cluster)?;
+            self.note_change(connection, known, found).map_err(RevocationBlocker::Cluster)?;
         }
         Ok(ClusterError::Changed { target: target.clone() })
     }
 }
 
 /// Deletes one object, if it is ours.
-async fn delete<P: Ports>(
+async fn delete_object<P: Ports>(
     connection: &Connection<'_, P>,
-    ending: Ending<'_>,
+    ending: Teardown<'_>,
     object: &LeasedObject,
     keys: &Keyring,
     deadline: DateTime<Utc>,
-) -> Result<Gone, Obstacle> {
+) -> Result<DeletionOutcome, RevocationBlocker> {
     let uid = match &object.uid {
         Some(uid) => uid.clone(),
-        None => match prove(connection, ending, object, keys, deadline).await? {
+        None => match prove_ownership(connection, ending, object, keys, deadline).await? {
             Some(uid) => uid,
-            None => return Ok(Gone::Absent),
+            None => return Ok(DeletionOutcome::Absent),
         },
     };
     let namespace = object.namespace.as_ref().map(lease_core::Namespace::as_str);
-    let kind = kind(object.kind);
+    let kind = api_kind(object.kind);
     for look in 0..=LOOKS {
-        let deletion =
-            connection.ask(deadline, |api| api.delete(kind, namespace, &object.name, &uid)).await;
+        let deletion = connection
+            .send_with_retries(deadline, |api| {
+                api.delete_object(kind, namespace, &object.name, &uid)
+            })
+            .await;
         match deletion {
-            Ok(Deletion::Gone) => return Ok(Gone::Deleted),
-            Err(error) if error.is_not_found() => return Ok(gone(look)),
+            Ok(Deletion::Gone) => return Ok(DeletionOutcome::Deleted),
+            Err(error) if error.is_not_found() => return Ok(gone_after(look)),
             Err(error) if error.is_conflict() => {
                 if is_replaced(connection, object, &uid, deadline).await? {
-                    return Ok(gone(look));
+                    return Ok(gone_after(look));
                 }
                 // It is ours and there, and changed while it was to be deleted.
                 if look == LOOKS {
                     return Err(refused_deletion(connection, object, error, deadline).await);
                 }
-                connection.rest(PAUSE).await;
+                connection.sleep(PAUSE).await;
             }
             Err(error) => return Err(refused_deletion(connection, object, error, deadline).await),
-            Ok(Deletion::Terminating { .. }) if look < LOOKS => connection.rest(PAUSE).await,
+            Ok(Deletion::Terminating { .. }) if look < LOOKS => connection.sleep(PAUSE).await,
             Ok(Deletion::Terminating { .. }) => {}
         }
     }
-    Err(Obstacle::Held { kind: object.kind })
+    Err(RevocationBlocker::Held { kind: object.kind })
 }
 
 /// The outcome for an object that the API server does not find: after a first look we saw it go.
-fn gone(look: u32) -> Gone {
-    if look == 0 { Gone::Absent } else { Gone::Deleted }
+fn gone_after(look: u32) -> DeletionOutcome {
+    if look == 0 { DeletionOutcome::Absent } else { DeletionOutcome::Deleted }
 }
 
 async fn refused_deletion<P: Ports>(
@@ -208,9 +215,10 @@ async fn refused_deletion<P: Ports>(
     object: &LeasedObject,
     source: Error,
     deadline: DateTime<Utc>,
-) -> Obstacle {
-    let doing = Doing::new("delete", resource(object.kind)).at(object.namespace.as_ref());
-    Obstacle::Cluster(connection.refused(doing, source, deadline).await)
+) -> RevocationBlocker {
+    let doing = ApiAction::new("delete", resource_name(object.kind))
+        .in_namespace(object.namespace.as_ref());
+    RevocationBlocker::Cluster(connection.explain_refusal(doing, source, deadline).await)
 }
 
 /// Returns true if the object of this UID is not there any more, or another bears its name.
@@ -222,48 +230,52 @@ async fn is_replaced<P: Ports>(
     object: &LeasedObject,
     uid: &str,
     deadline: DateTime<Utc>,
-) -> Result<bool, Obstacle> {
-    match connection.ask(deadline, |api| read(api, &object.to_planned())).await {
+) -> Result<bool, RevocationBlocker> {
+    match connection
+        .send_with_retries(deadline, |api| read_created(api, &object.to_planned()))
+        .await
+    {
         Ok(stored) => Ok(stored.uid != uid),
         Err(error) if error.is_not_found() => Ok(true),
-        Err(source) => Err(unreadable(connection, object, source)),
+        Err(source) => Err(unreadable_object(connection, object, source)),
     }
 }
 
 /// Returns the obstacle if an object cannot be read.
-fn unreadable<P: Ports>(
+fn unreadable_object<P: Ports>(
     connection: &Connection<'_, P>,
     object: &LeasedObject,
     source: Error,
-) -> Obstacle {
+) -> RevocationBlocker {
     let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
-    let doing = Doing::new(verb, resource(object.kind)).at(object.namespace.as_ref());
-    Obstacle::Cluster(ClusterError::kubernetes(connection.target, doing, source))
+    let doing =
+        ApiAction::new(verb, resource_name(object.kind)).in_namespace(object.namespace.as_ref());
+    RevocationBlocker::Cluster(ClusterError::from_kubernetes(connection.target, doing, source))
 }
 
 /// The UID of an object whose creation was not answered, if it is there and ours.
-async fn prove<P: Ports>(
+async fn prove_ownership<P: Ports>(
     connection: &Connection<'_, P>,
-    ending: Ending<'_>,
+    ending: Teardown<'_>,
     object: &LeasedObject,
     keys: &Keyring,
     deadline: DateTime<Utc>,
-) -> Result<Option<String>, Obstacle> {
+) -> Result<Option<String>, RevocationBlocker> {
     let planned = object.to_planned();
-    match connection.ask(deadline, |api| read(api, &planned)).await {
+    match connection.send_with_retries(deadline, |api| read_created(api, &planned)).await {
         Ok(stored) => {
-            let proof = Proof { lease: ending.lease, cluster: ending.cluster, keys };
-            if proof.of(&planned, &stored) {
+            let proof = OwnershipProof { lease: ending.lease, cluster: ending.cluster, keys };
+            if proof.verifies(&planned, &stored) {
                 return Ok(Some(stored.uid));
             }
             // With a key of ours it is a stranger's for sure, and ours is not there.
-            if marks(&stored).are_ours_to_judge(ending.lease, keys) {
+            if object_marks(&stored).are_ours_to_judge(ending.lease, keys) {
                 return Ok(None);
             }
-            Err(Obstacle::Unproved { kind: object.kind })
+            Err(RevocationBlocker::Unproved { kind: object.kind })
         }
         Err(error) if error.is_not_found() => Ok(None),
-        Err(source) => Err(unreadable(connection, object, source)),
+        Err(source) => Err(unreadable_object(connection, object, source)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The summaries of one log, as far as they were read.
+//! The summaries of one ledger, as far as they were read.
 
 mod due;
 mod read;
@@ -11,17 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::node::{Branch, Entry, Leaf, branch_of, end_of_branch, end_of_leaf, leaf_of};
-use crate::{KeyValue, StoreError, Which, counter, keys, record};
+use super::node::{Branch, IndexEntry, Leaf, branch_of, end_of_branch, end_of_leaf, leaf_of};
+use crate::{KeyValue, LedgerId, StoreError, counter, keys, record};
 
 /// Entries to be written: each key with its value.
 type Written = Vec<(String, Vec<u8>)>;
 
-/// The summaries of one log: what was read of them, and what is to be written.
-pub(crate) struct Tree<'a, K> {
+/// The summaries of one ledger: what was read of them, and what is to be written.
+pub(crate) struct LedgerIndex<'a, K> {
     store: &'a K,
-    log: Which,
-    /// The last number of the log that this reading is about.
+    ledger: LedgerId,
+    /// The last number of the ledger that this reading is about.
     head: u64,
     root: Branch,
     branches: BTreeMap<u64, Branch>,
@@ -30,36 +30,37 @@ pub(crate) struct Tree<'a, K> {
     read: BTreeMap<String, Vec<u8>>,
 }
 
-/// The due numbers of a log.
-pub(crate) struct Due {
+/// The due numbers of a ledger.
+pub(crate) struct DueNumbers {
     /// Each number, with what was known of it.
-    pub(crate) numbers: Vec<(u64, Option<Entry>)>,
+    pub(crate) numbers: Vec<(u64, Option<IndexEntry>)>,
     /// True if more is due than one batch holds.
     pub(crate) more: bool,
 }
 
 /// The changes of the summaries that a sweep has to write.
-pub(crate) struct Changes {
+pub(crate) struct IndexChanges {
     /// The nodes that have changed.
     pub(crate) written: Vec<(String, Vec<u8>)>,
     /// The keys of nodes all of whose numbers are done with.
     pub(crate) gone: Vec<String>,
 }
 
-impl<'a, K: KeyValue> Tree<'a, K> {
+impl<'a, K: KeyValue> LedgerIndex<'a, K> {
     /// Reads the counter and the root: two reads, whatever lives.
-    pub(crate) fn read(store: &'a K, log: Which) -> Result<Self, StoreError> {
-        let head = counter::read(store, &keys::count(log))?;
+    pub(crate) fn read_root(store: &'a K, ledger: LedgerId) -> Result<Self, StoreError> {
+        let head = counter::read_counter(store, &keys::counter_key(ledger))?;
         let (branches, leaves, read) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut tree = Self { store, log, head, root: Branch::empty(1), branches, leaves, read };
-        if let Some(root) = tree.node(ROOT, 0)? {
+        let mut tree =
+            Self { store, ledger, head, root: Branch::empty_from(1), branches, leaves, read };
+        if let Some(root) = tree.read_node(ROOT, 0)? {
             tree.root = root;
         }
         Ok(tree)
     }
 
     /// The last number that was given when this was read.
-    pub(crate) fn head(&self) -> u64 {
+    pub(crate) fn last_number(&self) -> u64 {
         self.head
     }
 
@@ -75,18 +76,18 @@ impl<'a, K: KeyValue> Tree<'a, K> {
 
     /// Returns true if all numbers are known and finished.
     pub(crate) fn is_done(&self) -> bool {
-        self.root.up_to > self.head && self.root.fact(end_of_branch).look == i64::MAX
+        self.root.up_to > self.head && self.root.summarize(end_of_branch).look == i64::MAX
     }
 
     /// Notes what is known of a number whose leaf was read.
-    pub(crate) fn put(&mut self, number: u64, entry: Entry) {
+    pub(crate) fn note_entry(&mut self, number: u64, entry: IndexEntry) {
         if let Some(leaf) = self.leaves.get_mut(&leaf_of(number)) {
             leaf.entries.insert(number, entry);
         }
     }
 
     /// Notes that a number is done with.
-    pub(crate) fn forget(&mut self, number: u64) {
+    pub(crate) fn forget_number(&mut self, number: u64) {
         if let Some(leaf) = self.leaves.get_mut(&leaf_of(number)) {
             leaf.entries.remove(&number);
         }
@@ -98,13 +99,13 @@ impl<'a, K: KeyValue> Tree<'a, K> {
     /// A node is deleted before the one above stops naming it. A crash between the two leaves a node
     /// that is named, has nothing live and is not there, which is read as finished (`read.rs`). The other
     /// order could leave a node that nothing names, and that nobody would ever delete.
-    pub(crate) fn entries(&mut self) -> Result<Changes, StoreError> {
+    pub(crate) fn take_changes(&mut self) -> Result<IndexChanges, StoreError> {
         // In each node that was read for a sweep, the numbers that it did not cover were due, and have
         // been noted. So all of them may cover every number up to the last.
         let leaves: BTreeSet<_> = self.leaves.keys().copied().collect();
         let branches: BTreeSet<_> = self.branches.keys().copied().collect();
-        self.advance(&leaves, &branches);
-        let done = |level, index: &u64| keys::summary(self.log, level, *index);
+        self.advance_nodes(&leaves, &branches);
+        let done = |level, index: &u64| keys::index_node_key(self.ledger, level, *index);
         let mut gone: BTreeSet<String> = BTreeSet::new();
         for index in &leaves {
             let named = |branch: &Branch| branch.entries.contains_key(index);
@@ -115,14 +116,14 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         for index in branches.iter().filter(|index| !self.root.entries.contains_key(index)) {
             gone.insert(done(BRANCHES, index));
         }
-        let mut written = self.written()?;
+        let mut written = self.changed_entries()?;
         written.retain(|(key, _)| !gone.contains(key));
-        Ok(Changes { written, gone: gone.into_iter().collect() })
+        Ok(IndexChanges { written, gone: gone.into_iter().collect() })
     }
 
     /// Lets these nodes, and the root, cover all numbers up to the last. The caller has noted all of
     /// them: a number that is covered and not listed is finished, and its lease is never revoked.
-    fn advance(&mut self, leaves: &BTreeSet<u64>, branches: &BTreeSet<u64>) {
+    fn advance_nodes(&mut self, leaves: &BTreeSet<u64>, branches: &BTreeSet<u64>) {
         let next = self.head + 1;
         for index in leaves {
             let Some(leaf) = self.leaves.get_mut(index) else { continue };
@@ -132,7 +133,7 @@ impl<'a, K: KeyValue> Tree<'a, K> {
             if leaf.entries.is_empty() && end_of_leaf(*index) <= self.head {
                 branch.entries.remove(index);
             } else {
-                branch.entries.insert(*index, leaf.fact());
+                branch.entries.insert(*index, leaf.summarize());
             }
         }
         for index in branches {
@@ -141,7 +142,7 @@ impl<'a, K: KeyValue> Tree<'a, K> {
             if branch.entries.is_empty() && end_of_branch(*index) <= self.head {
                 self.root.entries.remove(index);
             } else {
-                self.root.entries.insert(*index, branch.fact(end_of_leaf));
+                self.root.entries.insert(*index, branch.summarize(end_of_leaf));
             }
         }
         self.root.up_to = self.root.up_to.max(next);
@@ -151,46 +152,46 @@ impl<'a, K: KeyValue> Tree<'a, K> {
     pub(crate) fn entries_of(
         &mut self,
         number: u64,
-        entry: Entry,
+        entry: IndexEntry,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let leaf = leaf_of(number);
         let index = branch_of(leaf);
         if !self.root.entries.contains_key(&index)
-            || !self.branch(index)?.entries.contains_key(&leaf)
-            || !self.leaf(leaf)?.entries.contains_key(&number)
+            || !self.read_branch(index)?.entries.contains_key(&leaf)
+            || !self.read_leaf(leaf)?.entries.contains_key(&number)
         {
             return Ok(vec![]);
         }
-        self.put(number, entry);
-        self.derive();
-        self.written()
+        self.note_entry(number, entry);
+        self.derive_parents();
+        self.changed_entries()
     }
 
     /// Derives the facts above from the nodes below. No `up_to` moves, so nothing new is covered.
-    fn derive(&mut self) {
+    fn derive_parents(&mut self) {
         for (index, leaf) in &self.leaves {
             if let Some(branch) = self.branches.get_mut(&branch_of(*index))
                 && let Some(fact) = branch.entries.get_mut(index)
             {
-                *fact = leaf.fact();
+                *fact = leaf.summarize();
             }
         }
         for (index, branch) in &self.branches {
             if let Some(fact) = self.root.entries.get_mut(index) {
-                *fact = branch.fact(end_of_leaf);
+                *fact = branch.summarize(end_of_leaf);
             }
         }
     }
 
-    fn written(&self) -> Result<Written, StoreError> {
+    fn changed_entries(&self) -> Result<Written, StoreError> {
         let mut entries = vec![];
         for (index, leaf) in &self.leaves {
-            entries.push(write_node(keys::summary(self.log, LEAVES, *index), leaf)?);
+            entries.push(write_node(keys::index_node_key(self.ledger, LEAVES, *index), leaf)?);
         }
         for (index, branch) in &self.branches {
-            entries.push(write_node(keys::summary(self.log, BRANCHES, *index), branch)?);
+            entries.push(write_node(keys::index_node_key(self.ledger, BRANCHES, *index), branch)?);
         }
-        entries.push(write_node(keys::summary(self.log, ROOT, 0), &self.root)?);
+        entries.push(write_node(keys::index_node_key(self.ledger, ROOT, 0), &self.root)?);
         entries.retain(|(key, value)| self.read.get(key) != Some(value));
         Ok(entries)
     }
@@ -200,9 +201,9 @@ impl<'a, K: KeyValue> Tree<'a, K> {
         self.read.keys().cloned().collect()
     }
 
-    /// The keys of the root and of the counter, for a log that is done with for ever.
+    /// The keys of the root and of the counter, for a ledger that is done with for ever.
     pub(crate) fn last_keys(&self) -> Vec<String> {
-        vec![keys::summary(self.log, ROOT, 0), keys::count(self.log)]
+        vec![keys::index_node_key(self.ledger, ROOT, 0), keys::counter_key(self.ledger)]
     }
 }
 
@@ -210,7 +211,7 @@ pub(super) fn write_node<N: Serialize>(
     key: String,
     node: &N,
 ) -> Result<(String, Vec<u8>), StoreError> {
-    let value = record::write(&key, node)?;
+    let value = record::encode_record(&key, node)?;
     Ok((key, value))
 }
 

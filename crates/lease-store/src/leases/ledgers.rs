@@ -1,0 +1,155 @@
+//! The ledgers: one for each dynamic secret that ever was, as long as something of it is left.
+
+use lease_core::{AuditLogId, DynamicSecret, DynamicSecretName};
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{forgotten_up_to, mark_keys};
+use crate::definitions::{Definitions, StoredDefinition};
+use crate::index::LedgerIndex;
+use crate::{KeyValue, Leases, LedgerId, StoreError, StoredLease, counter, keys, record};
+
+/// The owner of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The dynamic secret, by the name that it had.
+    pub dynamic_secret: DynamicSecretName,
+    /// True if the owner was deleted: the ledger is deleted once it has no unfinished lease.
+    pub retired: bool,
+    /// Up to which number its leases are to be taken back; none if it is zero.
+    pub revoke_up_to: u64,
+}
+
+impl<K: KeyValue> Leases<'_, K> {
+    /// All ledgers, by number.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn list_ledgers(&self) -> Result<Vec<(u64, Ledger)>, StoreError> {
+        read_ledgers(self.store)
+    }
+
+    /// Notes that all leases of a ledger that have a number by now are to be taken back.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn revoke_all(&self, number: u64) -> Result<(), StoreError> {
+        let Some(ledger) = self.read_value::<Ledger>(&keys::ledger_key(number))? else {
+            return Ok(());
+        };
+        let last =
+            counter::read_counter(self.store, &keys::counter_key(LedgerId::DynamicSecret(number)))?;
+        self.write_value(keys::ledger_key(number), &Ledger { revoke_up_to: last, ..ledger })
+    }
+
+    /// Notes that they are taken back, or being so, unless more were noted meanwhile.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn revoked_all(&self, number: u64, up_to: u64) -> Result<(), StoreError> {
+        match self.read_value::<Ledger>(&keys::ledger_key(number))? {
+            Some(ledger) if ledger.revoke_up_to == up_to => {
+                self.write_value(keys::ledger_key(number), &Ledger { revoke_up_to: 0, ..ledger })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// At most `limit` leases of a ledger, from a number on, that are to be taken back and whose end is not
+    /// decided yet; and where the next are looked for.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn list_pending_revocations(
+        &self,
+        ledger: u64,
+        mut from: u64,
+        up_to: u64,
+        limit: usize,
+    ) -> Result<(Vec<StoredLease>, Option<u64>), StoreError> {
+        let mut tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
+        let mut marked = vec![];
+        while let Some(number) = tree.next(from)?.filter(|number| *number <= up_to) {
+            if marked.len() == limit {
+                return Ok((marked, Some(number)));
+            }
+            let held = self.read_lease(crate::LeaseKey { ledger, number })?;
+            let open = |held: &StoredLease| held.closing.is_none() && held.ending.is_none();
+            let ends = |held: &StoredLease| held.lease.mode.is_revocable();
+            marked.extend(held.filter(|held| open(held) && ends(held)));
+            from = number + 1;
+        }
+        Ok((marked, None))
+    }
+
+    /// Returns true if a lease of a ledger may live.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer, or holds what cannot be read.
+    pub fn may_live(&self, ledger: u64) -> Result<bool, StoreError> {
+        let tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
+        Ok(tree.live_up_to(tree.last_number()) > 0)
+    }
+
+    /// Drops what is kept of how many leases of an identity live, once that is gone.
+    ///
+    /// Leases that are out go on without it; one that is just being issued may leave a key that nobody reads.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn drop_identity(&self, identity: u64) -> Result<(), StoreError> {
+        let which = LedgerId::Identity(identity);
+        let mut tree = LedgerIndex::read_root(self.store, which)?;
+        if tree.last_number() == 0 {
+            return Ok(());
+        }
+        let (mut gone, mut from) = (vec![], 1);
+        while let Some(number) = tree.next(from)? {
+            gone.extend([keys::record_key(which, number), keys::void_key(which, number)]);
+            from = number + 1;
+        }
+        gone.extend(tree.node_keys());
+        gone.extend(tree.last_keys());
+        Ok(self.store.delete_many(&gone)?)
+    }
+
+    /// Drops a ledger whose dynamic secret is gone, if nothing of it is left.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn drop_if_done(&self, number: u64, ledger: &Ledger) -> Result<(), StoreError> {
+        let tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(number))?;
+        if !ledger.retired || !tree.is_done() {
+            return Ok(());
+        }
+        // Its events stay for as long as any other's.
+        let id = AuditLogId::Leases(number);
+        let forgotten = forgotten_up_to(self.store, self.auditor.keys, id)?;
+        if forgotten < tree.last_number() {
+            return Ok(());
+        }
+        let mut gone = tree.last_keys();
+        gone.extend(mark_keys(id, forgotten));
+        gone.push(keys::ledger_key(number));
+        Ok(self.store.delete_many(&gone)?)
+    }
+}
+
+/// All ledgers, by number.
+pub(crate) fn read_ledgers<K: KeyValue>(store: &K) -> Result<Vec<(u64, Ledger)>, StoreError> {
+    let last = counter::read_counter(store, &Definitions::<'_, K, DynamicSecret>::counter_key())?;
+    let mut ledgers = vec![];
+    for number in 1..=last {
+        let key = keys::ledger_key(number);
+        if let Some(bytes) = store.get(&key)? {
+            ledgers.push((number, record::decode_record(&key, &bytes)?));
+        }
+    }
+    Ok(ledgers)
+}
+
+impl Ledger {
+    /// The ledger of a dynamic secret that is put.
+    pub(crate) fn from_dynamic_secret(secret: &DynamicSecret) -> Self {
+        Self { dynamic_secret: secret.name().clone(), retired: false, revoke_up_to: 0 }
+    }
+}
