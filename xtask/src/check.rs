@@ -8,29 +8,40 @@ use testbed::command;
 use crate::build;
 use crate::build::WASM_PACKAGES;
 use crate::wasm_target::{self, TARGET};
-use crate::workspace::{cargo, clear_outer_cargo, root};
+use crate::words::check_words;
+use crate::workspace::{cargo_command, clear_outer_cargo, workspace_root};
 
-/// Format, lints, documentation, dependencies, release build.
-pub fn check() -> Result<()> {
-    wasm_target::prepare()?;
-    command::run("checking the format", cargo("fmt").args(["--all", "--", "--check"]))?;
-    command::run("checking the lints", &mut clippy(&["--all-targets"]))?;
-    command::run("checking the lints of what is compiled for wasm", &mut clippy(&for_wasm()))?;
-    command::run("checking the documentation", &mut doc(&[]))?;
-    command::run("checking the documentation of what is compiled for wasm", &mut doc(&for_wasm()))?;
-    dependencies()?;
+/// Runs the checks: format, lints, documentation, words, dependencies, release build.
+pub fn run_checks() -> Result<()> {
+    wasm_target::prepare_target()?;
+    command::run_command(
+        "checking the format",
+        cargo_command("fmt").args(["--all", "--", "--check"]),
+    )?;
+    command::run_command("checking the lints", &mut clippy_command(&["--all-targets"]))?;
+    command::run_command(
+        "checking the lints of what is compiled for wasm",
+        &mut clippy_command(&for_wasm()),
+    )?;
+    command::run_command("checking the documentation", &mut doc_command(&[]))?;
+    command::run_command(
+        "checking the documentation of what is compiled for wasm",
+        &mut doc_command(&for_wasm()),
+    )?;
+    check_words()?;
+    check_dependencies()?;
     // A test build can hide a feature that is missing.
-    build::components()
+    build::build_components()
 }
 
-fn clippy(arguments: &[&str]) -> Command {
-    let mut clippy = cargo("clippy");
+fn clippy_command(arguments: &[&str]) -> Command {
+    let mut clippy = cargo_command("clippy");
     clippy.args(arguments).args(["--", "--deny", "warnings"]);
     clippy
 }
 
-fn doc(arguments: &[&str]) -> Command {
-    let mut doc = cargo("doc");
+fn doc_command(arguments: &[&str]) -> Command {
+    let mut doc = cargo_command("doc");
     doc.args(["--no-deps", "--document-private-items"])
         .args(arguments)
         .env("RUSTDOCFLAGS", "--deny warnings");
@@ -43,24 +54,27 @@ fn for_wasm() -> Vec<&'static str> {
 }
 
 /// Runs cargo-deny if it is installed: its compilation takes minutes.
-fn dependencies() -> Result<()> {
-    if command::output(deny().arg("--version")).is_err() {
+fn check_dependencies() -> Result<()> {
+    if command::command_output(deny_command().arg("--version")).is_err() {
         eprintln!("not checking the dependencies: `cargo install cargo-deny --locked` would");
         return Ok(());
     }
     let rules = ["check", "bans", "licenses", "sources"];
-    command::run("checking the dependencies", deny().args(rules))?;
-    if command::output(deny().args(["fetch", "db"])).is_err() {
+    command::run_command("checking the dependencies", deny_command().args(rules))?;
+    if command::command_output(deny_command().args(["fetch", "db"])).is_err() {
         eprintln!("not checking for known vulnerabilities: their list is out of reach");
         return Ok(());
     }
-    command::run("checking for known vulnerabilities", deny().args(["check", "advisories"]))
+    command::run_command(
+        "checking for known vulnerabilities",
+        deny_command().args(["check", "advisories"]),
+    )
 }
 
-fn deny() -> Command {
+fn deny_command() -> Command {
     let mut deny = Command::new("cargo-deny");
     clear_outer_cargo(&mut deny);
     // Without this, only the root package would be looked at.
-    deny.arg("--workspace").current_dir(root());
+    deny.arg("--workspace").current_dir(workspace_root());
     deny
 }

@@ -12,6 +12,7 @@ mod throughput;
 mod torture;
 mod up;
 mod wasm_target;
+mod words;
 mod workspace;
 
 use std::path::PathBuf;
@@ -23,15 +24,15 @@ use testbed::command;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
-        Task::Up(options) => up::up(&options),
+        Task::Up(options) => up::start_all(&options),
         Task::Test(options) => test::test(&options),
-        Task::Check => check::check(),
-        Task::Build => build::all(),
-        Task::DeployManifests(options) => deploy::manifests(&options),
-        Task::Dist(options) => dist::dist(&options),
-        Task::Mutants(options) => mutants::mutants(&options),
-        Task::Torture(options) => torture::torture(&options),
-        Task::Throughput => throughput::throughput(),
+        Task::Check => check::run_checks(),
+        Task::Build => build::build_all(),
+        Task::DeployManifests(options) => deploy::write_manifests(&options),
+        Task::Dist(options) => dist::write_archive(&options),
+        Task::Mutants(options) => mutants::run_mutants(&options),
+        Task::Torture(options) => torture::run_torture(&options),
+        Task::Throughput => throughput::measure_throughput(),
         Task::ControlPlane => control_plane::control_plane(),
     };
     match result {
@@ -99,7 +100,7 @@ impl HostOptions {
             Ok(path) if self.spin.components().count() > 1 => path,
             _ => self.spin.clone(),
         };
-        let version = command::output(Command::new(&program).arg("--version"))
+        let version = command::command_output(Command::new(&program).arg("--version"))
             .context("`--host spin` needs Spin 3.6 to 4.1 on the PATH, or `--spin PATH`")?;
         eprintln!("using {}", version.trim());
         Ok(program)
