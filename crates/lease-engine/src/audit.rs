@@ -19,7 +19,7 @@ pub use self::change::DefinitionChange;
 pub(crate) use self::change::{change_between, identity_change, target_change};
 pub use self::reading::AuditFilter;
 pub use self::refusals::{RefusedRequest, RefusedToken, RequestSubject};
-use crate::access_tokens::LoginRecord;
+use crate::access::access_tokens::LoginRecord;
 use crate::{Engine, Ports, StoreError};
 
 /// An event with its place, as it is shown and logged.

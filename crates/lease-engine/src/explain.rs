@@ -16,7 +16,7 @@ use lease_core::{
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::value::{bound_value, names_value};
-use crate::login::LoginExplanation;
+use crate::access::login::LoginExplanation;
 use crate::{
     Engine, IssueError, LeasableNamespaces, LoginError, Origin, Ports, Requester, Session,
     StoreError,

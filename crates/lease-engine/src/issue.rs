@@ -24,8 +24,8 @@ pub(crate) use self::attempt::IssueAttempt;
 use self::decide::{ClusterFacts, IssueTerms, NoObserver};
 use self::failure::IssueFailure;
 pub(crate) use self::grant::not_granted;
+use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
-use crate::connection::Connection;
 use crate::{Engine, IssueError, Ports, StoreError};
 
 /// A lease, and the token that it is answered with.

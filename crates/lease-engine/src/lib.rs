@@ -19,62 +19,49 @@
 //! }
 //! ```
 
-mod access_tokens;
-mod announce;
-mod api_action;
+mod access;
 mod audit;
-mod check;
-mod clocks;
-mod clusters;
+mod cluster;
 mod config;
-mod connection;
-mod create;
-mod dynamic_secrets;
-mod elections;
+mod definitions;
+mod end;
 mod engine;
 mod error;
-mod expect_continue;
 mod explain;
 #[cfg(test)]
 mod fixtures;
-mod health;
-mod identities;
-mod identity;
 mod issue;
-mod kubeconfig;
 mod leases;
-mod login;
-mod namespaces;
 mod objects;
 mod ports;
 mod reconcile;
-mod refusal;
 mod rehearsal;
-mod renew;
-mod report;
-mod requester;
-mod revoke;
-mod role;
 mod sweep;
-mod targets;
-mod teardown;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod token;
 
-pub use access_tokens::{
+pub use access::access_tokens::{
     AuthenticationError, NewAccessToken, RefusedBearer, TokenRenewalError, TokenUse,
 };
-pub use api_action::ApiAction;
+pub use access::login::{
+    IssuerKeysError, LoginError, LoginExplanation, LoginRefusal, MethodExplanation, RefusalReason,
+};
+pub use access::requester::{Authority, Origin, Requester, Session};
 pub use audit::{
     AuditFilter, DefinitionChange, RefusedRequest, RefusedToken, RequestSubject, ShownEvent,
 };
-pub use clusters::WriteOff;
+pub use cluster::namespaces::LeasableNamespaces;
+pub use cluster::write_off::WriteOff;
 pub use config::{
     Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,
     DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
 };
-pub use dynamic_secrets::{DynamicSecretDeletion, DynamicSecretInput};
+pub use definitions::dynamic_secrets::{DynamicSecretDeletion, DynamicSecretInput};
+pub use definitions::kubeconfig::KubeconfigCluster;
+pub use definitions::targets::{KnownTarget, TargetDefinition, TargetDeletion};
+pub use end::renew::RenewedLease;
+pub use end::revoke::Revocation;
+pub use end::teardown::RevocationBlocker;
 pub use engine::{Engine, Put};
 pub use error::{
     ClusterError, DynamicSecretError, IdentityError, IssueError, ReadError, RenewError,
@@ -85,23 +72,14 @@ pub use explain::{
     RuleOutcome, ShownLogin,
 };
 pub use issue::IssuedLease;
-pub use kubeconfig::KubeconfigCluster;
 pub use lease_store::{
     AuditCursor, AuditCursorError, AuditFinding, AuditPage, AuditVerification, AuditVerifyCursor,
     Clocks, DefinitionPage, LeaseKey, LeasePage, StoreError, StoredLease,
 };
 pub use leases::{BulkRevocation, LeaseFilter};
-pub use login::{
-    IssuerKeysError, LoginError, LoginExplanation, LoginRefusal, MethodExplanation, RefusalReason,
-};
-pub use namespaces::LeasableNamespaces;
-pub use objects::SECRET_TYPE;
+pub use objects::api_action::ApiAction;
+pub use objects::kinds::SECRET_TYPE;
 pub use ports::{Ports, VariableError};
-pub use renew::RenewedLease;
-pub use report::{
+pub use sweep::report::{
     LastSweep, ReconcileCounts, SweepHealth, SweepOptions, SweepReport, TargetFailure, TargetState,
 };
-pub use requester::{Authority, Origin, Requester, Session};
-pub use revoke::Revocation;
-pub use targets::{KnownTarget, TargetDefinition, TargetDeletion};
-pub use teardown::RevocationBlocker;

@@ -16,8 +16,8 @@ use lease_core::{DynamicSecret, DynamicSecretName, KnownCluster, Namespace, Targ
 use lease_store::Note;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
-use crate::connection::Connection;
 use crate::{ClusterError, Engine, IssueError, Ports, ReconcileCounts, StoreError};
 
 /// The progress of comparing a target with the records.

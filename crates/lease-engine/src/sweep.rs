@@ -4,7 +4,9 @@
 
 mod batch;
 mod dry;
+pub(crate) mod health;
 mod reconcile;
+pub(crate) mod report;
 mod rotate;
 mod target;
 

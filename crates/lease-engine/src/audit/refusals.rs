@@ -17,8 +17,8 @@ use lease_core::{
 };
 use lease_store::{RefusalLimit, RefusalRecording};
 
-use crate::access_tokens::AuthenticationError;
-use crate::login::LoginError;
+use crate::access::access_tokens::AuthenticationError;
+use crate::access::login::LoginError;
 use crate::{Engine, Origin, Ports, Requester, StoreError};
 
 /// A request that was refused, or could not be done.

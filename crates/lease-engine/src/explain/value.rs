@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::login::shorten_value;
+use crate::access::login::shorten_value;
 
 /// A value of a claim as it is shown: texts are cut off, and of lists the first elements are told.
 pub(crate) fn bound_value(value: &Value) -> Value {

@@ -11,11 +11,11 @@ use lease_store::{IdempotencyReservation, LeaseKey};
 
 use super::failure::IssueFailure;
 use super::warnings::ttl_warnings;
-use crate::connection::Connection;
-use crate::create::{CreateOutcome, OwnershipProof};
-use crate::objects::ObjectBuilder;
-use crate::teardown::{RevocationBlocker, Teardown};
-use crate::token::MintedToken;
+use crate::cluster::connection::Connection;
+use crate::end::teardown::{RevocationBlocker, Teardown};
+use crate::objects::create::{CreateOutcome, OwnershipProof};
+use crate::objects::kinds::ObjectBuilder;
+use crate::objects::token::MintedToken;
 use crate::{ClusterError, Engine, IssueError, Ports, Requester};
 
 /// A lease in the making.
@@ -237,7 +237,9 @@ impl<'s> IssueAttempt<'s> {
         let mut objects = objects.clone();
         objects.retain(|object| object.uid.is_some() || self.in_doubt.contains(&object.kind));
         let ending = Teardown { lease: *id, cluster, objects: &objects };
-        engine.tear_down(connection, ending, engine.ports.now() + crate::teardown::END_TIME).await
+        engine
+            .tear_down(connection, ending, engine.ports.now() + crate::end::teardown::END_TIME)
+            .await
     }
 
     async fn make_all<P: Ports>(

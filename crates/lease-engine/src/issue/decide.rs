@@ -6,7 +6,7 @@ use lease_core::{
 };
 
 use super::not_granted;
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{Engine, IssueError, Ports};
 
 /// A rule of an issue.

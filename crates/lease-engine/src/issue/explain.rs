@@ -11,11 +11,11 @@ use lease_core::{
 use self::told::explain_rules;
 use super::attempt::IssueAttempt;
 use super::decide::{ClusterFacts, IssueRule, IssueTerms, RuleObserver};
+use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
-use crate::connection::Connection;
 use crate::explain::{ExplainedRefusal, IssueExplanation, ObjectOutcome};
-use crate::objects::api_kind;
-use crate::role::bound_role;
+use crate::objects::kinds::api_kind;
+use crate::objects::role::bound_role;
 use crate::{ClusterError, Engine, IssueError, Ports};
 
 /// What was seen of an issue.

@@ -7,7 +7,7 @@ use lease_core::{
     authorize_action, is_secret_granted,
 };
 
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{ApiAction, Authority, ClusterError, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {

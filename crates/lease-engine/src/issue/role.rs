@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use lease_core::rbac::NotWaived;
 use lease_core::{DynamicSecret, Namespace, ObjectKind};
 
-use crate::connection::Connection;
-use crate::objects::resource_name;
-use crate::role::{RoleReview, bound_role, not_looked_through};
+use crate::cluster::connection::Connection;
+use crate::objects::kinds::resource_name;
+use crate::objects::role::{RoleReview, bound_role, not_looked_through};
 use crate::{ApiAction, ClusterError, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {

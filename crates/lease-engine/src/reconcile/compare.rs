@@ -7,7 +7,7 @@ use lease_store::StoredLease;
 
 use super::ReconcileRun;
 use super::list::Listing;
-use crate::announce::is_listed;
+use crate::objects::announce::is_listed;
 use crate::{Engine, Ports, ReconcileCounts, StoreError};
 
 /// The findings of a comparison.

@@ -9,8 +9,8 @@ use lease_core::{
 use serde::{Deserialize, Serialize};
 
 use super::ReconcileRun;
-use crate::create::object_marks;
-use crate::objects::{api_kind, resource_name};
+use crate::objects::create::object_marks;
+use crate::objects::kinds::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// All objects of a kind, in one namespace or in all.

@@ -6,7 +6,7 @@ use lease_store::StoredLease;
 use super::ReconcileRun;
 use super::compare::Findings;
 use super::list::Listing;
-use crate::announce::is_listed;
+use crate::objects::announce::is_listed;
 use crate::{
     ApiAction, ClusterError, Engine, LeaseFilter, Ports, ReconcileCounts, Revocation, RevokeError,
 };
@@ -95,8 +95,9 @@ impl<P: Ports> Engine<P> {
         let connection = run.connection;
         let deadline = run.terms.stop;
         let (read, identity) = futures::future::join(
-            connection
-                .send_with_retries(deadline, |api| crate::create::read_created(api, &planned)),
+            connection.send_with_retries(deadline, |api| {
+                crate::objects::create::read_created(api, &planned)
+            }),
             self.read_identity(connection, &run.known.identity.namespace, deadline),
         )
         .await;
@@ -109,7 +110,7 @@ impl<P: Ports> Engine<P> {
             Err(error) if error.is_not_found() => Ok(true),
             Err(source) => {
                 let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
-                let doing = ApiAction::new(verb, crate::objects::resource_name(object.kind));
+                let doing = ApiAction::new(verb, crate::objects::kinds::resource_name(object.kind));
                 let doing = doing.in_namespace(object.namespace.as_ref());
                 Err(ClusterError::from_kubernetes(connection.target, doing, source))
             }

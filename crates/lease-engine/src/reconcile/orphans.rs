@@ -6,7 +6,7 @@ use lease_store::ReservationKey;
 use super::compare::Findings;
 use super::list::Listing;
 use super::{ReconcileOutcome, ReconcileProgress, ReconcileRun};
-use crate::teardown::{END_TIME, Teardown};
+use crate::end::teardown::{END_TIME, Teardown};
 use crate::{Engine, Ports, RevocationBlocker, StoreError};
 
 /// The decision about a lease that was found without a record.

@@ -275,7 +275,8 @@ fn a_removal_that_stops_anywhere_is_gone_on_with() {
         for number in 0..objects_of(mode) {
             let engine = warm(mode);
             let issued = issue_of(&engine, "10m").expect("issues");
-            let denied = crate::objects::resource_name(issued.held.lease.objects[number].kind);
+            let denied =
+                crate::objects::kinds::resource_name(issued.held.lease.objects[number].kind);
             pass(&engine, 601);
             lose_store(&engine, mode);
             engine.ports.http.deny("delete", &denied);

@@ -9,9 +9,9 @@ use lease_store::DefinitionPage;
 
 use crate::audit::change_between;
 use crate::config::ISSUE_TIME;
-use crate::elections::caution_message;
-use crate::role::{RoleReview, bound_role, not_looked_through};
-use crate::targets::PreparedTarget;
+use crate::definitions::elections::caution_message;
+use crate::definitions::targets::PreparedTarget;
+use crate::objects::role::{RoleReview, bound_role, not_looked_through};
 use crate::{
     DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetDefinition, TargetError,
 };

@@ -10,9 +10,9 @@ use lease_core::{
 };
 use lease_store::{FenceError, RenewalOutcome, StoredLease};
 
+use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
-use crate::connection::Connection;
-use crate::token::MintedToken;
+use crate::objects::token::MintedToken;
 use crate::{ClusterError, Engine, Ports, RenewError};
 
 /// A lease that was renewed, and its new token.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use lease_core::{ClusterClock, TargetName};
 use lease_store::{Clocks, Note};
 
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{Engine, Ports, StoreError};
 
 impl<P: Ports> Engine<P> {

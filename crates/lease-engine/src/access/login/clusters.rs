@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::{Attempt, LoginToken};
 use super::{LoginError, RefusalReason};
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::leases::AT_ONCE;
 use crate::{ApiAction, ClusterError, Engine, Ports};
 

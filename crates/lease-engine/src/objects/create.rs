@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use kube_rest::{Call, NewObject, StoredObject};
 use lease_core::{ClusterIdentity, Keyring, LeaseId, ObjectMarks, ObjectRef, PlannedObject};
 
-use crate::connection::Connection;
-use crate::objects::{api_kind, resource_name};
+use crate::cluster::connection::Connection;
+use crate::objects::kinds::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Ports};
 
 /// The outcome of creating an object.

@@ -8,7 +8,7 @@ use kube_rest::{Api, Authorization, Call, Error, TokenClaims};
 use lease_core::{ClusterCredential, HeaderName, ResolvedAuth, Target, VariableName};
 use serde::de::DeserializeOwned;
 
-use crate::expect_continue::AnnouncingClient;
+use crate::cluster::expect_continue::AnnouncingClient;
 use crate::{ClusterError, Engine, Ports};
 
 /// The API server of a target, as the bearer of what kubelease has for it.

@@ -7,7 +7,7 @@ use lease_core::{
 };
 use lease_store::AdministratorAudiences;
 
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// A token, and what it says of itself.

@@ -7,8 +7,8 @@ use lease_core::{
 };
 use lease_store::{FenceError, StoredLease};
 
-use crate::connection::Connection;
-use crate::teardown::{END_TIME, RevocationBlocker, Teardown};
+use crate::cluster::connection::Connection;
+use crate::end::teardown::{END_TIME, RevocationBlocker, Teardown};
 use crate::{Engine, Ports, RevokeError, StoreError};
 
 /// How often the end of a lease is recorded anew where a sweep was faster, before the caller is told to

@@ -24,7 +24,7 @@ pub use self::issuer_keys::IssuerKeysError;
 #[cfg(test)]
 use self::limit::FAILED_LOGINS;
 pub(crate) use self::oidc::shorten_value;
-use crate::access_tokens::{LoginRecord, NewAccessToken};
+use crate::access::access_tokens::{LoginRecord, NewAccessToken};
 use crate::{ClusterError, Engine, Ports, StoreError};
 
 /// A login that gives no access token.

@@ -5,9 +5,9 @@ use kube_rest::{DeniedBy, Error, Status};
 use lease_core::rbac::{ExistingRole, RoleKind};
 use lease_core::{Namespace, PlannedBody, PlannedObject};
 
-use crate::connection::Connection;
-use crate::create::create_action;
-use crate::objects::{api_kind, resource_name};
+use crate::cluster::connection::Connection;
+use crate::objects::create::create_action;
+use crate::objects::kinds::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Ports};
 
 impl<P: Ports> Connection<'_, P> {

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use kube_rest::{AnnotationPatch, CoordinationLeasePatch};
 use lease_core::{Lease, LeasedObject, ObjectKind, ObjectMarks, ObjectRef};
 
-use crate::connection::Connection;
-use crate::create::{OwnershipProof, object_marks};
-use crate::objects::{api_kind, resource_name, seconds_between};
+use crate::cluster::connection::Connection;
+use crate::objects::create::{OwnershipProof, object_marks};
+use crate::objects::kinds::{api_kind, resource_name, seconds_between};
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 impl<P: Ports> Engine<P> {

@@ -13,7 +13,7 @@ use lease_core::{
 
 use super::attempts::LoginToken;
 use super::{AdmittedLogin, LoginCandidate, LoginError, LoginOutcome, RefusalReason};
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{ApiAction, ClusterError, Engine, Ports, StoreError};
 
 /// A `ServiceAccount` as `sub` names it.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::future;
 use lease_core::{ChangedCluster, ClusterIdentity, KnownCluster, Namespace};
 
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 impl<P: Ports> Engine<P> {

@@ -6,8 +6,8 @@ use lease_core::rbac::{ExistingRole, NotWaived, PolicyRule, RulesError, known_ru
 use lease_core::{Account, AccountRights, DynamicSecretDefinition, Namespace};
 
 use crate::Ports;
-use crate::connection::Connection;
-use crate::objects::role_kind;
+use crate::cluster::connection::Connection;
+use crate::objects::kinds::role_kind;
 
 /// The outcome of reading a role.
 pub(crate) enum RoleReview {

@@ -14,7 +14,7 @@ use lease_core::{
 };
 
 use super::message::public_message;
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{Engine, Ports};
 
 /// The questions that were asked already: dynamic secrets of one target need much of the same.

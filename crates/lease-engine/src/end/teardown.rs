@@ -8,9 +8,9 @@ use futures::future;
 use kube_rest::{Deletion, Error};
 use lease_core::{ClusterIdentity, Keyring, LeaseId, LeasedObject, ObjectKind};
 
-use crate::connection::Connection;
-use crate::create::{OwnershipProof, object_marks, read_created};
-use crate::objects::{api_kind, resource_name};
+use crate::cluster::connection::Connection;
+use crate::objects::create::{OwnershipProof, object_marks, read_created};
+use crate::objects::kinds::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// The reason why a lease cannot be ended now. It is stored with the lease, and the end is tried

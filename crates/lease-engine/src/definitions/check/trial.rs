@@ -9,9 +9,9 @@ use lease_core::{
 
 use super::message::{dry_run_message, public_message};
 use super::permissions::PermissionQuestions;
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::issue::IssueAttempt;
-use crate::role::{RoleReview, bound_role};
+use crate::objects::role::{RoleReview, bound_role};
 use crate::{ClusterError, Engine, Ports, Requester};
 
 impl<P: Ports> Engine<P> {

@@ -3,7 +3,7 @@
 use kube_rest::{Denial, DeniedBy, Error};
 use lease_core::DynamicSecret;
 
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::{ClusterError, Ports};
 
 /// Returns the message for an administrator about a failure: the whole chain, which holds no token

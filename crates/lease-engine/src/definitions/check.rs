@@ -12,8 +12,8 @@ use lease_core::{DynamicSecret, DynamicSecretCheck, Target, TargetCheck, TargetN
 
 use self::message::{bound_text, public_message, unread_manifest};
 use self::permissions::{PermissionAnswers, PermissionQuestions};
-use crate::connection::Connection;
-use crate::identity::SELF_REVIEWS;
+use crate::cluster::cluster_identity::SELF_REVIEWS;
+use crate::cluster::connection::Connection;
 use crate::{ClusterError, Engine, Ports, StoreError, TargetError};
 
 impl<P: Ports> Engine<P> {

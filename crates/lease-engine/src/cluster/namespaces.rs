@@ -8,7 +8,7 @@ use lease_core::{
     NamespaceDecision, NamespaceSelector, Namespaces, Target, TargetName,
 };
 
-use crate::connection::Connection;
+use crate::cluster::connection::Connection;
 use crate::issue::not_granted;
 use crate::{ApiAction, ClusterError, Engine, IssueError, Ports};
 
