@@ -17,6 +17,11 @@ use testbed::wait::{not_yet, wait_until};
 
 use crate::kind::Kind;
 
+#[path = "broker/lease.rs"]
+mod lease;
+
+pub use lease::Lease;
+
 /// kubelease's account in a namespace of its own, and a kubelease with target `local` and one dynamic
 /// secret of one kind.
 pub struct Broker<'s> {
@@ -340,37 +345,6 @@ pub fn let_review(cluster: &Http, namespace: &str, account: &str) -> Result<Repl
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
     });
     cluster.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)
-}
-
-/// A lease as it was answered.
-pub struct Lease {
-    pub json: Value,
-    pub id: String,
-    pub token: String,
-}
-
-impl Lease {
-    /// Reads a lease from an answer.
-    pub fn of(json: Value) -> Result<Self> {
-        let text = |key: &str| json[key].as_str().map(str::to_owned).context(key.to_owned());
-        let (id, token) = (text("lease_id")?, text("token")?);
-        Ok(Self { json, id, token })
-    }
-
-    /// Returns its path.
-    pub fn path(&self) -> String {
-        format!("/api/v1/leases/{}", self.id)
-    }
-
-    /// Returns its objects.
-    pub fn objects(&self) -> &[Value] {
-        self.json["objects"].as_array().map_or(&[], Vec::as_slice)
-    }
-
-    /// The account whose token it is.
-    pub fn account(&self) -> &str {
-        self.json["service_account"].as_str().unwrap_or_default()
-    }
 }
 
 /// A time of the API, in seconds since 1970.

@@ -7,7 +7,7 @@ use hmac::Mac as _;
 
 use crate::Keyring;
 use crate::seal::encode_context;
-use crate::stamp::hmac_sha256;
+use crate::signing::hmac_sha256;
 
 /// The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
 ///

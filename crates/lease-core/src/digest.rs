@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::hex::encode_hex;
 use crate::seal::encode_context;
-use crate::stamp::encode_hex;
 
 /// Returns the SHA-256 of several texts, in 64 hexadecimal digits. No other texts have the same, however they are cut.
 #[must_use]

@@ -31,6 +31,7 @@ mod digest;
 mod dynamic_secret;
 mod found;
 mod header_name;
+mod hex;
 mod identity;
 mod label;
 mod labels;
@@ -46,12 +47,14 @@ mod plan;
 pub mod rbac;
 mod seal;
 mod selector;
+mod signing;
 mod stamp;
 mod target;
 mod target_check;
 mod ttl;
 mod url;
 mod variable;
+mod well_known;
 
 pub use accessor::{Accessor, AccessorError};
 pub use account::{Account, AccountRights, AccountScope, TemporaryAccount, TemporaryAccountError};
@@ -113,9 +116,7 @@ pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
 };
-pub use stamp::{
-    INSTALLATION, LEASE, MAC, MANAGED_BY, MANAGER, ObjectMarks, ObjectRef, OwnershipStamp,
-};
+pub use stamp::{ObjectMarks, ObjectRef, OwnershipStamp};
 pub use target::{
     AuthDefinition, AuthError, ClusterCredential, CredentialError, GatewayHeader,
     MAX_CREDENTIAL_BYTES, ResolvedAuth, Target, TargetAuth, TrustedCa,
@@ -124,3 +125,4 @@ pub use target_check::{DynamicSecretCheck, MissingPermission, TargetCheck};
 pub use ttl::{DurationError, MAX_TTL, MIN_LEASE_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
 pub use url::{ApiServerUrl, UrlError};
 pub use variable::{VariableName, VariableNameError, VariableOrigins, VariableOriginsError};
+pub use well_known::{INSTALLATION, LEASE, MAC, MANAGED_BY, MANAGER};

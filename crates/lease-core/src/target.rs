@@ -1,15 +1,19 @@
 //! A cluster and how to reach it.
 
-use std::fmt;
+mod auth;
+mod credential;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::{
-    ApiServerUrl, CaCertificate, Description, HeaderName, Keyring, OpenError, Sealed, Tag,
-    TargetName, UrlError, VariableName,
+    ApiServerUrl, CaCertificate, Description, Keyring, OpenError, Tag, TargetName, UrlError,
 };
+
+pub use auth::{AuthDefinition, AuthError, GatewayHeader, ResolvedAuth, TargetAuth};
+pub use credential::{ClusterCredential, CredentialError, MAX_CREDENTIAL_BYTES};
 
 /// A cluster, and how kubelease reaches it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,64 +47,6 @@ pub struct Target {
     pub updated_at: DateTime<Utc>,
 }
 
-/// The way in which kubelease authenticates to a cluster, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum TargetAuth {
-    /// By a bearer token, sealed for this name and url: under another of either it does not open.
-    Token {
-        /// The token.
-        token: Sealed,
-    },
-    /// By a bearer token in a variable of the application; nothing is kept here.
-    Variable {
-        /// The variable.
-        variable: VariableName,
-    },
-    /// Not at all: a gateway at the url adds its own account.
-    Gateway {
-        /// The header that the gateway itself asks to see, if it asks for one.
-        header: Option<GatewayHeader>,
-    },
-    /// By the client certificate that the host's `[[client_tls]]` names.
-    ClientCertificate,
-}
-
-/// A header that a gateway asks to see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GatewayHeader {
-    /// Its name.
-    pub name: HeaderName,
-    /// Its value, sealed as a token is.
-    value: Sealed,
-}
-
-/// The authentication as an administrator puts it. A credential that is left out keeps its stored value.
-#[derive(Debug)]
-pub enum AuthDefinition {
-    /// By this bearer token.
-    Token(Option<ClusterCredential>),
-    /// By the bearer token in this variable.
-    Variable(VariableName),
-    /// By nothing but perhaps this header.
-    Gateway(Option<(HeaderName, Option<ClusterCredential>)>),
-    /// By a client certificate of the host's.
-    ClientCertificate,
-}
-
-/// The way in which a request is authenticated.
-#[derive(Debug)]
-pub enum ResolvedAuth {
-    /// By a bearer token.
-    Bearer(ClusterCredential),
-    /// By a bearer token in this variable, which the host tells.
-    Variable(VariableName),
-    /// By a header.
-    Header(HeaderName, ClusterCredential),
-    /// By nothing that kubelease sends.
-    Nothing,
-}
-
 /// Whom the host trusts to vouch for an API server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,33 +57,6 @@ pub enum TrustedCa {
     #[default]
     #[serde(rename = "custom")]
     HostConfigured,
-}
-
-/// A secret that kubelease itself has with a cluster: a bearer token, or a gateway's. It is never printed.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-pub struct ClusterCredential(Zeroizing<String>);
-
-/// Why a text cannot be a bearer token. The text itself is not repeated.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a token is 1 to {MAX_CREDENTIAL_BYTES} visible ASCII characters without spaces")]
-pub struct CredentialError;
-
-/// Why a target cannot be kept as it was put.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
-    /// A secret was left out, and none is known for this address.
-    #[error("a secret is required, since none is known for this url")]
-    SecretRequired,
-    /// The secret that is known does not open.
-    #[error("the secret that is known cannot be opened")]
-    Unopened(#[from] OpenError),
-    /// A certificate is shown in TLS only.
-    #[error("a client certificate needs an `https://` url")]
-    NoTls,
-    /// Something of ours would be sent in clear.
-    #[error(transparent)]
-    Url(#[from] UrlError),
 }
 
 impl Target {
@@ -216,15 +135,15 @@ impl Target {
         &self.auth
     }
 
-    /// The same, with what is secret opened.
+    /// Returns the way in which a request is authenticated, with its secret opened.
     ///
     /// # Errors
-    /// Fails where the master key has changed, or where the record is not what was stored.
+    /// Fails if the master key has changed, or if the record is not the stored one.
     pub fn open_authentication(&self, keys: &Keyring) -> Result<ResolvedAuth, OpenError> {
         let open = |sealed| {
             let bytes = keys.open_sealed(sealed, &seal_context(&self.name, &self.url))?;
             let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::Forged)?;
-            Ok(ClusterCredential(Zeroizing::new(text.to_owned())))
+            Ok(ClusterCredential::from_sealed_text(text))
         };
         Ok(match &self.auth {
             TargetAuth::Token { token } => ResolvedAuth::Bearer(open(token)?),
@@ -267,201 +186,7 @@ impl Target {
     }
 }
 
-impl TargetAuth {
-    /// The kind, as it is written.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            TargetAuth::Token { .. } | TargetAuth::Variable { .. } => "token",
-            TargetAuth::Gateway { .. } => "gateway",
-            TargetAuth::ClientCertificate => "client_certificate",
-        }
-    }
-}
-
-impl ClusterCredential {
-    /// The secret itself. It goes into one header and nowhere else.
-    #[must_use]
-    pub fn expose_secret(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for ClusterCredential {
-    type Error = CredentialError;
-
-    fn try_from(text: String) -> Result<Self, CredentialError> {
-        // A file's trailing newline is the one thing that is forgiven: it could never be meant.
-        let text = Zeroizing::new(text);
-        let token = text.trim_end_matches(['\r', '\n']);
-        let good = (1..=MAX_CREDENTIAL_BYTES).contains(&token.len())
-            && token.bytes().all(|b| b.is_ascii_graphic());
-        if good { Ok(Self(Zeroizing::new(token.to_owned()))) } else { Err(CredentialError) }
-    }
-}
-
-impl fmt::Debug for ClusterCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClusterCredential(redacted)")
-    }
-}
-
 /// Returns the context for which a credential is sealed. Moved to another name or url, it would be sent to a stranger.
 fn seal_context<'a>(name: &'a TargetName, url: &'a ApiServerUrl) -> [&'a str; 3] {
     ["target credential", name.as_str(), url.as_str()]
-}
-
-/// The longest credential that is kept. Tokens of service accounts are about 1 KiB, those of large
-/// identity providers up to 8; more does not pass through common header limits.
-pub const MAX_CREDENTIAL_BYTES: usize = 16 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{MasterKey, NONCE_BYTES};
-
-    fn keys() -> Keyring {
-        let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-        Keyring::new(&key.expect("32 bytes"), &[])
-    }
-
-    fn secret(text: &str) -> ClusterCredential {
-        ClusterCredential::try_from(text.to_owned()).expect("a good token")
-    }
-
-    fn put(url: &str, auth: AuthDefinition, known: Option<&Target>) -> Result<Target, AuthError> {
-        let url = ApiServerUrl::try_from(url.to_owned()).expect("a good url");
-        let name = "prod".parse().expect("a good name");
-        Target::from_input(name, url, auth, known, &keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH)
-    }
-
-    fn target() -> Target {
-        put("https://a.example", AuthDefinition::Token(Some(secret("canary"))), None).expect("puts")
-    }
-
-    fn header() -> HeaderName {
-        "x-gateway-key".parse().expect("a good name")
-    }
-
-    fn shown(target: &Target) -> Option<String> {
-        match target.open_authentication(&keys()).expect("opens") {
-            ResolvedAuth::Bearer(secret) | ResolvedAuth::Header(_, secret) => {
-                Some(secret.expose_secret().to_owned())
-            }
-            ResolvedAuth::Variable(_) | ResolvedAuth::Nothing => None,
-        }
-    }
-
-    #[test]
-    fn a_stored_target_shows_nothing_of_its_secret() {
-        let gateway = AuthDefinition::Gateway(Some((header(), Some(secret("canary")))));
-        for target in [target(), put("https://gateway", gateway, None).expect("puts")] {
-            let stored = serde_json::to_string(&target).expect("serialises");
-            assert!(!stored.contains("canary"), "{stored}");
-            let read: Target = serde_json::from_str(&stored).expect("reads back");
-            assert_eq!(read, target);
-            assert_eq!(shown(&read).as_deref(), Some("canary"));
-        }
-    }
-
-    #[test]
-    fn a_secret_cannot_be_moved_to_another_target() {
-        let stored = serde_json::to_string(&target()).expect("serialises");
-        for (from, to) in [("a.example", "b.example"), (r#""prod""#, r#""test""#)] {
-            let moved: Target = serde_json::from_str(&stored.replace(from, to)).expect("reads");
-            let error = moved.open_authentication(&keys()).err();
-            assert_eq!(error, Some(OpenError::Forged), "{from} => {to}");
-        }
-    }
-
-    #[test]
-    fn a_secret_left_out_is_the_one_that_is_known_for_this_very_use() {
-        let token = target();
-        let gateway = AuthDefinition::Gateway(Some((header(), Some(secret("g")))));
-        let gateway = put("https://a.example", gateway, None).expect("puts");
-        let other = "x-other".parse::<HeaderName>().expect("a good name");
-        for (url, auth, known, kept) in [
-            ("https://a.example", AuthDefinition::Token(None), Some(&token), Some("canary")),
-            ("https://b.example", AuthDefinition::Token(None), Some(&token), None),
-            ("https://a.example", AuthDefinition::Token(None), Some(&gateway), None),
-            ("https://a.example", AuthDefinition::Token(None), None, None),
-            (
-                "https://a.example",
-                AuthDefinition::Gateway(Some((header(), None))),
-                Some(&gateway),
-                Some("g"),
-            ),
-            (
-                "https://a.example",
-                AuthDefinition::Gateway(Some((other, None))),
-                Some(&gateway),
-                None,
-            ),
-            (
-                "https://a.example",
-                AuthDefinition::Gateway(Some((header(), None))),
-                Some(&token),
-                None,
-            ),
-        ] {
-            let told = format!("{url} {auth:?} after {known:?}");
-            let put = put(url, auth, known);
-            assert_eq!(put.as_ref().ok().and_then(shown).as_deref(), kept, "{told}");
-            assert!(kept.is_some() || put == Err(AuthError::SecretRequired), "{told}");
-        }
-    }
-
-    #[test]
-    fn nothing_of_ours_is_sent_in_clear_to_another_machine() {
-        for (url, auth, good) in [
-            ("http://a.example", AuthDefinition::Token(Some(secret("t"))), false),
-            ("http://a.example", AuthDefinition::ClientCertificate, false),
-            ("http://127.0.0.1:8001", AuthDefinition::ClientCertificate, false),
-            ("http://a.example", AuthDefinition::Gateway(None), true),
-            (
-                "http://a.example",
-                AuthDefinition::Gateway(Some((header(), Some(secret("t"))))),
-                false,
-            ),
-            ("http://127.0.0.1:8001", AuthDefinition::Token(Some(secret("t"))), true),
-            ("https://a.example", AuthDefinition::ClientCertificate, true),
-        ] {
-            let told = format!("{url} {auth:?}");
-            assert_eq!(put(url, auth, None).is_ok(), good, "{told}");
-        }
-    }
-
-    #[test]
-    fn what_an_earlier_key_sealed_is_sealed_anew_once() {
-        let old = target();
-        let key = MasterKey::from_base64("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=");
-        let previous = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-        let new = Keyring::new(&key.expect("32 bytes"), &[previous.expect("32 bytes")]);
-        let resealed =
-            old.reseal_if_outdated(&new, [2; NONCE_BYTES]).expect("opens").expect("is older");
-        assert_eq!(resealed.reseal_if_outdated(&new, [3; NONCE_BYTES]).expect("opens"), None);
-        assert_eq!(old.reseal_if_outdated(&keys(), [3; NONCE_BYTES]).expect("opens"), None);
-    }
-
-    #[test]
-    fn a_credential_is_one_header_value_and_is_never_printed() {
-        let longest = "t".repeat(MAX_CREDENTIAL_BYTES);
-        for (text, good) in [
-            ("abc.def-ghi_jkl", true),
-            ("abc\n", true),
-            (longest.as_str(), true),
-            (&format!("{longest}t"), false),
-            ("", false),
-            ("\n", false),
-            ("a b", false),
-            ("a\r\nX-Evil: 1", false),
-            ("tokén", false),
-        ] {
-            let token = ClusterCredential::try_from(text.to_owned());
-            assert_eq!(token.is_ok(), good, "{} bytes", text.len());
-            if let Ok(token) = token {
-                assert_eq!(format!("{token:?}"), "ClusterCredential(redacted)");
-            }
-        }
-    }
 }

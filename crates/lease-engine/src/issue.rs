@@ -6,6 +6,7 @@ mod explain;
 mod failure;
 mod grant;
 mod idempotency;
+mod plan;
 mod role;
 mod warnings;
 

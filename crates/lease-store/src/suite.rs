@@ -4,11 +4,13 @@
 //! A test that fails panics and says why.
 
 mod audit;
+mod beginnings;
 mod bench;
 mod cap;
 mod claims;
 mod costs;
 mod fences;
+mod interrupted;
 mod many;
 mod pages;
 mod renewals;
@@ -72,9 +74,9 @@ cases![
     shares::of_two_that_race_for_the_last_share_one_gets_it,
     shares::whoever_is_taken_for_dead_with_a_share_answers_nothing,
     shares::a_share_costs_one_write_and_leaves_nothing,
-    fences::an_issue_begins_or_its_number_is_void,
+    beginnings::an_issue_begins_or_its_number_is_void,
     fences::an_issue_completes_or_is_closed,
-    fences::a_plain_token_is_recorded_or_its_number_is_void,
+    beginnings::a_plain_token_is_recorded_or_its_number_is_void,
     fences::a_renewal_stands_or_the_lease_ends,
     fences::a_postponed_end_is_found_or_refused,
     fences::an_issue_is_found_or_its_log_is_gone,

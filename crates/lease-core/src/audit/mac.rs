@@ -3,8 +3,9 @@
 use hmac::Mac as _;
 
 use crate::Keyring;
+use crate::hex::{decode_hex, encode_hex};
 use crate::seal::encode_context;
-use crate::stamp::{decode_hex, encode_hex, hmac_sha256};
+use crate::signing::hmac_sha256;
 
 /// The kind of record that a MAC of the audit log is of, so that none is good for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

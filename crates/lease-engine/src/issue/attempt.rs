@@ -5,11 +5,12 @@ use futures::future;
 use kube_rest::{NewObject, TokenClaims};
 use lease_core::{
     DynamicSecret, GrantedTerms, IssuePlan, KnownCluster, Lease, LeaseId, LeaseMode, LeasedObject,
-    Naming, ObjectKind, OwnershipStamp, Phase, PlannedObject,
+    ObjectKind, Phase, PlannedObject,
 };
 use lease_store::{IdempotencyReservation, LeaseKey};
 
 use super::failure::IssueFailure;
+use super::plan::{ownership_stamp, plan_issue};
 use super::warnings::ttl_warnings;
 use crate::cluster::connection::Connection;
 use crate::end::teardown::{RevocationBlocker, Teardown};
@@ -368,39 +369,6 @@ impl<'s> IssueAttempt<'s> {
             labels: &parts.labels,
             annotations: &parts.annotations,
         }
-    }
-}
-
-fn plan_issue(
-    secret: &DynamicSecret,
-    granted: &GrantedTerms,
-    requester: &Requester,
-    (id, attempt): (LeaseId, u8),
-    now: DateTime<Utc>,
-) -> IssuePlan {
-    let (identity, claims) = (requester.display_name(), requester.claims());
-    let naming = Naming { id, attempt, identity, claims: &claims, now };
-    secret.plan_objects(granted, &naming)
-}
-
-/// What every object of the lease says of it.
-fn ownership_stamp(lease: &Lease, request: Option<String>) -> OwnershipStamp {
-    let listed = lease.mode == LeaseMode::Existing;
-    let secret = lease.objects.iter().find(|object| object.kind == ObjectKind::Secret);
-    OwnershipStamp {
-        lease: lease.id,
-        target: lease.target.clone(),
-        mode: lease.mode,
-        dynamic_secret: lease.dynamic_secret.clone(),
-        requester: lease.requester.clone(),
-        issued_at: lease.issued_at,
-        deadline: lease.expires_at,
-        latest_end: lease.latest_end,
-        request,
-        account: listed.then(|| lease.service_account.to_string()),
-        account_uid: lease.account_uid.clone().filter(|_| listed),
-        audiences: lease.audiences.clone(),
-        secret_uid: secret.and_then(|secret| secret.uid.clone()),
     }
 }
 

@@ -9,6 +9,9 @@ use crate::fixtures::{
 use crate::testing::Fault;
 use crate::{Config, TargetState};
 
+mod clocks;
+mod requests;
+
 #[test]
 fn what_is_due_ends_and_what_is_not_stays() {
     for mode in BOUND {
@@ -270,61 +273,6 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
 }
 
 #[test]
-fn what_is_due_is_judged_by_the_target_s_clock_whatever_the_host_says() {
-    let year = 365 * 86400;
-    for mode in BOUND {
-        for ahead in [3600, -3600, year, -year] {
-            let engine = warm(mode);
-            let issued = issue_of(&engine, "10m").expect("issues");
-            let id = issued.held.lease.id;
-            // The host's clock is set; the cluster's goes on.
-            engine.ports.http.set_ahead(TimeDelta::seconds(-ahead));
-            pass(&engine, ahead + 300);
-            sweep(&engine);
-            assert_eq!(engine.read_lease(id).expect("is there").ending, None, "{mode:?} {ahead}");
-            let now = engine.now_on(&name_of("prod")).expect("reads");
-            assert_eq!(held(&engine, id).state_at(now), LeaseState::Active, "{mode:?} {ahead}");
-            for _ in 0..31 {
-                pass(&engine, 10);
-                sweep(&engine);
-            }
-            assert!(
-                held(&engine, id).ending.is_some(),
-                "{mode:?}: {ahead}, ten seconds after its end"
-            );
-            let next = issue_of(&engine, "10m").expect("issues by the cluster's clock");
-            let lives = next.held.expires_at - next.held.lease.issued_at;
-            assert_eq!(lives.num_seconds(), 600, "{mode:?} {ahead}");
-        }
-    }
-}
-
-#[test]
-fn a_target_whose_clock_jumps_ends_nothing_by_it_for_ten_minutes() {
-    for mode in BOUND {
-        let engine = warm(mode);
-        let kept = issue_of(&engine, "1h").expect("issues").held.lease.id;
-        let asked = issue_of(&engine, "1h").expect("issues").held.lease.id;
-        let due = issue_of(&engine, "10m").expect("issues").held.lease.id;
-        engine.ports.http.set_ahead(TimeDelta::hours(2));
-        assert!(revoke(&engine, asked), "{mode:?}: what is asked for goes on");
-        pass(&engine, 601);
-        let report = sweep(&engine);
-        assert_eq!(
-            report.targets.get(&name_of("prod")),
-            Some(&TargetState::ClockJumped),
-            "{mode:?}"
-        );
-        let ends = |id| held(&engine, id).ending.is_some();
-        assert_eq!((ends(kept), ends(due)), (false, true), "{mode:?}: as if it had not jumped");
-        pass(&engine, 601);
-        sweep_with(&engine, SweepOptions { dry_run: false, reconcile: true });
-        sweep(&engine);
-        assert!(ends(kept), "{mode:?}: the new time is believed");
-    }
-}
-
-#[test]
 fn what_has_expired_is_held_and_what_is_asked_for_is_not() {
     for mode in BOUND {
         let engine = warm(mode);
@@ -389,55 +337,6 @@ fn what_another_sweep_is_at_work_on_is_left_to_it() {
         sweep(&restarted(&engine));
         assert_eq!(made(&engine), [""; 0], "{mode:?}");
     }
-}
-
-#[test]
-fn where_no_sweep_runs_a_request_sweeps_a_little() {
-    let engine = warm(RULES);
-    for _ in 0..20 {
-        issue_of(&engine, "10m").expect("issues");
-    }
-    sweep(&engine);
-    pass(&engine, 30);
-    assert!(!engine.sweep_health().expect("reads").overdue);
-    let before = engine.ports.http.calls();
-    block_on(engine.sweep_if_overdue()).expect("looks");
-    assert_eq!(engine.ports.http.calls(), before);
-    pass(&engine, 600);
-    assert!(engine.sweep_health().expect("reads").overdue);
-    block_on(engine.sweep_if_overdue()).expect("sweeps");
-    let left = live(&engine).len();
-    assert!((1..20).contains(&left), "{left} are left");
-    // Not with every request, and the sweeps are missed all the same.
-    let before = engine.ports.http.calls();
-    block_on(engine.sweep_if_overdue()).expect("looks");
-    assert_eq!(engine.ports.http.calls(), before);
-    assert!(engine.sweep_health().expect("reads").overdue);
-    for _ in 0..5 {
-        pass(&engine, 11);
-        block_on(engine.sweep_if_overdue()).expect("sweeps");
-    }
-    assert_eq!(live(&engine).len(), 0);
-}
-
-#[test]
-fn where_no_sweep_has_ever_run_the_first_request_is_when_one_was_expected() {
-    let engine = engine();
-    engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
-    put_secret(&engine, RULES.1, "");
-    let look = || {
-        block_on(engine.sweep_if_overdue()).expect("looks");
-        engine.sweep_health().expect("reads").overdue
-    };
-    assert!(!look());
-    issue_of(&engine, "10m").expect("issues");
-    pass(&engine, 30);
-    assert!(!look());
-    pass(&engine, 600);
-    assert!(look());
-    assert_eq!(live(&engine).len(), 0, "the request has swept");
-    sweep(&engine);
-    assert!(!look());
 }
 
 #[test]

@@ -1,128 +1,12 @@
 //! Each pair of a writer and a closer, whole within one another, at every step of either.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use chrono::TimeDelta;
 use lease_core::{Closing, EndReason, LeaseMode};
 
 use super::bench::{Bench, SETTLED, T0, TTL, active, at, batch};
+use super::interrupted::{Action, Check, everywhere, noted, went_well};
 use super::watched::Watched;
 use crate::{Definitions, FenceError, KeyValue, Leases, LedgerId, ReservationOutcome};
-
-/// Runs `second` within `first`, before each of its operations and after the last.
-///
-/// `prepare` makes the two anew each time, and what is to hold of them afterwards.
-fn everywhere<'a, K: KeyValue>(
-    store: &'a K,
-    prepare: impl Fn(&Bench<'a, K>) -> (Action<'a, K>, Box<dyn FnOnce() + 'a>, Check<'a, K>),
-) {
-    for operations in 0.. {
-        let bench = Bench::new(store);
-        let (first, second, check) = prepare(&bench);
-        let second = Rc::new(RefCell::new(Some(second)));
-        let within = second.clone();
-        let run = |second: &RefCell<Option<Box<dyn FnOnce() + 'a>>>| {
-            if let Some(second) = second.borrow_mut().take() {
-                second();
-            }
-        };
-        bench.store.interrupt(operations, move || run(&within));
-        first(&bench);
-        let last = bench.store.was_not_interrupted();
-        run(&second);
-        check(&bench, operations);
-        if last {
-            assert!(operations > 1, "it was interrupted everywhere");
-            return;
-        }
-    }
-}
-
-type Action<'a, K> = Box<dyn FnOnce(&Bench<'a, K>) + 'a>;
-type Check<'a, K> = Box<dyn FnOnce(&Bench<'a, K>, usize) + 'a>;
-
-/// Returns a cell in two halves: one step writes its outcome, and the test reads it to judge the
-/// other step.
-fn noted<T: 'static>() -> (impl Fn(T) + 'static, impl FnOnce() -> T + 'static) {
-    let told = Rc::new(RefCell::new(None));
-    let ask = told.clone();
-    (
-        move |value| *told.borrow_mut() = Some(value),
-        move || ask.borrow_mut().take().expect("it was run"),
-    )
-}
-
-fn went_well(result: Result<(), FenceError>) -> bool {
-    match result {
-        Ok(()) => true,
-        Err(FenceError::Fenced) => false,
-        Err(FenceError::Store(error)) => panic!("{error}"),
-    }
-}
-
-pub(super) fn an_issue_begins_or_its_number_is_void<K: KeyValue>(store: &K) {
-    begins_or_void(store, LeaseMode::Existing);
-}
-
-pub(super) fn a_plain_token_is_recorded_or_its_number_is_void<K: KeyValue>(store: &K) {
-    begins_or_void(store, LeaseMode::Plain);
-}
-
-fn begins_or_void<K: KeyValue>(store: &K, mode: LeaseMode) {
-    for writer_is_first in [true, false] {
-        everywhere(store, |bench| {
-            let numbered = bench.number();
-            bench.sweep(T0);
-            let lease = bench.lease(mode);
-            let (others, log, place) = (bench.others(), bench.log, numbered.place());
-            let (told, began) = noted::<bool>();
-            let write = move |leases: &dyn Fn(
-                &crate::ReservedNumber,
-                &lease_core::Lease,
-            ) -> Result<(), FenceError>| {
-                told(went_well(leases(&numbered, &lease)));
-            };
-            let check: Check<'_, K> = Box::new(move |bench, operations| {
-                let row = format!("{mode:?}, writer first: {writer_is_first}, {operations}");
-                let began = began();
-                let held = bench.held(place);
-                assert_eq!(began, held.ending.is_none(), "{row}");
-                if began {
-                    // Whatever the sweep has seen: it looks there again by the end.
-                    bench.sweep(T0 + 90);
-                    bench.sweep(T0 + 2 * TTL);
-                    assert!(bench.held(place).ending.is_some(), "{row}: is found by its end");
-                }
-            });
-            if writer_is_first {
-                let first: Action<'_, K> = Box::new(move |bench| {
-                    write(&|numbered, lease| match mode {
-                        LeaseMode::Plain => {
-                            bench.leases().record_plain(numbered, &active(lease), None, at(T0))
-                        }
-                        _ => bench.leases().begin_issue(numbered, lease, None),
-                    });
-                });
-                let second = move || _ = batch(&others, LedgerId::DynamicSecret(log), T0 + 75, 100);
-                (first, Box::new(second), check)
-            } else {
-                let first: Action<'_, K> = Box::new(move |bench| {
-                    batch(&bench.leases(), LedgerId::DynamicSecret(log), T0 + 75, 100);
-                });
-                let second = move || {
-                    write(&|numbered, lease| match mode {
-                        LeaseMode::Plain => {
-                            others.record_plain(numbered, &active(lease), None, at(T0))
-                        }
-                        _ => others.begin_issue(numbered, lease, None),
-                    });
-                };
-                (first, Box::new(second), check)
-            }
-        });
-    }
-}
 
 pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
     for writer_is_first in [true, false] {

@@ -154,3 +154,25 @@ impl KeyValue for Port {
         }
     }
 }
+
+impl Op {
+    /// Returns the operation as a trace prints it.
+    pub fn describe(&self) -> String {
+        match self {
+            Op::Set(entries) => {
+                let entries = entries.iter().map(|(key, value)| {
+                    let value = String::from_utf8_lossy(value);
+                    let short: String = if key.starts_with("lease.") {
+                        let pending = value.contains("\"phase\":\"pending\"");
+                        if pending { "pending" } else { "active" }.to_owned()
+                    } else {
+                        value.chars().skip(6).take(160).collect()
+                    };
+                    format!("{key}={short}")
+                });
+                format!("set {}", entries.collect::<Vec<_>>().join(", "))
+            }
+            op => format!("{op:?}"),
+        }
+    }
+}

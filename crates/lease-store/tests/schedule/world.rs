@@ -234,7 +234,7 @@ impl World {
             && self.random.happens(if writes { 30 } else { 6 })
         {
             let how = self.random.below(100);
-            self.note(|actor| format!("{actor}: {} FAILS ({how})", told(&op)), index);
+            self.note(|actor| format!("{actor}: {} FAILS ({how})", op.describe()), index);
             match self.faults {
                 _ if !writes => {}
                 Faults::None | Faults::Now | Faults::Late if how < 35 => _ = self.apply(op),
@@ -244,7 +244,7 @@ impl World {
             *self.seen.entry("failed").or_default() += 1;
             return Reply::Failed;
         }
-        let told = self.trace.is_some().then(|| told(&op));
+        let told = self.trace.is_some().then(|| op.describe());
         let reply = self.apply(op);
         if let Some(told) = told {
             let reply = match &reply {
@@ -261,7 +261,7 @@ impl World {
         if !self.late.is_empty() {
             let op = self.late.swap_remove(self.random.below(self.late.len()));
             if let Some(trace) = &mut self.trace {
-                trace.push(format!("{} LANDS", told(&op)));
+                trace.push(format!("{} LANDS", op.describe()));
             }
             *self.seen.entry("landed late").or_default() += 1;
             self.apply(op);
@@ -378,24 +378,5 @@ impl World {
     pub fn keys(&self, prefixes: &[&str]) -> BTreeSet<String> {
         let left = self.store.keys().filter(|key| prefixes.iter().any(|p| key.starts_with(p)));
         left.cloned().collect()
-    }
-}
-
-fn told(op: &Op) -> String {
-    match op {
-        Op::Set(entries) => {
-            let entries = entries.iter().map(|(key, value)| {
-                let value = String::from_utf8_lossy(value);
-                let short: String = if key.starts_with("lease.") {
-                    let pending = value.contains("\"phase\":\"pending\"");
-                    if pending { "pending" } else { "active" }.to_owned()
-                } else {
-                    value.chars().skip(6).take(160).collect()
-                };
-                format!("{key}={short}")
-            });
-            format!("set {}", entries.collect::<Vec<_>>().join(", "))
-        }
-        op => format!("{op:?}"),
     }
 }

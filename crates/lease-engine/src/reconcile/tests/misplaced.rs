@@ -1,5 +1,6 @@
 //! Refusals that are not about what was looked for.
 
+use super::lists::empty_page;
 use super::*;
 
 #[test]
