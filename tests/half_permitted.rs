@@ -165,7 +165,7 @@ fn the_check_names_it(broker: &Broker, access: AccessQuery<'_>, resource: &str) 
     ensure!(missing(&secret["missing_permissions"]), "not told: {check}");
     ensure!(check["ok"] == false, "{check}");
     if access.verb == "delete" {
-        ensure!(secret["take_back"] == false, "{check}");
+        ensure!(secret["revoke"] == false, "{check}");
     }
     if fails_the_issue(access) {
         ensure!(secret["issue"] == false, "{check}");

@@ -196,7 +196,7 @@ impl<'c> Way<'c> {
         let seen = self.admin.post(&path, &json!({}))?.expect_status(200)?;
         is_true(seen["missing_permissions"] == json!([]), &seen)?;
         let secrets = seen["dynamic_secrets"].as_array().context("dynamic secrets")?;
-        let good = secrets.iter().all(|one| one["issue"] == true && one["take_back"] == true);
+        let good = secrets.iter().all(|one| one["issue"] == true && one["revoke"] == true);
         ensure!(seen["ok"] == true && good, "{seen}");
         Ok(())
     }

@@ -76,7 +76,7 @@ fn tables() {
     server.answer("GET /api/v1/leases", &Answer::ok(&leases));
     let check = json!({"ok": false, "reachable": true, "problem": null, "version": "v1.37.0",
         "username": "system:serviceaccount:kubelease:broker", "warnings": ["the policy is not there"],
-        "dynamic_secrets": [{"dynamic_secret": "ci", "issue": false, "take_back": true, "problem": null,
+        "dynamic_secrets": [{"dynamic_secret": "ci", "issue": false, "revoke": true, "problem": null,
             "missing_permissions": [{"verb": "create", "group": "rbac.authorization.k8s.io",
                 "resource": "rolebindings", "name": null, "namespace": "apps"}]}]});
     server.answer("POST /api/v1/targets/prod/check", &Answer::ok(&check));

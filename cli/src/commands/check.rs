@@ -35,7 +35,7 @@ pub fn show_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     text.extend(check.problem.clone());
     for secret in &check.dynamic_secrets {
         let can = |can: bool| if can { "can" } else { "cannot" };
-        let (issue, revoke) = (can(secret.issue), can(secret.take_back));
+        let (issue, revoke) = (can(secret.issue), can(secret.revoke));
         text.push(format!("{}: {issue} be issued, {revoke} be revoked", secret.dynamic_secret));
         text.extend(secret.problem.iter().map(|problem| format!("  {problem}")));
         text.extend(secret.missing_permissions.iter().map(describe_permission));

@@ -39,7 +39,7 @@ pub struct DynamicSecretCheck {
     /// If a lease could be issued now.
     pub issue: bool,
     /// If it could be revoked.
-    pub take_back: bool,
+    pub revoke: bool,
     /// The permissions that kubelease lacks.
     #[serde(default)]
     pub missing_permissions: Vec<MissingPermission>,

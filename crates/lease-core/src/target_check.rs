@@ -39,7 +39,7 @@ pub struct DynamicSecretCheck {
     /// True if a lease could be issued.
     pub issue: bool,
     /// True if a lease could be revoked.
-    pub take_back: bool,
+    pub revoke: bool,
     /// The permissions that are missing for either.
     pub missing_permissions: Vec<MissingPermission>,
     /// Another obstacle, for an operator.

@@ -6,7 +6,7 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of the label that says who manages an object.
 pub const MANAGER: &str = "kubelease";
 
-/// The label that names the installation: see [`Keyring::installation_name`].
+/// The label that names the installation: see [`Keyring::installation_name`](crate::Keyring::installation_name).
 pub const INSTALLATION: &str = "kubelease.dev/installation";
 
 /// The label with the lease's id.

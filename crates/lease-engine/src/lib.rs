@@ -7,6 +7,9 @@
 //! order that leaves nothing out of sight if it stops anywhere. The crate owns the ports for time and
 //! entropy, and acts for a [`Requester`]. It knows nothing of HTTP routes or of Spin.
 //!
+//! Read the rooms in this order: `cluster` (how a target is reached), `objects` (what is made there), `issue`, `end`,
+//! `sweep`, `reconcile`; then `definitions` (what administrators put) and `access` (who asks).
+//!
 //! An engine lives as long as one request:
 //!
 //! ```

@@ -129,7 +129,7 @@ pub(crate) struct CheckJson {
 struct DynamicSecretCheckJson {
     dynamic_secret: DynamicSecretName,
     issue: bool,
-    take_back: bool,
+    revoke: bool,
     missing_permissions: Vec<MissingPermission>,
     problem: Option<String>,
 }
@@ -255,7 +255,7 @@ impl From<KnownCluster> for ClusterJson {
 
 impl From<TargetCheck> for CheckJson {
     fn from(check: TargetCheck) -> Self {
-        let well = |secret: &DynamicSecretCheck| secret.issue && secret.take_back;
+        let well = |secret: &DynamicSecretCheck| secret.issue && secret.revoke;
         Self {
             checked_at: format_time(check.checked_at),
             ok: check.problem.is_none()
@@ -280,8 +280,8 @@ impl From<TargetCheck> for CheckJson {
 
 impl From<DynamicSecretCheck> for DynamicSecretCheckJson {
     fn from(check: DynamicSecretCheck) -> Self {
-        let DynamicSecretCheck { dynamic_secret, issue, take_back, missing_permissions, problem } =
+        let DynamicSecretCheck { dynamic_secret, issue, revoke, missing_permissions, problem } =
             check;
-        Self { dynamic_secret, issue, take_back, missing_permissions, problem }
+        Self { dynamic_secret, issue, revoke, missing_permissions, problem }
     }
 }

@@ -226,7 +226,7 @@ fn a_check_tells_what_it_saw_and_is_shown_until_the_target_changes() {
         "dynamic_secrets": [{
             "dynamic_secret": "ci",
             "issue": false,
-            "take_back": false,
+            "revoke": false,
             "missing_permissions": missing,
             "problem": null,
         }],

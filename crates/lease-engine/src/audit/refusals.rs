@@ -2,7 +2,7 @@
 //!
 //! | Refused | Recorded |
 //! |---|---|
-//! | a login | each, as long as its address is not shut out for the minute ([`FAILED_LOGINS`](crate::login)), and 100 a minute in all |
+//! | a login | each, as long as its address is not shut out for the minute ([`FAILED_LOGINS`](crate::access::login)), and 100 a minute in all |
 //! | a login that could not be decided, since a cluster or an issuer did not answer | 20 a minute of one address, and 100 a minute in all |
 //! | an access token of ours that is not good any more | once an hour of one token, after the answer |
 //! | a request of somebody who is known | 60 a minute of one requester |

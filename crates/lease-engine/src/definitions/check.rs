@@ -110,12 +110,12 @@ impl<P: Ports> Engine<P> {
             }
             // Whatever else is wrong, nothing is issued before this is mended.
             asked.problem = unread_manifest(secret).or(asked.problem);
-            let PermissionQuestions { missing, problem, take_back } = asked;
+            let PermissionQuestions { missing, problem, revoke } = asked;
             check.missing_permissions.extend(missing.iter().cloned());
             check.dynamic_secrets.push(DynamicSecretCheck {
                 dynamic_secret: secret.name.clone(),
                 issue: missing.is_empty() && problem.is_none(),
-                take_back,
+                revoke,
                 missing_permissions: missing,
                 problem,
             });

@@ -53,11 +53,11 @@ impl<P: Ports> Engine<P> {
             };
         }
         let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
-        self.take_back(held, why).await
+        self.revoke_stored_lease(held, why).await
     }
 
     /// Ends a lease for `why`, or records that it is to be ended.
-    pub(crate) async fn take_back(
+    pub(crate) async fn revoke_stored_lease(
         &self,
         mut held: StoredLease,
         why: EndReason,

@@ -53,7 +53,7 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         }
         // Its other objects, such as bindings, are deleted as with any other end.
-        match self.take_back(held, EndReason::Lost).await {
+        match self.revoke_stored_lease(held, EndReason::Lost).await {
             Err(RevokeError::Store(error)) => Err(error.into()),
             // It is done or begun, or somebody else has ended it meanwhile.
             Ok(Revocation::Done(_) | Revocation::Begun(_))

@@ -26,7 +26,7 @@ pub(super) struct PermissionAnswers(HashMap<MissingPermission, bool>);
 pub(super) struct PermissionQuestions {
     pub(super) missing: Vec<MissingPermission>,
     pub(super) problem: Option<String>,
-    pub(super) take_back: bool,
+    pub(super) revoke: bool,
 }
 
 impl<P: Ports> Engine<P> {
@@ -39,7 +39,7 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> PermissionQuestions {
         let needs = list_needed_of(secret);
-        let mut asked = PermissionQuestions { take_back: true, ..PermissionQuestions::default() };
+        let mut asked = PermissionQuestions { revoke: true, ..PermissionQuestions::default() };
         let new = needs.iter().filter(|need| !questions.0.contains_key(need)).cloned();
         let new: Vec<_> = new.take(MAX_REVIEWS).collect();
         let reviews = new.into_iter().map(async |need| {
@@ -60,7 +60,7 @@ impl<P: Ports> Engine<P> {
                         public_message(&error)
                     };
                     asked.problem = Some(told);
-                    asked.take_back = false;
+                    asked.revoke = false;
                     // If one does not answer in time, each of the others could take as long.
                     return asked;
                 }
@@ -70,7 +70,7 @@ impl<P: Ports> Engine<P> {
             match questions.0.get(&need) {
                 Some(true) => {}
                 Some(false) => {
-                    asked.take_back &= need.verb != "delete";
+                    asked.revoke &= need.verb != "delete";
                     asked.missing.push(need);
                 }
                 None => {

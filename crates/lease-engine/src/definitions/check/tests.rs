@@ -25,7 +25,7 @@ fn a_target_that_answers_and_allows_everything_has_no_problem() {
         assert_eq!(check.cluster.as_deref(), Some(SYSTEM_UID), "{mode:?}");
         assert_eq!(check.missing_permissions, [], "{mode:?}");
         let [secret] = &check.dynamic_secrets[..] else { panic!("{mode:?}: {check:?}") };
-        assert!(secret.issue && secret.take_back && secret.problem.is_none(), "{mode:?}");
+        assert!(secret.issue && secret.revoke && secret.problem.is_none(), "{mode:?}");
         assert_eq!(crate::fixtures::made(&engine), [""; 0], "{mode:?}: a check leaves nothing");
         assert_eq!(engine.ports.http.tokens(), [""; 0], "{mode:?}: and asks for no token");
         let kept = engine.get_target(&name_of("prod")).expect("is there").check;
@@ -35,7 +35,7 @@ fn a_target_that_answers_and_allows_everything_has_no_problem() {
 
 #[test]
 fn each_missing_verb_is_named_for_the_dynamic_secret_that_needs_it() {
-    for (mode, verb, resource, take_back) in [
+    for (mode, verb, resource, revoke) in [
         (EXISTING, "create", "secrets", true),
         (EXISTING, "delete", "secrets", false),
         (EXISTING, "create", "leases.coordination.k8s.io", true),
@@ -49,7 +49,7 @@ fn each_missing_verb_is_named_for_the_dynamic_secret_that_needs_it() {
         let check = check(&engine);
         let [secret] = &check.dynamic_secrets[..] else { panic!("{mode:?}: {check:?}") };
         assert!(!secret.issue, "{mode:?} {verb} {resource}");
-        assert_eq!(secret.take_back, take_back, "{mode:?} {verb} {resource}");
+        assert_eq!(secret.revoke, revoke, "{mode:?} {verb} {resource}");
         let missing = secret.missing_permissions.iter();
         let named: Vec<_> = missing
             .map(|missing| {

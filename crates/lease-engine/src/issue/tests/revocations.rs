@@ -41,7 +41,7 @@ fn let_in(engine: &Engine<TestPorts>, token: &str) -> Result<(Engine<TestPorts>,
 }
 
 /// Has all leases of the bot taken back.
-fn take_back(engine: &Engine<TestPorts>, way: Way, session: &Session) -> BulkRevocation {
+fn revoke(engine: &Engine<TestPorts>, way: Way, session: &Session) -> BulkRevocation {
     let engine = restarted(engine).acting_for(requester());
     let done = match way {
         Way::Identity => block_on(engine.revoke_identity(&name_of("bot"), true)),
@@ -66,7 +66,7 @@ fn a_lease_that_is_issued_meanwhile_is_found_or_is_given_nobody() {
             let number = engine.ports.store.operations() + step;
             engine.ports.store.on_operation(move |operation| {
                 if operation == number && seen.borrow().is_none() {
-                    let done = take_back(&other, way, &session);
+                    let done = revoke(&other, way, &session);
                     *seen.borrow_mut() = Some(done);
                 }
             });
@@ -104,7 +104,7 @@ fn who_is_let_in_no_more_is_given_no_token_of_a_renewal_or_a_retry() {
             let (seen, number) = (came.clone(), engine.ports.http.calls() + call);
             engine.ports.http.on_call(move |_, sent| {
                 if sent.number == number && !seen.replace(true) {
-                    take_back(&other, way, &session);
+                    revoke(&other, way, &session);
                 }
             });
             let outcome = block_on(bot.renew_lease(id, None));
@@ -126,7 +126,7 @@ fn who_is_let_in_no_more_is_given_no_token_of_a_renewal_or_a_retry() {
         let number = engine.ports.http.calls();
         engine.ports.http.on_call(move |_, sent| {
             if sent.number == number {
-                take_back(&other, way, &session);
+                revoke(&other, way, &session);
             }
         });
         let again = issue_for(&bot, IssueRequest::default(), Some("k"));

@@ -23,7 +23,7 @@ fn one_whose_manifest_is_read_no_more_is_in_nobodys_way() {
     assert!(matches!(source, lease_core::NotGranted::Manifest(_)), "{source:?}");
     let check = block_on(engine.check_target(&name_of("prod"))).expect("checks");
     let [seen] = &check.dynamic_secrets[..] else { panic!("{check:?}") };
-    assert!(!seen.issue && seen.take_back, "{seen:?}");
+    assert!(!seen.issue && seen.revoke, "{seen:?}");
     let told = seen.problem.as_deref().expect("a problem");
     assert!(told.contains("put again: line 2, column 24: lines end with"), "{told}");
 
