@@ -5,6 +5,7 @@ pub mod circleci;
 pub mod github;
 pub mod gitlab;
 pub mod long;
+pub mod manual;
 pub mod pod;
 mod template;
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -133,6 +134,32 @@ pub fn a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at
         ensure!(child.wait()?.success(), "kubectl has failed");
     }
     assert_eq!(workplace.active_lease()?, second);
+    Ok(())
+}
+
+pub fn the_lock_of_a_plugin_that_was_killed_delays_nobody(case: &Case) -> Result<()> {
+    let workplace = Workplace::new(case)?;
+    let kept = workplace.machine.home.path().join(".cache/kubelease/leases");
+    let find = |extension: &str| -> Result<PathBuf> {
+        let files = fs::read_dir(&kept)?.collect::<Result<Vec<_>, _>>()?;
+        let file = files
+            .iter()
+            .map(fs::DirEntry::path)
+            .find(|file| file.extension().is_some_and(|found| found == extension));
+        file.with_context(|| format!("no file .{extension}"))
+    };
+    // Whoever holds the lock, a plugin that has to ask the server waits for it.
+    let mut holder =
+        Command::new("flock").arg(find("lock")?).args(["sleep", "600"]).process_group(0).spawn()?;
+    fs::remove_file(find("json")?)?;
+    thread::sleep(Duration::from_millis(500));
+    let mut waiting = workplace.kubectl(&["get", "pods"])?.stdout(Stdio::null()).spawn()?;
+    thread::sleep(Duration::from_secs(2));
+    ensure!(waiting.try_wait()?.is_none(), "it waits for the lock");
+    let group = format!("-{}", holder.id());
+    ensure!(Command::new("kill").args(["-s", "KILL", "--", &group]).status()?.success());
+    holder.wait()?;
+    ensure!(waiting.wait()?.success(), "it goes on at once");
     Ok(())
 }
 

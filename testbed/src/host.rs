@@ -285,6 +285,6 @@ pub const HOST_VARIABLE: &str = "KUBELEASE_HOST";
 pub const SPIN_VARIABLE: &str = "KUBELEASE_SPIN";
 
 /// Enough to compile the components on a slow machine.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(3);
 
 const PORT_ATTEMPTS: usize = 5;
