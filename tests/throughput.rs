@@ -1,4 +1,4 @@
-//! The price of identities: leases by an access token beside leases by `admin_token`, in one run.
+//! The price of identities, leases by an access token beside leases by `admin_token`; and that of the credential plugin.
 //!
 //! It is a file of its own, so that no other test runs beside it. What else the machine does meets both alike: they take
 //! turns, the median of many turns counts, and a median that is too low is measured anew, three times at most. A token that
@@ -8,9 +8,14 @@
 #[expect(dead_code, reason = "not all of it is used here")]
 #[path = "broker.rs"]
 mod broker;
+#[path = "throughput/credential.rs"]
+mod credential;
 #[expect(dead_code, reason = "not all of it is used here")]
 #[path = "kind.rs"]
 mod kind;
+#[expect(dead_code, reason = "not all of it is used here")]
+#[path = "machine.rs"]
+mod machine;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -29,6 +34,7 @@ fn main() -> ExitCode {
     run_tests(tests![
         an_access_token_leases_plain_tokens_as_fast_as_admin_token,
         an_access_token_leases_temporary_accounts_as_fast_as_admin_token,
+        credential::a_credential_costs_little_more_than_its_lease,
     ])
 }
 
@@ -43,7 +49,6 @@ fn an_access_token_leases_temporary_accounts_as_fast_as_admin_token(case: &Case)
 
 /// Compares the two, and again if the machine may have had other things to do.
 fn compare(case: &Case, kind: &'static Kind, each: usize) -> Result<()> {
-    static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let broker = Broker::new(case, kind)?;
     let admin = broker.admin()?;
@@ -128,6 +133,9 @@ fn quantile(values: &mut [f64], quarters: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() - 1) * quarters / 4]
 }
+
+/// Held by the test that measures: the others wait.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Short turns and many: what else the machine does then meets both alike.
 const TURNS: usize = 51;

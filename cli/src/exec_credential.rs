@@ -66,9 +66,17 @@ pub fn print_credential(context: &Context, wanted: &Wanted) -> Result<(), Failur
     kept.print_credential(version)
 }
 
-/// Returns an `ExecCredential`. Its end is a little before that of the lease, so that no request is refused at its very end.
-pub fn exec_credential(token: &str, expires_at: DateTime<Utc>, version: ApiVersion) -> Value {
-    let end = expires_at - TimeDelta::seconds(5);
+/// Returns an `ExecCredential` of a lease that lives for `life`.
+///
+/// Its end is before that of the lease, by the rule of the server's own answer: 30 seconds, or a tenth of its life if that
+/// is less. A client that believed a token up to its end would have requests refused that are on their way by then.
+pub fn exec_credential(
+    token: &str,
+    expires_at: DateTime<Utc>,
+    life: TimeDelta,
+    version: ApiVersion,
+) -> Value {
+    let end = expires_at - MAX_MARGIN.min(life / 10);
     json!({
         "apiVersion": version.as_str(),
         "kind": "ExecCredential",
@@ -117,7 +125,9 @@ impl Kept {
     }
 
     fn print_credential(&self, version: ApiVersion) -> Result<(), Failure> {
-        let document = exec_credential(self.token.expose_secret(), self.expires_at, version);
+        // It is renewed at four fifths of its life.
+        let life = (self.expires_at - self.renew_at) * 5;
+        let document = exec_credential(self.token.expose_secret(), self.expires_at, life, version);
         output::print_text(&format!("{document}\n"))
     }
 }
@@ -178,6 +188,9 @@ const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 /// The longest time for which a lease is believed to live without a look.
 const MAX_UNSEEN: TimeDelta = TimeDelta::seconds(30);
 
+/// The longest time before the end of its lease at which a client is to ask again.
+const MAX_MARGIN: TimeDelta = TimeDelta::seconds(30);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,9 +217,19 @@ mod tests {
             let is_fresh = kept(seen).is_fresh(start + TimeDelta::seconds(now));
             assert_eq!(is_fresh, fresh, "seen {seen}, now {now}");
         }
-        let end = exec_credential("sesame", start, ApiVersion::V1)["status"]["expirationTimestamp"]
-            .clone();
-        assert_eq!(end, "2027-01-15T07:59:55Z");
+    }
+
+    #[test]
+    fn a_credential_ends_before_its_lease() {
+        let end = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        for (life, expiration) in [
+            (TimeDelta::hours(1), "2027-01-15T07:59:30Z"),
+            (TimeDelta::minutes(5), "2027-01-15T07:59:30Z"),
+            (TimeDelta::minutes(1), "2027-01-15T07:59:54Z"),
+        ] {
+            let credential = exec_credential("sesame", end, life, ApiVersion::V1);
+            assert_eq!(credential["status"]["expirationTimestamp"], expiration, "{life}");
+        }
     }
 
     #[test]

@@ -52,9 +52,15 @@ fn run(machine: &Machine<'_>, more: &[&str]) -> Outcome {
     outcome
 }
 
+/// The body of the put that counts, after a dry run of it with no credential.
 fn put_body(server: &Server) -> Option<Value> {
     let asked = server.asked();
-    let put = asked.iter().rev().find(|asked| asked.what == PUT)?;
+    let puts: Vec<_> = asked.iter().filter(|asked| asked.what == PUT).collect();
+    if let [rehearsed, ..] = &puts[..] {
+        assert_eq!(rehearsed.query, "dry_run=true");
+        assert!(rehearsed.body.contains("not-created-yet"), "{}", rehearsed.body);
+    }
+    let put = puts.iter().find(|put| put.query.is_empty())?;
     Some(serde_json::from_str(&put.body).unwrap())
 }
 
@@ -131,4 +137,18 @@ fn nothing_is_applied_or_put_that_was_not_meant() {
         assert_eq!(is_applied, is_broken, "{more:?}: {outcome:?}");
         assert_eq!(put_body(&server), None, "{more:?}: {outcome:?}");
     }
+}
+
+#[test]
+fn a_target_that_is_refused_costs_the_cluster_nothing() {
+    let server = server();
+    let refusal = Answer::problem(422, "validation_failed", "the url is not for targets");
+    server.answer(PUT, &refusal);
+    let machine = Machine::new(&server);
+    install(&machine, &json!({"server": "https://c.example"}));
+    let outcome = run(&machine, &["--yes"]);
+    assert!(outcome.code == 3 && outcome.told.contains("not for targets"), "{outcome:?}");
+    assert!(!machine.home.path().join("applied").exists(), "no object");
+    let asked = fs::read_to_string(machine.home.path().join("asked")).unwrap_or_default();
+    assert!(!asked.contains("create token"), "no credential: {asked}");
 }

@@ -29,6 +29,7 @@ pub struct Answer {
 pub struct Asked {
     /// Method and path, without the query.
     pub what: String,
+    pub query: String,
     pub authorization: Option<String>,
     pub body: String,
 }
@@ -133,7 +134,8 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     reader.read_line(&mut line)?;
     let words: Vec<_> = line.split(' ').collect();
     let [method, target, _] = words[..] else { return Ok(()) };
-    let what = format!("{method} {}", target.split('?').next().unwrap_or(target));
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (what, query) = (format!("{method} {path}"), query.to_owned());
     let (mut authorization, mut length) = (None, 0);
     loop {
         let mut header = String::new();
@@ -152,7 +154,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let answer = {
         let mut state = state.lock().unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();
-        state.asked.push(Asked { what: what.clone(), authorization, body });
+        state.asked.push(Asked { what: what.clone(), query, authorization, body });
         state.answers.get(&what).cloned()
     };
     let answer =

@@ -159,6 +159,7 @@ fn print_lease(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
         Shape::ExecCredential => output::print_json(&exec_credential::exec_credential(
             token,
             lease.expires_at,
+            lease.expires_at - lease.issued_at,
             ApiVersion::default(),
         )),
         Shape::Kubeconfig(cluster) => {

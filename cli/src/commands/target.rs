@@ -104,6 +104,9 @@ fn add_from_kubeconfig(
     let kubectl = Kubectl { context: cluster, kubeconfig };
     let server = kubectl.read_server()?;
     let known = known_target(client, &name, &server, arguments.replace)?;
+    // The server checks the target before a credential exists: after a refusal none is left in the cluster.
+    let unminted = target_spec(known.as_ref(), &server, UNMINTED);
+    client.put_definition(Kind::Target, &name, &unminted, PutMode::DryRun)?;
     if !arguments.yes {
         confirm_apply(&objects, &server, &arguments.cluster)?;
     }
@@ -165,6 +168,9 @@ fn target_spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
     spec["ca"] = json!(if server.ca_certificate.is_some() { "custom" } else { "system" });
     spec
 }
+
+/// The token of a target that is checked before its credential is created. It is never stored.
+const UNMINTED: &str = "not-created-yet";
 
 /// Tells what the host has to know of the cluster. That cannot be done from here.
 fn tell_host(client: &Client, name: &Name) {

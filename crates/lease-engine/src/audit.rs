@@ -40,7 +40,7 @@ pub struct ShownEvent<'a> {
 pub(crate) struct RidingEvent {
     prepared: PreparedEvent,
     event: AuditEvent,
-    /// What is rehearsed is no event.
+    /// True in a rehearsal, which records no event.
     is_rehearsed: bool,
 }
 

@@ -149,7 +149,7 @@ impl<P: Ports> Engine<P> {
         })
     }
 
-    /// Whether the dynamic secret is still what was read of it, now that a number is taken.
+    /// Checks that the dynamic secret is still the one that was read, now that a number is reserved.
     ///
     /// Whoever deletes it, or has its leases taken back for a change, writes that first and looks at the
     /// numbers then; we have taken ours first and look now: one of us sees the other.
@@ -313,7 +313,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What is asked for, as one text: another request under the same key differs in it.
+/// Returns the request as one text, in which another request under the same key differs.
 fn request_text(request: &IssueRequest) -> String {
     let IssueRequest { ttl, namespace, audiences } = request;
     let ttl = ttl.map(|ttl| ttl.as_secs().to_string());

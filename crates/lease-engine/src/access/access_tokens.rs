@@ -47,7 +47,7 @@ pub(crate) struct LoginRecord {
 /// The reason why an access token is not renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenRenewalError {
-    /// It lives as long as it may.
+    /// The access token has reached its longest lifetime.
     #[error("the access token lives as long as it may")]
     AtMaximum,
     /// The store failed.
@@ -310,7 +310,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What is to be written of an event that may have got no number.
+/// Returns the entries to write for an event; none if the event has no number.
 fn entries_of(riding: Option<&RidingEvent>) -> Vec<(String, Vec<u8>)> {
     riding.map(RidingEvent::store_entries).unwrap_or_default()
 }

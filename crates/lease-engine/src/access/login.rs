@@ -80,7 +80,7 @@ pub struct LoginRefusal {
 /// The reason for which a token is not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RefusalReason {
-    /// It is no JWT, or not signed as it should be, or claims something else than it should.
+    /// The token is no JWT, its signature is wrong, or its claims do not fit.
     #[error(transparent)]
     Token(#[from] JwtError),
     /// A claim that binds the identity has another value.

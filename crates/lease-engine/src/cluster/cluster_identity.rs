@@ -197,7 +197,7 @@ fn own_username_of<P: Ports>(
     Err(ClusterError::from_kubernetes(connection.target, doing, source))
 }
 
-/// What answers who asks, as RBAC names it.
+/// The resource of `SelfSubjectReview`, as RBAC names it.
 pub(crate) const SELF_REVIEWS: &str = "selfsubjectreviews.authentication.k8s.io";
 
 /// The namespace that every cluster has and nobody deletes.
@@ -206,5 +206,5 @@ fn system_namespace() -> Namespace {
     "kube-system".parse().unwrap()
 }
 
-/// How long after a refusal it is asked again.
+/// The pause after a refusal, before the question is asked again.
 const PAUSE: Duration = Duration::from_secs(1);

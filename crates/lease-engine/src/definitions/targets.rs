@@ -53,9 +53,9 @@ pub(crate) struct PreparedTarget {
 /// The outcome of deleting a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetDeletion {
-    /// It is gone.
+    /// Nothing of the target is left.
     Gone,
-    /// It goes when the last of its leases has ended; nothing is issued there.
+    /// The target is deleted once the last of its leases has ended; nothing is issued there.
     Retired,
 }
 

@@ -43,7 +43,7 @@ impl<P: Ports> Engine<P> {
         self.narrow_renewal(&mut held)?;
         let now = self.now_on(&held.lease.target)?;
         let asked = requested_duration(&held, ttl, now)?;
-        self.is_enabled(&held.lease)?;
+        self.check_enabled(&held.lease)?;
         let target = self.targets().get(&held.lease.target)?;
         let target = target.ok_or_else(|| RenewError::UnknownTarget(held.lease.target.clone()))?;
         if target.disabled || target.retired {
@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
         Ok(RenewedLease { held, token: minted.token, warnings })
     }
 
-    /// What the event of a renewal says.
+    /// Returns the outcome that the event of a renewal records.
     pub(crate) fn renewal_outcome<'a>(
         &self,
         is_renewed: bool,
@@ -146,15 +146,15 @@ impl<P: Ports> Engine<P> {
         Ok((end, minted))
     }
 
-    /// Whether its dynamic secret still gives leases; one that is gone has none to renew.
-    fn is_enabled(&self, lease: &Lease) -> Result<(), RenewError> {
+    /// Checks that the dynamic secret still gives leases.
+    fn check_enabled(&self, lease: &Lease) -> Result<(), RenewError> {
         let secret = self.dynamic_secrets().get(&lease.dynamic_secret)?;
         let enabled = secret.is_some_and(|secret| !secret.definition.spec().disabled);
         if enabled { Ok(()) } else { Err(RenewError::Disabled(lease.id)) }
     }
 }
 
-/// What a renewal is to come to.
+/// The plan of a renewal: the new end, and the token to ask for.
 #[derive(Clone, Copy)]
 struct Extension {
     /// For how long from now.
@@ -164,7 +164,7 @@ struct Extension {
     deadline: DateTime<Utc>,
 }
 
-/// For how long a lease is to be renewed, where that is allowed.
+/// Returns the duration for which a lease is renewed, if that is allowed.
 fn requested_duration(
     held: &StoredLease,
     ttl: Option<Ttl>,

@@ -11,8 +11,8 @@ use crate::cluster::connection::Connection;
 use crate::end::teardown::{END_TIME, RevocationBlocker, Teardown};
 use crate::{Engine, Ports, RevokeError, StoreError};
 
-/// How often the end of a lease is recorded anew where a sweep was faster, before the caller is told to
-/// come back.
+/// The number of times that the end of a lease is recorded again if a sweep was faster, before the caller is asked
+/// to come back.
 const POSTPONE_TRIES: usize = 3;
 
 /// The outcome of revoking one lease.

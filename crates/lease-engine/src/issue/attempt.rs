@@ -29,7 +29,7 @@ pub(crate) struct IssueAttempt<'s> {
     claim: Option<&'s IdempotencyReservation>,
     attempt: u8,
     ledger: u64,
-    /// What may be there, though nobody can say yet.
+    /// The kinds of objects that may exist, since their creation had no clear answer.
     in_doubt: Vec<ObjectKind>,
     /// A word on the role that is bound, if it could not be looked through.
     role_warning: Option<String>,
@@ -372,6 +372,6 @@ impl<'s> IssueAttempt<'s> {
     }
 }
 
-/// How far a cluster's clock may be from what it was taken for: by what an object says of the time of its
-/// issue and what the API server says of its creation, it is known again.
+/// The largest difference between a cluster's clock and the last known reading of it. An object says when it was
+/// issued, and the API server says when it was created: by the two the clock is read again.
 const MAX_APART: TimeDelta = TimeDelta::seconds(45);

@@ -38,7 +38,7 @@ pub(crate) enum IssueRule {
     Account,
     /// Another lease may live.
     LiveLeases,
-    /// What would be granted has been weighed.
+    /// The rights to be granted were looked through.
     Dangers,
     /// The API server takes the objects.
     Objects,
@@ -59,7 +59,7 @@ impl RuleObserver for NoObserver {
     fn enter_rule(&mut self, _rule: IssueRule) {}
 }
 
-/// What the records say of a lease that is granted.
+/// The terms of a granted lease, by the records alone.
 #[derive(Clone)]
 pub(super) struct IssueTerms {
     /// The number of the dynamic secret's log.
@@ -69,7 +69,7 @@ pub(super) struct IssueTerms {
     pub(super) granted: GrantedTerms,
 }
 
-/// What the cluster says of it.
+/// The facts about a granted lease that only the cluster knows.
 pub(super) struct ClusterFacts {
     pub(super) known: KnownCluster,
     /// The UID of the existing account whose token is leased.

@@ -18,12 +18,12 @@ use crate::objects::kinds::api_kind;
 use crate::objects::role::bound_role;
 use crate::{ClusterError, Engine, IssueError, Ports};
 
-/// What was seen of an issue.
+/// The observations of a rehearsed issue.
 #[derive(Default)]
 pub(super) struct SeenRules {
     /// The rules that were looked at, in their order.
     pub(super) entered: Vec<IssueRule>,
-    /// What the records say, if the lease is granted by them.
+    /// The terms by the records, if they grant the lease.
     pub(super) terms: Option<IssueTerms>,
     objects: Vec<ObjectOutcome>,
 }

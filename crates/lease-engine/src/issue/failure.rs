@@ -14,7 +14,7 @@ impl IssueFailure {
         Self { error, unsettled: false }
     }
 
-    /// Whether it may do with another name, or with another look at the clock.
+    /// Returns true if another name, or another look at the clock, may help.
     pub(super) fn may_do_anew(&self) -> bool {
         let anew = matches!(
             self.error,

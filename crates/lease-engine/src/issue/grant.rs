@@ -69,7 +69,7 @@ impl<P: Ports> Engine<P> {
         })
     }
 
-    /// Whether the dynamic secret covers the namespace as it is now, and does not lease our own account.
+    /// Checks that the dynamic secret covers the namespace as it is now, and does not lease our own account.
     pub(super) async fn check_coverage(
         &self,
         connection: &Connection<'_, P>,

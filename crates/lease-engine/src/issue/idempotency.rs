@@ -14,8 +14,8 @@ use crate::config::ISSUE_TIME;
 use crate::{Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
-    /// Whether a request is new, known, or under way elsewhere. What was `asked` tells it from another
-    /// request under the same key.
+    /// Finds out if a request is new, known, or under way elsewhere. `asked` tells it from another request under
+    /// the same key.
     pub(super) async fn reserve_request(
         &self,
         secret: &DynamicSecret,
@@ -124,8 +124,8 @@ fn claim_key(text: String) -> ReservationKey {
     ReservationKey::try_from(text).unwrap()
 }
 
-/// How often a request that is under way elsewhere is waited for.
+/// The number of waits for a request that is under way elsewhere.
 const WAITS: u32 = 10;
 
-/// How long each time: an issue takes some tens of milliseconds.
+/// The length of each wait: an issue takes some tens of milliseconds.
 const WAIT: Duration = Duration::from_millis(100);

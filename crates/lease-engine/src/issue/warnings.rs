@@ -28,5 +28,5 @@ pub(super) fn ttl_warnings(mode: LeaseMode, asked: Ttl, given: TimeDelta) -> Vec
     warnings
 }
 
-/// What the holder of a plain token should know.
+/// The warning for the holder of a plain token.
 const PLAIN: &str = "this token is bound to nothing: it cannot be taken back before it expires";

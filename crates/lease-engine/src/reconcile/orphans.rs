@@ -74,8 +74,8 @@ impl<P: Ports> Engine<P> {
             // complete lists prove that it is missing; otherwise they may belong to a live lease.
             let settled = found.created_at().map(|at| at + self.longest_issue());
             let is_settled = settled.is_none_or(|settled| settled < now);
-            let bearer = found.anchor_location();
-            let is_alone = bearer.is_some_and(|(kind, place)| listing.is_whole(kind, place));
+            let anchor = found.anchor_location();
+            let is_alone = anchor.is_some_and(|(kind, place)| listing.is_whole(kind, place));
             let is_of_no_use = is_settled && is_alone;
             let is_over = found.is_over_for_good(now) && !self.config.hold_expired;
             return Ok(if is_of_no_use || is_over { ObjectFate::Remove } else { ObjectFate::Wait });
@@ -91,7 +91,7 @@ impl<P: Ports> Engine<P> {
         let ledger = run.secrets.iter().find(|(_, secret)| secret.name == stamp.dynamic_secret);
         Ok(match (ledger, found.to_lease(&run.known.identity)) {
             (Some((ledger, _)), Some(lease)) => ObjectFate::Adopt(*ledger, Box::new(lease)),
-            // Its dynamic secret is not put back yet. There is no log to record the lease in; it is found
+            // Its dynamic secret is not put back yet. There is no ledger to record the lease in; it is found
             // again by the next run, and removed once it is over.
             _ => ObjectFate::Wait,
         })

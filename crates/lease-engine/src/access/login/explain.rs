@@ -99,7 +99,7 @@ impl<P: Ports> Engine<P> {
         told
     }
 
-    /// What comes of claims that are taken as given: all rules decide but those of whoever has issued the token.
+    /// Decides on claims that are taken as given, by all rules but those of the token's issuer.
     fn assume_claims(
         &self,
         identity: &Identity,

@@ -16,7 +16,7 @@ use crate::{Engine, Ports, StoreError};
 /// The reason for which the keys of an issuer are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerKeysError {
-    /// It was asked a moment ago, and did not answer as it should.
+    /// The issuer was asked a moment ago, without success.
     #[error("they were asked for less than {} seconds ago, without success", PAUSE.num_seconds())]
     AskedJustNow,
     /// Its discovery document or its keys could not be fetched.
@@ -76,11 +76,11 @@ struct GoodKeys {
 enum KeyPlan {
     /// The kept ones are used.
     Use,
-    /// They are fetched, and the kept ones are used if that fails.
+    /// Fetches the keys, and uses the kept ones if that fails.
     Fetch,
     /// Somebody else is fetching them, whose answer is waited for.
     Wait,
-    /// They are not known, and it is too soon to ask again.
+    /// Fails: no keys are known, and it is too soon to ask again.
     Fail,
 }
 
