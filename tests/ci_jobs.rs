@@ -20,7 +20,7 @@ use anyhow::{Context, Result, ensure};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::issuer::{HOST, IssuerServer, keys_path};
+use testbed::issuer_server::{HOST, IssuerServer, keys_path};
 use testbed::kubelease::manifest_path;
 use testbed::wait::{not_yet, wait_until};
 

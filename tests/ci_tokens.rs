@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::issuer::keys_path;
+use testbed::issuer_server::keys_path;
 
 use crate::broker::now;
 use crate::oidc::Oidc;

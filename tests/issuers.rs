@@ -7,7 +7,7 @@ use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::harness::Case;
 use testbed::http::Reply;
-use testbed::issuer::{Answer, document_path, keys_path};
+use testbed::issuer_server::{Answer, document_path, keys_path};
 use testbed::port::ClosedPort;
 
 use crate::oidc::Oidc;

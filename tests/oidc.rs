@@ -10,7 +10,7 @@ use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::harness::Case;
 use testbed::http::{Http, Reply};
-use testbed::issuer::{HOST, IssuerServer};
+use testbed::issuer_server::{HOST, IssuerServer};
 use testbed::kubelease::{Kubelease, Settings};
 
 use crate::broker::now;

@@ -12,7 +12,7 @@ use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
 use testbed::harness::Case;
-use testbed::issuer::{Answer, HOST, IssuerServer, keys_path};
+use testbed::issuer_server::{Answer, HOST, IssuerServer, keys_path};
 use testbed::kubelease::{ADMIN_TOKEN, Kubelease, manifest_path};
 use testbed::namespace::Namespace;
 use testbed::wait::{not_yet, wait_until};

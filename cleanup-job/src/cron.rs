@@ -2,7 +2,7 @@
 
 use spin_sdk::wit_bindgen;
 
-use crate::{CleanupJob, run_sweep};
+use crate::{CleanupComponent, sweep_and_log};
 
 wit_bindgen::generate!({
     path: "wit",
@@ -10,10 +10,10 @@ wit_bindgen::generate!({
     runtime_path: "spin_sdk::wit_bindgen::rt",
 });
 
-impl Guest for CleanupJob {
+impl Guest for CleanupComponent {
     fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-        run_sweep().map_err(|_| Error::Other("the component's log tells why".to_owned()))
+        sweep_and_log().map_err(|_| Error::Other("the component's log tells why".to_owned()))
     }
 }
 
-export!(CleanupJob);
+export!(CleanupComponent);

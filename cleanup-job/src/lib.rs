@@ -18,9 +18,9 @@ use wasi::exports::cli::run;
 use wasi::exports::http::incoming_handler;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
-struct CleanupJob;
+struct CleanupComponent;
 
-impl incoming_handler::Guest for CleanupJob {
+impl incoming_handler::Guest for CleanupComponent {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         spin_ports::serve_then(
             &request,
@@ -31,17 +31,17 @@ impl incoming_handler::Guest for CleanupJob {
     }
 }
 
-impl run::Guest for CleanupJob {
+impl run::Guest for CleanupComponent {
     fn run() -> Result<(), ()> {
         // The command trigger before 0.6 takes no notice of an error.
-        run_sweep().map_err(|_| process::exit(1))
+        sweep_and_log().map_err(|_| process::exit(1))
     }
 }
 
 /// Runs one sweep, for a trigger that is no request. The log says what came of it.
-fn run_sweep() -> Result<(), SweepError> {
+fn sweep_and_log() -> Result<(), SweepError> {
     spin_ports::log_to_stderr();
-    let variables = spin_ports::read_variables();
+    let variables = spin_ports::read_all_variables();
     let report = spin_ports::run_future(lease_api::sweep_now(SpinPorts::default(), &variables))
         .inspect_err(|error| log::error!("{}", error_chain(error)))?;
     let SweepReport { due, done, postponed, held, forgotten, .. } = report;
@@ -59,5 +59,5 @@ fn error_chain(error: &dyn Error) -> String {
     errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-wasi::http::proxy::export!(CleanupJob);
-wasi::cli::command::export!(CleanupJob);
+wasi::http::proxy::export!(CleanupComponent);
+wasi::cli::command::export!(CleanupComponent);

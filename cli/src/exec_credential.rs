@@ -43,14 +43,14 @@ pub enum ApiVersion {
 pub fn print_credential(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
     let version = ApiVersion::wanted_version(context.environment.get(EXEC_INFO))?;
     let file = cache_file(context, wanted)?;
-    if let Some(kept) = load_kept(&file)?
+    if let Some(kept) = read_cache_file(&file)?
         && kept.is_fresh(now())
     {
         return kept.print_credential(version);
     }
     // Of many at once, one asks; the others find what it has got. A lock ends with its process.
     let _lock = private_file::open_lock(&file.with_extension("lock"))?;
-    let kept = load_kept(&file)?;
+    let kept = read_cache_file(&file)?;
     if let Some(kept) = &kept
         && kept.is_fresh(now())
     {
@@ -155,7 +155,7 @@ impl ApiVersion {
 }
 
 /// A file that is broken is as good as none: its lease ends in its time.
-fn load_kept(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
+fn read_cache_file(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
     let content = private_file::read_private(file)?;
     Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
 }

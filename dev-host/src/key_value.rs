@@ -115,7 +115,7 @@ pub trait CompareAndSwap: Send + Sync {
 pub type Labels = Arc<HashSet<String>>;
 
 /// Refuses an answer larger than Spin would buffer for a guest.
-fn within_limit<T>(answer: T, bytes: usize) -> Result<T, Error> {
+fn limit_answer<T>(answer: T, bytes: usize) -> Result<T, Error> {
     if bytes > MAX_ANSWER {
         return Err(Error::Other(format!("query result exceeds limit of {MAX_ANSWER} bytes")));
     }

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::body::BetweenBytes;
-use self::connect::{ConnectOptions, Connector, Limits};
+use self::connect::{ConnectOptions, Connector, EgressLimits};
 use crate::allowed_hosts::AllowedHosts;
 use crate::client_tls::TlsConfigs;
 use crate::faults::Faults;
@@ -29,7 +29,7 @@ use crate::variables::{Template, Variables};
 pub struct Connections {
     client: Client<Connector, WasiBody>,
     tls: TlsConfigs,
-    limits: Limits,
+    limits: EgressLimits,
 }
 
 impl Connections {
@@ -43,7 +43,7 @@ impl Connections {
         if !config.connection_pooling {
             builder.pool_max_idle_per_host(0);
         }
-        Self { client: builder.build(Connector), tls, limits: Limits { blocked, permits } }
+        Self { client: builder.build(Connector), tls, limits: EgressLimits { blocked, permits } }
     }
 }
 
@@ -151,7 +151,7 @@ impl Outbound {
             limits: limits.clone(),
             timeout: options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
         };
-        let exchange = connect.scope_request(client.request(request));
+        let exchange = connect.run_with_options(client.request(request));
         let response =
             tokio::time::timeout(options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT), exchange)
                 .await

@@ -23,7 +23,7 @@ pub mod faulty;
 pub mod harness;
 pub mod host;
 pub mod http;
-pub mod issuer;
+pub mod issuer_server;
 pub mod kubelease;
 pub mod namespace;
 pub mod port;

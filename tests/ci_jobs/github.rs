@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::issuer::Answer;
+use testbed::issuer_server::Answer;
 
 use super::{Job, LIST, deployed, log_of, signal, template};
 use crate::ci_tokens::github;

@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 /// Writes the archive and its checksum, and prints where they are.
-pub fn write_archive(options: &Options) -> Result<()> {
+pub fn build_archive(options: &Options) -> Result<()> {
     let target = choose_target();
     build::build_components()?;
     let program = build_command(target)?;

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Task::Check => check::run_checks(),
         Task::Build => build::build_all(),
         Task::DeployManifests(options) => deploy::write_manifests(&options),
-        Task::Dist(options) => dist::write_archive(&options),
+        Task::Dist(options) => dist::build_archive(&options),
         Task::Mutants(options) => mutants::run_mutants(&options),
         Task::Torture(options) => torture::run_torture(&options),
         Task::Throughput => throughput::measure_throughput(),

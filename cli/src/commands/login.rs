@@ -88,7 +88,7 @@ fn give_back(
     let is_new = login.renew_at.is_some();
     let revoked = is_new.then(|| {
         let client = context.new_client(login)?.with_token(login.token.clone());
-        Ok::<_, Failure>(client.revoke_access_token()?)
+        Ok::<_, Failure>(client.revoke_own_token()?)
     });
     if let Some(Err(failure)) = revoked {
         eprintln!("warning: the new access token is not revoked: {failure}");
@@ -117,9 +117,7 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
     };
     // The first administrator's token is no access token, and cannot be revoked here.
     let revoked = match &login.identity {
-        Some(_) => {
-            context.new_client(&login)?.with_token(login.token.clone()).revoke_access_token()
-        }
+        Some(_) => context.new_client(&login)?.with_token(login.token.clone()).revoke_own_token(),
         None => Ok(()),
     };
     login_store::forget_login(&context.environment, &profile)?;

@@ -50,7 +50,7 @@ impl Document {
     }
 
     /// Returns where the document begins.
-    pub fn text_position(&self) -> String {
+    pub fn start_position(&self) -> String {
         self.format_position(self.node.place)
     }
 
@@ -64,7 +64,7 @@ impl Document {
         let field = error.problem().and_then(|problem| problem.errors.first());
         let place = match field {
             Some(field) => self.place_in_spec(&field.pointer),
-            None => self.text_position(),
+            None => self.start_position(),
         };
         Failure::from(error).about_subject(&format!("{place}: {}/{}", self.kind(), self.name()))
     }

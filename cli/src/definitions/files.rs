@@ -41,8 +41,8 @@ pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, 
     let mut places = BTreeMap::new();
     for document in &documents {
         let id = (document.kind(), document.name().clone());
-        if let Some(before) = places.insert(id, document.text_position()) {
-            let (place, kind, name) = (document.text_position(), document.kind(), document.name());
+        if let Some(before) = places.insert(id, document.start_position()) {
+            let (place, kind, name) = (document.start_position(), document.kind(), document.name());
             wrong.push(format!("{place}: {kind}/{name} is defined at {before} too"));
         }
     }

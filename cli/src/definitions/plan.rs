@@ -105,7 +105,7 @@ impl<'a> Planner<'a> {
             Some(_) if self.options.take_over => Ok(None),
             Some(_) => {
                 let (place, kind, name) =
-                    (document.text_position(), document.kind(), document.name());
+                    (document.start_position(), document.kind(), document.name());
                 let text = format!("{place}: {kind}/{name} is part of the set `{known}`");
                 let hint = "Take it over with `--take-over`.";
                 Err(Failure::refused_request(kubelease_client::to_printable(&text)).with_hint(hint))

@@ -124,7 +124,7 @@ impl AccessTokenKeys {
         // Before anything else is looked at, and of what is no token too: nobody learns by the time it takes.
         let is_signed = is_signed(token, key);
         let unverified = unverified?;
-        unverified.check_header(TYPE)?;
+        unverified.check_type_and_crit(TYPE)?;
         unverified.key_id()?;
         if !unverified.names_algorithm(ALGORITHM_NAME) {
             return Err(JwtError::Algorithm);

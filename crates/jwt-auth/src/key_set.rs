@@ -6,7 +6,7 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use unique_json::UniqueJson;
+use unique_json::UniqueValue;
 
 use crate::JwtError;
 use crate::expectations::SigningAlgorithm;
@@ -49,7 +49,7 @@ impl KeySet {
         if bytes.len() > MAX_KEY_SET_BYTES {
             return Err(KeySetError::TooLong);
         }
-        let UniqueJson(set) = serde_json::from_slice(bytes).map_err(|_| KeySetError::Malformed)?;
+        let UniqueValue(set) = serde_json::from_slice(bytes).map_err(|_| KeySetError::Malformed)?;
         Self::from_value(&set)
     }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
-use unique_json::UniqueJson;
+use unique_json::UniqueValue;
 
 use crate::expectations::SigningAlgorithm;
 use crate::times::numeric_date;
@@ -130,7 +130,7 @@ impl<'a> UnverifiedJwt<'a> {
 
     /// Returns the algorithm that its header names, if it is one of those that are allowed.
     fn allowed_algorithm(&self, expected: &Expectations<'_>) -> Result<SigningAlgorithm, JwtError> {
-        self.check_header("JWT")?;
+        self.check_type_and_crit("JWT")?;
         let named = self.header.get("alg").and_then(Value::as_str).ok_or(JwtError::Algorithm)?;
         let algorithm: SigningAlgorithm = named.parse()?;
         if expected.algorithms.contains(&algorithm) {
@@ -146,7 +146,7 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// Refuses what says that it is another kind of token than `kind`, and extensions that must be understood.
-    pub(crate) fn check_header(&self, kind: &str) -> Result<(), JwtError> {
+    pub(crate) fn check_type_and_crit(&self, kind: &str) -> Result<(), JwtError> {
         if self.header.contains_key("crit") {
             return Err(JwtError::Critical);
         }
@@ -180,7 +180,7 @@ pub(crate) fn read_audiences(claims: &Map<String, Value>) -> Option<Vec<&str>> {
 fn read_object(part: &str) -> Result<Map<String, Value>, JwtError> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtError::Malformed)?;
     match serde_json::from_slice(&bytes) {
-        Ok(UniqueJson(Value::Object(object))) => Ok(object),
+        Ok(UniqueValue(Value::Object(object))) => Ok(object),
         _ => Err(JwtError::Malformed),
     }
 }

@@ -37,7 +37,7 @@ mod stored;
 mod subject;
 #[cfg(test)]
 mod testing;
-mod tls;
+mod tls_failure;
 mod token;
 mod token_review;
 mod uri;
@@ -61,6 +61,6 @@ pub use patch::{AnnotationPatch, CoordinationLeasePatch};
 pub use review::{AccessReview, ResourceAttributes, UserInfo};
 pub use status::{MAX_RETRY_AFTER, Status};
 pub use stored::{StoredObject, StoredRoleRef, StoredSubject};
-pub use tls::TlsFailure;
+pub use tls_failure::TlsFailure;
 pub use token::{BoundObject, IssuedToken, TokenSpec};
 pub use token_review::TokenReview;

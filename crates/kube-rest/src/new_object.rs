@@ -127,7 +127,7 @@ impl Api<'_> {
                 _ => false,
             };
             if !good {
-                return Call::from_error(Error::Improper(NO_ROLE));
+                return Call::from_error(Error::Improper(UNFIT_ROLE));
             }
             subject = subject.with_role(binding.role.kind, &binding.role.name);
         }
@@ -252,7 +252,7 @@ pub(crate) fn micro_time<S: Serializer>(
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-const NO_ROLE: &str = "a binding is to a role, and one for the cluster to a cluster role";
+const UNFIT_ROLE: &str = "a binding is to a role, and one for the cluster to a cluster role";
 
 #[cfg(test)]
 mod tests {

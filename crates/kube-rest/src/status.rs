@@ -179,7 +179,7 @@ impl Status {
     ///
     /// `None` proves nothing: admission plugins have words of their own.
     #[must_use]
-    pub fn denial(&self) -> Option<&Denial> {
+    pub fn denied_behind_rbac(&self) -> Option<&Denial> {
         self.denial.as_deref()
     }
 

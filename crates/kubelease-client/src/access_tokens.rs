@@ -116,7 +116,7 @@ impl Client {
     ///
     /// # Errors
     /// Fails if it is not good, or the server cannot be reached.
-    pub fn revoke_access_token(&self) -> Result<(), Error> {
+    pub fn revoke_own_token(&self) -> Result<(), Error> {
         // Sent again after it was done, it would be refused as a token that is not good.
         self.send_call(&Call::post("/api/v1/auth/token/revoke", &json!({}))).map(drop)
     }

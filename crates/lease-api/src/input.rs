@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
-use unique_json::UniqueJson;
+use unique_json::UniqueValue;
 
 use crate::problem::{Code, Problem};
 use crate::{Body, MAX_BODY_BYTES};
@@ -52,7 +52,7 @@ pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let json = serde_path_to_error::deserialize(&mut deserializer);
-    let UniqueJson(json) = json.map_err(|error| match error.inner().classify() {
+    let UniqueValue(json) = json.map_err(|error| match error.inner().classify() {
         Category::Data => misfit_problem(&error),
         _ => malformed_problem(error.inner()),
     })?;

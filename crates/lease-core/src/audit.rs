@@ -12,7 +12,7 @@ mod place;
 mod text;
 
 pub use self::actor::AuditActor;
-pub use self::event::{AuditEvent, AuditTrail};
+pub use self::event::{AuditEvent, RecordedEvents};
 pub use self::event_type::{AuditChange, AuditDecision, AuditEventType};
 pub use self::mac::AuditRecordKind;
 pub use self::place::{AuditLogId, AuditPlace, AuditPlaceError, AuditSlot};

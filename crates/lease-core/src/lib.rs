@@ -61,8 +61,8 @@ pub use account::{Account, AccountRights, AccountScope, TemporaryAccount, Tempor
 pub use audiences::{Audience, AudienceError, Audiences, MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 pub use audit::{
     AuditActor, AuditChange, AuditClaims, AuditDecision, AuditEvent, AuditEventType, AuditLogId,
-    AuditPlace, AuditPlaceError, AuditRecordKind, AuditSlot, AuditText, AuditTrail,
-    MAX_AUDIT_TEXT_BYTES,
+    AuditPlace, AuditPlaceError, AuditRecordKind, AuditSlot, AuditText, MAX_AUDIT_TEXT_BYTES,
+    RecordedEvents,
 };
 pub use ca_certificate::{CaCertificate, CaCertificateError, MAX_CA_BYTES};
 pub use client_group::{ClientGroup, ClientNetwork};
@@ -119,7 +119,7 @@ pub use selector::{
 pub use stamp::{ObjectMarks, ObjectRef, OwnershipStamp};
 pub use target::{
     AuthDefinition, AuthError, ClusterCredential, CredentialError, GatewayHeader,
-    MAX_CREDENTIAL_BYTES, ResolvedAuth, Target, TargetAuth, TrustedCa,
+    MAX_CREDENTIAL_BYTES, OpenedAuth, Target, TargetAuth, TrustedCa,
 };
 pub use target_check::{DynamicSecretCheck, MissingPermission, TargetCheck};
 pub use ttl::{DurationError, MAX_TTL, MIN_LEASE_TTL, MIN_TOKEN_TTL, Ttl, TtlError};

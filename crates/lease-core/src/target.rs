@@ -12,7 +12,7 @@ use crate::{
     ApiServerUrl, CaCertificate, Description, Keyring, OpenError, Tag, TargetName, UrlError,
 };
 
-pub use auth::{AuthDefinition, AuthError, GatewayHeader, ResolvedAuth, TargetAuth};
+pub use auth::{AuthDefinition, AuthError, GatewayHeader, OpenedAuth, TargetAuth};
 pub use credential::{ClusterCredential, CredentialError, MAX_CREDENTIAL_BYTES};
 
 /// A cluster, and how kubelease reaches it.
@@ -92,7 +92,7 @@ impl Target {
             AuthDefinition::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
             AuthDefinition::Token(None) => match known.map(|known| known.open_authentication(keys))
             {
-                Some(Ok(ResolvedAuth::Bearer(token))) => TargetAuth::Token { token: seal(&token) },
+                Some(Ok(OpenedAuth::Bearer(token))) => TargetAuth::Token { token: seal(&token) },
                 Some(Err(error)) => return Err(error.into()),
                 _ => return Err(AuthError::SecretRequired),
             },
@@ -103,7 +103,7 @@ impl Target {
             }
             AuthDefinition::Gateway(Some((name, None))) => {
                 match known.map(|known| known.open_authentication(keys)) {
-                    Some(Ok(ResolvedAuth::Header(old, value))) if old == name => {
+                    Some(Ok(OpenedAuth::Header(old, value))) if old == name => {
                         let header = Some(GatewayHeader { name, value: seal(&value) });
                         TargetAuth::Gateway { header }
                     }
@@ -139,20 +139,20 @@ impl Target {
     ///
     /// # Errors
     /// Fails if the master key has changed, or if the record is not the stored one.
-    pub fn open_authentication(&self, keys: &Keyring) -> Result<ResolvedAuth, OpenError> {
+    pub fn open_authentication(&self, keys: &Keyring) -> Result<OpenedAuth, OpenError> {
         let open = |sealed| {
             let bytes = keys.open_sealed(sealed, &seal_context(&self.name, &self.url))?;
             let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::Forged)?;
             Ok(ClusterCredential::from_sealed_text(text))
         };
         Ok(match &self.auth {
-            TargetAuth::Token { token } => ResolvedAuth::Bearer(open(token)?),
-            TargetAuth::Variable { variable } => ResolvedAuth::Variable(variable.clone()),
+            TargetAuth::Token { token } => OpenedAuth::Bearer(open(token)?),
+            TargetAuth::Variable { variable } => OpenedAuth::Variable(variable.clone()),
             TargetAuth::Gateway { header: Some(GatewayHeader { name, value }) } => {
-                ResolvedAuth::Header(name.clone(), open(value)?)
+                OpenedAuth::Header(name.clone(), open(value)?)
             }
             TargetAuth::Gateway { header: None } | TargetAuth::ClientCertificate => {
-                ResolvedAuth::Nothing
+                OpenedAuth::Nothing
             }
         })
     }

@@ -7,7 +7,7 @@ use lease_core::{AuditActor, AuditChange, DynamicSecret, Identity, Keyring, Targ
 use lease_store::{
     AccessTokens, AdministratorAudiences, AuditLog, AuditTimes, Auditor, Definitions, ExpiringKeys,
     KeyValue, KnownClusters, Leases, LoginSlots, Notes, Rates, ServiceAccountUidCache, StoreError,
-    SweepTimes, TargetChecks,
+    SweepDurations, TargetChecks,
 };
 
 use crate::audit::DefinitionChange;
@@ -137,9 +137,9 @@ impl<P: Ports> Engine<P> {
         Notes::new(self.ports.store())
     }
 
-    pub(crate) fn sweep_times(&self) -> SweepTimes {
+    pub(crate) fn sweep_times(&self) -> SweepDurations {
         let Config { landing, retention, .. } = self.config;
-        SweepTimes { issue: ISSUE_TIME, landing, retention }
+        SweepDurations { issue: ISSUE_TIME, landing, retention }
     }
 
     pub(crate) fn audit_times(&self) -> AuditTimes {

@@ -277,7 +277,7 @@ impl<P: Ports> Engine<P> {
         }
         let now = self.ports.now();
         self.leases()
-            .record_plain(numbered, &making.lease, claim, now)
+            .record_plain_token(numbered, &making.lease, claim, now)
             .map_err(fence_issue_error)?;
         self.fail_unless_admitted(numbered.place(), &making.lease)?;
         if self.is_late(making.deadline()) {

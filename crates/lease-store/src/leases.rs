@@ -29,7 +29,7 @@ pub use self::renew::PendingRenewal;
 pub(crate) use self::stored_lease::LeaseRecord;
 pub use self::stored_lease::StoredLease;
 pub use self::sweep::{BatchOutcome, EndTask, SweepBatch};
-pub use self::times::{Clocks, SweepTimes};
+pub use self::times::{Clocks, SweepDurations};
 use crate::{Auditor, KeyValue, StoreError, record};
 
 /// The leases of all dynamic secrets. Whatever is recorded of one is recorded with its audit event.

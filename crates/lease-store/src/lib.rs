@@ -53,7 +53,7 @@ pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
     BatchOutcome, Clocks, EndTask, FenceError, LeaseKey, LeasePage, Leases, Ledger, LedgerId,
     NumberError, PendingRenewal, RenewalOutcome, ReservedNumber, ReservedShare, StoredLease,
-    SweepBatch, SweepTimes,
+    SweepBatch, SweepDurations,
 };
 pub use login_slots::{LoginSlot, LoginSlots};
 pub use memory::MemoryStore;

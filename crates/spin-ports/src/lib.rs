@@ -26,4 +26,4 @@ pub use logger::log_to_stderr;
 pub use ports::SpinPorts;
 pub use serve::{run_future, serve_request, serve_then};
 pub use store::Store;
-pub use variables::read_variables;
+pub use variables::read_all_variables;

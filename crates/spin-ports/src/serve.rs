@@ -5,7 +5,7 @@ use http::{Extensions, Response};
 use lease_api::{SettingsError, Variables};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
-use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, read_variables, request};
+use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, read_all_variables, request};
 
 /// Hands a request over to `handler` and sends what it answers.
 pub fn serve_request(
@@ -37,7 +37,7 @@ pub fn serve_then(
 ) {
     log_to_stderr();
     spin_executor::run(async {
-        let variables = read_variables();
+        let variables = read_all_variables();
         let mut answer = match read_request(incoming) {
             Ok((head, body)) => handler(SpinPorts::default(), &variables, head, body).await,
             Err(error) => {

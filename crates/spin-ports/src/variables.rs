@@ -9,7 +9,7 @@ use spin_sdk::variables::{self, Error};
 ///
 /// # Errors
 /// Fails if the host cannot tell; what the host says of it goes to the log.
-pub fn read_variables() -> Result<Variables, SettingsError> {
+pub fn read_all_variables() -> Result<Variables, SettingsError> {
     Ok(Variables {
         admin_token: get("admin_token")?,
         master_key: get("master_key")?,

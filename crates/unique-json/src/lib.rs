@@ -4,10 +4,10 @@
 //! way take for different things is refused as a whole. This crate knows JSON and nothing else.
 //!
 //! ```
-//! use unique_json::UniqueJson;
+//! use unique_json::UniqueValue;
 //!
-//! assert!(serde_json::from_str::<UniqueJson>(r#"{"role":"viewer"}"#).is_ok());
-//! assert!(serde_json::from_str::<UniqueJson>(r#"{"role":"viewer","role":"admin"}"#).is_err());
+//! assert!(serde_json::from_str::<UniqueValue>(r#"{"role":"viewer"}"#).is_ok());
+//! assert!(serde_json::from_str::<UniqueValue>(r#"{"role":"viewer","role":"admin"}"#).is_err());
 //! ```
 
 use std::fmt;
@@ -17,9 +17,9 @@ use serde_json::{Map, Value};
 
 /// A JSON value in which no object, at any depth, has two fields of one name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct UniqueJson(pub Value);
+pub struct UniqueValue(pub Value);
 
-impl<'de> Deserialize<'de> for UniqueJson {
+impl<'de> Deserialize<'de> for UniqueValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyJson).map(Self)
     }
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for AnyJson {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = vec![];
-        while let Some(UniqueJson(item)) = items.next_element()? {
+        while let Some(UniqueValue(item)) = items.next_element()? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for AnyJson {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((name, UniqueJson(value))) = fields.next_entry::<String, UniqueJson>()? {
+        while let Some((name, UniqueValue(value))) = fields.next_entry::<String, UniqueValue>()? {
             if map.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
             }
@@ -92,7 +92,7 @@ mod tests {
             (r#"{"a":[{"b":1,"c":2,"b":3}]}"#, false),
             (r#"{"a":1,"\u0061":2}"#, false),
         ] {
-            let read = serde_json::from_str::<UniqueJson>(text).map(|UniqueJson(value)| value);
+            let read = serde_json::from_str::<UniqueValue>(text).map(|UniqueValue(value)| value);
             match (read, good) {
                 (Ok(value), true) => {
                     assert_eq!(Ok(value), serde_json::from_str(text).map_err(drop));

@@ -8,7 +8,7 @@ use redis::aio::ConnectionManager;
 use redis::{AsyncCommands as _, Client};
 use tokio::sync::OnceCell;
 
-use super::{CompareAndSwap, Error, Manager, Store, backend_failed, within_limit};
+use super::{CompareAndSwap, Error, Manager, Store, backend_failed, limit_answer};
 
 /// A Redis database, connected to at its first use.
 pub struct Redis {
@@ -46,7 +46,7 @@ impl Store for Keyspace {
         let value: Option<Vec<u8>> =
             self.connection.clone().get(key).await.map_err(backend_failed)?;
         let size = value.as_ref().map_or(0, Vec::len);
-        within_limit(value, size)
+        limit_answer(value, size)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
@@ -65,7 +65,7 @@ impl Store for Keyspace {
     async fn list_keys(&self) -> Result<Vec<String>, Error> {
         let keys: Vec<String> = self.connection.clone().keys("*").await.map_err(backend_failed)?;
         let size = keys.iter().map(|key| size_of::<String>() + key.len()).sum();
-        within_limit(keys, size)
+        limit_answer(keys, size)
     }
 
     /// Spin asks `KEYS` for several keys at once, which Redis refuses.
@@ -108,7 +108,7 @@ impl CompareAndSwap for Swap {
             .map_err(backend_failed)?;
         let value: Option<Vec<u8>> = connection.get(&self.key).await.map_err(backend_failed)?;
         let size = value.as_ref().map_or(0, Vec::len);
-        within_limit(value, size)
+        limit_answer(value, size)
     }
 
     /// Never succeeds, though it may write: Spin ends with `UNWATCH <key>`, which Redis refuses for its

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params, types::Value};
 
-use super::{CompareAndSwap, Error, Manager, Store, backend_failed, within_limit};
+use super::{CompareAndSwap, Error, Manager, Store, backend_failed, limit_answer};
 
 /// A database file, or a database in memory; its stores are told apart by label.
 pub struct Database {
@@ -115,7 +115,7 @@ impl Store for Table {
             .database
             .with_connection(|connection| Ok(select_value(connection, &self.label, key)?))?;
         let size = value.as_ref().map_or(0, Vec::len);
-        within_limit(value, size)
+        limit_answer(value, size)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
@@ -144,7 +144,7 @@ impl Store for Table {
             Ok(keys.collect::<Result<_, _>>()?)
         })?;
         let size = keys.iter().map(|key| size_of::<String>() + key.len()).sum();
-        within_limit(keys, size)
+        limit_answer(keys, size)
     }
 
     /// Missing keys are left out, not answered as absent.
@@ -161,7 +161,7 @@ impl Store for Table {
             })?;
         let size = found.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
         let size = size.sum();
-        within_limit(found, size)
+        limit_answer(found, size)
     }
 
     async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
@@ -231,7 +231,7 @@ impl CompareAndSwap for Swap {
             .with_connection(|connection| Ok(select_value(connection, &self.label, &self.key)?))?;
         self.seen.lock().map_err(|_| Error::Poisoned)?.clone_from(&value);
         let size = value.as_ref().map_or(0, Vec::len);
-        within_limit(value, size)
+        limit_answer(value, size)
     }
 
     /// Writes the value if it is still `current`. If `current` saw nothing, or was never called,

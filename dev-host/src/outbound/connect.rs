@@ -26,7 +26,7 @@ use crate::runtime_config::BlockedNetwork;
 
 /// The operator's limits of connections.
 #[derive(Clone)]
-pub struct Limits {
+pub struct EgressLimits {
     /// The networks to which no connection may go.
     pub blocked: Arc<[BlockedNetwork]>,
     /// The permits of connections at once, if their number is limited.
@@ -39,7 +39,7 @@ pub struct ConnectOptions {
     /// Trust and identity, for `https`.
     pub tls: Arc<rustls::ClientConfig>,
     /// The operator's limits.
-    pub limits: Limits,
+    pub limits: EgressLimits,
     /// The longest time for TCP, with the wait for a permit.
     pub timeout: Duration,
 }
@@ -48,7 +48,7 @@ impl ConnectOptions {
     /// Runs a request whose new connection, if any, is made with these options.
     ///
     /// They travel beside the request because hyper's client tells a connector the URI and no more.
-    pub async fn scope_request<F: Future>(self, request: F) -> F::Output {
+    pub async fn run_with_options<F: Future>(self, request: F) -> F::Output {
         OPTIONS.scope(self, request).await
     }
 
@@ -102,7 +102,7 @@ impl ConnectOptions {
     }
 }
 
-impl Limits {
+impl EgressLimits {
     fn not_blocked(&self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         let open = |address: &&SocketAddr| !self.blocked.iter().any(|b| b.contains(address.ip()));
         addresses.iter().filter(open).copied().collect()

@@ -165,7 +165,7 @@ impl Server {
         found: &Match<'_>,
         client: SocketAddr,
     ) -> anyhow::Result<Answer> {
-        headers::append_headers(&mut request, found, client)?;
+        headers::add_spin_headers(&mut request, found, client)?;
         let pre = self.components.get(id).context("no such component")?;
         let mut store = self.app.new_store(id, &[], Some(self.own_address.clone()))?;
         // One instance more than the pool has room for fails here.

@@ -26,7 +26,7 @@ pub fn register_cluster(cluster: &Cluster, token: &str, kubelease: &Http) -> Res
     kubelease.put(&format!("/api/v1/targets/{TARGET}"), &target)?.expect_success()?;
     let view = json!({ "kind": "ClusterRole", "name": VIEW });
     for (name, default_ttl, account) in [
-        (VIEWER, "1h", json!({ "type": "temporary", "scope": "namespace", "role": view })),
+        (VIEWER_SECRET, "1h", json!({ "type": "temporary", "scope": "namespace", "role": view })),
         (DEPLOYER, "15m", json!({ "type": "existing", "name": DEPLOYER })),
     ] {
         let secret = json!({
@@ -53,9 +53,9 @@ pub fn register_cluster(cluster: &Cluster, token: &str, kubelease: &Http) -> Res
 /// ours work. With very many, the check does not come to ours; then the lease itself has to tell.
 fn examples_work(check: &Value) -> bool {
     let secrets = check["dynamic_secrets"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut examples = secrets
-        .iter()
-        .filter(|secret| [VIEWER, DEPLOYER].iter().any(|name| secret["dynamic_secret"] == *name));
+    let mut examples = secrets.iter().filter(|secret| {
+        [VIEWER_SECRET, DEPLOYER].iter().any(|name| secret["dynamic_secret"] == *name)
+    });
     !check["cluster_uid"].is_null()
         && !secrets.is_empty()
         && examples.all(|secret| secret["issue"] == true && secret["take_back"] == true)
@@ -63,7 +63,7 @@ fn examples_work(check: &Value) -> bool {
 
 /// Leases a token and returns how `kubectl` is greeted with it.
 pub fn lease_token(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<String> {
-    let path = format!("/api/v1/dynamic-secrets/{VIEWER}/leases");
+    let path = format!("/api/v1/dynamic-secrets/{VIEWER_SECRET}/leases");
     let lease = kubelease.post(&path, &json!({ "ttl": "15m" }))?.expect_status(201)?;
     let token = lease["token"].as_str().context("a lease without a token")?;
     let greeting = cluster.ask_whoami(token, scratch)?;
@@ -162,7 +162,7 @@ pub const TARGET: &str = "local";
 pub const DEPLOYER: &str = "deployer";
 
 /// An example that may only look.
-const VIEWER: &str = "viewer";
+const VIEWER_SECRET: &str = "viewer";
 
 /// The role that an example binds.
 pub const VIEW: &str = "view";
@@ -184,15 +184,15 @@ mod tests {
     #[test]
     fn only_the_two_examples_are_waited_for() {
         let secret = |name: &str, issue: bool, take_back: bool| json!({ "dynamic_secret": name, "issue": issue, "take_back": take_back });
-        let own = [secret(DEPLOYER, true, true), secret(VIEWER, true, true)];
+        let own = [secret(DEPLOYER, true, true), secret(VIEWER_SECRET, true, true)];
         let check = |secrets: &[Value]| json!({ "ok": false, "cluster_uid": "6d1f", "dynamic_secrets": secrets });
         let theirs = secret("theirs", false, false);
         for (check, work) in [
             (check(&own), true),
             (check(&[own[0].clone(), theirs.clone(), own[1].clone()]), true),
             (check(&[theirs]), true),
-            (check(&[own[0].clone(), secret(VIEWER, false, true)]), false),
-            (check(&[own[0].clone(), secret(VIEWER, true, false)]), false),
+            (check(&[own[0].clone(), secret(VIEWER_SECRET, false, true)]), false),
+            (check(&[own[0].clone(), secret(VIEWER_SECRET, true, false)]), false),
             (check(&[]), false),
             (json!({ "cluster_uid": null, "dynamic_secrets": own }), false),
         ] {

@@ -157,8 +157,8 @@ fn nothing_that_the_server_writes_freely_is_kept() {
 fn what_denied_is_read_of_a_status_alone() {
     let body = r#"{"kind":"Status","reason":"Forbidden","message":"secrets \"s\" is forbidden: exceeded quota: canary, requested"}"#;
     let told = status(403, None, body);
-    assert_eq!(told.denial().and_then(Denial::name), Some("canary"));
+    assert_eq!(told.denied_behind_rbac().and_then(Denial::name), Some("canary"));
     assert!(!format!("{told} {told:?}").contains("canary"), "{told:?}");
-    assert_eq!(status(403, None, &body.replace("Status", "Pod")).denial(), None);
-    assert_eq!(status(403, None, FORBIDDEN).denial(), None);
+    assert_eq!(status(403, None, &body.replace("Status", "Pod")).denied_behind_rbac(), None);
+    assert_eq!(status(403, None, FORBIDDEN).denied_behind_rbac(), None);
 }

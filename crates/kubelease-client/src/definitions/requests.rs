@@ -83,7 +83,7 @@ impl Client {
     /// Fails if the caller may not, or the server cannot be reached.
     pub fn get_definition(&self, kind: Kind, name: &Name) -> Result<Option<Value>, Error> {
         match self.send_call(&Call::get(definition_path(kind, name))) {
-            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if is_unknown_definition(&error) => Ok(None),
             answer => answer?.to_value().map(Some),
         }
     }
@@ -127,7 +127,7 @@ impl Client {
         };
         let call = Call::new(Method::DELETE, with_query(&definition_path(kind, name), &query));
         match self.send_call(&call) {
-            Err(error) if is_absent(&error) => Ok(Deletion::Absent),
+            Err(error) if is_unknown_definition(&error) => Ok(Deletion::Absent),
             answer if answer.as_ref().is_ok_and(|answer| answer.status == 202) => {
                 Ok(Deletion::Revoking)
             }
@@ -141,7 +141,7 @@ fn definition_path(kind: Kind, name: &Name) -> String {
 }
 
 /// Returns true if there is no such definition; a 404 of something else, such as a wrong path, is none of these.
-fn is_absent(error: &Error) -> bool {
+fn is_unknown_definition(error: &Error) -> bool {
     let codes = ["unknown_target", "unknown_dynamic_secret", "unknown_identity"];
     error
         .problem()

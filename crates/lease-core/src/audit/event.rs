@@ -67,12 +67,12 @@ pub struct AuditEvent {
     pub reason: Option<AuditText>,
     /// The other events of a lease that has ended, so that one that is removed is missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trail: Option<AuditTrail>,
+    pub trail: Option<RecordedEvents>,
 }
 
 /// The events of a lease that were on record when it ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditTrail {
+pub struct RecordedEvents {
     /// True if its issue was.
     pub issue: bool,
     /// True if it was asked to be revoked before, and that could not be done at once.
@@ -152,7 +152,12 @@ impl AuditEvent {
 
     /// The end of a lease. `trail` names its events so far.
     #[must_use]
-    pub fn of_end(lease: &Lease, ending: &Ending, actor: &AuditActor, trail: AuditTrail) -> Self {
+    pub fn of_end(
+        lease: &Lease,
+        ending: &Ending,
+        actor: &AuditActor,
+        trail: RecordedEvents,
+    ) -> Self {
         let (event_type, decision) = match (ending.why, &ending.note) {
             (EndReason::Revoked, _) => (AuditEventType::Revocation, AuditDecision::Allowed),
             (EndReason::Expired, _) => (AuditEventType::Expiry, AuditDecision::Allowed),
@@ -166,7 +171,7 @@ impl AuditEvent {
     }
 }
 
-impl AuditTrail {
+impl RecordedEvents {
     /// The most renewals that a trail names as missing.
     pub const MAX_MISSING: usize = 64;
 

@@ -75,7 +75,11 @@ impl FromStr for AuditLogId {
     type Err = AuditPlaceError;
 
     fn from_str(text: &str) -> Result<Self, AuditPlaceError> {
-        if text == "audit" { Ok(Self::General) } else { Ok(Self::Leases(parse_number(text)?)) }
+        if text == "audit" {
+            Ok(Self::General)
+        } else {
+            Ok(Self::Leases(parse_canonical_number(text)?))
+        }
     }
 }
 
@@ -100,14 +104,14 @@ impl FromStr for AuditPlace {
         let (Some(log), Some(at)) = (parts.next(), parts.next()) else {
             return Err(AuditPlaceError);
         };
-        let (log, at) = (log.parse()?, parse_number(at)?);
+        let (log, at) = (log.parse()?, parse_canonical_number(at)?);
         let slot = match (log, parts.next(), parts.next(), parts.next()) {
             (AuditLogId::General, None, None, None) => AuditSlot::Only,
             (AuditLogId::Leases(_), Some("issue"), None, None) => AuditSlot::Issue,
             (AuditLogId::Leases(_), Some("closing"), None, None) => AuditSlot::Closing,
             (AuditLogId::Leases(_), Some("end"), None, None) => AuditSlot::End,
             (AuditLogId::Leases(_), Some("renewal"), Some(renewal), None) => {
-                AuditSlot::Renewal(parse_number(renewal)?)
+                AuditSlot::Renewal(parse_canonical_number(renewal)?)
             }
             _ => return Err(AuditPlaceError),
         };
@@ -130,7 +134,7 @@ impl From<AuditPlace> for String {
 }
 
 /// A number from 1 on, in its one spelling: it becomes part of keys.
-fn parse_number(text: &str) -> Result<u64, AuditPlaceError> {
+fn parse_canonical_number(text: &str) -> Result<u64, AuditPlaceError> {
     let is_canonical = !text.starts_with(['0', '+']);
     text.parse().ok().filter(|_| is_canonical).ok_or(AuditPlaceError)
 }

@@ -18,7 +18,7 @@ mod network;
 mod openshift;
 mod operators;
 mod policies;
-mod secrets;
+mod secret_operators;
 mod virtual_machines;
 mod workloads;
 
@@ -84,7 +84,7 @@ pub(super) fn all_rows() -> impl Iterator<Item = &'static CatalogueRow> {
         openshift::ROWS,
         network::ROWS,
         policies::ROWS,
-        secrets::ROWS,
+        secret_operators::ROWS,
     ];
     tables.into_iter().flatten()
 }

@@ -1,18 +1,18 @@
 //! YAML, and with it JSON, as far as an RBAC object needs it: no aliases, no tags, no guesses.
 //!
-//! A text is read as `kubectl` would read it, or not at all; `tests/kubectl_yaml.rs` compares the two. [`sources`]
+//! A text is read as `kubectl` would read it, or not at all; `tests/kubectl_yaml.rs` compares the two. [`documents`]
 //! deals with what kubectl does before its parser of YAML sees a document, [`tree`] builds nodes from the events
 //! of ours, and [`scalar`] knows which unquoted words are no texts. What YAML can do and an RBAC object never
 //! needs is refused where it appears, before it costs anything: an alias is not expanded and then counted, it ends
 //! the reading.
 
+mod documents;
 mod scalar;
-mod sources;
 mod tree;
 
 use serde_json::Value;
 
-use self::sources::Source;
+use self::documents::Source;
 use super::node::{DuplicateKey, Node, TextPosition};
 
 /// The longest text that is read: as long as the largest body of a request.
@@ -93,7 +93,7 @@ pub(super) fn read_documents(text: &str) -> ReadDocuments {
     let source = if text.len() > MAX_TEXT_BYTES {
         Err(TextError::TooLong)
     } else {
-        sources::prepare_source(text)
+        documents::prepare_source(text)
     };
     match source {
         Ok(Source::Json(documents)) => ReadDocuments { documents, error: None },

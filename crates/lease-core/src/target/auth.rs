@@ -52,7 +52,7 @@ pub enum AuthDefinition {
 
 /// The way in which a request is authenticated.
 #[derive(Debug)]
-pub enum ResolvedAuth {
+pub enum OpenedAuth {
     /// By a bearer token.
     Bearer(ClusterCredential),
     /// By a bearer token in this variable, which the host tells.

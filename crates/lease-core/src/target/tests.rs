@@ -26,10 +26,10 @@ fn header() -> HeaderName {
 
 fn shown(target: &Target) -> Option<String> {
     match target.open_authentication(&keys()).expect("opens") {
-        ResolvedAuth::Bearer(secret) | ResolvedAuth::Header(_, secret) => {
+        OpenedAuth::Bearer(secret) | OpenedAuth::Header(_, secret) => {
             Some(secret.expose_secret().to_owned())
         }
-        ResolvedAuth::Variable(_) | ResolvedAuth::Nothing => None,
+        OpenedAuth::Variable(_) | OpenedAuth::Nothing => None,
     }
 }
 

@@ -66,10 +66,10 @@ impl<P: Ports> Connection<'_, P> {
             false
         } else if status.is_forbidden() {
             // If the authorizers cannot be asked, the message alone says what denied it.
-            self.is_allowed(&doing, deadline).await.unwrap_or(status.denial().is_some())
+            self.is_allowed(&doing, deadline).await.unwrap_or(status.denied_behind_rbac().is_some())
         } else {
             // A policy or a webhook may refuse with any code; what the API server failed at is told as that.
-            status.denial().is_some() && !status.is_server_fault()
+            status.denied_behind_rbac().is_some() && !status.is_server_fault()
         };
         if is_denied {
             self.denied_error(doing, source)
@@ -86,7 +86,7 @@ impl<P: Ports> Connection<'_, P> {
     }
 
     fn denied_error(&self, doing: ApiAction, source: Error) -> ClusterError {
-        let by = source.status().and_then(Status::denial).map(|denial| denial.by);
+        let by = source.status().and_then(Status::denied_behind_rbac).map(|denial| denial.by);
         ClusterError::Denied { target: self.target.name.clone(), doing: doing.into(), by, source }
     }
 

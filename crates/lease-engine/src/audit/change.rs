@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lease_core::{
-    ApiServerUrl, AuditChange, AuthMethod, ClusterCredential, Identity, Keyring, ResolvedAuth,
+    ApiServerUrl, AuditChange, AuthMethod, ClusterCredential, Identity, Keyring, OpenedAuth,
     Reviewer, ReviewerCredential, ReviewerSealContext, Target, TargetName, digest_texts,
 };
 use serde::Serialize;
@@ -94,10 +94,10 @@ pub(crate) fn identity_change(
 /// Returns true if both show the same secret in the same way, or neither shows one that is kept.
 fn has_same_credential(keys: &Keyring, one: &Target, other: &Target) -> bool {
     match (one.open_authentication(keys), other.open_authentication(keys)) {
-        (Ok(ResolvedAuth::Bearer(one)), Ok(ResolvedAuth::Bearer(other))) => {
+        (Ok(OpenedAuth::Bearer(one)), Ok(OpenedAuth::Bearer(other))) => {
             credential_fingerprint(&one) == credential_fingerprint(&other)
         }
-        (Ok(ResolvedAuth::Header(name, one)), Ok(ResolvedAuth::Header(other_name, other))) => {
+        (Ok(OpenedAuth::Header(name, one)), Ok(OpenedAuth::Header(other_name, other))) => {
             name == other_name && credential_fingerprint(&one) == credential_fingerprint(&other)
         }
         _ => one.auth() == other.auth(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kube_rest::{Api, Authorization, Call, Error, TokenClaims};
-use lease_core::{ClusterCredential, HeaderName, ResolvedAuth, Target, VariableName};
+use lease_core::{ClusterCredential, HeaderName, OpenedAuth, Target, VariableName};
 use serde::de::DeserializeOwned;
 
 use crate::cluster::expect_continue::AnnouncingClient;
@@ -40,12 +40,12 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Connection<'e, P>, ClusterError> {
         let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
         match target.open_authentication(&self.keys).map_err(unopened)? {
-            ResolvedAuth::Bearer(token) => Ok(self.connect_bearing(target, token)),
-            ResolvedAuth::Header(header, value) => {
+            OpenedAuth::Bearer(token) => Ok(self.connect_bearing(target, token)),
+            OpenedAuth::Header(header, value) => {
                 Ok(self.connect_showing(target, ShownCredential::Header(header, value)))
             }
-            ResolvedAuth::Nothing => Ok(self.connect_showing(target, ShownCredential::Nothing)),
-            ResolvedAuth::Variable(variable) => self.connect_by_variable(target, &variable),
+            OpenedAuth::Nothing => Ok(self.connect_showing(target, ShownCredential::Nothing)),
+            OpenedAuth::Variable(variable) => self.connect_by_variable(target, &variable),
         }
     }
 

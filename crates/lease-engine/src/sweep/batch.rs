@@ -150,7 +150,7 @@ impl<P: Ports> Engine<P> {
             if let Some(reason) = reason {
                 report.due += 1;
                 report.postponed += 1;
-                report.add_failure(target, reason);
+                report.add_target_failure(target, reason);
             }
         }
     }
@@ -202,7 +202,7 @@ impl<P: Ports> Engine<P> {
                     let closing = Closing { why: task.why, since, obstacle: text, work };
                     self.note_obstacle(&task.held, &closing)?;
                     let target = &task.held.lease.target;
-                    sweep.report.borrow_mut().add_failure(target, &obstacle.to_string());
+                    sweep.report.borrow_mut().add_target_failure(target, &obstacle.to_string());
                     if obstacle.is_silence() {
                         SILENT_PAUSE
                     } else {
@@ -228,7 +228,7 @@ impl<P: Ports> Engine<P> {
             return Ok(EndOutcome::OutOfBudget);
         }
         if let Some(reason) = sweep.obstacle_of(target) {
-            sweep.report.borrow_mut().add_failure(target, &reason);
+            sweep.report.borrow_mut().add_target_failure(target, &reason);
             return Ok(EndOutcome::NotTried);
         }
         match self.carry_out(held).await {
@@ -300,7 +300,7 @@ impl<P: Ports> Engine<P> {
             Ok(Revocation::Begun(held)) => {
                 report.postponed += 1;
                 let obstacle = held.closing.and_then(|closing| closing.obstacle);
-                report.add_failure(&held.lease.target, &obstacle.unwrap_or_default());
+                report.add_target_failure(&held.lease.target, &obstacle.unwrap_or_default());
             }
             Err(RevokeError::Store(error)) => return Err(error),
             Err(RevokeError::Busy(_)) => return Ok(false),

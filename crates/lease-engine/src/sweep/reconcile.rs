@@ -77,7 +77,7 @@ fn record_failure(
         ClusterError::Store(error) => Err(error),
         error => {
             log::warn!("target `{target}` is not compared with the records: {error}");
-            sweep.report.borrow_mut().add_failure(target, &error.public_message());
+            sweep.report.borrow_mut().add_target_failure(target, &error.public_message());
             Ok(())
         }
     }

@@ -144,7 +144,7 @@ impl SweepReport {
         self.postponed == 0 && !self.more && self.failures.is_empty() && self.targets.is_empty()
     }
 
-    pub(crate) fn add_failure(&mut self, target: &TargetName, reason: &str) {
+    pub(crate) fn add_target_failure(&mut self, target: &TargetName, reason: &str) {
         let same =
             |failed: &&mut TargetFailure| failed.target == *target && failed.reason == reason;
         if let Some(failed) = self.failures.iter_mut().find(same) {

@@ -1,7 +1,7 @@
 //! Whether all that was recorded is there, and as it was recorded.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot, AuditTrail, LeaseId, Phase};
+use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot, LeaseId, Phase, RecordedEvents};
 use serde::de::DeserializeOwned;
 
 use super::cursor::AuditVerifyCursor;
@@ -47,7 +47,7 @@ struct ExpectedEvents {
 
 /// The events of one lease that were seen.
 #[derive(Default)]
-struct SeenEvents {
+struct LeaseEventsSeen {
     seen: AuditVerification,
     missing: Vec<AuditSlot>,
     time: Option<DateTime<Utc>>,
@@ -198,8 +198,8 @@ impl<K: KeyValue> AuditLog<'_, K> {
         Ok(look.time)
     }
 
-    fn look_at_lease(&self, log: u64, number: u64) -> Result<SeenEvents, StoreError> {
-        let mut look = SeenEvents::default();
+    fn look_at_lease(&self, log: u64, number: u64) -> Result<LeaseEventsSeen, StoreError> {
+        let mut look = LeaseEventsSeen::default();
         let seen = &mut look.seen;
         // The record first: what it speaks of was written together with it, and is there since.
         let on_record = self.on_record(log, number)?;
@@ -246,8 +246,8 @@ impl<K: KeyValue> AuditLog<'_, K> {
         &self,
         (log, number): (u64, u64),
         on_record: &ExpectedEvents,
-        trail: Option<&AuditTrail>,
-        look: &mut SeenEvents,
+        trail: Option<&RecordedEvents>,
+        look: &mut LeaseEventsSeen,
     ) -> Result<(), StoreError> {
         let named = trail.map_or(0, |trail| trail.renewals);
         let counted = match on_record.id {

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use lease_core::{
     AuditDecision, AuditEvent, AuditEventType, AuditLogId, AuditPlace, AuditSlot, AuditText,
-    AuditTrail, Closing, Ending, Lease,
+    Closing, Ending, Lease, RecordedEvents,
 };
 
 use super::ledgers::Ledger;
@@ -128,7 +128,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<EventEntry, StoreError> {
         let failed = (AuditEventType::IssueFailed, AuditDecision::Failed);
         let mut event = AuditEvent::new(failed.0, failed.1, self.auditor.actor, now);
-        event.trail = Some(AuditTrail::default());
+        event.trail = Some(RecordedEvents::default());
         let event = if let Some(lease) = lease {
             event.about_lease(lease)
         } else {
@@ -178,16 +178,20 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 
     /// The events of a lease so far.
-    fn audit_trail(&self, lease: &Lease, revocation_begun: bool) -> Result<AuditTrail, StoreError> {
+    fn audit_trail(
+        &self,
+        lease: &Lease,
+        revocation_begun: bool,
+    ) -> Result<RecordedEvents, StoreError> {
         let renewals = counter::read_counter(self.store, &keys::renewal_counter_key(lease.id))?;
         let mut missing = match renewals {
             0 => vec![],
             last => self.read_renewals(lease, last)?.missing,
         };
-        missing.truncate(AuditTrail::MAX_MISSING);
+        missing.truncate(RecordedEvents::MAX_MISSING);
         // It became active together with the event of its issue.
         let issue = lease.phase == lease_core::Phase::Active;
-        Ok(AuditTrail { issue, revocation_begun, renewals, missing })
+        Ok(RecordedEvents { issue, revocation_begun, renewals, missing })
     }
 
     fn write_event(

@@ -209,7 +209,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if the number or the claim was given up meanwhile, or the dynamic secret deleted. It is not
     /// to be answered then.
-    pub fn record_plain(
+    pub fn record_plain_token(
         &self,
         numbered: &ReservedNumber,
         active: &Lease,

@@ -12,7 +12,7 @@ use self::look::NumberFinding;
 use super::stored_lease::StoredLease;
 use super::times::Clocks;
 use crate::index::{IndexChanges, IndexEntry, LedgerIndex};
-use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, SweepTimes, keys, record};
+use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, SweepDurations, keys, record};
 
 /// The due leases of one ledger, as many as one batch holds.
 ///
@@ -31,7 +31,7 @@ pub struct SweepBatch<'a, K> {
     leases: Leases<'a, K>,
     which: LedgerId,
     clocks: Clocks,
-    times: SweepTimes,
+    times: SweepDurations,
     tree: LedgerIndex<'a, K>,
     void: Vec<u64>,
     over: Vec<(u64, StoredLease, EndReason)>,
@@ -82,7 +82,7 @@ impl<'a, K: KeyValue> Leases<'a, K> {
         which: LedgerId,
         clocks: impl Into<Clocks>,
         limit: usize,
-        times: SweepTimes,
+        times: SweepDurations,
     ) -> Result<Option<SweepBatch<'a, K>>, StoreError> {
         let clocks = clocks.into();
         let mut tree = LedgerIndex::read_root(self.store, which)?;

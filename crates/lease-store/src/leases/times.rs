@@ -7,7 +7,7 @@ use lease_core::TargetName;
 
 /// Durations of what no request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SweepTimes {
+pub struct SweepDurations {
     /// The longest duration of an issue.
     pub issue: TimeDelta,
     /// The time after an issue was given up in which its requests may still take effect.

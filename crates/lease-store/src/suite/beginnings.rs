@@ -43,9 +43,12 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: LeaseMode) {
             if writer_is_first {
                 let first: Action<'_, K> = Box::new(move |bench| {
                     write(&|numbered, lease| match mode {
-                        LeaseMode::Plain => {
-                            bench.leases().record_plain(numbered, &active(lease), None, at(T0))
-                        }
+                        LeaseMode::Plain => bench.leases().record_plain_token(
+                            numbered,
+                            &active(lease),
+                            None,
+                            at(T0),
+                        ),
                         _ => bench.leases().begin_issue(numbered, lease, None),
                     });
                 });
@@ -58,7 +61,7 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: LeaseMode) {
                 let second = move || {
                     write(&|numbered, lease| match mode {
                         LeaseMode::Plain => {
-                            others.record_plain(numbered, &active(lease), None, at(T0))
+                            others.record_plain_token(numbered, &active(lease), None, at(T0))
                         }
                         _ => others.begin_issue(numbered, lease, None),
                     });

@@ -12,7 +12,7 @@ use super::watched::Watched;
 use crate::{
     AuditLog, AuditTimes, Auditor, BatchOutcome, Definitions, EndTask, IdempotencyReservation,
     KeyValue, LeaseKey, Leases, Ledger, LedgerId, RenewalOutcome, ReservationKey,
-    ReservationOutcome, ReservedNumber, StoredLease, SweepTimes,
+    ReservationOutcome, ReservedNumber, StoredLease, SweepDurations,
 };
 
 /// When all of it begins.
@@ -24,7 +24,7 @@ pub(super) const ISSUE: i64 = 30;
 /// The lifetime of a lease, in seconds.
 pub(super) const TTL: i64 = 600;
 
-pub(super) const TIMES: SweepTimes = SweepTimes {
+pub(super) const TIMES: SweepDurations = SweepDurations {
     issue: TimeDelta::seconds(30),
     landing: TimeDelta::seconds(75),
     retention: TimeDelta::days(7),
@@ -173,7 +173,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         let active = active(lease);
         let leases = self.leases();
         if lease.mode == LeaseMode::Plain {
-            leases.record_plain(numbered, &active, claim, at(T0)).expect("records");
+            leases.record_plain_token(numbered, &active, claim, at(T0)).expect("records");
         } else {
             leases.begin_issue(numbered, lease, claim).expect("begins");
             leases.complete_issue(numbered.place(), &active, claim, at(T0)).expect("completes");

@@ -105,7 +105,10 @@ pub(super) fn of_two_that_race_for_the_last_place_one_gets_it<K: KeyValue>(store
         assert_eq!(usize::from(ours.is_ok()) + others.get(), 1, "after {operations}");
         if let Ok(numbered) = ours {
             let lease = bench.lease(LeaseMode::Plain);
-            bench.leases().record_plain(&numbered, &active(&lease), None, at(T0)).expect("records");
+            bench
+                .leases()
+                .record_plain_token(&numbered, &active(&lease), None, at(T0))
+                .expect("records");
         }
         let due =
             bench.others().read_due_batch(crate::LedgerId::DynamicSecret(log), at(T0), 100, TIMES);

@@ -141,7 +141,7 @@ pub(super) fn an_issue_is_found_or_its_log_is_gone<K: KeyValue>(store: &K) {
                 let numbered = leases.reserve_number(bench.log, None, at(T0)).expect("gives one");
                 told(went_well(match mode {
                     LeaseMode::Plain => {
-                        leases.record_plain(&numbered, &active(&lease), None, at(T0))
+                        leases.record_plain_token(&numbered, &active(&lease), None, at(T0))
                     }
                     _ => leases.begin_issue(&numbered, &lease, None),
                 }));
@@ -285,7 +285,9 @@ fn record<K: KeyValue>(
     claim: &crate::IdempotencyReservation,
 ) -> Result<(), FenceError> {
     match lease.mode {
-        LeaseMode::Plain => leases.record_plain(numbered, &active(lease), Some(claim), at(T0)),
+        LeaseMode::Plain => {
+            leases.record_plain_token(numbered, &active(lease), Some(claim), at(T0))
+        }
         _ => leases.begin_issue(numbered, lease, Some(claim)),
     }
 }
@@ -304,7 +306,8 @@ pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
         let lease = active(&bench.lease(LeaseMode::Plain));
         let (place, inner, others) = (numbered.place(), bench.store.inner, bench.others());
         let (told, recorded) = noted::<bool>();
-        let issuer = move || told(went_well(others.record_plain(&numbered, &lease, None, at(T0))));
+        let issuer =
+            move || told(went_well(others.record_plain_token(&numbered, &lease, None, at(T0))));
         let second = move || {
             let second = Watched::new(inner);
             second.interrupt(of_second, issuer);
@@ -360,7 +363,7 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
         let active = active(&pending);
         match mode {
             LeaseMode::Plain => {
-                _ = bench.leases().record_plain(&numbered, &active, Some(&claim), at(T0));
+                _ = bench.leases().record_plain_token(&numbered, &active, Some(&claim), at(T0));
             }
             _ => _ = bench.leases().complete_issue(numbered.place(), &active, Some(&claim), at(T0)),
         }

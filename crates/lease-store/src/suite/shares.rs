@@ -141,7 +141,12 @@ pub(super) fn whoever_is_taken_for_dead_with_a_share_answers_nothing<K: KeyValue
         let mut lease = bench.lease(mode);
         lease.share = numbered.lease_share();
         let recorded = if mode == LeaseMode::Plain {
-            bench.leases().record_plain(&numbered, &super::bench::active(&lease), None, at(T0))
+            bench.leases().record_plain_token(
+                &numbered,
+                &super::bench::active(&lease),
+                None,
+                at(T0),
+            )
         } else {
             bench.leases().begin_issue(&numbered, &lease, None)
         };

@@ -9,7 +9,7 @@ use lease_core::{
 };
 use lease_store::{
     AnsweredRequest, Auditor, FenceError, LeaseKey, Leases, LedgerId, RenewalOutcome,
-    ReservationKey, ReservationOutcome, StoredLease, SweepTimes,
+    ReservationKey, ReservationOutcome, StoredLease, SweepDurations,
 };
 
 use crate::port::{Answer, NoAnswer, Port, Said};
@@ -18,7 +18,7 @@ use crate::random::Random;
 /// The settings that all actors of a schedule share.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    pub times: SweepTimes,
+    pub times: SweepDurations,
     pub issue: TimeDelta,
     pub stale: TimeDelta,
     pub cap: u32,
@@ -112,7 +112,7 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
         }
         lease.phase = Phase::Active;
         leases
-            .record_plain(&numbered, &lease, claim, port.now())
+            .record_plain_token(&numbered, &lease, claim, port.now())
             .map_err(|error| fenced(port, &error))
             .ok()?;
         if !is_late() {

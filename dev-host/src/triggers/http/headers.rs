@@ -11,7 +11,7 @@ use super::routes::Match;
 ///
 /// A client's header is not removed, so that a component that takes the first value trusts the client.
 /// Fails on a header that is not UTF-8.
-pub fn append_headers<B>(
+pub fn add_spin_headers<B>(
     request: &mut Request<B>,
     found: &Match<'_>,
     client: SocketAddr,

@@ -79,7 +79,7 @@ fn an_event_is_shown_as_documented_and_read_as_it_was_written() {
 
 #[test]
 fn each_end_has_its_own_type_and_all_of_them_are_terminal() {
-    let trail = AuditTrail { issue: true, renewals: 3, ..AuditTrail::default() };
+    let trail = RecordedEvents { issue: true, renewals: 3, ..RecordedEvents::default() };
     for (why, note, named, decision) in [
         (EndReason::Revoked, None, "revocation", "allowed"),
         (EndReason::Expired, None, "expiry", "allowed"),

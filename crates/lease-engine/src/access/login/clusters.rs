@@ -36,7 +36,7 @@ struct KnownIssuers {
 
 /// A cluster that a token might be shown to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Recognition {
+pub(super) struct IssuerMatch {
     /// The cluster; none if its target was never met and it does not say which it is.
     pub(super) cluster: Option<ClusterIdentity>,
     /// True if the issuer of the token is one of its, false if not; none if that is not known.
@@ -61,7 +61,7 @@ impl<P: Ports> Engine<P> {
         let unknown: BTreeSet<TargetName> = (attempts.iter().zip(&recognised))
             .filter_map(|(attempt, recognised)| {
                 let is_unknown =
-                    matches!(recognised, Some(Ok(Recognition { is_issuer: None, .. })));
+                    matches!(recognised, Some(Ok(IssuerMatch { is_issuer: None, .. })));
                 attempt.reviewing_target().filter(|_| is_unknown).map(|target| target.name.clone())
             })
             .collect();
@@ -75,7 +75,7 @@ impl<P: Ports> Engine<P> {
         &self,
         attempt: &Attempt<'_>,
         token: &LoginToken<'_>,
-    ) -> Option<Result<Recognition, ClusterError>> {
+    ) -> Option<Result<IssuerMatch, ClusterError>> {
         let target = attempt.reviewing_target()?;
         Some(
             self.recognise_issuer(target, token.unverified.claims().issuer(), token.deadline).await,
@@ -87,7 +87,7 @@ impl<P: Ports> Engine<P> {
         target: &Target,
         issuer: Option<&str>,
         deadline: DateTime<Utc>,
-    ) -> Result<Recognition, ClusterError> {
+    ) -> Result<IssuerMatch, ClusterError> {
         let connection = self.connect_target(target)?.without_grace();
         let met = self.meet_without_namespace(&connection, deadline).await?;
         let cluster = met.map(|known| known.identity);
@@ -97,7 +97,7 @@ impl<P: Ports> Engine<P> {
             Some(kept) if !kept.should_ask(issuer, self.now()) => kept,
             kept => self.ask_for_issuers(&connection, cluster.clone(), kept, deadline).await?,
         };
-        Ok(Recognition { cluster, is_issuer: known.knows_issuer(issuer) })
+        Ok(IssuerMatch { cluster, is_issuer: known.knows_issuer(issuer) })
     }
 
     /// Asks a cluster who issues its tokens, and keeps the answer. What is known already stays if there is none.
@@ -169,7 +169,7 @@ impl KnownIssuers {
 /// Lets an attempt go on, or refuses it.
 fn decide_attempt(
     attempt: Attempt<'_>,
-    recognised: Option<Result<Recognition, ClusterError>>,
+    recognised: Option<Result<IssuerMatch, ClusterError>>,
     may_ask_unknown: bool,
 ) -> Attempt<'_> {
     let Attempt::Review(mut review) = attempt else { return attempt };
@@ -183,11 +183,11 @@ fn decide_attempt(
             is_of_caller: false,
             source,
         })),
-        Some(Ok(Recognition { is_issuer: Some(false), .. })) => refusal(RefusalReason::OtherIssuer),
-        Some(Ok(Recognition { is_issuer: None, .. })) if !may_ask_unknown => {
+        Some(Ok(IssuerMatch { is_issuer: Some(false), .. })) => refusal(RefusalReason::OtherIssuer),
+        Some(Ok(IssuerMatch { is_issuer: None, .. })) if !may_ask_unknown => {
             refusal(RefusalReason::UnknownIssuer)
         }
-        Some(Ok(Recognition { cluster, .. })) => {
+        Some(Ok(IssuerMatch { cluster, .. })) => {
             review.cluster = cluster;
             Attempt::Review(review)
         }

@@ -36,7 +36,7 @@ pub(super) fn dry_run_message<P: Ports>(
     match error {
         ClusterError::Denied { by: Some(DeniedBy::Escalation), .. } => NOT_HELD.to_owned(),
         ClusterError::Denied { doing, by, source, .. } => {
-            let denial = source.status().and_then(kube_rest::Status::denial);
+            let denial = source.status().and_then(kube_rest::Status::denied_behind_rbac);
             let name = denial.and_then(Denial::name).filter(|name| !connection.may_show(name));
             let name = name.map(|name| format!(" `{}`", bound_text(name))).unwrap_or_default();
             let who = match by {

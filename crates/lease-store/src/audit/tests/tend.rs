@@ -204,7 +204,7 @@ fn ended_leases(store: &MemoryStore, keys: &Keyring, renewals: &[u64]) {
     for (number, renewals) in (1..).zip(renewals) {
         store.increment_counter("count.leases.1").expect("counts");
         (1..=*renewals).for_each(|renewal| write(number, AuditSlot::Renewal(renewal), &event(1)));
-        let trail = lease_core::AuditTrail { renewals: *renewals, ..Default::default() };
+        let trail = lease_core::RecordedEvents { renewals: *renewals, ..Default::default() };
         write(number, AuditSlot::End, &AuditEvent { trail: Some(trail), ..event(1) });
     }
 }

@@ -5,7 +5,7 @@ use lease_core::{EndReason, Lease, LeaseId, Phase};
 
 use super::SweepBatch;
 use crate::index::IndexEntry;
-use crate::{KeyValue, LeaseKey, LedgerId, StoreError, StoredLease, SweepTimes, keys};
+use crate::{KeyValue, LeaseKey, LedgerId, StoreError, StoredLease, SweepDurations, keys};
 
 /// The finding under a number.
 pub(super) enum NumberFinding {
@@ -137,7 +137,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     /// The clock of the issuer decides, or the time for which a sweep has seen the issue under way:
     /// the host's clock may have been put back since.
     fn is_settled(&self, lease: &Lease, noticed: Option<i64>) -> bool {
-        let SweepTimes { issue, landing, .. } = self.times;
+        let SweepDurations { issue, landing, .. } = self.times;
         let seen = noticed.map(|noticed| noticed + (issue + landing).num_seconds());
         lease.phase == Phase::Active
             || self.clocks.host_time() >= lease.issue_deadline + landing
