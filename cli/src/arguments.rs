@@ -131,7 +131,7 @@ pub struct Wanted {
 
 /// The cluster of a kubeconfig, if it is another than kubelease says.
 #[derive(Args, Debug, Clone, Default)]
-pub struct ClusterOptions {
+pub struct ClusterOverride {
     /// The URL of the cluster's API server; by default what kubelease knows of the cluster.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
@@ -151,7 +151,7 @@ pub struct Lease {
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "output")]
     pub directory: Option<PathBuf>,
     #[command(flatten)]
-    pub cluster: ClusterOptions,
+    pub cluster: ClusterOverride,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,7 +255,7 @@ pub struct Run {
     #[command(flatten)]
     pub wanted: Wanted,
     #[command(flatten)]
-    pub cluster: ClusterOptions,
+    pub cluster: ClusterOverride,
     /// The command, with its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -266,7 +266,7 @@ pub struct Kubeconfig {
     #[command(flatten)]
     pub wanted: Wanted,
     #[command(flatten)]
-    pub cluster: ClusterOptions,
+    pub cluster: ClusterOverride,
     /// The name of the context and its user; by default kubelease- and the dynamic secret.
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use kubelease_client::{Client, ClusterAddress, Name};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{ClusterOptions, Kubeconfig, Wanted};
+use crate::arguments::{ClusterOverride, Kubeconfig, Wanted};
 use crate::failure::Failure;
 use crate::kubeconfig_file::{self, Added, Addition};
 use crate::output;
@@ -73,7 +73,7 @@ fn plugin_arguments(wanted: &Wanted, profile: &Name, url: Option<&str>) -> Vec<S
     arguments
 }
 
-impl ClusterOptions {
+impl ClusterOverride {
     /// Returns the cluster that is given, or else the one that kubelease knows.
     pub fn find(&self, client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Failure> {
         match self.given_cluster(wanted)? {

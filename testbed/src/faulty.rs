@@ -139,7 +139,7 @@ impl FaultyProxy {
     }
 
     /// Sets the clock that answers are dated by, so many seconds ahead.
-    pub fn set_ahead(&self, seconds: i64) {
+    pub fn set_clock_ahead(&self, seconds: i64) {
         self.lock_state().ahead = TimeDelta::seconds(seconds);
     }
 

@@ -60,7 +60,7 @@ impl<'s> Bench<'s> {
 
     /// Sets both clocks, the host's and the cluster's, so many seconds ahead.
     pub fn set_clocks(&self, seconds: i64) -> Result<()> {
-        self.proxy.set_ahead(seconds);
+        self.proxy.set_clock_ahead(seconds);
         self.set_host_clock(seconds)
     }
 

@@ -146,13 +146,13 @@ pub fn a_target_s_clock_that_jumps_is_not_believed_at_once(case: &Case) -> Resul
         let mut expected = Expectations::default();
         let id = lease.id.clone();
         alive(&mut expected, lease);
-        bench.proxy.set_ahead(jump);
+        bench.proxy.set_clock_ahead(jump);
         let report = bench.sweep("?reconcile=true")?.expect_status(200)?;
         ensure!(report["targets"]["local"] == "clock_jumped", "{report}");
         audit(&bench, &expected)?;
         // Ten minutes on it is believed.
         bench.set_host_clock(601)?;
-        bench.proxy.set_ahead(jump + 601);
+        bench.proxy.set_clock_ahead(jump + 601);
         bench.sweep("?reconcile=true")?.expect_status(200)?;
         bench.sweep("")?.expect_status(200)?;
         expected.alive.clear();
@@ -180,7 +180,7 @@ pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> 
     let mut expected = Expectations::default();
     over(&mut expected, bench.broker.lease(&json!({ "ttl": "10m" }))?);
     hole.arm_fault(1, u64::MAX, Fault::BlackHole);
-    hole.set_ahead(605);
+    hole.set_clock_ahead(605);
     bench.pass(605)?;
     let began = Instant::now();
     let report = bench.sweep("")?.expect_status(200)?;
@@ -194,7 +194,7 @@ pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> 
     ensure!(next < Duration::from_secs(2), "while it is left alone nothing waits: {next:?}");
     hole.clear_faults();
     bench.pass(90)?;
-    hole.set_ahead(695);
+    hole.set_clock_ahead(695);
     let report = bench.sweep("")?.expect_status(200)?;
     ensure!(report["done"] == 10, "{report}");
     Ok(())

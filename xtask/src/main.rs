@@ -2,11 +2,11 @@
 
 mod build;
 mod check;
-mod control_plane;
 mod deploy;
 mod dist;
 mod mutants;
 mod packages;
+mod start_cluster;
 mod test;
 mod throughput;
 mod torture;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Task::Mutants(options) => mutants::run_mutants(&options),
         Task::Torture(options) => torture::run_torture(&options),
         Task::Throughput => throughput::measure_throughput(),
-        Task::ControlPlane => control_plane::control_plane(),
+        Task::ControlPlane => start_cluster::control_plane(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,7 +25,7 @@ use testbed::random;
 use self::cluster::Cluster;
 use self::playground::{EXAMPLES, Example};
 use self::state::State;
-use crate::control_plane::until_interrupted;
+use crate::start_cluster::until_interrupted;
 use crate::{HostKind, HostOptions, build, workspace};
 
 /// The options of `cargo xtask up`.

@@ -18,9 +18,9 @@ pub fn prepare_target() -> Result<()> {
     if toolchain.has_target()? {
         return Ok(());
     }
-    let Err(rustup) = from_rustup(&toolchain) else { return Ok(()) };
+    let Err(rustup) = add_with_rustup(&toolchain) else { return Ok(()) };
     eprintln!("{rustup:#}");
-    from_debian(&toolchain).with_context(|| {
+    build_from_debian(&toolchain).with_context(|| {
         format!(
             "rustc {} cannot build for {TARGET}, rustup could not change that, and nor could we. \
              Either let rustup reach static.rust-lang.org, or run this on Debian with access to \
@@ -86,7 +86,7 @@ fn rustc_output(arguments: &[&str]) -> Result<String> {
     )
 }
 
-fn from_rustup(toolchain: &Toolchain) -> Result<()> {
+fn add_with_rustup(toolchain: &Toolchain) -> Result<()> {
     let mut rustup = Command::new("rustup");
     rustup.args(["target", "add", TARGET]).current_dir(workspace::workspace_root());
     command::run_command(&format!("adding the target {TARGET} with rustup"), &mut rustup)?;
@@ -94,7 +94,7 @@ fn from_rustup(toolchain: &Toolchain) -> Result<()> {
     Ok(())
 }
 
-fn from_debian(toolchain: &Toolchain) -> Result<()> {
+fn build_from_debian(toolchain: &Toolchain) -> Result<()> {
     let work = cache::cache_directory(&format!("{TARGET}-{}", toolchain.release))?;
     let _lock = cache::lock_directory(&work)?;
     if toolchain.has_target()? {

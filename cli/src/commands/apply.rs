@@ -56,7 +56,7 @@ pub struct Apply {
 }
 
 /// The line that is printed for one definition.
-struct Outcome {
+struct OutcomeLine {
     kind: Kind,
     name: Name,
     done: &'static str,
@@ -169,7 +169,7 @@ pub fn find_superfluous(
 pub struct Report {
     output: Output,
     is_dry: bool,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<OutcomeLine>,
     worst: Option<u8>,
     pub is_revoking: bool,
 }
@@ -190,7 +190,7 @@ impl Report {
             let dry = if self.is_dry { " (dry run)" } else { "" };
             output::print_text(&format!("{kind}/{name} {done}{dry}\n"))?;
         }
-        self.outcomes.push(Outcome { kind, name: name.clone(), done });
+        self.outcomes.push(OutcomeLine { kind, name: name.clone(), done });
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl Report {
     /// Returns the exit code of all of it.
     pub fn exit_code(self) -> Result<ExitCode, Failure> {
         if self.output == Output::Json {
-            let outcome = |Outcome { kind, name, done }: &Outcome| json!({"kind": kind, "name": name, "change": done});
+            let outcome = |OutcomeLine { kind, name, done }: &OutcomeLine| json!({"kind": kind, "name": name, "change": done});
             output::print_json(&self.outcomes.iter().map(outcome).collect::<Vec<_>>())?;
         }
         Ok(match self.worst {

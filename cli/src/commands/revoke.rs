@@ -109,7 +109,7 @@ fn revoke_all(client: &Client, filter: &LeaseFilter, shown: Output) -> Result<Ex
     let mut sum = BulkRevocation::default();
     let mut cursor: Option<String> = None;
     loop {
-        let (page, next) = client.revoke_leases(filter, cursor.as_deref())?;
+        let (page, next) = client.revoke_lease_page(filter, cursor.as_deref())?;
         sum += page;
         match next {
             Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),

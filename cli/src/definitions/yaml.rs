@@ -82,7 +82,7 @@ impl Tree {
     fn take_scalar(&mut self, text: &str, plain: bool, place: Place) -> Result<(), Fault> {
         let Some(Open::Map(entries, key @ None, _)) = self.open.last_mut() else {
             let content = if plain { content_of(text) } else { Some(text.into()) };
-            let content = content.ok_or_else(|| Fault::new(place, AMBIGUOUS))?;
+            let content = content.ok_or_else(|| Fault::new(place, AMBIGUOUS_WORD_MESSAGE))?;
             self.put_node(Node { content, place });
             return Ok(());
         };
@@ -167,7 +167,7 @@ fn text_position(marker: &Marker) -> Place {
 
 const NO_ALIASES: &str = "anchors (`&`), aliases (`*`) and merges (`<<`) are not read: write out what is meant, quote a `*`";
 
-const AMBIGUOUS: &str = "readers of YAML differ over this word: put a text in quotes, write a number without `.` and leading zeros";
+const AMBIGUOUS_WORD_MESSAGE: &str = "readers of YAML differ over this word: put a text in quotes, write a number without `.` and leading zeros";
 
 /// Far deeper than a definition goes.
 const MAX_DEPTH: usize = 64;

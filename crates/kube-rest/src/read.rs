@@ -42,7 +42,7 @@ impl Api<'_> {
             propagation_policy: "Orphan",
         };
         self.with_body(Method::DELETE, "application/json", path.with_query(&query), &body)
-            .decoded_by(decode_undeleted)
+            .decoded_by(decode_dry_deleted)
     }
 }
 
@@ -55,7 +55,7 @@ struct DryDelete {
     propagation_policy: &'static str,
 }
 
-fn decode_undeleted(response: &Response<Vec<u8>>) -> serde_json::Result<StoredObject> {
+fn decode_dry_deleted(response: &Response<Vec<u8>>) -> serde_json::Result<StoredObject> {
     let mut stored: StoredObject = serde_json::from_slice(response.body())?;
     stored.finalizers.retain(|finalizer| finalizer != "orphan");
     if stored.finalizers.is_empty() {

@@ -215,7 +215,7 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the filter says nothing, or the server cannot be reached.
-    pub fn revoke_leases(
+    pub fn revoke_lease_page(
         &self,
         filter: &LeaseFilter,
         cursor: Option<&str>,

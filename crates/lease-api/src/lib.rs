@@ -43,6 +43,6 @@ mod testing;
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use lease_engine::SweepReport;
 pub use routes::{Access, Route, leases_routes, sweep_routes};
-pub use serve::{malformed_response, serve_leases, serve_sweep};
+pub use serve::{malformed_request_response, serve_leases, serve_sweep};
 pub use settings::{SettingsError, Variables};
 pub use sweep::{SweepError, after_answer, after_sweep_answer, sweep_now};

@@ -187,7 +187,7 @@ pub(crate) enum RouteMatch<'a> {
 pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> RouteMatch<'a> {
     let mut methods = vec![];
     for route in routes {
-        if let Some(parameter) = path_parameter(route.path, path) {
+        if let Some(parameter) = match_path(route.path, path) {
             if route.method == method {
                 return RouteMatch::Route(route, parameter);
             }
@@ -214,7 +214,7 @@ impl Route {
 
 /// Returns the part of `path` that stands for the one `{…}` of `pattern`, or an empty one if there
 /// is none; `None` if they differ.
-fn path_parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+fn match_path<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let mut parameter = "";
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
     loop {

@@ -31,7 +31,7 @@ pub async fn serve_leases<P: Ports>(
 
 /// Answers a request whose head cannot be read.
 #[must_use]
-pub fn malformed_response() -> Response<Vec<u8>> {
+pub fn malformed_request_response() -> Response<Vec<u8>> {
     let detail = "the method, path or headers are malformed";
     Problem::new(Code::MalformedRequest, detail).into_response()
 }

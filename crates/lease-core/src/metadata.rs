@@ -32,8 +32,6 @@ pub struct Tags(Vec<Tag>);
 /// The greatest number of leases of a dynamic secret that may live at once: 1 to 1,000,000.
 ///
 /// Zero is not a cap: a dynamic secret that gives no leases is a disabled one.
-///
-/// None is not a cap: a dynamic secret that gives no leases is a disabled one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct MaxLiveLeases(u32);

@@ -122,9 +122,9 @@ pub fn list_needed_permissions(
         all.push(LABELS);
     }
     match mode {
-        PermissionProfile::ExistingPlain { account } => all.extend(tokens_of(account)),
+        PermissionProfile::ExistingPlain { account } => all.extend(token_permissions(account)),
         PermissionProfile::Existing { account } => {
-            all.extend(tokens_of(account));
+            all.extend(token_permissions(account));
             all.extend([BOUND_SECRETS, LEASES]);
         }
         PermissionProfile::TemporaryRole { role } => {
@@ -181,7 +181,7 @@ pub const SELF_REVIEWS: [Permission<'static>; 2] = [
     },
 ];
 
-fn tokens_of(account: &str) -> [Permission<'_>; 2] {
+fn token_permissions(account: &str) -> [Permission<'_>; 2] {
     [
         Permission {
             scope: PermissionScope::Namespace,

@@ -48,7 +48,7 @@ impl Keyring {
     /// Returns true if `mac` was made with the current master key; otherwise it is time to sign
     /// again.
     #[must_use]
-    pub fn is_current(&self, mac: &str) -> bool {
+    pub fn is_current_mac(&self, mac: &str) -> bool {
         mac.starts_with(&format!("1.{}.", self.current_key().id()))
     }
 

@@ -151,7 +151,7 @@ impl ObjectMarks {
     /// them again.
     #[must_use]
     pub fn are_current(&self, keys: &Keyring) -> bool {
-        self.annotations.get(MAC).is_some_and(|mac| keys.is_current(mac))
+        self.annotations.get(MAC).is_some_and(|mac| keys.is_current_mac(mac))
     }
 
     /// Returns false if the marks name this lease but were signed with a key we no longer have:

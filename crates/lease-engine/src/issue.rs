@@ -215,7 +215,7 @@ impl<P: Ports> Engine<P> {
         if active.expires_at + TimeDelta::seconds(2) < making.lease.expires_at {
             let sooner = |_: &ObjectMarks| Some(active.expires_at);
             if let Err(error) =
-                self.announce_expiry(connection, &active, sooner, making.deadline()).await
+                self.write_expiry_mark(connection, &active, sooner, making.deadline()).await
             {
                 // Its account would live a little longer than its token.
                 log::warn!("lease {}: {error}", active.id);

@@ -22,7 +22,7 @@ pub use self::cursor::{AuditCursor, AuditCursorError, AuditVerifyCursor};
 pub use self::finding::AuditFinding;
 pub(crate) use self::marks::{forgotten_up_to, mark_keys, settled_up_to, write_settled};
 pub use self::page::{AuditPage, AuditQuery};
-pub(crate) use self::signed::{SignedKey, SignedRecord};
+pub(crate) use self::signed::{RecordKey, SignedRecord};
 pub use self::tend::{AuditTended, AuditTimes};
 pub use self::verify::AuditVerification;
 use crate::{KeyValue, LeaseKey, Ledger, LedgerId, StoreError, keys, record};
@@ -131,7 +131,7 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     }
 
     fn read_event(&self, place: AuditPlace) -> Result<SignedRecord<AuditEvent>, StoreError> {
-        SignedKey::for_event(place).read_record(self.store, self.keys)
+        RecordKey::for_event(place).read_record(self.store, self.keys)
     }
 
     /// The last number that was given in a log.
@@ -173,7 +173,7 @@ pub(crate) fn write_event(
     place: AuditPlace,
     event: &AuditEvent,
 ) -> Result<(String, Vec<u8>), StoreError> {
-    SignedKey::for_event(place).sign_entry(keys, event)
+    RecordKey::for_event(place).sign_entry(keys, event)
 }
 
 /// The counter of a log.
@@ -184,7 +184,7 @@ fn counter_key(log: AuditLogId) -> String {
     }
 }
 
-impl SignedKey {
+impl RecordKey {
     /// The key of an event.
     pub(crate) fn for_event(place: AuditPlace) -> Self {
         Self { kind: AuditRecordKind::Event, place: place.to_string() }

@@ -31,7 +31,7 @@ pub trait StoredDefinition: Serialize + DeserializeOwned {
     ///
     /// # Errors
     /// Fails if it cannot be read.
-    fn outlived_record(
+    fn record_after_deletion(
         _number: u64,
         _bytes: &[u8],
     ) -> Result<Option<(String, Vec<u8>)>, StoreError> {
@@ -124,7 +124,7 @@ impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
     fn has_lasting_record(&self, definition: &D, number: u64) -> Result<bool, StoreError> {
         let Some((key, _)) = definition.lasting_record(number)? else { return Ok(true) };
         let Some(bytes) = self.store.get(&key)? else { return Ok(false) };
-        let outlived = D::outlived_record(number, &bytes)?;
+        let outlived = D::record_after_deletion(number, &bytes)?;
         Ok(outlived.is_none_or(|(_, outlived)| outlived != bytes))
     }
 
@@ -160,7 +160,7 @@ impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
         if let Some((key, _)) = entry.definition.lasting_record(entry.number)?
             && let Some(bytes) = self.store.get(&key)?
         {
-            entries.extend(D::outlived_record(entry.number, &bytes)?);
+            entries.extend(D::record_after_deletion(entry.number, &bytes)?);
         }
         if !entries.is_empty() {
             self.store.set_many(&entries)?;
@@ -295,7 +295,10 @@ impl StoredDefinition for DynamicSecret {
         Ok(Some((key, value)))
     }
 
-    fn outlived_record(number: u64, bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+    fn record_after_deletion(
+        number: u64,
+        bytes: &[u8],
+    ) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         let key = keys::ledger_key(number);
         let log: Ledger = record::decode_record(&key, bytes)?;
         let value = record::encode_record(&key, &Ledger { retired: true, ..log })?;

@@ -49,12 +49,12 @@ impl MemoryStore {
         *self.entries.borrow_mut() = contents;
     }
 
-    fn answer_read(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
+    fn entries_if_up(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
         if self.down.get() { Err(KeyValueError("down".to_owned())) } else { Ok(&self.entries) }
     }
 
     fn answer_write(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
-        let entries = self.answer_read()?;
+        let entries = self.entries_if_up()?;
         self.writes.set(self.writes.get() + 1);
         Ok(entries)
     }
@@ -62,7 +62,7 @@ impl MemoryStore {
 
 impl KeyValue for MemoryStore {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
-        let entries = self.answer_read()?;
+        let entries = self.entries_if_up()?;
         self.reads.set(self.reads.get() + 1);
         Ok(entries.borrow().get(key).cloned())
     }

@@ -42,7 +42,7 @@ pub fn serve_then(
             Ok((head, body)) => handler(SpinPorts::default(), &variables, head, body).await,
             Err(error) => {
                 log::warn!("a request cannot be read: {error}");
-                lease_api::malformed_response()
+                lease_api::malformed_request_response()
             }
         };
         let extensions = std::mem::take(answer.extensions_mut());

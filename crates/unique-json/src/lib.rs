@@ -21,13 +21,13 @@ pub struct UniqueValue(pub Value);
 
 impl<'de> Deserialize<'de> for UniqueValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyJson).map(Self)
+        deserializer.deserialize_any(UniqueValueVisitor).map(Self)
     }
 }
 
-struct AnyJson;
+struct UniqueValueVisitor;
 
-impl<'de> Visitor<'de> for AnyJson {
+impl<'de> Visitor<'de> for UniqueValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

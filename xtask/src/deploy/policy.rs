@@ -18,7 +18,7 @@ pub fn policy_file() -> String {
         ("{{managed_by}}", MANAGED_BY_LABEL),
         ("{{lease}}", LEASE_LABEL),
         ("{{secret_type}}", LEASE_SECRET_TYPE),
-        ("{{random}}", RANDOM),
+        ("{{random}}", RANDOM_SUFFIX),
         ("{{powerful}}", POWERFUL),
         ("{{guarded}}", GUARDED),
     ] {
@@ -28,7 +28,7 @@ pub fn policy_file() -> String {
 }
 
 /// The end of the names of all objects of a lease: 80 random bits.
-const RANDOM: &str = "-[0-9a-f]{20}$";
+const RANDOM_SUFFIX: &str = "-[0-9a-f]{20}$";
 
 /// Keys of labels and annotations that Kubernetes, or a provider's identity service, acts upon.
 const POWERFUL: &str = "^([^/]*[.])?(kubernetes[.]io|k8s[.]io|amazonaws[.]com|gke[.]io|azure[.]com|azure[.]workload[.]identity)/";

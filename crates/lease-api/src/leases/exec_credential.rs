@@ -5,7 +5,7 @@ use http::{HeaderMap, Response};
 use lease_engine::{Engine, IssuedLease, Ports};
 use serde::Serialize;
 
-use super::issue::{issue_lease, respond_issued};
+use super::issue::{issue_requested_lease, respond_issued};
 use crate::Body;
 use crate::list::QueryParameters;
 use crate::problem::{Code, Problem};
@@ -36,7 +36,7 @@ pub(crate) async fn issue_exec_credential<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let api_version = api_version(query)?;
-    let issued = issue_lease(engine, name, headers, body).await?;
+    let issued = issue_requested_lease(engine, name, headers, body).await?;
     Ok(respond_issued(&issued, &ExecCredentialJson::from_issued(&issued, api_version)))
 }
 

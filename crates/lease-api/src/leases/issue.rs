@@ -29,12 +29,12 @@ pub(crate) async fn serve_issue<P: Ports>(
     headers: &HeaderMap,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let issued = issue_lease(engine, name, headers, body).await?;
+    let issued = issue_requested_lease(engine, name, headers, body).await?;
     Ok(respond_issued(&issued, &IssuedJson::from_issued(&issued)))
 }
 
 /// Issues the lease that a request asks for.
-pub(super) async fn issue_lease<P: Ports>(
+pub(super) async fn issue_requested_lease<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     headers: &HeaderMap,

@@ -136,7 +136,7 @@ impl<P: Ports> Engine<P> {
                 .is_none_or(|known| known < announced.get())
                 .then_some(announced.get())
         };
-        self.announce_expiry(connection, lease, later, deadline).await?;
+        self.write_expiry_mark(connection, lease, later, deadline).await?;
         let end = announced.get();
         // To the whole second above: tokens count from whole seconds, and the lease could not reach its end.
         let left = ((end - now()).num_milliseconds() + 999) / 1000;

@@ -30,7 +30,7 @@ impl<P: Ports> Engine<P> {
         // A request that was first made under an earlier master key is known by that.
         for (key, fingerprint) in pairs {
             if let Some(claimed) = self.leases().find_answered_request(&key)? {
-                return same_request(claimed, &fingerprint);
+                return require_same_request(claimed, &fingerprint);
             }
         }
         let stale = ISSUE_TIME + self.config.landing;
@@ -43,7 +43,9 @@ impl<P: Ports> Engine<P> {
                     waits += 1;
                     self.ports.sleep(WAIT).await;
                 }
-                ReservationOutcome::Taken(claimed) => return same_request(claimed, &fingerprint),
+                ReservationOutcome::Taken(claimed) => {
+                    return require_same_request(claimed, &fingerprint);
+                }
                 claiming => return Ok(claiming),
             }
         }
@@ -110,7 +112,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-fn same_request(
+fn require_same_request(
     claimed: AnsweredRequest,
     fingerprint: &str,
 ) -> Result<ReservationOutcome, IssueError> {

@@ -14,7 +14,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// Whoever finds the object without its record ends it by what it says, so it says a later end before
     /// anybody relies on that.
-    pub(crate) async fn announce_expiry(
+    pub(crate) async fn write_expiry_mark(
         &self,
         connection: &Connection<'_, P>,
         lease: &Lease,

@@ -15,20 +15,21 @@ impl<P: Ports> Engine<P> {
         for group in groups {
             let own = group.target.as_ref();
             for (number, _) in &group.ledgers {
-                self.look_at_log(sweep, own, LedgerId::DynamicSecret(*number))?;
+                self.examine_ledger(sweep, own, LedgerId::DynamicSecret(*number))?;
             }
         }
-        self.look_at_log(sweep, None, LedgerId::PendingRevocations)
+        self.examine_ledger(sweep, None, LedgerId::PendingRevocations)
     }
 
-    fn look_at_log(
+    fn examine_ledger(
         &self,
         sweep: &Sweep,
         own: Option<&lease_core::TargetName>,
         which: LedgerId,
     ) -> Result<(), StoreError> {
         let clocks = self.sweep_clocks(sweep, own)?;
-        let Some(batch) = self.leases().read_due_batch(which, clocks, LIMIT, self.sweep_times())?
+        let Some(batch) =
+            self.leases().read_due_batch(which, clocks, MAX_EXAMINED, self.sweep_times())?
         else {
             return Ok(());
         };
@@ -44,4 +45,4 @@ impl<P: Ports> Engine<P> {
 }
 
 /// The number of a log's numbers that are looked at.
-const LIMIT: usize = 1000;
+const MAX_EXAMINED: usize = 1000;

@@ -94,7 +94,7 @@ impl<P: Ports> Engine<P> {
             changed.set(old);
             old.then(|| marks.expires_at().unwrap_or(held.expires_at))
         };
-        match self.announce_expiry(&connection, lease, same_end, deadline).await {
+        match self.write_expiry_mark(&connection, lease, same_end, deadline).await {
             Ok(()) => Some(changed.get()),
             Err(error) => {
                 log::warn!("lease {} is not signed anew yet: {}", lease.id, error.public_message());

@@ -246,7 +246,7 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
             let marks = engine.ports.http.made().into_iter().filter_map(|object| {
                 let listed = ["ServiceAccount", "Lease"].contains(&object["kind"].as_str()?);
                 let mac = object["metadata"]["annotations"]["kubelease.dev/mac"].as_str()?;
-                listed.then(|| engine.keys.is_current(mac))
+                listed.then(|| engine.keys.is_current_mac(mac))
             });
             marks.collect::<Vec<_>>()
         };

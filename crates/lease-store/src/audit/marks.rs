@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use lease_core::{AuditLogId, AuditRecordKind, Keyring};
 use serde::{Deserialize, Serialize};
 
-use super::signed::{SignedKey, SignedRecord};
+use super::signed::{RecordKey, SignedRecord};
 use crate::{KeyValue, StoreError};
 
 /// A mark that each number of a log up to one has an event, or is void.
@@ -40,24 +40,24 @@ pub(super) struct VoidMark {
 }
 
 /// The key of the settled mark of a log.
-pub(super) fn settled_key(log: AuditLogId) -> SignedKey {
-    SignedKey { kind: AuditRecordKind::Settled, place: log.to_string() }
+pub(super) fn settled_key(log: AuditLogId) -> RecordKey {
+    RecordKey { kind: AuditRecordKind::Settled, place: log.to_string() }
 }
 
 /// The key of the last forgotten mark of a log, as far as is known.
-pub(super) fn forgotten_key(log: AuditLogId) -> SignedKey {
-    SignedKey { kind: AuditRecordKind::Forgotten, place: log.to_string() }
+pub(super) fn forgotten_key(log: AuditLogId) -> RecordKey {
+    RecordKey { kind: AuditRecordKind::Forgotten, place: log.to_string() }
 }
 
 /// The key of the forgotten mark that is about the numbers up to one.
-pub(super) fn forgotten_at(log: AuditLogId, number: u64) -> SignedKey {
-    SignedKey { kind: AuditRecordKind::Forgotten, place: format!("{log}.{number}") }
+pub(super) fn forgotten_at(log: AuditLogId, number: u64) -> RecordKey {
+    RecordKey { kind: AuditRecordKind::Forgotten, place: format!("{log}.{number}") }
 }
 
 /// The key that says that a number of the general log is void.
-pub(super) fn void_key(number: u64) -> SignedKey {
+pub(super) fn void_key(number: u64) -> RecordKey {
     let place = format!("{}.{number}", AuditLogId::General);
-    SignedKey { kind: AuditRecordKind::Void, place }
+    RecordKey { kind: AuditRecordKind::Void, place }
 }
 
 /// Up to which number the events of a log are forgotten, at least.

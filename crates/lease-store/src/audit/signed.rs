@@ -9,7 +9,7 @@ use crate::{KeyValue, StoreError, record};
 
 /// The key of a signed record: its kind, and the place that its MAC is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SignedKey {
+pub(crate) struct RecordKey {
     pub(crate) kind: AuditRecordKind,
     pub(crate) place: String,
 }
@@ -32,7 +32,7 @@ struct SignedContent {
     mac: String,
 }
 
-impl SignedKey {
+impl RecordKey {
     /// The key that the store knows.
     pub(crate) fn store_key(&self) -> String {
         let prefix = match self.kind {

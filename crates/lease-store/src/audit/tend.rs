@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot};
 
 use super::marks::{self, ForgottenMark, NoticedMark, SettledMark, VoidMark};
-use super::{AuditLog, SignedKey, SignedRecord};
+use super::{AuditLog, RecordKey, SignedRecord};
 use crate::{KeyValue, LedgerId, StoreError, keys};
 
 /// The times that the sweep waits for.
@@ -119,7 +119,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 
     fn is_accounted_for(&self, number: u64) -> Result<bool, StoreError> {
-        let event = SignedKey::for_event(AuditPlace::in_general_log(number)).store_key();
+        let event = RecordKey::for_event(AuditPlace::in_general_log(number)).store_key();
         Ok(self.store.get(&event)?.is_some()
             || self.store.get(&marks::void_key(number).store_key())?.is_some())
     }
@@ -209,7 +209,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         number: u64,
         last: Option<&AuditEvent>,
     ) -> Result<Vec<String>, StoreError> {
-        let key = |slot| SignedKey::for_event(AuditPlace { log, number, slot }).store_key();
+        let key = |slot| RecordKey::for_event(AuditPlace { log, number, slot }).store_key();
         if log == AuditLogId::General {
             return Ok(vec![key(AuditSlot::Only), marks::void_key(number).store_key()]);
         }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::cursor::AuditVerifyCursor;
 use super::finding::AuditFinding;
 use super::marks::{self, ForgottenMark, SettledMark, VoidMark};
-use super::{AuditLog, SignedKey, SignedRecord, forgotten_up_to};
+use super::{AuditLog, RecordKey, SignedRecord, forgotten_up_to};
 use crate::leases::LeaseRecord;
 use crate::{KeyValue, LedgerId, StoreError, counter, keys, record};
 
@@ -112,7 +112,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     /// A mark of a log; one that is not there says nothing.
     fn read_mark<T: DeserializeOwned + Default>(
         &self,
-        key: &SignedKey,
+        key: &RecordKey,
         found: &mut AuditVerification,
     ) -> Result<T, StoreError> {
         Ok(match key.read_record(self.store, self.keys)? {

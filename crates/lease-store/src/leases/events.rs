@@ -11,7 +11,7 @@ use lease_core::{
 };
 
 use super::ledgers::Ledger;
-use crate::audit::{SignedKey, SignedRecord, settled_up_to, write_event, write_settled};
+use crate::audit::{RecordKey, SignedRecord, settled_up_to, write_event, write_settled};
 use crate::{KeyValue, LeaseKey, Leases, StoreError, counter, keys};
 
 /// The key and the value of an event.
@@ -102,7 +102,7 @@ impl<K: KeyValue> Leases<'_, K> {
         ending: &Ending,
         reason: Option<&str>,
     ) -> Result<EventEntry, StoreError> {
-        let closing = SignedKey::for_event(event_place(place, AuditSlot::Closing));
+        let closing = RecordKey::for_event(event_place(place, AuditSlot::Closing));
         let closing: SignedRecord<AuditEvent> =
             closing.read_record(self.store, self.auditor.keys)?;
         let trail = self.audit_trail(lease, closing.is_there())?;
@@ -144,7 +144,7 @@ impl<K: KeyValue> Leases<'_, K> {
         place: LeaseKey,
         now: DateTime<Utc>,
     ) -> Result<Option<EventEntry>, StoreError> {
-        if self.is_there(&SignedKey::for_event(event_place(place, AuditSlot::End)).store_key())? {
+        if self.is_there(&RecordKey::for_event(event_place(place, AuditSlot::End)).store_key())? {
             return Ok(None);
         }
         self.void_event(place, None, STOPPED, now).map(Some)
@@ -164,8 +164,8 @@ impl<K: KeyValue> Leases<'_, K> {
         let mut up_to = known;
         while up_to < head.min(known + SETTLED) {
             let place = LeaseKey { ledger: log, number: up_to + 1 };
-            let end = SignedKey::for_event(event_place(place, AuditSlot::End)).store_key();
-            let issue = SignedKey::for_event(event_place(place, AuditSlot::Issue)).store_key();
+            let end = RecordKey::for_event(event_place(place, AuditSlot::End)).store_key();
+            let issue = RecordKey::for_event(event_place(place, AuditSlot::Issue)).store_key();
             let is_accounted_for = written.iter().any(|(key, _)| *key == end)
                 || self.is_there(&issue)?
                 || self.is_there(&end)?;

@@ -1,14 +1,14 @@
 //! What is due in a ledger: looked at, decided by fences, and noted once it is carried out.
 
+mod examine;
 mod forget;
-mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use lease_core::{Closing, EndReason, Ending, Lease, LeaseId, LeaseMode, TargetName};
 
-use self::look::NumberFinding;
+use self::examine::NumberFinding;
 use super::stored_lease::StoredLease;
 use super::times::Clocks;
 use crate::index::{IndexChanges, IndexEntry, LedgerIndex};
