@@ -188,7 +188,7 @@ impl tower_service::Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let options = OPTIONS.try_with(Clone::clone);
         Box::pin(async move {
-            // Every request is sent in `ConnectOptions::scope_request`, and hyper asks for its connection there.
+            // Every request is sent in `ConnectOptions::run_with_options`, and hyper asks for its connection there.
             options.map_err(|_| Failure::Uri)?.connect_uri(uri).await
         })
     }
