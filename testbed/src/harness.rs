@@ -3,11 +3,11 @@
 //! A package of such tests has one target with `harness = false`:
 //! ```no_run
 //! use anyhow::Result;
-//! use testbed::harness::{Case, run, tests};
+//! use testbed::harness::{Case, run_tests, tests};
 //!
 //! fn a_lease_survives_a_restart(case: &Case) -> Result<()> {
-//!     let namespace = case.namespace()?;
-//!     let kubelease = case.kubelease()?;
+//!     let namespace = case.new_namespace()?;
+//!     let kubelease = case.new_kubelease()?;
 //!     // …
 //!     kubelease.restart()
 //! }
@@ -19,7 +19,7 @@
 //! }
 //!
 //! fn main() -> std::process::ExitCode {
-//!     run(tests![a_lease_survives_a_restart, a_lease_ends_on_time])
+//!     run_tests(tests![a_lease_survives_a_restart, a_lease_ends_on_time])
 //! }
 //! ```
 //! The command line is that of every Rust test. A function left out of [`tests!`] is dead code, of

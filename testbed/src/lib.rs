@@ -6,7 +6,7 @@
 //! use testbed::control_plane::ControlPlane;
 //!
 //! let cluster = ControlPlane::start_bare()?;
-//! println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+//! println!("export KUBECONFIG={}", cluster.kubeconfig_path().display());
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 //!

@@ -58,7 +58,7 @@ fn examples_work(check: &Value) -> bool {
     });
     !check["cluster_uid"].is_null()
         && !secrets.is_empty()
-        && examples.all(|secret| secret["issue"] == true && secret["take_back"] == true)
+        && examples.all(|secret| secret["issue"] == true && secret["revoke"] == true)
 }
 
 /// Leases a token and returns how `kubectl` is greeted with it.
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn only_the_two_examples_are_waited_for() {
-        let secret = |name: &str, issue: bool, take_back: bool| json!({ "dynamic_secret": name, "issue": issue, "take_back": take_back });
+        let secret = |name: &str, issue: bool, revoke: bool| json!({ "dynamic_secret": name, "issue": issue, "revoke": revoke });
         let own = [secret(DEPLOYER, true, true), secret(VIEWER_SECRET, true, true)];
         let check = |secrets: &[Value]| json!({ "ok": false, "cluster_uid": "6d1f", "dynamic_secrets": secrets });
         let theirs = secret("theirs", false, false);
