@@ -36,7 +36,7 @@ use clap::CommandFactory;
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 use crate::session::Context;
-use crate::{exec_credential, kubeconfig};
+use crate::{exec_credential, kubeconfig, output};
 
 /// Performs a command, and returns the exit code of a success.
 pub fn perform_command(context: &Context, command: Command) -> Result<ExitCode, Failure> {
@@ -65,8 +65,10 @@ pub fn perform_command(context: &Context, command: Command) -> Result<ExitCode, 
         Command::Version(shown) => version::print_version(&shown),
         Command::Completion { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "kubelease", &mut std::io::stdout());
-            Ok(())
+            // Into memory: clap_complete panics if what it writes to is closed.
+            let mut script = vec![];
+            clap_complete::generate(shell, &mut command, "kubelease", &mut script);
+            output::print_text(&String::from_utf8_lossy(&script))
         }
     };
     done.map(|()| ExitCode::SUCCESS)

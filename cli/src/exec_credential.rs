@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use kubelease_client::{Client, IssuedLease, LeaseId, LeaseState, Token};
+use kubelease_client::{Client, IssuedLease, LeaseId, LeaseState, Name, Token};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::arguments::Wanted;
 use crate::commands::issue_lease;
 use crate::failure::Failure;
+use crate::login_store;
 use crate::session::{Context, now};
 use crate::{output, private_file};
 
@@ -114,11 +115,18 @@ impl Kept {
                 Err(error) if error.is_unavailable() => return Ok(self),
                 _ => {}
             }
-        } else if let Ok(renewed) = client.renew_lease(&self.lease_id, wanted.ttl.as_deref()) {
-            let renewed = Self::from_issued(renewed);
-            // At its maximum a lease is renewed to the same end.
-            if now() < renewed.renew_at && renewed.expires_at > self.expires_at {
-                return Ok(renewed);
+        } else {
+            match client.renew_lease(&self.lease_id, wanted.ttl.as_deref()) {
+                Ok(renewed) => {
+                    let renewed = Self::from_issued(renewed);
+                    // At its maximum a lease is renewed to the same end.
+                    if now() < renewed.renew_at && renewed.expires_at > self.expires_at {
+                        return Ok(renewed);
+                    }
+                }
+                // An outage must not stop kubectl while the lease lives.
+                Err(error) if error.is_unavailable() && now() < self.expires_at => return Ok(self),
+                Err(_) => {}
             }
         }
         Ok(Self::from_issued(issue_lease(client, wanted)?))
@@ -161,11 +169,25 @@ fn read_cache_file(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
 }
 
 /// Returns where the lease is kept: a name of its own for each server, profile, login and wish.
+/// Forgets the leases that are kept for a profile: whoever logs out leaves no token behind.
+pub fn forget_kept(context: &Context, profile: &Name) -> Result<(), Failure> {
+    let directory = context.environment.cache_dir()?.join("leases").join(profile.as_str());
+    match std::fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io_error(format!("remove {}", directory.display()), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the file of a lease. Its name is of all that decides which lease it is: the server, who has logged in there, and
+/// the arguments.
 fn cache_file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
     let variable = |name: &str| context.environment.get(name).map(str::to_owned);
+    let profile = context.profile_name()?;
     let key = json!([
         context.global.url.clone().or_else(|| variable("KUBELEASE_URL")),
-        context.profile_name()?,
+        login_store::login_owner(&context.environment, &profile)?,
         variable("KUBELEASE_TOKEN"),
         variable("KUBELEASE_IDENTITY"),
         wanted.name,
@@ -175,7 +197,12 @@ fn cache_file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
     ]);
     let digest = Sha256::digest(key.to_string());
     let name = BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]);
-    Ok(context.environment.cache_dir()?.join("leases").join(format!("{name}.json")))
+    Ok(context
+        .environment
+        .cache_dir()?
+        .join("leases")
+        .join(profile.as_str())
+        .join(format!("{name}.json")))
 }
 
 fn serialize_token<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {

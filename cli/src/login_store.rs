@@ -71,6 +71,18 @@ impl Login {
     }
 }
 
+/// Returns the server and the identity of a login, without its token. A key ring is not asked.
+pub fn login_owner(
+    environment: &Environment,
+    profile: &Name,
+) -> Result<Option<[Value; 2]>, Failure> {
+    let Ok(file) = login_file(environment, profile) else { return Ok(None) };
+    let content = private_file::read_private(&file)?;
+    let document: Value =
+        content.and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or_default();
+    Ok(document.is_object().then(|| [document["server"].clone(), document["identity"].clone()]))
+}
+
 /// Reads the login of a profile, if there is one.
 pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Login>, Failure> {
     // Without a place for files nobody has logged in.

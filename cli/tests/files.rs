@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::machine::{Machine, Outcome, program};
-use crate::server::{Answer, Server, access_token};
+use crate::server::{Answer, Server, access_token, lease, with};
 
 #[test]
 fn a_broken_login_is_told_and_the_next_login_takes_its_place() {
@@ -176,3 +178,32 @@ fn profiles_at_once_do_not_mix() {
 
 /// The user `nobody` of most systems.
 const NOBODY: u32 = 65_534;
+
+/// kubectl must not send the token of one server's lease to another's cluster.
+#[test]
+fn a_kept_lease_is_its_login_s_and_goes_with_it() {
+    let servers = [Server::of_kubelease(), Server::of_kubelease()];
+    for (server, token) in servers.iter().zip(["leased-one", "leased-two"]) {
+        server.answer("POST /api/v1/auth/oidc/login", &Answer::ok(&access_token("sesame")));
+        let issued = with(lease(), "token", json!(token));
+        server.answer("POST /api/v1/dynamic-secrets/ci/leases", &Answer::json(201, &issued));
+        server.answer("DELETE /api/v1/auth/token", &Answer::json(204, &json!(null)));
+    }
+    let machine = Machine::new(&servers[0]);
+    fs::write(machine.home.path().join("id-token"), "ey.ci.job").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = machine.command(arguments);
+        Outcome::of(command.current_dir(machine.home.path()).env_remove("KUBELEASE_URL"))
+    };
+    for (server, token) in servers.iter().zip(["leased-one", "leased-two"]) {
+        let login = ["login", "--url", &server.url, "--oidc", "--token-file", "id-token"];
+        assert_eq!(run(&login).code, 0);
+        let outcome = run(&["exec-credential", "ci"]);
+        assert!(outcome.code == 0 && outcome.printed.contains(token), "{outcome:?}");
+    }
+    run(&["logout"]);
+    let kept = machine.home.path().join(".cache/kubelease/leases/default");
+    assert!(!kept.exists(), "no token stays on the disk");
+    let outcome = run(&["exec-credential", "ci"]);
+    assert!(outcome.code != 0 && !outcome.printed.contains("leased"), "{outcome:?}");
+}

@@ -84,10 +84,12 @@ impl Grants<'_> {
             return vec![];
         }
         let (namespace, name) = self.own;
-        for subject in object["subjects"].as_array_mut().into_iter().flatten() {
+        // By `get_mut`, since an index would insert a null, which is no field of a Role.
+        let subjects = object.get_mut("subjects").and_then(Value::as_array_mut);
+        for subject in subjects.into_iter().flatten() {
             (subject["name"], subject["namespace"]) = (json!(name), json!(namespace));
         }
-        if let Some(rules) = object["rules"].as_array_mut() {
+        if let Some(rules) = object.get_mut("rules").and_then(Value::as_array_mut) {
             if rules.last().is_some_and(is_example) {
                 rules.pop();
                 rules.extend(self.rules.iter().cloned());

@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::arguments::{Login, Output, Shown};
 use crate::failure::Failure;
 use crate::login_store::{self, Place};
-use crate::output;
 use crate::session::{Context, is_interactive, now};
 use crate::workload::{self, Method, Source};
+use crate::{exec_credential, output};
 
 /// `kubelease login`
 pub fn log_in(context: &Context, arguments: &Login) -> Result<(), Failure> {
@@ -108,6 +108,7 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
         // Nobody can log in by what is there, so it goes too.
         Err(failure) => {
             login_store::forget_login(&context.environment, &profile)?;
+            exec_credential::forget_kept(context, &profile)?;
             return Err(failure.with_hint("It is removed; its access token was not revoked."));
         }
     };
@@ -121,6 +122,7 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
         None => Ok(()),
     };
     login_store::forget_login(&context.environment, &profile)?;
+    exec_credential::forget_kept(context, &profile)?;
     match revoked {
         // It is over, or was revoked by somebody else.
         Err(error) if error.problem().is_none_or(|problem| !problem.is_unauthenticated()) => {
