@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::arguments::Wanted;
 use crate::commands::issue_lease;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login_store;
 use crate::session::{Context, now};
@@ -168,26 +169,25 @@ fn read_cache_file(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
     Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
 }
 
-/// Returns where the lease is kept: a name of its own for each server, profile, login and wish.
-/// Forgets the leases that are kept for a profile: whoever logs out leaves no token behind.
-pub fn forget_kept(context: &Context, profile: &Name) -> Result<(), Failure> {
-    let directory = context.environment.cache_dir()?.join("leases").join(profile.as_str());
-    match std::fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io_error(format!("remove {}", directory.display()), &error))
-        }
-        _ => Ok(()),
-    }
+/// Removes the leases that are kept for a profile, so that a logout leaves no token behind.
+pub fn forget_kept_leases(environment: &Environment, profile: &Name) -> Result<(), Failure> {
+    // Without a place for files no lease is kept.
+    let Ok(directory) = kept_directory(environment, profile) else { return Ok(()) };
+    private_file::remove_directory(&directory)
 }
 
-/// Returns the file of a lease. Its name is of all that decides which lease it is: the server, who has logged in there, and
-/// the arguments.
+fn kept_directory(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {
+    Ok(environment.cache_dir()?.join("leases").join(profile.as_str()))
+}
+
+/// Returns the file of a lease. Its name is a digest of everything that decides which lease it is: the server, the login
+/// there, and the arguments.
 fn cache_file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
     let variable = |name: &str| context.environment.get(name).map(str::to_owned);
     let profile = context.profile_name()?;
     let key = json!([
         context.global.url.clone().or_else(|| variable("KUBELEASE_URL")),
-        login_store::login_owner(&context.environment, &profile)?,
+        login_store::find_login_owner(&context.environment, &profile),
         variable("KUBELEASE_TOKEN"),
         variable("KUBELEASE_IDENTITY"),
         wanted.name,
@@ -197,12 +197,7 @@ fn cache_file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
     ]);
     let digest = Sha256::digest(key.to_string());
     let name = BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]);
-    Ok(context
-        .environment
-        .cache_dir()?
-        .join("leases")
-        .join(profile.as_str())
-        .join(format!("{name}.json")))
+    Ok(kept_directory(&context.environment, &profile)?.join(format!("{name}.json")))
 }
 
 fn serialize_token<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {

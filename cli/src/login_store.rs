@@ -1,6 +1,6 @@
 //! Logins: for each profile a file, and the access token in it or in the key ring.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubelease_client::{AccessToken, Name, Token};
@@ -72,30 +72,16 @@ impl Login {
 }
 
 /// Returns the server and the identity of a login, without its token. A key ring is not asked.
-pub fn login_owner(
-    environment: &Environment,
-    profile: &Name,
-) -> Result<Option<[Value; 2]>, Failure> {
-    let Ok(file) = login_file(environment, profile) else { return Ok(None) };
-    let content = private_file::read_private(&file)?;
-    let document: Value =
-        content.and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or_default();
-    Ok(document.is_object().then(|| [document["server"].clone(), document["identity"].clone()]))
+///
+/// A login that cannot be read has no owner: whoever needs it is told so by [`load_login`].
+pub fn find_login_owner(environment: &Environment, profile: &Name) -> Option<[Value; 2]> {
+    let document = read_document(environment, profile).ok()??;
+    Some([document["server"].clone(), document["identity"].clone()])
 }
 
 /// Reads the login of a profile, if there is one.
 pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Login>, Failure> {
-    // Without a place for files nobody has logged in.
-    let Ok(file) = login_file(environment, profile) else { return Ok(None) };
-    let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
-    // The reason would repeat a part of the content.
-    let broken = |_| {
-        Failure::from_text(format!(
-            "{} is broken: log in again with `kubelease login`",
-            file.display()
-        ))
-    };
-    let mut document: Value = serde_json::from_slice(&content).map_err(broken)?;
+    let Some(mut document) = read_document(environment, profile)? else { return Ok(None) };
     if document["kept_in"] == json!(Place::KeyRing) {
         let server = document["server"].as_str().unwrap_or_default().to_owned();
         let token = KeyRing::new(profile, &server).look_up().map_err(|error| {
@@ -105,7 +91,23 @@ pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Lo
         })?;
         document["token"] = json!(token.expose_secret());
     }
-    serde_json::from_value(document).map(Some).map_err(broken)
+    match serde_json::from_value(document) {
+        Ok(login) => Ok(Some(login)),
+        Err(_) => Err(broken_login(&login_file(environment, profile)?)),
+    }
+}
+
+/// Reads the file of a login as it stands there.
+fn read_document(environment: &Environment, profile: &Name) -> Result<Option<Value>, Failure> {
+    // Without a place for files nobody has logged in.
+    let Ok(file) = login_file(environment, profile) else { return Ok(None) };
+    let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
+    serde_json::from_slice(&content).map(Some).map_err(|_| broken_login(&file))
+}
+
+/// Returns the failure of a file that is no login. The parser's reason would repeat a part of its content.
+fn broken_login(file: &Path) -> Failure {
+    Failure::from_text(format!("{} is broken: log in again with `kubelease login`", file.display()))
 }
 
 /// Keeps the login of a profile, its token in the key ring if there is one. Returns where the token is.
@@ -138,8 +140,7 @@ pub fn save_login(
 /// Forgets the login of a profile.
 pub fn forget_login(environment: &Environment, profile: &Name) -> Result<(), Failure> {
     let file = login_file(environment, profile)?;
-    let content = private_file::read_private(&file).ok().flatten().unwrap_or_default();
-    let document = serde_json::from_slice::<Value>(&content).unwrap_or_default();
+    let document = read_document(environment, profile).ok().flatten().unwrap_or_default();
     if document["kept_in"] == json!(Place::KeyRing)
         && let Some(server) = document["server"].as_str()
         && let Err(error) = KeyRing::new(profile, server).clear_token()

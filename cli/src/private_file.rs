@@ -94,9 +94,18 @@ fn is_missing(error: &io::Error) -> bool {
 
 /// Removes a file that may not be there.
 pub fn remove(file: &Path) -> Result<(), Failure> {
-    match fs::remove_file(file) {
+    check_removal(file, fs::remove_file(file))
+}
+
+/// Removes a directory that may not be there, with everything in it.
+pub fn remove_directory(directory: &Path) -> Result<(), Failure> {
+    check_removal(directory, fs::remove_dir_all(directory))
+}
+
+fn check_removal(path: &Path, removed: io::Result<()>) -> Result<(), Failure> {
+    match removed {
         Err(error) if !is_missing(&error) => {
-            Err(Failure::io_error(format!("remove {}", file.display()), &error))
+            Err(Failure::io_error(format!("remove {}", path.display()), &error))
         }
         _ => Ok(()),
     }

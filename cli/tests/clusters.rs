@@ -84,6 +84,7 @@ fn a_cluster_is_set_up_with_the_kubectl_of_its_administrator() {
     assert!(asked.contains(token) && !asked.contains("sesame"), "{asked}");
     let applied = fs::read_to_string(machine.home.path().join("applied")).unwrap();
     assert!(applied.contains("kind: ServiceAccount") && applied.contains("- robot"), "{applied}");
+    assert!(!applied.contains("null"), "`kubectl create` refuses a null field: {applied}");
 }
 
 #[test]

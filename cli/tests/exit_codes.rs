@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::machine::{Machine, Outcome};
-use crate::server::{Answer, ID, Server, lease, with};
+use crate::server::{Answer, ID, ISSUE, Server, lease, with};
 
 /// Each exit code, by the ways to it.
 #[test]
@@ -11,7 +11,6 @@ fn each_way_to_fail_has_its_exit_code_and_says_what_to_do() {
     let server = Server::of_kubelease();
     let machine = Machine::logged_in(&server);
     let refused = |status, code| Answer::problem(status, code, "the server says so");
-    let issue = "POST /api/v1/dynamic-secrets/ci/leases";
     let revoke = format!("DELETE /api/v1/leases/{ID}");
     let being_revoked = Answer::json(202, &with(lease(), "state", json!("revoking")));
     let half = json!({"revoked": 1, "revoking": 1, "not_revocable": 0, "next_cursor": null});
@@ -29,7 +28,7 @@ fn each_way_to_fail_has_its_exit_code_and_says_what_to_do() {
             1,
             "target `prod` is not as it should be",
         ),
-        (lease_ci, Some((issue, Answer::status(200).with_body("<html>"))), 1, "Is the URL right?"),
+        (lease_ci, Some((ISSUE, Answer::status(200).with_body("<html>"))), 1, "Is the URL right?"),
         (&["lease"], None, 2, "<DYNAMIC_SECRET>"),
         (&["lease", "../x"], None, 2, "a name is 1 to 63"),
         (&["revoke", "../../x"], None, 2, "32"),
@@ -41,24 +40,24 @@ fn each_way_to_fail_has_its_exit_code_and_says_what_to_do() {
         (&["--profile", "other", "whoami"], None, 3, "use `kubelease login`"),
         (
             lease_ci,
-            Some((issue, refused(403, "not_granted"))),
+            Some((ISSUE, refused(403, "not_granted"))),
             3,
             "the server says so (not_granted)\n`kubelease whoami` shows what is granted.",
         ),
         (
             lease_ci,
-            Some((issue, refused(401, "invalid_token"))),
+            Some((ISSUE, refused(401, "invalid_token"))),
             3,
             "Log in with `kubelease login`.",
         ),
         (revoke_id, Some((&*revoke, refused(404, "unknown_lease"))), 3, "`kubelease leases` shows"),
         (
             lease_ci,
-            Some((issue, refused(502, "target_unreachable"))),
+            Some((ISSUE, refused(502, "target_unreachable"))),
             4,
             "`kubelease check TARGET`",
         ),
-        (lease_ci, Some((issue, refused(503, "not_configured"))), 4, "(not_configured)"),
+        (lease_ci, Some((ISSUE, refused(503, "not_configured"))), 4, "(not_configured)"),
         (revoke_id, Some((&*revoke, being_revoked)), 5, ""),
         (
             &["revoke", "--all", "--dynamic-secret", "ci", "--yes"],
@@ -109,7 +108,7 @@ fn an_error_is_json_for_those_that_asked_for_json() {
     let server = Server::of_kubelease();
     let machine = Machine::logged_in(&server);
     let refusal = Answer::problem(403, "not_granted", "it is \u{9b}2J not");
-    server.answer("POST /api/v1/dynamic-secrets/ci/leases", &refusal);
+    server.answer(ISSUE, &refusal);
     for arguments in [["lease", "ci", "-o", "json"], ["lease", "ci", "--output", "json"]] {
         let outcome = machine.outcome(&arguments);
         assert_eq!((outcome.code, &*outcome.printed), (3, ""), "{outcome:?}");

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::machine::{Machine, Outcome, program};
-use crate::server::{Answer, Server, access_token, lease, with};
+use crate::server::{Answer, ID, ISSUE, Server, access_token, lease, with};
 
 #[test]
 fn a_broken_login_is_told_and_the_next_login_takes_its_place() {
@@ -186,7 +186,7 @@ fn a_kept_lease_is_its_login_s_and_goes_with_it() {
     for (server, token) in servers.iter().zip(["leased-one", "leased-two"]) {
         server.answer("POST /api/v1/auth/oidc/login", &Answer::ok(&access_token("sesame")));
         let issued = with(lease(), "token", json!(token));
-        server.answer("POST /api/v1/dynamic-secrets/ci/leases", &Answer::json(201, &issued));
+        server.answer(ISSUE, &Answer::json(201, &issued));
         server.answer("DELETE /api/v1/auth/token", &Answer::json(204, &json!(null)));
     }
     let machine = Machine::new(&servers[0]);
@@ -206,4 +206,40 @@ fn a_kept_lease_is_its_login_s_and_goes_with_it() {
     assert!(!kept.exists(), "no token stays on the disk");
     let outcome = run(&["exec-credential", "ci"]);
     assert!(outcome.code != 0 && !outcome.printed.contains("leased"), "{outcome:?}");
+}
+
+#[test]
+fn a_kept_lease_outlives_an_outage_in_the_last_fifth_of_its_time() {
+    let server = Server::of_kubelease();
+    let machine = Machine::logged_in(&server);
+    assert_eq!(machine.outcome(&["exec-credential", "ci"]).code, 0);
+    let kept = machine.home.path().join(".cache/kubelease/leases/default");
+    let files = fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.into_iter().find(|file| file.extension().is_some_and(|end| end == "json"));
+    let file = file.expect("a kept lease");
+    let mut content: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    content["renew_at"] = json!("2026-01-01T00:00:00Z");
+    fs::write(&file, content.to_string()).unwrap();
+    let away = Answer::problem(503, "store_unavailable", "the store is away");
+    for what in [format!("POST /api/v1/leases/{ID}/renew"), ISSUE.to_owned()] {
+        server.answer(&what, &away);
+    }
+    let outcome = machine.outcome(&["exec-credential", "ci"]);
+    assert!(outcome.code == 0 && outcome.printed.contains("leased"), "{outcome:?}");
+    // A login that cannot be read is no matter to whoever brings a token.
+    fs::write(machine.login_file("default"), "{").unwrap();
+    let mut plugin = machine.command(&["exec-credential", "ci"]);
+    let outcome = Outcome::of(plugin.env("KUBELEASE_TOKEN", "sesame"));
+    assert!(outcome.code == 4 && outcome.told.contains("the store is away"), "{outcome:?}");
+}
+
+#[test]
+fn a_completion_whose_reader_is_gone_does_not_abort() {
+    let server = Server::of_kubelease();
+    let machine = Machine::new(&server);
+    let mut completion = machine.command(&["completion", "zsh"]);
+    let mut child = completion.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
+    assert!(status.code().is_some(), "{status}");
 }

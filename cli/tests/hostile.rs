@@ -3,9 +3,7 @@
 use serde_json::json;
 
 use crate::machine::Machine;
-use crate::server::{Answer, ID, Server, access_token, lease, with};
-
-const ISSUE: &str = "POST /api/v1/dynamic-secrets/ci/leases";
+use crate::server::{Answer, ID, ISSUE, Server, access_token, lease, with};
 
 #[test]
 fn a_redirect_is_not_followed_and_the_token_stays() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::machine::{Machine, Outcome};
-use crate::server::{Answer, ID, Server, lease, with};
+use crate::server::{Answer, ID, ISSUE, Server, lease, with};
 
 fn lease_to(machine: &Machine, directory: &str) -> Outcome {
     let options = ["lease", "ci", "--server", "https://cluster.example", "--directory", directory];
@@ -89,9 +89,8 @@ fn a_ca_that_is_missing_is_told_before_a_lease_is_asked_for() {
 fn a_signal_does_not_come_between_a_lease_and_its_files() {
     let server = Server::of_kubelease();
     let machine = Machine::logged_in(&server);
-    let issue = "POST /api/v1/dynamic-secrets/ci/leases";
     let issued = with(lease(), "token", json!("leased"));
-    server.answer(issue, &Answer::json(201, &issued).after(Duration::from_secs(1)));
+    server.answer(ISSUE, &Answer::json(201, &issued).after(Duration::from_secs(1)));
     for signal in ["INT", "TERM", "HUP"] {
         let options = ["lease", "ci", "--server", "https://cluster.example", "--directory", "job"];
         let mut command = machine.command(&options);

@@ -66,7 +66,7 @@ impl Server {
         server.answer("POST /api/v1/auth/token/revoke", &Answer::status(204));
         server.answer("GET /api/v1/leases", &Answer::ok(&json!({ "items": [lease()] })));
         let issued = with(lease(), "token", json!("leased"));
-        server.answer("POST /api/v1/dynamic-secrets/ci/leases", &Answer::json(201, &issued));
+        server.answer(ISSUE, &Answer::json(201, &issued));
         server.answer(&format!("POST /api/v1/leases/{ID}/renew"), &Answer::ok(&issued));
         let revoked = with(lease(), "state", json!("revoked"));
         server.answer(&format!("DELETE /api/v1/leases/{ID}"), &Answer::ok(&revoked));
@@ -195,6 +195,9 @@ pub fn with(mut object: Value, field: &str, value: Value) -> Value {
     object[field] = value;
     object
 }
+
+/// The route by which a lease of `ci` is issued.
+pub const ISSUE: &str = "POST /api/v1/dynamic-secrets/ci/leases";
 
 /// The id of the lease.
 pub const ID: &str = "0123456789abcdef0123456789abcdef";

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::machine::{Machine, Outcome};
-use crate::server::{Answer, ID, Server, lease, with};
+use crate::server::{Answer, ID, ISSUE, Server, lease, with};
 
 #[test]
 fn helps() {
@@ -109,7 +109,7 @@ fn errors() {
     let fields = json!({"code": "invalid_body", "detail": "two fields do not fit", "errors": [
         {"pointer": "/ttl", "detail": "a duration is such as 15m"},
         {"pointer": "/audiences/0", "detail": "an audience is not empty"}]});
-    server.answer("POST /api/v1/dynamic-secrets/ci/leases", &Answer::json(400, &fields));
+    server.answer(ISSUE, &Answer::json(400, &fields));
     let unknown = Answer::problem(404, "unknown_dynamic_secret", "there is no dynamic secret `cj`");
     server.answer("POST /api/v1/dynamic-secrets/cj/leases", &unknown);
     let away = Answer::problem(

@@ -107,12 +107,12 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
         Ok(login) => login,
         // Nobody can log in by what is there, so it goes too.
         Err(failure) => {
-            login_store::forget_login(&context.environment, &profile)?;
-            exec_credential::forget_kept(context, &profile)?;
+            forget_profile(context, &profile)?;
             return Err(failure.with_hint("It is removed; its access token was not revoked."));
         }
     };
     let Some(login) = login else {
+        exec_credential::forget_kept_leases(&context.environment, &profile)?;
         eprintln!("Nobody is logged in.");
         return tell_logout(shown, &profile, None);
     };
@@ -121,8 +121,7 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
         Some(_) => context.new_client(&login)?.with_token(login.token.clone()).revoke_own_token(),
         None => Ok(()),
     };
-    login_store::forget_login(&context.environment, &profile)?;
-    exec_credential::forget_kept(context, &profile)?;
+    forget_profile(context, &profile)?;
     match revoked {
         // It is over, or was revoked by somebody else.
         Err(error) if error.problem().is_none_or(|problem| !problem.is_unauthenticated()) => {
@@ -134,6 +133,12 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
             tell_logout(shown, &profile, Some(&login.server))
         }
     }
+}
+
+/// Removes the login of a profile and the leases that are kept for it.
+fn forget_profile(context: &Context, profile: &Name) -> Result<(), Failure> {
+    login_store::forget_login(&context.environment, profile)?;
+    exec_credential::forget_kept_leases(&context.environment, profile)
 }
 
 fn tell_logout(shown: &Shown, profile: &Name, server: Option<&str>) -> Result<(), Failure> {
