@@ -64,20 +64,30 @@ impl<'s> Job<'s> {
 
     /// Puts the identity once more, with what `change` makes of it.
     fn change_identity(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
-        let admin = self.broker.admin()?;
-        let shown = admin.get("/api/v1/identities/ci")?.expect_status(200)?;
-        let mut identity = json!({"auth": shown["auth"], "grants": shown["grants"]});
+        let mut identity = self.identity()?;
         change(&mut identity);
+        let admin = self.broker.admin()?;
         admin.put("/api/v1/identities/ci", &identity)?.expect_success().map(drop)
+    }
+
+    /// The definition of the identity.
+    fn identity(&self) -> Result<Value> {
+        let shown = self.broker.admin()?.get("/api/v1/identities/ci")?.expect_status(200)?;
+        Ok(json!({"auth": shown["auth"], "grants": shown["grants"]}))
     }
 
     /// The ID token that the service gives the job.
     fn id_token(&self) -> Result<String> {
+        let header = json!({"typ": "JWT", "alg": "RS256", "kid": "key-1"});
+        Ok(TestKey::Rsa.sign(TestKey::Rsa.algorithm(), &header, &self.fresh_claims()?))
+    }
+
+    /// The claims of an ID token that is issued now.
+    fn fresh_claims(&self) -> Result<Value> {
         let mut claims = self.claims.clone();
         let now = now()?;
         (claims["iat"], claims["exp"]) = (json!(now), json!(now + 300));
-        let header = json!({"typ": "JWT", "alg": "RS256", "kid": "key-1"});
-        Ok(TestKey::Rsa.sign(TestKey::Rsa.algorithm(), &header, &claims))
+        Ok(claims)
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -102,7 +102,7 @@ pub fn kubectl_leases_by_itself_and_keeps_the_lease(case: &Case) -> Result<()> {
     ensure!(get()?.status.success());
     let leases = machine.leases()?;
     assert_eq!(leases.len(), 1, "{leases:?}");
-    let kept = machine.home.path().join(".cache/kubelease/leases/default");
+    let kept = machine.kept_leases();
     for entry in fs::read_dir(kept)? {
         let mode = entry?.metadata()?.permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);

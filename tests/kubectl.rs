@@ -92,8 +92,7 @@ impl<'s> Workplace<'s> {
 
     /// Makes the plugin believe that it looked at its lease a while ago.
     fn forget_looking(&self) -> Result<()> {
-        for entry in fs::read_dir(self.machine.home.path().join(".cache/kubelease/leases/default"))?
-        {
+        for entry in fs::read_dir(self.machine.kept_leases())? {
             let file = entry?.path();
             if file.extension().is_some_and(|extension| extension == "json") {
                 let mut kept: Value = serde_json::from_slice(&fs::read(&file)?)?;
@@ -140,7 +139,7 @@ pub fn a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at
 
 pub fn the_lock_of_a_plugin_that_was_killed_delays_nobody(case: &Case) -> Result<()> {
     let workplace = Workplace::new(case)?;
-    let kept = workplace.machine.home.path().join(".cache/kubelease/leases/default");
+    let kept = workplace.machine.kept_leases();
     let find = |extension: &str| -> Result<PathBuf> {
         let files = fs::read_dir(&kept)?.collect::<Result<Vec<_>, _>>()?;
         let file = files

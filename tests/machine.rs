@@ -99,6 +99,11 @@ impl<'s> Machine<'s> {
         Ok(leases.as_array().context("a list")?.clone())
     }
 
+    /// Returns the directory in which leases are kept for kubectl.
+    pub fn kept_leases(&self) -> PathBuf {
+        self.home.path().join(".cache/kubelease/leases/default")
+    }
+
     /// Returns where kubectl is.
     pub fn kubectl(&self) -> &Path {
         &self.broker.cluster.assets().kubectl

@@ -93,14 +93,14 @@ fn measure(
         by_admin.push(admin);
         by_bot.push(bot);
     }
-    let spread = (quantile(&mut ratios, 1), quantile(&mut ratios, 3));
-    let ratio = quantile(&mut ratios, 2);
+    let spread = (quantile(&mut ratios, 25), quantile(&mut ratios, 75));
+    let ratio = quantile(&mut ratios, 50);
     eprintln!(
         "{}: {:.0} leases a second by an access token, {:.0} by `admin_token`; of {TURNS} turns the median ratio \
          is {ratio:.3}, half of them between {:.3} and {:.3}",
         kind.name,
-        quantile(&mut by_bot, 2),
-        quantile(&mut by_admin, 2),
+        quantile(&mut by_bot, 50),
+        quantile(&mut by_admin, 50),
         spread.0,
         spread.1,
     );
@@ -128,10 +128,10 @@ fn lease_at_once(http: &Http, path: &str, each: usize) -> Result<f64> {
     })
 }
 
-/// The value below which so many quarters of all are.
-fn quantile(values: &mut [f64], quarters: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[(values.len() - 1) * quarters / 4]
+/// The value below which so many per cent of all are.
+fn quantile<T: Copy + PartialOrd>(values: &mut [T], percent: usize) -> T {
+    values.sort_by(|one, other| one.partial_cmp(other).expect("comparable values"));
+    values[(values.len() - 1) * percent / 100]
 }
 
 /// Held by the test that measures: the others wait.

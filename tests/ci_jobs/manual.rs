@@ -11,7 +11,6 @@ use testbed::kubelease::ADMIN_TOKEN;
 use testbed::wait::{not_yet, wait_until};
 
 use super::{Job, log_of};
-use crate::broker::now;
 use crate::ci_tokens::gitlab;
 
 pub fn each_command_of_cli_md_works(case: &Case) -> Result<()> {
@@ -58,15 +57,10 @@ fn follow_document(case: &Case, document: &str, least: usize) -> Result<()> {
 /// Writes the directory that the manual applies: an identity that does not exist yet, and claims that it lets in.
 fn write_definitions(job: &Job<'_>) -> Result<()> {
     fs::create_dir(job.path("definitions"))?;
-    let known = job.broker.admin()?.get("/api/v1/identities/ci")?.expect_status(200)?;
-    let spec = json!({"auth": known["auth"], "grants": known["grants"]});
     let identity = json!({"apiVersion": "kubelease.dev/v1", "kind": "Identity",
-        "metadata": {"name": "release"}, "spec": spec});
+        "metadata": {"name": "release"}, "spec": job.identity()?});
     job.write("definitions/release.yaml", &identity.to_string())?;
-    let now = now()?;
-    let mut claims = job.claims.clone();
-    (claims["iat"], claims["exp"]) = (json!(now), json!(now + 300));
-    job.write("claims.yaml", &claims.to_string())
+    job.write("claims.yaml", &job.fresh_claims()?.to_string())
 }
 
 /// Returns the commands of each console block, under its heading.

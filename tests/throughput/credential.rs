@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use testbed::harness::Case;
 
-use crate::TURN;
 use crate::machine::Machine;
+use crate::{TURN, quantile};
 
 /// A kept lease is printed without a request, as a whole process about as fast as one that does nothing; a new one costs
 /// little more than the server's own answer.
@@ -86,7 +86,7 @@ fn measure_misses(machine: &Machine<'_>) -> Result<Compared> {
     let (mut ours, mut others) = (vec![], vec![]);
     for _ in 0..MISSES {
         others.push(time(|| http.post(&path, &json!({}))?.expect_status(201).map(drop))?);
-        fs::remove_dir_all(machine.home.path().join(".cache/kubelease/leases"))?;
+        fs::remove_dir_all(machine.kept_leases())?;
         ours.push(time(|| print_credential(machine))?);
     }
     assert_eq!(machine.leases()?.len(), before + 2 * MISSES, "each is a lease");
@@ -115,17 +115,11 @@ fn time(act: impl FnOnce() -> Result<()>) -> Result<Duration> {
 }
 
 fn median(times: &[Duration]) -> Duration {
-    quantile(times, 50)
+    quantile(&mut times.to_vec(), 50)
 }
 
 fn ninetieth(times: &[Duration]) -> Duration {
-    quantile(times, 90)
-}
-
-fn quantile(times: &[Duration], percent: usize) -> Duration {
-    let mut times = times.to_vec();
-    times.sort();
-    times[(times.len() - 1) * percent / 100]
+    quantile(&mut times.to_vec(), 90)
 }
 
 /// The variable that names the release build of the command; `cargo xtask throughput` sets it.

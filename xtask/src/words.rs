@@ -221,10 +221,7 @@ fn count_package(package: &Path) -> Result<Words> {
 fn list_packages() -> Result<Vec<PathBuf>> {
     let mut packages = Vec::new();
     for entry in fs::read_dir(workspace_root().join("crates"))? {
-        let path = entry?.path();
-        if !TEST_PACKAGES.iter().any(|name| path.ends_with(name)) {
-            packages.push(path);
-        }
+        packages.push(entry?.path());
     }
     packages.extend(
         ["cleanup-job", "cli", "dev-host", "testbed", "xtask"]
@@ -323,9 +320,6 @@ const WELL_KNOWN: [&str; 43] = [
 
 /// The names of files and directories that hold tests or what only tests use.
 const TEST_FILES: [&str; 4] = ["tests", "testing", "fixtures", "suite"];
-
-/// The crates that only tests use.
-const TEST_PACKAGES: [&str; 1] = ["lease-testing"];
 
 #[cfg(test)]
 mod tests {

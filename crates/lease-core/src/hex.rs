@@ -1,5 +1,6 @@
 //! Bytes as text: two lower-case digits each.
 
+/// Returns the digits of bytes.
 pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
@@ -9,6 +10,7 @@ pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Returns the bytes of digits; `None` if the text has another character, or half a byte.
 pub(crate) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.len().is_multiple_of(2)
         && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

@@ -5,11 +5,10 @@ use sha2::Sha256;
 
 use crate::DynamicSecretName;
 use crate::hex::{decode_hex, encode_hex};
-use crate::seal::{Keyring, encode_context};
+use crate::seal::{Keyring, SealingKey, encode_context};
 
 impl Keyring {
-    /// Returns the name of the installation: derived from the master key, and reveals nothing of
-    /// it.
+    /// Returns the name of the installation. It is derived from the master key, and reveals nothing of it.
     #[must_use]
     pub fn installation_name(&self) -> String {
         self.current_key().installation_name()
@@ -18,7 +17,7 @@ impl Keyring {
     /// The same of every key that is configured: what an earlier one has signed is still ours.
     #[must_use]
     pub fn installation_names(&self) -> Vec<String> {
-        self.all_keys().map(crate::seal::SealingKey::installation_name).collect()
+        self.all_keys().map(SealingKey::installation_name).collect()
     }
 
     /// Returns the name of one request of one caller for one dynamic secret, as an
@@ -27,26 +26,17 @@ impl Keyring {
     /// The name is a MAC, because keys may be guessable, and the name is shown in the cluster.
     #[must_use]
     pub fn request_key(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> String {
-        let parts = ["kubelease request v1", caller, secret.as_str(), key];
-        encode_hex(
-            &hmac_sha256(self.current_key().mac_key(), &encode_context(&parts))
-                .finalize()
-                .into_bytes()[..16],
-        )
+        name_request(self.current_key(), &request_context(caller, secret, key))
     }
 
     /// The same under each key, the current first: a request is known again after the key has changed.
     #[must_use]
     pub fn request_keys(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> Vec<String> {
-        let parts = ["kubelease request v1", caller, secret.as_str(), key];
-        let keys = self
-            .all_keys()
-            .map(|k| hmac_sha256(k.mac_key(), &encode_context(&parts)).finalize().into_bytes());
-        keys.map(|bytes| encode_hex(&bytes[..16])).collect()
+        let context = request_context(caller, secret, key);
+        self.all_keys().map(|sealing_key| name_request(sealing_key, &context)).collect()
     }
 
-    /// Returns true if `mac` was made with the current master key; otherwise it is time to sign
-    /// again.
+    /// Returns true if `mac` was made with the current master key; otherwise it is time to sign again.
     #[must_use]
     pub fn is_current_mac(&self, mac: &str) -> bool {
         mac.starts_with(&format!("1.{}.", self.current_key().id()))
@@ -70,6 +60,15 @@ impl Keyring {
         // Compares in constant time.
         keys.any(|key| hmac_sha256(key.mac_key(), message).verify_slice(&code).is_ok())
     }
+}
+
+fn request_context(caller: &str, secret: &DynamicSecretName, key: &str) -> Vec<u8> {
+    encode_context(&["kubelease request v1", caller, secret.as_str(), key])
+}
+
+fn name_request(sealing_key: &SealingKey, context: &[u8]) -> String {
+    let code = hmac_sha256(sealing_key.mac_key(), context).finalize().into_bytes();
+    encode_hex(&code[..16])
 }
 
 pub(crate) fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {

@@ -8,7 +8,7 @@
 //! entropy, and acts for a [`Requester`]. It knows nothing of HTTP routes or of Spin.
 //!
 //! Read the rooms in this order: `cluster` (how a target is reached), `objects` (what is made there), `issue`, `end`,
-//! `sweep`, `reconcile`; then `definitions` (what administrators put) and `access` (who asks).
+//! `sweep`, `reconcile`; then `definitions` (the targets, dynamic secrets and identities of administrators) and `access` (the callers).
 //!
 //! An engine lives as long as one request:
 //!

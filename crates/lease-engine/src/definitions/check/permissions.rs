@@ -38,7 +38,7 @@ impl<P: Ports> Engine<P> {
         questions: &mut PermissionAnswers,
         deadline: DateTime<Utc>,
     ) -> PermissionQuestions {
-        let needs = list_needed_of(secret);
+        let needs = list_dynamic_secret_permissions(secret);
         let mut asked = PermissionQuestions { revoke: true, ..PermissionQuestions::default() };
         let new = needs.iter().filter(|need| !questions.0.contains_key(need)).cloned();
         let new: Vec<_> = new.take(MAX_REVIEWS).collect();
@@ -83,7 +83,7 @@ impl<P: Ports> Engine<P> {
 }
 
 /// Everything that leases of the dynamic secret need, where they need it.
-fn list_needed_of(secret: &DynamicSecret) -> Vec<MissingPermission> {
+fn list_dynamic_secret_permissions(secret: &DynamicSecret) -> Vec<MissingPermission> {
     let mode = match &secret.definition.spec().account {
         Account::Existing { name, revocable: true } => {
             PermissionProfile::Existing { account: name.as_str() }
