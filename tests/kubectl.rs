@@ -28,10 +28,16 @@ struct Workplace<'s> {
 
 impl<'s> Workplace<'s> {
     fn new(case: &Case<'s>) -> Result<Self> {
+        Self::with_ttl(case, "30m")
+    }
+
+    /// A workplace whose leases have this lifetime.
+    fn with_ttl(case: &Case<'s>, ttl: &str) -> Result<Self> {
         let machine = Machine::of_kind(case, &kind::RULES)?;
         machine.log_in()?;
         machine.broker.put_ca()?;
-        let printed = machine.print(&["kubeconfig", machine.broker.secret_name(), "--print"])?;
+        let secret = machine.broker.secret_name();
+        let printed = machine.print(&["kubeconfig", secret, "--ttl", ttl, "--print"])?;
         let kubeconfig = machine.home.path().join("kubeconfig");
         fs::write(&kubeconfig, printed)?;
         // No pod is admitted without the account that a controller would make.
@@ -127,7 +133,7 @@ pub fn a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at
     ensure!(second != first, "another lease");
 
     // Many at once, after that, share it.
-    let children: Vec<Child> = (0..20)
+    let children: Vec<Child> = (0..50)
         .map(|_| Ok(workplace.kubectl(&["get", "pods"])?.stdout(Stdio::null()).spawn()?))
         .collect::<Result<_>>()?;
     for mut child in children {
@@ -257,6 +263,43 @@ pub fn an_informer_outlives_its_lease(case: &Case) -> Result<()> {
     informer.kill()?;
     informer.wait()?;
     ensure!(workplace.active_lease()? != first, "another lease");
+    Ok(())
+}
+
+/// Nothing is revoked here and no file is touched: each lease ends by its time, and the sweep ends it in the cluster.
+pub fn a_watch_and_an_informer_go_on_when_the_time_of_their_lease_is_over(
+    case: &Case,
+) -> Result<()> {
+    let program = build_informer()?;
+    let workplace = Workplace::with_ttl(case, "20s")?;
+    let broker = &workplace.machine.broker;
+    let mut watching = workplace.kubectl(&["get", "pods", "--watch", "-o", "name"])?;
+    let (mut watching, seen_by_kubectl) = lines_of(watching.stdout(Stdio::piped()))?;
+    expect_line(&seen_by_kubectl, "pod/first")?;
+    let mut informer = workplace.command(&program)?;
+    informer.args([broker.place.name(), "5s"]).stdout(Stdio::piped());
+    let (mut informer, seen_by_informer) = lines_of(&mut informer)?;
+    expect_line(&seen_by_informer, "first")?;
+    // Twice the time of a lease, and a sweep after each: the informer's next watch begins with another lease or one that
+    // was renewed.
+    for name in ["second", "third"] {
+        thread::sleep(Duration::from_secs(22));
+        broker.sweep()?;
+        workplace.make_pod(name)?;
+        expect_line(&seen_by_informer, name)?;
+    }
+    // The one watch of kubectl has both, though its token is over since the first of them.
+    expect_line(&seen_by_kubectl, "pod/third")?;
+    for child in [&mut watching, &mut informer] {
+        child.kill()?;
+        child.wait()?;
+    }
+    let admin = broker.admin()?;
+    let ended = admin.get("/api/v1/leases?state=expired")?.expect_status(200)?;
+    ensure!(ended["items"].as_array().is_some_and(|leases| !leases.is_empty()), "{ended}");
+    // The next command finds its lease over, by the clock alone.
+    let output = workplace.run(&["get", "pods", "-o", "name"])?;
+    ensure!(output.status.success(), "{output:?}");
     Ok(())
 }
 

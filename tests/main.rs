@@ -120,6 +120,7 @@ fn main() -> ExitCode {
         kubectl::what_keeps_kubectl_from_the_plugin_is_told,
         kubectl::kubectl_works_as_ever_with_the_plugin,
         kubectl::an_informer_outlives_its_lease,
+        kubectl::a_watch_and_an_informer_go_on_when_the_time_of_their_lease_is_over,
         kubeconfig::kubectl_leases_by_curl_through_a_kubeconfig_of_the_server,
         kubeconfig::kubectl_reads_the_context_that_is_added_to_its_file,
         cli::a_refusal_says_what_to_do_and_has_its_exit_code,

@@ -103,6 +103,18 @@ impl<'s> Session<'s> {
         self.administrate(&arguments.concat())
     }
 
+    /// Has the API server decode a manifest, which refuses an unknown, a duplicate or a null field.
+    fn validate_strictly(&self, manifest: &str) -> Result<()> {
+        let file = self.path("manifest.yaml");
+        fs::write(&file, manifest)?;
+        let mut kubectl = Command::new(self.path("bin/kubectl"));
+        kubectl.arg("--kubeconfig").arg(self.cluster.kubeconfig_path());
+        kubectl.args(["apply", "--dry-run=server", "--validate=strict", "-f"]).arg(&file);
+        let output = kubectl.output()?;
+        ensure!(output.status.success(), "{output:?}");
+        Ok(())
+    }
+
     /// Copies the examples, with the names of this session in the place of theirs.
     fn copy_examples(&self) -> Result<()> {
         let examples = manifest_path().parent().context("a directory")?.join("examples");
@@ -159,6 +171,7 @@ pub fn from_nothing_to_a_lease_of_a_job_that_is_gone_after_it(case: &Case) -> Re
     let printed = session.add_target(&["--print"])?;
     let printed = String::from_utf8(printed.stdout)?;
     ensure!(printed.contains("serviceaccounts/token") && !printed.contains("eyJ"), "{printed}");
+    session.validate_strictly(&printed)?;
     assert_eq!(session.add_target(&[])?.status.code(), Some(2));
     let account = format!("{}/kubelease", session.own.resources_path("v1", "serviceaccounts"));
     assert_eq!(session.cluster.admin_client().get(&account)?.status, 404);
@@ -232,7 +245,7 @@ fn look_back(session: &Session<'_>) -> Result<()> {
     let events: Value = serde_json::from_str(&events)?;
     assert_eq!(events[0]["identity"], "release");
     let verified = session.print(&["audit", "--verify"])?;
-    ensure!(verified.contains("as they were recorded"), "{verified}");
+    ensure!(verified.contains("unchanged since they were recorded"), "{verified}");
 
     let mut claims = github();
     claims["exp"] = json!(now()? + 600);

@@ -11,7 +11,7 @@ use crate::commands::{self, Man};
 
 /// Leases short-lived Kubernetes credentials.
 #[derive(Parser, Debug)]
-#[command(name = "kubelease", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "kubelease", version, after_help = EXIT_CODES)]
 pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -22,66 +22,66 @@ pub struct Arguments {
 /// The options of every command.
 #[derive(Args, Debug)]
 pub struct Global {
-    /// The login to use, or KUBELEASE_PROFILE.
-    #[arg(long, global = true, value_name = "NAME")]
+    /// The profile, which is the name of a login; by default KUBELEASE_PROFILE, or `default`.
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "NAME")]
     pub profile: Option<Name>,
-    /// The URL of kubelease, or KUBELEASE_URL; by default that of the login.
-    #[arg(long, global = true, value_name = "URL")]
+    /// The URL of kubelease; by default KUBELEASE_URL, or the URL of the login.
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "URL")]
     pub url: Option<String>,
-    /// The most seconds for one request.
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60,
+    /// The timeout of one request, in seconds.
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "SECONDS", default_value_t = 60,
         value_parser = clap::value_parser!(u64).range(1..=600))]
     pub request_timeout: u64,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Log in. In a CI job or a pod, the token of the job is found by itself.
+    /// Log in. In a CI job or a pod, kubelease finds the token of the job by itself.
     Login(Login),
     /// Revoke the access token and forget it.
     Logout(Shown),
-    /// Show who is logged in, and which dynamic secrets may be leased.
+    /// Show the identity that is logged in, and the dynamic secrets that it may lease.
     Whoami(Shown),
     /// Lease a credential and print it.
     #[command(visible_alias = "issue")]
     Lease(Lease),
     /// List leases.
     Leases(Leases),
-    /// Let a lease live longer. Its new token is printed.
+    /// Renew a lease and print its new token.
     Renew(Renew),
-    /// Revoke leases, by their ids or all of a kind.
+    /// Revoke leases, by their ids or by a filter.
     Revoke(Revoke),
-    /// Run a command with a KUBECONFIG of a new lease, and revoke the lease when the command ends.
+    /// Run a command with a kubeconfig of a new lease, and revoke the lease when the command ends.
     Run(Run),
-    /// Print a credential for kubectl, which calls this by itself.
+    /// Print a credential for kubectl. kubectl calls this command by itself.
     ExecCredential(Wanted),
-    /// Add a context to the kubeconfig, without a secret in it: kubectl then leases by itself.
+    /// Add a context to the kubeconfig. It holds no secret: kubectl leases its credential by itself.
     Kubeconfig(Kubeconfig),
-    /// Put the definitions of files, where they differ from what is kept.
+    /// Apply the definitions of files. Definitions that are the same on the server stay as they are.
     Apply(commands::Apply),
-    /// Show what an apply would change.
+    /// Show the changes that an apply would make.
     Diff(commands::Diff),
-    /// Print definitions as they could stand in files.
+    /// Print definitions of the server, ready to be applied from a file.
     Export(commands::Export),
     /// Delete definitions.
     Delete(commands::Delete),
     /// Print the JSON Schema of definitions, for editors.
     Schema(commands::Schema),
-    /// Tell what would come of a login and a lease, rule by rule.
+    /// Explain, rule by rule, if a login and a lease would be allowed.
     Explain(commands::Explain),
-    /// List what was asked, decided and done.
+    /// List events of the audit log.
     Audit(commands::Audit),
-    /// Set up a cluster.
+    /// Set up a cluster as a target.
     Target(commands::Target),
-    /// Ask a target what is missing for its leases.
+    /// Check a target: its reachability, and the permissions that kubelease needs there.
     Check(Check),
-    /// End what is due now.
+    /// Start a sweep now: revoke the leases that have expired.
     Sweep(Sweep),
     /// Print the version of this command.
     Version(Shown),
-    /// Print the man page, or write those of all commands.
+    /// Print the man page, or write the man pages of all commands.
     Man(Man),
-    /// Print the completion of a shell.
+    /// Print the completion script of a shell.
     Completion {
         /// The shell.
         shell: clap_complete::Shell,
@@ -90,22 +90,22 @@ pub enum Command {
 
 #[derive(Args, Debug)]
 pub struct Login {
-    /// Show the token of a ServiceAccount.
+    /// Log in by the token of a ServiceAccount.
     #[arg(long, group = "method")]
     pub kubernetes: bool,
-    /// Show the ID token of a CI job.
+    /// Log in by the ID token of a CI job.
     #[arg(long, group = "method")]
     pub oidc: bool,
-    /// Keep an access token that an administrator made, which is read from standard input.
+    /// Log in by an access token that an administrator has created. It is read from standard input.
     #[arg(long, group = "method")]
     pub token: bool,
     /// Read the token from this file, or from standard input if it is `-`.
     #[arg(long, value_name = "FILE", requires = "method")]
     pub token_file: Option<PathBuf>,
-    /// The identity to log in as, or KUBELEASE_IDENTITY; needed only if several let the token in.
+    /// The identity to log in as; by default KUBELEASE_IDENTITY. It is needed only if several identities accept the token.
     #[arg(long, value_name = "NAME")]
     pub identity: Option<Name>,
-    /// The audience to ask an ID token for.
+    /// The audience of the ID token.
     #[arg(long, value_name = "AUDIENCE", default_value = "kubelease")]
     pub audience: String,
     #[command(flatten)]
@@ -118,24 +118,24 @@ pub struct Wanted {
     /// The dynamic secret.
     #[arg(value_name = "DYNAMIC_SECRET")]
     pub name: Name,
-    /// The namespace; may be left out if the dynamic secret has only one.
+    /// The namespace. It may be left out if the dynamic secret has only one.
     #[arg(short, long)]
     pub namespace: Option<Name>,
     /// Lifetime of the lease, such as 15m or 1h30m.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub ttl: Option<String>,
-    /// An audience of the token; may be given several times.
+    /// An audience of the token. May be repeated.
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Vec<String>,
 }
 
-/// The cluster of a kubeconfig, if it is another than kubelease says.
+/// The cluster of a kubeconfig, in place of the one that kubelease has for the target.
 #[derive(Args, Debug, Clone, Default)]
 pub struct ClusterOverride {
-    /// The URL of the cluster's API server; by default what kubelease knows of the cluster.
+    /// The URL of the cluster's API server; by default the one that kubelease has for the target.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
-    /// The file with the cluster's CA; by default what kubelease knows, or the public CAs if --server is given.
+    /// The file with the cluster's CA. By default the CA that kubelease has for the target, or the public CAs if --server is given.
     #[arg(long, value_name = "FILE", requires = "server")]
     pub certificate_authority: Option<PathBuf>,
 }
@@ -147,7 +147,7 @@ pub struct Lease {
     /// Output format.
     #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
     pub output: LeaseOutput,
-    /// Print nothing: make this directory, with kubeconfig, token and lease in it, for the steps of a CI job.
+    /// Create this directory, with the files kubeconfig, token and lease for the steps of a CI job. Nothing is printed.
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "output")]
     pub directory: Option<PathBuf>,
     #[command(flatten)]
@@ -158,13 +158,13 @@ pub struct Lease {
 pub enum LeaseOutput {
     /// The token alone.
     Token,
-    /// The answer of the server.
+    /// The lease with its token, as the server answers.
     Json,
     /// An ExecCredential, as kubectl reads it.
     ExecCredential,
-    /// A kubeconfig with the token in it.
+    /// A kubeconfig that contains the token.
     Kubeconfig,
-    /// Lines that a shell evaluates.
+    /// Lines for `eval` in a shell.
     Env,
 }
 
@@ -186,19 +186,19 @@ pub enum Output {
 /// Which leases are meant.
 #[derive(Args, Debug, Clone)]
 pub struct Filter {
-    /// Those of this dynamic secret.
+    /// Only those of this dynamic secret.
     #[arg(long, value_name = "NAME")]
     pub dynamic_secret: Option<Name>,
-    /// Those of this target.
+    /// Only those of this target.
     #[arg(long, value_name = "NAME")]
     pub target: Option<Name>,
-    /// Those in this namespace.
+    /// Only those in this namespace.
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<Name>,
-    /// Those that this identity asked for.
+    /// Only those that this identity has requested.
     #[arg(long, value_name = "NAME")]
     pub identity: Option<Name>,
-    /// Those in this state.
+    /// Only those in this state.
     #[arg(long, value_name = "STATE", value_parser =
         ["pending", "active", "revoking", "revoked", "expired", "failed", "lost"])]
     pub state: Option<String>,
@@ -208,10 +208,10 @@ pub struct Filter {
 pub struct Leases {
     #[command(flatten)]
     pub filter: Filter,
-    /// Also those that have ended.
+    /// Also list leases that have ended.
     #[arg(short, long)]
     pub all: bool,
-    /// Go on, and print each lease again that has changed.
+    /// Watch for changes, and print each lease again that has changed.
     #[arg(short, long)]
     pub watch: bool,
     #[command(flatten)]
@@ -222,8 +222,8 @@ pub struct Leases {
 pub struct Renew {
     /// The lease.
     pub lease: LeaseId,
-    /// Lifetime from now on; by default the one it was first issued for.
-    #[arg(long, value_name = "DURATION")]
+    /// Lifetime from now on; by default the lifetime of its issue.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub ttl: Option<String>,
     /// Output format.
     #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
@@ -235,15 +235,15 @@ pub struct Revoke {
     /// The leases.
     #[arg(required_unless_present_any = ["all", "directory"], value_name = "LEASE")]
     pub leases: Vec<LeaseId>,
-    /// That of a directory which `lease --directory` has made; the directory is removed.
+    /// Revoke the lease of a directory that `lease --directory` has created, and remove the directory.
     #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["leases", "all"])]
     pub directory: Option<PathBuf>,
-    /// All that the filters mean, of which at least one is given.
+    /// Revoke all leases that match the filters. At least one filter is required.
     #[arg(long, conflicts_with = "leases")]
     pub all: bool,
     #[command(flatten)]
     pub filter: Filter,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]
@@ -256,6 +256,9 @@ pub struct Run {
     pub wanted: Wanted,
     #[command(flatten)]
     pub cluster: ClusterOverride,
+    /// Format of an error of kubelease. The standard output is that of the command.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
     /// The command, with its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -267,21 +270,23 @@ pub struct Kubeconfig {
     pub wanted: Wanted,
     #[command(flatten)]
     pub cluster: ClusterOverride,
-    /// The name of the context and its user; by default kubelease- and the dynamic secret.
+    /// The name of the context and its user; by default kubelease-DYNAMIC_SECRET.
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
-    /// The file to write; by default the one that kubectl writes, by KUBECONFIG or ~/.kube/config.
+    /// The file to write; by default the file that kubectl writes: by KUBECONFIG, or ~/.kube/config.
     #[arg(long = "kubeconfig", value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Make it the current context also if there is another.
+    /// Make it the current context, also if another one is current.
     #[arg(long = "use")]
     pub select: bool,
-    /// Replace what has one of its names also if kubelease has not made it.
+    /// Replace a context, user or cluster of the same name, also if kubelease has not created it.
     #[arg(long)]
     pub force: bool,
-    /// Print it; nothing is written.
+    /// Print the kubeconfig. Nothing is written.
     #[arg(long, conflicts_with_all = ["file", "select", "force"])]
     pub print: bool,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 #[derive(Args, Debug)]
@@ -294,15 +299,31 @@ pub struct Check {
 
 #[derive(Args, Debug)]
 pub struct Sweep {
-    /// Only tell what would be done.
+    /// Only print the changes. Nothing is changed.
     #[arg(long)]
     pub dry_run: bool,
-    /// Compare every target with the records now.
+    /// Also reconcile: compare the objects of every target with the records of the leases.
     #[arg(long)]
     pub reconcile: bool,
     #[command(flatten)]
     pub shown: Shown,
 }
+
+/// Checks the form of a duration. The server checks its size.
+///
+/// # Errors
+/// Text that is not such as `15m` or `1h30m`: numbers, each with its unit.
+pub fn parse_duration(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.split_inclusive(|c: char| !c.is_ascii_digit()).collect();
+    let is_part = |part: &&str| part.len() > 1 && part.ends_with(['d', 'h', 'm', 's']);
+    let is_seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_seconds || !parts.is_empty() && parts.iter().all(is_part) {
+        return Ok(text.to_owned());
+    }
+    Err("a duration is written like `15m` or `1h30m`, with the units d, h, m and s".to_owned())
+}
+
+const GLOBAL_OPTIONS: &str = "Global options";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 something is wrong, 2 usage, 3 refused by kubelease, 4 kubelease or the cluster cannot be \

@@ -50,7 +50,9 @@ impl Environment {
         let absolute = |name| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(default)));
         base.map(|base| base.join("kubelease")).ok_or_else(|| {
-            Failure::from_text(format!("there is no place for files: set `HOME` or `{variable}`"))
+            Failure::from_text(format!(
+                "the directory for files is unknown: set `HOME` or `{variable}`"
+            ))
         })
     }
 }

@@ -150,7 +150,7 @@ impl ApiVersion {
             Some("client.authentication.k8s.io/v1") => Ok(Self::V1),
             Some("client.authentication.k8s.io/v1beta1") => Ok(Self::V1Beta1),
             _ => Err(Failure::from_text(format!(
-                "`{EXEC_INFO}` asks for another `apiVersion` than client.authentication.k8s.io/v1 and v1beta1"
+                "`{EXEC_INFO}` requests an unsupported `apiVersion`: use client.authentication.k8s.io/v1 or v1beta1"
             ))),
         }
     }

@@ -1,6 +1,8 @@
 //! Failures: what is told, and the exit code.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write};
+use std::io;
 
 use kubelease_client::{Error, FetchIdTokenError, Problem, to_printable};
 use serde_json::{Value, json};
@@ -29,6 +31,10 @@ pub enum Exit {
     Unavailable = 4,
     /// Something is still being revoked.
     Revoking = 5,
+    /// The command to run is no program, as a shell says it.
+    NotExecutable = 126,
+    /// The command to run is not there, as a shell says it.
+    CommandNotFound = 127,
 }
 
 impl Failure {
@@ -47,8 +53,15 @@ impl Failure {
         Self::new(Exit::Refused, text.into())
     }
 
+    /// A command that could not be started.
+    pub fn start_error(program: &OsStr, error: &io::Error) -> Self {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        let exit = if is_missing { Exit::CommandNotFound } else { Exit::NotExecutable };
+        Self::new(exit, format!("could not start {}: {error}", program.display()))
+    }
+
     /// Something that failed with an error of the system.
-    pub fn io_error(doing: impl fmt::Display, error: &std::io::Error) -> Self {
+    pub fn io_error(doing: impl fmt::Display, error: &io::Error) -> Self {
         Self::from_text(format!("could not {doing}: {error}"))
     }
 
@@ -99,6 +112,16 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<clap::Error> for Failure {
+    /// A command line that clap does not understand: its reason, and all else that it says as the hint.
+    fn from(error: clap::Error) -> Self {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let (reason, hint) = text.split_once("\n\n").unwrap_or((text, "try `--help`"));
+        Self::usage_error(reason).with_hint(hint)
+    }
+}
+
 impl From<FetchIdTokenError> for Failure {
     fn from(error: FetchIdTokenError) -> Self {
         match error {
@@ -124,13 +147,13 @@ fn hint_for(problem: &Problem) -> Option<&'static str> {
         "unauthenticated" | "invalid_token" | "access_token_at_maximum" => {
             "Log in with `kubelease login`."
         }
-        "login_refused" => "The log of kubelease has the reason.",
+        "login_refused" => "The reason is in the log of kubelease.",
         "login_ambiguous" => "Name one with `--identity`.",
         "not_granted" => "`kubelease whoami` shows what is granted.",
         "unknown_lease" => "`kubelease leases` shows those that you may see.",
         "namespace_required" => "Name one with `--namespace`.",
         "target_unauthorized" | "target_forbidden" | "target_refused" | "target_unreachable" => {
-            "An administrator is told more by `kubelease check TARGET`."
+            "An administrator sees more with `kubelease check TARGET`."
         }
         _ => return None,
     })

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use kubelease_client::{Client, ClusterAddress, Name};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{ClusterOverride, Kubeconfig, Wanted};
+use crate::arguments::{ClusterOverride, Kubeconfig, Output, Wanted};
 use crate::failure::Failure;
 use crate::kubeconfig_file::{self, Added, Addition};
 use crate::output;
@@ -31,7 +31,7 @@ pub fn run_kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), F
         "args": plugin_arguments(wanted, &profile, url),
         "interactiveMode": "Never",
         "provideClusterInfo": false,
-        "installHint": "kubelease, the command, leases the credential of this context: put it on the PATH.",
+        "installHint": "The command kubelease leases the credential of this context: put it on the PATH.",
     }});
     let name = match arguments.context.clone() {
         Some(name) if name.is_empty() => return Err(Failure::usage_error("`--context` is empty")),
@@ -50,6 +50,11 @@ pub fn run_kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), F
     let addition = Addition { name: &name, document: &document, select, force };
     let Added { file, is_current } = kubeconfig_file::add_context(&paths, &addition)?;
     eprintln!("Context `{name}` is in {}.", file.display());
+    if arguments.shown.output == Output::Json {
+        return output::print_json(
+            &json!({ "context": name, "kubeconfig": file, "current": is_current }),
+        );
+    }
     if !is_current {
         eprintln!(
             "Another context is the current one: name this one by `kubectl --context`, or switch by `kubectl config use-context`."

@@ -50,7 +50,7 @@ pub fn kubeconfig_paths(environment: &Environment) -> Result<Vec<PathBuf>, Failu
     }
     let home = environment.get("HOME").ok_or_else(|| {
         Failure::from_text(
-            "there is no kubeconfig to write: set `HOME` or `KUBECONFIG`, or give `--print`",
+            "the kubeconfig to write is unknown: set `HOME` or `KUBECONFIG`, or give `--print`",
         )
     })?;
     Ok(vec![Path::new(home).join(".kube/config")])
@@ -71,7 +71,7 @@ pub fn add_context(paths: &[PathBuf], addition: &Addition<'_>) -> Result<Added, 
     let holder = files.iter().find(|(_, tree)| has_any(tree)).map(|(path, _)| path);
     let existing = || paths.iter().find(|path| path.exists());
     let path = holder.or_else(existing).or_else(|| paths.last()).cloned();
-    let path = path.ok_or_else(|| Failure::from_text("there is no kubeconfig to write"))?;
+    let path = path.ok_or_else(|| Failure::from_text("the kubeconfig to write is unknown"))?;
     // A link stays one: what it leads to is written.
     let path = fs::canonicalize(&path).unwrap_or(path);
     private_file::create_directory(path.parent().unwrap_or(&path))?;
@@ -128,7 +128,7 @@ impl Addition<'_> {
             if is_taken {
                 let kind = section.trim_end_matches('s');
                 return Err(Failure::refused_request(format!(
-                    "your kubeconfig has another {kind} `{name}`, which kubelease has not made"
+                    "your kubeconfig has a {kind} `{name}` that kubelease has not created"
                 ))
                 .with_hint("Give another name by `--context`, or `--force` to replace it."));
             }
@@ -191,7 +191,7 @@ fn read_text(path: &Path) -> Result<Option<String>, Failure> {
 
 fn unreadable_file(path: &Path, reason: &str) -> Failure {
     Failure::from_text(format!("{} cannot be changed: {reason}", path.display()))
-        .with_hint("Give `--print`, and add what is printed by hand.")
+        .with_hint("Add the output of `--print` to the file by hand.")
 }
 
 /// Writes a file as a whole. It keeps its mode; a new one is for its owner alone.
@@ -215,10 +215,7 @@ impl Lock {
                 Ok(_) => return Ok(Self(lock)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     if Instant::now() > deadline {
-                        let text = format!(
-                            "{} is there: somebody else writes the kubeconfig",
-                            lock.display()
-                        );
+                        let text = format!("the kubeconfig is locked by {}", lock.display());
                         return Err(Failure::from_text(text).with_hint(
                             "Delete that file if neither kubectl nor kubelease runs any more.",
                         ));
@@ -226,7 +223,7 @@ impl Lock {
                     thread::sleep(Duration::from_millis(50));
                 }
                 Err(error) => {
-                    return Err(Failure::io_error(format!("make {}", lock.display()), &error));
+                    return Err(Failure::io_error(format!("create {}", lock.display()), &error));
                 }
             }
         }

@@ -29,7 +29,7 @@ impl LeaseDirectory {
             .and_then(|path| DirBuilder::new().mode(0o700).create(&path).map(|()| path));
         absolute
             .map(Self)
-            .map_err(|error| Failure::io_error(format!("make {}", path.display()), &error))
+            .map_err(|error| Failure::io_error(format!("create {}", path.display()), &error))
     }
 
     /// Names a directory, which may not be there.
@@ -68,8 +68,9 @@ impl LeaseDirectory {
         let file = self.0.join(LEASE);
         let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
         let id = std::str::from_utf8(&content).ok().and_then(|id| id.parse().ok());
-        id.map(Some)
-            .ok_or_else(|| Failure::from_text(format!("{} has no id of a lease", file.display())))
+        id.map(Some).ok_or_else(|| {
+            Failure::from_text(format!("{} does not contain the id of a lease", file.display()))
+        })
     }
 
     /// Removes the token, and the kubeconfig that is of no use without it.

@@ -86,7 +86,7 @@ pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Lo
         let server = document["server"].as_str().unwrap_or_default().to_owned();
         let token = KeyRing::new(profile, &server).look_up().map_err(|error| {
             let locked =
-                Failure::from_text(format!("the key ring does not give the token: {error}"));
+                Failure::from_text(format!("the key ring did not return the token: {error}"));
             locked.with_hint("Unlock it, or log in again with `kubelease login`.")
         })?;
         document["token"] = json!(token.expose_secret());
@@ -107,7 +107,10 @@ fn read_document(environment: &Environment, profile: &Name) -> Result<Option<Val
 
 /// Returns the failure of a file that is no login. The parser's reason would repeat a part of its content.
 fn broken_login(file: &Path) -> Failure {
-    Failure::from_text(format!("{} is broken: log in again with `kubelease login`", file.display()))
+    Failure::from_text(format!(
+        "{} is not a valid login: log in again with `kubelease login`",
+        file.display()
+    ))
 }
 
 /// Keeps the login of a profile, its token in the key ring if there is one. Returns where the token is.
@@ -123,7 +126,9 @@ pub fn save_login(
         match ring.store_token(&login.token) {
             Ok(()) => kept_in = Place::KeyRing,
             Err(error) => {
-                eprintln!("The key ring is not used, but a file of mode 0600: {error}.");
+                eprintln!(
+                    "The token is stored in a file of mode 0600, since the key ring is not usable: {error}."
+                );
             }
         }
     }

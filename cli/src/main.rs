@@ -21,24 +21,21 @@ mod progress;
 mod session;
 mod workload;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::arguments::Arguments;
 use crate::environment::Environment;
+use crate::failure::Failure;
 use crate::session::Context;
 
 fn main() -> ExitCode {
-    let matches = Arguments::command().bin_name(bin_name()).get_matches();
-    let is_json = is_json_wanted(&matches);
-    let arguments = match Arguments::from_arg_matches(&matches) {
-        Ok(arguments) => arguments,
-        Err(error) => error.exit(),
-    };
-    let context = Context { environment: Environment::of_process(), global: arguments.global };
-    match commands::perform_command(&context, arguments.command) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let is_json = is_json_wanted(&words);
+    match run_words(&words, is_json) {
         Ok(code) => code,
         Err(failure) => {
             if is_json {
@@ -51,18 +48,34 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns true if the command, whichever it is, was told `--output json`.
-fn is_json_wanted(matches: &ArgMatches) -> bool {
-    if let Some((_, matches)) = matches.subcommand() {
-        return is_json_wanted(matches);
-    }
-    let output = matches.try_get_raw("output").ok().flatten();
-    output.is_some_and(|mut words| words.any(|word| word == "json"))
+fn run_words(words: &[OsString], is_json: bool) -> Result<ExitCode, Failure> {
+    let matches = Arguments::command().bin_name(bin_name(words)).try_get_matches_from(words);
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) if is_json && error.use_stderr() => return Err(Failure::from(error)),
+        // A help is no failure, and a person sees colours.
+        Err(error) => error.exit(),
+    };
+    let context = Context { environment: Environment::of_process(), global: arguments.global };
+    commands::perform_command(&context, arguments.command)
 }
 
+/// Returns true if the command, whichever it is, is told `--output json`.
+///
+/// It is read before the rest is understood, so that a wrong command line is answered in JSON too.
+fn is_json_wanted(words: &[OsString]) -> bool {
+    let own: Vec<_> = words.iter().take_while(|word| *word != "--").collect();
+    let is_joined = |word: &&OsString| JOINED_JSON.iter().any(|joined| *word == joined);
+    let is_split =
+        |pair: &[&OsString]| (pair[0] == "-o" || pair[0] == "--output") && pair[1] == "json";
+    own.iter().any(is_joined) || own.windows(2).any(is_split)
+}
+
+const JOINED_JSON: [&str; 3] = ["-ojson", "-o=json", "--output=json"];
+
 /// Returns what a person types to start us: `kubectl lease` if we are its plugin.
-fn bin_name() -> &'static str {
-    let own = std::env::args_os().next().unwrap_or_default();
+fn bin_name(words: &[OsString]) -> &'static str {
+    let own = words.first().cloned().unwrap_or_default();
     let is_plugin = Path::new(&own).file_name().is_some_and(|name| name == "kubectl-lease");
     if is_plugin { "kubectl lease" } else { "kubelease" }
 }

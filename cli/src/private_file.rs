@@ -61,7 +61,7 @@ fn remove_leftovers(directory: &Path) {
 /// Makes a directory with mode 0700, and those above it.
 pub fn create_directory(directory: &Path) -> Result<(), Failure> {
     let make = || DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    make().map_err(|error| Failure::io_error(format!("make {}", directory.display()), &error))
+    make().map_err(|error| Failure::io_error(format!("create {}", directory.display()), &error))
 }
 
 /// Reads a file that may not be there. One that others can read is not used: its token is known to them.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kubelease_client::{Client, ClientOptions, LoginRequest, Name, ServerUrl, Token};
+use kubelease_client::{Client, ClientOptions, LoginRequest, Name, ServerUrl, Token, to_printable};
 
 use crate::arguments::Global;
 use crate::environment::Environment;
@@ -41,7 +41,7 @@ impl Context {
     pub fn login_to_server(&self, known: Option<&Login>, token: Token) -> Result<Login, Failure> {
         let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
         let server = given.or(known.map(|login| login.server.as_str())).ok_or_else(|| {
-            Failure::usage_error("no server is named: give `--url` or set `KUBELEASE_URL`, or log in with one of them")
+            Failure::usage_error("the server is unknown: give `--url`, set `KUBELEASE_URL`, or log in with one of them")
         })?;
         let known = known.filter(|login| login.server == server.trim().trim_end_matches('/'));
         let allow_http = self.environment.is_on("KUBELEASE_ALLOW_HTTP")
@@ -98,17 +98,32 @@ impl Context {
         }
         let pod_token = workload::pod_token(&self.environment);
         let Some(source) = Source::find(&self.environment, pod_token, None) else {
-            return Err(Failure::refused_request(match known {
-                Some(login) if login.expires_at.is_some_and(|end| end <= now()) => {
-                    "the login is over: log in again with `kubelease login`"
-                }
-                _ => {
-                    "nobody is logged in to this server: use `kubelease login`, or set `KUBELEASE_TOKEN`"
-                }
-            }));
+            return Err(self.missing_login(known.as_ref(), &profile));
         };
         let login = self.log_in(source, self.identity_name()?, "kubelease", known.as_ref())?;
         self.open_login(login, None)
+    }
+
+    /// Returns the failure of whoever has no login to the server that is meant.
+    fn missing_login(&self, known: Option<&Login>, profile: &Name) -> Failure {
+        let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
+        let text = match (known, given) {
+            (Some(login), _) if login.expires_at.is_some_and(|end| end <= now()) => {
+                format!("the login to {} is over", login.server)
+            }
+            (Some(login), Some(given)) => format!(
+                "nobody is logged in to {} by the profile `{profile}`, which has a login to {}",
+                to_printable(given),
+                login.server
+            ),
+            (_, Some(given)) => {
+                format!("nobody is logged in to {} by the profile `{profile}`", to_printable(given))
+            }
+            (_, None) => format!("nobody is logged in by the profile `{profile}`"),
+        };
+        let url = if known.is_none() && given.is_none() { " --url URL" } else { "" };
+        Failure::refused_request(text)
+            .with_hint(&format!("Log in with `kubelease login{url}`, or set `KUBELEASE_TOKEN`."))
     }
 
     /// Logs in by the JWT that a source has, and tells which that is.

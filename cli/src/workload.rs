@@ -137,7 +137,7 @@ fn from_agent(program: &str, arguments: &[&str]) -> Result<Token, Failure> {
     let output =
         agent.output().map_err(|error| Failure::io_error(format!("run `{program}`"), &error))?;
     if !output.status.success() {
-        return Err(Failure::from_text(format!("`{program}` gave no ID token")));
+        return Err(Failure::from_text(format!("`{program}` returned no ID token")));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     Token::new(&text).map_err(|error| Failure::from_text(format!("`{program}`: {error}")))

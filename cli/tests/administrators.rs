@@ -62,7 +62,7 @@ fn a_verification_that_finds_something_fails() {
         let outcome = Machine::logged_in(&server).outcome(&["audit", "--verify"]);
         assert_eq!(outcome.code, code, "{outcome:?}");
         assert!(
-            outcome.printed.starts_with("41 events are as they were recorded\n"),
+            outcome.printed.starts_with("41 events are unchanged since they were recorded\n"),
             "{outcome:?}"
         );
         assert_eq!(outcome.printed.contains("audit.7"), code == 1, "{outcome:?}");

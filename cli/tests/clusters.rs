@@ -108,15 +108,15 @@ fn nothing_is_applied_or_put_that_was_not_meant() {
     let other = json!({"name": "prod", "url": "https://other.example", "auth": {"type": "token"}});
     for (cluster, known, is_broken, more, code, told) in [
         (&good, None, false, &["--print"][..], 0, ""),
-        (&good, None, false, &[], 2, "look at it with `--print`"),
-        (&good, Some(&other), false, &["--yes"], 1, "leads to another cluster"),
+        (&good, None, false, &[], 2, "review it with `--print`"),
+        (&good, Some(&other), false, &["--yes"], 1, "has another URL"),
         (
             &json!({"server": "https://c.example", "insecure-skip-tls-verify": true}),
             None,
             false,
             &["--yes"],
             1,
-            "does not verify the API server",
+            "skips the verification of the API server",
         ),
         (&good, None, true, &["--yes"], 1, "`kubectl apply -f` has failed"),
         (&good, None, false, &["--modes", "temporary-role", "--yes"], 2, "needs `--role`"),

@@ -22,7 +22,8 @@ fn a_broken_login_is_told_and_the_next_login_takes_its_place() {
         fs::write(&file, broken).unwrap();
         let outcome = machine.outcome(&["whoami"]);
         assert_eq!(outcome.code, 1, "{outcome:?}");
-        let told = format!("{} is broken: log in again with `kubelease login`", file.display());
+        let told =
+            format!("{} is not a valid login: log in again with `kubelease login`", file.display());
         assert!(outcome.told.contains(&told), "{outcome:?}");
         outcome.assert_secret();
         assert_eq!(machine.log_in("default").code, 0);
@@ -102,7 +103,7 @@ fn a_home_that_cannot_be_written_stops_a_login_and_nothing_else() {
     let outcome = Outcome::of(&mut locked.command(&server, &login));
     assert_eq!(outcome.code, 1, "{outcome:?}");
     assert!(
-        outcome.told.contains("could not make") && outcome.told.contains("`XDG_STATE_HOME`"),
+        outcome.told.contains("could not create") && outcome.told.contains("`XDG_STATE_HOME`"),
         "{outcome:?}"
     );
     outcome.assert_secret();
@@ -133,7 +134,7 @@ fn a_cache_that_cannot_be_written_is_told_before_there_is_a_lease() {
     let locked = LockedHome::new();
     let mut plugin = locked.command(&server, &["exec-credential", "ci"]);
     let outcome = Outcome::of(plugin.env("KUBELEASE_TOKEN", "sesame"));
-    assert!(outcome.code == 1 && outcome.told.contains("could not make"), "{outcome:?}");
+    assert!(outcome.code == 1 && outcome.told.contains("could not create"), "{outcome:?}");
     assert!(!server.asked().iter().any(|asked| asked.what.ends_with("/leases")));
 }
 
@@ -231,6 +232,37 @@ fn a_kept_lease_outlives_an_outage_in_the_last_fifth_of_its_time() {
     let mut plugin = machine.command(&["exec-credential", "ci"]);
     let outcome = Outcome::of(plugin.env("KUBELEASE_TOKEN", "sesame"));
     assert!(outcome.code == 4 && outcome.told.contains("the store is away"), "{outcome:?}");
+}
+
+/// Kills plugins at every moment of theirs: the next one has the kept lease, or leases anew.
+#[test]
+fn a_plugin_that_is_killed_leaves_no_half_written_lease() {
+    let server = Server::of_kubelease();
+    let machine = Machine::logged_in(&server);
+    let kept = machine.home.path().join(".cache/kubelease/leases/default");
+    let give = |killed: &str| {
+        let outcome = machine.outcome(&["exec-credential", "ci"]);
+        assert!(outcome.code == 0 && outcome.printed.contains("leased"), "{killed}: {outcome:?}");
+    };
+    for milliseconds in 0..40 {
+        let _ = fs::remove_dir_all(&kept);
+        let mut plugin = machine.command(&["exec-credential", "ci"]);
+        let mut plugin = plugin.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(milliseconds));
+        plugin.kill().unwrap();
+        plugin.wait().unwrap();
+        give(&format!("killed after {milliseconds} ms"));
+    }
+    // A power cut may leave what no killed process does.
+    let files = fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.into_iter().find(|file| file.extension().is_some_and(|end| end == "json"));
+    let file = file.expect("a kept lease");
+    let whole = fs::read(&file).unwrap();
+    for broken in [&whole[..0], &whole[..whole.len() / 2], &whole[..whole.len() - 1], b"\0\xff"] {
+        fs::write(&file, broken).unwrap();
+        give(&format!("{} bytes", broken.len()));
+        assert_eq!(fs::metadata(&file).unwrap().len(), whole.len() as u64, "it is whole again");
+    }
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn a_locked_key_ring_is_told_and_a_file_is_used() {
         ),
     );
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    assert!(outcome.told.contains("The key ring is not used, but a file"), "{outcome:?}");
+    assert!(outcome.told.contains("The token is stored in a file"), "{outcome:?}");
     assert!(outcome.printed.contains("a file of mode 0600"), "{outcome:?}");
     outcome.assert_secret();
 }
@@ -85,7 +85,7 @@ fn a_key_ring_that_is_locked_after_the_login_is_told_with_what_to_do() {
     assert!(outcome.told.contains("kept in the system's key ring."), "{outcome:?}");
     let outcome = session(&machine, &format!("{LOCKED}\nkubelease whoami"));
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(outcome.told.contains("the key ring does not give the token"), "{outcome:?}");
+    assert!(outcome.told.contains("the key ring did not return the token"), "{outcome:?}");
     assert!(outcome.told.contains("Unlock it, or log in again"), "{outcome:?}");
     // Outside of a session there is no key ring at all, and a login does without.
     let outcome = machine.outcome(&["whoami"]);

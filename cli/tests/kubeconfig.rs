@@ -48,7 +48,7 @@ fn a_new_file_is_for_its_owner_and_has_no_secret() {
          server: \"https://prod.example\"\n  name: \"kubelease-prod\"\nusers:\n- name: \"kubelease-ci\"\n  user:\n    \
          exec:\n      apiVersion: \"client.authentication.k8s.io/v1\"\n      args:\n        - \"exec-credential\"\n        \
          - \"ci\"\n        - \"--profile=default\"\n        - \"--url={}\"\n      command: \"kubelease\"\n      \
-         installHint: \"kubelease, the command, leases the credential of this context: put it on the PATH.\"\n      \
+         installHint: \"The command kubelease leases the credential of this context: put it on the PATH.\"\n      \
          interactiveMode: \"Never\"\n      provideClusterInfo: false\ncontexts:\n- context:\n    \
          cluster: \"kubelease-prod\"\n    namespace: \"apps\"\n    user: \"kubelease-ci\"\n  name: \"kubelease-ci\"\n\
          current-context: \"kubelease-ci\"\n",

@@ -54,7 +54,7 @@ fn one_that_is_there_already_is_not_used() {
     let machine = Machine::logged_in(&server);
     fs::create_dir(machine.home.path().join("job")).unwrap();
     let outcome = lease_to(&machine, "job");
-    assert!(outcome.code == 1 && outcome.told.contains("could not make job"), "{outcome:?}");
+    assert!(outcome.code == 1 && outcome.told.contains("could not create job"), "{outcome:?}");
     assert!(!server.asked().iter().any(|asked| asked.what.ends_with("/leases")));
 }
 

@@ -63,9 +63,7 @@ impl<'s> Machine<'s> {
 impl Outcome {
     /// Runs a command to its end.
     pub fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: status.code().unwrap(), printed: text(stdout), told: text(stderr) }
+        command.output().unwrap().into()
     }
 
     /// Asserts that no token of these tests was printed or told.
@@ -74,6 +72,13 @@ impl Outcome {
         for token in ["sesame", "ey.ci.job", "leased"] {
             assert!(!all.contains(token), "{self:?}");
         }
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: status.code().unwrap(), printed: text(stdout), told: text(stderr) }
     }
 }
 

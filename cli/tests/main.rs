@@ -12,6 +12,7 @@ mod key_ring;
 mod kubeconfig;
 mod lease_directory;
 mod machine;
+mod run;
 mod server;
 mod snapshots;
 mod terminal;

@@ -40,7 +40,9 @@ fn subcommands(help: &str) -> Vec<String> {
     // A long text goes on in a line that is indented further.
     let names =
         lines.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
-    names.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    // `help` has no help of its own: it shows those of the others.
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 #[test]

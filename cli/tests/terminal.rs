@@ -1,6 +1,8 @@
 //! What is shown on a terminal alone: colours, and progress.
 
-use std::process::Command;
+use std::io::{BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use crate::machine::{Machine, Outcome, program};
@@ -51,4 +53,29 @@ fn progress_is_for_terminals_and_only_for_what_takes_long() {
     for other in [dumb, piped] {
         assert!(other.contains("v1.37.0") && !other.contains("Checking"), "{other:?}");
     }
+}
+
+#[test]
+fn a_person_without_a_token_of_a_job_is_asked_for_an_access_token() {
+    let server = Server::of_kubelease();
+    let machine = Machine::new(&server);
+    let mut login = on_terminal(&machine, "login")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What is typed before the prompt would be thrown away.
+    let mut shown = String::new();
+    let mut output = BufReader::new(login.stdout.take().unwrap());
+    while !shown.ends_with("Access token: ") {
+        let mut byte = [0];
+        output.read_exact(&mut byte).unwrap();
+        shown.push(byte[0].into());
+    }
+    thread::sleep(Duration::from_millis(100));
+    login.stdin.take().unwrap().write_all(b"sesame\n").unwrap();
+    output.read_to_string(&mut shown).unwrap();
+    assert!(login.wait().unwrap().success(), "{shown}");
+    assert!(shown.contains("as `ci`") && !shown.contains("sesame"), "{shown}");
+    assert_eq!(machine.outcome(&["whoami"]).code, 0);
 }

@@ -22,7 +22,7 @@ pub fn each_command_of_kubectl_md_works(case: &Case) -> Result<()> {
 }
 
 pub fn each_command_of_definitions_md_works(case: &Case) -> Result<()> {
-    follow_document(case, include_str!("../../docs/definitions.md"), 9)
+    follow_document(case, include_str!("../../docs/definitions.md"), 10)
 }
 
 /// Runs each line of the console blocks of a document, which has at least so many.
@@ -82,7 +82,7 @@ fn perform(job: &Job<'_>, heading: &str, line: &str) -> Result<()> {
     let concrete = make_concrete(job, line)?;
     // What follows the audit goes on until it is stopped, which is no failure.
     let expected = match line {
-        line if line.contains("audit -f") => 124,
+        line if line.contains("audit --since 90m -f") => 124,
         // Nothing is applied yet.
         line if line.contains("kubelease diff") => 1,
         _ => 0,
@@ -118,7 +118,7 @@ fn make_concrete(job: &Job<'_>, line: &str) -> Result<String> {
         .replace("get pods", "get services")
         .replace("check prod", "check local")
         .replace("dynamic-secret ci", &format!("dynamic-secret {secret}"))
-        .replace("kubelease audit -f", "timeout 2 kubelease audit -f");
+        .replace("kubelease audit --since 90m -f", "timeout 2 kubelease audit --since 90m -f");
     for command in ["lease", "run", "kubeconfig"] {
         text = text
             .replace(&format!("kubelease {command} ci"), &format!("kubelease {command} {secret}"));

@@ -36,7 +36,7 @@ pub fn read(file: &Path) -> Result<Value> {
             Some((Value::Array(list), _)) => list.push(done),
             Some((Value::Object(map), key)) => match key.take() {
                 Some(key) => drop(map.insert(key, done)),
-                None => *key = Some(done.as_str().context("a key is a text")?.to_owned()),
+                None => *key = Some(done.as_str().context("a key must be a string")?.to_owned()),
             },
             Some(_) => bail!("a scalar holds nothing"),
         }

@@ -3,11 +3,12 @@
 //! Nothing is compiled from here: `cargo xtask test` has built what `up` runs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use testbed::command;
@@ -82,6 +83,64 @@ fn every_command_that_it_prints_works_when_it_is_pasted() -> Result<()> {
     for (name, mode) in expected {
         assert!(modes.iter().any(|it| *it.0 == name && *it.1 == mode), "{name}: {modes:?}");
     }
+    interrupt(&up)
+}
+
+/// The way of a new user: a cluster that nobody has prepared, the examples, and a job that logs in by what its pod has.
+#[test]
+fn a_session_from_nothing_ends_with_a_lease_that_is_gone() -> Result<()> {
+    let keeper = Supervisor::new()?;
+    let (up, ready) = start_with_json(&keeper)?;
+    let session = Session { home: keeper.scratch_directory().join("home"), ready };
+    session.prepare_namespace()?;
+    let kubeconfig = text(&session.ready["kubeconfig"])?.to_owned();
+    let add = ["target", "add-from-kubeconfig", "kubelease", "prod", "--kubeconfig", &kubeconfig];
+    let terms = ["--modes", "existing,temporary-role", "-n", "apps", "--role", "view", "--yes"];
+    let account = ["--account", "deployer", "--service-account", "kubelease-prod/kubelease"];
+    let added = session.administrate(&[&add[..], &terms, &account].concat())?;
+    assert!(added.contains("target/prod created"), "{added}");
+    fs::write(session.home.join("prod.yaml"), session.administrate(&["export", "target/prod"])?)?;
+    let applied = session.administrate(&[
+        "apply",
+        "-f",
+        "prod.yaml",
+        "-f",
+        "dynamic-secrets.yaml",
+        "-f",
+        "identities.yaml",
+        "-f",
+        "job.yaml",
+    ])?;
+    let lines: Vec<_> = applied.lines().collect();
+    let expected = [
+        "target/prod unchanged",
+        "dynamic-secret/deploy created",
+        "dynamic-secret/look created",
+        "identity/release created",
+        "identity/on-call created",
+        "identity/job created",
+    ];
+    assert_eq!(lines, expected);
+
+    let script = "cat \"$(dirname \"$KUBECONFIG\")/token\" > leased; \
+        for i in 1 2 3 4 5 6 7 8 9; do kubectl auth whoami -o json && exit; sleep 1; done; exit 1";
+    let mut job = session.kubelease(&["run", "deploy", "--", "sh", "-c", script])?;
+    job.env("KUBELEASE_POD_TOKEN_FILE", session.home.join("pod-token"));
+    let shown = command::command_output(&mut job)?;
+    assert!(shown.contains("system:serviceaccount:apps:deployer"), "{shown}");
+
+    let leases =
+        session.administrate(&["leases", "--all", "--dynamic-secret=deploy", "-o=json"])?;
+    let leases: Value = serde_json::from_str(&leases)?;
+    let [lease] = &leases.as_array().context("a list")?[..] else { bail!("one lease: {leases}") };
+    assert_eq!((&lease["state"], &lease["requester"]), (&json!("revoked"), &json!("identity:job")));
+    let token = fs::read_to_string(session.home.join("leased"))?;
+    wait_until("the end of the token", PATIENCE, || {
+        match session.status_by_token(token.trim())? {
+            401 => Ok(()),
+            status => Err(not_yet(format!("status {status}"))),
+        }
+    })?;
     interrupt(&up)
 }
 
@@ -164,5 +223,87 @@ fn state_dir(keeper: &Supervisor) -> PathBuf {
 fn text(value: &Value) -> Result<&str> {
     value.as_str().context("not a string")
 }
+
+/// The machine of a new user: a home directory, with `kubelease` and `kubectl` on the `PATH`.
+struct Session {
+    home: PathBuf,
+    ready: Value,
+}
+
+impl Session {
+    /// Makes what the examples speak of, and the token of a pod whose account is `ci`.
+    fn prepare_namespace(&self) -> Result<()> {
+        fs::create_dir_all(self.home.join("bin"))?;
+        symlink(Assets::prepare_kubectl()?, self.home.join("bin/kubectl"))?;
+        let own = Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name("kubelease");
+        symlink(own, self.home.join("bin/kubelease"))?;
+        for file in ["dynamic-secrets.yaml", "identities.yaml"] {
+            let examples = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"));
+            fs::copy(examples.join(file), self.home.join(file))?;
+        }
+        fs::write(self.home.join("job.yaml"), JOB)?;
+        self.kubectl(&["create", "namespace", "apps"])?;
+        for account in ["deployer", "ci"] {
+            self.kubectl(&["create", "serviceaccount", account, "-n", "apps"])?;
+        }
+        // kubelease asks the cluster who a pod is.
+        let delegator =
+            ["create", "clusterrolebinding", "reviewer", "--clusterrole=system:auth-delegator"];
+        self.kubectl(&[&delegator[..], &["--serviceaccount=kubelease-prod:kubelease"]].concat())?;
+        let token = ["create", "token", "ci", "-n", "apps", "--audience=kubelease"];
+        let token = self.kubectl(&token)?;
+        fs::write(self.home.join("pod-token"), token)?;
+        Ok(())
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(self.home.join("bin").join(program));
+        command.args(arguments).env_clear().current_dir(&self.home).env("HOME", &self.home);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let own = [self.home.join("bin")];
+        command.env(
+            "PATH",
+            std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path)))?,
+        );
+        Ok(command)
+    }
+
+    fn kubelease(&self, arguments: &[&str]) -> Result<Command> {
+        let mut kubelease = self.command("kubelease", arguments)?;
+        kubelease.env("KUBELEASE_URL", text(&self.ready["url"])?);
+        Ok(kubelease)
+    }
+
+    fn administrate(&self, arguments: &[&str]) -> Result<String> {
+        let token = text(&self.ready["admin_token"])?;
+        command::command_output(self.kubelease(arguments)?.env("KUBELEASE_TOKEN", token))
+    }
+
+    fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        let mut kubectl = self.command("kubectl", arguments)?;
+        command::command_output(kubectl.arg("--kubeconfig").arg(text(&self.ready["kubeconfig"])?))
+    }
+
+    /// The status of the API server's answer to whoever shows a token.
+    fn status_by_token(&self, token: &str) -> Result<u16> {
+        let target = self.administrate(&["export", "target/prod", "-o", "json"])?;
+        let target: Value = serde_json::from_str(&target)?;
+        let spec = &target[0]["spec"];
+        let server = Http::with_ca(text(&spec["url"])?, text(&spec["ca_certificate"])?)?;
+        Ok(server.with_bearer(token).get("/apis")?.status)
+    }
+}
+
+/// Jobs in the cluster itself, by the token of their pod.
+const JOB: &str = "\
+apiVersion: kubelease.dev/v1
+kind: Identity
+metadata: {name: job}
+spec:
+  auth:
+    - {type: kubernetes, target: prod, reviewer: target, allowed_names: [ci], allowed_namespaces: [apps], allowed_audience: kubelease}
+  grants:
+    - {dynamic_secrets: [deploy], namespaces: [apps], actions: [issue, read, renew, revoke]}
+";
 
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -57,13 +57,13 @@ impl Kubectl {
             Failure::from_text(format!("the context `{}` has no cluster", self.context))
         })?;
         if cluster.insecure_skip_tls_verify {
-            let why = "the context does not verify the API server, which kubelease always does";
+            let why = "the context skips the verification of the API server's certificate, which kubelease requires";
             return Err(Failure::from_text(why)
                 .with_hint("Put the cluster's CA into the kubeconfig: `certificate-authority`."));
         }
         let decode = |data: String| {
             let pem = BASE64_STANDARD.decode(data).ok().and_then(|pem| String::from_utf8(pem).ok());
-            pem.ok_or_else(|| Failure::from_text("the CA in the kubeconfig is no PEM"))
+            pem.ok_or_else(|| Failure::from_text("the CA in the kubeconfig is not in PEM format"))
         };
         let ca_certificate = cluster.certificate_authority_data.map(decode).transpose()?;
         Ok(Server { url: cluster.server, ca_certificate })
@@ -108,6 +108,7 @@ impl Kubectl {
             let verb = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
             return Err(Failure::from_text(format!("`kubectl {verb}` has failed")));
         }
-        String::from_utf8(output.stdout).map_err(|_| Failure::from_text("kubectl prints no text"))
+        String::from_utf8(output.stdout)
+            .map_err(|_| Failure::from_text("the output of kubectl is not UTF-8"))
     }
 }

@@ -27,7 +27,7 @@ pub struct Grants<'a> {
     pub modes: &'a [Mode],
     /// The namespaces of leases.
     pub namespaces: &'a [String],
-    /// The existing accounts that are leased.
+    /// The existing `ServiceAccount`s that are leased.
     pub accounts: &'a [String],
     /// The `ClusterRole`s that are bound.
     pub roles: &'a [String],

@@ -17,10 +17,10 @@ use crate::session::Context;
 /// The files, directories or standard input that hold definitions.
 #[derive(Args, Debug)]
 pub struct Files {
-    /// A file with definitions, a directory of them, or `-` for standard input; may be given several times.
+    /// A file or a directory with definitions, or `-` for standard input. May be repeated.
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
     pub paths: Vec<PathBuf>,
-    /// Also the directories in a directory.
+    /// Also read the subdirectories of a directory.
     #[arg(short = 'R', long)]
     pub recursive: bool,
 }
@@ -28,13 +28,13 @@ pub struct Files {
 /// The set that definitions are part of.
 #[derive(Args, Debug)]
 pub struct Set {
-    /// Apply them as parts of this set.
+    /// Mark the definitions as parts of this set.
     #[arg(long = "set", value_name = "NAME", value_parser = set_name)]
     pub name: Option<String>,
-    /// Take over definitions that are part of another set.
+    /// Also apply definitions that are part of another set, which they leave.
     #[arg(long, requires = "name")]
     pub take_over: bool,
-    /// Also delete what an earlier apply of this set has made and is in no file any more.
+    /// Also delete definitions of this set that are no longer in a file.
     #[arg(long, requires = "name")]
     pub prune: bool,
 }
@@ -45,21 +45,14 @@ pub struct Apply {
     pub files: Files,
     #[command(flatten)]
     pub set: Set,
-    /// Revoke the leases of what is pruned; otherwise it stays while they live.
+    /// Revoke the leases of pruned definitions. Otherwise a definition with live leases is not pruned.
     #[arg(long, requires = "prune")]
     pub revoke: bool,
-    /// Only tell what would be done.
+    /// Only print the changes. Nothing is changed.
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
     pub shown: Shown,
-}
-
-/// The line that is printed for one definition.
-struct OutcomeLine {
-    kind: Kind,
-    name: Name,
-    done: &'static str,
 }
 
 /// `kubelease apply`
@@ -77,12 +70,12 @@ pub fn apply_documents(context: &Context, arguments: &Apply) -> Result<ExitCode,
                 report.print_outcome(document.kind(), document.name(), change.as_str())?;
             }
             // What does not depend on it is applied all the same.
-            Err(failure) => report.print_failure(&failure),
+            Err(failure) => report.print_failure(document.kind(), document.name(), &failure),
         }
     }
     if arguments.set.prune {
         if report.has_failed() {
-            eprintln!("warning: nothing is pruned, since not everything was applied");
+            eprintln!("warning: nothing is pruned, since some definitions were not applied");
         } else {
             prune_definitions(client, &documents, arguments, &mut report)?;
         }
@@ -133,9 +126,8 @@ fn prune_definitions(
             }
             Ok(_) => report.print_outcome(kind, &name, "pruned")?,
             Err(error) => {
-                report.print_failure(
-                    &Failure::from(error).about_subject(&format!("prune {kind}/{name}")),
-                );
+                let failure = Failure::from(error).about_subject(&format!("prune {kind}/{name}"));
+                report.print_failure(kind, &name, &failure);
             }
         }
     }
@@ -169,7 +161,7 @@ pub fn find_superfluous(
 pub struct Report {
     output: Output,
     is_dry: bool,
-    outcomes: Vec<OutcomeLine>,
+    outcomes: Vec<Value>,
     worst: Option<u8>,
     pub is_revoking: bool,
 }
@@ -190,13 +182,18 @@ impl Report {
             let dry = if self.is_dry { " (dry run)" } else { "" };
             output::print_text(&format!("{kind}/{name} {done}{dry}\n"))?;
         }
-        self.outcomes.push(OutcomeLine { kind, name: name.clone(), done });
+        self.outcomes.push(json!({ "kind": kind, "name": name, "change": done }));
         Ok(())
     }
 
     /// Tells why something was not done. The others are done all the same.
-    pub fn print_failure(&mut self, failure: &Failure) {
-        eprintln!("error: {failure}");
+    pub fn print_failure(&mut self, kind: Kind, name: &Name, failure: &Failure) {
+        if self.output == Output::Text {
+            eprintln!("error: {failure}");
+        }
+        let mut outcome = failure.to_json();
+        (outcome["kind"], outcome["name"]) = (json!(kind), json!(name));
+        self.outcomes.push(outcome);
         self.worst = self.worst.max(Some(failure.exit as u8));
     }
 
@@ -207,8 +204,7 @@ impl Report {
     /// Returns the exit code of all of it.
     pub fn exit_code(self) -> Result<ExitCode, Failure> {
         if self.output == Output::Json {
-            let outcome = |OutcomeLine { kind, name, done }: &OutcomeLine| json!({"kind": kind, "name": name, "change": done});
-            output::print_json(&self.outcomes.iter().map(outcome).collect::<Vec<_>>())?;
+            output::print_json(&self.outcomes)?;
         }
         Ok(match self.worst {
             Some(code) => ExitCode::from(code),

@@ -18,31 +18,31 @@ use crate::session::{Context, now};
 
 #[derive(Args, Debug)]
 pub struct Audit {
-    /// Go on, and print events as they come.
+    /// Follow: print new events as they come.
     #[arg(short, long, conflicts_with_all = ["until", "verify"])]
     pub follow: bool,
-    /// Those since this time, such as 2026-11-28T04:00:00Z.
-    #[arg(long, value_name = "TIME")]
+    /// Only events since this time, such as 2026-11-28T04:00:00Z or, for 90 minutes ago, 90m.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub since: Option<DateTime<Utc>>,
-    /// Those until this time.
-    #[arg(long, value_name = "TIME")]
+    /// Only events until this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<DateTime<Utc>>,
-    /// Those of this identity, or about it.
+    /// Only events of this identity, or about it.
     #[arg(long, value_name = "NAME")]
     pub identity: Option<Name>,
-    /// Those of this dynamic secret.
+    /// Only those of this dynamic secret.
     #[arg(long, value_name = "NAME")]
     pub dynamic_secret: Option<Name>,
-    /// Those of this lease.
+    /// Only events of this lease.
     #[arg(long, value_name = "LEASE")]
     pub lease: Option<LeaseId>,
-    /// Those of this type, such as login or refusal.
+    /// Only events of this type, such as login or refusal.
     #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
     pub event_type: Option<String>,
-    /// At most so many, the newest of them.
+    /// The greatest number of events. The newest are printed.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: usize,
-    /// Look for events that were changed or removed; nothing is listed.
+    /// Verify that no event was changed or removed. No event is listed.
     #[arg(long, conflicts_with_all =
         ["since", "until", "identity", "dynamic_secret", "lease", "event_type", "limit"])]
     pub verify: bool,
@@ -162,7 +162,7 @@ fn verify_events(client: &Client, output: Output) -> Result<ExitCode, Failure> {
         let found = serde_json::json!({"checked": checked, "findings": findings});
         output::print_json(&found)?;
     } else {
-        output::print_text(&format!("{checked} events are as they were recorded\n"))?;
+        output::print_text(&format!("{checked} events are unchanged since they were recorded\n"))?;
         for finding in &findings {
             output::print_text(&format!("{}\n", to_printable(&finding.to_string())))?;
         }
@@ -174,6 +174,25 @@ fn verify_events(client: &Client, output: Output) -> Result<ExitCode, Failure> {
 /// Returns true for a cursor that can stand in a query as it is.
 fn is_cursor(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// Reads a time, or for how long it has been over.
+fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.to_utc());
+    }
+    let (count, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => 0,
+    };
+    let ago = count.parse::<u32>().ok().filter(|_| seconds > 0);
+    ago.map(|count| now() - TimeDelta::seconds(i64::from(count) * seconds)).ok_or_else(|| {
+        "a time is written like `2026-11-28T04:00:00Z`, or `90m` for 90 minutes ago".to_owned()
+    })
 }
 
 fn event_type(text: &str) -> Result<String, String> {

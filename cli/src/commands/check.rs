@@ -47,11 +47,12 @@ pub fn show_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     check_verdict(target, check)
 }
 
-fn check_verdict(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
+/// Returns the failure of a target that is not as it should be.
+pub fn check_verdict(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     if check.ok {
         Ok(())
     } else {
-        Err(Failure::from_text(format!("target `{target}` is not as it should be")))
+        Err(Failure::from_text(format!("target `{target}` has a problem")))
     }
 }
 

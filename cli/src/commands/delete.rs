@@ -15,25 +15,22 @@ use crate::session::Context;
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct Delete {
-    /// The kind: target, dynamic-secret or identity.
-    #[arg(required_unless_present = "paths", conflicts_with = "paths")]
-    pub kind: Option<Kind>,
-    /// The names.
-    #[arg(value_name = "NAME", required_unless_present = "paths")]
-    pub names: Vec<Name>,
-    /// Delete the definitions of this file, of a directory, or of standard input if it is `-`.
+    /// A kind (target, dynamic-secret or identity) and names, or KIND/NAME for each.
+    #[arg(value_name = "DEFINITION", required_unless_present = "paths", conflicts_with = "paths")]
+    pub named: Vec<String>,
+    /// Delete the definitions of a file, of a directory, or of standard input if it is `-`.
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     pub paths: Vec<PathBuf>,
-    /// Also the directories in a directory.
+    /// Also read the subdirectories of a directory.
     #[arg(short = 'R', long, requires = "paths")]
     pub recursive: bool,
-    /// Revoke their leases first.
+    /// Revoke the leases of the definitions first.
     #[arg(long)]
     pub revoke: bool,
-    /// Delete dynamic secrets that are protected, too.
+    /// Also delete protected dynamic secrets.
     #[arg(long)]
     pub force: bool,
-    /// Takes a missing definition for deleted, and not for a failure.
+    /// A definition that does not exist is no failure.
     #[arg(long)]
     pub ignore_not_found: bool,
     #[command(flatten)]
@@ -48,8 +45,9 @@ pub fn delete_definitions(context: &Context, arguments: &Delete) -> Result<ExitC
         // What others need goes last.
         meant.extend(documents.iter().rev().map(|it| (it.kind(), it.name().clone())));
     }
-    if let Some(kind) = arguments.kind {
-        meant.extend(arguments.names.iter().map(|name| (kind, name.clone())));
+    for (kind, name) in definitions::parse_references(&arguments.named)? {
+        let unnamed = || Failure::usage_error(format!("no {kind} is named: give `{kind}/NAME`"));
+        meant.push((kind, name.ok_or_else(unnamed)?));
     }
     let session = context.open_session()?;
     let options = DeletionOptions { force: arguments.force, revoke: arguments.revoke };
@@ -63,13 +61,12 @@ pub fn delete_definitions(context: &Context, arguments: &Delete) -> Result<ExitC
             }
             Ok(Deletion::Absent) if arguments.ignore_not_found => {}
             Ok(Deletion::Absent) => {
-                report.print_failure(&Failure::refused_request(format!(
-                    "there is no {kind} `{name}`"
-                )));
+                let failure = Failure::refused_request(format!("there is no {kind} `{name}`"));
+                report.print_failure(kind, &name, &failure);
             }
             Err(error) => {
-                report
-                    .print_failure(&Failure::from(error).about_subject(&format!("{kind}/{name}")));
+                let failure = Failure::from(error).about_subject(&format!("{kind}/{name}"));
+                report.print_failure(kind, &name, &failure);
             }
         }
     }

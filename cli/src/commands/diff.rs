@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{Kind, to_printable};
-use serde_json::{Map, Value};
+use kubelease_client::{Kind, Name, to_printable};
+use serde_json::{Map, Value, json};
 use similar::TextDiff;
 
 use super::apply::{Files, Set, find_superfluous};
+use crate::arguments::{Output, Shown};
 use crate::definitions::{self, Change, Document, Planner, SetOptions};
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -20,6 +21,19 @@ pub struct Diff {
     pub files: Files,
     #[command(flatten)]
     pub set: Set,
+    #[command(flatten)]
+    pub shown: Shown,
+}
+
+/// A definition that an apply would change. One that is not there before, or after it, has nothing on that side.
+struct Difference {
+    kind: Kind,
+    name: Name,
+    change: &'static str,
+    before: Option<Map<String, Value>>,
+    after: Option<Map<String, Value>>,
+    /// The fields that differ, as the server tells them.
+    changed_fields: Vec<String>,
 }
 
 /// `kubelease diff`. Exit code 1 says that something differs; a failure has a higher one.
@@ -36,41 +50,57 @@ pub fn diff_documents(context: &Context, arguments: &Diff) -> Result<ExitCode, F
     }
 }
 
+/// Prints all differences. Returns true if there is one.
 fn compare_documents(context: &Context, arguments: &Diff) -> Result<bool, Failure> {
     let documents = definitions::read_all(&arguments.files.paths, arguments.files.recursive)?;
     let session = context.open_session()?;
     let client = session.client();
     let options = SetOptions::from(&arguments.set);
     let mut planner = Planner::new(client, &context.environment, options, true);
-    let mut differs = false;
+    let mut differences = vec![];
     for document in &documents {
-        let plan = planner.plan_put(document)?;
-        if plan.change == Change::Unchanged {
-            continue;
-        }
-        differs = true;
-        let before = match plan.change {
-            Change::Created => None,
-            _ => planner.get_current(document)?.as_ref().and_then(Value::as_object).cloned(),
-        };
-        let changed = plan.rehearsed.as_ref().map(|answer| answer.changed_fields.clone());
-        let after = match plan.rehearsed {
-            Some(answer) => answer.definition,
-            None => as_shown(document),
-        };
-        let (kind, name) = (document.kind(), document.name().as_str());
-        let changed = changed.unwrap_or_default();
-        output::print_text(&compare_texts(kind, name, before.as_ref(), Some(&after), &changed))?;
+        differences.extend(compare_document(&mut planner, document)?);
     }
     if arguments.set.prune {
         for (kind, name) in find_superfluous(client, &documents, arguments.set.name.as_deref())? {
             let before = client.get_definition(kind, &name)?;
-            let before = before.as_ref().and_then(Value::as_object);
-            differs = true;
-            output::print_text(&compare_texts(kind, name.as_str(), before, None, &[]))?;
+            let before = before.as_ref().and_then(Value::as_object).cloned();
+            let (change, after, changed_fields) = ("pruned", None, vec![]);
+            differences.push(Difference { kind, name, change, before, after, changed_fields });
         }
     }
-    Ok(differs)
+    if arguments.shown.output == Output::Json {
+        output::print_json(&differences.iter().map(Difference::to_json).collect::<Vec<_>>())?;
+    } else {
+        differences.iter().try_for_each(|difference| output::print_text(&difference.to_text()))?;
+    }
+    Ok(!differences.is_empty())
+}
+
+fn compare_document(
+    planner: &mut Planner<'_>,
+    document: &Document,
+) -> Result<Option<Difference>, Failure> {
+    let plan = planner.plan_put(document)?;
+    let before = match plan.change {
+        Change::Unchanged => return Ok(None),
+        Change::Created => None,
+        Change::Configured => {
+            planner.get_current(document)?.as_ref().and_then(Value::as_object).cloned()
+        }
+    };
+    let (after, changed_fields) = match plan.rehearsed {
+        Some(answer) => (answer.definition, answer.changed_fields),
+        None => (as_shown(document), vec![]),
+    };
+    Ok(Some(Difference {
+        kind: document.kind(),
+        name: document.name().clone(),
+        change: plan.change.as_str(),
+        before,
+        after: Some(after),
+        changed_fields,
+    }))
 }
 
 /// Returns a definition of a file as a server would show it, but for defaults.
@@ -81,34 +111,55 @@ fn as_shown(document: &Document) -> Map<String, Value> {
     shown
 }
 
-fn compare_texts(
-    kind: Kind,
-    name: &str,
-    before: Option<&Map<String, Value>>,
-    after: Option<&Map<String, Value>>,
-    changed: &[String],
-) -> String {
-    let text = |shown: Option<&Map<String, Value>>, secret: &str| {
+impl Difference {
+    /// Returns both sides as documents, and the names of the secrets that differ.
+    fn to_json(&self) -> Value {
+        let document = |shown: &Option<Map<String, Value>>| {
+            shown.as_ref().map(|shown| definitions::to_document(self.kind, shown))
+        };
+        json!({
+            "kind": self.kind,
+            "name": self.name,
+            "change": self.change,
+            "before": document(&self.before),
+            "after": document(&self.after),
+            "changed_secrets": self.changed_secrets().collect::<Vec<_>>(),
+        })
+    }
+
+    /// Returns the lines that differ, in the unified format.
+    fn to_text(&self) -> String {
+        let before = self.side_text(self.before.as_ref(), "the secret that is kept");
+        let after = self.side_text(self.after.as_ref(), "another secret");
+        let Self { kind, name, .. } = self;
+        let diff = TextDiff::from_lines(&before, &after);
+        let (old, new) = (format!("live/{kind}/{name}"), format!("applied/{kind}/{name}"));
+        diff.unified_diff().header(&old, &new).to_string()
+    }
+
+    fn side_text(&self, shown: Option<&Map<String, Value>>, secret: &str) -> String {
         let Some(shown) = shown else { return String::new() };
-        let mut text = definitions::to_yaml(&definitions::to_document(kind, shown));
+        let mut text = definitions::to_yaml(&definitions::to_document(self.kind, shown));
         if let Some(set) = shown.get("apply_set").and_then(Value::as_str) {
             let _ = writeln!(text, "# set: {}", to_printable(set));
         }
-        // A secret is shown by nobody: that it is another one is all that can be told.
-        let is_hidden = |field: &&String| {
-            let value =
-                |side: Option<&Map<String, Value>>| side.and_then(|it| it.get(*field)).cloned();
-            value(before) == value(after)
-        };
-        for field in changed.iter().filter(is_hidden) {
+        for field in self.changed_secrets() {
             let _ = writeln!(text, "# {}: {secret}", to_printable(field));
         }
         text
-    };
-    let (before, after) = (text(before, "the secret that is kept"), text(after, "another secret"));
-    let diff = TextDiff::from_lines(&before, &after);
-    let (old, new) = (format!("live/{kind}/{name}"), format!("applied/{kind}/{name}"));
-    diff.unified_diff().header(&old, &new).to_string()
+    }
+
+    /// Returns the fields that differ but are shown alike: a secret is shown by nobody, so that it is another one is all
+    /// that can be told.
+    fn changed_secrets(&self) -> impl Iterator<Item = &str> {
+        let is_shown_alike = |field: &&str| {
+            let side = |side: &Option<Map<String, Value>>| {
+                side.as_ref().and_then(|shown| shown.get(*field)).cloned()
+            };
+            side(&self.before) == side(&self.after)
+        };
+        self.changed_fields.iter().map(String::as_str).filter(is_shown_alike)
+    }
 }
 
 /// As of kubectl's `diff` and of diff itself.

@@ -8,7 +8,7 @@ use clap::Args;
 use kubelease_client::{ExplainRequest, Explanation, Name, Token, to_printable};
 use serde_json::{Map, Value};
 
-use crate::arguments::{Output, Shown};
+use crate::arguments::{Output, Shown, parse_duration};
 use crate::definitions;
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -18,21 +18,21 @@ use crate::session::Context;
 pub struct Explain {
     /// The identity.
     pub identity: Name,
-    /// The dynamic secret; only the login is explained without one.
+    /// The dynamic secret. Without one, only the login is explained.
     pub dynamic_secret: Option<Name>,
     /// The namespace of the lease.
     #[arg(short, long, requires = "dynamic_secret")]
     pub namespace: Option<Name>,
     /// Lifetime of the lease, such as 15m or 1h30m.
-    #[arg(long, value_name = "DURATION", requires = "dynamic_secret")]
+    #[arg(long, value_name = "DURATION", requires = "dynamic_secret", value_parser = parse_duration)]
     pub ttl: Option<String>,
-    /// A file with the token that is shown at the login, or `-` for standard input.
+    /// A file with the token for the login, or `-` for standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "claims")]
     pub token_file: Option<PathBuf>,
-    /// A file with claims that are taken as given, in JSON or YAML.
+    /// A file with the claims of a token, in JSON or YAML. They are not verified.
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
-    /// The address that it would come from; by default one that is trusted.
+    /// The client's address; by default an address that the identity trusts.
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<String>,
     #[command(flatten)]

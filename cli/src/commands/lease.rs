@@ -59,7 +59,7 @@ fn hold_signals() -> Result<Arc<AtomicBool>, Failure> {
 
 fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
     if is_interrupted.load(Ordering::SeqCst) {
-        return Err(Failure::from_text("interrupted"));
+        return Err(Failure::from_text("interrupted by a signal"));
     }
     Ok(())
 }
@@ -166,7 +166,7 @@ fn print_lease(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
             output::print_json(&kubeconfig::of_token(cluster, token, &lease.namespace))
         }
         // A token is visible ASCII; a quote in it would end the text.
-        Shape::Env if token.contains('\'') => Err(Failure::from_text("the token has a quote")),
+        Shape::Env if token.contains('\'') => Err(Failure::from_text("the token contains a quote")),
         Shape::Env => output::print_text(&format!(
             "export KUBELEASE_LEASE_ID='{}'\nexport KUBE_NAMESPACE='{}'\nexport KUBE_TOKEN='{token}'\n",
             lease.lease_id, lease.namespace

@@ -58,7 +58,10 @@ fn get_login(
         (_, true) => Some(Method::Oidc),
         _ => None,
     };
-    if arguments.token {
+    let pod_token = workload::pod_token(&context.environment);
+    let source = Source::find(&context.environment, pod_token, method);
+    let is_asked = method.is_none() && source.is_none() && is_interactive();
+    if arguments.token || is_asked {
         let token = read_token(arguments.token_file.as_deref())?;
         let login = context.login_to_server(known, token)?;
         let caller = context.new_client(&login)?.with_token(login.token.clone()).get_caller()?;
@@ -68,10 +71,9 @@ fn get_login(
     if let (Some(method), Some(file)) = (method, arguments.token_file.as_deref()) {
         return Ok((context.show_jwt(method, read_token(Some(file))?, identity, known)?, None));
     }
-    let pod_token = workload::pod_token(&context.environment);
-    let source = Source::find(&context.environment, pod_token, method).ok_or_else(|| {
+    let source = source.ok_or_else(|| {
         Failure::usage_error(
-            "this is no CI job or pod with a token for kubelease: name a file by `--kubernetes \
+            "no token was found, since this is not a CI job or a pod with a token for kubelease: name a file by `--kubernetes \
              --token-file FILE` or `--oidc --token-file FILE`, or give an access token by `--token`",
         )
     })?;
@@ -94,9 +96,9 @@ fn give_back(
         eprintln!("warning: the new access token is not revoked: {failure}");
     }
     failure.with_hint(if source.is_some() {
-        "A job need not log in: any command does so by itself, and keeps nothing."
+        "A job does not need a login: each command logs in by itself, and stores nothing."
     } else {
-        "Set `XDG_STATE_HOME` to a directory that can be written, or `KUBELEASE_TOKEN` to an access token."
+        "Set `XDG_STATE_HOME` to a writable directory, or `KUBELEASE_TOKEN` to an access token."
     })
 }
 
@@ -108,7 +110,9 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
         // Nobody can log in by what is there, so it goes too.
         Err(failure) => {
             forget_profile(context, &profile)?;
-            return Err(failure.with_hint("It is removed; its access token was not revoked."));
+            return Err(
+                failure.with_hint("The login is removed. Its access token was not revoked.")
+            );
         }
     };
     let Some(login) = login else {
@@ -126,7 +130,7 @@ pub fn log_out(context: &Context, shown: &Shown) -> Result<(), Failure> {
         // It is over, or was revoked by somebody else.
         Err(error) if error.problem().is_none_or(|problem| !problem.is_unauthenticated()) => {
             Err(Failure::from(error)
-                .with_hint("The login is forgotten here, but its token was not revoked."))
+                .with_hint("The login is removed here, but its access token was not revoked."))
         }
         _ => {
             eprintln!("Logged out of {}.", login.server);

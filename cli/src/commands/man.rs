@@ -1,8 +1,9 @@
 //! `man`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
@@ -17,15 +18,29 @@ pub struct Man {
 
 /// `kubelease man`
 pub fn print_manual(arguments: &Man) -> Result<(), Failure> {
-    let command = Arguments::command();
+    let mut command = Arguments::command();
+    // Names each subcommand in full, as `kubelease-lease`.
+    command.build();
     if let Some(directory) = &arguments.output_dir {
-        let write = std::fs::create_dir_all(directory)
-            .and_then(|()| clap_mangen::generate_to(command, directory));
+        let written = fs::create_dir_all(directory).and_then(|()| write_pages(&command, directory));
         let place = format!("write to {}", directory.display());
-        return write.map_err(|error| Failure::io_error(place, &error));
+        return written.map_err(|error| Failure::io_error(place, &error));
     }
     let mut page = vec![];
-    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    let rendered = manual_page(&command).render(&mut page);
     rendered.map_err(|error| Failure::io_error("write the man page", &error))?;
     output::print_text(&String::from_utf8_lossy(&page))
+}
+
+/// Writes the page of a command and those of its subcommands. `help` needs none: it shows what stands in them.
+fn write_pages(command: &Command, directory: &Path) -> io::Result<()> {
+    manual_page(command).generate_to(directory)?;
+    let mut subcommands = command.get_subcommands().filter(|it| it.get_name() != "help");
+    subcommands.try_for_each(|subcommand| write_pages(subcommand, directory))
+}
+
+fn manual_page(command: &Command) -> clap_mangen::Man {
+    // A subcommand has no version of its own.
+    let source = concat!("kubelease ", env!("CARGO_PKG_VERSION"));
+    clap_mangen::Man::new(command.clone()).source(source)
 }

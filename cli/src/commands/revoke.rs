@@ -19,7 +19,7 @@ use crate::session::{Context, is_interactive};
 pub fn revoke_leases(context: &Context, arguments: &Revoke) -> Result<ExitCode, Failure> {
     let filter = to_filter(&arguments.filter);
     if !arguments.all && filter != LeaseFilter::default() {
-        return Err(Failure::usage_error("filters go with `--all`, and not with ids"));
+        return Err(Failure::usage_error("filters require `--all`, and exclude ids"));
     }
     if arguments.all && filter == LeaseFilter::default() {
         return Err(Failure::usage_error(
@@ -136,7 +136,7 @@ fn exit_code(is_all_done: bool) -> ExitCode {
 fn confirm_revocation() -> Result<(), Failure> {
     if !is_interactive() {
         return Err(Failure::usage_error(
-            "nobody can be asked here: add `--yes` to revoke all of them",
+            "this needs a confirmation, and there is no terminal: add `--yes` to revoke all of them",
         ));
     }
     eprint!("Revoke all of these leases? [y/N] ");
@@ -146,6 +146,6 @@ fn confirm_revocation() -> Result<(), Failure> {
         .map_err(|error| Failure::io_error("read the answer", &error))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::from_text("nothing is revoked")),
+        _ => Err(Failure::from_text("cancelled: nothing was revoked")),
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kubelease_client::{ClusterAddress, IssuedLease, to_printable};
+use kubelease_client::{Client, ClusterAddress, IssuedLease, to_printable};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -61,12 +61,12 @@ fn run_with(
         .prefix("kubelease-")
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(kubeconfig::runtime_dir())
-        .map_err(|error| Failure::io_error("make a private directory", &error))?;
+        .map_err(|error| Failure::io_error("create a private directory", &error))?;
     let files = LeaseDirectory::from_path(directory.path());
     files.write_files(issued, cluster)?;
 
-    if !matches!(events.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
-        return Ok(ExitCode::from(INTERRUPTED));
+    if let Ok(Event::Signal(signal)) = events.try_recv() {
+        return Ok(ExitCode::from(signal_code(signal)));
     }
     let [program, rest @ ..] = command else {
         return Err(Failure::usage_error("no command is given"));
@@ -75,14 +75,7 @@ fn run_with(
     command.args(rest).env("KUBECONFIG", files.kubeconfig_path());
     // The command has what the lease gives, and not what we may do besides.
     command.env_remove("KUBELEASE_TOKEN");
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
-            eprintln!("error: could not start {}: {error}", program.display());
-            let is_missing = error.kind() == std::io::ErrorKind::NotFound;
-            return Ok(ExitCode::from(if is_missing { NOT_FOUND } else { NOT_EXECUTABLE }));
-        }
-    };
+    let mut child = command.spawn().map_err(|error| Failure::start_error(program, &error))?;
     let pid = Pid::from_child(&child);
     thread::spawn(move || {
         // Left a zombie, so that its id stays its own until no signal is sent any more.
@@ -96,12 +89,10 @@ fn run_with(
             Err(RecvTimeoutError::Timeout) if now() < renewal.due => session.keep_alive(context),
             Err(RecvTimeoutError::Timeout) => {
                 session.keep_alive(context);
-                match session.client().renew_lease(&issued.lease.lease_id, None) {
-                    Ok(renewed) => {
-                        files.write_token(&renewed.token)?;
-                        renewal = Renewal::from_issued(&renewed);
-                    }
-                    Err(error) => renewal.note_failure(&error.to_string()),
+                // Whatever fails, the command goes on with the token that it has.
+                match renew_token(session.client(), issued, &files) {
+                    Ok(renewed) => renewal = Renewal::from_issued(&renewed),
+                    Err(failure) => renewal.note_failure(&failure.to_string()),
                 }
             }
             Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => {
@@ -109,6 +100,17 @@ fn run_with(
             }
         }
     }
+}
+
+/// Renews a lease, and puts its new token where the command reads it.
+fn renew_token(
+    client: &Client,
+    issued: &IssuedLease,
+    files: &LeaseDirectory,
+) -> Result<IssuedLease, Failure> {
+    let renewed = client.renew_lease(&issued.lease.lease_id, None)?;
+    files.write_token(&renewed.token)?;
+    Ok(renewed)
 }
 
 /// When a lease is renewed.
@@ -180,8 +182,13 @@ fn wait_for_child(child: &mut Child) -> Result<ExitCode, Failure> {
 
 /// Returns the exit code of a command; of one that a signal ended, what a shell would say.
 fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| code.try_into().ok()).unwrap_or(u8::MAX)
+    let code = status.code().and_then(|code| code.try_into().ok());
+    code.or_else(|| status.signal().map(signal_code)).unwrap_or(u8::MAX)
+}
+
+/// Returns the exit code of an end by a signal, as a shell says it.
+fn signal_code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
 fn revoke_at_end(
@@ -196,15 +203,6 @@ fn revoke_at_end(
     let client = session.client().with_timeout(REVOKE_TIMEOUT);
     Ok(client.revoke_lease(&issued.lease.lease_id).map(drop)?)
 }
-
-/// As a shell says it of a program that is not there.
-const NOT_FOUND: u8 = 127;
-
-/// As a shell says it of a file that is no program.
-const NOT_EXECUTABLE: u8 = 126;
-
-/// A signal came before the command had started.
-const INTERRUPTED: u8 = 130;
 
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 

@@ -12,9 +12,9 @@ use crate::output;
 
 #[derive(Args, Debug)]
 pub struct Schema {
-    /// The kind: target, dynamic-secret or identity; by default a schema that takes each of them.
+    /// The kind: target, dynamic-secret or identity. By default one schema for all kinds.
     pub kind: Option<Kind>,
-    /// Write all of them into this directory.
+    /// Write the schemas of all kinds into this directory.
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "kind")]
     pub output_dir: Option<PathBuf>,
 }

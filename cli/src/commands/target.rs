@@ -1,4 +1,5 @@
 //! `target add-from-kubeconfig`: the whole set-up of a cluster.
+#![expect(clippy::doc_markdown, reason = "help texts are shown on terminals, without backticks")]
 
 use std::fmt::Write;
 use std::io;
@@ -6,13 +7,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use kubelease_client::{Client, Kind, Name, PutMode, TargetCheck, to_printable};
+use kubelease_client::{Client, Kind, Name, PutMode, RuntimeConfig, to_printable};
 use serde_json::{Value, json};
 
 use super::check;
+use crate::arguments::{Output, Shown, parse_duration};
 use crate::cluster::{self, Grants, Kubectl, Mode, Server};
 use crate::definitions;
 use crate::failure::Failure;
+use crate::output;
 use crate::session::{Context, is_interactive};
 
 #[derive(Args, Debug)]
@@ -23,51 +26,53 @@ pub struct Target {
 
 #[derive(Subcommand, Debug)]
 enum TargetCommand {
-    /// Give kubelease an account with the least rights in a cluster of your kubeconfig, and put the target.
+    /// Create a ServiceAccount with least privilege for kubelease in a cluster of your kubeconfig, and create the target.
     AddFromKubeconfig(AddFromKubeconfig),
 }
 
 #[derive(Args, Debug)]
 struct AddFromKubeconfig {
-    /// The context.
+    /// The context of the kubeconfig.
     #[arg(value_name = "CONTEXT")]
     cluster: String,
     /// The name of the target; by default that of the context.
     #[arg(value_name = "NAME")]
     target: Option<Name>,
-    /// The kubeconfig; by default the one that kubectl takes.
+    /// The kubeconfig; by default the one that kubectl uses.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// The kinds of leases that kubelease gets the rights for.
+    /// The modes of leases that kubelease gets permissions for.
     #[arg(long = "modes", value_name = "MODE", value_enum, value_delimiter = ',', required = true)]
     modes: Vec<Mode>,
-    /// The namespaces of leases; may be given several times.
+    /// A namespace of leases. May be repeated.
     #[arg(short, long = "namespace", value_name = "NAMESPACE", required = true)]
     namespaces: Vec<String>,
-    /// The existing accounts that are leased.
+    /// An existing ServiceAccount that is leased. May be repeated.
     #[arg(long = "account", value_name = "NAME")]
     accounts: Vec<String>,
-    /// The roles of the cluster that are bound.
+    /// A ClusterRole that leases may be bound to. May be repeated.
     #[arg(long = "role", value_name = "NAME")]
     roles: Vec<String>,
-    /// A file with what the rules of dynamic secrets may allow, as a list of rules.
+    /// A file with a list of rules: the most that the rules of dynamic secrets may allow.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// The account of kubelease in the cluster, which is made if it is not there.
+    /// The ServiceAccount of kubelease in the cluster. It is created if it does not exist.
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "kubelease/kubelease")]
     service_account: String,
-    /// Lifetime of the credential of kubelease, if the cluster allows it.
-    #[arg(long, value_name = "DURATION", default_value = "8760h")]
+    /// Lifetime of kubelease's own credential. The cluster may shorten it.
+    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = parse_duration)]
     credential_ttl: String,
-    /// Only print the objects; nothing is done.
+    /// Print the Kubernetes objects. Nothing is applied.
     #[arg(long)]
     print: bool,
-    /// Put the target in place of one with another URL.
+    /// Replace a target of the same name that has another URL.
     #[arg(long)]
     replace: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 /// `kubelease target`
@@ -81,7 +86,8 @@ fn add_from_kubeconfig(
     arguments: &AddFromKubeconfig,
 ) -> Result<ExitCode, Failure> {
     let own = arguments.service_account.split_once('/');
-    let own = own.ok_or_else(|| Failure::usage_error("`--service-account` is `NAMESPACE/NAME`"))?;
+    let own =
+        own.ok_or_else(|| Failure::usage_error("`--service-account` must be `NAMESPACE/NAME`"))?;
     let rules = arguments.rules.as_deref().map(definitions::read_rules).transpose()?;
     let objects = cluster::rbac_objects(&Grants {
         modes: &arguments.modes,
@@ -91,10 +97,15 @@ fn add_from_kubeconfig(
         rules: &rules.unwrap_or_default(),
         own,
     })?;
+    let is_json = arguments.shown.output == Output::Json;
+    if arguments.print && is_json {
+        output::print_json(&objects)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let manifest: Vec<_> = objects.iter().map(definitions::to_yaml).collect();
     let manifest = manifest.join("---\n");
     if arguments.print {
-        crate::output::print_text(&manifest)?;
+        output::print_text(&manifest)?;
         return Ok(ExitCode::SUCCESS);
     }
     let name = arguments.target_name()?;
@@ -114,10 +125,24 @@ fn add_from_kubeconfig(
     let token = kubectl.create_token(own, &arguments.credential_ttl)?;
     let spec = target_spec(known.as_ref(), &server, token.expose_secret());
     let put = client.put_definition(Kind::Target, &name, &spec, PutMode::Put)?;
-    println!("target/{name} {}", put.change);
-    tell_host(client, &name);
-    let seen: TargetCheck = client.check_target(&name)?;
-    check::show_check(&name, &seen)?;
+    let told = client.runtime_config(&name).ok();
+    if is_json {
+        let seen = client.check_target(&name)?;
+        output::print_json(&json!({
+            "kind": Kind::Target,
+            "name": name,
+            "change": put.change,
+            "runtime_config": told,
+            "check": seen,
+        }))?;
+        check::check_verdict(&name, &seen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::print_text(&format!("target/{name} {}\n", put.change))?;
+    if let Some(told) = told {
+        tell_host(told);
+    }
+    check::show_check(&name, &client.check_target(&name)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -127,9 +152,9 @@ impl AddFromKubeconfig {
             Some(name) => Ok(name.clone()),
             None => self.cluster.parse().map_err(|error| {
                 Failure::usage_error(format!(
-                    "the context cannot be the name of a target too: {error}"
+                    "the name of the context cannot be the name of a target: {error}"
                 ))
-                .with_hint("Give a name behind the context.")
+                .with_hint("Give the name of the target after the context.")
             }),
         }
     }
@@ -146,9 +171,8 @@ fn known_target(
     let url = known.as_ref().and_then(|known| known["url"].as_str());
     match url {
         Some(url) if url.trim_end_matches('/') != server.url.trim_end_matches('/') && !replace => {
-            let text =
-                format!("the target `{name}` leads to another cluster: {}", to_printable(url));
-            Err(Failure::from_text(text).with_hint("Give another name, or `--replace`."))
+            let text = format!("the target `{name}` has another URL: {}", to_printable(url));
+            Err(Failure::from_text(text).with_hint("Give another name, or add `--replace`."))
         }
         _ => Ok(known),
     }
@@ -173,8 +197,7 @@ fn target_spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
 const UNMINTED: &str = "not-created-yet";
 
 /// Tells what the host has to know of the cluster. That cannot be done from here.
-fn tell_host(client: &Client, name: &Name) {
-    let Ok(told) = client.runtime_config(name) else { return };
+fn tell_host(told: RuntimeConfig) {
     let config =
         to_printable(&told.runtime_config.replace('\n', "\u{0}")).replace('\u{fffd}', "\n");
     if !config.is_empty() {
@@ -188,7 +211,7 @@ fn tell_host(client: &Client, name: &Name) {
 fn confirm_apply(objects: &[Value], server: &Server, context: &str) -> Result<(), Failure> {
     if !is_interactive() {
         return Err(Failure::usage_error(
-            "nobody can be asked here: look at it with `--print`, and add `--yes` to apply it",
+            "this needs a confirmation, and there is no terminal: review it with `--print`, then add `--yes` to apply it",
         ));
     }
     let mut text = String::new();
@@ -206,6 +229,6 @@ fn confirm_apply(objects: &[Value], server: &Server, context: &str) -> Result<()
         .map_err(|error| Failure::io_error("read the answer", &error))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::from_text("nothing is done")),
+        _ => Err(Failure::from_text("cancelled: nothing was applied")),
     }
 }

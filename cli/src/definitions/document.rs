@@ -28,7 +28,8 @@ impl Document {
             return Err(faults);
         }
         let name = node.get("metadata").and_then(|metadata| metadata.get("name"));
-        let name = name.ok_or_else(|| vec![Fault::new(node.place, "a definition has a name")])?;
+        let name =
+            name.ok_or_else(|| vec![Fault::new(node.place, "`metadata.name` is missing")])?;
         let checked: Name = name
             .text()
             .unwrap_or_default()
@@ -84,7 +85,7 @@ fn read_kind(node: &Node) -> Result<Kind, Fault> {
     };
     let version = field("apiVersion")?;
     if version.text() != Some(API_VERSION) {
-        return Err(Fault::new(version.place, format!("`apiVersion` is `{API_VERSION}`")));
+        return Err(Fault::new(version.place, format!("`apiVersion` must be `{API_VERSION}`")));
     }
     let kind = field("kind")?;
     let known = Kind::ALL.map(|kind| kind.as_str().to_owned());

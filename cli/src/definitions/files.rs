@@ -50,7 +50,7 @@ pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, 
         return Err(Failure::from_text(wrong.join("\n")));
     }
     if documents.is_empty() {
-        return Err(Failure::from_text("there is no definition in these files"));
+        return Err(Failure::from_text("these files contain no definition"));
     }
     documents.sort_by_key(Document::kind);
     Ok(documents)
@@ -66,7 +66,7 @@ pub fn read_values(text: &str) -> Result<Vec<Value>, Failure> {
 pub fn read_map(file: &Path) -> Result<Map<String, Value>, Failure> {
     match read_nodes(file)?.first().map(Node::to_json) {
         Some(Value::Object(map)) => Ok(map),
-        _ => Err(Failure::from_text(format!("{} has no map", file.display()))),
+        _ => Err(Failure::from_text(format!("{} must contain one map", file.display()))),
     }
 }
 
@@ -76,7 +76,7 @@ pub fn read_rules(file: &Path) -> Result<Vec<Value>, Failure> {
     let root = nodes.first().map(|node| node.get("rules").unwrap_or(node).to_json());
     match root {
         Some(Value::Array(rules)) if !rules.is_empty() => Ok(rules),
-        _ => Err(Failure::from_text(format!("{} has no list of rules", file.display()))),
+        _ => Err(Failure::from_text(format!("{} must contain a list of rules", file.display()))),
     }
 }
 
@@ -125,7 +125,7 @@ pub fn read_text(file: &Path) -> Result<String, Failure> {
         read.map_err(|error| Failure::io_error(format!("read {}", file.display()), &error))?;
     if u64::try_from(bytes).is_ok_and(|bytes| bytes == MAX_BYTES) {
         let mib = MAX_BYTES / 1024 / 1024;
-        return Err(Failure::from_text(format!("{} is larger than {mib} MiB", file.display())));
+        return Err(Failure::from_text(format!("{} exceeds {mib} MiB", file.display())));
     }
     Ok(text)
 }

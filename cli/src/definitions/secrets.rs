@@ -37,7 +37,7 @@ fn fetch_secret(
     let secret = match reference {
         SecretReference::Variable(name) => {
             environment.get(name).map(str::to_owned).ok_or_else(|| {
-                Failure::from_text(format!("the variable `{name}` of the environment is not set"))
+                Failure::from_text(format!("the environment variable `{name}` is not set"))
             })?
         }
         SecretReference::File(path) => {

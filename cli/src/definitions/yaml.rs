@@ -19,7 +19,7 @@ pub fn read_documents(text: &str) -> Result<Vec<Node>, Fault> {
     let mut tree = Tree { documents: vec![], open: vec![] };
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| {
-            let text = "this is neither YAML nor JSON, or nested too deeply";
+            let text = "this is not valid YAML or JSON, or it is nested deeper than 64 levels";
             Fault::new(text_position(error.marker()), text)
         })?;
         tree.take_event(event, text_position(&span.start))?;
@@ -75,7 +75,7 @@ impl Tree {
                 Err(Fault::new(place, NO_ALIASES))
             }
             // A directive, or an event of a later version of the parser.
-            _ => Err(Fault::new(place, "directives (`%`) are not read")),
+            _ => Err(Fault::new(place, "directives (`%`) are not supported")),
         }
     }
 
@@ -90,7 +90,7 @@ impl Tree {
             return Err(Fault::new(place, NO_ALIASES));
         }
         if entries.iter().any(|(known, _)| known.name == *text) {
-            return Err(Fault::new(place, "this key is in its map already"));
+            return Err(Fault::new(place, "this key is a duplicate in its map"));
         }
         *key = Some(Key { name: text.to_owned(), place });
         Ok(())
@@ -98,7 +98,7 @@ impl Tree {
 
     fn open_node(&mut self, node: Open, place: Place) -> Result<(), Fault> {
         if matches!(self.open.last(), Some(Open::Map(_, None, _))) {
-            return Err(Fault::new(place, "a key is a text"));
+            return Err(Fault::new(place, "a key must be a string"));
         }
         self.open.push(node);
         Ok(())
@@ -155,7 +155,7 @@ impl From<&str> for Content {
 fn check_properties(anchor: usize, is_tagged: bool, place: Place) -> Result<(), Fault> {
     match (anchor, is_tagged) {
         (0, false) => Ok(()),
-        (0, true) => Err(Fault::new(place, "tags (`!`) are not read")),
+        (0, true) => Err(Fault::new(place, "tags (`!`) are not supported")),
         _ => Err(Fault::new(place, NO_ALIASES)),
     }
 }
@@ -165,9 +165,9 @@ fn text_position(marker: &Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }
 
-const NO_ALIASES: &str = "anchors (`&`), aliases (`*`) and merges (`<<`) are not read: write out what is meant, quote a `*`";
+const NO_ALIASES: &str = "anchors (`&`), aliases (`*`) and merges (`<<`) are not supported: write the value out, and put a text with `*` in quotes";
 
-const AMBIGUOUS_WORD_MESSAGE: &str = "readers of YAML differ over this word: put a text in quotes, write a number without `.` and leading zeros";
+const AMBIGUOUS_WORD_MESSAGE: &str = "YAML parsers differ over this word: put a text in quotes, and write a number without `.` and leading zeros";
 
 /// Far deeper than a definition goes.
 const MAX_DEPTH: usize = 64;
@@ -205,13 +205,13 @@ mod tests {
             ("a: True", 1, 4, "differ"),
             ("a: 1.5", 1, 4, "differ"),
             ("a: 99999999999999999999", 1, 4, "differ"),
-            ("a: 1\na: 2", 2, 1, "already"),
+            ("a: 1\na: 2", 2, 1, "duplicate"),
             ("a: &x 1", 1, 7, "anchors"),
             ("a: *x", 1, 4, "anchors"),
             ("<<: {}", 1, 1, "merges"),
             ("a: !!str 1", 1, 10, "tags"),
-            ("a: [", 1, 4, "neither"),
-            ("%YAML 1.2\n---\na: 1", 1, 1, "neither"),
+            ("a: [", 1, 4, "not valid"),
+            ("%YAML 1.2\n---\na: 1", 1, 1, "not valid"),
         ] {
             let fault = read_documents(text).expect_err(text);
             assert!(fault.text.contains(says), "{text}: {fault:?}");

@@ -200,6 +200,7 @@ impl Client {
             other if other.to_string().contains("certificate") => {
                 Error::Certificate { server, source: Box::new(other) }
             }
+            ureq::Error::Io(error) => Error::Unreachable { server, source: Box::new(error) },
             other => Error::Unreachable { server, source: Box::new(other) },
         }
     }

@@ -16,7 +16,7 @@ pub enum Error {
         /// The server.
         server: ServerUrl,
         /// The reason.
-        source: Box<ureq::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The server's certificate is not accepted.
     #[error(
