@@ -227,6 +227,7 @@ fn main() -> ExitCode {
         second_cluster::where_kube_system_is_not_readable_the_leases_namespace_is_read,
         secrecy::nothing_secret_is_stored_or_logged,
         stores::the_store_holds_what_it_promises_on_sqlite,
+        stores::the_store_holds_what_it_promises_with_a_rollback_journal,
         stores::the_store_holds_what_it_promises_on_redis,
         session::from_nothing_to_a_lease_of_a_job_that_is_gone_after_it,
         short::existing,

@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::harness::Case;
+use testbed::kubelease::Settings;
+use testbed::store_file::JournalMode;
 
 use crate::setup::Leasing;
 
@@ -17,13 +19,15 @@ pub fn a_restart_keeps_everything(case: &Case) -> Result<()> {
 }
 
 pub fn a_kill_loses_nothing_that_was_answered(case: &Case) -> Result<()> {
-    let leasing = Leasing::set_up(case)?;
-    for _ in 0..3 {
-        let id = issue(&leasing)?;
-        let before = everything(&leasing, &id)?;
-        leasing.kubelease.kill()?;
-        leasing.kubelease.restart()?;
-        assert_eq!(everything(&leasing, &id)?, before);
+    for journal in [JournalMode::Wal, JournalMode::Delete] {
+        let leasing = Leasing::set_up_with(case, Settings { journal, ..case.new_settings()? })?;
+        for _ in 0..3 {
+            let id = issue(&leasing)?;
+            let before = everything(&leasing, &id)?;
+            leasing.kubelease.kill()?;
+            leasing.kubelease.restart()?;
+            assert_eq!(everything(&leasing, &id)?, before, "{journal:?}");
+        }
     }
     Ok(())
 }

@@ -7,19 +7,29 @@ use testbed::harness::Case;
 use testbed::host::App;
 use testbed::http::Http;
 use testbed::process::Supervisor;
+use testbed::store_file::{self, JournalMode};
 
 pub fn the_store_holds_what_it_promises_on_sqlite(case: &Case) -> Result<()> {
-    run_all(case, None)
+    run_all(case, JournalMode::Wal, None)
+}
+
+pub fn the_store_holds_what_it_promises_with_a_rollback_journal(case: &Case) -> Result<()> {
+    run_all(case, JournalMode::Delete, None)
 }
 
 pub fn the_store_holds_what_it_promises_on_redis(case: &Case) -> Result<()> {
     let redis = testbed::redis::Redis::start_empty()?;
     let url = redis.url();
-    run_all(case, Some(&format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{url}\"\n")))
+    let config = format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{url}\"\n");
+    run_all(case, JournalMode::Delete, Some(&config))
 }
 
-fn run_all(case: &Case, runtime_config: Option<&str>) -> Result<()> {
+fn run_all(case: &Case, journal: JournalMode, runtime_config: Option<&str>) -> Result<()> {
     let keeper = Supervisor::new()?;
+    let state_dir = keeper.scratch_directory().join("state");
+    if journal == JournalMode::Wal {
+        store_file::create_wal_store(&state_dir)?;
+    }
     let runtime_config = runtime_config
         .map(|text| {
             let file = keeper.scratch_directory().join("runtime.toml");
@@ -28,11 +38,12 @@ fn run_all(case: &Case, runtime_config: Option<&str>) -> Result<()> {
         .transpose()?;
     let app = App {
         manifest: Path::new(env!("CARGO_MANIFEST_DIR")).join("store-suite/spin.toml"),
-        state_dir: keeper.scratch_directory().join("state"),
+        state_dir,
         runtime_config,
         variables: vec![],
         listen: None,
         faults: None,
+        flushes: None,
     };
     let running = case.host().start_app(&app, &keeper)?;
     let suite = Http::with_patience(&running.url());

@@ -12,6 +12,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::flushes::FlushLog;
 use crate::process::{Process, Supervisor, log_tail};
 use crate::wait::{not_yet, wait_until};
 
@@ -30,6 +31,8 @@ pub struct App {
     pub listen: Option<SocketAddr>,
     /// The plan of what goes wrong, which dev-host alone can do.
     pub faults: Option<PathBuf>,
+    /// The log of what the host flushes to its disk, for which it runs under strace.
+    pub flushes: Option<FlushLog>,
 }
 
 impl App {
@@ -249,7 +252,10 @@ fn serve_app(
 }
 
 fn up_command(listen: SocketAddr, program: &Path, app: &App) -> Command {
-    let mut command = Command::new(program);
+    let mut command = match &app.flushes {
+        Some(log) => log.trace_program(program),
+        None => Command::new(program),
+    };
     // The caller's own settings are none of the application's.
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("SPIN_") {

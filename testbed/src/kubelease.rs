@@ -9,10 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 
 use crate::control_plane::ClientCertificate;
+use crate::flushes::FlushLog;
 use crate::host::{App, Host, RunningHost};
 use crate::http::Http;
 use crate::process::Supervisor;
 use crate::random;
+use crate::store_file::{self, JournalMode};
 
 /// The settings with which kubelease starts.
 #[derive(Clone, Debug)]
@@ -31,10 +33,14 @@ pub struct Settings {
     pub runtime_config: String,
     /// True if a test plans faults, in [`Kubelease::fault_plan`]; only dev-host can do that.
     pub faults: bool,
+    /// The mode in which SQLite's file is made.
+    pub journal: JournalMode,
+    /// True if a test counts what is flushed to the disk, in [`Kubelease::flush_log`].
+    pub counts_flushes: bool,
 }
 
 impl Settings {
-    /// New secrets, and a cluster on loopback whose CA this is.
+    /// New secrets, and a cluster on loopback whose CA this is; the environment names the journal's mode.
     pub fn new(ca: &str) -> Result<Self> {
         let variables = [
             (ADMIN_TOKEN, random::random_token()?),
@@ -50,6 +56,8 @@ impl Settings {
             client_certificate: None,
             runtime_config: String::new(),
             faults: false,
+            journal: JournalMode::from_env()?,
+            counts_flushes: false,
         })
     }
 
@@ -166,6 +174,11 @@ impl<'h> Kubelease<'h> {
         self.state_dir.join(FAULTS)
     }
 
+    /// Returns the log of what the host has flushed to its disk since it was started.
+    pub fn flush_log(&self) -> Result<FlushLog> {
+        self.lock_now().app.flushes.clone().context("flushes are not counted")
+    }
+
     /// Returns true if it serves; a planned fault may have ended it.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -185,6 +198,9 @@ impl<'h> Kubelease<'h> {
 /// The plan of what goes wrong, in the state directory.
 const FAULTS: &str = "faults.json";
 
+/// The log of flushes, in the state directory.
+const FLUSHES: &str = "flushes.txt";
+
 /// The workspace's manifest, whose components `cargo xtask build` has built.
 #[must_use]
 pub fn manifest_path() -> PathBuf {
@@ -193,6 +209,8 @@ pub fn manifest_path() -> PathBuf {
 }
 
 /// The project's manifest with its state in `state_dir`, to which a runtime configuration is written.
+///
+/// The store's file is made there too: it is for who sets a host up to say how its journal is.
 ///
 /// Variables of targets are not in that manifest, which cannot know them; they are declared in a copy, as
 /// an operator would.
@@ -220,6 +238,9 @@ pub fn write_app(settings: &Settings, state_dir: &Path) -> Result<App> {
     };
     let runtime_config =
         write().with_context(|| format!("could not write to {}", state_dir.display()))?;
+    if settings.journal == JournalMode::Wal {
+        store_file::create_wal_store(state_dir)?;
+    }
     let targets = settings.variables.iter().map(|(name, _)| name.as_str());
     let targets: Vec<_> = targets.filter(|name| is_of_a_target(name)).collect();
     let manifest =
@@ -231,6 +252,7 @@ pub fn write_app(settings: &Settings, state_dir: &Path) -> Result<App> {
         variables: settings.variables.clone(),
         listen: None,
         faults: settings.faults.then(|| state_dir.join(FAULTS)),
+        flushes: settings.counts_flushes.then(|| FlushLog::at(state_dir.join(FLUSHES))),
     })
 }
 

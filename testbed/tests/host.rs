@@ -91,6 +91,7 @@ fn app(keeper: &Supervisor, script: &str) -> App {
         variables: vec![("script".into(), script.into())],
         listen: None,
         faults: None,
+        flushes: None,
     }
 }
 

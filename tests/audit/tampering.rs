@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use testbed::harness::Case;
 use testbed::http::Http;
 use testbed::redis::Redis;
+use testbed::store_file::store_path;
 
 use super::{MAX_PAGES, events};
 use crate::broker::Broker;
@@ -43,7 +44,7 @@ struct Sqlite(Connection);
 
 impl Sqlite {
     fn open(state_dir: &Path) -> Result<Self> {
-        let connection = Connection::open(state_dir.join("sqlite_key_value.db"))?;
+        let connection = Connection::open(store_path(state_dir))?;
         connection.busy_timeout(Duration::from_secs(10))?;
         Ok(Self(connection))
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
+use testbed::store_file::store_path;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::bench::Bench;
@@ -33,7 +34,7 @@ pub struct Store(BTreeMap<String, Vec<u8>>);
 impl Store {
     /// Reads the file of the default store in a host's state directory.
     pub fn read(state_dir: &Path) -> Result<Self> {
-        let file = state_dir.join("sqlite_key_value.db");
+        let file = store_path(state_dir);
         let database = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut rows = database.prepare("SELECT key, value FROM spin_key_value")?;
         let pairs = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;

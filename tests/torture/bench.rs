@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use testbed::faulty::FaultyProxy;
 use testbed::harness::Case;
 use testbed::http::Reply;
+use testbed::store_file;
 
 use crate::broker::Broker;
 use crate::kind::Kind;
@@ -114,13 +115,7 @@ impl<'s> Bench<'s> {
     /// The store is lost: the host begins on an empty one, and the definitions are put back.
     pub fn lose_store(&self) -> Result<()> {
         self.broker.kubelease.kill()?;
-        for suffix in ["", "-wal", "-shm"] {
-            let file = format!("sqlite_key_value.db{suffix}");
-            let file = self.broker.kubelease.state_dir().join(file);
-            if file.exists() {
-                fs::remove_file(file)?;
-            }
-        }
+        store_file::remove_store(self.broker.kubelease.state_dir())?;
         self.broker.kubelease.restart()?;
         self.define()
     }

@@ -1,6 +1,5 @@
 //! A store that is lost, rolled back, or shared.
 
-use std::fs;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use testbed::harness::Case;
 use testbed::http::Http;
 use testbed::kubelease::Settings;
 use testbed::redis::Redis;
+use testbed::store_file;
 
 use crate::auditor::{Expectations, audit};
 use crate::bench::Bench;
@@ -56,12 +56,11 @@ pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
         let mut expected = Expectations::default();
         let (renewed, revoked) = (lease(&bench)?, lease(&bench)?);
         let kubelease = &bench.broker.kubelease;
-        let file = kubelease.state_dir().join("sqlite_key_value.db");
-        let copy = file.with_extension("copy");
+        let copy = kubelease.state_dir().join("copy.db");
         // An hour ago, as far as the store is concerned.
         bench.set_clocks(-3600)?;
         kubelease.restart()?;
-        fs::copy(&file, &copy)?;
+        store_file::copy_store(kubelease.state_dir(), &copy)?;
         bench.set_clocks(0)?;
         let path = format!("{}/renew", renewed.path());
         bench.broker.admin()?.post(&path, &json!({ "ttl": "1h" }))?.expect_status(200)?;
@@ -69,7 +68,7 @@ pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
         alive(&mut expected, renewed);
         alive(&mut expected, lease(&bench)?);
         kubelease.kill()?;
-        fs::copy(&copy, &file)?;
+        store_file::restore_store(kubelease.state_dir(), &copy)?;
         kubelease.restart()?;
         let report = bench.sweep("?reconcile=true")?.expect_status(200)?;
         let counts = &report["reconciled"];

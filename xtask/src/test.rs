@@ -5,6 +5,7 @@ use clap::Args;
 use testbed::command;
 use testbed::control_plane::{Assets, KUBERNETES_VARIABLE, Release};
 use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
+use testbed::store_file::JOURNAL_VARIABLE;
 
 use crate::workspace::cargo_command;
 use crate::{HostKind, HostOptions, build, packages};
@@ -18,6 +19,11 @@ pub struct Options {
     /// The Kubernetes to test against: 1.34, 1.35, 1.36 or 1.37, built from source when it is first asked for.
     #[arg(long, value_name = "VERSION")]
     kubernetes: Option<Release>,
+
+    /// The journal of SQLite's files: `wal`, as users are told to make them, or `delete`, as Spin makes them
+    /// [default: wal].
+    #[arg(long, value_name = "MODE", value_parser = ["wal", "delete"])]
+    journal: Option<String>,
 
     /// Further options of `cargo test`, such as `--package` or, after another `--`, a test's name.
     #[arg(last = true)]
@@ -40,6 +46,9 @@ pub fn test(options: &Options) -> Result<()> {
     if let Some(release) = options.kubernetes {
         eprintln!("the cluster is Kubernetes {}", release.kubernetes_version()?);
         tests.env(KUBERNETES_VARIABLE, release.minor_version());
+    }
+    if let Some(journal) = &options.journal {
+        tests.env(JOURNAL_VARIABLE, journal);
     }
     command::run_shown("testing", &mut tests)
 }
@@ -72,8 +81,9 @@ pub fn prepare(selection: &[String], kubernetes: Option<Release>) -> Result<()> 
 }
 
 /// Programs that tests start, each with its package: a real Redis for its store, curl for the script of the `CronJob`, a
-/// key ring on a bus of its own for logins, a terminal, and what GitHub runs an action with.
-const PROGRAMS: [(&str, &str); 7] = [
+/// key ring on a bus of its own for logins, a terminal, what GitHub runs an action
+/// with, strace, which counts what is flushed to the disk, and the SQLite that operators have.
+const PROGRAMS: [(&str, &str); 9] = [
     ("redis-server", "redis-server"),
     ("curl", "curl"),
     ("dbus-run-session", "dbus-daemon"),
@@ -81,4 +91,6 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("secret-tool", "libsecret-tools"),
     ("script", "bsdutils"),
     ("node", "nodejs"),
+    ("strace", "strace"),
+    ("sqlite3", "sqlite3"),
 ];

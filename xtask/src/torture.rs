@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use clap::Args;
 use testbed::command;
+use testbed::store_file::JOURNAL_VARIABLE;
 
 use crate::test;
 use crate::workspace::cargo_command;
@@ -24,6 +25,11 @@ pub struct Options {
     /// another order, its neighbours are worth a try too.
     #[arg(long, value_name = "NAME")]
     point: Option<String>,
+
+    /// The journal of SQLite's files: `wal`, as users are told to make them, or `delete`, as Spin makes them
+    /// [default: wal].
+    #[arg(long, value_name = "MODE", value_parser = ["wal", "delete"])]
+    journal: Option<String>,
 }
 
 /// Prepares what the tests need, and runs those that are in `tests/torture` for as long as they may take.
@@ -39,6 +45,9 @@ pub fn run_torture(options: &Options) -> Result<()> {
     let mut tests = cargo_command("test");
     tests.args(&selection);
     tests.env("KUBELEASE_TORTURE_SEED", seed.to_string());
+    if let Some(journal) = &options.journal {
+        tests.env(JOURNAL_VARIABLE, journal);
+    }
     if let Some(point) = &options.point {
         tests.env("KUBELEASE_TORTURE_POINT", point).args(["--", "points::"]);
     } else {

@@ -21,6 +21,7 @@ use testbed::http::Http;
 use testbed::kubelease::{self, ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN, Settings};
 use testbed::process::Supervisor;
 use testbed::random;
+use testbed::store_file::JournalMode;
 
 use self::cluster::Cluster;
 use self::playground::{EXAMPLES, Example};
@@ -189,6 +190,8 @@ fn up_settings(state: &State, cluster: &Cluster) -> Result<Settings> {
         trusted: vec![],
         runtime_config: String::new(),
         faults: false,
+        journal: JournalMode::Wal,
+        counts_flushes: false,
     })
 }
 

@@ -16,6 +16,7 @@ use testbed::control_plane::Assets;
 use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 use testbed::http::Http;
 use testbed::process::{Process, Supervisor};
+use testbed::store_file::{self, JournalMode};
 use testbed::wait::{not_yet, wait_until};
 
 #[test]
@@ -27,6 +28,8 @@ fn it_serves_and_after_a_crash_it_serves_the_same_leases() -> Result<()> {
     let leases = "/api/v1/dynamic-secrets/deployer/leases";
     let lease = kubelease.post(leases, &json!({ "ttl": "20m" }))?.expect_status(201)?;
     whoami(&ready)?;
+    let file = store_file::store_path(&state_dir(&keeper).join("host"));
+    assert_eq!(store_file::read_journal_mode(&file)?, Some(JournalMode::Wal));
     put_what_cannot_be_issued(&kubelease)?;
     for secret in ["admin_token", "sweep_token"] {
         let secret = text(&ready[secret])?;

@@ -113,6 +113,7 @@ impl<'c> Probe<'c> {
             variables: vec![("secret".to_owned(), "s3cret".to_owned())],
             listen: None,
             faults: None,
+            flushes: None,
         };
         Ok(Self { case, manifest: manifest.replace(SOURCE, source), dir, app })
     }
