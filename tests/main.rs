@@ -27,6 +27,7 @@ mod idempotency;
 mod identities;
 mod infisical;
 mod issuers;
+mod journal;
 mod kind;
 mod kubeconfig;
 mod kubectl;
@@ -115,6 +116,9 @@ fn main() -> ExitCode {
         cli::the_cluster_is_known_from_the_server,
         cli::fifty_at_once_make_one_lease,
         cli::leases_are_listed_renewed_and_revoked,
+        journal::a_file_stays_in_the_mode_in_which_it_was_made,
+        journal::what_no_checkpoint_has_reached_survives_a_kill,
+        journal::each_durable_write_is_flushed_before_the_answer,
         kubectl::a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at,
         kubectl::the_lock_of_a_plugin_that_was_killed_delays_nobody,
         kubectl::what_keeps_kubectl_from_the_plugin_is_told,
