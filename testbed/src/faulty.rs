@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -58,6 +58,29 @@ struct State {
     /// The number of requests on their way to the server and back.
     under_way: usize,
     asked: Vec<String>,
+    /// The exchanges since the recording has begun, if it has.
+    recorded: Option<Vec<Exchange>>,
+}
+
+/// A request as it came, and what was answered.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The method.
+    pub method: String,
+    /// The path, with its query.
+    pub path: String,
+    /// The headers, by names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The status of the answer.
+    pub status: u16,
+    /// The body of the answer.
+    pub answer: Vec<u8>,
+    /// The time at which the whole request was there.
+    pub came: Instant,
+    /// The time at which its answer was there.
+    pub answered: Instant,
 }
 
 /// The end of an exchange.
@@ -94,6 +117,7 @@ impl FaultyProxy {
             late: vec![],
             under_way: 0,
             asked: vec![],
+            recorded: None,
         };
         let proxy = Self { address, state: Arc::new(Mutex::new(state)) };
         let serving = proxy.clone();
@@ -174,6 +198,19 @@ impl FaultyProxy {
         std::mem::take(&mut self.lock_state().asked)
     }
 
+    /// Records each exchange that goes well from now on.
+    pub fn begin_recording(&self) {
+        self.lock_state().recorded = Some(vec![]);
+    }
+
+    /// Ends the recording, and returns the exchanges in the order in which they came.
+    #[must_use]
+    pub fn end_recording(&self) -> Vec<Exchange> {
+        let mut recorded = self.lock_state().recorded.take().unwrap_or_default();
+        recorded.sort_by_key(|exchange| exchange.came);
+        recorded
+    }
+
     fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,9 +244,11 @@ impl FaultyProxy {
                 None | Some(Fault::DropAfter | Fault::Truncate | Fault::WrongBody) => {}
             }
             self.lock_state().under_way += 1;
+            let came = Instant::now();
             let reply = forward_request(&upstream, &message);
             self.lock_state().under_way -= 1;
             let reply = reply?;
+            self.record(&message, &reply, came);
             let date = (DateTime::<Utc>::from(SystemTime::now()) + ahead)
                 .format("%a, %d %b %Y %H:%M:%S GMT");
             let head = format!(
@@ -236,6 +275,14 @@ impl FaultyProxy {
                     None => write_answer(&mut stream, &head, &reply.body, whole)?,
                 },
             }
+        }
+    }
+
+    fn record(&self, message: &Message, reply: &Reply, came: Instant) {
+        if let Some(recorded) = &mut self.lock_state().recorded {
+            let Message { method, path, headers, body } = message.clone();
+            let (status, answer, answered) = (reply.status, reply.body.clone(), Instant::now());
+            recorded.push(Exchange { method, path, headers, body, status, answer, came, answered });
         }
     }
 

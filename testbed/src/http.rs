@@ -47,6 +47,7 @@ impl Http {
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
             .max_redirects(0)
+            .max_idle_connections_per_host(MOST_AT_ONCE)
             // A body with DELETE, as Kubernetes has it.
             .allow_non_standard_methods(true)
             // A proxy of the environment has no business with loopback.
@@ -185,6 +186,9 @@ fn tls_config(ca: &str, client: Option<ClientCert>) -> Result<TlsConfig> {
     let roots = RootCerts::Specific(std::sync::Arc::new(vec![ca]));
     Ok(TlsConfig::builder().root_certs(roots).client_cert(client).build())
 }
+
+/// As many requests as a client has under way at once, each on a connection that it keeps.
+const MOST_AT_ONCE: usize = 10;
 
 /// Longer than anything asked of a local server takes.
 const TIMEOUT: Duration = Duration::from_secs(30);

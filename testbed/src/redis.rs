@@ -1,4 +1,4 @@
-//! A Redis of our own, durable as the documentation asks for.
+//! A Redis of our own, by default durable as the documentation asks for.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,24 +12,40 @@ use crate::host::free_port;
 use crate::process::{Process, Supervisor, log_tail};
 use crate::wait::{not_yet, wait_until};
 
-/// A running Redis that writes each change to disk before it answers; it ends with this value.
+/// The time at which Redis flushes its log of changes to the disk (`appendfsync`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// Before each answer.
+    Always,
+    /// Once a second, Redis's own default: a crash loses the last second.
+    EverySecond,
+}
+
+/// A running Redis; it ends with this value.
 pub struct Redis {
     address: SocketAddr,
+    flush: Flush,
     process: Mutex<Option<Process>>,
     keeper: Supervisor,
 }
 
 impl Redis {
-    /// Starts an empty one on a free loopback port; `redis-server` must be installed.
+    /// Starts an empty one that flushes each change to the disk before it answers.
     pub fn start_empty() -> Result<Self> {
+        Self::start_with(Flush::Always)
+    }
+
+    /// Starts an empty one on a free loopback port; `redis-server` must be installed.
+    pub fn start_with(flush: Flush) -> Result<Self> {
         let keeper = Supervisor::new()?;
         for _ in 0..PORT_ATTEMPTS {
             let address = free_port()?;
-            match start_process(address, &keeper) {
+            match start_process(address, flush, &keeper) {
                 // Somebody was faster than we; Redis has no port of its own choice.
                 Err(error) if format!("{error:#}").contains("in use") => {}
                 started => {
-                    return Ok(Self { address, process: Mutex::new(Some(started?)), keeper });
+                    let process = Mutex::new(Some(started?));
+                    return Ok(Self { address, flush, process, keeper });
                 }
             }
         }
@@ -40,7 +56,7 @@ impl Redis {
     pub fn restart(&self) -> Result<()> {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         process.take().context("Redis is not running")?.kill()?;
-        *process = Some(start_process(self.address, &self.keeper)?);
+        *process = Some(start_process(self.address, self.flush, &self.keeper)?);
         Ok(())
     }
 
@@ -98,11 +114,15 @@ impl Redis {
     }
 }
 
-fn start_process(address: SocketAddr, keeper: &Supervisor) -> Result<Process> {
+fn start_process(address: SocketAddr, flush: Flush, keeper: &Supervisor) -> Result<Process> {
+    let flush = match flush {
+        Flush::Always => "always",
+        Flush::EverySecond => "everysec",
+    };
     let mut command = Command::new("redis-server");
     command
         .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-        .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        .args(["--save", "", "--appendonly", "yes", "--appendfsync", flush])
         .args(["--maxmemory-policy", "noeviction", "--dir"])
         .arg(keeper.scratch_directory());
     let log = keeper.scratch_directory().join("log");

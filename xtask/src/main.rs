@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one tool of this repository.
 
+mod bench;
 mod build;
 mod check;
 mod deploy;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Task::Dist(options) => dist::build_archive(&options),
         Task::Mutants(options) => mutants::run_mutants(&options),
         Task::Torture(options) => torture::run_torture(&options),
+        Task::Bench(options) => bench::run_bench(&options),
         Task::Throughput => throughput::measure_throughput(),
         Task::ControlPlane => start_cluster::control_plane(),
     };
@@ -77,6 +79,8 @@ enum Task {
     Torture(torture::Options),
     /// Compare leases by an access token with leases by `admin_token`: how many in a second.
     Throughput,
+    /// Measure leases beside the raw calls that they stand on, and write the results.
+    Bench(bench::Options),
     /// Start a cluster alone and print where its kubeconfig is.
     ControlPlane,
 }

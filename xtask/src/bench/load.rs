@@ -1,0 +1,93 @@
+//! Closed loops: each client sends its next request when it has the answer to the last one.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use super::contenders::Client;
+
+/// The operation that a client repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A lease is issued.
+    Issue,
+    /// A lease is issued, and then revoked.
+    IssueAndRevoke,
+}
+
+impl Operation {
+    /// Returns the name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::IssueAndRevoke => "issue, then revoke",
+        }
+    }
+
+    fn perform(self, client: &mut dyn Client) -> Result<()> {
+        client.issue()?;
+        match self {
+            Self::Issue => Ok(()),
+            Self::IssueAndRevoke => client.revoke(),
+        }
+    }
+}
+
+/// The measurements of a turn.
+pub struct Turn {
+    /// The number of operations in a second.
+    pub rate: f64,
+    /// The duration of each.
+    pub durations: Vec<Duration>,
+}
+
+/// Has the clients repeat the operation for `length`, and then revoke what is left.
+pub fn take_turn(
+    clients: &mut [Box<dyn Client>],
+    operation: Operation,
+    length: Duration,
+) -> Result<Turn> {
+    // Connections that were idle for the turns of others are opened again before the clock runs.
+    at_once(clients, |client| operation.perform(client))?;
+    let began = Instant::now();
+    let durations = at_once(clients, |client| {
+        let mut durations = vec![];
+        while began.elapsed() < length {
+            let sent = Instant::now();
+            operation.perform(client)?;
+            durations.push(sent.elapsed());
+        }
+        Ok(durations)
+    })?;
+    let elapsed = began.elapsed();
+    at_once(clients, |client| {
+        while client.has_lease() {
+            client.revoke()?;
+        }
+        Ok(())
+    })?;
+    let durations = durations.concat();
+    Ok(Turn { rate: to_float(durations.len()) / elapsed.as_secs_f64(), durations })
+}
+
+/// Does the same for all clients, side by side.
+fn at_once<T: Send>(
+    clients: &mut [Box<dyn Client>],
+    work: impl Fn(&mut dyn Client) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            clients.iter_mut().map(|client| scope.spawn(move || work(client.as_mut()))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| anyhow!("a client has panicked"))?)
+            .collect()
+    })
+}
+
+/// A number of measurements, for arithmetic.
+pub fn to_float(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
