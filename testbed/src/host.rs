@@ -187,6 +187,11 @@ impl RunningHost {
         self.process.pid()
     }
 
+    /// Returns the CPU time that the host has used, to a hundredth of a second.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        self.process.cpu_time()
+    }
+
     /// Fails, with the end of its log, once the host has exited.
     pub fn check_running(&self) -> Result<()> {
         self.process.check_running()

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -177,6 +178,11 @@ impl<'h> Kubelease<'h> {
     /// Returns the log of what the host has flushed to its disk since it was started.
     pub fn flush_log(&self) -> Result<FlushLog> {
         self.lock_now().app.flushes.clone().context("flushes are not counted")
+    }
+
+    /// Returns the CPU time that its host has used since the start, to a hundredth of a second.
+    pub fn host_cpu_time(&self) -> Result<Duration> {
+        self.lock_now().running.as_ref().context("kubelease is not running")?.cpu_time()
     }
 
     /// Returns true if it serves; a planned fault may have ended it.

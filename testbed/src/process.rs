@@ -114,6 +114,13 @@ impl Process {
         &self.log
     }
 
+    /// Returns the CPU time that the process has used, with all its threads, to a hundredth of a second.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let file = format!("/proc/{}/stat", self.pid());
+        let stat = std::fs::read_to_string(&file).with_context(|| format!("no {file}"))?;
+        parse_cpu_time(&stat).with_context(|| format!("no CPU time in {file}"))
+    }
+
     /// Fails, with the end of the log, once the process has exited.
     pub fn check_running(&self) -> Result<()> {
         match self.exit_description()? {
@@ -193,6 +200,16 @@ pub fn log_tail(log: &Path) -> String {
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
+/// Reads user and system time in the line of a process, whose second field, its name, may hold anything.
+fn parse_cpu_time(stat: &str) -> Option<Duration> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+/// Linux's `USER_HZ`, the unit of times in `/proc`.
+const TICKS_PER_SECOND: u64 = 100;
+
 /// Returns true for a line of a backtrace, such as `  12: std::rt::lang_start` or `      at ./src/main.rs:3`.
 fn is_frame(line: &str) -> bool {
     let text = line.trim_start();
@@ -268,3 +285,15 @@ const GRACE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(5);
 
 const TAIL_LINES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_that_of_user_and_system() {
+        let line = "17 (a) b (c) S 1 17 17 0 -1 4194304 1 2 3 4 150 25 7 8 20 0 3 0 100";
+        assert_eq!(parse_cpu_time(line), Some(Duration::from_millis(1750)));
+        assert_eq!(parse_cpu_time("17 (a) S 1"), None);
+    }
+}

@@ -110,7 +110,8 @@ fn measure_cells(stage: &Stage<'_>, plan: &Plan) -> Result<Vec<Cell>> {
             for count in CLIENTS {
                 let what = format!("{}, {}, {count} at once", mode.name, operation.name());
                 eprintln!("measuring {what}");
-                let turns = measure_rounds(&mut clients, operation, count, plan).context(what)?;
+                let turns =
+                    measure_rounds(stage, &mut clients, operation, count, plan).context(what)?;
                 cells.push(Cell { mode: mode.name, operation, clients: count, turns });
             }
         }
@@ -120,6 +121,7 @@ fn measure_cells(stage: &Stage<'_>, plan: &Plan) -> Result<Vec<Cell>> {
 
 /// Has each contender take its turn in each round; returns the turns of each contender.
 fn measure_rounds(
+    stage: &Stage<'_>,
     clients: &mut [Vec<Box<dyn Client>>],
     operation: Operation,
     count: usize,
@@ -131,7 +133,9 @@ fn measure_rounds(
             // Who comes first has what the last one has left to be done.
             let contender = (round + place) % clients.len();
             let used = &mut clients[contender][..count];
-            turns[contender].push(load::take_turn(used, operation, plan.turn)?);
+            turns[contender].push(load::take_turn(used, operation, plan.turn, || {
+                stage.host_cpu_time(contender)
+            })?);
         }
     }
     Ok(turns)

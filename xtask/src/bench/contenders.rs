@@ -80,6 +80,14 @@ impl<'c> Stage<'c> {
         [RAW].into_iter().chain(self.kubeleases.iter().map(|(name, _)| *name)).collect()
     }
 
+    /// Returns the CPU time that the host of a contender has used; raw has no host.
+    pub fn host_cpu_time(&self, contender: usize) -> Result<Duration> {
+        match contender.checked_sub(1).and_then(|place| self.kubeleases.get(place)) {
+            Some((_, kubelease)) => kubelease.host_cpu_time(),
+            None => Ok(Duration::ZERO),
+        }
+    }
+
     /// Returns each mode with the number of requests in each round of its issue, and of its revocation.
     pub fn shapes(&self) -> impl Iterator<Item = (&'static str, [Vec<usize>; 2])> {
         self.places.iter().map(|(place, recording)| (place.mode.name, recording.shape()))

@@ -40,6 +40,8 @@ pub struct Turn {
     pub rate: f64,
     /// The duration of each.
     pub durations: Vec<Duration>,
+    /// The CPU time that the host of the contender has used meanwhile.
+    pub host_cpu: Duration,
 }
 
 /// Has the clients repeat the operation for `length`, and then revoke what is left.
@@ -47,9 +49,11 @@ pub fn take_turn(
     clients: &mut [Box<dyn Client>],
     operation: Operation,
     length: Duration,
+    host_cpu_time: impl Fn() -> Result<Duration>,
 ) -> Result<Turn> {
     // Connections that were idle for the turns of others are opened again before the clock runs.
     at_once(clients, |client| operation.perform(client))?;
+    let used_before = host_cpu_time()?;
     let began = Instant::now();
     let durations = at_once(clients, |client| {
         let mut durations = vec![];
@@ -61,6 +65,7 @@ pub fn take_turn(
         Ok(durations)
     })?;
     let elapsed = began.elapsed();
+    let host_cpu = host_cpu_time()?.saturating_sub(used_before);
     at_once(clients, |client| {
         while client.has_lease() {
             client.revoke()?;
@@ -68,7 +73,7 @@ pub fn take_turn(
         Ok(())
     })?;
     let durations = durations.concat();
-    Ok(Turn { rate: to_float(durations.len()) / elapsed.as_secs_f64(), durations })
+    Ok(Turn { rate: to_float(durations.len()) / elapsed.as_secs_f64(), durations, host_cpu })
 }
 
 /// Does the same for all clients, side by side.

@@ -108,6 +108,10 @@ impl Report<'_> {
         self.write_table(&mut text, &names, |cell, contender| {
             quantiles(&cell.turns[contender]).map(|value| format!("{value:.1}")).join(" / ")
         })?;
+        text += "\n## CPU time of the host, in milliseconds of an operation\n\n";
+        self.write_table(&mut text, &names[1..], |cell, contender| {
+            format!("{:.1}", host_cpu(&cell.turns[contender + 1]))
+        })?;
         Ok(text)
     }
 
@@ -139,6 +143,7 @@ impl Report<'_> {
                 "rates": turns.iter().map(|turn| round_hundredths(turn.rate)).collect::<Vec<_>>(),
                 "ratio_to_raw": round_hundredths(ratio_spread(cell, contender).median),
                 "operations": turns.iter().map(|turn| turn.durations.len()).sum::<usize>(),
+                "host_cpu_milliseconds": round_hundredths(host_cpu(turns)),
                 "milliseconds": { "p50": p50, "p90": p90, "p99": p99, "max": max },
             })
         });
@@ -159,6 +164,12 @@ fn ratio_spread(cell: &Cell, contender: usize) -> Spread {
 
 fn rate_spread(turns: &[Turn]) -> Spread {
     Spread::of(turns.iter().map(|turn| turn.rate).collect())
+}
+
+/// The CPU time of the host by the number of operations, in milliseconds.
+fn host_cpu(turns: &[Turn]) -> f64 {
+    let used: Duration = turns.iter().map(|turn| turn.host_cpu).sum();
+    milliseconds(used) / to_float(turns.iter().map(|turn| turn.durations.len()).sum())
 }
 
 impl Spread {
@@ -223,6 +234,7 @@ mod tests {
         let turn = |times: &[u64]| Turn {
             rate: 1.0,
             durations: times.iter().copied().map(Duration::from_millis).collect(),
+            host_cpu: Duration::ZERO,
         };
         let hundred: Vec<_> = (1..=100).rev().collect();
         for (turns, expected) in [
@@ -237,7 +249,10 @@ mod tests {
     #[test]
     fn a_ratio_compares_turns_of_the_same_round() {
         let turns = |rates: [f64; 3]| {
-            rates.map(|rate| Turn { rate, durations: vec![] }).into_iter().collect::<Vec<_>>()
+            rates
+                .map(|rate| Turn { rate, durations: vec![], host_cpu: Duration::ZERO })
+                .into_iter()
+                .collect::<Vec<_>>()
         };
         let cell = Cell {
             mode: "plain",
