@@ -79,29 +79,31 @@ impl fmt::Display for Harm {
 impl Harm {
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Wildcard => "is a wildcard, and grants what nobody looked at",
+            Self::Wildcard => "is a wildcard, which also grants rights that nobody has reviewed",
             Self::Secrets => "reaches Secrets, which hold the credentials of others",
             Self::Enter => "enters containers or nodes, and acts as the accounts in them",
             Self::Workload => "runs pods as any account of the namespace, with its Secrets",
-            Self::Controller => "has a controller write objects with its own rights",
-            Self::Token => "makes tokens of other accounts",
+            Self::Controller => "makes a controller write objects with the controller's rights",
+            Self::Token => "creates tokens of other accounts",
             Self::Account => "changes accounts, their rights in clouds, or ends their tokens",
-            Self::Identity => "changes who counts as whom",
+            Self::Identity => "changes who is authenticated as which user",
             Self::Node => "changes nodes, and so where pods of others run",
             Self::Namespace => "changes namespaces, and so what pod security allows",
             Self::Storage => "reaches disks of nodes and of others",
-            Self::Admission => "sees or changes what others write, or stops it being checked",
-            Self::ApiExtension => "changes what the API is and who serves it",
+            Self::Admission => {
+                "reads or changes the objects that others write, or stops their checks"
+            }
+            Self::ApiExtension => "changes which API there is, and who serves it",
             Self::Certificate => "leads to certificates of any user, which cannot be revoked",
             Self::Rbac => "changes who may do what",
             Self::Escalate => "switches off RBAC's protection against escalation",
             Self::Impersonate => "acts as other users",
-            Self::Traffic => "directs the requests of others, or who may reach whom",
+            Self::Traffic => "directs the requests of others, or changes who may reach whom",
             Self::Limits => "changes the limits that protect others",
             Self::PodPolicy => "changes or chooses what pods may do to their node",
-            Self::Leadership => "takes the lead from controllers, or hides what is leased",
-            Self::ControlPlane => "changes what the control plane keeps for itself",
-            Self::ServerInternals => "reads or changes the inside of the API server",
+            Self::Leadership => "takes the lead from controllers, or hides leases of kubelease",
+            Self::ControlPlane => "changes objects that are reserved for the control plane",
+            Self::ServerInternals => "reads or changes the internals of the API server",
             Self::Role => "is a role that holds dangerous rights, or is the control plane's own",
         }
     }

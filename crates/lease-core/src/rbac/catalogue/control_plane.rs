@@ -14,7 +14,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Admission,
-        because: "sees or changes what others write, or stops it being checked",
+        because: "reads or changes the objects that others write, or stops their checks",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
     CatalogueRow {
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: ApiExtension,
-        because: "hands requests for a part of the API to a server of choice",
+        because: "sends requests for a part of the API to a server of the caller's choice",
         source: "\
                  https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
     },
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: ApiExtension,
-        because: "changes what the API is: the end of a definition is the end of all its objects",
+        because: "changes which API there is: deleting a definition deletes all its objects",
         source: "\
                  https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/",
     },
@@ -52,8 +52,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Certificate,
-        because: "leads to certificates of any user, which cannot be revoked: signers write them \
-                 there",
+        because: "leads to certificates of any user, which cannot be revoked: signers write the \
+             certificates there",
         source: "\
                  https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/",
     },
@@ -93,7 +93,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Traffic,
-        because: "directs the requests of others to addresses of choice",
+        because: "directs the requests of others to addresses of the caller's choice",
         source: "https://kubernetes.io/docs/concepts/services-networking/service/",
     },
     CatalogueRow {
@@ -102,7 +102,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Traffic,
-        because: "directs the requests of others to addresses of choice",
+        because: "directs the requests of others to addresses of the caller's choice",
         source: "https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/",
     },
     CatalogueRow {
@@ -129,8 +129,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Elections,
         harm: Leadership,
-        because: "takes the lead from controllers, tells which nodes are alive, or hides what \
-                 kubelease has leased",
+        because: "takes the lead from controllers, decides which nodes count as alive, or hides leases \
+             of kubelease",
         source: "https://kubernetes.io/docs/concepts/architecture/leases/",
     },
     CatalogueRow {
@@ -139,7 +139,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: ControlPlane,
-        because: "changes what API servers believe of how objects are stored",
+        because: "changes what API servers assume about the stored form of objects",
         source: "\
                  https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/storage-version-v1alpha1/",
     },
@@ -149,7 +149,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: ControlPlane,
-        because: "has the control plane write every object of a resource anew",
+        because: "makes the control plane write every object of a resource again",
         source: "\
                  https://kubernetes.io/docs/tasks/manage-kubernetes-objects/storage-version-migration/",
     },

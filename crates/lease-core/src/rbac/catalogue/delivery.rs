@@ -12,7 +12,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Argo CD apply any object to any cluster that its project allows",
+        because: "makes Argo CD apply any object to any cluster that its project allows",
         source: "\
                  https://github.com/argoproj/argo-cd/blob/HEAD/docs/operator-manual/app-any-namespace.md",
     },
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Argo CD make applications of any project",
+        because: "makes Argo CD create applications of any project",
         source: "\
                  https://github.com/argoproj/argo-cd/blob/HEAD/docs/operator-manual/applicationset/Security.md",
     },
@@ -32,7 +32,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "changes which sources, clusters and resources Argo CD allows to whom",
+        because: "changes which sources, clusters and resources Argo CD allows for whom",
         source: "https://github.com/argoproj/argo-cd/blob/HEAD/docs/user-guide/projects.md",
     },
     CatalogueRow {
@@ -41,8 +41,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "applies objects of choice, with the rights of the controller or of any account \
-                 of the namespace",
+        because: "applies objects of the caller's choice, with the rights of the controller or of any \
+             account of the namespace",
         source: "\
                  https://github.com/fluxcd/kustomize-controller/blob/HEAD/config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
     },
@@ -52,8 +52,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "applies objects of choice, with the rights of the controller or of any account \
-                 of the namespace",
+        because: "applies objects of the caller's choice, with the rights of the controller or of any \
+             account of the namespace",
         source: "\
                  https://github.com/fluxcd/helm-controller/blob/HEAD/config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml",
     },
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "changes where Flux fetches what it applies",
+        because: "changes where Flux fetches the objects that it applies",
         source: "https://github.com/fluxcd/source-controller/blob/HEAD/docs/spec/v1/README.md",
     },
     CatalogueRow {
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Flux push commits with its own Git credential",
+        because: "makes Flux push commits with its own Git credential",
         source: "\
                  https://github.com/fluxcd/image-automation-controller/blob/HEAD/config/crd/bases/image.toolkit.fluxcd.io_imageupdateautomations.yaml",
     },
@@ -89,7 +89,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "installs charts of choice, as an administrator",
+        because: "installs charts of the caller's choice, as an administrator",
         source: "\
                  https://github.com/k3s-io/helm-controller/blob/HEAD/pkg/crds/yaml/generated/helm.cattle.io_helmcharts.yaml",
     },
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Fleet apply objects of choice to every cluster that it manages",
+        because: "makes Fleet apply objects of the caller's choice to every cluster that it manages",
         source: "https://github.com/rancher/fleet/blob/HEAD/docs/design.md",
     },
     CatalogueRow {
@@ -135,8 +135,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "runs a program of choice as any account of the namespace, and deploys what it \
-                 says",
+        because: "runs a program of the caller's choice as any account of the namespace, and deploys \
+             its output",
         source: "\
                  https://github.com/pulumi/pulumi-kubernetes-operator/blob/HEAD/deploy/crds/pulumi.com_stacks.yaml",
     },
@@ -156,7 +156,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has an operator write templates of choice for namespaces, groups and users",
+        because: "makes an operator write templates of the caller's choice for namespaces, groups and \
+             users",
         source: "\
                  https://github.com/redhat-cop/namespace-configuration-operator/blob/HEAD/README.md",
     },
@@ -173,7 +174,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "changes what Crossplane makes of what others ask for, with its rights",
+        because: "changes which objects Crossplane creates for the requests of others, with its rights",
         source: "\
                  https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/apiextensions.crossplane.io_compositions.yaml",
     },
@@ -193,7 +194,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has functions of Crossplane write objects, with its rights",
+        because: "makes functions of Crossplane write objects, with its rights",
         source: "\
                  https://github.com/crossplane/crossplane/blob/HEAD/cluster/crds/ops.crossplane.io_operations.yaml",
     },
@@ -203,8 +204,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Crossplane write any object, with the rights of its provider, which are \
-                 often an administrator's",
+        because: "makes Crossplane write any object, with the rights of its provider, which are often \
+             an administrator's",
         source: "https://github.com/crossplane-contrib/provider-kubernetes/blob/HEAD/README.md",
     },
     CatalogueRow {
@@ -218,8 +219,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Crossplane write any object, with the rights of its provider, which are \
-                 often an administrator's",
+        because: "makes Crossplane write any object, with the rights of its provider, which are often \
+             an administrator's",
         source: "\
                  https://github.com/crossplane-contrib/provider-kubernetes/blob/HEAD/package/crds/kubernetes.m.crossplane.io_objects.yaml",
     },
@@ -229,8 +230,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Crossplane write any object, with the rights of its provider, which are \
-                 often an administrator's",
+        because: "makes Crossplane write any object, with the rights of its provider, which are often \
+             an administrator's",
         source: "\
                  https://github.com/crossplane-contrib/provider-helm/blob/HEAD/package/crds/helm.crossplane.io_releases.yaml",
     },
@@ -240,8 +241,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Crossplane write any object, with the rights of its provider, which are \
-                 often an administrator's",
+        because: "makes Crossplane write any object, with the rights of its provider, which are often \
+             an administrator's",
         source: "\
                  https://github.com/crossplane-contrib/provider-helm/blob/HEAD/package/crds/helm.m.crossplane.io_releases.yaml",
     },
@@ -257,7 +258,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "changes which objects Karmada writes to which clusters, and what is in them",
+        because: "changes which objects Karmada writes to which clusters, and their content",
         source: "\
                  https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada/_crds/bases/policy/policy.karmada.io_overridepolicies.yaml",
     },
@@ -267,7 +268,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has Karmada write any object to its clusters, with its own rights",
+        because: "makes Karmada write any object to its clusters, with its own rights",
         source: "\
                  https://github.com/karmada-io/karmada/blob/HEAD/pkg/apis/work/v1alpha1/work_types.go",
     },
@@ -277,7 +278,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Controller,
-        because: "changes what Karmada reads out of objects, or hands them to a server of choice",
+        because: "changes what Karmada reads from objects, or sends them to a server of the caller's \
+             choice",
         source: "\
                  https://github.com/karmada-io/karmada/blob/HEAD/charts/karmada/_crds/bases/config/config.karmada.io_resourceinterpreterwebhookconfigurations.yaml",
     },

@@ -47,8 +47,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Any,
         condition: Anywhere,
         harm: Enter,
-        because: "reaches the kubelet, past admission and the audit log, and enters every \
-                 container of the node",
+        because: "reaches the kubelet, without admission and the audit log, and enters every container \
+             of the node",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
     CatalogueRow {
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "puts a pod onto a node of choice, past the scheduler",
+        because: "puts a pod onto a node of the caller's choice, without the scheduler",
         source: "https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/",
     },
     CatalogueRow {
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         condition: Anywhere,
         harm: Workload,
         because: "runs pods as any account of the namespace, with its Secrets: clusters before \
-                 Kubernetes 1.16 have them here",
+             Kubernetes 1.16 serve them in this group",
         source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
     },
     CatalogueRow {
@@ -109,7 +109,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Any,
         condition: Anywhere,
         harm: Token,
-        because: "makes tokens of other accounts",
+        because: "creates tokens of other accounts",
         source: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
     },
     CatalogueRow {
@@ -136,7 +136,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Node,
-        because: "changes which devices nodes have, and what pods that use them are given",
+        because: "changes which devices nodes have, and what the pods that use the devices get",
         source: "\
                  https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
     },

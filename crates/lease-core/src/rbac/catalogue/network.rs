@@ -21,7 +21,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "changes who may reach whom: clusters before Kubernetes 1.16 have them here",
+        because: "changes who may reach whom: clusters before Kubernetes 1.16 serve policies in this \
+             group",
         source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
     },
     CatalogueRow {
@@ -40,7 +41,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "changes who may reach whom, or how addresses and routes are given out",
+        because: "changes who may reach whom, or how addresses and routes are assigned",
         source: "\
                  https://github.com/projectcalico/calico/blob/HEAD/api/pkg/apis/projectcalico/v3/globalnetworkpolicy.go",
     },
@@ -50,7 +51,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "changes who may reach whom, or how addresses and routes are given out",
+        because: "changes who may reach whom, or how addresses and routes are assigned",
         source: "\
                  https://github.com/projectcalico/calico/blob/HEAD/api/pkg/apis/projectcalico/v3/globalnetworkpolicy.go",
     },
@@ -72,7 +73,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "changes who may reach whom, or how addresses and routes are given out",
+        because: "changes who may reach whom, or how addresses and routes are assigned",
         source: "https://github.com/cilium/cilium/tree/HEAD/pkg/k8s/apis/cilium.io/client/crds/v2",
     },
     CatalogueRow {
@@ -107,7 +108,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "puts machines of choice into the mesh, or changes the proxies beside pods of others",
+        because: "puts machines of the caller's choice into the mesh, or changes the proxies beside \
+             pods of others",
         source: "\
                  https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
@@ -126,7 +128,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "runs code of choice in the proxies beside pods of others",
+        because: "runs code of the caller's choice in the proxies beside pods of others",
         source: "\
                  https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
@@ -136,7 +138,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "changes what the mesh logs of requests, and to where",
+        because: "changes what the mesh logs about requests, and where",
         source: "\
                  https://github.com/istio/api/blob/HEAD/kubernetes/customresourcedefinitions.gen.yaml",
     },
@@ -146,7 +148,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Traffic,
-        because: "puts pods onto networks of choice, by plugins that run as root on the node",
+        because: "puts pods onto networks of the caller's choice, by plugins that run as root on the \
+             node",
         source: "\
                  https://github.com/k8snetworkplumbingwg/network-attachment-definition-client/blob/HEAD/artifacts/networks-crd-v1beta1.yaml",
     },

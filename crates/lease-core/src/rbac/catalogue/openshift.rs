@@ -29,7 +29,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs builds of choice in privileged pods, with the Secrets of the namespace",
+        because: "runs builds of the caller's choice in privileged pods, with the Secrets of the \
+             namespace",
         source: "\
                  https://github.com/openshift/openshift-apiserver/blob/HEAD/pkg/build/apiserver/apiserver.go",
     },
@@ -48,7 +49,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Node,
-        because: "makes and deletes nodes, and chooses what they start with",
+        because: "creates and deletes nodes, and chooses what they start with",
         source: "https://github.com/openshift/api/blob/HEAD/machine/v1beta1/types_machine.go",
     },
     CatalogueRow {
@@ -67,7 +68,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Token,
-        because: "makes tokens of any user, or ends those of others",
+        because: "creates tokens of any user, or ends those of others",
         source: "https://github.com/openshift/api/blob/HEAD/oauth/v1/types.go",
     },
     CatalogueRow {

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs privileged pods on the nodes that it names, from an image of choice",
+        because: "runs privileged pods on the nodes that it names, from an image of the caller's choice",
         source: "https://github.com/rancher/system-upgrade-controller/blob/HEAD/README.md",
     },
     CatalogueRow {
@@ -21,8 +21,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs pods with containers of choice, as any account of the namespace, with its \
-                 Secrets",
+        because: "runs pods with containers of the caller's choice, as any account of the namespace, \
+             with its Secrets",
         source: "\
                  https://github.com/prometheus-operator/prometheus-operator/blob/HEAD/example/prometheus-operator-crd/monitoring.coreos.com_prometheuses.yaml",
     },
@@ -148,7 +148,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has the operator run agents against the Elasticsearch clusters of others",
+        because: "makes the operator run agents against the Elasticsearch clusters of others",
         source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
     },
     CatalogueRow {
@@ -167,8 +167,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Workload,
-        because: "breaks or changes pods and nodes of others through a privileged daemon, and \
-                 runs pods of choice",
+        because: "breaks or changes pods and nodes of others through a privileged daemon, and runs pods \
+             of the caller's choice",
         source: "\
                  https://github.com/chaos-mesh/chaos-mesh/blob/HEAD/config/crd/bases/chaos-mesh.org_workflows.yaml",
     },
@@ -178,7 +178,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs privileged pods on nodes, from images of choice",
+        because: "runs privileged pods on nodes, from images of the caller's choice",
         source: "\
                  https://github.com/NVIDIA/gpu-operator/blob/HEAD/api/nvidia/v1/clusterpolicy_types.go",
     },
@@ -208,7 +208,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs pods with sidecars of choice, with any Secret of the namespace",
+        because: "runs pods with sidecars of the caller's choice, with any Secret of the namespace",
         source: "\
                  https://github.com/zalando/postgres-operator/blob/HEAD/docs/reference/cluster_manifest.md",
     },
@@ -237,7 +237,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "streams tables of a database to a server of choice",
+        because: "streams tables of a database to a server of the caller's choice",
         source: "https://github.com/zalando/postgres-operator/blob/HEAD/manifests/fes.crd.yaml",
     },
     CatalogueRow {
@@ -252,7 +252,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs pods from images of choice, with any Secret of the namespace",
+        because: "runs pods from images of the caller's choice, with any Secret of the namespace",
         source: "\
                  https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/040-Crd-kafka.yaml",
     },

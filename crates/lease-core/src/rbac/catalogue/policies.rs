@@ -30,7 +30,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Admission,
-        because: "changes what others write, while they write it",
+        because: "changes the objects that others write, while they are written",
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/mutation.md",
     },
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Admission,
-        because: "has a server of choice say what is admitted",
+        because: "lets a server of the caller's choice decide what is admitted",
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/website/docs/externaldata.md",
     },
@@ -80,7 +80,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Admission,
-        because: "sends what violates policies to a place of choice",
+        because: "sends objects that violate policies to a place of the caller's choice",
         source: "\
                  https://github.com/open-policy-agent/gatekeeper/blob/HEAD/charts/gatekeeper/crds/connection-customresourcedefinition.yaml",
     },
@@ -98,8 +98,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Admission,
-        because: "changes what is admitted, or has Kyverno write and delete objects with its own \
-                 rights",
+        because: "changes what is admitted, or makes Kyverno write and delete objects with its own \
+             rights",
         source: "https://kyverno.io/docs/kyverno-policies/",
     },
     CatalogueRow {
@@ -108,8 +108,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Admission,
-        because: "changes what is admitted, or has Kyverno write and delete objects with its own \
-                 rights",
+        because: "changes what is admitted, or makes Kyverno write and delete objects with its own \
+             rights",
         source: "\
                  https://github.com/kyverno/kyverno/blob/HEAD/cmd/cli/kubectl-kyverno/data/crds/policies.kyverno.io_generatingpolicies.yaml",
     },
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Identity,
-        because: "has a server of choice say who is which user of the cluster",
+        because: "lets a server of the caller's choice decide who is which user of the cluster",
         source: "\
                  https://github.com/vmware-tanzu/pinniped/blob/HEAD/site/content/docs/howto/concierge/configure-concierge-webhook.md",
     },
@@ -149,7 +149,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Identity,
-        because: "has a server of choice say who is which user of the clusters",
+        because: "lets a server of the caller's choice decide who is which user of the clusters",
         source: "\
                  https://github.com/vmware-tanzu/pinniped/blob/HEAD/deploy/supervisor/idp.supervisor.pinniped.dev_oidcidentityproviders.yaml",
     },

@@ -82,7 +82,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Secrets,
-        because: "makes credentials with the accounts of the namespace",
+        because: "creates credentials with the accounts of the namespace",
         source: "\
                  https://github.com/external-secrets/external-secrets/blob/HEAD/config/crds/bases/generators.external-secrets.io_vaultdynamicsecrets.yaml",
     },

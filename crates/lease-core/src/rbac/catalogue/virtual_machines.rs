@@ -42,7 +42,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Storage,
-        because: "puts the disks of virtual machines back to what they were",
+        because: "restores the disks of virtual machines to an earlier state",
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/components/crds.go",
     },
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Any,
         condition: Anywhere,
         harm: Enter,
-        because: "enters virtual machines, as a keyboard, screen or network of theirs",
+        because: "enters virtual machines through their keyboard, screen or network",
         source: "\
                  https://github.com/kubevirt/kubevirt/blob/HEAD/pkg/virt-operator/resource/generate/rbac/cluster.go",
     },
@@ -103,8 +103,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Storage,
-        because: "fills disks from addresses, images and disks of choice, with the Secrets of \
-                 the namespace",
+        because: "fills disks from addresses, images and disks of the caller's choice, with the Secrets \
+             of the namespace",
         source: "\
                  https://github.com/kubevirt/containerized-data-importer/blob/HEAD/doc/datavolumes.md",
     },
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: WriteOrDelete,
         condition: Anywhere,
         harm: Controller,
-        because: "changes how disks of every namespace are filled, and what does it",
+        because: "changes how disks of every namespace are filled, and by which program",
         source: "\
                  https://github.com/kubevirt/containerized-data-importer/blob/HEAD/pkg/operator/resources/crds_generated.go",
     },
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Storage,
-        because: "fills disks from servers of choice, with the Secrets of the namespace",
+        because: "fills disks from servers of the caller's choice, with the Secrets of the namespace",
         source: "\
                  https://github.com/kubevirt/containerized-data-importer/blob/HEAD/doc/cdi-populators.md",
     },
@@ -153,7 +153,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Only(&["create"]),
         condition: Anywhere,
         harm: Storage,
-        because: "makes a token to write over a disk of choice",
+        because: "creates a token that can overwrite a disk of the caller's choice",
         source: "https://github.com/kubevirt/containerized-data-importer/blob/HEAD/doc/upload.md",
     },
 ];

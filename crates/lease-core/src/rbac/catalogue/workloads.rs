@@ -38,7 +38,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs a workflow of choice whenever an event comes",
+        because: "runs a workflow of the caller's choice at each event",
         source: "https://github.com/argoproj/argo-workflows/blob/HEAD/docs/events.md",
     },
     CatalogueRow {
@@ -47,7 +47,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs a pod and has it write any object, as any account of the namespace",
+        because: "runs a pod and makes it write any object, as any account of the namespace",
         source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/service-accounts.md",
     },
     CatalogueRow {
@@ -65,8 +65,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs the pods that carry the events of others, and hands these to a server of \
-                 choice",
+        because: "runs the pods that carry the events of others, and sends the events to a server of \
+             the caller's choice",
         source: "https://github.com/argoproj/argo-events/blob/HEAD/docs/eventbus/jetstream.md",
     },
     CatalogueRow {
@@ -107,7 +107,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs pods of choice as any account of the namespace, with its Secrets",
+        because: "runs pods of the caller's choice as any account of the namespace, with its Secrets",
         source: "https://github.com/tektoncd/pipeline/blob/HEAD/docs/auth.md",
     },
     CatalogueRow {
@@ -131,7 +131,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has an event from outside write objects, as any account of the namespace",
+        because: "lets an event from outside write objects, as any account of the namespace",
         source: "https://github.com/tektoncd/triggers/blob/HEAD/docs/eventlisteners.md",
     },
     CatalogueRow {
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Controller,
-        because: "has a server of choice see and change the events of others",
+        because: "lets a server of the caller's choice read and change the events of others",
         source: "https://github.com/tektoncd/triggers/blob/HEAD/docs/clusterinterceptors.md",
     },
     CatalogueRow {
@@ -319,8 +319,8 @@ pub(super) const ROWS: &[CatalogueRow] = &[
         verbs: Write,
         condition: Anywhere,
         harm: Workload,
-        because: "runs pods of choice, changes those of others, or copies Secrets between \
-                 namespaces",
+        because: "runs pods of the caller's choice, changes those of others, or copies Secrets between \
+             namespaces",
         source: "\
                  https://github.com/openkruise/kruise/blob/HEAD/config/crd/bases/apps.kruise.io_clonesets.yaml",
     },
