@@ -58,9 +58,13 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
     for (target, reachable, problem) in [
         (wrong, true, "does not accept the target's credential"),
         (leasing.target(&away), false, "nothing answered at the address"),
-        (leasing.target(&unknown_ca), false, "no TLS connection could be agreed"),
-        (leasing.target(&Fake::blunt(Deed::Close)?.url()), false, "the exchange broke off"),
-        (leasing.target(&Fake::answering(200, "canary")?.url()), true, "answers no Kubernetes API"),
+        (leasing.target(&unknown_ca), false, "the TLS handshake failed"),
+        (leasing.target(&Fake::blunt(Deed::Close)?.url()), false, "the connection broke"),
+        (
+            leasing.target(&Fake::answering(200, "canary")?.url()),
+            true,
+            "does not come from a Kubernetes API",
+        ),
         (leasing.target(&Fake::answering(502, "canary")?.url()), true, "502"),
     ] {
         admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;

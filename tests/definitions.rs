@@ -165,7 +165,7 @@ pub fn another_secret_is_noticed_and_never_shown(case: &Case) -> Result<()> {
     ensure!(failed.code == Some(1) && failed.told.contains("3-target.yml:6:30: "), "{failed:?}");
     repository.write("3-target.yml", &TARGET.replace("${PROD_TOKEN}", FIRST))?;
     let failed = with("apply", "unused")?;
-    ensure!(failed.told.contains("does not stand in a file"), "{failed:?}");
+    ensure!(failed.told.contains("must not be in a file"), "{failed:?}");
     repository.write("3-target.yml", &TARGET.replace("PROD_TOKEN", "MISSING"))?;
     let failed = with("apply", "unused")?;
     ensure!(failed.told.contains("`MISSING` of the environment is not set"), "{failed:?}");

@@ -34,7 +34,10 @@ fn held(case: &Case, kind: &'static Kind, meanwhile: u16) -> Result<()> {
 
     let shown = broker.revoke(&lease)?.expect_status(202)?;
     assert_eq!(shown["state"], "revoking", "{shown}");
-    let reason = format!("a finalizer holds the {}", told["kind"].as_str().unwrap_or_default());
+    let reason = format!(
+        "a finalizer blocks the deletion of the {}",
+        told["kind"].as_str().unwrap_or_default()
+    );
     assert!(shown["closing"]["reason"].to_string().contains(&reason), "{shown}");
     // All else is gone, and with it what the token may.
     assert_eq!(broker.inventory()?.len(), before.len() + 1);

@@ -57,26 +57,26 @@ pub fn one_that_asks_for_a_login_is_no_kubernetes_api(case: &Case) -> Result<()>
     };
     let page = "<html>secret-canary</html>";
     for (proxy, seen) in [
-        (answer("200 OK\r\ncontent-type: text/html", page)?, "it is a page or JSON"),
-        (answer("200 OK", r#"{"error":"secret-canary"}"#)?, "it is a page or JSON"),
-        (answer("302 Found\r\nlocation: /secret-canary", "")?, "it redirects (302)"),
-        (answer("303 See Other\r\nlocation: /secret-canary", page)?, "it redirects (303)"),
+        (answer("200 OK\r\ncontent-type: text/html", page)?, "it was a page, or JSON"),
+        (answer("200 OK", r#"{"error":"secret-canary"}"#)?, "it was a page, or JSON"),
+        (answer("302 Found\r\nlocation: /secret-canary", "")?, "it was a redirect (302)"),
+        (answer("303 See Other\r\nlocation: /secret-canary", page)?, "it was a redirect (303)"),
     ] {
         admin.put("/api/v1/targets/local", &broker.target(&proxy.url()))?.expect_status(200)?;
         let told = broker.issue(&json!({}))?.expect_status(502)?;
         assert_eq!(told["code"], "target_bad_answer", "{told}");
         let detail = told["detail"].as_str().context("a detail")?;
-        assert!(detail.starts_with("target `local` answers no Kubernetes API"), "{told}");
+        assert!(detail.starts_with("target `local` does not answer as a Kubernetes API"), "{told}");
         let check = admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
         assert_eq!((&check["ok"], &check["reachable"]), (&json!(false), &json!(true)), "{check}");
         let problem = check["problem"].as_str().context("a problem")?;
-        assert!(problem.contains("answers no Kubernetes API"), "{problem}");
+        assert!(problem.contains("does not come from a Kubernetes API"), "{problem}");
         assert!(problem.contains(seen), "{problem} should tell {seen:?}");
 
         // Nothing that it says is taken for an end.
         let parked = broker.revoke(&lease)?.expect_status(202)?;
         let reason = parked["closing"]["reason"].as_str().context("a reason")?;
-        assert!(reason.contains("answers no Kubernetes API"), "{reason}");
+        assert!(reason.contains("does not answer as a Kubernetes API"), "{reason}");
         for all in [told, check, parked] {
             assert!(!all.to_string().contains("canary"), "{all}");
         }

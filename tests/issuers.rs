@@ -176,7 +176,7 @@ fn faults(oidc: &Oidc) -> Vec<(&'static str, (Part, Answer), &'static str)> {
     let truncated = &truncated[..truncated.len() - 2];
     let no_document = "could not fetch the discovery document";
     let no_keys = "could not fetch the key set";
-    let other = "the discovery document is of another issuer";
+    let other = "the discovery document names another issuer";
     let no_url = "the discovery document has no `jwks_uri`";
     let unusable = "the keys cannot be used";
     vec![
@@ -201,7 +201,7 @@ fn faults(oidc: &Oidc) -> Vec<(&'static str, (Part, Answer), &'static str)> {
         ("slash", (Document, document(json!(oidc.server.url("/slash/")), good_keys)), other),
         ("no-url", (Document, document(at("no-url"), Value::Null)), no_url),
         ("plain", (Document, document(at("plain"), json!("http://192.0.2.1/keys"))), no_url),
-        ("page", (Document, Answer::from_text("<html>sign in</html>")), "no JSON object"),
+        ("page", (Document, Answer::from_text("<html>sign in</html>")), "not a JSON object"),
         ("page-keys", (Keys, Answer::from_text("<html>sign in</html>")), unusable),
         ("torn-keys", (Keys, Answer::from_text(truncated)), unusable),
         ("array-keys", (Keys, Answer::from_json(&json!([OLD.0.jwk(OLD.1)]))), unusable),

@@ -40,7 +40,7 @@ pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
     assert_eq!(lease["expires_at"], rfc3339(&claims["exp"])?);
     let warnings = lease["warnings"].as_array().context("warnings")?;
     assert_eq!(warnings.len(), 1, "{lease}");
-    assert!(warnings[0].to_string().contains("cannot be taken back"), "{lease}");
+    assert!(warnings[0].to_string().contains("cannot be revoked"), "{lease}");
     assert_eq!(lease["revocable"], false);
 
     // It may what its account may, and nothing beside.

@@ -126,8 +126,12 @@ pub fn make_login_tokens(broker: &Broker<'_>, namespace: &Namespace) -> Result<L
     let forged = forge(&good)?;
     let refused = [
         ("another account", job.token("web", &["kubelease"])?, "not among `allowed_names`"),
-        ("another audience", job.token("ci-job", &["other"])?, "`aud` is for somebody else"),
-        ("the API server's audience", namespace.token_for("ci-job")?, "`aud` is for somebody else"),
+        ("another audience", job.token("ci-job", &["other"])?, "`aud` names no expected audience"),
+        (
+            "the API server's audience",
+            namespace.token_for("ci-job")?,
+            "`aud` names no expected audience",
+        ),
         ("an account that is gone", gone, "does not accept the token"),
         ("a forged signature", forged, "does not accept the token"),
     ];

@@ -143,10 +143,10 @@ pub fn a_certificate_that_is_not_accepted_is_told_with_where_to_look(case: &Case
         let told = leasing.issue(&json!({}))?.expect_status(502)?;
         assert_eq!(told["code"], "target_unreachable", "{told}");
         let detail = told["detail"].as_str().context("a detail")?;
-        assert!(detail.starts_with("no TLS connection with target `local`"), "{told}");
+        assert!(detail.starts_with("the TLS handshake with target `local`"), "{told}");
         let seen = admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
         let problem = seen["problem"].as_str().context("a problem")?;
-        assert!(problem.contains("the host keeps the reason to its log"), "{problem}");
+        assert!(problem.contains("the host writes the reason only to its log"), "{problem}");
         assert!(problem.contains(reason), "{problem}");
         if case.host().dev_host().is_some() {
             assert!(

@@ -12,7 +12,7 @@ wit_bindgen::generate!({
 
 impl Guest for CleanupComponent {
     fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-        sweep_and_log().map_err(|_| Error::Other("the component's log tells why".to_owned()))
+        sweep_and_log().map_err(|_| Error::Other("the component's log shows the reason".to_owned()))
     }
 }
 

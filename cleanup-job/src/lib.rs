@@ -47,8 +47,8 @@ fn sweep_and_log() -> Result<(), SweepError> {
     let SweepReport { due, done, postponed, held, forgotten, .. } = report;
     let more = if report.more { ", and there is more to do" } else { "" };
     log::info!(
-        "{due} leases were due: {done} have ended, {postponed} are tried again; {held} are held, {forgotten} \
-         were forgotten{more}"
+        "{due} leases were due: {done} have ended, {postponed} are tried again; {held} are held, \
+         {forgotten} records were deleted{more}"
     );
     Ok(())
 }

@@ -28,7 +28,7 @@ fn each_way_to_fail_has_its_exit_code_and_says_what_to_do() {
             1,
             "target `prod` has a problem",
         ),
-        (lease_ci, Some((ISSUE, Answer::status(200).with_body("<html>"))), 1, "Is the URL right?"),
+        (lease_ci, Some((ISSUE, Answer::status(200).with_body("<html>"))), 1, "check the URL"),
         (&["lease"], None, 2, "<DYNAMIC_SECRET>"),
         (&["lease", "../x"], None, 2, "a name is 1 to 63"),
         (&["revoke", "../../x"], None, 2, "32"),

@@ -122,7 +122,7 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
         admin.without_credentials().post("/api/v1/auth/oidc/login", &body)
     };
     let refused = show("ci", "a.b.c")?;
-    is_refused_because(&admin, "not written as a JWT is")?;
+    is_refused_because(&admin, "not a JWT")?;
     let canary = "canary-value-of-a-claim";
     let good = TestKey::P256.issue("p256", &claims);
     let part =
@@ -135,12 +135,12 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
         (with("repository_id", json!(123)), "claim `repository_id` has none of the values"),
         (with("environment", json!(canary)), "claim `environment` has none of the values"),
         (with("environment", Value::Null), "claim `environment`"),
-        (with("iss", json!("https://other.example")), "`iss` is another issuer"),
-        (with("aud", json!("other")), "`aud` is for somebody else"),
-        (with("exp", json!(now - 3600)), "`exp` is past"),
+        (with("iss", json!("https://other.example")), "`iss` names another issuer"),
+        (with("aud", json!("other")), "`aud` names no expected audience"),
+        (with("exp", json!(now - 3600)), "`exp` is in the past"),
         (with("nbf", json!(now + 3600)), "`nbf` or `iat` is in the future"),
-        (forged, "the signature is wrong"),
-        (TestKey::P256.issue("other", &claims), "no key of this `kid`"),
+        (forged, "the signature is not valid"),
+        (TestKey::P256.issue("other", &claims), "no key with this `kid`"),
     ] {
         assert_eq!(show("ci", &jwt)?.body, refused.body, "{cause}");
         is_refused_because(&admin, cause)?;
@@ -161,7 +161,7 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
     assert_eq!(show("ci", &good)?.body, refused.body);
     is_refused_because(&admin, "the token was used before")?;
     assert_eq!(show("nobody", &good)?.body, refused.body);
-    is_refused_because(&admin, "no identity has such a login")?;
+    is_refused_because(&admin, "no identity can log in by such a token")?;
     for (more, cause) in [
         (json!({"disabled": true}), "the identity is disabled"),
         (

@@ -76,7 +76,7 @@ pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case
     // It is for the API server, and not for us: it is sent to nobody.
     let other = job.token("ci-job", &[ISSUER])?;
     assert_eq!(log_in(&admin, &other)?.body, refused.body);
-    is_refused(&admin, "`aud` is for somebody else")?;
+    is_refused(&admin, "`aud` names no expected audience")?;
     job.let_review(namespace.name(), "ci-job")?;
     until_let_in(&admin, &both)?;
     Ok(())

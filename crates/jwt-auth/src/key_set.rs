@@ -32,7 +32,8 @@ pub enum KeySetError {
     Malformed,
     /// No key in it could verify anything.
     #[error(
-        "the key set has no public signing key of a kind that is known: RSA from 2048 bits, P-256, P-384, Ed25519"
+        "the key set has no public signing key of a supported kind: RSA from 2048 bits, P-256, \
+         P-384, Ed25519"
     )]
     Empty,
 }

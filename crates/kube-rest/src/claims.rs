@@ -62,7 +62,7 @@ pub enum AudienceClaim {
 
 /// Why a text is no token of a service account. The text itself is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is no JWT with the claims of a service account")]
+#[error("the token is not a JWT with the claims of a ServiceAccount")]
 pub struct ClaimsError;
 
 impl TokenClaims {

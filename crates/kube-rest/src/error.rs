@@ -12,7 +12,7 @@ pub enum Error {
     #[error("the request cannot be written")]
     Request(#[source] http::Error),
     /// A part of the path is empty or would change which object is meant; nothing was sent.
-    #[error("`{0}` is no name of an object")]
+    #[error("`{0}` is not a valid name of an object")]
     Segment(String),
     /// The request is one that we never send, such as reading a Secret; nothing was sent.
     #[error("{0}")]
@@ -24,10 +24,10 @@ pub enum Error {
     #[error("the API server refused: {0}")]
     Refused(Status),
     /// The answer says yes, but is not the object that was asked for.
-    #[error("the answer is not the object that was asked for")]
+    #[error("the answer is not the requested object")]
     Unreadable(#[source] AnswerError),
     /// The answer holds a token that cannot be read.
-    #[error("the answer holds no token of a service account")]
+    #[error("the answer contains no token of a ServiceAccount")]
     Token(#[source] ClaimsError),
 }
 
@@ -39,7 +39,7 @@ pub enum Error {
 /// What stands there is not kept: the JSON decoder would quote it, and whatever answers could write our
 /// own credential into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("its JSON is another from line {line}, column {column} on")]
+#[error("its JSON has an unexpected shape at line {line}, column {column}")]
 pub struct AnswerError {
     line: usize,
     column: usize,

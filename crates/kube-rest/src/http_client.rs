@@ -40,18 +40,18 @@ pub enum TransportError {
     #[error("nothing answered at the address: {0}")]
     Unreachable(String),
     /// No TLS connection could be agreed.
-    #[error("no TLS connection could be agreed: {0}")]
+    #[error("the TLS handshake failed: {0}")]
     Tls(TlsFailure),
     /// The host's `allowed_outbound_hosts` or block list does not cover the address.
-    #[error("the host does not allow requests to the address: {0}")]
+    #[error("the host forbids requests to the address: {0}")]
     Denied(String),
     /// A time of [`Limits`] ran out.
-    #[error("no whole answer came in time: {0}")]
+    #[error("no complete answer arrived in time: {0}")]
     Timeout(String),
     /// The answer is larger than [`Limits::answer_bytes`].
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
     /// The connection broke, or what came is not HTTP.
-    #[error("the exchange broke off: {0}")]
+    #[error("the connection broke: {0}")]
     Broken(String),
 }

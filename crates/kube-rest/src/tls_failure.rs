@@ -28,19 +28,19 @@ impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unexplained => f.write_str(
-                "the host keeps the reason to its log, as `UnknownIssuer`, `NotValidForName` or `Expired`; \
-                 Spin writes it if started with `RUST_LOG=warn`",
+                "the host writes the reason only to its log, as `UnknownIssuer`, `NotValidForName` \
+                 or `Expired`; Spin does so if it was started with `RUST_LOG=warn`",
             ),
             Self::ServerCertificate => f.write_str(
-                "the host does not accept the server's certificate; its log says whether the authority is \
-                 unknown, the name another, or the time over",
+                "the host does not accept the server's certificate; its log says if the CA is \
+                 unknown, the name differs, or the certificate has expired",
             ),
-            Self::Alert(None) => f.write_str("the server ended it with an alert"),
+            Self::Alert(None) => f.write_str("the server ended the handshake with an alert"),
             Self::Alert(Some(alert)) => {
                 let known = CLIENT_CERTIFICATE.iter().chain(&OTHERS).find(|(of, _)| of == alert);
                 match known {
                     Some((_, what)) => write!(f, "{what} (alert {alert})"),
-                    None => write!(f, "the server ended it with alert {alert}"),
+                    None => write!(f, "the server ended the handshake with alert {alert}"),
                 }
             }
         }
@@ -54,16 +54,16 @@ const CLIENT_CERTIFICATE: [(u8, &str); 8] = [
     (44, "the server says that the host's client certificate is revoked"),
     (45, "the server says that the host's client certificate has expired"),
     (46, "the server refuses the host's client certificate"),
-    (48, "the server does not know the authority of the host's client certificate"),
-    (49, "the server lets the holder of the host's client certificate in no further"),
-    (116, "the server wants a client certificate, and the host has shown none"),
+    (48, "the server does not know the CA of the host's client certificate"),
+    (49, "the server denies access to the holder of the host's client certificate"),
+    (116, "the server requires a client certificate, and the host has sent none"),
 ];
 
 /// Alerts about everything else that an operator can mend.
 const OTHERS: [(u8, &str); 5] = [
     (40, "the server and the host have no cipher in common"),
     (70, "the server and the host have no TLS version in common"),
-    (71, "the server takes the host's TLS for too weak"),
+    (71, "the server finds the host's TLS too weak"),
     (112, "the server has no certificate for this name"),
     (120, "the server and the host have no application protocol in common"),
 ];
@@ -75,16 +75,16 @@ mod tests {
     #[test]
     fn each_failure_says_who_refuses_what() {
         for (failure, is_client_certificate, words) in [
-            (TlsFailure::Unexplained, false, "the host keeps the reason to its log"),
+            (TlsFailure::Unexplained, false, "the host writes the reason only to its log"),
             (TlsFailure::ServerCertificate, false, "does not accept the server's certificate"),
-            (TlsFailure::Alert(None), false, "the server ended it with an alert"),
+            (TlsFailure::Alert(None), false, "the server ended the handshake with an alert"),
             (TlsFailure::Alert(Some(42)), true, "refuses the host's client certificate (alert 42)"),
             (TlsFailure::Alert(Some(45)), true, "has expired"),
-            (TlsFailure::Alert(Some(48)), true, "does not know the authority"),
-            (TlsFailure::Alert(Some(116)), true, "has shown none"),
+            (TlsFailure::Alert(Some(48)), true, "does not know the CA"),
+            (TlsFailure::Alert(Some(116)), true, "has sent none"),
             (TlsFailure::Alert(Some(70)), false, "no TLS version in common"),
             (TlsFailure::Alert(Some(112)), false, "no certificate for this name"),
-            (TlsFailure::Alert(Some(80)), false, "the server ended it with alert 80"),
+            (TlsFailure::Alert(Some(80)), false, "the server ended the handshake with alert 80"),
         ] {
             assert_eq!(failure.is_client_certificate(), is_client_certificate, "{failure:?}");
             assert!(failure.to_string().contains(words), "{failure:?}: {failure}");

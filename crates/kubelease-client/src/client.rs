@@ -189,13 +189,13 @@ impl Client {
                 self.foreign_answer(format!("an answer of more than {mib} MiB"))
             }
             ureq::Error::LargeResponseHeader(..) => {
-                self.foreign_answer("too large a head".to_owned())
+                self.foreign_answer("a head that is too large".to_owned())
             }
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
                 self.foreign_answer("a redirect, which is not followed".to_owned())
             }
             ureq::Error::Protocol(_) => {
-                self.foreign_answer("something that is not HTTP".to_owned())
+                self.foreign_answer("an answer that is not HTTP".to_owned())
             }
             other if other.to_string().contains("certificate") => {
                 Error::Certificate { server, source: Box::new(other) }

@@ -38,7 +38,7 @@ pub enum Error {
         after: Duration,
     },
     /// Something else than kubelease answers there.
-    #[error("{server} does not answer as kubelease does: {what}. Is the URL right?")]
+    #[error("{server} does not answer as kubelease does: {what}; check the URL")]
     NotKubelease {
         /// The server.
         server: ServerUrl,

@@ -37,7 +37,7 @@ impl Client {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchIdTokenError {
     /// The URL in the environment is none.
-    #[error("`ACTIONS_ID_TOKEN_REQUEST_URL` is no URL that a token may be sent to")]
+    #[error("`ACTIONS_ID_TOKEN_REQUEST_URL` is not a URL that a token may be sent to")]
     Url(#[from] InvalidServerUrl),
     /// GitHub does not answer with one.
     #[error("GitHub Actions gave no ID token")]

@@ -22,7 +22,7 @@ pub enum InvalidServerUrl {
     /// Without TLS to another machine.
     #[error(
         "`http://` would send tokens in clear to another machine: use `https://`, or set \
-         `KUBELEASE_ALLOW_HTTP=true` where the network is trusted"
+         `KUBELEASE_ALLOW_HTTP=true` if the network is trusted"
     )]
     Insecure,
 }

@@ -9,7 +9,7 @@ pub(crate) use self::refusals::{AskedOperation, record_refusal};
 pub(crate) use self::verify::verify_audit;
 
 /// The rule for a cursor.
-const CURSOR_RULE: &str = "is the `next_cursor` of the answer before";
+const CURSOR_RULE: &str = "must be the `next_cursor` of an earlier answer";
 
 #[cfg(test)]
 mod tests;

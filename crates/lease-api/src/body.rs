@@ -17,10 +17,10 @@ pub enum BodyError {
     #[error("the body is too large")]
     TooLarge,
     /// The body did not come in time.
-    #[error("the body did not come in time")]
+    #[error("the body did not arrive in time")]
     TooSlow,
     /// The client went away.
-    #[error("the body broke off")]
+    #[error("the body ended early")]
     Broken,
 }
 

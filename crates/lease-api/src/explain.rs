@@ -51,7 +51,7 @@ fn read_request(input: ExplainInput) -> Result<ExplainRequest, Problem> {
         (Some(claims), None) => ShownLogin::Claims(claims),
         (None, Some(jwt)) => ShownLogin::Jwt(jwt),
         (Some(_), Some(_)) => {
-            let detail = "`claims` or `jwt`, not both".to_owned();
+            let detail = "give `claims` or `jwt`, not both".to_owned();
             return Err(Problem::for_field("/claims".to_owned(), detail));
         }
     };
@@ -59,7 +59,7 @@ fn read_request(input: ExplainInput) -> Result<ExplainRequest, Problem> {
         [("/namespace", input.namespace.is_some()), ("/ttl", input.ttl.is_some())]
     {
         if is_said && input.dynamic_secret.is_none() {
-            let detail = "it goes with `dynamic_secret`".to_owned();
+            let detail = "this needs `dynamic_secret`".to_owned();
             return Err(Problem::for_field(field.to_owned(), detail));
         }
     }

@@ -84,7 +84,7 @@ pub(crate) fn takes_leases_back(query: &QueryParameters<'_>) -> Result<bool, Pro
     match query.get_text("leases") {
         None | Some("keep") => Ok(false),
         Some("revoke") => Ok(true),
-        Some(_) => Err(Problem::new(Code::InvalidQuery, "`leases` is `keep` or `revoke`")),
+        Some(_) => Err(Problem::new(Code::InvalidQuery, "`leases` must be `keep` or `revoke`")),
     }
 }
 

@@ -59,9 +59,10 @@ impl Via {
         match query.get_text("via") {
             None | Some("command") => Ok(Self::Command),
             Some("curl") => Ok(Self::Curl),
-            Some(_) => {
-                Err(Problem::new(Code::InvalidQuery, "`via` is `command` or `curl`".to_owned()))
-            }
+            Some(_) => Err(Problem::new(
+                Code::InvalidQuery,
+                "`via` must be `command` or `curl`".to_owned(),
+            )),
         }
     }
 

@@ -66,7 +66,8 @@ impl<'a> QueryParameters<'a> {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             if !known.contains(&name) || pairs.iter().any(|(seen, _)| *seen == name) {
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                let detail = format!("the query takes each of these once: {known}");
+                let detail =
+                    format!("the query takes each of these parameters at most once: {known}");
                 return Err(Problem::new(Code::InvalidQuery, detail));
             }
             pairs.push((name, value));
@@ -100,7 +101,7 @@ impl<'a> QueryParameters<'a> {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(_) => {
-                let detail = format!("`{name}` is `true` or `false`");
+                let detail = format!("`{name}` must be `true` or `false`");
                 Err(Problem::new(Code::InvalidQuery, detail))
             }
         }
@@ -115,7 +116,7 @@ impl<'a> QueryParameters<'a> {
         let number = value.parse().ok().filter(|number| range.contains(number));
         number.map(Some).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
-            let detail = format!("`{name}` is a whole number from {least} to {most}");
+            let detail = format!("`{name}` must be a whole number from {least} to {most}");
             Problem::new(Code::InvalidQuery, detail)
         })
     }

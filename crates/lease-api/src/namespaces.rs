@@ -42,7 +42,9 @@ pub(crate) async fn list_namespaces<P: Ports>(
 
 /// Reads a cursor: the last name of the page before. Namespaces come and go between two pages, and names stay in order.
 fn parse_cursor(text: &str) -> Result<Namespace, Problem> {
-    let invalid = |_| Problem::new(Code::InvalidQuery, "`cursor` is the `next_cursor` of a page");
+    let invalid = |_| {
+        Problem::new(Code::InvalidQuery, "`cursor` must be the `next_cursor` of the previous page")
+    };
     text.parse().map_err(invalid)
 }
 

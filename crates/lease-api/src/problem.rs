@@ -88,7 +88,7 @@ impl Problem {
     /// A credential was shown that admits nobody here.
     pub(crate) fn unknown_credential() -> Self {
         let challenge = r#"Bearer realm="kubelease", error="invalid_token""#;
-        Self::new(Code::InvalidToken, "the bearer token is not known here")
+        Self::new(Code::InvalidToken, "the bearer token is not valid here")
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
@@ -110,7 +110,8 @@ impl Problem {
     /// No grant of the caller allows it.
     pub(crate) fn not_granted(action: &str, object: &str) -> Self {
         let detail = format!(
-            "no grant lets this identity `{action}` {object}; `GET /api/v1/auth/token` shows what is granted"
+            "no grant lets this identity `{action}` {object}; `GET /api/v1/auth/token` shows its \
+             grants"
         );
         Self::new(Code::NotGranted, detail)
     }
@@ -119,13 +120,13 @@ impl Problem {
     pub(crate) fn not_an_access_token() -> Self {
         Self::new(
             Code::NotGranted,
-            "`admin_token` is no access token: it is changed by its variable",
+            "`admin_token` is not an access token: change it by its variable",
         )
     }
 
     /// The route is for administrators, and the caller is none.
     pub(crate) fn for_administrators() -> Self {
-        Self::new(Code::NotGranted, "this is for administrators; this identity is none")
+        Self::new(Code::NotGranted, "this is only for administrators, and this identity is not one")
     }
 
     /// The same, of a part of the body.
@@ -169,7 +170,7 @@ impl Problem {
 impl From<SettingsError> for Problem {
     /// Hides the fault, which `/readyz` shows: a caller of other routes need not know it.
     fn from(error: SettingsError) -> Self {
-        let detail = "kubelease is not configured; `GET /readyz` says what is missing";
+        let detail = "kubelease is not configured; `GET /readyz` names the variable at fault";
         Self::new(Code::NotConfigured, detail).with_cause(error)
     }
 }
@@ -181,8 +182,8 @@ impl From<BodyError> for Problem {
                 let detail = format!("a body has at most {MAX_BODY_BYTES} bytes");
                 Self::new(Code::BodyTooLarge, detail)
             }
-            BodyError::TooSlow => Self::new(Code::BodyTooSlow, "the body did not come in time"),
-            BodyError::Broken => Self::new(Code::BodyBroken, "the body broke off"),
+            BodyError::TooSlow => Self::new(Code::BodyTooSlow, "the body did not arrive in time"),
+            BodyError::Broken => Self::new(Code::BodyBroken, "the body ended early"),
         }
     }
 }
@@ -199,11 +200,11 @@ fn store_problem(error: &StoreError) -> Problem {
             Problem::new(Code::StoreUnavailable, "the store does not answer")
         }
         StoreError::Version { .. } => {
-            let detail = "the store holds a record of another version of kubelease";
+            let detail = "the store has a record of another version of kubelease";
             Problem::new(Code::StoreVersion, detail)
         }
         StoreError::Broken { .. } => {
-            Problem::new(Code::StoreBroken, "the store holds a record that cannot be read")
+            Problem::new(Code::StoreBroken, "the store has a record that cannot be read")
         }
     }
 }

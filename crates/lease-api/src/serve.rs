@@ -91,7 +91,7 @@ async fn answer_route<P: Ports>(
             return Err(refuse_request(&engine, &tokens, method_not_allowed(&methods)));
         }
         RouteMatch::Nothing => {
-            let unknown = Problem::new(Code::UnknownPath, "nothing is here");
+            let unknown = Problem::new(Code::UnknownPath, "there is no such path");
             return Err(refuse_request(&engine, &tokens, unknown));
         }
     };

@@ -55,7 +55,7 @@ pub enum SettingsError {
     Missing(&'static str, &'static str),
     /// The host could not tell what a variable is set to. That is not the same as unset: the next request
     /// may find it set.
-    #[error("the host does not tell what the variable `{0}` is set to")]
+    #[error("the host failed to read the variable `{0}`")]
     Unreadable(&'static str),
     /// A variable is set to something else than it should be.
     #[error("the variable `{0}` is malformed: {1}")]
@@ -187,10 +187,11 @@ const DURATION_RULE: &str = "a duration like `90s`, `15m`, `1h30m` or `2d`: `max
                              768h, `landing_time` from 1s to 1h, `lease_retention` and `audit_retention` from 1h to 1 year, \
                              `sweep_interval` from 1s to 1d, `reconcile_interval` from 10s to 1d";
 
-const ORIGINS_RULE: &str = "`target_NAME=https://host:port`, several separated by spaces or commas";
+const ORIGINS_RULE: &str =
+    "entries like `target_NAME=https://host:port`, separated by spaces or commas";
 
-const NETWORKS_RULE: &str = "networks like `10.0.0.0/8` or `2001:db8::/32`, without bits behind the prefix, \
-                             several separated by spaces or commas";
+const NETWORKS_RULE: &str = "networks like `10.0.0.0/8` or `2001:db8::/32` whose bits after the prefix are 0, separated by \
+     spaces or commas";
 
 const KEY_RULE: &str = "32 bytes in base64; `openssl rand -base64 32` makes one";
 
@@ -211,7 +212,7 @@ mod tests {
             (|v| v.admin_token = "\n".to_owned(), None),
             (|v| v.trusted_proxies = "10.0.0.0/8, 192.0.2.7 2001:db8::/32\n".to_owned(), None),
             (|v| v.trusted_proxies = "canary".to_owned(), Some("`trusted_proxies` is malformed")),
-            (|v| v.trusted_proxies = "10.0.0.1/8".to_owned(), Some("without bits behind")),
+            (|v| v.trusted_proxies = "10.0.0.1/8".to_owned(), Some("bits after the prefix")),
             (|v| v.trusted_proxies = "10.0.0.0/8;canary".to_owned(), Some("networks like")),
             (|v| v.admin_token = "canary".repeat(5), Some("`admin_token` is malformed")),
             (|v| v.admin_token = "canary ".repeat(9), Some("`admin_token` is malformed")),

@@ -68,7 +68,7 @@ pub async fn after_sweep_answer<P: Ports>(
 fn record_refused_token<P: Ports>(engine: &Engine<P>, extensions: &Extensions) {
     let Some(refused) = extensions.get::<RefusedToken>() else { return };
     if let Err(error) = engine.record_refused_token(refused) {
-        log::error!("the refusal of an access token is not recorded: {error}");
+        log::error!("could not record the refusal of an access token: {error}");
     }
 }
 

@@ -127,7 +127,7 @@ pub(crate) async fn write_off<P: Ports>(
     if reason.as_str().trim().is_empty() {
         return Err(Problem::for_field(
             "/reason".to_owned(),
-            "say why the cluster is given up".to_owned(),
+            "give the reason for which the cluster is given up".to_owned(),
         ));
     }
     let WriteOff { ended, more } = engine.write_off(&name, reason.as_str())?;

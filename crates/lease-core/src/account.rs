@@ -62,12 +62,10 @@ pub enum TemporaryAccountError {
     #[error("a temporary account has exactly one of `role`, `rules` and `manifest`")]
     ExactlyOne,
     /// A Role is of one namespace.
-    #[error(
-        "`scope` is `cluster`, which needs a `ClusterRole`; a `Role` gives rights in one namespace"
-    )]
+    #[error("`scope` `cluster` needs a `ClusterRole`; a `Role` gives rights in one namespace only")]
     RoleInCluster,
     /// The manifest binds elsewhere than the scope says.
-    #[error("`scope` is `{scope}`, and the manifest holds a `{binding}`")]
+    #[error("`scope` `{scope}` does not fit the manifest, which contains a `{binding}`")]
     Binding {
         /// The scope, as it is written.
         scope: &'static str,

@@ -33,13 +33,13 @@ pub enum AudienceError {
     #[error("an audience is 1 to {MAX_AUDIENCE_BYTES} visible ASCII characters without a space")]
     Text,
     /// Too many.
-    #[error("at most {MAX_AUDIENCES} audiences are named")]
+    #[error("at most {MAX_AUDIENCES} audiences can be listed")]
     Count,
     /// An audience that is named twice.
-    #[error("audience `{0}` is named twice")]
+    #[error("audience `{0}` is listed twice")]
     Twice(Audience),
     /// An audience that may not be asked for.
-    #[error("audience `{0}` is not among those that leases may ask for")]
+    #[error("audience `{0}` is not allowed; a lease may ask for an audience in `audiences`")]
     NotAllowed(Audience),
 }
 
@@ -227,8 +227,8 @@ mod tests {
             ("{}".to_owned(), None),
             (format!(r#"{{"default":{}}}"#, json(MAX_AUDIENCES + 1)), Some("at most 16")),
             (format!(r#"{{"allowed":{}}}"#, json(MAX_AUDIENCES + 1)), Some("at most 16")),
-            (r#"{"allowed":["a","b","a"]}"#.to_owned(), Some("`a` is named twice")),
-            (r#"{"default":["a","a"]}"#.to_owned(), Some("`a` is named twice")),
+            (r#"{"allowed":["a","b","a"]}"#.to_owned(), Some("`a` is listed twice")),
+            (r#"{"default":["a","a"]}"#.to_owned(), Some("`a` is listed twice")),
             (r#"{"default":["can ary"]}"#.to_owned(), Some("an audience is 1 to 253")),
             (r#"{"defaults":["a"]}"#.to_owned(), Some("unknown field `defaults`")),
             (r#""a""#.to_owned(), Some("expected an object with `default`")),

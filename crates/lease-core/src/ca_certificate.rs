@@ -21,12 +21,14 @@ pub enum CaCertificateError {
     Missing,
     /// Something else is in it, such as a private key.
     #[error(
-        "a CA has certificates alone: no key, and nothing else between `-----BEGIN …-----` and its end"
+        "a CA contains only certificates: no private key, and only base64 between `-----BEGIN \
+         …-----` and its end"
     )]
     OtherBlock,
     /// A block is not closed, or is no base64 of a certificate.
     #[error(
-        "certificate {0} is broken: it is base64 of DER, closed by `-----END CERTIFICATE-----`"
+        "certificate {0} is malformed: it must be base64 of DER, closed by `-----END \
+         CERTIFICATE-----`"
     )]
     Broken(usize),
     /// More than is kept.

@@ -119,8 +119,8 @@ pub enum DynamicSecretDefinitionError {
     Lifetimes(#[from] LifetimesError),
     /// An existing account of the same name elsewhere may be anybody's.
     #[error(
-        "an `existing` account goes with `namespaces` that are named; with `*` or a selector it could be \
-         anybody's account of that name"
+        "an `existing` account needs `namespaces` that are listed by name: with `*` or a selector, \
+         the account could be anybody's of that name"
     )]
     ExistingAnywhere,
     /// The manifest is not valid.

@@ -10,8 +10,8 @@ pub struct HeaderName(String);
 /// A text that is no such name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a gateway's header has a name of letters, digits and `-` that begins with `x-`, at most \
-     {MAX_NAME_BYTES} in all, such as `x-gateway-key`"
+    "the name of a gateway's header begins with `x-` and has letters, digits and `-`, at most \
+     {MAX_NAME_BYTES} characters in all, such as `x-gateway-key`"
 )]
 pub struct HeaderNameError;
 

@@ -125,12 +125,12 @@ pub enum IdentityDefinitionError {
     #[error("`grants` lists at most {MAX_GRANTS} grants")]
     GrantCount,
     /// A right over administrators for somebody who is none.
-    #[error("`manage_administrators` goes with `admin`; say both, or neither")]
+    #[error("`manage_administrators` needs `admin`; set both, or neither")]
     NoAdministrator,
     /// A right over administrators for somebody whom a cluster vouches for.
     #[error(
-        "`manage_administrators` goes with no login by `kubernetes`: who has power in a cluster decides who its \
-         ServiceAccounts are; use `oidc` or `token`"
+        "an identity with `manage_administrators` cannot log in by `kubernetes`: the \
+         administrators of a cluster control its ServiceAccounts; use `oidc` or `token`"
     )]
     ManagerByKubernetes,
     /// A target that does not exist.
@@ -148,7 +148,7 @@ pub enum IdentityDefinitionError {
 
 /// A number of issues that is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`max_issues_per_minute` is 1 to {MAX_ISSUES_PER_MINUTE}; to stop leases, say `disabled`")]
+#[error("`max_issues_per_minute` is 1 to {MAX_ISSUES_PER_MINUTE}; to stop leases, set `disabled`")]
 pub struct MaxIssuesPerMinuteError;
 
 impl Identity {

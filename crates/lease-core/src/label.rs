@@ -24,9 +24,9 @@ pub struct LabelValue(String);
 pub enum LabelError {
     /// A text that is no key, shown as far as it is harmless.
     #[error(
-        "`{0}` is not a key: a key is `name` or `prefix/name`, where the name is 1 to 63 letters, \
+        "`{0}` is not a key: a key is `name` or `prefix/name`; the name is 1 to 63 letters, \
          digits, `-`, `_` or `.` and begins and ends with a letter or digit, and the prefix is a \
-         lower-case DNS name of at most 253"
+         lower-case DNS name of at most 253 characters"
     )]
     Key(String),
     /// A text that is no label's value.

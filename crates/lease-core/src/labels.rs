@@ -32,8 +32,8 @@ pub struct Annotations(BTreeMap<LabelKey, String>);
 pub enum LabelsError {
     /// A key by which somebody is granted something, or taken for another.
     #[error(
-        "`{key}` is not given to leased objects: what stands under `{domain}` may grant or \
-         impersonate, or is kubelease's to set; use a prefix of your own"
+        "`{key}` cannot be set on leased objects: keys under `{domain}` may grant rights or \
+         impersonate, or are reserved for kubelease; use a prefix of your own"
     )]
     Reserved {
         /// The key.
@@ -42,10 +42,12 @@ pub enum LabelsError {
         domain: &'static str,
     },
     /// Too many.
-    #[error("at most {MAX_LABELS} of them are given, and there are {0}")]
+    #[error("there are {0} entries; at most {MAX_LABELS} are allowed")]
     Count(usize),
     /// Annotations that are too long together.
-    #[error("keys and values of annotations have at most {MAX_ANNOTATION_BYTES} bytes together")]
+    #[error(
+        "the keys and values of all annotations have at most {MAX_ANNOTATION_BYTES} bytes together"
+    )]
     Bytes,
 }
 
@@ -236,7 +238,7 @@ mod tests {
     #[test]
     fn an_error_names_the_key_and_never_repeats_a_value() {
         for (json, says) in [
-            (r#"{"kubelease.dev/a":"x"}"#, "`kubelease.dev/a` is not given"),
+            (r#"{"kubelease.dev/a":"x"}"#, "`kubelease.dev/a` cannot be set"),
             (r#"{"bad key`\n":"x"}"#, "`bad?key??` is not a key"),
             (r#"{"team":"canary canary"}"#, "a label's value is"),
             (r#"{"team":7}"#, "expected a string"),

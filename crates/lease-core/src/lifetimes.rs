@@ -19,7 +19,7 @@ pub struct Lifetimes {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LifetimesError {
     /// The maximum is over the installation's own.
-    #[error("`max_ttl` is at most {most} in this installation, and {max} is more")]
+    #[error("`max_ttl` {max} is more than {most}, the maximum of this installation")]
     MaxTooLong {
         /// The maximum.
         max: Ttl,
@@ -27,7 +27,7 @@ pub enum LifetimesError {
         most: Ttl,
     },
     /// A lease by default would be refused as too long.
-    #[error("`default_ttl` is at most `max_ttl`, and {default} is more than {max}")]
+    #[error("`default_ttl` {default} is more than `max_ttl` {max}")]
     DefaultOverMax {
         /// The default.
         default: Ttl,
@@ -35,12 +35,12 @@ pub enum LifetimesError {
         max: Ttl,
     },
     /// A lease by default could not end in time.
-    #[error("`default_ttl` is at least {MIN_LEASE_TTL}, and {0} is less")]
+    #[error("`default_ttl` {0} is less than the minimum of {MIN_LEASE_TTL}")]
     DefaultTooShort(Ttl),
     /// A lease by default would be shorter than its token, which nothing could end.
     #[error(
-        "`default_ttl` is at least {MIN_TOKEN_TTL} where leases cannot be revoked, the shortest \
-         life that Kubernetes gives a token; {0} is less"
+        "`default_ttl` {0} is less than {MIN_TOKEN_TTL}, the shortest lifetime of a Kubernetes \
+         token; leases that cannot be revoked need at least that"
     )]
     DefaultOutlived(Ttl),
 }
@@ -205,8 +205,8 @@ mod tests {
         for (json, says) in [
             (r#"{"default_ttl":"1h","max_ttl":"41d"}"#, None),
             (r#"{"default_ttl":"10s","max_ttl":"10s"}"#, None),
-            (r#"{"default_ttl":"2h","max_ttl":"1h"}"#, Some("`default_ttl` is at most `max_ttl`")),
-            (r#"{"default_ttl":"9s","max_ttl":"1h"}"#, Some("`default_ttl` is at least 10s")),
+            (r#"{"default_ttl":"2h","max_ttl":"1h"}"#, Some("is more than `max_ttl`")),
+            (r#"{"default_ttl":"9s","max_ttl":"1h"}"#, Some("is less than the minimum of 10s")),
             (r#"{"default_ttl":"1h"}"#, Some("missing field `max_ttl`")),
         ] {
             match (serde_json::from_str::<Lifetimes>(json).map_err(|e| e.to_string()), says) {

@@ -40,19 +40,19 @@ pub struct MaxLiveLeases(u32);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
     /// No description.
-    #[error("a description has at most {MAX_DESCRIPTION_CHARS} characters in one line")]
+    #[error("a description is one line of at most {MAX_DESCRIPTION_CHARS} characters")]
     Description,
     /// No tag.
     #[error("a tag is 1 to {MAX_TAG_BYTES} letters, digits, `.`, `_`, `:`, `/`, `=` or `-`")]
     Tag,
     /// Too many tags.
-    #[error("there are at most {MAX_TAGS} tags")]
+    #[error("at most {MAX_TAGS} tags can be given")]
     TagCount,
     /// A tag that is given twice.
     #[error("tag `{0}` is given twice")]
     TagTwice(Tag),
     /// No cap.
-    #[error("`max_live_leases` is 1 to {MAX_MAX_LIVE_LEASES}; to stop leases, say `disabled`")]
+    #[error("`max_live_leases` is 1 to {MAX_MAX_LIVE_LEASES}; to stop leases, set `disabled`")]
     MaxLiveLeases,
 }
 

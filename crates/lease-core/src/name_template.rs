@@ -50,8 +50,8 @@ pub enum TemplateError {
     Unclosed,
     /// A placeholder that we do not know.
     #[error(
-        "`name_template` has a placeholder `{0}`, and there are `dynamic_secret`, `identity`, \
-         `claim.NAME` and `time`"
+        "`name_template` has an unknown placeholder `{0}`; the placeholders are `dynamic_secret`, \
+         `identity`, `claim.NAME` and `time`"
     )]
     Unknown(String),
 }

@@ -64,7 +64,7 @@ pub enum NamespaceDecision {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NamespaceError {
     /// None was named, and more than one is allowed.
-    #[error("a lease must name one of the namespaces that are allowed")]
+    #[error("a lease must name one of the allowed namespaces")]
     Required,
     /// The namespace that was named is not allowed.
     #[error("namespace `{0}` is not allowed")]
@@ -75,22 +75,25 @@ pub enum NamespaceError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NamespacesError {
     /// Neither names nor a selector.
-    #[error("`namespaces` or `namespace_selector` says where leases are given")]
+    #[error("`namespaces` or `namespace_selector` is required, to select the namespaces of leases")]
     Missing,
     /// No name, or too many.
-    #[error("`namespaces` names 1 to {MAX_NAMESPACES} namespaces, or `*`")]
+    #[error("`namespaces` lists 1 to {MAX_NAMESPACES} namespaces, or `*`")]
     Count,
     /// A name that is given twice.
-    #[error("`namespaces` names `{0}` twice")]
+    #[error("`namespaces` lists `{0}` twice")]
     Twice(String),
     /// Names and a selector, and not how they go together.
     #[error(
-        "with both `namespaces` and `namespace_selector`, `namespace_match` says `any` (one of them \
-         is enough) or `all`"
+        "`namespace_match` is required with both `namespaces` and `namespace_selector`: `any` (one \
+         of them is enough) or `all`"
     )]
     MatchMissing,
     /// A rule for names and a selector together, if there is only one of them.
-    #[error("`namespace_match` goes with both `namespaces` and `namespace_selector`; leave it out")]
+    #[error(
+        "`namespace_match` needs both `namespaces` and `namespace_selector`; add the other one, or \
+         leave `namespace_match` out"
+    )]
     MatchUnused,
 }
 

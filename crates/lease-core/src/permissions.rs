@@ -169,7 +169,7 @@ pub const SELF_REVIEWS: [Permission<'static>; 2] = [
         resource: "selfsubjectreviews",
         verbs: &["create"],
         name: None,
-        why: "only where `system:basic-user` is not bound to all: to ask who it is",
+        why: "to ask who it is; needed only if `system:basic-user` is not bound to everyone",
     },
     Permission {
         scope: PermissionScope::Cluster,
@@ -177,7 +177,8 @@ pub const SELF_REVIEWS: [Permission<'static>; 2] = [
         resource: "selfsubjectaccessreviews",
         verbs: &["create"],
         name: None,
-        why: "only where `system:basic-user` is not bound to all: to ask what it may, for a check",
+        why: "to ask for its own permissions in a check; needed only if `system:basic-user` is not \
+             bound to everyone",
     },
 ];
 
@@ -189,7 +190,7 @@ fn token_permissions(account: &str) -> [Permission<'_>; 2] {
             resource: "serviceaccounts",
             verbs: &["get"],
             name: Some(account),
-            why: "to know the account by its UID",
+            why: "to identify the account by its UID",
         },
         Permission { name: Some(account), ..TOKENS },
     ]
@@ -203,7 +204,7 @@ fn role_read_permission(role: BoundRole<'_>) -> Permission<'_> {
     };
     Permission {
         verbs: &["get"],
-        why: "to see that this role is there and what it grants, before it is bound",
+        why: "to read the rules of this role before it is bound",
         ..role_bind_permission(scope, role)
     }
 }
@@ -243,7 +244,7 @@ const IDENTITY: Permission<'static> = Permission {
     resource: "namespaces",
     verbs: &["get"],
     name: Some("kube-system"),
-    why: "to know the cluster by the UID of this namespace",
+    why: "to identify the cluster by the UID of this namespace",
 };
 
 /// Reading a namespace can be allowed inside of it, without reading all.
@@ -253,7 +254,7 @@ const LABELS: Permission<'static> = Permission {
     resource: "namespaces",
     verbs: &["get"],
     name: None,
-    why: "only for a `namespace_selector`: to read the labels of this namespace",
+    why: "to read the labels of this namespace; needed only for a `namespace_selector`",
 };
 
 const TOKENS: Permission<'static> = Permission {
@@ -262,7 +263,7 @@ const TOKENS: Permission<'static> = Permission {
     resource: "serviceaccounts/token",
     verbs: &["create"],
     name: None,
-    why: "to ask for tokens",
+    why: "to request tokens",
 };
 
 /// A Secret without data, which a token is bound to and ends with. It is never read: who may read or
@@ -273,7 +274,7 @@ const BOUND_SECRETS: Permission<'static> = Permission {
     resource: "secrets",
     verbs: &["create", "delete"],
     name: None,
-    why: "to bind a token to an empty Secret, and to end it by deleting that",
+    why: "to bind a token to an empty Secret, and to end the token by deleting the Secret",
 };
 
 const LEASES: Permission<'static> = Permission {
@@ -282,7 +283,7 @@ const LEASES: Permission<'static> = Permission {
     resource: "leases",
     verbs: &["create", "get", "list", "patch", "delete"],
     name: None,
-    why: "to find that Secret again, and to say how long",
+    why: "to find that Secret again, and to store the expiry",
 };
 
 const ACCOUNTS: Permission<'static> = Permission {
@@ -291,7 +292,7 @@ const ACCOUNTS: Permission<'static> = Permission {
     resource: "serviceaccounts",
     verbs: &["create", "get", "list", "patch", "delete"],
     name: None,
-    why: "an account for each lease",
+    why: "to create an account for each lease",
 };
 
 const BINDINGS: Permission<'static> = Permission {
@@ -300,7 +301,7 @@ const BINDINGS: Permission<'static> = Permission {
     resource: "rolebindings",
     verbs: &["create", "get", "list", "delete"],
     name: None,
-    why: "what the account of a lease may do",
+    why: "to give the account of a lease its rights",
 };
 
 const ROLES: Permission<'static> = Permission {
@@ -309,7 +310,7 @@ const ROLES: Permission<'static> = Permission {
     resource: "roles",
     verbs: &["create", "get", "list", "delete"],
     name: None,
-    why: "a role for each lease; never more than kubelease may do itself",
+    why: "to create a role for each lease, with no more rights than kubelease has itself",
 };
 
 const CLUSTER_BINDINGS: Permission<'static> =

@@ -39,10 +39,13 @@ pub struct GrantedTerms {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotGranted {
     /// Nothing is issued of it.
-    #[error("it is disabled")]
+    #[error("the dynamic secret is disabled")]
     Disabled,
     /// The manifest was accepted once, and is not any more.
-    #[error("it has to be put again, since its manifest is read no more: {0}")]
+    #[error(
+        "an administrator must put the dynamic secret again, because its manifest is not accepted \
+         any more: {0}"
+    )]
     Manifest(ManifestError),
     /// Not there.
     #[error(transparent)]

@@ -47,13 +47,13 @@ pub struct KeyError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Sealed under a master key that is neither the current nor a previous one.
-    #[error("it was sealed under a master key that is not configured any more")]
+    #[error("the value was sealed under a master key that is not configured any more")]
     UnknownKey,
     /// The key fits, but the text or its context is not what was sealed.
-    #[error("it is not what was sealed, or was sealed for something else")]
+    #[error("the value was changed, or was sealed for another context")]
     Forged,
     /// Not written as [`Sealed`] is.
-    #[error("it is not written as sealed text is")]
+    #[error("the value does not have the format of a sealed value")]
     Malformed,
 }
 

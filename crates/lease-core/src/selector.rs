@@ -51,7 +51,7 @@ pub enum SelectorError {
     /// The selector is empty, which to Kubernetes means everything.
     #[error(
         "a selector has at least one of `matchLabels` and `matchExpressions`; for all namespaces \
-         say `\"namespaces\": [\"*\"]`"
+         use `\"namespaces\": [\"*\"]`"
     )]
     Empty,
     /// The selector has too many terms.
@@ -64,7 +64,9 @@ pub enum SelectorError {
     #[error("the expression for `{0}` needs `values`: `In` and `NotIn` compare with them")]
     ValuesMissing(LabelKey),
     /// `Exists` or `DoesNotExist` with values, which would be ignored.
-    #[error("the expression for `{0}` has no `values`: `Exists` and `DoesNotExist` take none")]
+    #[error(
+        "the expression for `{0}` must not have `values`: `Exists` and `DoesNotExist` take none"
+    )]
     ValuesUnused(LabelKey),
 }
 
@@ -303,7 +305,10 @@ mod tests {
             ),
             (&expression(r#""key":"a","operator":"In""#), "`a` needs `values`"),
             (&expression(r#""key":"a","operator":"NotIn","values":[]"#), "`a` needs `values`"),
-            (&expression(r#""key":"a","operator":"Exists","values":["b"]"#), "`a` has no `values`"),
+            (
+                &expression(r#""key":"a","operator":"Exists","values":["b"]"#),
+                "`a` must not have `values`",
+            ),
             (&expression(r#""key":"a","operator":"in","values":["b"]"#), "unknown variant"),
             (&expression(r#""key":"a""#), "missing field `operator`"),
             (&expression(r#""operator":"Exists""#), "missing field `key`"),

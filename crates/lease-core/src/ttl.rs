@@ -44,7 +44,7 @@ pub enum TtlError {
         max: Ttl,
     },
     /// Shorter than such a lease can be made to be.
-    #[error("a ttl of {asked} is less than {min}, the shortest that such a lease can be")]
+    #[error("a ttl of {asked} is less than {min}, the minimum for such a lease")]
     TooShort {
         /// The lifetime that was asked for.
         asked: Ttl,

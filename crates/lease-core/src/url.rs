@@ -19,26 +19,27 @@ pub enum UrlError {
     Malformed,
     /// A character that neither a host nor a prefix has.
     #[error(
-        "a target's url does not take {} at this place: its host has letters, digits, `-` and `.`, its prefix also \
-         `_`, `~` and `:`",
+        "a target's url cannot have {} at this place: the host has letters, digits, `-` and `.`, \
+         and the prefix also `_`, `~` and `:`",
         name_of(*.0)
     )]
     Character(char),
     /// A user and password before the host.
-    #[error("a target's url carries no user or password; the credential goes into `auth`")]
+    #[error("a target's url must not contain a user or password; put the credential into `auth`")]
     UserInfo,
     /// A `?query` or a `#fragment`.
-    #[error("a target's url has no query and no fragment")]
+    #[error("a target's url must not have a query or fragment")]
     Query,
     /// `http://` to another machine.
     #[error(
-        "a target's url is `https://`; `http://` is allowed to `127.0.0.1` and `localhost`, and to a \
-         gateway, to which nothing secret is sent"
+        "a target's url begins with `https://`; `http://` is allowed only for `127.0.0.1` and \
+         `localhost`, and for a gateway, because kubelease sends it no credential"
     )]
     Insecure,
     /// An IPv6 address in brackets.
     #[error(
-        "a target's url names its host by DNS name or IPv4 address: Spin cannot verify TLS for `[…]`"
+        "a target's url names its host by DNS name or IPv4 address, because Spin cannot verify TLS \
+         for `[…]`"
     )]
     Ipv6Literal,
     /// Longer than any address that is kept.
@@ -260,12 +261,12 @@ mod tests {
     #[test]
     fn an_odd_character_is_named() {
         for (character, name) in [
-            (' ', "not take a blank at"),
-            ('_', "not take `_` at"),
-            ('`', "not take a backtick at"),
-            ('\n', "not take U+000A at"),
-            ('\u{a0}', "not take U+00A0 at"),
-            ('\u{1f600}', "not take U+1F600 at"),
+            (' ', "cannot have a blank at"),
+            ('_', "cannot have `_` at"),
+            ('`', "cannot have a backtick at"),
+            ('\n', "cannot have U+000A at"),
+            ('\u{a0}', "cannot have U+00A0 at"),
+            ('\u{1f600}', "cannot have U+1F600 at"),
         ] {
             let told = UrlError::Character(character).to_string();
             assert!(told.contains(name), "{told}");

@@ -27,7 +27,10 @@ pub struct VariableOrigins(BTreeMap<VariableName, String>);
 
 /// A text that does not say which variable may be sent where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is written `target_prod=https://10.0.0.1:6443`, several separated by spaces or commas")]
+#[error(
+    "an entry is written `target_prod=https://10.0.0.1:6443`; entries are separated by spaces or \
+     commas"
+)]
 pub struct VariableOriginsError;
 
 impl VariableName {

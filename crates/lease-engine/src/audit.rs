@@ -84,7 +84,10 @@ impl<P: Ports> Engine<P> {
         match self.prepare_event(event) {
             Ok(riding) => Some(riding),
             Err(error) => {
-                log::error!("a {event_type} goes on without its event: {error}");
+                log::error!(
+                    "the event of a {event_type} could not be recorded; the operation continues: \
+                     {error}"
+                );
                 None
             }
         }
@@ -112,6 +115,6 @@ impl<P: Ports> Engine<P> {
 pub(crate) fn log_event(id: &AuditPlace, event: &AuditEvent) {
     match serde_json::to_string(&ShownEvent { id, event, altered: false }) {
         Ok(json) => log::info!(target: "audit", "{json}"),
-        Err(error) => log::error!("event {id} is on record, and cannot be shown: {error}"),
+        Err(error) => log::error!("event {id} is recorded, but cannot be logged: {error}"),
     }
 }

@@ -47,7 +47,7 @@ pub enum ClusterError {
         source: kube_rest::Error,
     },
     /// The authorizers allow it, and something behind them denies it.
-    #[error("could not {doing} on target `{target}`, which is allowed there")]
+    #[error("could not {doing} on target `{target}`, although RBAC allows it")]
     Denied {
         /// The target.
         target: TargetName,
@@ -59,7 +59,7 @@ pub enum ClusterError {
         source: kube_rest::Error,
     },
     /// The namespace does not exist.
-    #[error("on target `{target}` there is no namespace `{namespace}`")]
+    #[error("target `{target}` has no namespace `{namespace}`")]
     NoNamespace {
         /// The target.
         target: TargetName,
@@ -68,7 +68,7 @@ pub enum ClusterError {
     },
     /// The role that is to be bound does not exist.
     #[error(
-        "on target `{target}` there is no {} `{}`{}", .role.kind, .role.name, in_namespace(.namespace.as_ref())
+        "target `{target}` has no {} `{}`{}", .role.kind, .role.name, in_namespace(.namespace.as_ref())
     )]
     NoRole {
         /// The target.
@@ -79,13 +79,13 @@ pub enum ClusterError {
         namespace: Option<Namespace>,
     },
     /// Another cluster answers than before.
-    #[error("target `{target}` leads to another cluster than before")]
+    #[error("target `{target}` leads to a different cluster than before")]
     Changed {
         /// The target.
         target: TargetName,
     },
     /// The answer is not what was asked for. Nothing of it is delivered.
-    #[error("target `{target}` answered with something else than was asked for: {what}")]
+    #[error("target `{target}` gave an unexpected answer: {what}")]
     WrongAnswer {
         /// The target.
         target: TargetName,
@@ -94,20 +94,20 @@ pub enum ClusterError {
     },
     /// The token would be for an audience by which an administrator logs in.
     #[error(
-        "the token on target `{target}` would be for an audience by which administrators log in"
+        "the token of target `{target}` would be for an audience by which administrators log in"
     )]
     AdministratorAudience {
         /// The target.
         target: TargetName,
     },
     /// A name that belongs to the lease alone is somebody else's.
-    #[error("on target `{target}` the names of the lease are taken")]
+    #[error("the names of the lease's objects are already taken on target `{target}`")]
     Taken {
         /// The target.
         target: TargetName,
     },
     /// The cluster's clock was set while it created something.
-    #[error("the clock of target `{target}` is not what it was")]
+    #[error("the clock of target `{target}` has jumped")]
     Clock {
         /// The target.
         target: TargetName,
@@ -132,13 +132,13 @@ impl ClusterError {
         match self {
             Self::Kubernetes { target, doing, source } => match source.status() {
                 _ if source.is_not_kubernetes() => {
-                    format!("target `{target}` answers no Kubernetes API")
+                    format!("target `{target}` does not answer as a Kubernetes API")
                 }
                 Some(status) if status.is_forbidden() => {
                     format!("kubelease may not {doing} on target `{target}`")
                 }
                 Some(status) if status.is_unauthorized() => {
-                    format!("target `{target}` does not accept the credential that kubelease has")
+                    format!("target `{target}` does not accept the credential of kubelease")
                 }
                 Some(status) => format!("target `{target}` refused to {doing}: {status}"),
                 None => transport_message(target, source),
@@ -163,10 +163,10 @@ impl ClusterError {
 fn transport_message(target: &TargetName, source: &kube_rest::Error) -> String {
     match source {
         kube_rest::Error::Transport(TransportError::Tls(failure)) => {
-            format!("no TLS connection with target `{target}` could be agreed: {failure}")
+            format!("the TLS handshake with target `{target}` failed: {failure}")
         }
         kube_rest::Error::Unreadable(_) | kube_rest::Error::Token(_) => {
-            format!("target `{target}` answered with something else than was asked for")
+            format!("target `{target}` gave an unexpected answer")
         }
         _ => format!("target `{target}` cannot be reached"),
     }
@@ -194,7 +194,7 @@ pub enum TargetError {
     #[error("there is no target `{0}`")]
     Unknown(TargetName),
     /// The authentication of the target does not hold together.
-    #[error("target `{target}` cannot be put so")]
+    #[error("the definition of target `{target}` is not valid")]
     Auth {
         /// The target.
         target: TargetName,
@@ -202,7 +202,7 @@ pub enum TargetError {
         source: AuthError,
     },
     /// Another target of the same origin is reached in another way.
-    #[error("target `{other}` has the same origin and another `auth`")]
+    #[error("target `{other}` has the same origin and a different `auth`")]
     OriginShared {
         /// The other.
         other: TargetName,
@@ -216,10 +216,10 @@ pub enum TargetError {
         by: Vec<DynamicSecretName>,
     },
     /// Leases of it live.
-    #[error("leases of target `{0}` live")]
+    #[error("target `{0}` has live leases")]
     LiveLeases(TargetName),
     /// The cluster has not changed, or not to the one that was named.
-    #[error("that is not the cluster that was seen")]
+    #[error("this cluster was not found at target `{0}`")]
     NotSeen(TargetName),
     /// The cluster could not be asked.
     #[error(transparent)]
@@ -239,20 +239,20 @@ pub enum DynamicSecretError {
     #[error("there is no target `{0}`")]
     UnknownTarget(TargetName),
     /// A target of its name is there that did not come with it.
-    #[error("there is a target `{0}` that did not come with the dynamic secret")]
+    #[error("target `{0}` exists, and was not created with the dynamic secret")]
     TargetNameTaken(TargetName),
     /// The dynamic secret would lease kubelease's own account.
-    #[error("the account is the one that kubelease itself has on target `{0}`")]
+    #[error("the account is kubelease's own on target `{0}`")]
     OwnAccount(TargetName),
     /// The dynamic secret would lease tokens by which an administrator logs in.
     #[error("administrators log in by tokens for audience `{0}`")]
     AdministratorAudience(Audience),
     /// The role that it binds grants what nobody has weighed.
-    #[error("the role grants what is dangerous")]
+    #[error("the role has dangerous grants")]
     Role(#[source] DynamicSecretDefinitionError),
     /// The accounts of the dynamic secret may write the coordination Leases that show leases of
     /// existing accounts.
-    #[error("its accounts may write coordination Leases of other leases")]
+    #[error("the accounts of the dynamic secret may write coordination Leases of other leases")]
     Elections(#[source] DynamicSecretDefinitionError),
     /// The lifetimes are over the installation's own maximum.
     #[error("`max_ttl` is at most {max}, the maximum of this installation")]
@@ -264,7 +264,7 @@ pub enum DynamicSecretError {
     #[error("dynamic secret `{0}` is protected")]
     Protected(DynamicSecretName),
     /// Leases of it live, and are not to be taken back.
-    #[error("leases of dynamic secret `{0}` live")]
+    #[error("dynamic secret `{0}` has live leases")]
     LiveLeases(DynamicSecretName),
     /// The inline target could not be put.
     #[error(transparent)]
@@ -298,7 +298,7 @@ pub enum IdentityError {
     #[error("identity `{0}` is disabled")]
     Disabled(IdentityName),
     /// The identity has no login of type `token`.
-    #[error("identity `{0}` takes no access tokens that an administrator makes")]
+    #[error("administrators cannot create access tokens for identity `{0}`")]
     NoTokens(IdentityName),
     /// A token was to live longer than it may.
     #[error("a ttl of {asked} is more than the maximum of {max}")]

@@ -225,7 +225,7 @@ fn identity_rules(asked: &ExplainRequest, known: Option<&Identity>) -> Vec<RuleO
     let passed = asked.address.map(|address| trusted.is_trusted(Some(address)));
     let mut address = rule("address", json!(asked.address), json!(trusted), passed);
     if asked.address.is_none() {
-        address.reason = Some("no `address` was given: one that is trusted is assumed".to_owned());
+        address.reason = Some("no `address` was given: a trusted address is assumed".to_owned());
     }
     rules.push(address);
     rules

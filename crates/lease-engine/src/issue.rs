@@ -230,7 +230,8 @@ impl<P: Ports> Engine<P> {
         let is_short = lease.expires_at - lease.issued_at < TimeDelta::from(MIN_TOKEN_TTL);
         (lease.mode.is_revocable() && is_short && interval > SELDOM).then(|| {
             format!(
-                "sweeps come every {} seconds: the token may be good for as long after the lease has ended",
+                "a sweep runs every {} seconds: the token may be accepted for as long after the \
+                 lease has expired",
                 interval.num_seconds()
             )
         })

@@ -44,5 +44,5 @@ pub trait Ports {
 
 /// The host could not tell what a variable is set to. What it says of it is in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the host does not tell what the variable is set to")]
+#[error("the host failed to read the variable")]
 pub struct VariableError;

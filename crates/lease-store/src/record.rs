@@ -9,10 +9,10 @@ use crate::KeyValueError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store did not answer.
-    #[error("could not reach the store")]
+    #[error("the store cannot be reached")]
     KeyValue(#[from] KeyValueError),
     /// A record of another version of kubelease. It is left as it is: dropping it could lose a lease.
-    #[error("the record `{key}` is of version {version}, and this kubelease knows {VERSION}")]
+    #[error("the record `{key}` has version {version}; this kubelease reads version {VERSION}")]
     Version {
         /// The key of the record.
         key: String,

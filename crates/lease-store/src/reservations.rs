@@ -18,7 +18,7 @@ pub struct ReservationKey(String);
 
 /// A text that names no request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a claim is named by 1 to 64 hexadecimal digits")]
+#[error("the key of a reservation has 1 to 64 hexadecimal digits")]
 pub struct ReservationKeyError;
 
 /// That somebody was the first with a request.

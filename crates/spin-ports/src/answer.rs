@@ -17,7 +17,7 @@ pub(crate) async fn send_answer(out: ResponseOutparam, answer: Response<Vec<u8>>
             if let Some(rest) = rest
                 && !matches!(with_timeout(REST_TIMEOUT, rest.write_rest()).await, Some(Ok(())))
             {
-                log::warn!("the client did not take the whole answer");
+                log::warn!("the client did not read the whole answer");
             }
         }
         Err(error) => {
@@ -69,7 +69,7 @@ impl BodyRest {
 /// Why an answer cannot be sent.
 #[derive(Debug, thiserror::Error)]
 enum AnswerError {
-    #[error("the host does not take its status")]
+    #[error("the host does not accept its status")]
     Status,
     #[error(transparent)]
     Header(#[from] HeaderError),

@@ -125,9 +125,9 @@ impl BodyWriter {
 /// Why a body was not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
-    #[error("the host does not take a body")]
+    #[error("the host does not accept a body")]
     Refused,
-    #[error("the body broke off")]
+    #[error("the body ended early")]
     Broken,
 }
 

@@ -5,7 +5,7 @@ use wasi::http::types::Fields;
 
 /// A header that cannot be carried over. The text names no value: it may be a secret.
 #[derive(Debug, thiserror::Error)]
-#[error("header `{0}` is malformed, refused by the host, or one too many")]
+#[error("header `{0}` is malformed, refused by the host, or one header too many")]
 pub(crate) struct HeaderError(String);
 
 /// The headers of a message that came.

@@ -60,13 +60,13 @@ fn to_outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportEr
         .and_then(|()| request.set_scheme(Some(&scheme)))
         .and_then(|()| request.set_authority(authority))
         .and_then(|()| request.set_path_with_query(path))
-        .map_err(|()| broken_transport("the host does not take the address"))?;
+        .map_err(|()| broken_transport("the host does not accept the address"))?;
     if !body.is_empty() {
         let outgoing_body = request.body().map_err(|()| broken_transport(WriteError::Refused))?;
         let writer = BodyWriter::new(outgoing_body).map_err(broken_transport)?;
         // What the API is sent is a fraction of what the host takes.
         if !writer.write_now(body).map_err(broken_transport)?.is_empty() {
-            return Err(broken_transport("the request is larger than the host takes at once"));
+            return Err(broken_transport("the request is larger than the host accepts at once"));
         }
         writer.finish_body().map_err(broken_transport)?;
     }
@@ -80,7 +80,7 @@ fn request_options(limits: &Limits) -> Result<RequestOptions, TransportError> {
     options
         .set_connect_timeout(Some(to_nanoseconds(limits.connect)))
         .and_then(|()| options.set_first_byte_timeout(Some(to_nanoseconds(limits.first_byte))))
-        .map_err(|()| broken_transport("the host knows no timeouts"))?;
+        .map_err(|()| broken_transport("the host does not support timeouts"))?;
     Ok(options)
 }
 
@@ -120,8 +120,8 @@ fn to_transport_error(code: ErrorCode, is_tls: bool) -> TransportError {
         // In TLS 1.3 the client has finished before the server judges its certificate.
         ErrorCode::HttpProtocolError if is_tls => {
             return broken_transport(format_args!(
-                "{name}; a server that refuses the host's client certificate, or misses one, looks the same, \
-                 and the host's log says more"
+                "{name}; a server that refuses the host's client certificate, or requires one, \
+                 looks the same; the host's log says more"
             ));
         }
         ErrorCode::DnsError(_)

@@ -46,7 +46,7 @@ fn read_value(name: &str) -> Result<Option<String>, ()> {
         Ok(value) => Ok(Some(value)),
         Err(Error::Undefined(_)) => Ok(None),
         Err(Error::InvalidName(cause) | Error::Provider(cause) | Error::Other(cause)) => {
-            log::error!("the host does not tell variable `{name}`: {cause}");
+            log::error!("the host failed to read variable `{name}`: {cause}");
             Err(())
         }
     }

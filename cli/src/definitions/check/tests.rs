@@ -91,7 +91,7 @@ fn what_does_not_fit_is_told_with_its_place_and_what_is_near() {
         (
             Kind::Target,
             format!("{target}  auth: {{type: token, token: eyJcanary}}\n"),
-            "6:30 a secret does not stand in a file: write `${NAME}` for a variable of the environment, or `file:PATH`",
+            "6:30 a secret must not be in a file of definitions: write `${NAME}` for an environment variable, or `file:PATH`",
         ),
         (
             Kind::DynamicSecret,

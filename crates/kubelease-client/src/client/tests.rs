@@ -133,7 +133,7 @@ fn a_stranger_is_not_believed() {
         (answer("200 OK", "", "<html>open sesame</html>"), "unexpected JSON at line 1 column 1"),
         (answer("200 OK", "", r#"{"identity":"../ci"}"#), "unexpected JSON at line 1"),
         (answer("404 Not Found", "", "nothing here"), "status 404"),
-        (Some("SSH-2.0-OpenSSH\r\n".to_owned()), "something that is not HTTP"),
+        (Some("SSH-2.0-OpenSSH\r\n".to_owned()), "an answer that is not HTTP"),
     ] {
         // Some are tried again, and then told.
         let (client, _told) = server(vec![answer; 4]);

@@ -21,7 +21,8 @@ pub enum SecretReference {
 /// Text that names no place of a secret. It is not repeated: it may be the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a secret does not stand in a file: write `${{NAME}}` for a variable of the environment, or `file:PATH`"
+    "a secret must not be in a file of definitions: write `${{NAME}}` for an environment variable, \
+     or `file:PATH`"
 )]
 pub struct InvalidSecretReference;
 
@@ -65,7 +66,7 @@ impl JsonSchema for SecretReference {
         json_schema!({
             "type": "string",
             "pattern": r"^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|file:.+)$",
-            "description": "`${NAME}`, a variable of the environment, or `file:PATH`",
+            "description": "`${NAME}`, an environment variable, or `file:PATH`",
         })
     }
 }

@@ -72,7 +72,7 @@ fn read_time(
     parameter: &'static str,
 ) -> Result<Option<DateTime<Utc>>, Problem> {
     let wrong = || {
-        let detail = format!("`{parameter}` is a time like `2026-11-28T04:00:00Z`");
+        let detail = format!("`{parameter}` must be a time like `2026-11-28T04:00:00Z`");
         Problem::new(Code::InvalidQuery, detail)
     };
     let read = |text: &str| {
@@ -96,7 +96,7 @@ fn percent_decode(text: &str) -> Option<String> {
 fn event_type(text: &str) -> Result<AuditEventType, Problem> {
     text.parse().map_err(|()| {
         let types: Vec<_> = AuditEventType::ALL.iter().map(|one| one.as_str()).collect();
-        let detail = format!("`type` is one of {}", types.join(", "));
+        let detail = format!("`type` must be one of {}", types.join(", "));
         Problem::new(Code::InvalidQuery, detail)
     })
 }
@@ -116,15 +116,15 @@ mod tests {
             ("since=2026-11-28T04:00:00+01:00", None),
             ("identity=ci&dynamic_secret=deploy&type=issue", None),
             (by_lease.as_str(), None),
-            ("since=yesterday", Some("`since` is a time like")),
-            ("since=2026-11-28T04:00:00", Some("`since` is a time like")),
-            ("until=7", Some("`until` is a time like")),
-            ("until=a&until", Some("takes each of these once")),
+            ("since=yesterday", Some("`since` must be a time like")),
+            ("since=2026-11-28T04:00:00", Some("`since` must be a time like")),
+            ("until=7", Some("`until` must be a time like")),
+            ("until=a&until", Some("takes each of these parameters at most once")),
             ("identity=A", Some("`identity`")),
             ("dynamic_secret=a.b", Some("`dynamic_secret`")),
             ("lease_id=7", Some("no such lease")),
-            ("type=logins", Some("`type` is one of login, refusal")),
-            ("state=active", Some("takes each of these once")),
+            ("type=logins", Some("`type` must be one of login, refusal")),
+            ("state=active", Some("takes each of these parameters at most once")),
         ] {
             let read = QueryParameters::parse_known(Some(query), LIST_QUERY)
                 .and_then(|query| read_filter(&query));

@@ -105,14 +105,14 @@ fn each_refusal_is_recorded_with_who_asked_for_what_and_why() {
             &others,
             "",
             404,
-            json!({"lease_id": id, "reason": "unknown_lease: the lease is of another requester"}),
+            json!({"lease_id": id, "reason": "unknown_lease: the lease belongs to another requester"}),
         ),
         (
             "DELETE",
             &others,
             "",
             404,
-            json!({"lease_id": id, "reason": "unknown_lease: the lease is of another requester"}),
+            json!({"lease_id": id, "reason": "unknown_lease: the lease belongs to another requester"}),
         ),
     ] {
         let (answer, written) = writes(&app, || app.send(method, path, &token, body));
@@ -176,7 +176,7 @@ fn who_is_refused_without_end_writes_no_more_than_so_much() {
     }
     assert_eq!(refuse().status, 403);
     let last = newest(&app)["reason"].as_str().expect("a reason").to_owned();
-    assert!(last.ends_with("more of these are not recorded for a while"), "{last}");
+    assert!(last.ends_with("further ones are not recorded for a while"), "{last}");
     for _ in 0..3 {
         let (answer, written) = writes(&app, refuse);
         assert_eq!((answer.status, written), (403, 0));
@@ -210,7 +210,7 @@ fn a_token_that_is_good_no_more_is_recorded_once_an_hour() {
     let event = newest(&app);
     assert_fields(&event, &json!({"subject_accessor": revoked["accessor"]}));
     assert!(
-        event["reason"].as_str().is_some_and(|reason| reason.contains("`exp` is past")),
+        event["reason"].as_str().is_some_and(|reason| reason.contains("`exp` is in the past")),
         "{event}"
     );
 }

@@ -163,7 +163,7 @@ fn what_is_left_out_of_a_manifest_is_warned_of_once() {
     let app = Installation::with_target();
     let created = put(&app, &body(&account.to_string(), ""));
     assert_eq!(created.status, 201, "{}", created.json);
-    let warning = "`Role.metadata.labels` of the manifest are left out (`app`): leased objects have the \
+    let warning = "`Role.metadata.labels` of the manifest are ignored (`app`): leased objects get the \
                    labels of the dynamic secret";
     assert_eq!(created.json["warnings"], json!([warning]));
     // It is kept and shown as it was given.
@@ -204,7 +204,7 @@ fn what_is_granted_is_weighed_where_it_applies() {
             let warnings = answer.json["warnings"].as_array().expect("a warning");
             assert_eq!((answer.status, warnings.len()), (201, 1), "{}", answer.json);
             let told = warnings[0].as_str().expect("a text");
-            assert!(told.starts_with("`coordination.k8s.io/leases:update` may"), "{told}");
+            assert!(told.starts_with("`coordination.k8s.io/leases:update` can"), "{told}");
         }
     }
 }
@@ -218,7 +218,7 @@ fn a_role_that_cannot_be_looked_through_is_warned_of_once() {
     };
     let app = Installation::with_target();
     let created = put(&app, &body(&role("late"), ""));
-    let warning = "the rules of ClusterRole `late` were not looked through: it does not exist yet";
+    let warning = "the rules of ClusterRole `late` were not checked: it does not exist yet";
     assert_eq!((created.status, &created.json["warnings"]), (201, &json!([warning])));
     assert_eq!(app.send("GET", CI, ADMIN, "").json.get("warnings"), None);
     app.ports.http.put(json!({

@@ -329,8 +329,8 @@ fn an_explanation_is_for_administrators_and_says_what_it_takes() {
     for (body, detail) in [
         ("{}", "missing field `identity`"),
         (r#"{"identity":"ci","claims":{},"jwt":"canary"}"#, "not both"),
-        (r#"{"identity":"ci","namespace":"apps"}"#, "goes with `dynamic_secret`"),
-        (r#"{"identity":"ci","ttl":"1h"}"#, "goes with `dynamic_secret`"),
+        (r#"{"identity":"ci","namespace":"apps"}"#, "needs `dynamic_secret`"),
+        (r#"{"identity":"ci","ttl":"1h"}"#, "needs `dynamic_secret`"),
         (r#"{"identity":"ci","jwt":["canary"]}"#, "expected a string"),
         (r#"{"identity":"ci","claims":{"a":1,"a":2}}"#, "duplicate field"),
         (r#"{"identity":"ci","address":"canary"}"#, "`address`"),

@@ -83,7 +83,7 @@ fn what_does_not_fit_is_named_and_not_repeated() {
             "bind `subject`",
         ),
         (json!({"grants": [{"dynamic_secrets": ["a"]}]}), 422, "invalid_field", "missing field"),
-        (json!({"manage_administrators": true}), 422, "invalid_field", "goes with `admin`"),
+        (json!({"manage_administrators": true}), 422, "invalid_field", "needs `admin`"),
         (
             json!({"access_token": {"trusted_ips": ["canary"]}}),
             422,
@@ -95,7 +95,7 @@ fn what_does_not_fit_is_named_and_not_repeated() {
                    "auth": [kubernetes(&json!("target"))]}),
             422,
             "invalid_field",
-            "`auth`: `manage_administrators` goes with no login by `kubernetes`",
+            "`auth`: an identity with `manage_administrators` cannot log in by `kubernetes`",
         ),
         (json!({"max_live_leases": 0}), 422, "invalid_field", "`max_live_leases`"),
         (json!({"max_issues_per_minute": 0}), 422, "invalid_field", "`max_issues_per_minute`"),

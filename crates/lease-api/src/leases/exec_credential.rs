@@ -45,7 +45,7 @@ fn api_version(query: &QueryParameters<'_>) -> Result<&'static str, Problem> {
         None | Some("v1") => Ok("client.authentication.k8s.io/v1"),
         Some("v1beta1") => Ok("client.authentication.k8s.io/v1beta1"),
         Some(_) => {
-            let detail = "`api_version` is `v1` or `v1beta1`".to_owned();
+            let detail = "`api_version` must be `v1` or `v1beta1`".to_owned();
             Err(Problem::new(Code::InvalidQuery, detail))
         }
     }

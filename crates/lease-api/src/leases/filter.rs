@@ -46,12 +46,12 @@ pub(super) fn format_cursor(place: LeaseKey) -> String {
 }
 
 /// The rule for a cursor.
-pub(super) const CURSOR_RULE: &str = "is the `next_cursor` of the page before";
+pub(super) const CURSOR_RULE: &str = "must be the `next_cursor` of the previous page";
 
 fn parse_state(text: &str) -> Result<LeaseState, Problem> {
     LeaseState::deserialize(StrDeserializer::<ValueError>::new(text)).map_err(|_| {
         let states = "`pending`, `active`, `revoking`, `revoked`, `expired`, `failed` or `lost`";
-        Problem::new(Code::InvalidQuery, format!("`state` is {states}"))
+        Problem::new(Code::InvalidQuery, format!("`state` must be {states}"))
     })
 }
 
@@ -94,14 +94,20 @@ mod tests {
             ("state=expired", Ok(state(LeaseState::Expired))),
             ("state=failed", Ok(state(LeaseState::Failed))),
             ("state=lost", Ok(state(LeaseState::Lost))),
-            ("state=Active", Err("`state` is `pending`")),
-            ("state=", Err("`state` is `pending`")),
+            ("state=Active", Err("`state` must be `pending`")),
+            ("state=", Err("`state` must be `pending`")),
             ("dynamic_secret=Ci", Err("`dynamic_secret`: a dynamic secret name is 1 to 63")),
             ("target=a%2db", Err("`target`: a target name is 1 to 63")),
             ("namespace=", Err("`namespace`: a namespace is 1 to 63")),
             ("namespace=*", Err("`namespace`: a namespace is 1 to 63")),
-            ("states=active", Err("the query takes each of these once: dynamic_secret")),
-            ("state=active&state=lost", Err("the query takes each of these once")),
+            (
+                "states=active",
+                Err("the query takes each of these parameters at most once: dynamic_secret"),
+            ),
+            (
+                "state=active&state=lost",
+                Err("the query takes each of these parameters at most once"),
+            ),
         ] {
             let read = QueryParameters::parse_known(Some(query), KNOWN)
                 .and_then(|query| read_filter(&query));
@@ -139,7 +145,10 @@ mod tests {
             let told = QueryParameters::parse_known(Some(&query), KNOWN)
                 .and_then(|query| read_cursor(&query));
             let told = told.expect_err("no cursor").body;
-            assert!(told.detail.contains("`next_cursor` of the page before"), "{text:?}: {told:?}");
+            assert!(
+                told.detail.contains("`next_cursor` of the previous page"),
+                "{text:?}: {told:?}"
+            );
         }
     }
 }

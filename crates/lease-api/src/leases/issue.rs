@@ -73,8 +73,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     };
     unquoted.filter(good).map(Some).ok_or_else(|| {
         let detail = format!(
-            "`Idempotency-Key` is sent once, with 1 to {MAX_KEY_BYTES} visible ASCII characters without \
-             spaces"
+            "`Idempotency-Key` must be sent once, with 1 to {MAX_KEY_BYTES} visible ASCII \
+             characters without spaces"
         );
         Problem::new(Code::InvalidIdempotencyKey, detail)
     })

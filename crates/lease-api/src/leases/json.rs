@@ -138,8 +138,8 @@ impl<'a> LeaseJson<'a> {
 
 /// The warning that the end of a token does not end a request that was let in: the API server
 /// authenticates once for each request.
-const LET_IN: &str = "a request that the API server has let in (a watch, a log, an exec, a port-forward) goes on \
-                      until it ends by itself";
+const LET_IN: &str = "a request that the API server has accepted (a watch, a log, an exec, a port-forward) \
+     continues until it ends by itself";
 
 impl<'a> ObjectJson<'a> {
     fn from_object(object: &'a LeasedObject) -> Self {

@@ -67,7 +67,7 @@ pub(crate) async fn revoke_many<P: Ports>(
         LeaseFilter { dynamic_secret, target, namespace, state, requester, accessor: None };
     if filter == LeaseFilter::default() {
         let detail =
-            "say which leases: by `dynamic_secret`, `target`, `namespace`, `state` or `identity`";
+            "select leases by `dynamic_secret`, `target`, `namespace`, `state` or `identity`";
         return Err(Problem::new(Code::FilterRequired, detail));
     }
     let limit = limit.unwrap_or(DEFAULT_LIMIT);

@@ -74,7 +74,7 @@ fn each_kind_of_lease_is_told_with_its_token_once() {
     let named =
         |kind: &str| json!({"kind": kind, "namespace": "apps", "name": "kubelease-ci-RANDOM"});
     let everywhere = |kind: &str| json!({"kind": kind, "name": "kubelease-ci-RANDOM"});
-    let plain = "this token is bound to nothing: it cannot be taken back before it expires";
+    let plain = "this token is bound to no object: it cannot be revoked before it expires";
     let own = "kubelease-ci-RANDOM";
     for (account, more) in [
         (PLAIN, json!({"mode": "plain", "revocable": false, "objects": [], "warnings": [plain]})),
@@ -150,7 +150,7 @@ fn a_token_that_the_cluster_shortens_makes_a_shorter_lease_and_is_warned_of() {
     let issued = app.issue("");
     assert_eq!((issued.status, &issued.json["ttl_seconds"]), (201, &json!(1200)));
     let warning = issued.json["warnings"][0].as_str().unwrap_or_default();
-    assert!(warning.contains("1200 seconds; 3600 were asked for"), "{}", issued.json);
+    assert!(warning.contains("1200 seconds; 3600 were requested"), "{}", issued.json);
 }
 
 #[test]

@@ -18,21 +18,20 @@ impl From<ClusterError> for Problem {
             ClusterError::Changed { target } => Self::new(
                 Code::ClusterChanged,
                 format!(
-                    "target `{target}` leads to another cluster than before; nothing is issued there until \
-                     `POST /api/v1/targets/{target}/cluster` says which is the true one"
+                    "target `{target}` leads to a different cluster than before; no lease is \
+                     issued there until `POST /api/v1/targets/{target}/cluster` accepts one of the \
+                     two"
                 ),
             ),
             ClusterError::AdministratorAudience { .. } => Self::new(
                 Code::AudienceOfAdministrators,
-                format!("{error}; lease one for another audience"),
+                format!("{error}; request another audience"),
             ),
             ClusterError::Taken { .. } => Self::new(Code::LeaseNameTaken, error.to_string()),
             ClusterError::Clock { .. } => Self::new(Code::TargetBadAnswer, error.to_string()),
             ClusterError::WrongAnswer { target, what } => Self::new(
                 Code::TargetBadAnswer,
-                format!(
-                    "target `{target}` answered with something else than was asked for: {what}"
-                ),
+                format!("target `{target}` gave an unexpected answer: {what}"),
             ),
             ClusterError::Kubernetes { target, source, .. } => {
                 let (code, detail) = kubernetes_problem(target, source, &error);
@@ -57,7 +56,7 @@ fn denied_problem(target: &TargetName, by: Option<DeniedBy>, error: &ClusterErro
         _ => Problem::new(
             Code::TargetRefused,
             format!(
-                "{}; `POST /api/v1/targets/{target}/check` may tell which",
+                "{}; `POST /api/v1/targets/{target}/check` may name it",
                 error.public_message()
             ),
         ),
@@ -85,19 +84,15 @@ fn kubernetes_problem(target: &TargetName, source: &Kube, error: &ClusterError) 
         Kube::Refused(_) => (Code::TargetRefused, error.public_message()),
         Kube::Transport(TransportError::Tls(_)) => (
             Code::TargetUnreachable,
-            format!(
-                "no TLS connection with target `{target}` could be agreed; {}",
-                tells_why(target)
-            ),
+            format!("the TLS handshake with target `{target}` failed; {}", tells_why(target)),
         ),
         Kube::Transport(_) => (
             Code::TargetUnreachable,
             format!("target `{target}` cannot be reached; {}", tells_why(target)),
         ),
-        Kube::Unreadable(_) | Kube::Token(_) => (
-            Code::TargetBadAnswer,
-            format!("target `{target}` answered with something else than was asked for"),
-        ),
+        Kube::Unreadable(_) | Kube::Token(_) => {
+            (Code::TargetBadAnswer, format!("target `{target}` gave an unexpected answer"))
+        }
         Kube::Request(_) | Kube::Segment(_) | Kube::Improper(_) => {
             (Code::InternalError, "the request to the target could not be written".to_owned())
         }
@@ -105,5 +100,5 @@ fn kubernetes_problem(target: &TargetName, source: &Kube, error: &ClusterError) 
 }
 
 fn tells_why(target: &TargetName) -> String {
-    format!("`POST /api/v1/targets/{target}/check` tells why")
+    format!("`POST /api/v1/targets/{target}/check` shows the reason")
 }

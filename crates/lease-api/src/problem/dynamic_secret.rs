@@ -12,21 +12,21 @@ impl From<DynamicSecretError> for Problem {
             DynamicSecretError::Unknown(name) => unknown_dynamic_secret(&name),
             DynamicSecretError::UnknownTarget(name) => Self::for_field(
                 "/target".to_owned(),
-                format!("there is no target `{name}`; put it first, or say all of it here"),
+                format!("there is no target `{name}`; put it first, or define it here"),
             ),
             DynamicSecretError::TargetNameTaken(name) => Self::new(
                 Code::TargetNameTaken,
                 format!(
-                    "there is a target `{name}` that did not come with this dynamic secret; name it in \
-                     `target`, or give the dynamic secret another name"
+                    "target `{name}` exists, and was not created with this dynamic secret; name it \
+                     in `target`, or give the dynamic secret another name"
                 ),
             ),
             DynamicSecretError::OwnAccount(target) => own_account(&target),
             DynamicSecretError::AdministratorAudience(audience) => Self::new(
                 Code::AudienceOfAdministrators,
                 format!(
-                    "administrators log in by tokens for `{audience}`, and whoever leases one could be an \
-                     administrator; lease tokens for another audience"
+                    "administrators log in by tokens for `{audience}`, so anybody with such a \
+                     lease could be an administrator; lease tokens for another audience"
                 ),
             ),
             DynamicSecretError::Role(source) | DynamicSecretError::Elections(source) => {
@@ -38,13 +38,11 @@ impl From<DynamicSecretError> for Problem {
             ),
             DynamicSecretError::Protected(name) => Self::new(
                 Code::DeleteProtected,
-                format!(
-                    "dynamic secret `{name}` is protected; `?force=true` deletes it all the same"
-                ),
+                format!("dynamic secret `{name}` is protected; `?force=true` deletes it anyway"),
             ),
             DynamicSecretError::LiveLeases(name) => Self::new(
                 Code::LiveLeases,
-                format!("leases of dynamic secret `{name}` live; `?revoke=true` takes them back"),
+                format!("dynamic secret `{name}` has live leases; `?revoke=true` revokes them"),
             ),
             // That the store failed is not the target's fault.
             DynamicSecretError::Target(TargetError::Store(error))

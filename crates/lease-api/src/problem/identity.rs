@@ -14,14 +14,15 @@ impl From<IdentityError> for Problem {
             IdentityError::Definition(error) => definition_problem(error),
             IdentityError::Administrators => Self::new(
                 Code::AdministratorsProtected,
-                "administrators are put and deleted, and given tokens, by `admin_token` or an identity with \
-                 `manage_administrators`",
+                "only `admin_token` or an identity with `manage_administrators` may put or delete \
+                 administrators, or create tokens for them",
             ),
             IdentityError::AudienceLeased { audience, secret } => Self::new(
                 Code::AudienceOfAdministrators,
                 format!(
-                    "dynamic secret `{secret}` leases tokens for `{audience}`, and whoever has one could be this \
-                     administrator; let administrators log in by an audience of their own"
+                    "dynamic secret `{secret}` leases tokens for `{audience}`, so anybody with \
+                     such a lease could be this administrator; use an audience of its own for the \
+                     login of administrators"
                 ),
             ),
             IdentityError::Disabled(name) => {
@@ -30,8 +31,8 @@ impl From<IdentityError> for Problem {
             IdentityError::NoTokens(name) => Self::new(
                 Code::TokensNotAllowed,
                 format!(
-                    "identity `{name}` takes no tokens that an administrator makes; add `{{\"type\":\"token\"}}` to its \
-                     `auth`"
+                    "administrators cannot create tokens for identity `{name}`; add \
+                     `{{\"type\":\"token\"}}` to its `auth`"
                 ),
             ),
             IdentityError::TtlTooLong { asked, max } => {
@@ -47,7 +48,7 @@ impl From<TokenRenewalError> for Problem {
         match error {
             TokenRenewalError::AtMaximum => Self::new(
                 Code::AccessTokenAtMaximum,
-                "the access token lives as long as it may; log in again",
+                "the access token has reached its maximum lifetime; log in again",
             ),
             TokenRenewalError::Store(error) => error.into(),
         }
@@ -65,7 +66,9 @@ fn definition_problem(error: IdentityDefinitionError) -> Problem {
     match error {
         IdentityDefinitionError::AuthCount
         | IdentityDefinitionError::TokenTwice
-        | IdentityDefinitionError::ManagerByKubernetes => Problem::for_field("/auth".to_owned(), text),
+        | IdentityDefinitionError::ManagerByKubernetes => {
+            Problem::for_field("/auth".to_owned(), text)
+        }
         IdentityDefinitionError::GrantCount => Problem::for_field("/grants".to_owned(), text),
         IdentityDefinitionError::NoAdministrator => {
             Problem::for_field("/manage_administrators".to_owned(), text)
@@ -75,13 +78,13 @@ fn definition_problem(error: IdentityDefinitionError) -> Problem {
             let detail = ReviewerError::TokenRequired.to_string();
             Problem::for_field(format!("/auth/{index}/reviewer"), detail)
         }
-        IdentityDefinitionError::Reviewer { source: source @ ReviewerError::Unopened(_), .. } => {
-            Problem::new(
-                Code::CredentialUnreadable,
-                "the reviewer's token cannot be opened with the configured master keys; put the identity again \
-                 with it",
-            )
-            .with_cause(source)
-        }
+        IdentityDefinitionError::Reviewer {
+            source: source @ ReviewerError::Unopened(_), ..
+        } => Problem::new(
+            Code::CredentialUnreadable,
+            "the reviewer's token cannot be opened with the configured master keys; put the \
+                 identity again, with the token",
+        )
+        .with_cause(source),
     }
 }

@@ -26,8 +26,8 @@ impl From<IssueError> for Problem {
             IssueError::Full { secret, cap } => Self::new(
                 Code::TooManyLeases,
                 format!(
-                    "dynamic secret `{secret}` has the {cap} live leases that it may have; one must end \
-                     first"
+                    "dynamic secret `{secret}` has {cap} live leases, its maximum; one of them \
+                     must end first"
                 ),
             )
             .retry_after(RETRY_WHEN_FULL),
@@ -35,8 +35,8 @@ impl From<IssueError> for Problem {
             IssueError::Reconciling(target) => Self::new(
                 Code::TargetReconciling,
                 format!(
-                    "target `{target}` is new to this store, and what is out there is not known yet; try \
-                     again"
+                    "target `{target}` is new to this store, and its objects are not compared with \
+                     the records yet; try again"
                 ),
             )
             .retry_after(RETRY_SOON),
@@ -50,7 +50,7 @@ impl From<IssueError> for Problem {
             | IssueError::EndsTooSoon(_) => not_again(error),
             IssueError::TooLate => Self::new(
                 Code::IssueTooSlow,
-                "the lease could not be issued in time, and nothing of it was handed out",
+                "the lease could not be issued in time, and no token of it was returned",
             )
             .retry_after(RETRY_SOON),
             IssueError::Cluster(error) => error.into(),
@@ -63,15 +63,19 @@ impl From<IssueError> for Problem {
 fn dangerous_problem(error: IssueError) -> Problem {
     let detail = match error {
         IssueError::DangerousRules { secret, source } => {
-            format!("dynamic secret `{secret}` was put before this was so: {source}")
+            format!(
+                "dynamic secret `{secret}` was put before its grants counted as dangerous: \
+                 {source}"
+            )
         }
         IssueError::DangerousRole { secret, role, source } => format!(
-            "dynamic secret `{secret}` binds {} `{}`, which has changed since: {source}",
+            "dynamic secret `{secret}` binds {} `{}`, which has changed since the PUT: {source}",
             role.kind, role.name
         ),
         IssueError::UnclearRole { secret, role, why } => format!(
-            "dynamic secret `{secret}` binds {} `{name}`, whose rules cannot all be looked through: {why}. \
-             Whatever it holds, now and later, is allowed by `\"allow_dangerous\":[\"role:{name}\"]`",
+            "dynamic secret `{secret}` binds {} `{name}`, whose rules cannot all be checked: \
+             {why}. To allow all its rules, now and later, set \
+             `\"allow_dangerous\":[\"role:{name}\"]`",
             role.kind,
             name = role.name
         ),
@@ -85,23 +89,24 @@ fn not_again(error: IssueError) -> Problem {
     match error {
         IssueError::InProgress => Problem::new(
             Code::RequestInProgress,
-            "a request of this `Idempotency-Key` is under way; send it again to learn what came of it",
+            "a request with this `Idempotency-Key` is in progress; send it again to get its \
+             outcome",
         )
         .retry_after(RETRY_SOON),
         IssueError::KeyReused => Problem::new(
             Code::IdempotencyKeyReused,
-            "this `Idempotency-Key` was used for another request; use a new one",
+            "this `Idempotency-Key` was used for another request; use a new key",
         ),
         IssueError::EndsTooSoon(id) => Problem::new(
             Code::LeaseEndsTooSoon,
             format!(
-                "lease `{id}` of this `Idempotency-Key` is a plain token with too little time left for \
+                "lease `{id}` of this `Idempotency-Key` is a plain token that expires too soon for \
                  another token; use a new key"
             ),
         ),
         IssueError::Ended(id) => Problem::new(
             Code::LeaseEnded,
-            format!("lease `{id}` of this `Idempotency-Key` has ended; use a new one"),
+            format!("lease `{id}` of this `Idempotency-Key` has ended; use a new key"),
         ),
         other => other.into(),
     }
@@ -130,7 +135,9 @@ fn too_many(limit: u32, retry_after: u32) -> Problem {
 fn identity_full(cap: u32) -> Problem {
     Problem::new(
         Code::TooManyLeasesOfIdentity,
-        format!("this identity has the {cap} live leases that it may have; one must end first"),
+        format!(
+            "this identity has reached its maximum of {cap} live leases; one of them must end first"
+        ),
     )
     .retry_after(RETRY_WHEN_FULL)
 }
@@ -144,8 +151,9 @@ fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted)
         NotGranted::Manifest(_) => Problem::new(
             Code::Disabled,
             format!(
-                "dynamic secret `{secret}` issues nothing until an administrator has put it again, since its \
-                 manifest is read no more; a check of its target says why"
+                "dynamic secret `{secret}` issues no leases until an administrator puts it again, \
+                 because its manifest is not accepted any more; a check of its target shows the \
+                 reason"
             ),
         ),
         NotGranted::Namespace(NamespaceError::Required) => {

@@ -8,12 +8,12 @@ use super::{Code, Problem, RETRY_SOON, issue};
 impl Problem {
     /// There is no lease of this id, or no more: one that is forgotten cannot be told from one that never was.
     pub(crate) fn unknown_lease(id: LeaseId) -> Self {
-        Self::new(Code::UnknownLease, format!("there is no lease `{id}`, or no more"))
+        Self::new(Code::UnknownLease, format!("there is no lease `{id}`, or no longer"))
     }
 
     /// There is one, and the caller may not know of it: the same answer, and another event.
     pub(crate) fn hidden_lease(id: LeaseId) -> Self {
-        Self::unknown_lease(id).with_own_cause("the lease is of another requester")
+        Self::unknown_lease(id).with_own_cause("the lease belongs to another requester")
     }
 }
 
@@ -43,8 +43,8 @@ impl From<RevokeError> for Problem {
             RevokeError::Plain(id) => Self::new(
                 Code::NotRevocable,
                 format!(
-                    "lease `{id}` is a plain token (`\"revocable\":false`): nothing can take it back \
-                     before it expires, but deleting its account"
+                    "lease `{id}` is a plain token (`\"revocable\":false`): only deleting its \
+                     account can end it before it expires"
                 ),
             ),
             RevokeError::Busy(_) => {
@@ -66,22 +66,26 @@ impl From<RenewError> for Problem {
             RenewError::Plain(id) => Self::new(
                 Code::NotRenewable,
                 format!(
-                    "lease `{id}` is a plain token (`\"revocable\":false`), which is not renewed"
+                    "lease `{id}` is a plain token (`\"revocable\":false`), which cannot be \
+                     renewed; issue a new lease"
                 ),
             ),
             RenewError::NotActive(id) => Self::new(
                 Code::LeaseNotActive,
-                format!("lease `{id}` has ended, is about to, or is not issued yet"),
+                format!(
+                    "lease `{id}` is not active: it has ended, is ending, or is not issued yet"
+                ),
             ),
             RenewError::TooLate => Self::new(
                 Code::IssueTooSlow,
-                "the lease could not be renewed in time, and no token of it was handed out",
+                "the lease could not be renewed in time, and no token of it was returned",
             )
             .retry_after(RETRY_SOON),
             RenewError::AtLatestEnd(id) => Self::new(
                 Code::LeaseAtMaximum,
                 format!(
-                    "lease `{id}` lives as long as it may: `max_ttl` counts from its first issue"
+                    "lease `{id}` has reached its maximum lifetime: `max_ttl` counts from its \
+                     first issue"
                 ),
             ),
             RenewError::TooLong { asked, max } => {

@@ -10,14 +10,15 @@ impl From<LoginError> for Problem {
         match error {
             // One answer for every reason: which it was would help whoever is guessing.
             LoginError::Refused(_) => {
-                let detail = "the token lets nobody in; whoever runs kubelease finds the reason in its audit";
+                let detail = "the login is refused; the operator of kubelease finds the reason in its audit \
+                     log";
                 Self::new(Code::LoginRefused, detail).with_header(
                     WWW_AUTHENTICATE,
                     HeaderValue::from_static(r#"Bearer realm="kubelease""#),
                 )
             }
             LoginError::Ambiguous => {
-                let detail = "several identities would let the token in; name one as `identity`";
+                let detail = "the token could log in as several identities; name one in `identity`";
                 Self::new(Code::LoginAmbiguous, detail)
             }
             LoginError::TooManyFailures { retry_after } => {

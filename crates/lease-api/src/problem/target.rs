@@ -15,9 +15,10 @@ impl From<TargetError> for Problem {
             TargetError::OriginShared { other } => Self::new(
                 Code::OriginShared,
                 format!(
-                    "target `{other}` has the same origin or host and another `auth`; connections are shared by \
-                     origin, and a client certificate on one outranks the bearer of the other: use the \
-                     same kind of `auth`, or another host name"
+                    "target `{other}` has the same origin or host and a different `auth`; \
+                     connections are shared by origin, and the client certificate of one target \
+                     takes precedence over the token of the other: use the same kind of `auth`, or \
+                     another host name"
                 ),
             ),
             TargetError::InUse { target, by } => {
@@ -28,19 +29,19 @@ impl From<TargetError> for Problem {
                 };
                 let shown = shown.join(", ");
                 let detail = format!(
-                    "dynamic secrets are for target `{target}`; delete them first: {shown}{more}"
+                    "dynamic secrets use target `{target}`; delete them first: {shown}{more}"
                 );
                 Self::new(Code::TargetInUse, detail)
             }
             TargetError::LiveLeases(target) => Self::new(
                 Code::LiveLeases,
-                format!("leases of target `{target}` live; `?revoke=true` takes them back first"),
+                format!("target `{target}` has live leases; `?revoke=true` revokes them first"),
             ),
             TargetError::NotSeen(target) => Self::new(
                 Code::ClusterNotSeen,
                 format!(
-                    "target `{target}` is not between two clusters, or neither is that one; `GET \
-                     /api/v1/targets/{target}` shows which were seen: `cluster.uid` and \
+                    "the cluster of target `{target}` has not changed, or `uid` is neither of the \
+                     two; `GET /api/v1/targets/{target}` shows them: `cluster.uid` and \
                      `cluster.changed.found_uid`"
                 ),
             ),
@@ -55,8 +56,9 @@ fn auth_problem(target: &TargetName, error: AuthError) -> Problem {
         AuthError::SecretRequired => Problem::new(
             Code::CredentialRequired,
             format!(
-                "`auth.token` is required (for a gateway `auth.header.value`): none of target `{target}` is \
-                 known for this url, and one for another url is never sent to it"
+                "`auth.token` is required (for a gateway `auth.header.value`): none is stored for \
+                 target `{target}` at this url, and the credential for another url is never sent \
+                 to it"
             ),
         ),
         AuthError::Unopened(source) => unopened_credential(target).with_cause(source),
@@ -68,17 +70,17 @@ fn auth_problem(target: &TargetName, error: AuthError) -> Problem {
 /// The credential of a target was sealed under a master key that is not configured.
 pub(super) fn unopened_credential(target: &TargetName) -> Problem {
     let detail = format!(
-        "the credential of target `{target}` cannot be opened with the configured master keys; put the \
-         target again with it, or name the key it was sealed under in `previous_master_keys`"
+        "the credential of target `{target}` cannot be opened with the configured master keys; put \
+         the target again with the credential, or add the key that it was sealed under to \
+         `previous_master_keys`"
     );
     Problem::new(Code::CredentialUnreadable, detail)
 }
 
 /// The account of kubelease itself is never leased.
 pub(super) fn own_account(target: &TargetName) -> Problem {
-    let detail = format!(
-        "the account is the one that kubelease itself has on target `{target}`, which is never leased"
-    );
+    let detail =
+        format!("the account is kubelease's own on target `{target}`, which cannot be leased");
     Problem::new(Code::OwnAccount, detail)
 }
 

@@ -167,7 +167,7 @@ fn what_is_wrong_inside_of_a_body_is_told_with_where_it_is() {
         (
             TargetError::Store(StoreError::Version { key: "k".to_owned(), version: 9 }),
             "store_version",
-            "the store holds",
+            "the store has",
         ),
     ] {
         let problem = Problem::from(DynamicSecretError::Target(error));
@@ -213,7 +213,7 @@ fn a_role_that_cannot_be_looked_through_is_refused_with_the_reason_and_the_waive
     let refused = IssueError::UnclearRole { secret, role, why: "they are too many" };
     let problem = Problem::from(refused);
     let told = format!("{problem:?}");
-    assert!(told.contains("cannot all be looked through: they are too many. "), "{told}");
+    assert!(told.contains("cannot all be checked: they are too many. "), "{told}");
     assert!(told.contains("role:view"), "{told}");
     assert!(told.contains("DangerousRole") || told.contains("dangerous_rules"), "{told}");
 }

@@ -98,7 +98,7 @@ fn variables_that_cannot_be_read_are_not_taken_for_unset() {
     assert_eq!(app.send("GET", "/livez", "", "").status, 200);
     let ready = app.send("GET", "/readyz", "", "");
     assert_eq!(ready.status, 503);
-    assert!(ready.json["detail"].to_string().contains("does not tell"), "{}", ready.json);
+    assert!(ready.json["detail"].to_string().contains("failed to read"), "{}", ready.json);
     let refused = app.send("GET", "/api/v1/targets", ADMIN, "");
     assert_eq!((refused.status, &refused.json["code"]), (503, &"not_configured".into()));
 }

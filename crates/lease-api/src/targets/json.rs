@@ -174,11 +174,11 @@ impl TargetInput {
     /// Returns 422 and what would be right.
     pub(crate) fn check_input(&self) -> Result<(), Problem> {
         if matches!(self.auth, AuthInput::Token { token: Some(_), variable: Some(_) }) {
-            let detail = "`token` or `variable`, not both".to_owned();
+            let detail = "give `token` or `variable`, not both".to_owned();
             return Err(Problem::for_field("/auth".to_owned(), detail));
         }
         if self.kubeconfig_server.as_ref().is_some_and(|server| !server.is_private()) {
-            let detail = "a kubeconfig names its server by `https://`".to_owned();
+            let detail = "the server of a kubeconfig must begin with `https://`".to_owned();
             return Err(Problem::for_field("/kubeconfig_server".to_owned(), detail));
         }
         Ok(())

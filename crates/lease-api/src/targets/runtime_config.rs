@@ -64,9 +64,9 @@ fn client_tls(target: &Target) -> String {
 
 fn list_notes(target: &Target) -> Vec<String> {
     let mut notes =
-        vec!["the host reads these when it starts: restart it after a change".to_owned()];
+        vec!["the host reads these settings when it starts: restart it after a change".to_owned()];
     if target.url.as_str().starts_with("http://") {
-        notes.push("plain HTTP: the way there must be trusted".to_owned());
+        notes.push("plain HTTP: the network to the target must be trusted".to_owned());
     } else if target.ca == TrustedCa::HostConfigured {
         notes.push(
             "verification of the certificate cannot be turned off: put the CA of the cluster into \

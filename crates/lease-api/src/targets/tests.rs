@@ -112,14 +112,14 @@ fn bad_input_changes_nothing_and_is_told_what_would_be_right() {
         |url: &str| format!(r#"{{"url":"{url}","auth":{{"type":"token","token":"canary"}}}}"#);
     let auth = |auth: &str| format!(r#"{{"url":"https://a.example","auth":{auth}}}"#);
     let more = |more: &str| BODY.replace(r#"{"url""#, &format!(r#"{{{more},"url""#));
-    let https = "a target's url is";
+    let https = "a target's url begins with";
     for (body, pointer, detail) in [
         (r#"{"auth":{"type":"gateway"}}"#.to_owned(), "", "missing field `url`"),
         (r#"{"url":"https://a.example"}"#.to_owned(), "", "missing field `auth`"),
         ("[]".to_owned(), "", "expected an object with `url` and `auth`"),
         (url("a.example"), "/url", "is written `https://"),
-        (url("https://u:canary@a.example"), "/url", "carries no user or password"),
-        (url("https://a.example/?canary"), "/url", "no query"),
+        (url("https://u:canary@a.example"), "/url", "must not contain a user or password"),
+        (url("https://a.example/?canary"), "/url", "must not have a query"),
         (url("https://[::1]"), "/url", "DNS name or IPv4"),
         (url(&format!("https://a/{}", "x".repeat(1024))), "/url", "at most 1024 bytes"),
         (url("http://a.example"), "/url", https),
@@ -128,16 +128,16 @@ fn bad_input_changes_nothing_and_is_told_what_would_be_right() {
         (auth(r#"{"type":"basic"}"#), "/auth/type", "`token`, `gateway`, `client_certificate`"),
         (auth(r#"{"token":"canary"}"#), "/auth", "missing field `type`"),
         (auth(r#""canary""#), "/auth", "expected"),
-        (auth(r#"{"type":"token","token":""}"#), "/auth", "a token is 1 to"),
-        (auth(r#"{"type":"token","token":"can ary"}"#), "/auth", "a token is 1 to"),
-        (auth(&long), "/auth", "a token is 1 to 16384"),
+        (auth(r#"{"type":"token","token":""}"#), "/auth", "a token has 1 to"),
+        (auth(r#"{"type":"token","token":"can ary"}"#), "/auth", "a token has 1 to"),
+        (auth(&long), "/auth", "a token has 1 to 16384"),
         (auth(r#"{"type":"token","token":["canary"]}"#), "/auth", "expected a string"),
         (auth(r#"{"type":"token","variable":"admin_token"}"#), "/auth", "is named `target_`"),
         (auth(r#"{"type":"token","variable":"target_Canary"}"#), "/auth", "is named `target_`"),
         (
             auth(r#"{"type":"token","variable":"target_a","token":"canary"}"#),
             "/auth",
-            "`token` or `variable`, not both",
+            "give `token` or `variable`, not both",
         ),
         (auth(r#"{"type":"gateway","token":"canary"}"#), "/auth", "unknown field `token`"),
         (
@@ -158,7 +158,7 @@ fn bad_input_changes_nothing_and_is_told_what_would_be_right() {
         (
             auth(r#"{"type":"gateway","header":{"name":"x-key","value":"can\nary"}}"#),
             "/auth",
-            "a token is 1 to",
+            "a token has 1 to",
         ),
         (auth(r#"{"type":"client_certificate","cert":"canary"}"#), "/auth", "unknown field `cert`"),
         (more(r#""ca":"none""#), "/ca", "expected `system` or `custom`"),
@@ -167,7 +167,7 @@ fn bad_input_changes_nothing_and_is_told_what_would_be_right() {
         (
             more(r#""description":"can\nary""#),
             "/description",
-            "at most 1024 characters in one line",
+            "one line of at most 1024 characters",
         ),
         (more(r#""disabled":"canary""#), "/disabled", "expected a boolean"),
         (more(r#""url":"https://b.example""#), "", "duplicate field `url`"),
@@ -296,9 +296,9 @@ fn a_write_off_says_why_or_is_refused() {
     for (body, status, told) in [
         ("", 400, "not JSON"),
         ("{}", 422, "missing field `reason`"),
-        (r#"{"reason":""}"#, 422, "say why the cluster is given up"),
-        (r#"{"reason":"   "}"#, 422, "say why the cluster is given up"),
-        (r#"{"reason":"a\nb"}"#, 422, "in one line"),
+        (r#"{"reason":""}"#, 422, "give the reason for which the cluster is given up"),
+        (r#"{"reason":"   "}"#, 422, "give the reason for which the cluster is given up"),
+        (r#"{"reason":"a\nb"}"#, 422, "one line of at most"),
         (r#"{"reason":["canary"]}"#, 422, "expected a string"),
         (r#"{"reason":"gone","force":true}"#, 422, "unknown field `force`"),
     ] {

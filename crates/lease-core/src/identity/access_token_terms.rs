@@ -37,7 +37,7 @@ pub enum AccessTokenTermsError {
     #[error("`max_ttl` is at most {MAX_ACCESS_TOKEN_TTL}")]
     MaxTooLong,
     /// A first life that is longer than all of it.
-    #[error("`ttl` is at most `max_ttl`, and {ttl} is more than {max_ttl}")]
+    #[error("`ttl` {ttl} is more than `max_ttl` {max_ttl}")]
     TtlOverMax {
         /// The first life.
         ttl: Ttl,
@@ -54,8 +54,8 @@ pub enum AccessTokenTermsError {
 pub enum TrustedIpsError {
     /// A text that is no network.
     #[error(
-        "a network is written `10.0.0.0/8`, `2001:db8::/32` or, for one address, `192.0.2.7`; no bit is set \
-         behind the prefix"
+        "a network is written `10.0.0.0/8`, `2001:db8::/32` or, for one address, `192.0.2.7`; all \
+         bits after the prefix are 0"
     )]
     Text,
     /// None, or too many.
@@ -121,7 +121,8 @@ impl AccessTokenTerms {
         let long = self.max_ttl > DEFAULT_MAX_TTL;
         let warning = || {
             format!(
-                "access tokens of this identity can live for {}; whoever gets hold of one has it for as long",
+                "access tokens of this identity can live for {}; a stolen one can be used for as \
+                 long",
                 self.max_ttl
             )
         };

@@ -25,10 +25,10 @@ pub struct Permit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No grant allows it.
-    #[error("no grant of the identity allows it")]
+    #[error("no grant of the identity allows this")]
     NotGranted,
     /// The lease is somebody else's, and may not even be seen: it is to be answered as one that does not exist.
-    #[error("the lease is of somebody else")]
+    #[error("the lease belongs to another requester")]
     Hidden,
 }
 

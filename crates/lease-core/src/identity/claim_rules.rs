@@ -55,7 +55,7 @@ pub enum ClaimMismatch {
     #[error("claim `{0}` is missing")]
     Missing(ClaimName),
     /// The claim has another value.
-    #[error("claim `{0}` has none of the values that are bound")]
+    #[error("claim `{0}` has none of the values that the identity binds")]
     Other(ClaimName),
 }
 
@@ -64,17 +64,20 @@ pub enum ClaimMismatch {
 pub enum ClaimRulesError {
     /// Too many claims or values, or too long ones.
     #[error(
-        "`claims` are {MAX_CLAIMS} at most, with {MAX_VALUES} values each, names and values of 1 to {MAX_BYTES} bytes"
+        "`claims` has at most {MAX_CLAIMS} entries of at most {MAX_VALUES} values; names and \
+         values have 1 to {MAX_BYTES} bytes"
     )]
     TooMany,
     /// A claim without a value, which nothing could fit.
-    #[error("claim `{0}` has no value that would be let in: give at least one")]
+    #[error("claim `{0}` needs at least one value")]
     NoValue(ClaimName),
     /// A pattern that everything fits.
-    #[error("claim `{0}` is bound to stars alone, which binds nothing")]
+    #[error("claim `{0}` has only `*`, which matches every value: give a narrower pattern")]
     BindsNothing(ClaimName),
     /// A claim that has a field of its own.
-    #[error("claim `{0}` is bound by the fields `issuer` and `audiences`")]
+    #[error(
+        "claim `{0}` is checked by the fields `issuer` and `audiences`: leave it out of `claims`"
+    )]
     OwnField(ClaimName),
 }
 

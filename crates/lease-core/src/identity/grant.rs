@@ -60,13 +60,13 @@ pub struct GrantParts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantDefinitionError {
     /// No action.
-    #[error("`actions` names one or more of `issue`, `read`, `renew` and `revoke`")]
+    #[error("`actions` lists one or more of `issue`, `read`, `renew` and `revoke`")]
     NoAction,
     /// One action twice.
-    #[error("`actions` names an action twice")]
+    #[error("`actions` lists an action twice")]
     ActionTwice,
     /// A maximum below which no lease can live.
-    #[error("`max_ttl` is at least {MIN_LEASE_TTL}, the shortest life of a lease")]
+    #[error("`max_ttl` is at least {MIN_LEASE_TTL}, the shortest lifetime of a lease")]
     TooShort,
 }
 
@@ -195,7 +195,7 @@ mod tests {
             (format!(r#"{whole},"of":"everybody""#), Some("unknown variant")),
             (format!(r#"{whole},"role":"x""#), Some("unknown field `role`")),
             (rest.to_owned(), Some("missing field `actions`")),
-            (format!(r#"{rest},"actions":[]"#), Some("`actions` names one or more")),
+            (format!(r#"{rest},"actions":[]"#), Some("`actions` lists one or more")),
             (format!(r#"{rest},"actions":["read","read"]"#), Some("an action twice")),
             (format!(r#"{rest},"actions":["write"]"#), Some("unknown variant")),
             (

@@ -65,10 +65,10 @@ pub enum ReviewerInput {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewerError {
     /// A token was left out, and none is known for this target at its present url.
-    #[error("`reviewer.token` is required: none is known for this target at its present url")]
+    #[error("`reviewer.token` is required: none is stored for this target at its current url")]
     TokenRequired,
     /// The token that is known does not open.
-    #[error("the reviewer's token that is known cannot be opened")]
+    #[error("the stored token of the reviewer cannot be opened")]
     Unopened(#[from] OpenError),
 }
 

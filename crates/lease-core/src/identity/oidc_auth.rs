@@ -54,25 +54,25 @@ pub struct IssuerUrlError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OidcAuthError {
     /// Keys from two places.
-    #[error("`jwks_url` or `jwks`, not both")]
+    #[error("give `jwks_url` or `jwks`, not both")]
     TwoKeySources,
     /// Keys that verify nothing.
     #[error("`jwks`: {0}")]
     Keys(#[from] KeySetError),
     /// No audience, or too many.
-    #[error("`audiences` names 1 to {MAX_AUDIENCES} audiences, of which a token has to be for one")]
+    #[error("`audiences` lists 1 to {MAX_AUDIENCES} audiences; a token must be for one of them")]
     Audiences,
     /// A list without an algorithm, or with one twice.
-    #[error("`algorithms` names each algorithm once; leave it out for all that are safe")]
+    #[error("`algorithms` lists each algorithm once; leave it out to allow all safe ones")]
     Algorithms,
     /// Nothing that tells one job of the issuer from another.
     #[error(
-        "bind `subject` or at least one of the `claims` besides `exp`, `iat`, `nbf` and `jti`: without, every token of \
-         the issuer would be let in"
+        "bind `subject` or at least one claim other than `exp`, `iat`, `nbf` and `jti`: otherwise \
+         every token of the issuer could log in"
     )]
     NothingBound,
     /// `sub` in two places.
-    #[error("`subject` or the claim `sub`, not both")]
+    #[error("give `subject` or the claim `sub`, not both")]
     SubjectTwice,
     /// Claims that cannot be kept.
     #[error(transparent)]

@@ -12,9 +12,9 @@ impl Namespaces {
             said.push(format!("{more} more"));
         }
         if self.every {
-            said.push("any but `kube-*`, `default` and the broker's own".to_owned());
+            said.push("any except `kube-*`, `default` and kubelease's own".to_owned());
         }
-        let selected = "those that `namespace_selector` matches".to_owned();
+        let selected = "those that match `namespace_selector`".to_owned();
         match (self.selector.is_some(), self.matching) {
             (true, Some(NamespaceMatch::All)) => format!("of {} {selected}", join_items(&said)),
             (true, _) => {
@@ -52,10 +52,10 @@ mod tests {
             (r#"{"namespaces":["a"]}"#, "`a`"),
             (r#"{"namespaces":["a","b","c"]}"#, "`a`, `b` and `c`"),
             (&format!(r#"{{"namespaces":[{}]}}"#, ten.join(",")), "`n6`, `n7` and 2 more"),
-            (r#"{"namespaces":["kube-system","*"]}"#, "`kube-system` and any but `kube-*`"),
-            (&format!("{{{TEAM_A}}}"), "those that `namespace_selector` matches"),
-            (&any, "`a` and those that `namespace_selector` matches"),
-            (&all, "of `a` and `b` those that `namespace_selector` matches"),
+            (r#"{"namespaces":["kube-system","*"]}"#, "`kube-system` and any except `kube-*`"),
+            (&format!("{{{TEAM_A}}}"), "those that match `namespace_selector`"),
+            (&any, "`a` and those that match `namespace_selector`"),
+            (&all, "of `a` and `b` those that match `namespace_selector`"),
         ] {
             let said = serde_json::from_str::<Namespaces>(json).expect(json).describe_examples();
             assert!(said.contains(says), "{json}: {said}");

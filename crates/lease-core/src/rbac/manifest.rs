@@ -56,29 +56,31 @@ pub enum ManifestError {
     },
     /// The kinds of objects that are neither role nor binding; at least one.
     #[error(
-        "{} {} no part of a manifest: it holds one Role or ClusterRole, and one RoleBinding or \
-         ClusterRoleBinding to it",
+        "{} {} not allowed in a manifest: it contains one Role or ClusterRole, and one RoleBinding \
+         or ClusterRoleBinding to it",
         join_names(.0),
         if .0.len() == 1 { "is" } else { "are" }
     )]
     ForeignKinds(Vec<String>),
     /// Something that is not an object.
-    #[error("a manifest holds objects, each a map with `apiVersion` and `kind`")]
+    #[error("a manifest contains objects, each a map with `apiVersion` and `kind`")]
     NotAnObject,
     /// No role, or two.
-    #[error("a manifest holds exactly one Role or ClusterRole")]
+    #[error("a manifest contains exactly one Role or ClusterRole")]
     RoleCount,
     /// No binding, or two.
-    #[error("a manifest holds exactly one RoleBinding or ClusterRoleBinding")]
+    #[error("a manifest contains exactly one RoleBinding or ClusterRoleBinding")]
     BindingCount,
     /// The binding is to another role.
-    #[error("`{0}.roleRef` names the role of the manifest, by kind and name")]
+    #[error("`{0}.roleRef` must name the role of the manifest, by kind and name")]
     OtherRole(&'static str),
     /// A role in one namespace, bound everywhere.
-    #[error("a ClusterRoleBinding binds a ClusterRole, never a Role")]
+    #[error(
+        "a ClusterRoleBinding must bind a ClusterRole; a Role gives rights in one namespace only"
+    )]
     RoleEverywhere,
     /// Role and binding would not find each other.
-    #[error("the RoleBinding and its Role are in the same namespace")]
+    #[error("the RoleBinding and its Role must be in the same namespace")]
     OtherNamespace,
 }
 
@@ -87,32 +89,33 @@ pub enum ManifestError {
 pub enum FieldProblem {
     /// Rules that come from other roles, or go to them.
     #[error(
-        "aggregation mixes the rules of roles: leave it out, and write out the rules that are meant"
+        "an aggregated role takes its rules from other roles: leave aggregation out, and write the \
+         rules in full"
     )]
     Aggregates,
     /// Not a map.
-    #[error("this is a map")]
+    #[error("this must be a map")]
     NotAMap,
     /// Not a list.
-    #[error("this is a list")]
+    #[error("this must be a list")]
     NotAList,
     /// Not a name.
-    #[error("this is the name of an object")]
+    #[error("this must be the name of an object")]
     NotAName,
     /// Not a text.
     #[error(transparent)]
     Typed(Typed),
     /// Another version.
-    #[error("this is `rbac.authorization.k8s.io/v1`")]
+    #[error("this must be `rbac.authorization.k8s.io/v1`")]
     ApiVersion,
     /// Another version, of a list.
-    #[error("this is `v1`")]
+    #[error("this must be `v1`")]
     ListVersion,
     /// Another group.
-    #[error("this is `rbac.authorization.k8s.io`")]
+    #[error("this must be `rbac.authorization.k8s.io`")]
     ApiGroup,
     /// Another kind.
-    #[error("this is `Role` or `ClusterRole`")]
+    #[error("this must be `Role` or `ClusterRole`")]
     RoleKind,
 }
 

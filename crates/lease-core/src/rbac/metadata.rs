@@ -70,7 +70,8 @@ fn leave_out(at: &str, field: &str, node: Node) -> Result<Option<String>, Manife
     let first = keys.next().map(|key| format!("`{}`", redact_name(key))).unwrap_or_default();
     let names = keys.fold(first, |names, key| format!("{names}, `{}`", redact_name(key)));
     Ok(Some(format!(
-        "`{at}` of the manifest are left out ({names}): leased objects have the {field} of the dynamic secret"
+        "`{at}` of the manifest are ignored ({names}): leased objects get the {field} of the \
+         dynamic secret"
     )))
 }
 

@@ -47,9 +47,9 @@ impl fmt::Display for Typed {
         match self.0 {
             Some(place) => write!(
                 f,
-                "{place}: YAML may take this for a number or a boolean: write it in quotes if it is a text"
+                "{place}: YAML may read this as a number or a boolean: quote it if it is a string"
             ),
-            None => f.write_str("this is a text, not a number or a boolean"),
+            None => f.write_str("this must be a string, not a number or a boolean"),
         }
     }
 }
@@ -80,7 +80,7 @@ pub(super) struct MapBuilder {
 
 /// A key that is there already: one reader would take its first value, another its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a key is there twice")]
+#[error("a key occurs twice")]
 pub struct DuplicateKey;
 
 impl MapBuilder {

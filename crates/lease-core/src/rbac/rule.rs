@@ -42,45 +42,48 @@ pub enum RuleProblem {
     )]
     Unknown,
     /// Not a list.
-    #[error("this is a list of texts")]
+    #[error("this must be a list of strings")]
     NotAList,
     /// Not a text.
-    #[error("this is a text")]
+    #[error("this must be a string")]
     NotAText,
     /// A number or a boolean.
     #[error(transparent)]
     Typed(Typed),
     /// `null` among the groups.
     #[error(
-        "Kubernetes takes `null` for the core group, which may not be meant: write `\"\"` for the core group"
+        "Kubernetes reads `null` as the core group, which may not be intended: write `\"\"` for \
+         the core group"
     )]
     NullGroup,
     /// A list that is too long.
     #[error("a list has at most {MAX_ENTRIES} entries")]
     TooMany,
     /// A text that no request could match.
-    #[error("this is 1 to {MAX_ENTRY_BYTES} ASCII characters without blanks, quotes, `,` or `\\`")]
+    #[error(
+        "this must be 1 to {MAX_ENTRY_BYTES} ASCII characters without blanks, quotes, `,` or `\\`"
+    )]
     Entry,
     /// The same, where case counts too.
     #[error(
-        "this is 1 to {MAX_ENTRY_BYTES} lower-case letters, digits, `*`, `.` or `-`, in a resource \
-         also `/` and `_`, as Kubernetes writes it"
+        "this must be 1 to {MAX_ENTRY_BYTES} lower-case letters, digits, `*`, `.` or `-`, in a \
+         resource also `/` and `_`, as Kubernetes writes it"
     )]
     LowerCaseEntry,
     /// A text that is no verb.
-    #[error("this is 1 to {MAX_ENTRY_BYTES} letters, digits, `*`, `.`, `-`, `:` or `_`")]
+    #[error("this must be 1 to {MAX_ENTRY_BYTES} letters, digits, `*`, `.`, `-`, `:` or `_`")]
     Verb,
     /// A verb of Kubernetes that would match no request.
-    #[error("Kubernetes writes this verb in lower case, and RBAC compares by the letter")]
+    #[error("write this verb in lower case, as Kubernetes does: RBAC compares verbs exactly")]
     VerbCase,
     /// A name that no object has, or that cannot be shown.
-    #[error("this is a name of at least one character, without control characters")]
+    #[error("this must be a name of at least one character, without control characters")]
     Name,
     /// The core group by its nickname.
-    #[error("the core group is written as the empty text `\"\"`")]
+    #[error("write the core group as the empty string `\"\"`")]
     Core,
     /// Not a path.
-    #[error("this is a path that begins with `/`, or `*`")]
+    #[error("this must be `*`, or a path that begins with `/`")]
     Url,
     /// Nothing may be done.
     #[error("a rule needs at least one verb")]
@@ -92,12 +95,10 @@ pub enum RuleProblem {
     #[error("a rule needs at least one resource, or `nonResourceURLs`")]
     NoResources,
     /// Two rules in one.
-    #[error("a rule is for `nonResourceURLs` or for resources, not for both")]
+    #[error("a rule must be for `nonResourceURLs` or for resources, not for both")]
     Both,
     /// Not in one namespace.
-    #[error(
-        "`nonResourceURLs` belong to no namespace: they need a ClusterRole and scope `cluster`"
-    )]
+    #[error("`nonResourceURLs` are in no namespace: they need a ClusterRole and scope `cluster`")]
     UrlInRole,
 }
 

@@ -24,18 +24,18 @@ pub enum RulesError {
     Text(TextError),
     /// Neither a list nor a text of one.
     #[error(
-        "rules are a list, or a text of YAML or JSON that holds one; nothing but the key `rules` may be \
-         above it"
+        "rules are a list, or a YAML or JSON text of such a list, alone or under `rules` as the \
+         only key"
     )]
     NotRules,
     /// None, or too many.
-    #[error("there are 1 to {MAX_RULES} rules")]
+    #[error("1 to {MAX_RULES} rules are required")]
     Count,
     /// Their texts are too long together.
-    #[error("the texts of all rules are at most {MAX_TEXT_BYTES} bytes together")]
+    #[error("the strings of all rules have at most {MAX_TEXT_BYTES} bytes together")]
     TooLarge,
     /// The rules grant too much.
-    #[error("the rules are at most {MAX_GRANTS} single grants (groups × resources × verbs)")]
+    #[error("the rules make at most {MAX_GRANTS} single grants (groups × resources × verbs)")]
     TooManyGrants,
     /// A rule or a field does not fit.
     #[error("`{at}`: {problem}")]

@@ -194,13 +194,13 @@ impl fmt::Display for NotWaived {
         if self.0.len() > MAX_WAIVERS {
             return write!(
                 f,
-                ". These are more than `allow_dangerous` has entries ({MAX_WAIVERS}): \
-                 `group/resource:*` in it allows every verb of one resource"
+                ". `allow_dangerous` takes at most {MAX_WAIVERS} entries: use `group/resource:*` \
+                 to allow every verb of one resource"
             );
         }
         let waivers: Vec<String> =
             shown.iter().map(|d| format!("\"{}\"", d.waiver_text())).collect();
-        write!(f, ". What is meant is allowed by `\"allow_dangerous\":[{}]`", waivers.join(","))
+        write!(f, ". To allow this, set `\"allow_dangerous\":[{}]`", waivers.join(","))
     }
 }
 

@@ -46,34 +46,39 @@ pub enum TextProblem {
     Syntax,
     /// Anchors and aliases make a short text long (the "billion laughs"), and merges need them.
     #[error(
-        "anchors (`&`), aliases (`*`) and merges (`<<`) are not read: write out what is meant, quote a `*`"
+        "anchors (`&`), aliases (`*`) and merges (`<<`) are not supported: write the value in \
+         full, and quote a `*`"
     )]
     Alias,
     /// A tag makes a value another type than it looks.
-    #[error("tags (`!`) are not read: every value is a text, a list or a map")]
+    #[error("tags (`!`) are not supported: every value is a string, a list or a map")]
     Tag,
     /// A directive changes how the rest is read.
-    #[error("directives (`%`) are not read")]
+    #[error("directives (`%`) are not supported")]
     Directive,
     /// Nested deeper than any object of RBAC.
-    #[error("nested deeper than {MAX_DEPTH} levels")]
+    #[error("the text is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// A character that ends a line, and with it a comment, for some readers alone.
     #[error(
-        "lines end with a line feed: readers differ over a carriage return alone, U+0085, U+2028 and U+2029"
+        "lines must end with a line feed: YAML readers differ about a carriage return alone, \
+         U+0085, U+2028 and U+2029"
     )]
     LineEnd,
     /// A byte order mark that kubectl would read as part of a word.
-    #[error("a byte order mark (U+FEFF) stands at the very beginning of a document or nowhere")]
+    #[error("a byte order mark (U+FEFF) is allowed only at the very beginning of a document")]
     ByteOrderMark,
     /// A line that kubectl would take for the end of a document.
-    #[error("a line that begins with `---` ends a document, and goes on with a blank if at all")]
+    #[error(
+        "a line that begins with `---` ends a document: if more follows on the line, it must begin \
+         with a blank"
+    )]
     Separator,
     /// A document that kubectl would not read.
-    #[error("a document behind another begins with a line `---`")]
+    #[error("a document after another one must begin with a line `---`")]
     NoSeparator,
     /// A key that is a list, a map or nothing.
-    #[error("a key is a text")]
+    #[error("a key must be a string")]
     Key,
     /// A key that is in its map already.
     #[error(transparent)]

@@ -67,10 +67,10 @@ pub enum OpenedAuth {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     /// A secret was left out, and none is known for this address.
-    #[error("a secret is required, since none is known for this url")]
+    #[error("a credential is required: none is stored for this url")]
     SecretRequired,
     /// The secret that is known does not open.
-    #[error("the secret that is known cannot be opened")]
+    #[error("the stored credential cannot be opened")]
     Unopened(#[from] OpenError),
     /// A certificate is shown in TLS only.
     #[error("a client certificate needs an `https://` url")]

@@ -12,7 +12,7 @@ pub struct ClusterCredential(Zeroizing<String>);
 
 /// Why a text cannot be a bearer token. The text itself is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a token is 1 to {MAX_CREDENTIAL_BYTES} visible ASCII characters without spaces")]
+#[error("a token has 1 to {MAX_CREDENTIAL_BYTES} visible ASCII characters without spaces")]
 pub struct CredentialError;
 
 impl ClusterCredential {

@@ -48,7 +48,7 @@ pub(crate) struct LoginRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenRenewalError {
     /// The access token has reached its longest lifetime.
-    #[error("the access token lives as long as it may")]
+    #[error("the access token has reached its maximum lifetime")]
     AtMaximum,
     /// The store failed.
     #[error("could not read or write the store")]

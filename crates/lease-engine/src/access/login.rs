@@ -34,16 +34,16 @@ pub enum LoginError {
     #[error("the login is refused: {}", Reasons(.0))]
     Refused(Vec<LoginRefusal>),
     /// Several identities would let it in, and none was named.
-    #[error("the token lets in as several identities")]
+    #[error("the token could log in as several identities")]
     Ambiguous,
     /// As many logins from this address have failed in this minute as may.
-    #[error("too many logins of this address have failed")]
+    #[error("too many logins from this address have failed")]
     TooManyFailures {
         /// The number of seconds after which it may try again.
         retry_after: u32,
     },
     /// So many logins from this address were being decided that this one's time has passed.
-    #[error("too many logins of this address were waiting")]
+    #[error("too many logins from this address were waiting")]
     Crowded,
     /// The cluster that was to review the token did not.
     #[error("the token could not be reviewed for identity `{identity}`")]
@@ -87,19 +87,19 @@ pub enum RefusalReason {
     #[error(transparent)]
     Claim(#[from] ClaimMismatch),
     /// There is no identity that such a token could be for.
-    #[error("no identity has such a login")]
+    #[error("no identity can log in by such a token")]
     NoIdentity,
     /// The identity is disabled.
     #[error("the identity is disabled")]
     Disabled,
     /// The identity may manage administrators, and is let in by no cluster.
-    #[error("an identity with `manage_administrators` is not let in by `kubernetes`")]
+    #[error("an identity with `manage_administrators` cannot log in by `kubernetes`")]
     ManagerByKubernetes,
     /// The address of the client is not one of `trusted_ips`.
     #[error("the address of the client is not trusted")]
     UntrustedAddress,
     /// `sub` is no `ServiceAccount`.
-    #[error("`sub` is no ServiceAccount")]
+    #[error("`sub` does not name a ServiceAccount")]
     NoServiceAccount,
     /// The `ServiceAccount` is not among `allowed_names` in `allowed_namespaces`.
     #[error("the ServiceAccount is not among `allowed_names` in `allowed_namespaces`")]
@@ -108,24 +108,25 @@ pub enum RefusalReason {
     #[error("the target of the identity does not exist, or is disabled")]
     NoTarget,
     /// `iss` is not the issuer of the tokens of the target's cluster.
-    #[error("`iss` is not the issuer of the cluster of the identity's target")]
+    #[error("`iss` is not the issuer of the cluster at the identity's target")]
     OtherIssuer,
     /// The cluster's issuer is not known, and it is not the only cluster that the token might be of.
     #[error(
-        "the issuer of the cluster of the identity's target is not known, and the token may be another cluster's"
+        "the issuer of the cluster at the identity's target is not known, and the token may come \
+         from another cluster"
     )]
     UnknownIssuer,
     /// The API server does not accept the token.
     #[error("the API server does not accept the token")]
     NotAuthenticated,
     /// The API server says that the token is somebody else's than it says itself, or no `ServiceAccount`'s.
-    #[error("the API server knows the token's bearer as somebody else than `sub`")]
+    #[error("the API server names another user than `sub`")]
     OtherUser,
     /// The API server accepts the token, but not for `allowed_audience`.
-    #[error("the API server accepts the token for another audience than `allowed_audience`")]
+    #[error("the API server accepts the token, but not for `allowed_audience`")]
     OtherAudience,
     /// The token has been used, and is good for one login.
-    #[error("the token was used before, and is good for one login")]
+    #[error("the token was used before; it is valid for one login")]
     Replayed,
 }
 

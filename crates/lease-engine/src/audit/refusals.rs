@@ -67,8 +67,8 @@ impl RefusedToken {
         reason: &AuthenticationError,
     ) -> Self {
         let reason = match reason {
-            AuthenticationError::Token(error) => format!("the access token is not good: {error}"),
-            other => format!("the access token is not good: {other}"),
+            AuthenticationError::Token(error) => format!("the access token is not valid: {error}"),
+            other => format!("the access token is not valid: {other}"),
         };
         Self { identity, accessor, reason, origin }
     }
@@ -193,4 +193,4 @@ const OF_ALL_LOGINS: RefusalLimit = RefusalLimit { count: 100, period: TimeDelta
 const OF_TOKEN: RefusalLimit = RefusalLimit { count: 1, period: TimeDelta::hours(1) };
 
 /// The end of the reason of the last that is recorded.
-const LAST: &str = "; more of these are not recorded for a while";
+const LAST: &str = "; further ones are not recorded for a while";

@@ -151,7 +151,7 @@ impl<P: Ports> Engine<P> {
         })?;
         // The answer to another request would be the UID of another namespace, and so of another cluster.
         if read.name != namespace.as_str() {
-            let (target, what) = (connection.target.name.clone(), "the namespace is another");
+            let (target, what) = (connection.target.name.clone(), "it names another namespace");
             return Err(ClusterError::WrongAnswer { target, what });
         }
         Ok(ClusterIdentity { namespace: namespace.clone(), uid: read.uid })
@@ -165,7 +165,7 @@ impl<P: Ports> Engine<P> {
         found: ClusterIdentity,
     ) -> Result<(), ClusterError> {
         let target = &connection.target.name;
-        log::warn!("target `{target}` leads to another cluster than before");
+        log::warn!("target `{target}` leads to a different cluster than before");
         let changed = ChangedCluster { found, since: self.ports.now() };
         Ok(self
             .known_clusters()

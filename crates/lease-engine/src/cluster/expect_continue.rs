@@ -56,7 +56,7 @@ impl<'e, P: Ports> AnnouncingClient<'e, P> {
     fn current_state(&self) -> AnnouncementState {
         if self.state.get() == AnnouncementState::Unread {
             let known = self.read_refusal().unwrap_or_else(|error| {
-                log::warn!("could not read whether bodies may be announced: {error}");
+                log::warn!("could not read if `Expect: 100-continue` was refused before: {error}");
                 None
             });
             let now = self.ports.now();
@@ -82,14 +82,16 @@ impl<'e, P: Ports> AnnouncingClient<'e, P> {
     fn store_refusal(&self) {
         self.state.set(AnnouncementState::Refused);
         let name = &self.target.name;
-        log::info!("on the way to target `{name}` something refuses `Expect: 100-continue`");
+        log::info!("a server on the way to target `{name}` refuses `Expect: 100-continue`");
         let refusal = AnnouncementRefusal {
             target_put_at: self.target.updated_at,
             seen_at: self.ports.now(),
         };
         let kept = Notes::new(self.ports.store()).put_note(Note::ExpectRefused(name), &refusal);
         if let Err(error) = kept {
-            log::warn!("could not keep that target `{name}` refuses announced bodies: {error}");
+            log::warn!(
+                "could not record that target `{name}` refuses `Expect: 100-continue`: {error}"
+            );
         }
     }
 

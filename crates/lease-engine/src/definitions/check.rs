@@ -125,7 +125,7 @@ impl<P: Ports> Engine<P> {
         check.cluster = known.map(|known| known.identity.uid);
         if secrets.len() > MAX_SECRETS {
             let all = secrets.len();
-            let told = format!("only {MAX_SECRETS} of {all} dynamic secrets were looked at");
+            let told = format!("only {MAX_SECRETS} of {all} dynamic secrets were checked");
             check.problem = check.problem.take().or(Some(told));
         }
         Ok(())
@@ -155,8 +155,11 @@ fn do_without_review<P: Ports>(
     // Before Kubernetes 1.28 nobody is told who he is; that we are let in is seen below.
     if error.is_forbidden() {
         let known = match check.username {
-            Some(_) => "who it is was read in its own token",
-            None => "nothing is issued where it is not known whose account may not be leased",
+            Some(_) => "its user name was read from its own token",
+            None => {
+                "no lease is issued, because kubelease's own account, which must not be leased, is \
+                 unknown"
+            }
         };
         check.warnings.push(format!("kubelease may not `create` `{SELF_REVIEWS}`; {known}"));
     }
@@ -174,10 +177,12 @@ fn is_refused_path(error: &Error) -> bool {
 fn no_version(error: &Error) -> String {
     let refused = match error.status() {
         Some(status) if status.reason == "Forbidden" => "kubelease may not `get` `/version`".into(),
-        Some(status) => format!("`/version` is refused with {}", status.code.as_u16()),
-        None => "`/version` is not answered".to_owned(),
+        Some(status) => {
+            format!("the API server refused `/version` with status {}", status.code.as_u16())
+        }
+        None => "the API server did not answer `/version`".to_owned(),
     };
-    format!("{refused}, which is needed for nothing else than to tell it")
+    format!("{refused}, which is needed only to show the version")
 }
 
 /// The most groups that are kept; a service account is in three.

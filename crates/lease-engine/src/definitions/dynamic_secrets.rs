@@ -282,7 +282,7 @@ impl<P: Ports> Engine<P> {
                 && definition.namespaces().literal_namespaces().len() <= MAX_ROLES_READ);
         let mut warnings = vec![];
         if !all {
-            let why = "not in every namespace that leases may name";
+            let why = "not every namespace of leases was read";
             warnings.push(not_looked_through(role, why));
         }
         let Ok(connection) = self.connect_target(target) else {

@@ -107,9 +107,9 @@ impl<P: Ports> Engine<P> {
             names.truncate(MAX_NAMES);
             let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
             format!(
-                "in a namespace of this dynamic secret, leases of {}{and_more} may write coordination \
-                 Leases, which tell of leases of existing accounts: nothing more is issued of them there \
-                 unless that is waived",
+                "in a namespace of this dynamic secret, leases of {}{and_more} may write \
+                 coordination Leases, which record the leases of existing accounts: no more leases \
+                 of these dynamic secrets are issued there unless `allow_dangerous` allows it",
                 names.join(", ")
             )
         }))
@@ -130,8 +130,9 @@ pub(crate) fn caution_message(cautions: &[Danger]) -> Option<String> {
     let grants: Vec<String> = cautions.iter().map(|c| format!("`{}`", c.waiver_text())).collect();
     (!grants.is_empty()).then(|| {
         format!(
-            "{} may change who leads the operators of the namespace: it is allowed since no namespace of \
-             this dynamic secret is one of `kube-*`, or has leases of existing accounts",
+            "{} can change which operator leads in the namespace; this is allowed because no \
+             namespace of this dynamic secret is one of `kube-*` or has leases of existing \
+             accounts",
             grants.join(", ")
         )
     })

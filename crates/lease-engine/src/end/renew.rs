@@ -225,7 +225,9 @@ fn cut_at_latest_end(held: &StoredLease, asked: Option<DateTime<Utc>>) -> Option
     let latest = held.lease.latest_end;
     asked.filter(|asked| *asked > latest).map(|_| {
         let latest = format_time(latest);
-        format!("no renewal reaches beyond {latest} (`max_expires_at`), which is sooner than was asked for")
+        format!(
+            "no renewal reaches beyond {latest} (`max_expires_at`), which is sooner than requested"
+        )
     })
 }
 

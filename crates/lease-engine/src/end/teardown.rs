@@ -45,27 +45,29 @@ impl fmt::Display for RevocationBlocker {
             } => {
                 write!(
                     f,
-                    "a finalizer holds the {}; its token is accepted for up to a minute more, and the lease ends when \
-                 the finalizer is removed",
+                    "a finalizer blocks the deletion of the {}; its token is accepted for up to a \
+                     minute more, and the lease ends when the finalizer is removed",
                     kind.as_str()
                 )
             }
             RevocationBlocker::Held { kind } => write!(
                 f,
-                "a finalizer holds the {}; the lease ends when the finalizer is removed",
+                "a finalizer blocks the deletion of the {}; the lease ends when the finalizer is \
+                 removed",
                 kind.as_str()
             ),
             RevocationBlocker::NoTarget => f.write_str(
-                "the target does not exist any more; put it again under its name, and it goes on",
+                "the target no longer exists; put it again under the same name, and the revocation \
+                 continues",
             ),
             RevocationBlocker::Unproved { kind } => write!(
                 f,
-                "the {} of the lease is signed under a master key that is not configured any more; name it \
-                 in `previous_master_keys`",
+                "the {} of the lease is signed under a master key that is not configured any more; \
+                 add the key to `previous_master_keys`",
                 kind.as_str()
             ),
             RevocationBlocker::Unsettled => f.write_str(
-                "a request of its issue may still take effect; it is looked at again soon",
+                "a request of its issue may still take effect; the next sweep tries again",
             ),
         }
     }

@@ -12,7 +12,7 @@ use super::ClusterError;
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// No grant of the requester allows it.
-    #[error("the requester is not granted leases of dynamic secret `{secret}` there")]
+    #[error("no grant of the requester allows this lease of dynamic secret `{secret}`")]
     Denied {
         /// The dynamic secret, which may not even exist.
         secret: DynamicSecretName,
@@ -20,10 +20,10 @@ pub enum IssueError {
         namespace: Option<Namespace>,
     },
     /// The access token of the requester was revoked, or its identity deleted or disabled, while it was under way.
-    #[error("the access token is not good any more")]
+    #[error("the access token is no longer valid")]
     NotAdmitted,
     /// The identity has asked for as many leases in this minute as it may.
-    #[error("the requester has asked for its {limit} leases in this minute")]
+    #[error("the requester has asked for {limit} leases in this minute, its maximum")]
     TooMany {
         /// The greatest number that it may ask for.
         limit: u32,
@@ -45,7 +45,7 @@ pub enum IssueError {
     #[error("target `{0}` is disabled")]
     TargetDisabled(TargetName),
     /// The dynamic secret does not grant what was asked for.
-    #[error("dynamic secret `{secret}` gives no such lease")]
+    #[error("dynamic secret `{secret}` does not allow this lease")]
     NotGranted {
         /// The dynamic secret.
         secret: DynamicSecretName,
@@ -55,10 +55,10 @@ pub enum IssueError {
         source: NotGranted,
     },
     /// The dynamic secret would lease kubelease's own account.
-    #[error("the account is the one that kubelease itself has on target `{0}`")]
+    #[error("the account is kubelease's own on target `{0}`")]
     OwnAccount(TargetName),
     /// As many leases live as may.
-    #[error("dynamic secret `{secret}` has its {cap} leases")]
+    #[error("dynamic secret `{secret}` has reached its maximum of {cap} live leases")]
     Full {
         /// The dynamic secret.
         secret: DynamicSecretName,
@@ -66,7 +66,7 @@ pub enum IssueError {
         cap: u32,
     },
     /// As many leases of the requester live as may.
-    #[error("the requester has its {cap} leases")]
+    #[error("the requester has reached its maximum of {cap} live leases")]
     IdentityFull {
         /// The greatest number of leases that may live.
         cap: u32,
@@ -75,9 +75,7 @@ pub enum IssueError {
     #[error("target `{0}` is being compared with the records")]
     Reconciling(TargetName),
     /// The account does not exist.
-    #[error(
-        "on target `{target}` there is no service account `{account}` in namespace `{namespace}`"
-    )]
+    #[error("target `{target}` has no ServiceAccount `{account}` in namespace `{namespace}`")]
     NoAccount {
         /// The target.
         target: TargetName,
@@ -87,7 +85,7 @@ pub enum IssueError {
         account: ServiceAccountName,
     },
     /// The rules of the dynamic secret are dangerous by now, and nobody has waived that.
-    #[error("dynamic secret `{secret}` grants by now what is dangerous")]
+    #[error("dynamic secret `{secret}` has grants that count as dangerous now")]
     DangerousRules {
         /// The dynamic secret.
         secret: DynamicSecretName,
@@ -95,7 +93,7 @@ pub enum IssueError {
         source: NotWaived,
     },
     /// The role that it binds grants by now what nobody has weighed.
-    #[error("{} `{}` grants by now what is dangerous", .role.kind, .role.name)]
+    #[error("{} `{}` has dangerous grants now", .role.kind, .role.name)]
     DangerousRole {
         /// The dynamic secret.
         secret: DynamicSecretName,
@@ -105,7 +103,7 @@ pub enum IssueError {
         source: NotWaived,
     },
     /// Not all that the role holds can be looked through.
-    #[error("the rules of {} `{}` cannot all be looked through: {why}", .role.kind, .role.name)]
+    #[error("the rules of {} `{}` cannot all be checked: {why}", .role.kind, .role.name)]
     UnclearRole {
         /// The dynamic secret.
         secret: DynamicSecretName,
@@ -115,7 +113,7 @@ pub enum IssueError {
         why: &'static str,
     },
     /// The same request is under way.
-    #[error("a request of this `Idempotency-Key` is under way")]
+    #[error("a request with this `Idempotency-Key` is in progress")]
     InProgress,
     /// The key was used for another request.
     #[error("this `Idempotency-Key` was used for another request")]

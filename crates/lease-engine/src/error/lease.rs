@@ -12,10 +12,10 @@ pub enum ReadError {
     #[error("there is no lease `{0}`")]
     Unknown(LeaseId),
     /// The requester may not know of it: it is told that there is none.
-    #[error("lease `{0}` is of another requester")]
+    #[error("lease `{0}` belongs to another requester")]
     Hidden(LeaseId),
     /// The lease is the requester's own, and no grant lets it look at it.
-    #[error("the requester is not granted to read lease `{0}`")]
+    #[error("no grant of the requester allows it to read lease `{0}`")]
     Denied(LeaseId),
     /// The store failed.
     #[error("could not read or write the store")]
@@ -29,10 +29,10 @@ pub enum RevokeError {
     #[error("there is no lease `{0}`")]
     Unknown(LeaseId),
     /// The requester may not know of it: it is told that there is none.
-    #[error("lease `{0}` is of another requester")]
+    #[error("lease `{0}` belongs to another requester")]
     Hidden(LeaseId),
     /// No grant of the requester lets it take this one back, though it may see it.
-    #[error("the requester is not granted to revoke lease `{0}`")]
+    #[error("no grant of the requester allows it to revoke lease `{0}`")]
     Denied(LeaseId),
     /// The token is bound to nothing.
     #[error("lease `{0}` is a plain token")]
@@ -52,13 +52,13 @@ pub enum RenewError {
     #[error("there is no lease `{0}`")]
     Unknown(LeaseId),
     /// The requester may not know of it: it is told that there is none.
-    #[error("lease `{0}` is of another requester")]
+    #[error("lease `{0}` belongs to another requester")]
     Hidden(LeaseId),
     /// No grant of the requester lets it renew this one, though it may know of it.
-    #[error("the requester is not granted to renew lease `{0}`")]
+    #[error("no grant of the requester allows it to renew lease `{0}`")]
     Denied(LeaseId),
     /// The access token of the requester was revoked, or its identity deleted or disabled, while it was under way.
-    #[error("the access token is not good any more")]
+    #[error("the access token is no longer valid")]
     NotAdmitted,
     /// The token is bound to nothing.
     #[error("lease `{0}` is a plain token")]
@@ -70,7 +70,7 @@ pub enum RenewError {
     #[error("the renewal took too long")]
     TooLate,
     /// The lease lives as long as it may.
-    #[error("lease `{0}` is at its latest end")]
+    #[error("lease `{0}` has reached its maximum lifetime")]
     AtLatestEnd(LeaseId),
     /// More was asked for than may be.
     #[error("a ttl of {asked} is more than the maximum of {max}")]
@@ -84,7 +84,7 @@ pub enum RenewError {
     #[error(transparent)]
     TooShort(lease_core::TtlError),
     /// The target or dynamic secret is disabled.
-    #[error("lease `{0}` is of a dynamic secret or target that is disabled")]
+    #[error("the dynamic secret or target of lease `{0}` is disabled")]
     Disabled(LeaseId),
     /// The target is gone.
     #[error("target `{0}` does not exist")]

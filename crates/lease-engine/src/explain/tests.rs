@@ -88,7 +88,7 @@ fn broken() -> [Broken; 12] {
             EXISTING,
             "",
             |engine| put_bot(engine, &json!({"grants": []})),
-            Some(("grant_for_dynamic_secret", "not granted")),
+            Some(("grant_for_dynamic_secret", "no grant")),
         ),
         (
             EXISTING,
@@ -97,7 +97,7 @@ fn broken() -> [Broken; 12] {
                 let grants = json!([{"dynamic_secrets": ["ci"], "namespaces": ["web"], "actions": ["issue"]}]);
                 put_bot(engine, &json!({ "grants": grants }));
             },
-            Some(("grant_for_namespace", "not granted")),
+            Some(("grant_for_namespace", "no grant")),
         ),
         (EXISTING, r#""disabled":true"#, |_| {}, Some(("enabled", "disabled"))),
         (
@@ -110,19 +110,19 @@ fn broken() -> [Broken; 12] {
             EXISTING,
             "",
             |engine| _ = engine.ports.http.remove("ServiceAccount", "apps", "deployer"),
-            Some(("account", "there is no service account")),
+            Some(("account", "has no ServiceAccount")),
         ),
         (
             EXISTING,
             "",
             |engine| engine.ports.http.set_username("system:serviceaccount:apps:deployer"),
-            Some(("namespace_covered", "is the one that kubelease itself has")),
+            Some(("namespace_covered", "is kubelease's own")),
         ),
         (
             RULES,
             r#""max_live_leases":1"#,
             |engine| _ = issue(engine).expect("issues"),
-            Some(("live_leases", "has its 1 leases")),
+            Some(("live_leases", "its maximum of 1 live leases")),
         ),
         (
             ROLE,
@@ -142,7 +142,7 @@ fn broken() -> [Broken; 12] {
             |engine| {
                 engine.ports.http.set_webhook(|object| object["metadata"]["labels"] = json!({}));
             },
-            Some(("objects", "something else than was asked for")),
+            Some(("objects", "gave an unexpected answer")),
         ),
         (
             RULES,

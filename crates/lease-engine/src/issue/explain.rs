@@ -181,7 +181,7 @@ async fn try_object<P: Ports>(
     let is_binding =
         matches!(planned.kind, ObjectKind::RoleBinding | ObjectKind::ClusterRoleBinding);
     if own_role && is_binding && matches!(error, ClusterError::NoRole { .. }) {
-        let reason = "the role that it binds would be made with it, and a dry run makes none";
+        let reason = "the role that it binds would be created with it, and a dry run creates none";
         return (outcome(None, Some(reason.to_owned())), None);
     }
     (outcome(Some(false), Some(error.public_message())), Some(error))

@@ -13,14 +13,14 @@ pub(super) fn ttl_warnings(mode: LeaseMode, asked: Ttl, given: TimeDelta) -> Vec
     if given < asked {
         let renewal = if mode.is_revocable() { " unless it is renewed" } else { "" };
         warnings.push(format!(
-            "the API server shortened the first token to {given} seconds; {asked} were asked for, and the \
-             lease ends with it{renewal}"
+            "the API server shortened the first token to {given} seconds; {asked} were requested, \
+             and the lease ends with it{renewal}"
         ));
     }
     if mode == LeaseMode::Plain {
         if given > asked {
             warnings.push(format!(
-                "the API server lengthened the token to {given} seconds; {asked} were asked for"
+                "the API server lengthened the token to {given} seconds; {asked} were requested"
             ));
         }
         warnings.push(PLAIN.to_owned());
@@ -29,4 +29,4 @@ pub(super) fn ttl_warnings(mode: LeaseMode, asked: Ttl, given: TimeDelta) -> Vec
 }
 
 /// The warning for the holder of a plain token.
-const PLAIN: &str = "this token is bound to nothing: it cannot be taken back before it expires";
+const PLAIN: &str = "this token is bound to no object: it cannot be revoked before it expires";

@@ -48,7 +48,7 @@ impl<P: Ports> Engine<P> {
             if object.uid.as_ref() != Some(&read.uid)
                 || !proof.verifies(&object.to_planned(), &read)
             {
-                return Err(wrong("what was made for the lease is not there any more"));
+                return Err(wrong("the anchor of the lease no longer exists"));
             }
             let marks = object_marks(&read);
             let Some(end) = change(&marks) else { return Ok(()) };
@@ -74,7 +74,7 @@ impl<P: Ports> Engine<P> {
                 }
             }
         }
-        Err(wrong("what was made for the lease changes too fast"))
+        Err(wrong("the anchor of the lease changes too fast"))
     }
 }
 

@@ -84,7 +84,7 @@ fn weigh_role(
 
 const TOO_MANY: &str = "they make more than 65,536 single grants (groups × resources × verbs)";
 
-const UNKNOWN: &str = "they hold what no rule of a Kubernetes version holds that kubelease knows";
+const UNKNOWN: &str = "they contain what no Kubernetes version known to kubelease allows";
 
 /// The role that leases of a definition are bound to, if it is one that is there already.
 pub(crate) fn bound_role(definition: &DynamicSecretDefinition) -> Option<&ExistingRole> {
@@ -99,5 +99,5 @@ pub(crate) fn bound_role(definition: &DynamicSecretDefinition) -> Option<&Existi
 
 /// A warning that the rules of a role were not looked through.
 pub(crate) fn not_looked_through(role: &ExistingRole, why: &str) -> String {
-    format!("the rules of {} `{}` were not looked through: {why}", role.kind.as_str(), role.name)
+    format!("the rules of {} `{}` were not checked: {why}", role.kind.as_str(), role.name)
 }

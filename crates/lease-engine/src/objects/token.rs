@@ -127,9 +127,9 @@ fn token_fault(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
     let asked = &lease.audiences;
     let audiences = claims.audiences();
     if !claims.is_of(lease.namespace.as_str(), lease.service_account.as_str()) {
-        Some("the token is of another account")
+        Some("the token names another account")
     } else if lease.account_uid.as_deref() != claims.account_uid() {
-        Some("the token is of another account of that name")
+        Some("the token names another account with this name")
     } else if lease.mode == LeaseMode::Existing && claims.secret_uid() != bound {
         Some("the token is not bound to the lease's Secret")
     } else if audiences.is_empty() || (!asked.is_empty() && audiences != asked.as_slice()) {

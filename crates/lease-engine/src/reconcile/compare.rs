@@ -111,7 +111,8 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         }
         let renewal = self.leases().begin_renewal(held)?;
-        let outcome = self.renewal_outcome(true, None, Some("as its object in the cluster says"));
+        let outcome =
+            self.renewal_outcome(true, None, Some("restored from its anchor in the cluster"));
         match self.leases().confirm_renewal(&renewal, end, &outcome) {
             // Its end was decided meanwhile, and stands.
             Ok(_) | Err(lease_store::FenceError::Fenced) => Ok(()),

@@ -128,7 +128,10 @@ impl<P: Ports> Engine<P> {
             match self.end_found(run, &found).await {
                 Ok(()) => outcome.reconciled.removed += 1,
                 Err(obstacle) => {
-                    log::warn!("lease {}, which is not on record: {obstacle}", found.id());
+                    log::warn!(
+                        "could not remove the objects of lease {}, which has no record: {obstacle}",
+                        found.id()
+                    );
                     outcome.reconciled.parked += 1;
                     whole = false;
                 }

@@ -331,7 +331,7 @@ enum EndOutcome {
 fn skip_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
     match outcome {
         Err(error @ (StoreError::Version { .. } | StoreError::Broken { .. })) => {
-            log::error!("a sweep has left a log: {error}");
+            log::error!("a sweep skips a ledger: {error}");
             Ok(())
         }
         outcome => outcome,

@@ -42,7 +42,7 @@ impl<P: Ports> Engine<P> {
         if stood_in.is_some_and(|at| (at..at + self.config.sweep_interval).contains(&now)) {
             return Ok(());
         }
-        log::warn!("no sweep has run since {since}: a request sweeps a little");
+        log::warn!("no sweep has run since {since}: a request runs a small one");
         self.notes().put_note(Note::StandIn, &now)?;
         self.sweep_a_little().await
     }

@@ -76,7 +76,7 @@ fn record_failure(
     match error {
         ClusterError::Store(error) => Err(error),
         error => {
-            log::warn!("target `{target}` is not compared with the records: {error}");
+            log::warn!("target `{target}` could not be compared with the records: {error}");
             sweep.report.borrow_mut().add_target_failure(target, &error.public_message());
             Ok(())
         }

@@ -97,7 +97,11 @@ impl<P: Ports> Engine<P> {
         match self.write_expiry_mark(&connection, lease, same_end, deadline).await {
             Ok(()) => Some(changed.get()),
             Err(error) => {
-                log::warn!("lease {} is not signed anew yet: {}", lease.id, error.public_message());
+                log::warn!(
+                    "the signature of lease {} is not renewed yet: {}",
+                    lease.id,
+                    error.public_message()
+                );
                 None
             }
         }

@@ -181,7 +181,7 @@ fn unreachable_message(target: &TargetName) -> String {
 }
 
 fn failure_message(error: &ClusterError) -> String {
-    log::warn!("a target cannot be swept: {error}");
+    log::warn!("could not sweep a target: {error}");
     error.public_message()
 }
 

@@ -33,7 +33,7 @@ pub struct AuditVerifyCursor {
 
 /// A text that is no cursor of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the cursor is not one that an earlier answer has given")]
+#[error("the cursor does not come from an earlier answer")]
 pub struct AuditCursorError;
 
 impl fmt::Display for AuditCursor {

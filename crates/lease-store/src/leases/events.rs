@@ -51,7 +51,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<EventEntry, StoreError> {
         let event = AuditEvent::of_issue(lease, self.auditor.actor, now);
         let event = AuditEvent { event_type: AuditEventType::Adoption, ..event };
-        let event = event.with_reason(&format!("it was issued to `{}`", lease.requester));
+        let event = event.with_reason(&format!("the lease was issued to `{}`", lease.requester));
         self.write_event(place, AuditSlot::Issue, &event)
     }
 
@@ -212,7 +212,7 @@ fn event_place(LeaseKey { ledger: log, number }: LeaseKey, slot: AuditSlot) -> A
 }
 
 /// The reason for which nothing came of a number whose issuer did not say so.
-const STOPPED: &str = "its issuer has stopped before it recorded anything";
+const STOPPED: &str = "the issue stopped before it recorded anything";
 
 /// The number of numbers of a log that a batch accounts for: more than it looks at.
 const SETTLED: u64 = 500;

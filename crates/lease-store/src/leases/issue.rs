@@ -32,7 +32,7 @@ pub struct ReservedShare {
 #[derive(Debug, thiserror::Error)]
 pub enum NumberError {
     /// As many leases live as may.
-    #[error("there are as many leases as there may be: {cap}")]
+    #[error("the maximum of {cap} live leases is reached")]
     Full {
         /// The greatest number of leases that may live at once.
         cap: u32,
@@ -46,7 +46,7 @@ pub enum NumberError {
 #[derive(Debug, thiserror::Error)]
 pub enum FenceError {
     /// Somebody has taken us for dead, and closed the way.
-    #[error("it came too late")]
+    #[error("the issue came too late")]
     Fenced,
     /// The store failed; the step may have been done all the same.
     #[error(transparent)]
@@ -369,7 +369,7 @@ impl<K: KeyValue> Leases<'_, K> {
 }
 
 /// The reason for which an issue has failed that was taken for dead.
-const TOO_LATE: &str = "it came too late, or its dynamic secret was deleted meanwhile";
+const TOO_LATE: &str = "the issue came too late, or its dynamic secret was deleted meanwhile";
 
 impl From<KeyValueError> for FenceError {
     fn from(error: KeyValueError) -> Self {

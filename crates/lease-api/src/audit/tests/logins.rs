@@ -45,7 +45,7 @@ fn a_login_costs_its_event_and_a_refused_one_is_recorded_within_limits() {
     assert_fields(
         &newest(&app),
         &json!({"event": "login", "decision": "denied", "requester": "nobody", "subject_identity": "ci",
-            "reason": "the login is refused: `ci`: claim `repository_id` has none of the values that are bound"}),
+            "reason": "the login is refused: `ci`: claim `repository_id` has none of the values that the identity binds"}),
     );
     assert!(!app.stored().contains("canary"));
     for _ in 3..20 {

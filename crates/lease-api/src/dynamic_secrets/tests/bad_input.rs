@@ -41,7 +41,7 @@ const MORE: &[(&str, &str, &str)] = &[
     ),
     (r#""audiences":"canary""#, "/audiences", "expected an object with `default`"),
     (r#""audiences":{"default":["can ary"]}"#, "/audiences/default/0", "an audience is 1 to 253"),
-    (r#""audiences":{"allowed":["a","a"]}"#, "/audiences", "`a` is named twice"),
+    (r#""audiences":{"allowed":["a","a"]}"#, "/audiences", "`a` is listed twice"),
     (r#""audiences":{"allow":["a"]}"#, "/audiences/allow", "unknown field `allow`"),
     (r#""max_live_leases":0"#, "/max_live_leases", "is 1 to 1000000"),
     (r#""max_live_leases":1000001"#, "/max_live_leases", "is 1 to 1000000"),
@@ -49,20 +49,24 @@ const MORE: &[(&str, &str, &str)] = &[
     (r#""allow_dangerous":["canary"]"#, "/allow_dangerous/0", "a waiver is `group/resource:verb`"),
     (r#""allow_dangerous":["role:edit","role:edit"]"#, "/allow_dangerous", "has `role:edit` twice"),
     (r#""name_template":"""#, "/name_template", "has 1 to 253 bytes"),
-    (r#""name_template":"{{name}}""#, "/name_template", "and there are `dynamic_secret`"),
+    (r#""name_template":"{{name}}""#, "/name_template", "the placeholders are `dynamic_secret`"),
     (r#""name_template":"{{identity}""#, "/name_template", "without `}}`"),
     (r#""labels":{"a b":"c"}"#, "/labels/a b", "is not a key: a key is"),
     (r#""labels":{"a":"can ary"}"#, "/labels/a", "a label's value is"),
     (
         r#""labels":{"app.kubernetes.io/managed-by":"x"}"#,
         "/labels",
-        "is not given to leased objects",
+        "cannot be set on leased objects",
     ),
-    (r#""labels":{"kubelease.dev/lease":"x"}"#, "/labels", "is not given to leased objects"),
-    (r#""annotations":{"eks.amazonaws.com/role-arn":"canary"}"#, "/annotations", "may grant or"),
-    (r#""annotations":{"iam.gke.io/x":"canary"}"#, "/annotations", "may grant or"),
+    (r#""labels":{"kubelease.dev/lease":"x"}"#, "/labels", "cannot be set on leased objects"),
+    (
+        r#""annotations":{"eks.amazonaws.com/role-arn":"canary"}"#,
+        "/annotations",
+        "may grant rights or",
+    ),
+    (r#""annotations":{"iam.gke.io/x":"canary"}"#, "/annotations", "may grant rights or"),
     (r#""annotations":{"a":7}"#, "/annotations/a", "expected a string"),
-    (r#""description":"can\u0007ary""#, "/description", "at most 1024 characters in one line"),
+    (r#""description":"can\u0007ary""#, "/description", "one line of at most 1024 characters"),
     (r#""tags":["can ary"]"#, "/tags/0", "a tag is 1 to 64"),
     (r#""tags":["a","a"]"#, "/tags", "tag `a` is given twice"),
     (r#""disabled":"yes""#, "/disabled", "expected a boolean"),
@@ -158,11 +162,11 @@ const ACCOUNTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"type":"temporary","scope":"namespace","manifest":"kind: Canary"}"#,
-        "is no part of a manifest",
+        "not allowed in a manifest",
     ),
     (
         r#"{"type":"temporary","scope":"namespace","manifest":"kind: Pod\nspec: {replicas: 1, a: *canary}"}"#,
-        "`Pod` is no part of a manifest",
+        "`Pod` is not allowed in a manifest",
     ),
     (
         r#"{"type":"temporary","scope":"namespace","rules":{"rules":[],"canary":1}}"#,
@@ -224,29 +228,33 @@ fn fields_that_do_not_fit_together_change_nothing_and_are_told_what_would() {
         (
             body(EXISTING, r#","default_ttl":"25h","max_ttl":"24h""#),
             "invalid_terms",
-            "`default_ttl` is at most",
+            "is more than `max_ttl`",
         ),
         (
             body(EXISTING, r#","default_ttl":"9s""#),
             "invalid_terms",
-            "`default_ttl` is at least 10s",
+            "is less than the minimum of 10s",
         ),
-        (body(PLAIN, r#","default_ttl":"9m""#), "invalid_terms", "`default_ttl` is at least 10m"),
-        (body(EXISTING, r#","max_ttl":"769h""#), "invalid_terms", "`max_ttl` is at most 32d"),
-        (bare(EXISTING), "invalid_terms", "`namespaces` or `namespace_selector` says where"),
-        (body(EXISTING, "").replace(r#"["apps"]"#, "[]"), "invalid_terms", "names 1 to 256"),
+        (body(PLAIN, r#","default_ttl":"9m""#), "invalid_terms", "is less than 10m"),
+        (body(EXISTING, r#","max_ttl":"769h""#), "invalid_terms", "is more than 32d"),
+        (bare(EXISTING), "invalid_terms", "`namespaces` or `namespace_selector` is required"),
+        (body(EXISTING, "").replace(r#"["apps"]"#, "[]"), "invalid_terms", "lists 1 to 256"),
         (
             body(EXISTING, "").replace(r#"["apps"]"#, r#"["a","a"]"#),
             "invalid_terms",
-            "names `a` twice",
+            "lists `a` twice",
         ),
         (
             body(EXISTING, "").replace(r#"["apps"]"#, r#"["*"]"#),
             "invalid_terms",
-            "`namespaces` that are named",
+            "`namespaces` that are listed",
         ),
-        (body(TEMPORARY, selector), "invalid_terms", "`namespace_match` says `any`"),
-        (body(TEMPORARY, r#","namespace_match":"any""#), "invalid_terms", "leave it out"),
+        (body(TEMPORARY, selector), "invalid_terms", "`namespace_match` is required"),
+        (
+            body(TEMPORARY, r#","namespace_match":"any""#),
+            "invalid_terms",
+            "leave `namespace_match` out",
+        ),
         (wild, "dangerous_rules", r#"`"allow_dangerous":["#),
     ] {
         let answer = put(&app, &body);
@@ -284,11 +292,11 @@ fn what_is_no_name_or_no_json_is_refused() {
     let long = body(EXISTING, &format!(r#","description":"{}""#, "x".repeat(64 * 1024)));
     assert_eq!(code(&put(&app, &long)), (413, "body_too_large"));
     for (query, detail) in [
-        ("?force=yes", "`force` is `true` or `false`"),
-        ("?revoke=1", "`revoke` is `true` or `false`"),
-        ("?revoke", "`revoke` is `true` or `false`"),
-        ("?recursive=true", "the query takes each of these once: force, revoke"),
-        ("?force=true&force=true", "each of these once"),
+        ("?force=yes", "`force` must be `true` or `false`"),
+        ("?revoke=1", "`revoke` must be `true` or `false`"),
+        ("?revoke", "`revoke` must be `true` or `false`"),
+        ("?recursive=true", "the query takes each of these parameters at most once: force, revoke"),
+        ("?force=true&force=true", "each of these parameters at most once"),
     ] {
         let answer = app.send("DELETE", &format!("{CI}{query}"), ADMIN, "");
         assert_eq!(code(&answer), (422, "invalid_query"), "{query}");

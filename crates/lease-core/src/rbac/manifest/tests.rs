@@ -121,18 +121,18 @@ fn what_is_not_meant_is_refused_by_name() {
         (with(ROLE), "exactly one Role or ClusterRole"),
         (ROLE.to_owned(), "exactly one RoleBinding"),
         (with(BINDING), "exactly one RoleBinding"),
-        (with("apiVersion: v1\nkind: ServiceAccount\n"), "`ServiceAccount` is no part"),
-        (with("apiVersion: v1\nkind: Secret\nstringData: {a: canary}\n"), "`Secret` is no part"),
-        (with("kind: canary canary\n"), "`(unreadable)` is no part"),
-        (with("kind: List\napiVersion: v1\nitems: [{kind: List}]\n"), "`List` is no part"),
-        (with("canary"), "holds objects"),
-        (with("a: canary"), "holds objects"),
-        (with("[canary]"), "holds objects"),
-        (metadata("labels: canary"), "`Role.metadata.labels`: this is a map"),
-        (metadata("annotations: [canary]"), "`Role.metadata.annotations`: this is a map"),
+        (with("apiVersion: v1\nkind: ServiceAccount\n"), "`ServiceAccount` is not allowed"),
+        (with("apiVersion: v1\nkind: Secret\nstringData: {a: canary}\n"), "`Secret` is not"),
+        (with("kind: canary canary\n"), "`(unreadable)` is not allowed"),
+        (with("kind: List\napiVersion: v1\nitems: [{kind: List}]\n"), "`List` is not allowed"),
+        (with("canary"), "contains objects"),
+        (with("a: canary"), "contains objects"),
+        (with("[canary]"), "contains objects"),
+        (metadata("labels: canary"), "`Role.metadata.labels`: this must be a map"),
+        (metadata("annotations: [canary]"), "`Role.metadata.annotations`: this must be a map"),
         (
             metadata("labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}"),
-            "`Role.metadata.labels.rbac.authorization.k8s.io/aggregate-to-view`: aggregation mixes",
+            "`Role.metadata.labels.rbac.authorization.k8s.io/aggregate-to-view`: an aggregated role",
         ),
         (metadata("finalizers: [canary]"), "`Role.metadata.finalizers`: a manifest must not"),
         (metadata("ownerReferences: [{}]"), "`Role.metadata.ownerReferences`: a manifest must not"),
@@ -140,57 +140,60 @@ fn what_is_not_meant_is_refused_by_name() {
         (metadata("yes: canary"), "`Role.metadata.yes`: a manifest must not"),
         (metadata("generateName: canary"), "`Role.metadata.generateName`: a manifest must not"),
         (metadata("creationTimestamp: canary"), "`Role.metadata.creationTimestamp`: a manifest"),
-        (role("  name: reader\n", ""), "`Role.metadata.name`: this is the name"),
-        (role("name: reader", "name: canary/a"), "`Role.metadata.name`: this is the name"),
-        (role("name: reader", "name: 1"), "`Role.metadata.name`: line 4, column 9: YAML may take"),
-        (role("namespace: apps", "namespace: Canary"), "`Role.metadata.namespace`: this is the"),
+        (role("  name: reader\n", ""), "`Role.metadata.name`: this must be the name"),
+        (role("name: reader", "name: canary/a"), "`Role.metadata.name`: this must be the name"),
+        (role("name: reader", "name: 1"), "`Role.metadata.name`: line 4, column 9: YAML may read"),
+        (role("namespace: apps", "namespace: Canary"), "`Role.metadata.namespace`: this must be"),
         (role("rules:", "aggregationRule: {}\nrules:"), "`Role.aggregationRule`: a manifest must"),
         (role("rules:", "status: {}\nrules:"), "`Role.status`: a manifest must"),
-        (role("/v1", "/v1beta1"), "`Role.apiVersion`: this is `rbac"),
-        (role("rbac.authorization.k8s.io/v1", "v1"), "`Role.apiVersion`: this is `rbac"),
+        (role("/v1", "/v1beta1"), "`Role.apiVersion`: this must be `rbac"),
+        (role("rbac.authorization.k8s.io/v1", "v1"), "`Role.apiVersion`: this must be `rbac"),
         (role("  verbs: [get, list]", ""), "Role: `rules[0]`: a rule needs at least one verb"),
         (
             role("  verbs: [get, list]", "  verbs: [yes]"),
             "Role: `rules[0].verbs[0]`: line 9, column 11: YAML may",
         ),
         (role("  verbs: [get, list]", "  verb: [get]"), "Role: `rules[0].verb`: no such field"),
-        (role(RULES, "rules: canary\n"), "`Role.rules`: this is a list"),
+        (role(RULES, "rules: canary\n"), "`Role.rules`: this must be a list"),
         (
             role("\n- apiGroups: [\"\"]\n  resources: [pods]\n  verbs: [get, list]", ""),
             "1 to 64 rules",
         ),
         (
             role("apiGroups: [\"\"]\n  resources: [pods]", "nonResourceURLs: [/a]"),
-            "Role: `rules[0].nonResourceURLs`: `nonResourceURLs` belong to no namespace",
+            "Role: `rules[0].nonResourceURLs`: `nonResourceURLs` are in no namespace",
         ),
         (binding("apiVersion", "apiVersio"), "`RoleBinding.apiVersio`: a manifest must not"),
-        (binding("/v1", "/v1beta1"), "`RoleBinding.apiVersion`: this is `rbac"),
+        (binding("/v1", "/v1beta1"), "`RoleBinding.apiVersion`: this must be `rbac"),
         (
             binding("metadata:", "metadata:\n  labels: 1"),
-            "`RoleBinding.metadata.labels`: this is a map",
+            "`RoleBinding.metadata.labels`: this must be a map",
         ),
         (
             binding("subjects:", "subject:"),
             "`RoleBinding.subject`: a manifest must not have this field",
         ),
-        (binding(SUBJECTS, "subjects: canary\n"), "`RoleBinding.subjects`: this is a list"),
-        (binding("apiGroup: rbac", "apiGroup: canary"), "`RoleBinding.roleRef.apiGroup`: this is"),
-        (binding("name: reader\n", "name: canary\n"), "`RoleBinding.roleRef` names the role"),
-        (binding("kind: Role\n", "kind: ClusterRole\n"), "`RoleBinding.roleRef` names the role"),
-        (binding("kind: Role\n", "kind: canary\n"), "`RoleBinding.roleRef.kind`: this is `Role`"),
+        (binding(SUBJECTS, "subjects: canary\n"), "`RoleBinding.subjects`: this must be a list"),
+        (
+            binding("apiGroup: rbac", "apiGroup: canary"),
+            "`RoleBinding.roleRef.apiGroup`: this must",
+        ),
+        (binding("name: reader\n", "name: canary\n"), "`RoleBinding.roleRef` must name the role"),
+        (binding("kind: Role\n", "kind: ClusterRole\n"), "`RoleBinding.roleRef` must name the"),
+        (binding("kind: Role\n", "kind: canary\n"), "`RoleBinding.roleRef.kind`: this must be"),
         (binding("  kind: Role\n", "  kind: Role\n  uid: a\n"), "`RoleBinding.roleRef.uid`"),
         (binding("namespace: apps", "namespace: other"), "in the same namespace"),
-        (both("kind: RoleBinding", "kind: ClusterRoleBinding"), "never a Role"),
+        (both("kind: RoleBinding", "kind: ClusterRoleBinding"), "must bind a ClusterRole"),
         (
             cluster_wide()
                 .replace("rules:", "aggregationRule:\n  clusterRoleSelectors: []\nrules:"),
-            "`ClusterRole.aggregationRule`: aggregation mixes",
+            "`ClusterRole.aggregationRule`: an aggregated role",
         ),
         (list().replace("items:", "kinds: a\nitems:"), "`List.kinds`: a manifest must not"),
-        (list().replace("apiVersion: v1\n", ""), "`List.apiVersion`: this is `v1`"),
+        (list().replace("apiVersion: v1\n", ""), "`List.apiVersion`: this must be `v1`"),
         (list().replace("items:", "item:"), "`List.item`: a manifest must not"),
         (list().replace("items:", "items: a\nx: "), "`List.x`: a manifest must not"),
-        ("kind: List\napiVersion: v1\n".to_owned(), "`List.items`: this is a list"),
+        ("kind: List\napiVersion: v1\n".to_owned(), "`List.items`: this must be a list"),
         (list().replace("resourceVersion: ''", "continue: a"), "`List.metadata.continue`: a mani"),
         (with("a: &a [x]\nb: [*a, *a]\n"), "anchors"),
         (format!("{}# {}", namespaced(), "a".repeat(MAX_TEXT_BYTES)), "longer than 65536 bytes"),
@@ -255,9 +258,9 @@ fn labels_and_annotations_are_left_out_with_a_warning_that_names_them() {
     assert_eq!(
         manifest.warnings(),
         [
-            "`Role.metadata.labels` of the manifest are left out (`app`, `app.kubernetes.io/version`, \
-             `(unreadable)`): leased objects have the labels of the dynamic secret",
-            "`RoleBinding.metadata.annotations` of the manifest are left out (`why`): leased objects have the \
+            "`Role.metadata.labels` of the manifest are ignored (`app`, `app.kubernetes.io/version`, \
+             `(unreadable)`): leased objects get the labels of the dynamic secret",
+            "`RoleBinding.metadata.annotations` of the manifest are ignored (`why`): leased objects get the \
              annotations of the dynamic secret",
         ]
     );
@@ -285,7 +288,7 @@ spec:
     );
     let wide = (0..100).map(|i| format!("  k{i}: {i}\n")).collect::<Vec<_>>().concat();
     let config = format!("kind: ConfigMap\ndata:\n  8080: a\n  on: b\n{wide}");
-    let part = "no part of a manifest: it holds one Role";
+    let part = "not allowed in a manifest: it contains one Role";
     for (text, told) in [
         (format!("{deployment}---\n{}", namespaced()), format!("`Deployment` is {part}")),
         (
@@ -316,12 +319,12 @@ fn a_manifest_that_is_no_text_is_refused() {
 #[test]
 fn a_kept_text_that_is_no_manifest_any_more_is_kept_with_the_reason() {
     for (from, to, reason) in [
-        ("kind: Role\n", "kind: Role # why\u{2028}\n", "lines end with a line feed"),
-        ("kind: Role\n", "kind: Role # why\u{85}\n", "lines end with a line feed"),
-        ("kind: Role\n", "kind: Role # why\u{2029}\n", "lines end with a line feed"),
-        ("kind: Role\n", "kind: Role # why\rnow\n", "lines end with a line feed"),
+        ("kind: Role\n", "kind: Role # why\u{2028}\n", "lines must end with a line feed"),
+        ("kind: Role\n", "kind: Role # why\u{85}\n", "lines must end with a line feed"),
+        ("kind: Role\n", "kind: Role # why\u{2029}\n", "lines must end with a line feed"),
+        ("kind: Role\n", "kind: Role # why\rnow\n", "lines must end with a line feed"),
         ("kind: Role\n", "kind: Role # \u{feff}\n", "a byte order mark"),
-        ("kind: Role\n", "kind: Pod\n", "`Pod` is no part of a manifest"),
+        ("kind: Role\n", "kind: Pod\n", "`Pod` is not allowed in a manifest"),
     ] {
         let text = namespaced().replacen(from, to, 1);
         let stored = serde_json::to_string(&text).expect("serialises");

@@ -94,11 +94,11 @@ fn what_kubernetes_would_refuse_is_refused_by_name() {
         (json!(["canary"]), "`rules[0]`: a rule is a map"),
         (with("verbs", json!([])), "`rules[1]`: a rule needs at least one verb"),
         (with("verbs", json!(null)), "`rules[1]`: a rule needs at least one verb"),
-        (with("verbs", json!("canary")), "`rules[1].verbs`: this is a list"),
-        (with("verbs", json!([["canary"]])), "`rules[1].verbs[0]`: this is a text"),
-        (with("verbs", json!([null])), "`rules[1].verbs[0]`: this is a text"),
-        (with("verbs", json!([true])), "`rules[1].verbs[0]`: this is a text, not a number"),
-        (with("verbs", json!(1)), "`rules[1].verbs`: this is a list"),
+        (with("verbs", json!("canary")), "`rules[1].verbs`: this must be a list"),
+        (with("verbs", json!([["canary"]])), "`rules[1].verbs[0]`: this must be a string"),
+        (with("verbs", json!([null])), "`rules[1].verbs[0]`: this must be a string"),
+        (with("verbs", json!([true])), "`rules[1].verbs[0]`: this must be a string, not a number"),
+        (with("verbs", json!(1)), "`rules[1].verbs`: this must be a list"),
         (with("canary canary", json!(1)), "`rules[1].(unreadable)`: no such field"),
         (
             json!("rules:\n- verbs: [get]\n  resources: [1]"),
@@ -106,51 +106,51 @@ fn what_kubernetes_would_refuse_is_refused_by_name() {
         ),
         (json!("rules:\n- verbs: [yes]\n  verb: a"), "`rules[0].verb`: no such field"),
         (json!("rules:\n- 1: a"), "`rules[0].1`: no such field"),
+        (with("verbs", json!(["get", "Get"])), "`rules[1].verbs[1]`: write this verb in lower"),
+        (with("verbs", json!(["DELETECOLLECTION"])), "`rules[1].verbs[0]`: write this verb"),
+        (with("verbs", json!(["Impersonate"])), "`rules[1].verbs[0]`: write this verb"),
         (
-            with("verbs", json!(["get", "Get"])),
-            "`rules[1].verbs[1]`: Kubernetes writes this verb in lower",
+            with("verbs", json!(["read canary"])),
+            "`rules[1].verbs[0]`: this must be 1 to 253 letters",
         ),
-        (
-            with("verbs", json!(["DELETECOLLECTION"])),
-            "`rules[1].verbs[0]`: Kubernetes writes this verb",
-        ),
-        (with("verbs", json!(["Impersonate"])), "`rules[1].verbs[0]`: Kubernetes writes this verb"),
-        (with("verbs", json!(["read canary"])), "`rules[1].verbs[0]`: this is 1 to 253 letters"),
-        (with("verbs", json!(["get,canary"])), "`rules[1].verbs[0]`: this is"),
-        (with("verbs", json!([""])), "`rules[1].verbs[0]`: this is"),
+        (with("verbs", json!(["get,canary"])), "`rules[1].verbs[0]`: this must be"),
+        (with("verbs", json!([""])), "`rules[1].verbs[0]`: this must be"),
         (with("verbs", json!(many)), "`rules[1].verbs`: a list has at most"),
         (with("apiGroups", json!([])), "`rules[1]`: a rule for resources needs"),
-        (with("apiGroups", json!(["core"])), "`rules[1].apiGroups[0]`: the core group"),
+        (with("apiGroups", json!(["core"])), "`rules[1].apiGroups[0]`: write the core group"),
         (
             with("apiGroups", json!([null])),
-            "`rules[1].apiGroups[0]`: Kubernetes takes `null` for the core",
+            "`rules[1].apiGroups[0]`: Kubernetes reads `null` as the core",
         ),
         (
             json!("- apiGroups:\n  -\n  resources: [pods]\n  verbs: [get]"),
-            "`rules[0].apiGroups[0]`: Kubernetes takes",
+            "`rules[0].apiGroups[0]`: Kubernetes reads",
         ),
-        (with("resources", json!([null])), "`rules[1].resources[0]`: this is a text"),
-        (with("apiGroups", json!([" "])), "`rules[1].apiGroups[0]`: this is"),
+        (with("resources", json!([null])), "`rules[1].resources[0]`: this must be a string"),
+        (with("apiGroups", json!([" "])), "`rules[1].apiGroups[0]`: this must be"),
         (with("resources", json!([])), "`rules[1]`: a rule needs at least one resource"),
-        (with("resources", json!(["pods canary"])), "`rules[1].resources[0]`: this is"),
-        (with("resources", json!(["pods\u{0}"])), "`rules[1].resources[0]`: this is"),
-        (with("resources", json!(["sécrets"])), "`rules[1].resources[0]`: this is"),
-        (with("resources", json!([long])), "`rules[1].resources[0]`: this is"),
-        (with("resourceNames", json!([""])), "`rules[1].resourceNames[0]`: this is"),
-        (with("resourceNames", json!(["a\nb"])), "`rules[1].resourceNames[0]`: this is"),
+        (with("resources", json!(["pods canary"])), "`rules[1].resources[0]`: this must be"),
+        (with("resources", json!(["pods\u{0}"])), "`rules[1].resources[0]`: this must be"),
+        (with("resources", json!(["sécrets"])), "`rules[1].resources[0]`: this must be"),
+        (with("resources", json!([long])), "`rules[1].resources[0]`: this must be"),
+        (with("resourceNames", json!([""])), "`rules[1].resourceNames[0]`: this must be"),
+        (with("resourceNames", json!(["a\nb"])), "`rules[1].resourceNames[0]`: this must be"),
         (
             with("resourceNames", json!(["canary\u{7f}"])),
-            "`rules[1].resourceNames[0]`: this is a name",
+            "`rules[1].resourceNames[0]`: this must be a name",
         ),
         (
             with("resourceNames", json!(["canary\u{9b}"])),
-            "`rules[1].resourceNames[0]`: this is a name",
+            "`rules[1].resourceNames[0]`: this must be a name",
         ),
         (with("resourcenames", json!(["a"])), "`rules[1].resourcenames`: no such field"),
         (with("canary canary", json!(["a"])), "`rules[1].(unreadable)`: no such field"),
-        (with("nonResourceURLs", json!(["/a"])), "`rules[1]`: a rule is for `nonResourceURLs` or"),
-        (url("canary"), "`rules[0].nonResourceURLs[0]`: this is a path"),
-        (url("/a b"), "`rules[0].nonResourceURLs[0]`: this is"),
+        (
+            with("nonResourceURLs", json!(["/a"])),
+            "`rules[1]`: a rule must be for `nonResourceURLs` or",
+        ),
+        (url("canary"), "`rules[0].nonResourceURLs[0]`: this must be `*`, or a path"),
+        (url("/a b"), "`rules[0].nonResourceURLs[0]`: this must be"),
         (json!([{"nonResourceURLs": ["/a"]}]), "`rules[0]`: a rule needs at least one verb"),
     ] {
         let told = serde_json::from_value::<Rules>(rules.clone()).unwrap_err().to_string();
@@ -181,9 +181,9 @@ fn what_rbac_compares_by_the_letter_is_taken_as_it_is() {
 fn a_field_twice_is_refused() {
     let json = r#"[{"verbs":["get"],"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]"#;
     let told = serde_json::from_str::<Rules>(json).unwrap_err().to_string();
-    assert!(told.contains("a key is there twice"), "{told}");
+    assert!(told.contains("a key occurs twice"), "{told}");
     let told = json.parse::<Rules>().unwrap_err().to_string();
-    assert!(told.contains("a key is there twice"), "{told}");
+    assert!(told.contains("a key occurs twice"), "{told}");
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn an_error_names_every_danger_and_what_would_allow_it() {
     assert_eq!(
         said,
         "dangerous, and not waived: `core/secrets:get`: it reaches Secrets, which hold the \
-         credentials of others. What is meant is allowed by `\"allow_dangerous\":[\"core/secrets:get\"]`"
+         credentials of others. To allow this, set `\"allow_dangerous\":[\"core/secrets:get\"]`"
     );
 
     let verbs: Vec<String> = (0..MAX_WAIVERS).map(|i| format!("v{i}")).collect();

@@ -139,13 +139,13 @@ fn what_no_rbac_object_needs_is_refused_where_it_stands() {
 fn an_error_says_where() {
     for (text, told) in [
         ("verbs:\n- get\n- *yes\n", "line 3, column 3: anchors"),
-        ("a: b\nä: c\nä: [d,\n e]\n", "line 3, column 1: a key is there twice"),
-        ("a: b\na: |\n c\n", "line 2, column 1: a key is there twice"),
-        ("{a: b, a: c}", "line 1, column 8: a key is there twice"),
-        (r#"{"a": "b", "a": "c"}"#, "line 1, column 12: a key is there twice"),
+        ("a: b\nä: c\nä: [d,\n e]\n", "line 3, column 1: a key occurs twice"),
+        ("a: b\na: |\n c\n", "line 2, column 1: a key occurs twice"),
+        ("{a: b, a: c}", "line 1, column 8: a key occurs twice"),
+        (r#"{"a": "b", "a": "c"}"#, "line 1, column 12: a key occurs twice"),
         ("a: b\n<<: {c: d}\n", "line 2, column 1: anchors (`&`), aliases (`*`) and merges"),
-        ("a: b\nc: ä \u{85}\n", "line 2, column 6: lines end with"),
-        ("a: b\r\nc: d\r\r\n", "line 2, column 5: lines end with"),
+        ("a: b\nc: ä \u{85}\n", "line 2, column 6: lines must end with"),
+        ("a: b\r\nc: d\r\r\n", "line 2, column 5: lines must end with"),
         ("a: b\nc: \u{feff}\n", "line 2, column 4: a byte order mark"),
     ] {
         let error = parse_documents(text).unwrap_err().to_string();

@@ -11,16 +11,16 @@ use crate::{Engine, Origin, Ports, Session, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticationError {
     /// A token that is none of ours, or whose time is over.
-    #[error("the token is not good")]
+    #[error("the token is not valid")]
     Token(#[from] JwtError),
     /// Its identity is gone, or was made anew since.
-    #[error("the identity does not exist any more")]
+    #[error("the identity no longer exists")]
     UnknownIdentity,
     /// Its identity is disabled.
     #[error("the identity is disabled")]
     Disabled,
     /// Its identity has no such way to log in any more.
-    #[error("the identity has no such way to log in any more")]
+    #[error("the identity no longer has this way to log in")]
     MethodGone,
     /// A token that was revoked.
     #[error("the token is revoked")]
@@ -29,7 +29,7 @@ pub enum AuthenticationError {
     #[error("the address of the client is not trusted")]
     UntrustedAddress,
     /// A token that was used as often as it may be.
-    #[error("the token is used up")]
+    #[error("the token has no uses left")]
     UsedUp,
     /// The store failed.
     #[error("could not read or write the store")]

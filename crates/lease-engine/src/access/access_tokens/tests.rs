@@ -56,7 +56,7 @@ fn a_token_lets_in_until_its_time_is_over() {
     pass(&engine, 599);
     show(&engine, &text(&made)).expect("lets in");
     pass(&engine, 1);
-    assert_eq!(show(&engine, &text(&made)).expect_err("is over"), "the token is not good");
+    assert_eq!(show(&engine, &text(&made)).expect_err("is over"), "the token is not valid");
 }
 
 #[test]
@@ -66,21 +66,21 @@ fn what_is_changed_of_an_identity_counts_at_once() {
         (|_| {}, None),
         (|engine| put(engine, json!({"description": "another"})), None),
         (|engine| put(engine, json!({"disabled": true})), Some("is disabled")),
-        (|engine| put(engine, json!({"auth": []})), Some("no such way")),
+        (|engine| put(engine, json!({"auth": []})), Some("no longer has this way")),
         (
             |engine| put(engine, json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}})),
             Some("is not trusted"),
         ),
         (
             |engine| _ = block_on(engine.delete_identity(&name_of("bot"), false)).expect("deletes"),
-            Some("does not exist any more"),
+            Some("no longer exists"),
         ),
         (
             |engine| {
                 block_on(engine.delete_identity(&name_of("bot"), false)).expect("deletes");
                 put(engine, json!({}));
             },
-            Some("does not exist any more"),
+            Some("no longer exists"),
         ),
         (
             |engine| _ = block_on(engine.revoke_identity(&name_of("bot"), false)).expect("revokes"),
@@ -160,7 +160,7 @@ fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
         let writes = engine.ports.store.write_count();
         let refused =
             engine.authenticate_token(&text(&made), &from("192.0.2.1")).expect_err("used up");
-        assert_eq!(refused.to_string(), "the token is used up");
+        assert_eq!(refused.to_string(), "the token has no uses left");
         assert_eq!(engine.ports.store.write_count(), writes, "before the answer");
         let to_record = refused.to_record.expect("a token of ours");
         engine.record_refused_token(&to_record).expect("records");
@@ -229,7 +229,7 @@ fn a_token_is_made_for_who_takes_one_and_within_what_it_may_live() {
     assert!(make("bot", Some("2h1s")).expect_err("too long").contains("maximum of 2h"));
     assert!(make("nobody", None).expect_err("unknown").contains("no identity `nobody`"));
     put(&engine, json!({"auth": []}));
-    assert!(make("bot", None).expect_err("takes none").contains("takes no access tokens"));
+    assert!(make("bot", None).expect_err("takes none").contains("cannot create access tokens"));
     put(&engine, json!({"disabled": true}));
     assert!(make("bot", None).expect_err("disabled").contains("is disabled"));
 }

@@ -130,7 +130,10 @@ impl<P: Ports> Engine<P> {
             (Ok(document), _) => Some(document.issuer),
             (Err(error), _) if is_withheld(&error) => None,
             (Err(error), Some(kept)) => {
-                log::warn!("target `{}` does not say who issues its tokens: {error}", target.name);
+                log::warn!(
+                    "could not read the issuer of tokens of target `{}`: {error}",
+                    target.name
+                );
                 return Ok(kept.clone());
             }
             (Err(source), None) => {

@@ -183,12 +183,13 @@ fn verification_rule(
         }
         _ if !is_token => (None, Some("the claims are taken as given".to_owned())),
         Ok(Some(Ok(_))) => (Some(true), None),
-        Ok(Some(Err(_))) => {
-            (None, Some("the token is refused for what it claims, and shown to nobody".to_owned()))
-        }
+        Ok(Some(Err(_))) => (
+            None,
+            Some("the token is refused by its claims, and was not sent to anybody".to_owned()),
+        ),
         Ok(None) => return None,
         Err(error) => {
-            (None, Some(format!("it cannot be verified now: {}", unverified_message(error))))
+            (None, Some(format!("the token cannot be verified now: {}", unverified_message(error))))
         }
     };
     let rule = "verified".to_owned();
@@ -235,7 +236,7 @@ fn oidc_rule(
         OidcRule::Expected(expected) => {
             let (name, would_pass) = match expected {
                 ExpectedClaim::Issuer => ("iss", json!([auth.issuer()])),
-                ExpectedClaim::Subject => ("sub", json!("a text that is not empty")),
+                ExpectedClaim::Subject => ("sub", json!("a non-empty string")),
                 ExpectedClaim::Audience => ("aud", json!(auth.audiences())),
                 ExpectedClaim::Expiry => ("exp", json!(FUTURE)),
                 ExpectedClaim::NotBefore => ("nbf", json!(PAST)),
@@ -263,4 +264,4 @@ fn outcome_of(
 }
 
 const FUTURE: &str = "a time in the future";
-const PAST: &str = "a time that is not in the future, or nothing";
+const PAST: &str = "a time that is not in the future, or absent";

@@ -17,7 +17,7 @@ use crate::{Engine, Ports, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerKeysError {
     /// The issuer was asked a moment ago, without success.
-    #[error("they were asked for less than {} seconds ago, without success", PAUSE.num_seconds())]
+    #[error("an attempt less than {} seconds ago has failed", PAUSE.num_seconds())]
     AskedJustNow,
     /// Its discovery document or its keys could not be fetched.
     #[error("could not fetch {what}")]
@@ -36,13 +36,13 @@ pub enum IssuerKeysError {
         status: u16,
     },
     /// The discovery document is no JSON object.
-    #[error("the discovery document is no JSON object")]
+    #[error("the discovery document is not a JSON object")]
     NoDocument,
     /// The discovery document names another issuer (`OpenID` Connect Discovery §4.3).
-    #[error("the discovery document is of another issuer")]
+    #[error("the discovery document names another issuer")]
     OtherIssuer,
     /// The discovery document names no address of keys that may be asked.
-    #[error("the discovery document has no `jwks_uri` that is `https://…`")]
+    #[error("the discovery document has no `jwks_uri` that begins with `https://`")]
     NoKeysUrl,
     /// The keys are none.
     #[error("the keys cannot be used: {0}")]
@@ -142,7 +142,11 @@ impl<P: Ports> Engine<P> {
         match (kept.good, failure) {
             (Some(good), None) => Ok(good.keys),
             (Some(good), Some(error)) => {
-                log::warn!("the keys of issuer {} stay as they are: {error}", auth.issuer());
+                log::warn!(
+                    "the keys of issuer {} could not be read again, and the earlier ones stay in \
+                     use: {error}",
+                    auth.issuer()
+                );
                 Ok(good.keys)
             }
             (None, error) => Err(error.unwrap_or(IssuerKeysError::AskedJustNow)),

@@ -21,10 +21,13 @@ pub(super) fn public_message(error: &Error) -> String {
 
 fn not_kubernetes(error: &Error) -> String {
     let seen = match error.status() {
-        Some(status) => format!("it redirects ({status})"),
-        None => "it is a page or JSON of something else".to_owned(),
+        Some(status) => format!("it was a redirect ({status})"),
+        None => "it was a page, or JSON of another API".to_owned(),
     };
-    format!("what is at the url answers no Kubernetes API: {seen}, as where a proxy wants a login")
+    format!(
+        "the answer at the url does not come from a Kubernetes API: {seen}; a proxy may require a \
+         login"
+    )
 }
 
 /// Returns the message for an administrator about a dry run that failed. Other than in an answer to
@@ -44,7 +47,7 @@ pub(super) fn dry_run_message<P: Ports>(
                 Some(DeniedBy::Policy) => "admission policy",
                 Some(DeniedBy::Webhook) => "admission webhook",
                 Some(DeniedBy::Escalation) | None => {
-                    "something that is not RBAC (a quota, an admission policy or a webhook)"
+                    "a component other than RBAC (a quota, an admission policy or a webhook)"
                 }
             };
             format!("{who}{name} refuses to {doing}")
@@ -64,7 +67,7 @@ pub(super) fn dry_run_message<P: Ports>(
 /// more.
 pub(super) fn unread_manifest(secret: &DynamicSecret) -> Option<String> {
     let error = secret.definition.spec().check_manifest().err()?;
-    Some(format!("its manifest is read no more, and has to be put again: {error}"))
+    Some(format!("the manifest is not accepted any more, and must be put again: {error}"))
 }
 
 /// Shortens the text of a server, which is stored and shown in every list.

@@ -74,7 +74,7 @@ impl<P: Ports> Engine<P> {
                     asked.missing.push(need);
                 }
                 None => {
-                    asked.problem = Some(format!("only {MAX_REVIEWS} permissions were looked at"));
+                    asked.problem = Some(format!("only {MAX_REVIEWS} permissions were checked"));
                 }
             }
         }
@@ -163,8 +163,8 @@ fn review_attributes(need: &MissingPermission) -> ResourceAttributes<'_> {
 }
 
 /// The message about a cluster in which `system:basic-user` is not bound.
-const MAY_NOT_ASK: &str = "kubelease may not `create` `selfsubjectaccessreviews.authorization.k8s.io`, and so \
-                           cannot ask what else it may not do; `deploy/rbac` gives it";
+const MAY_NOT_ASK: &str = "kubelease may not `create` `selfsubjectaccessreviews.authorization.k8s.io`, and so cannot \
+     check its other permissions; `deploy/rbac` grants this one";
 
 /// The most permissions that are asked about for one dynamic secret.
 const MAX_REVIEWS: usize = 256;

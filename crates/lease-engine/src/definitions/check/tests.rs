@@ -87,7 +87,7 @@ fn what_a_dynamic_secret_names_and_is_not_there_is_told() {
     put_secret(&engine, account, "");
     let check = check(&engine);
     let problem = check.dynamic_secrets[0].problem.as_deref();
-    assert_eq!(problem, Some("there is no service account `nobody` in namespace `apps`"));
+    assert_eq!(problem, Some("there is no ServiceAccount `nobody` in namespace `apps`"));
 }
 
 #[test]
@@ -104,16 +104,15 @@ fn what_keeps_a_target_from_answering_is_told() {
         (
             [page(), page()],
             true,
-            "what is at the url answers no Kubernetes API: it is a page or JSON of something else, as where a \
-             proxy wants a login",
+            "the answer at the url does not come from a Kubernetes API: it was a page, or JSON of another API; a proxy may require a login",
         ),
         (
             [redirect(), redirect()],
             true,
-            "what is at the url answers no Kubernetes API: it redirects (302), as where a proxy wants a login",
+            "the answer at the url does not come from a Kubernetes API: it was a redirect (302); a proxy may require a login",
         ),
         ([unreachable(), unreachable()], false, "nothing answered at the address: no route"),
-        ([timeout(), timeout()], false, "no whole answer came in time: first byte"),
+        ([timeout(), timeout()], false, "no complete answer arrived in time: first byte"),
     ] {
         let engine = with_secret(RULES, "");
         // Also to each try after the first.
@@ -135,7 +134,7 @@ fn another_cluster_is_told_and_stays_noted() {
     let check = check(&engine);
     assert_eq!(check.cluster, None);
     let told = check.problem.as_deref();
-    assert_eq!(told, Some("target `prod` leads to another cluster than before"));
+    assert_eq!(told, Some("target `prod` leads to a different cluster than before"));
 }
 
 /// Returns the problem of the one dynamic secret.
@@ -193,7 +192,7 @@ fn what_denies_is_named_to_an_administrator() {
             CLUSTER_RULES,
             "clusterroles.rbac.authorization.k8s.io",
             "x is forbidden: no",
-            "something that is not RBAC (a quota, an admission policy or a webhook) refuses to `create` \
+            "a component other than RBAC (a quota, an admission policy or a webhook) refuses to `create` \
              `clusterroles.rbac.authorization.k8s.io`",
         ),
     ] {
@@ -232,7 +231,7 @@ fn what_comes_back_otherwise_than_it_was_sent_is_told() {
         engine.ports.http.set_webhook(|object| {
             object["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "somebody".into();
         });
-        let told = format!("changes `metadata.labels` of each {kind} that is made");
+        let told = format!("changes `metadata.labels` of each created {kind}");
         assert!(problem(&engine).contains(&told), "{mode:?}: {}", problem(&engine));
     }
 }
@@ -262,7 +261,7 @@ fn a_namespace_or_role_that_is_not_there_or_is_dangerous_is_told() {
         "rules": [{"apiGroups": groups, "resources": resources, "verbs": ["get"]}],
     }));
     let told = problem(&engine);
-    assert!(told.contains("cannot all be looked through: they make more than 65,536"), "{told}");
+    assert!(told.contains("cannot all be checked: they make more than 65,536"), "{told}");
     // One that may not be read is not said to be well.
     engine.ports.http.deny("get", "clusterroles.rbac.authorization.k8s.io");
     let missing = &check(&engine).missing_permissions;
@@ -285,7 +284,7 @@ fn what_is_refused_and_not_needed_is_named_and_the_rest_goes_on() {
     let (own, opaque) = (token("broker"), "t0ken".to_owned());
     for (path, credential, warning, is_well) in [
         ("/version", &opaque, Some("kubelease may not `get` `/version`"), true),
-        ("selfsubjectreviews", &own, Some("who it is was read in its own token"), true),
+        ("selfsubjectreviews", &own, Some("its user name was read from its own token"), true),
         (
             "selfsubjectreviews",
             &opaque,
@@ -312,7 +311,7 @@ fn what_is_refused_and_not_needed_is_named_and_the_rest_goes_on() {
         }
         if path == "selfsubjectaccessreviews" {
             let problem = secret.problem.as_deref().unwrap_or_default();
-            assert!(problem.contains("cannot ask what else it may not do"), "{row}: {seen:?}");
+            assert!(problem.contains("cannot check its other permissions"), "{row}: {seen:?}");
         }
         // Issuing needs to know whose account it may not lease, and nothing of the rest.
         let outcome = crate::fixtures::issue(&engine);
@@ -337,7 +336,7 @@ fn a_gateway_that_hides_the_version_alone_is_named_and_the_rest_goes_on() {
         engine.ports.http.fail_all(Fault::Fail(code), |sent| sent.path == "/version");
         let seen = check(&engine);
         assert_eq!(seen.problem.is_none(), is_well, "{code}: {seen:?}");
-        let warning = format!("`/version` is refused with {code}");
+        let warning = format!("the API server refused `/version` with status {code}");
         let is_named = seen.warnings.iter().any(|told| told.contains(&warning));
         assert_eq!(is_named, is_well, "{code}: {seen:?}");
         assert_eq!(seen.dynamic_secrets.iter().any(|secret| secret.issue), is_well, "{code}");

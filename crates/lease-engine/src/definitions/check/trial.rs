@@ -65,7 +65,7 @@ impl<P: Ports> Engine<P> {
                 Some(dry_run_message(connection, &error))
             }
             (Err(error), _) if error.is_not_found() => {
-                Some(format!("there is no service account `{name}` in namespace `{place}`"))
+                Some(format!("there is no ServiceAccount `{name}` in namespace `{place}`"))
             }
             // What is missing is told by name already.
             (_, Err(error)) if is_forbidden(&error) && !asked.missing.is_empty() => None,
@@ -85,19 +85,25 @@ impl<P: Ports> Engine<P> {
         let Some(role) = bound_role(definition) else {
             // A store that fails here fails the check itself, which is written to it.
             let dangers = self.find_unwaived(secret, &[], place).ok()??;
-            return Some(format!("it grants what nobody has weighed: {}", dangers.list_names()));
+            return Some(format!(
+                "it has dangerous grants that are not waived: {}",
+                dangers.list_names()
+            ));
         };
         match connection.look_at_role(definition, role, Some(place), deadline).await {
             RoleReview::Absent => Some(format!("there is no {} `{}`", role.kind, role.name)),
             RoleReview::Dangerous(dangers) => {
                 let names = dangers.list_names();
-                Some(format!("{} `{}` has changed since: {names}", role.kind, role.name))
+                Some(format!(
+                    "{} `{}` has changed since the dynamic secret was put: {names}",
+                    role.kind, role.name
+                ))
             }
             RoleReview::Weighed(rules) => {
                 let dangers = self.unweighed_elections(name, definition, &rules, Some(place));
                 let names = dangers.ok()??.list_names();
                 Some(format!(
-                    "{} `{}` grants what nobody has weighed: {names}",
+                    "{} `{}` has dangerous grants that are not waived: {names}",
                     role.kind, role.name
                 ))
             }
@@ -105,7 +111,7 @@ impl<P: Ports> Engine<P> {
             // That it may not be read is told by name already.
             RoleReview::Forbidden => None,
             RoleReview::Unclear(why) => Some(format!(
-                "the rules of {} `{}` cannot all be looked through: {why}",
+                "the rules of {} `{}` cannot all be checked: {why}",
                 role.kind, role.name
             )),
         }
@@ -168,7 +174,8 @@ fn is_forbidden(error: &ClusterError) -> bool {
 /// Returns the message about an object that came back otherwise than it was sent.
 fn altered_message(stored: &StoredObject, field: &str) -> String {
     format!(
-        "an admission policy or webhook changes `{field}` of each {} that is made: no lease can be issued",
+        "an admission policy or webhook changes `{field}` of each created {}: no lease can be \
+         issued",
         stored.kind
     )
 }

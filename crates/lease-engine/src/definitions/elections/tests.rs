@@ -41,7 +41,7 @@ fn an_election_alone_in_its_namespace_is_a_warning() {
     let engine = two_targets();
     let warnings = put(&engine, "operator", OPERATOR, "").expect("puts");
     let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
-    let named = "`coordination.k8s.io/leases:create`, `coordination.k8s.io/leases:update` may";
+    let named = "`coordination.k8s.io/leases:create`, `coordination.k8s.io/leases:update` can";
     assert!(warning.starts_with(named), "{warning}");
     assert_eq!(put(&engine, "operator", OPERATOR, &WAIVED[1..]).expect("puts"), [""; 0]);
 }
@@ -137,7 +137,7 @@ fn a_role_that_elects_is_weighed_as_rules_are() {
     let engine = two_targets();
     view_elects(&engine);
     let warnings = put(&engine, "operator", ROLE.1, "").expect("puts");
-    assert!(warnings[0].starts_with("`coordination.k8s.io/leases:update` may"), "{warnings:?}");
+    assert!(warnings[0].starts_with("`coordination.k8s.io/leases:update` can"), "{warnings:?}");
     assert_eq!(
         put(&engine, "operator", ROLE.1, r#""allow_dangerous":["role:view"]"#).expect("puts"),
         [""; 0]

@@ -99,8 +99,7 @@ fn no_renewal_passes_the_latest_end() {
         pass(&engine, 10 * 3600);
         let renewal = renew(&engine, lease.id, "20h").expect("renews");
         assert_eq!(renewal.held.expires_at, lease.latest_end, "{kind:?}");
-        let told = "no renewal reaches beyond 2026-11-23T07:00:00Z (`max_expires_at`), which is sooner than was \
-                    asked for";
+        let told = "no renewal reaches beyond 2026-11-23T07:00:00Z (`max_expires_at`), which is sooner than requested";
         assert_eq!(renewal.warnings, [told], "{kind:?}");
         let claims = renewal.token.parse_claims().expect("has claims");
         assert_eq!(claims.expires_at, lease.latest_end, "{kind:?}");

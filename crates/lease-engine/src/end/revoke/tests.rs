@@ -121,7 +121,10 @@ fn what_a_finalizer_holds_is_not_done() {
             object["metadata"]["finalizers"] = json!(["example.com/hold"]);
         });
         assert!(!revoke(&engine, id), "{mode:?}");
-        assert!(obstacle(&engine, id).contains("a finalizer holds the "), "{mode:?}");
+        assert!(
+            obstacle(&engine, id).contains("a finalizer blocks the deletion of the "),
+            "{mode:?}"
+        );
         pass(&engine, 60);
         let report = sweep(&engine);
         // In the log of its dynamic secret it may be due too.
@@ -220,7 +223,7 @@ fn in_another_cluster_nothing_ends_and_it_is_told() {
         assert!(!revoke(&engine, id), "{mode:?}");
         assert_eq!(state(&engine, id), LeaseState::Revoking, "{mode:?}");
         let told = obstacle(&engine, id);
-        assert_eq!(told, "target `prod` leads to another cluster than before", "{mode:?}");
+        assert_eq!(told, "target `prod` leads to a different cluster than before", "{mode:?}");
         let known =
             engine.get_target(&name_of("prod")).expect("is there").cluster.expect("was met");
         let changed = known.changed.expect("was noticed");

@@ -80,7 +80,7 @@ impl<P: Ports> RuleContext<'_, P> {
             || self.secret.as_ref().map(|s| s.definition.namespaces().describe_examples());
         match rule {
             IssueRule::GrantForDynamicSecret | IssueRule::GrantForNamespace => {
-                json!("a grant that allows `issue` of it; see `grants`")
+                json!("a grant that allows `issue` for it; see `grants`")
             }
             IssueRule::DynamicSecret => json!("the name of a dynamic secret"),
             IssueRule::Target => json!("a target that exists and is enabled"),
@@ -90,17 +90,19 @@ impl<P: Ports> RuleContext<'_, P> {
             IssueRule::IssuesPerMinute => {
                 json!({"identity": spec.and_then(|spec| spec.max_issues_per_minute)})
             }
-            IssueRule::Cluster => json!("the cluster that the target led to before"),
+            IssueRule::Cluster => json!("the same cluster as before"),
             IssueRule::Reconciled => json!("a target that has been compared with the records"),
-            IssueRule::Account => json!("a ServiceAccount that exists, and not kubelease's own"),
+            IssueRule::Account => json!("a ServiceAccount that exists and is not kubelease's own"),
             IssueRule::LiveLeases => {
                 let cap = parts.and_then(|parts| parts.max_live_leases).map(MaxLiveLeases::get);
                 let of_identity = spec.and_then(|spec| spec.max_live_leases);
                 json!({"dynamic_secret": cap, "identity": of_identity.map(MaxLiveLeases::get)})
             }
-            IssueRule::Dangers => json!("nothing dangerous that `allow_dangerous` does not name"),
-            IssueRule::Objects => json!("objects that the API server accepts as they are sent"),
-            IssueRule::Token => json!("that kubelease may `create` `serviceaccounts/token`"),
+            IssueRule::Dangers => json!("no dangerous grant that `allow_dangerous` does not list"),
+            IssueRule::Objects => json!("objects that the API server accepts without a change"),
+            IssueRule::Token => {
+                json!("the permission of kubelease to `create` `serviceaccounts/token`")
+            }
         }
     }
 
@@ -138,7 +140,7 @@ fn refusal_reason(refusal: &ExplainedRefusal) -> String {
             format!("kubelease may not `create` `serviceaccounts/token` on target `{target}`")
         }
         ExplainedRefusal::Login(error) => error.to_string(),
-        ExplainedRefusal::AccessToken => "the access token is not good".to_owned(),
+        ExplainedRefusal::AccessToken => "the access token is not valid".to_owned(),
     }
 }
 

@@ -117,7 +117,7 @@ fn a_namespace_that_is_not_there_is_told_in_every_mode() {
             engine.ports.http.remove("ServiceAccount", "apps", "deployer");
             assert!(engine.ports.http.remove("Namespace", "", "apps"));
             let error = issue(&engine).expect_err("no namespace");
-            let text = "on target `prod` there is no namespace `apps`";
+            let text = "target `prod` has no namespace `apps`";
             assert_eq!(error.to_string(), text, "{mode:?} {known}: {}", chain(&error));
             assert_eq!(live(&engine).len(), before, "{mode:?} {known}");
         }

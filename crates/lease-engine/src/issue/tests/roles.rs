@@ -33,7 +33,7 @@ fn a_role_that_is_not_there_is_not_leased() {
         remove_role(&engine);
         let error = issue(&engine).expect_err("no role");
         assert!(is_no_role(&error), "{mode:?}: {}", chain(&error));
-        assert_eq!(error.to_string(), "on target `prod` there is no ClusterRole `view`");
+        assert_eq!(error.to_string(), "target `prod` has no ClusterRole `view`");
         assert_eq!((made(&engine), live(&engine)), (vec![], vec![]), "{mode:?}");
         assert_eq!(engine.ports.http.tokens(), given, "{mode:?}: nothing was given");
         put_role(&engine, "[]");
@@ -47,7 +47,7 @@ fn a_role_of_a_namespace_is_looked_for_there() {
         r#"{"type":"temporary","scope":"namespace","role":{"kind":"Role","name":"view"}}"#;
     let engine = with_secret(LeaseKind::named("role of a namespace", account), "");
     let error = issue(&engine).expect_err("there is a ClusterRole of that name, and no Role");
-    assert_eq!(error.to_string(), "on target `prod` there is no Role `view` in namespace `apps`");
+    assert_eq!(error.to_string(), "target `prod` has no Role `view` in namespace `apps`");
     engine.ports.http.put(json!({
         "kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1",
         "metadata": {"namespace": "apps", "name": "view"}, "rules": [],
@@ -75,7 +75,10 @@ fn a_role_that_has_become_dangerous_is_not_leased() {
 fn unclear() -> [(String, &'static str); 2] {
     let junk = json!({"apiGroups": vec!["a"; 300], "resources": vec!["b"; 300], "verbs": ["get"]});
     let odd = json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], "unless": ["x"]});
-    [(json!([junk]).to_string(), "more than 65,536"), (json!([odd]).to_string(), "knows")]
+    [
+        (json!([junk]).to_string(), "more than 65,536"),
+        (json!([odd]).to_string(), "known to kubelease"),
+    ]
 }
 
 #[test]
@@ -115,8 +118,7 @@ fn a_role_that_may_not_be_read_is_leased_with_a_warning_that_is_kept() {
         let engine = warm(mode);
         engine.ports.http.deny("get", "clusterroles.rbac.authorization.k8s.io");
         let issued = issue(&engine).expect("issues");
-        let warning =
-            "the rules of ClusterRole `view` were not looked through: kubelease may not read it";
+        let warning = "the rules of ClusterRole `view` were not checked: kubelease may not read it";
         assert_eq!(issued.held.lease.warnings, [warning], "{mode:?}");
         assert_eq!(held(&engine, issued.held.lease.id).lease.warnings, [warning], "{mode:?}");
     }

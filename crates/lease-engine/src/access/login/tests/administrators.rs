@@ -43,9 +43,9 @@ fn who_manages_administrators_is_let_in_by_no_cluster() {
     raise_unchecked(&engine);
     assert_eq!(
         reason(log_in(&engine)),
-        "the login is refused: `ci`: an identity with `manage_administrators` is not let in by `kubernetes`"
+        "the login is refused: `ci`: an identity with `manage_administrators` cannot log in by `kubernetes`"
     );
     assert_eq!(engine.ports.http.calls(), 0, "the token is shown to nobody");
     let refused = authenticate().expect_err("a token that is out lets nobody in either");
-    assert_eq!(refused, "the identity has no such way to log in any more");
+    assert_eq!(refused, "the identity no longer has this way to log in");
 }

@@ -97,9 +97,9 @@ fn a_cluster_that_does_not_tell_its_issuer_sees_a_token_if_no_other_is_left() {
         ([true, false], None, A, Ok("ci")),
         ([true, false], None, B, Ok("other")),
         ([false, true], None, B, Ok("other")),
-        ([false, false], None, A, Err("may be another cluster's")),
+        ([false, false], None, A, Err("may come from another cluster")),
         ([false, false], Some("ci"), A, Ok("ci")),
-        ([false, false], Some("both"), A, Err("may be another cluster's")),
+        ([false, false], Some("both"), A, Err("may come from another cluster")),
         ([true, false], Some("both"), A, Ok("both")),
     ] {
         let engine = two_clusters(tells);

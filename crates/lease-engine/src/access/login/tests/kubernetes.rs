@@ -83,8 +83,8 @@ fn a_token_that_could_not_be_let_in_is_sent_to_nobody() {
     let cases: [(Change, &str); 8] = [
         (|c| c["sub"] = json!("system:serviceaccount:web:deployer"), "not among"),
         (|c| c["sub"] = json!("system:serviceaccount:apps:other"), "not among"),
-        (|c| c["sub"] = json!("system:serviceaccount:apps"), "no ServiceAccount"),
-        (|c| c["sub"] = json!("system:admin"), "no ServiceAccount"),
+        (|c| c["sub"] = json!("system:serviceaccount:apps"), "does not name a ServiceAccount"),
+        (|c| c["sub"] = json!("system:admin"), "does not name a ServiceAccount"),
         (|c| c["aud"] = json!(["https://kubernetes.default.svc"]), "`aud`"),
         (|c| c["aud"] = Value::Null, "`aud`"),
         (|c| c["exp"] = json!(1), "`exp`"),
@@ -104,9 +104,9 @@ fn what_the_api_server_says_decides() {
     let cases: [(Change, &str); 5] = [
         (|s| s["authenticated"] = json!(false), "does not accept"),
         (|s| _ = s.as_object_mut().expect("an object").remove("authenticated"), "does not accept"),
-        (|s| s["user"]["username"] = json!("system:serviceaccount:web:deployer"), "somebody else"),
-        (|s| s["user"]["groups"] = json!(["system:authenticated"]), "somebody else"),
-        (|s| s["audiences"] = json!([]), "another audience"),
+        (|s| s["user"]["username"] = json!("system:serviceaccount:web:deployer"), "another user"),
+        (|s| s["user"]["groups"] = json!(["system:authenticated"]), "another user"),
+        (|s| s["audiences"] = json!([]), "not for `allowed_audience`"),
     ];
     for (row, (change, why)) in cases.into_iter().enumerate() {
         let engine = with_auth(auth(json!("target")));

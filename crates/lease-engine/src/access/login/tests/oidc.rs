@@ -121,7 +121,7 @@ fn a_new_key_is_found_and_a_made_up_one_costs_one_request_in_half_a_minute() {
     log_in(&engine, &token(&engine, TestKey::Ed25519, "k2")).expect("is rotated");
     for _ in 0..5 {
         let refused = reason(log_in(&engine, &token(&engine, TestKey::P384, "k3")));
-        assert!(refused.contains("no key of this `kid`"), "{refused}");
+        assert!(refused.contains("no key with this `kid`"), "{refused}");
     }
     assert_eq!(engine.ports.http.calls(), 2);
 }
@@ -155,13 +155,13 @@ fn an_issuer_that_lies_or_redirects_is_not_believed() {
         Answer::Reply(200, document.to_string())
     };
     for (answers, why) in [
-        (vec![document(json!({"issuer": "https://ci.example/"}))], "of another issuer"),
-        (vec![document(json!({"issuer": null}))], "of another issuer"),
+        (vec![document(json!({"issuer": "https://ci.example/"}))], "names another issuer"),
+        (vec![document(json!({"issuer": null}))], "names another issuer"),
         (vec![document(json!({"jwks_uri": "http://ci.example/keys"}))], "`jwks_uri`"),
         (vec![document(json!({"jwks_uri": "http://localhost/keys"}))], "`jwks_uri`"),
         (vec![document(json!({"jwks_uri": "http://127.0.0.1:8080/keys"}))], "`jwks_uri`"),
         (vec![document(json!({"jwks_uri": null}))], "`jwks_uri`"),
-        (vec![Answer::Reply(200, "<html>".to_owned())], "no JSON object"),
+        (vec![Answer::Reply(200, "<html>".to_owned())], "not a JSON object"),
         (vec![Answer::Reply(302, String::new())], "status 302"),
         (vec![document(json!({})), Answer::Reply(301, String::new())], "status 301"),
         (vec![document(json!({})), Answer::Reply(500, String::new())], "status 500"),

@@ -25,7 +25,7 @@ fn one_whose_manifest_is_read_no_more_is_in_nobodys_way() {
     let [seen] = &check.dynamic_secrets[..] else { panic!("{check:?}") };
     assert!(!seen.issue && seen.revoke, "{seen:?}");
     let told = seen.problem.as_deref().expect("a problem");
-    assert!(told.contains("put again: line 2, column 24: lines end with"), "{told}");
+    assert!(told.contains("put again: line 2, column 24: lines must end with"), "{told}");
 
     // What is beside it goes on, and what is out of it is taken back.
     let beside = DynamicSecretInput { name: name_of("beside"), ..secret(EXISTING.1, "") };
