@@ -19,13 +19,13 @@ pub use answer::Answer;
 pub use block_on::block_on;
 /// The cluster, where it answers from a script.
 pub use cluster::FakeCluster as ScriptedHttp;
-pub use cluster::{DEPLOYER_UID, FakeCluster, SYSTEM_UID};
+pub use cluster::{FakeCluster, SYSTEM_UID};
 pub use fault::Fault;
 pub use fuse::Death;
 pub use ports::TestPorts;
 pub use sent::{Access, Sent};
 pub use store::TestStore;
-pub use token::token;
+pub use token::{DEPLOYER_UID, token};
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,7 @@
 //! ends only grow, and counts are derived from the entries of the same node, never changed by a difference.
 //! So if two writers meet, either version may stand: an older one costs work, and says nothing untrue.
 
+pub(crate) mod fanout;
 mod node;
 mod tree;
 
@@ -38,7 +39,5 @@ pub(crate) use self::tree::{IndexChanges, LedgerIndex};
 
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::filling::Filling;
-#[cfg(feature = "testing")]
-pub(crate) mod fanout;
 #[cfg(any(test, feature = "testing"))]
 mod filling;

@@ -5,8 +5,8 @@
 
 use lease_core::LeaseId;
 
-use crate::LedgerId;
-use crate::reservations::ReservationKey;
+use crate::ledger_id::LedgerId;
+use crate::reservation_key::ReservationKey;
 
 /// The last number given in a ledger.
 pub(crate) fn counter_key(ledger: LedgerId) -> String {

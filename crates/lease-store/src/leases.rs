@@ -17,8 +17,8 @@ mod times;
 use std::cell::RefCell;
 
 use lease_core::{AuditEvent, AuditPlace};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 pub use self::events::RenewalOutcome;
 pub use self::issue::{FenceError, NumberError, ReservedNumber, ReservedShare};
@@ -38,28 +38,6 @@ pub struct Leases<'a, K> {
     pub(crate) auditor: Auditor<'a>,
     /// Events that are not on record yet, each with its key.
     pending: RefCell<Vec<(String, AuditPlace, AuditEvent)>>,
-}
-
-/// The place of a lease in the store: its ledger, and its number there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct LeaseKey {
-    /// The ledger of its dynamic secret.
-    #[serde(rename = "log")]
-    pub ledger: u64,
-    /// The number of the lease in the ledger.
-    pub number: u64,
-}
-
-/// A ledger: something that has numbers, which are looked at when their time comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LedgerId {
-    /// The leases of one dynamic secret.
-    DynamicSecret(u64),
-    /// The revocations that could not be finished.
-    PendingRevocations,
-    /// The leases of the identity of this number, of which only so many may live. Each entry names a lease, which
-    /// has a number in the ledger of its dynamic secret too.
-    Identity(u64),
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {

@@ -28,6 +28,7 @@ mod index;
 mod key_value;
 mod keys;
 mod leases;
+mod ledger_id;
 mod login_slots;
 mod memory;
 mod notes;
@@ -35,6 +36,7 @@ mod overlay;
 mod passes;
 mod rates;
 mod record;
+mod reservation_key;
 mod reservations;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
@@ -51,10 +53,11 @@ pub use definitions::{DefinitionPage, Definitions, StoredDefinition};
 pub use expiring::ExpiringKeys;
 pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
-    BatchOutcome, Clocks, EndTask, FenceError, LeaseKey, LeasePage, Leases, Ledger, LedgerId,
-    NumberError, PendingRenewal, RenewalOutcome, ReservedNumber, ReservedShare, StoredLease,
-    SweepBatch, SweepDurations,
+    BatchOutcome, Clocks, EndTask, FenceError, LeasePage, Leases, Ledger, NumberError,
+    PendingRenewal, RenewalOutcome, ReservedNumber, ReservedShare, StoredLease, SweepBatch,
+    SweepDurations,
 };
+pub use ledger_id::{LeaseKey, LedgerId};
 pub use login_slots::{LoginSlot, LoginSlots};
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};
@@ -62,8 +65,6 @@ pub use overlay::Overlay;
 pub use passes::{Pass, Passes};
 pub use rates::{Rates, RefusalLimit, RefusalRecording};
 pub use record::StoreError;
-pub use reservations::{
-    AnsweredRequest, IdempotencyReservation, ReservationKey, ReservationKeyError,
-    ReservationOutcome,
-};
+pub use reservation_key::{ReservationKey, ReservationKeyError};
+pub use reservations::{AnsweredRequest, IdempotencyReservation, ReservationOutcome};
 pub use tokens::{AccessTokens, TokenState};

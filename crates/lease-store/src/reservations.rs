@@ -3,23 +3,11 @@
 //! A key has generations. The first to count one up has it; a generation whose lease failed, or whose
 //! claimer was fenced before it recorded one, is passed over, and the next one counts.
 
-use std::fmt;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{EndReason, Ending, LeaseId};
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyValue, LeaseKey, Leases, StoreError, counter, keys, record};
-
-/// The name under which a request is kept: at most 64 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ReservationKey(String);
-
-/// A text that names no request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the key of a reservation has 1 to 64 hexadecimal digits")]
-pub struct ReservationKeyError;
+use crate::{KeyValue, LeaseKey, Leases, ReservationKey, StoreError, counter, keys, record};
 
 /// That somebody was the first with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,26 +194,5 @@ impl IdempotencyReservation {
             keys::reservation_rival_key(key, *generation),
             keys::reservation_fence_key(key, *generation),
         ]
-    }
-}
-
-impl TryFrom<String> for ReservationKey {
-    type Error = ReservationKeyError;
-
-    fn try_from(text: String) -> Result<Self, ReservationKeyError> {
-        let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if good { Ok(Self(text)) } else { Err(ReservationKeyError) }
-    }
-}
-
-impl From<ReservationKey> for String {
-    fn from(key: ReservationKey) -> Self {
-        key.0
-    }
-}
-
-impl fmt::Display for ReservationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }

@@ -5,7 +5,6 @@
 
 use super::fields::redact_name;
 use super::node::Node;
-use super::object::{CLUSTER_ROLE_BINDING, ROLE_BINDING};
 
 /// Returns the kinds of the objects that are neither role nor binding, each once.
 ///
@@ -151,3 +150,9 @@ const LIST_METADATA: FieldNames = FieldNames {
 const ROLE_REF: FieldNames = FieldNames { read: &["apiGroup", "kind", "name"], empty: &[] };
 
 const LIST: &str = "List";
+
+/// The kind of a binding in one namespace.
+pub(super) const ROLE_BINDING: &str = "RoleBinding";
+
+/// The kind of a binding in the whole cluster.
+pub(super) const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::manifest::{Manifest, ManifestError};
+use super::manifest::Manifest;
+use super::manifest_error::ManifestError;
 use super::node::Node;
 
 /// The text of a manifest as it was kept.

@@ -3,7 +3,7 @@
 use crate::{Namespace, RoleName};
 
 use super::fields::{Fields, redact_name};
-use super::manifest::{FieldProblem, ManifestError};
+use super::manifest_error::{FieldProblem, ManifestError};
 use super::node::Node;
 
 /// The part of an object's metadata that is kept.

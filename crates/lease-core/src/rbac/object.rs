@@ -4,8 +4,8 @@ use crate::{Namespace, RoleName};
 
 use super::RoleKind;
 use super::fields::{Fields, redact_name};
-use super::foreign::foreign_fields;
-use super::manifest::{FieldProblem, ManifestError};
+use super::foreign::{CLUSTER_ROLE_BINDING, ROLE_BINDING, foreign_fields};
+use super::manifest_error::{FieldProblem, ManifestError};
 use super::metadata::{Metadata, read_name};
 use super::node::Node;
 use super::rules::Rules;
@@ -167,5 +167,3 @@ fn check_version(
 
 const API_GROUP: &str = "rbac.authorization.k8s.io";
 const API_VERSION: &str = "rbac.authorization.k8s.io/v1";
-pub(super) const ROLE_BINDING: &str = "RoleBinding";
-pub(super) const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";

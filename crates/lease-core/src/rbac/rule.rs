@@ -4,7 +4,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fields::Fields;
 use super::node::{Node, Typed};
-use super::rules::RulesError;
 
 /// A `PolicyRule`: what may be done to what. Equality is as written, in order.
 ///
@@ -102,13 +101,27 @@ pub enum RuleProblem {
     UrlInRole,
 }
 
+/// A problem with a rule, and the place of it.
+#[derive(Debug, thiserror::Error)]
+#[error("`{at}`: {problem}")]
+pub(super) struct RuleError {
+    pub(super) at: String,
+    pub(super) problem: RuleProblem,
+}
+
+impl RuleError {
+    fn new(at: String, problem: RuleProblem) -> Self {
+        Self { at, problem }
+    }
+}
+
 impl PolicyRule {
     /// Reads the shape of a rule that stands at `at`; whether it is accepted is not asked yet.
-    pub(super) fn from_node(node: Node, at: &str) -> Result<Self, RulesError> {
+    pub(super) fn from_node(node: Node, at: &str) -> Result<Self, RuleError> {
         let mut fields = Fields::from_node(node)
-            .ok_or_else(|| RulesError::for_rule(at.to_owned(), RuleProblem::NotAMap))?;
+            .ok_or_else(|| RuleError::new(at.to_owned(), RuleProblem::NotAMap))?;
         if let Some(name) = fields.other_than(&FIELDS) {
-            return Err(RulesError::for_rule(format!("{at}.{name}"), RuleProblem::Unknown));
+            return Err(RuleError::new(format!("{at}.{name}"), RuleProblem::Unknown));
         }
         Self::from_fields(&mut fields, at)
     }
@@ -118,7 +131,7 @@ impl PolicyRule {
         Self::from_fields(&mut Fields::from_node(node)?, "rule").ok()
     }
 
-    fn from_fields(fields: &mut Fields, at: &str) -> Result<Self, RulesError> {
+    fn from_fields(fields: &mut Fields, at: &str) -> Result<Self, RuleError> {
         let [api_groups, resources, verbs, resource_names, non_resource_urls] =
             FIELDS.map(|name| read_texts(fields.take_field(name), at, name));
         Ok(Self {
@@ -132,15 +145,14 @@ impl PolicyRule {
 
     /// Checks that Kubernetes would accept it in a `ClusterRole` (its `ValidatePolicyRule`), and
     /// that every text in it could match a request.
-    pub(super) fn check_rule(&self, at: &str) -> Result<(), RulesError> {
-        self.check_shape().map_err(|problem| RulesError::for_rule(at.to_owned(), problem))?;
+    pub(super) fn check_rule(&self, at: &str) -> Result<(), RuleError> {
+        self.check_shape().map_err(|problem| RuleError::new(at.to_owned(), problem))?;
         let each = |name: &str, list: &[String], check: fn(&str) -> Result<(), RuleProblem>| {
             if list.len() > MAX_ENTRIES {
-                return Err(RulesError::for_rule(format!("{at}.{name}"), RuleProblem::TooMany));
+                return Err(RuleError::new(format!("{at}.{name}"), RuleProblem::TooMany));
             }
             list.iter().enumerate().try_for_each(|(i, text)| {
-                check(text)
-                    .map_err(|problem| RulesError::for_rule(format!("{at}.{name}[{i}]"), problem))
+                check(text).map_err(|problem| RuleError::new(format!("{at}.{name}[{i}]"), problem))
             })
         };
         each("apiGroups", &self.api_groups, check_group)?;
@@ -185,12 +197,12 @@ impl<'de> Deserialize<'de> for PolicyRule {
     }
 }
 
-fn read_texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RulesError> {
+fn read_texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RuleError> {
     let list = match node {
         Node::Null => return Ok(Vec::new()),
         Node::List(list) => list,
         Node::Text(_) | Node::Typed(_) | Node::Map(_) => {
-            return Err(RulesError::for_rule(format!("{at}.{field}"), RuleProblem::NotAList));
+            return Err(RuleError::new(format!("{at}.{field}"), RuleProblem::NotAList));
         }
     };
     let text = |(i, node)| {
@@ -200,7 +212,7 @@ fn read_texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RulesErr
             Node::Null if field == FIELDS[0] => RuleProblem::NullGroup,
             Node::Null | Node::List(_) | Node::Map(_) => RuleProblem::NotAText,
         };
-        Err(RulesError::for_rule(format!("{at}.{field}[{i}]"), problem))
+        Err(RuleError::new(format!("{at}.{field}[{i}]"), problem))
     };
     list.into_iter().enumerate().map(text).collect()
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RoleKind;
 use super::node::Node;
-use super::rule::{PolicyRule, RuleProblem};
+use super::rule::{PolicyRule, RuleError, RuleProblem};
 use super::yaml::{MAX_TEXT_BYTES, TextError, parse_documents};
 
 /// Rules that Kubernetes would accept, at least one. Equality is as sent: in order, nothing merged.
@@ -47,8 +47,8 @@ pub enum RulesError {
     },
 }
 
-impl RulesError {
-    pub(super) fn for_rule(at: String, problem: RuleProblem) -> Self {
+impl From<RuleError> for RulesError {
+    fn from(RuleError { at, problem }: RuleError) -> Self {
         Self::At { at, problem }
     }
 }
@@ -80,7 +80,7 @@ impl Rules {
         match (kind, self.0.iter().position(urls)) {
             (RoleKind::Role, Some(i)) => {
                 let at = format!("rules[{i}].nonResourceURLs");
-                Err(RulesError::for_rule(at, RuleProblem::UrlInRole))
+                Err(RulesError::At { at, problem: RuleProblem::UrlInRole })
             }
             _ => Ok(()),
         }
@@ -163,7 +163,7 @@ fn without_key(node: Node) -> Result<Node, RulesError> {
 fn read_rules(node: Node) -> Result<Vec<PolicyRule>, RulesError> {
     let Node::List(list) = node else { return Err(RulesError::NotRules) };
     let rule = |(i, node)| PolicyRule::from_node(node, &format!("rules[{i}]"));
-    list.into_iter().enumerate().map(rule).collect()
+    Ok(list.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?)
 }
 
 fn check_size(rules: Vec<PolicyRule>) -> Result<Vec<PolicyRule>, RulesError> {

@@ -15,13 +15,11 @@ use super::fault::{Fault, Rule};
 use super::fuse::{Death, Fuse, yield_once};
 use super::sent::{Access, Sent};
 use super::serve::Server;
+use super::token::DEPLOYER_UID;
 use super::world::World;
 
 /// The UID of `kube-system` in the first cluster.
 pub const SYSTEM_UID: &str = "aaaaaaaa-0000-4000-8000-000000000001";
-
-/// The UID of the account `deployer` in namespace `apps` of the first cluster.
-pub const DEPLOYER_UID: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
 /// The issuer of the tokens of the first cluster.
 pub const ACCOUNT_ISSUER: &str = "https://kubernetes.default.svc";

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::cluster::DEPLOYER_UID;
+/// The UID of the account `deployer` in namespace `apps` of the first cluster.
+pub const DEPLOYER_UID: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
 /// A token that is bound to nothing, of the account that tests begin with: it has that account's UID.
 #[must_use]

@@ -4,21 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The fanout: the numbers of a leaf, and the nodes below a branch.
-///
-/// A leaf is read and written whole with each batch of due numbers, so it stays below 4 KiB. Three
-/// levels hold 262,144 live numbers before the root itself becomes large.
-pub(crate) const FANOUT: u64 = 64;
-
-#[cfg(not(feature = "testing"))]
-fn fanout() -> u64 {
-    FANOUT
-}
-
-#[cfg(feature = "testing")]
-fn fanout() -> u64 {
-    super::fanout::get()
-}
+use super::fanout::fanout;
 
 /// The knowledge about one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,11 @@ use lease_core::{Lease, LeaseId};
 
 use super::stored_lease::LeaseRecord;
 use crate::index::LedgerIndex;
-use crate::reservations::{IdempotencyReservation, ReservationKey};
-use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, StoredLease, counter, keys, record};
+use crate::reservations::IdempotencyReservation;
+use crate::{
+    KeyValue, LeaseKey, Leases, LedgerId, ReservationKey, StoreError, StoredLease, counter, keys,
+    record,
+};
 
 impl<K: KeyValue> Leases<'_, K> {
     /// Records a lease that was found without a record, and which request it answers, where that is known:
