@@ -77,11 +77,11 @@ impl<P: Ports> Engine<P> {
         let claim = claim.as_ref();
         let numbered = match self.reserve_number(ledger, secret) {
             Ok(numbered) => numbered,
-            Err(error) => return Err(self.release_reservation(claim, error)?),
+            Err(error) => return Err(self.release_reservation(claim, error)),
         };
         if let Err(error) = self.is_as_read(ledger, secret) {
             self.leases().void_number(&numbered, None, &error.to_string(), self.ports.now())?;
-            return Err(self.release_reservation(claim, error)?);
+            return Err(self.release_reservation(claim, error));
         }
         let known = (known, self.now_on(&target.name)?);
         let mut making = IssueAttempt::plan_attempt(
@@ -107,11 +107,11 @@ impl<P: Ports> Engine<P> {
         &self,
         claim: Option<&IdempotencyReservation>,
         error: IssueError,
-    ) -> Result<IssueError, IssueError> {
-        if let Some(claim) = claim {
-            self.leases().release_reservation(claim)?;
+    ) -> IssueError {
+        match claim.map_or(Ok(()), |claim| self.leases().release_reservation(claim)) {
+            Ok(()) => error,
+            Err(failure) => failure.into(),
         }
-        Ok(error)
     }
 
     /// A number in the log of the dynamic secret, as long as it and the requester may have another lease.
@@ -245,7 +245,7 @@ impl<P: Ports> Engine<P> {
         making: &IssueAttempt<'_>,
         (place, error): (LeaseKey, &IssueError),
         unsettled: bool,
-    ) -> Result<(), IssueError> {
+    ) -> Result<(), StoreError> {
         let reason = &error.to_string();
         let undone = making.undo_objects(self, connection).await.is_ok();
         if undone && !unsettled && making.lease.settles_at.is_none() {
@@ -268,13 +268,13 @@ impl<P: Ports> Engine<P> {
             Ok(minted) => minted,
             Err(error) => {
                 self.void_number(numbered, &making, &error)?;
-                return Err(self.release_reservation(claim, error)?);
+                return Err(self.release_reservation(claim, error));
             }
         };
         making.lease = self.settle_end(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
             self.void_number(numbered, &making, &IssueError::TooLate)?;
-            return Err(self.release_reservation(claim, IssueError::TooLate)?);
+            return Err(self.release_reservation(claim, IssueError::TooLate));
         }
         let now = self.ports.now();
         self.leases()

@@ -184,7 +184,7 @@ impl<P: Ports> Engine<P> {
         &self,
         session: &Session,
         leases: bool,
-    ) -> Result<Option<BulkRevocation>, IdentityError> {
+    ) -> Result<Option<BulkRevocation>, StoreError> {
         let (end, now) = (session.token.max_expires_at, self.ports.now());
         let event = self.session_event(AuditEventType::AccessTokenRevoked, session);
         let riding = self.prepare_event_or_go_on(event);
@@ -223,7 +223,7 @@ impl<P: Ports> Engine<P> {
             entries_of(riding.as_ref()),
         )?;
         riding.iter().for_each(RidingEvent::write_log);
-        self.revoke_leases_by(accessor, leases).await
+        Ok(self.revoke_leases_by(accessor, leases).await?)
     }
 
     /// Revokes all access tokens that an identity has by now; with `leases`, its leases are taken back.
@@ -280,7 +280,7 @@ impl<P: Ports> Engine<P> {
         &self,
         accessor: Accessor,
         leases: bool,
-    ) -> Result<Option<BulkRevocation>, IdentityError> {
+    ) -> Result<Option<BulkRevocation>, StoreError> {
         if !leases {
             return Ok(None);
         }

@@ -237,7 +237,7 @@ impl<P: Ports> Engine<P> {
     fn login_identities(
         &self,
         named: Option<&IdentityName>,
-    ) -> Result<Vec<(u64, Identity)>, LoginError> {
+    ) -> Result<Vec<(u64, Identity)>, StoreError> {
         let identities = self.identities();
         Ok(match named {
             Some(name) => identities.get_entry(name)?.into_iter().collect(),

@@ -7,7 +7,7 @@ use futures::future;
 use lease_core::{ChangedCluster, ClusterIdentity, KnownCluster, Namespace};
 
 use crate::cluster::connection::Connection;
-use crate::{ApiAction, ClusterError, Engine, Ports};
+use crate::{ApiAction, ClusterError, Engine, Ports, StoreError};
 
 impl<P: Ports> Engine<P> {
     /// The cluster that the target leads to, learnt once for each put of the target.
@@ -163,13 +163,11 @@ impl<P: Ports> Engine<P> {
         connection: &Connection<'_, P>,
         known: KnownCluster,
         found: ClusterIdentity,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<(), StoreError> {
         let target = &connection.target.name;
         log::warn!("target `{target}` leads to a different cluster than before");
         let changed = ChangedCluster { found, since: self.ports.now() };
-        Ok(self
-            .known_clusters()
-            .put_cluster(target, &KnownCluster { changed: Some(changed), ..known })?)
+        self.known_clusters().put_cluster(target, &KnownCluster { changed: Some(changed), ..known })
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use lease_core::{AuditEvent, AuditEventType, EndReason, Ending, KnownCluster, TargetName};
 use lease_store::{LeaseKey, StoredLease};
 
-use crate::{Engine, LeaseFilter, Ports, TargetError};
+use crate::{Engine, LeaseFilter, Ports, StoreError, TargetError};
 
 /// The progress of writing off the leases of a cluster that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl<P: Ports> Engine<P> {
         name: &TargetName,
         reason: &str,
         meant: impl Fn(&StoredLease) -> bool,
-    ) -> Result<WriteOff, TargetError> {
+    ) -> Result<WriteOff, StoreError> {
         let filter = LeaseFilter::of_target(name);
         let mut from: Option<LeaseKey> = None;
         let mut ended = 0;

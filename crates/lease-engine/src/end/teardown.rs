@@ -157,7 +157,7 @@ impl<P: Ports> Engine<P> {
             && known.changed.is_none()
             && known.identity != found
         {
-            self.note_change(connection, known, found).map_err(RevocationBlocker::Cluster)?;
+            self.note_change(connection, known, found).map_err(cluster)?;
         }
         Ok(ClusterError::Changed { target: target.clone() })
     }

@@ -17,7 +17,7 @@ use crate::end::teardown::{RevocationBlocker, Teardown};
 use crate::objects::create::{CreateOutcome, OwnershipProof};
 use crate::objects::kinds::ObjectBuilder;
 use crate::objects::token::MintedToken;
-use crate::{ClusterError, Engine, IssueError, Ports, Requester};
+use crate::{ClusterError, Engine, IssueError, Ports, Requester, StoreError};
 
 /// A lease in the making.
 pub(crate) struct IssueAttempt<'s> {
@@ -330,8 +330,9 @@ impl<'s> IssueAttempt<'s> {
             return Ok(());
         }
         let target = &connection.target.name;
-        if let Some(known) = engine.known_clusters().get(target).map_err(|e| failed(e.into()))? {
-            engine.note_change(connection, known, found).map_err(failed)?;
+        let store_failed = |error: StoreError| failed(error.into());
+        if let Some(known) = engine.known_clusters().get(target).map_err(store_failed)? {
+            engine.note_change(connection, known, found).map_err(store_failed)?;
         }
         Err(failed(ClusterError::Changed { target: target.clone() }))
     }

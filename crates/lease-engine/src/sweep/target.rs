@@ -67,8 +67,7 @@ impl<P: Ports> Engine<P> {
             Ok(found) => {
                 sweep.report_state(name, TargetState::Changed);
                 if known.changed.is_none() {
-                    let noted = self.note_change(&connection, known, found);
-                    noted.map_err(store_only)?;
+                    self.note_change(&connection, known, found)?;
                 }
                 return Ok(Some(ClusterError::Changed { target: name.clone() }.public_message()));
             }
@@ -183,14 +182,6 @@ fn unreachable_message(target: &TargetName) -> String {
 fn failure_message(error: &ClusterError) -> String {
     log::warn!("could not sweep a target: {error}");
     error.public_message()
-}
-
-/// The store's own failure: what else went wrong is told otherwise.
-fn store_only(error: ClusterError) -> StoreError {
-    match error {
-        ClusterError::Store(error) => error,
-        other => StoreError::from(lease_store::KeyValueError(other.to_string())),
-    }
 }
 
 /// The time that a target has to answer.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use lease_core::{Closing, EndReason, Ending, Lease, LeaseId, LeaseMode, TargetName};
 
-use self::examine::NumberFinding;
+use self::examine::{NumberFinding, Recheck};
 use super::stored_lease::StoredLease;
 use super::times::Clocks;
 use crate::index::{IndexChanges, IndexEntry, LedgerIndex};
@@ -328,8 +328,8 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 self.tree.forget_number(number);
                 continue;
             };
-            match self.is_still_over(&held, why) {
-                Ok(()) => {
+            match self.recheck_end(&held, why) {
+                Recheck::StillOver => {
                     let since = self.clocks.host_time();
                     let closing = Closing { why, since, obstacle: None, work: None };
                     let key = keys::closing_key(held.lease.id);
@@ -337,7 +337,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                     held.closing = Some(closing);
                     tasks.push(EndTask { held, why, number });
                 }
-                Err(look) => self.look_again(number, look),
+                Recheck::LookAt(look) => self.look_again(number, look),
             }
         }
         if !decided.is_empty() {

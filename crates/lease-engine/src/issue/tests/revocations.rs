@@ -46,7 +46,9 @@ fn revoke(engine: &Engine<TestPorts>, way: Way, session: &Session) -> BulkRevoca
     let done = match way {
         Way::Identity => block_on(engine.revoke_identity(&name_of("bot"), true)),
         Way::Accessor => block_on(engine.revoke_accessor(session.accessor, true)),
-        Way::Bearer => block_on(engine.revoke_session(session, true)),
+        Way::Bearer => {
+            block_on(engine.revoke_session(session, true)).map_err(crate::IdentityError::from)
+        }
         Way::Deletion => block_on(engine.delete_identity(&name_of("bot"), true)),
     };
     done.expect("takes back").expect("says what became of them")

@@ -19,6 +19,14 @@ pub(super) enum NumberFinding {
     Closing(Box<StoredLease>, EndReason),
 }
 
+/// The outcome of reading a lease again, behind its fence.
+pub(super) enum Recheck {
+    /// The time of the lease is still over.
+    StillOver,
+    /// The lease lives: look at it again at this time (Unix seconds).
+    LookAt(i64),
+}
+
 impl<K: KeyValue> SweepBatch<'_, K> {
     /// Looks at a number.
     pub(super) fn examine_number(
@@ -171,13 +179,14 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         Ok(NumberFinding::Closing(Box::new(held), why))
     }
 
-    /// Reads an expired lease again, behind the fence. Returns `Ok` if it is still over, or else
-    /// the time (Unix seconds) at which to look again.
-    pub(super) fn is_still_over(&self, held: &StoredLease, why: EndReason) -> Result<(), i64> {
+    /// Checks an expired lease again, as it was read behind the fence.
+    pub(super) fn recheck_end(&self, held: &StoredLease, why: EndReason) -> Recheck {
         match why {
-            EndReason::Failed if held.lease.phase == Phase::Pending => Ok(()),
-            EndReason::Failed => Err(self.clocks.ledger_time().timestamp()),
-            _ => self.expires_in_future(held).map_or(Ok(()), Err),
+            EndReason::Failed if held.lease.phase == Phase::Pending => Recheck::StillOver,
+            // The issuer has confirmed the lease before it could see the fence.
+            EndReason::Failed => Recheck::LookAt(self.clocks.ledger_time().timestamp()),
+            // A renewal may have been confirmed before the fence.
+            _ => self.expires_in_future(held).map_or(Recheck::StillOver, Recheck::LookAt),
         }
     }
 
