@@ -52,7 +52,7 @@ pub use denial::{Denial, DeniedBy};
 pub use error::{AnswerError, Error};
 pub use http_client::{HttpClient, Limits, TransportError};
 pub use kind::Kind;
-pub use list::{LIST_LIMITS, ListPage, MAX_PAGE};
+pub use list::{LIST_LIMITS, ListPage, MAX_PAGE, PageRequest};
 pub use namespace::StoredNamespace;
 pub use new_object::{
     AccountRef, CoordinationLeaseSpec, NewBinding, NewObject, NewObjectBody, RoleRef,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::api::Address;
 use crate::read::SECRET;
 use crate::stored::RawObject;
 use crate::{Api, Call, Error, Kind, Limits, StoredObject};
@@ -38,46 +39,45 @@ pub struct ListPage<T> {
     pub remaining: Option<u64>,
 }
 
+/// The page of a list that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRequest<'a> {
+    /// The selector of labels as Kubernetes writes it (`a=b,c in (d,e)`); empty selects all.
+    pub selector: &'a str,
+    /// The most items of the page. It never has more than [`MAX_PAGE`].
+    pub limit: u32,
+    /// [`ListPage::next`] of the page before; absent for the first.
+    pub next: Option<&'a str>,
+}
+
 impl Api<'_> {
-    /// Lists the objects of a kind with labels that `selector` selects, in one namespace or in all.
-    ///
-    /// Needs `list`. `selector` is written as Kubernetes has it (`a=b,c in (d,e)`); empty selects all. A
-    /// page has at most `limit` objects, and never more than [`MAX_PAGE`]; `next` is of the page before.
+    /// Lists the objects of a kind, in one namespace or in all. Needs `list`.
     pub fn list_objects(
         &self,
         kind: Kind,
         namespace: Option<&str>,
-        selector: &str,
-        limit: u32,
-        next: Option<&str>,
+        page: PageRequest<'_>,
     ) -> Call<ListPage<StoredObject>> {
         if kind == Kind::Secret {
             return Call::from_error(Error::Improper(SECRET));
         }
-        let limit = page_limit(limit);
-        let query = page_query(selector, &limit, next);
-        self.get(self.collection_address(kind, namespace).with_query(&query))
-            .with_limits(LIST_LIMITS)
+        let address = page.put_into(self.collection_address(kind, namespace));
+        self.get(address).with_limits(LIST_LIMITS)
     }
 }
 
-/// The most objects that a page is to have. To Kubernetes, 0 is no limit.
-pub(crate) fn page_limit(limit: u32) -> String {
-    limit.clamp(1, MAX_PAGE).to_string()
-}
-
-/// The query that asks for a page of a list.
-pub(crate) fn page_query<'a>(
-    selector: &'a str,
-    limit: &'a str,
-    next: Option<&'a str>,
-) -> Vec<(&'a str, &'a str)> {
-    let mut query = vec![("limit", limit)];
-    if !selector.is_empty() {
-        query.push(("labelSelector", selector));
+impl PageRequest<'_> {
+    /// Adds the query that asks for the page.
+    pub(crate) fn put_into(self, address: Address) -> Address {
+        // To Kubernetes, 0 is no limit.
+        let limit = self.limit.clamp(1, MAX_PAGE).to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        if !self.selector.is_empty() {
+            query.push(("labelSelector", self.selector));
+        }
+        query.extend(self.next.map(|next| ("continue", next)));
+        address.with_query(&query)
     }
-    query.extend(next.map(|next| ("continue", next)));
-    query
 }
 
 #[derive(Deserialize)]
@@ -136,8 +136,12 @@ mod tests {
         "f:kubelease.dev/lease":{}},"f:labels":{".":{},"f:app.kubernetes.io/managed-by":{}}}}}]},
         "automountServiceAccountToken":false}]}"#;
 
+    fn page<'a>(selector: &'a str, limit: u32, next: Option<&'a str>) -> PageRequest<'a> {
+        PageRequest { selector, limit, next }
+    }
+
     fn accounts() -> Call<ListPage<StoredObject>> {
-        api().list_objects(Kind::ServiceAccount, None, "", 1, None)
+        api().list_objects(Kind::ServiceAccount, None, page("", 1, None))
     }
 
     #[test]
@@ -149,15 +153,15 @@ mod tests {
         for (call, line) in [
             (accounts(), "/api/v1/serviceaccounts?limit=1".to_owned()),
             (
-                api().list_objects(Kind::CoordinationLease, Some("apps"), ours, 100, None),
+                api().list_objects(Kind::CoordinationLease, Some("apps"), page(ours, 100, None)),
                 format!("{leases}/namespaces/apps/leases?limit=100&{selector}"),
             ),
             (
-                api().list_objects(Kind::ClusterRole, None, ours, 0, Some("a&limit=0")),
+                api().list_objects(Kind::ClusterRole, None, page(ours, 0, Some("a&limit=0"))),
                 format!("{rbac}/clusterroles?limit=1&{selector}&continue=a%26limit%3D0"),
             ),
             (
-                api().list_objects(Kind::RoleBinding, None, "", 5000, None),
+                api().list_objects(Kind::RoleBinding, None, page("", 5000, None)),
                 format!("{rbac}/rolebindings?limit=500"),
             ),
         ] {
@@ -166,7 +170,7 @@ mod tests {
         for (kind, namespace) in
             [(Kind::Secret, None), (Kind::Secret, Some("a")), (Kind::ClusterRole, Some("a"))]
         {
-            let error = refused(api().list_objects(kind, namespace, "", 1, None));
+            let error = refused(api().list_objects(kind, namespace, page("", 1, None)));
             assert!(matches!(error, Error::Improper(_)), "{kind}: {error}");
         }
     }

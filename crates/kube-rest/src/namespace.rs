@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::list::{ListMetadata, page_limit, page_query};
+use crate::list::{ListMetadata, PageRequest};
 use crate::stored::RawMetadata;
 use crate::subject::Subject;
 use crate::{Api, Call, LIST_LIMITS, ListPage};
@@ -35,19 +35,11 @@ impl Api<'_> {
         self.get(self.path_address(&["api", "v1", "namespaces", name], subject))
     }
 
-    /// Lists the namespaces with labels that `selector` selects, a page at a time, as [`Api::list_objects`] does.
-    ///
-    /// Needs `list` on all namespaces.
-    pub fn list_namespaces(
-        &self,
-        selector: &str,
-        limit: u32,
-        next: Option<&str>,
-    ) -> Call<ListPage<StoredNamespace>> {
+    /// Lists namespaces, a page at a time, as [`Api::list_objects`] does. Needs `list` on all namespaces.
+    pub fn list_namespaces(&self, page: PageRequest<'_>) -> Call<ListPage<StoredNamespace>> {
         let path = self
             .path_address(&["api", "v1", "namespaces"], Subject::for_collection("", "namespaces"));
-        let limit = page_limit(limit);
-        self.get(path.with_query(&page_query(selector, &limit, next))).with_limits(LIST_LIMITS)
+        self.get(page.put_into(path)).with_limits(LIST_LIMITS)
     }
 }
 
@@ -125,6 +117,7 @@ impl TryFrom<Item> for StoredNamespace {
 mod tests {
     use serde_json::Value;
 
+    use crate::PageRequest;
     use crate::testing::{answered, api, refused, sent};
 
     /// As kube-apiserver 1.36.3 answered.
@@ -150,7 +143,8 @@ mod tests {
 
     #[test]
     fn namespaces_are_listed_a_page_at_a_time() {
-        let list = |next| api().list_namespaces("team in (a,b)", 1, next);
+        let list =
+            |next| api().list_namespaces(PageRequest { selector: "team in (a,b)", limit: 1, next });
         let line = "GET /api/v1/namespaces?limit=1&labelSelector=team%20in%20%28a%2Cb%29";
         assert_eq!(sent(list(None)), (line.to_owned(), "", Value::Null));
         assert_eq!(sent(list(Some("x"))).0, format!("{line}&continue=x"));

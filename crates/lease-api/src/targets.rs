@@ -6,11 +6,11 @@ mod runtime_config;
 pub(crate) use self::runtime_config::runtime_config;
 
 use http::{Response, StatusCode};
-use lease_core::TargetName;
-use lease_engine::{Engine, Ports, TargetDefinition, TargetDeletion, WriteOff};
+use lease_core::{TargetInput, TargetName};
+use lease_engine::{Engine, Ports, TargetDeletion, WriteOff};
 use serde::{Deserialize, Serialize};
 
-use self::json::{CheckJson, ClusterJson, TargetInput, TargetJson};
+use self::json::{CheckJson, ClusterJson, TargetBody, TargetJson};
 use crate::input::EmptyObject;
 use crate::list::{ListJson, PageWindow, QueryParameters};
 use crate::problem::Problem;
@@ -25,24 +25,24 @@ pub(crate) async fn put_target<P: Ports>(
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name: TargetName = input::parse_name(name)?;
     let is_rehearsed = query.get_flag("dry_run")?;
-    let input: TargetInput = input::read_json(body).await?;
-    input.check_input()?;
-    let definition = input.into_definition(name);
+    let body: TargetBody = input::read_json(body).await?;
+    body.check_input()?;
+    let input = body.into_input(name);
     if is_rehearsed {
         return Ok(respond::json_response(
             StatusCode::OK,
-            &put_with(&engine.rehearsing_engine(), definition)?.1,
+            &put_with(&engine.rehearsing_engine(), input)?.1,
         ));
     }
-    let (status, json) = put_with(engine, definition)?;
+    let (status, json) = put_with(engine, input)?;
     Ok(respond::json_response(status, &json))
 }
 
 fn put_with<P: Ports>(
     engine: &Engine<P>,
-    definition: TargetDefinition,
+    input: TargetInput,
 ) -> Result<(StatusCode, TargetJson), Problem> {
-    let put = engine.put_target(definition)?;
+    let put = engine.put_target(input)?;
     // Read again: the cluster that was met before is known still.
     let json = TargetJson::from_target(engine.get_target(&put.definition.name)?);
     Ok((respond::status_of(&put.change), json.with_change(put.change)))

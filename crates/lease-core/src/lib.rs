@@ -119,7 +119,7 @@ pub use selector::{
 pub use stamp::{ObjectMarks, ObjectRef, OwnershipStamp};
 pub use target::{
     AuthDefinition, AuthError, ClusterCredential, CredentialError, GatewayHeader,
-    MAX_CREDENTIAL_BYTES, OpenedAuth, Target, TargetAuth, TrustedCa,
+    MAX_CREDENTIAL_BYTES, OpenedAuth, PutTarget, Target, TargetAuth, TargetInput, TrustedCa,
 };
 pub use target_check::{DynamicSecretCheck, MissingPermission, TargetCheck};
 pub use ttl::{DurationError, MAX_TTL, MIN_LEASE_TTL, MIN_TOKEN_TTL, Ttl, TtlError};

@@ -59,73 +59,62 @@ pub enum TrustedCa {
     HostConfigured,
 }
 
+/// A target as an administrator puts it.
+#[derive(Debug)]
+pub struct TargetInput {
+    /// Its name.
+    pub name: TargetName,
+    /// The address of its API server.
+    pub url: ApiServerUrl,
+    /// The way in which kubelease authenticates there.
+    pub auth: AuthDefinition,
+    /// Whom the host trusts to vouch for the API server.
+    pub ca: TrustedCa,
+    /// The CA that kubeconfigs carry.
+    pub ca_certificate: Option<CaCertificate>,
+    /// The address that kubeconfigs name, if it is another than `url`.
+    pub kubeconfig_server: Option<ApiServerUrl>,
+    /// A remark of an administrator.
+    pub description: Description,
+    /// The set of definitions that it is applied with.
+    pub apply_set: Option<Tag>,
+    /// True if nothing is issued there.
+    pub disabled: bool,
+}
+
+/// All that a target is put with, besides what an administrator says.
+pub struct PutTarget<'a> {
+    /// The target in whose place it is put, if there is one.
+    pub known: Option<&'a Target>,
+    /// The keys that seal.
+    pub keys: &'a Keyring,
+    /// A nonce, to be used once.
+    pub nonce: [u8; crate::NONCE_BYTES],
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
 impl Target {
-    /// A target as it is put, in place of `known`, where there is one. A `nonce` is used once.
+    /// A target as it is put.
     ///
     /// # Errors
     /// Asks for a secret where none is known for this address: one that is known for another is never sent
     /// to it. Refuses to send one in clear to another machine.
-    pub fn from_input(
-        name: TargetName,
-        url: ApiServerUrl,
-        auth: AuthDefinition,
-        known: Option<&Target>,
-        keys: &Keyring,
-        nonce: [u8; crate::NONCE_BYTES],
-        now: DateTime<Utc>,
-    ) -> Result<Self, AuthError> {
-        if !url.is_private() && !matches!(auth, AuthDefinition::Gateway(None)) {
-            return Err(UrlError::Insecure.into());
-        }
-        // One that is kept is sealed anew too: an earlier master key can then go.
-        let seal = |secret: &ClusterCredential| {
-            keys.seal_secret(secret.expose_secret().as_bytes(), &seal_context(&name, &url), nonce)
-        };
-        if matches!(auth, AuthDefinition::ClientCertificate)
-            && !url.as_str().starts_with("https://")
-        {
-            return Err(AuthError::NoTls);
-        }
-        let created_at = known.map_or(now, |known| known.created_at);
-        let known = known.filter(|known| known.url == url);
-        let auth = match auth {
-            AuthDefinition::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
-            AuthDefinition::Token(None) => match known.map(|known| known.open_authentication(keys))
-            {
-                Some(Ok(OpenedAuth::Bearer(token))) => TargetAuth::Token { token: seal(&token) },
-                Some(Err(error)) => return Err(error.into()),
-                _ => return Err(AuthError::SecretRequired),
-            },
-            AuthDefinition::Variable(variable) => TargetAuth::Variable { variable },
-            AuthDefinition::Gateway(None) => TargetAuth::Gateway { header: None },
-            AuthDefinition::Gateway(Some((name, Some(value)))) => {
-                TargetAuth::Gateway { header: Some(GatewayHeader { name, value: seal(&value) }) }
-            }
-            AuthDefinition::Gateway(Some((name, None))) => {
-                match known.map(|known| known.open_authentication(keys)) {
-                    Some(Ok(OpenedAuth::Header(old, value))) if old == name => {
-                        let header = Some(GatewayHeader { name, value: seal(&value) });
-                        TargetAuth::Gateway { header }
-                    }
-                    Some(Err(error)) => return Err(error.into()),
-                    _ => return Err(AuthError::SecretRequired),
-                }
-            }
-            AuthDefinition::ClientCertificate => TargetAuth::ClientCertificate,
-        };
+    pub fn from_input(input: TargetInput, put: &PutTarget<'_>) -> Result<Self, AuthError> {
+        let auth = seal_auth(input.auth, (&input.name, &input.url), put)?;
         Ok(Self {
+            name: input.name,
+            url: input.url,
             auth,
-            ca: TrustedCa::default(),
-            ca_certificate: None,
-            kubeconfig_server: None,
-            description: Description::default(),
-            apply_set: None,
-            disabled: false,
+            ca: input.ca,
+            ca_certificate: input.ca_certificate,
+            kubeconfig_server: input.kubeconfig_server,
+            description: input.description,
+            apply_set: input.apply_set,
+            disabled: input.disabled,
             retired: false,
-            created_at,
-            updated_at: now,
-            name,
-            url,
+            created_at: put.known.map_or(put.now, |known| known.created_at),
+            updated_at: put.now,
         })
     }
 
@@ -184,6 +173,51 @@ impl Target {
         }
         Ok(Some(target))
     }
+}
+
+/// Seals the credential of a target, or takes the one that is known for its url.
+fn seal_auth(
+    auth: AuthDefinition,
+    (name, url): (&TargetName, &ApiServerUrl),
+    put: &PutTarget<'_>,
+) -> Result<TargetAuth, AuthError> {
+    let keys = put.keys;
+    if !url.is_private() && !matches!(auth, AuthDefinition::Gateway(None)) {
+        return Err(UrlError::Insecure.into());
+    }
+    // One that is kept is sealed anew too: an earlier master key can then go.
+    let seal = |secret: &ClusterCredential| {
+        keys.seal_secret(secret.expose_secret().as_bytes(), &seal_context(name, url), put.nonce)
+    };
+    if matches!(auth, AuthDefinition::ClientCertificate) && !url.as_str().starts_with("https://") {
+        return Err(AuthError::NoTls);
+    }
+    // A credential for another url is never sent to this one.
+    let known = put.known.filter(|known| known.url == *url);
+    Ok(match auth {
+        AuthDefinition::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
+        AuthDefinition::Token(None) => match known.map(|known| known.open_authentication(keys)) {
+            Some(Ok(OpenedAuth::Bearer(token))) => TargetAuth::Token { token: seal(&token) },
+            Some(Err(error)) => return Err(error.into()),
+            _ => return Err(AuthError::SecretRequired),
+        },
+        AuthDefinition::Variable(variable) => TargetAuth::Variable { variable },
+        AuthDefinition::Gateway(None) => TargetAuth::Gateway { header: None },
+        AuthDefinition::Gateway(Some((name, Some(value)))) => {
+            TargetAuth::Gateway { header: Some(GatewayHeader { name, value: seal(&value) }) }
+        }
+        AuthDefinition::Gateway(Some((name, None))) => {
+            match known.map(|known| known.open_authentication(keys)) {
+                Some(Ok(OpenedAuth::Header(old, value))) if old == name => {
+                    let header = Some(GatewayHeader { name, value: seal(&value) });
+                    TargetAuth::Gateway { header }
+                }
+                Some(Err(error)) => return Err(error.into()),
+                _ => return Err(AuthError::SecretRequired),
+            }
+        }
+        AuthDefinition::ClientCertificate => TargetAuth::ClientCertificate,
+    })
 }
 
 /// Returns the context for which a credential is sealed. Moved to another name or url, it would be sent to a stranger.

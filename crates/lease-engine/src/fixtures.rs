@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use kube_rest::TokenClaims;
 use lease_core::{
     ApiServerUrl, AuthDefinition, ClusterCredential, Description, IssueRequest, Keyring, Lease,
-    LeaseId, LeaseState, MasterKey, TrustedCa,
+    LeaseId, LeaseState, MasterKey, TargetInput, TrustedCa,
 };
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::testing::TestPorts;
 pub(crate) use crate::testing::block_on;
 use crate::{
     Config, DynamicSecretInput, Engine, IssueError, IssuedLease, Ports, Requester, Revocation,
-    StoredLease, SweepOptions, SweepReport, TargetDefinition,
+    StoredLease, SweepOptions, SweepReport,
 };
 
 /// A kind of lease: its name, and the account that a dynamic secret of it has.
@@ -138,12 +138,12 @@ pub(crate) fn secret(account: &str, rest: &str) -> DynamicSecretInput {
 }
 
 /// A definition of target `prod`.
-pub(crate) fn prod(url: &str, credential: Option<&str>) -> TargetDefinition {
+pub(crate) fn prod(url: &str, credential: Option<&str>) -> TargetInput {
     target("prod", url, AuthDefinition::Token(credential.map(token)))
 }
 
-pub(crate) fn target(name: &str, url: &str, auth: AuthDefinition) -> TargetDefinition {
-    TargetDefinition {
+pub(crate) fn target(name: &str, url: &str, auth: AuthDefinition) -> TargetInput {
+    TargetInput {
         name: name_of(name),
         url: ApiServerUrl::try_from(url.to_owned()).expect("a good url"),
         auth,

@@ -21,7 +21,7 @@ use lease_store::{
     ReservedShare, StoredLease,
 };
 
-pub(crate) use self::attempt::IssueAttempt;
+pub(crate) use self::attempt::{IssueAttempt, IssueContext};
 use self::decide::{ClusterFacts, IssueTerms, NoObserver};
 use self::failure::IssueFailure;
 pub(crate) use self::grant::not_granted;
@@ -83,16 +83,17 @@ impl<P: Ports> Engine<P> {
             self.leases().void_number(&numbered, None, &error.to_string(), self.ports.now())?;
             return Err(self.release_reservation(claim, error));
         }
-        let known = (known, self.now_on(&target.name)?);
-        let mut making = IssueAttempt::plan_attempt(
-            self,
-            &self.requester,
-            (ledger, secret),
+        let context = IssueContext {
+            requester: &self.requester,
+            ledger,
+            secret,
             granted,
-            known,
+            cluster: known.identity,
+            cluster_now: self.now_on(&target.name)?,
             claim,
             deadline,
-        );
+        };
+        let mut making = IssueAttempt::plan_attempt(self, context);
         making.lease.account_uid = account;
         making.lease.share = numbered.lease_share();
         if making.lease.mode.is_revocable() {

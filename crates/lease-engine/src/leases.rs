@@ -6,7 +6,7 @@ use lease_core::{
     Accessor, Action, Denied, DynamicSecretName, IdentityName, LeaseId, LeaseMode, LeaseState,
     Namespace, TargetName, requester_id,
 };
-use lease_store::{LeaseKey, LeasePage, StoredLease};
+use lease_store::{LeaseKey, LeasePage, PageLimits, StoredLease};
 
 use crate::{Engine, Ports, ReadError, Revocation, RevokeError, StoreError};
 
@@ -115,7 +115,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
         let ledgers = self.logs_of(filter)?;
-        self.leases().list_page(&ledgers, from, limit, EXAMINED, |held| {
+        self.leases().list_page(&ledgers, from, limits_of(limit), |held| {
             filter.matches_lease(held, held.state_at(clocks.target_time(&held.lease.target)))
                 && keep(held)
         })
@@ -140,7 +140,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
         let ledgers = self.logs_of(filter)?;
-        self.leases().list_page(&ledgers, from, limit, EXAMINED, |held| {
+        self.leases().list_page(&ledgers, from, limits_of(limit), |held| {
             let now = clocks.target_time(&held.lease.target);
             is_live(held, now) && filter.matches_lease(held, held.state_at(now)) && keep(held)
         })
@@ -249,6 +249,11 @@ fn is_live(held: &StoredLease, now: chrono::DateTime<chrono::Utc>) -> bool {
 /// The time for which one request revokes leases before it reports its progress: less than clients
 /// wait.
 const REVOKE_TIME: TimeDelta = TimeDelta::seconds(15);
+
+/// The bounds of a page with so many leases: it reads no more than one request may.
+fn limits_of(limit: usize) -> PageLimits {
+    PageLimits { items: limit, examined: EXAMINED }
+}
 
 /// The number of leases that a page looks at.
 const EXAMINED: usize = 1000;

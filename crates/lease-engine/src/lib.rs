@@ -61,7 +61,7 @@ pub use config::{
 };
 pub use definitions::dynamic_secrets::{DynamicSecretDeletion, DynamicSecretInput};
 pub use definitions::kubeconfig::KubeconfigCluster;
-pub use definitions::targets::{KnownTarget, TargetDefinition, TargetDeletion};
+pub use definitions::targets::{KnownTarget, TargetDeletion};
 pub use end::renew::RenewedLease;
 pub use end::revoke::Revocation;
 pub use end::teardown::RevocationBlocker;

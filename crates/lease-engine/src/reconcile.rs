@@ -142,7 +142,8 @@ impl<P: Ports> Engine<P> {
         self.note_clock(connection)?;
         let mut outcome =
             ReconcileOutcome { is_unlisted: listing.is_refused, ..ReconcileOutcome::default() };
-        let mut findings = self.compare_objects(&run, &listing, &mut outcome.reconciled)?;
+        let mut findings = self.compare_objects(&run, &listing)?;
+        outcome.reconciled.extended += findings.extended;
         let settled = self
             .settle_findings(&run, (&listing, &mut findings), &mut progress, &mut outcome)
             .await?;

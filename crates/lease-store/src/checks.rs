@@ -55,7 +55,8 @@ struct CheckRecord<C> {
 #[cfg(test)]
 mod tests {
     use lease_core::{
-        ApiServerUrl, AuthDefinition, ClusterCredential, Keyring, MasterKey, NONCE_BYTES,
+        ApiServerUrl, AuthDefinition, ClusterCredential, Description, Keyring, MasterKey,
+        NONCE_BYTES, PutTarget, TargetInput, TrustedCa,
     };
 
     use super::*;
@@ -64,16 +65,24 @@ mod tests {
     fn target(second: i64) -> Target {
         let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
         let token = ClusterCredential::try_from("t0ken".to_owned()).expect("a good token");
-        Target::from_input(
-            "prod".parse().expect("a good name"),
-            ApiServerUrl::try_from("https://a.example".to_owned()).expect("a good url"),
-            AuthDefinition::Token(Some(token)),
-            None,
-            &Keyring::new(&key.expect("32 bytes"), &[]),
-            [0; NONCE_BYTES],
-            DateTime::from_timestamp(second, 0).expect("in range"),
-        )
-        .expect("holds together")
+        let input = TargetInput {
+            name: "prod".parse().expect("a good name"),
+            url: ApiServerUrl::try_from("https://a.example".to_owned()).expect("a good url"),
+            auth: AuthDefinition::Token(Some(token)),
+            ca: TrustedCa::default(),
+            ca_certificate: None,
+            kubeconfig_server: None,
+            description: Description::default(),
+            apply_set: None,
+            disabled: false,
+        };
+        let put = PutTarget {
+            known: None,
+            keys: &Keyring::new(&key.expect("32 bytes"), &[]),
+            nonce: [0; NONCE_BYTES],
+            now: DateTime::from_timestamp(second, 0).expect("in range"),
+        };
+        Target::from_input(input, &put).expect("holds together")
     }
 
     #[test]

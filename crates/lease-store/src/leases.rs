@@ -24,7 +24,7 @@ pub use self::events::RenewalOutcome;
 pub use self::issue::{FenceError, NumberError, ReservedNumber, ReservedShare};
 pub use self::ledgers::Ledger;
 pub(crate) use self::ledgers::read_ledgers;
-pub use self::list::LeasePage;
+pub use self::list::{LeasePage, PageLimits};
 pub use self::renew::PendingRenewal;
 pub(crate) use self::stored_lease::LeaseRecord;
 pub use self::stored_lease::StoredLease;

@@ -53,7 +53,7 @@ pub use definitions::{DefinitionPage, Definitions, StoredDefinition};
 pub use expiring::ExpiringKeys;
 pub use key_value::{KeyValue, KeyValueError};
 pub use leases::{
-    BatchOutcome, Clocks, EndTask, FenceError, LeasePage, Leases, Ledger, NumberError,
+    BatchOutcome, Clocks, EndTask, FenceError, LeasePage, Leases, Ledger, NumberError, PageLimits,
     PendingRenewal, RenewalOutcome, ReservedNumber, ReservedShare, StoredLease, SweepBatch,
     SweepDurations,
 };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 use crate::respond::{ChangeJson, format_time};
-use crate::targets::json::TargetInput;
+use crate::targets::json::TargetBody;
 use crate::{Body, input};
 
 /// A dynamic secret as it is shown.
@@ -39,12 +39,12 @@ pub(crate) async fn read_definition(
     let mut json: Value = input::read_json(body).await?;
     let target = match json.get_mut("target") {
         Some(inline @ Value::Object(_)) => {
-            let target: TargetInput = input::from_value(inline.take())
+            let target: TargetBody = input::from_value(inline.take())
                 .map_err(|problem| problem.with_pointer_prefix("/target"))?;
             target.check_input().map_err(|problem| problem.with_pointer_prefix("/target"))?;
             *inline = Value::String(name.to_string());
             // Unwrap safety: both are RFC 1123 labels.
-            Some(target.into_definition(name.as_str().parse().unwrap()))
+            Some(target.into_input(name.as_str().parse().unwrap()))
         }
         _ => None,
     };

@@ -3,18 +3,18 @@
 use lease_core::{
     ApiServerUrl, AuthDefinition, CaCertificate, ClusterCredential, Description,
     DynamicSecretCheck, DynamicSecretName, HeaderName, KnownCluster, MissingPermission, Tag,
-    Target, TargetAuth, TargetCheck, TargetName, TrustedCa, VariableName,
+    Target, TargetAuth, TargetCheck, TargetInput, TargetName, TrustedCa, VariableName,
 };
-use lease_engine::{DefinitionChange, KnownTarget, TargetDefinition};
+use lease_engine::{DefinitionChange, KnownTarget};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 use crate::respond::{ChangeJson, format_time};
 
-/// A target as an administrator puts it.
+/// A target as the body of a PUT has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `url` and `auth`")]
-pub(crate) struct TargetInput {
+pub(crate) struct TargetBody {
     url: ApiServerUrl,
     auth: AuthInput,
     #[serde(default)]
@@ -134,9 +134,9 @@ struct DynamicSecretCheckJson {
     problem: Option<String>,
 }
 
-impl TargetInput {
-    /// The definition of this name.
-    pub(crate) fn into_definition(self, name: TargetName) -> TargetDefinition {
+impl TargetBody {
+    /// Returns the target that is put under this name.
+    pub(crate) fn into_input(self, name: TargetName) -> TargetInput {
         let Self {
             url,
             auth,
@@ -155,7 +155,7 @@ impl TargetInput {
             }
             AuthInput::ClientCertificate {} => AuthDefinition::ClientCertificate,
         };
-        TargetDefinition {
+        TargetInput {
             name,
             url,
             auth,

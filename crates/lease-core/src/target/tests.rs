@@ -13,7 +13,23 @@ fn secret(text: &str) -> ClusterCredential {
 fn put(url: &str, auth: AuthDefinition, known: Option<&Target>) -> Result<Target, AuthError> {
     let url = ApiServerUrl::try_from(url.to_owned()).expect("a good url");
     let name = "prod".parse().expect("a good name");
-    Target::from_input(name, url, auth, known, &keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH)
+    let (keys, nonce, now) = (&keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH);
+    let (ca, description) = (TrustedCa::default(), Description::default());
+    let (ca_certificate, kubeconfig_server, apply_set, disabled) = (None, None, None, false);
+    Target::from_input(
+        TargetInput {
+            name,
+            url,
+            auth,
+            ca,
+            ca_certificate,
+            kubeconfig_server,
+            description,
+            apply_set,
+            disabled,
+        },
+        &PutTarget { known, keys, nonce, now },
+    )
 }
 
 fn target() -> Target {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use kube_rest::{MAX_PAGE, PageRequest};
 use lease_core::{
     Action, DynamicSecret, DynamicSecretName, KnownCluster, NamePattern, Namespace,
     NamespaceDecision, NamespaceSelector, Namespaces, Target, TargetName,
@@ -140,7 +141,8 @@ async fn list_selected<P: Ports>(
         (selector.to_query(), SelectedNamespaces::default(), None);
     for _ in 0..MAX_PAGES {
         let ask = |api: &kube_rest::Api<'_>| {
-            api.list_namespaces(&query, kube_rest::MAX_PAGE, next.as_deref())
+            let next = next.as_deref();
+            api.list_namespaces(PageRequest { selector: &query, limit: MAX_PAGE, next })
         };
         let page = connection.send_with_retries(deadline, ask).await.map_err(|source| {
             let doing = ApiAction::new("list", "namespaces");

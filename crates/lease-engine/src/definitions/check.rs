@@ -12,6 +12,7 @@ use lease_core::{DynamicSecret, DynamicSecretCheck, Target, TargetCheck, TargetN
 
 use self::message::{bound_text, public_message, unread_manifest};
 use self::permissions::{PermissionAnswers, PermissionQuestions};
+use self::trial::IssueTrial;
 use crate::cluster::cluster_identity::SELF_REVIEWS;
 use crate::cluster::connection::Connection;
 use crate::{ClusterError, Engine, Ports, StoreError, TargetError};
@@ -106,7 +107,8 @@ impl<P: Ports> Engine<P> {
         for secret in secrets.iter().take(MAX_SECRETS) {
             let mut asked = self.ask_about(connection, secret, &mut questions, deadline).await;
             if let Some(known) = &known {
-                self.try_out(connection, secret, known, &mut asked, deadline).await;
+                let trial = IssueTrial { connection, secret, deadline };
+                self.try_out(&trial, known, &mut asked).await;
             }
             // Whatever else is wrong, nothing is issued before this is mended.
             asked.problem = unread_manifest(secret).or(asked.problem);

@@ -3,7 +3,7 @@
 use lease_core::rbac::{ExistingRole, PolicyRule, RoleKind};
 use lease_core::{
     Account, AuditChange, AuditEvent, AuditEventType, DynamicSecret, DynamicSecretDefinition,
-    DynamicSecretName, Namespace, OnChange, Target,
+    DynamicSecretName, Namespace, OnChange, Target, TargetInput,
 };
 use lease_store::DefinitionPage;
 
@@ -12,9 +12,7 @@ use crate::config::ISSUE_TIME;
 use crate::definitions::elections::caution_message;
 use crate::definitions::targets::PreparedTarget;
 use crate::objects::role::{RoleReview, bound_role, not_looked_through};
-use crate::{
-    DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetDefinition, TargetError,
-};
+use crate::{DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
 
 /// A dynamic secret as an administrator puts it.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub struct DynamicSecretInput {
     /// The definition.
     pub definition: DynamicSecretDefinition,
     /// The target, if it is put with the dynamic secret; the definition names it.
-    pub target: Option<TargetDefinition>,
+    pub target: Option<TargetInput>,
 }
 
 /// The outcome of deleting a dynamic secret.
@@ -186,7 +184,7 @@ impl<P: Ports> Engine<P> {
     /// The target that a dynamic secret brings along, as it would be put under its name.
     fn inline_target(
         &self,
-        target: TargetDefinition,
+        target: TargetInput,
         existing: Option<&(u64, DynamicSecret)>,
     ) -> Result<PreparedTarget, DynamicSecretError> {
         let own = existing.is_some_and(|(_, secret)| secret.inline_target);

@@ -1,36 +1,13 @@
 //! Putting, showing and deleting targets.
 
 use lease_core::{
-    ApiServerUrl, AuditChange, AuditEvent, AuditEventType, AuthDefinition, CaCertificate,
-    Description, KnownCluster, Tag, Target, TargetAuth, TargetCheck, TargetName, TrustedCa,
+    AuditChange, AuditEvent, AuditEventType, KnownCluster, PutTarget, Target, TargetAuth,
+    TargetCheck, TargetInput, TargetName,
 };
 use lease_store::DefinitionPage;
 
 use crate::audit::{DefinitionChange, target_change};
 use crate::{Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
-
-/// A target as an administrator puts it.
-#[derive(Debug)]
-pub struct TargetDefinition {
-    /// Its name.
-    pub name: TargetName,
-    /// The address of its API server.
-    pub url: ApiServerUrl,
-    /// The way in which kubelease authenticates there.
-    pub auth: AuthDefinition,
-    /// Whom the host trusts to vouch for the API server.
-    pub ca: TrustedCa,
-    /// The CA that kubeconfigs carry.
-    pub ca_certificate: Option<CaCertificate>,
-    /// The address that kubeconfigs name, if it is another than `url`.
-    pub kubeconfig_server: Option<ApiServerUrl>,
-    /// A remark of an administrator.
-    pub description: Description,
-    /// The set of definitions that it is applied with.
-    pub apply_set: Option<Tag>,
-    /// True if nothing is issued there.
-    pub disabled: bool,
-}
 
 /// A target, and what is known of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,8 +43,8 @@ impl<P: Ports> Engine<P> {
     /// Asks for a credential where none is known for this address: one that is known for another is
     /// never sent to it. Refuses another way to the origin of another target: connections are shared by
     /// origin, and a client certificate on one outranks the bearer of the other.
-    pub fn put_target(&self, definition: TargetDefinition) -> Result<Put<Target>, TargetError> {
-        let prepared = self.prepare_target(definition)?;
+    pub fn put_target(&self, input: TargetInput) -> Result<Put<Target>, TargetError> {
+        let prepared = self.prepare_target(input)?;
         let change = self.write_target(&prepared)?;
         Ok(Put { definition: prepared.target, change })
     }
@@ -88,35 +65,17 @@ impl<P: Ports> Engine<P> {
     }
 
     /// A target as it would be put.
-    pub(crate) fn prepare_target(
-        &self,
-        definition: TargetDefinition,
-    ) -> Result<PreparedTarget, TargetError> {
-        let TargetDefinition {
-            name,
-            url,
-            auth,
-            ca,
-            ca_certificate,
-            kubeconfig_server,
-            description,
-            apply_set,
-            disabled,
-        } = definition;
-        let existing = self.targets().get(&name)?;
-        let mut target = Target::from_input(
-            name.clone(),
-            url,
-            auth,
-            existing.as_ref(),
-            &self.keys,
-            self.random_bytes(),
-            self.ports.now(),
-        )
-        .map_err(|source| TargetError::Auth { target: name, source })?;
-        (target.ca, target.description, target.disabled) = (ca, description, disabled);
-        (target.ca_certificate, target.kubeconfig_server) = (ca_certificate, kubeconfig_server);
-        target.apply_set = apply_set;
+    pub(crate) fn prepare_target(&self, input: TargetInput) -> Result<PreparedTarget, TargetError> {
+        let existing = self.targets().get(&input.name)?;
+        let put = PutTarget {
+            known: existing.as_ref(),
+            keys: &self.keys,
+            nonce: self.random_bytes(),
+            now: self.ports.now(),
+        };
+        let name = input.name.clone();
+        let target = Target::from_input(input, &put)
+            .map_err(|source| TargetError::Auth { target: name, source })?;
         let shares = |other: &Target| {
             other.name != target.name && other.auth().kind() != target.auth().kind() && {
                 // A host's certificates are per host name, whatever the port.

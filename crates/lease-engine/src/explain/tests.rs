@@ -2,7 +2,8 @@ use http::Method;
 use serde_json::json;
 
 use super::*;
-use crate::TargetDefinition;
+use lease_core::TargetInput;
+
 use crate::fixtures::{
     ALL, EXISTING, LeaseKind, PLAIN, ROLE, RULES, block_on, engine, issue, keys, name_of, pass,
     prod, put_secret, with_secret,
@@ -217,7 +218,7 @@ fn the_login_of_a_service_account_is_explained_with_the_target_that_reviews_it()
     let failed = |rule: &str| (Some(false), Some(rule.to_owned()), true);
     assert_eq!(explain("ci-7"), (Some(true), None, false));
     assert_eq!(explain("web"), failed("allowed_names"));
-    let disabled = TargetDefinition { disabled: true, ..prod("https://a.example", None) };
+    let disabled = TargetInput { disabled: true, ..prod("https://a.example", None) };
     engine.put_target(disabled).expect("puts");
     assert_eq!(explain("ci-7"), failed("verified"));
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
 use kube_rest::{NewObject, TokenClaims};
 use lease_core::{
-    DynamicSecret, GrantedTerms, IssuePlan, KnownCluster, Lease, LeaseId, LeaseMode, LeasedObject,
-    ObjectKind, Phase, PlannedObject,
+    ClusterIdentity, DynamicSecret, GrantedTerms, IssuePlan, Lease, LeaseId, LeaseMode,
+    LeasedObject, ObjectKind, Phase, PlannedObject,
 };
 use lease_store::{IdempotencyReservation, LeaseKey};
 
@@ -37,17 +37,37 @@ pub(crate) struct IssueAttempt<'s> {
     settles_at: DateTime<Utc>,
 }
 
+/// All that a lease is planned from.
+pub(crate) struct IssueContext<'s> {
+    /// The requester, in whose name the lease is recorded.
+    pub(crate) requester: &'s Requester,
+    /// The number of the ledger of the dynamic secret.
+    pub(crate) ledger: u64,
+    pub(crate) secret: &'s DynamicSecret,
+    pub(crate) granted: &'s GrantedTerms,
+    /// The cluster that answers at the target.
+    pub(crate) cluster: ClusterIdentity,
+    /// The time by the clock of that cluster.
+    pub(crate) cluster_now: DateTime<Utc>,
+    /// The reservation of the request, if it came with an `Idempotency-Key`.
+    pub(crate) claim: Option<&'s IdempotencyReservation>,
+    /// The time, by the host's clock, after which no token is answered.
+    pub(crate) deadline: DateTime<Utc>,
+}
+
 impl<'s> IssueAttempt<'s> {
     /// A lease that is granted, before anything is made for it.
-    pub(crate) fn plan_attempt<P: Ports>(
-        engine: &Engine<P>,
-        requester: &'s Requester,
-        (ledger, secret): (u64, &'s DynamicSecret),
-        granted: &'s GrantedTerms,
-        (known, cluster_now): (KnownCluster, DateTime<Utc>),
-        claim: Option<&'s IdempotencyReservation>,
-        deadline: DateTime<Utc>,
-    ) -> Self {
+    pub(crate) fn plan_attempt<P: Ports>(engine: &Engine<P>, context: IssueContext<'s>) -> Self {
+        let IssueContext {
+            requester,
+            ledger,
+            secret,
+            granted,
+            cluster,
+            cluster_now,
+            claim,
+            deadline,
+        } = context;
         let now = engine.ports.now();
         let id = LeaseId::new(engine.random_bytes());
         let plan = plan_issue(secret, granted, requester, (id, 0), now);
@@ -55,7 +75,7 @@ impl<'s> IssueAttempt<'s> {
             id,
             dynamic_secret: secret.name.clone(),
             target: secret.definition.spec().target.clone(),
-            cluster: known.identity,
+            cluster,
             mode: plan.mode,
             namespace: granted.namespace.clone(),
             service_account: plan.service_account.clone(),
@@ -322,7 +342,7 @@ impl<'s> IssueAttempt<'s> {
         &self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
-        identity: Result<lease_core::ClusterIdentity, ClusterError>,
+        identity: Result<ClusterIdentity, ClusterError>,
     ) -> Result<(), IssueFailure> {
         let failed = |error: ClusterError| IssueFailure::after_settling(error.into());
         let found = identity.map_err(failed)?;

@@ -114,16 +114,15 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
         watch: &mut impl RuleObserver,
     ) -> Result<ClusterFacts, IssueError> {
-        let IssueTerms { ledger, secret, granted, .. } = terms;
+        let IssueTerms { secret, granted, .. } = terms;
         watch.enter_rule(IssueRule::Cluster);
         let known = self.verify_cluster(connection, &granted.namespace, deadline).await?;
         watch.enter_rule(IssueRule::Reconciled);
         self.reconciled_for(connection, &secret.name, deadline).await?;
         watch.enter_rule(IssueRule::NamespaceCovered);
-        self.check_coverage(connection, secret, granted, &known, deadline).await?;
+        self.check_coverage(connection, terms, &known, deadline).await?;
         watch.enter_rule(IssueRule::Account);
-        let place = &granted.namespace;
-        let account = self.known_account(connection, *ledger, secret, place, deadline).await?;
+        let account = self.known_account(connection, terms, deadline).await?;
         Ok(ClusterFacts { known, account })
     }
 }

@@ -9,7 +9,7 @@ use lease_core::{
 };
 
 use self::told::explain_rules;
-use super::attempt::IssueAttempt;
+use super::attempt::{IssueAttempt, IssueContext};
 use super::decide::{ClusterFacts, IssueRule, IssueTerms, RuleObserver};
 use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
@@ -65,18 +65,24 @@ impl<P: Ports> Engine<P> {
             self.decide_place(&connection, &terms, deadline, seen).await?;
         seen.enter_rule(IssueRule::LiveLeases);
         self.reserve_number(terms.ledger, &terms.secret)?;
-        let known = (known, self.now_on(&terms.target.name).map_err(IssueError::from)?);
-        let subject = (terms.ledger, &terms.secret);
-        let (requester, granted) = (&self.requester, &terms.granted);
-        let mut making =
-            IssueAttempt::plan_attempt(self, requester, subject, granted, known, None, deadline);
+        let context = IssueContext {
+            requester: &self.requester,
+            ledger: terms.ledger,
+            secret: &terms.secret,
+            granted: &terms.granted,
+            cluster: known.identity,
+            cluster_now: self.now_on(&terms.target.name).map_err(IssueError::from)?,
+            claim: None,
+            deadline,
+        };
+        let mut making = IssueAttempt::plan_attempt(self, context);
         making.lease.account_uid = account;
         seen.enter_rule(IssueRule::Cluster);
         let anchor = &making.lease.cluster.namespace;
         let identity = self.read_identity(&connection, anchor, deadline).await;
         making.same_cluster(self, &connection, identity).map_err(|failure| failure.error)?;
         if making.lease.mode.is_revocable() {
-            self.rehearse_objects(&connection, &terms, &making, deadline, seen).await?;
+            self.rehearse_objects(&connection, &terms, &making, seen).await?;
         }
         seen.enter_rule(IssueRule::Token);
         self.may_ask_for_token(&connection, &terms, &making, deadline).await
@@ -88,9 +94,9 @@ impl<P: Ports> Engine<P> {
         connection: &Connection<'_, P>,
         terms: &IssueTerms,
         making: &IssueAttempt<'_>,
-        deadline: DateTime<Utc>,
         seen: &mut SeenRules,
     ) -> Result<(), IssueError> {
+        let deadline = making.deadline();
         let is_second = |planned: &PlannedObject| {
             matches!(planned.body, PlannedBody::Holder | PlannedBody::Binding(_))
         };

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    Account, Action, DynamicSecret, DynamicSecretName, GrantedTerms, KnownCluster, LeaseSubject,
-    Namespace, NamespaceDecision, NamespaceError, NotGranted, Permit, Target, TargetName, Ttl,
+    Account, Action, DynamicSecret, DynamicSecretName, KnownCluster, LeaseSubject, Namespace,
+    NamespaceDecision, NamespaceError, NotGranted, Permit, Target, TargetName, Ttl,
     authorize_action, is_secret_granted,
 };
 
+use super::decide::IssueTerms;
 use crate::cluster::connection::Connection;
 use crate::{ApiAction, Authority, ClusterError, Engine, IssueError, Ports};
 
@@ -73,8 +74,7 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn check_coverage(
         &self,
         connection: &Connection<'_, P>,
-        secret: &DynamicSecret,
-        granted: &GrantedTerms,
+        IssueTerms { secret, granted, .. }: &IssueTerms,
         known: &KnownCluster,
         deadline: DateTime<Utc>,
     ) -> Result<(), IssueError> {
@@ -126,20 +126,18 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn known_account(
         &self,
         connection: &Connection<'_, P>,
-        ledger: u64,
-        secret: &DynamicSecret,
-        namespace: &Namespace,
+        IssueTerms { ledger, secret, granted, .. }: &IssueTerms,
         deadline: DateTime<Utc>,
     ) -> Result<Option<String>, IssueError> {
         let Account::Existing { name, .. } = &secret.definition.spec().account else {
             return Ok(None);
         };
-        let accounts = self.service_account_uids();
-        if let Some(uid) = accounts.get(ledger, namespace, name)? {
+        let (accounts, namespace) = (self.service_account_uids(), &granted.namespace);
+        if let Some(uid) = accounts.get(*ledger, namespace, name)? {
             return Ok(Some(uid));
         }
         let uid = self.read_account(connection, namespace, name, deadline).await?;
-        accounts.put_uid(ledger, namespace, name, &uid)?;
+        accounts.put_uid(*ledger, namespace, name, &uid)?;
         Ok(Some(uid))
     }
 

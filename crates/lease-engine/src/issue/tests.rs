@@ -1,6 +1,6 @@
 //! How leases are issued, kind by kind, and what is left where that fails.
 
-use lease_core::{IssueRequest, LeaseId, LeaseState};
+use lease_core::{IssueRequest, LeaseId, LeaseState, TargetInput};
 
 use crate::fixtures::{
     ALL, BOUND, CLUSTER_ROLE, CLUSTER_RULES, EXISTING, LeaseKind, MANIFEST, PLAIN, ROLE, RULES,
@@ -9,10 +9,7 @@ use crate::fixtures::{
     sweep, sweep_what_stopped, warm, with_secret,
 };
 use crate::testing::{Death, Fault, TestPorts};
-use crate::{
-    ClusterError, Engine, IssueError, IssuedLease, Requester, Revocation, SECRET_TYPE,
-    TargetDefinition,
-};
+use crate::{ClusterError, Engine, IssueError, IssuedLease, Requester, Revocation, SECRET_TYPE};
 
 mod administrators;
 mod again;

@@ -8,7 +8,7 @@ use lease_store::StoredLease;
 use super::ReconcileRun;
 use super::list::Listing;
 use crate::objects::announce::is_listed;
-use crate::{Engine, Ports, ReconcileCounts, StoreError};
+use crate::{Engine, Ports, StoreError};
 
 /// The findings of a comparison.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Findings {
     pub(super) left: BTreeMap<LeaseId, FoundLease>,
     /// The leases on record whose objects are there.
     pub(super) seen: BTreeSet<LeaseId>,
+    /// The count of leases whose renewal was on the object and not on record.
+    pub(super) extended: usize,
 }
 
 impl<P: Ports> Engine<P> {
@@ -27,7 +29,6 @@ impl<P: Ports> Engine<P> {
         &self,
         run: &ReconcileRun<'_, P>,
         listing: &Listing,
-        reconciled: &mut ReconcileCounts,
     ) -> Result<Findings, StoreError> {
         let mut findings = Findings::default();
         let longest = self.longest_issue();
@@ -49,7 +50,7 @@ impl<P: Ports> Engine<P> {
                     }
                 }
                 Some(held) => {
-                    self.compare_live(run, held, (object, stamp), &mut findings, reconciled)?;
+                    self.compare_live(run, held, (object, stamp), &mut findings)?;
                 }
             }
         }
@@ -62,7 +63,6 @@ impl<P: Ports> Engine<P> {
         held: StoredLease,
         (object, stamp): (&FoundObject, OwnershipStamp),
         findings: &mut Findings,
-        reconciled: &mut ReconcileCounts,
     ) -> Result<(), StoreError> {
         match held.lease.objects.iter().find(|known| is_same(known, object)) {
             Some(known) if known.uid.as_ref() == Some(&object.uid) => {
@@ -70,7 +70,7 @@ impl<P: Ports> Engine<P> {
                     return Ok(());
                 }
                 findings.seen.insert(held.lease.id);
-                self.extend_as_announced(run, &held, &stamp, reconciled)
+                self.extend_as_announced(run, &held, &stamp, findings)
             }
             // Another UID, or none on record: a stranger's object under our name, or one whose create was not
             // answered. The end of the lease reads it by name, and decides by its MAC.
@@ -98,7 +98,7 @@ impl<P: Ports> Engine<P> {
         run: &ReconcileRun<'_, P>,
         held: &StoredLease,
         stamp: &OwnershipStamp,
-        reconciled: &mut ReconcileCounts,
+        findings: &mut Findings,
     ) -> Result<(), StoreError> {
         let end = stamp.deadline.min(held.lease.latest_end);
         let is_active = held.lease.phase == Phase::Active && held.closing.is_none();
@@ -106,7 +106,7 @@ impl<P: Ports> Engine<P> {
         if !is_active || end <= held.expires_at + SLACK {
             return Ok(());
         }
-        reconciled.extended += 1;
+        findings.extended += 1;
         if run.terms.dry_run {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use kube_rest::{MAX_PAGE, StoredObject};
+use kube_rest::{MAX_PAGE, PageRequest, StoredObject};
 use lease_core::{
     FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Namespace, Namespaces, ObjectKind,
 };
@@ -132,7 +132,8 @@ impl<P: Ports> Engine<P> {
             let page = run
                 .connection
                 .send_with_retries(run.terms.stop, |api| {
-                    api.list_objects(kind, place, &selector, limit, next.as_deref())
+                    let next = next.as_deref();
+                    api.list_objects(kind, place, PageRequest { selector: &selector, limit, next })
                 })
                 .await;
             match page {

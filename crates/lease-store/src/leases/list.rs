@@ -12,10 +12,17 @@ pub struct LeasePage {
     pub next: Option<LeaseKey>,
 }
 
+/// The bounds of one page.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimits {
+    /// The most leases of the page.
+    pub items: usize,
+    /// The most leases that are read for it: a page may be short or empty, and still have a next one.
+    pub examined: usize,
+}
+
 impl<K: KeyValue> Leases<'_, K> {
-    /// At most `limit` leases that are to be kept, from a place on.
-    ///
-    /// It looks at no more than `examine` leases, so a page may be short or empty and still go on.
+    /// Returns the leases of these ledgers that are to be kept, from a place on, up to `limits`.
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
@@ -23,8 +30,7 @@ impl<K: KeyValue> Leases<'_, K> {
         &self,
         ledgers: &[u64],
         from: Option<LeaseKey>,
-        limit: usize,
-        examine: usize,
+        limits: PageLimits,
         mut keep: impl FnMut(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
         let from = from.unwrap_or(LeaseKey { ledger: 0, number: 0 });
@@ -34,7 +40,7 @@ impl<K: KeyValue> Leases<'_, K> {
             let mut number = if ledger == from.ledger { from.number.max(1) } else { 1 };
             while let Some(found) = tree.next(number)? {
                 let place = LeaseKey { ledger, number: found };
-                if items.len() == limit || examined == examine {
+                if items.len() == limits.items || examined == limits.examined {
                     return Ok(LeasePage { items, next: Some(place) });
                 }
                 examined += 1;

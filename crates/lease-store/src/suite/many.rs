@@ -5,7 +5,7 @@ use lease_core::LeaseMode;
 
 use super::bench::{Bench, SETTLED, T0, TIMES, TTL, at};
 use crate::index::Filling;
-use crate::{KeyValue, LeaseKey, LedgerId};
+use crate::{KeyValue, LeaseKey, LedgerId, PageLimits};
 
 /// 100,000 where the store takes them at once, as memory does.
 pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
@@ -28,7 +28,10 @@ pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     assert_eq!(bench.store.counts(), (2, 0), "an idle sweep");
 
     let from = Some(LeaseKey { ledger: bench.log, number: last - 200 });
-    let page = bench.leases().list_page(&[bench.log], from, 20, 100, |_| true).expect("lists");
+    let page = bench
+        .leases()
+        .list_page(&[bench.log], from, PageLimits { items: 20, examined: 100 }, |_| true)
+        .expect("lists");
     let (reads, writes) = bench.store.counts();
     // The numbers of the filling have no records: 100 are looked at in vain, or are.
     assert!(page.next.is_some() && reads <= 2 + 5 + 6 * 100 && writes == 0, "a page: {reads}");

@@ -3,7 +3,7 @@
 use lease_core::{EndReason, LeaseMode};
 
 use super::bench::{Bench, T0, TIMES, at, ending};
-use crate::KeyValue;
+use crate::{KeyValue, PageLimits};
 
 pub(super) fn pages_make_up_the_list_in_a_stable_order<K: KeyValue>(store: &K) {
     let (one, two) = (Bench::new(store), Bench::new(store));
@@ -20,7 +20,10 @@ pub(super) fn pages_make_up_the_list_in_a_stable_order<K: KeyValue>(store: &K) {
     let pages = |limit| {
         let (mut from, mut places, mut cursors) = (None, vec![], 0);
         loop {
-            let page = one.leases().list_page(&logs, from, limit, 100, |_| true).expect("lists");
+            let page = one
+                .leases()
+                .list_page(&logs, from, PageLimits { items: limit, examined: 100 }, |_| true)
+                .expect("lists");
             assert!(page.items.len() <= limit);
             places.extend(page.items.iter().map(|held| held.place));
             let Some(next) = page.next else { return (places, cursors) };
@@ -56,8 +59,12 @@ pub(super) fn a_page_examines_a_bounded_number<K: KeyValue>(store: &K) {
     let wanted = bench.held(bench.place(9)).lease.id;
     let page = |from| {
         let from = Some(bench.place(from));
-        let page =
-            bench.leases().list_page(&[bench.log], from, 5, 4, |held| held.lease.id == wanted);
+        let page = bench.leases().list_page(
+            &[bench.log],
+            from,
+            PageLimits { items: 5, examined: 4 },
+            |held| held.lease.id == wanted,
+        );
         let page = page.expect("lists");
         (page.items.len(), page.next.map(|place| place.number))
     };

@@ -3,7 +3,7 @@
 use lease_core::{Closing, DynamicSecret, EndReason, LeaseMode, LeaseState};
 
 use super::bench::{AUDIT_RETENTION, Bench, SETTLED, T0, TIMES, TTL, at, batch, ending};
-use crate::{Definitions, KeyValue, LedgerId, ReservationOutcome, StoreError, keys};
+use crate::{Definitions, KeyValue, LedgerId, PageLimits, ReservationOutcome, StoreError, keys};
 
 fn over() -> i64 {
     T0 + TTL + TIMES.retention.num_seconds()
@@ -188,7 +188,12 @@ pub(super) fn records_of_another_version_are_refused_and_kept<K: KeyValue>(store
         assert!(refused, "a record of version 99 is refused");
     };
     refused(bench.leases().find(held.lease.id).map(drop));
-    refused(bench.leases().list_page(&[bench.log], None, 9, 9, |_| true).map(drop));
+    refused(
+        bench
+            .leases()
+            .list_page(&[bench.log], None, PageLimits { items: 9, examined: 9 }, |_| true)
+            .map(drop),
+    );
     let sweep = |now| {
         let which = LedgerId::DynamicSecret(bench.log);
         let mut batch = bench.leases().read_due_batch(which, at(now), 100, TIMES)?.expect("is due");

@@ -10,9 +10,16 @@ use lease_core::{
 use super::message::{dry_run_message, public_message};
 use super::permissions::PermissionQuestions;
 use crate::cluster::connection::Connection;
-use crate::issue::IssueAttempt;
+use crate::issue::{IssueAttempt, IssueContext};
 use crate::objects::role::{RoleReview, bound_role};
 use crate::{ClusterError, Engine, Ports, Requester};
+
+/// A dynamic secret whose lease is tried, and the connection by which that is done.
+pub(super) struct IssueTrial<'t, 'e, P> {
+    pub(super) connection: &'t Connection<'e, P>,
+    pub(super) secret: &'t DynamicSecret,
+    pub(super) deadline: DateTime<Utc>,
+}
 
 impl<P: Ports> Engine<P> {
     /// Tries what a lease of the dynamic secret would make in the first namespace that it names.
@@ -21,24 +28,21 @@ impl<P: Ports> Engine<P> {
     /// What comes back is compared with what was sent, as it is when a lease is issued.
     pub(super) async fn try_out(
         &self,
-        connection: &Connection<'_, P>,
-        secret: &DynamicSecret,
+        trial: &IssueTrial<'_, '_, P>,
         known: &KnownCluster,
         asked: &mut PermissionQuestions,
-        deadline: DateTime<Utc>,
     ) {
+        let secret = trial.secret;
         let Some(place) = secret.definition.namespaces().literal_namespaces().first() else {
             return;
         };
         let absent = match &secret.definition.spec().account {
-            Account::Existing { name, .. } => {
-                self.try_account(connection, place, name, asked, deadline).await
-            }
-            Account::Temporary(_) => self.try_role(connection, secret, place, deadline).await,
+            Account::Existing { name, .. } => self.try_account(trial, place, name, asked).await,
+            Account::Temporary(_) => self.try_role(trial, place).await,
         };
         let problem = match absent {
             Some(absent) => Some(absent),
-            None => self.try_objects(connection, secret, known, asked, deadline).await,
+            None => self.try_objects(trial, known, asked).await,
         };
         asked.problem = asked.problem.take().or(problem);
     }
@@ -46,11 +50,10 @@ impl<P: Ports> Engine<P> {
     /// Looks for the account whose tokens are leased, and tries whether one would be given.
     async fn try_account(
         &self,
-        connection: &Connection<'_, P>,
+        &IssueTrial { connection, deadline, .. }: &IssueTrial<'_, '_, P>,
         place: &Namespace,
         name: &ServiceAccountName,
         asked: &PermissionQuestions,
-        deadline: DateTime<Utc>,
     ) -> Option<String> {
         let kind = Kind::ServiceAccount;
         let read = connection
@@ -76,10 +79,8 @@ impl<P: Ports> Engine<P> {
 
     async fn try_role(
         &self,
-        connection: &Connection<'_, P>,
-        secret: &DynamicSecret,
+        &IssueTrial { connection, secret, deadline }: &IssueTrial<'_, '_, P>,
         place: &Namespace,
-        deadline: DateTime<Utc>,
     ) -> Option<String> {
         let DynamicSecret { name, definition, .. } = secret;
         let Some(role) = bound_role(definition) else {
@@ -119,21 +120,26 @@ impl<P: Ports> Engine<P> {
 
     async fn try_objects(
         &self,
-        connection: &Connection<'_, P>,
-        secret: &DynamicSecret,
+        &IssueTrial { connection, secret, deadline }: &IssueTrial<'_, '_, P>,
         known: &KnownCluster,
         asked: &mut PermissionQuestions,
-        deadline: DateTime<Utc>,
     ) -> Option<String> {
         let namespace = secret.definition.namespaces().literal_namespaces().first()?.clone();
         let request = IssueRequest { namespace: Some(namespace), ..IssueRequest::default() };
         // One that is disabled can be tried when it is enabled.
         let granted = secret.grant_terms(request, self.config.max_ttl).ok()?;
         let requester = Requester::for_check();
-        let subject = (0, secret);
-        let known = (known.clone(), self.ports.now());
-        let making =
-            IssueAttempt::plan_attempt(self, &requester, subject, &granted, known, None, deadline);
+        let context = IssueContext {
+            requester: &requester,
+            ledger: 0,
+            secret,
+            granted: &granted,
+            cluster: known.identity.clone(),
+            cluster_now: self.ports.now(),
+            claim: None,
+            deadline,
+        };
+        let making = IssueAttempt::plan_attempt(self, context);
         for (planned, object) in making.dry_run_objects(self) {
             let create = connection
                 .send_with_retries(deadline, |api| api.create_object(&object, true))

@@ -1,4 +1,4 @@
-use lease_core::TargetName;
+use lease_core::{TargetInput, TargetName};
 use serde_json::json;
 
 use super::*;
@@ -6,7 +6,7 @@ use crate::fixtures::{
     CLUSTER_ROLE, EXISTING, PLAIN, ROLE, block_on, chain, engine, live, made, name_of, prod, secret,
 };
 use crate::testing::TestPorts;
-use crate::{DynamicSecretError, DynamicSecretInput, IssueError, TargetDefinition};
+use crate::{DynamicSecretError, DynamicSecretInput, IssueError};
 
 /// An operator that elects its leader.
 const OPERATOR: &str = r#"{"type":"temporary","scope":"namespace","rules":[
@@ -20,7 +20,7 @@ fn two_targets() -> Engine<TestPorts> {
     let engine = engine();
     for name in ["prod", "other"] {
         let name: TargetName = name_of(name);
-        let target = TargetDefinition { name, ..prod("https://a.example", Some("t0ken")) };
+        let target = TargetInput { name, ..prod("https://a.example", Some("t0ken")) };
         engine.put_target(target).expect("puts");
     }
     engine

@@ -1,4 +1,4 @@
-use lease_core::{LeaseState, VariableName};
+use lease_core::{AuthDefinition, LeaseState, VariableName};
 use serde_json::json;
 
 use super::*;
@@ -167,7 +167,7 @@ fn on_a_disabled_target_nothing_is_issued_and_everything_ends() {
     for mode in BOUND {
         let engine = warm(mode);
         let id = issue(&engine).expect("issues").held.lease.id;
-        let disabled = TargetDefinition { disabled: true, ..prod("https://a.example", None) };
+        let disabled = TargetInput { disabled: true, ..prod("https://a.example", None) };
         engine.put_target(disabled).expect("puts");
         let calls = engine.ports.http.calls();
         let outcome = issue(&engine);

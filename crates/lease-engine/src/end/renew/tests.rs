@@ -1,4 +1,4 @@
-use lease_core::{ClusterIdentity, ObjectKind, ObjectMarks, ObjectRef};
+use lease_core::{ClusterIdentity, ObjectKind, ObjectMarks, ObjectRef, TargetInput};
 use serde_json::Value;
 
 use super::*;
@@ -8,7 +8,7 @@ use crate::fixtures::{
     warm,
 };
 use crate::testing::{Death, Fault, TestPorts};
-use crate::{ClusterError, Revocation, TargetDefinition};
+use crate::{ClusterError, Revocation};
 
 fn renew(engine: &Engine<TestPorts>, id: LeaseId, ttl: &str) -> Result<RenewedLease, RenewError> {
     block_on(engine.renew_lease(id, ttl.parse().ok()))
@@ -284,7 +284,7 @@ fn what_may_not_be_renewed_says_why() {
     let outcome = renew(&engine, lease.id, "1h");
     assert!(matches!(outcome, Err(RenewError::Disabled(_))), "{outcome:?}");
     put_secret(&engine, MANIFEST.1, "");
-    let disabled = TargetDefinition { disabled: true, ..prod("https://a.example", None) };
+    let disabled = TargetInput { disabled: true, ..prod("https://a.example", None) };
     engine.put_target(disabled).expect("puts");
     let outcome = renew(&engine, lease.id, "1h");
     assert!(matches!(outcome, Err(RenewError::Disabled(_))), "{outcome:?}");

@@ -1,14 +1,14 @@
-use lease_core::LeaseState;
+use lease_core::{LeaseState, TargetInput};
 use lease_store::KeyValue;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::LeaseFilter;
 use crate::fixtures::{
     ALL, BOUND, EXISTING, PLAIN, ROLE, RULES, all_leases, block_on, chain, held, issue, live, made,
     name_of, pass, prod, restarted, revoke, state, sweep, warm,
 };
 use crate::testing::{Fault, Sent, TestPorts};
-use crate::{LeaseFilter, TargetDefinition};
 
 /// What stands in the way of a lease, as an operator is told.
 fn obstacle(engine: &Engine<TestPorts>, id: LeaseId) -> String {
@@ -284,7 +284,7 @@ fn a_lease_outlives_neither_its_definition_nor_a_disabled_target() {
     for mode in BOUND {
         let engine = warm(mode);
         let id = issue(&engine).expect("issues").held.lease.id;
-        let disabled = TargetDefinition { disabled: true, ..prod("https://a.example", None) };
+        let disabled = TargetInput { disabled: true, ..prod("https://a.example", None) };
         engine.put_target(disabled).expect("puts");
         engine.dynamic_secrets().delete_definition(&name_of("ci")).expect("deletes");
         assert!(revoke(&engine, id), "{mode:?}");

@@ -190,7 +190,7 @@ fn every_check_of_a_new_issue_is_made_again() {
         assert!(matches!(outcome, Err(IssueError::NotGranted { .. })), "{mode:?}: {outcome:?}");
         put_secret(&engine, mode.1, "");
         engine
-            .put_target(TargetDefinition { disabled: true, ..prod("https://a.example", None) })
+            .put_target(TargetInput { disabled: true, ..prod("https://a.example", None) })
             .expect("puts");
         let outcome = again(&engine, "1h");
         assert!(matches!(outcome, Err(IssueError::TargetDisabled(_))), "{mode:?}: {outcome:?}");
