@@ -1,10 +1,39 @@
 //! A typed, blocking client of kubelease's HTTP API.
 //!
+//! Start from [`Client`], which has a method for each route, [`Definition`], which is a target, a dynamic secret or an
+//! identity as it is put, and [`Error`], which tells a refusal of the server from a failure to reach it.
+//!
 //! It knows the routes, the shapes of requests and answers, and which request may be sent twice. It refuses to
 //! know who uses it: there are no profiles, no terminals and no files here but that of a CA.
 //!
 //! A newer server may answer with more fields than are named here. They are kept in `other`, so that a program
 //! which prints an answer as JSON loses nothing.
+//!
+//! A program leases a token, and gives it back:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use kubelease_client::{
+//!     Client, ClientOptions, Error, IdempotencyKey, IssueRequest, Name, ServerUrl, Token,
+//! };
+//!
+//! fn work_with_lease(client: &Client, secret: &Name, key: &IdempotencyKey) -> Result<(), Error> {
+//!     let request = IssueRequest { ttl: Some("15m".to_owned()), ..IssueRequest::default() };
+//!     // With the same key this is the same lease, however often it is sent.
+//!     let issued = client.issue_lease(secret, &request, key)?;
+//!     let _bearer = issued.token.expose_secret();
+//!     client.revoke_lease(&issued.lease.lease_id)?;
+//!     Ok(())
+//! }
+//!
+//! let server = ServerUrl::parse("https://kubelease.example", false)?;
+//! let options = ClientOptions { server, ca_file: None, timeout: Duration::from_secs(30) };
+//! let client = Client::new(options)?.with_token(Token::new("0123456789abcdef0123456789abcdef")?);
+//! assert_eq!(client.server().as_str(), "https://kubelease.example");
+//! # _ = work_with_lease;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod access_tokens;
 mod audit;

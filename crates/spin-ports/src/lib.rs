@@ -1,11 +1,27 @@
 //! The ports of kubelease on Spin: key-value, HTTP both ways, time, entropy, variables and logs.
 //!
 //! Start from [`SpinPorts`], the ports, [`serve_request()`], which carries a request in and its answer out, and [`Store`],
-//! the key-value port. `src/lib.rs` of kubelease is the example: it is compiled for wasm with each build.
+//! the key-value port.
 //!
 //! This crate only runs as WebAssembly, on a host that offers what Spin 3.6 does. Spin bounds nothing
 //! by itself, neither times nor sizes: whatever waits or grows here has its limit here. The crate
 //! decides nothing about leases, and knows neither routes nor answers.
+//!
+//! A component hands each request over, with the handler that answers it. This example is compiled by a test, and
+//! runs on a host only:
+//!
+//! ```
+//! use wasi::exports::http::incoming_handler::Guest;
+//! use wasi::http::types::{IncomingRequest, ResponseOutparam};
+//!
+//! struct Component;
+//!
+//! impl Guest for Component {
+//!     fn handle(request: IncomingRequest, out: ResponseOutparam) {
+//!         spin_ports::serve_request(&request, out, lease_api::serve_leases);
+//!     }
+//! }
+//! ```
 
 mod answer;
 mod body;
