@@ -115,7 +115,7 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// A number in the log of the dynamic secret, as long as it and the requester may have another lease.
+    /// A number in the ledger of the dynamic secret, as long as it and the requester may have another lease.
     fn reserve_number(
         &self,
         ledger: u64,
@@ -175,6 +175,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<IssuedLease, IssueError> {
         self.leases().begin_issue(numbered, &making.lease, claim).map_err(fence_issue_error)?;
         let place = numbered.place();
+        // Read after the record is written: whoever revokes the access token writes that first and looks
+        // for leases afterwards, so that one of the two sees the other.
         self.fail_unless_admitted(place, &making.lease)?;
         let minted = match making.create_objects(self, connection, place).await {
             Ok(minted) => minted,
@@ -195,6 +197,8 @@ impl<P: Ports> Engine<P> {
         self.leases()
             .complete_issue(place, &making.lease, claim, now)
             .map_err(fence_issue_error)?;
+        // The lease stays on record, and a retry is answered with it. After the deadline this request
+        // answers no token, whatever a sweep has decided since.
         if self.is_late(making.deadline()) {
             return Err(IssueError::TooLate);
         }

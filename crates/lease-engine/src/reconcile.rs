@@ -36,7 +36,7 @@ pub(crate) struct ReconcileProgress {
     /// The number of runs in a row in which a list was refused.
     #[serde(default)]
     refusals: u32,
-    /// Up to where the numbers of logs have been looked at, whatever the summaries say.
+    /// Up to where the numbers of ledgers have been looked at, whatever the summaries say.
     rebuilt: Option<lease_store::LeaseKey>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct ReconcileOutcome {
 pub(crate) struct ReconcileRun<'r, P> {
     connection: &'r Connection<'r, P>,
     known: KnownCluster,
-    /// The dynamic secrets that are put for it, with the numbers of their logs.
+    /// The dynamic secrets that are put for it, with the numbers of their ledgers.
     secrets: Vec<(u64, DynamicSecret)>,
     terms: ReconcileOptions,
     /// When listing stops.
@@ -183,7 +183,7 @@ impl<P: Ports> Engine<P> {
         Ok(secrets)
     }
 
-    /// Looks at a part of the numbers of the logs again, whatever their summaries say. Returns true at the end.
+    /// Looks at a part of the numbers of the ledgers again, whatever their summaries say. Returns true at the end.
     ///
     /// A store that was rolled back may have summaries from before and records from after. A number that such a
     /// summary takes for finished would be seen by no sweep.
@@ -230,7 +230,7 @@ const MIN_PAUSE: TimeDelta = TimeDelta::seconds(30);
 /// interval is longer.
 const DOUBLINGS: u32 = 13;
 
-/// The number of a log's numbers that are looked at in one go.
+/// The number of a ledger's numbers that are looked at in one go.
 const NUMBERS: u64 = 5000;
 
 #[cfg(test)]

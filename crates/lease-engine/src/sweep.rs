@@ -1,6 +1,6 @@
 //! The sweep: one run of the cleanup. It ends leases exactly as a revocation does.
 //!
-//! Targets are swept side by side, each with its own logs, so that one that does not answer delays no other.
+//! Targets are swept side by side, each with its own ledgers, so that one that does not answer delays no other.
 
 mod batch;
 mod dry;
@@ -57,7 +57,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does not answer; what was done stays so, and the next sweep goes on. A record
-    /// that cannot be read is logged and left, and holds up its own log alone.
+    /// that cannot be read is logged and left, and holds up its own ledger alone.
     pub async fn run_sweep(&self, options: SweepOptions) -> Result<SweepReport, StoreError> {
         let began = self.ports.now();
         let last = self.last_sweep()?;
@@ -119,12 +119,12 @@ impl<P: Ports> Engine<P> {
         })
     }
 
-    /// The logs by target, and each target that has none.
+    /// The ledgers by target, and each target that has none.
     fn list_sweep_groups(&self, sweep: &Sweep) -> Result<Vec<TargetLedgers>, StoreError> {
         let mut groups: BTreeMap<Option<TargetName>, Vec<(u64, Ledger)>> = BTreeMap::new();
         groups.extend(sweep.targets.keys().map(|target| (Some(target.clone()), vec![])));
         for (number, ledger) in self.leases().list_ledgers()? {
-            // What a log of a dynamic secret that is gone holds is being taken back, whatever the time is.
+            // The leases of a dynamic secret that was deleted are being revoked, whatever their times are.
             let secret = if ledger.retired {
                 None
             } else {

@@ -1,6 +1,6 @@
 //! Audit events: written in one step with what they are about, read newest first, verified, and forgotten one day.
 //!
-//! What is about a lease is kept under the lease's own number in its log, and rides in the write that records it: see
+//! What is about a lease is kept under the lease's own number in its ledger, and rides in the write that records it: see
 //! `docs/store.md`. All else is in the general log, which [`AuditLog`] writes. Every event is signed for its place, and so
 //! is what a sweep says of whole logs: that each number up to one is accounted for, or that all up to one may be gone.
 

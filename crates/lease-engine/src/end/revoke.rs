@@ -47,6 +47,7 @@ impl<P: Ports> Engine<P> {
             return Ok(Revocation::Done(held));
         }
         if held.lease.mode == LeaseMode::Plain {
+            // No call ends a plain token. By the clock of its cluster it may have expired by itself.
             return match held.state_at(self.now_on(&held.lease.target)?) {
                 LeaseState::Expired => Ok(Revocation::Done(held)),
                 _ => Err(RevokeError::Plain(id)),
@@ -111,6 +112,7 @@ impl<P: Ports> Engine<P> {
         for _ in 0..POSTPONE_TRIES {
             match self.leases().postpone_end(held, &closing) {
                 Ok(closing) => return Ok(closing),
+                // A sweep has given up the number before its entry was written. The next number is tried.
                 Err(FenceError::Fenced) => {}
                 Err(FenceError::Store(error)) => return Err(error.into()),
             }
@@ -140,6 +142,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<(), RevocationBlocker> {
         let mut objects = lease.objects.clone();
         for object in &mut objects {
+            // A late create makes another object, with another UID: it is found by its name, and proved by
+            // its MAC.
             object.uid = None;
         }
         let ending = Teardown { lease: lease.id, cluster: &lease.cluster, objects: &objects };
@@ -154,6 +158,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) async fn carry_out(&self, held: &StoredLease) -> Result<(), RevocationBlocker> {
         let lease = &held.lease;
         let now = self.ports.now();
+        // Its issuer may still create objects whose UIDs are not on record: a teardown would miss them.
         if lease.phase == Phase::Pending && now < lease.issue_deadline + self.config.landing {
             return Err(RevocationBlocker::Unsettled);
         }

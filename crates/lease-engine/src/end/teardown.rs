@@ -153,6 +153,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<ClusterError, RevocationBlocker> {
         let target = &connection.target.name;
         let cluster = |error: lease_store::StoreError| RevocationBlocker::Cluster(error.into());
+        // If an administrator has accepted the new cluster, only this lease is of the one before: nothing
+        // is to be recorded.
         if let Some(known) = self.known_clusters().get(target).map_err(cluster)?
             && known.changed.is_none()
             && known.identity != found
@@ -171,6 +173,8 @@ async fn delete_object<P: Ports>(
     keys: &Keyring,
     deadline: DateTime<Utc>,
 ) -> Result<DeletionOutcome, RevocationBlocker> {
+    // A name proves nothing: another object may have it by now. Without a UID on record, the MAC has to
+    // prove that the object is ours.
     let uid = match &object.uid {
         Some(uid) => uid.clone(),
         None => match prove_ownership(connection, ending, object, keys, deadline).await? {
@@ -200,6 +204,7 @@ async fn delete_object<P: Ports>(
                 connection.sleep(PAUSE).await;
             }
             Err(error) => return Err(refused_deletion(connection, object, error, deadline).await),
+            // A finalizer is often done in a moment, and the sweep then has nothing left to do.
             Ok(Deletion::Terminating { .. }) if look < LOOKS => connection.sleep(PAUSE).await,
             Ok(Deletion::Terminating { .. }) => {}
         }

@@ -137,6 +137,8 @@ impl<'s> IssueAttempt<'s> {
         place: LeaseKey,
     ) -> Result<MintedToken, IssueFailure> {
         match self.make_once(engine, connection).await {
+            // If an object may still come into being under its first name, the record keeps that name: the
+            // sweep finds the object by it.
             Err(failure) if failure.may_do_anew() && self.lease.settles_at.is_none() => {
                 // What else was made goes, and another name is taken, on record before anything bears it.
                 self.undo_objects(engine, connection).await.map_err(|_| failure)?;
@@ -168,15 +170,19 @@ impl<'s> IssueAttempt<'s> {
             self.make_all(engine, connection, &self.plan.first),
         )
         .await;
+        // Before the other two results are judged: an object whose UID is not noted would not be undone.
         self.record_outcomes(connection, first)?;
         self.same_cluster(engine, connection, identity)?;
         self.role_warning = role.map_err(IssueFailure::after_settling)?;
         self.in_time(engine)?;
+        // The token does not wait for the binding: it has no rights before the binding is there.
         let (second, minted) = future::join(
             self.make_all(engine, connection, &self.plan.second),
             self.mint_token(connection),
         )
         .await;
+        // If an object has failed, the token is dropped. The undo ends it with the object that it is bound
+        // to.
         self.record_outcomes(connection, second)?;
         self.retry_unknown_account(engine, connection, minted)
             .await
@@ -213,6 +219,8 @@ impl<'s> IssueAttempt<'s> {
         connection: &Connection<'_, P>,
         minted: Result<MintedToken, ClusterError>,
     ) -> Result<MintedToken, IssueError> {
+        // The UID in the cache is of an account that was deleted, and perhaps made again. A temporary
+        // account is of this lease alone, so that nobody else can have made it again.
         let existing = matches!(self.lease.mode, LeaseMode::Plain | LeaseMode::Existing);
         match minted {
             Err(ClusterError::Kubernetes { source, .. })
@@ -238,6 +246,7 @@ impl<'s> IssueAttempt<'s> {
             phase: Phase::Active,
             jti: claims.id.clone(),
             issued_at,
+            // The shorter of the two: a lease must not be shown as live after its token has expired.
             expires_at: issued_at + TimeDelta::from(self.granted.ttl).min(given),
             latest_end: issued_at + TimeDelta::from(self.granted.max_ttl),
             warnings,
@@ -294,6 +303,8 @@ impl<'s> IssueAttempt<'s> {
         for (planned, made) in made {
             let (uid, error, unsettled) = match made {
                 CreateOutcome::Ours { uid, created_at, in_doubt } => {
+                    // An earlier try of the same create was not answered. If it takes effect late, it makes
+                    // the object again that an undo has deleted.
                     if in_doubt {
                         self.lease.settles_at = Some(self.settles_at);
                     }
@@ -302,6 +313,7 @@ impl<'s> IssueAttempt<'s> {
                         (apart > MAX_APART).then(|| ClusterError::Clock { target: target() });
                     (Some(uid), error, false)
                 }
+                // It is ours, but it may grant another right than was planned: it is undone by its UID.
                 CreateOutcome::Altered { uid, what } => {
                     let error = ClusterError::WrongAnswer { target: target(), what };
                     (Some(uid), Some(error), false)
@@ -319,6 +331,8 @@ impl<'s> IssueAttempt<'s> {
                 self.in_doubt.push(planned.kind);
             }
             if let Some(error) = error {
+                // The first error is the one that is told. If any outcome is unknown, the record has to
+                // stay.
                 let so_far =
                     failure.get_or_insert(IssueFailure { error: error.into(), unsettled: false });
                 so_far.unsettled |= unsettled;
@@ -328,6 +342,7 @@ impl<'s> IssueAttempt<'s> {
     }
 
     fn record_created(&mut self, planned: &PlannedObject, uid: String) {
+        // The claims of the token must name this very account, and not another of its name.
         if planned.kind == ObjectKind::ServiceAccount {
             self.lease.account_uid = Some(uid.clone());
         }
@@ -351,6 +366,7 @@ impl<'s> IssueAttempt<'s> {
         }
         let target = &connection.target.name;
         let store_failed = |error: StoreError| failed(error.into());
+        // On record for everybody: "not found" in the other cluster would be taken for "deleted".
         if let Some(known) = engine.known_clusters().get(target).map_err(store_failed)? {
             engine.note_change(connection, known, found).map_err(store_failed)?;
         }
@@ -365,6 +381,8 @@ impl<'s> IssueAttempt<'s> {
     }
 
     fn rename_objects<P: Ports>(&mut self, engine: &Engine<P>) {
+        // The attempt is part of the random end of each name, so that the names that are taken are not met
+        // again.
         self.attempt += 1;
         let now = engine.ports.now();
         let Self { secret, granted, requester, .. } = *self;

@@ -62,7 +62,7 @@ impl RuleObserver for NoObserver {
 /// The terms of a granted lease, by the records alone.
 #[derive(Clone)]
 pub(super) struct IssueTerms {
-    /// The number of the dynamic secret's log.
+    /// The number of the dynamic secret's ledger.
     pub(super) ledger: u64,
     pub(super) secret: DynamicSecret,
     pub(super) target: Target,
@@ -85,6 +85,7 @@ impl<P: Ports> Engine<P> {
         watch: &mut impl RuleObserver,
     ) -> Result<IssueTerms, IssueError> {
         watch.enter_rule(IssueRule::GrantForDynamicSecret);
+        // First: without a grant, the answer must not tell if the dynamic secret exists.
         self.may_issue(name)?;
         watch.enter_rule(IssueRule::DynamicSecret);
         let entry = self.dynamic_secrets().get_entry(name)?;
@@ -97,11 +98,14 @@ impl<P: Ports> Engine<P> {
         watch.enter_rule(IssueRule::GrantForNamespace);
         let permit = self.permit_issue(&secret, &namespace)?;
         watch.enter_rule(IssueRule::Enabled);
+        // Only now: whoever has no grant in this namespace learns nothing of the state of the dynamic
+        // secret.
         secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
         watch.enter_rule(IssueRule::Ttl);
         let granted = secret.grant_terms(request, self.longest_ttl(permit));
         let granted = granted.map_err(|source| not_granted(&secret, source))?;
         watch.enter_rule(IssueRule::IssuesPerMinute);
+        // Last: a request that is refused by the records does not use up the limit.
         self.count_issue()?;
         Ok(IssueTerms { ledger, secret, target, granted })
     }
@@ -118,6 +122,7 @@ impl<P: Ports> Engine<P> {
         watch.enter_rule(IssueRule::Cluster);
         let known = self.verify_cluster(connection, &granted.namespace, deadline).await?;
         watch.enter_rule(IssueRule::Reconciled);
+        // Leases of a store that was lost are counted under the cap only after they are found.
         self.reconciled_for(connection, &secret.name, deadline).await?;
         watch.enter_rule(IssueRule::NamespaceCovered);
         self.check_coverage(connection, terms, &known, deadline).await?;

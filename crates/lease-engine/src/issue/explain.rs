@@ -64,6 +64,7 @@ impl<P: Ports> Engine<P> {
         let ClusterFacts { known, account } =
             self.decide_place(&connection, &terms, deadline, seen).await?;
         seen.enter_rule(IssueRule::LiveLeases);
+        // The store of a rehearsal keeps writes to itself, so that this takes no number from anybody.
         self.reserve_number(terms.ledger, &terms.secret)?;
         let context = IssueContext {
             requester: &self.requester,
@@ -106,6 +107,8 @@ impl<P: Ports> Engine<P> {
         let own_role = bound_role(&terms.secret.definition).is_none();
         let mut failed = None;
         for (round, trials) in [first, second].into_iter().enumerate() {
+            // An issue judges the objects of its first round before the rights: so the same rule fails
+            // first.
             if round == 1 && failed.is_none() {
                 let place = &terms.granted.namespace;
                 seen.enter_rule(IssueRule::Dangers);
@@ -151,6 +154,7 @@ impl<P: Ports> Engine<P> {
             Ok(review) if !review.allowed => {
                 Err(ExplainedRefusal::LeaseToken { target: terms.target.name.clone() })
             }
+            // A review that fails says nothing against the token: an issue does not ask for one.
             _ => Ok(()),
         }
     }

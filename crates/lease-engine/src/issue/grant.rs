@@ -88,6 +88,8 @@ impl<P: Ports> Engine<P> {
             NamespaceDecision::Allowed => true,
             NamespaceDecision::Refused => false,
             NamespaceDecision::AskLabels => {
+                // Read for each lease: whoever takes the label off expects that no more leases are given
+                // there.
                 let labels =
                     self.namespace_labels(connection, &granted.namespace, deadline).await?;
                 labels.is_some_and(|labels| {
@@ -133,6 +135,8 @@ impl<P: Ports> Engine<P> {
             return Ok(None);
         };
         let (accounts, namespace) = (self.service_account_uids(), &granted.namespace);
+        // The cache saves a read for each lease. If the account was made again since, its token is refused,
+        // and the UID is read again.
         if let Some(uid) = accounts.get(*ledger, namespace, name)? {
             return Ok(Some(uid));
         }

@@ -71,6 +71,8 @@ impl<P: Ports> Engine<P> {
         let mut next = first.and(from).and_then(|place| place.next);
         for kind in LISTED.into_iter().skip(first.unwrap_or(0)) {
             let whole = ListScope { kind, namespace: None };
+            // A list that goes on from an earlier run is no proof of absence: what its first part held was
+            // seen by that run only.
             let is_whole = next.is_none();
             match self.list_scope(run, &whole, next.take(), &mut listing).await? {
                 ListEnd::Whole if is_whole => _ = listing.complete.insert(whole),
@@ -113,7 +115,7 @@ impl<P: Ports> Engine<P> {
         Ok(())
     }
 
-    /// Lists a shelf to its end. A list that has become too old begins anew.
+    /// Lists one scope to its end. A list that has become too old begins again.
     async fn list_scope(
         &self,
         run: &ReconcileRun<'_, P>,
@@ -148,10 +150,14 @@ impl<P: Ports> Engine<P> {
                 }
                 Err(error) if error.is_forbidden() => return Ok(ListEnd::Refused),
                 Err(error) if is_expired(&error) && restarts < RESTARTS => {
+                    // A continue token lives for some minutes only. The new list has the same objects
+                    // again, so that those of the old one are dropped.
                     restarts += 1;
                     next = None;
                     listing.objects.truncate(begin);
                 }
+                // Strangers can put our labels on large objects. Smaller pages keep such objects from
+                // hiding ours.
                 Err(error) if is_too_large(&error) && limit > 1 => limit /= 4,
                 Err(source) => {
                     let doing =
@@ -179,6 +185,7 @@ fn expected_kinds<P>(run: &ReconcileRun<'_, P>) -> HashSet<ObjectKind> {
 }
 
 fn to_found_object(shelf: &ListScope, stored: &StoredObject) -> Option<FoundObject> {
+    // Nothing of ours is in a namespace whose name is not one to us.
     let namespace = stored.namespace.as_ref().map(|text| text.parse()).transpose().ok()?;
     Some(FoundObject {
         kind: shelf.kind,

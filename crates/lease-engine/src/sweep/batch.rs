@@ -1,4 +1,4 @@
-//! One log in a sweep: what is due of it is decided, carried out, and noted.
+//! One ledger in a sweep: what is due of it is decided, carried out, and noted.
 
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
@@ -10,7 +10,7 @@ use crate::leases::AT_ONCE;
 use crate::{Engine, Ports, Revocation, RevocationBlocker, RevokeError, StoreError};
 
 impl<P: Ports> Engine<P> {
-    /// Sweeps the logs of one target, one after the other.
+    /// Sweeps the ledgers of one target, one after the other.
     pub(super) async fn sweep_group(
         &self,
         sweep: &Sweep,
@@ -76,7 +76,7 @@ impl<P: Ports> Engine<P> {
                 return Ok(());
             }
             let clocks = self.sweep_clocks(sweep, own)?;
-            // Reads alone: a log with nothing due costs two of them, however often it is swept.
+            // Reads alone: a ledger with nothing due costs two of them, however often it is swept.
             let due =
                 self.leases().read_due_batch(which, clocks, sweep.batch, self.sweep_times())?;
             let Some(mut batch) = due else { return Ok(()) };
@@ -125,7 +125,7 @@ impl<P: Ports> Engine<P> {
         if !batch.open_leases().any(revocable) {
             return Ok(true);
         }
-        // Every lease of this log is on the one target that does not answer. Nothing is written, or each sweep
+        // Every lease of this ledger is on the one target that does not answer. Nothing is written, or each sweep
         // of an outage would write all of them again; they stay due, and are found when the target answers.
         if let Some(own) = own
             && let Some(reason) = sweep.obstacle_of(own)
@@ -326,8 +326,8 @@ enum EndOutcome {
     Obstacle(RevocationBlocker),
 }
 
-/// Passes over a log with a record that cannot be read. A failure here would stop the sweep at the same
-/// place each time, and no lease of the other logs would ever end.
+/// Passes over a ledger with a record that cannot be read. A failure here would stop the sweep at the same
+/// place each time, and no lease of the other ledgers would ever end.
 fn skip_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
     match outcome {
         Err(error @ (StoreError::Version { .. } | StoreError::Broken { .. })) => {
@@ -341,7 +341,7 @@ fn skip_unreadable(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
 /// The pause before a lease that the operator holds is looked at again.
 const HOLD_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
-/// The pause before a lease that waits for another target than its log's is looked at again.
+/// The pause before a lease that waits for another target than its ledger's is looked at again.
 const SILENT_PAUSE: TimeDelta = TimeDelta::seconds(5);
 
 /// The shortest pause before an end is tried again.

@@ -44,5 +44,5 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// The number of a log's numbers that are looked at.
+/// The number of a ledger's numbers that are looked at.
 const MAX_EXAMINED: usize = 1000;

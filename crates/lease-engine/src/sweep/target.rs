@@ -145,7 +145,7 @@ impl<P: Ports> Engine<P> {
         Ok(())
     }
 
-    /// This moment by the clocks of all targets, for a log that is ordered by that of `own`.
+    /// This moment by the clocks of all targets, for a ledger that is ordered by that of `own`.
     pub(super) fn sweep_clocks(
         &self,
         sweep: &Sweep,

@@ -52,7 +52,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     /// Accounts for the numbers of the general log, and forgets some hundreds of events of each log whose retention has
     /// passed: at most three durable writes for each log, and none if nothing is due.
     ///
-    /// Events of a lease are forgotten once both its own retention and theirs have passed, in the order of its log.
+    /// Events of a lease are forgotten once both its own retention and theirs have passed, in the order of its ledger.
     ///
     /// # Errors
     /// Fails if the store does not answer; what was done stays so.

@@ -72,6 +72,8 @@ impl Branch {
     pub(crate) fn summarize(&self, end_below: fn(u64) -> u64) -> NodeSummary {
         let mut fact = NodeSummary { up_to: self.up_to, look: NEVER, live: 0 };
         for (index, below) in &self.entries {
+            // A gap: an older version of the node below was written over a newer one. Its numbers may live,
+            // so they count, and they are looked at as soon as possible.
             let gap = self.count_gap(end_below(*index), below.up_to);
             fact.live += below.live + gap;
             fact.look = fact.look.min(if gap > 0 { 0 } else { below.look });
@@ -87,6 +89,7 @@ impl Branch {
 
     /// Returns an upper bound, for ever, of the leases that live among the numbers up to `last`.
     pub(crate) fn live_up_to(&self, last: u64, end_below: fn(u64) -> u64) -> u64 {
+        // A number that no node covers counts as live: its issuer may be about to record a lease.
         self.summarize(end_below).live + (last + 1).saturating_sub(self.up_to)
     }
 }

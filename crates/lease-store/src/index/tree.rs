@@ -117,6 +117,8 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
             gone.insert(done(BRANCHES, index));
         }
         let mut written = self.changed_entries()?;
+        // The nodes are written after others are deleted: a deleted node that is written again would never
+        // be deleted.
         written.retain(|(key, _)| !gone.contains(key));
         Ok(IndexChanges { written, gone: gone.into_iter().collect() })
     }
@@ -160,6 +162,7 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
             || !self.read_branch(index)?.entries.contains_key(&leaf)
             || !self.read_leaf(leaf)?.entries.contains_key(&number)
         {
+            // A number that is not listed is finished, or not covered yet: then the next sweep looks at it.
             return Ok(vec![]);
         }
         self.note_entry(number, entry);
@@ -169,6 +172,8 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
 
     /// Derives the facts above from the nodes below. No `up_to` moves, so nothing new is covered.
     fn derive_parents(&mut self) {
+        // Only nodes that are named above are updated: to name another one would cover numbers that nobody
+        // has looked at.
         for (index, leaf) in &self.leaves {
             if let Some(branch) = self.branches.get_mut(&branch_of(*index))
                 && let Some(fact) = branch.entries.get_mut(index)
@@ -192,6 +197,8 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
             entries.push(write_node(keys::index_node_key(self.ledger, BRANCHES, *index), branch)?);
         }
         entries.push(write_node(keys::index_node_key(self.ledger, ROOT, 0), &self.root)?);
+        // A node that has not changed is not written: the write would put an old version over that of
+        // another writer.
         entries.retain(|(key, value)| self.read.get(key) != Some(value));
         Ok(entries)
     }

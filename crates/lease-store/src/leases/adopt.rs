@@ -54,6 +54,7 @@ impl<K: KeyValue> Leases<'_, K> {
         key: &ReservationKey,
     ) -> Result<Option<IdempotencyReservation>, StoreError> {
         let generation = 1;
+        // A request that was reserved since may have got another lease. That one stays its answer.
         let is_new =
             counter::read_counter(self.store, &keys::reservation_counter_key(key, generation))?
                 == 0

@@ -150,7 +150,7 @@ impl<K: KeyValue> Leases<'_, K> {
         self.void_event(place, None, STOPPED, now).map(Some)
     }
 
-    /// The word that each number of a log is accounted for, as far as that is new, once `written` is.
+    /// The word that each number of a ledger is accounted for, as far as that is new, once `written` is.
     ///
     /// A number is accounted for by the event of its issue or of its end.
     pub(crate) fn settle_entry(
@@ -214,5 +214,5 @@ fn event_place(LeaseKey { ledger: log, number }: LeaseKey, slot: AuditSlot) -> A
 /// The reason for which nothing came of a number whose issuer did not say so.
 const STOPPED: &str = "the issue stopped before it recorded anything";
 
-/// The number of numbers of a log that a batch accounts for: more than it looks at.
+/// The number of numbers of a ledger that a batch accounts for: more than it looks at.
 const SETTLED: u64 = 500;

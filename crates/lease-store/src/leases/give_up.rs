@@ -29,6 +29,7 @@ impl<K: KeyValue> Leases<'_, K> {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let LeaseKey { ledger, number } = numbered.place;
+        // In the same step: the share would count against the identity until a sweep gives it up.
         let share = numbered
             .share
             .map(|share| keys::void_key(LedgerId::Identity(share.identity), share.number));
@@ -52,6 +53,7 @@ impl<K: KeyValue> Leases<'_, K> {
         reason: &str,
     ) -> Result<(), StoreError> {
         let ended = keys::ended_key(lease.id);
+        // An end that is on record stands, and so does its reason.
         if self.is_there(&ended)? {
             return Ok(());
         }

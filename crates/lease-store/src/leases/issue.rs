@@ -109,6 +109,8 @@ impl<K: KeyValue> Leases<'_, K> {
         if let Some(cap) = cap {
             let mut tree = LedgerIndex::read_root(self.store, which)?;
             if tree.live_up_to(tree.last_number() + 1) > u64::from(cap) {
+                // The index counts too many, since an end is noted by a later sweep. Before anybody is
+                // refused, each number that counts is looked at.
                 riding = tree.refresh_nodes(|number| self.looked_at(which, number, now))?;
                 if tree.live_up_to(tree.last_number() + 1) > u64::from(cap) {
                     return Err(NumberError::Full { cap });
@@ -118,6 +120,8 @@ impl<K: KeyValue> Leases<'_, K> {
             // What was read since may vouch for more that has ended; either view is an upper bound.
             let again = LedgerIndex::read_root(self.store, which)?;
             if tree.live_up_to(number).min(again.live_up_to(number)) > u64::from(cap) {
+                // The number is given up at once. Otherwise it would count against others until a sweep has
+                // noticed it.
                 self.write_value(keys::void_key(which, number), &now)?;
                 return Err(NumberError::Full { cap });
             }
@@ -138,6 +142,8 @@ impl<K: KeyValue> Leases<'_, K> {
         pending: &Lease,
         claim: Option<&IdempotencyReservation>,
     ) -> Result<(), FenceError> {
+        // The record first, then the fences. Whoever gives the number up writes a fence first and reads the
+        // record then: one of the two sees the other.
         self.record_at(numbered, pending, claim, None)?;
         if self.is_given_up(numbered.place, numbered.share, claim)?
             || self.is_retired(numbered.place.ledger)?
@@ -241,6 +247,7 @@ impl<K: KeyValue> Leases<'_, K> {
         if self.is_closing(id)? || self.is_there(&keys::issue_fence_key(id))? {
             return Ok(false);
         }
+        // A plain token is fenced by its number, any other lease by its id.
         Ok(held.lease.mode != LeaseMode::Plain
             || !self.is_given_up(held.place, held.lease.share, claim)?)
     }
@@ -269,6 +276,8 @@ impl<K: KeyValue> Leases<'_, K> {
         }
         entries.extend(event);
         entries.extend(numbered.riding.iter().cloned());
+        // In one step: with its id or its reservation missing, a lease that is answered could not be found
+        // by its holder.
         self.write_with_events(&entries)
     }
 
@@ -322,6 +331,8 @@ impl<K: KeyValue> Leases<'_, K> {
             Some(_) => at_once(None),
             None => match void {
                 Some(_) => super::sweep::DONE,
+                // There is no record yet: its issuer may be about to write it, and a sweep waits for that
+                // from now on.
                 None => at_once(Some(now)),
             },
         }))

@@ -27,6 +27,8 @@ impl<K: KeyValue> Leases<'_, K> {
     pub fn begin_renewal(&self, held: &StoredLease) -> Result<PendingRenewal, StoreError> {
         let (place, lease) = (held.place, held.lease.clone());
         let number = self.store.increment_counter(&keys::renewal_counter_key(lease.id))?;
+        // Renewals with smaller numbers may be confirmed after this one. They are kept as missing, so that
+        // every reader looks for them.
         let RenewalRecord { expires_at, missing } = self.read_renewals(&lease, number - 1)?;
         Ok(PendingRenewal { place, lease, number, missing, expires_at })
     }
@@ -43,12 +45,15 @@ impl<K: KeyValue> Leases<'_, K> {
         outcome: &RenewalOutcome<'_>,
     ) -> Result<DateTime<Utc>, FenceError> {
         let PendingRenewal { place, lease, number, missing, expires_at: known } = renewal;
+        // Two renewals may overlap: neither takes away what the other has answered.
         let expires_at = expires_at.max(*known);
         let key = keys::renewal_key(lease.id, *number);
         let value =
             record::encode_record(&key, &RenewalRecord { expires_at, missing: missing.clone() })?;
         let event = self.renewal_event((*place, lease), *number, expires_at, outcome)?;
         self.write_with_events(&[(key, value), event])?;
+        // Read after the renewal is written: a sweep writes the fence first, and reads the renewals before
+        // it ends the lease.
         let closed = self.is_there(&keys::end_fence_key(lease.id))? || self.is_closing(lease.id)?;
         if closed { Err(FenceError::Fenced) } else { Ok(expires_at) }
     }

@@ -57,6 +57,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Fails if the store does not answer, or holds what cannot be read.
     pub fn find(&self, id: LeaseId) -> Result<Option<StoredLease>, StoreError> {
         match self.read_value(&keys::location_key(id))? {
+            // In a store that was put back from a copy, the number may have been given to another lease.
             Some(place) => Ok(self.read_lease(place)?.filter(|held| held.lease.id == id)),
             None => Ok(None),
         }
@@ -111,6 +112,7 @@ impl<K: KeyValue> Leases<'_, K> {
                 continue;
             };
             all.expires_at = all.expires_at.max(newest.expires_at);
+            // They were not there when the newest was written, and may be by now.
             for number in newest.missing {
                 match self.read_value::<RenewalRecord>(&keys::renewal_key(lease.id, number))? {
                     Some(late) => all.expires_at = all.expires_at.max(late.expires_at),

@@ -164,6 +164,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         let mut tasks = std::mem::take(&mut self.tasks);
         let mut over = std::mem::take(&mut self.over);
         let voids = std::mem::take(&mut self.void);
+        // Voids first: a number whose record came meanwhile joins the leases that are over.
         self.void_numbers(voids, &mut tasks, &mut over)?;
         self.leave_on_hold(&mut over);
         self.decide_ends(over, &mut tasks)?;
@@ -206,6 +207,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 let entry = self.ended_in(&task.held.lease, &ending);
                 self.tree.note_entry(task.number, entry);
             }
+            // These entries only lead to the lease; the ledger of its dynamic secret keeps its end.
             LedgerId::PendingRevocations | LedgerId::Identity(_) => self.drop_entry(task.number),
         }
         self.ended.insert(task.held.lease.id, (Box::new(task.held.clone()), ending));
@@ -280,6 +282,8 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 None => {
                     self.summary.voided += 1;
                     self.account_for(number)?;
+                    // A late issuer must still find the void, so it is kept as long as a lease that has
+                    // ended.
                     let look = (self.clocks.ledger_time() + self.times.retention).timestamp();
                     self.tree.note_entry(number, IndexEntry { look, live: false, noticed: None });
                 }

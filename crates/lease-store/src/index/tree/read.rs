@@ -20,6 +20,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
             let leaf = leaf_of(number);
             let index = branch_of(leaf);
             if !self.root.entries.contains_key(&index) {
+                // The root covers the branch and does not name it: all of its numbers are finished.
                 number = end_of_branch(index);
                 continue;
             }
@@ -28,6 +29,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
                 return Ok(Some(number));
             }
             if !branch.entries.contains_key(&leaf) {
+                // The same of a leaf that its branch does not name.
                 number = end_of_leaf(leaf);
                 continue;
             }

@@ -16,6 +16,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         claim: Option<&IdempotencyReservation>,
     ) -> Result<(), StoreError> {
         let id = held.lease.id;
+        // The counter of renewals goes with them: a renewal that begins later finds no lease.
         let renewals = counter::read_counter(self.leases.store, &keys::renewal_counter_key(id))?;
         self.forgotten.extend((1..=renewals).map(|renewal| keys::renewal_key(id, renewal)));
         if renewals > 0 {
