@@ -70,6 +70,7 @@ impl<P: Ports> Engine<P> {
             }
         } else {
             self.sweep_groups(&sweep, groups).await?;
+            // After the leases: only now may the last lease of such a target have ended.
             self.drop_retired_targets()?;
             let resealed = self.reseal_credentials()?;
             let signatures_renewed = self.renew_signatures(sweep.stop).await?;
@@ -102,6 +103,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Sweep, StoreError> {
         let now = self.ports.now();
         let passed = last.map(|last| now - last.at);
+        // If the host's clock has jumped, or none has swept for long, what the clocks of targets were is of
+        // no use.
         let usual = self.config.sweep_interval * 3 + LONG_PAUSE;
         let is_usual = passed.is_some_and(|passed| passed >= TimeDelta::zero() && passed <= usual);
         let targets = self.targets().list_all()?.into_iter();

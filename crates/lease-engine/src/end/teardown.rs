@@ -133,6 +133,7 @@ impl<P: Ports> Engine<P> {
         for gone in gone {
             absent |= matches!(gone?, DeletionOutcome::Absent);
         }
+        // Each delete was answered for the very UID: that is proof enough, whatever cluster answers by now.
         if !absent {
             return Ok(());
         }

@@ -20,6 +20,8 @@ impl IssueFailure {
             self.error,
             IssueError::Cluster(ClusterError::Taken { .. } | ClusterError::Clock { .. })
         );
+        // With an unknown outcome the first objects may still come into being, and the record must keep
+        // their names.
         anew && !self.unsettled
     }
 }

@@ -62,6 +62,7 @@ impl Sweep {
         }
         if *is_tripped {
             self.report_state(target, TargetState::OrphansParked);
+        // The state was reported at the start, as it was before this run.
         } else if self.report.borrow().targets.get(target) == Some(&TargetState::OrphansParked) {
             self.report.borrow_mut().targets.remove(target);
         }

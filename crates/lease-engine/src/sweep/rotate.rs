@@ -89,6 +89,8 @@ impl<P: Ports> Engine<P> {
         let target = self.targets().get(&lease.target).ok()??;
         let connection = self.connect_target(&target).ok()?;
         let changed = std::cell::Cell::new(false);
+        // The end stays as it is written: to sign an object again must neither shorten nor extend its
+        // lease.
         let same_end = |marks: &ObjectMarks| {
             let old = !marks.are_current(&self.keys);
             changed.set(old);

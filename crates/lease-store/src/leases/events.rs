@@ -66,6 +66,7 @@ impl<K: KeyValue> Leases<'_, K> {
         let RenewalOutcome { now, is_renewed, jti, reason } = *outcome;
         let decision = if is_renewed { AuditDecision::Allowed } else { AuditDecision::Failed };
         let event = AuditEvent::new(AuditEventType::Renewal, decision, self.auditor.actor, now);
+        // Of a failed renewal no lifetime is told: the lease ends when it would have ended before.
         let left = u64::try_from((expires_at - now).num_seconds()).ok();
         let event = AuditEvent {
             jti: jti.map(AuditText::new),
@@ -102,6 +103,7 @@ impl<K: KeyValue> Leases<'_, K> {
         ending: &Ending,
         reason: Option<&str>,
     ) -> Result<EventEntry, StoreError> {
+        // Whoever asked for the revocation is the actor of the end, though a sweep carries it out later.
         let closing = RecordKey::for_event(event_place(place, AuditSlot::Closing));
         let closing: SignedRecord<AuditEvent> =
             closing.read_record(self.store, self.auditor.keys)?;
@@ -132,8 +134,8 @@ impl<K: KeyValue> Leases<'_, K> {
         let event = if let Some(lease) = lease {
             event.about_lease(lease)
         } else {
-            let log: Option<Ledger> = self.read_value(&keys::ledger_key(place.ledger))?;
-            AuditEvent { dynamic_secret: log.map(|log| log.dynamic_secret), ..event }
+            let ledger: Option<Ledger> = self.read_value(&keys::ledger_key(place.ledger))?;
+            AuditEvent { dynamic_secret: ledger.map(|ledger| ledger.dynamic_secret), ..event }
         };
         self.write_event(place, AuditSlot::End, &event.with_reason(reason))
     }
@@ -144,6 +146,7 @@ impl<K: KeyValue> Leases<'_, K> {
         place: LeaseKey,
         now: DateTime<Utc>,
     ) -> Result<Option<EventEntry>, StoreError> {
+        // Whoever gave the number up has said why, and a later sweep must not write over that.
         if self.is_there(&RecordKey::for_event(event_place(place, AuditSlot::End)).store_key())? {
             return Ok(None);
         }
@@ -155,20 +158,22 @@ impl<K: KeyValue> Leases<'_, K> {
     /// A number is accounted for by the event of its issue or of its end.
     pub(crate) fn settle_entry(
         &self,
-        log: u64,
+        ledger: u64,
         head: u64,
         written: &[EventEntry],
     ) -> Result<Option<EventEntry>, StoreError> {
-        let (id, audit) = (AuditLogId::Leases(log), self.auditor.keys);
+        let (id, audit) = (AuditLogId::Leases(ledger), self.auditor.keys);
         let known = settled_up_to(self.store, audit, id)?;
         let mut up_to = known;
         while up_to < head.min(known + SETTLED) {
-            let place = LeaseKey { ledger: log, number: up_to + 1 };
+            let place = LeaseKey { ledger, number: up_to + 1 };
             let end = RecordKey::for_event(event_place(place, AuditSlot::End)).store_key();
             let issue = RecordKey::for_event(event_place(place, AuditSlot::Issue)).store_key();
             let is_accounted_for = written.iter().any(|(key, _)| *key == end)
                 || self.is_there(&issue)?
                 || self.is_there(&end)?;
+            // A number without an event may be one of an issue under way. The mark must not pass it: a
+            // missing event below the mark is reported as tampering.
             if !is_accounted_for {
                 break;
             }
@@ -188,6 +193,7 @@ impl<K: KeyValue> Leases<'_, K> {
             0 => vec![],
             last => self.read_renewals(lease, last)?.missing,
         };
+        // An event stays small, however many renewals were never confirmed.
         missing.truncate(RecordedEvents::MAX_MISSING);
         // It became active together with the event of its issue.
         let issue = lease.phase == lease_core::Phase::Active;
@@ -207,8 +213,8 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 }
 
-fn event_place(LeaseKey { ledger: log, number }: LeaseKey, slot: AuditSlot) -> AuditPlace {
-    AuditPlace::of_lease(log, number, slot)
+fn event_place(LeaseKey { ledger, number }: LeaseKey, slot: AuditSlot) -> AuditPlace {
+    AuditPlace::of_lease(ledger, number, slot)
 }
 
 /// The reason for which nothing came of a number whose issuer did not say so.

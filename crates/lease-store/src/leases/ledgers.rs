@@ -36,6 +36,8 @@ impl<K: KeyValue> Leases<'_, K> {
         let Some(ledger) = self.read_value::<Ledger>(&keys::ledger_key(number))? else {
             return Ok(());
         };
+        // Up to the last number that was given by now: an issue that takes a later one reads the definition
+        // as it is after the change.
         let last =
             counter::read_counter(self.store, &keys::counter_key(LedgerId::DynamicSecret(number)))?;
         self.write_value(keys::ledger_key(number), &Ledger { revoke_up_to: last, ..ledger })
@@ -47,6 +49,8 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Fails if the store does not answer.
     pub fn revoked_all(&self, number: u64, up_to: u64) -> Result<(), StoreError> {
         match self.read_value::<Ledger>(&keys::ledger_key(number))? {
+            // Another change may have raised the mark meanwhile: then the leases up to the new mark are
+            // still to be revoked.
             Some(ledger) if ledger.revoke_up_to == up_to => {
                 self.write_value(keys::ledger_key(number), &Ledger { revoke_up_to: 0, ..ledger })
             }
@@ -74,6 +78,7 @@ impl<K: KeyValue> Leases<'_, K> {
             }
             let held = self.read_lease(crate::LeaseKey { ledger, number })?;
             let open = |held: &StoredLease| held.closing.is_none() && held.ending.is_none();
+            // Nothing ends a plain token before it expires.
             let ends = |held: &StoredLease| held.lease.mode.is_revocable();
             marked.extend(held.filter(|held| open(held) && ends(held)));
             from = number + 1;
@@ -108,6 +113,7 @@ impl<K: KeyValue> Leases<'_, K> {
             from = number + 1;
         }
         gone.extend(tree.node_keys());
+        // The counter goes too: no identity of this number is put again.
         gone.extend(tree.last_keys());
         Ok(self.store.delete_many(&gone)?)
     }

@@ -71,10 +71,13 @@ impl Clocks {
 
     /// Converts a time of `target`'s clock to the clock that orders the ledger.
     pub(crate) fn ordered_of(&self, target: &TargetName, at: DateTime<Utc>) -> DateTime<Utc> {
+        // The index of a ledger orders by one clock. A time by the clock of another target is first made a
+        // time of the host.
         at - self.target_offset(target) + self.ledger
     }
 
     fn target_offset(&self, target: &TargetName) -> TimeDelta {
+        // A target whose clock was never read goes by the host's.
         self.targets.get(target).copied().unwrap_or_default()
     }
 }

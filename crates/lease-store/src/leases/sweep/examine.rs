@@ -123,6 +123,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
             self.look_soon(number, Some(noticed));
             return NumberFinding::Noted;
         }
+        // A decided end stands, whatever the clocks say by now.
         if let Some(closing) = &held.closing {
             let why = closing.why;
             return NumberFinding::Closing(Box::new(held), why);
@@ -149,12 +150,15 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         let seen = noticed.map(|noticed| noticed + (issue + landing).num_seconds());
         lease.phase == Phase::Active
             || self.clocks.host_time() >= lease.issue_deadline + landing
+            // If the host's clock was set back, the deadline may be far off. What has been seen unchanged
+            // for so long has no issuer.
             || seen.is_some_and(|over| over <= self.clocks.ledger_time().timestamp())
     }
 
     /// When a lease is to be looked at that has not expired by its target's clock.
     fn expires_in_future(&self, held: &StoredLease) -> Option<i64> {
         let target = &held.lease.target;
+        // By the clock of the cluster that judges the token, and not by the host's.
         let future = self.clocks.target_time(target) < held.expires_at;
         future.then(|| self.clocks.ordered_of(target, held.expires_at).timestamp())
     }
