@@ -10,7 +10,12 @@ struct Kubelease;
 
 impl Guest for Kubelease {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve_then(&request, out, lease_api::serve_leases, lease_api::after_answer);
+        spin_ports::serve_request_then(
+            &request,
+            out,
+            lease_api::serve_main_request,
+            lease_api::run_after_answer,
+        );
     }
 }
 

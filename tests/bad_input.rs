@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::kubelease::ADMIN_TOKEN;
+use testbed::kubelease::ADMIN_TOKEN_VARIABLE;
 
 use crate::setup::{LEASES, Leasing};
 
@@ -60,7 +60,7 @@ pub fn malformed_requests_are_answered_and_change_nothing(case: &Case) -> Result
 
 pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let asked = case.control_plane().audited_requests(leasing.namespace.name())?.len();
+    let asked = case.control_plane().audit_events_in_namespace(leasing.namespace.name())?.len();
     for (request, status, code) in [
         (json!({ "ttl": "25h" }), 422, "ttl_too_long"),
         (json!({ "ttl": 86_401 }), 422, "ttl_too_long"),
@@ -72,7 +72,8 @@ pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &Case) -> Result<
     }
     let unknown = leasing.admin()?.post("/api/v1/dynamic-secrets/cd/leases", &json!({}))?;
     assert_eq!(unknown.expect_status(404)?["code"], "unknown_dynamic_secret");
-    let asked_after = case.control_plane().audited_requests(leasing.namespace.name())?.len();
+    let asked_after =
+        case.control_plane().audit_events_in_namespace(leasing.namespace.name())?.len();
     assert_eq!(asked_after, asked, "the API server has not been asked anything");
     Ok(())
 }
@@ -124,7 +125,7 @@ pub fn a_slow_body_is_given_up(case: &Case) -> Result<()> {
 fn open(leasing: &Leasing, length: &str) -> Result<TcpStream> {
     let url = leasing.kubelease.url()?;
     let address = url.strip_prefix("http://").context("plain HTTP")?;
-    let token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
+    let token = leasing.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(

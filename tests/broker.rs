@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use chrono::DateTime;
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deploy::{self, Deployed, Names};
+use testbed::deployed_manifests::{self, DeployedObjects, ManifestNames};
 use testbed::harness::Case;
 use testbed::http::{Http, Reply};
 use testbed::kubelease::{Kubelease, Settings};
@@ -36,7 +36,7 @@ pub struct Broker<'s> {
     pub token: String,
     home: Arc<Namespace>,
     roles: Vec<Value>,
-    _deployed: [Deployed<'s>; 3],
+    _deployed: [DeployedObjects<'s>; 3],
 }
 
 impl<'s> Broker<'s> {
@@ -50,11 +50,11 @@ impl<'s> Broker<'s> {
         let cluster = case.control_plane();
         let [home, place, elsewhere] =
             [case.new_namespace()?, case.new_namespace()?, case.new_namespace()?];
-        home.service_account(BROKER)?;
-        place.service_account("deployer")?;
+        home.create_service_account(BROKER)?;
+        place.create_service_account("deployer")?;
         let may =
             |lists: &str| json!([{ "apiGroups": [""], "resources": [lists], "verbs": ["list"] }]);
-        place.allow_account("deployer", "reader", &may("configmaps"))?;
+        place.create_role_for_account("deployer", "reader", &may("configmaps"))?;
 
         // What kubelease does not hold itself, so that it needs the right to bind it.
         let role = format!("{}-role", home.name());
@@ -67,9 +67,9 @@ impl<'s> Broker<'s> {
             })
         };
         let roles = [role_object("ClusterRole", None), role_object("Role", Some(place.name()))];
-        let bound_roles = Deployed::create_objects(cluster, roles.into())?;
+        let bound_roles = DeployedObjects::create_objects(cluster, roles.into())?;
 
-        let names = Names {
+        let names = ManifestNames {
             prefix: home.name(),
             broker_namespace: home.name(),
             broker: BROKER,
@@ -77,18 +77,18 @@ impl<'s> Broker<'s> {
             account: "deployer",
             role: &role,
         };
-        let rbac = Deployed::apply_rbac(cluster, kind.file, &names)?;
+        let rbac = DeployedObjects::apply_rbac(cluster, kind.file, &names)?;
         let bound = [format!("ClusterRole/{role}"), format!("Role/{}/{role}", place.name())];
         let account = format!("{}/deployer", place.name());
-        let policy = Deployed::policy_for(
+        let policy = DeployedObjects::apply_policy_with_lists(
             cluster,
             &names,
             &[&account],
             &bound.each_ref().map(String::as_str),
         )?;
 
-        let token = home.token_for(BROKER)?;
-        let kubelease = case.kubelease_with(settings)?;
+        let token = home.create_token_for(BROKER)?;
+        let kubelease = case.new_kubelease_with(settings)?;
         let mut it = Self {
             cluster,
             kind,
@@ -147,7 +147,7 @@ impl<'s> Broker<'s> {
         role["metadata"].as_object_mut().context("metadata")?.remove("resourceVersion");
         self.cluster
             .admin_client()
-            .put(&deploy::object_path(&role)?, &role)?
+            .put(&deployed_manifests::object_path(&role)?, &role)?
             .expect_success()
             .map(drop)
     }
@@ -160,7 +160,12 @@ impl<'s> Broker<'s> {
         verb: Option<&str>,
         allowed: bool,
     ) -> Result<()> {
-        deploy::wait_until_allowed(self.cluster, &self.username(), (rule, place, verb), allowed)
+        deployed_manifests::wait_for_access(
+            self.cluster,
+            &self.username(),
+            (rule, place, verb),
+            allowed,
+        )
     }
 
     /// The user that kubelease is in the cluster.
@@ -264,7 +269,7 @@ impl<'s> Broker<'s> {
 
     /// Returns the API server's status for a request with the token.
     pub fn may(&self, token: &str, path: &str) -> Result<u16> {
-        Ok(self.cluster.as_token(token).get(path)?.status)
+        Ok(self.cluster.client_with_token(token).get(path)?.status)
     }
 
     /// Waits until the token may what it should, and so is let in.

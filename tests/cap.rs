@@ -26,7 +26,7 @@ pub fn nor_do_they_through_two_replicas_of_one_redis(case: &Case) -> Result<()> 
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
-    let second = case.kubelease_with(settings)?;
+    let second = case.new_kubelease_with(settings)?;
     limit(&broker)?;
     let (one, other) = (broker.admin()?, second.admin_client()?);
     let mut leases = vec![];

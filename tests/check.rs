@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::deploy;
+use testbed::deployed_manifests;
 use testbed::harness::Case;
 use testbed::wait::{not_yet, wait_until};
 
@@ -30,7 +30,7 @@ pub fn a_check_names_who_we_are_and_what_is_missing(case: &Case) -> Result<()> {
 
     // The rights are taken away, and the check says which, and where.
     let binding = leasing.rbac.objects().iter().find(|object| object["kind"] == "RoleBinding");
-    let binding = deploy::object_path(binding.context("a binding")?)?;
+    let binding = deployed_manifests::object_path(binding.context("a binding")?)?;
     case.control_plane().admin_client().delete(&binding)?.expect_success()?;
     let missing = [("create", "serviceaccounts/token"), ("get", "serviceaccounts")];
     let missing = missing.map(|(verb, resource)| {
@@ -52,7 +52,7 @@ pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result
     let admin = leasing.admin()?;
     let mut wrong = leasing.target(case.control_plane().url());
     wrong["auth"]["token"] = json!("wrong-canary");
-    let closed = testbed::port::ClosedPort::take_port()?;
+    let closed = testbed::closed_port::ClosedPort::take_port()?;
     let away = format!("http://{}", closed.address()?);
     let unknown_ca = case.control_plane().url().replace("127.0.0.1", "localhost");
     for (target, reachable, problem) in [

@@ -20,7 +20,7 @@ use anyhow::{Context, Result, ensure};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::issuer_server::{HOST, IssuerServer, keys_path};
+use testbed::issuer_server::{ISSUER_HOST, IssuerServer, keys_path};
 use testbed::kubelease::manifest_path;
 use testbed::wait::{not_yet, wait_until};
 
@@ -40,11 +40,11 @@ impl<'s> Job<'s> {
     /// A job of the service that has this heading in docs/ci-logins.md.
     fn new(case: &Case<'s>, heading: &str, claims: Value) -> Result<Self> {
         let issuer = IssuerServer::start_server()?;
-        issuer.serve_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
+        issuer.add_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
         let mut entry = documented(heading)?;
         // The service's own keys are away from here.
         entry["jwks_url"] = json!(issuer.url(&keys_path("/ci")));
-        let settings = case.new_settings()?.with_ca(HOST, issuer.ca_pem());
+        let settings = case.new_settings()?.with_ca(ISSUER_HOST, issuer.ca_pem());
         let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings)?;
         let job = Self { broker, issuer, home: tempfile::tempdir()?, claims };
         job.put_identity(&entry)?;

@@ -276,7 +276,7 @@ fn check(case: &Case, heading: &str, good: &Value, rows: &[Row]) -> Result<()> {
     let mut entry = documented(heading)?;
     assert_eq!(entry["issuer"], good["iss"], "the entry is for these tokens");
     // The service's own keys are away from here, and so is their private half.
-    oidc.server.serve_issuer("/ci", &[TestKey::Rsa.jwk("key-1"), TestKey::OtherRsa.jwk("key-2")]);
+    oidc.server.add_issuer("/ci", &[TestKey::Rsa.jwk("key-1"), TestKey::OtherRsa.jwk("key-2")]);
     entry["jwks_url"] = json!(oidc.server.url(&keys_path("/ci")));
     oidc.put("ci", &entry)?;
     let refused = oidc.log_in("ci", "a.b.c")?;

@@ -7,17 +7,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use testbed::harness::Case;
 use testbed::host::DevHost;
-use testbed::kubelease::{self, MASTER_KEY, Settings};
+use testbed::kubelease::{self, MASTER_KEY_VARIABLE, Settings};
 use testbed::process::Supervisor;
 use testbed::wait::{not_yet, wait_until};
 
 pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result<()> {
-    let dev_host = case.needs_dev_host("Spin's command trigger is a plug-in")?;
+    let dev_host = case.require_dev_host("Spin's command trigger is a plug-in")?;
     let keeper = Supervisor::new()?;
     for (settings, succeeds, told) in [
         (case.new_settings()?, true, NOTHING_DUE),
         (
-            case.new_settings()?.without_variable(MASTER_KEY),
+            case.new_settings()?.without_variable(MASTER_KEY_VARIABLE),
             false,
             "the variable `master_key` is not set",
         ),
@@ -31,7 +31,7 @@ pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result
 }
 
 pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
-    let dev_host = case.needs_dev_host("Spin's cron trigger is a plug-in")?;
+    let dev_host = case.require_dev_host("Spin's cron trigger is a plug-in")?;
     let keeper = Supervisor::new()?;
     let log = keeper.scratch_directory().join("log");
     let mut command = job(dev_host, &keeper, CRON, &case.new_settings()?);

@@ -3,25 +3,31 @@
 use anyhow::Result;
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::kubelease::{ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN};
+use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, MASTER_KEY_VARIABLE, SWEEP_TOKEN_VARIABLE};
 
 use crate::setup::Leasing;
 
 pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
     let good = case.new_settings()?;
-    let kubelease = case.kubelease_with(good.clone())?;
+    let kubelease = case.new_kubelease_with(good.clone())?;
     for (settings, named) in [
-        (good.clone().without_variable(ADMIN_TOKEN), "`admin_token` is not set"),
-        (good.clone().with_variable(ADMIN_TOKEN, ""), "`admin_token` is not set"),
-        (good.clone().with_variable(ADMIN_TOKEN, "too-short-canary"), "`admin_token` is malformed"),
-        (good.clone().without_variable(MASTER_KEY), "`master_key` is not set"),
-        (good.clone().with_variable(MASTER_KEY, "not-base64-canary"), "`master_key` is malformed"),
-        (good.clone().with_variable(MASTER_KEY, "AAAA"), "`master_key` is malformed"),
+        (good.clone().without_variable(ADMIN_TOKEN_VARIABLE), "`admin_token` is not set"),
+        (good.clone().with_variable(ADMIN_TOKEN_VARIABLE, ""), "`admin_token` is not set"),
+        (
+            good.clone().with_variable(ADMIN_TOKEN_VARIABLE, "too-short-canary"),
+            "`admin_token` is malformed",
+        ),
+        (good.clone().without_variable(MASTER_KEY_VARIABLE), "`master_key` is not set"),
+        (
+            good.clone().with_variable(MASTER_KEY_VARIABLE, "not-base64-canary"),
+            "`master_key` is malformed",
+        ),
+        (good.clone().with_variable(MASTER_KEY_VARIABLE, "AAAA"), "`master_key` is malformed"),
         (
             good.clone().with_variable("previous_master_keys", "canary"),
             "`previous_master_keys` is malformed",
         ),
-        (good.clone().with_variable(SWEEP_TOKEN, "canary"), "`sweep_token` is malformed"),
+        (good.clone().with_variable(SWEEP_TOKEN_VARIABLE, "canary"), "`sweep_token` is malformed"),
     ] {
         kubelease.restart_with(settings.clone())?;
         let anonymous = kubelease.anonymous_client()?;
@@ -29,7 +35,9 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
         let told = anonymous.get("/readyz")?.expect_status(503)?;
         assert!(told["detail"].to_string().contains(named), "{told}");
         assert!(!told.to_string().contains("canary"), "{told}");
-        for token in ["", settings.variable(ADMIN_TOKEN), good.variable(ADMIN_TOKEN)] {
+        for token in
+            ["", settings.variable(ADMIN_TOKEN_VARIABLE), good.variable(ADMIN_TOKEN_VARIABLE)]
+        {
             let bearer = [("authorization", format!("Bearer {token}"))];
             let headers: Vec<_> =
                 bearer.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -41,7 +49,7 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
             }
         }
     }
-    kubelease.restart_with(good.clone().without_variable(SWEEP_TOKEN))?;
+    kubelease.restart_with(good.clone().without_variable(SWEEP_TOKEN_VARIABLE))?;
     kubelease.anonymous_client()?.get("/readyz")?.expect_status(200)?;
     kubelease.admin_client()?.get("/api/v1/targets")?.expect_status(200)?;
     for value in ["Bearer ", "Bearer"] {
@@ -56,13 +64,16 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
 pub fn a_previous_master_key_still_opens_what_it_sealed(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let first = leasing.kubelease.settings();
-    let rotated = case.new_settings()?.with_variable(ADMIN_TOKEN, first.variable(ADMIN_TOKEN));
+    let rotated = case
+        .new_settings()?
+        .with_variable(ADMIN_TOKEN_VARIABLE, first.variable(ADMIN_TOKEN_VARIABLE));
 
     leasing.kubelease.restart_with(rotated.clone())?;
     let told = leasing.issue(&json!({}))?.expect_status(503)?;
     assert_eq!(told["code"], "credential_unreadable");
 
-    let both = rotated.clone().with_variable("previous_master_keys", first.variable(MASTER_KEY));
+    let both =
+        rotated.clone().with_variable("previous_master_keys", first.variable(MASTER_KEY_VARIABLE));
     leasing.kubelease.restart_with(both)?;
     leasing.issue(&json!({}))?.expect_status(201)?;
 

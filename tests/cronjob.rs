@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::kubelease::{Kubelease, SWEEP_TOKEN, manifest_path};
+use testbed::kubelease::{Kubelease, SWEEP_TOKEN_VARIABLE, manifest_path};
 
 pub fn its_pods_are_such_as_a_restricted_namespace_takes(case: &Case) -> Result<()> {
     let (cluster, place) = (case.control_plane(), case.new_namespace()?);
@@ -18,7 +18,7 @@ pub fn its_pods_are_such_as_a_restricted_namespace_takes(case: &Case) -> Result<
         .admin_client()
         .patch(&own, &json!({ "metadata": { "labels": labels } }))?
         .expect_success()?;
-    place.service_account("default")?;
+    place.create_service_account("default")?;
     let mut job = cronjob(case)?;
     job["metadata"]["namespace"] = json!(place.name());
     let jobs = format!("{}?fieldValidation=Strict", place.resources_path("batch/v1", "cronjobs"));
@@ -38,7 +38,7 @@ pub fn its_script_sweeps_and_fails_where_it_cannot(case: &Case) -> Result<()> {
     let kubelease = case.new_kubelease()?;
     let job = cronjob(case)?;
     let settings = kubelease.settings();
-    let token = settings.variable(SWEEP_TOKEN);
+    let token = settings.variable(SWEEP_TOKEN_VARIABLE);
     let swept = run(&kubelease, &job, token)?;
     let told = String::from_utf8_lossy(&swept.stdout);
     assert!(swept.status.success(), "{swept:?}");

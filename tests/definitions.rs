@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::harness::Case;
-use testbed::kubelease::{ADMIN_TOKEN, Kubelease};
+use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, Kubelease};
 
 /// An administrator's machine with a directory of definitions.
 struct Repository<'s> {
@@ -60,7 +60,7 @@ impl<'s> Repository<'s> {
         let mut command = Command::new(&self.program);
         command.args(arguments).env_clear().stdin(Stdio::null()).current_dir(self.home.path());
         command.env("HOME", self.home.path()).env("KUBELEASE_URL", self.kubelease.url()?);
-        command.env("KUBELEASE_TOKEN", self.kubelease.settings().variable(ADMIN_TOKEN));
+        command.env("KUBELEASE_TOKEN", self.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE));
         command.env("PROD_TOKEN", FIRST);
         Ok(command)
     }

@@ -33,7 +33,7 @@ fn is_what_comes_of_it(case: &Case, of: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, of)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     for account in ["ci-job", "web"] {
-        namespace.service_account(account)?;
+        namespace.create_service_account(account)?;
     }
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
@@ -97,7 +97,7 @@ fn first_failed(told: &Value) -> String {
 
 /// Counts the tokens for which kubelease has asked the API server, by its audit log.
 fn tokens_asked_for(case: &Case, broker: &Broker) -> Result<usize> {
-    let events = case.control_plane().audited_of_user(&broker.username())?;
+    let events = case.control_plane().audit_events_of_user(&broker.username())?;
     let asks = |event: &&Value| event["objectRef"]["subresource"] == "token";
     Ok(events.iter().filter(asks).count())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testbed::faulty::FaultyProxy;
+use testbed::faulty_proxy::FaultyProxy;
 use testbed::harness::Case;
 
 use crate::broker::{Broker, Lease};

@@ -5,23 +5,23 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deploy::{Deployed, Names};
+use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
 use testbed::harness::Case;
 use testbed::namespace::Namespace;
 use testbed::wait::{not_yet, wait_until};
 
 pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
-    let cluster = ControlPlane::start_bare()?;
+    let cluster = ControlPlane::start_without_controllers()?;
     for role in ["system:discovery", "system:public-info-viewer", "system:basic-user"] {
         let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{role}");
         cluster.admin_client().delete(&path)?.expect_success()?;
     }
     let place = Namespace::create_in(&cluster)?;
     for account in ["broker", "deployer"] {
-        place.service_account(account)?;
+        place.create_service_account(account)?;
     }
     let name = place.name();
-    let names = Names {
+    let names = ManifestNames {
         prefix: name,
         broker_namespace: name,
         broker: "broker",
@@ -29,10 +29,12 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
         account: "deployer",
         role: "none",
     };
-    let rbac = Deployed::apply_rbac(&cluster, "existing", &names)?;
-    let token = place.token_for("broker")?;
+    let rbac = DeployedObjects::apply_rbac(&cluster, "existing", &names)?;
+    let token = place.create_token_for("broker")?;
     let may = |method: &str, path: &str, body: &Value| {
-        Ok::<_, anyhow::Error>(cluster.as_token(&token).send_json(method, path, body)?.status)
+        Ok::<_, anyhow::Error>(
+            cluster.client_with_token(&token).send_json(method, path, body)?.status,
+        )
     };
     wait_until("the hardening's coming into force", Duration::from_secs(10), || {
         match may("GET", "/version", &json!({}))? {
@@ -43,7 +45,7 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
 
     let mut settings = case.new_settings()?;
     settings.ca = Some(cluster.ca_pem().to_owned());
-    let kubelease = case.kubelease_with(settings)?;
+    let kubelease = case.new_kubelease_with(settings)?;
     let admin = kubelease.admin_client()?;
     let target = json!({ "url": cluster.url(), "auth": { "type": "token", "token": token } });
     let secret = json!({
@@ -67,7 +69,10 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
     let rules = role["rules"].as_array_mut().context("rules")?;
     rules.retain(|rule| !rule["resources"][0].to_string().contains("selfsubject"));
     role["metadata"].as_object_mut().context("metadata")?.remove("resourceVersion");
-    cluster.admin_client().put(&testbed::deploy::object_path(role)?, role)?.expect_success()?;
+    cluster
+        .admin_client()
+        .put(&testbed::deployed_manifests::object_path(role)?, role)?
+        .expect_success()?;
     let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
     wait_until("the reviews' being forbidden", Duration::from_secs(10), || {
         match may("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", &review)? {
@@ -78,7 +83,7 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
     // Put anew, it is met anew.
     admin.put("/api/v1/targets/local", &target)?.expect_status(200)?;
     let lease = admin.post("/api/v1/dynamic-secrets/ci/leases", &json!({}))?.expect_status(201)?;
-    let status = cluster.token_review(lease["token"].as_str().context("a token")?)?;
+    let status = cluster.review_token(lease["token"].as_str().context("a token")?)?;
     assert_eq!(status["authenticated"], true, "{status}");
     let seen = check()?;
     assert_eq!(seen["username"], format!("system:serviceaccount:{name}:broker"), "{seen}");

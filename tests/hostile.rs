@@ -17,7 +17,7 @@ use crate::kind;
 use crate::login::{LoginTokens, forge, log_in, make_login_tokens, until_let_in};
 
 pub fn tokens_are_refused_alike_at_a_login_by_service_account(case: &Case) -> Result<()> {
-    case.needs_dev_host("Spin does not say what is written, and its clock cannot be set")?;
+    case.require_dev_host("Spin does not say what is written, and its clock cannot be set")?;
     let settings = Settings { faults: true, ..case.new_settings()? };
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings)?;
     let namespace = case.new_namespace()?;

@@ -106,12 +106,12 @@ pub fn a_failed_issue_frees_its_key(case: &Case) -> Result<()> {
     admin.delete(&path)?.expect_success()?;
     let request = json!({ "ttl": "15m" });
     assert_eq!(broker.issue_as("job", &request)?.expect_status(502)?["code"], "account_not_found");
-    broker.place.service_account("deployer")?;
+    broker.place.create_service_account("deployer")?;
     let lease = Lease::of(broker.issue_as("job", &request)?.expect_status(201)?)?;
 
     // The account is another from now on, and gives no token for the lease of the first.
     admin.delete(&path)?.expect_success()?;
-    broker.place.service_account("deployer")?;
+    broker.place.create_service_account("deployer")?;
     let told = broker.issue_as("job", &request)?;
     assert_eq!(told.status, 502, "{told:?}");
     let new = broker.lease(&request)?;

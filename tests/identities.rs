@@ -63,7 +63,7 @@ pub fn a_forged_header_does_not_begin_the_count_of_failures_anew(case: &Case) ->
 
 pub fn a_trusted_proxy_tells_the_address_and_its_client_does_not(case: &Case) -> Result<()> {
     let settings = case.new_settings()?.with_variable("trusted_proxies", "127.0.0.0/8");
-    let kubelease = case.kubelease_with(settings)?;
+    let kubelease = case.new_kubelease_with(settings)?;
     let far = json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}});
     let bot = kubelease.anonymous_client()?.with_bearer(&token(&kubelease.admin_client()?, &far)?);
     for (headers, status) in [
@@ -89,8 +89,8 @@ pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &Case) -> Result<(
     let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
-    let one = case.kubelease_with(settings.clone())?;
-    let other = case.kubelease_with(settings)?;
+    let one = case.new_kubelease_with(settings.clone())?;
+    let other = case.new_kubelease_with(settings)?;
     let limited = json!({"access_token": {"num_uses": USES}});
     let token = token(&one.admin_client()?, &limited)?;
     // One use of all: a renewed token shares them with the one before.
@@ -143,7 +143,7 @@ pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &Case) -> 
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
-    let second = case.kubelease_with(settings)?;
+    let second = case.new_kubelease_with(settings)?;
     let grant = json!({"dynamic_secrets": ["*"], "namespaces": ["*"], "actions": ["issue"]});
     let fields = json!({"grants": [grant], "max_live_leases": CAP});
     let token = token(&broker.admin()?, &fields)?;

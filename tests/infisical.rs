@@ -22,7 +22,7 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     let client = build_client()?;
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
-    namespace.service_account("ci-job")?;
+    namespace.create_service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
     let put = |name: &str, access_token: &Value| -> Result<()> {
@@ -80,7 +80,7 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
 pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
-    namespace.service_account("ci-job")?;
+    namespace.create_service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;
@@ -148,7 +148,7 @@ fn build_client() -> Result<PathBuf> {
     let mut go = Command::new("go");
     go.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/infisical-login"));
     go.env("GOWORK", "off").args(["build", "-trimpath", "-o"]).arg(&client).arg(".");
-    command::run_command("building Infisical's client", &mut go)?;
+    command::run_with_progress("building Infisical's client", &mut go)?;
     Ok(client)
 }
 

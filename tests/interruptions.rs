@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::control_plane::{ControlPlane, Options};
-use testbed::deploy::Deployed;
-use testbed::faulty::FaultyProxy;
+use testbed::deployed_manifests::DeployedObjects;
+use testbed::faulty_proxy::FaultyProxy;
 use testbed::harness::{Case, run_tests, tests};
 use testbed::http::Http;
 use testbed::namespace::Namespace;
@@ -84,14 +84,14 @@ struct Way<'c> {
     place: Namespace,
     /// The path and definition of each dynamic secret.
     secrets: Vec<(String, Value)>,
-    _binding: Deployed<'c>,
+    _binding: DeployedObjects<'c>,
 }
 
 impl<'c> Way<'c> {
     fn new(case: &Case, cluster: &'c ControlPlane, url: &str) -> Result<Self> {
         let place = Namespace::create_in(cluster)?;
-        place.service_account("deployer")?;
-        place.service_account("broker")?;
+        place.create_service_account("deployer")?;
+        place.create_service_account("broker")?;
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
@@ -106,12 +106,12 @@ impl<'c> Way<'c> {
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
             "metadata": { "name": place.name() }, "rules": rules,
         });
-        let binding = Deployed::create_objects(cluster, vec![role, binding])?;
+        let binding = DeployedObjects::create_objects(cluster, vec![role, binding])?;
         // What was given up may land for a second only, so that nobody need wait long.
         let mut settings = case.new_settings()?.with_variable("landing_time", "1s");
         settings.ca = Some(cluster.ca_pem().to_owned());
-        let admin = case.kubelease_with(settings)?.admin_client()?;
-        let token = place.token_for("broker")?;
+        let admin = case.new_kubelease_with(settings)?.admin_client()?;
+        let token = place.create_token_for("broker")?;
         let target =
             json!({ "url": url, "auth": { "type": "token", "token": token }, "ca": "custom" });
         admin.put("/api/v1/targets/way", &target)?.expect_status(201)?;
@@ -218,7 +218,7 @@ impl<'c> Way<'c> {
     fn is_let_in(&self, lease: &Value) -> Result<()> {
         let token = lease["token"].as_str().context("a token")?;
         // The test's own way there may be closed by chance, too. An answer is an answer.
-        let ask = || self.cluster.ask_self_subject_review(token);
+        let ask = || self.cluster.request_self_subject_review(token);
         let answer = ask().or_else(|_| ask()).or_else(|_| ask())?;
         is_true(answer.status != 401, &lease["lease_id"])?;
         let user = answer.expect_status(201)?["status"]["userInfo"].take();

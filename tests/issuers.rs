@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
+use testbed::closed_port::ClosedPort;
 use testbed::harness::Case;
 use testbed::http::Reply;
-use testbed::issuer_server::{Answer, document_path, keys_path};
-use testbed::port::ClosedPort;
+use testbed::issuer_server::{Answer, discovery_path, keys_path};
 
 use crate::oidc::Oidc;
 
@@ -17,7 +17,7 @@ const NEW: (TestKey, &str) = (TestKey::Rsa, "new");
 
 pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
     let oidc = Oidc::with_clock(case)?;
-    let issuer = oidc.server.serve_issuer("/ci", &[OLD.0.jwk(OLD.1)]);
+    let issuer = oidc.server.add_issuer("/ci", &[OLD.0.jwk(OLD.1)]);
     oidc.put_issuer("ci", &issuer)?;
     let at_once = |keys: &[(TestKey, &str)]| -> Result<Vec<Reply>> {
         let logins = keys.iter().cycle().take(JOBS).map(|(key, id)| {
@@ -33,7 +33,7 @@ pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
     };
     expect(at_once(&[OLD])?, 200, 2, "the first logins of all");
     expect(at_once(&[NEW])?, 401, 2, "a key that is not served, at once");
-    oidc.server.serve_issuer("/ci", &[OLD.0.jwk(OLD.1), NEW.0.jwk(NEW.1)]);
+    oidc.server.add_issuer("/ci", &[OLD.0.jwk(OLD.1), NEW.0.jwk(NEW.1)]);
     oidc.set_clock(31)?;
     expect(at_once(&[NEW, OLD])?, 200, 4, "a new key, and the old one beside it");
     oidc.set_clock(62)?;
@@ -41,7 +41,7 @@ pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
     expect(at_once(&[unknown])?, 401, 6, "a made-up key");
     expect(at_once(&[unknown, unknown])?, 401, 6, "and again");
     expect(at_once(&[NEW, OLD])?, 200, 6, "while somebody makes up keys");
-    oidc.server.serve_issuer("/ci", &[NEW.0.jwk(NEW.1)]);
+    oidc.server.add_issuer("/ci", &[NEW.0.jwk(NEW.1)]);
     oidc.set_clock(62 + 601)?;
     expect(at_once(&[NEW])?, 200, 8, "once the old keys are stale");
     expect(at_once(&[OLD])?, 401, 8, "a key that was withdrawn");
@@ -59,7 +59,7 @@ pub fn keys_are_kept_as_long_as_their_issuer_allows_within_bounds(case: &Case) -
         ("/a-year", Some("max-age=31536000, immutable"), 86_400),
     ];
     for (path, cache_control, _) in rows {
-        let issuer = oidc.server.serve_issuer(path, &[]);
+        let issuer = oidc.server.add_issuer(path, &[]);
         let answer = match cache_control {
             Some(value) => Answer::from_cached_json(value, &keys),
             None => Answer::from_text(&keys.to_string()),
@@ -86,12 +86,12 @@ pub fn an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out
     let closed = ClosedPort::take_port()?;
     let dead = format!("https://localhost:{}", closed.address()?.port());
     // No CA that is known for that host has signed its certificate.
-    let untrusted = oidc.server.serve_issuer("/untrusted", &[OLD.0.jwk(OLD.1)]);
+    let untrusted = oidc.server.add_issuer("/untrusted", &[OLD.0.jwk(OLD.1)]);
     let untrusted = untrusted.replace("localhost", "127.0.0.1");
     let faults = faults(&oidc);
     let mut issuers = vec![("dead".to_owned(), dead), ("untrusted".to_owned(), untrusted)];
     for (name, ..) in &faults {
-        issuers.push(((*name).to_owned(), oidc.server.serve_issuer(&format!("/{name}"), &[])));
+        issuers.push(((*name).to_owned(), oidc.server.add_issuer(&format!("/{name}"), &[])));
     }
     for (name, issuer) in &issuers {
         oidc.put_issuer(name, issuer)?;
@@ -110,7 +110,7 @@ pub fn an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out
         for (name, fault, _) in &faults {
             let path = format!("/{name}");
             let (at, answer) = fault;
-            let at = if *at == Part::Document { document_path(&path) } else { keys_path(&path) };
+            let at = if *at == Part::Document { discovery_path(&path) } else { keys_path(&path) };
             oidc.server.set_answer(&at, answer.clone());
         }
     };
@@ -131,7 +131,7 @@ pub fn an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out
         assert!(line.contains(reason), "{name}: the log says: {line}");
     }
     for (name, ..) in &faults {
-        oidc.server.serve_issuer(&format!("/{name}"), &[OLD.0.jwk(OLD.1)]);
+        oidc.server.add_issuer(&format!("/{name}"), &[OLD.0.jwk(OLD.1)]);
     }
     let let_in = |replies: &[Reply], what: &str| {
         for (reply, (name, _)) in replies.iter().zip(&issuers).skip(2) {
@@ -158,7 +158,7 @@ enum Part {
 /// Issuers by name: which part of them is how, and the reason that the log gives.
 fn faults(oidc: &Oidc) -> Vec<(&'static str, (Part, Answer), &'static str)> {
     use Part::{Document, Keys};
-    let elsewhere = oidc.server.serve_issuer("/good", &[OLD.0.jwk(OLD.1)]);
+    let elsewhere = oidc.server.add_issuer("/good", &[OLD.0.jwk(OLD.1)]);
     let redirect = |status: u16, path: String| {
         Answer::Say(status, vec![("location", oidc.server.url(&path))], String::new())
     };
@@ -189,8 +189,8 @@ fn faults(oidc: &Oidc) -> Vec<(&'static str, (Part, Answer), &'static str)> {
         ("flooding-keys", (Keys, Answer::Flood), no_keys),
         ("large", (Document, Answer::from_json(&large)), no_document),
         ("large-keys", (Keys, Answer::from_json(&large_keys)), no_keys),
-        ("moved", (Document, redirect(302, document_path("/good"))), "status 302"),
-        ("moved-for-good", (Document, redirect(308, document_path("/good"))), "status 308"),
+        ("moved", (Document, redirect(302, discovery_path("/good"))), "status 302"),
+        ("moved-for-good", (Document, redirect(308, discovery_path("/good"))), "status 308"),
         ("moved-keys", (Keys, redirect(307, keys_path("/good"))), "status 307"),
         ("failing", (Document, Answer::from_status(500)), "status 500"),
         ("empty", (Document, Answer::from_status(204)), "status 204"),

@@ -41,7 +41,7 @@ impl<'s> Workplace<'s> {
         let kubeconfig = machine.home.path().join("kubeconfig");
         fs::write(&kubeconfig, printed)?;
         // No pod is admitted without the account that a controller would make.
-        machine.broker.place.service_account("default")?;
+        machine.broker.place.create_service_account("default")?;
         let workplace = Self { machine, kubeconfig };
         workplace.make_pod("first")?;
         wait_until("kubectl's being let in", Duration::from_secs(20), || {
@@ -334,6 +334,6 @@ fn build_informer() -> Result<PathBuf> {
     let mut go = Command::new("go");
     go.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/pod-informer"));
     go.env("GOWORK", "off").args(["build", "-trimpath", "-o"]).arg(&informer).arg(".");
-    command::run_command("building an informer on client-go", &mut go)?;
+    command::run_with_progress("building an informer on client-go", &mut go)?;
     Ok(informer)
 }

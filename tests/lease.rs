@@ -18,7 +18,7 @@ pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let namespace = leasing.namespace.name();
     let rules = json!([{ "apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"] }]);
-    leasing.namespace.allow_account("deployer", "reader", &rules)?;
+    leasing.namespace.create_role_for_account("deployer", "reader", &rules)?;
 
     let reply = leasing.issue(&json!({ "ttl": "15m", "namespace": namespace }))?;
     assert_eq!(reply.header("cache-control"), Some("no-store"));
@@ -26,7 +26,7 @@ pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
     let token = lease["token"].as_str().context("a token")?;
 
     // The API server itself says whose token it is, and by which id it knows it.
-    let status = case.control_plane().token_review(token)?;
+    let status = case.control_plane().review_token(token)?;
     assert_eq!(status["authenticated"], true, "{status}");
     let username = format!("system:serviceaccount:{namespace}:deployer");
     assert_eq!(status["user"]["username"], username);
@@ -44,7 +44,7 @@ pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
     assert_eq!(lease["revocable"], false);
 
     // It may what its account may, and nothing beside.
-    let bearer = case.control_plane().as_token(token);
+    let bearer = case.control_plane().client_with_token(token);
     let may = |path: &str| bearer.get(path).map(|reply| reply.status);
     wait_until("letting the token in", Duration::from_secs(10), || {
         match may(&leasing.namespace.resources_path("v1", "configmaps"))? {
@@ -90,7 +90,7 @@ pub fn a_lease_ends_when_its_token_says(case: &Case) -> Result<()> {
 pub fn a_namespace_must_be_named_only_where_there_is_a_choice(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let other = case.new_namespace()?;
-    other.service_account("deployer")?;
+    other.create_service_account("deployer")?;
     let mut two = leasing.secret();
     two["namespaces"] = json!([leasing.namespace.name(), other.name()]);
     leasing.admin()?.put("/api/v1/dynamic-secrets/ci", &two)?.expect_status(200)?;

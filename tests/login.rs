@@ -18,7 +18,7 @@ use crate::oidc::Oidc;
 pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
-    namespace.service_account("ci-job")?;
+    namespace.create_service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     let token = job.token("ci-job", &["kubelease"])?;
     let both = job.token("ci-job", &["kubelease", ISSUER])?;
@@ -71,7 +71,7 @@ pub fn a_service_account_that_is_not_meant_is_refused(case: &Case) -> Result<()>
 pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
     let oidc = Oidc::start(case)?;
     let keys = [(TestKey::P256, "p256"), (TestKey::Rsa, "rsa"), (TestKey::P384, "p384")];
-    let issuer = oidc.server.serve_issuer("/ci", &keys.map(|(key, id)| key.jwk(id)));
+    let issuer = oidc.server.add_issuer("/ci", &keys.map(|(key, id)| key.jwk(id)));
     let auth = json!({"type": "oidc", "issuer": issuer, "audiences": ["kubelease"],
         "claims": {"repository_id": ["123"], "ref": ["refs/heads/*"]}, "claims_match": "glob"});
     oidc.put("ci", &auth)?;
@@ -114,7 +114,7 @@ pub fn make_login_tokens(broker: &Broker<'_>, namespace: &Namespace) -> Result<L
     let admin = broker.admin()?;
     let job = Job { cluster: broker.cluster.admin_client(), namespace };
     for account in ["ci-job", "ci-gone", "web"] {
-        namespace.service_account(account)?;
+        namespace.create_service_account(account)?;
     }
     job.let_broker_review(broker)?;
     put_identity(&admin, namespace, &json!("target"))?;
@@ -129,7 +129,7 @@ pub fn make_login_tokens(broker: &Broker<'_>, namespace: &Namespace) -> Result<L
         ("another audience", job.token("ci-job", &["other"])?, "`aud` names no expected audience"),
         (
             "the API server's audience",
-            namespace.token_for("ci-job")?,
+            namespace.create_token_for("ci-job")?,
             "`aud` names no expected audience",
         ),
         ("an account that is gone", gone, "does not accept the token"),

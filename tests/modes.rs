@@ -82,7 +82,7 @@ pub fn verbs_and_names_are_compared_by_the_letter(case: &Case) -> Result<()> {
     broker.admin()?.put(&broker.secret_path(), &secret)?.expect_status(200)?;
     let lease = broker.lease(&json!({}))?;
     broker.until_let_in(&lease.token)?;
-    let bearer = broker.cluster.as_token(&lease.token);
+    let bearer = broker.cluster.client_with_token(&lease.token);
     for (verb, name, allowed) in
         [("readThing", name, true), ("readthing", name, false), ("readThing", "cn=ops", false)]
     {
@@ -121,7 +121,7 @@ fn whole_life(case: &Case, kind: &'static Kind) -> Result<()> {
 
 /// The API server says whose the token is.
 fn it_is_the_accounts(broker: &Broker, lease: &Lease) -> Result<()> {
-    let status = broker.cluster.token_review(&lease.token)?;
+    let status = broker.cluster.review_token(&lease.token)?;
     assert_eq!(status["authenticated"], true, "{status}");
     let place = broker.place.name();
     let account = lease.account();
@@ -148,7 +148,7 @@ fn it_may_what_it_should_and_nothing_else(broker: &Broker, lease: &Lease) -> Res
         assert_eq!(broker.may(&lease.token, &path)?, status, "{path}");
     }
     // Nor may it change anything, keep itself alive, or become more.
-    let bearer = broker.cluster.as_token(&lease.token);
+    let bearer = broker.cluster.client_with_token(&lease.token);
     let account =
         format!("{}/{}", broker.place.resources_path("v1", "serviceaccounts"), lease.account());
     let rbac = |plural| broker.place.resources_path("rbac.authorization.k8s.io/v1", plural);

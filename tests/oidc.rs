@@ -10,7 +10,7 @@ use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::harness::Case;
 use testbed::http::{Http, Reply};
-use testbed::issuer_server::{HOST, IssuerServer};
+use testbed::issuer_server::{ISSUER_HOST, IssuerServer};
 use testbed::kubelease::{Kubelease, Settings};
 
 use crate::broker::now;
@@ -31,14 +31,14 @@ impl<'s> Oidc<'s> {
 
     /// The same with a clock that can be set.
     pub fn with_clock(case: &Case<'s>) -> Result<Self> {
-        case.needs_dev_host("Spin's clock cannot be set")?;
+        case.require_dev_host("Spin's clock cannot be set")?;
         Self::with(case, Settings { faults: true, ..case.new_settings()? })
     }
 
     fn with(case: &Case<'s>, settings: Settings) -> Result<Self> {
         let server = IssuerServer::start_server()?;
         let settings = settings.with_variable("trusted_proxies", "127.0.0.0/8");
-        let kubelease = case.kubelease_with(settings.with_ca(HOST, server.ca_pem()))?;
+        let kubelease = case.new_kubelease_with(settings.with_ca(ISSUER_HOST, server.ca_pem()))?;
         let admin = kubelease.admin_client()?;
         Ok(Self { kubelease, server, admin, clients: AtomicUsize::new(0), clock: Cell::new(0) })
     }

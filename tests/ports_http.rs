@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::kubelease::ADMIN_TOKEN;
+use testbed::kubelease::ADMIN_TOKEN_VARIABLE;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::fake::{introduction, read_message};
@@ -117,7 +117,7 @@ pub fn a_list_that_the_host_does_not_hold_is_sent_whole(case: &Case) -> Result<(
 
 pub fn every_value_of_a_header_is_seen(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
+    let token = leasing.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
     let good = format!("Bearer {token}");
     let get = |headers: &[(&str, &str)]| {
         leasing.kubelease.anonymous_client()?.send_raw("GET", "/api/v1/targets", headers, b"")
@@ -137,7 +137,7 @@ pub fn every_value_of_a_header_is_seen(case: &Case) -> Result<()> {
 /// Spin sets no `TCP_NODELAY`: what leaves in two pieces waits 40 ms, if not every single time.
 pub fn nothing_waits_for_a_delayed_acknowledgement(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
+    let token = leasing.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
     let url = leasing.kubelease.url()?;
     let mut stream = TcpStream::connect(url.trim_start_matches("http://"))?;
     stream.set_nodelay(true)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::deploy::Deployed;
+use testbed::deployed_manifests::DeployedObjects;
 use testbed::harness::Case;
 use testbed::wait::{not_yet, wait_until};
 
@@ -71,7 +71,7 @@ pub fn a_policy_that_denies_deletions_is_told_by_the_revocation(case: &Case) -> 
         lease.account()
     );
     wait_until("the policy's coming into force", PATIENCE, || {
-        match broker.cluster.as_token(&broker.token).delete(&account)?.status {
+        match broker.cluster.client_with_token(&broker.token).delete(&account)?.status {
             200 => Err(not_yet("it is deleted")),
             _ => Ok(()),
         }
@@ -127,7 +127,7 @@ pub fn a_namespace_that_is_not_there_is_told_in_every_mode(case: &Case) -> Resul
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
         "subjects": [{ "kind": "ServiceAccount", "name": "broker", "namespace": broker.home_name() }],
     });
-    let _everything = Deployed::create_objects(broker.cluster, vec![binding])?;
+    let _everything = DeployedObjects::create_objects(broker.cluster, vec![binding])?;
     for kind in [&kind::PLAIN, &kind::EXISTING, &kind::RULES, &kind::CLUSTER_ROLE_HERE] {
         let mut secret = broker.secret();
         secret["account"] = (kind.account)(&broker.role());
@@ -188,7 +188,7 @@ fn validating<'c>(
     broker: &Broker<'c>,
     name: &str,
     (resource, operation): (&str, &str),
-) -> Result<Deployed<'c>> {
+) -> Result<DeployedObjects<'c>> {
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -204,11 +204,11 @@ fn validating<'c>(
         "metadata": { "name": name },
         "spec": { "policyName": name, "validationActions": ["Deny"] },
     });
-    Deployed::create_objects(broker.cluster, vec![policy, binding])
+    DeployedObjects::create_objects(broker.cluster, vec![policy, binding])
 }
 
 /// Overwrites a label of what is created in the place.
-fn mutating<'c>(broker: &Broker<'c>, resource: &str) -> Result<Deployed<'c>> {
+fn mutating<'c>(broker: &Broker<'c>, resource: &str) -> Result<DeployedObjects<'c>> {
     let name = format!("{}-overwrites", broker.home_name());
     let expression =
         r#"Object{metadata: Object.metadata{labels: {"kubelease.dev/target": "overwritten"}}}"#;
@@ -231,7 +231,7 @@ fn mutating<'c>(broker: &Broker<'c>, resource: &str) -> Result<Deployed<'c>> {
         "metadata": { "name": name },
         "spec": { "policyName": name },
     });
-    Deployed::create_objects(broker.cluster, vec![policy, binding])
+    DeployedObjects::create_objects(broker.cluster, vec![policy, binding])
 }
 
 fn matches(broker: &Broker, resource: &str, operation: &str) -> Value {

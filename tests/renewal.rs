@@ -63,7 +63,7 @@ pub fn a_token_that_the_api_server_shortens_is_told_as_it_is(case: &Case) -> Res
     let longest_token = Some(Duration::from_hours(1));
     let options = Options { bare: true, longest_token, ..Options::default() };
     let cluster = ControlPlane::start_with(&options, Supervisor::new()?)?;
-    let kubelease = case.kubelease_with(Settings::new(cluster.ca_pem())?)?;
+    let kubelease = case.new_kubelease_with(Settings::new(cluster.ca_pem())?)?;
     let admin = kubelease.admin_client()?;
     let auth = json!({ "type": "token", "token": twin("apps", &cluster)? });
     let target = json!({ "url": cluster.url(), "auth": auth, "ca": "custom" });

@@ -25,7 +25,7 @@ fn on_redis(case: &Case, redis: &Redis) -> Result<Settings> {
 
 fn two<'s>(case: &Case<'s>, redis: &Redis) -> Result<[Arc<Kubelease<'s>>; 2]> {
     let settings = on_redis(case, redis)?;
-    Ok([case.kubelease_with(settings.clone())?, case.kubelease_with(settings)?])
+    Ok([case.new_kubelease_with(settings.clone())?, case.new_kubelease_with(settings)?])
 }
 
 /// Asks so many times at once, in turn at each of two.
@@ -104,7 +104,7 @@ pub fn no_more_leases_are_issued_in_a_minute_than_may_at_both(case: &Case) -> Re
     let redis = Redis::start_empty()?;
     let settings = on_redis(case, &redis)?;
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
-    let second = case.kubelease_with(settings)?;
+    let second = case.new_kubelease_with(settings)?;
     let (admin, leases) = (broker.admin()?, format!("{}/leases", broker.secret_path()));
     let replies = within_a_minute(|attempt| {
         let limit = json!({"max_issues_per_minute": ISSUES});
@@ -124,7 +124,7 @@ pub fn no_lease_is_missed_that_is_issued_while_all_are_taken_back(case: &Case) -
     let redis = Redis::start_empty()?;
     let settings = on_redis(case, &redis)?;
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
-    let second = case.kubelease_with(settings)?;
+    let second = case.new_kubelease_with(settings)?;
     let (admin, leases) = (broker.admin()?, format!("{}/leases", broker.secret_path()));
     let mut given = 0;
     for round in 0..ROUNDS {

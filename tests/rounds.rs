@@ -87,7 +87,7 @@ fn asked(
 /// Returns kubelease's requests in the namespace, once there are at least `count`.
 fn settled(broker: &Broker, count: usize) -> Result<Vec<Event>> {
     wait_until("the audit log", Duration::from_secs(10), || {
-        let events = broker.cluster.audited_requests(broker.place.name())?;
+        let events = broker.cluster.audit_events_in_namespace(broker.place.name())?;
         let ours = events.iter().filter(|event| event["user"]["username"] == broker.username());
         let ours = ours.map(Event::of).collect::<Result<Vec<_>>>()?;
         if ours.len() >= count.max(1) { Ok(ours) } else { Err(not_yet(format!("{ours:?}"))) }

@@ -11,7 +11,7 @@ use crate::broker::{Broker, Lease};
 use crate::kind;
 
 pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()> {
-    let second = ControlPlane::start_bare()?;
+    let second = ControlPlane::start_without_controllers()?;
     let mut settings = case.new_settings()?;
     settings.ca = Some(format!("{}{}", case.control_plane().ca_pem(), second.ca_pem()));
     let broker = Broker::with(case, &kind::RULES, settings)?;
@@ -61,7 +61,7 @@ pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()
     refused()?;
     assert_eq!(accept(&second_uid)?.expect_status(200)?["uid"], second_uid);
     let there = Lease::of(broker.issue(&json!({ "ttl": "15m" }))?.expect_status(201)?)?;
-    let status = second.token_review(&there.token)?;
+    let status = second.review_token(&there.token)?;
     assert_eq!(status["authenticated"], true, "{status}");
     parked(&broker, &lost)?;
     admin.delete(&there.path())?.expect_status(200)?;

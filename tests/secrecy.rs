@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::kubelease::{ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN};
+use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, MASTER_KEY_VARIABLE, SWEEP_TOKEN_VARIABLE};
 
 use crate::fake::Fake;
 use crate::setup::Leasing;
@@ -44,9 +44,9 @@ pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
         ("the leased token", token.as_str()),
         ("the signature of the leased token", token.rsplit('.').next().context("a signature")?),
         ("kubelease's own credential", &leasing.broker_token),
-        ("the administrator's token", settings.variable(ADMIN_TOKEN)),
-        ("the master key", settings.variable(MASTER_KEY)),
-        ("the sweep's token", settings.variable(SWEEP_TOKEN)),
+        ("the administrator's token", settings.variable(ADMIN_TOKEN_VARIABLE)),
+        ("the master key", settings.variable(MASTER_KEY_VARIABLE)),
+        ("the sweep's token", settings.variable(SWEEP_TOKEN_VARIABLE)),
         ("what was misplaced", misplaced),
         ("what the cluster said", answered),
     ];

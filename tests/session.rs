@@ -12,8 +12,8 @@ use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
 use testbed::harness::Case;
-use testbed::issuer_server::{Answer, HOST, IssuerServer, keys_path};
-use testbed::kubelease::{ADMIN_TOKEN, Kubelease, manifest_path};
+use testbed::issuer_server::{Answer, ISSUER_HOST, IssuerServer, keys_path};
+use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, Kubelease, manifest_path};
 use testbed::namespace::Namespace;
 use testbed::wait::{not_yet, wait_until};
 
@@ -35,19 +35,19 @@ struct Session<'s> {
 impl<'s> Session<'s> {
     fn new(case: &Case<'s>) -> Result<Self> {
         let issuer = IssuerServer::start_server()?;
-        issuer.serve_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
-        let settings = case.new_settings()?.with_ca(HOST, issuer.ca_pem());
+        issuer.add_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
+        let settings = case.new_settings()?.with_ca(ISSUER_HOST, issuer.ca_pem());
         let session = Self {
             cluster: case.control_plane(),
-            kubelease: case.kubelease_with(settings)?,
+            kubelease: case.new_kubelease_with(settings)?,
             issuer,
             apps: case.new_namespace()?,
             own: case.new_namespace()?,
             home: tempfile::tempdir()?,
         };
-        session.apps.service_account("deployer")?;
+        session.apps.create_service_account("deployer")?;
         let rules = json!([{"apiGroups": [""], "resources": ["services"], "verbs": ["list"]}]);
-        session.apps.allow_account("deployer", "reader", &rules)?;
+        session.apps.create_role_for_account("deployer", "reader", &rules)?;
         let own = std::env::current_exe()?;
         let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
         fs::create_dir(session.path("bin"))?;
@@ -78,7 +78,7 @@ impl<'s> Session<'s> {
 
     /// Runs a command of the administrator.
     fn administrate(&self, arguments: &[&str]) -> Result<Output> {
-        let token = self.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
+        let token = self.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
         let output = self.command(arguments)?.env("KUBELEASE_TOKEN", &token).output()?;
         ensure!(!format!("{output:?}").contains(&token), "{arguments:?} shows a token");
         Ok(output)
@@ -228,7 +228,7 @@ fn run_job(session: &Session<'_>) -> Result<()> {
     let token = fs::read_to_string(session.path("token"))?;
     let path = session.apps.resources_path("v1", "services");
     wait_until("the end of the token", Duration::from_secs(30), || {
-        match session.cluster.as_token(token.trim()).get(&path)?.status {
+        match session.cluster.client_with_token(token.trim()).get(&path)?.status {
             401 => Ok(()),
             status => Err(not_yet(format!("status {status}"))),
         }
@@ -267,7 +267,7 @@ fn look_back(session: &Session<'_>) -> Result<()> {
 /// An audit that is followed tells what comes, and each event once.
 fn followed(session: &Session<'_>) -> Result<()> {
     let log = session.path("followed");
-    let token = session.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
+    let token = session.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
     let mut follow = session.command(&["audit", "-f", "--type", "identity_put"])?;
     follow.env("KUBELEASE_TOKEN", token).stdout(fs::File::create(&log)?);
     let mut child = follow.spawn()?;

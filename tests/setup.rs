@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testbed::deploy::{Deployed, Names};
+use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
 use testbed::harness::Case;
 use testbed::http::{Http, Reply};
 use testbed::kubelease::{Kubelease, Settings};
@@ -17,7 +17,7 @@ pub struct Leasing<'s> {
     /// The credential that kubelease has in the cluster.
     pub broker_token: String,
     /// The rights of its account there.
-    pub rbac: Deployed<'s>,
+    pub rbac: DeployedObjects<'s>,
 }
 
 /// The path of the leases of `ci`.
@@ -32,10 +32,10 @@ impl<'s> Leasing<'s> {
     /// The same, told other things than usual.
     pub fn set_up_with(case: &Case<'s>, settings: Settings) -> Result<Self> {
         let namespace = case.new_namespace()?;
-        namespace.service_account("deployer")?;
-        namespace.service_account("broker")?;
+        namespace.create_service_account("deployer")?;
+        namespace.create_service_account("broker")?;
         let name = namespace.name();
-        let names = Names {
+        let names = ManifestNames {
             prefix: name,
             broker_namespace: name,
             broker: "broker",
@@ -43,9 +43,9 @@ impl<'s> Leasing<'s> {
             account: "deployer",
             role: "none",
         };
-        let rbac = Deployed::apply_rbac(case.control_plane(), "existing-plain", &names)?;
-        let broker_token = namespace.token_for("broker")?;
-        let kubelease = case.kubelease_with(settings)?;
+        let rbac = DeployedObjects::apply_rbac(case.control_plane(), "existing-plain", &names)?;
+        let broker_token = namespace.create_token_for("broker")?;
+        let kubelease = case.new_kubelease_with(settings)?;
         let leasing = Self { namespace, kubelease, broker_token, rbac };
         let url = case.control_plane().url();
         leasing.admin()?.put("/api/v1/targets/local", &leasing.target(url))?.expect_status(201)?;

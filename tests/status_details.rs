@@ -19,9 +19,9 @@ const RESOURCES: [(&str, &str, &str, bool); 7] = [
 
 pub fn each_refusal_names_resource_group_and_name(case: &Case) -> Result<()> {
     let (cluster, namespace) = (case.control_plane(), case.new_namespace()?);
-    namespace.service_account("nobody")?;
+    namespace.create_service_account("nobody")?;
     let (admin, nobody) =
-        (cluster.admin_client(), cluster.as_token(&namespace.token_for("nobody")?));
+        (cluster.admin_client(), cluster.client_with_token(&namespace.create_token_for("nobody")?));
     for (api, resource, kind, is_namespaced) in RESOURCES {
         let all = collection(&namespace, api, resource, is_namespaced);
         // Unique in the cluster, for what is in no namespace.
@@ -92,7 +92,7 @@ pub fn what_else_a_request_needs_is_named_by_its_own_name(case: &Case) -> Result
         }
     }
 
-    namespace.service_account("deployer")?;
+    namespace.create_service_account("deployer")?;
     let secret = object("Secret", "bound");
     admin.post(&namespace.resources_path("v1", "secrets"), &secret)?.expect_status(201)?;
     let other = "8d3f6a55-6a5c-4a3c-9a53-0f9f6b7a1c11";

@@ -46,7 +46,7 @@ fn run_all(case: &Case, journal: JournalMode, runtime_config: Option<&str>) -> R
         flushes: None,
     };
     let running = case.host().start_app(&app, &keeper)?;
-    let suite = Http::with_patience(&running.url());
+    let suite = Http::with_long_timeout(&running.url());
     let names = String::from_utf8(suite.get("/")?.body)?;
     assert!(names.lines().count() > 20, "the suite is not there: {names}");
     let mut failed = vec![];

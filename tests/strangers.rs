@@ -3,14 +3,14 @@
 use anyhow::Result;
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::kubelease::{ADMIN_TOKEN, SWEEP_TOKEN};
+use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, SWEEP_TOKEN_VARIABLE};
 
 use crate::setup::Leasing;
 
 pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let anonymous = leasing.kubelease.anonymous_client()?;
-    let admin_token = leasing.kubelease.settings().variable(ADMIN_TOKEN).to_owned();
+    let admin_token = leasing.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
     // The one thing that a sweep with its token may do to a target: to meet its cluster.
     leasing.admin()?.send_raw("POST", "/api/v1/sweep", &[], b"")?.expect_status(200)?;
     let before = leasing.admin()?.get("/api/v1/targets")?.expect_status(200)?;
@@ -23,7 +23,7 @@ pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
         &[("authorization", &format!("Bearer {admin_token}x"))],
         &[("authorization", "Bearer wrong"), ("authorization", &format!("Bearer {admin_token}"))],
     ];
-    for route in lease_api::leases_routes().into_iter().chain(lease_api::sweep_routes()) {
+    for route in lease_api::main_routes().into_iter().chain(lease_api::cleanup_routes()) {
         if route.access == lease_api::Access::Anybody {
             // Whoever logs in says who he is in the body, and says nothing here.
             let status = if route.path.ends_with("/login") { 400 } else { 200 };
@@ -43,7 +43,8 @@ pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
             );
             assert_eq!(reply.header("content-type"), Some("application/problem+json"));
         }
-        let sweeper = anonymous.with_bearer(leasing.kubelease.settings().variable(SWEEP_TOKEN));
+        let sweeper =
+            anonymous.with_bearer(leasing.kubelease.settings().variable(SWEEP_TOKEN_VARIABLE));
         let refused = sweeper.send_raw(route.method.as_str(), &path, &[], b"{}")?.status == 401;
         assert_eq!(refused, route.access != lease_api::Access::Sweeper, "{path}");
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::kubelease::SWEEP_TOKEN;
+use testbed::kubelease::SWEEP_TOKEN_VARIABLE;
 
 use crate::setup::Leasing;
 
@@ -11,7 +11,7 @@ pub fn the_sweep_is_for_its_token_and_administrators(case: &Case) -> Result<()> 
     let leasing = Leasing::set_up(case)?;
     let lease = leasing.issue(&json!({}))?.expect_status(201)?;
     let sweeper = leasing.kubelease.anonymous_client()?;
-    let sweeper = sweeper.with_bearer(leasing.kubelease.settings().variable(SWEEP_TOKEN));
+    let sweeper = sweeper.with_bearer(leasing.kubelease.settings().variable(SWEEP_TOKEN_VARIABLE));
     for caller in [&sweeper, &leasing.admin()?] {
         let mut report = caller.post("/api/v1/sweep", &json!({}))?.expect_status(200)?;
         assert_eq!((&report["due"], &report["done"]), (&json!(0), &json!(0)), "what lives is kept");

@@ -17,7 +17,7 @@ pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Resu
     let url = case.control_plane().url();
 
     // 403: another account of the namespace, for which kubelease has no right.
-    leasing.namespace.service_account("other")?;
+    leasing.namespace.create_service_account("other")?;
     let mut other = leasing.secret();
     other["account"]["name"] = json!("other");
     admin.put("/api/v1/dynamic-secrets/ci", &other)?.expect_status(200)?;
@@ -47,7 +47,7 @@ pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Resu
 
 pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &Case) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
-    let closed = testbed::port::ClosedPort::take_port()?;
+    let closed = testbed::closed_port::ClosedPort::take_port()?;
     let away = format!("http://{}", closed.address()?);
     // Its certificate is for 127.0.0.1, and by no authority that is known for `localhost`.
     let stranger = case.control_plane().url().replace("127.0.0.1", "localhost");

@@ -13,7 +13,7 @@ use crate::kind;
 
 pub fn kubectl_proxy_is_a_gateway(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
-    let proxy = broker.cluster.kubectl_proxy(&broker.token)?;
+    let proxy = broker.cluster.start_kubectl_proxy(&broker.token)?;
     let target = json!({ "url": proxy.url(), "auth": { "type": "gateway" } });
     let shown = broker.admin()?.put("/api/v1/targets/local", &target)?.expect_status(200)?;
     assert_eq!(shown["auth"], json!({ "type": "gateway" }), "{shown}");
@@ -40,7 +40,7 @@ pub fn a_client_certificate_is_shown_by_the_host(case: &Case) -> Result<()> {
 
     // Without a certificate nobody is known.
     assert_eq!(broker.issue(&json!({}))?.status, 502);
-    let client = broker.cluster.client_certificate(&broker.username(), None)?;
+    let client = broker.cluster.issue_client_certificate(&broker.username(), None)?;
     let settings = Settings { client_certificate: Some(client), ..broker.kubelease.settings() };
     broker.kubelease.restart_with(settings)?;
     it_leases(&broker)?;
@@ -162,7 +162,7 @@ pub fn plain_http_is_for_loopback_and_gateways(case: &Case) -> Result<()> {
 
 pub fn what_the_host_needs_is_told_and_the_host_takes_it(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
-    let client = broker.cluster.client_certificate(&broker.username(), None)?;
+    let client = broker.cluster.issue_client_certificate(&broker.username(), None)?;
     let files = broker.kubelease.state_dir().join("told");
     fs::create_dir_all(&files)?;
     for (name, text) in [

@@ -22,11 +22,11 @@ struct CleanupComponent;
 
 impl incoming_handler::Guest for CleanupComponent {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve_then(
+        spin_ports::serve_request_then(
             &request,
             out,
-            lease_api::serve_sweep,
-            lease_api::after_sweep_answer,
+            lease_api::serve_cleanup_request,
+            lease_api::run_after_cleanup_answer,
         );
     }
 }
@@ -40,10 +40,11 @@ impl run::Guest for CleanupComponent {
 
 /// Runs one sweep, for a trigger that is no request. The log says what came of it.
 fn sweep_and_log() -> Result<(), SweepError> {
-    spin_ports::log_to_stderr();
+    spin_ports::install_stderr_logger();
     let variables = spin_ports::read_all_variables();
-    let report = spin_ports::run_future(lease_api::sweep_now(SpinPorts::default(), &variables))
-        .inspect_err(|error| log::error!("{}", error_chain(error)))?;
+    let report =
+        spin_ports::run_future(lease_api::sweep_for_trigger(SpinPorts::default(), &variables))
+            .inspect_err(|error| log::error!("{}", error_chain(error)))?;
     let SweepReport { due, done, postponed, held, forgotten, .. } = report;
     let more = if report.more { ", and there is more to do" } else { "" };
     log::info!(

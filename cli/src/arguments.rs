@@ -7,21 +7,21 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kubelease_client::{LeaseId, Name};
 
-use crate::commands::{self, Man};
+use crate::commands::{self, ManArguments};
 
 /// Leases short-lived Kubernetes credentials.
 #[derive(Parser, Debug)]
-#[command(name = "kubelease", version, after_help = EXIT_CODES)]
+#[command(name = "kubelease", version, after_help = HELP_FOOTER)]
 pub struct Arguments {
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalOptions,
     #[command(subcommand)]
     pub command: Command,
 }
 
 /// The options of every command.
 #[derive(Args, Debug)]
-pub struct Global {
+pub struct GlobalOptions {
     /// The profile, which is the name of a login; by default KUBELEASE_PROFILE, or `default`.
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "NAME")]
     pub profile: Option<Name>,
@@ -37,50 +37,50 @@ pub struct Global {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Log in. In a CI job or a pod, kubelease finds the token of the job by itself.
-    Login(Login),
+    Login(LoginArguments),
     /// Revoke the access token and forget it.
-    Logout(Shown),
+    Logout(OutputOptions),
     /// Show the identity that is logged in, and the dynamic secrets that it may lease.
-    Whoami(Shown),
+    Whoami(OutputOptions),
     /// Lease a credential and print it.
     #[command(visible_alias = "issue")]
-    Lease(Lease),
+    Lease(LeaseArguments),
     /// List leases.
-    Leases(Leases),
+    Leases(LeasesArguments),
     /// Renew a lease and print its new token.
-    Renew(Renew),
+    Renew(RenewArguments),
     /// Revoke leases, by their ids or by a filter.
-    Revoke(Revoke),
+    Revoke(RevokeArguments),
     /// Run a command with a kubeconfig of a new lease, and revoke the lease when the command ends.
-    Run(Run),
+    Run(RunArguments),
     /// Print a credential for kubectl. kubectl calls this command by itself.
-    ExecCredential(Wanted),
+    ExecCredential(LeaseRequestOptions),
     /// Add a context to the kubeconfig. It holds no secret: kubectl leases its credential by itself.
-    Kubeconfig(Kubeconfig),
+    Kubeconfig(KubeconfigArguments),
     /// Apply the definitions of files. Definitions that are the same on the server stay as they are.
-    Apply(commands::Apply),
+    Apply(commands::ApplyArguments),
     /// Show the changes that an apply would make.
-    Diff(commands::Diff),
+    Diff(commands::DiffArguments),
     /// Print definitions of the server, ready to be applied from a file.
-    Export(commands::Export),
+    Export(commands::ExportArguments),
     /// Delete definitions.
-    Delete(commands::Delete),
+    Delete(commands::DeleteArguments),
     /// Print the JSON Schema of definitions, for editors.
-    Schema(commands::Schema),
+    Schema(commands::SchemaArguments),
     /// Explain, rule by rule, if a login and a lease would be allowed.
-    Explain(commands::Explain),
+    Explain(commands::ExplainArguments),
     /// List events of the audit log.
-    Audit(commands::Audit),
+    Audit(commands::AuditArguments),
     /// Set up a cluster as a target.
-    Target(commands::Target),
+    Target(commands::TargetArguments),
     /// Check a target: its reachability, and the permissions that kubelease needs there.
-    Check(Check),
+    Check(CheckArguments),
     /// Start a sweep now: revoke the leases that have expired.
-    Sweep(Sweep),
+    Sweep(SweepArguments),
     /// Print the version of this command.
-    Version(Shown),
+    Version(OutputOptions),
     /// Print the man page, or write the man pages of all commands.
-    Man(Man),
+    Man(ManArguments),
     /// Print the completion script of a shell.
     Completion {
         /// The shell.
@@ -89,7 +89,7 @@ pub enum Command {
 }
 
 #[derive(Args, Debug)]
-pub struct Login {
+pub struct LoginArguments {
     /// Log in by the token of a ServiceAccount.
     #[arg(long, group = "method")]
     pub kubernetes: bool,
@@ -109,12 +109,12 @@ pub struct Login {
     #[arg(long, value_name = "AUDIENCE", default_value = "kubelease")]
     pub audience: String,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 /// The terms of a new lease.
 #[derive(Args, Debug, Clone)]
-pub struct Wanted {
+pub struct LeaseRequestOptions {
     /// The dynamic secret.
     #[arg(value_name = "DYNAMIC_SECRET")]
     pub name: Name,
@@ -141,12 +141,12 @@ pub struct ClusterOverride {
 }
 
 #[derive(Args, Debug)]
-pub struct Lease {
+pub struct LeaseArguments {
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub wanted: LeaseRequestOptions,
     /// Output format.
-    #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
-    pub output: LeaseOutput,
+    #[arg(short, long, value_enum, default_value_t = LeaseOutputFormat::Token)]
+    pub output: LeaseOutputFormat,
     /// Create this directory, with the files kubeconfig, token and lease for the steps of a CI job. Nothing is printed.
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "output")]
     pub directory: Option<PathBuf>,
@@ -155,7 +155,7 @@ pub struct Lease {
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeaseOutput {
+pub enum LeaseOutputFormat {
     /// The token alone.
     Token,
     /// The lease with its token, as the server answers.
@@ -169,14 +169,14 @@ pub enum LeaseOutput {
 }
 
 #[derive(Args, Debug)]
-pub struct Shown {
+pub struct OutputOptions {
     /// Output format.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputFormat {
     /// For people.
     Text,
     /// JSON for programs; an error is JSON too, on standard error.
@@ -185,7 +185,7 @@ pub enum Output {
 
 /// Which leases are meant.
 #[derive(Args, Debug, Clone)]
-pub struct Filter {
+pub struct LeaseFilterOptions {
     /// Only those of this dynamic secret.
     #[arg(long, value_name = "NAME")]
     pub dynamic_secret: Option<Name>,
@@ -205,9 +205,9 @@ pub struct Filter {
 }
 
 #[derive(Args, Debug)]
-pub struct Leases {
+pub struct LeasesArguments {
     #[command(flatten)]
-    pub filter: Filter,
+    pub filter: LeaseFilterOptions,
     /// Also list leases that have ended.
     #[arg(short, long)]
     pub all: bool,
@@ -215,23 +215,23 @@ pub struct Leases {
     #[arg(short, long)]
     pub watch: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 #[derive(Args, Debug)]
-pub struct Renew {
+pub struct RenewArguments {
     /// The lease.
     pub lease: LeaseId,
     /// Lifetime from now on; by default the lifetime of its issue.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub ttl: Option<String>,
     /// Output format.
-    #[arg(short, long, value_enum, default_value_t = LeaseOutput::Token)]
-    pub output: LeaseOutput,
+    #[arg(short, long, value_enum, default_value_t = LeaseOutputFormat::Token)]
+    pub output: LeaseOutputFormat,
 }
 
 #[derive(Args, Debug)]
-pub struct Revoke {
+pub struct RevokeArguments {
     /// The leases.
     #[arg(required_unless_present_any = ["all", "directory"], value_name = "LEASE")]
     pub leases: Vec<LeaseId>,
@@ -242,32 +242,32 @@ pub struct Revoke {
     #[arg(long, conflicts_with = "leases")]
     pub all: bool,
     #[command(flatten)]
-    pub filter: Filter,
+    pub filter: LeaseFilterOptions,
     /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 #[derive(Args, Debug)]
-pub struct Run {
+pub struct RunArguments {
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub wanted: LeaseRequestOptions,
     #[command(flatten)]
     pub cluster: ClusterOverride,
     /// Format of an error of kubelease. The standard output is that of the command.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
     /// The command, with its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]
-pub struct Kubeconfig {
+pub struct KubeconfigArguments {
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub wanted: LeaseRequestOptions,
     #[command(flatten)]
     pub cluster: ClusterOverride,
     /// The name of the context and its user; by default kubelease-DYNAMIC_SECRET.
@@ -286,19 +286,19 @@ pub struct Kubeconfig {
     #[arg(long, conflicts_with_all = ["file", "select", "force"])]
     pub print: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 #[derive(Args, Debug)]
-pub struct Check {
+pub struct CheckArguments {
     /// The target.
     pub target: Name,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 #[derive(Args, Debug)]
-pub struct Sweep {
+pub struct SweepArguments {
     /// Only print the changes. Nothing is changed.
     #[arg(long)]
     pub dry_run: bool,
@@ -306,7 +306,7 @@ pub struct Sweep {
     #[arg(long)]
     pub reconcile: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 /// Checks the form of a duration. The server checks its size.
@@ -325,7 +325,7 @@ pub fn parse_duration(text: &str) -> Result<String, String> {
 
 const GLOBAL_OPTIONS: &str = "Global options";
 
-const EXIT_CODES: &str = "\
+const HELP_FOOTER: &str = "\
 Exit codes: 0 done, 1 something is wrong, 2 usage, 3 refused by kubelease, 4 kubelease or the cluster cannot be \
 reached, 5 still being revoked. `run` has that of its command.
 Environment: KUBELEASE_URL, KUBELEASE_TOKEN, KUBELEASE_PROFILE, KUBELEASE_IDENTITY, KUBELEASE_CA (a file), \

@@ -9,7 +9,7 @@ mod explain;
 mod export;
 mod lease;
 mod leases;
-mod login;
+mod login_logout_whoami;
 mod man;
 mod revoke;
 mod run;
@@ -18,16 +18,16 @@ mod sweep;
 mod target;
 mod version;
 
-pub use apply::Apply;
-pub use audit::Audit;
-pub use delete::Delete;
-pub use diff::Diff;
-pub use explain::Explain;
-pub use export::Export;
+pub use apply::ApplyArguments;
+pub use audit::AuditArguments;
+pub use delete::DeleteArguments;
+pub use diff::DiffArguments;
+pub use explain::ExplainArguments;
+pub use export::ExportArguments;
 pub use lease::issue_lease;
-pub use man::Man;
-pub use schema::Schema;
-pub use target::Target;
+pub use man::ManArguments;
+pub use schema::SchemaArguments;
+pub use target::TargetArguments;
 
 use std::process::ExitCode;
 
@@ -35,21 +35,21 @@ use clap::CommandFactory;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
-use crate::session::Context;
+use crate::session::CommandContext;
 use crate::{exec_credential, kubeconfig, output};
 
 /// Performs a command, and returns the exit code of a success.
-pub fn perform_command(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+pub fn perform_command(context: &CommandContext, command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
-        Command::Login(login) => login::log_in(context, &login),
-        Command::Logout(shown) => login::log_out(context, &shown),
-        Command::Whoami(shown) => login::show_caller(context, &shown),
+        Command::Login(login) => login_logout_whoami::log_in(context, &login),
+        Command::Logout(shown) => login_logout_whoami::log_out(context, &shown),
+        Command::Whoami(shown) => login_logout_whoami::show_caller(context, &shown),
         Command::Lease(lease) => lease::lease_credential(context, &lease),
         Command::Renew(renew) => lease::renew_lease(context, &renew),
         Command::Leases(leases) => leases::list_leases(context, &leases),
         Command::Revoke(revoke) => return revoke::revoke_leases(context, &revoke),
         Command::Run(run) => return run::run_command(context, &run),
-        Command::ExecCredential(wanted) => exec_credential::print_credential(context, &wanted),
+        Command::ExecCredential(wanted) => exec_credential::print_exec_credential(context, &wanted),
         Command::Kubeconfig(kubeconfig) => kubeconfig::run_kubeconfig(context, &kubeconfig),
         Command::Target(target) => return target::run_target(context, &target),
         Command::Explain(explain) => return explain::explain_access(context, &explain),

@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::arguments::Wanted;
+use crate::arguments::LeaseRequestOptions;
 use crate::commands::issue_lease;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login_store;
-use crate::session::{Context, now};
+use crate::session::{CommandContext, now};
 use crate::{output, private_file};
 
 /// A lease as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct CachedLease {
     lease_id: LeaseId,
     #[serde(serialize_with = "serialize_token")]
     token: Token,
@@ -42,16 +42,19 @@ pub enum ApiVersion {
 }
 
 /// Prints the credential of a lease that is kept, or of a new one.
-pub fn print_credential(context: &Context, wanted: &Wanted) -> Result<(), Failure> {
-    let version = ApiVersion::wanted_version(context.environment.get(EXEC_INFO))?;
-    let file = cache_file(context, wanted)?;
+pub fn print_exec_credential(
+    context: &CommandContext,
+    wanted: &LeaseRequestOptions,
+) -> Result<(), Failure> {
+    let version = ApiVersion::from_exec_info(context.environment.get(EXEC_INFO))?;
+    let file = lease_cache_file(context, wanted)?;
     if let Some(kept) = read_cache_file(&file)?
         && kept.is_fresh(now())
     {
         return kept.print_credential(version);
     }
     // Of many at once, one asks; the others find what it has got. A lock ends with its process.
-    let _lock = private_file::open_lock(&file.with_extension("lock"))?;
+    let _lock = private_file::lock_file(&file.with_extension("lock"))?;
     let kept = read_cache_file(&file)?;
     if let Some(kept) = &kept
         && kept.is_fresh(now())
@@ -61,7 +64,7 @@ pub fn print_credential(context: &Context, wanted: &Wanted) -> Result<(), Failur
     let session = context.open_session()?;
     let kept = match kept {
         Some(kept) => kept.refresh_lease(session.client(), wanted)?,
-        None => Kept::from_issued(issue_lease(session.client(), wanted)?),
+        None => CachedLease::from_issued(issue_lease(session.client(), wanted)?),
     };
     // Unwrap safety: it is a struct of texts and times.
     private_file::write_private(&file, &serde_json::to_vec(&kept).expect("a lease is JSON"))?;
@@ -72,13 +75,13 @@ pub fn print_credential(context: &Context, wanted: &Wanted) -> Result<(), Failur
 ///
 /// Its end is before that of the lease, by the rule of the server's own answer: 30 seconds, or a tenth of its life if that
 /// is less. A client that believed a token up to its end would have requests refused that are on their way by then.
-pub fn exec_credential(
+pub fn exec_credential_document(
     token: &str,
     expires_at: DateTime<Utc>,
     life: TimeDelta,
     version: ApiVersion,
 ) -> Value {
-    let end = expires_at - MAX_MARGIN.min(life / 10);
+    let end = expires_at - MAX_EXPIRY_MARGIN.min(life / 10);
     json!({
         "apiVersion": version.as_str(),
         "kind": "ExecCredential",
@@ -89,7 +92,7 @@ pub fn exec_credential(
     })
 }
 
-impl Kept {
+impl CachedLease {
     fn from_issued(issued: IssuedLease) -> Self {
         let (seen_at, expires_at) = (now(), issued.lease.expires_at);
         let renew_at = seen_at + (expires_at - seen_at) * 4 / 5;
@@ -99,14 +102,14 @@ impl Kept {
     /// Returns true if it can be handed out without asking the server.
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         let seen_since = now - self.seen_at;
-        now < self.renew_at && (TimeDelta::zero()..MAX_UNSEEN).contains(&seen_since)
+        now < self.renew_at && (TimeDelta::zero()..MAX_UNCHECKED_AGE).contains(&seen_since)
     }
 
     /// Sees that it lives, renews it if most of its time is over, or takes a new one in its place.
     ///
     /// kubectl does not send a request again that was refused, so a lease that was revoked elsewhere would cost a
     /// command.
-    fn refresh_lease(self, client: &Client, wanted: &Wanted) -> Result<Self, Failure> {
+    fn refresh_lease(self, client: &Client, wanted: &LeaseRequestOptions) -> Result<Self, Failure> {
         if now() < self.renew_at {
             match client.get_lease(&self.lease_id) {
                 Ok(lease) if lease.state == LeaseState::Active => {
@@ -136,14 +139,15 @@ impl Kept {
     fn print_credential(&self, version: ApiVersion) -> Result<(), Failure> {
         // It is renewed at four fifths of its life.
         let life = (self.expires_at - self.renew_at) * 5;
-        let document = exec_credential(self.token.expose_secret(), self.expires_at, life, version);
+        let document =
+            exec_credential_document(self.token.expose_secret(), self.expires_at, life, version);
         output::print_text(&format!("{document}\n"))
     }
 }
 
 impl ApiVersion {
     /// Returns the version in which the caller is to be answered, by what it says in `KUBERNETES_EXEC_INFO`.
-    fn wanted_version(exec_info: Option<&str>) -> Result<Self, Failure> {
+    fn from_exec_info(exec_info: Option<&str>) -> Result<Self, Failure> {
         let Some(text) = exec_info else { return Ok(Self::default()) };
         let info = serde_json::from_str::<Value>(text).unwrap_or_default();
         match info["apiVersion"].as_str() {
@@ -164,30 +168,33 @@ impl ApiVersion {
 }
 
 /// A file that is broken is as good as none: its lease ends in its time.
-fn read_cache_file(file: &std::path::Path) -> Result<Option<Kept>, Failure> {
+fn read_cache_file(file: &std::path::Path) -> Result<Option<CachedLease>, Failure> {
     let content = private_file::read_private(file)?;
     Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
 }
 
 /// Removes the leases that are kept for a profile, so that a logout leaves no token behind.
-pub fn forget_kept_leases(environment: &Environment, profile: &Name) -> Result<(), Failure> {
+pub fn remove_cached_leases(environment: &Environment, profile: &Name) -> Result<(), Failure> {
     // Without a place for files no lease is kept.
-    let Ok(directory) = kept_directory(environment, profile) else { return Ok(()) };
+    let Ok(directory) = lease_cache_directory(environment, profile) else { return Ok(()) };
     private_file::remove_directory(&directory)
 }
 
-fn kept_directory(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {
+fn lease_cache_directory(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {
     Ok(environment.cache_dir()?.join("leases").join(profile.as_str()))
 }
 
 /// Returns the file of a lease. Its name is a digest of everything that decides which lease it is: the server, the login
 /// there, and the arguments.
-fn cache_file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
+fn lease_cache_file(
+    context: &CommandContext,
+    wanted: &LeaseRequestOptions,
+) -> Result<PathBuf, Failure> {
     let variable = |name: &str| context.environment.get(name).map(str::to_owned);
     let profile = context.profile_name()?;
     let key = json!([
         context.global.url.clone().or_else(|| variable("KUBELEASE_URL")),
-        login_store::find_login_owner(&context.environment, &profile),
+        login_store::read_server_and_identity(&context.environment, &profile),
         variable("KUBELEASE_TOKEN"),
         variable("KUBELEASE_IDENTITY"),
         wanted.name,
@@ -197,7 +204,7 @@ fn cache_file(context: &Context, wanted: &Wanted) -> Result<PathBuf, Failure> {
     ]);
     let digest = Sha256::digest(key.to_string());
     let name = BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]);
-    Ok(kept_directory(&context.environment, &profile)?.join(format!("{name}.json")))
+    Ok(lease_cache_directory(&context.environment, &profile)?.join(format!("{name}.json")))
 }
 
 fn serialize_token<S: serde::Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
@@ -208,10 +215,10 @@ fn serialize_token<S: serde::Serializer>(token: &Token, serializer: S) -> Result
 const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
 /// The longest time for which a lease is believed to live without a look.
-const MAX_UNSEEN: TimeDelta = TimeDelta::seconds(30);
+const MAX_UNCHECKED_AGE: TimeDelta = TimeDelta::seconds(30);
 
 /// The longest time before the end of its lease at which a client is to ask again.
-const MAX_MARGIN: TimeDelta = TimeDelta::seconds(30);
+const MAX_EXPIRY_MARGIN: TimeDelta = TimeDelta::seconds(30);
 
 #[cfg(test)]
 mod tests {
@@ -220,7 +227,7 @@ mod tests {
     #[test]
     fn a_lease_is_handed_out_while_it_was_seen_lately_and_has_time_left() {
         let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let kept = |seen: i64| Kept {
+        let kept = |seen: i64| CachedLease {
             lease_id: "0".repeat(32).parse().unwrap(),
             token: Token::new("sesame").unwrap(),
             expires_at: start + TimeDelta::seconds(1000),
@@ -249,7 +256,7 @@ mod tests {
             (TimeDelta::minutes(5), "2027-01-15T07:59:30Z"),
             (TimeDelta::minutes(1), "2027-01-15T07:59:54Z"),
         ] {
-            let credential = exec_credential("sesame", end, life, ApiVersion::V1);
+            let credential = exec_credential_document("sesame", end, life, ApiVersion::V1);
             assert_eq!(credential["status"]["expirationTimestamp"], expiration, "{life}");
         }
     }
@@ -266,7 +273,7 @@ mod tests {
             (Some(r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#), None),
             (Some("v1"), None),
         ] {
-            assert_eq!(ApiVersion::wanted_version(info).ok(), version, "{info:?}");
+            assert_eq!(ApiVersion::from_exec_info(info).ok(), version, "{info:?}");
         }
     }
 }

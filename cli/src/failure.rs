@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
-    pub exit: Exit,
+    pub exit: CommandExitCode,
     /// The server's word for the reason, if the server has told it.
     code: Option<String>,
     text: String,
@@ -20,7 +20,7 @@ pub struct Failure {
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum CommandExitCode {
     /// Something is wrong here, or with an answer.
     Error = 1,
     /// The command line says something that cannot be meant.
@@ -40,23 +40,27 @@ pub enum Exit {
 impl Failure {
     /// Something wrong here.
     pub fn from_text(text: impl Into<String>) -> Self {
-        Self::new(Exit::Error, text.into())
+        Self::new(CommandExitCode::Error, text.into())
     }
 
     /// A command line that cannot be meant.
     pub fn usage_error(text: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, text.into())
+        Self::new(CommandExitCode::Usage, text.into())
     }
 
     /// A refusal that was found out without asking.
     pub fn refused_request(text: impl Into<String>) -> Self {
-        Self::new(Exit::Refused, text.into())
+        Self::new(CommandExitCode::Refused, text.into())
     }
 
     /// A command that could not be started.
     pub fn start_error(program: &OsStr, error: &io::Error) -> Self {
         let is_missing = error.kind() == io::ErrorKind::NotFound;
-        let exit = if is_missing { Exit::CommandNotFound } else { Exit::NotExecutable };
+        let exit = if is_missing {
+            CommandExitCode::CommandNotFound
+        } else {
+            CommandExitCode::NotExecutable
+        };
         Self::new(exit, format!("could not start {}: {error}", program.display()))
     }
 
@@ -86,7 +90,7 @@ impl Failure {
         json!({"error": {"code": code, "detail": detail, "hint": hint, "exit_code": *exit as u8}})
     }
 
-    fn new(exit: Exit, text: String) -> Self {
+    fn new(exit: CommandExitCode, text: String) -> Self {
         Self { exit, code: None, text, hint: None }
     }
 }
@@ -101,14 +105,14 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
-            Error::Problem(problem) if problem.is_refusal() => Exit::Refused,
-            error if error.is_unavailable() => Exit::Unavailable,
-            _ => Exit::Error,
+            Error::Problem(problem) if problem.is_refusal() => CommandExitCode::Refused,
+            error if error.is_unavailable() => CommandExitCode::Unavailable,
+            _ => CommandExitCode::Error,
         };
         let problem = error.problem();
         let code = problem.map(|problem| to_printable(&problem.code).into_owned());
         let hint = problem.and_then(hint_for).map(str::to_owned);
-        Self { exit, code, text: with_causes(&error), hint }
+        Self { exit, code, text: error_chain(&error), hint }
     }
 }
 
@@ -126,12 +130,12 @@ impl From<FetchIdTokenError> for Failure {
     fn from(error: FetchIdTokenError) -> Self {
         match error {
             FetchIdTokenError::Request(error) => error.into(),
-            error @ FetchIdTokenError::Url(_) => Self::from_text(with_causes(&error)),
+            error @ FetchIdTokenError::Url(_) => Self::from_text(error_chain(&error)),
         }
     }
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -8,24 +8,27 @@ use base64::prelude::BASE64_STANDARD;
 use kubelease_client::{Client, ClusterAddress, Name};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{ClusterOverride, Kubeconfig, Output, Wanted};
+use crate::arguments::{ClusterOverride, KubeconfigArguments, LeaseRequestOptions, OutputFormat};
 use crate::failure::Failure;
-use crate::kubeconfig_file::{self, Added, Addition};
+use crate::kubeconfig_file::{self, ContextAddition, ContextPlacement};
 use crate::output;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 /// `kubelease kubeconfig`
-pub fn run_kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), Failure> {
+pub fn run_kubeconfig(
+    context: &CommandContext,
+    arguments: &KubeconfigArguments,
+) -> Result<(), Failure> {
     let wanted = &arguments.wanted;
     // Nobody has to be logged in for a cluster that is given.
     let cluster = match arguments.cluster.given_cluster(wanted)? {
         Some(cluster) => cluster,
-        None => find_cluster(context.open_session()?.client(), wanted)?,
+        None => fetch_cluster(context.open_session()?.client(), wanted)?,
     };
     let profile = context.profile_name()?;
     let url = context.global.url.as_deref().or_else(|| context.environment.get("KUBELEASE_URL"));
     let user = json!({"exec": {
-        "apiVersion": API_VERSION,
+        "apiVersion": EXEC_PLUGIN_API_VERSION,
         // A bare name: only then does kubectl show the hint.
         "command": "kubelease",
         "args": plugin_arguments(wanted, &profile, url),
@@ -47,10 +50,10 @@ pub fn run_kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), F
         None => kubeconfig_file::kubeconfig_paths(&context.environment)?,
     };
     let (select, force) = (arguments.select, arguments.force);
-    let addition = Addition { name: &name, document: &document, select, force };
-    let Added { file, is_current } = kubeconfig_file::add_context(&paths, &addition)?;
+    let addition = ContextAddition { name: &name, document: &document, select, force };
+    let ContextPlacement { file, is_current } = kubeconfig_file::add_context(&paths, &addition)?;
     eprintln!("Context `{name}` is in {}.", file.display());
-    if arguments.shown.output == Output::Json {
+    if arguments.shown.output == OutputFormat::Json {
         return output::print_json(
             &json!({ "context": name, "kubeconfig": file, "current": is_current }),
         );
@@ -63,7 +66,11 @@ pub fn run_kubeconfig(context: &Context, arguments: &Kubeconfig) -> Result<(), F
     Ok(())
 }
 
-fn plugin_arguments(wanted: &Wanted, profile: &Name, url: Option<&str>) -> Vec<String> {
+fn plugin_arguments(
+    wanted: &LeaseRequestOptions,
+    profile: &Name,
+    url: Option<&str>,
+) -> Vec<String> {
     let mut arguments = vec!["exec-credential".to_owned(), wanted.name.to_string()];
     let mut option = |name: &str, value: Option<&str>| {
         arguments.extend(value.map(|value| format!("--{name}={value}")));
@@ -80,15 +87,22 @@ fn plugin_arguments(wanted: &Wanted, profile: &Name, url: Option<&str>) -> Vec<S
 
 impl ClusterOverride {
     /// Returns the cluster that is given, or else the one that kubelease knows.
-    pub fn find(&self, client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Failure> {
+    pub fn resolve_cluster(
+        &self,
+        client: &Client,
+        wanted: &LeaseRequestOptions,
+    ) -> Result<ClusterAddress, Failure> {
         match self.given_cluster(wanted)? {
             Some(cluster) => Ok(cluster),
-            None => find_cluster(client, wanted),
+            None => fetch_cluster(client, wanted),
         }
     }
 
     /// Returns the cluster that is given.
-    fn given_cluster(&self, wanted: &Wanted) -> Result<Option<ClusterAddress>, Failure> {
+    fn given_cluster(
+        &self,
+        wanted: &LeaseRequestOptions,
+    ) -> Result<Option<ClusterAddress>, Failure> {
         let Some(server) = &self.server else { return Ok(None) };
         let encode = |file: &std::path::PathBuf| match fs::read(file) {
             Ok(pem) => Ok(BASE64_STANDARD.encode(pem)),
@@ -108,18 +122,22 @@ impl ClusterOverride {
 }
 
 /// Asks kubelease for the cluster of a lease.
-fn find_cluster(client: &Client, wanted: &Wanted) -> Result<ClusterAddress, Failure> {
-    Ok(client.cluster_address(&wanted.name, wanted.namespace.as_ref())?)
+fn fetch_cluster(client: &Client, wanted: &LeaseRequestOptions) -> Result<ClusterAddress, Failure> {
+    Ok(client.get_cluster_address(&wanted.name, wanted.namespace.as_ref())?)
 }
 
 /// Returns a kubeconfig whose token is in a file, which a client reads again every minute.
-pub fn of_token_file(cluster: &ClusterAddress, token_file: &Path, namespace: &Name) -> Value {
+pub fn kubeconfig_with_token_file(
+    cluster: &ClusterAddress,
+    token_file: &Path,
+    namespace: &Name,
+) -> Value {
     let cluster = ClusterAddress { namespace: Some(namespace.clone()), ..cluster.clone() };
     kubeconfig_document("kubelease", &cluster, &json!({ "tokenFile": token_file }))
 }
 
 /// Returns a kubeconfig with a token in it.
-pub fn of_token(cluster: &ClusterAddress, token: &str, namespace: &Name) -> Value {
+pub fn kubeconfig_with_token(cluster: &ClusterAddress, token: &str, namespace: &Name) -> Value {
     let cluster = ClusterAddress { namespace: Some(namespace.clone()), ..cluster.clone() };
     kubeconfig_document("kubelease", &cluster, &json!({ "token": token }))
 }
@@ -154,4 +172,4 @@ pub fn runtime_dir() -> std::path::PathBuf {
 }
 
 /// The version of the credential plugin API that kubeconfigs of ours ask for.
-const API_VERSION: &str = "client.authentication.k8s.io/v1";
+const EXEC_PLUGIN_API_VERSION: &str = "client.authentication.k8s.io/v1";

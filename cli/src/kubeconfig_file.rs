@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::private_file;
 
 /// A kubeconfig of one context, which is to be added.
-pub struct Addition<'a> {
+pub struct ContextAddition<'a> {
     /// The context's name, which is the user's too.
     pub name: &'a str,
     /// The kubeconfig.
@@ -33,7 +33,7 @@ pub struct Addition<'a> {
 }
 
 /// A context that was added.
-pub struct Added {
+pub struct ContextPlacement {
     /// The file with the context.
     pub file: PathBuf,
     /// If the context is the one that is used if none is named.
@@ -61,8 +61,11 @@ pub fn kubeconfig_paths(environment: &Environment) -> Result<Vec<PathBuf>, Failu
 /// # Errors
 /// Fails if something else has one of the names, unless it is to be replaced, and if a file cannot be read, changed or
 /// locked. Then nothing was changed.
-pub fn add_context(paths: &[PathBuf], addition: &Addition<'_>) -> Result<Added, Failure> {
-    let files = read_all(paths)?;
+pub fn add_context(
+    paths: &[PathBuf],
+    addition: &ContextAddition<'_>,
+) -> Result<ContextPlacement, Failure> {
+    let files = read_kubeconfigs(paths)?;
     let has_any = |tree: &Node| {
         SECTIONS
             .iter()
@@ -77,9 +80,9 @@ pub fn add_context(paths: &[PathBuf], addition: &Addition<'_>) -> Result<Added, 
     private_file::create_directory(path.parent().unwrap_or(&path))?;
 
     let _lock = Lock::take_lock(&path)?;
-    let files = read_all(paths)?;
+    let files = read_kubeconfigs(paths)?;
     if !addition.force {
-        addition.check_names(&files)?;
+        addition.refuse_foreign_names(&files)?;
     }
     let current = files.iter().find_map(|(path, tree)| {
         let current = tree.text_field("current-context").filter(|it| !it.is_empty());
@@ -102,16 +105,16 @@ pub fn add_context(paths: &[PathBuf], addition: &Addition<'_>) -> Result<Added, 
     let new =
         edit::apply_changes(&text, &changes).map_err(|error| unreadable_file(&path, error))?;
     write_whole(&path, &new)?;
-    Ok(Added { file: path, is_current })
+    Ok(ContextPlacement { file: path, is_current })
 }
 
-impl Addition<'_> {
+impl ContextAddition<'_> {
     fn name_in(&self, section: &str) -> &str {
         self.document[section][0]["name"].as_str().unwrap_or_default()
     }
 
     /// Looks that nothing of these names is another's.
-    fn check_names(&self, files: &[(PathBuf, Node)]) -> Result<(), Failure> {
+    fn refuse_foreign_names(&self, files: &[(PathBuf, Node)]) -> Result<(), Failure> {
         let trees: Vec<_> = files.iter().map(|(_, tree)| tree).collect();
         for section in SECTIONS {
             let name = self.name_in(section);
@@ -170,7 +173,7 @@ fn is_for_our_users(trees: &[&Node], cluster: &str) -> bool {
         && users.all(|context| has_our_user(trees, context))
 }
 
-fn read_all(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Node)>, Failure> {
+fn read_kubeconfigs(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Node)>, Failure> {
     let mut files = vec![];
     for path in paths {
         if let Some(text) = read_text(path)? {
@@ -197,7 +200,7 @@ fn unreadable_file(path: &Path, reason: &str) -> Failure {
 /// Writes a file as a whole. It keeps its mode; a new one is for its owner alone.
 fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     let old = fs::metadata(path).ok();
-    private_file::replace(path, text.as_bytes(), old.map(|old| old.permissions()))
+    private_file::write_atomically(path, text.as_bytes(), old.map(|old| old.permissions()))
 }
 
 /// The file that tells other programs that a kubeconfig is being written. It goes with this value.

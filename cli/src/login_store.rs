@@ -7,9 +7,9 @@ use kubelease_client::{AccessToken, Name, Token};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::desktop_keyring::DesktopKeyringEntry;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::key_ring::KeyRing;
 use crate::private_file;
 
 /// A login as it is kept. Its token is shown to the server that it was given by, and to no other.
@@ -30,7 +30,7 @@ pub struct Login {
     pub expires_at: Option<DateTime<Utc>>,
     /// The place of the access token.
     #[serde(default)]
-    pub kept_in: Place,
+    pub kept_in: TokenPlace,
     /// The access token.
     #[serde(serialize_with = "serialize_token")]
     pub token: Token,
@@ -39,7 +39,7 @@ pub struct Login {
 /// The place of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum TokenPlace {
     /// The file of the login, with mode 0600.
     #[default]
     File,
@@ -47,7 +47,7 @@ pub enum Place {
     KeyRing,
 }
 
-impl Place {
+impl TokenPlace {
     /// Returns what a person calls it.
     pub fn description(self) -> &'static str {
         match self {
@@ -74,17 +74,17 @@ impl Login {
 /// Returns the server and the identity of a login, without its token. A key ring is not asked.
 ///
 /// A login that cannot be read has no owner: whoever needs it is told so by [`load_login`].
-pub fn find_login_owner(environment: &Environment, profile: &Name) -> Option<[Value; 2]> {
-    let document = read_document(environment, profile).ok()??;
+pub fn read_server_and_identity(environment: &Environment, profile: &Name) -> Option<[Value; 2]> {
+    let document = read_login_file(environment, profile).ok()??;
     Some([document["server"].clone(), document["identity"].clone()])
 }
 
 /// Reads the login of a profile, if there is one.
 pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Login>, Failure> {
-    let Some(mut document) = read_document(environment, profile)? else { return Ok(None) };
-    if document["kept_in"] == json!(Place::KeyRing) {
+    let Some(mut document) = read_login_file(environment, profile)? else { return Ok(None) };
+    if document["kept_in"] == json!(TokenPlace::KeyRing) {
         let server = document["server"].as_str().unwrap_or_default().to_owned();
-        let token = KeyRing::new(profile, &server).look_up().map_err(|error| {
+        let token = DesktopKeyringEntry::new(profile, &server).look_up().map_err(|error| {
             let locked =
                 Failure::from_text(format!("the key ring did not return the token: {error}"));
             locked.with_hint("Unlock it, or log in again with `kubelease login`.")
@@ -98,7 +98,7 @@ pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Lo
 }
 
 /// Reads the file of a login as it stands there.
-fn read_document(environment: &Environment, profile: &Name) -> Result<Option<Value>, Failure> {
+fn read_login_file(environment: &Environment, profile: &Name) -> Result<Option<Value>, Failure> {
     // Without a place for files nobody has logged in.
     let Ok(file) = login_file(environment, profile) else { return Ok(None) };
     let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
@@ -118,13 +118,13 @@ pub fn save_login(
     environment: &Environment,
     profile: &Name,
     login: &Login,
-) -> Result<Place, Failure> {
+) -> Result<TokenPlace, Failure> {
     let file = login_file(environment, profile)?;
-    let ring = KeyRing::new(profile, &login.server);
-    let mut kept_in = Place::File;
-    if KeyRing::is_there(environment) {
+    let ring = DesktopKeyringEntry::new(profile, &login.server);
+    let mut kept_in = TokenPlace::File;
+    if DesktopKeyringEntry::is_keyring_available(environment) {
         match ring.store_token(&login.token) {
-            Ok(()) => kept_in = Place::KeyRing,
+            Ok(()) => kept_in = TokenPlace::KeyRing,
             Err(error) => {
                 eprintln!(
                     "The token is stored in a file of mode 0600, since the key ring is not usable: {error}."
@@ -135,7 +135,7 @@ pub fn save_login(
     // Unwrap safety: it is a struct of texts and times.
     let mut document = serde_json::to_value(login).expect("a login is JSON");
     document["kept_in"] = json!(kept_in);
-    if kept_in == Place::KeyRing {
+    if kept_in == TokenPlace::KeyRing {
         document.as_object_mut().and_then(|fields| fields.remove("token"));
     }
     private_file::write_private(&file, format!("{document:#}").as_bytes())?;
@@ -145,10 +145,10 @@ pub fn save_login(
 /// Forgets the login of a profile.
 pub fn forget_login(environment: &Environment, profile: &Name) -> Result<(), Failure> {
     let file = login_file(environment, profile)?;
-    let document = read_document(environment, profile).ok().flatten().unwrap_or_default();
-    if document["kept_in"] == json!(Place::KeyRing)
+    let document = read_login_file(environment, profile).ok().flatten().unwrap_or_default();
+    if document["kept_in"] == json!(TokenPlace::KeyRing)
         && let Some(server) = document["server"].as_str()
-        && let Err(error) = KeyRing::new(profile, server).clear_token()
+        && let Err(error) = DesktopKeyringEntry::new(profile, server).clear_token()
     {
         eprintln!("warning: the token is still in the key ring: {error}");
     }

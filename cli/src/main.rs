@@ -4,22 +4,22 @@
 //! output, and tells everything else on standard error. No token is an argument, of this program or one that it starts.
 
 mod arguments;
-mod cluster;
+mod cluster_setup;
 mod commands;
 mod definitions;
+mod desktop_keyring;
 mod environment;
 mod exec_credential;
 mod failure;
-mod key_ring;
 mod kubeconfig;
 mod kubeconfig_file;
-mod lease_directory;
 mod login_store;
 mod output;
 mod private_file;
 mod progress;
 mod session;
-mod workload;
+mod single_lease_directory;
+mod workload_token;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -30,7 +30,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::arguments::Arguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -56,7 +56,8 @@ fn run_words(words: &[OsString], is_json: bool) -> Result<ExitCode, Failure> {
         // A help is no failure, and a person sees colours.
         Err(error) => error.exit(),
     };
-    let context = Context { environment: Environment::of_process(), global: arguments.global };
+    let context =
+        CommandContext { environment: Environment::of_process(), global: arguments.global };
     commands::perform_command(&context, arguments.command)
 }
 

@@ -11,13 +11,13 @@ use crate::failure::Failure;
 /// Writes a file with mode 0600, in a directory that is made with mode 0700 if it is not there.
 pub fn write_private(file: &Path, content: &[u8]) -> Result<(), Failure> {
     create_directory(directory_of(file))?;
-    replace(file, content, None)
+    write_atomically(file, content, None)
 }
 
 /// Writes a file whose directory is there. A killed process, or a power cut, leaves the old one, or the new one whole.
 ///
 /// The file has the permissions that are given, or else mode 0600.
-pub fn replace(
+pub fn write_atomically(
     file: &Path,
     content: &[u8],
     permissions: Option<Permissions>,
@@ -26,7 +26,8 @@ pub fn replace(
     let write = || {
         remove_leftovers(directory);
         // A temporary file has mode 0600.
-        let mut unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
+        let mut unfinished =
+            tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempfile_in(directory)?;
         unfinished.write_all(content)?;
         if let Some(permissions) = permissions {
             unfinished.as_file().set_permissions(permissions)?;
@@ -48,10 +49,10 @@ fn directory_of(file: &Path) -> &Path {
 /// Removes the files that killed processes have left unfinished: there are tokens in them, which nobody would delete.
 fn remove_leftovers(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX);
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
         let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-        if is_unfinished && age.is_some_and(|age| age > ABANDONED) {
+        if is_unfinished && age.is_some_and(|age| age > ABANDONED_AGE) {
             // Another process may do the same right now.
             let _ = fs::remove_file(entry.path());
         }
@@ -94,15 +95,15 @@ fn is_missing(error: &io::Error) -> bool {
 
 /// Removes a file that may not be there.
 pub fn remove(file: &Path) -> Result<(), Failure> {
-    check_removal(file, fs::remove_file(file))
+    ignore_not_found(file, fs::remove_file(file))
 }
 
 /// Removes a directory that may not be there, with everything in it.
 pub fn remove_directory(directory: &Path) -> Result<(), Failure> {
-    check_removal(directory, fs::remove_dir_all(directory))
+    ignore_not_found(directory, fs::remove_dir_all(directory))
 }
 
-fn check_removal(path: &Path, removed: io::Result<()>) -> Result<(), Failure> {
+fn ignore_not_found(path: &Path, removed: io::Result<()>) -> Result<(), Failure> {
     match removed {
         Err(error) if !is_missing(&error) => {
             Err(Failure::io_error(format!("remove {}", path.display()), &error))
@@ -112,7 +113,7 @@ fn check_removal(path: &Path, removed: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// Opens a file to lock it, with mode 0600.
-pub fn open_lock(file: &Path) -> Result<File, Failure> {
+pub fn lock_file(file: &Path) -> Result<File, Failure> {
     create_directory(directory_of(file))?;
     let open = || {
         let opened = File::options().create(true).append(true).open(file)?;
@@ -124,10 +125,10 @@ pub fn open_lock(file: &Path) -> Result<File, Failure> {
 }
 
 /// The beginning of the name of a file that is not finished.
-const UNFINISHED: &str = ".kubelease-";
+const UNFINISHED_PREFIX: &str = ".kubelease-";
 
 /// Far more time than the few milliseconds that a file is unfinished for.
-const ABANDONED: Duration = Duration::from_mins(1);
+const ABANDONED_AGE: Duration = Duration::from_mins(1);
 
 /// Far more than a token or a lease takes.
 const MAX_BYTES: u64 = 1024 * 1024;

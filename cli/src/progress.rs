@@ -19,7 +19,7 @@ impl Progress {
         let doing = doing.into();
         let (stop, stopped) = channel::<()>();
         let line = thread::spawn(move || {
-            if stopped.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(DISPLAY_DELAY) == Err(RecvTimeoutError::Timeout) {
                 eprint!("{doing} …");
                 let _ = stopped.recv();
                 eprint!("\r\u{1b}[K");
@@ -39,4 +39,4 @@ impl Drop for Progress {
     }
 }
 
-const PATIENCE: Duration = Duration::from_millis(500);
+const DISPLAY_DELAY: Duration = Duration::from_millis(500);

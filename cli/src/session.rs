@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, TimeDelta, Utc};
 use kubelease_client::{Client, ClientOptions, LoginRequest, Name, ServerUrl, Token, to_printable};
 
-use crate::arguments::Global;
+use crate::arguments::GlobalOptions;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::login_store::{self, Login, Place};
-use crate::workload::{self, Method, Source};
+use crate::login_store::{self, Login, TokenPlace};
+use crate::workload_token::{self, JwtSource, LoginMethod};
 
 /// The process, as far as commands look at it.
-pub struct Context {
+pub struct CommandContext {
     pub environment: Environment,
-    pub global: Global,
+    pub global: GlobalOptions,
 }
 
 /// A client that is logged in, and stays so.
@@ -27,7 +27,7 @@ pub struct Session {
     profile: Option<Name>,
 }
 
-impl Context {
+impl CommandContext {
     /// Returns the profile that is meant.
     pub fn profile_name(&self) -> Result<Name, Failure> {
         if let Some(profile) = &self.global.profile {
@@ -38,7 +38,7 @@ impl Context {
     }
 
     /// Returns a login without a token yet to the server that is meant; `known` is what is kept of the profile.
-    pub fn login_to_server(&self, known: Option<&Login>, token: Token) -> Result<Login, Failure> {
+    pub fn prepare_login(&self, known: Option<&Login>, token: Token) -> Result<Login, Failure> {
         let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
         let server = given.or(known.map(|login| login.server.as_str())).ok_or_else(|| {
             Failure::usage_error("the server is unknown: give `--url`, set `KUBELEASE_URL`, or log in with one of them")
@@ -56,7 +56,7 @@ impl Context {
             identity: None,
             renew_at: None,
             expires_at: None,
-            kept_in: Place::default(),
+            kept_in: TokenPlace::default(),
             token,
         })
     }
@@ -70,7 +70,7 @@ impl Context {
     }
 
     /// Returns the identity that `KUBELEASE_IDENTITY` names.
-    pub fn identity_name(&self) -> Result<Option<Name>, Failure> {
+    pub fn identity_from_environment(&self) -> Result<Option<Name>, Failure> {
         let name = self.environment.get("KUBELEASE_IDENTITY").map(str::parse);
         name.transpose()
             .map_err(|error| Failure::usage_error(format!("`KUBELEASE_IDENTITY`: {error}")))
@@ -84,24 +84,25 @@ impl Context {
             let token = Token::new(text)
                 .map_err(|error| Failure::usage_error(format!("`KUBELEASE_TOKEN`: {error}")))?;
             let known = known.unwrap_or_default();
-            let login = self.login_to_server(known.as_ref(), token)?;
-            return self.open_login(login, None);
+            let login = self.prepare_login(known.as_ref(), token)?;
+            return self.open_session_with_login(login, None);
         }
         let known = known?;
         if let Some(login) = &known {
-            let meant = self.login_to_server(known.as_ref(), login.token.clone())?;
+            let meant = self.prepare_login(known.as_ref(), login.token.clone())?;
             let is_over = login.expires_at.is_some_and(|end| end <= now());
             if meant.server == login.server && !is_over {
                 let login = Login { ca_file: meant.ca_file, ..login.clone() };
-                return self.open_login(login, Some(profile));
+                return self.open_session_with_login(login, Some(profile));
             }
         }
-        let pod_token = workload::pod_token(&self.environment);
-        let Some(source) = Source::find(&self.environment, pod_token, None) else {
+        let pod_token = workload_token::pod_token_path(&self.environment);
+        let Some(source) = JwtSource::find(&self.environment, pod_token, None) else {
             return Err(self.missing_login(known.as_ref(), &profile));
         };
-        let login = self.log_in(source, self.identity_name()?, "kubelease", known.as_ref())?;
-        self.open_login(login, None)
+        let login =
+            self.log_in(source, self.identity_from_environment()?, "kubelease", known.as_ref())?;
+        self.open_session_with_login(login, None)
     }
 
     /// Returns the failure of whoever has no login to the server that is meant.
@@ -129,7 +130,7 @@ impl Context {
     /// Logs in by the JWT that a source has, and tells which that is.
     pub fn log_in(
         &self,
-        source: Source,
+        source: JwtSource,
         identity: Option<Name>,
         audience: &str,
         known: Option<&Login>,
@@ -137,34 +138,38 @@ impl Context {
         eprintln!("Logging in by {}.", source.description());
         let jwt = source.fetch_jwt(
             &self.environment,
-            workload::pod_token(&self.environment),
+            workload_token::pod_token_path(&self.environment),
             audience,
         )?;
-        self.show_jwt(source.login_method(), jwt, identity, known)
+        self.log_in_with_jwt(source.login_method(), jwt, identity, known)
     }
 
     /// Logs in by a JWT.
-    pub fn show_jwt(
+    pub fn log_in_with_jwt(
         &self,
-        method: Method,
+        method: LoginMethod,
         jwt: Token,
         identity: Option<Name>,
         known: Option<&Login>,
     ) -> Result<Login, Failure> {
-        let login = self.login_to_server(known, jwt.clone())?;
+        let login = self.prepare_login(known, jwt.clone())?;
         let (client, request) = (self.new_client(&login)?, LoginRequest { identity, jwt });
         let asked = now();
         let made = match method {
-            Method::Kubernetes => client.log_in_by_kubernetes(&request)?,
-            Method::Oidc => client.log_in_by_oidc(&request)?,
+            LoginMethod::Kubernetes => client.log_in_by_kubernetes(&request)?,
+            LoginMethod::Oidc => client.log_in_by_oidc(&request)?,
         };
         Ok(login.with_access_token(made, asked))
     }
 
-    fn open_login(&self, login: Login, profile: Option<Name>) -> Result<Session, Failure> {
+    fn open_session_with_login(
+        &self,
+        login: Login,
+        profile: Option<Name>,
+    ) -> Result<Session, Failure> {
         let client = self.new_client(&login)?.with_token(login.token.clone());
         let mut session = Session { client, login, profile };
-        session.keep_alive(self);
+        session.renew_token_if_due(self);
         Ok(session)
     }
 }
@@ -176,7 +181,7 @@ impl Session {
     }
 
     /// Returns where the access token is kept; nowhere if it was not found in a login.
-    pub fn token_place(&self) -> Option<Place> {
+    pub fn token_place(&self) -> Option<TokenPlace> {
         self.profile.as_ref().map(|_| self.login.kept_in)
     }
 
@@ -188,14 +193,14 @@ impl Session {
     /// Renews the access token if two thirds of its time are over.
     ///
     /// If that fails, the present token is still good for a while, and then the request that it is for says why not.
-    pub fn keep_alive(&mut self, context: &Context) {
+    pub fn renew_token_if_due(&mut self, context: &CommandContext) {
         let asked = now();
         if self.login.renew_at.is_none_or(|renew_at| asked < renew_at) {
             return;
         }
         let Ok(made) = self.client.renew_access_token() else {
             // Not at once, and not once it is over: a login at its maximum is never renewed.
-            let retry = asked + RETRY;
+            let retry = asked + RENEWAL_RETRY_INTERVAL;
             self.login.renew_at = self.login.expires_at.filter(|end| retry < *end).map(|_| retry);
             return;
         };
@@ -211,7 +216,7 @@ impl Session {
 }
 
 /// So often a login is tried to be renewed again.
-const RETRY: TimeDelta = TimeDelta::seconds(10);
+const RENEWAL_RETRY_INTERVAL: TimeDelta = TimeDelta::seconds(10);
 
 /// Returns the time of this machine, in whole seconds.
 pub fn now() -> DateTime<Utc> {

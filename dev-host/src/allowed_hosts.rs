@@ -305,7 +305,7 @@ mod tests {
             let defaults = BTreeMap::from([("url".to_owned(), default.map(str::to_owned))]);
             let given = vec![given("https://a.example")];
             let variables = Variables::new(defaults, HashMap::new(), given).unwrap();
-            let template = variables.check_template(entry).unwrap();
+            let template = variables.parse_declared_template(entry).unwrap();
             let validated = AllowedHosts::validate_entry(&template, &variables);
             assert_eq!(validated.is_ok(), valid, "{default:?} in {entry}");
         }
@@ -316,7 +316,7 @@ mod tests {
         let defaults = BTreeMap::from([("url".to_owned(), None)]);
         let variables = Variables::new(defaults, HashMap::new(), vec![given("")]).unwrap();
         let entries: Vec<_> = ["https://a.example", "{{ url }}"]
-            .map(|text| variables.check_template(text).unwrap())
+            .map(|text| variables.parse_declared_template(text).unwrap())
             .into();
         assert!(AllowedHosts::resolve_entries(&entries, &variables).is_err());
         assert!(AllowedHosts::resolve_entries(&entries[..1], &variables).is_ok());

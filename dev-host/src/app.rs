@@ -18,10 +18,10 @@ use crate::client_tls::TlsConfigs;
 use crate::engine;
 use crate::faults::Faults;
 use crate::guest::{Guest, MemoryLimit};
-use crate::key_value::{KeyValue, Stores};
+use crate::key_value::{ComponentStores, Stores};
 use crate::logs::Logs;
 use crate::manifest::{self, Manifest};
-use crate::outbound::{Connections, Outbound};
+use crate::outbound::{Connections, OutboundRequests};
 use crate::runtime_config::RuntimeConfig;
 use crate::variables::{Provider, Template, Variables, from_flags};
 
@@ -61,7 +61,7 @@ pub struct App {
 
 impl App {
     /// Checks the configuration and compiles the components, all at once.
-    pub async fn load_components(options: &Options, manifest: &Manifest) -> anyhow::Result<Self> {
+    pub async fn load_app(options: &Options, manifest: &Manifest) -> anyhow::Result<Self> {
         let config = match &options.runtime_config {
             Some(path) => RuntimeConfig::read_file(path)?,
             None => RuntimeConfig::default(),
@@ -108,7 +108,7 @@ impl App {
     /// A store for one new instance of a component.
     ///
     /// `arguments` are its command line; `own_address` is where the application listens, if it does.
-    pub fn new_store(
+    pub fn new_instance_store(
         &self,
         id: &str,
         arguments: &[&str],
@@ -128,7 +128,7 @@ impl App {
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            outbound: Outbound {
+            outbound: OutboundRequests {
                 component: id,
                 connections: self.connections.clone(),
                 entries: component.prepared.allowed_outbound_hosts.clone(),
@@ -137,7 +137,7 @@ impl App {
                 allowed: Arc::new(OnceLock::new()),
                 faults: self.faults.clone(),
             },
-            key_value: KeyValue {
+            key_value: ComponentStores {
                 stores: self.stores.clone(),
                 labels: component.prepared.labels.clone(),
                 faults: self.faults.clone(),
@@ -171,8 +171,9 @@ async fn compile_components(
     for (id, component) in manifest.components() {
         let source = dir.join(&component.source);
         // Also a component that nobody calls must be in order: Spin would not start without it.
-        let prepared = Prepared::check_component(component, &source, variables, stores)
-            .with_context(|| format!("in component `{id}`"))?;
+        let prepared =
+            ComponentCapabilities::from_manifest_component(component, &source, variables, stores)
+                .with_context(|| format!("in component `{id}`"))?;
         if called.contains(&id) {
             let (engine, linker, id) = (engine.clone(), linker.clone(), id.to_owned());
             compiling.spawn_blocking(move || {
@@ -187,18 +188,18 @@ async fn compile_components(
 /// A component and what it may do.
 struct Component {
     pre: InstancePre<Guest>,
-    prepared: Prepared,
+    prepared: ComponentCapabilities,
 }
 
 /// The capabilities that the manifest gives a component.
-struct Prepared {
+struct ComponentCapabilities {
     environment: Vec<(String, String)>,
     allowed_outbound_hosts: Arc<[Template]>,
     labels: crate::key_value::Labels,
 }
 
-impl Prepared {
-    fn check_component(
+impl ComponentCapabilities {
+    fn from_manifest_component(
         component: &manifest::Component,
         source: &Path,
         variables: &Variables,
@@ -209,7 +210,7 @@ impl Prepared {
             ensure!(stores.is_defined(label), "unknown key_value_stores label `{label}`");
         }
         let entry = |text: &String| {
-            let entry = variables.check_template(text)?;
+            let entry = variables.parse_declared_template(text)?;
             AllowedHosts::validate_entry(&entry, variables).with_context(|| {
                 format!(
                     "`allowed_outbound_hosts` is malformed: `{text}`, with the default values of its \

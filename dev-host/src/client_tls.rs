@@ -57,7 +57,7 @@ impl TlsConfigs {
     }
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type TlsIdentity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl ClientTls {
     fn load_config(&self, dir: &Path) -> anyhow::Result<Arc<ClientConfig>> {
@@ -82,7 +82,7 @@ impl ClientTls {
         client_config(roots, self.load_identity(dir)?)
     }
 
-    fn load_identity(&self, dir: &Path) -> anyhow::Result<Option<Identity>> {
+    fn load_identity(&self, dir: &Path) -> anyhow::Result<Option<TlsIdentity>> {
         match (&self.client_cert_file, &self.client_private_key_file) {
             (None, None) => Ok(None),
             (Some(chain), Some(key)) => {
@@ -108,7 +108,7 @@ fn built_in_roots() -> RootCertStore {
 
 fn client_config(
     roots: RootCertStore,
-    identity: Option<Identity>,
+    identity: Option<TlsIdentity>,
 ) -> anyhow::Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)

@@ -5,7 +5,7 @@
 //! begins to count anew. Each operation is noted beside the file, so that a test can have each of them fail
 //! that it has once seen to be made.
 
-mod store;
+mod faulty_store;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use wasmtime_wasi::HostWallClock;
 
-pub use self::store::with_faults;
+pub use self::faulty_store::with_faults;
 
 /// The faults that a test has planned; shared by all that may fail.
 #[derive(Clone)]
@@ -25,12 +25,12 @@ pub struct Faults(Arc<Inner>);
 struct Inner {
     plan: PathBuf,
     trace: PathBuf,
-    count: Mutex<Count>,
+    count: Mutex<OperationCount>,
 }
 
 /// The number of operations since the plan got its mark.
 #[derive(Default)]
-struct Count {
+struct OperationCount {
     mark: u64,
     operations: u64,
 }
@@ -53,13 +53,13 @@ struct Fault {
     from: u64,
     /// Up to which.
     to: u64,
-    what: What,
+    what: FaultKind,
 }
 
 /// A fault of an operation.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum FaultKind {
     /// The host is killed before it is done.
     KillBefore,
     /// The host is killed once it is done, before the guest learns of it.
@@ -84,11 +84,11 @@ impl Faults {
     }
 
     /// Returns the fault of the operation that comes now.
-    pub fn next(&self, what: &str) -> Option<What> {
+    pub fn begin_operation(&self, what: &str) -> Option<FaultKind> {
         let plan = self.read_plan();
         let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
         if count.mark != plan.mark {
-            *count = Count { mark: plan.mark, operations: 0 };
+            *count = OperationCount { mark: plan.mark, operations: 0 };
         }
         count.operations += 1;
         let number = count.operations;
@@ -97,43 +97,43 @@ impl Faults {
         let _ = trace.and_then(|mut file| writeln!(file, "{} {number} {what}", plan.mark));
         let meets = |fault: &&Fault| (fault.from..=fault.to).contains(&number);
         let what = plan.faults.iter().find(meets).map(|fault| fault.what);
-        if what == Some(What::KillBefore) {
+        if what == Some(FaultKind::KillBefore) {
             die_at_once();
         }
         what
     }
 
     /// Dies after an operation, where that is planned for it.
-    pub fn die_if_planned(what: Option<What>) {
-        if what == Some(What::KillAfter) {
+    pub fn die_if_planned(what: Option<FaultKind>) {
+        if what == Some(FaultKind::KillAfter) {
             die_at_once();
         }
     }
 
     /// Waits, where an operation is to be late.
-    pub async fn delay_if_planned(what: Option<What>) {
-        if what == Some(What::Slow) {
-            tokio::time::sleep(SLOW).await;
+    pub async fn delay_if_planned(what: Option<FaultKind>) {
+        if what == Some(FaultKind::Slow) {
+            tokio::time::sleep(SLOW_OPERATION_DELAY).await;
         }
     }
 
     /// The guests' clock.
     pub fn guest_clock(&self) -> impl HostWallClock + use<> {
-        Clock(self.clone())
+        ShiftedClock(self.clone())
     }
 
     /// A file that is just being written is read again.
     fn read_plan(&self) -> Plan {
-        (0..READS)
+        (0..PLAN_READ_ATTEMPTS)
             .find_map(|_| serde_json::from_slice(&fs::read(&self.0.plan).ok()?).ok())
             .unwrap_or_default()
     }
 }
 
 /// The time, set ahead or back.
-struct Clock(Faults);
+struct ShiftedClock(Faults);
 
-impl HostWallClock for Clock {
+impl HostWallClock for ShiftedClock {
     fn resolution(&self) -> Duration {
         Duration::from_micros(1)
     }
@@ -152,7 +152,7 @@ fn die_at_once() -> ! {
 }
 
 /// The delay of a late operation: later than the guests' deadline for a first byte is not needed.
-const SLOW: Duration = Duration::from_secs(2);
+const SLOW_OPERATION_DELAY: Duration = Duration::from_secs(2);
 
 /// The number of times that an incomplete plan is read.
-const READS: usize = 100;
+const PLAN_READ_ATTEMPTS: usize = 100;

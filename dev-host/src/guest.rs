@@ -7,8 +7,8 @@ use wasmtime::{ResourceLimiterAsync, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::key_value::KeyValue;
-use crate::outbound::Outbound;
+use crate::key_value::ComponentStores;
+use crate::outbound::OutboundRequests;
 use crate::variables::Variables;
 
 /// The host's side of an instance.
@@ -22,9 +22,9 @@ pub struct Guest {
     /// Limits on headers.
     pub http: WasiHttpCtx,
     /// Requests that it sends.
-    pub outbound: Outbound,
+    pub outbound: OutboundRequests,
     /// Stores that it opens.
-    pub key_value: KeyValue,
+    pub key_value: ComponentStores,
     /// Variables that it reads.
     pub variables: Arc<Variables>,
     /// Memory that it may have.

@@ -3,7 +3,7 @@
 //! Nothing here may be stronger than Spin: a component that is right only because this host is kinder
 //! would lose data in production. Each oddity is marked where it is reproduced.
 
-mod host;
+mod guest_interface;
 mod redis;
 mod sqlite;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::host::KeyValue;
+pub use self::guest_interface::ComponentStores;
 use crate::runtime_config::StoreConfig;
 
 /// The stores of an application by label, opened at their first use.
@@ -115,7 +115,7 @@ pub trait CompareAndSwap: Send + Sync {
 pub type Labels = Arc<HashSet<String>>;
 
 /// Refuses an answer larger than Spin would buffer for a guest.
-fn limit_answer<T>(answer: T, bytes: usize) -> Result<T, Error> {
+fn refuse_large_answer<T>(answer: T, bytes: usize) -> Result<T, Error> {
     if bytes > MAX_ANSWER {
         return Err(Error::Other(format!("query result exceeds limit of {MAX_ANSWER} bytes")));
     }
@@ -123,7 +123,7 @@ fn limit_answer<T>(answer: T, bytes: usize) -> Result<T, Error> {
 }
 
 /// Logs what a backend said, and hands it to the guest in the same words.
-fn backend_failed(error: impl std::fmt::Debug) -> Error {
+fn log_backend_error(error: impl std::fmt::Debug) -> Error {
     let text = format!("{error:?}");
     eprintln!("dev-host: key-value error: {text}");
     Error::Other(text)

@@ -48,10 +48,11 @@ async fn main() -> ExitCode {
 async fn run_app(up: Up) -> anyhow::Result<()> {
     let options = up.to_options();
     let manifest = Manifest::read_file(&options.manifest)?;
-    let app = App::load_components(&options, &manifest).await?;
+    let app = App::load_app(&options, &manifest).await?;
     match manifest.triggers()? {
         Triggers::Http(triggers) => {
-            let address = http_trigger::Address { listen: up.listen, find_free: up.find_free_port };
+            let address =
+                http_trigger::ListenAddress { listen: up.listen, find_free: up.find_free_port };
             http_trigger::serve_http(app, &triggers, manifest.application, &address).await
         }
         Triggers::Cron(triggers) => cron::serve_schedules(app, &triggers).await,

@@ -1,6 +1,6 @@
 //! The application's manifest, `spin.toml`.
 
-mod ids;
+mod names;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use self::ids::{Kebab, Label, LowerSnake};
+use self::names::{ComponentId, StoreLabel, VariableName};
 
 /// A manifest that this host can run. What Spin knows and this host does not is refused, as is what
 /// neither knows.
@@ -20,10 +20,10 @@ pub struct Manifest {
     /// Name and version, told under `/.well-known/spin/info`.
     pub application: Application,
     #[serde(default)]
-    variables: BTreeMap<LowerSnake, Variable>,
+    variables: BTreeMap<VariableName, Variable>,
     trigger: TriggerTables,
     #[serde(default)]
-    component: BTreeMap<Kebab, Component>,
+    component: BTreeMap<ComponentId, Component>,
 }
 
 /// The `[application]` table.
@@ -70,7 +70,7 @@ pub struct HttpTrigger {
     /// The paths that it serves.
     pub route: String,
     /// The component that answers, if no fixed response does.
-    pub component: Option<Kebab>,
+    pub component: Option<ComponentId>,
     /// The fixed response, if no component answers.
     pub static_response: Option<StaticResponse>,
     #[serde(default, rename = "executor")]
@@ -106,7 +106,7 @@ pub struct StaticResponse {
 #[serde(deny_unknown_fields)]
 pub struct CronTrigger {
     /// The component that is called.
-    pub component: Kebab,
+    pub component: ComponentId,
     /// When: second, minute, hour, day of month, month, day of week.
     pub cron_expression: String,
 }
@@ -116,7 +116,7 @@ pub struct CronTrigger {
 #[serde(deny_unknown_fields)]
 pub struct CommandTrigger {
     /// The component that is called.
-    pub component: Kebab,
+    pub component: ComponentId,
 }
 
 /// A `[component.<id>]` table.
@@ -129,7 +129,7 @@ pub struct Component {
     _description: IgnoredAny,
     /// Templates over the application's variables.
     #[serde(default)]
-    variables: BTreeMap<LowerSnake, String>,
+    variables: BTreeMap<VariableName, String>,
     /// The guest's environment.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -138,7 +138,7 @@ pub struct Component {
     pub allowed_outbound_hosts: Vec<String>,
     /// The labels of the stores it may open.
     #[serde(default)]
-    key_value_stores: Vec<Label>,
+    key_value_stores: Vec<StoreLabel>,
     #[serde(default, rename = "build")]
     _build: IgnoredAny,
     #[serde(default, rename = "tool")]
@@ -204,7 +204,7 @@ impl Manifest {
 
     /// The variables and their defaults.
     pub fn variable_defaults(&self) -> anyhow::Result<BTreeMap<String, Option<String>>> {
-        let default = |(name, variable): (&LowerSnake, &Variable)| {
+        let default = |(name, variable): (&VariableName, &Variable)| {
             ensure!(
                 variable.required != variable.default.is_some(),
                 "variable `{name}` must be either required or have a default"
@@ -216,7 +216,7 @@ impl Manifest {
 
     /// The templates of the variables of every component.
     pub fn component_variables(&self) -> HashMap<String, BTreeMap<String, String>> {
-        let text = |(name, text): (&LowerSnake, &String)| (name.to_string(), text.clone());
+        let text = |(name, text): (&VariableName, &String)| (name.to_string(), text.clone());
         let templates = |component: &Component| component.variables.iter().map(text).collect();
         self.component.iter().map(|(id, c)| (id.to_string(), templates(c))).collect()
     }
@@ -249,7 +249,7 @@ impl HttpTrigger {
 impl Component {
     /// The labels of the stores it may open.
     pub fn key_value_stores(&self) -> impl Iterator<Item = &str> {
-        self.key_value_stores.iter().map(Label::as_str)
+        self.key_value_stores.iter().map(StoreLabel::as_str)
     }
 }
 

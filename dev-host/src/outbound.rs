@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use self::body::BetweenBytes;
+use self::body::StallTimeoutBody;
 use self::connect::{ConnectOptions, Connector, EgressLimits};
 use crate::allowed_hosts::AllowedHosts;
 use crate::client_tls::TlsConfigs;
@@ -49,7 +49,7 @@ impl Connections {
 
 /// The outbound requests of one instance.
 #[derive(Clone)]
-pub struct Outbound {
+pub struct OutboundRequests {
     /// The component's id, to which TLS settings belong.
     pub component: Arc<str>,
     /// The application's connections.
@@ -66,20 +66,24 @@ pub struct Outbound {
     pub faults: Option<Faults>,
 }
 
-type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+type SentResponse = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
-impl WasiHttpHooks for Outbound {
+impl WasiHttpHooks for OutboundRequests {
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _trouble: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+    ) -> Box<dyn Future<Output = Result<SentResponse, Error>> + Send> {
         let outbound = self.clone();
         Box::new(async move {
-            let request = outbound.permit_request(request)?;
+            let request = outbound.check_and_rewrite_request(request)?;
             let fault = outbound.faults.as_ref().and_then(|faults| {
-                faults.next(&format!("http {} {}", request.method(), request.uri().path()))
+                faults.begin_operation(&format!(
+                    "http {} {}",
+                    request.method(),
+                    request.uri().path()
+                ))
             });
             let response = outbound.send_permitted(request, options.unwrap_or_default()).await?;
             Faults::die_if_planned(fault);
@@ -88,9 +92,12 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-impl Outbound {
+impl OutboundRequests {
     /// The request as it will go out, if it may.
-    fn permit_request(&self, mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
+    fn check_and_rewrite_request(
+        &self,
+        mut request: Request<WasiBody>,
+    ) -> Result<Request<WasiBody>, Error> {
         // Spin also takes a bare path for itself; wasmtime 48 lets none through to here.
         let own = request.uri().host() == Some("self.alt");
         let allowed = self.allowed_hosts().is_some_and(|hosts| {
@@ -156,9 +163,9 @@ impl Outbound {
             tokio::time::timeout(options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT), exchange)
                 .await
                 .map_err(|_| Error::ConnectionReadTimeout)?
-                .map_err(|error| connect::to_guest(&error))?;
+                .map_err(|error| connect::to_guest_error(&error))?;
         let between = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        Ok(response.map(|body| BetweenBytes::new(body, between).boxed_unsync()))
+        Ok(response.map(|body| StallTimeoutBody::new(body, between).boxed_unsync()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Application variables: where their values come from, and what a component gets to see.
 
-mod host;
+mod guest_interface;
 mod providers;
 mod template;
 
@@ -26,14 +26,14 @@ impl Variables {
         components: HashMap<String, BTreeMap<String, String>>,
         providers: Vec<Provider>,
     ) -> anyhow::Result<Self> {
-        defaults.keys().try_for_each(|name| valid_name(name))?;
+        defaults.keys().try_for_each(|name| check_variable_name(name))?;
         let mut variables = Self { defaults, components: HashMap::new(), providers };
         for (component, entries) in components {
             let mut templates = BTreeMap::new();
             for (name, text) in entries {
-                valid_name(&name)?;
+                check_variable_name(&name)?;
                 let template = variables
-                    .check_template(&text)
+                    .parse_declared_template(&text)
                     .with_context(|| format!("in variable `{name}` of component `{component}`"))?;
                 templates.insert(name, template);
             }
@@ -62,7 +62,7 @@ impl Variables {
     }
 
     /// Checks that a text names only variables that the manifest declares.
-    pub fn check_template(&self, text: &str) -> anyhow::Result<Template> {
+    pub fn parse_declared_template(&self, text: &str) -> anyhow::Result<Template> {
         let template = Template::parse(text)?;
         for name in template.variable_names() {
             if !self.defaults.contains_key(name) {
@@ -74,7 +74,7 @@ impl Variables {
 
     /// The value of a component's variable, now.
     pub fn get(&self, component: &str, name: &str) -> Result<String, Error> {
-        valid_name(name).map_err(|error| Error::InvalidName(error.to_string()))?;
+        check_variable_name(name).map_err(|error| Error::InvalidName(error.to_string()))?;
         let template =
             self.components.get(component).and_then(|templates| templates.get(name)).ok_or_else(
                 || Error::Undefined(format!("no variable for {component:?}.{name:?}")),
@@ -121,7 +121,7 @@ pub enum Error {
 
 /// Checks that `name` is lower-case words, joined by single underscores, the first starting with a
 /// letter.
-fn valid_name(name: &str) -> anyhow::Result<()> {
+fn check_variable_name(name: &str) -> anyhow::Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     ensure!(
         name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testbed::port::ClosedPort;
+use testbed::closed_port::ClosedPort;
 
 use crate::support::{Case, Serving, server::Server};
 

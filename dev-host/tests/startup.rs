@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use testbed::host::any_port;
+use testbed::host::any_port_address;
 
 use crate::support::{Case, Probe};
 
 pub fn port_zero_is_any_free_port(case: &Case) -> Result<()> {
     let probe = case.probe()?;
     let mut command = probe.command()?;
-    command.arg("--listen").arg(any_port().to_string());
+    command.arg("--listen").arg(any_port_address().to_string());
     let probe = probe.launch_as_told(command)?;
     assert_ne!(probe.address.port(), 0);
     assert_eq!(probe.http.get("/")?.status, 200);
@@ -97,7 +97,7 @@ pub fn what_is_missing_is_named(case: &Case) -> Result<()> {
     ] {
         let probe: Probe<'_> = probe;
         let mut command = probe.command()?;
-        command.arg("--listen").arg(any_port().to_string());
+        command.arg("--listen").arg(any_port_address().to_string());
         fails(&command, complaint)?;
     }
     Ok(())

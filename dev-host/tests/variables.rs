@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use testbed::host::any_port;
+use testbed::host::any_port_address;
 
 use crate::startup::fails;
 use crate::support::{Case, Launched, Probe, server::Server};
@@ -75,7 +75,7 @@ pub fn allowed_hosts_that_are_empty_by_default_end_the_start(case: &Case) -> Res
             probe = probe.variable("url", url);
         }
         let mut command = probe.command()?;
-        command.arg("--listen").arg(any_port().to_string());
+        command.arg("--listen").arg(any_port_address().to_string());
         fails(&command, "`allowed_outbound_hosts`")?;
     }
     Ok(())

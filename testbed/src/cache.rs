@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 /// Makes a directory of the user's cache, and says where it is.
-pub fn cache_directory(name: &str) -> Result<PathBuf> {
+pub fn make_cache_directory(name: &str) -> Result<PathBuf> {
     let base = match (env::var_os("XDG_CACHE_HOME"), env::home_dir()) {
         (Some(cache), _) if Path::new(&cache).is_absolute() => cache.into(),
         (_, Some(home)) => home.join(".cache"),

@@ -11,12 +11,12 @@ use anyhow::{Context, Result, ensure};
 /// Says what is going on, runs `command` to its end, keeps saying that it still runs, and says what it took.
 ///
 /// All of this goes to the standard error, its own output too.
-pub fn run_command(doing: &str, command: &mut Command) -> Result<()> {
-    run_shown(doing, command.stdout(io::stderr()))
+pub fn run_with_progress(doing: &str, command: &mut Command) -> Result<()> {
+    run_to_stdout(doing, command.stdout(io::stderr()))
 }
 
 /// The same, but what it prints is the answer and goes where it would.
-pub fn run_shown(doing: &str, command: &mut Command) -> Result<()> {
+pub fn run_to_stdout(doing: &str, command: &mut Command) -> Result<()> {
     eprintln!("{doing}");
     let start = Instant::now();
     let program = command.get_program().display().to_string();
@@ -30,7 +30,7 @@ pub fn run_shown(doing: &str, command: &mut Command) -> Result<()> {
 }
 
 /// Does two things side by side, and both to their ends: a failure of one is told at once.
-pub fn do_both<A: Send, B: Send>(
+pub fn run_both_in_parallel<A: Send, B: Send>(
     first: impl FnOnce() -> Result<A> + Send,
     second: impl FnOnce() -> Result<B> + Send,
 ) -> Result<(A, B)> {
@@ -63,7 +63,7 @@ fn with_progress<T>(doing: &str, work: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         let (done, waiting) = mpsc::channel::<()>();
         scope.spawn(move || {
-            while waiting.recv_timeout(SIGN_OF_LIFE) == Err(RecvTimeoutError::Timeout) {
+            while waiting.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 eprintln!("still {doing}: {} s", start.elapsed().as_secs());
             }
         });
@@ -73,7 +73,7 @@ fn with_progress<T>(doing: &str, work: impl FnOnce() -> T) -> T {
     })
 }
 
-const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
 
 /// The shortest duration that is worth a message.
 const WORTH_TELLING: Duration = Duration::from_secs(2);
@@ -95,14 +95,14 @@ mod tests {
         let (to_second, from_first) = mpsc::channel();
         let (to_first, from_second) = mpsc::channel();
         // Each waits for the other: one after the other, neither would come to its end.
-        let met = do_both(
+        let met = run_both_in_parallel(
             move || Ok((to_second.send(1)?, from_second.recv()?)),
             move || Ok((to_first.send(2)?, from_first.recv()?)),
         );
         assert_eq!(met.unwrap(), (((), 2), ((), 1)));
         let (yes, no) = (|| Ok(1), || -> Result<i32> { bail!("no") });
-        assert_eq!(do_both(yes, no).unwrap_err().to_string(), "no");
-        assert_eq!(do_both(no, yes).unwrap_err().to_string(), "no");
+        assert_eq!(run_both_in_parallel(yes, no).unwrap_err().to_string(), "no");
+        assert_eq!(run_both_in_parallel(no, yes).unwrap_err().to_string(), "no");
     }
 
     #[test]

@@ -7,9 +7,9 @@
 
 mod assets;
 mod audit_log;
-mod manifest;
+mod kubectl_manifests;
+mod kubectl_proxy;
 mod pki;
-mod proxy;
 mod release;
 
 use std::fs;
@@ -23,14 +23,14 @@ use serde_json::{Value, json};
 
 pub use self::assets::Assets;
 use self::audit_log::{AUDIT_LOG, audit_policy};
+pub use self::kubectl_proxy::KubectlProxy;
 pub use self::pki::ClientCertificate;
-use self::pki::{ADMIN, CA, Pki, SERVER, SERVICE_ACCOUNTS};
-pub use self::proxy::Proxy;
+use self::pki::{ADMIN_FILES, CA_CERTIFICATE_FILE, Pki, SERVER_FILES, SERVICE_ACCOUNT_KEY_FILES};
 pub use self::release::{KUBERNETES_VARIABLE, Release};
-use crate::host::free_port;
+use crate::host::free_port_address;
 use crate::http::{Http, Reply};
 use crate::process::{Process, Supervisor, log_tail};
-use crate::wait::{Unmet, not_yet, wait_until};
+use crate::wait::{AttemptError, not_yet, wait_until};
 
 /// A running control plane; it ends with this value, or with our process.
 pub struct ControlPlane {
@@ -74,7 +74,7 @@ impl ControlPlane {
     ///
     /// Without controllers, and so in half the time and memory: a deleted namespace stays, and `view`
     /// and the like allow nothing.
-    pub fn start_bare() -> Result<Self> {
+    pub fn start_without_controllers() -> Result<Self> {
         Self::start_with(&Options { bare: true, ..Options::default() }, Supervisor::new()?)
     }
 
@@ -88,10 +88,11 @@ impl ControlPlane {
         let launch = Launch { assets, keeper, pki, home, goaway_chance, longest_token };
 
         let etcd = launch.start_etcd(options.state_dir.is_some())?;
-        let (api_server, address) = launch.api_server(&etcd)?;
+        let (api_server, address) = launch.start_api_server(&etcd)?;
         let url = format!("https://{address}");
-        let ca = launch.pki.read_file(CA)?;
-        let [certificate, key] = [launch.pki.read_file(ADMIN[0])?, launch.pki.read_file(ADMIN[1])?];
+        let ca = launch.pki.read_file(CA_CERTIFICATE_FILE)?;
+        let [certificate, key] =
+            [launch.pki.read_file(ADMIN_FILES[0])?, launch.pki.read_file(ADMIN_FILES[1])?];
         let admin = Http::with_certificate(&url, &ca, &certificate, &key)?;
         let anonymous = Http::with_ca(&url, &ca)?;
         let kubeconfig = launch.write_kubeconfig(&url)?;
@@ -154,27 +155,31 @@ impl ControlPlane {
 
     /// The API as the bearer of `token`, and without a client certificate, which would outrank it.
     #[must_use]
-    pub fn as_token(&self, token: &str) -> Http {
+    pub fn client_with_token(&self, token: &str) -> Http {
         self.anonymous.with_bearer(token)
     }
 
     /// A new certificate for a client of this name, a member of `group`, that the API server believes.
-    pub fn client_certificate(&self, name: &str, group: Option<&str>) -> Result<ClientCertificate> {
+    pub fn issue_client_certificate(
+        &self,
+        name: &str,
+        group: Option<&str>,
+    ) -> Result<ClientCertificate> {
         self.launch.pki.sign_client(name, group)
     }
 
     /// The API as the holder of a certificate.
-    pub fn as_certificate(&self, client: &ClientCertificate) -> Result<Http> {
+    pub fn client_with_certificate(&self, client: &ClientCertificate) -> Result<Http> {
         Http::with_certificate(&self.url, &self.ca, &client.certificate, &client.key)
     }
 
     /// Starts a real `kubectl proxy`, which adds `token` to whatever is asked of it.
-    pub fn kubectl_proxy(&self, token: &str) -> Result<Proxy> {
-        Proxy::start_kubectl(self, token)
+    pub fn start_kubectl_proxy(&self, token: &str) -> Result<KubectlProxy> {
+        KubectlProxy::start_proxy(self, token)
     }
 
     /// Returns what the API server says of `token` to others: the `status` of a `TokenReview`.
-    pub fn token_review(&self, token: &str) -> Result<Value> {
+    pub fn review_token(&self, token: &str) -> Result<Value> {
         let review = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
@@ -189,17 +194,17 @@ impl ControlPlane {
 
     /// Returns the user that the API server sees in `token`: the `userInfo` of a
     /// `SelfSubjectReview`.
-    pub fn self_subject_review(&self, token: &str) -> Result<Value> {
-        let mut answer = self.ask_self_subject_review(token)?.expect_success()?;
+    pub fn fetch_token_user(&self, token: &str) -> Result<Value> {
+        let mut answer = self.request_self_subject_review(token)?.expect_success()?;
         Ok(answer["status"]["userInfo"].take())
     }
 
     /// The answer to the question who the bearer of a token is, be it let in or not.
-    pub fn ask_self_subject_review(&self, token: &str) -> Result<Reply> {
+    pub fn request_self_subject_review(&self, token: &str) -> Result<Reply> {
         let review =
             json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
         let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
-        self.as_token(token).post(path, &review)
+        self.client_with_token(token).post(path, &review)
     }
 
     /// Fails, with the end of its log, once any of its programs has exited.
@@ -209,7 +214,7 @@ impl ControlPlane {
 
     /// The end of each program's log, for the report of a failure.
     #[must_use]
-    pub fn last_words(&self) -> String {
+    pub fn log_tails(&self) -> String {
         let words = |process: &Process| {
             format!("{}:\n{}\n", process.log_path().display(), log_tail(process.log_path()))
         };
@@ -222,7 +227,7 @@ impl ControlPlane {
 
     /// The controllers are at work once they have filled what is aggregated. Without them, the API server
     /// has made what its own cluster needs.
-    fn check_ready(&self) -> Result<(), Unmet> {
+    fn check_ready(&self) -> Result<(), AttemptError> {
         self.check_running()?;
         if self.controllers.is_none() {
             return match self.admin.get("/api/v1/namespaces/kube-system")?.status {
@@ -270,14 +275,17 @@ impl Launch {
     }
 
     /// On the port of the last run, if that is known and free, so that its URL stays the same.
-    fn api_server(&self, etcd: &Process) -> Result<(Process, SocketAddr)> {
+    fn start_api_server(&self, etcd: &Process) -> Result<(Process, SocketAddr)> {
         let note = self.home.join("address");
         let mut wanted = fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok());
         for _ in 0..PORT_ATTEMPTS {
-            let address = wanted.take().map_or_else(free_port, Ok)?;
+            let address = wanted.take().map_or_else(free_port_address, Ok)?;
             let process =
                 self.spawn_process("kube-apiserver", &mut self.api_server_command(address)?)?;
-            let api = Http::with_ca(&format!("https://{address}"), &self.pki.read_file(CA)?)?;
+            let api = Http::with_ca(
+                &format!("https://{address}"),
+                &self.pki.read_file(CA_CERTIFICATE_FILE)?,
+            )?;
             let bound = wait_until("starting kube-apiserver", START_TIMEOUT, || {
                 etcd.check_running()?;
                 if let Err(error) = process.check_running() {
@@ -320,11 +328,11 @@ impl Launch {
             command.arg(format!("--service-account-max-token-expiration={seconds}s"));
         }
         for (flag, file) in [
-            ("tls-cert-file", self.pki.file_path(SERVER[0])),
-            ("tls-private-key-file", self.pki.file_path(SERVER[1])),
-            ("client-ca-file", self.pki.file_path(CA)),
-            ("service-account-key-file", self.pki.file_path(SERVICE_ACCOUNTS[0])),
-            ("service-account-signing-key-file", self.pki.file_path(SERVICE_ACCOUNTS[1])),
+            ("tls-cert-file", self.pki.file_path(SERVER_FILES[0])),
+            ("tls-private-key-file", self.pki.file_path(SERVER_FILES[1])),
+            ("client-ca-file", self.pki.file_path(CA_CERTIFICATE_FILE)),
+            ("service-account-key-file", self.pki.file_path(SERVICE_ACCOUNT_KEY_FILES[0])),
+            ("service-account-signing-key-file", self.pki.file_path(SERVICE_ACCOUNT_KEY_FILES[1])),
             ("audit-policy-file", policy),
             ("audit-log-path", self.home.join(AUDIT_LOG)),
         ] {
@@ -347,14 +355,14 @@ impl Launch {
     /// A kubeconfig is YAML, and so is JSON.
     fn write_kubeconfig(&self, url: &str) -> Result<PathBuf> {
         let file = self.home.join("admin.kubeconfig");
-        let [certificate, key] = ADMIN.map(|name| self.pki.file_path(name));
+        let [certificate, key] = ADMIN_FILES.map(|name| self.pki.file_path(name));
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "kubelease",
             "clusters": [{
                 "name": "kubelease",
-                "cluster": { "server": url, "certificate-authority": self.pki.file_path(CA) },
+                "cluster": { "server": url, "certificate-authority": self.pki.file_path(CA_CERTIFICATE_FILE) },
             }],
             "users": [{
                 "name": "admin",

@@ -50,8 +50,9 @@ pub fn run_tests<const N: usize>(tests: [Test; N]) -> ExitCode {
     let trials = tests.map(|(name, test)| {
         let stage = Arc::clone(&stage);
         Trial::ignorable_test(name, move || {
-            let stage =
-                stage.get_or_init(|| Stage::set_stage().map_err(|error| format!("{error:#}")));
+            let stage = stage.get_or_init(|| {
+                TestEnvironment::start_environment().map_err(|error| format!("{error:#}"))
+            });
             perform_test(stage.as_ref()?, test)
         })
     });
@@ -74,7 +75,7 @@ macro_rules! __tests {
 /// The equipment of a single test. All that it has made is reported if the test fails, and removed
 /// after.
 pub struct Case<'s> {
-    stage: &'s Stage,
+    stage: &'s TestEnvironment,
     namespaces: Mutex<Vec<Arc<Namespace>>>,
     kubeleases: Mutex<Vec<Arc<Kubelease<'s>>>>,
 }
@@ -106,18 +107,18 @@ impl<'s> Case<'s> {
 
     /// A new kubelease with an empty store.
     pub fn new_kubelease(&self) -> Result<Arc<Kubelease<'s>>> {
-        self.kubelease_with(self.new_settings()?)
+        self.new_kubelease_with(self.new_settings()?)
     }
 
     /// A new kubelease with an empty store, told other things than usual.
-    pub fn kubelease_with(&self, settings: Settings) -> Result<Arc<Kubelease<'s>>> {
+    pub fn new_kubelease_with(&self, settings: Settings) -> Result<Arc<Kubelease<'s>>> {
         let kubelease = Arc::new(Kubelease::start_empty(self.host(), settings)?);
         keep_item(&self.kubeleases, &kubelease);
         Ok(kubelease)
     }
 
     /// Ends the test, counted as ignored, when the host is not dev-host, without which it `cannot` be done.
-    pub fn needs_dev_host(&self, cannot: &'static str) -> Result<&'s DevHost> {
+    pub fn require_dev_host(&self, cannot: &'static str) -> Result<&'s DevHost> {
         self.host().dev_host().ok_or_else(|| anyhow!(Ignored(cannot)))
     }
 
@@ -141,7 +142,10 @@ fn keep_item<T>(list: &Mutex<Vec<Arc<T>>>, item: &Arc<T>) {
     list.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(item));
 }
 
-fn perform_test(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Completion, Failed> {
+fn perform_test(
+    stage: &TestEnvironment,
+    test: fn(&Case<'_>) -> Result<()>,
+) -> Result<Completion, Failed> {
     let case = Case { stage, namespaces: Mutex::default(), kubeleases: Mutex::default() };
     match catch_unwind(AssertUnwindSafe(|| test(&case))) {
         Ok(Ok(())) => Ok(Completion::Completed),
@@ -160,13 +164,13 @@ fn perform_test(stage: &Stage, test: fn(&Case<'_>) -> Result<()>) -> Result<Comp
 }
 
 /// The equipment that all tests of a run share.
-struct Stage {
+struct TestEnvironment {
     control_plane: ControlPlane,
     host: Box<dyn Host>,
 }
 
-impl Stage {
-    fn set_stage() -> Result<Self> {
+impl TestEnvironment {
+    fn start_environment() -> Result<Self> {
         Ok(Self { host: host::from_env()?, control_plane: ControlPlane::start_empty()? })
     }
 }

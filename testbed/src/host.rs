@@ -106,7 +106,7 @@ impl Host for DevHost {
     }
 
     fn start_app(&self, app: &App, keeper: &Supervisor) -> Result<RunningHost> {
-        let listen = app.listen.unwrap_or_else(any_port);
+        let listen = app.listen.unwrap_or_else(any_port_address);
         serve_app(listen, self.name(), &self.program, app, keeper)
     }
 
@@ -134,13 +134,13 @@ impl Host for Spin {
             return serve_app(listen, self.name(), &self.program, app, keeper);
         }
         for _ in 1..PORT_ATTEMPTS {
-            match serve_app(free_port()?, self.name(), &self.program, app, keeper) {
+            match serve_app(free_port_address()?, self.name(), &self.program, app, keeper) {
                 // Somebody was faster than we.
                 Err(error) if format!("{error:#}").contains("in use") => {}
                 result => return result,
             }
         }
-        serve_app(free_port()?, self.name(), &self.program, app, keeper)
+        serve_app(free_port_address()?, self.name(), &self.program, app, keeper)
     }
 }
 
@@ -210,7 +210,7 @@ impl RunningHost {
 
 /// Any free port of loopback, for a program that says which it got.
 #[must_use]
-pub fn any_port() -> SocketAddr {
+pub fn any_port_address() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
@@ -218,8 +218,8 @@ pub fn any_port() -> SocketAddr {
 ///
 /// Another program may take it first: this is for a program that cannot choose a port itself, whose
 /// failure is noticed and followed by another attempt.
-pub fn free_port() -> Result<SocketAddr> {
-    let listener = TcpListener::bind(any_port()).context("no free port")?;
+pub fn free_port_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind(any_port_address()).context("no free port")?;
     Ok(listener.local_addr()?)
 }
 

@@ -25,8 +25,8 @@ impl Http {
 
     /// The same for a server that may work on a request for minutes.
     #[must_use]
-    pub fn with_patience(base: &str) -> Self {
-        Self::new(base, TlsConfig::default(), PATIENCE)
+    pub fn with_long_timeout(base: &str) -> Self {
+        Self::new(base, TlsConfig::default(), LONG_TIMEOUT)
     }
 
     /// A client that trusts `ca` alone and shows no certificate.
@@ -194,4 +194,4 @@ const MOST_AT_ONCE: usize = 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// As long as a busy machine may take for a million numbers on a slow disk.
-const PATIENCE: Duration = Duration::from_mins(5);
+const LONG_TIMEOUT: Duration = Duration::from_mins(5);

@@ -17,7 +17,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 /// The host name of all issuers; the clusters of tests have another, and another CA.
-pub const HOST: &str = "localhost";
+pub const ISSUER_HOST: &str = "localhost";
 
 /// A server on loopback. It ends with the test run.
 pub struct IssuerServer {
@@ -76,16 +76,16 @@ impl IssuerServer {
     /// Returns the URL of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("https://{HOST}:{}{path}", self.address.port())
+        format!("https://{ISSUER_HOST}:{}{path}", self.address.port())
     }
 
     /// Serves an issuer with these keys at a path, such as `/ci`, and returns its URL.
     #[expect(clippy::must_use_candidate, reason = "it is called again for other keys")]
-    pub fn serve_issuer(&self, path: &str, keys: &[Value]) -> String {
+    pub fn add_issuer(&self, path: &str, keys: &[Value]) -> String {
         let issuer = self.url(path);
         let document = json!({"issuer": issuer, "jwks_uri": self.url(&keys_path(path)),
             "id_token_signing_alg_values_supported": ["RS256"], "response_types_supported": ["id_token"]});
-        self.set_answer(&document_path(path), Answer::from_json(&document));
+        self.set_answer(&discovery_path(path), Answer::from_json(&document));
         self.set_answer(&keys_path(path), Answer::from_json(&json!({ "keys": keys })));
         issuer
     }
@@ -138,7 +138,7 @@ impl Answer {
 
 /// Returns the path of the discovery document of the issuer at a path.
 #[must_use]
-pub fn document_path(path: &str) -> String {
+pub fn discovery_path(path: &str) -> String {
     format!("{path}/.well-known/openid-configuration")
 }
 
@@ -192,20 +192,20 @@ fn write_answer(stream: &mut impl Write, answer: &Answer) -> Result<()> {
             write!(stream, "content-length: {length}\r\nconnection: close\r\n\r\n{body}")?;
         }
         Answer::Drip => {
-            stream.write_all(HEAD)?;
-            for _ in 0..PATIENCE_SECONDS {
+            stream.write_all(RESPONSE_HEAD)?;
+            for _ in 0..HANG_SECONDS {
                 stream.write_all(b" ")?;
                 thread::sleep(Duration::from_secs(1));
             }
         }
         Answer::Flood => {
-            stream.write_all(HEAD)?;
+            stream.write_all(RESPONSE_HEAD)?;
             let lots = vec![b' '; 64 * 1024];
             for _ in 0..FLOOD_CHUNKS {
                 stream.write_all(&lots)?;
             }
         }
-        Answer::Nothing => thread::sleep(Duration::from_secs(PATIENCE_SECONDS)),
+        Answer::Nothing => thread::sleep(Duration::from_secs(HANG_SECONDS)),
         Answer::Close | Answer::For(..) => {}
     }
     Ok(())
@@ -226,7 +226,7 @@ fn new_tls() -> Result<(String, Arc<ServerConfig>)> {
     let signer = Signer::new(authority, key);
     let mut server = named("test issuer");
     server.subject_alt_names = vec![
-        rcgen::SanType::DnsName(HOST.try_into()?),
+        rcgen::SanType::DnsName(ISSUER_HOST.try_into()?),
         rcgen::SanType::IpAddress([127, 0, 0, 1].into()),
     ];
     let key = KeyPair::generate()?;
@@ -244,11 +244,11 @@ fn lock_state_of(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 /// Without a length: the body goes on until the connection ends.
-const HEAD: &[u8] =
+const RESPONSE_HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
 
 /// 64 MiB, far more than any limit.
 const FLOOD_CHUNKS: usize = 1024;
 
 /// Longer than anyone waits.
-const PATIENCE_SECONDS: u64 = 120;
+const HANG_SECONDS: u64 = 120;

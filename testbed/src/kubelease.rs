@@ -20,7 +20,7 @@ use crate::store_file::{self, JournalMode};
 /// The settings with which kubelease starts.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Application variables, among them [`ADMIN_TOKEN`], [`MASTER_KEY`] and [`SWEEP_TOKEN`].
+    /// Application variables, among them [`ADMIN_TOKEN_VARIABLE`], [`MASTER_KEY_VARIABLE`] and [`SWEEP_TOKEN_VARIABLE`].
     pub variables: Vec<(String, String)>,
     /// The host name of the clusters whose certificates are from [`Self::ca`].
     pub cluster_host: String,
@@ -44,9 +44,9 @@ impl Settings {
     /// New secrets, and a cluster on loopback whose CA this is; the environment names the journal's mode.
     pub fn new(ca: &str) -> Result<Self> {
         let variables = [
-            (ADMIN_TOKEN, random::random_token()?),
-            (MASTER_KEY, random::random_key()?),
-            (SWEEP_TOKEN, random::random_token()?),
+            (ADMIN_TOKEN_VARIABLE, random::random_token()?),
+            (MASTER_KEY_VARIABLE, random::random_key()?),
+            (SWEEP_TOKEN_VARIABLE, random::random_token()?),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Ok(Self {
@@ -95,13 +95,13 @@ impl Settings {
 /// A kubelease whose store outlives restarts and goes with this value.
 pub struct Kubelease<'h> {
     host: &'h dyn Host,
-    now: Mutex<Now>,
+    now: Mutex<RunState>,
     state_dir: PathBuf,
     keeper: Supervisor,
 }
 
 /// The state that a restart changes.
-struct Now {
+struct RunState {
     settings: Settings,
     app: App,
     running: Option<RunningHost>,
@@ -112,25 +112,26 @@ impl<'h> Kubelease<'h> {
     pub fn start_empty(host: &'h dyn Host, settings: Settings) -> Result<Self> {
         let keeper = Supervisor::new()?;
         let state_dir = keeper.scratch_directory().join("state");
-        let app = write_app(&settings, &state_dir)?;
-        let now = Mutex::new(Now { running: Some(host.start_app(&app, &keeper)?), settings, app });
+        let app = write_app_config(&settings, &state_dir)?;
+        let now =
+            Mutex::new(RunState { running: Some(host.start_app(&app, &keeper)?), settings, app });
         Ok(Self { host, now, state_dir, keeper })
     }
 
     /// Returns the settings with which it was started.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        self.lock_now().settings.clone()
+        self.lock_run_state().settings.clone()
     }
 
     /// Returns the URL on which it listens.
     pub fn url(&self) -> Result<String> {
-        Ok(self.lock_now().running.as_ref().context("kubelease is not running")?.url())
+        Ok(self.lock_run_state().running.as_ref().context("kubelease is not running")?.url())
     }
 
     /// The API as the first administrator.
     pub fn admin_client(&self) -> Result<Http> {
-        Ok(self.anonymous_client()?.with_bearer(self.settings().variable(ADMIN_TOKEN)))
+        Ok(self.anonymous_client()?.with_bearer(self.settings().variable(ADMIN_TOKEN_VARIABLE)))
     }
 
     /// The API as nobody.
@@ -145,21 +146,21 @@ impl<'h> Kubelease<'h> {
 
     /// Ends it and starts it again with the same store, told other things.
     pub fn restart_with(&self, settings: Settings) -> Result<()> {
-        let mut now = self.lock_now();
+        let mut now = self.lock_run_state();
         // One that has died is only cleared away.
         if let Some(running) = now.running.take().filter(|running| running.check_running().is_ok())
         {
             running.stop_host()?;
         }
-        now.app = write_app(&settings, &self.state_dir)?;
+        now.app = write_app_config(&settings, &self.state_dir)?;
         now.settings = settings;
         now.running = Some(self.host.start_app(&now.app, &self.keeper)?);
         Ok(())
     }
 
-    /// Ends it as `kill -9` does; [`Self::restart`] starts it again.
+    /// Ends it as `kill -9` does; [`Self::kill_and_restart`] starts it again.
     pub fn kill(&self) -> Result<()> {
-        self.lock_now().running.take().context("kubelease is not running")?.kill_host()
+        self.lock_run_state().running.take().context("kubelease is not running")?.kill_host()
     }
 
     /// Returns the host's directory: the store, and the logs.
@@ -172,37 +173,40 @@ impl<'h> Kubelease<'h> {
     /// another extension.
     #[must_use]
     pub fn fault_plan(&self) -> PathBuf {
-        self.state_dir.join(FAULTS)
+        self.state_dir.join(FAULT_PLAN_FILE)
     }
 
     /// Returns the log of what the host has flushed to its disk since it was started.
     pub fn flush_log(&self) -> Result<FlushLog> {
-        self.lock_now().app.flushes.clone().context("flushes are not counted")
+        self.lock_run_state().app.flushes.clone().context("flushes are not counted")
     }
 
     /// Returns the CPU time that its host has used since the start, to a hundredth of a second.
     pub fn host_cpu_time(&self) -> Result<Duration> {
-        self.lock_now().running.as_ref().context("kubelease is not running")?.cpu_time()
+        self.lock_run_state().running.as_ref().context("kubelease is not running")?.cpu_time()
     }
 
     /// Returns true if it serves; a planned fault may have ended it.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.lock_now().running.as_ref().is_some_and(|running| running.check_running().is_ok())
+        self.lock_run_state()
+            .running
+            .as_ref()
+            .is_some_and(|running| running.check_running().is_ok())
     }
 
     /// Everything that the host and the components have printed so far.
     pub fn read_log(&self) -> Result<String> {
-        self.lock_now().app.read_log()
+        self.lock_run_state().app.read_log()
     }
 
-    fn lock_now(&self) -> MutexGuard<'_, Now> {
+    fn lock_run_state(&self) -> MutexGuard<'_, RunState> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The plan of what goes wrong, in the state directory.
-const FAULTS: &str = "faults.json";
+const FAULT_PLAN_FILE: &str = "faults.json";
 
 /// The log of flushes, in the state directory.
 const FLUSHES: &str = "flushes.txt";
@@ -220,23 +224,23 @@ pub fn manifest_path() -> PathBuf {
 ///
 /// Variables of targets are not in that manifest, which cannot know them; they are declared in a copy, as
 /// an operator would.
-pub fn write_app(settings: &Settings, state_dir: &Path) -> Result<App> {
+pub fn write_app_config(settings: &Settings, state_dir: &Path) -> Result<App> {
     let write = || {
         fs::create_dir_all(state_dir)?;
         let mut config = settings.runtime_config.clone();
         if let Some(ca) = &settings.ca {
             fs::write(state_dir.join("ca.crt"), ca)?;
-            config += &client_tls(&settings.cluster_host, "ca.crt");
+            config += &client_tls_table(&settings.cluster_host, "ca.crt");
             if let Some(client) = &settings.client_certificate {
                 fs::write(state_dir.join("client.crt"), &client.certificate)?;
                 write_private(&state_dir.join("client.key"), &client.key)?;
-                config += CLIENT_CERTIFICATE;
+                config += CLIENT_CERTIFICATE_CONFIG;
             }
         }
         for (index, (host, ca)) in settings.trusted.iter().enumerate() {
             let file = format!("ca-{index}.crt");
             fs::write(state_dir.join(&file), ca)?;
-            config += &client_tls(host, &file);
+            config += &client_tls_table(host, &file);
         }
         let file = state_dir.join("runtime-config.toml");
         fs::write(&file, config)?;
@@ -249,15 +253,18 @@ pub fn write_app(settings: &Settings, state_dir: &Path) -> Result<App> {
     }
     let targets = settings.variables.iter().map(|(name, _)| name.as_str());
     let targets: Vec<_> = targets.filter(|name| is_of_a_target(name)).collect();
-    let manifest =
-        if targets.is_empty() { manifest_path() } else { declare_variables(&targets, state_dir)? };
+    let manifest = if targets.is_empty() {
+        manifest_path()
+    } else {
+        write_manifest_with_variables(&targets, state_dir)?
+    };
     Ok(App {
         manifest,
         state_dir: state_dir.to_owned(),
         runtime_config: Some(runtime_config),
         variables: settings.variables.clone(),
         listen: None,
-        faults: settings.faults.then(|| state_dir.join(FAULTS)),
+        faults: settings.faults.then(|| state_dir.join(FAULT_PLAN_FILE)),
         flushes: settings.counts_flushes.then(|| FlushLog::at(state_dir.join(FLUSHES))),
     })
 }
@@ -267,7 +274,7 @@ fn is_of_a_target(variable: &str) -> bool {
 }
 
 /// A copy of the manifest in which both components have these variables too.
-fn declare_variables(variables: &[&str], state_dir: &Path) -> Result<PathBuf> {
+fn write_manifest_with_variables(variables: &[&str], state_dir: &Path) -> Result<PathBuf> {
     let own = manifest_path();
     let built = own.with_file_name("target");
     let mut text = fs::read_to_string(&own)?;
@@ -284,7 +291,7 @@ fn declare_variables(variables: &[&str], state_dir: &Path) -> Result<PathBuf> {
 }
 
 /// A relative path is relative to the file it is in.
-fn client_tls(host: &str, ca: &str) -> String {
+fn client_tls_table(host: &str, ca: &str) -> String {
     format!(
         r#"
 [[client_tls]]
@@ -303,18 +310,18 @@ fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// More of the table before it.
-const CLIENT_CERTIFICATE: &str = r#"client_cert_file = "client.crt"
+const CLIENT_CERTIFICATE_CONFIG: &str = r#"client_cert_file = "client.crt"
 client_private_key_file = "client.key"
 "#;
 
 /// The secret of the first administrator.
-pub const ADMIN_TOKEN: &str = "admin_token";
+pub const ADMIN_TOKEN_VARIABLE: &str = "admin_token";
 
 /// The key under which stored secrets are sealed: 32 bytes in base64.
-pub const MASTER_KEY: &str = "master_key";
+pub const MASTER_KEY_VARIABLE: &str = "master_key";
 
 /// The secret that starts a sweep.
-pub const SWEEP_TOKEN: &str = "sweep_token";
+pub const SWEEP_TOKEN_VARIABLE: &str = "sweep_token";
 
 #[cfg(test)]
 mod tests {
@@ -325,7 +332,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::new("the CA").unwrap();
         let config = |settings: &Settings| {
-            let app = write_app(settings, directory.path()).unwrap();
+            let app = write_app_config(settings, directory.path()).unwrap();
             fs::read_to_string(app.runtime_config.unwrap()).unwrap()
         };
         assert!(!config(&settings).contains("client_cert_file"));

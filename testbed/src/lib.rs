@@ -16,10 +16,11 @@
 #![expect(clippy::missing_errors_doc, reason = "test support: an error ends the test and says why")]
 
 pub mod cache;
+pub mod closed_port;
 pub mod command;
 pub mod control_plane;
-pub mod deploy;
-pub mod faulty;
+pub mod deployed_manifests;
+pub mod faulty_proxy;
 pub mod flushes;
 pub mod harness;
 pub mod host;
@@ -27,7 +28,6 @@ pub mod http;
 pub mod issuer_server;
 pub mod kubelease;
 pub mod namespace;
-pub mod port;
 pub mod process;
 pub mod random;
 pub mod redis;

@@ -44,14 +44,14 @@ impl Namespace {
     }
 
     /// Creates a service account.
-    pub fn service_account(&self, name: &str) -> Result<Value> {
+    pub fn create_service_account(&self, name: &str) -> Result<Value> {
         self.create_object("v1", "serviceaccounts", &json!({ "metadata": { "name": name } }))
     }
 
     /// Creates a role that allows what `rules` say, and binds it to a service account of this namespace.
-    pub fn allow_account(&self, account: &str, role: &str, rules: &Value) -> Result<()> {
+    pub fn create_role_for_account(&self, account: &str, role: &str, rules: &Value) -> Result<()> {
         self.create_object(
-            RBAC,
+            RBAC_API_VERSION,
             "roles",
             &json!({ "metadata": { "name": role }, "rules": rules }),
         )?;
@@ -60,12 +60,12 @@ impl Namespace {
             "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role },
             "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": self.name }],
         });
-        self.create_object(RBAC, "rolebindings", &binding)?;
+        self.create_object(RBAC_API_VERSION, "rolebindings", &binding)?;
         Ok(())
     }
 
     /// A token of a service account, asked for by the administrator.
-    pub fn token_for(&self, account: &str) -> Result<String> {
+    pub fn create_token_for(&self, account: &str) -> Result<String> {
         let path = format!("{}/{account}/token", self.resources_path("v1", "serviceaccounts"));
         let answer = self
             .admin
@@ -84,7 +84,7 @@ impl Namespace {
 
     /// Does what a controller does with a namespace that is `Terminating`, and makes it again, empty.
     pub fn make_anew(&self) -> Result<()> {
-        for (api, resources) in HELD {
+        for (api, resources) in NAMESPACE_RESOURCES {
             for name in self.object_names(api, resources)? {
                 self.admin
                     .delete(&format!("{}/{name}", self.resources_path(api, resources)))?
@@ -115,12 +115,12 @@ impl Namespace {
     /// The names of what is in it and of who asked for what, for the report of a failure.
     pub fn dump_state(&self, cluster: &ControlPlane) -> Result<String> {
         let mut report = vec![format!("namespace {}:", self.name)];
-        for (api, resources) in HELD {
+        for (api, resources) in NAMESPACE_RESOURCES {
             for name in self.object_names(api, resources)? {
                 report.push(format!("  {resources}/{name}"));
             }
         }
-        for event in cluster.audited_requests(&self.name)? {
+        for event in cluster.audit_events_in_namespace(&self.name)? {
             let [who, verb] = [&event["user"]["username"], &event["verb"]].map(to_text);
             let code = &event["responseStatus"]["code"];
             report.push(format!("  {code} {who} {verb} {}", to_text(&event["requestURI"])));
@@ -145,13 +145,13 @@ fn to_text(value: &Value) -> &str {
 /// Marks what a test has made.
 pub const LABEL: &str = "kubelease.dev/testbed";
 
-const RBAC: &str = "rbac.authorization.k8s.io/v1";
+const RBAC_API_VERSION: &str = "rbac.authorization.k8s.io/v1";
 
 /// The objects of tests and leases in a namespace.
-const HELD: [(&str, &str); 5] = [
+const NAMESPACE_RESOURCES: [(&str, &str); 5] = [
     ("v1", "serviceaccounts"),
     ("v1", "secrets"),
     ("coordination.k8s.io/v1", "leases"),
-    (RBAC, "roles"),
-    (RBAC, "rolebindings"),
+    (RBAC_API_VERSION, "roles"),
+    (RBAC_API_VERSION, "rolebindings"),
 ];

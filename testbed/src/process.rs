@@ -45,7 +45,7 @@ impl Supervisor {
             .tempdir()
             .context("could not make a scratch directory")?;
         let mut shell = Command::new("sh")
-            .args(["-c", KEEPER, "keeper"])
+            .args(["-c", WATCHDOG_SCRIPT, "keeper"])
             .arg(scratch.path())
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -262,7 +262,7 @@ fn describe_status(status: &WaitIdStatus) -> String {
 
 /// Reads `add GROUP` and `drop GROUP` until end of file, ends the groups left, newest first, and
 /// removes the directory `$1`. A group has five seconds between TERM and KILL.
-const KEEPER: &str = r#"
+const WATCHDOG_SCRIPT: &str = r#"
 groups=
 while read -r word group; do
     case $word in
@@ -279,7 +279,7 @@ done
 rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 "#;
 
-/// The time that a process has to end when asked, as in [`KEEPER`].
+/// The time that a process has to end when asked, as in [`WATCHDOG_SCRIPT`].
 const GRACE: Duration = Duration::from_secs(5);
 
 const POLL: Duration = Duration::from_millis(5);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::host::free_port;
+use crate::host::free_port_address;
 use crate::process::{Process, Supervisor, log_tail};
 use crate::wait::{not_yet, wait_until};
 
@@ -39,7 +39,7 @@ impl Redis {
     pub fn start_with(flush: Flush) -> Result<Self> {
         let keeper = Supervisor::new()?;
         for _ in 0..PORT_ATTEMPTS {
-            let address = free_port()?;
+            let address = free_port_address()?;
             match start_process(address, flush, &keeper) {
                 // Somebody was faster than we; Redis has no port of its own choice.
                 Err(error) if format!("{error:#}").contains("in use") => {}
@@ -53,7 +53,7 @@ impl Redis {
     }
 
     /// Ends it as `kill -9` does, and starts it again with what it has on disk.
-    pub fn restart(&self) -> Result<()> {
+    pub fn kill_and_restart(&self) -> Result<()> {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         process.take().context("Redis is not running")?.kill()?;
         *process = Some(start_process(self.address, self.flush, &self.keeper)?);

@@ -7,39 +7,39 @@ use anyhow::{Error, Result, anyhow};
 
 /// Why an attempt did not succeed: with [`not_yet`] it is tried again, any other error is final.
 #[derive(Debug)]
-pub enum Unmet {
+pub enum AttemptError {
     /// Another attempt may succeed.
     NotYet(Error),
     /// No attempt will.
     Never(Error),
 }
 
-impl<E: Into<Error>> From<E> for Unmet {
+impl<E: Into<Error>> From<E> for AttemptError {
     fn from(error: E) -> Self {
         Self::Never(error.into())
     }
 }
 
 /// Says what is still missing.
-pub fn not_yet(missing: impl Display) -> Unmet {
-    Unmet::NotYet(anyhow!("{missing}"))
+pub fn not_yet(missing: impl Display) -> AttemptError {
+    AttemptError::NotYet(anyhow!("{missing}"))
 }
 
 /// Tries until `attempt` succeeds, fails for good, or `within` has passed.
 pub fn wait_until<T>(
     what: &str,
     within: Duration,
-    mut attempt: impl FnMut() -> Result<T, Unmet>,
+    mut attempt: impl FnMut() -> Result<T, AttemptError>,
 ) -> Result<T> {
     let deadline = Instant::now() + within;
     loop {
         match attempt() {
             Ok(value) => return Ok(value),
-            Err(Unmet::Never(error)) => return Err(error.context(format!("{what} failed"))),
-            Err(Unmet::NotYet(missing)) if Instant::now() >= deadline => {
+            Err(AttemptError::Never(error)) => return Err(error.context(format!("{what} failed"))),
+            Err(AttemptError::NotYet(missing)) if Instant::now() >= deadline => {
                 return Err(missing.context(format!("{what} took more than {within:?}")));
             }
-            Err(Unmet::NotYet(_)) => std::thread::sleep(PAUSE),
+            Err(AttemptError::NotYet(_)) => std::thread::sleep(PAUSE),
         }
     }
 }
@@ -64,9 +64,10 @@ mod tests {
 
     #[test]
     fn a_condition_never_met_says_what_is_missing() {
-        let error = wait_until("rain", Duration::from_millis(50), || -> Result<(), Unmet> {
-            Err(not_yet("no cloud to be seen"))
-        });
+        let error =
+            wait_until("rain", Duration::from_millis(50), || -> Result<(), AttemptError> {
+                Err(not_yet("no cloud to be seen"))
+            });
         let error = format!("{:#}", error.unwrap_err());
         assert_eq!(error, "rain took more than 50ms: no cloud to be seen");
     }
@@ -74,7 +75,7 @@ mod tests {
     #[test]
     fn a_hopeless_condition_is_not_waited_for() {
         let mut attempts = 0;
-        let error = wait_until("rain", Duration::from_secs(10), || -> Result<(), Unmet> {
+        let error = wait_until("rain", Duration::from_secs(10), || -> Result<(), AttemptError> {
             attempts += 1;
             (|| bail!("this is the moon"))()?;
             Ok(())

@@ -10,24 +10,24 @@ use serde_json::{Value, json};
 use testbed::command;
 use testbed::control_plane::{ControlPlane, Release};
 use testbed::namespace::Namespace;
-use testbed::wait::{Unmet, not_yet, wait_until};
+use testbed::wait::{AttemptError, not_yet, wait_until};
 
 #[test]
 fn a_token_is_its_account_and_no_more() -> Result<()> {
     let cluster = cluster()?;
     let namespace = Namespace::create_in(cluster)?;
-    namespace.service_account("reader")?;
+    namespace.create_service_account("reader")?;
     let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["list"] }]);
-    namespace.allow_account("reader", "secret-reader", &rules)?;
-    let token = namespace.token_for("reader")?;
+    namespace.create_role_for_account("reader", "secret-reader", &rules)?;
+    let token = namespace.create_token_for("reader")?;
     let account = format!("system:serviceaccount:{}:reader", namespace.name());
 
-    assert_eq!(cluster.self_subject_review(&token)?["username"], account);
-    let review = cluster.token_review(&token)?;
+    assert_eq!(cluster.fetch_token_user(&token)?["username"], account);
+    let review = cluster.review_token(&token)?;
     assert_eq!(review["authenticated"], true, "{review}");
     assert_eq!(review["user"]["username"], account, "{review}");
 
-    let reader = cluster.as_token(&token);
+    let reader = cluster.client_with_token(&token);
     let secrets = namespace.resources_path("v1", "secrets");
     wait_until("the right to list", PATIENCE, || match reader.get(&secrets)?.status {
         200 => Ok(()),
@@ -35,7 +35,7 @@ fn a_token_is_its_account_and_no_more() -> Result<()> {
     })?;
     reader.get(&namespace.resources_path("v1", "pods"))?.expect_status(403)?;
     reader.without_credentials().get(&secrets)?.expect_status(403)?;
-    cluster.as_token("nonsense").get(&secrets)?.expect_status(401)?;
+    cluster.client_with_token("nonsense").get(&secrets)?.expect_status(401)?;
     Ok(())
 }
 
@@ -55,13 +55,13 @@ fn it_is_of_the_release_that_was_asked_for() -> Result<()> {
 fn a_namespace_is_really_deleted() -> Result<()> {
     let cluster = cluster()?;
     let namespace = Namespace::create_in(cluster)?;
-    namespace.service_account("somebody")?;
+    namespace.create_service_account("somebody")?;
     let path = format!("/api/v1/namespaces/{}", namespace.name());
     drop(namespace);
     wait_until("the end of a namespace", PATIENCE, || {
         match cluster.admin_client().get(&path)?.status {
             404 => Ok(()),
-            _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+            _ => Err(not_yet("it is still there")) as Result<(), AttemptError>,
         }
     })
 }
@@ -70,7 +70,7 @@ fn a_namespace_is_really_deleted() -> Result<()> {
 fn nothing_collects_garbage() -> Result<()> {
     let cluster = cluster()?;
     let namespace = Namespace::create_in(cluster)?;
-    let owner = namespace.service_account("owner")?;
+    let owner = namespace.create_service_account("owner")?;
     let [owner_name, uid] = ["name", "uid"].map(|field| owner["metadata"][field].clone());
     let reference =
         json!({ "apiVersion": "v1", "kind": "ServiceAccount", "name": owner_name, "uid": uid });
@@ -90,7 +90,7 @@ fn nothing_collects_garbage() -> Result<()> {
     wait_until("the end of a namespace", PATIENCE, || {
         match cluster.admin_client().get(&path)?.status {
             404 => Ok(()),
-            _ => Err(not_yet("it is still there")) as Result<(), Unmet>,
+            _ => Err(not_yet("it is still there")) as Result<(), AttemptError>,
         }
     })?;
     cluster.admin_client().get(&paths[1])?.expect_status(200)?;
@@ -101,10 +101,10 @@ fn nothing_collects_garbage() -> Result<()> {
 fn every_request_is_audited_and_no_token_with_it() -> Result<()> {
     let cluster = cluster()?;
     let namespace = Namespace::create_in(cluster)?;
-    namespace.service_account("somebody")?;
-    let token = namespace.token_for("somebody")?;
+    namespace.create_service_account("somebody")?;
+    let token = namespace.create_token_for("somebody")?;
     let events = wait_until("the audit event", PATIENCE, || {
-        let events = cluster.audited_requests(namespace.name())?;
+        let events = cluster.audit_events_in_namespace(namespace.name())?;
         let issued = |event: &Value| event["objectRef"]["subresource"] == "token";
         if events.iter().any(issued) { Ok(events) } else { Err(not_yet(format!("{events:?}"))) }
     })?;
@@ -131,8 +131,8 @@ fn kubectl_is_the_administrator_with_the_kubeconfig() -> Result<()> {
 #[test]
 fn a_certificate_is_whom_it_names_and_no_more() -> Result<()> {
     let cluster = cluster()?;
-    let client = cluster.client_certificate("somebody", Some("some-group"))?;
-    let api = cluster.as_certificate(&client)?;
+    let client = cluster.issue_client_certificate("somebody", Some("some-group"))?;
+    let api = cluster.client_with_certificate(&client)?;
     let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
     let answer = api.post(path, &json!({}))?.expect_status(201)?;
     let user = &answer["status"]["userInfo"];
@@ -141,8 +141,8 @@ fn a_certificate_is_whom_it_names_and_no_more() -> Result<()> {
     api.get("/api/v1/namespaces")?.expect_status(403)?;
     // A certificate on the connection outranks what the request bears.
     let namespace = Namespace::create_in(cluster)?;
-    namespace.service_account("other")?;
-    let both = api.with_bearer(&namespace.token_for("other")?);
+    namespace.create_service_account("other")?;
+    let both = api.with_bearer(&namespace.create_token_for("other")?);
     let answer = both.post(path, &json!({}))?.expect_status(201)?;
     assert_eq!(answer["status"]["userInfo"]["username"], "somebody", "{answer}");
     Ok(())
@@ -152,8 +152,8 @@ fn a_certificate_is_whom_it_names_and_no_more() -> Result<()> {
 fn a_proxy_adds_its_own_account() -> Result<()> {
     let cluster = cluster()?;
     let namespace = Namespace::create_in(cluster)?;
-    namespace.service_account("gateway")?;
-    let proxy = cluster.kubectl_proxy(&namespace.token_for("gateway")?)?;
+    namespace.create_service_account("gateway")?;
+    let proxy = cluster.start_kubectl_proxy(&namespace.create_token_for("gateway")?)?;
     let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
     let answer = proxy.http_client().post(path, &json!({}))?.expect_status(201)?;
     let account = format!("system:serviceaccount:{}:gateway", namespace.name());
@@ -166,7 +166,7 @@ fn a_proxy_adds_its_own_account() -> Result<()> {
 
 #[test]
 fn a_second_cluster_has_nothing_in_common_with_the_first() -> Result<()> {
-    let [first, second] = [cluster()?, &ControlPlane::start_bare()?];
+    let [first, second] = [cluster()?, &ControlPlane::start_without_controllers()?];
     assert_ne!(first.url(), second.url());
     assert_ne!(first.ca_pem(), second.ca_pem());
     let path = "/api/v1/namespaces/kube-system";
@@ -175,10 +175,10 @@ fn a_second_cluster_has_nothing_in_common_with_the_first() -> Result<()> {
     let [a, b] = [a?, b?].map(|it| it["metadata"]["uid"].clone());
     assert!(a.is_string() && b.is_string() && a != b, "{a} {b}");
     let namespace = Namespace::create_in(first)?;
-    namespace.service_account("somebody")?;
-    let token = namespace.token_for("somebody")?;
-    first.as_token(&token).get("/version")?.expect_status(200)?;
-    second.as_token(&token).get("/version")?.expect_status(401)?;
+    namespace.create_service_account("somebody")?;
+    let token = namespace.create_token_for("somebody")?;
+    first.client_with_token(&token).get("/version")?.expect_status(200)?;
+    second.client_with_token(&token).get("/version")?.expect_status(401)?;
     Ok(())
 }
 

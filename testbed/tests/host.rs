@@ -6,8 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use anyhow::Result;
+use testbed::closed_port::ClosedPort;
 use testbed::host::{self, App, DevHost, Host, Spin};
-use testbed::port::ClosedPort;
 use testbed::process::Supervisor;
 
 #[test]
@@ -65,7 +65,7 @@ fn a_port_lost_to_another_is_replaced() -> Result<()> {
 #[test]
 fn words_of_an_earlier_run_prove_nothing() -> Result<()> {
     let keeper = Supervisor::new()?;
-    let listen = Some(host::free_port()?);
+    let listen = Some(host::free_port_address()?);
     pretender().start_app(&App { listen, ..app(&keeper, "serve") }, &keeper)?.stop_host()?;
     let error =
         pretender().start_app(&App { listen, ..app(&keeper, "exit 7") }, &keeper).unwrap_err();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 use testbed::process::{Supervisor, log_tail};
-use testbed::wait::{Unmet, not_yet, wait_until};
+use testbed::wait::{AttemptError, not_yet, wait_until};
 
 #[test]
 fn an_early_exit_is_told_with_the_last_words() -> Result<()> {
@@ -149,7 +149,7 @@ fn await_end(pid: Pid) -> Result<()> {
     wait_until("the end of a process", PATIENCE, || match test_kill_process(pid) {
         Err(rustix::io::Errno::SRCH) => Ok(()),
         _ if is_zombie(pid) => Ok(()),
-        _ => Err(not_yet(format!("{pid:?} is alive"))) as Result<(), Unmet>,
+        _ => Err(not_yet(format!("{pid:?} is alive"))) as Result<(), AttemptError>,
     })
 }
 

@@ -40,7 +40,7 @@ pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) ->
                     let issue = || {
                         let lease = bot.post(LEASES, &json!({}))?.expect_status(201)?;
                         let token = lease["token"].as_str().context("a token")?;
-                        cluster.self_subject_review(token)?;
+                        cluster.fetch_token_user(token)?;
                         Ok((*name, lease))
                     };
                     (0..MANY / WORKERS).map(|_| issue()).collect::<Result<Vec<_>>>()
@@ -68,7 +68,7 @@ pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) ->
     let ours: BTreeSet<String> = by_jti.keys().map(|jti| format!("JTI={jti}")).collect();
     // The log is written behind the answers.
     wait_until("the API server's audit log", Duration::from_secs(10), || {
-        let audited = cluster.audited_of_user(&username)?;
+        let audited = cluster.audit_events_of_user(&username)?;
         let credential = |event: &Value| {
             let ids = &event["user"]["extra"]["authentication.kubernetes.io/credential-id"];
             ids[0].as_str().map(str::to_owned)

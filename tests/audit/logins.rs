@@ -17,7 +17,7 @@ use crate::login::{
 pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
-    namespace.service_account("ci-job")?;
+    namespace.create_service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     let token = job.token("ci-job", &["kubelease"])?;
     let both = job.token("ci-job", &["kubelease", ISSUER])?;

@@ -14,12 +14,12 @@ use crate::login::{Job, forge, log_in, put_identity, until_answered, until_let_i
 pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let namespace = case.new_namespace()?;
-    namespace.service_account("ci-job")?;
-    namespace.service_account("reviewer")?;
+    namespace.create_service_account("ci-job")?;
+    namespace.create_service_account("reviewer")?;
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_review(namespace.name(), "reviewer")?;
     let (token, reviewer) =
-        (job.token("ci-job", &["kubelease"])?, namespace.token_for("reviewer")?);
+        (job.token("ci-job", &["kubelease"])?, namespace.create_token_for("reviewer")?);
     put_identity(&broker.admin()?, &namespace, &json!({"variable": "target_reviewer"}))?;
     let here = format!("target_reviewer={}", broker.cluster.url());
     let bare = broker.kubelease.settings();
@@ -52,7 +52,7 @@ pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     for account in ["ci-job", "ci-gone"] {
-        namespace.service_account(account)?;
+        namespace.create_service_account(account)?;
     }
     put_identity(&admin, &namespace, &json!("client"))?;
     let both = job.token("ci-job", &["kubelease", ISSUER])?;
@@ -85,7 +85,7 @@ pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case
 pub fn nobody_logs_in_by_a_target_that_is_disabled(case: &Case) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
-    namespace.service_account("ci-job")?;
+    namespace.create_service_account("ci-job")?;
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
     job.let_broker_review(&broker)?;
     put_identity(&admin, &namespace, &json!("target"))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::harness::Case;
-use testbed::kubelease::ADMIN_TOKEN;
+use testbed::kubelease::ADMIN_TOKEN_VARIABLE;
 use testbed::wait::{not_yet, wait_until};
 
 use super::{Job, log_of};
@@ -90,7 +90,10 @@ fn perform(job: &Job<'_>, heading: &str, line: &str) -> Result<()> {
     wait_until(&format!("`{line}`"), Duration::from_secs(20), || {
         let mut command = shell(job, &concrete)?;
         if ["Administrators", "Commands", "A cluster of yours", "Looking"].contains(&heading) {
-            command.env("KUBELEASE_TOKEN", job.broker.kubelease.settings().variable(ADMIN_TOKEN));
+            command.env(
+                "KUBELEASE_TOKEN",
+                job.broker.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE),
+            );
         }
         if heading == "Without the command" {
             command.env("KUBELEASE_TOKEN", job.read("access-token")?);

@@ -15,7 +15,7 @@ pub fn it_logs_in_by_its_token_and_runs_with_a_lease(case: &Case) -> Result<()> 
     let job = Job::new(case, "GitHub Actions", github())?;
     let (admin, namespace) = (job.broker.admin()?, case.new_namespace()?);
     let pod = login::Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
-    namespace.service_account("ci-job")?;
+    namespace.create_service_account("ci-job")?;
     pod.let_broker_review(&job.broker)?;
     login::put_identity(&admin, &namespace, &json!("target"))?;
     let token = pod.token("ci-job", &["kubelease"])?;

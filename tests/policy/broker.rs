@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deploy::{Deployed, Names};
+use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
 use testbed::http::Http;
 use testbed::namespace::Namespace;
 use testbed::random;
@@ -29,8 +29,8 @@ impl Broker {
     pub fn new() -> Result<Self> {
         let cluster = cluster()?;
         let [home, place] = [Namespace::create_in(cluster)?, Namespace::create_in(cluster)?];
-        home.service_account(BROKER)?;
-        place.service_account(DEPLOYER)?;
+        home.create_service_account(BROKER)?;
+        place.create_service_account(DEPLOYER)?;
         // What kubelease does not hold itself, so that it needs the right to bind it.
         let role = format!("{}-role", home.name());
         let rules = [json!({ "apiGroups": [""], "resources": ["services"], "verbs": ["list"] })];
@@ -39,12 +39,12 @@ impl Broker {
             .admin_client()
             .post(&format!("{RBAC}/clusterroles"), &object)?
             .expect_status(201)?;
-        let http = cluster.as_token(&home.token_for(BROKER)?);
+        let http = cluster.client_with_token(&home.create_token_for(BROKER)?);
         Ok(Self { cluster, http, home, place, role })
     }
 
-    fn names(&self) -> Names<'_> {
-        Names {
+    fn names(&self) -> ManifestNames<'_> {
+        ManifestNames {
             prefix: self.home.name(),
             broker_namespace: self.home.name(),
             broker: BROKER,
@@ -55,8 +55,8 @@ impl Broker {
     }
 
     /// Applies a file of `deploy/rbac`, and waits until it counts.
-    pub fn with_rbac(&self, file: &str) -> Result<Deployed<'static>> {
-        let rbac = Deployed::apply_rbac(self.cluster, file, &self.names())?;
+    pub fn with_rbac(&self, file: &str) -> Result<DeployedObjects<'static>> {
+        let rbac = DeployedObjects::apply_rbac(self.cluster, file, &self.names())?;
         for role in self.cluster.manifest_objects(rbac.manifest())? {
             for rule in role["rules"].as_array().map_or(&[][..], Vec::as_slice) {
                 let verb = rule["verbs"][0].as_str().context("a rule without verbs")?;
@@ -67,8 +67,8 @@ impl Broker {
     }
 
     /// Applies the admission policy.
-    pub fn with_policy(&self) -> Result<Deployed<'static>> {
-        Deployed::apply_policy(self.cluster, &self.names())
+    pub fn with_policy(&self) -> Result<DeployedObjects<'static>> {
+        DeployedObjects::apply_policy(self.cluster, &self.names())
     }
 
     /// Leaves nothing to RBAC.
@@ -151,7 +151,7 @@ impl Broker {
 /// Returns the one control plane of all tests.
 fn cluster() -> Result<&'static ControlPlane> {
     static CLUSTER: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
-    let start = || ControlPlane::start_bare().map_err(|error| format!("{error:?}"));
+    let start = || ControlPlane::start_without_controllers().map_err(|error| format!("{error:?}"));
     CLUSTER.get_or_init(start).as_ref().map_err(|error| anyhow!("{error}"))
 }
 

@@ -36,7 +36,7 @@ pub struct Strangers {
 impl Strangers {
     pub fn new(broker: &Broker) -> Result<Self> {
         let place = &broker.place;
-        place.service_account("stranger")?;
+        place.create_service_account("stranger")?;
         let data = json!({ "a": "c2VjcmV0" });
         for (name, labels) in [("plain", json!({})), ("labelled", Lease::new()?.labels())] {
             let secret = json!({ "metadata": { "name": name, "labels": labels }, "data": data });
@@ -45,7 +45,7 @@ impl Strangers {
         let lease = json!({ "metadata": { "name": "stranger" }, "spec": {} });
         place.create_object(COORDINATION, "leases", &lease)?;
         let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }]);
-        place.allow_account("stranger", "strangers-role", &rules)?;
+        place.create_role_for_account("stranger", "strangers-role", &rules)?;
         let admin = broker.cluster.admin_client().clone();
         // Nobody makes it where no controllers are.
         let account = json!({ "metadata": { "name": "default" } });

@@ -97,7 +97,7 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
         ensure!(record["lease"]["phase"] == "active", "I1: lease {id} was answered: {record}");
         if expected.alive.contains(id) {
             ensure!(!store.has_ended(id), "I9: lease {id} has ended");
-            let review = bench.broker.cluster.token_review(token)?;
+            let review = bench.broker.cluster.review_token(token)?;
             ensure!(
                 review["authenticated"] == true,
                 "I9: the token of lease {id} is refused: {review}"
@@ -124,7 +124,7 @@ pub fn audit(bench: &Bench<'_>, expected: &Expectations) -> Result<()> {
 /// I4: an API server that has just accepted a token does so for ten seconds more.
 fn is_refused(bench: &Bench<'_>, token: &str) -> Result<()> {
     wait_until("its being refused", Duration::from_secs(12), || {
-        let review = bench.broker.cluster.token_review(token)?;
+        let review = bench.broker.cluster.review_token(token)?;
         if review["authenticated"] == true {
             return Err(not_yet(review));
         }

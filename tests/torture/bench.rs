@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::faulty::FaultyProxy;
+use testbed::faulty_proxy::FaultyProxy;
 use testbed::harness::Case;
 use testbed::http::Reply;
 use testbed::store_file;
@@ -33,7 +33,7 @@ impl<'s> Bench<'s> {
 
     /// The same, in which no more than `cap` leases may live at once.
     pub fn with(case: &Case<'s>, kind: &'static Kind, cap: Option<usize>) -> Result<Self> {
-        case.needs_dev_host("what goes wrong is planned through dev-host")?;
+        case.require_dev_host("what goes wrong is planned through dev-host")?;
         // What was given up may land for a second only, so that a test need not wait long.
         let mut settings = case.new_settings()?.with_variable("landing_time", "1s");
         settings.faults = true;

@@ -37,7 +37,7 @@ impl Bot {
         admin.put("/api/v1/identities/bot", &identity)?.expect_success()?;
         let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect_status(201)?;
         let access_token = made["access_token"].as_str().context("an access token")?.to_owned();
-        let bot = Self { jwt: broker.place.token_for("deployer")?, access_token };
+        let bot = Self { jwt: broker.place.create_token_for("deployer")?, access_token };
         bot.let_review(bench)?;
         Ok(bot)
     }

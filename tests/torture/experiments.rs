@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::faulty::{Fault, FaultyProxy};
+use testbed::faulty_proxy::{Fault, FaultyProxy};
 use testbed::harness::Case;
 use testbed::wait::{not_yet, wait_until};
 
@@ -33,7 +33,7 @@ pub fn a_lease_of_a_minute_is_refused_in_time(case: &Case) -> Result<()> {
     wait_until("every token's being refused", Duration::from_secs(23), || {
         for (bench, lease) in &leases {
             bench.sweep("")?.expect_status(200)?;
-            let review = bench.broker.cluster.token_review(&lease.token)?;
+            let review = bench.broker.cluster.review_token(&lease.token)?;
             if review["authenticated"] == true {
                 return Err(not_yet(format!("{}: {review}", bench.broker.kind.name)));
             }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
 use serde_json::{Value, json};
-use testbed::faulty::Fault;
+use testbed::faulty_proxy::Fault;
 use testbed::harness::Case;
 
 use crate::auditor::{Expectations, audit};

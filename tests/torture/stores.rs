@@ -111,7 +111,7 @@ pub fn a_redis_that_is_killed_under_load_has_lost_nothing(case: &Case) -> Result
     let pair = Pair::on(case, &redis, &kind::RULES)?;
     let leases = pair.load(|| {
         thread::sleep(pair.time / 2);
-        redis.restart()
+        redis.kill_and_restart()
     })?;
     pair.all_end(&leases)?;
     println!("torture: {} leases around a kill of Redis", leases.len());
@@ -154,7 +154,7 @@ impl<'s> Pair<'s> {
         settings.runtime_config =
             format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
         let broker = Broker::with(case, kind, settings.clone())?;
-        let second = case.kubelease_with(settings)?;
+        let second = case.new_kubelease_with(settings)?;
         let admins = [broker.admin()?, second.admin_client()?];
         Self::new(broker, admins)
     }
@@ -203,7 +203,7 @@ impl<'s> Pair<'s> {
         let [one, other] = &self.admins;
         one.send_raw("POST", "/api/v1/sweep?reconcile=true", &[], b"")?.expect_status(200)?;
         for lease in leases {
-            let review = self.broker.cluster.token_review(&lease.token)?;
+            let review = self.broker.cluster.review_token(&lease.token)?;
             ensure!(review["authenticated"] == true, "I9: {}: {review}", lease.id);
             let shown = one.get(&lease.path())?.expect_status(200)?;
             ensure!(shown["state"] == "active", "I6: {shown}");

@@ -36,7 +36,7 @@ use self::load::{Operation, Turn};
 use self::modes::MODES;
 use self::report::{Cell, Report};
 use crate::workspace::{cargo_command, workspace_root};
-use crate::{build, packages};
+use crate::{build, system_packages};
 
 /// The options of `cargo xtask bench`.
 #[derive(Args)]
@@ -84,13 +84,13 @@ const CLIENTS: [usize; 2] = [1, 8];
 
 /// Builds the components, and an optimized dev-host to run them; installs Redis and finds Kubernetes.
 fn prepare_host() -> Result<DevHost> {
-    packages::install_programs(&[("redis-server", "redis-server")])?;
+    system_packages::install_programs(&[("redis-server", "redis-server")])?;
     Assets::prepare_assets()?;
     build::build_components()?;
     let mut build = cargo_command("build");
     build.args(["--profile", HOST_PROFILE, "--bin", "dev-host"]);
     build.arg("--target-dir").arg(workspace_root().join("target"));
-    command::run_command("building an optimized dev-host", &mut build)?;
+    command::run_with_progress("building an optimized dev-host", &mut build)?;
     Ok(DevHost { program: workspace_root().join("target").join(HOST_PROFILE).join("dev-host") })
 }
 

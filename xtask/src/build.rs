@@ -10,45 +10,45 @@ use crate::wasm_target::{self, TARGET};
 use crate::workspace::{self, cargo_command};
 
 /// Builds what `cargo xtask up` runs: the components and, side by side with them, dev-host.
-pub fn build_all() -> Result<()> {
-    command::do_both(build_components, dev_host).map(drop)
+pub fn build_components_and_host() -> Result<()> {
+    command::run_both_in_parallel(build_components, build_dev_host_and_cli).map(drop)
 }
 
 /// Builds both components where `spin.toml` looks for them: in the workspace's own `target/`, whatever
 /// directory the rest is built in.
 pub fn build_components() -> Result<()> {
     let root = workspace::workspace_root();
-    components_of(root, &root.join("target"))
+    build_components_in_tree(root, &root.join("target"))
 }
 
 /// Builds those of a copy of the workspace.
-pub fn components_of(tree: &Path, target: &Path) -> Result<()> {
+pub fn build_components_in_tree(tree: &Path, target: &Path) -> Result<()> {
     wasm_target::prepare_target()?;
     let mut cargo = release_build(&["kubelease", "cleanup-job"]);
     cargo.current_dir(tree).arg("--target-dir").arg(target);
-    command::run_command("building the components", &mut cargo)
+    command::run_with_progress("building the components", &mut cargo)
 }
 
 /// Builds the component that runs the tests of the store, where its manifest looks for it.
-pub fn store_suite() -> Result<()> {
+pub fn build_store_suite() -> Result<()> {
     wasm_target::prepare_target()?;
     let mut cargo = release_build(&["store-suite"]);
     cargo.arg("--target-dir").arg(workspace::workspace_root().join("target"));
-    command::run_command("building the tests of the store", &mut cargo)
+    command::run_with_progress("building the tests of the store", &mut cargo)
 }
 
 /// Builds the component that the tests of dev-host run, where they look for it: beside themselves.
 pub fn build_probe() -> Result<()> {
     wasm_target::prepare_target()?;
-    command::run_command("building the probe", &mut release_build(&["probe"]))
+    command::run_with_progress("building the probe", &mut release_build(&["probe"]))
 }
 
 /// Builds dev-host and the command line beside this program.
 ///
 /// Not with `--package`: on its own, its dependencies would get other features than in a build of the
 /// whole workspace, and be compiled twice.
-pub fn dev_host() -> Result<()> {
-    command::run_command(
+pub fn build_dev_host_and_cli() -> Result<()> {
+    command::run_with_progress(
         "building dev-host and the command line",
         quiet_cargo("build").args(["--bin", "dev-host", "--bin", "kubelease"]),
     )

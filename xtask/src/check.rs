@@ -7,28 +7,28 @@ use testbed::command;
 
 use crate::build;
 use crate::build::WASM_PACKAGES;
+use crate::naming_check::check_naming;
 use crate::wasm_target::{self, TARGET};
-use crate::words::check_words;
-use crate::workspace::{cargo_command, clear_outer_cargo, workspace_root};
+use crate::workspace::{cargo_command, clear_cargo_environment, workspace_root};
 
 /// Runs the checks: format, lints, documentation, words, dependencies, release build.
 pub fn run_checks() -> Result<()> {
     wasm_target::prepare_target()?;
-    command::run_command(
+    command::run_with_progress(
         "checking the format",
         cargo_command("fmt").args(["--all", "--", "--check"]),
     )?;
-    command::run_command("checking the lints", &mut clippy_command(&["--all-targets"]))?;
-    command::run_command(
+    command::run_with_progress("checking the lints", &mut clippy_command(&["--all-targets"]))?;
+    command::run_with_progress(
         "checking the lints of what is compiled for wasm",
-        &mut clippy_command(&for_wasm()),
+        &mut clippy_command(&wasm_package_arguments()),
     )?;
-    command::run_command("checking the documentation", &mut doc_command(&[]))?;
-    command::run_command(
+    command::run_with_progress("checking the documentation", &mut doc_command(&[]))?;
+    command::run_with_progress(
         "checking the documentation of what is compiled for wasm",
-        &mut doc_command(&for_wasm()),
+        &mut doc_command(&wasm_package_arguments()),
     )?;
-    check_words()?;
+    check_naming()?;
     check_dependencies()?;
     // A test build can hide a feature that is missing.
     build::build_components()
@@ -48,7 +48,7 @@ fn doc_command(arguments: &[&str]) -> Command {
     doc
 }
 
-fn for_wasm() -> Vec<&'static str> {
+fn wasm_package_arguments() -> Vec<&'static str> {
     let packages = WASM_PACKAGES.iter().flat_map(|package| ["--package", package]);
     ["--target", TARGET].into_iter().chain(packages).collect()
 }
@@ -60,12 +60,12 @@ fn check_dependencies() -> Result<()> {
         return Ok(());
     }
     let rules = ["check", "bans", "licenses", "sources"];
-    command::run_command("checking the dependencies", deny_command().args(rules))?;
+    command::run_with_progress("checking the dependencies", deny_command().args(rules))?;
     if command::command_output(deny_command().args(["fetch", "db"])).is_err() {
         eprintln!("not checking for known vulnerabilities: their list is out of reach");
         return Ok(());
     }
-    command::run_command(
+    command::run_with_progress(
         "checking for known vulnerabilities",
         deny_command().args(["check", "advisories"]),
     )
@@ -73,7 +73,7 @@ fn check_dependencies() -> Result<()> {
 
 fn deny_command() -> Command {
     let mut deny = Command::new("cargo-deny");
-    clear_outer_cargo(&mut deny);
+    clear_cargo_environment(&mut deny);
     // Without this, only the root package would be looked at.
     deny.arg("--workspace").current_dir(workspace_root());
     deny

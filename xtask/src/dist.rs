@@ -12,7 +12,7 @@ use clap::Args;
 use testbed::command;
 
 use crate::workspace::{cargo_command, workspace_root};
-use crate::{build, packages, wasm_target};
+use crate::{build, system_packages, wasm_target};
 
 /// The options of `cargo xtask dist`.
 #[derive(Args)]
@@ -24,9 +24,9 @@ pub struct Options {
 
 /// Writes the archive and its checksum, and prints where they are.
 pub fn build_archive(options: &Options) -> Result<()> {
-    let target = choose_target();
+    let target = prepare_cli_target();
     build::build_components()?;
-    let program = build_command(target)?;
+    let program = build_cli_program(target)?;
     let directory = std::path::absolute(workspace_root().join(&options.output_dir))?;
     let name = format!("kubelease-{}-{target}", env!("CARGO_PKG_VERSION"));
     let tree = directory.join(&name);
@@ -47,7 +47,7 @@ pub fn build_archive(options: &Options) -> Result<()> {
 }
 
 /// Returns what the command is compiled for: a static program, if that can be made here.
-fn choose_target() -> &'static str {
+fn prepare_cli_target() -> &'static str {
     match prepare_musl() {
         Ok(()) => MUSL,
         Err(error) => {
@@ -59,13 +59,13 @@ fn choose_target() -> &'static str {
 
 /// Sees to it that there is all that a static program is made with, also a C compiler, for the cryptography.
 fn prepare_musl() -> Result<()> {
-    packages::install_programs(&[("x86_64-linux-musl-gcc", "musl-tools")])?;
+    system_packages::install_programs(&[("x86_64-linux-musl-gcc", "musl-tools")])?;
     if has_std(MUSL)? {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
     rustup.args(["target", "add", MUSL]).current_dir(workspace_root());
-    command::run_command(&format!("adding the target {MUSL} with rustup"), &mut rustup)?;
+    command::run_with_progress(&format!("adding the target {MUSL} with rustup"), &mut rustup)?;
     ensure!(has_std(MUSL)?, "rustup added the target to another toolchain");
     Ok(())
 }
@@ -79,12 +79,12 @@ fn has_std(target: &str) -> Result<bool> {
     Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
-fn build_command(target: &str) -> Result<PathBuf> {
+fn build_cli_program(target: &str) -> Result<PathBuf> {
     let mut build = cargo_command("build");
     build.args(["--release", "--locked", "--bin", "kubelease", "--target", target]);
     build.arg("--target-dir").arg(workspace_root().join("target"));
     build.env("CARGO_ENCODED_RUSTFLAGS", compiler_flags(target)?);
-    command::run_command(&format!("building the command for {target}"), &mut build)?;
+    command::run_with_progress(&format!("building the command for {target}"), &mut build)?;
     Ok(workspace_root().join("target").join(target).join("release/kubelease"))
 }
 
@@ -113,7 +113,7 @@ fn fill_tree(tree: &Path, program: &Path) -> Result<()> {
     }
     for manifest in ["spin.toml", "spin.cron.toml", "spin.job.toml"] {
         let text = fs::read_to_string(workspace_root().join(manifest)).context(manifest)?;
-        fs::write(tree.join(manifest), of_archive(&text))?;
+        fs::write(tree.join(manifest), to_archive_manifest(&text))?;
     }
     for file in ["README.md", "SECURITY.md", "LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(workspace_root().join(file), tree.join(file)).context(file)?;
@@ -135,7 +135,7 @@ fn fill_tree(tree: &Path, program: &Path) -> Result<()> {
 }
 
 /// Returns a manifest whose components are beside it, and are not built.
-fn of_archive(manifest: &str) -> String {
+fn to_archive_manifest(manifest: &str) -> String {
     let beside = format!("source = \"target/{}/release/", wasm_target::TARGET);
     let sections = manifest.replace(&beside, "source = \"");
     let is_kept =
@@ -184,7 +184,7 @@ fn list_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 fn pack_archive(tree: &Path, archive: &Path) -> Result<()> {
-    let time = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| EPOCH.to_owned());
+    let time = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| DEFAULT_FILE_TIME.to_owned());
     ensure!(
         time.bytes().all(|byte| byte.is_ascii_digit()),
         "`SOURCE_DATE_EPOCH` is seconds since 1970"
@@ -219,7 +219,7 @@ const MUSL: &str = "x86_64-unknown-linux-musl";
 const GLIBC: &str = "x86_64-unknown-linux-gnu";
 
 /// The beginning of 1980, before which ZIP knows no time.
-const EPOCH: &str = "315532800";
+const DEFAULT_FILE_TIME: &str = "315532800";
 
 #[cfg(test)]
 mod tests {
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_manifest_of_the_archive_has_its_components_beside_it() {
         let text = fs::read_to_string(workspace_root().join("spin.toml")).unwrap();
-        let manifest = of_archive(&text);
+        let manifest = to_archive_manifest(&text);
         let sources: Vec<_> = manifest.lines().filter(|line| line.starts_with("source")).collect();
         assert_eq!(sources, [r#"source = "kubelease.wasm""#, r#"source = "cleanup_job.wasm""#]);
         assert!(!manifest.contains("cargo build") && !manifest.contains("target/"), "{manifest}");

@@ -3,17 +3,17 @@
 mod bench;
 mod build;
 mod check;
-mod deploy;
+mod deploy_manifests;
 mod dist;
-mod mutants;
-mod packages;
-mod start_cluster;
+mod naming_check;
+mod seeded_defects;
+mod standalone_cluster;
+mod system_packages;
 mod test;
 mod throughput;
 mod torture;
 mod up;
 mod wasm_target;
-mod words;
 mod workspace;
 
 use std::path::PathBuf;
@@ -26,16 +26,16 @@ use testbed::command;
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Up(options) => up::start_all(&options),
-        Task::Test(options) => test::test(&options),
+        Task::Test(options) => test::run_tests(&options),
         Task::Check => check::run_checks(),
-        Task::Build => build::build_all(),
-        Task::DeployManifests(options) => deploy::write_manifests(&options),
+        Task::Build => build::build_components_and_host(),
+        Task::DeployManifests(options) => deploy_manifests::write_manifests(&options),
         Task::Dist(options) => dist::build_archive(&options),
-        Task::Mutants(options) => mutants::run_mutants(&options),
+        Task::Mutants(options) => seeded_defects::check_seeded_defects(&options),
         Task::Torture(options) => torture::run_torture(&options),
         Task::Bench(options) => bench::run_bench(&options),
         Task::Throughput => throughput::measure_throughput(),
-        Task::ControlPlane => start_cluster::control_plane(),
+        Task::ControlPlane => standalone_cluster::run_standalone_cluster(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,11 +70,11 @@ enum Task {
     /// Build the components, optimized, and the host that runs them in development.
     Build,
     /// Write `deploy/`: the least RBAC for each kind of lease, and the admission policy.
-    DeployManifests(deploy::Options),
+    DeployManifests(deploy_manifests::Options),
     /// Build all that is given to others, and put it into one archive.
     Dist(dist::Options),
     /// Put each known defect into a copy of the tree, and see that its test fails.
-    Mutants(mutants::Options),
+    Mutants(seeded_defects::Options),
     /// Let everything go wrong at every step, for as long as it may take.
     Torture(torture::Options),
     /// Compare leases by an access token with leases by `admin_token`: how many in a second.

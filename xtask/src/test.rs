@@ -8,7 +8,7 @@ use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
 use testbed::store_file::JOURNAL_VARIABLE;
 
 use crate::workspace::cargo_command;
-use crate::{HostKind, HostOptions, build, packages};
+use crate::{HostKind, HostOptions, build, system_packages};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -31,12 +31,12 @@ pub struct Options {
 }
 
 /// Prepares all that the tests need and runs them; theirs is the last word.
-pub fn test(options: &Options) -> Result<()> {
+pub fn run_tests(options: &Options) -> Result<()> {
     let spin = match options.host.host {
         HostKind::Spin => Some(options.host.spin_program()?),
         HostKind::DevHost => None,
     };
-    prepare(&options.rest, options.kubernetes)?;
+    prepare_tests(&options.rest, options.kubernetes)?;
 
     let mut tests = cargo_command("test");
     tests.arg("--no-fail-fast").args(&options.rest);
@@ -50,34 +50,36 @@ pub fn test(options: &Options) -> Result<()> {
     if let Some(journal) = &options.journal {
         tests.env(JOURNAL_VARIABLE, journal);
     }
-    command::run_shown("testing", &mut tests)
+    command::run_to_stdout("testing", &mut tests)
 }
 
 /// Builds and installs what the tests need, and builds the tests that `selection` tells `cargo test`.
 ///
 /// Side by side: what is compiled for wasm, what is compiled for this machine, and the cluster's programs.
-pub fn prepare(selection: &[String], kubernetes: Option<Release>) -> Result<()> {
+pub fn prepare_tests(selection: &[String], kubernetes: Option<Release>) -> Result<()> {
     let components = || {
         build::build_components()?;
         build::build_probe()?;
-        build::store_suite()
+        build::build_store_suite()
     };
     let tests = || {
         // Told to test some packages, Cargo builds no program of another.
-        build::dev_host()?;
-        command::run_command(
+        build::build_dev_host_and_cli()?;
+        command::run_with_progress(
             "building the tests",
             cargo_command("test").arg("--no-run").args(selection),
         )
     };
     let programs = || {
-        packages::install_programs(&PROGRAMS).context("the tests start programs of others")?;
+        system_packages::install_programs(&PROGRAMS)
+            .context("the tests start programs of others")?;
         match kubernetes {
             Some(release) => Assets::prepare_release(Some(release)),
             None => Assets::prepare_assets(),
         }
     };
-    command::do_both(programs, || command::do_both(components, tests)).map(drop)
+    command::run_both_in_parallel(programs, || command::run_both_in_parallel(components, tests))
+        .map(drop)
 }
 
 /// Programs that tests start, each with its package: a real Redis for its store, curl for the script of the `CronJob`, a

@@ -36,7 +36,7 @@ pub struct Options {
 pub fn run_torture(options: &Options) -> Result<()> {
     // Not by its package, for which other features would be built of what it stands on.
     let selection = ["--test", "torture"].map(str::to_owned);
-    test::prepare(&selection, None)?;
+    test::prepare_tests(&selection, None)?;
     let seed = match options.seed {
         Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH).context("a time")?.as_secs(),
@@ -54,5 +54,5 @@ pub fn run_torture(options: &Options) -> Result<()> {
         let minutes = options.minutes.to_string();
         tests.env("KUBELEASE_TORTURE_MINUTES", minutes).args(["--", "--nocapture"]);
     }
-    command::run_shown("torturing", &mut tests)
+    command::run_to_stdout("torturing", &mut tests)
 }

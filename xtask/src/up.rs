@@ -18,15 +18,17 @@ use testbed::command;
 use testbed::control_plane::{self, Assets, ControlPlane};
 use testbed::host::{App, DevHost, Host, Spin};
 use testbed::http::Http;
-use testbed::kubelease::{self, ADMIN_TOKEN, MASTER_KEY, SWEEP_TOKEN, Settings};
+use testbed::kubelease::{
+    self, ADMIN_TOKEN_VARIABLE, MASTER_KEY_VARIABLE, SWEEP_TOKEN_VARIABLE, Settings,
+};
 use testbed::process::Supervisor;
 use testbed::random;
 use testbed::store_file::JournalMode;
 
 use self::cluster::Cluster;
 use self::playground::{EXAMPLES, Example};
-use self::state::State;
-use crate::start_cluster::until_interrupted;
+use self::state::StateDirectory;
+use crate::standalone_cluster::wait_until_interrupted;
 use crate::{HostKind, HostOptions, build, workspace};
 
 /// The options of `cargo xtask up`.
@@ -64,28 +66,30 @@ pub fn start_all(options: &Options) -> Result<()> {
         HostKind::Spin => Some(Spin { program: options.host.spin_program()? }),
         HostKind::DevHost => None,
     };
-    let state = State::open_directory(&options.state_dir)?;
+    let state = StateDirectory::open_directory(&options.state_dir)?;
     let keeper = Supervisor::with_lock(state.lock_directory()?)?;
 
     // What is declared later ends earlier: kubelease before its cluster.
-    let ((cluster, local), host) =
-        command::do_both(|| find_cluster(options, &state, &keeper), || build_host(spin))?;
+    let ((cluster, local), host) = command::run_both_in_parallel(
+        || find_or_start_cluster(options, &state, &keeper),
+        || prepare_host(spin),
+    )?;
     let settings = up_settings(&state, &cluster)?;
     let app = App {
         listen: listen_address(options),
-        ..kubelease::write_app(&settings, &state.file_path(HOST_DIR))?
+        ..kubelease::write_app_config(&settings, &state.file_path(HOST_DIR))?
     };
     eprintln!("starting kubelease on {}, and preparing the cluster", host.name());
-    let (running, token) = command::do_both(
+    let (running, token) = command::run_both_in_parallel(
         || host.start_app(&app, &keeper),
         || prepare_cluster(&cluster, local.as_ref(), &keeper),
     )?;
 
     let administrator =
-        Http::without_tls(&running.url()).with_bearer(settings.variable(ADMIN_TOKEN));
+        Http::without_tls(&running.url()).with_bearer(settings.variable(ADMIN_TOKEN_VARIABLE));
     eprintln!("registering the cluster and leasing a token");
-    demo::register_cluster(&cluster, &token, &administrator)?;
-    let greeting = demo::lease_token(&cluster, &administrator, keeper.scratch_directory())?;
+    demo::register_target_and_examples(&cluster, &token, &administrator)?;
+    let greeting = demo::verify_leased_token(&cluster, &administrator, keeper.scratch_directory())?;
     eprintln!("with the leased token, `kubectl auth whoami` says:\n{greeting}");
     scripts::write_scripts(&state, &running.url(), &cluster)?;
     playground::write_examples(&state)?;
@@ -93,18 +97,20 @@ pub fn start_all(options: &Options) -> Result<()> {
     if options.json {
         let ready = json!({
             "url": running.url(),
-            "admin_token": settings.variable(ADMIN_TOKEN),
-            "sweep_token": settings.variable(SWEEP_TOKEN),
+            "admin_token": settings.variable(ADMIN_TOKEN_VARIABLE),
+            "sweep_token": settings.variable(SWEEP_TOKEN_VARIABLE),
             "kubeconfig": cluster.kubeconfig,
             "target": demo::TARGET,
         });
         println!("{ready}");
     } else {
-        println!("{}", print_instructions(&running.url(), &state, local.is_some()));
+        println!("{}", instructions_text(&running.url(), &state, local.is_some()));
     }
 
-    sweep_on_a_timer(Http::without_tls(&running.url()).with_bearer(settings.variable(SWEEP_TOKEN)));
-    until_interrupted(|| {
+    sweep_on_a_timer(
+        Http::without_tls(&running.url()).with_bearer(settings.variable(SWEEP_TOKEN_VARIABLE)),
+    );
+    wait_until_interrupted(|| {
         running.check_running()?;
         local.as_ref().map_or(Ok(()), ControlPlane::check_running)
     })?;
@@ -127,19 +133,19 @@ fn sweep_on_a_timer(sweeper: Http) {
 }
 
 /// Builds what will be run, and the host unless that is a Spin.
-fn build_host(spin: Option<Spin>) -> Result<Box<dyn Host>> {
+fn prepare_host(spin: Option<Spin>) -> Result<Box<dyn Host>> {
     if let Some(spin) = spin {
         build::build_components()?;
         return Ok(Box::new(spin));
     }
-    build::build_all()?;
+    build::build_components_and_host()?;
     Ok(Box::new(DevHost::find_built()?))
 }
 
 /// Finds the cluster that the user names, or starts the local one.
-fn find_cluster(
+fn find_or_start_cluster(
     options: &Options,
-    state: &State,
+    state: &StateDirectory,
     keeper: &Supervisor,
 ) -> Result<(Cluster, Option<ControlPlane>)> {
     if let Some(file) = &options.kubeconfig {
@@ -171,16 +177,26 @@ fn prepare_cluster(
         Some(_) => playground::prepare_namespace(cluster, scratch),
         None => Ok(()),
     };
-    let (token, ()) = command::do_both(|| demo::prepare_cluster(cluster, scratch), playground)?;
+    let (token, ()) =
+        command::run_both_in_parallel(|| demo::prepare_cluster(cluster, scratch), playground)?;
     Ok(token)
 }
 
 /// The same secrets in every run, or what was sealed could not be opened.
-fn up_settings(state: &State, cluster: &Cluster) -> Result<Settings> {
+fn up_settings(state: &StateDirectory, cluster: &Cluster) -> Result<Settings> {
     let variables = [
-        (ADMIN_TOKEN, state.secret_file(ADMIN_TOKEN, random::random_token)?),
-        (MASTER_KEY, state.secret_file(MASTER_KEY, random::random_key)?),
-        (SWEEP_TOKEN, state.secret_file(SWEEP_TOKEN, random::random_token)?),
+        (
+            ADMIN_TOKEN_VARIABLE,
+            state.read_or_create_secret(ADMIN_TOKEN_VARIABLE, random::random_token)?,
+        ),
+        (
+            MASTER_KEY_VARIABLE,
+            state.read_or_create_secret(MASTER_KEY_VARIABLE, random::random_key)?,
+        ),
+        (
+            SWEEP_TOKEN_VARIABLE,
+            state.read_or_create_secret(SWEEP_TOKEN_VARIABLE, random::random_token)?,
+        ),
     ];
     Ok(Settings {
         variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
@@ -201,12 +217,12 @@ fn listen_address(options: &Options) -> Option<SocketAddr> {
 }
 
 /// Returns what to try now; each indented line is a command.
-fn print_instructions(url: &str, state: &State, playground: bool) -> String {
+fn instructions_text(url: &str, state: &StateDirectory, playground: bool) -> String {
     let directory = scripts::quote_word(&state.directory().display().to_string());
     let mut text = format!(
         "kubelease serves {url}. Lease a token, and run kubectl with nothing but that:\n\n  \
          cd {directory}\n  ./leased {} auth whoami\n\n",
-        demo::DEPLOYER
+        demo::DEPLOYER_SECRET_AND_ACCOUNT
     );
     if playground {
         text += "\

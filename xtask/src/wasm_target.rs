@@ -74,7 +74,7 @@ impl Toolchain {
     /// This toolchain's own Cargo and compiler, whatever directory they run in.
     fn cargo_command(&self) -> Command {
         let mut cargo = Command::new(self.sysroot.join("bin/cargo"));
-        workspace::clear_outer_cargo(&mut cargo);
+        workspace::clear_cargo_environment(&mut cargo);
         cargo.env("RUSTC", self.sysroot.join("bin/rustc"));
         cargo
     }
@@ -89,13 +89,13 @@ fn rustc_output(arguments: &[&str]) -> Result<String> {
 fn add_with_rustup(toolchain: &Toolchain) -> Result<()> {
     let mut rustup = Command::new("rustup");
     rustup.args(["target", "add", TARGET]).current_dir(workspace::workspace_root());
-    command::run_command(&format!("adding the target {TARGET} with rustup"), &mut rustup)?;
+    command::run_with_progress(&format!("adding the target {TARGET} with rustup"), &mut rustup)?;
     ensure!(toolchain.has_target()?, "rustup added the target to another toolchain");
     Ok(())
 }
 
 fn build_from_debian(toolchain: &Toolchain) -> Result<()> {
-    let work = cache::cache_directory(&format!("{TARGET}-{}", toolchain.release))?;
+    let work = cache::make_cache_directory(&format!("{TARGET}-{}", toolchain.release))?;
     let _lock = cache::lock_directory(&work)?;
     if toolchain.has_target()? {
         return Ok(());
@@ -103,7 +103,7 @@ fn build_from_debian(toolchain: &Toolchain) -> Result<()> {
     let packages = download_sources(&work, &toolchain.release)?;
     let libraries = build(toolchain, &work, &packages)?;
     install_libraries(toolchain, &libraries, &packages.join("usr/lib").join(TARGET))?;
-    try_out(toolchain, &work)?;
+    test_installed_target(toolchain, &work)?;
     fs::remove_dir_all(&work)?;
     Ok(())
 }
@@ -111,7 +111,7 @@ fn build_from_debian(toolchain: &Toolchain) -> Result<()> {
 /// Unpacks Debian's sources of exactly this compiler's library, and the C library it links to.
 fn download_sources(work: &Path, release: &str) -> Result<PathBuf> {
     let apt = Apt { directory: work.join("apt") };
-    for suite in SUITES {
+    for suite in DEBIAN_SUITES {
         apt.update_lists(suite)?;
         let Some(sources) = apt.newest_version("rust-src", &format!("{release}+"))? else {
             continue;
@@ -129,7 +129,7 @@ fn download_sources(work: &Path, release: &str) -> Result<PathBuf> {
         );
         return Ok(root);
     }
-    bail!("none of Debian's {} has rust-src {release}", SUITES.join(", "))
+    bail!("none of Debian's {} has rust-src {release}", DEBIAN_SUITES.join(", "))
 }
 
 /// apt-get with lists and state of its own: the system's are neither read nor written.
@@ -145,9 +145,9 @@ impl Apt {
         for part in ["state/lists/partial", "cache/archives/partial", "downloads"] {
             fs::create_dir_all(self.directory.join(part))?;
         }
-        let line = format!("deb [signed-by={KEYRING}] {MIRROR} {suite} main\n");
+        let line = format!("deb [signed-by={DEBIAN_KEYRING}] {MIRROR} {suite} main\n");
         fs::write(self.directory.join("sources.list"), line)?;
-        command::run_command(
+        command::run_with_progress(
             &format!("asking Debian what {suite} holds"),
             self.apt_command("apt-get").args(["--quiet=2", "update"]),
         )
@@ -162,7 +162,7 @@ impl Apt {
 
     fn unpack_package(&self, package: &str, into: &Path) -> Result<()> {
         let downloads = self.directory.join("downloads");
-        command::run_command(
+        command::run_with_progress(
             &format!("downloading {package}"),
             self.apt_command("apt-get")
                 .args(["--quiet=2", "download", package])
@@ -207,14 +207,14 @@ fn newest_in<'a>(madison: &'a str, prefix: &str) -> Option<&'a str> {
 /// those of rustup's builds, so that a component is the same wherever it is built.
 fn build(toolchain: &Toolchain, work: &Path, packages: &Path) -> Result<PathBuf> {
     let sources = SourceLink::link_sources(toolchain, packages)?;
-    let krate = empty_crate(&work.join("empty"), "")?;
+    let krate = create_empty_crate(&work.join("empty"), "")?;
     let target = work.join("target");
     let flags = format!(
         "-Cembed-bitcode=yes\x1f--remap-path-prefix={}=/rustc/{}",
         sources.path.display(),
         toolchain.commit
     );
-    command::run_command(
+    command::run_with_progress(
         &format!("building the standard library for {TARGET}"),
         toolchain
             .cargo_command()
@@ -290,9 +290,11 @@ fn install_libraries(toolchain: &Toolchain, libraries: &Path, libc: &Path) -> Re
 }
 
 /// A library that does not link, or not with optimization, is taken away again.
-fn try_out(toolchain: &Toolchain, work: &Path) -> Result<()> {
-    let krate =
-        empty_crate(&work.join("trial"), "[profile.release]\nlto = true\npanic = \"abort\"\n")?;
+fn test_installed_target(toolchain: &Toolchain, work: &Path) -> Result<()> {
+    let krate = create_empty_crate(
+        &work.join("trial"),
+        "[profile.release]\nlto = true\npanic = \"abort\"\n",
+    )?;
     fs::write(
         krate.join("src/main.rs"),
         "fn main() {\n    println!(\"{:?}\", std::env::args());\n}\n",
@@ -300,12 +302,12 @@ fn try_out(toolchain: &Toolchain, work: &Path) -> Result<()> {
     let mut cargo = toolchain.cargo_command();
     cargo.args(["build", "--quiet", "--release", "--target", TARGET]).current_dir(&krate);
     cargo.arg("--target-dir").arg(work.join("target")).env("CARGO_ENCODED_RUSTFLAGS", "");
-    command::run_command("trying it out", &mut cargo).inspect_err(|_| {
+    command::run_with_progress("trying it out", &mut cargo).inspect_err(|_| {
         let _ = fs::remove_dir_all(toolchain.rustlib().join(TARGET));
     })
 }
 
-fn empty_crate(directory: &Path, more: &str) -> Result<PathBuf> {
+fn create_empty_crate(directory: &Path, more: &str) -> Result<PathBuf> {
     fs::create_dir_all(directory.join("src"))?;
     let manifest = format!(
         "[package]\nname = \"{EMPTY_CRATE}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n{more}"
@@ -328,11 +330,11 @@ fn file_name(path: &Path) -> String {
 }
 
 /// The releases in which Debian keeps several versions of rust-src, the newest last.
-const SUITES: [&str; 3] = ["trixie-backports", "forky", "sid"];
+const DEBIAN_SUITES: [&str; 3] = ["trixie-backports", "forky", "sid"];
 
 const MIRROR: &str = "http://deb.debian.org/debian";
 
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 const EMPTY_CRATE: &str = "empty";
 

@@ -14,7 +14,7 @@ pub fn workspace_root() -> &'static Path {
 pub fn cargo_command(subcommand: &str) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg(subcommand).current_dir(workspace_root());
-    clear_outer_cargo(&mut cargo);
+    clear_cargo_environment(&mut cargo);
     cargo
 }
 
@@ -24,7 +24,7 @@ pub fn cargo_command(subcommand: &str) -> Command {
 /// start saw ours, it and the next `cargo xtask` would each undo the other's build, which is a minute of
 /// compiling at every start. What the user may have set stays, such as `CARGO_TARGET_DIR` and
 /// `RUSTUP_TOOLCHAIN`.
-pub fn clear_outer_cargo(command: &mut Command) {
+pub fn clear_cargo_environment(command: &mut Command) {
     let set_by_cargo = env::vars_os().map(|(name, _)| name);
     for name in set_by_cargo.filter(|name| is_set_by_cargo(&name.to_string_lossy())) {
         command.env_remove(name);

@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{Client, Deletion, DeletionOptions, Kind, Name, PutMode, to_printable};
+use kubelease_client::{
+    Client, DefinitionDeletion, DefinitionKind, DeletionOptions, Name, PutMode, to_printable,
+};
 use serde_json::{Value, json};
 
-use crate::arguments::{Output, Shown};
-use crate::definitions::{self, Change, Document, Planner, SetOptions};
-use crate::failure::{Exit, Failure};
+use crate::arguments::{OutputFormat, OutputOptions};
+use crate::definitions::{self, ApplySet, Change, Document, Planner};
+use crate::failure::{CommandExitCode, Failure};
 use crate::output;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 /// The files, directories or standard input that hold definitions.
 #[derive(Args, Debug)]
-pub struct Files {
+pub struct DefinitionFileOptions {
     /// A file or a directory with definitions, or `-` for standard input. May be repeated.
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
     pub paths: Vec<PathBuf>,
@@ -27,9 +29,9 @@ pub struct Files {
 
 /// The set that definitions are part of.
 #[derive(Args, Debug)]
-pub struct Set {
+pub struct ApplySetOptions {
     /// Mark the definitions as parts of this set.
-    #[arg(long = "set", value_name = "NAME", value_parser = set_name)]
+    #[arg(long = "set", value_name = "NAME", value_parser = parse_set_name)]
     pub name: Option<String>,
     /// Also apply definitions that are part of another set, which they leave.
     #[arg(long, requires = "name")]
@@ -40,11 +42,11 @@ pub struct Set {
 }
 
 #[derive(Args, Debug)]
-pub struct Apply {
+pub struct ApplyArguments {
     #[command(flatten)]
-    pub files: Files,
+    pub files: DefinitionFileOptions,
     #[command(flatten)]
-    pub set: Set,
+    pub set: ApplySetOptions,
     /// Revoke the leases of pruned definitions. Otherwise a definition with live leases is not pruned.
     #[arg(long, requires = "prune")]
     pub revoke: bool,
@@ -52,25 +54,29 @@ pub struct Apply {
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 /// `kubelease apply`
-pub fn apply_documents(context: &Context, arguments: &Apply) -> Result<ExitCode, Failure> {
-    let documents = definitions::read_all(&arguments.files.paths, arguments.files.recursive)?;
+pub fn apply_documents(
+    context: &CommandContext,
+    arguments: &ApplyArguments,
+) -> Result<ExitCode, Failure> {
+    let documents =
+        definitions::read_definitions(&arguments.files.paths, arguments.files.recursive)?;
     let session = context.open_session()?;
     let client = session.client();
     let environment = &context.environment;
-    let options = SetOptions::from(&arguments.set);
+    let options = ApplySet::from(&arguments.set);
     let mut planner = Planner::new(client, environment, options, arguments.dry_run);
     let mut report = Report::new(arguments.shown.output, arguments.dry_run);
     for document in &documents {
         match apply_one(client, &mut planner, document, arguments.dry_run) {
             Ok(change) => {
-                report.print_outcome(document.kind(), document.name(), change.as_str())?;
+                report.record_outcome(document.kind(), document.name(), change.as_str())?;
             }
             // What does not depend on it is applied all the same.
-            Err(failure) => report.print_failure(document.kind(), document.name(), &failure),
+            Err(failure) => report.record_failure(document.kind(), document.name(), &failure),
         }
     }
     if arguments.set.prune {
@@ -80,7 +86,7 @@ pub fn apply_documents(context: &Context, arguments: &Apply) -> Result<ExitCode,
             prune_definitions(client, &documents, arguments, &mut report)?;
         }
     }
-    report.exit_code()
+    report.finish_report()
 }
 
 fn apply_one(
@@ -98,7 +104,7 @@ fn apply_one(
         plan.rehearsed
     } else {
         let put = client.put_definition(kind, name, &plan.body, PutMode::Put);
-        Some(put.map_err(|error| document.to_failure(error))?)
+        Some(put.map_err(|error| document.locate_error(error))?)
     };
     for warning in answer.iter().flat_map(|answer| &answer.warnings) {
         eprintln!("warning: {kind}/{name}: {}", to_printable(warning));
@@ -110,24 +116,25 @@ fn apply_one(
 fn prune_definitions(
     client: &Client,
     documents: &[Document],
-    arguments: &Apply,
+    arguments: &ApplyArguments,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    for (kind, name) in find_superfluous(client, documents, arguments.set.name.as_deref())? {
+    for (kind, name) in find_prunable_definitions(client, documents, arguments.set.name.as_deref())?
+    {
         if arguments.dry_run {
-            report.print_outcome(kind, &name, "pruned")?;
+            report.record_outcome(kind, &name, "pruned")?;
             continue;
         }
         let options = DeletionOptions { force: false, revoke: arguments.revoke };
         match client.delete_definition(kind, &name, options) {
-            Ok(Deletion::Revoking) => {
-                report.print_outcome(kind, &name, "pruned, its leases are being revoked")?;
+            Ok(DefinitionDeletion::Revoking) => {
+                report.record_outcome(kind, &name, "pruned, its leases are being revoked")?;
                 report.is_revoking = true;
             }
-            Ok(_) => report.print_outcome(kind, &name, "pruned")?,
+            Ok(_) => report.record_outcome(kind, &name, "pruned")?,
             Err(error) => {
                 let failure = Failure::from(error).about_subject(&format!("prune {kind}/{name}"));
-                report.print_failure(kind, &name, &failure);
+                report.record_failure(kind, &name, &failure);
             }
         }
     }
@@ -135,15 +142,15 @@ fn prune_definitions(
 }
 
 /// Returns what is marked with a set and in no file, in the order in which it can be deleted.
-pub fn find_superfluous(
+pub fn find_prunable_definitions(
     client: &Client,
     documents: &[Document],
     set: Option<&str>,
-) -> Result<Vec<(Kind, Name)>, Failure> {
+) -> Result<Vec<(DefinitionKind, Name)>, Failure> {
     let Some(set) = set else { return Ok(vec![]) };
     let kept: BTreeSet<_> = documents.iter().map(|it| (it.kind(), it.name().as_str())).collect();
     let mut superfluous = vec![];
-    for kind in Kind::ALL.into_iter().rev() {
+    for kind in DefinitionKind::ALL.into_iter().rev() {
         for shown in client.list_definitions(kind)? {
             let name = shown.get("name").and_then(Value::as_str).unwrap_or_default();
             let is_marked = shown.get("apply_set").and_then(Value::as_str) == Some(set);
@@ -159,7 +166,7 @@ pub fn find_superfluous(
 
 /// The report of a run over many definitions.
 pub struct Report {
-    output: Output,
+    output: OutputFormat,
     is_dry: bool,
     outcomes: Vec<Value>,
     worst: Option<u8>,
@@ -167,18 +174,18 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(output: Output, is_dry: bool) -> Self {
+    pub fn new(output: OutputFormat, is_dry: bool) -> Self {
         Self { output, is_dry, outcomes: vec![], worst: None, is_revoking: false }
     }
 
     /// Tells what was done with a definition.
-    pub fn print_outcome(
+    pub fn record_outcome(
         &mut self,
-        kind: Kind,
+        kind: DefinitionKind,
         name: &Name,
         done: &'static str,
     ) -> Result<(), Failure> {
-        if self.output == Output::Text {
+        if self.output == OutputFormat::Text {
             let dry = if self.is_dry { " (dry run)" } else { "" };
             output::print_text(&format!("{kind}/{name} {done}{dry}\n"))?;
         }
@@ -187,8 +194,8 @@ impl Report {
     }
 
     /// Tells why something was not done. The others are done all the same.
-    pub fn print_failure(&mut self, kind: Kind, name: &Name, failure: &Failure) {
-        if self.output == Output::Text {
+    pub fn record_failure(&mut self, kind: DefinitionKind, name: &Name, failure: &Failure) {
+        if self.output == OutputFormat::Text {
             eprintln!("error: {failure}");
         }
         let mut outcome = failure.to_json();
@@ -202,25 +209,25 @@ impl Report {
     }
 
     /// Returns the exit code of all of it.
-    pub fn exit_code(self) -> Result<ExitCode, Failure> {
-        if self.output == Output::Json {
+    pub fn finish_report(self) -> Result<ExitCode, Failure> {
+        if self.output == OutputFormat::Json {
             output::print_json(&self.outcomes)?;
         }
         Ok(match self.worst {
             Some(code) => ExitCode::from(code),
-            None if self.is_revoking => ExitCode::from(Exit::Revoking as u8),
+            None if self.is_revoking => ExitCode::from(CommandExitCode::Revoking as u8),
             None => ExitCode::SUCCESS,
         })
     }
 }
 
-impl From<&Set> for SetOptions {
-    fn from(set: &Set) -> Self {
+impl From<&ApplySetOptions> for ApplySet {
+    fn from(set: &ApplySetOptions) -> Self {
         Self { name: set.name.clone(), take_over: set.take_over }
     }
 }
 
-fn set_name(text: &str) -> Result<String, String> {
+fn parse_set_name(text: &str) -> Result<String, String> {
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/=-".contains(&byte));
     let rule = "a set is named by 1 to 64 letters, digits, `.`, `_`, `:`, `/`, `=` or `-`";

@@ -10,14 +10,14 @@ use clap::Args;
 use kubelease_client::{AuditEvent, AuditFilter, Client, LeaseId, Name, to_printable};
 use serde_json::Value;
 
-use crate::arguments::{Output, Shown};
-use crate::failure::{Exit, Failure};
+use crate::arguments::{OutputFormat, OutputOptions};
+use crate::failure::{CommandExitCode, Failure};
 use crate::output;
 use crate::progress::Progress;
-use crate::session::{Context, now};
+use crate::session::{CommandContext, now};
 
 #[derive(Args, Debug)]
-pub struct Audit {
+pub struct AuditArguments {
     /// Follow: print new events as they come.
     #[arg(short, long, conflicts_with_all = ["until", "verify"])]
     pub follow: bool,
@@ -37,7 +37,7 @@ pub struct Audit {
     #[arg(long, value_name = "LEASE")]
     pub lease: Option<LeaseId>,
     /// Only events of this type, such as login or refusal.
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_event_type)]
     pub event_type: Option<String>,
     /// The greatest number of events. The newest are printed.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
@@ -47,11 +47,14 @@ pub struct Audit {
         ["since", "until", "identity", "dynamic_secret", "lease", "event_type", "limit"])]
     pub verify: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 /// `kubelease audit`
-pub fn run_audit(context: &Context, arguments: &Audit) -> Result<ExitCode, Failure> {
+pub fn run_audit(
+    context: &CommandContext,
+    arguments: &AuditArguments,
+) -> Result<ExitCode, Failure> {
     let mut session = context.open_session()?;
     if arguments.verify {
         return verify_events(session.client(), arguments.shown.output);
@@ -83,7 +86,7 @@ pub fn run_audit(context: &Context, arguments: &Audit) -> Result<ExitCode, Failu
         let newest = events.iter().map(|event| event.time).max().unwrap_or_else(now);
         filter.since = filter.since.max(Some(newest - OVERLAP));
         thread::sleep(FOLLOW_INTERVAL);
-        session.keep_alive(context);
+        session.renew_token_if_due(context);
     }
 }
 
@@ -95,9 +98,9 @@ fn newest_events(
 ) -> Result<Vec<AuditEvent>, Failure> {
     let (mut events, mut cursor) = (vec![], None::<String>);
     loop {
-        let page = client.audit_events(filter, cursor.as_deref())?;
+        let page = client.list_audit_page(filter, cursor.as_deref())?;
         events.extend(page.items);
-        match page.next_cursor.filter(|next| is_cursor(next)) {
+        match page.next_cursor.filter(|next| is_query_safe_cursor(next)) {
             // A server that repeats itself would never come to an end.
             Some(next) if events.len() < limit && cursor.as_ref() != Some(&next) => {
                 cursor = Some(next);
@@ -109,8 +112,8 @@ fn newest_events(
     Ok(events)
 }
 
-fn show_events(events: &[AuditEvent], arguments: &Audit) -> Result<(), Failure> {
-    if arguments.shown.output == Output::Json {
+fn show_events(events: &[AuditEvent], arguments: &AuditArguments) -> Result<(), Failure> {
+    if arguments.shown.output == OutputFormat::Json {
         // One after the other while they are followed, so that a program can read on.
         return if arguments.follow {
             events.iter().try_for_each(output::print_json)
@@ -146,19 +149,19 @@ fn event_row(event: &AuditEvent) -> [String; 6] {
 }
 
 /// Verifies all events. One that was changed or removed is a failure.
-fn verify_events(client: &Client, output: Output) -> Result<ExitCode, Failure> {
+fn verify_events(client: &Client, output: OutputFormat) -> Result<ExitCode, Failure> {
     let _progress = Progress::start_after_pause("Verifying events");
     let (mut checked, mut findings, mut cursor) = (0, vec![], None::<String>);
     loop {
-        let part = client.verify_audit(cursor.as_deref())?;
+        let part = client.verify_audit_page(cursor.as_deref())?;
         checked += part.checked;
         findings.extend(part.findings);
-        match part.next_cursor.filter(|next| is_cursor(next)) {
+        match part.next_cursor.filter(|next| is_query_safe_cursor(next)) {
             Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
             _ => break,
         }
     }
-    if output == Output::Json {
+    if output == OutputFormat::Json {
         let found = serde_json::json!({"checked": checked, "findings": findings});
         output::print_json(&found)?;
     } else {
@@ -168,11 +171,11 @@ fn verify_events(client: &Client, output: Output) -> Result<ExitCode, Failure> {
         }
     }
     let is_sound = findings.is_empty();
-    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(Exit::Error as u8) })
+    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(CommandExitCode::Error as u8) })
 }
 
 /// Returns true for a cursor that can stand in a query as it is.
-fn is_cursor(text: &str) -> bool {
+fn is_query_safe_cursor(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
@@ -195,7 +198,7 @@ fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     })
 }
 
-fn event_type(text: &str) -> Result<String, String> {
+fn parse_event_type(text: &str) -> Result<String, String> {
     let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if fits {
         Ok(text.to_owned())

@@ -2,23 +2,23 @@
 
 use kubelease_client::{MissingPermission, Name, TargetCheck, to_printable};
 
-use crate::arguments::{Check, Output};
+use crate::arguments::{CheckArguments, OutputFormat};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 /// `kubelease check`
-pub fn check_target(context: &Context, arguments: &Check) -> Result<(), Failure> {
+pub fn check_target(context: &CommandContext, arguments: &CheckArguments) -> Result<(), Failure> {
     let session = context.open_session()?;
     let check = {
         let _progress =
             Progress::start_after_pause(format!("Checking target `{}`", arguments.target));
         session.client().check_target(&arguments.target)?
     };
-    if arguments.shown.output == Output::Json {
+    if arguments.shown.output == OutputFormat::Json {
         output::print_json(&check)?;
-        return check_verdict(&arguments.target, &check);
+        return require_passed_check(&arguments.target, &check);
     }
     show_check(&arguments.target, &check)
 }
@@ -44,11 +44,11 @@ pub fn show_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     for line in text {
         output::print_text(&format!("{}\n", to_printable(&line)))?;
     }
-    check_verdict(target, check)
+    require_passed_check(target, check)
 }
 
 /// Returns the failure of a target that is not as it should be.
-pub fn check_verdict(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
+pub fn require_passed_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     if check.ok {
         Ok(())
     } else {

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{Deletion, DeletionOptions, Kind, Name};
+use kubelease_client::{DefinitionDeletion, DefinitionKind, DeletionOptions, Name};
 
 use super::apply::Report;
-use crate::arguments::Shown;
+use crate::arguments::OutputOptions;
 use crate::definitions;
 use crate::failure::Failure;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub struct Delete {
+pub struct DeleteArguments {
     /// A kind (target, dynamic-secret or identity) and names, or KIND/NAME for each.
     #[arg(value_name = "DEFINITION", required_unless_present = "paths", conflicts_with = "paths")]
     pub named: Vec<String>,
@@ -34,14 +34,17 @@ pub struct Delete {
     #[arg(long)]
     pub ignore_not_found: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 /// `kubelease delete`
-pub fn delete_definitions(context: &Context, arguments: &Delete) -> Result<ExitCode, Failure> {
-    let mut meant: Vec<(Kind, Name)> = vec![];
+pub fn delete_definitions(
+    context: &CommandContext,
+    arguments: &DeleteArguments,
+) -> Result<ExitCode, Failure> {
+    let mut meant: Vec<(DefinitionKind, Name)> = vec![];
     if !arguments.paths.is_empty() {
-        let documents = definitions::read_all(&arguments.paths, arguments.recursive)?;
+        let documents = definitions::read_definitions(&arguments.paths, arguments.recursive)?;
         // What others need goes last.
         meant.extend(documents.iter().rev().map(|it| (it.kind(), it.name().clone())));
     }
@@ -54,21 +57,21 @@ pub fn delete_definitions(context: &Context, arguments: &Delete) -> Result<ExitC
     let mut report = Report::new(arguments.shown.output, false);
     for (kind, name) in meant {
         match session.client().delete_definition(kind, &name, options) {
-            Ok(Deletion::Done) => report.print_outcome(kind, &name, "deleted")?,
-            Ok(Deletion::Revoking) => {
-                report.print_outcome(kind, &name, "deleted, its leases are being revoked")?;
+            Ok(DefinitionDeletion::Done) => report.record_outcome(kind, &name, "deleted")?,
+            Ok(DefinitionDeletion::Revoking) => {
+                report.record_outcome(kind, &name, "deleted, its leases are being revoked")?;
                 report.is_revoking = true;
             }
-            Ok(Deletion::Absent) if arguments.ignore_not_found => {}
-            Ok(Deletion::Absent) => {
+            Ok(DefinitionDeletion::Absent) if arguments.ignore_not_found => {}
+            Ok(DefinitionDeletion::Absent) => {
                 let failure = Failure::refused_request(format!("there is no {kind} `{name}`"));
-                report.print_failure(kind, &name, &failure);
+                report.record_failure(kind, &name, &failure);
             }
             Err(error) => {
                 let failure = Failure::from(error).about_subject(&format!("{kind}/{name}"));
-                report.print_failure(kind, &name, &failure);
+                report.record_failure(kind, &name, &failure);
             }
         }
     }
-    report.exit_code()
+    report.finish_report()
 }

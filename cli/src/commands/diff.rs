@@ -4,30 +4,30 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{Kind, Name, to_printable};
+use kubelease_client::{DefinitionKind, Name, to_printable};
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 
-use super::apply::{Files, Set, find_superfluous};
-use crate::arguments::{Output, Shown};
-use crate::definitions::{self, Change, Document, Planner, SetOptions};
-use crate::failure::{Exit, Failure};
+use super::apply::{ApplySetOptions, DefinitionFileOptions, find_prunable_definitions};
+use crate::arguments::{OutputFormat, OutputOptions};
+use crate::definitions::{self, ApplySet, Change, Document, Planner};
+use crate::failure::{CommandExitCode, Failure};
 use crate::output;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 #[derive(Args, Debug)]
-pub struct Diff {
+pub struct DiffArguments {
     #[command(flatten)]
-    pub files: Files,
+    pub files: DefinitionFileOptions,
     #[command(flatten)]
-    pub set: Set,
+    pub set: ApplySetOptions,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 /// A definition that an apply would change. One that is not there before, or after it, has nothing on that side.
 struct Difference {
-    kind: Kind,
+    kind: DefinitionKind,
     name: Name,
     change: &'static str,
     before: Option<Map<String, Value>>,
@@ -37,13 +37,16 @@ struct Difference {
 }
 
 /// `kubelease diff`. Exit code 1 says that something differs; a failure has a higher one.
-pub fn diff_documents(context: &Context, arguments: &Diff) -> Result<ExitCode, Failure> {
-    match compare_documents(context, arguments) {
+pub fn diff_documents(
+    context: &CommandContext,
+    arguments: &DiffArguments,
+) -> Result<ExitCode, Failure> {
+    match print_differences(context, arguments) {
         Ok(false) => Ok(ExitCode::SUCCESS),
-        Ok(true) => Ok(ExitCode::from(DIFFERS)),
+        Ok(true) => Ok(ExitCode::from(DIFFERENCE_EXIT_CODE)),
         Err(mut failure) => {
-            if failure.exit == Exit::Error {
-                failure.exit = Exit::Usage;
+            if failure.exit == CommandExitCode::Error {
+                failure.exit = CommandExitCode::Usage;
             }
             Err(failure)
         }
@@ -51,25 +54,28 @@ pub fn diff_documents(context: &Context, arguments: &Diff) -> Result<ExitCode, F
 }
 
 /// Prints all differences. Returns true if there is one.
-fn compare_documents(context: &Context, arguments: &Diff) -> Result<bool, Failure> {
-    let documents = definitions::read_all(&arguments.files.paths, arguments.files.recursive)?;
+fn print_differences(context: &CommandContext, arguments: &DiffArguments) -> Result<bool, Failure> {
+    let documents =
+        definitions::read_definitions(&arguments.files.paths, arguments.files.recursive)?;
     let session = context.open_session()?;
     let client = session.client();
-    let options = SetOptions::from(&arguments.set);
+    let options = ApplySet::from(&arguments.set);
     let mut planner = Planner::new(client, &context.environment, options, true);
     let mut differences = vec![];
     for document in &documents {
         differences.extend(compare_document(&mut planner, document)?);
     }
     if arguments.set.prune {
-        for (kind, name) in find_superfluous(client, &documents, arguments.set.name.as_deref())? {
+        for (kind, name) in
+            find_prunable_definitions(client, &documents, arguments.set.name.as_deref())?
+        {
             let before = client.get_definition(kind, &name)?;
             let before = before.as_ref().and_then(Value::as_object).cloned();
             let (change, after, changed_fields) = ("pruned", None, vec![]);
             differences.push(Difference { kind, name, change, before, after, changed_fields });
         }
     }
-    if arguments.shown.output == Output::Json {
+    if arguments.shown.output == OutputFormat::Json {
         output::print_json(&differences.iter().map(Difference::to_json).collect::<Vec<_>>())?;
     } else {
         differences.iter().try_for_each(|difference| output::print_text(&difference.to_text()))?;
@@ -91,7 +97,7 @@ fn compare_document(
     };
     let (after, changed_fields) = match plan.rehearsed {
         Some(answer) => (answer.definition, answer.changed_fields),
-        None => (as_shown(document), vec![]),
+        None => (predict_stored_definition(document), vec![]),
     };
     Ok(Some(Difference {
         kind: document.kind(),
@@ -104,7 +110,7 @@ fn compare_document(
 }
 
 /// Returns a definition of a file as a server would show it, but for defaults.
-fn as_shown(document: &Document) -> Map<String, Value> {
+fn predict_stored_definition(document: &Document) -> Map<String, Value> {
     let spec = serde_json::to_value(&document.definition.spec).unwrap_or_default();
     let mut shown = spec.as_object().cloned().unwrap_or_default();
     shown.insert("name".to_owned(), Value::from(document.name().as_str()));
@@ -115,7 +121,7 @@ impl Difference {
     /// Returns both sides as documents, and the names of the secrets that differ.
     fn to_json(&self) -> Value {
         let document = |shown: &Option<Map<String, Value>>| {
-            shown.as_ref().map(|shown| definitions::to_document(self.kind, shown))
+            shown.as_ref().map(|shown| definitions::to_file_document(self.kind, shown))
         };
         json!({
             "kind": self.kind,
@@ -139,7 +145,7 @@ impl Difference {
 
     fn side_text(&self, shown: Option<&Map<String, Value>>, secret: &str) -> String {
         let Some(shown) = shown else { return String::new() };
-        let mut text = definitions::to_yaml(&definitions::to_document(self.kind, shown));
+        let mut text = definitions::to_yaml(&definitions::to_file_document(self.kind, shown));
         if let Some(set) = shown.get("apply_set").and_then(Value::as_str) {
             let _ = writeln!(text, "# set: {}", to_printable(set));
         }
@@ -163,4 +169,4 @@ impl Difference {
 }
 
 /// As of kubectl's `diff` and of diff itself.
-const DIFFERS: u8 = 1;
+const DIFFERENCE_EXIT_CODE: u8 = 1;

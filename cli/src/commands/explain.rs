@@ -8,14 +8,14 @@ use clap::Args;
 use kubelease_client::{ExplainRequest, Explanation, Name, Token, to_printable};
 use serde_json::{Map, Value};
 
-use crate::arguments::{Output, Shown, parse_duration};
+use crate::arguments::{OutputFormat, OutputOptions, parse_duration};
 use crate::definitions;
-use crate::failure::{Exit, Failure};
+use crate::failure::{CommandExitCode, Failure};
 use crate::output;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 #[derive(Args, Debug)]
-pub struct Explain {
+pub struct ExplainArguments {
     /// The identity.
     pub identity: Name,
     /// The dynamic secret. Without one, only the login is explained.
@@ -36,11 +36,14 @@ pub struct Explain {
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<String>,
     #[command(flatten)]
-    pub shown: Shown,
+    pub shown: OutputOptions,
 }
 
 /// `kubelease explain`. What would be refused has the exit code of a refusal.
-pub fn explain_access(context: &Context, arguments: &Explain) -> Result<ExitCode, Failure> {
+pub fn explain_access(
+    context: &CommandContext,
+    arguments: &ExplainArguments,
+) -> Result<ExitCode, Failure> {
     let jwt = match &arguments.token_file {
         Some(file) => {
             let text = definitions::read_text(file)?;
@@ -63,16 +66,16 @@ pub fn explain_access(context: &Context, arguments: &Explain) -> Result<ExitCode
         address: arguments.address.clone(),
     };
     let explanation = context.open_session()?.client().explain_request(&request)?;
-    if arguments.shown.output == Output::Json {
+    if arguments.shown.output == OutputFormat::Json {
         output::print_json(&explanation)?;
     } else {
-        output::print_text(&explanation_text(&explanation))?;
+        output::print_text(&access_explanation_text(&explanation))?;
     }
-    let refused = ExitCode::from(Exit::Refused as u8);
+    let refused = ExitCode::from(CommandExitCode::Refused as u8);
     Ok(if explanation.allowed { ExitCode::SUCCESS } else { refused })
 }
 
-fn explanation_text(explanation: &Explanation) -> String {
+fn access_explanation_text(explanation: &Explanation) -> String {
     let mut text = match &explanation.refusal {
         None => "It would be allowed.\n".to_owned(),
         Some(refusal) => {

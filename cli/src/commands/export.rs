@@ -1,32 +1,35 @@
 //! `export`: definitions as they could stand in files.
 
 use clap::Args;
-use kubelease_client::Kind;
+use kubelease_client::DefinitionKind;
 use serde_json::Value;
 
-use crate::arguments::Output;
+use crate::arguments::OutputFormat;
 use crate::definitions;
 use crate::failure::Failure;
 use crate::output;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 #[derive(Args, Debug)]
-pub struct Export {
+pub struct ExportArguments {
     /// A kind (target, dynamic-secret or identity) alone or with names, or KIND/NAME for each; by default everything.
     #[arg(value_name = "DEFINITION")]
     pub named: Vec<String>,
     /// Output format: YAML, or a list in JSON.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
 }
 
 /// `kubelease export`
-pub fn export_definitions(context: &Context, arguments: &Export) -> Result<(), Failure> {
+pub fn export_definitions(
+    context: &CommandContext,
+    arguments: &ExportArguments,
+) -> Result<(), Failure> {
     let session = context.open_session()?;
     let client = session.client();
     let mut meant = definitions::parse_references(&arguments.named)?;
     if meant.is_empty() {
-        meant.extend(Kind::ALL.map(|kind| (kind, None)));
+        meant.extend(DefinitionKind::ALL.map(|kind| (kind, None)));
     }
     let mut documents = vec![];
     for (kind, name) in meant {
@@ -38,9 +41,9 @@ pub fn export_definitions(context: &Context, arguments: &Export) -> Result<(), F
             }
         };
         let shown = found.iter().filter_map(Value::as_object);
-        documents.extend(shown.map(|shown| definitions::to_document(kind, shown)));
+        documents.extend(shown.map(|shown| definitions::to_file_document(kind, shown)));
     }
-    if arguments.output == Output::Json {
+    if arguments.output == OutputFormat::Json {
         return output::print_json(&documents);
     }
     let texts: Vec<_> = documents.iter().map(definitions::to_yaml).collect();

@@ -9,30 +9,35 @@ use kubelease_client::{
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::arguments::{Lease, LeaseOutput, Renew, Wanted};
+use crate::arguments::{LeaseArguments, LeaseOutputFormat, LeaseRequestOptions, RenewArguments};
 use crate::exec_credential::{self, ApiVersion};
 use crate::failure::Failure;
-use crate::lease_directory::LeaseDirectory;
 use crate::progress::Progress;
-use crate::session::{Context, now};
+use crate::session::{CommandContext, now};
+use crate::single_lease_directory::LeaseDirectory;
 use crate::{kubeconfig, output};
 
 /// `kubelease lease`
-pub fn lease_credential(context: &Context, arguments: &Lease) -> Result<(), Failure> {
-    let Lease { wanted, output, directory, cluster } = arguments;
+pub fn lease_credential(
+    context: &CommandContext,
+    arguments: &LeaseArguments,
+) -> Result<(), Failure> {
+    let LeaseArguments { wanted, output, directory, cluster } = arguments;
     let Some(path) = directory else {
         let session = context.open_session()?;
-        if cluster.server.is_some() && *output != LeaseOutput::Kubeconfig {
+        if cluster.server.is_some() && *output != LeaseOutputFormat::Kubeconfig {
             let usage = "`--server` goes with `--output kubeconfig` or `--directory`";
             return Err(Failure::usage_error(usage));
         }
-        let shape = Shape::choose_shape(*output, || cluster.find(session.client(), wanted))?;
+        let shape = LeasePrintFormat::prepare_format(*output, || {
+            cluster.resolve_cluster(session.client(), wanted)
+        })?;
         let issued = issue_lease(session.client(), wanted)?;
         return print_lease(&issued, &shape);
     };
-    let is_interrupted = hold_signals()?;
+    let is_interrupted = defer_signals()?;
     let session = context.open_session()?;
-    let cluster = cluster.find(session.client(), wanted)?;
+    let cluster = cluster.resolve_cluster(session.client(), wanted)?;
     let directory = LeaseDirectory::create_directory(path)?;
     let issued = issue_lease(session.client(), wanted)?;
     let filled = directory.write_files(&issued, &cluster);
@@ -43,12 +48,12 @@ pub fn lease_credential(context: &Context, arguments: &Lease) -> Result<(), Fail
         }
         return Err(failure);
     }
-    print_warnings(&issued);
+    print_lease_summary(&issued);
     Ok(())
 }
 
 /// Lets no signal end this process before its lease is in files: of a lease that is not, nobody would know.
-fn hold_signals() -> Result<Arc<AtomicBool>, Failure> {
+fn defer_signals() -> Result<Arc<AtomicBool>, Failure> {
     let is_interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
@@ -65,18 +70,18 @@ fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
 }
 
 /// `kubelease renew`
-pub fn renew_lease(context: &Context, arguments: &Renew) -> Result<(), Failure> {
+pub fn renew_lease(context: &CommandContext, arguments: &RenewArguments) -> Result<(), Failure> {
     let session = context.open_session()?;
     let client = session.client();
-    let shape = Shape::choose_shape(arguments.output, || {
+    let shape = LeasePrintFormat::prepare_format(arguments.output, || {
         let lease = client.get_lease(&arguments.lease)?;
-        Ok(client.cluster_address(&lease.dynamic_secret, Some(&lease.namespace))?)
+        Ok(client.get_cluster_address(&lease.dynamic_secret, Some(&lease.namespace))?)
     })?;
     print_lease(&client.renew_lease(&arguments.lease, arguments.ttl.as_deref())?, &shape)
 }
 
 /// Asks for a lease. An unknown dynamic secret is told with the nearest one that may be leased.
-pub fn issue_lease(client: &Client, wanted: &Wanted) -> Result<IssuedLease, Failure> {
+pub fn issue_lease(client: &Client, wanted: &LeaseRequestOptions) -> Result<IssuedLease, Failure> {
     let key =
         IdempotencyKey::random().map_err(|error| Failure::io_error("get randomness", &error))?;
     let request = IssueRequest {
@@ -87,10 +92,10 @@ pub fn issue_lease(client: &Client, wanted: &Wanted) -> Result<IssuedLease, Fail
     let progress = Progress::start_after_pause(format!("Leasing `{}`", wanted.name));
     let issued = client.issue_lease(&wanted.name, &request, &key);
     drop(progress);
-    issued.map_err(|error| explain_error(client, &wanted.name, error))
+    issued.map_err(|error| failure_with_suggestion(client, &wanted.name, error))
 }
 
-fn explain_error(client: &Client, name: &Name, error: Error) -> Failure {
+fn failure_with_suggestion(client: &Client, name: &Name, error: Error) -> Failure {
     let code = error.problem().map_or("", |problem| problem.code.as_str());
     let is_about_name = matches!(code, "unknown_dynamic_secret" | "not_granted");
     let known = if is_about_name { client.get_caller().ok() } else { None };
@@ -111,7 +116,7 @@ fn nearest_name<'a>(name: &Name, known: &'a [Name]) -> Option<&'a Name> {
 }
 
 /// Prints what a person should know to standard error.
-fn print_warnings(issued: &IssuedLease) {
+fn print_lease_summary(issued: &IssuedLease) {
     let lease = &issued.lease;
     let ends = output::format_relative(lease.expires_at, now());
     eprintln!(
@@ -124,7 +129,7 @@ fn print_warnings(issued: &IssuedLease) {
 }
 
 /// The shape in which a lease is printed, with what belongs to it.
-enum Shape {
+enum LeasePrintFormat {
     Token,
     Json,
     ExecCredential,
@@ -132,49 +137,53 @@ enum Shape {
     Env,
 }
 
-impl Shape {
+impl LeasePrintFormat {
     /// Chooses a shape. The cluster is looked for if it is needed, and before a token is asked for: one that cannot be printed
     /// would be lost.
-    fn choose_shape(
-        output: LeaseOutput,
+    fn prepare_format(
+        output: LeaseOutputFormat,
         find_cluster: impl FnOnce() -> Result<ClusterAddress, Failure>,
     ) -> Result<Self, Failure> {
         Ok(match output {
-            LeaseOutput::Token => Self::Token,
-            LeaseOutput::Json => Self::Json,
-            LeaseOutput::ExecCredential => Self::ExecCredential,
-            LeaseOutput::Kubeconfig => Self::Kubeconfig(find_cluster()?),
-            LeaseOutput::Env => Self::Env,
+            LeaseOutputFormat::Token => Self::Token,
+            LeaseOutputFormat::Json => Self::Json,
+            LeaseOutputFormat::ExecCredential => Self::ExecCredential,
+            LeaseOutputFormat::Kubeconfig => Self::Kubeconfig(find_cluster()?),
+            LeaseOutputFormat::Env => Self::Env,
         })
     }
 }
 
 /// Prints a lease to standard output.
-fn print_lease(issued: &IssuedLease, shape: &Shape) -> Result<(), Failure> {
-    print_warnings(issued);
+fn print_lease(issued: &IssuedLease, shape: &LeasePrintFormat) -> Result<(), Failure> {
+    print_lease_summary(issued);
     let (lease, token) = (&issued.lease, issued.token.expose_secret());
     match shape {
-        Shape::Token => output::print_text(&format!("{token}\n")),
-        Shape::Json => output::print_json(&with_token(issued)?),
-        Shape::ExecCredential => output::print_json(&exec_credential::exec_credential(
-            token,
-            lease.expires_at,
-            lease.expires_at - lease.issued_at,
-            ApiVersion::default(),
-        )),
-        Shape::Kubeconfig(cluster) => {
-            output::print_json(&kubeconfig::of_token(cluster, token, &lease.namespace))
+        LeasePrintFormat::Token => output::print_text(&format!("{token}\n")),
+        LeasePrintFormat::Json => output::print_json(&lease_json_with_token(issued)?),
+        LeasePrintFormat::ExecCredential => {
+            output::print_json(&exec_credential::exec_credential_document(
+                token,
+                lease.expires_at,
+                lease.expires_at - lease.issued_at,
+                ApiVersion::default(),
+            ))
+        }
+        LeasePrintFormat::Kubeconfig(cluster) => {
+            output::print_json(&kubeconfig::kubeconfig_with_token(cluster, token, &lease.namespace))
         }
         // A token is visible ASCII; a quote in it would end the text.
-        Shape::Env if token.contains('\'') => Err(Failure::from_text("the token contains a quote")),
-        Shape::Env => output::print_text(&format!(
+        LeasePrintFormat::Env if token.contains('\'') => {
+            Err(Failure::from_text("the token contains a quote"))
+        }
+        LeasePrintFormat::Env => output::print_text(&format!(
             "export KUBELEASE_LEASE_ID='{}'\nexport KUBE_NAMESPACE='{}'\nexport KUBE_TOKEN='{token}'\n",
             lease.lease_id, lease.namespace
         )),
     }
 }
 
-fn with_token(issued: &IssuedLease) -> Result<Value, Failure> {
+fn lease_json_with_token(issued: &IssuedLease) -> Result<Value, Failure> {
     let lease = serde_json::to_value(&issued.lease);
     let mut lease = lease.map_err(|error| Failure::from_text(error.to_string()))?;
     lease["token"] = json!(issued.token.expose_secret());

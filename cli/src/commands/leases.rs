@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use kubelease_client::{Client, Lease, LeaseFilter, LeaseState};
 
-use crate::arguments::{Filter, Leases, Output};
+use crate::arguments::{LeaseFilterOptions, LeasesArguments, OutputFormat};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::session::{Context, now};
+use crate::session::{CommandContext, now};
 
 /// `kubelease leases`
-pub fn list_leases(context: &Context, arguments: &Leases) -> Result<(), Failure> {
+pub fn list_leases(context: &CommandContext, arguments: &LeasesArguments) -> Result<(), Failure> {
     let mut session = context.open_session()?;
-    let filter = to_filter(&arguments.filter);
+    let filter = to_lease_filter(&arguments.filter);
     // Who asks for a state that is over wants to see those.
     let all = arguments.all || arguments.filter.state.is_some();
     let mut seen = HashMap::new();
     loop {
         let mut leases = {
             let _progress = Progress::start_after_pause("Listing leases");
-            list_all(session.client(), &filter)?
+            fetch_all_leases(session.client(), &filter)?
         };
         let first = seen.is_empty();
         let is_change = |lease: &Lease| {
@@ -41,12 +41,12 @@ pub fn list_leases(context: &Context, arguments: &Leases) -> Result<(), Failure>
             return Ok(());
         }
         thread::sleep(WATCH_INTERVAL);
-        session.keep_alive(context);
+        session.renew_token_if_due(context);
     }
 }
 
-fn show_leases(leases: &[Lease], arguments: &Leases) -> Result<(), Failure> {
-    if arguments.shown.output == Output::Json {
+fn show_leases(leases: &[Lease], arguments: &LeasesArguments) -> Result<(), Failure> {
+    if arguments.shown.output == OutputFormat::Json {
         // One a line while it is watched, so that a program can read on.
         return if arguments.watch {
             leases.iter().try_for_each(output::print_json)
@@ -77,11 +77,11 @@ fn table_row(lease: &Lease) -> [String; 6] {
     ]
 }
 
-fn list_all(client: &Client, filter: &LeaseFilter) -> Result<Vec<Lease>, Failure> {
+fn fetch_all_leases(client: &Client, filter: &LeaseFilter) -> Result<Vec<Lease>, Failure> {
     let mut leases = vec![];
     let mut cursor: Option<String> = None;
     loop {
-        let page = client.list_leases(filter, cursor.as_deref())?;
+        let page = client.list_lease_page(filter, cursor.as_deref())?;
         leases.extend(page.items);
         match page.next_cursor {
             // A server that repeats itself would never come to an end.
@@ -92,8 +92,9 @@ fn list_all(client: &Client, filter: &LeaseFilter) -> Result<Vec<Lease>, Failure
 }
 
 /// Returns the filter that the command line says.
-pub fn to_filter(arguments: &Filter) -> LeaseFilter {
-    let Filter { dynamic_secret, target, namespace, identity, state } = arguments.clone();
+pub fn to_lease_filter(arguments: &LeaseFilterOptions) -> LeaseFilter {
+    let LeaseFilterOptions { dynamic_secret, target, namespace, identity, state } =
+        arguments.clone();
     let state = state.and_then(|word| serde_json::from_value::<LeaseState>(word.into()).ok());
     LeaseFilter { dynamic_secret, target, namespace, state, identity }
 }

@@ -10,14 +10,14 @@ use crate::failure::Failure;
 use crate::output;
 
 #[derive(Args, Debug)]
-pub struct Man {
+pub struct ManArguments {
     /// Write the pages of all commands to this directory, such as kubelease-lease.1.
     #[arg(long, value_name = "DIRECTORY")]
     output_dir: Option<PathBuf>,
 }
 
 /// `kubelease man`
-pub fn print_manual(arguments: &Man) -> Result<(), Failure> {
+pub fn print_manual(arguments: &ManArguments) -> Result<(), Failure> {
     let mut command = Arguments::command();
     // Names each subcommand in full, as `kubelease-lease`.
     command.build();

@@ -4,20 +4,23 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use kubelease_client::{BulkRevocation, Client, LeaseFilter, LeaseId};
+use kubelease_client::{Client, LeaseFilter, LeaseId, RevocationCounts};
 use serde_json::{Value, json};
 
-use crate::arguments::{Output, Revoke};
-use crate::commands::leases::to_filter;
-use crate::failure::{Exit, Failure};
-use crate::lease_directory::LeaseDirectory;
+use crate::arguments::{OutputFormat, RevokeArguments};
+use crate::commands::leases::to_lease_filter;
+use crate::failure::{CommandExitCode, Failure};
 use crate::output;
 use crate::progress::Progress;
-use crate::session::{Context, is_interactive};
+use crate::session::{CommandContext, is_interactive};
+use crate::single_lease_directory::LeaseDirectory;
 
 /// `kubelease revoke`
-pub fn revoke_leases(context: &Context, arguments: &Revoke) -> Result<ExitCode, Failure> {
-    let filter = to_filter(&arguments.filter);
+pub fn revoke_leases(
+    context: &CommandContext,
+    arguments: &RevokeArguments,
+) -> Result<ExitCode, Failure> {
+    let filter = to_lease_filter(&arguments.filter);
     if !arguments.all && filter != LeaseFilter::default() {
         return Err(Failure::usage_error("filters require `--all`, and exclude ids"));
     }
@@ -30,42 +33,50 @@ pub fn revoke_leases(context: &Context, arguments: &Revoke) -> Result<ExitCode, 
         confirm_revocation()?;
     }
     if let Some(path) = &arguments.directory {
-        return revoke_directory(context, path, arguments.shown.output);
+        return revoke_directory_lease(context, path, arguments.shown.output);
     }
     let session = context.open_session()?;
     if arguments.all {
-        revoke_all(session.client(), &filter, arguments.shown.output)
+        revoke_by_filter(session.client(), &filter, arguments.shown.output)
     } else {
-        revoke_each(session.client(), &arguments.leases, arguments.shown.output)
+        revoke_by_ids(session.client(), &arguments.leases, arguments.shown.output)
     }
 }
 
 /// Revokes the lease of a directory. Its token is removed whatever the server says, since the job is over.
-fn revoke_directory(context: &Context, path: &Path, shown: Output) -> Result<ExitCode, Failure> {
+fn revoke_directory_lease(
+    context: &CommandContext,
+    path: &Path,
+    shown: OutputFormat,
+) -> Result<ExitCode, Failure> {
     let directory = LeaseDirectory::from_path(path);
-    directory.remove_token()?;
+    directory.remove_credentials()?;
     let Some(id) = directory.lease_id()? else {
         eprintln!("There is no lease in {}.", path.display());
         directory.remove()?;
-        return revoke_nothing(shown);
+        return print_empty_outcome(shown);
     };
     let session = context.open_session()?;
-    let code = revoke_each(session.client(), &[id], shown)?;
+    let code = revoke_by_ids(session.client(), &[id], shown)?;
     if code == ExitCode::SUCCESS {
         directory.remove()?;
     }
     Ok(code)
 }
 
-fn revoke_nothing(shown: Output) -> Result<ExitCode, Failure> {
-    if shown == Output::Json {
+fn print_empty_outcome(shown: OutputFormat) -> Result<ExitCode, Failure> {
+    if shown == OutputFormat::Json {
         output::print_json(&json!([]))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Revokes each of these leases, whatever becomes of the others. Returns the exit code of the worst outcome.
-fn revoke_each(client: &Client, ids: &[LeaseId], shown: Output) -> Result<ExitCode, Failure> {
+fn revoke_by_ids(
+    client: &Client,
+    ids: &[LeaseId],
+    shown: OutputFormat,
+) -> Result<ExitCode, Failure> {
     let (mut failed, mut is_all_done) = (None, true);
     let mut outcomes = vec![];
     for id in ids {
@@ -77,14 +88,14 @@ fn revoke_each(client: &Client, ids: &[LeaseId], shown: Output) -> Result<ExitCo
             Ok(revocation) => {
                 is_all_done &= revocation.is_done;
                 let how = if revocation.is_done { "revoked" } else { "is being revoked" };
-                if shown == Output::Text {
+                if shown == OutputFormat::Text {
                     output::print_text(&format!("lease {id} {how}\n"))?;
                 }
                 json!({ "lease_id": id, "state": revocation.lease.state })
             }
             Err(error) => {
                 let failure = Failure::from(error);
-                if shown == Output::Text {
+                if shown == OutputFormat::Text {
                     eprintln!("error: lease {id}: {failure}");
                 }
                 failed = failed.max(Some(failure.exit as u8));
@@ -93,10 +104,10 @@ fn revoke_each(client: &Client, ids: &[LeaseId], shown: Output) -> Result<ExitCo
         };
         outcomes.push(outcome);
     }
-    if shown == Output::Json {
+    if shown == OutputFormat::Json {
         output::print_json(&outcomes)?;
     }
-    Ok(failed.map_or(exit_code(is_all_done), ExitCode::from))
+    Ok(failed.map_or(revocation_exit_code(is_all_done), ExitCode::from))
 }
 
 fn with_id(mut outcome: Value, id: &LeaseId) -> Value {
@@ -104,9 +115,13 @@ fn with_id(mut outcome: Value, id: &LeaseId) -> Value {
     outcome
 }
 
-fn revoke_all(client: &Client, filter: &LeaseFilter, shown: Output) -> Result<ExitCode, Failure> {
+fn revoke_by_filter(
+    client: &Client,
+    filter: &LeaseFilter,
+    shown: OutputFormat,
+) -> Result<ExitCode, Failure> {
     let progress = Progress::start_after_pause("Revoking");
-    let mut sum = BulkRevocation::default();
+    let mut sum = RevocationCounts::default();
     let mut cursor: Option<String> = None;
     loop {
         let (page, next) = client.revoke_lease_page(filter, cursor.as_deref())?;
@@ -117,19 +132,19 @@ fn revoke_all(client: &Client, filter: &LeaseFilter, shown: Output) -> Result<Ex
         }
     }
     drop(progress);
-    let BulkRevocation { revoked, revoking, not_revocable } = sum;
-    if shown == Output::Json {
+    let RevocationCounts { revoked, revoking, not_revocable } = sum;
+    if shown == OutputFormat::Json {
         output::print_json(&sum)?;
     } else {
         output::print_text(&format!(
             "{revoked} revoked, {revoking} being revoked, {not_revocable} not revocable\n"
         ))?;
     }
-    Ok(exit_code(revoking == 0))
+    Ok(revocation_exit_code(revoking == 0))
 }
 
-fn exit_code(is_all_done: bool) -> ExitCode {
-    if is_all_done { ExitCode::SUCCESS } else { ExitCode::from(Exit::Revoking as u8) }
+fn revocation_exit_code(is_all_done: bool) -> ExitCode {
+    if is_all_done { ExitCode::SUCCESS } else { ExitCode::from(CommandExitCode::Revoking as u8) }
 }
 
 /// Asks a person. Without one, nothing is revoked that was not agreed to.

@@ -17,11 +17,11 @@ use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::arguments::Run;
+use crate::arguments::RunArguments;
 use crate::commands::lease;
 use crate::failure::Failure;
-use crate::lease_directory::LeaseDirectory;
-use crate::session::{Context, Session, now};
+use crate::session::{CommandContext, Session, now};
+use crate::single_lease_directory::LeaseDirectory;
 use crate::{kubeconfig, output};
 
 /// An event that is waited for while the command runs.
@@ -31,15 +31,23 @@ enum Event {
 }
 
 /// `kubelease run`
-pub fn run_command(context: &Context, arguments: &Run) -> Result<ExitCode, Failure> {
+pub fn run_command(
+    context: &CommandContext,
+    arguments: &RunArguments,
+) -> Result<ExitCode, Failure> {
     // From here on a signal ends the command, and not us: there is a lease to revoke.
     let (tell, events) = channel();
     watch_signals(tell.clone())?;
     let mut session = context.open_session()?;
-    let cluster = arguments.cluster.find(session.client(), &arguments.wanted)?;
+    let cluster = arguments.cluster.resolve_cluster(session.client(), &arguments.wanted)?;
     let issued = lease::issue_lease(session.client(), &arguments.wanted)?;
-    let ran =
-        run_with(context, &mut session, (&issued, &cluster), &arguments.command, (tell, &events));
+    let ran = run_child_with_lease(
+        context,
+        &mut session,
+        (&issued, &cluster),
+        &arguments.command,
+        (tell, &events),
+    );
     let revoked = revoke_at_end(context, &mut session, &issued);
     let code = ran?;
     if let Err(failure) = revoked {
@@ -50,8 +58,8 @@ pub fn run_command(context: &Context, arguments: &Run) -> Result<ExitCode, Failu
     Ok(code)
 }
 
-fn run_with(
-    context: &Context,
+fn run_child_with_lease(
+    context: &CommandContext,
     session: &mut Session,
     (issued, cluster): (&IssuedLease, &ClusterAddress),
     command: &[OsString],
@@ -82,17 +90,19 @@ fn run_with(
         let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         drop(tell.send(Event::Exited));
     });
-    let mut renewal = Renewal::from_issued(issued);
+    let mut renewal = RenewalSchedule::from_issued(issued);
     loop {
         match events.recv_timeout(renewal.next_pause(session.renew_at())) {
             Ok(Event::Signal(signal)) => forward_signal(signal, pid),
-            Err(RecvTimeoutError::Timeout) if now() < renewal.due => session.keep_alive(context),
+            Err(RecvTimeoutError::Timeout) if now() < renewal.due => {
+                session.renew_token_if_due(context)
+            }
             Err(RecvTimeoutError::Timeout) => {
-                session.keep_alive(context);
+                session.renew_token_if_due(context);
                 // Whatever fails, the command goes on with the token that it has.
                 match renew_token(session.client(), issued, &files) {
-                    Ok(renewed) => renewal = Renewal::from_issued(&renewed),
-                    Err(failure) => renewal.note_failure(&failure.to_string()),
+                    Ok(renewed) => renewal = RenewalSchedule::from_issued(&renewed),
+                    Err(failure) => renewal.warn_and_retry_later(&failure.to_string()),
                 }
             }
             Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => {
@@ -114,13 +124,13 @@ fn renew_token(
 }
 
 /// When a lease is renewed.
-struct Renewal {
+struct RenewalSchedule {
     due: DateTime<Utc>,
     ends: DateTime<Utc>,
     is_told: bool,
 }
 
-impl Renewal {
+impl RenewalSchedule {
     /// At two thirds of its time.
     fn from_issued(issued: &IssuedLease) -> Self {
         let ends = issued.lease.expires_at;
@@ -137,7 +147,7 @@ impl Renewal {
     }
 
     /// Tries again until the lease is over, and tells it once.
-    fn note_failure(&mut self, reason: &str) {
+    fn warn_and_retry_later(&mut self, reason: &str) {
         if !self.is_told {
             let ends = output::format_relative(self.ends, now());
             eprintln!(
@@ -146,7 +156,11 @@ impl Renewal {
             );
             self.is_told = true;
         }
-        self.due = if now() < self.ends { now() + RETRY } else { DateTime::<Utc>::MAX_UTC };
+        self.due = if now() < self.ends {
+            now() + RENEWAL_RETRY_INTERVAL
+        } else {
+            DateTime::<Utc>::MAX_UTC
+        };
     }
 }
 
@@ -177,11 +191,11 @@ fn forward_signal(signal: i32, pid: Pid) {
 
 fn wait_for_child(child: &mut Child) -> Result<ExitCode, Failure> {
     let status = child.wait().map_err(|error| Failure::io_error("wait for the command", &error))?;
-    Ok(ExitCode::from(exit_code(status)))
+    Ok(ExitCode::from(child_exit_code(status)))
 }
 
 /// Returns the exit code of a command; of one that a signal ended, what a shell would say.
-fn exit_code(status: ExitStatus) -> u8 {
+fn child_exit_code(status: ExitStatus) -> u8 {
     let code = status.code().and_then(|code| code.try_into().ok());
     code.or_else(|| status.signal().map(signal_code)).unwrap_or(u8::MAX)
 }
@@ -192,14 +206,14 @@ fn signal_code(signal: i32) -> u8 {
 }
 
 fn revoke_at_end(
-    context: &Context,
+    context: &CommandContext,
     session: &mut Session,
     issued: &IssuedLease,
 ) -> Result<(), Failure> {
     if !issued.lease.revocable {
         return Ok(());
     }
-    session.keep_alive(context);
+    session.renew_token_if_due(context);
     let client = session.client().with_timeout(REVOKE_TIMEOUT);
     Ok(client.revoke_lease(&issued.lease.lease_id).map(drop)?)
 }
@@ -209,7 +223,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// A machine that has slept notices it within this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
+const RENEWAL_RETRY_INTERVAL: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
 
 /// A CI job that is cancelled has about ten seconds between TERM and KILL.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(8);

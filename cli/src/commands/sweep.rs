@@ -2,21 +2,21 @@
 
 use kubelease_client::{SweepFailure, SweepOptions, to_printable};
 
-use crate::arguments::{Output, Sweep};
+use crate::arguments::{OutputFormat, SweepArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::session::Context;
+use crate::session::CommandContext;
 
 /// `kubelease sweep`
-pub fn run_sweep(context: &Context, arguments: &Sweep) -> Result<(), Failure> {
-    let Sweep { dry_run, reconcile, ref shown } = *arguments;
+pub fn run_sweep(context: &CommandContext, arguments: &SweepArguments) -> Result<(), Failure> {
+    let SweepArguments { dry_run, reconcile, ref shown } = *arguments;
     let session = context.open_session()?;
     let report = {
         let _progress = Progress::start_after_pause("Sweeping");
         session.client().run_sweep(SweepOptions { dry_run, reconcile })?
     };
-    if shown.output == Output::Json {
+    if shown.output == OutputFormat::Json {
         return output::print_json(&report);
     }
     let would = if dry_run { "would be " } else { "" };

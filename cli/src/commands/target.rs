@@ -7,19 +7,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use kubelease_client::{Client, Kind, Name, PutMode, RuntimeConfig, to_printable};
+use kubelease_client::{Client, DefinitionKind, Name, PutMode, RuntimeConfig, to_printable};
 use serde_json::{Value, json};
 
 use super::check;
-use crate::arguments::{Output, Shown, parse_duration};
-use crate::cluster::{self, Grants, Kubectl, Mode, Server};
+use crate::arguments::{OutputFormat, OutputOptions, parse_duration};
+use crate::cluster_setup::{self, ApiServer, Kubectl, LeaseMode, RbacParameters};
 use crate::definitions;
 use crate::failure::Failure;
 use crate::output;
-use crate::session::{Context, is_interactive};
+use crate::session::{CommandContext, is_interactive};
 
 #[derive(Args, Debug)]
-pub struct Target {
+pub struct TargetArguments {
     #[command(subcommand)]
     command: TargetCommand,
 }
@@ -43,7 +43,7 @@ struct AddFromKubeconfig {
     kubeconfig: Option<PathBuf>,
     /// The modes of leases that kubelease gets permissions for.
     #[arg(long = "modes", value_name = "MODE", value_enum, value_delimiter = ',', required = true)]
-    modes: Vec<Mode>,
+    modes: Vec<LeaseMode>,
     /// A namespace of leases. May be repeated.
     #[arg(short, long = "namespace", value_name = "NAMESPACE", required = true)]
     namespaces: Vec<String>,
@@ -72,24 +72,27 @@ struct AddFromKubeconfig {
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]
-    shown: Shown,
+    shown: OutputOptions,
 }
 
 /// `kubelease target`
-pub fn run_target(context: &Context, arguments: &Target) -> Result<ExitCode, Failure> {
+pub fn run_target(
+    context: &CommandContext,
+    arguments: &TargetArguments,
+) -> Result<ExitCode, Failure> {
     let TargetCommand::AddFromKubeconfig(add) = &arguments.command;
     add_from_kubeconfig(context, add)
 }
 
 fn add_from_kubeconfig(
-    context: &Context,
+    context: &CommandContext,
     arguments: &AddFromKubeconfig,
 ) -> Result<ExitCode, Failure> {
     let own = arguments.service_account.split_once('/');
     let own =
         own.ok_or_else(|| Failure::usage_error("`--service-account` must be `NAMESPACE/NAME`"))?;
     let rules = arguments.rules.as_deref().map(definitions::read_rules).transpose()?;
-    let objects = cluster::rbac_objects(&Grants {
+    let objects = cluster_setup::rbac_objects(&RbacParameters {
         modes: &arguments.modes,
         namespaces: &arguments.namespaces,
         accounts: &arguments.accounts,
@@ -97,7 +100,7 @@ fn add_from_kubeconfig(
         rules: &rules.unwrap_or_default(),
         own,
     })?;
-    let is_json = arguments.shown.output == Output::Json;
+    let is_json = arguments.shown.output == OutputFormat::Json;
     if arguments.print && is_json {
         output::print_json(&objects)?;
         return Ok(ExitCode::SUCCESS);
@@ -114,33 +117,33 @@ fn add_from_kubeconfig(
     let (cluster, kubeconfig) = (arguments.cluster.clone(), arguments.kubeconfig.clone());
     let kubectl = Kubectl { context: cluster, kubeconfig };
     let server = kubectl.read_server()?;
-    let known = known_target(client, &name, &server, arguments.replace)?;
+    let known = get_replaceable_target(client, &name, &server, arguments.replace)?;
     // The server checks the target before a credential exists: after a refusal none is left in the cluster.
-    let unminted = target_spec(known.as_ref(), &server, UNMINTED);
-    client.put_definition(Kind::Target, &name, &unminted, PutMode::DryRun)?;
+    let unminted = target_spec(known.as_ref(), &server, PLACEHOLDER_TOKEN);
+    client.put_definition(DefinitionKind::Target, &name, &unminted, PutMode::DryRun)?;
     if !arguments.yes {
         confirm_apply(&objects, &server, &arguments.cluster)?;
     }
     eprint!("{}", kubectl.apply_manifest(&manifest)?);
     let token = kubectl.create_token(own, &arguments.credential_ttl)?;
     let spec = target_spec(known.as_ref(), &server, token.expose_secret());
-    let put = client.put_definition(Kind::Target, &name, &spec, PutMode::Put)?;
-    let told = client.runtime_config(&name).ok();
+    let put = client.put_definition(DefinitionKind::Target, &name, &spec, PutMode::Put)?;
+    let told = client.get_runtime_config(&name).ok();
     if is_json {
         let seen = client.check_target(&name)?;
         output::print_json(&json!({
-            "kind": Kind::Target,
+            "kind": DefinitionKind::Target,
             "name": name,
             "change": put.change,
             "runtime_config": told,
             "check": seen,
         }))?;
-        check::check_verdict(&name, &seen)?;
+        check::require_passed_check(&name, &seen)?;
         return Ok(ExitCode::SUCCESS);
     }
     output::print_text(&format!("target/{name} {}\n", put.change))?;
     if let Some(told) = told {
-        tell_host(told);
+        print_host_config(told);
     }
     check::show_check(&name, &client.check_target(&name)?)?;
     Ok(ExitCode::SUCCESS)
@@ -161,13 +164,13 @@ impl AddFromKubeconfig {
 }
 
 /// Returns the target as it is kept, so that what else is said of it stays.
-fn known_target(
+fn get_replaceable_target(
     client: &Client,
     name: &Name,
-    server: &Server,
+    server: &ApiServer,
     replace: bool,
 ) -> Result<Option<Value>, Failure> {
-    let known = client.get_definition(Kind::Target, name)?;
+    let known = client.get_definition(DefinitionKind::Target, name)?;
     let url = known.as_ref().and_then(|known| known["url"].as_str());
     match url {
         Some(url) if url.trim_end_matches('/') != server.url.trim_end_matches('/') && !replace => {
@@ -179,9 +182,10 @@ fn known_target(
 }
 
 /// Returns what is put: all that is known of the target, and how its cluster is reached.
-fn target_spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
+fn target_spec(known: Option<&Value>, server: &ApiServer, token: &str) -> Value {
     let document = known.and_then(Value::as_object);
-    let document = document.map(|known| definitions::to_document(Kind::Target, known));
+    let document =
+        document.map(|known| definitions::to_file_document(DefinitionKind::Target, known));
     let mut spec = document.map_or(json!({}), |document| document["spec"].clone());
     if let Some(set) = known.and_then(|known| known.get("apply_set")) {
         spec["apply_set"] = set.clone();
@@ -194,10 +198,10 @@ fn target_spec(known: Option<&Value>, server: &Server, token: &str) -> Value {
 }
 
 /// The token of a target that is checked before its credential is created. It is never stored.
-const UNMINTED: &str = "not-created-yet";
+const PLACEHOLDER_TOKEN: &str = "not-created-yet";
 
 /// Tells what the host has to know of the cluster. That cannot be done from here.
-fn tell_host(told: RuntimeConfig) {
+fn print_host_config(told: RuntimeConfig) {
     let config =
         to_printable(&told.runtime_config.replace('\n', "\u{0}")).replace('\u{fffd}', "\n");
     if !config.is_empty() {
@@ -208,7 +212,7 @@ fn tell_host(told: RuntimeConfig) {
     }
 }
 
-fn confirm_apply(objects: &[Value], server: &Server, context: &str) -> Result<(), Failure> {
+fn confirm_apply(objects: &[Value], server: &ApiServer, context: &str) -> Result<(), Failure> {
     if !is_interactive() {
         return Err(Failure::usage_error(
             "this needs a confirmation, and there is no terminal: review it with `--print`, then add `--yes` to apply it",

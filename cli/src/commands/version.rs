@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::arguments::{Output, Shown};
+use crate::arguments::{OutputFormat, OutputOptions};
 use crate::failure::Failure;
 use crate::output;
 
 /// `kubelease version`
-pub fn print_version(shown: &Shown) -> Result<(), Failure> {
+pub fn print_version(shown: &OutputOptions) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
-    if shown.output == Output::Json {
+    if shown.output == OutputFormat::Json {
         return output::print_json(&json!({ "version": version }));
     }
     output::print_text(&format!("kubelease {version}\n"))

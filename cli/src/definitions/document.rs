@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use kubelease_client::{API_VERSION, Definition, Error, Kind, Name, Spec, document_schema};
+use kubelease_client::{
+    API_VERSION, Definition, DefinitionKind, DefinitionSpec, Error, Name, document_schema,
+};
 
-use super::check::{check_node, unknown_name_fault};
 use super::node::{Fault, Node, Place};
+use super::schema_check::{check_node, unknown_name_fault};
 use crate::failure::Failure;
 
 /// A definition, and where it stands.
@@ -36,13 +38,13 @@ impl Document {
             .parse()
             .map_err(|error| vec![Fault::new(name.place, format!("{error}"))])?;
         let spec = node.get("spec").unwrap_or(&node);
-        let read = Spec::from_json(kind, spec.to_json());
+        let read = DefinitionSpec::from_json(kind, spec.to_json());
         // The schema has found nothing: what is left is a number that is too large.
         let spec = read.map_err(|error| vec![Fault::new(spec.place, error.to_string())])?;
         Ok(Self { definition: Definition { name: checked, spec }, file, node })
     }
 
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> DefinitionKind {
         self.definition.spec.kind()
     }
 
@@ -61,7 +63,7 @@ impl Document {
     }
 
     /// Returns a failure of a request about this definition, with the place of the first field that does not fit.
-    pub fn to_failure(&self, error: Error) -> Failure {
+    pub fn locate_error(&self, error: Error) -> Failure {
         let field = error.problem().and_then(|problem| problem.errors.first());
         let place = match field {
             Some(field) => self.place_in_spec(&field.pointer),
@@ -76,7 +78,7 @@ impl Document {
 }
 
 /// Returns the kind of a document, by which its schema is found.
-fn read_kind(node: &Node) -> Result<Kind, Fault> {
+fn read_kind(node: &Node) -> Result<DefinitionKind, Fault> {
     let field = |name: &str| {
         node.get(name).ok_or_else(|| {
             let text = "a definition is a map with `apiVersion`, `kind`, `metadata` and `spec`";
@@ -88,9 +90,9 @@ fn read_kind(node: &Node) -> Result<Kind, Fault> {
         return Err(Fault::new(version.place, format!("`apiVersion` must be `{API_VERSION}`")));
     }
     let kind = field("kind")?;
-    let known = Kind::ALL.map(|kind| kind.as_str().to_owned());
+    let known = DefinitionKind::ALL.map(|kind| kind.as_str().to_owned());
     let name = kind.text().unwrap_or_default();
-    Kind::ALL
+    DefinitionKind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == name)
         .ok_or_else(|| unknown_name_fault("kind", name, kind.place, known.iter()))

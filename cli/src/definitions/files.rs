@@ -18,7 +18,7 @@ use crate::failure::Failure;
 /// # Errors
 /// Tells all that is wrong, each with its file, line and column. Refuses to find nothing: with `--prune` that would
 /// delete everything.
-pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, Failure> {
+pub fn read_definitions(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, Failure> {
     let (mut documents, mut faults) = (vec![], vec![]);
     for path in paths {
         for file in list_files(path, is_recursive)? {
@@ -57,7 +57,7 @@ pub fn read_all(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Document>, 
 }
 
 /// Reads the values of the documents of a text of ours.
-pub fn read_values(text: &str) -> Result<Vec<Value>, Failure> {
+pub fn parse_yaml_values(text: &str) -> Result<Vec<Value>, Failure> {
     let nodes = yaml::read_documents(text).map_err(|fault| Failure::from_text(fault.text))?;
     Ok(nodes.iter().map(Node::to_json).collect())
 }
@@ -102,14 +102,14 @@ fn list_files(path: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Failure> 
             if is_recursive {
                 files.extend(self::list_files(&entry, true)?);
             }
-        } else if entry.extension().is_some_and(is_read) {
+        } else if entry.extension().is_some_and(is_definition_extension) {
             files.push(entry);
         }
     }
     Ok(files)
 }
 
-fn is_read(extension: &OsStr) -> bool {
+fn is_definition_extension(extension: &OsStr) -> bool {
     ["yaml", "yml", "json"].iter().any(|known| extension == *known)
 }
 
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn the_examples_and_what_is_documented_are_definitions() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let examples = read_all(&[root.join("examples")], true).unwrap();
+        let examples = read_definitions(&[root.join("examples")], true).unwrap();
         let names: Vec<_> = examples.iter().map(|it| it.name().as_str()).collect();
         assert_eq!(names, ["prod", "deploy", "look", "release", "on-call"]);
 
@@ -149,6 +149,6 @@ mod tests {
         let (yaml, _) = yaml.split_once("```").unwrap();
         let documented = tempfile::tempdir().unwrap();
         fs::write(documented.path().join("all.yaml"), yaml).unwrap();
-        assert_eq!(read_all(&[documented.path().to_owned()], false).unwrap().len(), 3);
+        assert_eq!(read_definitions(&[documented.path().to_owned()], false).unwrap().len(), 3);
     }
 }

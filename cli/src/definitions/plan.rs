@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use kubelease_client::{Client, Kind, Name, PutAnswer, PutMode};
+use kubelease_client::{Client, DefinitionKind, Name, PutAnswer, PutMode};
 use serde_json::Value;
 
 use super::Document;
-use super::secrets::request_body;
+use super::secret_resolution::spec_with_secrets;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
@@ -31,7 +31,7 @@ pub struct Plan {
 pub struct Planner<'a> {
     client: &'a Client,
     environment: &'a Environment,
-    options: SetOptions,
+    options: ApplySet,
     /// True if nothing is put between two plans, so that a target is missed that would be there.
     is_dry: bool,
     missing_targets: BTreeSet<Name>,
@@ -39,7 +39,7 @@ pub struct Planner<'a> {
 
 /// The set that definitions are applied with.
 #[derive(Debug, Clone, Default)]
-pub struct SetOptions {
+pub struct ApplySet {
     pub name: Option<String>,
     /// Definitions of another set become part of this one.
     pub take_over: bool,
@@ -49,7 +49,7 @@ impl<'a> Planner<'a> {
     pub fn new(
         client: &'a Client,
         environment: &'a Environment,
-        options: SetOptions,
+        options: ApplySet,
         is_dry: bool,
     ) -> Self {
         Self { client, environment, options, is_dry, missing_targets: BTreeSet::new() }
@@ -57,7 +57,7 @@ impl<'a> Planner<'a> {
 
     /// Plans a put.
     pub fn plan_put(&mut self, document: &Document) -> Result<Plan, Failure> {
-        let mut body = request_body(document, self.environment)?;
+        let mut body = spec_with_secrets(document, self.environment)?;
         if let Some(set) = &self.options.name {
             body["apply_set"] = Value::from(set.as_str());
         }
@@ -69,13 +69,13 @@ impl<'a> Planner<'a> {
         }
         let mut answer = self.rehearse_put(document, &body)?;
         if answer.changed_fields.iter().any(|field| field == "apply_set")
-            && let Some(kept) = self.kept_set(document)?
+            && let Some(kept) = self.retained_apply_set(document)?
         {
             body["apply_set"] = kept;
             answer = self.rehearse_put(document, &body)?;
         }
         let change = Change::from(&answer);
-        if document.kind() == Kind::Target && change == Change::Created {
+        if document.kind() == DefinitionKind::Target && change == Change::Created {
             self.missing_targets.insert(document.name().clone());
         }
         Ok(Plan { change, body, rehearsed: Some(answer) })
@@ -84,18 +84,18 @@ impl<'a> Planner<'a> {
     /// Returns the definition as it is kept.
     pub fn get_current(&self, document: &Document) -> Result<Option<Value>, Failure> {
         let current = self.client.get_definition(document.kind(), document.name());
-        current.map_err(|error| document.to_failure(error))
+        current.map_err(|error| document.locate_error(error))
     }
 
     fn rehearse_put(&self, document: &Document, body: &Value) -> Result<PutAnswer, Failure> {
         let (kind, name) = (document.kind(), document.name());
         self.client
             .put_definition(kind, name, body, PutMode::DryRun)
-            .map_err(|error| document.to_failure(error))
+            .map_err(|error| document.locate_error(error))
     }
 
     /// Returns the set of which a definition stays a part: an apply that names none changes none.
-    fn kept_set(&self, document: &Document) -> Result<Option<Value>, Failure> {
+    fn retained_apply_set(&self, document: &Document) -> Result<Option<Value>, Failure> {
         let current = self.get_current(document)?;
         let Some(Value::String(known)) = current.and_then(|it| it.get("apply_set").cloned()) else {
             return Ok(None);

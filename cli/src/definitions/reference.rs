@@ -1,13 +1,13 @@
 //! References to definitions, as a command line has them.
 
-use kubelease_client::{Kind, Name};
+use kubelease_client::{DefinitionKind, Name};
 
 use crate::failure::Failure;
 
 /// Reads references in the two ways that kubectl knows: `target prod staging`, or `target/prod identity/ci`.
 ///
 /// A kind alone comes without a name.
-pub fn parse_references(words: &[String]) -> Result<Vec<(Kind, Option<Name>)>, Failure> {
+pub fn parse_references(words: &[String]) -> Result<Vec<(DefinitionKind, Option<Name>)>, Failure> {
     let Some((first, rest)) = words.split_first() else { return Ok(vec![]) };
     if first.contains('/') {
         return words.iter().map(|word| parse_slashed(word)).collect();
@@ -19,13 +19,13 @@ pub fn parse_references(words: &[String]) -> Result<Vec<(Kind, Option<Name>)>, F
     rest.iter().map(|name| Ok((kind, Some(parse_name(name)?)))).collect()
 }
 
-fn parse_slashed(word: &str) -> Result<(Kind, Option<Name>), Failure> {
+fn parse_slashed(word: &str) -> Result<(DefinitionKind, Option<Name>), Failure> {
     let usage = || Failure::usage_error(format!("`{word}` is not KIND/NAME like the first word"));
     let (kind, name) = word.split_once('/').ok_or_else(usage)?;
     Ok((parse_kind(kind)?, Some(parse_name(name)?)))
 }
 
-fn parse_kind(word: &str) -> Result<Kind, Failure> {
+fn parse_kind(word: &str) -> Result<DefinitionKind, Failure> {
     word.parse().map_err(|error| Failure::usage_error(format!("`{word}`: {error}")))
 }
 
@@ -40,7 +40,7 @@ mod tests {
     fn parse(line: &str) -> Result<Vec<String>, String> {
         let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
         let found = parse_references(&words).map_err(|failure| failure.to_string())?;
-        let shown = |(kind, name): (Kind, Option<Name>)| {
+        let shown = |(kind, name): (DefinitionKind, Option<Name>)| {
             name.map_or(kind.to_string(), |name| format!("{kind}/{name}"))
         };
         Ok(found.into_iter().map(shown).collect())

@@ -44,15 +44,15 @@ impl Tree {
     fn take_event(&mut self, event: Event<'_>, place: Place) -> Result<(), Fault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                check_properties(anchor, tag.is_some(), place)?;
+                refuse_anchor_or_tag(anchor, tag.is_some(), place)?;
                 self.take_scalar(&text, style == ScalarStyle::Plain, place)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                check_properties(anchor, tag.is_some(), place)?;
+                refuse_anchor_or_tag(anchor, tag.is_some(), place)?;
                 self.open_node(Open::List(vec![], place), place)
             }
             Event::MappingStart(_, anchor, tag) => {
-                check_properties(anchor, tag.is_some(), place)?;
+                refuse_anchor_or_tag(anchor, tag.is_some(), place)?;
                 self.open_node(Open::Map(vec![], None, place), place)
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -81,7 +81,7 @@ impl Tree {
 
     fn take_scalar(&mut self, text: &str, plain: bool, place: Place) -> Result<(), Fault> {
         let Some(Open::Map(entries, key @ None, _)) = self.open.last_mut() else {
-            let content = if plain { content_of(text) } else { Some(text.into()) };
+            let content = if plain { parse_plain_scalar(text) } else { Some(text.into()) };
             let content = content.ok_or_else(|| Fault::new(place, AMBIGUOUS_WORD_MESSAGE))?;
             self.put_node(Node { content, place });
             return Ok(());
@@ -116,7 +116,7 @@ impl Tree {
 }
 
 /// Returns the value of a word without quotes; nothing if readers differ over it.
-pub fn content_of(plain: &str) -> Option<Content> {
+pub fn parse_plain_scalar(plain: &str) -> Option<Content> {
     match plain {
         "" | "~" | "null" => return Some(Content::Null),
         "true" => return Some(Content::Flag(true)),
@@ -152,7 +152,7 @@ impl From<&str> for Content {
     }
 }
 
-fn check_properties(anchor: usize, is_tagged: bool, place: Place) -> Result<(), Fault> {
+fn refuse_anchor_or_tag(anchor: usize, is_tagged: bool, place: Place) -> Result<(), Fault> {
     match (anchor, is_tagged) {
         (0, false) => Ok(()),
         (0, true) => Err(Fault::new(place, "tags (`!`) are not supported")),
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn other_words_are_texts() {
         for text in ["15m", "1.2.3", "10.0.0.0/8", "2026-11-28", "system:x", "-", "1h30m", "v1"] {
-            assert_eq!(content_of(text), Some(text.into()), "{text}");
+            assert_eq!(parse_plain_scalar(text), Some(text.into()), "{text}");
         }
     }
 }

@@ -27,8 +27,8 @@ pub fn apply_changes(text: &str, changes: &[Change<'_>]) -> Result<String, &'sta
         let expected = change.expect_of(&tree);
         text = match serde_json::from_str::<Value>(&text) {
             // JSON has no comments, and is written anew.
-            Ok(document) => change.in_json(document)?,
-            Err(_) => change.in_lines(&text, &tree)?,
+            Ok(document) => change.apply_to_json(document)?,
+            Err(_) => change.apply_to_lines(&text, &tree)?,
         };
         if read_document(&text) != Ok(expected) {
             return Err(NOT_IN_LINES);
@@ -62,7 +62,7 @@ impl Change<'_> {
         tree
     }
 
-    fn in_json(self, mut document: Value) -> Result<String, &'static str> {
+    fn apply_to_json(self, mut document: Value) -> Result<String, &'static str> {
         match self {
             Self::Put(section, new) => {
                 let list = &mut document[section];
@@ -81,7 +81,7 @@ impl Change<'_> {
         Ok(format!("{document:#}\n"))
     }
 
-    fn in_lines(self, text: &str, tree: &Node) -> Result<String, &'static str> {
+    fn apply_to_lines(self, text: &str, tree: &Node) -> Result<String, &'static str> {
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
         let Node::Map(entries) = tree else { return Err(NOT_IN_LINES) };
         let (key, new) = match self {
@@ -132,13 +132,13 @@ fn has_name(item: &Node, new: &Value) -> bool {
 
 /// Returns the line after an item; what follows it of comments and empty lines belongs to what comes next.
 fn end_of_item(lines: &[String], start: usize, mut end: usize) -> usize {
-    while end > start + 1 && is_between(&lines[end - 1]) {
+    while end > start + 1 && is_blank_or_comment(&lines[end - 1]) {
         end -= 1;
     }
     end
 }
 
-fn is_between(line: &str) -> bool {
+fn is_blank_or_comment(line: &str) -> bool {
     let line = line.trim_start();
     line.is_empty() || line.starts_with('#')
 }

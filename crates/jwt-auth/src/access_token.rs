@@ -82,7 +82,7 @@ impl AccessTokenKeys {
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
     pub fn sign_token(&self, claims: &AccessTokenClaims) -> AccessToken {
         let mut header = Header::new(ALGORITHM);
-        header.typ = Some(TYPE.to_owned());
+        header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
         let (iss, aud) = (self.issuer.clone(), self.issuer.clone());
         // Unwrap safety: a keyring has at least its current key, and claims of texts and numbers serialise.
         let (id, key) = self.keys.first().unwrap();
@@ -106,7 +106,7 @@ impl AccessTokenKeys {
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<AccessTokenClaims, JwtError> {
-        let claims = self.verify_signature(token)?;
+        let claims = self.verify_ignoring_expiry(token)?;
         // No leeway: it is our own clock that set the end.
         if now >= claims.expires_at { Err(JwtError::Expired) } else { Ok(claims) }
     }
@@ -115,16 +115,16 @@ impl AccessTokenKeys {
     ///
     /// # Errors
     /// Fails with the reason, which is for the audit log alone.
-    pub fn verify_signature(&self, token: &str) -> Result<AccessTokenClaims, JwtError> {
+    pub fn verify_ignoring_expiry(&self, token: &str) -> Result<AccessTokenClaims, JwtError> {
         let unverified = UnverifiedJwt::parse(token);
         let id = unverified.as_ref().ok().and_then(|jwt| jwt.key_id().ok().flatten());
         let key = self.keys.iter().find(|(known, _)| Some(known.as_str()) == id);
         let is_known = key.is_some();
         let Some((_, key)) = key.or(self.keys.first()) else { return Err(JwtError::UnknownKey) };
         // Before anything else is looked at, and of what is no token too: nobody learns by the time it takes.
-        let is_signed = is_signed(token, key);
+        let is_signed = is_signature_valid(token, key);
         let unverified = unverified?;
-        unverified.check_type_and_crit(TYPE)?;
+        unverified.check_type_and_crit(ACCESS_TOKEN_TYPE)?;
         unverified.key_id()?;
         if !unverified.names_algorithm(ALGORITHM_NAME) {
             return Err(JwtError::Algorithm);
@@ -144,12 +144,12 @@ impl AccessTokenKeys {
 
 /// Returns true if a token is signed with a key. The work depends on its length alone: what has no signature is compared
 /// with one that nothing has.
-fn is_signed(token: &str, key: &[u8; 32]) -> bool {
+fn is_signature_valid(token: &str, key: &[u8; 32]) -> bool {
     #[cfg(test)]
     tests::CHECKED.with(|count| count.set(count.get() + 1));
     let (message, signature) = token.rsplit_once('.').unwrap_or((token, ""));
     let is_mac = URL_SAFE_NO_PAD.decode(signature).is_ok_and(|mac| mac.len() == MAC_BYTES);
-    let signature = if is_mac { signature } else { NO_SIGNATURE };
+    let signature = if is_mac { signature } else { DUMMY_SIGNATURE };
     let key = DecodingKey::from_secret(key);
     let checked = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, ALGORITHM);
     is_mac && checked.unwrap_or(false)
@@ -183,7 +183,7 @@ impl fmt::Debug for AccessTokenKeys {
 
 /// The type of an access token (RFC 9068 §2.1): an ID token says `JWT` or nothing, so neither is taken for the
 /// other (RFC 8725 §3.11).
-const TYPE: &str = "at+jwt";
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
 const ALGORITHM: Algorithm = Algorithm::HS256;
 const ALGORITHM_NAME: &str = "HS256";
@@ -192,7 +192,7 @@ const ALGORITHM_NAME: &str = "HS256";
 const MAC_BYTES: usize = 32;
 
 /// A text that is a MAC, of nothing that anybody knows.
-const NO_SIGNATURE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DUMMY_SIGNATURE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[cfg(test)]
 mod tests {

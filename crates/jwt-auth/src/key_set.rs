@@ -9,7 +9,7 @@ use serde_json::Value;
 use unique_json::UniqueValue;
 
 use crate::JwtError;
-use crate::expectations::SigningAlgorithm;
+use crate::id_token_requirements::SigningAlgorithm;
 
 /// The longest key set that is read, in bytes.
 pub const MAX_KEY_SET_BYTES: usize = 100 * 1024;

@@ -19,17 +19,19 @@
 
 mod access_token;
 mod error;
-mod expectations;
+mod id_token_requirements;
 mod key_set;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod times;
-mod unverified;
+mod unverified_jwt;
 
 pub use access_token::{AccessToken, AccessTokenClaims, AccessTokenKeys};
 pub use error::JwtError;
-pub use expectations::{Expectations, ExpectedClaim, SigningAlgorithm, VerifiedClaims};
+pub use id_token_requirements::{
+    ClaimRequirement, IdTokenRequirements, SigningAlgorithm, VerifiedClaims,
+};
 pub use jsonwebtoken::jwk::Jwk;
 pub use key_set::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
-pub use times::{CLOCK_LEEWAY, numeric_date};
-pub use unverified::{MAX_JWT_BYTES, UnverifiedClaims, UnverifiedJwt};
+pub use times::{CLOCK_LEEWAY, read_numeric_date};
+pub use unverified_jwt::{MAX_JWT_BYTES, UnverifiedClaims, UnverifiedJwt};

@@ -13,7 +13,7 @@ pub const CLOCK_LEEWAY: TimeDelta = TimeDelta::minutes(1);
 ///
 /// Returns `None` for whatever is no number, is negative, or is past what a date can be.
 #[must_use]
-pub fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
+pub fn read_numeric_date(value: &Value) -> Option<DateTime<Utc>> {
     let seconds = match value {
         Value::Number(number) => match number.as_i64() {
             Some(seconds) => seconds,
@@ -27,11 +27,11 @@ pub fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
 /// Cuts off a fraction.
 #[expect(clippy::cast_possible_truncation, reason = "the value is checked to be small enough")]
 fn whole_seconds(seconds: f64) -> Option<i64> {
-    (seconds.is_finite() && seconds.abs() < LARGEST).then_some(seconds as i64)
+    (seconds.is_finite() && seconds.abs() < MAX_EXACT_INTEGER).then_some(seconds as i64)
 }
 
 /// 2^53: up to here each whole number is a float of its own.
-const LARGEST: f64 = 9_007_199_254_740_992.0;
+const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 #[cfg(test)]
 mod tests {
@@ -55,7 +55,7 @@ mod tests {
             ("[1795337400]", None),
         ] {
             let value: Value = serde_json::from_str(text).expect("JSON");
-            assert_eq!(numeric_date(&value).map(|at| at.timestamp()), seconds, "{text}");
+            assert_eq!(read_numeric_date(&value).map(|at| at.timestamp()), seconds, "{text}");
         }
     }
 }

@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use jwt_auth::testing::{self, TestKey};
-use jwt_auth::{Expectations, JwtError, KeySet, SigningAlgorithm, UnverifiedJwt, VerifiedClaims};
+use jwt_auth::{
+    IdTokenRequirements, JwtError, KeySet, SigningAlgorithm, UnverifiedJwt, VerifiedClaims,
+};
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_795_337_400;
@@ -42,7 +44,7 @@ fn all_keys() -> KeySet {
 
 fn verify(token: &str, keys: &KeySet) -> Result<VerifiedClaims, JwtError> {
     let audiences = ["other".to_owned(), "kubelease".to_owned()];
-    let expected = Expectations {
+    let expected = IdTokenRequirements {
         issuer: ISSUER,
         audiences: &audiences,
         algorithms: &SigningAlgorithm::ALL,

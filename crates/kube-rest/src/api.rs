@@ -6,7 +6,7 @@ use http::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::subject::Subject;
+use crate::call_subject::CallSubject;
 use crate::{Authorization, Call, Error, Kind, uri};
 
 /// The API server at one address, and what each request shows it.
@@ -32,23 +32,27 @@ impl<'a> Api<'a> {
 
     /// Returns the server's version. `GET /version`; open to all who are authenticated.
     pub fn get_version(&self) -> Call<ServerVersion> {
-        self.get(self.path_address(&["version"], Subject::default()))
+        self.get(self.path_address(&["version"], CallSubject::default()))
     }
 
     /// The address of what has these path segments, which is `subject`.
-    pub(crate) fn path_address(&self, segments: &[&str], subject: Subject) -> Address {
-        Address { uri: uri::join_path(self.base, segments), subject }
+    pub(crate) fn path_address(&self, segments: &[&str], subject: CallSubject) -> CallAddress {
+        CallAddress { uri: uri::join_path(self.base, segments), subject }
     }
 
     /// The address of a kind's objects: in one namespace, or in all if none is named.
-    pub(crate) fn collection_address(&self, kind: Kind, namespace: Option<&str>) -> Address {
+    pub(crate) fn collection_address(&self, kind: Kind, namespace: Option<&str>) -> CallAddress {
         let (group, version) = kind.api_version().split_once('/').unwrap_or(("", "v1"));
-        let subject = Subject::for_collection(kind.group(), kind.plural()).in_namespace(namespace);
+        let subject =
+            CallSubject::for_collection(kind.group(), kind.plural()).in_namespace(namespace);
         let mut segments =
             if group.is_empty() { vec!["api", version] } else { vec!["apis", group, version] };
         if let Some(namespace) = namespace {
             if !kind.is_namespaced() {
-                return Address { uri: Err(Error::Improper(NEEDLESS_NAMESPACE)), subject };
+                return CallAddress {
+                    uri: Err(Error::Improper(NAMESPACE_NOT_ALLOWED_TEXT)),
+                    subject,
+                };
             }
             segments.extend(["namespaces", namespace]);
         }
@@ -57,33 +61,38 @@ impl<'a> Api<'a> {
     }
 
     /// The address of one object.
-    pub(crate) fn item_address(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Address {
-        let Address { uri, .. } = self.collection_address(kind, namespace);
+    pub(crate) fn item_address(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> CallAddress {
+        let CallAddress { uri, .. } = self.collection_address(kind, namespace);
         let uri = if namespace.is_none() && kind.is_namespaced() {
-            Err(Error::Improper(NO_NAMESPACE))
+            Err(Error::Improper(MISSING_NAMESPACE_MESSAGE))
         } else {
             uri.and_then(|uri| uri::join_path(&uri, &[name]))
         };
-        Address { uri, subject: Subject::for_object(kind, name).in_namespace(namespace) }
+        CallAddress { uri, subject: CallSubject::for_object(kind, name).in_namespace(namespace) }
     }
 
-    pub(crate) fn get<T: DeserializeOwned>(&self, address: Address) -> Call<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, address: CallAddress) -> Call<T> {
         Call::get(address, self.authorization)
     }
 
     pub(crate) fn post_json<T: DeserializeOwned>(
         &self,
-        address: Address,
+        address: CallAddress,
         body: &impl Serialize,
     ) -> Call<T> {
-        self.with_body(Method::POST, "application/json", address, body)
+        self.call_with_body(Method::POST, "application/json", address, body)
     }
 
-    pub(crate) fn with_body<T: DeserializeOwned>(
+    pub(crate) fn call_with_body<T: DeserializeOwned>(
         &self,
         method: Method,
         media_type: &'static str,
-        address: Address,
+        address: CallAddress,
         body: &impl Serialize,
     ) -> Call<T> {
         Call::with_body(method, media_type, address, self.authorization, body)
@@ -92,24 +101,24 @@ impl<'a> Api<'a> {
 
 /// The address of a call, and the object there: without it no refusal could be told from that of
 /// another call.
-pub(crate) struct Address {
+pub(crate) struct CallAddress {
     pub(crate) uri: Result<String, Error>,
-    pub(crate) subject: Subject,
+    pub(crate) subject: CallSubject,
 }
 
-impl Address {
+impl CallAddress {
     /// The same address with a query.
     pub(crate) fn with_query(self, parameters: &[(&str, &str)]) -> Self {
         Self { uri: self.uri.map(|uri| uri::append_query(uri, parameters)), ..self }
     }
 
     /// The address of another thing under it.
-    pub(crate) fn sub_address(self, segment: &str, subject: Subject) -> Self {
+    pub(crate) fn sub_address(self, segment: &str, subject: CallSubject) -> Self {
         Self { uri: self.uri.and_then(|uri| uri::join_path(&uri, &[segment])), subject }
     }
 
     /// The same address, as that of something else.
-    pub(crate) fn with_subject(self, subject: Subject) -> Self {
+    pub(crate) fn with_subject(self, subject: CallSubject) -> Self {
         Self { subject, ..self }
     }
 }
@@ -120,8 +129,10 @@ impl fmt::Debug for Api<'_> {
     }
 }
 
-pub(crate) const NO_NAMESPACE: &str = "an object of this kind is in a namespace, and none is named";
-const NEEDLESS_NAMESPACE: &str = "an object of this kind is in no namespace, and one is named";
+pub(crate) const MISSING_NAMESPACE_MESSAGE: &str =
+    "an object of this kind is in a namespace, and none is named";
+const NAMESPACE_NOT_ALLOWED_TEXT: &str =
+    "an object of this kind is in no namespace, and one is named";
 
 #[cfg(test)]
 mod tests {

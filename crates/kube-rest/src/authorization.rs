@@ -41,9 +41,10 @@ impl Authorization<'_> {
                 Ok(Some((header::AUTHORIZATION, sensitive_value(&format!("Bearer {token}"))?)))
             }
             Authorization::Header { name, value } => {
-                let name = name.parse::<HeaderName>().map_err(|_| Error::Improper(BAD_NAME))?;
+                let name =
+                    name.parse::<HeaderName>().map_err(|_| Error::Improper(BAD_NAME_MESSAGE))?;
                 if is_forbidden_name(name.as_str()) {
-                    return Err(Error::Improper(FORBIDDEN_NAME));
+                    return Err(Error::Improper(FORBIDDEN_HEADER_MESSAGE));
                 }
                 Ok(Some((name, sensitive_value(value)?)))
             }
@@ -63,22 +64,23 @@ impl fmt::Debug for Authorization<'_> {
 
 /// A header value that `Debug` does not print.
 fn sensitive_value(value: &str) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::try_from(value).map_err(|_| Error::Improper(BAD_VALUE))?;
+    let mut value = HeaderValue::try_from(value).map_err(|_| Error::Improper(BAD_VALUE_MESSAGE))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
 /// `name` is in lower case, as `HeaderName` has it.
 fn is_forbidden_name(name: &str) -> bool {
-    FORBIDDEN.contains(&name) || FORBIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    FORBIDDEN_HEADERS.contains(&name)
+        || FORBIDDEN_HEADER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-const BAD_NAME: &str = "the header's name is not one that HTTP allows";
-const BAD_VALUE: &str = "a credential holds characters that no header may hold";
-const FORBIDDEN_NAME: &str = "the header is not one that may be set for a gateway";
+const BAD_NAME_MESSAGE: &str = "the header's name is not one that HTTP allows";
+const BAD_VALUE_MESSAGE: &str = "a credential holds characters that no header may hold";
+const FORBIDDEN_HEADER_MESSAGE: &str = "the header is not one that may be set for a gateway";
 
 /// Set by us, by the connection, or a way to have another request than the one that is written.
-const FORBIDDEN: [&str; 18] = [
+const FORBIDDEN_HEADERS: [&str; 18] = [
     "authorization",
     "connection",
     "date",
@@ -101,7 +103,7 @@ const FORBIDDEN: [&str; 18] = [
 
 /// `accept-encoding` would have the answer compressed, and `if-none-match` have none; Kubernetes takes
 /// `impersonate-*` and, from a proxy that it trusts, `x-remote-*` for who is asking.
-const FORBIDDEN_PREFIXES: [&str; 6] =
+const FORBIDDEN_HEADER_PREFIXES: [&str; 6] =
     ["accept", "content-", "if-", "impersonate-", "proxy-", "x-remote-"];
 
 #[cfg(test)]

@@ -7,16 +7,16 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::Address;
+use crate::api::CallAddress;
+use crate::call_subject::CallSubject;
 use crate::error::AnswerError;
-use crate::subject::Subject;
-use crate::{Authorization, Error, HttpClient, Limits, Status};
+use crate::{Authorization, Error, ExchangeLimits, HttpClient, Status};
 
 /// The limits of every call but lists.
 ///
 /// The API server answers what is asked of it here in milliseconds, but its own admission webhooks may
 /// take ten seconds each by default. An answer is one small object.
-pub const LIMITS: Limits = Limits {
+pub const DEFAULT_CALL_LIMITS: ExchangeLimits = ExchangeLimits {
     connect: Duration::from_secs(5),
     first_byte: Duration::from_secs(15),
     total: Duration::from_secs(20),
@@ -29,8 +29,8 @@ pub struct Call<T> {
     request: Result<Request<Vec<u8>>, Error>,
     /// The object that the call is about. A refusal that names another object says nothing of this
     /// one.
-    subject: Subject,
-    limits: Limits,
+    subject: CallSubject,
+    limits: ExchangeLimits,
     decode: Decode<T>,
 }
 
@@ -44,7 +44,7 @@ impl<T> Call<T> {
     /// Fails as [`Error`] says; [`Error::is_unknown_outcome`] tells whether the API server may have acted
     /// all the same.
     pub async fn send(self, http: &impl HttpClient) -> Result<T, Error> {
-        self.send_dated(http).await.map(|(answer, _)| answer)
+        self.send_with_server_date(http).await.map(|(answer, _)| answer)
     }
 
     /// As [`Call::send`], with the time of the answer by the server's own clock (its `Date` header, in
@@ -52,13 +52,13 @@ impl<T> Call<T> {
     ///
     /// # Errors
     /// As [`Call::send`].
-    pub async fn send_dated(
+    pub async fn send_with_server_date(
         self,
         http: &impl HttpClient,
     ) -> Result<(T, Option<DateTime<Utc>>), Error> {
         let response = http.send(self.request?, &self.limits).await.map_err(Error::Transport)?;
         if !response.status().is_success() {
-            return Err(Error::Refused(Status::read_about(&response, &self.subject)));
+            return Err(Error::Refused(Status::from_call_response(&response, &self.subject)));
         }
         let answer = (self.decode)(&response)
             .map_err(|error| Error::Unreadable(AnswerError::new(&error, response.body())))?;
@@ -79,7 +79,7 @@ impl<T> Call<T> {
         self.request
     }
 
-    pub(crate) fn with_limits(self, limits: Limits) -> Self {
+    pub(crate) fn with_limits(self, limits: ExchangeLimits) -> Self {
         Self { limits, ..self }
     }
 
@@ -89,36 +89,38 @@ impl<T> Call<T> {
 }
 
 impl<T: DeserializeOwned> Call<T> {
-    pub(crate) fn get(address: Address, authorization: Authorization<'_>) -> Self {
+    pub(crate) fn get(address: CallAddress, authorization: Authorization<'_>) -> Self {
         Self::new(Method::GET, address, authorization, None)
     }
 
     pub(crate) fn with_body(
         method: Method,
         media_type: &'static str,
-        address: Address,
+        address: CallAddress,
         authorization: Authorization<'_>,
         body: &impl Serialize,
     ) -> Self {
         match serde_json::to_vec(body) {
             Ok(body) => Self::new(method, address, authorization, Some((media_type, body))),
-            Err(_) => Self::from_error(Error::Improper("the payload cannot be written as JSON")),
+            Err(_) => Self::refused_before_sending(Error::Improper(
+                "the payload cannot be written as JSON",
+            )),
         }
     }
 
     /// A call that is refused before it is sent.
-    pub(crate) fn from_error(error: Error) -> Self {
+    pub(crate) fn refused_before_sending(error: Error) -> Self {
         Self {
             request: Err(error),
-            subject: Subject::default(),
-            limits: LIMITS,
+            subject: CallSubject::default(),
+            limits: DEFAULT_CALL_LIMITS,
             decode: decode_json,
         }
     }
 
     fn new(
         method: Method,
-        Address { uri, subject }: Address,
+        CallAddress { uri, subject }: CallAddress,
         authorization: Authorization<'_>,
         body: Option<(&'static str, Vec<u8>)>,
     ) -> Self {
@@ -136,7 +138,7 @@ impl<T: DeserializeOwned> Call<T> {
             let body = body.map(|(_, body)| body).unwrap_or_default();
             request.body(body).map_err(Error::Request)
         });
-        Self { request, subject, limits: LIMITS, decode: decode_json }
+        Self { request, subject, limits: DEFAULT_CALL_LIMITS, decode: decode_json }
     }
 }
 
@@ -176,7 +178,7 @@ mod tests {
                 response = response.header("date", date);
             }
             let http = Answered::with(response.body(VERSION.into()).expect("an answer"));
-            let (version, told) = now(version().send_dated(&http)).expect("answers");
+            let (version, told) = now(version().send_with_server_date(&http)).expect("answers");
             assert_eq!(version.git_version, "v1.36.3");
             assert_eq!(told.map(|told| told.timestamp()), seconds, "{date:?}");
         }

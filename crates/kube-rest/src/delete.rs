@@ -9,7 +9,7 @@ use crate::{Api, Call, Error, Kind};
 /// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Answer")]
-pub enum Deletion {
+pub enum ObjectDeletion {
     /// The object is gone.
     Gone,
     /// The deletion has begun and something holds it, a finalizer as a rule: the object must be
@@ -36,9 +36,9 @@ impl Api<'_> {
         namespace: Option<&str>,
         name: &str,
         uid: &str,
-    ) -> Call<Deletion> {
+    ) -> Call<ObjectDeletion> {
         if uid.is_empty() {
-            return Call::from_error(Error::Improper(NO_UID));
+            return Call::refused_before_sending(Error::Improper(NO_UID_GIVEN_MESSAGE));
         }
         let query = [("propagationPolicy", "Background"), ("uid", uid)];
         let path = self.item_address(kind, namespace, name).with_query(&query);
@@ -48,7 +48,8 @@ impl Api<'_> {
             preconditions: Preconditions { uid },
             propagation_policy: "Background",
         };
-        self.with_body(Method::DELETE, "application/json", path, &body).decoded_by(decode_deletion)
+        self.call_with_body(Method::DELETE, "application/json", path, &body)
+            .decoded_by(decode_deletion)
     }
 }
 
@@ -80,7 +81,7 @@ struct Metadata {
     deletion_timestamp: Option<DateTime<Utc>>,
 }
 
-impl TryFrom<Answer> for Deletion {
+impl TryFrom<Answer> for ObjectDeletion {
     type Error = &'static str;
 
     fn try_from(answer: Answer) -> Result<Self, Self::Error> {
@@ -99,17 +100,17 @@ impl TryFrom<Answer> for Deletion {
 }
 
 /// 202 is a promise, whatever its body says.
-fn decode_deletion(response: &Response<Vec<u8>>) -> serde_json::Result<Deletion> {
+fn decode_deletion(response: &Response<Vec<u8>>) -> serde_json::Result<ObjectDeletion> {
     let deletion = serde_json::from_slice(response.body())?;
     Ok(match deletion {
-        Deletion::Gone if response.status() != StatusCode::OK => {
-            Deletion::Terminating { since: None }
+        ObjectDeletion::Gone if response.status() != StatusCode::OK => {
+            ObjectDeletion::Terminating { since: None }
         }
         deletion => deletion,
     })
 }
 
-const NO_UID: &str = "what is deleted is named by its UID too, and none is given";
+const NO_UID_GIVEN_MESSAGE: &str = "what is deleted is named by its UID too, and none is given";
 
 #[cfg(test)]
 mod tests {
@@ -120,7 +121,7 @@ mod tests {
 
     const UID: &str = "f75f4218-cc17-4167-9214-4b111d6e7ac9";
 
-    fn call() -> Call<Deletion> {
+    fn call() -> Call<ObjectDeletion> {
         api().delete_object(Kind::ServiceAccount, Some("apps"), "a1", UID)
     }
 
@@ -161,12 +162,12 @@ mod tests {
             "deletionGracePeriodSeconds":0,"finalizers":["example.com/hold"]}}"#;
         let since = DateTime::from_timestamp_secs(1_795_573_690);
         for (code, body, deletion) in [
-            (200, status, Some(Deletion::Gone)),
-            (200, account, Some(Deletion::Gone)),
-            (200, held, Some(Deletion::Terminating { since })),
-            (202, held, Some(Deletion::Terminating { since })),
-            (202, status, Some(Deletion::Terminating { since: None })),
-            (202, account, Some(Deletion::Terminating { since: None })),
+            (200, status, Some(ObjectDeletion::Gone)),
+            (200, account, Some(ObjectDeletion::Gone)),
+            (200, held, Some(ObjectDeletion::Terminating { since })),
+            (202, held, Some(ObjectDeletion::Terminating { since })),
+            (202, status, Some(ObjectDeletion::Terminating { since: None })),
+            (202, account, Some(ObjectDeletion::Terminating { since: None })),
             (200, r#"{"kind":"Status","metadata":{},"status":"Failure"}"#, None),
             (200, r#"{"kind":"Pod","metadata":{}}"#, None),
             (200, "{}", None),

@@ -98,20 +98,20 @@ impl Error {
     /// that the object is gone.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.status().is_some_and(|status| status.has_reason("NotFound"))
+        self.status().is_some_and(|status| status.has_reason_for_subject("NotFound"))
     }
 
     /// Returns true if Kubernetes itself says that a precondition does not hold for the very object of the call:
     /// another UID, another version.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        self.status().is_some_and(|status| status.has_reason("Conflict"))
+        self.status().is_some_and(|status| status.has_reason_for_subject("Conflict"))
     }
 
     /// Returns true if Kubernetes itself says that the name of the very object that was to be created is taken.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
-        self.status().is_some_and(|status| status.has_reason("AlreadyExists"))
+        self.status().is_some_and(|status| status.has_reason_for_subject("AlreadyExists"))
     }
 
     /// Returns true if Kubernetes itself forbids this very call.
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::Kind;
     use crate::TlsFailure;
-    use crate::subject::Subject;
+    use crate::call_subject::CallSubject;
 
     fn refused(code: u16, body: &str) -> Error {
         let response = Response::builder().status(code).body(body.as_bytes().to_vec());
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_word_on_something_else_leaves_the_outcome_open() {
-        let own = Subject::for_object(Kind::Role, "a1").in_namespace(Some("apps"));
+        let own = CallSubject::for_object(Kind::Role, "a1").in_namespace(Some("apps"));
         let group = r#""group":"rbac.authorization.k8s.io""#;
         let details =
             |kind: &str, name: &str| format!(r#"{{{group},"kind":"{kind}","name":"{name}"}}"#);
@@ -259,7 +259,7 @@ mod tests {
                 let body =
                     format!(r#"{{"kind":"Status","reason":"{reason}","details":{details}}}"#);
                 let response = Response::builder().status(code).body(body.clone().into_bytes());
-                let status = Status::read_about(&response.expect("an answer"), &own);
+                let status = Status::from_call_response(&response.expect("an answer"), &own);
                 let error = Error::Refused(status);
                 let says = [error.is_not_found(), error.is_conflict(), error.is_already_exists()];
                 let said = ["NotFound", "Conflict", "AlreadyExists"].map(|r| is_own && r == reason);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn only_kubernetes_own_word_on_this_call_forbids_it() {
-        let own = Subject::for_object(Kind::Secret, "s1").in_namespace(Some("apps"));
+        let own = CallSubject::for_object(Kind::Secret, "s1").in_namespace(Some("apps"));
         for (body, forbidden) in [
             (
                 r#"{"kind":"Status","reason":"Forbidden","details":{"name":"s1","kind":"secrets"}}"#,
@@ -295,7 +295,8 @@ mod tests {
             ("<html>sign in</html>", false),
         ] {
             let response = Response::builder().status(403).body(body.as_bytes().to_vec());
-            let error = Error::Refused(Status::read_about(&response.expect("an answer"), &own));
+            let error =
+                Error::Refused(Status::from_call_response(&response.expect("an answer"), &own));
             assert_eq!(error.is_forbidden(), forbidden, "{body}");
             assert!(error.status().is_some_and(Status::is_forbidden), "{body}: it is told as one");
             assert!(!error.is_unknown_outcome() && !error.is_retryable(), "{body}");

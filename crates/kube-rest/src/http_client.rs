@@ -16,13 +16,13 @@ pub trait HttpClient {
     async fn send(
         &self,
         request: Request<Vec<u8>>,
-        limits: &Limits,
+        limits: &ExchangeLimits,
     ) -> Result<Response<Vec<u8>>, TransportError>;
 }
 
 /// Limits of an exchange, in time and size. Nothing else bounds it: Spin waits 600 s by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct ExchangeLimits {
     /// Until the TCP connection stands.
     pub connect: Duration,
     /// From the start until the answer's first byte.
@@ -48,7 +48,7 @@ pub enum TransportError {
     /// A time of [`Limits`] ran out.
     #[error("no complete answer arrived in time: {0}")]
     Timeout(String),
-    /// The answer is larger than [`Limits::answer_bytes`].
+    /// The answer is larger than [`ExchangeLimits::answer_bytes`].
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
     /// The connection broke, or what came is not HTTP.

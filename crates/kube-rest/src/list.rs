@@ -5,19 +5,19 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::api::Address;
-use crate::read::SECRET;
-use crate::stored::RawObject;
-use crate::{Api, Call, Error, Kind, Limits, StoredObject};
+use crate::api::CallAddress;
+use crate::read::SECRETS_NEVER_READ_MESSAGE;
+use crate::stored_object::RawObject;
+use crate::{Api, Call, Error, ExchangeLimits, Kind, StoredObject};
 
 /// The limits of a list.
 ///
-/// A page is up to [`MAX_PAGE`] objects. One of ours is some 5 KB, half of it what Kubernetes notes of who
+/// A page is up to [`MAX_PAGE_OBJECTS`] objects. One of ours is some 5 KB, half of it what Kubernetes notes of who
 /// wrote what; but strangers' labels can be ours, and their annotations up to 256 KiB. A page that is too
 /// large all the same is [`crate::TransportError::TooLarge`], and can be asked for again in smaller
 /// ones. The API server may have to read through all objects of the kind for one page, and gives up
 /// after a minute.
-pub const LIST_LIMITS: Limits = Limits {
+pub const LIST_LIMITS: ExchangeLimits = ExchangeLimits {
     connect: Duration::from_secs(5),
     first_byte: Duration::from_mins(1),
     total: Duration::from_secs(65),
@@ -25,7 +25,7 @@ pub const LIST_LIMITS: Limits = Limits {
 };
 
 /// The most objects of a page, as `kubectl` has it: the memory of a component is small.
-pub const MAX_PAGE: u32 = 500;
+pub const MAX_PAGE_OBJECTS: u32 = 500;
 
 /// Some of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct ListPage<T> {
     /// The items; may be empty although there is more.
     pub items: Vec<T>,
     /// The token for the next page; absent after the last. Good for five minutes or so, then
-    /// [`crate::Status::is_expired`].
+    /// [`crate::Status::is_continue_token_expired`].
     pub next: Option<String>,
     /// The number of remaining items, if the API server tells; it does not if there is a selector.
     pub remaining: Option<u64>,
@@ -44,7 +44,7 @@ pub struct ListPage<T> {
 pub struct PageRequest<'a> {
     /// The selector of labels as Kubernetes writes it (`a=b,c in (d,e)`); empty selects all.
     pub selector: &'a str,
-    /// The most items of the page. It never has more than [`MAX_PAGE`].
+    /// The most items of the page. It never has more than [`MAX_PAGE_OBJECTS`].
     pub limit: u32,
     /// [`ListPage::next`] of the page before; absent for the first.
     pub next: Option<&'a str>,
@@ -59,7 +59,7 @@ impl Api<'_> {
         page: PageRequest<'_>,
     ) -> Call<ListPage<StoredObject>> {
         if kind == Kind::Secret {
-            return Call::from_error(Error::Improper(SECRET));
+            return Call::refused_before_sending(Error::Improper(SECRETS_NEVER_READ_MESSAGE));
         }
         let address = page.put_into(self.collection_address(kind, namespace));
         self.get(address).with_limits(LIST_LIMITS)
@@ -68,9 +68,9 @@ impl Api<'_> {
 
 impl PageRequest<'_> {
     /// Adds the query that asks for the page.
-    pub(crate) fn put_into(self, address: Address) -> Address {
+    pub(crate) fn put_into(self, address: CallAddress) -> CallAddress {
         // To Kubernetes, 0 is no limit.
-        let limit = self.limit.clamp(1, MAX_PAGE).to_string();
+        let limit = self.limit.clamp(1, MAX_PAGE_OBJECTS).to_string();
         let mut query = vec![("limit", limit.as_str())];
         if !self.selector.is_empty() {
             query.push(("labelSelector", self.selector));
@@ -179,7 +179,7 @@ mod tests {
     fn the_items_of_a_page_are_of_its_kind() {
         let page = answered(accounts(), 200, PAGE).expect("reads");
         assert_eq!(page.items.len(), 1);
-        assert!(page.items[0].is_object(Kind::ServiceAccount, Some("apps"), "a1"));
+        assert!(page.items[0].is_object_named(Kind::ServiceAccount, Some("apps"), "a1"));
         assert_eq!(page.items[0].labels["app.kubernetes.io/managed-by"], "kubelease");
         assert!(page.next.is_some_and(|next| next.starts_with("eyJ2")));
         assert_eq!(page.remaining, Some(1));
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(*http.limits.borrow(), Some(LIST_LIMITS));
         let http = Answered::json(200, r#"{"gitVersion":"v1.36.3"}"#);
         now(api().get_version().send(&http)).expect("reads");
-        assert_eq!(*http.limits.borrow(), Some(crate::LIMITS));
+        assert_eq!(*http.limits.borrow(), Some(crate::DEFAULT_CALL_LIMITS));
     }
 
     #[test]
@@ -212,6 +212,6 @@ mod tests {
             "message":"The provided continue parameter is too old to display a consistent list result.",
             "reason":"Expired","code":410}"#;
         let error = answered(accounts(), 410, expired).expect_err("refused");
-        assert!(error.status().is_some_and(crate::Status::is_expired), "{error}");
+        assert!(error.status().is_some_and(crate::Status::is_continue_token_expired), "{error}");
     }
 }

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::call_subject::CallSubject;
 use crate::list::{ListMetadata, PageRequest};
-use crate::stored::RawMetadata;
-use crate::subject::Subject;
+use crate::stored_object::RawMetadata;
 use crate::{Api, Call, LIST_LIMITS, ListPage};
 
 /// A namespace.
@@ -31,14 +31,16 @@ pub struct StoredNamespace {
 impl Api<'_> {
     /// Reads a namespace. Needs `get` on it.
     pub fn get_namespace(&self, name: &str) -> Call<StoredNamespace> {
-        let subject = Subject::for_namespace(name);
+        let subject = CallSubject::for_namespace(name);
         self.get(self.path_address(&["api", "v1", "namespaces", name], subject))
     }
 
     /// Lists namespaces, a page at a time, as [`Api::list_objects`] does. Needs `list` on all namespaces.
     pub fn list_namespaces(&self, page: PageRequest<'_>) -> Call<ListPage<StoredNamespace>> {
-        let path = self
-            .path_address(&["api", "v1", "namespaces"], Subject::for_collection("", "namespaces"));
+        let path = self.path_address(
+            &["api", "v1", "namespaces"],
+            CallSubject::for_collection("", "namespaces"),
+        );
         self.get(page.put_into(path)).with_limits(LIST_LIMITS)
     }
 }

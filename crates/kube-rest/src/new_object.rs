@@ -6,9 +6,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::api::NO_NAMESPACE;
+use crate::api::MISSING_NAMESPACE_MESSAGE;
+use crate::call_subject::CallSubject;
 use crate::kind::RBAC_GROUP;
-use crate::subject::Subject;
 use crate::{Api, Call, Error, Kind, StoredObject};
 
 /// An object to create. What Kubernetes adds by itself is not here.
@@ -117,7 +117,7 @@ impl Api<'_> {
     pub fn create_object(&self, object: &NewObject, dry_run: bool) -> Call<StoredObject> {
         let kind = object.kind();
         let namespace = object.namespace.as_deref();
-        let mut subject = Subject::for_object(kind, &object.name).in_namespace(namespace);
+        let mut subject = CallSubject::for_object(kind, &object.name).in_namespace(namespace);
         if let NewObjectBody::RoleBinding(binding) | NewObjectBody::ClusterRoleBinding(binding) =
             &object.body
         {
@@ -127,12 +127,12 @@ impl Api<'_> {
                 _ => false,
             };
             if !good {
-                return Call::from_error(Error::Improper(UNFIT_ROLE));
+                return Call::refused_before_sending(Error::Improper(UNFIT_ROLE_MESSAGE));
             }
             subject = subject.with_role(binding.role.kind, &binding.role.name);
         }
         if namespace.is_none() && kind.is_namespaced() {
-            return Call::from_error(Error::Improper(NO_NAMESPACE));
+            return Call::refused_before_sending(Error::Improper(MISSING_NAMESPACE_MESSAGE));
         }
         let strict = ("fieldValidation", "Strict");
         let query = [strict, ("dryRun", "All")];
@@ -252,7 +252,8 @@ pub(crate) fn micro_time<S: Serializer>(
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-const UNFIT_ROLE: &str = "a binding is to a role, and one for the cluster to a cluster role";
+const UNFIT_ROLE_MESSAGE: &str =
+    "a binding is to a role, and one for the cluster to a cluster role";
 
 #[cfg(test)]
 mod tests {

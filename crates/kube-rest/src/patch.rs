@@ -11,7 +11,7 @@ use crate::{Api, Call, Error, Kind, StoredObject};
 
 /// A change of annotations, of one object in one of its states.
 #[derive(Debug, Clone, Copy)]
-pub struct AnnotationPatch<'a> {
+pub struct ObjectPatch<'a> {
     /// The UID that the object must have.
     pub uid: &'a str,
     /// The version in which it was read.
@@ -38,12 +38,12 @@ impl Api<'_> {
     ///
     /// [`Error::is_conflict`] says that it was changed, or made anew: no two objects ever share a version.
     /// (A right version with a wrong UID is [`crate::Status::is_invalid`]; no object is both.)
-    pub fn patch_annotations(
+    pub fn patch_object(
         &self,
         kind: Kind,
         namespace: &str,
         name: &str,
-        patch: &AnnotationPatch<'_>,
+        patch: &ObjectPatch<'_>,
     ) -> Call<StoredObject> {
         let good = match kind {
             Kind::ServiceAccount => patch.renewal.is_none(),
@@ -51,11 +51,11 @@ impl Api<'_> {
             _ => false,
         };
         if !good {
-            return Call::from_error(Error::Improper(NOT_PATCHED));
+            return Call::refused_before_sending(Error::Improper(UNPATCHABLE_KIND_MESSAGE));
         }
         // To Kubernetes an empty one is none at all.
         if patch.uid.is_empty() || patch.resource_version.is_empty() {
-            return Call::from_error(Error::Improper(NO_PRECONDITION));
+            return Call::refused_before_sending(Error::Improper(MISSING_PRECONDITION_MESSAGE));
         }
         let payload = Payload {
             metadata: Metadata {
@@ -67,7 +67,7 @@ impl Api<'_> {
         };
         let object = self.item_address(kind, Some(namespace), name);
         let object = object.with_query(&[("fieldValidation", "Strict")]);
-        self.with_body(Method::PATCH, "application/merge-patch+json", object, &payload)
+        self.call_with_body(Method::PATCH, "application/merge-patch+json", object, &payload)
     }
 }
 
@@ -86,9 +86,10 @@ struct Metadata<'a> {
     annotations: &'a BTreeMap<String, String>,
 }
 
-const NOT_PATCHED: &str =
+const UNPATCHABLE_KIND_MESSAGE: &str =
     "only service accounts and Leases are changed, and only a Lease is renewed";
-const NO_PRECONDITION: &str = "what is changed is named by its UID and version, and one is missing";
+const MISSING_PRECONDITION_MESSAGE: &str =
+    "what is changed is named by its UID and version, and one is missing";
 
 #[cfg(test)]
 mod tests {
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn a_patch_names_the_object_and_its_state() {
         let annotations = BTreeMap::from([("x/y".to_owned(), "2".to_owned())]);
-        let patch = AnnotationPatch {
+        let patch = ObjectPatch {
             uid: "u",
             resource_version: "236",
             annotations: &annotations,
@@ -134,8 +135,7 @@ mod tests {
                 json!({"metadata": metadata, "spec": spec}),
             ),
         ] {
-            let call =
-                api().patch_annotations(kind, "apps", "l1", &AnnotationPatch { renewal, ..patch });
+            let call = api().patch_object(kind, "apps", "l1", &ObjectPatch { renewal, ..patch });
             let line = format!("PATCH {path}?fieldValidation=Strict");
             assert_eq!(sent(call), (line, "merge-patch", want));
         }
@@ -143,11 +143,11 @@ mod tests {
             (Kind::Secret, patch),
             (Kind::Role, patch),
             (Kind::ClusterRole, patch),
-            (Kind::ServiceAccount, AnnotationPatch { renewal: Some(renewal()), ..patch }),
-            (Kind::CoordinationLease, AnnotationPatch { uid: "", ..patch }),
-            (Kind::CoordinationLease, AnnotationPatch { resource_version: "", ..patch }),
+            (Kind::ServiceAccount, ObjectPatch { renewal: Some(renewal()), ..patch }),
+            (Kind::CoordinationLease, ObjectPatch { uid: "", ..patch }),
+            (Kind::CoordinationLease, ObjectPatch { resource_version: "", ..patch }),
         ] {
-            let error = refused(api().patch_annotations(kind, "apps", "l1", &broken));
+            let error = refused(api().patch_object(kind, "apps", "l1", &broken));
             assert!(matches!(error, Error::Improper(_)), "{kind} {broken:?}: {error}");
         }
     }
@@ -155,13 +155,13 @@ mod tests {
     #[test]
     fn the_answer_is_the_object_as_it_is_now() {
         let annotations = BTreeMap::from([("x/y".to_owned(), "2".to_owned())]);
-        let patch = AnnotationPatch {
+        let patch = ObjectPatch {
             uid: "4fa17b88-1142-4ddf-9197-a0856a4fafc2",
             resource_version: "236",
             annotations: &annotations,
             renewal: Some(renewal()),
         };
-        let call = || api().patch_annotations(Kind::CoordinationLease, "apps", "l1", &patch);
+        let call = || api().patch_object(Kind::CoordinationLease, "apps", "l1", &patch);
         let stored = answered(call(), 200, PATCHED).expect("reads");
         assert_eq!(stored.resource_version, "247");
         assert_eq!(stored.annotations["x/y"], "2");

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{Api, Call, Error, Kind, StoredObject};
 
 impl Api<'_> {
-    /// Reads one object. Needs `get`. Of a secret there is no such call: [`Api::read_by_dry_delete`].
+    /// Reads one object. Needs `get`. Of a secret there is no such call: [`Api::read_secret_metadata_by_dry_delete`].
     pub fn get_object(
         &self,
         kind: Kind,
@@ -14,7 +14,7 @@ impl Api<'_> {
         name: &str,
     ) -> Call<StoredObject> {
         if kind == Kind::Secret {
-            return Call::from_error(Error::Improper(SECRET));
+            return Call::refused_before_sending(Error::Improper(SECRETS_NEVER_READ_MESSAGE));
         }
         self.get(self.item_address(kind, namespace, name))
     }
@@ -32,7 +32,11 @@ impl Api<'_> {
     ///
     /// What is asked stands in the query too. Something on the way may drop the body of a DELETE (RFC 9110
     /// §9.3.5 gives it no meaning), and what is left must not be a delete.
-    pub fn read_by_dry_delete(&self, namespace: &str, name: &str) -> Call<StoredObject> {
+    pub fn read_secret_metadata_by_dry_delete(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Call<StoredObject> {
         let query = [("dryRun", "All"), ("propagationPolicy", "Orphan")];
         let path = self.item_address(Kind::Secret, Some(namespace), name);
         let body = DryDelete {
@@ -41,7 +45,7 @@ impl Api<'_> {
             dry_run: ["All"],
             propagation_policy: "Orphan",
         };
-        self.with_body(Method::DELETE, "application/json", path.with_query(&query), &body)
+        self.call_with_body(Method::DELETE, "application/json", path.with_query(&query), &body)
             .decoded_by(decode_dry_deleted)
     }
 }
@@ -64,7 +68,7 @@ fn decode_dry_deleted(response: &Response<Vec<u8>>) -> serde_json::Result<Stored
     Ok(stored)
 }
 
-pub(crate) const SECRET: &str = "secrets are never read or listed";
+pub(crate) const SECRETS_NEVER_READ_MESSAGE: &str = "secrets are never read or listed";
 
 #[cfg(test)]
 mod tests {
@@ -118,7 +122,7 @@ mod tests {
             "apiVersion": "v1", "kind": "DeleteOptions", "dryRun": ["All"], "propagationPolicy": "Orphan",
         });
         let uri = "/api/v1/namespaces/apps/secrets/s1?dryRun=All&propagationPolicy=Orphan";
-        let call = api().read_by_dry_delete("apps", "s1");
+        let call = api().read_secret_metadata_by_dry_delete("apps", "s1");
         assert_eq!(sent(call), (format!("DELETE {uri}"), "json", body));
     }
 
@@ -129,7 +133,7 @@ mod tests {
             (r#"["example.com/hold","orphan"]"#, &["example.com/hold"], true),
         ] {
             let answer = DRY.replace(r#"["orphan"]"#, finalizers);
-            let call = api().read_by_dry_delete("apps", "s1");
+            let call = api().read_secret_metadata_by_dry_delete("apps", "s1");
             let secret = answered(call, 200, &answer).expect("reads");
             assert_eq!(secret.uid, "9362aa50-0173-43cb-afe2-14ef934d8a81");
             assert_eq!(secret.secret_type.as_deref(), Some("kubelease.dev/lease"));

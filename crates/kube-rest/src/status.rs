@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
 
-use crate::denial::Denial;
-use crate::subject::{About, Subject};
+use crate::call_subject::{CallSubject, DetailsMatch};
+use crate::post_authorization_denial::PostAuthorizationDenial;
 
 /// A refusal: Kubernetes' `Status` object, or what is known of one that carried no such object.
 ///
-/// Its `message` is not kept, but for what [`Denial`] reads in it. Whatever stands at a target's address writes
+/// Its `message` is not kept, but for what [`PostAuthorizationDenial`] reads in it. Whatever stands at a target's address writes
 /// it, and could write our own credential back into it: it would end in a log.
 ///
 /// Its questions here are about the answer alone. What a refusal proves of the object of a call, [`crate::Error`]
@@ -27,9 +27,9 @@ pub struct Status {
     pub retry_after: Option<Duration>,
     /// Boxed, as errors are moved often and refusals are few.
     details: Box<Details>,
-    about: About,
+    about: DetailsMatch,
     namespace_terminating: bool,
-    denial: Option<Box<Denial>>,
+    denial: Option<Box<PostAuthorizationDenial>>,
 }
 
 /// The object that a refusal names; all three are empty if it names none.
@@ -65,11 +65,11 @@ impl Status {
     /// A proxy's error page is one too: it has a code and nothing else to say.
     #[must_use]
     pub fn from_response(response: &Response<Vec<u8>>) -> Self {
-        Self::read_about(response, &Subject::default())
+        Self::from_call_response(response, &CallSubject::default())
     }
 
     /// Reads the refusal of a call that is about `subject`.
-    pub(crate) fn read_about(response: &Response<Vec<u8>>, subject: &Subject) -> Self {
+    pub(crate) fn from_call_response(response: &Response<Vec<u8>>, subject: &CallSubject) -> Self {
         let status: RawStatus = serde_json::from_slice(response.body()).unwrap_or_default();
         let status = if status.kind == "Status" { status } else { RawStatus::default() };
         let known = REASONS.iter().find(|known| **known == status.reason);
@@ -92,7 +92,7 @@ impl Status {
                 .iter()
                 .flatten()
                 .any(|cause| cause.reason == "NamespaceTerminating"),
-            denial: Denial::from_message(&status.message).map(Box::new),
+            denial: PostAuthorizationDenial::from_message(&status.message).map(Box::new),
         }
     }
 
@@ -127,32 +127,34 @@ impl Status {
     }
 
     /// Returns true if it gives this reason, of the very object or collection of the call.
-    pub(crate) fn has_reason(&self, reason: &str) -> bool {
-        self.reason == reason && self.about == About::Subject
+    pub(crate) fn has_reason_for_subject(&self, reason: &str) -> bool {
+        self.reason == reason && self.about == DetailsMatch::Subject
     }
 
     /// Returns true if the authorizers or the admission forbid this very call. A `create` has no name in its
     /// path, by which alone the authorizers go.
     pub(crate) fn forbids_call(&self) -> bool {
-        self.reason == "Forbidden" && matches!(self.about, About::Subject | About::Resource)
+        self.reason == "Forbidden"
+            && matches!(self.about, DetailsMatch::Subject | DetailsMatch::Resource)
     }
 
     /// Returns true if Kubernetes does not find what it was asked for, and names nothing: it does not serve the
     /// resource.
     pub(crate) fn is_not_served(&self) -> bool {
-        self.reason == "NotFound" && self.about == About::Nothing
+        self.reason == "NotFound" && self.about == DetailsMatch::Nothing
     }
 
     /// Returns true for a word on the state of an object that names none, or one that the request has not named.
     /// It may be the answer to another request, and what became of this one is open.
     pub(crate) fn is_about_another(&self) -> bool {
         let reasons = ["NotFound", "AlreadyExists", "Conflict"];
-        reasons.contains(&self.reason) && !matches!(self.about, About::Subject | About::Related)
+        reasons.contains(&self.reason)
+            && !matches!(self.about, DetailsMatch::Subject | DetailsMatch::Related)
     }
 
     /// Returns true if the list that was to be continued is too old (410): it has to begin again.
     #[must_use]
-    pub fn is_expired(&self) -> bool {
+    pub fn is_continue_token_expired(&self) -> bool {
         self.reason == "Gone" || self.matches_reason("Expired", StatusCode::GONE)
     }
 
@@ -179,7 +181,7 @@ impl Status {
     ///
     /// `None` proves nothing: admission plugins have words of their own.
     #[must_use]
-    pub fn denied_behind_rbac(&self) -> Option<&Denial> {
+    pub fn post_authorization_denial(&self) -> Option<&PostAuthorizationDenial> {
         self.denial.as_deref()
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use http::{Request, Response};
 use serde_json::Value;
 
-use crate::{Api, Authorization, Call, HttpClient, Limits, TransportError};
+use crate::{Api, Authorization, Call, ExchangeLimits, HttpClient, TransportError};
 
 /// The API server that all tests speak to.
 pub(crate) fn api() -> Api<'static> {
@@ -49,7 +49,7 @@ pub(crate) fn answered<T>(call: Call<T>, code: u16, body: &str) -> Result<T, cra
 /// A server with one answer.
 pub(crate) struct Answered {
     answer: RefCell<Option<Result<Response<Vec<u8>>, TransportError>>>,
-    pub(crate) limits: RefCell<Option<Limits>>,
+    pub(crate) limits: RefCell<Option<ExchangeLimits>>,
 }
 
 impl Answered {
@@ -71,7 +71,7 @@ impl HttpClient for Answered {
     async fn send(
         &self,
         _request: Request<Vec<u8>>,
-        limits: &Limits,
+        limits: &ExchangeLimits,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         *self.limits.borrow_mut() = Some(limits.clone());
         self.answer.borrow_mut().take().expect("one request")

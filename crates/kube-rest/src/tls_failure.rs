@@ -19,8 +19,8 @@ pub enum TlsFailure {
 impl TlsFailure {
     /// Returns true if the server has refused the client certificate of the host, or misses one.
     #[must_use]
-    pub fn is_client_certificate(self) -> bool {
-        matches!(self, Self::Alert(Some(alert)) if CLIENT_CERTIFICATE.iter().any(|(of, _)| *of == alert))
+    pub fn is_about_client_certificate(self) -> bool {
+        matches!(self, Self::Alert(Some(alert)) if CLIENT_CERTIFICATE_ALERTS.iter().any(|(of, _)| *of == alert))
     }
 }
 
@@ -37,7 +37,10 @@ impl fmt::Display for TlsFailure {
             ),
             Self::Alert(None) => f.write_str("the server ended the handshake with an alert"),
             Self::Alert(Some(alert)) => {
-                let known = CLIENT_CERTIFICATE.iter().chain(&OTHERS).find(|(of, _)| of == alert);
+                let known = CLIENT_CERTIFICATE_ALERTS
+                    .iter()
+                    .chain(&OTHER_ALERTS)
+                    .find(|(of, _)| of == alert);
                 match known {
                     Some((_, what)) => write!(f, "{what} (alert {alert})"),
                     None => write!(f, "the server ended the handshake with alert {alert}"),
@@ -48,7 +51,7 @@ impl fmt::Display for TlsFailure {
 }
 
 /// Alerts about the certificate that the client has shown, or has not.
-const CLIENT_CERTIFICATE: [(u8, &str); 8] = [
+const CLIENT_CERTIFICATE_ALERTS: [(u8, &str); 8] = [
     (42, "the server refuses the host's client certificate"),
     (43, "the server does not take client certificates of this kind"),
     (44, "the server says that the host's client certificate is revoked"),
@@ -60,7 +63,7 @@ const CLIENT_CERTIFICATE: [(u8, &str); 8] = [
 ];
 
 /// Alerts about everything else that an operator can mend.
-const OTHERS: [(u8, &str); 5] = [
+const OTHER_ALERTS: [(u8, &str); 5] = [
     (40, "the server and the host have no cipher in common"),
     (70, "the server and the host have no TLS version in common"),
     (71, "the server finds the host's TLS too weak"),
@@ -86,7 +89,7 @@ mod tests {
             (TlsFailure::Alert(Some(112)), false, "no certificate for this name"),
             (TlsFailure::Alert(Some(80)), false, "the server ended the handshake with alert 80"),
         ] {
-            assert_eq!(failure.is_client_certificate(), is_client_certificate, "{failure:?}");
+            assert_eq!(failure.is_about_client_certificate(), is_client_certificate, "{failure:?}");
             assert!(failure.to_string().contains(words), "{failure:?}: {failure}");
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::subject::Subject;
+use crate::call_subject::CallSubject;
 use crate::{Api, Call, Error, Kind, TokenClaims};
 
 /// The terms of a token.
@@ -96,7 +96,8 @@ impl Api<'_> {
         service_account: &str,
         spec: &TokenSpec,
     ) -> Call<IssuedToken> {
-        let mut subject = Subject::token_of(service_account).in_namespace(Some(namespace));
+        let mut subject =
+            CallSubject::for_account_token(service_account).in_namespace(Some(namespace));
         if let Some(bound) = &spec.bound_object {
             subject = subject.bound_to(&bound.kind, &bound.name);
         }
@@ -111,18 +112,18 @@ struct TokenRequest<'a> {
     api_version: &'static str,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Metadata<'a>>,
+    metadata: Option<UidPrecondition<'a>>,
     spec: &'a TokenSpec,
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
+struct UidPrecondition<'a> {
     uid: &'a str,
 }
 
 impl<'a> TokenRequest<'a> {
     fn from_spec(spec: &'a TokenSpec) -> Self {
-        let metadata = spec.account_uid.as_deref().map(|uid| Metadata { uid });
+        let metadata = spec.account_uid.as_deref().map(|uid| UidPrecondition { uid });
         Self { api_version: "authentication.k8s.io/v1", kind: "TokenRequest", metadata, spec }
     }
 }

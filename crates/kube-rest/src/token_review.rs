@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::subject::Subject;
+use crate::call_subject::CallSubject;
 use crate::{Api, Call};
 
 /// Whose token it is, if it is anybody's. The server's own text about it is not kept: it may quote it.
@@ -27,7 +27,7 @@ impl Api<'_> {
     /// Needs `create` on `tokenreviews`.
     pub fn review_token(&self, token: &str, audiences: &[String]) -> Call<TokenReview> {
         let (group, resource) = ("authentication.k8s.io", "tokenreviews");
-        let subject = Subject::for_collection(group, resource);
+        let subject = CallSubject::for_collection(group, resource);
         let path = self.path_address(&["apis", group, "v1", resource], subject);
         let request = Request {
             api_version: "authentication.k8s.io/v1",

@@ -41,7 +41,7 @@ pub struct Caller {
     pub admin: bool,
     /// The access token by which it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<CallerToken>,
+    pub token: Option<AccessTokenInfo>,
     /// The dynamic secrets of which it may ask for leases now.
     #[serde(default)]
     pub dynamic_secrets: Vec<Name>,
@@ -52,7 +52,7 @@ pub struct Caller {
 
 /// An access token, without the token itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CallerToken {
+pub struct AccessTokenInfo {
     /// The public name.
     pub accessor: String,
     /// The way in which it was logged in.
@@ -92,7 +92,7 @@ impl Client {
         if let Some(identity) = &request.identity {
             body["identity"] = json!(identity);
         }
-        self.send_call(&Call::post(format!("/api/v1/auth/{method}/login"), &body))?.to_value()
+        self.send_call(&Call::post(format!("/api/v1/auth/{method}/login"), &body))?.parse_json()
     }
 
     /// Asks who the bearer of the token is.
@@ -100,7 +100,7 @@ impl Client {
     /// # Errors
     /// Fails if the token is not good, or the server cannot be reached.
     pub fn get_caller(&self) -> Result<Caller, Error> {
-        self.send_call(&Call::get("/api/v1/auth/token"))?.to_value()
+        self.send_call(&Call::get("/api/v1/auth/token"))?.parse_json()
     }
 
     /// Returns another access token of the same login, which is good for longer.
@@ -109,7 +109,7 @@ impl Client {
     /// Fails if it is at its maximum or not good, or if the server cannot be reached.
     pub fn renew_access_token(&self) -> Result<AccessToken, Error> {
         self.send_call(&Call::post("/api/v1/auth/token/renew", &json!({})).allow_repeats())?
-            .to_value()
+            .parse_json()
     }
 
     /// Revokes the access token that is shown, with all that it was renewed to.

@@ -76,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn audit_events(
+    pub fn list_audit_page(
         &self,
         filter: &AuditFilter,
         cursor: Option<&str>,
@@ -92,15 +92,15 @@ impl Client {
             ("type", filter.event_type.clone()),
             ("cursor", cursor.map(str::to_owned)),
         ];
-        self.send_call(&Call::get(with_query("/api/v1/audit", &query)))?.to_value()
+        self.send_call(&Call::get(with_query("/api/v1/audit", &query)))?.parse_json()
     }
 
     /// Verifies a part of the events.
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn verify_audit(&self, cursor: Option<&str>) -> Result<AuditVerification, Error> {
+    pub fn verify_audit_page(&self, cursor: Option<&str>) -> Result<AuditVerification, Error> {
         let query = [("cursor", cursor.map(str::to_owned))];
-        self.send_call(&Call::get(with_query("/api/v1/audit/verify", &query)))?.to_value()
+        self.send_call(&Call::get(with_query("/api/v1/audit/verify", &query)))?.parse_json()
     }
 }

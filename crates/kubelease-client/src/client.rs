@@ -138,10 +138,10 @@ impl Client {
             let passes = call.repeat == RepeatPolicy::Safe && matches!(status, 502..=504);
             return Err((
                 passes.then_some(Duration::ZERO),
-                self.foreign_answer(format!("status {status}")),
+                self.not_kubelease_error(format!("status {status}")),
             ));
         };
-        let pause = retry::pause_after(&problem).filter(|_| call.repeat == RepeatPolicy::Safe);
+        let pause = retry::retry_delay_for(&problem).filter(|_| call.repeat == RepeatPolicy::Safe);
         Err((pause, Error::Problem(Box::new(problem))))
     }
 
@@ -186,16 +186,16 @@ impl Client {
             ureq::Error::Timeout(_) => Error::TimedOut { server, after: self.timeout },
             ureq::Error::BodyExceedsLimit(_) => {
                 let mib = MAX_ANSWER_BYTES / 1024 / 1024;
-                self.foreign_answer(format!("an answer of more than {mib} MiB"))
+                self.not_kubelease_error(format!("an answer of more than {mib} MiB"))
             }
             ureq::Error::LargeResponseHeader(..) => {
-                self.foreign_answer("a head that is too large".to_owned())
+                self.not_kubelease_error("a head that is too large".to_owned())
             }
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
-                self.foreign_answer("a redirect, which is not followed".to_owned())
+                self.not_kubelease_error("a redirect, which is not followed".to_owned())
             }
             ureq::Error::Protocol(_) => {
-                self.foreign_answer("an answer that is not HTTP".to_owned())
+                self.not_kubelease_error("an answer that is not HTTP".to_owned())
             }
             other if other.to_string().contains("certificate") => {
                 Error::Certificate { server, source: Box::new(other) }
@@ -205,7 +205,7 @@ impl Client {
         }
     }
 
-    fn foreign_answer(&self, what: String) -> Error {
+    fn not_kubelease_error(&self, what: String) -> Error {
         Error::NotKubelease { server: self.server.clone(), what }
     }
 }
@@ -245,7 +245,7 @@ impl<'a> Call<'a> {
 
 impl Answer {
     /// Reads the body. An error says where in it something is wrong, and repeats nothing: it may hold a token.
-    pub(crate) fn to_value<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn parse_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| Error::NotKubelease {
             server: self.server.clone(),
             what: format!("unexpected JSON at line {} column {}", error.line(), error.column()),

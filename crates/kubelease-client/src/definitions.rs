@@ -19,8 +19,8 @@ use serde_json::Value;
 pub use self::dynamic_secret::{
     Account, DynamicSecretSpec, NamespaceSelector, PolicyRule, RoleReference, Rules,
 };
-pub use self::identity::{AuthMethod, ClaimValue, Grant, IdentitySpec, Reviewer};
-pub use self::requests::{Deletion, DeletionOptions, PutAnswer, PutMode};
+pub use self::identity::{AuthMethod, ClaimValue, IdentityGrant, IdentitySpec, Reviewer};
+pub use self::requests::{DefinitionDeletion, DeletionOptions, PutAnswer, PutMode};
 pub use self::schema::{API_VERSION, document_schema};
 pub use self::secret_reference::{InvalidSecretReference, SecretReference};
 pub use self::target::{GatewayHeader, TargetAuth, TargetSpec, TrustedCa};
@@ -28,7 +28,7 @@ use crate::Name;
 
 /// The kind of a definition. The order is that of need: what comes later may name what comes before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Kind {
+pub enum DefinitionKind {
     /// A cluster.
     Target,
     /// Something to lease.
@@ -40,7 +40,7 @@ pub enum Kind {
 /// Text that is no kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a kind is `target`, `dynamic-secret` or `identity`")]
-pub struct InvalidKind;
+pub struct InvalidDefinitionKind;
 
 /// A definition as it is written.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,13 +48,13 @@ pub struct Definition {
     /// The name.
     pub name: Name,
     /// All that is said of it.
-    pub spec: Spec,
+    pub spec: DefinitionSpec,
 }
 
 /// All that is said of a definition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Spec {
+pub enum DefinitionSpec {
     /// Of a target.
     Target(Box<TargetSpec>),
     /// Of a dynamic secret.
@@ -74,7 +74,7 @@ pub enum DurationText {
     Seconds(u64),
 }
 
-impl Kind {
+impl DefinitionKind {
     /// All kinds, in the order of need.
     pub const ALL: [Self; 3] = [Self::Target, Self::DynamicSecret, Self::Identity];
 
@@ -109,26 +109,26 @@ impl Kind {
     }
 }
 
-impl Spec {
+impl DefinitionSpec {
     /// Reads what is said of a definition of a kind.
     ///
     /// # Errors
     /// Fails if a field is unknown, missing or of another type.
-    pub fn from_json(kind: Kind, spec: Value) -> Result<Self, serde_json::Error> {
+    pub fn from_json(kind: DefinitionKind, spec: Value) -> Result<Self, serde_json::Error> {
         Ok(match kind {
-            Kind::Target => Self::Target(serde_json::from_value(spec)?),
-            Kind::DynamicSecret => Self::DynamicSecret(serde_json::from_value(spec)?),
-            Kind::Identity => Self::Identity(serde_json::from_value(spec)?),
+            DefinitionKind::Target => Self::Target(serde_json::from_value(spec)?),
+            DefinitionKind::DynamicSecret => Self::DynamicSecret(serde_json::from_value(spec)?),
+            DefinitionKind::Identity => Self::Identity(serde_json::from_value(spec)?),
         })
     }
 
     /// Returns the kind.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> DefinitionKind {
         match self {
-            Self::Target(_) => Kind::Target,
-            Self::DynamicSecret(_) => Kind::DynamicSecret,
-            Self::Identity(_) => Kind::Identity,
+            Self::Target(_) => DefinitionKind::Target,
+            Self::DynamicSecret(_) => DefinitionKind::DynamicSecret,
+            Self::Identity(_) => DefinitionKind::Identity,
         }
     }
 
@@ -153,19 +153,19 @@ impl Spec {
     }
 }
 
-impl FromStr for Kind {
-    type Err = InvalidKind;
+impl FromStr for DefinitionKind {
+    type Err = InvalidDefinitionKind;
 
-    fn from_str(text: &str) -> Result<Self, InvalidKind> {
+    fn from_str(text: &str) -> Result<Self, InvalidDefinitionKind> {
         let means = |kind: &Self| {
             [kind.as_str(), kind.singular(), kind.plural()].contains(&text)
                 || *kind == Self::DynamicSecret && text == "ds"
         };
-        Self::ALL.into_iter().find(means).ok_or(InvalidKind)
+        Self::ALL.into_iter().find(means).ok_or(InvalidDefinitionKind)
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DefinitionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.singular())
     }

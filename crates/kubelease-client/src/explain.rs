@@ -72,6 +72,6 @@ impl Client {
                 body[field] = value;
             }
         }
-        self.send_call(&Call::post("/api/v1/explain", &body).allow_repeats())?.to_value()
+        self.send_call(&Call::post("/api/v1/explain", &body).allow_repeats())?.parse_json()
     }
 }

@@ -40,11 +40,11 @@ struct Cluster {
 
 #[derive(Deserialize)]
 struct NamedContext {
-    context: Context,
+    context: AnsweredContext,
 }
 
 #[derive(Deserialize)]
-struct Context {
+struct AnsweredContext {
     namespace: Option<Name>,
 }
 
@@ -53,7 +53,7 @@ impl Client {
     ///
     /// # Errors
     /// Fails if no lease of it may be issued, or not in this namespace, and if the server cannot be reached.
-    pub fn cluster_address(
+    pub fn get_cluster_address(
         &self,
         dynamic_secret: &Name,
         namespace: Option<&Name>,
@@ -61,7 +61,7 @@ impl Client {
         let path = format!("/api/v1/dynamic-secrets/{dynamic_secret}/kubeconfig");
         let query = [("namespace", namespace.map(Name::to_string))];
         let Kubeconfig { clusters: [cluster], contexts: [context] } =
-            self.send_call(&Call::get(with_query(&path, &query)))?.to_value()?;
+            self.send_call(&Call::get(with_query(&path, &query)))?.parse_json()?;
         let NamedCluster { name, cluster: Cluster { server, certificate_authority_data } } =
             cluster;
         let namespace = context.context.namespace;

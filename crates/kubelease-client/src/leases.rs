@@ -130,7 +130,7 @@ pub struct Revocation {
 
 /// The outcome of one page of a bulk revocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkRevocation {
+pub struct RevocationCounts {
     /// Leases of which nothing is left.
     pub revoked: u64,
     /// Leases that the server goes on with.
@@ -153,7 +153,7 @@ impl Client {
     ) -> Result<IssuedLease, Error> {
         let path = format!("/api/v1/dynamic-secrets/{dynamic_secret}/leases");
         self.send_call(&Call::post(path, request).with_idempotency_key(idempotency_key.as_str()))?
-            .to_value()
+            .parse_json()
     }
 
     /// Looks at a lease.
@@ -161,14 +161,14 @@ impl Client {
     /// # Errors
     /// Fails if there is none that may be seen, or the server cannot be reached.
     pub fn get_lease(&self, id: &LeaseId) -> Result<Lease, Error> {
-        self.send_call(&Call::get(format!("/api/v1/leases/{id}")))?.to_value()
+        self.send_call(&Call::get(format!("/api/v1/leases/{id}")))?.parse_json()
     }
 
     /// Lists a page of the leases that meet `filter` and may be seen.
     ///
     /// # Errors
     /// Fails if the server cannot be reached.
-    pub fn list_leases(
+    pub fn list_lease_page(
         &self,
         filter: &LeaseFilter,
         cursor: Option<&str>,
@@ -180,10 +180,10 @@ impl Client {
             ("namespace", text(&filter.namespace)),
             ("state", filter.state.as_ref().map(LeaseState::to_string)),
             ("identity", text(&filter.identity)),
-            ("limit", Some(PAGE.to_string())),
+            ("limit", Some(MAX_PAGE_LEASES.to_string())),
             ("cursor", cursor.map(str::to_owned)),
         ];
-        self.send_call(&Call::get(with_query("/api/v1/leases", &query)))?.to_value()
+        self.send_call(&Call::get(with_query("/api/v1/leases", &query)))?.parse_json()
     }
 
     /// Renews a lease, for `ttl` from now or as long as it was first issued for, and returns it with a new token.
@@ -199,7 +199,7 @@ impl Client {
             ttl: Option<&'a str>,
         }
         let path = format!("/api/v1/leases/{id}/renew");
-        self.send_call(&Call::post(path, &Body { ttl }).allow_repeats())?.to_value()
+        self.send_call(&Call::post(path, &Body { ttl }).allow_repeats())?.parse_json()
     }
 
     /// Revokes a lease.
@@ -208,7 +208,7 @@ impl Client {
     /// Fails if there is none that may be revoked, or the server cannot be reached.
     pub fn revoke_lease(&self, id: &LeaseId) -> Result<Revocation, Error> {
         let answer = self.send_call(&Call::new(Method::DELETE, format!("/api/v1/leases/{id}")))?;
-        Ok(Revocation { lease: answer.to_value()?, is_done: answer.status != 202 })
+        Ok(Revocation { lease: answer.parse_json()?, is_done: answer.status != 202 })
     }
 
     /// Revokes a page of the leases that meet `filter`; returns what it came to, and where the next page begins.
@@ -219,7 +219,7 @@ impl Client {
         &self,
         filter: &LeaseFilter,
         cursor: Option<&str>,
-    ) -> Result<(BulkRevocation, Option<String>), Error> {
+    ) -> Result<(RevocationCounts, Option<String>), Error> {
         #[derive(Serialize)]
         struct Body<'a> {
             #[serde(flatten)]
@@ -230,11 +230,11 @@ impl Client {
         #[derive(Deserialize)]
         struct Page {
             #[serde(flatten)]
-            revoked: BulkRevocation,
+            revoked: RevocationCounts,
             next_cursor: Option<String>,
         }
         let call = Call::post("/api/v1/leases/revoke", &Body { filter, cursor }).allow_repeats();
-        let page: Page = self.send_call(&call)?.to_value()?;
+        let page: Page = self.send_call(&call)?.parse_json()?;
         Ok((page.revoked, page.next_cursor))
     }
 }
@@ -268,7 +268,7 @@ impl fmt::Display for LeaseState {
     }
 }
 
-impl std::ops::AddAssign for BulkRevocation {
+impl std::ops::AddAssign for RevocationCounts {
     fn add_assign(&mut self, other: Self) {
         self.revoked += other.revoked;
         self.revoking += other.revoking;
@@ -277,7 +277,7 @@ impl std::ops::AddAssign for BulkRevocation {
 }
 
 /// As many as a page may have.
-const PAGE: u32 = 500;
+const MAX_PAGE_LEASES: u32 = 500;
 
 #[cfg(test)]
 mod tests {

@@ -41,44 +41,44 @@ mod client;
 mod definitions;
 mod error;
 mod explain;
-mod id_token;
+mod github_id_token;
 mod idempotency_key;
+mod identifiers;
 mod kubeconfig;
 mod leases;
-mod name;
 mod printable;
 mod problem;
 mod retry;
 mod server_url;
 mod sweep;
-mod targets;
+mod target_check;
 mod tls;
 mod token;
 
-pub use access_tokens::{AccessToken, Caller, CallerToken, LoginRequest};
+pub use access_tokens::{AccessToken, AccessTokenInfo, Caller, LoginRequest};
 pub use audit::{AuditEvent, AuditFilter, AuditPage, AuditVerification};
 pub use client::{Client, ClientOptions};
 pub use definitions::{
-    API_VERSION, Account, AuthMethod, ClaimValue, Definition, Deletion, DeletionOptions,
-    DurationText, DynamicSecretSpec, GatewayHeader, Grant, IdentitySpec, InvalidKind,
-    InvalidSecretReference, Kind, NamespaceSelector, PolicyRule, PutAnswer, PutMode, Reviewer,
-    RoleReference, Rules, SecretReference, Spec, TargetAuth, TargetSpec, TrustedCa,
-    document_schema,
+    API_VERSION, Account, AuthMethod, ClaimValue, Definition, DefinitionDeletion, DefinitionKind,
+    DefinitionSpec, DeletionOptions, DurationText, DynamicSecretSpec, GatewayHeader, IdentityGrant,
+    IdentitySpec, InvalidDefinitionKind, InvalidSecretReference, NamespaceSelector, PolicyRule,
+    PutAnswer, PutMode, Reviewer, RoleReference, Rules, SecretReference, TargetAuth, TargetSpec,
+    TrustedCa, document_schema,
 };
 pub use error::Error;
 pub use explain::{ExplainRequest, Explanation, Refusal};
-pub use id_token::FetchIdTokenError;
+pub use github_id_token::FetchIdTokenError;
 pub use idempotency_key::IdempotencyKey;
+pub use identifiers::{InvalidLeaseId, InvalidName, LeaseId, Name};
 pub use kubeconfig::ClusterAddress;
 pub use leases::{
-    BulkRevocation, IssueRequest, IssuedLease, Lease, LeaseFilter, LeasePage, LeaseState,
-    Revocation,
+    IssueRequest, IssuedLease, Lease, LeaseFilter, LeasePage, LeaseState, Revocation,
+    RevocationCounts,
 };
-pub use name::{InvalidLeaseId, InvalidName, LeaseId, Name};
 pub use printable::to_printable;
 pub use problem::{FieldError, Problem};
 pub use server_url::{InvalidServerUrl, ServerUrl};
 pub use sweep::{SweepFailure, SweepOptions, SweepReport};
-pub use targets::{DynamicSecretCheck, MissingPermission, RuntimeConfig, TargetCheck};
+pub use target_check::{DynamicSecretCheck, MissingPermission, RuntimeConfig, TargetCheck};
 pub use tls::TlsError;
 pub use token::{InvalidToken, Token};

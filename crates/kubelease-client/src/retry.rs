@@ -31,9 +31,9 @@ pub(crate) fn is_broken_connection(error: &ureq::Error) -> bool {
 ///
 /// The server has tried a cluster again by itself, so that only its own 429 and 503, and 409 `request_in_progress`, say
 /// when: each has a `Retry-After`.
-pub(crate) fn pause_after(problem: &Problem) -> Option<Duration> {
+pub(crate) fn retry_delay_for(problem: &Problem) -> Option<Duration> {
     let is_passing = matches!(problem.status, 429 | 503) || problem.code == "request_in_progress";
-    let seconds = problem.retry_after.filter(|seconds| *seconds <= MAX_RETRY_AFTER)?;
+    let seconds = problem.retry_after.filter(|seconds| *seconds <= LONGEST_AWAITED_SECONDS)?;
     is_passing.then(|| Duration::from_secs(seconds.max(1)))
 }
 
@@ -48,7 +48,7 @@ pub(crate) const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Longer than this, a person would rather be told, and a job decide by itself.
-const MAX_RETRY_AFTER: u64 = 5;
+const LONGEST_AWAITED_SECONDS: u64 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -72,7 +72,7 @@ mod tests {
             (502, "target_unreachable", Some(1), None),
             (401, "invalid_token", Some(1), None),
         ] {
-            let pause = pause_after(&problem(status, code, retry_after));
+            let pause = retry_delay_for(&problem(status, code, retry_after));
             assert_eq!(
                 pause.map(|pause| pause.as_secs()),
                 seconds,

@@ -59,6 +59,6 @@ impl Client {
     pub fn run_sweep(&self, options: SweepOptions) -> Result<SweepReport, Error> {
         let flag = |is_set: bool| is_set.then(|| "true".to_owned());
         let query = [("dry_run", flag(options.dry_run)), ("reconcile", flag(options.reconcile))];
-        self.send_call(&Call::post(with_query("/api/v1/sweep", &query), &json!({})))?.to_value()
+        self.send_call(&Call::post(with_query("/api/v1/sweep", &query), &json!({})))?.parse_json()
     }
 }

@@ -29,7 +29,7 @@ pub enum TlsError {
 pub(crate) fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, TlsError> {
     let certificates = match ca_file {
         Some(file) => read_certificates(file)?,
-        None => of_this_machine(),
+        None => system_certificates(),
     };
     let roots = if certificates.is_empty() {
         RootCerts::WebPki
@@ -55,7 +55,7 @@ fn read_certificates(file: &Path) -> Result<Vec<Certificate<'static>>, TlsError>
 }
 
 /// A certificate that cannot be read is passed over, as other programs do.
-fn of_this_machine() -> Vec<Certificate<'static>> {
+fn system_certificates() -> Vec<Certificate<'static>> {
     let found = rustls_native_certs::load_native_certs();
     found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
 }

@@ -1,19 +1,19 @@
 //! `/api/v1/auth`: access tokens, and who their bearers are.
 
-mod holder;
 mod json;
+mod renew_and_revoke;
 
 use http::{Response, StatusCode};
 use lease_core::{Accessor, Description, Ttl};
 use lease_engine::{Engine, Ports};
 use serde::Deserialize;
 
-pub(crate) use self::holder::serve_holder;
 use self::json::CallerJson;
 pub(crate) use self::json::{AccessTokenJson, InfisicalTokenJson};
-use crate::identities::takes_leases_back;
+pub(crate) use self::renew_and_revoke::serve_token_operation;
+use crate::identities::read_leases_parameter;
 use crate::input::EmptyObject;
-use crate::list::QueryParameters;
+use crate::pagination::QueryParameters;
 use crate::problem::Problem;
 use crate::{Body, input, leases, respond};
 
@@ -34,16 +34,17 @@ pub(crate) async fn make_token<P: Ports>(
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
     let MakeInput { ttl, description } = input::optional_json(body).await?;
-    let made = engine.make_access_token(&name, ttl, &description)?;
+    let made = engine.make_token_for_identity(&name, ttl, &description)?;
     Ok(respond::json_response(StatusCode::CREATED, &AccessTokenJson::from_token(&made)))
 }
 
 /// `GET /api/v1/auth/token`
-pub(crate) fn show_own_token<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
+pub(crate) fn show_caller<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
     let json = match &engine.requester().session {
         None => CallerJson::first_administrator(),
         Some(session) => {
-            let secrets = engine.issuable_by(&session.identity, SHOWN)?;
+            let secrets =
+                engine.issuable_dynamic_secrets(&session.identity, MAX_SHOWN_DYNAMIC_SECRETS)?;
             CallerJson::from_session(session, engine.uses_left(session)?, secrets)
         }
     };
@@ -51,21 +52,21 @@ pub(crate) fn show_own_token<P: Ports>(engine: &Engine<P>) -> Result<Response<Ve
 }
 
 /// `POST /api/v1/auth/accessors/{accessor}/revoke`
-pub(crate) async fn revoke_accessor<P: Ports>(
+pub(crate) async fn revoke_token_by_accessor<P: Ports>(
     engine: &Engine<P>,
     accessor: &str,
     query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let accessor: Accessor = accessor.parse()?;
-    let takes_back = takes_leases_back(query)?;
+    let takes_back = read_leases_parameter(query)?;
     let EmptyObject {} = input::optional_json(body).await?;
-    let revoked = engine.revoke_accessor(accessor, takes_back).await?;
-    Ok(revoked.map_or_else(respond::no_content, |done| leases::revoked_response(&done)))
+    let revoked = engine.revoke_token_by_accessor(accessor, takes_back).await?;
+    Ok(revoked.map_or_else(respond::no_content, |done| leases::bulk_revocation_response(&done)))
 }
 
 /// The number of dynamic secrets that are shown to an identity that may ask for leases of more.
-const SHOWN: usize = 100;
+const MAX_SHOWN_DYNAMIC_SECRETS: usize = 100;
 
 #[cfg(test)]
 mod tests;

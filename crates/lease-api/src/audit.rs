@@ -4,9 +4,9 @@ mod events;
 mod refusals;
 mod verify;
 
-pub(crate) use self::events::{LIST_QUERY, list_events};
-pub(crate) use self::refusals::{AskedOperation, record_refusal};
-pub(crate) use self::verify::verify_audit;
+pub(crate) use self::events::{EVENTS_QUERY_PARAMETERS, list_events};
+pub(crate) use self::refusals::{RequestedRoute, record_refusal};
+pub(crate) use self::verify::verify_audit_part;
 
 /// The rule for a cursor.
 const CURSOR_RULE: &str = "must be the `next_cursor` of an earlier answer";

@@ -2,10 +2,10 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester, TokenUse};
+use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester, TokenPurpose};
 
-use crate::audit::{self, AskedOperation};
-use crate::bearer::BearerToken;
+use crate::audit::{self, RequestedRoute};
+use crate::installation_token::InstallationTokenDigest;
 use crate::problem::Problem;
 use crate::routes::{Access, Route};
 
@@ -17,9 +17,9 @@ pub(crate) struct Caller(Requester);
 #[derive(Debug)]
 pub(crate) struct InstallationTokens {
     /// The first administrator's.
-    pub(crate) administrator: Option<BearerToken>,
+    pub(crate) administrator: Option<InstallationTokenDigest>,
     /// That of whoever calls the sweep.
-    pub(crate) sweeper: Option<BearerToken>,
+    pub(crate) sweeper: Option<InstallationTokenDigest>,
 }
 
 impl Caller {
@@ -38,7 +38,7 @@ impl Caller {
 pub(crate) fn admit_caller<P: Ports>(
     engine: &Engine<P>,
     tokens: &InstallationTokens,
-    asked: (&Route, AskedOperation<'_>),
+    asked: (&Route, RequestedRoute<'_>),
     headers: &HeaderMap,
     origin: Origin,
 ) -> Result<Caller, Problem> {
@@ -48,20 +48,22 @@ pub(crate) fn admit_caller<P: Ports>(
     if access == Access::Anybody || (access == Access::Holder && !has_header) {
         return Ok(Caller(Requester::nobody().from(origin)));
     }
-    let refused = |problem| refuse_request(engine, tokens, problem);
+    let refused = |problem| refusal_problem(engine, tokens, problem);
     let Some(shown) = bearer_token(headers) else {
         return Err(refused(Problem::unauthenticated()));
     };
-    if let Some(requester) = tokens.admit_token(shown, access) {
+    if let Some(requester) = tokens.requester_of_token(shown, access) {
         return Ok(Caller(requester.from(origin)));
     }
     let text = std::str::from_utf8(shown).unwrap_or_default();
-    let purpose = if route.gives_back() { TokenUse::GiveBack } else { TokenUse::Counted };
-    let session =
-        engine.known_bearer(text, &origin, purpose).map_err(|bearer| match bearer.reason {
+    let purpose =
+        if route.is_revocation() { TokenPurpose::GiveBack } else { TokenPurpose::Counted };
+    let session = engine.authenticate_token_for(text, &origin, purpose).map_err(|bearer| {
+        match bearer.reason {
             AuthenticationError::Store(error) => error.into(),
-            _ => refused(Problem::unknown_credential().with_record(bearer.to_record)),
-        })?;
+            _ => refused(Problem::unknown_credential().with_refused_token(bearer.to_record)),
+        }
+    })?;
     let requester = Requester::from_session(session).from(origin);
     let may = match access {
         Access::Anybody | Access::Identity | Access::Holder => true,
@@ -70,13 +72,13 @@ pub(crate) fn admit_caller<P: Ports>(
     if may {
         return Ok(Caller(requester));
     }
-    Err(audit::record_refusal(engine, &requester, asked, Problem::for_administrators()))
+    Err(audit::record_refusal(engine, &requester, asked, Problem::administrators_only()))
 }
 
 impl InstallationTokens {
     /// Lets in who shows a token of the installation itself.
-    pub(crate) fn admit_token(&self, shown: &[u8], access: Access) -> Option<Requester> {
-        let admits = |token: &Option<BearerToken>| {
+    pub(crate) fn requester_of_token(&self, shown: &[u8], access: Access) -> Option<Requester> {
+        let admits = |token: &Option<InstallationTokenDigest>| {
             token.as_ref().is_some_and(|token| token.matches_shown(shown))
         };
         if admits(&self.administrator) {
@@ -86,49 +88,53 @@ impl InstallationTokens {
     }
 
     /// The same by the headers of a request.
-    pub(crate) fn admit_headers(&self, headers: &HeaderMap, access: Access) -> Option<Requester> {
-        self.admit_token(bearer_token(headers)?, access)
+    pub(crate) fn requester_of_headers(
+        &self,
+        headers: &HeaderMap,
+        access: Access,
+    ) -> Option<Requester> {
+        self.requester_of_token(bearer_token(headers)?, access)
     }
 
     /// Refuses to work while nobody could be let in.
     ///
     /// # Errors
     /// Names the variable that would help.
-    pub(crate) fn require_somebody<P: Ports>(
+    pub(crate) fn require_some_administrator<P: Ports>(
         &self,
         engine: &Engine<P>,
-    ) -> Result<(), RequireError> {
+    ) -> Result<(), NoAdministratorError> {
         if self.administrator.is_some() || engine.has_administrator()? {
             return Ok(());
         }
-        Err(RequireError::Nobody)
+        Err(NoAdministratorError::Nobody)
     }
 }
 
 /// The reason why nobody can be let in.
-pub(crate) enum RequireError {
+pub(crate) enum NoAdministratorError {
     /// `admin_token` is not set, and there is no administrator.
     Nobody,
     /// The store failed.
     Store(lease_engine::StoreError),
 }
 
-impl From<lease_engine::StoreError> for RequireError {
+impl From<lease_engine::StoreError> for NoAdministratorError {
     fn from(error: lease_engine::StoreError) -> Self {
         Self::Store(error)
     }
 }
 
 /// The refusal of a request: that it is not configured if nobody could be let in at all.
-pub(crate) fn refuse_request<P: Ports>(
+pub(crate) fn refusal_problem<P: Ports>(
     engine: &Engine<P>,
     tokens: &InstallationTokens,
     refusal: Problem,
 ) -> Problem {
-    match tokens.require_somebody(engine) {
+    match tokens.require_some_administrator(engine) {
         Ok(()) => refusal,
-        Err(RequireError::Nobody) => crate::settings::no_administrator().into(),
-        Err(RequireError::Store(error)) => error.into(),
+        Err(NoAdministratorError::Nobody) => crate::settings::no_administrator_error().into(),
+        Err(NoAdministratorError::Store(error)) => error.into(),
     }
 }
 

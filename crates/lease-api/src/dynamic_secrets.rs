@@ -7,7 +7,7 @@ use lease_engine::{DynamicSecretDeletion, Engine, Ports};
 use serde::Serialize;
 
 use self::json::DynamicSecretJson;
-use crate::list::{ListJson, PageWindow, QueryParameters};
+use crate::pagination::{ListJson, PageWindow, QueryParameters};
 use crate::problem::Problem;
 use crate::{Body, input, respond};
 
@@ -28,7 +28,7 @@ pub(crate) async fn put_dynamic_secret<P: Ports>(
         ));
     }
     let (put, warnings) = engine.put_dynamic_secret(definition).await?;
-    let status = respond::status_of(&put.change);
+    let status = respond::put_status(&put.change);
     Ok(respond::json_response(status, &DynamicSecretJson::of_put(put, warnings)))
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn show_dynamic_secret<P: Ports>(
     engine: &Engine<P>,
     name: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let secret = engine.dynamic_secret(&input::parse_name(name)?)?;
+    let secret = engine.get_dynamic_secret(&input::parse_name(name)?)?;
     Ok(respond::json_response(
         StatusCode::OK,
         &DynamicSecretJson::from_dynamic_secret(secret, vec![]),
@@ -50,7 +50,7 @@ pub(crate) fn list_dynamic_secrets<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let PageWindow { from, limit } = PageWindow::from_query(query)?;
-    let page = engine.list_dynamic_secrets(from, limit)?;
+    let page = engine.list_dynamic_secret_page(from, limit)?;
     let list =
         ListJson::from_page(page, |secret| DynamicSecretJson::from_dynamic_secret(secret, vec![]));
     Ok(respond::json_response(StatusCode::OK, &list))

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use http::{Response, StatusCode};
 use lease_core::{DynamicSecretName, IdentityName, IssueRequest, Namespace, Ttl};
-use lease_engine::{Engine, ExplainRequest, Ports, ShownLogin};
+use lease_engine::{Engine, ExplainRequest, LoginEvidence, Ports};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -37,7 +37,7 @@ pub(crate) async fn explain_request<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let asked = read_request(input::read_json(body).await?)?;
+    let asked = to_explain_request(input::read_json(body).await?)?;
     let (identity, dynamic_secret) = (asked.identity.clone(), asked.dynamic_secret.clone());
     let explanation = engine.explain_request(asked).await?;
     let json = ExplanationJson::from_explanation(&identity, dynamic_secret.as_ref(), explanation);
@@ -45,11 +45,11 @@ pub(crate) async fn explain_request<P: Ports>(
 }
 
 /// Puts together what goes together.
-fn read_request(input: ExplainInput) -> Result<ExplainRequest, Problem> {
+fn to_explain_request(input: ExplainInput) -> Result<ExplainRequest, Problem> {
     let shown = match (input.claims, input.jwt) {
-        (None, None) => ShownLogin::Nothing,
-        (Some(claims), None) => ShownLogin::Claims(claims),
-        (None, Some(jwt)) => ShownLogin::Jwt(jwt),
+        (None, None) => LoginEvidence::Nothing,
+        (Some(claims), None) => LoginEvidence::Claims(claims),
+        (None, Some(jwt)) => LoginEvidence::Jwt(jwt),
         (Some(_), Some(_)) => {
             let detail = "give `claims` or `jwt`, not both".to_owned();
             return Err(Problem::for_field("/claims".to_owned(), detail));

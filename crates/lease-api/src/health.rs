@@ -5,12 +5,12 @@ use lease_engine::{Engine, Ports};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::auth::RequireError;
+use crate::auth::NoAdministratorError;
 use crate::problem::{Code, Problem};
 use crate::respond;
 use crate::routes::Access;
-use crate::settings::{Settings, SettingsError, no_administrator};
-use crate::sweep::json::{Degraded, SummaryJson, SweptJson};
+use crate::settings::{Settings, SettingsError, no_administrator_error};
+use crate::sweep::json::{DegradationCause, LastSweepJson, SummaryJson};
 
 /// Answers 200: a component that answers is alive.
 pub(crate) fn show_liveness() -> Response<Vec<u8>> {
@@ -22,7 +22,7 @@ pub(crate) fn show_liveness() -> Response<Vec<u8>> {
 struct ReadyJson<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    degraded: Vec<Degraded>,
+    degraded: Vec<DegradationCause>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sweep: Option<SweepJson<'a>>,
 }
@@ -30,7 +30,7 @@ struct ReadyJson<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum SweepJson<'a> {
-    Whole(SweptJson<'a>),
+    Whole(LastSweepJson<'a>),
     Summary(SummaryJson),
 }
 
@@ -47,18 +47,20 @@ pub(crate) fn show_readiness<P: Ports>(
     let settings =
         settings.map_err(|error| Problem::new(Code::NotConfigured, error.to_string()))?;
     // An access token is not looked at: a look at the health must not cost one of its uses.
-    let may_see = settings.tokens.admit_headers(headers, Access::Sweeper).is_some();
+    let may_see = settings.tokens.requester_of_headers(headers, Access::Sweeper).is_some();
     let engine = Engine::new(ports, settings.keys, settings.config);
     engine.probe_store()?;
-    settings.tokens.require_somebody(&engine).map_err(|error| match error {
-        RequireError::Nobody => Problem::new(Code::NotConfigured, no_administrator().to_string()),
-        RequireError::Store(error) => error.into(),
+    settings.tokens.require_some_administrator(&engine).map_err(|error| match error {
+        NoAdministratorError::Nobody => {
+            Problem::new(Code::NotConfigured, no_administrator_error().to_string())
+        }
+        NoAdministratorError::Store(error) => error.into(),
     })?;
     let health = engine.sweep_health()?;
-    let degraded = Degraded::list_causes(&health);
+    let degraded = DegradationCause::list_causes(&health);
     let sweep = health.last.as_ref().map(|last| {
         if may_see {
-            SweepJson::Whole(SweptJson::from_swept(last))
+            SweepJson::Whole(LastSweepJson::from_swept(last))
         } else {
             SweepJson::Summary(SummaryJson::from_swept(last))
         }

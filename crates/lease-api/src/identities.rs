@@ -8,7 +8,7 @@ use lease_engine::{Engine, Ports};
 
 use self::json::IdentityJson;
 use crate::input::EmptyObject;
-use crate::list::{ListJson, PageWindow, QueryParameters};
+use crate::pagination::{ListJson, PageWindow, QueryParameters};
 use crate::problem::{Code, Problem};
 use crate::{Body, input, leases, respond};
 
@@ -27,7 +27,7 @@ pub(crate) async fn put_identity<P: Ports>(
         return Ok(respond::json_response(StatusCode::OK, &IdentityJson::of_put(put, warnings)));
     }
     let (put, warnings) = engine.put_identity(name, input)?;
-    let status = respond::status_of(&put.change);
+    let status = respond::put_status(&put.change);
     Ok(respond::json_response(status, &IdentityJson::of_put(put, warnings)))
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn list_identities<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let PageWindow { from, limit } = PageWindow::from_query(query)?;
-    let page = engine.list_identities(from, limit)?;
+    let page = engine.list_identity_page(from, limit)?;
     let list = ListJson::from_page(page, |identity| IdentityJson::from_identity(&identity));
     Ok(respond::json_response(StatusCode::OK, &list))
 }
@@ -58,8 +58,8 @@ pub(crate) async fn delete_identity<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
-    let revoked = engine.delete_identity(&name, takes_leases_back(query)?).await?;
-    Ok(revoked.map_or_else(respond::no_content, |done| leases::revoked_response(&done)))
+    let revoked = engine.delete_identity(&name, read_leases_parameter(query)?).await?;
+    Ok(revoked.map_or_else(respond::no_content, |done| leases::bulk_revocation_response(&done)))
 }
 
 /// `POST /api/v1/identities/{name}/revoke`
@@ -70,17 +70,17 @@ pub(crate) async fn revoke_tokens<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
-    let leases = takes_leases_back(query)?;
+    let leases = read_leases_parameter(query)?;
     let EmptyObject {} = input::optional_json(body).await?;
-    let revoked = engine.revoke_identity(&name, leases).await?;
-    Ok(revoked.map_or_else(respond::no_content, |done| leases::revoked_response(&done)))
+    let revoked = engine.revoke_identity_tokens(&name, leases).await?;
+    Ok(revoked.map_or_else(respond::no_content, |done| leases::bulk_revocation_response(&done)))
 }
 
 /// Returns true if `?leases=revoke` is said: leases are taken back too.
 ///
 /// # Errors
 /// Refuses any other value.
-pub(crate) fn takes_leases_back(query: &QueryParameters<'_>) -> Result<bool, Problem> {
+pub(crate) fn read_leases_parameter(query: &QueryParameters<'_>) -> Result<bool, Problem> {
     match query.get_text("leases") {
         None | Some("keep") => Ok(false),
         Some("revoke") => Ok(true),

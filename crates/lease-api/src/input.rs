@@ -62,7 +62,7 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn misfit_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    Problem::for_field(json_pointer(error.path()), without_values(&error.inner().to_string()))
+    Problem::for_field(json_pointer(error.path()), strip_quoted_values(&error.inner().to_string()))
 }
 
 fn malformed_problem(error: &serde_json::Error) -> Problem {
@@ -84,7 +84,7 @@ fn json_pointer(path: &serde_path_to_error::Path) -> String {
 }
 
 /// A message of serde's without the value that it quotes, nor the place in the text.
-fn without_values(message: &str) -> String {
+fn strip_quoted_values(message: &str) -> String {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
     match message.rsplit_once(", expected ") {

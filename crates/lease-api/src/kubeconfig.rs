@@ -5,13 +5,13 @@ use lease_core::{DynamicSecretName, Namespace};
 use lease_engine::{Engine, KubeconfigCluster, Ports};
 use serde_json::{Map, Value, json};
 
-use crate::list::QueryParameters;
+use crate::pagination::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::{input, respond};
 
 /// The program that gets credentials for kubectl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Via {
+enum CredentialProgram {
     /// `kubelease`, which keeps leases and logs in by itself.
     Command,
     /// `curl` in a shell, with the URL and an access token from its environment.
@@ -27,14 +27,18 @@ pub(crate) fn show_kubeconfig<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name: DynamicSecretName = input::parse_name(name)?;
-    let via = Via::from_query(query)?;
+    let via = CredentialProgram::from_query(query)?;
     let namespace: Option<Namespace> = query.get_name("namespace")?;
     let cluster = engine.kubeconfig_cluster(&name, namespace)?;
     Ok(respond::json_response(StatusCode::OK, &build_kubeconfig(&name, &cluster, via)))
 }
 
 /// Returns a kubeconfig whose one context has the name of the dynamic secret and its target.
-fn build_kubeconfig(name: &DynamicSecretName, cluster: &KubeconfigCluster, via: Via) -> Value {
+fn build_kubeconfig(
+    name: &DynamicSecretName,
+    cluster: &KubeconfigCluster,
+    via: CredentialProgram,
+) -> Value {
     let KubeconfigCluster { target, server, ca_certificate, namespace } = cluster;
     let mut server = Map::from_iter([("server".to_owned(), json!(server))]);
     if let Some(ca) = ca_certificate {
@@ -54,7 +58,7 @@ fn build_kubeconfig(name: &DynamicSecretName, cluster: &KubeconfigCluster, via: 
     })
 }
 
-impl Via {
+impl CredentialProgram {
     fn from_query(query: &QueryParameters<'_>) -> Result<Self, Problem> {
         match query.get_text("via") {
             None | Some("command") => Ok(Self::Command),

@@ -1,24 +1,24 @@
 //! `/api/v1/leases`, and where they come from.
 
 mod exec_credential;
-mod filter;
 mod issue;
 mod json;
+mod list_query;
 mod renew;
 mod revoke;
 
 pub(crate) use self::exec_credential::issue_exec_credential;
 pub(crate) use self::issue::serve_issue;
 pub(crate) use self::renew::renew_lease;
-pub(crate) use self::revoke::{revoke_lease, revoke_many, revoked_response};
+pub(crate) use self::revoke::{bulk_revocation_response, revoke_lease, revoke_matching_leases};
 
 use http::{Response, StatusCode};
 use lease_core::LeaseId;
 use lease_engine::{Engine, Ports};
 
-use self::filter::{read_cursor, read_filter};
 use self::json::LeaseJson;
-use crate::list::{ListJson, PageWindow, QueryParameters};
+use self::list_query::{read_cursor, read_filter};
+use crate::pagination::{ListJson, PageWindow, QueryParameters};
 use crate::problem::Problem;
 use crate::respond;
 
@@ -27,9 +27,9 @@ pub(crate) fn show_lease<P: Ports>(
     engine: &Engine<P>,
     id: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let id = lease_id(id)?;
+    let id = parse_lease_id(id)?;
     let held = engine.read_lease(id)?;
-    let now = engine.now_on(&held.lease.target)?;
+    let now = engine.cluster_now(&held.lease.target)?;
     Ok(respond::json_response(StatusCode::OK, &LeaseJson::from_lease(&held, now)))
 }
 
@@ -43,15 +43,15 @@ pub(crate) fn list_leases<P: Ports>(
     let clocks = engine.all_clocks()?;
     let json = |held| LeaseJson::from_lease(held, clocks.target_time(&held.lease.target));
     let items: Vec<_> = page.items.iter().map(json).collect();
-    let list = ListJson { items, next_cursor: page.next.map(filter::format_cursor) };
+    let list = ListJson { items, next_cursor: page.next.map(list_query::format_cursor) };
     Ok(respond::json_response(StatusCode::OK, &list))
 }
 
 /// The query parameters that narrow a list of leases.
-pub(crate) const LIST_QUERY: &[&str] =
+pub(crate) const LEASES_QUERY_PARAMETERS: &[&str] =
     &["dynamic_secret", "target", "namespace", "state", "identity", "limit", "cursor"];
 
-fn lease_id(text: &str) -> Result<LeaseId, Problem> {
+fn parse_lease_id(text: &str) -> Result<LeaseId, Problem> {
     Ok(text.parse::<LeaseId>()?)
 }
 

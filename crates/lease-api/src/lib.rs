@@ -1,6 +1,6 @@
 //! The HTTP contract of kubelease: routes, authentication, shapes, problems. Spoken once, here.
 //!
-//! Start from [`leases_routes`], the one table of routes and of who may use them, [`serve_leases()`], which answers a
+//! Start from [`main_routes`], the one table of routes and of who may use them, [`serve_main_request()`], which answers a
 //! request, and [`Variables`], the settings as the host gives them.
 //!
 //! Requests come as `http` types and go as `http` types; who carries them is not known here. Each
@@ -16,21 +16,21 @@
 mod access_tokens;
 mod audit;
 mod auth;
-mod bearer;
 mod body;
-mod client_address;
 mod dynamic_secrets;
 mod explain;
 mod health;
 mod identities;
-mod infisical;
+mod infisical_error;
 mod input;
+mod installation_token;
 mod kubeconfig;
 mod leases;
-mod list;
 mod login;
 mod namespaces;
+mod pagination;
 mod problem;
+mod request_origin;
 mod respond;
 mod routes;
 mod serve;
@@ -42,7 +42,7 @@ mod testing;
 
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use lease_engine::SweepReport;
-pub use routes::{Access, Route, leases_routes, sweep_routes};
-pub use serve::{malformed_request_response, serve_leases, serve_sweep};
+pub use routes::{Access, Route, cleanup_routes, main_routes};
+pub use serve::{malformed_request_response, serve_cleanup_request, serve_main_request};
 pub use settings::{SettingsError, Variables};
-pub use sweep::{SweepError, after_answer, after_sweep_answer, sweep_now};
+pub use sweep::{SweepError, run_after_answer, run_after_cleanup_answer, sweep_for_trigger};

@@ -22,7 +22,7 @@ struct LoginInput {
 }
 
 /// `POST /api/v1/auth/kubernetes/login`
-pub(crate) async fn by_kubernetes<P: Ports>(
+pub(crate) async fn log_in_by_kubernetes<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
@@ -32,7 +32,7 @@ pub(crate) async fn by_kubernetes<P: Ports>(
 }
 
 /// `POST /api/v1/auth/oidc/login`
-pub(crate) async fn by_oidc<P: Ports>(
+pub(crate) async fn log_in_by_oidc<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {

@@ -5,7 +5,7 @@ use lease_core::{DynamicSecretName, NamePattern, Namespace, TargetName};
 use lease_engine::{Engine, LeasableNamespaces, Ports};
 use serde::Serialize;
 
-use crate::list::{PageWindow, QueryParameters};
+use crate::pagination::{PageWindow, QueryParameters};
 use crate::problem::{Code, Problem};
 use crate::{input, respond};
 

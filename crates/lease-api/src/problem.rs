@@ -93,18 +93,18 @@ impl Problem {
     }
 
     /// The access token was good when the request came, and is no more: the same answer, and another event.
-    pub(crate) fn not_admitted_any_more() -> Self {
-        Self::unknown_credential().with_own_cause("the access token was revoked meanwhile")
+    pub(crate) fn token_revoked_meanwhile() -> Self {
+        Self::unknown_credential().with_audit_cause("the access token was revoked meanwhile")
     }
 
     /// The problem as it is told to a caller of this authority: to whoever may only give something back, that the token is not
     /// known, unless it is about a lease of its own.
-    pub(crate) fn for_whom(self, authority: Authority) -> Self {
+    pub(crate) fn for_authority(self, authority: Authority) -> Self {
         let is_its_own = self.status == StatusCode::CONFLICT || !self.status.is_client_error();
         if authority != Authority::GiveBack || is_its_own {
             return self;
         }
-        Self::unknown_credential().with_own_cause("the access token is used up")
+        Self::unknown_credential().with_audit_cause("the access token is used up")
     }
 
     /// No grant of the caller allows it.
@@ -125,7 +125,7 @@ impl Problem {
     }
 
     /// The route is for administrators, and the caller is none.
-    pub(crate) fn for_administrators() -> Self {
+    pub(crate) fn administrators_only() -> Self {
         Self::new(Code::NotGranted, "this is only for administrators, and this identity is not one")
     }
 
@@ -150,13 +150,13 @@ impl Problem {
     }
 
     /// The same, with another cause for the audit than the caller is told.
-    fn with_own_cause(mut self, cause: &'static str) -> Self {
+    fn with_audit_cause(mut self, cause: &'static str) -> Self {
         self.own_cause = Some(cause);
         self
     }
 
     /// The same, with what is recorded once it is answered.
-    pub(crate) fn with_record(self, record: Option<Box<RefusedToken>>) -> Self {
+    pub(crate) fn with_refused_token(self, record: Option<Box<RefusedToken>>) -> Self {
         Self { record, ..self }
     }
 

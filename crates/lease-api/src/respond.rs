@@ -24,7 +24,7 @@ impl From<DefinitionChange> for ChangeJson {
 }
 
 /// Returns the status of a put.
-pub(crate) fn status_of(change: &DefinitionChange) -> StatusCode {
+pub(crate) fn put_status(change: &DefinitionChange) -> StatusCode {
     match change.kind {
         AuditChange::Created => StatusCode::CREATED,
         _ => StatusCode::OK,
@@ -33,7 +33,7 @@ pub(crate) fn status_of(change: &DefinitionChange) -> StatusCode {
 
 /// An answer with a JSON body.
 pub(crate) fn json_response<T: Serialize>(status: StatusCode, value: &T) -> Response<Vec<u8>> {
-    write_json(status, "application/json", value)
+    build_json_response(status, "application/json", value)
 }
 
 /// A time as it is shown: RFC 3339, UTC, whole seconds.
@@ -51,7 +51,7 @@ pub(crate) fn no_content() -> Response<Vec<u8>> {
 impl Problem {
     /// The problem as an answer. Whoever handles it logs the cause: it is not told.
     pub(crate) fn into_response(self) -> Response<Vec<u8>> {
-        let mut response = write_json(self.status, "application/problem+json", &self.body);
+        let mut response = build_json_response(self.status, "application/problem+json", &self.body);
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
         }
@@ -62,7 +62,7 @@ impl Problem {
     }
 }
 
-fn write_json<T: Serialize>(
+fn build_json_response<T: Serialize>(
     status: StatusCode,
     content_type: &'static str,
     value: &T,

@@ -93,7 +93,7 @@ pub(crate) enum Operation {
 
 /// The routes of the main component.
 #[must_use]
-pub fn leases_routes() -> Vec<Route> {
+pub fn main_routes() -> Vec<Route> {
     use Operation as To;
     let open =
         [("/livez", Endpoint::Live), ("/readyz", Endpoint::Ready)].map(|(path, endpoint)| Route {
@@ -165,7 +165,7 @@ pub fn leases_routes() -> Vec<Route> {
 
 /// The routes of the cleanup job.
 #[must_use]
-pub fn sweep_routes() -> Vec<Route> {
+pub fn cleanup_routes() -> Vec<Route> {
     [(Method::POST, Operation::Sweep), (Method::GET, Operation::ShowSweep)]
         .map(|(method, operation)| Route::new(method, "/api/v1/sweep", Access::Sweeper, operation))
         .into()
@@ -184,7 +184,7 @@ pub(crate) enum RouteMatch<'a> {
 
 /// Finds the route for a path, which is compared as it came: Spin strips slashes for its own routing only,
 /// and `//livez` is not `/livez`.
-pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> RouteMatch<'a> {
+pub(crate) fn find_route<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> RouteMatch<'a> {
     let mut methods = vec![];
     for route in routes {
         if let Some(parameter) = match_path(route.path, path) {
@@ -199,7 +199,7 @@ pub(crate) fn find<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> Ro
 
 impl Route {
     /// Returns true if leases or access tokens are given back here, which no number of uses shuts anybody out of.
-    pub(crate) fn gives_back(&self) -> bool {
+    pub(crate) fn is_revocation(&self) -> bool {
         matches!(
             self.endpoint,
             Endpoint::Operation(Operation::RevokeLease | Operation::RevokeLeases)
@@ -256,7 +256,7 @@ mod tests {
             (Method::GET, "/api/v1/targets/{name}/x", None),
             (Method::GET, "/api/v1/sweep", None),
         ] {
-            let found = match find(leases_routes(), &method, path) {
+            let found = match find_route(main_routes(), &method, path) {
                 RouteMatch::Route(route, parameter) => Some((route.endpoint, parameter)),
                 RouteMatch::OtherMethods(methods) => panic!("{path}: only {methods:?}"),
                 RouteMatch::Nothing => None,
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_known_path_tells_its_methods() {
-        let found = find(leases_routes(), &Method::PATCH, "/api/v1/targets/prod");
+        let found = find_route(main_routes(), &Method::PATCH, "/api/v1/targets/prod");
         assert_eq!(found, RouteMatch::OtherMethods(vec![Method::PUT, Method::GET, Method::DELETE]));
     }
 
@@ -285,7 +285,7 @@ mod tests {
                 }
             }
         }
-        let ours = leases_routes().into_iter().chain(sweep_routes());
+        let ours = main_routes().into_iter().chain(cleanup_routes());
         let mut ours: Vec<_> = ours
             .map(|route| {
                 let schemes = match route.access {

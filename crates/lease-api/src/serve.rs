@@ -7,12 +7,14 @@ use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
 use lease_engine::{Engine, Ports};
 
-use crate::audit::{self, AskedOperation};
-use crate::auth::{admit_caller, refuse_request};
-use crate::client_address::request_origin;
-use crate::list::QueryParameters;
+use crate::audit::{self, RequestedRoute};
+use crate::auth::{admit_caller, refusal_problem};
+use crate::pagination::QueryParameters;
 use crate::problem::{Code, Problem};
-use crate::routes::{Endpoint, Operation, Route, RouteMatch, find, leases_routes, sweep_routes};
+use crate::request_origin::request_origin;
+use crate::routes::{
+    Endpoint, Operation, Route, RouteMatch, cleanup_routes, find_route, main_routes,
+};
 use crate::settings::Settings;
 use crate::{
     Body, SettingsError, Variables, access_tokens, dynamic_secrets, explain, health, identities,
@@ -20,13 +22,13 @@ use crate::{
 };
 
 /// Answers a request to the main component.
-pub async fn serve_leases<P: Ports>(
+pub async fn serve_main_request<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
-    serve_request(leases_routes(), ports, variables, head, body).await
+    serve_request(main_routes(), ports, variables, head, body).await
 }
 
 /// Answers a request whose head cannot be read.
@@ -37,13 +39,13 @@ pub fn malformed_request_response() -> Response<Vec<u8>> {
 }
 
 /// Answers a request to the cleanup job.
-pub async fn serve_sweep<P: Ports>(
+pub async fn serve_cleanup_request<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
-    serve_request(sweep_routes(), ports, variables, head, body).await
+    serve_request(cleanup_routes(), ports, variables, head, body).await
 }
 
 async fn serve_request<P: Ports>(
@@ -53,7 +55,7 @@ async fn serve_request<P: Ports>(
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
-    let found = find(routes, &head.method, head.uri.path());
+    let found = find_route(routes, &head.method, head.uri.path());
     // The route's own path: what the client sent might hold anything.
     let route = match &found {
         RouteMatch::Route(route, _) => route.path,
@@ -88,28 +90,28 @@ async fn answer_route<P: Ports>(
     let (route, parameter) = match found {
         RouteMatch::Route(route, parameter) => (route, parameter),
         RouteMatch::OtherMethods(methods) => {
-            return Err(refuse_request(&engine, &tokens, method_not_allowed(&methods)));
+            return Err(refusal_problem(&engine, &tokens, method_not_allowed(&methods)));
         }
         RouteMatch::Nothing => {
             let unknown = Problem::new(Code::UnknownPath, "there is no such path");
-            return Err(refuse_request(&engine, &tokens, unknown));
+            return Err(refusal_problem(&engine, &tokens, unknown));
         }
     };
     let origin = request_origin(&head.headers, &trusted_proxies);
     let request_id = origin.request_id.clone();
-    let asked = AskedOperation { method: &head.method, route: route.path, parameter };
+    let asked = RequestedRoute { method: &head.method, route: route.path, parameter };
     let admitted = admit_caller(&engine, &tokens, (&route, asked), &head.headers, origin);
     match route.endpoint {
         Endpoint::Live | Endpoint::Ready => Ok(health::show_liveness()),
         Endpoint::TokenOperation(operation) => {
             let head = (head, request_id.as_deref());
-            access_tokens::serve_holder(engine, operation, admitted, head, body).await
+            access_tokens::serve_token_operation(engine, operation, admitted, head, body).await
         }
         Endpoint::Operation(operation) => {
             let engine = engine.acting_for(admitted?.into_requester());
             let answer = dispatch_operation(&engine, operation, parameter, head, body).await;
             answer.map_err(|problem| {
-                let problem = problem.for_whom(engine.requester().authority);
+                let problem = problem.for_authority(engine.requester().authority);
                 audit::record_refusal(&engine, engine.requester(), asked, problem)
             })
         }
@@ -123,16 +125,16 @@ async fn dispatch_operation<P: Ports>(
     head: &Parts,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let query = QueryParameters::parse_known(head.uri.query(), query_parameters(operation))?;
+    let query = QueryParameters::parse_known(head.uri.query(), known_query_parameters(operation))?;
     match operation {
         Operation::ListTargets => targets::list_targets(engine, &query),
         Operation::PutTarget => targets::put_target(engine, parameter, &query, body).await,
         Operation::ShowTarget => targets::show_target(engine, parameter),
         Operation::DeleteTarget => targets::delete_target(engine, parameter, &query).await,
         Operation::CheckTarget => targets::check_target(engine, parameter, body).await,
-        Operation::ShowRuntimeConfig => targets::runtime_config(engine, parameter),
+        Operation::ShowRuntimeConfig => targets::show_runtime_config(engine, parameter),
         Operation::AcceptCluster => targets::accept_cluster(engine, parameter, body).await,
-        Operation::WriteOffTarget => targets::write_off(engine, parameter, body).await,
+        Operation::WriteOffTarget => targets::write_off_leases(engine, parameter, body).await,
         Operation::ListDynamicSecrets => dynamic_secrets::list_dynamic_secrets(engine, &query),
         Operation::PutDynamicSecret => {
             dynamic_secrets::put_dynamic_secret(engine, parameter, &query, body).await
@@ -151,14 +153,14 @@ async fn dispatch_operation<P: Ports>(
         }
         Operation::ShowKubeconfig => kubeconfig::show_kubeconfig(engine, parameter, &query),
         Operation::ListLeases => lease_handlers::list_leases(engine, &query),
-        Operation::RevokeLeases => lease_handlers::revoke_many(engine, body).await,
+        Operation::RevokeLeases => lease_handlers::revoke_matching_leases(engine, body).await,
         Operation::ShowLease => lease_handlers::show_lease(engine, parameter),
         Operation::RevokeLease => lease_handlers::revoke_lease(engine, parameter).await,
         Operation::RenewLease => lease_handlers::renew_lease(engine, parameter, body).await,
-        Operation::Sweep => crate::sweep::sweep_once(engine, &query, body).await,
-        Operation::ShowSweep => crate::sweep::show_sweep(engine),
+        Operation::Sweep => crate::sweep::run_sweep(engine, &query, body).await,
+        Operation::ShowSweep => crate::sweep::show_last_sweep(engine),
         Operation::ListAuditEvents => audit::list_events(engine, &query),
-        Operation::VerifyAudit => audit::verify_audit(engine, &query),
+        Operation::VerifyAudit => audit::verify_audit_part(engine, &query),
         Operation::Explain => explain::explain_request(engine, body).await,
         Operation::ListIdentities => identities::list_identities(engine, &query),
         Operation::PutIdentity => identities::put_identity(engine, parameter, &query, body).await,
@@ -169,17 +171,19 @@ async fn dispatch_operation<P: Ports>(
             identities::revoke_tokens(engine, parameter, &query, body).await
         }
         Operation::RevokeAccessor => {
-            access_tokens::revoke_accessor(engine, parameter, &query, body).await
+            access_tokens::revoke_token_by_accessor(engine, parameter, &query, body).await
         }
-        Operation::ShowAccessToken => access_tokens::show_own_token(engine),
-        Operation::LogInByKubernetes => login::by_kubernetes(engine, body).await,
-        Operation::LogInByOidc => login::by_oidc(engine, body).await,
-        Operation::LogInAsInfisical => login::infisical::log_in(engine, &head.headers, body).await,
+        Operation::ShowAccessToken => access_tokens::show_caller(engine),
+        Operation::LogInByKubernetes => login::log_in_by_kubernetes(engine, body).await,
+        Operation::LogInByOidc => login::log_in_by_oidc(engine, body).await,
+        Operation::LogInAsInfisical => {
+            login::infisical::log_in_infisical_client(engine, &head.headers, body).await
+        }
     }
 }
 
 /// Returns the query parameters of a route.
-fn query_parameters(operation: Operation) -> &'static [&'static str] {
+fn known_query_parameters(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::ListTargets
         | Operation::ListDynamicSecrets
@@ -188,8 +192,8 @@ fn query_parameters(operation: Operation) -> &'static [&'static str] {
         Operation::DeleteIdentity | Operation::RevokeIdentity | Operation::RevokeAccessor => {
             &["leases"]
         }
-        Operation::ListLeases => lease_handlers::LIST_QUERY,
-        Operation::ListAuditEvents => audit::LIST_QUERY,
+        Operation::ListLeases => lease_handlers::LEASES_QUERY_PARAMETERS,
+        Operation::ListAuditEvents => audit::EVENTS_QUERY_PARAMETERS,
         Operation::IssueExecCredential => &["api_version"],
         Operation::ShowKubeconfig => &["via", "namespace"],
         Operation::VerifyAudit => &["cursor"],

@@ -12,7 +12,7 @@ use lease_engine::{
 };
 
 use crate::auth::InstallationTokens;
-use crate::bearer::BearerToken;
+use crate::installation_token::InstallationTokenDigest;
 
 /// The variables as they are set: each empty if it is not. They are checked before anything else.
 #[derive(Default, Clone)]
@@ -82,12 +82,12 @@ impl Settings {
         let variables = variables.as_ref().map_err(Clone::clone)?;
         let administrator = parse_bearer("admin_token", &variables.admin_token)?;
         let sweeper = parse_bearer("sweep_token", &variables.sweep_token)?;
-        let current = master_key("master_key", &variables.master_key)?
+        let current = parse_master_key("master_key", &variables.master_key)?
             .ok_or(SettingsError::Missing("master_key", KEY_RULE))?;
         let previous: Result<Vec<_>, _> = variables
             .previous_master_keys
             .split(',')
-            .filter_map(|text| master_key("previous_master_keys", text).transpose())
+            .filter_map(|text| parse_master_key("previous_master_keys", text).transpose())
             .collect();
         let keys = Keyring::new(&current, &previous?);
         let tokens = InstallationTokens { administrator, sweeper };
@@ -97,7 +97,7 @@ impl Settings {
 }
 
 /// The error of an installation that lets nobody in: it has no `admin_token`, and no identity is an administrator.
-pub(crate) fn no_administrator() -> SettingsError {
+pub(crate) fn no_administrator_error() -> SettingsError {
     SettingsError::Missing("admin_token", TOKEN_RULE)
 }
 
@@ -164,16 +164,19 @@ fn parse_duration(
     if (least..=most).contains(&ttl) { Ok(Some(ttl)) } else { Err(malformed()) }
 }
 
-fn parse_bearer(name: &'static str, text: &str) -> Result<Option<BearerToken>, SettingsError> {
+fn parse_bearer(
+    name: &'static str,
+    text: &str,
+) -> Result<Option<InstallationTokenDigest>, SettingsError> {
     // A file read into a variable brings its trailing newline along.
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Ok(None);
     }
-    BearerToken::parse(text).map(Some).ok_or(SettingsError::Malformed(name, TOKEN_RULE))
+    InstallationTokenDigest::parse(text).map(Some).ok_or(SettingsError::Malformed(name, TOKEN_RULE))
 }
 
-fn master_key(name: &'static str, text: &str) -> Result<Option<MasterKey>, SettingsError> {
+fn parse_master_key(name: &'static str, text: &str) -> Result<Option<MasterKey>, SettingsError> {
     if text.trim().is_empty() {
         return Ok(None);
     }

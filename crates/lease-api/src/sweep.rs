@@ -5,9 +5,9 @@ pub(crate) mod json;
 use http::{Extensions, Response, StatusCode};
 use lease_engine::{Engine, Ports, RefusedToken, StoreError, SweepOptions, SweepReport};
 
-use self::json::{ReportJson, SweptJson};
+use self::json::{LastSweepJson, ReportJson};
 use crate::input::EmptyObject;
-use crate::list::QueryParameters;
+use crate::pagination::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::settings::Settings;
 use crate::{Body, SettingsError, Variables, input, respond};
@@ -27,7 +27,7 @@ pub enum SweepError {
 ///
 /// # Errors
 /// Fails if kubelease is not configured, or where the store fails.
-pub async fn sweep_now<P: Ports>(
+pub async fn sweep_for_trigger<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
 ) -> Result<SweepReport, SweepError> {
@@ -41,7 +41,7 @@ pub async fn sweep_now<P: Ports>(
 /// a little if sweeps are missing.
 ///
 /// `extensions` are those of the answer. What goes wrong is logged: there is nobody to be told.
-pub async fn after_answer<P: Ports>(
+pub async fn run_after_answer<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
     extensions: Extensions,
@@ -56,7 +56,7 @@ pub async fn after_answer<P: Ports>(
 
 /// Does what a request to the cleanup job does once it is answered: records that its token was refused, if it was one of
 /// ours.
-pub async fn after_sweep_answer<P: Ports>(
+pub async fn run_after_cleanup_answer<P: Ports>(
     ports: P,
     variables: &Result<Variables, SettingsError>,
     extensions: Extensions,
@@ -73,7 +73,7 @@ fn record_refused_token<P: Ports>(engine: &Engine<P>, extensions: &Extensions) {
 }
 
 /// `POST /api/v1/sweep`
-pub(crate) async fn sweep_once<P: Ports>(
+pub(crate) async fn run_sweep<P: Ports>(
     engine: &Engine<P>,
     query: &QueryParameters<'_>,
     body: impl Body,
@@ -87,10 +87,10 @@ pub(crate) async fn sweep_once<P: Ports>(
 }
 
 /// `GET /api/v1/sweep`
-pub(crate) fn show_sweep<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
+pub(crate) fn show_last_sweep<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u8>>, Problem> {
     let none = || Problem::new(Code::NotSwept, "no sweep has run on this store yet");
     let swept = engine.last_sweep()?.ok_or_else(none)?;
-    Ok(respond::json_response(StatusCode::OK, &SweptJson::from_swept(&swept)))
+    Ok(respond::json_response(StatusCode::OK, &LastSweepJson::from_swept(&swept)))
 }
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 pub(crate) mod json;
 mod runtime_config;
 
-pub(crate) use self::runtime_config::runtime_config;
+pub(crate) use self::runtime_config::show_runtime_config;
 
 use http::{Response, StatusCode};
 use lease_core::{TargetInput, TargetName};
-use lease_engine::{Engine, Ports, TargetDeletion, WriteOff};
+use lease_engine::{Engine, Ports, TargetDeletion, WriteOffProgress};
 use serde::{Deserialize, Serialize};
 
 use self::json::{CheckJson, ClusterJson, TargetBody, TargetJson};
 use crate::input::EmptyObject;
-use crate::list::{ListJson, PageWindow, QueryParameters};
+use crate::pagination::{ListJson, PageWindow, QueryParameters};
 use crate::problem::Problem;
 use crate::{Body, input, respond};
 
@@ -31,21 +31,21 @@ pub(crate) async fn put_target<P: Ports>(
     if is_rehearsed {
         return Ok(respond::json_response(
             StatusCode::OK,
-            &put_with(&engine.rehearsing_engine(), input)?.1,
+            &put_and_show(&engine.rehearsing_engine(), input)?.1,
         ));
     }
-    let (status, json) = put_with(engine, input)?;
+    let (status, json) = put_and_show(engine, input)?;
     Ok(respond::json_response(status, &json))
 }
 
-fn put_with<P: Ports>(
+fn put_and_show<P: Ports>(
     engine: &Engine<P>,
     input: TargetInput,
 ) -> Result<(StatusCode, TargetJson), Problem> {
     let put = engine.put_target(input)?;
     // Read again: the cluster that was met before is known still.
     let json = TargetJson::from_target(engine.get_target(&put.definition.name)?);
-    Ok((respond::status_of(&put.change), json.with_change(put.change)))
+    Ok((respond::put_status(&put.change), json.with_change(put.change)))
 }
 
 /// `GET /api/v1/targets/{name}`
@@ -63,7 +63,7 @@ pub(crate) fn list_targets<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let PageWindow { from, limit } = PageWindow::from_query(query)?;
-    let page = engine.list_targets(from, limit)?;
+    let page = engine.list_target_page(from, limit)?;
     let list = ListJson::from_page(page, TargetJson::from_target);
     Ok(respond::json_response(StatusCode::OK, &list))
 }
@@ -117,7 +117,7 @@ struct WriteOffJson {
 }
 
 /// `POST /api/v1/targets/{name}/write-off`
-pub(crate) async fn write_off<P: Ports>(
+pub(crate) async fn write_off_leases<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     body: impl Body,
@@ -130,7 +130,7 @@ pub(crate) async fn write_off<P: Ports>(
             "give the reason for which the cluster is given up".to_owned(),
         ));
     }
-    let WriteOff { ended, more } = engine.write_off(&name, reason.as_str())?;
+    let WriteOffProgress { ended, more } = engine.write_off_leases(&name, reason.as_str())?;
     Ok(respond::json_response(StatusCode::OK, &WriteOffJson { ended, more }))
 }
 

@@ -170,16 +170,16 @@ impl Installation {
             None => Ok(self.variables.clone()),
         };
         let store = &self.ports.store;
-        let before = (store.read_count(), store.write_count());
+        let before = (store.number_of_reads(), store.number_of_writes());
         let response = if path.starts_with("/api/v1/sweep") {
-            block_on(crate::serve_sweep(ports, &variables, head, body))
+            block_on(crate::serve_cleanup_request(ports, &variables, head, body))
         } else {
-            block_on(crate::serve_leases(ports, &variables, head, body))
+            block_on(crate::serve_main_request(ports, &variables, head, body))
         };
-        let cost = (store.read_count() - before.0, store.write_count() - before.1);
+        let cost = (store.number_of_reads() - before.0, store.number_of_writes() - before.1);
         let answer = Answer { cost, ..Answer::of(&response) };
         let extensions = response.into_parts().0.extensions;
-        block_on(crate::after_sweep_answer(self.ports.clone(), &variables, extensions));
+        block_on(crate::run_after_cleanup_answer(self.ports.clone(), &variables, extensions));
         document::check(&asked, &place, answer.status, &answer.json);
         answer
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ServiceAccountName;
 use crate::rbac::{
-    ExistingRole, KeptManifest, Manifest, RoleKind, Rules, RulesError, UnreadManifest,
+    ExistingRole, Manifest, PolicyRules, RefusedManifest, RoleKind, RulesError, StoredManifest,
 };
 
 /// Whose token is leased.
@@ -47,12 +47,12 @@ pub enum AccountRights {
     /// The rights of a role that exists.
     Role(ExistingRole),
     /// The rights of these rules; a role is made of them for each lease.
-    Rules(Rules),
+    Rules(PolicyRules),
     /// The rights of this manifest's role; it is made for each lease.
     Manifest(Manifest),
     /// The rights of a manifest that is no longer accepted. Nothing is issued of it until it is put
     /// again.
-    Unread(UnreadManifest),
+    Unread(RefusedManifest),
 }
 
 /// Why a temporary account cannot be made.
@@ -143,9 +143,9 @@ struct RawTemporaryAccount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<ExistingRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rules: Option<Rules>,
+    rules: Option<PolicyRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    manifest: Option<KeptManifest>,
+    manifest: Option<StoredManifest>,
 }
 
 impl TryFrom<RawTemporaryAccount> for TemporaryAccount {
@@ -155,8 +155,8 @@ impl TryFrom<RawTemporaryAccount> for TemporaryAccount {
         let grant = match (raw.role, raw.rules, raw.manifest) {
             (Some(role), None, None) => AccountRights::Role(role),
             (None, Some(rules), None) => AccountRights::Rules(rules),
-            (None, None, Some(KeptManifest::Read(manifest))) => AccountRights::Manifest(manifest),
-            (None, None, Some(KeptManifest::Unread(unread))) => AccountRights::Unread(unread),
+            (None, None, Some(StoredManifest::Read(manifest))) => AccountRights::Manifest(manifest),
+            (None, None, Some(StoredManifest::Unread(unread))) => AccountRights::Unread(unread),
             _ => return Err(TemporaryAccountError::ExactlyOne),
         };
         Self::new(raw.scope, grant)
@@ -170,8 +170,8 @@ impl From<TemporaryAccount> for RawTemporaryAccount {
         match grant {
             AccountRights::Role(it) => role = Some(it),
             AccountRights::Rules(it) => rules = Some(it),
-            AccountRights::Manifest(it) => manifest = Some(KeptManifest::Read(it)),
-            AccountRights::Unread(it) => manifest = Some(KeptManifest::Unread(it)),
+            AccountRights::Manifest(it) => manifest = Some(StoredManifest::Read(it)),
+            AccountRights::Unread(it) => manifest = Some(StoredManifest::Unread(it)),
         }
         Self { scope, role, rules, manifest }
     }

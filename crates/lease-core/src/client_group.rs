@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hmac::Mac as _;
 
 use crate::Keyring;
-use crate::seal::encode_context;
+use crate::sealing::encode_parts;
 use crate::signing::hmac_sha256;
 
 /// The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
@@ -44,7 +44,7 @@ impl ClientNetwork {
 /// Returns the IPv4 address that is written as an IPv6 address: mapped (RFC 4291 §2.5.5.2), or as a translator before
 /// an IPv6 network writes it (RFC 6052 §2.1). All of them are in two networks, which are not those of one client.
 fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let is_translated = address.to_bits() >> 32 == TRANSLATED;
+    let is_translated = address.to_bits() >> 32 == NAT64_PREFIX;
     let low = u32::try_from(address.to_bits() & u128::from(u32::MAX)).ok();
     let translated = low.filter(|_| is_translated).map(Ipv4Addr::from_bits);
     address.to_ipv4_mapped().or(translated)
@@ -65,7 +65,7 @@ impl Keyring {
     pub fn client_group(&self, network: ClientNetwork, minute: i64) -> ClientGroup {
         let (network, minute) = (network.to_string(), minute.to_string());
         let parts = ["kubelease client group v1", network.as_str(), minute.as_str()];
-        let code = hmac_sha256(self.current_key().mac_key(), &encode_context(&parts))
+        let code = hmac_sha256(self.current_key().mac_key(), &encode_parts(&parts))
             .finalize()
             .into_bytes();
         ClientGroup(u16::from_be_bytes([code[0], code[1]]) % ClientGroup::COUNT)
@@ -93,7 +93,7 @@ impl fmt::Display for ClientGroup {
 const HOST_BITS: u128 = u64::MAX as u128;
 
 /// The first 96 bits of `64:ff9b::/96`.
-const TRANSLATED: u128 = 0x0064_ff9b_0000_0000_0000_0000;
+const NAT64_PREFIX: u128 = 0x0064_ff9b_0000_0000_0000_0000;
 
 #[cfg(test)]
 mod tests {

@@ -61,14 +61,14 @@ impl ClusterClock {
         let passed = match host - self.believed.host {
             passed if passed >= TimeDelta::zero() => passed,
             // The host's clock was put back: nobody knows how much has passed.
-            _ => MAX_HOLD,
+            _ => MAX_JUMP_HOLD,
         };
-        if cluster - self.believed.cluster <= passed + TOLERANCE {
+        if cluster - self.believed.cluster <= passed + MAX_CLOCK_LEAD {
             return Self { believed: told, jumped: None };
         }
         let since = self.jumped.unwrap_or(told);
         // By either clock: the host's may stand still, or go back.
-        if host - since.host >= MAX_HOLD || cluster - since.cluster >= MAX_HOLD {
+        if host - since.host >= MAX_JUMP_HOLD || cluster - since.cluster >= MAX_JUMP_HOLD {
             return Self { believed: told, jumped: None };
         }
         Self { believed: self.believed, jumped: Some(since) }
@@ -80,7 +80,7 @@ impl ClusterClock {
         self.clock_offset() != known.clock_offset()
             && (self.clock_offset() - known.clock_offset()).abs() > RESOLUTION
             || self.jumped != known.jumped
-            || (self.believed.host - known.believed.host).abs() > REFRESH
+            || (self.believed.host - known.believed.host).abs() > MAX_READING_AGE
     }
 }
 
@@ -88,13 +88,13 @@ impl ClusterClock {
 const RESOLUTION: TimeDelta = TimeDelta::milliseconds(1500);
 
 /// The greatest lead that a cluster's clock may gain on the host's before that is a jump.
-const TOLERANCE: TimeDelta = TimeDelta::seconds(30);
+const MAX_CLOCK_LEAD: TimeDelta = TimeDelta::seconds(30);
 
 /// The longest time for which a jump is not believed.
-const MAX_HOLD: TimeDelta = TimeDelta::minutes(10);
+const MAX_JUMP_HOLD: TimeDelta = TimeDelta::minutes(10);
 
 /// The age at which a stored reading is replaced: clocks drift.
-const REFRESH: TimeDelta = TimeDelta::hours(1);
+const MAX_READING_AGE: TimeDelta = TimeDelta::hours(1);
 
 #[cfg(test)]
 mod tests {

@@ -3,12 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use crate::hex::encode_hex;
-use crate::seal::encode_context;
+use crate::sealing::encode_parts;
 
 /// Returns the SHA-256 of several texts, in 64 hexadecimal digits. No other texts have the same, however they are cut.
 #[must_use]
 pub fn digest_texts(parts: &[&str]) -> String {
-    encode_hex(&Sha256::digest(encode_context(parts)))
+    encode_hex(&Sha256::digest(encode_parts(parts)))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::rbac::{Danger, ManifestError, NotWaived, PolicyRule, Reach, Waivers};
+use crate::rbac::{Danger, ManifestError, PolicyRule, Reach, UnwaivedDangers, Waivers};
 use crate::{
     Account, AccountRights, AccountScope, Annotations, Audiences, Description, DynamicSecretName,
     Labels, LeaseMode, Lifetimes, LifetimesError, MAX_TTL, MaxLiveLeases, NameTemplate, Namespace,
-    NamespaceMatch, NamespacePattern, NamespaceSelector, Namespaces, NamespacesError,
+    NamespaceMatch, NamespacePattern, NamespaceRules, NamespaceSelector, NamespacesError,
     ServiceAccountName, Tag, Tags, TargetName, Ttl,
 };
 
@@ -32,7 +32,7 @@ pub struct DynamicSecret {
 #[serde(try_from = "DynamicSecretSpec", into = "DynamicSecretSpec")]
 pub struct DynamicSecretDefinition {
     parts: DynamicSecretSpec,
-    namespaces: Namespaces,
+    namespaces: NamespaceRules,
     lifetimes: Lifetimes,
 }
 
@@ -128,7 +128,7 @@ pub enum DynamicSecretDefinitionError {
     Manifest(#[from] ManifestError),
     /// The definition would grant dangerous rights that nobody has waived.
     #[error(transparent)]
-    Dangerous(#[from] NotWaived),
+    Dangerous(#[from] UnwaivedDangers),
 }
 
 impl DynamicSecretDefinition {
@@ -137,20 +137,21 @@ impl DynamicSecretDefinition {
     /// # Errors
     /// Says which part does not fit, and what would.
     pub fn new(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
-        parts.check_manifest()?;
-        let definition = Self::from_parts(parts)?;
+        parts.check_manifest_readable()?;
+        let definition = Self::from_stored_spec(parts)?;
         definition.check_dangers()?;
         Ok(definition)
     }
 
     /// The definition that these parts make, whatever it grants.
-    fn from_parts(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
-        let namespaces = Namespaces::new(
+    fn from_stored_spec(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
+        let namespaces = NamespaceRules::new(
             parts.namespaces.clone(),
             parts.namespace_selector.clone(),
             parts.namespace_match,
         )?;
-        if matches!(parts.account, Account::Existing { .. }) && namespaces.literal_only().is_none()
+        if matches!(parts.account, Account::Existing { .. })
+            && namespaces.exclusive_literal_namespaces().is_none()
         {
             return Err(DynamicSecretDefinitionError::ExistingAnywhere);
         }
@@ -172,7 +173,7 @@ impl DynamicSecretDefinition {
 
     /// Returns the namespaces in which leases may be.
     #[must_use]
-    pub fn namespaces(&self) -> &Namespaces {
+    pub fn namespaces(&self) -> &NamespaceRules {
         &self.namespaces
     }
 
@@ -184,7 +185,7 @@ impl DynamicSecretDefinition {
 
     /// Returns true if its leases in `namespace` are tokens of this account.
     #[must_use]
-    pub fn leases_account(
+    pub fn is_leased_account(
         &self,
         namespace: &Namespace,
         account: Option<&(Namespace, ServiceAccountName)>,
@@ -212,7 +213,7 @@ impl DynamicSecretDefinition {
 
     /// Returns true if leases of `other` are as good as ours: nothing that is granted differs.
     #[must_use]
-    pub fn grants_as(&self, other: &Self) -> bool {
+    pub fn grants_same_as(&self, other: &Self) -> bool {
         let granted = |definition: &Self| {
             let parts = &definition.parts;
             (parts.target.clone(), parts.account.clone(), parts.audiences.clone())
@@ -238,14 +239,14 @@ impl DynamicSecretDefinition {
     ///
     /// # Errors
     /// Names what was not.
-    pub fn check_role(&self, rules: &[PolicyRule]) -> Result<(), NotWaived> {
-        self.check_grant(rules, self.reach())
+    pub fn check_bound_rules(&self, rules: &[PolicyRule]) -> Result<(), UnwaivedDangers> {
+        self.check_rights_in_reach(rules, self.reach())
     }
 
     /// Returns if all that the role holds which is bound is waived by its name, now and later.
     #[must_use]
     pub fn waives_role(&self, role: &crate::rbac::ExistingRole) -> bool {
-        self.parts.allow_dangerous.waive_role(role)
+        self.parts.allow_dangerous.waives_role(role)
     }
 
     /// Lets what is granted pass if it was weighed: rules of its own, or a role by its name.
@@ -254,8 +255,8 @@ impl DynamicSecretDefinition {
     ///
     /// # Errors
     /// Names what was not.
-    pub fn check_dangers(&self) -> Result<(), NotWaived> {
-        self.check_grant(&[], self.reach())
+    pub fn check_dangers(&self) -> Result<(), UnwaivedDangers> {
+        self.check_rights_in_reach(&[], self.reach())
     }
 
     /// Returns the reach of the rights that its temporary accounts have.
@@ -275,14 +276,18 @@ impl DynamicSecretDefinition {
     ///
     /// # Errors
     /// Names what was not.
-    pub fn check_grant(&self, rules: &[PolicyRule], reach: Reach) -> Result<(), NotWaived> {
+    pub fn check_rights_in_reach(
+        &self,
+        rules: &[PolicyRule],
+        reach: Reach,
+    ) -> Result<(), UnwaivedDangers> {
         let Account::Temporary(temporary) = &self.parts.account else { return Ok(()) };
         let waivers = &self.parts.allow_dangerous;
         match temporary.grant() {
-            AccountRights::Role(role) => waivers.check_role(role, rules, reach),
-            AccountRights::Rules(rules) => waivers.check_rules(rules.as_slice(), reach),
+            AccountRights::Role(role) => waivers.check_role_waived(role, rules, reach),
+            AccountRights::Rules(rules) => waivers.check_rules_waived(rules.as_slice(), reach),
             AccountRights::Manifest(manifest) => {
-                waivers.check_rules(manifest.rules().as_slice(), reach)
+                waivers.check_rules_waived(manifest.rules().as_slice(), reach)
             }
             // It grants nothing.
             AccountRights::Unread(_) => Ok(()),
@@ -296,7 +301,7 @@ impl DynamicSecretDefinition {
         let Account::Temporary(temporary) = &self.parts.account else { return vec![] };
         let waivers = &self.parts.allow_dangerous;
         let rules = match temporary.grant() {
-            AccountRights::Role(role) if waivers.waive_role(role) => return vec![],
+            AccountRights::Role(role) if waivers.waives_role(role) => return vec![],
             AccountRights::Role(_) => rules,
             AccountRights::Rules(rules) => rules.as_slice(),
             AccountRights::Manifest(manifest) => manifest.rules().as_slice(),
@@ -313,7 +318,7 @@ impl DynamicSecretSpec {
     ///
     /// # Errors
     /// Fails with the reason why it is none; nothing can be issued of it.
-    pub fn check_manifest(&self) -> Result<(), ManifestError> {
+    pub fn check_manifest_readable(&self) -> Result<(), ManifestError> {
         let Account::Temporary(temporary) = &self.account else { return Ok(()) };
         match temporary.grant() {
             AccountRights::Unread(unread) => Err(unread.error().clone()),
@@ -333,7 +338,7 @@ impl TryFrom<DynamicSecretSpec> for DynamicSecretDefinition {
     type Error = DynamicSecretDefinitionError;
 
     fn try_from(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
-        Self::from_parts(parts)
+        Self::from_stored_spec(parts)
     }
 }
 

@@ -7,7 +7,7 @@ mod auth_method;
 mod authorize;
 mod claim_pattern;
 mod claim_rules;
-mod grant;
+mod identity_grant;
 mod kubernetes_auth;
 mod name_pattern;
 mod oidc_auth;
@@ -22,11 +22,16 @@ pub use self::access_token_terms::{
     TrustedIpsError, parse_network,
 };
 pub use self::auth_method::{AuthMethod, AuthMethodInput, AuthMethodKind, TokenAuth};
-pub use self::authorize::{Denied, LeaseSubject, Permit, authorize_action, is_secret_granted};
-pub use self::claim_rules::{
-    ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue, ClaimsMatch,
+pub use self::authorize::{
+    DenialReason, LeaseSubject, Permit, authorize_action, is_dynamic_secret_granted,
 };
-pub use self::grant::{Action, GrantDefinitionError, GrantParts, IdentityGrant, LeaseOwner};
+pub use self::claim_rules::{
+    ClaimMatchMode, ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec,
+    ClaimValue,
+};
+pub use self::identity_grant::{
+    GrantDefinitionError, GrantPartMatches, IdentityGrant, LeaseAction, LeaseOwnerScope,
+};
 pub use self::kubernetes_auth::{
     KubernetesAuth, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerSealContext,
 };
@@ -94,7 +99,7 @@ pub struct IdentitySpec<R = Reviewer> {
 pub type IdentityInput = IdentitySpec<ReviewerInput>;
 
 /// All that an identity is put with, besides what an administrator says.
-pub struct PutIdentity<'a> {
+pub struct IdentityPutContext<'a> {
     /// The identity in whose place it is put, if there is one.
     pub known: Option<&'a Identity>,
     /// The urls of the targets that it names.
@@ -159,7 +164,7 @@ impl Identity {
     pub fn from_input(
         name: IdentityName,
         input: IdentityInput,
-        put: &PutIdentity<'_>,
+        put: &IdentityPutContext<'_>,
     ) -> Result<Self, IdentityDefinitionError> {
         input.check_consistency()?;
         let mut auth = vec![];
@@ -228,7 +233,7 @@ impl Identity {
 
     /// Returns true if access tokens that an administrator makes let in as it.
     #[must_use]
-    pub fn takes_tokens(&self) -> bool {
+    pub fn allows_token_auth(&self) -> bool {
         self.spec.auth.iter().any(|method| method.kind() == AuthMethodKind::Token)
     }
 
@@ -261,7 +266,7 @@ impl Identity {
     }
 
     /// The reviewer's token that is kept for a target.
-    fn reviewer_of(&self, target: &TargetName) -> Option<&Reviewer> {
+    fn token_reviewer_for(&self, target: &TargetName) -> Option<&Reviewer> {
         self.spec.auth.iter().find_map(|method| match method {
             AuthMethod::Kubernetes(KubernetesAuth { target: known, reviewer, .. })
                 if known == target && matches!(reviewer, Reviewer::Token(_)) =>
@@ -273,7 +278,7 @@ impl Identity {
     }
 }
 
-impl PutIdentity<'_> {
+impl IdentityPutContext<'_> {
     /// A login by `ServiceAccount`s as it is kept, with its reviewer's token sealed.
     fn seal_reviewer(
         &self,
@@ -285,7 +290,7 @@ impl PutIdentity<'_> {
             let url = self.urls.get(target);
             let url = url.ok_or_else(|| IdentityDefinitionError::UnknownTarget(target.clone()))?;
             let place = ReviewerSealContext { identity, target, url };
-            let known = self.known.and_then(|known| known.reviewer_of(target));
+            let known = self.known.and_then(|known| known.token_reviewer_for(target));
             Reviewer::from_input(reviewer, known, place, self.keys, (self.nonce)())
                 .map_err(|source| IdentityDefinitionError::Reviewer { index, source })
         })

@@ -64,7 +64,7 @@ impl TryFrom<String> for LabelKey {
         let is_prefix = |prefix: &str| {
             prefix.len() <= MAX_SUBDOMAIN_BYTES && prefix.split('.').all(has_label_shape)
         };
-        if prefix.is_none_or(is_prefix) && is_name(name) {
+        if prefix.is_none_or(is_prefix) && is_label_name(name) {
             Ok(Self(text))
         } else {
             Err(LabelError::Key(redact_excerpt(&text)))
@@ -76,7 +76,11 @@ impl TryFrom<String> for LabelValue {
     type Error = LabelError;
 
     fn try_from(text: String) -> Result<Self, LabelError> {
-        if text.is_empty() || is_name(&text) { Ok(Self(text)) } else { Err(LabelError::Value) }
+        if text.is_empty() || is_label_name(&text) {
+            Ok(Self(text))
+        } else {
+            Err(LabelError::Value)
+        }
     }
 }
 
@@ -99,7 +103,7 @@ impl From<LabelValue> for String {
 }
 
 /// The name in a key, and the value of a label that has one: `([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]`.
-fn is_name(text: &str) -> bool {
+fn is_label_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     let ends = [bytes.first(), bytes.last()];
     text.len() <= MAX_NAME_BYTES

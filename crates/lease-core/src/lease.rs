@@ -45,7 +45,7 @@ pub struct Lease {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<LeaseShare>,
     /// The progress of its issue.
-    pub phase: Phase,
+    pub phase: IssuePhase,
     /// When it was begun, by the host's clock.
     pub begun_at: DateTime<Utc>,
     /// When its issuer gives up, by the host's clock: no token is answered later.
@@ -96,7 +96,7 @@ pub enum LeaseMode {
 /// The progress of an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Phase {
+pub enum IssuePhase {
     /// Recorded before anything was created for it. Nobody has a token of it.
     Pending,
     /// All was made and found as it should be; its holder may have the token.
@@ -216,11 +216,13 @@ impl Lease {
     ) -> LeaseState {
         match (ending, closing, self.phase) {
             (Some(ending), ..) => ending.why.into(),
-            (None, None, Phase::Pending) => LeaseState::Pending,
-            (None, None, Phase::Active) if now < expires_at => LeaseState::Active,
+            (None, None, IssuePhase::Pending) => LeaseState::Pending,
+            (None, None, IssuePhase::Active) if now < expires_at => LeaseState::Active,
             // A plain token has ended by itself; what others are bound to is still to be deleted.
-            (None, None, Phase::Active) if self.mode == LeaseMode::Plain => LeaseState::Expired,
-            (None, Some(_), _) | (None, None, Phase::Active) => LeaseState::Revoking,
+            (None, None, IssuePhase::Active) if self.mode == LeaseMode::Plain => {
+                LeaseState::Expired
+            }
+            (None, Some(_), _) | (None, None, IssuePhase::Active) => LeaseState::Revoking,
         }
     }
 }
@@ -308,7 +310,7 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).expect("in range")
     }
 
-    fn lease(mode: LeaseMode, phase: Phase) -> Lease {
+    fn lease(mode: LeaseMode, phase: IssuePhase) -> Lease {
         Lease {
             id: LeaseId::new([1; 16]),
             dynamic_secret: "ci".parse().expect("a good name"),
@@ -345,21 +347,28 @@ mod tests {
         let ending = |why| Some(Ending { why, at: at(1), note: None });
         let closing = Some(closing);
         for (mode, phase, closing, ending, now, state) in [
-            (LeaseMode::Existing, Phase::Pending, &None, None, 1000, Pending),
-            (LeaseMode::Existing, Phase::Active, &None, None, 1599, Active),
-            (LeaseMode::Existing, Phase::Active, &None, None, 1600, Revoking),
-            (LeaseMode::Plain, Phase::Active, &None, None, 1600, Expired),
-            (LeaseMode::Existing, Phase::Active, &closing, None, 1000, Revoking),
+            (LeaseMode::Existing, IssuePhase::Pending, &None, None, 1000, Pending),
+            (LeaseMode::Existing, IssuePhase::Active, &None, None, 1599, Active),
+            (LeaseMode::Existing, IssuePhase::Active, &None, None, 1600, Revoking),
+            (LeaseMode::Plain, IssuePhase::Active, &None, None, 1600, Expired),
+            (LeaseMode::Existing, IssuePhase::Active, &closing, None, 1000, Revoking),
             (
                 LeaseMode::Existing,
-                Phase::Active,
+                IssuePhase::Active,
                 &closing,
                 ending(EndReason::Revoked),
                 1000,
                 Revoked,
             ),
-            (LeaseMode::Existing, Phase::Active, &None, ending(EndReason::Expired), 1000, Expired),
-            (LeaseMode::Existing, Phase::Pending, &None, ending(EndReason::Lost), 1000, Lost),
+            (
+                LeaseMode::Existing,
+                IssuePhase::Active,
+                &None,
+                ending(EndReason::Expired),
+                1000,
+                Expired,
+            ),
+            (LeaseMode::Existing, IssuePhase::Pending, &None, ending(EndReason::Lost), 1000, Lost),
         ] {
             let lease = lease(mode, phase);
             let got = lease.state_at(lease.expires_at, closing.as_ref(), ending.as_ref(), at(now));

@@ -27,34 +27,34 @@ mod ca_certificate;
 mod client_group;
 mod clock;
 mod cluster;
+mod definition_metadata;
 mod digest;
 mod dynamic_secret;
-mod found;
-mod header_name;
+mod found_objects;
+mod gateway_header_name;
 mod hex;
 mod identity;
 mod label;
-mod labels;
+mod labels_and_annotations;
 mod lease;
 mod lease_id;
 mod lifetimes;
-mod metadata;
+mod mark_keys;
 mod name_template;
 mod names;
-mod namespaces;
+mod namespace_rules;
+mod ownership_stamp;
 pub mod permissions;
 mod plan;
 pub mod rbac;
-mod seal;
+mod sealing;
 mod selector;
 mod signing;
-mod stamp;
 mod target;
 mod target_check;
+mod token_variable;
 mod ttl;
 mod url;
-mod variable;
-mod well_known;
 
 pub use accessor::{Accessor, AccessorError};
 pub use account::{Account, AccountRights, AccountScope, TemporaryAccount, TemporaryAccountError};
@@ -68,61 +68,69 @@ pub use ca_certificate::{CaCertificate, CaCertificateError, MAX_CA_BYTES};
 pub use client_group::{ClientGroup, ClientNetwork};
 pub use clock::ClusterClock;
 pub use cluster::{ChangedCluster, ClusterIdentity, KnownCluster};
+pub use definition_metadata::{
+    Description, MAX_DESCRIPTION_CHARS, MAX_MAX_LIVE_LEASES, MAX_TAG_BYTES, MAX_TAGS,
+    MaxLiveLeases, MetadataError, Tag, Tags,
+};
 pub use digest::digest_texts;
 pub use dynamic_secret::{
     DynamicSecret, DynamicSecretDefinition, DynamicSecretDefinitionError, DynamicSecretSpec,
     OnChange,
 };
-pub use found::{FoundLease, FoundObject};
-pub use header_name::{HeaderName, HeaderNameError};
+pub use found_objects::{FoundLease, FoundObject};
+pub use gateway_header_name::{GatewayHeaderName, HeaderNameError};
 pub use identity::{
-    AccessTokenTerms, AccessTokenTermsError, Action, AuthMethod, AuthMethodInput, AuthMethodKind,
-    ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue, ClaimsMatch,
-    Denied, GrantDefinitionError, GrantParts, Identity, IdentityDefinitionError, IdentityGrant,
-    IdentityInput, IdentitySpec, IssuerUrl, IssuerUrlError, KeySource, KubernetesAuth, LeaseOwner,
+    AccessTokenTerms, AccessTokenTermsError, AuthMethod, AuthMethodInput, AuthMethodKind,
+    ClaimMatchMode, ClaimMismatch, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec,
+    ClaimValue, DenialReason, GrantDefinitionError, GrantPartMatches, Identity,
+    IdentityDefinitionError, IdentityGrant, IdentityInput, IdentityPutContext, IdentitySpec,
+    IssuerUrl, IssuerUrlError, KeySource, KubernetesAuth, LeaseAction, LeaseOwnerScope,
     LeaseSubject, MAX_ACCESS_TOKEN_TTL, MAX_PATTERN_BYTES, MAX_TOKEN_USES, MaxIssuesPerMinute,
     MaxIssuesPerMinuteError, NamePattern, NamePatternError, NamePatterns, OidcAuth, OidcAuthError,
-    Permit, PutIdentity, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput,
-    ReviewerSealContext, TokenAuth, TrustedIps, TrustedIpsError, authorize_action,
-    is_secret_granted, parse_network, requester_id,
+    Permit, Reviewer, ReviewerCredential, ReviewerError, ReviewerInput, ReviewerSealContext,
+    TokenAuth, TrustedIps, TrustedIpsError, authorize_action, is_dynamic_secret_granted,
+    parse_network, requester_id,
 };
 pub use ipnet::IpNet;
 pub use label::{LabelError, LabelKey, LabelValue};
-pub use labels::{Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS};
+pub use labels_and_annotations::{
+    Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS,
+};
 pub use lease::{
-    Closing, EndReason, Ending, Lease, LeaseMode, LeaseShare, LeaseState, LeasedObject, ObjectKind,
-    Phase,
+    Closing, EndReason, Ending, IssuePhase, Lease, LeaseMode, LeaseShare, LeaseState, LeasedObject,
+    ObjectKind,
 };
 pub use lease_id::{LeaseId, LeaseIdError};
-pub use lifetimes::{Lifetimes, LifetimesError, shortest_ttl};
-pub use metadata::{
-    Description, MAX_DESCRIPTION_CHARS, MAX_MAX_LIVE_LEASES, MAX_TAG_BYTES, MAX_TAGS,
-    MaxLiveLeases, MetadataError, Tag, Tags,
+pub use lifetimes::{Lifetimes, LifetimesError, min_lease_ttl};
+pub use mark_keys::{
+    INSTALLATION_LABEL, LEASE_LABEL, MAC_ANNOTATION, MANAGED_BY_LABEL, MANAGED_BY_VALUE,
 };
 pub use name_template::{
-    MAX_RANDOM_BYTES, MAX_TEMPLATE_BYTES, NameParts, NameTemplate, TemplateError,
+    MAX_RANDOM_BYTES, MAX_TEMPLATE_BYTES, NameTemplate, PlaceholderValues, TemplateError,
 };
 pub use names::{
     DynamicSecretName, IdentityName, NameError, Namespace, RoleName, ServiceAccountName, TargetName,
 };
-pub use namespaces::{
+pub use namespace_rules::{
     MAX_NAMESPACES, NamespaceDecision, NamespaceError, NamespaceMatch, NamespacePattern,
-    Namespaces, NamespacesError,
+    NamespaceRules, NamespacesError,
 };
+pub use ownership_stamp::{ObjectMarks, ObjectRef, OwnershipStamp};
 pub use plan::{
-    GrantedTerms, IssuePlan, IssueRequest, Naming, NotGranted, PlannedBody, PlannedObject,
+    GrantedTerms, IssuePlan, IssueRequest, NotGrantedReason, ObjectNameInputs, PlannedBody,
+    PlannedObject,
 };
-pub use seal::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, Sealed};
+pub use sealing::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, SealedSecret};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,
 };
-pub use stamp::{ObjectMarks, ObjectRef, OwnershipStamp};
 pub use target::{
-    AuthDefinition, AuthError, ClusterCredential, CredentialError, GatewayHeader,
-    MAX_CREDENTIAL_BYTES, OpenedAuth, PutTarget, Target, TargetAuth, TargetInput, TrustedCa,
+    ClusterCredential, CredentialError, GatewayHeader, MAX_CREDENTIAL_BYTES, OpenedAuth, PutTarget,
+    Target, TargetAuth, TargetAuthError, TargetAuthInput, TargetInput, TrustedCa,
 };
 pub use target_check::{DynamicSecretCheck, MissingPermission, TargetCheck};
+pub use token_variable::{
+    TokenVariableName, VariableNameError, VariableOrigins, VariableOriginsError,
+};
 pub use ttl::{DurationError, MAX_TTL, MIN_LEASE_TTL, MIN_TOKEN_TTL, Ttl, TtlError};
 pub use url::{ApiServerUrl, UrlError};
-pub use variable::{VariableName, VariableNameError, VariableOrigins, VariableOriginsError};
-pub use well_known::{INSTALLATION, LEASE, MAC, MANAGED_BY, MANAGER};

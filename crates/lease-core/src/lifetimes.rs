@@ -62,7 +62,7 @@ impl Lifetimes {
             return Err(LifetimesError::MaxTooLong { max: max_ttl, most });
         }
         let lifetimes = Self::from_stored(default_ttl, max_ttl)?;
-        if default_ttl < shortest_ttl(revocable) {
+        if default_ttl < min_lease_ttl(revocable) {
             return Err(LifetimesError::DefaultOutlived(default_ttl));
         }
         Ok(lifetimes)
@@ -91,7 +91,7 @@ impl Lifetimes {
         most: Ttl,
     ) -> Result<Ttl, TtlError> {
         let max = self.max_ttl.min(most);
-        let (asked, min) = (asked.unwrap_or(self.default_ttl.min(max)), shortest_ttl(revocable));
+        let (asked, min) = (asked.unwrap_or(self.default_ttl.min(max)), min_lease_ttl(revocable));
         if asked > max {
             Err(TtlError::TooLong { asked, max })
         } else if asked < min {
@@ -116,7 +116,7 @@ impl Lifetimes {
 
 /// The shortest lease: what is bound to nothing lives as long as its token.
 #[must_use]
-pub fn shortest_ttl(revocable: bool) -> Ttl {
+pub fn min_lease_ttl(revocable: bool) -> Ttl {
     if revocable { MIN_LEASE_TTL } else { MIN_TOKEN_TTL }
 }
 

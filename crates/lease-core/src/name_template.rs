@@ -28,7 +28,7 @@ pub struct NameTemplate {
 
 /// The values of a template's placeholders for one lease.
 #[derive(Debug, Clone, Copy)]
-pub struct NameParts<'a> {
+pub struct PlaceholderValues<'a> {
     /// The dynamic secret that is leased.
     pub dynamic_secret: &'a DynamicSecretName,
     /// The name of the caller's identity.
@@ -78,19 +78,21 @@ impl NameTemplate {
     /// one `-`. What is too long is cut before the random part, which alone keeps two leases apart.
     /// `random` is lower-case letters and digits, at most [`MAX_RANDOM_BYTES`].
     #[must_use]
-    pub fn render_name(&self, parts: &NameParts<'_>, random: &str) -> String {
+    pub fn render_name(&self, parts: &PlaceholderValues<'_>, random: &str) -> String {
         let mut name = LabelWriter { text: String::new(), room: template_room(random) };
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => name.push(text),
-                Piece::DynamicSecret => name.push(parts.dynamic_secret.as_str()),
-                Piece::Identity => name.push(parts.identity),
-                Piece::Claim(claim) => name.push(parts.claims.get(claim).map_or("", |c| c)),
-                Piece::Time => name.push(&parts.now_unix.to_string()),
+                Piece::Text(text) => name.push_sanitized(text),
+                Piece::DynamicSecret => name.push_sanitized(parts.dynamic_secret.as_str()),
+                Piece::Identity => name.push_sanitized(parts.identity),
+                Piece::Claim(claim) => {
+                    name.push_sanitized(parts.claims.get(claim).map_or("", |c| c))
+                }
+                Piece::Time => name.push_sanitized(&parts.now_unix.to_string()),
             }
         }
         if name.text.trim_end_matches('-').is_empty() {
-            name.push(FALLBACK);
+            name.push_sanitized(FALLBACK_PREFIX);
         }
         format!("{}-{random}", name.text.trim_end_matches('-'))
     }
@@ -162,7 +164,7 @@ struct LabelWriter {
 
 impl LabelWriter {
     /// Appends what of the text can stand in a label. It stops reading once there is no room.
-    fn push(&mut self, text: &str) {
+    fn push_sanitized(&mut self, text: &str) {
         for c in text.chars() {
             if self.text.len() >= self.room {
                 return;
@@ -182,10 +184,10 @@ fn template_room(random: &str) -> usize {
 }
 
 /// The longest random part: what is left of 63 bytes holds the fallback and a `-`.
-pub const MAX_RANDOM_BYTES: usize = MAX_LABEL_BYTES - FALLBACK.len() - 1;
+pub const MAX_RANDOM_BYTES: usize = MAX_LABEL_BYTES - FALLBACK_PREFIX.len() - 1;
 
 /// The start of a name if the template comes to nothing.
-const FALLBACK: &str = "kubelease";
+const FALLBACK_PREFIX: &str = "kubelease";
 
 /// The longest RFC 1123 label (RFC 1035 §2.3.4). Accounts may be longer; a label's value may not.
 const MAX_LABEL_BYTES: usize = 63;
@@ -204,8 +206,12 @@ mod tests {
     fn rendered(text: &str, identity: &str, claim: Option<&str>, random: &str) -> String {
         let claims = claim.map(|c| ("ref".to_owned(), c.to_owned())).into_iter().collect();
         let dynamic_secret = &"ci-deploy".parse().expect("a good name");
-        let parts =
-            NameParts { dynamic_secret, identity, claims: &claims, now_unix: 1_700_000_000 };
+        let parts = PlaceholderValues {
+            dynamic_secret,
+            identity,
+            claims: &claims,
+            now_unix: 1_700_000_000,
+        };
         template(text).render_name(&parts, random)
     }
 
@@ -312,8 +318,12 @@ mod tests {
     fn the_default_is_what_its_text_says() {
         let read = template(NameTemplate::default().as_str());
         let dynamic_secret = &"ci".parse().expect("a good name");
-        let parts =
-            NameParts { dynamic_secret, identity: "", claims: &BTreeMap::new(), now_unix: 0 };
+        let parts = PlaceholderValues {
+            dynamic_secret,
+            identity: "",
+            claims: &BTreeMap::new(),
+            now_unix: 0,
+        };
         assert_eq!(NameTemplate::default().render_name(&parts, "r1"), "kubelease-ci-r1");
         assert_eq!(read.render_name(&parts, "r1"), "kubelease-ci-r1");
         let json = serde_json::to_string(&read).expect("serialises");

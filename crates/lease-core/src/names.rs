@@ -99,7 +99,7 @@ name! {
     /// The name of a `Role` or `ClusterRole`: what may stand between two `/` of a path, such as `system:node`.
     ///
     /// Kubernetes allows every character but `/` and `%`; those that roles are named with are allowed here.
-    RoleName, "role name", path_segment
+    RoleName, "role name", parse_path_segment
 }
 
 fn parse_label(text: String, noun: &'static str) -> Result<String, NameError> {
@@ -116,7 +116,7 @@ fn parse_subdomain(text: String, noun: &'static str) -> Result<String, NameError
     }
 }
 
-fn path_segment(text: String, noun: &'static str) -> Result<String, NameError> {
+fn parse_path_segment(text: String, noun: &'static str) -> Result<String, NameError> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b"-._:@~".contains(&b);
     let bounded = (1..=MAX_SUBDOMAIN_BYTES).contains(&text.len());
     if bounded && text != "." && text != ".." && text.bytes().all(good) {

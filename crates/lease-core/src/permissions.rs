@@ -117,41 +117,56 @@ pub fn list_needed_permissions(
     mode: PermissionProfile<'_>,
     selects_namespaces: bool,
 ) -> Vec<Permission<'_>> {
-    let mut all = vec![IDENTITY];
+    let mut all = vec![CLUSTER_IDENTITY_PERMISSION];
     if selects_namespaces {
-        all.push(LABELS);
+        all.push(NAMESPACE_LABELS_PERMISSION);
     }
     match mode {
         PermissionProfile::ExistingPlain { account } => all.extend(token_permissions(account)),
         PermissionProfile::Existing { account } => {
             all.extend(token_permissions(account));
-            all.extend([BOUND_SECRETS, LEASES]);
+            all.extend([BOUND_SECRET_PERMISSION, COORDINATION_LEASE_PERMISSION]);
         }
         PermissionProfile::TemporaryRole { role } => {
             all.extend([
-                ACCOUNTS,
-                TOKENS,
-                BINDINGS,
+                ACCOUNT_PERMISSION,
+                TOKEN_PERMISSION,
+                ROLE_BINDING_PERMISSION,
                 role_read_permission(role),
                 role_bind_permission(PermissionScope::Namespace, role),
             ]);
         }
-        PermissionProfile::TemporaryRules => all.extend([ACCOUNTS, TOKENS, BINDINGS, ROLES]),
+        PermissionProfile::TemporaryRules => all.extend([
+            ACCOUNT_PERMISSION,
+            TOKEN_PERMISSION,
+            ROLE_BINDING_PERMISSION,
+            ROLE_PERMISSION,
+        ]),
         PermissionProfile::TemporaryClusterRole => {
-            all.extend([ACCOUNTS, TOKENS, BINDINGS, CLUSTER_ROLES]);
+            all.extend([
+                ACCOUNT_PERMISSION,
+                TOKEN_PERMISSION,
+                ROLE_BINDING_PERMISSION,
+                CLUSTER_ROLE_PERMISSION,
+            ]);
         }
         PermissionProfile::ClusterRole { role } => {
             let role = BoundRole::ClusterRole(role);
             all.extend([
-                ACCOUNTS,
-                TOKENS,
-                CLUSTER_BINDINGS,
+                ACCOUNT_PERMISSION,
+                TOKEN_PERMISSION,
+                CLUSTER_ROLE_BINDING_PERMISSION,
                 role_read_permission(role),
                 role_bind_permission(PermissionScope::Cluster, role),
             ]);
         }
         PermissionProfile::ClusterRules => {
-            all.extend([ACCOUNTS, TOKENS, CLUSTER_BINDINGS, CLUSTER_ROLES]);
+            all.extend([
+                ACCOUNT_PERMISSION,
+                TOKEN_PERMISSION,
+                CLUSTER_ROLE_BINDING_PERMISSION,
+                CLUSTER_ROLE_PERMISSION,
+            ]);
         }
     }
     all
@@ -162,7 +177,7 @@ pub fn list_needed_permissions(
 ///
 /// The check of a target asks the second. An issue asks only the first, and only if kubelease's
 /// credential is not a token of a service account, which says it.
-pub const SELF_REVIEWS: [Permission<'static>; 2] = [
+pub const SELF_REVIEW_PERMISSIONS: [Permission<'static>; 2] = [
     Permission {
         scope: PermissionScope::Cluster,
         group: "authentication.k8s.io",
@@ -186,13 +201,13 @@ fn token_permissions(account: &str) -> [Permission<'_>; 2] {
     [
         Permission {
             scope: PermissionScope::Namespace,
-            group: CORE,
+            group: CORE_GROUP,
             resource: "serviceaccounts",
             verbs: &["get"],
             name: Some(account),
             why: "to identify the account by its UID",
         },
-        Permission { name: Some(account), ..TOKENS },
+        Permission { name: Some(account), ..TOKEN_PERMISSION },
     ]
 }
 
@@ -217,7 +232,7 @@ fn role_bind_permission(scope: PermissionScope, role: BoundRole<'_>) -> Permissi
     };
     Permission {
         scope,
-        group: RBAC,
+        group: RBAC_GROUP,
         resource,
         verbs: &["bind"],
         name: Some(name),
@@ -234,13 +249,13 @@ pub const LEASE_LABEL: &str = "kubelease.dev/lease";
 /// The type of the Secrets that tokens are bound to; they have no data.
 pub const LEASE_SECRET_TYPE: &str = "kubelease.dev/lease";
 
-const CORE: &str = "";
+const CORE_GROUP: &str = "";
 
-const RBAC: &str = "rbac.authorization.k8s.io";
+const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
-const IDENTITY: Permission<'static> = Permission {
+const CLUSTER_IDENTITY_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Cluster,
-    group: CORE,
+    group: CORE_GROUP,
     resource: "namespaces",
     verbs: &["get"],
     name: Some("kube-system"),
@@ -248,18 +263,18 @@ const IDENTITY: Permission<'static> = Permission {
 };
 
 /// Reading a namespace can be allowed inside of it, without reading all.
-const LABELS: Permission<'static> = Permission {
+const NAMESPACE_LABELS_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Namespace,
-    group: CORE,
+    group: CORE_GROUP,
     resource: "namespaces",
     verbs: &["get"],
     name: None,
     why: "to read the labels of this namespace; needed only for a `namespace_selector`",
 };
 
-const TOKENS: Permission<'static> = Permission {
+const TOKEN_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Namespace,
-    group: CORE,
+    group: CORE_GROUP,
     resource: "serviceaccounts/token",
     verbs: &["create"],
     name: None,
@@ -268,16 +283,16 @@ const TOKENS: Permission<'static> = Permission {
 
 /// A Secret without data, which a token is bound to and ends with. It is never read: who may read or
 /// list these may read all.
-const BOUND_SECRETS: Permission<'static> = Permission {
+const BOUND_SECRET_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Namespace,
-    group: CORE,
+    group: CORE_GROUP,
     resource: "secrets",
     verbs: &["create", "delete"],
     name: None,
     why: "to bind a token to an empty Secret, and to end the token by deleting the Secret",
 };
 
-const LEASES: Permission<'static> = Permission {
+const COORDINATION_LEASE_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Namespace,
     group: "coordination.k8s.io",
     resource: "leases",
@@ -286,38 +301,41 @@ const LEASES: Permission<'static> = Permission {
     why: "to find that Secret again, and to store the expiry",
 };
 
-const ACCOUNTS: Permission<'static> = Permission {
+const ACCOUNT_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Namespace,
-    group: CORE,
+    group: CORE_GROUP,
     resource: "serviceaccounts",
     verbs: &["create", "get", "list", "patch", "delete"],
     name: None,
     why: "to create an account for each lease",
 };
 
-const BINDINGS: Permission<'static> = Permission {
+const ROLE_BINDING_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Namespace,
-    group: RBAC,
+    group: RBAC_GROUP,
     resource: "rolebindings",
     verbs: &["create", "get", "list", "delete"],
     name: None,
     why: "to give the account of a lease its rights",
 };
 
-const ROLES: Permission<'static> = Permission {
+const ROLE_PERMISSION: Permission<'static> = Permission {
     scope: PermissionScope::Namespace,
-    group: RBAC,
+    group: RBAC_GROUP,
     resource: "roles",
     verbs: &["create", "get", "list", "delete"],
     name: None,
     why: "to create a role for each lease, with no more rights than kubelease has itself",
 };
 
-const CLUSTER_BINDINGS: Permission<'static> =
-    Permission { scope: PermissionScope::Cluster, resource: "clusterrolebindings", ..BINDINGS };
+const CLUSTER_ROLE_BINDING_PERMISSION: Permission<'static> = Permission {
+    scope: PermissionScope::Cluster,
+    resource: "clusterrolebindings",
+    ..ROLE_BINDING_PERMISSION
+};
 
-const CLUSTER_ROLES: Permission<'static> =
-    Permission { scope: PermissionScope::Cluster, resource: "clusterroles", ..ROLES };
+const CLUSTER_ROLE_PERMISSION: Permission<'static> =
+    Permission { scope: PermissionScope::Cluster, resource: "clusterroles", ..ROLE_PERMISSION };
 
 #[cfg(test)]
 mod tests;

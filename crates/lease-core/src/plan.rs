@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::rbac::{ExistingRole, ManifestError, Rules};
+use crate::rbac::{ExistingRole, ManifestError, PolicyRules};
 use crate::{
     Account, AccountRights, AccountScope, Audience, AudienceError, DynamicSecret,
-    DynamicSecretDefinition, LeaseId, LeaseMode, LeasedObject, NameParts, Namespace,
-    NamespaceError, ObjectKind, ServiceAccountName, Ttl, TtlError,
+    DynamicSecretDefinition, LeaseId, LeaseMode, LeasedObject, Namespace, NamespaceError,
+    ObjectKind, PlaceholderValues, ServiceAccountName, Ttl, TtlError,
 };
 
 /// The request of a caller for a lease.
@@ -37,7 +37,7 @@ pub struct GrantedTerms {
 
 /// Why it is not granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotGranted {
+pub enum NotGrantedReason {
     /// Nothing is issued of it.
     #[error("the dynamic secret is disabled")]
     Disabled,
@@ -98,14 +98,14 @@ pub enum PlannedBody {
     /// The holder of a token of an existing account, and its duration.
     Holder,
     /// Rights.
-    Rules(Rules),
+    Rules(PolicyRules),
     /// The binding of a role to the lease's own account.
     Binding(ExistingRole),
 }
 
 /// The parts of the names of a lease's objects.
 #[derive(Debug, Clone, Copy)]
-pub struct Naming<'a> {
+pub struct ObjectNameInputs<'a> {
     /// The lease.
     pub id: LeaseId,
     /// The attempt: a lease gets other names if a stranger has the ones before.
@@ -136,7 +136,7 @@ impl DynamicSecretDefinition {
                 };
                 let mut kinds = vec![ObjectKind::ServiceAccount];
                 kinds.extend(generated.map(ObjectKind::from));
-                kinds.push(binding_object(temporary.scope()));
+                kinds.push(binding_kind(temporary.scope()));
                 kinds
             }
         }
@@ -148,19 +148,22 @@ impl DynamicSecret {
     ///
     /// # Errors
     /// Refuses if it is disabled, or if its manifest is read no more.
-    pub fn check_enabled(&self) -> Result<(), NotGranted> {
+    pub fn check_issuable(&self) -> Result<(), NotGrantedReason> {
         let parts = self.definition.spec();
         if parts.disabled {
-            return Err(NotGranted::Disabled);
+            return Err(NotGrantedReason::Disabled);
         }
-        parts.check_manifest().map_err(NotGranted::Manifest)
+        parts.check_manifest_readable().map_err(NotGrantedReason::Manifest)
     }
 
     /// The namespace of a lease: the one that is asked for, or the only one.
     ///
     /// # Errors
     /// Refuses a request that leaves a choice open.
-    pub fn choose_namespace(&self, asked: Option<Namespace>) -> Result<Namespace, NotGranted> {
+    pub fn choose_namespace(
+        &self,
+        asked: Option<Namespace>,
+    ) -> Result<Namespace, NotGrantedReason> {
         Ok(self.definition.namespaces().choose_namespace(asked)?)
     }
 
@@ -173,8 +176,8 @@ impl DynamicSecret {
         &self,
         request: IssueRequest,
         installation_max: Ttl,
-    ) -> Result<GrantedTerms, NotGranted> {
-        self.check_enabled()?;
+    ) -> Result<GrantedTerms, NotGrantedReason> {
+        self.check_issuable()?;
         let parts = self.definition.spec();
         let namespace = self.choose_namespace(request.namespace)?;
         let lifetimes = self.definition.lifetimes();
@@ -191,9 +194,9 @@ impl DynamicSecret {
     /// Returns the objects to create for a lease of the terms `granted`.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not panic: see below")]
-    pub fn plan_objects(&self, granted: &GrantedTerms, naming: &Naming<'_>) -> IssuePlan {
+    pub fn plan_objects(&self, granted: &GrantedTerms, naming: &ObjectNameInputs<'_>) -> IssuePlan {
         let parts = self.definition.spec();
-        let parts_of_name = NameParts {
+        let parts_of_name = PlaceholderValues {
             dynamic_secret: &self.name,
             identity: naming.identity,
             claims: naming.claims,
@@ -239,7 +242,7 @@ impl DynamicSecret {
                         }
                         (_, None) => None,
                     };
-                    let binding = binding_object(temporary.scope());
+                    let binding = binding_kind(temporary.scope());
                     let binding = role.map(|role| object(binding, PlannedBody::Binding(role)));
                     // Unwrap safety: as above.
                     (name.parse().unwrap(), first, binding.into_iter().collect())
@@ -274,13 +277,13 @@ impl PlannedObject {
 impl LeasedObject {
     /// The object as it is looked for, whatever it holds.
     #[must_use]
-    pub fn to_planned(&self) -> PlannedObject {
+    pub fn to_lookup_object(&self) -> PlannedObject {
         let LeasedObject { kind, namespace, name, .. } = self.clone();
         PlannedObject { kind, namespace, name, body: PlannedBody::Nothing }
     }
 }
 
-fn binding_object(scope: AccountScope) -> ObjectKind {
+fn binding_kind(scope: AccountScope) -> ObjectKind {
     match scope {
         AccountScope::Namespace => ObjectKind::RoleBinding,
         AccountScope::Cluster => ObjectKind::ClusterRoleBinding,
@@ -310,7 +313,7 @@ mod tests {
     fn plan(secret: &DynamicSecret, ttl: &str) -> IssuePlan {
         let request = IssueRequest { ttl: ttl.parse().ok(), ..IssueRequest::default() };
         let granted = secret.grant_terms(request, Ttl::DAY).expect("grants");
-        let naming = Naming {
+        let naming = ObjectNameInputs {
             id: LeaseId::new([0xab; 16]),
             attempt: 0,
             identity: "administrator",
@@ -398,6 +401,9 @@ mod tests {
         }
         let request = IssueRequest { ttl: ttl("90m"), ..IssueRequest::default() };
         let lowered = secret(bound, "").grant_terms(request, Ttl::HOUR);
-        assert!(matches!(lowered, Err(NotGranted::Ttl(TtlError::TooLong { max: Ttl::HOUR, .. }))));
+        assert!(matches!(
+            lowered,
+            Err(NotGrantedReason::Ttl(TtlError::TooLong { max: Ttl::HOUR, .. }))
+        ));
     }
 }

@@ -2,33 +2,35 @@
 
 mod catalogue;
 mod danger;
+mod document_node;
 mod fields;
-mod foreign;
-mod grant;
+mod foreign_objects;
 mod harm;
-mod kept;
 mod manifest;
 mod manifest_error;
 mod metadata;
-mod node;
 mod object;
+mod rbac_grant;
 mod reach;
 mod role;
 mod rule;
 mod rules;
+mod stored_manifest;
 mod waiver;
 mod yaml;
 
-pub use danger::{Danger, dangers_of_role, find_cautions, find_dangers};
-pub use grant::WaiverError;
+pub use danger::{Danger, danger_of_role_name, find_cautions, find_dangers};
+pub use document_node::{DuplicateKey, NonTextScalar, TextPosition};
 pub use harm::Harm;
-pub use kept::{KeptManifest, UnreadManifest};
 pub use manifest::Manifest;
 pub use manifest_error::{FieldProblem, ManifestError};
-pub use node::{DuplicateKey, TextPosition, Typed};
+pub use rbac_grant::WaiverError;
 pub use reach::Reach;
 pub use role::{ExistingRole, RoleKind};
 pub use rule::{MAX_ENTRIES, MAX_ENTRY_BYTES, PolicyRule, RuleProblem};
-pub use rules::{MAX_GRANTS, MAX_RULES, Rules, RulesError, known_rules, live_rules};
-pub use waiver::{MAX_WAIVERS, NotWaived, Waiver, Waivers, WaiversError};
+pub use rules::{
+    MAX_GRANTS, MAX_RULES, PolicyRules, RulesError, read_known_rules, read_live_rules,
+};
+pub use stored_manifest::{RefusedManifest, StoredManifest};
+pub use waiver::{MAX_WAIVERS, UnwaivedDangers, Waiver, Waivers, WaiversError};
 pub use yaml::{MAX_TEXT_BYTES, TextError, TextProblem, documents_as_json};

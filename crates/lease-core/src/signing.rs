@@ -5,7 +5,7 @@ use sha2::Sha256;
 
 use crate::DynamicSecretName;
 use crate::hex::{decode_hex, encode_hex};
-use crate::seal::{Keyring, SealingKey, encode_context};
+use crate::sealing::{DerivedKeys, Keyring, encode_parts};
 
 impl Keyring {
     /// Returns the name of the installation. It is derived from the master key, and reveals nothing of it.
@@ -17,7 +17,7 @@ impl Keyring {
     /// The same of every key that is configured: what an earlier one has signed is still ours.
     #[must_use]
     pub fn installation_names(&self) -> Vec<String> {
-        self.all_keys().map(SealingKey::installation_name).collect()
+        self.all_keys().map(DerivedKeys::installation_name).collect()
     }
 
     /// Returns the name of one request of one caller for one dynamic secret, as an
@@ -25,20 +25,25 @@ impl Keyring {
     ///
     /// The name is a MAC, because keys may be guessable, and the name is shown in the cluster.
     #[must_use]
-    pub fn request_key(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> String {
+    pub fn request_name(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> String {
         name_request(self.current_key(), &request_context(caller, secret, key))
     }
 
     /// The same under each key, the current first: a request is known again after the key has changed.
     #[must_use]
-    pub fn request_keys(&self, caller: &str, secret: &DynamicSecretName, key: &str) -> Vec<String> {
+    pub fn request_names(
+        &self,
+        caller: &str,
+        secret: &DynamicSecretName,
+        key: &str,
+    ) -> Vec<String> {
         let context = request_context(caller, secret, key);
         self.all_keys().map(|sealing_key| name_request(sealing_key, &context)).collect()
     }
 
     /// Returns true if `mac` was made with the current master key; otherwise it is time to sign again.
     #[must_use]
-    pub fn is_current_mac(&self, mac: &str) -> bool {
+    pub fn names_current_key(&self, mac: &str) -> bool {
         mac.starts_with(&format!("1.{}.", self.current_key().id()))
     }
 
@@ -63,10 +68,10 @@ impl Keyring {
 }
 
 fn request_context(caller: &str, secret: &DynamicSecretName, key: &str) -> Vec<u8> {
-    encode_context(&["kubelease request v1", caller, secret.as_str(), key])
+    encode_parts(&["kubelease request v1", caller, secret.as_str(), key])
 }
 
-fn name_request(sealing_key: &SealingKey, context: &[u8]) -> String {
+fn name_request(sealing_key: &DerivedKeys, context: &[u8]) -> String {
     let code = hmac_sha256(sealing_key.mac_key(), context).finalize().into_bytes();
     encode_hex(&code[..16])
 }

@@ -12,7 +12,7 @@ use crate::{
     ApiServerUrl, CaCertificate, Description, Keyring, OpenError, Tag, TargetName, UrlError,
 };
 
-pub use auth::{AuthDefinition, AuthError, GatewayHeader, OpenedAuth, TargetAuth};
+pub use auth::{GatewayHeader, OpenedAuth, TargetAuth, TargetAuthError, TargetAuthInput};
 pub use credential::{ClusterCredential, CredentialError, MAX_CREDENTIAL_BYTES};
 
 /// A cluster, and how kubelease reaches it.
@@ -67,7 +67,7 @@ pub struct TargetInput {
     /// The address of its API server.
     pub url: ApiServerUrl,
     /// The way in which kubelease authenticates there.
-    pub auth: AuthDefinition,
+    pub auth: TargetAuthInput,
     /// Whom the host trusts to vouch for the API server.
     pub ca: TrustedCa,
     /// The CA that kubeconfigs carry.
@@ -100,7 +100,7 @@ impl Target {
     /// # Errors
     /// Asks for a secret where none is known for this address: one that is known for another is never sent
     /// to it. Refuses to send one in clear to another machine.
-    pub fn from_input(input: TargetInput, put: &PutTarget<'_>) -> Result<Self, AuthError> {
+    pub fn from_input(input: TargetInput, put: &PutTarget<'_>) -> Result<Self, TargetAuthError> {
         let auth = seal_auth(input.auth, (&input.name, &input.url), put)?;
         Ok(Self {
             name: input.name,
@@ -160,7 +160,7 @@ impl Target {
             TargetAuth::Gateway { header: Some(header) } => &header.value,
             _ => return Ok(None),
         };
-        if keys.seals_currently(sealed) {
+        if keys.is_sealed_currently(sealed) {
             return Ok(None);
         }
         let context = seal_context(&self.name, &self.url);
@@ -177,46 +177,46 @@ impl Target {
 
 /// Seals the credential of a target, or takes the one that is known for its url.
 fn seal_auth(
-    auth: AuthDefinition,
+    auth: TargetAuthInput,
     (name, url): (&TargetName, &ApiServerUrl),
     put: &PutTarget<'_>,
-) -> Result<TargetAuth, AuthError> {
+) -> Result<TargetAuth, TargetAuthError> {
     let keys = put.keys;
-    if !url.is_private() && !matches!(auth, AuthDefinition::Gateway(None)) {
+    if !url.is_confidential() && !matches!(auth, TargetAuthInput::Gateway(None)) {
         return Err(UrlError::Insecure.into());
     }
     // One that is kept is sealed anew too: an earlier master key can then go.
     let seal = |secret: &ClusterCredential| {
         keys.seal_secret(secret.expose_secret().as_bytes(), &seal_context(name, url), put.nonce)
     };
-    if matches!(auth, AuthDefinition::ClientCertificate) && !url.as_str().starts_with("https://") {
-        return Err(AuthError::NoTls);
+    if matches!(auth, TargetAuthInput::ClientCertificate) && !url.as_str().starts_with("https://") {
+        return Err(TargetAuthError::NoTls);
     }
     // A credential for another url is never sent to this one.
     let known = put.known.filter(|known| known.url == *url);
     Ok(match auth {
-        AuthDefinition::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
-        AuthDefinition::Token(None) => match known.map(|known| known.open_authentication(keys)) {
+        TargetAuthInput::Token(Some(token)) => TargetAuth::Token { token: seal(&token) },
+        TargetAuthInput::Token(None) => match known.map(|known| known.open_authentication(keys)) {
             Some(Ok(OpenedAuth::Bearer(token))) => TargetAuth::Token { token: seal(&token) },
             Some(Err(error)) => return Err(error.into()),
-            _ => return Err(AuthError::SecretRequired),
+            _ => return Err(TargetAuthError::SecretRequired),
         },
-        AuthDefinition::Variable(variable) => TargetAuth::Variable { variable },
-        AuthDefinition::Gateway(None) => TargetAuth::Gateway { header: None },
-        AuthDefinition::Gateway(Some((name, Some(value)))) => {
+        TargetAuthInput::Variable(variable) => TargetAuth::Variable { variable },
+        TargetAuthInput::Gateway(None) => TargetAuth::Gateway { header: None },
+        TargetAuthInput::Gateway(Some((name, Some(value)))) => {
             TargetAuth::Gateway { header: Some(GatewayHeader { name, value: seal(&value) }) }
         }
-        AuthDefinition::Gateway(Some((name, None))) => {
+        TargetAuthInput::Gateway(Some((name, None))) => {
             match known.map(|known| known.open_authentication(keys)) {
                 Some(Ok(OpenedAuth::Header(old, value))) if old == name => {
                     let header = Some(GatewayHeader { name, value: seal(&value) });
                     TargetAuth::Gateway { header }
                 }
                 Some(Err(error)) => return Err(error.into()),
-                _ => return Err(AuthError::SecretRequired),
+                _ => return Err(TargetAuthError::SecretRequired),
             }
         }
-        AuthDefinition::ClientCertificate => TargetAuth::ClientCertificate,
+        TargetAuthInput::ClientCertificate => TargetAuth::ClientCertificate,
     })
 }
 

@@ -21,7 +21,7 @@ pub enum UrlError {
     #[error(
         "a target's url cannot have {} at this place: the host has letters, digits, `-` and `.`, \
          and the prefix also `_`, `~` and `:`",
-        name_of(*.0)
+        printable_character(*.0)
     )]
     Character(char),
     /// A user and password before the host.
@@ -72,7 +72,7 @@ impl ApiServerUrl {
     /// Returns true if nobody on the way can read a request to it: because of TLS, or because it
     /// does not leave the machine.
     #[must_use]
-    pub fn is_private(&self) -> bool {
+    pub fn is_confidential(&self) -> bool {
         self.0.starts_with("https://") || LOOPBACK.contains(&self.host())
     }
 }
@@ -150,7 +150,7 @@ fn check_characters(text: &str, others: &[u8]) -> Result<(), UrlError> {
 }
 
 /// The character itself if it can be seen and is not taken for another, else its number.
-fn name_of(character: char) -> String {
+fn printable_character(character: char) -> String {
     match character {
         ' ' => "a blank".to_owned(),
         '`' => "a backtick".to_owned(),
@@ -221,7 +221,7 @@ mod tests {
             ),
         ] {
             let url = ApiServerUrl::try_from(given.to_owned()).expect("a good url");
-            assert_eq!((url.origin(), url.host(), url.is_private()), (origin, host, private));
+            assert_eq!((url.origin(), url.host(), url.is_confidential()), (origin, host, private));
         }
     }
 

@@ -5,7 +5,7 @@
 //! can ask for ever, only so many of them are: see [`refusals`].
 
 mod change;
-mod reading;
+mod queries;
 mod refusals;
 
 use lease_core::{
@@ -17,9 +17,9 @@ use serde::Serialize;
 
 pub use self::change::DefinitionChange;
 pub(crate) use self::change::{change_between, identity_change, target_change};
-pub use self::reading::AuditFilter;
+pub use self::queries::AuditFilter;
 pub use self::refusals::{RefusedRequest, RefusedToken, RequestSubject};
-use crate::access::access_tokens::LoginRecord;
+use crate::access::access_tokens::SuccessfulLogin;
 use crate::{Engine, Ports, StoreError};
 
 /// An event with its place, as it is shown and logged.
@@ -37,14 +37,14 @@ pub struct ShownEvent<'a> {
 
 /// An event that has a number, and is written in one step with what it is about.
 #[must_use]
-pub(crate) struct RidingEvent {
+pub(crate) struct NumberedEvent {
     prepared: PreparedEvent,
     event: AuditEvent,
     /// True in a rehearsal, which records no event.
     is_rehearsed: bool,
 }
 
-impl RidingEvent {
+impl NumberedEvent {
     /// The entries that are to be written.
     pub(crate) fn store_entries(&self) -> Vec<(String, Vec<u8>)> {
         self.prepared.entries().to_vec()
@@ -60,7 +60,7 @@ impl RidingEvent {
 
 impl<P: Ports> Engine<P> {
     /// An event that is allowed to whoever asks.
-    pub(crate) fn new_event(&self, event_type: AuditEventType) -> AuditEvent {
+    pub(crate) fn allowed_event(&self, event_type: AuditEventType) -> AuditEvent {
         let actor = self.requester.audit_actor();
         AuditEvent::new(event_type, AuditDecision::Allowed, &actor, self.now())
     }
@@ -73,15 +73,15 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Gives an event the number under which it will be written with what it is about: one durable write.
-    pub(crate) fn prepare_event(&self, event: AuditEvent) -> Result<RidingEvent, StoreError> {
-        let prepared = self.audit_log().prepare_event(&event)?;
-        Ok(RidingEvent { prepared, event, is_rehearsed: self.ports.is_rehearsal() })
+    pub(crate) fn number_event(&self, event: AuditEvent) -> Result<NumberedEvent, StoreError> {
+        let prepared = self.audit_log().number_and_sign_event(&event)?;
+        Ok(NumberedEvent { prepared, event, is_rehearsed: self.ports.is_rehearsal() })
     }
 
     /// The same for what takes something back, which goes on without its event if there can be none.
-    pub(crate) fn prepare_event_or_go_on(&self, event: AuditEvent) -> Option<RidingEvent> {
+    pub(crate) fn number_event_if_possible(&self, event: AuditEvent) -> Option<NumberedEvent> {
         let event_type = event.event_type;
-        match self.prepare_event(event) {
+        match self.number_event(event) {
             Ok(riding) => Some(riding),
             Err(error) => {
                 log::error!(
@@ -97,7 +97,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn login_actor(
         &self,
         identity: &Identity,
-        login: &LoginRecord,
+        login: &SuccessfulLogin,
         accessor: Accessor,
     ) -> AuditActor {
         AuditActor {

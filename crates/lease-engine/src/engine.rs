@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use lease_core::{AuditActor, AuditChange, DynamicSecret, Identity, Keyring, Target};
 use lease_store::{
-    AccessTokens, AdministratorAudiences, AuditLog, AuditTimes, Auditor, Definitions, ExpiringKeys,
-    KeyValue, KnownClusters, Leases, LoginSlots, Notes, Rates, ServiceAccountUidCache, StoreError,
-    SweepDurations, TargetChecks,
+    AccessTokenRecords, AdministratorAudiences, AuditContext, AuditLog, AuditSweepDurations,
+    Definitions, ExpiringKeys, KeyValue, KnownClusters, Leases, LoginSlots, Notes, RateCounters,
+    ServiceAccountUidCache, StoreError, SweepGracePeriods, TargetChecks,
 };
 
 use crate::audit::DefinitionChange;
@@ -30,7 +30,7 @@ pub struct Engine<P> {
 
 /// A definition that was put.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Put<D> {
+pub struct PutOutcome<D> {
     /// The definition.
     pub definition: D,
     /// The difference to the one in whose place it stands.
@@ -93,12 +93,12 @@ impl<P: Ports> Engine<P> {
         AdministratorAudiences::new(self.ports.store())
     }
 
-    pub(crate) fn access_tokens(&self) -> AccessTokens<'_, P::Store> {
-        AccessTokens::new(self.ports.store())
+    pub(crate) fn access_tokens(&self) -> AccessTokenRecords<'_, P::Store> {
+        AccessTokenRecords::new(self.ports.store())
     }
 
-    pub(crate) fn refusal_rates(&self) -> Rates<'_, P::Store> {
-        Rates::new(self.ports.store())
+    pub(crate) fn rate_counters(&self) -> RateCounters<'_, P::Store> {
+        RateCounters::new(self.ports.store())
     }
 
     pub(crate) fn login_slots(&self) -> LoginSlots<'_, P::Store> {
@@ -125,7 +125,7 @@ impl<P: Ports> Engine<P> {
         // What is rehearsed is no event.
         let on_record =
             if self.ports.is_rehearsal() { |_: &_, _: &_| {} } else { crate::audit::log_event };
-        let auditor = Auditor { keys: &self.keys, actor: &self.actor, on_record };
+        let auditor = AuditContext { keys: &self.keys, actor: &self.actor, on_record };
         Leases::new(self.ports.store(), auditor)
     }
 
@@ -137,14 +137,14 @@ impl<P: Ports> Engine<P> {
         Notes::new(self.ports.store())
     }
 
-    pub(crate) fn sweep_times(&self) -> SweepDurations {
+    pub(crate) fn sweep_durations(&self) -> SweepGracePeriods {
         let Config { landing, retention, .. } = self.config;
-        SweepDurations { issue: ISSUE_TIME, landing, retention }
+        SweepGracePeriods { issue: ISSUE_TIME, landing, retention }
     }
 
-    pub(crate) fn audit_times(&self) -> AuditTimes {
+    pub(crate) fn audit_sweep_durations(&self) -> AuditSweepDurations {
         let Config { landing, audit_retention, .. } = self.config;
-        AuditTimes { landing, retention: audit_retention }
+        AuditSweepDurations { landing, retention: audit_retention }
     }
 
     pub(crate) fn random_bytes<const N: usize>(&self) -> [u8; N] {
@@ -154,7 +154,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-impl<D> Put<D> {
+impl<D> PutOutcome<D> {
     /// Returns true if there was none of that name.
     pub fn is_new(&self) -> bool {
         self.change.kind == AuditChange::Created

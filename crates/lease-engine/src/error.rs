@@ -6,13 +6,13 @@ mod lease;
 use kube_rest::{DeniedBy, TransportError};
 use lease_core::rbac::ExistingRole;
 use lease_core::{
-    Audience, AuthError, DynamicSecretDefinitionError, DynamicSecretName, IdentityDefinitionError,
-    IdentityName, Namespace, OpenError, TargetName, VariableName,
+    Audience, DynamicSecretDefinitionError, DynamicSecretName, IdentityDefinitionError,
+    IdentityName, Namespace, OpenError, TargetAuthError, TargetName, TokenVariableName,
 };
 use lease_store::StoreError;
 
 pub use self::issue::IssueError;
-pub use self::lease::{ReadError, RenewError, RevokeError};
+pub use self::lease::{LeaseReadError, RenewError, RevokeError};
 use crate::ApiAction;
 
 /// Why a cluster could not be asked, or said no.
@@ -32,7 +32,7 @@ pub enum ClusterError {
         /// The target.
         target: TargetName,
         /// The variable.
-        variable: VariableName,
+        variable: TokenVariableName,
         /// The problem with it.
         what: &'static str,
     },
@@ -199,7 +199,7 @@ pub enum TargetError {
         /// The target.
         target: TargetName,
         /// Why.
-        source: AuthError,
+        source: TargetAuthError,
     },
     /// Another target of the same origin is reached in another way.
     #[error("target `{other}` has the same origin and a different `auth`")]

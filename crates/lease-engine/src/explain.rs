@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use jwt_auth::AccessTokenClaims;
 use lease_core::{
-    Accessor, Action, AuthMethodKind, DynamicSecretName, GrantedTerms, Identity, IdentityName,
-    IssueRequest,
+    Accessor, AuthMethodKind, DynamicSecretName, GrantedTerms, Identity, IdentityName,
+    IssueRequest, LeaseAction,
 };
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ pub struct ExplainRequest {
     /// As whom somebody logs in.
     pub identity: IdentityName,
     /// The token or the claims that are shown at the login.
-    pub shown: ShownLogin,
+    pub shown: LoginEvidence,
     /// From where it comes; from an address that is trusted if nothing is said.
     pub address: Option<IpAddr>,
     /// Of which dynamic secret a lease is asked for then.
@@ -38,7 +38,7 @@ pub struct ExplainRequest {
 }
 
 /// A token or claims, as they are shown at a login.
-pub enum ShownLogin {
+pub enum LoginEvidence {
     /// Nothing: whoever asks has an access token already.
     Nothing,
     /// A token with these claims, which are taken as given.
@@ -138,13 +138,13 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails if the store does.
     pub async fn explain_request(&self, asked: ExplainRequest) -> Result<Explanation, StoreError> {
-        let entry = self.identities().get_entry(&asked.identity)?;
+        let entry = self.identities().get_with_number(&asked.identity)?;
         let known = entry.as_ref().map(|(_, identity)| identity);
         let rules = identity_rules(&asked, known);
         let origin = Origin { address: assumed_address(&asked, known), ..Origin::default() };
         let somebody = self.rehearsal_for(Requester::nobody().from(origin));
         let login = match &asked.shown {
-            ShownLogin::Nothing => None,
+            LoginEvidence::Nothing => None,
             shown => Some(somebody.explain_login(entry.as_ref(), shown).await),
         };
         let mut explanation =
@@ -179,7 +179,7 @@ impl<P: Ports> Engine<P> {
         let namespace = issue.rules.iter().find(|rule| rule.rule == "grant_for_namespace");
         let namespace = namespace.and_then(|rule| rule.compared.as_str()?.parse().ok());
         let outcome = |grant: &lease_core::IdentityGrant| {
-            let parts = grant.check_parts(Action::Issue, dynamic_secret, namespace.as_ref());
+            let parts = grant.check_parts(LeaseAction::Issue, dynamic_secret, namespace.as_ref());
             let rule = |rule: &str, compared: Value, would_pass, passed| RuleOutcome {
                 rule: rule.to_owned(),
                 compared,
@@ -260,7 +260,7 @@ fn assumed_session(number: u64, identity: Identity, login: Option<&LoginExplanat
 }
 
 /// Neither claims nor tokens are printed.
-impl std::fmt::Debug for ShownLogin {
+impl std::fmt::Debug for LoginEvidence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Shown(redacted)")
     }

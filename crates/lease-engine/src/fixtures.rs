@@ -3,16 +3,16 @@
 use chrono::TimeDelta;
 use kube_rest::TokenClaims;
 use lease_core::{
-    ApiServerUrl, AuthDefinition, ClusterCredential, Description, IssueRequest, Keyring, Lease,
-    LeaseId, LeaseState, MasterKey, TargetInput, TrustedCa,
+    ApiServerUrl, ClusterCredential, Description, IssueRequest, Keyring, Lease, LeaseId,
+    LeaseState, MasterKey, TargetAuthInput, TargetInput, TrustedCa,
 };
 use serde_json::Value;
 
 use crate::testing::TestPorts;
 pub(crate) use crate::testing::block_on;
 use crate::{
-    Config, DynamicSecretInput, Engine, IssueError, IssuedLease, Ports, Requester, Revocation,
-    StoredLease, SweepOptions, SweepReport,
+    Config, DynamicSecretInput, Engine, IssueError, IssuedLease, Ports, Requester,
+    RevocationOutcome, StoredLease, SweepOptions, SweepReport,
 };
 
 /// A kind of lease: its name, and the account that a dynamic secret of it has.
@@ -139,10 +139,10 @@ pub(crate) fn secret(account: &str, rest: &str) -> DynamicSecretInput {
 
 /// A definition of target `prod`.
 pub(crate) fn prod(url: &str, credential: Option<&str>) -> TargetInput {
-    target("prod", url, AuthDefinition::Token(credential.map(token)))
+    target("prod", url, TargetAuthInput::Token(credential.map(token)))
 }
 
-pub(crate) fn target(name: &str, url: &str, auth: AuthDefinition) -> TargetInput {
+pub(crate) fn target(name: &str, url: &str, auth: TargetAuthInput) -> TargetInput {
     TargetInput {
         name: name_of(name),
         url: ApiServerUrl::try_from(url.to_owned()).expect("a good url"),
@@ -195,7 +195,7 @@ pub(crate) fn issue_for(
 
 /// Takes a lease back; whether that is done.
 pub(crate) fn revoke(engine: &Engine<TestPorts>, id: LeaseId) -> bool {
-    matches!(block_on(engine.revoke_lease(id)).expect("revokes"), Revocation::Done(_))
+    matches!(block_on(engine.revoke_lease(id)).expect("revokes"), RevocationOutcome::Done(_))
 }
 
 pub(crate) fn sweep(engine: &Engine<TestPorts>) -> SweepReport {

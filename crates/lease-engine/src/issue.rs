@@ -4,10 +4,10 @@ mod attempt;
 mod decide;
 mod explain;
 mod failure;
-mod grant;
+mod grant_checks;
+mod granted_rights;
 mod idempotency;
 mod plan;
-mod role;
 mod warnings;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,7 +24,7 @@ use lease_store::{
 pub(crate) use self::attempt::{IssueAttempt, IssueContext};
 use self::decide::{ClusterFacts, IssueTerms, NoObserver};
 use self::failure::IssueFailure;
-pub(crate) use self::grant::not_granted;
+pub(crate) use self::grant_checks::not_granted_error;
 use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
 use crate::{Engine, IssueError, Ports, StoreError};
@@ -57,19 +57,19 @@ impl<P: Ports> Engine<P> {
     ) -> Result<IssuedLease, IssueError> {
         let deadline = self.ports.now() + ISSUE_TIME;
         let asked = request_text(&request);
-        let terms = self.decide_terms(name, request, &mut NoObserver)?;
+        let terms = self.decide_by_records(name, request, &mut NoObserver)?;
         let IssueTerms { ledger, secret, target, granted } = &terms;
         let ledger = *ledger;
-        let connection = self.connect_target(target)?;
+        let connection = self.target_connection(target)?;
         let ClusterFacts { known, account } =
-            self.decide_place(&connection, &terms, deadline, &mut NoObserver).await?;
+            self.decide_by_cluster(&connection, &terms, deadline, &mut NoObserver).await?;
 
         let claim = match key {
             None => None,
             Some(key) => match self.reserve_request(secret, &asked, key).await? {
                 ReservationOutcome::Mine(claim) => Some(claim),
                 ReservationOutcome::Taken(claimed) => {
-                    return self.issue_again(secret, &claimed, deadline).await;
+                    return self.issue_another_token(secret, &claimed, deadline).await;
                 }
                 ReservationOutcome::Busy { .. } => return Err(IssueError::InProgress),
             },
@@ -77,11 +77,11 @@ impl<P: Ports> Engine<P> {
         let claim = claim.as_ref();
         let numbered = match self.reserve_number(ledger, secret) {
             Ok(numbered) => numbered,
-            Err(error) => return Err(self.release_reservation(claim, error)),
+            Err(error) => return Err(self.release_after_error(claim, error)),
         };
-        if let Err(error) = self.is_as_read(ledger, secret) {
+        if let Err(error) = self.check_dynamic_secret_unchanged(ledger, secret) {
             self.leases().void_number(&numbered, None, &error.to_string(), self.ports.now())?;
-            return Err(self.release_reservation(claim, error));
+            return Err(self.release_after_error(claim, error));
         }
         let context = IssueContext {
             requester: &self.requester,
@@ -89,7 +89,7 @@ impl<P: Ports> Engine<P> {
             secret,
             granted,
             cluster: known.identity,
-            cluster_now: self.now_on(&target.name)?,
+            cluster_now: self.cluster_now(&target.name)?,
             claim,
             deadline,
         };
@@ -97,14 +97,14 @@ impl<P: Ports> Engine<P> {
         making.lease.account_uid = account;
         making.lease.share = numbered.lease_share();
         if making.lease.mode.is_revocable() {
-            self.issue_bound(&connection, making, &numbered, claim).await
+            self.issue_with_objects(&connection, making, &numbered, claim).await
         } else {
             self.issue_plain(&connection, making, &numbered, claim).await
         }
     }
 
     /// The error of a request that has left no record: its key is free for another try.
-    fn release_reservation(
+    fn release_after_error(
         &self,
         claim: Option<&IdempotencyReservation>,
         error: IssueError,
@@ -154,19 +154,23 @@ impl<P: Ports> Engine<P> {
     ///
     /// Whoever deletes it, or has its leases taken back for a change, writes that first and looks at the
     /// numbers then; we have taken ours first and look now: one of us sees the other.
-    fn is_as_read(&self, ledger: u64, read: &DynamicSecret) -> Result<(), IssueError> {
+    fn check_dynamic_secret_unchanged(
+        &self,
+        ledger: u64,
+        read: &DynamicSecret,
+    ) -> Result<(), IssueError> {
         let gone = || IssueError::UnknownSecret(read.name.clone());
-        let now = self.dynamic_secrets().get_entry(&read.name)?;
+        let now = self.dynamic_secrets().get_with_number(&read.name)?;
         let (_, now) = now.filter(|(number, _)| *number == ledger).ok_or_else(gone)?;
         let revokes = now.definition.spec().on_change == OnChange::Revoke;
-        if revokes && !now.definition.grants_as(&read.definition) {
+        if revokes && !now.definition.grants_same_as(&read.definition) {
             return Err(IssueError::TooLate);
         }
         Ok(())
     }
 
     /// Recorded as pending, made, looked at, recorded as active: three durable writes with the number.
-    async fn issue_bound(
+    async fn issue_with_objects(
         &self,
         connection: &Connection<'_, P>,
         mut making: IssueAttempt<'_>,
@@ -178,16 +182,17 @@ impl<P: Ports> Engine<P> {
         // Read after the record is written: whoever revokes the access token writes that first and looks
         // for leases afterwards, so that one of the two sees the other.
         self.fail_unless_admitted(place, &making.lease)?;
-        let minted = match making.create_objects(self, connection, place).await {
+        let minted = match making.create_objects_and_token(self, connection, place).await {
             Ok(minted) => minted,
             Err(IssueFailure { error, unsettled }) => {
-                self.give_up(connection, &making, (place, &error), unsettled).await?;
+                self.undo_failed_issue(connection, &making, (place, &error), unsettled).await?;
                 return Err(error);
             }
         };
-        let active = self.settle_end(connection, &making, &minted.claims).await?;
+        let active = self.apply_token_times(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
-            self.give_up(connection, &making, (place, &IssueError::TooLate), false).await?;
+            self.undo_failed_issue(connection, &making, (place, &IssueError::TooLate), false)
+                .await?;
             return Err(IssueError::TooLate);
         }
         making.lease = active;
@@ -207,15 +212,15 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The lease with its token's own times, which its object says too where they are shorter than planned.
-    async fn settle_end(
+    async fn apply_token_times(
         &self,
         connection: &Connection<'_, P>,
         making: &IssueAttempt<'_>,
         claims: &TokenClaims,
     ) -> Result<Lease, IssueError> {
-        self.note_clock(connection)?;
-        let mut active = making.settle_lease(claims);
-        active.warnings.extend(self.seldom_swept(&active));
+        self.save_cluster_clock(connection)?;
+        let mut active = making.activated_lease(claims);
+        active.warnings.extend(self.seldom_swept_warning(&active));
         // A token's times are whole seconds: what is closer was not shortened.
         if active.expires_at + TimeDelta::seconds(2) < making.lease.expires_at {
             let sooner = |_: &ObjectMarks| Some(active.expires_at);
@@ -230,10 +235,10 @@ impl<P: Ports> Engine<P> {
     }
 
     /// A word to whoever has a lease that is shorter than the sweeps are sure to end in time.
-    pub(crate) fn seldom_swept(&self, lease: &Lease) -> Option<String> {
+    pub(crate) fn seldom_swept_warning(&self, lease: &Lease) -> Option<String> {
         let interval = self.config.sweep_interval;
         let is_short = lease.expires_at - lease.issued_at < TimeDelta::from(MIN_TOKEN_TTL);
-        (lease.mode.is_revocable() && is_short && interval > SELDOM).then(|| {
+        (lease.mode.is_revocable() && is_short && interval > SELDOM_SWEEP_INTERVAL).then(|| {
             format!(
                 "a sweep runs every {} seconds: the token may be accepted for as long after the \
                  lease has expired",
@@ -244,7 +249,7 @@ impl<P: Ports> Engine<P> {
 
     /// Undoes what was made. What cannot be undone now, or may still land, stays on record with every UID
     /// that is known, and the sweep ends it.
-    async fn give_up(
+    async fn undo_failed_issue(
         &self,
         connection: &Connection<'_, P>,
         making: &IssueAttempt<'_>,
@@ -256,7 +261,7 @@ impl<P: Ports> Engine<P> {
         if undone && !unsettled && making.lease.settles_at.is_none() {
             self.leases().record_failure(place, &making.lease, self.ports.now(), reason)?;
         } else {
-            self.leases().amend_pending(place, &making.lease, making.reservation())?;
+            self.leases().rewrite_pending_record(place, &making.lease, making.reservation())?;
         }
         Ok(())
     }
@@ -273,13 +278,13 @@ impl<P: Ports> Engine<P> {
             Ok(minted) => minted,
             Err(error) => {
                 self.void_number(numbered, &making, &error)?;
-                return Err(self.release_reservation(claim, error));
+                return Err(self.release_after_error(claim, error));
             }
         };
-        making.lease = self.settle_end(connection, &making, &minted.claims).await?;
+        making.lease = self.apply_token_times(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
             self.void_number(numbered, &making, &IssueError::TooLate)?;
-            return Err(self.release_reservation(claim, IssueError::TooLate));
+            return Err(self.release_after_error(claim, IssueError::TooLate));
         }
         let now = self.ports.now();
         self.leases()
@@ -341,7 +346,7 @@ fn fence_issue_error(error: FenceError) -> IssueError {
 }
 
 /// Sweeps that come less often end a short lease later than its holder may expect.
-const SELDOM: TimeDelta = TimeDelta::seconds(30);
+const SELDOM_SWEEP_INTERVAL: TimeDelta = TimeDelta::seconds(30);
 
 #[cfg(test)]
 mod tests;

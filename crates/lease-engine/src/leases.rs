@@ -3,12 +3,12 @@
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use lease_core::{
-    Accessor, Action, Denied, DynamicSecretName, IdentityName, LeaseId, LeaseMode, LeaseState,
-    Namespace, TargetName, requester_id,
+    Accessor, DenialReason, DynamicSecretName, IdentityName, LeaseAction, LeaseId, LeaseMode,
+    LeaseState, Namespace, TargetName, requester_id,
 };
 use lease_store::{LeaseKey, LeasePage, PageLimits, StoredLease};
 
-use crate::{Engine, Ports, ReadError, Revocation, RevokeError, StoreError};
+use crate::{Engine, LeaseReadError, Ports, RevocationOutcome, RevokeError, StoreError};
 
 /// A filter of leases; a field that is left out does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,12 +78,12 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Says the same of a lease that the requester may not know of and of one that does not exist.
-    pub fn read_lease(&self, id: LeaseId) -> Result<StoredLease, ReadError> {
-        let held = self.leases().find(id)?.ok_or(ReadError::Unknown(id))?;
-        match self.requester.authorize_action(Action::Read, &held) {
+    pub fn read_lease(&self, id: LeaseId) -> Result<StoredLease, LeaseReadError> {
+        let held = self.leases().find(id)?.ok_or(LeaseReadError::Unknown(id))?;
+        match self.requester.authorize_action(LeaseAction::Read, &held) {
             Ok(_) => Ok(held),
-            Err(Denied::Hidden) => Err(ReadError::Hidden(id)),
-            Err(Denied::NotGranted) => Err(ReadError::Denied(id)),
+            Err(DenialReason::Hidden) => Err(LeaseReadError::Hidden(id)),
+            Err(DenialReason::NotGranted) => Err(LeaseReadError::Denied(id)),
         }
     }
 
@@ -101,12 +101,12 @@ impl<P: Ports> Engine<P> {
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
         let may_read =
-            |held: &StoredLease| self.requester.authorize_action(Action::Read, held).is_ok();
-        self.find_leases(filter, from, limit, may_read)
+            |held: &StoredLease| self.requester.authorize_action(LeaseAction::Read, held).is_ok();
+        self.list_leases_where(filter, from, limit, may_read)
     }
 
     /// The same of those that `keep` keeps, whoever asks.
-    pub(crate) fn find_leases(
+    pub(crate) fn list_leases_where(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
@@ -114,7 +114,7 @@ impl<P: Ports> Engine<P> {
         keep: impl Fn(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
-        let ledgers = self.logs_of(filter)?;
+        let ledgers = self.ledgers_of_filter(filter)?;
         self.leases().list_page(&ledgers, from, limits_of(limit), |held| {
             filter.matches_lease(held, held.state_at(clocks.target_time(&held.lease.target)))
                 && keep(held)
@@ -122,16 +122,16 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The same of those that have not ended.
-    pub(crate) fn live_leases(
+    pub(crate) fn list_live_leases(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
-        self.live_leases_kept(filter, from, limit, |_| true)
+        self.list_live_leases_where(filter, from, limit, |_| true)
     }
 
-    fn live_leases_kept(
+    fn list_live_leases_where(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
@@ -139,7 +139,7 @@ impl<P: Ports> Engine<P> {
         keep: impl Fn(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
         let clocks = self.all_clocks()?;
-        let ledgers = self.logs_of(filter)?;
+        let ledgers = self.ledgers_of_filter(filter)?;
         self.leases().list_page(&ledgers, from, limits_of(limit), |held| {
             let now = clocks.target_time(&held.lease.target);
             is_live(held, now) && filter.matches_lease(held, held.state_at(now)) && keep(held)
@@ -149,7 +149,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn has_live_leases(&self, filter: &LeaseFilter) -> Result<bool, StoreError> {
         let mut from = None;
         loop {
-            let page = self.live_leases(filter, from, 1)?;
+            let page = self.list_live_leases(filter, from, 1)?;
             if !page.items.is_empty() {
                 return Ok(true);
             }
@@ -172,20 +172,20 @@ impl<P: Ports> Engine<P> {
         limit: usize,
     ) -> Result<BulkRevocation, StoreError> {
         let may_revoke =
-            |held: &StoredLease| self.requester.authorize_action(Action::Revoke, held).is_ok();
-        self.revoke_page(self.live_leases_kept(filter, from, limit, may_revoke)?).await
+            |held: &StoredLease| self.requester.authorize_action(LeaseAction::Revoke, held).is_ok();
+        self.revoke_page(self.list_live_leases_where(filter, from, limit, may_revoke)?).await
     }
 
     /// Takes back all that `filter` meets, as far as one request may, whoever has asked for that. Where more are
     /// left, a bulk revocation goes on from `next`.
-    pub(crate) async fn revoke_all_of(
+    pub(crate) async fn revoke_until_timeout(
         &self,
         filter: &LeaseFilter,
     ) -> Result<BulkRevocation, StoreError> {
         let stop = self.ports.now() + REVOKE_TIME;
         let mut all = BulkRevocation::default();
         loop {
-            let page = self.live_leases(filter, all.next, FIRST)?;
+            let page = self.list_live_leases(filter, all.next, FIRST_PAGE_SIZE)?;
             let done = self.revoke_page(page).await?;
             all.revoked += done.revoked;
             all.revoking += done.revoking;
@@ -199,13 +199,13 @@ impl<P: Ports> Engine<P> {
 
     /// Takes back the leases of a page, whoever has asked for that.
     async fn revoke_page(&self, page: LeasePage) -> Result<BulkRevocation, StoreError> {
-        let revoking = page.items.into_iter().map(async |held| self.revoke_found(held).await);
-        let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(AT_ONCE));
+        let revoking = page.items.into_iter().map(async |held| self.reread_and_revoke(held).await);
+        let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(MAX_CONCURRENCY));
         let mut done = BulkRevocation { next: page.next, ..BulkRevocation::default() };
         while let Some(outcome) = outcomes.next().await {
             match outcome {
-                Ok(Revocation::Done(_)) => done.revoked += 1,
-                Ok(Revocation::Begun(_)) => done.revoking += 1,
+                Ok(RevocationOutcome::Done(_)) => done.revoked += 1,
+                Ok(RevocationOutcome::Begun(_)) => done.revoking += 1,
                 Err(RevokeError::Plain(_)) => done.plain += 1,
                 // It went while we looked, or somebody else is at it.
                 Err(
@@ -221,22 +221,26 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Takes back what `filter` meets, as much as one request may.
-    pub(crate) async fn revoke_first(&self, filter: &LeaseFilter) -> Result<(), StoreError> {
-        self.revoke_page(self.live_leases(filter, None, FIRST)?).await.map(drop)
+    pub(crate) async fn revoke_first_page(&self, filter: &LeaseFilter) -> Result<(), StoreError> {
+        self.revoke_page(self.list_live_leases(filter, None, FIRST_PAGE_SIZE)?).await.map(drop)
     }
 
     /// Takes back a lease that was found on a page, as it is by now.
-    pub(crate) async fn revoke_found(&self, held: StoredLease) -> Result<Revocation, RevokeError> {
+    pub(crate) async fn reread_and_revoke(
+        &self,
+        held: StoredLease,
+    ) -> Result<RevocationOutcome, RevokeError> {
         let id = held.lease.id;
         let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
-        self.revoke_held(held).await
+        self.revoke_authorized_lease(held).await
     }
 
-    fn logs_of(&self, filter: &LeaseFilter) -> Result<Vec<u64>, StoreError> {
+    fn ledgers_of_filter(&self, filter: &LeaseFilter) -> Result<Vec<u64>, StoreError> {
         let ledgers = self.leases().list_ledgers()?.into_iter();
         let wanted = filter.dynamic_secret.as_ref();
-        let meant =
-            |ledger: &lease_store::Ledger| wanted.is_none_or(|name| *name == ledger.dynamic_secret);
+        let meant = |ledger: &lease_store::LedgerRecord| {
+            wanted.is_none_or(|name| *name == ledger.dynamic_secret)
+        };
         Ok(ledgers.filter(|(_, ledger)| meant(ledger)).map(|(number, _)| number).collect())
     }
 }
@@ -252,15 +256,15 @@ const REVOKE_TIME: TimeDelta = TimeDelta::seconds(15);
 
 /// The bounds of a page with so many leases: it reads no more than one request may.
 fn limits_of(limit: usize) -> PageLimits {
-    PageLimits { items: limit, examined: EXAMINED }
+    PageLimits { items: limit, examined: MAX_EXAMINED_LEASES }
 }
 
 /// The number of leases that a page looks at.
-const EXAMINED: usize = 1000;
+const MAX_EXAMINED_LEASES: usize = 1000;
 
 /// The number of leases that are revoked side by side.
-pub(crate) const AT_ONCE: usize = 8;
+pub(crate) const MAX_CONCURRENCY: usize = 8;
 
 /// The number of leases that the deletion of their dynamic secret revokes by itself, before the
 /// sweep goes on.
-const FIRST: usize = 100;
+const FIRST_PAGE_SIZE: usize = 100;

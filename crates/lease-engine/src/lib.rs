@@ -44,7 +44,7 @@ mod sweep;
 pub mod testing;
 
 pub use access::access_tokens::{
-    AuthenticationError, NewAccessToken, RefusedBearer, TokenRenewalError, TokenUse,
+    AccessTokenRefusal, AuthenticationError, NewAccessToken, TokenPurpose, TokenRenewalError,
 };
 pub use access::login::{
     IssuerKeysError, LoginError, LoginExplanation, LoginRefusal, MethodExplanation, RefusalReason,
@@ -53,8 +53,8 @@ pub use access::requester::{Authority, Origin, Requester, Session};
 pub use audit::{
     AuditFilter, DefinitionChange, RefusedRequest, RefusedToken, RequestSubject, ShownEvent,
 };
+pub use cluster::changed_cluster::WriteOffProgress;
 pub use cluster::namespaces::LeasableNamespaces;
-pub use cluster::write_off::WriteOff;
 pub use config::{
     Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,
     DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
@@ -63,16 +63,16 @@ pub use definitions::dynamic_secrets::{DynamicSecretDeletion, DynamicSecretInput
 pub use definitions::kubeconfig::KubeconfigCluster;
 pub use definitions::targets::{KnownTarget, TargetDeletion};
 pub use end::renew::RenewedLease;
-pub use end::revoke::Revocation;
+pub use end::revoke::RevocationOutcome;
 pub use end::teardown::RevocationBlocker;
-pub use engine::{Engine, Put};
+pub use engine::{Engine, PutOutcome};
 pub use error::{
-    ClusterError, DynamicSecretError, IdentityError, IssueError, ReadError, RenewError,
+    ClusterError, DynamicSecretError, IdentityError, IssueError, LeaseReadError, RenewError,
     RevokeError, TargetError,
 };
 pub use explain::{
-    ExplainRequest, ExplainedRefusal, Explanation, GrantOutcome, IssueExplanation, ObjectOutcome,
-    RuleOutcome, ShownLogin,
+    ExplainRequest, ExplainedRefusal, Explanation, GrantOutcome, IssueExplanation, LoginEvidence,
+    ObjectOutcome, RuleOutcome,
 };
 pub use issue::IssuedLease;
 pub use lease_store::{
@@ -81,7 +81,7 @@ pub use lease_store::{
 };
 pub use leases::{BulkRevocation, LeaseFilter};
 pub use objects::api_action::ApiAction;
-pub use objects::kinds::SECRET_TYPE;
+pub use objects::object_builder::SECRET_TYPE;
 pub use ports::{Ports, VariableError};
 pub use sweep::report::{
     LastSweep, ReconcileCounts, SweepHealth, SweepOptions, SweepReport, TargetFailure, TargetState,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kube_rest::HttpClient;
-use lease_core::VariableName;
+use lease_core::TokenVariableName;
 use lease_store::KeyValue;
 
 /// Storage, network, time, entropy, and what the operator has set.
@@ -34,7 +34,7 @@ pub trait Ports {
     ///
     /// # Errors
     /// Fails if the host cannot tell.
-    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError>;
+    fn read_variable(&self, name: &TokenVariableName) -> Result<Option<String>, VariableError>;
 
     /// Returns true if nothing that is done over these ports is done for good.
     fn is_rehearsal(&self) -> bool {

@@ -79,7 +79,7 @@ impl<P: Ports> Engine<P> {
     /// since the store knows both.
     ///
     /// Otherwise a store that was lost would count its leases from nothing, and answer a request twice.
-    pub(crate) async fn reconciled_for(
+    pub(crate) async fn reconcile_before_issue(
         &self,
         connection: &Connection<'_, P>,
         secret: &DynamicSecretName,
@@ -129,9 +129,9 @@ impl<P: Ports> Engine<P> {
         terms: ReconcileOptions,
     ) -> Result<ReconcileOutcome, ClusterError> {
         let target = connection.target;
-        let secrets = self.numbered_secrets_of(target)?;
+        let secrets = self.numbered_dynamic_secrets_of(target)?;
         let namespace = known_namespace(&secrets);
-        let known = self.verify_cluster(connection, &namespace, terms.stop).await?;
+        let known = self.learn_or_verify_cluster(connection, &namespace, terms.stop).await?;
         let now = self.ports.now();
         // Half of the time is for comparing: a run that only lists would never come to an end.
         let list_by = now + (terms.stop - now) / 2;
@@ -139,16 +139,16 @@ impl<P: Ports> Engine<P> {
         let mut progress = self.read_progress(&target.name)?;
         let listing = self.list_objects(&run, progress.resume.take()).await?;
         // The clock is read before anything is judged by it: an orphan is removed if it is over by this clock.
-        self.note_clock(connection)?;
+        self.save_cluster_clock(connection)?;
         let mut outcome =
             ReconcileOutcome { is_unlisted: listing.is_refused, ..ReconcileOutcome::default() };
         let mut findings = self.compare_objects(&run, &listing)?;
         outcome.reconciled.extended += findings.extended;
         let settled = self
-            .settle_findings(&run, (&listing, &mut findings), &mut progress, &mut outcome)
+            .adopt_or_remove_leases(&run, (&listing, &mut findings), &mut progress, &mut outcome)
             .await?;
         let closed = self.close_lost(&run, &listing, &findings, &mut outcome.reconciled).await?;
-        let rebuilt = self.rebuild_indexes(&run, &mut progress)?;
+        let rebuilt = self.rebuild_indexes_part(&run, &mut progress)?;
         outcome.is_tripped = progress.is_tripped;
         outcome.is_complete = listing.resume.is_none() && settled && closed && rebuilt;
         outcome.reconciled.targets = usize::from(outcome.is_complete);
@@ -168,17 +168,17 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Returns the longest time after an issue was begun in which its objects may still be created.
-    fn longest_issue(&self) -> TimeDelta {
+    fn longest_issue_time(&self) -> TimeDelta {
         ISSUE_TIME + self.config.landing
     }
 
-    fn numbered_secrets_of(
+    fn numbered_dynamic_secrets_of(
         &self,
         target: &Target,
     ) -> Result<Vec<(u64, DynamicSecret)>, StoreError> {
         let mut secrets = vec![];
         for secret in self.dynamic_secrets_of(target)? {
-            secrets.extend(self.dynamic_secrets().get_entry(&secret.name)?);
+            secrets.extend(self.dynamic_secrets().get_with_number(&secret.name)?);
         }
         Ok(secrets)
     }
@@ -187,7 +187,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// A store that was rolled back may have summaries from before and records from after. A number that such a
     /// summary takes for finished would be seen by no sweep.
-    fn rebuild_indexes(
+    fn rebuild_indexes_part(
         &self,
         run: &ReconcileRun<'_, P>,
         progress: &mut ReconcileProgress,
@@ -200,7 +200,9 @@ impl<P: Ports> Engine<P> {
         for ledger in ledgers.filter(|ledger| from.is_none_or(|from| *ledger >= from.ledger)) {
             let mut number =
                 from.filter(|from| from.ledger == ledger).map_or(1, |from| from.number);
-            while let Some(next) = self.leases().rebuild_index(ledger, number, NUMBERS)? {
+            while let Some(next) =
+                self.leases().rebuild_index_part(ledger, number, NUMBERS_PER_PART)?
+            {
                 number = next;
                 if self.ports.now() >= run.terms.stop || !run.terms.is_asked {
                     progress.rebuilt = Some(lease_store::LeaseKey { ledger, number });
@@ -231,7 +233,7 @@ const MIN_PAUSE: TimeDelta = TimeDelta::seconds(30);
 const DOUBLINGS: u32 = 13;
 
 /// The number of a ledger's numbers that are looked at in one go.
-const NUMBERS: u64 = 5000;
+const NUMBERS_PER_PART: u64 = 5000;
 
 #[cfg(test)]
 mod tests;

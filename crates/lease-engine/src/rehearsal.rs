@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::{Method, Request, Response};
-use kube_rest::{HttpClient, Limits, TransportError};
-use lease_core::VariableName;
+use kube_rest::{ExchangeLimits, HttpClient, TransportError};
+use lease_core::TokenVariableName;
 use lease_store::Overlay;
 
 use crate::{Engine, Ports, Requester, VariableError};
@@ -65,7 +65,7 @@ impl<'p, P: Ports> Ports for Rehearsal<'p, P> {
         self.ports.sleep(time).await;
     }
 
-    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
+    fn read_variable(&self, name: &TokenVariableName) -> Result<Option<String>, VariableError> {
         self.ports.read_variable(name)
     }
 
@@ -78,7 +78,7 @@ impl<H: HttpClient> HttpClient for HarmlessHttp<'_, H> {
     async fn send(
         &self,
         request: Request<Vec<u8>>,
-        limits: &Limits,
+        limits: &ExchangeLimits,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         if is_harmless(&request) {
             self.0.send(request, limits).await
@@ -101,13 +101,13 @@ fn is_harmless(request: &Request<Vec<u8>>) -> bool {
         let says = |(key, value): (&str, &str)| key == "dryRun" && value == "All";
         query.split('&').filter_map(|pair| pair.split_once('=')).any(says)
     });
-    let is_review = REVIEWS.iter().any(|review| path.ends_with(review));
+    let is_review = REVIEW_PATHS.iter().any(|review| path.ends_with(review));
     let asks_for_token = path.ends_with("/token");
     request.method() == Method::POST && !asks_for_token && (is_review || is_dry)
 }
 
 /// The resources that are created only to be answered: the API server stores nothing of them.
-const REVIEWS: [&str; 3] = [
+const REVIEW_PATHS: [&str; 3] = [
     "/apis/authentication.k8s.io/v1/tokenreviews",
     "/apis/authentication.k8s.io/v1/selfsubjectreviews",
     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
@@ -130,9 +130,9 @@ mod tests {
             ("POST", format!("{account}?dryRunX=All"), false),
             ("POST", format!("{account}/deployer/token"), false),
             ("POST", format!("{account}/deployer/token?dryRun=All"), false),
-            ("POST", REVIEWS[0].to_owned(), true),
-            ("POST", format!("/prefix{}", REVIEWS[1]), true),
-            ("POST", REVIEWS[2].to_owned(), true),
+            ("POST", REVIEW_PATHS[0].to_owned(), true),
+            ("POST", format!("/prefix{}", REVIEW_PATHS[1]), true),
+            ("POST", REVIEW_PATHS[2].to_owned(), true),
             ("DELETE", format!("{account}/deployer?dryRun=All"), false),
             ("PATCH", format!("{account}/deployer?dryRun=All"), false),
             ("PUT", format!("{account}/deployer?dryRun=All"), false),

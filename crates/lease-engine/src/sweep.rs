@@ -3,11 +3,11 @@
 //! Targets are swept side by side, each with its own ledgers, so that one that does not answer delays no other.
 
 mod batch;
-mod dry;
+mod dry_run;
 pub(crate) mod health;
+mod key_rotation;
 mod reconcile;
 pub(crate) mod report;
-mod rotate;
 mod target;
 
 use std::cell::RefCell;
@@ -16,13 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
 use lease_core::{Target, TargetName};
-use lease_store::Ledger;
+use lease_store::LedgerRecord;
 
-use crate::leases::AT_ONCE;
+use crate::leases::MAX_CONCURRENCY;
 use crate::{Engine, LastSweep, LeaseFilter, Ports, StoreError, SweepOptions, SweepReport};
 
 /// A sweep that is under way.
-struct Sweep {
+struct SweepRun {
     options: SweepOptions,
     /// When it ends, whatever is left.
     stop: DateTime<Utc>,
@@ -46,7 +46,7 @@ struct Sweep {
 /// The leases that are swept one after the other: those of one target, or those of none any more.
 struct TargetLedgers {
     target: Option<TargetName>,
-    ledgers: Vec<(u64, Ledger)>,
+    ledgers: Vec<(u64, LedgerRecord)>,
 }
 
 impl<P: Ports> Engine<P> {
@@ -61,10 +61,10 @@ impl<P: Ports> Engine<P> {
     pub async fn run_sweep(&self, options: SweepOptions) -> Result<SweepReport, StoreError> {
         let began = self.ports.now();
         let last = self.last_sweep()?;
-        let sweep = self.begin_sweep(options, last.as_ref(), SWEEP)?;
-        let groups = self.list_sweep_groups(&sweep)?;
+        let sweep = self.begin_sweep(options, last.as_ref(), FULL_BUDGET)?;
+        let groups = self.group_ledgers_by_target(&sweep)?;
         if options.dry_run {
-            self.look_only(&sweep, &groups)?;
+            self.count_due(&sweep, &groups)?;
             for name in groups.iter().filter_map(|group| group.target.as_ref()) {
                 self.reconcile_in_sweep(&sweep, name).await?;
             }
@@ -72,15 +72,15 @@ impl<P: Ports> Engine<P> {
             self.sweep_groups(&sweep, groups).await?;
             // After the leases: only now may the last lease of such a target have ended.
             self.drop_retired_targets()?;
-            let resealed = self.reseal_credentials()?;
-            let signatures_renewed = self.renew_signatures(sweep.stop).await?;
-            self.forget_expired(sweep.stop)?;
-            self.audit_log().tend_events(self.ports.now(), self.audit_times())?;
+            let resealed = self.reseal_target_credentials()?;
+            let signatures_renewed = self.renew_signatures_part(sweep.stop).await?;
+            self.delete_expired_keys(sweep.stop)?;
+            self.audit_log().sweep_events(self.ports.now(), self.audit_sweep_durations())?;
             let mut report = sweep.report.borrow_mut();
             (report.resealed, report.signatures_renewed) = (resealed, signatures_renewed);
         }
         let mut report = sweep.report.into_inner();
-        report.calls = self.calls.get() - (sweep.last_call - SWEEP.calls);
+        report.calls = self.calls.get() - (sweep.last_call - FULL_BUDGET.calls);
         if !options.dry_run {
             self.keep_report(last.as_ref(), began, &report)?;
         }
@@ -88,10 +88,10 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Ends a few of the leases that are due, for a sweep that is missing.
-    pub(crate) async fn sweep_a_little(&self) -> Result<(), StoreError> {
+    pub(crate) async fn sweep_few_leases(&self) -> Result<(), StoreError> {
         let last = self.last_sweep()?;
-        let sweep = self.begin_sweep(SweepOptions::default(), last.as_ref(), A_LITTLE)?;
-        let groups = self.list_sweep_groups(&sweep)?;
+        let sweep = self.begin_sweep(SweepOptions::default(), last.as_ref(), SMALL_BUDGET)?;
+        let groups = self.group_ledgers_by_target(&sweep)?;
         self.sweep_groups(&sweep, groups).await
     }
 
@@ -100,15 +100,15 @@ impl<P: Ports> Engine<P> {
         options: SweepOptions,
         last: Option<&LastSweep>,
         budget: SweepBudget,
-    ) -> Result<Sweep, StoreError> {
+    ) -> Result<SweepRun, StoreError> {
         let now = self.ports.now();
         let passed = last.map(|last| now - last.at);
         // If the host's clock has jumped, or none has swept for long, what the clocks of targets were is of
         // no use.
-        let usual = self.config.sweep_interval * 3 + LONG_PAUSE;
+        let usual = self.config.sweep_interval * 3 + CLOCK_RECHECK_SLACK;
         let is_usual = passed.is_some_and(|passed| passed >= TimeDelta::zero() && passed <= usual);
         let targets = self.targets().list_all()?.into_iter();
-        Ok(Sweep {
+        Ok(SweepRun {
             options,
             stop: now + budget.time,
             last_call: self.calls.get() + budget.calls,
@@ -123,8 +123,8 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The ledgers by target, and each target that has none.
-    fn list_sweep_groups(&self, sweep: &Sweep) -> Result<Vec<TargetLedgers>, StoreError> {
-        let mut groups: BTreeMap<Option<TargetName>, Vec<(u64, Ledger)>> = BTreeMap::new();
+    fn group_ledgers_by_target(&self, sweep: &SweepRun) -> Result<Vec<TargetLedgers>, StoreError> {
+        let mut groups: BTreeMap<Option<TargetName>, Vec<(u64, LedgerRecord)>> = BTreeMap::new();
         groups.extend(sweep.targets.keys().map(|target| (Some(target.clone()), vec![])));
         for (number, ledger) in self.leases().list_ledgers()? {
             // The leases of a dynamic secret that was deleted are being revoked, whatever their times are.
@@ -149,21 +149,21 @@ impl<P: Ports> Engine<P> {
 
     async fn sweep_groups(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         groups: Vec<TargetLedgers>,
     ) -> Result<(), StoreError> {
-        let sweeping = groups.into_iter().map(|group| self.sweep_group(sweep, group));
-        let mut outcomes = std::pin::pin!(stream::iter(sweeping).buffer_unordered(AT_ONCE));
+        let sweeping = groups.into_iter().map(|group| self.sweep_target_ledgers(sweep, group));
+        let mut outcomes = std::pin::pin!(stream::iter(sweeping).buffer_unordered(MAX_CONCURRENCY));
         while let Some(outcome) = outcomes.next().await {
             outcome?;
         }
-        self.sweep_pending_revocations(sweep).await
+        self.sweep_other_ledgers(sweep).await
     }
 
     /// Forgets what is of no use any more until nothing of that is due or the time is over, some hundreds of records
     /// at a time. However long the rest of the sweep takes, there is time for some thousands.
-    fn forget_expired(&self, stop: DateTime<Utc>) -> Result<(), StoreError> {
-        let stop = stop.max(self.ports.now() + FORGETTING);
+    fn delete_expired_keys(&self, stop: DateTime<Utc>) -> Result<(), StoreError> {
+        let stop = stop.max(self.ports.now() + DELETION_TIME);
         while self.expiring_keys().delete_expired(self.ports.now())? > 0 && self.ports.now() < stop
         {
         }
@@ -192,20 +192,20 @@ struct SweepBudget {
 }
 
 /// Of a sweep: shorter than the time within which callers of its route give up.
-const SWEEP: SweepBudget =
+const FULL_BUDGET: SweepBudget =
     SweepBudget { time: TimeDelta::seconds(25), calls: 20_000, batch: BATCH };
 
 /// Of a request that sweeps in the place of a sweep.
-const A_LITTLE: SweepBudget = SweepBudget { time: TimeDelta::seconds(5), calls: 30, batch: 8 };
+const SMALL_BUDGET: SweepBudget = SweepBudget { time: TimeDelta::seconds(5), calls: 30, batch: 8 };
 
 /// The time that a sweep has for forgetting, whatever it has used up.
-const FORGETTING: TimeDelta = TimeDelta::seconds(2);
+const DELETION_TIME: TimeDelta = TimeDelta::seconds(2);
 
 /// The number of leases that are decided on in one write.
 const BATCH: usize = 100;
 
 /// The pause beyond the usual one after which the clocks are read again.
-const LONG_PAUSE: TimeDelta = TimeDelta::minutes(5);
+const CLOCK_RECHECK_SLACK: TimeDelta = TimeDelta::minutes(5);
 
 #[cfg(test)]
 mod tests;

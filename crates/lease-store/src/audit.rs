@@ -6,11 +6,11 @@
 
 mod cursor;
 mod finding;
-mod group;
+mod lease_events;
 mod marks;
 mod page;
 mod signed;
-mod tend;
+mod sweep;
 mod verify;
 
 use lease_core::{
@@ -20,12 +20,12 @@ use lease_core::{
 
 pub use self::cursor::{AuditCursor, AuditCursorError, AuditVerifyCursor};
 pub use self::finding::AuditFinding;
-pub(crate) use self::marks::{forgotten_up_to, mark_keys, settled_up_to, write_settled};
+pub(crate) use self::marks::{forgotten_up_to, mark_keys, settled_mark_entry, settled_up_to};
 pub use self::page::{AuditPage, AuditQuery};
-pub(crate) use self::signed::{RecordKey, SignedRecord};
-pub use self::tend::{AuditTended, AuditTimes};
+pub(crate) use self::signed::{CheckedRecord, RecordKey};
+pub use self::sweep::{AuditSweepCounts, AuditSweepDurations};
 pub use self::verify::AuditVerification;
-use crate::{KeyValue, LeaseKey, Ledger, LedgerId, StoreError, keys, record};
+use crate::{KeyValue, LeaseKey, LedgerId, LedgerRecord, StoreError, keys, record};
 
 /// The audit events of a store: those of the general log, which it writes, and those of leases.
 pub struct AuditLog<'a, K> {
@@ -35,7 +35,7 @@ pub struct AuditLog<'a, K> {
 
 /// The keys that sign the events of leases, who all that is done is done for, and what else is told of each event.
 #[derive(Debug, Clone, Copy)]
-pub struct Auditor<'a> {
+pub struct AuditContext<'a> {
     /// The keys.
     pub keys: &'a Keyring,
     /// The one who asks.
@@ -73,12 +73,12 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// Records an event in the general log: two durable writes. It is there once this returns.
     ///
     /// For what no other write goes with, such as a login or a refusal. Who changes a definition calls
-    /// [`prepare_event`](Self::prepare_event).
+    /// [`number_and_sign_event`](Self::number_and_sign_event).
     ///
     /// # Errors
     /// Fails if the store does not answer; the event may be there all the same.
     pub fn record_event(&self, event: &AuditEvent) -> Result<AuditPlace, StoreError> {
-        let PreparedEvent { place, entry } = self.prepare_event(event)?;
+        let PreparedEvent { place, entry } = self.number_and_sign_event(event)?;
         self.store.set_many(&[entry])?;
         Ok(place)
     }
@@ -86,13 +86,13 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// Takes a number for an event of the general log, and signs the event for it: one durable write.
     ///
     /// The event is written by whoever gets it: see [`PreparedEvent::entries`], for instance by
-    /// [`Definitions::put_with`](crate::Definitions::put_with).
+    /// [`Definitions::put_and_show`](crate::Definitions::put_and_show).
     ///
     /// # Errors
     /// Fails if the store does not answer; a number may be taken all the same.
-    pub fn prepare_event(&self, event: &AuditEvent) -> Result<PreparedEvent, StoreError> {
+    pub fn number_and_sign_event(&self, event: &AuditEvent) -> Result<PreparedEvent, StoreError> {
         let place = AuditPlace::in_general_log(self.store.increment_counter(COUNT)?);
-        Ok(PreparedEvent { place, entry: write_event(self.keys, place, event)? })
+        Ok(PreparedEvent { place, entry: sign_event_entry(self.keys, place, event)? })
     }
 
     /// Every log, the general one first, and the dynamic secret that each other one is of.
@@ -104,7 +104,7 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     pub fn all_logs(&self) -> Result<Vec<(AuditLogId, Option<DynamicSecretName>)>, StoreError> {
         let leases = crate::leases::read_ledgers(self.store)?.into_iter();
         let leases = leases
-            .map(|(number, Ledger { dynamic_secret, .. })| (number, dynamic_secret))
+            .map(|(number, LedgerRecord { dynamic_secret, .. })| (number, dynamic_secret))
             .map(|(number, name)| (AuditLogId::Leases(number), Some(name)));
         Ok([(AuditLogId::General, None)].into_iter().chain(leases).collect())
     }
@@ -124,13 +124,13 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
             && events.len() < MAX_EVENTS
         {
             let place = AuditPlace::of_lease(log, number, at);
-            events.extend(self.read_event(place)?.into_record(place));
+            events.extend(self.read_event(place)?.into_readable_event(place));
             slot = self.slot_before(place, &mut reads)?;
         }
         Ok(Some(events))
     }
 
-    fn read_event(&self, place: AuditPlace) -> Result<SignedRecord<AuditEvent>, StoreError> {
+    fn read_event(&self, place: AuditPlace) -> Result<CheckedRecord<AuditEvent>, StoreError> {
         RecordKey::for_event(place).read_record(self.store, self.keys)
     }
 
@@ -154,21 +154,21 @@ impl PreparedEvent {
     }
 }
 
-impl SignedRecord<AuditEvent> {
+impl CheckedRecord<AuditEvent> {
     /// The event, if it can be read.
-    fn into_record(self, place: AuditPlace) -> Option<AuditRecord> {
+    fn into_readable_event(self, place: AuditPlace) -> Option<AuditRecord> {
         match self {
-            SignedRecord::Genuine(event) => Some(AuditRecord { place, event, is_genuine: true }),
-            SignedRecord::Altered(Some(event)) => {
+            CheckedRecord::Genuine(event) => Some(AuditRecord { place, event, is_genuine: true }),
+            CheckedRecord::Altered(Some(event)) => {
                 Some(AuditRecord { place, event, is_genuine: false })
             }
-            SignedRecord::Altered(None) | SignedRecord::Absent => None,
+            CheckedRecord::Altered(None) | CheckedRecord::Absent => None,
         }
     }
 }
 
 /// The key and the value of an event.
-pub(crate) fn write_event(
+pub(crate) fn sign_event_entry(
     keys: &Keyring,
     place: AuditPlace,
     event: &AuditEvent,

@@ -6,7 +6,10 @@ use lease_core::{DynamicSecret, DynamicSecretName, Identity, IdentityName, Targe
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyValue, Ledger, StoreError, checks, clusters, counter, keys, record, tokens};
+use crate::{
+    KeyValue, LedgerRecord, StoreError, access_token_records, cluster_facts, counter, keys, record,
+    target_checks,
+};
 
 /// Something that is defined by an administrator and has a name.
 pub trait StoredDefinition: Serialize + DeserializeOwned {
@@ -132,7 +135,7 @@ impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn get_entry(&self, name: &D::Name) -> Result<Option<(u64, D)>, StoreError> {
+    pub fn get_with_number(&self, name: &D::Name) -> Result<Option<(u64, D)>, StoreError> {
         Ok(self.find(name.as_ref())?.map(|entry| (entry.number, entry.definition)))
     }
 
@@ -264,7 +267,7 @@ impl StoredDefinition for Target {
     }
 
     fn satellite_keys(name: &TargetName, _number: u64) -> Vec<String> {
-        vec![checks::check_key(name), clusters::cluster_key(name)]
+        vec![target_checks::check_key(name), cluster_facts::cluster_key(name)]
     }
 }
 
@@ -277,7 +280,7 @@ impl StoredDefinition for Identity {
     }
 
     fn satellite_keys(_name: &IdentityName, number: u64) -> Vec<String> {
-        vec![tokens::all_revoked(number)]
+        vec![access_token_records::identity_revoked_key(number)]
     }
 }
 
@@ -291,7 +294,7 @@ impl StoredDefinition for DynamicSecret {
 
     fn lasting_record(&self, number: u64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         let key = keys::ledger_key(number);
-        let value = record::encode_record(&key, &Ledger::from_dynamic_secret(self))?;
+        let value = record::encode_record(&key, &LedgerRecord::from_dynamic_secret(self))?;
         Ok(Some((key, value)))
     }
 
@@ -300,8 +303,8 @@ impl StoredDefinition for DynamicSecret {
         bytes: &[u8],
     ) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         let key = keys::ledger_key(number);
-        let log: Ledger = record::decode_record(&key, bytes)?;
-        let value = record::encode_record(&key, &Ledger { retired: true, ..log })?;
+        let log: LedgerRecord = record::decode_record(&key, bytes)?;
+        let value = record::encode_record(&key, &LedgerRecord { retired: true, ..log })?;
         Ok(Some((key, value)))
     }
 }

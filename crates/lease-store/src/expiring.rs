@@ -59,10 +59,12 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
     /// # Errors
     /// Fails if the store does not answer; what was deleted stays so.
     pub fn delete_expired(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        QUEUES.into_iter().try_fold(0, |sum, queue| Ok(sum + self.forget_of(queue, now)?))
+        QUEUES
+            .into_iter()
+            .try_fold(0, |sum, queue| Ok(sum + self.delete_expired_of_queue(queue, now)?))
     }
 
-    fn forget_of(&self, queue: Queue, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    fn delete_expired_of_queue(&self, queue: Queue, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let head = counter::read_counter(self.store, &queue.counter_key())?;
         if head == 0 {
             return Ok(0);
@@ -71,7 +73,7 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
         let done =
             self.store.get(&mark)?.map(|bytes| record::decode_record(&mark, &bytes)).transpose()?;
         let done: u64 = done.unwrap_or(0);
-        let last = head.min(done.saturating_add(EXAMINED));
+        let last = head.min(done.saturating_add(MAX_EXAMINED_ENTRIES));
         let (mut next, mut keys, mut forgotten) = (done, vec![], 0);
         let mut only_holes = true;
         for number in done + 1..=last {
@@ -81,7 +83,7 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
             let Some(bytes) = self.store.get(&key)? else { continue };
             let entry: ExpiringEntry = record::decode_record(&key, &bytes)?;
             only_holes = false;
-            if entry.at > now || forgotten == FORGOTTEN {
+            if entry.at > now || forgotten == MAX_DELETED_ENTRIES {
                 break;
             }
             keys.extend(entry.keys);
@@ -89,7 +91,7 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
             (next, forgotten) = (number, forgotten + 1);
         }
         // More holes than can be written at once were left by somebody who died before the mark was written.
-        if only_holes && last - done == EXAMINED {
+        if only_holes && last - done == MAX_EXAMINED_ENTRIES {
             next = last;
         }
         if next == done {
@@ -136,11 +138,11 @@ const QUEUES: [Queue; 5] = [
 const LONGEST: Queue = Queue("year", TimeDelta::days(366));
 
 /// The most entries of one queue that are deleted at once.
-const FORGOTTEN: usize = 200;
+const MAX_DELETED_ENTRIES: usize = 200;
 
-/// The most entries of one queue that are looked at. It is more than [`FORGOTTEN`], so that those which were deleted
+/// The most entries of one queue that are looked at. It is more than [`MAX_DELETED_ENTRIES`], so that those which were deleted
 /// by a sweep that died before it said so do not hold up the next one.
-const EXAMINED: u64 = 500;
+const MAX_EXAMINED_ENTRIES: u64 = 500;
 
 #[cfg(test)]
 mod tests;

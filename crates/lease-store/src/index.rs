@@ -31,13 +31,13 @@
 //! So if two writers meet, either version may stand: an older one costs work, and says nothing untrue.
 
 pub(crate) mod fanout;
+mod ledger_index;
 mod node;
-mod tree;
 
+pub(crate) use self::ledger_index::{IndexChanges, LedgerIndex};
 pub(crate) use self::node::IndexEntry;
-pub(crate) use self::tree::{IndexChanges, LedgerIndex};
 
 #[cfg(any(test, feature = "testing"))]
-pub(crate) use self::filling::Filling;
+pub(crate) use self::filled_index::FilledIndex;
 #[cfg(any(test, feature = "testing"))]
-mod filling;
+mod filled_index;

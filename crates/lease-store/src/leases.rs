@@ -3,6 +3,7 @@
 //! The layout and its three rules (fences, summaries, the cap) are told in `docs/store.md`.
 
 mod adopt;
+mod clocks;
 mod end;
 mod events;
 mod give_up;
@@ -12,7 +13,6 @@ mod list;
 mod renew;
 mod stored_lease;
 mod sweep;
-mod times;
 
 use std::cell::RefCell;
 
@@ -20,29 +20,29 @@ use lease_core::{AuditEvent, AuditPlace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::events::RenewalOutcome;
+pub use self::clocks::{Clocks, SweepGracePeriods};
+pub use self::events::RenewalEventContent;
 pub use self::issue::{FenceError, NumberError, ReservedNumber, ReservedShare};
-pub use self::ledgers::Ledger;
+pub use self::ledgers::LedgerRecord;
 pub(crate) use self::ledgers::read_ledgers;
 pub use self::list::{LeasePage, PageLimits};
 pub use self::renew::PendingRenewal;
 pub(crate) use self::stored_lease::LeaseRecord;
 pub use self::stored_lease::StoredLease;
 pub use self::sweep::{BatchOutcome, EndTask, SweepBatch};
-pub use self::times::{Clocks, SweepDurations};
-use crate::{Auditor, KeyValue, StoreError, record};
+use crate::{AuditContext, KeyValue, StoreError, record};
 
 /// The leases of all dynamic secrets. Whatever is recorded of one is recorded with its audit event.
 pub struct Leases<'a, K> {
     pub(crate) store: &'a K,
-    pub(crate) auditor: Auditor<'a>,
+    pub(crate) auditor: AuditContext<'a>,
     /// Events that are not on record yet, each with its key.
     pending: RefCell<Vec<(String, AuditPlace, AuditEvent)>>,
 }
 
 impl<'a, K: KeyValue> Leases<'a, K> {
     /// The leases in `store`. Their audit events are signed and say on whose behalf all is done as `auditor` says.
-    pub fn new(store: &'a K, auditor: Auditor<'a>) -> Self {
+    pub fn new(store: &'a K, auditor: AuditContext<'a>) -> Self {
         Self { store, auditor, pending: RefCell::default() }
     }
 

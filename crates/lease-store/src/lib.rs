@@ -17,54 +17,55 @@
 //! # Ok::<(), lease_store::KeyValueError>(())
 //! ```
 
+mod access_token_records;
 mod administrator_audiences;
 mod audit;
-mod checks;
-mod clusters;
+mod cluster_facts;
 mod counter;
 mod definitions;
 mod expiring;
 mod index;
 mod key_value;
 mod keys;
+mod lease_passes;
 mod leases;
 mod ledger_id;
 mod login_slots;
 mod memory;
 mod notes;
 mod overlay;
-mod passes;
-mod rates;
+mod rate_counters;
 mod record;
 mod reservation_key;
 mod reservations;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
-mod tokens;
+mod target_checks;
 
+pub use access_token_records::{AccessTokenRecords, TokenState};
 pub use administrator_audiences::AdministratorAudiences;
 pub use audit::{
-    AuditCursor, AuditCursorError, AuditFinding, AuditLog, AuditPage, AuditQuery, AuditRecord,
-    AuditTended, AuditTimes, AuditVerification, AuditVerifyCursor, Auditor, PreparedEvent,
+    AuditContext, AuditCursor, AuditCursorError, AuditFinding, AuditLog, AuditPage, AuditQuery,
+    AuditRecord, AuditSweepCounts, AuditSweepDurations, AuditVerification, AuditVerifyCursor,
+    PreparedEvent,
 };
-pub use checks::TargetChecks;
-pub use clusters::{KnownClusters, ServiceAccountUidCache};
+pub use cluster_facts::{KnownClusters, ServiceAccountUidCache};
 pub use definitions::{DefinitionPage, Definitions, StoredDefinition};
 pub use expiring::ExpiringKeys;
 pub use key_value::{KeyValue, KeyValueError};
+pub use lease_passes::{LeasePasses, PassProgress};
 pub use leases::{
-    BatchOutcome, Clocks, EndTask, FenceError, LeasePage, Leases, Ledger, NumberError, PageLimits,
-    PendingRenewal, RenewalOutcome, ReservedNumber, ReservedShare, StoredLease, SweepBatch,
-    SweepDurations,
+    BatchOutcome, Clocks, EndTask, FenceError, LeasePage, Leases, LedgerRecord, NumberError,
+    PageLimits, PendingRenewal, RenewalEventContent, ReservedNumber, ReservedShare, StoredLease,
+    SweepBatch, SweepGracePeriods,
 };
 pub use ledger_id::{LeaseKey, LedgerId};
 pub use login_slots::{LoginSlot, LoginSlots};
 pub use memory::MemoryStore;
 pub use notes::{Note, Notes};
 pub use overlay::Overlay;
-pub use passes::{Pass, Passes};
-pub use rates::{Rates, RefusalLimit, RefusalRecording};
+pub use rate_counters::{RateCounters, RefusalLimit, RefusalRecording};
 pub use record::StoreError;
 pub use reservation_key::{ReservationKey, ReservationKeyError};
 pub use reservations::{AnsweredRequest, IdempotencyReservation, ReservationOutcome};
-pub use tokens::{AccessTokens, TokenState};
+pub use target_checks::TargetChecks;

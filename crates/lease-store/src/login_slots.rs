@@ -42,7 +42,7 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn count_failures(&self, client: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub fn read_failure_count(&self, client: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
         Ok(counter::read_counter(self.store, &LoginCounters::for_client(client, now).failed)?)
     }
 
@@ -71,7 +71,7 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn may_go_on(&self, slot: &LoginSlot, limit: u32) -> Result<bool, StoreError> {
+    pub fn is_within_limit(&self, slot: &LoginSlot, limit: u32) -> Result<bool, StoreError> {
         let limit = u64::from(limit);
         Ok(slot.number <= limit
             || slot.number <= limit + counter::read_counter(self.store, &slot.counts.returned)?)
@@ -92,7 +92,7 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; it is kept all the same.
-    pub fn keep_slot(&self, slot: &LoginSlot) -> Result<(), StoreError> {
+    pub fn record_failed_login(&self, slot: &LoginSlot) -> Result<(), StoreError> {
         self.store.increment_counter(&slot.counts.failed)?;
         Ok(())
     }

@@ -17,13 +17,13 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// Returns the number of keys that were read.
     #[must_use]
-    pub fn read_count(&self) -> usize {
+    pub fn number_of_reads(&self) -> usize {
         self.reads.get()
     }
 
     /// Returns the number of durable writes.
     #[must_use]
-    pub fn write_count(&self) -> usize {
+    pub fn number_of_writes(&self) -> usize {
         self.writes.get()
     }
 
@@ -53,7 +53,7 @@ impl MemoryStore {
         if self.down.get() { Err(KeyValueError("down".to_owned())) } else { Ok(&self.entries) }
     }
 
-    fn answer_write(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
+    fn count_write(&self) -> Result<&RefCell<BTreeMap<String, Vec<u8>>>, KeyValueError> {
         let entries = self.entries_if_up()?;
         self.writes.set(self.writes.get() + 1);
         Ok(entries)
@@ -68,12 +68,12 @@ impl KeyValue for MemoryStore {
     }
 
     fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KeyValueError> {
-        self.answer_write()?.borrow_mut().extend(entries.iter().cloned());
+        self.count_write()?.borrow_mut().extend(entries.iter().cloned());
         Ok(())
     }
 
     fn delete_many(&self, keys: &[String]) -> Result<(), KeyValueError> {
-        let mut entries = self.answer_write()?.borrow_mut();
+        let mut entries = self.count_write()?.borrow_mut();
         for key in keys {
             entries.remove(key);
         }
@@ -81,7 +81,7 @@ impl KeyValue for MemoryStore {
     }
 
     fn increment_counter(&self, counter: &str) -> Result<u64, KeyValueError> {
-        let mut entries = self.answer_write()?.borrow_mut();
+        let mut entries = self.count_write()?.borrow_mut();
         let bytes = entries.entry(counter.to_owned()).or_insert_with(|| vec![0; 8]);
         let count = bytes.as_slice().try_into().map(u64::from_le_bytes);
         let count = count.map_err(|_| KeyValueError(format!("`{counter}` is no counter")))? + 1;

@@ -56,7 +56,7 @@ mod tests {
         let pair = |key: &str, value: &str| (key.to_owned(), value.as_bytes().to_vec());
         below.set_many(&[pair("a", "1"), pair("b", "2")]).expect("writes");
         below.increment_counter("count").expect("counts");
-        let (contents, writes) = (below.all_contents(), below.write_count());
+        let (contents, writes) = (below.all_contents(), below.number_of_writes());
         let overlay = Overlay::new(&below);
         overlay.set_many(&[pair("a", "3"), pair("c", "4")]).expect("writes");
         overlay.delete_many(&["b".to_owned()]).expect("deletes");
@@ -68,7 +68,7 @@ mod tests {
             assert_eq!(overlay.get(key), Ok(expected), "{key}");
         }
         assert_eq!(
-            (below.all_contents(), below.write_count()),
+            (below.all_contents(), below.number_of_writes()),
             (contents, writes),
             "nothing is written below"
         );

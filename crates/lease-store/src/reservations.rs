@@ -120,7 +120,7 @@ impl<K: KeyValue> Leases<'_, K> {
         let mut generation = 1;
         loop {
             let fenced = self.store.get(&keys::reservation_fence_key(key, generation))?.is_some();
-            if let Some(claimed) = self.reservation_of(key, generation)? {
+            if let Some(claimed) = self.answered_request_of(key, generation)? {
                 let ending: Option<Ending> = self.read_value(&keys::ended_key(claimed.id))?;
                 if ending.is_none_or(|ending| ending.why != EndReason::Failed) {
                     return Ok((generation, Some(claimed)));
@@ -132,7 +132,7 @@ impl<K: KeyValue> Leases<'_, K> {
         }
     }
 
-    fn reservation_of(
+    fn answered_request_of(
         &self,
         key: &ReservationKey,
         generation: u64,

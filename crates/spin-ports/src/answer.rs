@@ -11,11 +11,14 @@ use crate::wait::with_timeout;
 
 /// Sends `answer`. What cannot be sent is logged, and is a 500 to the client.
 pub(crate) async fn send_answer(out: ResponseOutparam, answer: Response<Vec<u8>>) {
-    match begin_response(answer) {
+    match prepare_response(answer) {
         Ok((response, rest)) => {
             ResponseOutparam::set(out, Ok(response));
             if let Some(rest) = rest
-                && !matches!(with_timeout(REST_TIMEOUT, rest.write_rest()).await, Some(Ok(())))
+                && !matches!(
+                    with_timeout(UNWRITTEN_BODY_TIMEOUT, rest.write_remainder()).await,
+                    Some(Ok(()))
+                )
             {
                 log::warn!("the client did not read the whole answer");
             }
@@ -33,9 +36,9 @@ pub(crate) async fn send_answer(out: ResponseOutparam, answer: Response<Vec<u8>>
 /// The response as the host takes it, and what of its body has to follow its head.
 ///
 /// Commonly nothing: it is all written and ended before, and leaves with the head.
-fn begin_response(
+fn prepare_response(
     answer: Response<Vec<u8>>,
-) -> Result<(OutgoingResponse, Option<BodyRest>), AnswerError> {
+) -> Result<(OutgoingResponse, Option<UnwrittenBody>), AnswerError> {
     let (mut head, bytes) = answer.into_parts();
     // RFC 9110 §8.6: never with a 204.
     if head.status != StatusCode::NO_CONTENT {
@@ -49,18 +52,18 @@ fn begin_response(
         writer.finish_body()?;
         return Ok((response, None));
     }
-    Ok((response, Some(BodyRest { writer, bytes, written })))
+    Ok((response, Some(UnwrittenBody { writer, bytes, written })))
 }
 
 /// The rest of a body.
-struct BodyRest {
+struct UnwrittenBody {
     writer: BodyWriter,
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl BodyRest {
-    async fn write_rest(self) -> Result<(), WriteError> {
+impl UnwrittenBody {
+    async fn write_remainder(self) -> Result<(), WriteError> {
         self.writer.write_all(&self.bytes[self.written..]).await?;
         self.writer.finish_body()
     }
@@ -79,4 +82,4 @@ enum AnswerError {
 
 /// The longest time that a client may take over the rest of an answer that the host does not hold
 /// whole.
-const REST_TIMEOUT: Duration = Duration::from_secs(30);
+const UNWRITTEN_BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery};
 use http::{Request, Response, StatusCode, header};
-use kube_rest::{HttpClient, Limits, TlsFailure, TransportError};
+use kube_rest::{ExchangeLimits, HttpClient, TlsFailure, TransportError};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{ErrorCode, IncomingResponse, OutgoingRequest, RequestOptions, Scheme};
 
@@ -15,13 +15,13 @@ use crate::{headers, method};
 
 /// The host's HTTP client, within limits: by itself Spin waits 600 s for each step.
 #[derive(Default)]
-pub struct Http;
+pub struct SpinHttpClient;
 
-impl HttpClient for Http {
+impl HttpClient for SpinHttpClient {
     async fn send(
         &self,
         request: Request<Vec<u8>>,
-        limits: &Limits,
+        limits: &ExchangeLimits,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         let (head, body) = request.into_parts();
         let answer = with_timeout(limits.total, exchange_once(&head, &body, limits)).await;
@@ -33,7 +33,7 @@ impl HttpClient for Http {
 async fn exchange_once(
     head: &Parts,
     body: &[u8],
-    limits: &Limits,
+    limits: &ExchangeLimits,
 ) -> Result<Response<Vec<u8>>, TransportError> {
     let request = to_outgoing(head, body)?;
     let failed = |code| to_transport_error(code, head.uri.scheme() != Some(&uri::Scheme::HTTP));
@@ -75,7 +75,7 @@ fn to_outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportEr
 
 /// The host's own timeouts. None between the bytes of a body: `send` gives a stalled one up, and not every
 /// host could say that this is what happened.
-fn request_options(limits: &Limits) -> Result<RequestOptions, TransportError> {
+fn request_options(limits: &ExchangeLimits) -> Result<RequestOptions, TransportError> {
     let options = RequestOptions::new();
     options
         .set_connect_timeout(Some(to_nanoseconds(limits.connect)))

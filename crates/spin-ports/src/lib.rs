@@ -37,9 +37,9 @@ mod variables;
 mod wait;
 
 pub use body::IncomingBody;
-pub use http_client::Http;
-pub use logger::log_to_stderr;
+pub use http_client::SpinHttpClient;
+pub use logger::install_stderr_logger;
 pub use ports::SpinPorts;
-pub use serve::{run_future, serve_request, serve_then};
+pub use serve::{run_future, serve_request, serve_request_then};
 pub use store::Store;
 pub use variables::read_all_variables;

@@ -3,28 +3,28 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lease_core::VariableName;
+use lease_core::TokenVariableName;
 use lease_engine::{Ports, VariableError};
 use wasi::random::random::get_random_bytes;
 
-use crate::{Http, Store, variables, wait};
+use crate::{SpinHttpClient, Store, variables, wait};
 
 /// The ports of a component that Spin runs.
 #[derive(Default)]
 pub struct SpinPorts {
     store: Store,
-    http: Http,
+    http: SpinHttpClient,
 }
 
 impl Ports for SpinPorts {
     type Store = Store;
-    type Http = Http;
+    type Http = SpinHttpClient;
 
     fn store(&self) -> &Store {
         &self.store
     }
 
-    fn http(&self) -> &Http {
+    fn http(&self) -> &SpinHttpClient {
         &self.http
     }
 
@@ -42,7 +42,7 @@ impl Ports for SpinPorts {
         wait::sleep_for(time).await;
     }
 
-    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
-        variables::of_target(name)
+    fn read_variable(&self, name: &TokenVariableName) -> Result<Option<String>, VariableError> {
+        variables::read_target_variable(name)
     }
 }

@@ -5,7 +5,9 @@ use http::{Extensions, Response};
 use lease_api::{SettingsError, Variables};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
-use crate::{IncomingBody, SpinPorts, answer, body, log_to_stderr, read_all_variables, request};
+use crate::{
+    IncomingBody, SpinPorts, answer, body, install_stderr_logger, read_all_variables, request,
+};
 
 /// Hands a request over to `handler` and sends what it answers.
 pub fn serve_request(
@@ -18,13 +20,13 @@ pub fn serve_request(
         IncomingBody,
     ) -> Response<Vec<u8>>,
 ) {
-    serve_then(incoming, out, handler, async |_, _, _| ());
+    serve_request_then(incoming, out, handler, async |_, _, _| ());
 }
 
 /// The same, and then `after`, for which nobody waits.
 ///
 /// `after` has the extensions of the answer. The host may end an instance while it does that: nothing may depend on it.
-pub fn serve_then(
+pub fn serve_request_then(
     incoming: &IncomingRequest,
     out: ResponseOutparam,
     handler: impl AsyncFnOnce(
@@ -35,10 +37,10 @@ pub fn serve_then(
     ) -> Response<Vec<u8>>,
     after: impl AsyncFnOnce(SpinPorts, &Result<Variables, SettingsError>, Extensions),
 ) {
-    log_to_stderr();
+    install_stderr_logger();
     spin_executor::run(async {
         let variables = read_all_variables();
-        let mut answer = match read_request(incoming) {
+        let mut answer = match read_head_and_take_body(incoming) {
             Ok((head, body)) => handler(SpinPorts::default(), &variables, head, body).await,
             Err(error) => {
                 log::warn!("a request cannot be read: {error}");
@@ -57,7 +59,7 @@ pub fn run_future<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// The head of a request, and its body unread.
-fn read_request(
+fn read_head_and_take_body(
     incoming: &IncomingRequest,
 ) -> Result<(Parts, IncomingBody), request::RequestError> {
     let head = request::read_head(incoming)?;

@@ -1,7 +1,7 @@
 //! What the operator has set.
 
 use lease_api::{SettingsError, Variables};
-use lease_core::VariableName;
+use lease_core::TokenVariableName;
 use lease_engine::VariableError;
 use spin_sdk::variables::{self, Error};
 
@@ -11,19 +11,19 @@ use spin_sdk::variables::{self, Error};
 /// Fails if the host cannot tell; what the host says of it goes to the log.
 pub fn read_all_variables() -> Result<Variables, SettingsError> {
     Ok(Variables {
-        admin_token: get("admin_token")?,
-        master_key: get("master_key")?,
-        previous_master_keys: get("previous_master_keys")?,
-        sweep_token: get("sweep_token")?,
-        max_lease_ttl: get("max_lease_ttl")?,
-        landing_time: get("landing_time")?,
-        lease_retention: get("lease_retention")?,
-        audit_retention: get("audit_retention")?,
-        target_origins: get("target_origins")?,
-        hold_expired: get("hold_expired")?,
-        sweep_interval: get("sweep_interval")?,
-        reconcile_interval: get("reconcile_interval")?,
-        trusted_proxies: get("trusted_proxies")?,
+        admin_token: read_or_empty("admin_token")?,
+        master_key: read_or_empty("master_key")?,
+        previous_master_keys: read_or_empty("previous_master_keys")?,
+        sweep_token: read_or_empty("sweep_token")?,
+        max_lease_ttl: read_or_empty("max_lease_ttl")?,
+        landing_time: read_or_empty("landing_time")?,
+        lease_retention: read_or_empty("lease_retention")?,
+        audit_retention: read_or_empty("audit_retention")?,
+        target_origins: read_or_empty("target_origins")?,
+        hold_expired: read_or_empty("hold_expired")?,
+        sweep_interval: read_or_empty("sweep_interval")?,
+        reconcile_interval: read_or_empty("reconcile_interval")?,
+        trusted_proxies: read_or_empty("trusted_proxies")?,
     })
 }
 
@@ -31,12 +31,14 @@ pub fn read_all_variables() -> Result<Variables, SettingsError> {
 ///
 /// # Errors
 /// Fails if the host cannot tell.
-pub(crate) fn of_target(name: &VariableName) -> Result<Option<String>, VariableError> {
+pub(crate) fn read_target_variable(
+    name: &TokenVariableName,
+) -> Result<Option<String>, VariableError> {
     let value = read_value(name.as_str()).map_err(|()| VariableError)?;
     Ok(value.filter(|value| !value.is_empty()))
 }
 
-fn get(name: &'static str) -> Result<String, SettingsError> {
+fn read_or_empty(name: &'static str) -> Result<String, SettingsError> {
     let value = read_value(name).map_err(|()| SettingsError::Unreadable(name))?;
     Ok(value.unwrap_or_default())
 }

@@ -8,7 +8,7 @@ use redis::aio::ConnectionManager;
 use redis::{AsyncCommands as _, Client};
 use tokio::sync::OnceCell;
 
-use super::{CompareAndSwap, Error, Manager, Store, backend_failed, limit_answer};
+use super::{CompareAndSwap, Error, Manager, Store, log_backend_error, refuse_large_answer};
 
 /// A Redis database, connected to at its first use.
 pub struct Redis {
@@ -28,7 +28,8 @@ impl Redis {
 impl Manager for Redis {
     async fn open_store(&self, _label: &str) -> Result<Arc<dyn Store>, Error> {
         let connect = || self.client.get_connection_manager();
-        let connection = self.connection.get_or_try_init(connect).await.map_err(backend_failed)?;
+        let connection =
+            self.connection.get_or_try_init(connect).await.map_err(log_backend_error)?;
         // A broken connection is found out here, and mended in the background; the answer is of no use.
         let _ = connection.clone().ping::<()>().await;
         Ok(Arc::new(Keyspace { client: self.client.clone(), connection: connection.clone() }))
@@ -44,71 +45,72 @@ struct Keyspace {
 impl Store for Keyspace {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         let value: Option<Vec<u8>> =
-            self.connection.clone().get(key).await.map_err(backend_failed)?;
+            self.connection.clone().get(key).await.map_err(log_backend_error)?;
         let size = value.as_ref().map_or(0, Vec::len);
-        limit_answer(value, size)
+        refuse_large_answer(value, size)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
-        self.connection.clone().set(key, value).await.map_err(backend_failed)
+        self.connection.clone().set(key, value).await.map_err(log_backend_error)
     }
 
     async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.connection.clone().del(key).await.map_err(backend_failed)
+        self.connection.clone().del(key).await.map_err(log_backend_error)
     }
 
     async fn exists_key(&self, key: &str) -> Result<bool, Error> {
-        self.connection.clone().exists(key).await.map_err(backend_failed)
+        self.connection.clone().exists(key).await.map_err(log_backend_error)
     }
 
     /// Every key of the database, whoever wrote it.
     async fn list_keys(&self) -> Result<Vec<String>, Error> {
-        let keys: Vec<String> = self.connection.clone().keys("*").await.map_err(backend_failed)?;
+        let keys: Vec<String> =
+            self.connection.clone().keys("*").await.map_err(log_backend_error)?;
         let size = keys.iter().map(|key| size_of::<String>() + key.len()).sum();
-        limit_answer(keys, size)
+        refuse_large_answer(keys, size)
     }
 
     /// Spin asks `KEYS` for several keys at once, which Redis refuses.
     async fn get_many(&self, keys: Vec<String>) -> Result<Vec<(String, Option<Vec<u8>>)>, Error> {
-        self.connection.clone().keys(keys).await.map_err(backend_failed)
+        self.connection.clone().keys(keys).await.map_err(log_backend_error)
     }
 
     async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
-        self.connection.clone().mset(&entries).await.map_err(backend_failed)
+        self.connection.clone().mset(&entries).await.map_err(log_backend_error)
     }
 
     async fn delete_many(&self, keys: Vec<String>) -> Result<(), Error> {
-        self.connection.clone().del(keys).await.map_err(backend_failed)
+        self.connection.clone().del(keys).await.map_err(log_backend_error)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Error> {
-        self.connection.clone().incr(key, delta).await.map_err(backend_failed)
+        self.connection.clone().incr(key, delta).await.map_err(log_backend_error)
     }
 
     /// Watching belongs to a connection, so each swap has its own.
     async fn compare_and_swap(&self, key: &str) -> Result<Arc<dyn CompareAndSwap>, Error> {
-        let connection = self.client.get_connection_manager().await.map_err(backend_failed)?;
-        Ok(Arc::new(Swap { connection, key: key.to_owned() }))
+        let connection = self.client.get_connection_manager().await.map_err(log_backend_error)?;
+        Ok(Arc::new(RedisCompareAndSwap { connection, key: key.to_owned() }))
     }
 }
 
-struct Swap {
+struct RedisCompareAndSwap {
     connection: ConnectionManager,
     key: String,
 }
 
 #[async_trait]
-impl CompareAndSwap for Swap {
+impl CompareAndSwap for RedisCompareAndSwap {
     async fn read_current(&self) -> Result<Option<Vec<u8>>, Error> {
         let mut connection = self.connection.clone();
         redis::cmd("WATCH")
             .arg(&self.key)
             .exec_async(&mut connection)
             .await
-            .map_err(backend_failed)?;
-        let value: Option<Vec<u8>> = connection.get(&self.key).await.map_err(backend_failed)?;
+            .map_err(log_backend_error)?;
+        let value: Option<Vec<u8>> = connection.get(&self.key).await.map_err(log_backend_error)?;
         let size = value.as_ref().map_or(0, Vec::len);
-        limit_answer(value, size)
+        refuse_large_answer(value, size)
     }
 
     /// Never succeeds, though it may write: Spin ends with `UNWATCH <key>`, which Redis refuses for its

@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params, types::Value};
 
-use super::{CompareAndSwap, Error, Manager, Store, backend_failed, limit_answer};
+use super::{CompareAndSwap, Error, Manager, Store, log_backend_error, refuse_large_answer};
 
 /// A database file, or a database in memory; its stores are told apart by label.
 pub struct Database {
     path: Option<PathBuf>,
-    connection: OnceLock<Arc<Guarded>>,
+    connection: OnceLock<Arc<LockedConnection>>,
 }
 
 impl Database {
@@ -26,7 +26,7 @@ impl Database {
         Ok(Self { path, connection: OnceLock::new() })
     }
 
-    fn open_connection(&self) -> Result<Arc<Guarded>, rusqlite::Error> {
+    fn open_connection(&self) -> Result<Arc<LockedConnection>, rusqlite::Error> {
         let connection = match &self.path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
@@ -42,7 +42,10 @@ impl Database {
             [],
         )?;
         rusqlite::vtab::array::load_module(&connection)?;
-        Ok(Arc::new(Guarded(Mutex::new(Slot { connection, poisoned: false }))))
+        Ok(Arc::new(LockedConnection(Mutex::new(PoisonableConnection {
+            connection,
+            poisoned: false,
+        }))))
     }
 }
 
@@ -53,7 +56,7 @@ impl Manager for Database {
             if let Some(open) = self.connection.get() {
                 return Ok(open.clone());
             }
-            let new = self.open_connection().map_err(backend_failed)?;
+            let new = self.open_connection().map_err(log_backend_error)?;
             Ok(self.connection.get_or_init(|| new).clone())
         })?;
         Ok(Arc::new(Table { label: label.to_owned(), database }))
@@ -61,14 +64,14 @@ impl Manager for Database {
 }
 
 /// The connection and its lock.
-struct Guarded(Mutex<Slot>);
+struct LockedConnection(Mutex<PoisonableConnection>);
 
-struct Slot {
+struct PoisonableConnection {
     connection: Connection,
     poisoned: bool,
 }
 
-impl Guarded {
+impl LockedConnection {
     /// Runs `work` alone on the connection. The thread blocks meanwhile, as in Spin.
     fn with_connection<T>(
         &self,
@@ -80,7 +83,7 @@ impl Guarded {
                 return Err(Error::Poisoned);
             }
             work(&mut slot.connection).map_err(|failure| match failure {
-                Failure::Sqlite(error) => backend_failed(error),
+                Failure::Sqlite(error) => log_backend_error(error),
                 Failure::NotACounter => {
                     slot.poisoned = true;
                     Error::Poisoned
@@ -105,7 +108,7 @@ impl From<rusqlite::Error> for Failure {
 /// The rows of one label.
 struct Table {
     label: String,
-    database: Arc<Guarded>,
+    database: Arc<LockedConnection>,
 }
 
 #[async_trait]
@@ -115,7 +118,7 @@ impl Store for Table {
             .database
             .with_connection(|connection| Ok(select_value(connection, &self.label, key)?))?;
         let size = value.as_ref().map_or(0, Vec::len);
-        limit_answer(value, size)
+        refuse_large_answer(value, size)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
@@ -144,7 +147,7 @@ impl Store for Table {
             Ok(keys.collect::<Result<_, _>>()?)
         })?;
         let size = keys.iter().map(|key| size_of::<String>() + key.len()).sum();
-        limit_answer(keys, size)
+        refuse_large_answer(keys, size)
     }
 
     /// Missing keys are left out, not answered as absent.
@@ -161,7 +164,7 @@ impl Store for Table {
             })?;
         let size = found.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
         let size = size.sum();
-        limit_answer(found, size)
+        refuse_large_answer(found, size)
     }
 
     async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
@@ -206,7 +209,7 @@ impl Store for Table {
     }
 
     async fn compare_and_swap(&self, key: &str) -> Result<Arc<dyn CompareAndSwap>, Error> {
-        Ok(Arc::new(Swap {
+        Ok(Arc::new(SqliteCompareAndSwap {
             label: self.label.clone(),
             key: key.to_owned(),
             database: self.database.clone(),
@@ -216,22 +219,22 @@ impl Store for Table {
 }
 
 /// Compares the bytes that `current` saw; it cannot tell a value that changed and changed back.
-struct Swap {
+struct SqliteCompareAndSwap {
     label: String,
     key: String,
-    database: Arc<Guarded>,
+    database: Arc<LockedConnection>,
     seen: Mutex<Option<Vec<u8>>>,
 }
 
 #[async_trait]
-impl CompareAndSwap for Swap {
+impl CompareAndSwap for SqliteCompareAndSwap {
     async fn read_current(&self) -> Result<Option<Vec<u8>>, Error> {
         let value = self
             .database
             .with_connection(|connection| Ok(select_value(connection, &self.label, &self.key)?))?;
         self.seen.lock().map_err(|_| Error::Poisoned)?.clone_from(&value);
         let size = value.as_ref().map_or(0, Vec::len);
-        limit_answer(value, size)
+        refuse_large_answer(value, size)
     }
 
     /// Writes the value if it is still `current`. If `current` saw nothing, or was never called,

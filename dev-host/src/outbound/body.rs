@@ -11,21 +11,21 @@ use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
 
 /// Ends with an error when the next piece does not come in time.
-pub struct BetweenBytes {
+pub struct StallTimeoutBody {
     /// Gone once the time was up, and its connection with it.
     body: Option<Incoming>,
     timeout: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl BetweenBytes {
+impl StallTimeoutBody {
     /// Starts counting when the body is first read.
     pub fn new(body: Incoming, timeout: Duration) -> Self {
         Self { body: Some(body), timeout, deadline: None }
     }
 }
 
-impl Body for BetweenBytes {
+impl Body for StallTimeoutBody {
     type Data = Bytes;
     type Error = Error;
 

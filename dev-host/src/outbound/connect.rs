@@ -80,7 +80,7 @@ impl ConnectOptions {
         };
         let found = tokio::net::lookup_host(address).await;
         let found: Vec<_> = found.map_err(|_| Failure::Dns("address not available"))?.collect();
-        let open = self.limits.not_blocked(&found);
+        let open = self.limits.unblocked_addresses(&found);
         if open.is_empty() && !found.is_empty() {
             eprintln!("dev-host: `{authority}` is in a blocked network: {found:?}");
             return Err(Failure::Prohibited);
@@ -103,7 +103,7 @@ impl ConnectOptions {
 }
 
 impl EgressLimits {
-    fn not_blocked(&self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    fn unblocked_addresses(&self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         let open = |address: &&SocketAddr| !self.blocked.iter().any(|b| b.contains(address.ip()));
         addresses.iter().filter(open).copied().collect()
     }
@@ -122,11 +122,11 @@ impl BlockedNetwork {
 }
 
 /// The error that the guest gets for a request that has no answer.
-pub fn to_guest(error: &legacy::Error) -> Error {
+pub fn to_guest_error(error: &legacy::Error) -> Error {
     // What a body or a connector said is the direct cause; anything else is hyper's own trouble.
     let cause = error.source();
     if let Some(failure) = cause.and_then(|cause| cause.downcast_ref::<Failure>()) {
-        return failure.to_guest();
+        return failure.to_guest_error();
     }
     eprintln!("dev-host: outbound request: {error:?}");
     Error::HttpProtocolError
@@ -156,7 +156,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    fn to_guest(self) -> Error {
+    fn to_guest_error(self) -> Error {
         match self {
             Self::Uri => Error::HttpRequestUriInvalid,
             Self::Dns(text) => Error::DnsError { rcode: Some(text.to_owned()), info_code: Some(0) },

@@ -15,7 +15,7 @@ pub async fn run_command(app: &App, trigger: &CommandTrigger) -> anyhow::Result<
     let pre = CommandPre::new(app.instance_pre(id)?.clone())
         .map_err(anyhow::Error::from)
         .with_context(|| format!("component `{id}` exports no wasi:cli/run"))?;
-    let mut store = app.new_store(id, &[id], None)?;
+    let mut store = app.new_instance_store(id, &[id], None)?;
     let command = pre.instantiate_async(&mut store).await?;
     if command.wasi_cli_run().call_run(&mut store).await?.is_err() {
         eprintln!(

@@ -59,7 +59,7 @@ async fn keep_calling(
 }
 
 async fn call_component(app: &App, id: &str, pre: &SpinCronPre<Guest>) -> anyhow::Result<()> {
-    let mut store = app.new_store(id, &[], None)?;
+    let mut store = app.new_instance_store(id, &[], None)?;
     let instance = pre.instantiate_async(&mut store).await?;
     let timestamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
     let outcome = instance.call_handle_cron_event(&mut store, Metadata { timestamp }).await?;

@@ -24,13 +24,13 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme as WasiScheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use self::routes::{Match, Routes, Target};
+use self::routes::{Match, RouteTarget, Routes};
 use crate::app::App;
 use crate::guest::Guest;
 use crate::manifest::{Application, HttpTrigger, StaticResponse};
 
 /// The address to listen on.
-pub struct Address {
+pub struct ListenAddress {
     /// The address; port 0 is any that is free.
     pub listen: SocketAddr,
     /// True if one of the next ports will do.
@@ -42,7 +42,7 @@ pub async fn serve_http(
     app: App,
     triggers: &[HttpTrigger],
     application: Application,
-    address: &Address,
+    address: &ListenAddress,
 ) -> anyhow::Result<()> {
     let mut components = HashMap::new();
     for id in triggers.iter().filter_map(|trigger| trigger.component_id().transpose()) {
@@ -59,7 +59,7 @@ pub async fn serve_http(
     let routes = Routes::new(triggers)?;
     println!("\nServing http://{listens}\nAvailable Routes:");
     for (route, target) in routes.iter() {
-        let name = if let Target::Component(id) = target { id } else { "(static response)" };
+        let name = if let RouteTarget::Component(id) = target { id } else { "(static response)" };
         println!("  {name}: http://{listens}{route}");
     }
     let own_address = listens.to_string().parse()?;
@@ -71,11 +71,14 @@ pub async fn serve_http(
     }
 }
 
-impl Address {
+impl ListenAddress {
     async fn bind_listener(&self) -> anyhow::Result<TcpListener> {
         let mut address = self.listen;
-        let last =
-            if self.find_free { address.port().saturating_add(MORE_PORTS) } else { address.port() };
+        let last = if self.find_free {
+            address.port().saturating_add(EXTRA_PORT_ATTEMPTS)
+        } else {
+            address.port()
+        };
         loop {
             match TcpListener::bind(address).await {
                 Ok(listener) => return Ok(listener),
@@ -122,16 +125,16 @@ impl Server {
         // It speaks of the connection to us, which is not the component's business.
         request.headers_mut().remove(header::CONNECTION);
         let path = request.uri().path().to_owned();
-        if let Some(reserved) = path.strip_prefix(RESERVED) {
+        if let Some(reserved) = path.strip_prefix(RESERVED_PATH_PREFIX) {
             return Ok(self.answer_reserved(reserved));
         }
         let Some(found) = self.routes.find(&path) else {
             return Ok(plain_answer(StatusCode::NOT_FOUND, ""));
         };
-        make_absolute(&mut request)?;
+        make_uri_absolute(&mut request)?;
         match found.target() {
-            Target::Static(response) => fixed_answer(response),
-            Target::Component(id) => {
+            RouteTarget::Static(response) => fixed_answer(response),
+            RouteTarget::Component(id) => {
                 Ok(self.call_component(id, request, &found, client).await.unwrap_or_else(|error| {
                     eprintln!("dev-host: component `{id}`: {error:#}");
                     plain_answer(StatusCode::INTERNAL_SERVER_ERROR, "")
@@ -167,7 +170,7 @@ impl Server {
     ) -> anyhow::Result<Answer> {
         headers::add_spin_headers(&mut request, found, client)?;
         let pre = self.components.get(id).context("no such component")?;
-        let mut store = self.app.new_store(id, &[], Some(self.own_address.clone()))?;
+        let mut store = self.app.new_instance_store(id, &[], Some(self.own_address.clone()))?;
         // One instance more than the pool has room for fails here.
         let proxy = pre.instantiate_async(&mut store).await?;
         let (sender, response) = oneshot::channel();
@@ -193,7 +196,7 @@ impl Server {
 }
 
 /// Completes the request's URI from its `Host` header. The two must not contradict each other.
-fn make_absolute<B>(request: &mut Request<B>) -> anyhow::Result<()> {
+fn make_uri_absolute<B>(request: &mut Request<B>) -> anyhow::Result<()> {
     let named: Option<Authority> = match request.headers().get(header::HOST) {
         Some(host) => Some(host.to_str()?.parse().context("invalid `Host` header")?),
         None => None,
@@ -231,12 +234,12 @@ fn text_body(text: &str) -> HyperOutgoingBody {
 }
 
 /// Paths that the host answers itself.
-const RESERVED: &str = "/.well-known/spin/";
+const RESERVED_PATH_PREFIX: &str = "/.well-known/spin/";
 
 const APPLICATION_JSON: http::HeaderValue = http::HeaderValue::from_static("application/json");
 
 /// The number of ports that `--find-free-port` tries beyond the first.
-const MORE_PORTS: u16 = 9;
+const EXTRA_PORT_ATTEMPTS: u16 = 9;
 
 #[cfg(test)]
 mod tests {
@@ -257,7 +260,7 @@ mod tests {
                 request = request.header(header::HOST, host);
             }
             let mut request = request.body(()).unwrap();
-            let made = make_absolute(&mut request).ok().map(|()| request.uri().to_string());
+            let made = make_uri_absolute(&mut request).ok().map(|()| request.uri().to_string());
             let expected = authority.map(|authority| format!("http://{authority}/path"));
             assert_eq!(made, expected, "{uri} and {host:?}");
         }

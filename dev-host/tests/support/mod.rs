@@ -180,7 +180,7 @@ impl<'c> Probe<'c> {
 
     /// Starts it by a command of one's own, on a port of its choice.
     pub fn launch(self, mut command: Command) -> Result<Launched> {
-        command.arg("--listen").arg(host::any_port().to_string());
+        command.arg("--listen").arg(host::any_port_address().to_string());
         self.launch_as_told(command)
     }
 

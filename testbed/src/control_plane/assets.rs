@@ -39,13 +39,13 @@ impl Assets {
             etcd: prepare_program(&ETCD, release)?,
             kube_apiserver: prepare_program(&KUBE_APISERVER, release)?,
             kube_controller_manager: prepare_program(&KUBE_CONTROLLER_MANAGER, release)?,
-            kubectl: prepare_program(&KUBECTL, release)?,
+            kubectl: prepare_program(&KUBECTL_PROGRAM, release)?,
         })
     }
 
     /// The command line client alone, for a cluster that is there already.
     pub fn prepare_kubectl() -> Result<PathBuf> {
-        prepare_program(&KUBECTL, Release::from_env()?)
+        prepare_program(&KUBECTL_PROGRAM, Release::from_env()?)
     }
 }
 
@@ -68,7 +68,7 @@ fn prepare_program(program: &Program, release: Option<Release>) -> Result<PathBu
     let release = release.unwrap_or_else(Release::newest);
     let versions =
         format!("kubernetes-{}-etcd-{}", release.kubernetes_version()?, release.etcd_version()?);
-    let directory = cache::cache_directory(&versions)?;
+    let directory = cache::make_cache_directory(&versions)?;
     let built = directory.join(program.name);
     if !built.is_file() {
         let _lock = cache::lock_directory(&directory)?;
@@ -98,7 +98,7 @@ fn build(program: &Program, release: Release, directory: &Path) -> Result<()> {
     go.arg("-o").arg(&output).arg(program.package);
     let (name, takes) = (program.name, program.takes);
     let doing = format!("building {name} {version} from source, once ({takes})");
-    command::run_command(&doing, &mut go).context(
+    command::run_with_progress(&doing, &mut go).context(
         "the local control plane is built with Go 1.26 or newer (https://go.dev/dl); or set \
          KUBEBUILDER_ASSETS to a directory that holds its programs",
     )?;
@@ -121,5 +121,5 @@ const KUBE_CONTROLLER_MANAGER: Program = Program {
     takes: "about a minute",
 };
 
-const KUBECTL: Program =
+const KUBECTL_PROGRAM: Program =
     Program { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl", takes: "half a minute" };

@@ -9,14 +9,14 @@ use super::ControlPlane;
 
 impl ControlPlane {
     /// The requests that concern `namespace`, as the API server has audited them when answered.
-    pub fn audited_requests(&self, namespace: &str) -> Result<Vec<Value>> {
+    pub fn audit_events_in_namespace(&self, namespace: &str) -> Result<Vec<Value>> {
         let log = fs::read_to_string(&self.audit_log).context("could not read the audit log")?;
         select_events(&log, |event| event["objectRef"]["namespace"] == namespace)
     }
 
     /// The requests of all bearers of a token of this account, as the API server has audited them when answered, also
     /// those in the file that it has put aside when the log became large.
-    pub fn audited_of_user(&self, username: &str) -> Result<Vec<Value>> {
+    pub fn audit_events_of_user(&self, username: &str) -> Result<Vec<Value>> {
         let directory = self.audit_log.parent().context("a directory")?;
         let mut events = vec![];
         for entry in fs::read_dir(directory)? {

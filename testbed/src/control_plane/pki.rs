@@ -38,9 +38,10 @@ impl Pki {
 
     /// Signs a certificate for a client of this name, a member of `group`.
     pub fn sign_client(&self, name: &str, group: Option<&str>) -> Result<ClientCertificate> {
-        let key = self.read_file(CA_KEY).context("a CA made by an earlier version cannot sign")?;
+        let key =
+            self.read_file(CA_KEY_FILE).context("a CA made by an earlier version cannot sign")?;
         let ca = Issuer::new(ca_params(), KeyPair::from_pem(&key)?);
-        client_certificate(name, group, &ca)
+        sign_client_certificate(name, group, &ca)
     }
 }
 
@@ -59,11 +60,11 @@ impl fmt::Debug for ClientCertificate {
     }
 }
 
-pub const CA: &str = "ca.crt";
-const CA_KEY: &str = "ca.key";
-pub const SERVER: [&str; 2] = ["apiserver.crt", "apiserver.key"];
-pub const ADMIN: [&str; 2] = ["admin.crt", "admin.key"];
-pub const SERVICE_ACCOUNTS: [&str; 2] = ["sa.pub", "sa.key"];
+pub const CA_CERTIFICATE_FILE: &str = "ca.crt";
+const CA_KEY_FILE: &str = "ca.key";
+pub const SERVER_FILES: [&str; 2] = ["apiserver.crt", "apiserver.key"];
+pub const ADMIN_FILES: [&str; 2] = ["admin.crt", "admin.key"];
+pub const SERVICE_ACCOUNT_KEY_FILES: [&str; 2] = ["sa.pub", "sa.key"];
 
 /// The directory appears complete or not at all.
 fn create_pki(directory: &Path) -> Result<()> {
@@ -81,8 +82,8 @@ fn create_pki(directory: &Path) -> Result<()> {
     };
 
     let key = KeyPair::generate()?;
-    write(CA, &ca_params().self_signed(&key)?.pem())?;
-    write(CA_KEY, &key.serialize_pem())?;
+    write(CA_CERTIFICATE_FILE, &ca_params().self_signed(&key)?.pem())?;
+    write(CA_KEY_FILE, &key.serialize_pem())?;
     let ca = Issuer::new(ca_params(), key);
 
     let mut server = subject_params("kube-apiserver", None);
@@ -92,13 +93,13 @@ fn create_pki(directory: &Path) -> Result<()> {
     ];
     let server = sign_certificate(server, ExtendedKeyUsagePurpose::ServerAuth, &ca)?;
     // A member of this group is let through before RBAC is asked.
-    let admin = client_certificate("kubelease-admin", Some("system:masters"), &ca)?;
-    for ([certificate, private], signed) in [(SERVER, server), (ADMIN, admin)] {
+    let admin = sign_client_certificate("kubelease-admin", Some("system:masters"), &ca)?;
+    for ([certificate, private], signed) in [(SERVER_FILES, server), (ADMIN_FILES, admin)] {
         write(certificate, &signed.certificate)?;
         write(private, &signed.key)?;
     }
 
-    let [public, private] = SERVICE_ACCOUNTS;
+    let [public, private] = SERVICE_ACCOUNT_KEY_FILES;
     let key = KeyPair::generate()?;
     write(public, &key.public_key_pem())?;
     write(private, &key.serialize_pem())?;
@@ -115,7 +116,7 @@ fn ca_params() -> CertificateParams {
 }
 
 /// Kubernetes takes the common name for the user, the organization for a group.
-fn client_certificate(
+fn sign_client_certificate(
     name: &str,
     group: Option<&str>,
     ca: &Issuer<'_, KeyPair>,

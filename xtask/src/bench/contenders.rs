@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::control_plane::{ControlPlane, Options};
-use testbed::faulty::FaultyProxy;
+use testbed::faulty_proxy::FaultyProxy;
 use testbed::host::Host;
 use testbed::http::Http;
 use testbed::kubelease::{Kubelease, Settings};

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deploy::{Deployed, Names};
+use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
 use testbed::http::Http;
 use testbed::namespace::Namespace;
 
@@ -56,16 +56,16 @@ pub struct Place<'c> {
     namespace: Namespace,
     // Gone with this value.
     _home: Namespace,
-    _deployed: [Deployed<'c>; 2],
+    _deployed: [DeployedObjects<'c>; 2],
 }
 
 impl<'c> Place<'c> {
     /// Creates the accounts, the RBAC of `deploy/` and the admission policy.
     pub fn prepare(cluster: &'c ControlPlane, mode: &'static Mode) -> Result<Self> {
         let [home, namespace] = [Namespace::create_in(cluster)?, Namespace::create_in(cluster)?];
-        home.service_account(BROKER)?;
-        namespace.service_account(DEPLOYER)?;
-        let names = Names {
+        home.create_service_account(BROKER)?;
+        namespace.create_service_account(DEPLOYER)?;
+        let names = ManifestNames {
             prefix: home.name(),
             broker_namespace: home.name(),
             broker: BROKER,
@@ -74,10 +74,10 @@ impl<'c> Place<'c> {
             role: "view",
         };
         let deployed = [
-            Deployed::apply_rbac(cluster, mode.file, &names)?,
-            Deployed::apply_policy(cluster, &names)?,
+            DeployedObjects::apply_rbac(cluster, mode.file, &names)?,
+            DeployedObjects::apply_policy(cluster, &names)?,
         ];
-        let token = home.token_for(BROKER)?;
+        let token = home.create_token_for(BROKER)?;
         Ok(Self { mode, token, namespace, _home: home, _deployed: deployed })
     }
 

@@ -4,7 +4,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
-use testbed::faulty::Exchange;
+use testbed::faulty_proxy::Exchange;
 use testbed::http::Http;
 use testbed::random;
 

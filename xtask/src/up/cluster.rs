@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testbed::command;
 use testbed::control_plane::{Assets, ControlPlane};
 
-use super::state::State;
+use super::state::StateDirectory;
 
 /// The address of a cluster, and the administrator's credential.
 pub struct Cluster {
@@ -41,7 +41,7 @@ impl Cluster {
     pub fn from_kubeconfig(
         kubeconfig: &Path,
         context: Option<&str>,
-        state: &State,
+        state: &StateDirectory,
     ) -> Result<Self> {
         let kubectl = Assets::prepare_kubectl()?;
         let mut view = Command::new(&kubectl);
@@ -74,7 +74,7 @@ impl Cluster {
     }
 
     /// A token of a service account, for a day or for as long as the cluster allows.
-    pub fn token_of(&self, account: &str, namespace: &str) -> Result<String> {
+    pub fn create_account_token(&self, account: &str, namespace: &str) -> Result<String> {
         let mut kubectl = self.kubectl_command();
         kubectl.args(["create", "token", account, "--namespace", namespace, "--duration=24h"]);
         Ok(command::command_output(&mut kubectl)?.trim().to_owned())

@@ -16,18 +16,26 @@ use super::cluster::Cluster;
 /// Creates in the cluster what the examples need, and returns a token of the account that kubelease has there.
 pub fn prepare_cluster(cluster: &Cluster, scratch: &Path) -> Result<String> {
     cluster.apply_manifest("demo.json", &demo_objects().to_string(), scratch)?;
-    cluster.token_of(BROKER, NAMESPACE)
+    cluster.create_account_token(KUBELEASE_ACCOUNT, NAMESPACE)
 }
 
 /// Registers the cluster as [`TARGET`], and two examples of what can be leased there: an account of the
 /// lease's own that may look, and an account that exists and may change things.
-pub fn register_cluster(cluster: &Cluster, token: &str, kubelease: &Http) -> Result<()> {
+pub fn register_target_and_examples(
+    cluster: &Cluster,
+    token: &str,
+    kubelease: &Http,
+) -> Result<()> {
     let target = json!({ "url": cluster.url, "auth": { "type": "token", "token": token } });
     kubelease.put(&format!("/api/v1/targets/{TARGET}"), &target)?.expect_success()?;
-    let view = json!({ "kind": "ClusterRole", "name": VIEW });
+    let view = json!({ "kind": "ClusterRole", "name": VIEW_ROLE });
     for (name, default_ttl, account) in [
         (VIEWER_SECRET, "1h", json!({ "type": "temporary", "scope": "namespace", "role": view })),
-        (DEPLOYER, "15m", json!({ "type": "existing", "name": DEPLOYER })),
+        (
+            DEPLOYER_SECRET_AND_ACCOUNT,
+            "15m",
+            json!({ "type": "existing", "name": DEPLOYER_SECRET_AND_ACCOUNT }),
+        ),
     ] {
         let secret = json!({
             "target": TARGET,
@@ -39,7 +47,7 @@ pub fn register_cluster(cluster: &Cluster, token: &str, kubelease: &Http) -> Res
         kubelease.put(&format!("/api/v1/dynamic-secrets/{name}"), &secret)?.expect_success()?;
     }
     // It takes the cluster a moment to grant what we have just applied.
-    wait_until("checking the target", GRANTED, || {
+    wait_until("checking the target", GRANT_TIMEOUT, || {
         let check = kubelease
             .post(&format!("/api/v1/targets/{TARGET}/check"), &json!({}))?
             .expect_success()?;
@@ -54,7 +62,9 @@ pub fn register_cluster(cluster: &Cluster, token: &str, kubelease: &Http) -> Res
 fn examples_work(check: &Value) -> bool {
     let secrets = check["dynamic_secrets"].as_array().map_or(&[][..], Vec::as_slice);
     let mut examples = secrets.iter().filter(|secret| {
-        [VIEWER_SECRET, DEPLOYER].iter().any(|name| secret["dynamic_secret"] == *name)
+        [VIEWER_SECRET, DEPLOYER_SECRET_AND_ACCOUNT]
+            .iter()
+            .any(|name| secret["dynamic_secret"] == *name)
     });
     !check["cluster_uid"].is_null()
         && !secrets.is_empty()
@@ -62,7 +72,7 @@ fn examples_work(check: &Value) -> bool {
 }
 
 /// Leases a token and returns how `kubectl` is greeted with it.
-pub fn lease_token(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<String> {
+pub fn verify_leased_token(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<String> {
     let path = format!("/api/v1/dynamic-secrets/{VIEWER_SECRET}/leases");
     let lease = kubelease.post(&path, &json!({ "ttl": "15m" }))?.expect_status(201)?;
     let token = lease["token"].as_str().context("a lease without a token")?;
@@ -75,10 +85,10 @@ pub fn lease_token(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Resul
 
 /// An account to lease, and a broker that may do what both examples need and nothing else.
 fn demo_objects() -> Value {
-    let view = BoundRole::ClusterRole(VIEW);
+    let view = BoundRole::ClusterRole(VIEW_ROLE);
     let modes = [
         PermissionProfile::TemporaryRole { role: view },
-        PermissionProfile::Existing { account: DEPLOYER },
+        PermissionProfile::Existing { account: DEPLOYER_SECRET_AND_ACCOUNT },
     ];
     let needed: Vec<_> =
         modes.into_iter().flat_map(|mode| list_needed_permissions(mode, false)).collect();
@@ -90,24 +100,24 @@ fn demo_objects() -> Value {
         "kind": "List",
         "items": [
             { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
-            service_account(BROKER, NAMESPACE),
-            service_account(DEPLOYER, NAMESPACE),
+            service_account(KUBELEASE_ACCOUNT, NAMESPACE),
+            service_account(DEPLOYER_SECRET_AND_ACCOUNT, NAMESPACE),
             {
-                "apiVersion": RBAC,
+                "apiVersion": RBAC_API_VERSION,
                 "kind": "Role",
-                "metadata": { "name": BROKER, "namespace": NAMESPACE },
+                "metadata": { "name": KUBELEASE_ACCOUNT, "namespace": NAMESPACE },
                 "rules": rules(PermissionScope::Namespace),
             },
             {
-                "apiVersion": RBAC,
+                "apiVersion": RBAC_API_VERSION,
                 "kind": "ClusterRole",
                 "metadata": { "name": NAMESPACE },
                 "rules": rules(PermissionScope::Cluster),
             },
-            role_binding(BROKER, NAMESPACE, "Role", BROKER),
-            role_binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
+            role_binding(KUBELEASE_ACCOUNT, NAMESPACE, "Role", KUBELEASE_ACCOUNT),
+            role_binding(DEPLOYER_SECRET_AND_ACCOUNT, NAMESPACE, "ClusterRole", "edit"),
             {
-                "apiVersion": RBAC,
+                "apiVersion": RBAC_API_VERSION,
                 "kind": "ClusterRoleBinding",
                 "metadata": { "name": NAMESPACE },
                 "roleRef": {
@@ -116,7 +126,7 @@ fn demo_objects() -> Value {
                     "name": NAMESPACE,
                 },
                 "subjects": [
-                    { "kind": "ServiceAccount", "name": BROKER, "namespace": NAMESPACE },
+                    { "kind": "ServiceAccount", "name": KUBELEASE_ACCOUNT, "namespace": NAMESPACE },
                 ],
             },
         ],
@@ -147,7 +157,7 @@ pub fn service_account(name: &str, namespace: &str) -> Value {
 /// A `RoleBinding` that gives an account of its namespace a role.
 pub fn role_binding(account: &str, namespace: &str, kind: &str, role: &str) -> Value {
     json!({
-        "apiVersion": RBAC,
+        "apiVersion": RBAC_API_VERSION,
         "kind": "RoleBinding",
         "metadata": { "name": account, "namespace": namespace },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role },
@@ -159,23 +169,23 @@ pub fn role_binding(account: &str, namespace: &str, kind: &str, role: &str) -> V
 pub const TARGET: &str = "local";
 
 /// An example that may change things: a dynamic secret, and the account that it leases.
-pub const DEPLOYER: &str = "deployer";
+pub const DEPLOYER_SECRET_AND_ACCOUNT: &str = "deployer";
 
 /// An example that may only look.
 const VIEWER_SECRET: &str = "viewer";
 
 /// The role that an example binds.
-pub const VIEW: &str = "view";
+pub const VIEW_ROLE: &str = "view";
 
 /// kubelease's account in the cluster.
-pub const BROKER: &str = "kubelease";
+pub const KUBELEASE_ACCOUNT: &str = "kubelease";
 
 /// The namespace of the two examples, and of kubelease's account.
 pub const NAMESPACE: &str = "kubelease-demo";
 
-const RBAC: &str = "rbac.authorization.k8s.io/v1";
+const RBAC_API_VERSION: &str = "rbac.authorization.k8s.io/v1";
 
-const GRANTED: Duration = Duration::from_secs(30);
+const GRANT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -184,7 +194,8 @@ mod tests {
     #[test]
     fn only_the_two_examples_are_waited_for() {
         let secret = |name: &str, issue: bool, revoke: bool| json!({ "dynamic_secret": name, "issue": issue, "revoke": revoke });
-        let own = [secret(DEPLOYER, true, true), secret(VIEWER_SECRET, true, true)];
+        let own =
+            [secret(DEPLOYER_SECRET_AND_ACCOUNT, true, true), secret(VIEWER_SECRET, true, true)];
         let check = |secrets: &[Value]| json!({ "ok": false, "cluster_uid": "6d1f", "dynamic_secrets": secrets });
         let theirs = secret("theirs", false, false);
         for (check, work) in [

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::deploy::{self, Names};
+use testbed::deployed_manifests::{self, ManifestNames};
 
 use super::cluster::Cluster;
-use super::demo::{self, BROKER, DEPLOYER, TARGET, VIEW};
-use super::state::State;
-use crate::deploy::rbac_files;
+use super::demo::{self, DEPLOYER_SECRET_AND_ACCOUNT, KUBELEASE_ACCOUNT, TARGET, VIEW_ROLE};
+use super::state::StateDirectory;
+use crate::deploy_manifests::rbac_file_names;
 
 /// A dynamic secret of the playground, for a newcomer to put, to lease and to change.
 pub struct Example {
@@ -78,7 +78,7 @@ pub fn prepare_namespace(cluster: &Cluster, scratch: &Path) -> Result<()> {
 }
 
 /// Writes the files of the examples; one that is there may have been changed by the user, and stays.
-pub fn write_examples(state: &State) -> Result<()> {
+pub fn write_examples(state: &StateDirectory) -> Result<()> {
     for example in &EXAMPLES {
         if !state.file_path(&example.file_name()).exists() {
             state
@@ -111,32 +111,37 @@ impl Example {
 }
 
 fn playground_manifest() -> Result<String> {
-    let names = Names {
+    let names = ManifestNames {
         prefix: "kubelease",
         broker_namespace: demo::NAMESPACE,
-        broker: BROKER,
+        broker: KUBELEASE_ACCOUNT,
         namespace: NAMESPACE,
-        account: DEPLOYER,
-        role: VIEW,
+        account: DEPLOYER_SECRET_AND_ACCOUNT,
+        role: VIEW_ROLE,
     };
     let objects = json!({ "apiVersion": "v1", "kind": "List", "items": [
         { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
-        demo::service_account(DEPLOYER, NAMESPACE),
-        demo::role_binding(DEPLOYER, NAMESPACE, "ClusterRole", "edit"),
+        demo::service_account(DEPLOYER_SECRET_AND_ACCOUNT, NAMESPACE),
+        demo::role_binding(DEPLOYER_SECRET_AND_ACCOUNT, NAMESPACE, "ClusterRole", "edit"),
     ]});
     let mut documents = vec![objects.to_string()];
-    for file in rbac_files() {
-        documents.push(deploy::rbac_manifest(file, &names)?);
+    for file in rbac_file_names() {
+        documents.push(deployed_manifests::rbac_manifest(file, &names)?);
     }
     documents.push(playground_policy(&names)?);
     Ok(documents.join("\n---\n"))
 }
 
 /// The admission policy for the playground and for the two examples of [`demo`].
-fn playground_policy(names: &Names<'_>) -> Result<String> {
-    let accounts = [demo::NAMESPACE, NAMESPACE].map(|place| format!("{place}/{DEPLOYER}"));
+fn playground_policy(names: &ManifestNames<'_>) -> Result<String> {
+    let accounts =
+        [demo::NAMESPACE, NAMESPACE].map(|place| format!("{place}/{DEPLOYER_SECRET_AND_ACCOUNT}"));
     let accounts = accounts.each_ref().map(String::as_str);
-    let policy = deploy::policy_manifest(names, &accounts, &[&format!("ClusterRole/{VIEW}")])?;
+    let policy = deployed_manifests::policy_manifest(
+        names,
+        &accounts,
+        &[&format!("ClusterRole/{VIEW_ROLE}")],
+    )?;
     // The policy keeps leases out of the broker's own namespace, unless a dynamic secret names it: ours do.
     let kept_out = format!(", '{}']", demo::NAMESPACE);
     let (before, after) =

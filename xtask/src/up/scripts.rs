@@ -4,14 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testbed::kubelease::ADMIN_TOKEN;
+use testbed::kubelease::ADMIN_TOKEN_VARIABLE;
 
 use super::HOST_DIR;
 use super::cluster::Cluster;
-use super::state::State;
+use super::state::StateDirectory;
 
 /// Writes `api` and `leased` into the state directory, for this run's addresses.
-pub fn write_scripts(state: &State, url: &str, cluster: &Cluster) -> Result<()> {
+pub fn write_scripts(state: &StateDirectory, url: &str, cluster: &Cluster) -> Result<()> {
     let mut place = json!({ "server": cluster.url });
     if cluster.ca.is_some() {
         place["certificate-authority"] =
@@ -23,11 +23,12 @@ pub fn write_scripts(state: &State, url: &str, cluster: &Cluster) -> Result<()> 
         "clusters": [{ "name": "leased", "cluster": place }],
     });
     let config = state.write_file("cluster.kubeconfig", &config.to_string())?;
-    let admin_token = state.file_path(ADMIN_TOKEN);
-    let api = fill_script(API, &[("{{url}}", url), ("{{admin_token}}", path_text(&admin_token)?)]);
+    let admin_token = state.file_path(ADMIN_TOKEN_VARIABLE);
+    let api =
+        fill_script(API_SCRIPT, &[("{{url}}", url), ("{{admin_token}}", path_text(&admin_token)?)]);
     let api = state.write_script("api", &api)?;
     let leased = fill_script(
-        LEASED,
+        LEASED_SCRIPT,
         &[
             ("{{api}}", path_text(&api)?),
             ("{{kubectl}}", path_text(cluster.kubectl_path())?),
@@ -58,7 +59,7 @@ fn path_text(path: &Path) -> Result<&str> {
 }
 
 /// The token is not an argument: all processes of the machine could read that.
-const API: &str = r#"#!/bin/sh
+const API_SCRIPT: &str = r#"#!/bin/sh
 # api METHOD PATH [BODY]: asks kubelease as its administrator. BODY is a text, or @FILE.
 set -eu
 method=$1 path=$2
@@ -70,7 +71,7 @@ echo
 "#;
 
 /// The lease is alone in the kubeconfig: a client certificate would outrank its token.
-const LEASED: &str = r#"#!/bin/sh
+const LEASED_SCRIPT: &str = r#"#!/bin/sh
 # leased NAME ARGUMENTS: leases a token of the dynamic secret NAME for 15 minutes, and runs kubectl with it alone.
 set -eu
 lease=$({{api}} POST "/api/v1/dynamic-secrets/$1/leases" '{"ttl":"15m"}') || { printf '%s\n' "$lease" >&2; exit 1; }

@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use testbed::wait::{not_yet, wait_until};
 
 /// A directory that only its owner may enter.
-pub struct State(PathBuf);
+pub struct StateDirectory(PathBuf);
 
-impl State {
+impl StateDirectory {
     /// Makes the directory if need be.
     pub fn open_directory(directory: &Path) -> Result<Self> {
         let make = || {
@@ -26,7 +26,7 @@ impl State {
     pub fn lock_directory(&self) -> Result<File> {
         let file = File::create(self.file_path("lock"))?;
         let what = format!("waiting for another `cargo xtask up` in {} to end", self.0.display());
-        wait_until(&what, LAST_RUN_ENDS, || match file.try_lock() {
+        wait_until(&what, LAST_RUN_END_TIMEOUT, || match file.try_lock() {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => Err(not_yet("use another --state-dir")),
             Err(TryLockError::Error(error)) => Err(error.into()),
@@ -46,7 +46,11 @@ impl State {
 
     /// Returns the content of the file `name`; the first time, what `make` returns, for our eyes
     /// only.
-    pub fn secret_file(&self, name: &str, make: fn() -> Result<String>) -> Result<String> {
+    pub fn read_or_create_secret(
+        &self,
+        name: &str,
+        make: fn() -> Result<String>,
+    ) -> Result<String> {
         let path = self.file_path(name);
         if !path.exists() {
             self.write_file(name, &make()?)?;
@@ -78,7 +82,7 @@ impl State {
 }
 
 /// More than the testbed's keeper waits before it kills.
-const LAST_RUN_ENDS: Duration = Duration::from_secs(15);
+const LAST_RUN_END_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {
@@ -87,9 +91,9 @@ mod tests {
     #[test]
     fn a_secret_is_made_once_and_is_private() {
         let directory = tempfile::tempdir().unwrap();
-        let state = State::open_directory(&directory.path().join("state")).unwrap();
-        assert_eq!(state.secret_file("key", || Ok("first".into())).unwrap(), "first");
-        assert_eq!(state.secret_file("key", || Ok("second".into())).unwrap(), "first");
+        let state = StateDirectory::open_directory(&directory.path().join("state")).unwrap();
+        assert_eq!(state.read_or_create_secret("key", || Ok("first".into())).unwrap(), "first");
+        assert_eq!(state.read_or_create_secret("key", || Ok("second".into())).unwrap(), "first");
         state.write_script("script", "true").unwrap();
         for (path, mode) in [
             (state.file_path("key"), 0o600),
@@ -104,7 +108,7 @@ mod tests {
     #[test]
     fn two_do_not_use_it_at_once() {
         let directory = tempfile::tempdir().unwrap();
-        let state = State::open_directory(directory.path()).unwrap();
+        let state = StateDirectory::open_directory(directory.path()).unwrap();
         let first = state.lock_directory().unwrap();
         std::thread::scope(|scope| {
             let second = scope.spawn(|| state.lock_directory());

@@ -37,7 +37,7 @@ fn answers(status: &Status) -> Vec<&'static str> {
         ("unauthorized", status.is_unauthorized()),
         ("forbidden", status.is_forbidden()),
         ("invalid", status.is_invalid()),
-        ("expired", status.is_expired()),
+        ("expired", status.is_continue_token_expired()),
         ("too many", status.is_too_many_requests()),
         ("fault", status.is_server_fault()),
         ("terminating", status.is_namespace_terminating()),
@@ -85,19 +85,28 @@ const MISSING: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"statu
 
 #[test]
 fn a_real_refusal_names_its_object() {
-    let account = |name| Subject::for_object(Kind::ServiceAccount, name);
+    let account = |name| CallSubject::for_object(Kind::ServiceAccount, name);
     for (body, subject, reason) in [
-        (FORBIDDEN, Subject::token_of("deployer"), "Forbidden"),
+        (FORBIDDEN, CallSubject::for_account_token("deployer"), "Forbidden"),
         (TERMINATING, account("late"), "Forbidden"),
         (CONFLICT, account("f1"), "Conflict"),
-        (EXISTS, Subject::for_object(Kind::ClusterRole, "a1"), "AlreadyExists"),
-        (MISSING, Subject::for_object(Kind::CoordinationLease, "l1"), "NotFound"),
+        (EXISTS, CallSubject::for_object(Kind::ClusterRole, "a1"), "AlreadyExists"),
+        (MISSING, CallSubject::for_object(Kind::CoordinationLease, "l1"), "NotFound"),
     ] {
         let response = || Response::builder().body(body.as_bytes().to_vec()).expect("an answer");
-        assert!(Status::read_about(&response(), &subject).has_reason(reason), "{body}");
-        let another = Subject::for_object(Kind::CoordinationLease, "l2");
-        assert!(!Status::read_about(&response(), &another).has_reason(reason), "{body}");
-        assert!(!Status::from_response(&response()).has_reason(reason), "{body}: no call is known");
+        assert!(
+            Status::from_call_response(&response(), &subject).has_reason_for_subject(reason),
+            "{body}"
+        );
+        let another = CallSubject::for_object(Kind::CoordinationLease, "l2");
+        assert!(
+            !Status::from_call_response(&response(), &another).has_reason_for_subject(reason),
+            "{body}"
+        );
+        assert!(
+            !Status::from_response(&response()).has_reason_for_subject(reason),
+            "{body}: no call is known"
+        );
     }
 }
 
@@ -157,8 +166,11 @@ fn nothing_that_the_server_writes_freely_is_kept() {
 fn what_denied_is_read_of_a_status_alone() {
     let body = r#"{"kind":"Status","reason":"Forbidden","message":"secrets \"s\" is forbidden: exceeded quota: canary, requested"}"#;
     let told = status(403, None, body);
-    assert_eq!(told.denied_behind_rbac().and_then(Denial::name), Some("canary"));
+    assert_eq!(
+        told.post_authorization_denial().and_then(PostAuthorizationDenial::name),
+        Some("canary")
+    );
     assert!(!format!("{told} {told:?}").contains("canary"), "{told:?}");
-    assert_eq!(status(403, None, &body.replace("Status", "Pod")).denied_behind_rbac(), None);
-    assert_eq!(status(403, None, FORBIDDEN).denied_behind_rbac(), None);
+    assert_eq!(status(403, None, &body.replace("Status", "Pod")).post_authorization_denial(), None);
+    assert_eq!(status(403, None, FORBIDDEN).post_authorization_denial(), None);
 }

@@ -64,7 +64,7 @@ pub struct DynamicSecretSpec {
     pub delete_protection: Option<bool>,
     /// The fate of leases if what is granted is changed; `keep` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_change: Option<OnChange>,
+    pub on_change: Option<OnDefinitionChange>,
 }
 
 /// Whose token is leased.
@@ -227,7 +227,7 @@ pub struct Audiences {
 /// The fate of leases if the definition that they were issued from is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum OnChange {
+pub enum OnDefinitionChange {
     /// Keeps them as they were issued.
     Keep,
     /// Revokes them.

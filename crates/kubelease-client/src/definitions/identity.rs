@@ -27,7 +27,7 @@ pub struct IdentitySpec {
     pub auth: Option<Vec<AuthMethod>>,
     /// The rights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grants: Option<Vec<Grant>>,
+    pub grants: Option<Vec<IdentityGrant>>,
     /// True for an administrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<bool>,
@@ -137,7 +137,7 @@ pub enum ClaimsMatch {
 /// Something that an identity may do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Grant {
+pub struct IdentityGrant {
     /// The dynamic secrets, by name or pattern.
     pub dynamic_secrets: Vec<String>,
     /// The namespaces of the leases, by name or pattern.

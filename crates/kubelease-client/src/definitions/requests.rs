@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ureq::http::Method;
 
-use super::Kind;
+use super::DefinitionKind;
 use crate::client::{Call, with_query};
 use crate::{Client, Error, Name};
 
@@ -44,7 +44,7 @@ pub struct DeletionOptions {
 
 /// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deletion {
+pub enum DefinitionDeletion {
     /// Nothing is left.
     Done,
     /// The leases are still being revoked.
@@ -66,7 +66,7 @@ impl Client {
     /// Fails if it is refused, or the server cannot be reached.
     pub fn put_definition(
         &self,
-        kind: Kind,
+        kind: DefinitionKind,
         name: &Name,
         spec: &Value,
         mode: PutMode,
@@ -74,17 +74,21 @@ impl Client {
         let dry_run = (mode == PutMode::DryRun).then(|| "true".to_owned());
         let path = with_query(&definition_path(kind, name), &[("dry_run", dry_run)]);
         // The same put again changes nothing.
-        self.send_call(&Call::put(path, spec).allow_repeats())?.to_value()
+        self.send_call(&Call::put(path, spec).allow_repeats())?.parse_json()
     }
 
     /// Returns a definition as it is kept, without its secrets; nothing if there is none.
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn get_definition(&self, kind: Kind, name: &Name) -> Result<Option<Value>, Error> {
+    pub fn get_definition(
+        &self,
+        kind: DefinitionKind,
+        name: &Name,
+    ) -> Result<Option<Value>, Error> {
         match self.send_call(&Call::get(definition_path(kind, name))) {
             Err(error) if is_unknown_definition(&error) => Ok(None),
-            answer => answer?.to_value().map(Some),
+            answer => answer?.parse_json().map(Some),
         }
     }
 
@@ -92,12 +96,12 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn list_definitions(&self, kind: Kind) -> Result<Vec<Value>, Error> {
+    pub fn list_definitions(&self, kind: DefinitionKind) -> Result<Vec<Value>, Error> {
         let (mut all, mut cursor) = (vec![], None);
         loop {
             let query = [("limit", Some("500".to_owned())), ("cursor", cursor.clone())];
             let path = with_query(&format!("/api/v1/{}", kind.plural()), &query);
-            let Page { items, next_cursor } = self.send_call(&Call::get(path))?.to_value()?;
+            let Page { items, next_cursor } = self.send_call(&Call::get(path))?.parse_json()?;
             all.extend(items);
             // A server that answers the same page for ever is not asked for ever.
             match next_cursor.filter(|next| next.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -113,30 +117,32 @@ impl Client {
     /// Fails if it is protected, used or has live leases, or the server cannot be reached.
     pub fn delete_definition(
         &self,
-        kind: Kind,
+        kind: DefinitionKind,
         name: &Name,
         options: DeletionOptions,
-    ) -> Result<Deletion, Error> {
+    ) -> Result<DefinitionDeletion, Error> {
         let flag = |is_set: bool| is_set.then(|| "true".to_owned());
         let query = match kind {
-            Kind::Target => vec![("revoke", flag(options.revoke))],
-            Kind::DynamicSecret => {
+            DefinitionKind::Target => vec![("revoke", flag(options.revoke))],
+            DefinitionKind::DynamicSecret => {
                 vec![("force", flag(options.force)), ("revoke", flag(options.revoke))]
             }
-            Kind::Identity => vec![("leases", options.revoke.then(|| "revoke".to_owned()))],
+            DefinitionKind::Identity => {
+                vec![("leases", options.revoke.then(|| "revoke".to_owned()))]
+            }
         };
         let call = Call::new(Method::DELETE, with_query(&definition_path(kind, name), &query));
         match self.send_call(&call) {
-            Err(error) if is_unknown_definition(&error) => Ok(Deletion::Absent),
+            Err(error) if is_unknown_definition(&error) => Ok(DefinitionDeletion::Absent),
             answer if answer.as_ref().is_ok_and(|answer| answer.status == 202) => {
-                Ok(Deletion::Revoking)
+                Ok(DefinitionDeletion::Revoking)
             }
-            answer => answer.map(|_| Deletion::Done),
+            answer => answer.map(|_| DefinitionDeletion::Done),
         }
     }
 }
 
-fn definition_path(kind: Kind, name: &Name) -> String {
+fn definition_path(kind: DefinitionKind, name: &Name) -> String {
     format!("/api/v1/{}/{name}", kind.plural())
 }
 

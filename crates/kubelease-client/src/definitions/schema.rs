@@ -3,14 +3,14 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use super::{DynamicSecretSpec, IdentitySpec, Kind, TargetSpec};
+use super::{DefinitionKind, DynamicSecretSpec, IdentitySpec, TargetSpec};
 
 /// The version of the shape of documents.
 pub const API_VERSION: &str = "kubelease.dev/v1";
 
 /// Returns the schema of a document with a definition of a kind. It holds no references.
 #[must_use]
-pub fn document_schema(kind: Kind) -> Value {
+pub fn document_schema(kind: DefinitionKind) -> Value {
     let mut generator = SchemaSettings::draft2020_12()
         .with(|settings| {
             settings.inline_subschemas = true;
@@ -18,9 +18,9 @@ pub fn document_schema(kind: Kind) -> Value {
         })
         .into_generator();
     let spec = match kind {
-        Kind::Target => generator.root_schema_for::<TargetSpec>(),
-        Kind::DynamicSecret => generator.root_schema_for::<DynamicSecretSpec>(),
-        Kind::Identity => generator.root_schema_for::<IdentitySpec>(),
+        DefinitionKind::Target => generator.root_schema_for::<TargetSpec>(),
+        DefinitionKind::DynamicSecret => generator.root_schema_for::<DynamicSecretSpec>(),
+        DefinitionKind::Identity => generator.root_schema_for::<IdentitySpec>(),
     };
     let mut spec = spec.to_value();
     if let Some(fields) = spec.as_object_mut() {

@@ -29,7 +29,7 @@ fn fields(root: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) 
 fn the_schemas_have_the_fields_of_the_api() {
     let document = include_str!("../../../../docs/openapi.json");
     let document: Value = serde_json::from_str(document).expect("JSON");
-    for kind in Kind::ALL {
+    for kind in DefinitionKind::ALL {
         let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
         let schema = document_schema(kind);
         fields(&schema, &schema["properties"]["spec"], "", &mut ours);
@@ -75,22 +75,26 @@ fn secrets_are_found_where_they_are() {
     };
     let target = |auth: Value| json!({"url": "https://a.example", "auth": auth});
     for (kind, spec, pointers) in [
-        (Kind::Target, target(json!({"type": "token", "token": "${A}"})), vec!["/auth/token"]),
-        (Kind::Target, target(json!({"type": "token"})), vec![]),
-        (Kind::Target, target(json!({"type": "client_certificate"})), vec![]),
         (
-            Kind::Target,
+            DefinitionKind::Target,
+            target(json!({"type": "token", "token": "${A}"})),
+            vec!["/auth/token"],
+        ),
+        (DefinitionKind::Target, target(json!({"type": "token"})), vec![]),
+        (DefinitionKind::Target, target(json!({"type": "client_certificate"})), vec![]),
+        (
+            DefinitionKind::Target,
             target(json!({"type": "gateway", "header": {"name": "x-a", "value": "file:b"}})),
             vec!["/auth/header/value"],
         ),
         (
-            Kind::Identity,
+            DefinitionKind::Identity,
             json!({"auth": [{"type": "token"}, reviewed(json!({"token": "${A}"})),
                 reviewed(json!({"token": null})), reviewed(json!("client"))]}),
             vec!["/auth/1/reviewer/token"],
         ),
     ] {
-        let read = Spec::from_json(kind, spec.clone()).expect("it fits");
+        let read = DefinitionSpec::from_json(kind, spec.clone()).expect("it fits");
         let found: Vec<_> =
             read.secret_references().into_iter().map(|(pointer, _)| pointer).collect();
         assert_eq!(found, pointers);
@@ -102,12 +106,12 @@ fn secrets_are_found_where_they_are() {
 #[test]
 fn a_kind_is_known_by_each_of_its_names() {
     for (text, kind) in [
-        ("Target", Some(Kind::Target)),
-        ("targets", Some(Kind::Target)),
-        ("dynamic-secret", Some(Kind::DynamicSecret)),
-        ("ds", Some(Kind::DynamicSecret)),
-        ("identities", Some(Kind::Identity)),
-        ("identity", Some(Kind::Identity)),
+        ("Target", Some(DefinitionKind::Target)),
+        ("targets", Some(DefinitionKind::Target)),
+        ("dynamic-secret", Some(DefinitionKind::DynamicSecret)),
+        ("ds", Some(DefinitionKind::DynamicSecret)),
+        ("identities", Some(DefinitionKind::Identity)),
+        ("identity", Some(DefinitionKind::Identity)),
         ("Pod", None),
         ("", None),
     ] {

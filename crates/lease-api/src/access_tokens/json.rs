@@ -83,7 +83,7 @@ impl<'a> InfisicalTokenJson<'a> {
 }
 
 /// The answer that Infisical's clients expect of a revocation.
-pub(super) fn infisical_revoked() -> Value {
+pub(super) fn infisical_revoked_json() -> Value {
     json!({"message": "Successfully revoked access token"})
 }
 

@@ -9,12 +9,12 @@ use lease_engine::{AuditCursor, AuditFilter, Engine, Ports, ShownEvent};
 use serde::Serialize;
 
 use super::CURSOR_RULE;
-use crate::list::{PageWindow, QueryParameters};
+use crate::pagination::{PageWindow, QueryParameters};
 use crate::problem::{Code, Problem};
 use crate::respond;
 
 /// The query parameters that narrow the events.
-pub(crate) const LIST_QUERY: &[&str] =
+pub(crate) const EVENTS_QUERY_PARAMETERS: &[&str] =
     &["since", "until", "identity", "dynamic_secret", "lease_id", "type", "limit", "cursor"];
 
 /// A page of events. `next_cursor` is absent at the end.
@@ -62,7 +62,7 @@ fn read_filter(query: &QueryParameters<'_>) -> Result<AuditFilter, Problem> {
         identity: query.get_name("identity")?,
         dynamic_secret: query.get_name("dynamic_secret")?,
         lease_id: query.get_text("lease_id").map(str::parse::<LeaseId>).transpose()?,
-        event_type: query.get_text("type").map(event_type).transpose()?,
+        event_type: query.get_text("type").map(parse_event_type).transpose()?,
     })
 }
 
@@ -93,7 +93,7 @@ fn percent_decode(text: &str) -> Option<String> {
     }
 }
 
-fn event_type(text: &str) -> Result<AuditEventType, Problem> {
+fn parse_event_type(text: &str) -> Result<AuditEventType, Problem> {
     text.parse().map_err(|()| {
         let types: Vec<_> = AuditEventType::ALL.iter().map(|one| one.as_str()).collect();
         let detail = format!("`type` must be one of {}", types.join(", "));
@@ -126,14 +126,16 @@ mod tests {
             ("type=logins", Some("`type` must be one of login, refusal")),
             ("state=active", Some("takes each of these parameters at most once")),
         ] {
-            let read = QueryParameters::parse_known(Some(query), LIST_QUERY)
+            let read = QueryParameters::parse_known(Some(query), EVENTS_QUERY_PARAMETERS)
                 .and_then(|query| read_filter(&query));
             let told = read.err().map(|problem| problem.body.detail).unwrap_or_default();
             assert!(told.is_empty() == refused.is_none(), "{query}: {told}");
             assert!(told.contains(refused.unwrap_or_default()), "{query}: {told}");
         }
-        let query =
-            QueryParameters::parse_known(Some("since=2026-11-28T04:00:00%2B01:00"), LIST_QUERY);
+        let query = QueryParameters::parse_known(
+            Some("since=2026-11-28T04:00:00%2B01:00"),
+            EVENTS_QUERY_PARAMETERS,
+        );
         let since = read_filter(&query.expect("a query")).expect("a filter").since;
         assert_eq!(since, "2026-11-28T03:00:00Z".parse().ok());
     }

@@ -7,7 +7,7 @@ use crate::problem::{Code, Problem};
 
 /// A request that came to a route.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AskedOperation<'a> {
+pub(crate) struct RequestedRoute<'a> {
     /// The method.
     pub(crate) method: &'a Method,
     /// The path of its route.
@@ -23,11 +23,11 @@ pub(crate) struct AskedOperation<'a> {
 pub(crate) fn record_refusal<P: Ports>(
     engine: &Engine<P>,
     requester: &Requester,
-    asked: AskedOperation<'_>,
+    asked: RequestedRoute<'_>,
     problem: Problem,
 ) -> Problem {
     let own_cause = problem.own_cause;
-    if own_cause.is_none() && !is_recorded(problem.code) {
+    if own_cause.is_none() && !should_record(problem.code) {
         return problem;
     }
     let code = problem.code.as_str();
@@ -45,7 +45,7 @@ pub(crate) fn record_refusal<P: Ports>(
 }
 
 /// Returns the subject that the path names.
-fn request_subject(AskedOperation { route, parameter, .. }: AskedOperation<'_>) -> RequestSubject {
+fn request_subject(RequestedRoute { route, parameter, .. }: RequestedRoute<'_>) -> RequestSubject {
     let subject = if route.starts_with("/api/v1/targets/") {
         parameter.parse().ok().map(RequestSubject::Target)
     } else if route.starts_with("/api/v1/dynamic-secrets/") {
@@ -64,7 +64,7 @@ fn request_subject(AskedOperation { route, parameter, .. }: AskedOperation<'_>) 
 
 /// Returns true for a decision on a request, and for what has kept one from being done; false for a request that is
 /// written wrong, asks for something that does not exist, or comes from nobody who is known.
-fn is_recorded(code: Code) -> bool {
+fn should_record(code: Code) -> bool {
     !matches!(
         code,
         Code::MalformedRequest

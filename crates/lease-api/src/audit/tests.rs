@@ -56,9 +56,9 @@ fn assert_fields(event: &Value, expected: &Value) {
 
 /// The number of writes that a request costs.
 fn writes(app: &Installation, request: impl FnOnce() -> Answer) -> (Answer, usize) {
-    let before = app.ports.store.write_count();
+    let before = app.ports.store.number_of_writes();
     let answer = request();
-    (answer, app.ports.store.write_count() - before)
+    (answer, app.ports.store.number_of_writes() - before)
 }
 
 const ISSUE: &str = "/api/v1/dynamic-secrets/ci/leases";

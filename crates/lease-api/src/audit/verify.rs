@@ -5,7 +5,7 @@ use lease_engine::{AuditFinding, AuditVerifyCursor, Engine, Ports};
 use serde::Serialize;
 
 use super::CURSOR_RULE;
-use crate::list::QueryParameters;
+use crate::pagination::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::respond;
 
@@ -21,14 +21,14 @@ struct VerificationJson {
 }
 
 /// `GET /api/v1/audit/verify`
-pub(crate) fn verify_audit<P: Ports>(
+pub(crate) fn verify_audit_part<P: Ports>(
     engine: &Engine<P>,
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let wrong = |_| Problem::new(Code::InvalidQuery, format!("`cursor` {CURSOR_RULE}"));
     let from: Option<AuditVerifyCursor> =
         query.get_text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
-    let found = engine.verify_audit(from.as_ref())?;
+    let found = engine.verify_audit_part(from.as_ref())?;
     let json = VerificationJson {
         checked: found.checked,
         voids: found.voids,

@@ -24,7 +24,7 @@ fn only_the_right_token_in_the_right_place_comes_in() {
         for value in &values {
             headers.append(AUTHORIZATION, value.parse().expect("a header value"));
         }
-        let admitted = |access| tokens.admit_headers(&headers, access);
+        let admitted = |access| tokens.requester_of_headers(&headers, access);
         assert_eq!(admitted(Access::Administrator).as_ref(), by_administrator, "{values:?}");
         assert_eq!(admitted(Access::Sweeper).as_ref(), by_sweeper, "{values:?}");
     }
@@ -38,7 +38,7 @@ fn an_empty_token_of_the_installation_admits_nobody() {
     for value in ["Bearer", "Bearer ", "Bearer \t", ""] {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a value"))]);
         for access in [Access::Administrator, Access::Identity, Access::Sweeper] {
-            assert_eq!(tokens.admit_headers(&headers, access), None, "{value:?}");
+            assert_eq!(tokens.requester_of_headers(&headers, access), None, "{value:?}");
         }
     }
 }

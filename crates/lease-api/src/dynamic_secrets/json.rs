@@ -1,7 +1,7 @@
 //! The shapes of dynamic secrets.
 
 use lease_core::{DynamicSecret, DynamicSecretDefinition, DynamicSecretName, DynamicSecretSpec};
-use lease_engine::{DynamicSecretInput, Put};
+use lease_engine::{DynamicSecretInput, PutOutcome};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ impl DynamicSecretJson {
         }
     }
 
-    pub(crate) fn of_put(put: Put<DynamicSecret>, warnings: Vec<String>) -> Self {
+    pub(crate) fn of_put(put: PutOutcome<DynamicSecret>, warnings: Vec<String>) -> Self {
         Self {
             change: Some(put.change.into()),
             ..Self::from_dynamic_secret(put.definition, warnings)

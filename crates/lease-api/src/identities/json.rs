@@ -2,9 +2,10 @@
 
 use lease_core::{
     AccessTokenTerms, AuthMethod, Description, Identity, IdentityGrant, IdentityName,
-    KubernetesAuth, MaxIssuesPerMinute, MaxLiveLeases, OidcAuth, Reviewer, Tag, Tags, VariableName,
+    KubernetesAuth, MaxIssuesPerMinute, MaxLiveLeases, OidcAuth, Reviewer, Tag, Tags,
+    TokenVariableName,
 };
-use lease_engine::Put;
+use lease_engine::PutOutcome;
 use serde::Serialize;
 
 use crate::respond::{ChangeJson, format_time};
@@ -51,7 +52,7 @@ enum ReviewerJson {
     Target,
     Client,
     Token(()),
-    Variable(VariableName),
+    Variable(TokenVariableName),
 }
 
 impl IdentityJson {
@@ -77,7 +78,7 @@ impl IdentityJson {
         }
     }
 
-    pub(crate) fn of_put(put: Put<Identity>, warnings: Vec<String>) -> Self {
+    pub(crate) fn of_put(put: PutOutcome<Identity>, warnings: Vec<String>) -> Self {
         Self { warnings, change: Some(put.change.into()), ..Self::from_identity(&put.definition) }
     }
 }

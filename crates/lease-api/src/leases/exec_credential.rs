@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::issue::{issue_requested_lease, respond_issued};
 use crate::Body;
-use crate::list::QueryParameters;
+use crate::pagination::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::respond::format_time;
 
@@ -35,12 +35,12 @@ pub(crate) async fn issue_exec_credential<P: Ports>(
     headers: &HeaderMap,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let api_version = api_version(query)?;
+    let api_version = read_api_version(query)?;
     let issued = issue_requested_lease(engine, name, headers, body).await?;
     Ok(respond_issued(&issued, &ExecCredentialJson::from_issued(&issued, api_version)))
 }
 
-fn api_version(query: &QueryParameters<'_>) -> Result<&'static str, Problem> {
+fn read_api_version(query: &QueryParameters<'_>) -> Result<&'static str, Problem> {
     match query.get_text("api_version") {
         None | Some("v1") => Ok("client.authentication.k8s.io/v1"),
         Some("v1beta1") => Ok("client.authentication.k8s.io/v1beta1"),

@@ -6,7 +6,7 @@ use lease_core::{Audience, IssueRequest, Namespace, Ttl};
 use lease_engine::{Engine, IssuedLease, Ports};
 use serde::{Deserialize, Serialize};
 
-use super::json::IssuedJson;
+use super::json::LeaseWithTokenJson;
 use crate::problem::{Code, Problem};
 use crate::{Body, input, respond};
 
@@ -30,7 +30,7 @@ pub(crate) async fn serve_issue<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let issued = issue_requested_lease(engine, name, headers, body).await?;
-    Ok(respond_issued(&issued, &IssuedJson::from_issued(&issued)))
+    Ok(respond_issued(&issued, &LeaseWithTokenJson::from_issued(&issued)))
 }
 
 /// Issues the lease that a request asks for.

@@ -12,7 +12,7 @@ use crate::respond::format_time;
 
 /// A lease with its token: the only answers that hold one.
 #[derive(Serialize)]
-pub(crate) struct IssuedJson<'a> {
+pub(crate) struct LeaseWithTokenJson<'a> {
     #[serde(flatten)]
     lease: LeaseJson<'a>,
     token: &'a str,
@@ -71,7 +71,7 @@ struct EndedJson<'a> {
     note: Option<&'a str>,
 }
 
-impl<'a> IssuedJson<'a> {
+impl<'a> LeaseWithTokenJson<'a> {
     /// A lease is active when it is handed out.
     pub(crate) fn from_issued(issued: &'a IssuedLease) -> Self {
         let held = &issued.held;
@@ -127,10 +127,10 @@ impl<'a> LeaseJson<'a> {
 
 impl<'a> LeaseJson<'a> {
     /// A lease as it is shown to whoever takes it back, with a word on what that does not end.
-    pub(crate) fn taken_back(held: &'a StoredLease, now: DateTime<Utc>) -> Self {
+    pub(crate) fn from_revoked(held: &'a StoredLease, now: DateTime<Utc>) -> Self {
         let mut lease = Self::from_lease(held, now);
         if lease.revocable {
-            lease.warnings.push(LET_IN);
+            lease.warnings.push(ADMITTED_REQUESTS_WARNING);
         }
         lease
     }
@@ -138,7 +138,7 @@ impl<'a> LeaseJson<'a> {
 
 /// The warning that the end of a token does not end a request that was let in: the API server
 /// authenticates once for each request.
-const LET_IN: &str = "a request that the API server has accepted (a watch, a log, an exec, a port-forward) \
+const ADMITTED_REQUESTS_WARNING: &str = "a request that the API server has accepted (a watch, a log, an exec, a port-forward) \
      continues until it ends by itself";
 
 impl<'a> ObjectJson<'a> {

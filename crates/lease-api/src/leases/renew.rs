@@ -5,8 +5,8 @@ use lease_core::Ttl;
 use lease_engine::{Engine, Ports};
 use serde::Deserialize;
 
-use super::json::IssuedJson;
-use super::lease_id;
+use super::json::LeaseWithTokenJson;
+use super::parse_lease_id;
 use crate::problem::Problem;
 use crate::{Body, input, respond};
 
@@ -23,8 +23,8 @@ pub(crate) async fn renew_lease<P: Ports>(
     id: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let id = lease_id(id)?;
+    let id = parse_lease_id(id)?;
     let RenewInput { ttl } = input::optional_json(body).await?;
     let renewal = engine.renew_lease(id, ttl).await?;
-    Ok(respond::json_response(StatusCode::OK, &IssuedJson::from_renewal(&renewal)))
+    Ok(respond::json_response(StatusCode::OK, &LeaseWithTokenJson::from_renewal(&renewal)))
 }

@@ -4,13 +4,13 @@ use http::{Response, StatusCode};
 use lease_core::{
     DynamicSecretName, IdentityName, LeaseState, Namespace, TargetName, requester_id,
 };
-use lease_engine::{BulkRevocation, Engine, LeaseFilter, Ports, Revocation};
+use lease_engine::{BulkRevocation, Engine, LeaseFilter, Ports, RevocationOutcome};
 use serde::{Deserialize, Serialize};
 
-use super::filter::{CURSOR_RULE, format_cursor, parse_cursor};
 use super::json::LeaseJson;
-use super::lease_id;
-use crate::list::{DEFAULT_LIMIT, MAX_LIMIT};
+use super::list_query::{CURSOR_RULE, format_cursor, parse_cursor};
+use super::parse_lease_id;
+use crate::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::problem::{Code, Problem};
 use crate::{Body, input, respond};
 
@@ -19,12 +19,12 @@ pub(crate) async fn revoke_lease<P: Ports>(
     engine: &Engine<P>,
     id: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (status, held) = match engine.revoke_lease(lease_id(id)?).await? {
-        Revocation::Done(held) => (StatusCode::OK, held),
-        Revocation::Begun(held) => (StatusCode::ACCEPTED, held),
+    let (status, held) = match engine.revoke_lease(parse_lease_id(id)?).await? {
+        RevocationOutcome::Done(held) => (StatusCode::OK, held),
+        RevocationOutcome::Begun(held) => (StatusCode::ACCEPTED, held),
     };
-    let now = engine.now_on(&held.lease.target)?;
-    Ok(respond::json_response(status, &LeaseJson::taken_back(&held, now)))
+    let now = engine.cluster_now(&held.lease.target)?;
+    Ok(respond::json_response(status, &LeaseJson::from_revoked(&held, now)))
 }
 
 /// The leases that are to be revoked: a field that is left out does not matter, but one must be
@@ -47,7 +47,7 @@ struct RevokeInput {
 
 /// The outcome of it.
 #[derive(Serialize)]
-struct RevokedJson {
+struct BulkRevocationJson {
     revoked: usize,
     revoking: usize,
     not_revocable: usize,
@@ -56,7 +56,7 @@ struct RevokedJson {
 }
 
 /// `POST /api/v1/leases/revoke`
-pub(crate) async fn revoke_many<P: Ports>(
+pub(crate) async fn revoke_matching_leases<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
@@ -79,13 +79,13 @@ pub(crate) async fn revoke_many<P: Ports>(
     let from = cursor.as_deref().map(|text| parse_cursor(text).ok_or_else(wrong)).transpose()?;
     // Unwrap safety: it is at most `MAX_LIMIT`.
     let done = engine.revoke_leases(&filter, from, usize::try_from(limit).unwrap()).await?;
-    Ok(revoked_response(&done))
+    Ok(bulk_revocation_response(&done))
 }
 
 /// Returns the answer to a revocation of many leases.
-pub(crate) fn revoked_response(done: &BulkRevocation) -> Response<Vec<u8>> {
+pub(crate) fn bulk_revocation_response(done: &BulkRevocation) -> Response<Vec<u8>> {
     let status = if done.revoking > 0 { StatusCode::ACCEPTED } else { StatusCode::OK };
-    let json = RevokedJson {
+    let json = BulkRevocationJson {
         revoked: done.revoked,
         revoking: done.revoking,
         not_revocable: done.plain,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::access_tokens::InfisicalTokenJson;
 use crate::problem::Problem;
-use crate::{Body, MAX_BODY_BYTES, infisical, input, respond};
+use crate::{Body, MAX_BODY_BYTES, infisical_error, input, respond};
 
 /// A login as Infisical's clients ask for it. They send an organisation besides, which is not looked at.
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct LoginInput {
 /// `POST /api/v1/auth/kubernetes-auth/login`
 ///
 /// The answer is never a problem of ours: these clients read errors in their own shape alone.
-pub(crate) async fn log_in<P: Ports>(
+pub(crate) async fn log_in_infisical_client<P: Ports>(
     engine: &Engine<P>,
     headers: &HeaderMap,
     body: impl Body,
@@ -30,7 +30,7 @@ pub(crate) async fn log_in<P: Ports>(
         Ok(response) => Ok(response),
         Err(problem) => {
             let request_id = engine.requester().origin.request_id.as_deref();
-            Ok(infisical::refusal_response(
+            Ok(infisical_error::infisical_error_response(
                 "POST /api/v1/auth/kubernetes-auth/login",
                 &problem,
                 request_id,

@@ -34,7 +34,7 @@ impl From<ClusterError> for Problem {
                 format!("target `{target}` gave an unexpected answer: {what}"),
             ),
             ClusterError::Kubernetes { target, source, .. } => {
-                let (code, detail) = kubernetes_problem(target, source, &error);
+                let (code, detail) = kubernetes_code_and_detail(target, source, &error);
                 Self::new(code, detail)
             }
             ClusterError::Denied { target, by, .. } => denied_problem(target, *by, &error),
@@ -63,13 +63,17 @@ fn denied_problem(target: &TargetName, by: Option<DeniedBy>, error: &ClusterErro
     }
 }
 
-fn kubernetes_problem(target: &TargetName, source: &Kube, error: &ClusterError) -> (Code, String) {
+fn kubernetes_code_and_detail(
+    target: &TargetName,
+    source: &Kube,
+    error: &ClusterError,
+) -> (Code, String) {
     match source {
         source if source.is_timeout() => {
             (Code::TargetTimeout, format!("target `{target}` did not answer in time"))
         }
         source if source.is_not_kubernetes() => {
-            (Code::TargetBadAnswer, format!("{}; {}", error.public_message(), tells_why(target)))
+            (Code::TargetBadAnswer, format!("{}; {}", error.public_message(), check_hint(target)))
         }
         Kube::Refused(status) if status.is_unauthorized() => {
             (Code::TargetUnauthorized, error.public_message())
@@ -84,11 +88,11 @@ fn kubernetes_problem(target: &TargetName, source: &Kube, error: &ClusterError) 
         Kube::Refused(_) => (Code::TargetRefused, error.public_message()),
         Kube::Transport(TransportError::Tls(_)) => (
             Code::TargetUnreachable,
-            format!("the TLS handshake with target `{target}` failed; {}", tells_why(target)),
+            format!("the TLS handshake with target `{target}` failed; {}", check_hint(target)),
         ),
         Kube::Transport(_) => (
             Code::TargetUnreachable,
-            format!("target `{target}` cannot be reached; {}", tells_why(target)),
+            format!("target `{target}` cannot be reached; {}", check_hint(target)),
         ),
         Kube::Unreadable(_) | Kube::Token(_) => {
             (Code::TargetBadAnswer, format!("target `{target}` gave an unexpected answer"))
@@ -99,6 +103,6 @@ fn kubernetes_problem(target: &TargetName, source: &Kube, error: &ClusterError) 
     }
 }
 
-fn tells_why(target: &TargetName) -> String {
+fn check_hint(target: &TargetName) -> String {
     format!("`POST /api/v1/targets/{target}/check` shows the reason")
 }

@@ -3,7 +3,7 @@
 use lease_core::{DynamicSecretDefinitionError, DynamicSecretName};
 use lease_engine::{DynamicSecretError, TargetError};
 
-use super::target::own_account;
+use super::target::own_account_problem;
 use super::{Code, Problem};
 
 impl From<DynamicSecretError> for Problem {
@@ -21,7 +21,7 @@ impl From<DynamicSecretError> for Problem {
                      in `target`, or give the dynamic secret another name"
                 ),
             ),
-            DynamicSecretError::OwnAccount(target) => own_account(&target),
+            DynamicSecretError::OwnAccount(target) => own_account_problem(&target),
             DynamicSecretError::AdministratorAudience(audience) => Self::new(
                 Code::AudienceOfAdministrators,
                 format!(

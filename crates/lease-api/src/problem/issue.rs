@@ -1,28 +1,30 @@
 //! Why no lease is issued.
 
 use lease_core::{
-    AudienceError, DynamicSecretName, Namespace, NamespaceError, NotGranted, TtlError,
+    AudienceError, DynamicSecretName, Namespace, NamespaceError, NotGrantedReason, TtlError,
 };
 use lease_engine::IssueError;
 
-use super::target::own_account;
+use super::target::own_account_problem;
 use super::{Code, Problem, RETRY_SOON, dynamic_secret};
 
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::Denied { secret, namespace } => denied_problem(&secret, namespace.as_ref()),
-            IssueError::NotAdmitted => Self::not_admitted_any_more(),
-            IssueError::TooMany { limit, retry_after } => too_many(limit, retry_after),
+            IssueError::NotAdmitted => Self::token_revoked_meanwhile(),
+            IssueError::TooMany { limit, retry_after } => {
+                too_many_issues_problem(limit, retry_after)
+            }
             IssueError::UnknownSecret(name) => dynamic_secret::unknown_dynamic_secret(&name),
             IssueError::UnknownTarget { .. } => Self::new(Code::TargetMissing, error.to_string()),
             IssueError::TargetDisabled(target) => {
                 Self::new(Code::TargetDisabled, format!("target `{target}` is disabled"))
             }
             IssueError::NotGranted { secret, namespaces, source } => {
-                not_granted(&secret, &namespaces, source)
+                not_granted_problem(&secret, &namespaces, source)
             }
-            IssueError::OwnAccount(target) => own_account(&target),
+            IssueError::OwnAccount(target) => own_account_problem(&target),
             IssueError::Full { secret, cap } => Self::new(
                 Code::TooManyLeases,
                 format!(
@@ -31,7 +33,7 @@ impl From<IssueError> for Problem {
                 ),
             )
             .retry_after(RETRY_WHEN_FULL),
-            IssueError::IdentityFull { cap } => identity_full(cap),
+            IssueError::IdentityFull { cap } => identity_full_problem(cap),
             IssueError::Reconciling(target) => Self::new(
                 Code::TargetReconciling,
                 format!(
@@ -47,7 +49,7 @@ impl From<IssueError> for Problem {
             IssueError::InProgress
             | IssueError::KeyReused
             | IssueError::Ended(_)
-            | IssueError::EndsTooSoon(_) => not_again(error),
+            | IssueError::EndsTooSoon(_) => idempotency_problem(error),
             IssueError::TooLate => Self::new(
                 Code::IssueTooSlow,
                 "the lease could not be issued in time, and no token of it was returned",
@@ -85,7 +87,7 @@ fn dangerous_problem(error: IssueError) -> Problem {
 }
 
 /// No lease comes of a request that repeats another by its `Idempotency-Key`.
-fn not_again(error: IssueError) -> Problem {
+fn idempotency_problem(error: IssueError) -> Problem {
     match error {
         IssueError::InProgress => Problem::new(
             Code::RequestInProgress,
@@ -123,7 +125,7 @@ fn denied_problem(secret: &DynamicSecretName, namespace: Option<&Namespace>) -> 
 }
 
 /// The identity has asked for as many as it may in a minute.
-fn too_many(limit: u32, retry_after: u32) -> Problem {
+fn too_many_issues_problem(limit: u32, retry_after: u32) -> Problem {
     Problem::new(
         Code::TooManyIssues,
         format!("this identity may ask for {limit} leases in a minute"),
@@ -132,7 +134,7 @@ fn too_many(limit: u32, retry_after: u32) -> Problem {
 }
 
 /// As many leases of the identity live as may.
-fn identity_full(cap: u32) -> Problem {
+fn identity_full_problem(cap: u32) -> Problem {
     Problem::new(
         Code::TooManyLeasesOfIdentity,
         format!(
@@ -142,13 +144,17 @@ fn identity_full(cap: u32) -> Problem {
     .retry_after(RETRY_WHEN_FULL)
 }
 
-fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted) -> Problem {
+fn not_granted_problem(
+    secret: &DynamicSecretName,
+    namespaces: &str,
+    source: NotGrantedReason,
+) -> Problem {
     match source {
-        NotGranted::Disabled => {
+        NotGrantedReason::Disabled => {
             Problem::new(Code::Disabled, format!("dynamic secret `{secret}` is disabled"))
         }
         // What is wrong with it is for those who may put it.
-        NotGranted::Manifest(_) => Problem::new(
+        NotGrantedReason::Manifest(_) => Problem::new(
             Code::Disabled,
             format!(
                 "dynamic secret `{secret}` issues no leases until an administrator puts it again, \
@@ -156,18 +162,20 @@ fn not_granted(secret: &DynamicSecretName, namespaces: &str, source: NotGranted)
                  reason"
             ),
         ),
-        NotGranted::Namespace(NamespaceError::Required) => {
+        NotGrantedReason::Namespace(NamespaceError::Required) => {
             Problem::new(Code::NamespaceRequired, format!("`namespace` is required: {namespaces}"))
         }
-        NotGranted::Namespace(NamespaceError::NotAllowed(name)) => Problem::new(
+        NotGrantedReason::Namespace(NamespaceError::NotAllowed(name)) => Problem::new(
             Code::NamespaceNotAllowed,
             format!("dynamic secret `{secret}` does not cover namespace `{name}`"),
         ),
-        NotGranted::Ttl(source) => ttl_problem(&source, &format!("dynamic secret `{secret}`: ")),
-        NotGranted::Audience(source @ AudienceError::NotAllowed(_)) => {
+        NotGrantedReason::Ttl(source) => {
+            ttl_problem(&source, &format!("dynamic secret `{secret}`: "))
+        }
+        NotGrantedReason::Audience(source @ AudienceError::NotAllowed(_)) => {
             Problem::new(Code::AudienceNotAllowed, format!("dynamic secret `{secret}`: {source}"))
         }
-        NotGranted::Audience(source) => {
+        NotGrantedReason::Audience(source) => {
             Problem::for_field("/audiences".to_owned(), source.to_string())
         }
     }

@@ -1,7 +1,7 @@
 //! Why a lease is not shown, taken back or renewed.
 
 use lease_core::{LeaseId, LeaseIdError, TtlError};
-use lease_engine::{ReadError, RenewError, RevokeError};
+use lease_engine::{LeaseReadError, RenewError, RevokeError};
 
 use super::{Code, Problem, RETRY_SOON, issue};
 
@@ -13,7 +13,7 @@ impl Problem {
 
     /// There is one, and the caller may not know of it: the same answer, and another event.
     pub(crate) fn hidden_lease(id: LeaseId) -> Self {
-        Self::unknown_lease(id).with_own_cause("the lease belongs to another requester")
+        Self::unknown_lease(id).with_audit_cause("the lease belongs to another requester")
     }
 }
 
@@ -23,13 +23,13 @@ impl From<LeaseIdError> for Problem {
     }
 }
 
-impl From<ReadError> for Problem {
-    fn from(error: ReadError) -> Self {
+impl From<LeaseReadError> for Problem {
+    fn from(error: LeaseReadError) -> Self {
         match error {
-            ReadError::Unknown(id) => Self::unknown_lease(id),
-            ReadError::Hidden(id) => Self::hidden_lease(id),
-            ReadError::Denied(_) => Self::not_granted("read", "this lease"),
-            ReadError::Store(error) => error.into(),
+            LeaseReadError::Unknown(id) => Self::unknown_lease(id),
+            LeaseReadError::Hidden(id) => Self::hidden_lease(id),
+            LeaseReadError::Denied(_) => Self::not_granted("read", "this lease"),
+            LeaseReadError::Store(error) => error.into(),
         }
     }
 }
@@ -62,7 +62,7 @@ impl From<RenewError> for Problem {
             RenewError::Unknown(id) => Self::unknown_lease(id),
             RenewError::Hidden(id) => Self::hidden_lease(id),
             RenewError::Denied(_) => Self::not_granted("renew", "this lease"),
-            RenewError::NotAdmitted => Self::not_admitted_any_more(),
+            RenewError::NotAdmitted => Self::token_revoked_meanwhile(),
             RenewError::Plain(id) => Self::new(
                 Code::NotRenewable,
                 format!(

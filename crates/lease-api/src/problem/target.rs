@@ -1,6 +1,6 @@
 //! What is wrong with a target.
 
-use lease_core::{AuthError, TargetName};
+use lease_core::{TargetAuthError, TargetName};
 use lease_engine::TargetError;
 
 use super::{Code, Problem};
@@ -22,7 +22,8 @@ impl From<TargetError> for Problem {
                 ),
             ),
             TargetError::InUse { target, by } => {
-                let shown: Vec<_> = by.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+                let shown: Vec<_> =
+                    by.iter().take(MAX_SHOWN_NAMES).map(|name| format!("`{name}`")).collect();
                 let more = match by.len() - shown.len() {
                     0 => String::new(),
                     more => format!(" and {more} more"),
@@ -51,9 +52,9 @@ impl From<TargetError> for Problem {
     }
 }
 
-fn auth_problem(target: &TargetName, error: AuthError) -> Problem {
+fn auth_problem(target: &TargetName, error: TargetAuthError) -> Problem {
     match error {
-        AuthError::SecretRequired => Problem::new(
+        TargetAuthError::SecretRequired => Problem::new(
             Code::CredentialRequired,
             format!(
                 "`auth.token` is required (for a gateway `auth.header.value`): none is stored for \
@@ -61,9 +62,9 @@ fn auth_problem(target: &TargetName, error: AuthError) -> Problem {
                  to it"
             ),
         ),
-        AuthError::Unopened(source) => unopened_credential(target).with_cause(source),
-        AuthError::NoTls => Problem::for_field("/url".to_owned(), error.to_string()),
-        AuthError::Url(ref error) => Problem::for_field("/url".to_owned(), error.to_string()),
+        TargetAuthError::Unopened(source) => unopened_credential(target).with_cause(source),
+        TargetAuthError::NoTls => Problem::for_field("/url".to_owned(), error.to_string()),
+        TargetAuthError::Url(ref error) => Problem::for_field("/url".to_owned(), error.to_string()),
     }
 }
 
@@ -78,11 +79,11 @@ pub(super) fn unopened_credential(target: &TargetName) -> Problem {
 }
 
 /// The account of kubelease itself is never leased.
-pub(super) fn own_account(target: &TargetName) -> Problem {
+pub(super) fn own_account_problem(target: &TargetName) -> Problem {
     let detail =
         format!("the account is kubelease's own on target `{target}`, which cannot be leased");
     Problem::new(Code::OwnAccount, detail)
 }
 
 /// The number of names in a message: enough to begin with.
-const SHOWN: usize = 10;
+const MAX_SHOWN_NAMES: usize = 10;

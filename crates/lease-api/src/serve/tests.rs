@@ -30,7 +30,7 @@ fn body_of(endpoint: Endpoint) -> &'static str {
 
 #[test]
 fn every_route_refuses_a_stranger_and_reads_no_body_of_his() {
-    for route in [leases_routes(), sweep_routes()].concat() {
+    for route in [main_routes(), cleanup_routes()].concat() {
         if route.access == Access::Anybody {
             continue;
         }
@@ -56,7 +56,7 @@ fn every_route_refuses_a_stranger_and_reads_no_body_of_his() {
 
 #[test]
 fn the_sweep_token_opens_the_sweep_and_nothing_else() {
-    for route in [leases_routes(), sweep_routes()].concat() {
+    for route in [main_routes(), cleanup_routes()].concat() {
         let app = Installation::default();
         let path = concrete(route.path);
         let answer = app.send(route.method.as_str(), &path, SWEEP, "{}");
@@ -149,7 +149,7 @@ fn a_body_that_does_not_come_whole_changes_nothing() {
         [(BodyError::TooLarge, 413), (BodyError::TooSlow, 408), (BodyError::Broken, 400)]
     {
         let app = Installation::default();
-        for route in [leases_routes(), sweep_routes()].concat() {
+        for route in [main_routes(), cleanup_routes()].concat() {
             if route.method == http::Method::PUT || route.method == http::Method::POST {
                 let path = concrete(route.path);
                 let answer = app.send_broken(route.method.as_str(), &path, error);
@@ -164,7 +164,7 @@ fn a_body_that_does_not_come_whole_changes_nothing() {
 fn a_store_that_is_down_is_told_and_is_no_panic() {
     let app = Installation::default();
     app.ports.store.set_down(true);
-    for route in [leases_routes(), sweep_routes()].concat() {
+    for route in [main_routes(), cleanup_routes()].concat() {
         let path = concrete(route.path);
         let body = body_of(route.endpoint);
         let answer = app.send(route.method.as_str(), &path, ADMIN, body);

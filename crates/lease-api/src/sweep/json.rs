@@ -54,7 +54,7 @@ struct ReconciledJson {
 
 /// The last sweep.
 #[derive(Serialize)]
-pub(crate) struct SweptJson<'a> {
+pub(crate) struct LastSweepJson<'a> {
     at: String,
     took_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +82,7 @@ pub(crate) struct SummaryJson {
 /// Why kubelease works, and not as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Degraded {
+pub(crate) enum DegradationCause {
     /// No sweep has run for three intervals.
     SweepsMissing,
     /// The operator holds what has expired.
@@ -135,7 +135,7 @@ impl<'a> ReportJson<'a> {
     }
 }
 
-impl<'a> SweptJson<'a> {
+impl<'a> LastSweepJson<'a> {
     pub(crate) fn from_swept(swept: &'a LastSweep) -> Self {
         Self {
             at: format_seconds(swept.at),
@@ -163,7 +163,7 @@ impl SummaryJson {
     }
 }
 
-impl Degraded {
+impl DegradationCause {
     /// All that is not as it should be.
     pub(crate) fn list_causes(health: &SweepHealth) -> Vec<Self> {
         let report = health.last.as_ref().map(|last| &last.report);

@@ -1,9 +1,9 @@
 //! The shapes of targets.
 
 use lease_core::{
-    ApiServerUrl, AuthDefinition, CaCertificate, ClusterCredential, Description,
-    DynamicSecretCheck, DynamicSecretName, HeaderName, KnownCluster, MissingPermission, Tag,
-    Target, TargetAuth, TargetCheck, TargetInput, TargetName, TrustedCa, VariableName,
+    ApiServerUrl, CaCertificate, ClusterCredential, Description, DynamicSecretCheck,
+    DynamicSecretName, GatewayHeaderName, KnownCluster, MissingPermission, Tag, Target, TargetAuth,
+    TargetAuthInput, TargetCheck, TargetInput, TargetName, TokenVariableName, TrustedCa,
 };
 use lease_engine::{DefinitionChange, KnownTarget};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub(crate) struct TargetBody {
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum AuthInput {
     /// By a bearer token: this one, the one in a variable, or the one that is known.
-    Token { token: Option<ClusterCredential>, variable: Option<VariableName> },
+    Token { token: Option<ClusterCredential>, variable: Option<TokenVariableName> },
     /// By whatever the gateway at the url adds.
     Gateway { header: Option<HeaderInput> },
     /// By the host's client certificate.
@@ -44,7 +44,7 @@ enum AuthInput {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeaderInput {
-    name: HeaderName,
+    name: GatewayHeaderName,
     value: Option<ClusterCredential>,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct TargetJson {
 enum AuthJson {
     Token {
         #[serde(skip_serializing_if = "Option::is_none")]
-        variable: Option<VariableName>,
+        variable: Option<TokenVariableName>,
     },
     Gateway {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +90,7 @@ enum AuthJson {
 
 #[derive(Serialize)]
 struct HeaderJson {
-    name: HeaderName,
+    name: GatewayHeaderName,
 }
 
 /// Which cluster a target leads to.
@@ -148,12 +148,14 @@ impl TargetBody {
             disabled,
         } = self;
         let auth = match auth {
-            AuthInput::Token { variable: Some(variable), .. } => AuthDefinition::Variable(variable),
-            AuthInput::Token { token, variable: None } => AuthDefinition::Token(token),
-            AuthInput::Gateway { header } => {
-                AuthDefinition::Gateway(header.map(|HeaderInput { name, value }| (name, value)))
+            AuthInput::Token { variable: Some(variable), .. } => {
+                TargetAuthInput::Variable(variable)
             }
-            AuthInput::ClientCertificate {} => AuthDefinition::ClientCertificate,
+            AuthInput::Token { token, variable: None } => TargetAuthInput::Token(token),
+            AuthInput::Gateway { header } => {
+                TargetAuthInput::Gateway(header.map(|HeaderInput { name, value }| (name, value)))
+            }
+            AuthInput::ClientCertificate {} => TargetAuthInput::ClientCertificate,
         };
         TargetInput {
             name,
@@ -177,7 +179,7 @@ impl TargetBody {
             let detail = "give `token` or `variable`, not both".to_owned();
             return Err(Problem::for_field("/auth".to_owned(), detail));
         }
-        if self.kubeconfig_server.as_ref().is_some_and(|server| !server.is_private()) {
+        if self.kubeconfig_server.as_ref().is_some_and(|server| !server.is_confidential()) {
             let detail = "the server of a kubeconfig must begin with `https://`".to_owned();
             return Err(Problem::for_field("/kubeconfig_server".to_owned(), detail));
         }

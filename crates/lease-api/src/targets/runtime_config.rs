@@ -22,7 +22,7 @@ struct RuntimeConfigJson {
 }
 
 /// `GET /api/v1/targets/{name}/runtime-config`
-pub(crate) fn runtime_config<P: Ports>(
+pub(crate) fn show_runtime_config<P: Ports>(
     engine: &Engine<P>,
     name: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use http::Method;
 use serde_json::Value;
 
-use crate::routes::{RouteMatch, find, leases_routes, sweep_routes};
+use crate::routes::{RouteMatch, cleanup_routes, find_route, main_routes};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let text = include_str!("../../../../docs/openapi.json");
@@ -14,8 +14,8 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 
 /// Panics where the document does not know such an answer.
 pub(super) fn check(method: &Method, path: &str, status: u16, answer: &Value) {
-    let routes = [leases_routes(), sweep_routes()].concat();
-    let RouteMatch::Route(route, _) = find(routes, method, path) else { return };
+    let routes = [main_routes(), cleanup_routes()].concat();
+    let RouteMatch::Route(route, _) = find_route(routes, method, path) else { return };
     let operation = &DOCUMENT["paths"][route.path][method.as_str().to_lowercase()];
     let response = resolved(&operation["responses"][status.to_string()]);
     assert!(response.is_object(), "{method} {}: {status} is not documented: {answer}", route.path);

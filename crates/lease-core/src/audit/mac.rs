@@ -4,7 +4,7 @@ use hmac::Mac as _;
 
 use crate::Keyring;
 use crate::hex::{decode_hex, encode_hex};
-use crate::seal::encode_context;
+use crate::sealing::encode_parts;
 use crate::signing::hmac_sha256;
 
 /// The kind of record that a MAC of the audit log is of, so that none is good for another.
@@ -69,7 +69,7 @@ impl Keyring {
 }
 
 fn mac_message(kind: AuditRecordKind, place: &str, content: &str) -> Vec<u8> {
-    encode_context(&["kubelease audit v1", kind.as_str(), place, content])
+    encode_parts(&["kubelease audit v1", kind.as_str(), place, content])
 }
 
 /// The version of a MAC's text form.

@@ -22,7 +22,7 @@ impl AuditText {
     /// The text, as far as an event keeps it.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(bound_text(text, MAX_AUDIT_TEXT_BYTES))
+        Self(clean_and_truncate(text, MAX_AUDIT_TEXT_BYTES))
     }
 
     /// The text as it is kept.
@@ -36,7 +36,7 @@ impl AuditClaims {
     /// The claims, as far as an event keeps them: those that come first by name.
     #[must_use]
     pub fn new(claims: &BTreeMap<String, String>) -> Self {
-        let bounded = |text: &String| bound_text(text, MAX_CLAIM_BYTES);
+        let bounded = |text: &String| clean_and_truncate(text, MAX_CLAIM_BYTES);
         let claims = claims.iter().take(MAX_CLAIMS);
         Self(claims.map(|(name, value)| (bounded(name), bounded(value))).collect())
     }
@@ -79,11 +79,11 @@ impl From<AuditClaims> for BTreeMap<String, String> {
 }
 
 /// Returns a line of at most `max` bytes, without what looks like a token.
-fn bound_text(text: &str, max: usize) -> String {
+fn clean_and_truncate(text: &str, max: usize) -> String {
     // What is cut away need not be looked through: a request may bring much of it.
     let beginning = take_prefix(text, max.saturating_mul(2));
     let line: String = beginning.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = without_tokens(&line);
+    let line = redact_tokens(&line);
     if line.len() <= max && beginning.len() == text.len() {
         return line;
     }
@@ -100,7 +100,7 @@ fn take_prefix(text: &str, max: usize) -> &str {
 /// The text with each JSON Web Token in it replaced, and whatever may be the beginning of one.
 ///
 /// Events are made of names and ids. This is for what a client may put into the id of its request by mistake.
-fn without_tokens(text: &str) -> String {
+fn redact_tokens(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.=+/".contains(c);
     let mut cleaned = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,7 +1,7 @@
 //! What fits together, what is weighed, and what is read again.
 
 use super::*;
-use crate::{IssueRequest, NotGranted, ObjectKind};
+use crate::{IssueRequest, NotGrantedReason, ObjectKind};
 
 /// Reads a definition as it is put: parsed as parts, and weighed.
 fn put(json: &str) -> Result<DynamicSecretDefinition, String> {
@@ -59,7 +59,7 @@ fn a_definition_that_has_become_dangerous_is_still_read_and_no_longer_passes() {
         assert_eq!(put(&json).is_err(), dangerous, "{resource}");
         let kept = read(&json).expect("what was kept is read");
         assert_eq!(kept.check_dangers().is_err(), dangerous, "{resource}");
-        assert_eq!(kept.check_role(&[]).is_err(), dangerous, "{resource}");
+        assert_eq!(kept.check_bound_rules(&[]).is_err(), dangerous, "{resource}");
     }
 }
 
@@ -85,7 +85,7 @@ fn a_definition_whose_manifest_is_read_no_more_is_still_read_and_issues_nothing(
         let kept = read(&json).expect("what was kept is read");
         let shown = serde_json::to_value(&kept).expect("serialises");
         assert_eq!(shown["account"], account, "{comment:?}");
-        assert_eq!(kept.spec().check_manifest().err().map(|e| e.to_string()), told);
+        assert_eq!(kept.spec().check_manifest_readable().err().map(|e| e.to_string()), told);
         // Nothing is known of its role, and so nothing of it is dangerous, or expected in a cluster.
         assert_eq!(kept.check_dangers(), Ok(()), "{comment:?}");
         assert_eq!(kept.object_kinds().contains(&ObjectKind::Role), is_read, "{comment:?}");
@@ -99,7 +99,7 @@ fn a_definition_whose_manifest_is_read_no_more_is_still_read_and_issues_nothing(
         let granted = secret.grant_terms(IssueRequest::default(), Ttl::DAY);
         assert_eq!(granted.is_ok(), is_read, "{comment:?}");
         let refused = granted.err();
-        assert!(matches!(refused, None | Some(NotGranted::Manifest(_))), "{refused:?}");
+        assert!(matches!(refused, None | Some(NotGrantedReason::Manifest(_))), "{refused:?}");
     }
 }
 
@@ -129,7 +129,7 @@ fn a_definition_is_weighed_where_it_applies() {
         assert_eq!(kept.find_cautions(&[]).len(), cautions, "{json}");
         let beside = kept.reach().beside_existing_accounts();
         let refused = refused || cautions > 0;
-        assert_eq!(kept.check_grant(&[], beside).is_err(), refused, "{json}");
+        assert_eq!(kept.check_rights_in_reach(&[], beside).is_err(), refused, "{json}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Decisions: what an identity may do with a lease.
 
-use crate::{Action, DynamicSecretName, Identity, LeaseOwner, Namespace, Ttl};
+use crate::{DynamicSecretName, Identity, LeaseAction, LeaseOwnerScope, Namespace, Ttl};
 
 /// A lease, or the wish for one, as grants see it.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct Permit {
 
 /// The reason why something may not be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
+pub enum DenialReason {
     /// No grant allows it.
     #[error("no grant of the identity allows this")]
     NotGranted,
@@ -40,21 +40,21 @@ pub enum Denied {
 /// Says if the lease may be known to exist, at least.
 pub fn authorize_action(
     identity: &Identity,
-    action: Action,
+    action: LeaseAction,
     subject: &LeaseSubject<'_>,
-) -> Result<Permit, Denied> {
+) -> Result<Permit, DenialReason> {
     // Whoever holds a lease may give it back, whatever became of the grant that it was issued by.
-    if action == Action::Revoke && subject.is_own {
+    if action == LeaseAction::Revoke && subject.is_own {
         return Ok(Permit::default());
     }
     match find_longest_permit(identity, action, subject) {
         Some(permit) => Ok(permit),
         None if subject.is_own
-            || find_longest_permit(identity, Action::Read, subject).is_some() =>
+            || find_longest_permit(identity, LeaseAction::Read, subject).is_some() =>
         {
-            Err(Denied::NotGranted)
+            Err(DenialReason::NotGranted)
         }
-        None => Err(Denied::Hidden),
+        None => Err(DenialReason::Hidden),
     }
 }
 
@@ -62,25 +62,25 @@ pub fn authorize_action(
 ///
 /// It is asked before the dynamic secret is looked up, so that a stranger cannot find out which there are.
 #[must_use]
-pub fn is_secret_granted(
+pub fn is_dynamic_secret_granted(
     identity: &Identity,
-    action: Action,
+    action: LeaseAction,
     dynamic_secret: &DynamicSecretName,
 ) -> bool {
-    identity.grants().iter().any(|grant| grant.covers_secret(action, dynamic_secret))
+    identity.grants().iter().any(|grant| grant.covers_dynamic_secret(action, dynamic_secret))
 }
 
 /// The permit of all grants that allow the action, if one does.
 fn find_longest_permit(
     identity: &Identity,
-    action: Action,
+    action: LeaseAction,
     subject: &LeaseSubject<'_>,
 ) -> Option<Permit> {
     let LeaseSubject { dynamic_secret, namespace, is_own } = *subject;
     let grants = identity.grants().iter();
     let allowing = grants.filter(|grant| {
         grant.covers_lease(action, dynamic_secret, namespace)
-            && (is_own || grant.of == LeaseOwner::All)
+            && (is_own || grant.of == LeaseOwnerScope::All)
     });
     // None is no bound, and so the longest.
     let longer =

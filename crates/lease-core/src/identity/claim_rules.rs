@@ -17,13 +17,13 @@ use super::claim_pattern::ClaimPattern;
 #[serde(try_from = "ClaimRulesSpec", into = "ClaimRulesSpec")]
 pub struct ClaimRules {
     rules: BTreeMap<ClaimName, Vec<ClaimValue>>,
-    matching: ClaimsMatch,
+    matching: ClaimMatchMode,
 }
 
 /// The way in which texts are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ClaimsMatch {
+pub enum ClaimMatchMode {
     /// Letter by letter.
     #[default]
     Exact,
@@ -90,7 +90,7 @@ pub struct ClaimRulesSpec {
     pub claims: BTreeMap<ClaimName, Vec<ClaimValue>>,
     /// The way in which texts are compared.
     #[serde(default)]
-    pub claims_match: ClaimsMatch,
+    pub claims_match: ClaimMatchMode,
 }
 
 impl ClaimRules {
@@ -100,7 +100,7 @@ impl ClaimRules {
     /// Fails if there are too many, or if a rule would let in nothing or everything.
     pub fn new(
         rules: BTreeMap<ClaimName, Vec<ClaimValue>>,
-        matching: ClaimsMatch,
+        matching: ClaimMatchMode,
     ) -> Result<Self, ClaimRulesError> {
         if rules.len() > MAX_CLAIMS {
             return Err(ClaimRulesError::TooMany);
@@ -123,7 +123,7 @@ impl ClaimRules {
                 ClaimValue::Text(text) => text.bytes().all(|byte| byte == b'*'),
                 _ => false,
             };
-            if matching == ClaimsMatch::Glob && values.iter().any(is_open) {
+            if matching == ClaimMatchMode::Glob && values.iter().any(is_open) {
                 return Err(ClaimRulesError::BindsNothing(name.clone()));
             }
         }
@@ -133,8 +133,8 @@ impl ClaimRules {
     /// Returns true if a rule tells jobs of one issuer from each other. Times and ids of tokens do not: every job's
     /// tokens have them.
     #[must_use]
-    pub fn bind_a_job(&self) -> bool {
-        self.claim_names().any(|name| !OF_EVERY_TOKEN.contains(&&*name.top_level_claim()))
+    pub fn can_distinguish_jobs(&self) -> bool {
+        self.claim_names().any(|name| !COMMON_CLAIMS.contains(&&*name.top_level_claim()))
     }
 
     /// Returns the names of the claims that decide.
@@ -151,7 +151,7 @@ impl ClaimRules {
     }
 
     /// Checks each rule by itself, for an explanation that shows them all.
-    pub fn check_all<'a>(
+    pub fn check_each_rule<'a>(
         &'a self,
         claims: &'a Map<String, Value>,
     ) -> impl Iterator<Item = (&'a ClaimName, &'a [ClaimValue], Result<(), ClaimMismatch>)> + 'a
@@ -179,13 +179,13 @@ impl ClaimRules {
 
 impl ClaimValue {
     /// Returns whether a claim is this value. Lists and objects inside a list never are.
-    fn matches_claim(&self, claim: &Value, matching: ClaimsMatch) -> bool {
+    fn matches_claim(&self, claim: &Value, matching: ClaimMatchMode) -> bool {
         match (self, claim) {
             (Self::Flag(flag), Value::Bool(claim)) => flag == claim,
             (Self::Number(number), Value::Number(claim)) => claim.as_i64() == Some(*number),
             (Self::Text(text), Value::String(claim)) => match matching {
-                ClaimsMatch::Exact => text == claim,
-                ClaimsMatch::Glob => ClaimPattern::new(text).matches_text(claim),
+                ClaimMatchMode::Exact => text == claim,
+                ClaimMatchMode::Glob => ClaimPattern::new(text).matches_text(claim),
             },
             _ => false,
         }
@@ -259,7 +259,7 @@ impl From<ClaimRules> for ClaimRulesSpec {
 }
 
 /// The claims that every token of an issuer has, or may have, whatever it is for.
-const OF_EVERY_TOKEN: [&str; 6] = ["iss", "aud", "exp", "iat", "nbf", "jti"];
+const COMMON_CLAIMS: [&str; 6] = ["iss", "aud", "exp", "iat", "nbf", "jti"];
 
 /// GitHub's tokens have some 30 claims, GitLab's 40.
 const MAX_CLAIMS: usize = 32;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ApiServerUrl, Audience, ClusterCredential, IdentityName, Keyring, NONCE_BYTES, NamePatterns,
-    Namespace, OpenError, Sealed, ServiceAccountName, TargetName, VariableName,
+    Namespace, OpenError, SealedSecret, ServiceAccountName, TargetName, TokenVariableName,
 };
 
 /// Login by a token of a `ServiceAccount`.
@@ -39,9 +39,9 @@ pub enum Reviewer {
     /// The token that is shown: its `ServiceAccount` has to be allowed to review tokens.
     Client,
     /// A token of its own, sealed for this identity and the url of the target: it is never sent to another.
-    Token(Sealed),
+    Token(SealedSecret),
     /// A token in a variable of the host.
-    Variable(VariableName),
+    Variable(TokenVariableName),
 }
 
 /// The credential that a `TokenReview` is asked with, as an administrator gives it.
@@ -58,7 +58,7 @@ pub enum ReviewerInput {
     /// A token of its own; none keeps the one that is known.
     Token(Option<ClusterCredential>),
     /// A token in a variable of the host.
-    Variable(VariableName),
+    Variable(TokenVariableName),
 }
 
 /// The reason why a reviewer is not kept.
@@ -82,7 +82,7 @@ pub enum ReviewerCredential {
     /// This token.
     Token(ClusterCredential),
     /// The token in this variable.
-    Variable(VariableName),
+    Variable(TokenVariableName),
 }
 
 /// The place that a reviewer's token is sealed for. Moved to another, it would be sent to a stranger.
@@ -166,7 +166,7 @@ impl Reviewer {
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Option<Self>, OpenError> {
         let Reviewer::Token(sealed) = self else { return Ok(None) };
-        if keys.seals_currently(sealed) {
+        if keys.is_sealed_currently(sealed) {
             return Ok(None);
         }
         match keys.open_sealed(sealed, &place.seal_context()) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::claim_rules::{
-    ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue, ClaimsMatch,
+    ClaimMatchMode, ClaimName, ClaimRules, ClaimRulesError, ClaimRulesSpec, ClaimValue,
 };
 use crate::{ApiServerUrl, Audience, Ttl};
 
@@ -168,7 +168,7 @@ impl TryFrom<OidcAuthSpec> for OidcAuth {
             }
         }
         let rules = ClaimRules::new(claims, spec.claims_match)?;
-        if !rules.bind_a_job() {
+        if !rules.can_distinguish_jobs() {
             return Err(OidcAuthError::NothingBound);
         }
         let OidcAuthSpec { issuer, audiences, max_token_age, single_use, .. } = spec;
@@ -216,7 +216,7 @@ impl TryFrom<String> for IssuerUrl {
     fn try_from(text: String) -> Result<Self, IssuerUrlError> {
         // Kept as it is written, with a slash at its end if it has one: issuers compare letter by letter.
         let url = ApiServerUrl::try_from(text.clone()).map_err(|_| IssuerUrlError)?;
-        if url.is_private() { Ok(Self(text)) } else { Err(IssuerUrlError) }
+        if url.is_confidential() { Ok(Self(text)) } else { Err(IssuerUrlError) }
     }
 }
 
@@ -252,7 +252,7 @@ struct OidcAuthSpec {
     #[serde(default)]
     claims: BTreeMap<ClaimName, Vec<ClaimValue>>,
     #[serde(default)]
-    claims_match: ClaimsMatch,
+    claims_match: ClaimMatchMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_token_age: Option<Ttl>,
     #[serde(default)]

@@ -16,7 +16,8 @@ fn put(input: Value, known: Option<&Identity>, url: &str) -> Result<Identity, St
     let input: IdentityInput = serde_json::from_value(input).map_err(|error| error.to_string())?;
     let keys = Keyring::new(&keys("A"), &[]);
     let (urls, now) = (urls(url), DateTime::UNIX_EPOCH);
-    let put = PutIdentity { known, urls: &urls, keys: &keys, nonce: &|| [7; NONCE_BYTES], now };
+    let put =
+        IdentityPutContext { known, urls: &urls, keys: &keys, nonce: &|| [7; NONCE_BYTES], now };
     let name = "ci".parse().expect("a name");
     Identity::from_input(name, input, &put).map_err(|error| error.to_string())
 }
@@ -157,7 +158,7 @@ fn a_second_put_stands_whole_in_the_place_of_the_first() {
     let first = put(json!({"description": "first", "auth": [{"type": "token"}]}), None, URL);
     let second = put(json!({"disabled": true}), first.as_ref().ok(), URL).expect("puts");
     assert_eq!(second.created_at, first.expect("puts").created_at);
-    assert!(second.spec().disabled && !second.takes_tokens());
+    assert!(second.spec().disabled && !second.allows_token_auth());
     assert_eq!(second.spec().description.as_str(), "");
 }
 

@@ -85,7 +85,7 @@ fn labels_are_read_only_where_namespaces_are_selected() {
     for mode in MODES {
         let without = list_needed_permissions(mode, false);
         assert_eq!(list_needed_permissions(mode, true).len(), without.len() + 1, "{mode:?}");
-        assert!(!without.contains(&LABELS), "{mode:?}");
+        assert!(!without.contains(&NAMESPACE_LABELS_PERMISSION), "{mode:?}");
     }
 }
 
@@ -106,7 +106,7 @@ fn a_role_that_is_bound_is_read_where_it_is() {
 
 #[test]
 fn a_question_names_resource_and_subresource() {
-    let asked: Vec<_> = TOKENS.access_queries().collect();
+    let asked: Vec<_> = TOKEN_PERMISSION.access_queries().collect();
     let expected = AccessQuery {
         scope: PermissionScope::Namespace,
         group: "",

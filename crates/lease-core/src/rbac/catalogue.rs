@@ -12,15 +12,15 @@
 //! question.
 
 mod control_plane;
-mod delivery;
-mod kubernetes;
-mod network;
+mod gitops_controllers;
+mod infrastructure_operators;
+mod network_policies;
 mod openshift;
-mod operators;
-mod policies;
+mod pods_and_secrets;
+mod policy_engines;
 mod secret_operators;
 mod virtual_machines;
-mod workloads;
+mod workload_operators;
 
 use super::harm::Harm;
 
@@ -35,7 +35,7 @@ pub(super) struct CatalogueRow {
     /// The verbs that matter.
     pub(super) verbs: Verbs,
     /// The condition under which it is dangerous.
-    pub(super) condition: Condition,
+    pub(super) condition: DangerCondition,
     /// The kind of harm.
     pub(super) harm: Harm,
     /// The harm, as the end of a sentence that begins with "it".
@@ -60,7 +60,7 @@ pub(super) enum Verbs {
 
 /// The condition under which a row is dangerous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(super) enum DangerCondition {
     /// Wherever it is granted.
     Anywhere,
     /// In `kube-system` alone, and so in the whole cluster.
@@ -75,15 +75,15 @@ pub(super) enum Condition {
 /// Every row. If several name a grant, the first counts.
 pub(super) fn all_rows() -> impl Iterator<Item = &'static CatalogueRow> {
     let tables = [
-        kubernetes::ROWS,
+        pods_and_secrets::ROWS,
         control_plane::ROWS,
-        workloads::ROWS,
+        workload_operators::ROWS,
         virtual_machines::ROWS,
-        delivery::ROWS,
-        operators::ROWS,
+        gitops_controllers::ROWS,
+        infrastructure_operators::ROWS,
         openshift::ROWS,
-        network::ROWS,
-        policies::ROWS,
+        network_policies::ROWS,
+        policy_engines::ROWS,
         secret_operators::ROWS,
     ];
     tables.into_iter().flatten()

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::catalogue::{CatalogueRow, Condition, all_rows};
-use super::grant::RbacGrant;
+use super::catalogue::{CatalogueRow, DangerCondition, all_rows};
+use super::rbac_grant::RbacGrant;
 use super::{ExistingRole, Harm, PolicyRule, Reach, RoleKind};
 
 /// A grant that reaches further than it says, and the harm it can do.
@@ -65,21 +65,21 @@ impl fmt::Display for Danger {
 /// `resourceNames` are not asked: a grant is judged by the worst it can be.
 #[must_use]
 pub fn find_dangers(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
-    find(rules, reach, Weight::Refused)
+    find_weighted_dangers(rules, reach, Weight::Refused)
 }
 
 /// Returns the dangers of `rules` that are harmless in `reach`, but would not be elsewhere, and may
 /// do harm in the namespace itself.
 #[must_use]
 pub fn find_cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
-    find(rules, reach, Weight::Warned)
+    find_weighted_dangers(rules, reach, Weight::Warned)
 }
 
 /// The danger that a role is by its name, whatever it holds.
 ///
 /// `system:` is reserved for the control plane, in namespaces too.
 #[must_use]
-pub fn dangers_of_role(role: &ExistingRole) -> Option<Danger> {
+pub fn danger_of_role_name(role: &ExistingRole) -> Option<Danger> {
     let name = role.name.as_str();
     let user_facing =
         role.kind == RoleKind::ClusterRole && matches!(name, "cluster-admin" | "admin" | "edit");
@@ -87,20 +87,20 @@ pub fn dangers_of_role(role: &ExistingRole) -> Option<Danger> {
     dangerous.then(|| Danger::new(RbacGrant::Role(role.name.clone()), Harm::Role))
 }
 
-fn find(rules: &[PolicyRule], reach: Reach, wanted: Weight) -> Vec<Danger> {
+fn find_weighted_dangers(rules: &[PolicyRule], reach: Reach, wanted: Weight) -> Vec<Danger> {
     let mut found = BTreeSet::new();
     for rule in rules {
         for group in &rule.api_groups {
-            found.extend(in_group(rule, group, reach, wanted));
+            found.extend(dangers_in_group(rule, group, reach, wanted));
         }
         if wanted == Weight::Refused {
-            found.extend(in_paths(rule));
+            found.extend(dangers_in_paths(rule));
         }
     }
     found.into_iter().collect()
 }
 
-fn in_group(
+fn dangers_in_group(
     rule: &PolicyRule,
     group: &str,
     reach: Reach,
@@ -115,12 +115,12 @@ fn in_group(
             return (wanted == Weight::Refused).then(|| Danger::new(grant(), harm));
         }
         let row = rows.iter().find(|row| row.matches_grant(group, resource, verb))?;
-        let matters = row.weigh_danger(reach) == Some(wanted);
+        let matters = row.weight_in_reach(reach) == Some(wanted);
         matters.then(|| Danger { grant: grant(), harm: row.harm, because: row.because })
     })
 }
 
-fn in_paths(rule: &PolicyRule) -> impl Iterator<Item = Danger> {
+fn dangers_in_paths(rule: &PolicyRule) -> impl Iterator<Item = Danger> {
     let pairs = rule.non_resource_urls.iter().flat_map(|u| rule.verbs.iter().map(move |v| (u, v)));
     pairs.filter_map(|(url, verb)| {
         let harm = harm_of_path(url, verb)?;
@@ -152,13 +152,15 @@ fn harm_of_path(url: &str, verb: &str) -> Option<Harm> {
 }
 
 impl CatalogueRow {
-    fn weigh_danger(&self, reach: Reach) -> Option<Weight> {
+    fn weight_in_reach(&self, reach: Reach) -> Option<Weight> {
         match self.condition {
-            Condition::Anywhere => Some(Weight::Refused),
-            Condition::KubeSystem => reach.has_kube_system().then_some(Weight::Refused),
-            Condition::ControlPlane => reach.has_control_plane().then_some(Weight::Refused),
-            Condition::Elections if reach.has_leases_of_others() => Some(Weight::Refused),
-            Condition::Elections => Some(Weight::Warned),
+            DangerCondition::Anywhere => Some(Weight::Refused),
+            DangerCondition::KubeSystem => reach.has_kube_system().then_some(Weight::Refused),
+            DangerCondition::ControlPlane => reach.has_control_plane().then_some(Weight::Refused),
+            DangerCondition::Elections if reach.has_other_coordination_leases() => {
+                Some(Weight::Refused)
+            }
+            DangerCondition::Elections => Some(Weight::Warned),
         }
     }
 }

@@ -1,29 +1,29 @@
 //! The fields of a map, taken by name.
 
-use super::node::Node;
+use super::document_node::DocumentNode;
 
 /// A map whose fields are taken one by one; what is left over is unknown.
-pub(super) struct Fields(Vec<(String, Node)>);
+pub(super) struct Fields(Vec<(String, DocumentNode)>);
 
 impl Fields {
     /// Returns the fields of a map; `None` if the node is none.
-    pub(super) fn from_node(node: Node) -> Option<Self> {
+    pub(super) fn from_node(node: DocumentNode) -> Option<Self> {
         match node {
-            Node::Map(map) => Some(Self(map)),
+            DocumentNode::Map(map) => Some(Self(map)),
             _ => None,
         }
     }
 
-    /// Removes a field and returns its value. A field that is not there is [`Node::Null`], as `null` is.
-    pub(super) fn take_field(&mut self, name: &str) -> Node {
+    /// Removes a field and returns its value. A field that is not there is [`DocumentNode::Null`], as `null` is.
+    pub(super) fn take_field(&mut self, name: &str) -> DocumentNode {
         match self.0.iter().position(|(key, _)| key == name) {
             Some(at) => self.0.remove(at).1,
-            None => Node::Null,
+            None => DocumentNode::Null,
         }
     }
 
     /// Returns the name of the first field that is none of `known`.
-    pub(super) fn other_than(&self, known: &[&str]) -> Option<String> {
+    pub(super) fn first_unknown_field(&self, known: &[&str]) -> Option<String> {
         let unknown = self.0.iter().find(|(key, _)| !known.contains(&key.as_str()));
         unknown.map(|(key, _)| redact_name(key))
     }

@@ -5,22 +5,22 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use super::RoleKind;
-use super::foreign::foreign_kinds;
+use super::foreign_objects::foreign_kinds;
 use super::manifest_error::ManifestError;
 use super::object::{ManifestBinding, ManifestRole, RbacObject};
-use super::rules::Rules;
+use super::rules::PolicyRules;
 use super::yaml::{ReadDocuments, read_documents};
 
 /// A role and a binding to it, from a text of YAML or JSON.
 ///
 /// Their names, namespaces, labels, annotations and subjects are dropped: a lease brings its own.
 /// The text is kept for display. The text is also what is serialised, and read again as a
-/// [`KeptManifest`](super::KeptManifest).
+/// [`StoredManifest`](super::StoredManifest).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     text: String,
     role_kind: RoleKind,
-    rules: Rules,
+    rules: PolicyRules,
     cluster_wide: bool,
     warnings: Vec<String>,
 }
@@ -34,7 +34,7 @@ impl Manifest {
 
     /// The rules of the role; they fit its kind.
     #[must_use]
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &PolicyRules {
         &self.rules
     }
 

@@ -1,7 +1,7 @@
 //! The reasons for which a text is not a manifest.
 
 use super::RoleKind;
-use super::node::Typed;
+use super::document_node::NonTextScalar;
 use super::rules::RulesError;
 use super::yaml::TextError;
 
@@ -84,7 +84,7 @@ pub enum FieldProblem {
     NotAName,
     /// Not a text.
     #[error(transparent)]
-    Typed(Typed),
+    Typed(NonTextScalar),
     /// Another version.
     #[error("this must be `rbac.authorization.k8s.io/v1`")]
     ApiVersion,

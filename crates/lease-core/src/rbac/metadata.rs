@@ -2,9 +2,9 @@
 
 use crate::{Namespace, RoleName};
 
+use super::document_node::DocumentNode;
 use super::fields::{Fields, redact_name};
 use super::manifest_error::{FieldProblem, ManifestError};
-use super::node::Node;
 
 /// The part of an object's metadata that is kept.
 pub(super) struct Metadata {
@@ -15,18 +15,18 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn from_node(kind: &str, node: Node) -> Result<Self, ManifestError> {
+    pub(super) fn from_node(kind: &str, node: DocumentNode) -> Result<Self, ManifestError> {
         let at = format!("{kind}.metadata");
         let not_a_map = || ManifestError::for_field(&at, FieldProblem::NotAMap);
         let mut fields = Fields::from_node(node).ok_or_else(not_a_map)?;
         let name = read_name(&at, "name", fields.take_field("name"))?;
         let namespace = match fields.take_field("namespace") {
-            node if node.says_nothing() => None,
+            node if node.is_empty_value() => None,
             node => Some(read_name(&at, "namespace", node)?),
         };
         let mut left_out = Vec::new();
         for name in ["labels", "annotations"] {
-            left_out.extend(leave_out(&at, name, fields.take_field(name))?);
+            left_out.extend(left_out_remark(&at, name, fields.take_field(name))?);
         }
         Ok(Self { name, namespace, left_out })
     }
@@ -36,11 +36,11 @@ impl Metadata {
 pub(super) fn read_name<T: TryFrom<String>>(
     at: &str,
     field: &str,
-    node: Node,
+    node: DocumentNode,
 ) -> Result<T, ManifestError> {
     let problem = match node {
-        Node::Typed(typed) => FieldProblem::Typed(typed),
-        Node::Text(text) => match T::try_from(text) {
+        DocumentNode::Typed(typed) => FieldProblem::Typed(typed),
+        DocumentNode::Text(text) => match T::try_from(text) {
             Ok(name) => return Ok(name),
             Err(_) => FieldProblem::NotAName,
         },
@@ -53,15 +53,19 @@ pub(super) fn read_name<T: TryFrom<String>>(
 ///
 /// They would give the leased objects a meaning to others: to controllers, to policies, to clouds. Labels that
 /// aggregate are refused: without them the role is not what its author meant.
-fn leave_out(at: &str, field: &str, node: Node) -> Result<Option<String>, ManifestError> {
+fn left_out_remark(
+    at: &str,
+    field: &str,
+    node: DocumentNode,
+) -> Result<Option<String>, ManifestError> {
     let at = format!("{at}.{field}");
     let map = match node {
-        Node::Null => return Ok(None),
-        Node::Map(map) if map.is_empty() => return Ok(None),
-        Node::Map(map) => map,
+        DocumentNode::Null => return Ok(None),
+        DocumentNode::Map(map) if map.is_empty() => return Ok(None),
+        DocumentNode::Map(map) => map,
         _ => return Err(ManifestError::for_field(&at, FieldProblem::NotAMap)),
     };
-    let aggregates = |key: &&String| field == "labels" && key.starts_with(AGGREGATE);
+    let aggregates = |key: &&String| field == "labels" && key.starts_with(AGGREGATION_LABEL_PREFIX);
     let mut keys = map.iter().map(|(key, _)| key);
     if let Some(key) = keys.clone().find(aggregates) {
         let at = format!("{at}.{}", redact_name(key));
@@ -76,4 +80,4 @@ fn leave_out(at: &str, field: &str, node: Node) -> Result<Option<String>, Manife
 }
 
 /// The beginning of the labels by which the roles `admin`, `edit` and `view` take up the rules of others.
-const AGGREGATE: &str = "rbac.authorization.k8s.io/aggregate-to-";
+const AGGREGATION_LABEL_PREFIX: &str = "rbac.authorization.k8s.io/aggregate-to-";

@@ -3,12 +3,12 @@
 use crate::{Namespace, RoleName};
 
 use super::RoleKind;
+use super::document_node::DocumentNode;
 use super::fields::{Fields, redact_name};
-use super::foreign::{CLUSTER_ROLE_BINDING, ROLE_BINDING, foreign_fields};
+use super::foreign_objects::{CLUSTER_ROLE_BINDING, ROLE_BINDING, foreign_fields};
 use super::manifest_error::{FieldProblem, ManifestError};
 use super::metadata::{Metadata, read_name};
-use super::node::Node;
-use super::rules::Rules;
+use super::rules::PolicyRules;
 
 /// A role or a binding.
 pub(super) enum RbacObject {
@@ -20,7 +20,7 @@ pub(super) enum RbacObject {
 pub(super) struct ManifestRole {
     pub(super) kind: RoleKind,
     pub(super) metadata: Metadata,
-    pub(super) rules: Rules,
+    pub(super) rules: PolicyRules,
 }
 
 /// A `RoleBinding` or `ClusterRoleBinding`, without its name and its subjects.
@@ -40,7 +40,7 @@ impl ManifestBinding {
 
 impl RbacObject {
     /// Reads the objects of all documents: one of each, or the items of its list.
-    pub(super) fn read_all(documents: Vec<Node>) -> Result<Vec<Self>, ManifestError> {
+    pub(super) fn read_all(documents: Vec<DocumentNode>) -> Result<Vec<Self>, ManifestError> {
         let foreign = foreign_fields(&documents);
         if !foreign.is_empty() {
             return Err(ManifestError::ForeignFields(foreign));
@@ -52,24 +52,24 @@ impl RbacObject {
         Ok(objects)
     }
 
-    fn read_objects(document: Node) -> Result<Vec<Self>, ManifestError> {
-        let (kind, mut fields) = kind_of(document)?;
+    fn read_objects(document: DocumentNode) -> Result<Vec<Self>, ManifestError> {
+        let (kind, mut fields) = take_kind(document)?;
         if kind != "List" {
             return Self::read_one(&kind, fields).map(|object| vec![object]);
         }
         check_version("List", &mut fields, "v1", FieldProblem::ListVersion)?;
-        if !matches!(fields.take_field("metadata"), Node::Map(_) | Node::Null) {
+        if !matches!(fields.take_field("metadata"), DocumentNode::Map(_) | DocumentNode::Null) {
             return Err(ManifestError::for_field("List.metadata", FieldProblem::NotAMap));
         }
-        let Node::List(items) = fields.take_field("items") else {
+        let DocumentNode::List(items) = fields.take_field("items") else {
             return Err(ManifestError::for_field("List.items", FieldProblem::NotAList));
         };
         items.into_iter().map(Self::read_item).collect()
     }
 
     /// Reads an item of a list, which is no list again.
-    fn read_item(item: Node) -> Result<Self, ManifestError> {
-        let (kind, fields) = kind_of(item)?;
+    fn read_item(item: DocumentNode) -> Result<Self, ManifestError> {
+        let (kind, fields) = take_kind(item)?;
         Self::read_one(&kind, fields)
     }
 
@@ -93,14 +93,14 @@ fn read_role(kind: RoleKind, mut fields: Fields) -> Result<ManifestRole, Manifes
     }
     let metadata = Metadata::from_node(kind.as_str(), fields.take_field("metadata"))?;
     let rules = match fields.take_field("rules") {
-        Node::Null => Node::List(Vec::new()),
-        rules @ Node::List(_) => rules,
+        DocumentNode::Null => DocumentNode::List(Vec::new()),
+        rules @ DocumentNode::List(_) => rules,
         _ => {
             return Err(ManifestError::for_field(&format!("{kind}.rules"), FieldProblem::NotAList));
         }
     };
     let of_role = |problem| ManifestError::Rules { kind, problem };
-    let rules = Rules::from_node(rules).map_err(of_role)?;
+    let rules = PolicyRules::from_node(rules).map_err(of_role)?;
     rules.check_kind(kind).map_err(of_role)?;
     Ok(ManifestRole { kind, metadata, rules })
 }
@@ -112,7 +112,7 @@ fn read_binding(cluster_wide: bool, mut fields: Fields) -> Result<ManifestBindin
         Metadata::from_node(kind, fields.take_field("metadata"))?;
     let (role_kind, role_name) = read_role_ref(kind, fields.take_field("roleRef"))?;
     match fields.take_field("subjects") {
-        Node::List(_) | Node::Null => {}
+        DocumentNode::List(_) | DocumentNode::Null => {}
         _ => {
             return Err(ManifestError::for_field(
                 &format!("{kind}.subjects"),
@@ -123,32 +123,32 @@ fn read_binding(cluster_wide: bool, mut fields: Fields) -> Result<ManifestBindin
     Ok(ManifestBinding { cluster_wide, namespace, left_out, role_kind, role_name })
 }
 
-fn read_role_ref(kind: &str, node: Node) -> Result<(RoleKind, RoleName), ManifestError> {
+fn read_role_ref(kind: &str, node: DocumentNode) -> Result<(RoleKind, RoleName), ManifestError> {
     let at = format!("{kind}.roleRef");
     let not_a_map = || ManifestError::for_field(&at, FieldProblem::NotAMap);
     let mut fields = Fields::from_node(node).ok_or_else(not_a_map)?;
     match fields.take_field("apiGroup") {
         // Kubernetes puts its group in (`SetDefaults_RoleBinding`).
-        Node::Null => {}
-        Node::Text(group) if group.is_empty() || group == API_GROUP => {}
+        DocumentNode::Null => {}
+        DocumentNode::Text(group) if group.is_empty() || group == API_GROUP => {}
         _ => {
             let at = format!("{at}.apiGroup");
             return Err(ManifestError::for_field(&at, FieldProblem::ApiGroup));
         }
     }
     let role_kind = match fields.take_field("kind") {
-        Node::Text(kind) if kind == "Role" => RoleKind::Role,
-        Node::Text(kind) if kind == "ClusterRole" => RoleKind::ClusterRole,
+        DocumentNode::Text(kind) if kind == "Role" => RoleKind::Role,
+        DocumentNode::Text(kind) if kind == "ClusterRole" => RoleKind::ClusterRole,
         _ => return Err(ManifestError::for_field(&format!("{at}.kind"), FieldProblem::RoleKind)),
     };
     let name = read_name(&at, "name", fields.take_field("name"))?;
     Ok((role_kind, name))
 }
 
-fn kind_of(node: Node) -> Result<(String, Fields), ManifestError> {
+fn take_kind(node: DocumentNode) -> Result<(String, Fields), ManifestError> {
     let mut fields = Fields::from_node(node).ok_or(ManifestError::NotAnObject)?;
     match fields.take_field("kind") {
-        Node::Text(kind) => Ok((kind, fields)),
+        DocumentNode::Text(kind) => Ok((kind, fields)),
         _ => Err(ManifestError::NotAnObject),
     }
 }
@@ -160,7 +160,7 @@ fn check_version(
     problem: FieldProblem,
 ) -> Result<(), ManifestError> {
     match fields.take_field("apiVersion") {
-        Node::Text(text) if text == wanted => Ok(()),
+        DocumentNode::Text(text) if text == wanted => Ok(()),
         _ => Err(ManifestError::for_field(&format!("{kind}.apiVersion"), problem)),
     }
 }

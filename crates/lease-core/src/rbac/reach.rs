@@ -1,6 +1,6 @@
 //! The part of a cluster in which an account has its rights, as far as it makes them more or less dangerous.
 
-use crate::{Namespace, Namespaces};
+use crate::{Namespace, NamespaceRules};
 
 /// The reach of rules: the whole cluster, or the namespaces that leases may name.
 ///
@@ -27,10 +27,10 @@ impl Reach {
 
     /// The reach of a `RoleBinding` in any of the namespaces that leases may name.
     #[must_use]
-    pub fn in_namespaces(namespaces: &Namespaces) -> Self {
+    pub fn in_namespaces(namespaces: &NamespaceRules) -> Self {
         let reached = namespaces.literal_namespaces().iter().map(Self::in_namespace);
         // Neither `*` nor a selector ever means a namespace of the control plane: it has to be named.
-        reached.fold(Self::elsewhere(), |all, one| Self {
+        reached.fold(Self::without_sensitive_namespaces(), |all, one| Self {
             kube_system: all.kube_system || one.kube_system,
             control_plane: all.control_plane || one.control_plane,
             existing_accounts: false,
@@ -64,11 +64,11 @@ impl Reach {
     }
 
     /// Returns if the Leases there are more than the elections of one operator.
-    pub(super) fn has_leases_of_others(self) -> bool {
+    pub(super) fn has_other_coordination_leases(self) -> bool {
         self.control_plane || self.existing_accounts
     }
 
-    fn elsewhere() -> Self {
+    fn without_sensitive_namespaces() -> Self {
         Self { kube_system: false, control_plane: false, existing_accounts: false }
     }
 }
@@ -102,17 +102,17 @@ mod tests {
                 true,
             ),
         ] {
-            let namespaces: Namespaces = serde_json::from_str(&json).expect("good namespaces");
+            let namespaces: NamespaceRules = serde_json::from_str(&json).expect("good namespaces");
             let reach = Reach::in_namespaces(&namespaces);
             assert_eq!(reach.has_kube_system(), kube_system, "{json}");
             assert_eq!(reach.has_control_plane(), control_plane, "{json}");
-            assert_eq!(reach.has_leases_of_others(), control_plane, "{json}");
+            assert_eq!(reach.has_other_coordination_leases(), control_plane, "{json}");
             assert_eq!(
                 reach.beside_existing_accounts().has_control_plane(),
                 control_plane,
                 "{json}"
             );
-            assert!(reach.beside_existing_accounts().has_leases_of_others(), "{json}");
+            assert!(reach.beside_existing_accounts().has_other_coordination_leases(), "{json}");
             // The names that it goes by are those that `Namespaces` lets leases have.
             let kube: Namespace = "kube-system".parse().expect("a good name");
             let allowed =
@@ -120,7 +120,8 @@ mod tests {
             assert_eq!(reach.has_kube_system(), allowed, "{json}");
         }
         assert!(
-            Reach::in_cluster().has_kube_system() && Reach::in_cluster().has_leases_of_others()
+            Reach::in_cluster().has_kube_system()
+                && Reach::in_cluster().has_other_coordination_leases()
         );
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::document_node::{DocumentNode, NonTextScalar};
 use super::fields::Fields;
-use super::node::{Node, Typed};
 
 /// A `PolicyRule`: what may be done to what. Equality is as written, in order.
 ///
@@ -48,7 +48,7 @@ pub enum RuleProblem {
     NotAText,
     /// A number or a boolean.
     #[error(transparent)]
-    Typed(Typed),
+    Typed(NonTextScalar),
     /// `null` among the groups.
     #[error(
         "Kubernetes reads `null` as the core group, which may not be intended: write `\"\"` for \
@@ -117,17 +117,17 @@ impl RuleError {
 
 impl PolicyRule {
     /// Reads the shape of a rule that stands at `at`; whether it is accepted is not asked yet.
-    pub(super) fn from_node(node: Node, at: &str) -> Result<Self, RuleError> {
+    pub(super) fn from_node(node: DocumentNode, at: &str) -> Result<Self, RuleError> {
         let mut fields = Fields::from_node(node)
             .ok_or_else(|| RuleError::new(at.to_owned(), RuleProblem::NotAMap))?;
-        if let Some(name) = fields.other_than(&FIELDS) {
+        if let Some(name) = fields.first_unknown_field(&FIELDS) {
             return Err(RuleError::new(format!("{at}.{name}"), RuleProblem::Unknown));
         }
         Self::from_fields(&mut fields, at)
     }
 
     /// Reads what a rule says in the fields that are known; none if one of those is no list of texts.
-    pub(super) fn read_known(node: Node) -> Option<Self> {
+    pub(super) fn read_known(node: DocumentNode) -> Option<Self> {
         Self::from_fields(&mut Fields::from_node(node)?, "rule").ok()
     }
 
@@ -192,25 +192,27 @@ impl PolicyRule {
 
 impl<'de> Deserialize<'de> for PolicyRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let node = Node::deserialize(deserializer)?;
+        let node = DocumentNode::deserialize(deserializer)?;
         Self::from_node(node, "rule").map_err(serde::de::Error::custom)
     }
 }
 
-fn read_texts(node: Node, at: &str, field: &str) -> Result<Vec<String>, RuleError> {
+fn read_texts(node: DocumentNode, at: &str, field: &str) -> Result<Vec<String>, RuleError> {
     let list = match node {
-        Node::Null => return Ok(Vec::new()),
-        Node::List(list) => list,
-        Node::Text(_) | Node::Typed(_) | Node::Map(_) => {
+        DocumentNode::Null => return Ok(Vec::new()),
+        DocumentNode::List(list) => list,
+        DocumentNode::Text(_) | DocumentNode::Typed(_) | DocumentNode::Map(_) => {
             return Err(RuleError::new(format!("{at}.{field}"), RuleProblem::NotAList));
         }
     };
     let text = |(i, node)| {
         let problem = match node {
-            Node::Text(text) => return Ok(text),
-            Node::Typed(typed) => RuleProblem::Typed(typed),
-            Node::Null if field == FIELDS[0] => RuleProblem::NullGroup,
-            Node::Null | Node::List(_) | Node::Map(_) => RuleProblem::NotAText,
+            DocumentNode::Text(text) => return Ok(text),
+            DocumentNode::Typed(typed) => RuleProblem::Typed(typed),
+            DocumentNode::Null if field == FIELDS[0] => RuleProblem::NullGroup,
+            DocumentNode::Null | DocumentNode::List(_) | DocumentNode::Map(_) => {
+                RuleProblem::NotAText
+            }
         };
         Err(RuleError::new(format!("{at}.{field}[{i}]"), problem))
     };
@@ -223,12 +225,12 @@ pub(super) fn check_group(text: &str) -> Result<(), RuleProblem> {
         "" => Ok(()),
         // To Kubernetes it is another group, one that does not exist.
         "core" => Err(RuleProblem::Core),
-        _ => check_word(text, b".*-"),
+        _ => check_lower_case_entry(text, b".*-"),
     }
 }
 
 pub(super) fn check_resource(text: &str) -> Result<(), RuleProblem> {
-    check_word(text, b".*-_/")
+    check_lower_case_entry(text, b".*-_/")
 }
 
 /// RBAC compares by the letter. Kubernetes' own verbs come in lower case, so that `GET` would grant nothing; who
@@ -244,7 +246,7 @@ pub(super) fn check_verb(text: &str) -> Result<(), RuleProblem> {
 }
 
 /// Groups and resources are in lower case wherever they are served.
-fn check_word(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
+fn check_lower_case_entry(text: &str, signs: &[u8]) -> Result<(), RuleProblem> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || signs.contains(&b);
     let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
     fits.then_some(()).ok_or(RuleProblem::LowerCaseEntry)
@@ -259,14 +261,14 @@ fn check_name(text: &str) -> Result<(), RuleProblem> {
     fits.then_some(()).ok_or(RuleProblem::Name)
 }
 
-fn check_visible(text: &str) -> Result<(), RuleProblem> {
+fn check_visible_entry(text: &str) -> Result<(), RuleProblem> {
     let good = |b: u8| b.is_ascii_graphic() && !b"\"'`,\\".contains(&b);
     let fits = (1..=MAX_ENTRY_BYTES).contains(&text.len()) && text.bytes().all(good);
     fits.then_some(()).ok_or(RuleProblem::Entry)
 }
 
 pub(super) fn check_url(text: &str) -> Result<(), RuleProblem> {
-    check_visible(text)?;
+    check_visible_entry(text)?;
     (text == "*" || text.starts_with('/')).then_some(()).ok_or(RuleProblem::Url)
 }
 

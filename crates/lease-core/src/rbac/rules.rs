@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RoleKind;
-use super::node::Node;
+use super::document_node::DocumentNode;
 use super::rule::{PolicyRule, RuleError, RuleProblem};
 use super::yaml::{MAX_TEXT_BYTES, TextError, parse_documents};
 
@@ -14,7 +14,7 @@ use super::yaml::{MAX_TEXT_BYTES, TextError, parse_documents};
 /// Read from JSON's list of rules or from a text of YAML or JSON, both with or without the key `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Rules(Vec<PolicyRule>);
+pub struct PolicyRules(Vec<PolicyRule>);
 
 /// Why rules cannot be kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ impl From<RuleError> for RulesError {
     }
 }
 
-impl Rules {
+impl PolicyRules {
     /// Rules that Kubernetes would accept in a `ClusterRole`.
     ///
     /// # Errors
@@ -93,15 +93,15 @@ impl Rules {
     }
 
     /// Reads rules in a list, or in a text of one, both with or without the key `rules`.
-    pub(super) fn from_node(node: Node) -> Result<Self, RulesError> {
+    pub(super) fn from_node(node: DocumentNode) -> Result<Self, RulesError> {
         match node {
-            Node::Text(text) => text.parse(),
-            node => Self::new(read_rules(without_key(node)?)?),
+            DocumentNode::Text(text) => text.parse(),
+            node => Self::new(read_rules(unwrap_rules_key(node)?)?),
         }
     }
 }
 
-impl FromStr for Rules {
+impl FromStr for PolicyRules {
     type Err = RulesError;
 
     /// Reads YAML or JSON: one list of rules, or one map that has nothing but `rules`.
@@ -111,13 +111,13 @@ impl FromStr for Rules {
         let (Some(node), None) = (said.next(), said.next()) else {
             return Err(RulesError::NotRules);
         };
-        Self::new(read_rules(without_key(node)?)?)
+        Self::new(read_rules(unwrap_rules_key(node)?)?)
     }
 }
 
-impl<'de> Deserialize<'de> for Rules {
+impl<'de> Deserialize<'de> for PolicyRules {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_node(Node::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        Self::from_node(DocumentNode::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -127,20 +127,20 @@ impl<'de> Deserialize<'de> for Rules {
 /// # Errors
 /// Refuses what is no list of rules, a field that no rule has (a later version's, which might grant
 /// what nobody looked at), and more grants than can be looked at.
-pub fn live_rules<'de>(rules: impl Deserializer<'de>) -> Result<Vec<PolicyRule>, RulesError> {
-    match Node::deserialize(rules) {
-        Ok(Node::Null) => Ok(Vec::new()),
+pub fn read_live_rules<'de>(rules: impl Deserializer<'de>) -> Result<Vec<PolicyRule>, RulesError> {
+    match DocumentNode::deserialize(rules) {
+        Ok(DocumentNode::Null) => Ok(Vec::new()),
         Ok(node) => check_size(read_rules(node)?),
         Err(_) => Err(RulesError::NotRules),
     }
 }
 
-/// The rules that can be looked through of a role whose rules cannot all be ([`live_rules`]): the fields that
+/// The rules that can be looked through of a role whose rules cannot all be ([`read_live_rules`]): the fields that
 /// are known of each rule, without the rules that make more grants than are left of [`MAX_GRANTS`].
 ///
 /// What is dangerous in them is dangerous whatever the rest says; that nothing is says nothing of the rest.
-pub fn known_rules<'de>(rules: impl Deserializer<'de>) -> Vec<PolicyRule> {
-    let Ok(Node::List(list)) = Node::deserialize(rules) else { return vec![] };
+pub fn read_known_rules<'de>(rules: impl Deserializer<'de>) -> Vec<PolicyRule> {
+    let Ok(DocumentNode::List(list)) = DocumentNode::deserialize(rules) else { return vec![] };
     let mut left = MAX_GRANTS;
     let mut fits = |rule: &PolicyRule| {
         let rest = left.checked_sub(rule.count_grants());
@@ -152,16 +152,16 @@ pub fn known_rules<'de>(rules: impl Deserializer<'de>) -> Vec<PolicyRule> {
 }
 
 /// Takes the list out of a map that has nothing but `rules`.
-fn without_key(node: Node) -> Result<Node, RulesError> {
-    let Node::Map(map) = node else { return Ok(node) };
+fn unwrap_rules_key(node: DocumentNode) -> Result<DocumentNode, RulesError> {
+    let DocumentNode::Map(map) = node else { return Ok(node) };
     match <[_; 1]>::try_from(map) {
         Ok([(key, rules)]) if key == "rules" => Ok(rules),
         _ => Err(RulesError::NotRules),
     }
 }
 
-fn read_rules(node: Node) -> Result<Vec<PolicyRule>, RulesError> {
-    let Node::List(list) = node else { return Err(RulesError::NotRules) };
+fn read_rules(node: DocumentNode) -> Result<Vec<PolicyRule>, RulesError> {
+    let DocumentNode::List(list) = node else { return Err(RulesError::NotRules) };
     let rule = |(i, node)| PolicyRule::from_node(node, &format!("rules[{i}]"));
     Ok(list.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?)
 }

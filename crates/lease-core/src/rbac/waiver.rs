@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::danger::{Danger, dangers_of_role, find_cautions, find_dangers};
-use super::grant::{RbacGrant, WaiverError};
+use super::danger::{Danger, danger_of_role_name, find_cautions, find_dangers};
+use super::rbac_grant::{RbacGrant, WaiverError};
 use super::yaml::MAX_TEXT_BYTES;
 use super::{ExistingRole, PolicyRule, Reach};
 
@@ -79,7 +79,7 @@ pub enum WaiversError {
 
 /// Dangers that nobody waived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotWaived(
+pub struct UnwaivedDangers(
     /// At least one.
     pub Vec<Danger>,
 );
@@ -110,32 +110,36 @@ impl Waivers {
     ///
     /// # Errors
     /// Names every danger that is left.
-    pub fn check_rules(&self, rules: &[PolicyRule], reach: Reach) -> Result<(), NotWaived> {
+    pub fn check_rules_waived(
+        &self,
+        rules: &[PolicyRule],
+        reach: Reach,
+    ) -> Result<(), UnwaivedDangers> {
         self.check_dangers(find_dangers(rules, reach))
     }
 
     /// Lets a role pass that is bound by name in `reach`, with the rules it holds if they could be read
-    /// ([`live_rules`](super::live_rules)).
+    /// ([`read_live_rules`](super::read_live_rules)).
     ///
     /// # Errors
     /// Names every danger that is left. If the role's name is waived, none is.
-    pub fn check_role(
+    pub fn check_role_waived(
         &self,
         role: &ExistingRole,
         rules: &[PolicyRule],
         reach: Reach,
-    ) -> Result<(), NotWaived> {
-        if self.waive_role(role) {
+    ) -> Result<(), UnwaivedDangers> {
+        if self.waives_role(role) {
             return Ok(());
         }
         self.check_dangers(
-            dangers_of_role(role).into_iter().chain(find_dangers(rules, reach)).collect(),
+            danger_of_role_name(role).into_iter().chain(find_dangers(rules, reach)).collect(),
         )
     }
 
     /// Returns if all that a role of this name holds is waived, now and later.
     #[must_use]
-    pub fn waive_role(&self, role: &ExistingRole) -> bool {
+    pub fn waives_role(&self, role: &ExistingRole) -> bool {
         self.0.iter().any(|waiver| waiver.covers_role(role))
     }
 
@@ -152,9 +156,9 @@ impl Waivers {
         self.0.iter().filter(|waiver| !dangers.iter().any(|danger| waiver.covers_danger(danger)))
     }
 
-    fn check_dangers(&self, mut dangers: Vec<Danger>) -> Result<(), NotWaived> {
+    fn check_dangers(&self, mut dangers: Vec<Danger>) -> Result<(), UnwaivedDangers> {
         dangers.retain(|danger| !self.is_waived(danger));
-        if dangers.is_empty() { Ok(()) } else { Err(NotWaived(dangers)) }
+        if dangers.is_empty() { Ok(()) } else { Err(UnwaivedDangers(dangers)) }
     }
 
     fn is_waived(&self, danger: &Danger) -> bool {
@@ -177,11 +181,11 @@ impl From<Waivers> for Vec<Waiver> {
 }
 
 /// Tells every danger, those of one harm together, and what would allow them.
-impl fmt::Display for NotWaived {
+impl fmt::Display for UnwaivedDangers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shown, more) = self.0.split_at(self.shown_count());
         f.write_str("dangerous, and not waived: ")?;
-        for (i, (because, dangers)) in by_harm(shown).into_iter().enumerate() {
+        for (i, (because, dangers)) in group_by_harm(shown).into_iter().enumerate() {
             let who = if dangers.len() == 1 { "it" } else { "each" };
             let grants: Vec<String> =
                 dangers.iter().map(|d| format!("`{}`", d.waiver_text())).collect();
@@ -204,10 +208,10 @@ impl fmt::Display for NotWaived {
     }
 }
 
-impl NotWaived {
+impl UnwaivedDangers {
     /// The names of the first few, for a sentence that is kept: `` `core/secrets:get` and 3 more ``.
     #[must_use]
-    pub fn list_names(&self) -> String {
+    pub fn names_text(&self) -> String {
         let shown =
             self.0.iter().take(MAX_NAMES).map(|danger| format!("`{}`", danger.waiver_text()));
         let shown = shown.collect::<Vec<_>>().join(", ");
@@ -232,7 +236,7 @@ impl NotWaived {
 }
 
 /// The dangers of each harm together, in the order in which the first of each stands.
-fn by_harm(dangers: &[Danger]) -> Vec<(&'static str, Vec<&Danger>)> {
+fn group_by_harm(dangers: &[Danger]) -> Vec<(&'static str, Vec<&Danger>)> {
     let mut groups: Vec<(&'static str, Vec<&Danger>)> = vec![];
     for danger in dangers {
         match groups.iter_mut().find(|(because, _)| *because == danger.harm_clause()) {
@@ -243,7 +247,7 @@ fn by_harm(dangers: &[Danger]) -> Vec<(&'static str, Vec<&Danger>)> {
     groups
 }
 
-impl std::error::Error for NotWaived {}
+impl std::error::Error for UnwaivedDangers {}
 
 /// The most waivers of one dynamic secret: whoever needs more waives a role by its name.
 pub const MAX_WAIVERS: usize = 128;

@@ -13,7 +13,7 @@ mod tree;
 use serde_json::Value;
 
 use self::documents::Source;
-use super::node::{DuplicateKey, Node, TextPosition};
+use super::document_node::{DocumentNode, DuplicateKey, TextPosition};
 
 /// The longest text that is read: as long as the largest body of a request.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -87,8 +87,8 @@ pub enum TextProblem {
 
 /// The documents of a text as far as they were read.
 pub(super) struct ReadDocuments {
-    /// In order. An empty document is [`Node::Null`]; the last one ends early if the reading did.
-    pub(super) documents: Vec<Node>,
+    /// In order. An empty document is [`DocumentNode::Null`]; the last one ends early if the reading did.
+    pub(super) documents: Vec<DocumentNode>,
     /// Why the reading ended before the text.
     pub(super) error: Option<TextError>,
 }
@@ -108,7 +108,7 @@ pub(super) fn read_documents(text: &str) -> ReadDocuments {
 }
 
 /// The documents of a text, in order, each read whole.
-pub(super) fn parse_documents(text: &str) -> Result<Vec<Node>, TextError> {
+pub(super) fn parse_documents(text: &str) -> Result<Vec<DocumentNode>, TextError> {
     let ReadDocuments { documents, error } = read_documents(text);
     error.map_or(Ok(documents), Err)
 }
@@ -123,13 +123,15 @@ pub fn documents_as_json(text: &str) -> Result<Vec<Value>, TextError> {
     parse_documents(text).map(|documents| documents.into_iter().map(to_json).collect())
 }
 
-fn to_json(node: Node) -> Value {
+fn to_json(node: DocumentNode) -> Value {
     match node {
-        Node::Null => Value::Null,
-        Node::Text(text) => Value::String(text),
-        Node::Typed(_) => Value::Bool(true),
-        Node::List(list) => list.into_iter().map(to_json).collect(),
-        Node::Map(map) => map.into_iter().map(|(key, value)| (key, to_json(value))).collect(),
+        DocumentNode::Null => Value::Null,
+        DocumentNode::Text(text) => Value::String(text),
+        DocumentNode::Typed(_) => Value::Bool(true),
+        DocumentNode::List(list) => list.into_iter().map(to_json).collect(),
+        DocumentNode::Map(map) => {
+            map.into_iter().map(|(key, value)| (key, to_json(value))).collect()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::credential::ClusterCredential;
-use crate::{HeaderName, OpenError, Sealed, UrlError, VariableName};
+use crate::{GatewayHeaderName, OpenError, SealedSecret, TokenVariableName, UrlError};
 
 /// The way in which kubelease authenticates to a cluster, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,12 +12,12 @@ pub enum TargetAuth {
     /// By a bearer token, sealed for this name and url: under another of either it does not open.
     Token {
         /// The token.
-        token: Sealed,
+        token: SealedSecret,
     },
     /// By a bearer token in a variable of the application; nothing is kept here.
     Variable {
         /// The variable.
-        variable: VariableName,
+        variable: TokenVariableName,
     },
     /// Not at all: a gateway at the url adds its own account.
     Gateway {
@@ -32,20 +32,20 @@ pub enum TargetAuth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayHeader {
     /// Its name.
-    pub name: HeaderName,
+    pub name: GatewayHeaderName,
     /// Its value, sealed as a token is.
-    pub(super) value: Sealed,
+    pub(super) value: SealedSecret,
 }
 
 /// The authentication as an administrator puts it. A credential that is left out keeps its stored value.
 #[derive(Debug)]
-pub enum AuthDefinition {
+pub enum TargetAuthInput {
     /// By this bearer token.
     Token(Option<ClusterCredential>),
     /// By the bearer token in this variable.
-    Variable(VariableName),
+    Variable(TokenVariableName),
     /// By nothing but perhaps this header.
-    Gateway(Option<(HeaderName, Option<ClusterCredential>)>),
+    Gateway(Option<(GatewayHeaderName, Option<ClusterCredential>)>),
     /// By a client certificate of the host's.
     ClientCertificate,
 }
@@ -56,16 +56,16 @@ pub enum OpenedAuth {
     /// By a bearer token.
     Bearer(ClusterCredential),
     /// By a bearer token in this variable, which the host tells.
-    Variable(VariableName),
+    Variable(TokenVariableName),
     /// By a header.
-    Header(HeaderName, ClusterCredential),
+    Header(GatewayHeaderName, ClusterCredential),
     /// By nothing that kubelease sends.
     Nothing,
 }
 
 /// Why a target cannot be kept as it was put.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
+pub enum TargetAuthError {
     /// A secret was left out, and none is known for this address.
     #[error("a credential is required: none is stored for this url")]
     SecretRequired,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{HeaderName, MasterKey, NONCE_BYTES};
+use crate::{GatewayHeaderName, MasterKey, NONCE_BYTES};
 
 fn keys() -> Keyring {
     let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
@@ -10,7 +10,11 @@ fn secret(text: &str) -> ClusterCredential {
     ClusterCredential::try_from(text.to_owned()).expect("a good token")
 }
 
-fn put(url: &str, auth: AuthDefinition, known: Option<&Target>) -> Result<Target, AuthError> {
+fn put(
+    url: &str,
+    auth: TargetAuthInput,
+    known: Option<&Target>,
+) -> Result<Target, TargetAuthError> {
     let url = ApiServerUrl::try_from(url.to_owned()).expect("a good url");
     let name = "prod".parse().expect("a good name");
     let (keys, nonce, now) = (&keys(), [1; NONCE_BYTES], DateTime::UNIX_EPOCH);
@@ -33,10 +37,10 @@ fn put(url: &str, auth: AuthDefinition, known: Option<&Target>) -> Result<Target
 }
 
 fn target() -> Target {
-    put("https://a.example", AuthDefinition::Token(Some(secret("canary"))), None).expect("puts")
+    put("https://a.example", TargetAuthInput::Token(Some(secret("canary"))), None).expect("puts")
 }
 
-fn header() -> HeaderName {
+fn header() -> GatewayHeaderName {
     "x-gateway-key".parse().expect("a good name")
 }
 
@@ -51,7 +55,7 @@ fn shown(target: &Target) -> Option<String> {
 
 #[test]
 fn a_stored_target_shows_nothing_of_its_secret() {
-    let gateway = AuthDefinition::Gateway(Some((header(), Some(secret("canary")))));
+    let gateway = TargetAuthInput::Gateway(Some((header(), Some(secret("canary")))));
     for target in [target(), put("https://gateway", gateway, None).expect("puts")] {
         let stored = serde_json::to_string(&target).expect("serialises");
         assert!(!stored.contains("canary"), "{stored}");
@@ -74,40 +78,40 @@ fn a_secret_cannot_be_moved_to_another_target() {
 #[test]
 fn a_secret_left_out_is_the_one_that_is_known_for_this_very_use() {
     let token = target();
-    let gateway = AuthDefinition::Gateway(Some((header(), Some(secret("g")))));
+    let gateway = TargetAuthInput::Gateway(Some((header(), Some(secret("g")))));
     let gateway = put("https://a.example", gateway, None).expect("puts");
-    let other = "x-other".parse::<HeaderName>().expect("a good name");
+    let other = "x-other".parse::<GatewayHeaderName>().expect("a good name");
     for (url, auth, known, kept) in [
-        ("https://a.example", AuthDefinition::Token(None), Some(&token), Some("canary")),
-        ("https://b.example", AuthDefinition::Token(None), Some(&token), None),
-        ("https://a.example", AuthDefinition::Token(None), Some(&gateway), None),
-        ("https://a.example", AuthDefinition::Token(None), None, None),
+        ("https://a.example", TargetAuthInput::Token(None), Some(&token), Some("canary")),
+        ("https://b.example", TargetAuthInput::Token(None), Some(&token), None),
+        ("https://a.example", TargetAuthInput::Token(None), Some(&gateway), None),
+        ("https://a.example", TargetAuthInput::Token(None), None, None),
         (
             "https://a.example",
-            AuthDefinition::Gateway(Some((header(), None))),
+            TargetAuthInput::Gateway(Some((header(), None))),
             Some(&gateway),
             Some("g"),
         ),
-        ("https://a.example", AuthDefinition::Gateway(Some((other, None))), Some(&gateway), None),
-        ("https://a.example", AuthDefinition::Gateway(Some((header(), None))), Some(&token), None),
+        ("https://a.example", TargetAuthInput::Gateway(Some((other, None))), Some(&gateway), None),
+        ("https://a.example", TargetAuthInput::Gateway(Some((header(), None))), Some(&token), None),
     ] {
         let told = format!("{url} {auth:?} after {known:?}");
         let put = put(url, auth, known);
         assert_eq!(put.as_ref().ok().and_then(shown).as_deref(), kept, "{told}");
-        assert!(kept.is_some() || put == Err(AuthError::SecretRequired), "{told}");
+        assert!(kept.is_some() || put == Err(TargetAuthError::SecretRequired), "{told}");
     }
 }
 
 #[test]
 fn nothing_of_ours_is_sent_in_clear_to_another_machine() {
     for (url, auth, good) in [
-        ("http://a.example", AuthDefinition::Token(Some(secret("t"))), false),
-        ("http://a.example", AuthDefinition::ClientCertificate, false),
-        ("http://127.0.0.1:8001", AuthDefinition::ClientCertificate, false),
-        ("http://a.example", AuthDefinition::Gateway(None), true),
-        ("http://a.example", AuthDefinition::Gateway(Some((header(), Some(secret("t"))))), false),
-        ("http://127.0.0.1:8001", AuthDefinition::Token(Some(secret("t"))), true),
-        ("https://a.example", AuthDefinition::ClientCertificate, true),
+        ("http://a.example", TargetAuthInput::Token(Some(secret("t"))), false),
+        ("http://a.example", TargetAuthInput::ClientCertificate, false),
+        ("http://127.0.0.1:8001", TargetAuthInput::ClientCertificate, false),
+        ("http://a.example", TargetAuthInput::Gateway(None), true),
+        ("http://a.example", TargetAuthInput::Gateway(Some((header(), Some(secret("t"))))), false),
+        ("http://127.0.0.1:8001", TargetAuthInput::Token(Some(secret("t"))), true),
+        ("https://a.example", TargetAuthInput::ClientCertificate, true),
     ] {
         let told = format!("{url} {auth:?}");
         assert_eq!(put(url, auth, None).is_ok(), good, "{told}");

@@ -3,19 +3,19 @@
 //! A token is a JWT of ours that says which identity its bearer has logged in as. All that can change is read when the
 //! token is used: whether the identity exists and is enabled, from where it may come, what it is granted.
 
-mod bearer;
+mod authentication;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jwt_auth::{AccessToken, AccessTokenClaims};
 use lease_core::{
-    Accessor, Action, AuditDecision, AuditEvent, AuditEventType, AuthMethodKind, Description,
-    DynamicSecretName, Identity, IdentityName, Ttl, is_secret_granted,
+    Accessor, AuditDecision, AuditEvent, AuditEventType, AuthMethodKind, Description,
+    DynamicSecretName, Identity, IdentityName, LeaseAction, Ttl, is_dynamic_secret_granted,
 };
 
-pub use self::bearer::{AuthenticationError, RefusedBearer, TokenUse};
-use crate::audit::RidingEvent;
+pub use self::authentication::{AccessTokenRefusal, AuthenticationError, TokenPurpose};
+use crate::audit::NumberedEvent;
 use crate::{
     BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Requester, Session, StoreError,
 };
@@ -35,7 +35,7 @@ pub struct NewAccessToken {
 
 /// A login that has succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LoginRecord {
+pub(crate) struct SuccessfulLogin {
     /// The kind of it.
     pub(crate) method: AuthMethodKind,
     /// The claims by which it was decided.
@@ -61,18 +61,18 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Refuses for an identity that is disabled or takes no such tokens, and for an administrator unless the requester
     /// may do that.
-    pub fn make_access_token(
+    pub fn make_token_for_identity(
         &self,
         name: &IdentityName,
         ttl: Option<Ttl>,
         description: &Description,
     ) -> Result<NewAccessToken, IdentityError> {
-        let (number, identity) = self.known_identity(name)?;
-        self.may_change(&identity)?;
+        let (number, identity) = self.get_numbered_identity(name)?;
+        self.check_may_change_identity(&identity)?;
         if identity.spec().disabled {
             return Err(IdentityError::Disabled(name.clone()));
         }
-        if !identity.takes_tokens() {
+        if !identity.allows_token_auth() {
             return Err(IdentityError::NoTokens(name.clone()));
         }
         let max = identity.spec().access_token.max_ttl();
@@ -82,39 +82,41 @@ impl<P: Ports> Engine<P> {
         let described = !description.as_str().is_empty();
         let described = described.then(|| ("description".to_owned(), description.as_str().into()));
         let claims = described.into_iter().collect();
-        let login = LoginRecord { method: AuthMethodKind::Token, claims, ttl };
+        let login = SuccessfulLogin { method: AuthMethodKind::Token, claims, ttl };
         let event = AuditEvent {
             subject_identity: Some(name.clone()),
-            ..self.new_event(AuditEventType::AccessTokenCreated)
+            ..self.allowed_event(AuditEventType::AccessTokenCreated)
         };
         let event = match description.as_str() {
             "" => event,
             text => event.with_reason(text),
         };
-        let event =
-            |_: &LoginRecord, accessor| AuditEvent { subject_accessor: Some(accessor), ..event };
-        Ok(self.make_token((number, &identity), login, event)?)
+        let event = |_: &SuccessfulLogin, accessor| AuditEvent {
+            subject_accessor: Some(accessor),
+            ..event
+        };
+        Ok(self.make_and_record_token((number, &identity), login, event)?)
     }
 
     /// Makes the access token of a login.
-    pub(crate) fn log_in(
+    pub(crate) fn make_login_token(
         &self,
         (number, identity): (u64, &Identity),
-        login: LoginRecord,
+        login: SuccessfulLogin,
     ) -> Result<NewAccessToken, StoreError> {
-        let event = |login: &LoginRecord, accessor| {
+        let event = |login: &SuccessfulLogin, accessor| {
             let actor = self.login_actor(identity, login, accessor);
-            AuditEvent { actor, ..self.new_event(AuditEventType::Login) }
+            AuditEvent { actor, ..self.allowed_event(AuditEventType::Login) }
         };
-        self.make_token((number, identity), login, event)
+        self.make_and_record_token((number, identity), login, event)
     }
 
     /// Makes an access token and records its event: two durable writes, or three if its uses are counted.
-    fn make_token(
+    fn make_and_record_token(
         &self,
         (identity_number, identity): (u64, &Identity),
-        login: LoginRecord,
-        event: impl FnOnce(&LoginRecord, Accessor) -> AuditEvent,
+        login: SuccessfulLogin,
+        event: impl FnOnce(&SuccessfulLogin, Accessor) -> AuditEvent,
     ) -> Result<NewAccessToken, StoreError> {
         let (now, terms) = (self.ports.now(), &identity.spec().access_token);
         let accessor = Accessor::new(self.random_bytes(), identity_number);
@@ -135,8 +137,8 @@ impl<P: Ports> Engine<P> {
             login_claims: login.claims,
         };
         if claims.max_uses > 0 {
-            let riding = self.prepare_event(event)?;
-            self.access_tokens().begin_uses(
+            let riding = self.number_event(event)?;
+            self.access_tokens().register_use_counter(
                 accessor,
                 now,
                 max_expires_at,
@@ -187,67 +189,71 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<BulkRevocation>, StoreError> {
         let (end, now) = (session.token.max_expires_at, self.ports.now());
         let event = self.session_event(AuditEventType::AccessTokenRevoked, session);
-        let riding = self.prepare_event_or_go_on(event);
+        let riding = self.number_event_if_possible(event);
         self.access_tokens().revoke_token(
             session.accessor,
             now,
             Some(end),
-            entries_of(riding.as_ref()),
+            event_store_entries(riding.as_ref()),
         )?;
-        riding.iter().for_each(RidingEvent::write_log);
-        self.revoke_leases_by(session.accessor, leases).await
+        riding.iter().for_each(NumberedEvent::write_log);
+        self.revoke_leases_if_asked(session.accessor, leases).await
     }
 
     /// Revokes the access token of an accessor, if there is one; with `leases`, what was leased by it is taken back.
     ///
     /// # Errors
     /// Refuses for a token of an administrator unless the requester may do that.
-    pub async fn revoke_accessor(
+    pub async fn revoke_token_by_accessor(
         &self,
         accessor: Accessor,
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         // Nobody logs in as an identity that is gone: its tokens are anybody's to revoke.
         let identity = self.identities().get_by_number(accessor.identity_number())?;
-        identity.as_ref().map_or(Ok(()), |identity| self.may_change(identity))?;
+        identity.as_ref().map_or(Ok(()), |identity| self.check_may_change_identity(identity))?;
         let event = AuditEvent {
             subject_identity: identity.map(|identity| identity.name),
             subject_accessor: Some(accessor),
-            ..self.new_event(AuditEventType::AccessTokenRevoked)
+            ..self.allowed_event(AuditEventType::AccessTokenRevoked)
         };
-        let riding = self.prepare_event_or_go_on(event);
+        let riding = self.number_event_if_possible(event);
         self.access_tokens().revoke_token(
             accessor,
             self.ports.now(),
             None,
-            entries_of(riding.as_ref()),
+            event_store_entries(riding.as_ref()),
         )?;
-        riding.iter().for_each(RidingEvent::write_log);
-        Ok(self.revoke_leases_by(accessor, leases).await?)
+        riding.iter().for_each(NumberedEvent::write_log);
+        Ok(self.revoke_leases_if_asked(accessor, leases).await?)
     }
 
     /// Revokes all access tokens that an identity has by now; with `leases`, its leases are taken back.
     ///
     /// # Errors
     /// Fails if there is no such identity. Refuses for an administrator unless the requester may do that.
-    pub async fn revoke_identity(
+    pub async fn revoke_identity_tokens(
         &self,
         name: &IdentityName,
         leases: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
-        let (number, identity) = self.known_identity(name)?;
-        self.may_change(&identity)?;
+        let (number, identity) = self.get_numbered_identity(name)?;
+        self.check_may_change_identity(&identity)?;
         let event = AuditEvent {
             subject_identity: Some(name.clone()),
-            ..self.new_event(AuditEventType::IdentityTokensRevoked)
+            ..self.allowed_event(AuditEventType::IdentityTokensRevoked)
         };
-        let riding = self.prepare_event_or_go_on(event);
-        self.access_tokens().revoke_all(number, self.ports.now(), entries_of(riding.as_ref()))?;
-        riding.iter().for_each(RidingEvent::write_log);
+        let riding = self.number_event_if_possible(event);
+        self.access_tokens().revoke_identity_tokens(
+            number,
+            self.ports.now(),
+            event_store_entries(riding.as_ref()),
+        )?;
+        riding.iter().for_each(NumberedEvent::write_log);
         if !leases {
             return Ok(None);
         }
-        Ok(Some(self.revoke_all_of(&LeaseFilter::of_identity(name)).await?))
+        Ok(Some(self.revoke_until_timeout(&LeaseFilter::of_identity(name)).await?))
     }
 
     /// The number of uses that are left of a session's token, if they are counted.
@@ -259,24 +265,26 @@ impl<P: Ports> Engine<P> {
         if limit == 0 {
             return Ok(None);
         }
-        Ok(Some(limit.saturating_sub(self.access_tokens().count_uses(session.accessor)?)))
+        Ok(Some(limit.saturating_sub(self.access_tokens().read_use_count(session.accessor)?)))
     }
 
     /// The names of the dynamic secrets, at most `limit` of them, of which an identity may ask for leases.
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn issuable_by(
+    pub fn issuable_dynamic_secrets(
         &self,
         identity: &Identity,
         limit: usize,
     ) -> Result<Vec<DynamicSecretName>, StoreError> {
         let secrets = self.dynamic_secrets().list_all()?.into_iter().map(|secret| secret.name);
-        let granted = |name: &DynamicSecretName| is_secret_granted(identity, Action::Issue, name);
+        let granted = |name: &DynamicSecretName| {
+            is_dynamic_secret_granted(identity, LeaseAction::Issue, name)
+        };
         Ok(secrets.filter(granted).take(limit).collect())
     }
 
-    async fn revoke_leases_by(
+    async fn revoke_leases_if_asked(
         &self,
         accessor: Accessor,
         leases: bool,
@@ -285,7 +293,7 @@ impl<P: Ports> Engine<P> {
             return Ok(None);
         }
         let filter = LeaseFilter { accessor: Some(accessor), ..LeaseFilter::default() };
-        Ok(Some(self.revoke_all_of(&filter).await?))
+        Ok(Some(self.revoke_until_timeout(&filter).await?))
     }
 
     /// An event of the access token of a session, which may stand in the body of a request that nobody else asks.
@@ -311,8 +319,8 @@ impl<P: Ports> Engine<P> {
 }
 
 /// Returns the entries to write for an event; none if the event has no number.
-fn entries_of(riding: Option<&RidingEvent>) -> Vec<(String, Vec<u8>)> {
-    riding.map(RidingEvent::store_entries).unwrap_or_default()
+fn event_store_entries(riding: Option<&NumberedEvent>) -> Vec<(String, Vec<u8>)> {
+    riding.map(NumberedEvent::store_entries).unwrap_or_default()
 }
 
 #[cfg(test)]

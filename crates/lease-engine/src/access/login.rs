@@ -5,11 +5,11 @@
 //! keys of its issuer ([`oidc`]).
 
 mod attempts;
-mod clusters;
+mod cluster_issuers;
 mod explain;
+mod failure_limit;
 mod issuer_keys;
 mod kubernetes;
-mod limit;
 mod oidc;
 
 use std::collections::BTreeMap;
@@ -18,13 +18,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jwt_auth::{JwtError, UnverifiedJwt};
 use lease_core::{AuthMethodKind, ClaimMismatch, Identity, IdentityName};
 
-use self::attempts::{AdmittedLogin, LoginAttempts, LoginOutcome, LoginToken, SingleUse, Tried};
+use self::attempts::{
+    AdmittedLogin, AttemptOutcomes, AttemptResult, LoginOutcome, LoginToken, SingleUseToken,
+};
 pub use self::explain::{LoginExplanation, MethodExplanation};
-pub use self::issuer_keys::IssuerKeysError;
 #[cfg(test)]
-use self::limit::FAILED_LOGINS;
+use self::failure_limit::MAX_FAILED_LOGINS;
+pub use self::issuer_keys::IssuerKeysError;
 pub(crate) use self::oidc::shorten_value;
-use crate::access::access_tokens::{LoginRecord, NewAccessToken};
+use crate::access::access_tokens::{NewAccessToken, SuccessfulLogin};
 use crate::{ClusterError, Engine, Ports, StoreError};
 
 /// A login that gives no access token.
@@ -198,9 +200,10 @@ impl<P: Ports> Engine<P> {
         let outcome = self.find_admitting(method, identity, jwt, deadline).await;
         self.end_login_slot(&slot, &outcome)?;
         match outcome {
-            Ok((number, identity, claims)) => {
-                Ok(self.log_in((number, &identity), LoginRecord { method, claims, ttl: None })?)
-            }
+            Ok((number, identity, claims)) => Ok(self.make_login_token(
+                (number, &identity),
+                SuccessfulLogin { method, claims, ttl: None },
+            )?),
             Err(error) => {
                 self.record_refused_login(method, identity, &error)?;
                 Err(error)
@@ -225,12 +228,12 @@ impl<P: Ports> Engine<P> {
             ways.extend(methods.map(|method| (*number, (identity, method))));
         }
         let shown: Vec<_> = ways.iter().map(|(_, way)| *way).collect();
-        let mut attempts = LoginAttempts::default();
+        let mut attempts = AttemptOutcomes::default();
         for ((number, (identity, _)), tried) in ways.iter().zip(self.try_each(&shown, &token).await)
         {
             attempts.add_outcome(*number, identity, tried);
         }
-        self.use_up(attempts.decide_login()?)
+        self.use_up_login_tokens(attempts.decide_login()?)
     }
 
     /// Reads the identity that is named, or all.
@@ -240,13 +243,17 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Vec<(u64, Identity)>, StoreError> {
         let identities = self.identities();
         Ok(match named {
-            Some(name) => identities.get_entry(name)?.into_iter().collect(),
+            Some(name) => identities.get_with_number(name)?.into_iter().collect(),
             None => identities.list_entries()?,
         })
     }
 
     /// Checks what does not depend on the token.
-    fn may_try(&self, identity: &Identity, kind: AuthMethodKind) -> Result<(), RefusalReason> {
+    fn check_login_allowed(
+        &self,
+        identity: &Identity,
+        kind: AuthMethodKind,
+    ) -> Result<(), RefusalReason> {
         let spec = identity.spec();
         if spec.disabled {
             return Err(RefusalReason::Disabled);

@@ -7,19 +7,19 @@ use lease_core::{Namespace, PlannedBody, PlannedObject};
 
 use crate::cluster::connection::Connection;
 use crate::objects::create::create_action;
-use crate::objects::kinds::{api_kind, resource_name};
+use crate::objects::object_builder::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Ports};
 
 impl<P: Ports> Connection<'_, P> {
     /// The error of an object that was refused when it was created.
-    pub(crate) async fn refused_object(
+    pub(crate) async fn object_refusal_error(
         &self,
         planned: &PlannedObject,
         source: Error,
         deadline: DateTime<Utc>,
     ) -> ClusterError {
         let PlannedBody::Binding(role) = &planned.body else {
-            return self.explain_refusal(create_action(planned), source, deadline).await;
+            return self.refusal_error(create_action(planned), source, deadline).await;
         };
         let place = planned.namespace.as_ref();
         // Who may not bind a role has it looked up by the API server, which then says that it found no
@@ -27,15 +27,15 @@ impl<P: Ports> Connection<'_, P> {
         let binding = api_kind(planned.kind).plural();
         if source.status().is_some_and(|status| status.is_not_found_of(binding, role.name.as_str()))
         {
-            return self.no_role(role, place);
+            return self.no_role_error(role, place);
         }
-        let error = self.explain_refusal(create_action(planned), source, deadline).await;
+        let error = self.refusal_error(create_action(planned), source, deadline).await;
         match error {
             ClusterError::Denied { by: None | Some(DeniedBy::Escalation), source, .. } => {
                 let bind = ApiAction::new("bind", resource_name(role.kind.into()))
                     .with_name(role.name.as_str());
                 let bind = bind.in_namespace(place);
-                match self.is_allowed(&bind, deadline).await {
+                match self.ask_if_allowed(&bind, deadline).await {
                     Some(false) => ClusterError::from_kubernetes(self.target, bind, source),
                     _ => self.denied_error(create_action(planned), source),
                 }
@@ -48,7 +48,7 @@ impl<P: Ports> Connection<'_, P> {
     ///
     /// The API server says `Forbidden` of much that RBAC allows: a quota that is used up, a policy, RBAC's own
     /// protection against escalation. Whoever is told "may not create" then looks in the wrong place.
-    pub(crate) async fn explain_refusal(
+    pub(crate) async fn refusal_error(
         &self,
         doing: ApiAction,
         source: Error,
@@ -60,16 +60,18 @@ impl<P: Ports> Connection<'_, P> {
         if let Some(namespace) = &doing.namespace
             && status.is_not_found_of("namespaces", namespace.as_str())
         {
-            return self.no_namespace(namespace);
+            return self.no_namespace_error(namespace);
         }
         let is_denied = if status.is_namespace_terminating() {
             false
         } else if status.is_forbidden() {
             // If the authorizers cannot be asked, the message alone says what denied it.
-            self.is_allowed(&doing, deadline).await.unwrap_or(status.denied_behind_rbac().is_some())
+            self.ask_if_allowed(&doing, deadline)
+                .await
+                .unwrap_or(status.post_authorization_denial().is_some())
         } else {
             // A policy or a webhook may refuse with any code; what the API server failed at is told as that.
-            status.denied_behind_rbac().is_some() && !status.is_server_fault()
+            status.post_authorization_denial().is_some() && !status.is_server_fault()
         };
         if is_denied {
             self.denied_error(doing, source)
@@ -79,23 +81,24 @@ impl<P: Ports> Connection<'_, P> {
     }
 
     /// Returns true if the authorizers allow something; `None` if they cannot be asked.
-    async fn is_allowed(&self, doing: &ApiAction, deadline: DateTime<Utc>) -> Option<bool> {
+    async fn ask_if_allowed(&self, doing: &ApiAction, deadline: DateTime<Utc>) -> Option<bool> {
         let answer =
             self.send_with_retries(deadline, |api| api.may_i(&doing.review_attributes())).await;
         answer.ok().map(|review| review.allowed)
     }
 
     fn denied_error(&self, doing: ApiAction, source: Error) -> ClusterError {
-        let by = source.status().and_then(Status::denied_behind_rbac).map(|denial| denial.by);
+        let by =
+            source.status().and_then(Status::post_authorization_denial).map(|denial| denial.by);
         ClusterError::Denied { target: self.target.name.clone(), doing: doing.into(), by, source }
     }
 
-    pub(crate) fn no_namespace(&self, namespace: &Namespace) -> ClusterError {
+    pub(crate) fn no_namespace_error(&self, namespace: &Namespace) -> ClusterError {
         ClusterError::NoNamespace { target: self.target.name.clone(), namespace: namespace.clone() }
     }
 
     /// The error of a role that is not there; `namespace` is that of the lease.
-    pub(crate) fn no_role(
+    pub(crate) fn no_role_error(
         &self,
         role: &ExistingRole,
         namespace: Option<&Namespace>,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use jwt_auth::AccessTokenClaims;
 use lease_core::{
-    Accessor, Action, AuditActor, AuditClaims, AuditText, AuthMethodKind, Denied, Identity,
-    IdentityName, LeaseSubject, Permit, authorize_action,
+    Accessor, AuditActor, AuditClaims, AuditText, AuthMethodKind, DenialReason, Identity,
+    IdentityName, LeaseAction, LeaseSubject, Permit, authorize_action,
 };
 use lease_store::StoredLease;
 
@@ -72,25 +72,25 @@ impl Requester {
     /// Nobody, who may do nothing.
     #[must_use]
     pub fn nobody() -> Self {
-        Self::of_installation("nobody", Authority::Nothing)
+        Self::without_session("nobody", Authority::Nothing)
     }
 
     /// Whoever holds `admin_token`: the first administrator.
     #[must_use]
     pub fn first_administrator() -> Self {
         let authority = Authority::Administrator { manages_administrators: true };
-        Self::of_installation("administrator", authority)
+        Self::without_session("administrator", authority)
     }
 
     /// Whoever calls the sweep.
     #[must_use]
     pub fn sweeper() -> Self {
-        Self::of_installation("sweeper", Authority::Sweep)
+        Self::without_session("sweeper", Authority::Sweep)
     }
 
     /// The check of a target, for the names of what it makes for trial.
-    pub(crate) fn for_check() -> Self {
-        Self::of_installation("check", Authority::Nothing)
+    pub(crate) fn target_checker() -> Self {
+        Self::without_session("check", Authority::Nothing)
     }
 
     /// Somebody who has logged in as an identity.
@@ -168,7 +168,11 @@ impl Requester {
     ///
     /// # Errors
     /// Says if the lease may be known to exist, at least.
-    pub fn authorize_action(&self, action: Action, held: &StoredLease) -> Result<Permit, Denied> {
+    pub fn authorize_action(
+        &self,
+        action: LeaseAction,
+        held: &StoredLease,
+    ) -> Result<Permit, DenialReason> {
         let lease = &held.lease;
         match (self.authority, &self.session) {
             (Authority::Administrator { .. }, _) => Ok(Permit::default()),
@@ -180,14 +184,16 @@ impl Requester {
                 };
                 authorize_action(&session.identity, action, &subject)
             }
-            (Authority::GiveBack, _) if action == Action::Revoke && lease.requester == self.id => {
+            (Authority::GiveBack, _)
+                if action == LeaseAction::Revoke && lease.requester == self.id =>
+            {
                 Ok(Permit::default())
             }
-            _ => Err(Denied::Hidden),
+            _ => Err(DenialReason::Hidden),
         }
     }
 
-    fn of_installation(id: &str, authority: Authority) -> Self {
+    fn without_session(id: &str, authority: Authority) -> Self {
         Self { id: id.to_owned(), authority, session: None, origin: Origin::default() }
     }
 }

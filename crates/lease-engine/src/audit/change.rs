@@ -33,7 +33,7 @@ impl DefinitionChange {
     }
 
     /// Returns the change as an event has it.
-    pub(crate) fn in_event(&self) -> (AuditChange, Option<String>) {
+    pub(crate) fn event_fields(&self) -> (AuditChange, Option<String>) {
         let fields: Vec<_> = self.fields.iter().map(|name| format!("`{name}`")).collect();
         let fields = (!fields.is_empty()).then(|| format!("changed: {}", fields.join(", ")));
         (self.kind, fields)
@@ -161,9 +161,9 @@ mod tests {
                 Some("changed: `tags`"),
             ),
         ] {
-            let found = change_between(Some(&known), &after).in_event();
+            let found = change_between(Some(&known), &after).event_fields();
             assert_eq!(found, (change, names.map(str::to_owned)), "{after}");
         }
-        assert_eq!(change_between(None, &known).in_event(), (AuditChange::Created, None));
+        assert_eq!(change_between(None, &known).event_fields(), (AuditChange::Created, None));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | Refused | Recorded |
 //! |---|---|
-//! | a login | each, as long as its address is not shut out for the minute ([`FAILED_LOGINS`](crate::access::login)), and 100 a minute in all |
+//! | a login | each, as long as its address is not shut out for the minute ([`MAX_FAILED_LOGINS`](crate::access::login)), and 100 a minute in all |
 //! | a login that could not be decided, since a cluster or an issuer did not answer | 20 a minute of one address, and 100 a minute in all |
 //! | an access token of ours that is not good any more | once an hour of one token, after the answer |
 //! | a request of somebody who is known | 60 a minute of one requester |
@@ -85,7 +85,8 @@ impl<P: Ports> Engine<P> {
         requester: &Requester,
         refused: &RefusedRequest<'_>,
     ) -> Result<(), StoreError> {
-        let count = self.refusal_rates().count_refusal(&requester.id, OF_REQUESTER, self.now())?;
+        let count =
+            self.rate_counters().count_refusal(&requester.id, REQUESTER_LIMIT, self.now())?;
         let (event_type, decision) = if refused.has_failed {
             (AuditEventType::RequestFailed, AuditDecision::Failed)
         } else {
@@ -101,7 +102,7 @@ impl<P: Ports> Engine<P> {
             RequestSubject::AccessToken(accessor) => event.subject_accessor = Some(accessor),
             RequestSubject::Lease(id) => event.lease_id = Some(id),
         }
-        self.record_counted(event, refused.reason, count)
+        self.record_unless_skipped(event, refused.reason, count)
     }
 
     /// Records a login that has let nobody in, with its own cause: three durable writes besides that which counts it
@@ -130,17 +131,17 @@ impl<P: Ports> Engine<P> {
         // Those that are refused are counted against their address already.
         if decision == AuditDecision::Failed {
             let whose = format!("login.{}", self.client_group(now));
-            let count = self.refusal_rates().count_refusal(&whose, OF_ADDRESS, now)?;
+            let count = self.rate_counters().count_refusal(&whose, ADDRESS_LIMIT, now)?;
             if count == RefusalRecording::Skipped {
                 return Ok(());
             }
         }
-        let count = self.refusal_rates().count_refusal("logins", OF_ALL_LOGINS, now)?;
+        let count = self.rate_counters().count_refusal("logins", ALL_LOGINS_LIMIT, now)?;
         let mut actor = self.requester.audit_actor();
         actor.auth_method = Some(method);
         let mut event = AuditEvent::new(AuditEventType::Login, decision, &actor, now);
         event.subject_identity = named.cloned().or_else(|| error.only_identity().cloned());
-        self.record_counted(event, &reason, count)
+        self.record_unless_skipped(event, &reason, count)
     }
 
     /// Records that an access token of ours was shown which is not good any more: five durable writes, once an hour, and
@@ -154,16 +155,16 @@ impl<P: Ports> Engine<P> {
     pub fn record_refused_token(&self, refused: &RefusedToken) -> Result<(), StoreError> {
         let RefusedToken { identity, accessor, reason, origin } = refused;
         let whose = format!("token.{accessor}");
-        let count = self.refusal_rates().count_refusal(&whose, OF_TOKEN, self.now())?;
+        let count = self.rate_counters().count_refusal(&whose, TOKEN_LIMIT, self.now())?;
         let actor = Requester::nobody().from(origin.clone()).audit_actor();
         let (refusal, denied) = (AuditEventType::Refusal, AuditDecision::Denied);
         let mut event = AuditEvent::new(refusal, denied, &actor, self.now());
         event.subject_identity = Some(identity.clone());
         event.subject_accessor = Some(*accessor);
-        self.record_counted(event, reason, count)
+        self.record_unless_skipped(event, reason, count)
     }
 
-    fn record_counted(
+    fn record_unless_skipped(
         &self,
         event: AuditEvent,
         reason: &str,
@@ -173,24 +174,24 @@ impl<P: Ports> Engine<P> {
             RefusalRecording::Skipped => Ok(()),
             RefusalRecording::Recorded => self.record_event(&event.with_reason(reason)),
             RefusalRecording::Last => {
-                self.record_event(&event.with_reason(&format!("{reason}{LAST}")))
+                self.record_event(&event.with_reason(&format!("{reason}{LAST_RECORDED_SUFFIX}")))
             }
         }
     }
 }
 
 /// The refusals of one requester that are recorded.
-const OF_REQUESTER: RefusalLimit = RefusalLimit { count: 60, period: TimeDelta::minutes(1) };
+const REQUESTER_LIMIT: RefusalLimit = RefusalLimit { count: 60, period: TimeDelta::minutes(1) };
 
 /// The logins from one address that are recorded although a cluster or an issuer could not decide them.
-const OF_ADDRESS: RefusalLimit = RefusalLimit { count: 20, period: TimeDelta::minutes(1) };
+const ADDRESS_LIMIT: RefusalLimit = RefusalLimit { count: 20, period: TimeDelta::minutes(1) };
 
 /// The logins that let nobody in and are recorded, of all addresses: whoever has many of them fills the store with no
 /// more than some 100 MB a day.
-const OF_ALL_LOGINS: RefusalLimit = RefusalLimit { count: 100, period: TimeDelta::minutes(1) };
+const ALL_LOGINS_LIMIT: RefusalLimit = RefusalLimit { count: 100, period: TimeDelta::minutes(1) };
 
 /// The uses of one access token that is not good any more that are recorded.
-const OF_TOKEN: RefusalLimit = RefusalLimit { count: 1, period: TimeDelta::hours(1) };
+const TOKEN_LIMIT: RefusalLimit = RefusalLimit { count: 1, period: TimeDelta::hours(1) };
 
 /// The end of the reason of the last that is recorded.
-const LAST: &str = "; further ones are not recorded for a while";
+const LAST_RECORDED_SUFFIX: &str = "; further ones are not recorded for a while";

@@ -14,7 +14,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn now_on(&self, target: &TargetName) -> Result<DateTime<Utc>, StoreError> {
+    pub fn cluster_now(&self, target: &TargetName) -> Result<DateTime<Utc>, StoreError> {
         let now = self.ports.now();
         Ok(self.cluster_clock(target)?.map_or(now, |clock| clock.cluster_time(now)))
     }
@@ -27,7 +27,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Keeps the time that a target has told, if it has and that is news.
-    pub(crate) fn note_clock(
+    pub(crate) fn save_cluster_clock(
         &self,
         connection: &Connection<'_, P>,
     ) -> Result<Option<ClusterClock>, StoreError> {

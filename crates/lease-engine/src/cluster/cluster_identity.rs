@@ -14,13 +14,13 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails where it cannot be told, or is another than it was.
-    pub(crate) async fn verify_cluster(
+    pub(crate) async fn learn_or_verify_cluster(
         &self,
         connection: &Connection<'_, P>,
         namespace: &Namespace,
         deadline: DateTime<Utc>,
     ) -> Result<KnownCluster, ClusterError> {
-        self.meet_by(connection, Some(namespace), deadline).await
+        self.learn_cluster_by_namespace(connection, Some(namespace), deadline).await
     }
 
     /// The same, of whichever is known by `kube-system` or was met before; none if it was not, and `kube-system` may not
@@ -28,12 +28,12 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if it cannot be told for another reason, or if the cluster is another than it was.
-    pub(crate) async fn meet_without_namespace(
+    pub(crate) async fn learn_cluster_without_namespace(
         &self,
         connection: &Connection<'_, P>,
         deadline: DateTime<Utc>,
     ) -> Result<Option<KnownCluster>, ClusterError> {
-        let met = self.meet_by(connection, None, deadline).await;
+        let met = self.learn_cluster_by_namespace(connection, None, deadline).await;
         if is_forbidden(&met) && self.known_clusters().get(&connection.target.name)?.is_none() {
             return Ok(None);
         }
@@ -50,7 +50,7 @@ impl<P: Ports> Engine<P> {
         known: &ClusterIdentity,
         deadline: DateTime<Utc>,
     ) -> Result<(), ClusterError> {
-        let found = self.read_identity(connection, &known.namespace, deadline).await?;
+        let found = self.read_namespace_uid(connection, &known.namespace, deadline).await?;
         if found == *known {
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl<P: Ports> Engine<P> {
         clippy::redundant_closure_for_method_calls,
         reason = "the path of a method is of one lifetime of an `Api`, and a closure of all"
     )]
-    async fn meet_by(
+    async fn learn_cluster_by_namespace(
         &self,
         connection: &Connection<'_, P>,
         namespace: Option<&Namespace>,
@@ -102,7 +102,7 @@ impl<P: Ports> Engine<P> {
             return Err(ClusterError::Changed { target: target.name.clone() });
         }
         self.known_clusters().put_cluster(&target.name, &met)?;
-        self.note_clock(connection)?;
+        self.save_cluster_clock(connection)?;
         Ok(met)
     }
 
@@ -115,28 +115,28 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> Result<ClusterIdentity, ClusterError> {
         if let Some(anchor) = anchor {
-            return self.read_identity(connection, anchor, deadline).await;
+            return self.read_namespace_uid(connection, anchor, deadline).await;
         }
         let system = system_namespace();
-        let first = self.read_identity(connection, &system, deadline).await;
+        let first = self.read_namespace_uid(connection, &system, deadline).await;
         let Some(own) = own.filter(|_| is_forbidden(&first)) else { return first };
         // What a cluster is known by is signed into all that is made there: known by something else, it would
         // have nothing of ours. One refusal, which may pass, does not decide that.
-        connection.sleep(PAUSE).await;
-        let second = self.read_identity(connection, &system, deadline).await;
+        connection.sleep(FORBIDDEN_RETRY_PAUSE).await;
+        let second = self.read_namespace_uid(connection, &system, deadline).await;
         if !is_forbidden(&second) {
             return second;
         }
-        match self.read_identity(connection, own, deadline).await {
+        match self.read_namespace_uid(connection, own, deadline).await {
             Err(ClusterError::Kubernetes { source, .. }) if source.is_not_found() => {
-                Err(connection.no_namespace(own))
+                Err(connection.no_namespace_error(own))
             }
             read => read,
         }
     }
 
     /// The UID that a namespace has now.
-    pub(crate) async fn read_identity(
+    pub(crate) async fn read_namespace_uid(
         &self,
         connection: &Connection<'_, P>,
         namespace: &Namespace,
@@ -205,4 +205,4 @@ fn system_namespace() -> Namespace {
 }
 
 /// The pause after a refusal, before the question is asked again.
-const PAUSE: Duration = Duration::from_secs(1);
+const FORBIDDEN_RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kube_rest::{Api, Authorization, Call, Error, TokenClaims};
-use lease_core::{ClusterCredential, HeaderName, OpenedAuth, Target, VariableName};
+use lease_core::{ClusterCredential, GatewayHeaderName, OpenedAuth, Target, TokenVariableName};
 use serde::de::DeserializeOwned;
 
 use crate::cluster::expect_continue::AnnouncingClient;
@@ -25,7 +25,7 @@ pub(crate) struct Connection<'e, P> {
 /// The credential that a request carries.
 enum ShownCredential {
     Bearer(ClusterCredential),
-    Header(HeaderName, ClusterCredential),
+    Header(GatewayHeaderName, ClusterCredential),
     Nothing,
 }
 
@@ -34,38 +34,40 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if it does not open, or its variable is not set, or may not be sent there.
-    pub(crate) fn connect_target<'e>(
+    pub(crate) fn target_connection<'e>(
         &'e self,
         target: &'e Target,
     ) -> Result<Connection<'e, P>, ClusterError> {
         let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
         match target.open_authentication(&self.keys).map_err(unopened)? {
-            OpenedAuth::Bearer(token) => Ok(self.connect_bearing(target, token)),
+            OpenedAuth::Bearer(token) => Ok(self.connection_with_token(target, token)),
             OpenedAuth::Header(header, value) => {
-                Ok(self.connect_showing(target, ShownCredential::Header(header, value)))
+                Ok(self.connection_with_credential(target, ShownCredential::Header(header, value)))
             }
-            OpenedAuth::Nothing => Ok(self.connect_showing(target, ShownCredential::Nothing)),
-            OpenedAuth::Variable(variable) => self.connect_by_variable(target, &variable),
+            OpenedAuth::Nothing => {
+                Ok(self.connection_with_credential(target, ShownCredential::Nothing))
+            }
+            OpenedAuth::Variable(variable) => self.connection_with_variable(target, &variable),
         }
     }
 
     /// Connects as the bearer of a token.
-    pub(crate) fn connect_bearing<'e>(
+    pub(crate) fn connection_with_token<'e>(
         &'e self,
         target: &'e Target,
         token: ClusterCredential,
     ) -> Connection<'e, P> {
-        self.connect_showing(target, ShownCredential::Bearer(token))
+        self.connection_with_credential(target, ShownCredential::Bearer(token))
     }
 
     /// Connects as the bearer of the token that a variable holds.
     ///
     /// # Errors
     /// Fails if the variable is not set, or may not be sent there.
-    pub(crate) fn connect_by_variable<'e>(
+    pub(crate) fn connection_with_variable<'e>(
         &'e self,
         target: &'e Target,
-        variable: &VariableName,
+        variable: &TokenVariableName,
     ) -> Result<Connection<'e, P>, ClusterError> {
         let cannot = |what| ClusterError::Variable {
             target: target.name.clone(),
@@ -78,10 +80,10 @@ impl<P: Ports> Engine<P> {
         let text = self.ports.read_variable(variable);
         let text = text.map_err(|_| cannot("cannot be read"))?.unwrap_or_default();
         let token = ClusterCredential::try_from(text).map_err(|_| cannot("holds no token"))?;
-        Ok(self.connect_bearing(target, token))
+        Ok(self.connection_with_token(target, token))
     }
 
-    fn connect_showing<'e>(
+    fn connection_with_credential<'e>(
         &'e self,
         target: &'e Target,
         shown: ShownCredential,
@@ -94,7 +96,7 @@ impl<P: Ports> Engine<P> {
 
 impl<P: Ports> Connection<'_, P> {
     /// The same for calls that need not be made once their deadline has passed.
-    pub(crate) fn without_grace(self) -> Self {
+    pub(crate) fn with_strict_deadline(self) -> Self {
         Self { least_wait: Duration::from_millis(100), ..self }
     }
 
@@ -120,7 +122,7 @@ impl<P: Ports> Connection<'_, P> {
     ) -> Result<T, Error> {
         let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(self.least_wait);
         self.calls.set(self.calls.get().saturating_add(1));
-        let (answer, date) = call.with_timeout(left).send_dated(&self.http).await?;
+        let (answer, date) = call.with_timeout(left).send_with_server_date(&self.http).await?;
         if let Some(date) = date {
             self.server_date.set(Some((self.ports.now(), date)));
         }
@@ -166,7 +168,7 @@ impl<P: Ports> Connection<'_, P> {
         let claims = TokenClaims::read_unverified(token.expose_secret()).ok()?;
         let private = claims.private.as_ref()?;
         let account = private.service_account.as_ref()?;
-        let is_own = claims.is_of(private.namespace.as_deref()?, &account.name);
+        let is_own = claims.is_of_account(private.namespace.as_deref()?, &account.name);
         is_own.then_some(claims.subject)
     }
 
@@ -181,13 +183,13 @@ impl<P: Ports> Connection<'_, P> {
     }
 
     /// Returns true if a text that a server wrote may be a part of the credential that is shown to it, or hold it.
-    pub(crate) fn may_show(&self, text: &str) -> bool {
+    pub(crate) fn may_reveal_credential(&self, text: &str) -> bool {
         let (ShownCredential::Bearer(secret) | ShownCredential::Header(_, secret)) = &self.shown
         else {
             return false;
         };
         let secret = secret.expose_secret();
-        text.contains(secret) || (text.len() >= TELLING && secret.contains(text))
+        text.contains(secret) || (text.len() >= MIN_TELLING_BYTES && secret.contains(text))
     }
 
     /// Waits.
@@ -203,9 +205,9 @@ impl<P: Ports> Connection<'_, P> {
         deadline: DateTime<Utc>,
     ) -> bool {
         let asked = error.status().and_then(|status| status.retry_after);
-        let pause = asked.unwrap_or(FIRST_PAUSE * 2_u32.pow(tries.min(MAX_TRIES)));
+        let pause = asked.unwrap_or(FIRST_PAUSE * 2_u32.pow(tries.min(MAX_RETRIES)));
         let ends = self.ports.now() + pause;
-        let most = if error.is_unconnected() { MAX_RECONNECTIONS } else { MAX_TRIES };
+        let most = if error.is_unconnected() { MAX_RECONNECTIONS } else { MAX_RETRIES };
         let may = tries < most && ends < deadline;
         if may {
             self.ports.sleep(pause).await;
@@ -215,12 +217,12 @@ impl<P: Ports> Connection<'_, P> {
 }
 
 /// From how many bytes on a text that is in the credential tells something of it.
-const TELLING: usize = 6;
+const MIN_TELLING_BYTES: usize = 6;
 
 /// The number of times that a busy or failing API server is asked again.
 ///
 /// Of requests that go wrong one by one, each with one chance in ten, one in a million goes wrong six times.
-const MAX_TRIES: u32 = 5;
+const MAX_RETRIES: u32 = 5;
 
 /// The number of times that a connection is tried again if it was not made.
 ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use kube_rest::{HttpClient, Limits, Status, TransportError};
+use kube_rest::{ExchangeLimits, HttpClient, Status, TransportError};
 use lease_core::Target;
 use lease_store::{Note, Notes};
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ impl<'e, P: Ports> AnnouncingClient<'e, P> {
             let now = self.ports.now();
             let stands = |refusal: AnnouncementRefusal| {
                 refusal.target_put_at == self.target.updated_at
-                    && (TimeDelta::zero()..REMEMBERED).contains(&(now - refusal.seen_at))
+                    && (TimeDelta::zero()..REFUSAL_LIFETIME).contains(&(now - refusal.seen_at))
             };
             let refused = known.is_some_and(stands);
             self.state.set(if refused {
@@ -99,11 +99,11 @@ impl<'e, P: Ports> AnnouncingClient<'e, P> {
     async fn send_unannounced(
         &self,
         request: Request<Vec<u8>>,
-        limits: &Limits,
+        limits: &ExchangeLimits,
         (refused, took): (StatusCode, Duration),
     ) -> Result<Response<Vec<u8>>, TransportError> {
         let total = limits.total.saturating_sub(took);
-        let limits = Limits { total, ..limits.clone() };
+        let limits = ExchangeLimits { total, ..limits.clone() };
         let answer = self.ports.http().send(request, &limits).await?;
         // The same answer is about the request, and not about the announcement.
         if answer.status() != refused {
@@ -117,7 +117,7 @@ impl<P: Ports> HttpClient for AnnouncingClient<'_, P> {
     async fn send(
         &self,
         request: Request<Vec<u8>>,
-        limits: &Limits,
+        limits: &ExchangeLimits,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         let http = self.ports.http();
         if request.body().is_empty() {
@@ -126,7 +126,7 @@ impl<P: Ports> HttpClient for AnnouncingClient<'_, P> {
         let before = self.current_state();
         match before {
             AnnouncementState::Refused => return http.send(request, limits).await,
-            AnnouncementState::Closed(CLOSED_OFTEN..) => {
+            AnnouncementState::Closed(MAX_CLOSED_CONNECTIONS..) => {
                 let answer = http.send(request, limits).await;
                 match &answer {
                     Ok(answer) if !answer.status().is_server_error() => self.store_refusal(),
@@ -176,10 +176,10 @@ fn may_refuse_announcement(answer: &Response<Vec<u8>>) -> bool {
 
 /// The number of connections in a row that must be closed before the announcement is suspected. API
 /// servers and load balancers close one now and then; two in a row are rare.
-const CLOSED_OFTEN: u32 = 2;
+const MAX_CLOSED_CONNECTIONS: u32 = 2;
 
 /// The time for which a refusal is remembered. Then one request tries if the gateway still refuses.
-const REMEMBERED: TimeDelta = TimeDelta::minutes(10);
+const REFUSAL_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 #[cfg(test)]
 mod tests;

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kube_rest::{MAX_PAGE, PageRequest};
+use kube_rest::{MAX_PAGE_OBJECTS, PageRequest};
 use lease_core::{
-    Action, DynamicSecret, DynamicSecretName, KnownCluster, NamePattern, Namespace,
-    NamespaceDecision, NamespaceSelector, Namespaces, Target, TargetName,
+    DynamicSecret, DynamicSecretName, KnownCluster, LeaseAction, NamePattern, Namespace,
+    NamespaceDecision, NamespaceRules, NamespaceSelector, Target, TargetName,
 };
 
 use crate::cluster::connection::Connection;
-use crate::issue::not_granted;
+use crate::issue::not_granted_error;
 use crate::{ApiAction, ClusterError, Engine, IssueError, Ports};
 
 /// The namespaces in which the requester can ask for leases of a dynamic secret now.
@@ -41,11 +41,11 @@ impl<P: Ports> Engine<P> {
         &self,
         name: &DynamicSecretName,
     ) -> Result<LeasableNamespaces, IssueError> {
-        self.may_issue(name)?;
+        self.check_may_issue(name)?;
         let secret = self.dynamic_secrets().get(name)?;
         let secret = secret.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
         let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
-        secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
+        secret.check_issuable().map_err(|source| not_granted_error(&secret, source))?;
         let namespaces = secret.definition.namespaces();
         let (known, selected) = match namespaces.deciding_selector() {
             Some(selector) => {
@@ -70,14 +70,14 @@ impl<P: Ports> Engine<P> {
         let own_namespace = own.as_ref().map(|(namespace, _)| namespace);
         let literal = namespaces.literal_namespaces().iter().filter(|namespace| {
             namespaces.decide_by_name(namespace, own_namespace) == NamespaceDecision::Allowed
-                && !secret.definition.leases_account(namespace, own.as_ref())
+                && !secret.definition.is_leased_account(namespace, own.as_ref())
         });
         let all: BTreeSet<_> = literal.cloned().chain(selected.names).collect();
-        let is_granted = |namespace: &Namespace| self.permit_issue(secret, namespace).is_ok();
+        let is_granted = |namespace: &Namespace| self.find_issue_permit(secret, namespace).is_ok();
         let names = all.into_iter().filter(is_granted).collect();
         LeasableNamespaces {
             target: secret.definition.spec().target.clone(),
-            any: namespaces.cover_any(),
+            any: namespaces.covers_every_namespace(),
             granted: self.granted_patterns(&secret.name),
             names,
             is_complete: !selected.is_cut,
@@ -91,7 +91,8 @@ impl<P: Ports> Engine<P> {
             return None;
         }
         let grants = session.identity.grants().iter();
-        let covering = grants.filter(|grant| grant.covers_secret(Action::Issue, secret));
+        let covering =
+            grants.filter(|grant| grant.covers_dynamic_secret(LeaseAction::Issue, secret));
         let patterns = covering.flat_map(|grant| grant.namespaces.as_slice().iter().cloned());
         Some(patterns.collect::<BTreeSet<_>>().into_iter().collect())
     }
@@ -100,21 +101,21 @@ impl<P: Ports> Engine<P> {
     async fn select_namespaces(
         &self,
         target: &Target,
-        namespaces: &Namespaces,
+        namespaces: &NamespaceRules,
         selector: &NamespaceSelector,
     ) -> Result<(KnownCluster, SelectedNamespaces), IssueError> {
         let deadline = self.now() + LIST_TIME;
-        let connection = self.connect_target(target)?;
+        let connection = self.target_connection(target)?;
         // Unwrap safety: it is a label.
         let place = namespaces.literal_namespaces().first().cloned();
         let place = place.unwrap_or_else(|| "default".parse().unwrap());
-        let known = self.verify_cluster(&connection, &place, deadline).await?;
+        let known = self.learn_or_verify_cluster(&connection, &place, deadline).await?;
         let own = known.own_account().map(|(namespace, _)| namespace);
         let lets_in = |listed: &kube_rest::StoredNamespace| {
             let name: Namespace = listed.name.parse().ok()?;
             // What is being deleted takes no objects any more.
             let lets_in = !listed.is_terminating
-                && namespaces.allows_labels(&name, own.as_ref(), &listed.labels);
+                && namespaces.allows_namespace_with_labels(&name, own.as_ref(), &listed.labels);
             lets_in.then_some(name)
         };
         let selected = list_selected(&connection, selector, deadline, lets_in).await?;
@@ -142,7 +143,7 @@ async fn list_selected<P: Ports>(
     for _ in 0..MAX_PAGES {
         let ask = |api: &kube_rest::Api<'_>| {
             let next = next.as_deref();
-            api.list_namespaces(PageRequest { selector: &query, limit: MAX_PAGE, next })
+            api.list_namespaces(PageRequest { selector: &query, limit: MAX_PAGE_OBJECTS, next })
         };
         let page = connection.send_with_retries(deadline, ask).await.map_err(|source| {
             let doing = ApiAction::new("list", "namespaces");

@@ -9,10 +9,10 @@ use lease_store::DefinitionPage;
 
 use crate::audit::change_between;
 use crate::config::ISSUE_TIME;
-use crate::definitions::elections::caution_message;
+use crate::definitions::leader_election_dangers::caution_message;
 use crate::definitions::targets::PreparedTarget;
-use crate::objects::role::{RoleReview, bound_role, not_looked_through};
-use crate::{DynamicSecretError, Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
+use crate::objects::role_review::{RoleReview, bound_role, unreviewed_role_warning};
+use crate::{DynamicSecretError, Engine, LeaseFilter, Ports, PutOutcome, StoreError, TargetError};
 
 /// A dynamic secret as an administrator puts it.
 #[derive(Debug)]
@@ -45,59 +45,60 @@ impl<P: Ports> Engine<P> {
     pub async fn put_dynamic_secret(
         &self,
         definition: DynamicSecretInput,
-    ) -> Result<(Put<DynamicSecret>, Vec<String>), DynamicSecretError> {
+    ) -> Result<(PutOutcome<DynamicSecret>, Vec<String>), DynamicSecretError> {
         let DynamicSecretInput { name, definition, target } = definition;
         let max = self.config.max_ttl;
         if definition.lifetimes().max_ttl() > max {
             return Err(DynamicSecretError::MaxTooLong { max });
         }
         self.refuse_administrator_audiences(&definition)?;
-        let existing = self.dynamic_secrets().get_entry(&name)?;
-        let inline =
-            target.map(|target| self.inline_target(target, existing.as_ref())).transpose()?;
+        let existing = self.dynamic_secrets().get_with_number(&name)?;
+        let inline = target
+            .map(|target| self.prepare_inline_target(target, existing.as_ref()))
+            .transpose()?;
         let inline_target = inline.is_some();
         let target = match &inline {
             Some(prepared) => prepared.target.clone(),
             None => self.usable_target(&definition)?,
         };
         let mut warnings = definition.warnings().to_vec();
-        warnings.extend(self.look_at_target(&name, &definition, &target).await?);
+        warnings.extend(self.check_account_on_target(&name, &definition, &target).await?);
         // Nothing is written before all of it is found good.
-        let inline = inline.map(|prepared| self.write_target(&prepared)).transpose()?;
+        let inline = inline.map(|prepared| self.write_prepared_target(&prepared)).transpose()?;
         let now = self.ports.now();
         let created_at = existing.as_ref().map_or(now, |(_, secret)| secret.created_at);
         let secret = DynamicSecret { name, definition, inline_target, created_at, updated_at: now };
         let known = existing.as_ref().map(|(_, known)| known);
         let event = self.dynamic_secret_event(AuditEventType::DynamicSecretPut, &secret);
         let mut change = change_between(known, &secret);
-        let riding = self.prepare_event(event.with_change(change.in_event()))?;
+        let riding = self.number_event(event.with_change(change.event_fields()))?;
         // The target that it brings along is a part of what was put, with an event of its own.
         if inline.is_some_and(|target| target.kind != AuditChange::Unchanged) {
             change.add_field("target");
         }
         let changed = existing
             .as_ref()
-            .filter(|(_, before)| !before.definition.grants_as(&secret.definition))
+            .filter(|(_, before)| !before.definition.grants_same_as(&secret.definition))
             .filter(|_| secret.definition.spec().on_change == OnChange::Revoke);
         if let Some((ledger, _)) = changed {
             // Noted before and after: should this stop between, the same put again would find no change.
-            self.leases().revoke_all(*ledger)?;
+            self.leases().mark_all_for_revocation(*ledger)?;
         }
         let ledger = self.dynamic_secrets().put_with(&secret, &riding.store_entries())?;
         riding.write_log();
         if changed.is_some() && !self.ports.is_rehearsal() {
-            self.leases().revoke_all(ledger)?;
+            self.leases().mark_all_for_revocation(ledger)?;
             let filter = LeaseFilter::of_secret(&secret.name);
-            self.revoke_first(&filter).await?;
+            self.revoke_first_page(&filter).await?;
         }
-        Ok((Put { definition: secret, change }, warnings))
+        Ok((PutOutcome { definition: secret, change }, warnings))
     }
 
     /// The dynamic secret of this name.
     ///
     /// # Errors
     /// Fails if there is none.
-    pub fn dynamic_secret(
+    pub fn get_dynamic_secret(
         &self,
         name: &DynamicSecretName,
     ) -> Result<DynamicSecret, DynamicSecretError> {
@@ -108,7 +109,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn list_dynamic_secrets(
+    pub fn list_dynamic_secret_page(
         &self,
         from: u64,
         limit: usize,
@@ -128,7 +129,7 @@ impl<P: Ports> Engine<P> {
         revoke: bool,
     ) -> Result<DynamicSecretDeletion, DynamicSecretError> {
         let unknown = || DynamicSecretError::Unknown(name.clone());
-        let (ledger, secret) = self.dynamic_secrets().get_entry(name)?.ok_or_else(unknown)?;
+        let (ledger, secret) = self.dynamic_secrets().get_with_number(name)?.ok_or_else(unknown)?;
         if secret.definition.spec().delete_protection && !force {
             return Err(DynamicSecretError::Protected(name.clone()));
         }
@@ -137,7 +138,7 @@ impl<P: Ports> Engine<P> {
             return Err(DynamicSecretError::LiveLeases(name.clone()));
         }
         let event = self.dynamic_secret_event(AuditEventType::DynamicSecretDeleted, &secret);
-        let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
+        let riding = self.number_event(event.with_change((AuditChange::Deleted, None)))?;
         if !revoke {
             self.dynamic_secrets().delete_with(name, &riding.store_entries())?;
             riding.write_log();
@@ -145,11 +146,11 @@ impl<P: Ports> Engine<P> {
             return Ok(DynamicSecretDeletion::Gone);
         }
         // What is out is noted to be taken back, before and after the last may have been issued.
-        self.leases().revoke_all(ledger)?;
+        self.leases().mark_all_for_revocation(ledger)?;
         self.dynamic_secrets().delete_with(name, &riding.store_entries())?;
         riding.write_log();
-        self.leases().revoke_all(ledger)?;
-        self.revoke_first(&filter).await?;
+        self.leases().mark_all_for_revocation(ledger)?;
+        self.revoke_first_page(&filter).await?;
         self.drop_inline_target(&secret).await?;
         let live = self.has_live_leases(&filter)?;
         Ok(if live { DynamicSecretDeletion::Revoking } else { DynamicSecretDeletion::Gone })
@@ -164,7 +165,7 @@ impl<P: Ports> Engine<P> {
         AuditEvent {
             dynamic_secret: Some(secret.name.clone()),
             target: Some(secret.definition.spec().target.clone()),
-            ..self.new_event(event_type)
+            ..self.allowed_event(event_type)
         }
     }
 
@@ -182,7 +183,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The target that a dynamic secret brings along, as it would be put under its name.
-    fn inline_target(
+    fn prepare_inline_target(
         &self,
         target: TargetInput,
         existing: Option<&(u64, DynamicSecret)>,
@@ -217,7 +218,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Looks at the target of a definition, and returns warnings.
-    async fn look_at_target(
+    async fn check_account_on_target(
         &self,
         name: &DynamicSecretName,
         definition: &DynamicSecretDefinition,
@@ -234,32 +235,32 @@ impl<P: Ports> Engine<P> {
                 if is_own {
                     return Err(DynamicSecretError::OwnAccount(target.name.clone()));
                 }
-                Ok(self.elections_beside(name, definition)?.into_iter().collect())
+                Ok(self.warn_of_lease_writers(name, definition)?.into_iter().collect())
             }
             Account::Temporary(_) => match bound_role(definition) {
-                Some(role) => self.look_at_role(name, (definition, role), target).await,
-                None => self.weigh_elections(name, definition, &[], None),
+                Some(role) => self.check_bound_role(name, (definition, role), target).await,
+                None => self.check_election_dangers(name, definition, &[], None),
             },
         }
     }
 
     /// Weighs which coordination Leases the accounts of a dynamic secret may write, in the namespace `at` or
     /// in any that it may name. `rules` are those of a role that it binds.
-    fn weigh_elections(
+    fn check_election_dangers(
         &self,
         name: &DynamicSecretName,
         definition: &DynamicSecretDefinition,
         rules: &[PolicyRule],
         at: Option<&Namespace>,
     ) -> Result<Vec<String>, DynamicSecretError> {
-        match self.unweighed_elections(name, definition, rules, at)? {
+        match self.find_unwaived_election_dangers(name, definition, rules, at)? {
             Some(dangers) => Err(DynamicSecretError::Elections(dangers.into())),
             None => Ok(caution_message(&definition.find_cautions(rules)).into_iter().collect()),
         }
     }
 
     /// Looks through the rules of a role that is bound, in each namespace that is named.
-    async fn look_at_role(
+    async fn check_bound_role(
         &self,
         name: &DynamicSecretName,
         (definition, role): (&DynamicSecretDefinition, &ExistingRole),
@@ -276,27 +277,27 @@ impl<P: Ports> Engine<P> {
                 .collect(),
         };
         let all = role.kind == RoleKind::ClusterRole
-            || (definition.namespaces().literal_only().is_some()
+            || (definition.namespaces().exclusive_literal_namespaces().is_some()
                 && definition.namespaces().literal_namespaces().len() <= MAX_ROLES_READ);
         let mut warnings = vec![];
         if !all {
             let why = "not every namespace of leases was read";
-            warnings.push(not_looked_through(role, why));
+            warnings.push(unreviewed_role_warning(role, why));
         }
-        let Ok(connection) = self.connect_target(target) else {
-            warnings.push(not_looked_through(role, "the target cannot be opened"));
+        let Ok(connection) = self.target_connection(target) else {
+            warnings.push(unreviewed_role_warning(role, "the target cannot be opened"));
             return Ok(warnings);
         };
         let deadline = self.ports.now() + ISSUE_TIME;
         for place in places {
-            let look = connection.look_at_role(definition, role, place, deadline).await;
-            warnings.extend(look.unread_reason().map(|why| not_looked_through(role, why)));
+            let look = connection.review_role(definition, role, place, deadline).await;
+            warnings.extend(look.unread_reason().map(|why| unreviewed_role_warning(role, why)));
             match look {
                 RoleReview::Dangerous(dangers) => {
                     return Err(DynamicSecretError::Role(dangers.into()));
                 }
                 RoleReview::Weighed(rules) => {
-                    warnings.extend(self.weigh_elections(name, definition, &rules, place)?);
+                    warnings.extend(self.check_election_dangers(name, definition, &rules, place)?);
                 }
                 RoleReview::Absent
                 | RoleReview::Forbidden

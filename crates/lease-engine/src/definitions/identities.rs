@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use lease_core::{
     ApiServerUrl, AuditChange, AuditEvent, AuditEventType, AuthMethod, Identity, IdentityInput,
-    IdentityName, PutIdentity, TargetName,
+    IdentityName, IdentityPutContext, TargetName,
 };
 use lease_store::{DefinitionPage, Note};
 
 use crate::audit::identity_change;
-use crate::{BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, Put, StoreError};
+use crate::{BulkRevocation, Engine, IdentityError, LeaseFilter, Ports, PutOutcome, StoreError};
 
 impl<P: Ports> Engine<P> {
     /// Puts an identity, and says what its administrator should know.
@@ -22,14 +22,14 @@ impl<P: Ports> Engine<P> {
         &self,
         name: IdentityName,
         input: IdentityInput,
-    ) -> Result<(Put<Identity>, Vec<String>), IdentityError> {
+    ) -> Result<(PutOutcome<Identity>, Vec<String>), IdentityError> {
         let known = self.identities().get(&name)?;
         if input.admin {
-            self.may_manage_administrators()?;
+            self.check_manages_administrators()?;
         }
-        known.as_ref().map_or(Ok(()), |known| self.may_change(known))?;
+        known.as_ref().map_or(Ok(()), |known| self.check_may_change_identity(known))?;
         let urls = self.urls_of(&input)?;
-        let put = PutIdentity {
+        let put = IdentityPutContext {
             known: known.as_ref(),
             urls: &urls,
             keys: &self.keys,
@@ -38,10 +38,10 @@ impl<P: Ports> Engine<P> {
         };
         let identity = Identity::from_input(name, input, &put)?;
         self.refuse_leased_audiences(&identity)?;
-        let event = self.new_event(AuditEventType::IdentityPut);
+        let event = self.allowed_event(AuditEventType::IdentityPut);
         let event = AuditEvent { subject_identity: Some(identity.name.clone()), ..event };
         let change = identity_change(&self.keys, &urls, known.as_ref(), &identity);
-        let riding = self.prepare_event(event.with_change(change.in_event()))?;
+        let riding = self.number_event(event.with_change(change.event_fields()))?;
         let mut entries = riding.store_entries();
         entries.extend(self.administrator_audiences().mark_entries(&identity)?);
         self.identities().put_with(&identity, &entries)?;
@@ -50,7 +50,7 @@ impl<P: Ports> Engine<P> {
             self.notes().put_note(Note::Administrator, &identity.name)?;
         }
         let warnings = identity.spec().access_token.warnings();
-        Ok((Put { definition: identity, change }, warnings))
+        Ok((PutOutcome { definition: identity, change }, warnings))
     }
 
     /// The identity of this name.
@@ -58,14 +58,14 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails if there is none.
     pub fn get_identity(&self, name: &IdentityName) -> Result<Identity, IdentityError> {
-        self.known_identity(name).map(|(_, identity)| identity)
+        self.get_numbered_identity(name).map(|(_, identity)| identity)
     }
 
     /// At most `limit` identities from the `from`th on.
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn list_identities(
+    pub fn list_identity_page(
         &self,
         from: u64,
         limit: usize,
@@ -85,18 +85,18 @@ impl<P: Ports> Engine<P> {
         name: &IdentityName,
         revoke: bool,
     ) -> Result<Option<BulkRevocation>, IdentityError> {
-        let (number, identity) = self.known_identity(name)?;
-        self.may_change(&identity)?;
-        let event = self.new_event(AuditEventType::IdentityDeleted);
+        let (number, identity) = self.get_numbered_identity(name)?;
+        self.check_may_change_identity(&identity)?;
+        let event = self.allowed_event(AuditEventType::IdentityDeleted);
         let event = AuditEvent { subject_identity: Some(name.clone()), ..event };
-        let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
+        let riding = self.number_event(event.with_change((AuditChange::Deleted, None)))?;
         self.identities().delete_with(name, &riding.store_entries())?;
         riding.write_log();
-        self.leases().drop_identity(number)?;
+        self.leases().delete_identity_ledger(number)?;
         if !revoke {
             return Ok(None);
         }
-        Ok(Some(self.revoke_all_of(&LeaseFilter::of_identity(name)).await?))
+        Ok(Some(self.revoke_until_timeout(&LeaseFilter::of_identity(name)).await?))
     }
 
     /// Returns true if some identity is an administrator, so that `admin_token` need not be set.
@@ -119,19 +119,22 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The identity of this name, and its number.
-    pub(crate) fn known_identity(
+    pub(crate) fn get_numbered_identity(
         &self,
         name: &IdentityName,
     ) -> Result<(u64, Identity), IdentityError> {
-        self.identities().get_entry(name)?.ok_or_else(|| IdentityError::Unknown(name.clone()))
+        self.identities().get_with_number(name)?.ok_or_else(|| IdentityError::Unknown(name.clone()))
     }
 
     /// Refuses to touch an administrator unless the requester may do that.
-    pub(crate) fn may_change(&self, identity: &Identity) -> Result<(), IdentityError> {
-        if identity.spec().admin { self.may_manage_administrators() } else { Ok(()) }
+    pub(crate) fn check_may_change_identity(
+        &self,
+        identity: &Identity,
+    ) -> Result<(), IdentityError> {
+        if identity.spec().admin { self.check_manages_administrators() } else { Ok(()) }
     }
 
-    fn may_manage_administrators(&self) -> Result<(), IdentityError> {
+    fn check_manages_administrators(&self) -> Result<(), IdentityError> {
         let may = self.requester.manages_administrators();
         if may { Ok(()) } else { Err(IdentityError::Administrators) }
     }

@@ -2,10 +2,10 @@
 
 use lease_core::{
     ApiServerUrl, CaCertificate, DynamicSecretName, Namespace, NamespaceDecision, NamespaceError,
-    NotGranted, Target, TargetName,
+    NotGrantedReason, Target, TargetName,
 };
 
-use crate::issue::not_granted;
+use crate::issue::not_granted_error;
 use crate::{Engine, IssueError, Ports};
 
 /// The cluster that leases of a dynamic secret are for, as its clients reach it. Nothing of it is secret.
@@ -33,27 +33,27 @@ impl<P: Ports> Engine<P> {
         name: &DynamicSecretName,
         namespace: Option<Namespace>,
     ) -> Result<KubeconfigCluster, IssueError> {
-        self.may_issue(name)?;
+        self.check_may_issue(name)?;
         let secret = self.dynamic_secrets().get(name)?;
         let secret = secret.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
         let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
-        secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
+        secret.check_issuable().map_err(|source| not_granted_error(&secret, source))?;
         let is_asked = namespace.is_some();
         let namespace = match secret.choose_namespace(namespace) {
             Ok(namespace) => {
-                self.permit_issue(&secret, &namespace)?;
+                self.find_issue_permit(&secret, &namespace)?;
                 let own =
                     self.known_clusters().get(&target.name)?.and_then(|known| known.own_account());
                 let own = own.as_ref().map(|(namespace, _)| namespace);
                 if secret.definition.namespaces().decide_by_name(&namespace, own)
                     == NamespaceDecision::Refused
                 {
-                    let source = NotGranted::Namespace(NamespaceError::NotAllowed(namespace));
-                    return Err(not_granted(&secret, source));
+                    let source = NotGrantedReason::Namespace(NamespaceError::NotAllowed(namespace));
+                    return Err(not_granted_error(&secret, source));
                 }
                 Some(namespace)
             }
-            Err(source) if is_asked => return Err(not_granted(&secret, source)),
+            Err(source) if is_asked => return Err(not_granted_error(&secret, source)),
             // Several are left open: each command then names its own.
             Err(_) => None,
         };

@@ -7,7 +7,7 @@ use lease_core::{
 use lease_store::DefinitionPage;
 
 use crate::audit::{DefinitionChange, target_change};
-use crate::{Engine, LeaseFilter, Ports, Put, StoreError, TargetError};
+use crate::{Engine, LeaseFilter, Ports, PutOutcome, StoreError, TargetError};
 
 /// A target, and what is known of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,22 +43,22 @@ impl<P: Ports> Engine<P> {
     /// Asks for a credential where none is known for this address: one that is known for another is
     /// never sent to it. Refuses another way to the origin of another target: connections are shared by
     /// origin, and a client certificate on one outranks the bearer of the other.
-    pub fn put_target(&self, input: TargetInput) -> Result<Put<Target>, TargetError> {
+    pub fn put_target(&self, input: TargetInput) -> Result<PutOutcome<Target>, TargetError> {
         let prepared = self.prepare_target(input)?;
-        let change = self.write_target(&prepared)?;
-        Ok(Put { definition: prepared.target, change })
+        let change = self.write_prepared_target(&prepared)?;
+        Ok(PutOutcome { definition: prepared.target, change })
     }
 
     /// Writes a target with its event.
-    pub(crate) fn write_target(
+    pub(crate) fn write_prepared_target(
         &self,
         prepared: &PreparedTarget,
     ) -> Result<DefinitionChange, StoreError> {
         let PreparedTarget { known, target } = prepared;
-        let event = self.new_event(AuditEventType::TargetPut);
+        let event = self.allowed_event(AuditEventType::TargetPut);
         let event = AuditEvent { target: Some(target.name.clone()), ..event };
         let change = target_change(&self.keys, known.as_ref(), target);
-        let riding = self.prepare_event(event.with_change(change.in_event()))?;
+        let riding = self.number_event(event.with_change(change.event_fields()))?;
         self.targets().put_with(target, &riding.store_entries())?;
         riding.write_log();
         Ok(change)
@@ -100,20 +100,20 @@ impl<P: Ports> Engine<P> {
     /// # Errors
     /// Fails where there is none.
     pub fn get_target(&self, name: &TargetName) -> Result<KnownTarget, TargetError> {
-        Ok(self.with_what_is_known(self.known_target(name)?)?)
+        Ok(self.add_check_and_cluster(self.get_stored_target(name)?)?)
     }
 
     /// At most `limit` targets from the `from`th on, each with what is known of it.
     ///
     /// # Errors
     /// Fails where the store does.
-    pub fn list_targets(
+    pub fn list_target_page(
         &self,
         from: u64,
         limit: usize,
     ) -> Result<DefinitionPage<KnownTarget>, StoreError> {
         let DefinitionPage { items, next } = self.targets().list_page(from, limit)?;
-        let items = items.into_iter().map(|target| self.with_what_is_known(target));
+        let items = items.into_iter().map(|target| self.add_check_and_cluster(target));
         Ok(DefinitionPage { items: items.collect::<Result<_, _>>()?, next })
     }
 
@@ -126,7 +126,7 @@ impl<P: Ports> Engine<P> {
         name: &TargetName,
         revoke: bool,
     ) -> Result<TargetDeletion, TargetError> {
-        let mut target = self.known_target(name)?;
+        let mut target = self.get_stored_target(name)?;
         let secrets = self.dynamic_secrets().list_all()?.into_iter();
         let uses = |secret: &lease_core::DynamicSecret| secret.definition.spec().target == *name;
         let by: Vec<_> = secrets.filter(uses).map(|secret| secret.name).collect();
@@ -137,9 +137,9 @@ impl<P: Ports> Engine<P> {
         if has_live && !revoke {
             return Err(TargetError::LiveLeases(name.clone()));
         }
-        let event = self.new_event(AuditEventType::TargetDeleted);
+        let event = self.allowed_event(AuditEventType::TargetDeleted);
         let event = AuditEvent { target: Some(name.clone()), ..event };
-        let riding = self.prepare_event(event.with_change((AuditChange::Deleted, None)))?;
+        let riding = self.number_event(event.with_change((AuditChange::Deleted, None)))?;
         if !has_live {
             self.targets().delete_with(name, &riding.store_entries())?;
             riding.write_log();
@@ -148,7 +148,7 @@ impl<P: Ports> Engine<P> {
         target.retired = true;
         self.targets().put_with(&target, &riding.store_entries())?;
         riding.write_log();
-        self.revoke_first(&LeaseFilter::of_target(name)).await?;
+        self.revoke_first_page(&LeaseFilter::of_target(name)).await?;
         if self.has_live_leases(&LeaseFilter::of_target(name))? {
             return Ok(TargetDeletion::Retired);
         }
@@ -156,11 +156,11 @@ impl<P: Ports> Engine<P> {
         Ok(TargetDeletion::Gone)
     }
 
-    pub(crate) fn known_target(&self, name: &TargetName) -> Result<Target, TargetError> {
+    pub(crate) fn get_stored_target(&self, name: &TargetName) -> Result<Target, TargetError> {
         self.targets().get(name)?.ok_or_else(|| TargetError::Unknown(name.clone()))
     }
 
-    fn with_what_is_known(&self, target: Target) -> Result<KnownTarget, StoreError> {
+    fn add_check_and_cluster(&self, target: Target) -> Result<KnownTarget, StoreError> {
         let check = self.target_checks().last_check(&target)?;
         let cluster = self.known_clusters().get(&target.name)?;
         Ok(KnownTarget { target, check, cluster })

@@ -5,10 +5,10 @@ use std::cell::Cell;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kube_rest::IssuedToken;
 use lease_core::{
-    Action, ClusterClock, Denied, Lease, LeaseId, LeaseMode, LeaseState, MIN_LEASE_TTL,
+    ClusterClock, DenialReason, Lease, LeaseAction, LeaseId, LeaseMode, LeaseState, MIN_LEASE_TTL,
     MIN_TOKEN_TTL, ObjectMarks, Ttl, TtlError,
 };
-use lease_store::{FenceError, RenewalOutcome, StoredLease};
+use lease_store::{FenceError, RenewalEventContent, StoredLease};
 
 use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
@@ -40,8 +40,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<RenewedLease, RenewError> {
         let deadline = self.ports.now() + ISSUE_TIME;
         let mut held = self.leases().find(id)?.ok_or(RenewError::Unknown(id))?;
-        self.narrow_renewal(&mut held)?;
-        let now = self.now_on(&held.lease.target)?;
+        self.limit_renewal_to_grants(&mut held)?;
+        let now = self.cluster_now(&held.lease.target)?;
         let asked = requested_duration(&held, ttl, now)?;
         self.check_enabled(&held.lease)?;
         let target = self.targets().get(&held.lease.target)?;
@@ -49,21 +49,22 @@ impl<P: Ports> Engine<P> {
         if target.disabled || target.retired {
             return Err(RenewError::Disabled(id));
         }
-        let connection = self.connect_target(&target)?;
-        self.verify_cluster(&connection, &held.lease.namespace, deadline).await?;
+        let connection = self.target_connection(&target)?;
+        self.learn_or_verify_cluster(&connection, &held.lease.namespace, deadline).await?;
 
         let renewal = self.leases().begin_renewal(&held)?;
-        let extension = Extension { asked, least: renewal.expires_at, deadline };
-        let (end, minted) = match self.extend_lease(&connection, &held.lease, extension).await {
-            Ok(extended) => extended,
-            Err(error) => {
-                // Its number says nothing then, and is not looked for ever after.
-                let reason = error.to_string();
-                let outcome = self.renewal_outcome(false, None, Some(&reason));
-                _ = self.leases().confirm_renewal(&renewal, renewal.expires_at, &outcome);
-                return Err(error.into());
-            }
-        };
+        let extension = RenewalPlan { asked, least: renewal.expires_at, deadline };
+        let (end, minted) =
+            match self.extend_lease_in_cluster(&connection, &held.lease, extension).await {
+                Ok(extended) => extended,
+                Err(error) => {
+                    // Its number says nothing then, and is not looked for ever after.
+                    let reason = error.to_string();
+                    let outcome = self.renewal_outcome(false, None, Some(&reason));
+                    _ = self.leases().confirm_renewal(&renewal, renewal.expires_at, &outcome);
+                    return Err(error.into());
+                }
+            };
         let token_end = minted.claims.expires_at;
         let outcome = self.renewal_outcome(true, minted.claims.id.as_deref(), None);
         let confirmed = self.leases().confirm_renewal(&renewal, end.min(token_end), &outcome);
@@ -79,8 +80,8 @@ impl<P: Ports> Engine<P> {
         }
         let mut warnings = vec![];
         warnings.extend(shortened_warning(&held, end, token_end));
-        warnings.extend(cut_at_latest_end(&held, ttl.map(|ttl| now + TimeDelta::from(ttl))));
-        warnings.extend(self.seldom_swept(&held.lease));
+        warnings.extend(latest_end_warning(&held, ttl.map(|ttl| now + TimeDelta::from(ttl))));
+        warnings.extend(self.seldom_swept_warning(&held.lease));
         held.lease.jti = minted.claims.id;
         Ok(RenewedLease { held, token: minted.token, warnings })
     }
@@ -91,20 +92,19 @@ impl<P: Ports> Engine<P> {
         is_renewed: bool,
         jti: Option<&'a str>,
         reason: Option<&'a str>,
-    ) -> RenewalOutcome<'a> {
-        RenewalOutcome { now: self.ports.now(), is_renewed, jti, reason }
+    ) -> RenewalEventContent<'a> {
+        RenewalEventContent { now: self.ports.now(), is_renewed, jti, reason }
     }
 
     /// Lets no renewal go past what the grants of the requester allow.
-    fn narrow_renewal(&self, held: &mut StoredLease) -> Result<(), RenewError> {
+    fn limit_renewal_to_grants(&self, held: &mut StoredLease) -> Result<(), RenewError> {
         let id = held.lease.id;
-        let permit =
-            self.requester.authorize_action(Action::Renew, held).map_err(
-                |denied| match denied {
-                    Denied::Hidden => RenewError::Hidden(id),
-                    Denied::NotGranted => RenewError::Denied(id),
-                },
-            )?;
+        let permit = self.requester.authorize_action(LeaseAction::Renew, held).map_err(
+            |denied| match denied {
+                DenialReason::Hidden => RenewError::Hidden(id),
+                DenialReason::NotGranted => RenewError::Denied(id),
+            },
+        )?;
         if let Some(max) = permit.max_ttl {
             let latest = held.lease.issued_at + TimeDelta::from(max);
             // Never sooner than it ends already: a renewal shortens nothing.
@@ -114,13 +114,13 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Announces the new end, and asks for a token that reaches it.
-    async fn extend_lease(
+    async fn extend_lease_in_cluster(
         &self,
         connection: &Connection<'_, P>,
         lease: &Lease,
-        Extension { asked, least, deadline }: Extension,
+        RenewalPlan { asked, least, deadline }: RenewalPlan,
     ) -> Result<(DateTime<Utc>, MintedToken), ClusterError> {
-        let known = self.now_on(&lease.target)?;
+        let known = self.cluster_now(&lease.target)?;
         // The object is read before it is changed, and with it the cluster's own time.
         let now = || {
             let told =
@@ -142,7 +142,7 @@ impl<P: Ports> Engine<P> {
         let left = ((end - now()).num_milliseconds() + 999) / 1000;
         let left = u32::try_from(left).unwrap_or_default().max(MIN_TOKEN_TTL.as_secs());
         let minted = connection.mint_token(lease, left, deadline).await?;
-        self.note_clock(connection)?;
+        self.save_cluster_clock(connection)?;
         Ok((end, minted))
     }
 
@@ -156,7 +156,7 @@ impl<P: Ports> Engine<P> {
 
 /// The plan of a renewal: the new end, and the token to ask for.
 #[derive(Clone, Copy)]
-struct Extension {
+struct RenewalPlan {
     /// For how long from now.
     asked: TimeDelta,
     /// The end that is known: it never ends sooner.
@@ -221,7 +221,7 @@ fn shortened_warning(
 }
 
 /// A word to a holder who has asked for an end that no renewal reaches.
-fn cut_at_latest_end(held: &StoredLease, asked: Option<DateTime<Utc>>) -> Option<String> {
+fn latest_end_warning(held: &StoredLease, asked: Option<DateTime<Utc>>) -> Option<String> {
     let latest = held.lease.latest_end;
     asked.filter(|asked| *asked > latest).map(|_| {
         let latest = format_time(latest);

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    Action, Closing, Denied, EndReason, Ending as Ended, Lease, LeaseId, LeaseMode, LeaseState,
-    Phase,
+    Closing, DenialReason, EndReason, Ending as Ended, IssuePhase, Lease, LeaseAction, LeaseId,
+    LeaseMode, LeaseState,
 };
 use lease_store::{FenceError, StoredLease};
 
 use crate::cluster::connection::Connection;
-use crate::end::teardown::{END_TIME, RevocationBlocker, Teardown};
+use crate::end::teardown::{RevocationBlocker, TEARDOWN_TIME, Teardown};
 use crate::{Engine, Ports, RevokeError, StoreError};
 
 /// The number of times that the end of a lease is recorded again if a sweep was faster, before the caller is asked
@@ -17,7 +17,7 @@ const POSTPONE_TRIES: usize = 3;
 
 /// The outcome of revoking one lease.
 #[derive(Debug)]
-pub enum Revocation {
+pub enum RevocationOutcome {
     /// Nothing of it is left.
     Done(StoredLease),
     /// Something stands in the way. The sweep goes on with it, for ever.
@@ -31,53 +31,58 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Refuses a plain token, which nothing can end, and a lease that the requester may not take back.
-    pub async fn revoke_lease(&self, id: LeaseId) -> Result<Revocation, RevokeError> {
+    pub async fn revoke_lease(&self, id: LeaseId) -> Result<RevocationOutcome, RevokeError> {
         let held = self.leases().find(id)?.ok_or(RevokeError::Unknown(id))?;
-        self.requester.authorize_action(Action::Revoke, &held).map_err(|denied| match denied {
-            Denied::Hidden => RevokeError::Hidden(id),
-            Denied::NotGranted => RevokeError::Denied(id),
-        })?;
-        self.revoke_held(held).await
+        self.requester.authorize_action(LeaseAction::Revoke, &held).map_err(
+            |denied| match denied {
+                DenialReason::Hidden => RevokeError::Hidden(id),
+                DenialReason::NotGranted => RevokeError::Denied(id),
+            },
+        )?;
+        self.revoke_authorized_lease(held).await
     }
 
     /// Takes a lease back, whoever has asked for that.
-    pub(crate) async fn revoke_held(&self, held: StoredLease) -> Result<Revocation, RevokeError> {
+    pub(crate) async fn revoke_authorized_lease(
+        &self,
+        held: StoredLease,
+    ) -> Result<RevocationOutcome, RevokeError> {
         let id = held.lease.id;
         if held.ending.is_some() {
-            return Ok(Revocation::Done(held));
+            return Ok(RevocationOutcome::Done(held));
         }
         if held.lease.mode == LeaseMode::Plain {
             // No call ends a plain token. By the clock of its cluster it may have expired by itself.
-            return match held.state_at(self.now_on(&held.lease.target)?) {
-                LeaseState::Expired => Ok(Revocation::Done(held)),
+            return match held.state_at(self.cluster_now(&held.lease.target)?) {
+                LeaseState::Expired => Ok(RevocationOutcome::Done(held)),
                 _ => Err(RevokeError::Plain(id)),
             };
         }
         let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
-        self.revoke_stored_lease(held, why).await
+        self.end_or_postpone_lease(held, why).await
     }
 
     /// Ends a lease for `why`, or records that it is to be ended.
-    pub(crate) async fn revoke_stored_lease(
+    pub(crate) async fn end_or_postpone_lease(
         &self,
         mut held: StoredLease,
         why: EndReason,
-    ) -> Result<Revocation, RevokeError> {
-        match self.carry_out(&held).await {
+    ) -> Result<RevocationOutcome, RevokeError> {
+        match self.delete_lease_objects(&held).await {
             Ok(()) => {
                 let ending = Ended { why, at: self.ports.now(), note: None };
                 self.leases().record_end(&held, &ending)?;
                 held.ending = Some(ending);
-                Ok(Revocation::Done(held))
+                Ok(RevocationOutcome::Done(held))
             }
             Err(obstacle) => {
                 log::warn!("lease {}: {obstacle}", held.lease.id);
                 let now = self.ports.now();
                 let obstacle = Some(obstacle.to_string());
                 let closing = Closing { why, since: now, obstacle, work: None };
-                let closing = self.put_off(&held, closing)?;
+                let closing = self.record_postponed_end(&held, closing)?;
                 held.closing = Some(closing);
-                Ok(Revocation::Begun(held))
+                Ok(RevocationOutcome::Begun(held))
             }
         }
     }
@@ -87,23 +92,27 @@ impl<P: Ports> Engine<P> {
         &self,
         mut held: StoredLease,
         obstacle: String,
-    ) -> Result<Revocation, RevokeError> {
+    ) -> Result<RevocationOutcome, RevokeError> {
         let (why, since) = (EndReason::Revoked, self.ports.now());
         let closing = Closing { why, since, obstacle: Some(obstacle), work: None };
-        held.closing = Some(self.put_off(&held, closing)?);
-        Ok(Revocation::Begun(held))
+        held.closing = Some(self.record_postponed_end(&held, closing)?);
+        Ok(RevocationOutcome::Begun(held))
     }
 
     /// Records that a lease is to be ended and could not be; what is on record already is only brought up
     /// to date, so a record must not be left without an entry by which a sweep finds it.
-    fn put_off(&self, held: &StoredLease, closing: Closing) -> Result<Closing, RevokeError> {
+    fn record_postponed_end(
+        &self,
+        held: &StoredLease,
+        closing: Closing,
+    ) -> Result<Closing, RevokeError> {
         let closing = match &held.closing {
             None => closing,
             Some(known) => {
                 let closing = Closing { obstacle: closing.obstacle, ..known.clone() };
                 // Its entry may have come so late that a sweep had given it up.
-                if !self.leases().is_void_work(known.work)? {
-                    self.note_obstacle(held, &closing)?;
+                if !self.leases().is_pending_revocation_void(known.work)? {
+                    self.record_obstacle(held, &closing)?;
                     return Ok(closing);
                 }
                 closing
@@ -121,20 +130,20 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Keeps what stands in the way now, where that is something else than before.
-    pub(crate) fn note_obstacle(
+    pub(crate) fn record_obstacle(
         &self,
         held: &StoredLease,
         closing: &Closing,
     ) -> Result<(), StoreError> {
         if held.closing.as_ref().is_some_and(|known| known.obstacle != closing.obstacle) {
-            self.leases().note_obstacle(held.lease.id, closing)?;
+            self.leases().rewrite_closing(held.lease.id, closing)?;
         }
         Ok(())
     }
 
     /// Looks once more for what a request whose outcome was never known may have made, under the same names;
     /// it is not over before that can come no more.
-    async fn end_late(
+    async fn delete_late_objects(
         &self,
         connection: &Connection<'_, P>,
         lease: &Lease,
@@ -147,7 +156,7 @@ impl<P: Ports> Engine<P> {
             object.uid = None;
         }
         let ending = Teardown { lease: lease.id, cluster: &lease.cluster, objects: &objects };
-        self.tear_down(connection, ending, self.ports.now() + END_TIME).await?;
+        self.tear_down(connection, ending, self.ports.now() + TEARDOWN_TIME).await?;
         if self.ports.now() < settles_at { Err(RevocationBlocker::Unsettled) } else { Ok(()) }
     }
 
@@ -155,21 +164,24 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Says what stands in the way.
-    pub(crate) async fn carry_out(&self, held: &StoredLease) -> Result<(), RevocationBlocker> {
+    pub(crate) async fn delete_lease_objects(
+        &self,
+        held: &StoredLease,
+    ) -> Result<(), RevocationBlocker> {
         let lease = &held.lease;
         let now = self.ports.now();
         // Its issuer may still create objects whose UIDs are not on record: a teardown would miss them.
-        if lease.phase == Phase::Pending && now < lease.issue_deadline + self.config.landing {
+        if lease.phase == IssuePhase::Pending && now < lease.issue_deadline + self.config.landing {
             return Err(RevocationBlocker::Unsettled);
         }
         let cluster = |error: StoreError| RevocationBlocker::Cluster(error.into());
         let target = self.targets().get(&lease.target).map_err(cluster)?;
         let target = target.ok_or(RevocationBlocker::NoTarget)?;
-        let connection = self.connect_target(&target).map_err(RevocationBlocker::Cluster)?;
+        let connection = self.target_connection(&target).map_err(RevocationBlocker::Cluster)?;
         let ending = Teardown { lease: lease.id, cluster: &lease.cluster, objects: &lease.objects };
-        self.tear_down(&connection, ending, now + END_TIME).await?;
+        self.tear_down(&connection, ending, now + TEARDOWN_TIME).await?;
         match lease.settles_at {
-            Some(settles_at) => self.end_late(&connection, lease, settles_at).await,
+            Some(settles_at) => self.delete_late_objects(&connection, lease, settles_at).await,
             None => Ok(()),
         }
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
-use kube_rest::{Deletion, Error};
+use kube_rest::{Error, ObjectDeletion};
 use lease_core::{ClusterIdentity, Keyring, LeaseId, LeasedObject, ObjectKind};
 
 use crate::cluster::connection::Connection;
-use crate::objects::create::{OwnershipProof, object_marks, read_created};
-use crate::objects::kinds::{api_kind, resource_name};
+use crate::objects::create::{OwnershipVerifier, object_marks, read_created};
+use crate::objects::object_builder::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// The reason why a lease cannot be ended now. It is stored with the lease, and the end is tried
@@ -124,7 +124,7 @@ impl<P: Ports> Engine<P> {
             .iter()
             .map(|object| delete_object(connection, ending, object, &self.keys, deadline));
         let (identity, gone) = future::join(
-            self.read_identity(connection, &ending.cluster.namespace, deadline),
+            self.read_namespace_uid(connection, &ending.cluster.namespace, deadline),
             future::join_all(deletions),
         )
         .await;
@@ -178,47 +178,51 @@ async fn delete_object<P: Ports>(
     // prove that the object is ours.
     let uid = match &object.uid {
         Some(uid) => uid.clone(),
-        None => match prove_ownership(connection, ending, object, keys, deadline).await? {
+        None => match find_owned_uid(connection, ending, object, keys, deadline).await? {
             Some(uid) => uid,
             None => return Ok(DeletionOutcome::Absent),
         },
     };
     let namespace = object.namespace.as_ref().map(lease_core::Namespace::as_str);
     let kind = api_kind(object.kind);
-    for look in 0..=LOOKS {
+    for look in 0..=MAX_REREADS {
         let deletion = connection
             .send_with_retries(deadline, |api| {
                 api.delete_object(kind, namespace, &object.name, &uid)
             })
             .await;
         match deletion {
-            Ok(Deletion::Gone) => return Ok(DeletionOutcome::Deleted),
-            Err(error) if error.is_not_found() => return Ok(gone_after(look)),
+            Ok(ObjectDeletion::Gone) => return Ok(DeletionOutcome::Deleted),
+            Err(error) if error.is_not_found() => return Ok(outcome_if_gone(look)),
             Err(error) if error.is_conflict() => {
                 if is_replaced(connection, object, &uid, deadline).await? {
-                    return Ok(gone_after(look));
+                    return Ok(outcome_if_gone(look));
                 }
                 // It is ours and there, and changed while it was to be deleted.
-                if look == LOOKS {
-                    return Err(refused_deletion(connection, object, error, deadline).await);
+                if look == MAX_REREADS {
+                    return Err(deletion_refusal_blocker(connection, object, error, deadline).await);
                 }
-                connection.sleep(PAUSE).await;
+                connection.sleep(REREAD_PAUSE).await;
             }
-            Err(error) => return Err(refused_deletion(connection, object, error, deadline).await),
+            Err(error) => {
+                return Err(deletion_refusal_blocker(connection, object, error, deadline).await);
+            }
             // A finalizer is often done in a moment, and the sweep then has nothing left to do.
-            Ok(Deletion::Terminating { .. }) if look < LOOKS => connection.sleep(PAUSE).await,
-            Ok(Deletion::Terminating { .. }) => {}
+            Ok(ObjectDeletion::Terminating { .. }) if look < MAX_REREADS => {
+                connection.sleep(REREAD_PAUSE).await
+            }
+            Ok(ObjectDeletion::Terminating { .. }) => {}
         }
     }
     Err(RevocationBlocker::Held { kind: object.kind })
 }
 
 /// The outcome for an object that the API server does not find: after a first look we saw it go.
-fn gone_after(look: u32) -> DeletionOutcome {
+fn outcome_if_gone(look: u32) -> DeletionOutcome {
     if look == 0 { DeletionOutcome::Absent } else { DeletionOutcome::Deleted }
 }
 
-async fn refused_deletion<P: Ports>(
+async fn deletion_refusal_blocker<P: Ports>(
     connection: &Connection<'_, P>,
     object: &LeasedObject,
     source: Error,
@@ -226,7 +230,7 @@ async fn refused_deletion<P: Ports>(
 ) -> RevocationBlocker {
     let doing = ApiAction::new("delete", resource_name(object.kind))
         .in_namespace(object.namespace.as_ref());
-    RevocationBlocker::Cluster(connection.explain_refusal(doing, source, deadline).await)
+    RevocationBlocker::Cluster(connection.refusal_error(doing, source, deadline).await)
 }
 
 /// Returns true if the object of this UID is not there any more, or another bears its name.
@@ -240,17 +244,17 @@ async fn is_replaced<P: Ports>(
     deadline: DateTime<Utc>,
 ) -> Result<bool, RevocationBlocker> {
     match connection
-        .send_with_retries(deadline, |api| read_created(api, &object.to_planned()))
+        .send_with_retries(deadline, |api| read_created(api, &object.to_lookup_object()))
         .await
     {
         Ok(stored) => Ok(stored.uid != uid),
         Err(error) if error.is_not_found() => Ok(true),
-        Err(source) => Err(unreadable_object(connection, object, source)),
+        Err(source) => Err(unreadable_object_blocker(connection, object, source)),
     }
 }
 
 /// Returns the obstacle if an object cannot be read.
-fn unreadable_object<P: Ports>(
+fn unreadable_object_blocker<P: Ports>(
     connection: &Connection<'_, P>,
     object: &LeasedObject,
     source: Error,
@@ -262,40 +266,40 @@ fn unreadable_object<P: Ports>(
 }
 
 /// The UID of an object whose creation was not answered, if it is there and ours.
-async fn prove_ownership<P: Ports>(
+async fn find_owned_uid<P: Ports>(
     connection: &Connection<'_, P>,
     ending: Teardown<'_>,
     object: &LeasedObject,
     keys: &Keyring,
     deadline: DateTime<Utc>,
 ) -> Result<Option<String>, RevocationBlocker> {
-    let planned = object.to_planned();
+    let planned = object.to_lookup_object();
     match connection.send_with_retries(deadline, |api| read_created(api, &planned)).await {
         Ok(stored) => {
-            let proof = OwnershipProof { lease: ending.lease, cluster: ending.cluster, keys };
+            let proof = OwnershipVerifier { lease: ending.lease, cluster: ending.cluster, keys };
             if proof.verifies(&planned, &stored) {
                 return Ok(Some(stored.uid));
             }
             // With a key of ours it is a stranger's for sure, and ours is not there.
-            if object_marks(&stored).are_ours_to_judge(ending.lease, keys) {
+            if object_marks(&stored).are_verifiable(ending.lease, keys) {
                 return Ok(None);
             }
             Err(RevocationBlocker::Unproved { kind: object.kind })
         }
         Err(error) if error.is_not_found() => Ok(None),
-        Err(source) => Err(unreadable_object(connection, object, source)),
+        Err(source) => Err(unreadable_object_blocker(connection, object, source)),
     }
 }
 
 /// The number of times that an object is read again within one operation while a finalizer holds
 /// it.
-const LOOKS: u32 = 3;
+const MAX_REREADS: u32 = 3;
 
 /// The pause between two such reads.
-const PAUSE: Duration = Duration::from_millis(300);
+const REREAD_PAUSE: Duration = Duration::from_millis(300);
 
 /// The longest time for ending one lease.
-pub(crate) const END_TIME: TimeDelta = TimeDelta::seconds(20);
+pub(crate) const TEARDOWN_TIME: TimeDelta = TimeDelta::seconds(20);
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! Why no lease is issued.
 
-use lease_core::rbac::{ExistingRole, NotWaived};
+use lease_core::rbac::{ExistingRole, UnwaivedDangers};
 use lease_core::{
-    DynamicSecretName, LeaseId, Namespace, NotGranted, ServiceAccountName, TargetName,
+    DynamicSecretName, LeaseId, Namespace, NotGrantedReason, ServiceAccountName, TargetName,
 };
 use lease_store::StoreError;
 
@@ -52,7 +52,7 @@ pub enum IssueError {
         /// The namespaces that it would give.
         namespaces: String,
         /// Why.
-        source: NotGranted,
+        source: NotGrantedReason,
     },
     /// The dynamic secret would lease kubelease's own account.
     #[error("the account is kubelease's own on target `{0}`")]
@@ -90,7 +90,7 @@ pub enum IssueError {
         /// The dynamic secret.
         secret: DynamicSecretName,
         /// The dangers.
-        source: NotWaived,
+        source: UnwaivedDangers,
     },
     /// The role that it binds grants by now what nobody has weighed.
     #[error("{} `{}` has dangerous grants now", .role.kind, .role.name)]
@@ -100,7 +100,7 @@ pub enum IssueError {
         /// The role.
         role: ExistingRole,
         /// The dangers.
-        source: NotWaived,
+        source: UnwaivedDangers,
     },
     /// Not all that the role holds can be looked through.
     #[error("the rules of {} `{}` cannot all be checked: {why}", .role.kind, .role.name)]

@@ -7,7 +7,7 @@ use super::ClusterError;
 
 /// The reason why a lease is not shown.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum LeaseReadError {
     /// There is none of this id.
     #[error("there is no lease `{0}`")]
     Unknown(LeaseId),

@@ -24,7 +24,7 @@ fn put_bot(engine: &Engine<TestPorts>, more: &Value) {
 fn explain(engine: &Engine<TestPorts>, request: IssueRequest) -> Explanation {
     let asked = ExplainRequest {
         identity: name_of("bot"),
-        shown: ShownLogin::Nothing,
+        shown: LoginEvidence::Nothing,
         address: None,
         dynamic_secret: Some(name_of("ci")),
         request,
@@ -54,7 +54,7 @@ fn an_explanation_changes_nothing_and_asks_for_no_token() {
             };
             put_bot(&engine, &json!({"max_live_leases": 1, "max_issues_per_minute": 1}));
             let (contents, writes) =
-                (engine.ports.store.all_contents(), engine.ports.store.write_count());
+                (engine.ports.store.all_contents(), engine.ports.store.number_of_writes());
             engine.ports.http.forget();
             for _ in 0..3 {
                 let explanation = explain(&engine, IssueRequest::default());
@@ -64,7 +64,7 @@ fn an_explanation_changes_nothing_and_asks_for_no_token() {
                 assert_eq!(objects.is_empty(), mode == PLAIN, "{mode:?}: {objects:?}");
             }
             assert_eq!(engine.ports.store.all_contents(), contents, "{mode:?}");
-            assert_eq!(engine.ports.store.write_count(), writes, "{mode:?}");
+            assert_eq!(engine.ports.store.number_of_writes(), writes, "{mode:?}");
             assert_eq!(engine.ports.http.made(), Vec::<Value>::new(), "{mode:?}");
             for sent in engine.ports.http.sent() {
                 assert!(!sent.path.ends_with("/token"), "{mode:?}: {}", sent.line());
@@ -204,7 +204,7 @@ fn the_login_of_a_service_account_is_explained_with_the_target_that_reviews_it()
         let Value::Object(claims) = claims else { unreachable!("an object") };
         let asked = ExplainRequest {
             identity: name_of("bot"),
-            shown: ShownLogin::Claims(claims),
+            shown: LoginEvidence::Claims(claims),
             address: None,
             dynamic_secret: None,
             request: IssueRequest::default(),

@@ -10,12 +10,12 @@ pub(crate) fn bound_value(value: &Value) -> Value {
         Value::String(text) => json!(shorten_value(text.clone())),
         Value::Array(items) => {
             let shown = items.iter().take(MAX_ITEMS).map(|item| match item {
-                Value::Array(_) | Value::Object(_) => json!(NESTED),
+                Value::Array(_) | Value::Object(_) => json!(NESTED_VALUE_TEXT),
                 flat => bound_value(flat),
             });
             Value::Array(shown.collect())
         }
-        Value::Object(_) => json!(NESTED),
+        Value::Object(_) => json!(NESTED_VALUE_TEXT),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
@@ -29,7 +29,7 @@ pub(crate) fn names_value(names: Vec<&str>) -> Value {
 const MAX_ITEMS: usize = 16;
 
 /// The replacement of a value that no rule compares.
-const NESTED: &str = "(a list or an object)";
+const NESTED_VALUE_TEXT: &str = "(a list or an object)";
 
 #[cfg(test)]
 mod tests {
@@ -42,8 +42,11 @@ mod tests {
             (json!("a"), json!("a")),
             (json!(7), json!(7)),
             (json!(true), json!(true)),
-            (json!(["a", 1, ["b"], {"c": 1}]), json!(["a", 1, NESTED, NESTED])),
-            (json!({"token": "eyJ"}), json!(NESTED)),
+            (
+                json!(["a", 1, ["b"], {"c": 1}]),
+                json!(["a", 1, NESTED_VALUE_TEXT, NESTED_VALUE_TEXT]),
+            ),
+            (json!({"token": "eyJ"}), json!(NESTED_VALUE_TEXT)),
             (json!(vec!["a"; 100]), json!(vec!["a"; MAX_ITEMS])),
             (json!(long), json!(format!("{}…", &long[..200]))),
         ] {

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
 use kube_rest::{NewObject, TokenClaims};
 use lease_core::{
-    ClusterIdentity, DynamicSecret, GrantedTerms, IssuePlan, Lease, LeaseId, LeaseMode,
-    LeasedObject, ObjectKind, Phase, PlannedObject,
+    ClusterIdentity, DynamicSecret, GrantedTerms, IssuePhase, IssuePlan, Lease, LeaseId, LeaseMode,
+    LeasedObject, ObjectKind, PlannedObject,
 };
 use lease_store::{IdempotencyReservation, LeaseKey};
 
@@ -14,8 +14,8 @@ use super::plan::{ownership_stamp, plan_issue};
 use super::warnings::ttl_warnings;
 use crate::cluster::connection::Connection;
 use crate::end::teardown::{RevocationBlocker, Teardown};
-use crate::objects::create::{CreateOutcome, OwnershipProof};
-use crate::objects::kinds::ObjectBuilder;
+use crate::objects::create::{CreateOutcome, OwnershipVerifier};
+use crate::objects::object_builder::ObjectBuilder;
 use crate::objects::token::MintedToken;
 use crate::{ClusterError, Engine, IssueError, Ports, Requester, StoreError};
 
@@ -84,7 +84,7 @@ impl<'s> IssueAttempt<'s> {
             requester: requester.id.clone(),
             accessor: requester.accessor(),
             share: None,
-            phase: Phase::Pending,
+            phase: IssuePhase::Pending,
             begun_at: now,
             issue_deadline: deadline,
             issued_at: cluster_now,
@@ -112,7 +112,7 @@ impl<'s> IssueAttempt<'s> {
     }
 
     /// The objects of the lease, as they would be made.
-    pub(crate) fn dry_run_objects<P: Ports>(
+    pub(crate) fn build_all_objects<P: Ports>(
         &self,
         engine: &'s Engine<P>,
     ) -> Vec<(PlannedObject, NewObject)> {
@@ -130,25 +130,24 @@ impl<'s> IssueAttempt<'s> {
     }
 
     /// Makes all of it; where a stranger has a name, under another.
-    pub(super) async fn create_objects<P: Ports>(
+    pub(super) async fn create_objects_and_token<P: Ports>(
         &mut self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
         place: LeaseKey,
     ) -> Result<MintedToken, IssueFailure> {
-        match self.make_once(engine, connection).await {
+        match self.create_in_two_rounds(engine, connection).await {
             // If an object may still come into being under its first name, the record keeps that name: the
             // sweep finds the object by it.
-            Err(failure) if failure.may_do_anew() && self.lease.settles_at.is_none() => {
+            Err(failure) if failure.may_retry() && self.lease.settles_at.is_none() => {
                 // What else was made goes, and another name is taken, on record before anything bears it.
                 self.undo_objects(engine, connection).await.map_err(|_| failure)?;
-                self.rename_objects(engine);
-                self.restamp_objects(connection);
-                let renamed = engine.leases().rename_objects(place, &self.lease, self.claim);
-                renamed.map_err(|error| {
-                    IssueFailure::after_settling(super::fence_issue_error(error))
-                })?;
-                self.make_once(engine, connection).await
+                self.plan_other_names(engine);
+                self.reset_lease_times(connection);
+                let renamed =
+                    engine.leases().record_new_object_names(place, &self.lease, self.claim);
+                renamed.map_err(|error| IssueFailure::settled(super::fence_issue_error(error)))?;
+                self.create_in_two_rounds(engine, connection).await
             }
             made => made,
         }
@@ -158,41 +157,44 @@ impl<'s> IssueAttempt<'s> {
     ///
     /// The first round looks whether the target still leads to the same cluster, and what the role is by now
     /// that is to be bound, at no cost in time.
-    async fn make_once<P: Ports>(
+    async fn create_in_two_rounds<P: Ports>(
         &mut self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
     ) -> Result<MintedToken, IssueFailure> {
-        self.in_time(engine)?;
+        self.check_in_time(engine)?;
         let (identity, role, first) = future::join3(
-            engine.read_identity(connection, &self.lease.cluster.namespace, self.deadline()),
-            engine.weigh_grant(connection, self.secret, &self.lease.namespace, self.deadline()),
-            self.make_all(engine, connection, &self.plan.first),
+            engine.read_namespace_uid(connection, &self.lease.cluster.namespace, self.deadline()),
+            engine.recheck_granted_rights(
+                connection,
+                self.secret,
+                &self.lease.namespace,
+                self.deadline(),
+            ),
+            self.create_round(engine, connection, &self.plan.first),
         )
         .await;
         // Before the other two results are judged: an object whose UID is not noted would not be undone.
-        self.record_outcomes(connection, first)?;
-        self.same_cluster(engine, connection, identity)?;
-        self.role_warning = role.map_err(IssueFailure::after_settling)?;
-        self.in_time(engine)?;
+        self.note_create_outcomes(connection, first)?;
+        self.check_same_cluster(engine, connection, identity)?;
+        self.role_warning = role.map_err(IssueFailure::settled)?;
+        self.check_in_time(engine)?;
         // The token does not wait for the binding: it has no rights before the binding is there.
         let (second, minted) = future::join(
-            self.make_all(engine, connection, &self.plan.second),
+            self.create_round(engine, connection, &self.plan.second),
             self.mint_token(connection),
         )
         .await;
         // If an object has failed, the token is dropped. The undo ends it with the object that it is bound
         // to.
-        self.record_outcomes(connection, second)?;
-        self.retry_unknown_account(engine, connection, minted)
-            .await
-            .map_err(IssueFailure::after_settling)
+        self.note_create_outcomes(connection, second)?;
+        self.retry_unknown_account(engine, connection, minted).await.map_err(IssueFailure::settled)
     }
 
     /// Nothing more is made by an issuer that may be taken for dead.
-    fn in_time<P: Ports>(&self, engine: &Engine<P>) -> Result<(), IssueFailure> {
+    fn check_in_time<P: Ports>(&self, engine: &Engine<P>) -> Result<(), IssueFailure> {
         if engine.is_late(self.deadline()) {
-            return Err(IssueFailure::after_settling(IssueError::TooLate));
+            return Err(IssueFailure::settled(IssueError::TooLate));
         }
         Ok(())
     }
@@ -204,11 +206,11 @@ impl<'s> IssueAttempt<'s> {
         connection: &Connection<'_, P>,
     ) -> Result<MintedToken, IssueError> {
         let (identity, minted) = future::join(
-            engine.read_identity(connection, &self.lease.cluster.namespace, self.deadline()),
+            engine.read_namespace_uid(connection, &self.lease.cluster.namespace, self.deadline()),
             self.mint_token(connection),
         )
         .await;
-        self.same_cluster(engine, connection, identity).map_err(|failure| failure.error)?;
+        self.check_same_cluster(engine, connection, identity).map_err(|failure| failure.error)?;
         self.retry_unknown_account(engine, connection, minted).await
     }
 
@@ -227,7 +229,7 @@ impl<'s> IssueAttempt<'s> {
                 if existing && (source.is_conflict() || source.is_not_found()) =>
             {
                 let (place, name) = (&self.lease.namespace, &self.lease.service_account);
-                let uid = engine.read_account(connection, place, name, self.deadline()).await?;
+                let uid = engine.read_account_uid(connection, place, name, self.deadline()).await?;
                 engine.service_account_uids().put_uid(self.ledger, place, name, &uid)?;
                 self.lease.account_uid = Some(uid);
                 Ok(self.mint_token(connection).await?)
@@ -237,13 +239,13 @@ impl<'s> IssueAttempt<'s> {
     }
 
     /// The lease with its token's own times, and a word where they are not what was asked for.
-    pub(super) fn settle_lease(&self, claims: &TokenClaims) -> Lease {
+    pub(super) fn activated_lease(&self, claims: &TokenClaims) -> Lease {
         let given = claims.expires_at - claims.issued_at;
         let issued_at = claims.issued_at;
         let mut warnings = ttl_warnings(self.lease.mode, self.granted.ttl, given);
         warnings.extend(self.role_warning.clone());
         Lease {
-            phase: Phase::Active,
+            phase: IssuePhase::Active,
             jti: claims.id.clone(),
             issued_at,
             // The shorter of the two: a lease must not be shown as live after its token has expired.
@@ -268,18 +270,18 @@ impl<'s> IssueAttempt<'s> {
         objects.retain(|object| object.uid.is_some() || self.in_doubt.contains(&object.kind));
         let ending = Teardown { lease: *id, cluster, objects: &objects };
         engine
-            .tear_down(connection, ending, engine.ports.now() + crate::end::teardown::END_TIME)
+            .tear_down(connection, ending, engine.ports.now() + crate::end::teardown::TEARDOWN_TIME)
             .await
     }
 
-    async fn make_all<P: Ports>(
+    async fn create_round<P: Ports>(
         &self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
         objects: &[PlannedObject],
     ) -> Vec<(PlannedObject, CreateOutcome)> {
         let dress = self.object_builder(engine);
-        let proof = OwnershipProof {
+        let proof = OwnershipVerifier {
             lease: self.lease.id,
             cluster: &self.lease.cluster,
             keys: &engine.keys,
@@ -293,7 +295,7 @@ impl<'s> IssueAttempt<'s> {
     }
 
     /// Notes what was made, whatever else failed: it is what has to be undone.
-    fn record_outcomes<P: Ports>(
+    fn note_create_outcomes<P: Ports>(
         &mut self,
         connection: &Connection<'_, P>,
         made: Vec<(PlannedObject, CreateOutcome)>,
@@ -310,7 +312,7 @@ impl<'s> IssueAttempt<'s> {
                     }
                     let apart = (created_at - self.lease.issued_at).abs();
                     let error =
-                        (apart > MAX_APART).then(|| ClusterError::Clock { target: target() });
+                        (apart > MAX_CLOCK_DRIFT).then(|| ClusterError::Clock { target: target() });
                     (Some(uid), error, false)
                 }
                 // It is ours, but it may grant another right than was planned: it is undone by its UID.
@@ -353,13 +355,13 @@ impl<'s> IssueAttempt<'s> {
     }
 
     /// Fails where the target has come to lead to another cluster.
-    pub(super) fn same_cluster<P: Ports>(
+    pub(super) fn check_same_cluster<P: Ports>(
         &self,
         engine: &Engine<P>,
         connection: &Connection<'_, P>,
         identity: Result<ClusterIdentity, ClusterError>,
     ) -> Result<(), IssueFailure> {
-        let failed = |error: ClusterError| IssueFailure::after_settling(error.into());
+        let failed = |error: ClusterError| IssueFailure::settled(error.into());
         let found = identity.map_err(failed)?;
         if found == self.lease.cluster {
             return Ok(());
@@ -380,7 +382,7 @@ impl<'s> IssueAttempt<'s> {
         connection.mint_token(&self.lease, self.plan.token_seconds, self.deadline()).await
     }
 
-    fn rename_objects<P: Ports>(&mut self, engine: &Engine<P>) {
+    fn plan_other_names<P: Ports>(&mut self, engine: &Engine<P>) {
         // The attempt is part of the random end of each name, so that the names that are taken are not met
         // again.
         self.attempt += 1;
@@ -392,7 +394,7 @@ impl<'s> IssueAttempt<'s> {
     }
 
     /// Goes by the time that the cluster has just told.
-    fn restamp_objects<P: Ports>(&mut self, connection: &Connection<'_, P>) {
+    fn reset_lease_times<P: Ports>(&mut self, connection: &Connection<'_, P>) {
         let Some((_, now)) = connection.server_date() else { return };
         self.lease.issued_at = now;
         self.lease.expires_at = now + TimeDelta::from(self.granted.ttl);
@@ -413,4 +415,4 @@ impl<'s> IssueAttempt<'s> {
 
 /// The largest difference between a cluster's clock and the last known reading of it. An object says when it was
 /// issued, and the API server says when it was created: by the two the clock is read again.
-const MAX_APART: TimeDelta = TimeDelta::seconds(45);
+const MAX_CLOCK_DRIFT: TimeDelta = TimeDelta::seconds(45);

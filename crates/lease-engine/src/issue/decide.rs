@@ -5,7 +5,7 @@ use lease_core::{
     DynamicSecret, DynamicSecretName, GrantedTerms, IssueRequest, KnownCluster, Target,
 };
 
-use super::not_granted;
+use super::not_granted_error;
 use crate::cluster::connection::Connection;
 use crate::{Engine, IssueError, Ports};
 
@@ -78,7 +78,7 @@ pub(super) struct ClusterFacts {
 
 impl<P: Ports> Engine<P> {
     /// Decides by the records alone.
-    pub(super) fn decide_terms(
+    pub(super) fn decide_by_records(
         &self,
         name: &DynamicSecretName,
         request: IssueRequest,
@@ -86,24 +86,24 @@ impl<P: Ports> Engine<P> {
     ) -> Result<IssueTerms, IssueError> {
         watch.enter_rule(IssueRule::GrantForDynamicSecret);
         // First: without a grant, the answer must not tell if the dynamic secret exists.
-        self.may_issue(name)?;
+        self.check_may_issue(name)?;
         watch.enter_rule(IssueRule::DynamicSecret);
-        let entry = self.dynamic_secrets().get_entry(name)?;
+        let entry = self.dynamic_secrets().get_with_number(name)?;
         let (ledger, secret) = entry.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
         watch.enter_rule(IssueRule::Target);
         let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
         watch.enter_rule(IssueRule::NamespaceChosen);
         let namespace = secret.choose_namespace(request.namespace.clone());
-        let namespace = namespace.map_err(|source| not_granted(&secret, source))?;
+        let namespace = namespace.map_err(|source| not_granted_error(&secret, source))?;
         watch.enter_rule(IssueRule::GrantForNamespace);
-        let permit = self.permit_issue(&secret, &namespace)?;
+        let permit = self.find_issue_permit(&secret, &namespace)?;
         watch.enter_rule(IssueRule::Enabled);
         // Only now: whoever has no grant in this namespace learns nothing of the state of the dynamic
         // secret.
-        secret.check_enabled().map_err(|source| not_granted(&secret, source))?;
+        secret.check_issuable().map_err(|source| not_granted_error(&secret, source))?;
         watch.enter_rule(IssueRule::Ttl);
         let granted = secret.grant_terms(request, self.longest_ttl(permit));
-        let granted = granted.map_err(|source| not_granted(&secret, source))?;
+        let granted = granted.map_err(|source| not_granted_error(&secret, source))?;
         watch.enter_rule(IssueRule::IssuesPerMinute);
         // Last: a request that is refused by the records does not use up the limit.
         self.count_issue()?;
@@ -111,7 +111,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Decides by what the cluster says.
-    pub(super) async fn decide_place(
+    pub(super) async fn decide_by_cluster(
         &self,
         connection: &Connection<'_, P>,
         terms: &IssueTerms,
@@ -120,14 +120,14 @@ impl<P: Ports> Engine<P> {
     ) -> Result<ClusterFacts, IssueError> {
         let IssueTerms { secret, granted, .. } = terms;
         watch.enter_rule(IssueRule::Cluster);
-        let known = self.verify_cluster(connection, &granted.namespace, deadline).await?;
+        let known = self.learn_or_verify_cluster(connection, &granted.namespace, deadline).await?;
         watch.enter_rule(IssueRule::Reconciled);
         // Leases of a store that was lost are counted under the cap only after they are found.
-        self.reconciled_for(connection, &secret.name, deadline).await?;
+        self.reconcile_before_issue(connection, &secret.name, deadline).await?;
         watch.enter_rule(IssueRule::NamespaceCovered);
-        self.check_coverage(connection, terms, &known, deadline).await?;
+        self.check_namespace_covered(connection, terms, &known, deadline).await?;
         watch.enter_rule(IssueRule::Account);
-        let account = self.known_account(connection, terms, deadline).await?;
+        let account = self.existing_account_uid(connection, terms, deadline).await?;
         Ok(ClusterFacts { known, account })
     }
 }

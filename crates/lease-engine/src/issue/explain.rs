@@ -1,6 +1,6 @@
 //! An issue, explained: each rule, and the objects that would be made.
 
-mod told;
+mod rule_outcomes;
 
 use chrono::{DateTime, Utc};
 use kube_rest::ResourceAttributes;
@@ -8,14 +8,14 @@ use lease_core::{
     Account, DynamicSecretName, IssueRequest, ObjectKind, PlannedBody, PlannedObject,
 };
 
-use self::told::explain_rules;
+use self::rule_outcomes::explain_rules;
 use super::attempt::{IssueAttempt, IssueContext};
 use super::decide::{ClusterFacts, IssueRule, IssueTerms, RuleObserver};
 use crate::cluster::connection::Connection;
 use crate::config::ISSUE_TIME;
 use crate::explain::{ExplainedRefusal, IssueExplanation, ObjectOutcome};
-use crate::objects::kinds::api_kind;
-use crate::objects::role::bound_role;
+use crate::objects::object_builder::api_kind;
+use crate::objects::role_review::bound_role;
 use crate::{ClusterError, Engine, IssueError, Ports};
 
 /// The observations of a rehearsed issue.
@@ -58,11 +58,11 @@ impl<P: Ports> Engine<P> {
         seen: &mut SeenRules,
     ) -> Result<(), ExplainedRefusal> {
         let deadline = self.now() + ISSUE_TIME;
-        let terms = self.decide_terms(name, request, seen)?;
+        let terms = self.decide_by_records(name, request, seen)?;
         seen.terms = Some(terms.clone());
-        let connection = self.connect_target(&terms.target).map_err(IssueError::from)?;
+        let connection = self.target_connection(&terms.target).map_err(IssueError::from)?;
         let ClusterFacts { known, account } =
-            self.decide_place(&connection, &terms, deadline, seen).await?;
+            self.decide_by_cluster(&connection, &terms, deadline, seen).await?;
         seen.enter_rule(IssueRule::LiveLeases);
         // The store of a rehearsal keeps writes to itself, so that this takes no number from anybody.
         self.reserve_number(terms.ledger, &terms.secret)?;
@@ -72,7 +72,7 @@ impl<P: Ports> Engine<P> {
             secret: &terms.secret,
             granted: &terms.granted,
             cluster: known.identity,
-            cluster_now: self.now_on(&terms.target.name).map_err(IssueError::from)?,
+            cluster_now: self.cluster_now(&terms.target.name).map_err(IssueError::from)?,
             claim: None,
             deadline,
         };
@@ -80,13 +80,13 @@ impl<P: Ports> Engine<P> {
         making.lease.account_uid = account;
         seen.enter_rule(IssueRule::Cluster);
         let anchor = &making.lease.cluster.namespace;
-        let identity = self.read_identity(&connection, anchor, deadline).await;
-        making.same_cluster(self, &connection, identity).map_err(|failure| failure.error)?;
+        let identity = self.read_namespace_uid(&connection, anchor, deadline).await;
+        making.check_same_cluster(self, &connection, identity).map_err(|failure| failure.error)?;
         if making.lease.mode.is_revocable() {
             self.rehearse_objects(&connection, &terms, &making, seen).await?;
         }
         seen.enter_rule(IssueRule::Token);
-        self.may_ask_for_token(&connection, &terms, &making, deadline).await
+        self.check_may_request_token(&connection, &terms, &making, deadline).await
     }
 
     /// Tries the objects in the order in which they are made, and weighs what they grant between the two rounds.
@@ -101,7 +101,7 @@ impl<P: Ports> Engine<P> {
         let is_second = |planned: &PlannedObject| {
             matches!(planned.body, PlannedBody::Holder | PlannedBody::Binding(_))
         };
-        let trials = making.dry_run_objects(self);
+        let trials = making.build_all_objects(self);
         let (second, first): (Vec<_>, Vec<_>) =
             trials.into_iter().partition(|(planned, _)| is_second(planned));
         let own_role = bound_role(&terms.secret.definition).is_none();
@@ -112,7 +112,7 @@ impl<P: Ports> Engine<P> {
             if round == 1 && failed.is_none() {
                 let place = &terms.granted.namespace;
                 seen.enter_rule(IssueRule::Dangers);
-                self.weigh_grant(connection, &terms.secret, place, deadline).await?;
+                self.recheck_granted_rights(connection, &terms.secret, place, deadline).await?;
                 seen.enter_rule(IssueRule::Objects);
             }
             for (planned, object) in trials {
@@ -134,7 +134,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Asks if a token could be asked for. Where that may not be asked, nothing is known against it.
-    async fn may_ask_for_token(
+    async fn check_may_request_token(
         &self,
         connection: &Connection<'_, P>,
         terms: &IssueTerms,
@@ -186,7 +186,7 @@ async fn try_object<P: Ports>(
             Err(error) if error.is_already_exists() => {
                 ClusterError::Taken { target: connection.target.name.clone() }
             }
-            Err(error) => connection.refused_object(planned, error, deadline).await,
+            Err(error) => connection.object_refusal_error(planned, error, deadline).await,
         };
     let is_binding =
         matches!(planned.kind, ObjectKind::RoleBinding | ObjectKind::ClusterRoleBinding);

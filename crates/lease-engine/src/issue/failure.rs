@@ -10,12 +10,12 @@ pub(super) struct IssueFailure {
 
 impl IssueFailure {
     /// One after which nothing of what was sent can still land.
-    pub(super) fn after_settling(error: IssueError) -> Self {
+    pub(super) fn settled(error: IssueError) -> Self {
         Self { error, unsettled: false }
     }
 
     /// Returns true if another name, or another look at the clock, may help.
-    pub(super) fn may_do_anew(&self) -> bool {
+    pub(super) fn may_retry(&self) -> bool {
         let anew = matches!(
             self.error,
             IssueError::Cluster(ClusterError::Taken { .. } | ClusterError::Clock { .. })

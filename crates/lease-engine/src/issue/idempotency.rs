@@ -23,8 +23,8 @@ impl<P: Ports> Engine<P> {
         key: &str,
     ) -> Result<ReservationOutcome, IssueError> {
         // Both are named by MACs, and each pair by one master key, the current first.
-        let named = |text| self.keys.request_keys(&self.requester.id, &secret.name, text);
-        let mut pairs = named(key).into_iter().map(claim_key).zip(named(asked));
+        let named = |text| self.keys.request_names(&self.requester.id, &secret.name, text);
+        let mut pairs = named(key).into_iter().map(to_reservation_key).zip(named(asked));
         // Unwrap safety: the current key is always there.
         let (current, fingerprint) = pairs.next().unwrap();
         // A request that was first made under an earlier master key is known by that.
@@ -55,7 +55,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// It is a token of what was leased then, wherever the dynamic secret leads now. It has an id of its own, so it has
     /// an event of its own: two durable writes.
-    pub(super) async fn issue_again(
+    pub(super) async fn issue_another_token(
         &self,
         secret: &DynamicSecret,
         claimed: &AnsweredRequest,
@@ -63,7 +63,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<IssuedLease, IssueError> {
         let held = self.leases().read_lease(claimed.place)?;
         let mut held = held.ok_or(IssueError::InProgress)?;
-        let (id, now) = (held.lease.id, self.now_on(&held.lease.target)?);
+        let (id, now) = (held.lease.id, self.cluster_now(&held.lease.target)?);
         match held.state_at(now) {
             LeaseState::Active => {}
             LeaseState::Pending => return Err(IssueError::InProgress),
@@ -74,8 +74,8 @@ impl<P: Ports> Engine<P> {
             | LeaseState::Lost => return Err(IssueError::Ended(id)),
         }
         let target = self.issuing_target(&secret.name, &held.lease.target)?;
-        let connection = self.connect_target(&target)?;
-        self.verify_cluster(&connection, &held.lease.namespace, deadline).await?;
+        let connection = self.target_connection(&target)?;
+        self.learn_or_verify_cluster(&connection, &held.lease.namespace, deadline).await?;
         let left = u32::try_from((held.expires_at - now).num_seconds()).unwrap_or_default();
         let seconds = if held.lease.mode != LeaseMode::Plain {
             left.max(MIN_TOKEN_TTL.as_secs())
@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
             left
         };
         let (role, minted) = future::join(
-            self.weigh_grant(&connection, secret, &held.lease.namespace, deadline),
+            self.recheck_granted_rights(&connection, secret, &held.lease.namespace, deadline),
             connection.mint_token(&held.lease, seconds, deadline),
         )
         .await;
@@ -95,14 +95,14 @@ impl<P: Ports> Engine<P> {
             // Clocks differ: it cannot be taken back, and may not outlive the lease.
             return Err(IssueError::EndsTooSoon(id));
         }
-        if !self.leases().may_answer(&held, Some(&claimed.claim))? {
+        if !self.leases().may_answer_again(&held, Some(&claimed.claim))? {
             return Err(IssueError::Ended(id));
         }
         if !self.is_requester_admitted()? {
             return Err(IssueError::NotAdmitted);
         }
         held.lease.jti = minted.claims.id;
-        let event = self.new_event(AuditEventType::IssueRepeated).about_lease(&held.lease);
+        let event = self.allowed_event(AuditEventType::IssueRepeated).about_lease(&held.lease);
         let jti = held.lease.jti.as_deref().map(AuditText::new);
         self.record_event(&AuditEvent { jti, ttl_seconds: Some(left.into()), ..event })?;
         if self.is_late(deadline) {
@@ -121,7 +121,7 @@ fn require_same_request(
     if is_same { Ok(ReservationOutcome::Taken(claimed)) } else { Err(IssueError::KeyReused) }
 }
 
-fn claim_key(text: String) -> ReservationKey {
+fn to_reservation_key(text: String) -> ReservationKey {
     // Unwrap safety: it is hexadecimal digits.
     ReservationKey::try_from(text).unwrap()
 }

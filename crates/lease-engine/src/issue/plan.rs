@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use lease_core::{
-    DynamicSecret, GrantedTerms, IssuePlan, Lease, LeaseId, LeaseMode, Naming, ObjectKind,
-    OwnershipStamp,
+    DynamicSecret, GrantedTerms, IssuePlan, Lease, LeaseId, LeaseMode, ObjectKind,
+    ObjectNameInputs, OwnershipStamp,
 };
 
 use crate::Requester;
@@ -16,7 +16,7 @@ pub(super) fn plan_issue(
     now: DateTime<Utc>,
 ) -> IssuePlan {
     let (identity, claims) = (requester.display_name(), requester.claims());
-    let naming = Naming { id, attempt, identity, claims: &claims, now };
+    let naming = ObjectNameInputs { id, attempt, identity, claims: &claims, now };
     secret.plan_objects(granted, &naming)
 }
 

@@ -9,7 +9,9 @@ use crate::fixtures::{
     sweep, sweep_what_stopped, warm, with_secret,
 };
 use crate::testing::{Death, Fault, TestPorts};
-use crate::{ClusterError, Engine, IssueError, IssuedLease, Requester, Revocation, SECRET_TYPE};
+use crate::{
+    ClusterError, Engine, IssueError, IssuedLease, Requester, RevocationOutcome, SECRET_TYPE,
+};
 
 mod administrators;
 mod again;

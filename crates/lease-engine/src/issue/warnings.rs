@@ -23,10 +23,11 @@ pub(super) fn ttl_warnings(mode: LeaseMode, asked: Ttl, given: TimeDelta) -> Vec
                 "the API server lengthened the token to {given} seconds; {asked} were requested"
             ));
         }
-        warnings.push(PLAIN.to_owned());
+        warnings.push(PLAIN_TOKEN_WARNING.to_owned());
     }
     warnings
 }
 
 /// The warning for the holder of a plain token.
-const PLAIN: &str = "this token is bound to no object: it cannot be revoked before it expires";
+const PLAIN_TOKEN_WARNING: &str =
+    "this token is bound to no object: it cannot be revoked before it expires";

@@ -5,7 +5,7 @@ use kube_rest::{Call, NewObject, StoredObject};
 use lease_core::{ClusterIdentity, Keyring, LeaseId, ObjectMarks, ObjectRef, PlannedObject};
 
 use crate::cluster::connection::Connection;
-use crate::objects::kinds::{api_kind, resource_name};
+use crate::objects::object_builder::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Ports};
 
 /// The outcome of creating an object.
@@ -37,13 +37,13 @@ pub(crate) enum CreateOutcome {
 
 /// The proof that an object is ours.
 #[derive(Clone, Copy)]
-pub(crate) struct OwnershipProof<'a> {
+pub(crate) struct OwnershipVerifier<'a> {
     pub(crate) lease: LeaseId,
     pub(crate) cluster: &'a ClusterIdentity,
     pub(crate) keys: &'a Keyring,
 }
 
-impl OwnershipProof<'_> {
+impl OwnershipVerifier<'_> {
     /// Returns true if the object that was read under this name is ours and of this lease.
     pub(crate) fn verifies(&self, planned: &PlannedObject, stored: &StoredObject) -> bool {
         let bearer = ObjectRef {
@@ -52,7 +52,7 @@ impl OwnershipProof<'_> {
             name: &planned.name,
             cluster: self.cluster,
         };
-        bearer.is_proved(self.lease, &object_marks(stored), self.keys)
+        bearer.verifies_marks(self.lease, &object_marks(stored), self.keys)
     }
 }
 
@@ -70,7 +70,7 @@ impl<P: Ports> Connection<'_, P> {
         &self,
         planned: &PlannedObject,
         object: &NewObject,
-        proof: OwnershipProof<'_>,
+        proof: OwnershipVerifier<'_>,
         deadline: DateTime<Utc>,
     ) -> CreateOutcome {
         let failed =
@@ -80,14 +80,14 @@ impl<P: Ports> Connection<'_, P> {
         loop {
             let error =
                 match self.send_once(deadline, self.api().create_object(object, false)).await {
-                    Ok(stored) => return judge_stored(&stored, object, unknown > 0),
+                    Ok(stored) => return outcome_of_stored(&stored, object, unknown > 0),
                     Err(error) => error,
                 };
             if error.is_already_exists() {
                 match self.send_with_retries(deadline, |api| read_created(api, planned)).await {
                     // It is one of those whose outcome was not known.
                     Ok(stored) if proof.verifies(planned, &stored) => {
-                        return judge_stored(&stored, object, unknown > 1);
+                        return outcome_of_stored(&stored, object, unknown > 1);
                     }
                     Ok(_) => return CreateOutcome::Taken,
                     // It went while we looked; the name may be free now.
@@ -102,7 +102,9 @@ impl<P: Ports> Connection<'_, P> {
                 if unknown > 0 {
                     return CreateOutcome::Unknown(failed(error));
                 }
-                return CreateOutcome::Refused(self.refused_object(planned, error, deadline).await);
+                return CreateOutcome::Refused(
+                    self.object_refusal_error(planned, error, deadline).await,
+                );
             }
             tries += 1;
         }
@@ -110,18 +112,18 @@ impl<P: Ports> Connection<'_, P> {
 }
 
 /// Reads an object whose creation was not answered. A Secret is never read: see
-/// [`kube_rest::Api::read_by_dry_delete`].
+/// [`kube_rest::Api::read_secret_metadata_by_dry_delete`].
 pub(crate) fn read_created(api: &kube_rest::Api<'_>, object: &PlannedObject) -> Call<StoredObject> {
     let namespace = object.namespace.as_ref().map(lease_core::Namespace::as_str);
     match object.kind {
         lease_core::ObjectKind::Secret => {
-            api.read_by_dry_delete(namespace.unwrap_or_default(), &object.name)
+            api.read_secret_metadata_by_dry_delete(namespace.unwrap_or_default(), &object.name)
         }
         other => api.get_object(api_kind(other), namespace, &object.name),
     }
 }
 
-fn judge_stored(stored: &StoredObject, sent: &NewObject, in_doubt: bool) -> CreateOutcome {
+fn outcome_of_stored(stored: &StoredObject, sent: &NewObject, in_doubt: bool) -> CreateOutcome {
     let uid = stored.uid.clone();
     match stored.find_mismatch(sent) {
         None => CreateOutcome::Ours { uid, created_at: stored.creation_timestamp, in_doubt },

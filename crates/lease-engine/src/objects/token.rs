@@ -47,7 +47,7 @@ impl<P: Ports> Connection<'_, P> {
             .await
         {
             Ok(token) => token,
-            Err(source) => return Err(self.explain_refusal(doing, source, deadline).await),
+            Err(source) => return Err(self.refusal_error(doing, source, deadline).await),
         };
         let claims = token.parse_claims();
         let claims =
@@ -108,13 +108,13 @@ impl<P: Ports> Connection<'_, P> {
             return Ok(());
         }
         let doing = ApiAction::new("create", "serviceaccounts/token").with_name(name);
-        Err(self.explain_refusal(doing.in_namespace(Some(namespace)), source, deadline).await)
+        Err(self.refusal_error(doing.in_namespace(Some(namespace)), source, deadline).await)
     }
 }
 
 impl<P: Ports> Engine<P> {
     /// The name of a Secret that does not exist, in the form of those of leases.
-    pub(crate) fn name_of_no_secret(&self) -> String {
+    pub(crate) fn absent_secret_name(&self) -> String {
         format!("kubelease-check-{}", LeaseId::new(self.random_bytes()).random_part(0))
     }
 }
@@ -126,7 +126,7 @@ fn token_fault(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
     let bound = secret.and_then(|secret| secret.uid.as_deref());
     let asked = &lease.audiences;
     let audiences = claims.audiences();
-    if !claims.is_of(lease.namespace.as_str(), lease.service_account.as_str()) {
+    if !claims.is_of_account(lease.namespace.as_str(), lease.service_account.as_str()) {
         Some("the token names another account")
     } else if lease.account_uid.as_deref() != claims.account_uid() {
         Some("the token names another account with this name")

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lease_core::{FoundLease, FoundObject, Lease, LeaseId, LeasedObject, OwnershipStamp, Phase};
+use lease_core::{
+    FoundLease, FoundObject, IssuePhase, Lease, LeaseId, LeasedObject, OwnershipStamp,
+};
 use lease_store::StoredLease;
 
 use super::ReconcileRun;
 use super::list::Listing;
-use crate::objects::announce::is_listed;
+use crate::objects::expiry_mark::is_anchor_object;
 use crate::{Engine, Ports, StoreError};
 
 /// The findings of a comparison.
@@ -31,7 +33,7 @@ impl<P: Ports> Engine<P> {
         listing: &Listing,
     ) -> Result<Findings, StoreError> {
         let mut findings = Findings::default();
-        let longest = self.longest_issue();
+        let longest = self.longest_issue_time();
         for object in &listing.objects {
             // Whoever may create objects can copy our label. Without a MAC of ours the object is a stranger's,
             // and is not touched.
@@ -45,19 +47,19 @@ impl<P: Ports> Engine<P> {
             match self.leases().find(stamp.lease)? {
                 None => add_object(&mut findings.unknown, object, stamp),
                 Some(held) if held.ending.is_some() => {
-                    if may_be_left(&held.lease, object) {
+                    if may_be_remainder(&held.lease, object) {
                         add_object(&mut findings.left, object, stamp);
                     }
                 }
                 Some(held) => {
-                    self.compare_live(run, held, (object, stamp), &mut findings)?;
+                    self.compare_with_live_lease(run, held, (object, stamp), &mut findings)?;
                 }
             }
         }
         Ok(findings)
     }
 
-    fn compare_live(
+    fn compare_with_live_lease(
         &self,
         run: &ReconcileRun<'_, P>,
         held: StoredLease,
@@ -66,21 +68,21 @@ impl<P: Ports> Engine<P> {
     ) -> Result<(), StoreError> {
         match held.lease.objects.iter().find(|known| is_same(known, object)) {
             Some(known) if known.uid.as_ref() == Some(&object.uid) => {
-                if !is_listed(&held.lease, known) {
+                if !is_anchor_object(&held.lease, known) {
                     return Ok(());
                 }
                 findings.seen.insert(held.lease.id);
-                self.extend_as_announced(run, &held, &stamp, findings)
+                self.record_announced_renewal(run, &held, &stamp, findings)
             }
             // Another UID, or none on record: a stranger's object under our name, or one whose create was not
             // answered. The end of the lease reads it by name, and decides by its MAC.
             Some(_) => Ok(()),
             // The issuer may be about to record it: to delete it now would break an issue under way.
-            None if held.lease.phase == Phase::Pending => Ok(()),
+            None if held.lease.phase == IssuePhase::Pending => Ok(()),
             // An adopted lease has only the objects that were listed then. This one has its name, so it
             // belongs to it, and has to be deleted with it.
             None if held.lease.objects.iter().any(|known| known.name == object.name) => {
-                self.complete_record(run, held, object)
+                self.add_object_to_record(run, held, object)
             }
             None => {
                 add_object(&mut findings.left, object, stamp);
@@ -93,7 +95,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// A renewal is written on the object first. After a rollback of the store only the object has it, and the
     /// lease would end before the time that its holder was told.
-    fn extend_as_announced(
+    fn record_announced_renewal(
         &self,
         run: &ReconcileRun<'_, P>,
         held: &StoredLease,
@@ -101,9 +103,9 @@ impl<P: Ports> Engine<P> {
         findings: &mut Findings,
     ) -> Result<(), StoreError> {
         let end = stamp.deadline.min(held.lease.latest_end);
-        let is_active = held.lease.phase == Phase::Active && held.closing.is_none();
+        let is_active = held.lease.phase == IssuePhase::Active && held.closing.is_none();
         // A token's own times are whole seconds after the plan's.
-        if !is_active || end <= held.expires_at + SLACK {
+        if !is_active || end <= held.expires_at + MAX_END_DIFFERENCE {
             return Ok(());
         }
         findings.extended += 1;
@@ -120,7 +122,7 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    fn complete_record(
+    fn add_object_to_record(
         &self,
         run: &ReconcileRun<'_, P>,
         held: StoredLease,
@@ -131,13 +133,13 @@ impl<P: Ports> Engine<P> {
         }
         let mut lease = held.lease;
         lease.objects.push(object.to_leased());
-        self.leases().complete_with(held.place, &lease)
+        self.leases().rewrite_active_record(held.place, &lease)
     }
 }
 
 /// Returns true if an object can be a remainder of a lease that has ended: not one of another UID
 /// than we saw created and deleted, unless a try to create it may have taken effect after that.
-fn may_be_left(lease: &Lease, object: &FoundObject) -> bool {
+fn may_be_remainder(lease: &Lease, object: &FoundObject) -> bool {
     let known = lease.objects.iter().find(|known| is_same(known, object));
     let seen = known.and_then(|known| known.uid.as_ref());
     seen.is_none_or(|uid| *uid == object.uid) || lease.settles_at.is_some()
@@ -149,7 +151,7 @@ fn is_same(known: &LeasedObject, object: &FoundObject) -> bool {
 
 /// The difference up to which an announced end is the same end: it is planned in whole seconds,
 /// before the token is.
-const SLACK: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+const MAX_END_DIFFERENCE: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 
 fn add_object(
     leases: &mut BTreeMap<LeaseId, FoundLease>,

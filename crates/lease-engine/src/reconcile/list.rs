@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use kube_rest::{MAX_PAGE, PageRequest, StoredObject};
+use kube_rest::{MAX_PAGE_OBJECTS, PageRequest, StoredObject};
 use lease_core::{
-    FoundObject, INSTALLATION, MANAGED_BY, MANAGER, Namespace, Namespaces, ObjectKind,
+    FoundObject, INSTALLATION_LABEL, MANAGED_BY_LABEL, MANAGED_BY_VALUE, Namespace, NamespaceRules,
+    ObjectKind,
 };
 use serde::{Deserialize, Serialize};
 
 use super::ReconcileRun;
 use crate::objects::create::object_marks;
-use crate::objects::kinds::{api_kind, resource_name};
+use crate::objects::object_builder::{api_kind, resource_name};
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// All objects of a kind, in one namespace or in all.
@@ -67,9 +68,10 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Listing, ClusterError> {
         let mut listing = Listing::default();
         let expected = expected_kinds(run);
-        let first = from.as_ref().and_then(|at| LISTED.iter().position(|kind| *kind == at.kind));
+        let first =
+            from.as_ref().and_then(|at| LISTED_KINDS.iter().position(|kind| *kind == at.kind));
         let mut next = first.and(from).and_then(|place| place.next);
-        for kind in LISTED.into_iter().skip(first.unwrap_or(0)) {
+        for kind in LISTED_KINDS.into_iter().skip(first.unwrap_or(0)) {
             let whole = ListScope { kind, namespace: None };
             // A list that goes on from an earlier run is no proof of absence: what its first part held was
             // seen by that run only.
@@ -83,14 +85,14 @@ impl<P: Ports> Engine<P> {
                 }
                 // Of other kinds there may be something since before; whether we may look is not our need.
                 ListEnd::Refused if !expected.contains(&kind) => {}
-                ListEnd::Refused => self.list_namespaces(run, kind, &mut listing).await?,
+                ListEnd::Refused => self.list_in_named_namespaces(run, kind, &mut listing).await?,
             }
         }
         Ok(listing)
     }
 
     /// Lists a kind where that is not allowed for the whole cluster: in each namespace that is known by name.
-    async fn list_namespaces(
+    async fn list_in_named_namespaces(
         &self,
         run: &ReconcileRun<'_, P>,
         kind: ObjectKind,
@@ -98,8 +100,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<(), ClusterError> {
         let namespaces = run.secrets.iter().map(|(_, secret)| secret.definition.namespaces());
         let literal: BTreeSet<_> =
-            namespaces.clone().flat_map(Namespaces::literal_namespaces).collect();
-        let is_all = namespaces.clone().all(|all| all.literal_only().is_some());
+            namespaces.clone().flat_map(NamespaceRules::literal_namespaces).collect();
+        let is_all = namespaces.clone().all(|all| all.exclusive_literal_namespaces().is_some());
         listing.is_refused |= !kind.is_namespaced() || !is_all;
         for namespace in literal.into_iter().filter(|_| kind.is_namespaced()) {
             let part = ListScope { kind, namespace: Some(namespace.clone()) };
@@ -125,7 +127,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<ListEnd, ClusterError> {
         let selector = self.installation_selector();
         let (namespace, kind) = (of.namespace.as_ref(), api_kind(of.kind));
-        let (begin, mut limit, mut restarts) = (listing.objects.len(), MAX_PAGE, 0);
+        let (begin, mut limit, mut restarts) = (listing.objects.len(), MAX_PAGE_OBJECTS, 0);
         loop {
             if self.ports.now() >= run.list_by || listing.objects.len() >= MAX_OBJECTS {
                 return Ok(ListEnd::Stopped(next));
@@ -175,7 +177,7 @@ impl<P: Ports> Engine<P> {
     /// Returns the label selector of all that this installation has created, under any of its keys.
     fn installation_selector(&self) -> String {
         let installations = self.keys.installation_names().join(",");
-        format!("{MANAGED_BY}={MANAGER},{INSTALLATION} in ({installations})")
+        format!("{MANAGED_BY_LABEL}={MANAGED_BY_VALUE},{INSTALLATION_LABEL} in ({installations})")
     }
 }
 
@@ -198,7 +200,7 @@ fn to_found_object(shelf: &ListScope, stored: &StoredObject) -> Option<FoundObje
 }
 
 fn is_expired(error: &kube_rest::Error) -> bool {
-    error.status().is_some_and(kube_rest::Status::is_expired)
+    error.status().is_some_and(kube_rest::Status::is_continue_token_expired)
 }
 
 fn is_too_large(error: &kube_rest::Error) -> bool {
@@ -206,7 +208,7 @@ fn is_too_large(error: &kube_rest::Error) -> bool {
 }
 
 /// All kinds that leases are made of, but for Secrets: who may list these may read them.
-const LISTED: [ObjectKind; 6] = [
+const LISTED_KINDS: [ObjectKind; 6] = [
     ObjectKind::ServiceAccount,
     ObjectKind::Lease,
     ObjectKind::Role,

@@ -1,14 +1,15 @@
 //! Lost leases, whose records are there and whose objects are not.
 
-use lease_core::{EndReason, LeaseMode, LeasedObject, ObjectKind, Phase};
+use lease_core::{EndReason, IssuePhase, LeaseMode, LeasedObject, ObjectKind};
 use lease_store::StoredLease;
 
 use super::ReconcileRun;
 use super::compare::Findings;
 use super::list::Listing;
-use crate::objects::announce::is_listed;
+use crate::objects::expiry_mark::is_anchor_object;
 use crate::{
-    ApiAction, ClusterError, Engine, LeaseFilter, Ports, ReconcileCounts, Revocation, RevokeError,
+    ApiAction, ClusterError, Engine, LeaseFilter, Ports, ReconcileCounts, RevocationOutcome,
+    RevokeError,
 };
 
 impl<P: Ports> Engine<P> {
@@ -29,10 +30,12 @@ impl<P: Ports> Engine<P> {
             if self.ports.now() >= run.terms.stop {
                 return Ok(false);
             }
-            let page = self.live_leases(&filter, from, PAGE)?;
+            let page = self.list_live_leases(&filter, from, PAGE)?;
             for held in page.items {
-                let Some(bearer) = missing_object(run, listing, findings, &held) else { continue };
-                if self.is_gone(run, &held, bearer).await? {
+                let Some(bearer) = find_missing_object(run, listing, findings, &held) else {
+                    continue;
+                };
+                if self.is_credential_gone(run, &held, bearer).await? {
                     reconciled.lost += 1;
                     self.close_as_lost(run, held).await?;
                 }
@@ -53,10 +56,10 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         }
         // Its other objects, such as bindings, are deleted as with any other end.
-        match self.revoke_stored_lease(held, EndReason::Lost).await {
+        match self.end_or_postpone_lease(held, EndReason::Lost).await {
             Err(RevokeError::Store(error)) => Err(error.into()),
             // It is done or begun, or somebody else has ended it meanwhile.
-            Ok(Revocation::Done(_) | Revocation::Begun(_))
+            Ok(RevocationOutcome::Done(_) | RevocationOutcome::Begun(_))
             | Err(
                 RevokeError::Unknown(_)
                 | RevokeError::Hidden(_)
@@ -68,7 +71,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Returns true if the object that gives a lease its life is not there any more.
-    async fn is_gone(
+    async fn is_credential_gone(
         &self,
         run: &ReconcileRun<'_, P>,
         held: &StoredLease,
@@ -91,14 +94,14 @@ impl<P: Ports> Engine<P> {
         run: &ReconcileRun<'_, P>,
         object: &LeasedObject,
     ) -> Result<bool, ClusterError> {
-        let planned = object.to_planned();
+        let planned = object.to_lookup_object();
         let connection = run.connection;
         let deadline = run.terms.stop;
         let (read, identity) = futures::future::join(
             connection.send_with_retries(deadline, |api| {
                 crate::objects::create::read_created(api, &planned)
             }),
-            self.read_identity(connection, &run.known.identity.namespace, deadline),
+            self.read_namespace_uid(connection, &run.known.identity.namespace, deadline),
         )
         .await;
         // Another cluster answers: it has none of our objects, and all leases would be closed.
@@ -110,7 +113,10 @@ impl<P: Ports> Engine<P> {
             Err(error) if error.is_not_found() => Ok(true),
             Err(source) => {
                 let verb = if object.kind == ObjectKind::Secret { "delete" } else { "get" };
-                let doing = ApiAction::new(verb, crate::objects::kinds::resource_name(object.kind));
+                let doing = ApiAction::new(
+                    verb,
+                    crate::objects::object_builder::resource_name(object.kind),
+                );
                 let doing = doing.in_namespace(object.namespace.as_ref());
                 Err(ClusterError::from_kubernetes(connection.target, doing, source))
             }
@@ -119,19 +125,19 @@ impl<P: Ports> Engine<P> {
 }
 
 /// The object of a lease that should have been on the list, and is not.
-fn missing_object<'h, P: Ports>(
+fn find_missing_object<'h, P: Ports>(
     run: &ReconcileRun<'_, P>,
     listing: &Listing,
     findings: &Findings,
     held: &'h StoredLease,
 ) -> Option<&'h LeasedObject> {
     let lease = &held.lease;
-    let expected = lease.phase == Phase::Active
+    let expected = lease.phase == IssuePhase::Active
         && held.closing.is_none()
         && lease.cluster == run.known.identity
         && !findings.seen.contains(&lease.id);
     let bearer =
-        lease.objects.iter().find(|object| is_listed(lease, object)).filter(|_| expected)?;
+        lease.objects.iter().find(|object| is_anchor_object(lease, object)).filter(|_| expected)?;
     listing.is_whole(bearer.kind, bearer.namespace.as_ref()).then_some(bearer)
 }
 

@@ -6,11 +6,11 @@ use lease_store::ReservationKey;
 use super::compare::Findings;
 use super::list::Listing;
 use super::{ReconcileOutcome, ReconcileProgress, ReconcileRun};
-use crate::end::teardown::{END_TIME, Teardown};
+use crate::end::teardown::{TEARDOWN_TIME, Teardown};
 use crate::{Engine, Ports, RevocationBlocker, StoreError};
 
 /// The decision about a lease that was found without a record.
-enum ObjectFate {
+enum OrphanFate {
     /// Take it into the store: it still lives.
     Adopt(u64, Box<Lease>),
     /// Delete its objects: it is over, or of no use without those that are missing.
@@ -21,7 +21,7 @@ enum ObjectFate {
 
 impl<P: Ports> Engine<P> {
     /// Adopts live leases, and removes the objects of those that are over. Returns true if it came to its end.
-    pub(super) async fn settle_findings(
+    pub(super) async fn adopt_or_remove_leases(
         &self,
         run: &ReconcileRun<'_, P>,
         (listing, findings): (&Listing, &mut Findings),
@@ -35,14 +35,14 @@ impl<P: Ports> Engine<P> {
                 return Ok(false);
             }
             match self.decide_fate(run, listing, &found)? {
-                ObjectFate::Remove => remove.push(found),
-                ObjectFate::Wait => {
+                OrphanFate::Remove => remove.push(found),
+                OrphanFate::Wait => {
                     outcome.reconciled.orphans += 1;
                     outcome.reconciled.parked += 1;
                     let waiting = found.anchor_stamp().map(|stamp| stamp.dynamic_secret.clone());
                     progress.waiting.extend(waiting);
                 }
-                ObjectFate::Adopt(ledger, lease) => {
+                OrphanFate::Adopt(ledger, lease) => {
                     outcome.reconciled.orphans += 1;
                     outcome.reconciled.adopted += 1;
                     let request = found.anchor_stamp().and_then(|stamp| stamp.request.clone());
@@ -56,7 +56,7 @@ impl<P: Ports> Engine<P> {
         }
         progress.waiting.sort();
         progress.waiting.dedup();
-        self.remove(run, remove, progress, outcome).await
+        self.remove_orphans(run, remove, progress, outcome).await
     }
 
     fn decide_fate(
@@ -64,36 +64,36 @@ impl<P: Ports> Engine<P> {
         run: &ReconcileRun<'_, P>,
         listing: &Listing,
         found: &FoundLease,
-    ) -> Result<ObjectFate, StoreError> {
-        let now = self.now_on(&run.connection.target.name)?;
+    ) -> Result<OrphanFate, StoreError> {
+        let now = self.cluster_now(&run.connection.target.name)?;
         if self.leases().has_ended(found.id())? {
-            return Ok(ObjectFate::Remove);
+            return Ok(OrphanFate::Remove);
         }
         let Some(stamp) = found.anchor_stamp() else {
             // Objects without the one that stores the expiry grant nothing, once their issue is over. Only
             // complete lists prove that it is missing; otherwise they may belong to a live lease.
-            let settled = found.created_at().map(|at| at + self.longest_issue());
+            let settled = found.last_created_at().map(|at| at + self.longest_issue_time());
             let is_settled = settled.is_none_or(|settled| settled < now);
-            let anchor = found.anchor_location();
+            let anchor = found.anchor_kind_and_namespace();
             let is_alone = anchor.is_some_and(|(kind, place)| listing.is_whole(kind, place));
             let is_of_no_use = is_settled && is_alone;
-            let is_over = found.is_over_for_good(now) && !self.config.hold_expired;
-            return Ok(if is_of_no_use || is_over { ObjectFate::Remove } else { ObjectFate::Wait });
+            let is_over = found.is_past_latest_end(now) && !self.config.hold_expired;
+            return Ok(if is_of_no_use || is_over { OrphanFate::Remove } else { OrphanFate::Wait });
         };
         if stamp.deadline <= now {
             // The lease has expired, and the operator may hold it.
             return Ok(if self.config.hold_expired {
-                ObjectFate::Wait
+                OrphanFate::Wait
             } else {
-                ObjectFate::Remove
+                OrphanFate::Remove
             });
         }
         let ledger = run.secrets.iter().find(|(_, secret)| secret.name == stamp.dynamic_secret);
         Ok(match (ledger, found.to_lease(&run.known.identity)) {
-            (Some((ledger, _)), Some(lease)) => ObjectFate::Adopt(*ledger, Box::new(lease)),
+            (Some((ledger, _)), Some(lease)) => OrphanFate::Adopt(*ledger, Box::new(lease)),
             // Its dynamic secret is not put back yet. There is no ledger to record the lease in; it is found
             // again by the next run, and removed once it is over.
-            _ => ObjectFate::Wait,
+            _ => OrphanFate::Wait,
         })
     }
 
@@ -101,7 +101,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// All of them were just read, and are proved to be ours. But no record confirms their deletion, so an
     /// operator is to see a mistake about many before it is made.
-    async fn remove(
+    async fn remove_orphans(
         &self,
         run: &ReconcileRun<'_, P>,
         remove: Vec<FoundLease>,
@@ -111,10 +111,10 @@ impl<P: Ports> Engine<P> {
         outcome.reconciled.orphans += remove.len();
         // Once tripped, only a run that an administrator asked for deletes, and then the next part.
         let may = !progress.is_tripped || run.terms.is_asked;
-        progress.is_tripped = remove.len() > REMOVALS || (progress.is_tripped && !may);
+        progress.is_tripped = remove.len() > MAX_REMOVALS || (progress.is_tripped && !may);
         let mut whole = true;
         for (number, found) in remove.into_iter().enumerate() {
-            if !may || number >= REMOVALS {
+            if !may || number >= MAX_REMOVALS {
                 outcome.reconciled.parked += 1;
                 continue;
             }
@@ -125,7 +125,7 @@ impl<P: Ports> Engine<P> {
             if self.ports.now() >= run.terms.stop {
                 return Ok(false);
             }
-            match self.end_found(run, &found).await {
+            match self.delete_found_objects(run, &found).await {
                 Ok(()) => outcome.reconciled.removed += 1,
                 Err(obstacle) => {
                     log::warn!(
@@ -142,7 +142,7 @@ impl<P: Ports> Engine<P> {
 
     /// Deletes the objects of a lease that is not on record. The object that stores the expiry goes in the last
     /// round: if this stops between, the next run still finds the rest by it.
-    async fn end_found(
+    async fn delete_found_objects(
         &self,
         run: &ReconcileRun<'_, P>,
         found: &FoundLease,
@@ -150,11 +150,11 @@ impl<P: Ports> Engine<P> {
         for objects in found.deletion_rounds() {
             let ending =
                 Teardown { lease: found.id(), cluster: &run.known.identity, objects: &objects };
-            self.tear_down(run.connection, ending, self.ports.now() + END_TIME).await?;
+            self.tear_down(run.connection, ending, self.ports.now() + TEARDOWN_TIME).await?;
         }
         Ok(())
     }
 }
 
 /// The number of leases that one run removes although no record confirms it.
-pub(super) const REMOVALS: usize = 100;
+pub(super) const MAX_REMOVALS: usize = 100;

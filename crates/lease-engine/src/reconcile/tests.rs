@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use lease_core::{EndReason, LeaseState};
 use serde_json::json;
 
-use super::orphans::REMOVALS;
+use super::orphans::MAX_REMOVALS;
 use crate::fixtures::{
     ALL, BOUND, CLUSTER_RULES, EXISTING, LeaseKind, PLAIN, RULES, all_leases, asked, block_on,
     held, issue, issue_for, issue_of, kinds, made, name_of, pass, prod, put_secret, revoke, state,
@@ -165,8 +165,9 @@ fn a_removal_that_stops_anywhere_is_gone_on_with() {
         for number in 0..objects_of(mode) {
             let engine = warm(mode);
             let issued = issue_of(&engine, "10m").expect("issues");
-            let denied =
-                crate::objects::kinds::resource_name(issued.held.lease.objects[number].kind);
+            let denied = crate::objects::object_builder::resource_name(
+                issued.held.lease.objects[number].kind,
+            );
             pass(&engine, 601);
             lose_store(&engine, mode);
             engine.ports.http.deny("delete", &denied);
@@ -224,13 +225,13 @@ fn what_a_lease_that_has_ended_has_left_goes_and_a_copy_of_it_stays() {
 #[test]
 fn no_more_is_removed_without_a_record_than_one_run_may() {
     let engine = warm(EXISTING);
-    for _ in 0..REMOVALS + 20 {
+    for _ in 0..MAX_REMOVALS + 20 {
         issue_of(&engine, "10m").expect("issues");
     }
     lose_store(&engine, EXISTING);
     pass(&engine, 601);
     let report = sweep(&engine);
-    assert_eq!((report.reconciled.removed, report.reconciled.parked), (REMOVALS, 20));
+    assert_eq!((report.reconciled.removed, report.reconciled.parked), (MAX_REMOVALS, 20));
     assert_eq!(report.targets.get(&name_of("prod")), Some(&TargetState::OrphansParked));
     pass(&engine, 601);
     let report = sweep(&engine);

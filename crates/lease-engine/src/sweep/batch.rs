@@ -3,24 +3,24 @@
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use lease_core::{Closing, Ending, TargetName};
-use lease_store::{EndTask, Ledger, LedgerId, StoredLease, SweepBatch};
+use lease_store::{EndTask, LedgerId, LedgerRecord, StoredLease, SweepBatch};
 
-use super::{Sweep, TargetLedgers};
-use crate::leases::AT_ONCE;
-use crate::{Engine, Ports, Revocation, RevocationBlocker, RevokeError, StoreError};
+use super::{SweepRun, TargetLedgers};
+use crate::leases::MAX_CONCURRENCY;
+use crate::{Engine, Ports, RevocationBlocker, RevocationOutcome, RevokeError, StoreError};
 
 impl<P: Ports> Engine<P> {
     /// Sweeps the ledgers of one target, one after the other.
-    pub(super) async fn sweep_group(
+    pub(super) async fn sweep_target_ledgers(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         group: TargetLedgers,
     ) -> Result<(), StoreError> {
         let TargetLedgers { target, ledgers } = group;
         let target = target.as_ref();
         if let Some(name) = target {
             if sweep.is_lost_in_time && self.any_may_live(&ledgers)? {
-                self.is_usable(sweep, name).await?;
+                self.probe_target(sweep, name).await?;
             }
             self.reconcile_in_sweep(sweep, name).await?;
         }
@@ -31,7 +31,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Goes on with what could not be ended when that was asked for, on whichever target.
-    pub(super) async fn sweep_pending_revocations(&self, sweep: &Sweep) -> Result<(), StoreError> {
+    pub(super) async fn sweep_other_ledgers(&self, sweep: &SweepRun) -> Result<(), StoreError> {
         skip_unreadable(self.sweep_ledger(sweep, None, LedgerId::PendingRevocations).await)?;
         for number in self.identities().list_numbers()? {
             skip_unreadable(self.sweep_ledger(sweep, None, LedgerId::Identity(number)).await)?;
@@ -39,7 +39,7 @@ impl<P: Ports> Engine<P> {
         self.release_sweep_lock(sweep, None)
     }
 
-    fn any_may_live(&self, ledgers: &[(u64, Ledger)]) -> Result<bool, StoreError> {
+    fn any_may_live(&self, ledgers: &[(u64, LedgerRecord)]) -> Result<bool, StoreError> {
         for (number, _) in ledgers {
             if self.leases().may_live(*number)? {
                 return Ok(true);
@@ -50,10 +50,10 @@ impl<P: Ports> Engine<P> {
 
     async fn sweep_dynamic_secret(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         target: Option<&TargetName>,
         number: u64,
-        ledger: &Ledger,
+        ledger: &LedgerRecord,
     ) -> Result<(), StoreError> {
         self.sweep_ledger(sweep, target, LedgerId::DynamicSecret(number)).await?;
         if ledger.revoke_up_to > 0 {
@@ -67,26 +67,26 @@ impl<P: Ports> Engine<P> {
 
     async fn sweep_ledger(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         own: Option<&TargetName>,
         which: LedgerId,
     ) -> Result<(), StoreError> {
         loop {
-            if self.is_over(sweep) {
+            if self.is_budget_used_up(sweep) {
                 return Ok(());
             }
             let clocks = self.sweep_clocks(sweep, own)?;
             // Reads alone: a ledger with nothing due costs two of them, however often it is swept.
             let due =
-                self.leases().read_due_batch(which, clocks, sweep.batch, self.sweep_times())?;
+                self.leases().read_due_batch(which, clocks, sweep.batch, self.sweep_durations())?;
             let Some(mut batch) = due else { return Ok(()) };
-            if !self.prepare_batch(sweep, own, &mut batch).await? {
+            if !self.hold_blocked_leases(sweep, own, &mut batch).await? {
                 return Ok(());
             }
             // `prepare` has read the clocks of the targets. Nothing is decided by the older readings, by which
             // a lease could end too early.
             batch.set_clocks(self.sweep_clocks(sweep, own)?);
-            let tasks = batch.close_expired()?;
+            let tasks = batch.decide_due_leases()?;
             sweep.report.borrow_mut().due += tasks.len();
             self.carry_out_ends(sweep, &mut batch, tasks).await?;
             // The summaries come last. A sweep that stops before leaves its leases due, and the next one
@@ -107,22 +107,22 @@ impl<P: Ports> Engine<P> {
     ///
     /// A lease expires by the clock of its target, so nothing expires on a target that does not tell its time.
     /// The host's clock only says which targets to ask.
-    async fn prepare_batch(
+    async fn hold_blocked_leases(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         own: Option<&TargetName>,
         batch: &mut SweepBatch<'_, P::Store>,
     ) -> Result<bool, StoreError> {
-        for target in batch.expired_targets() {
+        for target in batch.targets_with_expired_leases() {
             if self.config.hold_expired {
                 batch.hold_target(&target, HOLD_PAUSE);
                 self.tell_waiting(sweep, batch, &target, None);
-            } else if !self.is_usable(sweep, &target).await? {
+            } else if !self.probe_target(sweep, &target).await? {
                 batch.hold_target(&target, SILENT_PAUSE);
             }
         }
         let revocable = |held: &StoredLease| held.lease.mode.is_revocable();
-        if !batch.open_leases().any(revocable) {
+        if !batch.leases_to_end().any(revocable) {
             return Ok(true);
         }
         // Every lease of this ledger is on the one target that does not answer. Nothing is written, or each sweep
@@ -139,13 +139,13 @@ impl<P: Ports> Engine<P> {
     /// Reports what waits on a target.
     fn tell_waiting(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         batch: &SweepBatch<'_, P::Store>,
         target: &TargetName,
         reason: Option<&str>,
     ) {
         let mut report = sweep.report.borrow_mut();
-        for held in batch.open_leases().filter(|held| held.lease.target == *target) {
+        for held in batch.leases_to_end().filter(|held| held.lease.target == *target) {
             report.note_overdue(self.seconds_waited(held));
             if let Some(reason) = reason {
                 report.due += 1;
@@ -158,12 +158,12 @@ impl<P: Ports> Engine<P> {
     /// For how many seconds the end of a lease has been waited for.
     pub(super) fn seconds_waited(&self, held: &StoredLease) -> i64 {
         let closing = held.closing.as_ref().map(|closing| self.ports.now() - closing.since);
-        let expired = self.now_on(&held.lease.target).map(|now| now - held.expires_at);
+        let expired = self.cluster_now(&held.lease.target).map(|now| now - held.expires_at);
         closing.or(expired.ok()).map_or(0, |waits| waits.num_seconds())
     }
 
     /// Returns true if the budget is used up.
-    pub(super) fn is_over(&self, sweep: &Sweep) -> bool {
+    pub(super) fn is_budget_used_up(&self, sweep: &SweepRun) -> bool {
         let over = self.ports.now() >= sweep.stop || self.calls.get() >= sweep.last_call;
         sweep.report.borrow_mut().more |= over;
         over
@@ -172,7 +172,7 @@ impl<P: Ports> Engine<P> {
     /// Carries out the ends that are decided, several side by side.
     async fn carry_out_ends(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         batch: &mut SweepBatch<'_, P::Store>,
         tasks: Vec<EndTask>,
     ) -> Result<(), StoreError> {
@@ -180,7 +180,7 @@ impl<P: Ports> Engine<P> {
             let outcome = self.carry_out_end(sweep, &task.held).await;
             (task, outcome)
         });
-        let mut outcomes = std::pin::pin!(stream::iter(tasks).buffer_unordered(AT_ONCE));
+        let mut outcomes = std::pin::pin!(stream::iter(tasks).buffer_unordered(MAX_CONCURRENCY));
         while let Some((task, outcome)) = outcomes.next().await {
             let now = self.ports.now();
             let pause = match outcome? {
@@ -200,7 +200,7 @@ impl<P: Ports> Engine<P> {
                     let text = Some(obstacle.to_string());
                     // `since` is kept from the first try, so that the pauses grow with the age of the end.
                     let closing = Closing { why: task.why, since, obstacle: text, work };
-                    self.note_obstacle(&task.held, &closing)?;
+                    self.record_obstacle(&task.held, &closing)?;
                     let target = &task.held.lease.target;
                     sweep.report.borrow_mut().add_target_failure(target, &obstacle.to_string());
                     if obstacle.is_silence() {
@@ -220,18 +220,18 @@ impl<P: Ports> Engine<P> {
 
     async fn carry_out_end(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         held: &StoredLease,
     ) -> Result<EndOutcome, StoreError> {
         let target = &held.lease.target;
-        if self.is_over(sweep) {
+        if self.is_budget_used_up(sweep) {
             return Ok(EndOutcome::OutOfBudget);
         }
         if let Some(reason) = sweep.obstacle_of(target) {
             sweep.report.borrow_mut().add_target_failure(target, &reason);
             return Ok(EndOutcome::NotTried);
         }
-        match self.carry_out(held).await {
+        match self.delete_lease_objects(held).await {
             Ok(()) => Ok(EndOutcome::Done),
             Err(obstacle) => {
                 // One silent answer is enough for all leases of the target in this sweep: each further one
@@ -256,23 +256,24 @@ impl<P: Ports> Engine<P> {
     /// Revokes the live leases of a dynamic secret that was deleted, or whose grant was changed.
     async fn resume_revocations(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         number: u64,
-        ledger: &Ledger,
+        ledger: &LedgerRecord,
     ) -> Result<(), StoreError> {
         let (mut from, mut left) = (Some(1), false);
         while let Some(first) = from {
-            if self.is_over(sweep) {
+            if self.is_budget_used_up(sweep) {
                 return Ok(());
             }
-            let (marked, next) = self.leases().list_pending_revocations(
+            let (marked, next) = self.leases().list_leases_to_revoke(
                 number,
                 first,
                 ledger.revoke_up_to,
                 sweep.batch,
             )?;
             let revoking = marked.into_iter().map(|held| self.revoke_in(sweep, held));
-            let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(AT_ONCE));
+            let mut outcomes =
+                std::pin::pin!(stream::iter(revoking).buffer_unordered(MAX_CONCURRENCY));
             while let Some(outcome) = outcomes.next().await {
                 left |= !outcome?;
             }
@@ -283,21 +284,21 @@ impl<P: Ports> Engine<P> {
         if left {
             return Ok(());
         }
-        self.leases().revoked_all(number, ledger.revoke_up_to)
+        self.leases().clear_revocation_mark(number, ledger.revoke_up_to)
     }
 
     /// Revokes one of them. Returns true if that is done, or recorded for the next sweeps.
-    async fn revoke_in(&self, sweep: &Sweep, held: StoredLease) -> Result<bool, StoreError> {
+    async fn revoke_in(&self, sweep: &SweepRun, held: StoredLease) -> Result<bool, StoreError> {
         // A target that is known not to answer is not asked once more for each lease.
         let outcome = match sweep.obstacle_of(&held.lease.target) {
             Some(reason) => self.leave_to_sweeps(held, reason),
-            None => self.revoke_found(held).await,
+            None => self.reread_and_revoke(held).await,
         };
         let mut report = sweep.report.borrow_mut();
         report.due += 1;
         match outcome {
-            Ok(Revocation::Done(_)) => report.done += 1,
-            Ok(Revocation::Begun(held)) => {
+            Ok(RevocationOutcome::Done(_)) => report.done += 1,
+            Ok(RevocationOutcome::Begun(held)) => {
                 report.postponed += 1;
                 let obstacle = held.closing.and_then(|closing| closing.obstacle);
                 report.add_target_failure(&held.lease.target, &obstacle.unwrap_or_default());

@@ -44,7 +44,7 @@ impl<P: Ports> Engine<P> {
         }
         log::warn!("no sweep has run since {since}: a request runs a small one");
         self.notes().put_note(Note::StandIn, &now)?;
-        self.sweep_a_little().await
+        self.sweep_few_leases().await
     }
 
     /// Since when no sweep has run: since the last one, or the first request if there was none; unknown
@@ -75,7 +75,7 @@ impl<P: Ports> Engine<P> {
         let now = self.ports.now();
         let age = last.map(|last| (now - last.at).abs());
         let is_news = last.is_none_or(|last| last.report != *report);
-        if !is_news && age.is_some_and(|age| age < self.config.sweep_interval + HALF_A_BEAT) {
+        if !is_news && age.is_some_and(|age| age < self.config.sweep_interval + SAVE_SLACK) {
             return Ok(());
         }
         let success = report.is_success().then_some(now);
@@ -92,4 +92,4 @@ impl<P: Ports> Engine<P> {
 }
 
 /// A sweep that comes each interval writes with every second of its runs, which is less than three apart.
-const HALF_A_BEAT: TimeDelta = TimeDelta::seconds(2);
+const SAVE_SLACK: TimeDelta = TimeDelta::seconds(2);

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use lease_core::TargetName;
 
-use super::Sweep;
+use super::SweepRun;
 use crate::reconcile::{ReconcileOptions, ReconcileOutcome};
 use crate::{ClusterError, Engine, Ports, StoreError, TargetState};
 
@@ -11,7 +11,7 @@ impl<P: Ports> Engine<P> {
     /// Compares a target with the records, where it is time or was asked for.
     pub(super) async fn reconcile_in_sweep(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         name: &TargetName,
     ) -> Result<(), StoreError> {
         let progress = self.read_progress(name)?;
@@ -26,10 +26,10 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         };
         // Only one that was met before is looked at: comparing meets the others.
-        if !self.is_usable(sweep, name).await? {
+        if !self.probe_target(sweep, name).await? {
             return Ok(());
         }
-        let connection = match self.connect_target(target) {
+        let connection = match self.target_connection(target) {
             Ok(connection) => connection,
             Err(error) => return record_failure(sweep, name, error),
         };
@@ -49,7 +49,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-impl Sweep {
+impl SweepRun {
     fn add_outcome(&self, target: &TargetName, outcome: &ReconcileOutcome) {
         let ReconcileOutcome { reconciled, is_complete, is_unlisted, is_tripped } = outcome;
         {
@@ -70,7 +70,7 @@ impl Sweep {
 }
 
 fn record_failure(
-    sweep: &Sweep,
+    sweep: &SweepRun,
     target: &TargetName,
     error: ClusterError,
 ) -> Result<(), StoreError> {

@@ -149,7 +149,7 @@ impl SweepReport {
             |failed: &&mut TargetFailure| failed.target == *target && failed.reason == reason;
         if let Some(failed) = self.failures.iter_mut().find(same) {
             failed.count += 1;
-        } else if self.failures.len() < REASONS {
+        } else if self.failures.len() < MAX_FAILURES {
             let (target, reason) = (target.clone(), reason.to_owned());
             self.failures.push(TargetFailure { target, reason, count: 1 });
         }
@@ -162,4 +162,4 @@ impl SweepReport {
 }
 
 /// The number of reasons in a report, which is one record.
-const REASONS: usize = 50;
+const MAX_FAILURES: usize = 50;

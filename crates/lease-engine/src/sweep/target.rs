@@ -5,7 +5,7 @@ use lease_core::TargetName;
 use lease_store::{Clocks, Note};
 use serde::{Deserialize, Serialize};
 
-use super::Sweep;
+use super::SweepRun;
 use crate::{ClusterError, Engine, Ports, RevocationBlocker, StoreError, TargetState};
 
 /// A target's silence: it did not answer, and is not asked again before a time.
@@ -25,24 +25,24 @@ struct SweepLock {
 impl<P: Ports> Engine<P> {
     /// Returns true if a target answers, as the cluster that it was. Its clock is read with that,
     /// once in a sweep.
-    pub(super) async fn is_usable(
+    pub(super) async fn probe_target(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         name: &TargetName,
     ) -> Result<bool, StoreError> {
         if let Some(reason) = sweep.looked.borrow().get(name) {
             return Ok(reason.is_none());
         }
-        let reason = self.ask_target(sweep, name).await?;
+        let reason = self.find_target_obstacle(sweep, name).await?;
         let is_good = reason.is_none();
         sweep.looked.borrow_mut().insert(name.clone(), reason);
         Ok(is_good)
     }
 
     /// Returns the reason why a target is not asked, if there is one.
-    async fn ask_target(
+    async fn find_target_obstacle(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         name: &TargetName,
     ) -> Result<Option<String>, StoreError> {
         let Some(target) = sweep.targets.get(name) else {
@@ -54,13 +54,13 @@ impl<P: Ports> Engine<P> {
         }
         // A target that was never met has no leases, or those that an administrator has written off.
         let Some(known) = self.known_clusters().get(name)? else { return Ok(None) };
-        let connection = match self.connect_target(target) {
+        let connection = match self.target_connection(target) {
             Ok(connection) => connection,
             Err(error) => return Ok(Some(failure_message(&error))),
         };
-        let deadline = self.ports.now() + LOOK_TIME;
+        let deadline = self.ports.now() + PROBE_TIME;
         let anchor = &known.identity.namespace;
-        match self.read_identity(&connection, anchor, deadline).await {
+        match self.read_namespace_uid(&connection, anchor, deadline).await {
             Ok(found) if found == known.identity => {}
             // Another cluster at this address: "not found" there would be taken for "deleted", and leases of
             // the right cluster would be recorded as ended while their tokens live.
@@ -81,7 +81,7 @@ impl<P: Ports> Engine<P> {
         if self.notes().get::<CircuitBreaker>(Note::Silence(name))?.is_some() {
             self.notes().delete_note(Note::Silence(name))?;
         }
-        let clock = self.note_clock(&connection)?;
+        let clock = self.save_cluster_clock(&connection)?;
         if clock.is_some_and(|clock| clock.has_jumped()) {
             sweep.report_state(name, TargetState::ClockJumped);
         }
@@ -97,7 +97,11 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Notes that a target did not answer, and leaves it alone for longer each time.
-    pub(super) fn open_circuit(&self, sweep: &Sweep, name: &TargetName) -> Result<(), StoreError> {
+    pub(super) fn open_circuit(
+        &self,
+        sweep: &SweepRun,
+        name: &TargetName,
+    ) -> Result<(), StoreError> {
         sweep.report_state(name, TargetState::Silent);
         let known: Option<CircuitBreaker> = self.notes().get(Note::Silence(name))?;
         let tries = known.map_or(0, |known| known.tries).saturating_add(1);
@@ -113,19 +117,21 @@ impl<P: Ports> Engine<P> {
     /// It saves double work and no more; two at once do no harm.
     pub(super) fn acquire_sweep_lock(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         target: Option<&TargetName>,
     ) -> Result<bool, StoreError> {
         let now = self.ports.now();
         let turn: Option<SweepLock> = self.notes().get(Note::Turn(target))?;
         match turn {
             // A turn is renewed only in its second half: a write for each batch would cost more than it saves.
-            Some(turn) if turn.of == sweep.me && turn.until > now + TURN / 2 => Ok(true),
-            Some(turn) if turn.of != sweep.me && now < turn.until && turn.until <= now + TURN => {
+            Some(turn) if turn.of == sweep.me && turn.until > now + LOCK_TIME / 2 => Ok(true),
+            Some(turn)
+                if turn.of != sweep.me && now < turn.until && turn.until <= now + LOCK_TIME =>
+            {
                 Ok(false)
             }
             _ => {
-                let turn = SweepLock { of: sweep.me, until: now + TURN };
+                let turn = SweepLock { of: sweep.me, until: now + LOCK_TIME };
                 self.notes().put_note(Note::Turn(target), &turn)?;
                 sweep.locked_targets.borrow_mut().insert(target.cloned());
                 Ok(true)
@@ -136,7 +142,7 @@ impl<P: Ports> Engine<P> {
     /// Gives back the turn at a target, if it was taken.
     pub(super) fn release_sweep_lock(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         target: Option<&TargetName>,
     ) -> Result<(), StoreError> {
         if sweep.locked_targets.borrow_mut().remove(&target.cloned()) {
@@ -148,18 +154,18 @@ impl<P: Ports> Engine<P> {
     /// This moment by the clocks of all targets, for a ledger that is ordered by that of `own`.
     pub(super) fn sweep_clocks(
         &self,
-        sweep: &Sweep,
+        sweep: &SweepRun,
         own: Option<&TargetName>,
     ) -> Result<Clocks, StoreError> {
         let clocks = self.cluster_clocks(sweep.targets.keys())?;
         Ok(match own {
-            Some(own) => clocks.ordering_by(own),
+            Some(own) => clocks.with_ledger_clock_of(own),
             None => clocks,
         })
     }
 }
 
-impl Sweep {
+impl SweepRun {
     /// Returns the reason why a target is not asked, if it was looked at and there is one.
     pub(super) fn obstacle_of(&self, target: &TargetName) -> Option<String> {
         self.looked.borrow().get(target).cloned().flatten()
@@ -185,7 +191,7 @@ fn failure_message(error: &ClusterError) -> String {
 }
 
 /// The time that a target has to answer.
-const LOOK_TIME: TimeDelta = TimeDelta::seconds(8);
+const PROBE_TIME: TimeDelta = TimeDelta::seconds(8);
 
 /// The first time for which a target that did not answer is left alone.
 const MIN_SILENCE: TimeDelta = TimeDelta::seconds(5);
@@ -197,4 +203,4 @@ const DOUBLINGS: u32 = 5;
 const MAX_SILENCE: TimeDelta = TimeDelta::seconds(5 * 16);
 
 /// The time for which other sweeps keep away from the work of one that may have stopped.
-const TURN: TimeDelta = TimeDelta::seconds(10);
+const LOCK_TIME: TimeDelta = TimeDelta::seconds(10);

@@ -38,12 +38,12 @@ fn an_idle_sweep_writes_nothing_and_asks_nobody() {
             pass(&engine, 200);
             sweep(&engine);
         }
-        let before = (engine.ports.store.write_count(), engine.ports.http.calls());
+        let before = (engine.ports.store.number_of_writes(), engine.ports.http.calls());
         for seconds in 1..=30 {
             pass(&engine, 10);
             assert_eq!(sweep(&engine), SweepReport::default(), "{mode:?}");
             // That sweeps run at all is written with every second one.
-            let now = (engine.ports.store.write_count(), engine.ports.http.calls());
+            let now = (engine.ports.store.number_of_writes(), engine.ports.http.calls());
             assert_eq!(now, (before.0 + seconds / 2, before.1), "{mode:?}");
             assert!(!engine.sweep_health().expect("reads").overdue, "{mode:?}");
         }
@@ -77,14 +77,14 @@ fn what_cannot_be_ended_now_is_tried_again_and_not_too_often() {
         let calls = engine.ports.http.calls();
         assert_eq!(sweep(&engine).due, 1, "{mode:?}: told");
         assert_eq!(engine.ports.http.calls(), calls, "{mode:?}: not asked at once");
-        let writes = engine.ports.store.write_count();
+        let writes = engine.ports.store.number_of_writes();
         for _ in 0..720 {
             pass(&engine, 60);
             assert!(sweep(&engine).oldest_overdue_seconds.is_some(), "{mode:?}");
         }
         let tries = engine.ports.http.calls() - calls;
         assert!((200..1500).contains(&tries), "{mode:?}: {tries} calls in twelve hours");
-        let writes = engine.ports.store.write_count() - writes;
+        let writes = engine.ports.store.number_of_writes() - writes;
         assert!(writes < 2200, "{mode:?}: {writes} writes: that it is silent, and the report");
         engine.ports.http.heal();
         pass(&engine, 81);
@@ -246,7 +246,7 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
             let marks = engine.ports.http.made().into_iter().filter_map(|object| {
                 let listed = ["ServiceAccount", "Lease"].contains(&object["kind"].as_str()?);
                 let mac = object["metadata"]["annotations"]["kubelease.dev/mac"].as_str()?;
-                listed.then(|| engine.keys.is_current_mac(mac))
+                listed.then(|| engine.keys.names_current_key(mac))
             });
             marks.collect::<Vec<_>>()
         };

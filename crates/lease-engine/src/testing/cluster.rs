@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response};
-use kube_rest::{HttpClient, Limits, TransportError};
+use kube_rest::{ExchangeLimits, HttpClient, TransportError};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Reply};
@@ -274,7 +274,7 @@ impl HttpClient for FakeCluster {
     async fn send(
         &self,
         request: Request<Vec<u8>>,
-        limits: &Limits,
+        limits: &ExchangeLimits,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         let sent = self.note(request);
         let late = self.clock.get() + TimeDelta::from_std(limits.total).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lease_core::VariableName;
+use lease_core::TokenVariableName;
 
 use super::fuse::{Death, Fuse, yield_once};
 use super::{FakeCluster, TestStore};
@@ -95,7 +95,7 @@ impl Ports for TestPorts {
         self.clock.set(self.clock.get().max(end));
     }
 
-    fn read_variable(&self, name: &VariableName) -> Result<Option<String>, VariableError> {
+    fn read_variable(&self, name: &TokenVariableName) -> Result<Option<String>, VariableError> {
         match self.variables.borrow().get(&name.to_string()) {
             None => Ok(None),
             Some(Some(text)) => Ok(Some(text.clone())),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kube_rest::{
-    AnnotationPatch, Api, Authorization, BoundObject, Call, Deletion, Error, Kind, NewObject,
-    NewObjectBody, TokenSpec,
+    Api, Authorization, BoundObject, Call, Error, Kind, NewObject, NewObjectBody, ObjectDeletion,
+    ObjectPatch, TokenSpec,
 };
 use serde_json::json;
 
@@ -75,12 +75,15 @@ fn only_the_object_of_the_uid_is_deleted_and_a_finalizer_holds_it() {
         ports.http.change_made(|object| object["metadata"]["finalizers"] = json!(["a/b"]));
         for _ in 0..2 {
             let deletion = delete(&uid).expect("begins");
-            assert!(matches!(deletion, Deletion::Terminating { since: Some(_) }), "{deletion:?}");
+            assert!(
+                matches!(deletion, ObjectDeletion::Terminating { since: Some(_) }),
+                "{deletion:?}"
+            );
         }
         ports.http.change_made(|object| object["metadata"]["finalizers"] = json!([]));
         assert!(delete(&uid).expect_err("it went").is_not_found());
         let uid = send(&ports, api().create_object(&object, false)).expect("creates").uid;
-        assert_eq!(delete(&uid).expect("deletes"), Deletion::Gone);
+        assert_eq!(delete(&uid).expect("deletes"), ObjectDeletion::Gone);
         assert_eq!(ports.http.made().len(), 0);
     }
 }
@@ -89,11 +92,12 @@ fn only_the_object_of_the_uid_is_deleted_and_a_finalizer_holds_it() {
 fn a_secret_is_shown_by_a_dry_delete_and_stays() {
     let ports = TestPorts::default();
     let made = send(&ports, api().create_object(&object("apps", "s1", secret_body()), false));
-    let shown = send(&ports, api().read_by_dry_delete("apps", "s1")).expect("shows");
+    let shown =
+        send(&ports, api().read_secret_metadata_by_dry_delete("apps", "s1")).expect("shows");
     assert_eq!(shown.uid, made.expect("creates").uid);
     assert_eq!((shown.deletion_timestamp, shown.finalizers.len()), (None, 0));
     assert_eq!(ports.http.made().len(), 1);
-    let missing = send(&ports, api().read_by_dry_delete("apps", "s2"));
+    let missing = send(&ports, api().read_secret_metadata_by_dry_delete("apps", "s2"));
     assert!(missing.expect_err("none").is_not_found());
 }
 
@@ -107,9 +111,8 @@ fn a_patch_is_of_one_object_in_one_state() {
     let made = made.expect("creates");
     let annotations = BTreeMap::from([("x".to_owned(), "1".to_owned())]);
     let patch = |uid: &str, resource_version: &str| {
-        let patch =
-            AnnotationPatch { uid, resource_version, annotations: &annotations, renewal: None };
-        send(&ports, api().patch_annotations(Kind::ServiceAccount, "apps", "a1", &patch))
+        let patch = ObjectPatch { uid, resource_version, annotations: &annotations, renewal: None };
+        send(&ports, api().patch_object(Kind::ServiceAccount, "apps", "a1", &patch))
     };
     let old = made.resource_version.as_str();
     let error = patch("other", old).expect_err("another's");

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use lease_core::{AuditLogId, AuditRecordKind, Keyring};
 use serde::{Deserialize, Serialize};
 
-use super::signed::{RecordKey, SignedRecord};
+use super::signed::{CheckedRecord, RecordKey};
 use crate::{KeyValue, StoreError};
 
 /// A mark that each number of a log up to one has an event, or is void.
@@ -17,12 +17,12 @@ pub(super) struct SettledMark {
     pub(super) up_to: u64,
     /// Numbers beyond, up to one, that were seen without an event, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) noticed: Option<NoticedMark>,
+    pub(super) noticed: Option<MissingNumbersNotice>,
 }
 
 /// A note that there were numbers without an event, and up to which number they were looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct NoticedMark {
+pub(super) struct MissingNumbersNotice {
     pub(super) up_to: u64,
     pub(super) since: DateTime<Utc>,
 }
@@ -50,7 +50,7 @@ pub(super) fn forgotten_key(log: AuditLogId) -> RecordKey {
 }
 
 /// The key of the forgotten mark that is about the numbers up to one.
-pub(super) fn forgotten_at(log: AuditLogId, number: u64) -> RecordKey {
+pub(super) fn numbered_forgotten_mark_key(log: AuditLogId, number: u64) -> RecordKey {
     RecordKey { kind: AuditRecordKind::Forgotten, place: format!("{log}.{number}") }
 }
 
@@ -66,8 +66,8 @@ pub(crate) fn forgotten_up_to<K: KeyValue>(
     keys: &Keyring,
     log: AuditLogId,
 ) -> Result<u64, StoreError> {
-    let mark: SignedRecord<ForgottenMark> = forgotten_key(log).read_record(store, keys)?;
-    Ok(if let SignedRecord::Genuine(mark) = mark { mark.up_to } else { 0 })
+    let mark: CheckedRecord<ForgottenMark> = forgotten_key(log).read_record(store, keys)?;
+    Ok(if let CheckedRecord::Genuine(mark) = mark { mark.up_to } else { 0 })
 }
 /// Up to which number of a log each is accounted for, at least.
 pub(crate) fn settled_up_to<K: KeyValue>(
@@ -75,12 +75,12 @@ pub(crate) fn settled_up_to<K: KeyValue>(
     keys: &Keyring,
     log: AuditLogId,
 ) -> Result<u64, StoreError> {
-    let mark: SignedRecord<SettledMark> = settled_key(log).read_record(store, keys)?;
-    Ok(if let SignedRecord::Genuine(mark) = mark { mark.up_to } else { 0 })
+    let mark: CheckedRecord<SettledMark> = settled_key(log).read_record(store, keys)?;
+    Ok(if let CheckedRecord::Genuine(mark) = mark { mark.up_to } else { 0 })
 }
 
 /// The key and value that say that each number of a log is accounted for up to one.
-pub(crate) fn write_settled(
+pub(crate) fn settled_mark_entry(
     keys: &Keyring,
     log: AuditLogId,
     up_to: u64,
@@ -90,7 +90,7 @@ pub(crate) fn write_settled(
 
 /// All marks of a log whose events are forgotten up to `up_to`.
 pub(crate) fn mark_keys(log: AuditLogId, up_to: u64) -> Vec<String> {
-    [settled_key(log), forgotten_key(log), forgotten_at(log, up_to)]
+    [settled_key(log), forgotten_key(log), numbered_forgotten_mark_key(log, up_to)]
         .map(|key| key.store_key())
         .into()
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot};
 
 use super::cursor::{AuditCursor, LogPosition};
-use super::{AuditLog, AuditRecord, SignedRecord, forgotten_up_to};
+use super::{AuditLog, AuditRecord, CheckedRecord, forgotten_up_to};
 use crate::{KeyValue, StoreError};
 
 /// A search for events.
@@ -89,7 +89,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 .iter_mut()
                 .max_by_key(|stream| (stream.at.slot.is_some(), stream.time, stream.at.log));
             if let Some(newest) = newest {
-                self.show_events(newest, &mut reading)?;
+                self.add_events_to_page(newest, &mut reading)?;
             }
         }
         Ok(reading.page)
@@ -152,7 +152,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 
     /// Shows the events of the number at which a log stands, as far as they fit.
-    fn show_events<F: FnMut(&AuditRecord) -> bool>(
+    fn add_events_to_page<F: FnMut(&AuditRecord) -> bool>(
         &self,
         stream: &mut LogStream,
         reading: &mut PageBuilder<'_, F>,
@@ -191,11 +191,11 @@ impl<F> PageBuilder<'_, F> {
 }
 
 impl<F: FnMut(&AuditRecord) -> bool> PageBuilder<'_, F> {
-    fn add_event(&mut self, place: AuditPlace, stored: SignedRecord<AuditEvent>) {
+    fn add_event(&mut self, place: AuditPlace, stored: CheckedRecord<AuditEvent>) {
         if stored.is_there() && stored.as_readable().is_none() {
             self.page.unreadable += 1;
         }
-        if let Some(record) = stored.into_record(place)
+        if let Some(record) = stored.into_readable_event(place)
             && (self.keep)(&record)
         {
             self.page.items.push(record);
@@ -204,7 +204,7 @@ impl<F: FnMut(&AuditRecord) -> bool> PageBuilder<'_, F> {
 }
 
 /// The time of what was found; one that cannot be read is shown before all that is older.
-fn time_of(stored: &SignedRecord<AuditEvent>) -> DateTime<Utc> {
+fn time_of(stored: &CheckedRecord<AuditEvent>) -> DateTime<Utc> {
     stored.as_readable().map_or(DateTime::<Utc>::MAX_UTC, |event| event.time)
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct RecordKey {
 
 /// A signed record, as it was found under its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SignedRecord<T> {
+pub(crate) enum CheckedRecord<T> {
     /// Nothing.
     Absent,
     /// The content.
@@ -63,22 +63,22 @@ impl RecordKey {
         &self,
         store: &K,
         keys: &Keyring,
-    ) -> Result<SignedRecord<T>, StoreError> {
+    ) -> Result<CheckedRecord<T>, StoreError> {
         let key = self.store_key();
-        let Some(bytes) = store.get(&key)? else { return Ok(SignedRecord::Absent) };
+        let Some(bytes) = store.get(&key)? else { return Ok(CheckedRecord::Absent) };
         let Ok(SignedContent { content, mac }) = record::decode_record(&key, &bytes) else {
-            return Ok(SignedRecord::Altered(None));
+            return Ok(CheckedRecord::Altered(None));
         };
         let read = serde_json::from_str(content.get()).ok();
         let is_genuine = keys.verifies_audit(self.kind, &self.place, content.get(), &mac);
         Ok(match read {
-            Some(read) if is_genuine => SignedRecord::Genuine(read),
-            read => SignedRecord::Altered(read),
+            Some(read) if is_genuine => CheckedRecord::Genuine(read),
+            read => CheckedRecord::Altered(read),
         })
     }
 }
 
-impl<T> SignedRecord<T> {
+impl<T> CheckedRecord<T> {
     /// Returns true if something is there.
     pub(crate) fn is_there(&self) -> bool {
         !matches!(self, Self::Absent)

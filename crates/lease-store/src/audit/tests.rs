@@ -7,8 +7,8 @@ use crate::{Definitions, MemoryStore, StoredDefinition};
 
 mod tend;
 
-const TIMES: AuditTimes =
-    AuditTimes { landing: TimeDelta::seconds(75), retention: TimeDelta::days(90) };
+const TIMES: AuditSweepDurations =
+    AuditSweepDurations { landing: TimeDelta::seconds(75), retention: TimeDelta::days(90) };
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("in range")
@@ -33,7 +33,7 @@ fn filled<'a>(store: &'a MemoryStore, keys: &'a Keyring, count: i64) -> AuditLog
     for second in 1..=count {
         log.record_event(&event(second)).expect("records");
     }
-    log.tend_events(at(count), TIMES).expect("tends");
+    log.sweep_events(at(count), TIMES).expect("tends");
     log
 }
 
@@ -45,7 +45,7 @@ fn query(limit: usize) -> AuditQuery {
 fn verified<K: KeyValue>(log: &AuditLog<'_, K>, seconds: i64) -> AuditVerification {
     let mut all = AuditVerification::default();
     loop {
-        let part = log.verify_events(all.next.as_ref(), at(seconds)).expect("verifies");
+        let part = log.verify_events_part(all.next.as_ref(), at(seconds)).expect("verifies");
         all.checked += part.checked;
         all.voids += part.voids;
         all.unsettled += part.unsettled;
@@ -77,11 +77,11 @@ fn an_event_costs_two_writes_and_is_read_as_it_was_written() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = AuditLog::new(&store, &keys);
     let place = log.record_event(&event(1)).expect("records");
-    assert_eq!((place.to_string().as_str(), store.write_count()), ("audit.1", 2));
+    assert_eq!((place.to_string().as_str(), store.number_of_writes()), ("audit.1", 2));
     let page = log.read_page(&query(9), None, |_| true).expect("reads");
     let record = AuditRecord { place, event: event(1), is_genuine: true };
     assert_eq!((page.items, page.next), (vec![record], None));
-    assert_eq!(store.write_count(), 2, "reading writes nothing");
+    assert_eq!(store.number_of_writes(), 2, "reading writes nothing");
 }
 
 #[test]
@@ -102,18 +102,18 @@ fn a_change_of_a_definition_and_its_event_are_one_write() {
     let log = AuditLog::new(&store, &keys);
     let things = Definitions::<_, Thing>::new(&store);
     things.put_definition(&Thing("a".to_owned())).expect("puts");
-    let writes = store.write_count();
-    let prepared = log.prepare_event(&event(1)).expect("prepares");
+    let writes = store.number_of_writes();
+    let prepared = log.number_and_sign_event(&event(1)).expect("prepares");
     assert_eq!(prepared.place().number, 1);
     assert!(paged(&log, 9).is_empty(), "it is not written yet");
     things.put_with(&Thing("a".to_owned()), prepared.entries()).expect("puts");
-    assert_eq!(store.write_count() - writes, 2, "one more than without an event");
+    assert_eq!(store.number_of_writes() - writes, 2, "one more than without an event");
     assert_eq!(paged(&log, 9), [1]);
 
-    let prepared = log.prepare_event(&event(2)).expect("prepares");
+    let prepared = log.number_and_sign_event(&event(2)).expect("prepares");
     assert!(things.delete_with("a", prepared.entries()).expect("deletes"));
     assert_eq!((things.get("a").expect("reads"), paged(&log, 9)), (None, vec![2, 1]));
-    let prepared = log.prepare_event(&event(3)).expect("prepares");
+    let prepared = log.number_and_sign_event(&event(3)).expect("prepares");
     assert!(!things.delete_with("a", prepared.entries()).expect("deletes nothing"));
     assert_eq!(paged(&log, 9), [2, 1]);
 }
@@ -128,9 +128,13 @@ fn pages_make_up_the_log_with_bounded_reads() {
     }
     let (mut from, mut pages) = (None, 0);
     loop {
-        let before = store.read_count();
+        let before = store.number_of_reads();
         let page = log.read_page(&query(10), from.as_ref(), |_| false).expect("reads");
-        assert!(store.read_count() - before <= 1020, "{} reads", store.read_count() - before);
+        assert!(
+            store.number_of_reads() - before <= 1020,
+            "{} reads",
+            store.number_of_reads() - before
+        );
         assert!(page.items.is_empty());
         pages += 1;
         from = page.next;

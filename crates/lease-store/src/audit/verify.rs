@@ -1,13 +1,15 @@
 //! Whether all that was recorded is there, and as it was recorded.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot, LeaseId, Phase, RecordedEvents};
+use lease_core::{
+    AuditEvent, AuditLogId, AuditPlace, AuditSlot, IssuePhase, LeaseId, RecordedEvents,
+};
 use serde::de::DeserializeOwned;
 
 use super::cursor::AuditVerifyCursor;
 use super::finding::AuditFinding;
 use super::marks::{self, ForgottenMark, SettledMark, VoidMark};
-use super::{AuditLog, RecordKey, SignedRecord, forgotten_up_to};
+use super::{AuditLog, CheckedRecord, RecordKey, forgotten_up_to};
 use crate::leases::LeaseRecord;
 use crate::{KeyValue, LedgerId, StoreError, counter, keys, record};
 
@@ -63,7 +65,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer. What cannot be read is a finding.
-    pub fn verify_events(
+    pub fn verify_events_part(
         &self,
         from: Option<&AuditVerifyCursor>,
         now: DateTime<Utc>,
@@ -71,7 +73,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let mut found = AuditVerification::default();
         let first = AuditVerifyCursor { log: AuditLogId::General, number: 1, absent_from: None };
         let from = *from.unwrap_or(&first);
-        let mut left = NUMBERS;
+        let mut left = NUMBERS_PER_PART;
         let logs = self.all_logs()?.into_iter().map(|(log, _)| log);
         for log in logs.filter(|log| *log >= from.log) {
             let begins = log == from.log;
@@ -87,7 +89,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 self.verify_number(&mut walk, &mut found, now)?;
                 walk.number += 1;
             }
-            self.end_run(&mut walk, None, &mut found, now)?;
+            self.report_missing_numbers(&mut walk, None, &mut found, now)?;
         }
         Ok(found)
     }
@@ -116,9 +118,9 @@ impl<K: KeyValue> AuditLog<'_, K> {
         found: &mut AuditVerification,
     ) -> Result<T, StoreError> {
         Ok(match key.read_record(self.store, self.keys)? {
-            SignedRecord::Genuine(mark) => mark,
-            SignedRecord::Absent => T::default(),
-            SignedRecord::Altered(_) => {
+            CheckedRecord::Genuine(mark) => mark,
+            CheckedRecord::Absent => T::default(),
+            CheckedRecord::Altered(_) => {
                 let finding = AuditFinding::MarkAltered { key: key.store_key() };
                 if !found.findings.contains(&finding) {
                     found.findings.push(finding);
@@ -136,16 +138,17 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ) -> Result<(), StoreError> {
         let before = (found.checked, found.findings.len());
         let time = match walk.log {
-            AuditLogId::General => self.verify_general(walk, found)?,
+            AuditLogId::General => self.verify_general_number(walk, found)?,
             AuditLogId::Leases(log) => self.verify_lease(log, walk.number, found)?,
         };
         if time.is_some() || before != (found.checked, found.findings.len()) {
-            return self.end_run(walk, time, found, now);
+            return self.report_missing_numbers(walk, time, found, now);
         }
         // All up to here may be gone, if somebody has forgotten it whose word on that was overwritten by an older one.
-        let mark: SignedRecord<ForgottenMark> =
-            marks::forgotten_at(walk.log, walk.number).read_record(self.store, self.keys)?;
-        if matches!(mark, SignedRecord::Genuine(ForgottenMark { up_to }) if up_to == walk.number) {
+        let mark: CheckedRecord<ForgottenMark> =
+            marks::numbered_forgotten_mark_key(walk.log, walk.number)
+                .read_record(self.store, self.keys)?;
+        if matches!(mark, CheckedRecord::Genuine(ForgottenMark { up_to }) if up_to == walk.number) {
             walk.absent_from = None;
         } else {
             walk.absent_from.get_or_insert(walk.number);
@@ -154,7 +157,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 
     /// Looks at what is there of a number of the general log, and returns its time if anything is.
-    fn verify_general(
+    fn verify_general_number(
         &self,
         walk: &LogWalk,
         found: &mut AuditVerification,
@@ -162,15 +165,15 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let place = AuditPlace::in_general_log(walk.number);
         let event = self.read_event(place)?;
         if event.is_there() {
-            return Ok(count_event(place, &event, found));
+            return Ok(count_or_report_event(place, &event, found));
         }
         match marks::void_key(walk.number).read_record(self.store, self.keys)? {
-            SignedRecord::Genuine(VoidMark { at }) => {
+            CheckedRecord::Genuine(VoidMark { at }) => {
                 found.voids += 1;
                 Ok(Some(at))
             }
-            SignedRecord::Absent => Ok(None),
-            SignedRecord::Altered(_) => {
+            CheckedRecord::Absent => Ok(None),
+            CheckedRecord::Altered(_) => {
                 let key = marks::void_key(walk.number).store_key();
                 found.findings.push(AuditFinding::MarkAltered { key });
                 Ok(None)
@@ -202,14 +205,14 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let mut look = LeaseEventsSeen::default();
         let seen = &mut look.seen;
         // The record first: what it speaks of was written together with it, and is there since.
-        let on_record = self.on_record(log, number)?;
+        let on_record = self.expected_events(log, number)?;
         let end = self.check_event(AuditPlace::of_lease(log, number, AuditSlot::End), seen)?;
         let issue = self.check_event(AuditPlace::of_lease(log, number, AuditSlot::Issue), seen)?;
         let closing =
             self.check_event(AuditPlace::of_lease(log, number, AuditSlot::Closing), seen)?;
         let trail = match &end {
-            SignedRecord::Genuine(end) => end.trail.clone(),
-            SignedRecord::Absent | SignedRecord::Altered(_) => None,
+            CheckedRecord::Genuine(end) => end.trail.clone(),
+            CheckedRecord::Absent | CheckedRecord::Altered(_) => None,
         };
         let is_over = on_record.has_ended || (on_record.id.is_none() && issue.is_there());
         let was_issued = trail.as_ref().is_some_and(|trail| trail.issue);
@@ -223,7 +226,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 look.missing.push(slot);
             }
         }
-        let read = [&end, &issue, &closing].into_iter().find_map(SignedRecord::as_readable);
+        let read = [&end, &issue, &closing].into_iter().find_map(CheckedRecord::as_readable);
         // Somebody is at it, so that it is no hole, though there is no event yet.
         let is_pending = on_record.id.is_some();
         look.time =
@@ -232,12 +235,12 @@ impl<K: KeyValue> AuditLog<'_, K> {
         Ok(look)
     }
 
-    fn on_record(&self, log: u64, number: u64) -> Result<ExpectedEvents, StoreError> {
+    fn expected_events(&self, log: u64, number: u64) -> Result<ExpectedEvents, StoreError> {
         let key = keys::record_key(LedgerId::DynamicSecret(log), number);
         let Some(bytes) = self.store.get(&key)? else { return Ok(ExpectedEvents::default()) };
         let lease = record::decode_record::<LeaseRecord>(&key, &bytes)?.lease;
         let has_ended = self.store.get(&keys::ended_key(lease.id))?.is_some();
-        let is_active = lease.phase == Phase::Active;
+        let is_active = lease.phase == IssuePhase::Active;
         Ok(ExpectedEvents { id: Some(lease.id), is_active, has_ended })
     }
 
@@ -254,7 +257,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             Some(id) => counter::read_counter(self.store, &keys::renewal_counter_key(id))?,
             None => named,
         };
-        for renewal in 1..=named.max(counted).min(RENEWALS) {
+        for renewal in 1..=named.max(counted).min(MAX_RENEWALS_OF_LEASE) {
             let slot = AuditSlot::Renewal(renewal);
             let must_be = match (trail, on_record.id) {
                 (Some(trail), _) if renewal <= named => trail.has_renewal(renewal),
@@ -275,9 +278,9 @@ impl<K: KeyValue> AuditLog<'_, K> {
         &self,
         place: AuditPlace,
         found: &mut AuditVerification,
-    ) -> Result<SignedRecord<AuditEvent>, StoreError> {
+    ) -> Result<CheckedRecord<AuditEvent>, StoreError> {
         let event = self.read_event(place)?;
-        count_event(place, &event, found);
+        count_or_report_event(place, &event, found);
         Ok(event)
     }
 
@@ -285,7 +288,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// A sweep accounts for each number within minutes. Beyond what it has said so, numbers are missed too if what follows
     /// them is a day old.
-    fn end_run(
+    fn report_missing_numbers(
         &self,
         walk: &mut LogWalk,
         time: Option<DateTime<Utc>>,
@@ -293,7 +296,8 @@ impl<K: KeyValue> AuditLog<'_, K> {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let Some(from) = walk.absent_from.take() else { return Ok(()) };
-        let is_old = time.is_some_and(|time| time > DateTime::UNIX_EPOCH && time + STALE < now);
+        let is_old = time
+            .is_some_and(|time| time > DateTime::UNIX_EPOCH && time + MAX_UNACCOUNTED_AGE < now);
         let to = if is_old { walk.number - 1 } else { walk.settled.min(walk.number - 1) };
         let forgotten = forgotten_up_to(self.store, self.keys, walk.log)?;
         let from = from.max(forgotten + 1);
@@ -307,24 +311,24 @@ impl<K: KeyValue> AuditLog<'_, K> {
 }
 
 /// Counts an event as good or finds it altered, and returns its time if it can be read.
-fn count_event(
+fn count_or_report_event(
     place: AuditPlace,
-    event: &SignedRecord<AuditEvent>,
+    event: &CheckedRecord<AuditEvent>,
     found: &mut AuditVerification,
 ) -> Option<DateTime<Utc>> {
     match event {
-        SignedRecord::Absent => {}
-        SignedRecord::Genuine(_) => found.checked += 1,
-        SignedRecord::Altered(_) => found.findings.push(AuditFinding::Altered { id: place }),
+        CheckedRecord::Absent => {}
+        CheckedRecord::Genuine(_) => found.checked += 1,
+        CheckedRecord::Altered(_) => found.findings.push(AuditFinding::Altered { id: place }),
     }
     event.as_readable().map(|event| event.time)
 }
 
 /// The number of numbers that a part is about: a few reads each.
-const NUMBERS: usize = 500;
+const NUMBERS_PER_PART: usize = 500;
 
 /// The number of renewals of one lease that are looked at: more than one that is renewed each minute has.
-const RENEWALS: u64 = 100_000;
+const MAX_RENEWALS_OF_LEASE: u64 = 100_000;
 
 /// After what time a number must be accounted for, wherever the sweep has got to.
-const STALE: TimeDelta = TimeDelta::days(1);
+const MAX_UNACCOUNTED_AGE: TimeDelta = TimeDelta::days(1);

@@ -44,13 +44,13 @@ fn what_rides_is_there_no_later_than_the_change() {
     let store = MemoryStore::default();
     let things = Definitions::<_, Thing>::new(&store);
     let riding = |text: &str| [(format!("event.{text}"), text.as_bytes().to_vec())];
-    let before = store.write_count();
+    let before = store.number_of_writes();
     things.put_with(&thing("a", 1), &riding("put")).expect("puts");
-    assert_eq!(store.write_count() - before, 2, "a number, and both in one step");
+    assert_eq!(store.number_of_writes() - before, 2, "a number, and both in one step");
     assert!(store.all_contents().contains_key("event.put"));
-    let before = store.write_count();
+    let before = store.number_of_writes();
     assert!(things.delete_with("a", &riding("deleted")).expect("deletes"));
-    assert_eq!(store.write_count() - before, 2, "the event, then the deletion");
+    assert_eq!(store.number_of_writes() - before, 2, "the event, then the deletion");
     assert!(store.all_contents().contains_key("event.deleted"));
     assert!(!things.delete_with("a", &riding("again")).expect("deletes nothing"));
     assert!(!store.all_contents().contains_key("event.again"), "of nothing there is no event");

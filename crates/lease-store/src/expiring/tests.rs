@@ -46,12 +46,16 @@ fn with_nothing_to_delete_nothing_is_written() {
     let store = MemoryStore::default();
     let expiring = ExpiringKeys::new(&store);
     assert_eq!(expiring.delete_expired(at(0)).expect("forgets"), 0);
-    assert_eq!((store.write_count(), store.read_count()), (0, 5), "one counter of each queue");
+    assert_eq!(
+        (store.number_of_writes(), store.number_of_reads()),
+        (0, 5),
+        "one counter of each queue"
+    );
     register(&store, "k", 0, 1);
-    let written = store.write_count();
+    let written = store.number_of_writes();
     assert_eq!(written, 2, "a registration costs two writes");
     assert_eq!(expiring.delete_expired(at(1)).expect("forgets"), 0);
-    assert_eq!(store.write_count(), written);
+    assert_eq!(store.number_of_writes(), written);
 }
 
 #[test]

@@ -48,20 +48,20 @@ pub(crate) struct NodeSummary {
 
 impl Leaf {
     /// A leaf that knows no number from `first` on.
-    pub(crate) fn empty_from(first: u64) -> Self {
+    pub(crate) fn covering_before(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
 
     pub(crate) fn summarize(&self) -> NodeSummary {
         let live = self.entries.values().filter(|entry| entry.live).count() as u64;
-        let look = self.entries.values().map(|entry| entry.look).min().unwrap_or(NEVER);
+        let look = self.entries.values().map(|entry| entry.look).min().unwrap_or(LOOK_NEVER);
         NodeSummary { up_to: self.up_to, look, live }
     }
 }
 
 impl Branch {
     /// A branch that knows no number from `first` on.
-    pub(crate) fn empty_from(first: u64) -> Self {
+    pub(crate) fn covering_before(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
 
@@ -70,7 +70,7 @@ impl Branch {
     /// If a node below knows less than this one, it is due at once, and each number that it does
     /// not know counts as live.
     pub(crate) fn summarize(&self, end_below: fn(u64) -> u64) -> NodeSummary {
-        let mut fact = NodeSummary { up_to: self.up_to, look: NEVER, live: 0 };
+        let mut fact = NodeSummary { up_to: self.up_to, look: LOOK_NEVER, live: 0 };
         for (index, below) in &self.entries {
             // A gap: an older version of the node below was written over a newer one. Its numbers may live,
             // so they count, and they are looked at as soon as possible.
@@ -88,19 +88,19 @@ impl Branch {
     }
 
     /// Returns an upper bound, for ever, of the leases that live among the numbers up to `last`.
-    pub(crate) fn live_up_to(&self, last: u64, end_below: fn(u64) -> u64) -> u64 {
+    pub(crate) fn max_live_up_to(&self, last: u64, end_below: fn(u64) -> u64) -> u64 {
         // A number that no node covers counts as live: its issuer may be about to record a lease.
         self.summarize(end_below).live + (last + 1).saturating_sub(self.up_to)
     }
 }
 
 /// The leaf that a number is in.
-pub(crate) fn leaf_of(number: u64) -> u64 {
+pub(crate) fn leaf_index_of(number: u64) -> u64 {
     number / fanout()
 }
 
 /// The branch that a leaf is in.
-pub(crate) fn branch_of(leaf: u64) -> u64 {
+pub(crate) fn branch_index_of(leaf: u64) -> u64 {
     leaf / fanout()
 }
 
@@ -149,4 +149,4 @@ impl From<NodeSummary> for (u64, i64, u64) {
 }
 
 /// Nothing is to be looked at.
-const NEVER: i64 = i64::MAX;
+const LOOK_NEVER: i64 = i64::MAX;

@@ -38,7 +38,7 @@ impl<K: KeyValue> Leases<'_, K> {
         let mut entries = vec![
             (key.clone(), record::encode_record(&key, &kept)?),
             (place_key.clone(), record::encode_record(&place_key, &place)?),
-            self.adoption_event(place, lease, now)?,
+            self.stage_adoption_event(place, lease, now)?,
         ];
         if let Some(claim) = &kept.claim {
             entries.push(claim.record_entry(lease.id, place)?);
@@ -68,7 +68,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn complete_with(&self, place: LeaseKey, lease: &Lease) -> Result<(), StoreError> {
+    pub fn rewrite_active_record(&self, place: LeaseKey, lease: &Lease) -> Result<(), StoreError> {
         let claim = self.read_record(place)?.and_then(|record| record.claim);
         let record = LeaseRecord { lease: lease.clone(), claim };
         self.write_value(
@@ -90,7 +90,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn rebuild_index(
+    pub fn rebuild_index_part(
         &self,
         ledger: u64,
         from: u64,

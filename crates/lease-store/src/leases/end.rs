@@ -14,11 +14,11 @@ impl<K: KeyValue> Leases<'_, K> {
     pub fn record_end(&self, held: &StoredLease, ending: &Ending) -> Result<(), StoreError> {
         let LeaseKey { ledger, number } = held.place;
         let key = keys::ended_key(held.lease.id);
-        let event = self.end_event(held.place, &held.lease, ending, None)?;
+        let event = self.stage_end_event(held.place, &held.lease, ending, None)?;
         let mut entries = vec![(key.clone(), record::encode_record(&key, ending)?), event];
         // Only a courtesy: what the summaries do not say, the sweep finds.
         let mut tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
-        entries.extend(tree.entries_of(number, super::sweep::DONE)?);
+        entries.extend(tree.changes_for_number(number, super::sweep::FINISHED_ENTRY)?);
         self.write_with_events(&entries)
     }
 
@@ -42,7 +42,7 @@ impl<K: KeyValue> Leases<'_, K> {
         let entries = [
             (closing_key.clone(), record::encode_record(&closing_key, &closing)?),
             (work.clone(), record::encode_record(&work, &id)?),
-            self.closing_event(held.place, &held.lease, &closing)?,
+            self.stage_closing_event(held.place, &held.lease, &closing)?,
         ];
         self.write_with_events(&entries)?;
         let void = self.is_there(&keys::void_key(LedgerId::PendingRevocations, number))?;
@@ -54,7 +54,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn is_void_work(&self, number: Option<u64>) -> Result<bool, StoreError> {
+    pub fn is_pending_revocation_void(&self, number: Option<u64>) -> Result<bool, StoreError> {
         match number {
             Some(number) => self.is_there(&keys::void_key(LedgerId::PendingRevocations, number)),
             None => Ok(false),
@@ -65,7 +65,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn note_obstacle(&self, id: LeaseId, closing: &Closing) -> Result<(), StoreError> {
+    pub fn rewrite_closing(&self, id: LeaseId, closing: &Closing) -> Result<(), StoreError> {
         self.write_value(keys::closing_key(id), closing)
     }
 }

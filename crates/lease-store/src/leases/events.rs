@@ -10,8 +10,8 @@ use lease_core::{
     Closing, Ending, Lease, RecordedEvents,
 };
 
-use super::ledgers::Ledger;
-use crate::audit::{RecordKey, SignedRecord, settled_up_to, write_event, write_settled};
+use super::ledgers::LedgerRecord;
+use crate::audit::{CheckedRecord, RecordKey, settled_mark_entry, settled_up_to, sign_event_entry};
 use crate::{KeyValue, LeaseKey, Leases, StoreError, counter, keys};
 
 /// The key and the value of an event.
@@ -19,7 +19,7 @@ pub(super) type EventEntry = (String, Vec<u8>);
 
 /// The content of the event of a renewal, besides what the lease says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RenewalOutcome<'a> {
+pub struct RenewalEventContent<'a> {
     /// The time, by the host's clock.
     pub now: DateTime<Utc>,
     /// True if the lease was renewed; otherwise its end stays as it was.
@@ -32,18 +32,18 @@ pub struct RenewalOutcome<'a> {
 
 impl<K: KeyValue> Leases<'_, K> {
     /// The event of an issue.
-    pub(super) fn issue_event(
+    pub(super) fn stage_issue_event(
         &self,
         place: LeaseKey,
         lease: &Lease,
         now: DateTime<Utc>,
     ) -> Result<EventEntry, StoreError> {
         let event = AuditEvent::of_issue(lease, self.auditor.actor, now);
-        self.write_event(place, AuditSlot::Issue, &event)
+        self.stage_event(place, AuditSlot::Issue, &event)
     }
 
     /// The event of a lease that was found without a record. It stands in the place of its issue.
-    pub(super) fn adoption_event(
+    pub(super) fn stage_adoption_event(
         &self,
         place: LeaseKey,
         lease: &Lease,
@@ -52,18 +52,18 @@ impl<K: KeyValue> Leases<'_, K> {
         let event = AuditEvent::of_issue(lease, self.auditor.actor, now);
         let event = AuditEvent { event_type: AuditEventType::Adoption, ..event };
         let event = event.with_reason(&format!("the lease was issued to `{}`", lease.requester));
-        self.write_event(place, AuditSlot::Issue, &event)
+        self.stage_event(place, AuditSlot::Issue, &event)
     }
 
     /// The event of a renewal.
-    pub(super) fn renewal_event(
+    pub(super) fn stage_renewal_event(
         &self,
         (place, lease): (LeaseKey, &Lease),
         number: u64,
         expires_at: DateTime<Utc>,
-        outcome: &RenewalOutcome<'_>,
+        outcome: &RenewalEventContent<'_>,
     ) -> Result<EventEntry, StoreError> {
-        let RenewalOutcome { now, is_renewed, jti, reason } = *outcome;
+        let RenewalEventContent { now, is_renewed, jti, reason } = *outcome;
         let decision = if is_renewed { AuditDecision::Allowed } else { AuditDecision::Failed };
         let event = AuditEvent::new(AuditEventType::Renewal, decision, self.auditor.actor, now);
         // Of a failed renewal no lifetime is told: the lease ends when it would have ended before.
@@ -74,11 +74,11 @@ impl<K: KeyValue> Leases<'_, K> {
             reason: reason.map(AuditText::new),
             ..event.about_lease(lease)
         };
-        self.write_event(place, AuditSlot::Renewal(number), &event)
+        self.stage_event(place, AuditSlot::Renewal(number), &event)
     }
 
     /// The event of a revocation that is left to the sweeps.
-    pub(super) fn closing_event(
+    pub(super) fn stage_closing_event(
         &self,
         place: LeaseKey,
         lease: &Lease,
@@ -92,11 +92,11 @@ impl<K: KeyValue> Leases<'_, K> {
         );
         let reason = closing.obstacle.as_deref().map(AuditText::new);
         let event = AuditEvent { reason, ..event.about_lease(lease) };
-        self.write_event(place, AuditSlot::Closing, &event)
+        self.stage_event(place, AuditSlot::Closing, &event)
     }
 
     /// The event of an end, whoever carries it out: who has asked for it is named by it.
-    pub(crate) fn end_event(
+    pub(crate) fn stage_end_event(
         &self,
         place: LeaseKey,
         lease: &Lease,
@@ -105,11 +105,11 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<EventEntry, StoreError> {
         // Whoever asked for the revocation is the actor of the end, though a sweep carries it out later.
         let closing = RecordKey::for_event(event_place(place, AuditSlot::Closing));
-        let closing: SignedRecord<AuditEvent> =
+        let closing: CheckedRecord<AuditEvent> =
             closing.read_record(self.store, self.auditor.keys)?;
-        let trail = self.audit_trail(lease, closing.is_there())?;
+        let trail = self.recorded_events_of(lease, closing.is_there())?;
         let mut event = AuditEvent::of_end(lease, ending, self.auditor.actor, trail);
-        if let SignedRecord::Genuine(closing) = closing
+        if let CheckedRecord::Genuine(closing) = closing
             && event.event_type == AuditEventType::Revocation
         {
             event.actor = closing.actor;
@@ -117,11 +117,11 @@ impl<K: KeyValue> Leases<'_, K> {
         if let Some(reason) = reason {
             event = event.with_reason(reason);
         }
-        self.write_event(place, AuditSlot::End, &event)
+        self.stage_event(place, AuditSlot::End, &event)
     }
 
     /// The event of a number that nothing was recorded under, and nothing will be. With the lease, if it was planned.
-    pub(crate) fn void_event(
+    pub(crate) fn stage_void_event(
         &self,
         place: LeaseKey,
         lease: Option<&Lease>,
@@ -134,14 +134,14 @@ impl<K: KeyValue> Leases<'_, K> {
         let event = if let Some(lease) = lease {
             event.about_lease(lease)
         } else {
-            let ledger: Option<Ledger> = self.read_value(&keys::ledger_key(place.ledger))?;
+            let ledger: Option<LedgerRecord> = self.read_value(&keys::ledger_key(place.ledger))?;
             AuditEvent { dynamic_secret: ledger.map(|ledger| ledger.dynamic_secret), ..event }
         };
-        self.write_event(place, AuditSlot::End, &event.with_reason(reason))
+        self.stage_event(place, AuditSlot::End, &event.with_reason(reason))
     }
 
     /// The event of a void number whose issuer has stopped, if it has none yet.
-    pub(crate) fn missing_void_event(
+    pub(crate) fn stage_missing_void_event(
         &self,
         place: LeaseKey,
         now: DateTime<Utc>,
@@ -150,7 +150,7 @@ impl<K: KeyValue> Leases<'_, K> {
         if self.is_there(&RecordKey::for_event(event_place(place, AuditSlot::End)).store_key())? {
             return Ok(None);
         }
-        self.void_event(place, None, STOPPED, now).map(Some)
+        self.stage_void_event(place, None, ISSUER_STOPPED_REASON, now).map(Some)
     }
 
     /// The word that each number of a ledger is accounted for, as far as that is new, once `written` is.
@@ -165,7 +165,7 @@ impl<K: KeyValue> Leases<'_, K> {
         let (id, audit) = (AuditLogId::Leases(ledger), self.auditor.keys);
         let known = settled_up_to(self.store, audit, id)?;
         let mut up_to = known;
-        while up_to < head.min(known + SETTLED) {
+        while up_to < head.min(known + MAX_SETTLED_NUMBERS) {
             let place = LeaseKey { ledger, number: up_to + 1 };
             let end = RecordKey::for_event(event_place(place, AuditSlot::End)).store_key();
             let issue = RecordKey::for_event(event_place(place, AuditSlot::Issue)).store_key();
@@ -179,11 +179,11 @@ impl<K: KeyValue> Leases<'_, K> {
             }
             up_to += 1;
         }
-        (up_to > known).then(|| write_settled(audit, id, up_to)).transpose()
+        (up_to > known).then(|| settled_mark_entry(audit, id, up_to)).transpose()
     }
 
     /// The events of a lease so far.
-    fn audit_trail(
+    fn recorded_events_of(
         &self,
         lease: &Lease,
         revocation_begun: bool,
@@ -196,18 +196,18 @@ impl<K: KeyValue> Leases<'_, K> {
         // An event stays small, however many renewals were never confirmed.
         missing.truncate(RecordedEvents::MAX_MISSING);
         // It became active together with the event of its issue.
-        let issue = lease.phase == lease_core::Phase::Active;
+        let issue = lease.phase == lease_core::IssuePhase::Active;
         Ok(RecordedEvents { issue, revocation_begun, renewals, missing })
     }
 
-    fn write_event(
+    fn stage_event(
         &self,
         place: LeaseKey,
         slot: AuditSlot,
         event: &AuditEvent,
     ) -> Result<EventEntry, StoreError> {
         let place = event_place(place, slot);
-        let entry = write_event(self.auditor.keys, place, event)?;
+        let entry = sign_event_entry(self.auditor.keys, place, event)?;
         self.pending.borrow_mut().push((entry.0.clone(), place, event.clone()));
         Ok(entry)
     }
@@ -218,7 +218,7 @@ fn event_place(LeaseKey { ledger, number }: LeaseKey, slot: AuditSlot) -> AuditP
 }
 
 /// The reason for which nothing came of a number whose issuer did not say so.
-const STOPPED: &str = "the issue stopped before it recorded anything";
+const ISSUER_STOPPED_REASON: &str = "the issue stopped before it recorded anything";
 
 /// The number of numbers of a ledger that a batch accounts for: more than it looks at.
-const SETTLED: u64 = 500;
+const MAX_SETTLED_NUMBERS: u64 = 500;

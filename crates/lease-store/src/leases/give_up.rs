@@ -37,7 +37,7 @@ impl<K: KeyValue> Leases<'_, K> {
             [keys::void_key(LedgerId::DynamicSecret(ledger), number)].into_iter().chain(share);
         let entries = voids.map(|key| Ok((key.clone(), record::encode_record(&key, &now)?)));
         let mut entries: Vec<_> = entries.collect::<Result<_, StoreError>>()?;
-        entries.push(self.void_event(numbered.place, lease, reason, now)?);
+        entries.push(self.stage_void_event(numbered.place, lease, reason, now)?);
         self.write_with_events(&entries)
     }
 
@@ -59,7 +59,7 @@ impl<K: KeyValue> Leases<'_, K> {
         }
         let ending = Ending { why: EndReason::Failed, at: now, note: None };
         let value = record::encode_record(&ended, &ending)?;
-        let event = self.end_event(place, lease, &ending, Some(reason))?;
+        let event = self.stage_end_event(place, lease, &ending, Some(reason))?;
         self.write_with_events(&[(ended, value), event])
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use lease_core::{Lease, LeaseId, LeaseMode, LeaseShare};
 
-use super::ledgers::Ledger;
+use super::ledgers::LedgerRecord;
 use super::stored_lease::{LeaseRecord, StoredLease};
 use crate::index::{IndexEntry, LedgerIndex};
 use crate::reservations::IdempotencyReservation;
@@ -76,7 +76,7 @@ impl<K: KeyValue> Leases<'_, K> {
         cap: Option<u32>,
         now: DateTime<Utc>,
     ) -> Result<ReservedNumber, NumberError> {
-        let (number, riding) = self.number_in(LedgerId::DynamicSecret(ledger), cap, now)?;
+        let (number, riding) = self.take_number_in(LedgerId::DynamicSecret(ledger), cap, now)?;
         Ok(ReservedNumber { place: LeaseKey { ledger, number }, share: None, riding })
     }
 
@@ -93,12 +93,12 @@ impl<K: KeyValue> Leases<'_, K> {
         cap: u32,
         now: DateTime<Utc>,
     ) -> Result<ReservedShare, NumberError> {
-        let (number, riding) = self.number_in(LedgerId::Identity(identity), Some(cap), now)?;
+        let (number, riding) = self.take_number_in(LedgerId::Identity(identity), Some(cap), now)?;
         Ok(ReservedShare { share: LeaseShare { identity, number }, riding })
     }
 
     /// The next number of a ledger, as long as it may have another lease.
-    fn number_in(
+    fn take_number_in(
         &self,
         which: LedgerId,
         cap: Option<u32>,
@@ -108,18 +108,19 @@ impl<K: KeyValue> Leases<'_, K> {
         let mut riding = vec![];
         if let Some(cap) = cap {
             let mut tree = LedgerIndex::read_root(self.store, which)?;
-            if tree.live_up_to(tree.last_number() + 1) > u64::from(cap) {
+            if tree.max_live_up_to(tree.last_number() + 1) > u64::from(cap) {
                 // The index counts too many, since an end is noted by a later sweep. Before anybody is
                 // refused, each number that counts is looked at.
-                riding = tree.refresh_nodes(|number| self.looked_at(which, number, now))?;
-                if tree.live_up_to(tree.last_number() + 1) > u64::from(cap) {
+                riding = tree
+                    .recount_live_numbers(|number| self.current_index_entry(which, number, now))?;
+                if tree.max_live_up_to(tree.last_number() + 1) > u64::from(cap) {
                     return Err(NumberError::Full { cap });
                 }
             }
             let number = self.store.increment_counter(&count).map_err(StoreError::from)?;
             // What was read since may vouch for more that has ended; either view is an upper bound.
             let again = LedgerIndex::read_root(self.store, which)?;
-            if tree.live_up_to(number).min(again.live_up_to(number)) > u64::from(cap) {
+            if tree.max_live_up_to(number).min(again.max_live_up_to(number)) > u64::from(cap) {
                 // The number is given up at once. Otherwise it would count against others until a sweep has
                 // noticed it.
                 self.write_value(keys::void_key(which, number), &now)?;
@@ -144,11 +145,11 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<(), FenceError> {
         // The record first, then the fences. Whoever gives the number up writes a fence first and reads the
         // record then: one of the two sees the other.
-        self.record_at(numbered, pending, claim, None)?;
+        self.write_first_record(numbered, pending, claim, None)?;
         if self.is_given_up(numbered.place, numbered.share, claim)?
             || self.is_retired(numbered.place.ledger)?
         {
-            self.record_failure(numbered.place, pending, pending.begun_at, TOO_LATE)?;
+            self.record_failure(numbered.place, pending, pending.begun_at, TOO_LATE_REASON)?;
             return Err(FenceError::Fenced);
         }
         Ok(())
@@ -158,7 +159,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; the record may be the old one or the new one.
-    pub fn amend_pending(
+    pub fn rewrite_pending_record(
         &self,
         place: LeaseKey,
         pending: &Lease,
@@ -175,14 +176,14 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if its end was decided meanwhile, by the names that it had; nothing may be made then.
-    pub fn rename_objects(
+    pub fn record_new_object_names(
         &self,
         place: LeaseKey,
         pending: &Lease,
         claim: Option<&IdempotencyReservation>,
     ) -> Result<(), FenceError> {
-        self.amend_pending(place, pending, claim)?;
-        self.is_issuable(pending.id)
+        self.rewrite_pending_record(place, pending, claim)?;
+        self.check_issue_fence(pending.id)
     }
 
     /// Records a lease as active, with the event of its issue, before its token is answered: one durable write.
@@ -200,13 +201,13 @@ impl<K: KeyValue> Leases<'_, K> {
         let record = LeaseRecord { lease: active.clone(), claim: claim.cloned() };
         let key = keys::record_key(LedgerId::DynamicSecret(place.ledger), place.number);
         let value = record::encode_record(&key, &record)?;
-        self.write_with_events(&[(key, value), self.issue_event(place, active, now)?])?;
-        self.is_issuable(active.id)
+        self.write_with_events(&[(key, value), self.stage_issue_event(place, active, now)?])?;
+        self.check_issue_fence(active.id)
     }
 
     /// Read after a record was written: whoever decides the end of an issue writes first, and reads afterwards.
-    fn is_issuable(&self, id: LeaseId) -> Result<(), FenceError> {
-        let closed = self.is_there(&keys::issue_fence_key(id))? || self.is_closing(id)?;
+    fn check_issue_fence(&self, id: LeaseId) -> Result<(), FenceError> {
+        let closed = self.is_there(&keys::issue_fence_key(id))? || self.is_closing_or_ended(id)?;
         if closed { Err(FenceError::Fenced) } else { Ok(()) }
     }
 
@@ -222,15 +223,15 @@ impl<K: KeyValue> Leases<'_, K> {
         claim: Option<&IdempotencyReservation>,
         now: DateTime<Utc>,
     ) -> Result<(), FenceError> {
-        let event = self.issue_event(numbered.place, active, now)?;
-        self.record_at(numbered, active, claim, Some(event))?;
+        let event = self.stage_issue_event(numbered.place, active, now)?;
+        self.write_first_record(numbered, active, claim, Some(event))?;
         if self.is_given_up(numbered.place, numbered.share, claim)?
             || self.is_retired(numbered.place.ledger)?
         {
-            self.record_failure(numbered.place, active, now, TOO_LATE)?;
+            self.record_failure(numbered.place, active, now, TOO_LATE_REASON)?;
             return Err(FenceError::Fenced);
         }
-        if self.is_closing(active.id)? { Err(FenceError::Fenced) } else { Ok(()) }
+        if self.is_closing_or_ended(active.id)? { Err(FenceError::Fenced) } else { Ok(()) }
     }
 
     /// Returns true if a recorded lease may be answered once more, by the fences that its issuer
@@ -238,13 +239,13 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn may_answer(
+    pub fn may_answer_again(
         &self,
         held: &StoredLease,
         claim: Option<&IdempotencyReservation>,
     ) -> Result<bool, StoreError> {
         let id = held.lease.id;
-        if self.is_closing(id)? || self.is_there(&keys::issue_fence_key(id))? {
+        if self.is_closing_or_ended(id)? || self.is_there(&keys::issue_fence_key(id))? {
             return Ok(false);
         }
         // A plain token is fenced by its number, any other lease by its id.
@@ -252,7 +253,7 @@ impl<K: KeyValue> Leases<'_, K> {
             || !self.is_given_up(held.place, held.lease.share, claim)?)
     }
 
-    fn record_at(
+    fn write_first_record(
         &self,
         numbered: &ReservedNumber,
         lease: &Lease,
@@ -307,16 +308,16 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Read after a record was written: the ledger of a deleted dynamic secret goes once every number that was
     /// given before is done with, and what is recorded later would be found by nobody.
     fn is_retired(&self, ledger: u64) -> Result<bool, StoreError> {
-        let ledger: Option<Ledger> = self.read_value(&keys::ledger_key(ledger))?;
+        let ledger: Option<LedgerRecord> = self.read_value(&keys::ledger_key(ledger))?;
         Ok(ledger.is_none_or(|ledger| ledger.retired))
     }
 
-    pub(super) fn is_closing(&self, id: LeaseId) -> Result<bool, StoreError> {
+    pub(super) fn is_closing_or_ended(&self, id: LeaseId) -> Result<bool, StoreError> {
         Ok(self.is_there(&keys::closing_key(id))? || self.is_there(&keys::ended_key(id))?)
     }
 
     /// Returns the entry that one number has now, for the cap.
-    fn looked_at(
+    fn current_index_entry(
         &self,
         which: LedgerId,
         number: u64,
@@ -326,11 +327,11 @@ impl<K: KeyValue> Leases<'_, K> {
         let void: Option<DateTime<Utc>> = self.read_value(&keys::void_key(which, number))?;
         let now = now.timestamp();
         let at_once = |noticed| IndexEntry { look: 0, live: true, noticed };
-        Ok(Some(match self.lease_at(which, number)? {
-            Some(id) if self.is_over(which, id)? => super::sweep::DONE,
+        Ok(Some(match self.lease_id_at(which, number)? {
+            Some(id) if self.has_ended_or_gone(which, id)? => super::sweep::FINISHED_ENTRY,
             Some(_) => at_once(None),
             None => match void {
-                Some(_) => super::sweep::DONE,
+                Some(_) => super::sweep::FINISHED_ENTRY,
                 // There is no record yet: its issuer may be about to write it, and a sweep waits for that
                 // from now on.
                 None => at_once(Some(now)),
@@ -357,7 +358,7 @@ impl ReservedNumber {
 
 impl<K: KeyValue> Leases<'_, K> {
     /// The lease under a number, if there is one.
-    fn lease_at(&self, which: LedgerId, number: u64) -> Result<Option<LeaseId>, StoreError> {
+    fn lease_id_at(&self, which: LedgerId, number: u64) -> Result<Option<LeaseId>, StoreError> {
         match which {
             LedgerId::DynamicSecret(ledger) => {
                 let record = self.read_record(LeaseKey { ledger, number })?;
@@ -370,7 +371,7 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 
     /// Returns true if a lease that was found under a number has ended.
-    fn is_over(&self, which: LedgerId, id: LeaseId) -> Result<bool, StoreError> {
+    fn has_ended_or_gone(&self, which: LedgerId, id: LeaseId) -> Result<bool, StoreError> {
         // What names a lease from elsewhere is written together with it, and outlives it: one that is not there has
         // ended and is forgotten.
         let is_elsewhere = !matches!(which, LedgerId::DynamicSecret(_));
@@ -380,7 +381,8 @@ impl<K: KeyValue> Leases<'_, K> {
 }
 
 /// The reason for which an issue has failed that was taken for dead.
-const TOO_LATE: &str = "the issue came too late, or its dynamic secret was deleted meanwhile";
+const TOO_LATE_REASON: &str =
+    "the issue came too late, or its dynamic secret was deleted meanwhile";
 
 impl From<KeyValueError> for FenceError {
     fn from(error: KeyValueError) -> Self {

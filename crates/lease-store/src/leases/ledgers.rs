@@ -10,7 +10,7 @@ use crate::{KeyValue, Leases, LedgerId, StoreError, StoredLease, counter, keys, 
 
 /// The owner of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
+pub struct LedgerRecord {
     /// The dynamic secret, by the name that it had.
     pub dynamic_secret: DynamicSecretName,
     /// True if the owner was deleted: the ledger is deleted once it has no unfinished lease.
@@ -24,7 +24,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn list_ledgers(&self) -> Result<Vec<(u64, Ledger)>, StoreError> {
+    pub fn list_ledgers(&self) -> Result<Vec<(u64, LedgerRecord)>, StoreError> {
         read_ledgers(self.store)
     }
 
@@ -32,28 +32,27 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn revoke_all(&self, number: u64) -> Result<(), StoreError> {
-        let Some(ledger) = self.read_value::<Ledger>(&keys::ledger_key(number))? else {
+    pub fn mark_all_for_revocation(&self, number: u64) -> Result<(), StoreError> {
+        let Some(ledger) = self.read_value::<LedgerRecord>(&keys::ledger_key(number))? else {
             return Ok(());
         };
         // Up to the last number that was given by now: an issue that takes a later one reads the definition
         // as it is after the change.
         let last =
             counter::read_counter(self.store, &keys::counter_key(LedgerId::DynamicSecret(number)))?;
-        self.write_value(keys::ledger_key(number), &Ledger { revoke_up_to: last, ..ledger })
+        self.write_value(keys::ledger_key(number), &LedgerRecord { revoke_up_to: last, ..ledger })
     }
 
     /// Notes that they are taken back, or being so, unless more were noted meanwhile.
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn revoked_all(&self, number: u64, up_to: u64) -> Result<(), StoreError> {
-        match self.read_value::<Ledger>(&keys::ledger_key(number))? {
+    pub fn clear_revocation_mark(&self, number: u64, up_to: u64) -> Result<(), StoreError> {
+        match self.read_value::<LedgerRecord>(&keys::ledger_key(number))? {
             // Another change may have raised the mark meanwhile: then the leases up to the new mark are
             // still to be revoked.
-            Some(ledger) if ledger.revoke_up_to == up_to => {
-                self.write_value(keys::ledger_key(number), &Ledger { revoke_up_to: 0, ..ledger })
-            }
+            Some(ledger) if ledger.revoke_up_to == up_to => self
+                .write_value(keys::ledger_key(number), &LedgerRecord { revoke_up_to: 0, ..ledger }),
             _ => Ok(()),
         }
     }
@@ -63,7 +62,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn list_pending_revocations(
+    pub fn list_leases_to_revoke(
         &self,
         ledger: u64,
         mut from: u64,
@@ -92,7 +91,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Fails if the store does not answer, or holds what cannot be read.
     pub fn may_live(&self, ledger: u64) -> Result<bool, StoreError> {
         let tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
-        Ok(tree.live_up_to(tree.last_number()) > 0)
+        Ok(tree.max_live_up_to(tree.last_number()) > 0)
     }
 
     /// Drops what is kept of how many leases of an identity live, once that is gone.
@@ -101,7 +100,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn drop_identity(&self, identity: u64) -> Result<(), StoreError> {
+    pub fn delete_identity_ledger(&self, identity: u64) -> Result<(), StoreError> {
         let which = LedgerId::Identity(identity);
         let mut tree = LedgerIndex::read_root(self.store, which)?;
         if tree.last_number() == 0 {
@@ -114,7 +113,7 @@ impl<K: KeyValue> Leases<'_, K> {
         }
         gone.extend(tree.node_keys());
         // The counter goes too: no identity of this number is put again.
-        gone.extend(tree.last_keys());
+        gone.extend(tree.root_and_counter_keys());
         Ok(self.store.delete_many(&gone)?)
     }
 
@@ -122,7 +121,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn drop_if_done(&self, number: u64, ledger: &Ledger) -> Result<(), StoreError> {
+    pub fn drop_if_done(&self, number: u64, ledger: &LedgerRecord) -> Result<(), StoreError> {
         let tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(number))?;
         if !ledger.retired || !tree.is_done() {
             return Ok(());
@@ -133,7 +132,7 @@ impl<K: KeyValue> Leases<'_, K> {
         if forgotten < tree.last_number() {
             return Ok(());
         }
-        let mut gone = tree.last_keys();
+        let mut gone = tree.root_and_counter_keys();
         gone.extend(mark_keys(id, forgotten));
         gone.push(keys::ledger_key(number));
         Ok(self.store.delete_many(&gone)?)
@@ -141,7 +140,7 @@ impl<K: KeyValue> Leases<'_, K> {
 }
 
 /// All ledgers, by number.
-pub(crate) fn read_ledgers<K: KeyValue>(store: &K) -> Result<Vec<(u64, Ledger)>, StoreError> {
+pub(crate) fn read_ledgers<K: KeyValue>(store: &K) -> Result<Vec<(u64, LedgerRecord)>, StoreError> {
     let last = counter::read_counter(store, &Definitions::<'_, K, DynamicSecret>::counter_key())?;
     let mut ledgers = vec![];
     for number in 1..=last {
@@ -153,7 +152,7 @@ pub(crate) fn read_ledgers<K: KeyValue>(store: &K) -> Result<Vec<(u64, Ledger)>,
     Ok(ledgers)
 }
 
-impl Ledger {
+impl LedgerRecord {
     /// The ledger of a dynamic secret that is put.
     pub(crate) fn from_dynamic_secret(secret: &DynamicSecret) -> Self {
         Self { dynamic_secret: secret.name().clone(), retired: false, revoke_up_to: 0 }

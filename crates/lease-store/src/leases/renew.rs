@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use lease_core::Lease;
 
-use super::events::RenewalOutcome;
+use super::events::RenewalEventContent;
 use super::issue::FenceError;
 use super::stored_lease::RenewalRecord;
 use crate::{KeyValue, LeaseKey, Leases, StoreError, StoredLease, keys, record};
@@ -42,7 +42,7 @@ impl<K: KeyValue> Leases<'_, K> {
         &self,
         renewal: &PendingRenewal,
         expires_at: DateTime<Utc>,
-        outcome: &RenewalOutcome<'_>,
+        outcome: &RenewalEventContent<'_>,
     ) -> Result<DateTime<Utc>, FenceError> {
         let PendingRenewal { place, lease, number, missing, expires_at: known } = renewal;
         // Two renewals may overlap: neither takes away what the other has answered.
@@ -50,11 +50,12 @@ impl<K: KeyValue> Leases<'_, K> {
         let key = keys::renewal_key(lease.id, *number);
         let value =
             record::encode_record(&key, &RenewalRecord { expires_at, missing: missing.clone() })?;
-        let event = self.renewal_event((*place, lease), *number, expires_at, outcome)?;
+        let event = self.stage_renewal_event((*place, lease), *number, expires_at, outcome)?;
         self.write_with_events(&[(key, value), event])?;
         // Read after the renewal is written: a sweep writes the fence first, and reads the renewals before
         // it ends the lease.
-        let closed = self.is_there(&keys::end_fence_key(lease.id))? || self.is_closing(lease.id)?;
+        let closed =
+            self.is_there(&keys::end_fence_key(lease.id))? || self.is_closing_or_ended(lease.id)?;
         if closed { Err(FenceError::Fenced) } else { Ok(expires_at) }
     }
 }

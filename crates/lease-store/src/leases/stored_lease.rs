@@ -69,7 +69,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// Fails if the store does not answer, or holds what cannot be read.
     pub fn read_lease(&self, place: LeaseKey) -> Result<Option<StoredLease>, StoreError> {
         match self.read_record(place)? {
-            Some(record) => Ok(Some(self.with_decisions(place, record.lease)?)),
+            Some(record) => Ok(Some(self.read_decisions(place, record.lease)?)),
             None => Ok(None),
         }
     }
@@ -78,19 +78,19 @@ impl<K: KeyValue> Leases<'_, K> {
         self.read_value(&keys::record_key(LedgerId::DynamicSecret(place.ledger), place.number))
     }
 
-    pub(crate) fn with_decisions(
+    pub(crate) fn read_decisions(
         &self,
         place: LeaseKey,
         lease: Lease,
     ) -> Result<StoredLease, StoreError> {
         let closing = self.read_value(&keys::closing_key(lease.id))?;
         let ending = self.read_value(&keys::ended_key(lease.id))?;
-        let expires_at = self.expires_at(&lease)?;
+        let expires_at = self.read_latest_expiry(&lease)?;
         Ok(StoredLease { place, lease, expires_at, closing, ending })
     }
 
     /// The latest end of a lease, with all renewals that are there.
-    pub(crate) fn expires_at(&self, lease: &Lease) -> Result<DateTime<Utc>, StoreError> {
+    pub(crate) fn read_latest_expiry(&self, lease: &Lease) -> Result<DateTime<Utc>, StoreError> {
         let last = counter::read_counter(self.store, &keys::renewal_counter_key(lease.id))?;
         Ok(self.read_renewals(lease, last)?.expires_at)
     }

@@ -9,18 +9,18 @@ use chrono::TimeDelta;
 use lease_core::{Closing, EndReason, Ending, Lease, LeaseId, LeaseMode, TargetName};
 
 use self::examine::{NumberFinding, Recheck};
+use super::clocks::Clocks;
 use super::stored_lease::StoredLease;
-use super::times::Clocks;
 use crate::index::{IndexChanges, IndexEntry, LedgerIndex};
-use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, SweepDurations, keys, record};
+use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, SweepGracePeriods, keys, record};
 
 /// The due leases of one ledger, as many as one batch holds.
 ///
 /// They were looked at by reads alone. The protocol has five steps:
 ///
-/// 1. [`SweepBatch::expired_targets`] names the targets of what seems expired. The caller reads their clocks and
+/// 1. [`SweepBatch::targets_with_expired_leases`] names the targets of what seems expired. The caller reads their clocks and
 ///    passes them to [`SweepBatch::set_clocks`]; [`SweepBatch::hold_target`] takes out what must wait.
-/// 2. [`SweepBatch::close_expired`] decides and returns the ends to carry out.
+/// 2. [`SweepBatch::decide_due_leases`] decides and returns the ends to carry out.
 /// 3. The caller carries them out in the cluster.
 /// 4. The caller reports each outcome with [`SweepBatch::note_ended`] or [`SweepBatch::note_postponed`].
 /// 5. [`SweepBatch::finish_batch`] writes the summaries.
@@ -31,7 +31,7 @@ pub struct SweepBatch<'a, K> {
     leases: Leases<'a, K>,
     which: LedgerId,
     clocks: Clocks,
-    times: SweepDurations,
+    times: SweepGracePeriods,
     tree: LedgerIndex<'a, K>,
     void: Vec<u64>,
     over: Vec<(u64, StoredLease, EndReason)>,
@@ -82,7 +82,7 @@ impl<'a, K: KeyValue> Leases<'a, K> {
         which: LedgerId,
         clocks: impl Into<Clocks>,
         limit: usize,
-        times: SweepDurations,
+        times: SweepGracePeriods,
     ) -> Result<Option<SweepBatch<'a, K>>, StoreError> {
         let clocks = clocks.into();
         let mut tree = LedgerIndex::read_root(self.store, which)?;
@@ -123,7 +123,7 @@ impl<'a, K: KeyValue> Leases<'a, K> {
 impl<K: KeyValue> SweepBatch<'_, K> {
     /// The targets on which something seems to have expired.
     #[must_use]
-    pub fn expired_targets(&self) -> BTreeSet<TargetName> {
+    pub fn targets_with_expired_leases(&self) -> BTreeSet<TargetName> {
         let expires = |(_, held, why): &&(u64, StoredLease, EndReason)| {
             *why == EndReason::Expired && held.lease.mode.is_revocable()
         };
@@ -132,7 +132,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     }
 
     /// Returns the leases that have expired or whose end goes on, before anything is decided.
-    pub fn open_leases(&self) -> impl Iterator<Item = &StoredLease> {
+    pub fn leases_to_end(&self) -> impl Iterator<Item = &StoredLease> {
         let over = self.over.iter().map(|(_, held, _)| held);
         over.chain(self.tasks.iter().map(|task| &task.held))
     }
@@ -160,7 +160,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; the next sweep finds the same again.
-    pub fn close_expired(&mut self) -> Result<Vec<EndTask>, StoreError> {
+    pub fn decide_due_leases(&mut self) -> Result<Vec<EndTask>, StoreError> {
         let mut tasks = std::mem::take(&mut self.tasks);
         let mut over = std::mem::take(&mut self.over);
         let voids = std::mem::take(&mut self.void);
@@ -204,18 +204,18 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         self.summary.ended += 1;
         match self.which {
             LedgerId::DynamicSecret(_) => {
-                let entry = self.ended_in(&task.held.lease, &ending);
+                let entry = self.ended_index_entry(&task.held.lease, &ending);
                 self.tree.note_entry(task.number, entry);
             }
             // These entries only lead to the lease; the ledger of its dynamic secret keeps its end.
-            LedgerId::PendingRevocations | LedgerId::Identity(_) => self.drop_entry(task.number),
+            LedgerId::PendingRevocations | LedgerId::Identity(_) => self.drop_number(task.number),
         }
         self.ended.insert(task.held.lease.id, (Box::new(task.held.clone()), ending));
     }
 
     /// Notes that an end could not be carried out now, and is to be tried again after a pause.
     pub fn note_postponed(&mut self, task: &EndTask, pause: TimeDelta) {
-        self.look_again(task.number, (self.clocks.ledger_time() + pause).timestamp());
+        self.recheck_number_at(task.number, (self.clocks.ledger_time() + pause).timestamp());
     }
 
     /// Forgets what ended long ago, and writes what was noted.
@@ -233,7 +233,12 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 let closing: Option<Closing> = self.leases.read_value(&keys::closing_key(*id))?;
                 let why = closing.map_or(ending.why, |closing| closing.why);
                 let ending = Ending { why, ..ending.clone() };
-                entries.push(self.leases.end_event(held.place, &held.lease, &ending, None)?);
+                entries.push(self.leases.stage_end_event(
+                    held.place,
+                    &held.lease,
+                    &ending,
+                    None,
+                )?);
                 let value = record::encode_record(&key, &ending)?;
                 entries.push((key, value));
             }
@@ -281,7 +286,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
             match self.look_at_record(number, None)? {
                 None => {
                     self.summary.voided += 1;
-                    self.account_for(number)?;
+                    self.add_missing_void_event(number)?;
                     // A late issuer must still find the void, so it is kept as long as a lease that has
                     // ended.
                     let look = (self.clocks.ledger_time() + self.times.retention).timestamp();
@@ -298,10 +303,11 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     }
 
     /// Has a void number have an event, unless whoever gave it up has said why.
-    fn account_for(&mut self, number: u64) -> Result<(), StoreError> {
+    fn add_missing_void_event(&mut self, number: u64) -> Result<(), StoreError> {
         if let LedgerId::DynamicSecret(ledger) = self.which {
             let place = LeaseKey { ledger, number };
-            self.lasting.extend(self.leases.missing_void_event(place, self.clocks.host_time())?);
+            self.lasting
+                .extend(self.leases.stage_missing_void_event(place, self.clocks.host_time())?);
         }
         Ok(())
     }
@@ -341,7 +347,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                     held.closing = Some(closing);
                     tasks.push(EndTask { held, why, number });
                 }
-                Recheck::LookAt(look) => self.look_again(number, look),
+                Recheck::LookAt(look) => self.recheck_number_at(number, look),
             }
         }
         if !decided.is_empty() {
@@ -352,21 +358,21 @@ impl<K: KeyValue> SweepBatch<'_, K> {
 
     /// Notes that a number is looked at again soon. Not at once: where many wait for their issuers, a batch
     /// that met the same again would never come to what is due behind them.
-    fn look_soon(&mut self, number: u64, noticed: Option<i64>) {
-        let look = self.clocks.ledger_time().timestamp() + SOON;
+    fn recheck_number_soon(&mut self, number: u64, noticed: Option<i64>) {
+        let look = self.clocks.ledger_time().timestamp() + RECHECK_SECONDS;
         self.tree.note_entry(number, IndexEntry { look, live: true, noticed });
     }
 
-    fn look_again(&mut self, number: u64, look: i64) {
+    fn recheck_number_at(&mut self, number: u64, look: i64) {
         self.tree.note_entry(number, IndexEntry { look, live: true, noticed: None });
     }
 
     /// Returns the entry of a lease that has ended. The lease is forgotten once its retention is
     /// over and no object of it could still make a reader take it for a live one.
-    fn ended_in(&self, lease: &Lease, ending: &Ending) -> IndexEntry {
-        let retained = self.clocks.to_ledger_time(ending.at + self.times.retention);
+    fn ended_index_entry(&self, lease: &Lease, ending: &Ending) -> IndexEntry {
+        let retained = self.clocks.host_to_ledger_time(ending.at + self.times.retention);
         let look = if lease.mode.is_revocable() {
-            retained.max(self.clocks.ordered_of(&lease.target, lease.latest_end))
+            retained.max(self.clocks.target_to_ledger_time(&lease.target, lease.latest_end))
         } else {
             retained
         };
@@ -375,7 +381,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
 }
 
 /// The entry of a finished number. A sweep that knows the retention looks at it soon.
-pub(super) const DONE: IndexEntry = IndexEntry { look: 0, live: false, noticed: None };
+pub(super) const FINISHED_ENTRY: IndexEntry = IndexEntry { look: 0, live: false, noticed: None };
 
 /// After how many seconds an issue that is under way is looked at again: less than the shortest lease lasts.
-const SOON: i64 = 5;
+const RECHECK_SECONDS: i64 = 5;

@@ -12,7 +12,7 @@ fn those_who_fail_use_up_what_there_is_and_the_others_do_not() {
     let store = MemoryStore::default();
     let slots = LoginSlots::new(&store);
     let take = |seconds| slots.take_slot("a", at(seconds)).expect("takes");
-    let may_go_on = |slot: &LoginSlot| slots.may_go_on(slot, LIMIT).expect("reads");
+    let may_go_on = |slot: &LoginSlot| slots.is_within_limit(slot, LIMIT).expect("reads");
     for _ in 0..10 {
         let slot = take(0);
         assert!(may_go_on(&slot));
@@ -25,10 +25,10 @@ fn those_who_fail_use_up_what_there_is_and_the_others_do_not() {
     slots.give_back(&failing[0]).expect("gives back");
     assert!(may_go_on(&waiting));
     for slot in [&failing[1], &failing[2], &waiting] {
-        slots.keep_slot(slot).expect("keeps");
+        slots.record_failed_login(slot).expect("keeps");
     }
     assert!(!may_go_on(&take(59)));
-    let failures = |client, seconds| slots.count_failures(client, at(seconds)).expect("reads");
+    let failures = |client, seconds| slots.read_failure_count(client, at(seconds)).expect("reads");
     assert_eq!([failures("a", 59), failures("b", 59), failures("a", 60)], [3, 0, 0]);
     assert!(may_go_on(&take(60)), "another minute");
 }
@@ -50,7 +50,7 @@ fn whatever_the_order_no_more_than_may_are_looked_at() {
                 0 => waiting.push(slots.take_slot("a", at(0)).expect("takes")),
                 1 if !waiting.is_empty() => {
                     let index = usize::try_from(next(waiting.len() as u64)).expect("an index");
-                    if slots.may_go_on(&waiting[index], LIMIT).expect("reads") {
+                    if slots.is_within_limit(&waiting[index], LIMIT).expect("reads") {
                         going.push(waiting.swap_remove(index));
                     }
                 }
@@ -58,7 +58,7 @@ fn whatever_the_order_no_more_than_may_are_looked_at() {
                     let index = usize::try_from(next(going.len() as u64)).expect("an index");
                     let slot = going.swap_remove(index);
                     if next(10) == 0 {
-                        slots.keep_slot(&slot).expect("keeps");
+                        slots.record_failed_login(&slot).expect("keeps");
                         failed += 1;
                     } else {
                         slots.give_back(&slot).expect("gives back");
@@ -76,13 +76,14 @@ fn a_slot_costs_one_write_and_its_end_another_and_both_are_forgotten() {
     let store = MemoryStore::default();
     let slots = LoginSlots::new(&store);
     let mut written = 0;
-    let mut writes =
-        || std::mem::replace(&mut written, store.write_count()).abs_diff(store.write_count());
+    let mut writes = || {
+        std::mem::replace(&mut written, store.number_of_writes()).abs_diff(store.number_of_writes())
+    };
     let first = slots.take_slot("a", at(0)).expect("takes");
     assert_eq!(writes(), 3);
     let second = slots.take_slot("a", at(1)).expect("takes");
     assert_eq!(writes(), 1);
-    slots.keep_slot(&first).expect("keeps");
+    slots.record_failed_login(&first).expect("keeps");
     slots.give_back(&second).expect("gives back");
     assert_eq!(writes(), 2);
     ExpiringKeys::new(&store).delete_expired(at(599)).expect("forgets");

@@ -39,7 +39,7 @@ fn findings<K: KeyValue>(bench: &Bench<'_, K>) -> Vec<AuditFinding> {
     let mut from: AuditVerifyCursor = format!("{}-1", bench.log).parse().expect("a cursor");
     let mut found = vec![];
     loop {
-        let part = bench.audit().verify_events(Some(&from), at(T0)).expect("verifies");
+        let part = bench.audit().verify_events_part(Some(&from), at(T0)).expect("verifies");
         found.extend(part.findings);
         // What follows are the logs of others.
         match part.next.filter(|next| next.to_string().starts_with(&format!("{}-", bench.log))) {
@@ -144,7 +144,7 @@ pub(super) fn each_event_is_told_once_and_only_if_it_is_on_record<K: KeyValue>(s
     let on_record = |place: &lease_core::AuditPlace, _: &lease_core::AuditEvent| {
         TOLD.with_borrow_mut(|told| told.push(place.to_string()));
     };
-    let leases = crate::Leases::new(&bench.store, crate::Auditor { on_record, ..auditor() });
+    let leases = crate::Leases::new(&bench.store, crate::AuditContext { on_record, ..auditor() });
     let lease = bench.lease(LeaseMode::Existing);
     let numbered = bench.number();
     leases.begin_issue(&numbered, &lease, None).expect("begins");
@@ -154,7 +154,7 @@ pub(super) fn each_event_is_told_once_and_only_if_it_is_on_record<K: KeyValue>(s
         .expect_err("stops");
     assert_eq!(TOLD.take(), [""; 0], "nothing is on record");
     let bench = Bench::new(store);
-    let leases = crate::Leases::new(&bench.store, crate::Auditor { on_record, ..auditor() });
+    let leases = crate::Leases::new(&bench.store, crate::AuditContext { on_record, ..auditor() });
     let held = bench.issue(LeaseMode::Existing, None);
     let renewal = leases.begin_renewal(&held).expect("begins");
     leases.confirm_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
@@ -231,7 +231,7 @@ pub(super) fn of_two_that_end_a_lease_one_event_stands<K: KeyValue>(store: &K) {
     let which = LedgerId::DynamicSecret(bench.log);
     let due = bench.others().read_due_batch(which, at(T0 + TTL), 100, TIMES).expect("reads");
     let mut batch = due.expect("is due");
-    let tasks = batch.close_expired().expect("closes");
+    let tasks = batch.decide_due_leases().expect("closes");
     bench.leases().record_end(&held, &ending(EndReason::Revoked, T0 + TTL)).expect("finishes");
     for task in &tasks {
         batch.note_ended(task, ending(task.why, T0 + TTL));
@@ -253,7 +253,7 @@ pub(super) fn who_has_asked_for_a_revocation_is_named_by_its_end<K: KeyValue>(st
     let held = bench.issue(LeaseMode::Existing, None);
     bench.leases().postpone_end(&held, &closing()).expect("postpones");
     let sweeper = lease_core::AuditActor::of_requester("sweeper");
-    let sweeper = crate::Auditor { actor: &sweeper, ..auditor() };
+    let sweeper = crate::AuditContext { actor: &sweeper, ..auditor() };
     let leases = crate::Leases::new(store, sweeper);
     while super::bench::batch(&leases, LedgerId::PendingRevocations, T0, 100)
         .is_some_and(|summary| summary.more)

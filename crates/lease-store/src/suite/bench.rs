@@ -4,15 +4,16 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{
-    AuditActor, DynamicSecret, EndReason, Ending, Keyring, Lease, LeaseId, LeaseMode, MasterKey,
-    ObjectKind, Phase,
+    AuditActor, DynamicSecret, EndReason, Ending, IssuePhase, Keyring, Lease, LeaseId, LeaseMode,
+    MasterKey, ObjectKind,
 };
 
 use super::watched::Watched;
 use crate::{
-    AuditLog, AuditTimes, Auditor, BatchOutcome, Definitions, EndTask, IdempotencyReservation,
-    KeyValue, LeaseKey, Leases, Ledger, LedgerId, RenewalOutcome, ReservationKey,
-    ReservationOutcome, ReservedNumber, StoredLease, SweepDurations,
+    AuditContext, AuditLog, AuditSweepDurations, BatchOutcome, Definitions, EndTask,
+    IdempotencyReservation, KeyValue, LeaseKey, Leases, LedgerId, LedgerRecord,
+    RenewalEventContent, ReservationKey, ReservationOutcome, ReservedNumber, StoredLease,
+    SweepGracePeriods,
 };
 
 /// When all of it begins.
@@ -24,7 +25,7 @@ pub(super) const ISSUE: i64 = 30;
 /// The lifetime of a lease, in seconds.
 pub(super) const TTL: i64 = 600;
 
-pub(super) const TIMES: SweepDurations = SweepDurations {
+pub(super) const TIMES: SweepGracePeriods = SweepGracePeriods {
     issue: TimeDelta::seconds(30),
     landing: TimeDelta::seconds(75),
     retention: TimeDelta::days(7),
@@ -37,19 +38,23 @@ pub(super) const AUDIT_RETENTION: i64 = 30 * 24 * 3600;
 pub(super) const SETTLED: i64 = T0 + ISSUE + 75;
 
 /// The keys that sign, and who acts: the same for all.
-pub(super) fn auditor() -> Auditor<'static> {
+pub(super) fn auditor() -> AuditContext<'static> {
     static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
         let key = MasterKey::from_base64(&format!("{}=", "A".repeat(43))).expect("a good key");
         Keyring::new(&key, &[])
     });
     static ACTOR: LazyLock<AuditActor> =
         LazyLock::new(|| AuditActor::of_requester("administrator"));
-    Auditor { keys: &KEYS, actor: &ACTOR, on_record: |_, _| {} }
+    AuditContext { keys: &KEYS, actor: &ACTOR, on_record: |_, _| {} }
 }
 
 /// A renewal that succeeds at [`T0`].
-pub(super) const RENEWED: RenewalOutcome<'static> =
-    RenewalOutcome { now: DateTime::UNIX_EPOCH, is_renewed: true, jti: Some("j"), reason: None };
+pub(super) const RENEWED: RenewalEventContent<'static> = RenewalEventContent {
+    now: DateTime::UNIX_EPOCH,
+    is_renewed: true,
+    jti: Some("j"),
+    reason: None,
+};
 
 /// A dynamic secret of its own.
 pub(super) struct Bench<'a, K> {
@@ -116,7 +121,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
             "account_uid": null,
             "audiences": [],
             "requester": "somebody",
-            "phase": Phase::Pending,
+            "phase": IssuePhase::Pending,
             "begun_at": at(begun),
             "issue_deadline": at(begun + ISSUE),
             "issued_at": at(begun),
@@ -196,7 +201,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         let due =
             self.others().read_due_batch(LedgerId::DynamicSecret(self.log), at(now), 100, TIMES);
         due.expect("reads")
-            .map_or_else(Vec::new, |mut batch| batch.close_expired().expect("closes"))
+            .map_or_else(Vec::new, |mut batch| batch.decide_due_leases().expect("closes"))
     }
 
     /// The lease at a place.
@@ -213,7 +218,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     pub(super) fn tend(&self, now: i64) {
         let retention = TimeDelta::seconds(AUDIT_RETENTION);
         self.audit()
-            .tend_events(at(now), AuditTimes { landing: TIMES.landing, retention })
+            .sweep_events(at(now), AuditSweepDurations { landing: TIMES.landing, retention })
             .expect("tends");
     }
 
@@ -227,7 +232,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     }
 
     /// Returns the record of the log, while it is there.
-    pub(super) fn log_record(&self) -> Option<Ledger> {
+    pub(super) fn log_record(&self) -> Option<LedgerRecord> {
         let mut logs = self.others().list_ledgers().expect("reads").into_iter();
         logs.find(|(number, _)| *number == self.log).map(|(_, log)| log)
     }
@@ -240,14 +245,14 @@ pub(super) fn batch<K: KeyValue>(
     limit: usize,
 ) -> Option<BatchOutcome> {
     let mut batch = leases.read_due_batch(which, at(now), limit, TIMES).expect("reads")?;
-    for task in batch.close_expired().expect("closes") {
+    for task in batch.decide_due_leases().expect("closes") {
         batch.note_ended(&task, ending(task.why, now));
     }
     Some(batch.finish_batch().expect("finishes"))
 }
 
 pub(super) fn active(pending: &Lease) -> Lease {
-    Lease { phase: Phase::Active, ..pending.clone() }
+    Lease { phase: IssuePhase::Active, ..pending.clone() }
 }
 
 pub(super) fn ending(why: EndReason, now: i64) -> Ending {

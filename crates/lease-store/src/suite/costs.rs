@@ -23,7 +23,7 @@ pub(super) fn each_step_makes_as_many_durable_writes_as_it_may<K: KeyValue>(stor
             bench.leases().reserve_number(bench.log, Some(100), at(T0)).expect("gives one");
         let held = bench.issue_as(&numbered, &lease, claim.as_ref());
         assert_eq!(writes(), most, "issue of {mode:?}, with a key: {with_key}");
-        assert!(bench.leases().may_answer(&held, claim.as_ref()).expect("reads"));
+        assert!(bench.leases().may_answer_again(&held, claim.as_ref()).expect("reads"));
         assert_eq!(writes(), 0, "a retry of {mode:?}");
     }
     let held = bench.issue(LeaseMode::Existing, None);

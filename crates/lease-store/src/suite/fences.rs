@@ -186,7 +186,7 @@ pub(super) fn a_definition_that_is_put_has_a_log_that_stays<K: KeyValue>(store: 
         };
         let check: Check<'_, K> = Box::new(move |bench, operations| {
             let secrets = Definitions::<_, lease_core::DynamicSecret>::new(bench.store.inner);
-            let entry = secrets.get_entry(&bench.secret.name).expect("reads");
+            let entry = secrets.get_with_number(&bench.secret.name).expect("reads");
             let Some((number, _)) = entry else { return };
             let logs = bench.others().list_ledgers().expect("reads");
             let log = logs.into_iter().find(|(log, _)| *log == number);
@@ -368,8 +368,8 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
             _ => _ = bench.leases().complete_issue(numbered.place(), &active, Some(&claim), at(T0)),
         }
         let held = bench.held(numbered.place());
-        assert_eq!(held.lease.phase, lease_core::Phase::Active);
-        let may = bench.others().may_answer(&held, Some(&claim)).expect("reads");
+        assert_eq!(held.lease.phase, lease_core::IssuePhase::Active);
+        let may = bench.others().may_answer_again(&held, Some(&claim)).expect("reads");
         assert_eq!(may, fence == "none", "{mode:?} behind the fence `{fence}`");
     }
 }

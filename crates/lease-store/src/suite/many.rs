@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use lease_core::LeaseMode;
 
 use super::bench::{Bench, SETTLED, T0, TIMES, TTL, at};
-use crate::index::Filling;
+use crate::index::FilledIndex;
 use crate::{KeyValue, LeaseKey, LedgerId, PageLimits};
 
 /// 100,000 where the store takes them at once, as memory does.
@@ -39,7 +39,7 @@ pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     let later = T0 + TTL;
     let mut batch =
         bench.leases().read_due_batch(which, at(later), 100, TIMES).expect("reads").expect("due");
-    for task in batch.close_expired().expect("closes") {
+    for task in batch.decide_due_leases().expect("closes") {
         batch.note_postponed(&task, TimeDelta::hours(1));
     }
     let summary = batch.finish_batch().expect("finishes");
@@ -50,7 +50,7 @@ pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     let all = T0 + 100 * TTL;
     let mut batch =
         bench.leases().read_due_batch(which, at(all), 100, TIMES).expect("reads").expect("due");
-    assert!(batch.close_expired().expect("closes").is_empty(), "they have no records");
+    assert!(batch.decide_due_leases().expect("closes").is_empty(), "they have no records");
     assert!(batch.finish_batch().expect("finishes").more);
     let (reads, writes) = bench.store.counts();
     assert!(
@@ -87,7 +87,7 @@ fn fill<K: KeyValue>(bench: &Bench<'_, K>) -> u64 {
         last =
             bench.store.inner.increment_counter(&crate::keys::counter_key(which)).expect("counts");
     }
-    let filling = Filling { ledger: which, last, look: T0 + 100 * TTL };
+    let filling = FilledIndex { ledger: which, last, look: T0 + 100 * TTL };
     for entries in filling.node_entries().chunks(200) {
         bench.store.inner.set_many(entries).expect("writes");
     }

@@ -49,7 +49,7 @@ pub(super) fn whatever_stops_while_it_forgets_leaves_nothing<K: KeyValue>(store:
             let which = LedgerId::DynamicSecret(bench.log);
             let mut batch =
                 bench.leases().read_due_batch(which, at(over()), 100, TIMES)?.expect("is due");
-            batch.close_expired()?;
+            batch.decide_due_leases()?;
             batch.finish_batch()
         })();
         for now in [over(), over() + 10, over() + 100, 2 * over()] {
@@ -197,7 +197,7 @@ pub(super) fn records_of_another_version_are_refused_and_kept<K: KeyValue>(store
     let sweep = |now| {
         let which = LedgerId::DynamicSecret(bench.log);
         let mut batch = bench.leases().read_due_batch(which, at(now), 100, TIMES)?.expect("is due");
-        batch.close_expired()?;
+        batch.decide_due_leases()?;
         batch.finish_batch().map(drop)
     };
     refused(sweep(T0 + TTL));
@@ -224,7 +224,7 @@ pub(super) fn whatever_stops_while_it_ends_what_was_postponed_goes_on<K: KeyValu
             let mut batch = leases
                 .read_due_batch(LedgerId::PendingRevocations, at(T0), 100, TIMES)?
                 .expect("is due");
-            for task in batch.close_expired()? {
+            for task in batch.decide_due_leases()? {
                 batch.note_ended(&task, ending(task.why, T0));
             }
             batch.finish_batch()

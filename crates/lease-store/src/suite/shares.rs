@@ -152,7 +152,7 @@ pub(super) fn whoever_is_taken_for_dead_with_a_share_answers_nothing<K: KeyValue
         };
         assert!(matches!(recorded, Err(FenceError::Fenced)), "{mode:?}");
         let held = bench.held(numbered.place());
-        assert!(!bench.leases().may_answer(&held, None).expect("reads"), "{mode:?}");
+        assert!(!bench.leases().may_answer_again(&held, None).expect("reads"), "{mode:?}");
         assert_eq!(held.ending.map(|ending| ending.why), Some(EndReason::Failed), "{mode:?}");
     }
     // The same where it died before it could see that: nobody may answer it once more.
@@ -162,9 +162,9 @@ pub(super) fn whoever_is_taken_for_dead_with_a_share_answers_nothing<K: KeyValue
     let numbered = number(&bench, given.clone());
     lease.share = numbered.lease_share();
     let held = bench.issue_as(&numbered, &lease, None);
-    assert!(bench.leases().may_answer(&held, None).expect("reads"));
+    assert!(bench.leases().may_answer_again(&held, None).expect("reads"));
     bench.others().void_share(&given, at(T0)).expect("gives up");
-    assert!(!bench.leases().may_answer(&held, None).expect("reads"));
+    assert!(!bench.leases().may_answer_again(&held, None).expect("reads"));
 }
 
 pub(super) fn a_share_costs_one_write_and_leaves_nothing<K: KeyValue>(store: &K) {
@@ -181,7 +181,7 @@ pub(super) fn a_share_costs_one_write_and_leaves_nothing<K: KeyValue>(store: &K)
         sweep(&bench, SETTLED + TTL);
         let entry = crate::keys::record_key(LedgerId::Identity(bench.log), 1);
         assert!(store.get(&entry).expect("reads").is_none(), "{mode:?}");
-        bench.others().drop_identity(bench.log).expect("drops");
+        bench.others().delete_identity_ledger(bench.log).expect("drops");
         let counter = crate::keys::counter_key(LedgerId::Identity(bench.log));
         assert!(store.get(&counter).expect("reads").is_none(), "{mode:?}");
     }

@@ -4,12 +4,12 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{
-    AuditActor, Closing, EndReason, Ending, Keyring, Lease, LeaseId, LeaseMode, LeaseState,
-    LeasedObject, MasterKey, ObjectKind, Phase,
+    AuditActor, Closing, EndReason, Ending, IssuePhase, Keyring, Lease, LeaseId, LeaseMode,
+    LeaseState, LeasedObject, MasterKey, ObjectKind,
 };
 use lease_store::{
-    AnsweredRequest, Auditor, FenceError, LeaseKey, Leases, LedgerId, RenewalOutcome,
-    ReservationKey, ReservationOutcome, StoredLease, SweepDurations,
+    AnsweredRequest, AuditContext, FenceError, LeaseKey, Leases, LedgerId, RenewalEventContent,
+    ReservationKey, ReservationOutcome, StoredLease, SweepGracePeriods,
 };
 
 use crate::port::{Answer, NoAnswer, Port, Said};
@@ -18,7 +18,7 @@ use crate::random::Random;
 /// The settings that all actors of a schedule share.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    pub times: SweepDurations,
+    pub times: SweepGracePeriods,
     pub issue: TimeDelta,
     pub stale: TimeDelta,
     pub cap: u32,
@@ -54,7 +54,7 @@ pub fn keys() -> &'static Keyring {
 
 fn leases(port: &Port) -> Leases<'_, Port> {
     static ACTOR: LazyLock<AuditActor> = LazyLock::new(|| AuditActor::of_requester("somebody"));
-    Leases::new(port, Auditor { keys: keys(), actor: &ACTOR, on_record: |_, _| {} })
+    Leases::new(port, AuditContext { keys: keys(), actor: &ACTOR, on_record: |_, _| {} })
 }
 
 /// The end of an actor's run: its results were reported on the way; `None` if it stopped.
@@ -110,7 +110,7 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
             leases.void_number(&numbered, Some(&lease), "no token", port.now()).ok()?;
             return release();
         }
-        lease.phase = Phase::Active;
+        lease.phase = IssuePhase::Active;
         leases
             .record_plain_token(&numbered, &lease, claim, port.now())
             .map_err(|error| fenced(port, &error))
@@ -129,7 +129,7 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
         undo(port, lease.id)?;
         return leases.record_failure(place, &lease, port.now(), "no token").ok();
     }
-    lease.phase = Phase::Active;
+    lease.phase = IssuePhase::Active;
     leases
         .complete_issue(place, &lease, claim, port.now())
         .map_err(|error| fenced(port, &error))
@@ -180,7 +180,7 @@ fn issue_again(
     } else if !port.mint(held.lease.id, uid_of(&held.lease)?).ok()? {
         return None;
     }
-    if leases.may_answer(&held, Some(&claimed.claim)).ok()? && port.now() <= deadline {
+    if leases.may_answer_again(&held, Some(&claimed.claim)).ok()? && port.now() <= deadline {
         port.tell(Said::Note("answered again"));
         port.tell(answer(&held.lease, held.place, held.expires_at, ask.key));
     }
@@ -202,7 +202,7 @@ pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
         return None;
     }
     let now = port.now();
-    let outcome = RenewalOutcome { now, is_renewed: true, jti: None, reason: None };
+    let outcome = RenewalEventContent { now, is_renewed: true, jti: None, reason: None };
     let confirmed = leases.confirm_renewal(&renewal, end, &outcome);
     let stands = confirmed.map_err(|error| fenced(port, &error)).ok()?;
     if port.now() <= deadline {
@@ -238,7 +238,7 @@ pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> O
 fn carry_out(port: &Port, terms: &Terms, held: &StoredLease) -> bool {
     let lease = &held.lease;
     let settled = lease.issue_deadline + terms.times.landing;
-    if lease.phase == Phase::Pending && port.now() < settled {
+    if lease.phase == IssuePhase::Pending && port.now() < settled {
         return false;
     }
     let gone = match uid_of(lease) {
@@ -257,7 +257,7 @@ pub fn sweep(port: &Port, terms: &Terms, random: &mut Random) -> Outcome {
             let leases = leases(port);
             let due = leases.read_due_batch(which, port.now(), terms.batch, terms.times).ok()?;
             let Some(mut batch) = due else { break };
-            for task in batch.close_expired().ok()? {
+            for task in batch.decide_due_leases().ok()? {
                 if !random.happens(100) && carry_out(port, terms, &task.held) {
                     batch.note_ended(&task, Ending { why: task.why, at: port.now(), note: None });
                 } else {
@@ -312,7 +312,7 @@ fn pending(ask: &Ask, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Lease {
         requester: "somebody".to_owned(),
         accessor: None,
         share: None,
-        phase: Phase::Pending,
+        phase: IssuePhase::Pending,
         begun_at: now,
         issue_deadline: deadline,
         issued_at: now,

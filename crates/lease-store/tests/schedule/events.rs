@@ -74,7 +74,7 @@ impl Events {
             }
             ["lease", ..] => {
                 let Record { lease } = read(value);
-                lease.phase == lease_core::Phase::Pending
+                lease.phase == lease_core::IssuePhase::Pending
                     || has(lease.id, &|place, _| place.slot == AuditSlot::Issue)
             }
             _ => true,

@@ -19,7 +19,7 @@ use std::env;
 
 use chrono::TimeDelta;
 use lease_core::{DynamicSecret, LeaseId};
-use lease_store::{Definitions, KeyValue, MemoryStore, SweepDurations};
+use lease_store::{Definitions, KeyValue, MemoryStore, SweepGracePeriods};
 
 use crate::actors::{Ask, Terms};
 use crate::random::Random;
@@ -251,7 +251,7 @@ fn terms(random: &mut Random) -> (Terms, BTreeMap<String, Vec<u8>>) {
     });
     let entries = entries.collect();
     let terms = Terms {
-        times: SweepDurations {
+        times: SweepGracePeriods {
             issue: TimeDelta::seconds(14),
             landing: TimeDelta::seconds(random.one_of(&[0, 4, 4])),
             // Longer than a schedule lasts: from then on a request is a new one.

@@ -14,7 +14,7 @@ use crate::manifest::{HttpTrigger, StaticResponse};
 pub struct Routes(Router<Route>);
 
 /// The target of a route.
-pub enum Target {
+pub enum RouteTarget {
     /// To a component, by id.
     Component(String),
     /// To a fixed response.
@@ -26,7 +26,7 @@ struct Route {
     raw: String,
     /// With a slash first and none last.
     based: String,
-    target: Target,
+    target: RouteTarget,
 }
 
 impl Routes {
@@ -41,8 +41,8 @@ impl Routes {
         let mut router = Router::new();
         for (raw, trigger) in last {
             let target = match (trigger.component_id()?, &trigger.static_response) {
-                (Some(component), _) => Target::Component(component.to_owned()),
-                (None, Some(response)) => Target::Static(response.clone()),
+                (Some(component), _) => RouteTarget::Component(component.to_owned()),
+                (None, Some(response)) => RouteTarget::Static(response.clone()),
                 (None, None) => continue,
             };
             let absolute = if raw.starts_with('/') { raw.to_owned() } else { format!("/{raw}") };
@@ -65,7 +65,7 @@ impl Routes {
     }
 
     /// All routes, for the log.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Target)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RouteTarget)> {
         self.0.iter().map(|(_, route)| (route.raw.as_str(), &route.target))
     }
 }
@@ -79,7 +79,7 @@ pub struct Match<'a> {
 
 impl Match<'_> {
     /// Returns the target of the route.
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &RouteTarget {
         &self.route.target
     }
 
@@ -149,7 +149,10 @@ mod tests {
             ("/twice", "second", ""),
         ] {
             let found = routes.find(path).unwrap();
-            assert!(matches!(found.target(), Target::Component(id) if id == component), "{path}");
+            assert!(
+                matches!(found.target(), RouteTarget::Component(id) if id == component),
+                "{path}"
+            );
             assert_eq!(found.wildcard_rest(), rest, "{path}");
         }
     }

@@ -13,9 +13,12 @@ type Cost = (usize, usize);
 
 /// The answer to a request, and what it has cost.
 fn ask(app: &Installation, request: impl FnOnce() -> Answer) -> (Answer, Cost) {
-    let (reads, writes) = (app.ports.store.read_count(), app.ports.store.write_count());
+    let (reads, writes) = (app.ports.store.number_of_reads(), app.ports.store.number_of_writes());
     let answer = request();
-    (answer, (app.ports.store.read_count() - reads, app.ports.store.write_count() - writes))
+    (
+        answer,
+        (app.ports.store.number_of_reads() - reads, app.ports.store.number_of_writes() - writes),
+    )
 }
 
 fn issue(app: &Installation, token: &str) -> Cost {

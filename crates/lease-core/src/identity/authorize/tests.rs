@@ -18,14 +18,15 @@ fn grant(actions: &[&str], of: &str, max_ttl: Option<&str>) -> Value {
     })
 }
 
-const EVERYTHING: [Action; 4] = [Action::Issue, Action::Read, Action::Renew, Action::Revoke];
+const EVERYTHING: [LeaseAction; 4] =
+    [LeaseAction::Issue, LeaseAction::Read, LeaseAction::Renew, LeaseAction::Revoke];
 
 fn decide(
     identity: &Identity,
-    action: Action,
+    action: LeaseAction,
     (dynamic_secret, namespace): (&str, &str),
     is_own: bool,
-) -> Result<Permit, Denied> {
+) -> Result<Permit, DenialReason> {
     let (dynamic_secret, namespace) =
         (dynamic_secret.parse().expect("a name"), namespace.parse().expect("a namespace"));
     let subject = LeaseSubject { dynamic_secret: &dynamic_secret, namespace: &namespace, is_own };
@@ -40,10 +41,13 @@ fn without_a_grant_nothing_is_allowed_but_giving_back() {
     let nobody = identity(json!([]));
     for action in EVERYTHING {
         let own = decide(&nobody, action, THERE, true);
-        let expected =
-            if action == Action::Revoke { Ok(Permit::default()) } else { Err(Denied::NotGranted) };
+        let expected = if action == LeaseAction::Revoke {
+            Ok(Permit::default())
+        } else {
+            Err(DenialReason::NotGranted)
+        };
         assert_eq!(own, expected, "{action:?}");
-        assert_eq!(decide(&nobody, action, THERE, false), Err(Denied::Hidden), "{action:?}");
+        assert_eq!(decide(&nobody, action, THERE, false), Err(DenialReason::Hidden), "{action:?}");
     }
 }
 
@@ -56,15 +60,15 @@ fn a_grant_is_of_what_it_names_and_nothing_else() {
                 for place in [THERE, ("ops", "team-a-b"), ("ci-x", "team-b"), ("ci", "team-a-b")] {
                     for is_own in [true, false] {
                         let covered = place == THERE && (is_own || of == "all");
-                        let gives_back = action == Action::Revoke && is_own;
+                        let gives_back = action == LeaseAction::Revoke && is_own;
                         let decided = decide(&identity, action, place, is_own);
                         let row = format!("{granted:?} of {of}: {action:?} {place:?} own {is_own}");
                         if (covered && action == granted) || gives_back {
                             assert_eq!(decided, Ok(Permit::default()), "{row}");
-                        } else if is_own || (covered && granted == Action::Read) {
-                            assert_eq!(decided, Err(Denied::NotGranted), "{row}");
+                        } else if is_own || (covered && granted == LeaseAction::Read) {
+                            assert_eq!(decided, Err(DenialReason::NotGranted), "{row}");
                         } else {
-                            assert_eq!(decided, Err(Denied::Hidden), "{row}");
+                            assert_eq!(decided, Err(DenialReason::Hidden), "{row}");
                         }
                     }
                 }
@@ -83,14 +87,15 @@ fn grants_add_up_and_the_longest_counts() {
         (&[None, Some("1h")], None),
     ] {
         let grants: Vec<_> = ttls.iter().map(|ttl| grant(&["issue"], "own", *ttl)).collect();
-        let permit = decide(&identity(json!(grants)), Action::Issue, THERE, true).expect("granted");
+        let permit =
+            decide(&identity(json!(grants)), LeaseAction::Issue, THERE, true).expect("granted");
         assert_eq!(permit.max_ttl.map(|ttl| ttl.to_string()).as_deref(), max_ttl, "{ttls:?}");
     }
     // One that does not cover the lease lengthens nothing.
     let mut other = grant(&["issue"], "own", None);
     other["namespaces"] = json!(["ops"]);
     let identity = identity(json!([grant(&["issue"], "own", Some("1h")), other]));
-    let permit = decide(&identity, Action::Issue, THERE, true).expect("granted");
+    let permit = decide(&identity, LeaseAction::Issue, THERE, true).expect("granted");
     assert_eq!(permit.max_ttl, Some(Ttl::HOUR));
 }
 
@@ -98,11 +103,15 @@ fn grants_add_up_and_the_longest_counts() {
 fn a_dynamic_secret_is_granted_before_its_namespaces_are_known() {
     let identity = identity(json!([grant(&["issue"], "own", None)]));
     for (name, action, granted) in [
-        ("ci-x", Action::Issue, true),
-        ("ci-x", Action::Read, false),
-        ("ops", Action::Issue, false),
+        ("ci-x", LeaseAction::Issue, true),
+        ("ci-x", LeaseAction::Read, false),
+        ("ops", LeaseAction::Issue, false),
     ] {
         let name = name.parse().expect("a name");
-        assert_eq!(is_secret_granted(&identity, action, &name), granted, "{name} {action:?}");
+        assert_eq!(
+            is_dynamic_secret_granted(&identity, action, &name),
+            granted,
+            "{name} {action:?}"
+        );
     }
 }

@@ -80,7 +80,8 @@ fn the_first_rule_that_fails_is_named() {
     let rules = rules(&json!({"claims": {"ref": ["x"], "absent": ["y"]}})).expect("rules");
     let refused = rules.check_claims(&claims()).expect_err("does not fit").to_string();
     assert_eq!(refused, "claim `absent` is missing");
-    let all: Vec<_> = rules.check_all(&claims()).map(|(_, _, checked)| checked.is_ok()).collect();
+    let all: Vec<_> =
+        rules.check_each_rule(&claims()).map(|(_, _, checked)| checked.is_ok()).collect();
     assert_eq!(all, [false, false]);
 }
 

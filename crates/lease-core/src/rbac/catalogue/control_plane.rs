@@ -1,7 +1,7 @@
 //! What the API server and the control plane go by: Kubernetes' own resources.
 
 use super::CatalogueRow;
-use super::Condition::{Anywhere, Elections, KubeSystem};
+use super::DangerCondition::{Anywhere, Elections, KubeSystem};
 use super::Harm::{
     Admission, ApiExtension, Certificate, ControlPlane, Identity, Leadership, Limits, Rbac, Traffic,
 };

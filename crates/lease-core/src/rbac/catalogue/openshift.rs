@@ -1,7 +1,7 @@
 //! The resources of Red Hat's distribution of Kubernetes.
 
 use super::CatalogueRow;
-use super::Condition::Anywhere;
+use super::DangerCondition::Anywhere;
 use super::Harm::{
     ControlPlane, Identity, Namespace, Node, PodPolicy, Rbac, Secrets, Token, Workload,
 };

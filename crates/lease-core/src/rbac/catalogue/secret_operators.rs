@@ -1,7 +1,7 @@
 //! What fetches secrets and signs certificates for whoever writes its resources.
 
 use super::CatalogueRow;
-use super::Condition::{Anywhere, ControlPlane};
+use super::DangerCondition::{Anywhere, ControlPlane};
 use super::Harm::{Certificate, Secrets};
 use super::Verbs::{Only, Write, WriteOrDelete};
 

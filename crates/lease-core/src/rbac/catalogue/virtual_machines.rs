@@ -1,7 +1,7 @@
 //! Virtual machines, their consoles and their disks.
 
 use super::CatalogueRow;
-use super::Condition::Anywhere;
+use super::DangerCondition::Anywhere;
 use super::Harm::{Controller, Enter, Storage, Workload};
 use super::Verbs::{Any, Only, Write, WriteOrDelete};
 

@@ -1,6 +1,6 @@
 //! Sets that must be refused unless they are waived, and sets that must not be.
 
-use super::super::{Rules, Waiver, Waivers};
+use super::super::{PolicyRules, Waiver, Waivers};
 use super::*;
 use crate::rbac::RoleKind;
 
@@ -21,7 +21,7 @@ fn kube_system() -> Reach {
 
 /// Reads rules, each written as `groups | resources | verbs`, or `urls | verbs`; several are parted
 /// by `;`.
-fn rules(text: &str) -> Rules {
+fn rules(text: &str) -> PolicyRules {
     let list = |text: &str| -> Vec<String> {
         text.trim().split(',').map(|t| t.trim().replace("core", "")).collect()
     };
@@ -39,7 +39,7 @@ fn rules(text: &str) -> Rules {
         },
         _ => panic!("{text}"),
     };
-    Rules::new(text.split(';').map(rule).collect()).unwrap_or_else(|e| panic!("{text}: {e}"))
+    PolicyRules::new(text.split(';').map(rule).collect()).unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
 fn waivers(texts: &[&str]) -> Waivers {
@@ -52,13 +52,13 @@ fn a_dangerous_set_is_refused_until_all_of_it_is_waived() {
     assert!(DANGEROUS.len() >= 60);
     for (set, harm, needed) in DANGEROUS {
         let rules = rules(set);
-        let left = waivers(&[]).check_rules(rules.as_slice(), apps()).expect_err(set);
+        let left = waivers(&[]).check_rules_waived(rules.as_slice(), apps()).expect_err(set);
         assert!(left.0.iter().all(|danger| danger.harm() == *harm), "{set}: {left}");
-        assert_eq!(waivers(needed).check_rules(rules.as_slice(), apps()), Ok(()), "{set}");
+        assert_eq!(waivers(needed).check_rules_waived(rules.as_slice(), apps()), Ok(()), "{set}");
         for i in 0..needed.len() {
             let without = [&needed[..i], &needed[i + 1..]].concat();
             assert!(
-                waivers(&without).check_rules(rules.as_slice(), apps()).is_err(),
+                waivers(&without).check_rules_waived(rules.as_slice(), apps()).is_err(),
                 "{set}: {without:?}"
             );
         }
@@ -67,7 +67,11 @@ fn a_dangerous_set_is_refused_until_all_of_it_is_waived() {
         // What the error says is what is needed.
         let said: Vec<String> = left.0.iter().map(Danger::waiver_text).collect();
         let said: Vec<&str> = said.iter().map(String::as_str).collect();
-        assert_eq!(waivers(&said).check_rules(rules.as_slice(), apps()), Ok(()), "{set}: {said:?}");
+        assert_eq!(
+            waivers(&said).check_rules_waived(rules.as_slice(), apps()),
+            Ok(()),
+            "{set}: {said:?}"
+        );
         for text in said {
             assert!(left.to_string().contains(&format!("\"{text}\"")), "{set}: {left}");
         }
@@ -138,7 +142,7 @@ fn a_harmless_set_passes() {
 fn names_do_not_make_a_secret_harmless() {
     let text =
         r#"[{"apiGroups":[""],"resources":["secrets"],"resourceNames":["a"],"verbs":["get"]}]"#;
-    let found = find_dangers(text.parse::<Rules>().expect("good rules").as_slice(), apps());
+    let found = find_dangers(text.parse::<PolicyRules>().expect("good rules").as_slice(), apps());
     assert_eq!(found.iter().map(Danger::waiver_text).collect::<Vec<_>>(), ["core/secrets:get"]);
 }
 
@@ -161,7 +165,7 @@ fn roles_that_hold_much_are_refused_by_name() {
         (Role, "deployer", false),
     ] {
         let role = ExistingRole { kind, name: name.parse().expect("a good name") };
-        let danger = dangers_of_role(&role);
+        let danger = danger_of_role_name(&role);
         assert_eq!(danger.is_some(), dangerous, "{kind} {name}");
         if let Some(danger) = danger {
             assert_eq!(danger.waiver_text(), format!("role:{name}"));

@@ -1,7 +1,7 @@
 //! Which files are manifests, and what is refused in others, by name.
 
 use super::*;
-use crate::rbac::{KeptManifest, MAX_TEXT_BYTES};
+use crate::rbac::{MAX_TEXT_BYTES, StoredManifest};
 
 const ROLE: &str = "\
 apiVersion: rbac.authorization.k8s.io/v1
@@ -103,8 +103,8 @@ fn one_role_and_one_binding_to_it_are_a_manifest() {
         // It is shown and stored as it was given.
         let stored = serde_json::to_string(&manifest).expect("serialises");
         assert_eq!(stored, serde_json::to_string(&text).expect("serialises"));
-        let kept: KeptManifest = serde_json::from_str(&stored).expect("reads");
-        assert_eq!(kept, KeptManifest::Read(manifest));
+        let kept: StoredManifest = serde_json::from_str(&stored).expect("reads");
+        assert_eq!(kept, StoredManifest::Read(manifest));
     }
 }
 
@@ -312,7 +312,8 @@ spec:
 
 #[test]
 fn a_manifest_that_is_no_text_is_refused() {
-    let told = serde_json::from_str::<KeptManifest>(r#"{"kind":"Role"}"#).unwrap_err().to_string();
+    let told =
+        serde_json::from_str::<StoredManifest>(r#"{"kind":"Role"}"#).unwrap_err().to_string();
     assert!(told.contains("a manifest is a text"), "{told}");
 }
 
@@ -328,9 +329,9 @@ fn a_kept_text_that_is_no_manifest_any_more_is_kept_with_the_reason() {
     ] {
         let text = namespaced().replacen(from, to, 1);
         let stored = serde_json::to_string(&text).expect("serialises");
-        let kept: KeptManifest = serde_json::from_str(&stored).expect("is kept");
+        let kept: StoredManifest = serde_json::from_str(&stored).expect("is kept");
         assert_eq!(serde_json::to_string(&kept).expect("serialises"), stored);
-        let KeptManifest::Unread(unread) = kept else { panic!("{text:?} is read") };
+        let StoredManifest::Unread(unread) = kept else { panic!("{text:?} is read") };
         let told = unread.error().to_string();
         assert!(told.contains(reason), "{text:?}: {told}");
         assert_eq!(text.parse::<Manifest>(), Err(unread.error().clone()), "{text:?}");

@@ -19,7 +19,8 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> PolicyRule {
 fn rules_are_read_in_every_way_they_are_written() {
     let list = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]);
     let object = json!({ "rules": &list });
-    let wanted = Rules::new(vec![rule(&[""], &["pods"], &["get", "list"])]).expect("good rules");
+    let wanted =
+        PolicyRules::new(vec![rule(&[""], &["pods"], &["get", "list"])]).expect("good rules");
     for written in [
         list.clone(),
         object.clone(),
@@ -34,7 +35,7 @@ fn rules_are_read_in_every_way_they_are_written() {
         json!("---\n- apiGroups: ['']\n  resources:\n  - pods\n  verbs:\n  - get\n  - list\n---\n"),
         json!("- {apiGroups: [''], resources: [pods], verbs: [get, list], resourceNames: }"),
     ] {
-        let read = serde_json::from_value::<Rules>(written.clone());
+        let read = serde_json::from_value::<PolicyRules>(written.clone());
         assert_eq!(read.map_err(|e| e.to_string()), Ok(wanted.clone()), "{written}");
     }
     assert_eq!(serde_json::to_value(&wanted).expect("serialises"), list);
@@ -49,7 +50,7 @@ fn rules_are_written_as_kubernetes_writes_them() {
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
         ]),
     ] {
-        let read: Rules = serde_json::from_value(rules.clone()).expect("good rules");
+        let read: PolicyRules = serde_json::from_value(rules.clone()).expect("good rules");
         assert_eq!(serde_json::to_value(&read).expect("serialises"), rules);
     }
 }
@@ -58,8 +59,8 @@ fn rules_are_written_as_kubernetes_writes_them() {
 fn order_counts() {
     let one = rule(&[""], &["pods"], &["get"]);
     let two = rule(&["apps"], &["deployments"], &["get"]);
-    let ab = Rules::new(vec![one.clone(), two.clone()]).expect("good rules");
-    let ba = Rules::new(vec![two, one]).expect("good rules");
+    let ab = PolicyRules::new(vec![one.clone(), two.clone()]).expect("good rules");
+    let ba = PolicyRules::new(vec![two, one]).expect("good rules");
     assert_ne!(ab, ba);
     assert_ne!(rule(&[""], &["pods"], &["get", "list"]), rule(&[""], &["pods"], &["list", "get"]));
 }
@@ -153,7 +154,7 @@ fn what_kubernetes_would_refuse_is_refused_by_name() {
         (url("/a b"), "`rules[0].nonResourceURLs[0]`: this must be"),
         (json!([{"nonResourceURLs": ["/a"]}]), "`rules[0]`: a rule needs at least one verb"),
     ] {
-        let told = serde_json::from_value::<Rules>(rules.clone()).unwrap_err().to_string();
+        let told = serde_json::from_value::<PolicyRules>(rules.clone()).unwrap_err().to_string();
         assert!(told.contains(error), "{rules}: {told}");
         assert!(!told.to_lowercase().contains("canary"), "{rules}: {told}");
     }
@@ -172,7 +173,7 @@ fn what_rbac_compares_by_the_letter_is_taken_as_it_is() {
             ]
         }]),
     ] {
-        let read = serde_json::from_value::<Rules>(rules.clone()).map_err(|e| e.to_string());
+        let read = serde_json::from_value::<PolicyRules>(rules.clone()).map_err(|e| e.to_string());
         assert_eq!(read.map(|read| serde_json::to_value(&read).expect("serialises")), Ok(rules));
     }
 }
@@ -180,9 +181,9 @@ fn what_rbac_compares_by_the_letter_is_taken_as_it_is() {
 #[test]
 fn a_field_twice_is_refused() {
     let json = r#"[{"verbs":["get"],"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]"#;
-    let told = serde_json::from_str::<Rules>(json).unwrap_err().to_string();
+    let told = serde_json::from_str::<PolicyRules>(json).unwrap_err().to_string();
     assert!(told.contains("a key occurs twice"), "{told}");
-    let told = json.parse::<Rules>().unwrap_err().to_string();
+    let told = json.parse::<PolicyRules>().unwrap_err().to_string();
     assert!(told.contains("a key occurs twice"), "{told}");
 }
 
@@ -197,16 +198,16 @@ fn rules_that_say_too_much_are_refused() {
         verbs: vec!["get".to_owned()],
         ..PolicyRule::default()
     };
-    let grants = |rules: usize| Rules::new(vec![wide(128, 4); rules]).map(|_| ());
+    let grants = |rules: usize| PolicyRules::new(vec![wide(128, 4); rules]).map(|_| ());
     assert_eq!(grants(4), Ok(()));
     assert_eq!(grants(5), Err(RulesError::TooManyGrants));
-    assert_eq!(Rules::new(vec![wide(30, 253); 5]).map(|_| ()), Err(RulesError::TooLarge));
+    assert_eq!(PolicyRules::new(vec![wide(30, 253); 5]).map(|_| ()), Err(RulesError::TooLarge));
 }
 
 #[test]
 fn paths_need_a_cluster_role() {
-    let resources = Rules::new(vec![rule(&[""], &["pods"], &["get"])]).expect("good rules");
-    let urls: Rules =
+    let resources = PolicyRules::new(vec![rule(&[""], &["pods"], &["get"])]).expect("good rules");
+    let urls: PolicyRules =
         r#"[{"nonResourceURLs":["/healthz"],"verbs":["get"]}]"#.parse().expect("good");
     assert_eq!(resources.check_kind(RoleKind::Role), Ok(()));
     assert_eq!(resources.check_kind(RoleKind::ClusterRole), Ok(()));
@@ -235,7 +236,7 @@ fn what_an_api_server_accepted_can_be_looked_through() {
         (json!({}), None),
         (large, None),
     ] {
-        let read = live_rules(rules.clone());
+        let read = read_live_rules(rules.clone());
         assert_eq!(read.ok().map(|rules| rules.len()), count, "{rules}");
     }
 }
@@ -256,7 +257,7 @@ fn what_is_known_of_rules_is_looked_through_beside_what_is_not() {
         (json!({}), 0),
         (json!(null), 0),
     ] {
-        let known = known_rules(&rules);
+        let known = read_known_rules(&rules);
         assert_eq!(known.len(), count, "{}", &rules.to_string()[..20.min(rules.to_string().len())]);
         let is_secrets = known.last().is_none_or(|rule| rule.resources == ["secrets"]);
         assert!(is_secrets, "{known:?}");

@@ -5,14 +5,14 @@
 
 use std::borrow::Cow;
 
-use crate::rbac::node::{Node, TextPosition};
+use crate::rbac::document_node::{DocumentNode, TextPosition};
 
 use super::{TextError, TextProblem};
 
 /// A text, and the way in which it is read on.
 pub(super) enum Source<'a> {
     /// JSON, read to its end.
-    Json(Vec<Node>),
+    Json(Vec<DocumentNode>),
     /// YAML, without the byte order marks that may be there.
     Yaml(Cow<'a, str>),
 }
@@ -31,7 +31,7 @@ pub(super) fn prepare_source(text: &str) -> Result<Source<'_>, TextError> {
             let place = TextPosition { line: 1, column: 1 };
             return Err(TextError::At { place, problem: TextProblem::Syntax });
         }
-        let objects = serde_json::Deserializer::from_str(text).into_iter::<Node>();
+        let objects = serde_json::Deserializer::from_str(text).into_iter::<DocumentNode>();
         if let Ok(documents) = objects.collect() {
             return Ok(Source::Json(documents));
         }

@@ -17,7 +17,7 @@ pub(super) fn is_number(plain: &str) -> bool {
     // kubectl drops each `_` first, so that `-_2` is -2; YAML 1.1 allows them between digits.
     let unsigned = unsigned.replace('_', "");
     let word = [".inf", ".nan"].iter().any(|word| unsigned.eq_ignore_ascii_case(word));
-    word || is_based(&unsigned) || is_decimal(&unsigned) || is_sexagesimal(&unsigned)
+    word || is_based(&unsigned) || is_decimal_number(&unsigned) || is_sexagesimal(&unsigned)
 }
 
 /// `0x1F`, `0o17` or `0b1`; kubectl also takes `0b-1`.
@@ -34,7 +34,7 @@ fn is_based(text: &str) -> bool {
 }
 
 /// `1`, `1.`, `.5`, `1.5` or any of these with an exponent.
-fn is_decimal(text: &str) -> bool {
+fn is_decimal_number(text: &str) -> bool {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (text, None),

@@ -1,7 +1,7 @@
 //! What is read, and what is refused where it stands.
 
 use super::*;
-use crate::rbac::node::Typed;
+use crate::rbac::document_node::NonTextScalar;
 
 fn problem(text: &str) -> Option<TextProblem> {
     match parse_documents(text).err()? {
@@ -12,9 +12,9 @@ fn problem(text: &str) -> Option<TextProblem> {
 
 #[test]
 fn yaml_and_json_of_texts_lists_and_maps_are_read() {
-    let text = |text: &str| Node::Text(text.to_owned());
-    let verbs = |verbs| Node::Map(vec![("verbs".to_owned(), verbs)]);
-    let get_list = || Node::List(vec![text("get"), text("list")]);
+    let text = |text: &str| DocumentNode::Text(text.to_owned());
+    let verbs = |verbs| DocumentNode::Map(vec![("verbs".to_owned(), verbs)]);
+    let get_list = || DocumentNode::List(vec![text("get"), text("list")]);
     for (written, read) in [
         ("verbs: [get, list]", verbs(get_list())),
         ("verbs:\n- get\n- 'list'\n", verbs(get_list())),
@@ -23,16 +23,19 @@ fn yaml_and_json_of_texts_lists_and_maps_are_read() {
         ("{\n\t\"verbs\": [\n\t\t\"get\",\n\t\t\"list\"\n\t]\n}\n", verbs(get_list())),
         ("\"verbs\": [\n\"get\",\n\"list\"\n]\n", verbs(get_list())),
         ("\r\nverbs: [get,\r\n  list]\r\n", verbs(get_list())),
-        (r#"{"verbs":["\u0067et","li\/st"]}"#, verbs(Node::List(vec![text("get"), text("li/st")]))),
+        (
+            r#"{"verbs":["\u0067et","li\/st"]}"#,
+            verbs(DocumentNode::List(vec![text("get"), text("li/st")])),
+        ),
         ("verbs: ['*', \"\", v1, 1st, system:node, '1']", {
             let texts = ["*", "", "v1", "1st", "system:node", "1"];
-            verbs(Node::List(texts.map(text).to_vec()))
+            verbs(DocumentNode::List(texts.map(text).to_vec()))
         }),
-        ("{\"verbs\": }", verbs(Node::Null)),
-        ("{verbs: }", verbs(Node::Null)),
-        ("verbs:", verbs(Node::Null)),
-        ("verbs: null", verbs(Node::Null)),
-        ("verbs: ~", verbs(Node::Null)),
+        ("{\"verbs\": }", verbs(DocumentNode::Null)),
+        ("{verbs: }", verbs(DocumentNode::Null)),
+        ("verbs:", verbs(DocumentNode::Null)),
+        ("verbs: null", verbs(DocumentNode::Null)),
+        ("verbs: ~", verbs(DocumentNode::Null)),
     ] {
         assert_eq!(parse_documents(written), Ok(vec![read]), "{written:?}");
     }
@@ -51,8 +54,9 @@ fn a_stream_has_its_documents_in_order() {
 
 #[test]
 fn no_type_is_smuggled_in() {
-    let typed = |line, column| Node::Typed(Typed(Some(TextPosition { line, column })));
-    let map = |key: &str, value| Node::Map(vec![(key.to_owned(), value)]);
+    let typed =
+        |line, column| DocumentNode::Typed(NonTextScalar(Some(TextPosition { line, column })));
+    let map = |key: &str, value| DocumentNode::Map(vec![(key.to_owned(), value)]);
     for plain in [
         "yes", "No", "y", "ON", "off", "true", "1", "-1", "-_2", "0x1F", "0o7", "1.5", ".5",
         "-.inf", "1:30",
@@ -60,7 +64,7 @@ fn no_type_is_smuggled_in() {
         let text = format!("# why\nverbs: [{plain}]");
         assert_eq!(
             parse_documents(&text),
-            Ok(vec![map("verbs", Node::List(vec![typed(2, 9)]))]),
+            Ok(vec![map("verbs", DocumentNode::List(vec![typed(2, 9)]))]),
             "{text}"
         );
         // Of a key that is no text, the entry is none.
@@ -69,7 +73,7 @@ fn no_type_is_smuggled_in() {
         let text = format!("verbs: '{plain}'");
         assert_eq!(
             parse_documents(&text),
-            Ok(vec![map("verbs", Node::Text(plain.to_owned()))]),
+            Ok(vec![map("verbs", DocumentNode::Text(plain.to_owned()))]),
             "{text}"
         );
     }
@@ -77,7 +81,7 @@ fn no_type_is_smuggled_in() {
         let text = format!("verbs: {plain}");
         assert_eq!(
             parse_documents(&text),
-            Ok(vec![map("verbs", Node::Text(plain.to_owned()))]),
+            Ok(vec![map("verbs", DocumentNode::Text(plain.to_owned()))]),
             "{text}"
         );
     }
@@ -155,12 +159,13 @@ fn an_error_says_where() {
 
 #[test]
 fn what_was_read_before_an_error_is_kept() {
-    let text = |text: &str| Node::Text(text.to_owned());
+    let text = |text: &str| DocumentNode::Text(text.to_owned());
     let ReadDocuments { documents, error } =
         read_documents("kind: A\n---\nkind: B\nspec:\n- c: *d\n");
-    let spec = Node::List(vec![Node::Map(vec![("c".to_owned(), Node::Null)])]);
-    let first = Node::Map(vec![("kind".to_owned(), text("A"))]);
-    let second = Node::Map(vec![("kind".to_owned(), text("B")), ("spec".to_owned(), spec)]);
+    let spec =
+        DocumentNode::List(vec![DocumentNode::Map(vec![("c".to_owned(), DocumentNode::Null)])]);
+    let first = DocumentNode::Map(vec![("kind".to_owned(), text("A"))]);
+    let second = DocumentNode::Map(vec![("kind".to_owned(), text("B")), ("spec".to_owned(), spec)]);
     assert_eq!(documents, vec![first, second]);
     assert!(error.is_some());
 }

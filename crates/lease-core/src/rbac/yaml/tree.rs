@@ -4,7 +4,7 @@ use granit_parser::{
     ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StructureStyle,
 };
 
-use crate::rbac::node::{MapBuilder, Node, TextPosition, Typed};
+use crate::rbac::document_node::{DocumentNode, MapBuilder, NonTextScalar, TextPosition};
 
 use super::scalar::{is_boolean, is_number};
 use super::{MAX_DEPTH, ReadDocuments, TextError, TextProblem};
@@ -36,7 +36,7 @@ pub(super) fn build(text: &str) -> ReadDocuments {
 /// The documents that are built, and the one that is being built.
 struct DocumentBuilder<'a> {
     text: &'a str,
-    documents: Vec<Node>,
+    documents: Vec<DocumentNode>,
     /// The lists and maps that are not closed yet, the innermost last.
     open: Vec<OpenNode>,
     /// The number of open lists and maps in flow style (`[a]`, `{a: b}`), or within one that is:
@@ -45,7 +45,7 @@ struct DocumentBuilder<'a> {
 }
 
 enum OpenNode {
-    List(Vec<Node>),
+    List(Vec<DocumentNode>),
     /// With the key whose value comes next.
     Map(MapBuilder, Option<Key>),
 }
@@ -53,7 +53,7 @@ enum OpenNode {
 struct Key {
     text: String,
     /// Set if the key is a number or a boolean.
-    typed: Option<Typed>,
+    typed: Option<NonTextScalar>,
 }
 
 impl DocumentBuilder<'_> {
@@ -118,13 +118,13 @@ impl DocumentBuilder<'_> {
         place: TextPosition,
     ) -> Result<(), TextProblem> {
         let is_null = plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL");
-        let typed =
-            (plain && (is_boolean(&text) || is_number(&text))).then_some(Typed(Some(place)));
+        let typed = (plain && (is_boolean(&text) || is_number(&text)))
+            .then_some(NonTextScalar(Some(place)));
         let Some(OpenNode::Map(map, key @ None)) = self.open.last_mut() else {
             self.put_node(match typed {
-                Some(typed) => Node::Typed(typed),
-                None if is_null => Node::Null,
-                None => Node::Text(text),
+                Some(typed) => DocumentNode::Typed(typed),
+                None if is_null => DocumentNode::Null,
+                None => DocumentNode::Text(text),
             });
             return Ok(());
         };
@@ -134,7 +134,7 @@ impl DocumentBuilder<'_> {
         if plain && text == "<<" {
             return Err(TextProblem::Alias);
         }
-        map.claim_key(&text).map_err(TextProblem::Duplicate)?;
+        map.reserve_key(&text).map_err(TextProblem::Duplicate)?;
         *key = Some(Key { text, typed });
         Ok(())
     }
@@ -157,10 +157,10 @@ impl DocumentBuilder<'_> {
     fn close_node(&mut self) {
         self.flow_depth = self.flow_depth.saturating_sub(1);
         match self.open.pop() {
-            Some(OpenNode::List(list)) => self.put_node(Node::List(list)),
+            Some(OpenNode::List(list)) => self.put_node(DocumentNode::List(list)),
             Some(OpenNode::Map(mut map, key)) => {
                 if let Some(key) = key {
-                    map.push(key.text, Node::Null);
+                    map.push(key.text, DocumentNode::Null);
                 }
                 self.put_node(map.finish_map());
             }
@@ -174,7 +174,7 @@ impl DocumentBuilder<'_> {
         }
     }
 
-    fn put_node(&mut self, node: Node) {
+    fn put_node(&mut self, node: DocumentNode) {
         match self.open.last_mut() {
             None => self.documents.push(node),
             Some(OpenNode::List(list)) => list.push(node),
@@ -182,7 +182,7 @@ impl DocumentBuilder<'_> {
                 if let Some(Key { text, typed }) = key.take() {
                     // Readers differ over a key that is no text. Its entry is refused by whoever wants it, at the
                     // key's place; nobody else is kept from saying what is wrong besides.
-                    map.push(text, typed.map_or(node, Node::Typed));
+                    map.push(text, typed.map_or(node, DocumentNode::Typed));
                 }
             }
         }

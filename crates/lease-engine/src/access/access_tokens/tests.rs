@@ -29,7 +29,7 @@ fn with_token(more: Value) -> (Engine<TestPorts>, NewAccessToken) {
 }
 
 fn make(engine: &Engine<TestPorts>) -> NewAccessToken {
-    let made = engine.make_access_token(&name_of("bot"), None, &Description::default());
+    let made = engine.make_token_for_identity(&name_of("bot"), None, &Description::default());
     made.expect("makes a token")
 }
 
@@ -83,7 +83,10 @@ fn what_is_changed_of_an_identity_counts_at_once() {
             Some("no longer exists"),
         ),
         (
-            |engine| _ = block_on(engine.revoke_identity(&name_of("bot"), false)).expect("revokes"),
+            |engine| {
+                _ = block_on(engine.revoke_identity_tokens(&name_of("bot"), false))
+                    .expect("revokes")
+            },
             Some("is revoked"),
         ),
     ];
@@ -103,12 +106,12 @@ fn a_revocation_is_of_what_it_names() {
     let (engine, first) = with_token(json!({}));
     let second = make(&engine);
     let accessor = first.claims.accessor.parse().expect("an accessor");
-    block_on(engine.revoke_accessor(accessor, false)).expect("revokes");
+    block_on(engine.revoke_token_by_accessor(accessor, false)).expect("revokes");
     assert_eq!(show(&engine, &text(&first)).expect_err("revoked"), "the token is revoked");
     let session = show(&engine, &text(&second)).expect("lets in");
     block_on(engine.revoke_session(&session, false)).expect("revokes");
     assert_eq!(show(&engine, &text(&second)).expect_err("revoked"), "the token is revoked");
-    block_on(engine.revoke_identity(&name_of("bot"), false)).expect("revokes");
+    block_on(engine.revoke_identity_tokens(&name_of("bot"), false)).expect("revokes");
     pass(&engine, 1);
     show(&engine, &text(&make(&engine))).expect("what is made later lets in");
 }
@@ -157,14 +160,18 @@ fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
         show(&engine, &text(&made)).expect("lets in");
     }
     for written in [5, 0, 0] {
-        let writes = engine.ports.store.write_count();
+        let writes = engine.ports.store.number_of_writes();
         let refused =
             engine.authenticate_token(&text(&made), &from("192.0.2.1")).expect_err("used up");
         assert_eq!(refused.to_string(), "the token has no uses left");
-        assert_eq!(engine.ports.store.write_count(), writes, "before the answer");
+        assert_eq!(engine.ports.store.number_of_writes(), writes, "before the answer");
         let to_record = refused.to_record.expect("a token of ours");
         engine.record_refused_token(&to_record).expect("records");
-        assert_eq!(engine.ports.store.write_count() - writes, written, "its count, and its event");
+        assert_eq!(
+            engine.ports.store.number_of_writes() - writes,
+            written,
+            "its count, and its event"
+        );
     }
     let untrusted = json!({"access_token": {"num_uses": 3, "trusted_ips": ["10.0.0.0/8"]}});
     let (engine, made) = with_token(untrusted);
@@ -177,9 +184,9 @@ fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
 fn whatever_is_wrong_with_a_token_the_work_is_the_same() {
     let work = |engine: &Engine<TestPorts>, token: &str| {
         let store = &engine.ports.store;
-        let before = (store.read_count(), store.write_count());
+        let before = (store.number_of_reads(), store.number_of_writes());
         let outcome = show(engine, token);
-        (outcome.is_ok(), store.read_count() - before.0, store.write_count() - before.1)
+        (outcome.is_ok(), store.number_of_reads() - before.0, store.number_of_writes() - before.1)
     };
     let (engine, made) = with_token(json!({}));
     let good = text(&made);
@@ -189,7 +196,7 @@ fn whatever_is_wrong_with_a_token_the_work_is_the_same() {
     for token in ["", "x", "a.b.c", forged.as_str(), &good[..good.len() - 2], &format!("{good}x")] {
         assert_eq!(work(&engine, token), (false, 4, 0), "{token}");
     }
-    block_on(engine.revoke_identity(&name_of("bot"), false)).expect("revokes");
+    block_on(engine.revoke_identity_tokens(&name_of("bot"), false)).expect("revokes");
     // Once an hour it is recorded; whoever shows it has had it from us.
     work(&engine, &good);
     assert_eq!(work(&engine, &good), (false, 4, 0), "revoked");
@@ -220,8 +227,11 @@ fn a_token_is_made_for_who_takes_one_and_within_what_it_may_live() {
     let engine = engine();
     put(&engine, json!({"access_token": {"ttl": "1h", "max_ttl": "2h"}}));
     let make = |name: &str, ttl: Option<&str>| {
-        let made =
-            engine.make_access_token(&name_of(name), ttl.map(name_of), &Description::default());
+        let made = engine.make_token_for_identity(
+            &name_of(name),
+            ttl.map(name_of),
+            &Description::default(),
+        );
         made.map(|made| made.expires_in).map_err(|error| error.to_string())
     };
     assert_eq!(make("bot", Some("30m")), Ok(1800));
@@ -274,10 +284,10 @@ fn leases_are_taken_back_with_the_token_or_the_identity_that_asked_for_them() {
         assert_eq!(leases[0].requester, "identity:bot");
         let by_administrator = crate::fixtures::issue(&engine).expect("issues").held.lease.id;
         let done = if whole {
-            block_on(engine.revoke_identity(&name_of("bot"), true))
+            block_on(engine.revoke_identity_tokens(&name_of("bot"), true))
         } else {
             let accessor = first.claims.accessor.parse().expect("an accessor");
-            block_on(engine.revoke_accessor(accessor, true))
+            block_on(engine.revoke_token_by_accessor(accessor, true))
         };
         let done = done.expect("revokes").expect("takes leases back");
         assert_eq!((done.revoked, done.next), (if whole { 3 } else { 2 }, None));
@@ -293,7 +303,7 @@ fn the_times_of_a_token_never_go_past_what_a_revocation_remembers() {
     let longest = TimeDelta::from(lease_core::MAX_ACCESS_TOKEN_TTL);
     let (engine, made) = with_token(json!({"access_token": {"ttl": "365d", "max_ttl": "365d"}}));
     let accessor = made.claims.accessor.parse().expect("an accessor");
-    block_on(engine.revoke_accessor(accessor, false)).expect("revokes");
+    block_on(engine.revoke_token_by_accessor(accessor, false)).expect("revokes");
     pass(&engine, longest.num_seconds() - 1);
     sweep(&engine);
     assert_eq!(show(&engine, &text(&made)).expect_err("revoked"), "the token is revoked");
@@ -306,7 +316,8 @@ fn no_token_is_handed_out_whose_event_is_not_on_record() {
         let session = show(&engine, &text(&made)).expect("lets in");
         for step in 0..steps {
             engine.ports.die_at(step, Death::Before);
-            let made = engine.make_access_token(&name_of("bot"), None, &Description::default());
+            let made =
+                engine.make_token_for_identity(&name_of("bot"), None, &Description::default());
             assert!(matches!(made, Err(IdentityError::Store(_))), "at step {step}");
             assert!(engine.ports.revive());
         }

@@ -7,16 +7,16 @@ use futures::{StreamExt, stream};
 use jwt_auth::UnverifiedJwt;
 use lease_core::{AuthMethod, Identity, OidcAuth, Reviewer, Target};
 
-use super::kubernetes::Review;
+use super::kubernetes::PendingTokenReview;
 use super::{LoginCandidate, LoginError, LoginRefusal, RefusalReason, new_refusal, refused_login};
-use crate::leases::AT_ONCE;
+use crate::leases::MAX_CONCURRENCY;
 use crate::{Engine, Ports};
 
 /// The outcome of a token at one way to log in.
 pub(super) type LoginOutcome = Result<AdmittedLogin, LoginRefusal>;
 
 /// The same, if that is a way by which a login is made and if it could be decided.
-pub(super) type Tried = Result<Option<LoginOutcome>, LoginError>;
+pub(super) type AttemptResult = Result<Option<LoginOutcome>, LoginError>;
 
 /// A token that is shown at a login.
 pub(super) struct LoginToken<'t> {
@@ -29,13 +29,13 @@ pub(super) struct LoginToken<'t> {
 }
 
 /// A way to log in whose rules for claims a token keeps, or what else became of it.
-pub(super) enum Attempt<'a> {
+pub(super) enum LoginAttempt<'a> {
     /// Nothing: no login is made by this.
     Nothing,
     /// An outcome: nobody has to be asked.
     Decided(Result<LoginOutcome, LoginError>),
     /// An API server is to review the token.
-    Review(Box<Review<'a>>),
+    Review(Box<PendingTokenReview<'a>>),
     /// The keys of its issuer are to verify it.
     Verify(LoginCandidate<'a, OidcAuth>),
 }
@@ -46,12 +46,12 @@ pub(super) struct AdmittedLogin {
     /// The claims that have decided.
     pub(super) claims: BTreeMap<String, String>,
     /// The token as the login uses it up, if it is good for one.
-    pub(super) single_use: Option<SingleUse>,
+    pub(super) single_use: Option<SingleUseToken>,
 }
 
 /// A token that is good for one login.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SingleUse {
+pub(super) struct SingleUseToken {
     /// A digest of it, its issuer and the identity.
     pub(super) digest: String,
     /// The time until which it has to be remembered.
@@ -60,7 +60,7 @@ pub(super) struct SingleUse {
 
 /// An identity that lets a token in, by one way or by several.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(super) struct AdmittedIdentity {
     pub(super) number: u64,
     pub(super) identity: Identity,
     pub(super) ways: Vec<AdmittedLogin>,
@@ -68,13 +68,13 @@ pub(super) struct Admitted {
 
 /// The outcomes of a token at each way to log in.
 #[derive(Default)]
-pub(super) struct LoginAttempts {
-    admitted: Vec<Admitted>,
+pub(super) struct AttemptOutcomes {
+    admitted: Vec<AdmittedIdentity>,
     refusals: Vec<LoginRefusal>,
     undecided: Vec<LoginError>,
 }
 
-impl Attempt<'_> {
+impl LoginAttempt<'_> {
     /// The target whose API server is to review the token.
     pub(super) fn reviewing_target(&self) -> Option<&Target> {
         match self {
@@ -84,9 +84,9 @@ impl Attempt<'_> {
     }
 }
 
-impl LoginAttempts {
+impl AttemptOutcomes {
     /// Adds what became of it for one. An identity with two ways to log in that both let it in is one identity.
-    pub(super) fn add_outcome(&mut self, number: u64, identity: &Identity, tried: Tried) {
+    pub(super) fn add_outcome(&mut self, number: u64, identity: &Identity, tried: AttemptResult) {
         let known = self.admitted.iter_mut().find(|admitted| admitted.number == number);
         match (tried, known) {
             (Ok(None), _) => {}
@@ -95,14 +95,14 @@ impl LoginAttempts {
             (Ok(Some(Ok(admission))), Some(admitted)) => admitted.ways.push(admission),
             (Ok(Some(Ok(admission))), None) => {
                 let (identity, ways) = (identity.clone(), vec![admission]);
-                self.admitted.push(Admitted { number, identity, ways });
+                self.admitted.push(AdmittedIdentity { number, identity, ways });
             }
         }
     }
 
     /// Returns the only identity that lets it in. One that could not be decided counts if no other does: a cluster that
     /// is away keeps nobody out but those who need it.
-    pub(super) fn decide_login(mut self) -> Result<Admitted, LoginError> {
+    pub(super) fn decide_login(mut self) -> Result<AdmittedIdentity, LoginError> {
         let is_of_store = |error: &LoginError| matches!(error, LoginError::Store(_));
         if let Some(index) = self.undecided.iter().position(is_of_store) {
             return Err(self.undecided.swap_remove(index));
@@ -127,14 +127,14 @@ impl<P: Ports> Engine<P> {
         &self,
         ways: &[(&Identity, &AuthMethod<Reviewer>)],
         token: &LoginToken<'_>,
-    ) -> Vec<Tried> {
+    ) -> Vec<AttemptResult> {
         let attempts = ways.iter().map(|(identity, method)| {
             let begun = self.begin_attempt(identity, method, token);
-            begun.unwrap_or_else(|error| Attempt::Decided(Err(error)))
+            begun.unwrap_or_else(|error| LoginAttempt::Decided(Err(error)))
         });
         let attempts = self.keep_from_other_clusters(attempts.collect(), token).await;
         let finishing = attempts.into_iter().map(|attempt| self.finish_attempt(attempt, token));
-        stream::iter(finishing).buffered(AT_ONCE).collect().await
+        stream::iter(finishing).buffered(MAX_CONCURRENCY).collect().await
     }
 
     /// Decides as far as nobody has to be asked.
@@ -143,41 +143,47 @@ impl<P: Ports> Engine<P> {
         identity: &'a Identity,
         method: &'a AuthMethod<Reviewer>,
         token: &LoginToken<'_>,
-    ) -> Result<Attempt<'a>, LoginError> {
-        let refused = |reason| Attempt::Decided(Ok(Err(new_refusal(identity, reason))));
-        Ok(match (self.may_try(identity, method.kind()), method) {
+    ) -> Result<LoginAttempt<'a>, LoginError> {
+        let refused = |reason| LoginAttempt::Decided(Ok(Err(new_refusal(identity, reason))));
+        Ok(match (self.check_login_allowed(identity, method.kind()), method) {
             // An access token is shown with each request, and not at a login.
-            (_, AuthMethod::Token(_)) => Attempt::Nothing,
+            (_, AuthMethod::Token(_)) => LoginAttempt::Nothing,
             (Err(reason), _) => refused(reason),
             (Ok(()), AuthMethod::Kubernetes(auth)) => {
-                match self.begin_review(LoginCandidate { identity, auth }, token)? {
-                    Ok(review) => Attempt::Review(Box::new(review)),
+                match self.prepare_token_review(LoginCandidate { identity, auth }, token)? {
+                    Ok(review) => LoginAttempt::Review(Box::new(review)),
                     Err(reason) => refused(reason),
                 }
             }
-            (Ok(()), AuthMethod::Oidc(auth)) => Attempt::Verify(LoginCandidate { identity, auth }),
+            (Ok(()), AuthMethod::Oidc(auth)) => {
+                LoginAttempt::Verify(LoginCandidate { identity, auth })
+            }
         })
     }
 
-    async fn finish_attempt(&self, attempt: Attempt<'_>, token: &LoginToken<'_>) -> Tried {
+    async fn finish_attempt(
+        &self,
+        attempt: LoginAttempt<'_>,
+        token: &LoginToken<'_>,
+    ) -> AttemptResult {
         match attempt {
-            Attempt::Nothing => Ok(None),
-            Attempt::Decided(outcome) => outcome.map(Some),
-            Attempt::Review(review) => self.review_login(&review, token).await.map(Some),
-            Attempt::Verify(candidate) => self.verify_login(&candidate, token).await.map(Some),
+            LoginAttempt::Nothing => Ok(None),
+            LoginAttempt::Decided(outcome) => outcome.map(Some),
+            LoginAttempt::Review(review) => self.review_login(&review, token).await.map(Some),
+            LoginAttempt::Verify(candidate) => self.verify_login(&candidate, token).await.map(Some),
         }
     }
 
     /// Uses a token up that is good for one login, now that it is decided which one that is.
-    pub(super) fn use_up(
+    pub(super) fn use_up_login_tokens(
         &self,
-        admitted: Admitted,
+        admitted: AdmittedIdentity,
     ) -> Result<(u64, Identity, BTreeMap<String, String>), LoginError> {
-        let Admitted { number, identity, ways } = admitted;
+        let AdmittedIdentity { number, identity, ways } = admitted;
         for AdmittedLogin { claims, single_use } in ways {
             let is_first = match single_use {
                 None => true,
-                Some(SingleUse { digest, until }) => {
+                Some(SingleUseToken { digest, until }) => {
                     self.access_tokens().use_id_token(&digest, self.now(), until)?
                 }
             };

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use jwt_auth::{ExpectedClaim, UnverifiedClaims, UnverifiedJwt};
+use jwt_auth::{ClaimRequirement, UnverifiedClaims, UnverifiedJwt};
 use lease_core::{AuthMethod, AuthMethodKind, Identity, KubernetesAuth, OidcAuth, Reviewer};
 use serde_json::{Value, json};
 
-use super::kubernetes::{self, AccountRule, account_rules, claimed_account};
+use super::kubernetes::{self, AccountRule, account_rules, check_named_account};
 use super::oidc::{self, OidcRule, check_unverified, oidc_rules};
 use super::{
-    AdmittedLogin, LOGIN_TIME, LoginAttempts, LoginError, LoginToken, RefusalReason, Tried,
-    new_refusal, refused_login,
+    AdmittedLogin, AttemptOutcomes, AttemptResult, LOGIN_TIME, LoginError, LoginToken,
+    RefusalReason, new_refusal, refused_login,
 };
-use crate::explain::{RuleOutcome, ShownLogin, bound_value};
+use crate::explain::{LoginEvidence, RuleOutcome, bound_value};
 use crate::{Engine, Ports};
 
 /// The outcome of a login.
@@ -41,11 +41,11 @@ impl<P: Ports> Engine<P> {
     pub(crate) async fn explain_login(
         &self,
         entry: Option<&(u64, Identity)>,
-        shown: &ShownLogin,
+        shown: &LoginEvidence,
     ) -> LoginExplanation {
         let mut told = LoginExplanation { methods: vec![], admitted: None, refusal: None };
         let token = match shown {
-            ShownLogin::Jwt(jwt) => match UnverifiedJwt::parse(jwt.trim()) {
+            LoginEvidence::Jwt(jwt) => match UnverifiedJwt::parse(jwt.trim()) {
                 Ok(token) => Some((token, jwt.trim())),
                 Err(error) => {
                     told.refusal = Some(refused_login(error));
@@ -56,7 +56,7 @@ impl<P: Ports> Engine<P> {
         };
         let claims = match (&token, shown) {
             (Some((token, _)), _) => token.claims(),
-            (None, ShownLogin::Claims(claims)) => UnverifiedClaims::new(claims),
+            (None, LoginEvidence::Claims(claims)) => UnverifiedClaims::new(claims),
             (None, _) => return told,
         };
         let Some((number, identity)) = entry else {
@@ -64,17 +64,18 @@ impl<P: Ports> Engine<P> {
             return told;
         };
         // A login is asked for by its kind, and knows of no other.
-        let mut kinds: BTreeMap<AuthMethodKind, LoginAttempts> = BTreeMap::new();
+        let mut kinds: BTreeMap<AuthMethodKind, AttemptOutcomes> = BTreeMap::new();
         let methods = &identity.spec().auth;
-        let all_tried: Vec<Tried> = match &token {
+        let all_tried: Vec<AttemptResult> = match &token {
             Some((unverified, jwt)) => {
                 let deadline = self.now() + LOGIN_TIME;
                 let ways: Vec<_> = methods.iter().map(|method| (identity, method)).collect();
                 self.try_each(&ways, &LoginToken { jwt, unverified, deadline }).await
             }
-            None => {
-                methods.iter().map(|method| self.assume_claims(identity, method, claims)).collect()
-            }
+            None => methods
+                .iter()
+                .map(|method| self.decide_assumed_claims(identity, method, claims))
+                .collect(),
         };
         for (method, tried) in methods.iter().zip(all_tried) {
             told.methods.push(self.explain_method(method, claims, token.is_some(), &tried));
@@ -100,20 +101,20 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Decides on claims that are taken as given, by all rules but those of the token's issuer.
-    fn assume_claims(
+    fn decide_assumed_claims(
         &self,
         identity: &Identity,
         method: &AuthMethod<Reviewer>,
         claims: UnverifiedClaims<'_>,
-    ) -> Tried {
+    ) -> AttemptResult {
         let now = self.now();
-        let may_try = self.may_try(identity, method.kind());
+        let may_try = self.check_login_allowed(identity, method.kind());
         let decided = match method {
             AuthMethod::Token(_) => return Ok(None),
             AuthMethod::Kubernetes(auth) => {
                 let target = self.reviewing_target(auth)?;
                 may_try.and_then(|()| {
-                    let account = claimed_account(auth, claims, now)?;
+                    let account = check_named_account(auth, claims, now)?;
                     target.map(|_| kubernetes::deciding_claims(&account, ""))
                 })
             }
@@ -131,18 +132,18 @@ impl<P: Ports> Engine<P> {
         method: &AuthMethod<Reviewer>,
         claims: UnverifiedClaims<'_>,
         is_token: bool,
-        tried: &Tried,
+        tried: &AttemptResult,
     ) -> MethodExplanation {
         let now = self.now();
         let mut rules: Vec<_> = match method {
             AuthMethod::Token(_) => vec![],
             AuthMethod::Kubernetes(auth) => account_rules(auth, claims, now)
                 .into_iter()
-                .map(|(rule, outcome)| account_rule(auth, rule, claims, outcome))
+                .map(|(rule, outcome)| account_rule_outcome(auth, rule, claims, outcome))
                 .collect(),
             AuthMethod::Oidc(auth) => oidc_rules(auth, claims, now)
                 .into_iter()
-                .map(|(rule, outcome)| oidc_rule(auth, rule, claims, outcome))
+                .map(|(rule, outcome)| oidc_rule_outcome(auth, rule, claims, outcome))
                 .collect(),
         };
         rules.extend(verification_rule(method, is_token, &rules, tried));
@@ -160,7 +161,7 @@ fn verification_rule(
     method: &AuthMethod<Reviewer>,
     is_token: bool,
     claims: &[RuleOutcome],
-    tried: &Tried,
+    tried: &AttemptResult,
 ) -> Option<RuleOutcome> {
     let would_pass = match method {
         AuthMethod::Token(_) => return None,
@@ -205,7 +206,7 @@ fn unverified_message(error: &LoginError) -> String {
     }
 }
 
-fn account_rule(
+fn account_rule_outcome(
     auth: &KubernetesAuth<Reviewer>,
     rule: AccountRule,
     claims: UnverifiedClaims<'_>,
@@ -216,12 +217,12 @@ fn account_rule(
         AccountRule::Namespace => ("allowed_namespaces", "sub", json!(auth.allowed_namespaces)),
         AccountRule::Name => ("allowed_names", "sub", json!(auth.allowed_names)),
         AccountRule::Audience => ("aud", "aud", json!([auth.allowed_audience])),
-        AccountRule::Expiry => ("exp", "exp", json!(FUTURE)),
+        AccountRule::Expiry => ("exp", "exp", json!(FUTURE_TIME_TEXT)),
     };
-    outcome_of(name, claims.as_map().get(claim), would_pass, outcome)
+    claim_rule_outcome(name, claims.as_map().get(claim), would_pass, outcome)
 }
 
-fn oidc_rule(
+fn oidc_rule_outcome(
     auth: &OidcAuth,
     rule: OidcRule<'_>,
     claims: UnverifiedClaims<'_>,
@@ -231,24 +232,24 @@ fn oidc_rule(
     match rule {
         OidcRule::Bound(name, values) => {
             let rule = format!("claims.{name}");
-            outcome_of(&rule, name.find_in(claims), json!(values), outcome)
+            claim_rule_outcome(&rule, name.find_in(claims), json!(values), outcome)
         }
         OidcRule::Expected(expected) => {
             let (name, would_pass) = match expected {
-                ExpectedClaim::Issuer => ("iss", json!([auth.issuer()])),
-                ExpectedClaim::Subject => ("sub", json!("a non-empty string")),
-                ExpectedClaim::Audience => ("aud", json!(auth.audiences())),
-                ExpectedClaim::Expiry => ("exp", json!(FUTURE)),
-                ExpectedClaim::NotBefore => ("nbf", json!(PAST)),
-                ExpectedClaim::IssuedAt => ("iat", json!(PAST)),
-                ExpectedClaim::Age => ("max_token_age", json!(auth.max_token_age())),
+                ClaimRequirement::Issuer => ("iss", json!([auth.issuer()])),
+                ClaimRequirement::Subject => ("sub", json!("a non-empty string")),
+                ClaimRequirement::Audience => ("aud", json!(auth.audiences())),
+                ClaimRequirement::Expiry => ("exp", json!(FUTURE_TIME_TEXT)),
+                ClaimRequirement::NotBefore => ("nbf", json!(PAST_TIME_TEXT)),
+                ClaimRequirement::IssuedAt => ("iat", json!(PAST_TIME_TEXT)),
+                ClaimRequirement::Age => ("max_token_age", json!(auth.max_token_age())),
             };
-            outcome_of(name, claims.get(expected.claim_name()), would_pass, outcome)
+            claim_rule_outcome(name, claims.get(expected.claim_name()), would_pass, outcome)
         }
     }
 }
 
-fn outcome_of(
+fn claim_rule_outcome(
     rule: &str,
     compared: Option<&Value>,
     would_pass: Value,
@@ -263,5 +264,5 @@ fn outcome_of(
     }
 }
 
-const FUTURE: &str = "a time in the future";
-const PAST: &str = "a time that is not in the future, or absent";
+const FUTURE_TIME_TEXT: &str = "a time in the future";
+const PAST_TIME_TEXT: &str = "a time that is not in the future, or absent";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use jwt_auth::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
-use kube_rest::{HttpClient, Limits, TransportError};
+use kube_rest::{ExchangeLimits, HttpClient, TransportError};
 use lease_core::{IssuerUrl, KeySource, OidcAuth, digest_texts};
 use lease_store::Note;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::{Engine, Ports, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerKeysError {
     /// The issuer was asked a moment ago, without success.
-    #[error("an attempt less than {} seconds ago has failed", PAUSE.num_seconds())]
+    #[error("an attempt less than {} seconds ago has failed", MIN_FETCH_INTERVAL.num_seconds())]
     AskedJustNow,
     /// Its discovery document or its keys could not be fetched.
     #[error("could not fetch {what}")]
@@ -54,9 +54,9 @@ pub enum IssuerKeysError {
 
 /// Keys of an issuer as they are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct KeptKeys {
+struct StoredIssuerKeys {
     /// The last good ones, and when they were fetched.
-    good: Option<GoodKeys>,
+    good: Option<FetchedKeys>,
     /// When they were last asked for, whatever came of it.
     asked_at: DateTime<Utc>,
     /// True from then on until there is an answer.
@@ -65,7 +65,7 @@ struct KeptKeys {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct GoodKeys {
+struct FetchedKeys {
     keys: KeySet,
     fetched_at: DateTime<Utc>,
     fresh_until: DateTime<Utc>,
@@ -101,14 +101,16 @@ impl<P: Ports> Engine<P> {
         let id = source_id(auth);
         loop {
             let now = self.now();
-            let kept: Option<KeptKeys> = self.notes().get(Note::IssuerKeys(&id))?;
+            let kept: Option<StoredIssuerKeys> = self.notes().get(Note::IssuerKeys(&id))?;
             let good = kept.as_ref().and_then(|kept| kept.good.clone());
             let good = good.filter(|good| good.is_usable(now));
             let known = || good.clone().map(|good| good.keys).ok_or(IssuerKeysError::AskedJustNow);
             match plan_fetch(kept.as_ref(), good.as_ref(), renewed, now) {
                 KeyPlan::Use | KeyPlan::Fail => return known(),
                 KeyPlan::Fetch | KeyPlan::Wait if now >= deadline => return known(),
-                KeyPlan::Fetch if self.refusal_rates().is_first_to_ask(&id, PAUSE, now)? => {
+                KeyPlan::Fetch
+                    if self.rate_counters().reserve_key_fetch(&id, MIN_FETCH_INTERVAL, now)? =>
+                {
                     return self.refresh_keys(auth, &id, good, deadline).await;
                 }
                 KeyPlan::Fetch | KeyPlan::Wait => self.ports.sleep(LOOK_AGAIN).await,
@@ -121,13 +123,13 @@ impl<P: Ports> Engine<P> {
         &self,
         auth: &OidcAuth,
         id: &str,
-        good: Option<GoodKeys>,
+        good: Option<FetchedKeys>,
         deadline: DateTime<Utc>,
     ) -> Result<KeySet, IssuerKeysError> {
         let note = Note::IssuerKeys(id);
         let now = self.now();
         // On record before it is asked, so that those who come meanwhile wait.
-        let mut kept = KeptKeys { good, asked_at: now, is_under_way: true };
+        let mut kept = StoredIssuerKeys { good, asked_at: now, is_under_way: true };
         self.notes().put_note(note, &kept)?;
         let fetched = self.fetch_keys(auth, deadline).await;
         kept.is_under_way = false;
@@ -157,7 +159,7 @@ impl<P: Ports> Engine<P> {
         &self,
         auth: &OidcAuth,
         deadline: DateTime<Utc>,
-    ) -> Result<GoodKeys, IssuerKeysError> {
+    ) -> Result<FetchedKeys, IssuerKeysError> {
         let now = self.now();
         let url = match auth.key_source() {
             KeySource::Url(url) => url.clone(),
@@ -166,7 +168,7 @@ impl<P: Ports> Engine<P> {
         let answer = self.fetch_url(url.as_str(), "the key set", deadline).await?;
         let keys = KeySet::parse(answer.body())?;
         let fresh_until = now + freshness_lifetime(answer.headers());
-        Ok(GoodKeys { keys, fetched_at: now, fresh_until })
+        Ok(FetchedKeys { keys, fetched_at: now, fresh_until })
     }
 
     /// Reads where the keys are (`OpenID` Connect Discovery §4).
@@ -205,7 +207,7 @@ impl<P: Ports> Engine<P> {
         let request = Request::get(url).header(header::ACCEPT, "application/json");
         let request = request.body(vec![]).map_err(improper)?;
         let left = (deadline - self.now()).to_std().unwrap_or_default().max(LEAST_WAIT);
-        let limits = Limits { total: LIMITS.total.min(left), ..LIMITS };
+        let limits = ExchangeLimits { total: FETCH_LIMITS.total.min(left), ..FETCH_LIMITS };
         let answer = self.ports.http().send(request, &limits).await;
         let answer = answer.map_err(|source| IssuerKeysError::Transport { what, source })?;
         match answer.status() {
@@ -225,23 +227,23 @@ fn source_id(auth: &OidcAuth) -> String {
     digest_texts(&[auth.issuer().as_str(), url])
 }
 
-impl GoodKeys {
+impl FetchedKeys {
     /// Returns true while they may be used although the issuer does not answer.
     fn is_usable(&self, now: DateTime<Utc>) -> bool {
-        now < self.fresh_until.max(self.fetched_at + STALE)
+        now < self.fresh_until.max(self.fetched_at + MAX_STALE_AGE)
     }
 }
 
 /// Decides what is done about keys; `good` are the last good ones of `kept`, if they are still usable.
 fn plan_fetch(
-    kept: Option<&KeptKeys>,
-    good: Option<&GoodKeys>,
+    kept: Option<&StoredIssuerKeys>,
+    good: Option<&FetchedKeys>,
     renewed: bool,
     now: DateTime<Utc>,
 ) -> KeyPlan {
     // A clock that was set back does not keep us from asking.
     let age = kept.map(|kept| (now - kept.asked_at).abs());
-    let is_too_soon = age.is_some_and(|age| age < PAUSE);
+    let is_too_soon = age.is_some_and(|age| age < MIN_FETCH_INTERVAL);
     // Whoever asks may have been ended meanwhile, and is waited for only as long as it could take.
     let is_under_way =
         kept.is_some_and(|kept| kept.is_under_way) && age.is_some_and(|age| age < FETCH_TIME);
@@ -269,31 +271,31 @@ fn freshness_lifetime(headers: &HeaderMap) -> TimeDelta {
         is(name, "max-age").then(|| seconds.trim().trim_matches('"').parse::<i64>().ok())?
     });
     let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()?.parse::<i64>().ok());
-    let Some(max_age) = max_age else { return FRESH };
+    let Some(max_age) = max_age else { return DEFAULT_FRESHNESS };
     let seconds = max_age.saturating_sub(age.unwrap_or(0)).clamp(0, MAX_FRESH.num_seconds());
     TimeDelta::seconds(seconds).max(MIN_FRESH)
 }
 
 /// The shortest time between two requests for the keys of one issuer.
-const PAUSE: TimeDelta = TimeDelta::seconds(30);
+const MIN_FETCH_INTERVAL: TimeDelta = TimeDelta::seconds(30);
 /// The longest time that fetching them takes: two requests, one after the other.
 const FETCH_TIME: TimeDelta = TimeDelta::seconds(15);
 /// The time after which whoever waits for an answer looks for it again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The time for which keys are kept if their issuer says nothing.
-const FRESH: TimeDelta = TimeDelta::hours(1);
+const DEFAULT_FRESHNESS: TimeDelta = TimeDelta::hours(1);
 /// The shortest time: a set that says less would be fetched for each login.
 const MIN_FRESH: TimeDelta = TimeDelta::minutes(5);
 /// The longest: a key that was withdrawn is believed no longer than this.
 const MAX_FRESH: TimeDelta = TimeDelta::days(1);
 /// The time after they were fetched for which keys are used although their issuer does not answer.
-const STALE: TimeDelta = TimeDelta::days(1);
+const MAX_STALE_AGE: TimeDelta = TimeDelta::days(1);
 
 /// The time that a request has if it begins just before the deadline of its login.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
 
 /// The limits of each of the two requests of a login.
-const LIMITS: Limits = Limits {
+const FETCH_LIMITS: ExchangeLimits = ExchangeLimits {
     connect: Duration::from_secs(3),
     first_byte: Duration::from_secs(5),
     total: Duration::from_secs(7),
@@ -313,13 +315,17 @@ mod tests {
     #[test]
     fn an_issuer_is_asked_when_it_helps_and_not_too_often() {
         let keys = json!({"keys": [TestKey::P256.jwk("k")]});
-        let good = GoodKeys {
+        let good = FetchedKeys {
             keys: KeySet::from_value(&keys).expect("keys"),
             fetched_at: from_unix_seconds(0),
             fresh_until: from_unix_seconds(3600),
         };
         let asked = |seconds, is_under_way| {
-            Some(KeptKeys { good: None, asked_at: from_unix_seconds(seconds), is_under_way })
+            Some(StoredIssuerKeys {
+                good: None,
+                asked_at: from_unix_seconds(seconds),
+                is_under_way,
+            })
         };
         for (kept, is_known, renewed, now, planned) in [
             (None, false, false, 0, KeyPlan::Fetch),

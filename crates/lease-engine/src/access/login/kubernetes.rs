@@ -17,15 +17,15 @@ use crate::cluster::connection::Connection;
 use crate::{ApiAction, ClusterError, Engine, Ports, StoreError};
 
 /// A `ServiceAccount` as `sub` names it.
-pub(super) struct ServiceAccount {
+pub(super) struct ServiceAccountRef {
     namespace: Namespace,
     name: ServiceAccountName,
 }
 
 /// A token whose claims a login by `ServiceAccount` lets in, for an API server to say if they are true.
-pub(super) struct Review<'a> {
+pub(super) struct PendingTokenReview<'a> {
     pub(super) candidate: LoginCandidate<'a, KubernetesAuth<Reviewer>>,
-    account: ServiceAccount,
+    account: ServiceAccountRef,
     /// The target whose API server is asked.
     pub(super) target: Target,
     /// The cluster that it leads to, if that is known.
@@ -34,18 +34,18 @@ pub(super) struct Review<'a> {
 
 impl<P: Ports> Engine<P> {
     /// Looks at what a token claims, and at the target of the identity.
-    pub(super) fn begin_review<'a>(
+    pub(super) fn prepare_token_review<'a>(
         &self,
         candidate: LoginCandidate<'a, KubernetesAuth<Reviewer>>,
         token: &LoginToken<'_>,
-    ) -> Result<Result<Review<'a>, RefusalReason>, StoreError> {
+    ) -> Result<Result<PendingTokenReview<'a>, RefusalReason>, StoreError> {
         let claims = token.unverified.claims();
-        let account = match claimed_account(candidate.auth, claims, self.now()) {
+        let account = match check_named_account(candidate.auth, claims, self.now()) {
             Ok(account) => account,
             Err(reason) => return Ok(Err(reason)),
         };
         let target = self.reviewing_target(candidate.auth)?;
-        Ok(target.map(|target| Review { candidate, account, target, cluster: None }))
+        Ok(target.map(|target| PendingTokenReview { candidate, account, target, cluster: None }))
     }
 
     /// Lets a `ServiceAccount` in as one identity, if its API server says that it is who its token says.
@@ -53,22 +53,22 @@ impl<P: Ports> Engine<P> {
     /// The target's own credential shows at once, at no cost in time, that it still leads to the same cluster.
     pub(super) async fn review_login(
         &self,
-        review: &Review<'_>,
+        review: &PendingTokenReview<'_>,
         token: &LoginToken<'_>,
     ) -> Result<LoginOutcome, LoginError> {
-        let Review { candidate, account, target, cluster } = review;
+        let PendingTokenReview { candidate, account, target, cluster } = review;
         let (auth, deadline) = (candidate.auth, token.deadline);
         let failed = |source: ClusterError| match source {
             ClusterError::Store(error) => error.into(),
             source => LoginError::Review {
                 identity: candidate.identity.name.clone(),
-                is_of_caller: is_client(auth) && is_forbidden(&source),
+                is_of_caller: is_reviewed_by_client(auth) && is_forbidden(&source),
                 source,
             },
         };
-        let own = self.connect_target(target).map_err(failed)?.without_grace();
+        let own = self.target_connection(target).map_err(failed)?.with_strict_deadline();
         let reviewer = self.reviewer_connection(candidate, target, token.jwt).map_err(failed)?;
-        let reviewer = reviewer.map(Connection::without_grace);
+        let reviewer = reviewer.map(Connection::with_strict_deadline);
         let audiences = [auth.allowed_audience.as_str().to_owned()];
         let (answer, confirmed) = future::join(
             reviewer
@@ -82,7 +82,9 @@ impl<P: Ports> Engine<P> {
         let answer = match answer {
             Ok(answer) => answer,
             // The token that is shown is the reviewer's own credential: that it is refused is an answer.
-            Err(error) if is_client(auth) && error.status().is_some_and(|s| s.code == 401) => {
+            Err(error)
+                if is_reviewed_by_client(auth) && error.status().is_some_and(|s| s.code == 401) =>
+            {
                 return Ok(Err(candidate.to_refusal(RefusalReason::NotAuthenticated)));
             }
             Err(source) => {
@@ -136,21 +138,21 @@ impl<P: Ports> Engine<P> {
         let unopened = |source| ClusterError::Unopened { target: target.name.clone(), source };
         match opened.map_err(unopened)? {
             ReviewerCredential::Target => Ok(None),
-            ReviewerCredential::Token(token) => Ok(Some(self.connect_bearing(target, token))),
+            ReviewerCredential::Token(token) => Ok(Some(self.connection_with_token(target, token))),
             ReviewerCredential::Variable(variable) => {
-                self.connect_by_variable(target, &variable).map(Some)
+                self.connection_with_variable(target, &variable).map(Some)
             }
             ReviewerCredential::Client => {
                 // A JWT is visible ASCII, and so fits a header.
                 let token = ClusterCredential::try_from(jwt.to_owned());
                 let token = token.map_err(|_| unopened(lease_core::OpenError::Malformed))?;
-                Ok(Some(self.connect_bearing(target, token)))
+                Ok(Some(self.connection_with_token(target, token)))
             }
         }
     }
 }
 
-fn is_client(auth: &KubernetesAuth<Reviewer>) -> bool {
+fn is_reviewed_by_client(auth: &KubernetesAuth<Reviewer>) -> bool {
     matches!(auth.reviewer, Reviewer::Client)
 }
 
@@ -182,7 +184,7 @@ pub(super) fn account_rules(
 ) -> [(AccountRule, Result<(), RefusalReason>); 5] {
     let account = claims.subject().and_then(parse_username);
     let account = account.as_ref().ok_or(RefusalReason::NoServiceAccount);
-    let allowed = |is_allowed: &dyn Fn(&ServiceAccount) -> bool| match &account {
+    let allowed = |is_allowed: &dyn Fn(&ServiceAccountRef) -> bool| match &account {
         Ok(account) if is_allowed(account) => Ok(()),
         Ok(_) => Err(RefusalReason::ServiceAccountNotAllowed),
         Err(reason) => Err(reason.clone()),
@@ -206,11 +208,11 @@ pub(super) fn account_rules(
 ///
 /// Tokens that live in Secrets (`kubernetes.io/service-account-token`) name no audience, and are refused: they are
 /// good for ever, and for everybody who is shown one.
-pub(super) fn claimed_account(
+pub(super) fn check_named_account(
     auth: &KubernetesAuth<Reviewer>,
     claims: UnverifiedClaims<'_>,
     now: DateTime<Utc>,
-) -> Result<ServiceAccount, RefusalReason> {
+) -> Result<ServiceAccountRef, RefusalReason> {
     account_rules(auth, claims, now).into_iter().try_for_each(|(_, outcome)| outcome)?;
     claims.subject().and_then(parse_username).ok_or(RefusalReason::NoServiceAccount)
 }
@@ -221,7 +223,7 @@ pub(super) fn claimed_account(
 /// `ServiceAccount`s may have accepted it, and one that knows no audiences names none.
 fn check_review(
     review: &TokenReview,
-    claimed: &ServiceAccount,
+    claimed: &ServiceAccountRef,
     audience: &Audience,
 ) -> Result<(), RefusalReason> {
     if !review.authenticated {
@@ -242,12 +244,12 @@ fn check_review(
 }
 
 /// Reads `system:serviceaccount:NAMESPACE:NAME`: four parts, neither more nor less.
-fn parse_username(username: &str) -> Option<ServiceAccount> {
+fn parse_username(username: &str) -> Option<ServiceAccountRef> {
     let (namespace, name) = username.strip_prefix("system:serviceaccount:")?.split_once(':')?;
-    Some(ServiceAccount { namespace: namespace.parse().ok()?, name: name.parse().ok()? })
+    Some(ServiceAccountRef { namespace: namespace.parse().ok()?, name: name.parse().ok()? })
 }
 
-pub(super) fn deciding_claims(account: &ServiceAccount, uid: &str) -> BTreeMap<String, String> {
+pub(super) fn deciding_claims(account: &ServiceAccountRef, uid: &str) -> BTreeMap<String, String> {
     [
         ("namespace", account.namespace.to_string()),
         ("service_account", account.name.to_string()),
@@ -261,7 +263,7 @@ pub(super) fn deciding_claims(account: &ServiceAccount, uid: &str) -> BTreeMap<S
 mod tests {
     use super::*;
 
-    fn account() -> ServiceAccount {
+    fn account() -> ServiceAccountRef {
         parse_username("system:serviceaccount:apps:deployer").expect("an account")
     }
 

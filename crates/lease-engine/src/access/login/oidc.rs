@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jwt_auth::{Expectations, ExpectedClaim, JwtError, UnverifiedClaims, VerifiedClaims};
+use jwt_auth::{ClaimRequirement, IdTokenRequirements, JwtError, UnverifiedClaims, VerifiedClaims};
 use lease_core::{ClaimName, ClaimValue, OidcAuth, digest_texts};
 use serde_json::{Map, Value};
 
 use super::attempts::LoginToken;
 use super::issuer_keys::IssuerKeysError;
-use super::{AdmittedLogin, LoginCandidate, LoginError, LoginOutcome, RefusalReason, SingleUse};
+use super::{
+    AdmittedLogin, LoginCandidate, LoginError, LoginOutcome, RefusalReason, SingleUseToken,
+};
 use crate::{Engine, Ports};
 
 impl<P: Ports> Engine<P> {
@@ -68,21 +70,24 @@ impl<P: Ports> Engine<P> {
 }
 
 /// Returns the use of a token that is good for one login.
-fn single_use(candidate: &LoginCandidate<'_, OidcAuth>, claims: &VerifiedClaims) -> SingleUse {
+fn single_use(candidate: &LoginCandidate<'_, OidcAuth>, claims: &VerifiedClaims) -> SingleUseToken {
     // A token without an id is known by all that it claims.
     let id = match claims.get("jti").and_then(Value::as_str) {
         Some(id) => id.to_owned(),
         None => Value::Object(claims.as_map().clone()).to_string(),
     };
     let parts = [candidate.auth.issuer().as_str(), candidate.identity.name.as_str(), &id];
-    SingleUse { digest: digest_texts(&parts), until: claims.expires_at() + jwt_auth::CLOCK_LEEWAY }
+    SingleUseToken {
+        digest: digest_texts(&parts),
+        until: claims.expires_at() + jwt_auth::CLOCK_LEEWAY,
+    }
 }
 
 /// A rule of a login by ID token, as far as its claims decide.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum OidcRule<'a> {
     /// One that every ID token has to keep.
-    Expected(ExpectedClaim),
+    Expected(ClaimRequirement),
     /// A claim that binds the identity, with the values of which it has to have one.
     Bound(&'a ClaimName, &'a [ClaimValue]),
 }
@@ -97,10 +102,10 @@ pub(super) fn oidc_rules<'a>(
 ) -> Vec<(OidcRule<'a>, Result<(), RefusalReason>)> {
     let (audiences, claims) = (expected_audiences(auth), claims.as_map());
     let expected = token_expectations(auth, &audiences);
-    let expected = expected.check_each(claims, now);
+    let expected = expected.check_each_claim(claims, now);
     let expected = expected
         .map(|(claim, outcome)| (OidcRule::Expected(claim), outcome.map_err(RefusalReason::from)));
-    let bound = auth.claim_rules().check_all(claims).map(|(name, values, outcome)| {
+    let bound = auth.claim_rules().check_each_rule(claims).map(|(name, values, outcome)| {
         (OidcRule::Bound(name, values), outcome.map_err(RefusalReason::from))
     });
     expected.chain(bound).collect()
@@ -115,8 +120,8 @@ pub(super) fn check_unverified(
     oidc_rules(auth, claims, now).into_iter().try_for_each(|(_, outcome)| outcome)
 }
 
-fn token_expectations<'a>(auth: &'a OidcAuth, audiences: &'a [String]) -> Expectations<'a> {
-    Expectations {
+fn token_expectations<'a>(auth: &'a OidcAuth, audiences: &'a [String]) -> IdTokenRequirements<'a> {
+    IdTokenRequirements {
         issuer: auth.issuer().as_str(),
         audiences,
         algorithms: auth.algorithms(),

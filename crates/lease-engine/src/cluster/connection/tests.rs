@@ -1,4 +1,4 @@
-use lease_core::{AuthDefinition, VariableOrigins};
+use lease_core::{TargetAuthInput, VariableOrigins};
 
 use crate::fixtures::{
     RULES, block_on, chain, engine, issue, made, name_of, put_secret, revoke, target, token,
@@ -11,7 +11,7 @@ mod retries;
 const URL: &str = "https://a.example";
 
 /// An engine whose target `prod` shows itself so.
-fn engine_with(auth: AuthDefinition, url: &str) -> Engine<TestPorts> {
+fn engine_with(auth: TargetAuthInput, url: &str) -> Engine<TestPorts> {
     let mut engine = engine();
     let origins = VariableOrigins::parse("target_prod=https://a.example").expect("good");
     engine.config = Config { origins, ..engine.config };
@@ -20,25 +20,25 @@ fn engine_with(auth: AuthDefinition, url: &str) -> Engine<TestPorts> {
     engine
 }
 
-fn variable() -> AuthDefinition {
-    AuthDefinition::Variable("target_prod".to_owned().try_into().expect("a good name"))
+fn variable() -> TargetAuthInput {
+    TargetAuthInput::Variable("target_prod".to_owned().try_into().expect("a good name"))
 }
 
 #[test]
 fn each_request_shows_what_the_target_says_and_nothing_else() {
     let header = || "x-api-key".parse().expect("a good name");
     for (auth, url, name, value) in [
-        (AuthDefinition::Token(Some(token("t0ken"))), URL, "authorization", Some("Bearer t0ken")),
+        (TargetAuthInput::Token(Some(token("t0ken"))), URL, "authorization", Some("Bearer t0ken")),
         (variable(), URL, "authorization", Some("Bearer fr0m-variable")),
-        (AuthDefinition::Gateway(None), URL, "authorization", None),
-        (AuthDefinition::Gateway(None), "http://10.0.0.1:8001", "authorization", None),
+        (TargetAuthInput::Gateway(None), URL, "authorization", None),
+        (TargetAuthInput::Gateway(None), "http://10.0.0.1:8001", "authorization", None),
         (
-            AuthDefinition::Gateway(Some((header(), Some(token("k3y"))))),
+            TargetAuthInput::Gateway(Some((header(), Some(token("k3y"))))),
             URL,
             "x-api-key",
             Some("k3y"),
         ),
-        (AuthDefinition::ClientCertificate, URL, "authorization", None),
+        (TargetAuthInput::ClientCertificate, URL, "authorization", None),
     ] {
         let row = format!("{auth:?} {url}");
         let engine = engine_with(auth, url);

@@ -25,9 +25,9 @@ fn is_remembered(engine: &Engine<TestPorts>) -> bool {
 /// Returns how often the store is written to by an issue of this mode.
 fn writes_of_an_issue(mode: LeaseKind) -> usize {
     let engine = warm(mode);
-    let before = engine.ports.store.write_count();
+    let before = engine.ports.store.number_of_writes();
     issue(&engine).expect("issues");
-    engine.ports.store.write_count() - before
+    engine.ports.store.number_of_writes() - before
 }
 
 #[test]
@@ -50,19 +50,19 @@ fn a_refusal_is_repeated_without_the_announcement_and_kept_for_a_while() {
     for code in [417, 400, 501] {
         let engine = warm(RULES);
         engine.ports.http.fail_all(Fault::Fail(code), is_announced);
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         issue(&engine).expect("issues");
         let first_round = announced(&engine).iter().filter(|announced| **announced).count();
         assert!((1..=2).contains(&first_round), "{code}: {first_round} were announced");
-        let writes = engine.ports.store.write_count() - before;
+        let writes = engine.ports.store.number_of_writes() - before;
         assert_eq!(writes, writes_of_an_issue(RULES) + first_round, "{code}: one a refusal");
 
         // Each request has an instance of its own, which knows what is in the store.
         let later = restarted(&engine);
-        let before = later.ports.store.write_count();
+        let before = later.ports.store.number_of_writes();
         issue(&later).expect("issues");
         assert!(announced(&later).iter().all(|announced| !announced), "{code}");
-        let writes = later.ports.store.write_count() - before;
+        let writes = later.ports.store.number_of_writes() - before;
         assert_eq!(writes, writes_of_an_issue(RULES), "{code}: no more than ever");
 
         later.ports.http.heal();

@@ -9,13 +9,14 @@ fn put(
     engine: &Engine<TestPorts>,
     name: &str,
     input: Value,
-) -> Result<(Put<Identity>, Vec<String>), IdentityError> {
+) -> Result<(PutOutcome<Identity>, Vec<String>), IdentityError> {
     engine.put_identity(name_of(name), serde_json::from_value(input).expect("good input"))
 }
 
 /// The engine of somebody who has logged in with a token of an identity.
 fn acting_as(engine: &Engine<TestPorts>, name: &str) -> Engine<TestPorts> {
-    let made = engine.make_access_token(&name_of(name), None, &lease_core::Description::default());
+    let made =
+        engine.make_token_for_identity(&name_of(name), None, &lease_core::Description::default());
     let session: Session = engine
         .authenticate_token(made.expect("makes").token.expose_secret(), &Origin::default())
         .expect("lets in");
@@ -34,7 +35,7 @@ fn an_identity_is_put_shown_listed_and_deleted() {
     assert!(!replaced.is_new());
     assert!(warnings[0].contains("can live for 30d"), "{warnings:?}");
     let names = |engine: &Engine<TestPorts>| -> Vec<_> {
-        let page = engine.list_identities(1, 10).expect("lists");
+        let page = engine.list_identity_page(1, 10).expect("lists");
         page.items.iter().map(|identity| identity.name.to_string()).collect()
     };
     assert_eq!(names(&engine), ["b", "a"]);
@@ -60,7 +61,7 @@ fn only_who_manages_administrators_touches_one() {
         put(&acting, "other", json!({"auth": token})).expect("puts what is no administrator");
         block_on(acting.delete_identity(&name_of("other"), false)).expect("deletes it");
         acting
-            .make_access_token(&name_of("bot"), None, &lease_core::Description::default())
+            .make_token_for_identity(&name_of("bot"), None, &lease_core::Description::default())
             .expect("makes a token of it");
         let refused = |outcome: Result<(), IdentityError>, what: &str| match outcome {
             Ok(()) => assert!(may, "{name} may {what}"),
@@ -73,11 +74,14 @@ fn only_who_manages_administrators_touches_one() {
         refused(put(&acting, name, manager.clone()).map(drop), "raise itself");
         put(&engine, name, if may { manager.clone() } else { administrator.clone() })
             .expect("puts");
-        let made =
-            acting.make_access_token(&name_of("admin"), None, &lease_core::Description::default());
+        let made = acting.make_token_for_identity(
+            &name_of("admin"),
+            None,
+            &lease_core::Description::default(),
+        );
         refused(made.map(drop), "make its token");
         refused(
-            block_on(acting.revoke_identity(&name_of("admin"), false)).map(drop),
+            block_on(acting.revoke_identity_tokens(&name_of("admin"), false)).map(drop),
             "revoke its tokens",
         );
         refused(block_on(acting.delete_identity(&name_of("admin"), false)).map(drop), "delete one");
@@ -94,9 +98,13 @@ fn an_installation_has_an_administrator_as_long_as_one_may_come_in() {
     assert!(!has_one());
     put(&engine, "one", json!({"admin": true})).expect("puts");
     put(&engine, "two", json!({"admin": true})).expect("puts");
-    let before = engine.ports.store.read_count();
+    let before = engine.ports.store.number_of_reads();
     assert!(has_one());
-    assert_eq!(engine.ports.store.read_count() - before, 2, "the hint, and whether it is true");
+    assert_eq!(
+        engine.ports.store.number_of_reads() - before,
+        2,
+        "the hint, and whether it is true"
+    );
     block_on(engine.delete_identity(&name_of("two"), false)).expect("deletes");
     assert!(has_one(), "found without the hint");
     put(&engine, "one", json!({"admin": true, "disabled": true})).expect("puts");

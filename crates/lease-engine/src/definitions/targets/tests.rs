@@ -1,4 +1,4 @@
-use lease_core::{AuthDefinition, LeaseState, VariableName};
+use lease_core::{LeaseState, TargetAuthInput, TokenVariableName};
 use serde_json::json;
 
 use super::*;
@@ -26,7 +26,7 @@ fn a_credential_is_asked_for_where_none_is_known_for_the_address() {
     let engine = engine();
     let outcome = engine.put_target(prod("https://a.example", None));
     assert!(matches!(outcome, Err(TargetError::Auth { .. })), "{outcome:?}");
-    assert_eq!(engine.list_targets(0, 10).expect("lists").items, []);
+    assert_eq!(engine.list_target_page(0, 10).expect("lists").items, []);
     let put = engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
     assert!(put.is_new());
     let put = engine.put_target(prod("https://a.example", None)).expect("is known");
@@ -56,17 +56,17 @@ fn a_replaced_credential_is_forgotten_and_the_leases_go_on() {
 
 #[test]
 fn two_targets_of_one_origin_are_reached_in_one_way() {
-    let variable: VariableName = "target_prod".to_owned().try_into().expect("good");
+    let variable: TokenVariableName = "target_prod".to_owned().try_into().expect("good");
     for (auth, url, good) in [
-        (AuthDefinition::Token(Some(token("t"))), "https://a.example", true),
-        (AuthDefinition::Variable(variable), "https://a.example", true),
-        (AuthDefinition::Gateway(None), "https://a.example", false),
-        (AuthDefinition::ClientCertificate, "https://a.example", false),
-        (AuthDefinition::ClientCertificate, "https://a.example/k8s/other", false),
-        (AuthDefinition::ClientCertificate, "https://a.example:443", false),
-        (AuthDefinition::ClientCertificate, "https://a.example:8443", false),
-        (AuthDefinition::Gateway(None), "https://a.example:8443", true),
-        (AuthDefinition::Gateway(None), "https://b.example", true),
+        (TargetAuthInput::Token(Some(token("t"))), "https://a.example", true),
+        (TargetAuthInput::Variable(variable), "https://a.example", true),
+        (TargetAuthInput::Gateway(None), "https://a.example", false),
+        (TargetAuthInput::ClientCertificate, "https://a.example", false),
+        (TargetAuthInput::ClientCertificate, "https://a.example/k8s/other", false),
+        (TargetAuthInput::ClientCertificate, "https://a.example:443", false),
+        (TargetAuthInput::ClientCertificate, "https://a.example:8443", false),
+        (TargetAuthInput::Gateway(None), "https://a.example:8443", true),
+        (TargetAuthInput::Gateway(None), "https://b.example", true),
     ] {
         let engine = engine();
         engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
@@ -85,7 +85,7 @@ fn two_targets_of_one_origin_are_reached_in_one_way() {
     }
     let engine = engine();
     engine.put_target(prod("https://a.example", Some("t0ken"))).expect("puts");
-    let other = target("prod", "https://a.example", AuthDefinition::ClientCertificate);
+    let other = target("prod", "https://a.example", TargetAuthInput::ClientCertificate);
     engine.put_target(other).expect("nobody else is there");
 }
 

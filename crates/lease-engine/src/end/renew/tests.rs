@@ -8,7 +8,7 @@ use crate::fixtures::{
     warm,
 };
 use crate::testing::{Death, Fault, TestPorts};
-use crate::{ClusterError, Revocation};
+use crate::{ClusterError, RevocationOutcome};
 
 fn renew(engine: &Engine<TestPorts>, id: LeaseId, ttl: &str) -> Result<RenewedLease, RenewError> {
     block_on(engine.renew_lease(id, ttl.parse().ok()))
@@ -32,10 +32,10 @@ fn a_renewal_moves_the_end_and_gives_a_token_of_the_same_account() {
     for kind in BOUND {
         let (engine, lease) = engine_and_lease(kind, "1h");
         pass(&engine, 1800);
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         let renewal =
             renew(&engine, lease.id, "").unwrap_or_else(|e| panic!("{kind:?}: {}", chain(&e)));
-        assert_eq!(engine.ports.store.write_count() - before, 2, "{kind:?}");
+        assert_eq!(engine.ports.store.number_of_writes() - before, 2, "{kind:?}");
         assert_eq!(engine.ports.http.rounds(), 3, "read, patch, token: {kind:?}");
         let end = engine.now() + TimeDelta::hours(1);
         assert_eq!(renewal.held.expires_at, end, "{kind:?}");
@@ -89,7 +89,7 @@ fn is_proved(lease: &Lease, object: &Value, engine: &Engine<TestPorts>) -> bool 
     };
     let identity: &ClusterIdentity = &lease.cluster;
     let bearer = ObjectRef { kind, namespace: Some(&lease.namespace), name, cluster: identity };
-    bearer.is_proved(lease.id, &marks, &engine.keys)
+    bearer.verifies_marks(lease.id, &marks, &engine.keys)
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn a_renewed_lease_can_be_taken_back() {
         let (engine, lease) = engine_and_lease(kind, "1h");
         let renewal = renew(&engine, lease.id, "2h").expect("renews");
         let outcome = block_on(engine.revoke_lease(lease.id)).expect("revokes");
-        assert!(matches!(outcome, Revocation::Done(_)), "{kind:?}");
+        assert!(matches!(outcome, RevocationOutcome::Done(_)), "{kind:?}");
         assert!(!engine.ports.http.accepts(renewal.token.expose_secret()), "{kind:?}");
     }
 }

@@ -22,9 +22,9 @@ fn a_revocation_costs_one_round_and_one_write() {
         let engine = warm(mode);
         let issued = issue(&engine).expect("issues");
         engine.ports.http.forget();
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         assert!(revoke(&engine, issued.held.lease.id), "{mode:?}");
-        assert_eq!(engine.ports.store.write_count() - before, 1, "{mode:?}");
+        assert_eq!(engine.ports.store.number_of_writes() - before, 1, "{mode:?}");
         assert_eq!(engine.ports.http.rounds(), 1, "{mode:?}");
         assert_eq!(made(&engine), [""; 0], "{mode:?}");
         assert!(!engine.ports.http.accepts(issued.token.expose_secret()), "{mode:?}");
@@ -38,15 +38,15 @@ fn one_that_cannot_be_finished_costs_two_writes() {
         let engine = warm(mode);
         let id = issue(&engine).expect("issues").held.lease.id;
         engine.ports.http.fail_all(Fault::Unreachable, |_| true);
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         assert!(!revoke(&engine, id), "{mode:?}");
-        assert_eq!(engine.ports.store.write_count() - before, 2, "{mode:?}");
+        assert_eq!(engine.ports.store.number_of_writes() - before, 2, "{mode:?}");
         assert_eq!(state(&engine, id), LeaseState::Revoking, "{mode:?}");
         assert_eq!(obstacle(&engine, id), "target `prod` cannot be reached", "{mode:?}");
         // Asked again it tries again, and writes nothing where nothing has changed.
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         assert!(!revoke(&engine, id), "{mode:?}");
-        assert_eq!(engine.ports.store.write_count(), before, "{mode:?}");
+        assert_eq!(engine.ports.store.number_of_writes(), before, "{mode:?}");
         engine.ports.http.heal();
         pass(&engine, 60);
         sweep(&restarted(&engine));
@@ -247,10 +247,10 @@ fn in_another_cluster_nothing_ends_and_it_is_told() {
 fn a_plain_token_cannot_be_taken_back_before_it_ends() {
     let engine = warm(PLAIN);
     let id = issue(&engine).expect("issues").held.lease.id;
-    let before = (engine.ports.store.write_count(), engine.ports.http.calls());
+    let before = (engine.ports.store.number_of_writes(), engine.ports.http.calls());
     let outcome = block_on(engine.revoke_lease(id));
     assert!(matches!(outcome, Err(RevokeError::Plain(_))), "{outcome:?}");
-    assert_eq!((engine.ports.store.write_count(), engine.ports.http.calls()), before);
+    assert_eq!((engine.ports.store.number_of_writes(), engine.ports.http.calls()), before);
     pass(&engine, 3600);
     assert!(revoke(&engine, id), "it has ended by itself");
     let unknown = block_on(engine.revoke_lease(LeaseId::new([7; 16])));
@@ -265,13 +265,13 @@ fn twice_is_once() {
         let id = issue(&engine).expect("issues").held.lease.id;
         let at_once = block_on(join_all((0..4).map(|_| engine.revoke_lease(id))));
         for outcome in at_once {
-            assert!(matches!(outcome, Ok(Revocation::Done(_))), "{mode:?}: {outcome:?}");
+            assert!(matches!(outcome, Ok(RevocationOutcome::Done(_))), "{mode:?}: {outcome:?}");
         }
-        let before = (engine.ports.store.write_count(), engine.ports.http.calls());
+        let before = (engine.ports.store.number_of_writes(), engine.ports.http.calls());
         let ending = held(&engine, id).ending;
         assert!(revoke(&engine, id), "{mode:?}");
         assert_eq!(
-            (engine.ports.store.write_count(), engine.ports.http.calls()),
+            (engine.ports.store.number_of_writes(), engine.ports.http.calls()),
             before,
             "{mode:?}"
         );

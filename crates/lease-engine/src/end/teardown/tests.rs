@@ -6,7 +6,7 @@ use crate::Engine;
 use crate::fixtures::{
     BOUND, LeaseKind, issue, live, made, pass, revoke, state, sweep, sweep_what_stopped, warm,
 };
-use crate::objects::kinds::resource_name;
+use crate::objects::object_builder::resource_name;
 use crate::testing::{Fault, Sent, TestPorts};
 
 /// The word of an API server on the very object that was asked for.
@@ -60,7 +60,10 @@ fn issued(mode: LeaseKind) -> (Engine<TestPorts>, Lease) {
 #[test]
 fn every_kind_of_object_is_among_them() {
     for kind in kube_rest::Kind::ALL {
-        assert!(objects().any(|(_, of)| crate::objects::kinds::api_kind(of) == kind), "{kind}");
+        assert!(
+            objects().any(|(_, of)| crate::objects::object_builder::api_kind(of) == kind),
+            "{kind}"
+        );
     }
 }
 
@@ -99,7 +102,7 @@ fn a_refusal_that_names_the_object_ends_its_lease() {
 /// The two shapes of a `Conflict` that name the object: of the precondition on its UID, which names the kind,
 /// and of a change meanwhile, which names the resource.
 fn conflicts(kind: ObjectKind) -> [Fault; 2] {
-    let name = crate::objects::kinds::api_kind(kind).name();
+    let name = crate::objects::object_builder::api_kind(kind).name();
     let details = format!(r#"{{"name":"NAME","group":"GROUP","kind":"{name}"}}"#);
     [details.leak(), r#"{"name":"NAME","group":"GROUP","kind":"KIND"}"#]
         .map(|details| Fault::Misplace(409, "Conflict", details))
@@ -149,7 +152,7 @@ fn a_conflict_ends_the_lease_of_an_object_that_has_gone_or_that_another_has_repl
             let (engine, lease) = issued(mode);
             let object = lease.objects.iter().find(|object| object.kind == kind).expect("is made");
             let place = object.namespace.as_ref().map(lease_core::Namespace::as_str);
-            let of = crate::objects::kinds::api_kind(kind).name();
+            let of = crate::objects::object_builder::api_kind(kind).name();
             let http = &engine.ports.http;
             assert!(http.remove(of, place.unwrap_or_default(), &object.name), "{row}");
             if replaced {

@@ -119,9 +119,9 @@ fn an_administrator_and_a_dynamic_secret_are_put_with_no_audience_in_common() {
 fn an_issue_reads_as_much_however_many_administrators_there_are() {
     let engine = warm(EXISTING);
     let reads = |engine: &Engine<TestPorts>| {
-        let before = engine.ports.store.read_count();
+        let before = engine.ports.store.number_of_reads();
         issue(engine).expect("issues");
-        engine.ports.store.read_count() - before
+        engine.ports.store.number_of_reads() - before
     };
     let without = reads(&engine);
     for name in ["a", "b", "c"] {

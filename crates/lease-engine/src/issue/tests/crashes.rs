@@ -97,7 +97,7 @@ fn a_crash_at_any_step_of_a_revocation_is_made_up_for_by_the_next() {
                 }
                 let row = format!("{mode:?}, step {step}, {death:?}");
                 let engine = restarted(&engine);
-                if let Ok(Revocation::Begun(_)) = outcome {
+                if let Ok(RevocationOutcome::Begun(_)) = outcome {
                     // That was answered: from here on it is the sweep's.
                     engine.ports.http.land();
                     pass(&engine, 600);

@@ -79,9 +79,9 @@ fn a_token_for_the_same_request_again_has_an_event_of_its_own() {
         issue_for(&engine, asked("1h"), Some("k")).expect("issues");
         pass(&engine, 60);
         let engine = asked_from(engine, "r-2");
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         let again = issue_for(&engine, asked("1h"), Some("k")).expect("issues again");
-        assert_eq!(engine.ports.store.write_count() - before, 2, "{mode:?}");
+        assert_eq!(engine.ports.store.number_of_writes() - before, 2, "{mode:?}");
         let filter = AuditFilter {
             lease_id: Some(again.held.lease.id),
             event_type: Some(AuditEventType::IssueRepeated),

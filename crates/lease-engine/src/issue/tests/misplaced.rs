@@ -1,7 +1,7 @@
 //! Refusals that are not about what was asked, and decide nothing.
 
 use super::*;
-use crate::objects::kinds::resource_name;
+use crate::objects::object_builder::resource_name;
 use crate::testing::{Answer, Sent};
 
 /// Details that name something else than what is asked here, or nothing.

@@ -21,10 +21,10 @@ const COSTS: [(LeaseKind, usize, usize, &[&str]); 7] = [
 fn an_issue_costs_two_rounds_and_three_writes_at_the_most() {
     for (mode, rounds, writes, kinds_left) in COSTS {
         let engine = warm(mode);
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         let issued = issue(&engine).unwrap_or_else(|e| panic!("{mode:?}: {}", chain(&e)));
         assert_eq!(engine.ports.http.rounds(), rounds, "{mode:?}");
-        assert_eq!(engine.ports.store.write_count() - before, writes, "{mode:?}");
+        assert_eq!(engine.ports.store.number_of_writes() - before, writes, "{mode:?}");
         assert_eq!(kinds(&engine), kinds_left, "{mode:?}");
         assert!(engine.ports.http.accepts(issued.token.expose_secret()), "{mode:?}");
         assert_eq!(state(&engine, issued.held.lease.id), LeaseState::Active, "{mode:?}");
@@ -35,13 +35,13 @@ fn an_issue_costs_two_rounds_and_three_writes_at_the_most() {
 fn an_idempotency_key_costs_one_write_more_and_a_retry_that_of_its_event() {
     for (mode, _, writes, _) in COSTS {
         let engine = warm(mode);
-        let before = engine.ports.store.write_count();
+        let before = engine.ports.store.number_of_writes();
         issue_for(&engine, IssueRequest::default(), Some("k")).expect("issues");
-        assert_eq!(engine.ports.store.write_count() - before, writes + 1, "{mode:?}");
-        let before = engine.ports.store.write_count();
+        assert_eq!(engine.ports.store.number_of_writes() - before, writes + 1, "{mode:?}");
+        let before = engine.ports.store.number_of_writes();
         engine.ports.http.forget();
         issue_for(&engine, IssueRequest::default(), Some("k")).expect("issues again");
-        assert_eq!(engine.ports.store.write_count() - before, 2, "{mode:?}");
+        assert_eq!(engine.ports.store.number_of_writes() - before, 2, "{mode:?}");
         assert_eq!(engine.ports.http.rounds(), 1, "{mode:?}");
     }
 }
@@ -61,10 +61,14 @@ fn what_is_not_known_yet_costs_one_read_before_the_first_write() {
     engine.ports.http.put_namespace("web", &serde_json::json!({"team": "a"}), None);
     issue_for(&engine, request(), None).expect("issues");
     assert_eq!(engine.ports.http.rounds(), 3);
-    let before = (engine.ports.store.write_count(), made(&engine));
+    let before = (engine.ports.store.number_of_writes(), made(&engine));
     engine.ports.http.put_namespace("web", &serde_json::json!({"team": "b"}), None);
     issue_for(&engine, request(), None).expect_err("another team's");
-    assert_eq!((engine.ports.store.write_count(), made(&engine)), before, "nothing was written");
+    assert_eq!(
+        (engine.ports.store.number_of_writes(), made(&engine)),
+        before,
+        "nothing was written"
+    );
 }
 
 #[test]
@@ -72,10 +76,10 @@ fn the_intent_is_on_record_before_anything_is_made() {
     for mode in BOUND {
         let engine = warm(mode);
         let store = engine.ports.store.clone();
-        let before = store.write_count();
+        let before = store.number_of_writes();
         engine.ports.http.on_call(move |_, sent| {
             if sent.method == "POST" && sent.access().is_some() {
-                assert_eq!(store.write_count() - before, 2, "{}", sent.line());
+                assert_eq!(store.number_of_writes() - before, 2, "{}", sent.line());
             }
         });
         issue(&engine).expect("issues");
@@ -136,12 +140,12 @@ fn every_object_says_whose_it_is_and_proves_it() {
                 name: &leased.name,
                 cluster: &lease.cluster,
             };
-            assert!(bearer(leased.kind).is_proved(lease.id, &marks, &engine.keys), "{mode:?}");
+            assert!(bearer(leased.kind).verifies_marks(lease.id, &marks, &engine.keys), "{mode:?}");
             // A copy of them proves nothing.
             let other =
                 if leased.kind == ObjectKind::Role { ObjectKind::Secret } else { ObjectKind::Role };
-            assert!(!bearer(other).is_proved(lease.id, &marks, &engine.keys), "{mode:?}");
-            assert!(!bearer(leased.kind).is_proved(lease.id, &marks, &keys("B")), "{mode:?}");
+            assert!(!bearer(other).verifies_marks(lease.id, &marks, &engine.keys), "{mode:?}");
+            assert!(!bearer(leased.kind).verifies_marks(lease.id, &marks, &keys("B")), "{mode:?}");
         }
     }
 }

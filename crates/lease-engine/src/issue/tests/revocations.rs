@@ -28,7 +28,7 @@ fn with_bot(mode: LeaseKind) -> (Engine<TestPorts>, String) {
         "namespaces": ["*"], "actions": ["issue", "read", "renew"], "of": "all"}]});
     let input = serde_json::from_value(input).expect("a good identity");
     engine.put_identity(name_of("bot"), input).expect("puts");
-    let token = engine.make_access_token(&name_of("bot"), None, &Description::default());
+    let token = engine.make_token_for_identity(&name_of("bot"), None, &Description::default());
     let token = token.expect("makes").token.expose_secret().to_owned();
     (engine, token)
 }
@@ -44,8 +44,8 @@ fn let_in(engine: &Engine<TestPorts>, token: &str) -> Result<(Engine<TestPorts>,
 fn revoke(engine: &Engine<TestPorts>, way: Way, session: &Session) -> BulkRevocation {
     let engine = restarted(engine).acting_for(requester());
     let done = match way {
-        Way::Identity => block_on(engine.revoke_identity(&name_of("bot"), true)),
-        Way::Accessor => block_on(engine.revoke_accessor(session.accessor, true)),
+        Way::Identity => block_on(engine.revoke_identity_tokens(&name_of("bot"), true)),
+        Way::Accessor => block_on(engine.revoke_token_by_accessor(session.accessor, true)),
         Way::Bearer => {
             block_on(engine.revoke_session(session, true)).map_err(crate::IdentityError::from)
         }

@@ -3,13 +3,13 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::{KeyValueError, Ledger};
+use crate::{KeyValueError, LedgerRecord};
 
 #[test]
 fn a_number_whose_writer_has_stopped_is_void_after_a_while() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = filled(&store, &keys, 3);
-    let late = log.prepare_event(&event(4)).expect("prepares");
+    let late = log.number_and_sign_event(&event(4)).expect("prepares");
     log.record_event(&event(5)).expect("records");
     for (now, voided, voids, unsettled, writes) in [
         (10, 0, 0, 1, 1),
@@ -20,9 +20,9 @@ fn a_number_whose_writer_has_stopped_is_void_after_a_while() {
         (100, 1, 1, 0, 1),
         (200, 0, 1, 0, 0),
     ] {
-        let before = store.write_count();
-        assert_eq!(log.tend_events(at(now), TIMES).expect("tends").voided, voided, "at {now}");
-        assert_eq!(store.write_count() - before, writes, "writes at {now}");
+        let before = store.number_of_writes();
+        assert_eq!(log.sweep_events(at(now), TIMES).expect("tends").voided, voided, "at {now}");
+        assert_eq!(store.number_of_writes() - before, writes, "writes at {now}");
         let found = verified(&log, 300);
         assert_eq!(found.findings, [], "at {now}");
         assert_eq!((found.voids, found.unsettled), (voids, unsettled), "at {now}");
@@ -47,13 +47,13 @@ fn what_is_old_is_forgotten_and_not_missed() {
         (old(11), 6, vec![], 3),
         (old(99), 0, vec![], 0),
     ] {
-        let before = store.write_count();
+        let before = store.number_of_writes();
         assert_eq!(
-            log.tend_events(at(now), TIMES).expect("tends").forgotten,
+            log.sweep_events(at(now), TIMES).expect("tends").forgotten,
             forgotten,
             "at {now}"
         );
-        assert_eq!(store.write_count() - before, writes, "writes at {now}");
+        assert_eq!(store.number_of_writes() - before, writes, "writes at {now}");
         assert_eq!(paged(&log, 3), left, "at {now}");
         assert_eq!(verified(&log, now).findings, [], "at {now}");
     }
@@ -66,10 +66,10 @@ fn a_sweep_that_is_overtaken_makes_nothing_missed() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = filled(&store, &keys, 10);
     let old = |second: i64| at(TIMES.retention.num_seconds() + second);
-    log.tend_events(old(4), TIMES).expect("tends");
+    log.sweep_events(old(4), TIMES).expect("tends");
     let older = value(&store, "forgotten.audit");
     for (now, left) in [(old(8), 3), (old(99), 0)] {
-        log.tend_events(now, TIMES).expect("tends");
+        log.sweep_events(now, TIMES).expect("tends");
         // A sweep that stood still writes what it meant to write before.
         set(&store, "forgotten.audit", older.clone());
         assert_eq!(verified(&log, 20).findings, []);
@@ -77,7 +77,7 @@ fn a_sweep_that_is_overtaken_makes_nothing_missed() {
     }
     // The next one finds its way.
     log.record_event(&event(100)).expect("records");
-    log.tend_events(old(200), TIMES).expect("tends");
+    log.sweep_events(old(200), TIMES).expect("tends");
     assert_eq!((verified(&log, 20).findings, paged(&log, 9)), (vec![], vec![]));
 }
 
@@ -87,7 +87,7 @@ fn what_is_removed_is_not_taken_for_old() {
     let log = filled(&store, &keys, 10);
     // The newest go, before their time.
     delete(&store, 6..=10);
-    log.tend_events(at(TIMES.retention.num_seconds() + 3), TIMES).expect("tends");
+    log.sweep_events(at(TIMES.retention.num_seconds() + 3), TIMES).expect("tends");
     assert_eq!(paged(&log, 9), [5, 4, 3]);
     assert_eq!(verified(&log, 20).findings.len(), 1);
 }
@@ -103,11 +103,11 @@ fn what_is_dated_back_is_not_taken_for_old() {
         for second in removed + 1..=10 {
             replace(&store, &format!("event.audit.{second}"), "2027-", "2007-");
         }
-        log.tend_events(at(20), TIMES).expect("tends");
+        log.sweep_events(at(20), TIMES).expect("tends");
         assert_eq!(verified(&log, 20).findings.len(), findings, "{removed} are removed");
         // They go with what is old for sure.
         log.record_event(&event(30)).expect("records");
-        log.tend_events(at(TIMES.retention.num_seconds() + 31), TIMES).expect("tends");
+        log.sweep_events(at(TIMES.retention.num_seconds() + 31), TIMES).expect("tends");
         assert_eq!(paged(&log, 9), Vec::<u64>::new());
     }
 }
@@ -146,13 +146,13 @@ fn whatever_stops_a_sweep_nothing_is_missed_and_the_next_goes_on() {
     for writes in 0.. {
         let (store, keys) = (MemoryStore::default(), keys("A", &[]));
         let log = filled(&store, &keys, 10);
-        log.prepare_event(&event(11)).expect("prepares");
-        log.tend_events(at(20), TIMES).expect("tends");
+        log.number_and_sign_event(&event(11)).expect("prepares");
+        log.sweep_events(at(20), TIMES).expect("tends");
         let stopping = Stopping(&store, Cell::new(writes));
         let old = TIMES.retention.num_seconds() + 6;
-        let stopped = AuditLog::new(&stopping, &keys).tend_events(at(old), TIMES);
+        let stopped = AuditLog::new(&stopping, &keys).sweep_events(at(old), TIMES);
         assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
-        log.tend_events(at(old), TIMES).expect("tends");
+        log.sweep_events(at(old), TIMES).expect("tends");
         assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
         assert_eq!(paged(&log, 9), [10, 9, 8, 7, 6]);
         let left = store.list_keys().into_iter().filter(|key| key.starts_with("event."));
@@ -194,12 +194,15 @@ impl KeyValue for Counting<'_> {
 /// A log of leases that have ended, each with so many renewals, as their ends say.
 fn ended_leases(store: &MemoryStore, keys: &Keyring, renewals: &[u64]) {
     store.increment_counter("count.dynamic-secret").expect("counts");
-    let log =
-        Ledger { dynamic_secret: "ci".parse().expect("a name"), retired: false, revoke_up_to: 0 };
+    let log = LedgerRecord {
+        dynamic_secret: "ci".parse().expect("a name"),
+        retired: false,
+        revoke_up_to: 0,
+    };
     set(store, "log.1", record::encode_record("log.1", &log).expect("a record"));
     let write = |number, slot, event: &AuditEvent| {
         let place = AuditPlace::of_lease(1, number, slot);
-        store.set_many(&[write_event(keys, place, event).expect("an event")]).expect("writes");
+        store.set_many(&[sign_event_entry(keys, place, event).expect("an event")]).expect("writes");
     };
     for (number, renewals) in (1..).zip(renewals) {
         store.increment_counter("count.leases.1").expect("counts");
@@ -220,7 +223,7 @@ fn an_end_that_is_not_genuine_is_believed_nothing_of_what_it_names() {
         }
         let counting = Counting { store: &store, reads: Cell::default(), deleted: Cell::default() };
         let old = at(TIMES.retention.num_seconds() + 10);
-        AuditLog::new(&counting, &keys).tend_events(old, TIMES).expect("tends");
+        AuditLog::new(&counting, &keys).sweep_events(old, TIMES).expect("tends");
         assert!(
             !store.list_keys().iter().any(|key| key.starts_with("event.")),
             "{:?}",
@@ -238,7 +241,7 @@ fn a_sweep_forgets_no_more_events_at_once_than_it_can_hold() {
     let old = at(TIMES.retention.num_seconds() + 10);
     let log = AuditLog::new(&store, &keys);
     for (forgotten, left) in [(2, 2), (2, 0), (0, 0)] {
-        assert_eq!(log.tend_events(old, TIMES).expect("tends").forgotten, forgotten);
+        assert_eq!(log.sweep_events(old, TIMES).expect("tends").forgotten, forgotten);
         let ends = store.list_keys().into_iter().filter(|key| key.contains(".end"));
         assert_eq!(ends.count(), left);
     }

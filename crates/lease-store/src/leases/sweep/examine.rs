@@ -1,11 +1,11 @@
 //! What stands under a number that is due.
 
 use chrono::{DateTime, Utc};
-use lease_core::{EndReason, Lease, LeaseId, Phase};
+use lease_core::{EndReason, IssuePhase, Lease, LeaseId};
 
 use super::SweepBatch;
 use crate::index::IndexEntry;
-use crate::{KeyValue, LeaseKey, LedgerId, StoreError, StoredLease, SweepDurations, keys};
+use crate::{KeyValue, LeaseKey, LedgerId, StoreError, StoredLease, SweepGracePeriods, keys};
 
 /// The finding under a number.
 pub(super) enum NumberFinding {
@@ -44,8 +44,8 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         let noticed = known.and_then(|entry| entry.noticed);
         match (void, noticed) {
             (Some(at), _) => {
-                self.account_for(number)?;
-                let look = self.clocks.to_ledger_time(at + self.times.retention).timestamp();
+                self.add_missing_void_event(number)?;
+                let look = self.clocks.host_to_ledger_time(at + self.times.retention).timestamp();
                 if look <= now {
                     self.forgotten.push(keys::void_key(self.which, number));
                     self.tree.forget_number(number);
@@ -64,7 +64,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
             }
             (None, noticed) => {
                 // What comes there may be due before long.
-                self.look_soon(number, Some(noticed.unwrap_or(now)));
+                self.recheck_number_soon(number, Some(noticed.unwrap_or(now)));
                 Ok(NumberFinding::Noted)
             }
         }
@@ -81,7 +81,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 match self.leases.read_record(LeaseKey { ledger, number })? {
                     Some(record) => {
                         let place = LeaseKey { ledger, number };
-                        let held = self.leases.with_decisions(place, record.lease.clone())?;
+                        let held = self.leases.read_decisions(place, record.lease.clone())?;
                         if held.ending.is_some() {
                             self.look_at_ended(number, &held, record.claim.as_ref())?;
                             return Ok(Some(NumberFinding::Noted));
@@ -95,7 +95,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 .leases
                 .read_value(&keys::record_key(LedgerId::PendingRevocations, number))?
             {
-                Some(id) => Ok(Some(self.look_at_work(number, id, known)?)),
+                Some(id) => Ok(Some(self.look_at_pending_revocation(number, id, known)?)),
                 None => Ok(None),
             },
             LedgerId::Identity(_) => {
@@ -117,10 +117,10 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         known: Option<IndexEntry>,
     ) -> NumberFinding {
         let noticed = known.and_then(|entry| entry.noticed);
-        if !self.is_settled(&held.lease, noticed) {
+        if !self.is_issue_over(&held.lease, noticed) {
             // Its issuer may be at work, and its requests may still land.
             let noticed = noticed.unwrap_or(self.clocks.ledger_time().timestamp());
-            self.look_soon(number, Some(noticed));
+            self.recheck_number_soon(number, Some(noticed));
             return NumberFinding::Noted;
         }
         // A decided end stands, whatever the clocks say by now.
@@ -128,12 +128,12 @@ impl<K: KeyValue> SweepBatch<'_, K> {
             let why = closing.why;
             return NumberFinding::Closing(Box::new(held), why);
         }
-        if held.lease.phase == Phase::Pending {
+        if held.lease.phase == IssuePhase::Pending {
             return NumberFinding::Over(Box::new(held), EndReason::Failed);
         }
-        match self.expires_in_future(&held) {
+        match self.future_expiry_seconds(&held) {
             Some(look) => {
-                self.look_again(number, look);
+                self.recheck_number_at(number, look);
                 NumberFinding::Noted
             }
             None => NumberFinding::Over(Box::new(held), EndReason::Expired),
@@ -145,10 +145,10 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     ///
     /// The clock of the issuer decides, or the time for which a sweep has seen the issue under way:
     /// the host's clock may have been put back since.
-    fn is_settled(&self, lease: &Lease, noticed: Option<i64>) -> bool {
-        let SweepDurations { issue, landing, .. } = self.times;
+    fn is_issue_over(&self, lease: &Lease, noticed: Option<i64>) -> bool {
+        let SweepGracePeriods { issue, landing, .. } = self.times;
         let seen = noticed.map(|noticed| noticed + (issue + landing).num_seconds());
-        lease.phase == Phase::Active
+        lease.phase == IssuePhase::Active
             || self.clocks.host_time() >= lease.issue_deadline + landing
             // If the host's clock was set back, the deadline may be far off. What has been seen unchanged
             // for so long has no issuer.
@@ -156,14 +156,14 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     }
 
     /// When a lease is to be looked at that has not expired by its target's clock.
-    fn expires_in_future(&self, held: &StoredLease) -> Option<i64> {
+    fn future_expiry_seconds(&self, held: &StoredLease) -> Option<i64> {
         let target = &held.lease.target;
         // By the clock of the cluster that judges the token, and not by the host's.
         let future = self.clocks.target_time(target) < held.expires_at;
-        future.then(|| self.clocks.ordered_of(target, held.expires_at).timestamp())
+        future.then(|| self.clocks.target_to_ledger_time(target, held.expires_at).timestamp())
     }
 
-    fn look_at_work(
+    fn look_at_pending_revocation(
         &mut self,
         number: u64,
         id: LeaseId,
@@ -171,12 +171,15 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     ) -> Result<NumberFinding, StoreError> {
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
         let Some(held) = held else {
-            self.drop_entry(number);
+            self.drop_number(number);
             return Ok(NumberFinding::Noted);
         };
         let noticed = known.and_then(|entry| entry.noticed);
-        if !self.is_settled(&held.lease, noticed) {
-            self.look_soon(number, Some(noticed.unwrap_or(self.clocks.ledger_time().timestamp())));
+        if !self.is_issue_over(&held.lease, noticed) {
+            self.recheck_number_soon(
+                number,
+                Some(noticed.unwrap_or(self.clocks.ledger_time().timestamp())),
+            );
             return Ok(NumberFinding::Noted);
         }
         let why = held.closing.as_ref().map_or(EndReason::Revoked, |closing| closing.why);
@@ -186,16 +189,16 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     /// Checks an expired lease again, as it was read behind the fence.
     pub(super) fn recheck_end(&self, held: &StoredLease, why: EndReason) -> Recheck {
         match why {
-            EndReason::Failed if held.lease.phase == Phase::Pending => Recheck::StillOver,
+            EndReason::Failed if held.lease.phase == IssuePhase::Pending => Recheck::StillOver,
             // The issuer has confirmed the lease before it could see the fence.
             EndReason::Failed => Recheck::LookAt(self.clocks.ledger_time().timestamp()),
             // A renewal may have been confirmed before the fence.
-            _ => self.expires_in_future(held).map_or(Recheck::StillOver, Recheck::LookAt),
+            _ => self.future_expiry_seconds(held).map_or(Recheck::StillOver, Recheck::LookAt),
         }
     }
 
     /// Drops a number that stands for a lease which is kept elsewhere.
-    pub(super) fn drop_entry(&mut self, number: u64) {
+    pub(super) fn drop_number(&mut self, number: u64) {
         self.forgotten.push(keys::record_key(self.which, number));
         self.forgotten.push(keys::void_key(self.which, number));
         self.tree.forget_number(number);
@@ -206,12 +209,12 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         // One that is forgotten has ended long ago: it was recorded together with what names it here.
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
         let Some(held) = held else {
-            self.drop_entry(number);
+            self.drop_number(number);
             return Ok(());
         };
-        match self.expires_in_future(&held) {
-            Some(look) => self.look_again(number, look),
-            None => self.look_soon(number, None),
+        match self.future_expiry_seconds(&held) {
+            Some(look) => self.recheck_number_at(number, look),
+            None => self.recheck_number_soon(number, None),
         }
         Ok(())
     }
@@ -223,7 +226,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         claim: Option<&crate::IdempotencyReservation>,
     ) -> Result<(), StoreError> {
         let Some(ending) = &held.ending else { return Ok(()) };
-        let entry = self.ended_in(&held.lease, ending);
+        let entry = self.ended_index_entry(&held.lease, ending);
         if entry.look > self.clocks.ledger_time().timestamp() {
             self.tree.note_entry(number, entry);
             return Ok(());

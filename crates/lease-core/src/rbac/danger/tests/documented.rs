@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::super::catalogue::{CatalogueRow, Condition, Verbs, all_rows};
+use super::super::super::catalogue::{CatalogueRow, DangerCondition, Verbs, all_rows};
 
 const DOCUMENT: &str = include_str!("../../../../../../docs/dangerous-rules.md");
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/dangerous-rules.md");
@@ -23,10 +23,10 @@ fn line(row: &CatalogueRow) -> String {
         Verbs::Only(verbs) => verbs.join(", "),
     };
     let condition = match row.condition {
-        Condition::Anywhere => "",
-        Condition::KubeSystem => "`kube-system`",
-        Condition::ControlPlane => "`kube-*`",
-        Condition::Elections => "see above",
+        DangerCondition::Anywhere => "",
+        DangerCondition::KubeSystem => "`kube-system`",
+        DangerCondition::ControlPlane => "`kube-*`",
+        DangerCondition::Elections => "see above",
     };
     let CatalogueRow { because, source, .. } = row;
     format!("| {} | {verbs} | {condition} | {because} | <{source}> |\n", resources.join(" "))

@@ -1,6 +1,6 @@
 //! Each row of the catalogue, and what must be on it.
 
-use super::super::super::catalogue::{CatalogueRow, Condition, Verbs, all_rows};
+use super::super::super::catalogue::{CatalogueRow, DangerCondition, Verbs, all_rows};
 use super::*;
 
 const READ: &[&str] = &["get", "list", "watch"];
@@ -25,8 +25,10 @@ fn verbs(row: &CatalogueRow) -> Vec<&'static str> {
 /// Returns a reach in which a row is refused.
 fn reach(row: &CatalogueRow) -> Reach {
     match row.condition {
-        Condition::Anywhere => apps(),
-        Condition::KubeSystem | Condition::ControlPlane | Condition::Elections => kube_system(),
+        DangerCondition::Anywhere => apps(),
+        DangerCondition::KubeSystem
+        | DangerCondition::ControlPlane
+        | DangerCondition::Elections => kube_system(),
     }
 }
 
@@ -38,7 +40,8 @@ fn found(group: &str, resource: &str, verb: &str, reach: Reach) -> Vec<Danger> {
         ..PolicyRule::default()
     };
     // What is no rule of Kubernetes could not be granted, and so the row would be of no use.
-    Rules::new(vec![rule.clone()]).unwrap_or_else(|e| panic!("{group}/{resource}:{verb}: {e}"));
+    PolicyRules::new(vec![rule.clone()])
+        .unwrap_or_else(|e| panic!("{group}/{resource}:{verb}: {e}"));
     find_dangers(&[rule], reach)
 }
 

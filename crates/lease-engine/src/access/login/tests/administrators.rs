@@ -21,7 +21,7 @@ fn log_in(engine: &Engine<TestPorts>) -> Result<NewAccessToken, LoginError> {
 /// Has a record of an earlier version, which let such an identity log in by `kubernetes`.
 fn raise_unchecked(engine: &Engine<TestPorts>) {
     let (_, identity) =
-        engine.identities().get_entry(&name_of("ci")).expect("reads").expect("is there");
+        engine.identities().get_with_number(&name_of("ci")).expect("reads").expect("is there");
     let mut record = serde_json::to_value(identity).expect("serialises");
     record["spec"]["manage_administrators"] = json!(true);
     let identity: Identity = serde_json::from_value(record).expect("a record");

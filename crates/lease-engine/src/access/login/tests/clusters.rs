@@ -1,6 +1,6 @@
 //! The clusters that tokens are shown to.
 
-use lease_core::AuthDefinition;
+use lease_core::TargetAuthInput;
 
 use super::kubernetes::is_review;
 use super::*;
@@ -33,7 +33,7 @@ fn two_clusters(tells: [bool; 2]) -> Engine<TestPorts> {
 
 fn put_target(engine: &Engine<TestPorts>, name: &str, url: &str) {
     let definition =
-        target(name, url, AuthDefinition::Token(Some(crate::fixtures::token("t0ken"))));
+        target(name, url, TargetAuthInput::Token(Some(crate::fixtures::token("t0ken"))));
     let administrator = restarted(engine).acting_for(Requester::first_administrator());
     administrator.put_target(definition).expect("puts");
 }
@@ -128,7 +128,7 @@ fn a_token_of_our_own_says_who_issues_those_of_a_cluster_that_does_not_tell() {
     let definition = target(
         "prod",
         "https://a.example",
-        AuthDefinition::Token(Some(crate::fixtures::token(&TestKey::P256.issue("k", &own)))),
+        TargetAuthInput::Token(Some(crate::fixtures::token(&TestKey::P256.issue("k", &own)))),
     );
     let administrator = restarted(&engine).acting_for(Requester::first_administrator());
     administrator.put_target(definition).expect("puts");
@@ -266,7 +266,7 @@ fn a_review_that_is_forbidden_counts_if_it_was_asked_with_the_token_itself() {
         method["reviewer"] = json!(reviewer);
         let engine = with_auth(json!([method]));
         engine.ports.http.fail_all(Fault::Forbid, is_review);
-        for _ in 0..FAILED_LOGINS {
+        for _ in 0..MAX_FAILED_LOGINS {
             let outcome = log_in(&engine, Some("ci"), A).0;
             assert!(matches!(outcome, Err(LoginError::Review { .. })), "{outcome:?}");
         }

@@ -7,7 +7,7 @@ use crate::SweepOptions;
 use crate::fixtures::sweep_with;
 use crate::testing::Fault;
 
-const FAILED: usize = FAILED_LOGINS as usize;
+const FAILED: usize = MAX_FAILED_LOGINS as usize;
 
 fn with_keys() -> Engine<TestPorts> {
     with_auth(json!([{"type": "oidc", "issuer": ISSUER, "audiences": ["kubelease"], "subject": "s",
@@ -36,9 +36,9 @@ fn who_fails_too_often_waits_and_keeps_nobody_else_out() {
     for _ in 0..FAILED {
         assert!(matches!(fail(&engine), LoginError::Refused(_)));
     }
-    let writes = engine.ports.store.write_count();
+    let writes = engine.ports.store.number_of_writes();
     assert!(matches!(fail(&engine), LoginError::TooManyFailures { retry_after: 60 }));
-    assert_eq!(engine.ports.store.write_count(), writes);
+    assert_eq!(engine.ports.store.number_of_writes(), writes);
     assert!(matches!(fail(&from(&engine, "192.0.2.2")), LoginError::Refused(_)));
     pass(&engine, 60);
     assert!(matches!(fail(&engine), LoginError::Refused(_)));

@@ -38,18 +38,18 @@ fn keys_are_discovered_once_and_kept() {
     let engine = with_auth(auth(json!({})));
     let jwt = token(&engine, TestKey::P256, "k1");
     engine.ports.http.script([document(), keys(&[(TestKey::P256, "k1")])]);
-    let writes = engine.ports.store.write_count();
+    let writes = engine.ports.store.number_of_writes();
     let made = log_in(&engine, &jwt).expect("lets in");
     let (event, slot) = (2, 2);
     let first_slot = slot + 2;
-    let written = engine.ports.store.write_count() - writes - event - first_slot;
+    let written = engine.ports.store.number_of_writes() - writes - event - first_slot;
     assert_eq!(written, 5, "who asks, that it does, and they");
     assert_eq!(made.claims.login_claims["repository_id"], "123");
     let lines: Vec<_> = engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
     assert_eq!(lines, ["GET /.well-known/openid-configuration", "GET /keys"]);
-    let writes = engine.ports.store.write_count();
+    let writes = engine.ports.store.number_of_writes();
     log_in(&engine, &jwt).expect("lets in");
-    let written = engine.ports.store.write_count() - writes;
+    let written = engine.ports.store.number_of_writes() - writes;
     assert_eq!((engine.ports.http.calls(), written), (2, event + slot));
 }
 

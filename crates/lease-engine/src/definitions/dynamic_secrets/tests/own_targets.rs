@@ -4,7 +4,7 @@ use super::*;
 
 /// Dynamic secret `ci` with target `own`, which comes with it.
 fn with_own_target(rest: &str) -> DynamicSecretInput {
-    let auth = lease_core::AuthDefinition::Token(Some(crate::fixtures::token("t0ken")));
+    let auth = lease_core::TargetAuthInput::Token(Some(crate::fixtures::token("t0ken")));
     DynamicSecretInput {
         target: Some(crate::fixtures::target("own", "https://a.example", auth)),
         ..secret(RULES.1, &format!(r#""target":"own"{rest}"#))
@@ -34,7 +34,7 @@ fn a_target_that_came_with_a_dynamic_secret_goes_with_it() {
 fn a_target_that_is_there_is_not_taken_over_by_one_that_comes_along() {
     let engine = engine();
     let own = |url: &str| {
-        let auth = lease_core::AuthDefinition::Token(Some(crate::fixtures::token("t1")));
+        let auth = lease_core::TargetAuthInput::Token(Some(crate::fixtures::token("t1")));
         crate::fixtures::target("own", url, auth)
     };
     engine.put_target(own("https://b.example")).expect("puts");
@@ -62,5 +62,5 @@ fn a_dynamic_secret_that_is_refused_brings_no_target_along() {
     let outcome = block_on(engine.put_dynamic_secret(refused));
     assert!(matches!(outcome, Err(DynamicSecretError::Role(_))), "{outcome:?}");
     assert!(engine.get_target(&name_of("own")).is_err());
-    assert_eq!(engine.list_dynamic_secrets(0, 10).expect("lists").items, []);
+    assert_eq!(engine.list_dynamic_secret_page(0, 10).expect("lists").items, []);
 }

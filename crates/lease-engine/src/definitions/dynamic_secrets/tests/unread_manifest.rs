@@ -10,17 +10,17 @@ fn one_whose_manifest_is_read_no_more_is_in_nobodys_way() {
     // As an older version has put it, which took U+2028 for a part of the comment.
     let older = MANIFEST.1.replacen("kind: ClusterRole", "kind: ClusterRole # why\u{2028}", 1);
     assert_ne!(older, MANIFEST.1);
-    let mut kept = engine.dynamic_secret(&name_of("ci")).expect("is there");
+    let mut kept = engine.get_dynamic_secret(&name_of("ci")).expect("is there");
     kept.definition = secret(&older, "").definition;
     engine.dynamic_secrets().put_definition(&kept).expect("puts");
 
-    let page = engine.list_dynamic_secrets(1, 10).expect("lists");
+    let page = engine.list_dynamic_secret_page(1, 10).expect("lists");
     assert_eq!(page.items, [kept.clone()]);
-    let written = serde_json::to_string(&engine.dynamic_secret(&name_of("ci")).expect("reads"));
+    let written = serde_json::to_string(&engine.get_dynamic_secret(&name_of("ci")).expect("reads"));
     assert!(written.expect("serialises").contains("# why\u{2028}"), "it is shown as it was put");
     let outcome = issue(&engine);
     let Err(IssueError::NotGranted { source, .. }) = outcome else { panic!("{outcome:?}") };
-    assert!(matches!(source, lease_core::NotGranted::Manifest(_)), "{source:?}");
+    assert!(matches!(source, lease_core::NotGrantedReason::Manifest(_)), "{source:?}");
     let check = block_on(engine.check_target(&name_of("prod"))).expect("checks");
     let [seen] = &check.dynamic_secrets[..] else { panic!("{check:?}") };
     assert!(!seen.issue && seen.revoke, "{seen:?}");

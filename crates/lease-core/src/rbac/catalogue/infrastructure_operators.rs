@@ -1,0 +1,290 @@
+//! Operators of databases, monitoring, chaos and nodes, which run pods for whoever writes their resources.
+
+use super::CatalogueRow;
+use super::DangerCondition::Anywhere;
+use super::Harm::{Controller, Identity, Node, Secrets, Workload};
+use super::Verbs::{Write, WriteOrDelete};
+
+pub(super) const ROWS: &[CatalogueRow] = &[
+    CatalogueRow {
+        group: "upgrade.cattle.io",
+        resources: &["plans"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs privileged pods on the nodes that it names, from an image of the caller's choice",
+        source: "https://github.com/rancher/system-upgrade-controller/blob/HEAD/README.md",
+    },
+    CatalogueRow {
+        group: "monitoring.coreos.com",
+        resources: &["prometheuses", "prometheusagents", "alertmanagers", "thanosrulers"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs pods with containers of the caller's choice, as any account of the namespace, \
+             with its Secrets",
+        source: "\
+                 https://github.com/prometheus-operator/prometheus-operator/blob/HEAD/example/prometheus-operator-crd/monitoring.coreos.com_prometheuses.yaml",
+    },
+    CatalogueRow {
+        group: "opentelemetry.io",
+        resources: &[
+            "opentelemetrycollectors",
+            "targetallocators",
+            "opampbridges",
+            "clusterobservabilities",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/open-telemetry/opentelemetry-operator/blob/HEAD/config/crd/bases/opentelemetry.io_opentelemetrycollectors.yaml",
+    },
+    CatalogueRow {
+        group: "opentelemetry.io",
+        resources: &["instrumentations"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "adds containers of a chosen image to pods of others",
+        source: "\
+                 https://github.com/open-telemetry/opentelemetry-operator/blob/HEAD/config/crd/bases/opentelemetry.io_instrumentations.yaml",
+    },
+    CatalogueRow {
+        group: "elasticsearch.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "kibana.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "apm.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "beat.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "agent.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "logstash.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "maps.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "enterprisesearch.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "packageregistry.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods of its template, as any account of the namespace, with its Secrets",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "stackconfigpolicy.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Secrets,
+        because: "mounts Secrets into the Elastic pods of others, and changes their settings",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "autoops.k8s.elastic.co",
+        resources: &[],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "makes the operator run agents against the Elasticsearch clusters of others",
+        source: "https://github.com/elastic/cloud-on-k8s/blob/HEAD/config/crds/v1/all-crds.yaml",
+    },
+    CatalogueRow {
+        group: "litmuschaos.io",
+        resources: &["chaosengines", "chaosexperiments", "chaosschedules"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs experiments against pods of others, as any account of the namespace",
+        source: "\
+                 https://github.com/litmuschaos/litmus/blob/HEAD/chaoscenter/graphql/server/manifests/cluster/2a_litmus_crds.yaml",
+    },
+    CatalogueRow {
+        group: "chaos-mesh.org",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Workload,
+        because: "breaks or changes pods and nodes of others through a privileged daemon, and runs pods \
+             of the caller's choice",
+        source: "\
+                 https://github.com/chaos-mesh/chaos-mesh/blob/HEAD/config/crd/bases/chaos-mesh.org_workflows.yaml",
+    },
+    CatalogueRow {
+        group: "nvidia.com",
+        resources: &["clusterpolicies", "nvidiadrivers", "gpuclusters"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs privileged pods on nodes, from images of the caller's choice",
+        source: "\
+                 https://github.com/NVIDIA/gpu-operator/blob/HEAD/api/nvidia/v1/clusterpolicy_types.go",
+    },
+    CatalogueRow {
+        group: "nfd.k8s-sigs.io",
+        resources: &["nodefeatures", "nodefeaturerules", "nodefeaturegroups"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Node,
+        because: "labels nodes, and so decides where pods of others run",
+        source: "\
+                 https://github.com/NVIDIA/gpu-operator/blob/HEAD/deployments/gpu-operator/charts/node-feature-discovery/crds/nfd-api-crds.yaml",
+    },
+    CatalogueRow {
+        group: "operator.tigera.io",
+        resources: &[],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Workload,
+        because: "changes the network of the whole cluster, and the privileged pods and images \
+                 that make it",
+        source: "https://github.com/tigera/operator/blob/HEAD/api/v1/installation_types.go",
+    },
+    CatalogueRow {
+        group: "acid.zalan.do",
+        resources: &["postgresqls"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs pods with sidecars of the caller's choice, with any Secret of the namespace",
+        source: "\
+                 https://github.com/zalando/postgres-operator/blob/HEAD/docs/reference/cluster_manifest.md",
+    },
+    CatalogueRow {
+        group: "acid.zalan.do",
+        resources: &["operatorconfigurations"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Workload,
+        because: "changes the account, image and sidecars of every database that the operator runs",
+        source: "\
+                 https://github.com/zalando/postgres-operator/blob/HEAD/docs/reference/operator_parameters.md",
+    },
+    CatalogueRow {
+        group: "acid.zalan.do",
+        resources: &["postgresteams"],
+        verbs: WriteOrDelete,
+        condition: Anywhere,
+        harm: Identity,
+        because: "changes who owns the databases of other teams",
+        source: "https://github.com/zalando/postgres-operator/blob/HEAD/docs/user.md",
+    },
+    CatalogueRow {
+        group: "zalando.org",
+        resources: &["fabriceventstreams"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "streams tables of a database to a server of the caller's choice",
+        source: "https://github.com/zalando/postgres-operator/blob/HEAD/manifests/fes.crd.yaml",
+    },
+    CatalogueRow {
+        group: "kafka.strimzi.io",
+        resources: &[
+            "kafkas",
+            "kafkanodepools",
+            "kafkaconnects",
+            "kafkabridges",
+            "kafkamirrormaker2s",
+        ],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs pods from images of the caller's choice, with any Secret of the namespace",
+        source: "\
+                 https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/040-Crd-kafka.yaml",
+    },
+    CatalogueRow {
+        group: "kafka.strimzi.io",
+        resources: &["kafkaconnectors"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Controller,
+        because: "runs a connector in a Kafka Connect of others, with its Secrets and files",
+        source: "\
+                 https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/047-Crd-kafkaconnector.yaml",
+    },
+    CatalogueRow {
+        group: "kafka.strimzi.io",
+        resources: &["kafkausers"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Identity,
+        because: "changes who may read and write the topics of others",
+        source: "\
+                 https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/044-Crd-kafkauser.yaml",
+    },
+    CatalogueRow {
+        group: "core.strimzi.io",
+        resources: &["strimzipodsets"],
+        verbs: Write,
+        condition: Anywhere,
+        harm: Workload,
+        because: "runs the pods that it describes, as any account of the namespace, with its \
+                 Secrets",
+        source: "\
+                 https://github.com/strimzi/strimzi-kafka-operator/blob/HEAD/helm-charts/helm3/strimzi-kafka-operator/crds/042-Crd-strimzipodset.yaml",
+    },
+];
