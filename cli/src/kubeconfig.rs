@@ -52,14 +52,14 @@ pub fn run_kubeconfig(
     let (select, force) = (arguments.select, arguments.force);
     let addition = ContextAddition { name: &name, document: &document, select, force };
     let ContextPlacement { file, is_current } = kubeconfig_file::add_context(&paths, &addition)?;
-    eprintln!("Context `{name}` is in {}.", file.display());
+    output::notify!("Context `{name}` is in {}.", file.display());
     if arguments.shown.output == OutputFormat::Json {
         return output::print_json(
             &json!({ "context": name, "kubeconfig": file, "current": is_current }),
         );
     }
     if !is_current {
-        eprintln!(
+        output::notify!(
             "Another context is the current one: name this one by `kubectl --context`, or switch by `kubectl config use-context`."
         );
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::desktop_keyring::DesktopKeyringEntry;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::output;
 use crate::private_file;
 
 /// A login as it is kept. Its token is shown to the server that it was given by, and to no other.
@@ -126,7 +127,7 @@ pub fn save_login(
         match ring.store_token(&login.token) {
             Ok(()) => kept_in = TokenPlace::KeyRing,
             Err(error) => {
-                eprintln!(
+                output::notify!(
                     "The token is stored in a file of mode 0600, since the key ring is not usable: {error}."
                 );
             }
@@ -150,7 +151,7 @@ pub fn forget_login(environment: &Environment, profile: &Name) -> Result<(), Fai
         && let Some(server) = document["server"].as_str()
         && let Err(error) = DesktopKeyringEntry::new(profile, server).clear_token()
     {
-        eprintln!("warning: the token is still in the key ring: {error}");
+        output::notify!("warning: the token is still in the key ring: {error}");
     }
     private_file::remove(&file)
 }

@@ -3,6 +3,12 @@
 //! A command of the command line is a module of `commands`. It asks by a `Session`, prints its result to standard
 //! output, and tells everything else on standard error. No token is an argument, of this program or one that it starts.
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic if nobody reads: use `output`"
+)]
+
 mod arguments;
 mod cluster_setup;
 mod commands;
@@ -39,9 +45,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             if is_json {
-                eprintln!("{}", output::escape_controls(&format!("{:#}", failure.to_json())));
+                output::notify!("{}", output::escape_controls(&format!("{:#}", failure.to_json())));
             } else {
-                eprintln!("error: {failure}");
+                output::notify!("error: {failure}");
             }
             ExitCode::from(failure.exit as u8)
         }
@@ -65,14 +71,24 @@ fn run_words(words: &[OsString], is_json: bool) -> Result<ExitCode, Failure> {
 ///
 /// It is read before the rest is understood, so that a wrong command line is answered in JSON too.
 fn is_json_wanted(words: &[OsString]) -> bool {
-    let own: Vec<_> = words.iter().take_while(|word| *word != "--").collect();
-    let is_joined = |word: &&OsString| JOINED_JSON.iter().any(|joined| *word == joined);
-    let is_split =
-        |pair: &[&OsString]| (pair[0] == "-o" || pair[0] == "--output") && pair[1] == "json";
-    own.iter().any(is_joined) || own.windows(2).any(is_split)
+    let own = words.iter().take_while(|word| *word != "--");
+    let own: Vec<_> = own.map(|word| word.to_string_lossy()).collect();
+    let is_followed =
+        own.windows(2).any(|pair| output_option(&pair[0]) == Some("") && pair[1] == "json");
+    is_followed || own.iter().any(|word| matches!(output_option(word), Some("json" | "=json")))
 }
 
-const JOINED_JSON: [&str; 3] = ["-ojson", "-o=json", "--output=json"];
+/// Returns the rest of a word behind `--output` or `-o`, before which flags may stand, as in `-wojson`.
+fn output_option(word: &str) -> Option<&str> {
+    let short = |word: &'_ str| -> Option<usize> {
+        let flags = word.strip_prefix('-')?.trim_start_matches(FLAGS);
+        flags.starts_with('o').then_some(word.len() - flags.len() + 1)
+    };
+    word.strip_prefix("--output").or_else(|| short(word).map(|start| &word[start..]))
+}
+
+/// The short options without a value that some command has beside `--output`.
+const FLAGS: [char; 5] = ['a', 'w', 'f', 'y', 'R'];
 
 /// Returns what a person types to start us: `kubectl lease` if we are its plugin.
 fn bin_name(words: &[OsString]) -> &'static str {
@@ -84,6 +100,27 @@ fn bin_name(words: &[OsString]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_wanted_however_the_option_is_written() {
+        for (line, is_wanted) in [
+            ("kubelease leases -o json", true),
+            ("kubelease leases -ojson", true),
+            ("kubelease leases -o=json", true),
+            ("kubelease leases --output json", true),
+            ("kubelease leases --output=json --nonsense", true),
+            ("kubelease leases -wojson", true),
+            ("kubelease leases -aw -wo json", true),
+            ("kubelease leases -o text", false),
+            ("kubelease lease json", false),
+            ("kubelease lease -njson json", false),
+            ("kubelease run ci -- kubectl get pods -o json", false),
+            ("kubelease run -ojson ci -- kubectl get pods", true),
+        ] {
+            let words: Vec<_> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(is_json_wanted(&words), is_wanted, "{line}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound() {

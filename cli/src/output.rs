@@ -1,6 +1,6 @@
 //! What is printed: tables, times, JSON.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, ErrorKind, Write as _};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,6 +19,20 @@ pub fn print_text(text: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// Writes text to standard error. One that is closed or full stops nothing: a lease must still be revoked, a command ended.
+pub fn write_stderr(text: impl Display) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
+/// Writes a line to standard error, by [`write_stderr`].
+macro_rules! notify {
+    ($($part:tt)*) => {
+        $crate::output::write_stderr(format_args!("{}\n", format_args!($($part)*)))
+    };
+}
+pub(crate) use notify;
 
 /// Prints JSON, indented.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {

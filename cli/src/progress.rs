@@ -5,6 +5,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::output::write_stderr;
+
 /// A line that tells a person what is waited for. It goes when this is dropped.
 pub struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
@@ -20,9 +22,9 @@ impl Progress {
         let (stop, stopped) = channel::<()>();
         let line = thread::spawn(move || {
             if stopped.recv_timeout(DISPLAY_DELAY) == Err(RecvTimeoutError::Timeout) {
-                eprint!("{doing} …");
+                write_stderr(format_args!("{doing} …"));
                 let _ = stopped.recv();
-                eprint!("\r\u{1b}[K");
+                write_stderr("\r\u{1b}[K");
             }
         });
         Self(Some((stop, line)))

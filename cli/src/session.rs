@@ -11,6 +11,7 @@ use crate::arguments::GlobalOptions;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login_store::{self, Login, TokenPlace};
+use crate::output;
 use crate::workload_token::{self, JwtSource, LoginMethod};
 
 /// The process, as far as commands look at it.
@@ -135,7 +136,7 @@ impl CommandContext {
         audience: &str,
         known: Option<&Login>,
     ) -> Result<Login, Failure> {
-        eprintln!("Logging in by {}.", source.description());
+        output::notify!("Logging in by {}.", source.description());
         let jwt = source.fetch_jwt(
             &self.environment,
             workload_token::pod_token_path(&self.environment),
@@ -210,7 +211,7 @@ impl Session {
             && let Err(failure) =
                 login_store::save_login(&context.environment, profile, &self.login)
         {
-            eprintln!("warning: the login was renewed, but not kept: {failure}");
+            output::notify!("warning: the login was renewed, but not kept: {failure}");
         }
     }
 }

@@ -153,3 +153,20 @@ fn a_target_that_is_refused_costs_the_cluster_nothing() {
     let asked = fs::read_to_string(machine.home.path().join("asked")).unwrap_or_default();
     assert!(!asked.contains("create token"), "no credential: {asked}");
 }
+
+#[test]
+fn a_failure_of_kubectl_is_in_the_json_and_not_beside_it() {
+    let server = server();
+    let machine = Machine::new(&server);
+    install(&machine, &json!({"server": "https://c.example"}));
+    let program = machine.home.path().join("bin/kubectl");
+    let script = fs::read_to_string(&program).unwrap();
+    let failing = script
+        .replace("*apply*)", "*apply*) echo 'error: no such context' >&2; exit 1 ;;\n*unused*)");
+    fs::write(&program, failing).unwrap();
+    let outcome = run(&machine, &["--yes", "-o", "json"]);
+    let error: Value = serde_json::from_str(&outcome.told).unwrap();
+    assert_eq!((outcome.code, &*outcome.printed), (1, ""), "{outcome:?}");
+    assert_eq!(error["error"]["detail"], "`kubectl apply -f` has failed");
+    assert_eq!(error["error"]["hint"], "error: no such context");
+}

@@ -135,3 +135,26 @@ fn pages_that_repeat_themselves_come_to_an_end() {
     let asked = server.asked().iter().filter(|asked| asked.what == "GET /api/v1/leases").count();
     assert_eq!(asked, 2);
 }
+
+/// A success of something else is no deletion.
+#[test]
+fn a_deletion_is_believed_of_kubelease_alone() {
+    let server = Server::of_kubelease();
+    let machine = Machine::logged_in(&server);
+    let deletion = "DELETE /api/v1/identities/ci";
+    for answer in [
+        Answer::ok(&json!({"detail": "hello", "code": 5})),
+        Answer::status(200).with_body("<html>"),
+        Answer::status(201),
+    ] {
+        server.answer(deletion, &answer);
+        let outcome = machine.outcome(&["delete", "identity/ci"]);
+        assert_eq!((outcome.code, &*outcome.printed), (1, ""), "{outcome:?}");
+        assert!(outcome.told.contains("does not answer as kubelease does"), "{outcome:?}");
+    }
+    let counts = json!({"revoked": 1, "revoking": 0, "not_revocable": 0});
+    for answer in [Answer::status(204), Answer::ok(&counts)] {
+        server.answer(deletion, &answer);
+        assert_eq!(machine.outcome(&["delete", "identity/ci"]).printed, "identity/ci deleted\n");
+    }
+}

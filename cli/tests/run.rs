@@ -36,6 +36,28 @@ fn a_renewed_token_that_cannot_be_written_is_told_and_the_command_goes_on() {
     assert_eq!(count_revocations(&server), 1);
 }
 
+/// Nobody reads what is told: a full disk, or a pipe whose reader is gone.
+#[test]
+fn a_standard_error_that_cannot_be_written_costs_no_lease() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let server = Server::of_kubelease();
+    let machine = Machine::logged_in(&server);
+    let outcome = Outcome::of(machine.command(&["lease", "ci"]).stderr(full()));
+    assert_eq!((outcome.code, &*outcome.printed), (0, "leased\n"), "{outcome:?}");
+    let refused = Outcome::of(machine.command(&["--profile", "nobody", "whoami"]).stderr(full()));
+    assert_eq!(refused.code, 3, "{refused:?}");
+
+    let end = DateTime::<Utc>::from(std::time::SystemTime::now()) + TimeDelta::seconds(3);
+    let issued = with(with(lease(), "token", json!("leased")), "expires_at", json!(end));
+    server.answer(ISSUE, &Answer::json(201, &with(issued, "max_expires_at", json!(END))));
+    let away = Answer::problem(503, "store_unavailable", "the store is away");
+    server.answer(&format!("POST /api/v1/leases/{ID}/renew"), &away);
+    let run = ["run", "ci", "--server", "https://c.example", "--", "sh", "-c", "sleep 4; exit 7"];
+    let outcome = Outcome::of(machine.command(&run).stderr(full()));
+    assert_eq!(outcome.code, 7, "{outcome:?}");
+    assert_eq!(count_revocations(&server), 1);
+}
+
 #[test]
 fn a_command_that_cannot_be_started_has_the_exit_code_of_a_shell() {
     let server = Server::of_kubelease();

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use kubelease_client::Token;
+use kubelease_client::{Token, to_printable};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -15,6 +15,8 @@ use crate::failure::Failure;
 pub struct Kubectl {
     pub context: String,
     pub kubeconfig: Option<PathBuf>,
+    /// If its standard error is for the failure alone.
+    pub is_quiet: bool,
 }
 
 /// The API server of a context.
@@ -87,7 +89,8 @@ impl Kubectl {
             .map_err(|error| Failure::from_text(format!("the token of kubectl: {error}")))
     }
 
-    /// Runs kubectl and returns what it prints. What it complains of goes to our standard error.
+    /// Runs kubectl and returns what it prints. Its standard error is ours, so that a person sees a question of a
+    /// credential plugin at once; if it is quiet, the failure has it.
     fn run_kubectl(&self, arguments: &[&str], input: Option<&str>) -> Result<String, Failure> {
         let mut command = Command::new("kubectl");
         command.arg(format!("--context={}", self.context)).args(arguments);
@@ -96,7 +99,9 @@ impl Kubectl {
         }
         command.env_remove("KUBELEASE_TOKEN");
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::inherit() });
-        let spawned = command.stdout(Stdio::piped()).spawn();
+        command.stdout(Stdio::piped());
+        command.stderr(if self.is_quiet { Stdio::piped() } else { Stdio::inherit() });
+        let spawned = command.spawn();
         let mut child = spawned.map_err(|error| Failure::io_error("start kubectl", &error))?;
         if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
             // If kubectl has ended, its own words say why.
@@ -106,7 +111,10 @@ impl Kubectl {
         let output = output.map_err(|error| Failure::io_error("run kubectl", &error))?;
         if !output.status.success() {
             let verb = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-            return Err(Failure::from_text(format!("`kubectl {verb}` has failed")));
+            let failure = Failure::from_text(format!("`kubectl {verb}` has failed"));
+            let told = String::from_utf8_lossy(&output.stderr);
+            let told = to_printable(told.trim());
+            return Err(if told.is_empty() { failure } else { failure.with_hint(&told) });
         }
         String::from_utf8(output.stdout)
             .map_err(|_| Failure::from_text("the output of kubectl is not UTF-8"))

@@ -81,7 +81,7 @@ pub fn apply_documents(
     }
     if arguments.set.prune {
         if report.has_failed() {
-            eprintln!("warning: nothing is pruned, since some definitions were not applied");
+            output::notify!("warning: nothing is pruned, since some definitions were not applied");
         } else {
             prune_definitions(client, &documents, arguments, &mut report)?;
         }
@@ -107,7 +107,7 @@ fn apply_one(
         Some(put.map_err(|error| document.locate_error(error))?)
     };
     for warning in answer.iter().flat_map(|answer| &answer.warnings) {
-        eprintln!("warning: {kind}/{name}: {}", to_printable(warning));
+        output::notify!("warning: {kind}/{name}: {}", to_printable(warning));
     }
     Ok(answer.as_ref().map_or(plan.change, Change::from))
 }
@@ -196,7 +196,7 @@ impl Report {
     /// Tells why something was not done. The others are done all the same.
     pub fn record_failure(&mut self, kind: DefinitionKind, name: &Name, failure: &Failure) {
         if self.output == OutputFormat::Text {
-            eprintln!("error: {failure}");
+            output::notify!("error: {failure}");
         }
         let mut outcome = failure.to_json();
         (outcome["kind"], outcome["name"]) = (json!(kind), json!(name));

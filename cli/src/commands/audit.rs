@@ -123,7 +123,7 @@ fn show_events(events: &[AuditEvent], arguments: &AuditArguments) -> Result<(), 
     }
     if events.is_empty() {
         if !arguments.follow {
-            eprintln!("No events found.");
+            output::notify!("No events found.");
         }
         return Ok(());
     }

@@ -44,7 +44,9 @@ pub fn lease_credential(
     if let Err(failure) = filled.and_then(|()| check_not_interrupted(&is_interrupted)) {
         match session.client().revoke_lease(&issued.lease.lease_id) {
             Ok(_) => directory.remove()?,
-            Err(error) => eprintln!("warning: the lease is not revoked: {}", Failure::from(error)),
+            Err(error) => {
+                output::notify!("warning: the lease is not revoked: {}", Failure::from(error))
+            }
         }
         return Err(failure);
     }
@@ -119,12 +121,14 @@ fn nearest_name<'a>(name: &Name, known: &'a [Name]) -> Option<&'a Name> {
 fn print_lease_summary(issued: &IssuedLease) {
     let lease = &issued.lease;
     let ends = output::format_relative(lease.expires_at, now());
-    eprintln!(
+    output::notify!(
         "Lease {} of `{}` in `{}` ends {ends}.",
-        lease.lease_id, lease.dynamic_secret, lease.namespace
+        lease.lease_id,
+        lease.dynamic_secret,
+        lease.namespace
     );
     for warning in &lease.warnings {
-        eprintln!("warning: {}", to_printable(warning));
+        output::notify!("warning: {}", to_printable(warning));
     }
 }
 

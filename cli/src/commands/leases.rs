@@ -56,7 +56,7 @@ fn show_leases(leases: &[Lease], arguments: &LeasesArguments) -> Result<(), Fail
     }
     if leases.is_empty() {
         if !arguments.watch {
-            eprintln!("No leases found.");
+            output::notify!("No leases found.");
         }
         return Ok(());
     }

@@ -38,8 +38,8 @@ pub fn log_in(context: &CommandContext, arguments: &LoginArguments) -> Result<()
     let until = login
         .expires_at
         .map(|end| format!("; the login ends {}", output::format_relative(end, now())));
-    eprintln!("Logged in to {} as {who}{}.", login.server, until.unwrap_or_default());
-    eprintln!("The access token is kept in {}.", kept_in.description());
+    output::notify!("Logged in to {} as {who}{}.", login.server, until.unwrap_or_default());
+    output::notify!("The access token is kept in {}.", kept_in.description());
     Ok(())
 }
 
@@ -96,7 +96,7 @@ fn revoke_unsaved_token(
         Ok::<_, Failure>(client.revoke_own_token()?)
     });
     if let Some(Err(failure)) = revoked {
-        eprintln!("warning: the new access token is not revoked: {failure}");
+        output::notify!("warning: the new access token is not revoked: {failure}");
     }
     failure.with_hint(if source.is_some() {
         "A job does not need a login: each command logs in by itself, and stores nothing."
@@ -120,7 +120,9 @@ pub fn log_out(context: &CommandContext, shown: &OutputOptions) -> Result<(), Fa
     };
     let Some(login) = login else {
         exec_credential::remove_cached_leases(&context.environment, &profile)?;
-        eprintln!("Nobody is logged in.");
+        if shown.output == OutputFormat::Text {
+            output::notify!("Nobody is logged in.");
+        }
         return tell_logout(shown, &profile, None);
     };
     // The first administrator's token is no access token, and cannot be revoked here.
@@ -136,7 +138,7 @@ pub fn log_out(context: &CommandContext, shown: &OutputOptions) -> Result<(), Fa
                 .with_hint("The login is removed here, but its access token was not revoked."))
         }
         _ => {
-            eprintln!("Logged out of {}.", login.server);
+            output::notify!("Logged out of {}.", login.server);
             tell_logout(shown, &profile, Some(&login.server))
         }
     }
@@ -207,12 +209,12 @@ fn prompt_for_token() -> io::Result<String> {
     let shown = tcgetattr(&stdin)?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
-    eprint!("Access token: ");
+    output::write_stderr("Access token: ");
     tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
     let mut text = String::new();
     let read = stdin.read_line(&mut text);
     tcsetattr(&stdin, OptionalActions::Flush, &shown)?;
-    eprintln!();
+    output::write_stderr("\n");
     read.map(|_| text)
 }
 

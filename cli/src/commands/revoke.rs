@@ -52,7 +52,7 @@ fn revoke_directory_lease(
     let directory = LeaseDirectory::from_path(path);
     directory.remove_credentials()?;
     let Some(id) = directory.lease_id()? else {
-        eprintln!("There is no lease in {}.", path.display());
+        output::notify!("There is no lease in {}.", path.display());
         directory.remove()?;
         return print_empty_outcome(shown);
     };
@@ -96,7 +96,7 @@ fn revoke_by_ids(
             Err(error) => {
                 let failure = Failure::from(error);
                 if shown == OutputFormat::Text {
-                    eprintln!("error: lease {id}: {failure}");
+                    output::notify!("error: lease {id}: {failure}");
                 }
                 failed = failed.max(Some(failure.exit as u8));
                 with_id(failure.to_json(), id)
@@ -154,7 +154,7 @@ fn confirm_revocation() -> Result<(), Failure> {
             "this needs a confirmation, and there is no terminal: add `--yes` to revoke all of them",
         ));
     }
-    eprint!("Revoke all of these leases? [y/N] ");
+    output::write_stderr("Revoke all of these leases? [y/N] ");
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)

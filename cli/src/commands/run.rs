@@ -53,7 +53,7 @@ pub fn run_command(
     if let Err(failure) = revoked {
         let id = &issued.lease.lease_id;
         let end = output::format_relative(issued.lease.expires_at, now());
-        eprintln!("warning: lease {id} is not revoked, and ends {end}: {failure}");
+        output::notify!("warning: lease {id} is not revoked, and ends {end}: {failure}");
     }
     Ok(code)
 }
@@ -150,7 +150,7 @@ impl RenewalSchedule {
     fn warn_and_retry_later(&mut self, reason: &str) {
         if !self.is_told {
             let ends = output::format_relative(self.ends, now());
-            eprintln!(
+            output::notify!(
                 "warning: the lease could not be renewed, and ends {ends}: {}",
                 to_printable(reason)
             );

@@ -31,7 +31,7 @@ pub fn print_schema(arguments: &SchemaArguments) -> Result<(), Failure> {
     for (name, schema) in files {
         let file = directory.join(format!("{name}.schema.json"));
         fs::write(&file, format!("{schema:#}\n")).map_err(failed)?;
-        println!("{}", file.display());
+        output::print_text(&format!("{}\n", file.display()))?;
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ fn add_from_kubeconfig(
     let session = context.open_session()?;
     let client = session.client();
     let (cluster, kubeconfig) = (arguments.cluster.clone(), arguments.kubeconfig.clone());
-    let kubectl = Kubectl { context: cluster, kubeconfig };
+    let kubectl = Kubectl { context: cluster, kubeconfig, is_quiet: is_json };
     let server = kubectl.read_server()?;
     let known = get_replaceable_target(client, &name, &server, arguments.replace)?;
     // The server checks the target before a credential exists: after a refusal none is left in the cluster.
@@ -124,7 +124,7 @@ fn add_from_kubeconfig(
     if !arguments.yes {
         confirm_apply(&objects, &server, &arguments.cluster)?;
     }
-    eprint!("{}", kubectl.apply_manifest(&manifest)?);
+    output::write_stderr(kubectl.apply_manifest(&manifest)?);
     let token = kubectl.create_token(own, &arguments.credential_ttl)?;
     let spec = target_spec(known.as_ref(), &server, token.expose_secret());
     let put = client.put_definition(DefinitionKind::Target, &name, &spec, PutMode::Put)?;
@@ -205,10 +205,10 @@ fn print_host_config(told: RuntimeConfig) {
     let config =
         to_printable(&told.runtime_config.replace('\n', "\u{0}")).replace('\u{fffd}', "\n");
     if !config.is_empty() {
-        eprintln!("The runtime configuration of the host needs:\n\n{config}");
+        output::notify!("The runtime configuration of the host needs:\n\n{config}");
     }
     for note in told.notes {
-        eprintln!("note: {}", to_printable(&note));
+        output::notify!("note: {}", to_printable(&note));
     }
 }
 
@@ -226,7 +226,10 @@ fn confirm_apply(objects: &[Value], server: &ApiServer, context: &str) -> Result
         let place = place.unwrap_or_default();
         let _ = writeln!(text, "  {} {}{place}", kind.unwrap_or(""), name.unwrap_or(""));
     }
-    eprint!("{text}Apply these to {} by the context {context}? [y/N] ", server.url);
+    output::write_stderr(format_args!(
+        "{text}Apply these to {} by the context {context}? [y/N] ",
+        server.url
+    ));
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)

@@ -6,7 +6,7 @@ use ureq::http::Method;
 
 use super::DefinitionKind;
 use crate::client::{Call, with_query};
-use crate::{Client, Error, Name};
+use crate::{Client, Error, Name, RevocationCounts};
 
 /// If a put is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +132,15 @@ impl Client {
             }
         };
         let call = Call::new(Method::DELETE, with_query(&definition_path(kind, name), &query));
-        match self.send_call(&call) {
-            Err(error) if is_unknown_definition(&error) => Ok(DefinitionDeletion::Absent),
-            answer if answer.as_ref().is_ok_and(|answer| answer.status == 202) => {
-                Ok(DefinitionDeletion::Revoking)
-            }
-            answer => answer.map(|_| DefinitionDeletion::Done),
+        let answer = match self.send_call(&call) {
+            Err(error) if is_unknown_definition(&error) => return Ok(DefinitionDeletion::Absent),
+            answer => answer?,
+        };
+        match answer.status {
+            202 => Ok(DefinitionDeletion::Revoking),
+            204 => Ok(DefinitionDeletion::Done),
+            // The outcome for the leases of an identity. Something else than kubelease has another body.
+            _ => answer.parse_json::<RevocationCounts>().map(|_| DefinitionDeletion::Done),
         }
     }
 }
