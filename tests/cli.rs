@@ -213,7 +213,7 @@ pub fn a_refusal_says_what_to_do_and_has_its_exit_code(case: &Case) -> Result<()
     for (arguments, token, code, told) in [
         (&["lease", &wrong][..], Some(machine.access_token.as_str()), 3, near.as_str()),
         (&["lease", "../x"], None, 2, "a name is 1 to 63"),
-        (&["lease", name], None, 3, "use `kubelease login`"),
+        (&["lease", name], None, 3, "Log in with `kubelease login`"),
         (&["lease", name], Some("a.b.c"), 3, "Log in with `kubelease login`"),
         (&["revoke", &id], Some(&machine.access_token), 3, "`kubelease leases` shows"),
         (&["--url", "http://127.0.0.1:1", "whoami"], Some("a.b.c"), 4, "cannot be reached"),

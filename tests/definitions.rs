@@ -168,7 +168,7 @@ pub fn another_secret_is_noticed_and_never_shown(case: &Case) -> Result<()> {
     ensure!(failed.told.contains("must not be in a file"), "{failed:?}");
     repository.write("3-target.yml", &TARGET.replace("PROD_TOKEN", "MISSING"))?;
     let failed = with("apply", "unused")?;
-    ensure!(failed.told.contains("`MISSING` of the environment is not set"), "{failed:?}");
+    ensure!(failed.told.contains("the environment variable `MISSING` is not set"), "{failed:?}");
     Ok(())
 }
 

@@ -105,7 +105,7 @@ pub fn a_policy_that_changes_what_is_made_is_seen_by_the_check(case: &Case) -> R
         let broker = Broker::new(case, kind)?;
         let before = broker.inventory()?;
         let policy = mutating(&broker, resource)?;
-        problem(&broker, &format!("changes `metadata.labels` of each {told} that is made"))?;
+        problem(&broker, &format!("changes `metadata.labels` of each created {told}"))?;
         let answer = broker.issue(&json!({ "ttl": "15m" }))?.expect_status(502)?;
         assert_eq!(answer["code"], "target_bad_answer", "{answer}");
         broker.sweep()?;

@@ -42,7 +42,7 @@ pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()
     assert_eq!(shown["cluster"]["changed"]["found_uid"], second_uid, "{shown}");
     let check = admin.post("/api/v1/targets/local/check", &json!({}))?.expect_status(200)?;
     assert_eq!(check["ok"], false, "{check}");
-    assert!(check["problem"].to_string().contains("another cluster"), "{check}");
+    assert!(check["problem"].to_string().contains("a different cluster"), "{check}");
     parked(&broker, &lease)?;
     broker.until_let_in(&lease.token)?;
     assert_eq!(broker.inventory()?.len(), before.len() + 3);
@@ -104,7 +104,7 @@ pub fn where_kube_system_is_not_readable_the_leases_namespace_is_read(case: &Cas
 fn parked(broker: &Broker, lease: &Lease) -> Result<()> {
     let shown = broker.revoke(lease)?.expect_status(202)?;
     assert_eq!(shown["state"], "revoking", "{shown}");
-    assert!(shown["closing"]["reason"].to_string().contains("another cluster"), "{shown}");
+    assert!(shown["closing"]["reason"].to_string().contains("a different cluster"), "{shown}");
     let report = broker.sweep()?;
     assert_eq!(broker.shown(lease)?["state"], "revoking", "{report}");
     Ok(())

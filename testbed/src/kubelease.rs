@@ -158,7 +158,7 @@ impl<'h> Kubelease<'h> {
         Ok(())
     }
 
-    /// Ends it as `kill -9` does; [`Self::kill_and_restart`] starts it again.
+    /// Ends it as `kill -9` does; [`Self::restart`] starts it again.
     pub fn kill(&self) -> Result<()> {
         self.lock_run_state().running.take().context("kubelease is not running")?.kill_host()
     }

@@ -45,9 +45,9 @@ pub fn what_is_refused_is_recorded_with_who_has_asked_for_what(case: &Case) -> R
         &[("dynamic_secret", json!(broker.secret_name())), ("decision", json!("denied"))],
     )?;
     bot.get(&others.path())?.expect_status(404)?;
-    refused("of another", &[("lease_id", json!(others.id))])?;
+    refused("belongs to another requester", &[("lease_id", json!(others.id))])?;
     bot.delete(&others.path())?.expect_status(404)?;
-    refused("of another", &[("lease_id", json!(others.id))])?;
+    refused("belongs to another requester", &[("lease_id", json!(others.id))])?;
     bot.post(&format!("{}/renew", mine.path()), &json!({}))?.expect_status(403)?;
     refused("not_granted", &[("lease_id", json!(mine.id))])?;
     bot.post(&issue, &json!({"ttl": "10m"}))?.expect_status(201)?;

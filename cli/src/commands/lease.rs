@@ -45,7 +45,7 @@ pub fn lease_credential(
         match session.client().revoke_lease(&issued.lease.lease_id) {
             Ok(_) => directory.remove()?,
             Err(error) => {
-                output::notify!("warning: the lease is not revoked: {}", Failure::from(error))
+                output::notify!("warning: the lease is not revoked: {}", Failure::from(error));
             }
         }
         return Err(failure);

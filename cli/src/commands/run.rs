@@ -95,7 +95,7 @@ fn run_child_with_lease(
         match events.recv_timeout(renewal.next_pause(session.renew_at())) {
             Ok(Event::Signal(signal)) => forward_signal(signal, pid),
             Err(RecvTimeoutError::Timeout) if now() < renewal.due => {
-                session.renew_token_if_due(context)
+                session.renew_token_if_due(context);
             }
             Err(RecvTimeoutError::Timeout) => {
                 session.renew_token_if_due(context);

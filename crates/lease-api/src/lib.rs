@@ -9,7 +9,7 @@
 //! ```
 //! use http::Method;
 //!
-//! let routes = lease_api::leases_routes();
+//! let routes = lease_api::main_routes();
 //! assert!(routes.iter().any(|route| route.method == Method::GET && route.path == "/readyz"));
 //! ```
 

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use http::{Request, Response};
-use lease_engine::Ports;
-use lease_engine::testing::{TestPorts, block_on};
 use lease_store::KeyValue;
+use lease_testing::{TestPorts, block_on};
 use serde_json::Value;
 
 use crate::{Body, BodyError, SettingsError, Variables};

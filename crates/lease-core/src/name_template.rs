@@ -86,7 +86,7 @@ impl NameTemplate {
                 Piece::DynamicSecret => name.push_sanitized(parts.dynamic_secret.as_str()),
                 Piece::Identity => name.push_sanitized(parts.identity),
                 Piece::Claim(claim) => {
-                    name.push_sanitized(parts.claims.get(claim).map_or("", |c| c))
+                    name.push_sanitized(parts.claims.get(claim).map_or("", |c| c));
                 }
                 Piece::Time => name.push_sanitized(&parts.now_unix.to_string()),
             }

@@ -8,12 +8,12 @@ use lease_core::{
 };
 use serde_json::Value;
 
-use crate::testing::TestPorts;
-pub(crate) use crate::testing::block_on;
 use crate::{
-    Config, DynamicSecretInput, Engine, IssueError, IssuedLease, Ports, Requester,
-    RevocationOutcome, StoredLease, SweepOptions, SweepReport,
+    Config, DynamicSecretInput, Engine, IssueError, IssuedLease, Requester, RevocationOutcome,
+    StoredLease, SweepOptions, SweepReport,
 };
+use lease_testing::TestPorts;
+pub(crate) use lease_testing::block_on;
 
 /// A kind of lease: its name, and the account that a dynamic secret of it has.
 #[derive(Clone, Copy, PartialEq, Eq)]

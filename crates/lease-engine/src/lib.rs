@@ -41,7 +41,7 @@ mod reconcile;
 mod rehearsal;
 mod sweep;
 #[cfg(feature = "testing")]
-pub mod testing;
+mod test_ports;
 
 pub use access::access_tokens::{
     AccessTokenRefusal, AuthenticationError, NewAccessToken, TokenPurpose, TokenRenewalError,

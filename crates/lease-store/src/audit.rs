@@ -86,7 +86,7 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// Takes a number for an event of the general log, and signs the event for it: one durable write.
     ///
     /// The event is written by whoever gets it: see [`PreparedEvent::entries`], for instance by
-    /// [`Definitions::put_and_show`](crate::Definitions::put_and_show).
+    /// [`Definitions::put_with`](crate::Definitions::put_with).
     ///
     /// # Errors
     /// Fails if the store does not answer; a number may be taken all the same.

@@ -37,7 +37,7 @@ mod node;
 pub(crate) use self::ledger_index::{IndexChanges, LedgerIndex};
 pub(crate) use self::node::IndexEntry;
 
-#[cfg(any(test, feature = "testing"))]
-pub(crate) use self::filled_index::FilledIndex;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(feature = "testing")]
+pub use self::filled_index::FilledIndex;
+#[cfg(feature = "testing")]
 mod filled_index;

@@ -9,7 +9,8 @@ use crate::ledger_id::LedgerId;
 use crate::reservation_key::ReservationKey;
 
 /// The last number given in a ledger.
-pub(crate) fn counter_key(ledger: LedgerId) -> String {
+#[must_use]
+pub fn counter_key(ledger: LedgerId) -> String {
     match ledger {
         LedgerId::DynamicSecret(number) => format!("count.leases.{number}"),
         LedgerId::PendingRevocations => "count.work".to_owned(),
@@ -18,12 +19,14 @@ pub(crate) fn counter_key(ledger: LedgerId) -> String {
 }
 
 /// The record of a ledger: which dynamic secret it belongs to.
-pub(crate) fn ledger_key(number: u64) -> String {
+#[must_use]
+pub fn ledger_key(number: u64) -> String {
     format!("log.{number}")
 }
 
 /// The record under a number: a lease, or the id of one that a sweep has to go on with.
-pub(crate) fn record_key(ledger: LedgerId, number: u64) -> String {
+#[must_use]
+pub fn record_key(ledger: LedgerId, number: u64) -> String {
     match ledger {
         LedgerId::DynamicSecret(ledger) => format!("lease.{ledger}.{number}"),
         LedgerId::PendingRevocations => format!("work.{number}"),
@@ -32,7 +35,8 @@ pub(crate) fn record_key(ledger: LedgerId, number: u64) -> String {
 }
 
 /// That a number is void: whoever took it and finds this has come too late.
-pub(crate) fn void_key(ledger: LedgerId, number: u64) -> String {
+#[must_use]
+pub fn void_key(ledger: LedgerId, number: u64) -> String {
     match ledger {
         LedgerId::DynamicSecret(ledger) => format!("void.{ledger}.{number}"),
         LedgerId::PendingRevocations => format!("void.work.{number}"),
@@ -41,7 +45,8 @@ pub(crate) fn void_key(ledger: LedgerId, number: u64) -> String {
 }
 
 /// A node of a ledger's summary: level 0 is next to the numbers, 2 above all.
-pub(crate) fn index_node_key(ledger: LedgerId, level: u8, index: u64) -> String {
+#[must_use]
+pub fn index_node_key(ledger: LedgerId, level: u8, index: u64) -> String {
     match ledger {
         LedgerId::DynamicSecret(ledger) => format!("summary.{ledger}.{level}.{index}"),
         LedgerId::PendingRevocations => format!("summary.work.{level}.{index}"),
@@ -50,59 +55,70 @@ pub(crate) fn index_node_key(ledger: LedgerId, level: u8, index: u64) -> String 
 }
 
 /// Under which number a lease is.
-pub(crate) fn location_key(id: LeaseId) -> String {
+#[must_use]
+pub fn location_key(id: LeaseId) -> String {
     format!("place.{id}")
 }
 
 /// That the end of a lease is decided.
-pub(crate) fn closing_key(id: LeaseId) -> String {
+#[must_use]
+pub fn closing_key(id: LeaseId) -> String {
     format!("closing.{id}")
 }
 
 /// That a lease has ended.
-pub(crate) fn ended_key(id: LeaseId) -> String {
+#[must_use]
+pub fn ended_key(id: LeaseId) -> String {
     format!("ended.{id}")
 }
 
 /// The fence before which an issuer must have confirmed.
-pub(crate) fn issue_fence_key(id: LeaseId) -> String {
+#[must_use]
+pub fn issue_fence_key(id: LeaseId) -> String {
     format!("fence.issue.{id}")
 }
 
 /// The fence before which a renewer must have confirmed.
-pub(crate) fn end_fence_key(id: LeaseId) -> String {
+#[must_use]
+pub fn end_fence_key(id: LeaseId) -> String {
     format!("fence.end.{id}")
 }
 
 /// The last number given to a renewal of a lease.
-pub(crate) fn renewal_counter_key(id: LeaseId) -> String {
+#[must_use]
+pub fn renewal_counter_key(id: LeaseId) -> String {
     format!("count.renewals.{id}")
 }
 
 /// The record of one renewal of a lease.
-pub(crate) fn renewal_key(id: LeaseId, number: u64) -> String {
+#[must_use]
+pub fn renewal_key(id: LeaseId, number: u64) -> String {
     format!("renewal.{id}.{number}")
 }
 
 /// The counter of those who have claimed one generation of an `Idempotency-Key`.
-pub(crate) fn reservation_counter_key(key: &ReservationKey, generation: u64) -> String {
+#[must_use]
+pub fn reservation_counter_key(key: &ReservationKey, generation: u64) -> String {
     format!("count.claims.{key}.{generation}")
 }
 
 /// The lease of one generation of an `Idempotency-Key`.
-pub(crate) fn reservation_key(key: &ReservationKey, generation: u64) -> String {
+#[must_use]
+pub fn reservation_key(key: &ReservationKey, generation: u64) -> String {
     format!("claim.{key}.{generation}")
 }
 
 /// That one generation of an `Idempotency-Key` is given up.
-pub(crate) fn reservation_fence_key(key: &ReservationKey, generation: u64) -> String {
+#[must_use]
+pub fn reservation_fence_key(key: &ReservationKey, generation: u64) -> String {
     format!("fence.claim.{key}.{generation}")
 }
 
 /// Since when one generation of an `Idempotency-Key` has been seen to be claimed without a lease.
-pub(crate) fn reservation_rival_key(key: &ReservationKey, generation: u64) -> String {
+#[must_use]
+pub fn reservation_rival_key(key: &ReservationKey, generation: u64) -> String {
     format!("claim-noticed.{key}.{generation}")
 }
 
 /// The greatest length of a key: what Spin's documentation promises for every store.
-pub(crate) const MAX_BYTES: usize = 256;
+pub const MAX_BYTES: usize = 256;

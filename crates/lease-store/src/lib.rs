@@ -38,8 +38,6 @@ mod rate_counters;
 mod record;
 mod reservation_key;
 mod reservations;
-#[cfg(any(test, feature = "testing"))]
-pub mod suite;
 mod target_checks;
 
 pub use access_token_records::{AccessTokenRecords, TokenState};
@@ -69,3 +67,16 @@ pub use record::StoreError;
 pub use reservation_key::{ReservationKey, ReservationKeyError};
 pub use reservations::{AnsweredRequest, IdempotencyReservation, ReservationOutcome};
 pub use target_checks::TargetChecks;
+
+/// The insides of a store, for the suite that holds on every store (`lease_testing::store_suite`).
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use crate::index::FilledIndex;
+    pub use crate::index::fanout::choose_fanout;
+    pub use crate::record::encode_record;
+
+    /// The keys of the store.
+    pub mod keys {
+        pub use crate::keys::*;
+    }
+}

@@ -30,7 +30,10 @@ pub enum StoreError {
 }
 
 /// Writes a record.
-pub(crate) fn encode_record<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, StoreError> {
+///
+/// # Errors
+/// Fails if the value cannot be written as JSON.
+pub fn encode_record<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(&Versioned { v: VERSION, value })
         .map_err(|source| StoreError::Broken { key: key.to_owned(), source })
 }

@@ -186,7 +186,8 @@ impl IdempotencyReservation {
 
     /// Returns the keys of all that is kept of this claim; they are deleted when its lease is
     /// forgotten.
-    pub(crate) fn stored_keys(&self) -> Vec<String> {
+    #[must_use]
+    pub fn stored_keys(&self) -> Vec<String> {
         let Self { key, generation, .. } = self;
         vec![
             keys::reservation_key(key, *generation),

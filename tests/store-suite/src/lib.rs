@@ -5,7 +5,7 @@
 
 use http::{Method, Response, StatusCode};
 use lease_engine::Ports;
-use lease_store::suite::{Case, cases};
+use lease_testing::store_suite::{Case, cases};
 use spin_ports::{SpinPorts, Store};
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};

@@ -153,7 +153,7 @@ fn each_refusal_is_recorded_with_who_asked_for_what_and_why() {
 #[test]
 fn what_a_cluster_keeps_from_being_done_is_recorded_as_failed() {
     let (app, token) = with_bot(&json!({}));
-    app.ports.http.fail_all(lease_engine::testing::Fault::Unreachable, |_| true);
+    app.ports.http.fail_all(lease_testing::Fault::Unreachable, |_| true);
     assert_eq!(app.send("POST", ISSUE, &token, "").status, 502);
     let failed = events(&app, "type=request_failed");
     assert_fields(

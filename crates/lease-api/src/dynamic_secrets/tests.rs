@@ -1,6 +1,6 @@
 mod bad_input;
 
-use lease_engine::testing::Fault;
+use lease_testing::Fault;
 use serde_json::{Value, json};
 
 use crate::testing::{ADMIN, Answer, EXISTING, Installation, PLAIN, TEMPORARY};

@@ -1,5 +1,4 @@
 use jwt_auth::testing::TestKey;
-use lease_engine::Ports;
 use serde_json::{Value, json};
 
 use crate::testing::{ADMIN, Answer, Installation, TEMPORARY};

@@ -5,7 +5,7 @@ mod bad_input;
 mod exec_credential;
 mod many;
 
-use lease_engine::testing::Fault;
+use lease_testing::Fault;
 use serde_json::{Value, json};
 
 use crate::testing::{ADMIN, Answer, EXISTING, Installation, PLAIN, TEMPORARY};

@@ -1,4 +1,4 @@
-use lease_engine::testing::block_on;
+use lease_testing::block_on;
 use serde_json::{Value, json};
 
 use crate::testing::{ADMIN, Installation, SWEEP, TEMPORARY};
@@ -82,7 +82,7 @@ fn anybody_sees_in_numbers_how_the_sweeps_do_and_no_names() {
     assert_eq!(app.send("GET", "/readyz", "", "").json, json!({"status": "ready"}));
     app.send("POST", PATH, SWEEP, "");
     app.pass(601);
-    app.ports.http.fail_all(lease_engine::testing::Fault::Unreachable, |_| true);
+    app.ports.http.fail_all(lease_testing::Fault::Unreachable, |_| true);
     app.send("POST", PATH, SWEEP, "");
     for (token, sees) in [("", false), ("wrong", false), (SWEEP, true), (ADMIN, true)] {
         let ready = app.send("GET", "/readyz", token, "");

@@ -1,4 +1,4 @@
-use lease_engine::testing::{Fault, SYSTEM_UID};
+use lease_testing::{Fault, SYSTEM_UID};
 use serde_json::{Value, json};
 
 use crate::testing::{ADMIN, Installation, MALFORMED_NAMES, TEMPORARY};

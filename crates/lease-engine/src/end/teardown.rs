@@ -209,7 +209,7 @@ async fn delete_object<P: Ports>(
             }
             // A finalizer is often done in a moment, and the sweep then has nothing left to do.
             Ok(ObjectDeletion::Terminating { .. }) if look < MAX_REREADS => {
-                connection.sleep(REREAD_PAUSE).await
+                connection.sleep(REREAD_PAUSE).await;
             }
             Ok(ObjectDeletion::Terminating { .. }) => {}
         }

@@ -8,7 +8,7 @@ use crate::fixtures::{
     ALL, EXISTING, LeaseKind, PLAIN, ROLE, RULES, block_on, engine, issue, keys, name_of, pass,
     prod, put_secret, with_secret,
 };
-use crate::testing::TestPorts;
+use lease_testing::TestPorts;
 
 /// Puts identity `bot`, which is granted what these grants say.
 fn put_bot(engine: &Engine<TestPorts>, more: &Value) {

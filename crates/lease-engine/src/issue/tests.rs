@@ -8,10 +8,10 @@ use crate::fixtures::{
     live, made, name_of, object_of, pass, prod, put_secret, requester, restarted, revoke, state,
     sweep, sweep_what_stopped, warm, with_secret,
 };
-use crate::testing::{Death, Fault, TestPorts};
 use crate::{
     ClusterError, Engine, IssueError, IssuedLease, Requester, RevocationOutcome, SECRET_TYPE,
 };
+use lease_testing::{Death, Fault, TestPorts};
 
 mod administrators;
 mod again;

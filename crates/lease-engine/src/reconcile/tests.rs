@@ -9,8 +9,8 @@ use crate::fixtures::{
     held, issue, issue_for, issue_of, kinds, made, name_of, pass, prod, put_secret, revoke, state,
     sweep, sweep_with, warm,
 };
-use crate::testing::{Answer, Fault, Sent, TestPorts};
 use crate::{Engine, IssueError, ReconcileCounts, SweepOptions, SweepReport, TargetState};
+use lease_testing::{Answer, Fault, Sent, TestPorts};
 
 mod lists;
 mod misplaced;
@@ -301,7 +301,7 @@ fn an_engine_without_leases_lists_and_finds_nothing() {
 
 #[test]
 fn whatever_stops_while_it_compares_is_made_up_for() {
-    use crate::testing::Death;
+    use lease_testing::Death;
     for mode in [EXISTING, RULES, crate::fixtures::CLUSTER_RULES] {
         for death in [Death::Before, Death::After, Death::Late] {
             let mut step = 0;

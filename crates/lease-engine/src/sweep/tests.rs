@@ -6,8 +6,8 @@ use crate::fixtures::{
     made, master_key, name_of, pass, prod, put_secret, restarted, revoke, state, sweep, sweep_with,
     target, warm,
 };
-use crate::testing::Fault;
 use crate::{Config, TargetState};
+use lease_testing::Fault;
 
 mod clocks;
 mod requests;
@@ -177,7 +177,6 @@ fn a_sweep_stops_at_its_budget_and_the_next_goes_on() {
     pass(&engine, 3601);
     let ports = engine.ports.clone();
     engine.ports.http.on_call(move |_, _| {
-        use crate::Ports as _;
         ports.set_now(ports.now() + TimeDelta::milliseconds(100));
     });
     let first = sweep(&engine);
@@ -242,7 +241,7 @@ fn what_an_earlier_master_key_signed_is_signed_anew_once() {
         for _ in 0..3 {
             issue(&engine).expect("issues");
         }
-        let listed = |engine: &Engine<crate::testing::TestPorts>| {
+        let listed = |engine: &Engine<lease_testing::TestPorts>| {
             let marks = engine.ports.http.made().into_iter().filter_map(|object| {
                 let listed = ["ServiceAccount", "Lease"].contains(&object["kind"].as_str()?);
                 let mac = object["metadata"]["annotations"]["kubelease.dev/mac"].as_str()?;
@@ -330,7 +329,7 @@ fn what_another_sweep_is_at_work_on_is_left_to_it() {
         // One that has stopped holds nothing up for long.
         issue_of(&engine, "10m").expect("issues");
         pass(&engine, 601);
-        engine.ports.die_at(6, crate::testing::Death::Before);
+        engine.ports.die_at(6, lease_testing::Death::Before);
         let _ = block_on(engine.run_sweep(options));
         assert!(engine.ports.revive(), "{mode:?}");
         pass(&engine, 30);
@@ -353,7 +352,7 @@ fn one_target_that_does_not_answer_delays_no_other() {
         block_on(engine.issue_lease(&name_of("dead"), request, None)).expect("issues");
     }
     let id = issue_of(&engine, "10m").expect("issues").held.lease.id;
-    let is_dead = |sent: &crate::testing::Sent| {
+    let is_dead = |sent: &lease_testing::Sent| {
         sent.headers.get("host").is_some_and(|host| host == "dead.example")
             || sent.authorization() == Some("Bearer t")
     };

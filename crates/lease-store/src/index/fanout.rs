@@ -23,7 +23,8 @@ pub(super) fn fanout() -> u64 {
     CHOSEN.load(Ordering::Relaxed)
 }
 
+/// Chooses the fanout of every index of this process.
 #[cfg(feature = "testing")]
-pub(crate) fn choose_fanout(fanout: u64) {
+pub fn choose_fanout(fanout: u64) {
     CHOSEN.store(fanout, Ordering::Relaxed);
 }

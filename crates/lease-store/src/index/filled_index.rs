@@ -9,15 +9,22 @@ use super::node::{
 use crate::{LedgerId, keys};
 
 /// A ledger all of whose numbers live, and are looked at later.
-pub(crate) struct FilledIndex {
-    pub(crate) ledger: LedgerId,
-    pub(crate) last: u64,
-    pub(crate) look: i64,
+pub struct FilledIndex {
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// Its last number.
+    pub last: u64,
+    /// The time at which each number is looked at again, in seconds.
+    pub look: i64,
 }
 
 impl FilledIndex {
-    /// The nodes of its summary.
-    pub(crate) fn node_entries(&self) -> Vec<(String, Vec<u8>)> {
+    /// Returns the nodes of its index, as the store has them.
+    ///
+    /// # Panics
+    /// If a node cannot be written.
+    #[must_use]
+    pub fn node_entries(&self) -> Vec<(String, Vec<u8>)> {
         let next = self.last + 1;
         let mut leaves: BTreeMap<u64, Leaf> = BTreeMap::new();
         for number in 1..next {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lease_core::LeaseId;
-use lease_store::suite::SMALL;
+use lease_testing::store_suite::SMALL;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

@@ -27,7 +27,7 @@ use crate::world::{Faults, World};
 
 #[test]
 fn nothing_that_can_happen_breaks_a_promise() {
-    lease_store::suite::use_small_nodes();
+    lease_testing::store_suite::use_small_nodes();
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let first = number("KUBELEASE_SEED").unwrap_or(0);
     let count = number("KUBELEASE_SCHEDULES").unwrap_or(SCHEDULES);

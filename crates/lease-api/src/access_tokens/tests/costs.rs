@@ -1,8 +1,7 @@
 //! The reads and durable writes of a login, and of an issue by who has logged in.
 
 use jwt_auth::testing::TestKey;
-use lease_engine::Ports;
-use lease_engine::testing::Answer as Reply;
+use lease_testing::Answer as Reply;
 use serde_json::{Value, json};
 
 use super::{ISSUE, RENEW, REVOKE, WHOAMI, all_of_ci, make, put, token_of};

@@ -1,5 +1,4 @@
 use jwt_auth::testing::TestKey;
-use lease_engine::Ports;
 use serde_json::{Value, json};
 
 use super::{assert_fields, events, newest, writes};

@@ -1,5 +1,4 @@
 use lease_core::AuditEventType;
-use lease_engine::Ports;
 use serde_json::json;
 
 use super::{events, put_bot, with_bot};

@@ -1,6 +1,6 @@
 //! Lists of leases, and taking many back.
 
-use lease_engine::testing::Fault;
+use lease_testing::Fault;
 use serde_json::{Value, json};
 
 use super::{code, installation};

@@ -6,8 +6,8 @@ use crate::fixtures::{
     RULES, block_on, engine, keys, live, master_key, name_of, pass, requester, restarted, sweep,
     with_secret,
 };
-use crate::testing::{Death, TestPorts};
 use crate::{Config, Origin};
+use lease_testing::{Death, TestPorts};
 
 /// Puts identity `bot`, which takes tokens that an administrator makes, with these fields besides.
 fn put(engine: &Engine<TestPorts>, more: Value) {
@@ -85,7 +85,7 @@ fn what_is_changed_of_an_identity_counts_at_once() {
         (
             |engine| {
                 _ = block_on(engine.revoke_identity_tokens(&name_of("bot"), false))
-                    .expect("revokes")
+                    .expect("revokes");
             },
             Some("is revoked"),
         ),

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::fixtures::{block_on, engine, name_of, pass, prod};
-use crate::testing::{Answer, TestPorts};
 use crate::{Origin, Requester};
+use lease_testing::{Answer, TestPorts};
 
 const ISSUER: &str = "https://ci.example";
 

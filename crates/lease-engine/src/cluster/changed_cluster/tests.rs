@@ -5,8 +5,8 @@ use crate::fixtures::{
     BOUND, PLAIN, RULES, all_leases, block_on, chain, held, issue, live, made, name_of, pass,
     revoke, state, sweep, warm,
 };
-use crate::testing::{SYSTEM_UID, TestPorts};
 use crate::{ClusterError, IssueError};
+use lease_testing::{SYSTEM_UID, TestPorts};
 
 fn known(engine: &Engine<TestPorts>) -> KnownCluster {
     engine.get_target(&name_of("prod")).expect("is there").cluster.expect("was met")
@@ -97,7 +97,7 @@ fn where_kube_system_is_not_readable_the_lease_s_own_namespace_tells_the_cluster
     let engine = crate::fixtures::engine();
     engine.put_target(crate::fixtures::prod("https://a.example", Some("t0ken"))).expect("puts");
     crate::fixtures::put_secret(&engine, RULES.1, "");
-    engine.ports.http.fail_all(crate::testing::Fault::Forbid, |sent| {
+    engine.ports.http.fail_all(lease_testing::Fault::Forbid, |sent| {
         sent.path == "/api/v1/namespaces/kube-system"
     });
     let id = issue(&engine).unwrap_or_else(|error| panic!("{}", chain(&error))).held.lease.id;
@@ -120,7 +120,7 @@ fn a_target_that_is_put_anew_is_met_anew() {
     let error = issue(&engine).expect_err("another cluster");
     assert!(matches!(&error, IssueError::Cluster(ClusterError::Changed { .. })));
     assert!(engine.ports.http.tokens().len() <= 1, "no token was asked for there");
-    let lines: Vec<_> = engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
+    let lines: Vec<_> = engine.ports.http.sent().iter().map(lease_testing::Sent::line).collect();
     assert!(lines.iter().all(|line| !line.contains("/token")), "{lines:?}");
     assert_eq!(all_leases(&engine).len(), live(&engine).len());
     block_on(engine.check_target(&name_of("prod"))).expect("checks");

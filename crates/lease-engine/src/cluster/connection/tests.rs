@@ -3,8 +3,8 @@ use lease_core::{TargetAuthInput, VariableOrigins};
 use crate::fixtures::{
     RULES, block_on, chain, engine, issue, made, name_of, put_secret, revoke, target, token,
 };
-use crate::testing::TestPorts;
 use crate::{ClusterError, Config, Engine, IssueError};
+use lease_testing::TestPorts;
 
 mod retries;
 

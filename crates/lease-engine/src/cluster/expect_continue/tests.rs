@@ -3,7 +3,7 @@ use crate::Engine;
 use crate::fixtures::{
     BOUND, LeaseKind, PLAIN, RULES, issue, made, name_of, pass, prod, restarted, revoke, warm,
 };
-use crate::testing::{Answer, Fault, Sent, TestPorts};
+use lease_testing::{Answer, Fault, Sent, TestPorts};
 
 fn is_announced(sent: &Sent) -> bool {
     sent.headers.get("expect").is_some_and(|value| value == "100-continue")

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::fixtures::{EXISTING, RULES, block_on, issue_for, name_of, with_secret};
-use crate::testing::TestPorts;
+use lease_testing::TestPorts;
 
 fn found(engine: &Engine<TestPorts>) -> LeasableNamespaces {
     block_on(engine.leasable_namespaces(&name_of("ci"))).expect("finds them")

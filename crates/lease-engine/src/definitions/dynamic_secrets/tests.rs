@@ -7,8 +7,8 @@ use crate::fixtures::{
     engine, issue, issue_for, live, made, name_of, pass, prod, put_secret, secret, state, sweep,
     warm, with_secret,
 };
-use crate::testing::{Death, Fault, TestPorts};
 use crate::{Config, IssueError};
+use lease_testing::{Death, Fault, TestPorts};
 
 mod own_targets;
 mod unread_manifest;

@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::fixtures::{block_on, engine, keys, name_of, prod, requester, restarted, sweep};
-use crate::testing::TestPorts;
 use crate::{Origin, Requester, Session};
+use lease_testing::TestPorts;
 
 fn put(
     engine: &Engine<TestPorts>,

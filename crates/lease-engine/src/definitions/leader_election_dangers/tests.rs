@@ -5,8 +5,8 @@ use super::*;
 use crate::fixtures::{
     CLUSTER_ROLE, EXISTING, PLAIN, ROLE, block_on, chain, engine, live, made, name_of, prod, secret,
 };
-use crate::testing::TestPorts;
 use crate::{DynamicSecretError, DynamicSecretInput, IssueError};
+use lease_testing::TestPorts;
 
 /// An operator that elects its leader.
 const OPERATOR: &str = r#"{"type":"temporary","scope":"namespace","rules":[

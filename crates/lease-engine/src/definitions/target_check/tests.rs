@@ -3,7 +3,7 @@ use crate::fixtures::{
     ALL, CLUSTER_RULES, EXISTING, PLAIN, ROLE, RULES, block_on, engine, name_of, prod, put_secret,
     with_secret,
 };
-use crate::testing::{Answer, Fault, SYSTEM_UID, TestPorts};
+use lease_testing::{Answer, Fault, SYSTEM_UID, TestPorts};
 
 const NOT_HELD: &str =
     "user \"b\" (groups=[]) is attempting to grant RBAC permissions not currently held:";

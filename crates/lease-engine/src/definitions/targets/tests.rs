@@ -6,8 +6,8 @@ use crate::fixtures::{
     BOUND, PLAIN, RULES, block_on, chain, engine, issue, live, made, name_of, pass, prod,
     put_secret, state, sweep, target, token, warm,
 };
-use crate::testing::TestPorts;
 use crate::{DynamicSecretError, IssueError};
+use lease_testing::TestPorts;
 
 fn delete(engine: &Engine<TestPorts>, revoke: bool) -> Result<TargetDeletion, TargetError> {
     block_on(engine.delete_target(&name_of("prod"), revoke))

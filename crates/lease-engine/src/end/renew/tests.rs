@@ -7,8 +7,8 @@ use crate::fixtures::{
     issue_of, live, made, name_of, object_of, pass, prod, put_secret, restarted, revoke, sweep,
     warm,
 };
-use crate::testing::{Death, Fault, TestPorts};
 use crate::{ClusterError, RevocationOutcome};
+use lease_testing::{Death, Fault, TestPorts};
 
 fn renew(engine: &Engine<TestPorts>, id: LeaseId, ttl: &str) -> Result<RenewedLease, RenewError> {
     block_on(engine.renew_lease(id, ttl.parse().ok()))

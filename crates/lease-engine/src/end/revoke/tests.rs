@@ -8,7 +8,7 @@ use crate::fixtures::{
     ALL, BOUND, EXISTING, PLAIN, ROLE, RULES, all_leases, block_on, chain, held, issue, live, made,
     name_of, pass, prod, restarted, revoke, state, sweep, warm,
 };
-use crate::testing::{Fault, Sent, TestPorts};
+use lease_testing::{Fault, Sent, TestPorts};
 
 /// What stands in the way of a lease, as an operator is told.
 fn obstacle(engine: &Engine<TestPorts>, id: LeaseId) -> String {

@@ -7,7 +7,7 @@ use crate::fixtures::{
     BOUND, LeaseKind, issue, live, made, pass, revoke, state, sweep, sweep_what_stopped, warm,
 };
 use crate::objects::object_builder::resource_name;
-use crate::testing::{Fault, Sent, TestPorts};
+use lease_testing::{Fault, Sent, TestPorts};
 
 /// The word of an API server on the very object that was asked for.
 const GENUINE: [Fault; 2] = [

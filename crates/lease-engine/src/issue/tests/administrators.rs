@@ -53,7 +53,7 @@ fn no_lease_is_for_an_audience_by_which_an_administrator_logs_in() {
                 engine.ports.http.forget();
                 let error = issue(&engine).map(drop).expect_err(&row);
                 assert!(refused(&error), "{row}: {}", chain(&error));
-                let asked = |sent: &crate::testing::Sent| sent.line().ends_with("/token");
+                let asked = |sent: &lease_testing::Sent| sent.line().ends_with("/token");
                 let tokens = engine.ports.http.sent().iter().filter(|sent| asked(sent)).count();
                 assert_eq!(
                     tokens,

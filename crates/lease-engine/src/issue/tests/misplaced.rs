@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::objects::object_builder::resource_name;
-use crate::testing::{Answer, Sent};
+use lease_testing::{Answer, Sent};
 
 /// Details that name something else than what is asked here, or nothing.
 const ELSEWHERE: [&str; 4] = [

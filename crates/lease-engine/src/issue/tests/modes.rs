@@ -207,7 +207,7 @@ fn a_token_is_asked_for_by_the_uids_of_what_it_is_bound_to() {
             .collect();
         let [asked] = &asked[..] else { panic!("{mode:?}: {asked:?}") };
         let uid = match mode {
-            PLAIN | EXISTING => crate::testing::DEPLOYER_UID.to_owned(),
+            PLAIN | EXISTING => lease_testing::DEPLOYER_UID.to_owned(),
             _ => {
                 let account = object_of(&engine, &lease, "ServiceAccount");
                 account["metadata"]["uid"].as_str().expect("a uid").to_owned()
@@ -288,7 +288,6 @@ fn no_token_leaves_after_the_deadline() {
             let verb = if slow == "namespaces" { "get" } else { "create" };
             engine.ports.http.on_call(move |_, sent| {
                 if sent.asks(verb, slow) && sent.number < 10 {
-                    use crate::Ports as _;
                     ports.set_now(ports.now() + chrono::TimeDelta::seconds(31));
                 }
             });

@@ -40,7 +40,6 @@ fn nothing_is_lost_by_a_list_that_is_not_whole() {
         // As one that asks for ever would, the last of them is stopped by the budget.
         let ports = engine.ports.clone();
         engine.ports.http.on_call(move |_, _| {
-            use crate::Ports as _;
             ports.set_now(ports.now() + chrono::TimeDelta::milliseconds(200));
         });
         let report = reconcile(&engine);

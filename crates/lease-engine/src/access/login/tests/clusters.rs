@@ -6,7 +6,7 @@ use super::kubernetes::is_review;
 use super::*;
 use crate::ClusterError;
 use crate::fixtures::{restarted, target};
-use crate::testing::{Fault, Sent};
+use lease_testing::{Fault, Sent};
 
 const A: &str = "https://kubernetes.default.svc";
 const B: &str = "https://b.issuer.example";

@@ -1,7 +1,7 @@
 //! Logins by tokens of `ServiceAccount`s.
 
 use super::*;
-use crate::testing::{Fault, Sent};
+use lease_testing::{Fault, Sent};
 
 #[expect(clippy::needless_pass_by_value, reason = "it is written where it is passed")]
 pub(super) fn auth(reviewer: Value) -> Value {

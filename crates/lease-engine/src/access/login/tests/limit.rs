@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::*;
 use crate::SweepOptions;
 use crate::fixtures::sweep_with;
-use crate::testing::Fault;
+use lease_testing::Fault;
 
 const FAILED: usize = MAX_FAILED_LOGINS as usize;
 

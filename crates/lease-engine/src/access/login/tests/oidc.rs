@@ -45,7 +45,7 @@ fn keys_are_discovered_once_and_kept() {
     let written = engine.ports.store.number_of_writes() - writes - event - first_slot;
     assert_eq!(written, 5, "who asks, that it does, and they");
     assert_eq!(made.claims.login_claims["repository_id"], "123");
-    let lines: Vec<_> = engine.ports.http.sent().iter().map(crate::testing::Sent::line).collect();
+    let lines: Vec<_> = engine.ports.http.sent().iter().map(lease_testing::Sent::line).collect();
     assert_eq!(lines, ["GET /.well-known/openid-configuration", "GET /keys"]);
     let writes = engine.ports.store.number_of_writes();
     log_in(&engine, &jwt).expect("lets in");
@@ -62,7 +62,7 @@ fn one_deadline_is_for_all_that_a_login_waits_for() {
         put(&engine, &format!("ci-{n}"), json!({"auth": auth(json!({ "jwks_url": url }))}));
     }
     let began = engine.now();
-    engine.ports.http.fail_all(crate::testing::Fault::Lose, |_| true);
+    engine.ports.http.fail_all(lease_testing::Fault::Lose, |_| true);
     let outcome = block_on(engine.log_in_by_oidc(None, &token(&engine, TestKey::P256, "k1")));
     assert!(matches!(outcome, Err(LoginError::IssuerKeys { .. })), "{outcome:?}");
     let took = engine.now() - began;

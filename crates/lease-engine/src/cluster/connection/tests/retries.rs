@@ -4,12 +4,12 @@ use chrono::DateTime;
 use lease_core::TargetCheck;
 
 use super::*;
+use crate::SweepOptions;
 use crate::fixtures::{
     EXISTING, LeaseKind, PLAIN, ROLE, issue_of, live, pass, prod, secret, sweep, sweep_with, warm,
     with_secret,
 };
-use crate::testing::Fault;
-use crate::{Ports, SweepOptions};
+use lease_testing::Fault;
 
 /// The faults of an API server that is busy, is replaced, or closes its connections now and then;
 /// and the answer to another request.

@@ -6,7 +6,7 @@ use lease_core::{Closing, EndReason, LeaseMode};
 use super::bench::{Bench, SETTLED, T0, TTL, active, at, batch};
 use super::interrupted::{Action, Check, everywhere, noted, went_well};
 use super::watched::Watched;
-use crate::{Definitions, FenceError, KeyValue, Leases, LedgerId, ReservationOutcome};
+use lease_store::{Definitions, FenceError, KeyValue, Leases, LedgerId, ReservationOutcome};
 
 pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
     for writer_is_first in [true, false] {
@@ -275,14 +275,17 @@ pub(super) fn a_claim_has_a_lease_or_is_given_up<K: KeyValue>(store: &K) {
 }
 
 /// The record that an issuer is to write: its number, its lease, its claim.
-type Issuing<'a> =
-    (&'a crate::ReservedNumber, &'a lease_core::Lease, &'a crate::IdempotencyReservation);
+type Issuing<'a> = (
+    &'a lease_store::ReservedNumber,
+    &'a lease_core::Lease,
+    &'a lease_store::IdempotencyReservation,
+);
 
 fn record<K: KeyValue>(
     leases: &Leases<'_, K>,
-    numbered: &crate::ReservedNumber,
+    numbered: &lease_store::ReservedNumber,
     lease: &lease_core::Lease,
-    claim: &crate::IdempotencyReservation,
+    claim: &lease_store::IdempotencyReservation,
 ) -> Result<(), FenceError> {
     match lease.mode {
         LeaseMode::Plain => {
@@ -352,8 +355,9 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
             }
             "claim" => bench.others().release_reservation(&claim).expect("gives up"),
             "issue" => {
-                let fence = crate::keys::issue_fence_key(pending.id);
-                let value = crate::record::encode_record(&fence, &at(SETTLED)).expect("writes");
+                let fence = lease_store::testing::keys::issue_fence_key(pending.id);
+                let value =
+                    lease_store::testing::encode_record(&fence, &at(SETTLED)).expect("writes");
                 store.set_many(&[(fence, value)]).expect("writes");
             }
             _ => {}

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use lease_core::{AuditEventType, AuditLogId, Closing, EndReason, LeaseId, LeaseMode};
 
 use super::bench::{AUDIT_RETENTION, Bench, RENEWED, SETTLED, T0, TIMES, TTL, at, auditor, ending};
-use crate::{
+use lease_store::{
     AuditFinding, AuditQuery, AuditRecord, AuditVerifyCursor, KeyValue, LedgerId, StoredLease,
 };
 
@@ -144,7 +144,10 @@ pub(super) fn each_event_is_told_once_and_only_if_it_is_on_record<K: KeyValue>(s
     let on_record = |place: &lease_core::AuditPlace, _: &lease_core::AuditEvent| {
         TOLD.with_borrow_mut(|told| told.push(place.to_string()));
     };
-    let leases = crate::Leases::new(&bench.store, crate::AuditContext { on_record, ..auditor() });
+    let leases = lease_store::Leases::new(
+        &bench.store,
+        lease_store::AuditContext { on_record, ..auditor() },
+    );
     let lease = bench.lease(LeaseMode::Existing);
     let numbered = bench.number();
     leases.begin_issue(&numbered, &lease, None).expect("begins");
@@ -154,7 +157,10 @@ pub(super) fn each_event_is_told_once_and_only_if_it_is_on_record<K: KeyValue>(s
         .expect_err("stops");
     assert_eq!(TOLD.take(), [""; 0], "nothing is on record");
     let bench = Bench::new(store);
-    let leases = crate::Leases::new(&bench.store, crate::AuditContext { on_record, ..auditor() });
+    let leases = lease_store::Leases::new(
+        &bench.store,
+        lease_store::AuditContext { on_record, ..auditor() },
+    );
     let held = bench.issue(LeaseMode::Existing, None);
     let renewal = leases.begin_renewal(&held).expect("begins");
     leases.confirm_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
@@ -214,8 +220,8 @@ pub(super) fn a_lease_that_is_removed_whole_is_missed<K: KeyValue>(store: &K) {
     bench.issue(LeaseMode::Existing, None);
     bench.sweep(T0);
     let gone = [
-        crate::keys::record_key(LedgerId::DynamicSecret(bench.log), 1),
-        crate::keys::location_key(held.lease.id),
+        lease_store::testing::keys::record_key(LedgerId::DynamicSecret(bench.log), 1),
+        lease_store::testing::keys::location_key(held.lease.id),
         format!("event.{}.1.issue", bench.log),
     ];
     store.delete_many(&gone).expect("deletes");
@@ -253,8 +259,8 @@ pub(super) fn who_has_asked_for_a_revocation_is_named_by_its_end<K: KeyValue>(st
     let held = bench.issue(LeaseMode::Existing, None);
     bench.leases().postpone_end(&held, &closing()).expect("postpones");
     let sweeper = lease_core::AuditActor::of_requester("sweeper");
-    let sweeper = crate::AuditContext { actor: &sweeper, ..auditor() };
-    let leases = crate::Leases::new(store, sweeper);
+    let sweeper = lease_store::AuditContext { actor: &sweeper, ..auditor() };
+    let leases = lease_store::Leases::new(store, sweeper);
     while super::bench::batch(&leases, LedgerId::PendingRevocations, T0, 100)
         .is_some_and(|summary| summary.more)
     {}

@@ -3,7 +3,7 @@
 use lease_core::{EndReason, LeaseMode};
 
 use super::bench::{Bench, SETTLED, T0, TTL, at, batch, ending};
-use crate::{
+use lease_store::{
     FenceError, KeyValue, LedgerId, NumberError, ReservedNumber, ReservedShare, StoredLease,
 };
 
@@ -179,10 +179,10 @@ pub(super) fn a_share_costs_one_write_and_leaves_nothing<K: KeyValue>(store: &K)
             bench.leases().record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
         }
         sweep(&bench, SETTLED + TTL);
-        let entry = crate::keys::record_key(LedgerId::Identity(bench.log), 1);
+        let entry = lease_store::testing::keys::record_key(LedgerId::Identity(bench.log), 1);
         assert!(store.get(&entry).expect("reads").is_none(), "{mode:?}");
         bench.others().delete_identity_ledger(bench.log).expect("drops");
-        let counter = crate::keys::counter_key(LedgerId::Identity(bench.log));
+        let counter = lease_store::testing::keys::counter_key(LedgerId::Identity(bench.log));
         assert!(store.get(&counter).expect("reads").is_none(), "{mode:?}");
     }
 }

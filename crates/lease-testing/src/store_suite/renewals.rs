@@ -3,7 +3,7 @@
 use lease_core::LeaseMode;
 
 use super::bench::{Bench, T0, TTL, at};
-use crate::KeyValue;
+use lease_store::KeyValue;
 
 pub(super) fn renewals_side_by_side_never_shorten<K: KeyValue>(store: &K) {
     // which ends they ask for, and in which order they confirm: what stands is the latest

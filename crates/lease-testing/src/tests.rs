@@ -9,7 +9,6 @@ use kube_rest::{
 use serde_json::json;
 
 use super::*;
-use crate::fixtures::block_on;
 
 fn api() -> Api<'static> {
     Api::new("https://a.example", Authorization::Bearer("t0ken"))

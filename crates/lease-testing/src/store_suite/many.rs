@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use lease_core::LeaseMode;
 
 use super::bench::{Bench, SETTLED, T0, TIMES, TTL, at};
-use crate::index::FilledIndex;
-use crate::{KeyValue, LeaseKey, LedgerId, PageLimits};
+use lease_store::testing::FilledIndex;
+use lease_store::{KeyValue, LeaseKey, LedgerId, PageLimits};
 
 /// 100,000 where the store takes them at once, as memory does.
 pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
@@ -84,8 +84,11 @@ fn fill<K: KeyValue>(bench: &Bench<'_, K>) -> u64 {
     let which = LedgerId::DynamicSecret(bench.log);
     let mut last = 0;
     while last < MANY {
-        last =
-            bench.store.inner.increment_counter(&crate::keys::counter_key(which)).expect("counts");
+        last = bench
+            .store
+            .inner
+            .increment_counter(&lease_store::testing::keys::counter_key(which))
+            .expect("counts");
     }
     let filling = FilledIndex { ledger: which, last, look: T0 + 100 * TTL };
     for entries in filling.node_entries().chunks(200) {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use lease_core::LeaseMode;
 
 use super::bench::{Bench, T0, at};
-use crate::{IdempotencyReservation, KeyValue, ReservationKey, ReservationOutcome};
+use lease_store::{IdempotencyReservation, KeyValue, ReservationKey, ReservationOutcome};
 
 fn stale() -> TimeDelta {
     TimeDelta::seconds(105)

@@ -3,7 +3,7 @@
 use lease_core::{EndReason, LeaseMode};
 
 use super::bench::{Bench, T0, TIMES, at, ending};
-use crate::{KeyValue, PageLimits};
+use lease_store::{KeyValue, PageLimits};
 
 pub(super) fn pages_make_up_the_list_in_a_stable_order<K: KeyValue>(store: &K) {
     let (one, two) = (Bench::new(store), Bench::new(store));

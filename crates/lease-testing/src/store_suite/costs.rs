@@ -3,7 +3,7 @@
 use lease_core::{Closing, EndReason, LeaseMode};
 
 use super::bench::{Bench, SETTLED, T0, TTL, at, ending};
-use crate::{KeyValue, LedgerId};
+use lease_store::{KeyValue, LedgerId};
 
 pub(super) fn each_step_makes_as_many_durable_writes_as_it_may<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
@@ -78,7 +78,7 @@ pub(super) fn what_was_read_in_vain_is_mended<K: KeyValue>(store: &K) {
     let held = bench.issue(LeaseMode::Existing, None);
     bench.sweep(T0 + 1);
     // A root that is older than what is below it, as a sweep leaves that was overtaken.
-    let root = crate::keys::index_node_key(LedgerId::DynamicSecret(bench.log), 2, 0);
+    let root = lease_store::testing::keys::index_node_key(LedgerId::DynamicSecret(bench.log), 2, 0);
     let older = store.get(&root).expect("reads").expect("is there");
     bench.leases().record_end(&held, &ending(EndReason::Revoked, T0 + 1)).expect("finishes");
     bench.sweep(T0 + 2);

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::{KeyValue, KeyValueError};
+use lease_store::{KeyValue, KeyValueError};
 
 /// A store that counts, and is interrupted.
 pub(super) struct Watched<'a, K> {

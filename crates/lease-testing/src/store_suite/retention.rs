@@ -3,7 +3,8 @@
 use lease_core::{Closing, DynamicSecret, EndReason, LeaseMode, LeaseState};
 
 use super::bench::{AUDIT_RETENTION, Bench, SETTLED, T0, TIMES, TTL, at, batch, ending};
-use crate::{Definitions, KeyValue, LedgerId, PageLimits, ReservationOutcome, StoreError, keys};
+use lease_store::testing::keys;
+use lease_store::{Definitions, KeyValue, LedgerId, PageLimits, ReservationOutcome, StoreError};
 
 fn over() -> i64 {
     T0 + TTL + TIMES.retention.num_seconds()
@@ -70,7 +71,7 @@ fn keys_of<K: KeyValue>(
     bench: &Bench<'_, K>,
     id: lease_core::LeaseId,
     number: u64,
-    claim: &crate::IdempotencyReservation,
+    claim: &lease_store::IdempotencyReservation,
 ) -> Vec<String> {
     let which = LedgerId::DynamicSecret(bench.log);
     let mut all = claim.stored_keys();

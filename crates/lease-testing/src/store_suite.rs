@@ -18,16 +18,14 @@ mod retention;
 mod shares;
 mod watched;
 
-use crate::KeyValue;
+use lease_store::KeyValue;
 
 /// Makes the nodes of all summaries in this process small, so that a few leases fill a tree of them.
-#[cfg(feature = "testing")]
 pub fn use_small_nodes() {
-    crate::index::fanout::choose_fanout(SMALL);
+    lease_store::testing::choose_fanout(SMALL);
 }
 
 /// The size of a leaf, in numbers, for tests that want a tree of few numbers.
-#[cfg(feature = "testing")]
 pub const SMALL: u64 = 3;
 
 /// A test of the suite.
@@ -44,16 +42,6 @@ macro_rules! cases {
         #[must_use]
         pub fn cases<K: KeyValue>() -> Vec<Case<K>> {
             vec![$(Case { name: stringify!($name), run: $room::$name::<K> }),*]
-        }
-
-        #[cfg(test)]
-        mod in_memory {
-            $(
-                #[test]
-                fn $name() {
-                    super::$room::$name(&crate::MemoryStore::default());
-                }
-            )*
         }
     };
 }
@@ -109,22 +97,3 @@ cases![
     retention::the_first_reason_for_an_end_stands,
     retention::records_of_another_version_are_refused_and_kept,
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::MemoryStore;
-
-    #[test]
-    fn the_suite_holds_on_a_store_that_all_tests_share() {
-        let shared = MemoryStore::default();
-        for Case { name, run } in cases::<MemoryStore>() {
-            println!("{name}");
-            run(&shared);
-        }
-        for key in shared.list_keys() {
-            let good = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
-            assert!(key.len() <= crate::keys::MAX_BYTES && key.bytes().all(good), "{key}");
-        }
-    }
-}

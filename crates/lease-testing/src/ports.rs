@@ -6,11 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lease_core::TokenVariableName;
 
 use super::fuse::{Death, Fuse, yield_once};
 use super::{FakeCluster, TestStore};
-use crate::{Ports, VariableError};
 
 /// Ports whose clones share everything, as instances of a component share what is outside.
 #[derive(Clone)]
@@ -58,26 +56,15 @@ impl TestPorts {
     pub fn revive(&self) -> bool {
         self.fuse.put_out()
     }
-}
 
-impl Ports for TestPorts {
-    type Store = TestStore;
-    type Http = FakeCluster;
-
-    fn store(&self) -> &TestStore {
-        &self.store
-    }
-
-    fn http(&self) -> &FakeCluster {
-        &self.http
-    }
-
-    fn now(&self) -> DateTime<Utc> {
+    /// Returns the time of the clock.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
         self.clock.get()
     }
 
-    /// Never the same twice, and the same in every run.
-    fn fill_random(&self, bytes: &mut [u8]) {
+    /// Fills the bytes, never with the same twice, and with the same in every run.
+    pub fn fill_random(&self, bytes: &mut [u8]) {
         for byte in bytes {
             // SplitMix64.
             self.random.set(self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
@@ -88,18 +75,10 @@ impl Ports for TestPorts {
         }
     }
 
-    /// Those who sleep side by side wake side by side.
-    async fn sleep(&self, time: Duration) {
+    /// Sleeps. Those who sleep side by side wake side by side.
+    pub async fn sleep(&self, time: Duration) {
         let end = self.clock.get() + time;
         yield_once().await;
         self.clock.set(self.clock.get().max(end));
-    }
-
-    fn read_variable(&self, name: &TokenVariableName) -> Result<Option<String>, VariableError> {
-        match self.variables.borrow().get(&name.to_string()) {
-            None => Ok(None),
-            Some(Some(text)) => Ok(Some(text.clone())),
-            Some(None) => Err(VariableError),
-        }
     }
 }

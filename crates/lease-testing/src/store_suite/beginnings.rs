@@ -4,7 +4,7 @@ use lease_core::LeaseMode;
 
 use super::bench::{T0, TTL, active, at, batch};
 use super::interrupted::{Action, Check, everywhere, noted, went_well};
-use crate::{FenceError, KeyValue, LedgerId};
+use lease_store::{FenceError, KeyValue, LedgerId};
 
 pub(super) fn an_issue_begins_or_its_number_is_void<K: KeyValue>(store: &K) {
     begins_or_void(store, LeaseMode::Existing);
@@ -23,7 +23,7 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: LeaseMode) {
             let (others, log, place) = (bench.others(), bench.log, numbered.place());
             let (told, began) = noted::<bool>();
             let write = move |leases: &dyn Fn(
-                &crate::ReservedNumber,
+                &lease_store::ReservedNumber,
                 &lease_core::Lease,
             ) -> Result<(), FenceError>| {
                 told(went_well(leases(&numbered, &lease)));

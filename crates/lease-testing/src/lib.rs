@@ -1,4 +1,8 @@
-//! Ports for tests: a store in memory that can fail, a clock that is set, and a cluster in memory.
+//! Support of tests: a store in memory that can fail, a clock that is set, a cluster in memory, and the suite that holds
+//! on every store.
+//!
+//! Start from [`TestPorts`], which the engine takes as its ports, [`FakeCluster`], the cluster behind them, and
+//! [`store_suite::cases`].
 
 mod answer;
 mod block_on;
@@ -12,6 +16,7 @@ mod ports;
 mod sent;
 mod serve;
 mod store;
+pub mod store_suite;
 mod token;
 mod world;
 

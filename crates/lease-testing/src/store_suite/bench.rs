@@ -9,7 +9,7 @@ use lease_core::{
 };
 
 use super::watched::Watched;
-use crate::{
+use lease_store::{
     AuditContext, AuditLog, AuditSweepDurations, BatchOutcome, Definitions, EndTask,
     IdempotencyReservation, KeyValue, LeaseKey, Leases, LedgerId, LedgerRecord,
     RenewalEventContent, ReservationKey, ReservationOutcome, ReservedNumber, StoredLease,

@@ -3,7 +3,7 @@
 use lease_core::{EndReason, LeaseMode};
 
 use super::bench::{Bench, SETTLED, T0, TIMES, TTL, active, at, ending};
-use crate::{KeyValue, NumberError};
+use lease_store::{KeyValue, NumberError};
 
 fn is_full<T>(result: &Result<T, NumberError>, cap: u32) -> bool {
     matches!(result, Err(NumberError::Full { cap: told }) if *told == cap)
@@ -110,8 +110,12 @@ pub(super) fn of_two_that_race_for_the_last_place_one_gets_it<K: KeyValue>(store
                 .record_plain_token(&numbered, &active(&lease), None, at(T0))
                 .expect("records");
         }
-        let due =
-            bench.others().read_due_batch(crate::LedgerId::DynamicSecret(log), at(T0), 100, TIMES);
+        let due = bench.others().read_due_batch(
+            lease_store::LedgerId::DynamicSecret(log),
+            at(T0),
+            100,
+            TIMES,
+        );
         drop(due.expect("reads"));
         if alone {
             assert!(operations > 3, "it was interrupted everywhere");

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::bench::Bench;
-use crate::{FenceError, KeyValue};
+use lease_store::{FenceError, KeyValue};
 
 /// Runs `second` within `first`, before each of its operations and after the last.
 ///
