@@ -10,11 +10,11 @@ struct Kubelease;
 
 impl Guest for Kubelease {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve_request_then(
+        spin_ports::serve_request_and_run_after(
             &request,
             out,
             lease_api::serve_main_request,
-            lease_api::run_after_answer,
+            lease_api::run_after_main_answer,
         );
     }
 }

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use testbed::http::Http;
+use testbed::http::HttpClient;
 
 /// All events that a query selects, the newest first, page by page.
-fn events(admin: &Http, query: &str) -> Result<Vec<Value>> {
+fn events(admin: &HttpClient, query: &str) -> Result<Vec<Value>> {
     let (mut events, mut cursor) = (vec![], String::new());
     for _ in 0..MAX_PAGES {
         let page =
@@ -28,7 +28,7 @@ fn events(admin: &Http, query: &str) -> Result<Vec<Value>> {
 }
 
 /// The newest event that a query selects.
-fn newest(admin: &Http, query: &str) -> Result<Value> {
+fn newest(admin: &HttpClient, query: &str) -> Result<Value> {
     let mut cursor = String::new();
     // A page may be empty and still go on.
     for _ in 0..MAX_PAGES {

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::setup::{LEASES, Leasing};
 
-pub fn no_target_takes_it(case: &Case) -> Result<()> {
+pub fn no_target_takes_it(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let (admin, before) = (leasing.admin()?, everything(&leasing)?);
     let target = leasing.target("https://a.example");
@@ -39,7 +39,7 @@ pub fn no_target_takes_it(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn no_dynamic_secret_takes_it(case: &Case) -> Result<()> {
+pub fn no_dynamic_secret_takes_it(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let (admin, before) = (leasing.admin()?, everything(&leasing)?);
     let role = |kind: &str, name: &str| json!({ "kind": kind, "name": name });
@@ -105,7 +105,7 @@ pub fn no_dynamic_secret_takes_it(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn nothing_else_takes_it(case: &Case) -> Result<()> {
+pub fn nothing_else_takes_it(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let lease = leasing.issue(&json!({}))?.expect_status(201)?;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::ADMIN_TOKEN_VARIABLE;
 
 use crate::setup::{LEASES, Leasing};
 
-pub fn malformed_requests_are_answered_and_change_nothing(case: &Case) -> Result<()> {
+pub fn malformed_requests_are_answered_and_change_nothing(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let before = admin.get("/api/v1/targets")?.expect_status(200)?;
@@ -58,7 +58,7 @@ pub fn malformed_requests_are_answered_and_change_nothing(case: &Case) -> Result
     Ok(())
 }
 
-pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &Case) -> Result<()> {
+pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let asked = case.control_plane().audit_events_in_namespace(leasing.namespace.name())?.len();
     for (request, status, code) in [
@@ -78,7 +78,7 @@ pub fn what_the_dynamic_secret_does_not_cover_is_refused(case: &Case) -> Result<
     Ok(())
 }
 
-pub fn a_huge_body_is_refused_before_it_is_read(case: &Case) -> Result<()> {
+pub fn a_huge_body_is_refused_before_it_is_read(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let spaces = |length: usize| [vec![b' '; length - 2], b"{}".to_vec()].concat();
     let send = |length| leasing.admin()?.send_raw("POST", LEASES, &[], &spaces(length));
@@ -108,7 +108,7 @@ pub fn a_huge_body_is_refused_before_it_is_read(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_slow_body_is_given_up(case: &Case) -> Result<()> {
+pub fn a_slow_body_is_given_up(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let mut stream = open(&leasing, "content-length: 1000")?;
     let began = Instant::now();

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use chrono::DateTime;
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deployed_manifests::{self, DeployedObjects, ManifestNames};
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::deployed_manifests::{self, DeployedObjects, ManifestSubstitutions};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 use testbed::kubelease::{Kubelease, Settings};
 use testbed::namespace::Namespace;
 use testbed::wait::{not_yet, wait_until};
@@ -41,12 +41,12 @@ pub struct Broker<'s> {
 
 impl<'s> Broker<'s> {
     /// Everything as it should be.
-    pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
+    pub fn new(case: &TestCase<'s>, kind: &'static Kind) -> Result<Self> {
         Self::with(case, kind, case.new_settings()?)
     }
 
     /// The same, told other things than usual.
-    pub fn with(case: &Case<'s>, kind: &'static Kind, settings: Settings) -> Result<Self> {
+    pub fn with(case: &TestCase<'s>, kind: &'static Kind, settings: Settings) -> Result<Self> {
         let cluster = case.control_plane();
         let [home, place, elsewhere] =
             [case.new_namespace()?, case.new_namespace()?, case.new_namespace()?];
@@ -69,7 +69,7 @@ impl<'s> Broker<'s> {
         let roles = [role_object("ClusterRole", None), role_object("Role", Some(place.name()))];
         let bound_roles = DeployedObjects::create_objects(cluster, roles.into())?;
 
-        let names = ManifestNames {
+        let names = ManifestSubstitutions {
             prefix: home.name(),
             broker_namespace: home.name(),
             broker: BROKER,
@@ -160,7 +160,7 @@ impl<'s> Broker<'s> {
         verb: Option<&str>,
         allowed: bool,
     ) -> Result<()> {
-        deployed_manifests::wait_for_access(
+        deployed_manifests::wait_until_access_matches(
             self.cluster,
             &self.username(),
             (rule, place, verb),
@@ -179,7 +179,7 @@ impl<'s> Broker<'s> {
     }
 
     /// kubelease's API, as its administrator.
-    pub fn admin(&self) -> Result<Http> {
+    pub fn admin(&self) -> Result<HttpClient> {
         self.kubelease.admin_client()
     }
 
@@ -228,7 +228,7 @@ impl<'s> Broker<'s> {
     }
 
     /// Has somebody ask for a lease with an `Idempotency-Key`.
-    pub fn issue_by(&self, requester: &Http, key: &str, request: &Value) -> Result<Reply> {
+    pub fn issue_by(&self, requester: &HttpClient, key: &str, request: &Value) -> Result<Reply> {
         let path = format!("{}/leases", self.secret_path());
         let headers = [("content-type", "application/json"), ("idempotency-key", key)];
         requester.send_raw("POST", &path, &headers, request.to_string().as_bytes())
@@ -342,7 +342,7 @@ impl<'s> Broker<'s> {
 }
 
 /// Asks an administrator of a cluster to let an account review tokens, as `system:auth-delegator` may.
-pub fn let_review(cluster: &Http, namespace: &str, account: &str) -> Result<Reply> {
+pub fn let_review(cluster: &HttpClient, namespace: &str, account: &str) -> Result<Reply> {
     let binding = json!({
         "metadata": {"name": format!("review-{namespace}-{account}")},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",

@@ -6,21 +6,21 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 use testbed::redis::Redis;
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 
-pub fn a_hundred_at_once_do_not_exceed_it(case: &Case) -> Result<()> {
+pub fn a_hundred_at_once_do_not_exceed_it(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     limit(&broker)?;
     let admin = broker.admin()?;
     it_holds(&broker, &[&admin], &mut vec![])
 }
 
-pub fn nor_do_they_through_two_replicas_of_one_redis(case: &Case) -> Result<()> {
+pub fn nor_do_they_through_two_replicas_of_one_redis(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let mut settings = case.new_settings()?;
     settings.runtime_config =
@@ -39,7 +39,7 @@ pub fn nor_do_they_through_two_replicas_of_one_redis(case: &Case) -> Result<()> 
     Ok(())
 }
 
-pub fn existing_accounts_have_it_too(case: &Case) -> Result<()> {
+pub fn existing_accounts_have_it_too(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::PLAIN)?;
     limit(&broker)?;
     let answers = at_once(&broker, &[&broker.admin()?], 30)?;
@@ -48,7 +48,7 @@ pub fn existing_accounts_have_it_too(case: &Case) -> Result<()> {
 }
 
 /// A hundred requests; then some places come back, and are taken again.
-fn it_holds(broker: &Broker, admins: &[&Http], leases: &mut Vec<Lease>) -> Result<()> {
+fn it_holds(broker: &Broker, admins: &[&HttpClient], leases: &mut Vec<Lease>) -> Result<()> {
     let done = AtomicBool::new(false);
     let (answers, most) = thread::scope(|scope| {
         let watching = scope.spawn(|| {
@@ -94,7 +94,7 @@ fn limit(broker: &Broker) -> Result<()> {
 }
 
 /// So many requests, all at the same time, in turn to each of the replicas.
-fn at_once(broker: &Broker, admins: &[&Http], count: usize) -> Result<Vec<Reply>> {
+fn at_once(broker: &Broker, admins: &[&HttpClient], count: usize) -> Result<Vec<Reply>> {
     let path = format!("{}/leases", broker.secret_path());
     thread::scope(|scope| {
         let asking: Vec<_> = (0..count)

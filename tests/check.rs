@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::deployed_manifests;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::fake::{Deed, Fake};
 use crate::setup::Leasing;
 
-pub fn a_check_names_who_we_are_and_what_is_missing(case: &Case) -> Result<()> {
+pub fn a_check_names_who_we_are_and_what_is_missing(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let namespace = leasing.namespace.name();
@@ -47,7 +47,7 @@ pub fn a_check_names_who_we_are_and_what_is_missing(case: &Case) -> Result<()> {
     })
 }
 
-pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &Case) -> Result<()> {
+pub fn a_check_of_a_cluster_that_does_not_answer_says_why(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let mut wrong = leasing.target(case.control_plane().url());

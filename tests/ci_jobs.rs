@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::issuer_server::{ISSUER_HOST, IssuerServer, keys_path};
 use testbed::kubelease::manifest_path;
 use testbed::wait::{not_yet, wait_until};
@@ -38,7 +38,7 @@ struct Job<'s> {
 
 impl<'s> Job<'s> {
     /// A job of the service that has this heading in docs/ci-logins.md.
-    fn new(case: &Case<'s>, heading: &str, claims: Value) -> Result<Self> {
+    fn new(case: &TestCase<'s>, heading: &str, claims: Value) -> Result<Self> {
         let issuer = IssuerServer::start_server()?;
         issuer.add_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
         let mut entry = documented(heading)?;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::issuer_server::keys_path;
 
 use crate::broker::now;
@@ -13,7 +13,7 @@ use crate::oidc::Oidc;
 /// is.
 type Row = (&'static str, Value, Option<&'static str>);
 
-pub fn of_github(case: &Case) -> Result<()> {
+pub fn of_github(case: &TestCase) -> Result<()> {
     let pull_request = |event: &str, git_ref: &str| {
         json!({"event_name": event, "ref": git_ref, "head_ref": "fix", "base_ref": "main",
             "sub": "repo:octo-org/octo-repo:pull_request"})
@@ -100,7 +100,7 @@ pub fn of_github(case: &Case) -> Result<()> {
     )
 }
 
-pub fn of_gitlab(case: &Case) -> Result<()> {
+pub fn of_gitlab(case: &TestCase) -> Result<()> {
     let fork = json!({"project_id": "21", "project_path": "mallory/app", "namespace_id": "73",
         "namespace_path": "mallory", "sub": "project_path:mallory/app:ref_type:branch:ref:main"});
     let mut fork_in_target = fork.clone();
@@ -166,7 +166,7 @@ pub fn of_gitlab(case: &Case) -> Result<()> {
     )
 }
 
-pub fn of_buildkite(case: &Case) -> Result<()> {
+pub fn of_buildkite(case: &TestCase) -> Result<()> {
     check(
         case,
         "Buildkite",
@@ -203,7 +203,7 @@ pub fn of_buildkite(case: &Case) -> Result<()> {
     )
 }
 
-pub fn of_circleci(case: &Case) -> Result<()> {
+pub fn of_circleci(case: &TestCase) -> Result<()> {
     let own = "https://oidc.circleci.com/org/5e8a0000-74a5-4c0f-9d1e-000000000001";
     check(
         case,
@@ -271,7 +271,7 @@ pub fn of_circleci(case: &Case) -> Result<()> {
 }
 
 /// Logs in with the token of each row, as the identity that has the entry of docs/ci-logins.md under this heading.
-fn check(case: &Case, heading: &str, good: &Value, rows: &[Row]) -> Result<()> {
+fn check(case: &TestCase, heading: &str, good: &Value, rows: &[Row]) -> Result<()> {
     let oidc = Oidc::start(case)?;
     let mut entry = documented(heading)?;
     assert_eq!(entry["issuer"], good["iss"], "the entry is for these tokens");

@@ -5,14 +5,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::host::DevHost;
 use testbed::kubelease::{self, MASTER_KEY_VARIABLE, Settings};
 use testbed::process::Supervisor;
 use testbed::wait::{not_yet, wait_until};
 
-pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result<()> {
-    let dev_host = case.require_dev_host("Spin's command trigger is a plug-in")?;
+pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &TestCase) -> Result<()> {
+    let dev_host = case.dev_host_or_ignore_test("Spin's command trigger is a plug-in")?;
     let keeper = Supervisor::new()?;
     for (settings, succeeds, told) in [
         (case.new_settings()?, true, NOTHING_DUE),
@@ -30,14 +30,14 @@ pub fn the_cleanup_job_runs_as_a_command_and_fails_as_one(case: &Case) -> Result
     Ok(())
 }
 
-pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
-    let dev_host = case.require_dev_host("Spin's cron trigger is a plug-in")?;
+pub fn the_cleanup_job_runs_by_a_schedule(case: &TestCase) -> Result<()> {
+    let dev_host = case.dev_host_or_ignore_test("Spin's cron trigger is a plug-in")?;
     let keeper = Supervisor::new()?;
     let log = keeper.scratch_directory().join("log");
     let mut command = job(dev_host, &keeper, CRON, &case.new_settings()?);
     let process = keeper.spawn_process("the scheduled job", &mut command, &log)?;
     wait_until("the second run", Duration::from_mins(1), || {
-        process.check_running()?;
+        process.require_running()?;
         let told = fs::read_to_string(&log)?;
         let runs = told.matches(NOTHING_DUE).count();
         if runs < 2 { Err(not_yet(told)) } else { Ok(()) }
@@ -45,7 +45,7 @@ pub fn the_cleanup_job_runs_by_a_schedule(case: &Case) -> Result<()> {
     process.stop()
 }
 
-pub fn all_manifests_say_the_same(_: &Case) -> Result<()> {
+pub fn all_manifests_say_the_same(_: &TestCase) -> Result<()> {
     let parts = |name: &str| {
         let text = fs::read_to_string(kubelease::manifest_path().with_file_name(name))?;
         let variables = text.split_once("[variables]").context("variables")?.1;

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::machine::Machine;
 
-pub fn a_job_runs_a_command_with_a_lease_that_ends_with_it(case: &Case) -> Result<()> {
+pub fn a_job_runs_a_command_with_a_lease_that_ends_with_it(case: &TestCase) -> Result<()> {
     let machine = Machine::new(case)?;
     let script = "env; stat -c 'mode %a' \"$KUBECONFIG\" $(dirname $KUBECONFIG)/token $(dirname $KUBECONFIG); \
                   for i in 1 2 3 4 5 6 7 8 9; do \"$KUBECTL\" get services && break; sleep 1; done; exit 7";
@@ -42,7 +42,7 @@ pub fn a_job_runs_a_command_with_a_lease_that_ends_with_it(case: &Case) -> Resul
     Ok(())
 }
 
-pub fn a_signal_ends_the_command_and_the_lease(case: &Case) -> Result<()> {
+pub fn a_signal_ends_the_command_and_the_lease(case: &TestCase) -> Result<()> {
     let machine = Machine::logged_in(case)?;
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         // A script that dash runs in the background ignores INT: `exec` makes it the one process that is asked.
@@ -69,7 +69,7 @@ fn end(child: &mut Child) -> Result<Option<i32>> {
     })
 }
 
-pub fn kubectl_leases_by_itself_and_keeps_the_lease(case: &Case) -> Result<()> {
+pub fn kubectl_leases_by_itself_and_keeps_the_lease(case: &TestCase) -> Result<()> {
     let machine = Machine::logged_in(case)?;
     let ca = machine.home.path().join("ca.crt");
     let cluster = machine.broker.cluster.url();
@@ -111,7 +111,7 @@ pub fn kubectl_leases_by_itself_and_keeps_the_lease(case: &Case) -> Result<()> {
 }
 
 /// Once the target has its CA, nobody has to say where the cluster is.
-pub fn the_cluster_is_known_from_the_server(case: &Case) -> Result<()> {
+pub fn the_cluster_is_known_from_the_server(case: &TestCase) -> Result<()> {
     let machine = Machine::logged_in(case)?;
     let name = machine.broker.secret_name();
     machine.broker.put_ca()?;
@@ -150,7 +150,7 @@ pub fn the_cluster_is_known_from_the_server(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn fifty_at_once_make_one_lease(case: &Case) -> Result<()> {
+pub fn fifty_at_once_make_one_lease(case: &TestCase) -> Result<()> {
     let machine = Machine::logged_in(case)?;
     let name = machine.broker.secret_name();
     let children: Vec<_> = (0..50)
@@ -170,7 +170,7 @@ pub fn fifty_at_once_make_one_lease(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn leases_are_listed_renewed_and_revoked(case: &Case) -> Result<()> {
+pub fn leases_are_listed_renewed_and_revoked(case: &TestCase) -> Result<()> {
     let machine = Machine::logged_in(case)?;
     let name = machine.broker.secret_name();
     let whoami = machine.print(&["whoami"])?;
@@ -205,7 +205,7 @@ pub fn leases_are_listed_renewed_and_revoked(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_refusal_says_what_to_do_and_has_its_exit_code(case: &Case) -> Result<()> {
+pub fn a_refusal_says_what_to_do_and_has_its_exit_code(case: &TestCase) -> Result<()> {
     let machine = Machine::new(case)?;
     let name = machine.broker.secret_name();
     let (wrong, near) = (format!("{name}x"), format!("Did you mean `{name}`?"));

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, MASTER_KEY_VARIABLE, SWEEP_TOKEN_VARIABLE};
 
 use crate::setup::Leasing;
 
-pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
+pub fn without_its_variables_only_livez_answers(case: &TestCase) -> Result<()> {
     let good = case.new_settings()?;
     let kubelease = case.new_kubelease_with(good.clone())?;
     for (settings, named) in [
@@ -61,7 +61,7 @@ pub fn without_its_variables_only_livez_answers(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_previous_master_key_still_opens_what_it_sealed(case: &Case) -> Result<()> {
+pub fn a_previous_master_key_still_opens_what_it_sealed(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let first = leasing.kubelease.settings();
     let rotated = case

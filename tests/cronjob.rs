@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::{Kubelease, SWEEP_TOKEN_VARIABLE, manifest_path};
 
-pub fn its_pods_are_such_as_a_restricted_namespace_takes(case: &Case) -> Result<()> {
+pub fn its_pods_are_such_as_a_restricted_namespace_takes(case: &TestCase) -> Result<()> {
     let (cluster, place) = (case.control_plane(), case.new_namespace()?);
     let own = format!("/api/v1/namespaces/{}", place.name());
     let labels = json!({ "pod-security.kubernetes.io/enforce": "restricted" });
@@ -34,7 +34,7 @@ pub fn its_pods_are_such_as_a_restricted_namespace_takes(case: &Case) -> Result<
     Ok(())
 }
 
-pub fn its_script_sweeps_and_fails_where_it_cannot(case: &Case) -> Result<()> {
+pub fn its_script_sweeps_and_fails_where_it_cannot(case: &TestCase) -> Result<()> {
     let kubelease = case.new_kubelease()?;
     let job = cronjob(case)?;
     let settings = kubelease.settings();
@@ -55,10 +55,10 @@ pub fn its_script_sweeps_and_fails_where_it_cannot(case: &Case) -> Result<()> {
     Ok(())
 }
 
-fn cronjob(case: &Case) -> Result<Value> {
+fn cronjob(case: &TestCase) -> Result<Value> {
     let text =
         fs::read_to_string(manifest_path().with_file_name("deploy").join("sweep-cronjob.yaml"))?;
-    let objects = case.control_plane().manifest_objects(&text)?;
+    let objects = case.control_plane().parse_manifest_by_kubectl(&text)?;
     let [job] = &objects[..] else { anyhow::bail!("one object, not {}", objects.len()) };
     Ok(job.clone())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, Kubelease};
 
 /// An administrator's machine with a directory of definitions.
@@ -28,7 +28,7 @@ struct Outcome {
 
 impl<'s> Repository<'s> {
     /// A repository with a target, a dynamic secret of it and an identity.
-    fn new(case: &Case<'s>) -> Result<Self> {
+    fn new(case: &TestCase<'s>) -> Result<Self> {
         let own = std::env::current_exe()?;
         let directory = own.ancestors().skip(1).find(|path| !path.ends_with("deps"));
         let program = directory.context("a directory")?.join("kubelease");
@@ -102,7 +102,7 @@ fn outcome(command: &mut Command) -> Result<Outcome> {
     Ok(outcome)
 }
 
-pub fn an_apply_makes_what_differs_and_writes_nothing_else(case: &Case) -> Result<()> {
+pub fn an_apply_makes_what_differs_and_writes_nothing_else(case: &TestCase) -> Result<()> {
     let repository = Repository::new(case)?;
     let diff = repository.expect(1, &["diff"])?;
     for line in ["+++ applied/target/prod", "+  url: \"https://prod.example\"", "+  target: prod"] {
@@ -142,7 +142,7 @@ pub fn an_apply_makes_what_differs_and_writes_nothing_else(case: &Case) -> Resul
     Ok(())
 }
 
-pub fn another_secret_is_noticed_and_never_shown(case: &Case) -> Result<()> {
+pub fn another_secret_is_noticed_and_never_shown(case: &TestCase) -> Result<()> {
     let repository = Repository::new(case)?;
     repository.expect(0, &["apply"])?;
     let with = |command: &str, secret: &str| -> Result<Outcome> {
@@ -172,7 +172,7 @@ pub fn another_secret_is_noticed_and_never_shown(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_mistake_is_told_with_its_place_and_nothing_is_put(case: &Case) -> Result<()> {
+pub fn a_mistake_is_told_with_its_place_and_nothing_is_put(case: &TestCase) -> Result<()> {
     let repository = Repository::new(case)?;
     repository.write("2-secret.yaml", &SECRET.replace("max_ttl", "max_tll"))?;
     repository.write("3-target.yml", &TARGET.replace("token:", "tokn:"))?;
@@ -207,7 +207,7 @@ pub fn a_mistake_is_told_with_its_place_and_nothing_is_put(case: &Case) -> Resul
     Ok(())
 }
 
-pub fn pruned_is_only_what_the_same_set_has_made(case: &Case) -> Result<()> {
+pub fn pruned_is_only_what_the_same_set_has_made(case: &TestCase) -> Result<()> {
     let repository = Repository::new(case)?;
     let admin = repository.kubelease.admin_client()?;
     // Of nobody's set, and of another.
@@ -238,7 +238,7 @@ pub fn pruned_is_only_what_the_same_set_has_made(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn what_is_of_another_set_is_taken_over_only_if_that_is_said(case: &Case) -> Result<()> {
+pub fn what_is_of_another_set_is_taken_over_only_if_that_is_said(case: &TestCase) -> Result<()> {
     let repository = Repository::new(case)?;
     repository.expect(0, &["apply", "--set", "theirs"])?;
     let arguments = ["apply", "-f", "definitions", "--set", "ours", "--prune"];
@@ -257,7 +257,7 @@ pub fn what_is_of_another_set_is_taken_over_only_if_that_is_said(case: &Case) ->
     Ok(())
 }
 
-pub fn definitions_are_deleted_by_files_and_by_names(case: &Case) -> Result<()> {
+pub fn definitions_are_deleted_by_files_and_by_names(case: &TestCase) -> Result<()> {
     let repository = Repository::new(case)?;
     repository.expect(0, &["apply"])?;
     let used = repository.run(&["delete", "target", "prod"])?;
@@ -274,7 +274,7 @@ pub fn definitions_are_deleted_by_files_and_by_names(case: &Case) -> Result<()> 
     Ok(())
 }
 
-pub fn schemas_are_written_for_editors(case: &Case) -> Result<()> {
+pub fn schemas_are_written_for_editors(case: &TestCase) -> Result<()> {
     let repository = Repository::new(case)?;
     let written = repository.run(&["schema", "--output-dir", "schemas"])?;
     assert_eq!(written.printed.lines().count(), 4, "{written:?}");

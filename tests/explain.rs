@@ -4,32 +4,32 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
 use crate::login::{Job, account_of, forge, log_in, put_identity, until_let_in};
 
-pub fn existing(case: &Case) -> Result<()> {
+pub fn existing(case: &TestCase) -> Result<()> {
     is_what_comes_of_it(case, &kind::EXISTING)
 }
 
-pub fn plain(case: &Case) -> Result<()> {
+pub fn plain(case: &TestCase) -> Result<()> {
     is_what_comes_of_it(case, &kind::PLAIN)
 }
 
-pub fn role(case: &Case) -> Result<()> {
+pub fn role(case: &TestCase) -> Result<()> {
     is_what_comes_of_it(case, &kind::CLUSTER_ROLE_HERE)
 }
 
-pub fn rules(case: &Case) -> Result<()> {
+pub fn rules(case: &TestCase) -> Result<()> {
     is_what_comes_of_it(case, &kind::RULES)
 }
 
 /// Explains logins and issues that differ in one thing each, and then does them.
-fn is_what_comes_of_it(case: &Case, of: &'static Kind) -> Result<()> {
+fn is_what_comes_of_it(case: &TestCase, of: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, of)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     for account in ["ci-job", "web"] {
@@ -67,7 +67,7 @@ fn is_what_comes_of_it(case: &Case, of: &'static Kind) -> Result<()> {
     Ok(())
 }
 
-fn explain(admin: &Http, broker: &Broker, jwt: &str, lease: &Value) -> Result<Value> {
+fn explain(admin: &HttpClient, broker: &Broker, jwt: &str, lease: &Value) -> Result<Value> {
     let mut body = json!({"identity": "ci", "jwt": jwt, "dynamic_secret": broker.secret_name()});
     for (field, value) in lease.as_object().context("an object")? {
         body[field] = value.clone();
@@ -76,7 +76,7 @@ fn explain(admin: &Http, broker: &Broker, jwt: &str, lease: &Value) -> Result<Va
 }
 
 /// Logs in and asks for the lease: the answer that refuses, or the last one.
-fn really(admin: &Http, broker: &Broker, jwt: &str, lease: &Value) -> Result<Reply> {
+fn really(admin: &HttpClient, broker: &Broker, jwt: &str, lease: &Value) -> Result<Reply> {
     let login = log_in(admin, jwt)?;
     if login.status != 200 {
         return Ok(login);
@@ -96,13 +96,13 @@ fn first_failed(told: &Value) -> String {
 }
 
 /// Counts the tokens for which kubelease has asked the API server, by its audit log.
-fn tokens_asked_for(case: &Case, broker: &Broker) -> Result<usize> {
+fn tokens_asked_for(case: &TestCase, broker: &Broker) -> Result<usize> {
     let events = case.control_plane().audit_events_of_user(&broker.username())?;
     let asks = |event: &&Value| event["objectRef"]["subresource"] == "token";
     Ok(events.iter().filter(asks).count())
 }
 
-pub fn a_selector_finds_what_the_api_server_finds(case: &Case) -> Result<()> {
+pub fn a_selector_finds_what_the_api_server_finds(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let (admin, cluster) = (broker.admin()?, case.control_plane().admin_client());
     let mark = broker.home_name().to_owned();
@@ -163,7 +163,12 @@ pub fn a_selector_finds_what_the_api_server_finds(case: &Case) -> Result<()> {
 }
 
 /// Puts the dynamic secret for namespaces with the mark, which these expressions select besides.
-fn put_selector(admin: &Http, broker: &Broker, mark: &str, expressions: &Value) -> Result<()> {
+fn put_selector(
+    admin: &HttpClient,
+    broker: &Broker,
+    mark: &str,
+    expressions: &Value,
+) -> Result<()> {
     let mut secret = broker.secret();
     secret.as_object_mut().context("an object")?.remove("namespaces");
     secret["namespace_selector"] =
@@ -173,7 +178,7 @@ fn put_selector(admin: &Http, broker: &Broker, mark: &str, expressions: &Value) 
 }
 
 /// Lets kubelease list namespaces, which no lease needs.
-fn let_list(case: &Case, broker: &Broker) -> Result<()> {
+fn let_list(case: &TestCase, broker: &Broker) -> Result<()> {
     let (cluster, home) = (case.control_plane().admin_client(), broker.home_name());
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     let name = format!("list-{home}");

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
 
-pub fn an_account_that_is_held_ends_when_it_is_let_go(case: &Case) -> Result<()> {
+pub fn an_account_that_is_held_ends_when_it_is_let_go(case: &TestCase) -> Result<()> {
     held(case, &kind::RULES, 403)
 }
 
-pub fn so_does_a_secret(case: &Case) -> Result<()> {
+pub fn so_does_a_secret(case: &TestCase) -> Result<()> {
     // What an existing account may it may for as long as its token is good.
     held(case, &kind::EXISTING, 200)
 }
 
 /// The first object of a lease is held; what its token may meanwhile is answered with `meanwhile`.
-fn held(case: &Case, kind: &'static Kind, meanwhile: u16) -> Result<()> {
+fn held(case: &TestCase, kind: &'static Kind, meanwhile: u16) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;

@@ -10,13 +10,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use testbed::faulty_proxy::FaultyProxy;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::fake::{Deed, Fake, read_message};
 use crate::kind;
 
-pub fn one_that_refuses_announced_bodies_is_asked_again_and_remembered(case: &Case) -> Result<()> {
+pub fn one_that_refuses_announced_bodies_is_asked_again_and_remembered(
+    case: &TestCase,
+) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let before = broker.inventory()?;
     let upstream = FaultyProxy::start_before(broker.cluster.anonymous_client().clone())?;
@@ -46,7 +48,7 @@ pub fn one_that_refuses_announced_bodies_is_asked_again_and_remembered(case: &Ca
     Ok(())
 }
 
-pub fn one_that_asks_for_a_login_is_no_kubernetes_api(case: &Case) -> Result<()> {
+pub fn one_that_asks_for_a_login_is_no_kubernetes_api(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let admin = broker.admin()?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;

@@ -7,47 +7,47 @@ use lease_core::permissions::{
     AccessQuery, BoundRole, Permission, PermissionProfile, PermissionScope, list_needed_permissions,
 };
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::kind::{self, Kind};
 
-pub fn existing(case: &Case) -> Result<()> {
+pub fn existing(case: &TestCase) -> Result<()> {
     each_permission(case, &kind::EXISTING, |_| PermissionProfile::Existing { account: "deployer" })
 }
 
-pub fn plain(case: &Case) -> Result<()> {
+pub fn plain(case: &TestCase) -> Result<()> {
     each_permission(case, &kind::PLAIN, |_| PermissionProfile::ExistingPlain {
         account: "deployer",
     })
 }
 
-pub fn role(case: &Case) -> Result<()> {
+pub fn role(case: &TestCase) -> Result<()> {
     each_permission(case, &kind::ROLE, |role| PermissionProfile::TemporaryRole {
         role: BoundRole::Role(role),
     })
 }
 
-pub fn cluster_role_in_a_namespace(case: &Case) -> Result<()> {
+pub fn cluster_role_in_a_namespace(case: &TestCase) -> Result<()> {
     each_permission(case, &kind::CLUSTER_ROLE_HERE, |role| PermissionProfile::TemporaryRole {
         role: BoundRole::ClusterRole(role),
     })
 }
 
-pub fn cluster_role(case: &Case) -> Result<()> {
+pub fn cluster_role(case: &TestCase) -> Result<()> {
     each_permission(case, &kind::CLUSTER_ROLE, |role| PermissionProfile::ClusterRole { role })
 }
 
-pub fn rules(case: &Case) -> Result<()> {
+pub fn rules(case: &TestCase) -> Result<()> {
     each_permission(case, &kind::RULES, |_| PermissionProfile::TemporaryRules)
 }
 
-pub fn cluster_rules(case: &Case) -> Result<()> {
+pub fn cluster_rules(case: &TestCase) -> Result<()> {
     each_permission(case, &kind::CLUSTER_RULES, |_| PermissionProfile::ClusterRules)
 }
 
 fn each_permission(
-    case: &Case,
+    case: &TestCase,
     kind: &'static Kind,
     mode: for<'a> fn(&'a str) -> PermissionProfile<'a>,
 ) -> Result<()> {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
-use testbed::harness::Case;
+use testbed::deployed_manifests::{DeployedObjects, ManifestSubstitutions};
+use testbed::harness::TestCase;
 use testbed::namespace::Namespace;
 use testbed::wait::{not_yet, wait_until};
 
-pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
+pub fn what_is_not_open_to_all_is_done_without(case: &TestCase) -> Result<()> {
     let cluster = ControlPlane::start_without_controllers()?;
     for role in ["system:discovery", "system:public-info-viewer", "system:basic-user"] {
         let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{role}");
@@ -21,7 +21,7 @@ pub fn what_is_not_open_to_all_is_done_without(case: &Case) -> Result<()> {
         place.create_service_account(account)?;
     }
     let name = place.name();
-    let names = ManifestNames {
+    let names = ManifestSubstitutions {
         prefix: name,
         broker_namespace: name,
         broker: "broker",

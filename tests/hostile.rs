@@ -8,16 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_auth::testing::hostile_tokens;
 use serde_json::{Value, json};
-use testbed::harness::Case;
-use testbed::http::Http;
+use testbed::harness::TestCase;
+use testbed::http::HttpClient;
 use testbed::kubelease::Settings;
 
 use crate::broker::Broker;
 use crate::kind;
 use crate::login::{LoginTokens, forge, log_in, make_login_tokens, until_let_in};
 
-pub fn tokens_are_refused_alike_at_a_login_by_service_account(case: &Case) -> Result<()> {
-    case.require_dev_host("Spin does not say what is written, and its clock cannot be set")?;
+pub fn tokens_are_refused_alike_at_a_login_by_service_account(case: &TestCase) -> Result<()> {
+    case.dev_host_or_ignore_test("Spin does not say what is written, and its clock cannot be set")?;
     let settings = Settings { faults: true, ..case.new_settings()? };
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings)?;
     let namespace = case.new_namespace()?;
@@ -64,7 +64,7 @@ struct Answer {
 
 /// A kubelease whose writes are noted.
 struct Observed<'a> {
-    admin: &'a Http,
+    admin: &'a HttpClient,
     plan: &'a Path,
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 
-pub fn the_same_request_gets_the_same_lease_and_a_fresh_token(case: &Case) -> Result<()> {
+pub fn the_same_request_gets_the_same_lease_and_a_fresh_token(case: &TestCase) -> Result<()> {
     for kind in [&kind::EXISTING, &kind::RULES] {
         let broker = Broker::new(case, kind)?;
         let request = json!({ "ttl": "15m" });
@@ -70,7 +70,7 @@ pub fn the_same_request_gets_the_same_lease_and_a_fresh_token(case: &Case) -> Re
     Ok(())
 }
 
-pub fn twenty_at_once_make_one_lease(case: &Case) -> Result<()> {
+pub fn twenty_at_once_make_one_lease(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let before = broker.inventory()?.len();
     let request = json!({ "ttl": "15m" });
@@ -99,7 +99,7 @@ pub fn twenty_at_once_make_one_lease(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_failed_issue_frees_its_key(case: &Case) -> Result<()> {
+pub fn a_failed_issue_frees_its_key(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     let path = format!("{}/deployer", broker.place.resources_path("v1", "serviceaccounts"));
     let admin = broker.cluster.admin_client();
@@ -119,7 +119,7 @@ pub fn a_failed_issue_frees_its_key(case: &Case) -> Result<()> {
     broker.until_let_in(&new.token)
 }
 
-pub fn a_plain_token_is_given_again_while_it_can_be(case: &Case) -> Result<()> {
+pub fn a_plain_token_is_given_again_while_it_can_be(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::PLAIN)?;
     let long = json!({ "ttl": "1h" });
     let first = Lease::of(broker.issue_as("long", &long)?.expect_status(201)?)?;

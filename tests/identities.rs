@@ -5,15 +5,15 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
-use testbed::http::Http;
+use testbed::harness::TestCase;
+use testbed::http::HttpClient;
 use testbed::redis::Redis;
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 
 /// Puts identity `bot` with these fields, and returns an access token of it.
-fn token(admin: &Http, fields: &Value) -> Result<String> {
+fn token(admin: &HttpClient, fields: &Value) -> Result<String> {
     let mut identity = json!({"auth": [{"type": "token"}]});
     for (field, value) in fields.as_object().context("an object")? {
         identity[field] = value.clone();
@@ -24,11 +24,11 @@ fn token(admin: &Http, fields: &Value) -> Result<String> {
 }
 
 /// The status with which a token is answered that comes with these headers.
-fn shown(http: &Http, headers: &[(&str, &str)]) -> Result<u16> {
+fn shown(http: &HttpClient, headers: &[(&str, &str)]) -> Result<u16> {
     Ok(http.send_raw("GET", WHOAMI, headers, &[])?.status)
 }
 
-pub fn a_forged_header_never_helps(case: &Case) -> Result<()> {
+pub fn a_forged_header_never_helps(case: &TestCase) -> Result<()> {
     let kubelease = case.new_kubelease()?;
     let elsewhere = json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}});
     let bot =
@@ -44,7 +44,7 @@ pub fn a_forged_header_never_helps(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_forged_header_does_not_begin_the_count_of_failures_anew(case: &Case) -> Result<()> {
+pub fn a_forged_header_does_not_begin_the_count_of_failures_anew(case: &TestCase) -> Result<()> {
     let anonymous = case.new_kubelease()?.anonymous_client()?;
     let fail = |headers: &[(&str, &str)]| -> Result<u16> {
         let headers = [&[("content-type", "application/json")], headers].concat();
@@ -61,7 +61,7 @@ pub fn a_forged_header_does_not_begin_the_count_of_failures_anew(case: &Case) ->
     Ok(())
 }
 
-pub fn a_trusted_proxy_tells_the_address_and_its_client_does_not(case: &Case) -> Result<()> {
+pub fn a_trusted_proxy_tells_the_address_and_its_client_does_not(case: &TestCase) -> Result<()> {
     let settings = case.new_settings()?.with_variable("trusted_proxies", "127.0.0.0/8");
     let kubelease = case.new_kubelease_with(settings)?;
     let far = json!({"access_token": {"trusted_ips": ["10.0.0.0/8"]}});
@@ -84,7 +84,7 @@ pub fn a_trusted_proxy_tells_the_address_and_its_client_does_not(case: &Case) ->
     Ok(())
 }
 
-pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &Case) -> Result<()> {
+pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let mut settings = case.new_settings()?;
     settings.runtime_config =
@@ -137,7 +137,7 @@ pub fn uses_are_exact_through_two_replicas_of_one_redis(case: &Case) -> Result<(
     Ok(())
 }
 
-pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &Case) -> Result<()> {
+pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let mut settings = case.new_settings()?;
     settings.runtime_config =
@@ -185,7 +185,7 @@ pub fn no_more_leases_of_one_live_than_may_through_two_replicas(case: &Case) -> 
     Ok(())
 }
 
-pub fn an_identity_leases_what_it_is_granted_and_gives_it_back(case: &Case) -> Result<()> {
+pub fn an_identity_leases_what_it_is_granted_and_gives_it_back(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;
     let grant = json!({"dynamic_secrets": [broker.secret_name()], "namespaces": ["*"],

@@ -11,14 +11,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use testbed::command;
-use testbed::harness::Case;
-use testbed::http::Http;
+use testbed::harness::TestCase;
+use testbed::http::HttpClient;
 
 use crate::broker::Broker;
 use crate::kind;
 use crate::login::{Job, forge, put_identity, until_let_in};
 
-pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
+pub fn its_client_logs_in_renews_and_revokes(case: &TestCase) -> Result<()> {
     let client = build_client()?;
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
@@ -77,7 +77,7 @@ pub fn its_client_logs_in_renews_and_revokes(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
+pub fn a_login_may_be_a_form(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.create_service_account("ci-job")?;
@@ -127,7 +127,7 @@ pub fn a_login_may_be_a_form(case: &Case) -> Result<()> {
 }
 
 /// Runs the client to its end, and leases by the first token that it gets. Returns the lines that it prints.
-fn lease_by_client(mut client: Command, http: &Http, leases: &str) -> Result<Vec<String>> {
+fn lease_by_client(mut client: Command, http: &HttpClient, leases: &str) -> Result<Vec<String>> {
     let mut running = client.stdout(Stdio::piped()).spawn()?;
     let mut lines = vec![];
     for line in BufReader::new(running.stdout.take().context("its output")?).lines() {

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use testbed::control_plane::{ControlPlane, Options};
 use testbed::deployed_manifests::DeployedObjects;
 use testbed::faulty_proxy::FaultyProxy;
-use testbed::harness::{Case, run_tests, tests};
-use testbed::http::Http;
+use testbed::harness::{TestCase, run_tests, tests};
+use testbed::http::HttpClient;
 use testbed::namespace::Namespace;
 use testbed::process::Supervisor;
 use testbed::wait::{not_yet, wait_until};
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     ])
 }
 
-fn an_api_server_that_closes_its_connections_does_no_harm(case: &Case) -> Result<()> {
+fn an_api_server_that_closes_its_connections_does_no_harm(case: &TestCase) -> Result<()> {
     let _turn = turn();
     let options = Options { bare: true, goaway_chance: Some(0.02), ..Options::default() };
     let cluster = ControlPlane::start_with(&options, Supervisor::new()?)?;
@@ -37,18 +37,18 @@ fn an_api_server_that_closes_its_connections_does_no_harm(case: &Case) -> Result
     way.run()
 }
 
-fn a_way_that_ends_at_any_byte_does_no_harm(case: &Case) -> Result<()> {
+fn a_way_that_ends_at_any_byte_does_no_harm(case: &TestCase) -> Result<()> {
     let _turn = turn();
     let cluster = case.control_plane();
     let proxy = FaultyProxy::start_before(cluster.anonymous_client().clone())?;
     let way = Way::new(case, cluster, &proxy.url())?;
-    proxy.cut_some(5, 20_261_128);
+    proxy.cut_percent_of_exchanges(5, 20_261_128);
     way.run()
 }
 
 /// The API server closes the connection on which a wrong credential was shown, and the host has one pool for all
 /// targets of an origin.
-fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &Case) -> Result<()> {
+fn a_target_with_a_wrong_credential_spoils_nothing_for_another(case: &TestCase) -> Result<()> {
     let _turn = turn();
     let cluster = case.control_plane();
     let way = Way::new(case, cluster, cluster.url())?;
@@ -79,7 +79,7 @@ fn turn() -> MutexGuard<'static, ()> {
 /// A kubelease that may everything in its cluster, with one dynamic secret of each sort.
 struct Way<'c> {
     cluster: &'c ControlPlane,
-    admin: Http,
+    admin: HttpClient,
     target: Value,
     place: Namespace,
     /// The path and definition of each dynamic secret.
@@ -88,7 +88,7 @@ struct Way<'c> {
 }
 
 impl<'c> Way<'c> {
-    fn new(case: &Case, cluster: &'c ControlPlane, url: &str) -> Result<Self> {
+    fn new(case: &TestCase, cluster: &'c ControlPlane, url: &str) -> Result<Self> {
         let place = Namespace::create_in(cluster)?;
         place.create_service_account("deployer")?;
         place.create_service_account("broker")?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::closed_port::ClosedPort;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::http::Reply;
 use testbed::issuer_server::{Answer, discovery_path, keys_path};
 
@@ -15,7 +15,7 @@ use crate::oidc::Oidc;
 const OLD: (TestKey, &str) = (TestKey::P256, "old");
 const NEW: (TestKey, &str) = (TestKey::Rsa, "new");
 
-pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
+pub fn keys_are_fetched_once_however_many_jobs_ask(case: &TestCase) -> Result<()> {
     let oidc = Oidc::with_clock(case)?;
     let issuer = oidc.server.add_issuer("/ci", &[OLD.0.jwk(OLD.1)]);
     oidc.put_issuer("ci", &issuer)?;
@@ -48,7 +48,7 @@ pub fn keys_are_fetched_once_however_many_jobs_ask(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn keys_are_kept_as_long_as_their_issuer_allows_within_bounds(case: &Case) -> Result<()> {
+pub fn keys_are_kept_as_long_as_their_issuer_allows_within_bounds(case: &TestCase) -> Result<()> {
     let oidc = Oidc::with_clock(case)?;
     let keys = json!({"keys": [OLD.0.jwk(OLD.1)]});
     let rows = [
@@ -80,7 +80,7 @@ pub fn keys_are_kept_as_long_as_their_issuer_allows_within_bounds(case: &Case) -
 }
 
 pub fn an_issuer_that_is_not_as_it_should_be_lets_nobody_in_and_keeps_nobody_out(
-    case: &Case,
+    case: &TestCase,
 ) -> Result<()> {
     let oidc = Oidc::with_clock(case)?;
     let closed = ClosedPort::take_port()?;

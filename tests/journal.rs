@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::Settings;
 use testbed::store_file::{self, JournalMode};
 
@@ -17,7 +17,7 @@ use crate::setup::Leasing;
 const MODES: [JournalMode; 2] = [JournalMode::Wal, JournalMode::Delete];
 
 /// Neither kubelease nor its host says how the journal is to be.
-pub fn a_file_stays_in_the_mode_in_which_it_was_made(case: &Case) -> Result<()> {
+pub fn a_file_stays_in_the_mode_in_which_it_was_made(case: &TestCase) -> Result<()> {
     for mode in MODES {
         let leasing = Leasing::set_up_with(case, settings(case, mode)?)?;
         for _ in 0..2 {
@@ -37,7 +37,7 @@ pub fn a_file_stays_in_the_mode_in_which_it_was_made(case: &Case) -> Result<()> 
 }
 
 /// What was answered is in the log alone when the host dies: the next host finds it there.
-pub fn what_no_checkpoint_has_reached_survives_a_kill(case: &Case) -> Result<()> {
+pub fn what_no_checkpoint_has_reached_survives_a_kill(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up_with(case, settings(case, JournalMode::Wal)?)?;
     let state_dir = leasing.kubelease.state_dir();
     let mut ids = vec![];
@@ -60,7 +60,7 @@ pub fn what_no_checkpoint_has_reached_survives_a_kill(case: &Case) -> Result<()>
 }
 
 /// A durable write is one flush in WAL mode, and four with a rollback journal; docs/store.md counts the writes.
-pub fn each_durable_write_is_flushed_before_the_answer(case: &Case) -> Result<()> {
+pub fn each_durable_write_is_flushed_before_the_answer(case: &TestCase) -> Result<()> {
     for (kind, writes) in [(&kind::PLAIN, 2), (&kind::EXISTING, 3)] {
         for (mode, flushes) in [(JournalMode::Wal, 1), (JournalMode::Delete, 4)] {
             // What a request does instead of a sweep that is missing would count as well.
@@ -103,12 +103,12 @@ fn count_flushes(
     let before = log.count_all()?;
     for _ in 0..LEASES {
         operation()?;
-        ensure!(log.is_flushed(&written)?, "an answer came before `{written}` was flushed");
+        ensure!(log.is_file_flushed(&written)?, "an answer came before `{written}` was flushed");
     }
     Ok(log.count_all()? - before)
 }
 
-fn settings(case: &Case, journal: JournalMode) -> Result<Settings> {
+fn settings(case: &TestCase, journal: JournalMode) -> Result<Settings> {
     Ok(Settings { journal, ..case.new_settings()? })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
@@ -16,7 +16,7 @@ use crate::machine::Machine;
 
 /// An identity that may lease has kubectl lease for each command, by `sh` and `curl` alone, with what the server says of
 /// the cluster.
-pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &Case) -> Result<()> {
+pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;
     broker.put_ca()?;
@@ -64,7 +64,7 @@ pub fn kubectl_leases_by_curl_through_a_kubeconfig_of_the_server(case: &Case) ->
 }
 
 /// A context is added to a file that `kubectl config` has written, and kubectl reads and writes it as before.
-pub fn kubectl_reads_the_context_that_is_added_to_its_file(case: &Case) -> Result<()> {
+pub fn kubectl_reads_the_context_that_is_added_to_its_file(case: &TestCase) -> Result<()> {
     let Machine { broker, home, access_token, kubelease } = Machine::new(case)?;
     let file = home.path().join(".kube/config");
     let directory = kubelease.parent().context("a directory")?;

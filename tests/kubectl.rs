@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::command;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::kind;
@@ -27,12 +27,12 @@ struct Workplace<'s> {
 }
 
 impl<'s> Workplace<'s> {
-    fn new(case: &Case<'s>) -> Result<Self> {
+    fn new(case: &TestCase<'s>) -> Result<Self> {
         Self::with_ttl(case, "30m")
     }
 
     /// A workplace whose leases have this lifetime.
-    fn with_ttl(case: &Case<'s>, ttl: &str) -> Result<Self> {
+    fn with_ttl(case: &TestCase<'s>, ttl: &str) -> Result<Self> {
         let machine = Machine::of_kind(case, &kind::RULES)?;
         machine.log_in()?;
         machine.broker.put_ca()?;
@@ -111,7 +111,7 @@ impl<'s> Workplace<'s> {
 }
 
 pub fn a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at(
-    case: &Case,
+    case: &TestCase,
 ) -> Result<()> {
     let workplace = Workplace::new(case)?;
     let first = workplace.active_lease()?;
@@ -143,7 +143,7 @@ pub fn a_lease_that_was_revoked_elsewhere_costs_no_command_once_it_was_looked_at
     Ok(())
 }
 
-pub fn the_lock_of_a_plugin_that_was_killed_delays_nobody(case: &Case) -> Result<()> {
+pub fn the_lock_of_a_plugin_that_was_killed_delays_nobody(case: &TestCase) -> Result<()> {
     let workplace = Workplace::new(case)?;
     let kept = workplace.machine.kept_leases();
     let find = |extension: &str| -> Result<PathBuf> {
@@ -169,7 +169,7 @@ pub fn the_lock_of_a_plugin_that_was_killed_delays_nobody(case: &Case) -> Result
     Ok(())
 }
 
-pub fn what_keeps_kubectl_from_the_plugin_is_told(case: &Case) -> Result<()> {
+pub fn what_keeps_kubectl_from_the_plugin_is_told(case: &TestCase) -> Result<()> {
     let workplace = Workplace::new(case)?;
     let told = |mut kubectl: Command| -> Result<(bool, String)> {
         let output = kubectl.output()?;
@@ -204,7 +204,7 @@ pub fn what_keeps_kubectl_from_the_plugin_is_told(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn kubectl_works_as_ever_with_the_plugin(case: &Case) -> Result<()> {
+pub fn kubectl_works_as_ever_with_the_plugin(case: &TestCase) -> Result<()> {
     let workplace = Workplace::new(case)?;
     // A watch, in which a new pod is seen.
     let mut watching = workplace.kubectl(&["get", "pods", "--watch", "-o", "name"])?;
@@ -246,7 +246,7 @@ pub fn kubectl_works_as_ever_with_the_plugin(case: &Case) -> Result<()> {
 
 /// A program on client-go goes on when its lease was revoked: refused, it asks the plugin, which has another lease once
 /// it has looked.
-pub fn an_informer_outlives_its_lease(case: &Case) -> Result<()> {
+pub fn an_informer_outlives_its_lease(case: &TestCase) -> Result<()> {
     let program = build_informer()?;
     let workplace = Workplace::new(case)?;
     let mut informer = workplace.command(&program)?;
@@ -268,7 +268,7 @@ pub fn an_informer_outlives_its_lease(case: &Case) -> Result<()> {
 
 /// Nothing is revoked here and no file is touched: each lease ends by its time, and the sweep ends it in the cluster.
 pub fn a_watch_and_an_informer_go_on_when_the_time_of_their_lease_is_over(
-    case: &Case,
+    case: &TestCase,
 ) -> Result<()> {
     let program = build_informer()?;
     let workplace = Workplace::with_ttl(case, "20s")?;

@@ -9,12 +9,12 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::setup::Leasing;
 
-pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
+pub fn a_leased_token_is_the_accounts_and_no_more(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let namespace = leasing.namespace.name();
     let rules = json!([{ "apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"] }]);
@@ -67,7 +67,7 @@ pub fn a_leased_token_is_the_accounts_and_no_more(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_lease_ends_when_its_token_says(case: &Case) -> Result<()> {
+pub fn a_lease_ends_when_its_token_says(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     for (request, seconds) in [
         (json!({}), 3600),
@@ -87,7 +87,7 @@ pub fn a_lease_ends_when_its_token_says(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_namespace_must_be_named_only_where_there_is_a_choice(case: &Case) -> Result<()> {
+pub fn a_namespace_must_be_named_only_where_there_is_a_choice(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let other = case.new_namespace()?;
     other.create_service_account("deployer")?;
@@ -107,7 +107,7 @@ pub fn a_namespace_must_be_named_only_where_there_is_a_choice(case: &Case) -> Re
     Ok(())
 }
 
-pub fn leases_at_once_are_all_different(case: &Case) -> Result<()> {
+pub fn leases_at_once_are_all_different(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let issue = || leasing.issue(&json!({}))?.expect_status(201);
     let leases: Vec<Value> = thread::scope(|scope| {

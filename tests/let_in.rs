@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::Result;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::process::Supervisor;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 
-pub fn a_watch_goes_on_after_its_lease_is_taken_back(case: &Case) -> Result<()> {
+pub fn a_watch_goes_on_after_its_lease_is_taken_back(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
     broker.until_let_in(&lease.token)?;
@@ -42,7 +42,7 @@ pub fn a_watch_goes_on_after_its_lease_is_taken_back(case: &Case) -> Result<()> 
     };
     let is_seen = |name: &str| {
         wait_until("the watch's seeing a pod", Duration::from_secs(20), || {
-            watch.check_running()?;
+            watch.require_running()?;
             let seen = fs::read_to_string(&seen)?;
             if seen.contains(&format!("pod/{name}")) { Ok(()) } else { Err(not_yet(seen)) }
         })

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 
-pub fn leases_are_found_by_what_they_are(case: &Case) -> Result<()> {
+pub fn leases_are_found_by_what_they_are(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     let all = several(&broker)?;
     let (name, place) = (broker.secret_name(), broker.place.name());
@@ -56,7 +56,7 @@ pub fn leases_are_found_by_what_they_are(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn many_are_taken_back_page_by_page(case: &Case) -> Result<()> {
+pub fn many_are_taken_back_page_by_page(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     let before = broker.inventory()?;
     let all = several(&broker)?;
@@ -86,7 +86,7 @@ pub fn many_are_taken_back_page_by_page(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn what_leases_are_made_from_goes_only_with_them(case: &Case) -> Result<()> {
+pub fn what_leases_are_made_from_goes_only_with_them(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let admin = broker.admin()?;
     let before = broker.inventory()?;
@@ -126,7 +126,7 @@ pub fn what_leases_are_made_from_goes_only_with_them(case: &Case) -> Result<()> 
     Ok(())
 }
 
-pub fn a_change_keeps_what_is_out_or_takes_it_back(case: &Case) -> Result<()> {
+pub fn a_change_keeps_what_is_out_or_takes_it_back(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let before = broker.inventory()?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;

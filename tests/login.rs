@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use jwt_auth::testing::{TestKey, hostile_tokens};
 use serde_json::{Value, json};
 use testbed::control_plane::ISSUER;
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 use testbed::namespace::Namespace;
 use testbed::wait::{not_yet, wait_until};
 
@@ -15,7 +15,7 @@ use crate::broker::{Broker, let_review, now};
 use crate::kind;
 use crate::oidc::Oidc;
 
-pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()> {
+pub fn a_service_account_logs_in_through_each_reviewer(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.create_service_account("ci-job")?;
@@ -50,7 +50,7 @@ pub fn a_service_account_logs_in_through_each_reviewer(case: &Case) -> Result<()
     Ok(())
 }
 
-pub fn a_service_account_that_is_not_meant_is_refused(case: &Case) -> Result<()> {
+pub fn a_service_account_that_is_not_meant_is_refused(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     let LoginTokens { good, refused: tokens } = make_login_tokens(&broker, &namespace)?;
@@ -68,7 +68,7 @@ pub fn a_service_account_that_is_not_meant_is_refused(case: &Case) -> Result<()>
     Ok(())
 }
 
-pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &Case) -> Result<()> {
+pub fn a_ci_job_logs_in_by_the_keys_of_its_issuer(case: &TestCase) -> Result<()> {
     let oidc = Oidc::start(case)?;
     let keys = [(TestKey::P256, "p256"), (TestKey::Rsa, "rsa"), (TestKey::P384, "p384")];
     let issuer = oidc.server.add_issuer("/ci", &keys.map(|(key, id)| key.jwk(id)));
@@ -148,7 +148,7 @@ pub fn forge(token: &str) -> Result<String> {
 
 /// The preparations of the cluster's administrator for a job.
 pub struct Job<'a> {
-    pub cluster: &'a Http,
+    pub cluster: &'a HttpClient,
     pub namespace: &'a Namespace,
 }
 
@@ -173,7 +173,7 @@ impl Job<'_> {
     }
 }
 
-pub fn put_identity(admin: &Http, namespace: &Namespace, reviewer: &Value) -> Result<()> {
+pub fn put_identity(admin: &HttpClient, namespace: &Namespace, reviewer: &Value) -> Result<()> {
     let identity = json!({
         "auth": [{"type": "kubernetes", "target": "local", "reviewer": reviewer, "allowed_names": ["ci-*"],
             "allowed_namespaces": [namespace.name()], "allowed_audience": "kubelease"}],
@@ -183,17 +183,17 @@ pub fn put_identity(admin: &Http, namespace: &Namespace, reviewer: &Value) -> Re
     Ok(())
 }
 
-pub fn log_in(admin: &Http, jwt: &str) -> Result<Reply> {
+pub fn log_in(admin: &HttpClient, jwt: &str) -> Result<Reply> {
     let body = json!({"identity": "ci", "jwt": jwt});
     admin.without_credentials().post("/api/v1/auth/kubernetes/login", &body)
 }
 
 /// Waits until the rights of whoever reviews have reached the API server's authorizer.
-pub fn until_let_in(admin: &Http, jwt: &str) -> Result<Reply> {
+pub fn until_let_in(admin: &HttpClient, jwt: &str) -> Result<Reply> {
     until_answered(admin, jwt, 200)
 }
 
-pub fn until_answered(admin: &Http, jwt: &str, status: u16) -> Result<Reply> {
+pub fn until_answered(admin: &HttpClient, jwt: &str, status: u16) -> Result<Reply> {
     wait_until("the answer to the login", Duration::from_secs(15), || {
         let reply = log_in(admin, jwt)?;
         if reply.status == status { Ok(reply) } else { Err(not_yet(format!("{reply:?}"))) }

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
@@ -22,7 +22,7 @@ pub struct Machine<'s> {
 
 impl<'s> Machine<'s> {
     /// A machine on which nobody has logged in, for leases of a kind.
-    pub fn of_kind(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
+    pub fn of_kind(case: &TestCase<'s>, kind: &'static Kind) -> Result<Self> {
         let broker = Broker::new(case, kind)?;
         let identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
             "namespaces": ["*"], "actions": ["issue", "read", "renew", "revoke"]}]});
@@ -40,12 +40,12 @@ impl<'s> Machine<'s> {
     }
 
     /// A machine on which nobody has logged in.
-    pub fn new(case: &Case<'s>) -> Result<Self> {
+    pub fn new(case: &TestCase<'s>) -> Result<Self> {
         Self::of_kind(case, &kind::CLUSTER_ROLE_HERE)
     }
 
     /// A machine on which the identity has logged in.
-    pub fn logged_in(case: &Case<'s>) -> Result<Self> {
+    pub fn logged_in(case: &TestCase<'s>) -> Result<Self> {
         let machine = Self::new(case)?;
         machine.log_in()?;
         Ok(machine)

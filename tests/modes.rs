@@ -4,44 +4,44 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::kind::{self, Kind};
 
-pub fn existing(case: &Case) -> Result<()> {
+pub fn existing(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::EXISTING)
 }
 
-pub fn role(case: &Case) -> Result<()> {
+pub fn role(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::ROLE)
 }
 
-pub fn cluster_role_in_a_namespace(case: &Case) -> Result<()> {
+pub fn cluster_role_in_a_namespace(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::CLUSTER_ROLE_HERE)
 }
 
-pub fn cluster_role_in_the_cluster(case: &Case) -> Result<()> {
+pub fn cluster_role_in_the_cluster(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::CLUSTER_ROLE)
 }
 
-pub fn rules_in_a_namespace(case: &Case) -> Result<()> {
+pub fn rules_in_a_namespace(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::RULES)
 }
 
-pub fn rules_in_the_cluster(case: &Case) -> Result<()> {
+pub fn rules_in_the_cluster(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::CLUSTER_RULES)
 }
 
-pub fn manifest_in_a_namespace(case: &Case) -> Result<()> {
+pub fn manifest_in_a_namespace(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::MANIFEST)
 }
 
-pub fn manifest_in_the_cluster(case: &Case) -> Result<()> {
+pub fn manifest_in_the_cluster(case: &TestCase) -> Result<()> {
     whole_life(case, &kind::CLUSTER_MANIFEST)
 }
 
-pub fn a_plain_token_is_good_until_it_ends_and_says_so(case: &Case) -> Result<()> {
+pub fn a_plain_token_is_good_until_it_ends_and_says_so(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::PLAIN)?;
     let before = broker.inventory()?;
     let lease = broker.lease(&json!({ "ttl": "10m" }))?;
@@ -60,7 +60,7 @@ pub fn a_plain_token_is_good_until_it_ends_and_says_so(case: &Case) -> Result<()
 }
 
 /// The verbs of others may have any case, and names may be those of people and groups in a directory.
-pub fn verbs_and_names_are_compared_by_the_letter(case: &Case) -> Result<()> {
+pub fn verbs_and_names_are_compared_by_the_letter(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let name = "cn=ops,ou=groups,dc=example";
     let things = json!({
@@ -99,7 +99,7 @@ pub fn verbs_and_names_are_compared_by_the_letter(case: &Case) -> Result<()> {
 
 /// Checks a lease's issue, its token's rights, its marks, and that nothing is left of it once it is
 /// revoked.
-fn whole_life(case: &Case, kind: &'static Kind) -> Result<()> {
+fn whole_life(case: &TestCase, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 use testbed::issuer_server::{ISSUER_HOST, IssuerServer};
 use testbed::kubelease::{Kubelease, Settings};
 
@@ -19,23 +19,23 @@ use crate::broker::now;
 pub struct Oidc<'s> {
     pub kubelease: Arc<Kubelease<'s>>,
     pub server: IssuerServer,
-    admin: Http,
+    admin: HttpClient,
     clients: AtomicUsize,
     clock: Cell<i64>,
 }
 
 impl<'s> Oidc<'s> {
-    pub fn start(case: &Case<'s>) -> Result<Self> {
+    pub fn start(case: &TestCase<'s>) -> Result<Self> {
         Self::with(case, case.new_settings()?)
     }
 
     /// The same with a clock that can be set.
-    pub fn with_clock(case: &Case<'s>) -> Result<Self> {
-        case.require_dev_host("Spin's clock cannot be set")?;
+    pub fn with_clock(case: &TestCase<'s>) -> Result<Self> {
+        case.dev_host_or_ignore_test("Spin's clock cannot be set")?;
         Self::with(case, Settings { faults: true, ..case.new_settings()? })
     }
 
-    fn with(case: &Case<'s>, settings: Settings) -> Result<Self> {
+    fn with(case: &TestCase<'s>, settings: Settings) -> Result<Self> {
         let server = IssuerServer::start_server()?;
         let settings = settings.with_variable("trusted_proxies", "127.0.0.0/8");
         let kubelease = case.new_kubelease_with(settings.with_ca(ISSUER_HOST, server.ca_pem()))?;
@@ -96,7 +96,7 @@ impl<'s> Oidc<'s> {
     }
 }
 
-fn log_in(http: &Http, clients: &AtomicUsize, identity: &str, jwt: &str) -> Result<Reply> {
+fn log_in(http: &HttpClient, clients: &AtomicUsize, identity: &str, jwt: &str) -> Result<Reply> {
     let number = clients.fetch_add(1, Ordering::SeqCst);
     let address = format!("10.1.{}.{}", number / 256, number % 256);
     let headers = [("x-forwarded-for", &*address), ("content-type", "application/json")];

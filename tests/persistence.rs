@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::Settings;
 use testbed::store_file::JournalMode;
 
 use crate::setup::Leasing;
 
-pub fn a_restart_keeps_everything(case: &Case) -> Result<()> {
+pub fn a_restart_keeps_everything(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let id = issue(&leasing)?;
     let before = everything(&leasing, &id)?;
@@ -18,7 +18,7 @@ pub fn a_restart_keeps_everything(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_kill_loses_nothing_that_was_answered(case: &Case) -> Result<()> {
+pub fn a_kill_loses_nothing_that_was_answered(case: &TestCase) -> Result<()> {
     for journal in [JournalMode::Wal, JournalMode::Delete] {
         let leasing = Leasing::set_up_with(case, Settings { journal, ..case.new_settings()? })?;
         for _ in 0..3 {
@@ -32,7 +32,7 @@ pub fn a_kill_loses_nothing_that_was_answered(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn redis_keeps_everything_too(case: &Case) -> Result<()> {
+pub fn redis_keeps_everything_too(case: &TestCase) -> Result<()> {
     let redis = testbed::redis::Redis::start_empty()?;
     let mut settings = case.new_settings()?;
     settings.runtime_config =

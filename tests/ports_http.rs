@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::ADMIN_TOKEN_VARIABLE;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::fake::{introduction, read_message};
 use crate::setup::{LEASES, Leasing};
 
-pub fn a_body_is_announced_and_repeated_only_where_that_is_refused(case: &Case) -> Result<()> {
+pub fn a_body_is_announced_and_repeated_only_where_that_is_refused(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let announced = |request: &str| request.contains("\r\nexpect: 100-continue\r\n");
     let server = Server::start(move |request| if announced(request) { REFUSED } else { FAILED })?;
@@ -47,7 +47,7 @@ pub fn a_body_is_announced_and_repeated_only_where_that_is_refused(case: &Case) 
     Ok(())
 }
 
-pub fn whatever_does_not_come_is_waited_for_only_so_long(case: &Case) -> Result<()> {
+pub fn whatever_does_not_come_is_waited_for_only_so_long(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     // The kernel lets only so many connections stand that no one has accepted.
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -75,7 +75,7 @@ pub fn whatever_does_not_come_is_waited_for_only_so_long(case: &Case) -> Result<
     Ok(())
 }
 
-pub fn an_answer_is_read_up_to_its_limit_and_no_further(case: &Case) -> Result<()> {
+pub fn an_answer_is_read_up_to_its_limit_and_no_further(case: &TestCase) -> Result<()> {
     const LIMIT: usize = 1024 * 1024;
     let leasing = Leasing::set_up(case)?;
     let whole = |length| format!("{}{}", head(""), " ".repeat(length));
@@ -98,7 +98,7 @@ pub fn an_answer_is_read_up_to_its_limit_and_no_further(case: &Case) -> Result<(
     Ok(())
 }
 
-pub fn a_list_that_the_host_does_not_hold_is_sent_whole(case: &Case) -> Result<()> {
+pub fn a_list_that_the_host_does_not_hold_is_sent_whole(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let mut secret = leasing.secret();
@@ -115,7 +115,7 @@ pub fn a_list_that_the_host_does_not_hold_is_sent_whole(case: &Case) -> Result<(
     Ok(())
 }
 
-pub fn every_value_of_a_header_is_seen(case: &Case) -> Result<()> {
+pub fn every_value_of_a_header_is_seen(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let token = leasing.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
     let good = format!("Bearer {token}");
@@ -135,7 +135,7 @@ pub fn every_value_of_a_header_is_seen(case: &Case) -> Result<()> {
 }
 
 /// Spin sets no `TCP_NODELAY`: what leaves in two pieces waits 40 ms, if not every single time.
-pub fn nothing_waits_for_a_delayed_acknowledgement(case: &Case) -> Result<()> {
+pub fn nothing_waits_for_a_delayed_acknowledgement(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let token = leasing.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
     let url = leasing.kubelease.url()?;

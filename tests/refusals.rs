@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::deployed_manifests::DeployedObjects;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind;
 
-pub fn a_quota_is_told_from_a_missing_permission(case: &Case) -> Result<()> {
+pub fn a_quota_is_told_from_a_missing_permission(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     let before = broker.inventory()?;
     let quotas = broker.place.resources_path("v1", "resourcequotas");
@@ -36,7 +36,7 @@ pub fn a_quota_is_told_from_a_missing_permission(case: &Case) -> Result<()> {
     is_well(&broker)
 }
 
-pub fn a_policy_that_denies_tokens_is_named_by_the_check(case: &Case) -> Result<()> {
+pub fn a_policy_that_denies_tokens_is_named_by_the_check(case: &TestCase) -> Result<()> {
     for kind in [&kind::PLAIN, &kind::EXISTING] {
         let broker = Broker::new(case, kind)?;
         let before = broker.inventory()?;
@@ -59,7 +59,7 @@ pub fn a_policy_that_denies_tokens_is_named_by_the_check(case: &Case) -> Result<
     Ok(())
 }
 
-pub fn a_policy_that_denies_deletions_is_told_by_the_revocation(case: &Case) -> Result<()> {
+pub fn a_policy_that_denies_deletions_is_told_by_the_revocation(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let before = broker.inventory()?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
@@ -88,7 +88,7 @@ pub fn a_policy_that_denies_deletions_is_told_by_the_revocation(case: &Case) -> 
     Ok(())
 }
 
-pub fn a_policy_that_changes_what_is_made_is_seen_by_the_check(case: &Case) -> Result<()> {
+pub fn a_policy_that_changes_what_is_made_is_seen_by_the_check(case: &TestCase) -> Result<()> {
     let api = "/apis/admissionregistration.k8s.io/v1";
     let served = case.control_plane().admin_client().get(api)?.expect_success()?;
     if !served.to_string().contains("mutatingadmissionpolicies") {
@@ -116,7 +116,7 @@ pub fn a_policy_that_changes_what_is_made_is_seen_by_the_check(case: &Case) -> R
     Ok(())
 }
 
-pub fn a_namespace_that_is_not_there_is_told_in_every_mode(case: &Case) -> Result<()> {
+pub fn a_namespace_that_is_not_there_is_told_in_every_mode(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let nowhere = format!("{}-nowhere", broker.home_name());
     // In a namespace that is not there nobody has a role, so that all this is allowed everywhere.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::control_plane::{ControlPlane, Options};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::http::Reply;
 use testbed::kubelease::Settings;
 use testbed::process::Supervisor;
@@ -17,15 +17,15 @@ use crate::kind::{self, Kind};
 use crate::lease::claims;
 use crate::second_cluster::twin;
 
-pub fn an_existing_accounts_lease_is_renewed(case: &Case) -> Result<()> {
+pub fn an_existing_accounts_lease_is_renewed(case: &TestCase) -> Result<()> {
     it_is_renewed(case, &kind::EXISTING, "Lease")
 }
 
-pub fn a_temporary_accounts_lease_is_renewed(case: &Case) -> Result<()> {
+pub fn a_temporary_accounts_lease_is_renewed(case: &TestCase) -> Result<()> {
     it_is_renewed(case, &kind::RULES, "ServiceAccount")
 }
 
-pub fn parallel_renewals_never_shorten(case: &Case) -> Result<()> {
+pub fn parallel_renewals_never_shorten(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
     let answers: Vec<(u64, Reply)> = thread::scope(|scope| {
@@ -59,7 +59,7 @@ pub fn parallel_renewals_never_shorten(case: &Case) -> Result<()> {
 }
 
 /// An API server may be told to give no token for longer than an hour, and shortens others.
-pub fn a_token_that_the_api_server_shortens_is_told_as_it_is(case: &Case) -> Result<()> {
+pub fn a_token_that_the_api_server_shortens_is_told_as_it_is(case: &TestCase) -> Result<()> {
     let longest_token = Some(Duration::from_hours(1));
     let options = Options { bare: true, longest_token, ..Options::default() };
     let cluster = ControlPlane::start_with(&options, Supervisor::new()?)?;
@@ -103,7 +103,7 @@ pub fn a_token_that_the_api_server_shortens_is_told_as_it_is(case: &Case) -> Res
     Ok(())
 }
 
-fn it_is_renewed(case: &Case, kind: &'static Kind, listed: &str) -> Result<()> {
+fn it_is_renewed(case: &TestCase, kind: &'static Kind, listed: &str) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
     let mut secret = broker.secret();

@@ -7,8 +7,8 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 use testbed::kubelease::{Kubelease, Settings};
 use testbed::redis::Redis;
 
@@ -16,14 +16,14 @@ use crate::broker::{Broker, now};
 use crate::kind;
 
 /// Settings of a kubelease that keeps everything in this Redis.
-fn on_redis(case: &Case, redis: &Redis) -> Result<Settings> {
+fn on_redis(case: &TestCase, redis: &Redis) -> Result<Settings> {
     let mut settings = case.new_settings()?;
     settings.runtime_config =
         format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
     Ok(settings)
 }
 
-fn two<'s>(case: &Case<'s>, redis: &Redis) -> Result<[Arc<Kubelease<'s>>; 2]> {
+fn two<'s>(case: &TestCase<'s>, redis: &Redis) -> Result<[Arc<Kubelease<'s>>; 2]> {
     let settings = on_redis(case, redis)?;
     Ok([case.new_kubelease_with(settings.clone())?, case.new_kubelease_with(settings)?])
 }
@@ -31,8 +31,8 @@ fn two<'s>(case: &Case<'s>, redis: &Redis) -> Result<[Arc<Kubelease<'s>>; 2]> {
 /// Asks so many times at once, in turn at each of two.
 fn at_once(
     count: usize,
-    hosts: &[Http; 2],
-    ask: impl Fn(&Http) -> Result<Reply> + Sync,
+    hosts: &[HttpClient; 2],
+    ask: impl Fn(&HttpClient) -> Result<Reply> + Sync,
 ) -> Result<Vec<Reply>> {
     thread::scope(|scope| {
         let ask = &ask;
@@ -59,12 +59,12 @@ fn within_a_minute<T>(mut act: impl FnMut(usize) -> Result<T>) -> Result<T> {
     anyhow::bail!("it takes longer than a minute")
 }
 
-fn log_in(http: &Http, identity: &str, jwt: &str) -> Result<Reply> {
+fn log_in(http: &HttpClient, identity: &str, jwt: &str) -> Result<Reply> {
     let body = json!({"identity": identity, "jwt": jwt});
     http.without_credentials().post("/api/v1/auth/oidc/login", &body)
 }
 
-pub fn a_token_for_one_login_lets_in_once_at_both(case: &Case) -> Result<()> {
+pub fn a_token_for_one_login_lets_in_once_at_both(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let [one, other] = two(case, &redis)?;
     let admin = one.admin_client()?;
@@ -86,7 +86,7 @@ pub fn a_token_for_one_login_lets_in_once_at_both(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn no_more_logins_of_a_client_fail_than_may_at_both(case: &Case) -> Result<()> {
+pub fn no_more_logins_of_a_client_fail_than_may_at_both(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let [one, other] = two(case, &redis)?;
     let hosts = [one.anonymous_client()?, other.anonymous_client()?];
@@ -100,7 +100,7 @@ pub fn no_more_logins_of_a_client_fail_than_may_at_both(case: &Case) -> Result<(
     Ok(())
 }
 
-pub fn no_more_leases_are_issued_in_a_minute_than_may_at_both(case: &Case) -> Result<()> {
+pub fn no_more_leases_are_issued_in_a_minute_than_may_at_both(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let settings = on_redis(case, &redis)?;
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
@@ -120,7 +120,7 @@ pub fn no_more_leases_are_issued_in_a_minute_than_may_at_both(case: &Case) -> Re
     Ok(())
 }
 
-pub fn no_lease_is_missed_that_is_issued_while_all_are_taken_back(case: &Case) -> Result<()> {
+pub fn no_lease_is_missed_that_is_issued_while_all_are_taken_back(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let settings = on_redis(case, &redis)?;
     let broker = Broker::with(case, &kind::CLUSTER_ROLE_HERE, settings.clone())?;
@@ -161,7 +161,7 @@ pub fn no_lease_is_missed_that_is_issued_while_all_are_taken_back(case: &Case) -
 }
 
 /// Puts an identity that may lease everything, and returns an access token of it.
-fn bot(admin: &Http, name: &str, more: &Value) -> Result<String> {
+fn bot(admin: &HttpClient, name: &str, more: &Value) -> Result<String> {
     let mut identity = json!({"auth": [{"type": "token"}], "grants": [{"dynamic_secrets": ["*"],
         "namespaces": ["*"], "actions": ["issue"]}]});
     for (field, value) in more.as_object().context("an object")? {
@@ -174,7 +174,11 @@ fn bot(admin: &Http, name: &str, more: &Value) -> Result<String> {
 }
 
 /// Leases until no more is given, and returns the ids of the leases.
-fn issue_until_refused(http: &Http, leases: &str, issued: &AtomicUsize) -> Result<Vec<String>> {
+fn issue_until_refused(
+    http: &HttpClient,
+    leases: &str,
+    issued: &AtomicUsize,
+) -> Result<Vec<String>> {
     let mut ids = vec![];
     loop {
         let reply = http.post(leases, &json!({"ttl": "10m"}))?;
@@ -192,7 +196,7 @@ fn issue_until_refused(http: &Http, leases: &str, issued: &AtomicUsize) -> Resul
 }
 
 /// Revokes all access tokens of an identity, and takes back all of its leases.
-fn take_all_back(admin: &Http, name: &str) -> Result<()> {
+fn take_all_back(admin: &HttpClient, name: &str) -> Result<()> {
     let path = format!("/api/v1/identities/{name}/revoke?leases=revoke");
     let done = admin.send_raw("POST", &path, &[], &[])?.expect_success()?;
     ensure!(done["next_cursor"].is_null(), "one request is not enough: {done}");

@@ -4,27 +4,27 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
 
-pub fn a_role_is_weighed_for_each_lease(case: &Case) -> Result<()> {
+pub fn a_role_is_weighed_for_each_lease(case: &TestCase) -> Result<()> {
     weighed(case, &kind::ROLE)
 }
 
-pub fn so_is_a_cluster_role_in_a_namespace(case: &Case) -> Result<()> {
+pub fn so_is_a_cluster_role_in_a_namespace(case: &TestCase) -> Result<()> {
     weighed(case, &kind::CLUSTER_ROLE_HERE)
 }
 
-pub fn so_is_a_cluster_role_in_the_cluster(case: &Case) -> Result<()> {
+pub fn so_is_a_cluster_role_in_the_cluster(case: &TestCase) -> Result<()> {
     weighed(case, &kind::CLUSTER_ROLE)
 }
 
 /// Checks that a missing role is refused, and one that has become dangerous; the check of the
 /// target says so before.
-fn weighed(case: &Case, kind: &'static Kind) -> Result<()> {
+fn weighed(case: &TestCase, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
     let role = Role::of(&broker)?;
@@ -63,7 +63,7 @@ fn weighed(case: &Case, kind: &'static Kind) -> Result<()> {
 
 /// Without the right to read or bind the role, kubelease learns from the binding's refusal that it
 /// is missing.
-pub fn a_role_that_may_not_be_read_is_missed_when_it_is_bound(case: &Case) -> Result<()> {
+pub fn a_role_that_may_not_be_read_is_missed_when_it_is_bound(case: &TestCase) -> Result<()> {
     for kind in [&kind::ROLE, &kind::CLUSTER_ROLE_HERE, &kind::CLUSTER_ROLE] {
         let broker = Broker::new(case, kind)?;
         let role = Role::of(&broker)?;

@@ -6,19 +6,21 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use chrono::DateTime;
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::broker::Broker;
 use crate::kind::{self, Kind};
 
-pub fn an_existing_accounts_secret_comes_before_its_token(case: &Case) -> Result<()> {
+pub fn an_existing_accounts_secret_comes_before_its_token(case: &TestCase) -> Result<()> {
     let issue = ["create secrets", "create leases", "create serviceaccounts/token"];
     let end = ["delete leases", "delete secrets"];
     asked(case, &kind::EXISTING, &issue, 1, &end)
 }
 
-pub fn a_temporary_account_and_its_role_come_before_what_gives_rights(case: &Case) -> Result<()> {
+pub fn a_temporary_account_and_its_role_come_before_what_gives_rights(
+    case: &TestCase,
+) -> Result<()> {
     let issue = [
         "create serviceaccounts",
         "create roles",
@@ -29,7 +31,7 @@ pub fn a_temporary_account_and_its_role_come_before_what_gives_rights(case: &Cas
     asked(case, &kind::RULES, &issue, 2, &end)
 }
 
-pub fn a_bound_role_is_read_beside_what_comes_first(case: &Case) -> Result<()> {
+pub fn a_bound_role_is_read_beside_what_comes_first(case: &TestCase) -> Result<()> {
     let issue = [
         "create serviceaccounts",
         "get roles",
@@ -40,13 +42,13 @@ pub fn a_bound_role_is_read_beside_what_comes_first(case: &Case) -> Result<()> {
     asked(case, &kind::ROLE, &issue, 2, &end)
 }
 
-pub fn a_plain_token_is_one_call(case: &Case) -> Result<()> {
+pub fn a_plain_token_is_one_call(case: &TestCase) -> Result<()> {
     asked(case, &kind::PLAIN, &["create serviceaccounts/token"], 0, &[])
 }
 
 /// Nothing else than this is asked in the namespace; the first `first` are answered before the rest is sent.
 fn asked(
-    case: &Case,
+    case: &TestCase,
     kind: &'static Kind,
     issue: &[&str],
     first: usize,

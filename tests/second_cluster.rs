@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 
-pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()> {
+pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &TestCase) -> Result<()> {
     let second = ControlPlane::start_without_controllers()?;
     let mut settings = case.new_settings()?;
     settings.ca = Some(format!("{}{}", case.control_plane().ca_pem(), second.ca_pem()));
@@ -83,7 +83,9 @@ pub fn nothing_is_issued_or_ended_by_the_wrong_cluster(case: &Case) -> Result<()
 }
 
 /// A cluster's `kube-system` may be unreadable; then the lease's own namespace says which it is.
-pub fn where_kube_system_is_not_readable_the_leases_namespace_is_read(case: &Case) -> Result<()> {
+pub fn where_kube_system_is_not_readable_the_leases_namespace_is_read(
+    case: &TestCase,
+) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let role = broker.roles().iter().find(|role| role["kind"] == "ClusterRole");
     let mut role = role.context("a ClusterRole")?.clone();

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, MASTER_KEY_VARIABLE, SWEEP_TOKEN_VARIABLE};
 
 use crate::fake::Fake;
 use crate::setup::Leasing;
 
-pub fn nothing_secret_is_stored_or_logged(case: &Case) -> Result<()> {
+pub fn nothing_secret_is_stored_or_logged(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let lease = leasing.issue(&json!({}))?.expect_status(201)?;

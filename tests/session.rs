@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::issuer_server::{Answer, ISSUER_HOST, IssuerServer, keys_path};
 use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, Kubelease, manifest_path};
 use testbed::namespace::Namespace;
@@ -33,7 +33,7 @@ struct Session<'s> {
 }
 
 impl<'s> Session<'s> {
-    fn new(case: &Case<'s>) -> Result<Self> {
+    fn new(case: &TestCase<'s>) -> Result<Self> {
         let issuer = IssuerServer::start_server()?;
         issuer.add_issuer("/ci", &[TestKey::Rsa.jwk("key-1")]);
         let settings = case.new_settings()?.with_ca(ISSUER_HOST, issuer.ca_pem());
@@ -165,7 +165,7 @@ impl Drop for Session<'_> {
     }
 }
 
-pub fn from_nothing_to_a_lease_of_a_job_that_is_gone_after_it(case: &Case) -> Result<()> {
+pub fn from_nothing_to_a_lease_of_a_job_that_is_gone_after_it(case: &TestCase) -> Result<()> {
     let session = Session::new(case)?;
     // Nothing is done that was not agreed to.
     let printed = session.add_target(&["--print"])?;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::deployed_manifests::{DeployedObjects, ManifestSubstitutions};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 use testbed::kubelease::{Kubelease, Settings};
 use testbed::namespace::Namespace;
 
@@ -25,17 +25,17 @@ pub const LEASES: &str = "/api/v1/dynamic-secrets/ci/leases";
 
 impl<'s> Leasing<'s> {
     /// Everything as it should be.
-    pub fn set_up(case: &Case<'s>) -> Result<Self> {
+    pub fn set_up(case: &TestCase<'s>) -> Result<Self> {
         Self::set_up_with(case, case.new_settings()?)
     }
 
     /// The same, told other things than usual.
-    pub fn set_up_with(case: &Case<'s>, settings: Settings) -> Result<Self> {
+    pub fn set_up_with(case: &TestCase<'s>, settings: Settings) -> Result<Self> {
         let namespace = case.new_namespace()?;
         namespace.create_service_account("deployer")?;
         namespace.create_service_account("broker")?;
         let name = namespace.name();
-        let names = ManifestNames {
+        let names = ManifestSubstitutions {
             prefix: name,
             broker_namespace: name,
             broker: "broker",
@@ -57,7 +57,7 @@ impl<'s> Leasing<'s> {
     }
 
     /// kubelease's API, as its administrator.
-    pub fn admin(&self) -> Result<Http> {
+    pub fn admin(&self) -> Result<HttpClient> {
         self.kubelease.admin_client()
     }
 

@@ -4,32 +4,32 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, now, seconds};
 use crate::kind::{self, Kind};
 
-pub fn existing(case: &Case) -> Result<()> {
+pub fn existing(case: &TestCase) -> Result<()> {
     it_ends(case, &kind::EXISTING)
 }
 
-pub fn role(case: &Case) -> Result<()> {
+pub fn role(case: &TestCase) -> Result<()> {
     it_ends(case, &kind::ROLE)
 }
 
-pub fn rules(case: &Case) -> Result<()> {
+pub fn rules(case: &TestCase) -> Result<()> {
     it_ends(case, &kind::RULES)
 }
 
-pub fn cluster_role(case: &Case) -> Result<()> {
+pub fn cluster_role(case: &TestCase) -> Result<()> {
     it_ends(case, &kind::CLUSTER_ROLE)
 }
 
-pub fn cluster_manifest(case: &Case) -> Result<()> {
+pub fn cluster_manifest(case: &TestCase) -> Result<()> {
     it_ends(case, &kind::CLUSTER_MANIFEST)
 }
 
-pub fn a_plain_token_cannot_be_short(case: &Case) -> Result<()> {
+pub fn a_plain_token_cannot_be_short(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::PLAIN)?;
     assert_eq!(
         broker.issue(&json!({ "ttl": "599s" }))?.expect_status(422)?["code"],
@@ -39,7 +39,7 @@ pub fn a_plain_token_cannot_be_short(case: &Case) -> Result<()> {
 }
 
 /// Nobody revokes it: the sweep finds it due.
-fn it_ends(case: &Case, kind: &'static Kind) -> Result<()> {
+fn it_ends(case: &TestCase, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
     let lease = broker.lease(&json!({ "ttl": "10s" }))?;

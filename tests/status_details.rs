@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::http::Reply;
 use testbed::namespace::Namespace;
 
@@ -17,7 +17,7 @@ const RESOURCES: [(&str, &str, &str, bool); 7] = [
     ("rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding", false),
 ];
 
-pub fn each_refusal_names_resource_group_and_name(case: &Case) -> Result<()> {
+pub fn each_refusal_names_resource_group_and_name(case: &TestCase) -> Result<()> {
     let (cluster, namespace) = (case.control_plane(), case.new_namespace()?);
     namespace.create_service_account("nobody")?;
     let (admin, nobody) =
@@ -63,7 +63,7 @@ pub fn each_refusal_names_resource_group_and_name(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_resource_that_is_not_served_is_not_found_without_a_name(case: &Case) -> Result<()> {
+pub fn a_resource_that_is_not_served_is_not_found_without_a_name(case: &TestCase) -> Result<()> {
     let (admin, namespace) = (case.control_plane().admin_client(), case.new_namespace()?);
     let own = namespace.name();
     for (method, path) in [
@@ -79,7 +79,7 @@ pub fn a_resource_that_is_not_served_is_not_found_without_a_name(case: &Case) ->
     Ok(())
 }
 
-pub fn what_else_a_request_needs_is_named_by_its_own_name(case: &Case) -> Result<()> {
+pub fn what_else_a_request_needs_is_named_by_its_own_name(case: &TestCase) -> Result<()> {
     let (admin, namespace) = (case.control_plane().admin_client(), case.new_namespace()?);
     let nowhere = format!("{}-nowhere", namespace.name());
     for (api, resource, kind, is_namespaced) in RESOURCES {

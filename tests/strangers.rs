@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::{ADMIN_TOKEN_VARIABLE, SWEEP_TOKEN_VARIABLE};
 
 use crate::setup::Leasing;
 
-pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
+pub fn every_route_refuses_a_stranger(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let anonymous = leasing.kubelease.anonymous_client()?;
     let admin_token = leasing.kubelease.settings().variable(ADMIN_TOKEN_VARIABLE).to_owned();
@@ -24,7 +24,7 @@ pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
         &[("authorization", "Bearer wrong"), ("authorization", &format!("Bearer {admin_token}"))],
     ];
     for route in lease_api::main_routes().into_iter().chain(lease_api::cleanup_routes()) {
-        if route.access == lease_api::Access::Anybody {
+        if route.access == lease_api::RouteAccess::Anybody {
             // Whoever logs in says who he is in the body, and says nothing here.
             let status = if route.path.ends_with("/login") { 400 } else { 200 };
             anonymous
@@ -46,7 +46,7 @@ pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
         let sweeper =
             anonymous.with_bearer(leasing.kubelease.settings().variable(SWEEP_TOKEN_VARIABLE));
         let refused = sweeper.send_raw(route.method.as_str(), &path, &[], b"{}")?.status == 401;
-        assert_eq!(refused, route.access != lease_api::Access::Sweeper, "{path}");
+        assert_eq!(refused, route.access != lease_api::RouteAccess::Sweeper, "{path}");
     }
     assert_eq!(
         leasing.admin()?.get("/api/v1/targets")?.expect_status(200)?,
@@ -56,7 +56,7 @@ pub fn every_route_refuses_a_stranger(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn headers_that_claim_to_be_the_hosts_change_nothing(case: &Case) -> Result<()> {
+pub fn headers_that_claim_to_be_the_hosts_change_nothing(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let claims = [
         ("spin-path-info", "/livez"),

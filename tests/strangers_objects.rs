@@ -5,25 +5,25 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::kind::{self, Kind};
 
-pub fn existing(case: &Case) -> Result<()> {
+pub fn existing(case: &TestCase) -> Result<()> {
     they_survive(case, &kind::EXISTING)
 }
 
-pub fn rules(case: &Case) -> Result<()> {
+pub fn rules(case: &TestCase) -> Result<()> {
     they_survive(case, &kind::RULES)
 }
 
-pub fn cluster_rules(case: &Case) -> Result<()> {
+pub fn cluster_rules(case: &TestCase) -> Result<()> {
     they_survive(case, &kind::CLUSTER_RULES)
 }
 
 /// Two leases end, by a revocation and by the sweep, after a stranger has taken the names of both.
-fn they_survive(case: &Case, kind: &'static Kind) -> Result<()> {
+fn they_survive(case: &TestCase, kind: &'static Kind) -> Result<()> {
     let broker = Broker::new(case, kind)?;
     let before = broker.inventory()?;
     let leases = [broker.lease(&json!({ "ttl": "15m" }))?, broker.lease(&json!({ "ttl": "10s" }))?];

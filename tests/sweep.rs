@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::SWEEP_TOKEN_VARIABLE;
 
 use crate::setup::Leasing;
 
-pub fn the_sweep_is_for_its_token_and_administrators(case: &Case) -> Result<()> {
+pub fn the_sweep_is_for_its_token_and_administrators(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let lease = leasing.issue(&json!({}))?.expect_status(201)?;
     let sweeper = leasing.kubelease.anonymous_client()?;

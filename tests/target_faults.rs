@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::Settings;
 
 use crate::fake::{Deed, Fake};
 use crate::gateways::Relay;
 use crate::setup::Leasing;
 
-pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Result<()> {
+pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let url = case.control_plane().url();
@@ -45,7 +45,7 @@ pub fn a_refusal_of_the_real_api_server_is_told_by_its_kind(case: &Case) -> Resu
     Ok(())
 }
 
-pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &Case) -> Result<()> {
+pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let closed = testbed::closed_port::ClosedPort::take_port()?;
     let away = format!("http://{}", closed.address()?);
@@ -77,7 +77,7 @@ pub fn a_server_that_is_none_is_told_from_one_that_is_away(case: &Case) -> Resul
     Ok(())
 }
 
-pub fn a_server_that_says_too_much_or_nothing_is_given_up(case: &Case) -> Result<()> {
+pub fn a_server_that_says_too_much_or_nothing_is_given_up(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let head = "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\n\r\n";
     for (deed, status, code) in [
@@ -100,7 +100,7 @@ pub fn a_server_that_says_too_much_or_nothing_is_given_up(case: &Case) -> Result
     Ok(())
 }
 
-pub fn a_redirect_is_not_followed(case: &Case) -> Result<()> {
+pub fn a_redirect_is_not_followed(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let elsewhere = Fake::answering(201, "{}")?;
     let location = elsewhere.url();
@@ -123,7 +123,9 @@ pub fn a_redirect_is_not_followed(case: &Case) -> Result<()> {
 }
 
 /// Spin tells components of every failure of TLS the same, and the reason only to its log.
-pub fn a_certificate_that_is_not_accepted_is_told_with_where_to_look(case: &Case) -> Result<()> {
+pub fn a_certificate_that_is_not_accepted_is_told_with_where_to_look(
+    case: &TestCase,
+) -> Result<()> {
     let url = case.control_plane().url();
     let at = url.trim_start_matches("https://").parse()?;
     // A name that is not in the certificate, and leads there all the same.

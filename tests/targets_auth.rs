@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::Settings;
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 
-pub fn kubectl_proxy_is_a_gateway(case: &Case) -> Result<()> {
+pub fn kubectl_proxy_is_a_gateway(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let proxy = broker.cluster.start_kubectl_proxy(&broker.token)?;
     let target = json!({ "url": proxy.url(), "auth": { "type": "gateway" } });
@@ -24,7 +24,7 @@ pub fn kubectl_proxy_is_a_gateway(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_client_certificate_is_shown_by_the_host(case: &Case) -> Result<()> {
+pub fn a_client_certificate_is_shown_by_the_host(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     let token = broker.target(broker.cluster.url());
     let certificate = json!({ "url": broker.cluster.url(), "auth": { "type": "client_certificate" }, "ca": "custom" });
@@ -50,7 +50,7 @@ pub fn a_client_certificate_is_shown_by_the_host(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_variable_is_sent_to_its_own_origin_alone(case: &Case) -> Result<()> {
+pub fn a_variable_is_sent_to_its_own_origin_alone(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let url = broker.cluster.url().to_owned();
     let by_variable = |url: &str, name: &str| json!({ "url": url, "auth": { "type": "token", "variable": name }, "ca": "custom" });
@@ -96,7 +96,7 @@ pub fn a_variable_is_sent_to_its_own_origin_alone(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_credential_is_replaced_without_touching_leases(case: &Case) -> Result<()> {
+pub fn a_credential_is_replaced_without_touching_leases(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let lease = broker.lease(&json!({ "ttl": "15m" }))?;
     let admin = broker.admin()?;
@@ -117,7 +117,7 @@ pub fn a_credential_is_replaced_without_touching_leases(case: &Case) -> Result<(
     it_leases(&broker)
 }
 
-pub fn a_dynamic_secret_may_carry_its_target(case: &Case) -> Result<()> {
+pub fn a_dynamic_secret_may_carry_its_target(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let admin = broker.admin()?;
     let mut secret = broker.secret();
@@ -130,7 +130,7 @@ pub fn a_dynamic_secret_may_carry_its_target(case: &Case) -> Result<()> {
     it_leases(&broker)
 }
 
-pub fn plain_http_is_for_loopback_and_gateways(case: &Case) -> Result<()> {
+pub fn plain_http_is_for_loopback_and_gateways(case: &TestCase) -> Result<()> {
     let kubelease = case.new_kubelease()?;
     let token = json!({ "type": "token", "token": "t" });
     let gateway = json!({ "type": "gateway" });
@@ -160,7 +160,7 @@ pub fn plain_http_is_for_loopback_and_gateways(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn what_the_host_needs_is_told_and_the_host_takes_it(case: &Case) -> Result<()> {
+pub fn what_the_host_needs_is_told_and_the_host_takes_it(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let client = broker.cluster.issue_client_certificate(&broker.username(), None)?;
     let files = broker.kubelease.state_dir().join("told");

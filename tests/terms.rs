@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::broker::{Broker, Lease};
 use crate::kind;
 use crate::lease::claims;
 
-pub fn a_selector_reads_the_labels_that_a_namespace_has_now(case: &Case) -> Result<()> {
+pub fn a_selector_reads_the_labels_that_a_namespace_has_now(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let before = broker.inventory()?;
     let mut secret = broker.secret();
@@ -40,7 +40,7 @@ pub fn a_selector_reads_the_labels_that_a_namespace_has_now(case: &Case) -> Resu
     Ok(())
 }
 
-pub fn a_star_does_not_mean_what_is_the_clusters_or_kubeleases(case: &Case) -> Result<()> {
+pub fn a_star_does_not_mean_what_is_the_clusters_or_kubeleases(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let mut secret = broker.secret();
     secret["namespaces"] = json!(["*"]);
@@ -59,7 +59,7 @@ pub fn a_star_does_not_mean_what_is_the_clusters_or_kubeleases(case: &Case) -> R
     Ok(())
 }
 
-pub fn kubeleases_own_account_is_never_leased(case: &Case) -> Result<()> {
+pub fn kubeleases_own_account_is_never_leased(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::EXISTING)?;
     broker.lease(&json!({}))?;
     let mut own = broker.secret();
@@ -71,7 +71,7 @@ pub fn kubeleases_own_account_is_never_leased(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_token_is_for_whom_it_is_asked_for(case: &Case) -> Result<()> {
+pub fn a_token_is_for_whom_it_is_asked_for(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let mut secret = broker.secret();
     secret["audiences"] = json!({ "default": ["vault"], "allowed": ["vault", "registry"] });
@@ -93,7 +93,7 @@ pub fn a_token_is_for_whom_it_is_asked_for(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn objects_are_named_and_labelled_as_is_said(case: &Case) -> Result<()> {
+pub fn objects_are_named_and_labelled_as_is_said(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::RULES)?;
     let before = broker.inventory()?;
     let mut secret = broker.secret();

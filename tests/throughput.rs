@@ -24,8 +24,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use testbed::harness::{Case, run_tests, tests};
-use testbed::http::Http;
+use testbed::harness::{TestCase, run_tests, tests};
+use testbed::http::HttpClient;
 
 use crate::broker::Broker;
 use crate::kind::Kind;
@@ -39,16 +39,16 @@ fn main() -> ExitCode {
 }
 
 /// The cost of an access token is at most one call to the cluster.
-fn an_access_token_leases_plain_tokens_as_fast_as_admin_token(case: &Case) -> Result<()> {
+fn an_access_token_leases_plain_tokens_as_fast_as_admin_token(case: &TestCase) -> Result<()> {
     compare(case, &kind::PLAIN, 10)
 }
 
-fn an_access_token_leases_temporary_accounts_as_fast_as_admin_token(case: &Case) -> Result<()> {
+fn an_access_token_leases_temporary_accounts_as_fast_as_admin_token(case: &TestCase) -> Result<()> {
     compare(case, &kind::CLUSTER_ROLE_HERE, 5)
 }
 
 /// Compares the two, and again if the machine may have had other things to do.
-fn compare(case: &Case, kind: &'static Kind, each: usize) -> Result<()> {
+fn compare(case: &TestCase, kind: &'static Kind, each: usize) -> Result<()> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let broker = Broker::new(case, kind)?;
     let admin = broker.admin()?;
@@ -58,7 +58,7 @@ fn compare(case: &Case, kind: &'static Kind, each: usize) -> Result<()> {
     let made = admin.post("/api/v1/identities/bot/tokens", &json!({}))?.expect_status(201)?;
     let bot = admin.with_bearer(made["access_token"].as_str().context("a token")?);
     let path = format!("{}/leases", broker.secret_path());
-    let rate = |http: &Http| lease_at_once(http, &path, each);
+    let rate = |http: &HttpClient| lease_at_once(http, &path, each);
     // The host compiles and the cluster warms up with the first ones.
     rate(&admin)?;
     rate(&bot)?;
@@ -108,7 +108,7 @@ fn measure(
 }
 
 /// Leases in several threads, and returns how many that were in a second.
-fn lease_at_once(http: &Http, path: &str, each: usize) -> Result<f64> {
+fn lease_at_once(http: &HttpClient, path: &str, each: usize) -> Result<f64> {
     let began = Instant::now();
     thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)

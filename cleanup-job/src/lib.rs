@@ -22,7 +22,7 @@ struct CleanupComponent;
 
 impl incoming_handler::Guest for CleanupComponent {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spin_ports::serve_request_then(
+        spin_ports::serve_request_and_run_after(
             &request,
             out,
             lease_api::serve_cleanup_request,
@@ -43,7 +43,7 @@ fn sweep_and_log() -> Result<(), SweepError> {
     spin_ports::install_stderr_logger();
     let variables = spin_ports::read_all_variables();
     let report =
-        spin_ports::run_future(lease_api::sweep_for_trigger(SpinPorts::default(), &variables))
+        spin_ports::block_on_future(lease_api::sweep_for_trigger(SpinPorts::default(), &variables))
             .inspect_err(|error| log::error!("{}", error_chain(error)))?;
     let SweepReport { due, done, postponed, held, forgotten, .. } = report;
     let more = if report.more { ", and there is more to do" } else { "" };

@@ -122,7 +122,7 @@ pub struct LeaseRequestOptions {
     #[arg(short, long)]
     pub namespace: Option<Name>,
     /// Lifetime of the lease, such as 15m or 1h30m.
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = check_duration_syntax)]
     pub ttl: Option<String>,
     /// An audience of the token. May be repeated.
     #[arg(long, value_name = "AUDIENCE")]
@@ -223,7 +223,7 @@ pub struct RenewArguments {
     /// The lease.
     pub lease: LeaseId,
     /// Lifetime from now on; by default the lifetime of its issue.
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = check_duration_syntax)]
     pub ttl: Option<String>,
     /// Output format.
     #[arg(short, long, value_enum, default_value_t = LeaseOutputFormat::Token)]
@@ -313,7 +313,7 @@ pub struct SweepArguments {
 ///
 /// # Errors
 /// Text that is not such as `15m` or `1h30m`: numbers, each with its unit.
-pub fn parse_duration(text: &str) -> Result<String, String> {
+pub fn check_duration_syntax(text: &str) -> Result<String, String> {
     let parts: Vec<_> = text.split_inclusive(|c: char| !c.is_ascii_digit()).collect();
     let is_part = |part: &&str| part.len() > 1 && part.ends_with(['d', 'h', 'm', 's']);
     let is_seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

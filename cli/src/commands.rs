@@ -49,14 +49,18 @@ pub fn perform_command(context: &CommandContext, command: Command) -> Result<Exi
         Command::Leases(leases) => leases::list_leases(context, &leases),
         Command::Revoke(revoke) => return revoke::revoke_leases(context, &revoke),
         Command::Run(run) => return run::run_command(context, &run),
-        Command::ExecCredential(wanted) => exec_credential::print_exec_credential(context, &wanted),
-        Command::Kubeconfig(kubeconfig) => kubeconfig::run_kubeconfig(context, &kubeconfig),
+        Command::ExecCredential(wanted) => {
+            exec_credential::print_cached_or_new_credential(context, &wanted)
+        }
+        Command::Kubeconfig(kubeconfig) => {
+            kubeconfig::print_or_add_kubeconfig(context, &kubeconfig)
+        }
         Command::Target(target) => return target::run_target(context, &target),
         Command::Explain(explain) => return explain::explain_access(context, &explain),
         Command::Audit(audit) => return audit::run_audit(context, &audit),
         Command::Check(check) => check::check_target(context, &check),
         Command::Sweep(sweep) => sweep::run_sweep(context, &sweep),
-        Command::Man(man) => man::print_manual(&man),
+        Command::Man(man) => man::print_or_write_man_pages(&man),
         Command::Apply(apply) => return apply::apply_documents(context, &apply),
         Command::Diff(diff) => return diff::diff_documents(context, &diff),
         Command::Export(export) => export::export_definitions(context, &export),

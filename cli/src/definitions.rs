@@ -6,8 +6,8 @@
 
 mod document;
 mod files;
-mod node;
-mod plan;
+mod positioned_node;
+mod put_plan;
 mod reference;
 mod schema_check;
 mod secret_resolution;
@@ -15,7 +15,9 @@ mod yaml;
 mod yaml_writer;
 
 pub use self::document::Document;
-pub use self::files::{parse_yaml_values, read_definitions, read_map, read_rules, read_text};
-pub use self::plan::{ApplySet, Change, Planner};
+pub use self::files::{
+    parse_yaml_values, read_definitions, read_file_or_stdin, read_map_file, read_policy_rules_file,
+};
+pub use self::put_plan::{ApplySet, PutEffect, PutPlanner};
 pub use self::reference::parse_references;
-pub use self::yaml_writer::{to_file_document, to_yaml};
+pub use self::yaml_writer::{definition_without_server_fields, to_yaml};

@@ -12,7 +12,7 @@ pub struct Environment(HashMap<String, String>);
 
 impl Environment {
     /// Reads the environment of this process.
-    pub fn of_process() -> Self {
+    pub fn read_process_environment() -> Self {
         let texts = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
@@ -25,7 +25,7 @@ impl Environment {
     }
 
     /// Returns true if a variable is `true`, `1` or `yes`.
-    pub fn is_on(&self, name: &str) -> bool {
+    pub fn is_flag_set(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| matches!(value, "true" | "1" | "yes"))
     }
 
@@ -50,7 +50,7 @@ impl Environment {
         let absolute = |name| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(default)));
         base.map(|base| base.join("kubelease")).ok_or_else(|| {
-            Failure::from_text(format!(
+            Failure::local_error(format!(
                 "the directory for files is unknown: set `HOME` or `{variable}`"
             ))
         })

@@ -35,35 +35,36 @@ struct CachedLease {
 
 /// A version of the credential plugin API, `client.authentication.k8s.io`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ApiVersion {
+pub enum ExecCredentialVersion {
     #[default]
     V1,
     V1Beta1,
 }
 
 /// Prints the credential of a lease that is kept, or of a new one.
-pub fn print_exec_credential(
+pub fn print_cached_or_new_credential(
     context: &CommandContext,
     wanted: &LeaseRequestOptions,
 ) -> Result<(), Failure> {
-    let version = ApiVersion::from_exec_info(context.environment.get(EXEC_INFO))?;
+    let version =
+        ExecCredentialVersion::from_exec_info(context.environment.get(EXEC_INFO_VARIABLE))?;
     let file = lease_cache_file(context, wanted)?;
     if let Some(kept) = read_cache_file(&file)?
-        && kept.is_fresh(now())
+        && kept.is_usable_unchecked(now())
     {
         return kept.print_credential(version);
     }
     // Of many at once, one asks; the others find what it has got. A lock ends with its process.
-    let _lock = private_file::lock_file(&file.with_extension("lock"))?;
+    let _lock = private_file::open_lock_file(&file.with_extension("lock"))?;
     let kept = read_cache_file(&file)?;
     if let Some(kept) = &kept
-        && kept.is_fresh(now())
+        && kept.is_usable_unchecked(now())
     {
         return kept.print_credential(version);
     }
     let session = context.open_session()?;
     let kept = match kept {
-        Some(kept) => kept.refresh_lease(session.client(), wanted)?,
+        Some(kept) => kept.check_renew_or_replace(session.client(), wanted)?,
         None => CachedLease::from_issued(issue_lease(session.client(), wanted)?),
     };
     // Unwrap safety: it is a struct of texts and times.
@@ -79,7 +80,7 @@ pub fn exec_credential_document(
     token: &str,
     expires_at: DateTime<Utc>,
     life: TimeDelta,
-    version: ApiVersion,
+    version: ExecCredentialVersion,
 ) -> Value {
     let end = expires_at - MAX_EXPIRY_MARGIN.min(life / 10);
     json!({
@@ -100,7 +101,7 @@ impl CachedLease {
     }
 
     /// Returns true if it can be handed out without asking the server.
-    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+    fn is_usable_unchecked(&self, now: DateTime<Utc>) -> bool {
         let seen_since = now - self.seen_at;
         now < self.renew_at && (TimeDelta::zero()..MAX_UNCHECKED_AGE).contains(&seen_since)
     }
@@ -109,14 +110,18 @@ impl CachedLease {
     ///
     /// kubectl does not send a request again that was refused, so a lease that was revoked elsewhere would cost a
     /// command.
-    fn refresh_lease(self, client: &Client, wanted: &LeaseRequestOptions) -> Result<Self, Failure> {
+    fn check_renew_or_replace(
+        self,
+        client: &Client,
+        wanted: &LeaseRequestOptions,
+    ) -> Result<Self, Failure> {
         if now() < self.renew_at {
             match client.get_lease(&self.lease_id) {
                 Ok(lease) if lease.state == LeaseState::Active => {
                     return Ok(Self { seen_at: now(), ..self });
                 }
                 // The lease is good as far as anybody knows; not to be able to look must not stop kubectl.
-                Err(error) if error.is_unavailable() => return Ok(self),
+                Err(error) if error.is_retryable_later() => return Ok(self),
                 _ => {}
             }
         } else {
@@ -129,14 +134,16 @@ impl CachedLease {
                     }
                 }
                 // An outage must not stop kubectl while the lease lives.
-                Err(error) if error.is_unavailable() && now() < self.expires_at => return Ok(self),
+                Err(error) if error.is_retryable_later() && now() < self.expires_at => {
+                    return Ok(self);
+                }
                 Err(_) => {}
             }
         }
         Ok(Self::from_issued(issue_lease(client, wanted)?))
     }
 
-    fn print_credential(&self, version: ApiVersion) -> Result<(), Failure> {
+    fn print_credential(&self, version: ExecCredentialVersion) -> Result<(), Failure> {
         // It is renewed at four fifths of its life.
         let life = (self.expires_at - self.renew_at) * 5;
         let document =
@@ -145,7 +152,7 @@ impl CachedLease {
     }
 }
 
-impl ApiVersion {
+impl ExecCredentialVersion {
     /// Returns the version in which the caller is to be answered, by what it says in `KUBERNETES_EXEC_INFO`.
     fn from_exec_info(exec_info: Option<&str>) -> Result<Self, Failure> {
         let Some(text) = exec_info else { return Ok(Self::default()) };
@@ -153,8 +160,8 @@ impl ApiVersion {
         match info["apiVersion"].as_str() {
             Some("client.authentication.k8s.io/v1") => Ok(Self::V1),
             Some("client.authentication.k8s.io/v1beta1") => Ok(Self::V1Beta1),
-            _ => Err(Failure::from_text(format!(
-                "`{EXEC_INFO}` requests an unsupported `apiVersion`: use client.authentication.k8s.io/v1 or v1beta1"
+            _ => Err(Failure::local_error(format!(
+                "`{EXEC_INFO_VARIABLE}` requests an unsupported `apiVersion`: use client.authentication.k8s.io/v1 or v1beta1"
             ))),
         }
     }
@@ -169,7 +176,7 @@ impl ApiVersion {
 
 /// A file that is broken is as good as none: its lease ends in its time.
 fn read_cache_file(file: &std::path::Path) -> Result<Option<CachedLease>, Failure> {
-    let content = private_file::read_private(file)?;
+    let content = private_file::read_if_private(file)?;
     Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
 }
 
@@ -177,7 +184,7 @@ fn read_cache_file(file: &std::path::Path) -> Result<Option<CachedLease>, Failur
 pub fn remove_cached_leases(environment: &Environment, profile: &Name) -> Result<(), Failure> {
     // Without a place for files no lease is kept.
     let Ok(directory) = lease_cache_directory(environment, profile) else { return Ok(()) };
-    private_file::remove_directory(&directory)
+    private_file::remove_directory_if_present(&directory)
 }
 
 fn lease_cache_directory(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {
@@ -212,7 +219,7 @@ fn serialize_token<S: serde::Serializer>(token: &Token, serializer: S) -> Result
 }
 
 /// The variable in which kubectl and client-go say which version they speak.
-const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+const EXEC_INFO_VARIABLE: &str = "KUBERNETES_EXEC_INFO";
 
 /// The longest time for which a lease is believed to live without a look.
 const MAX_UNCHECKED_AGE: TimeDelta = TimeDelta::seconds(30);
@@ -243,7 +250,7 @@ mod tests {
             // The clock was set back: nothing is known.
             (100, 50, false),
         ] {
-            let is_fresh = kept(seen).is_fresh(start + TimeDelta::seconds(now));
+            let is_fresh = kept(seen).is_usable_unchecked(start + TimeDelta::seconds(now));
             assert_eq!(is_fresh, fresh, "seen {seen}, now {now}");
         }
     }
@@ -256,7 +263,8 @@ mod tests {
             (TimeDelta::minutes(5), "2027-01-15T07:59:30Z"),
             (TimeDelta::minutes(1), "2027-01-15T07:59:54Z"),
         ] {
-            let credential = exec_credential_document("sesame", end, life, ApiVersion::V1);
+            let credential =
+                exec_credential_document("sesame", end, life, ExecCredentialVersion::V1);
             assert_eq!(credential["status"]["expirationTimestamp"], expiration, "{life}");
         }
     }
@@ -264,16 +272,19 @@ mod tests {
     #[test]
     fn a_caller_is_answered_in_its_own_version() {
         for (info, version) in [
-            (None, Some(ApiVersion::V1)),
-            (Some(r#"{"apiVersion":"client.authentication.k8s.io/v1"}"#), Some(ApiVersion::V1)),
+            (None, Some(ExecCredentialVersion::V1)),
+            (
+                Some(r#"{"apiVersion":"client.authentication.k8s.io/v1"}"#),
+                Some(ExecCredentialVersion::V1),
+            ),
             (
                 Some(r#"{"apiVersion":"client.authentication.k8s.io/v1beta1","spec":{}}"#),
-                Some(ApiVersion::V1Beta1),
+                Some(ExecCredentialVersion::V1Beta1),
             ),
             (Some(r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#), None),
             (Some("v1"), None),
         ] {
-            assert_eq!(ApiVersion::from_exec_info(info).ok(), version, "{info:?}");
+            assert_eq!(ExecCredentialVersion::from_exec_info(info).ok(), version, "{info:?}");
         }
     }
 }

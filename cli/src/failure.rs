@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt::{self, Write};
 use std::io;
 
-use kubelease_client::{Error, FetchIdTokenError, Problem, to_printable};
+use kubelease_client::{Error, FetchIdTokenError, Problem, replace_control_characters};
 use serde_json::{Value, json};
 
 /// A failure of a command: its reason, and what to do next. It holds no token.
@@ -39,7 +39,7 @@ pub enum CommandExitCode {
 
 impl Failure {
     /// Something wrong here.
-    pub fn from_text(text: impl Into<String>) -> Self {
+    pub fn local_error(text: impl Into<String>) -> Self {
         Self::new(CommandExitCode::Error, text.into())
     }
 
@@ -66,7 +66,7 @@ impl Failure {
 
     /// Something that failed with an error of the system.
     pub fn io_error(doing: impl fmt::Display, error: &io::Error) -> Self {
-        Self::from_text(format!("could not {doing}: {error}"))
+        Self::local_error(format!("could not {doing}: {error}"))
     }
 
     /// The same failure, and what to do next.
@@ -106,11 +106,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
             Error::Problem(problem) if problem.is_refusal() => CommandExitCode::Refused,
-            error if error.is_unavailable() => CommandExitCode::Unavailable,
+            error if error.is_retryable_later() => CommandExitCode::Unavailable,
             _ => CommandExitCode::Error,
         };
         let problem = error.problem();
-        let code = problem.map(|problem| to_printable(&problem.code).into_owned());
+        let code = problem.map(|problem| replace_control_characters(&problem.code).into_owned());
         let hint = problem.and_then(hint_for).map(str::to_owned);
         Self { exit, code, text: error_chain(&error), hint }
     }
@@ -130,7 +130,7 @@ impl From<FetchIdTokenError> for Failure {
     fn from(error: FetchIdTokenError) -> Self {
         match error {
             FetchIdTokenError::Request(error) => error.into(),
-            error @ FetchIdTokenError::Url(_) => Self::from_text(error_chain(&error)),
+            error @ FetchIdTokenError::Url(_) => Self::local_error(error_chain(&error)),
         }
     }
 }

@@ -15,13 +15,13 @@ use crate::output;
 use crate::session::CommandContext;
 
 /// `kubelease kubeconfig`
-pub fn run_kubeconfig(
+pub fn print_or_add_kubeconfig(
     context: &CommandContext,
     arguments: &KubeconfigArguments,
 ) -> Result<(), Failure> {
     let wanted = &arguments.wanted;
     // Nobody has to be logged in for a cluster that is given.
-    let cluster = match arguments.cluster.given_cluster(wanted)? {
+    let cluster = match arguments.cluster.cluster_if_given(wanted)? {
         Some(cluster) => cluster,
         None => fetch_cluster(context.open_session()?.client(), wanted)?,
     };
@@ -87,19 +87,19 @@ fn plugin_arguments(
 
 impl ClusterOverride {
     /// Returns the cluster that is given, or else the one that kubelease knows.
-    pub fn resolve_cluster(
+    pub fn given_or_fetched_cluster(
         &self,
         client: &Client,
         wanted: &LeaseRequestOptions,
     ) -> Result<ClusterAddress, Failure> {
-        match self.given_cluster(wanted)? {
+        match self.cluster_if_given(wanted)? {
             Some(cluster) => Ok(cluster),
             None => fetch_cluster(client, wanted),
         }
     }
 
     /// Returns the cluster that is given.
-    fn given_cluster(
+    fn cluster_if_given(
         &self,
         wanted: &LeaseRequestOptions,
     ) -> Result<Option<ClusterAddress>, Failure> {

@@ -3,7 +3,7 @@
 //! As `kubectl config` does: `KUBECONFIG` names files, of which the first that has a name counts; a lock is a file beside
 //! the one that is written.
 
-mod edit;
+mod line_edit;
 mod tree;
 
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use self::edit::Change;
+use self::line_edit::KubeconfigEdit;
 use self::tree::Node;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -49,7 +49,7 @@ pub fn kubeconfig_paths(environment: &Environment) -> Result<Vec<PathBuf>, Failu
         return Ok(named);
     }
     let home = environment.get("HOME").ok_or_else(|| {
-        Failure::from_text(
+        Failure::local_error(
             "the kubeconfig to write is unknown: set `HOME` or `KUBECONFIG`, or give `--print`",
         )
     })?;
@@ -74,7 +74,7 @@ pub fn add_context(
     let holder = files.iter().find(|(_, tree)| has_any(tree)).map(|(path, _)| path);
     let existing = || paths.iter().find(|path| path.exists());
     let path = holder.or_else(existing).or_else(|| paths.last()).cloned();
-    let path = path.ok_or_else(|| Failure::from_text("the kubeconfig to write is unknown"))?;
+    let path = path.ok_or_else(|| Failure::local_error("the kubeconfig to write is unknown"))?;
     // A link stays one: what it leads to is written.
     let path = fs::canonicalize(&path).unwrap_or(path);
     private_file::create_directory(path.parent().unwrap_or(&path))?;
@@ -82,7 +82,7 @@ pub fn add_context(
     let _lock = Lock::take_lock(&path)?;
     let files = read_kubeconfigs(paths)?;
     if !addition.force {
-        addition.refuse_foreign_names(&files)?;
+        addition.refuse_names_of_others(&files)?;
     }
     let current = files.iter().find_map(|(path, tree)| {
         let current = tree.text_field("current-context").filter(|it| !it.is_empty());
@@ -95,16 +95,16 @@ pub fn add_context(
     };
     let is_current = select || current.is_some_and(|(_, current)| current == addition.name);
 
-    let text = read_text(&path)?.filter(|text| !text.trim().is_empty());
+    let text = read_file_if_present(&path)?.filter(|text| !text.trim().is_empty());
     let text = text.unwrap_or_else(|| "apiVersion: v1\nkind: Config\n".to_owned());
     let mut changes: Vec<_> = SECTIONS
         .iter()
-        .map(|section| Change::Put(section, &addition.document[section][0]))
+        .map(|section| KubeconfigEdit::Put(section, &addition.document[section][0]))
         .collect();
-    changes.extend(select.then_some(Change::Use(addition.name)));
+    changes.extend(select.then_some(KubeconfigEdit::Use(addition.name)));
     let new =
-        edit::apply_changes(&text, &changes).map_err(|error| unreadable_file(&path, error))?;
-    write_whole(&path, &new)?;
+        line_edit::apply_changes(&text, &changes).map_err(|error| unreadable_file(&path, error))?;
+    write_atomically_keeping_mode(&path, &new)?;
     Ok(ContextPlacement { file: path, is_current })
 }
 
@@ -114,7 +114,7 @@ impl ContextAddition<'_> {
     }
 
     /// Looks that nothing of these names is another's.
-    fn refuse_foreign_names(&self, files: &[(PathBuf, Node)]) -> Result<(), Failure> {
+    fn refuse_names_of_others(&self, files: &[(PathBuf, Node)]) -> Result<(), Failure> {
         let trees: Vec<_> = files.iter().map(|(_, tree)| tree).collect();
         for section in SECTIONS {
             let name = self.name_in(section);
@@ -123,8 +123,8 @@ impl ContextAddition<'_> {
                 trees.iter().filter_map(|tree| named_entry(tree, section, name)).any(|old| {
                     let is_ours = match *section {
                         "users" => is_our_user(old),
-                        "contexts" => has_our_user(&trees, old),
-                        _ => is_for_our_users(&trees, name),
+                        "contexts" => is_context_of_our_user(&trees, old),
+                        _ => is_cluster_only_ours(&trees, name),
                     };
                     *old != new && !is_ours
                 });
@@ -156,35 +156,36 @@ fn is_our_user(user: &Node) -> bool {
     })
 }
 
-fn has_our_user(trees: &[&Node], context: &Node) -> bool {
+fn is_context_of_our_user(trees: &[&Node], context: &Node) -> bool {
     let name =
         context.get("context").and_then(|context| context.text_field("user")).unwrap_or_default();
     trees.iter().find_map(|tree| named_entry(tree, "users", name)).is_some_and(is_our_user)
 }
 
 /// Returns true for a cluster that contexts of kubelease use, and no others.
-fn is_for_our_users(trees: &[&Node], cluster: &str) -> bool {
+fn is_cluster_only_ours(trees: &[&Node], cluster: &str) -> bool {
     let contexts = trees.iter().filter_map(|tree| tree.get("contexts")).flat_map(Node::list_items);
     let mut users = contexts.map(|item| &item.value).filter(|context| {
         context.get("context").and_then(|context| context.text_field("cluster")) == Some(cluster)
     });
     let first = users.next();
-    first.is_some_and(|first| has_our_user(trees, first))
-        && users.all(|context| has_our_user(trees, context))
+    first.is_some_and(|first| is_context_of_our_user(trees, first))
+        && users.all(|context| is_context_of_our_user(trees, context))
 }
 
 fn read_kubeconfigs(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Node)>, Failure> {
     let mut files = vec![];
     for path in paths {
-        if let Some(text) = read_text(path)? {
-            let tree = tree::read_document(&text).map_err(|error| unreadable_file(path, error))?;
+        if let Some(text) = read_file_if_present(path)? {
+            let tree =
+                tree::parse_single_document(&text).map_err(|error| unreadable_file(path, error))?;
             files.push((path.clone(), tree));
         }
     }
     Ok(files)
 }
 
-fn read_text(path: &Path) -> Result<Option<String>, Failure> {
+fn read_file_if_present(path: &Path) -> Result<Option<String>, Failure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -193,12 +194,12 @@ fn read_text(path: &Path) -> Result<Option<String>, Failure> {
 }
 
 fn unreadable_file(path: &Path, reason: &str) -> Failure {
-    Failure::from_text(format!("{} cannot be changed: {reason}", path.display()))
+    Failure::local_error(format!("{} cannot be changed: {reason}", path.display()))
         .with_hint("Add the output of `--print` to the file by hand.")
 }
 
 /// Writes a file as a whole. It keeps its mode; a new one is for its owner alone.
-fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+fn write_atomically_keeping_mode(path: &Path, text: &str) -> Result<(), Failure> {
     let old = fs::metadata(path).ok();
     private_file::write_atomically(path, text.as_bytes(), old.map(|old| old.permissions()))
 }
@@ -219,7 +220,7 @@ impl Lock {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     if Instant::now() > deadline {
                         let text = format!("the kubeconfig is locked by {}", lock.display());
-                        return Err(Failure::from_text(text).with_hint(
+                        return Err(Failure::local_error(text).with_hint(
                             "Delete that file if neither kubectl nor kubelease runs any more.",
                         ));
                     }

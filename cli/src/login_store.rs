@@ -87,7 +87,7 @@ pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Lo
         let server = document["server"].as_str().unwrap_or_default().to_owned();
         let token = DesktopKeyringEntry::new(profile, &server).look_up().map_err(|error| {
             let locked =
-                Failure::from_text(format!("the key ring did not return the token: {error}"));
+                Failure::local_error(format!("the key ring did not return the token: {error}"));
             locked.with_hint("Unlock it, or log in again with `kubelease login`.")
         })?;
         document["token"] = json!(token.expose_secret());
@@ -102,13 +102,13 @@ pub fn load_login(environment: &Environment, profile: &Name) -> Result<Option<Lo
 fn read_login_file(environment: &Environment, profile: &Name) -> Result<Option<Value>, Failure> {
     // Without a place for files nobody has logged in.
     let Ok(file) = login_file(environment, profile) else { return Ok(None) };
-    let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
+    let Some(content) = private_file::read_if_private(&file)? else { return Ok(None) };
     serde_json::from_slice(&content).map(Some).map_err(|_| broken_login(&file))
 }
 
 /// Returns the failure of a file that is no login. The parser's reason would repeat a part of its content.
 fn broken_login(file: &Path) -> Failure {
-    Failure::from_text(format!(
+    Failure::local_error(format!(
         "{} is not a valid login: log in again with `kubelease login`",
         file.display()
     ))
@@ -153,7 +153,7 @@ pub fn forget_login(environment: &Environment, profile: &Name) -> Result<(), Fai
     {
         output::notify!("warning: the token is still in the key ring: {error}");
     }
-    private_file::remove(&file)
+    private_file::remove_file_if_present(&file)
 }
 
 fn login_file(environment: &Environment, profile: &Name) -> Result<PathBuf, Failure> {

@@ -41,7 +41,7 @@ use crate::session::CommandContext;
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let is_json = is_json_wanted(&words);
-    match run_words(&words, is_json) {
+    match run_command_line(&words, is_json) {
         Ok(code) => code,
         Err(failure) => {
             if is_json {
@@ -54,16 +54,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_words(words: &[OsString], is_json: bool) -> Result<ExitCode, Failure> {
-    let matches = Arguments::command().bin_name(bin_name(words)).try_get_matches_from(words);
+fn run_command_line(words: &[OsString], is_json: bool) -> Result<ExitCode, Failure> {
+    let matches =
+        Arguments::command().bin_name(invoked_program_name(words)).try_get_matches_from(words);
     let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) if is_json && error.use_stderr() => return Err(Failure::from(error)),
         // A help is no failure, and a person sees colours.
         Err(error) => error.exit(),
     };
-    let context =
-        CommandContext { environment: Environment::of_process(), global: arguments.global };
+    let context = CommandContext {
+        environment: Environment::read_process_environment(),
+        global: arguments.global,
+    };
     commands::perform_command(&context, arguments.command)
 }
 
@@ -81,17 +84,17 @@ fn is_json_wanted(words: &[OsString]) -> bool {
 /// Returns the rest of a word behind `--output` or `-o`, before which flags may stand, as in `-wojson`.
 fn output_option(word: &str) -> Option<&str> {
     let short = |word: &'_ str| -> Option<usize> {
-        let flags = word.strip_prefix('-')?.trim_start_matches(FLAGS);
+        let flags = word.strip_prefix('-')?.trim_start_matches(VALUELESS_SHORT_OPTIONS);
         flags.starts_with('o').then_some(word.len() - flags.len() + 1)
     };
     word.strip_prefix("--output").or_else(|| short(word).map(|start| &word[start..]))
 }
 
 /// The short options without a value that some command has beside `--output`.
-const FLAGS: [char; 5] = ['a', 'w', 'f', 'y', 'R'];
+const VALUELESS_SHORT_OPTIONS: [char; 5] = ['a', 'w', 'f', 'y', 'R'];
 
 /// Returns what a person types to start us: `kubectl lease` if we are its plugin.
-fn bin_name(words: &[OsString]) -> &'static str {
+fn invoked_program_name(words: &[OsString]) -> &'static str {
     let own = words.first().cloned().unwrap_or_default();
     let is_plugin = Path::new(&own).file_name().is_some_and(|name| name == "kubectl-lease");
     if is_plugin { "kubectl lease" } else { "kubelease" }

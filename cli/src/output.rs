@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, ErrorKind, Write as _};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kubelease_client::to_printable;
+use kubelease_client::replace_control_characters;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ pub(crate) use notify;
 /// Prints JSON, indented.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(value);
-    let json = json.map_err(|error| Failure::from_text(error.to_string()))?;
+    let json = json.map_err(|error| Failure::local_error(error.to_string()))?;
     print_text(&(escape_controls(&json) + "\n"))
 }
 
@@ -48,7 +48,9 @@ pub fn escape_controls(json: &str) -> String {
     let mut escaped = String::new();
     for character in json.chars() {
         // The line ends are ours: those within texts are escaped already.
-        if character == '\n' || to_printable(character.encode_utf8(&mut [0; 4])) != "\u{fffd}" {
+        if character == '\n'
+            || replace_control_characters(character.encode_utf8(&mut [0; 4])) != "\u{fffd}"
+        {
             escaped.push(character);
         } else {
             let _ = write!(escaped, "\\u{:04x}", u32::from(character));
@@ -59,8 +61,10 @@ pub fn escape_controls(json: &str) -> String {
 
 /// Returns rows as a table in the manner of kubectl: columns of text, three spaces apart.
 pub fn format_table<const N: usize>(rows: &[[String; N]]) -> String {
-    let rows: Vec<_> =
-        rows.iter().map(|row| row.each_ref().map(|cell| to_printable(cell).into_owned())).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| replace_control_characters(cell).into_owned()))
+        .collect();
     let mut widths = [0; N];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {

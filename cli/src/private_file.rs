@@ -24,7 +24,7 @@ pub fn write_atomically(
 ) -> Result<(), Failure> {
     let directory = directory_of(file);
     let write = || {
-        remove_leftovers(directory);
+        remove_abandoned_temporary_files(directory);
         // A temporary file has mode 0600.
         let mut unfinished =
             tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempfile_in(directory)?;
@@ -47,7 +47,7 @@ fn directory_of(file: &Path) -> &Path {
 }
 
 /// Removes the files that killed processes have left unfinished: there are tokens in them, which nobody would delete.
-fn remove_leftovers(directory: &Path) {
+fn remove_abandoned_temporary_files(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX);
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
@@ -66,7 +66,7 @@ pub fn create_directory(directory: &Path) -> Result<(), Failure> {
 }
 
 /// Reads a file that may not be there. One that others can read is not used: its token is known to them.
-pub fn read_private(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
+pub fn read_if_private(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let read = || {
         let opened = match File::open(file) {
             Err(error) if is_missing(&error) => return Ok(None),
@@ -80,7 +80,7 @@ pub fn read_private(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let found =
         read().map_err(|error| Failure::io_error(format!("read {}", file.display()), &error))?;
     match found {
-        Some((mode, _)) if mode & 0o077 != 0 => Err(Failure::from_text(format!(
+        Some((mode, _)) if mode & 0o077 != 0 => Err(Failure::local_error(format!(
             "{} can be read by others: delete it, and log in again",
             file.display()
         ))),
@@ -94,12 +94,12 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 /// Removes a file that may not be there.
-pub fn remove(file: &Path) -> Result<(), Failure> {
+pub fn remove_file_if_present(file: &Path) -> Result<(), Failure> {
     ignore_not_found(file, fs::remove_file(file))
 }
 
 /// Removes a directory that may not be there, with everything in it.
-pub fn remove_directory(directory: &Path) -> Result<(), Failure> {
+pub fn remove_directory_if_present(directory: &Path) -> Result<(), Failure> {
     ignore_not_found(directory, fs::remove_dir_all(directory))
 }
 
@@ -113,7 +113,7 @@ fn ignore_not_found(path: &Path, removed: io::Result<()>) -> Result<(), Failure>
 }
 
 /// Opens a file to lock it, with mode 0600.
-pub fn lock_file(file: &Path) -> Result<File, Failure> {
+pub fn open_lock_file(file: &Path) -> Result<File, Failure> {
     create_directory(directory_of(file))?;
     let open = || {
         let opened = File::options().create(true).append(true).open(file)?;
@@ -143,17 +143,17 @@ mod tests {
     fn a_file_is_for_its_owner_alone() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("a/b/token");
-        assert!(read_private(&file).unwrap().is_none());
+        assert!(read_if_private(&file).unwrap().is_none());
         write_private(&file, b"one").unwrap();
         write_private(&file, b"two").unwrap();
-        assert_eq!(read_private(&file).unwrap().unwrap(), b"two");
+        assert_eq!(read_if_private(&file).unwrap().unwrap(), b"two");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
         fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-        assert!(read_private(&file).unwrap_err().to_string().contains("can be read by others"));
-        remove(&file).unwrap();
-        remove(&file).unwrap();
-        assert!(read_private(&file).unwrap().is_none());
+        assert!(read_if_private(&file).unwrap_err().to_string().contains("can be read by others"));
+        remove_file_if_present(&file).unwrap();
+        remove_file_if_present(&file).unwrap();
+        assert!(read_if_private(&file).unwrap().is_none());
     }
 
     #[test]

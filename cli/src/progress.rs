@@ -12,7 +12,7 @@ pub struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Progress {
     /// Shows `doing` from now on, once it has taken longer than a person takes for an answer at once.
-    pub fn start_after_pause(doing: impl Into<String>) -> Self {
+    pub fn show_after_delay(doing: impl Into<String>) -> Self {
         // A dumb terminal cannot take a line back.
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         if is_dumb || !std::io::stderr().is_terminal() {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kubelease_client::{Client, ClientOptions, LoginRequest, Name, ServerUrl, Token, to_printable};
+use kubelease_client::{
+    Client, ClientOptions, LoginRequest, Name, ServerUrl, Token, replace_control_characters,
+};
 
 use crate::arguments::GlobalOptions;
 use crate::environment::Environment;
@@ -39,13 +41,17 @@ impl CommandContext {
     }
 
     /// Returns a login without a token yet to the server that is meant; `known` is what is kept of the profile.
-    pub fn prepare_login(&self, known: Option<&Login>, token: Token) -> Result<Login, Failure> {
+    pub fn login_without_token(
+        &self,
+        known: Option<&Login>,
+        token: Token,
+    ) -> Result<Login, Failure> {
         let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
         let server = given.or(known.map(|login| login.server.as_str())).ok_or_else(|| {
             Failure::usage_error("the server is unknown: give `--url`, set `KUBELEASE_URL`, or log in with one of them")
         })?;
         let known = known.filter(|login| login.server == server.trim().trim_end_matches('/'));
-        let allow_http = self.environment.is_on("KUBELEASE_ALLOW_HTTP")
+        let allow_http = self.environment.is_flag_set("KUBELEASE_ALLOW_HTTP")
             || known.is_some_and(|login| login.allow_http);
         let url = ServerUrl::parse(server, allow_http)
             .map_err(|error| Failure::usage_error(error.to_string()))?;
@@ -63,7 +69,7 @@ impl CommandContext {
     }
 
     /// Returns a client of the server of a login, that shows nothing yet.
-    pub fn new_client(&self, login: &Login) -> Result<Client, Failure> {
+    pub fn new_anonymous_client(&self, login: &Login) -> Result<Client, Failure> {
         let server = ServerUrl::parse(&login.server, login.allow_http)
             .map_err(|error| Failure::usage_error(error.to_string()))?;
         let timeout = Duration::from_secs(self.global.request_timeout);
@@ -85,12 +91,12 @@ impl CommandContext {
             let token = Token::new(text)
                 .map_err(|error| Failure::usage_error(format!("`KUBELEASE_TOKEN`: {error}")))?;
             let known = known.unwrap_or_default();
-            let login = self.prepare_login(known.as_ref(), token)?;
+            let login = self.login_without_token(known.as_ref(), token)?;
             return self.open_session_with_login(login, None);
         }
         let known = known?;
         if let Some(login) = &known {
-            let meant = self.prepare_login(known.as_ref(), login.token.clone())?;
+            let meant = self.login_without_token(known.as_ref(), login.token.clone())?;
             let is_over = login.expires_at.is_some_and(|end| end <= now());
             if meant.server == login.server && !is_over {
                 let login = Login { ca_file: meant.ca_file, ..login.clone() };
@@ -101,8 +107,12 @@ impl CommandContext {
         let Some(source) = JwtSource::find(&self.environment, pod_token, None) else {
             return Err(self.missing_login(known.as_ref(), &profile));
         };
-        let login =
-            self.log_in(source, self.identity_from_environment()?, "kubelease", known.as_ref())?;
+        let login = self.log_in_with_source(
+            source,
+            self.identity_from_environment()?,
+            "kubelease",
+            known.as_ref(),
+        )?;
         self.open_session_with_login(login, None)
     }
 
@@ -115,11 +125,14 @@ impl CommandContext {
             }
             (Some(login), Some(given)) => format!(
                 "nobody is logged in to {} by the profile `{profile}`, which has a login to {}",
-                to_printable(given),
+                replace_control_characters(given),
                 login.server
             ),
             (_, Some(given)) => {
-                format!("nobody is logged in to {} by the profile `{profile}`", to_printable(given))
+                format!(
+                    "nobody is logged in to {} by the profile `{profile}`",
+                    replace_control_characters(given)
+                )
             }
             (_, None) => format!("nobody is logged in by the profile `{profile}`"),
         };
@@ -129,7 +142,7 @@ impl CommandContext {
     }
 
     /// Logs in by the JWT that a source has, and tells which that is.
-    pub fn log_in(
+    pub fn log_in_with_source(
         &self,
         source: JwtSource,
         identity: Option<Name>,
@@ -153,8 +166,9 @@ impl CommandContext {
         identity: Option<Name>,
         known: Option<&Login>,
     ) -> Result<Login, Failure> {
-        let login = self.prepare_login(known, jwt.clone())?;
-        let (client, request) = (self.new_client(&login)?, LoginRequest { identity, jwt });
+        let login = self.login_without_token(known, jwt.clone())?;
+        let (client, request) =
+            (self.new_anonymous_client(&login)?, LoginRequest { identity, jwt });
         let asked = now();
         let made = match method {
             LoginMethod::Kubernetes => client.log_in_by_kubernetes(&request)?,
@@ -168,7 +182,7 @@ impl CommandContext {
         login: Login,
         profile: Option<Name>,
     ) -> Result<Session, Failure> {
-        let client = self.new_client(&login)?.with_token(login.token.clone());
+        let client = self.new_anonymous_client(&login)?.with_token(login.token.clone());
         let mut session = Session { client, login, profile };
         session.renew_token_if_due(self);
         Ok(session)
@@ -201,7 +215,7 @@ impl Session {
         }
         let Ok(made) = self.client.renew_access_token() else {
             // Not at once, and not once it is over: a login at its maximum is never renewed.
-            let retry = asked + RENEWAL_RETRY_INTERVAL;
+            let retry = asked + LOGIN_RENEWAL_RETRY_INTERVAL;
             self.login.renew_at = self.login.expires_at.filter(|end| retry < *end).map(|_| retry);
             return;
         };
@@ -217,7 +231,7 @@ impl Session {
 }
 
 /// So often a login is tried to be renewed again.
-const RENEWAL_RETRY_INTERVAL: TimeDelta = TimeDelta::seconds(10);
+const LOGIN_RENEWAL_RETRY_INTERVAL: TimeDelta = TimeDelta::seconds(10);
 
 /// Returns the time of this machine, in whole seconds.
 pub fn now() -> DateTime<Utc> {
@@ -226,6 +240,6 @@ pub fn now() -> DateTime<Utc> {
 }
 
 /// Returns true if a person can be asked.
-pub fn is_interactive() -> bool {
+pub fn can_prompt_person() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

@@ -69,23 +69,23 @@ impl LeaseDirectory {
     /// Reads the id of the lease, if there is one.
     pub fn lease_id(&self) -> Result<Option<LeaseId>, Failure> {
         let file = self.0.join(LEASE_ID_FILE);
-        let Some(content) = private_file::read_private(&file)? else { return Ok(None) };
+        let Some(content) = private_file::read_if_private(&file)? else { return Ok(None) };
         let id = std::str::from_utf8(&content).ok().and_then(|id| id.parse().ok());
         id.map(Some).ok_or_else(|| {
-            Failure::from_text(format!("{} does not contain the id of a lease", file.display()))
+            Failure::local_error(format!("{} does not contain the id of a lease", file.display()))
         })
     }
 
     /// Removes the token, and the kubeconfig that is of no use without it.
     pub fn remove_credentials(&self) -> Result<(), Failure> {
-        private_file::remove(&self.0.join(TOKEN_FILE))?;
-        private_file::remove(&self.kubeconfig_path())
+        private_file::remove_file_if_present(&self.0.join(TOKEN_FILE))?;
+        private_file::remove_file_if_present(&self.kubeconfig_path())
     }
 
     /// Removes the directory with its files, and nothing that others have put there.
-    pub fn remove(&self) -> Result<(), Failure> {
+    pub fn remove_directory_and_files(&self) -> Result<(), Failure> {
         self.remove_credentials()?;
-        private_file::remove(&self.0.join(LEASE_ID_FILE))?;
+        private_file::remove_file_if_present(&self.0.join(LEASE_ID_FILE))?;
         match fs::remove_dir(&self.0) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(Failure::io_error(format!("remove {}", self.0.display()), &error))

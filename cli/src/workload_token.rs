@@ -49,7 +49,7 @@ impl JwtSource {
                 Self::GitHub,
                 has(&["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"]),
             ),
-            (Self::GitLab, has(&["GITLAB_CI", GITLAB_VARIABLE])),
+            (Self::GitLab, has(&["GITLAB_CI", GITLAB_ID_TOKEN_VARIABLE])),
             (Self::Buildkite, has(&["BUILDKITE", "BUILDKITE_AGENT_ACCESS_TOKEN"])),
             (Self::CircleCi, has(&["CIRCLECI"]) && environment.has_program("circleci")),
             (Self::CircleCiVariable, has(&["CIRCLECI", "CIRCLE_OIDC_TOKEN_V2"])),
@@ -97,7 +97,7 @@ impl JwtSource {
     ) -> Result<Token, Failure> {
         let variable = |name: &str| {
             let text = environment.get(name).unwrap_or_default();
-            Token::new(text).map_err(|error| Failure::from_text(format!("`{name}`: {error}")))
+            Token::new(text).map_err(|error| Failure::local_error(format!("`{name}`: {error}")))
         };
         match self {
             Self::GitHub => {
@@ -105,7 +105,7 @@ impl JwtSource {
                 let token = variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
                 Ok(Client::fetch_github_id_token(url, token, audience)?)
             }
-            Self::GitLab => variable(GITLAB_VARIABLE),
+            Self::GitLab => variable(GITLAB_ID_TOKEN_VARIABLE),
             Self::Buildkite => {
                 // The ids, which an identity should bind, are in the token only if they are asked for.
                 let claims = "organization_id,pipeline_id";
@@ -127,7 +127,7 @@ pub fn read_token_file(file: &Path) -> Result<Token, Failure> {
     let name = file.display();
     let text = fs::read_to_string(file)
         .map_err(|error| Failure::io_error(format!("read {name}"), &error))?;
-    Token::new(&text).map_err(|error| Failure::from_text(format!("{name}: {error}")))
+    Token::new(&text).map_err(|error| Failure::local_error(format!("{name}: {error}")))
 }
 
 /// Asks the agent of a CI, which tells its own errors.
@@ -137,14 +137,14 @@ fn request_agent_token(program: &str, arguments: &[&str]) -> Result<Token, Failu
     let output =
         agent.output().map_err(|error| Failure::io_error(format!("run `{program}`"), &error))?;
     if !output.status.success() {
-        return Err(Failure::from_text(format!("`{program}` returned no ID token")));
+        return Err(Failure::local_error(format!("`{program}` returned no ID token")));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    Token::new(&text).map_err(|error| Failure::from_text(format!("`{program}`: {error}")))
+    Token::new(&text).map_err(|error| Failure::local_error(format!("`{program}`: {error}")))
 }
 
 /// The name that a job gives its token under `id_tokens`.
-const GITLAB_VARIABLE: &str = "KUBELEASE_ID_TOKEN";
+const GITLAB_ID_TOKEN_VARIABLE: &str = "KUBELEASE_ID_TOKEN";
 
 /// Returns where the projected token of a pod is.
 pub fn pod_token_path(environment: &Environment) -> &Path {

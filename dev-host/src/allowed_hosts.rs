@@ -29,7 +29,10 @@ impl AllowedHosts {
     ///
     /// As in Spin (`AllowedHostsConfig::validate`), the values that are given do not count: an entry whose
     /// defaults make no host is refused even if the environment says another value.
-    pub fn validate_entry(entry: &Template, variables: &Variables) -> anyhow::Result<()> {
+    pub fn validate_if_defaults_known(
+        entry: &Template,
+        variables: &Variables,
+    ) -> anyhow::Result<()> {
         match entry.render_text(|name| variables.default_of(name)) {
             Ok(text) => Entry::parse(&text).map(drop),
             // A variable without a default: its value is known when the first request is sent.
@@ -43,7 +46,7 @@ impl AllowedHosts {
     }
 
     /// Returns true if the application may call itself.
-    pub fn allows_self(&self) -> bool {
+    pub fn allows_calling_own_application(&self) -> bool {
         let web = |scheme: &Scheme| scheme.allows_scheme("http") || scheme.allows_scheme("https");
         let own = |host: &HostPattern| matches!(host, HostPattern::Any | HostPattern::Own);
         self.0.iter().any(|entry| web(&entry.scheme) && own(&entry.host))
@@ -55,7 +58,7 @@ impl AllowedHosts {
 struct Entry {
     scheme: Scheme,
     host: HostPattern,
-    ports: Ports,
+    ports: PortPattern,
 }
 
 impl Entry {
@@ -76,7 +79,7 @@ impl Entry {
             }
         };
         Ok(Self {
-            ports: Ports::parse(port, scheme)?,
+            ports: PortPattern::parse(port, scheme)?,
             scheme: Scheme::parse(scheme)?,
             host: HostPattern::parse(host)?,
         })
@@ -138,7 +141,8 @@ impl HostPattern {
         let text = text.strip_suffix('/').unwrap_or(text);
         ensure!(!text.contains('/'), "it must not have a path");
         ensure!(
-            text != SERVICE_CHAINING && !text.ends_with(&format!(".{SERVICE_CHAINING}")),
+            text != SERVICE_CHAINING_DOMAIN
+                && !text.ends_with(&format!(".{SERVICE_CHAINING_DOMAIN}")),
             "dev-host has no service chaining"
         );
         if let Some(domain) = text.strip_prefix("*.") {
@@ -165,13 +169,13 @@ impl HostPattern {
 }
 
 #[derive(Debug, PartialEq)]
-enum Ports {
+enum PortPattern {
     Any,
     One(u16),
     Range(Range<u16>),
 }
 
-impl Ports {
+impl PortPattern {
     fn parse(text: &str, scheme: &str) -> anyhow::Result<Self> {
         let number = |text: &str| {
             text.parse().with_context(|| format!("`{text}` is no port number, range or `*`"))
@@ -211,7 +215,7 @@ fn well_known_port(scheme: &str) -> Option<u16> {
 }
 
 /// The domain under which components of one application call each other in Spin.
-const SERVICE_CHAINING: &str = "spin.internal";
+const SERVICE_CHAINING_DOMAIN: &str = "spin.internal";
 
 #[cfg(test)]
 mod tests {
@@ -286,7 +290,7 @@ mod tests {
             ("http://a", false),
         ] {
             assert_eq!(
-                AllowedHosts(vec![Entry::parse(entry).unwrap()]).allows_self(),
+                AllowedHosts(vec![Entry::parse(entry).unwrap()]).allows_calling_own_application(),
                 own,
                 "{entry}"
             );
@@ -306,7 +310,7 @@ mod tests {
             let given = vec![given("https://a.example")];
             let variables = Variables::new(defaults, HashMap::new(), given).unwrap();
             let template = variables.parse_declared_template(entry).unwrap();
-            let validated = AllowedHosts::validate_entry(&template, &variables);
+            let validated = AllowedHosts::validate_if_defaults_known(&template, &variables);
             assert_eq!(validated.is_ok(), valid, "{default:?} in {entry}");
         }
     }

@@ -23,7 +23,7 @@ use crate::logs::Logs;
 use crate::manifest::{self, Manifest};
 use crate::outbound::{Connections, OutboundRequests};
 use crate::runtime_config::RuntimeConfig;
-use crate::variables::{Provider, Template, Variables, from_flags};
+use crate::variables::{Provider, Template, Variables, provider_from_flags};
 
 /// The options of the command line for running an application.
 pub struct Options {
@@ -69,12 +69,16 @@ impl App {
         let manifest_dir = parent_directory(&options.manifest);
         let config_dir = options.runtime_config.as_deref().map_or(manifest_dir, parent_directory);
         let default = Some(std::path::absolute(manifest_dir.join(".spin"))?);
-        let state_dir =
-            choose_directory(options.state_dir.as_ref(), config.state_dir.as_ref(), default)?;
+        let state_dir = directory_of_flag_or_file(
+            options.state_dir.as_ref(),
+            config.state_dir.as_ref(),
+            default,
+        )?;
         let default = state_dir.as_ref().map(|dir| dir.join("logs"));
-        let log_dir = choose_directory(options.log_dir.as_ref(), config.log_dir.as_ref(), default)?;
+        let log_dir =
+            directory_of_flag_or_file(options.log_dir.as_ref(), config.log_dir.as_ref(), default)?;
 
-        let mut providers = vec![from_flags(&options.variables)?];
+        let mut providers = vec![provider_from_flags(&options.variables)?];
         providers.extend(config.variable_providers()?);
         providers.push(Provider::default_env());
         let variables = Variables::new(
@@ -147,7 +151,7 @@ impl App {
         };
         let mut store = Store::new(component.pre.engine(), guest);
         store.limiter_async(|guest| &mut guest.memory);
-        engine::limit_computing(&mut store, self.compute_limit);
+        engine::limit_guest_cpu_time(&mut store, self.compute_limit);
         Ok(store)
     }
 
@@ -195,7 +199,7 @@ struct Component {
 struct ComponentCapabilities {
     environment: Vec<(String, String)>,
     allowed_outbound_hosts: Arc<[Template]>,
-    labels: crate::key_value::Labels,
+    labels: crate::key_value::AllowedLabels,
 }
 
 impl ComponentCapabilities {
@@ -211,7 +215,7 @@ impl ComponentCapabilities {
         }
         let entry = |text: &String| {
             let entry = variables.parse_declared_template(text)?;
-            AllowedHosts::validate_entry(&entry, variables).with_context(|| {
+            AllowedHosts::validate_if_defaults_known(&entry, variables).with_context(|| {
                 format!(
                     "`allowed_outbound_hosts` is malformed: `{text}`, with the default values of its \
                      variables"
@@ -243,7 +247,7 @@ impl ComponentCapabilities {
 
 /// Returns the directory of the flag, else of the file, else the default. An empty path means
 /// nowhere.
-fn choose_directory(
+fn directory_of_flag_or_file(
     flag: Option<&PathBuf>,
     file: Option<&PathBuf>,
     default: Option<PathBuf>,

@@ -25,7 +25,7 @@ pub fn start_engine() -> anyhow::Result<Engine> {
     let ticking = engine.clone();
     std::thread::spawn(move || {
         loop {
-            std::thread::sleep(TICK);
+            std::thread::sleep(EPOCH_TICK);
             ticking.increment_epoch();
         }
     });
@@ -45,8 +45,8 @@ pub fn new_linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
 ///
 /// Spin lets a guest compute for ever; no component may rely on that. Time spent waiting does not count.
 /// Until then a guest that loops keeps its thread, as in Spin.
-pub fn limit_computing(store: &mut Store<Guest>, limit: Duration) {
-    let mut left = limit.as_nanos() / TICK.as_nanos();
+pub fn limit_guest_cpu_time(store: &mut Store<Guest>, limit: Duration) {
+    let mut left = limit.as_nanos() / EPOCH_TICK.as_nanos();
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         let Some(next) = left.checked_sub(1) else { return Err(Trap::Interrupt.into()) };
@@ -57,28 +57,34 @@ pub fn limit_computing(store: &mut Store<Guest>, limit: Duration) {
 
 /// Spin's pool (`crates/core`): so many instances at once, and one more fails at once.
 fn pooling_config() -> anyhow::Result<PoolingAllocationConfig> {
-    let instances = parse_env("SPIN_MAX_INSTANCE_COUNT", 1000)?;
+    let instances = parse_env_or_default("SPIN_MAX_INSTANCE_COUNT", 1000)?;
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(parse_env("SPIN_WASMTIME_INSTANCE_COUNT", instances)?)
-        .total_memories(parse_env("SPIN_WASMTIME_TOTAL_MEMORIES", instances)?)
-        .total_tables(parse_env("SPIN_WASMTIME_TOTAL_TABLES", 2 * instances)?)
-        .total_stacks(parse_env("SPIN_WASMTIME_TOTAL_STACKS", instances)?)
-        .total_core_instances(parse_env("SPIN_WASMTIME_TOTAL_CORE_INSTANCES", 4 * instances)?)
-        .table_elements(100_000)
-        .max_component_instance_size(10 << 20)
-        .max_core_instance_size(10 << 20)
-        .max_core_instances_per_component(200)
-        .max_tables_per_component(64)
-        .max_memories_per_component(32)
-        .max_tables_per_module(2)
-        .max_memories_per_module(2)
-        .max_memory_size(4 << 30)
-        .linear_memory_keep_resident(2 << 20)
-        .table_keep_resident(512 << 10);
+    pool.total_component_instances(parse_env_or_default(
+        "SPIN_WASMTIME_INSTANCE_COUNT",
+        instances,
+    )?)
+    .total_memories(parse_env_or_default("SPIN_WASMTIME_TOTAL_MEMORIES", instances)?)
+    .total_tables(parse_env_or_default("SPIN_WASMTIME_TOTAL_TABLES", 2 * instances)?)
+    .total_stacks(parse_env_or_default("SPIN_WASMTIME_TOTAL_STACKS", instances)?)
+    .total_core_instances(parse_env_or_default(
+        "SPIN_WASMTIME_TOTAL_CORE_INSTANCES",
+        4 * instances,
+    )?)
+    .table_elements(100_000)
+    .max_component_instance_size(10 << 20)
+    .max_core_instance_size(10 << 20)
+    .max_core_instances_per_component(200)
+    .max_tables_per_component(64)
+    .max_memories_per_component(32)
+    .max_tables_per_module(2)
+    .max_memories_per_module(2)
+    .max_memory_size(4 << 30)
+    .linear_memory_keep_resident(2 << 20)
+    .table_keep_resident(512 << 10);
     Ok(pool)
 }
 
-fn parse_env<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+fn parse_env_or_default<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     name: &str,
     default: T,
 ) -> anyhow::Result<T> {
@@ -89,4 +95,4 @@ fn parse_env<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
 }
 
 /// The unit in which computing time is measured.
-const TICK: Duration = Duration::from_millis(10);
+const EPOCH_TICK: Duration = Duration::from_millis(10);

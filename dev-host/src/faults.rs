@@ -84,7 +84,7 @@ impl Faults {
     }
 
     /// Returns the fault of the operation that comes now.
-    pub fn begin_operation(&self, what: &str) -> Option<FaultKind> {
+    pub fn record_and_find_fault(&self, what: &str) -> Option<FaultKind> {
         let plan = self.read_plan();
         let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
         if count.mark != plan.mark {
@@ -98,7 +98,7 @@ impl Faults {
         let meets = |fault: &&Fault| (fault.from..=fault.to).contains(&number);
         let what = plan.faults.iter().find(meets).map(|fault| fault.what);
         if what == Some(FaultKind::KillBefore) {
-            die_at_once();
+            kill_own_process();
         }
         what
     }
@@ -106,7 +106,7 @@ impl Faults {
     /// Dies after an operation, where that is planned for it.
     pub fn die_if_planned(what: Option<FaultKind>) {
         if what == Some(FaultKind::KillAfter) {
-            die_at_once();
+            kill_own_process();
         }
     }
 
@@ -147,7 +147,7 @@ impl HostWallClock for ShiftedClock {
 }
 
 /// As `kill -9` ends it: nothing is flushed, and nobody is told.
-fn die_at_once() -> ! {
+fn kill_own_process() -> ! {
     std::process::abort()
 }
 

@@ -17,7 +17,7 @@ pub use self::guest_interface::ComponentStores;
 use crate::runtime_config::StoreConfig;
 
 /// The stores of an application by label, opened at their first use.
-pub struct Stores(HashMap<String, Arc<dyn Manager>>);
+pub struct Stores(HashMap<String, Arc<dyn StoreOpener>>);
 
 impl Stores {
     /// The configured stores, and `default` in the state directory if nothing else is said of it.
@@ -28,16 +28,16 @@ impl Stores {
         config_dir: &Path,
         state_dir: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let mut stores: HashMap<String, Arc<dyn Manager>> = HashMap::new();
+        let mut stores: HashMap<String, Arc<dyn StoreOpener>> = HashMap::new();
         let default = state_dir.map(|dir| dir.join(DEFAULT_FILE));
-        stores.insert(DEFAULT_LABEL.to_owned(), Arc::new(sqlite::Database::new(default)?));
+        stores.insert(DEFAULT_LABEL.to_owned(), Arc::new(sqlite::SqliteDatabase::new(default)?));
         for (label, config) in configured {
-            let manager: Arc<dyn Manager> = match config {
+            let manager: Arc<dyn StoreOpener> = match config {
                 StoreConfig::Spin { path } => {
                     let path: Option<PathBuf> = path.map(|path| config_dir.join(path));
-                    Arc::new(sqlite::Database::new(path)?)
+                    Arc::new(sqlite::SqliteDatabase::new(path)?)
                 }
-                StoreConfig::Redis { url } => Arc::new(redis::Redis::new(&url)?),
+                StoreConfig::Redis { url } => Arc::new(redis::RedisDatabase::new(&url)?),
             };
             stores.insert(label, manager);
         }
@@ -84,7 +84,7 @@ pub struct Cas {
 
 /// The source of the stores of one label.
 #[async_trait]
-trait Manager: Send + Sync {
+trait StoreOpener: Send + Sync {
     async fn open_store(&self, label: &str) -> Result<Arc<dyn Store>, Error>;
 }
 
@@ -112,10 +112,10 @@ pub trait CompareAndSwap: Send + Sync {
 }
 
 /// The labels that one component may open.
-pub type Labels = Arc<HashSet<String>>;
+pub type AllowedLabels = Arc<HashSet<String>>;
 
 /// Refuses an answer larger than Spin would buffer for a guest.
-fn refuse_large_answer<T>(answer: T, bytes: usize) -> Result<T, Error> {
+fn answer_unless_too_large<T>(answer: T, bytes: usize) -> Result<T, Error> {
     if bytes > MAX_ANSWER {
         return Err(Error::Other(format!("query result exceeds limit of {MAX_ANSWER} bytes")));
     }

@@ -1,7 +1,7 @@
 //! What a guest sends out: which requests may go, over which connections, and what it learns of failures.
 
-mod body;
 mod connect;
+mod stall_timeout_body;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use self::body::StallTimeoutBody;
 use self::connect::{ConnectOptions, Connector, EgressLimits};
+use self::stall_timeout_body::StallTimeoutBody;
 use crate::allowed_hosts::AllowedHosts;
 use crate::client_tls::TlsConfigs;
 use crate::faults::Faults;
@@ -79,7 +79,7 @@ impl WasiHttpHooks for OutboundRequests {
         Box::new(async move {
             let request = outbound.check_and_rewrite_request(request)?;
             let fault = outbound.faults.as_ref().and_then(|faults| {
-                faults.begin_operation(&format!(
+                faults.record_and_find_fault(&format!(
                     "http {} {}",
                     request.method(),
                     request.uri().path()
@@ -102,7 +102,7 @@ impl OutboundRequests {
         let own = request.uri().host() == Some("self.alt");
         let allowed = self.allowed_hosts().is_some_and(|hosts| {
             if own {
-                hosts.allows_self()
+                hosts.allows_calling_own_application()
             } else {
                 request.uri().to_string().parse().is_ok_and(|url| hosts.allows_url(&url))
             }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context as _, bail, ensure};
 
-pub use self::providers::{Provider, from_flags};
+pub use self::providers::{Provider, provider_from_flags};
 pub use self::template::Template;
 
 /// The variables of an application. Values are looked up anew at every use.
@@ -73,7 +73,7 @@ impl Variables {
     }
 
     /// The value of a component's variable, now.
-    pub fn get(&self, component: &str, name: &str) -> Result<String, Error> {
+    pub fn resolve_component_variable(&self, component: &str, name: &str) -> Result<String, Error> {
         check_variable_name(name).map_err(|error| Error::InvalidName(error.to_string()))?;
         let template =
             self.components.get(component).and_then(|templates| templates.get(name)).ok_or_else(
@@ -155,15 +155,27 @@ mod tests {
         let first = provider(&[("port", "1")]);
         let second = provider(&[("port", "2"), ("host", "example.com")]);
         let variables = variables(vec![first, second]);
-        assert_eq!(variables.get("api", "url").unwrap(), "https://example.com:1/");
+        assert_eq!(
+            variables.resolve_component_variable("api", "url").unwrap(),
+            "https://example.com:1/"
+        );
     }
 
     #[test]
     fn a_component_sees_only_what_its_table_gives_it() {
         let variables = variables(vec![provider(&[("port", "1")])]);
-        assert!(matches!(variables.get("api", "port"), Err(Error::Undefined(_))));
-        assert!(matches!(variables.get("other", "url"), Err(Error::Undefined(_))));
-        assert!(matches!(variables.get("api", "Not-A-Name"), Err(Error::InvalidName(_))));
+        assert!(matches!(
+            variables.resolve_component_variable("api", "port"),
+            Err(Error::Undefined(_))
+        ));
+        assert!(matches!(
+            variables.resolve_component_variable("other", "url"),
+            Err(Error::Undefined(_))
+        ));
+        assert!(matches!(
+            variables.resolve_component_variable("api", "Not-A-Name"),
+            Err(Error::InvalidName(_))
+        ));
     }
 
     #[test]
@@ -171,7 +183,10 @@ mod tests {
         let error = variables(vec![]).ensure_required_resolve().unwrap_err().to_string();
         assert!(error.contains("variable(s): port;"), "{error}");
         variables(vec![provider(&[("port", "1")])]).ensure_required_resolve().unwrap();
-        assert!(matches!(variables(vec![]).get("api", "url"), Err(Error::Provider(_))));
+        assert!(matches!(
+            variables(vec![]).resolve_component_variable("api", "url"),
+            Err(Error::Provider(_))
+        ));
         assert!(variables(vec![]).resolve_all().is_err(), "one missing value fails them all");
     }
 

@@ -44,7 +44,7 @@ pub fn a_host_is_killed_before_or_after_an_operation(case: &Case) -> Result<()> 
         write_plan(&plan, &json!([[1, what]]), 0)?;
         ensure!(probe.step(set("new")).is_err(), "{what}: somebody answered");
         wait_until("the host's death", Duration::from_secs(5), || {
-            probe.running.check_running().err().map(drop).ok_or_else(|| not_yet("it lives"))
+            probe.running.require_running().err().map(drop).ok_or_else(|| not_yet("it lives"))
         })?;
         write_plan(&plan, &json!([]), 0)?;
         probe = probe.restart(case)?;

@@ -42,7 +42,7 @@ pub fn a_cron_job_runs_at_its_time_in_new_instances(case: &Case) -> Result<()> {
     let mut command = probe.command()?;
     let host = case.keeper.spawn_process("host", &mut command, &console)?;
     wait_until("three ticks", Duration::from_secs(20), || {
-        host.check_running()?;
+        host.require_running()?;
         let printed = fs::read_to_string(&output).unwrap_or_default();
         let ticks = printed.lines().filter(|line| line.starts_with("tick ")).count();
         // Each prints `1`: the static starts anew. Each fails, and is only logged.
@@ -63,7 +63,7 @@ pub fn a_signal_ends_the_host_at_once(case: &Case) -> Result<()> {
         std::thread::sleep(Duration::from_millis(300));
         kill(probe.running.pid())?;
         wait_until("ending the host", Duration::from_secs(12), || {
-            match probe.running.check_running() {
+            match probe.running.require_running() {
                 Ok(()) => Err(not_yet("it runs on")),
                 Err(_) => Ok(()),
             }

@@ -12,11 +12,11 @@ use anyhow::{Context, Result, ensure};
 ///
 /// All of this goes to the standard error, its own output too.
 pub fn run_with_progress(doing: &str, command: &mut Command) -> Result<()> {
-    run_to_stdout(doing, command.stdout(io::stderr()))
+    run_with_inherited_stdout(doing, command.stdout(io::stderr()))
 }
 
 /// The same, but what it prints is the answer and goes where it would.
-pub fn run_to_stdout(doing: &str, command: &mut Command) -> Result<()> {
+pub fn run_with_inherited_stdout(doing: &str, command: &mut Command) -> Result<()> {
     eprintln!("{doing}");
     let start = Instant::now();
     let program = command.get_program().display().to_string();
@@ -49,7 +49,7 @@ fn announce_failure(error: &anyhow::Error) {
 }
 
 /// Runs `command` to its end and returns what it printed; when it fails, that is in the error.
-pub fn command_output(command: &mut Command) -> Result<String> {
+pub fn run_for_output(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let output = command.output().with_context(|| format!("could not run `{program}`"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_failure_shows_what_was_said() {
-        let error = command_output(Command::new("sh").args(["-c", "echo no luck >&2; exit 4"]))
+        let error = run_for_output(Command::new("sh").args(["-c", "echo no luck >&2; exit 4"]))
             .unwrap_err();
         assert_eq!(error.to_string(), "`sh` failed (exit status: 4): no luck");
     }
@@ -107,6 +107,6 @@ mod tests {
 
     #[test]
     fn what_a_success_prints_is_returned() {
-        assert_eq!(command_output(Command::new("echo").arg("fine")).unwrap(), "fine\n");
+        assert_eq!(run_for_output(Command::new("echo").arg("fine")).unwrap(), "fine\n");
     }
 }

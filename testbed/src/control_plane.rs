@@ -28,7 +28,7 @@ pub use self::pki::ClientCertificate;
 use self::pki::{ADMIN_FILES, CA_CERTIFICATE_FILE, Pki, SERVER_FILES, SERVICE_ACCOUNT_KEY_FILES};
 pub use self::release::{KUBERNETES_VARIABLE, Release};
 use crate::host::free_port_address;
-use crate::http::{Http, Reply};
+use crate::http::{HttpClient, Reply};
 use crate::process::{Process, Supervisor, log_tail};
 use crate::wait::{AttemptError, not_yet, wait_until};
 
@@ -38,8 +38,8 @@ pub struct ControlPlane {
     controllers: Option<Process>,
     api_server: Process,
     etcd: Process,
-    admin: Http,
-    anonymous: Http,
+    admin: HttpClient,
+    anonymous: HttpClient,
     url: String,
     ca: String,
     kubeconfig: PathBuf,
@@ -93,8 +93,8 @@ impl ControlPlane {
         let ca = launch.pki.read_file(CA_CERTIFICATE_FILE)?;
         let [certificate, key] =
             [launch.pki.read_file(ADMIN_FILES[0])?, launch.pki.read_file(ADMIN_FILES[1])?];
-        let admin = Http::with_certificate(&url, &ca, &certificate, &key)?;
-        let anonymous = Http::with_ca(&url, &ca)?;
+        let admin = HttpClient::with_certificate(&url, &ca, &certificate, &key)?;
+        let anonymous = HttpClient::with_ca(&url, &ca)?;
         let kubeconfig = launch.write_kubeconfig(&url)?;
         let controllers = (!options.bare)
             .then(|| launch.start_controllers(&kubeconfig, options.collects_garbage))
@@ -113,7 +113,7 @@ impl ControlPlane {
             audit_log,
             launch,
         };
-        wait_until("starting the control plane", START_TIMEOUT, || it.check_ready())?;
+        wait_until("starting the control plane", START_TIMEOUT, || it.attempt_readiness_check())?;
         Ok(it)
     }
 
@@ -143,19 +143,19 @@ impl ControlPlane {
 
     /// The API as its administrator.
     #[must_use]
-    pub fn admin_client(&self) -> &Http {
+    pub fn admin_client(&self) -> &HttpClient {
         &self.admin
     }
 
     /// The API as nobody.
     #[must_use]
-    pub fn anonymous_client(&self) -> &Http {
+    pub fn anonymous_client(&self) -> &HttpClient {
         &self.anonymous
     }
 
     /// The API as the bearer of `token`, and without a client certificate, which would outrank it.
     #[must_use]
-    pub fn client_with_token(&self, token: &str) -> Http {
+    pub fn client_with_token(&self, token: &str) -> HttpClient {
         self.anonymous.with_bearer(token)
     }
 
@@ -169,8 +169,8 @@ impl ControlPlane {
     }
 
     /// The API as the holder of a certificate.
-    pub fn client_with_certificate(&self, client: &ClientCertificate) -> Result<Http> {
-        Http::with_certificate(&self.url, &self.ca, &client.certificate, &client.key)
+    pub fn client_with_certificate(&self, client: &ClientCertificate) -> Result<HttpClient> {
+        HttpClient::with_certificate(&self.url, &self.ca, &client.certificate, &client.key)
     }
 
     /// Starts a real `kubectl proxy`, which adds `token` to whatever is asked of it.
@@ -208,8 +208,8 @@ impl ControlPlane {
     }
 
     /// Fails, with the end of its log, once any of its programs has exited.
-    pub fn check_running(&self) -> Result<()> {
-        self.processes().try_for_each(Process::check_running)
+    pub fn require_all_running(&self) -> Result<()> {
+        self.processes().try_for_each(Process::require_running)
     }
 
     /// The end of each program's log, for the report of a failure.
@@ -227,8 +227,8 @@ impl ControlPlane {
 
     /// The controllers are at work once they have filled what is aggregated. Without them, the API server
     /// has made what its own cluster needs.
-    fn check_ready(&self) -> Result<(), AttemptError> {
-        self.check_running()?;
+    fn attempt_readiness_check(&self) -> Result<(), AttemptError> {
+        self.require_all_running()?;
         if self.controllers.is_none() {
             return match self.admin.get("/api/v1/namespaces/kube-system")?.status {
                 200 => Ok(()),
@@ -282,13 +282,13 @@ impl Launch {
             let address = wanted.take().map_or_else(free_port_address, Ok)?;
             let process =
                 self.spawn_process("kube-apiserver", &mut self.api_server_command(address)?)?;
-            let api = Http::with_ca(
+            let api = HttpClient::with_ca(
                 &format!("https://{address}"),
                 &self.pki.read_file(CA_CERTIFICATE_FILE)?,
             )?;
             let bound = wait_until("starting kube-apiserver", START_TIMEOUT, || {
-                etcd.check_running()?;
-                if let Err(error) = process.check_running() {
+                etcd.require_running()?;
+                if let Err(error) = process.require_running() {
                     // Somebody was faster than we.
                     let lost = error.to_string().contains("address already in use");
                     return if lost { Ok(false) } else { Err(error.into()) };

@@ -15,7 +15,7 @@ use crate::wait::{not_yet, wait_until};
 
 /// Whom and what the examples stand for.
 #[derive(Clone, Copy, Debug)]
-pub struct ManifestNames<'a> {
+pub struct ManifestSubstitutions<'a> {
     /// Begins the names of all that is applied, so that tests do not meet in what belongs to the cluster.
     pub prefix: &'a str,
     /// The namespace of kubelease's account.
@@ -30,7 +30,7 @@ pub struct ManifestNames<'a> {
     pub role: &'a str,
 }
 
-impl ManifestNames<'_> {
+impl ManifestSubstitutions<'_> {
     /// The user that kubelease is to the cluster.
     #[must_use]
     pub fn username(&self) -> String {
@@ -51,19 +51,27 @@ impl<'c> DeployedObjects<'c> {
     pub fn apply_rbac(
         cluster: &'c ControlPlane,
         file: &str,
-        names: &ManifestNames<'_>,
+        names: &ManifestSubstitutions<'_>,
     ) -> Result<Self> {
         let it = Self::apply_manifest(cluster, rbac_manifest(file, names)?)?;
         for role in it.objects.iter().filter(|object| object["rules"].is_array()) {
             // A role and its binding are seen whole, or not at all.
-            let place = role["metadata"]["namespace"].as_str().unwrap_or(SYSTEM);
-            wait_for_access(cluster, &names.username(), (&role["rules"][0], place, None), true)?;
+            let place = role["metadata"]["namespace"].as_str().unwrap_or(PROBED_NAMESPACE);
+            wait_until_access_matches(
+                cluster,
+                &names.username(),
+                (&role["rules"][0], place, None),
+                true,
+            )?;
         }
         Ok(it)
     }
 
     /// Applies the admission policy for leases in one namespace, and waits until it is in force.
-    pub fn apply_policy(cluster: &'c ControlPlane, names: &ManifestNames<'_>) -> Result<Self> {
+    pub fn apply_policy_for_namespace(
+        cluster: &'c ControlPlane,
+        names: &ManifestSubstitutions<'_>,
+    ) -> Result<Self> {
         let account = format!("{}/{}", names.namespace, names.account);
         let role = format!("ClusterRole/{}", names.role);
         Self::apply_policy_with_lists(cluster, names, &[&account], &[&role])
@@ -72,13 +80,13 @@ impl<'c> DeployedObjects<'c> {
     /// The same with the whole lists: `NAMESPACE/NAME`; `ClusterRole/NAME` or `Role/NAMESPACE/NAME`.
     pub fn apply_policy_with_lists(
         cluster: &'c ControlPlane,
-        names: &ManifestNames<'_>,
+        names: &ManifestSubstitutions<'_>,
         accounts: &[&str],
         roles: &[&str],
     ) -> Result<Self> {
         let it = Self::apply_manifest(cluster, policy_manifest(names, accounts, roles)?)?;
         let enforced = || {
-            let answer = probe_policy(cluster, &names.username())?;
+            let answer = dry_run_forbidden_request(cluster, &names.username())?;
             match answer.status {
                 403 => Ok(()),
                 _ => Err(not_yet(format!("{answer:?}"))),
@@ -158,7 +166,7 @@ pub fn object_path(object: &Value) -> Result<String> {
 
 /// Waits until a verb of a rule, its first if none is named, is allowed to a user in a namespace, or no
 /// longer.
-pub fn wait_for_access(
+pub fn wait_until_access_matches(
     cluster: &ControlPlane,
     username: &str,
     (rule, namespace, verb): (&Value, &str, Option<&str>),
@@ -183,9 +191,9 @@ pub fn wait_for_access(
 }
 
 /// `deploy/rbac/{file}.yaml` with these names.
-pub fn rbac_manifest(file: &str, names: &ManifestNames<'_>) -> Result<String> {
+pub fn rbac_manifest(file: &str, names: &ManifestSubstitutions<'_>) -> Result<String> {
     let text = read_deploy_file(&format!("rbac/{file}.yaml"))?;
-    let text = replace_names(
+    let text = replace_all_or_fail(
         &text,
         &[
             ("  name: kubelease-", &format!("  name: {}-", names.prefix)),
@@ -202,11 +210,11 @@ pub fn rbac_manifest(file: &str, names: &ManifestNames<'_>) -> Result<String> {
 
 /// `deploy/admission-policy.yaml` with these names and lists.
 pub fn policy_manifest(
-    names: &ManifestNames<'_>,
+    names: &ManifestSubstitutions<'_>,
     accounts: &[&str],
     roles: &[&str],
 ) -> Result<String> {
-    replace_names(
+    replace_all_or_fail(
         &read_deploy_file("admission-policy.yaml")?,
         &[
             ("system:serviceaccount:kubelease:kubelease", &names.username()),
@@ -225,7 +233,7 @@ fn yaml_list(words: &[&str]) -> String {
 }
 
 /// A file that no longer says what we look for would be applied with the example's names.
-fn replace_names(text: &str, pairs: &[(&str, &str)]) -> Result<String> {
+fn replace_all_or_fail(text: &str, pairs: &[(&str, &str)]) -> Result<String> {
     pairs.iter().try_fold(text.to_owned(), |text, (from, to)| {
         ensure!(text.contains(from), "`{from}` is nowhere in the file");
         Ok(text.replace(from, to))
@@ -233,7 +241,7 @@ fn replace_names(text: &str, pairs: &[(&str, &str)]) -> Result<String> {
 }
 
 /// A dry run of what no lease needs, by that user and with every right.
-fn probe_policy(cluster: &ControlPlane, username: &str) -> Result<crate::http::Reply> {
+fn dry_run_forbidden_request(cluster: &ControlPlane, username: &str) -> Result<crate::http::Reply> {
     let headers = [
         ("content-type", "application/json"),
         ("impersonate-user", username),
@@ -250,7 +258,7 @@ fn read_deploy_file(name: &str) -> Result<String> {
 }
 
 /// The namespace in which all is read: a right in the whole cluster is a right in each namespace.
-const SYSTEM: &str = "kube-system";
+const PROBED_NAMESPACE: &str = "kube-system";
 
 /// A policy takes effect within about a second, rights within some hundredths of one.
 const EFFECT_TIMEOUT: Duration = Duration::from_secs(30);

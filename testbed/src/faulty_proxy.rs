@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 
-use crate::http::{Http, Reply};
+use crate::http::{HttpClient, Reply};
 use crate::wait::{not_yet, wait_until};
 
 /// A proxy on loopback. It ends with the test run.
@@ -29,7 +29,7 @@ pub enum Fault {
     DropBefore,
     /// The request is done, and the connection closed.
     DropAfter,
-    /// The request is done so late that its sender has gone away; [`FaultyProxy::deliver_late`] does it.
+    /// The request is done so late that its sender has gone away; [`FaultyProxy::deliver_delayed_requests`] does it.
     Late,
     /// The request is not done, and answered with a status that asks for another try after a
     /// second.
@@ -43,8 +43,8 @@ pub enum Fault {
 }
 
 struct State {
-    upstream: Http,
-    /// The first and last of the requests that go wrong since the last [`FaultyProxy::arm_fault`], 1
+    upstream: HttpClient,
+    /// The first and last of the requests that go wrong since the last [`FaultyProxy::arm_fault_for_requests`], 1
     /// being the first.
     armed: Option<(u64, u64, Fault)>,
     count: u64,
@@ -103,7 +103,7 @@ struct ProxiedRequest {
 impl FaultyProxy {
     /// Starts a proxy before the server that `upstream` is a client of. The proxy adds no
     /// credential.
-    pub fn start_before(upstream: Http) -> Result<Self> {
+    pub fn start_before(upstream: HttpClient) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
         let address = listener.local_addr()?;
         let state = State {
@@ -138,26 +138,26 @@ impl FaultyProxy {
     }
 
     /// Has the requests from the `from`th on to the `to`th go wrong, 1 being the next.
-    pub fn arm_fault(&self, from: u64, to: u64, fault: Fault) {
+    pub fn arm_fault_for_requests(&self, from: u64, to: u64, fault: Fault) {
         let mut state = self.lock_state();
         (state.armed, state.count) = (Some((from, to, fault)), 0);
     }
 
     /// Nothing goes wrong any more; begins to count anew.
-    pub fn clear_faults(&self) {
+    pub fn clear_faults_and_count(&self) {
         let mut state = self.lock_state();
         (state.armed, state.count, state.failing, state.cutting) = (None, 0, 0, 0);
     }
 
     /// Of a hundred requests, so many fail, in an order that the seed gives.
-    pub fn fail_some(&self, percent: u8, seed: u64) {
+    pub fn fail_percent_of_requests(&self, percent: u8, seed: u64) {
         let mut state = self.lock_state();
         (state.failing, state.random) = (percent, Rng::with_seed(seed));
     }
 
     /// Of a hundred exchanges, so many end at some byte of the request or of the answer, and the connection with
     /// them; one that ends at its first byte was closed while it was idle.
-    pub fn cut_some(&self, percent: u8, seed: u64) {
+    pub fn cut_percent_of_exchanges(&self, percent: u8, seed: u64) {
         let mut state = self.lock_state();
         (state.cutting, state.random) = (percent, Rng::with_seed(seed));
     }
@@ -168,12 +168,12 @@ impl FaultyProxy {
     }
 
     /// Leads to another server from now on.
-    pub fn set_upstream(&self, upstream: Http) {
+    pub fn set_upstream(&self, upstream: HttpClient) {
         self.lock_state().upstream = upstream;
     }
 
     /// Does what is late.
-    pub fn deliver_late(&self) {
+    pub fn deliver_delayed_requests(&self) {
         let (late, upstream) = {
             let mut state = self.lock_state();
             (std::mem::take(&mut state.late), state.upstream.clone())
@@ -268,7 +268,7 @@ impl FaultyProxy {
                 }
                 _ => match cut {
                     Some(Cut { answer, .. }) => {
-                        let message = message_bytes(&head, &reply.body, whole);
+                        let message = message_with_content_length(&head, &reply.body, whole);
                         let end = message.len() * answer / 1000;
                         return Ok(stream.write_all(&message[..end])?);
                     }
@@ -297,7 +297,7 @@ impl FaultyProxy {
     }
 
     /// Decides about a request that has come.
-    fn decide_fault(&self, message: &ProxiedRequest) -> (Option<Fault>, Http, TimeDelta) {
+    fn decide_fault(&self, message: &ProxiedRequest) -> (Option<Fault>, HttpClient, TimeDelta) {
         let mut state = self.lock_state();
         state.count += 1;
         state.asked.push(format!("{} {}", message.method, message.path));
@@ -342,7 +342,7 @@ fn read_request(stream: &mut TcpStream, limit: Option<usize>) -> Result<Option<P
     Ok(Some(ProxiedRequest { method, path, headers, body }))
 }
 
-fn forward_request(upstream: &Http, message: &ProxiedRequest) -> Result<Reply> {
+fn forward_request(upstream: &HttpClient, message: &ProxiedRequest) -> Result<Reply> {
     let hop_by_hop = ["host", "connection", "content-length", "expect", "transfer-encoding"];
     let headers = message.headers.iter().filter(|(name, _)| !hop_by_hop.contains(&&**name));
     let headers: Vec<_> = headers.map(|(name, value)| (&**name, &**value)).collect();
@@ -356,10 +356,10 @@ fn kept_headers(reply: &Reply) -> String {
 }
 
 fn write_answer(stream: &mut TcpStream, head: &str, body: &[u8], length: usize) -> Result<()> {
-    Ok(stream.write_all(&message_bytes(head, body, length))?)
+    Ok(stream.write_all(&message_with_content_length(head, body, length))?)
 }
 
-fn message_bytes(head: &str, body: &[u8], length: usize) -> Vec<u8> {
+fn message_with_content_length(head: &str, body: &[u8], length: usize) -> Vec<u8> {
     let mut message = format!("{head}content-length: {length}\r\n\r\n").into_bytes();
     message.extend_from_slice(body);
     message

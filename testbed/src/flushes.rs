@@ -21,7 +21,7 @@ impl FlushLog {
     ///
     /// Only the traced calls are slowed down. strace ends with the program, and in the same way.
     #[must_use]
-    pub fn trace_program(&self, program: &Path) -> Command {
+    pub fn strace_command(&self, program: &Path) -> Command {
         let mut strace = Command::new("strace");
         strace.args(["--follow-forks", "--seccomp-bpf", "--decode-fds=path", "--signal=none"]);
         strace.args(["--quiet=all", "--string-limit=0", "--trace=fsync,fdatasync,pwrite64"]);
@@ -31,22 +31,27 @@ impl FlushLog {
 
     /// Counts the flushes so far of all files.
     pub fn count_all(&self) -> Result<usize> {
-        Ok(self.read_text()?.lines().filter_map(Call::read).filter(|call| call.is_flush).count())
+        Ok(self
+            .read_text()?
+            .lines()
+            .filter_map(StraceCall::read)
+            .filter(|call| call.is_flush)
+            .count())
     }
 
     /// Counts the flushes so far of the file in whose path `name` is the last part.
-    pub fn count_flushes(&self, name: &str) -> Result<usize> {
+    pub fn count_flushes_of_file(&self, name: &str) -> Result<usize> {
         let text = self.read_text()?;
-        let calls = text.lines().filter_map(Call::read);
+        let calls = text.lines().filter_map(StraceCall::read);
         Ok(calls.filter(|call| call.is_flush && call.file == name).count())
     }
 
     /// Returns true if a flush of that file is done, and nothing was written to the file since.
-    pub fn is_flushed(&self, name: &str) -> Result<bool> {
+    pub fn is_file_flushed(&self, name: &str) -> Result<bool> {
         let (mut flushed, mut flushing) = (false, None);
         for line in self.read_text()?.lines() {
             let thread = line.split_whitespace().next();
-            match Call::read(line) {
+            match StraceCall::read(line) {
                 Some(call) if call.file != name => {}
                 Some(call) if call.is_flush && call.is_done => flushed = true,
                 Some(call) => (flushed, flushing) = (false, thread.filter(|_| call.is_flush)),
@@ -64,14 +69,14 @@ impl FlushLog {
 }
 
 /// The begin of a call, and its end if no other thread was traced meanwhile.
-struct Call<'t> {
+struct StraceCall<'t> {
     is_flush: bool,
     is_done: bool,
     /// The last part of the file's path.
     file: &'t str,
 }
 
-impl<'t> Call<'t> {
+impl<'t> StraceCall<'t> {
     /// Reads a line of strace; one about the end of a call that was begun before is none.
     fn read(line: &'t str) -> Option<Self> {
         let (call, arguments) = line.split_once(' ')?.1.trim_start().split_once('(')?;
@@ -99,8 +104,8 @@ mod tests {
              18 <... fdatasync resumed>) = 0\n\
              17 fdatasync(8</state/store.db>) = 0\n",
         );
-        assert_eq!(log.1.count_flushes("store.db-wal").unwrap(), 2);
-        assert_eq!(log.1.count_flushes("store.db").unwrap(), 1);
+        assert_eq!(log.1.count_flushes_of_file("store.db-wal").unwrap(), 2);
+        assert_eq!(log.1.count_flushes_of_file("store.db").unwrap(), 1);
         assert_eq!(log.1.count_all().unwrap(), 4);
     }
 
@@ -122,7 +127,11 @@ mod tests {
             (vec![write, begin, other, end], true),
             (vec![write, begin, write, end], false),
         ] {
-            assert_eq!(log_of(&lines.concat()).1.is_flushed("wal").unwrap(), expected, "{lines:?}");
+            assert_eq!(
+                log_of(&lines.concat()).1.is_file_flushed("wal").unwrap(),
+                expected,
+                "{lines:?}"
+            );
         }
     }
 

@@ -41,11 +41,11 @@ use crate::kubelease::{Kubelease, Settings};
 use crate::namespace::Namespace;
 
 /// The name of a test, and the test.
-pub type Test = (&'static str, fn(&Case<'_>) -> Result<()>);
+pub type NamedTest = (&'static str, fn(&TestCase<'_>) -> Result<()>);
 
 /// Runs the tests that the command line selects; the control plane starts with the first of them.
 #[must_use]
-pub fn run_tests<const N: usize>(tests: [Test; N]) -> ExitCode {
+pub fn run_tests<const N: usize>(tests: [NamedTest; N]) -> ExitCode {
     let stage = Arc::new(OnceLock::new());
     let trials = tests.map(|(name, test)| {
         let stage = Arc::clone(&stage);
@@ -69,18 +69,18 @@ pub use crate::__tests as tests;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __tests {
-    ($($test:path),* $(,)?) => { [$((stringify!($test), $test as fn(&$crate::harness::Case<'_>) -> _)),*] };
+    ($($test:path),* $(,)?) => { [$((stringify!($test), $test as fn(&$crate::harness::TestCase<'_>) -> _)),*] };
 }
 
 /// The equipment of a single test. All that it has made is reported if the test fails, and removed
 /// after.
-pub struct Case<'s> {
+pub struct TestCase<'s> {
     stage: &'s TestEnvironment,
     namespaces: Mutex<Vec<Arc<Namespace>>>,
     kubeleases: Mutex<Vec<Arc<Kubelease<'s>>>>,
 }
 
-impl<'s> Case<'s> {
+impl<'s> TestCase<'s> {
     /// The control plane of all tests.
     #[must_use]
     pub fn control_plane(&self) -> &'s ControlPlane {
@@ -96,7 +96,7 @@ impl<'s> Case<'s> {
     /// A new namespace.
     pub fn new_namespace(&self) -> Result<Arc<Namespace>> {
         let namespace = Arc::new(Namespace::create_in(self.control_plane())?);
-        keep_item(&self.namespaces, &namespace);
+        keep_for_failure_report(&self.namespaces, &namespace);
         Ok(namespace)
     }
 
@@ -113,13 +113,13 @@ impl<'s> Case<'s> {
     /// A new kubelease with an empty store, told other things than usual.
     pub fn new_kubelease_with(&self, settings: Settings) -> Result<Arc<Kubelease<'s>>> {
         let kubelease = Arc::new(Kubelease::start_empty(self.host(), settings)?);
-        keep_item(&self.kubeleases, &kubelease);
+        keep_for_failure_report(&self.kubeleases, &kubelease);
         Ok(kubelease)
     }
 
     /// Ends the test, counted as ignored, when the host is not dev-host, without which it `cannot` be done.
-    pub fn require_dev_host(&self, cannot: &'static str) -> Result<&'s DevHost> {
-        self.host().dev_host().ok_or_else(|| anyhow!(Ignored(cannot)))
+    pub fn dev_host_or_ignore_test(&self, cannot: &'static str) -> Result<&'s DevHost> {
+        self.host().dev_host().ok_or_else(|| anyhow!(IgnoredReason(cannot)))
     }
 
     fn report_failure(&self) {
@@ -138,19 +138,19 @@ impl<'s> Case<'s> {
     }
 }
 
-fn keep_item<T>(list: &Mutex<Vec<Arc<T>>>, item: &Arc<T>) {
+fn keep_for_failure_report<T>(list: &Mutex<Vec<Arc<T>>>, item: &Arc<T>) {
     list.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(item));
 }
 
 fn perform_test(
     stage: &TestEnvironment,
-    test: fn(&Case<'_>) -> Result<()>,
+    test: fn(&TestCase<'_>) -> Result<()>,
 ) -> Result<Completion, Failed> {
-    let case = Case { stage, namespaces: Mutex::default(), kubeleases: Mutex::default() };
+    let case = TestCase { stage, namespaces: Mutex::default(), kubeleases: Mutex::default() };
     match catch_unwind(AssertUnwindSafe(|| test(&case))) {
         Ok(Ok(())) => Ok(Completion::Completed),
         Ok(Err(error)) => {
-            if let Some(Ignored(cannot)) = error.downcast_ref() {
+            if let Some(IgnoredReason(cannot)) = error.downcast_ref() {
                 return Ok(Completion::ignored_with(cannot));
             }
             case.report_failure();
@@ -171,7 +171,7 @@ struct TestEnvironment {
 
 impl TestEnvironment {
     fn start_environment() -> Result<Self> {
-        Ok(Self { host: host::from_env()?, control_plane: ControlPlane::start_empty()? })
+        Ok(Self { host: host::host_from_env()?, control_plane: ControlPlane::start_empty()? })
     }
 }
 
@@ -181,12 +181,12 @@ const TESTS_PER_CORE: usize = 4;
 
 /// Why a test was not done; not an error, but it takes the way of one.
 #[derive(Debug)]
-struct Ignored(&'static str);
+struct IgnoredReason(&'static str);
 
-impl fmt::Display for Ignored {
+impl fmt::Display for IgnoredReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Ignored {}
+impl std::error::Error for IgnoredReason {}

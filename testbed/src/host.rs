@@ -1,6 +1,6 @@
 //! The hosts that can run a Spin manifest: dev-host, and Spin itself.
 //!
-//! A test is written once and [`from_env`] says who runs it. A test that needs what only dev-host can
+//! A test is written once and [`host_from_env`] says who runs it. A test that needs what only dev-host can
 //! do asks [`Host::dev_host`] for it, and is counted as ignored if there is none (see
 //! [`crate::harness`]).
 
@@ -107,7 +107,7 @@ impl Host for DevHost {
 
     fn start_app(&self, app: &App, keeper: &Supervisor) -> Result<RunningHost> {
         let listen = app.listen.unwrap_or_else(any_port_address);
-        serve_app(listen, self.name(), &self.program, app, keeper)
+        start_host_program(listen, self.name(), &self.program, app, keeper)
     }
 
     fn dev_host(&self) -> Option<&DevHost> {
@@ -117,12 +117,12 @@ impl Host for DevHost {
 
 /// A released Spin.
 #[derive(Clone, Debug)]
-pub struct Spin {
+pub struct SpinHost {
     /// The executable: a path, or a name to look up.
     pub program: PathBuf,
 }
 
-impl Host for Spin {
+impl Host for SpinHost {
     fn name(&self) -> &'static str {
         "spin"
     }
@@ -131,27 +131,28 @@ impl Host for Spin {
     /// port that it was told, not to the one that it got, and so to port 0.
     fn start_app(&self, app: &App, keeper: &Supervisor) -> Result<RunningHost> {
         if let Some(listen) = app.listen.filter(|address| address.port() != 0) {
-            return serve_app(listen, self.name(), &self.program, app, keeper);
+            return start_host_program(listen, self.name(), &self.program, app, keeper);
         }
         for _ in 1..PORT_ATTEMPTS {
-            match serve_app(free_port_address()?, self.name(), &self.program, app, keeper) {
+            match start_host_program(free_port_address()?, self.name(), &self.program, app, keeper)
+            {
                 // Somebody was faster than we.
                 Err(error) if format!("{error:#}").contains("in use") => {}
                 result => return result,
             }
         }
-        serve_app(free_port_address()?, self.name(), &self.program, app, keeper)
+        start_host_program(free_port_address()?, self.name(), &self.program, app, keeper)
     }
 }
 
 /// The host that `KUBELEASE_HOST` names, `dev-host` (the default) or `spin`; `KUBELEASE_SPIN` is the
 /// path of the latter.
-pub fn from_env() -> Result<Box<dyn Host>> {
+pub fn host_from_env() -> Result<Box<dyn Host>> {
     match env::var(HOST_VARIABLE).as_deref() {
         Err(_) | Ok("dev-host") => Ok(Box::new(DevHost::find_built()?)),
         Ok("spin") => {
             let program = env::var_os(SPIN_VARIABLE).unwrap_or_else(|| "spin".into());
-            Ok(Box::new(Spin { program: program.into() }))
+            Ok(Box::new(SpinHost { program: program.into() }))
         }
         Ok(other) => bail!("`{HOST_VARIABLE}` is `dev-host` or `spin`, not `{other}`"),
     }
@@ -193,8 +194,8 @@ impl RunningHost {
     }
 
     /// Fails, with the end of its log, once the host has exited.
-    pub fn check_running(&self) -> Result<()> {
-        self.process.check_running()
+    pub fn require_running(&self) -> Result<()> {
+        self.process.require_running()
     }
 
     /// Asks the host to end, and waits until it has.
@@ -234,7 +235,7 @@ pub fn announced_address(printed: &str) -> Option<SocketAddr> {
 }
 
 /// Runs `program up`; dev-host takes the flags of `spin up`.
-fn serve_app(
+fn start_host_program(
     listen: SocketAddr,
     name: &'static str,
     program: &Path,
@@ -250,7 +251,7 @@ fn serve_app(
         if let Some(address) = announced_address(&String::from_utf8_lossy(&log[earlier..])) {
             return Ok(address);
         }
-        process.check_running()?;
+        process.require_running()?;
         Err(not_yet(format!("it does not say what it serves:\n{}", log_tail(&console))))
     })?;
     Ok(RunningHost { address, process })
@@ -258,7 +259,7 @@ fn serve_app(
 
 fn up_command(listen: SocketAddr, program: &Path, app: &App) -> Command {
     let mut command = match &app.flushes {
-        Some(log) => log.trace_program(program),
+        Some(log) => log.strace_command(program),
         None => Command::new(program),
     };
     // The caller's own settings are none of the application's.

@@ -10,13 +10,13 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 /// A server, and who we are to it.
 #[derive(Clone)]
-pub struct Http {
+pub struct HttpClient {
     agent: ureq::Agent,
     base: String,
     authorization: Option<String>,
 }
 
-impl Http {
+impl HttpClient {
     /// A client for a server without TLS.
     #[must_use]
     pub fn without_tls(base: &str) -> Self {
@@ -25,7 +25,7 @@ impl Http {
 
     /// The same for a server that may work on a request for minutes.
     #[must_use]
-    pub fn with_long_timeout(base: &str) -> Self {
+    pub fn without_tls_long_timeout(base: &str) -> Self {
         Self::new(base, TlsConfig::default(), LONG_TIMEOUT)
     }
 

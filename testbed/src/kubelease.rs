@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::control_plane::ClientCertificate;
 use crate::flushes::FlushLog;
 use crate::host::{App, Host, RunningHost};
-use crate::http::Http;
+use crate::http::HttpClient;
 use crate::process::Supervisor;
 use crate::random;
 use crate::store_file::{self, JournalMode};
@@ -130,13 +130,13 @@ impl<'h> Kubelease<'h> {
     }
 
     /// The API as the first administrator.
-    pub fn admin_client(&self) -> Result<Http> {
+    pub fn admin_client(&self) -> Result<HttpClient> {
         Ok(self.anonymous_client()?.with_bearer(self.settings().variable(ADMIN_TOKEN_VARIABLE)))
     }
 
     /// The API as nobody.
-    pub fn anonymous_client(&self) -> Result<Http> {
-        Ok(Http::without_tls(&self.url()?))
+    pub fn anonymous_client(&self) -> Result<HttpClient> {
+        Ok(HttpClient::without_tls(&self.url()?))
     }
 
     /// Ends it and starts it again with the same store.
@@ -148,7 +148,8 @@ impl<'h> Kubelease<'h> {
     pub fn restart_with(&self, settings: Settings) -> Result<()> {
         let mut now = self.lock_run_state();
         // One that has died is only cleared away.
-        if let Some(running) = now.running.take().filter(|running| running.check_running().is_ok())
+        if let Some(running) =
+            now.running.take().filter(|running| running.require_running().is_ok())
         {
             running.stop_host()?;
         }
@@ -192,7 +193,7 @@ impl<'h> Kubelease<'h> {
         self.lock_run_state()
             .running
             .as_ref()
-            .is_some_and(|running| running.check_running().is_ok())
+            .is_some_and(|running| running.require_running().is_ok())
     }
 
     /// Everything that the host and the components have printed so far.
@@ -209,7 +210,7 @@ impl<'h> Kubelease<'h> {
 const FAULT_PLAN_FILE: &str = "faults.json";
 
 /// The log of flushes, in the state directory.
-const FLUSHES: &str = "flushes.txt";
+const FLUSH_LOG_FILE: &str = "flushes.txt";
 
 /// The workspace's manifest, whose components `cargo xtask build` has built.
 #[must_use]
@@ -249,10 +250,10 @@ pub fn write_app_config(settings: &Settings, state_dir: &Path) -> Result<App> {
     let runtime_config =
         write().with_context(|| format!("could not write to {}", state_dir.display()))?;
     if settings.journal == JournalMode::Wal {
-        store_file::create_wal_store(state_dir)?;
+        store_file::ensure_wal_store(state_dir)?;
     }
     let targets = settings.variables.iter().map(|(name, _)| name.as_str());
-    let targets: Vec<_> = targets.filter(|name| is_of_a_target(name)).collect();
+    let targets: Vec<_> = targets.filter(|name| is_target_token_variable(name)).collect();
     let manifest = if targets.is_empty() {
         manifest_path()
     } else {
@@ -265,11 +266,11 @@ pub fn write_app_config(settings: &Settings, state_dir: &Path) -> Result<App> {
         variables: settings.variables.clone(),
         listen: None,
         faults: settings.faults.then(|| state_dir.join(FAULT_PLAN_FILE)),
-        flushes: settings.counts_flushes.then(|| FlushLog::at(state_dir.join(FLUSHES))),
+        flushes: settings.counts_flushes.then(|| FlushLog::at(state_dir.join(FLUSH_LOG_FILE))),
     })
 }
 
-fn is_of_a_target(variable: &str) -> bool {
+fn is_target_token_variable(variable: &str) -> bool {
     variable.starts_with("target_") && variable != "target_origins"
 }
 

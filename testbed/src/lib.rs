@@ -1,6 +1,6 @@
 //! A local Kubernetes control plane and a running kubelease, for tests and for the first five minutes.
 //!
-//! Start from [`control_plane::ControlPlane`], [`kubelease::Kubelease`], and [`harness::Case`], which gives a test both.
+//! Start from [`control_plane::ControlPlane`], [`kubelease::Kubelease`], and [`harness::TestCase`], which gives a test both.
 //!
 //! ```no_run
 //! use testbed::control_plane::ControlPlane;

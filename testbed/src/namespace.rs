@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
-use crate::http::Http;
+use crate::http::HttpClient;
 use crate::random;
 
 /// A namespace of a random name, deleted when dropped.
@@ -12,7 +12,7 @@ use crate::random;
 /// After a crash `kubectl delete namespace --selector kubelease.dev/testbed` finds what is left.
 pub struct Namespace {
     name: String,
-    admin: Http,
+    admin: HttpClient,
 }
 
 impl Namespace {
@@ -83,7 +83,7 @@ impl Namespace {
     }
 
     /// Does what a controller does with a namespace that is `Terminating`, and makes it again, empty.
-    pub fn make_anew(&self) -> Result<()> {
+    pub fn finalize_and_recreate(&self) -> Result<()> {
         for (api, resources) in NAMESPACE_RESOURCES {
             for name in self.object_names(api, resources)? {
                 self.admin
@@ -100,8 +100,9 @@ impl Namespace {
         format!("/api/v1/namespaces/{}", self.name)
     }
 
-    fn create_namespace(admin: &Http, name: &str) -> Result<()> {
-        let namespace = json!({ "metadata": { "name": name, "labels": { LABEL: "true" } } });
+    fn create_namespace(admin: &HttpClient, name: &str) -> Result<()> {
+        let namespace =
+            json!({ "metadata": { "name": name, "labels": { TESTBED_LABEL: "true" } } });
         admin.post("/api/v1/namespaces", &namespace)?.expect_status(201).map(drop)
     }
 
@@ -143,7 +144,7 @@ fn to_text(value: &Value) -> &str {
 }
 
 /// Marks what a test has made.
-pub const LABEL: &str = "kubelease.dev/testbed";
+pub const TESTBED_LABEL: &str = "kubelease.dev/testbed";
 
 const RBAC_API_VERSION: &str = "rbac.authorization.k8s.io/v1";
 

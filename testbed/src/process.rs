@@ -33,7 +33,7 @@ impl Supervisor {
     }
 
     /// The same, and `lock` stays locked until everything has ended, even when we are killed.
-    pub fn with_lock(lock: File) -> Result<Self> {
+    pub fn new_holding_lock(lock: File) -> Result<Self> {
         // A file lock belongs to all who have the open file, here as an output that is never used.
         Self::start_watchdog(lock.into())
     }
@@ -122,7 +122,7 @@ impl Process {
     }
 
     /// Fails, with the end of the log, once the process has exited.
-    pub fn check_running(&self) -> Result<()> {
+    pub fn require_running(&self) -> Result<()> {
         match self.exit_description()? {
             None => Ok(()),
             Some(how) => bail!("{} {how}; its last words:\n{}", self.name, log_tail(&self.log)),
@@ -131,7 +131,7 @@ impl Process {
 
     /// Asks the process and all that it started to end, and sees to it that they do.
     pub fn stop(mut self) -> Result<()> {
-        self.end_group(GRACE)
+        self.end_group(STOP_GRACE_PERIOD)
     }
 
     /// Ends the process and all that it started at once, as a crash or `kill -9` would.
@@ -155,7 +155,7 @@ impl Process {
             self.send_signal(Signal::TERM)?;
             let deadline = Instant::now() + grace;
             while self.exit_description()?.is_none() && Instant::now() < deadline {
-                std::thread::sleep(POLL);
+                std::thread::sleep(EXIT_POLL_INTERVAL);
             }
         }
         self.send_signal(Signal::KILL)?;
@@ -177,7 +177,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Err(error) = self.end_group(GRACE) {
+        if let Err(error) = self.end_group(STOP_GRACE_PERIOD) {
             eprintln!("{error:#}");
         }
     }
@@ -280,9 +280,9 @@ rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 "#;
 
 /// The time that a process has to end when asked, as in [`WATCHDOG_SCRIPT`].
-const GRACE: Duration = Duration::from_secs(5);
+const STOP_GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-const POLL: Duration = Duration::from_millis(5);
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 const TAIL_LINES: usize = 20;
 

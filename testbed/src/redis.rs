@@ -14,7 +14,7 @@ use crate::wait::{not_yet, wait_until};
 
 /// The time at which Redis flushes its log of changes to the disk (`appendfsync`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flush {
+pub enum AppendFsync {
     /// Before each answer.
     Always,
     /// Once a second, Redis's own default: a crash loses the last second.
@@ -24,7 +24,7 @@ pub enum Flush {
 /// A running Redis; it ends with this value.
 pub struct Redis {
     address: SocketAddr,
-    flush: Flush,
+    flush: AppendFsync,
     process: Mutex<Option<Process>>,
     keeper: Supervisor,
 }
@@ -32,11 +32,11 @@ pub struct Redis {
 impl Redis {
     /// Starts an empty one that flushes each change to the disk before it answers.
     pub fn start_empty() -> Result<Self> {
-        Self::start_with(Flush::Always)
+        Self::start_with(AppendFsync::Always)
     }
 
     /// Starts an empty one on a free loopback port; `redis-server` must be installed.
-    pub fn start_with(flush: Flush) -> Result<Self> {
+    pub fn start_with(flush: AppendFsync) -> Result<Self> {
         let keeper = Supervisor::new()?;
         for _ in 0..PORT_ATTEMPTS {
             let address = free_port_address()?;
@@ -114,10 +114,10 @@ impl Redis {
     }
 }
 
-fn start_process(address: SocketAddr, flush: Flush, keeper: &Supervisor) -> Result<Process> {
+fn start_process(address: SocketAddr, flush: AppendFsync, keeper: &Supervisor) -> Result<Process> {
     let flush = match flush {
-        Flush::Always => "always",
-        Flush::EverySecond => "everysec",
+        AppendFsync::Always => "always",
+        AppendFsync::EverySecond => "everysec",
     };
     let mut command = Command::new("redis-server");
     command
@@ -133,7 +133,7 @@ fn start_process(address: SocketAddr, flush: Flush, keeper: &Supervisor) -> Resu
         if String::from_utf8_lossy(&std::fs::read(&log)?[earlier..]).contains(READY) {
             return Ok(());
         }
-        process.check_running()?;
+        process.require_running()?;
         Err(not_yet(format!("it does not say `{READY}`:\n{}", log_tail(&log))))
     })?;
     Ok(process)

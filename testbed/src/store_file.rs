@@ -54,7 +54,7 @@ pub fn wal_path(state_dir: &Path) -> PathBuf {
 /// Sees to it that the default store in `state_dir` is in WAL mode. No host may run on it.
 ///
 /// A file that is in this mode already is not opened: after a kill, it is the host that recovers it.
-pub fn create_wal_store(state_dir: &Path) -> Result<()> {
+pub fn ensure_wal_store(state_dir: &Path) -> Result<()> {
     let file = store_path(state_dir);
     let prepare = || {
         if read_journal_mode(&file)? == Some(JournalMode::Wal) {
@@ -108,10 +108,10 @@ pub fn restore_store(state_dir: &Path, copy: &Path) -> Result<()> {
 
 /// Reads the mode in the header of a database file; there is none without a file, or in an empty one.
 pub fn read_journal_mode(file: &Path) -> Result<Option<JournalMode>> {
-    let mut header = [0; WRITE_VERSION + 1];
+    let mut header = [0; WRITE_VERSION_OFFSET + 1];
     let read = File::open(file).and_then(|mut file| file.read_exact(&mut header));
     match read {
-        Ok(()) if header[WRITE_VERSION] == 2 => Ok(Some(JournalMode::Wal)),
+        Ok(()) if header[WRITE_VERSION_OFFSET] == 2 => Ok(Some(JournalMode::Wal)),
         Ok(()) => Ok(Some(JournalMode::Delete)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {
             Ok(None)
@@ -122,7 +122,7 @@ pub fn read_journal_mode(file: &Path) -> Result<Option<JournalMode>> {
 
 /// The place of the file format's write version in the header: 1 for a rollback journal, 2 for WAL
 /// (<https://www.sqlite.org/fileformat2.html>).
-const WRITE_VERSION: usize = 18;
+const WRITE_VERSION_OFFSET: usize = 18;
 
 /// The environment variable that selects the journal's mode.
 pub const JOURNAL_VARIABLE: &str = "KUBELEASE_JOURNAL";
@@ -153,7 +153,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state_dir = directory.path().join("state");
         for _ in 0..2 {
-            create_wal_store(&state_dir).unwrap();
+            ensure_wal_store(&state_dir).unwrap();
             assert_eq!(journal_mode(&state_dir), "wal");
         }
         remove_store(&state_dir).unwrap();
@@ -161,7 +161,7 @@ mod tests {
         write_key(&connection, "from a release that did not prepare it");
         drop(connection);
         assert_eq!(journal_mode(&state_dir), "delete");
-        create_wal_store(&state_dir).unwrap();
+        ensure_wal_store(&state_dir).unwrap();
         assert_eq!((journal_mode(&state_dir).as_str(), count_keys(&state_dir)), ("wal", 1));
     }
 
@@ -169,7 +169,7 @@ mod tests {
     fn a_store_whose_host_was_killed_is_left_to_the_next_host() {
         let directory = tempfile::tempdir().unwrap();
         let [running, killed] = ["running", "killed"].map(|name| directory.path().join(name));
-        create_wal_store(&running).unwrap();
+        ensure_wal_store(&running).unwrap();
         let connection = Connection::open(store_path(&running)).unwrap();
         write_key(&connection, "only in the log");
         // What a kill leaves is what is there while it runs.
@@ -178,7 +178,7 @@ mod tests {
         fs::copy(wal_path(&running), wal_path(&killed)).unwrap();
         let log = fs::read(wal_path(&killed)).unwrap();
         assert!(!log.is_empty());
-        create_wal_store(&killed).unwrap();
+        ensure_wal_store(&killed).unwrap();
         assert_eq!(fs::read(wal_path(&killed)).unwrap(), log);
         assert_eq!(count_keys(&killed), 1);
     }
@@ -187,7 +187,7 @@ mod tests {
     fn a_copy_has_what_is_only_in_the_log_and_replaces_a_store_with_its_log() {
         let directory = tempfile::tempdir().unwrap();
         let (state_dir, copy) = (directory.path().join("state"), directory.path().join("copy"));
-        create_wal_store(&state_dir).unwrap();
+        ensure_wal_store(&state_dir).unwrap();
         let connection = Connection::open(store_path(&state_dir)).unwrap();
         write_key(&connection, "before");
         copy_store(&state_dir, &copy).unwrap();

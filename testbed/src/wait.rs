@@ -39,13 +39,13 @@ pub fn wait_until<T>(
             Err(AttemptError::NotYet(missing)) if Instant::now() >= deadline => {
                 return Err(missing.context(format!("{what} took more than {within:?}")));
             }
-            Err(AttemptError::NotYet(_)) => std::thread::sleep(PAUSE),
+            Err(AttemptError::NotYet(_)) => std::thread::sleep(ATTEMPT_PAUSE),
         }
     }
 }
 
 /// Short beside anything waited for, long beside an attempt.
-const PAUSE: Duration = Duration::from_millis(20);
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {

@@ -123,7 +123,7 @@ fn kubectl_is_the_administrator_with_the_kubeconfig() -> Result<()> {
         .arg("--kubeconfig")
         .arg(cluster.kubeconfig_path())
         .args(["auth", "whoami", "-o", "json"]);
-    let answer: Value = serde_json::from_str(&command::command_output(&mut kubectl)?)?;
+    let answer: Value = serde_json::from_str(&command::run_for_output(&mut kubectl)?)?;
     assert_eq!(answer["status"]["userInfo"]["username"], "kubelease-admin");
     Ok(())
 }
@@ -202,7 +202,7 @@ fn a_manifest_is_read_applied_and_deleted() -> Result<()> {
         Ok(names(list["items"].as_array().unwrap()))
     };
 
-    assert_eq!(names(&cluster.manifest_objects(&manifest)?), ["a", "b"]);
+    assert_eq!(names(&cluster.parse_manifest_by_kubectl(&manifest)?), ["a", "b"]);
     assert_eq!(listed()?, [""; 0]);
     cluster.apply_manifest(&manifest)?;
     cluster.apply_manifest(&manifest)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use testbed::closed_port::ClosedPort;
-use testbed::host::{self, App, DevHost, Host, Spin};
+use testbed::host::{self, App, DevHost, Host, SpinHost};
 use testbed::process::Supervisor;
 
 #[test]
@@ -59,7 +59,7 @@ fn a_port_lost_to_another_is_replaced() -> Result<()> {
     app.variables.push(("marks".into(), keeper.scratch_directory().display().to_string()));
     let running = pretender().start_app(&app, &keeper)?;
     assert!(app.read_log()?.contains("already in use"));
-    running.check_running()
+    running.require_running()
 }
 
 #[test]
@@ -95,6 +95,6 @@ fn app(keeper: &Supervisor, script: &str) -> App {
     }
 }
 
-fn pretender() -> Spin {
-    Spin { program: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pretender.sh") }
+fn pretender() -> SpinHost {
+    SpinHost { program: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pretender.sh") }
 }

@@ -15,7 +15,7 @@ fn an_early_exit_is_told_with_the_last_words() -> Result<()> {
     let keeper = Supervisor::new()?;
     let process =
         keeper.spawn_process("the child", &mut sh("echo alas >&2; exit 3"), &log(&keeper))?;
-    let error = wait_until("exit", PATIENCE, || match process.check_running() {
+    let error = wait_until("exit", PATIENCE, || match process.require_running() {
         Ok(()) => Err(not_yet("still running")),
         Err(error) => Ok(error),
     })?;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use rusqlite::Connection;
-use testbed::command::command_output;
+use testbed::command::run_for_output;
 use testbed::store_file::{JournalMode, read_journal_mode};
 
 #[test]
@@ -79,7 +79,7 @@ fn script_command() -> String {
 }
 
 fn run_line(line: &str) -> Result<String> {
-    command_output(Command::new("sh").args(["-ec", line]))
+    run_for_output(Command::new("sh").args(["-ec", line]))
 }
 
 fn count_tables(file: &Path) -> Result<i64> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use super::{assert_fields, events, newest};
@@ -16,7 +16,7 @@ use crate::setup::{LEASES, Leasing};
 
 /// The API server says in its audit log by which token a request was sent, and we say for whom that was issued: each of
 /// both is found at the other.
-pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) -> Result<()> {
+pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let grant = json!({"dynamic_secrets": ["ci"], "namespaces": ["*"], "actions": ["issue"]});
@@ -84,7 +84,7 @@ pub fn a_thousand_leases_are_joined_to_the_api_servers_audit_log(case: &Case) ->
 }
 
 /// The events of a lease: an issue, each renewal with the id of its own token, and an end.
-pub fn a_lease_has_its_whole_life_in_the_audit(case: &Case) -> Result<()> {
+pub fn a_lease_has_its_whole_life_in_the_audit(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;
     let short = broker.lease(&json!({"ttl": "10s"}))?;

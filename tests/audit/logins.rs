@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use jwt_auth::testing::TestKey;
 use serde_json::{Value, json};
 use testbed::control_plane::ISSUER;
-use testbed::harness::Case;
-use testbed::http::Http;
+use testbed::harness::TestCase;
+use testbed::http::HttpClient;
 
 use super::{assert_fields, events, newest};
 use crate::broker::{Broker, now};
@@ -14,7 +14,7 @@ use crate::login::{
     Job, LoginTokens, log_in, make_login_tokens, put_identity, until_answered, until_let_in,
 };
 
-pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()> {
+pub fn each_login_is_recorded_with_what_has_decided_it(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.create_service_account("ci-job")?;
@@ -79,7 +79,7 @@ pub fn each_login_is_recorded_with_what_has_decided_it(case: &Case) -> Result<()
     Ok(())
 }
 
-pub fn each_refused_service_account_is_recorded_by_its_own_cause(case: &Case) -> Result<()> {
+pub fn each_refused_service_account_is_recorded_by_its_own_cause(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     let LoginTokens { good, refused: tokens } = make_login_tokens(&broker, &namespace)?;
@@ -96,7 +96,7 @@ pub fn each_refused_service_account_is_recorded_by_its_own_cause(case: &Case) ->
     is_written_nowhere(&broker, &admin, &shown)
 }
 
-pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> {
+pub fn each_refused_job_is_recorded_by_its_own_cause(case: &TestCase) -> Result<()> {
     let kubelease = case.new_kubelease()?;
     let admin = kubelease.admin_client()?;
     let put = |more: &Value| {
@@ -190,7 +190,7 @@ pub fn each_refused_job_is_recorded_by_its_own_cause(case: &Case) -> Result<()> 
 }
 
 /// The newest event is a refused login for this cause, and it is a line on the log.
-fn is_refused_because(admin: &Http, cause: &str) -> Result<()> {
+fn is_refused_because(admin: &HttpClient, cause: &str) -> Result<()> {
     let event = newest(admin, "type=login")?;
     let reason = event["reason"].as_str().unwrap_or_default();
     ensure!(event["decision"] == "denied" && reason.contains(cause), "not `{cause}`: {event}");
@@ -200,7 +200,7 @@ fn is_refused_because(admin: &Http, cause: &str) -> Result<()> {
 }
 
 /// None of these tokens is in the audit or on the log.
-fn is_written_nowhere(broker: &Broker<'_>, admin: &Http, tokens: &[&str]) -> Result<()> {
+fn is_written_nowhere(broker: &Broker<'_>, admin: &HttpClient, tokens: &[&str]) -> Result<()> {
     let all = serde_json::to_string(&events(admin, "")?)?;
     let log = broker.kubelease.read_log()?;
     for token in tokens {

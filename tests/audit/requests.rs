@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use super::{assert_fields, events, newest};
@@ -12,7 +12,7 @@ use crate::broker::{Broker, Lease};
 use crate::kind;
 use crate::setup::Leasing;
 
-pub fn what_is_refused_is_recorded_with_who_has_asked_for_what(case: &Case) -> Result<()> {
+pub fn what_is_refused_is_recorded_with_who_has_asked_for_what(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;
     let grant = json!({"dynamic_secrets": [broker.secret_name()], "namespaces": ["*"],
@@ -75,7 +75,7 @@ pub fn what_is_refused_is_recorded_with_who_has_asked_for_what(case: &Case) -> R
     Ok(())
 }
 
-pub fn each_change_of_a_definition_is_recorded(case: &Case) -> Result<()> {
+pub fn each_change_of_a_definition_is_recorded(case: &TestCase) -> Result<()> {
     let leasing = Leasing::set_up(case)?;
     let admin = leasing.admin()?;
     let url = case.control_plane().url();

@@ -3,15 +3,15 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::control_plane::ISSUER;
-use testbed::harness::Case;
-use testbed::http::{Http, Reply};
+use testbed::harness::TestCase;
+use testbed::http::{HttpClient, Reply};
 
 use super::newest;
 use crate::broker::Broker;
 use crate::kind;
 use crate::login::{Job, forge, log_in, put_identity, until_answered, until_let_in};
 
-pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
+pub fn a_reviewer_s_token_may_be_in_a_variable(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let namespace = case.new_namespace()?;
     namespace.create_service_account("ci-job")?;
@@ -47,7 +47,9 @@ pub fn a_reviewer_s_token_may_be_in_a_variable(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case) -> Result<()> {
+pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(
+    case: &TestCase,
+) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     let job = Job { cluster: case.control_plane().admin_client(), namespace: &namespace };
@@ -82,7 +84,7 @@ pub fn a_token_that_has_to_review_itself_is_refused_by_its_own_cause(case: &Case
     Ok(())
 }
 
-pub fn nobody_logs_in_by_a_target_that_is_disabled(case: &Case) -> Result<()> {
+pub fn nobody_logs_in_by_a_target_that_is_disabled(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let (admin, namespace) = (broker.admin()?, case.new_namespace()?);
     namespace.create_service_account("ci-job")?;
@@ -109,7 +111,7 @@ pub fn nobody_logs_in_by_a_target_that_is_disabled(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn no_lease_is_a_way_to_become_an_administrator(case: &Case) -> Result<()> {
+pub fn no_lease_is_a_way_to_become_an_administrator(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let admin = broker.admin()?;
     let kept = broker.lease(&json!({"ttl": "10m"}))?;
@@ -144,7 +146,7 @@ pub fn no_lease_is_a_way_to_become_an_administrator(case: &Case) -> Result<()> {
 }
 
 /// The login was answered with 503, and its event says why nobody could decide it.
-fn is_undecided(admin: &Http, reply: &Reply, cause: &str) -> Result<()> {
+fn is_undecided(admin: &HttpClient, reply: &Reply, cause: &str) -> Result<()> {
     let told: Value = reply.expect_status(503)?;
     assert_eq!(told["code"], "login_unavailable", "{told}");
     let event = newest(admin, "type=login")?;
@@ -156,7 +158,7 @@ fn is_undecided(admin: &Http, reply: &Reply, cause: &str) -> Result<()> {
 }
 
 /// The newest login was refused for this cause.
-fn is_refused(admin: &Http, cause: &str) -> Result<()> {
+fn is_refused(admin: &HttpClient, cause: &str) -> Result<()> {
     let event = newest(admin, "type=login")?;
     let reason = event["reason"].as_str().unwrap_or_default();
     ensure!(event["decision"] == "denied" && reason.contains(cause), "not `{cause}`: {event}");

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
-use testbed::harness::Case;
-use testbed::http::Http;
+use testbed::harness::TestCase;
+use testbed::http::HttpClient;
 use testbed::redis::Redis;
 use testbed::store_file::store_path;
 
@@ -15,13 +15,13 @@ use super::{MAX_PAGES, events};
 use crate::broker::Broker;
 use crate::kind;
 
-pub fn whatever_is_changed_in_the_file_of_the_store_is_found(case: &Case) -> Result<()> {
+pub fn whatever_is_changed_in_the_file_of_the_store_is_found(case: &TestCase) -> Result<()> {
     let broker = Broker::new(case, &kind::CLUSTER_ROLE_HERE)?;
     let store = Sqlite::open(broker.kubelease.state_dir())?;
     each_change_is_found(&broker, &store)
 }
 
-pub fn whatever_is_changed_in_redis_is_found(case: &Case) -> Result<()> {
+pub fn whatever_is_changed_in_redis_is_found(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let mut settings = case.new_settings()?;
     settings.runtime_config =
@@ -146,7 +146,7 @@ fn each_change_is_found(broker: &Broker<'_>, store: &dyn Store) -> Result<()> {
 }
 
 /// Returns the findings of a verification of the whole audit, page by page.
-fn findings(admin: &Http) -> Result<Vec<Value>> {
+fn findings(admin: &HttpClient) -> Result<Vec<Value>> {
     let (mut findings, mut cursor) = (vec![], String::new());
     for _ in 0..MAX_PAGES {
         let report = admin.get(&format!("/api/v1/audit/verify{cursor}"))?.expect_status(200)?;
@@ -160,7 +160,7 @@ fn findings(admin: &Http) -> Result<Vec<Value>> {
 }
 
 /// The ids of all events that a query selects, the newest first.
-fn ids(admin: &Http, query: &str) -> Result<Vec<String>> {
+fn ids(admin: &HttpClient, query: &str) -> Result<Vec<String>> {
     let events = events(admin, query)?.into_iter();
     events.map(|event| Ok(event["id"].as_str().context("an id")?.to_owned())).collect()
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use super::{Job, LIST, deployed, log_of, signal, template, until_there};
 use crate::ci_tokens::buildkite;
@@ -17,7 +17,7 @@ struct Agent<'s> {
 }
 
 impl<'s> Agent<'s> {
-    fn new(case: &Case<'s>) -> Result<Self> {
+    fn new(case: &TestCase<'s>) -> Result<Self> {
         let job = Job::new(case, "Buildkite", buildkite())?;
         job.write("jwt", &job.id_token()?)?;
         job.install("buildkite-agent", BUILDKITE_AGENT)?;
@@ -56,7 +56,7 @@ impl<'s> Agent<'s> {
     }
 }
 
-pub fn the_plugin_leases_for_the_command_and_revokes_after_it(case: &Case) -> Result<()> {
+pub fn the_plugin_leases_for_the_command_and_revokes_after_it(case: &TestCase) -> Result<()> {
     let mut agent = Agent::new(case)?;
     let log = agent.run_hook("pre-command")?;
     assert!(log.contains("Logging in by the ID token of Buildkite's agent."), "{log}");
@@ -73,7 +73,7 @@ pub fn the_plugin_leases_for_the_command_and_revokes_after_it(case: &Case) -> Re
 }
 
 /// The agent ends the command of a job that is cancelled, and runs `pre-exit` all the same.
-pub fn a_job_that_is_cancelled_has_no_lease_after_it(case: &Case) -> Result<()> {
+pub fn a_job_that_is_cancelled_has_no_lease_after_it(case: &TestCase) -> Result<()> {
     let mut agent = Agent::new(case)?;
     agent.run_hook("pre-command")?;
     let mut command = agent.command("touch started; sleep 300")?;

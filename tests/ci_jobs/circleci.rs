@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use super::{Job, LIST, deployed, log_of, signal, template, until_there};
@@ -18,7 +18,7 @@ struct Steps<'s> {
 }
 
 impl<'s> Steps<'s> {
-    fn new(case: &Case<'s>) -> Result<Self> {
+    fn new(case: &TestCase<'s>) -> Result<Self> {
         let job = Job::new(case, "CircleCI", circleci())?;
         job.write("jwt", &job.id_token()?)?;
         job.install("circleci", CIRCLECI)?;
@@ -65,7 +65,7 @@ impl<'s> Steps<'s> {
     }
 }
 
-pub fn the_orb_leases_for_the_steps_and_revokes_after_them(case: &Case) -> Result<()> {
+pub fn the_orb_leases_for_the_steps_and_revokes_after_them(case: &TestCase) -> Result<()> {
     let steps = Steps::new(case)?;
     let log = steps.lease("1h")?;
     assert!(log.contains("Logging in by the ID token of CircleCI's agent."), "{log}");
@@ -79,7 +79,7 @@ pub fn the_orb_leases_for_the_steps_and_revokes_after_them(case: &Case) -> Resul
 }
 
 /// No step comes after a job that is cancelled: its lease ends in its time.
-pub fn a_job_that_is_cancelled_has_a_lease_that_ends_in_its_time(case: &Case) -> Result<()> {
+pub fn a_job_that_is_cancelled_has_a_lease_that_ends_in_its_time(case: &TestCase) -> Result<()> {
     let steps = Steps::new(case)?;
     steps.lease("15s")?;
     let mut step = steps.step("touch started; sleep 300")?;
@@ -98,7 +98,7 @@ pub fn a_job_that_is_cancelled_has_a_lease_that_ends_in_its_time(case: &Case) ->
 }
 
 /// Without the agent there is a token for the organization, which an identity may let in too.
-pub fn without_its_agent_a_job_has_the_token_of_its_variable(case: &Case) -> Result<()> {
+pub fn without_its_agent_a_job_has_the_token_of_its_variable(case: &TestCase) -> Result<()> {
     let mut claims = circleci();
     let organization = "5e8a0000-74a5-4c0f-9d1e-000000000001";
     claims["aud"] = json!(organization);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::issuer_server::Answer;
 
 use super::{Job, LIST, deployed, log_of, signal, template};
@@ -19,7 +19,7 @@ struct Runner<'s> {
 }
 
 impl<'s> Runner<'s> {
-    fn new(case: &Case<'s>) -> Result<Self> {
+    fn new(case: &TestCase<'s>) -> Result<Self> {
         let runner = Self { job: Job::new(case, "GitHub Actions", github())? };
         let value = json!({"value": runner.job.id_token()?});
         let answer = Answer::For(REQUEST_TOKEN.to_owned(), Box::new(Answer::from_json(&value)));
@@ -68,7 +68,7 @@ fn variables(text: &str) -> Vec<(String, String)> {
     lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-pub fn the_action_leases_for_the_steps_and_revokes_after_them(case: &Case) -> Result<()> {
+pub fn the_action_leases_for_the_steps_and_revokes_after_them(case: &TestCase) -> Result<()> {
     let runner = Runner::new(case)?;
     let log = log_of(&mut runner.action("main")?, 0)?;
     assert!(log.contains("Logging in by the ID token of GitHub Actions."), "{log}");
@@ -91,7 +91,7 @@ pub fn the_action_leases_for_the_steps_and_revokes_after_them(case: &Case) -> Re
 }
 
 /// The runner sends INT to the action, waits for it, and starts `post`.
-pub fn a_job_that_is_cancelled_while_it_leases_has_no_lease(case: &Case) -> Result<()> {
+pub fn a_job_that_is_cancelled_while_it_leases_has_no_lease(case: &TestCase) -> Result<()> {
     let runner = Runner::new(case)?;
     for milliseconds in [0, 30, 60, 90, 120, 180, 240, 400] {
         runner.job.write("state", "")?;

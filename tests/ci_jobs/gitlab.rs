@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use super::{Job, LIST, deployed, log_of, signal, template, until_there};
 use crate::ci_tokens::gitlab;
@@ -19,7 +19,7 @@ struct Runner<'s> {
 }
 
 impl<'s> Runner<'s> {
-    fn new(case: &Case<'s>) -> Result<Self> {
+    fn new(case: &TestCase<'s>) -> Result<Self> {
         let job = Job::new(case, "GitLab CI", gitlab())?;
         let template = template::read(&deployed("gitlab.yml"))?[".kubelease"].take();
         assert_eq!(template["id_tokens"]["KUBELEASE_ID_TOKEN"]["aud"], "kubelease");
@@ -62,7 +62,7 @@ impl<'s> Runner<'s> {
     }
 }
 
-pub fn the_template_leases_for_the_script_and_revokes_after_it(case: &Case) -> Result<()> {
+pub fn the_template_leases_for_the_script_and_revokes_after_it(case: &TestCase) -> Result<()> {
     let runner = Runner::new(case)?;
     let script = format!("{LIST}; cat \"$KUBECONFIG\"; kubectl get nodes");
     // The last command is refused, so that the job fails.
@@ -79,7 +79,7 @@ pub fn the_template_leases_for_the_script_and_revokes_after_it(case: &Case) -> R
 }
 
 /// The runner kills the script of a job that is cancelled, and runs `after_script` all the same.
-pub fn a_job_that_is_cancelled_has_no_lease_after_it(case: &Case) -> Result<()> {
+pub fn a_job_that_is_cancelled_has_no_lease_after_it(case: &TestCase) -> Result<()> {
     let runner = Runner::new(case)?;
     let mut script = runner.main_script("touch started; sleep 300")?;
     let mut child = script.stdout(Stdio::null()).spawn()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use super::{Job, log_of, until_there};
@@ -25,7 +25,7 @@ fn run(job: &Job<'_>, ttl: &str, script: &str) -> Result<Command> {
 
 /// Three times as long as its lease, and twice as long as its login: without renewals, kubectl would be refused from the
 /// first end on, and nobody could revoke the lease.
-pub fn a_lease_is_renewed_while_its_command_runs(case: &Case) -> Result<()> {
+pub fn a_lease_is_renewed_while_its_command_runs(case: &TestCase) -> Result<()> {
     let job = Job::new(case, "GitLab CI", gitlab())?;
     job.change_identity(|it| it["access_token"] = json!({"ttl": "20s", "max_ttl": "1h"}))?;
     let script = r#"
@@ -61,7 +61,7 @@ pub fn a_lease_is_renewed_while_its_command_runs(case: &Case) -> Result<()> {
 }
 
 /// Nobody can revoke the lease of a `run` that was killed: it ends in its time.
-pub fn a_run_that_is_killed_has_a_lease_that_ends_in_its_time(case: &Case) -> Result<()> {
+pub fn a_run_that_is_killed_has_a_lease_that_ends_in_its_time(case: &TestCase) -> Result<()> {
     let job = Job::new(case, "GitLab CI", gitlab())?;
     let mut child = run(&job, "10s", "touch started; exec sleep 60")?
         .stdout(Stdio::null())

@@ -6,27 +6,27 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::kubelease::ADMIN_TOKEN_VARIABLE;
 use testbed::wait::{not_yet, wait_until};
 
 use super::{Job, log_of};
 use crate::ci_tokens::gitlab;
 
-pub fn each_command_of_cli_md_works(case: &Case) -> Result<()> {
+pub fn each_command_of_cli_md_works(case: &TestCase) -> Result<()> {
     follow_document(case, include_str!("../../docs/cli.md"), 22)
 }
 
-pub fn each_command_of_kubectl_md_works(case: &Case) -> Result<()> {
+pub fn each_command_of_kubectl_md_works(case: &TestCase) -> Result<()> {
     follow_document(case, include_str!("../../docs/kubectl.md"), 12)
 }
 
-pub fn each_command_of_definitions_md_works(case: &Case) -> Result<()> {
+pub fn each_command_of_definitions_md_works(case: &TestCase) -> Result<()> {
     follow_document(case, include_str!("../../docs/definitions.md"), 10)
 }
 
 /// Runs each line of the console blocks of a document, which has at least so many.
-fn follow_document(case: &Case, document: &str, least: usize) -> Result<()> {
+fn follow_document(case: &TestCase, document: &str, least: usize) -> Result<()> {
     let job = Job::new(case, "GitLab CI", gitlab())?;
     job.broker.put_ca()?;
     let jwt = job.id_token()?;

@@ -4,13 +4,13 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use super::{Job, LIST, log_of};
 use crate::ci_tokens::github;
 use crate::login;
 
-pub fn it_logs_in_by_its_token_and_runs_with_a_lease(case: &Case) -> Result<()> {
+pub fn it_logs_in_by_its_token_and_runs_with_a_lease(case: &TestCase) -> Result<()> {
     // The entry for GitHub stays unused.
     let job = Job::new(case, "GitHub Actions", github())?;
     let (admin, namespace) = (job.broker.admin()?, case.new_namespace()?);

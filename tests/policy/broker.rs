@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
-use testbed::http::Http;
+use testbed::deployed_manifests::{DeployedObjects, ManifestSubstitutions};
+use testbed::http::HttpClient;
 use testbed::namespace::Namespace;
 use testbed::random;
 use testbed::wait::{not_yet, wait_until};
@@ -16,7 +16,7 @@ use testbed::wait::{not_yet, wait_until};
 pub struct Broker {
     pub cluster: &'static ControlPlane,
     /// The API as this account.
-    pub http: Http,
+    pub http: HttpClient,
     /// The namespace of its account.
     pub home: Namespace,
     /// The namespace of leases; the account `deployer` is there.
@@ -43,8 +43,8 @@ impl Broker {
         Ok(Self { cluster, http, home, place, role })
     }
 
-    fn names(&self) -> ManifestNames<'_> {
-        ManifestNames {
+    fn names(&self) -> ManifestSubstitutions<'_> {
+        ManifestSubstitutions {
             prefix: self.home.name(),
             broker_namespace: self.home.name(),
             broker: BROKER,
@@ -57,7 +57,7 @@ impl Broker {
     /// Applies a file of `deploy/rbac`, and waits until it counts.
     pub fn with_rbac(&self, file: &str) -> Result<DeployedObjects<'static>> {
         let rbac = DeployedObjects::apply_rbac(self.cluster, file, &self.names())?;
-        for role in self.cluster.manifest_objects(rbac.manifest())? {
+        for role in self.cluster.parse_manifest_by_kubectl(rbac.manifest())? {
             for rule in role["rules"].as_array().map_or(&[][..], Vec::as_slice) {
                 let verb = rule["verbs"][0].as_str().context("a rule without verbs")?;
                 self.until(rule, verb, true)?;
@@ -68,7 +68,7 @@ impl Broker {
 
     /// Applies the admission policy.
     pub fn with_policy(&self) -> Result<DeployedObjects<'static>> {
-        DeployedObjects::apply_policy(self.cluster, &self.names())
+        DeployedObjects::apply_policy_for_namespace(self.cluster, &self.names())
     }
 
     /// Leaves nothing to RBAC.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::http::Http;
+use testbed::http::HttpClient;
 
 use crate::broker::{BROKER, Broker, DEPLOYER, RBAC, RBAC_GROUP};
 use crate::lease::Lease;
@@ -29,7 +29,7 @@ impl Escape {
 
 /// Objects in the namespaces that are none of kubelease's business.
 pub struct Strangers {
-    admin: Http,
+    admin: HttpClient,
     lists: Vec<String>,
 }
 

@@ -30,7 +30,7 @@ fn without_any_one_verb_of_its_rbac_a_mode_fails() -> Result<()> {
     for (file, mode) in MODES {
         let broker = Broker::new()?;
         let rbac = broker.with_rbac(file)?;
-        let objects = broker.cluster.manifest_objects(rbac.manifest())?;
+        let objects = broker.cluster.parse_manifest_by_kubectl(rbac.manifest())?;
         let roles: Vec<_> = objects.iter().filter(|object| object["rules"].is_array()).collect();
         for (rule, verb) in roles.iter().flat_map(|role| verbs(role)) {
             // In this cluster `system:basic-user` lets everybody ask who he is; `hardened` is about others.
@@ -88,7 +88,7 @@ fn without_any_one_validation_the_policy_lets_an_escape_pass() -> Result<()> {
     ours.create_all(&broker)?;
     let escapes = escapes::all(&broker, &ours)?;
 
-    let policy = broker.cluster.manifest_objects(deployed.manifest())?.swap_remove(0);
+    let policy = broker.cluster.parse_manifest_by_kubectl(deployed.manifest())?.swap_remove(0);
     let all = policy["spec"]["validations"].as_array().context("no validations")?;
     for (at, validation) in all.iter().enumerate() {
         let mut less = policy.clone();

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::machine::Machine;
 use crate::{TURN, quantile};
 
 /// A kept lease is printed without a request, as a whole process about as fast as one that does nothing; a new one costs
 /// little more than the server's own answer.
-pub fn a_credential_costs_little_more_than_its_lease(case: &Case) -> Result<()> {
+pub fn a_credential_costs_little_more_than_its_lease(case: &TestCase) -> Result<()> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut machine = Machine::logged_in(case)?;
     let built = env::var_os(PROGRAM).map(PathBuf::from);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::faulty_proxy::FaultyProxy;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::http::Reply;
 use testbed::store_file;
 
@@ -27,13 +27,13 @@ pub struct Bench<'s> {
 
 impl<'s> Bench<'s> {
     /// Prepares a kind of lease; no fault is planned yet.
-    pub fn new(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
+    pub fn new(case: &TestCase<'s>, kind: &'static Kind) -> Result<Self> {
         Self::with(case, kind, None)
     }
 
     /// The same, in which no more than `cap` leases may live at once.
-    pub fn with(case: &Case<'s>, kind: &'static Kind, cap: Option<usize>) -> Result<Self> {
-        case.require_dev_host("what goes wrong is planned through dev-host")?;
+    pub fn with(case: &TestCase<'s>, kind: &'static Kind, cap: Option<usize>) -> Result<Self> {
+        case.dev_host_or_ignore_test("what goes wrong is planned through dev-host")?;
         // What was given up may land for a second only, so that a test need not wait long.
         let mut settings = case.new_settings()?.with_variable("landing_time", "1s");
         settings.faults = true;
@@ -100,7 +100,7 @@ impl<'s> Bench<'s> {
 
     /// Nothing goes wrong any more; the host dies, if it has not, and is started again.
     pub fn recover(&self) -> Result<()> {
-        self.proxy.clear_faults();
+        self.proxy.clear_faults_and_count();
         self.plan(&json!([]))?;
         // One that dies answers nobody, and is gone a moment later.
         std::thread::sleep(Duration::from_millis(50));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testbed::control_plane::ISSUER;
-use testbed::http::{Http, Reply};
+use testbed::http::{HttpClient, Reply};
 use testbed::wait::{not_yet, wait_until};
 
 use crate::bench::Bench;
@@ -60,7 +60,7 @@ impl Bot {
     }
 
     /// kubelease's API as the bearer of its access token, wherever it is served by now.
-    pub fn client(&self, bench: &Bench<'_>) -> Result<Http> {
+    pub fn client(&self, bench: &Bench<'_>) -> Result<HttpClient> {
         Ok(bench.broker.admin()?.without_credentials().with_bearer(&self.access_token))
     }
 }

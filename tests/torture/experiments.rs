@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::faulty_proxy::{Fault, FaultyProxy};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 use testbed::wait::{not_yet, wait_until};
 
 use crate::auditor::{Expectations, audit};
@@ -16,7 +16,7 @@ use crate::broker::Lease;
 use crate::kind::{self, Kind};
 use crate::terms::Terms;
 
-pub fn a_lease_of_a_minute_is_refused_in_time(case: &Case) -> Result<()> {
+pub fn a_lease_of_a_minute_is_refused_in_time(case: &TestCase) -> Result<()> {
     let benches: Result<Vec<_>> = BOUND.iter().map(|kind| Bench::new(case, kind)).collect();
     let benches = benches?;
     let mut leases = vec![];
@@ -42,7 +42,7 @@ pub fn a_lease_of_a_minute_is_refused_in_time(case: &Case) -> Result<()> {
     })
 }
 
-pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &Case) -> Result<()> {
+pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &TestCase) -> Result<()> {
     let bench = Bench::new(case, &kind::ROLE)?;
     let count = Terms::read()?.part_or_whole(150, 10_000);
     let mut expected = Expectations::default();
@@ -52,7 +52,7 @@ pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &Case) -> Result<
     }
     let idle = idle_sweep(&bench)?;
     println!("torture: an idle sweep over {count} live leases took {} ms", idle.as_millis());
-    bench.proxy.arm_fault(1, u64::MAX, Fault::DropBefore);
+    bench.proxy.arm_fault_for_requests(1, u64::MAX, Fault::DropBefore);
     for _ in 0..9 {
         bench.pass(8 * 3600)?;
         let report = bench.sweep("")?.expect_status(200)?;
@@ -60,7 +60,7 @@ pub fn a_cluster_that_is_away_for_days_is_caught_up_with(case: &Case) -> Result<
     }
     let waits = bench.sweep("")?.expect_status(200)?["oldest_overdue_seconds"].clone();
     ensure!(waits.as_u64().is_some_and(|waits| waits > 70 * 3600), "{waits}");
-    bench.proxy.clear_faults();
+    bench.proxy.clear_faults_and_count();
     // A silent target is asked again within a minute and a half.
     bench.pass(90)?;
     let (mut done, mut sweeps) = (0, 0);
@@ -91,12 +91,12 @@ fn idle_sweep(bench: &Bench<'_>) -> Result<Duration> {
     Ok(took)
 }
 
-pub fn a_third_of_all_requests_may_fail(case: &Case) -> Result<()> {
+pub fn a_third_of_all_requests_may_fail(case: &TestCase) -> Result<()> {
     let bench = Bench::new(case, &kind::RULES)?;
     let terms = Terms::read()?;
     let time = terms.part_or_whole(Duration::from_secs(20), Duration::from_mins(5));
     let mut expected = Expectations::default();
-    bench.proxy.fail_some(30, terms.seed);
+    bench.proxy.fail_percent_of_requests(30, terms.seed);
     let (began, mut asked, mut answered) = (Instant::now(), 0, 0);
     while began.elapsed() < time {
         asked += 1;
@@ -108,14 +108,14 @@ pub fn a_third_of_all_requests_may_fail(case: &Case) -> Result<()> {
         noted(&mut expected, lease);
         bench.sweep("")?.expect_status(200)?;
     }
-    bench.proxy.clear_faults();
+    bench.proxy.clear_faults_and_count();
     rest(&bench)?;
     ensure!(answered > 0, "of {asked} issues none was answered");
     println!("torture: of {asked} issues under 30 % failures {answered} were answered");
     audit(&bench, &expected)
 }
 
-pub fn the_host_s_clock_may_say_anything(case: &Case) -> Result<()> {
+pub fn the_host_s_clock_may_say_anything(case: &TestCase) -> Result<()> {
     let bench = Bench::new(case, &kind::EXISTING)?;
     for clock in [3600, -3600, YEAR, -YEAR, 0] {
         let mut expected = Expectations::default();
@@ -138,7 +138,7 @@ pub fn the_host_s_clock_may_say_anything(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_target_s_clock_that_jumps_is_not_believed_at_once(case: &Case) -> Result<()> {
+pub fn a_target_s_clock_that_jumps_is_not_believed_at_once(case: &TestCase) -> Result<()> {
     let bench = Bench::new(case, &kind::RULES)?;
     for jump in [3600, YEAR] {
         let lease = bench.broker.lease(&json!({ "ttl": "20m" }))?;
@@ -165,7 +165,7 @@ pub fn a_target_s_clock_that_jumps_is_not_believed_at_once(case: &Case) -> Resul
     Ok(())
 }
 
-pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> {
+pub fn a_target_that_answers_nothing_delays_no_other(case: &TestCase) -> Result<()> {
     let bench = Bench::new(case, &kind::ROLE)?;
     let admin = bench.broker.admin()?;
     let hole = FaultyProxy::start_before(bench.broker.cluster.anonymous_client().clone())?;
@@ -179,7 +179,7 @@ pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> 
     }
     let mut expected = Expectations::default();
     over(&mut expected, bench.broker.lease(&json!({ "ttl": "10m" }))?);
-    hole.arm_fault(1, u64::MAX, Fault::BlackHole);
+    hole.arm_fault_for_requests(1, u64::MAX, Fault::BlackHole);
     hole.set_clock_ahead(605);
     bench.pass(605)?;
     let began = Instant::now();
@@ -192,7 +192,7 @@ pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> 
     bench.sweep("")?.expect_status(200)?;
     let next = began.elapsed();
     ensure!(next < Duration::from_secs(2), "while it is left alone nothing waits: {next:?}");
-    hole.clear_faults();
+    hole.clear_faults_and_count();
     bench.pass(90)?;
     hole.set_clock_ahead(695);
     let report = bench.sweep("")?.expect_status(200)?;
@@ -200,7 +200,7 @@ pub fn a_target_that_answers_nothing_delays_no_other(case: &Case) -> Result<()> 
     Ok(())
 }
 
-pub fn what_others_delete_is_closed_as_lost(case: &Case) -> Result<()> {
+pub fn what_others_delete_is_closed_as_lost(case: &TestCase) -> Result<()> {
     for kind in [&kind::RULES, &kind::CLUSTER_ROLE] {
         let bench = Bench::new(case, kind)?;
         let (account, binding) = (lease(&bench)?, lease(&bench)?);
@@ -220,7 +220,7 @@ pub fn what_others_delete_is_closed_as_lost(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn the_master_key_changes_under_load(case: &Case) -> Result<()> {
+pub fn the_master_key_changes_under_load(case: &TestCase) -> Result<()> {
     let bench = Bench::new(case, &kind::EXISTING)?;
     let (kept, revoked) = (lease(&bench)?, lease(&bench)?);
     let mut settings = bench.broker.kubelease.settings();

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::auditor::{Expectations, audit};
 use crate::bench::Bench;
@@ -10,7 +10,7 @@ use crate::broker::Lease;
 use crate::experiments::{alive, lease, over};
 use crate::kind;
 
-pub fn in_a_namespace_that_terminates_leases_end_and_none_begins(case: &Case) -> Result<()> {
+pub fn in_a_namespace_that_terminates_leases_end_and_none_begins(case: &TestCase) -> Result<()> {
     for kind in [&kind::EXISTING, &kind::RULES] {
         let bench = Bench::new(case, kind)?;
         let (revoked, kept) = (lease(&bench)?, lease(&bench)?);
@@ -27,7 +27,7 @@ pub fn in_a_namespace_that_terminates_leases_end_and_none_begins(case: &Case) ->
     Ok(())
 }
 
-pub fn what_is_in_a_namespace_that_was_made_anew_is_left_alone(case: &Case) -> Result<()> {
+pub fn what_is_in_a_namespace_that_was_made_anew_is_left_alone(case: &TestCase) -> Result<()> {
     for kind in [&kind::ROLE, &kind::CLUSTER_ROLE] {
         let mut bench = Bench::new(case, kind)?;
         // They go with the namespace, or are looked at by the other tests.
@@ -38,7 +38,7 @@ pub fn what_is_in_a_namespace_that_was_made_anew_is_left_alone(case: &Case) -> R
         let copies: Vec<_> = leases.iter().map(|lease| account(&bench, lease)).collect();
         let rights = rights(&bench)?;
         bench.broker.place.start_termination()?;
-        bench.broker.place.make_anew()?;
+        bench.broker.place.finalize_and_recreate()?;
         for (list, object) in rights {
             bench.broker.cluster.admin_client().post(&list, &object)?.expect_status(201)?;
         }

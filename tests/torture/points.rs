@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use testbed::faulty_proxy::Fault;
-use testbed::harness::Case;
+use testbed::harness::TestCase;
 
 use crate::auditor::{Expectations, audit};
 use crate::bench::Bench;
@@ -14,31 +14,31 @@ use crate::kind::{Kind, PLAIN};
 use crate::operation::{Operation, Prepared};
 use crate::terms::Terms;
 
-pub fn a_login_survives_everything(case: &Case) -> Result<()> {
+pub fn a_login_survives_everything(case: &TestCase) -> Result<()> {
     survives(case, Operation::Login)
 }
 
-pub fn an_issue_by_an_identity_survives_everything(case: &Case) -> Result<()> {
+pub fn an_issue_by_an_identity_survives_everything(case: &TestCase) -> Result<()> {
     survives(case, Operation::IssueByIdentity)
 }
 
-pub fn an_issue_survives_everything(case: &Case) -> Result<()> {
+pub fn an_issue_survives_everything(case: &TestCase) -> Result<()> {
     survives(case, Operation::Issue)
 }
 
-pub fn a_renewal_survives_everything(case: &Case) -> Result<()> {
+pub fn a_renewal_survives_everything(case: &TestCase) -> Result<()> {
     survives(case, Operation::Renew)
 }
 
-pub fn a_revocation_survives_everything(case: &Case) -> Result<()> {
+pub fn a_revocation_survives_everything(case: &TestCase) -> Result<()> {
     survives(case, Operation::Revoke)
 }
 
-pub fn a_sweep_survives_everything(case: &Case) -> Result<()> {
+pub fn a_sweep_survives_everything(case: &TestCase) -> Result<()> {
     survives(case, Operation::Sweep)
 }
 
-pub fn a_reconcile_survives_everything(case: &Case) -> Result<()> {
+pub fn a_reconcile_survives_everything(case: &TestCase) -> Result<()> {
     survives(case, Operation::Reconcile)
 }
 
@@ -104,7 +104,7 @@ impl Point {
     }
 }
 
-fn survives(case: &Case, operation: Operation) -> Result<()> {
+fn survives(case: &TestCase, operation: Operation) -> Result<()> {
     let terms = Terms::read()?;
     let mut random = Rng::with_seed(terms.seed ^ operation as u64);
     let (mut known, mut run, mut violations) = (0, 0, vec![]);
@@ -193,12 +193,12 @@ fn try_point(bench: &Bench<'_>, operation: Operation, point: &Point, round: u64)
         }
         Wrong::Way(_, fault) => {
             bench.plan(&json!([]))?;
-            bench.proxy.arm_fault(point.request, point.request, fault);
+            bench.proxy.arm_fault_for_requests(point.request, point.request, fault);
         }
     }
     let expected = prepared.perform(bench)?;
     bench.recover()?;
-    bench.proxy.deliver_late();
+    bench.proxy.deliver_delayed_requests();
     rest(bench)?;
     audit(bench, &expected)?;
     end(bench, &prepared, &expected)

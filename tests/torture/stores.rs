@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testbed::harness::Case;
-use testbed::http::Http;
+use testbed::harness::TestCase;
+use testbed::http::HttpClient;
 use testbed::kubelease::Settings;
 use testbed::redis::Redis;
 use testbed::store_file;
@@ -20,7 +20,7 @@ use crate::kind::{self, Kind};
 use crate::kube::objects;
 use crate::terms::Terms;
 
-pub fn a_store_that_is_emptied_comes_back(case: &Case) -> Result<()> {
+pub fn a_store_that_is_emptied_comes_back(case: &TestCase) -> Result<()> {
     for kind in [&kind::EXISTING, &kind::RULES, &kind::CLUSTER_ROLE] {
         let bench = Bench::new(case, kind)?;
         let mut expected = Expectations::default();
@@ -50,7 +50,7 @@ pub fn a_store_that_is_emptied_comes_back(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
+pub fn a_store_that_is_rolled_back_comes_back(case: &TestCase) -> Result<()> {
     for kind in [&kind::EXISTING, &kind::ROLE] {
         let bench = Bench::new(case, kind)?;
         let mut expected = Expectations::default();
@@ -89,7 +89,7 @@ pub fn a_store_that_is_rolled_back_comes_back(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn two_issuers_and_two_sweepers_share_a_host(case: &Case) -> Result<()> {
+pub fn two_issuers_and_two_sweepers_share_a_host(case: &TestCase) -> Result<()> {
     let pair = Pair::on_one_host(case, &kind::EXISTING)?;
     let leases = pair.load(|| Ok(()))?;
     pair.all_end(&leases)?;
@@ -97,7 +97,7 @@ pub fn two_issuers_and_two_sweepers_share_a_host(case: &Case) -> Result<()> {
     Ok(())
 }
 
-pub fn two_hosts_on_one_redis_issue_and_sweep_at_full_rate(case: &Case) -> Result<()> {
+pub fn two_hosts_on_one_redis_issue_and_sweep_at_full_rate(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let pair = Pair::on(case, &redis, &kind::ROLE)?;
     let leases = pair.load(|| Ok(()))?;
@@ -106,7 +106,7 @@ pub fn two_hosts_on_one_redis_issue_and_sweep_at_full_rate(case: &Case) -> Resul
     Ok(())
 }
 
-pub fn a_redis_that_is_killed_under_load_has_lost_nothing(case: &Case) -> Result<()> {
+pub fn a_redis_that_is_killed_under_load_has_lost_nothing(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let pair = Pair::on(case, &redis, &kind::RULES)?;
     let leases = pair.load(|| {
@@ -118,7 +118,7 @@ pub fn a_redis_that_is_killed_under_load_has_lost_nothing(case: &Case) -> Result
     Ok(())
 }
 
-pub fn a_redis_that_is_emptied_under_load_comes_back(case: &Case) -> Result<()> {
+pub fn a_redis_that_is_emptied_under_load_comes_back(case: &TestCase) -> Result<()> {
     let redis = Redis::start_empty()?;
     let pair = Pair::on(case, &redis, &kind::RULES)?;
     let leases = pair.load(|| {
@@ -138,18 +138,18 @@ pub fn a_redis_that_is_emptied_under_load_comes_back(case: &Case) -> Result<()> 
 /// Two ways to one store, each with an issuer and a sweeper.
 struct Pair<'s> {
     broker: Broker<'s>,
-    admins: [Http; 2],
+    admins: [HttpClient; 2],
     time: Duration,
 }
 
 impl<'s> Pair<'s> {
-    fn on_one_host(case: &Case<'s>, kind: &'static Kind) -> Result<Self> {
+    fn on_one_host(case: &TestCase<'s>, kind: &'static Kind) -> Result<Self> {
         let broker = Broker::with(case, kind, impatient(case)?)?;
         let admins = [broker.admin()?, broker.admin()?];
         Self::new(broker, admins)
     }
 
-    fn on(case: &Case<'s>, redis: &Redis, kind: &'static Kind) -> Result<Self> {
+    fn on(case: &TestCase<'s>, redis: &Redis, kind: &'static Kind) -> Result<Self> {
         let mut settings = impatient(case)?;
         settings.runtime_config =
             format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url());
@@ -159,7 +159,7 @@ impl<'s> Pair<'s> {
         Self::new(broker, admins)
     }
 
-    fn new(broker: Broker<'s>, admins: [Http; 2]) -> Result<Self> {
+    fn new(broker: Broker<'s>, admins: [HttpClient; 2]) -> Result<Self> {
         let (part, whole) = (Duration::from_secs(8), Duration::from_mins(1));
         Ok(Self { broker, admins, time: Terms::read()?.part_or_whole(part, whole) })
     }
@@ -227,6 +227,6 @@ impl<'s> Pair<'s> {
 }
 
 /// Returns settings by which an issue that was given up may take effect for a second only.
-fn impatient(case: &Case<'_>) -> Result<Settings> {
+fn impatient(case: &TestCase<'_>) -> Result<Settings> {
     Ok(case.new_settings()?.with_variable("landing_time", "1s"))
 }

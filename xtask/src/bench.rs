@@ -31,7 +31,7 @@ use testbed::control_plane::Assets;
 use testbed::host::DevHost;
 use testbed::process::Supervisor;
 
-use self::contenders::{Client, Stage};
+use self::contenders::{BenchClient, BenchEnvironment};
 use self::load::{Operation, Turn};
 use self::modes::MODES;
 use self::report::{Cell, Report};
@@ -52,11 +52,11 @@ pub struct Options {
 
 /// Builds what is measured, measures it, and writes the results.
 pub fn run_bench(options: &Options) -> Result<()> {
-    let host = prepare_host()?;
-    let plan = if options.quick { QUICK } else { FULL };
+    let host = build_optimized_host()?;
+    let plan = if options.quick { QUICK_PLAN } else { FULL_PLAN };
     let keeper = Supervisor::new()?;
     let cluster = contenders::start_cluster(&keeper)?;
-    let stage = Stage::set_up(&host, &cluster)?;
+    let stage = BenchEnvironment::set_up(&host, &cluster)?;
     let measure_flush = || report::measure_flush(keeper.scratch_directory());
     let before = measure_flush()?;
     let cells = measure_cells(&stage, &plan)?;
@@ -70,21 +70,21 @@ pub fn run_bench(options: &Options) -> Result<()> {
 }
 
 /// The number of rounds, and the time of a turn.
-pub struct Plan {
+pub struct MeasurementPlan {
     rounds: usize,
     turn: Duration,
 }
 
-const QUICK: Plan = Plan { rounds: 3, turn: Duration::from_millis(800) };
+const QUICK_PLAN: MeasurementPlan = MeasurementPlan { rounds: 3, turn: Duration::from_millis(800) };
 
-const FULL: Plan = Plan { rounds: 5, turn: Duration::from_secs(4) };
+const FULL_PLAN: MeasurementPlan = MeasurementPlan { rounds: 5, turn: Duration::from_secs(4) };
 
 /// The numbers of clients.
-const CLIENTS: [usize; 2] = [1, 8];
+const CLIENT_COUNTS: [usize; 2] = [1, 8];
 
 /// Builds the components, and an optimized dev-host to run them; installs Redis and finds Kubernetes.
-fn prepare_host() -> Result<DevHost> {
-    system_packages::install_programs(&[("redis-server", "redis-server")])?;
+fn build_optimized_host() -> Result<DevHost> {
+    system_packages::install_missing_programs(&[("redis-server", "redis-server")])?;
     Assets::prepare_assets()?;
     build::build_components()?;
     let mut build = cargo_command("build");
@@ -98,16 +98,16 @@ fn prepare_host() -> Result<DevHost> {
 const HOST_PROFILE: &str = "release-host";
 
 /// Measures all cells, round by round.
-fn measure_cells(stage: &Stage<'_>, plan: &Plan) -> Result<Vec<Cell>> {
+fn measure_cells(stage: &BenchEnvironment<'_>, plan: &MeasurementPlan) -> Result<Vec<Cell>> {
     let mut cells = vec![];
     for mode in &MODES {
         // Opened once, so that connections are kept from turn to turn.
-        let mut clients = stage.open_clients(mode, CLIENTS[CLIENTS.len() - 1])?;
+        let mut clients = stage.open_clients(mode, CLIENT_COUNTS[CLIENT_COUNTS.len() - 1])?;
         for operation in [Operation::Issue, Operation::IssueAndRevoke] {
             if !mode.revocable && operation == Operation::IssueAndRevoke {
                 continue;
             }
-            for count in CLIENTS {
+            for count in CLIENT_COUNTS {
                 let what = format!("{}, {}, {count} at once", mode.name, operation.name());
                 eprintln!("measuring {what}");
                 let turns =
@@ -121,11 +121,11 @@ fn measure_cells(stage: &Stage<'_>, plan: &Plan) -> Result<Vec<Cell>> {
 
 /// Has each contender take its turn in each round; returns the turns of each contender.
 fn measure_rounds(
-    stage: &Stage<'_>,
-    clients: &mut [Vec<Box<dyn Client>>],
+    stage: &BenchEnvironment<'_>,
+    clients: &mut [Vec<Box<dyn BenchClient>>],
     operation: Operation,
     count: usize,
-    plan: &Plan,
+    plan: &MeasurementPlan,
 ) -> Result<Vec<Vec<Turn>>> {
     let mut turns: Vec<Vec<Turn>> = clients.iter().map(|_| vec![]).collect();
     for round in 0..plan.rounds {
@@ -133,7 +133,7 @@ fn measure_rounds(
             // Who comes first has what the last one has left to be done.
             let contender = (round + place) % clients.len();
             let used = &mut clients[contender][..count];
-            turns[contender].push(load::take_turn(used, operation, plan.turn, || {
+            turns[contender].push(load::measure_turn(used, operation, plan.turn, || {
                 stage.host_cpu_time(contender)
             })?);
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 use testbed::command;
 
-use crate::wasm_target::{self, TARGET};
+use crate::wasm_target::{self, WASM_TARGET};
 use crate::workspace::{self, cargo_command};
 
 /// Builds what `cargo xtask up` runs: the components and, side by side with them, dev-host.
@@ -23,7 +23,7 @@ pub fn build_components() -> Result<()> {
 
 /// Builds those of a copy of the workspace.
 pub fn build_components_in_tree(tree: &Path, target: &Path) -> Result<()> {
-    wasm_target::prepare_target()?;
+    wasm_target::ensure_wasm_target()?;
     let mut cargo = release_build(&["kubelease", "cleanup-job"]);
     cargo.current_dir(tree).arg("--target-dir").arg(target);
     command::run_with_progress("building the components", &mut cargo)
@@ -31,7 +31,7 @@ pub fn build_components_in_tree(tree: &Path, target: &Path) -> Result<()> {
 
 /// Builds the component that runs the tests of the store, where its manifest looks for it.
 pub fn build_store_suite() -> Result<()> {
-    wasm_target::prepare_target()?;
+    wasm_target::ensure_wasm_target()?;
     let mut cargo = release_build(&["store-suite"]);
     cargo.arg("--target-dir").arg(workspace::workspace_root().join("target"));
     command::run_with_progress("building the tests of the store", &mut cargo)
@@ -39,7 +39,7 @@ pub fn build_store_suite() -> Result<()> {
 
 /// Builds the component that the tests of dev-host run, where they look for it: beside themselves.
 pub fn build_probe() -> Result<()> {
-    wasm_target::prepare_target()?;
+    wasm_target::ensure_wasm_target()?;
     command::run_with_progress("building the probe", &mut release_build(&["probe"]))
 }
 
@@ -60,7 +60,7 @@ pub const WASM_PACKAGES: [&str; 5] =
 
 fn release_build(packages: &[&str]) -> Command {
     let mut cargo = quiet_cargo("build");
-    cargo.args(["--release", "--target", TARGET]);
+    cargo.args(["--release", "--target", WASM_TARGET]);
     for package in packages {
         cargo.args(["--package", package]);
     }
@@ -95,7 +95,7 @@ mod tests {
     fn dependency_features(edges: &str) -> BTreeSet<String> {
         let mut tree = cargo_command("tree");
         tree.args(["--offline", "--locked", "--no-dedupe", "--prefix=none", "--format={p} [{f}]"]);
-        let tree = command::command_output(tree.args(["--edges", edges])).unwrap();
+        let tree = command::run_for_output(tree.args(["--edges", edges])).unwrap();
         let ours = format!("({}", workspace::workspace_root().display());
         tree.lines().filter(|line| !line.contains(&ours)).map(str::to_owned).collect()
     }

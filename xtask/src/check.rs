@@ -8,12 +8,12 @@ use testbed::command;
 use crate::build;
 use crate::build::WASM_PACKAGES;
 use crate::naming_check::check_naming;
-use crate::wasm_target::{self, TARGET};
+use crate::wasm_target::{self, WASM_TARGET};
 use crate::workspace::{cargo_command, clear_cargo_environment, workspace_root};
 
 /// Runs the checks: format, lints, documentation, words, dependencies, release build.
 pub fn run_checks() -> Result<()> {
-    wasm_target::prepare_target()?;
+    wasm_target::ensure_wasm_target()?;
     command::run_with_progress(
         "checking the format",
         cargo_command("fmt").args(["--all", "--", "--check"]),
@@ -50,18 +50,18 @@ fn doc_command(arguments: &[&str]) -> Command {
 
 fn wasm_package_arguments() -> Vec<&'static str> {
     let packages = WASM_PACKAGES.iter().flat_map(|package| ["--package", package]);
-    ["--target", TARGET].into_iter().chain(packages).collect()
+    ["--target", WASM_TARGET].into_iter().chain(packages).collect()
 }
 
 /// Runs cargo-deny if it is installed: its compilation takes minutes.
 fn check_dependencies() -> Result<()> {
-    if command::command_output(deny_command().arg("--version")).is_err() {
+    if command::run_for_output(deny_command().arg("--version")).is_err() {
         eprintln!("not checking the dependencies: `cargo install cargo-deny --locked` would");
         return Ok(());
     }
     let rules = ["check", "bans", "licenses", "sources"];
     command::run_with_progress("checking the dependencies", deny_command().args(rules))?;
-    if command::command_output(deny_command().args(["fetch", "db"])).is_err() {
+    if command::run_for_output(deny_command().args(["fetch", "db"])).is_err() {
         eprintln!("not checking for known vulnerabilities: their list is out of reach");
         return Ok(());
     }

@@ -19,7 +19,7 @@ pub struct Options {
 }
 
 /// Writes the files of `deploy/`, or compares them.
-pub fn write_manifests(options: &Options) -> Result<()> {
+pub fn write_or_check_manifests(options: &Options) -> Result<()> {
     let directory = workspace_root().join("deploy");
     if options.check {
         return check_manifests_current();

@@ -24,7 +24,7 @@ pub struct Options {
 
 /// Writes the archive and its checksum, and prints where they are.
 pub fn build_archive(options: &Options) -> Result<()> {
-    let target = prepare_cli_target();
+    let target = choose_cli_target();
     build::build_components()?;
     let program = build_cli_program(target)?;
     let directory = std::path::absolute(workspace_root().join(&options.output_dir))?;
@@ -37,7 +37,7 @@ pub fn build_archive(options: &Options) -> Result<()> {
     write_checksums(&tree)?;
     let archive = directory.join(format!("{name}.tar.gz"));
     pack_archive(&tree, &archive)?;
-    let sum = command::command_output(
+    let sum = command::run_for_output(
         Command::new("sha256sum").arg(file_name(&archive)?).current_dir(&directory),
     )?;
     fs::write(directory.join(format!("{name}.tar.gz.sha256")), &sum)?;
@@ -47,32 +47,35 @@ pub fn build_archive(options: &Options) -> Result<()> {
 }
 
 /// Returns what the command is compiled for: a static program, if that can be made here.
-fn prepare_cli_target() -> &'static str {
+fn choose_cli_target() -> &'static str {
     match prepare_musl() {
-        Ok(()) => MUSL,
+        Ok(()) => MUSL_TARGET,
         Err(error) => {
             eprintln!("the command needs the glibc of this machine, or a later one: {error:#}");
-            GLIBC
+            GLIBC_TARGET
         }
     }
 }
 
 /// Sees to it that there is all that a static program is made with, also a C compiler, for the cryptography.
 fn prepare_musl() -> Result<()> {
-    system_packages::install_programs(&[("x86_64-linux-musl-gcc", "musl-tools")])?;
-    if has_std(MUSL)? {
+    system_packages::install_missing_programs(&[("x86_64-linux-musl-gcc", "musl-tools")])?;
+    if has_std(MUSL_TARGET)? {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", MUSL]).current_dir(workspace_root());
-    command::run_with_progress(&format!("adding the target {MUSL} with rustup"), &mut rustup)?;
-    ensure!(has_std(MUSL)?, "rustup added the target to another toolchain");
+    rustup.args(["target", "add", MUSL_TARGET]).current_dir(workspace_root());
+    command::run_with_progress(
+        &format!("adding the target {MUSL_TARGET} with rustup"),
+        &mut rustup,
+    )?;
+    ensure!(has_std(MUSL_TARGET)?, "rustup added the target to another toolchain");
     Ok(())
 }
 
 fn has_std(target: &str) -> Result<bool> {
     let arguments = ["--print", "target-libdir", "--target", target];
-    let directory = command::command_output(
+    let directory = command::run_for_output(
         Command::new("rustc").args(arguments).current_dir(workspace_root()),
     )?;
     let Ok(entries) = fs::read_dir(directory.trim()) else { return Ok(false) };
@@ -97,7 +100,7 @@ fn compiler_flags(target: &str) -> Result<String> {
         format!("--remap-path-prefix={}=/cargo", home.display()),
         format!("--remap-path-prefix={}=/kubelease", workspace_root().display()),
     ];
-    if target == MUSL {
+    if target == MUSL_TARGET {
         flags.push("-Ctarget-feature=+crt-static".to_owned());
     }
     Ok(flags.join("\x1f"))
@@ -107,7 +110,7 @@ fn compiler_flags(target: &str) -> Result<String> {
 fn fill_tree(tree: &Path, program: &Path) -> Result<()> {
     fs::create_dir_all(tree.join("bin"))?;
     fs::copy(program, tree.join("bin/kubelease")).context("could not copy the command")?;
-    let built = workspace_root().join("target").join(wasm_target::TARGET).join("release");
+    let built = workspace_root().join("target").join(wasm_target::WASM_TARGET).join("release");
     for component in ["kubelease.wasm", "cleanup_job.wasm"] {
         fs::copy(built.join(component), tree.join(component)).context(component)?;
     }
@@ -126,17 +129,17 @@ fn fill_tree(tree: &Path, program: &Path) -> Result<()> {
     for (shell, file) in
         [("bash", "kubelease.bash"), ("zsh", "_kubelease"), ("fish", "kubelease.fish")]
     {
-        let text = command::command_output(Command::new(program).args(["completion", shell]))?;
+        let text = command::run_for_output(Command::new(program).args(["completion", shell]))?;
         fs::write(completions.join(file), text)?;
     }
     let mut man = Command::new(program);
     man.args(["man", "--output-dir"]).arg(tree.join("man/man1"));
-    command::command_output(&mut man).map(drop)
+    command::run_for_output(&mut man).map(drop)
 }
 
 /// Returns a manifest whose components are beside it, and are not built.
 fn to_archive_manifest(manifest: &str) -> String {
-    let beside = format!("source = \"target/{}/release/", wasm_target::TARGET);
+    let beside = format!("source = \"target/{}/release/", wasm_target::WASM_TARGET);
     let sections = manifest.replace(&beside, "source = \"");
     let is_kept =
         |section: &&str| !section.lines().next().is_some_and(|line| line.ends_with(".build]"));
@@ -166,7 +169,7 @@ fn write_checksums(tree: &Path) -> Result<()> {
     let relative =
         files.iter().map(|file| file.strip_prefix(tree)).collect::<Result<Vec<_>, _>>()?;
     let sums =
-        command::command_output(Command::new("sha256sum").args(&relative).current_dir(tree))?;
+        command::run_for_output(Command::new("sha256sum").args(&relative).current_dir(tree))?;
     fs::File::create(tree.join("SHA256SUMS"))?.write_all(sums.as_bytes())?;
     Ok(())
 }
@@ -206,7 +209,7 @@ fn pack_archive(tree: &Path, archive: &Path) -> Result<()> {
     ]);
     tar.arg("--file").arg(archive).arg(file_name(tree)?);
     let directory = tree.parent().context("a directory")?;
-    command::command_output(tar.current_dir(directory)).map(drop)
+    command::run_for_output(tar.current_dir(directory)).map(drop)
 }
 
 fn file_name(path: &Path) -> Result<&str> {
@@ -214,9 +217,9 @@ fn file_name(path: &Path) -> Result<&str> {
 }
 
 /// A static program, for any Linux.
-const MUSL: &str = "x86_64-unknown-linux-musl";
+const MUSL_TARGET: &str = "x86_64-unknown-linux-musl";
 
-const GLIBC: &str = "x86_64-unknown-linux-gnu";
+const GLIBC_TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The beginning of 1980, before which ZIP knows no time.
 const DEFAULT_FILE_TIME: &str = "315532800";

@@ -25,11 +25,11 @@ use testbed::command;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
-        Task::Up(options) => up::start_all(&options),
+        Task::Up(options) => up::start_and_serve_demo(&options),
         Task::Test(options) => test::run_tests(&options),
         Task::Check => check::run_checks(),
         Task::Build => build::build_components_and_host(),
-        Task::DeployManifests(options) => deploy_manifests::write_manifests(&options),
+        Task::DeployManifests(options) => deploy_manifests::write_or_check_manifests(&options),
         Task::Dist(options) => dist::build_archive(&options),
         Task::Mutants(options) => seeded_defects::check_seeded_defects(&options),
         Task::Torture(options) => torture::run_torture(&options),
@@ -104,7 +104,7 @@ impl HostOptions {
             Ok(path) if self.spin.components().count() > 1 => path,
             _ => self.spin.clone(),
         };
-        let version = command::command_output(Command::new(&program).arg("--version"))
+        let version = command::run_for_output(Command::new(&program).arg("--version"))
             .context("`--host spin` needs Spin 3.6 to 4.1 on the PATH, or `--spin PATH`")?;
         eprintln!("using {}", version.trim());
         Ok(program)

@@ -10,7 +10,7 @@ use clap::Args;
 use testbed::command;
 
 use crate::build;
-use crate::wasm_target::TARGET;
+use crate::wasm_target::WASM_TARGET;
 use crate::workspace::{cargo_command, workspace_root};
 
 /// The options of `cargo xtask mutants`.
@@ -90,7 +90,7 @@ fn is_detected_by_test(tree: &Path, name: &str, defect: &Defect) -> Result<bool>
 /// Builds the components of a tree, where its manifest looks for them, and the host beside the tests.
 fn build_components_and_host(tree: &Path) -> Result<()> {
     build::build_components_in_tree(tree, &target_directory())?;
-    let place = Path::new(TARGET).join("release");
+    let place = Path::new(WASM_TARGET).join("release");
     fs::create_dir_all(tree.join("target").join(&place))?;
     for name in ["kubelease.wasm", "cleanup_job.wasm"] {
         let file = place.join(name);
@@ -156,7 +156,7 @@ fn patch_name(patch: &Path) -> String {
 fn copy_tracked(to: &Path) -> Result<()> {
     let mut list = Command::new("git");
     let files =
-        command::command_output(list.args(["ls-files", "-z"]).current_dir(workspace_root()))?;
+        command::run_for_output(list.args(["ls-files", "-z"]).current_dir(workspace_root()))?;
     for file in files.split('\0').filter(|file| !file.is_empty()) {
         let (from, to) = (workspace_root().join(file), to.join(file));
         // One that was deleted is tracked until that is committed.
@@ -173,7 +173,7 @@ fn apply_patch(tree: &Path, patch: &Path, options: &[&str]) -> Result<()> {
     apply.arg("apply").args(options).arg(patch).current_dir(tree);
     // If the scratch directory is within another repository, it would be that one's paths.
     apply.env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(tree));
-    command::command_output(&mut apply).map(drop)
+    command::run_for_output(&mut apply).map(drop)
 }
 
 /// Kept between runs, and apart from what is built of the tree itself: Cargo takes one for the other.

@@ -11,7 +11,7 @@ pub fn run_standalone_cluster() -> Result<()> {
     let cluster = ControlPlane::start_empty()?;
     println!("{}", cluster.kubeconfig_path().display());
     eprintln!("{} is ready; Ctrl-C ends it", cluster.url());
-    wait_until_interrupted(|| cluster.check_running())?;
+    wait_until_interrupted(|| cluster.require_all_running())?;
     eprintln!("ending");
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use testbed::command;
 
 /// Sees to it that these programs are on the `PATH`; each comes with its package.
-pub fn install_programs(programs: &[(&str, &str)]) -> Result<()> {
+pub fn install_missing_programs(programs: &[(&str, &str)]) -> Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there =
         |program: &str| env::split_paths(&path).any(|directory| directory.join(program).is_file());

@@ -50,7 +50,7 @@ pub fn run_tests(options: &Options) -> Result<()> {
     if let Some(journal) = &options.journal {
         tests.env(JOURNAL_VARIABLE, journal);
     }
-    command::run_to_stdout("testing", &mut tests)
+    command::run_with_inherited_stdout("testing", &mut tests)
 }
 
 /// Builds and installs what the tests need, and builds the tests that `selection` tells `cargo test`.
@@ -71,7 +71,7 @@ pub fn prepare_tests(selection: &[String], kubernetes: Option<Release>) -> Resul
         )
     };
     let programs = || {
-        system_packages::install_programs(&PROGRAMS)
+        system_packages::install_missing_programs(&REQUIRED_PROGRAMS)
             .context("the tests start programs of others")?;
         match kubernetes {
             Some(release) => Assets::prepare_release(Some(release)),
@@ -85,7 +85,7 @@ pub fn prepare_tests(selection: &[String], kubernetes: Option<Release>) -> Resul
 /// Programs that tests start, each with its package: a real Redis for its store, curl for the script of the `CronJob`, a
 /// key ring on a bus of its own for logins, a terminal, what GitHub runs an action
 /// with, strace, which counts what is flushed to the disk, and the SQLite that operators have.
-const PROGRAMS: [(&str, &str); 9] = [
+const REQUIRED_PROGRAMS: [(&str, &str); 9] = [
     ("redis-server", "redis-server"),
     ("curl", "curl"),
     ("dbus-run-session", "dbus-daemon"),

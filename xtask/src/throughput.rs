@@ -18,5 +18,5 @@ pub fn measure_throughput() -> Result<()> {
     let mut tests = cargo_command("test");
     tests.env("KUBELEASE_PROGRAM", workspace_root().join("target/release/kubelease"));
     tests.args(&selection).args(["--", "--test-threads", "1", "--nocapture"]);
-    command::run_to_stdout("measuring", &mut tests)
+    command::run_with_inherited_stdout("measuring", &mut tests)
 }

@@ -54,5 +54,5 @@ pub fn run_torture(options: &Options) -> Result<()> {
         let minutes = options.minutes.to_string();
         tests.env("KUBELEASE_TORTURE_MINUTES", minutes).args(["--", "--nocapture"]);
     }
-    command::run_to_stdout("torturing", &mut tests)
+    command::run_with_inherited_stdout("torturing", &mut tests)
 }

@@ -16,8 +16,8 @@ use clap::Args;
 use serde_json::json;
 use testbed::command;
 use testbed::control_plane::{self, Assets, ControlPlane};
-use testbed::host::{App, DevHost, Host, Spin};
-use testbed::http::Http;
+use testbed::host::{App, DevHost, Host, SpinHost};
+use testbed::http::HttpClient;
 use testbed::kubelease::{
     self, ADMIN_TOKEN_VARIABLE, MASTER_KEY_VARIABLE, SWEEP_TOKEN_VARIABLE, Settings,
 };
@@ -26,7 +26,7 @@ use testbed::random;
 use testbed::store_file::JournalMode;
 
 use self::cluster::Cluster;
-use self::playground::{EXAMPLES, Example};
+use self::playground::{EXAMPLES, ExampleDynamicSecret};
 use self::state::StateDirectory;
 use crate::standalone_cluster::wait_until_interrupted;
 use crate::{HostKind, HostOptions, build, workspace};
@@ -59,15 +59,15 @@ pub struct Options {
 }
 
 /// Starts everything, shows that it works, and serves until Ctrl-C.
-pub fn start_all(options: &Options) -> Result<()> {
+pub fn start_and_serve_demo(options: &Options) -> Result<()> {
     let start = Instant::now();
     // Missing, it is told before minutes of building.
     let spin = match options.host.host {
-        HostKind::Spin => Some(Spin { program: options.host.spin_program()? }),
+        HostKind::Spin => Some(SpinHost { program: options.host.spin_program()? }),
         HostKind::DevHost => None,
     };
     let state = StateDirectory::open_directory(&options.state_dir)?;
-    let keeper = Supervisor::with_lock(state.lock_directory()?)?;
+    let keeper = Supervisor::new_holding_lock(state.lock_directory()?)?;
 
     // What is declared later ends earlier: kubelease before its cluster.
     let ((cluster, local), host) = command::run_both_in_parallel(
@@ -85,8 +85,8 @@ pub fn start_all(options: &Options) -> Result<()> {
         || prepare_cluster(&cluster, local.as_ref(), &keeper),
     )?;
 
-    let administrator =
-        Http::without_tls(&running.url()).with_bearer(settings.variable(ADMIN_TOKEN_VARIABLE));
+    let administrator = HttpClient::without_tls(&running.url())
+        .with_bearer(settings.variable(ADMIN_TOKEN_VARIABLE));
     eprintln!("registering the cluster and leasing a token");
     demo::register_target_and_examples(&cluster, &token, &administrator)?;
     let greeting = demo::verify_leased_token(&cluster, &administrator, keeper.scratch_directory())?;
@@ -100,7 +100,7 @@ pub fn start_all(options: &Options) -> Result<()> {
             "admin_token": settings.variable(ADMIN_TOKEN_VARIABLE),
             "sweep_token": settings.variable(SWEEP_TOKEN_VARIABLE),
             "kubeconfig": cluster.kubeconfig,
-            "target": demo::TARGET,
+            "target": demo::DEMO_TARGET_NAME,
         });
         println!("{ready}");
     } else {
@@ -108,21 +108,22 @@ pub fn start_all(options: &Options) -> Result<()> {
     }
 
     sweep_on_a_timer(
-        Http::without_tls(&running.url()).with_bearer(settings.variable(SWEEP_TOKEN_VARIABLE)),
+        HttpClient::without_tls(&running.url())
+            .with_bearer(settings.variable(SWEEP_TOKEN_VARIABLE)),
     );
     wait_until_interrupted(|| {
-        running.check_running()?;
-        local.as_ref().map_or(Ok(()), ControlPlane::check_running)
+        running.require_running()?;
+        local.as_ref().map_or(Ok(()), ControlPlane::require_all_running)
     })?;
     eprintln!("ending");
     if options.kubeconfig.is_some() {
-        eprintln!("the namespace `{}` stays in the cluster", demo::NAMESPACE);
+        eprintln!("the namespace `{}` stays in the cluster", demo::DEMO_NAMESPACE);
     }
     running.stop_host()
 }
 
 /// Has what is due taken back, as a schedule would.
-fn sweep_on_a_timer(sweeper: Http) {
+fn sweep_on_a_timer(sweeper: HttpClient) {
     thread::spawn(move || {
         loop {
             thread::sleep(SWEEP_EVERY);
@@ -133,7 +134,7 @@ fn sweep_on_a_timer(sweeper: Http) {
 }
 
 /// Builds what will be run, and the host unless that is a Spin.
-fn prepare_host(spin: Option<Spin>) -> Result<Box<dyn Host>> {
+fn prepare_host(spin: Option<SpinHost>) -> Result<Box<dyn Host>> {
     if let Some(spin) = spin {
         build::build_components()?;
         return Ok(Box::new(spin));
@@ -228,7 +229,7 @@ fn instructions_text(url: &str, state: &StateDirectory, playground: bool) -> Str
         text += "\
 In the namespace `playground` every kind of lease works: put a dynamic secret, and use a lease of it.
 Change a file to try something else; `api METHOD PATH [BODY]` asks for whatever docs/api.md tells.\n\n";
-        text.extend(EXAMPLES.iter().map(Example::command_text));
+        text.extend(EXAMPLES.iter().map(ExampleDynamicSecret::command_text));
         text += "\n";
     }
     text + "Ctrl-C ends it all."

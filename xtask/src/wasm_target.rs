@@ -12,8 +12,8 @@ use testbed::{cache, command};
 
 use crate::workspace;
 
-/// Sees to it that this workspace's compiler can build for [`TARGET`].
-pub fn prepare_target() -> Result<()> {
+/// Sees to it that this workspace's compiler can build for [`WASM_TARGET`].
+pub fn ensure_wasm_target() -> Result<()> {
     let toolchain = Toolchain::of_the_workspace()?;
     if toolchain.has_target()? {
         return Ok(());
@@ -22,7 +22,7 @@ pub fn prepare_target() -> Result<()> {
     eprintln!("{rustup:#}");
     build_from_debian(&toolchain).with_context(|| {
         format!(
-            "rustc {} cannot build for {TARGET}, rustup could not change that, and nor could we. \
+            "rustc {} cannot build for {WASM_TARGET}, rustup could not change that, and nor could we. \
              Either let rustup reach static.rust-lang.org, or run this on Debian with access to \
              deb.debian.org and crates.io, or install the target's standard library in {}",
             toolchain.release,
@@ -32,7 +32,7 @@ pub fn prepare_target() -> Result<()> {
 }
 
 /// The target for which the components are compiled.
-pub const TARGET: &str = "wasm32-wasip2";
+pub const WASM_TARGET: &str = "wasm32-wasip2";
 
 struct Toolchain {
     sysroot: PathBuf,
@@ -62,7 +62,7 @@ impl Toolchain {
     }
 
     fn has_target(&self) -> Result<bool> {
-        let libraries = self.rustlib().join(TARGET).join("lib");
+        let libraries = self.rustlib().join(WASM_TARGET).join("lib");
         if !libraries.is_dir() {
             return Ok(false);
         }
@@ -81,29 +81,32 @@ impl Toolchain {
 }
 
 fn rustc_output(arguments: &[&str]) -> Result<String> {
-    command::command_output(
+    command::run_for_output(
         Command::new("rustc").args(arguments).current_dir(workspace::workspace_root()),
     )
 }
 
 fn add_with_rustup(toolchain: &Toolchain) -> Result<()> {
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", TARGET]).current_dir(workspace::workspace_root());
-    command::run_with_progress(&format!("adding the target {TARGET} with rustup"), &mut rustup)?;
+    rustup.args(["target", "add", WASM_TARGET]).current_dir(workspace::workspace_root());
+    command::run_with_progress(
+        &format!("adding the target {WASM_TARGET} with rustup"),
+        &mut rustup,
+    )?;
     ensure!(toolchain.has_target()?, "rustup added the target to another toolchain");
     Ok(())
 }
 
 fn build_from_debian(toolchain: &Toolchain) -> Result<()> {
-    let work = cache::make_cache_directory(&format!("{TARGET}-{}", toolchain.release))?;
+    let work = cache::make_cache_directory(&format!("{WASM_TARGET}-{}", toolchain.release))?;
     let _lock = cache::lock_directory(&work)?;
     if toolchain.has_target()? {
         return Ok(());
     }
     let packages = download_sources(&work, &toolchain.release)?;
-    let libraries = build(toolchain, &work, &packages)?;
-    install_libraries(toolchain, &libraries, &packages.join("usr/lib").join(TARGET))?;
-    test_installed_target(toolchain, &work)?;
+    let libraries = build_std_library(toolchain, &work, &packages)?;
+    install_libraries(toolchain, &libraries, &packages.join("usr/lib").join(WASM_TARGET))?;
+    test_or_remove_target(toolchain, &work)?;
     fs::remove_dir_all(&work)?;
     Ok(())
 }
@@ -156,7 +159,7 @@ impl Apt {
     /// The newest version of a package that starts with `prefix`.
     fn newest_version(&self, package: &str, prefix: &str) -> Result<Option<String>> {
         let listing =
-            command::command_output(self.apt_command("apt-cache").args(["madison", package]))?;
+            command::run_for_output(self.apt_command("apt-cache").args(["madison", package]))?;
         Ok(newest_in(&listing, prefix).map(str::to_owned))
     }
 
@@ -169,7 +172,7 @@ impl Apt {
                 .current_dir(&downloads),
         )?;
         for file in list_files(&downloads, "deb")? {
-            command::command_output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(into))?;
+            command::run_for_output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(into))?;
             fs::remove_file(file)?;
         }
         Ok(())
@@ -205,7 +208,7 @@ fn newest_in<'a>(madison: &'a str, prefix: &str) -> Option<&'a str> {
 ///
 /// Without embedded bitcode it could not take part in link-time optimization. The paths in it are
 /// those of rustup's builds, so that a component is the same wherever it is built.
-fn build(toolchain: &Toolchain, work: &Path, packages: &Path) -> Result<PathBuf> {
+fn build_std_library(toolchain: &Toolchain, work: &Path, packages: &Path) -> Result<PathBuf> {
     let sources = SourceLink::link_sources(toolchain, packages)?;
     let krate = create_empty_crate(&work.join("empty"), "")?;
     let target = work.join("target");
@@ -215,11 +218,11 @@ fn build(toolchain: &Toolchain, work: &Path, packages: &Path) -> Result<PathBuf>
         toolchain.commit
     );
     command::run_with_progress(
-        &format!("building the standard library for {TARGET}"),
+        &format!("building the standard library for {WASM_TARGET}"),
         toolchain
             .cargo_command()
             .current_dir(krate)
-            .args(["build", "--quiet", "--release", "--target", TARGET])
+            .args(["build", "--quiet", "--release", "--target", WASM_TARGET])
             .arg("-Zbuild-std=std,panic_abort,proc_macro,test")
             .arg("--target-dir")
             .arg(&target)
@@ -227,7 +230,7 @@ fn build(toolchain: &Toolchain, work: &Path, packages: &Path) -> Result<PathBuf>
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_ENCODED_RUSTFLAGS", flags),
     )?;
-    Ok(target.join(TARGET).join("release/deps"))
+    Ok(target.join(WASM_TARGET).join("release/deps"))
 }
 
 /// Cargo finds the library's sources only inside the toolchain: they are there while this lives.
@@ -280,7 +283,7 @@ fn install_libraries(toolchain: &Toolchain, libraries: &Path, libc: &Path) -> Re
     for file in [list_files(libc, "o")?, list_files(libc, "a")?].concat() {
         fs::copy(&file, objects.join(file_name(&file)))?;
     }
-    let target = rustlib.join(TARGET);
+    let target = rustlib.join(WASM_TARGET);
     if target.exists() {
         // Without a standard library in it, it is what an earlier attempt left behind.
         fs::remove_dir_all(&target)?;
@@ -290,7 +293,7 @@ fn install_libraries(toolchain: &Toolchain, libraries: &Path, libc: &Path) -> Re
 }
 
 /// A library that does not link, or not with optimization, is taken away again.
-fn test_installed_target(toolchain: &Toolchain, work: &Path) -> Result<()> {
+fn test_or_remove_target(toolchain: &Toolchain, work: &Path) -> Result<()> {
     let krate = create_empty_crate(
         &work.join("trial"),
         "[profile.release]\nlto = true\npanic = \"abort\"\n",
@@ -300,10 +303,10 @@ fn test_installed_target(toolchain: &Toolchain, work: &Path) -> Result<()> {
         "fn main() {\n    println!(\"{:?}\", std::env::args());\n}\n",
     )?;
     let mut cargo = toolchain.cargo_command();
-    cargo.args(["build", "--quiet", "--release", "--target", TARGET]).current_dir(&krate);
+    cargo.args(["build", "--quiet", "--release", "--target", WASM_TARGET]).current_dir(&krate);
     cargo.arg("--target-dir").arg(work.join("target")).env("CARGO_ENCODED_RUSTFLAGS", "");
     command::run_with_progress("trying it out", &mut cargo).inspect_err(|_| {
-        let _ = fs::remove_dir_all(toolchain.rustlib().join(TARGET));
+        let _ = fs::remove_dir_all(toolchain.rustlib().join(WASM_TARGET));
     })
 }
 

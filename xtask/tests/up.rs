@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testbed::command;
 use testbed::control_plane::Assets;
 use testbed::host::{HOST_VARIABLE, SPIN_VARIABLE};
-use testbed::http::Http;
+use testbed::http::HttpClient;
 use testbed::process::{Process, Supervisor};
 use testbed::store_file::{self, JournalMode};
 use testbed::wait::{not_yet, wait_until};
@@ -58,7 +58,7 @@ fn every_command_that_it_prints_works_when_it_is_pasted() -> Result<()> {
     // Not on the usual port, which the other test may have.
     let (up, printed) = start(&keeper, "--listen 127.0.0.1:0", "Ctrl-C ends it all.\n")?;
     let commands: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
-    let answers = command::command_output(Command::new("sh").args(["-ec", &commands.join("\n")]))
+    let answers = command::run_for_output(Command::new("sh").args(["-ec", &commands.join("\n")]))
         .with_context(|| printed.clone())?;
     for account in ["kubelease-demo:deployer", "playground:deployer"] {
         assert!(answers.contains(&format!("system:serviceaccount:{account}")), "{answers}");
@@ -67,7 +67,7 @@ fn every_command_that_it_prints_works_when_it_is_pasted() -> Result<()> {
     let token = fs::read_to_string(state_dir(&keeper).join("admin_token"))?;
     let url = printed.split_whitespace().find(|word| word.starts_with("http://"));
     let url = url.context("no address")?.trim_end_matches('.');
-    let leases = Http::without_tls(url).with_bearer(&token);
+    let leases = HttpClient::without_tls(url).with_bearer(&token);
     let leases =
         leases.get("/api/v1/leases?namespace=playground&state=active")?.expect_status(200)?;
     let items = leases["items"].as_array().context("a page")?;
@@ -129,7 +129,7 @@ fn a_session_from_nothing_ends_with_a_lease_that_is_gone() -> Result<()> {
         for i in 1 2 3 4 5 6 7 8 9; do kubectl auth whoami -o json && exit; sleep 1; done; exit 1";
     let mut job = session.kubelease(&["run", "deploy", "--", "sh", "-c", script])?;
     job.env("KUBELEASE_POD_TOKEN_FILE", session.home.join("pod-token"));
-    let shown = command::command_output(&mut job)?;
+    let shown = command::run_for_output(&mut job)?;
     assert!(shown.contains("system:serviceaccount:apps:deployer"), "{shown}");
 
     let leases =
@@ -148,7 +148,7 @@ fn a_session_from_nothing_ends_with_a_lease_that_is_gone() -> Result<()> {
 }
 
 /// Puts what a newcomer's first tries leave behind: a dynamic secret for which permissions are missing.
-fn put_what_cannot_be_issued(kubelease: &Http) -> Result<()> {
+fn put_what_cannot_be_issued(kubelease: &HttpClient) -> Result<()> {
     let account = json!({ "type": "existing", "name": "deployer" });
     let secret = json!({ "target": "local", "account": account, "namespaces": ["elsewhere"] });
     kubelease.put("/api/v1/dynamic-secrets/elsewhere", &secret)?.expect_status(201)?;
@@ -161,7 +161,7 @@ fn put_what_cannot_be_issued(kubelease: &Http) -> Result<()> {
 fn interrupt(up: &Process) -> Result<()> {
     let pid = Pid::from_raw(up.pid().cast_signed()).context("a process has an id")?;
     kill_process(pid, Signal::INT)?;
-    let how = wait_until("the end", PATIENCE, || match up.check_running() {
+    let how = wait_until("the end", PATIENCE, || match up.require_running() {
         Ok(()) => Err(not_yet("it still runs")),
         Err(ended) => Ok(ended.to_string()),
     })?;
@@ -188,21 +188,21 @@ fn start(keeper: &Supervisor, options: &str, last_words: &str) -> Result<(Proces
     up.arg(output.as_os_str()).arg(options).env("CARGO", "true").env("RUST_BACKTRACE", "0");
     let up = keeper.spawn_process("up", &mut up, &keeper.scratch_directory().join("log"))?;
     let printed = wait_until("the last words", PATIENCE, || {
-        up.check_running()?;
+        up.require_running()?;
         let printed = fs::read_to_string(&output).unwrap_or_default();
         if printed.ends_with(last_words) { Ok(printed) } else { Err(not_yet(printed)) }
     })?;
     Ok((up, printed))
 }
 
-fn administrator(ready: &Value) -> Result<Http> {
-    Ok(Http::without_tls(text(&ready["url"])?).with_bearer(text(&ready["admin_token"])?))
+fn administrator(ready: &Value) -> Result<HttpClient> {
+    Ok(HttpClient::without_tls(text(&ready["url"])?).with_bearer(text(&ready["admin_token"])?))
 }
 
 fn whoami(ready: &Value) -> Result<()> {
     let mut kubectl = Command::new(Assets::prepare_kubectl()?);
     kubectl.arg("--kubeconfig").arg(text(&ready["kubeconfig"])?).args(["auth", "whoami"]);
-    let answer = command::command_output(&mut kubectl)?;
+    let answer = command::run_for_output(&mut kubectl)?;
     assert!(answer.contains("kubelease-admin"), "{answer}");
     Ok(())
 }
@@ -279,12 +279,12 @@ impl Session {
 
     fn administrate(&self, arguments: &[&str]) -> Result<String> {
         let token = text(&self.ready["admin_token"])?;
-        command::command_output(self.kubelease(arguments)?.env("KUBELEASE_TOKEN", token))
+        command::run_for_output(self.kubelease(arguments)?.env("KUBELEASE_TOKEN", token))
     }
 
     fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         let mut kubectl = self.command("kubectl", arguments)?;
-        command::command_output(kubectl.arg("--kubeconfig").arg(text(&self.ready["kubeconfig"])?))
+        command::run_for_output(kubectl.arg("--kubeconfig").arg(text(&self.ready["kubeconfig"])?))
     }
 
     /// The status of the API server's answer to whoever shows a token.
@@ -292,7 +292,7 @@ impl Session {
         let target = self.administrate(&["export", "target/prod", "-o", "json"])?;
         let target: Value = serde_json::from_str(&target)?;
         let spec = &target[0]["spec"];
-        let server = Http::with_ca(text(&spec["url"])?, text(&spec["ca_certificate"])?)?;
+        let server = HttpClient::with_ca(text(&spec["url"])?, text(&spec["ca_certificate"])?)?;
         Ok(server.with_bearer(token).get("/apis")?.status)
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use kubelease_client::{Token, to_printable};
+use kubelease_client::{Token, replace_control_characters};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -53,19 +53,20 @@ impl Kubectl {
         let view = ["config", "view", "--minify", "--flatten", "--raw", "-o", "json"];
         let printed = self.run_kubectl(&view, None)?;
         let read = serde_json::from_str::<Kubeconfig>(&printed);
-        let read = read.map_err(|error| Failure::from_text(format!("the kubeconfig: {error}")))?;
+        let read =
+            read.map_err(|error| Failure::local_error(format!("the kubeconfig: {error}")))?;
         let cluster = read.clusters.into_iter().next().map(|named| named.cluster);
         let cluster = cluster.ok_or_else(|| {
-            Failure::from_text(format!("the context `{}` has no cluster", self.context))
+            Failure::local_error(format!("the context `{}` has no cluster", self.context))
         })?;
         if cluster.insecure_skip_tls_verify {
             let why = "the context skips the verification of the API server's certificate, which kubelease requires";
-            return Err(Failure::from_text(why)
+            return Err(Failure::local_error(why)
                 .with_hint("Put the cluster's CA into the kubeconfig: `certificate-authority`."));
         }
         let decode = |data: String| {
             let pem = BASE64_STANDARD.decode(data).ok().and_then(|pem| String::from_utf8(pem).ok());
-            pem.ok_or_else(|| Failure::from_text("the CA in the kubeconfig is not in PEM format"))
+            pem.ok_or_else(|| Failure::local_error("the CA in the kubeconfig is not in PEM format"))
         };
         let ca_certificate = cluster.certificate_authority_data.map(decode).transpose()?;
         Ok(ApiServer { url: cluster.server, ca_certificate })
@@ -86,7 +87,7 @@ impl Kubectl {
         let printed =
             self.run_kubectl(&["create", "token", name, "-n", namespace, &duration], None)?;
         Token::new(&printed)
-            .map_err(|error| Failure::from_text(format!("the token of kubectl: {error}")))
+            .map_err(|error| Failure::local_error(format!("the token of kubectl: {error}")))
     }
 
     /// Runs kubectl and returns what it prints. Its standard error is ours, so that a person sees a question of a
@@ -111,12 +112,12 @@ impl Kubectl {
         let output = output.map_err(|error| Failure::io_error("run kubectl", &error))?;
         if !output.status.success() {
             let verb = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-            let failure = Failure::from_text(format!("`kubectl {verb}` has failed"));
+            let failure = Failure::local_error(format!("`kubectl {verb}` has failed"));
             let told = String::from_utf8_lossy(&output.stderr);
-            let told = to_printable(told.trim());
+            let told = replace_control_characters(told.trim());
             return Err(if told.is_empty() { failure } else { failure.with_hint(&told) });
         }
         String::from_utf8(output.stdout)
-            .map_err(|_| Failure::from_text("the output of kubectl is not UTF-8"))
+            .map_err(|_| Failure::local_error("the output of kubectl is not UTF-8"))
     }
 }

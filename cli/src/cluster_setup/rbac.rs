@@ -49,7 +49,7 @@ pub fn rbac_objects(grants: &RbacParameters<'_>) -> Result<Vec<Value>, Failure> 
     ];
     for mode in grants.modes {
         for object in definitions::parse_yaml_values(mode.manifest_template())? {
-            objects.extend(grants.expand_object(object));
+            objects.extend(grants.adapt_and_expand_object(object));
         }
     }
     Ok(objects)
@@ -80,7 +80,7 @@ impl RbacParameters<'_> {
     }
 
     /// Returns an object of a file as it is meant: once, or once for each namespace of leases.
-    fn expand_object(&self, mut object: Value) -> Vec<Value> {
+    fn adapt_and_expand_object(&self, mut object: Value) -> Vec<Value> {
         let is_for_rules = object["metadata"]["name"] == CLUSTER_RULES_OBJECT_NAME;
         if is_for_rules && self.rules.is_empty() {
             return vec![];

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use kubelease_client::{
-    Client, DefinitionDeletion, DefinitionKind, DeletionOptions, Name, PutMode, to_printable,
+    Client, DefinitionDeletion, DefinitionKind, DeletionOptions, Name, PutMode,
+    replace_control_characters,
 };
 use serde_json::{Value, json};
 
 use crate::arguments::{OutputFormat, OutputOptions};
-use crate::definitions::{self, ApplySet, Change, Document, Planner};
+use crate::definitions::{self, ApplySet, Document, PutEffect, PutPlanner};
 use crate::failure::{CommandExitCode, Failure};
 use crate::output;
 use crate::session::CommandContext;
@@ -68,10 +69,10 @@ pub fn apply_documents(
     let client = session.client();
     let environment = &context.environment;
     let options = ApplySet::from(&arguments.set);
-    let mut planner = Planner::new(client, environment, options, arguments.dry_run);
-    let mut report = Report::new(arguments.shown.output, arguments.dry_run);
+    let mut planner = PutPlanner::new(client, environment, options, arguments.dry_run);
+    let mut report = DefinitionRunReport::new(arguments.shown.output, arguments.dry_run);
     for document in &documents {
-        match apply_one(client, &mut planner, document, arguments.dry_run) {
+        match apply_document(client, &mut planner, document, arguments.dry_run) {
             Ok(change) => {
                 report.record_outcome(document.kind(), document.name(), change.as_str())?;
             }
@@ -86,17 +87,17 @@ pub fn apply_documents(
             prune_definitions(client, &documents, arguments, &mut report)?;
         }
     }
-    report.finish_report()
+    report.finish_with_exit_code()
 }
 
-fn apply_one(
+fn apply_document(
     client: &Client,
-    planner: &mut Planner<'_>,
+    planner: &mut PutPlanner<'_>,
     document: &Document,
     is_dry: bool,
-) -> Result<Change, Failure> {
+) -> Result<PutEffect, Failure> {
     let plan = planner.plan_put(document)?;
-    if plan.change == Change::Unchanged {
+    if plan.change == PutEffect::Unchanged {
         return Ok(plan.change);
     }
     let (kind, name) = (document.kind(), document.name());
@@ -104,12 +105,12 @@ fn apply_one(
         plan.rehearsed
     } else {
         let put = client.put_definition(kind, name, &plan.body, PutMode::Put);
-        Some(put.map_err(|error| document.locate_error(error))?)
+        Some(put.map_err(|error| document.failure_with_position(error))?)
     };
     for warning in answer.iter().flat_map(|answer| &answer.warnings) {
-        output::notify!("warning: {kind}/{name}: {}", to_printable(warning));
+        output::notify!("warning: {kind}/{name}: {}", replace_control_characters(warning));
     }
-    Ok(answer.as_ref().map_or(plan.change, Change::from))
+    Ok(answer.as_ref().map_or(plan.change, PutEffect::from))
 }
 
 /// Deletes what is part of the set and in no file; what others need goes last.
@@ -117,7 +118,7 @@ fn prune_definitions(
     client: &Client,
     documents: &[Document],
     arguments: &ApplyArguments,
-    report: &mut Report,
+    report: &mut DefinitionRunReport,
 ) -> Result<(), Failure> {
     for (kind, name) in find_prunable_definitions(client, documents, arguments.set.name.as_deref())?
     {
@@ -156,7 +157,8 @@ pub fn find_prunable_definitions(
             let is_marked = shown.get("apply_set").and_then(Value::as_str) == Some(set);
             let is_leaving = shown.get("deleting").is_some();
             if is_marked && !is_leaving && !kept.contains(&(kind, name)) {
-                let name = name.parse().map_err(|error| Failure::from_text(format!("{error}")))?;
+                let name =
+                    name.parse().map_err(|error| Failure::local_error(format!("{error}")))?;
                 superfluous.push((kind, name));
             }
         }
@@ -165,7 +167,7 @@ pub fn find_prunable_definitions(
 }
 
 /// The report of a run over many definitions.
-pub struct Report {
+pub struct DefinitionRunReport {
     output: OutputFormat,
     is_dry: bool,
     outcomes: Vec<Value>,
@@ -173,7 +175,7 @@ pub struct Report {
     pub is_revoking: bool,
 }
 
-impl Report {
+impl DefinitionRunReport {
     pub fn new(output: OutputFormat, is_dry: bool) -> Self {
         Self { output, is_dry, outcomes: vec![], worst: None, is_revoking: false }
     }
@@ -209,7 +211,7 @@ impl Report {
     }
 
     /// Returns the exit code of all of it.
-    pub fn finish_report(self) -> Result<ExitCode, Failure> {
+    pub fn finish_with_exit_code(self) -> Result<ExitCode, Failure> {
         if self.output == OutputFormat::Json {
             output::print_json(&self.outcomes)?;
         }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
-use kubelease_client::{AuditEvent, AuditFilter, Client, LeaseId, Name, to_printable};
+use kubelease_client::{
+    AuditEvent, AuditFilter, Client, LeaseId, Name, replace_control_characters,
+};
 use serde_json::Value;
 
 use crate::arguments::{OutputFormat, OutputOptions};
@@ -22,10 +24,10 @@ pub struct AuditArguments {
     #[arg(short, long, conflicts_with_all = ["until", "verify"])]
     pub follow: bool,
     /// Only events since this time, such as 2026-11-28T04:00:00Z or, for 90 minutes ago, 90m.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_or_age)]
     pub since: Option<DateTime<Utc>>,
     /// Only events until this time.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_or_age)]
     pub until: Option<DateTime<Utc>>,
     /// Only events of this identity, or about it.
     #[arg(long, value_name = "NAME")]
@@ -57,7 +59,7 @@ pub fn run_audit(
 ) -> Result<ExitCode, Failure> {
     let mut session = context.open_session()?;
     if arguments.verify {
-        return verify_events(session.client(), arguments.shown.output);
+        return verify_whole_audit_log(session.client(), arguments.shown.output);
     }
     let mut filter = AuditFilter {
         since: arguments.since,
@@ -70,7 +72,7 @@ pub fn run_audit(
     let mut seen = VecDeque::new();
     loop {
         let events = {
-            let _progress = Progress::start_after_pause("Reading events");
+            let _progress = Progress::show_after_delay("Reading events");
             newest_events(session.client(), &filter, arguments.limit)?
         };
         let is_new = |event: &&AuditEvent| !seen.contains(&event.id);
@@ -81,10 +83,10 @@ pub fn run_audit(
             return Ok(ExitCode::SUCCESS);
         }
         seen.extend(fresh.iter().map(|event| event.id.clone()));
-        seen.drain(..seen.len().saturating_sub(MAX_SEEN));
+        seen.drain(..seen.len().saturating_sub(MAX_REMEMBERED_EVENTS));
         // Events that were under way come later than others with a later time.
         let newest = events.iter().map(|event| event.time).max().unwrap_or_else(now);
-        filter.since = filter.since.max(Some(newest - OVERLAP));
+        filter.since = filter.since.max(Some(newest - FOLLOW_OVERLAP));
         thread::sleep(FOLLOW_INTERVAL);
         session.renew_token_if_due(context);
     }
@@ -149,8 +151,8 @@ fn event_row(event: &AuditEvent) -> [String; 6] {
 }
 
 /// Verifies all events. One that was changed or removed is a failure.
-fn verify_events(client: &Client, output: OutputFormat) -> Result<ExitCode, Failure> {
-    let _progress = Progress::start_after_pause("Verifying events");
+fn verify_whole_audit_log(client: &Client, output: OutputFormat) -> Result<ExitCode, Failure> {
+    let _progress = Progress::show_after_delay("Verifying events");
     let (mut checked, mut findings, mut cursor) = (0, vec![], None::<String>);
     loop {
         let part = client.verify_audit_page(cursor.as_deref())?;
@@ -167,7 +169,7 @@ fn verify_events(client: &Client, output: OutputFormat) -> Result<ExitCode, Fail
     } else {
         output::print_text(&format!("{checked} events are unchanged since they were recorded\n"))?;
         for finding in &findings {
-            output::print_text(&format!("{}\n", to_printable(&finding.to_string())))?;
+            output::print_text(&format!("{}\n", replace_control_characters(&finding.to_string())))?;
         }
     }
     let is_sound = findings.is_empty();
@@ -180,7 +182,7 @@ fn is_query_safe_cursor(text: &str) -> bool {
 }
 
 /// Reads a time, or for how long it has been over.
-fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+fn parse_time_or_age(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
     }
@@ -210,7 +212,7 @@ fn parse_event_type(text: &str) -> Result<String, String> {
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A request has 30 seconds, and its event the time at which it was decided.
-const OVERLAP: TimeDelta = TimeDelta::seconds(60);
+const FOLLOW_OVERLAP: TimeDelta = TimeDelta::seconds(60);
 
 /// Far more events than come within the overlap.
-const MAX_SEEN: usize = 10_000;
+const MAX_REMEMBERED_EVENTS: usize = 10_000;

@@ -1,6 +1,6 @@
 //! `check`
 
-use kubelease_client::{MissingPermission, Name, TargetCheck, to_printable};
+use kubelease_client::{MissingPermission, Name, TargetCheck, replace_control_characters};
 
 use crate::arguments::{CheckArguments, OutputFormat};
 use crate::failure::Failure;
@@ -13,18 +13,18 @@ pub fn check_target(context: &CommandContext, arguments: &CheckArguments) -> Res
     let session = context.open_session()?;
     let check = {
         let _progress =
-            Progress::start_after_pause(format!("Checking target `{}`", arguments.target));
+            Progress::show_after_delay(format!("Checking target `{}`", arguments.target));
         session.client().check_target(&arguments.target)?
     };
     if arguments.shown.output == OutputFormat::Json {
         output::print_json(&check)?;
         return require_passed_check(&arguments.target, &check);
     }
-    show_check(&arguments.target, &check)
+    print_and_require_check(&arguments.target, &check)
 }
 
 /// Prints what a check has seen. A target that is not as it should be is a failure.
-pub fn show_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
+pub fn print_and_require_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     let mut text = vec![];
     if let Some(version) = &check.version {
         text.push(format!("Kubernetes {version}"));
@@ -42,7 +42,7 @@ pub fn show_check(target: &Name, check: &TargetCheck) -> Result<(), Failure> {
     }
     text.extend(check.warnings.iter().map(|warning| format!("warning: {warning}")));
     for line in text {
-        output::print_text(&format!("{}\n", to_printable(&line)))?;
+        output::print_text(&format!("{}\n", replace_control_characters(&line)))?;
     }
     require_passed_check(target, check)
 }
@@ -52,7 +52,7 @@ pub fn require_passed_check(target: &Name, check: &TargetCheck) -> Result<(), Fa
     if check.ok {
         Ok(())
     } else {
-        Err(Failure::from_text(format!("target `{target}` has a problem")))
+        Err(Failure::local_error(format!("target `{target}` has a problem")))
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use kubelease_client::{DefinitionDeletion, DefinitionKind, DeletionOptions, Name};
 
-use super::apply::Report;
+use super::apply::DefinitionRunReport;
 use crate::arguments::OutputOptions;
 use crate::definitions;
 use crate::failure::Failure;
@@ -54,7 +54,7 @@ pub fn delete_definitions(
     }
     let session = context.open_session()?;
     let options = DeletionOptions { force: arguments.force, revoke: arguments.revoke };
-    let mut report = Report::new(arguments.shown.output, false);
+    let mut report = DefinitionRunReport::new(arguments.shown.output, false);
     for (kind, name) in meant {
         match session.client().delete_definition(kind, &name, options) {
             Ok(DefinitionDeletion::Done) => report.record_outcome(kind, &name, "deleted")?,
@@ -73,5 +73,5 @@ pub fn delete_definitions(
             }
         }
     }
-    report.finish_report()
+    report.finish_with_exit_code()
 }

@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{DefinitionKind, Name, to_printable};
+use kubelease_client::{DefinitionKind, Name, replace_control_characters};
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 
 use super::apply::{ApplySetOptions, DefinitionFileOptions, find_prunable_definitions};
 use crate::arguments::{OutputFormat, OutputOptions};
-use crate::definitions::{self, ApplySet, Change, Document, Planner};
+use crate::definitions::{self, ApplySet, Document, PutEffect, PutPlanner};
 use crate::failure::{CommandExitCode, Failure};
 use crate::output;
 use crate::session::CommandContext;
@@ -60,7 +60,7 @@ fn print_differences(context: &CommandContext, arguments: &DiffArguments) -> Res
     let session = context.open_session()?;
     let client = session.client();
     let options = ApplySet::from(&arguments.set);
-    let mut planner = Planner::new(client, &context.environment, options, true);
+    let mut planner = PutPlanner::new(client, &context.environment, options, true);
     let mut differences = vec![];
     for document in &documents {
         differences.extend(compare_document(&mut planner, document)?);
@@ -78,26 +78,28 @@ fn print_differences(context: &CommandContext, arguments: &DiffArguments) -> Res
     if arguments.shown.output == OutputFormat::Json {
         output::print_json(&differences.iter().map(Difference::to_json).collect::<Vec<_>>())?;
     } else {
-        differences.iter().try_for_each(|difference| output::print_text(&difference.to_text()))?;
+        differences
+            .iter()
+            .try_for_each(|difference| output::print_text(&difference.to_unified_diff()))?;
     }
     Ok(!differences.is_empty())
 }
 
 fn compare_document(
-    planner: &mut Planner<'_>,
+    planner: &mut PutPlanner<'_>,
     document: &Document,
 ) -> Result<Option<Difference>, Failure> {
     let plan = planner.plan_put(document)?;
     let before = match plan.change {
-        Change::Unchanged => return Ok(None),
-        Change::Created => None,
-        Change::Configured => {
+        PutEffect::Unchanged => return Ok(None),
+        PutEffect::Created => None,
+        PutEffect::Configured => {
             planner.get_current(document)?.as_ref().and_then(Value::as_object).cloned()
         }
     };
     let (after, changed_fields) = match plan.rehearsed {
         Some(answer) => (answer.definition, answer.changed_fields),
-        None => (predict_stored_definition(document), vec![]),
+        None => (definition_as_server_shows(document), vec![]),
     };
     Ok(Some(Difference {
         kind: document.kind(),
@@ -110,7 +112,7 @@ fn compare_document(
 }
 
 /// Returns a definition of a file as a server would show it, but for defaults.
-fn predict_stored_definition(document: &Document) -> Map<String, Value> {
+fn definition_as_server_shows(document: &Document) -> Map<String, Value> {
     let spec = serde_json::to_value(&document.definition.spec).unwrap_or_default();
     let mut shown = spec.as_object().cloned().unwrap_or_default();
     shown.insert("name".to_owned(), Value::from(document.name().as_str()));
@@ -121,7 +123,9 @@ impl Difference {
     /// Returns both sides as documents, and the names of the secrets that differ.
     fn to_json(&self) -> Value {
         let document = |shown: &Option<Map<String, Value>>| {
-            shown.as_ref().map(|shown| definitions::to_file_document(self.kind, shown))
+            shown
+                .as_ref()
+                .map(|shown| definitions::definition_without_server_fields(self.kind, shown))
         };
         json!({
             "kind": self.kind,
@@ -129,12 +133,12 @@ impl Difference {
             "change": self.change,
             "before": document(&self.before),
             "after": document(&self.after),
-            "changed_secrets": self.changed_secrets().collect::<Vec<_>>(),
+            "changed_secrets": self.changed_redacted_fields().collect::<Vec<_>>(),
         })
     }
 
     /// Returns the lines that differ, in the unified format.
-    fn to_text(&self) -> String {
+    fn to_unified_diff(&self) -> String {
         let before = self.side_text(self.before.as_ref(), "the secret that is kept");
         let after = self.side_text(self.after.as_ref(), "another secret");
         let Self { kind, name, .. } = self;
@@ -145,19 +149,20 @@ impl Difference {
 
     fn side_text(&self, shown: Option<&Map<String, Value>>, secret: &str) -> String {
         let Some(shown) = shown else { return String::new() };
-        let mut text = definitions::to_yaml(&definitions::to_file_document(self.kind, shown));
+        let mut text =
+            definitions::to_yaml(&definitions::definition_without_server_fields(self.kind, shown));
         if let Some(set) = shown.get("apply_set").and_then(Value::as_str) {
-            let _ = writeln!(text, "# set: {}", to_printable(set));
+            let _ = writeln!(text, "# set: {}", replace_control_characters(set));
         }
-        for field in self.changed_secrets() {
-            let _ = writeln!(text, "# {}: {secret}", to_printable(field));
+        for field in self.changed_redacted_fields() {
+            let _ = writeln!(text, "# {}: {secret}", replace_control_characters(field));
         }
         text
     }
 
     /// Returns the fields that differ but are shown alike: a secret is shown by nobody, so that it is another one is all
     /// that can be told.
-    fn changed_secrets(&self) -> impl Iterator<Item = &str> {
+    fn changed_redacted_fields(&self) -> impl Iterator<Item = &str> {
         let is_shown_alike = |field: &&str| {
             let side = |side: &Option<Map<String, Value>>| {
                 side.as_ref().and_then(|shown| shown.get(*field)).cloned()

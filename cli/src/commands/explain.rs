@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubelease_client::{ExplainRequest, Explanation, Name, Token, to_printable};
+use kubelease_client::{ExplainRequest, Explanation, Name, Token, replace_control_characters};
 use serde_json::{Map, Value};
 
-use crate::arguments::{OutputFormat, OutputOptions, parse_duration};
+use crate::arguments::{OutputFormat, OutputOptions, check_duration_syntax};
 use crate::definitions;
 use crate::failure::{CommandExitCode, Failure};
 use crate::output;
@@ -24,7 +24,7 @@ pub struct ExplainArguments {
     #[arg(short, long, requires = "dynamic_secret")]
     pub namespace: Option<Name>,
     /// Lifetime of the lease, such as 15m or 1h30m.
-    #[arg(long, value_name = "DURATION", requires = "dynamic_secret", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", requires = "dynamic_secret", value_parser = check_duration_syntax)]
     pub ttl: Option<String>,
     /// A file with the token for the login, or `-` for standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "claims")]
@@ -44,18 +44,18 @@ pub fn explain_access(
     context: &CommandContext,
     arguments: &ExplainArguments,
 ) -> Result<ExitCode, Failure> {
-    let jwt = match &arguments.token_file {
-        Some(file) => {
-            let text = definitions::read_text(file)?;
-            let token = Token::new(&text);
-            Some(
-                token
-                    .map_err(|error| Failure::from_text(format!("{}: {error}", file.display())))?,
-            )
-        }
-        None => None,
-    };
-    let claims = arguments.claims.as_deref().map(definitions::read_map).transpose()?;
+    let jwt =
+        match &arguments.token_file {
+            Some(file) => {
+                let text = definitions::read_file_or_stdin(file)?;
+                let token = Token::new(&text);
+                Some(token.map_err(|error| {
+                    Failure::local_error(format!("{}: {error}", file.display()))
+                })?)
+            }
+            None => None,
+        };
+    let claims = arguments.claims.as_deref().map(definitions::read_map_file).transpose()?;
     let request = ExplainRequest {
         identity: arguments.identity.clone(),
         jwt,
@@ -79,14 +79,17 @@ fn access_explanation_text(explanation: &Explanation) -> String {
     let mut text = match &explanation.refusal {
         None => "It would be allowed.\n".to_owned(),
         Some(refusal) => {
-            let (detail, code) = (to_printable(&refusal.detail), to_printable(&refusal.code));
-            let reason = refusal.reason.as_deref().map(to_printable);
+            let (detail, code) = (
+                replace_control_characters(&refusal.detail),
+                replace_control_characters(&refusal.code),
+            );
+            let reason = refusal.reason.as_deref().map(replace_control_characters);
             let reason = reason.map(|reason| format!("Reason: {reason}\n")).unwrap_or_default();
             format!("It would be refused: {detail} ({code})\n{reason}")
         }
     };
     let other = &explanation.other;
-    write_rules(&mut text, "identity", other.get("identity"));
+    write_rule_outcomes(&mut text, "identity", other.get("identity"));
     for (title, list) in [
         ("login", other.get("login").and_then(|it| it.get("methods"))),
         ("grant", other.get("grants")),
@@ -95,15 +98,15 @@ fn access_explanation_text(explanation: &Explanation) -> String {
             let index = item.get("index").and_then(Value::as_u64).unwrap_or_default();
             let kind = item.get("type").and_then(Value::as_str).map(|it| format!(" ({it})"));
             let title = format!("{title} {index}{}", kind.unwrap_or_default());
-            write_rules(&mut text, &to_printable(&title), Some(item));
+            write_rule_outcomes(&mut text, &replace_control_characters(&title), Some(item));
         }
     }
-    write_rules(&mut text, "issue", other.get("issue"));
+    write_rule_outcomes(&mut text, "issue", other.get("issue"));
     text
 }
 
 /// Writes the rules of a part, each with a mark: passed, not passed, or not looked at.
-fn write_rules(text: &mut String, title: &str, part: Option<&Value>) {
+fn write_rule_outcomes(text: &mut String, title: &str, part: Option<&Value>) {
     let rules = part.and_then(|part| part.get("rules")).and_then(Value::as_array);
     let Some(rules) = rules.filter(|rules| !rules.is_empty()) else { return };
     let _ = writeln!(text, "\n{title}");
@@ -121,7 +124,7 @@ fn write_rules(text: &mut String, title: &str, part: Option<&Value>) {
             }
             _ => String::new(),
         };
-        let _ = writeln!(text, "{}", to_printable(&(line + &needs)));
+        let _ = writeln!(text, "{}", replace_control_characters(&(line + &needs)));
     }
 }
 

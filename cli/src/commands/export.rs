@@ -41,7 +41,8 @@ pub fn export_definitions(
             }
         };
         let shown = found.iter().filter_map(Value::as_object);
-        documents.extend(shown.map(|shown| definitions::to_file_document(kind, shown)));
+        documents
+            .extend(shown.map(|shown| definitions::definition_without_server_fields(kind, shown)));
     }
     if arguments.output == OutputFormat::Json {
         return output::print_json(&documents);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kubelease_client::{
-    Client, ClusterAddress, Error, IdempotencyKey, IssueRequest, IssuedLease, Name, to_printable,
+    Client, ClusterAddress, Error, IdempotencyKey, IssueRequest, IssuedLease, Name,
+    replace_control_characters,
 };
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::arguments::{LeaseArguments, LeaseOutputFormat, LeaseRequestOptions, RenewArguments};
-use crate::exec_credential::{self, ApiVersion};
+use crate::exec_credential::{self, ExecCredentialVersion};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::session::{CommandContext, now};
@@ -29,21 +30,21 @@ pub fn lease_credential(
             let usage = "`--server` goes with `--output kubeconfig` or `--directory`";
             return Err(Failure::usage_error(usage));
         }
-        let shape = LeasePrintFormat::prepare_format(*output, || {
-            cluster.resolve_cluster(session.client(), wanted)
+        let shape = LeasePrintFormat::resolve_with_cluster(*output, || {
+            cluster.given_or_fetched_cluster(session.client(), wanted)
         })?;
         let issued = issue_lease(session.client(), wanted)?;
         return print_lease(&issued, &shape);
     };
     let is_interrupted = defer_signals()?;
     let session = context.open_session()?;
-    let cluster = cluster.resolve_cluster(session.client(), wanted)?;
+    let cluster = cluster.given_or_fetched_cluster(session.client(), wanted)?;
     let directory = LeaseDirectory::create_directory(path)?;
     let issued = issue_lease(session.client(), wanted)?;
     let filled = directory.write_files(&issued, &cluster);
     if let Err(failure) = filled.and_then(|()| check_not_interrupted(&is_interrupted)) {
         match session.client().revoke_lease(&issued.lease.lease_id) {
-            Ok(_) => directory.remove()?,
+            Ok(_) => directory.remove_directory_and_files()?,
             Err(error) => {
                 output::notify!("warning: the lease is not revoked: {}", Failure::from(error));
             }
@@ -66,7 +67,7 @@ fn defer_signals() -> Result<Arc<AtomicBool>, Failure> {
 
 fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
     if is_interrupted.load(Ordering::SeqCst) {
-        return Err(Failure::from_text("interrupted by a signal"));
+        return Err(Failure::local_error("interrupted by a signal"));
     }
     Ok(())
 }
@@ -75,7 +76,7 @@ fn check_not_interrupted(is_interrupted: &AtomicBool) -> Result<(), Failure> {
 pub fn renew_lease(context: &CommandContext, arguments: &RenewArguments) -> Result<(), Failure> {
     let session = context.open_session()?;
     let client = session.client();
-    let shape = LeasePrintFormat::prepare_format(arguments.output, || {
+    let shape = LeasePrintFormat::resolve_with_cluster(arguments.output, || {
         let lease = client.get_lease(&arguments.lease)?;
         Ok(client.get_cluster_address(&lease.dynamic_secret, Some(&lease.namespace))?)
     })?;
@@ -91,13 +92,13 @@ pub fn issue_lease(client: &Client, wanted: &LeaseRequestOptions) -> Result<Issu
         ttl: wanted.ttl.clone(),
         audiences: wanted.audience.clone(),
     };
-    let progress = Progress::start_after_pause(format!("Leasing `{}`", wanted.name));
+    let progress = Progress::show_after_delay(format!("Leasing `{}`", wanted.name));
     let issued = client.issue_lease(&wanted.name, &request, &key);
     drop(progress);
-    issued.map_err(|error| failure_with_suggestion(client, &wanted.name, error))
+    issued.map_err(|error| unknown_name_suggestion_failure(client, &wanted.name, error))
 }
 
-fn failure_with_suggestion(client: &Client, name: &Name, error: Error) -> Failure {
+fn unknown_name_suggestion_failure(client: &Client, name: &Name, error: Error) -> Failure {
     let code = error.problem().map_or("", |problem| problem.code.as_str());
     let is_about_name = matches!(code, "unknown_dynamic_secret" | "not_granted");
     let known = if is_about_name { client.get_caller().ok() } else { None };
@@ -128,7 +129,7 @@ fn print_lease_summary(issued: &IssuedLease) {
         lease.namespace
     );
     for warning in &lease.warnings {
-        output::notify!("warning: {}", to_printable(warning));
+        output::notify!("warning: {}", replace_control_characters(warning));
     }
 }
 
@@ -144,7 +145,7 @@ enum LeasePrintFormat {
 impl LeasePrintFormat {
     /// Chooses a shape. The cluster is looked for if it is needed, and before a token is asked for: one that cannot be printed
     /// would be lost.
-    fn prepare_format(
+    fn resolve_with_cluster(
         output: LeaseOutputFormat,
         find_cluster: impl FnOnce() -> Result<ClusterAddress, Failure>,
     ) -> Result<Self, Failure> {
@@ -170,7 +171,7 @@ fn print_lease(issued: &IssuedLease, shape: &LeasePrintFormat) -> Result<(), Fai
                 token,
                 lease.expires_at,
                 lease.expires_at - lease.issued_at,
-                ApiVersion::default(),
+                ExecCredentialVersion::default(),
             ))
         }
         LeasePrintFormat::Kubeconfig(cluster) => {
@@ -178,7 +179,7 @@ fn print_lease(issued: &IssuedLease, shape: &LeasePrintFormat) -> Result<(), Fai
         }
         // A token is visible ASCII; a quote in it would end the text.
         LeasePrintFormat::Env if token.contains('\'') => {
-            Err(Failure::from_text("the token contains a quote"))
+            Err(Failure::local_error("the token contains a quote"))
         }
         LeasePrintFormat::Env => output::print_text(&format!(
             "export KUBELEASE_LEASE_ID='{}'\nexport KUBE_NAMESPACE='{}'\nexport KUBE_TOKEN='{token}'\n",
@@ -189,7 +190,7 @@ fn print_lease(issued: &IssuedLease, shape: &LeasePrintFormat) -> Result<(), Fai
 
 fn lease_json_with_token(issued: &IssuedLease) -> Result<Value, Failure> {
     let lease = serde_json::to_value(&issued.lease);
-    let mut lease = lease.map_err(|error| Failure::from_text(error.to_string()))?;
+    let mut lease = lease.map_err(|error| Failure::local_error(error.to_string()))?;
     lease["token"] = json!(issued.token.expose_secret());
     Ok(lease)
 }

@@ -21,7 +21,7 @@ pub fn list_leases(context: &CommandContext, arguments: &LeasesArguments) -> Res
     let mut seen = HashMap::new();
     loop {
         let mut leases = {
-            let _progress = Progress::start_after_pause("Listing leases");
+            let _progress = Progress::show_after_delay("Listing leases");
             fetch_all_leases(session.client(), &filter)?
         };
         let first = seen.is_empty();

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::arguments::{LoginArguments, OutputFormat, OutputOptions};
 use crate::failure::Failure;
 use crate::login_store::{self, TokenPlace};
-use crate::session::{CommandContext, is_interactive, now};
+use crate::session::{CommandContext, can_prompt_person, now};
 use crate::workload_token::{self, JwtSource, LoginMethod};
 use crate::{exec_credential, output};
 
@@ -19,7 +19,7 @@ pub fn log_in(context: &CommandContext, arguments: &LoginArguments) -> Result<()
     let profile = context.profile_name()?;
     // A file that is broken, or that others can read, is replaced.
     let known = login_store::load_login(&context.environment, &profile).unwrap_or_default();
-    let (login, source) = perform_login(context, arguments, known.as_ref())?;
+    let (login, source) = obtain_login(context, arguments, known.as_ref())?;
     let kept_in = match login_store::save_login(&context.environment, &profile, &login) {
         Ok(kept_in) => kept_in,
         Err(failure) => return Err(revoke_unsaved_token(context, &login, source, failure)),
@@ -44,7 +44,7 @@ pub fn log_in(context: &CommandContext, arguments: &LoginArguments) -> Result<()
 }
 
 /// Returns the login that is asked for, and where its JWT was found if nobody has named it.
-fn perform_login(
+fn obtain_login(
     context: &CommandContext,
     arguments: &LoginArguments,
     known: Option<&login_store::Login>,
@@ -60,11 +60,12 @@ fn perform_login(
     };
     let pod_token = workload_token::pod_token_path(&context.environment);
     let source = JwtSource::find(&context.environment, pod_token, method);
-    let is_asked = method.is_none() && source.is_none() && is_interactive();
+    let is_asked = method.is_none() && source.is_none() && can_prompt_person();
     if arguments.token || is_asked {
         let token = read_token(arguments.token_file.as_deref())?;
-        let login = context.prepare_login(known, token)?;
-        let caller = context.new_client(&login)?.with_token(login.token.clone()).get_caller()?;
+        let login = context.login_without_token(known, token)?;
+        let caller =
+            context.new_anonymous_client(&login)?.with_token(login.token.clone()).get_caller()?;
         let expires_at = caller.token.map(|token| token.expires_at);
         return Ok((login_store::Login { identity: caller.identity, expires_at, ..login }, None));
     }
@@ -80,7 +81,7 @@ fn perform_login(
              --token-file FILE` or `--oidc --token-file FILE`, or give an access token by `--token`",
         )
     })?;
-    Ok((context.log_in(source, identity, &arguments.audience, known)?, Some(source)))
+    Ok((context.log_in_with_source(source, identity, &arguments.audience, known)?, Some(source)))
 }
 
 /// Revokes an access token that nobody would have, unless it was there before this command.
@@ -92,7 +93,7 @@ fn revoke_unsaved_token(
 ) -> Failure {
     let is_new = login.renew_at.is_some();
     let revoked = is_new.then(|| {
-        let client = context.new_client(login)?.with_token(login.token.clone());
+        let client = context.new_anonymous_client(login)?.with_token(login.token.clone());
         Ok::<_, Failure>(client.revoke_own_token()?)
     });
     if let Some(Err(failure)) = revoked {
@@ -127,7 +128,9 @@ pub fn log_out(context: &CommandContext, shown: &OutputOptions) -> Result<(), Fa
     };
     // The first administrator's token is no access token, and cannot be revoked here.
     let revoked = match &login.identity {
-        Some(_) => context.new_client(&login)?.with_token(login.token.clone()).revoke_own_token(),
+        Some(_) => {
+            context.new_anonymous_client(&login)?.with_token(login.token.clone()).revoke_own_token()
+        }
         None => Ok(()),
     };
     forget_login_and_leases(context, &profile)?;
@@ -191,9 +194,9 @@ fn read_token(file: Option<&Path>) -> Result<Token, Failure> {
     match file {
         Some(file) if file != Path::new("-") => workload_token::read_token_file(file),
         _ => {
-            let text = if is_interactive() { prompt_for_token() } else { read_standard_input() };
+            let text = if can_prompt_person() { prompt_for_token() } else { read_standard_input() };
             let text = text.map_err(|error| Failure::io_error("read the token", &error))?;
-            Token::new(&text).map_err(|error| Failure::from_text(error.to_string()))
+            Token::new(&text).map_err(|error| Failure::local_error(error.to_string()))
         }
     }
 }

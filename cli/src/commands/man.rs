@@ -17,7 +17,7 @@ pub struct ManArguments {
 }
 
 /// `kubelease man`
-pub fn print_manual(arguments: &ManArguments) -> Result<(), Failure> {
+pub fn print_or_write_man_pages(arguments: &ManArguments) -> Result<(), Failure> {
     let mut command = Arguments::command();
     // Names each subcommand in full, as `kubelease-lease`.
     command.build();

@@ -12,7 +12,7 @@ use crate::commands::leases::to_lease_filter;
 use crate::failure::{CommandExitCode, Failure};
 use crate::output;
 use crate::progress::Progress;
-use crate::session::{CommandContext, is_interactive};
+use crate::session::{CommandContext, can_prompt_person};
 use crate::single_lease_directory::LeaseDirectory;
 
 /// `kubelease revoke`
@@ -30,7 +30,7 @@ pub fn revoke_leases(
         ));
     }
     if arguments.all && !arguments.yes {
-        confirm_revocation()?;
+        require_revocation_confirmed()?;
     }
     if let Some(path) = &arguments.directory {
         return revoke_directory_lease(context, path, arguments.shown.output);
@@ -53,18 +53,18 @@ fn revoke_directory_lease(
     directory.remove_credentials()?;
     let Some(id) = directory.lease_id()? else {
         output::notify!("There is no lease in {}.", path.display());
-        directory.remove()?;
-        return print_empty_outcome(shown);
+        directory.remove_directory_and_files()?;
+        return print_no_lease_outcome(shown);
     };
     let session = context.open_session()?;
     let code = revoke_by_ids(session.client(), &[id], shown)?;
     if code == ExitCode::SUCCESS {
-        directory.remove()?;
+        directory.remove_directory_and_files()?;
     }
     Ok(code)
 }
 
-fn print_empty_outcome(shown: OutputFormat) -> Result<ExitCode, Failure> {
+fn print_no_lease_outcome(shown: OutputFormat) -> Result<ExitCode, Failure> {
     if shown == OutputFormat::Json {
         output::print_json(&json!([]))?;
     }
@@ -81,7 +81,7 @@ fn revoke_by_ids(
     let mut outcomes = vec![];
     for id in ids {
         let revoked = {
-            let _progress = Progress::start_after_pause(format!("Revoking lease {id}"));
+            let _progress = Progress::show_after_delay(format!("Revoking lease {id}"));
             client.revoke_lease(id)
         };
         let outcome = match revoked {
@@ -120,7 +120,7 @@ fn revoke_by_filter(
     filter: &LeaseFilter,
     shown: OutputFormat,
 ) -> Result<ExitCode, Failure> {
-    let progress = Progress::start_after_pause("Revoking");
+    let progress = Progress::show_after_delay("Revoking");
     let mut sum = RevocationCounts::default();
     let mut cursor: Option<String> = None;
     loop {
@@ -148,8 +148,8 @@ fn revocation_exit_code(is_all_done: bool) -> ExitCode {
 }
 
 /// Asks a person. Without one, nothing is revoked that was not agreed to.
-fn confirm_revocation() -> Result<(), Failure> {
-    if !is_interactive() {
+fn require_revocation_confirmed() -> Result<(), Failure> {
+    if !can_prompt_person() {
         return Err(Failure::usage_error(
             "this needs a confirmation, and there is no terminal: add `--yes` to revoke all of them",
         ));
@@ -161,6 +161,6 @@ fn confirm_revocation() -> Result<(), Failure> {
         .map_err(|error| Failure::io_error("read the answer", &error))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::from_text("cancelled: nothing was revoked")),
+        _ => Err(Failure::local_error("cancelled: nothing was revoked")),
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kubelease_client::{Client, ClusterAddress, IssuedLease, to_printable};
+use kubelease_client::{Client, ClusterAddress, IssuedLease, replace_control_characters};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -25,7 +25,7 @@ use crate::single_lease_directory::LeaseDirectory;
 use crate::{kubeconfig, output};
 
 /// An event that is waited for while the command runs.
-enum Event {
+enum RunEvent {
     Signal(i32),
     Exited,
 }
@@ -37,9 +37,10 @@ pub fn run_command(
 ) -> Result<ExitCode, Failure> {
     // From here on a signal ends the command, and not us: there is a lease to revoke.
     let (tell, events) = channel();
-    watch_signals(tell.clone())?;
+    send_signals_as_events(tell.clone())?;
     let mut session = context.open_session()?;
-    let cluster = arguments.cluster.resolve_cluster(session.client(), &arguments.wanted)?;
+    let cluster =
+        arguments.cluster.given_or_fetched_cluster(session.client(), &arguments.wanted)?;
     let issued = lease::issue_lease(session.client(), &arguments.wanted)?;
     let ran = run_child_with_lease(
         context,
@@ -63,7 +64,7 @@ fn run_child_with_lease(
     session: &mut Session,
     (issued, cluster): (&IssuedLease, &ClusterAddress),
     command: &[OsString],
-    (tell, events): (Sender<Event>, &Receiver<Event>),
+    (tell, events): (Sender<RunEvent>, &Receiver<RunEvent>),
 ) -> Result<ExitCode, Failure> {
     let directory = tempfile::Builder::new()
         .prefix("kubelease-")
@@ -73,7 +74,7 @@ fn run_child_with_lease(
     let files = LeaseDirectory::from_path(directory.path());
     files.write_files(issued, cluster)?;
 
-    if let Ok(Event::Signal(signal)) = events.try_recv() {
+    if let Ok(RunEvent::Signal(signal)) = events.try_recv() {
         return Ok(ExitCode::from(signal_code(signal)));
     }
     let [program, rest @ ..] = command else {
@@ -88,24 +89,24 @@ fn run_child_with_lease(
     thread::spawn(move || {
         // Left a zombie, so that its id stays its own until no signal is sent any more.
         let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
-        drop(tell.send(Event::Exited));
+        drop(tell.send(RunEvent::Exited));
     });
     let mut renewal = RenewalSchedule::from_issued(issued);
     loop {
-        match events.recv_timeout(renewal.next_pause(session.renew_at())) {
-            Ok(Event::Signal(signal)) => forward_signal(signal, pid),
+        match events.recv_timeout(renewal.time_until_next_renewal(session.renew_at())) {
+            Ok(RunEvent::Signal(signal)) => forward_signal(signal, pid),
             Err(RecvTimeoutError::Timeout) if now() < renewal.due => {
                 session.renew_token_if_due(context);
             }
             Err(RecvTimeoutError::Timeout) => {
                 session.renew_token_if_due(context);
                 // Whatever fails, the command goes on with the token that it has.
-                match renew_token(session.client(), issued, &files) {
+                match renew_lease_and_write_token(session.client(), issued, &files) {
                     Ok(renewed) => renewal = RenewalSchedule::from_issued(&renewed),
                     Err(failure) => renewal.warn_and_retry_later(&failure.to_string()),
                 }
             }
-            Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => {
+            Ok(RunEvent::Exited) | Err(RecvTimeoutError::Disconnected) => {
                 return wait_for_child(&mut child);
             }
         }
@@ -113,7 +114,7 @@ fn run_child_with_lease(
 }
 
 /// Renews a lease, and puts its new token where the command reads it.
-fn renew_token(
+fn renew_lease_and_write_token(
     client: &Client,
     issued: &IssuedLease,
     files: &LeaseDirectory,
@@ -140,10 +141,10 @@ impl RenewalSchedule {
     }
 
     /// Returns the time until the lease or, if that is earlier, the login is to be renewed.
-    fn next_pause(&self, login: Option<DateTime<Utc>>) -> Duration {
+    fn time_until_next_renewal(&self, login: Option<DateTime<Utc>>) -> Duration {
         let next = login.map_or(self.due, |login| login.min(self.due));
         let left = (next - now()).to_std().unwrap_or_default();
-        left.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+        left.clamp(MIN_RENEWAL_PAUSE, MAX_RENEWAL_PAUSE)
     }
 
     /// Tries again until the lease is over, and tells it once.
@@ -152,24 +153,24 @@ impl RenewalSchedule {
             let ends = output::format_relative(self.ends, now());
             output::notify!(
                 "warning: the lease could not be renewed, and ends {ends}: {}",
-                to_printable(reason)
+                replace_control_characters(reason)
             );
             self.is_told = true;
         }
         self.due = if now() < self.ends {
-            now() + RENEWAL_RETRY_INTERVAL
+            now() + LEASE_RENEWAL_RETRY_INTERVAL
         } else {
             DateTime::<Utc>::MAX_UTC
         };
     }
 }
 
-fn watch_signals(tell: Sender<Event>) -> Result<(), Failure> {
+fn send_signals_as_events(tell: Sender<RunEvent>) -> Result<(), Failure> {
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
     let mut signals = signals.map_err(|error| Failure::io_error("watch for signals", &error))?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            drop(tell.send(Event::Signal(signal)));
+            drop(tell.send(RunEvent::Signal(signal)));
         }
     });
     Ok(())
@@ -218,12 +219,12 @@ fn revoke_at_end(
     Ok(client.revoke_lease(&issued.lease.lease_id).map(drop)?)
 }
 
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const MIN_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// A machine that has slept notices it within this time.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
-const RENEWAL_RETRY_INTERVAL: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
+const LEASE_RENEWAL_RETRY_INTERVAL: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
 
 /// A CI job that is cancelled has about ten seconds between TERM and KILL.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(8);

@@ -1,6 +1,6 @@
 //! `sweep`
 
-use kubelease_client::{SweepFailure, SweepOptions, to_printable};
+use kubelease_client::{SweepFailure, SweepOptions, replace_control_characters};
 
 use crate::arguments::{OutputFormat, SweepArguments};
 use crate::failure::Failure;
@@ -13,8 +13,8 @@ pub fn run_sweep(context: &CommandContext, arguments: &SweepArguments) -> Result
     let SweepArguments { dry_run, reconcile, ref shown } = *arguments;
     let session = context.open_session()?;
     let report = {
-        let _progress = Progress::start_after_pause("Sweeping");
-        session.client().run_sweep(SweepOptions { dry_run, reconcile })?
+        let _progress = Progress::show_after_delay("Sweeping");
+        session.client().request_sweep(SweepOptions { dry_run, reconcile })?
     };
     if shown.output == OutputFormat::Json {
         return output::print_json(&report);
@@ -26,11 +26,19 @@ pub fn run_sweep(context: &CommandContext, arguments: &SweepArguments) -> Result
     );
     for failure in &report.failed {
         let SweepFailure { target, reason, count } = failure;
-        let line = format!("{}: {} ({count} leases)\n", to_printable(target), to_printable(reason));
+        let line = format!(
+            "{}: {} ({count} leases)\n",
+            replace_control_characters(target),
+            replace_control_characters(reason)
+        );
         text.push_str(&line);
     }
     for (target, state) in &report.targets {
-        let line = format!("{}: {}\n", to_printable(target), to_printable(state));
+        let line = format!(
+            "{}: {}\n",
+            replace_control_characters(target),
+            replace_control_characters(state)
+        );
         text.push_str(&line);
     }
     if report.more {

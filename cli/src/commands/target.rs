@@ -7,16 +7,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use kubelease_client::{Client, DefinitionKind, Name, PutMode, RuntimeConfig, to_printable};
+use kubelease_client::{
+    Client, DefinitionKind, Name, PutMode, RuntimeConfig, replace_control_characters,
+};
 use serde_json::{Value, json};
 
 use super::check;
-use crate::arguments::{OutputFormat, OutputOptions, parse_duration};
+use crate::arguments::{OutputFormat, OutputOptions, check_duration_syntax};
 use crate::cluster_setup::{self, ApiServer, Kubectl, LeaseMode, RbacParameters};
 use crate::definitions;
 use crate::failure::Failure;
 use crate::output;
-use crate::session::{CommandContext, is_interactive};
+use crate::session::{CommandContext, can_prompt_person};
 
 #[derive(Args, Debug)]
 pub struct TargetArguments {
@@ -60,7 +62,7 @@ struct AddFromKubeconfig {
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "kubelease/kubelease")]
     service_account: String,
     /// Lifetime of kubelease's own credential. The cluster may shorten it.
-    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = check_duration_syntax)]
     credential_ttl: String,
     /// Print the Kubernetes objects. Nothing is applied.
     #[arg(long)]
@@ -91,7 +93,7 @@ fn add_from_kubeconfig(
     let own = arguments.service_account.split_once('/');
     let own =
         own.ok_or_else(|| Failure::usage_error("`--service-account` must be `NAMESPACE/NAME`"))?;
-    let rules = arguments.rules.as_deref().map(definitions::read_rules).transpose()?;
+    let rules = arguments.rules.as_deref().map(definitions::read_policy_rules_file).transpose()?;
     let objects = cluster_setup::rbac_objects(&RbacParameters {
         modes: &arguments.modes,
         namespaces: &arguments.namespaces,
@@ -117,16 +119,16 @@ fn add_from_kubeconfig(
     let (cluster, kubeconfig) = (arguments.cluster.clone(), arguments.kubeconfig.clone());
     let kubectl = Kubectl { context: cluster, kubeconfig, is_quiet: is_json };
     let server = kubectl.read_server()?;
-    let known = get_replaceable_target(client, &name, &server, arguments.replace)?;
+    let known = get_target_if_replaceable(client, &name, &server, arguments.replace)?;
     // The server checks the target before a credential exists: after a refusal none is left in the cluster.
-    let unminted = target_spec(known.as_ref(), &server, PLACEHOLDER_TOKEN);
+    let unminted = merge_target_spec(known.as_ref(), &server, PLACEHOLDER_TOKEN);
     client.put_definition(DefinitionKind::Target, &name, &unminted, PutMode::DryRun)?;
     if !arguments.yes {
-        confirm_apply(&objects, &server, &arguments.cluster)?;
+        require_apply_confirmed(&objects, &server, &arguments.cluster)?;
     }
     output::write_stderr(kubectl.apply_manifest(&manifest)?);
     let token = kubectl.create_token(own, &arguments.credential_ttl)?;
-    let spec = target_spec(known.as_ref(), &server, token.expose_secret());
+    let spec = merge_target_spec(known.as_ref(), &server, token.expose_secret());
     let put = client.put_definition(DefinitionKind::Target, &name, &spec, PutMode::Put)?;
     let told = client.get_runtime_config(&name).ok();
     if is_json {
@@ -145,7 +147,7 @@ fn add_from_kubeconfig(
     if let Some(told) = told {
         print_host_config(told);
     }
-    check::show_check(&name, &client.check_target(&name)?)?;
+    check::print_and_require_check(&name, &client.check_target(&name)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -164,7 +166,7 @@ impl AddFromKubeconfig {
 }
 
 /// Returns the target as it is kept, so that what else is said of it stays.
-fn get_replaceable_target(
+fn get_target_if_replaceable(
     client: &Client,
     name: &Name,
     server: &ApiServer,
@@ -174,18 +176,19 @@ fn get_replaceable_target(
     let url = known.as_ref().and_then(|known| known["url"].as_str());
     match url {
         Some(url) if url.trim_end_matches('/') != server.url.trim_end_matches('/') && !replace => {
-            let text = format!("the target `{name}` has another URL: {}", to_printable(url));
-            Err(Failure::from_text(text).with_hint("Give another name, or add `--replace`."))
+            let text =
+                format!("the target `{name}` has another URL: {}", replace_control_characters(url));
+            Err(Failure::local_error(text).with_hint("Give another name, or add `--replace`."))
         }
         _ => Ok(known),
     }
 }
 
 /// Returns what is put: all that is known of the target, and how its cluster is reached.
-fn target_spec(known: Option<&Value>, server: &ApiServer, token: &str) -> Value {
+fn merge_target_spec(known: Option<&Value>, server: &ApiServer, token: &str) -> Value {
     let document = known.and_then(Value::as_object);
-    let document =
-        document.map(|known| definitions::to_file_document(DefinitionKind::Target, known));
+    let document = document
+        .map(|known| definitions::definition_without_server_fields(DefinitionKind::Target, known));
     let mut spec = document.map_or(json!({}), |document| document["spec"].clone());
     if let Some(set) = known.and_then(|known| known.get("apply_set")) {
         spec["apply_set"] = set.clone();
@@ -202,18 +205,22 @@ const PLACEHOLDER_TOKEN: &str = "not-created-yet";
 
 /// Tells what the host has to know of the cluster. That cannot be done from here.
 fn print_host_config(told: RuntimeConfig) {
-    let config =
-        to_printable(&told.runtime_config.replace('\n', "\u{0}")).replace('\u{fffd}', "\n");
+    let config = replace_control_characters(&told.runtime_config.replace('\n', "\u{0}"))
+        .replace('\u{fffd}', "\n");
     if !config.is_empty() {
         output::notify!("The runtime configuration of the host needs:\n\n{config}");
     }
     for note in told.notes {
-        output::notify!("note: {}", to_printable(&note));
+        output::notify!("note: {}", replace_control_characters(&note));
     }
 }
 
-fn confirm_apply(objects: &[Value], server: &ApiServer, context: &str) -> Result<(), Failure> {
-    if !is_interactive() {
+fn require_apply_confirmed(
+    objects: &[Value],
+    server: &ApiServer,
+    context: &str,
+) -> Result<(), Failure> {
+    if !can_prompt_person() {
         return Err(Failure::usage_error(
             "this needs a confirmation, and there is no terminal: review it with `--print`, then add `--yes` to apply it",
         ));
@@ -236,6 +243,6 @@ fn confirm_apply(objects: &[Value], server: &ApiServer, context: &str) -> Result
         .map_err(|error| Failure::io_error("read the answer", &error))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::from_text("cancelled: nothing was applied")),
+        _ => Err(Failure::local_error("cancelled: nothing was applied")),
     }
 }

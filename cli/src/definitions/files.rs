@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::document::Document;
-use super::node::Node;
+use super::positioned_node::PositionedNode;
 use super::yaml;
 use crate::failure::Failure;
 
@@ -22,7 +22,7 @@ pub fn read_definitions(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Doc
     let (mut documents, mut faults) = (vec![], vec![]);
     for path in paths {
         for file in list_files(path, is_recursive)? {
-            let nodes = yaml::read_documents(&read_text(&file)?).unwrap_or_else(|fault| {
+            let nodes = yaml::read_documents(&read_file_or_stdin(&file)?).unwrap_or_else(|fault| {
                 faults.push((file.clone(), fault));
                 vec![]
             });
@@ -47,10 +47,10 @@ pub fn read_definitions(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Doc
         }
     }
     if !wrong.is_empty() {
-        return Err(Failure::from_text(wrong.join("\n")));
+        return Err(Failure::local_error(wrong.join("\n")));
     }
     if documents.is_empty() {
-        return Err(Failure::from_text("these files contain no definition"));
+        return Err(Failure::local_error("these files contain no definition"));
     }
     documents.sort_by_key(Document::kind);
     Ok(documents)
@@ -58,31 +58,31 @@ pub fn read_definitions(paths: &[PathBuf], is_recursive: bool) -> Result<Vec<Doc
 
 /// Reads the values of the documents of a text of ours.
 pub fn parse_yaml_values(text: &str) -> Result<Vec<Value>, Failure> {
-    let nodes = yaml::read_documents(text).map_err(|fault| Failure::from_text(fault.text))?;
-    Ok(nodes.iter().map(Node::to_json).collect())
+    let nodes = yaml::read_documents(text).map_err(|fault| Failure::local_error(fault.text))?;
+    Ok(nodes.iter().map(PositionedNode::to_json).collect())
 }
 
 /// Reads a map.
-pub fn read_map(file: &Path) -> Result<Map<String, Value>, Failure> {
-    match read_nodes(file)?.first().map(Node::to_json) {
+pub fn read_map_file(file: &Path) -> Result<Map<String, Value>, Failure> {
+    match read_yaml_documents_file(file)?.first().map(PositionedNode::to_json) {
         Some(Value::Object(map)) => Ok(map),
-        _ => Err(Failure::from_text(format!("{} must contain one map", file.display()))),
+        _ => Err(Failure::local_error(format!("{} must contain one map", file.display()))),
     }
 }
 
 /// Reads a list of rules, with or without the key `rules` above it.
-pub fn read_rules(file: &Path) -> Result<Vec<Value>, Failure> {
-    let nodes = read_nodes(file)?;
+pub fn read_policy_rules_file(file: &Path) -> Result<Vec<Value>, Failure> {
+    let nodes = read_yaml_documents_file(file)?;
     let root = nodes.first().map(|node| node.get("rules").unwrap_or(node).to_json());
     match root {
         Some(Value::Array(rules)) if !rules.is_empty() => Ok(rules),
-        _ => Err(Failure::from_text(format!("{} must contain a list of rules", file.display()))),
+        _ => Err(Failure::local_error(format!("{} must contain a list of rules", file.display()))),
     }
 }
 
-fn read_nodes(file: &Path) -> Result<Vec<Node>, Failure> {
-    yaml::read_documents(&read_text(file)?).map_err(|fault| {
-        Failure::from_text(format!("{}:{}: {}", file.display(), fault.place, fault.text))
+fn read_yaml_documents_file(file: &Path) -> Result<Vec<PositionedNode>, Failure> {
+    yaml::read_documents(&read_file_or_stdin(file)?).map_err(|fault| {
+        Failure::local_error(format!("{}:{}: {}", file.display(), fault.place, fault.text))
     })
 }
 
@@ -114,7 +114,7 @@ fn is_definition_extension(extension: &OsStr) -> bool {
 }
 
 /// Reads a file, or standard input if it is `-`.
-pub fn read_text(file: &Path) -> Result<String, Failure> {
+pub fn read_file_or_stdin(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         io::stdin().take(MAX_BYTES).read_to_string(&mut text)
@@ -125,7 +125,7 @@ pub fn read_text(file: &Path) -> Result<String, Failure> {
         read.map_err(|error| Failure::io_error(format!("read {}", file.display()), &error))?;
     if u64::try_from(bytes).is_ok_and(|bytes| bytes == MAX_BYTES) {
         let mib = MAX_BYTES / 1024 / 1024;
-        return Err(Failure::from_text(format!("{} exceeds {mib} MiB", file.display())));
+        return Err(Failure::local_error(format!("{} exceeds {mib} MiB", file.display())));
     }
     Ok(text)
 }

@@ -4,19 +4,19 @@
 
 use serde_json::{Map, Value};
 
-use super::node::{Content, Fault, Node, Place};
+use super::positioned_node::{Content, PositionedFault, PositionedNode, TextPosition};
 
 /// Collects what of a value does not fit a schema.
-pub fn check_node(schema: &Value, node: &Node, faults: &mut Vec<Fault>) {
+pub fn check_node(schema: &Value, node: &PositionedNode, faults: &mut Vec<PositionedFault>) {
     if let Some(branches) = schema_branches(schema) {
-        check_branches(branches, node, faults);
+        check_matching_branch(branches, node, faults);
         return;
     }
     if let Some(allowed) = schema_constants(schema) {
-        check_constant(&allowed, node, faults);
+        check_is_allowed_constant(&allowed, node, faults);
         return;
     }
-    if let Some(expected) = find_misfit(schema, node) {
+    if let Some(expected) = expected_type_if_misfit(schema, node) {
         faults.push(wrong_type_fault(&expected, node));
         return;
     }
@@ -27,12 +27,12 @@ pub fn check_node(schema: &Value, node: &Node, faults: &mut Vec<Fault>) {
                 check_node(&schema["items"], item, faults);
             }
         }
-        Content::Text(text) => check_secret_reference(schema, text, node.place, faults),
+        Content::Text(text) => refuse_inline_secret(schema, text, node.place, faults),
         _ => {}
     }
 }
 
-fn check_fields(schema: &Value, node: &Node, faults: &mut Vec<Fault>) {
+fn check_fields(schema: &Value, node: &PositionedNode, faults: &mut Vec<PositionedFault>) {
     let Some(properties) = schema["properties"].as_object() else {
         // A map whose keys are the operator's own.
         let values = &schema["additionalProperties"];
@@ -49,26 +49,34 @@ fn check_fields(schema: &Value, node: &Node, faults: &mut Vec<Fault>) {
     }
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
     for name in required.filter(|name| node.get(name).is_none()) {
-        faults.push(Fault::new(node.place, format!("the field `{name}` is missing")));
+        faults.push(PositionedFault::new(node.place, format!("the field `{name}` is missing")));
     }
 }
 
 /// Checks a value against the branch that is meant: by the field `type`, by its own type, or by its first key.
-fn check_branches(branches: &[Value], node: &Node, faults: &mut Vec<Fault>) {
+fn check_matching_branch(
+    branches: &[Value],
+    node: &PositionedNode,
+    faults: &mut Vec<PositionedFault>,
+) {
     let is_tagged = |branch: &Value| branch["properties"]["type"]["const"].is_string();
     if branches.iter().all(is_tagged) && matches!(node.content, Content::Map(_)) {
-        return check_tagged(branches, node, faults);
+        return check_by_type_field(branches, node, faults);
     }
     let candidates: Vec<_> = branches.iter().filter(|branch| fits_type(branch, node)).collect();
     match candidates[..] {
-        [] => faults.push(wrong_type_fault(&describe_expectation(branches), node)),
+        [] => faults.push(wrong_type_fault(&describe_any_expected(branches), node)),
         [only] => check_node(only, node, faults),
-        _ => check_alternatives(&candidates, node, faults),
+        _ => check_any_alternative_fits(&candidates, node, faults),
     }
 }
 
 /// Checks a value against several branches that take one of its type: that it fits one is enough.
-fn check_alternatives(branches: &[&Value], node: &Node, faults: &mut Vec<Fault>) {
+fn check_any_alternative_fits(
+    branches: &[&Value],
+    node: &PositionedNode,
+    faults: &mut Vec<PositionedFault>,
+) {
     let fits = |branch: &&Value| {
         let mut faults = vec![];
         check_node(branch, node, &mut faults);
@@ -80,7 +88,7 @@ fn check_alternatives(branches: &[&Value], node: &Node, faults: &mut Vec<Fault>)
     let allowed: Vec<_> =
         branches.iter().filter_map(|branch| schema_constants(branch)).flatten().collect();
     if node.text().is_some() && !allowed.is_empty() {
-        return check_constant(&allowed, node, faults);
+        return check_is_allowed_constant(&allowed, node, faults);
     }
     let is_meant = |branch: &&&Value| {
         let mut required = branch["required"].as_array().into_iter().flatten();
@@ -104,25 +112,33 @@ fn check_alternatives(branches: &[&Value], node: &Node, faults: &mut Vec<Fault>)
     }
 }
 
-fn check_tagged(branches: &[Value], node: &Node, faults: &mut Vec<Fault>) {
+fn check_by_type_field(
+    branches: &[Value],
+    node: &PositionedNode,
+    faults: &mut Vec<PositionedFault>,
+) {
     let tag = |branch: &Value| branch["properties"]["type"]["const"].as_str().map(str::to_owned);
     let tags: Vec<_> = branches.iter().filter_map(tag).collect();
     let Some(given) = node.get("type") else {
         let text = format!("the field `type` is missing: it is {}", join_alternatives(&tags));
-        faults.push(Fault::new(node.place, text));
+        faults.push(PositionedFault::new(node.place, text));
         return;
     };
     let meant = |branch: &&Value| tag(branch).as_deref() == given.text();
     match branches.iter().find(meant) {
         Some(branch) => check_fields(branch, node, faults),
-        None => check_constant(&tags, given, faults),
+        None => check_is_allowed_constant(&tags, given, faults),
     }
 }
 
-fn check_constant(allowed: &[String], node: &Node, faults: &mut Vec<Fault>) {
+fn check_is_allowed_constant(
+    allowed: &[String],
+    node: &PositionedNode,
+    faults: &mut Vec<PositionedFault>,
+) {
     match node.text() {
         Some(text) if allowed.iter().any(|value| value == text) => {}
-        Some(text) if text.len() <= MAX_SHOWN => {
+        Some(text) if text.len() <= MAX_SHOWN_VALUE_CHARS => {
             faults.push(unknown_name_fault("value", text, node.place, allowed.iter()));
         }
         _ => faults.push(wrong_type_fault(&join_alternatives(allowed), node)),
@@ -130,10 +146,15 @@ fn check_constant(allowed: &[String], node: &Node, faults: &mut Vec<Fault>) {
 }
 
 /// Refuses a secret that stands in the file, without repeating it.
-fn check_secret_reference(schema: &Value, text: &str, place: Place, faults: &mut Vec<Fault>) {
+fn refuse_inline_secret(
+    schema: &Value,
+    text: &str,
+    place: TextPosition,
+    faults: &mut Vec<PositionedFault>,
+) {
     let is_secret = schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("file:"));
     if is_secret && let Err(error) = kubelease_client::SecretReference::try_from(text.to_owned()) {
-        faults.push(Fault::new(place, error.to_string()));
+        faults.push(PositionedFault::new(place, error.to_string()));
     }
 }
 
@@ -141,25 +162,25 @@ fn check_secret_reference(schema: &Value, text: &str, place: Place, faults: &mut
 pub fn unknown_name_fault<'a>(
     what: &str,
     name: &str,
-    place: Place,
+    place: TextPosition,
     known: impl Iterator<Item = &'a String>,
-) -> Fault {
+) -> PositionedFault {
     let known: Vec<_> = known.map(String::as_str).collect();
     let distance = |candidate: &&str| strsim::damerau_levenshtein(candidate, name);
     let near = known.iter().min_by_key(|candidate| distance(candidate));
     let near = near.filter(|candidate| distance(candidate) <= name.len().max(2) / 2);
-    let shown: String = name.chars().take(MAX_SHOWN).collect();
-    let shown = kubelease_client::to_printable(&shown).into_owned();
+    let shown: String = name.chars().take(MAX_SHOWN_VALUE_CHARS).collect();
+    let shown = kubelease_client::replace_control_characters(&shown).into_owned();
     let text = match near {
         Some(near) => format!("unknown {what} `{shown}`: did you mean `{near}`?"),
         None => format!("unknown {what} `{shown}`: expected {}", join_alternatives(&known)),
     };
-    Fault::new(place, text)
+    PositionedFault::new(place, text)
 }
 
 /// Returns a fault about a value of another kind than is expected.
-fn wrong_type_fault(expected: &str, node: &Node) -> Fault {
-    Fault::new(node.place, format!("expected {expected}, found {}", describe_node(node)))
+fn wrong_type_fault(expected: &str, node: &PositionedNode) -> PositionedFault {
+    PositionedFault::new(node.place, format!("expected {expected}, found {}", describe_node(node)))
 }
 
 fn join_alternatives(names: &[impl AsRef<str>]) -> String {
@@ -197,18 +218,18 @@ fn schema_types(schema: &Value) -> Vec<&str> {
 }
 
 /// Returns what a schema expects, if a value is of another type.
-fn find_misfit(schema: &Value, node: &Node) -> Option<String> {
+fn expected_type_if_misfit(schema: &Value, node: &PositionedNode) -> Option<String> {
     let types = schema_types(schema);
     let is_negative = matches!(node.content, Content::Number(..0)) && schema["minimum"] == 0;
     let fits = types.is_empty() || types.contains(&node.type_name());
     (!fits || is_negative).then(|| describe_schema(schema))
 }
 
-fn fits_type(schema: &Value, node: &Node) -> bool {
+fn fits_type(schema: &Value, node: &PositionedNode) -> bool {
     match (schema_branches(schema), schema_constants(schema)) {
         (Some(branches), _) => branches.iter().any(|branch| fits_type(branch, node)),
         (None, Some(_)) => node.text().is_some(),
-        (None, None) => find_misfit(schema, node).is_none(),
+        (None, None) => expected_type_if_misfit(schema, node).is_none(),
     }
 }
 
@@ -218,7 +239,7 @@ fn describe_schema(schema: &Value) -> String {
         return join_alternatives(&names);
     }
     if let Some(branches) = schema_branches(schema) {
-        return describe_expectation(branches);
+        return describe_any_expected(branches);
     }
     let word = |name: &&str| match *name {
         "object" => "a map",
@@ -227,24 +248,24 @@ fn describe_schema(schema: &Value) -> String {
         "integer" if schema["minimum"] == 0 => "a whole number",
         "integer" => "a number",
         "boolean" => "`true` or `false`",
-        _ => NOTHING,
+        _ => NULL_DESCRIPTION,
     };
     let words: Vec<_> =
         schema_types(schema).iter().filter(|name| **name != "null").map(word).collect();
-    if words.is_empty() { NOTHING.to_owned() } else { words.join(" or ") }
+    if words.is_empty() { NULL_DESCRIPTION.to_owned() } else { words.join(" or ") }
 }
 
 /// Returns what several schemas expect together. That nothing may stand there is not worth a word.
-fn describe_expectation(branches: &[Value]) -> String {
+fn describe_any_expected(branches: &[Value]) -> String {
     let mut all: Vec<_> = branches.iter().map(describe_schema).collect();
-    all.retain(|description| description != NOTHING);
+    all.retain(|description| description != NULL_DESCRIPTION);
     all.dedup();
     all.join(" or ")
 }
 
-fn describe_node(node: &Node) -> &'static str {
+fn describe_node(node: &PositionedNode) -> &'static str {
     match node.content {
-        Content::Null => NOTHING,
+        Content::Null => NULL_DESCRIPTION,
         Content::Flag(_) => "a boolean",
         Content::Number(_) => "a number",
         Content::Text(_) => "a text",
@@ -253,10 +274,10 @@ fn describe_node(node: &Node) -> &'static str {
     }
 }
 
-const NOTHING: &str = "nothing";
+const NULL_DESCRIPTION: &str = "nothing";
 
 /// A misplaced secret is not repeated whole.
-const MAX_SHOWN: usize = 48;
+const MAX_SHOWN_VALUE_CHARS: usize = 48;
 
 #[cfg(test)]
 mod tests;

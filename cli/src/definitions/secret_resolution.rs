@@ -11,12 +11,15 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 
 /// Returns the specification as it is sent: with its secrets.
-pub fn spec_with_secrets(document: &Document, environment: &Environment) -> Result<Value, Failure> {
+pub fn resolve_spec_secrets(
+    document: &Document,
+    environment: &Environment,
+) -> Result<Value, Failure> {
     let spec = &document.definition.spec;
     let mut body = to_json(spec)?;
     for (pointer, reference) in spec.secret_references() {
         let secret = read_referenced_secret(reference, &document.file, environment)
-            .map_err(|failure| failure.about_subject(&document.place_in_spec(&pointer)))?;
+            .map_err(|failure| failure.about_subject(&document.format_spec_position(&pointer)))?;
         if let Some(place) = body.pointer_mut(&pointer) {
             *place = Value::String(secret);
         }
@@ -25,7 +28,7 @@ pub fn spec_with_secrets(document: &Document, environment: &Environment) -> Resu
 }
 
 fn to_json(spec: &DefinitionSpec) -> Result<Value, Failure> {
-    serde_json::to_value(spec).map_err(|error| Failure::from_text(error.to_string()))
+    serde_json::to_value(spec).map_err(|error| Failure::local_error(error.to_string()))
 }
 
 /// Returns a secret without the line feed that a file ends with. A relative path is seen from the definition's file.
@@ -37,7 +40,7 @@ fn read_referenced_secret(
     let secret = match reference {
         SecretReference::Variable(name) => {
             environment.get(name).map(str::to_owned).ok_or_else(|| {
-                Failure::from_text(format!("the environment variable `{name}` is not set"))
+                Failure::local_error(format!("the environment variable `{name}` is not set"))
             })?
         }
         SecretReference::File(path) => {
@@ -48,7 +51,7 @@ fn read_referenced_secret(
     };
     let secret = secret.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
-        return Err(Failure::from_text("the secret is empty"));
+        return Err(Failure::local_error("the secret is empty"));
     }
     Ok(secret.to_owned())
 }

@@ -5,10 +5,10 @@
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle};
 
-use super::node::{Content, Fault, Key, Node, Place};
+use super::positioned_node::{Content, Key, PositionedFault, PositionedNode, TextPosition};
 
 /// Reads the documents of a text; those that are empty are left out.
-pub fn read_documents(text: &str) -> Result<Vec<Node>, Fault> {
+pub fn read_documents(text: &str) -> Result<Vec<PositionedNode>, PositionedFault> {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,
@@ -16,32 +16,32 @@ pub fn read_documents(text: &str) -> Result<Vec<Node>, Fault> {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut tree = Tree { documents: vec![], open: vec![] };
+    let mut tree = TreeBuilder { documents: vec![], open: vec![] };
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| {
             let text = "this is not valid YAML or JSON, or it is nested deeper than 64 levels";
-            Fault::new(text_position(error.marker()), text)
+            PositionedFault::new(text_position(error.marker()), text)
         })?;
         tree.take_event(event, text_position(&span.start))?;
     }
-    let is_said = |node: &Node| node.content != Content::Null;
+    let is_said = |node: &PositionedNode| node.content != Content::Null;
     Ok(tree.documents.into_iter().filter(is_said).collect())
 }
 
-struct Tree {
-    documents: Vec<Node>,
+struct TreeBuilder {
+    documents: Vec<PositionedNode>,
     /// The lists and maps that are not closed yet, the innermost last.
-    open: Vec<Open>,
+    open: Vec<OpenCollection>,
 }
 
-enum Open {
-    List(Vec<Node>, Place),
+enum OpenCollection {
+    List(Vec<PositionedNode>, TextPosition),
     /// With the key whose value comes next.
-    Map(Vec<(Key, Node)>, Option<Key>, Place),
+    Map(Vec<(Key, PositionedNode)>, Option<Key>, TextPosition),
 }
 
-impl Tree {
-    fn take_event(&mut self, event: Event<'_>, place: Place) -> Result<(), Fault> {
+impl TreeBuilder {
+    fn take_event(&mut self, event: Event<'_>, place: TextPosition) -> Result<(), PositionedFault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_anchor_or_tag(anchor, tag.is_some(), place)?;
@@ -49,19 +49,19 @@ impl Tree {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 refuse_anchor_or_tag(anchor, tag.is_some(), place)?;
-                self.open_node(Open::List(vec![], place), place)
+                self.open_node(OpenCollection::List(vec![], place), place)
             }
             Event::MappingStart(_, anchor, tag) => {
                 refuse_anchor_or_tag(anchor, tag.is_some(), place)?;
-                self.open_node(Open::Map(vec![], None, place), place)
+                self.open_node(OpenCollection::Map(vec![], None, place), place)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 match self.open.pop() {
-                    Some(Open::List(items, place)) => {
-                        self.put_node(Node { content: Content::List(items), place });
+                    Some(OpenCollection::List(items, place)) => {
+                        self.put_node(PositionedNode { content: Content::List(items), place });
                     }
-                    Some(Open::Map(entries, _, place)) => {
-                        self.put_node(Node { content: Content::Map(entries), place });
+                    Some(OpenCollection::Map(entries, _, place)) => {
+                        self.put_node(PositionedNode { content: Content::Map(entries), place });
                     }
                     None => {}
                 }
@@ -72,43 +72,53 @@ impl Tree {
             | Event::DocumentStart(_, None)
             | Event::DocumentEnd => Ok(()),
             Event::Alias(_) | Event::UnresolvedAlias(_) | Event::Anchor(..) => {
-                Err(Fault::new(place, NO_ALIASES))
+                Err(PositionedFault::new(place, NO_ALIASES_MESSAGE))
             }
             // A directive, or an event of a later version of the parser.
-            _ => Err(Fault::new(place, "directives (`%`) are not supported")),
+            _ => Err(PositionedFault::new(place, "directives (`%`) are not supported")),
         }
     }
 
-    fn take_scalar(&mut self, text: &str, plain: bool, place: Place) -> Result<(), Fault> {
-        let Some(Open::Map(entries, key @ None, _)) = self.open.last_mut() else {
-            let content = if plain { parse_plain_scalar(text) } else { Some(text.into()) };
-            let content = content.ok_or_else(|| Fault::new(place, AMBIGUOUS_WORD_MESSAGE))?;
-            self.put_node(Node { content, place });
+    fn take_scalar(
+        &mut self,
+        text: &str,
+        plain: bool,
+        place: TextPosition,
+    ) -> Result<(), PositionedFault> {
+        let Some(OpenCollection::Map(entries, key @ None, _)) = self.open.last_mut() else {
+            let content = if plain { parse_unambiguous_scalar(text) } else { Some(text.into()) };
+            let content =
+                content.ok_or_else(|| PositionedFault::new(place, AMBIGUOUS_WORD_MESSAGE))?;
+            self.put_node(PositionedNode { content, place });
             return Ok(());
         };
         if plain && text == "<<" {
-            return Err(Fault::new(place, NO_ALIASES));
+            return Err(PositionedFault::new(place, NO_ALIASES_MESSAGE));
         }
         if entries.iter().any(|(known, _)| known.name == *text) {
-            return Err(Fault::new(place, "this key is a duplicate in its map"));
+            return Err(PositionedFault::new(place, "this key is a duplicate in its map"));
         }
         *key = Some(Key { name: text.to_owned(), place });
         Ok(())
     }
 
-    fn open_node(&mut self, node: Open, place: Place) -> Result<(), Fault> {
-        if matches!(self.open.last(), Some(Open::Map(_, None, _))) {
-            return Err(Fault::new(place, "a key must be a string"));
+    fn open_node(
+        &mut self,
+        node: OpenCollection,
+        place: TextPosition,
+    ) -> Result<(), PositionedFault> {
+        if matches!(self.open.last(), Some(OpenCollection::Map(_, None, _))) {
+            return Err(PositionedFault::new(place, "a key must be a string"));
         }
         self.open.push(node);
         Ok(())
     }
 
-    fn put_node(&mut self, node: Node) {
+    fn put_node(&mut self, node: PositionedNode) {
         match self.open.last_mut() {
             None => self.documents.push(node),
-            Some(Open::List(items, _)) => items.push(node),
-            Some(Open::Map(entries, key, _)) => {
+            Some(OpenCollection::List(items, _)) => items.push(node),
+            Some(OpenCollection::Map(entries, key, _)) => {
                 entries.extend(key.take().map(|key| (key, node)));
             }
         }
@@ -116,7 +126,7 @@ impl Tree {
 }
 
 /// Returns the value of a word without quotes; nothing if readers differ over it.
-pub fn parse_plain_scalar(plain: &str) -> Option<Content> {
+pub fn parse_unambiguous_scalar(plain: &str) -> Option<Content> {
     match plain {
         "" | "~" | "null" => return Some(Content::Null),
         "true" => return Some(Content::Flag(true)),
@@ -152,20 +162,24 @@ impl From<&str> for Content {
     }
 }
 
-fn refuse_anchor_or_tag(anchor: usize, is_tagged: bool, place: Place) -> Result<(), Fault> {
+fn refuse_anchor_or_tag(
+    anchor: usize,
+    is_tagged: bool,
+    place: TextPosition,
+) -> Result<(), PositionedFault> {
     match (anchor, is_tagged) {
         (0, false) => Ok(()),
-        (0, true) => Err(Fault::new(place, "tags (`!`) are not supported")),
-        _ => Err(Fault::new(place, NO_ALIASES)),
+        (0, true) => Err(PositionedFault::new(place, "tags (`!`) are not supported")),
+        _ => Err(PositionedFault::new(place, NO_ALIASES_MESSAGE)),
     }
 }
 
 /// The parser counts lines from 1 and columns from 0.
-fn text_position(marker: &Marker) -> Place {
-    Place { line: marker.line(), column: marker.col() + 1 }
+fn text_position(marker: &Marker) -> TextPosition {
+    TextPosition { line: marker.line(), column: marker.col() + 1 }
 }
 
-const NO_ALIASES: &str = "anchors (`&`), aliases (`*`) and merges (`<<`) are not supported: write the value out, and put a text with `*` in quotes";
+const NO_ALIASES_MESSAGE: &str = "anchors (`&`), aliases (`*`) and merges (`<<`) are not supported: write the value out, and put a text with `*` in quotes";
 
 const AMBIGUOUS_WORD_MESSAGE: &str = "YAML parsers differ over this word: put a text in quotes, and write a number without `.` and leading zeros";
 
@@ -182,7 +196,7 @@ mod tests {
     fn documents_are_read_with_the_places_of_their_values() {
         let text = "# a comment\na: 1\nb:\n  - x\n  - {c: \"yes\"}\n---\n---\n{\"d\": null, \"e\": true}\n";
         let documents = read_documents(text).expect("it is YAML");
-        let values: Vec<_> = documents.iter().map(Node::to_json).collect();
+        let values: Vec<_> = documents.iter().map(PositionedNode::to_json).collect();
         assert_eq!(
             values,
             [json!({"a": 1, "b": ["x", {"c": "yes"}]}), json!({"d": null, "e": true})]
@@ -190,7 +204,11 @@ mod tests {
         for (pointer, line, column) in
             [("/a", 2, 4), ("/b/0", 4, 5), ("/b/1/c", 5, 9), ("/b/1/missing", 5, 5), ("/b/7", 4, 3)]
         {
-            assert_eq!(documents[0].place_of(pointer), Place { line, column }, "{pointer}");
+            assert_eq!(
+                documents[0].nearest_place_of_pointer(pointer),
+                TextPosition { line, column },
+                "{pointer}"
+            );
         }
     }
 
@@ -215,14 +233,14 @@ mod tests {
         ] {
             let fault = read_documents(text).expect_err(text);
             assert!(fault.text.contains(says), "{text}: {fault:?}");
-            assert_eq!(fault.place, Place { line, column }, "{text}: {fault:?}");
+            assert_eq!(fault.place, TextPosition { line, column }, "{text}: {fault:?}");
         }
     }
 
     #[test]
     fn other_words_are_texts() {
         for text in ["15m", "1.2.3", "10.0.0.0/8", "2026-11-28", "system:x", "-", "1h30m", "v1"] {
-            assert_eq!(parse_plain_scalar(text), Some(text.into()), "{text}");
+            assert_eq!(parse_unambiguous_scalar(text), Some(text.into()), "{text}");
         }
     }
 }

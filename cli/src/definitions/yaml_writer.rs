@@ -2,16 +2,16 @@
 
 use std::fmt::Write;
 
-use kubelease_client::{API_VERSION, DefinitionKind, to_printable};
+use kubelease_client::{API_VERSION, DefinitionKind, replace_control_characters};
 use serde_json::{Map, Value, json};
 
-use super::node::Content;
-use super::yaml::parse_plain_scalar;
+use super::positioned_node::Content;
+use super::yaml::parse_unambiguous_scalar;
 
 /// Returns a definition that a server has shown as a document, without what only the server knows of it.
-pub fn to_file_document(kind: DefinitionKind, shown: &Map<String, Value>) -> Value {
+pub fn definition_without_server_fields(kind: DefinitionKind, shown: &Map<String, Value>) -> Value {
     let is_said = |(name, value): &(&String, &Value)| {
-        !SERVER_FIELDS.contains(&name.as_str()) && !says_nothing(value)
+        !SERVER_FIELDS.contains(&name.as_str()) && !is_omittable_value(value)
     };
     let spec: Map<_, _> =
         shown.iter().filter(is_said).map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -24,12 +24,12 @@ pub fn to_file_document(kind: DefinitionKind, shown: &Map<String, Value>) -> Val
 }
 
 /// Returns true for what a definition may leave out and mean the same.
-fn says_nothing(value: &Value) -> bool {
+fn is_omittable_value(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.values().all(says_nothing),
+        Value::Object(fields) => fields.values().all(is_omittable_value),
         _ => false,
     }
 }
@@ -70,7 +70,7 @@ fn write_value(text: &mut String, value: &Value, indent: usize) {
             text.push('\n');
             write_items(text, items, indent + 2);
         }
-        Value::String(lines) if is_block(lines) => {
+        Value::String(lines) if fits_block_scalar(lines) => {
             text.push_str(" |\n");
             for line in lines.lines() {
                 let line = format!("{}{line}", " ".repeat(indent + 2));
@@ -124,17 +124,19 @@ fn quote_if_needed(text: &str) -> String {
     let is_plain = !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte))
         && !text.starts_with(['-', '.'])
-        && matches!(parse_plain_scalar(text), Some(Content::Text(_)));
+        && matches!(parse_unambiguous_scalar(text), Some(Content::Text(_)));
     if is_plain { text.to_owned() } else { Value::from(text).to_string() }
 }
 
 /// Returns true for lines that read better as a block, and come back from it as they were.
-fn is_block(text: &str) -> bool {
+fn fits_block_scalar(text: &str) -> bool {
     let lines = text.strip_suffix('\n').unwrap_or_default();
     !lines.is_empty()
         && !lines.starts_with([' ', '\n'])
         && !lines.ends_with('\n')
-        && lines.split('\n').all(|line| line == line.trim_end() && to_printable(line) == *line)
+        && lines
+            .split('\n')
+            .all(|line| line == line.trim_end() && replace_control_characters(line) == *line)
 }
 
 /// The fields that only the server sets, and the set, which is said on the command line.
@@ -200,7 +202,7 @@ mod tests {
             "updated_at": "t", "cluster": null, "last_check": null, "apply_set": "infra"});
         let shown = shown.as_object().expect("an object");
         assert_eq!(
-            to_yaml(&to_file_document(DefinitionKind::Target, shown)),
+            to_yaml(&definition_without_server_fields(DefinitionKind::Target, shown)),
             "apiVersion: kubelease.dev/v1\nkind: Target\nmetadata:\n  name: prod\nspec:\n  \
              url: \"https://a.example\"\n  auth:\n    type: token\n  ca: custom\n"
         );

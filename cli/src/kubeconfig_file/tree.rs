@@ -33,21 +33,21 @@ pub struct Entry {
 /// # Errors
 /// Fails for what is no YAML or JSON, for several documents, and for anchors, aliases and tags. The text is not
 /// repeated, since it may hold secrets.
-pub fn read_document(text: &str) -> Result<Node, &'static str> {
+pub fn parse_single_document(text: &str) -> Result<Node, &'static str> {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut builder = Builder { documents: vec![], open: vec![] };
+    let mut builder = TreeBuilder { documents: vec![], open: vec![] };
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|_| "it is neither YAML nor JSON")?;
         // The parser counts lines from 1.
         builder.take_event(event, span.start.line().saturating_sub(1))?;
     }
     match <[Node; 1]>::try_from(builder.documents) {
-        Ok([nothing @ Node::Scalar(_)]) if nothing.is_nothing() => Ok(Node::Map(vec![])),
+        Ok([nothing @ Node::Scalar(_)]) if nothing.is_null_or_empty_list() => Ok(Node::Map(vec![])),
         Ok([document @ Node::Map(_)]) => Ok(document),
         Ok(_) => Err("it is no map"),
         Err(documents) if documents.is_empty() => Ok(Node::Map(vec![])),
@@ -81,7 +81,7 @@ impl Node {
     }
 
     /// Returns true for a value that says nothing: an empty list, or null.
-    pub fn is_nothing(&self) -> bool {
+    pub fn is_null_or_empty_list(&self) -> bool {
         match self {
             Self::Scalar(text) => matches!(text.as_str(), "" | "~" | "null"),
             Self::List(items) => items.is_empty(),
@@ -125,23 +125,23 @@ impl From<&Value> for Node {
     }
 }
 
-struct Builder {
+struct TreeBuilder {
     documents: Vec<Node>,
     /// The lists and maps that are not closed yet with the lines where they begin, the innermost last.
-    open: Vec<(usize, Open)>,
+    open: Vec<(usize, OpenCollection)>,
 }
 
-enum Open {
+enum OpenCollection {
     List(Vec<Item>),
     /// With the key whose value comes next.
     Map(Vec<Entry>, Option<(usize, String)>),
 }
 
-impl Builder {
+impl TreeBuilder {
     fn take_event(&mut self, event: Event<'_>, line: usize) -> Result<(), &'static str> {
         match event {
             Event::Scalar(text, _, 0, None) => match self.open.last_mut() {
-                Some((_, Open::Map(entries, key @ None))) => {
+                Some((_, OpenCollection::Map(entries, key @ None))) => {
                     if entries.iter().any(|entry| entry.key == *text) {
                         return Err("it has a key twice");
                     }
@@ -149,11 +149,17 @@ impl Builder {
                 }
                 _ => self.put_node(line, Node::Scalar(text.into_owned())),
             },
-            Event::SequenceStart(_, 0, None) => self.begin_node(line, Open::List(vec![]))?,
-            Event::MappingStart(_, 0, None) => self.begin_node(line, Open::Map(vec![], None))?,
+            Event::SequenceStart(_, 0, None) => {
+                self.begin_node(line, OpenCollection::List(vec![]))?;
+            }
+            Event::MappingStart(_, 0, None) => {
+                self.begin_node(line, OpenCollection::Map(vec![], None))?;
+            }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some((line, Open::List(items))) => self.put_node(line, Node::List(items)),
-                Some((line, Open::Map(entries, _))) => self.put_node(line, Node::Map(entries)),
+                Some((line, OpenCollection::List(items))) => self.put_node(line, Node::List(items)),
+                Some((line, OpenCollection::Map(entries, _))) => {
+                    self.put_node(line, Node::Map(entries));
+                }
                 None => {}
             },
             Event::StreamStart
@@ -165,8 +171,8 @@ impl Builder {
         Ok(())
     }
 
-    fn begin_node(&mut self, line: usize, open: Open) -> Result<(), &'static str> {
-        if matches!(self.open.last(), Some((_, Open::Map(_, None)))) {
+    fn begin_node(&mut self, line: usize, open: OpenCollection) -> Result<(), &'static str> {
+        if matches!(self.open.last(), Some((_, OpenCollection::Map(_, None)))) {
             return Err("it has a key that is no text");
         }
         self.open.push((line, open));
@@ -176,8 +182,8 @@ impl Builder {
     fn put_node(&mut self, line: usize, value: Node) {
         match self.open.last_mut() {
             None => self.documents.push(value),
-            Some((_, Open::List(items))) => items.push(Item { line, value }),
-            Some((_, Open::Map(entries, key))) => {
+            Some((_, OpenCollection::List(items))) => items.push(Item { line, value }),
+            Some((_, OpenCollection::Map(entries, key))) => {
                 entries.extend(key.take().map(|(line, key)| Entry { line, key, value }));
             }
         }

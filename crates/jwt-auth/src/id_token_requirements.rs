@@ -25,7 +25,7 @@ pub struct IdTokenRequirements<'a> {
     pub max_age: Option<TimeDelta>,
 }
 
-/// One rule of [`Expectations`].
+/// One rule of [`IdTokenRequirements`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimRequirement {
     /// `iss` is the issuer.
@@ -69,7 +69,7 @@ pub enum SigningAlgorithm {
     EdDsa,
 }
 
-/// The claims of a token that was verified. Only [`UnverifiedJwt::verify_claims`](crate::UnverifiedJwt::verify_claims) makes them.
+/// The claims of a token that was verified. Only [`UnverifiedJwt::verify_signature_and_claims`](crate::UnverifiedJwt::verify_signature_and_claims) makes them.
 #[derive(Clone, PartialEq)]
 pub struct VerifiedClaims {
     claims: Map<String, Value>,

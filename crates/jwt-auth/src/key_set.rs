@@ -65,7 +65,7 @@ impl KeySet {
             .filter_map(|key| serde_json::from_value(key.clone()).ok())
             .filter(|key| {
                 is_for_signatures(key)
-                    && SigningAlgorithm::ALL.iter().any(|a| fits_algorithm(key, *a))
+                    && SigningAlgorithm::ALL.iter().any(|a| is_strong_key_for_algorithm(key, *a))
             })
             .collect();
         if keys.is_empty() { Err(KeySetError::Empty) } else { Ok(Self { keys }) }
@@ -103,7 +103,8 @@ impl KeySet {
         if candidates.is_empty() {
             return Err(JwtError::UnknownKey);
         }
-        let mut fitting = candidates.into_iter().filter(|key| fits_algorithm(key, algorithm));
+        let mut fitting =
+            candidates.into_iter().filter(|key| is_strong_key_for_algorithm(key, algorithm));
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => DecodingKey::from_jwk(key).map_err(|_| JwtError::UnfitKey),
             _ => Err(JwtError::UnfitKey),
@@ -125,7 +126,7 @@ fn is_for_signatures(key: &Jwk) -> bool {
 /// Returns whether a key is of the kind that an algorithm needs, and strong enough.
 ///
 /// Without this look a token could choose how its issuer's key is read (RFC 8725 §2.1).
-fn fits_algorithm(key: &Jwk, algorithm: SigningAlgorithm) -> bool {
+fn is_strong_key_for_algorithm(key: &Jwk, algorithm: SigningAlgorithm) -> bool {
     use SigningAlgorithm as Alg;
     let named = key.common.key_algorithm.map(|named| named.to_string());
     if named.is_some_and(|named| named != algorithm.as_str()) {

@@ -1,6 +1,6 @@
 //! JSON Web Tokens: which are believed, and what they then claim.
 //!
-//! Start from [`UnverifiedJwt::parse`], which says what a token claims of itself, [`UnverifiedJwt::verify_claims`],
+//! Start from [`UnverifiedJwt::parse`], which says what a token claims of itself, [`UnverifiedJwt::verify_signature_and_claims`],
 //! which turns that into [`VerifiedClaims`] by the keys of an issuer, and [`AccessTokenKeys`], which signs
 //! and verifies the access tokens that kubelease gives out itself.
 //!

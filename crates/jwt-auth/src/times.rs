@@ -17,7 +17,7 @@ pub fn read_numeric_date(value: &Value) -> Option<DateTime<Utc>> {
     let seconds = match value {
         Value::Number(number) => match number.as_i64() {
             Some(seconds) => seconds,
-            None => whole_seconds(number.as_f64()?)?,
+            None => truncate_to_seconds(number.as_f64()?)?,
         },
         _ => return None,
     };
@@ -26,7 +26,7 @@ pub fn read_numeric_date(value: &Value) -> Option<DateTime<Utc>> {
 
 /// Cuts off a fraction.
 #[expect(clippy::cast_possible_truncation, reason = "the value is checked to be small enough")]
-fn whole_seconds(seconds: f64) -> Option<i64> {
+fn truncate_to_seconds(seconds: f64) -> Option<i64> {
     (seconds.is_finite() && seconds.abs() < MAX_EXACT_INTEGER).then_some(seconds as i64)
 }
 

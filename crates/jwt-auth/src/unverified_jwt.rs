@@ -85,7 +85,7 @@ impl<'a> UnverifiedJwt<'a> {
         if signature.is_empty() || URL_SAFE_NO_PAD.decode(signature).is_err() {
             return Err(JwtError::Malformed);
         }
-        Ok(Self { text, header: read_object(header)?, claims: read_object(claims)? })
+        Ok(Self { text, header: decode_json_part(header)?, claims: decode_json_part(claims)? })
     }
 
     /// Returns all that it claims.
@@ -100,13 +100,13 @@ impl<'a> UnverifiedJwt<'a> {
     ///
     /// # Errors
     /// Fails with the first rule of `expected` that it breaks, the signature before any claim.
-    pub fn verify_claims(
+    pub fn verify_signature_and_claims(
         &self,
         keys: &KeySet,
         expected: &IdTokenRequirements<'_>,
         now: DateTime<Utc>,
     ) -> Result<VerifiedClaims, JwtError> {
-        let algorithm = self.check_header_algorithm(expected)?;
+        let algorithm = self.require_allowed_algorithm(expected)?;
         let key = keys.find(self.key_id()?, algorithm)?;
         self.check_signature(&key, algorithm)?;
         expected.check_claims(&self.claims, now)
@@ -129,7 +129,7 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// Returns the algorithm that its header names, if it is one of those that are allowed.
-    fn check_header_algorithm(
+    fn require_allowed_algorithm(
         &self,
         expected: &IdTokenRequirements<'_>,
     ) -> Result<SigningAlgorithm, JwtError> {
@@ -180,7 +180,7 @@ pub(crate) fn read_audiences(claims: &Map<String, Value>) -> Option<Vec<&str>> {
     }
 }
 
-fn read_object(part: &str) -> Result<Map<String, Value>, JwtError> {
+fn decode_json_part(part: &str) -> Result<Map<String, Value>, JwtError> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtError::Malformed)?;
     match serde_json::from_slice(&bytes) {
         Ok(UniqueValue(Value::Object(object))) => Ok(object),

@@ -50,7 +50,7 @@ fn verify(token: &str, keys: &KeySet) -> Result<VerifiedClaims, JwtError> {
         algorithms: &SigningAlgorithm::ALL,
         max_age: Some(TimeDelta::minutes(10)),
     };
-    UnverifiedJwt::parse(token)?.verify_claims(keys, &expected, now())
+    UnverifiedJwt::parse(token)?.verify_signature_and_claims(keys, &expected, now())
 }
 
 #[test]

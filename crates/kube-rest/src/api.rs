@@ -113,7 +113,7 @@ impl CallAddress {
     }
 
     /// The address of another thing under it.
-    pub(crate) fn sub_address(self, segment: &str, subject: CallSubject) -> Self {
+    pub(crate) fn append_path_segment(self, segment: &str, subject: CallSubject) -> Self {
         Self { uri: self.uri.and_then(|uri| uri::join_path(&uri, &[segment])), subject }
     }
 

@@ -66,7 +66,7 @@ impl<T> Call<T> {
     }
 
     /// The same call, given up after `total` where that is sooner.
-    pub fn with_timeout(mut self, total: Duration) -> Self {
+    pub fn with_shorter_timeout(mut self, total: Duration) -> Self {
         self.limits.total = self.limits.total.min(total);
         self
     }
@@ -83,7 +83,7 @@ impl<T> Call<T> {
         Self { limits, ..self }
     }
 
-    pub(crate) fn decoded_by(self, decode: Decode<T>) -> Self {
+    pub(crate) fn with_decoder(self, decode: Decode<T>) -> Self {
         Self { decode, ..self }
     }
 }

@@ -8,7 +8,7 @@ use crate::{Api, Call, Error, Kind};
 
 /// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Answer")]
+#[serde(try_from = "DeleteAnswer")]
 pub enum ObjectDeletion {
     /// The object is gone.
     Gone,
@@ -49,7 +49,7 @@ impl Api<'_> {
             propagation_policy: "Background",
         };
         self.call_with_body(Method::DELETE, "application/json", path, &body)
-            .decoded_by(decode_deletion)
+            .with_decoder(decode_deletion)
     }
 }
 
@@ -69,22 +69,22 @@ struct Preconditions<'a> {
 
 /// The object, or a `Status` where it is gone: which of them depends on the kind of object.
 #[derive(Deserialize)]
-struct Answer {
+struct DeleteAnswer {
     kind: String,
     status: Option<String>,
-    metadata: Metadata,
+    metadata: DeletedObjectMetadata,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
+struct DeletedObjectMetadata {
     deletion_timestamp: Option<DateTime<Utc>>,
 }
 
-impl TryFrom<Answer> for ObjectDeletion {
+impl TryFrom<DeleteAnswer> for ObjectDeletion {
     type Error = &'static str;
 
-    fn try_from(answer: Answer) -> Result<Self, Self::Error> {
+    fn try_from(answer: DeleteAnswer) -> Result<Self, Self::Error> {
         if answer.kind == "Status" {
             let success = answer.status.as_deref() == Some("Success");
             return if success { Ok(Self::Gone) } else { Err("the status is no success") };

@@ -45,7 +45,7 @@ pub enum TransportError {
     /// The host's `allowed_outbound_hosts` or block list does not cover the address.
     #[error("the host forbids requests to the address: {0}")]
     Denied(String),
-    /// A time of [`Limits`] ran out.
+    /// A time of [`ExchangeLimits`] ran out.
     #[error("no complete answer arrived in time: {0}")]
     Timeout(String),
     /// The answer is larger than [`ExchangeLimits::answer_bytes`].

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::api::CallAddress;
-use crate::read::SECRETS_NEVER_READ_MESSAGE;
+use crate::object_reads::SECRETS_NEVER_READ_MESSAGE;
 use crate::stored_object::RawObject;
 use crate::{Api, Call, Error, ExchangeLimits, Kind, StoredObject};
 
@@ -52,7 +52,7 @@ pub struct PageRequest<'a> {
 
 impl Api<'_> {
     /// Lists the objects of a kind, in one namespace or in all. Needs `list`.
-    pub fn list_objects(
+    pub fn list_objects_page(
         &self,
         kind: Kind,
         namespace: Option<&str>,
@@ -61,14 +61,14 @@ impl Api<'_> {
         if kind == Kind::Secret {
             return Call::refused_before_sending(Error::Improper(SECRETS_NEVER_READ_MESSAGE));
         }
-        let address = page.put_into(self.collection_address(kind, namespace));
+        let address = page.append_to_query(self.collection_address(kind, namespace));
         self.get(address).with_limits(LIST_LIMITS)
     }
 }
 
 impl PageRequest<'_> {
     /// Adds the query that asks for the page.
-    pub(crate) fn put_into(self, address: CallAddress) -> CallAddress {
+    pub(crate) fn append_to_query(self, address: CallAddress) -> CallAddress {
         // To Kubernetes, 0 is no limit.
         let limit = self.limit.clamp(1, MAX_PAGE_OBJECTS).to_string();
         let mut query = vec![("limit", limit.as_str())];
@@ -81,7 +81,7 @@ impl PageRequest<'_> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ObjectListAnswer {
     /// As `ServiceAccountList`; the items do not say their kind.
     kind: String,
     metadata: ListMetadata,
@@ -107,7 +107,7 @@ impl ListMetadata {
 
 impl<'de> Deserialize<'de> for ListPage<StoredObject> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let answer = Answer::deserialize(deserializer)?;
+        let answer = ObjectListAnswer::deserialize(deserializer)?;
         let kind = answer.kind.strip_suffix("List");
         let kind = Kind::ALL.into_iter().find(|known| kind == Some(known.name()));
         let kind = kind.ok_or_else(|| D::Error::custom("it is no list of our objects"))?;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn accounts() -> Call<ListPage<StoredObject>> {
-        api().list_objects(Kind::ServiceAccount, None, page("", 1, None))
+        api().list_objects_page(Kind::ServiceAccount, None, page("", 1, None))
     }
 
     #[test]
@@ -153,15 +153,19 @@ mod tests {
         for (call, line) in [
             (accounts(), "/api/v1/serviceaccounts?limit=1".to_owned()),
             (
-                api().list_objects(Kind::CoordinationLease, Some("apps"), page(ours, 100, None)),
+                api().list_objects_page(
+                    Kind::CoordinationLease,
+                    Some("apps"),
+                    page(ours, 100, None),
+                ),
                 format!("{leases}/namespaces/apps/leases?limit=100&{selector}"),
             ),
             (
-                api().list_objects(Kind::ClusterRole, None, page(ours, 0, Some("a&limit=0"))),
+                api().list_objects_page(Kind::ClusterRole, None, page(ours, 0, Some("a&limit=0"))),
                 format!("{rbac}/clusterroles?limit=1&{selector}&continue=a%26limit%3D0"),
             ),
             (
-                api().list_objects(Kind::RoleBinding, None, page("", 5000, None)),
+                api().list_objects_page(Kind::RoleBinding, None, page("", 5000, None)),
                 format!("{rbac}/rolebindings?limit=500"),
             ),
         ] {
@@ -170,7 +174,7 @@ mod tests {
         for (kind, namespace) in
             [(Kind::Secret, None), (Kind::Secret, Some("a")), (Kind::ClusterRole, Some("a"))]
         {
-            let error = refused(api().list_objects(kind, namespace, page("", 1, None)));
+            let error = refused(api().list_objects_page(kind, namespace, page("", 1, None)));
             assert!(matches!(error, Error::Improper(_)), "{kind}: {error}");
         }
     }

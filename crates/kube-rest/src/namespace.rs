@@ -13,7 +13,7 @@ use crate::{Api, Call, LIST_LIMITS, ListPage};
 
 /// A namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Answer")]
+#[serde(try_from = "NamespaceAnswer")]
 pub struct StoredNamespace {
     /// The name.
     pub name: String,
@@ -35,48 +35,49 @@ impl Api<'_> {
         self.get(self.path_address(&["api", "v1", "namespaces", name], subject))
     }
 
-    /// Lists namespaces, a page at a time, as [`Api::list_objects`] does. Needs `list` on all namespaces.
-    pub fn list_namespaces(&self, page: PageRequest<'_>) -> Call<ListPage<StoredNamespace>> {
+    /// Lists namespaces, a page at a time, as [`Api::list_objects_page`] does. Needs `list` on all namespaces.
+    pub fn list_namespaces_page(&self, page: PageRequest<'_>) -> Call<ListPage<StoredNamespace>> {
         let path = self.path_address(
             &["api", "v1", "namespaces"],
             CallSubject::for_collection("", "namespaces"),
         );
-        self.get(page.put_into(path)).with_limits(LIST_LIMITS)
+        self.get(page.append_to_query(path)).with_limits(LIST_LIMITS)
     }
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct NamespaceAnswer {
     kind: String,
     metadata: RawMetadata,
     #[serde(default)]
-    status: Status,
+    status: NamespaceStatus,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Status {
+struct NamespaceStatus {
     phase: String,
 }
 
 /// An item of a list, which does not say its kind.
 #[derive(Deserialize)]
-struct Item {
+struct NamespaceListItem {
     metadata: RawMetadata,
     #[serde(default)]
-    status: Status,
+    status: NamespaceStatus,
 }
 
 #[derive(Deserialize)]
-struct ListAnswer {
+struct NamespaceListAnswer {
     kind: String,
     metadata: ListMetadata,
-    items: Option<Vec<Item>>,
+    items: Option<Vec<NamespaceListItem>>,
 }
 
 impl<'de> Deserialize<'de> for ListPage<StoredNamespace> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ListAnswer { kind, metadata, items } = ListAnswer::deserialize(deserializer)?;
+        let NamespaceListAnswer { kind, metadata, items } =
+            NamespaceListAnswer::deserialize(deserializer)?;
         if kind != "NamespaceList" {
             return Err(D::Error::custom("it is no list of namespaces"));
         }
@@ -86,21 +87,25 @@ impl<'de> Deserialize<'de> for ListPage<StoredNamespace> {
     }
 }
 
-impl TryFrom<Answer> for StoredNamespace {
+impl TryFrom<NamespaceAnswer> for StoredNamespace {
     type Error = &'static str;
 
-    fn try_from(Answer { kind, metadata, status }: Answer) -> Result<Self, Self::Error> {
+    fn try_from(
+        NamespaceAnswer { kind, metadata, status }: NamespaceAnswer,
+    ) -> Result<Self, Self::Error> {
         if kind != "Namespace" {
             return Err("it is no namespace");
         }
-        Item { metadata, status }.try_into()
+        NamespaceListItem { metadata, status }.try_into()
     }
 }
 
-impl TryFrom<Item> for StoredNamespace {
+impl TryFrom<NamespaceListItem> for StoredNamespace {
     type Error = &'static str;
 
-    fn try_from(Item { metadata, status }: Item) -> Result<Self, Self::Error> {
+    fn try_from(
+        NamespaceListItem { metadata, status }: NamespaceListItem,
+    ) -> Result<Self, Self::Error> {
         if metadata.uid.is_empty() {
             return Err("it is no namespace");
         }
@@ -145,8 +150,9 @@ mod tests {
 
     #[test]
     fn namespaces_are_listed_a_page_at_a_time() {
-        let list =
-            |next| api().list_namespaces(PageRequest { selector: "team in (a,b)", limit: 1, next });
+        let list = |next| {
+            api().list_namespaces_page(PageRequest { selector: "team in (a,b)", limit: 1, next })
+        };
         let line = "GET /api/v1/namespaces?limit=1&labelSelector=team%20in%20%28a%2Cb%29";
         assert_eq!(sent(list(None)), (line.to_owned(), "", Value::Null));
         assert_eq!(sent(list(Some("x"))).0, format!("{line}&continue=x"));

@@ -109,7 +109,7 @@ impl NewObject {
 
 impl Api<'_> {
     /// Creates an object. The answer is the object as it is stored, which admission may have changed:
-    /// [`StoredObject::find_mismatch`] tells.
+    /// [`StoredObject::find_field_unlike_sent`] tells.
     ///
     /// A dry run is admitted and authorized, also against the escalation of rights, and stores nothing; its
     /// answer has a UID that means nothing, and no version. A field that the server does not know is
@@ -138,23 +138,23 @@ impl Api<'_> {
         let query = [strict, ("dryRun", "All")];
         let query = if dry_run { &query[..] } else { &query[..1] };
         let path = self.collection_address(kind, namespace).with_query(query).with_subject(subject);
-        self.post_json(path, &Payload::from_object(object))
+        self.post_json(path, &NewObjectPayload::from_object(object))
     }
 }
 
 /// An object as it is sent.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Payload<'a> {
+struct NewObjectPayload<'a> {
     api_version: &'static str,
     kind: Kind,
-    metadata: Metadata<'a>,
+    metadata: NewObjectMetadata<'a>,
     #[serde(flatten)]
     body: PayloadBody<'a>,
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
+struct NewObjectMetadata<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
@@ -201,13 +201,13 @@ struct PayloadSubject<'a> {
     name: &'a str,
 }
 
-impl<'a> Payload<'a> {
+impl<'a> NewObjectPayload<'a> {
     fn from_object(object: &'a NewObject) -> Self {
         let kind = object.kind();
         Self {
             api_version: kind.api_version(),
             kind,
-            metadata: Metadata {
+            metadata: NewObjectMetadata {
                 name: &object.name,
                 namespace: object.namespace.as_deref(),
                 labels: &object.labels,

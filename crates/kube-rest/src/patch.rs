@@ -38,7 +38,7 @@ impl Api<'_> {
     ///
     /// [`Error::is_conflict`] says that it was changed, or made anew: no two objects ever share a version.
     /// (A right version with a wrong UID is [`crate::Status::is_invalid`]; no object is both.)
-    pub fn patch_object(
+    pub fn patch_object_annotations(
         &self,
         kind: Kind,
         namespace: &str,
@@ -57,8 +57,8 @@ impl Api<'_> {
         if patch.uid.is_empty() || patch.resource_version.is_empty() {
             return Call::refused_before_sending(Error::Improper(MISSING_PRECONDITION_MESSAGE));
         }
-        let payload = Payload {
-            metadata: Metadata {
+        let payload = PatchPayload {
+            metadata: PatchMetadata {
                 uid: patch.uid,
                 resource_version: patch.resource_version,
                 annotations: patch.annotations,
@@ -72,15 +72,15 @@ impl Api<'_> {
 }
 
 #[derive(Serialize)]
-struct Payload<'a> {
-    metadata: Metadata<'a>,
+struct PatchPayload<'a> {
+    metadata: PatchMetadata<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spec: Option<CoordinationLeasePatch>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
+struct PatchMetadata<'a> {
     uid: &'a str,
     resource_version: &'a str,
     annotations: &'a BTreeMap<String, String>,
@@ -135,7 +135,12 @@ mod tests {
                 json!({"metadata": metadata, "spec": spec}),
             ),
         ] {
-            let call = api().patch_object(kind, "apps", "l1", &ObjectPatch { renewal, ..patch });
+            let call = api().patch_object_annotations(
+                kind,
+                "apps",
+                "l1",
+                &ObjectPatch { renewal, ..patch },
+            );
             let line = format!("PATCH {path}?fieldValidation=Strict");
             assert_eq!(sent(call), (line, "merge-patch", want));
         }
@@ -147,7 +152,7 @@ mod tests {
             (Kind::CoordinationLease, ObjectPatch { uid: "", ..patch }),
             (Kind::CoordinationLease, ObjectPatch { resource_version: "", ..patch }),
         ] {
-            let error = refused(api().patch_object(kind, "apps", "l1", &broken));
+            let error = refused(api().patch_object_annotations(kind, "apps", "l1", &broken));
             assert!(matches!(error, Error::Improper(_)), "{kind} {broken:?}: {error}");
         }
     }
@@ -161,7 +166,7 @@ mod tests {
             annotations: &annotations,
             renewal: Some(renewal()),
         };
-        let call = || api().patch_object(Kind::CoordinationLease, "apps", "l1", &patch);
+        let call = || api().patch_object_annotations(Kind::CoordinationLease, "apps", "l1", &patch);
         let stored = answered(call(), 200, PATCHED).expect("reads");
         assert_eq!(stored.resource_version, "247");
         assert_eq!(stored.annotations["x/y"], "2");

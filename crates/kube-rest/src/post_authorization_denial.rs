@@ -33,7 +33,7 @@ impl PostAuthorizationDenial {
     /// The first form counts: the API server's own words come before those that the author of a policy or a
     /// webhook adds, and those could say anything.
     pub(crate) fn from_message(message: &str) -> Option<Self> {
-        let found = FORMS
+        let found = DENIAL_MESSAGE_FORMS
             .iter()
             .filter_map(|form| message.find(form.begins).map(|at| (at, form)))
             .min_by_key(|(at, _)| *at);
@@ -83,7 +83,7 @@ const fn message_form(by: DeniedBy, begins: &'static str, ends: char) -> Message
 /// Those of kube-apiserver 1.34 to 1.37, from its own sources: `resourcequota/controller.go`,
 /// `policy/validating/dispatcher.go`, `policy/generic/policy_dispatcher.go`, `webhook/errors/statuserror.go`,
 /// `util/webhook/error.go` and `registry/rbac/validation/rule.go`.
-const FORMS: [MessageForm; 9] = [
+const DENIAL_MESSAGE_FORMS: [MessageForm; 9] = [
     message_form(DeniedBy::Quota, "exceeded quota: ", ','),
     message_form(DeniedBy::Quota, "failed quota: ", ':'),
     message_form(DeniedBy::Quota, "status unknown for quota: ", ','),

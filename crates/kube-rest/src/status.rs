@@ -72,7 +72,7 @@ impl Status {
     pub(crate) fn from_call_response(response: &Response<Vec<u8>>, subject: &CallSubject) -> Self {
         let status: RawStatus = serde_json::from_slice(response.body()).unwrap_or_default();
         let status = if status.kind == "Status" { status } else { RawStatus::default() };
-        let known = REASONS.iter().find(|known| **known == status.reason);
+        let known = KNOWN_STATUS_REASONS.iter().find(|known| **known == status.reason);
         let raw = status.details.unwrap_or_default();
         let details = Details { group: raw.group, kind: raw.kind, name: raw.name };
         // A date is ignored: it would have to be told from our own clock, which may be another.
@@ -224,7 +224,7 @@ struct RawCause {
 }
 
 /// The reasons that Kubernetes gives (`StatusReason` in `k8s.io/apimachinery`).
-const REASONS: [&str; 18] = [
+const KNOWN_STATUS_REASONS: [&str; 18] = [
     "AlreadyExists",
     "BadRequest",
     "Conflict",

@@ -90,8 +90,8 @@ impl StoredObject {
     /// A webhook may strip or change what is sent. Labels and annotations may have been added to; what
     /// grants anything must be exactly what was sent.
     #[must_use]
-    pub fn find_mismatch(&self, sent: &NewObject) -> Option<&'static str> {
-        let body = || self.body_mismatch(&sent.body);
+    pub fn find_field_unlike_sent(&self, sent: &NewObject) -> Option<&'static str> {
+        let body = || self.find_body_field_mismatch(&sent.body);
         let fields = [
             ("kind", self.kind == sent.kind()),
             ("metadata.name", self.name == sent.name),
@@ -102,7 +102,7 @@ impl StoredObject {
         fields.iter().find_map(|(field, same)| (!same).then_some(*field)).or_else(body)
     }
 
-    fn body_mismatch(&self, sent: &NewObjectBody) -> Option<&'static str> {
+    fn find_body_field_mismatch(&self, sent: &NewObjectBody) -> Option<&'static str> {
         let mismatch = |field, same: bool| (!same).then_some(field);
         match sent {
             NewObjectBody::ServiceAccount => {

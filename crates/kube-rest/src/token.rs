@@ -102,7 +102,10 @@ impl Api<'_> {
             subject = subject.bound_to(&bound.kind, &bound.name);
         }
         let account = self.item_address(Kind::ServiceAccount, Some(namespace), service_account);
-        self.post_json(account.sub_address("token", subject), &TokenRequest::from_spec(spec))
+        self.post_json(
+            account.append_path_segment("token", subject),
+            &TokenRequest::from_spec(spec),
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{Api, Call};
 
 /// Whose token it is, if it is anybody's. The server's own text about it is not kept: it may quote it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "Answer")]
+#[serde(from = "TokenReviewAnswer")]
 pub struct TokenReview {
     /// True if the token is accepted now; an ended one is for some ten seconds more.
     pub authenticated: bool,
@@ -29,10 +29,10 @@ impl Api<'_> {
         let (group, resource) = ("authentication.k8s.io", "tokenreviews");
         let subject = CallSubject::for_collection(group, resource);
         let path = self.path_address(&["apis", group, "v1", resource], subject);
-        let request = Request {
+        let request = TokenReviewRequest {
             api_version: "authentication.k8s.io/v1",
             kind: "TokenReview",
-            spec: Spec { token, audiences },
+            spec: TokenReviewSpec { token, audiences },
         };
         self.post_json(path, &request)
     }
@@ -40,43 +40,43 @@ impl Api<'_> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Request<'a> {
+struct TokenReviewRequest<'a> {
     api_version: &'static str,
     kind: &'static str,
-    spec: Spec<'a>,
+    spec: TokenReviewSpec<'a>,
 }
 
 #[derive(Serialize)]
-struct Spec<'a> {
+struct TokenReviewSpec<'a> {
     token: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     audiences: &'a [String],
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    status: Status,
+struct TokenReviewAnswer {
+    status: TokenReviewStatus,
 }
 
 #[derive(Deserialize)]
-struct Status {
+struct TokenReviewStatus {
     /// Left out where it is false.
     #[serde(default)]
     authenticated: bool,
-    user: Option<User>,
+    user: Option<TokenReviewUser>,
     audiences: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct User {
+struct TokenReviewUser {
     username: String,
     uid: String,
     groups: Option<Vec<String>>,
 }
 
-impl From<Answer> for TokenReview {
-    fn from(Answer { status }: Answer) -> Self {
+impl From<TokenReviewAnswer> for TokenReview {
+    fn from(TokenReviewAnswer { status }: TokenReviewAnswer) -> Self {
         let user = status.user.unwrap_or_default();
         Self {
             authenticated: status.authenticated,

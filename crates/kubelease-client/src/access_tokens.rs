@@ -92,7 +92,8 @@ impl Client {
         if let Some(identity) = &request.identity {
             body["identity"] = json!(identity);
         }
-        self.send_call(&Call::post(format!("/api/v1/auth/{method}/login"), &body))?.parse_json()
+        self.send_with_retries(&Call::post(format!("/api/v1/auth/{method}/login"), &body))?
+            .parse_json()
     }
 
     /// Asks who the bearer of the token is.
@@ -100,7 +101,7 @@ impl Client {
     /// # Errors
     /// Fails if the token is not good, or the server cannot be reached.
     pub fn get_caller(&self) -> Result<Caller, Error> {
-        self.send_call(&Call::get("/api/v1/auth/token"))?.parse_json()
+        self.send_with_retries(&Call::get("/api/v1/auth/token"))?.parse_json()
     }
 
     /// Returns another access token of the same login, which is good for longer.
@@ -108,7 +109,7 @@ impl Client {
     /// # Errors
     /// Fails if it is at its maximum or not good, or if the server cannot be reached.
     pub fn renew_access_token(&self) -> Result<AccessToken, Error> {
-        self.send_call(&Call::post("/api/v1/auth/token/renew", &json!({})).allow_repeats())?
+        self.send_with_retries(&Call::post("/api/v1/auth/token/renew", &json!({})).allow_repeats())?
             .parse_json()
     }
 
@@ -118,6 +119,6 @@ impl Client {
     /// Fails if it is not good, or the server cannot be reached.
     pub fn revoke_own_token(&self) -> Result<(), Error> {
         // Sent again after it was done, it would be refused as a token that is not good.
-        self.send_call(&Call::post("/api/v1/auth/token/revoke", &json!({}))).map(drop)
+        self.send_with_retries(&Call::post("/api/v1/auth/token/revoke", &json!({}))).map(drop)
     }
 }

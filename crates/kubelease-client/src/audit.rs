@@ -58,7 +58,7 @@ pub struct AuditPage {
 
 /// The findings of a part of a verification.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AuditVerification {
+pub struct AuditVerificationPage {
     /// The number of events that are as they were recorded.
     pub checked: u64,
     /// The number of requests that stopped before they did anything.
@@ -92,15 +92,15 @@ impl Client {
             ("type", filter.event_type.clone()),
             ("cursor", cursor.map(str::to_owned)),
         ];
-        self.send_call(&Call::get(with_query("/api/v1/audit", &query)))?.parse_json()
+        self.send_with_retries(&Call::get(with_query("/api/v1/audit", &query)))?.parse_json()
     }
 
     /// Verifies a part of the events.
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn verify_audit_page(&self, cursor: Option<&str>) -> Result<AuditVerification, Error> {
+    pub fn verify_audit_page(&self, cursor: Option<&str>) -> Result<AuditVerificationPage, Error> {
         let query = [("cursor", cursor.map(str::to_owned))];
-        self.send_call(&Call::get(with_query("/api/v1/audit/verify", &query)))?.parse_json()
+        self.send_with_retries(&Call::get(with_query("/api/v1/audit/verify", &query)))?.parse_json()
     }
 }

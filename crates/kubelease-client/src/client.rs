@@ -10,7 +10,7 @@ use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{HeaderValue, Method, Request, Response};
 
 use crate::retry::{self, RepeatPolicy};
-use crate::{Error, Problem, ServerUrl, Token, tls};
+use crate::{Error, Problem, ServerUrl, Token, trusted_certificates};
 
 /// The server that is asked, and the way to it.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Client {
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("kubelease/", env!("CARGO_PKG_VERSION")));
         if server.has_tls() {
-            config = config.tls_config(tls::tls_config(ca_file.as_deref())?);
+            config = config.tls_config(trusted_certificates::tls_config(ca_file.as_deref())?);
         }
         if server.is_loopback() {
             config = config.proxy(None);
@@ -97,7 +97,7 @@ impl Client {
     }
 
     /// Sends a request until it has an answer, its time is over, or it may not be sent again.
-    pub(crate) fn send_call(&self, call: &Call<'_>) -> Result<Answer, Error> {
+    pub(crate) fn send_with_retries(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let deadline = Instant::now() + self.timeout;
         for attempt in 1.. {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -106,7 +106,9 @@ impl Client {
                 Err(failure) => failure,
             };
             match pause {
-                Some(pause) if attempt < retry::ATTEMPTS && Instant::now() + pause < deadline => {
+                Some(pause)
+                    if attempt < retry::MAX_SEND_ATTEMPTS && Instant::now() + pause < deadline =>
+                {
                     thread::sleep(pause.max(retry::backoff_before(attempt)));
                 }
                 _ => return Err(error),
@@ -122,7 +124,7 @@ impl Client {
         left: Duration,
     ) -> Result<Answer, (Option<Duration>, Error)> {
         let response = self.exchange_once(call, left).map_err(|error| {
-            let again = retry::is_unsent(&error)
+            let again = retry::is_request_surely_unsent(&error)
                 || call.repeat == RepeatPolicy::Safe && retry::is_broken_connection(&error);
             (again.then_some(Duration::ZERO), self.transport_error(error))
         })?;

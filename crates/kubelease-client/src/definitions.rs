@@ -144,11 +144,11 @@ impl DefinitionSpec {
 
     /// Returns the targets that have to be there before.
     #[must_use]
-    pub fn needed_targets(&self) -> Vec<&Name> {
+    pub fn referenced_targets(&self) -> Vec<&Name> {
         match self {
             Self::Target(_) => vec![],
             Self::DynamicSecret(spec) => vec![&spec.target],
-            Self::Identity(spec) => spec.needed_targets(),
+            Self::Identity(spec) => spec.referenced_targets(),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Error {
 
     /// Returns true if another attempt at another time may succeed: nobody has refused the request.
     #[must_use]
-    pub fn is_unavailable(&self) -> bool {
+    pub fn is_retryable_later(&self) -> bool {
         match self {
             Self::Problem(problem) => matches!(problem.status, 502..=504),
             Self::Unreachable { .. } | Self::Certificate { .. } | Self::TimedOut { .. } => true,

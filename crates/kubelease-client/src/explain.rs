@@ -31,7 +31,7 @@ pub struct Explanation {
     /// If both would succeed, as far as they were asked about.
     pub allowed: bool,
     /// The answer to the first request that fails.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<ExplainedRefusal>,
     /// All other fields of the answer.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -39,7 +39,7 @@ pub struct Explanation {
 
 /// The answer to a refused request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct ExplainedRefusal {
     /// The code.
     pub code: String,
     /// The detail that its caller would be told.
@@ -72,6 +72,6 @@ impl Client {
                 body[field] = value;
             }
         }
-        self.send_call(&Call::post("/api/v1/explain", &body).allow_repeats())?.parse_json()
+        self.send_with_retries(&Call::post("/api/v1/explain", &body).allow_repeats())?.parse_json()
     }
 }

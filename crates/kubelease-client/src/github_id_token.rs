@@ -28,7 +28,7 @@ impl Client {
         let options = ClientOptions { server, ca_file: None, timeout: TIMEOUT };
         let separator = if path.contains('?') { '&' } else { '?' };
         let call = Call::get(format!("{path}{separator}audience={}", percent_encode(audience)));
-        let answer = Self::new(options)?.with_token(request_token).send_call(&call)?;
+        let answer = Self::new(options)?.with_token(request_token).send_with_retries(&call)?;
         Ok(answer.parse_json::<Answer>()?.value)
     }
 }

@@ -61,7 +61,7 @@ impl Client {
         let path = format!("/api/v1/dynamic-secrets/{dynamic_secret}/kubeconfig");
         let query = [("namespace", namespace.map(Name::to_string))];
         let Kubeconfig { clusters: [cluster], contexts: [context] } =
-            self.send_call(&Call::get(with_query(&path, &query)))?.parse_json()?;
+            self.send_with_retries(&Call::get(with_query(&path, &query)))?.parse_json()?;
         let NamedCluster { name, cluster: Cluster { server, certificate_authority_data } } =
             cluster;
         let namespace = context.context.namespace;

@@ -152,8 +152,10 @@ impl Client {
         idempotency_key: &IdempotencyKey,
     ) -> Result<IssuedLease, Error> {
         let path = format!("/api/v1/dynamic-secrets/{dynamic_secret}/leases");
-        self.send_call(&Call::post(path, request).with_idempotency_key(idempotency_key.as_str()))?
-            .parse_json()
+        self.send_with_retries(
+            &Call::post(path, request).with_idempotency_key(idempotency_key.as_str()),
+        )?
+        .parse_json()
     }
 
     /// Looks at a lease.
@@ -161,7 +163,7 @@ impl Client {
     /// # Errors
     /// Fails if there is none that may be seen, or the server cannot be reached.
     pub fn get_lease(&self, id: &LeaseId) -> Result<Lease, Error> {
-        self.send_call(&Call::get(format!("/api/v1/leases/{id}")))?.parse_json()
+        self.send_with_retries(&Call::get(format!("/api/v1/leases/{id}")))?.parse_json()
     }
 
     /// Lists a page of the leases that meet `filter` and may be seen.
@@ -183,7 +185,7 @@ impl Client {
             ("limit", Some(MAX_PAGE_LEASES.to_string())),
             ("cursor", cursor.map(str::to_owned)),
         ];
-        self.send_call(&Call::get(with_query("/api/v1/leases", &query)))?.parse_json()
+        self.send_with_retries(&Call::get(with_query("/api/v1/leases", &query)))?.parse_json()
     }
 
     /// Renews a lease, for `ttl` from now or as long as it was first issued for, and returns it with a new token.
@@ -199,7 +201,7 @@ impl Client {
             ttl: Option<&'a str>,
         }
         let path = format!("/api/v1/leases/{id}/renew");
-        self.send_call(&Call::post(path, &Body { ttl }).allow_repeats())?.parse_json()
+        self.send_with_retries(&Call::post(path, &Body { ttl }).allow_repeats())?.parse_json()
     }
 
     /// Revokes a lease.
@@ -207,7 +209,8 @@ impl Client {
     /// # Errors
     /// Fails if there is none that may be revoked, or the server cannot be reached.
     pub fn revoke_lease(&self, id: &LeaseId) -> Result<Revocation, Error> {
-        let answer = self.send_call(&Call::new(Method::DELETE, format!("/api/v1/leases/{id}")))?;
+        let answer =
+            self.send_with_retries(&Call::new(Method::DELETE, format!("/api/v1/leases/{id}")))?;
         Ok(Revocation { lease: answer.parse_json()?, is_done: answer.status != 202 })
     }
 
@@ -234,7 +237,7 @@ impl Client {
             next_cursor: Option<String>,
         }
         let call = Call::post("/api/v1/leases/revoke", &Body { filter, cursor }).allow_repeats();
-        let page: Page = self.send_call(&call)?.parse_json()?;
+        let page: Page = self.send_with_retries(&call)?.parse_json()?;
         Ok((page.revoked, page.next_cursor))
     }
 }

@@ -46,17 +46,17 @@ mod idempotency_key;
 mod identifiers;
 mod kubeconfig;
 mod leases;
-mod printable;
 mod problem;
 mod retry;
 mod server_url;
 mod sweep;
 mod target_check;
-mod tls;
+mod terminal_text;
 mod token;
+mod trusted_certificates;
 
 pub use access_tokens::{AccessToken, AccessTokenInfo, Caller, LoginRequest};
-pub use audit::{AuditEvent, AuditFilter, AuditPage, AuditVerification};
+pub use audit::{AuditEvent, AuditFilter, AuditPage, AuditVerificationPage};
 pub use client::{Client, ClientOptions};
 pub use definitions::{
     API_VERSION, Account, AuthMethod, ClaimValue, Definition, DefinitionDeletion, DefinitionKind,
@@ -66,7 +66,7 @@ pub use definitions::{
     TrustedCa, document_schema,
 };
 pub use error::Error;
-pub use explain::{ExplainRequest, Explanation, Refusal};
+pub use explain::{ExplainRequest, ExplainedRefusal, Explanation};
 pub use github_id_token::FetchIdTokenError;
 pub use idempotency_key::IdempotencyKey;
 pub use identifiers::{InvalidLeaseId, InvalidName, LeaseId, Name};
@@ -75,10 +75,10 @@ pub use leases::{
     IssueRequest, IssuedLease, Lease, LeaseFilter, LeasePage, LeaseState, Revocation,
     RevocationCounts,
 };
-pub use printable::to_printable;
 pub use problem::{FieldError, Problem};
 pub use server_url::{InvalidServerUrl, ServerUrl};
 pub use sweep::{SweepFailure, SweepOptions, SweepReport};
 pub use target_check::{DynamicSecretCheck, MissingPermission, RuntimeConfig, TargetCheck};
-pub use tls::TlsError;
+pub use terminal_text::replace_control_characters;
 pub use token::{InvalidToken, Token};
+pub use trusted_certificates::TlsError;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::to_printable;
+use crate::replace_control_characters;
 
 /// A refusal or failure that the server tells.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,10 +49,20 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", to_printable(&self.detail), to_printable(&self.code))?;
+        write!(
+            f,
+            "{} ({})",
+            replace_control_characters(&self.detail),
+            replace_control_characters(&self.code)
+        )?;
         // One error is the detail itself.
         for error in self.errors.iter().skip(usize::from(self.errors.len() == 1)) {
-            write!(f, "\n  {}: {}", to_printable(&error.pointer), to_printable(&error.detail))?;
+            write!(
+                f,
+                "\n  {}: {}",
+                replace_control_characters(&error.pointer),
+                replace_control_characters(&error.detail)
+            )?;
         }
         Ok(())
     }

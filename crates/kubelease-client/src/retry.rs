@@ -14,7 +14,7 @@ pub(crate) enum RepeatPolicy {
 }
 
 /// Returns true if an error says that no byte of the request has reached the server.
-pub(crate) fn is_unsent(error: &ureq::Error) -> bool {
+pub(crate) fn is_request_surely_unsent(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => true,
         ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
@@ -33,22 +33,22 @@ pub(crate) fn is_broken_connection(error: &ureq::Error) -> bool {
 /// when: each has a `Retry-After`.
 pub(crate) fn retry_delay_for(problem: &Problem) -> Option<Duration> {
     let is_passing = matches!(problem.status, 429 | 503) || problem.code == "request_in_progress";
-    let seconds = problem.retry_after.filter(|seconds| *seconds <= LONGEST_AWAITED_SECONDS)?;
+    let seconds = problem.retry_after.filter(|seconds| *seconds <= MAX_RETRY_AFTER_SECONDS)?;
     is_passing.then(|| Duration::from_secs(seconds.max(1)))
 }
 
 /// Returns how long to wait before attempt `attempt`, counted from 1.
 pub(crate) fn backoff_before(attempt: u32) -> Duration {
-    FIRST_PAUSE * 2_u32.saturating_pow(attempt.saturating_sub(1))
+    FIRST_BACKOFF * 2_u32.saturating_pow(attempt.saturating_sub(1))
 }
 
-/// With [`FIRST_PAUSE`], a server that restarts within a second is not noticed, and one that is not there is told soon.
-pub(crate) const ATTEMPTS: u32 = 4;
+/// With [`FIRST_BACKOFF`], a server that restarts within a second is not noticed, and one that is not there is told soon.
+pub(crate) const MAX_SEND_ATTEMPTS: u32 = 4;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Longer than this, a person would rather be told, and a job decide by itself.
-const LONGEST_AWAITED_SECONDS: u64 = 5;
+const MAX_RETRY_AFTER_SECONDS: u64 = 5;
 
 #[cfg(test)]
 mod tests {

@@ -56,9 +56,10 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the caller may not, or the server cannot be reached.
-    pub fn run_sweep(&self, options: SweepOptions) -> Result<SweepReport, Error> {
+    pub fn request_sweep(&self, options: SweepOptions) -> Result<SweepReport, Error> {
         let flag = |is_set: bool| is_set.then(|| "true".to_owned());
         let query = [("dry_run", flag(options.dry_run)), ("reconcile", flag(options.reconcile))];
-        self.send_call(&Call::post(with_query("/api/v1/sweep", &query), &json!({})))?.parse_json()
+        self.send_with_retries(&Call::post(with_query("/api/v1/sweep", &query), &json!({})))?
+            .parse_json()
     }
 }

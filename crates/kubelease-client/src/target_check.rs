@@ -85,7 +85,7 @@ impl Client {
     /// Fails if there is no such target, or the server cannot be reached. A target in a bad state is no error.
     pub fn check_target(&self, name: &Name) -> Result<TargetCheck, Error> {
         let path = format!("/api/v1/targets/{name}/check");
-        self.send_call(&Call::new(Method::POST, path))?.parse_json()
+        self.send_with_retries(&Call::new(Method::POST, path))?.parse_json()
     }
 
     /// Returns what the host has to be told of a target.
@@ -93,6 +93,7 @@ impl Client {
     /// # Errors
     /// Fails if there is no such target, or the server cannot be reached.
     pub fn get_runtime_config(&self, name: &Name) -> Result<RuntimeConfig, Error> {
-        self.send_call(&Call::get(format!("/api/v1/targets/{name}/runtime-config")))?.parse_json()
+        self.send_with_retries(&Call::get(format!("/api/v1/targets/{name}/runtime-config")))?
+            .parse_json()
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use self::json::CallerJson;
 pub(crate) use self::json::{AccessTokenJson, InfisicalTokenJson};
 pub(crate) use self::renew_and_revoke::serve_token_operation;
-use crate::identities::read_leases_parameter;
+use crate::identities::read_revoke_leases_flag;
 use crate::input::EmptyObject;
 use crate::pagination::QueryParameters;
 use crate::problem::Problem;
@@ -20,7 +20,7 @@ use crate::{Body, input, leases, respond};
 /// The body of a request for an access token.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `ttl` and `description`, or no body")]
-struct MakeInput {
+struct TokenCreationInput {
     ttl: Option<Ttl>,
     #[serde(default)]
     description: Description,
@@ -33,7 +33,7 @@ pub(crate) async fn make_token<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
-    let MakeInput { ttl, description } = input::optional_json(body).await?;
+    let TokenCreationInput { ttl, description } = input::optional_json(body).await?;
     let made = engine.make_token_for_identity(&name, ttl, &description)?;
     Ok(respond::json_response(StatusCode::CREATED, &AccessTokenJson::from_token(&made)))
 }
@@ -43,9 +43,9 @@ pub(crate) fn show_caller<P: Ports>(engine: &Engine<P>) -> Result<Response<Vec<u
     let json = match &engine.requester().session {
         None => CallerJson::first_administrator(),
         Some(session) => {
-            let secrets =
-                engine.issuable_dynamic_secrets(&session.identity, MAX_SHOWN_DYNAMIC_SECRETS)?;
-            CallerJson::from_session(session, engine.uses_left(session)?, secrets)
+            let secrets = engine
+                .list_issuable_dynamic_secrets(&session.identity, MAX_SHOWN_DYNAMIC_SECRETS)?;
+            CallerJson::from_identity_session(session, engine.read_uses_left(session)?, secrets)
         }
     };
     Ok(respond::json_response(StatusCode::OK, &json))
@@ -59,7 +59,7 @@ pub(crate) async fn revoke_token_by_accessor<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let accessor: Accessor = accessor.parse()?;
-    let takes_back = read_leases_parameter(query)?;
+    let takes_back = read_revoke_leases_flag(query)?;
     let EmptyObject {} = input::optional_json(body).await?;
     let revoked = engine.revoke_token_by_accessor(accessor, takes_back).await?;
     Ok(revoked.map_or_else(respond::no_content, |done| leases::bulk_revocation_response(&done)))

@@ -7,11 +7,11 @@ use lease_engine::{AuthenticationError, Engine, Origin, Ports, Requester, TokenP
 use crate::audit::{self, RequestedRoute};
 use crate::installation_token::InstallationTokenDigest;
 use crate::problem::Problem;
-use crate::routes::{Access, Route};
+use crate::routes::{Route, RouteAccess};
 
 /// Someone who has been let in. Only [`admit_caller`] makes one.
 #[derive(Debug)]
-pub(crate) struct Caller(Requester);
+pub(crate) struct AdmittedCaller(Requester);
 
 /// The bearer tokens of the installation itself, each if it is set.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct InstallationTokens {
     pub(crate) sweeper: Option<InstallationTokenDigest>,
 }
 
-impl Caller {
+impl AdmittedCaller {
     /// The requester for whom the engine acts.
     pub(crate) fn into_requester(self) -> Requester {
         self.0
@@ -41,19 +41,19 @@ pub(crate) fn admit_caller<P: Ports>(
     asked: (&Route, RequestedRoute<'_>),
     headers: &HeaderMap,
     origin: Origin,
-) -> Result<Caller, Problem> {
+) -> Result<AdmittedCaller, Problem> {
     let (route, asked) = asked;
     let access = route.access;
     let has_header = headers.contains_key(AUTHORIZATION);
-    if access == Access::Anybody || (access == Access::Holder && !has_header) {
-        return Ok(Caller(Requester::nobody().from(origin)));
+    if access == RouteAccess::Anybody || (access == RouteAccess::Holder && !has_header) {
+        return Ok(AdmittedCaller(Requester::nobody().from(origin)));
     }
-    let refused = |problem| refusal_problem(engine, tokens, problem);
+    let refused = |problem| refusal_or_not_configured(engine, tokens, problem);
     let Some(shown) = bearer_token(headers) else {
         return Err(refused(Problem::unauthenticated()));
     };
-    if let Some(requester) = tokens.requester_of_token(shown, access) {
-        return Ok(Caller(requester.from(origin)));
+    if let Some(requester) = tokens.authenticate_installation_token(shown, access) {
+        return Ok(AdmittedCaller(requester.from(origin)));
     }
     let text = std::str::from_utf8(shown).unwrap_or_default();
     let purpose =
@@ -66,34 +66,38 @@ pub(crate) fn admit_caller<P: Ports>(
     })?;
     let requester = Requester::from_session(session).from(origin);
     let may = match access {
-        Access::Anybody | Access::Identity | Access::Holder => true,
-        Access::Administrator | Access::Sweeper => requester.is_administrator(),
+        RouteAccess::Anybody | RouteAccess::Identity | RouteAccess::Holder => true,
+        RouteAccess::Administrator | RouteAccess::Sweeper => requester.is_administrator(),
     };
     if may {
-        return Ok(Caller(requester));
+        return Ok(AdmittedCaller(requester));
     }
     Err(audit::record_refusal(engine, &requester, asked, Problem::administrators_only()))
 }
 
 impl InstallationTokens {
     /// Lets in who shows a token of the installation itself.
-    pub(crate) fn requester_of_token(&self, shown: &[u8], access: Access) -> Option<Requester> {
+    pub(crate) fn authenticate_installation_token(
+        &self,
+        shown: &[u8],
+        access: RouteAccess,
+    ) -> Option<Requester> {
         let admits = |token: &Option<InstallationTokenDigest>| {
             token.as_ref().is_some_and(|token| token.matches_shown(shown))
         };
         if admits(&self.administrator) {
             return Some(Requester::first_administrator());
         }
-        (access == Access::Sweeper && admits(&self.sweeper)).then(Requester::sweeper)
+        (access == RouteAccess::Sweeper && admits(&self.sweeper)).then(Requester::sweep_caller)
     }
 
     /// The same by the headers of a request.
-    pub(crate) fn requester_of_headers(
+    pub(crate) fn authenticate_headers(
         &self,
         headers: &HeaderMap,
-        access: Access,
+        access: RouteAccess,
     ) -> Option<Requester> {
-        self.requester_of_token(bearer_token(headers)?, access)
+        self.authenticate_installation_token(bearer_token(headers)?, access)
     }
 
     /// Refuses to work while nobody could be let in.
@@ -126,7 +130,7 @@ impl From<lease_engine::StoreError> for NoAdministratorError {
 }
 
 /// The refusal of a request: that it is not configured if nobody could be let in at all.
-pub(crate) fn refusal_problem<P: Ports>(
+pub(crate) fn refusal_or_not_configured<P: Ports>(
     engine: &Engine<P>,
     tokens: &InstallationTokens,
     refusal: Problem,
@@ -142,12 +146,12 @@ pub(crate) fn refusal_problem<P: Ports>(
 fn bearer_token(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, token) = value.as_bytes().split_at_checked(SCHEME.len())?;
+    let (scheme, token) = value.as_bytes().split_at_checked(BEARER_SCHEME_PREFIX.len())?;
     let token = token.trim_ascii();
-    (scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty()).then_some(token)
+    (scheme.eq_ignore_ascii_case(BEARER_SCHEME_PREFIX) && !token.is_empty()).then_some(token)
 }
 
-const SCHEME: &[u8] = b"Bearer ";
+const BEARER_SCHEME_PREFIX: &[u8] = b"Bearer ";
 
 #[cfg(test)]
 mod tests;

@@ -18,18 +18,18 @@ pub(crate) async fn put_dynamic_secret<P: Ports>(
     query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let is_rehearsed = query.get_flag("dry_run")?;
-    let definition = json::read_definition(input::parse_name(name)?, body).await?;
+    let is_rehearsed = query.parse_flag_parameter("dry_run")?;
+    let definition = json::read_dynamic_secret_body(input::parse_name(name)?, body).await?;
     if is_rehearsed {
         let (put, warnings) = engine.rehearsing_engine().put_dynamic_secret(definition).await?;
         return Ok(respond::json_response(
             StatusCode::OK,
-            &DynamicSecretJson::of_put(put, warnings),
+            &DynamicSecretJson::from_put_outcome(put, warnings),
         ));
     }
     let (put, warnings) = engine.put_dynamic_secret(definition).await?;
     let status = respond::put_status(&put.change);
-    Ok(respond::json_response(status, &DynamicSecretJson::of_put(put, warnings)))
+    Ok(respond::json_response(status, &DynamicSecretJson::from_put_outcome(put, warnings)))
 }
 
 /// `GET /api/v1/dynamic-secrets/{name}`
@@ -62,17 +62,18 @@ pub(crate) async fn delete_dynamic_secret<P: Ports>(
     name: &str,
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (force, revoke) = (query.get_flag("force")?, query.get_flag("revoke")?);
+    let (force, revoke) =
+        (query.parse_flag_parameter("force")?, query.parse_flag_parameter("revoke")?);
     Ok(match engine.delete_dynamic_secret(&input::parse_name(name)?, force, revoke).await? {
         DynamicSecretDeletion::Gone => respond::no_content(),
         DynamicSecretDeletion::Revoking => {
-            respond::json_response(StatusCode::ACCEPTED, &STILL_REVOKING)
+            respond::json_response(StatusCode::ACCEPTED, &STILL_REVOKING_ANSWER)
         }
     })
 }
 
 /// The answer if the sweep goes on.
-const STILL_REVOKING: DeletionJson = DeletionJson { state: "revoking" };
+const STILL_REVOKING_ANSWER: DeletionJson = DeletionJson { state: "revoking" };
 
 #[derive(Serialize)]
 struct DeletionJson {

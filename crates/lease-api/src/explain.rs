@@ -37,7 +37,7 @@ pub(crate) async fn explain_request<P: Ports>(
     engine: &Engine<P>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let asked = to_explain_request(input::read_json(body).await?)?;
+    let asked = validate_explain_input(input::read_json(body).await?)?;
     let (identity, dynamic_secret) = (asked.identity.clone(), asked.dynamic_secret.clone());
     let explanation = engine.explain_request(asked).await?;
     let json = ExplanationJson::from_explanation(&identity, dynamic_secret.as_ref(), explanation);
@@ -45,7 +45,7 @@ pub(crate) async fn explain_request<P: Ports>(
 }
 
 /// Puts together what goes together.
-fn to_explain_request(input: ExplainInput) -> Result<ExplainRequest, Problem> {
+fn validate_explain_input(input: ExplainInput) -> Result<ExplainRequest, Problem> {
     let shown = match (input.claims, input.jwt) {
         (None, None) => LoginEvidence::Nothing,
         (Some(claims), None) => LoginEvidence::Claims(claims),

@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::auth::NoAdministratorError;
 use crate::problem::{Code, Problem};
 use crate::respond;
-use crate::routes::Access;
+use crate::routes::RouteAccess;
 use crate::settings::{Settings, SettingsError, no_administrator_error};
-use crate::sweep::json::{DegradationCause, LastSweepJson, SummaryJson};
+use crate::sweep::json::{DegradationCause, LastSweepJson, PublicSweepSummaryJson};
 
 /// Answers 200: a component that answers is alive.
 pub(crate) fn show_liveness() -> Response<Vec<u8>> {
@@ -31,7 +31,7 @@ struct ReadyJson<'a> {
 #[serde(untagged)]
 enum SweepJson<'a> {
     Whole(LastSweepJson<'a>),
-    Summary(SummaryJson),
+    Summary(PublicSweepSummaryJson),
 }
 
 /// Reports if kubelease is configured and its store answers, and what the last sweep did: in
@@ -47,7 +47,7 @@ pub(crate) fn show_readiness<P: Ports>(
     let settings =
         settings.map_err(|error| Problem::new(Code::NotConfigured, error.to_string()))?;
     // An access token is not looked at: a look at the health must not cost one of its uses.
-    let may_see = settings.tokens.requester_of_headers(headers, Access::Sweeper).is_some();
+    let may_see = settings.tokens.authenticate_headers(headers, RouteAccess::Sweeper).is_some();
     let engine = Engine::new(ports, settings.keys, settings.config);
     engine.probe_store()?;
     settings.tokens.require_some_administrator(&engine).map_err(|error| match error {
@@ -62,7 +62,7 @@ pub(crate) fn show_readiness<P: Ports>(
         if may_see {
             SweepJson::Whole(LastSweepJson::from_swept(last))
         } else {
-            SweepJson::Summary(SummaryJson::from_swept(last))
+            SweepJson::Summary(PublicSweepSummaryJson::from_swept(last))
         }
     });
     let status = if degraded.is_empty() { "ready" } else { "degraded" };

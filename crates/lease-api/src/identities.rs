@@ -20,15 +20,18 @@ pub(crate) async fn put_identity<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name: IdentityName = input::parse_name(name)?;
-    let is_rehearsed = query.get_flag("dry_run")?;
+    let is_rehearsed = query.parse_flag_parameter("dry_run")?;
     let input: IdentityInput = input::read_json(body).await?;
     if is_rehearsed {
         let (put, warnings) = engine.rehearsing_engine().put_identity(name, input)?;
-        return Ok(respond::json_response(StatusCode::OK, &IdentityJson::of_put(put, warnings)));
+        return Ok(respond::json_response(
+            StatusCode::OK,
+            &IdentityJson::from_put_outcome(put, warnings),
+        ));
     }
     let (put, warnings) = engine.put_identity(name, input)?;
     let status = respond::put_status(&put.change);
-    Ok(respond::json_response(status, &IdentityJson::of_put(put, warnings)))
+    Ok(respond::json_response(status, &IdentityJson::from_put_outcome(put, warnings)))
 }
 
 /// `GET /api/v1/identities/{name}`
@@ -58,19 +61,19 @@ pub(crate) async fn delete_identity<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
-    let revoked = engine.delete_identity(&name, read_leases_parameter(query)?).await?;
+    let revoked = engine.delete_identity(&name, read_revoke_leases_flag(query)?).await?;
     Ok(revoked.map_or_else(respond::no_content, |done| leases::bulk_revocation_response(&done)))
 }
 
 /// `POST /api/v1/identities/{name}/revoke`
-pub(crate) async fn revoke_tokens<P: Ports>(
+pub(crate) async fn revoke_identity_tokens<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
-    let leases = read_leases_parameter(query)?;
+    let leases = read_revoke_leases_flag(query)?;
     let EmptyObject {} = input::optional_json(body).await?;
     let revoked = engine.revoke_identity_tokens(&name, leases).await?;
     Ok(revoked.map_or_else(respond::no_content, |done| leases::bulk_revocation_response(&done)))
@@ -80,7 +83,7 @@ pub(crate) async fn revoke_tokens<P: Ports>(
 ///
 /// # Errors
 /// Refuses any other value.
-pub(crate) fn read_leases_parameter(query: &QueryParameters<'_>) -> Result<bool, Problem> {
+pub(crate) fn read_revoke_leases_flag(query: &QueryParameters<'_>) -> Result<bool, Problem> {
     match query.get_text("leases") {
         None | Some("keep") => Ok(false),
         Some("revoke") => Ok(true),

@@ -44,7 +44,7 @@ pub(crate) async fn optional_json<T: DeserializeOwned>(body: impl Body) -> Resul
 ///
 /// # Errors
 /// 422 naming the field that does not fit.
-pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+pub(crate) fn parse_json_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| misfit_problem(&error))
 }
 
@@ -58,7 +58,7 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     deserializer.end().map_err(|error| malformed_problem(&error))?;
     // By derive a list would do for an object, its fields in the order in which we happen to have them.
-    from_value(if json.is_array() { Value::Null } else { json })
+    parse_json_value(if json.is_array() { Value::Null } else { json })
 }
 
 fn misfit_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
@@ -91,12 +91,12 @@ fn strip_quoted_values(message: &str) -> String {
         Some((quote, expected)) if quotes.iter().any(|q| quote.starts_with(q)) => {
             format!("expected {expected}")
         }
-        _ => without_long_key(message),
+        _ => shorten_quoted_key(message),
     }
 }
 
 /// The same of a name that is none of ours.
-fn without_long_key(message: &str) -> String {
+fn shorten_quoted_key(message: &str) -> String {
     for kind in ["unknown field `", "duplicate field `"] {
         let Some(rest) = message.strip_prefix(kind) else { continue };
         let ends = ["`, expected", "`, there are no fields", "`"];

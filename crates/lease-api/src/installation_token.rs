@@ -12,7 +12,7 @@ pub(crate) struct InstallationTokenDigest([u8; 32]);
 
 impl InstallationTokenDigest {
     /// The token `text`, if it is long enough not to be guessed and can be sent in a header.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn digest_if_strong(text: &str) -> Option<Self> {
         let good = text.len() >= MIN_TOKEN_BYTES && text.bytes().all(|b| b.is_ascii_graphic());
         good.then(|| Self(Sha256::digest(text).into()))
     }

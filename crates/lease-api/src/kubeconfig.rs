@@ -28,7 +28,7 @@ pub(crate) fn show_kubeconfig<P: Ports>(
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name: DynamicSecretName = input::parse_name(name)?;
     let via = CredentialProgram::from_query(query)?;
-    let namespace: Option<Namespace> = query.get_name("namespace")?;
+    let namespace: Option<Namespace> = query.parse_name_parameter("namespace")?;
     let cluster = engine.kubeconfig_cluster(&name, namespace)?;
     Ok(respond::json_response(StatusCode::OK, &build_kubeconfig(&name, &cluster, via)))
 }

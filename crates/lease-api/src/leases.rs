@@ -8,7 +8,7 @@ mod renew;
 mod revoke;
 
 pub(crate) use self::exec_credential::issue_exec_credential;
-pub(crate) use self::issue::serve_issue;
+pub(crate) use self::issue::issue_lease_with_token;
 pub(crate) use self::renew::renew_lease;
 pub(crate) use self::revoke::{bulk_revocation_response, revoke_lease, revoke_matching_leases};
 
@@ -28,7 +28,7 @@ pub(crate) fn show_lease<P: Ports>(
     id: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let id = parse_lease_id(id)?;
-    let held = engine.read_lease(id)?;
+    let held = engine.read_visible_lease(id)?;
     let now = engine.cluster_now(&held.lease.target)?;
     Ok(respond::json_response(StatusCode::OK, &LeaseJson::from_lease(&held, now)))
 }
@@ -39,8 +39,8 @@ pub(crate) fn list_leases<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let limit = PageWindow::read_limit(query)?;
-    let page = engine.list_leases(&read_filter(query)?, read_cursor(query)?, limit)?;
-    let clocks = engine.all_clocks()?;
+    let page = engine.list_visible_lease_page(&read_filter(query)?, read_cursor(query)?, limit)?;
+    let clocks = engine.read_clocks_of_all_targets()?;
     let json = |held| LeaseJson::from_lease(held, clocks.target_time(&held.lease.target));
     let items: Vec<_> = page.items.iter().map(json).collect();
     let list = ListJson { items, next_cursor: page.next.map(list_query::format_cursor) };

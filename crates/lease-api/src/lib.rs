@@ -1,7 +1,7 @@
 //! The HTTP contract of kubelease: routes, authentication, shapes, problems. Spoken once, here.
 //!
 //! Start from [`main_routes`], the one table of routes and of who may use them, [`serve_main_request()`], which answers a
-//! request, and [`Variables`], the settings as the host gives them.
+//! request, and [`RawVariables`], the settings as the host gives them.
 //!
 //! Requests come as `http` types and go as `http` types; who carries them is not known here. Each
 //! request is a whole life: nothing is kept between two.
@@ -42,7 +42,7 @@ mod testing;
 
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use lease_engine::SweepReport;
-pub use routes::{Access, Route, cleanup_routes, main_routes};
+pub use routes::{Route, RouteAccess, cleanup_routes, main_routes};
 pub use serve::{malformed_request_response, serve_cleanup_request, serve_main_request};
-pub use settings::{SettingsError, Variables};
-pub use sweep::{SweepError, run_after_answer, run_after_cleanup_answer, sweep_for_trigger};
+pub use settings::{RawVariables, SettingsError};
+pub use sweep::{SweepError, run_after_cleanup_answer, run_after_main_answer, sweep_for_trigger};

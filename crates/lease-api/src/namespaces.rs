@@ -35,7 +35,7 @@ pub(crate) async fn list_namespaces<P: Ports>(
     let name = input::parse_name(name)?;
     let limit = PageWindow::read_limit(query)?;
     let after: Option<Namespace> = query.get_text("cursor").map(parse_cursor).transpose()?;
-    let found = engine.leasable_namespaces(&name).await?;
+    let found = engine.find_leasable_namespaces(&name).await?;
     let json = NamespacesJson::from_namespaces(&name, &found, after.as_ref(), limit);
     Ok(respond::json_response(StatusCode::OK, &json))
 }

@@ -29,7 +29,7 @@ impl PageWindow {
     /// # Errors
     /// Says what the query takes.
     pub(crate) fn from_query(query: &QueryParameters<'_>) -> Result<Self, Problem> {
-        let from = query.get_number("cursor", 1..=u64::MAX)?.unwrap_or(1);
+        let from = query.parse_number_in_range("cursor", 1..=u64::MAX)?.unwrap_or(1);
         Ok(Self { from, limit: Self::read_limit(query)? })
     }
 
@@ -38,8 +38,9 @@ impl PageWindow {
     /// # Errors
     /// Says what it may be.
     pub(crate) fn read_limit(query: &QueryParameters<'_>) -> Result<usize, Problem> {
-        let limit = query.get_number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-        // Unwrap safety: it is at most `MAX_LIMIT`.
+        let limit =
+            query.parse_number_in_range("limit", 1..=MAX_PAGE_SIZE)?.unwrap_or(DEFAULT_PAGE_SIZE);
+        // Unwrap safety: it is at most `MAX_PAGE_SIZE`.
         Ok(usize::try_from(limit).unwrap())
     }
 }
@@ -60,7 +61,10 @@ impl<'a> QueryParameters<'a> {
     ///
     /// # Errors
     /// Refuses one that is none of them: misspelt, it would be ignored in silence.
-    pub(crate) fn parse_known(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
+    pub(crate) fn parse_allowing_only(
+        query: Option<&'a str>,
+        known: &[&str],
+    ) -> Result<Self, Problem> {
         let mut pairs: Vec<(&str, &str)> = vec![];
         for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -84,7 +88,7 @@ impl<'a> QueryParameters<'a> {
     ///
     /// # Errors
     /// Refuses what is no such name, with the rule for it.
-    pub(crate) fn get_name<N: FromStr<Err = NameError>>(
+    pub(crate) fn parse_name_parameter<N: FromStr<Err = NameError>>(
         &self,
         parameter: &'static str,
     ) -> Result<Option<N>, Problem> {
@@ -96,7 +100,7 @@ impl<'a> QueryParameters<'a> {
     ///
     /// # Errors
     /// Refuses what is neither `true` nor `false`.
-    pub(crate) fn get_flag(&self, name: &'static str) -> Result<bool, Problem> {
+    pub(crate) fn parse_flag_parameter(&self, name: &'static str) -> Result<bool, Problem> {
         match self.get_text(name) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -107,7 +111,7 @@ impl<'a> QueryParameters<'a> {
         }
     }
 
-    fn get_number(
+    fn parse_number_in_range(
         &self,
         name: &'static str,
         range: std::ops::RangeInclusive<u64>,
@@ -123,10 +127,10 @@ impl<'a> QueryParameters<'a> {
 }
 
 /// The number of items of a page by default.
-pub(crate) const DEFAULT_LIMIT: u64 = 100;
+pub(crate) const DEFAULT_PAGE_SIZE: u64 = 100;
 
 /// The greatest number of items of a page.
-pub(crate) const MAX_LIMIT: u64 = 500;
+pub(crate) const MAX_PAGE_SIZE: u64 = 500;
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +153,7 @@ mod tests {
             (Some("Limit=1"), None),
             (Some("force=true"), None),
         ] {
-            let got = QueryParameters::parse_known(query, &["limit", "cursor"])
+            let got = QueryParameters::parse_allowing_only(query, &["limit", "cursor"])
                 .and_then(|query| PageWindow::from_query(&query));
             let got = got.map(|window| (window.from, window.limit));
             assert_eq!(got.as_ref().ok(), window.as_ref(), "{query:?}");

@@ -99,7 +99,7 @@ impl Problem {
 
     /// The problem as it is told to a caller of this authority: to whoever may only give something back, that the token is not
     /// known, unless it is about a lease of its own.
-    pub(crate) fn for_authority(self, authority: Authority) -> Self {
+    pub(crate) fn adapt_to_caller_authority(self, authority: Authority) -> Self {
         let is_its_own = self.status == StatusCode::CONFLICT || !self.status.is_client_error();
         if authority != Authority::GiveBack || is_its_own {
             return self;
@@ -145,7 +145,7 @@ impl Problem {
     }
 
     /// The same, with a word on when to try again.
-    fn retry_after(self, seconds: u32) -> Self {
+    fn with_retry_after(self, seconds: u32) -> Self {
         self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
@@ -210,7 +210,7 @@ fn store_problem(error: &StoreError) -> Problem {
 }
 
 /// Seconds after which what is under way elsewhere is decided, one way or the other.
-const RETRY_SOON: u32 = 2;
+const RETRY_SOON_SECONDS: u32 = 2;
 
 #[cfg(test)]
 mod tests;

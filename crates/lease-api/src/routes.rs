@@ -10,13 +10,13 @@ pub struct Route {
     /// The path; `{…}` stands for one segment.
     pub path: &'static str,
     /// The callers who may use it.
-    pub access: Access,
+    pub access: RouteAccess,
     pub(crate) endpoint: Endpoint,
 }
 
 /// The callers who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum RouteAccess {
     /// Anybody: it tells nothing, or is where somebody says who he is.
     Anybody,
     /// The administrator.
@@ -37,21 +37,21 @@ pub(crate) enum Endpoint {
     /// Says whether it can work.
     Ready,
     /// Does something, for whoever is let in.
-    Operation(Operation),
+    Operation(RouteOperation),
     /// Does something with the access token that is shown.
-    TokenOperation(TokenOperation),
+    TokenOperation(OwnTokenOperation),
 }
 
 /// An operation of the holder of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenOperation {
+pub(crate) enum OwnTokenOperation {
     Renew,
     Revoke,
 }
 
 /// An operation for a caller who is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub(crate) enum RouteOperation {
     ListTargets,
     PutTarget,
     ShowTarget,
@@ -94,12 +94,12 @@ pub(crate) enum Operation {
 /// The routes of the main component.
 #[must_use]
 pub fn main_routes() -> Vec<Route> {
-    use Operation as To;
+    use RouteOperation as To;
     let open =
         [("/livez", Endpoint::Live), ("/readyz", Endpoint::Ready)].map(|(path, endpoint)| Route {
             method: Method::GET,
             path,
-            access: Access::Anybody,
+            access: RouteAccess::Anybody,
             endpoint,
         });
     let target = "/api/v1/targets/{name}";
@@ -130,7 +130,9 @@ pub fn main_routes() -> Vec<Route> {
         (Method::POST, "/api/v1/identities/{name}/revoke", To::RevokeIdentity),
         (Method::POST, "/api/v1/auth/accessors/{accessor}/revoke", To::RevokeAccessor),
     ]
-    .map(|(method, path, operation)| Route::new(method, path, Access::Administrator, operation));
+    .map(|(method, path, operation)| {
+        Route::new(method, path, RouteAccess::Administrator, operation)
+    });
     let identities = [
         (Method::GET, "/api/v1/dynamic-secrets/{name}/namespaces", To::ListNamespaces),
         (Method::POST, "/api/v1/dynamic-secrets/{name}/leases", To::IssueLease),
@@ -143,15 +145,15 @@ pub fn main_routes() -> Vec<Route> {
         (Method::POST, "/api/v1/leases/{lease_id}/renew", To::RenewLease),
         (Method::GET, "/api/v1/auth/token", To::ShowAccessToken),
     ]
-    .map(|(method, path, operation)| Route::new(method, path, Access::Identity, operation));
+    .map(|(method, path, operation)| Route::new(method, path, RouteAccess::Identity, operation));
     let holders = [
-        ("/api/v1/auth/token/renew", TokenOperation::Renew),
-        ("/api/v1/auth/token/revoke", TokenOperation::Revoke),
+        ("/api/v1/auth/token/renew", OwnTokenOperation::Renew),
+        ("/api/v1/auth/token/revoke", OwnTokenOperation::Revoke),
     ]
     .map(|(path, operation)| Route {
         method: Method::POST,
         path,
-        access: Access::Holder,
+        access: RouteAccess::Holder,
         endpoint: Endpoint::TokenOperation(operation),
     });
     let logins = [
@@ -159,15 +161,17 @@ pub fn main_routes() -> Vec<Route> {
         ("/api/v1/auth/oidc/login", To::LogInByOidc),
         ("/api/v1/auth/kubernetes-auth/login", To::LogInAsInfisical),
     ]
-    .map(|(path, operation)| Route::new(Method::POST, path, Access::Anybody, operation));
+    .map(|(path, operation)| Route::new(Method::POST, path, RouteAccess::Anybody, operation));
     open.into_iter().chain(logins).chain(administrators).chain(identities).chain(holders).collect()
 }
 
 /// The routes of the cleanup job.
 #[must_use]
 pub fn cleanup_routes() -> Vec<Route> {
-    [(Method::POST, Operation::Sweep), (Method::GET, Operation::ShowSweep)]
-        .map(|(method, operation)| Route::new(method, "/api/v1/sweep", Access::Sweeper, operation))
+    [(Method::POST, RouteOperation::Sweep), (Method::GET, RouteOperation::ShowSweep)]
+        .map(|(method, operation)| {
+            Route::new(method, "/api/v1/sweep", RouteAccess::Sweeper, operation)
+        })
         .into()
 }
 
@@ -187,7 +191,7 @@ pub(crate) enum RouteMatch<'a> {
 pub(crate) fn find_route<'a>(routes: Vec<Route>, method: &Method, path: &'a str) -> RouteMatch<'a> {
     let mut methods = vec![];
     for route in routes {
-        if let Some(parameter) = match_path(route.path, path) {
+        if let Some(parameter) = match_path_parameter(route.path, path) {
             if route.method == method {
                 return RouteMatch::Route(route, parameter);
             }
@@ -202,19 +206,24 @@ impl Route {
     pub(crate) fn is_revocation(&self) -> bool {
         matches!(
             self.endpoint,
-            Endpoint::Operation(Operation::RevokeLease | Operation::RevokeLeases)
-                | Endpoint::TokenOperation(TokenOperation::Revoke)
+            Endpoint::Operation(RouteOperation::RevokeLease | RouteOperation::RevokeLeases)
+                | Endpoint::TokenOperation(OwnTokenOperation::Revoke)
         )
     }
 
-    fn new(method: Method, path: &'static str, access: Access, operation: Operation) -> Self {
+    fn new(
+        method: Method,
+        path: &'static str,
+        access: RouteAccess,
+        operation: RouteOperation,
+    ) -> Self {
         Self { method, path, access, endpoint: Endpoint::Operation(operation) }
     }
 }
 
 /// Returns the part of `path` that stands for the one `{…}` of `pattern`, or an empty one if there
 /// is none; `None` if they differ.
-fn match_path<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+fn match_path_parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let mut parameter = "";
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
     loop {
@@ -238,13 +247,13 @@ mod tests {
         let to = |operation, parameter| Some((Endpoint::Operation(operation), parameter));
         for (method, path, endpoint) in [
             (Method::GET, "/livez", Some((Endpoint::Live, ""))),
-            (Method::GET, "/api/v1/targets", to(Operation::ListTargets, "")),
-            (Method::GET, "/api/v1/targets/prod", to(Operation::ShowTarget, "prod")),
-            (Method::GET, "/api/v1/targets/pr%6fd", to(Operation::ShowTarget, "pr%6fd")),
-            (Method::POST, "/api/v1/targets/check/check", to(Operation::CheckTarget, "check")),
-            (Method::POST, "/api/v1/leases/revoke", to(Operation::RevokeLeases, "")),
-            (Method::DELETE, "/api/v1/leases/revoke", to(Operation::RevokeLease, "revoke")),
-            (Method::POST, "/api/v1/leases/7/renew", to(Operation::RenewLease, "7")),
+            (Method::GET, "/api/v1/targets", to(RouteOperation::ListTargets, "")),
+            (Method::GET, "/api/v1/targets/prod", to(RouteOperation::ShowTarget, "prod")),
+            (Method::GET, "/api/v1/targets/pr%6fd", to(RouteOperation::ShowTarget, "pr%6fd")),
+            (Method::POST, "/api/v1/targets/check/check", to(RouteOperation::CheckTarget, "check")),
+            (Method::POST, "/api/v1/leases/revoke", to(RouteOperation::RevokeLeases, "")),
+            (Method::DELETE, "/api/v1/leases/revoke", to(RouteOperation::RevokeLease, "revoke")),
+            (Method::POST, "/api/v1/leases/7/renew", to(RouteOperation::RenewLease, "7")),
             (Method::GET, "/", None),
             (Method::GET, "", None),
             (Method::GET, "//livez", None),
@@ -289,11 +298,11 @@ mod tests {
         let mut ours: Vec<_> = ours
             .map(|route| {
                 let schemes = match route.access {
-                    Access::Anybody => Some(0),
-                    Access::Administrator => None,
-                    Access::Sweeper | Access::Identity => Some(2),
+                    RouteAccess::Anybody => Some(0),
+                    RouteAccess::Administrator => None,
+                    RouteAccess::Sweeper | RouteAccess::Identity => Some(2),
                     // By the header, or with no header by the body.
-                    Access::Holder => Some(3),
+                    RouteAccess::Holder => Some(3),
                 };
                 (route.path.to_owned(), route.method.to_string(), schemes)
             })

@@ -8,23 +8,23 @@ use http::request::Parts;
 use lease_engine::{Engine, Ports};
 
 use crate::audit::{self, RequestedRoute};
-use crate::auth::{admit_caller, refusal_problem};
+use crate::auth::{admit_caller, refusal_or_not_configured};
 use crate::pagination::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::request_origin::request_origin;
 use crate::routes::{
-    Endpoint, Operation, Route, RouteMatch, cleanup_routes, find_route, main_routes,
+    Endpoint, Route, RouteMatch, RouteOperation, cleanup_routes, find_route, main_routes,
 };
 use crate::settings::Settings;
 use crate::{
-    Body, SettingsError, Variables, access_tokens, dynamic_secrets, explain, health, identities,
+    Body, RawVariables, SettingsError, access_tokens, dynamic_secrets, explain, health, identities,
     kubeconfig, leases as lease_handlers, login, namespaces, targets,
 };
 
 /// Answers a request to the main component.
 pub async fn serve_main_request<P: Ports>(
     ports: P,
-    variables: &Result<Variables, SettingsError>,
+    variables: &Result<RawVariables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
@@ -41,7 +41,7 @@ pub fn malformed_request_response() -> Response<Vec<u8>> {
 /// Answers a request to the cleanup job.
 pub async fn serve_cleanup_request<P: Ports>(
     ports: P,
-    variables: &Result<Variables, SettingsError>,
+    variables: &Result<RawVariables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
@@ -51,7 +51,7 @@ pub async fn serve_cleanup_request<P: Ports>(
 async fn serve_request<P: Ports>(
     routes: Vec<Route>,
     ports: P,
-    variables: &Result<Variables, SettingsError>,
+    variables: &Result<RawVariables, SettingsError>,
     head: Parts,
     body: impl Body,
 ) -> Response<Vec<u8>> {
@@ -74,7 +74,7 @@ async fn serve_request<P: Ports>(
 async fn answer_route<P: Ports>(
     found: RouteMatch<'_>,
     ports: P,
-    variables: &Result<Variables, SettingsError>,
+    variables: &Result<RawVariables, SettingsError>,
     head: &Parts,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
@@ -90,11 +90,11 @@ async fn answer_route<P: Ports>(
     let (route, parameter) = match found {
         RouteMatch::Route(route, parameter) => (route, parameter),
         RouteMatch::OtherMethods(methods) => {
-            return Err(refusal_problem(&engine, &tokens, method_not_allowed(&methods)));
+            return Err(refusal_or_not_configured(&engine, &tokens, method_not_allowed(&methods)));
         }
         RouteMatch::Nothing => {
             let unknown = Problem::new(Code::UnknownPath, "there is no such path");
-            return Err(refusal_problem(&engine, &tokens, unknown));
+            return Err(refusal_or_not_configured(&engine, &tokens, unknown));
         }
     };
     let origin = request_origin(&head.headers, &trusted_proxies);
@@ -111,7 +111,7 @@ async fn answer_route<P: Ports>(
             let engine = engine.acting_for(admitted?.into_requester());
             let answer = dispatch_operation(&engine, operation, parameter, head, body).await;
             answer.map_err(|problem| {
-                let problem = problem.for_authority(engine.requester().authority);
+                let problem = problem.adapt_to_caller_authority(engine.requester().authority);
                 audit::record_refusal(&engine, engine.requester(), asked, problem)
             })
         }
@@ -120,87 +120,102 @@ async fn answer_route<P: Ports>(
 
 async fn dispatch_operation<P: Ports>(
     engine: &Engine<P>,
-    operation: Operation,
+    operation: RouteOperation,
     parameter: &str,
     head: &Parts,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let query = QueryParameters::parse_known(head.uri.query(), known_query_parameters(operation))?;
+    let query = QueryParameters::parse_allowing_only(
+        head.uri.query(),
+        allowed_query_parameters(operation),
+    )?;
     match operation {
-        Operation::ListTargets => targets::list_targets(engine, &query),
-        Operation::PutTarget => targets::put_target(engine, parameter, &query, body).await,
-        Operation::ShowTarget => targets::show_target(engine, parameter),
-        Operation::DeleteTarget => targets::delete_target(engine, parameter, &query).await,
-        Operation::CheckTarget => targets::check_target(engine, parameter, body).await,
-        Operation::ShowRuntimeConfig => targets::show_runtime_config(engine, parameter),
-        Operation::AcceptCluster => targets::accept_cluster(engine, parameter, body).await,
-        Operation::WriteOffTarget => targets::write_off_leases(engine, parameter, body).await,
-        Operation::ListDynamicSecrets => dynamic_secrets::list_dynamic_secrets(engine, &query),
-        Operation::PutDynamicSecret => {
+        RouteOperation::ListTargets => targets::list_targets(engine, &query),
+        RouteOperation::PutTarget => targets::put_target(engine, parameter, &query, body).await,
+        RouteOperation::ShowTarget => targets::show_target(engine, parameter),
+        RouteOperation::DeleteTarget => targets::delete_target(engine, parameter, &query).await,
+        RouteOperation::CheckTarget => targets::check_target(engine, parameter, body).await,
+        RouteOperation::ShowRuntimeConfig => targets::show_runtime_config(engine, parameter),
+        RouteOperation::AcceptCluster => {
+            targets::accept_changed_cluster(engine, parameter, body).await
+        }
+        RouteOperation::WriteOffTarget => targets::write_off_leases(engine, parameter, body).await,
+        RouteOperation::ListDynamicSecrets => dynamic_secrets::list_dynamic_secrets(engine, &query),
+        RouteOperation::PutDynamicSecret => {
             dynamic_secrets::put_dynamic_secret(engine, parameter, &query, body).await
         }
-        Operation::ShowDynamicSecret => dynamic_secrets::show_dynamic_secret(engine, parameter),
-        Operation::DeleteDynamicSecret => {
+        RouteOperation::ShowDynamicSecret => {
+            dynamic_secrets::show_dynamic_secret(engine, parameter)
+        }
+        RouteOperation::DeleteDynamicSecret => {
             dynamic_secrets::delete_dynamic_secret(engine, parameter, &query).await
         }
-        Operation::ListNamespaces => namespaces::list_namespaces(engine, parameter, &query).await,
-        Operation::IssueLease => {
-            lease_handlers::serve_issue(engine, parameter, &head.headers, body).await
+        RouteOperation::ListNamespaces => {
+            namespaces::list_namespaces(engine, parameter, &query).await
         }
-        Operation::IssueExecCredential => {
+        RouteOperation::IssueLease => {
+            lease_handlers::issue_lease_with_token(engine, parameter, &head.headers, body).await
+        }
+        RouteOperation::IssueExecCredential => {
             let headers = &head.headers;
             lease_handlers::issue_exec_credential(engine, parameter, &query, headers, body).await
         }
-        Operation::ShowKubeconfig => kubeconfig::show_kubeconfig(engine, parameter, &query),
-        Operation::ListLeases => lease_handlers::list_leases(engine, &query),
-        Operation::RevokeLeases => lease_handlers::revoke_matching_leases(engine, body).await,
-        Operation::ShowLease => lease_handlers::show_lease(engine, parameter),
-        Operation::RevokeLease => lease_handlers::revoke_lease(engine, parameter).await,
-        Operation::RenewLease => lease_handlers::renew_lease(engine, parameter, body).await,
-        Operation::Sweep => crate::sweep::run_sweep(engine, &query, body).await,
-        Operation::ShowSweep => crate::sweep::show_last_sweep(engine),
-        Operation::ListAuditEvents => audit::list_events(engine, &query),
-        Operation::VerifyAudit => audit::verify_audit_part(engine, &query),
-        Operation::Explain => explain::explain_request(engine, body).await,
-        Operation::ListIdentities => identities::list_identities(engine, &query),
-        Operation::PutIdentity => identities::put_identity(engine, parameter, &query, body).await,
-        Operation::ShowIdentity => identities::show_identity(engine, parameter),
-        Operation::DeleteIdentity => identities::delete_identity(engine, parameter, &query).await,
-        Operation::MakeAccessToken => access_tokens::make_token(engine, parameter, body).await,
-        Operation::RevokeIdentity => {
-            identities::revoke_tokens(engine, parameter, &query, body).await
+        RouteOperation::ShowKubeconfig => kubeconfig::show_kubeconfig(engine, parameter, &query),
+        RouteOperation::ListLeases => lease_handlers::list_leases(engine, &query),
+        RouteOperation::RevokeLeases => lease_handlers::revoke_matching_leases(engine, body).await,
+        RouteOperation::ShowLease => lease_handlers::show_lease(engine, parameter),
+        RouteOperation::RevokeLease => lease_handlers::revoke_lease(engine, parameter).await,
+        RouteOperation::RenewLease => lease_handlers::renew_lease(engine, parameter, body).await,
+        RouteOperation::Sweep => crate::sweep::serve_sweep_request(engine, &query, body).await,
+        RouteOperation::ShowSweep => crate::sweep::show_last_sweep(engine),
+        RouteOperation::ListAuditEvents => audit::list_events(engine, &query),
+        RouteOperation::VerifyAudit => audit::verify_audit_page(engine, &query),
+        RouteOperation::Explain => explain::explain_request(engine, body).await,
+        RouteOperation::ListIdentities => identities::list_identities(engine, &query),
+        RouteOperation::PutIdentity => {
+            identities::put_identity(engine, parameter, &query, body).await
         }
-        Operation::RevokeAccessor => {
+        RouteOperation::ShowIdentity => identities::show_identity(engine, parameter),
+        RouteOperation::DeleteIdentity => {
+            identities::delete_identity(engine, parameter, &query).await
+        }
+        RouteOperation::MakeAccessToken => access_tokens::make_token(engine, parameter, body).await,
+        RouteOperation::RevokeIdentity => {
+            identities::revoke_identity_tokens(engine, parameter, &query, body).await
+        }
+        RouteOperation::RevokeAccessor => {
             access_tokens::revoke_token_by_accessor(engine, parameter, &query, body).await
         }
-        Operation::ShowAccessToken => access_tokens::show_caller(engine),
-        Operation::LogInByKubernetes => login::log_in_by_kubernetes(engine, body).await,
-        Operation::LogInByOidc => login::log_in_by_oidc(engine, body).await,
-        Operation::LogInAsInfisical => {
+        RouteOperation::ShowAccessToken => access_tokens::show_caller(engine),
+        RouteOperation::LogInByKubernetes => login::log_in_by_kubernetes(engine, body).await,
+        RouteOperation::LogInByOidc => login::log_in_by_oidc(engine, body).await,
+        RouteOperation::LogInAsInfisical => {
             login::infisical::log_in_infisical_client(engine, &head.headers, body).await
         }
     }
 }
 
 /// Returns the query parameters of a route.
-fn known_query_parameters(operation: Operation) -> &'static [&'static str] {
+fn allowed_query_parameters(operation: RouteOperation) -> &'static [&'static str] {
     match operation {
-        Operation::ListTargets
-        | Operation::ListDynamicSecrets
-        | Operation::ListIdentities
-        | Operation::ListNamespaces => &["limit", "cursor"],
-        Operation::DeleteIdentity | Operation::RevokeIdentity | Operation::RevokeAccessor => {
-            &["leases"]
-        }
-        Operation::ListLeases => lease_handlers::LEASES_QUERY_PARAMETERS,
-        Operation::ListAuditEvents => audit::EVENTS_QUERY_PARAMETERS,
-        Operation::IssueExecCredential => &["api_version"],
-        Operation::ShowKubeconfig => &["via", "namespace"],
-        Operation::VerifyAudit => &["cursor"],
-        Operation::DeleteDynamicSecret => &["force", "revoke"],
-        Operation::DeleteTarget => &["revoke"],
-        Operation::PutTarget | Operation::PutDynamicSecret | Operation::PutIdentity => &["dry_run"],
-        Operation::Sweep => &["dry_run", "reconcile"],
+        RouteOperation::ListTargets
+        | RouteOperation::ListDynamicSecrets
+        | RouteOperation::ListIdentities
+        | RouteOperation::ListNamespaces => &["limit", "cursor"],
+        RouteOperation::DeleteIdentity
+        | RouteOperation::RevokeIdentity
+        | RouteOperation::RevokeAccessor => &["leases"],
+        RouteOperation::ListLeases => lease_handlers::LEASES_QUERY_PARAMETERS,
+        RouteOperation::ListAuditEvents => audit::EVENTS_QUERY_PARAMETERS,
+        RouteOperation::IssueExecCredential => &["api_version"],
+        RouteOperation::ShowKubeconfig => &["via", "namespace"],
+        RouteOperation::VerifyAudit => &["cursor"],
+        RouteOperation::DeleteDynamicSecret => &["force", "revoke"],
+        RouteOperation::DeleteTarget => &["revoke"],
+        RouteOperation::PutTarget
+        | RouteOperation::PutDynamicSecret
+        | RouteOperation::PutIdentity => &["dry_run"],
+        RouteOperation::Sweep => &["dry_run", "reconcile"],
         _ => &[],
     }
 }

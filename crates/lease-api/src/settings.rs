@@ -7,8 +7,8 @@ use lease_core::{
     IpNet, Keyring, MAX_TTL, MIN_LEASE_TTL, MasterKey, Ttl, VariableOrigins, parse_network,
 };
 use lease_engine::{
-    Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,
-    DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
+    Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LEASE_RETENTION, DEFAULT_RECONCILE_INTERVAL,
+    DEFAULT_REQUEST_LANDING_TIME, DEFAULT_SWEEP_INTERVAL,
 };
 
 use crate::auth::InstallationTokens;
@@ -16,7 +16,7 @@ use crate::installation_token::InstallationTokenDigest;
 
 /// The variables as they are set: each empty if it is not. They are checked before anything else.
 #[derive(Default, Clone)]
-pub struct Variables {
+pub struct RawVariables {
     /// The first administrator's bearer token, at least 32 bytes; may be empty once there is an identity that is an
     /// administrator.
     pub admin_token: String,
@@ -77,7 +77,7 @@ impl Settings {
     /// # Errors
     /// Names the first that does not fit, and what would.
     pub(crate) fn from_variables(
-        variables: &Result<Variables, SettingsError>,
+        variables: &Result<RawVariables, SettingsError>,
     ) -> Result<Self, SettingsError> {
         let variables = variables.as_ref().map_err(Clone::clone)?;
         let administrator = parse_bearer("admin_token", &variables.admin_token)?;
@@ -101,30 +101,44 @@ pub(crate) fn no_administrator_error() -> SettingsError {
     SettingsError::Missing("admin_token", TOKEN_RULE)
 }
 
-impl fmt::Debug for Variables {
+impl fmt::Debug for RawVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Variables(redacted)")
     }
 }
 
-fn engine_config(variables: &Variables) -> Result<Config, SettingsError> {
+fn engine_config(variables: &RawVariables) -> Result<Config, SettingsError> {
     let max_ttl =
-        parse_duration("max_lease_ttl", &variables.max_lease_ttl, MIN_LEASE_TTL, MAX_TTL)?;
-    let landing = parse_duration("landing_time", &variables.landing_time, Ttl::SECOND, Ttl::HOUR)?;
-    let retention =
-        parse_duration("lease_retention", &variables.lease_retention, Ttl::HOUR, Ttl::YEAR)?;
-    let audit =
-        parse_duration("audit_retention", &variables.audit_retention, Ttl::HOUR, Ttl::YEAR)?;
-    let sweeps =
-        parse_duration("sweep_interval", &variables.sweep_interval, Ttl::SECOND, Ttl::DAY)?;
+        parse_duration_in_range("max_lease_ttl", &variables.max_lease_ttl, MIN_LEASE_TTL, MAX_TTL)?;
+    let landing =
+        parse_duration_in_range("landing_time", &variables.landing_time, Ttl::SECOND, Ttl::HOUR)?;
+    let retention = parse_duration_in_range(
+        "lease_retention",
+        &variables.lease_retention,
+        Ttl::HOUR,
+        Ttl::YEAR,
+    )?;
+    let audit = parse_duration_in_range(
+        "audit_retention",
+        &variables.audit_retention,
+        Ttl::HOUR,
+        Ttl::YEAR,
+    )?;
+    let sweeps = parse_duration_in_range(
+        "sweep_interval",
+        &variables.sweep_interval,
+        Ttl::SECOND,
+        Ttl::DAY,
+    )?;
     let reconcile = &variables.reconcile_interval;
-    let reconciles = parse_duration("reconcile_interval", reconcile, MIN_LEASE_TTL, Ttl::DAY)?;
+    let reconciles =
+        parse_duration_in_range("reconcile_interval", reconcile, MIN_LEASE_TTL, Ttl::DAY)?;
     let origins = VariableOrigins::parse(&variables.target_origins)
         .map_err(|_| SettingsError::Malformed("target_origins", ORIGINS_RULE))?;
     Ok(Config {
         max_ttl: max_ttl.unwrap_or(MAX_TTL),
-        landing: landing.map_or(DEFAULT_LANDING, TimeDelta::from),
-        retention: retention.map_or(DEFAULT_RETENTION, TimeDelta::from),
+        landing: landing.map_or(DEFAULT_REQUEST_LANDING_TIME, TimeDelta::from),
+        retention: retention.map_or(DEFAULT_LEASE_RETENTION, TimeDelta::from),
         audit_retention: audit.map_or(DEFAULT_AUDIT_RETENTION, TimeDelta::from),
         origins,
         hold_expired: parse_flag("hold_expired", &variables.hold_expired)?,
@@ -149,7 +163,7 @@ fn parse_flag(name: &'static str, text: &str) -> Result<bool, SettingsError> {
     }
 }
 
-fn parse_duration(
+fn parse_duration_in_range(
     name: &'static str,
     text: &str,
     least: Ttl,
@@ -173,7 +187,9 @@ fn parse_bearer(
     if text.is_empty() {
         return Ok(None);
     }
-    InstallationTokenDigest::parse(text).map(Some).ok_or(SettingsError::Malformed(name, TOKEN_RULE))
+    InstallationTokenDigest::digest_if_strong(text)
+        .map(Some)
+        .ok_or(SettingsError::Malformed(name, TOKEN_RULE))
 }
 
 fn parse_master_key(name: &'static str, text: &str) -> Result<Option<MasterKey>, SettingsError> {
@@ -205,7 +221,7 @@ mod tests {
 
     #[test]
     fn each_variable_that_does_not_fit_is_named_and_not_repeated() {
-        type Break = fn(&mut Variables);
+        type Break = fn(&mut RawVariables);
         let cases: [(Break, Option<&str>); 49] = [
             (|_| {}, None),
             (|v| v.sweep_token.clear(), None),
@@ -289,7 +305,7 @@ mod tests {
         let config =
             |variables| Settings::from_variables(&Ok(variables)).expect("good variables").config;
         assert_eq!(config(variables()), Config::default());
-        let set = config(Variables {
+        let set = config(RawVariables {
             max_lease_ttl: "2h".to_owned(),
             landing_time: "90s".to_owned(),
             lease_retention: "1h".to_owned(),

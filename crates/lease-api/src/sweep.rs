@@ -10,7 +10,7 @@ use crate::input::EmptyObject;
 use crate::pagination::QueryParameters;
 use crate::problem::{Code, Problem};
 use crate::settings::Settings;
-use crate::{Body, SettingsError, Variables, input, respond};
+use crate::{Body, RawVariables, SettingsError, input, respond};
 
 /// Why a sweep could not be made, for the log of whoever triggered it.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum SweepError {
 /// Fails if kubelease is not configured, or where the store fails.
 pub async fn sweep_for_trigger<P: Ports>(
     ports: P,
-    variables: &Result<Variables, SettingsError>,
+    variables: &Result<RawVariables, SettingsError>,
 ) -> Result<SweepReport, SweepError> {
     let settings = Settings::from_variables(variables)?;
     Ok(Engine::new(ports, settings.keys, settings.config)
@@ -41,9 +41,9 @@ pub async fn sweep_for_trigger<P: Ports>(
 /// a little if sweeps are missing.
 ///
 /// `extensions` are those of the answer. What goes wrong is logged: there is nobody to be told.
-pub async fn run_after_answer<P: Ports>(
+pub async fn run_after_main_answer<P: Ports>(
     ports: P,
-    variables: &Result<Variables, SettingsError>,
+    variables: &Result<RawVariables, SettingsError>,
     extensions: Extensions,
 ) {
     let Ok(settings) = Settings::from_variables(variables) else { return };
@@ -58,7 +58,7 @@ pub async fn run_after_answer<P: Ports>(
 /// ours.
 pub async fn run_after_cleanup_answer<P: Ports>(
     ports: P,
-    variables: &Result<Variables, SettingsError>,
+    variables: &Result<RawVariables, SettingsError>,
     extensions: Extensions,
 ) {
     let Ok(settings) = Settings::from_variables(variables) else { return };
@@ -73,12 +73,13 @@ fn record_refused_token<P: Ports>(engine: &Engine<P>, extensions: &Extensions) {
 }
 
 /// `POST /api/v1/sweep`
-pub(crate) async fn run_sweep<P: Ports>(
+pub(crate) async fn serve_sweep_request<P: Ports>(
     engine: &Engine<P>,
     query: &QueryParameters<'_>,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (dry_run, reconcile) = (query.get_flag("dry_run")?, query.get_flag("reconcile")?);
+    let (dry_run, reconcile) =
+        (query.parse_flag_parameter("dry_run")?, query.parse_flag_parameter("reconcile")?);
     let EmptyObject {} = input::optional_json(body).await?;
     let report = engine.run_sweep(SweepOptions { dry_run, reconcile }).await?;
     let last_success = engine.last_sweep()?.and_then(|last| last.last_success);

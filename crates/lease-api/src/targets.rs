@@ -24,21 +24,21 @@ pub(crate) async fn put_target<P: Ports>(
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name: TargetName = input::parse_name(name)?;
-    let is_rehearsed = query.get_flag("dry_run")?;
+    let is_rehearsed = query.parse_flag_parameter("dry_run")?;
     let body: TargetBody = input::read_json(body).await?;
-    body.check_input()?;
+    body.check_token_and_kubeconfig()?;
     let input = body.into_input(name);
     if is_rehearsed {
         return Ok(respond::json_response(
             StatusCode::OK,
-            &put_and_show(&engine.rehearsing_engine(), input)?.1,
+            &put_target_as_json(&engine.rehearsing_engine(), input)?.1,
         ));
     }
-    let (status, json) = put_and_show(engine, input)?;
+    let (status, json) = put_target_as_json(engine, input)?;
     Ok(respond::json_response(status, &json))
 }
 
-fn put_and_show<P: Ports>(
+fn put_target_as_json<P: Ports>(
     engine: &Engine<P>,
     input: TargetInput,
 ) -> Result<(StatusCode, TargetJson), Problem> {
@@ -75,7 +75,7 @@ pub(crate) async fn delete_target<P: Ports>(
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
-    Ok(match engine.delete_target(&name, query.get_flag("revoke")?).await? {
+    Ok(match engine.delete_target(&name, query.parse_flag_parameter("revoke")?).await? {
         TargetDeletion::Gone => respond::no_content(),
         TargetDeletion::Retired => {
             let known = engine.get_target(&name)?;
@@ -87,18 +87,18 @@ pub(crate) async fn delete_target<P: Ports>(
 /// Which cluster is the true one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `uid`")]
-struct AcceptInput {
+struct AcceptClusterInput {
     uid: String,
 }
 
 /// `POST /api/v1/targets/{name}/cluster`
-pub(crate) async fn accept_cluster<P: Ports>(
+pub(crate) async fn accept_changed_cluster<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let name = input::parse_name(name)?;
-    let AcceptInput { uid } = input::read_json(body).await?;
+    let AcceptClusterInput { uid } = input::read_json(body).await?;
     let cluster = engine.accept_cluster(&name, &uid)?;
     Ok(respond::json_response(StatusCode::OK, &ClusterJson::from(cluster)))
 }
@@ -130,7 +130,7 @@ pub(crate) async fn write_off_leases<P: Ports>(
             "give the reason for which the cluster is given up".to_owned(),
         ));
     }
-    let WriteOffProgress { ended, more } = engine.write_off_leases(&name, reason.as_str())?;
+    let WriteOffProgress { ended, more } = engine.write_off_some_leases(&name, reason.as_str())?;
     Ok(respond::json_response(StatusCode::OK, &WriteOffJson { ended, more }))
 }
 

@@ -11,7 +11,7 @@ use lease_store::KeyValue;
 use lease_testing::{TestPorts, block_on};
 use serde_json::Value;
 
-use crate::{Body, BodyError, SettingsError, Variables};
+use crate::{Body, BodyError, RawVariables, SettingsError};
 
 pub(crate) const ADMIN: &str = "admin-0123456789abcdef0123456789abcdef";
 pub(crate) const SWEEP: &str = "sweep-0123456789abcdef0123456789abcdef";
@@ -34,18 +34,18 @@ pub(crate) const MALFORMED_NAMES: [&str; 8] =
     ["Prod", "-a", "a-", "a.b", "a_b", "..", "a%2fb", "%20"];
 
 /// Variables that are as they should be.
-pub(crate) fn variables() -> Variables {
-    Variables {
+pub(crate) fn variables() -> RawVariables {
+    RawVariables {
         admin_token: ADMIN.to_owned(),
         master_key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned(),
         sweep_token: SWEEP.to_owned(),
-        ..Variables::default()
+        ..RawVariables::default()
     }
 }
 
 /// An installation: what outlives a request.
 pub(crate) struct Installation {
-    pub(crate) variables: Variables,
+    pub(crate) variables: RawVariables,
     pub(crate) ports: TestPorts,
     /// A variable that the host cannot tell.
     pub(crate) unreadable: RefCell<Option<&'static str>>,

@@ -89,7 +89,7 @@ impl TemporaryAccount {
             {
                 return Err(TemporaryAccountError::RoleInCluster);
             }
-            AccountRights::Rules(rules) => rules.check_kind(scope.role_kind())?,
+            AccountRights::Rules(rules) => rules.check_fit_role_kind(scope.role_kind())?,
             AccountRights::Manifest(manifest) => {
                 if manifest.cluster_wide() != (scope == AccountScope::Cluster) {
                     let binding =

@@ -65,7 +65,7 @@ impl TryFrom<String> for CaCertificate {
             if !line.starts_with("-----BEGIN ") {
                 continue;
             }
-            if line != BEGIN {
+            if line != PEM_BEGIN_LINE {
                 return Err(CaCertificateError::OtherBlock);
             }
             count += 1;
@@ -73,7 +73,7 @@ impl TryFrom<String> for CaCertificate {
             let mut base64 = String::new();
             loop {
                 match lines.next() {
-                    Some(END) => break,
+                    Some(PEM_END_LINE) => break,
                     Some(line) if !line.starts_with("-----") => base64.push_str(line),
                     _ => return Err(broken),
                 }
@@ -83,13 +83,13 @@ impl TryFrom<String> for CaCertificate {
             if !matches!(der.as_slice(), [0x30, 0x81..=0x84, ..]) {
                 return Err(broken);
             }
-            pem.push_str(BEGIN);
+            pem.push_str(PEM_BEGIN_LINE);
             pem.push('\n');
             for line in BASE64_STANDARD.encode(der).as_bytes().chunks(PEM_LINE) {
                 pem.extend(line.iter().copied().map(char::from));
                 pem.push('\n');
             }
-            pem.push_str(END);
+            pem.push_str(PEM_END_LINE);
             pem.push('\n');
         }
         if count == 0 { Err(CaCertificateError::Missing) } else { Ok(Self(pem)) }
@@ -102,8 +102,8 @@ impl From<CaCertificate> for String {
     }
 }
 
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
+const PEM_BEGIN_LINE: &str = "-----BEGIN CERTIFICATE-----";
+const PEM_END_LINE: &str = "-----END CERTIFICATE-----";
 
 /// The characters of a line (RFC 7468 §2).
 const PEM_LINE: usize = 64;
@@ -125,7 +125,7 @@ mod tests {
     fn a_ca_is_certificates_and_nothing_else() {
         let (one, two) = (certificate(1), certificate(2));
         let key = block("PRIVATE KEY", &[0x30, 0x82]);
-        let unclosed = one.replace(END, "");
+        let unclosed = one.replace(PEM_END_LINE, "");
         let crlf = one.replace('\n', "\r\n");
         let large = one.repeat(MAX_CA_BYTES / one.len() + 1);
         for (text, expected) in [
@@ -145,7 +145,7 @@ mod tests {
             (large, Err(CaCertificateError::TooLong)),
         ] {
             let read = CaCertificate::try_from(text.clone());
-            let count = read.as_ref().map(|ca| ca.as_str().matches(BEGIN).count());
+            let count = read.as_ref().map(|ca| ca.as_str().matches(PEM_BEGIN_LINE).count());
             assert_eq!(count.map_err(Clone::clone), expected, "{text}");
             if let Ok(ca) = read {
                 // What is kept is read as itself.

@@ -41,7 +41,7 @@ impl ClusterClock {
     fn clock_offset(&self) -> TimeDelta {
         let ClockReading { host, cluster } = self.believed;
         let offset = cluster - host;
-        if offset.abs() <= RESOLUTION { TimeDelta::zero() } else { offset }
+        if offset.abs() <= CLOCK_RESOLUTION { TimeDelta::zero() } else { offset }
     }
 
     /// Returns true if the cluster's time is later than anything explains. Leases that are due only
@@ -78,14 +78,14 @@ impl ClusterClock {
     #[must_use]
     pub fn differs_from(&self, known: &Self) -> bool {
         self.clock_offset() != known.clock_offset()
-            && (self.clock_offset() - known.clock_offset()).abs() > RESOLUTION
+            && (self.clock_offset() - known.clock_offset()).abs() > CLOCK_RESOLUTION
             || self.jumped != known.jumped
             || (self.believed.host - known.believed.host).abs() > MAX_READING_AGE
     }
 }
 
 /// As close as two clocks are compared.
-const RESOLUTION: TimeDelta = TimeDelta::milliseconds(1500);
+const CLOCK_RESOLUTION: TimeDelta = TimeDelta::milliseconds(1500);
 
 /// The greatest lead that a cluster's clock may gain on the host's before that is a jump.
 const MAX_CLOCK_LEAD: TimeDelta = TimeDelta::seconds(30);

@@ -139,7 +139,7 @@ impl DynamicSecretDefinition {
     pub fn new(parts: DynamicSecretSpec) -> Result<Self, DynamicSecretDefinitionError> {
         parts.check_manifest_readable()?;
         let definition = Self::from_stored_spec(parts)?;
-        definition.check_dangers()?;
+        definition.check_dangers_waived()?;
         Ok(definition)
     }
 
@@ -225,10 +225,10 @@ impl DynamicSecretDefinition {
 
     /// Remarks on what leases will not have of it: labels and annotations of a manifest.
     #[must_use]
-    pub fn warnings(&self) -> &[String] {
+    pub fn ignored_manifest_metadata_warnings(&self) -> &[String] {
         match &self.parts.account {
             Account::Temporary(temporary) => match temporary.grant() {
-                AccountRights::Manifest(manifest) => manifest.warnings(),
+                AccountRights::Manifest(manifest) => manifest.ignored_metadata_warnings(),
                 AccountRights::Role(_) | AccountRights::Rules(_) | AccountRights::Unread(_) => &[],
             },
             Account::Existing { .. } => &[],
@@ -239,13 +239,16 @@ impl DynamicSecretDefinition {
     ///
     /// # Errors
     /// Names what was not.
-    pub fn check_bound_rules(&self, rules: &[PolicyRule]) -> Result<(), UnwaivedDangers> {
-        self.check_rights_in_reach(rules, self.reach())
+    pub fn check_bound_role_rules_waived(
+        &self,
+        rules: &[PolicyRule],
+    ) -> Result<(), UnwaivedDangers> {
+        self.check_rights_waived_in_reach(rules, self.reach())
     }
 
     /// Returns if all that the role holds which is bound is waived by its name, now and later.
     #[must_use]
-    pub fn waives_role(&self, role: &crate::rbac::ExistingRole) -> bool {
+    pub fn waives_bound_role(&self, role: &crate::rbac::ExistingRole) -> bool {
         self.parts.allow_dangerous.waives_role(role)
     }
 
@@ -255,8 +258,8 @@ impl DynamicSecretDefinition {
     ///
     /// # Errors
     /// Names what was not.
-    pub fn check_dangers(&self) -> Result<(), UnwaivedDangers> {
-        self.check_rights_in_reach(&[], self.reach())
+    pub fn check_dangers_waived(&self) -> Result<(), UnwaivedDangers> {
+        self.check_rights_waived_in_reach(&[], self.reach())
     }
 
     /// Returns the reach of the rights that its temporary accounts have.
@@ -276,7 +279,7 @@ impl DynamicSecretDefinition {
     ///
     /// # Errors
     /// Names what was not.
-    pub fn check_rights_in_reach(
+    pub fn check_rights_waived_in_reach(
         &self,
         rules: &[PolicyRule],
         reach: Reach,

@@ -44,7 +44,7 @@ impl FoundObject {
     /// A MAC does not tell an object from another that somebody makes later under its name, with a copy of
     /// its annotations. The API server sets the time of creation, and nobody else.
     #[must_use]
-    pub fn verify_stamp(
+    pub fn read_stamp_if_ours(
         &self,
         cluster: &ClusterIdentity,
         keys: &Keyring,
@@ -256,7 +256,7 @@ mod tests {
             [LeaseMode::Existing, LeaseMode::TemporaryInNamespace, LeaseMode::TemporaryInCluster]
         {
             let object = found(ObjectKind::ServiceAccount, mode, 0);
-            let read = object.verify_stamp(&cluster(), &keys("A"), TimeDelta::seconds(105));
+            let read = object.read_stamp_if_ours(&cluster(), &keys("A"), TimeDelta::seconds(105));
             assert_eq!(read, Some(stamp(mode)), "{mode:?}");
         }
     }
@@ -278,8 +278,9 @@ mod tests {
             ("with another end", changed, "A", false),
             ("of another installation", object(0), "E", false),
         ] {
-            let proved =
-                object.verify_stamp(&cluster(), &keys(key), TimeDelta::seconds(105)).is_some();
+            let proved = object
+                .read_stamp_if_ours(&cluster(), &keys(key), TimeDelta::seconds(105))
+                .is_some();
             assert_eq!(proved, ours, "{what}");
         }
     }

@@ -34,6 +34,7 @@ mod found_objects;
 mod gateway_header_name;
 mod hex;
 mod identity;
+mod issue_plan;
 mod label;
 mod labels_and_annotations;
 mod lease;
@@ -45,7 +46,6 @@ mod names;
 mod namespace_rules;
 mod ownership_stamp;
 pub mod permissions;
-mod plan;
 pub mod rbac;
 mod sealing;
 mod selector;
@@ -92,6 +92,10 @@ pub use identity::{
     parse_network, requester_id,
 };
 pub use ipnet::IpNet;
+pub use issue_plan::{
+    GrantedTerms, IssuePlan, IssueRequest, NotGrantedReason, ObjectNameInputs, PlannedBody,
+    PlannedObject,
+};
 pub use label::{LabelError, LabelKey, LabelValue};
 pub use labels_and_annotations::{
     Annotations, Labels, LabelsError, MAX_ANNOTATION_BYTES, MAX_LABELS,
@@ -116,10 +120,6 @@ pub use namespace_rules::{
     NamespaceRules, NamespacesError,
 };
 pub use ownership_stamp::{ObjectMarks, ObjectRef, OwnershipStamp};
-pub use plan::{
-    GrantedTerms, IssuePlan, IssueRequest, NotGrantedReason, ObjectNameInputs, PlannedBody,
-    PlannedObject,
-};
 pub use sealing::{KeyError, Keyring, MasterKey, NONCE_BYTES, OpenError, SealedSecret};
 pub use selector::{
     MAX_SELECTOR_TERMS, NamespaceSelector, SelectorError, SelectorExpression, SelectorOperator,

@@ -23,7 +23,7 @@ pub const MAX_TEMPLATE_BYTES: usize = 253;
 #[serde(try_from = "String", into = "String")]
 pub struct NameTemplate {
     text: String,
-    pieces: Vec<Piece>,
+    pieces: Vec<TemplatePiece>,
 }
 
 /// The values of a template's placeholders for one lease.
@@ -57,7 +57,7 @@ pub enum TemplateError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum TemplatePiece {
     Text(String),
     DynamicSecret,
     Identity,
@@ -82,13 +82,13 @@ impl NameTemplate {
         let mut name = LabelWriter { text: String::new(), room: template_room(random) };
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => name.push_sanitized(text),
-                Piece::DynamicSecret => name.push_sanitized(parts.dynamic_secret.as_str()),
-                Piece::Identity => name.push_sanitized(parts.identity),
-                Piece::Claim(claim) => {
+                TemplatePiece::Text(text) => name.push_sanitized(text),
+                TemplatePiece::DynamicSecret => name.push_sanitized(parts.dynamic_secret.as_str()),
+                TemplatePiece::Identity => name.push_sanitized(parts.identity),
+                TemplatePiece::Claim(claim) => {
                     name.push_sanitized(parts.claims.get(claim).map_or("", |c| c));
                 }
-                Piece::Time => name.push_sanitized(&parts.now_unix.to_string()),
+                TemplatePiece::Time => name.push_sanitized(&parts.now_unix.to_string()),
             }
         }
         if name.text.trim_end_matches('-').is_empty() {
@@ -101,7 +101,8 @@ impl NameTemplate {
 impl Default for NameTemplate {
     /// `kubelease-{{dynamic_secret}}`, by which an operator sees whose they are.
     fn default() -> Self {
-        let pieces = vec![Piece::Text("kubelease-".to_owned()), Piece::DynamicSecret];
+        let pieces =
+            vec![TemplatePiece::Text("kubelease-".to_owned()), TemplatePiece::DynamicSecret];
         Self { text: "kubelease-{{dynamic_secret}}".to_owned(), pieces }
     }
 }
@@ -132,25 +133,25 @@ impl From<NameTemplate> for String {
     }
 }
 
-fn parse_literal(text: &str) -> Result<Piece, TemplateError> {
+fn parse_literal(text: &str) -> Result<TemplatePiece, TemplateError> {
     if text.contains("}}") {
         Err(TemplateError::Unclosed)
     } else {
-        Ok(Piece::Text(text.to_owned()))
+        Ok(TemplatePiece::Text(text.to_owned()))
     }
 }
 
-fn parse_placeholder(name: &str) -> Result<Piece, TemplateError> {
+fn parse_placeholder(name: &str) -> Result<TemplatePiece, TemplateError> {
     match (name, name.strip_prefix("claim.")) {
-        ("dynamic_secret", _) => Ok(Piece::DynamicSecret),
-        ("identity", _) => Ok(Piece::Identity),
-        ("time", _) => Ok(Piece::Time),
+        ("dynamic_secret", _) => Ok(TemplatePiece::DynamicSecret),
+        ("identity", _) => Ok(TemplatePiece::Identity),
+        ("time", _) => Ok(TemplatePiece::Time),
         // Claims are named as others please: `oidc.circleci.com/project-id`.
         (_, Some(claim))
             if !claim.is_empty()
                 && claim.bytes().all(|b| b.is_ascii_graphic() && !b"{}`".contains(&b)) =>
         {
-            Ok(Piece::Claim(claim.to_owned()))
+            Ok(TemplatePiece::Claim(claim.to_owned()))
         }
         _ => Err(TemplateError::Unknown(redact_excerpt(name))),
     }

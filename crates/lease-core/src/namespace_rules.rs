@@ -243,7 +243,7 @@ impl From<NamespacePattern> for String {
     }
 }
 
-/// [`Namespaces`] as they are written, before they are checked.
+/// [`NamespaceRules`] as they are written, before they are checked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawNamespaces {

@@ -213,7 +213,7 @@ impl ObjectRef<'_> {
         let annotations: Vec<_> = marks.annotations.iter().filter(ours).collect();
         let (labels_count, kind) = (labels.len().to_string(), self.kind.as_str());
         let mut parts = vec![
-            FORMAT,
+            STAMP_MAC_VERSION,
             kind,
             self.namespace.map_or("", Namespace::as_str),
             self.name,
@@ -229,7 +229,7 @@ impl ObjectRef<'_> {
 }
 
 /// The version of what a MAC vouches for.
-const FORMAT: &str = "kubelease stamp v1";
+const STAMP_MAC_VERSION: &str = "kubelease stamp v1";
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ mod foreign_objects;
 mod harm;
 mod manifest;
 mod manifest_error;
-mod metadata;
-mod object;
+mod manifest_object_metadata;
+mod manifest_objects;
 mod rbac_grant;
 mod reach;
 mod role;
@@ -29,7 +29,7 @@ pub use reach::Reach;
 pub use role::{ExistingRole, RoleKind};
 pub use rule::{MAX_ENTRIES, MAX_ENTRY_BYTES, PolicyRule, RuleProblem};
 pub use rules::{
-    MAX_GRANTS, MAX_RULES, PolicyRules, RulesError, read_known_rules, read_live_rules,
+    MAX_GRANTS, MAX_RULES, PolicyRules, RulesError, parse_known_rule_fields, parse_live_role_rules,
 };
 pub use stored_manifest::{RefusedManifest, StoredManifest};
 pub use waiver::{MAX_WAIVERS, UnwaivedDangers, Waiver, Waivers, WaiversError};

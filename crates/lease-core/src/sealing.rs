@@ -155,7 +155,7 @@ impl TryFrom<String> for SealedSecret {
 
     fn try_from(text: String) -> Result<Self, OpenError> {
         let mut parts = text.split('.');
-        let (Some(FORMAT), Some(key), Some(body), None) =
+        let (Some(SEALED_TEXT_VERSION), Some(key), Some(body), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(OpenError::Malformed);
@@ -170,7 +170,7 @@ impl TryFrom<String> for SealedSecret {
 impl From<SealedSecret> for String {
     fn from(sealed: SealedSecret) -> Self {
         let body = BASE64.encode([sealed.nonce.as_slice(), &sealed.ciphertext].concat());
-        format!("{FORMAT}.{:016x}.{body}", sealed.key.0)
+        format!("{SEALED_TEXT_VERSION}.{:016x}.{body}", sealed.key.0)
     }
 }
 
@@ -248,7 +248,7 @@ const ACCESS_TOKEN_ISSUER: &str = "kubelease";
 const MASTER_KEY_BYTES: usize = 32;
 
 /// The version of [`SealedSecret`]'s text form.
-const FORMAT: &str = "1";
+const SEALED_TEXT_VERSION: &str = "1";
 
 #[cfg(test)]
 mod tests {

@@ -60,21 +60,21 @@ impl NumberedEvent {
 
 impl<P: Ports> Engine<P> {
     /// An event that is allowed to whoever asks.
-    pub(crate) fn allowed_event(&self, event_type: AuditEventType) -> AuditEvent {
+    pub(crate) fn new_allowed_event(&self, event_type: AuditEventType) -> AuditEvent {
         let actor = self.requester.audit_actor();
         AuditEvent::new(event_type, AuditDecision::Allowed, &actor, self.now())
     }
 
     /// Records an event by itself: two durable writes.
     pub(crate) fn record_event(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let place = self.audit_log().record_event(event)?;
+        let place = self.audit_log().record_general_event(event)?;
         log_event(&place, event);
         Ok(())
     }
 
     /// Gives an event the number under which it will be written with what it is about: one durable write.
     pub(crate) fn number_event(&self, event: AuditEvent) -> Result<NumberedEvent, StoreError> {
-        let prepared = self.audit_log().number_and_sign_event(&event)?;
+        let prepared = self.audit_log().number_and_sign_general_event(&event)?;
         Ok(NumberedEvent { prepared, event, is_rehearsed: self.ports.is_rehearsal() })
     }
 

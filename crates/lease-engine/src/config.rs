@@ -29,8 +29,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_ttl: MAX_TTL,
-            landing: DEFAULT_LANDING,
-            retention: DEFAULT_RETENTION,
+            landing: DEFAULT_REQUEST_LANDING_TIME,
+            retention: DEFAULT_LEASE_RETENTION,
             audit_retention: DEFAULT_AUDIT_RETENTION,
             origins: VariableOrigins::default(),
             hold_expired: false,
@@ -41,10 +41,10 @@ impl Default for Config {
 }
 
 /// kube-apiserver gives a request up after 60 s by default (`--request-timeout`); the rest is the way there.
-pub const DEFAULT_LANDING: TimeDelta = TimeDelta::seconds(75);
+pub const DEFAULT_REQUEST_LANDING_TIME: TimeDelta = TimeDelta::seconds(75);
 
 /// Long enough to look back on over a holiday.
-pub const DEFAULT_RETENTION: TimeDelta = TimeDelta::days(7);
+pub const DEFAULT_LEASE_RETENTION: TimeDelta = TimeDelta::days(7);
 
 /// Long enough to look into what was noticed a quarter of a year late.
 pub const DEFAULT_AUDIT_RETENTION: TimeDelta = TimeDelta::days(90);
@@ -56,4 +56,4 @@ pub const DEFAULT_SWEEP_INTERVAL: TimeDelta = TimeDelta::seconds(10);
 pub const DEFAULT_RECONCILE_INTERVAL: TimeDelta = TimeDelta::minutes(10);
 
 /// The longest time from the request of a lease to its answer; no token leaves later.
-pub(crate) const ISSUE_TIME: TimeDelta = TimeDelta::seconds(30);
+pub(crate) const MAX_ISSUE_TIME: TimeDelta = TimeDelta::seconds(30);

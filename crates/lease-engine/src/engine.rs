@@ -11,7 +11,7 @@ use lease_store::{
 };
 
 use crate::audit::DefinitionChange;
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::{Config, Ports, Requester};
 
 /// All that kubelease does, over the ports of where it runs.
@@ -139,7 +139,7 @@ impl<P: Ports> Engine<P> {
 
     pub(crate) fn sweep_durations(&self) -> SweepGracePeriods {
         let Config { landing, retention, .. } = self.config;
-        SweepGracePeriods { issue: ISSUE_TIME, landing, retention }
+        SweepGracePeriods { issue: MAX_ISSUE_TIME, landing, retention }
     }
 
     pub(crate) fn audit_sweep_durations(&self) -> AuditSweepDurations {

@@ -221,7 +221,7 @@ pub(crate) fn sweep_what_stopped(engine: &Engine<TestPorts>) {
 
 /// A lease as it stands.
 pub(crate) fn held(engine: &Engine<TestPorts>, id: LeaseId) -> StoredLease {
-    engine.read_lease(id).expect("is there")
+    engine.read_visible_lease(id).expect("is there")
 }
 
 pub(crate) fn state(engine: &Engine<TestPorts>, id: LeaseId) -> LeaseState {
@@ -230,7 +230,7 @@ pub(crate) fn state(engine: &Engine<TestPorts>, id: LeaseId) -> LeaseState {
 
 /// All leases on record.
 pub(crate) fn all_leases(engine: &Engine<TestPorts>) -> Vec<StoredLease> {
-    engine.list_leases(&crate::LeaseFilter::default(), None, 1000).expect("lists").items
+    engine.list_visible_lease_page(&crate::LeaseFilter::default(), None, 1000).expect("lists").items
 }
 
 /// All leases whose end is not confirmed; a plain one ends by itself.

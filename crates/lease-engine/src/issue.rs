@@ -1,12 +1,12 @@
 //! Issuing a lease: intent recorded, then acted, then confirmed.
 
 mod attempt;
-mod decide;
 mod explain;
 mod failure;
 mod grant_checks;
 mod granted_rights;
 mod idempotency;
+mod issue_decision;
 mod plan;
 mod warnings;
 
@@ -22,11 +22,11 @@ use lease_store::{
 };
 
 pub(crate) use self::attempt::{IssueAttempt, IssueContext};
-use self::decide::{ClusterFacts, IssueTerms, NoObserver};
 use self::failure::IssueFailure;
 pub(crate) use self::grant_checks::not_granted_error;
+use self::issue_decision::{ClusterFacts, IssueTerms, NoObserver};
 use crate::cluster::connection::Connection;
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::{Engine, IssueError, Ports, StoreError};
 
 /// A lease, and the token that it is answered with.
@@ -55,7 +55,7 @@ impl<P: Ports> Engine<P> {
         request: IssueRequest,
         key: Option<&str>,
     ) -> Result<IssuedLease, IssueError> {
-        let deadline = self.ports.now() + ISSUE_TIME;
+        let deadline = self.ports.now() + MAX_ISSUE_TIME;
         let asked = request_text(&request);
         let terms = self.decide_by_records(name, request, &mut NoObserver)?;
         let IssueTerms { ledger, secret, target, granted } = &terms;
@@ -66,7 +66,7 @@ impl<P: Ports> Engine<P> {
 
         let claim = match key {
             None => None,
-            Some(key) => match self.reserve_request(secret, &asked, key).await? {
+            Some(key) => match self.reserve_or_find_request(secret, &asked, key).await? {
                 ReservationOutcome::Mine(claim) => Some(claim),
                 ReservationOutcome::Taken(claimed) => {
                     return self.issue_another_token(secret, &claimed, deadline).await;
@@ -77,11 +77,11 @@ impl<P: Ports> Engine<P> {
         let claim = claim.as_ref();
         let numbered = match self.reserve_number(ledger, secret) {
             Ok(numbered) => numbered,
-            Err(error) => return Err(self.release_after_error(claim, error)),
+            Err(error) => return Err(self.release_reservation_after_error(claim, error)),
         };
         if let Err(error) = self.check_dynamic_secret_unchanged(ledger, secret) {
             self.leases().void_number(&numbered, None, &error.to_string(), self.ports.now())?;
-            return Err(self.release_after_error(claim, error));
+            return Err(self.release_reservation_after_error(claim, error));
         }
         let context = IssueContext {
             requester: &self.requester,
@@ -104,7 +104,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The error of a request that has left no record: its key is free for another try.
-    fn release_after_error(
+    fn release_reservation_after_error(
         &self,
         claim: Option<&IdempotencyReservation>,
         error: IssueError,
@@ -123,7 +123,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<ReservedNumber, IssueError> {
         let (cap, now) = (secret.definition.spec().max_live_leases, self.ports.now());
         let share = self.reserve_share(now)?;
-        match self.leases().reserve_number(ledger, cap.map(MaxLiveLeases::get), now) {
+        match self.leases().reserve_number_within_cap(ledger, cap.map(MaxLiveLeases::get), now) {
             Ok(numbered) => Ok(numbered.with_share(share)),
             Err(error) => {
                 if let Some(share) = &share {
@@ -143,7 +143,8 @@ impl<P: Ports> Engine<P> {
     fn reserve_share(&self, now: DateTime<Utc>) -> Result<Option<ReservedShare>, IssueError> {
         let Some(session) = &self.requester.session else { return Ok(None) };
         let Some(cap) = session.identity.spec().max_live_leases else { return Ok(None) };
-        let share = self.leases().reserve_share(session.token.identity_number, cap.get(), now);
+        let share =
+            self.leases().reserve_share_within_cap(session.token.identity_number, cap.get(), now);
         share.map(Some).map_err(|error| match error {
             NumberError::Full { cap } => IssueError::IdentityFull { cap },
             NumberError::Store(error) => error.into(),
@@ -177,11 +178,13 @@ impl<P: Ports> Engine<P> {
         numbered: &ReservedNumber,
         claim: Option<&IdempotencyReservation>,
     ) -> Result<IssuedLease, IssueError> {
-        self.leases().begin_issue(numbered, &making.lease, claim).map_err(fence_issue_error)?;
+        self.leases()
+            .record_pending_lease(numbered, &making.lease, claim)
+            .map_err(fence_issue_error)?;
         let place = numbered.place();
         // Read after the record is written: whoever revokes the access token writes that first and looks
         // for leases afterwards, so that one of the two sees the other.
-        self.fail_unless_admitted(place, &making.lease)?;
+        self.end_lease_unless_requester_admitted(place, &making.lease)?;
         let minted = match making.create_objects_and_token(self, connection, place).await {
             Ok(minted) => minted,
             Err(IssueFailure { error, unsettled }) => {
@@ -200,7 +203,7 @@ impl<P: Ports> Engine<P> {
         // end may undo it.
         let now = self.ports.now();
         self.leases()
-            .complete_issue(place, &making.lease, claim, now)
+            .record_active_lease(place, &making.lease, claim, now)
             .map_err(fence_issue_error)?;
         // The lease stays on record, and a retry is answered with it. After the deadline this request
         // answers no token, whatever a sweep has decided since.
@@ -225,7 +228,7 @@ impl<P: Ports> Engine<P> {
         if active.expires_at + TimeDelta::seconds(2) < making.lease.expires_at {
             let sooner = |_: &ObjectMarks| Some(active.expires_at);
             if let Err(error) =
-                self.write_expiry_mark(connection, &active, sooner, making.deadline()).await
+                self.update_expiry_on_anchor(connection, &active, sooner, making.deadline()).await
             {
                 // Its account would live a little longer than its token.
                 log::warn!("lease {}: {error}", active.id);
@@ -259,7 +262,7 @@ impl<P: Ports> Engine<P> {
         let reason = &error.to_string();
         let undone = making.undo_objects(self, connection).await.is_ok();
         if undone && !unsettled && making.lease.settles_at.is_none() {
-            self.leases().record_failure(place, &making.lease, self.ports.now(), reason)?;
+            self.leases().record_failed_issue(place, &making.lease, self.ports.now(), reason)?;
         } else {
             self.leases().rewrite_pending_record(place, &making.lease, making.reservation())?;
         }
@@ -278,19 +281,19 @@ impl<P: Ports> Engine<P> {
             Ok(minted) => minted,
             Err(error) => {
                 self.void_number(numbered, &making, &error)?;
-                return Err(self.release_after_error(claim, error));
+                return Err(self.release_reservation_after_error(claim, error));
             }
         };
         making.lease = self.apply_token_times(connection, &making, &minted.claims).await?;
         if self.is_late(making.deadline()) {
             self.void_number(numbered, &making, &IssueError::TooLate)?;
-            return Err(self.release_after_error(claim, IssueError::TooLate));
+            return Err(self.release_reservation_after_error(claim, IssueError::TooLate));
         }
         let now = self.ports.now();
         self.leases()
             .record_plain_token(numbered, &making.lease, claim, now)
             .map_err(fence_issue_error)?;
-        self.fail_unless_admitted(numbered.place(), &making.lease)?;
+        self.end_lease_unless_requester_admitted(numbered.place(), &making.lease)?;
         if self.is_late(making.deadline()) {
             return Err(IssueError::TooLate);
         }
@@ -299,12 +302,16 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Ends a lease that is on record and was answered to nobody if its requester is let in no more.
-    fn fail_unless_admitted(&self, place: LeaseKey, lease: &Lease) -> Result<(), IssueError> {
+    fn end_lease_unless_requester_admitted(
+        &self,
+        place: LeaseKey,
+        lease: &Lease,
+    ) -> Result<(), IssueError> {
         if self.is_requester_admitted()? {
             return Ok(());
         }
         let error = IssueError::NotAdmitted;
-        self.leases().record_failure(place, lease, self.ports.now(), &error.to_string())?;
+        self.leases().record_failed_issue(place, lease, self.ports.now(), &error.to_string())?;
         Err(error)
     }
 

@@ -78,7 +78,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Says the same of a lease that the requester may not know of and of one that does not exist.
-    pub fn read_lease(&self, id: LeaseId) -> Result<StoredLease, LeaseReadError> {
+    pub fn read_visible_lease(&self, id: LeaseId) -> Result<StoredLease, LeaseReadError> {
         let held = self.leases().find(id)?.ok_or(LeaseReadError::Unknown(id))?;
         match self.requester.authorize_action(LeaseAction::Read, &held) {
             Ok(_) => Ok(held),
@@ -94,7 +94,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn list_leases(
+    pub fn list_visible_lease_page(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
@@ -102,45 +102,45 @@ impl<P: Ports> Engine<P> {
     ) -> Result<LeasePage, StoreError> {
         let may_read =
             |held: &StoredLease| self.requester.authorize_action(LeaseAction::Read, held).is_ok();
-        self.list_leases_where(filter, from, limit, may_read)
+        self.list_lease_page_where(filter, from, limit, may_read)
     }
 
     /// The same of those that `keep` keeps, whoever asks.
-    pub(crate) fn list_leases_where(
+    pub(crate) fn list_lease_page_where(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
         limit: usize,
         keep: impl Fn(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
-        let clocks = self.all_clocks()?;
+        let clocks = self.read_clocks_of_all_targets()?;
         let ledgers = self.ledgers_of_filter(filter)?;
-        self.leases().list_page(&ledgers, from, limits_of(limit), |held| {
+        self.leases().list_page(&ledgers, from, page_limits_for_count(limit), |held| {
             filter.matches_lease(held, held.state_at(clocks.target_time(&held.lease.target)))
                 && keep(held)
         })
     }
 
     /// The same of those that have not ended.
-    pub(crate) fn list_live_leases(
+    pub(crate) fn list_live_lease_page(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
         limit: usize,
     ) -> Result<LeasePage, StoreError> {
-        self.list_live_leases_where(filter, from, limit, |_| true)
+        self.list_live_lease_page_where(filter, from, limit, |_| true)
     }
 
-    fn list_live_leases_where(
+    fn list_live_lease_page_where(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
         limit: usize,
         keep: impl Fn(&StoredLease) -> bool,
     ) -> Result<LeasePage, StoreError> {
-        let clocks = self.all_clocks()?;
+        let clocks = self.read_clocks_of_all_targets()?;
         let ledgers = self.ledgers_of_filter(filter)?;
-        self.leases().list_page(&ledgers, from, limits_of(limit), |held| {
+        self.leases().list_page(&ledgers, from, page_limits_for_count(limit), |held| {
             let now = clocks.target_time(&held.lease.target);
             is_live(held, now) && filter.matches_lease(held, held.state_at(now)) && keep(held)
         })
@@ -149,7 +149,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) fn has_live_leases(&self, filter: &LeaseFilter) -> Result<bool, StoreError> {
         let mut from = None;
         loop {
-            let page = self.list_live_leases(filter, from, 1)?;
+            let page = self.list_live_lease_page(filter, from, 1)?;
             if !page.items.is_empty() {
                 return Ok(true);
             }
@@ -165,7 +165,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does; what was taken back stays so.
-    pub async fn revoke_leases(
+    pub async fn revoke_matching_leases_up_to(
         &self,
         filter: &LeaseFilter,
         from: Option<LeaseKey>,
@@ -173,7 +173,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<BulkRevocation, StoreError> {
         let may_revoke =
             |held: &StoredLease| self.requester.authorize_action(LeaseAction::Revoke, held).is_ok();
-        self.revoke_page(self.list_live_leases_where(filter, from, limit, may_revoke)?).await
+        self.revoke_page(self.list_live_lease_page_where(filter, from, limit, may_revoke)?).await
     }
 
     /// Takes back all that `filter` meets, as far as one request may, whoever has asked for that. Where more are
@@ -182,10 +182,10 @@ impl<P: Ports> Engine<P> {
         &self,
         filter: &LeaseFilter,
     ) -> Result<BulkRevocation, StoreError> {
-        let stop = self.ports.now() + REVOKE_TIME;
+        let stop = self.ports.now() + MAX_BULK_REVOKE_TIME;
         let mut all = BulkRevocation::default();
         loop {
-            let page = self.list_live_leases(filter, all.next, FIRST_PAGE_SIZE)?;
+            let page = self.list_live_lease_page(filter, all.next, FIRST_PAGE_SIZE)?;
             let done = self.revoke_page(page).await?;
             all.revoked += done.revoked;
             all.revoking += done.revoking;
@@ -200,7 +200,8 @@ impl<P: Ports> Engine<P> {
     /// Takes back the leases of a page, whoever has asked for that.
     async fn revoke_page(&self, page: LeasePage) -> Result<BulkRevocation, StoreError> {
         let revoking = page.items.into_iter().map(async |held| self.reread_and_revoke(held).await);
-        let mut outcomes = std::pin::pin!(stream::iter(revoking).buffer_unordered(MAX_CONCURRENCY));
+        let mut outcomes =
+            std::pin::pin!(stream::iter(revoking).buffer_unordered(MAX_CONCURRENT_REVOCATIONS));
         let mut done = BulkRevocation { next: page.next, ..BulkRevocation::default() };
         while let Some(outcome) = outcomes.next().await {
             match outcome {
@@ -222,7 +223,7 @@ impl<P: Ports> Engine<P> {
 
     /// Takes back what `filter` meets, as much as one request may.
     pub(crate) async fn revoke_first_page(&self, filter: &LeaseFilter) -> Result<(), StoreError> {
-        self.revoke_page(self.list_live_leases(filter, None, FIRST_PAGE_SIZE)?).await.map(drop)
+        self.revoke_page(self.list_live_lease_page(filter, None, FIRST_PAGE_SIZE)?).await.map(drop)
     }
 
     /// Takes back a lease that was found on a page, as it is by now.
@@ -252,10 +253,10 @@ fn is_live(held: &StoredLease, now: chrono::DateTime<chrono::Utc>) -> bool {
 
 /// The time for which one request revokes leases before it reports its progress: less than clients
 /// wait.
-const REVOKE_TIME: TimeDelta = TimeDelta::seconds(15);
+const MAX_BULK_REVOKE_TIME: TimeDelta = TimeDelta::seconds(15);
 
 /// The bounds of a page with so many leases: it reads no more than one request may.
-fn limits_of(limit: usize) -> PageLimits {
+fn page_limits_for_count(limit: usize) -> PageLimits {
     PageLimits { items: limit, examined: MAX_EXAMINED_LEASES }
 }
 
@@ -263,7 +264,7 @@ fn limits_of(limit: usize) -> PageLimits {
 const MAX_EXAMINED_LEASES: usize = 1000;
 
 /// The number of leases that are revoked side by side.
-pub(crate) const MAX_CONCURRENCY: usize = 8;
+pub(crate) const MAX_CONCURRENT_REVOCATIONS: usize = 8;
 
 /// The number of leases that the deletion of their dynamic secret revokes by itself, before the
 /// sweep goes on.

@@ -56,8 +56,8 @@ pub use audit::{
 pub use cluster::changed_cluster::WriteOffProgress;
 pub use cluster::namespaces::LeasableNamespaces;
 pub use config::{
-    Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LANDING, DEFAULT_RECONCILE_INTERVAL,
-    DEFAULT_RETENTION, DEFAULT_SWEEP_INTERVAL,
+    Config, DEFAULT_AUDIT_RETENTION, DEFAULT_LEASE_RETENTION, DEFAULT_RECONCILE_INTERVAL,
+    DEFAULT_REQUEST_LANDING_TIME, DEFAULT_SWEEP_INTERVAL,
 };
 pub use definitions::dynamic_secrets::{DynamicSecretDeletion, DynamicSecretInput};
 pub use definitions::kubeconfig::KubeconfigCluster;

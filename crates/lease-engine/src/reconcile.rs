@@ -17,7 +17,7 @@ use lease_store::Note;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::connection::Connection;
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::{ClusterError, Engine, IssueError, Ports, ReconcileCounts, StoreError};
 
 /// The progress of comparing a target with the records.
@@ -106,14 +106,14 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Returns true if it is time to compare a target again.
-    pub(crate) fn is_to_reconcile(&self, target: &TargetName) -> Result<bool, StoreError> {
+    pub(crate) fn is_reconcile_due(&self, target: &TargetName) -> Result<bool, StoreError> {
         let now = self.ports.now();
         let ReconcileProgress { at, refusals, .. } = self.read_progress(target)?;
         let interval = self.config.reconcile_interval;
         let pause = match refusals {
             0 => interval,
             // A refusal may pass; if it does not, it is no reason to list all the time.
-            more => interval.min(MIN_PAUSE * 2_i32.pow(more.min(DOUBLINGS) - 1)),
+            more => interval.min(MIN_PAUSE * 2_i32.pow(more.min(MAX_PAUSE_DOUBLINGS) - 1)),
         };
         // A clock that was put back is no reason to wait.
         Ok(at.is_none_or(|at| at > now || now - at >= pause))
@@ -147,8 +147,10 @@ impl<P: Ports> Engine<P> {
         let settled = self
             .adopt_or_remove_leases(&run, (&listing, &mut findings), &mut progress, &mut outcome)
             .await?;
-        let closed = self.close_lost(&run, &listing, &findings, &mut outcome.reconciled).await?;
-        let rebuilt = self.rebuild_indexes_part(&run, &mut progress)?;
+        let closed = self
+            .close_leases_missing_objects(&run, &listing, &findings, &mut outcome.reconciled)
+            .await?;
+        let rebuilt = self.relist_unindexed_numbers(&run, &mut progress)?;
         outcome.is_tripped = progress.is_tripped;
         outcome.is_complete = listing.resume.is_none() && settled && closed && rebuilt;
         outcome.reconciled.targets = usize::from(outcome.is_complete);
@@ -169,7 +171,7 @@ impl<P: Ports> Engine<P> {
 
     /// Returns the longest time after an issue was begun in which its objects may still be created.
     fn longest_issue_time(&self) -> TimeDelta {
-        ISSUE_TIME + self.config.landing
+        MAX_ISSUE_TIME + self.config.landing
     }
 
     fn numbered_dynamic_secrets_of(
@@ -187,7 +189,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// A store that was rolled back may have summaries from before and records from after. A number that such a
     /// summary takes for finished would be seen by no sweep.
-    fn rebuild_indexes_part(
+    fn relist_unindexed_numbers(
         &self,
         run: &ReconcileRun<'_, P>,
         progress: &mut ReconcileProgress,
@@ -201,7 +203,7 @@ impl<P: Ports> Engine<P> {
             let mut number =
                 from.filter(|from| from.ledger == ledger).map_or(1, |from| from.number);
             while let Some(next) =
-                self.leases().rebuild_index_part(ledger, number, NUMBERS_PER_PART)?
+                self.leases().relist_unindexed_numbers_part(ledger, number, NUMBERS_PER_PART)?
             {
                 number = next;
                 if self.ports.now() >= run.terms.stop || !run.terms.is_asked {
@@ -230,7 +232,7 @@ const MIN_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
 /// The number of times that the pause is doubled, at most: then it is more than a day, and no
 /// interval is longer.
-const DOUBLINGS: u32 = 13;
+const MAX_PAUSE_DOUBLINGS: u32 = 13;
 
 /// The number of a ledger's numbers that are looked at in one go.
 const NUMBERS_PER_PART: u64 = 5000;

@@ -18,7 +18,7 @@ use futures::{StreamExt, stream};
 use lease_core::{Target, TargetName};
 use lease_store::LedgerRecord;
 
-use crate::leases::MAX_CONCURRENCY;
+use crate::leases::MAX_CONCURRENT_REVOCATIONS;
 use crate::{Engine, LastSweep, LeaseFilter, Ports, StoreError, SweepOptions, SweepReport};
 
 /// A sweep that is under way.
@@ -75,14 +75,15 @@ impl<P: Ports> Engine<P> {
             let resealed = self.reseal_target_credentials()?;
             let signatures_renewed = self.renew_signatures_part(sweep.stop).await?;
             self.delete_expired_keys(sweep.stop)?;
-            self.audit_log().sweep_events(self.ports.now(), self.audit_sweep_durations())?;
+            self.audit_log()
+                .settle_and_forget_events(self.ports.now(), self.audit_sweep_durations())?;
             let mut report = sweep.report.borrow_mut();
             (report.resealed, report.signatures_renewed) = (resealed, signatures_renewed);
         }
         let mut report = sweep.report.into_inner();
         report.calls = self.calls.get() - (sweep.last_call - FULL_BUDGET.calls);
         if !options.dry_run {
-            self.keep_report(last.as_ref(), began, &report)?;
+            self.store_last_sweep(last.as_ref(), began, &report)?;
         }
         Ok(report)
     }
@@ -153,7 +154,8 @@ impl<P: Ports> Engine<P> {
         groups: Vec<TargetLedgers>,
     ) -> Result<(), StoreError> {
         let sweeping = groups.into_iter().map(|group| self.sweep_target_ledgers(sweep, group));
-        let mut outcomes = std::pin::pin!(stream::iter(sweeping).buffer_unordered(MAX_CONCURRENCY));
+        let mut outcomes =
+            std::pin::pin!(stream::iter(sweeping).buffer_unordered(MAX_CONCURRENT_REVOCATIONS));
         while let Some(outcome) = outcomes.next().await {
             outcome?;
         }
@@ -164,9 +166,9 @@ impl<P: Ports> Engine<P> {
     /// at a time. However long the rest of the sweep takes, there is time for some thousands.
     fn delete_expired_keys(&self, stop: DateTime<Utc>) -> Result<(), StoreError> {
         let stop = stop.max(self.ports.now() + DELETION_TIME);
-        while self.expiring_keys().delete_expired(self.ports.now())? > 0 && self.ports.now() < stop
-        {
-        }
+        while self.expiring_keys().delete_some_expired(self.ports.now())? > 0
+            && self.ports.now() < stop
+        {}
         Ok(())
     }
 
@@ -193,7 +195,7 @@ struct SweepBudget {
 
 /// Of a sweep: shorter than the time within which callers of its route give up.
 const FULL_BUDGET: SweepBudget =
-    SweepBudget { time: TimeDelta::seconds(25), calls: 20_000, batch: BATCH };
+    SweepBudget { time: TimeDelta::seconds(25), calls: 20_000, batch: NUMBERS_PER_BATCH };
 
 /// Of a request that sweeps in the place of a sweep.
 const SMALL_BUDGET: SweepBudget = SweepBudget { time: TimeDelta::seconds(5), calls: 30, batch: 8 };
@@ -202,7 +204,7 @@ const SMALL_BUDGET: SweepBudget = SweepBudget { time: TimeDelta::seconds(5), cal
 const DELETION_TIME: TimeDelta = TimeDelta::seconds(2);
 
 /// The number of leases that are decided on in one write.
-const BATCH: usize = 100;
+const NUMBERS_PER_BATCH: usize = 100;
 
 /// The pause beyond the usual one after which the clocks are read again.
 const CLOCK_RECHECK_SLACK: TimeDelta = TimeDelta::minutes(5);

@@ -55,8 +55,8 @@ impl<'a, K: KeyValue> AccessTokenRecords<'a, K> {
     ) -> Result<(), StoreError> {
         let key = revoked_key(accessor);
         riding.push((key.clone(), record::encode_record(&key, &now)?));
-        let end = end.unwrap_or_else(|| latest_end(now));
-        ExpiringKeys::new(self.store).register_keys(vec![key], riding, now, end)
+        let end = end.unwrap_or_else(|| latest_possible_token_end(now));
+        ExpiringKeys::new(self.store).write_and_schedule_deletion(vec![key], riding, now, end)
     }
 
     /// Revokes all tokens of an identity that were issued by now: one durable write. `riding` is written in one step
@@ -64,7 +64,7 @@ impl<'a, K: KeyValue> AccessTokenRecords<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; they may be revoked all the same.
-    pub fn revoke_identity_tokens(
+    pub fn revoke_tokens_issued_so_far(
         &self,
         identity: u64,
         now: DateTime<Utc>,
@@ -82,14 +82,14 @@ impl<'a, K: KeyValue> AccessTokenRecords<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; no such token is to be handed out then.
-    pub fn register_use_counter(
+    pub fn schedule_use_counter_deletion(
         &self,
         accessor: Accessor,
         now: DateTime<Utc>,
         end: DateTime<Utc>,
         riding: Vec<(String, Vec<u8>)>,
     ) -> Result<(), StoreError> {
-        ExpiringKeys::new(self.store).register_keys(
+        ExpiringKeys::new(self.store).write_and_schedule_deletion(
             vec![use_counter_key(accessor)],
             riding,
             now,
@@ -138,7 +138,7 @@ impl<'a, K: KeyValue> AccessTokenRecords<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; it may be counted all the same.
-    pub fn use_id_token(
+    pub fn use_id_token_once(
         &self,
         digest: &str,
         now: DateTime<Utc>,
@@ -149,7 +149,12 @@ impl<'a, K: KeyValue> AccessTokenRecords<'a, K> {
             return Ok(false);
         }
         // Registered first: should this stop between, there is nothing to forget.
-        ExpiringKeys::new(self.store).register_keys(vec![key.clone()], vec![], now, end)?;
+        ExpiringKeys::new(self.store).write_and_schedule_deletion(
+            vec![key.clone()],
+            vec![],
+            now,
+            end,
+        )?;
         Ok(self.store.increment_counter(&key)? == 1)
     }
 }
@@ -175,7 +180,7 @@ fn use_counter_key(accessor: Accessor) -> String {
 }
 
 /// The latest end of a token that is not known.
-fn latest_end(now: DateTime<Utc>) -> DateTime<Utc> {
+fn latest_possible_token_end(now: DateTime<Utc>) -> DateTime<Utc> {
     now + TimeDelta::from(MAX_ACCESS_TOKEN_TTL)
 }
 

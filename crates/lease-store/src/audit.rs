@@ -9,7 +9,7 @@ mod finding;
 mod lease_events;
 mod marks;
 mod page;
-mod signed;
+mod signed_records;
 mod sweep;
 mod verify;
 
@@ -20,9 +20,11 @@ use lease_core::{
 
 pub use self::cursor::{AuditCursor, AuditCursorError, AuditVerifyCursor};
 pub use self::finding::AuditFinding;
-pub(crate) use self::marks::{forgotten_up_to, mark_keys, settled_mark_entry, settled_up_to};
+pub(crate) use self::marks::{
+    forgotten_log_mark_keys, read_forgotten_up_to, read_settled_up_to, settled_mark_entry,
+};
 pub use self::page::{AuditPage, AuditQuery};
-pub(crate) use self::signed::{CheckedRecord, RecordKey};
+pub(crate) use self::signed_records::{CheckedRecord, RecordKey};
 pub use self::sweep::{AuditSweepCounts, AuditSweepDurations};
 pub use self::verify::AuditVerification;
 use crate::{KeyValue, LeaseKey, LedgerId, LedgerRecord, StoreError, keys, record};
@@ -73,12 +75,12 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// Records an event in the general log: two durable writes. It is there once this returns.
     ///
     /// For what no other write goes with, such as a login or a refusal. Who changes a definition calls
-    /// [`number_and_sign_event`](Self::number_and_sign_event).
+    /// [`number_and_sign_general_event`](Self::number_and_sign_general_event).
     ///
     /// # Errors
     /// Fails if the store does not answer; the event may be there all the same.
-    pub fn record_event(&self, event: &AuditEvent) -> Result<AuditPlace, StoreError> {
-        let PreparedEvent { place, entry } = self.number_and_sign_event(event)?;
+    pub fn record_general_event(&self, event: &AuditEvent) -> Result<AuditPlace, StoreError> {
+        let PreparedEvent { place, entry } = self.number_and_sign_general_event(event)?;
         self.store.set_many(&[entry])?;
         Ok(place)
     }
@@ -86,12 +88,16 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     /// Takes a number for an event of the general log, and signs the event for it: one durable write.
     ///
     /// The event is written by whoever gets it: see [`PreparedEvent::entries`], for instance by
-    /// [`Definitions::put_with`](crate::Definitions::put_with).
+    /// [`Definitions::put_definition_with_entries`](crate::Definitions::put_definition_with_entries).
     ///
     /// # Errors
     /// Fails if the store does not answer; a number may be taken all the same.
-    pub fn number_and_sign_event(&self, event: &AuditEvent) -> Result<PreparedEvent, StoreError> {
-        let place = AuditPlace::in_general_log(self.store.increment_counter(COUNT)?);
+    pub fn number_and_sign_general_event(
+        &self,
+        event: &AuditEvent,
+    ) -> Result<PreparedEvent, StoreError> {
+        let place =
+            AuditPlace::in_general_log(self.store.increment_counter(GENERAL_LOG_COUNTER_KEY)?);
         Ok(PreparedEvent { place, entry: sign_event_entry(self.keys, place, event)? })
     }
 
@@ -101,7 +107,7 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn all_logs(&self) -> Result<Vec<(AuditLogId, Option<DynamicSecretName>)>, StoreError> {
+    pub fn list_logs(&self) -> Result<Vec<(AuditLogId, Option<DynamicSecretName>)>, StoreError> {
         let leases = crate::leases::read_ledgers(self.store)?.into_iter();
         let leases = leases
             .map(|(number, LedgerRecord { dynamic_secret, .. })| (number, dynamic_secret))
@@ -114,18 +120,18 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn events_of_lease(&self, id: LeaseId) -> Result<Option<Vec<AuditRecord>>, StoreError> {
+    pub fn read_lease_events(&self, id: LeaseId) -> Result<Option<Vec<AuditRecord>>, StoreError> {
         let key = keys::location_key(id);
         let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
         let LeaseKey { ledger: log, number } = record::decode_record(&key, &bytes)?;
         let mut events = vec![];
         let (mut slot, mut reads) = (Some(AuditSlot::End), 0);
         while let Some(at) = slot
-            && events.len() < MAX_EVENTS
+            && events.len() < MAX_SHOWN_LEASE_EVENTS
         {
             let place = AuditPlace::of_lease(log, number, at);
             events.extend(self.read_event(place)?.into_readable_event(place));
-            slot = self.slot_before(place, &mut reads)?;
+            slot = self.find_previous_slot(place, &mut reads)?;
         }
         Ok(Some(events))
     }
@@ -135,7 +141,7 @@ impl<'a, K: KeyValue> AuditLog<'a, K> {
     }
 
     /// The last number that was given in a log.
-    fn last_number(&self, log: AuditLogId) -> Result<u64, StoreError> {
+    fn read_last_number(&self, log: AuditLogId) -> Result<u64, StoreError> {
         Ok(crate::counter::read_counter(self.store, &counter_key(log))?)
     }
 }
@@ -179,7 +185,7 @@ pub(crate) fn sign_event_entry(
 /// The counter of a log.
 fn counter_key(log: AuditLogId) -> String {
     match log {
-        AuditLogId::General => COUNT.to_owned(),
+        AuditLogId::General => GENERAL_LOG_COUNTER_KEY.to_owned(),
         AuditLogId::Leases(log) => keys::counter_key(LedgerId::DynamicSecret(log)),
     }
 }
@@ -192,10 +198,10 @@ impl RecordKey {
 }
 
 /// The most events of one lease that are shown at once.
-const MAX_EVENTS: usize = 1000;
+const MAX_SHOWN_LEASE_EVENTS: usize = 1000;
 
 /// The last number given in the general log.
-const COUNT: &str = "count.audit";
+const GENERAL_LOG_COUNTER_KEY: &str = "count.audit";
 
 #[cfg(test)]
 mod tests;

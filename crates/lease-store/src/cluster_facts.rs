@@ -98,7 +98,7 @@ pub(crate) fn cluster_key(target: &TargetName) -> String {
 /// Names may hold dots, and labels may not, so that no two accounts share a key.
 fn account_key(ledger: u64, namespace: &Namespace, name: &ServiceAccountName) -> Option<String> {
     let key = format!("account.{ledger}.{namespace}.{name}");
-    (key.len() <= keys::MAX_BYTES).then_some(key)
+    (key.len() <= keys::MAX_KEY_BYTES).then_some(key)
 }
 
 #[cfg(test)]

@@ -84,14 +84,14 @@ impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
     /// # Errors
     /// Fails if the store does not answer; the definition may be there all the same.
     pub fn put_definition(&self, definition: &D) -> Result<u64, StoreError> {
-        self.put_with(definition, &[])
+        self.put_definition_with_entries(definition, &[])
     }
 
     /// The same, with entries that are written in one step with the definition, such as the event of its change.
     ///
     /// # Errors
     /// Fails if the store does not answer; both may be there all the same, or neither.
-    pub fn put_with(
+    pub fn put_definition_with_entries(
         &self,
         definition: &D,
         riding: &[(String, Vec<u8>)],
@@ -144,7 +144,7 @@ impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
     /// # Errors
     /// Fails if the store does not answer; the definition may be gone all the same.
     pub fn delete_definition(&self, name: &D::Name) -> Result<bool, StoreError> {
-        self.delete_with(name, &[])
+        self.delete_definition_with_entries(name, &[])
     }
 
     /// The same, with entries that are written before anything is deleted, such as the event of the deletion: should
@@ -153,7 +153,7 @@ impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
     /// # Errors
     /// Fails if the store does not answer; the definition may be gone all the same, and no sooner than the entries are
     /// written.
-    pub fn delete_with(
+    pub fn delete_definition_with_entries(
         &self,
         name: &D::Name,
         riding: &[(String, Vec<u8>)],
@@ -204,7 +204,7 @@ impl<'a, K: KeyValue, D: StoredDefinition> Definitions<'a, K, D> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn list_entries(&self) -> Result<Vec<(u64, D)>, StoreError> {
+    pub fn list_all_with_numbers(&self) -> Result<Vec<(u64, D)>, StoreError> {
         let last = counter::read_counter(self.store, &Self::counter_key())?;
         let numbered = |number| {
             let definition = self.get_by_number(number).transpose()?;

@@ -22,7 +22,7 @@ struct ExpiringEntry {
 
 /// A queue: its name, and for how long its entries are kept.
 #[derive(Clone, Copy)]
-struct Queue(&'static str, TimeDelta);
+struct DeletionQueue(&'static str, TimeDelta);
 
 impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
     /// The keys of `store` that are to be deleted one day.
@@ -35,7 +35,7 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; both may be written all the same, or neither.
-    pub fn register_keys(
+    pub fn write_and_schedule_deletion(
         &self,
         keys: Vec<String>,
         mut entries: Vec<(String, Vec<u8>)>,
@@ -43,7 +43,8 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         // What is to stay longer than the longest queue keeps it would be deleted too soon.
-        let queue = QUEUES.into_iter().find(|queue| now + queue.1 >= at).unwrap_or(LONGEST);
+        let queue =
+            DELETION_QUEUES.into_iter().find(|queue| now + queue.1 >= at).unwrap_or(LONGEST_QUEUE);
         let number = self.store.increment_counter(&queue.counter_key())?;
         let key = queue.entry_key(number);
         let entry = ExpiringEntry { keys, at: now + queue.1 };
@@ -58,13 +59,17 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; what was deleted stays so.
-    pub fn delete_expired(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        QUEUES
+    pub fn delete_some_expired(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        DELETION_QUEUES
             .into_iter()
             .try_fold(0, |sum, queue| Ok(sum + self.delete_expired_of_queue(queue, now)?))
     }
 
-    fn delete_expired_of_queue(&self, queue: Queue, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    fn delete_expired_of_queue(
+        &self,
+        queue: DeletionQueue,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
         let head = counter::read_counter(self.store, &queue.counter_key())?;
         if head == 0 {
             return Ok(0);
@@ -107,7 +112,7 @@ impl<'a, K: KeyValue> ExpiringKeys<'a, K> {
     }
 }
 
-impl Queue {
+impl DeletionQueue {
     /// The counter of its entries.
     fn counter_key(self) -> String {
         format!("count.expiring.{}", self.0)
@@ -125,17 +130,17 @@ impl Queue {
 }
 
 /// The queues, the shortest first.
-const QUEUES: [Queue; 5] = [
+const DELETION_QUEUES: [DeletionQueue; 5] = [
     // Longer by far than whoever takes a number needs to write its entry.
-    Queue("minutes", TimeDelta::minutes(10)),
-    Queue("hour", TimeDelta::hours(1)),
-    Queue("day", TimeDelta::days(1)),
-    Queue("month", TimeDelta::days(32)),
-    LONGEST,
+    DeletionQueue("minutes", TimeDelta::minutes(10)),
+    DeletionQueue("hour", TimeDelta::hours(1)),
+    DeletionQueue("day", TimeDelta::days(1)),
+    DeletionQueue("month", TimeDelta::days(32)),
+    LONGEST_QUEUE,
 ];
 
 /// The queue of what is kept longest: longer than any access token lives.
-const LONGEST: Queue = Queue("year", TimeDelta::days(366));
+const LONGEST_QUEUE: DeletionQueue = DeletionQueue("year", TimeDelta::days(366));
 
 /// The most entries of one queue that are deleted at once.
 const MAX_DELETED_ENTRIES: usize = 200;

@@ -121,4 +121,4 @@ pub fn reservation_rival_key(key: &ReservationKey, generation: u64) -> String {
 }
 
 /// The greatest length of a key: what Spin's documentation promises for every store.
-pub const MAX_BYTES: usize = 256;
+pub const MAX_KEY_BYTES: usize = 256;

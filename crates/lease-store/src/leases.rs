@@ -5,9 +5,9 @@
 mod adopt;
 mod clocks;
 mod end;
-mod events;
 mod give_up;
 mod issue;
+mod lease_audit_events;
 mod ledgers;
 mod list;
 mod renew;
@@ -21,8 +21,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::clocks::{Clocks, SweepGracePeriods};
-pub use self::events::RenewalEventContent;
 pub use self::issue::{FenceError, NumberError, ReservedNumber, ReservedShare};
+pub use self::lease_audit_events::RenewalEventContent;
 pub use self::ledgers::LedgerRecord;
 pub(crate) use self::ledgers::read_ledgers;
 pub use self::list::{LeasePage, PageLimits};

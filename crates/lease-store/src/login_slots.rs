@@ -50,13 +50,17 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; the slot may be taken all the same, for the rest of the minute.
-    pub fn take_slot(&self, client: &str, now: DateTime<Utc>) -> Result<LoginSlot, StoreError> {
+    pub fn take_slot_unchecked(
+        &self,
+        client: &str,
+        now: DateTime<Utc>,
+    ) -> Result<LoginSlot, StoreError> {
         let counts = LoginCounters::for_client(client, now);
         if counter::read_counter(self.store, &counts.taken)? == 0 {
             // Registered before there is a count: should this stop between, there is nothing to forget.
             let LoginCounters { taken, returned, failed } = counts.clone();
             let end = now + TimeDelta::minutes(2);
-            ExpiringKeys::new(self.store).register_keys(
+            ExpiringKeys::new(self.store).write_and_schedule_deletion(
                 vec![taken, returned, failed],
                 vec![],
                 now,
@@ -83,7 +87,7 @@ impl<'a, K: KeyValue> LoginSlots<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; the slot may be taken for the rest of the minute.
-    pub fn give_back(&self, slot: &LoginSlot) -> Result<(), StoreError> {
+    pub fn release_unfailed_slot(&self, slot: &LoginSlot) -> Result<(), StoreError> {
         self.store.increment_counter(&slot.counts.returned)?;
         Ok(())
     }

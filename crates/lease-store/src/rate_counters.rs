@@ -43,7 +43,7 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; the issue may be counted all the same.
-    pub fn count_issue(
+    pub fn count_issue_within_limit(
         &self,
         identity: u64,
         limit: u32,
@@ -53,12 +53,12 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
             (format!("count.issues.{identity}.{}", minute_number(now)), u64::from(limit));
         let count = counter::read_counter(self.store, &key)?;
         if count == 0 {
-            self.register_key(&key, now)?;
+            self.schedule_counter_deletion(&key, now)?;
         }
         if count < limit && self.store.increment_counter(&key)? <= limit {
             return Ok(None);
         }
-        Ok(Some(rest_of_minute(now)))
+        Ok(Some(time_until_next_minute(now)))
     }
 
     /// Counts one refusal of somebody, and decides if it is recorded: one durable write, two more for the first of a
@@ -68,7 +68,7 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; the refusal may be counted all the same.
-    pub fn count_refusal(
+    pub fn count_refusal_and_decide_recording(
         &self,
         whose: &str,
         limit: RefusalLimit,
@@ -81,7 +81,12 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
         }
         if count == 0 {
             let end = now + limit.period * 2;
-            ExpiringKeys::new(self.store).register_keys(vec![key.clone()], vec![], now, end)?;
+            ExpiringKeys::new(self.store).write_and_schedule_deletion(
+                vec![key.clone()],
+                vec![],
+                now,
+                end,
+            )?;
         }
         let count = self.store.increment_counter(&key)?;
         Ok(match count.cmp(&most) {
@@ -97,7 +102,7 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
     /// # Errors
     /// Fails if the store does not answer; the first may have been counted all the same, and nobody asks before the
     /// next span.
-    pub fn reserve_key_fetch(
+    pub fn try_reserve_issuer_key_fetch(
         &self,
         issuer: &str,
         span: TimeDelta,
@@ -108,7 +113,7 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
         if counter::read_counter(self.store, &key)? > 0 {
             return Ok(false);
         }
-        self.register_key(&key, now)?;
+        self.schedule_counter_deletion(&key, now)?;
         Ok(self.store.increment_counter(&key)? == 1)
     }
 
@@ -126,9 +131,14 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
     }
 
     /// Registers a count to be forgotten, before there is one: should this stop between, there is nothing to forget.
-    fn register_key(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    fn schedule_counter_deletion(&self, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let end = now + TimeDelta::seconds(2 * MINUTE);
-        ExpiringKeys::new(self.store).register_keys(vec![key.to_owned()], vec![], now, end)
+        ExpiringKeys::new(self.store).write_and_schedule_deletion(
+            vec![key.to_owned()],
+            vec![],
+            now,
+            end,
+        )
     }
 }
 
@@ -142,7 +152,7 @@ fn minute_number(now: DateTime<Utc>) -> i64 {
     now.timestamp().div_euclid(MINUTE)
 }
 
-fn rest_of_minute(now: DateTime<Utc>) -> u32 {
+fn time_until_next_minute(now: DateTime<Utc>) -> u32 {
     let left = MINUTE - now.timestamp().rem_euclid(MINUTE);
     u32::try_from(left).unwrap_or(1)
 }
@@ -169,8 +179,9 @@ mod tests {
         ] {
             let before = store.number_of_writes();
             let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
-            let decided =
-                RateCounters::new(&store).count_refusal(whose, hourly, now).expect("counts");
+            let decided = RateCounters::new(&store)
+                .count_refusal_and_decide_recording(whose, hourly, now)
+                .expect("counts");
             assert_eq!(
                 (decided, store.number_of_writes() - before),
                 (recording, writes),
@@ -178,7 +189,7 @@ mod tests {
             );
         }
         let days = DateTime::UNIX_EPOCH + TimeDelta::days(3);
-        ExpiringKeys::new(&store).delete_expired(days).expect("forgets");
+        ExpiringKeys::new(&store).delete_some_expired(days).expect("forgets");
         assert!(store.list_keys().iter().all(|key| !key.starts_with("count.refusals.")));
     }
 
@@ -187,8 +198,9 @@ mod tests {
         let store = ReadBefore(MemoryStore::default());
         let now = DateTime::UNIX_EPOCH;
         let span = TimeDelta::seconds(30);
-        let asks =
-            |_: &u8| RateCounters::new(&store).reserve_key_fetch("a", span, now).expect("counts");
+        let asks = |_: &u8| {
+            RateCounters::new(&store).try_reserve_issuer_key_fetch("a", span, now).expect("counts")
+        };
         assert_eq!((0..100).filter(asks).count(), 1);
     }
 
@@ -198,7 +210,7 @@ mod tests {
         let is_first = |issuer, seconds| {
             let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
             RateCounters::new(&store)
-                .reserve_key_fetch(issuer, TimeDelta::seconds(30), now)
+                .try_reserve_issuer_key_fetch(issuer, TimeDelta::seconds(30), now)
                 .expect("counts")
         };
         for (issuer, seconds, first) in
@@ -210,7 +222,7 @@ mod tests {
         assert!(!is_first("a", 31));
         assert_eq!(store.number_of_writes(), writes);
         ExpiringKeys::new(&store)
-            .delete_expired(DateTime::UNIX_EPOCH + TimeDelta::seconds(7200))
+            .delete_some_expired(DateTime::UNIX_EPOCH + TimeDelta::seconds(7200))
             .expect("forgets");
         assert!(store.list_keys().iter().all(|key| !key.starts_with("count.issuer-asked.")));
     }
@@ -220,7 +232,7 @@ mod tests {
         let store = MemoryStore::default();
         let count = |identity, seconds| {
             let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
-            RateCounters::new(&store).count_issue(identity, 2, now).expect("counts")
+            RateCounters::new(&store).count_issue_within_limit(identity, 2, now).expect("counts")
         };
         for (identity, seconds, retry_after) in [
             (1, 119, None),
@@ -237,7 +249,7 @@ mod tests {
             assert_eq!(refused, store.number_of_writes() == writes, "{identity} at {seconds}");
         }
         let hours = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
-        ExpiringKeys::new(&store).delete_expired(hours).expect("forgets");
+        ExpiringKeys::new(&store).delete_some_expired(hours).expect("forgets");
         assert!(store.list_keys().iter().all(|key| !key.starts_with("count.issues.")));
     }
 }

@@ -12,7 +12,9 @@ pub enum StoreError {
     #[error("the store cannot be reached")]
     KeyValue(#[from] KeyValueError),
     /// A record of another version of kubelease. It is left as it is: dropping it could lose a lease.
-    #[error("the record `{key}` has version {version}; this kubelease reads version {VERSION}")]
+    #[error(
+        "the record `{key}` has version {version}; this kubelease reads version {RECORD_FORMAT_VERSION}"
+    )]
     Version {
         /// The key of the record.
         key: String,
@@ -34,7 +36,7 @@ pub enum StoreError {
 /// # Errors
 /// Fails if the value cannot be written as JSON.
 pub fn encode_record<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(&Versioned { v: VERSION, value })
+    serde_json::to_vec(&Versioned { v: RECORD_FORMAT_VERSION, value })
         .map_err(|source| StoreError::Broken { key: key.to_owned(), source })
 }
 
@@ -43,7 +45,7 @@ pub(crate) fn decode_record<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Res
     let broken = |source| StoreError::Broken { key: key.to_owned(), source };
     // The version first, by itself: the rest of another version need not have our shape.
     let Version { v: version } = serde_json::from_slice(bytes).map_err(broken)?;
-    if version != VERSION {
+    if version != RECORD_FORMAT_VERSION {
         return Err(StoreError::Version { key: key.to_owned(), version });
     }
     let record: Versioned<T> = serde_json::from_slice(bytes).map_err(broken)?;
@@ -62,7 +64,7 @@ struct Version {
 }
 
 /// The version of every record that this kubelease writes.
-const VERSION: u32 = 2;
+const RECORD_FORMAT_VERSION: u32 = 2;
 
 #[cfg(test)]
 mod tests {

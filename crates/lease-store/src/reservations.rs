@@ -62,7 +62,7 @@ impl<K: KeyValue> Leases<'_, K> {
         &self,
         key: &ReservationKey,
     ) -> Result<Option<AnsweredRequest>, StoreError> {
-        Ok(self.latest_generation(key)?.1)
+        Ok(self.read_latest_generation(key)?.1)
     }
 
     /// Claims a request: one durable write, by which it is ours or somebody else's.
@@ -79,7 +79,7 @@ impl<K: KeyValue> Leases<'_, K> {
         stale_after: TimeDelta,
     ) -> Result<ReservationOutcome, StoreError> {
         loop {
-            let (generation, claimed) = self.latest_generation(key)?;
+            let (generation, claimed) = self.read_latest_generation(key)?;
             if let Some(claimed) = claimed {
                 return Ok(ReservationOutcome::Taken(claimed));
             }
@@ -94,7 +94,7 @@ impl<K: KeyValue> Leases<'_, K> {
                     fingerprint,
                 }));
             }
-            let since = self.note_rival(key, generation, now)?;
+            let since = self.record_rival_first_seen(key, generation, now)?;
             if now - since <= stale_after {
                 return Ok(ReservationOutcome::Busy { since });
             }
@@ -113,14 +113,14 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 
     /// The generation that counts, and its lease.
-    fn latest_generation(
+    fn read_latest_generation(
         &self,
         key: &ReservationKey,
     ) -> Result<(u64, Option<AnsweredRequest>), StoreError> {
         let mut generation = 1;
         loop {
             let fenced = self.store.get(&keys::reservation_fence_key(key, generation))?.is_some();
-            if let Some(claimed) = self.answered_request_of(key, generation)? {
+            if let Some(claimed) = self.read_answered_request(key, generation)? {
                 let ending: Option<Ending> = self.read_value(&keys::ended_key(claimed.id))?;
                 if ending.is_none_or(|ending| ending.why != EndReason::Failed) {
                     return Ok((generation, Some(claimed)));
@@ -132,7 +132,7 @@ impl<K: KeyValue> Leases<'_, K> {
         }
     }
 
-    fn answered_request_of(
+    fn read_answered_request(
         &self,
         key: &ReservationKey,
         generation: u64,
@@ -147,7 +147,7 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 
     /// Since when a rival has been seen, which the first who meets it writes down.
-    fn note_rival(
+    fn record_rival_first_seen(
         &self,
         key: &ReservationKey,
         generation: u64,

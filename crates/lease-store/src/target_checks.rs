@@ -32,7 +32,10 @@ impl<'a, K: KeyValue> TargetChecks<'a, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn last_check(&self, target: &Target) -> Result<Option<TargetCheck>, StoreError> {
+    pub fn read_last_check_if_current(
+        &self,
+        target: &Target,
+    ) -> Result<Option<TargetCheck>, StoreError> {
         let key = check_key(&target.name);
         let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
         let checked: CheckRecord<TargetCheck> = record::decode_record(&key, &bytes)?;
@@ -102,8 +105,12 @@ mod tests {
             dynamic_secrets: vec![],
         };
         checks.put_check(&target(1), &check).expect("puts");
-        assert_eq!(checks.last_check(&target(1)).expect("reads"), Some(check));
-        assert_eq!(checks.last_check(&target(2)).expect("reads"), None, "the target was put anew");
+        assert_eq!(checks.read_last_check_if_current(&target(1)).expect("reads"), Some(check));
+        assert_eq!(
+            checks.read_last_check_if_current(&target(2)).expect("reads"),
+            None,
+            "the target was put anew"
+        );
     }
 
     #[test]

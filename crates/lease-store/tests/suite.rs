@@ -1,7 +1,7 @@
 //! The suite of every store, on the store in memory.
 
 use lease_store::MemoryStore;
-use lease_store::testing::keys::MAX_BYTES;
+use lease_store::testing::keys::MAX_KEY_BYTES;
 use lease_testing::store_suite::{Case, cases};
 
 macro_rules! tests {
@@ -86,6 +86,6 @@ fn the_suite_holds_on_a_store_that_all_tests_share() {
     }
     for key in shared.list_keys() {
         let good = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
-        assert!(key.len() <= MAX_BYTES && key.bytes().all(good), "{key}");
+        assert!(key.len() <= MAX_KEY_BYTES && key.bytes().all(good), "{key}");
     }
 }

@@ -48,7 +48,7 @@ fn a_name_is_taken_once_and_a_dry_run_leaves_nothing() {
     let dry = send(&ports, api().create_object(&object, true)).expect("is admitted");
     assert_eq!((dry.resource_version.as_str(), ports.http.made().len()), ("", 0));
     let stored = send(&ports, api().create_object(&object, false)).expect("creates");
-    assert_eq!(stored.find_mismatch(&object), None);
+    assert_eq!(stored.find_field_unlike_sent(&object), None);
     assert!(
         send(&ports, api().create_object(&object, false)).expect_err("taken").is_already_exists()
     );
@@ -111,7 +111,7 @@ fn a_patch_is_of_one_object_in_one_state() {
     let annotations = BTreeMap::from([("x".to_owned(), "1".to_owned())]);
     let patch = |uid: &str, resource_version: &str| {
         let patch = ObjectPatch { uid, resource_version, annotations: &annotations, renewal: None };
-        send(&ports, api().patch_object(Kind::ServiceAccount, "apps", "a1", &patch))
+        send(&ports, api().patch_object_annotations(Kind::ServiceAccount, "apps", "a1", &patch))
     };
     let old = made.resource_version.as_str();
     let error = patch("other", old).expect_err("another's");

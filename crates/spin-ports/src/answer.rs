@@ -11,7 +11,7 @@ use crate::wait::with_timeout;
 
 /// Sends `answer`. What cannot be sent is logged, and is a 500 to the client.
 pub(crate) async fn send_answer(out: ResponseOutparam, answer: Response<Vec<u8>>) {
-    match prepare_response(answer) {
+    match response_and_unwritten_rest(answer) {
         Ok((response, rest)) => {
             ResponseOutparam::set(out, Ok(response));
             if let Some(rest) = rest
@@ -36,7 +36,7 @@ pub(crate) async fn send_answer(out: ResponseOutparam, answer: Response<Vec<u8>>
 /// The response as the host takes it, and what of its body has to follow its head.
 ///
 /// Commonly nothing: it is all written and ended before, and leaves with the head.
-fn prepare_response(
+fn response_and_unwritten_rest(
     answer: Response<Vec<u8>>,
 ) -> Result<(OutgoingResponse, Option<UnwrittenBody>), AnswerError> {
     let (mut head, bytes) = answer.into_parts();
@@ -44,7 +44,7 @@ fn prepare_response(
     if head.status != StatusCode::NO_CONTENT {
         head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
     }
-    let response = OutgoingResponse::new(headers::to_fields(&head.headers)?);
+    let response = OutgoingResponse::new(headers::header_map_to_fields(&head.headers)?);
     response.set_status_code(head.status.as_u16()).map_err(|()| AnswerError::Status)?;
     let writer = BodyWriter::new(response.body().map_err(|()| WriteError::Refused)?)?;
     let written = bytes.len() - writer.write_now(&bytes)?.len();

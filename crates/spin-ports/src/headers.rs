@@ -9,7 +9,7 @@ use wasi::http::types::Fields;
 pub(crate) struct HeaderError(String);
 
 /// The headers of a message that came.
-pub(crate) fn from_fields(fields: &Fields) -> Result<HeaderMap, HeaderError> {
+pub(crate) fn fields_to_header_map(fields: &Fields) -> Result<HeaderMap, HeaderError> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.entries() {
         append_header(&mut headers, &name, &value).ok_or(HeaderError(name))?;
@@ -18,7 +18,7 @@ pub(crate) fn from_fields(fields: &Fields) -> Result<HeaderMap, HeaderError> {
 }
 
 /// The headers of a message that goes.
-pub(crate) fn to_fields(headers: &HeaderMap) -> Result<Fields, HeaderError> {
+pub(crate) fn header_map_to_fields(headers: &HeaderMap) -> Result<Fields, HeaderError> {
     let fields = Fields::new();
     for (name, value) in headers {
         let name = name.as_str().to_owned();

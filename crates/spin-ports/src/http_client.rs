@@ -50,13 +50,14 @@ fn to_outgoing(head: &Parts, body: &[u8]) -> Result<OutgoingRequest, TransportEr
     if !body.is_empty() {
         fields.insert(header::CONTENT_LENGTH, body.len().into());
     }
-    let request = OutgoingRequest::new(headers::to_fields(&fields).map_err(broken_transport)?);
+    let request =
+        OutgoingRequest::new(headers::header_map_to_fields(&fields).map_err(broken_transport)?);
     let plain = head.uri.scheme() == Some(&uri::Scheme::HTTP);
     let scheme = if plain { Scheme::Http } else { Scheme::Https };
     let authority = head.uri.authority().map(Authority::as_str);
     let path = head.uri.path_and_query().map(PathAndQuery::as_str);
     request
-        .set_method(&method::to_host(&head.method))
+        .set_method(&method::method_to_host(&head.method))
         .and_then(|()| request.set_scheme(Some(&scheme)))
         .and_then(|()| request.set_authority(authority))
         .and_then(|()| request.set_path_with_query(path))
@@ -91,7 +92,8 @@ async fn read_response(
 ) -> Result<Response<Vec<u8>>, TransportError> {
     let mut answer = Response::new(Vec::new());
     *answer.status_mut() = StatusCode::from_u16(came.status()).map_err(broken_transport)?;
-    *answer.headers_mut() = headers::from_fields(&came.headers()).map_err(broken_transport)?;
+    *answer.headers_mut() =
+        headers::fields_to_header_map(&came.headers()).map_err(broken_transport)?;
     let body = came.consume().map_err(|()| broken_transport("the host has no body"))?;
     let declared = body::declared_length(answer.headers());
     let read = body::read_limited(body, declared, limit).await;

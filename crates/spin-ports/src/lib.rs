@@ -40,6 +40,6 @@ pub use body::IncomingBody;
 pub use http_client::SpinHttpClient;
 pub use logger::install_stderr_logger;
 pub use ports::SpinPorts;
-pub use serve::{run_future, serve_request, serve_request_then};
+pub use serve::{block_on_future, serve_request, serve_request_and_run_after};
 pub use store::Store;
 pub use variables::read_all_variables;

@@ -3,7 +3,7 @@
 use http::Method;
 use wasi::http::types::Method as HostMethod;
 
-pub(crate) fn from_host(method: HostMethod) -> Option<Method> {
+pub(crate) fn method_from_host(method: HostMethod) -> Option<Method> {
     Some(match method {
         HostMethod::Get => Method::GET,
         HostMethod::Head => Method::HEAD,
@@ -18,7 +18,7 @@ pub(crate) fn from_host(method: HostMethod) -> Option<Method> {
     })
 }
 
-pub(crate) fn to_host(method: &Method) -> HostMethod {
+pub(crate) fn method_to_host(method: &Method) -> HostMethod {
     match *method {
         Method::GET => HostMethod::Get,
         Method::HEAD => HostMethod::Head,

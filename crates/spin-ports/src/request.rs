@@ -29,8 +29,8 @@ pub(crate) fn read_head(request: &IncomingRequest) -> Result<Parts, RequestError
     let path = request.path_with_query().ok_or(RequestError::Path)?;
     let path = PathAndQuery::try_from(path).map_err(|_| RequestError::Path)?;
     let mut head = Request::new(()).into_parts().0;
-    head.method = method::from_host(request.method()).ok_or(RequestError::Method)?;
+    head.method = method::method_from_host(request.method()).ok_or(RequestError::Method)?;
     head.uri = Uri::from(path);
-    head.headers = headers::from_fields(&request.headers())?;
+    head.headers = headers::fields_to_header_map(&request.headers())?;
     Ok(head)
 }

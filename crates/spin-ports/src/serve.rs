@@ -2,7 +2,7 @@
 
 use http::request::Parts;
 use http::{Extensions, Response};
-use lease_api::{SettingsError, Variables};
+use lease_api::{RawVariables, SettingsError};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::{
@@ -15,27 +15,27 @@ pub fn serve_request(
     out: ResponseOutparam,
     handler: impl AsyncFnOnce(
         SpinPorts,
-        &Result<Variables, SettingsError>,
+        &Result<RawVariables, SettingsError>,
         Parts,
         IncomingBody,
     ) -> Response<Vec<u8>>,
 ) {
-    serve_request_then(incoming, out, handler, async |_, _, _| ());
+    serve_request_and_run_after(incoming, out, handler, async |_, _, _| ());
 }
 
 /// The same, and then `after`, for which nobody waits.
 ///
 /// `after` has the extensions of the answer. The host may end an instance while it does that: nothing may depend on it.
-pub fn serve_request_then(
+pub fn serve_request_and_run_after(
     incoming: &IncomingRequest,
     out: ResponseOutparam,
     handler: impl AsyncFnOnce(
         SpinPorts,
-        &Result<Variables, SettingsError>,
+        &Result<RawVariables, SettingsError>,
         Parts,
         IncomingBody,
     ) -> Response<Vec<u8>>,
-    after: impl AsyncFnOnce(SpinPorts, &Result<Variables, SettingsError>, Extensions),
+    after: impl AsyncFnOnce(SpinPorts, &Result<RawVariables, SettingsError>, Extensions),
 ) {
     install_stderr_logger();
     spin_executor::run(async {
@@ -54,7 +54,7 @@ pub fn serve_request_then(
 }
 
 /// Runs to its end what is no request, such as a sweep by a schedule.
-pub fn run_future<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on_future<T>(future: impl Future<Output = T>) -> T {
     spin_executor::run(future)
 }
 

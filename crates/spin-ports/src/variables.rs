@@ -1,6 +1,6 @@
 //! What the operator has set.
 
-use lease_api::{SettingsError, Variables};
+use lease_api::{RawVariables, SettingsError};
 use lease_core::TokenVariableName;
 use lease_engine::VariableError;
 use spin_sdk::variables::{self, Error};
@@ -9,8 +9,8 @@ use spin_sdk::variables::{self, Error};
 ///
 /// # Errors
 /// Fails if the host cannot tell; what the host says of it goes to the log.
-pub fn read_all_variables() -> Result<Variables, SettingsError> {
-    Ok(Variables {
+pub fn read_all_variables() -> Result<RawVariables, SettingsError> {
+    Ok(RawVariables {
         admin_token: read_or_empty("admin_token")?,
         master_key: read_or_empty("master_key")?,
         previous_master_keys: read_or_empty("previous_master_keys")?,
@@ -34,16 +34,16 @@ pub fn read_all_variables() -> Result<Variables, SettingsError> {
 pub(crate) fn read_target_variable(
     name: &TokenVariableName,
 ) -> Result<Option<String>, VariableError> {
-    let value = read_value(name.as_str()).map_err(|()| VariableError)?;
+    let value = read_variable_if_set(name.as_str()).map_err(|()| VariableError)?;
     Ok(value.filter(|value| !value.is_empty()))
 }
 
 fn read_or_empty(name: &'static str) -> Result<String, SettingsError> {
-    let value = read_value(name).map_err(|()| SettingsError::Unreadable(name))?;
+    let value = read_variable_if_set(name).map_err(|()| SettingsError::Unreadable(name))?;
     Ok(value.unwrap_or_default())
 }
 
-fn read_value(name: &str) -> Result<Option<String>, ()> {
+fn read_variable_if_set(name: &str) -> Result<Option<String>, ()> {
     match variables::get(name) {
         Ok(value) => Ok(Some(value)),
         Err(Error::Undefined(_)) => Ok(None),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::component::Resource;
 
-use super::{Bucket, Cas, Error, Labels, Store, Stores};
+use super::{AllowedLabels, Bucket, Cas, Error, Store, Stores};
 use crate::bindings::{atomics, batch, key_value, store};
 use crate::faults::{Faults, with_faults};
 use crate::guest::Guest;
@@ -15,7 +15,7 @@ pub struct ComponentStores {
     /// All stores of the application.
     pub stores: Arc<Stores>,
     /// The labels in the component's `key_value_stores`.
-    pub labels: Labels,
+    pub labels: AllowedLabels,
     /// The faults that a test has planned.
     pub faults: Option<Faults>,
 }

@@ -8,15 +8,17 @@ use redis::aio::ConnectionManager;
 use redis::{AsyncCommands as _, Client};
 use tokio::sync::OnceCell;
 
-use super::{CompareAndSwap, Error, Manager, Store, log_backend_error, refuse_large_answer};
+use super::{
+    CompareAndSwap, Error, Store, StoreOpener, answer_unless_too_large, log_backend_error,
+};
 
 /// A Redis database, connected to at its first use.
-pub struct Redis {
+pub struct RedisDatabase {
     client: Client,
     connection: OnceCell<ConnectionManager>,
 }
 
-impl Redis {
+impl RedisDatabase {
     /// Names the database by its URL.
     pub fn new(url: &str) -> anyhow::Result<Self> {
         let client = Client::open(url).context("invalid Redis URL")?;
@@ -25,29 +27,29 @@ impl Redis {
 }
 
 #[async_trait]
-impl Manager for Redis {
+impl StoreOpener for RedisDatabase {
     async fn open_store(&self, _label: &str) -> Result<Arc<dyn Store>, Error> {
         let connect = || self.client.get_connection_manager();
         let connection =
             self.connection.get_or_try_init(connect).await.map_err(log_backend_error)?;
         // A broken connection is found out here, and mended in the background; the answer is of no use.
         let _ = connection.clone().ping::<()>().await;
-        Ok(Arc::new(Keyspace { client: self.client.clone(), connection: connection.clone() }))
+        Ok(Arc::new(RedisStore { client: self.client.clone(), connection: connection.clone() }))
     }
 }
 
-struct Keyspace {
+struct RedisStore {
     client: Client,
     connection: ConnectionManager,
 }
 
 #[async_trait]
-impl Store for Keyspace {
+impl Store for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         let value: Option<Vec<u8>> =
             self.connection.clone().get(key).await.map_err(log_backend_error)?;
         let size = value.as_ref().map_or(0, Vec::len);
-        refuse_large_answer(value, size)
+        answer_unless_too_large(value, size)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
@@ -67,7 +69,7 @@ impl Store for Keyspace {
         let keys: Vec<String> =
             self.connection.clone().keys("*").await.map_err(log_backend_error)?;
         let size = keys.iter().map(|key| size_of::<String>() + key.len()).sum();
-        refuse_large_answer(keys, size)
+        answer_unless_too_large(keys, size)
     }
 
     /// Spin asks `KEYS` for several keys at once, which Redis refuses.
@@ -110,7 +112,7 @@ impl CompareAndSwap for RedisCompareAndSwap {
             .map_err(log_backend_error)?;
         let value: Option<Vec<u8>> = connection.get(&self.key).await.map_err(log_backend_error)?;
         let size = value.as_ref().map_or(0, Vec::len);
-        refuse_large_answer(value, size)
+        answer_unless_too_large(value, size)
     }
 
     /// Never succeeds, though it may write: Spin ends with `UNWATCH <key>`, which Redis refuses for its

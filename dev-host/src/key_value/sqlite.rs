@@ -8,15 +8,17 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params, types::Value};
 
-use super::{CompareAndSwap, Error, Manager, Store, log_backend_error, refuse_large_answer};
+use super::{
+    CompareAndSwap, Error, Store, StoreOpener, answer_unless_too_large, log_backend_error,
+};
 
 /// A database file, or a database in memory; its stores are told apart by label.
-pub struct Database {
+pub struct SqliteDatabase {
     path: Option<PathBuf>,
     connection: OnceLock<Arc<LockedConnection>>,
 }
 
-impl Database {
+impl SqliteDatabase {
     /// Names the file; it is created when a component first opens a store in it.
     pub fn new(path: Option<PathBuf>) -> anyhow::Result<Self> {
         if let Some(parent) = path.as_deref().and_then(std::path::Path::parent) {
@@ -50,7 +52,7 @@ impl Database {
 }
 
 #[async_trait]
-impl Manager for Database {
+impl StoreOpener for SqliteDatabase {
     async fn open_store(&self, label: &str) -> Result<Arc<dyn Store>, Error> {
         let database = tokio::task::block_in_place(|| {
             if let Some(open) = self.connection.get() {
@@ -59,7 +61,7 @@ impl Manager for Database {
             let new = self.open_connection().map_err(log_backend_error)?;
             Ok(self.connection.get_or_init(|| new).clone())
         })?;
-        Ok(Arc::new(Table { label: label.to_owned(), database }))
+        Ok(Arc::new(SqliteStore { label: label.to_owned(), database }))
     }
 }
 
@@ -106,19 +108,19 @@ impl From<rusqlite::Error> for Failure {
 }
 
 /// The rows of one label.
-struct Table {
+struct SqliteStore {
     label: String,
     database: Arc<LockedConnection>,
 }
 
 #[async_trait]
-impl Store for Table {
+impl Store for SqliteStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         let value = self
             .database
             .with_connection(|connection| Ok(select_value(connection, &self.label, key)?))?;
         let size = value.as_ref().map_or(0, Vec::len);
-        refuse_large_answer(value, size)
+        answer_unless_too_large(value, size)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
@@ -147,7 +149,7 @@ impl Store for Table {
             Ok(keys.collect::<Result<_, _>>()?)
         })?;
         let size = keys.iter().map(|key| size_of::<String>() + key.len()).sum();
-        refuse_large_answer(keys, size)
+        answer_unless_too_large(keys, size)
     }
 
     /// Missing keys are left out, not answered as absent.
@@ -164,7 +166,7 @@ impl Store for Table {
             })?;
         let size = found.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
         let size = size.sum();
-        refuse_large_answer(found, size)
+        answer_unless_too_large(found, size)
     }
 
     async fn set_many(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
@@ -234,7 +236,7 @@ impl CompareAndSwap for SqliteCompareAndSwap {
             .with_connection(|connection| Ok(select_value(connection, &self.label, &self.key)?))?;
         self.seen.lock().map_err(|_| Error::Poisoned)?.clone_from(&value);
         let size = value.as_ref().map_or(0, Vec::len);
-        refuse_large_answer(value, size)
+        answer_unless_too_large(value, size)
     }
 
     /// Writes the value if it is still `current`. If `current` saw nothing, or was never called,
@@ -293,12 +295,12 @@ mod tests {
     use super::*;
 
     async fn store() -> Arc<dyn Store> {
-        Database::new(None).unwrap().open_store("default").await.unwrap()
+        SqliteDatabase::new(None).unwrap().open_store("default").await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn labels_in_one_file_do_not_meet() {
-        let database = Database::new(None).unwrap();
+        let database = SqliteDatabase::new(None).unwrap();
         let (one, two) =
             (database.open_store("one").await.unwrap(), database.open_store("two").await.unwrap());
         one.set("key", b"value").await.unwrap();

@@ -80,7 +80,7 @@ impl ConnectOptions {
         };
         let found = tokio::net::lookup_host(address).await;
         let found: Vec<_> = found.map_err(|_| Failure::Dns("address not available"))?.collect();
-        let open = self.limits.unblocked_addresses(&found);
+        let open = self.limits.filter_unblocked_addresses(&found);
         if open.is_empty() && !found.is_empty() {
             eprintln!("dev-host: `{authority}` is in a blocked network: {found:?}");
             return Err(Failure::Prohibited);
@@ -103,7 +103,7 @@ impl ConnectOptions {
 }
 
 impl EgressLimits {
-    fn unblocked_addresses(&self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    fn filter_unblocked_addresses(&self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         let open = |address: &&SocketAddr| !self.blocked.iter().any(|b| b.contains(address.ip()));
         addresses.iter().filter(open).copied().collect()
     }

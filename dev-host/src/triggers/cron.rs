@@ -23,14 +23,14 @@ pub async fn serve_schedules(app: App, triggers: &[CronTrigger]) -> anyhow::Resu
         let pre = SpinCronPre::new(app.instance_pre(id)?.clone())
             .map_err(anyhow::Error::from)
             .with_context(|| format!("component `{id}` exports no handle-cron-event"))?;
-        let cron = parse(&trigger.cron_expression)?;
-        schedules.spawn(keep_calling(app.clone(), id.to_owned(), cron, pre));
+        let cron = parse_cron_expression(&trigger.cron_expression)?;
+        schedules.spawn(call_on_schedule(app.clone(), id.to_owned(), cron, pre));
     }
     eprintln!("Waiting for the next of {} cron trigger(s)", schedules.len());
     schedules.join_all().await.into_iter().collect()
 }
 
-fn parse(expression: &str) -> anyhow::Result<Cron> {
+fn parse_cron_expression(expression: &str) -> anyhow::Result<Cron> {
     // The parser and the settings of tokio-cron-scheduler, which Spin's trigger uses.
     Cron::new(expression)
         .with_seconds_required()
@@ -39,7 +39,7 @@ fn parse(expression: &str) -> anyhow::Result<Cron> {
         .with_context(|| format!("`{expression}` is no cron expression"))
 }
 
-async fn keep_calling(
+async fn call_on_schedule(
     app: Arc<App>,
     id: String,
     cron: Cron,
@@ -75,11 +75,14 @@ mod tests {
         let at = |seconds| DateTime::<Utc>::from_timestamp(seconds, 0).unwrap();
         for (expression, next) in [("*/5 * * * * *", 5), ("0 * * * * *", 60), ("30 1 * * * *", 90)]
         {
-            let found = parse(expression).unwrap().find_next_occurrence(&at(0), false).unwrap();
+            let found = parse_cron_expression(expression)
+                .unwrap()
+                .find_next_occurrence(&at(0), false)
+                .unwrap();
             assert_eq!(found, at(next), "{expression}");
         }
         for wrong in ["* * * * *", "", "every minute", "61 * * * * *"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+            assert!(parse_cron_expression(wrong).is_err(), "{wrong}");
         }
     }
 }

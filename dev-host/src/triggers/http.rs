@@ -24,7 +24,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme as WasiScheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use self::routes::{Match, RouteTarget, Routes};
+use self::routes::{RouteMatch, RouteTarget, Routes};
 use crate::app::App;
 use crate::guest::Guest;
 use crate::manifest::{Application, HttpTrigger, StaticResponse};
@@ -165,7 +165,7 @@ impl Server {
         &self,
         id: &str,
         mut request: Request<Incoming>,
-        found: &Match<'_>,
+        found: &RouteMatch<'_>,
         client: SocketAddr,
     ) -> anyhow::Result<Answer> {
         headers::add_spin_headers(&mut request, found, client)?;

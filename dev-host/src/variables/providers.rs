@@ -65,7 +65,7 @@ fn read_dotenv(path: &Path) -> anyhow::Result<HashMap<String, String>> {
 }
 
 /// Reads the `--variable` flags once: `k=v`, `k=@file`, `@file.json`, `@file.toml`.
-pub fn from_flags(flags: &[String]) -> anyhow::Result<Provider> {
+pub fn provider_from_flags(flags: &[String]) -> anyhow::Result<Provider> {
     let mut values = HashMap::new();
     for flag in flags {
         if let Some(path) = flag.strip_prefix('@') {
@@ -116,7 +116,7 @@ mod tests {
             file("v.json", r#"{"json": "1"}"#),
             file("v.toml", "toml = '2'\nplain = 'later wins'"),
         ];
-        let provider = from_flags(&flags).unwrap();
+        let provider = provider_from_flags(&flags).unwrap();
         for (name, value) in
             [("plain", "later wins"), ("file", "whole file\n"), ("json", "1"), ("toml", "2")]
         {
@@ -124,7 +124,7 @@ mod tests {
         }
         assert_eq!(provider.get("absent").unwrap(), None);
         for wrong in ["bare", "@vars.yaml", "@missing.json", "k=@missing"] {
-            assert!(from_flags(&[wrong.to_owned()]).is_err(), "{wrong}");
+            assert!(provider_from_flags(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }
 

@@ -16,7 +16,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
 use tempfile::TempDir;
 use testbed::host::{self, App, Host, RunningHost};
-use testbed::http::Http;
+use testbed::http::HttpClient;
 use testbed::process::{Process, Supervisor};
 use testbed::wait::{not_yet, wait_until};
 
@@ -61,7 +61,7 @@ pub struct Case {
 
 impl Case {
     fn new() -> Result<Self> {
-        Ok(Self { host: host::from_env()?, keeper: Supervisor::new()? })
+        Ok(Self { host: host::host_from_env()?, keeper: Supervisor::new()? })
     }
 
     /// Ends the test, counted as ignored, under any other host.
@@ -154,7 +154,7 @@ impl<'c> Probe<'c> {
     pub fn start(self) -> Result<Serving> {
         fs::write(&self.app.manifest, &self.manifest)?;
         let running = self.case.host.start_app(&self.app, &self.case.keeper)?;
-        let http = Http::without_tls(&running.url());
+        let http = HttpClient::without_tls(&running.url());
         Ok(Serving { http, address: running.address(), running, app: self.app, dir: self.dir })
     }
 
@@ -192,17 +192,17 @@ impl<'c> Probe<'c> {
             if let Some(address) = host::announced_address(&fs::read_to_string(&console)?) {
                 return Ok(address);
             }
-            process.check_running()?;
+            process.require_running()?;
             Err(not_yet("it does not serve"))
         })?;
-        let http = Http::without_tls(&format!("http://{address}"));
+        let http = HttpClient::without_tls(&format!("http://{address}"));
         Ok(Launched { http, address, process, console, dir: self.dir })
     }
 }
 
 /// A probe that answers.
 pub struct Serving {
-    pub http: Http,
+    pub http: HttpClient,
     pub address: SocketAddr,
     pub running: RunningHost,
     app: App,
@@ -222,11 +222,11 @@ impl Serving {
 
     /// The same application, stopped and started; one that has died is only started.
     pub fn restart(self, case: &Case) -> Result<Self> {
-        if self.running.check_running().is_ok() {
+        if self.running.require_running().is_ok() {
             self.running.stop_host()?;
         }
         let running = case.host.start_app(&self.app, &case.keeper)?;
-        let http = Http::without_tls(&running.url());
+        let http = HttpClient::without_tls(&running.url());
         Ok(Self { http, address: running.address(), running, app: self.app, dir: self.dir })
     }
 
@@ -244,7 +244,7 @@ impl Serving {
 
 /// A probe that was started by a command.
 pub struct Launched {
-    pub http: Http,
+    pub http: HttpClient,
     pub address: SocketAddr,
     pub process: Process,
     pub console: PathBuf,

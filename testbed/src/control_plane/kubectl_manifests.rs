@@ -27,7 +27,7 @@ impl ControlPlane {
     }
 
     /// The objects of a manifest, YAML or JSON, without creating any.
-    pub fn manifest_objects(&self, manifest: &str) -> Result<Vec<Value>> {
+    pub fn parse_manifest_by_kubectl(&self, manifest: &str) -> Result<Vec<Value>> {
         let arguments = ["create", "--dry-run=client", "--validate=false", "--output=json"];
         let text = self.run_kubectl(&arguments, manifest)?;
         let objects = serde_json::Deserializer::from_str(&text).into_iter();
@@ -44,6 +44,6 @@ impl ControlPlane {
         kubectl.arg("--kubeconfig").arg(&self.kubeconfig);
         // The user's own would mix the APIs of all clusters that ever had our port.
         kubectl.arg("--cache-dir").arg(scratch.join("kubectl"));
-        command::command_output(&mut kubectl)
+        command::run_for_output(&mut kubectl)
     }
 }

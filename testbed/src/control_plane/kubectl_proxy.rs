@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::ControlPlane;
-use crate::http::Http;
+use crate::http::HttpClient;
 use crate::process::{Process, log_tail};
 use crate::random;
 use crate::wait::{not_yet, wait_until};
@@ -65,7 +65,7 @@ impl KubectlProxy {
             if let Some(address) = line {
                 return Ok(address);
             }
-            process.check_running()?;
+            process.require_running()?;
             Err(not_yet(format!("its last words:\n{}", log_tail(&log))))
         })?;
         Ok(Self { url: format!("http://{address}"), _process: process })
@@ -79,8 +79,8 @@ impl KubectlProxy {
 
     /// Returns a client of the server behind it, with the rights of anybody who can reach it.
     #[must_use]
-    pub fn http_client(&self) -> Http {
-        Http::without_tls(&self.url)
+    pub fn http_client(&self) -> HttpClient {
+        HttpClient::without_tls(&self.url)
     }
 }
 

@@ -7,18 +7,18 @@ use serde_json::json;
 use testbed::control_plane::{ControlPlane, Options};
 use testbed::faulty_proxy::FaultyProxy;
 use testbed::host::Host;
-use testbed::http::Http;
+use testbed::http::HttpClient;
 use testbed::kubelease::{Kubelease, Settings};
 use testbed::process::Supervisor;
-use testbed::redis::{Flush, Redis};
+use testbed::redis::{AppendFsync, Redis};
 use testbed::store_file::JournalMode;
 use testbed::wait::{not_yet, wait_until};
 
-use super::modes::{MODES, Mode, Place};
-use super::replay::{RawClient, Recording};
+use super::modes::{MODES, Mode, ModeSetup};
+use super::replay::{LeaseRecording, RawClient};
 
 /// A client of one contender, for one mode of leases; it knows its leases that are out.
-pub trait Client: Send {
+pub trait BenchClient: Send {
     /// Issues a lease.
     fn issue(&mut self) -> Result<()>;
 
@@ -30,12 +30,12 @@ pub trait Client: Send {
 }
 
 /// A cluster, and a kubelease on each store.
-pub struct Stage<'c> {
+pub struct BenchEnvironment<'c> {
     // Dropped in this order: each before what it needs.
     kubeleases: Vec<(&'static str, Kubelease<'c>)>,
     _redis: Redis,
     /// Each mode, with what a kubelease sends for a lease of it.
-    places: Vec<(Place<'c>, Recording)>,
+    places: Vec<(ModeSetup<'c>, LeaseRecording)>,
     cluster: &'c ControlPlane,
 }
 
@@ -50,16 +50,18 @@ pub fn start_cluster(keeper: &Supervisor) -> Result<ControlPlane> {
     ControlPlane::start_with(&options, keeper.clone())
 }
 
-impl<'c> Stage<'c> {
+impl<'c> BenchEnvironment<'c> {
     /// Starts everything, and records what a kubelease sends.
     pub fn set_up(host: &'c dyn Host, cluster: &'c ControlPlane) -> Result<Self> {
-        let places: Vec<_> =
-            MODES.iter().map(|mode| Place::prepare(cluster, mode)).collect::<Result<_>>()?;
+        let places: Vec<_> = MODES
+            .iter()
+            .map(|mode| ModeSetup::prepare_cluster_objects(cluster, mode))
+            .collect::<Result<_>>()?;
         // Requests are not to do what a missing sweep leaves undone.
         let mut settings = Settings::new(cluster.ca_pem())?.with_variable("sweep_interval", "1d");
         settings.journal = JournalMode::Wal;
         let recordings = record_leases(host, &settings, cluster, &places)?;
-        let redis = Redis::start_with(Flush::EverySecond)?;
+        let redis = Redis::start_with(AppendFsync::EverySecond)?;
         let mut kubeleases = vec![];
         for (name, store) in [
             ("kubelease, Redis everysec", redis_config(&redis)),
@@ -68,7 +70,7 @@ impl<'c> Stage<'c> {
             let settings = Settings { runtime_config: store, ..settings.clone() };
             let kubelease = Kubelease::start_empty(host, settings)?;
             let admin = kubelease.admin_client()?;
-            places.iter().try_for_each(|place| place.define(&admin, cluster.url()))?;
+            places.iter().try_for_each(|place| place.put_definitions(&admin, cluster.url()))?;
             kubeleases.push((name, kubelease));
         }
         let places = places.into_iter().zip(recordings).collect();
@@ -77,7 +79,7 @@ impl<'c> Stage<'c> {
 
     /// Returns the names of the contenders; the first is what the others are compared with.
     pub fn names(&self) -> Vec<&'static str> {
-        [RAW].into_iter().chain(self.kubeleases.iter().map(|(name, _)| *name)).collect()
+        [RAW_CONTENDER].into_iter().chain(self.kubeleases.iter().map(|(name, _)| *name)).collect()
     }
 
     /// Returns the CPU time that the host of a contender has used; raw has no host.
@@ -89,24 +91,30 @@ impl<'c> Stage<'c> {
     }
 
     /// Returns each mode with the number of requests in each round of its issue, and of its revocation.
-    pub fn shapes(&self) -> impl Iterator<Item = (&'static str, [Vec<usize>; 2])> {
-        self.places.iter().map(|(place, recording)| (place.mode.name, recording.shape()))
+    pub fn request_counts_by_mode(&self) -> impl Iterator<Item = (&'static str, [Vec<usize>; 2])> {
+        self.places
+            .iter()
+            .map(|(place, recording)| (place.mode.name, recording.requests_per_round()))
     }
 
     /// Opens so many clients of each contender, in the order of [`Self::names`].
-    pub fn open_clients(&self, mode: &Mode, count: usize) -> Result<Vec<Vec<Box<dyn Client>>>> {
+    pub fn open_clients(
+        &self,
+        mode: &Mode,
+        count: usize,
+    ) -> Result<Vec<Vec<Box<dyn BenchClient>>>> {
         let place = self.places.iter().find(|(place, _)| place.mode.name == mode.name);
         let (place, recording) = place.context("a mode that was prepared")?;
         let raw = (0..count).map(|_| {
             // A client has connections of its own.
-            let api = Http::with_ca(self.cluster.url(), self.cluster.ca_pem())?;
+            let api = HttpClient::with_ca(self.cluster.url(), self.cluster.ca_pem())?;
             let client = RawClient::new(api.with_bearer(&place.token), recording.clone());
-            Ok(Box::new(client) as Box<dyn Client>)
+            Ok(Box::new(client) as Box<dyn BenchClient>)
         });
         let mut all = vec![raw.collect::<Result<_>>()?];
         for (_, kubelease) in &self.kubeleases {
             let clients = (0..count).map(|_| {
-                Ok(Box::new(KubeleaseClient::open(kubelease, place.mode)?) as Box<dyn Client>)
+                Ok(Box::new(KubeleaseClient::open(kubelease, place.mode)?) as Box<dyn BenchClient>)
             });
             all.push(clients.collect::<Result<_>>()?);
         }
@@ -122,7 +130,7 @@ impl<'c> Stage<'c> {
 
 /// A client of a kubelease.
 struct KubeleaseClient {
-    admin: Http,
+    admin: HttpClient,
     leases_path: String,
     ids: Vec<String>,
     revocable: bool,
@@ -139,7 +147,7 @@ impl KubeleaseClient {
     }
 }
 
-impl Client for KubeleaseClient {
+impl BenchClient for KubeleaseClient {
     fn issue(&mut self) -> Result<()> {
         let lease = self.admin.post(&self.leases_path, &json!({}))?.expect_status(201)?;
         self.ids.push(lease["lease_id"].as_str().context("an id")?.to_owned());
@@ -163,22 +171,22 @@ fn record_leases(
     host: &dyn Host,
     settings: &Settings,
     cluster: &ControlPlane,
-    places: &[Place<'_>],
-) -> Result<Vec<Recording>> {
+    places: &[ModeSetup<'_>],
+) -> Result<Vec<LeaseRecording>> {
     let proxy = FaultyProxy::start_before(cluster.anonymous_client().clone())?;
     let kubelease = Kubelease::start_empty(host, settings.clone())?;
     let admin = kubelease.admin_client()?;
-    let record = |place: &Place<'_>| {
-        place.define(&admin, &proxy.url())?;
+    let record = |place: &ModeSetup<'_>| {
+        place.put_definitions(&admin, &proxy.url())?;
         let mut client = KubeleaseClient::open(&kubelease, place.mode)?;
         // The first lease looks at cluster and account. Rights take a moment to count.
-        wait_until("the first lease", GRANTED, || {
+        wait_until("the first lease", GRANT_TIMEOUT, || {
             client.issue().map_err(|error| not_yet(format!("{error:#}")))
         })?;
-        let leases = (0..RECORDED).map(|_| record_lease(&mut client, &proxy));
+        let leases = (0..RECORDED_LEASES).map(|_| record_lease(&mut client, &proxy));
         let leases = leases.collect::<Result<Vec<_>>>()?;
         // On a busy machine, a request may be answered before the next one of its round is sent.
-        leases.into_iter().min_by_key(Recording::count_rounds).context("a recording")
+        leases.into_iter().min_by_key(LeaseRecording::count_rounds).context("a recording")
     };
     places
         .iter()
@@ -186,7 +194,7 @@ fn record_leases(
         .collect()
 }
 
-fn record_lease(client: &mut KubeleaseClient, proxy: &FaultyProxy) -> Result<Recording> {
+fn record_lease(client: &mut KubeleaseClient, proxy: &FaultyProxy) -> Result<LeaseRecording> {
     proxy.begin_recording();
     client.issue()?;
     let issue = proxy.end_recording();
@@ -195,7 +203,7 @@ fn record_lease(client: &mut KubeleaseClient, proxy: &FaultyProxy) -> Result<Rec
     if client.has_lease() {
         client.revoke()?;
     }
-    Recording::read(&id, &issue, &proxy.end_recording())
+    LeaseRecording::read(&id, &issue, &proxy.end_recording())
 }
 
 fn redis_config(redis: &Redis) -> String {
@@ -203,9 +211,9 @@ fn redis_config(redis: &Redis) -> String {
 }
 
 /// The contender that the others are compared with.
-const RAW: &str = "raw";
+const RAW_CONTENDER: &str = "raw";
 
 /// The number of leases of a mode that are recorded, of which one is replayed.
-const RECORDED: usize = 7;
+const RECORDED_LEASES: usize = 7;
 
-const GRANTED: Duration = Duration::from_secs(30);
+const GRANT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::contenders::Client;
+use super::contenders::BenchClient;
 
 /// The operation that a client repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Operation {
         }
     }
 
-    fn perform(self, client: &mut dyn Client) -> Result<()> {
+    fn perform(self, client: &mut dyn BenchClient) -> Result<()> {
         client.issue()?;
         match self {
             Self::Issue => Ok(()),
@@ -45,17 +45,17 @@ pub struct Turn {
 }
 
 /// Has the clients repeat the operation for `length`, and then revoke what is left.
-pub fn take_turn(
-    clients: &mut [Box<dyn Client>],
+pub fn measure_turn(
+    clients: &mut [Box<dyn BenchClient>],
     operation: Operation,
     length: Duration,
     host_cpu_time: impl Fn() -> Result<Duration>,
 ) -> Result<Turn> {
     // Connections that were idle for the turns of others are opened again before the clock runs.
-    at_once(clients, |client| operation.perform(client))?;
+    run_clients_in_parallel(clients, |client| operation.perform(client))?;
     let used_before = host_cpu_time()?;
     let began = Instant::now();
-    let durations = at_once(clients, |client| {
+    let durations = run_clients_in_parallel(clients, |client| {
         let mut durations = vec![];
         while began.elapsed() < length {
             let sent = Instant::now();
@@ -66,7 +66,7 @@ pub fn take_turn(
     })?;
     let elapsed = began.elapsed();
     let host_cpu = host_cpu_time()?.saturating_sub(used_before);
-    at_once(clients, |client| {
+    run_clients_in_parallel(clients, |client| {
         while client.has_lease() {
             client.revoke()?;
         }
@@ -77,9 +77,9 @@ pub fn take_turn(
 }
 
 /// Does the same for all clients, side by side.
-fn at_once<T: Send>(
-    clients: &mut [Box<dyn Client>],
-    work: impl Fn(&mut dyn Client) -> Result<T> + Sync,
+fn run_clients_in_parallel<T: Send>(
+    clients: &mut [Box<dyn BenchClient>],
+    work: impl Fn(&mut dyn BenchClient) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let work = &work;
     thread::scope(|scope| {

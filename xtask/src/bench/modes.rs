@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::control_plane::ControlPlane;
-use testbed::deployed_manifests::{DeployedObjects, ManifestNames};
-use testbed::http::Http;
+use testbed::deployed_manifests::{DeployedObjects, ManifestSubstitutions};
+use testbed::http::HttpClient;
 use testbed::namespace::Namespace;
 
 /// A mode of leases.
@@ -49,7 +49,7 @@ pub const MODES: [Mode; 4] = [
 ];
 
 /// A mode in the cluster: the namespace of its leases, and kubelease's account for them.
-pub struct Place<'c> {
+pub struct ModeSetup<'c> {
     pub mode: &'static Mode,
     /// The credential of kubelease's account.
     pub token: String,
@@ -59,30 +59,30 @@ pub struct Place<'c> {
     _deployed: [DeployedObjects<'c>; 2],
 }
 
-impl<'c> Place<'c> {
+impl<'c> ModeSetup<'c> {
     /// Creates the accounts, the RBAC of `deploy/` and the admission policy.
-    pub fn prepare(cluster: &'c ControlPlane, mode: &'static Mode) -> Result<Self> {
+    pub fn prepare_cluster_objects(cluster: &'c ControlPlane, mode: &'static Mode) -> Result<Self> {
         let [home, namespace] = [Namespace::create_in(cluster)?, Namespace::create_in(cluster)?];
-        home.create_service_account(BROKER)?;
-        namespace.create_service_account(DEPLOYER)?;
-        let names = ManifestNames {
+        home.create_service_account(KUBELEASE_ACCOUNT)?;
+        namespace.create_service_account(LEASED_ACCOUNT)?;
+        let names = ManifestSubstitutions {
             prefix: home.name(),
             broker_namespace: home.name(),
-            broker: BROKER,
+            broker: KUBELEASE_ACCOUNT,
             namespace: namespace.name(),
-            account: DEPLOYER,
+            account: LEASED_ACCOUNT,
             role: "view",
         };
         let deployed = [
             DeployedObjects::apply_rbac(cluster, mode.file, &names)?,
-            DeployedObjects::apply_policy(cluster, &names)?,
+            DeployedObjects::apply_policy_for_namespace(cluster, &names)?,
         ];
-        let token = home.create_token_for(BROKER)?;
+        let token = home.create_token_for(KUBELEASE_ACCOUNT)?;
         Ok(Self { mode, token, namespace, _home: home, _deployed: deployed })
     }
 
     /// Puts its target, at this address, and its dynamic secret.
-    pub fn define(&self, admin: &Http, url: &str) -> Result<()> {
+    pub fn put_definitions(&self, admin: &HttpClient, url: &str) -> Result<()> {
         let name = self.mode.name;
         let target = json!({ "url": url, "auth": { "type": "token", "token": self.token } });
         admin.put(&format!("/api/v1/targets/{name}"), &target)?.expect_success()?;
@@ -95,7 +95,7 @@ impl<'c> Place<'c> {
 }
 
 /// kubelease's account in the cluster.
-const BROKER: &str = "kubelease";
+const KUBELEASE_ACCOUNT: &str = "kubelease";
 
 /// The account whose tokens are leased, if that is there before.
-const DEPLOYER: &str = "deployer";
+const LEASED_ACCOUNT: &str = "deployer";

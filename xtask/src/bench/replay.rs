@@ -5,14 +5,14 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use testbed::faulty_proxy::Exchange;
-use testbed::http::Http;
+use testbed::http::HttpClient;
 use testbed::random;
 
-use super::contenders::Client;
+use super::contenders::BenchClient;
 
 /// The exchanges of one lease: of its issue, and of its revocation.
 #[derive(Clone, Debug)]
-pub struct Recording {
+pub struct LeaseRecording {
     /// The begin of the lease's id, as far as the names of its objects have it.
     id: String,
     issue: Vec<Round>,
@@ -20,10 +20,10 @@ pub struct Recording {
 }
 
 /// Requests that were under way at the same time.
-type Round = Vec<Request>;
+type Round = Vec<RecordedRequest>;
 
 #[derive(Clone, Debug)]
-struct Request {
+struct RecordedRequest {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
@@ -33,14 +33,14 @@ struct Request {
     uid: Option<String>,
 }
 
-impl Recording {
+impl LeaseRecording {
     /// Reads what was recorded while the lease `id` was issued, and while it was revoked.
     pub fn read(id: &str, issue: &[Exchange], revoke: &[Exchange]) -> Result<Self> {
-        let (issue, revoke) = (rounds(issue)?, rounds(revoke)?);
+        let (issue, revoke) = (group_into_rounds(issue)?, group_into_rounds(revoke)?);
         ensure!(!issue.is_empty(), "nothing was sent for a lease");
         let all = issue.iter().chain(&revoke).flatten();
         let texts = all.flat_map(|request| [request.path.as_str(), request.body.as_str()]);
-        let id = common_begin(id, texts).to_owned();
+        let id = longest_common_id_prefix(id, texts).to_owned();
         Ok(Self { id, issue, revoke })
     }
 
@@ -50,27 +50,27 @@ impl Recording {
     }
 
     /// Returns the number of requests in each round of the issue, and of the revocation.
-    pub fn shape(&self) -> [Vec<usize>; 2] {
+    pub fn requests_per_round(&self) -> [Vec<usize>; 2] {
         [&self.issue, &self.revoke].map(|rounds| rounds.iter().map(Vec::len).collect())
     }
 }
 
 /// A client that repeats a recording against the API server itself.
 pub struct RawClient {
-    api: Http,
-    recording: Recording,
+    api: HttpClient,
+    recording: LeaseRecording,
     /// The names and UIDs of each lease that is out, in place of those in the recording.
     leases: Vec<Vec<(String, String)>>,
 }
 
 impl RawClient {
     /// Speaks for the account whose credential `api` shows.
-    pub fn new(api: Http, recording: Recording) -> Self {
+    pub fn new(api: HttpClient, recording: LeaseRecording) -> Self {
         Self { api, recording, leases: vec![] }
     }
 }
 
-impl Client for RawClient {
+impl BenchClient for RawClient {
     fn issue(&mut self) -> Result<()> {
         let id = &self.recording.id;
         let mut new = String::new();
@@ -95,7 +95,11 @@ impl Client for RawClient {
 }
 
 /// Sends one round after the other; the requests of one go side by side.
-fn send_rounds(api: &Http, rounds: &[Round], names: &mut Vec<(String, String)>) -> Result<()> {
+fn send_rounds(
+    api: &HttpClient,
+    rounds: &[Round],
+    names: &mut Vec<(String, String)>,
+) -> Result<()> {
     for round in rounds {
         let known = &*names;
         let made = match &round[..] {
@@ -116,9 +120,13 @@ fn send_rounds(api: &Http, rounds: &[Round], names: &mut Vec<(String, String)>) 
     Ok(())
 }
 
-impl Request {
+impl RecordedRequest {
     /// Sends it under other names, and returns the UID that the answer has in place of the recorded one.
-    fn send(&self, api: &Http, names: &[(String, String)]) -> Result<Option<(String, String)>> {
+    fn send(
+        &self,
+        api: &HttpClient,
+        names: &[(String, String)],
+    ) -> Result<Option<(String, String)>> {
         let renamed = |text: &str| {
             names.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
         };
@@ -137,10 +145,10 @@ impl Request {
 }
 
 /// Returns the begin of `id` that stands wherever a begin of `id` stands in the texts.
-fn common_begin<'i, 't>(id: &'i str, texts: impl Iterator<Item = &'t str>) -> &'i str {
+fn longest_common_id_prefix<'i, 't>(id: &'i str, texts: impl Iterator<Item = &'t str>) -> &'i str {
     let same = |text: &str| text.bytes().zip(id.bytes()).position(|(one, other)| one != other);
     let lengths = texts.flat_map(|text| {
-        let places = text.match_indices(&id[..LEAST_OF_AN_ID]);
+        let places = text.match_indices(&id[..MIN_MATCHED_ID_CHARS]);
         places.map(|(place, _)| &text[place..]).map(|rest| same(rest).unwrap_or(rest.len()))
     });
     let length = lengths.min().map(|length| length.min(id.len()));
@@ -148,14 +156,14 @@ fn common_begin<'i, 't>(id: &'i str, texts: impl Iterator<Item = &'t str>) -> &'
 }
 
 /// So many characters of a random id stand nowhere by chance.
-const LEAST_OF_AN_ID: usize = 12;
+const MIN_MATCHED_ID_CHARS: usize = 12;
 
 /// Groups exchanges by time: one that came when all before it were answered begins a round.
-fn rounds(exchanges: &[Exchange]) -> Result<Vec<Round>> {
+fn group_into_rounds(exchanges: &[Exchange]) -> Result<Vec<Round>> {
     let mut rounds: Vec<Round> = vec![];
     let mut answered = None;
     for exchange in exchanges {
-        let request = Request::read(exchange)?;
+        let request = RecordedRequest::read(exchange)?;
         match rounds.last_mut() {
             Some(round) if answered.is_some_and(|answered| exchange.came < answered) => {
                 round.push(request);
@@ -167,7 +175,7 @@ fn rounds(exchanges: &[Exchange]) -> Result<Vec<Round>> {
     Ok(rounds)
 }
 
-impl Request {
+impl RecordedRequest {
     fn read(exchange: &Exchange) -> Result<Self> {
         // What kubelease asks of its host and the host of a connection is not asked of the API server.
         let kept = ["accept", "content-type", "user-agent"];
@@ -204,7 +212,7 @@ mod tests {
             (vec![r#"{"id":"0123456789abcdef"}"#], id),
             (vec!["/token"], id),
         ] {
-            assert_eq!(common_begin(id, texts.into_iter()), expected);
+            assert_eq!(longest_common_id_prefix(id, texts.into_iter()), expected);
         }
     }
 
@@ -228,7 +236,7 @@ mod tests {
             exchange("/c", 4, 6),
             exchange("/d", 7, 8),
         ];
-        let rounds = rounds(&exchanges).unwrap();
+        let rounds = group_into_rounds(&exchanges).unwrap();
         let paths: Vec<Vec<_>> =
             rounds.iter().map(|round| round.iter().map(|it| it.path.as_str()).collect()).collect();
         assert_eq!(paths, [vec!["/a", "/b", "/c"], vec!["/d"]]);

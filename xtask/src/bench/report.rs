@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testbed::command;
 
-use super::Plan;
-use super::contenders::Stage;
+use super::MeasurementPlan;
+use super::contenders::BenchEnvironment;
 use super::load::{Operation, Turn, to_float};
 use crate::workspace::workspace_root;
 
@@ -28,9 +28,9 @@ pub struct Cell {
 
 /// A run, measured.
 pub struct Report<'r> {
-    pub stage: &'r Stage<'r>,
+    pub stage: &'r BenchEnvironment<'r>,
     pub quick: bool,
-    pub plan: &'r Plan,
+    pub plan: &'r MeasurementPlan,
     /// The time that a flush of the disk took before the run, and after it.
     pub flushes: [Duration; 2],
     pub cells: &'r [Cell],
@@ -65,7 +65,7 @@ impl Report<'_> {
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Ok(json!({
             "command": if self.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" },
-            "revision": command::command_output(&mut git)?.trim(),
+            "revision": command::run_for_output(&mut git)?.trim(),
             "host": "dev-host",
             "kubernetes": self.stage.kubernetes_version()?,
             "cores": thread::available_parallelism().map_or(0, usize::from),
@@ -73,7 +73,7 @@ impl Report<'_> {
             "flush_milliseconds": self.flushes.map(milliseconds),
             "rounds": self.plan.rounds,
             "turn_milliseconds": milliseconds(self.plan.turn),
-            "requests": self.stage.shapes().map(|(mode, [issue, revoke])| {
+            "requests": self.stage.request_counts_by_mode().map(|(mode, [issue, revoke])| {
                 json!({ "mode": mode, "issue": issue, "revoke": revoke })
             }).collect::<Vec<_>>(),
         }))
@@ -110,7 +110,7 @@ impl Report<'_> {
         })?;
         text += "\n## CPU time of the host, in milliseconds of an operation\n\n";
         self.write_table(&mut text, &names[1..], |cell, contender| {
-            format!("{:.1}", host_cpu(&cell.turns[contender + 1]))
+            format!("{:.1}", host_cpu_ms_per_operation(&cell.turns[contender + 1]))
         })?;
         Ok(text)
     }
@@ -143,7 +143,7 @@ impl Report<'_> {
                 "rates": turns.iter().map(|turn| round_hundredths(turn.rate)).collect::<Vec<_>>(),
                 "ratio_to_raw": round_hundredths(ratio_spread(cell, contender).median),
                 "operations": turns.iter().map(|turn| turn.durations.len()).sum::<usize>(),
-                "host_cpu_milliseconds": round_hundredths(host_cpu(turns)),
+                "host_cpu_milliseconds": round_hundredths(host_cpu_ms_per_operation(turns)),
                 "milliseconds": { "p50": p50, "p90": p90, "p99": p99, "max": max },
             })
         });
@@ -167,7 +167,7 @@ fn rate_spread(turns: &[Turn]) -> Spread {
 }
 
 /// The CPU time of the host by the number of operations, in milliseconds.
-fn host_cpu(turns: &[Turn]) -> f64 {
+fn host_cpu_ms_per_operation(turns: &[Turn]) -> f64 {
     let used: Duration = turns.iter().map(|turn| turn.host_cpu).sum();
     milliseconds(used) / to_float(turns.iter().map(|turn| turn.durations.len()).sum())
 }
@@ -199,14 +199,14 @@ fn quantiles(turns: &[Turn]) -> [f64; 4] {
 pub fn measure_flush(directory: &Path) -> Result<Duration> {
     let mut file = File::create(directory.join("flush"))?;
     let mut times = vec![];
-    for _ in 0..FLUSHES {
+    for _ in 0..MEASURED_FLUSHES {
         let began = Instant::now();
         file.write_all(&[1; 4096])?;
         file.sync_data()?;
         times.push(began.elapsed());
     }
     times.sort_unstable();
-    Ok(times[FLUSHES / 2])
+    Ok(times[MEASURED_FLUSHES / 2])
 }
 
 /// Milliseconds, to a hundredth.
@@ -223,7 +223,7 @@ fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-const FLUSHES: usize = 51;
+const MEASURED_FLUSHES: usize = 51;
 
 #[cfg(test)]
 mod tests {

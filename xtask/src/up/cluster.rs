@@ -50,7 +50,7 @@ impl Cluster {
         if let Some(context) = context {
             view.arg("--context").arg(context);
         }
-        let config = command::command_output(&mut view)?;
+        let config = command::run_for_output(&mut view)?;
         let (url, ca) = parse_endpoint(&serde_json::from_str(&config)?)?;
         let kubeconfig = state.write_file("kubeconfig", &config)?;
         Ok(Self { kubectl, kubeconfig, url, ca })
@@ -69,7 +69,7 @@ impl Cluster {
     pub fn apply_manifest(&self, name: &str, manifest: &str, directory: &Path) -> Result<()> {
         let file = directory.join(name);
         fs::write(&file, manifest)?;
-        command::command_output(self.kubectl_command().arg("apply").arg("--filename").arg(file))?;
+        command::run_for_output(self.kubectl_command().arg("apply").arg("--filename").arg(file))?;
         Ok(())
     }
 
@@ -77,7 +77,7 @@ impl Cluster {
     pub fn create_account_token(&self, account: &str, namespace: &str) -> Result<String> {
         let mut kubectl = self.kubectl_command();
         kubectl.args(["create", "token", account, "--namespace", namespace, "--duration=24h"]);
-        Ok(command::command_output(&mut kubectl)?.trim().to_owned())
+        Ok(command::run_for_output(&mut kubectl)?.trim().to_owned())
     }
 
     /// Returns what `kubectl auth whoami` says under a kubeconfig that holds `token` and the
@@ -98,7 +98,7 @@ impl Cluster {
         let file = directory.join("leased.kubeconfig");
         fs::write(&file, config.to_string())?;
         let mut kubectl = Command::new(&self.kubectl);
-        command::command_output(kubectl.arg("--kubeconfig").arg(file).args(["auth", "whoami"]))
+        command::run_for_output(kubectl.arg("--kubeconfig").arg(file).args(["auth", "whoami"]))
     }
 
     /// kubectl, for a reader to copy.

@@ -8,7 +8,7 @@ use lease_core::permissions::{
     BoundRole, Permission, PermissionProfile, PermissionScope, list_needed_permissions,
 };
 use serde_json::{Value, json};
-use testbed::http::Http;
+use testbed::http::HttpClient;
 use testbed::wait::{not_yet, wait_until};
 
 use super::cluster::Cluster;
@@ -16,18 +16,18 @@ use super::cluster::Cluster;
 /// Creates in the cluster what the examples need, and returns a token of the account that kubelease has there.
 pub fn prepare_cluster(cluster: &Cluster, scratch: &Path) -> Result<String> {
     cluster.apply_manifest("demo.json", &demo_objects().to_string(), scratch)?;
-    cluster.create_account_token(KUBELEASE_ACCOUNT, NAMESPACE)
+    cluster.create_account_token(KUBELEASE_ACCOUNT, DEMO_NAMESPACE)
 }
 
-/// Registers the cluster as [`TARGET`], and two examples of what can be leased there: an account of the
+/// Registers the cluster as [`DEMO_TARGET_NAME`], and two examples of what can be leased there: an account of the
 /// lease's own that may look, and an account that exists and may change things.
 pub fn register_target_and_examples(
     cluster: &Cluster,
     token: &str,
-    kubelease: &Http,
+    kubelease: &HttpClient,
 ) -> Result<()> {
     let target = json!({ "url": cluster.url, "auth": { "type": "token", "token": token } });
-    kubelease.put(&format!("/api/v1/targets/{TARGET}"), &target)?.expect_success()?;
+    kubelease.put(&format!("/api/v1/targets/{DEMO_TARGET_NAME}"), &target)?.expect_success()?;
     let view = json!({ "kind": "ClusterRole", "name": VIEW_ROLE });
     for (name, default_ttl, account) in [
         (VIEWER_SECRET, "1h", json!({ "type": "temporary", "scope": "namespace", "role": view })),
@@ -38,9 +38,9 @@ pub fn register_target_and_examples(
         ),
     ] {
         let secret = json!({
-            "target": TARGET,
+            "target": DEMO_TARGET_NAME,
             "account": account,
-            "namespaces": [NAMESPACE],
+            "namespaces": [DEMO_NAMESPACE],
             "default_ttl": default_ttl,
             "max_ttl": "24h",
         });
@@ -49,9 +49,9 @@ pub fn register_target_and_examples(
     // It takes the cluster a moment to grant what we have just applied.
     wait_until("checking the target", GRANT_TIMEOUT, || {
         let check = kubelease
-            .post(&format!("/api/v1/targets/{TARGET}/check"), &json!({}))?
+            .post(&format!("/api/v1/targets/{DEMO_TARGET_NAME}/check"), &json!({}))?
             .expect_success()?;
-        if examples_work(&check) { Ok(()) } else { Err(not_yet(check)) }
+        if has_passed_example_checks(&check) { Ok(()) } else { Err(not_yet(check)) }
     })
 }
 
@@ -59,7 +59,7 @@ pub fn register_target_and_examples(
 ///
 /// The user may have dynamic secrets of the same target that lack permissions: those say nothing of whether
 /// ours work. With very many, the check does not come to ours; then the lease itself has to tell.
-fn examples_work(check: &Value) -> bool {
+fn has_passed_example_checks(check: &Value) -> bool {
     let secrets = check["dynamic_secrets"].as_array().map_or(&[][..], Vec::as_slice);
     let mut examples = secrets.iter().filter(|secret| {
         [VIEWER_SECRET, DEPLOYER_SECRET_AND_ACCOUNT]
@@ -72,13 +72,17 @@ fn examples_work(check: &Value) -> bool {
 }
 
 /// Leases a token and returns how `kubectl` is greeted with it.
-pub fn verify_leased_token(cluster: &Cluster, kubelease: &Http, scratch: &Path) -> Result<String> {
+pub fn verify_leased_token(
+    cluster: &Cluster,
+    kubelease: &HttpClient,
+    scratch: &Path,
+) -> Result<String> {
     let path = format!("/api/v1/dynamic-secrets/{VIEWER_SECRET}/leases");
     let lease = kubelease.post(&path, &json!({ "ttl": "15m" }))?.expect_status(201)?;
     let token = lease["token"].as_str().context("a lease without a token")?;
     let greeting = cluster.ask_whoami(token, scratch)?;
     let account = lease["service_account"].as_str().context("a lease without an account")?;
-    let account = format!("system:serviceaccount:{NAMESPACE}:{account}");
+    let account = format!("system:serviceaccount:{DEMO_NAMESPACE}:{account}");
     ensure!(greeting.contains(&account), "kubectl was not taken for {account}:\n{greeting}");
     Ok(greeting)
 }
@@ -99,34 +103,34 @@ fn demo_objects() -> Value {
         "apiVersion": "v1",
         "kind": "List",
         "items": [
-            { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
-            service_account(KUBELEASE_ACCOUNT, NAMESPACE),
-            service_account(DEPLOYER_SECRET_AND_ACCOUNT, NAMESPACE),
+            { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": DEMO_NAMESPACE } },
+            service_account(KUBELEASE_ACCOUNT, DEMO_NAMESPACE),
+            service_account(DEPLOYER_SECRET_AND_ACCOUNT, DEMO_NAMESPACE),
             {
                 "apiVersion": RBAC_API_VERSION,
                 "kind": "Role",
-                "metadata": { "name": KUBELEASE_ACCOUNT, "namespace": NAMESPACE },
+                "metadata": { "name": KUBELEASE_ACCOUNT, "namespace": DEMO_NAMESPACE },
                 "rules": rules(PermissionScope::Namespace),
             },
             {
                 "apiVersion": RBAC_API_VERSION,
                 "kind": "ClusterRole",
-                "metadata": { "name": NAMESPACE },
+                "metadata": { "name": DEMO_NAMESPACE },
                 "rules": rules(PermissionScope::Cluster),
             },
-            role_binding(KUBELEASE_ACCOUNT, NAMESPACE, "Role", KUBELEASE_ACCOUNT),
-            role_binding(DEPLOYER_SECRET_AND_ACCOUNT, NAMESPACE, "ClusterRole", "edit"),
+            role_binding(KUBELEASE_ACCOUNT, DEMO_NAMESPACE, "Role", KUBELEASE_ACCOUNT),
+            role_binding(DEPLOYER_SECRET_AND_ACCOUNT, DEMO_NAMESPACE, "ClusterRole", "edit"),
             {
                 "apiVersion": RBAC_API_VERSION,
                 "kind": "ClusterRoleBinding",
-                "metadata": { "name": NAMESPACE },
+                "metadata": { "name": DEMO_NAMESPACE },
                 "roleRef": {
                     "apiGroup": "rbac.authorization.k8s.io",
                     "kind": "ClusterRole",
-                    "name": NAMESPACE,
+                    "name": DEMO_NAMESPACE,
                 },
                 "subjects": [
-                    { "kind": "ServiceAccount", "name": KUBELEASE_ACCOUNT, "namespace": NAMESPACE },
+                    { "kind": "ServiceAccount", "name": KUBELEASE_ACCOUNT, "namespace": DEMO_NAMESPACE },
                 ],
             },
         ],
@@ -166,7 +170,7 @@ pub fn role_binding(account: &str, namespace: &str, kind: &str, role: &str) -> V
 }
 
 /// The name of the cluster in kubelease.
-pub const TARGET: &str = "local";
+pub const DEMO_TARGET_NAME: &str = "local";
 
 /// An example that may change things: a dynamic secret, and the account that it leases.
 pub const DEPLOYER_SECRET_AND_ACCOUNT: &str = "deployer";
@@ -181,7 +185,7 @@ pub const VIEW_ROLE: &str = "view";
 pub const KUBELEASE_ACCOUNT: &str = "kubelease";
 
 /// The namespace of the two examples, and of kubelease's account.
-pub const NAMESPACE: &str = "kubelease-demo";
+pub const DEMO_NAMESPACE: &str = "kubelease-demo";
 
 const RBAC_API_VERSION: &str = "rbac.authorization.k8s.io/v1";
 
@@ -207,7 +211,7 @@ mod tests {
             (check(&[]), false),
             (json!({ "cluster_uid": null, "dynamic_secrets": own }), false),
         ] {
-            assert_eq!(examples_work(&check), work, "{check}");
+            assert_eq!(has_passed_example_checks(&check), work, "{check}");
         }
     }
 }

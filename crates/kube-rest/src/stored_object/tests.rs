@@ -114,7 +114,7 @@ fn pairs() -> Vec<(NewObject, Value)> {
 fn what_is_stored_as_it_was_sent_has_no_mismatch() {
     for (object, answer) in pairs() {
         let stored = read(&answer);
-        assert_eq!(stored.find_mismatch(&object), None, "{object:?}");
+        assert_eq!(stored.find_field_unlike_sent(&object), None, "{object:?}");
         assert!(stored.is_object_named(object.kind(), object.namespace.as_deref(), "a1"));
         assert!(!stored.is_object_named(object.kind(), Some("other"), "a1"));
         assert_eq!(stored.uid, "f75f4218-cc17-4167-9214-4b111d6e7ac9");
@@ -165,7 +165,11 @@ fn what_a_webhook_strips_or_changes_is_named() {
         for (object, mut answer) in pairs() {
             if kinds.contains(&object.kind()) {
                 *answer.pointer_mut(&path).expect("is there") = value.clone();
-                assert_eq!(read(&answer).find_mismatch(&object), Some(named), "{object:?} {path}");
+                assert_eq!(
+                    read(&answer).find_field_unlike_sent(&object),
+                    Some(named),
+                    "{object:?} {path}"
+                );
                 tried += 1;
             }
         }
@@ -179,7 +183,7 @@ fn what_is_added_to_a_grant_is_named_and_other_additions_are_not() {
     for (object, mut answer) in pairs() {
         answer["metadata"]["labels"]["team"] = json!("a");
         answer["metadata"]["annotations"]["seen-by"] = json!("a webhook");
-        assert_eq!(read(&answer).find_mismatch(&object), None, "{object:?}");
+        assert_eq!(read(&answer).find_field_unlike_sent(&object), None, "{object:?}");
         let named = match object.kind() {
             Kind::Role | Kind::ClusterRole => {
                 let rule = json!({"verbs": ["*"], "nonResourceURLs": ["*"]});
@@ -195,7 +199,7 @@ fn what_is_added_to_a_grant_is_named_and_other_additions_are_not() {
             }
             _ => continue,
         };
-        assert_eq!(read(&answer).find_mismatch(&object), Some(named), "{object:?}");
+        assert_eq!(read(&answer).find_field_unlike_sent(&object), Some(named), "{object:?}");
     }
 }
 
@@ -204,7 +208,10 @@ fn a_role_that_kubernetes_would_fill_is_not_what_was_sent() {
     for (object, mut answer) in pairs() {
         answer["aggregationRule"] = json!({"clusterRoleSelectors": []});
         let named = matches!(object.kind(), Kind::Role | Kind::ClusterRole);
-        assert_eq!(read(&answer).find_mismatch(&object), named.then_some("aggregationRule"));
+        assert_eq!(
+            read(&answer).find_field_unlike_sent(&object),
+            named.then_some("aggregationRule")
+        );
     }
 }
 
@@ -214,7 +221,10 @@ fn resource_names_that_are_dropped_are_missed() {
     let rules = json!([{"apiGroups": [""], "resources": ["pods"], "resourceNames": ["a"], "verbs": ["get"]}]);
     let stored = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
     let answer = answer(Kind::Role, true, &json!({"rules": stored}));
-    assert_eq!(read(&answer).find_mismatch(&sent(true, NewObjectBody::Role(rules))), Some("rules"));
+    assert_eq!(
+        read(&answer).find_field_unlike_sent(&sent(true, NewObjectBody::Role(rules))),
+        Some("rules")
+    );
 }
 
 #[test]

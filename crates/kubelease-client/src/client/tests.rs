@@ -92,7 +92,9 @@ fn a_request_is_sent_again_only_if_that_does_no_harm() {
         let calls: [(&str, Send); 3] = [
             ("read", |client| drop(client.get_caller().unwrap_err())),
             ("issue", |client| drop(issue(client).unwrap_err())),
-            ("sweep", |client| drop(client.run_sweep(crate::SweepOptions::default()).unwrap_err())),
+            ("sweep", |client| {
+                drop(client.request_sweep(crate::SweepOptions::default()).unwrap_err());
+            }),
         ];
         for ((call, send), asked) in calls.into_iter().zip(asked) {
             let (client, told) = server(vec![first.clone(), second()]);
@@ -120,7 +122,7 @@ fn a_problem_is_told_with_what_the_server_says() {
     let id: LeaseId = "0".repeat(32).parse().unwrap();
     let error = client.get_lease(&id).unwrap_err();
     assert_eq!(error.to_string(), "no \u{fffd}[2Jlease (unknown_lease)");
-    assert!(error.problem().unwrap().is_refusal() && !error.is_unavailable());
+    assert!(error.problem().unwrap().is_refusal() && !error.is_retryable_later());
 }
 
 #[test]
@@ -157,8 +159,8 @@ fn a_server_that_is_not_there_or_says_nothing_is_told_in_time() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let silent = client(&url).with_timeout(Duration::from_millis(200));
     let error = silent.get_caller().unwrap_err();
-    assert!(matches!(error, Error::TimedOut { .. }) && error.is_unavailable(), "{error:?}");
+    assert!(matches!(error, Error::TimedOut { .. }) && error.is_retryable_later(), "{error:?}");
     drop(listener);
     let error = client(&url).get_caller().unwrap_err();
-    assert!(matches!(error, Error::Unreachable { .. }) && error.is_unavailable(), "{error:?}");
+    assert!(matches!(error, Error::Unreachable { .. }) && error.is_retryable_later(), "{error:?}");
 }

@@ -207,7 +207,7 @@ impl IdentitySpec {
     }
 
     /// Returns the targets that logins name.
-    pub(super) fn needed_targets(&self) -> Vec<&Name> {
+    pub(super) fn referenced_targets(&self) -> Vec<&Name> {
         let mut targets = vec![];
         for method in self.auth.iter().flatten() {
             if let AuthMethod::Kubernetes { target, .. } = method {

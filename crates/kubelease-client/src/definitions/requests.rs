@@ -54,7 +54,7 @@ pub enum DefinitionDeletion {
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct DefinitionPage {
     items: Vec<Value>,
     next_cursor: Option<String>,
 }
@@ -74,7 +74,7 @@ impl Client {
         let dry_run = (mode == PutMode::DryRun).then(|| "true".to_owned());
         let path = with_query(&definition_path(kind, name), &[("dry_run", dry_run)]);
         // The same put again changes nothing.
-        self.send_call(&Call::put(path, spec).allow_repeats())?.parse_json()
+        self.send_with_retries(&Call::put(path, spec).allow_repeats())?.parse_json()
     }
 
     /// Returns a definition as it is kept, without its secrets; nothing if there is none.
@@ -86,8 +86,8 @@ impl Client {
         kind: DefinitionKind,
         name: &Name,
     ) -> Result<Option<Value>, Error> {
-        match self.send_call(&Call::get(definition_path(kind, name))) {
-            Err(error) if is_unknown_definition(&error) => Ok(None),
+        match self.send_with_retries(&Call::get(definition_path(kind, name))) {
+            Err(error) if is_definition_not_found(&error) => Ok(None),
             answer => answer?.parse_json().map(Some),
         }
     }
@@ -101,7 +101,8 @@ impl Client {
         loop {
             let query = [("limit", Some("500".to_owned())), ("cursor", cursor.clone())];
             let path = with_query(&format!("/api/v1/{}", kind.plural()), &query);
-            let Page { items, next_cursor } = self.send_call(&Call::get(path))?.parse_json()?;
+            let DefinitionPage { items, next_cursor } =
+                self.send_with_retries(&Call::get(path))?.parse_json()?;
             all.extend(items);
             // A server that answers the same page for ever is not asked for ever.
             match next_cursor.filter(|next| next.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -132,8 +133,8 @@ impl Client {
             }
         };
         let call = Call::new(Method::DELETE, with_query(&definition_path(kind, name), &query));
-        let answer = match self.send_call(&call) {
-            Err(error) if is_unknown_definition(&error) => return Ok(DefinitionDeletion::Absent),
+        let answer = match self.send_with_retries(&call) {
+            Err(error) if is_definition_not_found(&error) => return Ok(DefinitionDeletion::Absent),
             answer => answer?,
         };
         match answer.status {
@@ -150,7 +151,7 @@ fn definition_path(kind: DefinitionKind, name: &Name) -> String {
 }
 
 /// Returns true if there is no such definition; a 404 of something else, such as a wrong path, is none of these.
-fn is_unknown_definition(error: &Error) -> bool {
+fn is_definition_not_found(error: &Error) -> bool {
     let codes = ["unknown_target", "unknown_dynamic_secret", "unknown_identity"];
     error
         .problem()

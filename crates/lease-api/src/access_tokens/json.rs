@@ -101,7 +101,7 @@ impl<'a> CallerJson<'a> {
     }
 
     /// An identity, with what is left of its token.
-    pub(super) fn from_session(
+    pub(super) fn from_identity_session(
         session: &'a Session,
         uses_left: Option<u64>,
         dynamic_secrets: Vec<DynamicSecretName>,

@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::json::{AccessTokenJson, InfisicalTokenJson, infisical_revoked_json};
 use crate::audit::{self, RequestedRoute};
-use crate::auth::Caller;
-use crate::identities::read_leases_parameter;
+use crate::auth::AdmittedCaller;
+use crate::identities::read_revoke_leases_flag;
 use crate::pagination::QueryParameters;
 use crate::problem::Problem;
-use crate::routes::TokenOperation;
+use crate::routes::OwnTokenOperation;
 use crate::{Body, infisical_error, input, leases, respond};
 
 /// The body of such a request.
@@ -40,8 +40,8 @@ struct HolderInput {
 /// and have to be able to read that it has expired. Whoever shows no header has the body read anyway.
 pub(crate) async fn serve_token_operation<P: Ports>(
     engine: Engine<P>,
-    operation: TokenOperation,
-    admitted: Result<Caller, Problem>,
+    operation: OwnTokenOperation,
+    admitted: Result<AdmittedCaller, Problem>,
     (head, request_id): (&Parts, Option<&str>),
     body: impl Body,
 ) -> Result<Response<Vec<u8>>, Problem> {
@@ -71,17 +71,19 @@ pub(crate) async fn serve_token_operation<P: Ports>(
 
 async fn perform_token_operation<P: Ports>(
     engine: &Engine<P>,
-    operation: TokenOperation,
+    operation: OwnTokenOperation,
     head: &Parts,
     shown: Result<TokenOperationBody, Problem>,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let renews = operation == TokenOperation::Renew;
-    let query =
-        QueryParameters::parse_known(head.uri.query(), if renews { &[] } else { &["leases"] })?;
-    let takes_back = read_leases_parameter(&query)?;
+    let renews = operation == OwnTokenOperation::Renew;
+    let query = QueryParameters::parse_allowing_only(
+        head.uri.query(),
+        if renews { &[] } else { &["leases"] },
+    )?;
+    let takes_back = read_revoke_leases_flag(&query)?;
     let TokenOperationBody { is_infisical, access_token } = shown?;
     let purpose = if renews { TokenPurpose::Counted } else { TokenPurpose::GiveBack };
-    let session = holder_session(engine, access_token?, purpose)?;
+    let session = authenticate_token_holder(engine, access_token?, purpose)?;
     if renews {
         let renewed = engine.renew_access_token(&session).map_err(|error| {
             let requester =
@@ -96,7 +98,7 @@ async fn perform_token_operation<P: Ports>(
             respond::json_response(StatusCode::OK, &AccessTokenJson::from_token(&renewed))
         });
     }
-    Ok(match engine.revoke_session(&session, takes_back).await? {
+    Ok(match engine.revoke_own_access_token(&session, takes_back).await? {
         Some(done) => leases::bulk_revocation_response(&done),
         None if is_infisical => respond::json_response(StatusCode::OK, &infisical_revoked_json()),
         None => respond::no_content(),
@@ -107,7 +109,7 @@ async fn perform_token_operation<P: Ports>(
 ///
 /// # Errors
 /// 401 if there is none, or two. 403 for a token of the installation itself, which is no access token.
-fn holder_session<P: Ports>(
+fn authenticate_token_holder<P: Ports>(
     engine: &Engine<P>,
     in_body: Option<String>,
     purpose: TokenPurpose,
@@ -134,12 +136,12 @@ fn holder_session<P: Ports>(
     }
 }
 
-impl TokenOperation {
+impl OwnTokenOperation {
     /// The route, for the log.
     fn route_name(self) -> &'static str {
         match self {
-            TokenOperation::Renew => "POST /api/v1/auth/token/renew",
-            TokenOperation::Revoke => "POST /api/v1/auth/token/revoke",
+            OwnTokenOperation::Renew => "POST /api/v1/auth/token/renew",
+            OwnTokenOperation::Revoke => "POST /api/v1/auth/token/revoke",
         }
     }
 }
@@ -152,7 +154,7 @@ impl TokenOperationBody {
     async fn from_body(body: impl Body) -> Result<Self, Problem> {
         let json: Value = input::optional_json(body).await?;
         let is_infisical = json.get("accessToken").is_some();
-        let input: Result<HolderInput, Problem> = input::from_value(json);
+        let input: Result<HolderInput, Problem> = input::parse_json_value(json);
         Ok(Self { is_infisical, access_token: input.map(|input| input.access_token) })
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn record_refusal<P: Ports>(
     problem: Problem,
 ) -> Problem {
     let own_cause = problem.own_cause;
-    if own_cause.is_none() && !should_record(problem.code) {
+    if own_cause.is_none() && !is_code_recorded(problem.code) {
         return problem;
     }
     let code = problem.code.as_str();
@@ -38,7 +38,7 @@ pub(crate) fn record_refusal<P: Ports>(
         reason: &reason,
         has_failed: problem.status.is_server_error(),
     };
-    match engine.record_refusal(requester, &refused) {
+    match engine.record_refusal_within_limit(requester, &refused) {
         Ok(()) => problem,
         Err(error) => error.into(),
     }
@@ -64,7 +64,7 @@ fn request_subject(RequestedRoute { route, parameter, .. }: RequestedRoute<'_>) 
 
 /// Returns true for a decision on a request, and for what has kept one from being done; false for a request that is
 /// written wrong, asks for something that does not exist, or comes from nobody who is known.
-fn should_record(code: Code) -> bool {
+fn is_code_recorded(code: Code) -> bool {
     !matches!(
         code,
         Code::MalformedRequest

@@ -11,7 +11,7 @@ use crate::respond;
 
 /// The findings of a part of a verification. `next_cursor` is absent at the end.
 #[derive(Serialize)]
-struct VerificationJson {
+struct VerificationPageJson {
     checked: u64,
     voids: u64,
     unsettled: u64,
@@ -21,7 +21,7 @@ struct VerificationJson {
 }
 
 /// `GET /api/v1/audit/verify`
-pub(crate) fn verify_audit_part<P: Ports>(
+pub(crate) fn verify_audit_page<P: Ports>(
     engine: &Engine<P>,
     query: &QueryParameters<'_>,
 ) -> Result<Response<Vec<u8>>, Problem> {
@@ -29,7 +29,7 @@ pub(crate) fn verify_audit_part<P: Ports>(
     let from: Option<AuditVerifyCursor> =
         query.get_text("cursor").map(|text| text.parse().map_err(wrong)).transpose()?;
     let found = engine.verify_audit_part(from.as_ref())?;
-    let json = VerificationJson {
+    let json = VerificationPageJson {
         checked: found.checked,
         voids: found.voids,
         unsettled: found.unsettled,

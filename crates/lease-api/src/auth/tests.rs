@@ -6,7 +6,7 @@ use crate::testing::{ADMIN, SWEEP, variables};
 fn only_the_right_token_in_the_right_place_comes_in() {
     let tokens = Settings::from_variables(&Ok(variables())).expect("good variables").tokens;
     let bearer = |token: &str| vec![format!("Bearer {token}")];
-    let (administrator, sweeper) = (Requester::first_administrator(), Requester::sweeper());
+    let (administrator, sweeper) = (Requester::first_administrator(), Requester::sweep_caller());
     for (values, by_administrator, by_sweeper) in [
         (bearer(ADMIN), Some(&administrator), Some(&administrator)),
         (bearer(SWEEP), None, Some(&sweeper)),
@@ -24,21 +24,24 @@ fn only_the_right_token_in_the_right_place_comes_in() {
         for value in &values {
             headers.append(AUTHORIZATION, value.parse().expect("a header value"));
         }
-        let admitted = |access| tokens.requester_of_headers(&headers, access);
-        assert_eq!(admitted(Access::Administrator).as_ref(), by_administrator, "{values:?}");
-        assert_eq!(admitted(Access::Sweeper).as_ref(), by_sweeper, "{values:?}");
+        let admitted = |access| tokens.authenticate_headers(&headers, access);
+        assert_eq!(admitted(RouteAccess::Administrator).as_ref(), by_administrator, "{values:?}");
+        assert_eq!(admitted(RouteAccess::Sweeper).as_ref(), by_sweeper, "{values:?}");
     }
 }
 
 #[test]
 fn an_empty_token_of_the_installation_admits_nobody() {
-    let variables =
-        crate::Variables { sweep_token: String::new(), admin_token: String::new(), ..variables() };
+    let variables = crate::RawVariables {
+        sweep_token: String::new(),
+        admin_token: String::new(),
+        ..variables()
+    };
     let tokens = Settings::from_variables(&Ok(variables)).expect("good variables").tokens;
     for value in ["Bearer", "Bearer ", "Bearer \t", ""] {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a value"))]);
-        for access in [Access::Administrator, Access::Identity, Access::Sweeper] {
-            assert_eq!(tokens.requester_of_headers(&headers, access), None, "{value:?}");
+        for access in [RouteAccess::Administrator, RouteAccess::Identity, RouteAccess::Sweeper] {
+            assert_eq!(tokens.authenticate_headers(&headers, access), None, "{value:?}");
         }
     }
 }

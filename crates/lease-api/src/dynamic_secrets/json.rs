@@ -32,23 +32,25 @@ pub(crate) struct DynamicSecretJson {
 ///
 /// # Errors
 /// 400 for what is no JSON, 422 naming the field that does not fit.
-pub(crate) async fn read_definition(
+pub(crate) async fn read_dynamic_secret_body(
     name: DynamicSecretName,
     body: impl Body,
 ) -> Result<DynamicSecretInput, Problem> {
     let mut json: Value = input::read_json(body).await?;
     let target = match json.get_mut("target") {
         Some(inline @ Value::Object(_)) => {
-            let target: TargetBody = input::from_value(inline.take())
+            let target: TargetBody = input::parse_json_value(inline.take())
                 .map_err(|problem| problem.with_pointer_prefix("/target"))?;
-            target.check_input().map_err(|problem| problem.with_pointer_prefix("/target"))?;
+            target
+                .check_token_and_kubeconfig()
+                .map_err(|problem| problem.with_pointer_prefix("/target"))?;
             *inline = Value::String(name.to_string());
             // Unwrap safety: both are RFC 1123 labels.
             Some(target.into_input(name.as_str().parse().unwrap()))
         }
         _ => None,
     };
-    let parts: DynamicSecretSpec = input::from_value(json)?;
+    let parts: DynamicSecretSpec = input::parse_json_value(json)?;
     let definition = DynamicSecretDefinition::new(parts).map_err(Problem::from)?;
     Ok(DynamicSecretInput { name, definition, target })
 }
@@ -66,7 +68,7 @@ impl DynamicSecretJson {
         }
     }
 
-    pub(crate) fn of_put(put: PutOutcome<DynamicSecret>, warnings: Vec<String>) -> Self {
+    pub(crate) fn from_put_outcome(put: PutOutcome<DynamicSecret>, warnings: Vec<String>) -> Self {
         Self {
             change: Some(put.change.into()),
             ..Self::from_dynamic_secret(put.definition, warnings)

@@ -69,14 +69,14 @@ struct GrantJson {
 struct IssueJson {
     rules: Vec<RuleJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    granted: Option<GrantedJson>,
+    granted: Option<GrantedTermsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespaces: Option<Value>,
     objects: Vec<ObjectJson>,
 }
 
 #[derive(Serialize)]
-struct GrantedJson {
+struct GrantedTermsJson {
     namespace: Namespace,
     ttl: Ttl,
     max_ttl: Ttl,
@@ -110,7 +110,7 @@ impl ExplanationJson {
         explanation: Explanation,
     ) -> Self {
         let Explanation { refusal, identity: rules, login, grants, issue } = explanation;
-        let grants = issue.is_some().then(|| map_numbered(grants, GrantJson::from_outcome));
+        let grants = issue.is_some().then(|| map_with_index(grants, GrantJson::from_outcome));
         Self {
             allowed: refusal.is_none(),
             refusal: refusal.map(RefusalJson::from_refusal),
@@ -155,7 +155,7 @@ fn to_problem(refused: ExplainedRefusal) -> Problem {
 
 impl LoginJson {
     fn from_login(login: LoginExplanation) -> Self {
-        let methods = map_numbered(login.methods, |index, method| MethodJson {
+        let methods = map_with_index(login.methods, |index, method| MethodJson {
             index,
             kind: method.kind.as_str(),
             admits: method.admits,
@@ -176,15 +176,20 @@ impl IssueJson {
         let IssueExplanation { rules, granted, namespaces, objects } = issue;
         Self {
             rules: rules_json(rules),
-            granted: granted.map(|granted| GrantedJson {
+            granted: granted.map(|granted| GrantedTermsJson {
                 namespace: granted.namespace,
                 ttl: granted.ttl,
                 max_ttl: granted.max_ttl,
             }),
             namespaces: namespaces.map(|found| {
                 // Unwrap safety: it is lists of texts.
-                serde_json::to_value(NamespacesJson::from_namespaces(secret, &found, None, SHOWN))
-                    .unwrap()
+                serde_json::to_value(NamespacesJson::from_namespaces(
+                    secret,
+                    &found,
+                    None,
+                    MAX_SHOWN_NAMESPACES,
+                ))
+                .unwrap()
             }),
             objects: objects.into_iter().map(ObjectJson::from_outcome).collect(),
         }
@@ -206,9 +211,9 @@ fn rules_json(rules: Vec<RuleOutcome>) -> Vec<RuleJson> {
     rules.into_iter().map(show).collect()
 }
 
-fn map_numbered<T, J>(items: Vec<T>, show: impl Fn(usize, T) -> J) -> Vec<J> {
+fn map_with_index<T, J>(items: Vec<T>, show: impl Fn(usize, T) -> J) -> Vec<J> {
     items.into_iter().enumerate().map(|(index, item)| show(index, item)).collect()
 }
 
 /// The number of namespaces that are shown; their own route goes on.
-const SHOWN: usize = 100;
+const MAX_SHOWN_NAMESPACES: usize = 100;

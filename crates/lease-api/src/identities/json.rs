@@ -78,7 +78,7 @@ impl IdentityJson {
         }
     }
 
-    pub(crate) fn of_put(put: PutOutcome<Identity>, warnings: Vec<String>) -> Self {
+    pub(crate) fn from_put_outcome(put: PutOutcome<Identity>, warnings: Vec<String>) -> Self {
         Self { warnings, change: Some(put.change.into()), ..Self::from_identity(&put.definition) }
     }
 }

@@ -23,7 +23,7 @@ struct IssueInput {
 }
 
 /// `POST /api/v1/dynamic-secrets/{name}/leases`
-pub(crate) async fn serve_issue<P: Ports>(
+pub(crate) async fn issue_lease_with_token<P: Ports>(
     engine: &Engine<P>,
     name: &str,
     headers: &HeaderMap,

@@ -14,11 +14,11 @@ use crate::problem::{Code, Problem};
 /// 422, naming the parameter that does not fit.
 pub(super) fn read_filter(query: &QueryParameters<'_>) -> Result<LeaseFilter, Problem> {
     Ok(LeaseFilter {
-        dynamic_secret: query.get_name("dynamic_secret")?,
-        target: query.get_name("target")?,
-        namespace: query.get_name("namespace")?,
+        dynamic_secret: query.parse_name_parameter("dynamic_secret")?,
+        target: query.parse_name_parameter("target")?,
+        namespace: query.parse_name_parameter("namespace")?,
         state: query.get_text("state").map(parse_state).transpose()?,
-        requester: query.get_name("identity")?.as_ref().map(requester_id),
+        requester: query.parse_name_parameter("identity")?.as_ref().map(requester_id),
         accessor: None,
     })
 }
@@ -109,7 +109,7 @@ mod tests {
                 Err("the query takes each of these parameters at most once"),
             ),
         ] {
-            let read = QueryParameters::parse_known(Some(query), KNOWN)
+            let read = QueryParameters::parse_allowing_only(Some(query), KNOWN)
                 .and_then(|query| read_filter(&query));
             match (read, filter_or_told) {
                 (Ok(read), Ok(wanted)) => assert_eq!(read, wanted, "{query}"),
@@ -142,7 +142,7 @@ mod tests {
         ] {
             assert_eq!(parse_cursor(text), None, "{text:?}");
             let query = format!("cursor={text}");
-            let told = QueryParameters::parse_known(Some(&query), KNOWN)
+            let told = QueryParameters::parse_allowing_only(Some(&query), KNOWN)
                 .and_then(|query| read_cursor(&query));
             let told = told.expect_err("no cursor").body;
             assert!(

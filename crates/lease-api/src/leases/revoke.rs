@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::json::LeaseJson;
 use super::list_query::{CURSOR_RULE, format_cursor, parse_cursor};
 use super::parse_lease_id;
-use crate::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::pagination::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::problem::{Code, Problem};
 use crate::{Body, input, respond};
 
@@ -70,15 +70,16 @@ pub(crate) async fn revoke_matching_leases<P: Ports>(
             "select leases by `dynamic_secret`, `target`, `namespace`, `state` or `identity`";
         return Err(Problem::new(Code::FilterRequired, detail));
     }
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        let detail = format!("a whole number from 1 to {MAX_LIMIT}");
+    let limit = limit.unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&limit) {
+        let detail = format!("a whole number from 1 to {MAX_PAGE_SIZE}");
         return Err(Problem::for_field("/limit".to_owned(), detail));
     }
     let wrong = || Problem::for_field("/cursor".to_owned(), CURSOR_RULE.to_owned());
     let from = cursor.as_deref().map(|text| parse_cursor(text).ok_or_else(wrong)).transpose()?;
-    // Unwrap safety: it is at most `MAX_LIMIT`.
-    let done = engine.revoke_leases(&filter, from, usize::try_from(limit).unwrap()).await?;
+    // Unwrap safety: it is at most `MAX_PAGE_SIZE`.
+    let done =
+        engine.revoke_matching_leases_up_to(&filter, from, usize::try_from(limit).unwrap()).await?;
     Ok(bulk_revocation_response(&done))
 }
 

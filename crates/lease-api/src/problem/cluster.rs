@@ -72,9 +72,10 @@ fn kubernetes_code_and_detail(
         source if source.is_timeout() => {
             (Code::TargetTimeout, format!("target `{target}` did not answer in time"))
         }
-        source if source.is_not_kubernetes() => {
-            (Code::TargetBadAnswer, format!("{}; {}", error.public_message(), check_hint(target)))
-        }
+        source if source.is_not_kubernetes() => (
+            Code::TargetBadAnswer,
+            format!("{}; {}", error.public_message(), run_check_hint(target)),
+        ),
         Kube::Refused(status) if status.is_unauthorized() => {
             (Code::TargetUnauthorized, error.public_message())
         }
@@ -88,11 +89,11 @@ fn kubernetes_code_and_detail(
         Kube::Refused(_) => (Code::TargetRefused, error.public_message()),
         Kube::Transport(TransportError::Tls(_)) => (
             Code::TargetUnreachable,
-            format!("the TLS handshake with target `{target}` failed; {}", check_hint(target)),
+            format!("the TLS handshake with target `{target}` failed; {}", run_check_hint(target)),
         ),
         Kube::Transport(_) => (
             Code::TargetUnreachable,
-            format!("target `{target}` cannot be reached; {}", check_hint(target)),
+            format!("target `{target}` cannot be reached; {}", run_check_hint(target)),
         ),
         Kube::Unreadable(_) | Kube::Token(_) => {
             (Code::TargetBadAnswer, format!("target `{target}` gave an unexpected answer"))
@@ -103,6 +104,6 @@ fn kubernetes_code_and_detail(
     }
 }
 
-fn check_hint(target: &TargetName) -> String {
+fn run_check_hint(target: &TargetName) -> String {
     format!("`POST /api/v1/targets/{target}/check` shows the reason")
 }

@@ -6,7 +6,7 @@ use lease_core::{
 use lease_engine::IssueError;
 
 use super::target::own_account_problem;
-use super::{Code, Problem, RETRY_SOON, dynamic_secret};
+use super::{Code, Problem, RETRY_SOON_SECONDS, dynamic_secret};
 
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
@@ -32,7 +32,7 @@ impl From<IssueError> for Problem {
                      must end first"
                 ),
             )
-            .retry_after(RETRY_WHEN_FULL),
+            .with_retry_after(RETRY_WHEN_FULL_SECONDS),
             IssueError::IdentityFull { cap } => identity_full_problem(cap),
             IssueError::Reconciling(target) => Self::new(
                 Code::TargetReconciling,
@@ -41,7 +41,7 @@ impl From<IssueError> for Problem {
                      the records yet; try again"
                 ),
             )
-            .retry_after(RETRY_SOON),
+            .with_retry_after(RETRY_SOON_SECONDS),
             IssueError::NoAccount { .. } => Self::new(Code::AccountNotFound, error.to_string()),
             IssueError::DangerousRules { .. }
             | IssueError::DangerousRole { .. }
@@ -54,7 +54,7 @@ impl From<IssueError> for Problem {
                 Code::IssueTooSlow,
                 "the lease could not be issued in time, and no token of it was returned",
             )
-            .retry_after(RETRY_SOON),
+            .with_retry_after(RETRY_SOON_SECONDS),
             IssueError::Cluster(error) => error.into(),
             IssueError::Store(error) => error.into(),
         }
@@ -94,7 +94,7 @@ fn idempotency_problem(error: IssueError) -> Problem {
             "a request with this `Idempotency-Key` is in progress; send it again to get its \
              outcome",
         )
-        .retry_after(RETRY_SOON),
+        .with_retry_after(RETRY_SOON_SECONDS),
         IssueError::KeyReused => Problem::new(
             Code::IdempotencyKeyReused,
             "this `Idempotency-Key` was used for another request; use a new key",
@@ -130,7 +130,7 @@ fn too_many_issues_problem(limit: u32, retry_after: u32) -> Problem {
         Code::TooManyIssues,
         format!("this identity may ask for {limit} leases in a minute"),
     )
-    .retry_after(retry_after)
+    .with_retry_after(retry_after)
 }
 
 /// As many leases of the identity live as may.
@@ -141,7 +141,7 @@ fn identity_full_problem(cap: u32) -> Problem {
             "this identity has reached its maximum of {cap} live leases; one of them must end first"
         ),
     )
-    .retry_after(RETRY_WHEN_FULL)
+    .with_retry_after(RETRY_WHEN_FULL_SECONDS)
 }
 
 fn not_granted_problem(
@@ -191,4 +191,4 @@ pub(super) fn ttl_problem(error: &TtlError, of: &str) -> Problem {
 }
 
 /// Seconds after which a place may be free: a sweep runs every ten.
-const RETRY_WHEN_FULL: u32 = 10;
+const RETRY_WHEN_FULL_SECONDS: u32 = 10;

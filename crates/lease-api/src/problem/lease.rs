@@ -3,7 +3,7 @@
 use lease_core::{LeaseId, LeaseIdError, TtlError};
 use lease_engine::{LeaseReadError, RenewError, RevokeError};
 
-use super::{Code, Problem, RETRY_SOON, issue};
+use super::{Code, Problem, RETRY_SOON_SECONDS, issue};
 
 impl Problem {
     /// There is no lease of this id, or no more: one that is forgotten cannot be told from one that never was.
@@ -49,7 +49,7 @@ impl From<RevokeError> for Problem {
             ),
             RevokeError::Busy(_) => {
                 Self::new(Code::LeaseBusy, "the lease is being changed; try again")
-                    .retry_after(RETRY_SOON)
+                    .with_retry_after(RETRY_SOON_SECONDS)
             }
             RevokeError::Store(error) => error.into(),
         }
@@ -80,7 +80,7 @@ impl From<RenewError> for Problem {
                 Code::IssueTooSlow,
                 "the lease could not be renewed in time, and no token of it was returned",
             )
-            .retry_after(RETRY_SOON),
+            .with_retry_after(RETRY_SOON_SECONDS),
             RenewError::AtLatestEnd(id) => Self::new(
                 Code::LeaseAtMaximum,
                 format!(

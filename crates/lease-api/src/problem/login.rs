@@ -3,7 +3,7 @@
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use lease_engine::LoginError;
 
-use super::{Code, Problem, RETRY_SOON};
+use super::{Code, Problem, RETRY_SOON_SECONDS};
 
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
@@ -23,11 +23,13 @@ impl From<LoginError> for Problem {
             }
             LoginError::TooManyFailures { retry_after } => {
                 let detail = "too many logins from this address have failed in this minute";
-                Self::new(Code::TooManyFailedLogins, detail).retry_after(retry_after)
+                Self::new(Code::TooManyFailedLogins, detail).with_retry_after(retry_after)
             }
             LoginError::Review { .. } | LoginError::IssuerKeys { .. } | LoginError::Crowded => {
                 let detail = "the token cannot be verified now; try again";
-                Self::new(Code::LoginUnavailable, detail).retry_after(RETRY_SOON).with_cause(error)
+                Self::new(Code::LoginUnavailable, detail)
+                    .with_retry_after(RETRY_SOON_SECONDS)
+                    .with_cause(error)
             }
             LoginError::Store(error) => error.into(),
         }

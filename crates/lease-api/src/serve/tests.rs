@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{ADMIN, Installation, SWEEP};
-use crate::{Access, BodyError};
+use crate::{BodyError, RouteAccess};
 
 fn concrete(path: &str) -> String {
     let id = "0".repeat(32);
@@ -11,19 +11,19 @@ fn concrete(path: &str) -> String {
 fn body_of(endpoint: Endpoint) -> &'static str {
     let Endpoint::Operation(operation) = endpoint else { return "" };
     match operation {
-        Operation::PutTarget => {
+        RouteOperation::PutTarget => {
             r#"{"url":"https://a.example","auth":{"type":"token","token":"t"}}"#
         }
-        Operation::PutDynamicSecret => {
+        RouteOperation::PutDynamicSecret => {
             r#"{"target":"prod","account":{"type":"existing","name":"d"},"namespaces":["a"]}"#
         }
-        Operation::PutIdentity => "{}",
-        Operation::Explain => r#"{"identity":"ci"}"#,
-        Operation::AcceptCluster => r#"{"uid":"u"}"#,
-        Operation::WriteOffTarget => r#"{"reason":"gone"}"#,
-        Operation::RevokeLeases => r#"{"target":"prod"}"#,
-        Operation::LogInByKubernetes | Operation::LogInByOidc => r#"{"jwt":"a.b.c"}"#,
-        Operation::LogInAsInfisical => r#"{"identityId":"ci","jwt":"a.b.c"}"#,
+        RouteOperation::PutIdentity => "{}",
+        RouteOperation::Explain => r#"{"identity":"ci"}"#,
+        RouteOperation::AcceptCluster => r#"{"uid":"u"}"#,
+        RouteOperation::WriteOffTarget => r#"{"reason":"gone"}"#,
+        RouteOperation::RevokeLeases => r#"{"target":"prod"}"#,
+        RouteOperation::LogInByKubernetes | RouteOperation::LogInByOidc => r#"{"jwt":"a.b.c"}"#,
+        RouteOperation::LogInAsInfisical => r#"{"identityId":"ci","jwt":"a.b.c"}"#,
         _ => "",
     }
 }
@@ -31,7 +31,7 @@ fn body_of(endpoint: Endpoint) -> &'static str {
 #[test]
 fn every_route_refuses_a_stranger_and_reads_no_body_of_his() {
     for route in [main_routes(), cleanup_routes()].concat() {
-        if route.access == Access::Anybody {
+        if route.access == RouteAccess::Anybody {
             continue;
         }
         for (credential, challenge) in [
@@ -41,7 +41,7 @@ fn every_route_refuses_a_stranger_and_reads_no_body_of_his() {
             (Some("Bearer wrong"), "invalid_token"),
         ] {
             // A token may stand in the body of these, which says in which shape to answer.
-            if route.access == Access::Holder {
+            if route.access == RouteAccess::Holder {
                 continue;
             }
             let app = Installation::default();
@@ -61,7 +61,7 @@ fn the_sweep_token_opens_the_sweep_and_nothing_else() {
         let path = concrete(route.path);
         let answer = app.send(route.method.as_str(), &path, SWEEP, "{}");
         let refused = answer.status == 401;
-        let opens = matches!(route.access, Access::Anybody | Access::Sweeper);
+        let opens = matches!(route.access, RouteAccess::Anybody | RouteAccess::Sweeper);
         assert_eq!(refused, !opens, "{} {path}", route.method);
     }
 }
@@ -170,13 +170,15 @@ fn a_store_that_is_down_is_told_and_is_no_panic() {
         let answer = app.send(route.method.as_str(), &path, ADMIN, body);
         let expected = match route.endpoint {
             // Of `admin_token` nothing is kept.
-            Endpoint::Live | Endpoint::Operation(Operation::ShowAccessToken) => 200,
+            Endpoint::Live | Endpoint::Operation(RouteOperation::ShowAccessToken) => 200,
             Endpoint::TokenOperation(_) => 403,
             _ => 503,
         };
         assert_eq!(answer.status, expected, "{} {path}: {}", route.method, answer.json);
         // Infisical's clients know no codes.
-        if expected == 503 && route.endpoint != Endpoint::Operation(Operation::LogInAsInfisical) {
+        if expected == 503
+            && route.endpoint != Endpoint::Operation(RouteOperation::LogInAsInfisical)
+        {
             assert_eq!(answer.json["code"], "store_unavailable", "{} {path}", route.method);
         }
     }

@@ -66,7 +66,7 @@ pub(crate) struct LastSweepJson<'a> {
 
 /// The same for anybody: what could be counted from outside, and no names.
 #[derive(Serialize)]
-pub(crate) struct SummaryJson {
+pub(crate) struct PublicSweepSummaryJson {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_success: Option<String>,
@@ -147,7 +147,7 @@ impl<'a> LastSweepJson<'a> {
     }
 }
 
-impl SummaryJson {
+impl PublicSweepSummaryJson {
     pub(crate) fn from_swept(swept: &LastSweep) -> Self {
         let report = &swept.report;
         Self {

@@ -99,12 +99,12 @@ pub(crate) struct ClusterJson {
     namespace: String,
     uid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    changed: Option<ChangedJson>,
+    changed: Option<ChangedClusterJson>,
 }
 
 /// That another was seen there.
 #[derive(Serialize)]
-struct ChangedJson {
+struct ChangedClusterJson {
     found_uid: String,
     since: String,
 }
@@ -174,7 +174,7 @@ impl TargetBody {
     ///
     /// # Errors
     /// Returns 422 and what would be right.
-    pub(crate) fn check_input(&self) -> Result<(), Problem> {
+    pub(crate) fn check_token_and_kubeconfig(&self) -> Result<(), Problem> {
         if matches!(self.auth, AuthInput::Token { token: Some(_), variable: Some(_) }) {
             let detail = "give `token` or `variable`, not both".to_owned();
             return Err(Problem::for_field("/auth".to_owned(), detail));
@@ -247,7 +247,7 @@ impl From<KnownCluster> for ClusterJson {
         Self {
             namespace: known.identity.namespace.to_string(),
             uid: known.identity.uid,
-            changed: known.changed.map(|changed| ChangedJson {
+            changed: known.changed.map(|changed| ChangedClusterJson {
                 found_uid: changed.found.uid,
                 since: format_time(changed.since),
             }),

@@ -125,7 +125,7 @@ names! {
 impl AuditEventType {
     /// Returns true for the last event of a lease: each lease that has ended has exactly one.
     #[must_use]
-    pub fn is_terminal(self) -> bool {
+    pub fn is_last_event_of_lease(self) -> bool {
         matches!(
             self,
             Self::Revocation | Self::Expiry | Self::WriteOff | Self::Loss | Self::IssueFailed

@@ -41,7 +41,7 @@ impl Keyring {
         let code = hmac_sha256(key.audit_key(), &mac_message(kind, place, content))
             .finalize()
             .into_bytes();
-        format!("{FORMAT}.{}.{}", key.id(), encode_hex(&code))
+        format!("{AUDIT_MAC_VERSION}.{}.{}", key.id(), encode_hex(&code))
     }
 
     /// Returns true if `mac_text` was made by [`sign_audit`](Self::sign_audit) for just that, under the current master key
@@ -55,7 +55,7 @@ impl Keyring {
         mac_text: &str,
     ) -> bool {
         let mut parts = mac_text.split('.');
-        let (Some(FORMAT), Some(id), Some(code), None) =
+        let (Some(AUDIT_MAC_VERSION), Some(id), Some(code), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return false;
@@ -73,7 +73,7 @@ fn mac_message(kind: AuditRecordKind, place: &str, content: &str) -> Vec<u8> {
 }
 
 /// The version of a MAC's text form.
-const FORMAT: &str = "1";
+const AUDIT_MAC_VERSION: &str = "1";
 
 #[cfg(test)]
 mod tests {

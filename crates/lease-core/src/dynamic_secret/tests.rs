@@ -58,8 +58,8 @@ fn a_definition_that_has_become_dangerous_is_still_read_and_no_longer_passes() {
         let json = rules(resource);
         assert_eq!(put(&json).is_err(), dangerous, "{resource}");
         let kept = read(&json).expect("what was kept is read");
-        assert_eq!(kept.check_dangers().is_err(), dangerous, "{resource}");
-        assert_eq!(kept.check_bound_rules(&[]).is_err(), dangerous, "{resource}");
+        assert_eq!(kept.check_dangers_waived().is_err(), dangerous, "{resource}");
+        assert_eq!(kept.check_bound_role_rules_waived(&[]).is_err(), dangerous, "{resource}");
     }
 }
 
@@ -87,7 +87,7 @@ fn a_definition_whose_manifest_is_read_no_more_is_still_read_and_issues_nothing(
         assert_eq!(shown["account"], account, "{comment:?}");
         assert_eq!(kept.spec().check_manifest_readable().err().map(|e| e.to_string()), told);
         // Nothing is known of its role, and so nothing of it is dangerous, or expected in a cluster.
-        assert_eq!(kept.check_dangers(), Ok(()), "{comment:?}");
+        assert_eq!(kept.check_dangers_waived(), Ok(()), "{comment:?}");
         assert_eq!(kept.object_kinds().contains(&ObjectKind::Role), is_read, "{comment:?}");
         let secret = DynamicSecret {
             name: "ci".parse().expect("a good name"),
@@ -129,7 +129,7 @@ fn a_definition_is_weighed_where_it_applies() {
         assert_eq!(kept.find_cautions(&[]).len(), cautions, "{json}");
         let beside = kept.reach().beside_existing_accounts();
         let refused = refused || cautions > 0;
-        assert_eq!(kept.check_rights_in_reach(&[], beside).is_err(), refused, "{json}");
+        assert_eq!(kept.check_rights_waived_in_reach(&[], beside).is_err(), refused, "{json}");
     }
 }
 

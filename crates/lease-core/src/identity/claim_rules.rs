@@ -65,7 +65,7 @@ pub enum ClaimRulesError {
     /// Too many claims or values, or too long ones.
     #[error(
         "`claims` has at most {MAX_CLAIMS} entries of at most {MAX_VALUES} values; names and \
-         values have 1 to {MAX_BYTES} bytes"
+         values have 1 to {MAX_CLAIM_VALUE_BYTES} bytes"
     )]
     TooMany,
     /// A claim without a value, which nothing could fit.
@@ -113,7 +113,7 @@ impl ClaimRules {
                 return Err(ClaimRulesError::NoValue(name.clone()));
             }
             let too_long = |value: &ClaimValue| match value {
-                ClaimValue::Text(text) => text.is_empty() || text.len() > MAX_BYTES,
+                ClaimValue::Text(text) => text.is_empty() || text.len() > MAX_CLAIM_VALUE_BYTES,
                 _ => false,
             };
             if values.len() > MAX_VALUES || values.iter().any(too_long) {
@@ -227,7 +227,7 @@ impl TryFrom<String> for ClaimName {
     type Error = ClaimRulesError;
 
     fn try_from(name: String) -> Result<Self, ClaimRulesError> {
-        let fits = (1..=MAX_BYTES).contains(&name.len());
+        let fits = (1..=MAX_CLAIM_VALUE_BYTES).contains(&name.len());
         if fits { Ok(Self(name)) } else { Err(ClaimRulesError::TooMany) }
     }
 }
@@ -265,7 +265,7 @@ const COMMON_CLAIMS: [&str; 6] = ["iss", "aud", "exp", "iat", "nbf", "jti"];
 const MAX_CLAIMS: usize = 32;
 const MAX_VALUES: usize = 64;
 /// Longer than any name of a repository, branch or workflow.
-const MAX_BYTES: usize = 512;
+const MAX_CLAIM_VALUE_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests;

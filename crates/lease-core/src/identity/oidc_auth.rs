@@ -134,7 +134,9 @@ impl IssuerUrl {
     #[must_use]
     pub fn is_https(&self) -> bool {
         // A scheme is of either case (RFC 3986 §3.1).
-        self.0.get(..HTTPS.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(HTTPS))
+        self.0
+            .get(..HTTPS_PREFIX.len())
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(HTTPS_PREFIX))
     }
 }
 
@@ -162,7 +164,7 @@ impl TryFrom<OidcAuthSpec> for OidcAuth {
         }
         let mut claims = spec.claims;
         if let Some(subject) = spec.subject {
-            let sub = ClaimName::try_from(SUBJECT.to_owned())?;
+            let sub = ClaimName::try_from(SUBJECT_CLAIM.to_owned())?;
             if claims.insert(sub, vec![ClaimValue::Text(subject)]).is_some() {
                 return Err(OidcAuthError::SubjectTwice);
             }
@@ -185,7 +187,7 @@ impl From<OidcAuth> for OidcAuthSpec {
             KeySource::Inline(keys) => (None, Some(json!({"keys": keys}))),
         };
         let is_subject = |name: &ClaimName, values: &[ClaimValue]| {
-            name.as_str() == SUBJECT && matches!(values, [ClaimValue::Text(_)])
+            name.as_str() == SUBJECT_CLAIM && matches!(values, [ClaimValue::Text(_)])
         };
         let subject = claims.iter().find(|(name, values)| is_subject(name, values));
         let subject = subject.map(|(name, _)| name.clone());
@@ -259,13 +261,13 @@ struct OidcAuthSpec {
     single_use: bool,
 }
 
-const HTTPS: &str = "https://";
+const HTTPS_PREFIX: &str = "https://";
 
 /// The most audiences of one login.
 const MAX_AUDIENCES: usize = 16;
 
 /// The claim that `subject` stands for.
-const SUBJECT: &str = "sub";
+const SUBJECT_CLAIM: &str = "sub";
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ pub struct Danger {
 
 /// The weight of a danger in its reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
+enum DangerWeight {
     /// Refused unless it is waived.
     Refused,
     /// Accepted with a warning.
@@ -65,14 +65,14 @@ impl fmt::Display for Danger {
 /// `resourceNames` are not asked: a grant is judged by the worst it can be.
 #[must_use]
 pub fn find_dangers(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
-    find_weighted_dangers(rules, reach, Weight::Refused)
+    find_weighted_dangers(rules, reach, DangerWeight::Refused)
 }
 
 /// Returns the dangers of `rules` that are harmless in `reach`, but would not be elsewhere, and may
 /// do harm in the namespace itself.
 #[must_use]
 pub fn find_cautions(rules: &[PolicyRule], reach: Reach) -> Vec<Danger> {
-    find_weighted_dangers(rules, reach, Weight::Warned)
+    find_weighted_dangers(rules, reach, DangerWeight::Warned)
 }
 
 /// The danger that a role is by its name, whatever it holds.
@@ -87,13 +87,13 @@ pub fn danger_of_role_name(role: &ExistingRole) -> Option<Danger> {
     dangerous.then(|| Danger::new(RbacGrant::Role(role.name.clone()), Harm::Role))
 }
 
-fn find_weighted_dangers(rules: &[PolicyRule], reach: Reach, wanted: Weight) -> Vec<Danger> {
+fn find_weighted_dangers(rules: &[PolicyRule], reach: Reach, wanted: DangerWeight) -> Vec<Danger> {
     let mut found = BTreeSet::new();
     for rule in rules {
         for group in &rule.api_groups {
             found.extend(dangers_in_group(rule, group, reach, wanted));
         }
-        if wanted == Weight::Refused {
+        if wanted == DangerWeight::Refused {
             found.extend(dangers_in_paths(rule));
         }
     }
@@ -104,7 +104,7 @@ fn dangers_in_group(
     rule: &PolicyRule,
     group: &str,
     reach: Reach,
-    wanted: Weight,
+    wanted: DangerWeight,
 ) -> impl Iterator<Item = Danger> {
     // A rule may hold thousands of grants: the rows of its group are sought once.
     let rows: Vec<&CatalogueRow> = all_rows().filter(|row| row.group == group).collect();
@@ -112,7 +112,7 @@ fn dangers_in_group(
     pairs.filter_map(move |(resource, verb)| {
         let grant = || RbacGrant::for_resource(group, resource, verb);
         if let Some(harm) = harm_anywhere(group, resource, verb) {
-            return (wanted == Weight::Refused).then(|| Danger::new(grant(), harm));
+            return (wanted == DangerWeight::Refused).then(|| Danger::new(grant(), harm));
         }
         let row = rows.iter().find(|row| row.matches_grant(group, resource, verb))?;
         let matters = row.weight_in_reach(reach) == Some(wanted);
@@ -152,15 +152,17 @@ fn harm_of_path(url: &str, verb: &str) -> Option<Harm> {
 }
 
 impl CatalogueRow {
-    fn weight_in_reach(&self, reach: Reach) -> Option<Weight> {
+    fn weight_in_reach(&self, reach: Reach) -> Option<DangerWeight> {
         match self.condition {
-            DangerCondition::Anywhere => Some(Weight::Refused),
-            DangerCondition::KubeSystem => reach.has_kube_system().then_some(Weight::Refused),
-            DangerCondition::ControlPlane => reach.has_control_plane().then_some(Weight::Refused),
-            DangerCondition::Elections if reach.has_other_coordination_leases() => {
-                Some(Weight::Refused)
+            DangerCondition::Anywhere => Some(DangerWeight::Refused),
+            DangerCondition::KubeSystem => reach.has_kube_system().then_some(DangerWeight::Refused),
+            DangerCondition::ControlPlane => {
+                reach.has_control_plane().then_some(DangerWeight::Refused)
             }
-            DangerCondition::Elections => Some(Weight::Warned),
+            DangerCondition::Elections if reach.has_other_coordination_leases() => {
+                Some(DangerWeight::Refused)
+            }
+            DangerCondition::Elections => Some(DangerWeight::Warned),
         }
     }
 }

@@ -7,9 +7,9 @@ use serde::{Serialize, Serializer};
 use super::RoleKind;
 use super::foreign_objects::foreign_kinds;
 use super::manifest_error::ManifestError;
-use super::object::{ManifestBinding, ManifestRole, RbacObject};
+use super::manifest_objects::{ManifestBinding, ManifestRole, RbacObject};
 use super::rules::PolicyRules;
-use super::yaml::{ReadDocuments, read_documents};
+use super::yaml::{ReadDocuments, read_documents_until_error};
 
 /// A role and a binding to it, from a text of YAML or JSON.
 ///
@@ -47,7 +47,7 @@ impl Manifest {
 
     /// Remarks on what leases will not have of it: labels and annotations, by name.
     #[must_use]
-    pub fn warnings(&self) -> &[String] {
+    pub fn ignored_metadata_warnings(&self) -> &[String] {
         &self.warnings
     }
 
@@ -62,7 +62,7 @@ impl TryFrom<String> for Manifest {
     type Error = ManifestError;
 
     fn try_from(text: String) -> Result<Self, ManifestError> {
-        let ReadDocuments { documents, error } = read_documents(&text);
+        let ReadDocuments { documents, error } = read_documents_until_error(&text);
         // Before an error, which may well be in an object that does not belong here.
         let foreign = foreign_kinds(&documents);
         if !foreign.is_empty() {
@@ -72,14 +72,14 @@ impl TryFrom<String> for Manifest {
             return Err(ManifestError::Text(error));
         }
         let (mut roles, mut bindings) = (Vec::new(), Vec::new());
-        for object in RbacObject::read_all(documents)? {
+        for object in RbacObject::read_from_documents(documents)? {
             match object {
                 RbacObject::Role(role) => roles.push(role),
                 RbacObject::Binding(binding) => bindings.push(binding),
             }
         }
-        let role = take_only(roles).ok_or(ManifestError::RoleCount)?;
-        let binding = take_only(bindings).ok_or(ManifestError::BindingCount)?;
+        let role = take_single_object(roles).ok_or(ManifestError::RoleCount)?;
+        let binding = take_single_object(bindings).ok_or(ManifestError::BindingCount)?;
         check_binding(&role, &binding)?;
         let ManifestRole { kind, metadata, rules } = role;
         let warnings = [metadata.left_out, binding.left_out].concat();
@@ -102,7 +102,7 @@ impl Serialize for Manifest {
     }
 }
 
-fn take_only<T>(mut all: Vec<T>) -> Option<T> {
+fn take_single_object<T>(mut all: Vec<T>) -> Option<T> {
     let last = all.pop()?;
     all.is_empty().then_some(last)
 }

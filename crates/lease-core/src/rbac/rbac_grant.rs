@@ -30,9 +30,11 @@ impl RbacGrant {
     /// A verb on a resource, of a rule that may hold anything: what cannot stand in a name becomes `?`,
     /// which nobody can waive.
     pub(super) fn for_resource(group: &str, resource: &str, verb: &str) -> Self {
-        let group = if group.is_empty() { CORE } else { group };
+        let group = if group.is_empty() { CORE_GROUP_TEXT } else { group };
         Self::Resource {
-            group: sanitize_text(group, |text| text == CORE || rule::check_group(text).is_ok()),
+            group: sanitize_text(group, |text| {
+                text == CORE_GROUP_TEXT || rule::check_group(text).is_ok()
+            }),
             resource: sanitize_text(resource, |text| rule::check_resource(text).is_ok()),
             verb: sanitize_text(verb, |text| rule::check_verb(text).is_ok()),
         }
@@ -90,7 +92,7 @@ impl FromStr for RbacGrant {
             Self::for_resource(group, resource, verb)
         };
         // What was cleaned or abbreviated is not the one way to write it.
-        if grant.to_string() == text && !text.contains(UNREADABLE) {
+        if grant.to_string() == text && !text.contains(UNREADABLE_CHARACTER) {
             Ok(grant)
         } else {
             Err(WaiverError)
@@ -99,7 +101,7 @@ impl FromStr for RbacGrant {
 }
 
 fn sanitize_text(text: &str, good: impl Fn(&str) -> bool) -> String {
-    if good(text) { text.to_owned() } else { UNREADABLE.to_owned() }
+    if good(text) { text.to_owned() } else { UNREADABLE_CHARACTER.to_owned() }
 }
 
 fn is_path(text: &str) -> bool {
@@ -107,8 +109,8 @@ fn is_path(text: &str) -> bool {
 }
 
 /// The core group's name here, and in `kubectl api-resources`' documentation: its real name is empty.
-const CORE: &str = "core";
+const CORE_GROUP_TEXT: &str = "core";
 const URL_GRANT_PREFIX: &str = "nonResourceURLs";
 const ROLE_GRANT_PREFIX: &str = "role:";
 /// In place of what only an API server can have in a rule.
-const UNREADABLE: &str = "?";
+const UNREADABLE_CHARACTER: &str = "?";

@@ -7,7 +7,7 @@ use super::fields::Fields;
 
 /// A `PolicyRule`: what may be done to what. Equality is as written, in order.
 ///
-/// Any rule that an API server answers can be held; only [`Rules`](super::Rules) promises one that it
+/// Any rule that an API server answers can be held; only [`PolicyRules`](super::PolicyRules) promises one that it
 /// would accept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -120,7 +120,7 @@ impl PolicyRule {
     pub(super) fn from_node(node: DocumentNode, at: &str) -> Result<Self, RuleError> {
         let mut fields = Fields::from_node(node)
             .ok_or_else(|| RuleError::new(at.to_owned(), RuleProblem::NotAMap))?;
-        if let Some(name) = fields.first_unknown_field(&FIELDS) {
+        if let Some(name) = fields.first_unknown_field(&RULE_FIELDS) {
             return Err(RuleError::new(format!("{at}.{name}"), RuleProblem::Unknown));
         }
         Self::from_fields(&mut fields, at)
@@ -133,7 +133,7 @@ impl PolicyRule {
 
     fn from_fields(fields: &mut Fields, at: &str) -> Result<Self, RuleError> {
         let [api_groups, resources, verbs, resource_names, non_resource_urls] =
-            FIELDS.map(|name| read_texts(fields.take_field(name), at, name));
+            RULE_FIELDS.map(|name| read_texts(fields.take_field(name), at, name));
         Ok(Self {
             api_groups: api_groups?,
             resources: resources?,
@@ -209,7 +209,7 @@ fn read_texts(node: DocumentNode, at: &str, field: &str) -> Result<Vec<String>, 
         let problem = match node {
             DocumentNode::Text(text) => return Ok(text),
             DocumentNode::Typed(typed) => RuleProblem::Typed(typed),
-            DocumentNode::Null if field == FIELDS[0] => RuleProblem::NullGroup,
+            DocumentNode::Null if field == RULE_FIELDS[0] => RuleProblem::NullGroup,
             DocumentNode::Null | DocumentNode::List(_) | DocumentNode::Map(_) => {
                 RuleProblem::NotAText
             }
@@ -273,7 +273,8 @@ pub(super) fn check_url(text: &str) -> Result<(), RuleProblem> {
 }
 
 /// The fields of a rule, the groups first.
-const FIELDS: [&str; 5] = ["apiGroups", "resources", "verbs", "resourceNames", "nonResourceURLs"];
+const RULE_FIELDS: [&str; 5] =
+    ["apiGroups", "resources", "verbs", "resourceNames", "nonResourceURLs"];
 
 /// The verbs of Kubernetes' own requests and checks: those of resources, of paths, and those that RBAC, admission
 /// and certificates ask for (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/>).

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::RoleKind;
 use super::document_node::DocumentNode;
 use super::rule::{PolicyRule, RuleError, RuleProblem};
-use super::yaml::{MAX_TEXT_BYTES, TextError, parse_documents};
+use super::yaml::{MAX_TEXT_BYTES, TextError, parse_all_documents};
 
 /// Rules that Kubernetes would accept, at least one. Equality is as sent: in order, nothing merged.
 ///
@@ -75,7 +75,7 @@ impl PolicyRules {
     ///
     /// # Errors
     /// Names the rule that needs a `ClusterRole`.
-    pub fn check_kind(&self, kind: RoleKind) -> Result<(), RulesError> {
+    pub fn check_fit_role_kind(&self, kind: RoleKind) -> Result<(), RulesError> {
         let urls = |rule: &PolicyRule| !rule.non_resource_urls.is_empty();
         match (kind, self.0.iter().position(urls)) {
             (RoleKind::Role, Some(i)) => {
@@ -106,7 +106,7 @@ impl FromStr for PolicyRules {
 
     /// Reads YAML or JSON: one list of rules, or one map that has nothing but `rules`.
     fn from_str(text: &str) -> Result<Self, RulesError> {
-        let documents = parse_documents(text).map_err(RulesError::Text)?;
+        let documents = parse_all_documents(text).map_err(RulesError::Text)?;
         let mut said = documents.into_iter().filter(|document| !document.is_null());
         let (Some(node), None) = (said.next(), said.next()) else {
             return Err(RulesError::NotRules);
@@ -127,7 +127,9 @@ impl<'de> Deserialize<'de> for PolicyRules {
 /// # Errors
 /// Refuses what is no list of rules, a field that no rule has (a later version's, which might grant
 /// what nobody looked at), and more grants than can be looked at.
-pub fn read_live_rules<'de>(rules: impl Deserializer<'de>) -> Result<Vec<PolicyRule>, RulesError> {
+pub fn parse_live_role_rules<'de>(
+    rules: impl Deserializer<'de>,
+) -> Result<Vec<PolicyRule>, RulesError> {
     match DocumentNode::deserialize(rules) {
         Ok(DocumentNode::Null) => Ok(Vec::new()),
         Ok(node) => check_size(read_rules(node)?),
@@ -135,11 +137,11 @@ pub fn read_live_rules<'de>(rules: impl Deserializer<'de>) -> Result<Vec<PolicyR
     }
 }
 
-/// The rules that can be looked through of a role whose rules cannot all be ([`read_live_rules`]): the fields that
+/// The rules that can be looked through of a role whose rules cannot all be ([`parse_live_role_rules`]): the fields that
 /// are known of each rule, without the rules that make more grants than are left of [`MAX_GRANTS`].
 ///
 /// What is dangerous in them is dangerous whatever the rest says; that nothing is says nothing of the rest.
-pub fn read_known_rules<'de>(rules: impl Deserializer<'de>) -> Vec<PolicyRule> {
+pub fn parse_known_rule_fields<'de>(rules: impl Deserializer<'de>) -> Vec<PolicyRule> {
     let Ok(DocumentNode::List(list)) = DocumentNode::deserialize(rules) else { return vec![] };
     let mut left = MAX_GRANTS;
     let mut fits = |rule: &PolicyRule| {

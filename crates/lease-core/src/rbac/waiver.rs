@@ -115,11 +115,11 @@ impl Waivers {
         rules: &[PolicyRule],
         reach: Reach,
     ) -> Result<(), UnwaivedDangers> {
-        self.check_dangers(find_dangers(rules, reach))
+        self.check_dangers_waived(find_dangers(rules, reach))
     }
 
     /// Lets a role pass that is bound by name in `reach`, with the rules it holds if they could be read
-    /// ([`read_live_rules`](super::read_live_rules)).
+    /// ([`parse_live_role_rules`](super::parse_live_role_rules)).
     ///
     /// # Errors
     /// Names every danger that is left. If the role's name is waived, none is.
@@ -132,7 +132,7 @@ impl Waivers {
         if self.waives_role(role) {
             return Ok(());
         }
-        self.check_dangers(
+        self.check_dangers_waived(
             danger_of_role_name(role).into_iter().chain(find_dangers(rules, reach)).collect(),
         )
     }
@@ -156,7 +156,7 @@ impl Waivers {
         self.0.iter().filter(|waiver| !dangers.iter().any(|danger| waiver.covers_danger(danger)))
     }
 
-    fn check_dangers(&self, mut dangers: Vec<Danger>) -> Result<(), UnwaivedDangers> {
+    fn check_dangers_waived(&self, mut dangers: Vec<Danger>) -> Result<(), UnwaivedDangers> {
         dangers.retain(|danger| !self.is_waived(danger));
         if dangers.is_empty() { Ok(()) } else { Err(UnwaivedDangers(dangers)) }
     }
@@ -212,10 +212,13 @@ impl UnwaivedDangers {
     /// The names of the first few, for a sentence that is kept: `` `core/secrets:get` and 3 more ``.
     #[must_use]
     pub fn names_text(&self) -> String {
-        let shown =
-            self.0.iter().take(MAX_NAMES).map(|danger| format!("`{}`", danger.waiver_text()));
+        let shown = self
+            .0
+            .iter()
+            .take(MAX_NAMED_DANGERS)
+            .map(|danger| format!("`{}`", danger.waiver_text()));
         let shown = shown.collect::<Vec<_>>().join(", ");
-        match self.0.len().saturating_sub(MAX_NAMES) {
+        match self.0.len().saturating_sub(MAX_NAMED_DANGERS) {
             0 => shown,
             more => format!("{shown} and {more} more"),
         }
@@ -253,7 +256,7 @@ impl std::error::Error for UnwaivedDangers {}
 pub const MAX_WAIVERS: usize = 128;
 
 /// The most dangers that are named where the result of a check is kept, one for each dynamic secret.
-const MAX_NAMES: usize = 8;
+const MAX_NAMED_DANGERS: usize = 8;
 
 #[cfg(test)]
 mod tests;

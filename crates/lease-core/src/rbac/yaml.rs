@@ -1,18 +1,18 @@
 //! YAML, and with it JSON, as far as an RBAC object needs it: no aliases, no tags, no guesses.
 //!
-//! A text is read as `kubectl` would read it, or not at all; `tests/kubectl_yaml.rs` compares the two. [`documents`]
-//! deals with what kubectl does before its parser of YAML sees a document, [`tree`] builds nodes from the events
-//! of ours, and [`scalar`] knows which unquoted words are no texts. What YAML can do and an RBAC object never
+//! A text is read as `kubectl` would read it, or not at all; `tests/kubectl_yaml.rs` compares the two. [`kubectl_source`]
+//! deals with what kubectl does before its parser of YAML sees a document, [`document_builder`] builds nodes from the events
+//! of ours, and [`plain_scalars`] knows which unquoted words are no texts. What YAML can do and an RBAC object never
 //! needs is refused where it appears, before it costs anything: an alias is not expanded and then counted, it ends
 //! the reading.
 
-mod documents;
-mod scalar;
-mod tree;
+mod document_builder;
+mod kubectl_source;
+mod plain_scalars;
 
 use serde_json::Value;
 
-use self::documents::Source;
+use self::kubectl_source::PreparedYamlSource;
 use super::document_node::{DocumentNode, DuplicateKey, TextPosition};
 
 /// The longest text that is read: as long as the largest body of a request.
@@ -94,22 +94,22 @@ pub(super) struct ReadDocuments {
 }
 
 /// Reads the documents of a text up to the first error.
-pub(super) fn read_documents(text: &str) -> ReadDocuments {
+pub(super) fn read_documents_until_error(text: &str) -> ReadDocuments {
     let source = if text.len() > MAX_TEXT_BYTES {
         Err(TextError::TooLong)
     } else {
-        documents::prepare_source(text)
+        kubectl_source::prepare_source(text)
     };
     match source {
-        Ok(Source::Json(documents)) => ReadDocuments { documents, error: None },
-        Ok(Source::Yaml(text)) => tree::build(&text),
+        Ok(PreparedYamlSource::Json(documents)) => ReadDocuments { documents, error: None },
+        Ok(PreparedYamlSource::Yaml(text)) => document_builder::build_documents_until_error(&text),
         Err(error) => ReadDocuments { documents: vec![], error: Some(error) },
     }
 }
 
 /// The documents of a text, in order, each read whole.
-pub(super) fn parse_documents(text: &str) -> Result<Vec<DocumentNode>, TextError> {
-    let ReadDocuments { documents, error } = read_documents(text);
+pub(super) fn parse_all_documents(text: &str) -> Result<Vec<DocumentNode>, TextError> {
+    let ReadDocuments { documents, error } = read_documents_until_error(text);
     error.map_or(Ok(documents), Err)
 }
 
@@ -120,7 +120,7 @@ pub(super) fn parse_documents(text: &str) -> Result<Vec<DocumentNode>, TextError
 /// # Errors
 /// Fails if the text is not read; says where and why.
 pub fn documents_as_json(text: &str) -> Result<Vec<Value>, TextError> {
-    parse_documents(text).map(|documents| documents.into_iter().map(to_json).collect())
+    parse_all_documents(text).map(|documents| documents.into_iter().map(to_json).collect())
 }
 
 fn to_json(node: DocumentNode) -> Value {

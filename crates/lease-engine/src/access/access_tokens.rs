@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
         let login = SuccessfulLogin { method: AuthMethodKind::Token, claims, ttl };
         let event = AuditEvent {
             subject_identity: Some(name.clone()),
-            ..self.allowed_event(AuditEventType::AccessTokenCreated)
+            ..self.new_allowed_event(AuditEventType::AccessTokenCreated)
         };
         let event = match description.as_str() {
             "" => event,
@@ -106,7 +106,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<NewAccessToken, StoreError> {
         let event = |login: &SuccessfulLogin, accessor| {
             let actor = self.login_actor(identity, login, accessor);
-            AuditEvent { actor, ..self.allowed_event(AuditEventType::Login) }
+            AuditEvent { actor, ..self.new_allowed_event(AuditEventType::Login) }
         };
         self.make_and_record_token((number, identity), login, event)
     }
@@ -138,7 +138,7 @@ impl<P: Ports> Engine<P> {
         };
         if claims.max_uses > 0 {
             let riding = self.number_event(event)?;
-            self.access_tokens().register_use_counter(
+            self.access_tokens().schedule_use_counter_deletion(
                 accessor,
                 now,
                 max_expires_at,
@@ -182,7 +182,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub async fn revoke_session(
+    pub async fn revoke_own_access_token(
         &self,
         session: &Session,
         leases: bool,
@@ -215,7 +215,7 @@ impl<P: Ports> Engine<P> {
         let event = AuditEvent {
             subject_identity: identity.map(|identity| identity.name),
             subject_accessor: Some(accessor),
-            ..self.allowed_event(AuditEventType::AccessTokenRevoked)
+            ..self.new_allowed_event(AuditEventType::AccessTokenRevoked)
         };
         let riding = self.number_event_if_possible(event);
         self.access_tokens().revoke_token(
@@ -241,10 +241,10 @@ impl<P: Ports> Engine<P> {
         self.check_may_change_identity(&identity)?;
         let event = AuditEvent {
             subject_identity: Some(name.clone()),
-            ..self.allowed_event(AuditEventType::IdentityTokensRevoked)
+            ..self.new_allowed_event(AuditEventType::IdentityTokensRevoked)
         };
         let riding = self.number_event_if_possible(event);
-        self.access_tokens().revoke_identity_tokens(
+        self.access_tokens().revoke_tokens_issued_so_far(
             number,
             self.ports.now(),
             event_store_entries(riding.as_ref()),
@@ -260,7 +260,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn uses_left(&self, session: &Session) -> Result<Option<u64>, StoreError> {
+    pub fn read_uses_left(&self, session: &Session) -> Result<Option<u64>, StoreError> {
         let limit = u64::from(session.token.max_uses);
         if limit == 0 {
             return Ok(None);
@@ -272,7 +272,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn issuable_dynamic_secrets(
+    pub fn list_issuable_dynamic_secrets(
         &self,
         identity: &Identity,
         limit: usize,

@@ -6,10 +6,10 @@
 
 mod attempts;
 mod cluster_issuers;
-mod explain;
 mod failure_limit;
 mod issuer_keys;
 mod kubernetes;
+mod login_explanation;
 mod oidc;
 
 use std::collections::BTreeMap;
@@ -21,10 +21,10 @@ use lease_core::{AuthMethodKind, ClaimMismatch, Identity, IdentityName};
 use self::attempts::{
     AdmittedLogin, AttemptOutcomes, AttemptResult, LoginOutcome, LoginToken, SingleUseToken,
 };
-pub use self::explain::{LoginExplanation, MethodExplanation};
 #[cfg(test)]
 use self::failure_limit::MAX_FAILED_LOGINS;
 pub use self::issuer_keys::IssuerKeysError;
+pub use self::login_explanation::{LoginExplanation, MethodExplanation};
 pub(crate) use self::oidc::shorten_value;
 use crate::access::access_tokens::{NewAccessToken, SuccessfulLogin};
 use crate::{ClusterError, Engine, Ports, StoreError};
@@ -196,7 +196,7 @@ impl<P: Ports> Engine<P> {
         jwt: &str,
     ) -> Result<NewAccessToken, LoginError> {
         let deadline = self.now() + LOGIN_TIME;
-        let slot = self.take_login_slot(deadline).await?;
+        let slot = self.wait_for_login_slot(deadline).await?;
         let outcome = self.find_admitting(method, identity, jwt, deadline).await;
         self.end_login_slot(&slot, &outcome)?;
         match outcome {
@@ -229,7 +229,8 @@ impl<P: Ports> Engine<P> {
         }
         let shown: Vec<_> = ways.iter().map(|(_, way)| *way).collect();
         let mut attempts = AttemptOutcomes::default();
-        for ((number, (identity, _)), tried) in ways.iter().zip(self.try_each(&shown, &token).await)
+        for ((number, (identity, _)), tried) in
+            ways.iter().zip(self.try_each_auth_method(&shown, &token).await)
         {
             attempts.add_outcome(*number, identity, tried);
         }
@@ -244,7 +245,7 @@ impl<P: Ports> Engine<P> {
         let identities = self.identities();
         Ok(match named {
             Some(name) => identities.get_with_number(name)?.into_iter().collect(),
-            None => identities.list_entries()?,
+            None => identities.list_all_with_numbers()?,
         })
     }
 

@@ -84,7 +84,7 @@ impl Requester {
 
     /// Whoever calls the sweep.
     #[must_use]
-    pub fn sweeper() -> Self {
+    pub fn sweep_caller() -> Self {
         Self::without_session("sweeper", Authority::Sweep)
     }
 

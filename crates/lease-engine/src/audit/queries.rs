@@ -68,7 +68,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn list_audit_events(
+    pub fn list_audit_event_page(
         &self,
         filter: &AuditFilter,
         from: Option<&AuditCursor>,
@@ -76,14 +76,14 @@ impl<P: Ports> Engine<P> {
     ) -> Result<AuditPage, StoreError> {
         let log = self.audit_log();
         if let (Some(id), None) = (filter.only_lease(), from)
-            && let Some(mut items) = log.events_of_lease(id)?
+            && let Some(mut items) = log.read_lease_events(id)?
         {
             items.retain(|record| filter.matches_record(record));
             if items.len() <= limit {
                 return Ok(AuditPage { items, unreadable: 0, next: None });
             }
         }
-        let logs = log.all_logs()?.into_iter();
+        let logs = log.list_logs()?.into_iter();
         let logs = logs.filter(|(log, of)| filter.may_be_in(*log, of.as_ref()));
         let logs = logs.map(|(log, _)| log).collect();
         let query = AuditQuery { logs, since: filter.since, limit };

@@ -80,13 +80,16 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub fn record_refusal(
+    pub fn record_refusal_within_limit(
         &self,
         requester: &Requester,
         refused: &RefusedRequest<'_>,
     ) -> Result<(), StoreError> {
-        let count =
-            self.rate_counters().count_refusal(&requester.id, REQUESTER_LIMIT, self.now())?;
+        let count = self.rate_counters().count_refusal_and_decide_recording(
+            &requester.id,
+            REQUESTER_LIMIT,
+            self.now(),
+        )?;
         let (event_type, decision) = if refused.has_failed {
             (AuditEventType::RequestFailed, AuditDecision::Failed)
         } else {
@@ -131,12 +134,20 @@ impl<P: Ports> Engine<P> {
         // Those that are refused are counted against their address already.
         if decision == AuditDecision::Failed {
             let whose = format!("login.{}", self.client_group(now));
-            let count = self.rate_counters().count_refusal(&whose, ADDRESS_LIMIT, now)?;
+            let count = self.rate_counters().count_refusal_and_decide_recording(
+                &whose,
+                ADDRESS_LIMIT,
+                now,
+            )?;
             if count == RefusalRecording::Skipped {
                 return Ok(());
             }
         }
-        let count = self.rate_counters().count_refusal("logins", ALL_LOGINS_LIMIT, now)?;
+        let count = self.rate_counters().count_refusal_and_decide_recording(
+            "logins",
+            ALL_LOGINS_LIMIT,
+            now,
+        )?;
         let mut actor = self.requester.audit_actor();
         actor.auth_method = Some(method);
         let mut event = AuditEvent::new(AuditEventType::Login, decision, &actor, now);
@@ -155,7 +166,11 @@ impl<P: Ports> Engine<P> {
     pub fn record_refused_token(&self, refused: &RefusedToken) -> Result<(), StoreError> {
         let RefusedToken { identity, accessor, reason, origin } = refused;
         let whose = format!("token.{accessor}");
-        let count = self.rate_counters().count_refusal(&whose, TOKEN_LIMIT, self.now())?;
+        let count = self.rate_counters().count_refusal_and_decide_recording(
+            &whose,
+            TOKEN_LIMIT,
+            self.now(),
+        )?;
         let actor = Requester::nobody().from(origin.clone()).audit_actor();
         let (refusal, denied) = (AuditEventType::Refusal, AuditDecision::Denied);
         let mut event = AuditEvent::new(refusal, denied, &actor, self.now());

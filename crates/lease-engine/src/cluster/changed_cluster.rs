@@ -42,7 +42,7 @@ impl<P: Ports> Engine<P> {
         let accepted = KnownCluster { identity, of, changed: None, ..known };
         let event = AuditEvent {
             target: Some(name.clone()),
-            ..self.allowed_event(AuditEventType::ClusterAccepted)
+            ..self.new_allowed_event(AuditEventType::ClusterAccepted)
         };
         self.record_event(&event.with_reason(&format!("the cluster of UID `{uid}`")))?;
         self.known_clusters().put_cluster(name, &accepted)?;
@@ -56,7 +56,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if there is no such target.
-    pub fn write_off_leases(
+    pub fn write_off_some_leases(
         &self,
         name: &TargetName,
         reason: &str,
@@ -64,7 +64,7 @@ impl<P: Ports> Engine<P> {
         self.get_stored_target(name)?;
         let event = AuditEvent {
             target: Some(name.clone()),
-            ..self.allowed_event(AuditEventType::TargetWrittenOff)
+            ..self.new_allowed_event(AuditEventType::TargetWrittenOff)
         };
         self.record_event(&event.with_reason(reason))?;
         let known = self.known_clusters().get(name)?.filter(|known| known.changed.is_none());
@@ -93,9 +93,9 @@ impl<P: Ports> Engine<P> {
         let mut from: Option<LeaseKey> = None;
         let mut ended = 0;
         loop {
-            let page = self.list_live_leases(&filter, from, LEASES_PER_READ)?;
+            let page = self.list_live_lease_page(&filter, from, LEASES_PER_READ)?;
             for held in page.items.into_iter().filter(&meant) {
-                if ended == WRITE_OFF_LIMIT {
+                if ended == MAX_WRITE_OFFS_PER_CALL {
                     return Ok(WriteOffProgress { ended, more: true });
                 }
                 let note = Some(reason.to_owned());
@@ -112,7 +112,7 @@ impl<P: Ports> Engine<P> {
 }
 
 /// The number of leases that one call writes off: a write each.
-const WRITE_OFF_LIMIT: usize = 1000;
+const MAX_WRITE_OFFS_PER_CALL: usize = 1000;
 
 /// The number of leases that are read at once.
 const LEASES_PER_READ: usize = 100;

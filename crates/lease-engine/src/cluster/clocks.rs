@@ -48,13 +48,13 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn all_clocks(&self) -> Result<Clocks, StoreError> {
+    pub fn read_clocks_of_all_targets(&self) -> Result<Clocks, StoreError> {
         let targets = self.targets().list_all()?;
-        self.cluster_clocks(targets.iter().map(|target| &target.name))
+        self.read_clocks_of_targets(targets.iter().map(|target| &target.name))
     }
 
     /// This moment by every clock that is known of these targets.
-    pub(crate) fn cluster_clocks<'t>(
+    pub(crate) fn read_clocks_of_targets<'t>(
         &self,
         targets: impl IntoIterator<Item = &'t TargetName>,
     ) -> Result<Clocks, StoreError> {

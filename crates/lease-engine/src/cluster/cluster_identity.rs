@@ -58,7 +58,7 @@ impl<P: Ports> Engine<P> {
         // Unless somebody has noted it, or said that the other one is true.
         let kept = self.known_clusters().get(target)?;
         if let Some(kept) = kept.filter(|kept| kept.changed.is_none() && kept.identity != found) {
-            self.note_change(connection, kept, found)?;
+            self.record_changed_cluster(connection, kept, found)?;
         }
         Err(ClusterError::Changed { target: target.clone() })
     }
@@ -98,7 +98,7 @@ impl<P: Ports> Engine<P> {
             changed: None,
         };
         if let (Some(known), true) = (known, changed) {
-            self.note_change(connection, known, met.identity)?;
+            self.record_changed_cluster(connection, known, met.identity)?;
             return Err(ClusterError::Changed { target: target.name.clone() });
         }
         self.known_clusters().put_cluster(&target.name, &met)?;
@@ -158,7 +158,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Records that another cluster is there than `known`, so that nobody issues or ends anything by it.
-    pub(crate) fn note_change(
+    pub(crate) fn record_changed_cluster(
         &self,
         connection: &Connection<'_, P>,
         known: KnownCluster,

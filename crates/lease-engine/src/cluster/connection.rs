@@ -90,7 +90,15 @@ impl<P: Ports> Engine<P> {
     ) -> Connection<'e, P> {
         let (ports, calls, told) = (&self.ports, &self.calls, Cell::default());
         let http = AnnouncingClient::new(ports, target);
-        Connection { ports, http, target, shown, calls, server_date: told, least_wait: LEAST_WAIT }
+        Connection {
+            ports,
+            http,
+            target,
+            shown,
+            calls,
+            server_date: told,
+            least_wait: MIN_CALL_TIMEOUT,
+        }
     }
 }
 
@@ -122,7 +130,8 @@ impl<P: Ports> Connection<'_, P> {
     ) -> Result<T, Error> {
         let left = (deadline - self.ports.now()).to_std().unwrap_or_default().max(self.least_wait);
         self.calls.set(self.calls.get().saturating_add(1));
-        let (answer, date) = call.with_timeout(left).send_with_server_date(&self.http).await?;
+        let (answer, date) =
+            call.with_shorter_timeout(left).send_with_server_date(&self.http).await?;
         if let Some(date) = date {
             self.server_date.set(Some((self.ports.now(), date)));
         }
@@ -189,7 +198,8 @@ impl<P: Ports> Connection<'_, P> {
             return false;
         };
         let secret = secret.expose_secret();
-        text.contains(secret) || (text.len() >= MIN_TELLING_BYTES && secret.contains(text))
+        text.contains(secret)
+            || (text.len() >= MIN_CREDENTIAL_FRAGMENT_BYTES && secret.contains(text))
     }
 
     /// Waits.
@@ -217,7 +227,7 @@ impl<P: Ports> Connection<'_, P> {
 }
 
 /// From how many bytes on a text that is in the credential tells something of it.
-const MIN_TELLING_BYTES: usize = 6;
+const MIN_CREDENTIAL_FRAGMENT_BYTES: usize = 6;
 
 /// The number of times that a busy or failing API server is asked again.
 ///
@@ -235,7 +245,7 @@ const MAX_RECONNECTIONS: u32 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A deadline that has passed still leaves a call that must be made, such as an undoing, this long.
-const LEAST_WAIT: Duration = Duration::from_secs(5);
+const MIN_CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

@@ -37,14 +37,14 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails as the issue of a lease does whatever its namespace is, and if the target does not answer.
-    pub async fn leasable_namespaces(
+    pub async fn find_leasable_namespaces(
         &self,
         name: &DynamicSecretName,
     ) -> Result<LeasableNamespaces, IssueError> {
         self.check_may_issue(name)?;
         let secret = self.dynamic_secrets().get(name)?;
         let secret = secret.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
-        let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
+        let target = self.get_target_for_issue(&secret.name, &secret.definition.spec().target)?;
         secret.check_issuable().map_err(|source| not_granted_error(&secret, source))?;
         let namespaces = secret.definition.namespaces();
         let (known, selected) = match namespaces.deciding_selector() {
@@ -104,7 +104,7 @@ impl<P: Ports> Engine<P> {
         namespaces: &NamespaceRules,
         selector: &NamespaceSelector,
     ) -> Result<(KnownCluster, SelectedNamespaces), IssueError> {
-        let deadline = self.now() + LIST_TIME;
+        let deadline = self.now() + MAX_NAMESPACE_LIST_TIME;
         let connection = self.target_connection(target)?;
         // Unwrap safety: it is a label.
         let place = namespaces.literal_namespaces().first().cloned();
@@ -143,7 +143,11 @@ async fn list_selected<P: Ports>(
     for _ in 0..MAX_PAGES {
         let ask = |api: &kube_rest::Api<'_>| {
             let next = next.as_deref();
-            api.list_namespaces(PageRequest { selector: &query, limit: MAX_PAGE_OBJECTS, next })
+            api.list_namespaces_page(PageRequest {
+                selector: &query,
+                limit: MAX_PAGE_OBJECTS,
+                next,
+            })
         };
         let page = connection.send_with_retries(deadline, ask).await.map_err(|source| {
             let doing = ApiAction::new("list", "namespaces");
@@ -163,7 +167,7 @@ async fn list_selected<P: Ports>(
 const MAX_PAGES: usize = 20;
 
 /// The longest time for listing the namespaces.
-const LIST_TIME: TimeDelta = TimeDelta::seconds(20);
+const MAX_NAMESPACE_LIST_TIME: TimeDelta = TimeDelta::seconds(20);
 
 #[cfg(test)]
 mod tests;

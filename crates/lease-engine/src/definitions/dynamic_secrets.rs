@@ -8,10 +8,10 @@ use lease_core::{
 use lease_store::DefinitionPage;
 
 use crate::audit::change_between;
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::definitions::leader_election_dangers::caution_message;
 use crate::definitions::targets::PreparedTarget;
-use crate::objects::role_review::{RoleReview, bound_role, unreviewed_role_warning};
+use crate::objects::role_review::{RoleReview, existing_role_bound_by, unreviewed_role_warning};
 use crate::{DynamicSecretError, Engine, LeaseFilter, Ports, PutOutcome, StoreError, TargetError};
 
 /// A dynamic secret as an administrator puts it.
@@ -59,9 +59,9 @@ impl<P: Ports> Engine<P> {
         let inline_target = inline.is_some();
         let target = match &inline {
             Some(prepared) => prepared.target.clone(),
-            None => self.usable_target(&definition)?,
+            None => self.get_unretired_target(&definition)?,
         };
-        let mut warnings = definition.warnings().to_vec();
+        let mut warnings = definition.ignored_manifest_metadata_warnings().to_vec();
         warnings.extend(self.check_account_on_target(&name, &definition, &target).await?);
         // Nothing is written before all of it is found good.
         let inline = inline.map(|prepared| self.write_prepared_target(&prepared)).transpose()?;
@@ -82,12 +82,13 @@ impl<P: Ports> Engine<P> {
             .filter(|_| secret.definition.spec().on_change == OnChange::Revoke);
         if let Some((ledger, _)) = changed {
             // Noted before and after: should this stop between, the same put again would find no change.
-            self.leases().mark_all_for_revocation(*ledger)?;
+            self.leases().mark_issued_leases_for_revocation(*ledger)?;
         }
-        let ledger = self.dynamic_secrets().put_with(&secret, &riding.store_entries())?;
+        let ledger =
+            self.dynamic_secrets().put_definition_with_entries(&secret, &riding.store_entries())?;
         riding.write_log();
         if changed.is_some() && !self.ports.is_rehearsal() {
-            self.leases().mark_all_for_revocation(ledger)?;
+            self.leases().mark_issued_leases_for_revocation(ledger)?;
             let filter = LeaseFilter::of_secret(&secret.name);
             self.revoke_first_page(&filter).await?;
         }
@@ -140,16 +141,16 @@ impl<P: Ports> Engine<P> {
         let event = self.dynamic_secret_event(AuditEventType::DynamicSecretDeleted, &secret);
         let riding = self.number_event(event.with_change((AuditChange::Deleted, None)))?;
         if !revoke {
-            self.dynamic_secrets().delete_with(name, &riding.store_entries())?;
+            self.dynamic_secrets().delete_definition_with_entries(name, &riding.store_entries())?;
             riding.write_log();
             self.drop_inline_target(&secret).await?;
             return Ok(DynamicSecretDeletion::Gone);
         }
         // What is out is noted to be taken back, before and after the last may have been issued.
-        self.leases().mark_all_for_revocation(ledger)?;
-        self.dynamic_secrets().delete_with(name, &riding.store_entries())?;
+        self.leases().mark_issued_leases_for_revocation(ledger)?;
+        self.dynamic_secrets().delete_definition_with_entries(name, &riding.store_entries())?;
         riding.write_log();
-        self.leases().mark_all_for_revocation(ledger)?;
+        self.leases().mark_issued_leases_for_revocation(ledger)?;
         self.revoke_first_page(&filter).await?;
         self.drop_inline_target(&secret).await?;
         let live = self.has_live_leases(&filter)?;
@@ -165,7 +166,7 @@ impl<P: Ports> Engine<P> {
         AuditEvent {
             dynamic_secret: Some(secret.name.clone()),
             target: Some(secret.definition.spec().target.clone()),
-            ..self.allowed_event(event_type)
+            ..self.new_allowed_event(event_type)
         }
     }
 
@@ -208,7 +209,7 @@ impl<P: Ports> Engine<P> {
         Ok(())
     }
 
-    fn usable_target(
+    fn get_unretired_target(
         &self,
         definition: &DynamicSecretDefinition,
     ) -> Result<Target, DynamicSecretError> {
@@ -235,9 +236,9 @@ impl<P: Ports> Engine<P> {
                 if is_own {
                     return Err(DynamicSecretError::OwnAccount(target.name.clone()));
                 }
-                Ok(self.warn_of_lease_writers(name, definition)?.into_iter().collect())
+                Ok(self.coordination_lease_writers_warning(name, definition)?.into_iter().collect())
             }
-            Account::Temporary(_) => match bound_role(definition) {
+            Account::Temporary(_) => match existing_role_bound_by(definition) {
                 Some(role) => self.check_bound_role(name, (definition, role), target).await,
                 None => self.check_election_dangers(name, definition, &[], None),
             },
@@ -288,7 +289,7 @@ impl<P: Ports> Engine<P> {
             warnings.push(unreviewed_role_warning(role, "the target cannot be opened"));
             return Ok(warnings);
         };
-        let deadline = self.ports.now() + ISSUE_TIME;
+        let deadline = self.ports.now() + MAX_ISSUE_TIME;
         for place in places {
             let look = connection.review_role(definition, role, place, deadline).await;
             warnings.extend(look.unread_reason().map(|why| unreviewed_role_warning(role, why)));

@@ -28,7 +28,7 @@ impl<P: Ports> Engine<P> {
             self.check_manages_administrators()?;
         }
         known.as_ref().map_or(Ok(()), |known| self.check_may_change_identity(known))?;
-        let urls = self.urls_of(&input)?;
+        let urls = self.read_reviewing_target_urls(&input)?;
         let put = IdentityPutContext {
             known: known.as_ref(),
             urls: &urls,
@@ -38,13 +38,13 @@ impl<P: Ports> Engine<P> {
         };
         let identity = Identity::from_input(name, input, &put)?;
         self.refuse_leased_audiences(&identity)?;
-        let event = self.allowed_event(AuditEventType::IdentityPut);
+        let event = self.new_allowed_event(AuditEventType::IdentityPut);
         let event = AuditEvent { subject_identity: Some(identity.name.clone()), ..event };
         let change = identity_change(&self.keys, &urls, known.as_ref(), &identity);
         let riding = self.number_event(event.with_change(change.event_fields()))?;
         let mut entries = riding.store_entries();
         entries.extend(self.administrator_audiences().mark_entries(&identity)?);
-        self.identities().put_with(&identity, &entries)?;
+        self.identities().put_definition_with_entries(&identity, &entries)?;
         riding.write_log();
         if identity.spec().admin {
             self.notes().put_note(Note::Administrator, &identity.name)?;
@@ -87,10 +87,10 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<BulkRevocation>, IdentityError> {
         let (number, identity) = self.get_numbered_identity(name)?;
         self.check_may_change_identity(&identity)?;
-        let event = self.allowed_event(AuditEventType::IdentityDeleted);
+        let event = self.new_allowed_event(AuditEventType::IdentityDeleted);
         let event = AuditEvent { subject_identity: Some(name.clone()), ..event };
         let riding = self.number_event(event.with_change((AuditChange::Deleted, None)))?;
-        self.identities().delete_with(name, &riding.store_entries())?;
+        self.identities().delete_definition_with_entries(name, &riding.store_entries())?;
         riding.write_log();
         self.leases().delete_identity_ledger(number)?;
         if !revoke {
@@ -159,7 +159,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The urls of all targets that logins name and that there are.
-    fn urls_of(
+    fn read_reviewing_target_urls(
         &self,
         input: &IdentityInput,
     ) -> Result<BTreeMap<TargetName, ApiServerUrl>, StoreError> {

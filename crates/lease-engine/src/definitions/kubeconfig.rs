@@ -36,7 +36,7 @@ impl<P: Ports> Engine<P> {
         self.check_may_issue(name)?;
         let secret = self.dynamic_secrets().get(name)?;
         let secret = secret.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
-        let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
+        let target = self.get_target_for_issue(&secret.name, &secret.definition.spec().target)?;
         secret.check_issuable().map_err(|source| not_granted_error(&secret, source))?;
         let is_asked = namespace.is_some();
         let namespace = match secret.choose_namespace(namespace) {

@@ -26,7 +26,7 @@ impl<P: Ports> Engine<P> {
         namespace: &Namespace,
     ) -> Result<Option<UnwaivedDangers>, StoreError> {
         let DynamicSecret { name, definition, .. } = secret;
-        match definition.check_bound_rules(rules) {
+        match definition.check_bound_role_rules_waived(rules) {
             Ok(()) => self.find_unwaived_election_dangers(name, definition, rules, Some(namespace)),
             Err(dangers) => Ok(Some(dangers)),
         }
@@ -67,7 +67,7 @@ impl<P: Ports> Engine<P> {
                 && self.is_same_cluster(mine, theirs)?
             {
                 let reach = definition.reach().beside_existing_accounts();
-                return Ok(definition.check_rights_in_reach(rules, reach).err());
+                return Ok(definition.check_rights_waived_in_reach(rules, reach).err());
             }
         }
         Ok(None)
@@ -79,7 +79,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Fails if the store does.
-    pub(crate) fn warn_of_lease_writers(
+    pub(crate) fn coordination_lease_writers_warning(
         &self,
         own: &DynamicSecretName,
         definition: &DynamicSecretDefinition,

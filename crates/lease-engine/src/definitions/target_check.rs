@@ -1,8 +1,8 @@
 //! Checking a target: does it answer, who are we there, what may we not do?
 
-mod message;
+mod check_messages;
+mod issue_trial;
 mod permissions;
-mod trial;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future;
@@ -10,9 +10,9 @@ use http::StatusCode;
 use kube_rest::Error;
 use lease_core::{DynamicSecret, DynamicSecretCheck, Target, TargetCheck, TargetName};
 
-use self::message::{bound_text, public_message, refused_manifest_message};
+use self::check_messages::{bound_text, public_message, refused_manifest_message};
+use self::issue_trial::IssueTrial;
 use self::permissions::{AnsweredReviews, PermissionFindings};
-use self::trial::IssueTrial;
 use crate::cluster::cluster_identity::SELF_REVIEWS;
 use crate::cluster::connection::Connection;
 use crate::{ClusterError, Engine, Ports, StoreError, TargetError};
@@ -109,7 +109,7 @@ impl<P: Ports> Engine<P> {
                 self.review_needed_permissions(connection, secret, &mut questions, deadline).await;
             if let Some(known) = &known {
                 let trial = IssueTrial { connection, secret, deadline };
-                self.try_lease(&trial, known, &mut asked).await;
+                self.dry_run_lease(&trial, known, &mut asked).await;
             }
             // Whatever else is wrong, nothing is issued before this is mended.
             asked.problem = refused_manifest_message(secret).or(asked.problem);

@@ -55,11 +55,11 @@ impl<P: Ports> Engine<P> {
         prepared: &PreparedTarget,
     ) -> Result<DefinitionChange, StoreError> {
         let PreparedTarget { known, target } = prepared;
-        let event = self.allowed_event(AuditEventType::TargetPut);
+        let event = self.new_allowed_event(AuditEventType::TargetPut);
         let event = AuditEvent { target: Some(target.name.clone()), ..event };
         let change = target_change(&self.keys, known.as_ref(), target);
         let riding = self.number_event(event.with_change(change.event_fields()))?;
-        self.targets().put_with(target, &riding.store_entries())?;
+        self.targets().put_definition_with_entries(target, &riding.store_entries())?;
         riding.write_log();
         Ok(change)
     }
@@ -137,16 +137,16 @@ impl<P: Ports> Engine<P> {
         if has_live && !revoke {
             return Err(TargetError::LiveLeases(name.clone()));
         }
-        let event = self.allowed_event(AuditEventType::TargetDeleted);
+        let event = self.new_allowed_event(AuditEventType::TargetDeleted);
         let event = AuditEvent { target: Some(name.clone()), ..event };
         let riding = self.number_event(event.with_change((AuditChange::Deleted, None)))?;
         if !has_live {
-            self.targets().delete_with(name, &riding.store_entries())?;
+            self.targets().delete_definition_with_entries(name, &riding.store_entries())?;
             riding.write_log();
             return Ok(TargetDeletion::Gone);
         }
         target.retired = true;
-        self.targets().put_with(&target, &riding.store_entries())?;
+        self.targets().put_definition_with_entries(&target, &riding.store_entries())?;
         riding.write_log();
         self.revoke_first_page(&LeaseFilter::of_target(name)).await?;
         if self.has_live_leases(&LeaseFilter::of_target(name))? {
@@ -161,7 +161,7 @@ impl<P: Ports> Engine<P> {
     }
 
     fn add_check_and_cluster(&self, target: Target) -> Result<KnownTarget, StoreError> {
-        let check = self.target_checks().last_check(&target)?;
+        let check = self.target_checks().read_last_check_if_current(&target)?;
         let cluster = self.known_clusters().get(&target.name)?;
         Ok(KnownTarget { target, check, cluster })
     }

@@ -11,7 +11,7 @@ use lease_core::{
 use lease_store::{FenceError, RenewalEventContent, StoredLease};
 
 use crate::cluster::connection::Connection;
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::objects::token::MintedToken;
 use crate::{ClusterError, Engine, Ports, RenewError};
 
@@ -38,12 +38,12 @@ impl<P: Ports> Engine<P> {
         id: LeaseId,
         ttl: Option<Ttl>,
     ) -> Result<RenewedLease, RenewError> {
-        let deadline = self.ports.now() + ISSUE_TIME;
+        let deadline = self.ports.now() + MAX_ISSUE_TIME;
         let mut held = self.leases().find(id)?.ok_or(RenewError::Unknown(id))?;
         self.limit_renewal_to_grants(&mut held)?;
         let now = self.cluster_now(&held.lease.target)?;
         let asked = requested_duration(&held, ttl, now)?;
-        self.check_enabled(&held.lease)?;
+        self.check_dynamic_secret_enabled(&held.lease)?;
         let target = self.targets().get(&held.lease.target)?;
         let target = target.ok_or_else(|| RenewError::UnknownTarget(held.lease.target.clone()))?;
         if target.disabled || target.retired {
@@ -52,7 +52,7 @@ impl<P: Ports> Engine<P> {
         let connection = self.target_connection(&target)?;
         self.learn_or_verify_cluster(&connection, &held.lease.namespace, deadline).await?;
 
-        let renewal = self.leases().begin_renewal(&held)?;
+        let renewal = self.leases().take_renewal_number(&held)?;
         let extension = RenewalPlan { asked, least: renewal.expires_at, deadline };
         let (end, minted) =
             match self.extend_lease_in_cluster(&connection, &held.lease, extension).await {
@@ -61,13 +61,13 @@ impl<P: Ports> Engine<P> {
                     // Its number says nothing then, and is not looked for ever after.
                     let reason = error.to_string();
                     let outcome = self.renewal_outcome(false, None, Some(&reason));
-                    _ = self.leases().confirm_renewal(&renewal, renewal.expires_at, &outcome);
+                    _ = self.leases().record_renewal(&renewal, renewal.expires_at, &outcome);
                     return Err(error.into());
                 }
             };
         let token_end = minted.claims.expires_at;
         let outcome = self.renewal_outcome(true, minted.claims.id.as_deref(), None);
-        let confirmed = self.leases().confirm_renewal(&renewal, end.min(token_end), &outcome);
+        let confirmed = self.leases().record_renewal(&renewal, end.min(token_end), &outcome);
         held.expires_at = confirmed.map_err(|error| match error {
             FenceError::Fenced => RenewError::NotActive(id),
             FenceError::Store(error) => error.into(),
@@ -136,7 +136,7 @@ impl<P: Ports> Engine<P> {
                 .is_none_or(|known| known < announced.get())
                 .then_some(announced.get())
         };
-        self.write_expiry_mark(connection, lease, later, deadline).await?;
+        self.update_expiry_on_anchor(connection, lease, later, deadline).await?;
         let end = announced.get();
         // To the whole second above: tokens count from whole seconds, and the lease could not reach its end.
         let left = ((end - now()).num_milliseconds() + 999) / 1000;
@@ -147,7 +147,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Checks that the dynamic secret still gives leases.
-    fn check_enabled(&self, lease: &Lease) -> Result<(), RenewError> {
+    fn check_dynamic_secret_enabled(&self, lease: &Lease) -> Result<(), RenewError> {
         let secret = self.dynamic_secrets().get(&lease.dynamic_secret)?;
         let enabled = secret.is_some_and(|secret| !secret.definition.spec().disabled);
         if enabled { Ok(()) } else { Err(RenewError::Disabled(lease.id)) }

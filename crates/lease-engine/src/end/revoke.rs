@@ -8,7 +8,7 @@ use lease_core::{
 use lease_store::{FenceError, StoredLease};
 
 use crate::cluster::connection::Connection;
-use crate::end::teardown::{RevocationBlocker, TEARDOWN_TIME, Teardown};
+use crate::end::teardown::{MAX_TEARDOWN_TIME, RevocationBlocker, Teardown};
 use crate::{Engine, Ports, RevokeError, StoreError};
 
 /// The number of times that the end of a lease is recorded again if a sweep was faster, before the caller is asked
@@ -119,7 +119,7 @@ impl<P: Ports> Engine<P> {
             }
         };
         for _ in 0..POSTPONE_TRIES {
-            match self.leases().postpone_end(held, &closing) {
+            match self.leases().record_postponed_end(held, &closing) {
                 Ok(closing) => return Ok(closing),
                 // A sweep has given up the number before its entry was written. The next number is tried.
                 Err(FenceError::Fenced) => {}
@@ -136,7 +136,7 @@ impl<P: Ports> Engine<P> {
         closing: &Closing,
     ) -> Result<(), StoreError> {
         if held.closing.as_ref().is_some_and(|known| known.obstacle != closing.obstacle) {
-            self.leases().rewrite_closing(held.lease.id, closing)?;
+            self.leases().record_closing_obstacle(held.lease.id, closing)?;
         }
         Ok(())
     }
@@ -156,7 +156,8 @@ impl<P: Ports> Engine<P> {
             object.uid = None;
         }
         let ending = Teardown { lease: lease.id, cluster: &lease.cluster, objects: &objects };
-        self.tear_down(connection, ending, self.ports.now() + TEARDOWN_TIME).await?;
+        self.delete_and_confirm_gone(connection, ending, self.ports.now() + MAX_TEARDOWN_TIME)
+            .await?;
         if self.ports.now() < settles_at { Err(RevocationBlocker::Unsettled) } else { Ok(()) }
     }
 
@@ -179,7 +180,7 @@ impl<P: Ports> Engine<P> {
         let target = target.ok_or(RevocationBlocker::NoTarget)?;
         let connection = self.target_connection(&target).map_err(RevocationBlocker::Cluster)?;
         let ending = Teardown { lease: lease.id, cluster: &lease.cluster, objects: &lease.objects };
-        self.tear_down(&connection, ending, now + TEARDOWN_TIME).await?;
+        self.delete_and_confirm_gone(&connection, ending, now + MAX_TEARDOWN_TIME).await?;
         match lease.settles_at {
             Some(settles_at) => self.delete_late_objects(&connection, lease, settles_at).await,
             None => Ok(()),

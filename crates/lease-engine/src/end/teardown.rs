@@ -110,7 +110,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// # Errors
     /// Says what stands in the way of one of them; the others are deleted all the same.
-    pub(crate) async fn tear_down(
+    pub(crate) async fn delete_and_confirm_gone(
         &self,
         connection: &Connection<'_, P>,
         ending: Teardown<'_>,
@@ -160,7 +160,7 @@ impl<P: Ports> Engine<P> {
             && known.changed.is_none()
             && known.identity != found
         {
-            self.note_change(connection, known, found).map_err(cluster)?;
+            self.record_changed_cluster(connection, known, found).map_err(cluster)?;
         }
         Ok(ClusterError::Changed { target: target.clone() })
     }
@@ -299,7 +299,7 @@ const MAX_REREADS: u32 = 3;
 const REREAD_PAUSE: Duration = Duration::from_millis(300);
 
 /// The longest time for ending one lease.
-pub(crate) const TEARDOWN_TIME: TimeDelta = TimeDelta::seconds(20);
+pub(crate) const MAX_TEARDOWN_TIME: TimeDelta = TimeDelta::seconds(20);
 
 #[cfg(test)]
 mod tests;

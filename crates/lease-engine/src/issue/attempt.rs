@@ -270,7 +270,11 @@ impl<'s> IssueAttempt<'s> {
         objects.retain(|object| object.uid.is_some() || self.in_doubt.contains(&object.kind));
         let ending = Teardown { lease: *id, cluster, objects: &objects };
         engine
-            .tear_down(connection, ending, engine.ports.now() + crate::end::teardown::TEARDOWN_TIME)
+            .delete_and_confirm_gone(
+                connection,
+                ending,
+                engine.ports.now() + crate::end::teardown::MAX_TEARDOWN_TIME,
+            )
             .await
     }
 
@@ -370,7 +374,7 @@ impl<'s> IssueAttempt<'s> {
         let store_failed = |error: StoreError| failed(error.into());
         // On record for everybody: "not found" in the other cluster would be taken for "deleted".
         if let Some(known) = engine.known_clusters().get(target).map_err(store_failed)? {
-            engine.note_change(connection, known, found).map_err(store_failed)?;
+            engine.record_changed_cluster(connection, known, found).map_err(store_failed)?;
         }
         Err(failed(ClusterError::Changed { target: target.clone() }))
     }

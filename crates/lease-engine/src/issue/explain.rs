@@ -10,12 +10,12 @@ use lease_core::{
 
 use self::rule_outcomes::explain_rules;
 use super::attempt::{IssueAttempt, IssueContext};
-use super::decide::{ClusterFacts, IssueRule, IssueTerms, RuleObserver};
+use super::issue_decision::{ClusterFacts, IssueRule, IssueTerms, RuleObserver};
 use crate::cluster::connection::Connection;
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::explain::{ExplainedRefusal, IssueExplanation, ObjectOutcome};
 use crate::objects::object_builder::api_kind;
-use crate::objects::role_review::bound_role;
+use crate::objects::role_review::existing_role_bound_by;
 use crate::{ClusterError, Engine, IssueError, Ports};
 
 /// The observations of a rehearsed issue.
@@ -43,7 +43,7 @@ impl<P: Ports> Engine<P> {
     ) -> (IssueExplanation, Option<ExplainedRefusal>) {
         let mut seen = SeenRules::default();
         let refusal = self.rehearse_issue(name, request.clone(), &mut seen).await.err();
-        let namespaces = self.leasable_namespaces(name).await.ok();
+        let namespaces = self.find_leasable_namespaces(name).await.ok();
         let rules = explain_rules(self, name, &request, &seen, refusal.as_ref());
         let SeenRules { terms, objects, .. } = seen;
         let granted = terms.map(|terms| terms.granted);
@@ -57,7 +57,7 @@ impl<P: Ports> Engine<P> {
         request: IssueRequest,
         seen: &mut SeenRules,
     ) -> Result<(), ExplainedRefusal> {
-        let deadline = self.now() + ISSUE_TIME;
+        let deadline = self.now() + MAX_ISSUE_TIME;
         let terms = self.decide_by_records(name, request, seen)?;
         seen.terms = Some(terms.clone());
         let connection = self.target_connection(&terms.target).map_err(IssueError::from)?;
@@ -104,7 +104,7 @@ impl<P: Ports> Engine<P> {
         let trials = making.build_all_objects(self);
         let (second, first): (Vec<_>, Vec<_>) =
             trials.into_iter().partition(|(planned, _)| is_second(planned));
-        let own_role = bound_role(&terms.secret.definition).is_none();
+        let own_role = existing_role_bound_by(&terms.secret.definition).is_none();
         let mut failed = None;
         for (round, trials) in [first, second].into_iter().enumerate() {
             // An issue judges the objects of its first round before the rights: so the same rule fails
@@ -177,7 +177,7 @@ async fn try_object<P: Ports>(
     };
     let error =
         match connection.send_with_retries(deadline, |api| api.create_object(object, true)).await {
-            Ok(stored) => match stored.find_mismatch(object) {
+            Ok(stored) => match stored.find_field_unlike_sent(object) {
                 None => return (outcome(Some(true), None), None),
                 Some(what) => {
                     ClusterError::WrongAnswer { target: connection.target.name.clone(), what }

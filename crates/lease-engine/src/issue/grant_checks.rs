@@ -7,13 +7,13 @@ use lease_core::{
     authorize_action, is_dynamic_secret_granted,
 };
 
-use super::decide::IssueTerms;
+use super::issue_decision::IssueTerms;
 use crate::cluster::connection::Connection;
 use crate::{ApiAction, Authority, ClusterError, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
     /// The target of the dynamic secret, if leases may be issued there.
-    pub(crate) fn issuing_target(
+    pub(crate) fn get_target_for_issue(
         &self,
         secret: &DynamicSecretName,
         name: &TargetName,
@@ -37,18 +37,18 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The longest lifetime, within what the installation and the grants of the requester allow.
-    pub(super) fn longest_ttl(&self, permit: Permit) -> Ttl {
+    pub(super) fn longest_permitted_ttl(&self, permit: Permit) -> Ttl {
         permit.max_ttl.map_or(self.config.max_ttl, |max| max.min(self.config.max_ttl))
     }
 
     /// Counts an issue of an identity that may ask for so many in a minute.
     ///
     /// Only what would be granted is counted; revocations, renewals and sweeps never are.
-    pub(super) fn count_issue(&self) -> Result<(), IssueError> {
+    pub(super) fn enforce_issue_rate_limit(&self) -> Result<(), IssueError> {
         let Some(session) = &self.requester.session else { return Ok(()) };
         let Some(limit) = session.identity.spec().max_issues_per_minute else { return Ok(()) };
         let (number, now) = (session.token.identity_number, self.ports.now());
-        match self.rate_counters().count_issue(number, limit.get(), now)? {
+        match self.rate_counters().count_issue_within_limit(number, limit.get(), now)? {
             None => Ok(()),
             Some(retry_after) => Err(IssueError::TooMany { limit: limit.get(), retry_after }),
         }

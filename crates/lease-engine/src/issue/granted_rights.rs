@@ -6,7 +6,7 @@ use lease_core::{DynamicSecret, Namespace, ObjectKind};
 
 use crate::cluster::connection::Connection;
 use crate::objects::object_builder::resource_name;
-use crate::objects::role_review::{RoleReview, bound_role, unreviewed_role_warning};
+use crate::objects::role_review::{RoleReview, existing_role_bound_by, unreviewed_role_warning};
 use crate::{ApiAction, ClusterError, Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
@@ -26,7 +26,7 @@ impl<P: Ports> Engine<P> {
         deadline: DateTime<Utc>,
     ) -> Result<Option<String>, IssueError> {
         let DynamicSecret { name, definition, .. } = secret;
-        let Some(role) = bound_role(definition) else {
+        let Some(role) = existing_role_bound_by(definition) else {
             let left = self.find_unwaived_dangers(secret, &[], namespace)?;
             let dangerous = |source| IssueError::DangerousRules { secret: name.clone(), source };
             return left.map_or(Ok(None), |source| Err(dangerous(source)));

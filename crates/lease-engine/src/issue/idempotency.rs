@@ -10,13 +10,13 @@ use lease_core::{
 use lease_store::{AnsweredRequest, ReservationKey, ReservationOutcome};
 
 use super::IssuedLease;
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::{Engine, IssueError, Ports};
 
 impl<P: Ports> Engine<P> {
     /// Finds out if a request is new, known, or under way elsewhere. `asked` tells it from another request under
     /// the same key.
-    pub(super) async fn reserve_request(
+    pub(super) async fn reserve_or_find_request(
         &self,
         secret: &DynamicSecret,
         asked: &str,
@@ -33,15 +33,15 @@ impl<P: Ports> Engine<P> {
                 return require_same_request(claimed, &fingerprint);
             }
         }
-        let stale = ISSUE_TIME + self.config.landing;
+        let stale = MAX_ISSUE_TIME + self.config.landing;
         let mut waits = 0;
         loop {
             let claiming =
                 self.leases().reserve_request(&current, &fingerprint, self.ports.now(), stale)?;
             match claiming {
-                ReservationOutcome::Busy { .. } if waits < WAITS => {
+                ReservationOutcome::Busy { .. } if waits < MAX_WAITS => {
                     waits += 1;
-                    self.ports.sleep(WAIT).await;
+                    self.ports.sleep(RESERVATION_WAIT).await;
                 }
                 ReservationOutcome::Taken(claimed) => {
                     return require_same_request(claimed, &fingerprint);
@@ -73,7 +73,7 @@ impl<P: Ports> Engine<P> {
             | LeaseState::Failed
             | LeaseState::Lost => return Err(IssueError::Ended(id)),
         }
-        let target = self.issuing_target(&secret.name, &held.lease.target)?;
+        let target = self.get_target_for_issue(&secret.name, &held.lease.target)?;
         let connection = self.target_connection(&target)?;
         self.learn_or_verify_cluster(&connection, &held.lease.namespace, deadline).await?;
         let left = u32::try_from((held.expires_at - now).num_seconds()).unwrap_or_default();
@@ -95,14 +95,14 @@ impl<P: Ports> Engine<P> {
             // Clocks differ: it cannot be taken back, and may not outlive the lease.
             return Err(IssueError::EndsTooSoon(id));
         }
-        if !self.leases().may_answer_again(&held, Some(&claimed.claim))? {
+        if !self.leases().is_within_issue_fences(&held, Some(&claimed.claim))? {
             return Err(IssueError::Ended(id));
         }
         if !self.is_requester_admitted()? {
             return Err(IssueError::NotAdmitted);
         }
         held.lease.jti = minted.claims.id;
-        let event = self.allowed_event(AuditEventType::IssueRepeated).about_lease(&held.lease);
+        let event = self.new_allowed_event(AuditEventType::IssueRepeated).about_lease(&held.lease);
         let jti = held.lease.jti.as_deref().map(AuditText::new);
         self.record_event(&AuditEvent { jti, ttl_seconds: Some(left.into()), ..event })?;
         if self.is_late(deadline) {
@@ -127,7 +127,7 @@ fn to_reservation_key(text: String) -> ReservationKey {
 }
 
 /// The number of waits for a request that is under way elsewhere.
-const WAITS: u32 = 10;
+const MAX_WAITS: u32 = 10;
 
 /// The length of each wait: an issue takes some tens of milliseconds.
-const WAIT: Duration = Duration::from_millis(100);
+const RESERVATION_WAIT: Duration = Duration::from_millis(100);

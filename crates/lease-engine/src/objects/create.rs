@@ -125,7 +125,7 @@ pub(crate) fn read_created(api: &kube_rest::Api<'_>, object: &PlannedObject) -> 
 
 fn outcome_of_stored(stored: &StoredObject, sent: &NewObject, in_doubt: bool) -> CreateOutcome {
     let uid = stored.uid.clone();
-    match stored.find_mismatch(sent) {
+    match stored.find_field_unlike_sent(sent) {
         None => CreateOutcome::Ours { uid, created_at: stored.creation_timestamp, in_doubt },
         Some(what) => CreateOutcome::Altered { uid, what },
     }

@@ -14,7 +14,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// Whoever finds the object without its record ends it by what it says, so it says a later end before
     /// anybody relies on that.
-    pub(crate) async fn write_expiry_mark(
+    pub(crate) async fn update_expiry_on_anchor(
         &self,
         connection: &Connection<'_, P>,
         lease: &Lease,
@@ -37,7 +37,7 @@ impl<P: Ports> Engine<P> {
             name: &object.name,
             cluster: &lease.cluster,
         };
-        for _ in 0..TRIES {
+        for _ in 0..MAX_PATCH_TRIES {
             let read = connection
                 .send_with_retries(deadline, |api| api.get_object(kind, Some(place), &object.name))
                 .await;
@@ -62,7 +62,7 @@ impl<P: Ports> Engine<P> {
             };
             let patched = connection
                 .send_with_retries(deadline, |api| {
-                    api.patch_object(kind, place, &object.name, &patch)
+                    api.patch_object_annotations(kind, place, &object.name, &patch)
                 })
                 .await;
             match patched {
@@ -98,4 +98,4 @@ pub(crate) fn is_anchor_object(lease: &Lease, object: &LeasedObject) -> bool {
 }
 
 /// The number of tries while others write at once.
-const TRIES: u32 = 5;
+const MAX_PATCH_TRIES: u32 = 5;

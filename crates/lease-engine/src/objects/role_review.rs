@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use kube_rest::Error;
 use lease_core::rbac::{
-    ExistingRole, PolicyRule, RulesError, UnwaivedDangers, read_known_rules, read_live_rules,
+    ExistingRole, PolicyRule, RulesError, UnwaivedDangers, parse_known_rule_fields,
+    parse_live_role_rules,
 };
 use lease_core::{Account, AccountRights, DynamicSecretDefinition, Namespace};
 
@@ -72,14 +73,16 @@ fn review_rules(
     role: &ExistingRole,
     live: &serde_json::Value,
 ) -> RoleReview {
-    let (rules, unclear) = match read_live_rules(live) {
+    let (rules, unclear) = match parse_live_role_rules(live) {
         Ok(rules) => (rules, None),
-        Err(RulesError::TooManyGrants) => (read_known_rules(live), Some(TOO_MANY_GRANTS_REASON)),
-        Err(_) => (read_known_rules(live), Some(UNKNOWN_FIELDS_REASON)),
+        Err(RulesError::TooManyGrants) => {
+            (parse_known_rule_fields(live), Some(TOO_MANY_GRANTS_REASON))
+        }
+        Err(_) => (parse_known_rule_fields(live), Some(UNKNOWN_FIELDS_REASON)),
     };
-    match (definition.check_bound_rules(&rules), unclear) {
+    match (definition.check_bound_role_rules_waived(&rules), unclear) {
         (Err(dangers), _) => RoleReview::Dangerous(dangers),
-        (Ok(()), Some(why)) if !definition.waives_role(role) => RoleReview::Unclear(why),
+        (Ok(()), Some(why)) if !definition.waives_bound_role(role) => RoleReview::Unclear(why),
         (Ok(()), _) => RoleReview::Weighed(rules),
     }
 }
@@ -91,7 +94,9 @@ const UNKNOWN_FIELDS_REASON: &str =
     "they contain what no Kubernetes version known to kubelease allows";
 
 /// The role that leases of a definition are bound to, if it is one that is there already.
-pub(crate) fn bound_role(definition: &DynamicSecretDefinition) -> Option<&ExistingRole> {
+pub(crate) fn existing_role_bound_by(
+    definition: &DynamicSecretDefinition,
+) -> Option<&ExistingRole> {
     match &definition.spec().account {
         Account::Temporary(temporary) => match temporary.grant() {
             AccountRights::Role(role) => Some(role),

@@ -94,7 +94,7 @@ impl<P: Ports> Connection<'_, P> {
         let spec = TokenSpec {
             audiences: vec![],
             expiration_seconds: MIN_TOKEN_TTL.as_secs(),
-            bound_object: Some(BoundObject::for_secret(no_secret, NO_UID)),
+            bound_object: Some(BoundObject::for_secret(no_secret, NONEXISTENT_UID)),
             account_uid: None,
         };
         let (place, name) = (namespace.as_str(), account.as_str());
@@ -144,7 +144,7 @@ fn token_fault(lease: &Lease, claims: &TokenClaims) -> Option<&'static str> {
 }
 
 /// A UID that no object has.
-const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
+const NONEXISTENT_UID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The longest id of a token that is kept. Kubernetes' are UUIDs.
 const MAX_ID_BYTES: usize = 256;

@@ -14,7 +14,7 @@ use crate::{Engine, Ports, StoreError};
 
 /// The findings of a comparison.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(super) struct ReconcileFindings {
     /// The leases of which something was found, and no record.
     pub(super) unknown: BTreeMap<LeaseId, FoundLease>,
     /// The objects that are left of leases that have ended, or of their first names.
@@ -31,13 +31,14 @@ impl<P: Ports> Engine<P> {
         &self,
         run: &ReconcileRun<'_, P>,
         listing: &Listing,
-    ) -> Result<Findings, StoreError> {
-        let mut findings = Findings::default();
+    ) -> Result<ReconcileFindings, StoreError> {
+        let mut findings = ReconcileFindings::default();
         let longest = self.longest_issue_time();
         for object in &listing.objects {
             // Whoever may create objects can copy our label. Without a MAC of ours the object is a stranger's,
             // and is not touched.
-            let Some(stamp) = object.verify_stamp(&run.known.identity, &self.keys, longest) else {
+            let Some(stamp) = object.read_stamp_if_ours(&run.known.identity, &self.keys, longest)
+            else {
                 continue;
             };
             // Two targets may lead to one cluster. The other one's reconcile has the records of its leases.
@@ -64,7 +65,7 @@ impl<P: Ports> Engine<P> {
         run: &ReconcileRun<'_, P>,
         held: StoredLease,
         (object, stamp): (&FoundObject, OwnershipStamp),
-        findings: &mut Findings,
+        findings: &mut ReconcileFindings,
     ) -> Result<(), StoreError> {
         match held.lease.objects.iter().find(|known| is_same(known, object)) {
             Some(known) if known.uid.as_ref() == Some(&object.uid) => {
@@ -100,7 +101,7 @@ impl<P: Ports> Engine<P> {
         run: &ReconcileRun<'_, P>,
         held: &StoredLease,
         stamp: &OwnershipStamp,
-        findings: &mut Findings,
+        findings: &mut ReconcileFindings,
     ) -> Result<(), StoreError> {
         let end = stamp.deadline.min(held.lease.latest_end);
         let is_active = held.lease.phase == IssuePhase::Active && held.closing.is_none();
@@ -112,10 +113,10 @@ impl<P: Ports> Engine<P> {
         if run.terms.dry_run {
             return Ok(());
         }
-        let renewal = self.leases().begin_renewal(held)?;
+        let renewal = self.leases().take_renewal_number(held)?;
         let outcome =
             self.renewal_outcome(true, None, Some("restored from its anchor in the cluster"));
-        match self.leases().confirm_renewal(&renewal, end, &outcome) {
+        match self.leases().record_renewal(&renewal, end, &outcome) {
             // Its end was decided meanwhile, and stands.
             Ok(_) | Err(lease_store::FenceError::Fenced) => Ok(()),
             Err(lease_store::FenceError::Store(error)) => Err(error),

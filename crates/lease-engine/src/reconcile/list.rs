@@ -137,7 +137,11 @@ impl<P: Ports> Engine<P> {
                 .connection
                 .send_with_retries(run.terms.stop, |api| {
                     let next = next.as_deref();
-                    api.list_objects(kind, place, PageRequest { selector: &selector, limit, next })
+                    api.list_objects_page(
+                        kind,
+                        place,
+                        PageRequest { selector: &selector, limit, next },
+                    )
                 })
                 .await;
             match page {
@@ -151,7 +155,7 @@ impl<P: Ports> Engine<P> {
                     }
                 }
                 Err(error) if error.is_forbidden() => return Ok(ListEnd::Refused),
-                Err(error) if is_expired(&error) && restarts < RESTARTS => {
+                Err(error) if is_expired(&error) && restarts < MAX_LIST_RESTARTS => {
                     // A continue token lives for some minutes only. The new list has the same objects
                     // again, so that those of the old one are dropped.
                     restarts += 1;
@@ -222,4 +226,4 @@ const LISTED_KINDS: [ObjectKind; 6] = [
 const MAX_OBJECTS: usize = 30_000;
 
 /// The number of times that a list begins again after it has become too old.
-const RESTARTS: u32 = 3;
+const MAX_LIST_RESTARTS: u32 = 3;

@@ -4,7 +4,7 @@ use lease_core::{EndReason, IssuePhase, LeaseMode, LeasedObject, ObjectKind};
 use lease_store::StoredLease;
 
 use super::ReconcileRun;
-use super::compare::Findings;
+use super::compare::ReconcileFindings;
 use super::list::Listing;
 use crate::objects::expiry_mark::is_anchor_object;
 use crate::{
@@ -17,11 +17,11 @@ impl<P: Ports> Engine<P> {
     ///
     /// Missing from a list is no proof of absence. The object itself is read, and in the same step the identity
     /// of the cluster.
-    pub(super) async fn close_lost(
+    pub(super) async fn close_leases_missing_objects(
         &self,
         run: &ReconcileRun<'_, P>,
         listing: &Listing,
-        findings: &Findings,
+        findings: &ReconcileFindings,
         reconciled: &mut ReconcileCounts,
     ) -> Result<bool, ClusterError> {
         let filter = LeaseFilter::of_target(&run.connection.target.name);
@@ -30,7 +30,7 @@ impl<P: Ports> Engine<P> {
             if self.ports.now() >= run.terms.stop {
                 return Ok(false);
             }
-            let page = self.list_live_leases(&filter, from, PAGE)?;
+            let page = self.list_live_lease_page(&filter, from, LEASES_PER_PAGE)?;
             for held in page.items {
                 let Some(bearer) = find_missing_object(run, listing, findings, &held) else {
                     continue;
@@ -128,7 +128,7 @@ impl<P: Ports> Engine<P> {
 fn find_missing_object<'h, P: Ports>(
     run: &ReconcileRun<'_, P>,
     listing: &Listing,
-    findings: &Findings,
+    findings: &ReconcileFindings,
     held: &'h StoredLease,
 ) -> Option<&'h LeasedObject> {
     let lease = &held.lease;
@@ -142,4 +142,4 @@ fn find_missing_object<'h, P: Ports>(
 }
 
 /// The number of leases that are read at once.
-const PAGE: usize = 100;
+const LEASES_PER_PAGE: usize = 100;

@@ -3,10 +3,10 @@
 use lease_core::{FoundLease, Lease};
 use lease_store::ReservationKey;
 
-use super::compare::Findings;
+use super::compare::ReconcileFindings;
 use super::list::Listing;
 use super::{ReconcileOutcome, ReconcileProgress, ReconcileRun};
-use crate::end::teardown::{TEARDOWN_TIME, Teardown};
+use crate::end::teardown::{MAX_TEARDOWN_TIME, Teardown};
 use crate::{Engine, Ports, RevocationBlocker, StoreError};
 
 /// The decision about a lease that was found without a record.
@@ -24,7 +24,7 @@ impl<P: Ports> Engine<P> {
     pub(super) async fn adopt_or_remove_leases(
         &self,
         run: &ReconcileRun<'_, P>,
-        (listing, findings): (&Listing, &mut Findings),
+        (listing, findings): (&Listing, &mut ReconcileFindings),
         progress: &mut ReconcileProgress,
         outcome: &mut ReconcileOutcome,
     ) -> Result<bool, StoreError> {
@@ -150,7 +150,12 @@ impl<P: Ports> Engine<P> {
         for objects in found.deletion_rounds() {
             let ending =
                 Teardown { lease: found.id(), cluster: &run.known.identity, objects: &objects };
-            self.tear_down(run.connection, ending, self.ports.now() + TEARDOWN_TIME).await?;
+            self.delete_and_confirm_gone(
+                run.connection,
+                ending,
+                self.ports.now() + MAX_TEARDOWN_TIME,
+            )
+            .await?;
         }
         Ok(())
     }

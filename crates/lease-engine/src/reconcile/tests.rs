@@ -285,7 +285,7 @@ fn a_dry_run_tells_the_same_and_changes_nothing() {
         let leases = |key: &&String| key.starts_with("lease.") || key.starts_with("place.");
         let contents = engine.ports.store.all_contents();
         assert_eq!(contents.keys().filter(leases).count(), keys.keys().filter(leases).count());
-        assert!(engine.read_lease(lost.id).is_err(), "{mode:?}");
+        assert!(engine.read_visible_lease(lost.id).is_err(), "{mode:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use lease_core::{Closing, Ending, TargetName};
 use lease_store::{EndTask, LedgerId, LedgerRecord, StoredLease, SweepBatch};
 
 use super::{SweepRun, TargetLedgers};
-use crate::leases::MAX_CONCURRENCY;
+use crate::leases::MAX_CONCURRENT_REVOCATIONS;
 use crate::{Engine, Ports, RevocationBlocker, RevocationOutcome, RevokeError, StoreError};
 
 impl<P: Ports> Engine<P> {
@@ -19,7 +19,7 @@ impl<P: Ports> Engine<P> {
         let TargetLedgers { target, ledgers } = group;
         let target = target.as_ref();
         if let Some(name) = target {
-            if sweep.is_lost_in_time && self.any_may_live(&ledgers)? {
+            if sweep.is_lost_in_time && self.may_any_ledger_have_leases(&ledgers)? {
                 self.probe_target(sweep, name).await?;
             }
             self.reconcile_in_sweep(sweep, name).await?;
@@ -39,9 +39,12 @@ impl<P: Ports> Engine<P> {
         self.release_sweep_lock(sweep, None)
     }
 
-    fn any_may_live(&self, ledgers: &[(u64, LedgerRecord)]) -> Result<bool, StoreError> {
+    fn may_any_ledger_have_leases(
+        &self,
+        ledgers: &[(u64, LedgerRecord)],
+    ) -> Result<bool, StoreError> {
         for (number, _) in ledgers {
-            if self.leases().may_live(*number)? {
+            if self.leases().may_have_live_lease(*number)? {
                 return Ok(true);
             }
         }
@@ -60,7 +63,7 @@ impl<P: Ports> Engine<P> {
             self.resume_revocations(sweep, number, ledger).await?;
         }
         if ledger.retired {
-            self.leases().drop_if_done(number, ledger)?;
+            self.leases().drop_retired_ledger_if_empty(number, ledger)?;
         }
         Ok(())
     }
@@ -86,12 +89,12 @@ impl<P: Ports> Engine<P> {
             // `prepare` has read the clocks of the targets. Nothing is decided by the older readings, by which
             // a lease could end too early.
             batch.set_clocks(self.sweep_clocks(sweep, own)?);
-            let tasks = batch.decide_due_leases()?;
+            let tasks = batch.close_due_and_list_ends()?;
             sweep.report.borrow_mut().due += tasks.len();
             self.carry_out_ends(sweep, &mut batch, tasks).await?;
             // The summaries come last. A sweep that stops before leaves its leases due, and the next one
             // finds them; the other order would hide a lease that still has objects in its cluster.
-            let summary = batch.finish_batch()?;
+            let summary = batch.forget_old_and_write_batch()?;
             let mut report = sweep.report.borrow_mut();
             report.voided += summary.voided;
             report.forgotten += summary.forgotten;
@@ -115,14 +118,14 @@ impl<P: Ports> Engine<P> {
     ) -> Result<bool, StoreError> {
         for target in batch.targets_with_expired_leases() {
             if self.config.hold_expired {
-                batch.hold_target(&target, HOLD_PAUSE);
-                self.tell_waiting(sweep, batch, &target, None);
+                batch.skip_expired_on_target(&target, HOLD_PAUSE);
+                self.warn_of_waiting_leases(sweep, batch, &target, None);
             } else if !self.probe_target(sweep, &target).await? {
-                batch.hold_target(&target, SILENT_PAUSE);
+                batch.skip_expired_on_target(&target, SILENT_PAUSE);
             }
         }
         let revocable = |held: &StoredLease| held.lease.mode.is_revocable();
-        if !batch.leases_to_end().any(revocable) {
+        if !batch.expired_or_closing_leases().any(revocable) {
             return Ok(true);
         }
         // Every lease of this ledger is on the one target that does not answer. Nothing is written, or each sweep
@@ -130,14 +133,14 @@ impl<P: Ports> Engine<P> {
         if let Some(own) = own
             && let Some(reason) = sweep.obstacle_of(own)
         {
-            self.tell_waiting(sweep, batch, own, Some(&reason));
+            self.warn_of_waiting_leases(sweep, batch, own, Some(&reason));
             return Ok(false);
         }
         self.acquire_sweep_lock(sweep, own)
     }
 
     /// Reports what waits on a target.
-    fn tell_waiting(
+    fn warn_of_waiting_leases(
         &self,
         sweep: &SweepRun,
         batch: &SweepBatch<'_, P::Store>,
@@ -145,7 +148,7 @@ impl<P: Ports> Engine<P> {
         reason: Option<&str>,
     ) {
         let mut report = sweep.report.borrow_mut();
-        for held in batch.leases_to_end().filter(|held| held.lease.target == *target) {
+        for held in batch.expired_or_closing_leases().filter(|held| held.lease.target == *target) {
             report.note_overdue(self.seconds_waited(held));
             if let Some(reason) = reason {
                 report.due += 1;
@@ -180,7 +183,8 @@ impl<P: Ports> Engine<P> {
             let outcome = self.carry_out_end(sweep, &task.held).await;
             (task, outcome)
         });
-        let mut outcomes = std::pin::pin!(stream::iter(tasks).buffer_unordered(MAX_CONCURRENCY));
+        let mut outcomes =
+            std::pin::pin!(stream::iter(tasks).buffer_unordered(MAX_CONCURRENT_REVOCATIONS));
         while let Some((task, outcome)) = outcomes.next().await {
             let now = self.ports.now();
             let pause = match outcome? {
@@ -265,7 +269,7 @@ impl<P: Ports> Engine<P> {
             if self.is_budget_used_up(sweep) {
                 return Ok(());
             }
-            let (marked, next) = self.leases().list_leases_to_revoke(
+            let (marked, next) = self.leases().list_page_to_revoke(
                 number,
                 first,
                 ledger.revoke_up_to,
@@ -273,7 +277,7 @@ impl<P: Ports> Engine<P> {
             )?;
             let revoking = marked.into_iter().map(|held| self.revoke_in(sweep, held));
             let mut outcomes =
-                std::pin::pin!(stream::iter(revoking).buffer_unordered(MAX_CONCURRENCY));
+                std::pin::pin!(stream::iter(revoking).buffer_unordered(MAX_CONCURRENT_REVOCATIONS));
             while let Some(outcome) = outcomes.next().await {
                 left |= !outcome?;
             }

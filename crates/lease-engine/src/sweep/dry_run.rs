@@ -28,7 +28,7 @@ impl<P: Ports> Engine<P> {
         which: LedgerId,
     ) -> Result<(), StoreError> {
         let clocks = self.sweep_clocks(sweep, own)?;
-        // A batch that is dropped before `decide_due_leases` has written nothing.
+        // A batch that is dropped before `close_due_and_list_ends` has written nothing.
         let Some(batch) =
             self.leases().read_due_batch(which, clocks, MAX_EXAMINED, self.sweep_durations())?
         else {
@@ -36,7 +36,7 @@ impl<P: Ports> Engine<P> {
         };
         let mut report = sweep.report.borrow_mut();
         report.more |= batch.is_more();
-        for held in batch.leases_to_end() {
+        for held in batch.expired_or_closing_leases() {
             // `hold_expired` keeps what has expired; a revocation that was asked for goes on.
             let is_held = self.config.hold_expired && held.closing.is_none();
             *if is_held { &mut report.held } else { &mut report.due } += 1;

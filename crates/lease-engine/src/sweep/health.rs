@@ -66,7 +66,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// One that did nothing is kept only so often that it can be seen that sweeps run: an idle one writes
     /// nothing else.
-    pub(crate) fn keep_report(
+    pub(crate) fn store_last_sweep(
         &self,
         last: Option<&LastSweep>,
         began: DateTime<Utc>,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use lease_core::{LeaseState, ObjectMarks};
 use lease_store::{LeaseKey, LeasePasses, PassProgress, StoredLease};
 
-use crate::config::ISSUE_TIME;
+use crate::config::MAX_ISSUE_TIME;
 use crate::{Engine, LeaseFilter, Ports, StoreError};
 
 impl<P: Ports> Engine<P> {
@@ -66,7 +66,7 @@ impl<P: Ports> Engine<P> {
         }
         let state = Some(LeaseState::Active);
         let filter = LeaseFilter { state, ..LeaseFilter::default() };
-        let page = self.list_leases_where(&filter, pass.at, PAGE, |_| true)?;
+        let page = self.list_lease_page_where(&filter, pass.at, RECORDS_PER_PAGE, |_| true)?;
         let mut signatures_renewed = 0;
         for held in &page.items {
             if self.ports.now() >= stop {
@@ -88,7 +88,7 @@ impl<P: Ports> Engine<P> {
     /// tried again.
     async fn renew_lease_signature(&self, held: &StoredLease) -> Option<bool> {
         let lease = &held.lease;
-        let deadline = self.ports.now() + ISSUE_TIME;
+        let deadline = self.ports.now() + MAX_ISSUE_TIME;
         let target = self.targets().get(&lease.target).ok()??;
         let connection = self.target_connection(&target).ok()?;
         let changed = std::cell::Cell::new(false);
@@ -99,7 +99,7 @@ impl<P: Ports> Engine<P> {
             changed.set(old);
             old.then(|| marks.expires_at().unwrap_or(held.expires_at))
         };
-        match self.write_expiry_mark(&connection, lease, same_end, deadline).await {
+        match self.update_expiry_on_anchor(&connection, lease, same_end, deadline).await {
             Ok(()) => Some(changed.get()),
             Err(error) => {
                 log::warn!(
@@ -124,4 +124,4 @@ fn next_progress(pass: PassProgress, at: Option<LeaseKey>) -> PassProgress {
 }
 
 /// The number of leases that one sweep looks at for this: a call or two each.
-const PAGE: usize = 50;
+const RECORDS_PER_PAGE: usize = 50;

@@ -19,7 +19,7 @@ impl<P: Ports> Engine<P> {
             sweep.report_state(name, TargetState::OrphansParked);
         }
         let is_asked = sweep.options.reconcile;
-        let is_due = is_asked || (!sweep.options.dry_run && self.is_to_reconcile(name)?);
+        let is_due = is_asked || (!sweep.options.dry_run && self.is_reconcile_due(name)?);
         let Some(target) = sweep.targets.get(name).filter(|target| is_due && !target.retired)
         else {
             sweep.report.borrow_mut().reconciled.parked += progress.parked;

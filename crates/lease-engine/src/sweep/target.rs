@@ -33,14 +33,14 @@ impl<P: Ports> Engine<P> {
         if let Some(reason) = sweep.looked.borrow().get(name) {
             return Ok(reason.is_none());
         }
-        let reason = self.find_target_obstacle(sweep, name).await?;
+        let reason = self.probe_unless_circuit_open(sweep, name).await?;
         let is_good = reason.is_none();
         sweep.looked.borrow_mut().insert(name.clone(), reason);
         Ok(is_good)
     }
 
     /// Returns the reason why a target is not asked, if there is one.
-    async fn find_target_obstacle(
+    async fn probe_unless_circuit_open(
         &self,
         sweep: &SweepRun,
         name: &TargetName,
@@ -67,7 +67,7 @@ impl<P: Ports> Engine<P> {
             Ok(found) => {
                 sweep.report_state(name, TargetState::Changed);
                 if known.changed.is_none() {
-                    self.note_change(&connection, known, found)?;
+                    self.record_changed_cluster(&connection, known, found)?;
                 }
                 return Ok(Some(ClusterError::Changed { target: name.clone() }.public_message()));
             }
@@ -105,7 +105,7 @@ impl<P: Ports> Engine<P> {
         sweep.report_state(name, TargetState::Silent);
         let known: Option<CircuitBreaker> = self.notes().get(Note::Silence(name))?;
         let tries = known.map_or(0, |known| known.tries).saturating_add(1);
-        let pause = MIN_SILENCE * 2_i32.pow(tries.min(DOUBLINGS) - 1);
+        let pause = MIN_SILENCE * 2_i32.pow(tries.min(MAX_SILENCE_DOUBLINGS) - 1);
         let [jitter] = self.random_bytes::<1>();
         let until = self.ports.now() + pause - pause * i32::from(jitter) / 1024;
         self.notes().put_note(Note::Silence(name), &CircuitBreaker { tries, until })
@@ -124,14 +124,18 @@ impl<P: Ports> Engine<P> {
         let turn: Option<SweepLock> = self.notes().get(Note::Turn(target))?;
         match turn {
             // A turn is renewed only in its second half: a write for each batch would cost more than it saves.
-            Some(turn) if turn.of == sweep.me && turn.until > now + LOCK_TIME / 2 => Ok(true),
+            Some(turn) if turn.of == sweep.me && turn.until > now + SWEEP_LOCK_LIFETIME / 2 => {
+                Ok(true)
+            }
             Some(turn)
-                if turn.of != sweep.me && now < turn.until && turn.until <= now + LOCK_TIME =>
+                if turn.of != sweep.me
+                    && now < turn.until
+                    && turn.until <= now + SWEEP_LOCK_LIFETIME =>
             {
                 Ok(false)
             }
             _ => {
-                let turn = SweepLock { of: sweep.me, until: now + LOCK_TIME };
+                let turn = SweepLock { of: sweep.me, until: now + SWEEP_LOCK_LIFETIME };
                 self.notes().put_note(Note::Turn(target), &turn)?;
                 sweep.locked_targets.borrow_mut().insert(target.cloned());
                 Ok(true)
@@ -157,9 +161,9 @@ impl<P: Ports> Engine<P> {
         sweep: &SweepRun,
         own: Option<&TargetName>,
     ) -> Result<Clocks, StoreError> {
-        let clocks = self.cluster_clocks(sweep.targets.keys())?;
+        let clocks = self.read_clocks_of_targets(sweep.targets.keys())?;
         Ok(match own {
-            Some(own) => clocks.with_ledger_clock_of(own),
+            Some(own) => clocks.with_target_as_ledger_clock(own),
             None => clocks,
         })
     }
@@ -197,10 +201,10 @@ const PROBE_TIME: TimeDelta = TimeDelta::seconds(8);
 const MIN_SILENCE: TimeDelta = TimeDelta::seconds(5);
 
 /// The number of times that this is doubled: then it is eighty seconds.
-const DOUBLINGS: u32 = 5;
+const MAX_SILENCE_DOUBLINGS: u32 = 5;
 
 /// The longest that it is left alone.
 const MAX_SILENCE: TimeDelta = TimeDelta::seconds(5 * 16);
 
 /// The time for which other sweeps keep away from the work of one that may have stopped.
-const LOCK_TIME: TimeDelta = TimeDelta::seconds(10);
+const SWEEP_LOCK_LIFETIME: TimeDelta = TimeDelta::seconds(10);

@@ -156,7 +156,7 @@ fn two_sweeps_at_once_end_each_lease_once() {
 #[test]
 fn more_than_one_batch_is_swept() {
     let engine = warm(RULES);
-    for _ in 0..BATCH + 20 {
+    for _ in 0..NUMBERS_PER_BATCH + 20 {
         issue(&engine).expect("issues");
     }
     pass(&engine, 3601);
@@ -164,14 +164,14 @@ fn more_than_one_batch_is_swept() {
     for _ in 0..5 {
         ended += sweep(&engine).done;
     }
-    assert_eq!(ended, BATCH + 20);
+    assert_eq!(ended, NUMBERS_PER_BATCH + 20);
     assert_eq!((made(&engine), live(&engine)), (vec![], vec![]));
 }
 
 #[test]
 fn a_sweep_stops_at_its_budget_and_the_next_goes_on() {
     let engine = warm(RULES);
-    for _ in 0..BATCH + 20 {
+    for _ in 0..NUMBERS_PER_BATCH + 20 {
         issue(&engine).expect("issues");
     }
     pass(&engine, 3601);
@@ -180,7 +180,7 @@ fn a_sweep_stops_at_its_budget_and_the_next_goes_on() {
         ports.set_now(ports.now() + TimeDelta::milliseconds(100));
     });
     let first = sweep(&engine);
-    assert!(first.more && first.done < BATCH + 20, "{first:?}");
+    assert!(first.more && first.done < NUMBERS_PER_BATCH + 20, "{first:?}");
     for _ in 0..5 {
         sweep(&engine);
     }

@@ -16,7 +16,7 @@ fn a_revocation_is_of_one_token_or_of_all_that_an_identity_had() {
     tokens.revoke_token(accessor(1), at(5), Some(at(100)), vec![]).expect("revokes");
     let riding = vec![("event".to_owned(), b"all".to_vec())];
     let writes = store.number_of_writes();
-    tokens.revoke_identity_tokens(7, at(9), riding).expect("revokes");
+    tokens.revoke_tokens_issued_so_far(7, at(9), riding).expect("revokes");
     assert_eq!(store.number_of_writes() - writes, 1, "the mark, and what rides");
     assert!(store.all_contents().contains_key("event"));
     for (token, identity, is_revoked, revoked_before) in [
@@ -37,9 +37,9 @@ fn a_mark_stays_as_long_as_its_token_could_live() {
         let tokens = AccessTokenRecords::new(&store);
         tokens.revoke_token(accessor(1), at(0), end, vec![]).expect("revokes");
         let revoked = || tokens.read_state(accessor(1), 1).expect("reads").is_revoked;
-        ExpiringKeys::new(&store).delete_expired(at(kept_for - 1)).expect("forgets");
+        ExpiringKeys::new(&store).delete_some_expired(at(kept_for - 1)).expect("forgets");
         assert!(revoked(), "{end:?}");
-        ExpiringKeys::new(&store).delete_expired(at(kept_for)).expect("forgets");
+        ExpiringKeys::new(&store).delete_some_expired(at(kept_for)).expect("forgets");
         assert!(!revoked(), "{end:?}");
     }
 }
@@ -78,7 +78,7 @@ fn of_many_at_once_only_so_many_get_a_use() {
 fn a_token_is_good_for_so_many_uses_and_leaves_nothing() {
     let store = MemoryStore::default();
     let tokens = AccessTokenRecords::new(&store);
-    tokens.register_use_counter(accessor(1), at(0), at(600), vec![]).expect("registers");
+    tokens.schedule_use_counter_deletion(accessor(1), at(0), at(600), vec![]).expect("registers");
     let used: Vec<_> =
         (0..4).map(|_| tokens.count_use_within_limit(accessor(1), 2).expect("counts")).collect();
     assert_eq!(used, [true, true, false, false]);
@@ -90,6 +90,6 @@ fn a_token_is_good_for_so_many_uses_and_leaves_nothing() {
         tokens.count_use_within_limit(accessor(2), 2).expect("counts"),
         "each token has its own count"
     );
-    ExpiringKeys::new(&store).delete_expired(at(3600)).expect("forgets");
+    ExpiringKeys::new(&store).delete_some_expired(at(3600)).expect("forgets");
     assert!(store.list_keys().iter().all(|key| !key.contains(&accessor(1).to_string())));
 }

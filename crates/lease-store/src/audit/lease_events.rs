@@ -7,7 +7,7 @@ use crate::{KeyValue, StoreError, counter, keys};
 
 impl<K: KeyValue> AuditLog<'_, K> {
     /// Returns the slot of the same number whose event comes before that of `place`, if there can be one.
-    pub(super) fn slot_before(
+    pub(super) fn find_previous_slot(
         &self,
         place: AuditPlace,
         reads: &mut usize,
@@ -18,7 +18,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             AuditSlot::Renewal(_) => Some(AuditSlot::Issue),
             AuditSlot::End => Some(AuditSlot::Closing),
             AuditSlot::Closing => {
-                let last = self.last_renewal(place, reads)?;
+                let last = self.find_last_renewal_number(place, reads)?;
                 Some(if last > 0 { AuditSlot::Renewal(last) } else { AuditSlot::Issue })
             }
         })
@@ -27,7 +27,11 @@ impl<K: KeyValue> AuditLog<'_, K> {
     /// The number of the last renewal of a lease that may have an event.
     ///
     /// The end of a lease names it, and the counter of its renewals is there as long as the lease can be seen.
-    fn last_renewal(&self, place: AuditPlace, reads: &mut usize) -> Result<u64, StoreError> {
+    fn find_last_renewal_number(
+        &self,
+        place: AuditPlace,
+        reads: &mut usize,
+    ) -> Result<u64, StoreError> {
         let at = |slot| AuditPlace { slot, ..place };
         *reads += 3;
         let trail = match self.read_event(at(AuditSlot::End))? {
@@ -35,7 +39,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             CheckedRecord::Absent | CheckedRecord::Altered(_) => None,
         };
         let mut last = trail.as_ref().map_or(0, |trail| trail.renewals);
-        if let Some(issue) = self.read_event(at(AuditSlot::Issue))?.as_readable()
+        if let Some(issue) = self.read_event(at(AuditSlot::Issue))?.content_even_if_altered()
             && let Some(id) = issue.lease_id
         {
             last = last.max(counter::read_counter(self.store, &keys::renewal_counter_key(id))?);

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use lease_core::{AuditLogId, AuditRecordKind, Keyring};
 use serde::{Deserialize, Serialize};
 
-use super::signed::{CheckedRecord, RecordKey};
+use super::signed_records::{CheckedRecord, RecordKey};
 use crate::{KeyValue, StoreError};
 
 /// A mark that each number of a log up to one has an event, or is void.
@@ -61,7 +61,7 @@ pub(super) fn void_key(number: u64) -> RecordKey {
 }
 
 /// Up to which number the events of a log are forgotten, at least.
-pub(crate) fn forgotten_up_to<K: KeyValue>(
+pub(crate) fn read_forgotten_up_to<K: KeyValue>(
     store: &K,
     keys: &Keyring,
     log: AuditLogId,
@@ -70,7 +70,7 @@ pub(crate) fn forgotten_up_to<K: KeyValue>(
     Ok(if let CheckedRecord::Genuine(mark) = mark { mark.up_to } else { 0 })
 }
 /// Up to which number of a log each is accounted for, at least.
-pub(crate) fn settled_up_to<K: KeyValue>(
+pub(crate) fn read_settled_up_to<K: KeyValue>(
     store: &K,
     keys: &Keyring,
     log: AuditLogId,
@@ -89,7 +89,7 @@ pub(crate) fn settled_mark_entry(
 }
 
 /// All marks of a log whose events are forgotten up to `up_to`.
-pub(crate) fn mark_keys(log: AuditLogId, up_to: u64) -> Vec<String> {
+pub(crate) fn forgotten_log_mark_keys(log: AuditLogId, up_to: u64) -> Vec<String> {
     [settled_key(log), forgotten_key(log), numbered_forgotten_mark_key(log, up_to)]
         .map(|key| key.store_key())
         .into()

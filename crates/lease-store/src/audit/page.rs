@@ -7,13 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lease_core::{AuditEvent, AuditLogId, AuditPlace, AuditSlot};
 
 use super::cursor::{AuditCursor, LogPosition};
-use super::{AuditLog, AuditRecord, CheckedRecord, forgotten_up_to};
+use super::{AuditLog, AuditRecord, CheckedRecord, read_forgotten_up_to};
 use crate::{KeyValue, StoreError};
 
 /// A search for events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// The logs to look in: see [`AuditLog::all_logs`].
+    /// The logs to look in: see [`AuditLog::list_logs`].
     pub logs: Vec<AuditLogId>,
     /// The time before which nothing need be found. Events of leases that were issued long before it may have come later,
     /// so some from before it are shown: whoever wants none of them filters them.
@@ -68,11 +68,11 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let mut streams = self.open_streams(query, from)?;
         let page = AuditPage { items: vec![], unreadable: 0, next: None };
         // Every log is looked at once, so that each page gets on, however many logs there are.
-        let budget = READS + READS_OF_A_LOG * streams.len();
+        let budget = MAX_READS_PER_PAGE + MIN_READS_PER_LOG * streams.len();
         let mut reading = PageBuilder { query, keep, reads: 0, budget, page };
         loop {
             for stream in &mut streams {
-                self.find_next(stream, &mut reading)?;
+                self.advance_to_next_event(stream, &mut reading)?;
             }
             streams.retain(|stream| stream.at.number > stream.floor);
             if streams.is_empty() {
@@ -101,7 +101,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         from: Option<&AuditCursor>,
     ) -> Result<Vec<LogStream>, StoreError> {
         let newest = |log: &AuditLogId| {
-            let number = self.last_number(*log)?;
+            let number = self.read_last_number(*log)?;
             Ok(LogPosition { log: *log, number, slot: None })
         };
         let mut positions: Vec<LogPosition> = if let Some(cursor) = from {
@@ -114,14 +114,14 @@ impl<K: KeyValue> AuditLog<'_, K> {
         positions.sort_by_key(|position| position.log);
         positions.dedup_by_key(|position| position.log);
         let stream = |at: LogPosition| {
-            let floor = forgotten_up_to(self.store, self.keys, at.log)?;
+            let floor = read_forgotten_up_to(self.store, self.keys, at.log)?;
             Ok(LogStream { at, floor, time: None })
         };
         positions.into_iter().map(stream).collect()
     }
 
     /// Goes on to the next number of a log that has an event, unless that is known or there is no budget left.
-    fn find_next<F>(
+    fn advance_to_next_event<F>(
         &self,
         stream: &mut LogStream,
         reading: &mut PageBuilder<'_, F>,
@@ -140,7 +140,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             }
             match found {
                 // One that cannot be read stands where it is: now is no earlier than what is above.
-                Some(stored) => stream.time = Some(time_of(&stored)),
+                Some(stored) => stream.time = Some(event_time_or_newest(&stored)),
                 None => stream.at.number -= 1,
             }
             let horizon = reading.query.since.map(|since| since - time_slack(stream.at.log));
@@ -171,7 +171,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             let place = AuditPlace { log, number, slot: at };
             let stored = self.read_event(place)?;
             reading.reads += 1;
-            slot = self.slot_before(place, &mut reading.reads)?;
+            slot = self.find_previous_slot(place, &mut reading.reads)?;
             reading.add_event(place, stored);
         }
         stream.at = LogPosition { log, number: number - 1, slot: None };
@@ -192,7 +192,7 @@ impl<F> PageBuilder<'_, F> {
 
 impl<F: FnMut(&AuditRecord) -> bool> PageBuilder<'_, F> {
     fn add_event(&mut self, place: AuditPlace, stored: CheckedRecord<AuditEvent>) {
-        if stored.is_there() && stored.as_readable().is_none() {
+        if stored.is_there() && stored.content_even_if_altered().is_none() {
             self.page.unreadable += 1;
         }
         if let Some(record) = stored.into_readable_event(place)
@@ -204,8 +204,8 @@ impl<F: FnMut(&AuditRecord) -> bool> PageBuilder<'_, F> {
 }
 
 /// The time of what was found; one that cannot be read is shown before all that is older.
-fn time_of(stored: &CheckedRecord<AuditEvent>) -> DateTime<Utc> {
-    stored.as_readable().map_or(DateTime::<Utc>::MAX_UTC, |event| event.time)
+fn event_time_or_newest(stored: &CheckedRecord<AuditEvent>) -> DateTime<Utc> {
+    stored.content_even_if_altered().map_or(DateTime::<Utc>::MAX_UTC, |event| event.time)
 }
 
 /// The slots by which a number is placed in time: the first that is there counts.
@@ -227,7 +227,7 @@ fn time_slack(log: AuditLogId) -> TimeDelta {
 }
 
 /// The number of keys that a page reads, besides a few of each log: some tens of milliseconds on SQLite.
-const READS: usize = 1000;
+const MAX_READS_PER_PAGE: usize = 1000;
 
 /// The number of keys of a log that are read to find its first event, if there is no hole.
-const READS_OF_A_LOG: usize = 4;
+const MIN_READS_PER_LOG: usize = 4;

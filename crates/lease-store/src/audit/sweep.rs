@@ -56,16 +56,16 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer; what was done stays so.
-    pub fn sweep_events(
+    pub fn settle_and_forget_events(
         &self,
         now: DateTime<Utc>,
         times: AuditSweepDurations,
     ) -> Result<AuditSweepCounts, StoreError> {
         let mut tended = AuditSweepCounts {
-            voided: self.account_for_numbers(now, times.landing)?,
+            voided: self.settle_general_log_numbers(now, times.landing)?,
             ..AuditSweepCounts::default()
         };
-        for (log, _) in self.all_logs()? {
+        for (log, _) in self.list_logs()? {
             tended.forgotten += self.forget_events(log, now - times.retention)?;
         }
         Ok(tended)
@@ -75,13 +75,13 @@ impl<K: KeyValue> AuditLog<'_, K> {
     ///
     /// A number without an event is void once it was seen so for `landing`: its writer has stopped. Should its event come
     /// all the same, it is read and verified like any other.
-    fn account_for_numbers(
+    fn settle_general_log_numbers(
         &self,
         now: DateTime<Utc>,
         landing: TimeDelta,
     ) -> Result<usize, StoreError> {
         let log = AuditLogId::General;
-        let head = self.last_number(log)?;
+        let head = self.read_last_number(log)?;
         let mark: CheckedRecord<SettledMark> =
             marks::settled_key(log).read_record(self.store, self.keys)?;
         let mark =
@@ -89,7 +89,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         if head <= mark.up_to {
             return Ok(0);
         }
-        let from = mark.up_to.max(super::forgotten_up_to(self.store, self.keys, log)?) + 1;
+        let from = mark.up_to.max(super::read_forgotten_up_to(self.store, self.keys, log)?) + 1;
         let last = head.min(from.saturating_add(MAX_SETTLED_NUMBERS - 1));
         let mut holes = BTreeSet::new();
         for number in from..=last {
@@ -135,7 +135,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let key = marks::forgotten_key(log);
         let mark: CheckedRecord<ForgottenMark> = key.read_record(self.store, self.keys)?;
         let known = if let CheckedRecord::Genuine(mark) = mark { mark.up_to } else { 0 };
-        let head = self.last_number(log)?;
+        let head = self.read_last_number(log)?;
         let mut old = OldNumbers::default();
         for number in known + 1..=head.min(known.saturating_add(MAX_EXAMINED_NUMBERS)) {
             match self.collect_if_old(log, number, before, &mut old)? {
@@ -187,7 +187,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
             AuditLogId::Leases(_) => AuditSlot::End,
         };
         let stored = self.read_event(AuditPlace { log, number, slot: last })?;
-        if stored.as_readable().is_some_and(|event| event.time >= before) {
+        if stored.content_even_if_altered().is_some_and(|event| event.time >= before) {
             return Ok(RecordAge::Kept);
         }
         if let AuditLogId::Leases(log) = log
@@ -199,16 +199,16 @@ impl<K: KeyValue> AuditLog<'_, K> {
         // would sign that all before it may be gone, and hold as many keys as are named.
         let CheckedRecord::Genuine(event) = stored else {
             if old.pending.len() < ENOUGH_KEYS {
-                old.pending.extend(self.keys_of(log, number, None)?);
+                old.pending.extend(self.find_event_keys_of_number(log, number, None)?);
             }
             return Ok(RecordAge::Unknown);
         };
-        old.pending.extend(self.keys_of(log, number, Some(&event))?);
+        old.pending.extend(self.find_event_keys_of_number(log, number, Some(&event))?);
         Ok(RecordAge::Old)
     }
 
     /// The keys of all events of a number, whose last event is `last` if that is genuine.
-    fn keys_of(
+    fn find_event_keys_of_number(
         &self,
         log: AuditLogId,
         number: u64,

@@ -31,9 +31,9 @@ fn event(seconds: i64) -> AuditEvent {
 fn filled<'a>(store: &'a MemoryStore, keys: &'a Keyring, count: i64) -> AuditLog<'a, MemoryStore> {
     let log = AuditLog::new(store, keys);
     for second in 1..=count {
-        log.record_event(&event(second)).expect("records");
+        log.record_general_event(&event(second)).expect("records");
     }
-    log.sweep_events(at(count), TIMES).expect("tends");
+    log.settle_and_forget_events(at(count), TIMES).expect("tends");
     log
 }
 
@@ -76,7 +76,7 @@ fn paged(log: &AuditLog<'_, MemoryStore>, limit: usize) -> Vec<u64> {
 fn an_event_costs_two_writes_and_is_read_as_it_was_written() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = AuditLog::new(&store, &keys);
-    let place = log.record_event(&event(1)).expect("records");
+    let place = log.record_general_event(&event(1)).expect("records");
     assert_eq!((place.to_string().as_str(), store.number_of_writes()), ("audit.1", 2));
     let page = log.read_page(&query(9), None, |_| true).expect("reads");
     let record = AuditRecord { place, event: event(1), is_genuine: true };
@@ -103,18 +103,20 @@ fn a_change_of_a_definition_and_its_event_are_one_write() {
     let things = Definitions::<_, Thing>::new(&store);
     things.put_definition(&Thing("a".to_owned())).expect("puts");
     let writes = store.number_of_writes();
-    let prepared = log.number_and_sign_event(&event(1)).expect("prepares");
+    let prepared = log.number_and_sign_general_event(&event(1)).expect("prepares");
     assert_eq!(prepared.place().number, 1);
     assert!(paged(&log, 9).is_empty(), "it is not written yet");
-    things.put_with(&Thing("a".to_owned()), prepared.entries()).expect("puts");
+    things.put_definition_with_entries(&Thing("a".to_owned()), prepared.entries()).expect("puts");
     assert_eq!(store.number_of_writes() - writes, 2, "one more than without an event");
     assert_eq!(paged(&log, 9), [1]);
 
-    let prepared = log.number_and_sign_event(&event(2)).expect("prepares");
-    assert!(things.delete_with("a", prepared.entries()).expect("deletes"));
+    let prepared = log.number_and_sign_general_event(&event(2)).expect("prepares");
+    assert!(things.delete_definition_with_entries("a", prepared.entries()).expect("deletes"));
     assert_eq!((things.get("a").expect("reads"), paged(&log, 9)), (None, vec![2, 1]));
-    let prepared = log.number_and_sign_event(&event(3)).expect("prepares");
-    assert!(!things.delete_with("a", prepared.entries()).expect("deletes nothing"));
+    let prepared = log.number_and_sign_general_event(&event(3)).expect("prepares");
+    assert!(
+        !things.delete_definition_with_entries("a", prepared.entries()).expect("deletes nothing")
+    );
     assert_eq!(paged(&log, 9), [2, 1]);
 }
 
@@ -145,7 +147,7 @@ fn pages_make_up_the_log_with_bounded_reads() {
     assert!((3..10).contains(&pages), "{pages} pages");
     // What comes meanwhile does not shift what follows.
     let page = log.read_page(&query(2), None, |_| true).expect("reads");
-    log.record_event(&event(3000)).expect("records");
+    log.record_general_event(&event(3000)).expect("records");
     let next = log.read_page(&query(2), page.next.as_ref(), |_| true).expect("reads");
     let numbers: Vec<u64> = next.items.iter().map(|record| record.place.number).collect();
     assert_eq!(numbers, [2498, 2497]);
@@ -274,7 +276,7 @@ fn what_is_removed_before_the_sweep_is_missed_a_day_later() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = AuditLog::new(&store, &keys);
     for second in 1..=10 {
-        log.record_event(&event(second)).expect("records");
+        log.record_general_event(&event(second)).expect("records");
     }
     delete(&store, [5]);
     let found = verified(&log, 20);

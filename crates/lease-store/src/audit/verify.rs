@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::cursor::AuditVerifyCursor;
 use super::finding::AuditFinding;
 use super::marks::{self, ForgottenMark, SettledMark, VoidMark};
-use super::{AuditLog, CheckedRecord, RecordKey, forgotten_up_to};
+use super::{AuditLog, CheckedRecord, RecordKey, read_forgotten_up_to};
 use crate::leases::LeaseRecord;
 use crate::{KeyValue, LedgerId, StoreError, counter, keys, record};
 
@@ -74,7 +74,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let first = AuditVerifyCursor { log: AuditLogId::General, number: 1, absent_from: None };
         let from = *from.unwrap_or(&first);
         let mut left = NUMBERS_PER_PART;
-        let logs = self.all_logs()?.into_iter().map(|(log, _)| log);
+        let logs = self.list_logs()?.into_iter().map(|(log, _)| log);
         for log in logs.filter(|log| *log >= from.log) {
             let begins = log == from.log;
             let begin = AuditVerifyCursor { log, number: 1, absent_from: None };
@@ -102,7 +102,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let AuditVerifyCursor { log, number, absent_from } = at;
         let settled: SettledMark = self.read_mark(&marks::settled_key(log), found)?;
         let forgotten: ForgottenMark = self.read_mark(&marks::forgotten_key(log), found)?;
-        let head = self.last_number(log)?;
+        let head = self.read_last_number(log)?;
         if settled.up_to > head && number == 1 {
             let (log, known) = (log.to_string(), settled.up_to);
             found.findings.push(AuditFinding::CounterSetBack { log, last: head, known });
@@ -139,7 +139,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let before = (found.checked, found.findings.len());
         let time = match walk.log {
             AuditLogId::General => self.verify_general_number(walk, found)?,
-            AuditLogId::Leases(log) => self.verify_lease(log, walk.number, found)?,
+            AuditLogId::Leases(log) => self.verify_lease_number(log, walk.number, found)?,
         };
         if time.is_some() || before != (found.checked, found.findings.len()) {
             return self.report_missing_numbers(walk, time, found, now);
@@ -182,16 +182,16 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 
     /// The same of the events of a lease. Each event that must be there by the record, or by the end, is missed.
-    fn verify_lease(
+    fn verify_lease_number(
         &self,
         log: u64,
         number: u64,
         found: &mut AuditVerification,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let mut look = self.look_at_lease(log, number)?;
+        let mut look = self.collect_lease_events(log, number)?;
         if !look.missing.is_empty() {
             // It may have been recorded, or forgotten, while we looked: what is missing then is missing still.
-            look = self.look_at_lease(log, number)?;
+            look = self.collect_lease_events(log, number)?;
         }
         found.checked += look.seen.checked;
         found.findings.append(&mut look.seen.findings);
@@ -201,7 +201,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         Ok(look.time)
     }
 
-    fn look_at_lease(&self, log: u64, number: u64) -> Result<LeaseEventsSeen, StoreError> {
+    fn collect_lease_events(&self, log: u64, number: u64) -> Result<LeaseEventsSeen, StoreError> {
         let mut look = LeaseEventsSeen::default();
         let seen = &mut look.seen;
         // The record first: what it speaks of was written together with it, and is there since.
@@ -226,12 +226,13 @@ impl<K: KeyValue> AuditLog<'_, K> {
                 look.missing.push(slot);
             }
         }
-        let read = [&end, &issue, &closing].into_iter().find_map(CheckedRecord::as_readable);
+        let read =
+            [&end, &issue, &closing].into_iter().find_map(CheckedRecord::content_even_if_altered);
         // Somebody is at it, so that it is no hole, though there is no event yet.
         let is_pending = on_record.id.is_some();
         look.time =
             read.map(|event| event.time).or_else(|| is_pending.then_some(DateTime::UNIX_EPOCH));
-        self.look_at_renewals((log, number), &on_record, trail.as_ref(), &mut look)?;
+        self.verify_renewal_events((log, number), &on_record, trail.as_ref(), &mut look)?;
         Ok(look)
     }
 
@@ -245,7 +246,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
     }
 
     /// Checks the renewals, and misses those that are on record, or that the end names, and have no event.
-    fn look_at_renewals(
+    fn verify_renewal_events(
         &self,
         (log, number): (u64, u64),
         on_record: &ExpectedEvents,
@@ -299,7 +300,7 @@ impl<K: KeyValue> AuditLog<'_, K> {
         let is_old = time
             .is_some_and(|time| time > DateTime::UNIX_EPOCH && time + MAX_UNACCOUNTED_AGE < now);
         let to = if is_old { walk.number - 1 } else { walk.settled.min(walk.number - 1) };
-        let forgotten = forgotten_up_to(self.store, self.keys, walk.log)?;
+        let forgotten = read_forgotten_up_to(self.store, self.keys, walk.log)?;
         let from = from.max(forgotten + 1);
         if from <= to {
             let log = walk.log.to_string();
@@ -321,7 +322,7 @@ fn count_or_report_event(
         CheckedRecord::Genuine(_) => found.checked += 1,
         CheckedRecord::Altered(_) => found.findings.push(AuditFinding::Altered { id: place }),
     }
-    event.as_readable().map(|event| event.time)
+    event.content_even_if_altered().map(|event| event.time)
 }
 
 /// The number of numbers that a part is about: a few reads each.

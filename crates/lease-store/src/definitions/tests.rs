@@ -45,14 +45,16 @@ fn what_rides_is_there_no_later_than_the_change() {
     let things = Definitions::<_, Thing>::new(&store);
     let riding = |text: &str| [(format!("event.{text}"), text.as_bytes().to_vec())];
     let before = store.number_of_writes();
-    things.put_with(&thing("a", 1), &riding("put")).expect("puts");
+    things.put_definition_with_entries(&thing("a", 1), &riding("put")).expect("puts");
     assert_eq!(store.number_of_writes() - before, 2, "a number, and both in one step");
     assert!(store.all_contents().contains_key("event.put"));
     let before = store.number_of_writes();
-    assert!(things.delete_with("a", &riding("deleted")).expect("deletes"));
+    assert!(things.delete_definition_with_entries("a", &riding("deleted")).expect("deletes"));
     assert_eq!(store.number_of_writes() - before, 2, "the event, then the deletion");
     assert!(store.all_contents().contains_key("event.deleted"));
-    assert!(!things.delete_with("a", &riding("again")).expect("deletes nothing"));
+    assert!(
+        !things.delete_definition_with_entries("a", &riding("again")).expect("deletes nothing")
+    );
     assert!(!store.all_contents().contains_key("event.again"), "of nothing there is no event");
 }
 

@@ -10,7 +10,7 @@ fn register(store: &MemoryStore, key: &str, now: i64, minutes: i64) {
     let written = vec![(key.to_owned(), b"x".to_vec())];
     let expiring = ExpiringKeys::new(store);
     expiring
-        .register_keys(vec![key.to_owned()], written, at(now), at(now + minutes))
+        .write_and_schedule_deletion(vec![key.to_owned()], written, at(now), at(now + minutes))
         .expect("registers");
 }
 
@@ -32,7 +32,7 @@ fn a_key_goes_after_its_time_and_not_before() {
     ] {
         let store = MemoryStore::default();
         register(&store, "k", 0, minutes);
-        let forget = |now| ExpiringKeys::new(&store).delete_expired(at(now)).expect("forgets");
+        let forget = |now| ExpiringKeys::new(&store).delete_some_expired(at(now)).expect("forgets");
         assert_eq!((forget(kept_for - 1), is_there(&store, "k")), (0, true), "{minutes}");
         assert_eq!((forget(kept_for), is_there(&store, "k")), (1, false), "{minutes}");
         let left: Vec<_> =
@@ -45,7 +45,7 @@ fn a_key_goes_after_its_time_and_not_before() {
 fn with_nothing_to_delete_nothing_is_written() {
     let store = MemoryStore::default();
     let expiring = ExpiringKeys::new(&store);
-    assert_eq!(expiring.delete_expired(at(0)).expect("forgets"), 0);
+    assert_eq!(expiring.delete_some_expired(at(0)).expect("forgets"), 0);
     assert_eq!(
         (store.number_of_writes(), store.number_of_reads()),
         (0, 5),
@@ -54,7 +54,7 @@ fn with_nothing_to_delete_nothing_is_written() {
     register(&store, "k", 0, 1);
     let written = store.number_of_writes();
     assert_eq!(written, 2, "a registration costs two writes");
-    assert_eq!(expiring.delete_expired(at(1)).expect("forgets"), 0);
+    assert_eq!(expiring.delete_some_expired(at(1)).expect("forgets"), 0);
     assert_eq!(store.number_of_writes(), written);
 }
 
@@ -64,7 +64,7 @@ fn a_long_queue_is_deleted_in_parts_and_to_its_end() {
     for number in 0..450 {
         register(&store, &format!("k{number}"), number, 1);
     }
-    let forget = |now| ExpiringKeys::new(&store).delete_expired(at(now)).expect("forgets");
+    let forget = |now| ExpiringKeys::new(&store).delete_some_expired(at(now)).expect("forgets");
     assert_eq!([forget(10_000), forget(10_000), forget(10_000), forget(10_000)], [200, 200, 50, 0]);
     assert!(!is_there(&store, "k0") && !is_there(&store, "k449"));
 }
@@ -76,7 +76,7 @@ fn whoever_dies_on_the_way_holds_nothing_up() {
     store.increment_counter("count.expiring.hour").expect("counts");
     register(&store, "a", 0, 60);
     store.increment_counter("count.expiring.hour").expect("counts");
-    let forget = |now| ExpiringKeys::new(&store).delete_expired(at(now)).expect("forgets");
+    let forget = |now| ExpiringKeys::new(&store).delete_some_expired(at(now)).expect("forgets");
     assert_eq!(forget(60), 2, "a hole and an entry");
     assert_eq!(forget(61), 0, "the last hole may yet be filled");
     register(&store, "b", 61, 60);

@@ -1,7 +1,7 @@
 //! The summaries of one ledger, as far as they were read.
 
 mod due;
-mod read;
+mod node_reads;
 mod rebuild;
 mod recount;
 #[cfg(test)]
@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::node::{
-    Branch, IndexEntry, Leaf, branch_index_of, end_of_branch, end_of_leaf, leaf_index_of,
+    Branch, IndexEntry, Leaf, branch_index_of, first_number_after_branch, first_number_after_leaf,
+    leaf_index_of,
 };
 use crate::{KeyValue, LedgerId, StoreError, counter, keys, record};
 
@@ -53,8 +54,15 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
     pub(crate) fn read_root(store: &'a K, ledger: LedgerId) -> Result<Self, StoreError> {
         let head = counter::read_counter(store, &keys::counter_key(ledger))?;
         let (branches, leaves, read) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut tree =
-            Self { store, ledger, head, root: Branch::covering_before(1), branches, leaves, read };
+        let mut tree = Self {
+            store,
+            ledger,
+            head,
+            root: Branch::empty_branch_covering_before(1),
+            branches,
+            leaves,
+            read,
+        };
         if let Some(root) = tree.read_node(ROOT_LEVEL, 0)? {
             tree.root = root;
         }
@@ -68,7 +76,7 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
 
     /// Returns an upper bound of the leases that live among the numbers up to `last`.
     pub(crate) fn max_live_up_to(&self, last: u64) -> u64 {
-        self.root.max_live_up_to(last, end_of_branch)
+        self.root.max_live_up_to(last, first_number_after_branch)
     }
 
     /// Returns true if nothing below the root was read, since nothing is due.
@@ -78,7 +86,8 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
 
     /// Returns true if all numbers are known and finished.
     pub(crate) fn is_done(&self) -> bool {
-        self.root.up_to > self.head && self.root.summarize(end_of_branch).look == i64::MAX
+        self.root.up_to > self.head
+            && self.root.summarize(first_number_after_branch).look == i64::MAX
     }
 
     /// Notes what is known of a number whose leaf was read.
@@ -131,10 +140,10 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
         let next = self.head + 1;
         for index in leaves {
             let Some(leaf) = self.leaves.get_mut(index) else { continue };
-            leaf.up_to = leaf.up_to.max(end_of_leaf(*index).min(next));
+            leaf.up_to = leaf.up_to.max(first_number_after_leaf(*index).min(next));
             let Some(branch) = self.branches.get_mut(&branch_index_of(*index)) else { continue };
             // A leaf that new numbers may still come into stays, or it would be made again at once.
-            if leaf.entries.is_empty() && end_of_leaf(*index) <= self.head {
+            if leaf.entries.is_empty() && first_number_after_leaf(*index) <= self.head {
                 branch.entries.remove(index);
             } else {
                 branch.entries.insert(*index, leaf.summarize());
@@ -142,11 +151,11 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
         }
         for index in branches {
             let Some(branch) = self.branches.get_mut(index) else { continue };
-            branch.up_to = branch.up_to.max(end_of_branch(*index).min(next));
-            if branch.entries.is_empty() && end_of_branch(*index) <= self.head {
+            branch.up_to = branch.up_to.max(first_number_after_branch(*index).min(next));
+            if branch.entries.is_empty() && first_number_after_branch(*index) <= self.head {
                 self.root.entries.remove(index);
             } else {
-                self.root.entries.insert(*index, branch.summarize(end_of_leaf));
+                self.root.entries.insert(*index, branch.summarize(first_number_after_leaf));
             }
         }
         self.root.up_to = self.root.up_to.max(next);
@@ -185,7 +194,7 @@ impl<'a, K: KeyValue> LedgerIndex<'a, K> {
         }
         for (index, branch) in &self.branches {
             if let Some(fact) = self.root.entries.get_mut(index) {
-                *fact = branch.summarize(end_of_leaf);
+                *fact = branch.summarize(first_number_after_leaf);
             }
         }
     }

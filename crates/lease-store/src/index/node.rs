@@ -48,20 +48,20 @@ pub(crate) struct NodeSummary {
 
 impl Leaf {
     /// A leaf that knows no number from `first` on.
-    pub(crate) fn covering_before(first: u64) -> Self {
+    pub(crate) fn empty_leaf_covering_before(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
 
     pub(crate) fn summarize(&self) -> NodeSummary {
         let live = self.entries.values().filter(|entry| entry.live).count() as u64;
-        let look = self.entries.values().map(|entry| entry.look).min().unwrap_or(LOOK_NEVER);
+        let look = self.entries.values().map(|entry| entry.look).min().unwrap_or(NO_DUE_TIME);
         NodeSummary { up_to: self.up_to, look, live }
     }
 }
 
 impl Branch {
     /// A branch that knows no number from `first` on.
-    pub(crate) fn covering_before(first: u64) -> Self {
+    pub(crate) fn empty_branch_covering_before(first: u64) -> Self {
         Self { up_to: first, entries: BTreeMap::new() }
     }
 
@@ -70,11 +70,11 @@ impl Branch {
     /// If a node below knows less than this one, it is due at once, and each number that it does
     /// not know counts as live.
     pub(crate) fn summarize(&self, end_below: fn(u64) -> u64) -> NodeSummary {
-        let mut fact = NodeSummary { up_to: self.up_to, look: LOOK_NEVER, live: 0 };
+        let mut fact = NodeSummary { up_to: self.up_to, look: NO_DUE_TIME, live: 0 };
         for (index, below) in &self.entries {
             // A gap: an older version of the node below was written over a newer one. Its numbers may live,
             // so they count, and they are looked at as soon as possible.
-            let gap = self.count_gap(end_below(*index), below.up_to);
+            let gap = self.count_numbers_unknown_to_child(end_below(*index), below.up_to);
             fact.live += below.live + gap;
             fact.look = fact.look.min(if gap > 0 { 0 } else { below.look });
         }
@@ -83,7 +83,7 @@ impl Branch {
 
     /// Returns the count of numbers that this node vouches for and that the node below, which ends
     /// at `end`, does not know.
-    pub(crate) fn count_gap(&self, end: u64, known: u64) -> u64 {
+    pub(crate) fn count_numbers_unknown_to_child(&self, end: u64, known: u64) -> u64 {
         end.min(self.up_to).saturating_sub(known)
     }
 
@@ -105,22 +105,22 @@ pub(crate) fn branch_index_of(leaf: u64) -> u64 {
 }
 
 /// The first number of a leaf; numbers begin at one.
-pub(crate) fn first_of_leaf(leaf: u64) -> u64 {
+pub(crate) fn first_number_of_leaf(leaf: u64) -> u64 {
     (leaf * fanout()).max(1)
 }
 
 /// The first number after a leaf.
-pub(crate) fn end_of_leaf(leaf: u64) -> u64 {
+pub(crate) fn first_number_after_leaf(leaf: u64) -> u64 {
     (leaf + 1) * fanout()
 }
 
 /// The first number of a branch.
-pub(crate) fn first_of_branch(branch: u64) -> u64 {
+pub(crate) fn first_number_of_branch(branch: u64) -> u64 {
     (branch * fanout() * fanout()).max(1)
 }
 
 /// The first number after a branch.
-pub(crate) fn end_of_branch(branch: u64) -> u64 {
+pub(crate) fn first_number_after_branch(branch: u64) -> u64 {
     (branch + 1) * fanout() * fanout()
 }
 
@@ -149,4 +149,4 @@ impl From<NodeSummary> for (u64, i64, u64) {
 }
 
 /// Nothing is to be looked at.
-const LOOK_NEVER: i64 = i64::MAX;
+const NO_DUE_TIME: i64 = i64::MAX;

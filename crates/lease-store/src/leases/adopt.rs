@@ -26,7 +26,7 @@ impl<K: KeyValue> Leases<'_, K> {
         request: Option<&ReservationKey>,
         now: DateTime<Utc>,
     ) -> Result<StoredLease, StoreError> {
-        let claim = request.map(|key| self.reserve_unclaimed(key)).transpose()?.flatten();
+        let claim = request.map(|key| self.reserve_unclaimed_request(key)).transpose()?.flatten();
         let number =
             self.store.increment_counter(&keys::counter_key(LedgerId::DynamicSecret(ledger)))?;
         let place = LeaseKey { ledger, number };
@@ -49,7 +49,7 @@ impl<K: KeyValue> Leases<'_, K> {
 
     /// A claim of a request that nobody has claimed. What was asked for is not known any more, so that any
     /// request of its key is answered with this lease.
-    fn reserve_unclaimed(
+    fn reserve_unclaimed_request(
         &self,
         key: &ReservationKey,
     ) -> Result<Option<IdempotencyReservation>, StoreError> {
@@ -90,7 +90,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn rebuild_index_part(
+    pub fn relist_unindexed_numbers_part(
         &self,
         ledger: u64,
         from: u64,
@@ -98,7 +98,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<Option<u64>, StoreError> {
         let which = LedgerId::DynamicSecret(ledger);
         let mut tree = LedgerIndex::read_root(self.store, which)?;
-        let (entries, next) = tree.rebuild_nodes(from, limit, |number| {
+        let (entries, next) = tree.relist_lost_live_numbers(from, limit, |number| {
             let Some(record) = self.read_record(LeaseKey { ledger, number })? else {
                 return Ok(false);
             };

@@ -43,7 +43,7 @@ impl Clocks {
 
     /// The same, for a ledger that is ordered by the clock of `target`.
     #[must_use]
-    pub fn with_ledger_clock_of(self, target: &TargetName) -> Self {
+    pub fn with_target_as_ledger_clock(self, target: &TargetName) -> Self {
         Self { ledger: self.target_offset(target), ..self }
     }
 

@@ -18,7 +18,7 @@ impl<K: KeyValue> Leases<'_, K> {
         let mut entries = vec![(key.clone(), record::encode_record(&key, ending)?), event];
         // Only a courtesy: what the summaries do not say, the sweep finds.
         let mut tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
-        entries.extend(tree.changes_for_number(number, super::sweep::FINISHED_ENTRY)?);
+        entries.extend(tree.changes_for_number(number, super::sweep::FINISHED_INDEX_ENTRY)?);
         self.write_with_events(&entries)
     }
 
@@ -28,7 +28,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if the store does not answer, or where a sweep took us for dead: then it is not sure that
     /// anybody goes on, and it is to be asked again.
-    pub fn postpone_end(
+    pub fn record_postponed_end(
         &self,
         held: &StoredLease,
         closing: &Closing,
@@ -65,7 +65,11 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn rewrite_closing(&self, id: LeaseId, closing: &Closing) -> Result<(), StoreError> {
+    pub fn record_closing_obstacle(
+        &self,
+        id: LeaseId,
+        closing: &Closing,
+    ) -> Result<(), StoreError> {
         self.write_value(keys::closing_key(id), closing)
     }
 }

@@ -45,7 +45,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; a sweep finds out by itself then.
-    pub fn record_failure(
+    pub fn record_failed_issue(
         &self,
         place: LeaseKey,
         lease: &Lease,

@@ -10,7 +10,7 @@ use crate::reservations::IdempotencyReservation;
 use crate::{KeyValue, KeyValueError, LeaseKey, Leases, LedgerId, StoreError, keys, record};
 
 /// Summaries that were refreshed on the way, and are written with the next record.
-type RidingEntries = Vec<(String, Vec<u8>)>;
+type RefreshedIndexEntries = Vec<(String, Vec<u8>)>;
 
 /// A number that is ours to put a lease under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +18,14 @@ pub struct ReservedNumber {
     pub(super) place: LeaseKey,
     pub(super) share: Option<LeaseShare>,
     /// Summaries that were refreshed to get it; they ride with the record.
-    riding: RidingEntries,
+    riding: RefreshedIndexEntries,
 }
 
 /// A number among the leases of an identity, of which only so many may live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReservedShare {
     pub(super) share: LeaseShare,
-    riding: RidingEntries,
+    riding: RefreshedIndexEntries,
 }
 
 /// Why no number was given.
@@ -70,13 +70,14 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Refuses if the ledger is full. Who loses a race for the last place has made two writes.
-    pub fn reserve_number(
+    pub fn reserve_number_within_cap(
         &self,
         ledger: u64,
         cap: Option<u32>,
         now: DateTime<Utc>,
     ) -> Result<ReservedNumber, NumberError> {
-        let (number, riding) = self.take_number_in(LedgerId::DynamicSecret(ledger), cap, now)?;
+        let (number, riding) =
+            self.take_ledger_number_within_cap(LedgerId::DynamicSecret(ledger), cap, now)?;
         Ok(ReservedNumber { place: LeaseKey { ledger, number }, share: None, riding })
     }
 
@@ -87,23 +88,24 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Refuses if as many live as may. Who loses a race for the last place has made two writes.
-    pub fn reserve_share(
+    pub fn reserve_share_within_cap(
         &self,
         identity: u64,
         cap: u32,
         now: DateTime<Utc>,
     ) -> Result<ReservedShare, NumberError> {
-        let (number, riding) = self.take_number_in(LedgerId::Identity(identity), Some(cap), now)?;
+        let (number, riding) =
+            self.take_ledger_number_within_cap(LedgerId::Identity(identity), Some(cap), now)?;
         Ok(ReservedShare { share: LeaseShare { identity, number }, riding })
     }
 
     /// The next number of a ledger, as long as it may have another lease.
-    fn take_number_in(
+    fn take_ledger_number_within_cap(
         &self,
         which: LedgerId,
         cap: Option<u32>,
         now: DateTime<Utc>,
-    ) -> Result<(u64, RidingEntries), NumberError> {
+    ) -> Result<(u64, RefreshedIndexEntries), NumberError> {
         let count = keys::counter_key(which);
         let mut riding = vec![];
         if let Some(cap) = cap {
@@ -137,7 +139,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if the number or the claim was given up meanwhile, or the dynamic secret deleted; nothing may
     /// be made then.
-    pub fn begin_issue(
+    pub fn record_pending_lease(
         &self,
         numbered: &ReservedNumber,
         pending: &Lease,
@@ -146,10 +148,10 @@ impl<K: KeyValue> Leases<'_, K> {
         // The record first, then the fences. Whoever gives the number up writes a fence first and reads the
         // record then: one of the two sees the other.
         self.write_first_record(numbered, pending, claim, None)?;
-        if self.is_given_up(numbered.place, numbered.share, claim)?
-            || self.is_retired(numbered.place.ledger)?
+        if self.is_number_voided(numbered.place, numbered.share, claim)?
+            || self.is_ledger_retired(numbered.place.ledger)?
         {
-            self.record_failure(numbered.place, pending, pending.begun_at, TOO_LATE_REASON)?;
+            self.record_failed_issue(numbered.place, pending, pending.begun_at, TOO_LATE_REASON)?;
             return Err(FenceError::Fenced);
         }
         Ok(())
@@ -191,7 +193,7 @@ impl<K: KeyValue> Leases<'_, K> {
     /// # Errors
     /// Fails if its end was decided meanwhile. It is not to be answered then, and no more its issuer's
     /// to undo: a retry may have answered it.
-    pub fn complete_issue(
+    pub fn record_active_lease(
         &self,
         place: LeaseKey,
         active: &Lease,
@@ -225,10 +227,10 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<(), FenceError> {
         let event = self.stage_issue_event(numbered.place, active, now)?;
         self.write_first_record(numbered, active, claim, Some(event))?;
-        if self.is_given_up(numbered.place, numbered.share, claim)?
-            || self.is_retired(numbered.place.ledger)?
+        if self.is_number_voided(numbered.place, numbered.share, claim)?
+            || self.is_ledger_retired(numbered.place.ledger)?
         {
-            self.record_failure(numbered.place, active, now, TOO_LATE_REASON)?;
+            self.record_failed_issue(numbered.place, active, now, TOO_LATE_REASON)?;
             return Err(FenceError::Fenced);
         }
         if self.is_closing_or_ended(active.id)? { Err(FenceError::Fenced) } else { Ok(()) }
@@ -239,7 +241,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn may_answer_again(
+    pub fn is_within_issue_fences(
         &self,
         held: &StoredLease,
         claim: Option<&IdempotencyReservation>,
@@ -250,7 +252,7 @@ impl<K: KeyValue> Leases<'_, K> {
         }
         // A plain token is fenced by its number, any other lease by its id.
         Ok(held.lease.mode != LeaseMode::Plain
-            || !self.is_given_up(held.place, held.lease.share, claim)?)
+            || !self.is_number_voided(held.place, held.lease.share, claim)?)
     }
 
     fn write_first_record(
@@ -283,7 +285,7 @@ impl<K: KeyValue> Leases<'_, K> {
     }
 
     /// Read after a record was written: whoever gives the number up writes first, and reads afterwards.
-    fn is_given_up(
+    fn is_number_voided(
         &self,
         place: LeaseKey,
         share: Option<LeaseShare>,
@@ -307,7 +309,7 @@ impl<K: KeyValue> Leases<'_, K> {
 
     /// Read after a record was written: the ledger of a deleted dynamic secret goes once every number that was
     /// given before is done with, and what is recorded later would be found by nobody.
-    fn is_retired(&self, ledger: u64) -> Result<bool, StoreError> {
+    fn is_ledger_retired(&self, ledger: u64) -> Result<bool, StoreError> {
         let ledger: Option<LedgerRecord> = self.read_value(&keys::ledger_key(ledger))?;
         Ok(ledger.is_none_or(|ledger| ledger.retired))
     }
@@ -327,11 +329,11 @@ impl<K: KeyValue> Leases<'_, K> {
         let void: Option<DateTime<Utc>> = self.read_value(&keys::void_key(which, number))?;
         let now = now.timestamp();
         let at_once = |noticed| IndexEntry { look: 0, live: true, noticed };
-        Ok(Some(match self.lease_id_at(which, number)? {
-            Some(id) if self.has_ended_or_gone(which, id)? => super::sweep::FINISHED_ENTRY,
+        Ok(Some(match self.read_lease_id_at(which, number)? {
+            Some(id) if self.has_ended_or_gone(which, id)? => super::sweep::FINISHED_INDEX_ENTRY,
             Some(_) => at_once(None),
             None => match void {
-                Some(_) => super::sweep::FINISHED_ENTRY,
+                Some(_) => super::sweep::FINISHED_INDEX_ENTRY,
                 // There is no record yet: its issuer may be about to write it, and a sweep waits for that
                 // from now on.
                 None => at_once(Some(now)),
@@ -358,7 +360,11 @@ impl ReservedNumber {
 
 impl<K: KeyValue> Leases<'_, K> {
     /// The lease under a number, if there is one.
-    fn lease_id_at(&self, which: LedgerId, number: u64) -> Result<Option<LeaseId>, StoreError> {
+    fn read_lease_id_at(
+        &self,
+        which: LedgerId,
+        number: u64,
+    ) -> Result<Option<LeaseId>, StoreError> {
         match which {
             LedgerId::DynamicSecret(ledger) => {
                 let record = self.read_record(LeaseKey { ledger, number })?;

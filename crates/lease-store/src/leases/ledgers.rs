@@ -3,7 +3,7 @@
 use lease_core::{AuditLogId, DynamicSecret, DynamicSecretName};
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{forgotten_up_to, mark_keys};
+use crate::audit::{forgotten_log_mark_keys, read_forgotten_up_to};
 use crate::definitions::{Definitions, StoredDefinition};
 use crate::index::LedgerIndex;
 use crate::{KeyValue, Leases, LedgerId, StoreError, StoredLease, counter, keys, record};
@@ -32,7 +32,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn mark_all_for_revocation(&self, number: u64) -> Result<(), StoreError> {
+    pub fn mark_issued_leases_for_revocation(&self, number: u64) -> Result<(), StoreError> {
         let Some(ledger) = self.read_value::<LedgerRecord>(&keys::ledger_key(number))? else {
             return Ok(());
         };
@@ -62,7 +62,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn list_leases_to_revoke(
+    pub fn list_page_to_revoke(
         &self,
         ledger: u64,
         mut from: u64,
@@ -71,7 +71,9 @@ impl<K: KeyValue> Leases<'_, K> {
     ) -> Result<(Vec<StoredLease>, Option<u64>), StoreError> {
         let mut tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
         let mut marked = vec![];
-        while let Some(number) = tree.next(from)?.filter(|number| *number <= up_to) {
+        while let Some(number) =
+            tree.find_next_unfinished_number(from)?.filter(|number| *number <= up_to)
+        {
             if marked.len() == limit {
                 return Ok((marked, Some(number)));
             }
@@ -89,7 +91,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn may_live(&self, ledger: u64) -> Result<bool, StoreError> {
+    pub fn may_have_live_lease(&self, ledger: u64) -> Result<bool, StoreError> {
         let tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
         Ok(tree.max_live_up_to(tree.last_number()) > 0)
     }
@@ -107,7 +109,7 @@ impl<K: KeyValue> Leases<'_, K> {
             return Ok(());
         }
         let (mut gone, mut from) = (vec![], 1);
-        while let Some(number) = tree.next(from)? {
+        while let Some(number) = tree.find_next_unfinished_number(from)? {
             gone.extend([keys::record_key(which, number), keys::void_key(which, number)]);
             from = number + 1;
         }
@@ -121,19 +123,23 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn drop_if_done(&self, number: u64, ledger: &LedgerRecord) -> Result<(), StoreError> {
+    pub fn drop_retired_ledger_if_empty(
+        &self,
+        number: u64,
+        ledger: &LedgerRecord,
+    ) -> Result<(), StoreError> {
         let tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(number))?;
         if !ledger.retired || !tree.is_done() {
             return Ok(());
         }
         // Its events stay for as long as any other's.
         let id = AuditLogId::Leases(number);
-        let forgotten = forgotten_up_to(self.store, self.auditor.keys, id)?;
+        let forgotten = read_forgotten_up_to(self.store, self.auditor.keys, id)?;
         if forgotten < tree.last_number() {
             return Ok(());
         }
         let mut gone = tree.root_and_counter_keys();
-        gone.extend(mark_keys(id, forgotten));
+        gone.extend(forgotten_log_mark_keys(id, forgotten));
         gone.push(keys::ledger_key(number));
         Ok(self.store.delete_many(&gone)?)
     }

@@ -38,7 +38,7 @@ impl<K: KeyValue> Leases<'_, K> {
         for ledger in ledgers.iter().copied().filter(|ledger| *ledger >= from.ledger) {
             let mut tree = LedgerIndex::read_root(self.store, LedgerId::DynamicSecret(ledger))?;
             let mut number = if ledger == from.ledger { from.number.max(1) } else { 1 };
-            while let Some(found) = tree.next(number)? {
+            while let Some(found) = tree.find_next_unfinished_number(number)? {
                 let place = LeaseKey { ledger, number: found };
                 if items.len() == limits.items || examined == limits.examined {
                     return Ok(LeasePage { items, next: Some(place) });

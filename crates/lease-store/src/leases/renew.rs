@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use lease_core::Lease;
 
-use super::events::RenewalEventContent;
 use super::issue::FenceError;
+use super::lease_audit_events::RenewalEventContent;
 use super::stored_lease::RenewalRecord;
 use crate::{KeyValue, LeaseKey, Leases, StoreError, StoredLease, keys, record};
 
@@ -24,7 +24,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer.
-    pub fn begin_renewal(&self, held: &StoredLease) -> Result<PendingRenewal, StoreError> {
+    pub fn take_renewal_number(&self, held: &StoredLease) -> Result<PendingRenewal, StoreError> {
         let (place, lease) = (held.place, held.lease.clone());
         let number = self.store.increment_counter(&keys::renewal_counter_key(lease.id))?;
         // Renewals with smaller numbers may be confirmed after this one. They are kept as missing, so that
@@ -38,7 +38,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the end of the lease was decided meanwhile. Nothing is to be answered then.
-    pub fn confirm_renewal(
+    pub fn record_renewal(
         &self,
         renewal: &PendingRenewal,
         expires_at: DateTime<Utc>,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use lease_core::{Closing, EndReason, Ending, Lease, LeaseId, LeaseMode, TargetName};
 
-use self::examine::{NumberFinding, Recheck};
+use self::examine::{ExpiryRecheckOutcome, NumberFinding};
 use super::clocks::Clocks;
 use super::stored_lease::StoredLease;
 use crate::index::{IndexChanges, IndexEntry, LedgerIndex};
@@ -19,11 +19,11 @@ use crate::{KeyValue, LeaseKey, Leases, LedgerId, StoreError, SweepGracePeriods,
 /// They were looked at by reads alone. The protocol has five steps:
 ///
 /// 1. [`SweepBatch::targets_with_expired_leases`] names the targets of what seems expired. The caller reads their clocks and
-///    passes them to [`SweepBatch::set_clocks`]; [`SweepBatch::hold_target`] takes out what must wait.
-/// 2. [`SweepBatch::decide_due_leases`] decides and returns the ends to carry out.
+///    passes them to [`SweepBatch::set_clocks`]; [`SweepBatch::skip_expired_on_target`] takes out what must wait.
+/// 2. [`SweepBatch::close_due_and_list_ends`] decides and returns the ends to carry out.
 /// 3. The caller carries them out in the cluster.
 /// 4. The caller reports each outcome with [`SweepBatch::note_ended`] or [`SweepBatch::note_postponed`].
-/// 5. [`SweepBatch::finish_batch`] writes the summaries.
+/// 5. [`SweepBatch::forget_old_and_write_batch`] writes the summaries.
 ///
 /// Nothing is written to the summaries before the last step. So the next sweep finds a batch again
 /// that stopped anywhere between.
@@ -86,7 +86,7 @@ impl<'a, K: KeyValue> Leases<'a, K> {
     ) -> Result<Option<SweepBatch<'a, K>>, StoreError> {
         let clocks = clocks.into();
         let mut tree = LedgerIndex::read_root(self.store, which)?;
-        let due = tree.read_due(clocks.ledger_time().timestamp(), limit)?;
+        let due = tree.find_due_numbers(clocks.ledger_time().timestamp(), limit)?;
         // If a node was read in vain, the one above knows less than it: that is mended.
         if due.numbers.is_empty() && tree.is_idle() {
             return Ok(None);
@@ -132,7 +132,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     }
 
     /// Returns the leases that have expired or whose end goes on, before anything is decided.
-    pub fn leases_to_end(&self) -> impl Iterator<Item = &StoredLease> {
+    pub fn expired_or_closing_leases(&self) -> impl Iterator<Item = &StoredLease> {
         let over = self.over.iter().map(|(_, held, _)| held);
         over.chain(self.tasks.iter().map(|task| &task.held))
     }
@@ -149,7 +149,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     }
 
     /// Leaves alone what has expired on a target, and has it looked at again after a while.
-    pub fn hold_target(&mut self, target: &TargetName, pause: TimeDelta) {
+    pub fn skip_expired_on_target(&mut self, target: &TargetName, pause: TimeDelta) {
         self.held.insert(target.clone(), pause);
     }
 
@@ -160,13 +160,13 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; the next sweep finds the same again.
-    pub fn decide_due_leases(&mut self) -> Result<Vec<EndTask>, StoreError> {
+    pub fn close_due_and_list_ends(&mut self) -> Result<Vec<EndTask>, StoreError> {
         let mut tasks = std::mem::take(&mut self.tasks);
         let mut over = std::mem::take(&mut self.over);
         let voids = std::mem::take(&mut self.void);
         // Voids first: a number whose record came meanwhile joins the leases that are over.
         self.void_numbers(voids, &mut tasks, &mut over)?;
-        self.leave_on_hold(&mut over);
+        self.recheck_held_number_later(&mut over);
         self.decide_ends(over, &mut tasks)?;
         tasks.retain(|task| {
             // A plain token has ended by itself: there is nothing to be done in its cluster.
@@ -182,7 +182,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         Ok(tasks)
     }
 
-    fn leave_on_hold(&mut self, over: &mut Vec<(u64, StoredLease, EndReason)>) {
+    fn recheck_held_number_later(&mut self, over: &mut Vec<(u64, StoredLease, EndReason)>) {
         over.retain(|(number, held, why)| {
             // A plain token ends by itself, and what was never answered may go.
             let ends = *why == EndReason::Expired && held.lease.mode.is_revocable();
@@ -208,7 +208,9 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 self.tree.note_entry(task.number, entry);
             }
             // These entries only lead to the lease; the ledger of its dynamic secret keeps its end.
-            LedgerId::PendingRevocations | LedgerId::Identity(_) => self.drop_number(task.number),
+            LedgerId::PendingRevocations | LedgerId::Identity(_) => {
+                self.drop_number_and_record(task.number);
+            }
         }
         self.ended.insert(task.held.lease.id, (Box::new(task.held.clone()), ending));
     }
@@ -224,7 +226,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does; what is not written is found again by the next sweep.
-    pub fn finish_batch(mut self) -> Result<BatchOutcome, StoreError> {
+    pub fn forget_old_and_write_batch(mut self) -> Result<BatchOutcome, StoreError> {
         let mut entries = std::mem::take(&mut self.lasting);
         for (id, (held, ending)) in &self.ended {
             let key = keys::ended_key(*id);
@@ -248,7 +250,11 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         if let LedgerId::DynamicSecret(ledger) = self.which
             && !(entries.is_empty() && written.is_empty())
         {
-            written.extend(self.leases.settle_entry(ledger, self.tree.last_number(), &entries)?);
+            written.extend(self.leases.newly_settled_mark_entry(
+                ledger,
+                self.tree.last_number(),
+                &entries,
+            )?);
         }
         self.forgotten.extend(gone);
         if !self.forgotten.is_empty() {
@@ -283,7 +289,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         let entries: Result<Vec<_>, StoreError> = voids.iter().map(write).collect();
         self.leases.store.set_many(&entries?)?;
         for number in voids {
-            match self.look_at_record(number, None)? {
+            match self.examine_record(number, None)? {
                 None => {
                     self.summary.voided += 1;
                     self.add_missing_void_event(number)?;
@@ -338,8 +344,8 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 self.tree.forget_number(number);
                 continue;
             };
-            match self.recheck_end(&held, why) {
-                Recheck::StillOver => {
+            match self.reread_expired_behind_fence(&held, why) {
+                ExpiryRecheckOutcome::StillOver => {
                     let since = self.clocks.host_time();
                     let closing = Closing { why, since, obstacle: None, work: None };
                     let key = keys::closing_key(held.lease.id);
@@ -347,7 +353,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                     held.closing = Some(closing);
                     tasks.push(EndTask { held, why, number });
                 }
-                Recheck::LookAt(look) => self.recheck_number_at(number, look),
+                ExpiryRecheckOutcome::LookAt(look) => self.recheck_number_at(number, look),
             }
         }
         if !decided.is_empty() {
@@ -359,7 +365,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     /// Notes that a number is looked at again soon. Not at once: where many wait for their issuers, a batch
     /// that met the same again would never come to what is due behind them.
     fn recheck_number_soon(&mut self, number: u64, noticed: Option<i64>) {
-        let look = self.clocks.ledger_time().timestamp() + RECHECK_SECONDS;
+        let look = self.clocks.ledger_time().timestamp() + PENDING_ISSUE_RECHECK_SECONDS;
         self.tree.note_entry(number, IndexEntry { look, live: true, noticed });
     }
 
@@ -381,7 +387,8 @@ impl<K: KeyValue> SweepBatch<'_, K> {
 }
 
 /// The entry of a finished number. A sweep that knows the retention looks at it soon.
-pub(super) const FINISHED_ENTRY: IndexEntry = IndexEntry { look: 0, live: false, noticed: None };
+pub(super) const FINISHED_INDEX_ENTRY: IndexEntry =
+    IndexEntry { look: 0, live: false, noticed: None };
 
 /// After how many seconds an issue that is under way is looked at again: less than the shortest lease lasts.
-const RECHECK_SECONDS: i64 = 5;
+const PENDING_ISSUE_RECHECK_SECONDS: i64 = 5;

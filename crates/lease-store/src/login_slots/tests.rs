@@ -11,18 +11,18 @@ fn at(seconds: i64) -> DateTime<Utc> {
 fn those_who_fail_use_up_what_there_is_and_the_others_do_not() {
     let store = MemoryStore::default();
     let slots = LoginSlots::new(&store);
-    let take = |seconds| slots.take_slot("a", at(seconds)).expect("takes");
+    let take = |seconds| slots.take_slot_unchecked("a", at(seconds)).expect("takes");
     let may_go_on = |slot: &LoginSlot| slots.is_within_limit(slot, LIMIT).expect("reads");
     for _ in 0..10 {
         let slot = take(0);
         assert!(may_go_on(&slot));
-        slots.give_back(&slot).expect("gives back");
+        slots.release_unfailed_slot(&slot).expect("gives back");
     }
     let failing: Vec<_> = (0..3).map(|_| take(10)).collect();
     assert!(failing.iter().all(may_go_on), "as many as may fail are under way");
     let waiting = take(10);
     assert!(!may_go_on(&waiting), "and one more");
-    slots.give_back(&failing[0]).expect("gives back");
+    slots.release_unfailed_slot(&failing[0]).expect("gives back");
     assert!(may_go_on(&waiting));
     for slot in [&failing[1], &failing[2], &waiting] {
         slots.record_failed_login(slot).expect("keeps");
@@ -47,7 +47,7 @@ fn whatever_the_order_no_more_than_may_are_looked_at() {
         let (mut waiting, mut going, mut failed) = (vec![], vec![], 0);
         for _ in 0..300 {
             match next(3) {
-                0 => waiting.push(slots.take_slot("a", at(0)).expect("takes")),
+                0 => waiting.push(slots.take_slot_unchecked("a", at(0)).expect("takes")),
                 1 if !waiting.is_empty() => {
                     let index = usize::try_from(next(waiting.len() as u64)).expect("an index");
                     if slots.is_within_limit(&waiting[index], LIMIT).expect("reads") {
@@ -61,7 +61,7 @@ fn whatever_the_order_no_more_than_may_are_looked_at() {
                         slots.record_failed_login(&slot).expect("keeps");
                         failed += 1;
                     } else {
-                        slots.give_back(&slot).expect("gives back");
+                        slots.release_unfailed_slot(&slot).expect("gives back");
                     }
                 }
                 _ => {}
@@ -79,15 +79,15 @@ fn a_slot_costs_one_write_and_its_end_another_and_both_are_forgotten() {
     let mut writes = || {
         std::mem::replace(&mut written, store.number_of_writes()).abs_diff(store.number_of_writes())
     };
-    let first = slots.take_slot("a", at(0)).expect("takes");
+    let first = slots.take_slot_unchecked("a", at(0)).expect("takes");
     assert_eq!(writes(), 3);
-    let second = slots.take_slot("a", at(1)).expect("takes");
+    let second = slots.take_slot_unchecked("a", at(1)).expect("takes");
     assert_eq!(writes(), 1);
     slots.record_failed_login(&first).expect("keeps");
-    slots.give_back(&second).expect("gives back");
+    slots.release_unfailed_slot(&second).expect("gives back");
     assert_eq!(writes(), 2);
-    ExpiringKeys::new(&store).delete_expired(at(599)).expect("forgets");
+    ExpiringKeys::new(&store).delete_some_expired(at(599)).expect("forgets");
     assert!(store.list_keys().iter().any(|key| key.starts_with("count.logins-")));
-    ExpiringKeys::new(&store).delete_expired(at(600)).expect("forgets");
+    ExpiringKeys::new(&store).delete_some_expired(at(600)).expect("forgets");
     assert!(store.list_keys().iter().all(|key| !key.starts_with("count.logins-")));
 }

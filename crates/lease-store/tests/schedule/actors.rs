@@ -87,13 +87,15 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
     };
     let mut share = None;
     if ask.limited {
-        let Ok(given) = leases.reserve_share(IDENTITY, terms.identity_cap, port.now()) else {
+        let Ok(given) = leases.reserve_share_within_cap(IDENTITY, terms.identity_cap, port.now())
+        else {
             port.tell(Said::Note("refused a share"));
             return release();
         };
         share = Some(given);
     }
-    let Ok(numbered) = leases.reserve_number(ask.log, Some(terms.cap), port.now()) else {
+    let Ok(numbered) = leases.reserve_number_within_cap(ask.log, Some(terms.cap), port.now())
+    else {
         port.tell(Said::Note("refused"));
         if let Some(share) = &share {
             leases.void_share(share, port.now()).ok()?;
@@ -120,18 +122,21 @@ pub fn issue(port: &Port, terms: &Terms, ask: &Ask, random: &mut Random) -> Outc
         }
         return Some(());
     }
-    leases.begin_issue(&numbered, &lease, claim).map_err(|error| fenced(port, &error)).ok()?;
+    leases
+        .record_pending_lease(&numbered, &lease, claim)
+        .map_err(|error| fenced(port, &error))
+        .ok()?;
     let Ok(uid) = make(port, &mut lease, is_late) else {
         // What came of it is not known: it is undone as far as it can be, and left to the sweep.
         return undo(port, lease.id);
     };
     if is_late() || uid.is_none() {
         undo(port, lease.id)?;
-        return leases.record_failure(place, &lease, port.now(), "no token").ok();
+        return leases.record_failed_issue(place, &lease, port.now(), "no token").ok();
     }
     lease.phase = IssuePhase::Active;
     leases
-        .complete_issue(place, &lease, claim, port.now())
+        .record_active_lease(place, &lease, claim, port.now())
         .map_err(|error| fenced(port, &error))
         .ok()?;
     if !is_late() {
@@ -180,7 +185,7 @@ fn issue_again(
     } else if !port.mint(held.lease.id, uid_of(&held.lease)?).ok()? {
         return None;
     }
-    if leases.may_answer_again(&held, Some(&claimed.claim)).ok()? && port.now() <= deadline {
+    if leases.is_within_issue_fences(&held, Some(&claimed.claim)).ok()? && port.now() <= deadline {
         port.tell(Said::Note("answered again"));
         port.tell(answer(&held.lease, held.place, held.expires_at, ask.key));
     }
@@ -195,7 +200,7 @@ pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
     if held.lease.mode == LeaseMode::Plain || held.state_at(now) != LeaseState::Active {
         return None;
     }
-    let renewal = leases.begin_renewal(&held).ok()?;
+    let renewal = leases.take_renewal_number(&held).ok()?;
     let end = (now + TimeDelta::seconds(ttl)).max(renewal.expires_at);
     port.pause()?;
     if !port.mint(id, uid_of(&held.lease)?).ok()? {
@@ -203,7 +208,7 @@ pub fn renew(port: &Port, terms: &Terms, id: LeaseId, ttl: i64) -> Outcome {
     }
     let now = port.now();
     let outcome = RenewalEventContent { now, is_renewed: true, jti: None, reason: None };
-    let confirmed = leases.confirm_renewal(&renewal, end, &outcome);
+    let confirmed = leases.record_renewal(&renewal, end, &outcome);
     let stands = confirmed.map_err(|error| fenced(port, &error)).ok()?;
     if port.now() <= deadline {
         port.tell(Said::Note("renewed"));
@@ -228,7 +233,7 @@ pub fn revoke(port: &Port, terms: &Terms, id: LeaseId, random: &mut Random) -> O
     }
     let obstacle = Some("the cluster does not answer".to_owned());
     let closing = Closing { why, since: port.now(), obstacle, work: None };
-    leases.postpone_end(&held, &closing).map_err(|error| fenced(port, &error)).ok()?;
+    leases.record_postponed_end(&held, &closing).map_err(|error| fenced(port, &error)).ok()?;
     port.tell(Said::Note("postponed"));
     port.tell(Said::Revoked(id));
     Some(())
@@ -257,14 +262,14 @@ pub fn sweep(port: &Port, terms: &Terms, random: &mut Random) -> Outcome {
             let leases = leases(port);
             let due = leases.read_due_batch(which, port.now(), terms.batch, terms.times).ok()?;
             let Some(mut batch) = due else { break };
-            for task in batch.decide_due_leases().ok()? {
+            for task in batch.close_due_and_list_ends().ok()? {
                 if !random.happens(100) && carry_out(port, terms, &task.held) {
                     batch.note_ended(&task, Ending { why: task.why, at: port.now(), note: None });
                 } else {
                     batch.note_postponed(&task, TimeDelta::seconds(5));
                 }
             }
-            if !batch.finish_batch().ok()?.more {
+            if !batch.forget_old_and_write_batch().ok()?.more {
                 break;
             }
         }

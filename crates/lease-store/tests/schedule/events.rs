@@ -96,7 +96,8 @@ impl Events {
             return Some(format!("lease {place:?} was answered and has no event of its issue"));
         }
         let terminal = self.kept.range(at(AuditSlot::Only)..=at(AuditSlot::End));
-        let terminal = terminal.filter(|(_, event)| event.event_type.is_terminal()).count();
+        let terminal =
+            terminal.filter(|(_, event)| event.event_type.is_last_event_of_lease()).count();
         if terminal != usize::from(has_ended) || is_of(AuditSlot::End) != has_ended {
             return Some(format!("lease {place:?} has {terminal} last events, ended: {has_ended}"));
         }

@@ -70,8 +70,8 @@ fn closing() -> Closing {
 }
 
 fn renew<K: KeyValue>(bench: &Bench<'_, K>, held: &StoredLease) {
-    let renewal = bench.leases().begin_renewal(held).expect("begins");
-    bench.leases().confirm_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
+    let renewal = bench.leases().take_renewal_number(held).expect("begins");
+    bench.leases().record_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
 }
 
 pub(super) fn each_step_of_a_lease_has_its_event<K: KeyValue>(store: &K) {
@@ -82,15 +82,18 @@ pub(super) fn each_step_of_a_lease_has_its_event<K: KeyValue>(store: &K) {
     let revoked = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &revoked);
     // The second was never recorded.
-    bench.leases().begin_renewal(&revoked).expect("begins");
+    bench.leases().take_renewal_number(&revoked).expect("begins");
     renew(&bench, &revoked);
     bench.leases().record_end(&revoked, &ending(EndReason::Revoked, T0)).expect("finishes");
     let later = bench.issue(LeaseMode::Existing, None);
-    bench.leases().postpone_end(&later, &closing()).expect("postpones");
+    bench.leases().record_postponed_end(&later, &closing()).expect("postpones");
     let failed = (bench.number(), bench.lease(LeaseMode::Existing));
-    bench.leases().begin_issue(&failed.0, &failed.1, None).expect("begins");
+    bench.leases().record_pending_lease(&failed.0, &failed.1, None).expect("begins");
     let place = failed.0.place();
-    bench.leases().record_failure(place, &failed.1, at(T0), "the role is gone").expect("fails");
+    bench
+        .leases()
+        .record_failed_issue(place, &failed.1, at(T0), "the role is gone")
+        .expect("fails");
     bench.leases().void_number(&bench.number(), None, "it was refused", at(T0)).expect("gives up");
     bench.number();
     bench.issue(LeaseMode::Plain, None);
@@ -150,10 +153,10 @@ pub(super) fn each_event_is_told_once_and_only_if_it_is_on_record<K: KeyValue>(s
     );
     let lease = bench.lease(LeaseMode::Existing);
     let numbered = bench.number();
-    leases.begin_issue(&numbered, &lease, None).expect("begins");
+    leases.record_pending_lease(&numbered, &lease, None).expect("begins");
     bench.store.stop_after(0);
     leases
-        .complete_issue(numbered.place(), &super::bench::active(&lease), None, at(T0))
+        .record_active_lease(numbered.place(), &super::bench::active(&lease), None, at(T0))
         .expect_err("stops");
     assert_eq!(TOLD.take(), [""; 0], "nothing is on record");
     let bench = Bench::new(store);
@@ -162,8 +165,8 @@ pub(super) fn each_event_is_told_once_and_only_if_it_is_on_record<K: KeyValue>(s
         lease_store::AuditContext { on_record, ..auditor() },
     );
     let held = bench.issue(LeaseMode::Existing, None);
-    let renewal = leases.begin_renewal(&held).expect("begins");
-    leases.confirm_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
+    let renewal = leases.take_renewal_number(&held).expect("begins");
+    leases.record_renewal(&renewal, at(T0 + TTL), &RENEWED).expect("confirms");
     leases.record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
     let log = bench.log;
     assert_eq!(TOLD.take(), [format!("{log}.1.renewal.1"), format!("{log}.1.end")]);
@@ -177,17 +180,17 @@ pub(super) fn the_events_of_a_lease_stand_together_and_are_found_by_its_id<K: Ke
     bench.leases().record_end(&held, &ending(EndReason::Revoked, T0 + 60)).expect("finishes");
     let together = ["1.end revocation", "1.renewal.1 renewal", "1.issue issue"];
     assert_eq!(told(&bench, 100)[1..], together);
-    let found = bench.audit().events_of_lease(held.lease.id).expect("reads").expect("is there");
+    let found = bench.audit().read_lease_events(held.lease.id).expect("reads").expect("is there");
     let slots: Vec<_> = found.iter().map(|record| record.event.event_type).collect();
     assert_eq!(slots, [AuditEventType::Revocation, AuditEventType::Renewal, AuditEventType::Issue]);
-    assert_eq!(bench.audit().events_of_lease(LeaseId::new([9; 16])).expect("reads"), None);
+    assert_eq!(bench.audit().read_lease_events(LeaseId::new([9; 16])).expect("reads"), None);
 }
 
 pub(super) fn each_event_of_a_lease_that_is_touched_is_found<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
     let held = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &held);
-    bench.leases().postpone_end(&held, &closing()).expect("postpones");
+    bench.leases().record_postponed_end(&held, &closing()).expect("postpones");
     bench.leases().record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
     let lives = bench.issue(LeaseMode::Existing, None);
     renew(&bench, &lives);
@@ -237,19 +240,19 @@ pub(super) fn of_two_that_end_a_lease_one_event_stands<K: KeyValue>(store: &K) {
     let which = LedgerId::DynamicSecret(bench.log);
     let due = bench.others().read_due_batch(which, at(T0 + TTL), 100, TIMES).expect("reads");
     let mut batch = due.expect("is due");
-    let tasks = batch.decide_due_leases().expect("closes");
+    let tasks = batch.close_due_and_list_ends().expect("closes");
     bench.leases().record_end(&held, &ending(EndReason::Revoked, T0 + TTL)).expect("finishes");
     for task in &tasks {
         batch.note_ended(task, ending(task.why, T0 + TTL));
     }
-    batch.finish_batch().expect("finishes");
+    batch.forget_old_and_write_batch().expect("finishes");
     let ended = bench.held(held.place).ending.expect("has ended");
     assert_eq!(ended.why, EndReason::Revoked);
     assert_eq!(told(&bench, 9), ["1.end revocation", "1.issue issue"]);
     // Who asks again changes nothing.
     bench
         .leases()
-        .record_failure(held.place, &held.lease, at(T0 + 2 * TTL), "it failed")
+        .record_failed_issue(held.place, &held.lease, at(T0 + 2 * TTL), "it failed")
         .expect("is told");
     assert_eq!(told(&bench, 9), ["1.end revocation", "1.issue issue"]);
 }
@@ -257,7 +260,7 @@ pub(super) fn of_two_that_end_a_lease_one_event_stands<K: KeyValue>(store: &K) {
 pub(super) fn who_has_asked_for_a_revocation_is_named_by_its_end<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
     let held = bench.issue(LeaseMode::Existing, None);
-    bench.leases().postpone_end(&held, &closing()).expect("postpones");
+    bench.leases().record_postponed_end(&held, &closing()).expect("postpones");
     let sweeper = lease_core::AuditActor::of_requester("sweeper");
     let sweeper = lease_store::AuditContext { actor: &sweeper, ..auditor() };
     let leases = lease_store::Leases::new(store, sweeper);

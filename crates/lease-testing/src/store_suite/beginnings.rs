@@ -49,7 +49,7 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: LeaseMode) {
                             None,
                             at(T0),
                         ),
-                        _ => bench.leases().begin_issue(numbered, lease, None),
+                        _ => bench.leases().record_pending_lease(numbered, lease, None),
                     });
                 });
                 let second = move || _ = batch(&others, LedgerId::DynamicSecret(log), T0 + 75, 100);
@@ -63,7 +63,7 @@ fn begins_or_void<K: KeyValue>(store: &K, mode: LeaseMode) {
                         LeaseMode::Plain => {
                             others.record_plain_token(numbered, &active(lease), None, at(T0))
                         }
-                        _ => others.begin_issue(numbered, lease, None),
+                        _ => others.record_pending_lease(numbered, lease, None),
                     });
                 };
                 (first, Box::new(second), check)

@@ -156,7 +156,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
 
     /// A number, whatever lives.
     pub(super) fn number(&self) -> ReservedNumber {
-        self.leases().reserve_number(self.log, None, at(T0)).expect("gives a number")
+        self.leases().reserve_number_within_cap(self.log, None, at(T0)).expect("gives a number")
     }
 
     /// A whole issue.
@@ -180,8 +180,10 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         if lease.mode == LeaseMode::Plain {
             leases.record_plain_token(numbered, &active, claim, at(T0)).expect("records");
         } else {
-            leases.begin_issue(numbered, lease, claim).expect("begins");
-            leases.complete_issue(numbered.place(), &active, claim, at(T0)).expect("completes");
+            leases.record_pending_lease(numbered, lease, claim).expect("begins");
+            leases
+                .record_active_lease(numbered.place(), &active, claim, at(T0))
+                .expect("completes");
         }
         StoredLease::new(numbered.place(), active)
     }
@@ -201,7 +203,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
         let due =
             self.others().read_due_batch(LedgerId::DynamicSecret(self.log), at(now), 100, TIMES);
         due.expect("reads")
-            .map_or_else(Vec::new, |mut batch| batch.decide_due_leases().expect("closes"))
+            .map_or_else(Vec::new, |mut batch| batch.close_due_and_list_ends().expect("closes"))
     }
 
     /// The lease at a place.
@@ -218,7 +220,10 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     pub(super) fn tend(&self, now: i64) {
         let retention = TimeDelta::seconds(AUDIT_RETENTION);
         self.audit()
-            .sweep_events(at(now), AuditSweepDurations { landing: TIMES.landing, retention })
+            .settle_and_forget_events(
+                at(now),
+                AuditSweepDurations { landing: TIMES.landing, retention },
+            )
             .expect("tends");
     }
 
@@ -226,7 +231,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
     pub(super) fn drop_log(&self) {
         for (number, log) in self.others().list_ledgers().expect("reads") {
             if number == self.log {
-                self.others().drop_if_done(number, &log).expect("drops");
+                self.others().drop_retired_ledger_if_empty(number, &log).expect("drops");
             }
         }
     }
@@ -245,10 +250,10 @@ pub(super) fn batch<K: KeyValue>(
     limit: usize,
 ) -> Option<BatchOutcome> {
     let mut batch = leases.read_due_batch(which, at(now), limit, TIMES).expect("reads")?;
-    for task in batch.decide_due_leases().expect("closes") {
+    for task in batch.close_due_and_list_ends().expect("closes") {
         batch.note_ended(&task, ending(task.why, now));
     }
-    Some(batch.finish_batch().expect("finishes"))
+    Some(batch.forget_old_and_write_batch().expect("finishes"))
 }
 
 pub(super) fn active(pending: &Lease) -> Lease {

@@ -13,7 +13,7 @@ pub(super) fn the_cap_is_never_exceeded<K: KeyValue>(store: &K) {
     for sweeps in [false, true] {
         let bench = Bench::new(store);
         for number in 1..=5 {
-            let given = bench.leases().reserve_number(bench.log, Some(3), at(T0));
+            let given = bench.leases().reserve_number_within_cap(bench.log, Some(3), at(T0));
             if number <= 3 {
                 bench.issue_as(&given.expect("gives one"), &bench.lease(LeaseMode::Existing), None);
             } else {
@@ -24,9 +24,12 @@ pub(super) fn the_cap_is_never_exceeded<K: KeyValue>(store: &K) {
             }
         }
         // A cap that is raised gives more at once, and one that is lowered none.
-        assert!(is_full(&bench.leases().reserve_number(bench.log, Some(2), at(T0)), 2));
-        bench.leases().reserve_number(bench.log, Some(4), at(T0)).expect("gives one more");
-        assert!(is_full(&bench.leases().reserve_number(bench.log, Some(4), at(T0)), 4));
+        assert!(is_full(&bench.leases().reserve_number_within_cap(bench.log, Some(2), at(T0)), 2));
+        bench
+            .leases()
+            .reserve_number_within_cap(bench.log, Some(4), at(T0))
+            .expect("gives one more");
+        assert!(is_full(&bench.leases().reserve_number_within_cap(bench.log, Some(4), at(T0)), 4));
     }
 }
 
@@ -37,15 +40,16 @@ pub(super) fn a_refusal_writes_nothing<K: KeyValue>(store: &K) {
     }
     bench.sweep(T0);
     bench.store.counts();
-    assert!(is_full(&bench.leases().reserve_number(bench.log, Some(3), at(T0)), 3));
+    assert!(is_full(&bench.leases().reserve_number_within_cap(bench.log, Some(3), at(T0)), 3));
     assert_eq!(bench.store.counts().1, 0);
 }
 
 pub(super) fn a_place_comes_back_once_its_number_is_void_or_its_lease_has_ended<K: KeyValue>(
     store: &K,
 ) {
-    let number =
-        |bench: &Bench<'_, K>, now| bench.leases().reserve_number(bench.log, Some(1), at(now));
+    let number = |bench: &Bench<'_, K>, now| {
+        bench.leases().reserve_number_within_cap(bench.log, Some(1), at(now))
+    };
 
     // Ended by hand: the next issue sees it, with or without a sweep between.
     for swept in [false, true] {
@@ -80,7 +84,10 @@ pub(super) fn a_place_comes_back_once_its_number_is_void_or_its_lease_has_ended<
     // Its issuer stopped after it had recorded what it was about to make.
     let bench = Bench::new(store);
     let numbered = number(&bench, T0).expect("gives one");
-    bench.leases().begin_issue(&numbered, &bench.lease(LeaseMode::Existing), None).expect("begins");
+    bench
+        .leases()
+        .record_pending_lease(&numbered, &bench.lease(LeaseMode::Existing), None)
+        .expect("begins");
     bench.sweep(T0);
     assert_eq!(bench.sweep(SETTLED - 1).ended, 0, "its requests may still land");
     assert_eq!(bench.sweep(SETTLED + 5).ended, 1);
@@ -98,9 +105,9 @@ pub(super) fn of_two_that_race_for_the_last_place_one_gets_it<K: KeyValue>(store
         let others = std::rc::Rc::new(std::cell::Cell::new(0));
         let given = others.clone();
         bench.store.interrupt(operations, move || {
-            given.set(usize::from(leases.reserve_number(log, Some(2), at(T0)).is_ok()));
+            given.set(usize::from(leases.reserve_number_within_cap(log, Some(2), at(T0)).is_ok()));
         });
-        let ours = bench.leases().reserve_number(bench.log, Some(2), at(T0));
+        let ours = bench.leases().reserve_number_within_cap(bench.log, Some(2), at(T0));
         let alone = bench.store.was_not_interrupted();
         assert_eq!(usize::from(ours.is_ok()) + others.get(), 1, "after {operations}");
         if let Ok(numbered) = ours {
@@ -135,9 +142,12 @@ pub(super) fn an_end_that_is_told_twice_frees_one_place<K: KeyValue>(store: &K) 
         for now in [T0, T0 + 1] {
             bench.leases().record_end(&held, &ending(EndReason::Revoked, now)).expect("finishes");
         }
-        bench.leases().reserve_number(bench.log, Some(2), at(T0 + 1)).expect("has room for one");
+        bench
+            .leases()
+            .reserve_number_within_cap(bench.log, Some(2), at(T0 + 1))
+            .expect("has room for one");
         assert!(
-            is_full(&bench.leases().reserve_number(bench.log, Some(2), at(T0 + 1)), 2),
+            is_full(&bench.leases().reserve_number_within_cap(bench.log, Some(2), at(T0 + 1)), 2),
             "{swept}"
         );
     }

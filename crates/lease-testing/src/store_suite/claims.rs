@@ -72,10 +72,10 @@ pub(super) fn a_request_whose_lease_failed_is_free<K: KeyValue>(store: &K) {
         assert_eq!(claim.generation, generation);
         let numbered = bench.number();
         let lease = bench.lease(LeaseMode::Existing);
-        bench.leases().begin_issue(&numbered, &lease, Some(&claim)).expect("begins");
+        bench.leases().record_pending_lease(&numbered, &lease, Some(&claim)).expect("begins");
         bench
             .leases()
-            .record_failure(numbered.place(), &lease, at(T0), "it failed")
+            .record_failed_issue(numbered.place(), &lease, at(T0), "it failed")
             .expect("fails");
     }
     let ours = mine(claim(&bench, &key, T0));

@@ -19,19 +19,21 @@ pub(super) fn each_step_makes_as_many_durable_writes_as_it_may<K: KeyValue>(stor
     ] {
         let claim = with_key.then(|| bench.claim(&bench.key()));
         let lease = bench.lease(mode);
-        let numbered =
-            bench.leases().reserve_number(bench.log, Some(100), at(T0)).expect("gives one");
+        let numbered = bench
+            .leases()
+            .reserve_number_within_cap(bench.log, Some(100), at(T0))
+            .expect("gives one");
         let held = bench.issue_as(&numbered, &lease, claim.as_ref());
         assert_eq!(writes(), most, "issue of {mode:?}, with a key: {with_key}");
-        assert!(bench.leases().may_answer_again(&held, claim.as_ref()).expect("reads"));
+        assert!(bench.leases().is_within_issue_fences(&held, claim.as_ref()).expect("reads"));
         assert_eq!(writes(), 0, "a retry of {mode:?}");
     }
     let held = bench.issue(LeaseMode::Existing, None);
     writes();
-    let renewal = bench.leases().begin_renewal(&held).expect("begins");
+    let renewal = bench.leases().take_renewal_number(&held).expect("begins");
     bench
         .leases()
-        .confirm_renewal(&renewal, at(T0 + 2 * TTL), &super::bench::RENEWED)
+        .record_renewal(&renewal, at(T0 + 2 * TTL), &super::bench::RENEWED)
         .expect("confirms");
     assert_eq!(writes(), 2, "renewal");
     bench.leases().record_end(&held, &ending(EndReason::Revoked, T0)).expect("finishes");
@@ -46,7 +48,7 @@ pub(super) fn each_step_makes_as_many_durable_writes_as_it_may<K: KeyValue>(stor
     let held = bench.issue(LeaseMode::Existing, None);
     writes();
     let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
-    bench.leases().postpone_end(&held, &closing).expect("postpones");
+    bench.leases().record_postponed_end(&held, &closing).expect("postpones");
     assert_eq!(writes(), 2, "revocation that cannot be finished");
 }
 
@@ -95,7 +97,7 @@ pub(super) fn what_was_read_in_vain_is_mended<K: KeyValue>(store: &K) {
     assert_eq!(bench.store.counts(), (2, 0), "reads and writes after it was mended");
     bench
         .leases()
-        .reserve_number(bench.log, Some(1), at(T0))
+        .reserve_number_within_cap(bench.log, Some(1), at(T0))
         .expect("counts nothing that has ended");
     assert_eq!(bench.store.counts().1, 1);
 }

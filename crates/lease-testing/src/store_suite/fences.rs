@@ -13,7 +13,7 @@ pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
         everywhere(store, |bench| {
             let numbered = bench.number();
             let pending = bench.lease(LeaseMode::Existing);
-            bench.leases().begin_issue(&numbered, &pending, None).expect("begins");
+            bench.leases().record_pending_lease(&numbered, &pending, None).expect("begins");
             bench.sweep(T0);
             let (others, log, place) = (bench.others(), bench.log, numbered.place());
             let (told, completed) = noted::<bool>();
@@ -32,7 +32,12 @@ pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
             });
             if writer_is_first {
                 let first: Action<'_, K> = Box::new(move |bench| {
-                    told(went_well(bench.leases().complete_issue(place, &active, None, at(T0))));
+                    told(went_well(bench.leases().record_active_lease(
+                        place,
+                        &active,
+                        None,
+                        at(T0),
+                    )));
                 });
                 let second = move || _ = batch(&others, LedgerId::DynamicSecret(log), SETTLED, 100);
                 (first, Box::new(second), check)
@@ -40,8 +45,9 @@ pub(super) fn an_issue_completes_or_is_closed<K: KeyValue>(store: &K) {
                 let first: Action<'_, K> = Box::new(move |bench| {
                     batch(&bench.leases(), LedgerId::DynamicSecret(log), SETTLED, 100);
                 });
-                let second =
-                    move || told(went_well(others.complete_issue(place, &active, None, at(T0))));
+                let second = move || {
+                    told(went_well(others.record_active_lease(place, &active, None, at(T0))));
+                };
                 (first, Box::new(second), check)
             }
         });
@@ -54,7 +60,7 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
         everywhere(store, |bench| {
             let held = bench.issue(LeaseMode::Existing, None);
             bench.sweep(T0);
-            let renewal = bench.leases().begin_renewal(&held).expect("begins");
+            let renewal = bench.leases().take_renewal_number(&held).expect("begins");
             let (others, log, place) = (bench.others(), bench.log, held.place);
             let (told, renewed) = noted::<bool>();
             let check: Check<'_, K> = Box::new(move |bench, operations| {
@@ -72,7 +78,7 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
                     told(went_well(
                         bench
                             .leases()
-                            .confirm_renewal(&renewal, at(end), &super::bench::RENEWED)
+                            .record_renewal(&renewal, at(end), &super::bench::RENEWED)
                             .map(drop),
                     ));
                 });
@@ -85,7 +91,7 @@ pub(super) fn a_renewal_stands_or_the_lease_ends<K: KeyValue>(store: &K) {
                 });
                 let second = move || {
                     told(went_well(
-                        others.confirm_renewal(&renewal, at(end), &super::bench::RENEWED).map(drop),
+                        others.record_renewal(&renewal, at(end), &super::bench::RENEWED).map(drop),
                     ));
                 };
                 (first, Box::new(second), check)
@@ -110,7 +116,7 @@ pub(super) fn a_postponed_end_is_found_or_refused<K: KeyValue>(store: &K) {
         let first: Action<'_, K> = Box::new(move |bench| {
             let closing =
                 Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
-            told(went_well(bench.leases().postpone_end(&held, &closing).map(drop)));
+            told(went_well(bench.leases().record_postponed_end(&held, &closing).map(drop)));
         });
         // Noticed, and given up in the same breath, as after a long stall.
         let second = move || {
@@ -138,12 +144,13 @@ pub(super) fn an_issue_is_found_or_its_log_is_gone<K: KeyValue>(store: &K) {
             let (told, issued) = noted::<bool>();
             let first: Action<'_, K> = Box::new(move |bench| {
                 let leases = bench.leases();
-                let numbered = leases.reserve_number(bench.log, None, at(T0)).expect("gives one");
+                let numbered =
+                    leases.reserve_number_within_cap(bench.log, None, at(T0)).expect("gives one");
                 told(went_well(match mode {
                     LeaseMode::Plain => {
                         leases.record_plain_token(&numbered, &active(&lease), None, at(T0))
                     }
-                    _ => leases.begin_issue(&numbered, &lease, None),
+                    _ => leases.record_pending_lease(&numbered, &lease, None),
                 }));
             });
             let second = move || {
@@ -151,7 +158,7 @@ pub(super) fn an_issue_is_found_or_its_log_is_gone<K: KeyValue>(store: &K) {
                 assert!(secrets.delete_definition(&name).expect("deletes"));
                 for (number, record) in others.list_ledgers().expect("reads") {
                     if number == log {
-                        others.drop_if_done(number, &record).expect("drops");
+                        others.drop_retired_ledger_if_empty(number, &record).expect("drops");
                     }
                 }
             };
@@ -181,7 +188,7 @@ pub(super) fn a_definition_that_is_put_has_a_log_that_stays<K: KeyValue>(store: 
             assert!(secrets.delete_definition(&name).expect("deletes"));
             let logs = others.list_ledgers().expect("reads");
             for (number, record) in logs.into_iter().filter(|(number, _)| *number == log) {
-                others.drop_if_done(number, &record).expect("drops");
+                others.drop_retired_ledger_if_empty(number, &record).expect("drops");
             }
         };
         let check: Check<'_, K> = Box::new(move |bench, operations| {
@@ -291,7 +298,7 @@ fn record<K: KeyValue>(
         LeaseMode::Plain => {
             leases.record_plain_token(numbered, &active(lease), Some(claim), at(T0))
         }
-        _ => leases.begin_issue(numbered, lease, Some(claim)),
+        _ => leases.record_pending_lease(numbered, lease, Some(claim)),
     }
 }
 
@@ -344,7 +351,7 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
         let numbered = bench.number();
         let pending = bench.lease(mode);
         if mode != LeaseMode::Plain {
-            bench.leases().begin_issue(&numbered, &pending, Some(&claim)).expect("begins");
+            bench.leases().record_pending_lease(&numbered, &pending, Some(&claim)).expect("begins");
         }
         match fence {
             "void" => {
@@ -369,11 +376,18 @@ pub(super) fn a_retry_reads_the_fences_of_its_issuer<K: KeyValue>(store: &K) {
             LeaseMode::Plain => {
                 _ = bench.leases().record_plain_token(&numbered, &active, Some(&claim), at(T0));
             }
-            _ => _ = bench.leases().complete_issue(numbered.place(), &active, Some(&claim), at(T0)),
+            _ => {
+                _ = bench.leases().record_active_lease(
+                    numbered.place(),
+                    &active,
+                    Some(&claim),
+                    at(T0),
+                );
+            }
         }
         let held = bench.held(numbered.place());
         assert_eq!(held.lease.phase, lease_core::IssuePhase::Active);
-        let may = bench.others().may_answer_again(&held, Some(&claim)).expect("reads");
+        let may = bench.others().is_within_issue_fences(&held, Some(&claim)).expect("reads");
         assert_eq!(may, fence == "none", "{mode:?} behind the fence `{fence}`");
     }
 }

@@ -14,8 +14,10 @@ pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     let last = fill(&bench);
 
     // One is looked at once and then only listed: the last nodes have room for another.
-    let numbered =
-        bench.leases().reserve_number(bench.log, Some(1_000_000), at(T0)).expect("gives one");
+    let numbered = bench
+        .leases()
+        .reserve_number_within_cap(bench.log, Some(1_000_000), at(T0))
+        .expect("gives one");
     let held = bench.issue_as(&numbered, &bench.lease(LeaseMode::Existing), None);
     let (reads, writes) = bench.store.counts();
     assert!(reads <= 12 && writes == 3, "an issue: {reads} reads, {writes} writes");
@@ -39,10 +41,10 @@ pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     let later = T0 + TTL;
     let mut batch =
         bench.leases().read_due_batch(which, at(later), 100, TIMES).expect("reads").expect("due");
-    for task in batch.decide_due_leases().expect("closes") {
+    for task in batch.close_due_and_list_ends().expect("closes") {
         batch.note_postponed(&task, TimeDelta::hours(1));
     }
-    let summary = batch.finish_batch().expect("finishes");
+    let summary = batch.forget_old_and_write_batch().expect("finishes");
     let (reads, writes) = bench.store.counts();
     assert!(reads <= 20 && writes <= 3, "a batch: {reads} reads, {writes} writes, {summary:?}");
 
@@ -50,8 +52,8 @@ pub(super) fn what_lives_costs_nothing<K: KeyValue>(store: &K) {
     let all = T0 + 100 * TTL;
     let mut batch =
         bench.leases().read_due_batch(which, at(all), 100, TIMES).expect("reads").expect("due");
-    assert!(batch.decide_due_leases().expect("closes").is_empty(), "they have no records");
-    assert!(batch.finish_batch().expect("finishes").more);
+    assert!(batch.close_due_and_list_ends().expect("closes").is_empty(), "they have no records");
+    assert!(batch.forget_old_and_write_batch().expect("finishes").more);
     let (reads, writes) = bench.store.counts();
     assert!(
         reads <= 2 + 4 + 2 * 164 && writes == 1,

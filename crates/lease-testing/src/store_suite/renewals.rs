@@ -16,20 +16,20 @@ pub(super) fn renewals_side_by_side_never_shorten<K: KeyValue>(store: &K) {
     ] {
         let bench = Bench::new(store);
         let held = bench.issue(LeaseMode::Existing, None);
-        let renewals = ends.map(|_| bench.leases().begin_renewal(&held).expect("begins"));
+        let renewals = ends.map(|_| bench.leases().take_renewal_number(&held).expect("begins"));
         let mut latest = held.expires_at;
         for index in order {
             let end = at(T0 + ends[index]);
             let stands = bench
                 .leases()
-                .confirm_renewal(&renewals[index], end, &super::bench::RENEWED)
+                .record_renewal(&renewals[index], end, &super::bench::RENEWED)
                 .expect("confirms");
             assert!(stands >= end && stands >= held.expires_at, "{ends:?} {order:?}");
             latest = latest.max(stands);
             assert_eq!(bench.held(held.place).expires_at, latest, "{ends:?} {order:?}");
         }
         // Whatever comes later knows both.
-        let renewal = bench.leases().begin_renewal(&held).expect("begins");
+        let renewal = bench.leases().take_renewal_number(&held).expect("begins");
         assert_eq!(renewal.expires_at, latest, "{ends:?} {order:?}");
         assert_eq!(bench.due(latest.timestamp() - 1), [], "{ends:?} {order:?}: is not ended");
         assert_eq!(bench.due(latest.timestamp()).len(), 1, "{ends:?} {order:?}: is found");
@@ -39,10 +39,10 @@ pub(super) fn renewals_side_by_side_never_shorten<K: KeyValue>(store: &K) {
 pub(super) fn a_lost_renewal_is_found_by_the_next<K: KeyValue>(store: &K) {
     let bench = Bench::new(store);
     let held = bench.issue(LeaseMode::Existing, None);
-    let begin = || bench.leases().begin_renewal(&held).expect("begins");
+    let begin = || bench.leases().take_renewal_number(&held).expect("begins");
     let (first, second, third) = (begin(), begin(), begin());
     let confirm = |renewal, end| {
-        bench.leases().confirm_renewal(renewal, at(end), &super::bench::RENEWED).expect("confirms")
+        bench.leases().record_renewal(renewal, at(end), &super::bench::RENEWED).expect("confirms")
     };
     // The second is the slowest, and reaches the furthest; the fourth has seen neither it nor the first.
     confirm(&third, T0 + 2 * TTL);

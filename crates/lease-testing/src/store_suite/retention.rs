@@ -15,10 +15,10 @@ pub(super) fn what_ended_is_seen_for_as_long_as_it_is_retained<K: KeyValue>(stor
     let key = bench.key();
     let claim = bench.claim(&key);
     let held = bench.issue(LeaseMode::Existing, Some(&claim));
-    let renewal = bench.leases().begin_renewal(&held).expect("begins");
+    let renewal = bench.leases().take_renewal_number(&held).expect("begins");
     bench
         .leases()
-        .confirm_renewal(&renewal, at(T0 + TTL), &super::bench::RENEWED)
+        .record_renewal(&renewal, at(T0 + TTL), &super::bench::RENEWED)
         .expect("confirms");
     bench.sweep(T0);
     assert_eq!(bench.sweep(T0 + TTL).ended, 1);
@@ -50,8 +50,8 @@ pub(super) fn whatever_stops_while_it_forgets_leaves_nothing<K: KeyValue>(store:
             let which = LedgerId::DynamicSecret(bench.log);
             let mut batch =
                 bench.leases().read_due_batch(which, at(over()), 100, TIMES)?.expect("is due");
-            batch.decide_due_leases()?;
-            batch.finish_batch()
+            batch.close_due_and_list_ends()?;
+            batch.forget_old_and_write_batch()
         })();
         for now in [over(), over() + 10, over() + 100, 2 * over()] {
             bench.sweep(now);
@@ -95,8 +95,11 @@ pub(super) fn a_failed_generation_stays_passed_over<K: KeyValue>(store: &K) {
     let failed = bench.claim(&key);
     let numbered = bench.number();
     let lease = bench.lease(LeaseMode::Existing);
-    bench.leases().begin_issue(&numbered, &lease, Some(&failed)).expect("begins");
-    bench.leases().record_failure(numbered.place(), &lease, at(T0), "it failed").expect("fails");
+    bench.leases().record_pending_lease(&numbered, &lease, Some(&failed)).expect("begins");
+    bench
+        .leases()
+        .record_failed_issue(numbered.place(), &lease, at(T0), "it failed")
+        .expect("fails");
     let claim = bench.claim(&key);
     assert_eq!(claim.generation, 2);
     let mut lasting = bench.lease(LeaseMode::Existing);
@@ -160,7 +163,7 @@ pub(super) fn the_first_reason_for_an_end_stands<K: KeyValue>(store: &K) {
     bench.sweep(T0);
     // It is to be taken back and cannot be; its time passes meanwhile.
     let closing = Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
-    bench.leases().postpone_end(&held, &closing).expect("postpones");
+    bench.leases().record_postponed_end(&held, &closing).expect("postpones");
     assert_eq!(bench.held(held.place).state_at(at(T0)), LeaseState::Revoking);
     bench.sweep(T0 + TTL);
     assert_eq!(bench.held(held.place).state_at(at(T0 + TTL)), LeaseState::Revoked);
@@ -172,7 +175,7 @@ pub(super) fn the_first_reason_for_an_end_stands<K: KeyValue>(store: &K) {
     // Nor does a failure that is told too late change it.
     bench
         .leases()
-        .record_failure(held.place, &held.lease, at(SETTLED), "it failed")
+        .record_failed_issue(held.place, &held.lease, at(SETTLED), "it failed")
         .expect("is told");
     assert_eq!(bench.held(held.place).state_at(at(T0 + TTL)), LeaseState::Revoked);
 }
@@ -198,8 +201,8 @@ pub(super) fn records_of_another_version_are_refused_and_kept<K: KeyValue>(store
     let sweep = |now| {
         let which = LedgerId::DynamicSecret(bench.log);
         let mut batch = bench.leases().read_due_batch(which, at(now), 100, TIMES)?.expect("is due");
-        batch.decide_due_leases()?;
-        batch.finish_batch().map(drop)
+        batch.close_due_and_list_ends()?;
+        batch.forget_old_and_write_batch().map(drop)
     };
     refused(sweep(T0 + TTL));
     assert_eq!(store.get(&key).expect("reads"), Some(foreign), "it is left as it is");
@@ -218,17 +221,17 @@ pub(super) fn whatever_stops_while_it_ends_what_was_postponed_goes_on<K: KeyValu
         bench.sweep(T0);
         let closing =
             Closing { why: EndReason::Revoked, since: at(T0), obstacle: None, work: None };
-        bench.leases().postpone_end(&held, &closing).expect("postpones");
+        bench.leases().record_postponed_end(&held, &closing).expect("postpones");
         bench.store.stop_after(operations);
         let leases = bench.leases();
         let stopped = (|| {
             let mut batch = leases
                 .read_due_batch(LedgerId::PendingRevocations, at(T0), 100, TIMES)?
                 .expect("is due");
-            for task in batch.decide_due_leases()? {
+            for task in batch.close_due_and_list_ends()? {
                 batch.note_ended(&task, ending(task.why, T0));
             }
-            batch.finish_batch()
+            batch.forget_old_and_write_batch()
         })();
         for now in [T0 + 10, T0 + 20] {
             while bench

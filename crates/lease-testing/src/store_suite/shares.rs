@@ -13,7 +13,7 @@ fn share<K: KeyValue>(
     cap: u32,
     now: i64,
 ) -> Result<ReservedShare, NumberError> {
-    bench.leases().reserve_share(bench.log, cap, at(now))
+    bench.leases().reserve_share_within_cap(bench.log, cap, at(now))
 }
 
 fn is_full<T>(result: &Result<T, NumberError>, cap: u32) -> bool {
@@ -117,7 +117,7 @@ pub(super) fn of_two_that_race_for_the_last_share_one_gets_it<K: KeyValue>(store
         let others = std::rc::Rc::new(std::cell::Cell::new(0));
         let given = others.clone();
         bench.store.interrupt(operations, move || {
-            given.set(usize::from(leases.reserve_share(identity, 2, at(T0)).is_ok()));
+            given.set(usize::from(leases.reserve_share_within_cap(identity, 2, at(T0)).is_ok()));
         });
         let ours = share(&bench, 2, T0);
         let alone = bench.store.was_not_interrupted();
@@ -148,11 +148,11 @@ pub(super) fn whoever_is_taken_for_dead_with_a_share_answers_nothing<K: KeyValue
                 at(T0),
             )
         } else {
-            bench.leases().begin_issue(&numbered, &lease, None)
+            bench.leases().record_pending_lease(&numbered, &lease, None)
         };
         assert!(matches!(recorded, Err(FenceError::Fenced)), "{mode:?}");
         let held = bench.held(numbered.place());
-        assert!(!bench.leases().may_answer_again(&held, None).expect("reads"), "{mode:?}");
+        assert!(!bench.leases().is_within_issue_fences(&held, None).expect("reads"), "{mode:?}");
         assert_eq!(held.ending.map(|ending| ending.why), Some(EndReason::Failed), "{mode:?}");
     }
     // The same where it died before it could see that: nobody may answer it once more.
@@ -162,9 +162,9 @@ pub(super) fn whoever_is_taken_for_dead_with_a_share_answers_nothing<K: KeyValue
     let numbered = number(&bench, given.clone());
     lease.share = numbered.lease_share();
     let held = bench.issue_as(&numbered, &lease, None);
-    assert!(bench.leases().may_answer_again(&held, None).expect("reads"));
+    assert!(bench.leases().is_within_issue_fences(&held, None).expect("reads"));
     bench.others().void_share(&given, at(T0)).expect("gives up");
-    assert!(!bench.leases().may_answer_again(&held, None).expect("reads"));
+    assert!(!bench.leases().is_within_issue_fences(&held, None).expect("reads"));
 }
 
 pub(super) fn a_share_costs_one_write_and_leaves_nothing<K: KeyValue>(store: &K) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use http::{HeaderName, HeaderValue, Request, header};
 
-use super::routes::Match;
+use super::routes::RouteMatch;
 
 /// Adds the `spin-*` headers **after** those of the client, which may have the same names.
 ///
@@ -13,7 +13,7 @@ use super::routes::Match;
 /// Fails on a header that is not UTF-8.
 pub fn add_spin_headers<B>(
     request: &mut Request<B>,
-    found: &Match<'_>,
+    found: &RouteMatch<'_>,
     client: SocketAddr,
 ) -> anyhow::Result<()> {
     for (name, value) in request.headers() {

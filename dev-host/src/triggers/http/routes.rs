@@ -59,9 +59,9 @@ impl Routes {
     }
 
     /// The route that answers `path`, if one does.
-    pub fn find<'a>(&'a self, path: &'a str) -> Option<Match<'a>> {
+    pub fn find<'a>(&'a self, path: &'a str) -> Option<RouteMatch<'a>> {
         let found = self.0.best_match(path)?;
-        Some(Match { route: found.handler(), captures: found.captures(), path })
+        Some(RouteMatch { route: found.handler(), captures: found.captures(), path })
     }
 
     /// All routes, for the log.
@@ -71,13 +71,13 @@ impl Routes {
 }
 
 /// A path and the route that answers it.
-pub struct Match<'a> {
+pub struct RouteMatch<'a> {
     route: &'a Route,
     captures: Captures<'a, 'a>,
     path: &'a str,
 }
 
-impl Match<'_> {
+impl RouteMatch<'_> {
     /// Returns the target of the route.
     pub fn target(&self) -> &RouteTarget {
         &self.route.target

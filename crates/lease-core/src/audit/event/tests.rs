@@ -90,7 +90,7 @@ fn each_end_has_its_own_type_and_all_of_them_are_terminal() {
     ] {
         let ending = Ending { why, at: at("2026-11-28T03:00:00Z"), note: note.map(str::to_owned) };
         let event = AuditEvent::of_end(&lease(), &ending, &actor(), trail.clone());
-        assert!(event.event_type.is_terminal());
+        assert!(event.event_type.is_last_event_of_lease());
         assert_eq!((event.event_type.as_str(), event.decision.as_str()), (named, decision));
         assert_eq!(event.reason.as_ref().map(AuditText::as_str), note);
         assert_eq!(event.trail.as_ref(), Some(&trail));

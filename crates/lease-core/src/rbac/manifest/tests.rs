@@ -94,7 +94,11 @@ fn one_role_and_one_binding_to_it_are_a_manifest() {
         (dry_run, RoleKind::Role, false),
         (no_subjects, RoleKind::Role, false),
     ] {
-        assert_eq!(text.parse::<Manifest>().map(|m| m.warnings().len()), Ok(0), "{text}");
+        assert_eq!(
+            text.parse::<Manifest>().map(|m| m.ignored_metadata_warnings().len()),
+            Ok(0),
+            "{text}"
+        );
         let manifest: Manifest = text.parse().unwrap_or_else(|e| panic!("{text}\n{e}"));
         let got = (manifest.role_kind(), manifest.cluster_wide());
         assert_eq!(got, (kind, cluster_wide), "{text}");
@@ -239,7 +243,7 @@ fn what_kubernetes_defaults_and_what_says_nothing_is_taken() {
         namespaced().replace('\n', "\r\n"),
     ] {
         let manifest = text.parse::<Manifest>().unwrap_or_else(|e| panic!("{text}\n{e}"));
-        assert_eq!(manifest.warnings(), [""; 0], "{text}");
+        assert_eq!(manifest.ignored_metadata_warnings(), [""; 0], "{text}");
         assert_eq!(manifest.rules().as_slice()[0].verbs, ["get", "list"], "{text}");
     }
 }
@@ -256,7 +260,7 @@ fn labels_and_annotations_are_left_out_with_a_warning_that_names_them() {
     );
     let manifest = text.parse::<Manifest>().expect("a manifest");
     assert_eq!(
-        manifest.warnings(),
+        manifest.ignored_metadata_warnings(),
         [
             "`Role.metadata.labels` of the manifest are ignored (`app`, `app.kubernetes.io/version`, \
              `(unreadable)`): leased objects get the labels of the dynamic secret",

@@ -209,10 +209,10 @@ fn paths_need_a_cluster_role() {
     let resources = PolicyRules::new(vec![rule(&[""], &["pods"], &["get"])]).expect("good rules");
     let urls: PolicyRules =
         r#"[{"nonResourceURLs":["/healthz"],"verbs":["get"]}]"#.parse().expect("good");
-    assert_eq!(resources.check_kind(RoleKind::Role), Ok(()));
-    assert_eq!(resources.check_kind(RoleKind::ClusterRole), Ok(()));
-    assert_eq!(urls.check_kind(RoleKind::ClusterRole), Ok(()));
-    let told = urls.check_kind(RoleKind::Role).unwrap_err().to_string();
+    assert_eq!(resources.check_fit_role_kind(RoleKind::Role), Ok(()));
+    assert_eq!(resources.check_fit_role_kind(RoleKind::ClusterRole), Ok(()));
+    assert_eq!(urls.check_fit_role_kind(RoleKind::ClusterRole), Ok(()));
+    let told = urls.check_fit_role_kind(RoleKind::Role).unwrap_err().to_string();
     assert!(told.starts_with("`rules[0].nonResourceURLs`: "), "{told}");
 }
 
@@ -236,7 +236,7 @@ fn what_an_api_server_accepted_can_be_looked_through() {
         (json!({}), None),
         (large, None),
     ] {
-        let read = read_live_rules(rules.clone());
+        let read = parse_live_role_rules(rules.clone());
         assert_eq!(read.ok().map(|rules| rules.len()), count, "{rules}");
     }
 }
@@ -257,7 +257,7 @@ fn what_is_known_of_rules_is_looked_through_beside_what_is_not() {
         (json!({}), 0),
         (json!(null), 0),
     ] {
-        let known = read_known_rules(&rules);
+        let known = parse_known_rule_fields(&rules);
         assert_eq!(known.len(), count, "{}", &rules.to_string()[..20.min(rules.to_string().len())]);
         let is_secrets = known.last().is_none_or(|rule| rule.resources == ["secrets"]);
         assert!(is_secrets, "{known:?}");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::read_live_rules;
+use super::super::parse_live_role_rules;
 use super::*;
 use crate::rbac::RoleKind;
 
@@ -16,7 +16,7 @@ fn apps() -> Reach {
 
 fn found(group: &str, resource: &str, verb: &str) -> Vec<Danger> {
     let rule = json!([{"apiGroups": [group], "resources": [resource], "verbs": [verb]}]);
-    find_dangers(&read_live_rules(rule).expect("good rules"), apps())
+    find_dangers(&parse_live_role_rules(rule).expect("good rules"), apps())
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn only_every_verb_of_a_named_resource_waives_more_than_itself() {
 #[test]
 fn a_role_is_waived_by_name_or_by_all_that_it_holds() {
     let held = json!([{"apiGroups": [""], "resources": ["pods", "secrets"], "verbs": ["get"]}]);
-    let held = read_live_rules(held).expect("good rules");
+    let held = parse_live_role_rules(held).expect("good rules");
     for (name, rules, allowed, left) in [
         ("view", [].as_slice(), [].as_slice(), [].as_slice()),
         ("edit", &[], &[], &["role:edit"]),
@@ -136,7 +136,7 @@ fn an_error_names_every_danger_and_what_would_allow_it() {
 
     let verbs: Vec<String> = (0..MAX_WAIVERS).map(|i| format!("v{i}")).collect();
     let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
-    let rules = read_live_rules(rules).expect("good rules");
+    let rules = parse_live_role_rules(rules).expect("good rules");
     let said = waivers(&[]).check_rules_waived(&rules, apps()).unwrap_err().to_string();
     for verb in verbs {
         let text = format!("core/secrets:{verb}");
@@ -151,12 +151,20 @@ fn the_names_of_many_dangers_stay_a_sentence() {
     let names = |count: usize| {
         let verbs: Vec<String> = (0..count).map(|i| format!("v{i}")).collect();
         let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
-        let rules = read_live_rules(rules).expect("good rules");
+        let rules = parse_live_role_rules(rules).expect("good rules");
         waivers(&[]).check_rules_waived(&rules, apps()).unwrap_err().names_text()
     };
     assert_eq!(names(2), "`core/secrets:v0`, `core/secrets:v1`");
-    assert!(names(MAX_NAMES).ends_with("`core/secrets:v7`"), "{}", names(MAX_NAMES));
-    assert!(names(MAX_NAMES + 2).ends_with(" and 2 more"), "{}", names(MAX_NAMES + 2));
+    assert!(
+        names(MAX_NAMED_DANGERS).ends_with("`core/secrets:v7`"),
+        "{}",
+        names(MAX_NAMED_DANGERS)
+    );
+    assert!(
+        names(MAX_NAMED_DANGERS + 2).ends_with(" and 2 more"),
+        "{}",
+        names(MAX_NAMED_DANGERS + 2)
+    );
 }
 
 #[test]
@@ -165,7 +173,7 @@ fn an_error_tells_dangers_of_one_harm_together() {
         {"apiGroups": ["batch", ""], "resources": ["jobs", "pods"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
     ]);
-    let rules = read_live_rules(rules).expect("good rules");
+    let rules = parse_live_role_rules(rules).expect("good rules");
     let said = waivers(&[]).check_rules_waived(&rules, apps()).unwrap_err().to_string();
     let told = "not waived: `batch/jobs:create`, `core/pods:create`: each runs pods as any account \
                 of the namespace, with its Secrets; `core/secrets:get`: it reaches Secrets";
@@ -176,7 +184,7 @@ fn an_error_tells_dangers_of_one_harm_together() {
 fn more_dangers_than_waivers_are_told_and_how_fewer_waivers_do() {
     let verbs: Vec<String> = (0..=MAX_WAIVERS).map(|i| format!("v{i}")).collect();
     let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
-    let rules = read_live_rules(rules).expect("good rules");
+    let rules = parse_live_role_rules(rules).expect("good rules");
     let said = waivers(&[]).check_rules_waived(&rules, apps()).unwrap_err().to_string();
     assert!(said.contains("`core/secrets:v128`") && said.contains("`group/resource:*`"), "{said}");
     assert!(!said.contains("\"allow_dangerous\":["), "{said}");
@@ -188,7 +196,7 @@ fn an_error_of_all_that_lists_can_multiply_to_stays_as_long_as_rules_may_be() {
     let names = |of: &str| (0..120).map(|i| format!("{i}{}", of.repeat(240))).collect::<Vec<_>>();
     let verbs = ["escalate", "bind", "impersonate"];
     let rules = json!([{"apiGroups": names("g"), "resources": names("r"), "verbs": verbs}]);
-    let rules = read_live_rules(rules).expect("good rules");
+    let rules = parse_live_role_rules(rules).expect("good rules");
     let left = waivers(&[]).check_rules_waived(&rules, apps()).unwrap_err();
     let said = left.to_string();
     assert_eq!(left.0.len(), 120 * 120 * 3);

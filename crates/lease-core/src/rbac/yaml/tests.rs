@@ -4,7 +4,7 @@ use super::*;
 use crate::rbac::document_node::NonTextScalar;
 
 fn problem(text: &str) -> Option<TextProblem> {
-    match parse_documents(text).err()? {
+    match parse_all_documents(text).err()? {
         TextError::At { problem, .. } => Some(problem),
         TextError::TooLong => panic!("too long"),
     }
@@ -37,17 +37,17 @@ fn yaml_and_json_of_texts_lists_and_maps_are_read() {
         ("verbs: null", verbs(DocumentNode::Null)),
         ("verbs: ~", verbs(DocumentNode::Null)),
     ] {
-        assert_eq!(parse_documents(written), Ok(vec![read]), "{written:?}");
+        assert_eq!(parse_all_documents(written), Ok(vec![read]), "{written:?}");
     }
 }
 
 #[test]
 fn a_stream_has_its_documents_in_order() {
     for (text, count) in [("", 0), ("# nothing\n", 0), ("a", 1), ("---\na\n---\nb\n", 2)] {
-        assert_eq!(parse_documents(text).map(|d| d.len()), Ok(count), "{text:?}");
+        assert_eq!(parse_all_documents(text).map(|d| d.len()), Ok(count), "{text:?}");
     }
     assert_eq!(
-        parse_documents("---\n---\na: b\n...\n").map(|d| (d.len(), d[0].is_null())),
+        parse_all_documents("---\n---\na: b\n...\n").map(|d| (d.len(), d[0].is_null())),
         Ok((2, true))
     );
 }
@@ -63,16 +63,16 @@ fn no_type_is_smuggled_in() {
     ] {
         let text = format!("# why\nverbs: [{plain}]");
         assert_eq!(
-            parse_documents(&text),
+            parse_all_documents(&text),
             Ok(vec![map("verbs", DocumentNode::List(vec![typed(2, 9)]))]),
             "{text}"
         );
         // Of a key that is no text, the entry is none.
         let text = format!("{plain}: {{a: b}}");
-        assert_eq!(parse_documents(&text), Ok(vec![map(plain, typed(1, 1))]), "{text}");
+        assert_eq!(parse_all_documents(&text), Ok(vec![map(plain, typed(1, 1))]), "{text}");
         let text = format!("verbs: '{plain}'");
         assert_eq!(
-            parse_documents(&text),
+            parse_all_documents(&text),
             Ok(vec![map("verbs", DocumentNode::Text(plain.to_owned()))]),
             "{text}"
         );
@@ -80,7 +80,7 @@ fn no_type_is_smuggled_in() {
     for plain in ["1.2.3", "10.0.0.1", "2024-1-1", "2001-12-14", "1st", "v1", "yess"] {
         let text = format!("verbs: {plain}");
         assert_eq!(
-            parse_documents(&text),
+            parse_all_documents(&text),
             Ok(vec![map("verbs", DocumentNode::Text(plain.to_owned()))]),
             "{text}"
         );
@@ -152,7 +152,7 @@ fn an_error_says_where() {
         ("a: b\r\nc: d\r\r\n", "line 2, column 5: lines must end with"),
         ("a: b\nc: \u{feff}\n", "line 2, column 4: a byte order mark"),
     ] {
-        let error = parse_documents(text).unwrap_err().to_string();
+        let error = parse_all_documents(text).unwrap_err().to_string();
         assert!(error.starts_with(told), "{text:?}: {error}");
     }
 }
@@ -161,7 +161,7 @@ fn an_error_says_where() {
 fn what_was_read_before_an_error_is_kept() {
     let text = |text: &str| DocumentNode::Text(text.to_owned());
     let ReadDocuments { documents, error } =
-        read_documents("kind: A\n---\nkind: B\nspec:\n- c: *d\n");
+        read_documents_until_error("kind: A\n---\nkind: B\nspec:\n- c: *d\n");
     let spec =
         DocumentNode::List(vec![DocumentNode::Map(vec![("c".to_owned(), DocumentNode::Null)])]);
     let first = DocumentNode::Map(vec![("kind".to_owned(), text("A"))]);
@@ -218,9 +218,9 @@ fn a_hostile_text_is_refused_at_once() {
         laughs.to_owned(),
         format!("a: {}", "\t".repeat(60_000)) + "*",
     ] {
-        assert!(parse_documents(&text).is_err(), "{}", &text[..20.min(text.len())]);
+        assert!(parse_all_documents(&text).is_err(), "{}", &text[..20.min(text.len())]);
     }
-    assert_eq!(parse_documents(&"a".repeat(MAX_TEXT_BYTES + 1)), Err(TextError::TooLong));
+    assert_eq!(parse_all_documents(&"a".repeat(MAX_TEXT_BYTES + 1)), Err(TextError::TooLong));
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
 }
 
@@ -229,12 +229,12 @@ fn a_hostile_text_is_refused_at_once() {
 fn no_text_makes_the_reader_panic() {
     let good = "---\nkind: Role\nrules:\n- apiGroups: [\"\"]\n  verbs: ['get', list] # why\n";
     for at in 0..good.len() {
-        let _ = parse_documents(&good[..at]);
+        let _ = parse_all_documents(&good[..at]);
         for put in
             ["", "\t", "\n", " ", "-", ":", "[", "}", "'", "\"", "&", "*", "!", "|", "?", "%"]
         {
-            let _ = parse_documents(&format!("{}{put}{}", &good[..at], &good[at..]));
-            let _ = parse_documents(&format!("{}{put}{}", &good[..at], &good[at + 1..]));
+            let _ = parse_all_documents(&format!("{}{put}{}", &good[..at], &good[at..]));
+            let _ = parse_all_documents(&format!("{}{put}{}", &good[..at], &good[at + 1..]));
         }
     }
 }

@@ -109,7 +109,7 @@ fn a_revocation_is_of_what_it_names() {
     block_on(engine.revoke_token_by_accessor(accessor, false)).expect("revokes");
     assert_eq!(show(&engine, &text(&first)).expect_err("revoked"), "the token is revoked");
     let session = show(&engine, &text(&second)).expect("lets in");
-    block_on(engine.revoke_session(&session, false)).expect("revokes");
+    block_on(engine.revoke_own_access_token(&session, false)).expect("revokes");
     assert_eq!(show(&engine, &text(&second)).expect_err("revoked"), "the token is revoked");
     block_on(engine.revoke_identity_tokens(&name_of("bot"), false)).expect("revokes");
     pass(&engine, 1);
@@ -133,7 +133,7 @@ fn a_renewal_extends_to_the_maximum_and_carries_all_else() {
     assert_eq!((last.expires_in, last.max_expires_in), (101, 101));
     renew(&text(&last)).expect_err("is at its maximum");
     let session = show(&engine, &text(&last)).expect("lets in");
-    assert_eq!(engine.uses_left(&session).expect("reads"), Some(9 - 5), "all count as one");
+    assert_eq!(engine.read_uses_left(&session).expect("reads"), Some(9 - 5), "all count as one");
     // A maximum that is lowered holds for what is out.
     let (engine, made) = with_token(json!({"access_token": {"ttl": "10m", "max_ttl": "1h"}}));
     put(&engine, json!({"access_token": {"ttl": "10m", "max_ttl": "12m"}}));
@@ -147,7 +147,7 @@ fn revoking_one_token_of_a_login_revokes_all_that_it_was_renewed_to() {
     let (engine, made) = with_token(json!({}));
     let session = show(&engine, &text(&made)).expect("lets in");
     let renewed = engine.renew_access_token(&session).expect("renews");
-    block_on(engine.revoke_session(&session, false)).expect("revokes");
+    block_on(engine.revoke_own_access_token(&session, false)).expect("revokes");
     for token in [&made, &renewed] {
         assert_eq!(show(&engine, &text(token)).expect_err("revoked"), "the token is revoked");
     }
@@ -177,7 +177,11 @@ fn uses_are_counted_exactly_and_refusals_are_recorded_once() {
     let (engine, made) = with_token(untrusted);
     show(&engine, &text(&made)).expect_err("is not trusted");
     let session = engine.authenticate_token(&text(&made), &from("10.0.0.1")).expect("lets in");
-    assert_eq!(engine.uses_left(&session).expect("reads"), Some(2), "only what was let in counts");
+    assert_eq!(
+        engine.read_uses_left(&session).expect("reads"),
+        Some(2),
+        "only what was let in counts"
+    );
 }
 
 #[test]
@@ -249,7 +253,7 @@ fn what_a_token_leaves_in_the_store_is_forgotten_in_time() {
     let (engine, made) =
         with_token(json!({"access_token": {"ttl": "10m", "max_ttl": "1h", "num_uses": 5}}));
     let session = show(&engine, &text(&made)).expect("lets in");
-    block_on(engine.revoke_session(&session, false)).expect("revokes");
+    block_on(engine.revoke_own_access_token(&session, false)).expect("revokes");
     let left = || {
         let keys = engine.ports.store.list_keys().into_iter();
         keys.filter(|key| key.contains(&made.claims.accessor)).count()

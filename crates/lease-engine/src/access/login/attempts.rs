@@ -9,7 +9,7 @@ use lease_core::{AuthMethod, Identity, OidcAuth, Reviewer, Target};
 
 use super::kubernetes::PendingTokenReview;
 use super::{LoginCandidate, LoginError, LoginRefusal, RefusalReason, new_refusal, refused_login};
-use crate::leases::MAX_CONCURRENCY;
+use crate::leases::MAX_CONCURRENT_REVOCATIONS;
 use crate::{Engine, Ports};
 
 /// The outcome of a token at one way to log in.
@@ -123,22 +123,23 @@ impl AttemptOutcomes {
 impl<P: Ports> Engine<P> {
     /// Shows a token to each way to log in that it may be for by what it claims, some side by side, and returns what
     /// became of it for each, in their order.
-    pub(super) async fn try_each(
+    pub(super) async fn try_each_auth_method(
         &self,
         ways: &[(&Identity, &AuthMethod<Reviewer>)],
         token: &LoginToken<'_>,
     ) -> Vec<AttemptResult> {
         let attempts = ways.iter().map(|(identity, method)| {
-            let begun = self.begin_attempt(identity, method, token);
+            let begun = self.check_claims_locally(identity, method, token);
             begun.unwrap_or_else(|error| LoginAttempt::Decided(Err(error)))
         });
         let attempts = self.keep_from_other_clusters(attempts.collect(), token).await;
-        let finishing = attempts.into_iter().map(|attempt| self.finish_attempt(attempt, token));
-        stream::iter(finishing).buffered(MAX_CONCURRENCY).collect().await
+        let finishing =
+            attempts.into_iter().map(|attempt| self.verify_attempt_remotely(attempt, token));
+        stream::iter(finishing).buffered(MAX_CONCURRENT_REVOCATIONS).collect().await
     }
 
     /// Decides as far as nobody has to be asked.
-    fn begin_attempt<'a>(
+    fn check_claims_locally<'a>(
         &self,
         identity: &'a Identity,
         method: &'a AuthMethod<Reviewer>,
@@ -150,7 +151,7 @@ impl<P: Ports> Engine<P> {
             (_, AuthMethod::Token(_)) => LoginAttempt::Nothing,
             (Err(reason), _) => refused(reason),
             (Ok(()), AuthMethod::Kubernetes(auth)) => {
-                match self.prepare_token_review(LoginCandidate { identity, auth }, token)? {
+                match self.check_claims_before_review(LoginCandidate { identity, auth }, token)? {
                     Ok(review) => LoginAttempt::Review(Box::new(review)),
                     Err(reason) => refused(reason),
                 }
@@ -161,7 +162,7 @@ impl<P: Ports> Engine<P> {
         })
     }
 
-    async fn finish_attempt(
+    async fn verify_attempt_remotely(
         &self,
         attempt: LoginAttempt<'_>,
         token: &LoginToken<'_>,
@@ -170,7 +171,9 @@ impl<P: Ports> Engine<P> {
             LoginAttempt::Nothing => Ok(None),
             LoginAttempt::Decided(outcome) => outcome.map(Some),
             LoginAttempt::Review(review) => self.review_login(&review, token).await.map(Some),
-            LoginAttempt::Verify(candidate) => self.verify_login(&candidate, token).await.map(Some),
+            LoginAttempt::Verify(candidate) => {
+                self.verify_oidc_login(&candidate, token).await.map(Some)
+            }
         }
     }
 
@@ -184,7 +187,7 @@ impl<P: Ports> Engine<P> {
             let is_first = match single_use {
                 None => true,
                 Some(SingleUseToken { digest, until }) => {
-                    self.access_tokens().use_id_token(&digest, self.now(), until)?
+                    self.access_tokens().use_id_token_once(&digest, self.now(), until)?
                 }
             };
             if is_first {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::attempts::{LoginAttempt, LoginToken};
 use super::{LoginError, RefusalReason};
 use crate::cluster::connection::Connection;
-use crate::leases::MAX_CONCURRENCY;
+use crate::leases::MAX_CONCURRENT_REVOCATIONS;
 use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// The issuers of a cluster as they are kept.
@@ -55,7 +55,7 @@ impl<P: Ports> Engine<P> {
         let recognising =
             attempts.iter().map(|attempt| self.match_attempt_to_cluster(attempt, token));
         let recognised: Vec<_> =
-            stream::iter(recognising).buffered(MAX_CONCURRENCY).collect().await;
+            stream::iter(recognising).buffered(MAX_CONCURRENT_REVOCATIONS).collect().await;
         let is_settled = recognised.iter().flatten().any(|recognised| match recognised {
             Ok(recognition) => recognition.is_issuer == Some(true),
             Err(_) => true,
@@ -102,7 +102,9 @@ impl<P: Ports> Engine<P> {
         let kept = kept.filter(|kept| kept.of == target.updated_at && kept.cluster == cluster);
         let known = match kept {
             Some(kept) if !kept.should_ask(issuer, self.now()) => kept,
-            kept => self.ask_for_issuers(&connection, cluster.clone(), kept, deadline).await?,
+            kept => {
+                self.fetch_cluster_issuers(&connection, cluster.clone(), kept, deadline).await?
+            }
         };
         Ok(IssuerMatch { cluster, is_issuer: known.knows_issuer(issuer) })
     }
@@ -112,7 +114,7 @@ impl<P: Ports> Engine<P> {
         clippy::redundant_closure_for_method_calls,
         reason = "the path of a method is of one lifetime of an `Api`, and a closure of all"
     )]
-    async fn ask_for_issuers(
+    async fn fetch_cluster_issuers(
         &self,
         connection: &Connection<'_, P>,
         cluster: Option<ClusterIdentity>,
@@ -172,7 +174,8 @@ impl KnownIssuers {
     /// Returns true if an issuer is not known that may have become the cluster's since it was asked.
     fn should_ask(&self, issuer: Option<&str>, now: DateTime<Utc>) -> bool {
         // A clock that was set back does not keep us from asking.
-        self.knows_issuer(issuer) != Some(true) && (now - self.asked_at).abs() >= ASK_AGAIN
+        self.knows_issuer(issuer) != Some(true)
+            && (now - self.asked_at).abs() >= ISSUER_REFETCH_INTERVAL
     }
 }
 
@@ -215,7 +218,7 @@ fn is_withheld(error: &Error) -> bool {
 
 /// The time after which a cluster is asked again for a token of an issuer that it has not told: an administrator may have
 /// given it another.
-const ASK_AGAIN: TimeDelta = TimeDelta::minutes(5);
+const ISSUER_REFETCH_INTERVAL: TimeDelta = TimeDelta::minutes(5);
 
 /// The number of issuers of one cluster: API servers go on accepting tokens of those they had before.
 const MAX_ISSUERS: usize = 4;

@@ -14,7 +14,7 @@ impl<P: Ports> Engine<P> {
     /// have failed already.
     ///
     /// A login takes no longer than until its deadline, so those before this one are decided a moment after its own.
-    pub(super) async fn take_login_slot(
+    pub(super) async fn wait_for_login_slot(
         &self,
         deadline: DateTime<Utc>,
     ) -> Result<LoginSlot, LoginError> {
@@ -27,21 +27,21 @@ impl<P: Ports> Engine<P> {
         if is_over()? {
             return Err(too_many);
         }
-        let slot = slots.take_slot(&client, began)?;
+        let slot = slots.take_slot_unchecked(&client, began)?;
         while !slots.is_within_limit(&slot, MAX_FAILED_LOGINS)? {
             if is_over()? || self.now() >= deadline + MAX_SLOT_WAIT {
                 return Err(too_many);
             }
-            self.ports.sleep(LOOK_AGAIN).await;
+            self.ports.sleep(SLOT_POLL_INTERVAL).await;
         }
         if self.now() >= deadline {
-            slots.give_back(&slot)?;
+            slots.release_unfailed_slot(&slot)?;
             return Err(LoginError::Crowded);
         }
         Ok(slot)
     }
 
-    /// Ends what [`Engine::take_login_slot`] has begun.
+    /// Ends what [`Engine::wait_for_login_slot`] has begun.
     ///
     /// A login that its caller has made fail counts against its client. One that a cluster or an issuer could not decide
     /// does not: nobody would be let in for a minute by what is not their fault.
@@ -52,7 +52,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<(), StoreError> {
         match outcome {
             Err(error) if error.is_of_caller() => self.login_slots().record_failed_login(slot),
-            _ => self.login_slots().give_back(slot),
+            _ => self.login_slots().release_unfailed_slot(slot),
         }
     }
 
@@ -77,4 +77,4 @@ pub(crate) const MAX_FAILED_LOGINS: u32 = 20;
 const MAX_SLOT_WAIT: TimeDelta = TimeDelta::seconds(2);
 
 /// The time after which whoever waits looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const SLOT_POLL_INTERVAL: Duration = Duration::from_millis(50);

@@ -109,11 +109,15 @@ impl<P: Ports> Engine<P> {
                 KeyPlan::Use | KeyPlan::Fail => return known(),
                 KeyPlan::Fetch | KeyPlan::Wait if now >= deadline => return known(),
                 KeyPlan::Fetch
-                    if self.rate_counters().reserve_key_fetch(&id, MIN_FETCH_INTERVAL, now)? =>
+                    if self.rate_counters().try_reserve_issuer_key_fetch(
+                        &id,
+                        MIN_FETCH_INTERVAL,
+                        now,
+                    )? =>
                 {
                     return self.refresh_keys(auth, &id, good, deadline).await;
                 }
-                KeyPlan::Fetch | KeyPlan::Wait => self.ports.sleep(LOOK_AGAIN).await,
+                KeyPlan::Fetch | KeyPlan::Wait => self.ports.sleep(KEY_POLL_INTERVAL).await,
             }
         }
     }
@@ -206,7 +210,7 @@ impl<P: Ports> Engine<P> {
         let improper = |_| IssuerKeysError::Status { what, status: 0 };
         let request = Request::get(url).header(header::ACCEPT, "application/json");
         let request = request.body(vec![]).map_err(improper)?;
-        let left = (deadline - self.now()).to_std().unwrap_or_default().max(LEAST_WAIT);
+        let left = (deadline - self.now()).to_std().unwrap_or_default().max(MIN_FETCH_TIMEOUT);
         let limits = ExchangeLimits { total: FETCH_LIMITS.total.min(left), ..FETCH_LIMITS };
         let answer = self.ports.http().send(request, &limits).await;
         let answer = answer.map_err(|source| IssuerKeysError::Transport { what, source })?;
@@ -246,7 +250,7 @@ fn plan_fetch(
     let is_too_soon = age.is_some_and(|age| age < MIN_FETCH_INTERVAL);
     // Whoever asks may have been ended meanwhile, and is waited for only as long as it could take.
     let is_under_way =
-        kept.is_some_and(|kept| kept.is_under_way) && age.is_some_and(|age| age < FETCH_TIME);
+        kept.is_some_and(|kept| kept.is_under_way) && age.is_some_and(|age| age < MAX_FETCH_TIME);
     match good {
         Some(_) if renewed && is_under_way => KeyPlan::Wait,
         Some(good) if is_too_soon || (!renewed && now < good.fresh_until) => KeyPlan::Use,
@@ -279,9 +283,9 @@ fn freshness_lifetime(headers: &HeaderMap) -> TimeDelta {
 /// The shortest time between two requests for the keys of one issuer.
 const MIN_FETCH_INTERVAL: TimeDelta = TimeDelta::seconds(30);
 /// The longest time that fetching them takes: two requests, one after the other.
-const FETCH_TIME: TimeDelta = TimeDelta::seconds(15);
+const MAX_FETCH_TIME: TimeDelta = TimeDelta::seconds(15);
 /// The time after which whoever waits for an answer looks for it again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const KEY_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The time for which keys are kept if their issuer says nothing.
 const DEFAULT_FRESHNESS: TimeDelta = TimeDelta::hours(1);
 /// The shortest time: a set that says less would be fetched for each login.
@@ -292,7 +296,7 @@ const MAX_FRESH: TimeDelta = TimeDelta::days(1);
 const MAX_STALE_AGE: TimeDelta = TimeDelta::days(1);
 
 /// The time that a request has if it begins just before the deadline of its login.
-const LEAST_WAIT: Duration = Duration::from_millis(100);
+const MIN_FETCH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The limits of each of the two requests of a login.
 const FETCH_LIMITS: ExchangeLimits = ExchangeLimits {

@@ -34,13 +34,13 @@ pub(super) struct PendingTokenReview<'a> {
 
 impl<P: Ports> Engine<P> {
     /// Looks at what a token claims, and at the target of the identity.
-    pub(super) fn prepare_token_review<'a>(
+    pub(super) fn check_claims_before_review<'a>(
         &self,
         candidate: LoginCandidate<'a, KubernetesAuth<Reviewer>>,
         token: &LoginToken<'_>,
     ) -> Result<Result<PendingTokenReview<'a>, RefusalReason>, StoreError> {
         let claims = token.unverified.claims();
-        let account = match check_named_account(candidate.auth, claims, self.now()) {
+        let account = match check_unverified_account_claims(candidate.auth, claims, self.now()) {
             Ok(account) => account,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -208,7 +208,7 @@ pub(super) fn account_rules(
 ///
 /// Tokens that live in Secrets (`kubernetes.io/service-account-token`) name no audience, and are refused: they are
 /// good for ever, and for everybody who is shown one.
-pub(super) fn check_named_account(
+pub(super) fn check_unverified_account_claims(
     auth: &KubernetesAuth<Reviewer>,
     claims: UnverifiedClaims<'_>,
     now: DateTime<Utc>,

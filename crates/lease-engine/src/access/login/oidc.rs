@@ -16,7 +16,7 @@ use crate::{Engine, Ports};
 
 impl<P: Ports> Engine<P> {
     /// Lets the bearer of an ID token in as one identity, if it is what it says and claims what it should.
-    pub(super) async fn verify_login(
+    pub(super) async fn verify_oidc_login(
         &self,
         candidate: &LoginCandidate<'_, OidcAuth>,
         token: &LoginToken<'_>,
@@ -58,11 +58,11 @@ impl<P: Ports> Engine<P> {
         let expected = token_expectations(auth, &audiences);
         let (token, deadline) = (token.unverified, token.deadline);
         let keys = self.issuer_keys(auth, false, deadline).await.map_err(failed)?;
-        match token.verify_claims(&keys, &expected, self.now()) {
+        match token.verify_signature_and_claims(&keys, &expected, self.now()) {
             // Issuers publish a key before they sign with it, so a set that is read again has it.
             Err(JwtError::UnknownKey) => {
                 let keys = self.issuer_keys(auth, true, deadline).await.map_err(failed)?;
-                Ok(token.verify_claims(&keys, &expected, self.now()))
+                Ok(token.verify_signature_and_claims(&keys, &expected, self.now()))
             }
             verified => Ok(verified),
         }

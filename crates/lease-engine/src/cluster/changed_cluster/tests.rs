@@ -64,8 +64,9 @@ fn leases_of_a_cluster_that_is_gone_end_as_lost() {
         let ids: Vec<_> = (0..3).map(|_| issue(&engine).expect("issues").held.lease.id).collect();
         engine.ports.http.go_to(1);
         assert!(!revoke(&engine, ids[0]), "{mode:?}");
-        let done =
-            engine.write_off_leases(&name_of("prod"), "the cluster burnt").expect("writes off");
+        let done = engine
+            .write_off_some_leases(&name_of("prod"), "the cluster burnt")
+            .expect("writes off");
         assert_eq!(done, WriteOffProgress { ended: 3, more: false }, "{mode:?}");
         for id in ids {
             assert_eq!(state(&engine, id), LeaseState::Lost, "{mode:?}");
@@ -83,12 +84,12 @@ fn leases_of_a_cluster_that_is_gone_end_as_lost() {
 #[test]
 fn what_is_written_off_stays_so() {
     let (engine, id) = changed();
-    engine.write_off_leases(&name_of("prod"), "gone").expect("writes off");
+    engine.write_off_some_leases(&name_of("prod"), "gone").expect("writes off");
     engine.ports.http.go_to(0);
     assert!(revoke(&engine, id), "it has ended");
     assert_eq!(state(&engine, id), LeaseState::Lost);
     assert_eq!(made(&engine).len(), 3, "and nothing is done there");
-    let unknown = engine.write_off_leases(&name_of("other"), "gone");
+    let unknown = engine.write_off_some_leases(&name_of("other"), "gone");
     assert!(matches!(unknown, Err(TargetError::Unknown(_))), "{unknown:?}");
 }
 
@@ -132,7 +133,8 @@ fn leases_of_the_cluster_that_was_accepted_are_not_written_off_with_those_of_the
     let found = known(&engine).changed.expect("was noticed").found;
     engine.accept_cluster(&name_of("prod"), &found.uid).expect("accepts");
     let new = issue(&engine).expect("issues").held.lease;
-    let done = engine.write_off_leases(&name_of("prod"), "the old one burnt").expect("writes off");
+    let done =
+        engine.write_off_some_leases(&name_of("prod"), "the old one burnt").expect("writes off");
     assert_eq!(done, WriteOffProgress { ended: 1, more: false });
     assert_eq!(state(&engine, old), LeaseState::Lost);
     assert_eq!(state(&engine, new.id), LeaseState::Active);

@@ -6,7 +6,7 @@ use crate::fixtures::{EXISTING, RULES, block_on, issue_for, name_of, with_secret
 use lease_testing::TestPorts;
 
 fn found(engine: &Engine<TestPorts>) -> LeasableNamespaces {
-    block_on(engine.leasable_namespaces(&name_of("ci"))).expect("finds them")
+    block_on(engine.find_leasable_namespaces(&name_of("ci"))).expect("finds them")
 }
 
 fn names(found: &LeasableNamespaces) -> Vec<&str> {
@@ -73,6 +73,6 @@ fn a_list_that_may_not_be_read_is_told() {
     let selector = r#""namespaces":null,"namespace_selector":{"matchLabels":{"team":"a"}}"#;
     let engine = with_secret(RULES, selector);
     engine.ports.http.deny("list", "namespaces");
-    let error = block_on(engine.leasable_namespaces(&name_of("ci"))).expect_err("refused");
+    let error = block_on(engine.find_leasable_namespaces(&name_of("ci"))).expect_err("refused");
     assert!(error.to_string().contains("could not `list` `namespaces`"), "{error}");
 }

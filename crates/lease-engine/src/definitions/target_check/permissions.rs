@@ -13,7 +13,7 @@ use lease_core::{
     Account, AccountRights, AccountScope as LeaseScope, DynamicSecret, MissingPermission, Namespace,
 };
 
-use super::message::public_message;
+use super::check_messages::public_message;
 use crate::cluster::connection::Connection;
 use crate::{Engine, Ports};
 

@@ -232,7 +232,7 @@ fn an_end_that_is_decided_while_it_is_renewed_wins() {
                 let why = lease_core::EndReason::Revoked;
                 let closing =
                     lease_core::Closing { why, since: other.now(), obstacle: None, work: None };
-                other.leases().postpone_end(&held, &closing).expect("postpones");
+                other.leases().record_postponed_end(&held, &closing).expect("postpones");
             }
         });
         let outcome = renew(&engine, lease.id, "2h");

@@ -322,7 +322,7 @@ fn many_are_taken_back_at_once_and_plain_ones_are_counted() {
         let mut from = None;
         let (mut revoked, mut plain) = (0, 0);
         loop {
-            let done = block_on(engine.revoke_leases(&filter, from, 2));
+            let done = block_on(engine.revoke_matching_leases_up_to(&filter, from, 2));
             let done = done.unwrap_or_else(|error| panic!("{}", chain(&error)));
             (revoked, plain) = (revoked + done.revoked, plain + done.plain);
             assert!(done.revoked + done.plain <= 2, "{mode:?}");

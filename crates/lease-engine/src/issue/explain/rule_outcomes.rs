@@ -3,7 +3,7 @@
 use lease_core::{Account, DynamicSecret, DynamicSecretName, IssueRequest, MaxLiveLeases};
 use serde_json::{Value, json};
 
-use super::super::decide::IssueRule;
+use super::super::issue_decision::IssueRule;
 use super::SeenRules;
 use crate::explain::{ExplainedRefusal, RuleOutcome};
 use crate::{Engine, IssueError, Ports};
@@ -30,7 +30,7 @@ pub(super) fn explain_rules<P: Ports>(
             reason: refusal.filter(|_| passed == Some(false)).map(refusal_reason),
         }
     };
-    ALL_RULES.into_iter().map(told).collect()
+    ALL_ISSUE_RULES.into_iter().map(told).collect()
 }
 
 /// All that the rules are about.
@@ -112,7 +112,7 @@ impl<P: Ports> RuleContext<'_, P> {
         let permit = self.lease_namespace().and_then(|namespace| {
             self.engine.find_issue_permit(secret, &namespace.parse().ok()?).ok()
         });
-        let longest = self.engine.longest_ttl(permit.unwrap_or_default());
+        let longest = self.engine.longest_permitted_ttl(permit.unwrap_or_default());
         let lifetimes = secret.definition.lifetimes();
         let shortest = lease_core::min_lease_ttl(secret.definition.mode().is_revocable());
         json!({"at_least": shortest, "at_most": lifetimes.max_ttl().min(longest)})
@@ -166,7 +166,7 @@ fn rule_name(rule: IssueRule) -> &'static str {
 }
 
 /// All rules, in the order in which they are looked at.
-const ALL_RULES: [IssueRule; 16] = [
+const ALL_ISSUE_RULES: [IssueRule; 16] = [
     IssueRule::GrantForDynamicSecret,
     IssueRule::DynamicSecret,
     IssueRule::Target,

@@ -32,7 +32,7 @@ fn put_unseen(engine: &Engine<TestPorts>, auth: &Value) {
     let record = json!({"name": "ops", "spec": {"admin": true, "auth": [auth]}, "created_at": at, "updated_at": at});
     let identity: Identity = serde_json::from_value(record).expect("a good record");
     let marks = engine.administrator_audiences().mark_entries(&identity).expect("marks");
-    engine.identities().put_with(&identity, &marks).expect("puts");
+    engine.identities().put_definition_with_entries(&identity, &marks).expect("puts");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 use crate::{AuditFilter, Origin};
 
 fn events(engine: &Engine<TestPorts>, id: LeaseId) -> Vec<AuditEvent> {
-    let events = engine.audit_log().events_of_lease(id).expect("reads").expect("is on record");
+    let events = engine.audit_log().read_lease_events(id).expect("reads").expect("is on record");
     assert!(events.iter().all(|record| record.is_genuine));
     events.into_iter().map(|record| record.event).collect()
 }
@@ -87,7 +87,7 @@ fn a_token_for_the_same_request_again_has_an_event_of_its_own() {
             event_type: Some(AuditEventType::IssueRepeated),
             ..AuditFilter::default()
         };
-        let page = engine.list_audit_events(&filter, None, 10).expect("reads");
+        let page = engine.list_audit_event_page(&filter, None, 10).expect("reads");
         let [record] = &page.items[..] else { panic!("{mode:?}: {:?}", page.items) };
         let jti = again.token.parse_claims().expect("has claims").id;
         assert_eq!(record.event.jti.as_ref().map(AuditText::as_str), jti.as_deref(), "{mode:?}");

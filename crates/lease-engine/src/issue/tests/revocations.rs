@@ -46,9 +46,8 @@ fn revoke(engine: &Engine<TestPorts>, way: Way, session: &Session) -> BulkRevoca
     let done = match way {
         Way::Identity => block_on(engine.revoke_identity_tokens(&name_of("bot"), true)),
         Way::Accessor => block_on(engine.revoke_token_by_accessor(session.accessor, true)),
-        Way::Bearer => {
-            block_on(engine.revoke_session(session, true)).map_err(crate::IdentityError::from)
-        }
+        Way::Bearer => block_on(engine.revoke_own_access_token(session, true))
+            .map_err(crate::IdentityError::from),
         Way::Deletion => block_on(engine.delete_identity(&name_of("bot"), true)),
     };
     done.expect("takes back").expect("says what became of them")

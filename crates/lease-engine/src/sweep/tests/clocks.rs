@@ -14,7 +14,11 @@ fn what_is_due_is_judged_by_the_target_s_clock_whatever_the_host_says() {
             engine.ports.http.set_ahead(TimeDelta::seconds(-ahead));
             pass(&engine, ahead + 300);
             sweep(&engine);
-            assert_eq!(engine.read_lease(id).expect("is there").ending, None, "{mode:?} {ahead}");
+            assert_eq!(
+                engine.read_visible_lease(id).expect("is there").ending,
+                None,
+                "{mode:?} {ahead}"
+            );
             let now = engine.cluster_now(&name_of("prod")).expect("reads");
             assert_eq!(held(&engine, id).state_at(now), LeaseState::Active, "{mode:?} {ahead}");
             for _ in 0..31 {

@@ -9,8 +9,8 @@ use crate::{KeyValueError, LedgerRecord};
 fn a_number_whose_writer_has_stopped_is_void_after_a_while() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = filled(&store, &keys, 3);
-    let late = log.number_and_sign_event(&event(4)).expect("prepares");
-    log.record_event(&event(5)).expect("records");
+    let late = log.number_and_sign_general_event(&event(4)).expect("prepares");
+    log.record_general_event(&event(5)).expect("records");
     for (now, voided, voids, unsettled, writes) in [
         (10, 0, 0, 1, 1),
         (84, 0, 0, 1, 0),
@@ -21,7 +21,11 @@ fn a_number_whose_writer_has_stopped_is_void_after_a_while() {
         (200, 0, 1, 0, 0),
     ] {
         let before = store.number_of_writes();
-        assert_eq!(log.sweep_events(at(now), TIMES).expect("tends").voided, voided, "at {now}");
+        assert_eq!(
+            log.settle_and_forget_events(at(now), TIMES).expect("tends").voided,
+            voided,
+            "at {now}"
+        );
         assert_eq!(store.number_of_writes() - before, writes, "writes at {now}");
         let found = verified(&log, 300);
         assert_eq!(found.findings, [], "at {now}");
@@ -49,7 +53,7 @@ fn what_is_old_is_forgotten_and_not_missed() {
     ] {
         let before = store.number_of_writes();
         assert_eq!(
-            log.sweep_events(at(now), TIMES).expect("tends").forgotten,
+            log.settle_and_forget_events(at(now), TIMES).expect("tends").forgotten,
             forgotten,
             "at {now}"
         );
@@ -66,18 +70,18 @@ fn a_sweep_that_is_overtaken_makes_nothing_missed() {
     let (store, keys) = (MemoryStore::default(), keys("A", &[]));
     let log = filled(&store, &keys, 10);
     let old = |second: i64| at(TIMES.retention.num_seconds() + second);
-    log.sweep_events(old(4), TIMES).expect("tends");
+    log.settle_and_forget_events(old(4), TIMES).expect("tends");
     let older = value(&store, "forgotten.audit");
     for (now, left) in [(old(8), 3), (old(99), 0)] {
-        log.sweep_events(now, TIMES).expect("tends");
+        log.settle_and_forget_events(now, TIMES).expect("tends");
         // A sweep that stood still writes what it meant to write before.
         set(&store, "forgotten.audit", older.clone());
         assert_eq!(verified(&log, 20).findings, []);
         assert_eq!(paged(&log, 99).len(), left);
     }
     // The next one finds its way.
-    log.record_event(&event(100)).expect("records");
-    log.sweep_events(old(200), TIMES).expect("tends");
+    log.record_general_event(&event(100)).expect("records");
+    log.settle_and_forget_events(old(200), TIMES).expect("tends");
     assert_eq!((verified(&log, 20).findings, paged(&log, 9)), (vec![], vec![]));
 }
 
@@ -87,7 +91,7 @@ fn what_is_removed_is_not_taken_for_old() {
     let log = filled(&store, &keys, 10);
     // The newest go, before their time.
     delete(&store, 6..=10);
-    log.sweep_events(at(TIMES.retention.num_seconds() + 3), TIMES).expect("tends");
+    log.settle_and_forget_events(at(TIMES.retention.num_seconds() + 3), TIMES).expect("tends");
     assert_eq!(paged(&log, 9), [5, 4, 3]);
     assert_eq!(verified(&log, 20).findings.len(), 1);
 }
@@ -103,11 +107,11 @@ fn what_is_dated_back_is_not_taken_for_old() {
         for second in removed + 1..=10 {
             replace(&store, &format!("event.audit.{second}"), "2027-", "2007-");
         }
-        log.sweep_events(at(20), TIMES).expect("tends");
+        log.settle_and_forget_events(at(20), TIMES).expect("tends");
         assert_eq!(verified(&log, 20).findings.len(), findings, "{removed} are removed");
         // They go with what is old for sure.
-        log.record_event(&event(30)).expect("records");
-        log.sweep_events(at(TIMES.retention.num_seconds() + 31), TIMES).expect("tends");
+        log.record_general_event(&event(30)).expect("records");
+        log.settle_and_forget_events(at(TIMES.retention.num_seconds() + 31), TIMES).expect("tends");
         assert_eq!(paged(&log, 9), Vec::<u64>::new());
     }
 }
@@ -146,13 +150,13 @@ fn whatever_stops_a_sweep_nothing_is_missed_and_the_next_goes_on() {
     for writes in 0.. {
         let (store, keys) = (MemoryStore::default(), keys("A", &[]));
         let log = filled(&store, &keys, 10);
-        log.number_and_sign_event(&event(11)).expect("prepares");
-        log.sweep_events(at(20), TIMES).expect("tends");
+        log.number_and_sign_general_event(&event(11)).expect("prepares");
+        log.settle_and_forget_events(at(20), TIMES).expect("tends");
         let stopping = Stopping(&store, Cell::new(writes));
         let old = TIMES.retention.num_seconds() + 6;
-        let stopped = AuditLog::new(&stopping, &keys).sweep_events(at(old), TIMES);
+        let stopped = AuditLog::new(&stopping, &keys).settle_and_forget_events(at(old), TIMES);
         assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
-        log.sweep_events(at(old), TIMES).expect("tends");
+        log.settle_and_forget_events(at(old), TIMES).expect("tends");
         assert_eq!(verified(&log, old).findings, [], "after {writes} writes");
         assert_eq!(paged(&log, 9), [10, 9, 8, 7, 6]);
         let left = store.list_keys().into_iter().filter(|key| key.starts_with("event."));
@@ -223,7 +227,7 @@ fn an_end_that_is_not_genuine_is_believed_nothing_of_what_it_names() {
         }
         let counting = Counting { store: &store, reads: Cell::default(), deleted: Cell::default() };
         let old = at(TIMES.retention.num_seconds() + 10);
-        AuditLog::new(&counting, &keys).sweep_events(old, TIMES).expect("tends");
+        AuditLog::new(&counting, &keys).settle_and_forget_events(old, TIMES).expect("tends");
         assert!(
             !store.list_keys().iter().any(|key| key.starts_with("event.")),
             "{:?}",
@@ -241,7 +245,7 @@ fn a_sweep_forgets_no_more_events_at_once_than_it_can_hold() {
     let old = at(TIMES.retention.num_seconds() + 10);
     let log = AuditLog::new(&store, &keys);
     for (forgotten, left) in [(2, 2), (2, 0), (0, 0)] {
-        assert_eq!(log.sweep_events(old, TIMES).expect("tends").forgotten, forgotten);
+        assert_eq!(log.settle_and_forget_events(old, TIMES).expect("tends").forgotten, forgotten);
         let ends = store.list_keys().into_iter().filter(|key| key.contains(".end"));
         assert_eq!(ends.count(), left);
     }

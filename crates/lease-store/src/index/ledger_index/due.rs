@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::node::{IndexEntry, branch_index_of, end_of_branch, end_of_leaf, leaf_index_of};
+use super::super::node::{
+    IndexEntry, branch_index_of, first_number_after_branch, first_number_after_leaf, leaf_index_of,
+};
 use super::{DueNumbers, LedgerIndex};
 use crate::{KeyValue, StoreError};
 
@@ -11,7 +13,11 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
     ///
     /// The last number of this reading is set back to the last one of the batch. Otherwise the nodes would
     /// cover numbers that the batch has no room for, and those would be taken for finished.
-    pub(crate) fn read_due(&mut self, now: i64, limit: usize) -> Result<DueNumbers, StoreError> {
+    pub(crate) fn find_due_numbers(
+        &mut self,
+        now: i64,
+        limit: usize,
+    ) -> Result<DueNumbers, StoreError> {
         let last = self.head.min(self.root.up_to - 1 + limit as u64);
         let mut more = last < self.head;
         self.head = last;
@@ -21,7 +27,11 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
             .entries
             .iter()
             .filter(|(index, fact)| {
-                fact.look <= now || self.root.count_gap(end_of_branch(**index), fact.up_to) > 0
+                fact.look <= now
+                    || self.root.count_numbers_unknown_to_child(
+                        first_number_after_branch(**index),
+                        fact.up_to,
+                    ) > 0
             })
             .map(|(index, _)| *index)
             .collect();
@@ -32,7 +42,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
             // A branch with new numbers is read even if the batch is full: the root will cover them
             // after this batch, so each has to be in it. `last` keeps them to `limit`.
             let full = numbers.len() >= limit;
-            if full && end_of_branch(index) <= self.root.up_to {
+            if full && first_number_after_branch(index) <= self.root.up_to {
                 more = true;
                 continue;
             }
@@ -61,11 +71,14 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
             .entries
             .iter()
             .filter(|(leaf, fact)| {
-                fact.look <= now || branch.count_gap(end_of_leaf(**leaf), fact.up_to) > 0
+                fact.look <= now
+                    || branch
+                        .count_numbers_unknown_to_child(first_number_after_leaf(**leaf), fact.up_to)
+                        > 0
             })
             .map(|(leaf, _)| (*leaf, false))
             .collect();
-        let end = end_of_branch(index).min(last + 1);
+        let end = first_number_after_branch(index).min(last + 1);
         leaves.extend((branch.up_to..end).map(|number| (leaf_index_of(number), true)));
         Ok(leaves)
     }
@@ -80,7 +93,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
         let node = self.read_leaf(leaf)?;
         let known = node.entries.iter().filter(|(_, entry)| entry.look <= now);
         let mut numbers: Vec<_> = known.map(|(number, entry)| (*number, Some(*entry))).collect();
-        let end = end_of_leaf(leaf).min(last + 1);
+        let end = first_number_after_leaf(leaf).min(last + 1);
         numbers.extend((node.up_to..end).map(|number| (number, None)));
         Ok(numbers)
     }

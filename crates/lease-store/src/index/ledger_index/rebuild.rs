@@ -1,7 +1,8 @@
 //! A repair of summaries that were lost, or put back from an older copy.
 
 use super::super::node::{
-    Branch, IndexEntry, Leaf, branch_index_of, end_of_branch, end_of_leaf, leaf_index_of,
+    Branch, IndexEntry, Leaf, branch_index_of, first_number_after_branch, first_number_after_leaf,
+    leaf_index_of,
 };
 use super::{LedgerIndex, NodeEntries};
 use crate::{KeyValue, StoreError};
@@ -13,7 +14,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
     ///
     /// There are such numbers only after a summary was lost, or an older copy of the store put back. Their
     /// leases would be found by no sweep.
-    pub(crate) fn rebuild_nodes(
+    pub(crate) fn relist_lost_live_numbers(
         &mut self,
         from: u64,
         limit: u64,
@@ -23,7 +24,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
         let known = self.head.min(self.root.up_to - 1);
         let last = known.min(from + limit - 1);
         for number in from..=last {
-            if self.next(number)? != Some(number) && lives(number)? {
+            if self.find_next_unfinished_number(number)? != Some(number) && lives(number)? {
                 self.relist_number_for_sweep(number)?;
             }
         }
@@ -40,21 +41,21 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
         if self.root.entries.contains_key(&branch) {
             self.read_branch(branch)?;
         } else {
-            let up_to = end_of_branch(branch).min(self.root.up_to);
-            self.branches.insert(branch, Branch::covering_before(up_to));
+            let up_to = first_number_after_branch(branch).min(self.root.up_to);
+            self.branches.insert(branch, Branch::empty_branch_covering_before(up_to));
         }
         let above = &self.branches[&branch];
         if above.entries.contains_key(&leaf) {
             self.read_leaf(leaf)?;
         } else {
-            let up_to = end_of_leaf(leaf).min(above.up_to);
-            self.leaves.insert(leaf, Leaf::covering_before(up_to));
+            let up_to = first_number_after_leaf(leaf).min(above.up_to);
+            self.leaves.insert(leaf, Leaf::empty_leaf_covering_before(up_to));
         }
         self.note_entry(number, IndexEntry { look: 0, live: true, noticed: None });
         let fact = self.leaves[&leaf].summarize();
         if let Some(above) = self.branches.get_mut(&branch) {
             above.entries.insert(leaf, fact);
-            self.root.entries.insert(branch, above.summarize(end_of_leaf));
+            self.root.entries.insert(branch, above.summarize(first_number_after_leaf));
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use super::super::node::{
-    IndexEntry, NodeSummary, branch_index_of, end_of_branch, end_of_leaf, first_of_branch,
-    first_of_leaf, leaf_index_of,
+    IndexEntry, NodeSummary, branch_index_of, first_number_after_branch, first_number_after_leaf,
+    first_number_of_branch, first_number_of_leaf, leaf_index_of,
 };
 use super::LedgerIndex;
 use crate::{KeyValue, StoreError};
@@ -34,7 +34,10 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
     fn live_branches(&self) -> Vec<u64> {
         let root = &self.root;
         let is_live = |(index, fact): &(&u64, &NodeSummary)| {
-            fact.live + root.count_gap(end_of_branch(**index), fact.up_to) > 0
+            fact.live
+                + root
+                    .count_numbers_unknown_to_child(first_number_after_branch(**index), fact.up_to)
+                > 0
         };
         root.entries.iter().filter(is_live).map(|(index, _)| *index).collect()
     }
@@ -42,7 +45,9 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
     fn live_leaves(&mut self, branch: u64) -> Result<Vec<u64>, StoreError> {
         let branch = self.read_branch(branch)?;
         let is_live = |(leaf, fact): &(&u64, &NodeSummary)| {
-            fact.live + branch.count_gap(end_of_leaf(**leaf), fact.up_to) > 0
+            fact.live
+                + branch.count_numbers_unknown_to_child(first_number_after_leaf(**leaf), fact.up_to)
+                > 0
         };
         Ok(branch.entries.iter().filter(is_live).map(|(leaf, _)| *leaf).collect())
     }
@@ -105,12 +110,12 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
         branches: &BTreeSet<u64>,
     ) -> Result<bool, StoreError> {
         for index in branches {
-            if self.read_branch(*index)?.up_to < first.max(first_of_branch(*index)) {
+            if self.read_branch(*index)?.up_to < first.max(first_number_of_branch(*index)) {
                 return Ok(false);
             }
         }
         for leaf in leaves {
-            if self.read_leaf(*leaf)?.up_to < first.max(first_of_leaf(*leaf)) {
+            if self.read_leaf(*leaf)?.up_to < first.max(first_number_of_leaf(*leaf)) {
                 return Ok(false);
             }
         }

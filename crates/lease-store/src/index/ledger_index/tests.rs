@@ -44,7 +44,7 @@ impl History {
                 store.increment_counter(&keys::counter_key(LOG)).expect("counts");
             }
             let mut tree = LedgerIndex::read_root(&store, LOG).expect("reads");
-            let due = tree.read_due(now, usize::MAX >> 1).expect("reads");
+            let due = tree.find_due_numbers(now, usize::MAX >> 1).expect("reads");
             for (number, _) in due.numbers {
                 match (version, number) {
                     (1, _) => {
@@ -118,7 +118,7 @@ fn whatever_version_of_each_node_stands_all_that_is_due_is_found() {
     torn(|store, row| {
         for now in [300, 1000] {
             let mut tree = LedgerIndex::read_root(store, LOG).expect("reads");
-            let due = tree.read_due(now, 10_000).expect("reads");
+            let due = tree.find_due_numbers(now, 10_000).expect("reads");
             let found: BTreeSet<u64> = due.numbers.iter().map(|(number, _)| *number).collect();
             for number in (1..=200).filter(|number| is_due(*number, now)) {
                 assert!(found.contains(&number), "{row}: {number} is not found at {now}");
@@ -157,7 +157,7 @@ fn whatever_version_of_each_node_stands_the_sweep_mends_it() {
             let mut rounds = 0;
             loop {
                 let mut tree = LedgerIndex::read_root(store, LOG).expect("reads");
-                let due = tree.read_due(300, limit).expect("reads");
+                let due = tree.find_due_numbers(300, limit).expect("reads");
                 if due.numbers.is_empty() && tree.is_idle() {
                     break;
                 }
@@ -180,7 +180,7 @@ fn whatever_version_of_each_node_stands_the_sweep_mends_it() {
             assert!(!tree.is_done(), "{row}");
             let listed: Vec<u64> = {
                 let (mut listed, mut from) = (vec![], 1);
-                while let Some(number) = tree.next(from).expect("reads") {
+                while let Some(number) = tree.find_next_unfinished_number(from).expect("reads") {
                     listed.push(number);
                     from = number + 1;
                 }
@@ -200,7 +200,7 @@ fn a_batch_holds_about_as_much_as_was_asked_for() {
     let (mut seen, mut batches) = (BTreeSet::new(), 0);
     loop {
         let mut tree = LedgerIndex::read_root(&store, LOG).expect("reads");
-        let due = tree.read_due(0, 100).expect("reads");
+        let due = tree.find_due_numbers(0, 100).expect("reads");
         assert!(due.numbers.len() <= 100 + 64, "{}", due.numbers.len());
         for (number, _) in due.numbers {
             assert!(seen.insert(number), "{number} is seen once");
@@ -240,7 +240,7 @@ fn what_the_summaries_have_lost_is_listed_again() {
         let listed = |store: &MemoryStore| {
             let mut tree = LedgerIndex::read_root(store, LOG).expect("reads");
             let (mut numbers, mut from) = (vec![], 1);
-            while let Some(number) = tree.next(from).expect("reads") {
+            while let Some(number) = tree.find_next_unfinished_number(from).expect("reads") {
                 numbers.extend(truth(number).is_some_and(|(_, live)| live).then_some(number));
                 from = number + 1;
             }
@@ -251,7 +251,7 @@ fn what_the_summaries_have_lost_is_listed_again() {
         while let Some(number) = from {
             let mut tree = LedgerIndex::read_root(&store, LOG).expect("reads");
             let lives = |number| Ok(truth(number).is_some_and(|(_, live)| live));
-            let (entries, next) = tree.rebuild_nodes(number, 50, lives).expect("reads");
+            let (entries, next) = tree.relist_lost_live_numbers(number, 50, lives).expect("reads");
             store.set_many(&entries).expect("writes");
             from = next;
         }

@@ -20,7 +20,7 @@ pub(super) enum NumberFinding {
 }
 
 /// The outcome of reading a lease again, behind its fence.
-pub(super) enum Recheck {
+pub(super) enum ExpiryRecheckOutcome {
     /// The time of the lease is still over.
     StillOver,
     /// The lease lives: look at it again at this time (Unix seconds).
@@ -37,7 +37,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         // The void first: a record that comes after it does not count.
         let void: Option<DateTime<Utc>> =
             self.leases.read_value(&keys::void_key(self.which, number))?;
-        if let Some(found) = self.look_at_record(number, known)? {
+        if let Some(found) = self.examine_record(number, known)? {
             return Ok(found);
         }
         let now = self.clocks.ledger_time().timestamp();
@@ -71,7 +71,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     }
 
     /// Looks at the record under a number; none if there is none.
-    pub(super) fn look_at_record(
+    pub(super) fn examine_record(
         &mut self,
         number: u64,
         known: Option<IndexEntry>,
@@ -83,10 +83,10 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                         let place = LeaseKey { ledger, number };
                         let held = self.leases.read_decisions(place, record.lease.clone())?;
                         if held.ending.is_some() {
-                            self.look_at_ended(number, &held, record.claim.as_ref())?;
+                            self.examine_ended_lease(number, &held, record.claim.as_ref())?;
                             return Ok(Some(NumberFinding::Noted));
                         }
-                        Ok(Some(self.look_at_open(number, held, known)))
+                        Ok(Some(self.examine_open_lease(number, held, known)))
                     }
                     None => Ok(None),
                 }
@@ -95,13 +95,13 @@ impl<K: KeyValue> SweepBatch<'_, K> {
                 .leases
                 .read_value(&keys::record_key(LedgerId::PendingRevocations, number))?
             {
-                Some(id) => Ok(Some(self.look_at_pending_revocation(number, id, known)?)),
+                Some(id) => Ok(Some(self.examine_pending_revocation(number, id, known)?)),
                 None => Ok(None),
             },
             LedgerId::Identity(_) => {
                 match self.leases.read_value(&keys::record_key(self.which, number))? {
                     Some(id) => {
-                        self.look_at_share(number, id)?;
+                        self.examine_identity_share(number, id)?;
                         Ok(Some(NumberFinding::Noted))
                     }
                     None => Ok(None),
@@ -110,7 +110,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         }
     }
 
-    fn look_at_open(
+    fn examine_open_lease(
         &mut self,
         number: u64,
         held: StoredLease,
@@ -163,7 +163,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         future.then(|| self.clocks.target_to_ledger_time(target, held.expires_at).timestamp())
     }
 
-    fn look_at_pending_revocation(
+    fn examine_pending_revocation(
         &mut self,
         number: u64,
         id: LeaseId,
@@ -171,7 +171,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     ) -> Result<NumberFinding, StoreError> {
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
         let Some(held) = held else {
-            self.drop_number(number);
+            self.drop_number_and_record(number);
             return Ok(NumberFinding::Noted);
         };
         let noticed = known.and_then(|entry| entry.noticed);
@@ -187,29 +187,39 @@ impl<K: KeyValue> SweepBatch<'_, K> {
     }
 
     /// Checks an expired lease again, as it was read behind the fence.
-    pub(super) fn recheck_end(&self, held: &StoredLease, why: EndReason) -> Recheck {
+    pub(super) fn reread_expired_behind_fence(
+        &self,
+        held: &StoredLease,
+        why: EndReason,
+    ) -> ExpiryRecheckOutcome {
         match why {
-            EndReason::Failed if held.lease.phase == IssuePhase::Pending => Recheck::StillOver,
+            EndReason::Failed if held.lease.phase == IssuePhase::Pending => {
+                ExpiryRecheckOutcome::StillOver
+            }
             // The issuer has confirmed the lease before it could see the fence.
-            EndReason::Failed => Recheck::LookAt(self.clocks.ledger_time().timestamp()),
+            EndReason::Failed => {
+                ExpiryRecheckOutcome::LookAt(self.clocks.ledger_time().timestamp())
+            }
             // A renewal may have been confirmed before the fence.
-            _ => self.future_expiry_seconds(held).map_or(Recheck::StillOver, Recheck::LookAt),
+            _ => self
+                .future_expiry_seconds(held)
+                .map_or(ExpiryRecheckOutcome::StillOver, ExpiryRecheckOutcome::LookAt),
         }
     }
 
     /// Drops a number that stands for a lease which is kept elsewhere.
-    pub(super) fn drop_number(&mut self, number: u64) {
+    pub(super) fn drop_number_and_record(&mut self, number: u64) {
         self.forgotten.push(keys::record_key(self.which, number));
         self.forgotten.push(keys::void_key(self.which, number));
         self.tree.forget_number(number);
     }
 
     /// Notes of a lease of an identity when it is to be looked at again. Its end is carried out by its own ledger.
-    fn look_at_share(&mut self, number: u64, id: LeaseId) -> Result<(), StoreError> {
+    fn examine_identity_share(&mut self, number: u64, id: LeaseId) -> Result<(), StoreError> {
         // One that is forgotten has ended long ago: it was recorded together with what names it here.
         let held = self.leases.find(id)?.filter(|held| held.ending.is_none());
         let Some(held) = held else {
-            self.drop_number(number);
+            self.drop_number_and_record(number);
             return Ok(());
         };
         match self.future_expiry_seconds(&held) {
@@ -219,7 +229,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         Ok(())
     }
 
-    fn look_at_ended(
+    fn examine_ended_lease(
         &mut self,
         number: u64,
         held: &StoredLease,

@@ -10,7 +10,7 @@ use crate::rbac::document_node::{DocumentNode, TextPosition};
 use super::{TextError, TextProblem};
 
 /// A text, and the way in which it is read on.
-pub(super) enum Source<'a> {
+pub(super) enum PreparedYamlSource<'a> {
     /// JSON, read to its end.
     Json(Vec<DocumentNode>),
     /// YAML, without the byte order marks that may be there.
@@ -21,7 +21,7 @@ pub(super) enum Source<'a> {
 ///
 /// # Errors
 /// Refuses characters that split lines or words for some readers alone, wherever they stand.
-pub(super) fn prepare_source(text: &str) -> Result<Source<'_>, TextError> {
+pub(super) fn prepare_source(text: &str) -> Result<PreparedYamlSource<'_>, TextError> {
     check_line_ends(text)?;
     // kubectl reads on as YAML if JSON ends in the midst, and then no longer drops marks.
     let begins_as_json = text.trim_start().starts_with('{');
@@ -33,11 +33,11 @@ pub(super) fn prepare_source(text: &str) -> Result<Source<'_>, TextError> {
         }
         let objects = serde_json::Deserializer::from_str(text).into_iter::<DocumentNode>();
         if let Ok(documents) = objects.collect() {
-            return Ok(Source::Json(documents));
+            return Ok(PreparedYamlSource::Json(documents));
         }
     }
     check_separators(text)?;
-    drop_byte_order_marks(text, begins_as_json).map(Source::Yaml)
+    drop_byte_order_marks(text, begins_as_json).map(PreparedYamlSource::Yaml)
 }
 
 /// NEL, LS and PS end a line to kubectl, and so a comment, and are ordinary characters to YAML 1.2.
@@ -71,7 +71,7 @@ fn check_separators(text: &str) -> Result<(), TextError> {
 
 /// Removes the mark at the beginning of a document; any other would be part of a word to kubectl.
 fn drop_byte_order_marks(text: &str, begins_as_json: bool) -> Result<Cow<'_, str>, TextError> {
-    if !text.contains(MARK) {
+    if !text.contains(BYTE_ORDER_MARK) {
         return Ok(Cow::Borrowed(text));
     }
     let mut kept = String::with_capacity(text.len());
@@ -79,9 +79,12 @@ fn drop_byte_order_marks(text: &str, begins_as_json: bool) -> Result<Cow<'_, str
     let mut has_line = false;
     for (line, content) in numbered_lines(text) {
         let may_have_mark = !has_line && !begins_as_json;
-        let unmarked =
-            if may_have_mark { content.strip_prefix(MARK).unwrap_or(content) } else { content };
-        if let Some(column) = find_column(unmarked, |c| c == MARK) {
+        let unmarked = if may_have_mark {
+            content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content)
+        } else {
+            content
+        };
+        if let Some(column) = find_column(unmarked, |c| c == BYTE_ORDER_MARK) {
             let place = TextPosition { line, column };
             return Err(TextError::At { place, problem: TextProblem::ByteOrderMark });
         }
@@ -104,4 +107,4 @@ fn find_column(line: &str, is_it: impl Fn(char) -> bool) -> Option<usize> {
 }
 
 /// The byte order mark.
-const MARK: char = '\u{feff}';
+const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -7,7 +7,7 @@ use super::document_node::DocumentNode;
 use super::fields::{Fields, redact_name};
 use super::foreign_objects::{CLUSTER_ROLE_BINDING, ROLE_BINDING, foreign_fields};
 use super::manifest_error::{FieldProblem, ManifestError};
-use super::metadata::{Metadata, read_name};
+use super::manifest_object_metadata::{RbacObjectMetadata, read_name};
 use super::rules::PolicyRules;
 
 /// A role or a binding.
@@ -19,7 +19,7 @@ pub(super) enum RbacObject {
 /// A `Role` or `ClusterRole`.
 pub(super) struct ManifestRole {
     pub(super) kind: RoleKind,
-    pub(super) metadata: Metadata,
+    pub(super) metadata: RbacObjectMetadata,
     pub(super) rules: PolicyRules,
 }
 
@@ -40,7 +40,9 @@ impl ManifestBinding {
 
 impl RbacObject {
     /// Reads the objects of all documents: one of each, or the items of its list.
-    pub(super) fn read_all(documents: Vec<DocumentNode>) -> Result<Vec<Self>, ManifestError> {
+    pub(super) fn read_from_documents(
+        documents: Vec<DocumentNode>,
+    ) -> Result<Vec<Self>, ManifestError> {
         let foreign = foreign_fields(&documents);
         if !foreign.is_empty() {
             return Err(ManifestError::ForeignFields(foreign));
@@ -91,7 +93,7 @@ fn read_role(kind: RoleKind, mut fields: Fields) -> Result<ManifestRole, Manifes
         let at = format!("{kind}.aggregationRule");
         return Err(ManifestError::for_field(&at, FieldProblem::Aggregates));
     }
-    let metadata = Metadata::from_node(kind.as_str(), fields.take_field("metadata"))?;
+    let metadata = RbacObjectMetadata::from_node(kind.as_str(), fields.take_field("metadata"))?;
     let rules = match fields.take_field("rules") {
         DocumentNode::Null => DocumentNode::List(Vec::new()),
         rules @ DocumentNode::List(_) => rules,
@@ -101,15 +103,15 @@ fn read_role(kind: RoleKind, mut fields: Fields) -> Result<ManifestRole, Manifes
     };
     let of_role = |problem| ManifestError::Rules { kind, problem };
     let rules = PolicyRules::from_node(rules).map_err(of_role)?;
-    rules.check_kind(kind).map_err(of_role)?;
+    rules.check_fit_role_kind(kind).map_err(of_role)?;
     Ok(ManifestRole { kind, metadata, rules })
 }
 
 fn read_binding(cluster_wide: bool, mut fields: Fields) -> Result<ManifestBinding, ManifestError> {
     let kind = if cluster_wide { CLUSTER_ROLE_BINDING } else { ROLE_BINDING };
     check_version(kind, &mut fields, API_VERSION, FieldProblem::ApiVersion)?;
-    let Metadata { namespace, left_out, .. } =
-        Metadata::from_node(kind, fields.take_field("metadata"))?;
+    let RbacObjectMetadata { namespace, left_out, .. } =
+        RbacObjectMetadata::from_node(kind, fields.take_field("metadata"))?;
     let (role_kind, role_name) = read_role_ref(kind, fields.take_field("roleRef"))?;
     match fields.take_field("subjects") {
         DocumentNode::List(_) | DocumentNode::Null => {}

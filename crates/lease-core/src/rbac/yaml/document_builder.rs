@@ -6,11 +6,11 @@ use granit_parser::{
 
 use crate::rbac::document_node::{DocumentNode, MapBuilder, NonTextScalar, TextPosition};
 
-use super::scalar::{is_boolean, is_number};
+use super::plain_scalars::{is_boolean, is_number};
 use super::{MAX_DEPTH, ReadDocuments, TextError, TextProblem};
 
 /// Reads the documents of a text of YAML up to the first error.
-pub(super) fn build(text: &str) -> ReadDocuments {
+pub(super) fn build_documents_until_error(text: &str) -> ReadDocuments {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,
@@ -47,10 +47,10 @@ struct DocumentBuilder<'a> {
 enum OpenNode {
     List(Vec<DocumentNode>),
     /// With the key whose value comes next.
-    Map(MapBuilder, Option<Key>),
+    Map(MapBuilder, Option<OpenMapKey>),
 }
 
-struct Key {
+struct OpenMapKey {
     text: String,
     /// Set if the key is a number or a boolean.
     typed: Option<NonTextScalar>,
@@ -135,7 +135,7 @@ impl DocumentBuilder<'_> {
             return Err(TextProblem::Alias);
         }
         map.reserve_key(&text).map_err(TextProblem::Duplicate)?;
-        *key = Some(Key { text, typed });
+        *key = Some(OpenMapKey { text, typed });
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl DocumentBuilder<'_> {
             None => self.documents.push(node),
             Some(OpenNode::List(list)) => list.push(node),
             Some(OpenNode::Map(map, key)) => {
-                if let Some(Key { text, typed }) = key.take() {
+                if let Some(OpenMapKey { text, typed }) = key.take() {
                     // Readers differ over a key that is no text. Its entry is refused by whoever wants it, at the
                     // key's place; nobody else is kept from saying what is wrong besides.
                     map.push(text, typed.map_or(node, DocumentNode::Typed));

@@ -6,16 +6,16 @@ use serde_json::{Map, Value};
 
 /// A place in a text, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct TextPosition {
     pub line: usize,
     pub column: usize,
 }
 
 /// A value, and where it begins.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
+pub struct PositionedNode {
     pub content: Content,
-    pub place: Place,
+    pub place: TextPosition,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -24,32 +24,32 @@ pub enum Content {
     Flag(bool),
     Number(i64),
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    List(Vec<PositionedNode>),
+    Map(Vec<(Key, PositionedNode)>),
 }
 
 /// The key of an entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
     pub name: String,
-    pub place: Place,
+    pub place: TextPosition,
 }
 
 /// Something wrong at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub place: Place,
+pub struct PositionedFault {
+    pub place: TextPosition,
     pub text: String,
 }
 
-impl Node {
+impl PositionedNode {
     /// Returns the value of an entry of a map.
-    pub fn get(&self, name: &str) -> Option<&Node> {
+    pub fn get(&self, name: &str) -> Option<&PositionedNode> {
         self.entries().iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
     }
 
     /// Returns the entries of a map; of anything else none.
-    pub fn entries(&self) -> &[(Key, Node)] {
+    pub fn entries(&self) -> &[(Key, PositionedNode)] {
         if let Content::Map(entries) = &self.content { entries } else { &[] }
     }
 
@@ -77,16 +77,17 @@ impl Node {
             Content::Flag(flag) => Value::Bool(*flag),
             Content::Number(number) => Value::from(*number),
             Content::Text(text) => Value::String(text.clone()),
-            Content::List(items) => items.iter().map(Node::to_json).collect(),
+            Content::List(items) => items.iter().map(PositionedNode::to_json).collect(),
             Content::Map(entries) => {
-                let entry = |(key, value): &(Key, Node)| (key.name.clone(), value.to_json());
+                let entry =
+                    |(key, value): &(Key, PositionedNode)| (key.name.clone(), value.to_json());
                 Value::Object(entries.iter().map(entry).collect::<Map<_, _>>())
             }
         }
     }
 
     /// Returns the place of what a JSON pointer names, or of the innermost value around it that is there.
-    pub fn place_of(&self, pointer: &str) -> Place {
+    pub fn nearest_place_of_pointer(&self, pointer: &str) -> TextPosition {
         let mut node = self;
         for part in pointer.split('/').skip(1) {
             let name = part.replace("~1", "/").replace("~0", "~");
@@ -103,13 +104,13 @@ impl Node {
     }
 }
 
-impl Fault {
-    pub fn new(place: Place, text: impl Into<String>) -> Self {
+impl PositionedFault {
+    pub fn new(place: TextPosition, text: impl Into<String>) -> Self {
         Self { place, text: text.into() }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TextPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
     }

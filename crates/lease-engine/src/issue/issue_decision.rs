@@ -91,7 +91,7 @@ impl<P: Ports> Engine<P> {
         let entry = self.dynamic_secrets().get_with_number(name)?;
         let (ledger, secret) = entry.ok_or_else(|| IssueError::UnknownSecret(name.clone()))?;
         watch.enter_rule(IssueRule::Target);
-        let target = self.issuing_target(&secret.name, &secret.definition.spec().target)?;
+        let target = self.get_target_for_issue(&secret.name, &secret.definition.spec().target)?;
         watch.enter_rule(IssueRule::NamespaceChosen);
         let namespace = secret.choose_namespace(request.namespace.clone());
         let namespace = namespace.map_err(|source| not_granted_error(&secret, source))?;
@@ -102,11 +102,11 @@ impl<P: Ports> Engine<P> {
         // secret.
         secret.check_issuable().map_err(|source| not_granted_error(&secret, source))?;
         watch.enter_rule(IssueRule::Ttl);
-        let granted = secret.grant_terms(request, self.longest_ttl(permit));
+        let granted = secret.grant_terms(request, self.longest_permitted_ttl(permit));
         let granted = granted.map_err(|source| not_granted_error(&secret, source))?;
         watch.enter_rule(IssueRule::IssuesPerMinute);
         // Last: a request that is refused by the records does not use up the limit.
-        self.count_issue()?;
+        self.enforce_issue_rate_limit()?;
         Ok(IssueTerms { ledger, secret, target, granted })
     }
 

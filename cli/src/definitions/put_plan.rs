@@ -6,13 +6,13 @@ use kubelease_client::{Client, DefinitionKind, Name, PutAnswer, PutMode};
 use serde_json::Value;
 
 use super::Document;
-use super::secret_resolution::spec_with_secrets;
+use super::secret_resolution::resolve_spec_secrets;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
 /// The effect of a put on a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum PutEffect {
     Created,
     Configured,
     Unchanged,
@@ -20,7 +20,7 @@ pub enum Change {
 
 /// A put that is ready to be sent.
 pub struct Plan {
-    pub change: Change,
+    pub change: PutEffect,
     /// The specification with its secrets.
     pub body: Value,
     /// The definition as it would be; nothing if the server cannot tell before a target is there.
@@ -28,7 +28,7 @@ pub struct Plan {
 }
 
 /// Makes plans for the documents of one run, in the order of need.
-pub struct Planner<'a> {
+pub struct PutPlanner<'a> {
     client: &'a Client,
     environment: &'a Environment,
     options: ApplySet,
@@ -45,7 +45,7 @@ pub struct ApplySet {
     pub take_over: bool,
 }
 
-impl<'a> Planner<'a> {
+impl<'a> PutPlanner<'a> {
     pub fn new(
         client: &'a Client,
         environment: &'a Environment,
@@ -57,25 +57,25 @@ impl<'a> Planner<'a> {
 
     /// Plans a put.
     pub fn plan_put(&mut self, document: &Document) -> Result<Plan, Failure> {
-        let mut body = spec_with_secrets(document, self.environment)?;
+        let mut body = resolve_spec_secrets(document, self.environment)?;
         if let Some(set) = &self.options.name {
             body["apply_set"] = Value::from(set.as_str());
         }
-        let mut targets = document.definition.spec.needed_targets().into_iter();
+        let mut targets = document.definition.spec.referenced_targets().into_iter();
         if self.is_dry && targets.any(|target| self.missing_targets.contains(target)) {
             let current = self.get_current(document)?;
-            let change = if current.is_some() { Change::Configured } else { Change::Created };
+            let change = if current.is_some() { PutEffect::Configured } else { PutEffect::Created };
             return Ok(Plan { change, body, rehearsed: None });
         }
-        let mut answer = self.rehearse_put(document, &body)?;
+        let mut answer = self.put_as_dry_run(document, &body)?;
         if answer.changed_fields.iter().any(|field| field == "apply_set")
             && let Some(kept) = self.retained_apply_set(document)?
         {
             body["apply_set"] = kept;
-            answer = self.rehearse_put(document, &body)?;
+            answer = self.put_as_dry_run(document, &body)?;
         }
-        let change = Change::from(&answer);
-        if document.kind() == DefinitionKind::Target && change == Change::Created {
+        let change = PutEffect::from(&answer);
+        if document.kind() == DefinitionKind::Target && change == PutEffect::Created {
             self.missing_targets.insert(document.name().clone());
         }
         Ok(Plan { change, body, rehearsed: Some(answer) })
@@ -84,14 +84,14 @@ impl<'a> Planner<'a> {
     /// Returns the definition as it is kept.
     pub fn get_current(&self, document: &Document) -> Result<Option<Value>, Failure> {
         let current = self.client.get_definition(document.kind(), document.name());
-        current.map_err(|error| document.locate_error(error))
+        current.map_err(|error| document.failure_with_position(error))
     }
 
-    fn rehearse_put(&self, document: &Document, body: &Value) -> Result<PutAnswer, Failure> {
+    fn put_as_dry_run(&self, document: &Document, body: &Value) -> Result<PutAnswer, Failure> {
         let (kind, name) = (document.kind(), document.name());
         self.client
             .put_definition(kind, name, body, PutMode::DryRun)
-            .map_err(|error| document.locate_error(error))
+            .map_err(|error| document.failure_with_position(error))
     }
 
     /// Returns the set of which a definition stays a part: an apply that names none changes none.
@@ -108,13 +108,14 @@ impl<'a> Planner<'a> {
                     (document.start_position(), document.kind(), document.name());
                 let text = format!("{place}: {kind}/{name} is part of the set `{known}`");
                 let hint = "Take it over with `--take-over`.";
-                Err(Failure::refused_request(kubelease_client::to_printable(&text)).with_hint(hint))
+                Err(Failure::refused_request(kubelease_client::replace_control_characters(&text))
+                    .with_hint(hint))
             }
         }
     }
 }
 
-impl Change {
+impl PutEffect {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -124,7 +125,7 @@ impl Change {
     }
 }
 
-impl From<&PutAnswer> for Change {
+impl From<&PutAnswer> for PutEffect {
     fn from(answer: &PutAnswer) -> Self {
         match answer.change.as_str() {
             "created" => Self::Created,

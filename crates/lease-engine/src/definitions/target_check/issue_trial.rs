@@ -7,11 +7,11 @@ use lease_core::{
     ServiceAccountName,
 };
 
-use super::message::{dry_run_message, public_message};
+use super::check_messages::{dry_run_message, public_message};
 use super::permissions::PermissionFindings;
 use crate::cluster::connection::Connection;
 use crate::issue::{IssueAttempt, IssueContext};
-use crate::objects::role_review::{RoleReview, bound_role};
+use crate::objects::role_review::{RoleReview, existing_role_bound_by};
 use crate::{ClusterError, Engine, Ports, Requester};
 
 /// A dynamic secret whose lease is tried, and the connection by which that is done.
@@ -26,7 +26,7 @@ impl<P: Ports> Engine<P> {
     ///
     /// A dry run asks all that decides: RBAC, its rule that nobody grants what he has not, quotas and admission.
     /// What comes back is compared with what was sent, as it is when a lease is issued.
-    pub(super) async fn try_lease(
+    pub(super) async fn dry_run_lease(
         &self,
         trial: &IssueTrial<'_, '_, P>,
         known: &KnownCluster,
@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
         place: &Namespace,
     ) -> Option<String> {
         let DynamicSecret { name, definition, .. } = secret;
-        let Some(role) = bound_role(definition) else {
+        let Some(role) = existing_role_bound_by(definition) else {
             // A store that fails here fails the check itself, which is written to it.
             let dangers = self.find_unwaived_dangers(secret, &[], place).ok()??;
             return Some(format!(
@@ -152,7 +152,7 @@ impl<P: Ports> Engine<P> {
                     if is_binding(&planned) {
                         asked.missing.retain(|need| need.verb != "bind");
                     }
-                    match stored.find_mismatch(&object) {
+                    match stored.find_field_unlike_sent(&object) {
                         None => continue,
                         Some(field) => return Some(altered_message(&stored, field)),
                     }
@@ -161,7 +161,8 @@ impl<P: Ports> Engine<P> {
             };
             match refusal {
                 // The role of its own is made with it, and is not there yet: nothing more can be tried.
-                ClusterError::NoRole { .. } if bound_role(&secret.definition).is_none() => {}
+                ClusterError::NoRole { .. }
+                    if existing_role_bound_by(&secret.definition).is_none() => {}
                 // What is missing is told by name already.
                 error if is_forbidden(&error) && !asked.missing.is_empty() => {}
                 error => return Some(dry_run_message(connection, &error)),

@@ -6,7 +6,7 @@ use jwt_auth::{ClaimRequirement, UnverifiedClaims, UnverifiedJwt};
 use lease_core::{AuthMethod, AuthMethodKind, Identity, KubernetesAuth, OidcAuth, Reviewer};
 use serde_json::{Value, json};
 
-use super::kubernetes::{self, AccountRule, account_rules, check_named_account};
+use super::kubernetes::{self, AccountRule, account_rules, check_unverified_account_claims};
 use super::oidc::{self, OidcRule, check_unverified, oidc_rules};
 use super::{
     AdmittedLogin, AttemptOutcomes, AttemptResult, LOGIN_TIME, LoginError, LoginToken,
@@ -70,7 +70,7 @@ impl<P: Ports> Engine<P> {
             Some((unverified, jwt)) => {
                 let deadline = self.now() + LOGIN_TIME;
                 let ways: Vec<_> = methods.iter().map(|method| (identity, method)).collect();
-                self.try_each(&ways, &LoginToken { jwt, unverified, deadline }).await
+                self.try_each_auth_method(&ways, &LoginToken { jwt, unverified, deadline }).await
             }
             None => methods
                 .iter()
@@ -114,7 +114,7 @@ impl<P: Ports> Engine<P> {
             AuthMethod::Kubernetes(auth) => {
                 let target = self.reviewing_target(auth)?;
                 may_try.and_then(|()| {
-                    let account = check_named_account(auth, claims, now)?;
+                    let account = check_unverified_account_claims(auth, claims, now)?;
                     target.map(|_| kubernetes::deciding_claims(&account, ""))
                 })
             }

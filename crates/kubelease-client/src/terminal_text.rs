@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 /// Replaces control characters, by which a server could move the cursor of a terminal or rewrite what stands there.
 #[must_use]
-pub fn to_printable(text: &str) -> Cow<'_, str> {
-    if text.contains(is_harmful) {
-        Cow::Owned(text.replace(is_harmful, "\u{fffd}"))
+pub fn replace_control_characters(text: &str) -> Cow<'_, str> {
+    if text.contains(is_unsafe_in_terminal) {
+        Cow::Owned(text.replace(is_unsafe_in_terminal, "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
     }
 }
 
 /// Returns true for control characters, and for those that reorder or hide text.
-fn is_harmful(character: char) -> bool {
+fn is_unsafe_in_terminal(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -32,7 +32,7 @@ mod tests {
             ("a\u{202e}b", "a\u{fffd}b"),
             ("a\u{9b}b", "a\u{fffd}b"),
         ] {
-            assert_eq!(to_printable(text), shown);
+            assert_eq!(replace_control_characters(text), shown);
         }
     }
 }

@@ -11,7 +11,9 @@ use lease_core::{
 };
 
 use super::ledgers::LedgerRecord;
-use crate::audit::{CheckedRecord, RecordKey, settled_mark_entry, settled_up_to, sign_event_entry};
+use crate::audit::{
+    CheckedRecord, RecordKey, read_settled_up_to, settled_mark_entry, sign_event_entry,
+};
 use crate::{KeyValue, LeaseKey, Leases, StoreError, counter, keys};
 
 /// The key and the value of an event.
@@ -156,14 +158,14 @@ impl<K: KeyValue> Leases<'_, K> {
     /// The word that each number of a ledger is accounted for, as far as that is new, once `written` is.
     ///
     /// A number is accounted for by the event of its issue or of its end.
-    pub(crate) fn settle_entry(
+    pub(crate) fn newly_settled_mark_entry(
         &self,
         ledger: u64,
         head: u64,
         written: &[EventEntry],
     ) -> Result<Option<EventEntry>, StoreError> {
         let (id, audit) = (AuditLogId::Leases(ledger), self.auditor.keys);
-        let known = settled_up_to(self.store, audit, id)?;
+        let known = read_settled_up_to(self.store, audit, id)?;
         let mut up_to = known;
         while up_to < head.min(known + MAX_SETTLED_NUMBERS) {
             let place = LeaseKey { ledger, number: up_to + 1 };

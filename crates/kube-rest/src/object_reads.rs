@@ -46,7 +46,7 @@ impl Api<'_> {
             propagation_policy: "Orphan",
         };
         self.call_with_body(Method::DELETE, "application/json", path.with_query(&query), &body)
-            .decoded_by(decode_dry_deleted)
+            .with_decoder(decode_dry_deleted)
     }
 }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Change, apply_changes};
+use super::{KubeconfigEdit, apply_changes};
 
 fn user() -> Value {
     json!({"name": "u", "user": {"exec": {"command": "kubelease", "args": ["a: #b", "-"]}}})
@@ -33,8 +33,11 @@ users:
 #[test]
 fn the_rest_of_a_file_stays_as_it_is() {
     let (user, cluster) = (user(), json!({"name": "two", "cluster": {"server": "https://two"}}));
-    let changes =
-        [Change::Put("users", &user), Change::Put("clusters", &cluster), Change::Use("x")];
+    let changes = [
+        KubeconfigEdit::Put("users", &user),
+        KubeconfigEdit::Put("clusters", &cluster),
+        KubeconfigEdit::Use("x"),
+    ];
     let expected = WRITTEN
         .replace("    token: old\n", "    exec:\n      args:\n        - \"a: #b\"\n        - \"-\"\n      command: \"kubelease\"\n")
         .replace("- name: u\n", "- name: \"u\"\n")
@@ -47,7 +50,7 @@ fn the_rest_of_a_file_stays_as_it_is() {
 #[test]
 fn an_entry_is_put_however_lists_are_written() {
     let user = user();
-    let put = [Change::Put("users", &user)];
+    let put = [KubeconfigEdit::Put("users", &user)];
     for text in [
         "",
         "# nothing\n",
@@ -81,7 +84,7 @@ fn what_cannot_be_changed_in_lines_is_refused_and_not_repeated() {
         "users: text\n",
         "{\"users\": 7}",
     ] {
-        assert!(apply_changes(text, &[Change::Put("users", &user)]).is_err(), "{text}");
+        assert!(apply_changes(text, &[KubeconfigEdit::Put("users", &user)]).is_err(), "{text}");
     }
-    assert!(apply_changes("current-context: >\n  folded\n", &[Change::Use("x")]).is_err());
+    assert!(apply_changes("current-context: >\n  folded\n", &[KubeconfigEdit::Use("x")]).is_err());
 }

@@ -5,11 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::tree::{Entry, Item, Node, read_document};
+use super::tree::{Entry, Item, Node, parse_single_document};
 
 /// A change.
 #[derive(Debug, Clone, Copy)]
-pub enum Change<'a> {
+pub enum KubeconfigEdit<'a> {
     /// An entry of a list, by its `name`: put in place of the one that is there, or added.
     Put(&'a str, &'a Value),
     /// The context that is used if none is named.
@@ -20,26 +20,26 @@ pub enum Change<'a> {
 ///
 /// # Errors
 /// Fails if the text cannot be read, or is written so that it cannot be changed in lines.
-pub fn apply_changes(text: &str, changes: &[Change<'_>]) -> Result<String, &'static str> {
+pub fn apply_changes(text: &str, changes: &[KubeconfigEdit<'_>]) -> Result<String, &'static str> {
     let mut text = text.to_owned();
     for change in changes {
-        let tree = read_document(&text)?;
-        let expected = change.expect_of(&tree);
+        let tree = parse_single_document(&text)?;
+        let expected = change.apply_to_tree(&tree);
         text = match serde_json::from_str::<Value>(&text) {
             // JSON has no comments, and is written anew.
             Ok(document) => change.apply_to_json(document)?,
             Err(_) => change.apply_to_lines(&text, &tree)?,
         };
-        if read_document(&text) != Ok(expected) {
-            return Err(NOT_IN_LINES);
+        if parse_single_document(&text) != Ok(expected) {
+            return Err(NOT_LINE_EDITABLE_MESSAGE);
         }
     }
     Ok(text)
 }
 
-impl Change<'_> {
+impl KubeconfigEdit<'_> {
     /// Returns the tree as it is to be.
-    fn expect_of(self, tree: &Node) -> Node {
+    fn apply_to_tree(self, tree: &Node) -> Node {
         let mut tree = tree.clone();
         let Node::Map(entries) = &mut tree else { return tree };
         let (key, value) = match self {
@@ -83,7 +83,7 @@ impl Change<'_> {
 
     fn apply_to_lines(self, text: &str, tree: &Node) -> Result<String, &'static str> {
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-        let Node::Map(entries) = tree else { return Err(NOT_IN_LINES) };
+        let Node::Map(entries) = tree else { return Err(NOT_LINE_EDITABLE_MESSAGE) };
         let (key, new) = match self {
             Self::Put(section, new) => (section, new),
             Self::Use(context) => {
@@ -100,7 +100,7 @@ impl Change<'_> {
             lines.extend(item_lines(new, ""));
             return Ok(join_lines(&lines));
         };
-        if entry.value.is_nothing() {
+        if entry.value.is_null_or_empty_list() {
             let list = [vec![format!("{key}:")], item_lines(new, "")].concat();
             lines.splice(entry.line..=entry.line, list);
             return Ok(join_lines(&lines));
@@ -110,7 +110,7 @@ impl Change<'_> {
         let end = next_key.unwrap_or(lines.len());
         let starts: Vec<_> = items.iter().map(|it| it.line).collect();
         let (Some(first), Some(last)) = (starts.first(), starts.last()) else {
-            return Err(NOT_IN_LINES);
+            return Err(NOT_LINE_EDITABLE_MESSAGE);
         };
         let indent = lines[*first].len() - lines[*first].trim_start().len();
         let indent = lines[*first][..indent].to_owned();
@@ -175,7 +175,8 @@ fn write_block(value: &Value, indent: &str, lines: &mut Vec<String>) {
     }
 }
 
-const NOT_IN_LINES: &str = "it is written in a way that cannot be changed line by line";
+const NOT_LINE_EDITABLE_MESSAGE: &str =
+    "it is written in a way that cannot be changed line by line";
 
 #[cfg(test)]
 mod tests;

@@ -85,7 +85,7 @@ impl<T> CheckedRecord<T> {
     }
 
     /// Returns the content, be its MAC good or not.
-    pub(crate) fn as_readable(&self) -> Option<&T> {
+    pub(crate) fn content_even_if_altered(&self) -> Option<&T> {
         match self {
             Self::Genuine(read) | Self::Altered(Some(read)) => Some(read),
             Self::Absent | Self::Altered(None) => None,

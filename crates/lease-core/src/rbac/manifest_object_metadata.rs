@@ -7,14 +7,14 @@ use super::fields::{Fields, redact_name};
 use super::manifest_error::{FieldProblem, ManifestError};
 
 /// The part of an object's metadata that is kept.
-pub(super) struct Metadata {
+pub(super) struct RbacObjectMetadata {
     pub(super) name: RoleName,
     pub(super) namespace: Option<Namespace>,
     /// Remarks on what is not kept: labels and annotations.
     pub(super) left_out: Vec<String>,
 }
 
-impl Metadata {
+impl RbacObjectMetadata {
     pub(super) fn from_node(kind: &str, node: DocumentNode) -> Result<Self, ManifestError> {
         let at = format!("{kind}.metadata");
         let not_a_map = || ManifestError::for_field(&at, FieldProblem::NotAMap);

@@ -3,15 +3,18 @@
 use serde::de::DeserializeOwned;
 
 use super::super::node::{
-    Branch, Leaf, NodeSummary, branch_index_of, end_of_branch, end_of_leaf, first_of_branch,
-    first_of_leaf, leaf_index_of,
+    Branch, Leaf, NodeSummary, branch_index_of, first_number_after_branch, first_number_after_leaf,
+    first_number_of_branch, first_number_of_leaf, leaf_index_of,
 };
 use super::{BRANCH_LEVEL, LEAF_LEVEL, LedgerIndex};
 use crate::{KeyValue, StoreError, keys, record};
 
 impl<K: KeyValue> LedgerIndex<'_, K> {
     /// Returns the next number from `number` on that is not finished, if there is one.
-    pub(crate) fn next(&mut self, mut number: u64) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn find_next_unfinished_number(
+        &mut self,
+        mut number: u64,
+    ) -> Result<Option<u64>, StoreError> {
         while number <= self.head {
             // A number that a node does not cover may live, at each of the levels.
             if number >= self.root.up_to {
@@ -21,7 +24,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
             let index = branch_index_of(leaf);
             if !self.root.entries.contains_key(&index) {
                 // The root covers the branch and does not name it: all of its numbers are finished.
-                number = end_of_branch(index);
+                number = first_number_after_branch(index);
                 continue;
             }
             let branch = self.read_branch(index)?;
@@ -30,7 +33,7 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
             }
             if !branch.entries.contains_key(&leaf) {
                 // The same of a leaf that its branch does not name.
-                number = end_of_leaf(leaf);
+                number = first_number_after_leaf(leaf);
                 continue;
             }
             let node = self.read_leaf(leaf)?;
@@ -46,10 +49,10 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
     /// none of them otherwise: then each of its numbers is looked at.
     pub(super) fn read_branch(&mut self, index: u64) -> Result<&Branch, StoreError> {
         if !self.branches.contains_key(&index) {
-            let (first, end) = (first_of_branch(index), end_of_branch(index));
+            let (first, end) = (first_number_of_branch(index), first_number_after_branch(index));
             let branch = self.read_node(BRANCH_LEVEL, index)?.unwrap_or_else(|| {
                 let done = was_deleted_as_finished(self.root.entries.get(&index), end);
-                Branch::covering_before(if done { end } else { first })
+                Branch::empty_branch_covering_before(if done { end } else { first })
             });
             self.branches.insert(index, branch);
         }
@@ -61,14 +64,13 @@ impl<K: KeyValue> LedgerIndex<'_, K> {
         if !self.leaves.contains_key(&index) {
             let above = self.branches.get(&branch_index_of(index));
             let known = above.and_then(|branch| branch.entries.get(&index)).copied();
-            let (first, end) = (first_of_leaf(index), end_of_leaf(index));
-            let leaf = self.read_node(LEAF_LEVEL, index)?.unwrap_or_else(|| {
-                Leaf::covering_before(if was_deleted_as_finished(known.as_ref(), end) {
-                    end
-                } else {
-                    first
-                })
-            });
+            let (first, end) = (first_number_of_leaf(index), first_number_after_leaf(index));
+            let leaf =
+                self.read_node(LEAF_LEVEL, index)?.unwrap_or_else(|| {
+                    Leaf::empty_leaf_covering_before(
+                        if was_deleted_as_finished(known.as_ref(), end) { end } else { first },
+                    )
+                });
             self.leaves.insert(index, leaf);
         }
         Ok(&self.leaves[&index])
