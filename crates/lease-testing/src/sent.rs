@@ -24,6 +24,8 @@ pub struct Sent {
     pub headers: HeaderMap,
     /// The body; null if there is none.
     pub body: Value,
+    /// The length of the body in bytes.
+    pub body_length: usize,
 }
 
 /// The subject of a request, as RBAC names it.
@@ -55,6 +57,7 @@ impl Sent {
             query: head.uri.query().into_iter().flat_map(|q| q.split('&')).map(pair).collect(),
             headers: head.headers,
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+            body_length: body.len(),
         }
     }
 

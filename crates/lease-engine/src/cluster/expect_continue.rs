@@ -4,6 +4,10 @@
 //! server's delayed acknowledgement of the head. The interim answer 100 acknowledges at once, so each body is
 //! announced. kube-apiserver takes that. Some gateways do not know the header: they answer 417, 400 or 501, or
 //! close the connection. They are asked again without it, and that is kept for a while.
+//!
+//! The host also writes the end of the body apart, as `wasi:http` has no way to say that a piece is the last. The
+//! end would wait as the body did, and with it the requests that share the connection. So an announced body is padded
+//! to the length from which Go's server answers even before the end has come.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -140,6 +144,7 @@ impl<P: Ports> HttpClient for AnnouncingClient<'_, P> {
         }
         let mut announced = request.clone();
         announced.headers_mut().insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+        pad_json_body(&mut announced);
         let began = self.ports.now();
         let answer = http.send(announced, limits).await;
         match &answer {
@@ -160,6 +165,15 @@ impl<P: Ports> HttpClient for AnnouncingClient<'_, P> {
     }
 }
 
+/// Appends spaces to a short JSON body. They mean nothing there (RFC 8259 §2).
+fn pad_json_body(request: &mut Request<Vec<u8>>) {
+    let is_json = |value: &HeaderValue| value.as_bytes().ends_with(b"json");
+    if request.headers().get(header::CONTENT_TYPE).is_some_and(is_json) {
+        let length = request.body().len().max(ACKNOWLEDGED_BODY_BYTES);
+        request.body_mut().resize(length, b' ');
+    }
+}
+
 /// Returns true if the answer may be about the announcement, and says that nothing was done.
 ///
 /// 417 is that by RFC 9110 §10.1.1. Gateways also answer 400 or 501; a Kubernetes API server that answers 400 says
@@ -173,6 +187,10 @@ fn may_refuse_announcement(answer: &Response<Vec<u8>>) -> bool {
         _ => false,
     }
 }
+
+/// The length from which Go's server sends `WINDOW_UPDATE` as soon as it has read a body over HTTP/2, and so
+/// acknowledges it (`inflowMinRefresh` in its `net/http`). About a shorter body it says nothing.
+const ACKNOWLEDGED_BODY_BYTES: usize = 4096;
 
 /// The number of connections in a row that must be closed before the announcement is suspected. API
 /// servers and load balancers close one now and then; two in a row are rare.

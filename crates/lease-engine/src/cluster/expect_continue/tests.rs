@@ -40,8 +40,31 @@ fn every_body_is_announced_and_nothing_else_is() {
         assert!(sent.iter().any(|sent| sent.body.is_null()), "{mode:?}: nothing is read");
         for sent in sent {
             assert_eq!(is_announced(&sent), !sent.body.is_null(), "{mode:?}: {}", sent.line());
+            // Of a shorter body, the end would wait for a delayed acknowledgement.
+            let is_padded = sent.body_length >= ACKNOWLEDGED_BODY_BYTES;
+            assert_eq!(is_padded, !sent.body.is_null(), "{mode:?}: {}", sent.line());
         }
         assert!(!is_remembered(&engine), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_short_json_body_is_padded_and_says_the_same() {
+    let long = format!(r#"{{"a":"{}"}}"#, "b".repeat(ACKNOWLEDGED_BODY_BYTES));
+    for (media_type, body, is_padded) in [
+        ("application/json", r#"{"a":1}"#, true),
+        ("application/merge-patch+json", r#"{"a":1}"#, true),
+        ("application/json", &*long, false),
+        ("application/yaml", "a: 1", false),
+        ("text/plain", "a", false),
+    ] {
+        let mut request = Request::new(body.as_bytes().to_vec());
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        pad_json_body(&mut request);
+        let padded = request.into_body();
+        assert_eq!(padded.trim_ascii_end(), body.as_bytes(), "{media_type}");
+        let length = if is_padded { ACKNOWLEDGED_BODY_BYTES } else { body.len() };
+        assert_eq!(padded.len(), length, "{media_type}");
     }
 }
 
