@@ -14,7 +14,7 @@ impl Guest for Kubelease {
             &request,
             out,
             lease_api::serve_main_request,
-            lease_api::run_after_main_answer,
+            lease_api::run_after_api_answer,
         );
     }
 }

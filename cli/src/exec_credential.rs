@@ -55,7 +55,7 @@ pub fn print_cached_or_new_credential(
         return kept.print_credential(version);
     }
     // Of many at once, one asks; the others find what it has got. A lock ends with its process.
-    let _lock = private_file::open_lock_file(&file.with_extension("lock"))?;
+    let _lock = private_file::open_and_lock_file(&file.with_extension("lock"))?;
     let kept = read_cache_file(&file)?;
     if let Some(kept) = &kept
         && kept.is_usable_unchecked(now())

@@ -113,7 +113,7 @@ fn ignore_not_found(path: &Path, removed: io::Result<()>) -> Result<(), Failure>
 }
 
 /// Opens a file to lock it, with mode 0600.
-pub fn open_lock_file(file: &Path) -> Result<File, Failure> {
+pub fn open_and_lock_file(file: &Path) -> Result<File, Failure> {
     create_directory(directory_of(file))?;
     let open = || {
         let opened = File::options().create(true).append(true).open(file)?;

@@ -69,14 +69,17 @@ impl App {
         let manifest_dir = parent_directory(&options.manifest);
         let config_dir = options.runtime_config.as_deref().map_or(manifest_dir, parent_directory);
         let default = Some(std::path::absolute(manifest_dir.join(".spin"))?);
-        let state_dir = directory_of_flag_or_file(
+        let state_dir = directory_by_flag_config_or_default(
             options.state_dir.as_ref(),
             config.state_dir.as_ref(),
             default,
         )?;
         let default = state_dir.as_ref().map(|dir| dir.join("logs"));
-        let log_dir =
-            directory_of_flag_or_file(options.log_dir.as_ref(), config.log_dir.as_ref(), default)?;
+        let log_dir = directory_by_flag_config_or_default(
+            options.log_dir.as_ref(),
+            config.log_dir.as_ref(),
+            default,
+        )?;
 
         let mut providers = vec![provider_from_flags(&options.variables)?];
         providers.extend(config.variable_providers()?);
@@ -247,7 +250,7 @@ impl ComponentCapabilities {
 
 /// Returns the directory of the flag, else of the file, else the default. An empty path means
 /// nowhere.
-fn directory_of_flag_or_file(
+fn directory_by_flag_config_or_default(
     flag: Option<&PathBuf>,
     file: Option<&PathBuf>,
     default: Option<PathBuf>,

@@ -4,7 +4,7 @@
 //!   Everything is on one machine, and its load meets all alike.
 //! - The **contenders** take turns of about a second, in another order each round. **raw** is a native client with
 //!   kept connections, which sends the requests that a kubelease was seen to send: the same paths, bodies, rounds and
-//!   credential, with names and UIDs of its own ([`replay`]). **kubelease** is the release components on an optimized
+//!   credential, with names and UIDs of its own ([`raw_call_replay`]). **kubelease** is the release components on an optimized
 //!   dev-host, with one host for each kind of store.
 //! - A **cell** is a mode of leases, an operation and a number of clients. A client is a closed loop: it sends its next
 //!   request when it has the answer to the last one ([`load`]). Leases that an operation leaves are revoked after its turn,
@@ -18,7 +18,7 @@
 mod contenders;
 mod load;
 mod modes;
-mod replay;
+mod raw_call_replay;
 mod report;
 
 use std::path::PathBuf;

@@ -28,10 +28,10 @@ mod kind;
 mod list;
 mod namespace;
 mod new_object;
-mod object_reads;
 mod patch;
 mod post_authorization_denial;
 mod self_review;
+mod single_object_read;
 mod status;
 mod stored_object;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::api::CallAddress;
-use crate::object_reads::SECRETS_NEVER_READ_MESSAGE;
+use crate::single_object_read::SECRETS_NEVER_READ_MESSAGE;
 use crate::stored_object::RawObject;
 use crate::{Api, Call, Error, ExchangeLimits, Kind, StoredObject};
 

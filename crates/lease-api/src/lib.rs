@@ -45,4 +45,4 @@ pub use lease_engine::SweepReport;
 pub use routes::{Route, RouteAccess, cleanup_routes, main_routes};
 pub use serve::{malformed_request_response, serve_cleanup_request, serve_main_request};
 pub use settings::{RawVariables, SettingsError};
-pub use sweep::{SweepError, run_after_cleanup_answer, run_after_main_answer, sweep_for_trigger};
+pub use sweep::{SweepError, run_after_api_answer, run_after_cleanup_answer, sweep_for_trigger};

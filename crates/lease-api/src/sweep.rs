@@ -41,7 +41,7 @@ pub async fn sweep_for_trigger<P: Ports>(
 /// a little if sweeps are missing.
 ///
 /// `extensions` are those of the answer. What goes wrong is logged: there is nobody to be told.
-pub async fn run_after_main_answer<P: Ports>(
+pub async fn run_after_api_answer<P: Ports>(
     ports: P,
     variables: &Result<RawVariables, SettingsError>,
     extensions: Extensions,

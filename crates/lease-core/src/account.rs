@@ -91,9 +91,12 @@ impl TemporaryAccount {
             }
             AccountRights::Rules(rules) => rules.check_fit_role_kind(scope.role_kind())?,
             AccountRights::Manifest(manifest) => {
-                if manifest.cluster_wide() != (scope == AccountScope::Cluster) {
-                    let binding =
-                        if manifest.cluster_wide() { "ClusterRoleBinding" } else { "RoleBinding" };
+                if manifest.is_bound_cluster_wide() != (scope == AccountScope::Cluster) {
+                    let binding = if manifest.is_bound_cluster_wide() {
+                        "ClusterRoleBinding"
+                    } else {
+                        "RoleBinding"
+                    };
                     return Err(TemporaryAccountError::Binding { scope: scope.as_str(), binding });
                 }
             }

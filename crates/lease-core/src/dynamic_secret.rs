@@ -243,7 +243,7 @@ impl DynamicSecretDefinition {
         &self,
         rules: &[PolicyRule],
     ) -> Result<(), UnwaivedDangers> {
-        self.check_rights_waived_in_reach(rules, self.reach())
+        self.check_dangers_are_waived(rules, self.reach())
     }
 
     /// Returns if all that the role holds which is bound is waived by its name, now and later.
@@ -259,7 +259,7 @@ impl DynamicSecretDefinition {
     /// # Errors
     /// Names what was not.
     pub fn check_dangers_waived(&self) -> Result<(), UnwaivedDangers> {
-        self.check_rights_waived_in_reach(&[], self.reach())
+        self.check_dangers_are_waived(&[], self.reach())
     }
 
     /// Returns the reach of the rights that its temporary accounts have.
@@ -279,7 +279,7 @@ impl DynamicSecretDefinition {
     ///
     /// # Errors
     /// Names what was not.
-    pub fn check_rights_waived_in_reach(
+    pub fn check_dangers_are_waived(
         &self,
         rules: &[PolicyRule],
         reach: Reach,

@@ -1,7 +1,7 @@
 //! Explanations: what would come of a login and an issue, rule by rule.
 //!
 //! Both are rehearsed: what decides about them is run as it is, on a store that keeps nothing and over a network that
-//! changes nothing ([`rehearsal`](crate::rehearsal)). What is told of the single rules comes from the same functions
+//! changes nothing ([`rehearsal_ports`](crate::rehearsal_ports)). What is told of the single rules comes from the same functions
 //! that decide.
 
 mod value;

@@ -38,7 +38,7 @@ mod leases;
 mod objects;
 mod ports;
 mod reconcile;
-mod rehearsal;
+mod rehearsal_ports;
 mod sweep;
 #[cfg(feature = "testing")]
 mod test_ports;

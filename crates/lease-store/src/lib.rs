@@ -62,7 +62,7 @@ pub use login_slots::{LoginSlot, LoginSlots};
 pub use memory_store::MemoryStore;
 pub use notes::{Note, Notes};
 pub use overlay_store::Overlay;
-pub use rate_counters::{RateCounters, RefusalLimit, RefusalRecording};
+pub use rate_counters::{RateCounters, RefusalRecording, RefusalRecordingLimit};
 pub use record::StoreError;
 pub use reservation_key::{ReservationKey, ReservationKeyError};
 pub use reservations::{AnsweredRequest, IdempotencyReservation, ReservationOutcome};

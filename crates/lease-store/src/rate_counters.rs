@@ -14,7 +14,7 @@ pub struct RateCounters<'a, K> {
 
 /// The number of refusals of somebody that are recorded in some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RefusalLimit {
+pub struct RefusalRecordingLimit {
     /// The most of them.
     pub count: u32,
     /// The time.
@@ -71,7 +71,7 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
     pub fn count_refusal_and_decide_recording(
         &self,
         whose: &str,
-        limit: RefusalLimit,
+        limit: RefusalRecordingLimit,
         now: DateTime<Utc>,
     ) -> Result<RefusalRecording, StoreError> {
         let key = refusal_key(whose, limit, now);
@@ -124,7 +124,7 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
     pub fn read_refusal_count(
         &self,
         whose: &str,
-        limit: RefusalLimit,
+        limit: RefusalRecordingLimit,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
         Ok(counter::read_counter(self.store, &refusal_key(whose, limit, now))?)
@@ -143,7 +143,7 @@ impl<'a, K: KeyValue> RateCounters<'a, K> {
 }
 
 /// The counter of somebody's refusals.
-fn refusal_key(whose: &str, limit: RefusalLimit, now: DateTime<Utc>) -> String {
+fn refusal_key(whose: &str, limit: RefusalRecordingLimit, now: DateTime<Utc>) -> String {
     let seconds = limit.period.num_seconds().max(1);
     format!("count.refusals.{whose}.{}", now.timestamp().div_euclid(seconds))
 }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn so_many_refusals_of_somebody_are_recorded_and_no_more() {
         let store = MemoryStore::default();
-        let hourly = RefusalLimit { count: 2, period: TimeDelta::hours(1) };
+        let hourly = RefusalRecordingLimit { count: 2, period: TimeDelta::hours(1) };
         for (whose, seconds, recording, writes) in [
             ("identity:ci", 0, RefusalRecording::Recorded, 3),
             ("identity:ci", 10, RefusalRecording::Last, 1),

@@ -38,7 +38,7 @@ pub(crate) async fn send_answer(out: ResponseOutparam, answer: Response<Vec<u8>>
 /// Commonly nothing: it is all written and ended before, and leaves with the head.
 fn response_and_unwritten_rest(
     answer: Response<Vec<u8>>,
-) -> Result<(OutgoingResponse, Option<UnwrittenBody>), AnswerError> {
+) -> Result<(OutgoingResponse, Option<BodyRemainder>), AnswerError> {
     let (mut head, bytes) = answer.into_parts();
     // RFC 9110 §8.6: never with a 204.
     if head.status != StatusCode::NO_CONTENT {
@@ -52,17 +52,17 @@ fn response_and_unwritten_rest(
         writer.finish_body()?;
         return Ok((response, None));
     }
-    Ok((response, Some(UnwrittenBody { writer, bytes, written })))
+    Ok((response, Some(BodyRemainder { writer, bytes, written })))
 }
 
 /// The rest of a body.
-struct UnwrittenBody {
+struct BodyRemainder {
     writer: BodyWriter,
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl UnwrittenBody {
+impl BodyRemainder {
     async fn write_remainder(self) -> Result<(), WriteError> {
         self.writer.write_all(&self.bytes[self.written..]).await?;
         self.writer.finish_body()

@@ -12,7 +12,7 @@ pub(crate) struct HeaderError(String);
 pub(crate) fn fields_to_header_map(fields: &Fields) -> Result<HeaderMap, HeaderError> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.entries() {
-        append_header(&mut headers, &name, &value).ok_or(HeaderError(name))?;
+        append_to_header_map(&mut headers, &name, &value).ok_or(HeaderError(name))?;
     }
     Ok(headers)
 }
@@ -28,7 +28,7 @@ pub(crate) fn header_map_to_fields(headers: &HeaderMap) -> Result<Fields, Header
     Ok(fields)
 }
 
-fn append_header(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Option<bool> {
+fn append_to_header_map(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Option<bool> {
     let name = HeaderName::try_from(name).ok()?;
     let value = HeaderValue::from_bytes(value).ok()?;
     headers.try_append(name, value).ok()

@@ -30,7 +30,7 @@ mod http_client;
 mod logger;
 mod method;
 mod ports;
-mod request;
+mod request_head;
 mod serve;
 mod store;
 mod variables;

@@ -6,7 +6,7 @@ use lease_api::{RawVariables, SettingsError};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::{
-    IncomingBody, SpinPorts, answer, body, install_stderr_logger, read_all_variables, request,
+    IncomingBody, SpinPorts, answer, body, install_stderr_logger, read_all_variables, request_head,
 };
 
 /// Hands a request over to `handler` and sends what it answers.
@@ -61,9 +61,9 @@ pub fn block_on_future<T>(future: impl Future<Output = T>) -> T {
 /// The head of a request, and its body unread.
 fn read_head_and_take_body(
     incoming: &IncomingRequest,
-) -> Result<(Parts, IncomingBody), request::RequestError> {
-    let head = request::read_head(incoming)?;
-    let body = incoming.consume().map_err(|()| request::RequestError::Body)?;
+) -> Result<(Parts, IncomingBody), request_head::RequestError> {
+    let head = request_head::read_head(incoming)?;
+    let body = incoming.consume().map_err(|()| request_head::RequestError::Body)?;
     let declared = body::declared_length(&head.headers);
     Ok((head, IncomingBody { body, declared }))
 }

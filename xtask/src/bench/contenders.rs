@@ -15,7 +15,7 @@ use testbed::store_file::JournalMode;
 use testbed::wait::{not_yet, wait_until};
 
 use super::modes::{MODES, Mode, ModeSetup};
-use super::replay::{LeaseRecording, RawClient};
+use super::raw_call_replay::{LeaseRecording, RawClient};
 
 /// A client of one contender, for one mode of leases; it knows its leases that are out.
 pub trait BenchClient: Send {

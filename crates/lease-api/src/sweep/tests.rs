@@ -107,6 +107,6 @@ fn where_sweeps_are_missing_a_request_sweeps_a_little_once_it_is_answered() {
     );
     assert_eq!(state(&app, &path), "revoking");
     let nothing = http::Extensions::new();
-    block_on(crate::run_after_main_answer(app.ports.clone(), &Ok(app.variables.clone()), nothing));
+    block_on(crate::run_after_api_answer(app.ports.clone(), &Ok(app.variables.clone()), nothing));
     assert_eq!(state(&app, &path), "expired");
 }

@@ -129,7 +129,7 @@ fn a_definition_is_weighed_where_it_applies() {
         assert_eq!(kept.find_cautions(&[]).len(), cautions, "{json}");
         let beside = kept.reach().beside_existing_accounts();
         let refused = refused || cautions > 0;
-        assert_eq!(kept.check_rights_waived_in_reach(&[], beside).is_err(), refused, "{json}");
+        assert_eq!(kept.check_dangers_are_waived(&[], beside).is_err(), refused, "{json}");
     }
 }
 

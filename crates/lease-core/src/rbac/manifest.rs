@@ -41,7 +41,7 @@ impl Manifest {
     /// Returns true if the role is bound in the whole cluster, by a `ClusterRoleBinding`, and not
     /// in one namespace.
     #[must_use]
-    pub fn cluster_wide(&self) -> bool {
+    pub fn is_bound_cluster_wide(&self) -> bool {
         self.cluster_wide
     }
 

@@ -32,19 +32,19 @@ impl RbacGrant {
     pub(super) fn for_resource(group: &str, resource: &str, verb: &str) -> Self {
         let group = if group.is_empty() { CORE_GROUP_TEXT } else { group };
         Self::Resource {
-            group: sanitize_text(group, |text| {
+            group: text_or_placeholder(group, |text| {
                 text == CORE_GROUP_TEXT || rule::check_group(text).is_ok()
             }),
-            resource: sanitize_text(resource, |text| rule::check_resource(text).is_ok()),
-            verb: sanitize_text(verb, |text| rule::check_verb(text).is_ok()),
+            resource: text_or_placeholder(resource, |text| rule::check_resource(text).is_ok()),
+            verb: text_or_placeholder(verb, |text| rule::check_verb(text).is_ok()),
         }
     }
 
     /// A verb on a path, in the same way.
     pub(super) fn for_url(url: &str, verb: &str) -> Self {
         Self::Url {
-            url: sanitize_text(if url == "*" { "/*" } else { url }, is_path),
-            verb: sanitize_text(verb, |text| rule::check_verb(text).is_ok()),
+            url: text_or_placeholder(if url == "*" { "/*" } else { url }, is_path),
+            verb: text_or_placeholder(verb, |text| rule::check_verb(text).is_ok()),
         }
     }
 
@@ -100,7 +100,7 @@ impl FromStr for RbacGrant {
     }
 }
 
-fn sanitize_text(text: &str, good: impl Fn(&str) -> bool) -> String {
+fn text_or_placeholder(text: &str, good: impl Fn(&str) -> bool) -> String {
     if good(text) { text.to_owned() } else { UNREADABLE_CHARACTER.to_owned() }
 }
 

@@ -15,7 +15,7 @@ use lease_core::{
     Accessor, AuditDecision, AuditEvent, AuditEventType, AuditText, AuthMethodKind,
     DynamicSecretName, IdentityName, LeaseId, TargetName,
 };
-use lease_store::{RefusalLimit, RefusalRecording};
+use lease_store::{RefusalRecording, RefusalRecordingLimit};
 
 use crate::access::access_tokens::AuthenticationError;
 use crate::access::login::LoginError;
@@ -196,17 +196,21 @@ impl<P: Ports> Engine<P> {
 }
 
 /// The refusals of one requester that are recorded.
-const REQUESTER_LIMIT: RefusalLimit = RefusalLimit { count: 60, period: TimeDelta::minutes(1) };
+const REQUESTER_LIMIT: RefusalRecordingLimit =
+    RefusalRecordingLimit { count: 60, period: TimeDelta::minutes(1) };
 
 /// The logins from one address that are recorded although a cluster or an issuer could not decide them.
-const ADDRESS_LIMIT: RefusalLimit = RefusalLimit { count: 20, period: TimeDelta::minutes(1) };
+const ADDRESS_LIMIT: RefusalRecordingLimit =
+    RefusalRecordingLimit { count: 20, period: TimeDelta::minutes(1) };
 
 /// The logins that let nobody in and are recorded, of all addresses: whoever has many of them fills the store with no
 /// more than some 100 MB a day.
-const ALL_LOGINS_LIMIT: RefusalLimit = RefusalLimit { count: 100, period: TimeDelta::minutes(1) };
+const ALL_LOGINS_LIMIT: RefusalRecordingLimit =
+    RefusalRecordingLimit { count: 100, period: TimeDelta::minutes(1) };
 
 /// The uses of one access token that is not good any more that are recorded.
-const TOKEN_LIMIT: RefusalLimit = RefusalLimit { count: 1, period: TimeDelta::hours(1) };
+const TOKEN_LIMIT: RefusalRecordingLimit =
+    RefusalRecordingLimit { count: 1, period: TimeDelta::hours(1) };
 
 /// The end of the reason of the last that is recorded.
 const LAST_RECORDED_SUFFIX: &str = "; further ones are not recorded for a while";

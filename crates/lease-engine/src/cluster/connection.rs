@@ -217,7 +217,7 @@ impl<P: Ports> Connection<'_, P> {
         let asked = error.status().and_then(|status| status.retry_after);
         let pause = asked.unwrap_or(FIRST_PAUSE * 2_u32.pow(tries.min(MAX_RETRIES)));
         let ends = self.ports.now() + pause;
-        let most = if error.is_unconnected() { MAX_RECONNECTIONS } else { MAX_RETRIES };
+        let most = if error.is_unconnected() { MAX_CONNECT_RETRIES } else { MAX_RETRIES };
         let may = tries < most && ends < deadline;
         if may {
             self.ports.sleep(pause).await;
@@ -237,7 +237,7 @@ const MAX_RETRIES: u32 = 5;
 /// The number of times that a connection is tried again if it was not made.
 ///
 /// One of several API servers behind an address may be down; if nobody answers, many sweeps ask in vain.
-const MAX_RECONNECTIONS: u32 = 2;
+const MAX_CONNECT_RETRIES: u32 = 2;
 
 /// The first pause if it does not say how long; each later one is twice as long: 1.55 s in all.
 ///

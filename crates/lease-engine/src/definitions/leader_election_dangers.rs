@@ -67,7 +67,7 @@ impl<P: Ports> Engine<P> {
                 && self.is_same_cluster(mine, theirs)?
             {
                 let reach = definition.reach().beside_existing_accounts();
-                return Ok(definition.check_rights_waived_in_reach(rules, reach).err());
+                return Ok(definition.check_dangers_are_waived(rules, reach).err());
             }
         }
         Ok(None)

@@ -61,7 +61,7 @@ impl<P: Ports> Engine<P> {
         claimed: &AnsweredRequest,
         deadline: DateTime<Utc>,
     ) -> Result<IssuedLease, IssueError> {
-        let held = self.leases().read_lease(claimed.place)?;
+        let held = self.leases().read_lease_at(claimed.place)?;
         let mut held = held.ok_or(IssueError::InProgress)?;
         let (id, now) = (held.lease.id, self.cluster_now(&held.lease.target)?);
         match held.state_at(now) {

@@ -77,7 +77,7 @@ impl<K: KeyValue> Leases<'_, K> {
             if marked.len() == limit {
                 return Ok((marked, Some(number)));
             }
-            let held = self.read_lease(crate::LeaseKey { ledger, number })?;
+            let held = self.read_lease_at(crate::LeaseKey { ledger, number })?;
             let open = |held: &StoredLease| held.closing.is_none() && held.ending.is_none();
             // Nothing ends a plain token before it expires.
             let ends = |held: &StoredLease| held.lease.mode.is_revocable();

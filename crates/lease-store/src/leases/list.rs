@@ -44,7 +44,7 @@ impl<K: KeyValue> Leases<'_, K> {
                     return Ok(LeasePage { items, next: Some(place) });
                 }
                 examined += 1;
-                items.extend(self.read_lease(place)?.filter(|held| keep(held)));
+                items.extend(self.read_lease_at(place)?.filter(|held| keep(held)));
                 number = found + 1;
             }
         }

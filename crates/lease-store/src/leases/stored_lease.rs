@@ -58,7 +58,7 @@ impl<K: KeyValue> Leases<'_, K> {
     pub fn find(&self, id: LeaseId) -> Result<Option<StoredLease>, StoreError> {
         match self.read_value(&keys::location_key(id))? {
             // In a store that was put back from a copy, the number may have been given to another lease.
-            Some(place) => Ok(self.read_lease(place)?.filter(|held| held.lease.id == id)),
+            Some(place) => Ok(self.read_lease_at(place)?.filter(|held| held.lease.id == id)),
             None => Ok(None),
         }
     }
@@ -67,7 +67,7 @@ impl<K: KeyValue> Leases<'_, K> {
     ///
     /// # Errors
     /// Fails if the store does not answer, or holds what cannot be read.
-    pub fn read_lease(&self, place: LeaseKey) -> Result<Option<StoredLease>, StoreError> {
+    pub fn read_lease_at(&self, place: LeaseKey) -> Result<Option<StoredLease>, StoreError> {
         match self.read_record(place)? {
             Some(record) => Ok(Some(self.read_decisions(place, record.lease)?)),
             None => Ok(None),

@@ -340,7 +340,7 @@ impl<K: KeyValue> SweepBatch<'_, K> {
         self.leases.store.set_many(&fences?)?;
         let mut decided = vec![];
         for (number, before, why) in over {
-            let Some(mut held) = self.leases.read_lease(before.place)? else {
+            let Some(mut held) = self.leases.read_lease_at(before.place)? else {
                 self.tree.forget_number(number);
                 continue;
             };

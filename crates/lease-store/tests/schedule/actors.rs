@@ -176,7 +176,7 @@ fn issue_again(
     deadline: DateTime<Utc>,
 ) -> Outcome {
     let leases = leases(port);
-    let held = leases.read_lease(claimed.place).ok()??;
+    let held = leases.read_lease_at(claimed.place).ok()??;
     if held.state_at(port.now()) != LeaseState::Active {
         return None;
     }

@@ -208,7 +208,7 @@ impl<'a, K: KeyValue> Bench<'a, K> {
 
     /// The lease at a place.
     pub(super) fn held(&self, place: LeaseKey) -> StoredLease {
-        self.others().read_lease(place).expect("reads").expect("is there")
+        self.others().read_lease_at(place).expect("reads").expect("is there")
     }
 
     /// The audit events as another replica sees them.

@@ -328,7 +328,7 @@ pub(super) fn two_sweeps_do_not_hide_an_issue<K: KeyValue>(store: &K) {
         if bench.store.was_not_interrupted() {
             continue;
         }
-        let Some(held) = bench.others().read_lease(place).expect("reads") else { continue };
+        let Some(held) = bench.others().read_lease_at(place).expect("reads") else { continue };
         if held.ending.is_none() && recorded() {
             bench.sweep(T0 + 90);
             bench.sweep(T0 + 2 * TTL);

@@ -100,7 +100,7 @@ fn one_role_and_one_binding_to_it_are_a_manifest() {
             "{text}"
         );
         let manifest: Manifest = text.parse().unwrap_or_else(|e| panic!("{text}\n{e}"));
-        let got = (manifest.role_kind(), manifest.cluster_wide());
+        let got = (manifest.role_kind(), manifest.is_bound_cluster_wide());
         assert_eq!(got, (kind, cluster_wide), "{text}");
         let verbs = &manifest.rules().as_slice()[0].verbs;
         assert_eq!(verbs, &["get", "list"], "{text}");

@@ -21,7 +21,7 @@ use crate::{ApiAction, ClusterError, Engine, Ports};
 
 /// The issuers of a cluster as they are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct KnownIssuers {
+struct ClusterIssuers {
     /// The time at which the target was put whose cluster this is.
     of: DateTime<Utc>,
     /// The cluster, if it is known.
@@ -98,7 +98,7 @@ impl<P: Ports> Engine<P> {
         let connection = self.target_connection(target)?.with_strict_deadline();
         let met = self.learn_cluster_without_namespace(&connection, deadline).await?;
         let cluster = met.map(|known| known.identity);
-        let kept: Option<KnownIssuers> = self.notes().get(Note::AccountIssuers(&target.name))?;
+        let kept: Option<ClusterIssuers> = self.notes().get(Note::AccountIssuers(&target.name))?;
         let kept = kept.filter(|kept| kept.of == target.updated_at && kept.cluster == cluster);
         let known = match kept {
             Some(kept) if !kept.should_ask(issuer, self.now()) => kept,
@@ -118,11 +118,11 @@ impl<P: Ports> Engine<P> {
         &self,
         connection: &Connection<'_, P>,
         cluster: Option<ClusterIdentity>,
-        kept: Option<KnownIssuers>,
+        kept: Option<ClusterIssuers>,
         deadline: DateTime<Utc>,
-    ) -> Result<KnownIssuers, ClusterError> {
+    ) -> Result<ClusterIssuers, ClusterError> {
         let (target, note) = (connection.target, Note::AccountIssuers(&connection.target.name));
-        let mut known = KnownIssuers {
+        let mut known = ClusterIssuers {
             of: target.updated_at,
             cluster,
             issuers: vec![],
@@ -132,7 +132,7 @@ impl<P: Ports> Engine<P> {
         if let Some(kept) = &kept {
             // Those who come meanwhile do not ask too.
             self.notes()
-                .put_note(note, &KnownIssuers { asked_at: known.asked_at, ..kept.clone() })?;
+                .put_note(note, &ClusterIssuers { asked_at: known.asked_at, ..kept.clone() })?;
         }
         let answer = connection.send_with_retries(deadline, |api| api.get_account_issuer()).await;
         let told = match (answer, &kept) {
@@ -163,7 +163,7 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-impl KnownIssuers {
+impl ClusterIssuers {
     /// Returns true if an issuer is one of the cluster's, and none if it may be one that is not known.
     fn knows_issuer(&self, issuer: Option<&str>) -> Option<bool> {
         let is_known =
@@ -244,7 +244,7 @@ mod tests {
         ] {
             let issuers = ["a", "b"].map(str::to_owned).into();
             let of = at(0);
-            let known = KnownIssuers { of, cluster: None, issuers, is_told, asked_at: at(10) };
+            let known = ClusterIssuers { of, cluster: None, issuers, is_told, asked_at: at(10) };
             assert_eq!(known.knows_issuer(issuer), has, "{is_told} {issuer:?}");
             for (now, is_time) in [(5, true), (6, false), (14, false), (15, true)] {
                 let asks = known.should_ask(issuer, at(now));
