@@ -3,17 +3,17 @@
 //! A package of such tests has one target with `harness = false`:
 //! ```no_run
 //! use anyhow::Result;
-//! use testbed::harness::{Case, run_tests, tests};
+//! use testbed::harness::{TestCase, run_tests, tests};
 //!
-//! fn a_lease_survives_a_restart(case: &Case) -> Result<()> {
+//! fn a_lease_survives_a_restart(case: &TestCase) -> Result<()> {
 //!     let namespace = case.new_namespace()?;
 //!     let kubelease = case.new_kubelease()?;
 //!     // …
 //!     kubelease.restart()
 //! }
 //!
-//! fn a_lease_ends_on_time(case: &Case) -> Result<()> {
-//!     let dev_host = case.needs_dev_host("Spin's clock cannot be set")?;
+//! fn a_lease_ends_on_time(case: &TestCase) -> Result<()> {
+//!     let dev_host = case.dev_host_or_ignore_test("Spin's clock cannot be set")?;
 //!     // …
 //! #   Ok(())
 //! }

@@ -5,7 +5,7 @@
 //! ```no_run
 //! use testbed::control_plane::ControlPlane;
 //!
-//! let cluster = ControlPlane::start_bare()?;
+//! let cluster = ControlPlane::start_without_controllers()?;
 //! println!("export KUBECONFIG={}", cluster.kubeconfig_path().display());
 //! # Ok::<(), anyhow::Error>(())
 //! ```
