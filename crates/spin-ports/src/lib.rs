@@ -18,7 +18,7 @@
 //!
 //! impl Guest for Component {
 //!     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-//!         spin_ports::serve_request(&request, out, lease_api::serve_leases);
+//!         spin_ports::serve_request(&request, out, lease_api::serve_main_request);
 //!     }
 //! }
 //! ```
