@@ -64,12 +64,24 @@ fn a_network_of_ipv6_is_one_client_and_an_ipv4_address_another() {
 
 #[test]
 fn of_many_that_fail_at_once_no_more_are_looked_at_than_may_fail() {
+    let count = |outcomes: &[Result<_, LoginError>]| {
+        let refused = outcomes.iter().filter(|o| matches!(o, Err(LoginError::Refused(_)))).count();
+        let is_shut_out = |o: &&Result<_, _>| matches!(o, Err(LoginError::TooManyFailures { .. }));
+        (refused, outcomes.iter().filter(is_shut_out).count())
+    };
     let engine = with_keys();
     let outcomes = block_on(join_all((0..200).map(|_| engine.log_in_by_oidc(None, "a.b.c"))));
-    let refused = outcomes.iter().filter(|o| matches!(o, Err(LoginError::Refused(_)))).count();
-    let shut_out =
-        outcomes.iter().filter(|o| matches!(o, Err(LoginError::TooManyFailures { .. }))).count();
-    assert_eq!((refused, shut_out), (FAILED, 180));
+    assert_eq!(count(&outcomes), (FAILED, 180));
+    // While the cluster looks at the first, all others have come: nobody has failed yet.
+    let engine = with_auth(kubernetes::auth(json!("target")));
+    engine.ports.http.set_reviewer(|status| status["authenticated"] = json!(false));
+    let (ci, jwt) = (name_of("ci"), kubernetes::token(&engine, |_| {}));
+    let logins = (0..200).map(|_| engine.log_in_by_kubernetes(Some(&ci), &jwt));
+    let outcomes = block_on(join_all(logins));
+    assert_eq!(count(&outcomes), (FAILED, 180));
+    let reviews =
+        engine.ports.http.sent().iter().filter(|sent| kubernetes::is_review(sent)).count();
+    assert_eq!(reviews, FAILED);
 }
 
 #[test]
