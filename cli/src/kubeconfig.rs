@@ -26,7 +26,7 @@ pub fn print_or_add_kubeconfig(
         None => fetch_cluster(context.open_session()?.client(), wanted)?,
     };
     let profile = context.profile_name()?;
-    let url = context.global.url.as_deref().or_else(|| context.environment.get("KUBELEASE_URL"));
+    let url = context.given_url();
     let user = json!({"exec": {
         "apiVersion": EXEC_PLUGIN_API_VERSION,
         // A bare name: only then does kubectl show the hint.

@@ -46,7 +46,7 @@ impl CommandContext {
         known: Option<&Login>,
         token: Token,
     ) -> Result<Login, Failure> {
-        let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
+        let given = self.given_url();
         let server = given.or(known.map(|login| login.server.as_str())).ok_or_else(|| {
             Failure::usage_error("the server is unknown: give `--url`, set `KUBELEASE_URL`, or log in with one of them")
         })?;
@@ -74,6 +74,11 @@ impl CommandContext {
             .map_err(|error| Failure::usage_error(error.to_string()))?;
         let timeout = Duration::from_secs(self.global.request_timeout);
         Ok(Client::new(ClientOptions { server, ca_file: login.ca_file.clone(), timeout })?)
+    }
+
+    /// Returns the server that the command line or else the environment names.
+    pub fn given_url(&self) -> Option<&str> {
+        self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"))
     }
 
     /// Returns the identity that `KUBELEASE_IDENTITY` names.
@@ -118,7 +123,7 @@ impl CommandContext {
 
     /// Returns the failure of whoever has no login to the server that is meant.
     fn missing_login(&self, known: Option<&Login>, profile: &Name) -> Failure {
-        let given = self.global.url.as_deref().or_else(|| self.environment.get("KUBELEASE_URL"));
+        let given = self.given_url();
         let text = match (known, given) {
             (Some(login), _) if login.expires_at.is_some_and(|end| end <= now()) => {
                 format!("the login to {} is over", login.server)
@@ -242,4 +247,25 @@ pub fn now() -> DateTime<Utc> {
 /// Returns true if a person can be asked.
 pub fn can_prompt_person() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a person for a confirmation. `done` is the word for what is cancelled otherwise, such as `revoked`.
+///
+/// # Errors
+/// Fails with the usage if nobody can be asked, and as cancelled for any other answer than a yes.
+pub fn require_confirmation(question: &str, usage: &str, done: &str) -> Result<(), Failure> {
+    if !can_prompt_person() {
+        return Err(Failure::usage_error(format!(
+            "this needs a confirmation, and there is no terminal: {usage}"
+        )));
+    }
+    output::write_stderr(format_args!("{question} [y/N] "));
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::io_error("read the answer", &error))?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::local_error(format!("cancelled: nothing was {done}"))),
+    }
 }

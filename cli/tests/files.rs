@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -215,9 +216,7 @@ fn a_kept_lease_outlives_an_outage_in_the_last_fifth_of_its_time() {
     let machine = Machine::logged_in(&server);
     assert_eq!(machine.outcome(&["exec-credential", "ci"]).code, 0);
     let kept = machine.home.path().join(".cache/kubelease/leases/default");
-    let files = fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path());
-    let file = files.into_iter().find(|file| file.extension().is_some_and(|end| end == "json"));
-    let file = file.expect("a kept lease");
+    let file = kept_lease(&kept);
     let mut content: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     content["renew_at"] = json!("2026-01-01T00:00:00Z");
     fs::write(&file, content.to_string()).unwrap();
@@ -254,9 +253,7 @@ fn a_plugin_that_is_killed_leaves_no_half_written_lease() {
         give(&format!("killed after {milliseconds} ms"));
     }
     // A power cut may leave what no killed process does.
-    let files = fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path());
-    let file = files.into_iter().find(|file| file.extension().is_some_and(|end| end == "json"));
-    let file = file.expect("a kept lease");
+    let file = kept_lease(&kept);
     let whole = fs::read(&file).unwrap();
     for broken in [&whole[..0], &whole[..whole.len() / 2], &whole[..whole.len() - 1], b"\0\xff"] {
         fs::write(&file, broken).unwrap();
@@ -274,4 +271,11 @@ fn a_completion_whose_reader_is_gone_does_not_abort() {
     drop(child.stdout.take());
     let status = child.wait().unwrap();
     assert!(status.code().is_some(), "{status}");
+}
+
+/// Returns the one file of a lease in a directory of kept leases.
+fn kept_lease(kept: &Path) -> PathBuf {
+    let files = fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.into_iter().find(|file| file.extension().is_some_and(|end| end == "json"));
+    file.expect("a kept lease")
 }

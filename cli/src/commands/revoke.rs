@@ -1,6 +1,5 @@
 //! `revoke`
 
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,7 +11,7 @@ use crate::commands::leases::to_lease_filter;
 use crate::failure::{CommandExitCode, Failure};
 use crate::output;
 use crate::progress::Progress;
-use crate::session::{CommandContext, can_prompt_person};
+use crate::session::{CommandContext, require_confirmation};
 use crate::single_lease_directory::LeaseDirectory;
 
 /// `kubelease revoke`
@@ -30,7 +29,11 @@ pub fn revoke_leases(
         ));
     }
     if arguments.all && !arguments.yes {
-        require_revocation_confirmed()?;
+        require_confirmation(
+            "Revoke all of these leases?",
+            "add `--yes` to revoke all of them",
+            "revoked",
+        )?;
     }
     if let Some(path) = &arguments.directory {
         return revoke_directory_lease(context, path, arguments.shown.output);
@@ -145,22 +148,4 @@ fn revoke_by_filter(
 
 fn revocation_exit_code(is_all_done: bool) -> ExitCode {
     if is_all_done { ExitCode::SUCCESS } else { ExitCode::from(CommandExitCode::Revoking as u8) }
-}
-
-/// Asks a person. Without one, nothing is revoked that was not agreed to.
-fn require_revocation_confirmed() -> Result<(), Failure> {
-    if !can_prompt_person() {
-        return Err(Failure::usage_error(
-            "this needs a confirmation, and there is no terminal: add `--yes` to revoke all of them",
-        ));
-    }
-    output::write_stderr("Revoke all of these leases? [y/N] ");
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::io_error("read the answer", &error))?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::local_error("cancelled: nothing was revoked")),
-    }
 }

@@ -2,7 +2,6 @@
 #![expect(clippy::doc_markdown, reason = "help texts are shown on terminals, without backticks")]
 
 use std::fmt::Write;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,7 +17,7 @@ use crate::cluster_setup::{self, ApiServer, Kubectl, LeaseMode, RbacParameters};
 use crate::definitions;
 use crate::failure::Failure;
 use crate::output;
-use crate::session::{CommandContext, can_prompt_person};
+use crate::session::{CommandContext, require_confirmation};
 
 #[derive(Args, Debug)]
 pub struct TargetArguments {
@@ -220,11 +219,6 @@ fn require_apply_confirmed(
     server: &ApiServer,
     context: &str,
 ) -> Result<(), Failure> {
-    if !can_prompt_person() {
-        return Err(Failure::usage_error(
-            "this needs a confirmation, and there is no terminal: review it with `--print`, then add `--yes` to apply it",
-        ));
-    }
     let mut text = String::new();
     for object in objects {
         let metadata = &object["metadata"];
@@ -233,16 +227,9 @@ fn require_apply_confirmed(
         let place = place.unwrap_or_default();
         let _ = writeln!(text, "  {} {}{place}", kind.unwrap_or(""), name.unwrap_or(""));
     }
-    output::write_stderr(format_args!(
-        "{text}Apply these to {} by the context {context}? [y/N] ",
-        server.url
-    ));
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::io_error("read the answer", &error))?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::local_error("cancelled: nothing was applied")),
-    }
+    require_confirmation(
+        &format!("{text}Apply these to {} by the context {context}?", server.url),
+        "review it with `--print`, then add `--yes` to apply it",
+        "applied",
+    )
 }

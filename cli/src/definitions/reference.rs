@@ -1,5 +1,8 @@
 //! References to definitions, as a command line has them.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use kubelease_client::{DefinitionKind, Name};
 
 use crate::failure::Failure;
@@ -12,24 +15,20 @@ pub fn parse_references(words: &[String]) -> Result<Vec<(DefinitionKind, Option<
     if first.contains('/') {
         return words.iter().map(|word| parse_slashed(word)).collect();
     }
-    let kind = parse_kind(first)?;
+    let kind = parse_word(first)?;
     if rest.is_empty() {
         return Ok(vec![(kind, None)]);
     }
-    rest.iter().map(|name| Ok((kind, Some(parse_name(name)?)))).collect()
+    rest.iter().map(|name| Ok((kind, Some(parse_word(name)?)))).collect()
 }
 
 fn parse_slashed(word: &str) -> Result<(DefinitionKind, Option<Name>), Failure> {
     let usage = || Failure::usage_error(format!("`{word}` is not KIND/NAME like the first word"));
     let (kind, name) = word.split_once('/').ok_or_else(usage)?;
-    Ok((parse_kind(kind)?, Some(parse_name(name)?)))
+    Ok((parse_word(kind)?, Some(parse_word(name)?)))
 }
 
-fn parse_kind(word: &str) -> Result<DefinitionKind, Failure> {
-    word.parse().map_err(|error| Failure::usage_error(format!("`{word}`: {error}")))
-}
-
-fn parse_name(word: &str) -> Result<Name, Failure> {
+fn parse_word<T: FromStr<Err: Display>>(word: &str) -> Result<T, Failure> {
     word.parse().map_err(|error| Failure::usage_error(format!("`{word}`: {error}")))
 }
 
